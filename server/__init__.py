@@ -1,0 +1,3 @@
+"""Parley: one chat, every wire protocol."""
+
+__version__ = "0.1.0"

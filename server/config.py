@@ -1,0 +1,203 @@
+"""The configuration: defaults, a YAML file, the environment, flags; each wins over what stands before it.
+
+Every mistake is a ConfigError that names the place, what is wrong, and what was probably meant.
+"""
+import difflib
+import os
+from collections import namedtuple
+
+import yaml
+
+from server.protocols import PROTOCOLS
+
+DEFAULT_FILE = "config.yaml"
+PORT_VARIABLE = "CHAT_PORT"
+KNOWN_PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
+MOST_WORKERS = 256
+
+
+class ConfigError(ValueError):
+    """The configuration is not fit for use; the text says where and why, in one line."""
+
+
+class Settings(namedtuple("Settings", "workers host listen idle_timeout echo limits pacing_ms")):
+    """All settings, complete and checked.
+
+    workers: int. host: str. listen: {protocol: port}, of those that are on.
+    idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}. limits: {name: int}, see config.yaml.
+    pacing_ms: int or float.
+    """
+
+    __slots__ = ()
+
+    def of_workers(self):
+        """What a worker needs to know, as plain data."""
+        return {"idle_timeout": self.idle_timeout, "echo": self.echo, "limits": self.limits}
+
+
+def defaults():
+    """The settings of a server that nobody configured."""
+    return Settings(
+        workers=os.cpu_count() or 1,
+        host="0.0.0.0",  # noqa: S104 - a chat server is there to be reached; document 003 shows this address
+        listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
+        idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
+        echo=dict.fromkeys(PROTOCOLS, False),
+        limits={
+            "line_bytes": 8192,
+            "messages_per_second": 100,
+            "first_command_seconds": 60,
+            "frame_seconds": 10,
+            "outbox_bytes": 1 << 20,
+            "stall_seconds": 10,
+        },
+        pacing_ms=2,
+    )
+
+
+def read(path, settings):
+    """`settings` as changed by the YAML file at `path`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = yaml.compose(file, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError("%s: %s" % (path, error.strerror)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("%s: not UTF-8 text" % path) from None
+    except RecursionError:
+        raise ConfigError("%s: nested too deeply" % path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
+    if document is None or document.tag == "tag:yaml.org,2002:null":
+        return settings
+    reader = _Reader(path)
+    limits = dict.fromkeys(settings.limits, reader.count)
+    return settings._replace(**reader.section(document, {
+        "workers": reader.workers,
+        "host": reader.text,
+        "listen": lambda node: reader.listen(node, settings.listen),
+        "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
+        "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
+        "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
+        "pacing_ms": reader.seconds,
+    }))
+
+
+def environment(variables, settings):
+    """`settings` as changed by the environment."""
+    port = variables.get(PORT_VARIABLE)
+    return settings if port is None else with_port(settings, "line", port, "environment variable " + PORT_VARIABLE)
+
+
+def with_port(settings, protocol, port, place):
+    """`settings` with `protocol` on `port`: text, a number or "off"."""
+    if protocol not in KNOWN_PROTOCOLS:
+        raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _nearest(protocol, KNOWN_PROTOCOLS)))
+    listen = {name: value for name, value in settings.listen.items() if name != protocol}
+    if port not in ("off", "false"):
+        if not (port.isdecimal() and int(port) <= 65535):
+            raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
+        _check_served(protocol, place)
+        listen[protocol] = int(port)
+    return settings._replace(listen=listen)
+
+
+def _check_served(protocol, place):
+    if protocol not in PROTOCOLS:
+        raise ConfigError("%s: this version does not speak %r yet; set it to false" % (place, protocol))
+
+
+def _nearest(word, known):
+    close = difflib.get_close_matches(str(word), known, 1, 0.5)
+    return "; did you mean %r?" % close[0] if close else "; known are: " + ", ".join(known)
+
+
+class _Reader:
+    """Values out of YAML nodes, whose line numbers go into the errors."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def error(self, node, text):
+        """The error to raise about `node`."""
+        return ConfigError("%s: %s" % (self.place(node), text))
+
+    def place(self, node):
+        """file:line"""
+        return "%s:%d" % (self._path, node.start_mark.line + 1)
+
+    def section(self, node, readers):
+        """{key: value} of a mapping node in which only the keys of `readers` may stand."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, "expected a mapping with: " + ", ".join(readers))
+        values = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value not in readers:
+                name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                raise self.error(key, "unknown key %r%s" % (name, _nearest(name, list(readers))))
+            if key.value in values:
+                raise self.error(key, "%r stands here twice" % key.value)
+            values[key.value] = readers[key.value](value)
+        return values
+
+    def _scalar(self, node, kinds, expected):
+        try:
+            value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        except (yaml.YAMLError, ValueError):
+            value = None  # such as a date that does not exist, or an unknown tag
+        if type(value) not in kinds:
+            shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+            raise self.error(node, "expected %s, not %r" % (expected, shown))
+        return value
+
+    def _number(self, node, kinds, expected, most):
+        value = self._scalar(node, kinds, expected)
+        if not 0 <= value <= most:
+            raise self.error(node, "expected %s, not %s" % (expected, value))
+        return value
+
+    def count(self, node):
+        return self._number(node, (int,), "a whole number, 0 or more", 1 << 40)
+
+    def seconds(self, node):
+        return self._number(node, (int, float), "a number, 0 or more", 1 << 40)
+
+    def switch(self, node):
+        return self._scalar(node, (bool,), "true or false")
+
+    def text(self, node):
+        return self._scalar(node, (str,), "text")
+
+    def workers(self, node):
+        if node.value == "auto":
+            return os.cpu_count() or 1
+        expected = "a number from 1 to %d, or auto" % MOST_WORKERS
+        workers = self._number(node, (int,), expected, MOST_WORKERS)
+        if not workers:
+            raise self.error(node, "expected %s, not 0" % expected)
+        return workers
+
+    def listen(self, node, ports):
+        """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
+        given = self.section(node, dict.fromkeys(KNOWN_PROTOCOLS, self._port))
+        for (key, _), protocol in zip(node.value, given):
+            if given[protocol] is not False:
+                _check_served(protocol, self.place(key))
+        return {name: port for name, port in dict(ports, **given).items() if port is not False}
+
+    def _port(self, node):
+        expected = "a port from 0 to 65535, or false"
+        value = self._scalar(node, (int, bool), expected)
+        if value is True or value > 65535 or value < 0:
+            raise self.error(node, "expected %s, not %r" % (expected, node.value))
+        return value
+
+    def per_protocol(self, node, read_value, values):
+        """{protocol: value}; one value alone is for all protocols."""
+        if isinstance(node, yaml.ScalarNode):
+            return dict.fromkeys(values, read_value(node))
+        given = self.section(node, dict.fromkeys(KNOWN_PROTOCOLS, read_value))
+        return {name: given.get(name, value) for name, value in values.items()}

@@ -1,0 +1,50 @@
+"""The one form in which a text lives in the chat, whatever protocol it came through.
+
+A canonical text is UTF-8 without surrogates in which nothing can act on a terminal:
+
+    received                              kept as
+    invalid UTF-8                         U+FFFD, as Python's "replace" does
+    CR LF                                 LF
+    TAB, LF                               themselves
+    other C0 controls (ESC, NUL, CR ...)  their pictures, U+2400 + code
+    DEL                                   U+2421
+    NEL, U+2028, U+2029                   U+2424, the picture of a line end
+    other C1 controls                     U+FFFD
+    bidi embeddings and isolates          themselves, closed at the end of the text
+"""
+
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_PICTURES.update({code: 0xFFFD for code in range(0x80, 0xA0)})
+_PICTURES.update({0x7F: 0x2421, 0x85: 0x2424, 0x2028: 0x2424, 0x2029: 0x2424})
+
+_POP_EMBEDDING, _POP_ISOLATE = "\u202c", "\u2069"
+_BIDI_CLOSERS = {opener: _POP_EMBEDDING for opener in "\u202a\u202b\u202d\u202e"}
+_BIDI_CLOSERS.update({opener: _POP_ISOLATE for opener in "\u2066\u2067\u2068"})
+
+
+def canonical(raw):
+    """The canonical form of a received text, bytes to bytes."""
+    try:
+        text = raw.decode()
+        if text.isprintable():
+            return raw
+    except UnicodeDecodeError:
+        text = raw.decode(errors="replace")
+    text = text.replace("\r\n", "\n").translate(_PICTURES)
+    return (text + _unclosed(text)).encode()
+
+
+def _unclosed(text):
+    """The characters that end what bidirectional formatting `text` leaves open, innermost first."""
+    expected, isolates = [], 0
+    for character in text:
+        if character in _BIDI_CLOSERS:
+            expected.append(_BIDI_CLOSERS[character])
+            isolates += expected[-1] == _POP_ISOLATE
+        elif character == _POP_ISOLATE and isolates:
+            while expected.pop() != _POP_ISOLATE:
+                pass  # an isolate's end closes the embeddings inside it too
+            isolates -= 1
+        elif character == _POP_EMBEDDING and expected[-1:] == [_POP_EMBEDDING]:
+            expected.pop()
+    return "".join(reversed(expected))

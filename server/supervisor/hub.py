@@ -1,0 +1,162 @@
+"""The hub: everything that happens, in one order, to every worker.
+
+It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
+worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads, never its messages.
+"""
+import selectors
+import time
+
+from server.chat.register import Register
+from server.worker.queues import HEAD, TALK, called, control
+
+PING_EVERY = 1.5  # seconds
+MOST_UNANSWERED = 4  # pings; a worker with more is stuck
+MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
+
+
+class Stream:
+    """What goes to one worker and comes from it, and what is known of it."""
+
+    def __init__(self, down, up):
+        self.down = down
+        self.up = up
+        self.frames = []  # of this round
+        self.waiting = False  # for room in the queue?
+        self.unanswered = 0  # pings
+        self.ready = False  # has it begun to serve?
+        self.done = False  # has it, told to stop, asked its last question?
+
+
+class Hub:
+    """Names, order, and the queues of all workers, by worker number.
+
+    pacing: seconds between two rounds that carry talk. More messages share a send then; after a quiet time the first
+    one does not wait.
+    """
+
+    def __init__(self, pacing):
+        self.pacing = pacing
+        self.streams = {}
+        self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
+        self.selector = selectors.DefaultSelector()
+        self._register = Register(self)
+        self._requests = {
+            "claim": self._register.claim,
+            "release": self._register.release,
+            "whisper": self._register.whisper,
+            "who": self._register.who,
+            "ready": self._ready,
+            "alive": self._alive,
+            "done": self._done,
+        }
+        self._next_talk = self._next_ping = time.monotonic()
+
+    def turn(self, wait):
+        """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""
+        now = time.monotonic()
+        if now < self._next_talk:
+            time.sleep(self._next_talk - now)
+        for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now))):
+            if key.data is not None and mask & selectors.EVENT_READ:
+                self._hear(key.data)
+        self._ping()
+        self._speak()
+
+    def _hear(self, worker):
+        stream = self.streams[worker]
+        try:
+            frames = stream.up.get()
+        except EOFError:
+            self.selector.unregister(stream.up)
+            self.failed[worker] = "is gone"
+            return
+        for frame in frames:
+            if HEAD.unpack_from(frame)[0] == TALK:
+                self._pass_on(frame)
+                self._next_talk = time.monotonic() + self.pacing
+            else:
+                request, arguments = called(frame)
+                self._requests[request](worker, *arguments)
+
+    def _ping(self):
+        now = time.monotonic()
+        if now < self._next_ping:
+            return
+        self._next_ping = now + PING_EVERY
+        for worker, stream in self.streams.items():
+            stream.unanswered += 1
+            if stream.unanswered > MOST_UNANSWERED:
+                self.failed[worker] = "does not answer"
+        self.everyone("ping")
+
+    def _speak(self):
+        for worker, stream in self.streams.items():
+            if not stream.frames and not stream.waiting:
+                continue
+            frames, stream.frames = stream.frames, []
+            try:
+                stream.down.put(b"".join(frames))
+            except BrokenPipeError:
+                self.failed[worker] = "is gone"
+            if stream.down.backlog_size > MOST_PENDING:
+                self.failed[worker] = "is too far behind"
+            self._wait_for_room(worker, stream)
+
+    def _wait_for_room(self, worker, stream):
+        waiting = stream.down.backlog_size > 0
+        if waiting and not stream.waiting:
+            self.selector.register(stream.down, selectors.EVENT_WRITE, worker)
+        elif stream.waiting and not waiting:
+            self.selector.unregister(stream.down)
+        stream.waiting = waiting
+
+    # ---- what goes where
+
+    def _pass_on(self, frame):
+        for stream in self.streams.values():
+            stream.frames.append(frame)
+
+    def everyone(self, entry, *arguments):
+        """Part of every worker's stream."""
+        self._pass_on(control(entry, *arguments))
+
+    def worker(self, worker, entry, *arguments):
+        """Part of one worker's stream; of none's if that one has just died."""
+        if worker in self.streams:
+            self.streams[worker].frames.append(control(entry, *arguments))
+
+    # ---- workers come and go
+
+    def attach(self, worker, down, up):
+        """A worker has been forked; these are our ends of its queues."""
+        self.streams[worker] = Stream(down, up)
+        self.selector.register(up, selectors.EVENT_READ, worker)
+        self._register.admit(worker)
+
+    def detach(self, worker):
+        """A worker is dead: its queues are closed, and the names of its clients are free."""
+        stream = self.streams.pop(worker)
+        for queue in (stream.up, stream.down):
+            try:
+                self.selector.unregister(queue)
+            except KeyError:
+                pass  # not watched at the moment
+            queue.close()
+        self.failed.pop(worker, None)
+        self._register.lose(worker)
+
+    def let_go(self):
+        """In a forked child: none of this is its own."""
+        self.selector.close()
+        for stream in self.streams.values():
+            stream.up.close()
+            stream.down.close()
+
+    def _ready(self, worker):
+        self.streams[worker].ready = True
+
+    def _alive(self, worker):
+        self.streams[worker].unanswered = 0
+
+    def _done(self, worker):
+        self.streams[worker].done = True

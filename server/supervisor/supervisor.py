@@ -1,0 +1,209 @@
+"""The supervisor: hears signals, kills the stuck, reaps the dead, tops up; and starts and stops it all."""
+import gc
+import logging
+import multiprocessing
+import os
+import selectors
+import signal
+import time
+
+from server.supervisor.hub import Hub
+from server.worker.loop import Worker
+from server.worker.queues import Queue
+
+LOOK = 1.0  # seconds between two looks at everything
+LOOK_CLOSELY = 0.05  # while a worker is missing or being stopped
+SAME_SIGNAL = 0.5  # seconds in which a second signal is taken for the first: `timeout`, for one, sends it twice
+STOP_WITHIN = 5.0  # seconds for each of the two steps of an orderly stop
+QUICK = 1.0  # seconds; the successor of a worker that lived no longer has to wait
+BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0
+
+log = logging.getLogger(__name__)
+
+
+class WorkersDie(Exception):
+    """A worker died before all had begun to serve: trying again would not help."""
+
+
+class StopAtOnce(Exception):
+    """A second signal; its number is the argument."""
+
+
+class Child:
+    """A worker process. Its slot is the place it fills; its number is its own, for ever."""
+
+    def __init__(self, slot, number, process):
+        self.slot = slot
+        self.number = number
+        self.process = process
+        self.born = time.monotonic()
+
+
+class Supervisor:
+    """The parent process, from the first fork to the last death.
+
+    listening: for each slot its (protocol name, socket) pairs. Kept for life, so that a successor accepts from the
+        sockets of the worker it replaces.
+    settings: `server.config.Settings`.
+    reread: gives new settings, or None if there are none fit for use.
+    """
+
+    def __init__(self, listening, settings, reread):
+        self._listening = listening
+        self._settings = settings
+        self._reread = reread
+        self._hub = Hub(settings.pacing_ms / 1000)
+        self._children = {}  # by number
+        self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
+        self._last_number = 0
+        self._quick_deaths = 0
+        self._started = self._stopping = False
+        self._told_at = 0.0  # to stop
+        self._signals = []
+        self._wakeup, self._wake = os.pipe()
+
+    def run(self, on_start, on_stop):
+        """Serve until a signal says stop.
+
+        on_start is called when all workers serve, on_stop when they are told to stop. Raises WorkersDie, StopAtOnce.
+        """
+        self._catch_signals()
+        gc.collect()
+        getattr(gc, "freeze", lambda: None)()  # since 3.7; the collector's marks would unshare what the workers share
+        try:
+            self._serve(on_start)
+            on_stop()
+            self._stop()
+        finally:
+            for child in self._children.values():
+                self._kill(child)
+
+    def _serve(self, on_start):
+        self._top_up()
+        while not self._stopping:
+            self._turn()
+            if not self._started and not self._vacant and self._all("ready"):
+                self._started = True
+                on_start()
+
+    def _stop(self):
+        """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
+        for order, fulfilled in (("stop", lambda: self._all("done")), ("end", lambda: not self._children)):
+            self._hub.everyone(order)
+            deadline = time.monotonic() + STOP_WITHIN
+            while not fulfilled() and time.monotonic() < deadline:
+                self._turn()
+
+    def _all(self, state):
+        return all(getattr(stream, state) for stream in self._hub.streams.values())
+
+    def _turn(self):
+        """The hub's work; and, only when there is cause, the supervisor's."""
+        quiet = self._started and not self._vacant and not self._stopping
+        self._hub.turn(LOOK if quiet else LOOK_CLOSELY)
+        if self._signals or self._hub.failed or not quiet:
+            self._heed_signals()
+            self._kill_failed()
+            self._reap()
+            self._top_up()
+
+    # ---- signals
+
+    def _catch_signals(self):
+        for end in (self._wakeup, self._wake):
+            os.set_blocking(end, False)
+        self._hub.selector.register(self._wakeup, selectors.EVENT_READ)
+        signal.set_wakeup_fd(self._wake)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, lambda number, frame: self._signals.append(number))
+
+    def _heed_signals(self):
+        try:
+            os.read(self._wakeup, 4096)  # before the list: what comes in between wakes us again
+        except BlockingIOError:
+            pass
+        while self._signals:
+            number = self._signals.pop(0)
+            if number == signal.SIGHUP:
+                self._configure()
+            elif number != signal.SIGCHLD:
+                self._heed_stop(number)
+
+    def _heed_stop(self, number):
+        now = time.monotonic()
+        if not self._stopping:
+            self._stopping = True
+            self._told_at = now
+        elif now - self._told_at > SAME_SIGNAL:
+            raise StopAtOnce(number)
+
+    def _configure(self):
+        settings = self._reread()
+        if settings is None:
+            return
+        self._settings = settings
+        self._hub.pacing = settings.pacing_ms / 1000
+        self._hub.everyone("configure", settings.of_workers())
+
+    # ---- workers
+
+    def _top_up(self):
+        now = time.monotonic()
+        for slot, when in list(self._vacant.items()):
+            if when <= now and not self._stopping:
+                del self._vacant[slot]
+                self._fork(slot)
+
+    def _fork(self, slot):
+        self._last_number += 1
+        number, down, up = self._last_number, Queue(), Queue()
+        process = multiprocessing.get_context("fork").Process(
+            target=self._be_worker, args=(slot, number, down, up), name="parley-worker-%d" % slot)
+        process.start()
+        self._children[number] = Child(slot, number, process)
+        self._hub.attach(number, down.write_here(), up.read_here())
+
+    def _be_worker(self, slot, number, down, up):
+        """In the child: keep what is the worker's own, let go of everything else, serve."""
+        signal.set_wakeup_fd(-1)
+        for ours in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to the whole group; the parent decides
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self._wakeup)
+        os.close(self._wake)
+        self._hub.let_go()
+        own = self._listening[slot]
+        for _, sock in {pair for pairs in self._listening for pair in pairs} - set(own):
+            sock.close()
+        Worker(number, down.read_here(), up.write_here(), own, self._settings.of_workers()).run()
+
+    def _kill_failed(self):
+        for number in self._hub.failed:
+            self._kill(self._children[number])
+
+    @staticmethod
+    def _kill(child):
+        if child.process.exitcode is None:
+            os.kill(child.process.pid, signal.SIGKILL)
+        child.process.join()
+
+    def _reap(self):
+        for child in list(self._children.values()):
+            if child.process.exitcode is not None:
+                self._bury(child)
+
+    def _bury(self, child):
+        """Free its clients' names at once, and have its place filled."""
+        del self._children[child.number]
+        trouble = self._hub.failed.get(child.number, "died")
+        self._hub.detach(child.number)
+        if self._stopping:
+            return
+        if not self._started:
+            raise WorkersDie("worker %d ended with code %s before it served" % (child.slot, child.process.exitcode))
+        now = time.monotonic()
+        self._quick_deaths = self._quick_deaths + 1 if now - child.born < QUICK else 0
+        wait = min(BACK_OFF * 2 ** self._quick_deaths, LONGEST_BACK_OFF) if self._quick_deaths else 0
+        self._vacant[child.slot] = now + wait
+        log.error("worker %d (pid %d, exit code %s) %s: replaced in %.1f s",
+                  child.slot, child.process.pid, child.process.exitcode, trouble, wait)

@@ -1,0 +1,252 @@
+"""A client's socket: bytes to commands, text to the kernel, and a close that lets the last words arrive."""
+import logging
+import selectors
+import socket
+
+from server.chat.session import GONE, WAITING, Session
+from server.protocols.events import Hangup, Reason
+from server.worker.outbox import Outbox
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_CHUNK = 65536
+_MOST_SLICES = 1024  # what sendmsg takes (IOV_MAX)
+
+_WORTH_A_LINE = (Reason.TOO_LONG, Reason.TOO_SLOW, Reason.FOREIGN, Reason.SLOW_READER, Reason.BUG)
+
+log = logging.getLogger(__name__)
+
+
+class Connection(Session):
+    """One client of this worker.
+
+    sock: non-blocking; None once closed.
+    outbox: None while the kernel takes everything.
+    heard_at: when the client last sent anything, monotonic seconds.
+    paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
+    """
+
+    __slots__ = ("sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_mask", "_paused", "_ended")
+
+    def __init__(self, number, sock, worker, audience, decoder):
+        super().__init__(number, worker.uplink, audience)
+        self.sock = sock
+        self.outbox = None
+        self.heard_at = worker.now
+        self.paid_until = 0.0
+        self._worker = worker
+        self._decoder = decoder
+        self._mask = 0
+        self._paused = False  # not read at the moment, because a question is open or its rate is used up
+        self._ended = False  # the client sends nothing more
+        self._watch()
+
+    # ---- reading
+
+    def on_ready(self, mask):
+        """The selector found the socket ready."""
+        if mask & WRITE:
+            self._flush()
+        if mask & READ and self.sock is not None:
+            self._read()
+
+    def _read(self):
+        if self.state in WAITING:
+            self.pause()
+            return
+        try:
+            data = self.sock.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._ended = True
+            self._watch()
+            self.hear([Hangup()])
+            self._finish()
+        elif self.state is not GONE:
+            self._take(data)
+
+    def _take(self, data):
+        worker = self._worker
+        self.heard_at = worker.now
+        commands = self._decoder.feed(data)
+        if commands:
+            worker.deadlines.completed(self)
+            self.hear(commands)
+            if self.state is not GONE:
+                worker.charge(self, len(commands))
+        if self._decoder.unfinished and not self._paused and self.state is not GONE:
+            worker.deadlines.began(self, worker.now)
+
+    @property
+    def unfinished(self):
+        """Has a command begun that has not ended?"""
+        return self._decoder.unfinished
+
+    def hear(self, commands):
+        """A bug in a handler costs this one connection."""
+        try:
+            super().hear(commands)
+        except Exception:
+            self.crash()
+
+    def heed(self, answer, *arguments):
+        """So does one in what follows an answer."""
+        try:
+            super().heed(answer, *arguments)
+        except Exception:
+            self.crash()
+
+    def crash(self):
+        """Called in an exception handler: log what happened, and end this connection only."""
+        log.exception("a bug while serving %r: its connection is closed", self.name)
+        self.leave(Reason.BUG)
+
+    def pause(self):
+        """Read nothing until `resume`."""
+        self._paused = True
+        self._worker.deadlines.completed(self)  # nothing is awaited of whom we do not hear
+        self._watch()
+
+    def release_if_ended(self):
+        """A held client whose end is all that is left to read must not keep its name."""
+        try:
+            ended = not self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            ended = False
+        except OSError:
+            ended = True
+        if ended:
+            self._worker.throttle.forget(self)
+            self.resume()
+
+    def resume(self):
+        """Read again, if nothing else is in the way."""
+        worker = self._worker
+        if self._paused and self.state not in WAITING and not worker.throttle.holds(self) and not worker.stopping:
+            self._paused = False
+            self.heard_at = worker.now
+            if self._decoder.unfinished:
+                worker.deadlines.began(self, worker.now)
+            self._watch()
+
+    def _answered(self, state):
+        super()._answered(state)
+        self.resume()
+
+    # ---- writing
+
+    def send(self, pieces):
+        """Send bytes-like pieces, now if the kernel takes them, else as it does."""
+        if self.sock is None or not pieces:
+            return
+        if self.outbox is None:
+            sent = self._send_now(pieces)
+            if sent is None:
+                return
+            self.outbox = Outbox()
+            for piece in pieces:
+                if sent < len(piece):
+                    self.outbox.append(memoryview(piece)[sent:] if sent else piece)
+                sent = max(0, sent - len(piece))
+            self._watch()
+        else:
+            for piece in pieces:
+                self.outbox.append(piece)
+        self._worker.fell_behind(self)
+
+    def _send_now(self, pieces):
+        """How many bytes the kernel took; None if all, or if the connection is lost."""
+        if len(pieces) > _MOST_SLICES:
+            pieces[:] = [b"".join(pieces)]
+        try:
+            sent = self.sock.send(pieces[0]) if len(pieces) == 1 else self.sock.sendmsg(pieces)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._lose()
+            return None
+        return None if sent == sum(map(len, pieces)) else sent
+
+    def _flush(self):
+        if self.outbox is None:
+            return
+        try:
+            if self.outbox.send(self.sock):
+                self._worker.deadlines.took_some(self, self._worker.now)
+        except OSError:
+            self._lose()
+            return
+        if not self.outbox.size:
+            self.outbox = None
+            self._worker.deadlines.caught_up(self)
+            self._watch()
+            self._finish()
+
+    # ---- the end
+
+    def give_up(self, reason):
+        """The client has taken too long. What it will never read is forgotten, but for a message begun."""
+        if self.state is GONE:
+            return
+        if self.outbox:
+            self.outbox.keep_first()
+        self.leave(reason)
+
+    def part(self, reason):
+        """What was told goes out, then the connection ends."""
+        if reason in _WORTH_A_LINE:
+            log.info("connection of %r ended: %s", self.name, reason)
+        self._worker.parted(self, reason)
+        self.audience.leave(self)
+        self._paused = False  # what still comes is read and dropped, until the client ends too
+        self._watch()
+        self._finish()
+
+    def _finish(self):
+        """Once all is sent: no more from us, and closed when the client has ended too.
+
+        Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
+        their way.
+        """
+        if self.state is not GONE or self.outbox or self.sock is None:
+            return
+        if self._ended:
+            self.close()
+        else:
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.close()
+
+    def _lose(self):
+        """The kernel says that the connection is gone; the session ends at the end of the tick."""
+        self.close()
+        self._worker.lost.append(self)
+
+    def close(self):
+        """Close the socket, whatever is still unsent."""
+        if self.sock is None:
+            return
+        self._ended = self._paused = True
+        self.outbox = None
+        self._watch()
+        self.sock.close()
+        self.sock = None
+        self._worker.closed(self)
+
+    def _watch(self):
+        """Tell the selector what this connection waits for."""
+        if self.sock is None:
+            return
+        mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox else 0)
+        if mask == self._mask:
+            return
+        if not self._mask:
+            self._worker.selector.register(self.sock, mask, self)
+        elif not mask:
+            self._worker.selector.unregister(self.sock)
+        else:
+            self._worker.selector.modify(self.sock, mask, self)
+        self._mask = mask

@@ -1,0 +1,74 @@
+"""How long a client may take over things: to say its first command, to end a line, to take what it is sent, to go."""
+from server.protocols.events import Reason
+
+LINGER = 2.0  # seconds a client has to take our last words
+
+
+class Deadlines:
+    """Who is awaited, and until when (monotonic seconds). Looked at about once a second.
+
+    Most connections are in none of these tables: only those that are awaited at the moment.
+    """
+
+    def __init__(self):
+        self._command = {}  # connection -> when it must have completed a command
+        self._reading = {}  # connection with an outbox -> when it must have taken something of it
+        self._parting = {}  # connection that has been ended -> when it is closed in any case
+        self.limits = {}
+
+    @property
+    def parting(self):
+        """How many are still taking our last words."""
+        return len(self._parting)
+
+    def arrived(self, connection, now):
+        """A first command must come."""
+        if self.limits["first_command_seconds"]:
+            self._command[connection] = now + self.limits["first_command_seconds"]
+
+    def completed(self, connection):
+        """A command has come."""
+        self._command.pop(connection, None)
+
+    def began(self, connection, now):
+        """A command has begun, whose end must come."""
+        until = now + self.limits["frame_seconds"]
+        if until < self._command.get(connection, float("inf")):
+            self._command[connection] = until
+
+    def behind(self, connection, now):
+        """It has been sent more than it takes."""
+        self._reading.setdefault(connection, now + self.limits["stall_seconds"])
+
+    def took_some(self, connection, now):
+        """It is behind, but reads."""
+        if connection in self._reading:
+            self._reading[connection] = now + self.limits["stall_seconds"]
+
+    def caught_up(self, connection):
+        """It has taken all it was sent."""
+        self._reading.pop(connection, None)
+
+    def parted(self, connection, now):
+        """It is not a client any more; its socket closes soon."""
+        self._command.pop(connection, None)
+        self._reading.pop(connection, None)
+        if connection.sock is not None:
+            self._parting[connection] = now + LINGER
+
+    def closed(self, connection):
+        """Nothing is awaited of it."""
+        self._command.pop(connection, None)
+        self._reading.pop(connection, None)
+        self._parting.pop(connection, None)
+
+    def overdue(self, now):
+        """(connection, why it is to end) for each client that has taken too long."""
+        late = [(connection, Reason.TOO_SLOW if connection.unfinished else Reason.IDLE)
+                for connection, until in self._command.items() if until <= now]
+        late += [(connection, Reason.SLOW_READER) for connection, until in self._reading.items() if until <= now]
+        return late
+
+    def lingering(self, now):
+        """The connections that have had their time to take our last words."""
+        return [connection for connection, until in self._parting.items() if until <= now]

@@ -1,0 +1,239 @@
+"""The worker process: one loop over its clients, its two queues to the hub, and the clock."""
+import collections
+import logging
+import selectors
+import time
+
+from server.chat.replica import Replica
+from server.chat.room import LOBBY, Room
+from server.chat.session import WAITING
+from server.protocols import PROTOCOLS
+from server.protocols.events import Reason
+from server.worker.audience import Audience
+from server.worker.connection import READ, WRITE, Connection
+from server.worker.deadlines import Deadlines
+from server.worker.listener import Listener
+from server.worker.queues import HEAD, TALK, called, said
+from server.worker.throttle import Throttle
+from server.worker.uplink import Uplink
+
+SWEEP = 1.0  # seconds between two looks at the deadlines
+IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Serves its share of the clients until the hub says so or is gone.
+
+    number: of this process; no other process of this server ever has it.
+    down, up: the queues from and to the hub.
+    listening: (protocol name, socket) pairs to accept from.
+    settings: `server.config.Settings`.
+    """
+
+    def __init__(self, number, down, up, listening, settings):
+        self.now = time.monotonic()
+        self.selector = selectors.DefaultSelector()
+        self.uplink = Uplink(up, number)
+        self.deadlines = Deadlines()
+        self.throttle = Throttle()
+        self.lost = []  # connections that the kernel gave up on in this tick
+        self.overfull = []  # connections whose outbox grew too large in this tick
+        self._down = down
+        self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
+        self._sessions = {}
+        self._next_number = 0
+        self._audiences = {name: Audience(name, protocol.encode) for name, protocol in PROTOCOLS.items()}
+        self._listeners = [Listener(sock, name, self) for name, sock in listening]
+        self._accepting = self.stopping = self._done = self._ending = False
+        self._next_sweep = self._next_idle_sweep = self.now
+        self._endings = collections.Counter()
+        self._configure(settings)
+        replica = Replica(number, self._sessions, {LOBBY: Room(list(self._audiences.values()))})
+        self._said = replica.said
+        self._entries = {  # what the hub's control frames ask for
+            "present": replica.present,
+            "joined": replica.joined,
+            "left": replica.left,
+            "whispered": replica.whispered,
+            "refused": replica.refused,
+            "confirmed": replica.confirmed,
+            "who": replica.who,
+            "ping": self._answer_ping,
+            "configure": self._configure,
+            "stop": self._stop,
+            "end": self._end,
+        }
+        self.selector.register(down, READ)
+        self._hub_alone.register(down, READ)
+        self._hub_alone.register(up, WRITE)
+
+    def run(self):
+        """Hear the hub, then the clients, then the clock; then speak to the hub, and last to the clients."""
+        self._accept(True)
+        self.uplink.ask("ready")
+        self._speak()
+        while not self._ending or self.deadlines.parting:
+            ready = self._select()
+            self.now = time.monotonic()
+            if any(key.data is None for key, _ in ready):
+                self._hear_hub()
+            for key, mask in ready:
+                if key.data is not None:
+                    self._serve(key.data, mask)
+            self._look_at_clock()
+            self._speak()
+        log.info("worker done; connections ended: %s", dict(self._endings) or "none")
+
+    def _select(self):
+        """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders."""
+        wake = min(self._next_sweep, self.throttle.next_release() or self._next_sweep)
+        wait = max(0.0, wake - time.monotonic())
+        if not self.uplink.full:
+            return self.selector.select(wait)
+        ready = self._hub_alone.select(wait)
+        self.uplink.retry()
+        return [(key, mask) for key, mask in ready if mask & READ]
+
+    def _serve(self, source, mask):
+        try:
+            source.on_ready(mask)
+        except Exception:
+            source.crash()
+
+    def _speak(self):
+        """The end of a tick: what was asked goes to the hub, what was heard to the clients."""
+        self.uplink.flush()
+        for audience in self._audiences.values():
+            audience.flush()
+        if self.overfull or self.lost:
+            self._part_with_the_hopeless()
+
+    def _part_with_the_hopeless(self):
+        while self.overfull:
+            self.overfull.pop().give_up(Reason.SLOW_READER)
+        while self.lost:
+            self.lost.pop().leave()
+        self.uplink.flush()  # their names are free now, not at the next tick
+
+    # ---- the hub
+
+    def _hear_hub(self):
+        try:
+            frames = self._down.get()
+        except EOFError:
+            self._lose_hub()
+            return
+        for frame in frames:
+            kind, room, worker, _ = HEAD.unpack_from(frame)
+            if kind == TALK:
+                self._said(room, worker, said(frame))
+            else:
+                entry, arguments = called(frame)
+                self._entries[entry](*arguments)
+
+    def _lose_hub(self):
+        log.error("the parent process is gone: closing all connections")
+        self.selector.unregister(self._down)
+        self.uplink.close()
+        self._end()
+
+    def _answer_ping(self):
+        self.uplink.ask("alive")
+
+    def _configure(self, settings):
+        self._settings = settings
+        self.deadlines.limits = settings["limits"]
+        self.throttle.rate = settings["limits"]["messages_per_second"]
+        for name, audience in self._audiences.items():
+            audience.echo = settings["echo"][name]
+
+    def _stop(self):
+        """Take nothing new; what was asked until now is still answered."""
+        self._accept(False)
+        self.stopping = True
+        for session in self._sessions.values():
+            session.pause()
+
+    def _end(self):
+        """Everybody has heard everything: say good-bye."""
+        self._accept(False)
+        self.stopping = self._done = self._ending = True
+        for session in list(self._sessions.values()):
+            session.leave(Reason.SHUTDOWN)
+
+    # ---- the clients
+
+    def admit(self, sock, protocol):
+        """A client has connected."""
+        self._next_number += 1
+        decoder = PROTOCOLS[protocol].Decoder(self._settings["limits"])
+        connection = Connection(self._next_number, sock, self, self._audiences[protocol], decoder)
+        self._sessions[connection.number] = connection
+        self.deadlines.arrived(connection, self.now)
+
+    def parted(self, connection, reason):
+        """A client is none any more; its last words may still be on their way."""
+        self._endings[reason or "hangup"] += 1
+        del self._sessions[connection.number]
+        self.throttle.forget(connection)
+        self.deadlines.parted(connection, self.now)
+
+    def closed(self, connection):
+        """A socket is closed, so there is a descriptor to accept another with."""
+        self.deadlines.closed(connection)
+        self._accept(not self.stopping)
+
+    def fell_behind(self, connection):
+        """A client does not take what it is sent; too far behind is the end of it."""
+        self.deadlines.behind(connection, self.now)
+        if connection.outbox.size > self._settings["limits"]["outbox_bytes"]:
+            self.overfull.append(connection)
+
+    def charge(self, connection, messages):
+        """Count a client's messages against its rate."""
+        if self.throttle.charge(connection, messages, self.now):
+            connection.pause()
+
+    def stop_accepting(self, error):
+        """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""
+        log.warning("not accepting for a moment: %s", error.strerror)
+        self._accept(False)
+
+    def _accept(self, wanted):
+        if wanted != self._accepting:
+            self._accepting = wanted
+            for listener in self._listeners:
+                if wanted:
+                    self.selector.register(listener.sock, READ, listener)
+                else:
+                    self.selector.unregister(listener.sock)
+
+    # ---- the clock
+
+    def _look_at_clock(self):
+        if self.stopping and not self._done and not any(s.state in WAITING for s in self._sessions.values()):
+            self._done = True
+            self.uplink.ask("done")
+        for connection in self.throttle.release(self.now):
+            connection.resume()
+        if self.now >= self._next_sweep:
+            self._next_sweep = self.now + SWEEP
+            self._accept(not self.stopping)
+            self._sweep()
+
+    def _sweep(self):
+        for connection, reason in self.deadlines.overdue(self.now):
+            connection.give_up(reason)
+        for connection in self.deadlines.lingering(self.now):
+            connection.close()
+        for connection in self.throttle.held():
+            connection.release_if_ended()
+        if self.now >= self._next_idle_sweep:
+            limits = self._settings["idle_timeout"]
+            self._next_idle_sweep = self.now + min([IDLE_SWEEP] + [limit / 10 for limit in limits.values() if limit])
+            for session in list(self._sessions.values()):
+                limit = limits[session.audience.protocol]
+                if limit and not self.throttle.holds(session) and self.now - session.heard_at >= limit:
+                    session.leave(Reason.IDLE)

@@ -1,0 +1,51 @@
+"""What the kernel would not take yet, for one slow reader."""
+import collections
+
+_AT_ONCE = 64  # pieces in one sendmsg
+
+
+class Outbox:
+    """References to shared bytes, so that many readers who lag behind the same talk cost its memory once.
+
+    size: bytes still to send.
+    """
+
+    __slots__ = ("size", "_pieces")
+
+    def __init__(self):
+        self.size = 0
+        self._pieces = collections.deque()
+
+    def append(self, piece):
+        """Keep one bytes-like piece."""
+        self._pieces.append(piece)
+        self.size += len(piece)
+
+    def keep_first(self):
+        """Forget all but the piece that is being sent: pieces begin and end with whole messages."""
+        while len(self._pieces) > 1:
+            self.size -= len(self._pieces.pop())
+
+    def send(self, sock):
+        """Send what the socket takes; the number of bytes it took. OSError if the connection is gone."""
+        total = 0
+        while self._pieces:
+            batch = [self._pieces[index] for index in range(min(_AT_ONCE, len(self._pieces)))]
+            try:
+                sent = sock.sendmsg(batch)
+            except BlockingIOError:
+                break
+            total += sent
+            self._drop(sent)
+            if sent < sum(map(len, batch)):
+                break
+        return total
+
+    def _drop(self, sent):
+        self.size -= sent
+        while sent:
+            first = self._pieces.popleft()
+            if sent < len(first):
+                self._pieces.appendleft(memoryview(first)[sent:])
+                return
+            sent -= len(first)

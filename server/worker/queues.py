@@ -1,0 +1,152 @@
+"""One-way queues between processes: frames, one writer, one reader, nobody ever blocked.
+
+A `multiprocessing.Pipe` with non-blocking ends and our own framing. `multiprocessing.Queue` would leave its lock held
+when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and one reader no lock is needed.
+
+    offset  size  field    meaning
+    0       1     kind     TALK or CONTROL
+    1       2     room     of the talk
+    3       4     worker   whose talk it is
+    7       4     length   of the body
+    11      n     body     TALK: records (see `talk`); CONTROL: marshal of (entry, argument, ...)
+"""
+import collections
+import fcntl
+import marshal
+import multiprocessing
+import os
+import struct
+
+PIECE = 65536  # one read; larger pieces cost more than they save
+PIPE_SIZE = 1 << 20
+DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reader from everything else
+
+TALK, CONTROL = 1, 2
+HEAD = struct.Struct("!BHII")
+RECORD = struct.Struct("!IHI")  # session number, bytes of the sender's name, bytes of "sender text"
+
+_SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
+
+
+def control(entry, *arguments):
+    """The frame that asks the reader to do `entry`."""
+    body = marshal.dumps((entry,) + arguments)
+    return HEAD.pack(CONTROL, 0, 0, len(body)) + body
+
+
+def called(frame):
+    """The entry and the arguments of a control frame."""
+    call = marshal.loads(memoryview(frame)[HEAD.size:])  # noqa: S302 - from a process of ours
+    return call[0], call[1:]
+
+
+def record(number, sender, text):
+    """One message of a talk frame."""
+    return RECORD.pack(number, len(sender), len(sender) + 1 + len(text)) + sender + b" " + text
+
+
+def talk(room, worker, records):
+    """The frame that carries what was said in `room` on one worker, in order."""
+    body = b"".join(records)
+    return HEAD.pack(TALK, room, worker, len(body)) + body
+
+
+def said(frame):
+    """The (session number, sender, text) of a talk frame, in order."""
+    position, end = HEAD.size, len(frame)
+    while position < end:
+        number, sender_size, size = RECORD.unpack_from(frame, position)
+        start = position + RECORD.size
+        position = start + size
+        yield number, frame[start:start + sender_size], frame[start + sender_size + 1:position]
+
+
+class Queue:
+    """One direction between two processes. Made before the fork; each side then says which end it is."""
+
+    def __init__(self):
+        self._reader, self._writer = multiprocessing.Pipe(duplex=False)
+        self._held = b""
+        self._backlog = collections.deque()
+        self.backlog_size = 0
+        for end in (self._reader, self._writer):
+            os.set_blocking(end.fileno(), False)
+        try:
+            fcntl.fcntl(self._writer.fileno(), _SET_PIPE_SIZE, PIPE_SIZE)
+        except OSError:
+            pass  # not Linux, or above what this user may have: smaller is only slower
+
+    def read_here(self):
+        """This process reads; the other end is closed here, so that the writer's death shows as an end."""
+        self._writer.close()
+        return self
+
+    def write_here(self):
+        """This process writes."""
+        self._reader.close()
+        return self
+
+    def fileno(self):
+        """Of the end that is still open here, for a selector."""
+        return (self._writer if self._reader.closed else self._reader).fileno()
+
+    def close(self):
+        """Close whatever is open here."""
+        self._reader.close()
+        self._writer.close()
+
+    # ---- the writing end
+
+    def put(self, data=b""):
+        """Send whole frames, after what was kept earlier; keep what the pipe does not take now.
+
+        Without data it only sends what was kept. BrokenPipeError if the reader is gone.
+        """
+        if data:
+            self._backlog.append(data)
+            self.backlog_size += len(data)
+        while self._backlog:
+            try:
+                written = os.write(self._writer.fileno(), self._backlog[0])
+            except BlockingIOError:
+                return
+            self.backlog_size -= written
+            if written == len(self._backlog[0]):
+                self._backlog.popleft()
+            else:
+                self._backlog[0] = memoryview(self._backlog[0])[written:]
+
+    # ---- the reading end
+
+    def get(self):
+        """The whole frames that are here now, heads included; EOFError once the writer is gone and all is read.
+
+        The torn tail of a writer that died in the middle of a frame is never part of the answer.
+        """
+        pieces = [self._held]
+        for _ in range(DRAIN):
+            try:
+                piece = os.read(self._reader.fileno(), PIECE)
+            except BlockingIOError:
+                break
+            if not piece:
+                if len(pieces) == 1:
+                    raise EOFError
+                break
+            pieces.append(piece)
+            if len(piece) < PIECE:
+                break
+        frames, self._held = _cut(b"".join(pieces))
+        return frames
+
+
+def _cut(data):
+    """The whole frames in `data`, and the rest."""
+    frames, position, size = [], 0, len(data)
+    while size - position >= HEAD.size:
+        end = position + HEAD.size + HEAD.unpack_from(data, position)[3]
+        if end > size:
+            break
+        frames.append(data[position:end])
+        position = end
+    return frames, data[position:]

@@ -1,0 +1,70 @@
+"""A worker's voice to the hub: what its sessions say and ask, one write a tick."""
+from server.chat.room import LOBBY
+from server.worker.queues import control, record, talk
+
+
+class Uplink:
+    """Collects a tick's requests in order; consecutive talk becomes one frame."""
+
+    def __init__(self, queue, worker):
+        self._queue = queue
+        self._worker = worker
+        self._frames = []
+        self._records = []
+
+    @property
+    def full(self):
+        """Does the hub not take more at the moment?"""
+        return self._queue is not None and self._queue.backlog_size > 0
+
+    def retry(self):
+        """Send what the hub did not take before."""
+        self._put(b"")
+
+    def close(self):
+        """The hub is gone: what is asked from now on is asked in vain."""
+        self._queue = None
+
+    def say(self, number, sender, text):
+        """Said in the lobby."""
+        self._records.append(record(number, sender, text))
+
+    def claim(self, number, name, skeletons):
+        """May this session be called so?"""
+        self.ask("claim", number, name, tuple(skeletons))
+
+    def release(self, number):
+        """This session is gone."""
+        self.ask("release", number)
+
+    def whisper(self, number, sender, to, text):
+        """For the ears of one member only."""
+        self.ask("whisper", number, sender, to, text)
+
+    def who(self, number):
+        """Who is here, as of the place this gets in the order?"""
+        self.ask("who", number)
+
+    def ask(self, request, *arguments):
+        """Anything but talk: a request of the hub (see `server.supervisor.hub`)."""
+        self._close_talk()
+        self._frames.append(control(request, *arguments))
+
+    def flush(self):
+        """Send what the tick has collected."""
+        self._close_talk()
+        if self._frames:
+            self._put(b"".join(self._frames))
+            self._frames = []
+
+    def _put(self, data):
+        try:
+            if self._queue is not None:
+                self._queue.put(data)
+        except BrokenPipeError:
+            self.close()
+
+    def _close_talk(self):
+        if self._records:
+            self._frames.append(talk(LOBBY, self._worker, self._records))
+            self._records = []
