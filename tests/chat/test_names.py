@@ -1,0 +1,169 @@
+"""Valid names, and names too alike to be here together."""
+import string
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.chat.lookalikes import LOOKS_LIKE
+from server.chat.names import LONGEST, InvalidName, canonical_name, claims
+
+VALID = [
+    "a", "ann", "Ann", "x" * 32, "\u00fc" * 32, "\U0001f600" * 32, "O'Brien", "a.b-c_d", "<ann>", "100%",
+    "\u65e5\u672c\u8a9e", "\u0e01\u0e34\u0e48",
+    "ann/bob", "serverless", "lobby1st", "USERS", "a\u0301" * 16, "-", "$", "%s",
+]  # fmt: skip
+
+INVALID = [
+    b"", b" ", b"a b", b" ann", b"ann ", b"a\tb", b"a\x00b", b"\x1b[31m", b"a\x7f", b"a\rb", b"a|b", b"|",
+    b"/quit", b"/",
+    b"x" * 33, b"\xff", b"\xc3", b"\xed\xa0\x80", b"ann\xff",
+]  # fmt: skip
+
+INVALID_CHARACTERS = [
+    "\u00a0", "\u2003", "\u3000", "\u2028", "\u2029", "\u0085", "\u009b",  # white space and C1
+    "\u200b", "\u200d", "\u200e", "\u202e", "\u2066", "\ufeff", "\u00ad",  # format characters
+    "\ue000", "\uffff", "\U000e0041",  # private, not a character, a tag
+]  # fmt: skip
+
+LEADING_MARKS = ["\u0301a", "\u20dda", "\ufe0fa"]
+
+# Letters and marks by their category, of which nothing can be seen.
+INVISIBLE = [
+    "\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2800", "\u3164", "\ufe00", "\ufe0f", "\uffa0", "\U000e0100",
+]  # fmt: skip
+
+RESERVED = [
+    "server", "SERVER", "Server", "s\u0435rver", "ser\u1d20er", "lobby", "l0bby", "1obby", "Iobby",
+    "\uff53erver", "LOGIN", "login",
+    "OK", "ok", "0K", "ERR", "MSG", "WHO", "USER", "DM", "PING", "P1NG", "PONG", "INFO", "1nfo", "lNFO",
+    "disconnected", "idle-timeout",
+]  # fmt: skip
+
+TOO_ALIKE = [
+    ("ann", "ann"),
+    ("ann", "Ann"),
+    ("Bill", "BiII"),
+    ("Bill", "BILL"),
+    ("Bill", "Bi11"),
+    ("ian", "IAN"),
+    ("lan", "IAN"),
+    ("ian", "Ian"),
+    ("lan", "1an"),
+    ("bob", "b0b"),
+    ("paul", "p\u0430ul"),
+    ("ann", "\uff41\uff4e\uff4e"),
+    ("PETER", "\u03a1\u0415\u03a4\u0395R"),
+    ("\u00e4nn", "\u00c4NN"),
+    ("strasse", "stra\u00dfe"),
+    ("fine", "\ufb01ne"),
+    ("\u03c3\u03c9\u03c2", "\u03a3\u03a9\u03a3"),
+]
+
+DIFFERENT = [
+    ("ann", "anne"),
+    ("ann", "\u00e4nn"),
+    ("ian", "lan"),
+    ("Bill", "Biil"),
+    ("Bill", "Bell"),
+    ("a-b", "a_b"),
+    ("\u65e5", "\u672c"),
+]
+
+
+@pytest.mark.parametrize("name", VALID, ids=ascii)
+def test_a_valid_name_is_its_normal_form(name):
+    assert canonical_name(name.encode()) == unicodedata.normalize("NFC", name).encode()
+
+
+@pytest.mark.parametrize("raw", INVALID, ids=repr)
+def test_an_invalid_name_is_refused(raw):
+    with pytest.raises(InvalidName):
+        canonical_name(raw)
+
+
+@pytest.mark.parametrize("character", INVALID_CHARACTERS, ids=ascii)
+@pytest.mark.parametrize("form", ["{}", "a{}b", "a{}", "{}a"])
+def test_white_space_controls_and_format_characters_are_refused(form, character):
+    with pytest.raises(InvalidName):
+        canonical_name(form.format(character).encode())
+
+
+@pytest.mark.parametrize("name", LEADING_MARKS, ids=ascii)
+def test_a_name_does_not_begin_with_a_mark(name):
+    with pytest.raises(InvalidName):
+        canonical_name(name.encode())
+
+
+@pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
+def test_an_invisible_name_is_refused(character):
+    with pytest.raises(InvalidName):
+        canonical_name(character.encode())
+
+
+@pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
+def test_an_invisible_character_makes_no_other_name(character):
+    with_it = "a" + character + "nn"
+    assert is_refused(with_it) or too_alike("ann", with_it)
+
+
+@pytest.mark.parametrize("name", RESERVED, ids=ascii)
+def test_reserved_words_and_their_look_alikes_are_refused(name):
+    with pytest.raises(InvalidName):
+        canonical_name(name.encode())
+
+
+@pytest.mark.parametrize("one, other", TOO_ALIKE, ids=ascii)
+def test_look_alikes_claim_the_same_skeleton(one, other):
+    assert too_alike(one, other)
+    assert too_alike(other, one)
+
+
+@pytest.mark.parametrize("one, other", DIFFERENT, ids=ascii)
+def test_names_that_look_different_claim_nothing_in_common(one, other):
+    assert not too_alike(one, other)
+
+
+@pytest.mark.parametrize("original", sorted(LOOKS_LIKE))
+def test_every_copy_of_a_letter_is_taken_for_it(original):
+    for copy in LOOKS_LIKE[original]:
+        assert too_alike("x" + original + "x", "x" + copy + "x"), ascii(copy)
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_a_name_or_refused(raw):
+    try:
+        name = canonical_name(raw)
+    except InvalidName:
+        return
+    assert canonical_name(name) == name
+    assert 1 <= len(name.decode()) <= LONGEST
+
+
+@given(st.text(min_size=1, max_size=32))
+def test_the_same_name_in_any_normal_form_is_the_same(text):
+    forms = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    names = {name_or_none(form) for form in forms if len(form) <= LONGEST}
+    assert len(names) <= 1
+
+
+@given(st.text(string.ascii_letters + string.digits, min_size=1, max_size=32))
+def test_capitals_make_no_other_name(text):
+    if not is_refused(text):
+        assert too_alike(text, text.swapcase())
+
+
+def name_or_none(text):
+    try:
+        return canonical_name(text.encode("utf-8", "replace"))
+    except InvalidName:
+        return None
+
+
+def is_refused(text):
+    return name_or_none(text) is None
+
+
+def too_alike(one, other):
+    return not claims(canonical_name(one.encode())).isdisjoint(claims(canonical_name(other.encode())))

@@ -1,0 +1,44 @@
+"""What protocols and chat exchange: frozen, and never equal across types."""
+import itertools
+
+import pytest
+
+from server.protocols.events import COMMANDS, HAPPENINGS
+
+EVENTS = COMMANDS + HAPPENINGS
+ONE_OF_EACH = [kind(*[b"x"] * len(kind._fields)) for kind in EVENTS]
+
+
+@pytest.mark.parametrize("one, other", list(itertools.combinations(ONE_OF_EACH, 2)), ids=repr)
+def test_events_of_different_types_are_never_equal(one, other):
+    assert one != other
+    assert not one == other
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=repr)
+def test_an_event_is_equal_to_one_of_its_type_with_the_same_content(event):
+    twin = type(event)(*event)
+    assert event == twin
+    assert not event != twin
+    assert hash(event) == hash(twin)
+    assert event != tuple(event)
+
+
+@pytest.mark.parametrize("event", [event for event in ONE_OF_EACH if len(event)], ids=repr)
+def test_an_event_with_other_content_is_another(event):
+    assert event != type(event)(*[b"y"] * len(event))
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=repr)
+def test_an_event_is_frozen_and_shows_its_name(event):
+    with pytest.raises(AttributeError):
+        event.anything = 1
+    for field in event._fields:
+        with pytest.raises(AttributeError):
+            setattr(event, field, b"")
+    assert repr(event).startswith(type(event).__name__ + "(")
+
+
+def test_all_kinds_can_be_told_apart_in_one_table():
+    assert len({event: None for event in ONE_OF_EACH}) == len(EVENTS)
+    assert len({kind.__name__ for kind in EVENTS}) == len(EVENTS)

@@ -1,0 +1,254 @@
+"""The `line` protocol's decoder: vectors as data, multiplied by the ways in which bytes arrive."""
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.protocols import line
+from server.protocols.events import Broken, Login, Malformed, Nothing, Ping, Reason, Say, Whisper, Who
+
+LIMIT = 40  # for the vectors; small, so that every cut of a line at the limit is tried
+UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND)
+BAD_WHISPER = Malformed(Reason.BAD_WHISPER)
+TOO_LONG = Broken(Reason.TOO_LONG)
+FOREIGN = Broken(Reason.FOREIGN)
+
+COMMAND_TABLE = [
+    (b"LOGIN ann\n", [Login(b"ann")]),
+    (b"LOGIN\n", [Login(b"")]),
+    (b"LOGIN \n", [Login(b"")]),
+    (b"LOGIN ann secret\n", [Login(b"ann secret")]),
+    (b"LOGIN  ann\n", [Login(b" ann")]),
+    (b"LOGIN ann \n", [Login(b"ann ")]),
+    (b"LOGIN \xff\xfe\n", [Login(b"\xff\xfe")]),
+    (b"MSG hi\n", [Say(b"hi")]),
+    (b"MSG two  words \n", [Say(b"two  words ")]),
+    (b"MSG  \n", [Say(b" ")]),
+    (b"MSG LOGIN ann\n", [Say(b"LOGIN ann")]),
+    (b"MSG gr\xc3\xbc\xc3\x9fe\n", [Say(b"gr\xc3\xbc\xc3\x9fe")]),
+    (b"MSG\n", [UNKNOWN]),
+    (b"MSG \n", [UNKNOWN]),
+    (b"DM bob hi\n", [Whisper(b"bob", b"hi")]),
+    (b"DM bob two  words \n", [Whisper(b"bob", b"two  words ")]),
+    (b"DM bob  \n", [Whisper(b"bob", b" ")]),
+    (b"DM\n", [BAD_WHISPER]),
+    (b"DM \n", [BAD_WHISPER]),
+    (b"DM bob\n", [BAD_WHISPER]),
+    (b"DM bob \n", [BAD_WHISPER]),
+    (b"DM  bob hi\n", [BAD_WHISPER]),
+    (b"WHO\n", [Who()]),
+    (b"WHO \n", [UNKNOWN]),
+    (b"WHO ann\n", [UNKNOWN]),
+    (b"PING\n", [Ping()]),
+    (b"PING \n", [UNKNOWN]),
+    (b"PING 1\n", [UNKNOWN]),
+]
+
+ERRORS = [
+    (b"INVALID\n", [UNKNOWN]),
+    (b"msg hi\n", [UNKNOWN]),
+    (b"Login ann\n", [UNKNOWN]),
+    (b" MSG hi\n", [UNKNOWN]),
+    (b"MSG\thi\n", [UNKNOWN]),
+    (b"MSGhi\n", [UNKNOWN]),
+    (b"OK\n", [UNKNOWN]),
+    (b"\x00\n", [UNKNOWN]),
+    (b"\xc3\x28\n", [UNKNOWN]),
+]
+
+LINE_ENDS = [
+    (b"", []),
+    (b"PING", []),
+    (b"\n", [Nothing()]),
+    (b"\r\n", [Nothing()]),
+    (b"\n\n\r\n", [Nothing()] * 3),
+    (b"\r\r\n", [UNKNOWN]),
+    (b" \n", [UNKNOWN]),
+    (b"PING\r\n", [Ping()]),
+    (b"PING\r\r\n", [UNKNOWN]),
+    (b"MSG a\r\r\n", [Say("a\u240d".encode())]),
+    (b"MSG a\rb\n", [Say("a\u240db".encode())]),
+    (b"MSG \r\n", [UNKNOWN]),
+    (b"PING\r", []),
+    (b"PING\rWHO\n", [UNKNOWN]),
+    (b"LOGIN a\nMSG b\r\n\nWHO\nPI", [Login(b"a"), Say(b"b"), Nothing(), Who()]),
+]
+
+LIMITS = [
+    (b"MSG " + b"x" * (LIMIT - 4) + b"\n", [Say(b"x" * (LIMIT - 4))]),
+    (b"MSG " + b"x" * (LIMIT - 4) + b"\r\n", [Say(b"x" * (LIMIT - 4))]),
+    (b"MSG " + b"x" * (LIMIT - 3) + b"\n", [TOO_LONG]),
+    (b"MSG " + b"x" * (LIMIT - 3) + b"\r\n", [TOO_LONG]),
+    (b"MSG " + b"x" * (LIMIT - 4) + b"\r\r\n", [TOO_LONG]),
+    (b"x" * LIMIT, []),
+    (b"x" * LIMIT + b"\r", []),  # which may be the first half of an end
+    (b"x" * (LIMIT + 1), [TOO_LONG]),
+    (b"x" * (LIMIT + 2), [TOO_LONG]),
+    (b"x" * (LIMIT + 2) + b"\nPING\n", [TOO_LONG]),
+    (b"PING\n" + b"x" * (LIMIT + 2), [Ping(), TOO_LONG]),
+    (b"PING\n" + b"x" * (LIMIT + 1) + b"\nPING\n", [Ping(), TOO_LONG]),
+]
+
+TELNET = [
+    (b"\xff\xfd\x03PING\n", [Ping()]),
+    (b"\xff\xfb\x18\xff\xfe\x01LOGIN ann\r\n", [Login(b"ann")]),
+    (b"\xff\xf4PING\n", [Ping()]),  # interrupt process: ^C in a telnet client
+    (b"\xff\xfa\x18\x00xterm\xff\xf0PING\n", [Ping()]),
+    (b"PI\xff\xfd\x06NG\n", [Ping()]),
+    (b"\xff\xfd\xffPING\n", [Ping()]),
+    (b"\xff\xfd\x03\n", [Nothing()]),
+    (b"\xff\xfd\x03\r\n", [Nothing()]),
+    (b"PING\n\xff\xfd\x03PING\n", [Ping(), Ping()]),
+    (b"\xff\xfa\x18never ended\n", [UNKNOWN]),
+    (b"PING\xff\n", [UNKNOWN]),
+    (b"MSG \xff\xf1\n", [UNKNOWN]),
+]
+
+FOREIGN_PROTOCOLS = [
+    (b"\x16\x03\x01\x02\x00\x01\x00", [FOREIGN]),  # TLS
+    (b"\x16\x03\x03\x00\n\x01\n", [FOREIGN]),
+    (b"\x03\x00\x00\x13\x0e\xe0", [FOREIGN]),  # RDP
+    (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [FOREIGN]),
+    (b"CONNECT a:1 HTTP/1.0\r\n\r\n", [FOREIGN]),
+    (b"SSH-2.0-OpenSSH_9\r\n", [FOREIGN]),
+    (b"EHLO a\r\n", [FOREIGN]),
+    (b"HELO a\r\n", [FOREIGN]),
+]
+
+ONLY_ALMOST_FOREIGN = [
+    (b"\x16PING\n", [UNKNOWN]),
+    (b"get / HTTP/1.1\n", [UNKNOWN]),
+    (b"GET / HTTP\n", [UNKNOWN]),
+    (b"SSH\n", [UNKNOWN]),
+    (b"EHLOX\n", [UNKNOWN]),
+    (b"HELOISE hi\n", [UNKNOWN]),
+    (b"PING\nGET / HTTP/1.1\n", [Ping(), UNKNOWN]),  # only the first line tells who is there
+    (b"\nEHLO a\n", [Nothing(), UNKNOWN]),
+    (b"A " + b"x" * LIMIT + b" HTTP/1.1\n", [TOO_LONG]),  # the limit comes first, however it arrives
+]
+
+CHARACTERS = [
+    (b"MSG \x1b[31mred\x07\n", [Say("\u241b[31mred\u2407".encode())]),
+    (b"MSG a\x00b\tc\x7f\n", [Say("a\u2400b\tc\u2421".encode())]),
+    ("MSG a\u0085b\u2028c\u2029d\n".encode(), [Say("a\u2424b\u2424c\u2424d".encode())]),
+    ("MSG a\u009bb\n".encode(), [Say("a\ufffdb".encode())]),
+    ("MSG \u202eabc\n".encode(), [Say("\u202eabc\u202c".encode())]),
+    (b"MSG a\xffb\xc3\n", [Say("a\ufffdb\ufffd".encode())]),
+    (b"MSG \xed\xa0\x80\n", [Say("\ufffd\ufffd\ufffd".encode())]),
+    (b"DM bob \x1b\n", [Whisper(b"bob", "\u241b".encode())]),
+]
+
+VECTORS = (
+    COMMAND_TABLE + ERRORS + LINE_ENDS + LIMITS + TELNET + FOREIGN_PROTOCOLS + ONLY_ALMOST_FOREIGN + CHARACTERS
+)
+
+# Pairs of lines of one length and of one kind: a plain one and the worst that was thought of.
+COSTLY = {
+    "telnet sub-negotiations": (b"\xff\xf1" * 4096, b"\xff\xfa" * 4096),
+    "telnet escapes": (b"\xff\xf1" * 4096, b"\xff\xfa\xff" * 2730),
+    "ends of isolates": ("MSG " + "\u202a\u202c" * 1360, "MSG " + "\u202a" * 1360 + "\u2069" * 1360),
+    "ends of embeddings": ("MSG " + "\u2066\u2069" * 1360, "MSG " + "\u2066" * 1360 + "\u202c" * 1360),
+    "open embeddings": ("MSG " + "\u202a\u202c" * 1360, "MSG " + "\u202a" * 2720),
+    "capitals": (b"PING" * 2048, b"A" * 8192),
+}
+MUCH = 15  # times the plain line's cost; quadratic ones take a hundred times
+
+
+def decoder():
+    return line.Decoder({"line_bytes": LIMIT})
+
+
+def real_decoder():
+    return line.Decoder({"line_bytes": line.LINE_LIMIT})
+
+
+@pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:60])
+def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
+    assert decoded(decoder, stream) == commands
+
+
+def test_the_real_limit_is_8192_bytes_without_the_end():
+    text = b"x" * (8192 - 4)
+    assert real_decoder().feed(b"MSG " + text + b"\n") == [Say(text)]
+    assert real_decoder().feed(b"MSG " + text + b"\r\n") == [Say(text)]
+    assert real_decoder().feed(b"MSG " + text + b"x\n") == [TOO_LONG]
+    assert real_decoder().feed(b"x" * 8192 + b"\r") == []
+    assert real_decoder().feed(b"x" * 8193) == [TOO_LONG]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=6))
+def test_random_bytes_raise_nothing_and_cuts_do_not_matter(pieces):
+    assert commands_in(pieces) == commands_in([b"".join(pieces)])
+
+
+LINE_PARTS = st.sampled_from([
+    b"LOGIN", b"MSG", b"DM", b"WHO", b"PING", b" ", b"  ", b"a", b"bob", b"\r", b"\n", b"\r\n", b"\xff\xfb",
+    b"\xff\xfa", b"\xff\xf0", b"\xff", b"\x16\x03", b"GET / HTTP/1", b"SSH-2", b"EHLO", b"\xc3", b"\xbc",
+    b"x" * LIMIT, b"\x1b",
+    "\u202e".encode(), "\u2069".encode(),
+])  # fmt: skip
+
+
+@given(st.lists(LINE_PARTS, max_size=12))
+def test_nearly_sensible_bytes_raise_nothing_and_cuts_do_not_matter(parts):
+    assert commands_in(parts) == commands_in([b"".join(parts)])
+
+
+def commands_in(pieces):
+    one, commands = decoder(), []
+    for piece in pieces:
+        commands += one.feed(piece)
+        broken = [position for position, command in enumerate(commands) if isinstance(command, Broken)]
+        if broken:
+            return commands[:broken[0] + 1]
+    return commands
+
+
+@pytest.mark.parametrize("piece", [b"x", b"x" * 7, b"\xff", b" ", "\u2028".encode()])
+def test_a_line_without_end_is_refused_after_the_limit(piece):
+    one, fed = decoder(), 0
+    while not one.feed(piece):
+        fed += len(piece)
+        assert fed <= LIMIT
+    assert fed + len(piece) > LIMIT
+
+
+@given(st.lists(st.binary(max_size=LIMIT), max_size=20))
+def test_what_is_held_is_never_longer_than_a_line_and_its_end(pieces):
+    one = decoder()
+    for piece in pieces:
+        if any(isinstance(command, Broken) for command in one.feed(piece)):
+            return
+        rest = one.feed(b"")
+        assert rest == []
+        assert len(one._held) <= LIMIT + 1
+
+
+def test_a_command_that_has_begun_is_unfinished():
+    one = decoder()
+    assert not one.unfinished
+    one.feed(b"PI")
+    assert one.unfinished
+    one.feed(b"NG\n")
+    assert not one.unfinished
+
+
+# The one question that cannot be counted: regular expressions and `in` do their work out of sight. So the CPU time of
+# two lines is compared on the same machine at the same moment; the margin is wide.
+@pytest.mark.parametrize("kind", sorted(COSTLY))
+def test_no_line_costs_much_more_than_another_of_its_length(kind):
+    plain, worst = COSTLY[kind]
+    assert cost(worst) < MUCH * cost(plain)
+
+
+def cost(text):
+    stream = (text if isinstance(text, bytes) else text.encode())[:line.LINE_LIMIT] + b"\n"
+    return min(cpu_time(stream) for _ in range(5))
+
+
+def cpu_time(stream):
+    one = real_decoder()
+    start = time.process_time()
+    one.feed(stream)
+    return max(time.process_time() - start, 1e-5)

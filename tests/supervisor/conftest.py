@@ -1,0 +1,125 @@
+"""A hub with real queues in one process, an invented clock, and workers that say what the test wants."""
+import copy
+import os
+from multiprocessing.connection import Connection
+
+import pytest
+
+from server.supervisor import hub as hub_module
+from server.worker.queues import HEAD, TALK, Queue, called
+
+
+def two_ends():
+    """A queue as two processes see it after a fork: its writing and its reading end."""
+    writing = Queue()
+    reading = copy.copy(writing)
+    reading._reader = Connection(os.dup(writing._reader.fileno()), writable=False)
+    reading._writer = Connection(os.dup(writing._writer.fileno()), readable=False)
+    return writing.write_here(), reading.read_here()
+
+
+class Clock:
+    """In the place of the module `time`: only sleeping lets time pass."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.slept = []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class WorkerEnds:
+    """A worker's ends of its two queues."""
+
+    def __init__(self, down, up):
+        self.down = down
+        self.up = up
+
+    def say(self, *frames):
+        """Frames to the hub, in one put."""
+        self.up.put(b"".join(frames))
+
+    def frames(self):
+        """What has come, as it came."""
+        frames = []
+        while True:
+            more = self.down.get()
+            if not more:
+                return frames
+            frames += more
+
+    def heard(self):
+        """What has come: talk as it came, the rest as (entry, argument, ...)."""
+        found = []
+        for frame in self.frames():
+            if HEAD.unpack_from(frame)[0] == TALK:
+                found.append(frame)
+            else:
+                entry, arguments = called(frame)
+                found.append((entry,) + arguments)
+        return [one for one in found if one != ("ping",)]
+
+    def die(self):
+        """As a killed process does: both ends close."""
+        self.down.close()
+        self.up.close()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    invented = Clock()
+    monkeypatch.setattr(hub_module, "time", invented)
+    return invented
+
+
+@pytest.fixture
+def make_hub(clock):
+    """Makes hubs, by their pacing in seconds."""
+    hubs = []
+
+    def make(pacing=0):
+        hubs.append(hub_module.Hub(pacing))
+        return hubs[-1]
+
+    yield make
+    for hub in hubs:
+        for stream in hub.streams.values():
+            stream.up.close()
+            stream.down.close()
+        hub.selector.close()
+
+
+@pytest.fixture
+def hub(make_hub):
+    return make_hub()
+
+
+@pytest.fixture
+def attach():
+    """Attaches a worker to a hub: its ends of the queues."""
+    attached = []
+
+    def make(hub, number):
+        (down, to_worker), (from_worker, up) = two_ends(), two_ends()
+        hub.attach(number, down, up)
+        attached.append(WorkerEnds(to_worker, from_worker))
+        return attached[-1]
+
+    yield make
+    for worker in attached:
+        worker.die()
+
+
+@pytest.fixture
+def workers(hub, attach):
+    """Workers 1 and 2 of the hub, who know that nobody is here."""
+    both = attach(hub, 1), attach(hub, 2)
+    hub.turn(0)
+    for worker in both:
+        assert worker.heard() == [("present", [])]
+    return both

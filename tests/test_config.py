@@ -1,0 +1,310 @@
+"""The configuration and the command line: what is read, which wins, and what is said about a mistake."""
+import marshal
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from server import __version__, cli, config
+from server.config import ConfigError
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHIPPED = os.path.join(ROOT, "config.yaml")
+
+# text: setting, value
+FORMS = [
+    ("workers: 3", "workers", 3),
+    ("workers: auto", "workers", os.cpu_count() or 1),
+    ("host: 127.0.0.1", "host", "127.0.0.1"),
+    ('host: "::"', "host", "::"),
+    ("listen: {line: 5000}", "listen", {"line": 5000}),
+    ("listen: {line: 0}", "listen", {"line": 0}),
+    ("listen: {line: false}", "listen", {}),
+    ("listen: {line: off}", "listen", {}),
+    ("listen: {binary: false}", "listen", {"line": 4000}),
+    ("idle_timeout: 5", "idle_timeout", {"line": 5}),
+    ("idle_timeout: 0.5", "idle_timeout", {"line": 0.5}),
+    ("idle_timeout: {line: 7}", "idle_timeout", {"line": 7}),
+    ("idle_timeout: {dollar: 7}", "idle_timeout", {"line": 60}),
+    ("echo: true", "echo", {"line": True}),
+    ("echo: {line: true}", "echo", {"line": True}),
+    ("echo: {binary: true}", "echo", {"line": False}),
+    ("pacing_ms: 0", "pacing_ms", 0),
+    ("pacing_ms: 2.5", "pacing_ms", 2.5),
+    ("limits: {line_bytes: 100}", "limits", dict(config.defaults().limits, line_bytes=100)),
+]
+
+NOTHING = ["", "\n", "# only a comment\n", "---\n"]
+
+# text: the line of the mistake, and words that the error has to contain
+MISTAKES = [
+    ("worker: 3", 1, ["'worker'", "'workers'"]),
+    ("host: a\nlisen: {line: 1}", 2, ["'lisen'", "'listen'"]),
+    ("zzz: 1", 1, ["'zzz'", "workers", "pacing_ms"]),
+    ("listen:\n  lime: 4000", 2, ["'lime'", "'line'"]),
+    ("echo:\n  Line: true", 2, ["'Line'", "'line'"]),
+    ("limits:\n\n  line_byte: 1", 3, ["'line_byte'", "'line_bytes'"]),
+    ("workers: 1\nworkers: 2", 2, ["'workers'", "twice"]),
+    ("listen:\n  line: 1\n  line: 2", 3, ["'line'", "twice"]),
+    ("workers: many", 1, ["'many'", "1 to 256"]),
+    ("workers: 0", 1, ["0", "1 to 256"]),
+    ("workers: -1", 1, ["-1", "1 to 256"]),
+    ("workers: 257", 1, ["257", "1 to 256"]),
+    ("workers: 1.5", 1, ["1.5"]),
+    ("workers: true", 1, ["true"]),
+    ("workers: [1]", 1, ["list"]),
+    ("workers:", 1, ["1 to 256"]),
+    ("host: 1", 1, ["text", "1"]),
+    ("host: [a]", 1, ["text"]),
+    ("listen:\n  line: 65536", 2, ["65536", "65535"]),
+    ("listen:\n  line: -1", 2, ["-1"]),
+    ("listen:\n  line: true", 2, ["true"]),
+    ("listen:\n  line: http", 2, ["'http'"]),
+    ("listen:\n  line: 4000.0", 2, ["4000.0"]),
+    ("listen:\n  line: 4000\n  binary: 12000", 3, ["'binary'", "does not speak"]),
+    ("listen: 4000", 1, ["mapping"]),
+    ("listen:", 1, ["mapping"]),
+    ("echo: 1", 1, ["true or false"]),
+    ("echo:\n  line: maybe", 2, ["'maybe'", "true or false"]),
+    ("echo: []", 1, ["mapping"]),
+    ("idle_timeout: -1", 1, ["-1"]),
+    ("idle_timeout: .inf", 1, ["inf"]),
+    ("idle_timeout: .nan", 1, ["nan"]),
+    ("idle_timeout:\n  line: soon", 2, ["'soon'"]),
+    ("limits:\n  line_bytes: 1.5", 2, ["1.5", "whole number"]),
+    ("limits:\n  line_bytes: -1", 2, ["-1"]),
+    ("limits: 3", 1, ["mapping"]),
+    ("pacing_ms: fast", 1, ["'fast'"]),
+    ("- workers", 1, ["mapping"]),
+    ("just text", 1, ["mapping"]),
+    ("workers: 1\nhost: [", 2, []),
+    ("host: 'a", 1, []),
+    ("host: a\n\tworkers: 1", 2, []),
+    ("host: *unknown", 1, []),
+    ("host: a\n---\nhost: b", 2, []),
+    ("host: a\x00b", 1, []),
+    ("[workers]: 1", 1, ["unknown key"]),
+    ("? {a: b}\n: 1", 1, ["unknown key"]),
+    ("host: 2020-13-45", 1, ["text"]),
+    ("workers: !!int many", 1, ["many"]),
+    ("workers: !new 3", 1, ["3"]),
+    ("host: !!python/name:os.system x", 1, ["text"]),
+]
+
+BAD_USAGE = [
+    ["http"], ["65536"], ["-1"], ["\u00b2"], ["4000", "5000"], ["--workers", "0"], ["--workers", "many"],
+    ["--workers", "257"],
+    ["--listen", "line"], ["--listen", "lime=4000"], ["--listen", "line=http"], ["--listen", "line="],
+    ["--idle-timeout", "-1"],
+    ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
+    ["--unknown"], ["--config"],
+]  # fmt: skip
+
+BAD_CONFIGURATION = [
+    (["--listen", "binary=12000"], {}, ["--listen", "'binary'", "does not speak"]),
+    (["--listen", "line=off"], {}, ["every protocol is off"]),
+    ([], {"CHAT_PORT": "http"}, ["CHAT_PORT", "'http'"]),
+    ([], {"CHAT_PORT": "65536"}, ["CHAT_PORT", "'65536'"]),
+    ([], {"CHAT_PORT": "-1"}, ["CHAT_PORT", "'-1'"]),
+    ([], {"CHAT_PORT": "\u00b2"}, ["CHAT_PORT"]),
+    (["--config", "missing.yaml"], {}, ["missing.yaml", "No such file"]),
+    (["--config", "."], {}, [".: "]),
+]
+
+FILE = "listen: {line: 1001}\nworkers: 2\nhost: 127.0.0.2\necho: false\nidle_timeout: 11\n"
+
+# arguments, environment: a setting, and what wins
+PRECEDENCE = [
+    ([], {}, "listen", {"line": 1001}),
+    ([], {"CHAT_PORT": "1002"}, "listen", {"line": 1002}),
+    (["1003"], {"CHAT_PORT": "1002"}, "listen", {"line": 1003}),
+    (["--listen", "line=1004"], {"CHAT_PORT": "1002"}, "listen", {"line": 1004}),
+    (["--listen", "line=1004", "--listen", "binary=off"], {}, "listen", {"line": 1004}),
+    (["1003", "--listen", "line=1004"], {}, "listen", {"line": 1004}),
+    (["0"], {}, "listen", {"line": 0}),
+    ([], {}, "workers", 2),
+    (["--workers", "5"], {}, "workers", 5),
+    (["--host", "::"], {}, "host", "::"),
+    (["--echo"], {}, "echo", {"line": True}),
+    (["--idle-timeout", "0"], {}, "idle_timeout", {"line": 0}),
+    (["--idle-timeout", "2.5"], {}, "idle_timeout", {"line": 2.5}),
+    ([], {}, "idle_timeout", {"line": 11}),
+    ([], {}, "limits", config.defaults().limits),
+]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads a configuration file of this text; errors name it as FILE."""
+
+    def read_text(text):
+        path = tmp_path / "config.yaml"
+        path.write_bytes(text.encode())
+        try:
+            return config.read(str(path), config.defaults())
+        except ConfigError as error:
+            raise ConfigError(str(error).replace(str(path), "FILE")) from None
+
+    return read_text
+
+
+@pytest.fixture
+def start(monkeypatch, tmp_path):
+    """Runs the command line in an empty directory; (exit code, settings it would serve with)."""
+    served = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_serve", lambda settings, arguments: served.append(settings) or 0)
+
+    def run(arguments, variables=()):
+        monkeypatch.delenv("CHAT_PORT", raising=False)
+        for name, value in dict(variables).items():
+            monkeypatch.setenv(name, value)
+        try:
+            code = cli.main(arguments)
+        except SystemExit as stop:
+            code = stop.code
+        return code, served.pop() if served else None
+
+    return run
+
+
+# ---- the file
+
+
+def test_the_shipped_file_says_what_holds_without_it():
+    assert config.read(SHIPPED, config.defaults()) == config.defaults()
+
+
+def test_the_shipped_file_is_complete():
+    with open(SHIPPED, encoding="utf-8") as file:
+        shipped = yaml.safe_load(file)
+    assert set(shipped) == set(config.Settings._fields)
+    assert set(shipped["limits"]) == set(config.defaults().limits)
+    assert set(shipped["listen"]) == set(config.KNOWN_PROTOCOLS)
+
+
+@pytest.mark.parametrize("text, name, value", FORMS)
+def test_a_setting_is_read_and_the_others_keep_their_defaults(read, text, name, value):
+    assert read(text) == config.defaults()._replace(**{name: value})
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_a_file_in_which_nothing_stands_changes_nothing(read, text):
+    assert read(text) == config.defaults()
+
+
+@pytest.mark.parametrize("text, line, words", MISTAKES)
+def test_a_mistake_is_shown_with_its_place_in_one_line(read, text, line, words):
+    with pytest.raises(ConfigError) as raised:
+        read(text)
+    said = str(raised.value)
+    assert said.startswith("FILE:%d: " % line)
+    assert "\n" not in said
+    for word in words:
+        assert word in said
+
+
+def test_a_file_that_is_not_utf8_is_said_to_be_so(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"host: \xff\n")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        config.read(str(path), config.defaults())
+
+
+def test_reading_changes_no_settings_that_others_have(read):
+    before = config.defaults()
+    read("limits: {line_bytes: 1}\necho: true\nlisten: {line: false}")
+    assert config.defaults() == before
+
+
+def test_workers_are_told_only_plain_data():
+    of_workers = config.defaults().of_workers()
+    assert marshal.loads(marshal.dumps(of_workers)) == of_workers
+
+
+# ---- the command line
+
+
+@pytest.mark.parametrize("arguments, variables, name, value", PRECEDENCE)
+def test_flags_win_over_the_environment_and_that_over_the_file(start, tmp_path, arguments, variables, name, value):
+    (tmp_path / "config.yaml").write_text(FILE)
+    code, settings = start(arguments, variables)
+    assert code == 0
+    assert getattr(settings, name) == value
+
+
+def test_without_anything_the_defaults_hold(start):
+    assert start([]) == (0, config.defaults())
+
+
+def test_another_file_can_be_named(start, tmp_path):
+    (tmp_path / "config.yaml").write_text("workers: 2")
+    (tmp_path / "other.yaml").write_text("workers: 3")
+    assert start(["--config", "other.yaml"])[1].workers == 3
+
+
+@pytest.mark.parametrize("arguments", BAD_USAGE, ids=ascii)
+def test_a_wrong_use_is_one_line_and_code_2(start, capsys, arguments):
+    assert start(arguments) == (2, None)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("parley: ")
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments, variables, words", BAD_CONFIGURATION, ids=ascii)
+def test_a_bad_configuration_is_one_line_and_code_78(start, capsys, arguments, variables, words):
+    assert start(arguments, variables) == (78, None)
+    told = capsys.readouterr().err
+    assert told.startswith("parley: ")
+    assert told.count("\n") == 1
+    for word in words:
+        assert word in told
+
+
+def test_a_mistake_in_the_file_is_code_78(start, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("worker: 3")
+    assert start([]) == (78, None)
+    assert capsys.readouterr().err == "parley: config.yaml:1: unknown key 'worker'; did you mean 'workers'?\n"
+
+
+# ---- as a process
+
+
+def run_server(directory, *arguments):
+    environment = {name: value for name, value in os.environ.items() if name != "CHAT_PORT"}
+    environment["PYTHONPATH"] = ROOT
+    process = subprocess.Popen(
+        [sys.executable, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)  # fmt: skip
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_the_version_can_be_asked(tmp_path):
+    assert run_server(tmp_path, "--version") == (0, "parley %s\n" % __version__, "")
+
+
+def test_the_shipped_configuration_is_fit_for_use(tmp_path):
+    code, out, err = run_server(tmp_path, "--config", SHIPPED, "--check-config")
+    assert (code, err) == (0, "")
+    assert out == "%s: fit for use\n" % SHIPPED
+
+
+def test_without_a_file_the_defaults_are_fit_for_use(tmp_path):
+    assert run_server(tmp_path, "--check-config") == (0, "the defaults: fit for use\n", "")
+
+
+def test_a_configuration_that_is_not_fit_ends_with_code_78(tmp_path):
+    (tmp_path / "config.yaml").write_text("workers: none")
+    code, out, err = run_server(tmp_path, "--check-config")
+    assert (code, out) == (78, "")
+    assert err.startswith("parley: config.yaml:1: ")
+    assert err.count("\n") == 1
+
+
+def test_a_wrong_use_ends_with_code_2(tmp_path):
+    code, out, err = run_server(tmp_path, "--workers", "0")
+    assert (code, out, err.count("\n")) == (2, "", 1)

@@ -1,0 +1,110 @@
+"""Who may know whom: imports inside the server point to the left only."""
+import ast
+import os
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SERVER = os.path.join(ROOT, "server")
+
+LAYERS = ["protocols", "chat", "worker", "supervisor", "cli"]
+MAY_IMPORT_CONFIG = {"server.cli"}
+OUTSIDE = {"conformance", "loadtest", "tests", "scenarios"}
+
+NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}
+NEVER_CALLED = {"eval", "exec", "compile", "literal_eval", "__import__"}
+MARSHAL_BELONGS_TO = "server.worker.queues"
+
+# What a layer does not touch, whoever imports it.
+NOT_IN = {
+    "protocols": {"socket", "selectors", "time", "os", "multiprocessing", "marshal", "threading", "logging"},
+    "chat": {"socket", "selectors", "time", "os", "multiprocessing", "marshal", "threading", "struct", "logging"},
+}
+
+
+def modules():
+    """{dotted name: syntax tree} of everything in server/."""
+    found = {}
+    for folder, _, files in os.walk(SERVER):
+        for file in files:
+            if file.endswith(".py"):
+                path = os.path.join(folder, file)
+                name = os.path.relpath(path, ROOT)[:-len(".py")].replace(os.sep, ".")
+                with open(path, encoding="utf-8") as source:
+                    found[name] = ast.parse(source.read(), path)
+    return found
+
+
+MODULES = modules()
+NAMES = sorted(MODULES)
+
+
+def imported(name):
+    """The dotted names that a module imports, whether at its top or later."""
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "%s imports relatively" % name
+            for alias in node.names:
+                yield node.module + "." + alias.name
+
+
+def rank(name):
+    """The layer's place from the left; None for what stands beside the layers."""
+    part = name.split(".")[1] if "." in name else ""
+    return LAYERS.index(part) if part in LAYERS else None
+
+
+def test_all_modules_are_looked_at():
+    assert {"server.protocols.line", "server.chat.session", "server.worker.loop", "server.supervisor.hub",
+            "server.cli", "server.config"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_point_to_the_left_only(name):
+    if rank(name) is None:
+        return
+    for other in imported(name):
+        if other.startswith("server.") and rank(other) is not None:
+            assert rank(other) <= rank(name), "%s imports %s" % (name, other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_command_line_knows_the_configuration(name):
+    if name not in MAY_IMPORT_CONFIG:
+        assert not [other for other in imported(name) if other.startswith("server.config")]
+
+
+def test_the_configuration_knows_only_the_protocols():
+    assert all(rank(other) == 0 for other in imported("server.config") if other.startswith("server."))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_server_knows_nothing_of_its_tests(name):
+    assert not OUTSIDE & {other.split(".")[0] for other in imported(name)}
+
+
+@pytest.mark.parametrize("layer", sorted(NOT_IN))
+def test_protocols_and_chat_touch_neither_sockets_nor_clocks(layer):
+    for name in NAMES:
+        if name.split(".")[1:2] == [layer]:
+            assert not NOT_IN[layer] & {other.split(".")[0] for other in imported(name)}, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_is_ever_run(name):
+    assert not NEVER_IMPORTED & {other.split(".")[0] for other in imported(name)}
+    assert not NEVER_CALLED & {other.split(".")[-1] for other in imported(name)}
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
+            is_a_pattern = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", None) == "re"
+            assert called not in NEVER_CALLED or is_a_pattern, "line %d of %s" % (node.lineno, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_marshal_is_for_the_queues_only(name):
+    if name != MARSHAL_BELONGS_TO:
+        assert "marshal" not in {other.split(".")[0] for other in imported(name)}

@@ -1,0 +1,276 @@
+"""Workers driven by hand: real loops, real queues, a real hub, socketpairs for clients, and an invented clock.
+
+A worker's `run` has a thread to itself, but never runs while the test does: it stands still in its `select`, until the
+test lets it make one tick. So nothing depends on time.
+"""
+import copy
+import os
+import selectors
+import socket
+import threading
+from multiprocessing.connection import Connection
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from server import config
+from server.supervisor import hub as hub_module
+from server.worker import loop, queues
+
+# A busy machine is not a failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+PATIENCE = 20  # seconds that a tick may really take, before the test is given up
+
+
+def two_ends():
+    """A queue as two processes see it after a fork: its writing and its reading end."""
+    writing = queues.Queue()
+    reading = copy.copy(writing)
+    reading._reader = Connection(os.dup(writing._reader.fileno()), writable=False)
+    reading._writer = Connection(os.dup(writing._writer.fileno()), readable=False)
+    return writing.write_here(), reading.read_here()
+
+
+class Clock:
+    """In the place of the module `time`: stands still unless it is moved."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Peer:
+    """The client's end of a connection."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.ended = False
+        sock.setblocking(False)
+
+    def send(self, data):
+        """All of it, at once."""
+        assert self.sock.send(data) == len(data)
+
+    def heard(self):
+        """What has come since the last time; `ended` then says whether more can come."""
+        pieces = []
+        while not self.ended:
+            try:
+                pieces.append(self.sock.recv(1 << 16))
+            except BlockingIOError:
+                break
+            self.ended = not pieces[-1]
+        return b"".join(pieces)
+
+    def hang_up(self):
+        """Send nothing more, but listen."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        """Be gone; with something unread, this is a reset."""
+        self.sock.close()
+
+
+class CountedSocket(socket.socket):
+    """Counts the calls that cost a server its time."""
+
+    def __init__(self, sock):
+        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        self.setblocking(False)
+        self.sends = self.recvs = 0
+
+    def send(self, *arguments):
+        self.sends += 1
+        return super().send(*arguments)
+
+    def sendmsg(self, *arguments):
+        self.sends += 1
+        return super().sendmsg(*arguments)
+
+    def recv(self, *arguments):
+        self.recvs += 1
+        return super().recv(*arguments)
+
+
+class Abandoned(BaseException):
+    """The test is over."""
+
+
+class Driven:
+    """A worker whose `run` makes a tick when it is told to."""
+
+    def __init__(self, number, down, up, settings):
+        self.ended = False
+        self.found = []  # who was ready at the last tick
+        self._error = None
+        self._abandoned = False
+        self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
+        self.worker = self._make(number, down, up, settings)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._wait()
+
+    def _make(self, number, down, up, settings):
+        driven = self
+
+        class StandingSelector(selectors.DefaultSelector):
+            def select(self, timeout=None):
+                driven._stand()
+                driven.found = super().select(0)
+                return driven.found
+
+        original, selectors.DefaultSelector = selectors.DefaultSelector, StandingSelector
+        try:
+            return loop.Worker(number, down, up, [], settings.of_workers())
+        finally:
+            selectors.DefaultSelector = original
+
+    def _run(self):
+        try:
+            self.worker.run()
+        except Abandoned:
+            pass
+        except BaseException as error:
+            self._error = error
+        self.ended = True
+        self._stands.release()
+
+    def _stand(self):
+        self._stands.release()
+        self._go.acquire()
+        if self._abandoned:
+            raise Abandoned
+
+    def _wait(self):
+        assert self._stands.acquire(timeout=PATIENCE), "a tick does not end"
+        if self._error:
+            raise self._error
+
+    def tick(self):
+        """Whoever is ready now is served, once."""
+        if not self.ended:
+            self._go.release()
+            self._wait()
+
+    def abandon(self):
+        """Stop wherever it stands."""
+        self._abandoned = True
+        self._go.release()
+        self._thread.join(PATIENCE)
+
+
+class House:
+    """Some workers and their hub, in one process."""
+
+    def __init__(self, clock, settings, workers=1):
+        self.clock = clock
+        self.settings = settings
+        self.hub = hub_module.Hub(pacing=0)
+        self.driven = [self._start(number) for number in range(1, workers + 1)]
+        self._peers = []
+        self.settle()
+
+    def _start(self, number):
+        (down, to_worker), (from_worker, up) = two_ends(), two_ends()
+        self.hub.attach(number, down, up)
+        return Driven(number, to_worker, from_worker, self.settings)
+
+    @property
+    def worker(self):
+        """The first one."""
+        return self.driven[0].worker
+
+    def connect(self, worker=1, buffer=None):
+        """A new client of a worker; `buffer` are the bytes that the kernel keeps for a slow one."""
+        ours, theirs = socket.socketpair()
+        if buffer:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        peer = Peer(theirs)
+        self._peers.append(peer)
+        peer.counted = CountedSocket(ours)
+        self.driven[worker - 1].worker.admit(peer.counted, "line")
+        return peer
+
+    def member(self, name, worker=1, buffer=None):
+        """A new client that has logged in and heard so."""
+        peer = self.connect(worker, buffer)
+        peer.send(b"LOGIN %b\n" % name)
+        self.settle()
+        assert peer.heard() == b"OK\n"
+        return peer
+
+    def tick(self):
+        """Each worker makes one tick; the hub hears nothing of it yet."""
+        for driven in self.driven:
+            driven.tick()
+
+    def settle(self, rounds=6):
+        """Until all that was said has been heard."""
+        for _ in range(rounds):
+            self.tick()
+            self.hub.turn(0)
+
+    def wait(self, seconds):
+        """Let the invented time pass, in steps in which everybody does what is due."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(end, self.clock.now + 0.5)
+            self.settle(2)
+
+    def close(self):
+        for driven in self.driven:
+            driven.abandon()
+            driven.worker.selector.close()
+        for peer in self._peers:
+            peer.close()
+        for stream in self.hub.streams.values():
+            stream.up.close()
+            stream.down.close()
+
+
+@pytest.fixture
+def ends():
+    """Both ends of a queue: writing, reading."""
+    writing, reading = two_ends()
+    yield writing, reading
+    writing.close()
+    reading.close()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that workers and hub go by."""
+    invented = Clock()
+    monkeypatch.setattr(loop, "time", invented)
+    monkeypatch.setattr(hub_module, "time", invented)
+    return invented
+
+
+@pytest.fixture
+def open_house(clock):
+    """Makes a `House`; keyword arguments are limits, or settings by their name."""
+    houses = []
+
+    def make(workers=1, **changes):
+        settings = config.defaults()
+        limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
+        settings = settings._replace(limits=dict(settings.limits, **limits), **changes)
+        houses.append(House(clock, settings, workers))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.close()
+
+
+@pytest.fixture
+def house(open_house):
+    """Two workers with the default settings."""
+    return open_house(workers=2)

@@ -1,0 +1,122 @@
+"""How long a client may take over things, by an invented clock."""
+import pytest
+
+from server.protocols.events import Reason
+from server.worker.deadlines import LINGER, Deadlines
+
+LIMITS = {"first_command_seconds": 60, "frame_seconds": 10, "stall_seconds": 20}
+
+
+class Somebody:
+    """A connection; `unfinished` says whether a command has begun, `sock` is None once it is closed."""
+
+    def __init__(self, unfinished=False):
+        self.unfinished = unfinished
+        self.sock = object()
+
+
+@pytest.fixture
+def deadlines():
+    one = Deadlines()
+    one.limits = LIMITS
+    return one
+
+
+@pytest.fixture
+def ann():
+    return Somebody()
+
+
+def test_a_first_command_must_come(deadlines, ann):
+    deadlines.arrived(ann, 1000)
+    assert deadlines.overdue(1059) == []
+    assert deadlines.overdue(1060) == [(ann, Reason.IDLE)]
+
+
+def test_a_first_command_may_take_for_ever_without_a_limit(deadlines, ann):
+    deadlines.limits = dict(LIMITS, first_command_seconds=0)
+    deadlines.arrived(ann, 1000)
+    assert deadlines.overdue(10 ** 9) == []
+
+
+def test_who_has_said_something_is_not_awaited_any_more(deadlines, ann):
+    deadlines.arrived(ann, 1000)
+    deadlines.completed(ann)
+    deadlines.completed(ann)
+    assert deadlines.overdue(10 ** 9) == []
+
+
+def test_a_command_that_has_begun_must_end(deadlines):
+    ann = Somebody(unfinished=True)
+    deadlines.began(ann, 1000)
+    assert deadlines.overdue(1009) == []
+    assert deadlines.overdue(1010) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_more_of_the_same_command_wins_no_time(deadlines):
+    ann = Somebody(unfinished=True)
+    for second in range(10):
+        deadlines.began(ann, 1000 + second)
+    assert deadlines.overdue(1010) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_a_first_command_that_has_begun_must_end_as_soon_as_any(deadlines):
+    ann = Somebody(unfinished=True)
+    deadlines.arrived(ann, 1000)
+    deadlines.began(ann, 1020)
+    assert deadlines.overdue(1030) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_a_first_command_that_begins_late_wins_no_time(deadlines):
+    ann = Somebody(unfinished=True)
+    deadlines.arrived(ann, 1000)
+    deadlines.began(ann, 1055)
+    assert deadlines.overdue(1060) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_who_is_behind_must_take_something(deadlines, ann):
+    deadlines.behind(ann, 1000)
+    deadlines.behind(ann, 1015)
+    assert deadlines.overdue(1019) == []
+    assert deadlines.overdue(1020) == [(ann, Reason.SLOW_READER)]
+
+
+def test_who_takes_some_has_time_again(deadlines, ann):
+    deadlines.behind(ann, 1000)
+    deadlines.took_some(ann, 1015)
+    assert deadlines.overdue(1034) == []
+    assert deadlines.overdue(1035) == [(ann, Reason.SLOW_READER)]
+
+
+def test_who_has_caught_up_is_not_awaited(deadlines, ann):
+    deadlines.behind(ann, 1000)
+    deadlines.caught_up(ann)
+    deadlines.took_some(ann, 1001)
+    assert deadlines.overdue(10 ** 9) == []
+
+
+def test_who_has_parted_is_only_awaited_to_go(deadlines, ann):
+    deadlines.arrived(ann, 1000)
+    deadlines.behind(ann, 1000)
+    deadlines.parted(ann, 1000)
+    assert deadlines.parting == 1
+    assert deadlines.overdue(10 ** 9) == []
+    assert deadlines.lingering(1000 + LINGER - 0.1) == []
+    assert deadlines.lingering(1000 + LINGER) == [ann]
+
+
+def test_the_closed_are_forgotten(deadlines, ann):
+    deadlines.arrived(ann, 1000)
+    deadlines.behind(ann, 1000)
+    deadlines.closed(ann)
+    assert deadlines.overdue(10 ** 9) == []
+    deadlines.parted(ann, 1000)
+    deadlines.closed(ann)
+    assert deadlines.parting == 0
+    assert deadlines.lingering(10 ** 9) == []
+
+
+def test_who_was_lost_before_it_parted_is_not_awaited(deadlines, ann):
+    ann.sock = None
+    deadlines.parted(ann, 1000)
+    assert deadlines.parting == 0

@@ -1,0 +1,143 @@
+"""Queues between processes: framing, fullness, ends."""
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.worker import queues
+from server.worker.queues import CONTROL, HEAD, TALK, called, control, record, said, talk
+
+FRAMES = [
+    control("ready"),
+    talk(0, 1, [record(1, b"ann", b"hi"), record(2, b"bob", b"")]),
+    control("present", [b"ann", b"bob"]),
+    talk(7, 2, []),
+    control("joined", 1, 2, "\u00fc".encode()),
+]
+STREAM = b"".join(FRAMES)
+
+CALLS = [
+    ("ready",),
+    ("claim", 1, b"ann", (b"ann",)),
+    ("present", [b"ann", b"bob"]),
+    ("configure", {"echo": {"line": True}, "idle_timeout": {"line": 0.5}, "limits": {"line_bytes": 8192}}),
+    ("refused", (1 << 31) + 1, "name-taken"),
+]
+
+
+def write(ends, data):
+    assert os.write(ends[0].fileno(), data) == len(data)
+
+
+def take_all(reading):
+    frames = []
+    while True:
+        try:
+            frames += reading.get()
+        except EOFError:
+            return frames
+
+
+@pytest.mark.parametrize("call", CALLS, ids=repr)
+def test_a_control_frame_carries_its_call(call):
+    assert called(control(*call)) == (call[0], call[1:])
+    assert HEAD.unpack_from(control(*call))[0] == CONTROL
+
+
+@given(st.integers(0, 65535), st.integers(0, 2**32 - 1),
+       st.lists(st.tuples(st.integers(0, 2**32 - 1), st.binary(max_size=40), st.binary(max_size=40))))
+def test_a_talk_frame_carries_its_records_in_order(room, worker, records):
+    frame = talk(room, worker, [record(*one) for one in records])
+    assert list(said(frame)) == records
+    assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size)
+
+
+def test_frames_arrive_whole_and_in_order(ends):
+    writing, reading = ends
+    for frame in FRAMES:
+        writing.put(frame)
+    assert reading.get() == FRAMES
+    assert reading.get() == []
+
+
+@pytest.mark.parametrize("cut", range(len(STREAM) + 1))
+def test_frames_cut_anywhere_arrive_whole(ends, cut):
+    write(ends, STREAM[:cut])
+    frames = ends[1].get()
+    write(ends, STREAM[cut:])
+    assert frames + ends[1].get() == FRAMES
+
+
+def test_frames_that_come_byte_by_byte_arrive_whole(ends):
+    frames = []
+    for position in range(len(STREAM)):
+        write(ends, STREAM[position:position + 1])
+        frames += ends[1].get()
+    assert frames == FRAMES
+
+
+@pytest.mark.parametrize("torn", range(1, len(FRAMES[1])))
+def test_the_torn_tail_of_a_dead_writer_is_dropped(ends, torn):
+    write(ends, FRAMES[0] + FRAMES[1][:torn])
+    ends[0].close()
+    assert take_all(ends[1]) == FRAMES[:1]
+    with pytest.raises(EOFError):
+        ends[1].get()
+
+
+def test_what_a_dead_writer_completed_is_read_before_its_end(ends):
+    ends[0].put(STREAM)
+    ends[0].close()
+    assert take_all(ends[1]) == FRAMES
+
+
+def test_putting_to_a_dead_reader_is_an_error(ends):
+    ends[1].close()
+    with pytest.raises(BrokenPipeError):
+        ends[0].put(STREAM)
+
+
+def test_a_full_pipe_blocks_nobody_and_loses_nothing(ends):
+    writing, reading = ends
+    frames = [control("entry", number, b"x" * 5000) for number in range(600)]  # three megabytes
+    for frame in frames:
+        writing.put(frame)
+    assert writing.backlog_size > 0
+    received = []
+    while writing.backlog_size:
+        received += reading.get()
+        writing.put()
+    received += reading.get() + reading.get()
+    assert received == frames
+
+
+def test_the_backlog_is_counted_in_bytes(ends):
+    writing, reading = ends
+    data = control("entry", b"x" * (4 << 20))
+    writing.put(data)
+    writing.put(data)
+    kept = writing.backlog_size
+    taken = 0
+    while len(reading._held) + kept < 2 * len(data) and taken < 100:
+        reading.get()
+        taken += 1
+    assert kept + len(reading._held) == 2 * len(data)
+
+
+def test_one_get_does_not_read_for_ever(ends, monkeypatch):
+    monkeypatch.setattr(queues, "PIECE", 8)
+    monkeypatch.setattr(queues, "DRAIN", 3)
+    reads = []
+    monkeypatch.setattr(queues.os, "read", lambda fd, size, read=os.read: reads.append(size) or read(fd, size))
+    write(ends, STREAM)
+    ends[1].get()
+    assert reads == [8, 8, 8]
+
+
+def test_an_end_can_be_watched_by_a_selector(ends):
+    writing, reading = ends
+    assert os.write(writing.fileno(), b"x") == 1
+    assert os.read(reading.fileno(), 1) == b"x"
+    assert not os.get_blocking(writing.fileno())
+    assert not os.get_blocking(reading.fileno())

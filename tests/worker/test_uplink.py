@@ -1,0 +1,99 @@
+"""A worker's voice to the hub."""
+import pytest
+
+from server.worker.queues import HEAD, TALK, called, control, said
+from server.worker.uplink import Uplink
+
+
+class HubQueue:
+    """Remembers what is put."""
+
+    def __init__(self):
+        self.puts = []
+        self.backlog_size = 0
+        self.broken = False
+
+    def put(self, data=b""):
+        if self.broken:
+            raise BrokenPipeError
+        self.puts.append(data)
+
+
+@pytest.fixture
+def queue():
+    return HubQueue()
+
+
+@pytest.fixture
+def uplink(queue):
+    return Uplink(queue, 9)
+
+
+def contents(data):
+    """Each frame of what was put: a call, or a list of records."""
+    found = []
+    while data:
+        size = HEAD.size + HEAD.unpack_from(data)[3]
+        frame, data = data[:size], data[size:]
+        found.append(list(said(frame)) if HEAD.unpack_from(frame)[0] == TALK else called(frame))
+    return found
+
+
+def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
+    uplink.say(1, b"ann", b"one")
+    uplink.say(2, b"bob", b"two")
+    uplink.who(1)
+    uplink.say(1, b"ann", b"three")
+    uplink.release(1)
+    uplink.flush()
+    (data,) = queue.puts
+    assert contents(data) == [
+        [(1, b"ann", b"one"), (2, b"bob", b"two")], ("who", (1,)), [(1, b"ann", b"three")], ("release", (1,))]
+
+
+def test_every_question_goes_up_as_the_register_expects_it(uplink, queue):
+    uplink.claim(1, b"ann", {b"ann"})
+    uplink.whisper(1, b"ann", b"bob", b"hi")
+    uplink.flush()
+    assert contents(queue.puts[0]) == [
+        ("claim", (1, b"ann", (b"ann",))), ("whisper", (1, b"ann", b"bob", b"hi"))]
+
+
+def test_talk_carries_the_workers_number(uplink, queue):
+    uplink.say(1, b"ann", b"hi")
+    uplink.flush()
+    assert HEAD.unpack_from(queue.puts[0])[2] == 9
+
+
+def test_a_tick_in_which_nothing_was_asked_puts_nothing(uplink, queue):
+    uplink.flush()
+    uplink.say(1, b"ann", b"hi")
+    uplink.flush()
+    uplink.flush()
+    assert len(queue.puts) == 1
+
+
+def test_it_is_full_while_the_hub_does_not_take_everything(uplink, queue):
+    assert not uplink.full
+    queue.backlog_size = 1
+    assert uplink.full
+    uplink.retry()
+    assert queue.puts == [b""]
+
+
+def test_without_a_hub_everything_is_asked_in_vain(uplink, queue):
+    queue.broken, queue.backlog_size = True, 1
+    uplink.who(1)
+    uplink.flush()
+    assert not uplink.full
+    queue.broken = False
+    uplink.ask("done")
+    uplink.flush()
+    uplink.retry()
+    assert queue.puts == []
+
+
+def test_any_request_can_be_asked(uplink, queue):
+    uplink.ask("ready")
+    uplink.flush()
+    assert queue.puts == [control("ready")]
