@@ -1,0 +1,44 @@
+"""`python -m conformance coverage`: does every statement have a requirement, and every requirement a scenario?"""
+import argparse
+import sys
+
+from conformance import coverage, report
+from conformance.wire import CODECS
+from conformance.yamlnodes import FileFaults
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    command = commands.add_parser("coverage", help="check statements, requirements and scenarios against each other")
+    command.add_argument("--list", action="store_true", help="print each requirement with its scenarios as well")
+    options = parser.parse_args(argv)
+    if options.command != "coverage":
+        parser.error("what shall I do? There is: coverage")
+    try:
+        return max(_cover(protocol, options.list) for protocol in sorted(CODECS))
+    except FileFaults as faults:
+        print(faults)
+        return 1
+
+
+def _cover(protocol, with_list):
+    """Print what is there and what is missing; the exit code."""
+    found = coverage.of_protocol(protocol)
+    normative = [one for one in found.statements if one.kind != coverage.NOT_NORMATIVE]
+    scenarios = {name for names in found.scenarios.values() for name in names}
+    print("%s: %d statements, %d of them normative; %d requirements; %d scenarios with evidence" % (
+        protocol, len(found.statements), len(normative), len(found.requirements), len(scenarios)))
+    if with_list:
+        rows = [[one.ident, one.level, one.says,
+                 ", ".join(found.scenarios[one.ident]) or "untestable: %s" % one.untestable]
+                for one in found.requirements.values()]
+        print("\n".join(report.markdown([["requirement", "level", "what it asks", "scenarios"]] + rows)))
+    gaps = coverage.gaps(found)
+    for gap in gaps:
+        print("gap: " + gap)
+    return 1 if gaps else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""Makes `pytest conformance/` play the scenarios."""
+from conformance import plugin
+
+
+def pytest_addoption(pluginmanager):
+    plugin.register(pluginmanager)

@@ -1,0 +1,323 @@
+"""Scenario files to values. Every fault has a file, a line and a column, and a file tells all of its faults at once."""
+import json
+import os
+import re
+
+import yaml
+
+from conformance import matching, model
+from conformance.wire import CODECS
+from conformance.yamlnodes import Document, FileFaults
+
+SUFFIX = ".scenario.yaml"
+
+_TOP = ("scenario", "protocol", "tags", "notes", "reading", "needs", "actors", "names", "steps", "lenient",
+        "segmentation", "placement")
+_REQUIRED = ("scenario", "protocol", "actors", "steps")
+_GROUPS = ("unordered", "concurrent", "repeat", "wait", "server")
+_VERBS = ("connect", "send", "raw", "hex", "chunks", "expect", "expect_nothing", "expect_close", "disconnect", "req",
+          "within")
+_NEEDS = ("config", "workers", "idle_limit", "fresh", "exact_names")
+_CLOSES = ("fin", "rst", "any")
+_LEAVINGS = ("fin", "rst", "half")
+_GRADES = ("ok", "tolerated")
+_HEX_PART = re.compile(r"'([^']*)'|([0-9A-Fa-f]{2})|\s+|#[^\n]*")
+
+
+def load(path, requirements):
+    """The scenario in a file; raises FileFaults. `requirements` are the ids that `req` may name."""
+    with open(path, encoding="utf-8") as file:
+        return parse(file.read(), os.path.relpath(path), requirements)
+
+
+def parse(text, path, requirements):
+    """The scenario in a text."""
+    document = Document(path, text)
+    document.raise_faults()
+    if document.root is None:
+        raise FileFaults(["%s:1:1: the file is empty" % path])
+    scenario = _ScenarioReader(document, requirements).read(document.root)
+    document.raise_faults()
+    return scenario
+
+
+class _ScenarioReader:
+    def __init__(self, document, requirements):
+        self.document = document
+        self.requirements = requirements
+        self.actors = ()
+
+    def read(self, root):
+        nodes = {key: node for key, _, node in self.document.known_pairs(root, "the scenario", _TOP)}
+        missing = [key for key in _REQUIRED if key not in nodes]
+        if missing:
+            return self.document.fault(root, "missing: %s" % ", ".join(missing))
+        return self._scenario(root, nodes)
+
+    def _scenario(self, root, nodes):
+        document = self.document
+        protocol = document.choice(nodes["protocol"], "protocol", CODECS)
+        actor_names = self._actors(nodes["actors"])
+        self.actors = tuple(ident for ident, _ in actor_names)
+        optional = self._optional(nodes)
+        names = [name for _, name in actor_names if name] + list(optional.pop("names", ()))
+        steps = self._steps(nodes["steps"])
+        return model.Scenario(
+            name=os.path.basename(document.path)[:-len(SUFFIX)], place=document.place(root),
+            title=document.text(nodes["scenario"], "scenario"), protocol=protocol, actors=self.actors,
+            names=tuple(names), steps=tuple(steps), **optional)
+
+    def _optional(self, nodes):
+        document = self.document
+        readers = {
+            "names": lambda node: tuple(document.wire_text(item, "names") for item in document.items(node, "names")),
+            "tags": lambda node: document.texts(node, "tags"),
+            "notes": lambda node: document.text(node, "notes"),
+            "lenient": lambda node: document.flag(node, "lenient"),
+            "reading": self._reading,
+        }
+        found = {key: read(nodes[key]) for key, read in readers.items() if key in nodes}
+        found["needs"] = self._needs(nodes["needs"]) if "needs" in nodes else model.Needs()
+        for key, field, allowed in (("segmentation", "segmentations", model.SEGMENTATIONS),
+                                    ("placement", "placements", model.PLACEMENTS)):
+            if key in nodes:
+                found[field] = tuple(document.choice(item, key, allowed) for item in document.items(nodes[key], key))
+        return found
+
+    def _actors(self, node):
+        found = []
+        for ident, key_node, value in self.document.pairs(node, "actors"):
+            if ident in _GROUPS:
+                self.document.fault(key_node, "an actor cannot be called '%s'" % ident)
+            name = None
+            for key, _, name_node in self.document.known_pairs(value, "an actor", ("name",)):
+                name = self.document.wire_text(name_node, key)
+            found.append((ident, name))
+        return found
+
+    def _reading(self, node):
+        found = []
+        for ident, key_node, value in self.document.pairs(node, "reading"):
+            self._check_requirement(key_node, ident)
+            found.append((ident, self.document.text(value, "reading")))
+        return tuple(found)
+
+    def _needs(self, node):
+        document = self.document
+        readers = {
+            "config": lambda value: json.dumps(document.plain(value), sort_keys=True),
+            "workers": lambda value: document.number(value, "workers", whole=True),
+            "idle_limit": lambda value: document.number(value, "idle_limit"),
+            "fresh": lambda value: document.flag(value, "fresh"),
+            "exact_names": lambda value: document.flag(value, "exact_names"),
+        }
+        pairs = document.known_pairs(node, "needs", _NEEDS)
+        return model.Needs(**{key: readers[key](value) for key, _, value in pairs})
+
+    # Steps
+
+    def _steps(self, node):
+        steps = [self._step(item) for item in self.document.items(node, "steps")]
+        return [step for step in steps if step is not None]
+
+    def _step(self, node):
+        pairs = self.document.pairs(node, "a step")
+        if not pairs:
+            return None
+        word, key_node, value = pairs[0]
+        if word in _GROUPS:
+            return getattr(self, "_" + word)(node, pairs)
+        for _, extra_node, _ in pairs[1:]:
+            self.document.fault(extra_node, "a step belongs to one actor; begin a new step")
+        return self._actor_step(word, key_node, value)
+
+    def _actor_step(self, ident, key_node, node):
+        if ident not in self.actors:
+            return self.document.unknown(key_node, "actor", ident, self.actors)
+        fields = {"place": self.document.place(key_node), "actor": ident}
+        sendings = []
+        for verb, verb_node, value in self.document.pairs(node, "a step of %s" % ident):
+            if verb in ("send", "raw", "hex", "chunks"):
+                sendings.extend(self._sendings(verb, value))
+            elif verb in _VERBS:
+                fields.update(self._verb(verb, value))
+            else:
+                self.document.unknown(verb_node, "verb", verb, _VERBS)
+        if {"close", "disconnect"} <= set(fields):
+            self.document.fault(key_node, "a step closes first and disconnects last; make two steps of it")
+        return model.Step(sendings=tuple(sendings), **fields)
+
+    def _verb(self, verb, node):
+        document = self.document
+        if verb == "expect":
+            found = [self._expectation(item) for item in document.items_or_one(node)]
+            return {"expects": tuple(item for item in found if item is not None)}
+        if verb == "expect_close":
+            return {"close": document.choice(node, verb, _CLOSES)}
+        if verb == "disconnect":
+            return {"disconnect": document.choice(node, verb, _LEAVINGS)}
+        if verb == "req":
+            return {"req": self._req(node)}
+        if verb == "within":
+            return {"within": document.number(node, verb)}
+        return {{"expect_nothing": "nothing"}.get(verb, verb): document.flag(node, verb)}
+
+    def _req(self, node):
+        idents = self.document.texts(node, "req")
+        for ident, item in zip(idents, getattr(node, "value", ())):
+            self._check_requirement(item, ident)
+        return idents
+
+    def _check_requirement(self, node, ident):
+        if ident not in self.requirements:
+            self.document.unknown(node, "requirement", ident, self.requirements)
+
+    def _sendings(self, verb, node):
+        if verb == "chunks":
+            chunks = [self._bytes(item) for item in self.document.items(node, verb)]
+            return [model.Sending("chunks", tuple(chunk for chunk in chunks if chunk is not None))]
+        kind = "message" if verb == "send" else "bytes"
+        found = []
+        for item in self.document.items_or_one(node):
+            content = self._hex(item) if verb == "hex" else self._long_text(item, verb)
+            if content is not None:
+                found.append(model.Sending(kind, content))
+        return found
+
+    def _bytes(self, node):
+        """A chunk: quoted text, or {hex: "..."}."""
+        if isinstance(node, yaml.MappingNode):
+            for _, _, value in self.document.known_pairs(node, "a chunk", ("hex",)):
+                return self._hex(value)
+        return self.document.wire_text(node, "chunks")
+
+    def _hex(self, node):
+        """Two hex digits a byte; 'text' in single quotes stands for its ASCII bytes; # begins a comment."""
+        source = self.document.wire_text(node, "hex")
+        if source is None:
+            return None
+        found, position = bytearray(), 0
+        while position < len(source):
+            part = _HEX_PART.match(source, position)
+            if not part:
+                return self.document.fault(node, "not hex: %r" % source[position:position + 10])
+            if part.group(1) is not None:
+                found += part.group(1).encode("ascii", "replace")
+            elif part.group(2):
+                found += bytes.fromhex(part.group(2))
+            position = part.end()
+        return bytes(found)
+
+    def _long_text(self, node, verb):
+        """Quoted text, or {text, fill, length, end}: `fill` is added until there are `length` bytes, then `end`."""
+        if not isinstance(node, yaml.MappingNode):
+            return self.document.wire_text(node, verb)
+        parts = {}
+        for key, _, value in self.document.known_pairs(node, verb, ("text", "fill", "length", "end")):
+            read = self.document.number if key == "length" else self.document.wire_text
+            parts[key] = read(value, key, True) if key == "length" else read(value, key)
+        if not {"fill", "length"} <= set(parts) or None in parts.values():
+            return self.document.fault(node, "a long text needs 'fill' and 'length'")
+        return _filled(**parts)
+
+    def _expectation(self, node):
+        if not isinstance(node, yaml.MappingNode):
+            text = self.document.wire_text(node, "expect")
+            return None if text is None else matching.Literal(text)
+        keys = [key for key, _, _ in self.document.pairs(node, "expect")]
+        if "fill" in keys:
+            text = self._long_text(node, "expect")
+            return None if text is None else matching.Literal(text)
+        for key, _, value in self.document.known_pairs(node, "expect", ("is", "re", "one_of", "optional")):
+            return self._special_expectation(key, value)
+        return None
+
+    def _special_expectation(self, key, node):
+        if key == "one_of":
+            return matching.OneOf(tuple(self._graded(item) for item in self.document.items(node, key)))
+        if key == "optional":
+            return matching.Maybe(self._expectation(node))
+        text = self.document.wire_text(node, key)
+        if text is None or key == "is":
+            return None if text is None else matching.Literal(text)
+        try:
+            re.compile(text)
+        except re.error as error:
+            return self.document.fault(node, "not a regular expression: %s" % error)
+        return matching.Pattern(text)
+
+    def _graded(self, node):
+        matcher, grade = None, "ok"
+        for key, _, value in self.document.known_pairs(node, "one_of", ("is", "re", "grade")):
+            if key == "grade":
+                grade = self.document.choice(value, key, _GRADES)
+            else:
+                matcher = self._special_expectation(key, value)
+        if matcher is None:
+            self.document.fault(node, "a choice needs 'is' or 're'")
+        return matcher, grade
+
+    # Groups
+
+    def _group(self, node, pairs, allowed):
+        """The group's value nodes by key, and its common fields."""
+        nodes = {}
+        for key, key_node, value in pairs:
+            if key in allowed or key == "req":
+                nodes[key] = value
+            else:
+                self.document.unknown(key_node, "key in a group", key, allowed + ("req",))
+        req = self._req(nodes["req"]) if "req" in nodes else ()
+        return nodes, {"place": self.document.place(node), "req": req}
+
+    def _unordered(self, node, pairs):
+        nodes, common = self._group(node, pairs, ("unordered",))
+        steps = self._steps(nodes["unordered"])
+        for step in steps:
+            if not isinstance(step, model.Step) or step.sendings or step.connect or step.nothing or step.close:
+                self.document.fault(node, "an unordered group holds only 'expect'")
+        return model.Unordered(steps=tuple(steps), **common)
+
+    def _concurrent(self, node, pairs):
+        nodes, common = self._group(node, pairs, ("concurrent", "tally"))
+        steps = [self._actor_step(ident, key_node, value)
+                 for ident, key_node, value in self.document.pairs(nodes["concurrent"], "concurrent")]
+        tally = []
+        if "tally" in nodes:
+            for text, _, value in self.document.pairs(nodes["tally"], "tally"):
+                tally.append((text, self.document.number(value, "tally", whole=True)))
+        return model.Concurrent(steps=tuple(step for step in steps if step), tally=tuple(tally), **common)
+
+    def _repeat(self, node, pairs):
+        nodes, common = self._group(node, pairs, ("repeat", "steps"))
+        if "steps" not in nodes:
+            return self.document.fault(node, "repeat needs steps")
+        times = self.document.number(nodes["repeat"], "repeat", whole=True)
+        return model.Repeat(times=times, steps=tuple(self._steps(nodes["steps"])), **common)
+
+    def _wait(self, node, pairs):
+        nodes, common = self._group(node, pairs, ("wait",))
+        pairs = self.document.known_pairs(nodes["wait"], "wait", ("for", "seconds", "why"))
+        parts = {key: value for key, _, value in pairs}
+        if set(parts) != {"for", "seconds", "why"}:
+            return self.document.fault(node, "wait needs for, seconds and why")
+        return model.Wait(what=self.document.text(parts["for"], "for"), why=self.document.text(parts["why"], "why"),
+                          seconds=self.document.number(parts["seconds"], "seconds"), **common)
+
+    def _server(self, node, pairs):
+        nodes, common = self._group(node, pairs, ("server",))
+        stop, printed = False, ()
+        for key, _, value in self.document.known_pairs(nodes["server"], "server", ("stop", "printed", "req")):
+            if key == "stop":
+                stop = self.document.flag(value, key)
+            elif key == "req":
+                common["req"] = self._req(value)
+            else:
+                printed = tuple(self._expectation(item) for item in self.document.items_or_one(value))
+        return model.ServerStep(stop=stop, printed=printed, **common)
+
+
+def _filled(fill, length, text="", end=""):
+    missing = length - len(text.encode("utf-8"))
+    times, rest = divmod(missing, len(fill.encode("utf-8")))
+    return text + fill * times + "." * rest + end

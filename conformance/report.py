@@ -1,0 +1,82 @@
+"""What a run shows of each requirement, gathered from the items' properties and printed as a table."""
+import json
+from collections import Counter, OrderedDict
+
+from conformance.requirements import LEVELS
+
+PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, NOT_COVERED = "pass", "tolerated", "fail", "differs", "skipped", "not covered"
+UNTESTABLE = "not testable"
+VERDICTS = (PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, UNTESTABLE, NOT_COVERED)
+
+# Of several verdicts on one requirement the first of these counts.
+_WORST_FIRST = (FAIL, DIFFERS, TOLERATED, PASS, SKIPPED, NOT_COVERED)
+
+
+class Gathered:
+    """Verdicts of a whole run by requirement."""
+
+    def __init__(self):
+        self._verdicts = {}
+        self._notes = {}
+        self._weak = {}
+        self._strong = set()
+
+    def add(self, properties):
+        """Take in the `verdicts` property of one item's report: [[requirement, verdict, note], ...] as JSON."""
+        properties = dict(properties)
+        for ident, verdict, note in json.loads(properties.get("verdicts", "[]")):
+            self._verdicts.setdefault(ident, Counter())[verdict] += 1
+            if note:
+                self._notes.setdefault((ident, verdict), note)
+            if properties.get("evidence") == "relay":
+                self._strong.add(ident)
+            elif properties.get("evidence"):
+                self._weak[ident] = properties["evidence"]
+
+    def __bool__(self):
+        return bool(self._verdicts)
+
+    def verdict(self, requirement):
+        seen = self._verdicts.get(requirement.ident, {})
+        for verdict in _WORST_FIRST:
+            if seen.get(verdict):
+                return verdict
+        return UNTESTABLE if requirement.untestable else NOT_COVERED
+
+    def note(self, requirement):
+        verdict = self.verdict(requirement)
+        if verdict == UNTESTABLE:
+            return requirement.untestable
+        note = self._notes.get((requirement.ident, verdict), "")
+        runs = self._verdicts.get(requirement.ident, {})
+        if verdict in (FAIL, DIFFERS) and runs.get(PASS):
+            note = "%d of %d checks: %s" % (runs[verdict], sum(runs.values()), note)
+        if requirement.ident in self._weak and requirement.ident not in self._strong:
+            note = (note + " " if note else "") + "(weak evidence: %s)" % self._weak[requirement.ident]
+        return note
+
+
+def counts_table(requirements, gathered):
+    """Rows of text: how many requirements of each level have which verdict."""
+    counts = OrderedDict((level, Counter()) for level in LEVELS)
+    for requirement in requirements.values():
+        counts[requirement.level][gathered.verdict(requirement)] += 1
+    head = ["level"] + list(VERDICTS) + ["all"]
+    rows = [[level] + [str(of[verdict] or "-") for verdict in VERDICTS] + [str(sum(of.values()))]
+            for level, of in counts.items()]
+    return markdown([head] + rows)
+
+
+def full_table(requirements, gathered, verdicts=VERDICTS):
+    """Rows of text: each requirement with its verdict; only those with one of the given verdicts."""
+    rows = [[one.ident, one.level, gathered.verdict(one), one.says, gathered.note(one)]
+            for one in requirements.values() if gathered.verdict(one) in verdicts]
+    return markdown([["requirement", "level", "verdict", "what it asks", "note"]] + rows) if rows else []
+
+
+def markdown(rows):
+    """A Markdown table whose columns are lined up for the terminal as well."""
+    rows = [[cell.replace("|", "\\|").replace("\n", " ").strip() for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lined = ["| %s |" % " | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return [lined[0], "|%s|" % "|".join("-" * (width + 2) for width in widths)] + lined[1:]

@@ -1,0 +1,60 @@
+"""The requirements of a protocol: an id, a level, our own words, and the statements of the document they come from."""
+import os
+from typing import NamedTuple, Optional, Tuple
+
+from conformance.yamlnodes import Document
+
+LEVELS = ("must", "should", "may", "survive")
+_KEYS = ("level", "says", "in", "from", "disputed", "we_read", "untestable")
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCENARIOS = os.path.join(ROOT, "scenarios")
+
+
+class Requirement(NamedTuple):
+    """`found_in` names the place in the document, `statements` the numbers in our list of its statements."""
+
+    ident: str
+    level: str
+    says: str
+    found_in: str
+    statements: Tuple[str, ...]
+    disputed: Optional[str] = None
+    we_read: Optional[str] = None
+    untestable: Optional[str] = None
+
+
+def path_of(protocol):
+    return os.path.join(SCENARIOS, protocol, "requirements.yaml")
+
+
+def load(protocol):
+    """The requirements of a protocol by id, in the file's order; raises FileFaults."""
+    path = path_of(protocol)
+    with open(path, encoding="utf-8") as file:
+        return parse(file.read(), os.path.relpath(path))
+
+
+def parse(text, path):
+    document = Document(path, text)
+    document.raise_faults()
+    found = {}
+    for ident, _, node in document.pairs(document.root, "the requirements"):
+        found[ident] = _requirement(document, ident, node)
+    document.raise_faults()
+    return found
+
+
+def _requirement(document, ident, node):
+    nodes = {key: value for key, _, value in document.known_pairs(node, ident, _KEYS)}
+    missing = [key for key in ("level", "says", "in", "from") if key not in nodes]
+    if missing:
+        return document.fault(node, "%s lacks %s" % (ident, ", ".join(missing)))
+    extra = {key: document.text(nodes[key], key) for key in ("disputed", "we_read", "untestable") if key in nodes}
+    return Requirement(ident, document.choice(nodes["level"], "level", LEVELS), document.text(nodes["says"], "says"),
+                       document.text(nodes["in"], "in"), document.texts(nodes["from"], "from"), **extra)
+
+
+def gravest(levels):
+    """The level that counts when a step is evidence for several; a step without requirements is taken as a must."""
+    return min(levels, key=LEVELS.index) if levels else "must"

@@ -1,0 +1,68 @@
+"""What happened on all connections of a scenario, drawn with one column an actor."""
+from typing import NamedTuple
+
+SENT, RECEIVED = "->", "<-"
+ASKED, ANSWERED = "~>", "<~"  # the suite's own traffic, which no scenario wrote
+NOTE = "--"
+
+_NARROWEST, _LINE = 14, 142
+
+
+class Line(NamedTuple):
+    """One thing that happened on one connection; `seconds` since the transcript's first line."""
+
+    seconds: float
+    actor: str
+    direction: str
+    text: str
+
+
+def visible(text):
+    """The text as one line that a terminal shows as it is: what cannot be printed is escaped."""
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char):
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def shortened(text, width):
+    """At most `width` characters; a long text keeps both ends, since faults are often at the end."""
+    if len(text) <= width:
+        return text
+    mark = "...(%d)..." % len(text)
+    kept = max(width - len(mark), 2)
+    return text[:kept - kept // 2] + mark + text[len(text) - kept // 2:]
+
+
+class Transcript:
+    """Lines in the order in which the runner saw them."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._start = None
+        self.lines = []
+
+    def add(self, actor, direction, text):
+        now = self._clock()
+        if self._start is None:
+            self._start = now
+        self.lines.append(Line(now - self._start, actor, direction, text))
+
+    def drawn(self, actors):
+        """The table as text: time, then a column for each of the actors named."""
+        widths = [self._column_width(actor, len(actors)) for actor in actors]
+        starts = [sum(widths[:index]) + 2 * index for index in range(len(widths))]
+        head = "".join(actor.ljust(width + 2) for actor, width in zip(actors, widths))
+        rows = [self._row(line, starts[actors.index(line.actor)], widths[actors.index(line.actor)])
+                for line in self.lines if line.actor in actors]
+        return "\n".join([("  time  " + head).rstrip()] + rows)
+
+    def _column_width(self, actor, columns):
+        longest = max([len(visible(line.text)) + 3 for line in self.lines if line.actor == actor] + [_NARROWEST])
+        return min(longest, max(_LINE // max(columns, 1) - 2, _NARROWEST))
+
+    @staticmethod
+    def _row(line, start, width):
+        return "%6.3f  %s%s" % (line.seconds, " " * start,
+                                shortened("%s %s" % (line.direction, visible(line.text)), width))

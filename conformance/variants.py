@@ -1,0 +1,72 @@
+"""One scenario, many runs: where the actors sit, how the bytes are cut, and which names they have."""
+import itertools
+import re
+from typing import NamedTuple
+
+from conformance import matching, model
+
+
+class Variant(NamedTuple):
+    """How a scenario is played. `placement` is `any` where the server's workers cannot be chosen."""
+
+    placement: str
+    segmentation: str
+
+    def __str__(self):
+        return "%s-%s" % self
+
+
+def variants_of(scenario, foreign):
+    """The variants worth playing: one actor has no other placement, one message joins nothing."""
+    placements = ["any"] if foreign else [one for one in model.PLACEMENTS if one in scenario.placements]
+    if len(scenario.actors) == 1:
+        placements = placements[:1]
+    segmentations = [one for one in scenario.segmentations if one != "joined" or _joins_something(scenario.steps)]
+    return [Variant(placement, segmentation) for placement in placements for segmentation in segmentations]
+
+
+def _joins_something(steps):
+    """Whether somebody sends twice in a row without reading in between."""
+    previous = None
+    for step in model.every_step(steps):
+        sendings = getattr(step, "sendings", ())
+        if len(sendings) > 1 or (sendings and previous == getattr(step, "actor", None)):
+            return True
+        quiet = isinstance(step, model.Step) and not (step.expects or step.nothing or step.close or step.disconnect)
+        previous = step.actor if quiet and sendings else None
+    return False
+
+
+class Renaming:
+    """Adds a suffix to each declared name wherever it stands as a word, so that a used server is no obstacle."""
+
+    def __init__(self, names, suffix):
+        self.suffix = suffix
+        longest_first = sorted(filter(None, names), key=len, reverse=True)
+        self._names = re.compile(r"(?<!\w)(%s)(?!\w)" % "|".join(map(re.escape, longest_first)))
+        self.active = bool(suffix and longest_first)
+
+    def text(self, text):
+        return self._names.sub(r"\g<1>" + self.suffix, text) if self.active else text
+
+    def raw(self, data):
+        return self.chunks([data])[0]
+
+    def chunks(self, chunks):
+        """The same chunks renamed; a name that is cut in two gets its suffix behind the second part."""
+        if not self.active:
+            return chunks
+        text = b"".join(chunks).decode("utf-8", "surrogateescape")
+        ends = [len(text[:found.end()].encode("utf-8", "surrogateescape")) for found in self._names.finditer(text)]
+        data = self.text(text).encode("utf-8", "surrogateescape")
+        cuts = [0] + list(itertools.accumulate(len(chunk) for chunk in chunks))
+        moved = [cut + len(self.suffix.encode("utf-8")) * sum(end <= cut for end in ends) for cut in cuts]
+        return [data[start:end] for start, end in zip(moved, moved[1:])]
+
+    def matcher(self, matcher):
+        """The same matcher with all its texts renamed."""
+        if isinstance(matcher, matching.OneOf):
+            return matching.OneOf(tuple((self.matcher(one), grade) for one, grade in matcher.choices))
+        if isinstance(matcher, matching.Maybe):
+            return matching.Maybe(self.matcher(matcher.wanted))
+        return type(matcher)(self.text(matcher[0]))

@@ -1,0 +1,112 @@
+"""What is wrong with a scenario file is told with its place, the nearest word, and all at once."""
+import pytest
+
+from conformance import loader, matching, requirements
+from conformance.model import Concurrent, Repeat, Unordered, requirements_of
+from conformance.yamlnodes import FileFaults
+
+KNOWN = {"LINE-DM-1": None, "LINE-DM-2": None}
+HEAD = 'scenario: "x"\nprotocol: line\nactors:\n  alice: {name: "Alice"}\nsteps:\n'
+
+
+def load(text):
+    return loader.parse(text, "x.scenario.yaml", KNOWN)
+
+
+def faults(steps, head=HEAD):
+    with pytest.raises(FileFaults) as caught:
+        load(head + steps)
+    return caught.value.faults
+
+
+# (steps, line, column, part of the message)
+FAULTY_STEPS = [
+    ("  - alice: {expct: \"OK\"}", 6, 13, "unknown verb 'expct'; did you mean 'expect'?"),
+    ("  - alice: {send: \"a\", send: \"b\"}", 6, 24, "key 'send' given twice"),
+    ("  - alice: {send: hello}", 6, 19, "wire text of 'send' must be quoted"),
+    ("  - alice: {expect: no}", 6, 21, "wire text of 'expect' must be quoted"),
+    ("  - alice: {raw: 12:30}", 6, 18, "wire text of 'raw' must be quoted"),
+    ("  - alcie: {send: \"a\"}", 6, 5, "unknown actor 'alcie'; did you mean 'alice'?"),
+    ("  - alice: {send: \"a\", req: [LINE-DM-11]}", 6, 30, "unknown requirement 'LINE-DM-11'; did you mean 'LINE-"),
+    ("  - alice: {expect: {re: \"(\"}}", 6, 26, "not a regular expression"),
+    ("  - alice: {expect: {es: \"a\"}}", 6, 22, "unknown key in expect 'es'"),
+    ("  - alice: {expect: {one_of: [{is: \"a\", grade: fine}]}}", 6, 48, "unknown grade 'fine'"),
+    ("  - alice: {hex: \"41 4\"}", 6, 18, "not hex: '4'"),
+    ("  - alice: {expect_close: maybe}", 6, 27, "unknown expect_close 'maybe'"),
+    ("  - alice: {within: -1}", 6, 21, "within must be a number above 0"),
+    ("  - alice: {connect: yes}", 6, 22, "connect can only be true"),
+    ("  - alice: {expect_close: fin, disconnect: half}", 6, 5, "make two steps of it"),
+    ("  - alice: {send: {text: \"a\", fil: \"b\", length: 3}}", 6, 31, "unknown key in send 'fil'; did you mean"),
+    ("  - wait: {for: something, seconds: 1}", 6, 5, "wait needs for, seconds and why"),
+    ("  - repeat: 3\n    stpes: []", 7, 5, "unknown key in a group 'stpes'; did you mean 'steps'?"),
+    ("  - alice: &anchor {send: \"a\"}", 6, 12, "anchors and aliases are not part of the language"),
+    ("  - alice: {send: \"a\"", 7, 1, "not YAML"),
+    ("  - alice: {send: \"a\"}\n    bob: {send: \"b\"}", 7, 5, "a step belongs to one actor"),
+]
+
+
+@pytest.mark.parametrize("steps, line, column, message", FAULTY_STEPS)
+def test_a_fault_has_its_place(steps, line, column, message):
+    found = faults(steps + "\n")
+    assert found[0].startswith("x.scenario.yaml:%d:%d: " % (line, column))
+    assert message in found[0]
+
+
+def test_a_fault_shows_the_source_line():
+    assert faults("  - alice: {expct: \"OK\"}\n")[0].endswith('    - alice: {expct: "OK"}')
+
+
+def test_all_faults_of_a_file_are_told_at_once():
+    found = faults("  - alice: {expct: \"OK\"}\n  - bob: {send: \"a\"}\n  - alice: {send: plain}\n")
+    assert [one.split(":")[1] for one in found] == ["6", "7", "8"]
+
+
+@pytest.mark.parametrize("text, message", [
+    ("", "the file is empty"),
+    ("steps: []\n", "missing: scenario, protocol, actors"),
+    ("scenraio: \"x\"\n", "did you mean 'scenario'?"),
+    (HEAD.replace("protocol: line", "protocol: lime") + "  - alice: {send: \"a\"}\n", "did you mean 'line'?"),
+    (HEAD.replace("alice:", "repeat:") + "  - repeat: {send: \"a\"}\n", "an actor cannot be called 'repeat'"),
+])
+def test_faults_of_the_whole_file(text, message):
+    with pytest.raises(FileFaults) as caught:
+        load(text)
+    assert message in str(caught.value)
+
+
+def test_the_verbs_become_values():
+    scenario = load(HEAD + '''
+  - alice: {connect: true, send: ["a", "b"], raw: "c\\n", hex: "FF 'ab' 0A # end", chunks: ["d", {hex: "C3"}]}
+  - alice: {expect: ["a", {re: "b(?P<x>.)"}, {optional: "c"}], within: 0.5, req: [LINE-DM-1]}
+  - unordered: [{alice: {expect: "d", req: [LINE-DM-2]}}]
+  - concurrent: {alice: {send: "x"}}
+    tally: {"OK": 1}
+  - repeat: 3
+    steps: [{alice: {expect_nothing: true}}]
+''')
+    first, second = scenario.steps[:2]
+    assert [tuple(one) for one in first.sendings] == [
+        ("message", "a"), ("message", "b"), ("bytes", "c\n"), ("bytes", b"\xffab\n"), ("chunks", ("d", b"\xc3"))]
+    assert second.expects == (
+        matching.Literal("a"), matching.Pattern("b(?P<x>.)"), matching.Maybe(matching.Literal("c")))
+    assert second.within == 0.5
+    assert [type(step) for step in scenario.steps[2:]] == [Unordered, Concurrent, Repeat]
+    assert requirements_of(scenario) == ["LINE-DM-1", "LINE-DM-2"]
+
+
+@pytest.mark.parametrize("written, text", [
+    ('{text: "MSG ", fill: "a", length: 8}', "MSG aaaa"),
+    ('{text: "MSG ", fill: "é", length: 9}', "MSG éé."),
+    ('{fill: "\\n", length: 3, end: "x"}', "\n\n\nx"),
+])
+def test_a_long_text_is_as_long_as_it_says(written, text):
+    scenario = load(HEAD + "  - alice: {raw: %s}\n" % written)
+    assert scenario.steps[0].sendings[0].content == text
+
+
+def test_a_requirement_needs_its_parts():
+    with pytest.raises(FileFaults) as caught:
+        requirements.parse('LINE-X-1: {level: mussed, says: "a", in: "b", from: [S1]}\n'
+                           'LINE-X-2: {level: must}\n', "r.yaml")
+    assert caught.value.faults[0].startswith("r.yaml:1:19: unknown level 'mussed'; did you mean 'must'?")
+    assert "LINE-X-2 lacks says, in, from" in caught.value.faults[1]

@@ -1,0 +1,117 @@
+"""How matchers judge, how transcripts and tables read, and how names and chunks are renamed."""
+import json
+
+import pytest
+
+from conformance import matching, report
+from conformance.requirements import Requirement, gravest
+from conformance.transcript import RECEIVED, SENT, Transcript, shortened, visible
+from conformance.variants import Renaming
+
+LITERAL = matching.Literal("DM ${who} hi")
+PATTERN = matching.Pattern("USER (?P<name>.+)")
+CHOICE = matching.OneOf(((matching.Literal("OK"), "ok"), (PATTERN, "tolerated")))
+
+
+@pytest.mark.parametrize("matcher, message, fits, grade", [
+    (LITERAL, "DM Bob hi", True, "ok"),
+    (LITERAL, "DM Bob hi ", False, "ok"),
+    (PATTERN, "USER Bob", True, "ok"),
+    (PATTERN, "USER Bob\nUSER Al", True, "ok"),
+    (PATTERN, " USER Bob", False, "ok"),
+    (CHOICE, "OK", True, "ok"),
+    (CHOICE, "USER Bob", True, "tolerated"),
+    (CHOICE, "NO", False, "ok"),
+])
+def test_a_matcher_judges(matcher, message, fits, grade):
+    outcome = matcher.judge(message, {"who": "Bob"})
+    assert (outcome.fits, outcome.grade) == (fits, grade)
+
+
+def test_a_value_is_no_pattern():
+    assert not matching.Pattern("USER ${who}").judge("USER axb", {"who": "a.b"}).fits
+
+
+def test_named_groups_come_back():
+    assert dict(PATTERN.judge("USER Bob", {}).groups) == {"name": "Bob"}
+
+
+@pytest.mark.parametrize("matcher, described", [
+    (LITERAL, "DM Bob hi"), (PATTERN, "/USER (?P<name>.+)/"), (CHOICE, "OK or /USER (?P<name>.+)/"),
+    (matching.Maybe(matching.Literal("x")), "(perhaps) x"),
+])
+def test_a_matcher_says_what_it_wants(matcher, described):
+    assert matcher.describe({"who": "Bob"}) == described
+
+
+def test_a_transcript_has_a_column_an_actor():
+    times = iter([10.0, 10.25, 10.5])
+    transcript = Transcript(lambda: next(times))
+    transcript.add("alice", SENT, "MSG hi")
+    transcript.add("bob", RECEIVED, "MSG Alice hi")
+    transcript.add("alice", RECEIVED, "\x1b[2J")
+    assert transcript.drawn(["alice", "bob"]).split("\n") == [
+        "  time  alice           bob",
+        " 0.000  -> MSG hi",
+        " 0.250                  <- MSG Alice hi",
+        " 0.500  <- \\x1b[2J",
+    ]
+
+
+def test_what_cannot_be_printed_is_escaped():
+    assert visible("a\r\x00\x85\u202e\u2028\ufeff z\u00e9") == "a\\r\\x00\\x85\\u202e\\u2028\\ufeff z\u00e9"
+
+
+def test_a_long_text_keeps_both_ends():
+    assert shortened("a" * 50 + "z" * 50, 21) == "aaaaa...(100)...zzzzz"
+    assert shortened("short", 21) == "short"
+
+
+REQUIREMENTS = {
+    "A-1": Requirement("A-1", "must", "says a", "003", ("S1",)),
+    "A-2": Requirement("A-2", "should", "says b", "003", ("S1",)),
+    "A-3": Requirement("A-3", "may", "says c", "003", ("S1",), untestable="no way"),
+    "A-4": Requirement("A-4", "must", "says d", "003", ("S1",)),
+}
+
+
+def gathered(*verdicts, **more):
+    found = report.Gathered()
+    found.add([("verdicts", json.dumps(verdicts)), ("evidence", more.get("evidence", "relay"))])
+    return found
+
+
+def test_the_worst_verdict_counts():
+    found = gathered(["A-1", "pass", ""], ["A-1", "fail", "why"], ["A-2", "skipped", "no"], ["A-2", "pass", ""])
+    assert [found.verdict(one) for one in REQUIREMENTS.values()] == ["fail", "pass", "not testable", "not covered"]
+    assert found.note(REQUIREMENTS["A-1"]) == "1 of 2 checks: why"
+
+
+def test_weak_evidence_is_marked():
+    assert "weak evidence: quiet" in gathered(["A-1", "pass", ""], evidence="quiet").note(REQUIREMENTS["A-1"])
+
+
+def test_the_table_counts_each_level():
+    table = report.counts_table(REQUIREMENTS, gathered(["A-1", "pass", ""], ["A-2", "differs", "x"]))
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+    assert rows[2] == ["must", "1", "-", "-", "-", "-", "-", "1", "2"]
+    assert rows[3] == ["should", "-", "-", "-", "1", "-", "-", "-", "1"]
+
+
+def test_the_gravest_level_counts():
+    assert gravest(["may", "should"]) == "should"
+    assert gravest([]) == "must"
+
+
+@pytest.mark.parametrize("text, renamed", [
+    ("LOGIN Al", "LOGIN Alzz9"), ("Al, Alice and Albert", "Alzz9, Alicezz9 and Albert"), ("MSG Prize1", "MSG Prize1"),
+])
+def test_names_get_their_suffix_as_whole_words(text, renamed):
+    assert Renaming(["Al", "Alice"], "zz9").text(text) == renamed
+
+
+def test_a_name_cut_into_chunks_gets_its_suffix_once():
+    renaming = Renaming(["Alice"], "zz9")
+    assert renaming.chunks([b"LOGIN Al", b"ice", b"\n\xff"]) == [b"LOGIN Al", b"icezz9", b"\n\xff"]
+    assert renaming.chunks([b"LOGIN Alice", b"\n"]) == [b"LOGIN Alicezz9", b"\n"]
+    assert Renaming(["Alice"], "").chunks([b"Alice"]) == [b"Alice"]
