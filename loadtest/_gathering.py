@@ -1,0 +1,256 @@
+"""Everybody of one test run: their connections, the ledger they share, and what Locust is told.
+
+A guest outlives the Locust user that brought it: users are stopped without warning, but what they sent last has to be
+heard by all the others, so the connections stay open until the end of the run has been judged.
+"""
+import logging
+import time
+import uuid
+from urllib.parse import urlsplit
+
+import gevent
+from gevent.event import Event
+
+from loadtest import _wire
+from loadtest._connection import Connection, NoAnswer, Refused
+from loadtest._ledger import LOBBY, Ledger
+
+logger = logging.getLogger("loadtest")
+
+DEFAULT_HOST = "tcp://127.0.0.1:4000"
+
+# How long the end of a run waits for what is under way. Far more than a healthy server needs.
+DRAIN_TIMEOUT = 10
+# After the last expected message something doubled may still follow; there is no event to wait for.
+LATE_DOUBLE = 0.3
+# The log shows this many findings in full; Locust's report counts all.
+FINDINGS_SHOWN = 20
+
+
+class Broken(Exception):
+    """The server broke a promise; equal texts are counted together in Locust's report."""
+
+
+class Gathering:
+    """One run of the test against one server."""
+
+    def __init__(self, environment):
+        self._environment = environment
+        self.address = parse_host(environment.host or DEFAULT_HOST)
+        # Marks this run's names and messages, so that several Locust processes can share a server.
+        self._run = uuid.uuid4().hex[:6]
+        self.ledger = Ledger(self._run)
+        self.failures = 0
+        self.finished = False
+        self._guests = []
+        self._logins = 0
+
+    def invite(self, guest_class):
+        """A new guest of this class, logged in, or None: then the reason has been reported."""
+        self._logins += 1
+        guest = guest_class(self, "%su%d" % (self._run, self._logins))
+        try:
+            guest.enter()
+        except (OSError, NoAnswer, Refused):
+            return None
+        self._guests.append(guest)
+        return guest
+
+    def partners(self, guest):
+        """The names of all others who talk. Silent guests are left out: the server may send them away at any moment."""
+        return [other.name for other in self._guests if other.talks and other.here and other is not guest]
+
+    def report(self, name, seconds=None, error=None):
+        """One line of Locust's statistics: a time, or a failure, or both."""
+        if error is not None:
+            self.failures += 1
+        self._environment.events.request.fire(
+            request_type="line",
+            name=name,
+            response_time=None if seconds is None else seconds * 1000,
+            response_length=0,
+            exception=error,
+            context={},
+        )
+
+    def timed(self, name, action, *arguments):
+        """Do it, report how long it took or how it failed, and return what it returned; failures are raised again."""
+        start = time.monotonic()
+        try:
+            result = action(*arguments)
+        except (OSError, NoAnswer, Refused, Broken) as error:
+            self.report(name, time.monotonic() - start, error)
+            raise
+        self.report(name, time.monotonic() - start)
+        return result
+
+    def finish(self):
+        """All users have stopped sending: wait for what is under way, judge the run and close the connections."""
+        if not self.finished:
+            self.finished = True
+            self._drain()
+            self._judge()
+            for guest in self._guests:
+                guest.close()
+
+    def _drain(self):
+        """Until everything that was owed is heard, at most DRAIN_TIMEOUT; then once more round for what is too much."""
+        deadline = time.monotonic() + DRAIN_TIMEOUT
+        self._ping_everybody()
+        while not self.ledger.complete() and time.monotonic() < deadline:
+            gevent.sleep(0.1)
+        gevent.sleep(LATE_DOUBLE)
+        self._ping_everybody()
+
+    def _ping_everybody(self):
+        """After this the server has taken in all that was sent, whoever it was that sent it."""
+        gevent.joinall([gevent.spawn(guest.flush) for guest in self._guests if guest.here])
+
+    def _judge(self):
+        findings = self.ledger.verdict()
+        for finding in findings[:FINDINGS_SHOWN]:
+            logger.error("%s: %s", finding.kind, finding.text)
+        if len(findings) > FINDINGS_SHOWN:
+            logger.error("and %d more of these", len(findings) - FINDINGS_SHOWN)
+        for finding in findings:
+            private = finding.message is not None and finding.message.target is not LOBBY
+            self.report("DM delivery" if private else "MSG delivery", error=Broken(finding.kind))
+        if not self.ledger.deliveries:
+            self.report("MSG delivery", error=Broken("no message was delivered, so nothing was checked"))
+        logger.info("checked %d deliveries: %d findings", self.ledger.deliveries, len(findings))
+
+
+class Guest:
+    """One logged-in connection: sends for its user, tells the ledger and Locust what it hears."""
+
+    talks = True
+
+    def __init__(self, gathering, name):
+        self.name = name
+        self.here = False
+        self._gathering = gathering
+        self._ledger = gathering.ledger
+        self._connection = None
+
+    def enter(self):
+        """Connect and log in; each is a request of its own, so that a refused connect shows as one."""
+        self._connection = self._gathering.timed("CONNECT", self._connect)
+        self._ledger.arriving(self.name)
+        try:
+            self._gathering.timed("LOGIN", self._connection.login, self.name)
+        except (NoAnswer, Refused):
+            self._connection.close()
+            raise
+        self._ledger.arrived(self.name)
+        self.here = True
+
+    def say(self, words):
+        self._connection.send(_wire.say(self._write(LOBBY, words)))
+
+    def whisper(self, target, words):
+        self._connection.send(_wire.whisper(target, self._write(target, words)))
+
+    def ping(self):
+        self._gathering.timed("PING", self._connection.ping)
+
+    def who(self):
+        self._gathering.timed("WHO", self._check_who)
+
+    def flush(self):
+        """Wait until the server has read all that this guest sent; a server that does not answer is reported."""
+        try:
+            self.ping()
+        except NoAnswer:
+            pass  # Reported, and the ledger finds what is missing.
+
+    def leave(self):
+        """Go before the end of the run."""
+        self._end()
+        self.close()
+
+    def close(self):
+        self.here = False
+        self._connection.close()
+
+    def on_info(self, text, now):
+        """A notice of the server; only being thrown out is a failure."""
+        if text == "idle-timeout":
+            self._gathering.report("CONNECT", error=Broken("idle-timeout for somebody who was not idle"))
+
+    def on_close(self):
+        """The server closed the connection, which it never should while somebody talks."""
+        self._gathering.report("CONNECT", error=Broken("the server closed the connection"))
+
+    def _connect(self):
+        return Connection(self._gathering.address, self._on_line, self._on_end)
+
+    def _write(self, target, words):
+        return self._ledger.write(self.name, target, words, time.monotonic()).body
+
+    def _check_who(self):
+        names = self._connection.who()
+        if self.name not in names:
+            raise Broken("WHO does not list the one who asks")
+        if len(names) != len(set(names)):
+            raise Broken("WHO lists somebody twice")
+
+    def _on_line(self, line, now):
+        if line.kind in ("MSG", "DM"):
+            message = self._ledger.hear(self.name, line.kind, line.sender, line.text)
+            if message is not None:
+                self._gathering.report(line.kind + " delivery", now - message.sent)
+        elif line.kind == "INFO":
+            self.on_info(line.text, now)
+        elif not self._is_excusable(line):
+            self._gathering.report("unexpected line", error=Broken("%s %s" % (line.kind, line.text)))
+
+    def _is_excusable(self, line):
+        """Whoever whispers to somebody who is just leaving cannot know it."""
+        return self._ledger.departures and (line.kind, line.text) == ("ERR", "user-not-found")
+
+    def _on_end(self):
+        self._end()
+        self.on_close()
+
+    def _end(self):
+        if self.here:
+            self.here = False
+            self._ledger.left(self.name)
+
+
+class SilentGuest(Guest):
+    """Logs in and never says anything: the server has to send it away when the idle limit is over."""
+
+    talks = False
+
+    def __init__(self, gathering, name):
+        super().__init__(gathering, name)
+        self.silent_since = None
+        self.told = False
+        self.closed = None
+        self.ended = Event()
+
+    def enter(self):
+        self.silent_since = time.monotonic()
+        super().enter()
+
+    def silence(self):
+        """Seconds without a word, until the server closed or until now."""
+        return (self.closed or time.monotonic()) - self.silent_since
+
+    def flush(self):
+        """Nothing was sent, and a PING would end the silence."""
+
+    def on_info(self, text, now):
+        if text == "idle-timeout":
+            self.told = True
+
+    def on_close(self):
+        self.closed = time.monotonic()
+        self.ended.set()
+
+
+def parse_host(host):
+    """`tcp://127.0.0.1:4000`, `[::1]:4000` or a bare name as an address for `socket`; the default port is 4000."""
+    parts = urlsplit(host if "://" in host else "tcp://" + host)
+    return parts.hostname, parts.port or 4000
