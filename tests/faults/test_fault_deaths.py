@@ -1,0 +1,155 @@
+"""Processes that die or hang, and what the others notice of it: nothing but that somebody has left."""
+import os
+import signal
+import socket
+import time
+
+from bench.proofs import kills
+from bench.proofs.clients import Client, clients
+from bench.proofs.names import take
+from bench.proofs.processes import children, group, wait_until, worker_of
+
+UNLIMITED = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 28}, "idle_timeout": 0}
+
+DIES_YOUNG = """
+import os
+try:
+    from server.worker import loop
+except ImportError:
+    pass
+else:
+    loop.Worker.run = lambda self: os._exit(3)
+"""
+
+
+def test_when_the_parent_is_killed_the_workers_say_goodbye_and_leave(start, join):
+    server = start(workers=3, trouble=True)
+    inside = [join(server.worker_address(slot), "user-%d" % slot) for slot in range(3)]
+    os.kill(server.pid, signal.SIGKILL)
+    for client in inside:
+        assert client.rest() == [b"INFO server-shutdown"]
+        client.close()
+    wait_until(lambda: not group(server.pid), 5)
+
+
+def test_when_the_parent_is_killed_under_load_nothing_stays(start):
+    server = start(workers=2, config=UNLIMITED, trouble=True)
+    with clients([server.worker_address(0), server.worker_address(1)], ["a", "b", "c", "d"]) as everybody:
+        for client in everybody:
+            client.send_until_stuck(b"MSG x\n" * 20000, 0.05)
+        os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: not group(server.pid), 6)
+
+
+def test_a_hung_worker_is_replaced_within_ten_seconds_and_the_others_go_on(start, join):
+    server = start(workers=2, config=UNLIMITED, trouble=True)
+    ann, bob = join(server.worker_address(0), "ann"), join(server.worker_address(0), "bob")
+    victim = join(server.worker_address(1), "victim")
+    hung = worker_of(server, 1)
+    began = time.monotonic()
+    os.kill(hung, signal.SIGSTOP)
+    said, heard = 0, []
+    while b"INFO victim disconnected" not in heard and time.monotonic() < began + 15:
+        ann.say("MSG %d" % said)
+        said += 1
+        asked = time.monotonic()
+        heard += bob.heard()
+        assert time.monotonic() - asked < 1, "the others had to wait"
+    assert time.monotonic() - began < 10
+    assert not victim.rest()
+    heard += bob.heard()
+    heard.remove(b"INFO victim disconnected")
+    assert heard == [b"MSG ann %d" % number for number in range(said)]
+    take(join(server.worker_address(1)), "victim")
+    assert worker_of(server, 1) != hung
+
+
+def test_a_killed_worker_costs_the_others_nothing(start):
+    server = start(workers=3, config=UNLIMITED, trouble=True)
+    measured = kills.Figures()
+    with kills.Load([server.worker_address(slot) for slot in range(3)]) as load:
+        for slot in (1, 2, 1):
+            kills.kill(server, load, slot, measured)
+    load.check()
+    assert max(measured.free) < kills.FREE_WITHIN, "names were free after %r" % measured.free
+    assert max(measured.served) < 1
+    assert len(children(server.pid)) == 3
+
+
+def test_the_clients_of_a_killed_worker_see_a_close(start, join):
+    server = start(trouble=True)
+    victims = [join(server.worker_address(1), "victim-%d" % number) for number in range(20)]
+    observer = join(server.worker_address(0), "observer")
+    os.kill(worker_of(server, 1), signal.SIGKILL)
+    for client in victims:
+        assert client.rest(1) == []
+    told = sorted(observer.line() for _ in victims)
+    assert told == sorted(b"INFO %s disconnected" % client.name.encode() for client in victims)
+    assert observer.heard() == []
+
+
+def test_whoever_knocks_while_a_worker_is_replaced_is_served_by_its_successor(start, join):
+    server = start(workers=1, trouble=True)
+    pid = worker_of(server, 0)
+    os.kill(pid, signal.SIGSTOP)
+    waiting = [join(server.address()) for _ in range(50)]  # the kernel accepts for a worker that does not
+    os.kill(pid, signal.SIGKILL)
+    for number, client in enumerate(waiting):
+        client.expect("OK", after="LOGIN u%d" % number)
+
+
+def test_a_message_torn_by_the_death_of_its_worker_is_never_heard(start, join):
+    """The hub stands still, so that the worker's queue is full when it is killed."""
+    server = start(workers=2, config=UNLIMITED, trouble=True)
+    observer = join(server.worker_address(0), "observer")
+    talker = join(server.worker_address(1), "talker")
+    worker = worker_of(server, 1)
+    text = 500 * b"x"
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        sent = talker.send_until_stuck(b"".join(b"MSG %d %s\n" % (number, text) for number in range(40000)))
+        os.kill(worker, signal.SIGKILL)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert 2 << 20 < sent < 20 << 20, "the worker was to be stuck"
+    heard = observer.until("INFO talker disconnected")
+    assert heard == [b"MSG talker %d %s" % (number, text) for number in range(len(heard))]
+    take(join(server.worker_address(1)), "talker")
+    assert observer.heard() == []
+
+
+def test_a_worker_that_dies_before_it_served_stops_the_server(run, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(DIES_YOUNG)
+    here = os.pathsep.join([str(tmp_path), os.getcwd()])
+    server = run("0", "--host", "127.0.0.1", "--workers", "2", PYTHONPATH=here)
+    wait_until(lambda: server.exit_code is not None)
+    assert server.exit_code == 70
+    assert "before it served" in server.stderr_text() and "Traceback" not in server.stderr_text()
+    wait_until(lambda: not group(server.pid))
+
+
+def test_a_worker_that_keeps_dying_is_replaced_ever_more_slowly(start):
+    server = start(workers=2, trouble=True)
+    for death in range(4):
+        os.kill(worker_of(server, 1), signal.SIGKILL)
+        wait_until(lambda: server.stderr_text().count("replaced in") > death)
+    waits = [line.rpartition("replaced in ")[2] for line in server.stderr_text().splitlines() if "replaced in" in line]
+    assert waits[-2:] == ["0.4 s", "0.8 s"] or waits[-2:] == ["0.8 s", "1.6 s"]
+    worker_of(server, 1)
+
+
+def test_a_reset_of_every_client_at_once_is_survived(start, join):
+    server = start(workers=2)
+    observer = join(server.worker_address(0), "observer")
+    names = ["u%d" % number for number in range(100)]
+    crowd = [Client(server.worker_address(number % 2), name) for number, name in enumerate(names)]
+    for client in crowd:
+        client.say(*["MSG bye"] * 20)
+        client.reset()
+    gone = [b"INFO %s disconnected" % name.encode() for name in names]
+    heard = []
+    while len([line for line in heard if line in gone]) < len(gone):
+        heard.append(observer.line())
+    assert sorted(line for line in heard if line.startswith(b"INFO")) == sorted(gone)
+    assert all(line in gone or line.endswith(b" bye") for line in heard + observer.heard())
+    socket.create_connection(server.worker_address(1)).close()

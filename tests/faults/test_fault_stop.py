@@ -1,0 +1,193 @@
+"""Start and stop: the lines, the signals, the exit codes, and that everything said is heard."""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bench.proofs.clients import Client, clients
+from bench.proofs.processes import children, group, is_running, wait_until
+from conformance.targets import ROOT
+
+FAREWELL = b"INFO server-shutdown"
+
+
+def test_the_start_is_said_in_the_documents_words(start):
+    server = start(workers=2)
+    shared = "[SERVER] Chat server started on 127.0.0.1:%d" % server.address()[1]
+    private = ["[SERVER] Worker %d serves line on 127.0.0.1:%d" % (slot, server.worker_address(slot)[1])
+               for slot in (0, 1)]
+    assert sorted(server.stdout[:2]) == sorted(private)
+    assert server.stdout[2:] == [shared, "[SERVER] Waiting for connections..."]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_in_order(start, join, number):
+    server = start(workers=2)
+    inside = [join(server.worker_address(slot), "user-%d" % slot) for slot in (0, 1)]
+    family = [server.pid] + children(server.pid)
+    os.kill(server.pid, number)
+    for client in inside:
+        assert client.rest() == [FAREWELL]
+        client.close()
+    assert server.stop() == 0
+    assert server.stdout[-2:] == ["[SERVER] Shutting down...", "[SERVER] Server stopped."]
+    assert not any(is_running(pid) for pid in family)
+
+
+def test_an_interrupt_from_the_keyboard_goes_to_the_whole_group_and_does_no_harm(start, join):
+    server = start()
+    client = join(server.address(), "ann")
+    os.killpg(server.pid, signal.SIGINT)
+    assert client.rest() == [FAREWELL]
+    client.close()
+    assert server.stop() == 0
+
+
+def test_what_was_said_before_the_stop_reaches_everybody(start):
+    server = start(workers=3)
+    names = ["u%d" % number for number in range(9)]
+    with clients([server.worker_address(slot) for slot in range(3)], names) as everybody:
+        for client in everybody:
+            client.say(*["MSG %d" % number for number in range(200)])
+        os.kill(server.pid, signal.SIGTERM)
+        for client in everybody:
+            heard = client.rest()
+            assert heard.pop() == FAREWELL
+            assert not any(line.startswith(b"INFO") for line in heard)
+            for other in set(names) - {client.name}:
+                mine = ("MSG %s " % other).encode()
+                said = [int(line[len(mine):]) for line in heard if line.startswith(mine)]
+                assert said == list(range(200)), "%s heard %d messages of %s" % (client.name, len(said), other)
+    assert server.stop() == 0
+
+
+def test_a_question_asked_before_the_stop_is_answered(start, join):
+    server = start()
+    asker = join(server.address(), "ann")
+    asker.say("WHO", "DM nobody hi", "DM ann hi")
+    os.kill(server.pid, signal.SIGTERM)
+    assert asker.rest() == [b"USER ann", b"ERR user-not-found", b"DM ann hi", FAREWELL]
+
+
+def test_a_client_that_never_stops_asking_does_not_delay_the_stop(start, join):
+    server = start(workers=1, config={"limits": {"messages_per_second": 0}})
+    asker = join(server.address(), "ann")
+    asker.send_until_stuck(b"DM ann x\n" * 200000, 0.05)
+    began = time.monotonic()
+    server.terminate()
+    assert wait_until(lambda: server.exit_code is not None, 10)
+    assert time.monotonic() - began < 4.5, "it waited until its patience of five seconds was at an end"
+
+
+def test_a_second_signal_stops_at_once(start, join):
+    server = start()
+    join(server.address(), "ann")  # does not hang up, so the server gives it some seconds to read
+    os.kill(server.pid, signal.SIGTERM)
+    time.sleep(0.6)  # a second signal within half a second counts as the first
+    assert server.exit_code is None
+    began = time.monotonic()
+    os.kill(server.pid, signal.SIGTERM)
+    wait_until(lambda: server.exit_code is not None)
+    assert time.monotonic() - began < 0.5
+    assert server.exit_code == 128 + signal.SIGTERM
+    wait_until(lambda: not group(server.pid))
+
+
+def test_the_same_signal_twice_in_a_moment_counts_once(start, join):
+    server = start()
+    client = join(server.address(), "ann")
+    os.kill(server.pid, signal.SIGTERM)
+    os.kill(server.pid, signal.SIGTERM)
+    assert client.rest() == [FAREWELL]
+    client.close()
+    assert server.stop() == 0
+
+
+def test_a_client_that_was_lost_while_it_was_sent_something_does_not_delay_the_stop(start, join):
+    server = start(workers=1, config={"limits": {"messages_per_second": 1}})
+    observer, lost = join(server.address(), "observer"), Client(server.address(), "lost")
+    lost.say(*["MSG flood"] * 50)  # from now on it is not read for a while
+    observer.expect(*["MSG lost flood"] * 50)
+    lost.reset()
+    for _ in range(2):
+        observer.say("MSG anybody there?")
+        observer.heard()
+    observer.close()
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 4
+    assert server.stderr_text().count("worker done") == 1
+
+
+def test_a_second_server_on_the_port_is_an_error_that_names_port_and_flag(start, run):
+    port = start(workers=2).address()[1]
+    second = run(str(port), "--host", "127.0.0.1", "--workers", "2")
+    _assert_taken(second, port)
+
+
+@pytest.mark.parametrize("way", ["PORT", "CHAT_PORT", "PORT wins"])
+def test_a_port_that_another_program_has_is_an_error(run, way):
+    with socket.socket() as foreign:
+        foreign.bind(("127.0.0.1", 0))
+        foreign.listen(1)
+        port = foreign.getsockname()[1]
+        if way == "CHAT_PORT":
+            server = run("--host", "127.0.0.1", "--workers", "1", CHAT_PORT=port)
+        else:
+            other = {"CHAT_PORT": 0} if way == "PORT wins" else {}
+            server = run(str(port), "--host", "127.0.0.1", "--workers", "1", **other)
+        _assert_taken(server, port)
+
+
+def _assert_taken(server, port):
+    wait_until(lambda: server.exit_code is not None)
+    assert server.exit_code == 69
+    message = server.stderr_text()
+    assert "port %d " % port in message and "--listen line=PORT" in message and message.count("\n") == 1
+    assert server.stdout == []
+
+
+def test_the_port_can_be_taken_again_as_soon_as_the_server_has_stopped(start, run, join):
+    first = start()
+    port = first.address()[1]
+    client = Client(first.address(), "ann")
+    assert first.stop() == 0
+    client.close()
+    second = run(str(port), "--host", "127.0.0.1", "--workers", "2")
+    second.wait_until_ready(10)
+    assert second.address()[1] == port
+    join(second.address(), "ann")
+
+
+def test_a_server_whose_reader_of_stdout_is_gone_still_stops_with_success():
+    server = subprocess.Popen(
+        [sys.executable, "-m", "server", "0", "--host", "127.0.0.1", "--workers", "1"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert server.stdout.readline().startswith(b"[SERVER] Chat server started")
+        assert server.stdout.readline().startswith(b"[SERVER] Waiting")
+        server.stdout.close()
+        server.terminate()
+        assert server.wait(10) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_ipv6(start, join):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    server = start(args=("--host", "::1"))
+    shown = [line for line in server.stdout if "started on" in line][0]
+    assert "[::1]:" in shown
+    port = int(shown.rpartition(":")[2])
+    ann, bob = join(("::1", port), "ann"), join(("::1", port), "bob")
+    ann.say("MSG hi")
+    bob.expect("MSG ann hi")
