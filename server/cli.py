@@ -7,6 +7,10 @@ import resource
 import sys
 
 from server import __version__, config
+from server.chat.memory import Memory
+from server.chat.names import InvalidName, canonical_name, claims
+from server.protocols import PROTOCOLS
+from server.supervisor.hashing import hashed
 from server.supervisor.listening import open_private, open_shares, shown
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 
@@ -28,6 +32,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
+            _accounts(settings.users_file)
             print("%s: fit for use" % (_file(arguments) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -56,7 +61,7 @@ def _parser():
     parser = _Parser(
         prog="python -m server", description="Parley, a chat server: one room for several wire protocols.")
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
-                        help="port of the line protocol; 0 takes any free one")
+                        help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
     parser.add_argument("--host", metavar="H", help='address to listen on; "::" is all of IPv4 and IPv6')
     parser.add_argument("--config", metavar="FILE", help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
@@ -65,6 +70,7 @@ def _parser():
     parser.add_argument("--idle-timeout", type=_seconds, metavar="S",
                         help="close connections that are silent for S seconds; 0 is never")
     parser.add_argument("--echo", action="store_true", default=None, help="let speakers hear themselves")
+    parser.add_argument("--users", metavar="FILE", help="accounts with passwords; examples/users.json shows the form")
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose where to connect")
     parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
@@ -97,9 +103,9 @@ def _port(text):
 
 def _listen(text):
     protocol, _, port = text.partition("=")
-    if not port or protocol not in config.KNOWN_PROTOCOLS:
+    if not port or protocol not in PROTOCOLS:
         raise argparse.ArgumentTypeError(
-            "%r is not of the form PROTOCOL=PORT with one of %s" % (text, ", ".join(config.KNOWN_PROTOCOLS)))
+            "%r is not of the form PROTOCOL=PORT with one of %s" % (text, ", ".join(PROTOCOLS)))
     return protocol, port if port == "off" else _port(port)
 
 
@@ -114,10 +120,11 @@ def _settings(arguments):
         settings = config.read(_file(arguments), settings)
     settings = config.environment(os.environ, settings)
     if arguments.port is not None:
-        settings = config.with_port(settings, "line", arguments.port, "PORT")
+        for protocol in settings.listen if int(arguments.port) == 0 else ("line",):
+            settings = config.with_port(settings, protocol, arguments.port, "PORT")
     for protocol, port in arguments.listen:
         settings = config.with_port(settings, protocol, port, "--listen")
-    flags = {"workers": arguments.workers, "host": arguments.host}
+    flags = {"workers": arguments.workers, "host": arguments.host, "users_file": arguments.users}
     if arguments.idle_timeout is not None:
         flags["idle_timeout"] = dict.fromkeys(settings.idle_timeout, arguments.idle_timeout)
     if arguments.echo:
@@ -130,12 +137,28 @@ def _settings(arguments):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
+    memory = _accounts(settings.users_file)
     listening, lines = _open(settings, arguments.worker_ports)
-    Supervisor(listening, settings, lambda: _reread(settings, arguments)).run(
+    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory).run(
         on_start=lambda: _say(*lines, "[SERVER] Waiting for connections..."),
         on_stop=lambda: _say("[SERVER] Shutting down..."))
     _say("[SERVER] Server stopped.")
     return 0
+
+
+def _accounts(path):
+    """The memory to begin with: the accounts of a users file, hashed here and now."""
+    memory = Memory()
+    for raw, password in config.users(path) if path else ():
+        try:
+            name = canonical_name(raw)
+        except InvalidName:
+            raise config.ConfigError("%s: %r is not a valid name" % (path, raw.decode())) from None
+        occupied = claims(name)
+        if name in memory.accounts or memory.owners(occupied):
+            raise config.ConfigError("%s: %r is there twice, or too much like another" % (path, raw.decode()))
+        memory.open(name, occupied, hashed(password))
+    return memory
 
 
 def _open(settings, private):
@@ -183,7 +206,7 @@ def _reread(running, arguments):
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
-    for name in ("workers", "host", "listen"):
+    for name in ("workers", "host", "listen", "users_file"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     log.info("configuration reread")
@@ -196,3 +219,5 @@ def _say(*lines):
         print(*lines, sep="\n", flush=True)
     except OSError:
         log.warning("nobody reads stdout")
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python fails at exit to write what it still holds

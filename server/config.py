@@ -3,6 +3,7 @@
 Every mistake is a ConfigError that names the place, what is wrong, and what was probably meant.
 """
 import difflib
+import json
 import os
 from collections import namedtuple
 
@@ -12,7 +13,6 @@ from server.protocols import PROTOCOLS
 
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
-KNOWN_PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 MOST_WORKERS = 256
 
 
@@ -20,12 +20,12 @@ class ConfigError(ValueError):
     """The configuration is not fit for use; the text says where and why, in one line."""
 
 
-class Settings(namedtuple("Settings", "workers host listen idle_timeout echo limits pacing_ms")):
+class Settings(namedtuple("Settings", "workers host listen idle_timeout echo limits pacing_ms users_file")):
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}. limits: {name: int}, see config.yaml.
-    pacing_ms: int or float.
+    pacing_ms: int or float. users_file: a path, or None.
     """
 
     __slots__ = ()
@@ -45,6 +45,7 @@ def defaults():
         echo=dict.fromkeys(PROTOCOLS, False),
         limits={
             "line_bytes": 8192,
+            "text_bytes": 16384,
             "messages_per_second": 100,
             "first_command_seconds": 60,
             "frame_seconds": 10,
@@ -52,6 +53,7 @@ def defaults():
             "stall_seconds": 10,
         },
         pacing_ms=2,
+        users_file=None,
     )
 
 
@@ -75,7 +77,7 @@ def read(path, settings):
         return settings
     reader = _Reader(path)
     limits = dict.fromkeys(settings.limits, reader.count)
-    return settings._replace(**reader.section(document, {
+    values = reader.section(document, {
         "workers": reader.workers,
         "host": reader.text,
         "listen": lambda node: reader.listen(node, settings.listen),
@@ -83,7 +85,23 @@ def read(path, settings):
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
         "pacing_ms": reader.seconds,
-    }))
+        "accounts": lambda node: reader.section(node, {"users_file": reader.path}),
+    })
+    values.update(values.pop("accounts", {}))
+    return settings._replace(**values)
+
+
+def users(path):
+    """The (name, password) pairs, as bytes, of a file of document 004's form: {"users": [{"username", "password"}]}."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            entries = json.load(file)["users"]
+        return [(entry["username"].encode(), entry["password"].encode()) for entry in entries]
+    except OSError as error:
+        raise ConfigError("%s: %s" % (path, error.strerror)) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError('%s: expected {"users": [{"username": "...", "password": "..."}]}, not this: %s'
+                          % (path, error)) from None
 
 
 def environment(variables, settings):
@@ -94,20 +112,14 @@ def environment(variables, settings):
 
 def with_port(settings, protocol, port, place):
     """`settings` with `protocol` on `port`: text, a number or "off"."""
-    if protocol not in KNOWN_PROTOCOLS:
-        raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _nearest(protocol, KNOWN_PROTOCOLS)))
+    if protocol not in tuple(PROTOCOLS):
+        raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _nearest(protocol, tuple(PROTOCOLS))))
     listen = {name: value for name, value in settings.listen.items() if name != protocol}
     if port not in ("off", "false"):
         if not (port.isdecimal() and int(port) <= 65535):
             raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
-        _check_served(protocol, place)
         listen[protocol] = int(port)
     return settings._replace(listen=listen)
-
-
-def _check_served(protocol, place):
-    if protocol not in PROTOCOLS:
-        raise ConfigError("%s: this version does not speak %r yet; set it to false" % (place, protocol))
 
 
 def _nearest(word, known):
@@ -145,9 +157,9 @@ class _Reader:
 
     def _scalar(self, node, kinds, expected):
         try:
-            value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+            value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
         except (yaml.YAMLError, ValueError):
-            value = None  # such as a date that does not exist, or an unknown tag
+            value = ()  # such as a date that does not exist, or an unknown tag
         if type(value) not in kinds:
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
             raise self.error(node, "expected %s, not %r" % (expected, shown))
@@ -171,6 +183,9 @@ class _Reader:
     def text(self, node):
         return self._scalar(node, (str,), "text")
 
+    def path(self, node):
+        return self._scalar(node, (str, type(None)), "the path of a file, or null")
+
     def workers(self, node):
         if node.value == "auto":
             return os.cpu_count() or 1
@@ -182,10 +197,7 @@ class _Reader:
 
     def listen(self, node, ports):
         """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
-        given = self.section(node, dict.fromkeys(KNOWN_PROTOCOLS, self._port))
-        for (key, _), protocol in zip(node.value, given):
-            if given[protocol] is not False:
-                _check_served(protocol, self.place(key))
+        given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port))
         return {name: port for name, port in dict(ports, **given).items() if port is not False}
 
     def _port(self, node):
@@ -199,5 +211,5 @@ class _Reader:
         """{protocol: value}; one value alone is for all protocols."""
         if isinstance(node, yaml.ScalarNode):
             return dict.fromkeys(values, read_value(node))
-        given = self.section(node, dict.fromkeys(KNOWN_PROTOCOLS, read_value))
+        given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), read_value))
         return {name: given.get(name, value) for name, value in values.items()}

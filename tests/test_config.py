@@ -7,11 +7,30 @@ import sys
 import pytest
 import yaml
 
-from server import __version__, cli, config
+from server import __version__, cli, config, protocols
+from server.chat.names import claims
 from server.config import ConfigError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")
+EXAMPLE_USERS = os.path.join(ROOT, "examples", "users.json")
+
+PROTOCOLS = ["line", "binary", "padded", "delimited", "dollar"]
+DEFAULTS = config.defaults()
+
+
+def default(setting, **changes):
+    """A setting's default, of which something is another."""
+    return dict(getattr(DEFAULTS, setting), **changes)
+
+
+def listening(**changes):
+    return {name: port for name, port in default("listen", **changes).items() if port is not None}
+
+
+def everywhere(value):
+    return dict.fromkeys(PROTOCOLS, value)
+
 
 # text: setting, value
 FORMS = [
@@ -19,24 +38,30 @@ FORMS = [
     ("workers: auto", "workers", os.cpu_count() or 1),
     ("host: 127.0.0.1", "host", "127.0.0.1"),
     ('host: "::"', "host", "::"),
-    ("listen: {line: 5000}", "listen", {"line": 5000}),
-    ("listen: {line: 0}", "listen", {"line": 0}),
-    ("listen: {line: false}", "listen", {}),
-    ("listen: {line: off}", "listen", {}),
-    ("listen: {binary: false}", "listen", {"line": 4000}),
-    ("idle_timeout: 5", "idle_timeout", {"line": 5}),
-    ("idle_timeout: 0.5", "idle_timeout", {"line": 0.5}),
-    ("idle_timeout: {line: 7}", "idle_timeout", {"line": 7}),
-    ("idle_timeout: {dollar: 7}", "idle_timeout", {"line": 60}),
-    ("echo: true", "echo", {"line": True}),
-    ("echo: {line: true}", "echo", {"line": True}),
-    ("echo: {binary: true}", "echo", {"line": False}),
+    ("listen: {line: 5000}", "listen", listening(line=5000)),
+    ("listen: {line: 0, dollar: 1}", "listen", listening(line=0, dollar=1)),
+    ("listen: {line: false}", "listen", listening(line=None)),
+    ("listen: {line: off}", "listen", listening(line=None)),
+    ("listen: {binary: false}", "listen", listening(binary=None)),
+    ("listen: {line: false, binary: false, padded: false, delimited: false, dollar: false}", "listen", {}),
+    ("idle_timeout: 5", "idle_timeout", everywhere(5)),
+    ("idle_timeout: 0.5", "idle_timeout", everywhere(0.5)),
+    ("idle_timeout: {line: 7}", "idle_timeout", default("idle_timeout", line=7)),
+    ("idle_timeout: {dollar: 7}", "idle_timeout", default("idle_timeout", dollar=7)),
+    ("echo: true", "echo", everywhere(True)),
+    ("echo: {line: true}", "echo", default("echo", line=True)),
+    ("echo: {binary: true, padded: true}", "echo", default("echo", binary=True, padded=True)),
     ("pacing_ms: 0", "pacing_ms", 0),
     ("pacing_ms: 2.5", "pacing_ms", 2.5),
-    ("limits: {line_bytes: 100}", "limits", dict(config.defaults().limits, line_bytes=100)),
+    ("limits: {line_bytes: 100}", "limits", default("limits", line_bytes=100)),
+    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=100)),
+    ("accounts: {users_file: users.json}", "users_file", "users.json"),
+    ("accounts: {users_file: null}", "users_file", None),
+    ("accounts:\n  users_file:", "users_file", None),
+    ("accounts: {}", "users_file", None),
 ]
 
-NOTHING = ["", "\n", "# only a comment\n", "---\n"]
+NOTHING = ["", "\n", "# only a comment\n", "---\n", "null", "~", "{}"]
 
 # text: the line of the mistake, and words that the error has to contain
 MISTAKES = [
@@ -63,7 +88,17 @@ MISTAKES = [
     ("listen:\n  line: true", 2, ["true"]),
     ("listen:\n  line: http", 2, ["'http'"]),
     ("listen:\n  line: 4000.0", 2, ["4000.0"]),
-    ("listen:\n  line: 4000\n  binary: 12000", 3, ["'binary'", "does not speak"]),
+    ("listen:\n  line: 4000\n  binari: 12000", 3, ["'binari'", "'binary'"]),
+    ("listen:\n  zzz: 23", 2, ["'zzz'", *PROTOCOLS]),
+    ("listen:\n  line: null", 2, ["port"]),
+    ("limits:\n  text_byte: 1", 2, ["'text_byte'", "'text_bytes'"]),
+    ("limits:\n  text_bytes: null", 2, ["whole number"]),
+    ("accounts: users.json", 1, ["mapping", "users_file"]),
+    ("accounts:\n  user_file: a", 2, ["'user_file'", "'users_file'"]),
+    ("accounts:\n  users_file: 3", 2, ["path", "null", "3"]),
+    ("accounts:\n  users_file: [a]", 2, ["path"]),
+    ("accounts:", 1, ["mapping"]),
+    ("users_file: users.json", 1, ["'users_file'"]),
     ("listen: 4000", 1, ["mapping"]),
     ("listen:", 1, ["mapping"]),
     ("echo: 1", 1, ["true or false"]),
@@ -103,8 +138,7 @@ BAD_USAGE = [
 ]  # fmt: skip
 
 BAD_CONFIGURATION = [
-    (["--listen", "binary=12000"], {}, ["--listen", "'binary'", "does not speak"]),
-    (["--listen", "line=off"], {}, ["every protocol is off"]),
+    ([word for name in PROTOCOLS for word in ("--listen", name + "=off")], {}, ["every protocol is off"]),
     ([], {"CHAT_PORT": "http"}, ["CHAT_PORT", "'http'"]),
     ([], {"CHAT_PORT": "65536"}, ["CHAT_PORT", "'65536'"]),
     ([], {"CHAT_PORT": "-1"}, ["CHAT_PORT", "'-1'"]),
@@ -113,25 +147,65 @@ BAD_CONFIGURATION = [
     (["--config", "."], {}, [".: "]),
 ]
 
-FILE = "listen: {line: 1001}\nworkers: 2\nhost: 127.0.0.2\necho: false\nidle_timeout: 11\n"
+FILE = (
+    "listen: {line: 1001}\nworkers: 2\nhost: 127.0.0.2\necho: false\nidle_timeout: 11\n"
+    "accounts: {users_file: file.json}\n")
 
 # arguments, environment: a setting, and what wins
 PRECEDENCE = [
-    ([], {}, "listen", {"line": 1001}),
-    ([], {"CHAT_PORT": "1002"}, "listen", {"line": 1002}),
-    (["1003"], {"CHAT_PORT": "1002"}, "listen", {"line": 1003}),
-    (["--listen", "line=1004"], {"CHAT_PORT": "1002"}, "listen", {"line": 1004}),
-    (["--listen", "line=1004", "--listen", "binary=off"], {}, "listen", {"line": 1004}),
-    (["1003", "--listen", "line=1004"], {}, "listen", {"line": 1004}),
-    (["0"], {}, "listen", {"line": 0}),
+    ([], {}, "listen", listening(line=1001)),
+    ([], {"CHAT_PORT": "1002"}, "listen", listening(line=1002)),
+    (["1003"], {"CHAT_PORT": "1002"}, "listen", listening(line=1003)),
+    (["--listen", "line=1004"], {"CHAT_PORT": "1002"}, "listen", listening(line=1004)),
+    (["--listen", "line=1004", "--listen", "binary=off"], {}, "listen", listening(line=1004, binary=None)),
+    (["--listen", "dollar=0"], {}, "listen", listening(line=1001, dollar=0)),
+    (["1003", "--listen", "line=1004"], {}, "listen", listening(line=1004)),
+    (["0"], {}, "listen", everywhere(0)),
+    (["0"], {"CHAT_PORT": "1002"}, "listen", everywhere(0)),
+    (["0", "--listen", "padded=1005"], {}, "listen", dict(everywhere(0), padded=1005)),
+    ([], {"CHAT_PORT": "0"}, "listen", listening(line=0)),
     ([], {}, "workers", 2),
     (["--workers", "5"], {}, "workers", 5),
     (["--host", "::"], {}, "host", "::"),
-    (["--echo"], {}, "echo", {"line": True}),
-    (["--idle-timeout", "0"], {}, "idle_timeout", {"line": 0}),
-    (["--idle-timeout", "2.5"], {}, "idle_timeout", {"line": 2.5}),
-    ([], {}, "idle_timeout", {"line": 11}),
+    (["--echo"], {}, "echo", everywhere(True)),
+    (["--idle-timeout", "0"], {}, "idle_timeout", everywhere(0)),
+    (["--idle-timeout", "2.5"], {}, "idle_timeout", everywhere(2.5)),
+    ([], {}, "idle_timeout", everywhere(11)),
     ([], {}, "limits", config.defaults().limits),
+    ([], {}, "users_file", "file.json"),
+    (["--users", "flag.json"], {}, "users_file", "flag.json"),
+]
+
+USERS = '{"users": [{"username": "%s", "password": "123"}]}'
+
+# What stands in the file, and a word of what is said about it.
+BAD_USERS = [
+    (b"", "expected"),
+    (b"not JSON", "expected"),
+    (b"[]", "expected"),
+    (b"{}", "expected"),
+    (b"null", "expected"),
+    (b"3", "expected"),
+    (b'{"users": 3}', "expected"),
+    (b'{"users": null}', "expected"),
+    (b'{"users": {"username": "a", "password": "b"}}', "expected"),
+    (b'{"users": ["a"]}', "expected"),
+    (b'{"users": [{"username": "a"}]}', "expected"),
+    (b'{"users": [{"username": "a", "password": 123}]}', "expected"),
+    (b'{"users": [{"username": null, "password": "b"}]}', "expected"),
+    (b'{"users": [{"username": "\\ud800", "password": "b"}]}', "expected"),
+    (b'{"users": [{"username": "a", "password": "\\ud800"}]}', "expected"),
+    (b'{"users": [{"username": "\xff", "password": "b"}]}', "expected"),
+    (b"[" * 200000, "users.json: "),
+]
+
+# What can be read, but cannot be anybody, or not two at once.
+UNFIT_USERS = [
+    (USERS % "a b", "'a b' is not a valid name"),
+    (USERS % "", "'' is not a valid name"),
+    (USERS % "lobby", "'lobby' is not a valid name"),
+    ('{"users": [{"username": "a", "password": ""}, {"username": "a", "password": ""}]}', "'a' is there twice"),
+    ('{"users": [{"username": "ann", "password": ""}, {"username": "ANN", "password": ""}]}', "'ANN' is there twice"),
 ]
 
 
@@ -180,9 +254,11 @@ def test_the_shipped_file_says_what_holds_without_it():
 def test_the_shipped_file_is_complete():
     with open(SHIPPED, encoding="utf-8") as file:
         shipped = yaml.safe_load(file)
-    assert set(shipped) == set(config.Settings._fields)
+    accounts = shipped.pop("accounts")
+    assert set(shipped) | set(accounts) == set(config.Settings._fields)
     assert set(shipped["limits"]) == set(config.defaults().limits)
-    assert set(shipped["listen"]) == set(config.KNOWN_PROTOCOLS)
+    for name in ("listen", "idle_timeout", "echo"):
+        assert list(shipped[name]) == PROTOCOLS
 
 
 @pytest.mark.parametrize("text, name, value", FORMS)
@@ -219,9 +295,60 @@ def test_reading_changes_no_settings_that_others_have(read):
     assert config.defaults() == before
 
 
+def test_without_a_file_all_protocols_are_on_their_documents_ports():
+    assert DEFAULTS.listen == {"line": 4000, "binary": 12000, "padded": 5050, "delimited": 9000, "dollar": 8080}
+    assert DEFAULTS.idle_timeout == dict(everywhere(0), line=60)
+    assert DEFAULTS.users_file is None
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_limits_have_what_every_decoder_needs(name):
+    assert protocols.PROTOCOLS[name].Decoder(DEFAULTS.limits).feed(b"") == []
+
+
 def test_workers_are_told_only_plain_data():
     of_workers = config.defaults().of_workers()
     assert marshal.loads(marshal.dumps(of_workers)) == of_workers
+
+
+# ---- the users file
+
+
+def write_users(tmp_path, content):
+    path = tmp_path / "users.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+def test_users_are_read_in_order_as_bytes(tmp_path):
+    path = write_users(tmp_path, """{"more": 1, "users": [
+        {"username": "B\u00f6b", "password": "p w", "more": 2}, {"username": "Alice", "password": ""}]}""")
+    assert config.users(path) == [("B\u00f6b".encode(), b"p w"), (b"Alice", b"")]
+
+
+def test_a_file_may_have_no_users(tmp_path):
+    assert config.users(write_users(tmp_path, '{"users": []}')) == []
+
+
+def test_the_example_is_the_documents():
+    assert config.users(EXAMPLE_USERS) == [(b"Alice", b"123"), (b"Bob", b"456"), (b"Charlie", b"789")]
+
+
+@pytest.mark.parametrize("content, word", BAD_USERS, ids=lambda value: repr(value)[:50])
+def test_a_bad_users_file_is_said_to_be_so_in_one_line(tmp_path, content, word):
+    path = write_users(tmp_path, content)
+    with pytest.raises(ConfigError) as raised:
+        config.users(path)
+    told = str(raised.value)
+    assert told.startswith(path + ": ")
+    assert word in told
+    assert "\n" not in told
+
+
+def test_a_users_file_that_cannot_be_read_is_said_to_be_so(tmp_path):
+    for path, problem in [(str(tmp_path / "missing"), "No such file"), (str(tmp_path), "directory")]:
+        with pytest.raises(ConfigError, match=problem):
+            config.users(path)
 
 
 # ---- the command line
@@ -270,6 +397,63 @@ def test_a_mistake_in_the_file_is_code_78(start, tmp_path, capsys):
     assert capsys.readouterr().err == "parley: config.yaml:1: unknown key 'worker'; did you mean 'workers'?\n"
 
 
+@pytest.fixture
+def start_up(monkeypatch, tmp_path):
+    """Starts in an empty directory, up to where sockets would be opened; (exit code, the memory)."""
+    started = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHAT_PORT", raising=False)
+    monkeypatch.setattr(cli, "_open", lambda settings, private: ([], []))
+    monkeypatch.setattr(cli, "hashed", lambda password: "hashed " + password.decode())
+    monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
+
+    class Supervisor:
+        def __init__(self, listening, settings, reread, memory):
+            started.append(memory)
+
+        def run(self, on_start, on_stop):
+            pass
+
+    monkeypatch.setattr(cli, "Supervisor", Supervisor)
+    return lambda *arguments: (cli.main(list(arguments)), started.pop() if started else None)
+
+
+def test_the_accounts_of_a_users_file_are_there_from_the_beginning(start_up):
+    code, memory = start_up("--users", EXAMPLE_USERS)
+    assert code == 0
+    assert {name: account.secret for name, account in memory.accounts.items()} == {
+        b"Alice": "hashed 123", b"Bob": "hashed 456", b"Charlie": "hashed 789"}
+    assert memory.owners(claims(b"ALICE")) == {b"Alice"}
+
+
+def test_an_accounts_name_is_kept_in_its_canonical_form(start_up, tmp_path):
+    _, memory = start_up("--users", write_users(tmp_path, USERS % "a\u0308nn"))
+    assert list(memory.accounts) == ["\u00e4nn".encode()]
+
+
+def test_without_a_users_file_there_are_no_accounts(start_up):
+    code, memory = start_up()
+    assert (code, memory.accounts) == (0, {})
+
+
+@pytest.mark.parametrize("content, words", [*BAD_USERS, *UNFIT_USERS], ids=lambda value: repr(value)[:50])
+def test_a_bad_users_file_is_one_line_and_code_78(start_up, tmp_path, capsys, content, words):
+    path = write_users(tmp_path, content)
+    assert start_up("--users", path) == (78, None)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("parley: %s: " % path)
+    assert words in told.err
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [None, USERS % "a b", "[]"])
+def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content):
+    path = str(tmp_path / "missing.json") if content is None else write_users(tmp_path, content)
+    assert start_up("--check-config", "--users", path) == (78, None)
+    assert path in capsys.readouterr().err
+
+
 # ---- as a process
 
 
@@ -291,6 +475,11 @@ def test_the_shipped_configuration_is_fit_for_use(tmp_path):
     code, out, err = run_server(tmp_path, "--config", SHIPPED, "--check-config")
     assert (code, err) == (0, "")
     assert out == "%s: fit for use\n" % SHIPPED
+
+
+def test_a_users_file_that_is_missing_ends_with_code_78(tmp_path):
+    code, out, err = run_server(tmp_path, "0", "--users", "missing.json")
+    assert (code, out, err) == (78, "", "parley: missing.json: No such file or directory\n")
 
 
 def test_without_a_file_the_defaults_are_fit_for_use(tmp_path):

@@ -6,9 +6,11 @@ combining mark, and not one of the reserved words. In the server it is the UTF-8
 import unicodedata
 
 from server.chat.lookalikes import LOOKS_LIKE
+from server.protocols.aliases import short
 
 LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
+LOBBY_NAME = b"lobby"  # reserved: in some protocols the room is talked to as if it were a user
 
 _ORIGINAL = {ord(copy): original for original, copies in LOOKS_LIKE.items() for copy in copies}
 _ORIGINAL.update({ord("0"): "o", ord("1"): "l", ord("I"): "l"})
@@ -37,13 +39,26 @@ def canonical_name(raw):
     return name.encode()
 
 
-def claims(name):
-    """The set of UTF-8 skeletons that a canonical name occupies; two names that share one look alike.
+def spelled(raw):
+    """The spelling under which `raw` would be found among canonical names; empty if it can be none."""
+    if len(raw) > _LONGEST_RAW:
+        return b""
+    try:
+        return unicodedata.normalize("NFC", raw.decode()).encode()
+    except UnicodeDecodeError:
+        return b""
 
-    There are two because "I" looks like "l" but is the capital of "i": "BiII" must not pass for "Bill", nor "IAN"
-    for "ian".
+
+def claims(name):
+    """All that a canonical name occupies, as a set of bytes; two names that share any of it cannot be here together.
+
+    Its skeletons, because two names with a common one look alike. There are two because "I" looks like "l" but is the
+    capital of "i": "BiII" must not pass for "Bill", nor "IAN" for "ian". And its alias, if it needs one.
     """
-    return {skeleton.encode() for skeleton in _skeletons(name.decode())}
+    occupied = {skeleton.encode() for skeleton in _skeletons(name.decode(errors="replace"))}
+    if short(name) != name:
+        occupied.add(short(name))
+    return occupied
 
 
 def _skeletons(name):

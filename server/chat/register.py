@@ -1,63 +1,238 @@
-"""Who holds which name: the one authority, in the hub.
+"""Who holds which name, and who may: the one authority, in the hub.
 
 Requests come in one order, and what they lead to leaves in the same order. `post` takes it to the workers:
 `post.everyone(entry, ...)` and `post.worker(worker, entry, ...)`, where an entry is a method of
 `server.chat.replica.Replica` and its arguments.
 """
+from server.chat.names import LOBBY_NAME, claims
+from server.protocols.aliases import short
 from server.protocols.events import Reason
 
 
 class Register:
-    """Names and their holders. A holder is (worker number, session number).
+    """Names and their holders. A holder is a session: worker number << 32 | session number.
 
-    A name occupies its skeletons too (`server.chat.names.claims`): no look-alike may be here with it.
+    A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
+    account beside it.
+
+    post: see above. memory: `server.chat.memory.Memory`. secrets: verify(password, secret, then) calls
+        then(bool), later.
+    lobby: past() gives what was said in the lobby, as (sender, text, time).
+    clock: seconds since the epoch.
     """
 
-    def __init__(self, post):
+    def __init__(self, post, memory, secrets, lobby, clock):
         self._post = post
-        self._names = {}  # holder -> (name, skeletons), in login order
-        self._holders = {}  # skeleton -> holder
-        self._called = {}  # name -> holder
+        self._memory = memory
+        self._secrets = secrets
+        self._lobby = lobby
+        self._clock = clock
+        self._members = {}  # holder -> name, in login order
+        self._holders = {}  # what a member's name occupies -> holder
+        self._verifying = set()  # holders whose password is being verified
+        self._locating = {}  # holder that asks where somebody is -> the worker that knows
+        self._guests = 0
 
-    def claim(self, worker, number, name, skeletons):
-        """Give `name` to the session if neither it nor a look-alike is taken."""
-        if any(skeleton in self._holders for skeleton in skeletons):
-            self._post.worker(worker, "refused", number, Reason.NAME_TAKEN)
-            return
-        holder = worker, number
-        self._names[holder] = name, skeletons
-        self._called[name] = holder
-        self._holders.update(dict.fromkeys(skeletons, holder))
-        self._post.everyone("joined", worker, number, name)
+    # ---- names
+
+    def claim(self, worker, number, name, occupied, command, password):
+        """Login, SignIn, Create and Post: give `name` to the session, or say why not."""
+        holder, account = _holder(worker, number), self._memory.accounts.get(name)
+        trouble = self._trouble(name, occupied, command, password, account)
+        if trouble:
+            self._refuse(holder, trouble)
+        elif account is not None and account.secret is not None:
+            self._verify(holder, account, name, password)
+        else:
+            if command == "Create":
+                self._memory.open(name, occupied)
+                self._post.everyone("opened", name)
+            self._grant(holder, name, occupied)
+
+    def _trouble(self, name, occupied, command, password, account):
+        if command == "SignIn" and account is None:
+            return Reason.NO_ACCOUNT
+        if command == "Create" and account is not None or self._is_taken(name, occupied):
+            return Reason.NAME_TAKEN
+        protected = account is not None and account.secret is not None
+        if protected and password is None:
+            return Reason.PASSWORD_REQUIRED
+        if not protected and password:
+            return Reason.NO_PASSWORD
+        return None
+
+    def _is_taken(self, name, occupied, holder=None):
+        """By a member other than `holder`, or, if it only looks alike, by an account."""
+        return (any(self._holders.get(key, holder) != holder for key in occupied)
+                or bool(self._memory.owners(occupied) - {name}))
+
+    def _verify(self, holder, account, name, password):
+        self._verifying.add(holder)
+
+        def decide(right):
+            if holder not in self._verifying:
+                return  # it has left meanwhile
+            self._verifying.discard(holder)
+            if not right:
+                self._refuse(holder, Reason.WRONG_PASSWORD)
+            elif self._is_taken(name, account.occupied):
+                self._refuse(holder, Reason.NAME_TAKEN)
+            else:
+                self._grant(holder, name, account.occupied)
+
+        self._secrets.verify(password, account.secret, decide)
+
+    def claim_guest(self, worker, number):
+        """Give a free `guest-N` to the session."""
+        while True:
+            self._guests += 1
+            name = b"guest-%d" % self._guests
+            if not self._is_taken(name, claims(name)) and name not in self._memory.accounts:
+                self._grant(_holder(worker, number), name, claims(name))
+                return
+
+    def _grant(self, holder, name, occupied):
+        self._members[holder] = name
+        self._holders.update(dict.fromkeys(occupied, holder))
+        self._post.everyone("joined", *_place(holder), name)
+
+    def rename(self, worker, number, name, occupied):
+        """Give the member another name, at one moment for everybody."""
+        holder = _holder(worker, number)
+        account = self._memory.accounts.get(name)
+        if self._is_taken(name, occupied, holder) or account is not None and account.secret is None:
+            self._refuse(holder, Reason.NAME_TAKEN)
+        elif account is not None:
+            self._refuse(holder, Reason.PASSWORD_REQUIRED)
+        else:
+            old = self._members[holder]
+            self._vacate(old)
+            self._members[holder] = name
+            self._holders.update(dict.fromkeys(occupied, holder))
+            self._post.everyone("renamed", worker, number, old, name)
 
     def release(self, worker, number):
         """The session is gone; if it held a name, that is free now."""
-        name, skeletons = self._names.pop((worker, number), (None, ()))
-        if name is None:
-            return
-        del self._called[name]
-        for skeleton in skeletons:
-            del self._holders[skeleton]
-        self._post.everyone("left", name)
+        holder = _holder(worker, number)
+        self._verifying.discard(holder)
+        self._locating.pop(holder, None)
+        name = self._members.pop(holder, None)
+        if name is not None:
+            self._vacate(name)
+            self._post.everyone("left", name)
 
-    def whisper(self, worker, number, sender, to, text):
-        """Deliver to the one who is called exactly `to`, and answer the sender."""
-        holder = self._called.get(to)
+    def delete(self, worker, number, name):
+        """The member's account is gone, and its name free."""
+        if name in self._memory.accounts:
+            self._memory.close(name)
+            self._post.everyone("closed", name)
+        self._post.worker(worker, "deleted", number)
+        self.release(worker, number)
+
+    def lose(self, worker):
+        """A worker died, and its clients with it."""
+        for holder in [holder for holder in (*self._members, *self._verifying) if _place(holder)[0] == worker]:
+            self.release(*_place(holder))
+        for holder in [holder for holder, target in self._locating.items() if target == worker]:
+            self._locate_nobody(holder)
+
+    def _vacate(self, name):
+        for key in claims(name):
+            del self._holders[key]
+
+    def _called(self, name):
+        """The holder of exactly this name, or None."""
+        for key in claims(name):
+            holder = self._holders.get(key)
+            if holder is not None and self._members[holder] == name:
+                return holder
+        return None
+
+    def _refuse(self, holder, reason):
+        worker, number = _place(holder)
+        self._post.worker(worker, "refused", number, reason)
+
+    # ---- messages
+
+    def whisper(self, worker, number, sender, to, text, time):
+        """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
+        message = sender, text, time if time is not None else int(self._clock())
+        holder = self._called(to)
+        if holder is None and to not in self._memory.accounts:
+            self._refuse(_holder(worker, number), Reason.NOBODY)
+        elif holder is None and not self._keep(to, message):
+            self._refuse(_holder(worker, number), Reason.BOX_FULL)
+        else:
+            if holder is not None:
+                to_worker, to_number = _place(holder)
+                self._post.worker(to_worker, "whispered", to_number, *message)
+            self._memory.remember(sender, to, message)
+            self._post.worker(worker, "confirmed", number)
+
+    def _keep(self, name, message):
+        """Accounts with a password read what they missed in their conversations; nothing else is kept for them."""
+        return self._memory.accounts[name].secret is not None or self._memory.keep(name, message)
+
+    def deliver(self, worker, number, name):
+        """Hand over what was kept."""
+        self._post.worker(worker, "kept", number, name, self._memory.hand_over(name))
+
+    def take_back(self, worker, number, name, messages):
+        """Whoever should have had them has left meanwhile."""
+        self._memory.take_back(name, messages)
+
+    def history(self, worker, number, name, partner):
+        """What two have said to each other, or everybody in the lobby."""
+        messages = self._lobby.past() if partner == LOBBY_NAME else self._memory.between(name, partner)
+        self._post.worker(worker, "past", number, messages)
+
+    # ---- who is here
+
+    def describe(self, worker, number, name):
+        """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
+        holder, asker = self._called(name), _holder(worker, number)
+        if holder is None and name in self._holders and name == short(self._members[self._holders[name]]):
+            holder = self._holders[name]
         if holder is None:
-            self._post.worker(worker, "refused", number, Reason.NO_SUCH_MEMBER)
-            return
-        self._post.worker(holder[0], "whispered", holder[1], sender, text)
-        self._post.worker(worker, "confirmed", number)
+            self._refuse(asker, Reason.NOBODY)
+        else:
+            there, whom = _place(holder)
+            self._locating[asker] = there
+            self._post.worker(there, "locate", whom, asker)
+
+    def located(self, worker, number, asker, name, host, port):
+        """The answer, for the one who asked; the name is None if the member has left meanwhile."""
+        if name is None:
+            self._locate_nobody(asker)
+        elif self._locating.pop(asker, None) is not None:
+            there, whom = _place(asker)
+            self._post.worker(there, "described", whom, name, host, port)
+
+    def _locate_nobody(self, asker):
+        if self._locating.pop(asker, None) is not None:
+            self._refuse(asker, Reason.NOBODY)
 
     def who(self, worker, number):
         """Mark the place at which the asking worker answers from its replica."""
         self._post.worker(worker, "who", number)
 
+    def accounts(self, worker, number, pattern):
+        """Likewise."""
+        self._post.worker(worker, "accounts", number, pattern)
+
+    def news(self, worker, number):
+        """Likewise."""
+        self._post.worker(worker, "news", number)
+
     def admit(self, worker):
         """A worker has started: tell it who is here."""
-        self._post.worker(worker, "present", [name for name, _ in self._names.values()])
+        self._post.worker(worker, "known", list(self._memory.accounts), list(self._members.values()))
 
-    def lose(self, worker):
-        """A worker died, and its clients with it."""
-        for holder in [holder for holder in self._names if holder[0] == worker]:
-            self.release(*holder)
+
+def _holder(worker, number):
+    """One small object instead of a pair: there is one for each client."""
+    return worker << 32 | number
+
+
+def _place(holder):
+    return holder >> 32, holder & 0xFFFFFFFF

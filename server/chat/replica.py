@@ -3,8 +3,24 @@
 The stream is the same for every worker but for answers and whispers, which go only where they are awaited. Each
 method is one kind of entry in it, in the hub's order (see `server.chat.register` for who writes them).
 """
+from server.chat.roll import Roll
 from server.chat.room import LOBBY
-from server.protocols.events import Joined, Left, Said, Whispered
+from server.protocols.events import (
+    Described,
+    Joined,
+    Known,
+    Left,
+    News,
+    Past,
+    Present,
+    Renamed,
+    Said,
+    Users,
+    Whispered,
+)
+
+USERS_EVERY = 0.3  # seconds between two pushes of the list of users
+USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
 
 
 class Replica:
@@ -13,59 +29,142 @@ class Replica:
     worker: this worker's number, which no other worker of this server ever has, had, or will have.
     sessions: this worker's sessions by their numbers; those that are gone are not in it.
     rooms: Room by number.
+    hub: see `server.chat.session.Session`.
     """
 
-    def __init__(self, worker, sessions, rooms):
+    def __init__(self, worker, sessions, rooms, hub):
         self.worker = worker
-        self.sessions = sessions
-        self.rooms = rooms
+        self._hub = hub
+        self._sessions = sessions
+        self._rooms = rooms
+        self._roll = Roll()
+        self._next_push = 0.0
 
     def said(self, room, worker, records):
-        """`records` of (session number, sender, text) from one worker, in order."""
-        happen = self.rooms[room].happen
-        find = self.sessions.get if worker == self.worker else _nobody
-        for number, sender, text in records:
-            happen(Said(sender, text), find(number))
+        """`records` of (session number, sender, text, time) from one worker, in order."""
+        happen = self._rooms[room].happen
+        find = self._sessions.get if worker == self.worker else _nobody
+        for number, sender, text, time in records:
+            session = find(number)
+            happen(Said(sender, text, time), session)
+            if session and session.audience.traits.acknowledges:
+                session.heed("confirm")
 
-    def present(self, names):
-        """Who was here before this stream began."""
-        self.rooms[LOBBY].present.update(dict.fromkeys(names))
+    # ---- who is here
+
+    def known(self, accounts, present):
+        """Which accounts there were and who was here before this stream began."""
+        for name in accounts:
+            self._roll.open(name)
+        for name in present:
+            self._roll.enter(name)
+
+    def opened(self, name):
+        """There is a new account."""
+        self._roll.open(name)
+
+    def closed(self, name):
+        """An account was deleted."""
+        self._roll.close(name)
 
     def joined(self, worker, number, name):
         """A claim was granted. The new member hears only what follows."""
-        lobby = self.rooms[LOBBY]
-        lobby.present[name] = None
-        session = self.sessions.get(number) if worker == self.worker else None
-        lobby.happen(Joined(name), session)
+        session = self._find(worker, number)
+        self._roll.enter(name)
+        self._rooms[LOBBY].happen(Joined(name), session)
         if session:
             session.heed("welcome", name)
 
-    def left(self, name):
-        """Somebody is gone."""
-        lobby = self.rooms[LOBBY]
-        lobby.present.pop(name, None)
-        lobby.happen(Left(name))
+    def renamed(self, worker, number, old, new):
+        """A member has another name."""
+        session = self._find(worker, number)
+        self._roll.rename(old, new)
+        self._rooms[LOBBY].happen(Renamed(old, new), session)
+        if session:
+            session.heed("welcome", new)
 
-    def whispered(self, number, sender, text):
-        """For one of this worker's sessions, if it has not just left."""
-        self._heed(number, "tell", Whispered(sender, text))
+    def left(self, name):
+        """A member is gone."""
+        self._roll.leave(name)
+        self._rooms[LOBBY].happen(Left(name))
+
+    def _find(self, worker, number):
+        return self._sessions.get(number) if worker == self.worker else None
+
+    # ---- for one session, if it has not just left
+
+    def whispered(self, number, sender, text, time):
+        """Somebody said something to it alone."""
+        self._heed(number, "tell", Whispered(sender, text, time))
 
     def refused(self, number, reason):
-        """The answer no to a question."""
+        """The answer no."""
         self._heed(number, "refuse", reason)
 
     def confirmed(self, number):
-        """The answer yes to a whisper."""
+        """The answer yes."""
         self._heed(number, "confirm")
 
     def who(self, number):
-        """The place in the order at which `Who` is answered."""
-        self._heed(number, "present", list(self.rooms[LOBBY].present))
+        """The place in the order at which Who is answered."""
+        self._answer(number, lambda: Present(self._roll.present()))
+
+    def accounts(self, number, pattern):
+        """The place in the order at which Accounts is answered."""
+        self._answer(number, lambda: Known(self._roll.known(pattern)))
+
+    def news(self, number):
+        """The place in the order at which Poll is answered."""
+        self._answer(number, lambda: News(self._roll.users()))
+
+    def locate(self, number, asker):
+        """Somebody elsewhere asks where one of this worker's clients comes from."""
+        session = self._sessions.get(number)
+        name, address = (session.name, session.address()) if session else (None, ("", 0))
+        self._hub.ask("located", number, asker, name, *address)
+
+    def described(self, number, name, host, port):
+        """The answer to Describe."""
+        self._answer(number, lambda: Described(name, host, port))
+
+    def past(self, number, messages):
+        """The answer to History: (sender, text, time) of each."""
+        self._answer(number, lambda: Past(messages))
+
+    def kept(self, number, name, messages):
+        """The answer to Deliver: (sender, text, time) of each, for an account's owner; kept on if that one has left."""
+        if number in self._sessions:
+            self._heed(number, "deliver", [Whispered(*message) for message in messages])
+        elif messages:
+            self._hub.ask("take_back", number, name, messages)
+
+    def deleted(self, number):
+        """The answer to Delete."""
+        self._heed(number, "forget")
+
+    def _answer(self, number, happening):
+        if number in self._sessions:
+            self._heed(number, "answer", happening())
 
     def _heed(self, number, answer, *arguments):
-        session = self.sessions.get(number)
+        session = self._sessions.get(number)
         if session:  # it may have left meanwhile
             session.heed(answer, *arguments)
+
+    # ---- the list of users, for the protocols in which it is pushed
+
+    def push_users(self, now):
+        """Tell of a changed list: at once after a quiet time, else a few times a second. Gives when to look again."""
+        lobby = self._rooms[LOBBY]
+        if not self._roll.changed or not lobby.wants_users():
+            return None
+        if now >= self._next_push:
+            users = self._roll.users()
+            self._next_push = now + max(USERS_EVERY, len(users) / USERS_A_SECOND)
+            self._roll.changed = False
+            lobby.happen(Users(users))
+            return None
+        return self._next_push
 
 
 def _nobody(number):

@@ -1,43 +1,53 @@
 """One client's way through the chat: stranger, member, gone.
 
-What a client may do depends on its state, and is a table (HANDLERS). Whatever depends on who else is here (a login,
-a whisper, who is present) is a question to the hub, because only the hub's order is everybody's order. While a
-question is open the client's later commands wait, so that answers keep the order of the commands.
+What a client may do depends on its state, and is a table (HANDLERS). Whatever depends on who else is here is a question
+to the hub, because only the hub's order is everybody's order. While a question is open the client's later commands
+wait, so that answers keep the order of the commands.
 """
-from server.chat.names import InvalidName, canonical_name, claims
+from server.chat.names import InvalidName, canonical_name, claims, spelled
 from server.protocols.events import (
     COMMANDS,
+    Accounts,
     Broken,
+    Create,
+    Delete,
+    Deliver,
+    Describe,
+    Done,
     Farewell,
     Hangup,
+    History,
     Login,
     Malformed,
     Nothing,
     Ping,
+    Poll,
     Pong,
-    Present,
+    Post,
+    Quit,
     Reason,
     Refused,
+    Rename,
     Say,
+    SignIn,
     Welcome,
     Whisper,
     Who,
 )
 
-STRANGER, CLAIMING, MEMBER, ASKING, GONE = "stranger", "claiming", "member", "asking", "gone"
-WAITING = frozenset([CLAIMING, ASKING])
+STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 
 
 class Session:
-    """One client. A subclass gives it an end (`part`).
+    """One client. A subclass gives it an origin (`address`) and an end (`part`).
 
     number: this client's in its worker, never given twice.
     name: canonical, or None while it is a stranger.
     hub: where questions and talk go (see `server.worker.uplink.Uplink`).
-    audience: those who hear in the same protocol (see `server.worker.audience.Audience`).
+    audience: those who hear in the same form (see `server.worker.audience.Audience`).
     """
 
-    __slots__ = ("number", "state", "name", "hub", "audience", "_later")
+    __slots__ = ("number", "state", "name", "hub", "audience", "_question", "_later")
 
     def __init__(self, number, hub, audience):
         self.number = number
@@ -45,26 +55,33 @@ class Session:
         self.name = None
         self.hub = hub
         self.audience = audience
+        self._question = None
         self._later = ()
+        if audience.traits.hears_at_once:
+            audience.enter(self)
 
-    def tell(self, happening):
-        """Let the client know, in its place among what it hears."""
-        self.audience.tell(self, happening)
+    def address(self):
+        """(host, port) of the client."""
+        raise NotImplementedError
 
     def part(self, reason):
         """End the connection once everything told has been sent; the reason is None if the client wants it so."""
         raise NotImplementedError
 
+    def tell(self, happening):
+        """Let the client know, in its place among what it hears."""
+        self.audience.tell(self, happening)
+
     # ---- what the client asks
 
     def hear(self, commands):
         """Handle `commands` in order; those behind an open question wait for its answer."""
-        if self.state in WAITING:
+        if self.state is WAITING:
             self._later = [*self._later, *commands]
             return
         for position, command in enumerate(commands, 1):
             HANDLERS[self.state][type(command)](self, command)
-            if self.state in WAITING:
+            if self.state is WAITING:
                 self._later = commands[position:]
                 return
 
@@ -72,50 +89,117 @@ class Session:
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
         if self.state is GONE:
             return
-        if self.name or self.state is CLAIMING:
-            self.hub.release(self.number)
+        if self.name or self.state is WAITING:
+            self.hub.ask("release", self.number)
         if farewell:
             self.tell(Farewell(farewell))
         self.state = GONE
         self._later = ()
         self.part(farewell)
 
-    def _claim(self, login):
+    def _refuse(self, reason, asked):
+        self.audience.answer(self, Refused(reason, asked))
+
+    def _ask(self, command, request, *arguments):
+        """Put a question to the hub; nothing else is handled until it is answered."""
+        self.state = WAITING
+        self._question = command
+        self.hub.ask(request, self.number, *arguments)
+
+    def _log_in(self, command):
+        self._with_name(command, "claim", type(command).__name__, getattr(command, "password", None))
+
+    def _rename(self, command):
+        self._with_name(command, "rename")
+
+    def _with_name(self, command, request, *arguments):
         try:
-            name = canonical_name(login.name)
+            name = canonical_name(command.name)
         except InvalidName:
-            self.tell(Refused(Reason.INVALID_NAME))
-            return
-        self.state = CLAIMING
-        self.hub.claim(self.number, name, claims(name))
+            self._refuse(Reason.INVALID_NAME, command)
+        else:
+            self._ask(command, request, name, tuple(claims(name)), *arguments)
 
     def _say(self, say):
-        self.hub.say(self.number, self.name, say.text)
+        if not self._is_fit(say):
+            return
+        self.hub.say(self.number, self.name, say.text, say.time)
+        if self.audience.traits.acknowledges:
+            self.state = WAITING  # for its place in the order
+            self._question = say
+
+    def _post(self, post):
+        """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
+        if not post.text:
+            self.audience.answer(self, Done(post))
+        elif post.name is None and self.name is None:
+            self._ask(post, "claim_guest")
+        elif post.name is None or spelled(post.name) == self.name:
+            self._say(Say(post.text, None, post.time))
+        elif self.name is None:
+            self._log_in(post)
+        else:
+            self._rename(post)
 
     def _whisper(self, whisper):
-        try:
-            to = canonical_name(whisper.to)
-        except InvalidName:
-            self.tell(Refused(Reason.NO_SUCH_MEMBER))
-            return
-        self.state = ASKING
-        self.hub.whisper(self.number, self.name, to, whisper.text)
+        if self._is_fit(whisper):
+            self._ask(whisper, "whisper", self.name, spelled(whisper.to), whisper.text, whisper.time)
+
+    def _is_fit(self, said):
+        """Is there anything to say, and does nobody claim to be somebody else?"""
+        if said.claimed is not None and spelled(said.claimed) != self.name:
+            self._refuse(Reason.NOT_YOU, said)
+        elif not said.text.strip(b"\n"):
+            self._refuse(Reason.BAD_FORM, said)
+        else:
+            return True
+        return False
 
     def _who(self, who):
-        self.state = ASKING
-        self.hub.who(self.number)
+        self._ask(who, "who")
+
+    def _accounts(self, accounts):
+        self._ask(accounts, "accounts", accounts.pattern)
+
+    def _describe(self, describe):
+        self._ask(describe, "describe", spelled(describe.name))
+
+    def _history(self, history):
+        self._ask(history, "history", self.name, spelled(history.partner))
+
+    def _deliver(self, deliver):
+        self._ask(deliver, "deliver", self.name)
+
+    def _delete(self, delete):
+        self._ask(delete, "delete", self.name)
+
+    def _poll(self, poll):
+        self._ask(poll, "news")
 
     def _ping(self, ping):
-        self.tell(Pong())
+        self.audience.answer(self, Pong(ping.token))
 
-    def _must_login(self, command):
-        self.tell(Refused(Reason.MUST_LOGIN))
+    def _quit(self, quit_):
+        self.audience.answer(self, Done(quit_))
+        self.leave()
 
-    def _unknown(self, command):
-        self.tell(Refused(Reason.UNKNOWN_COMMAND))
+    def _stranger(self, command):
+        if type(command) in self.audience.traits.open_to_strangers:
+            HANDLERS[MEMBER][type(command)](self, command)
+        else:
+            self._refuse(Reason.MUST_LOGIN, command)
+
+    def _already_in(self, command):
+        self._refuse(Reason.ALREADY_IN, command)
 
     def _malformed(self, malformed):
-        self.tell(Refused(malformed.reason))
+        self._refuse(malformed.reason, malformed.asked)
+
+    def _malformed_by_stranger(self, malformed):
+        if malformed.asked in _LOGINS or malformed.asked in self.audience.traits.open_to_strangers:
+            self._malformed(malformed)
+        else:
+            self._refuse(Reason.MUST_LOGIN, malformed.asked)
 
     def _broken(self, broken):
         self.leave(broken.reason)
@@ -133,47 +217,82 @@ class Session:
         getattr(self, answer)(*arguments)
 
     def welcome(self, name):
-        """The claim was granted; from here on the client hears the room."""
-        self.name = name
-        self.audience.enter(self)
-        self.tell(Welcome())
-        self._answered(MEMBER)
+        """The name was granted; a stranger hears the room from here on."""
+        was_stranger, self.name = self.name is None, name
+        if was_stranger and not self.audience.traits.hears_at_once:
+            self.audience.enter(self)
+        self._go_on(Welcome(name, self._question))
 
     def refuse(self, reason):
         """What was asked is not done."""
-        self.tell(Refused(reason))
-        self._answered(STRANGER if self.state is CLAIMING else MEMBER)
+        self._question, question = None, self._question
+        self._go_on(Refused(reason, question))
+
+    def answer(self, happening):
+        """What was asked to be told."""
+        self._go_on(happening)
 
     def confirm(self):
-        """The whisper was delivered."""
-        self._answered(MEMBER)
+        """What was asked is done."""
+        self._go_on(Done(self._question))
 
-    def present(self, names):
-        """The answer to `Who`."""
-        self.tell(Present(names))
-        self._answered(MEMBER)
+    def deliver(self, messages):
+        """What was kept: a Whispered each."""
+        for message in messages:
+            self.tell(message)
+        self.confirm()
 
-    def _answered(self, state):
-        self.state = state
+    def forget(self):
+        """The account is deleted, and with it the name."""
+        if not self.audience.traits.hears_at_once:
+            self.audience.leave(self)
+        self.name = None
+        self.confirm()
+
+    def _go_on(self, answer):
+        """The question is answered: handle what waited for that."""
+        self.audience.answer(self, answer)
+        question, self._question = self._question, None
         later, self._later = self._later, ()
+        self.state = MEMBER if self.name else STRANGER
+        if type(question) is Post:
+            self.hear([Say(question.text, None, question.time)])
         self.hear(later)
 
 
+_LOGINS = (Login, SignIn, Create, Post)
 _ALWAYS = {Nothing: Session._ignore, Broken: Session._broken, Hangup: Session._hang_up}
 
-# state -> command -> what happens. In a waiting state nothing is handled, so it has no row.
+# state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
 HANDLERS = {
-    STRANGER: dict.fromkeys(COMMANDS, Session._must_login),
+    STRANGER: dict(dict.fromkeys(COMMANDS, Session._stranger)),
     MEMBER: {
-        Login: Session._unknown,
+        Login: Session._already_in,
+        SignIn: Session._already_in,
+        Create: Session._already_in,
+        Rename: Session._rename,
         Say: Session._say,
+        Post: Session._post,
         Whisper: Session._whisper,
         Who: Session._who,
+        Accounts: Session._accounts,
+        Describe: Session._describe,
+        History: Session._history,
+        Deliver: Session._deliver,
+        Delete: Session._delete,
+        Poll: Session._poll,
         Ping: Session._ping,
+        Quit: Session._quit,
         Malformed: Session._malformed,
     },
     GONE: dict.fromkeys(COMMANDS, Session._ignore),
 }
-HANDLERS[STRANGER][Login] = Session._claim
-HANDLERS[STRANGER].update(_ALWAYS)
-HANDLERS[MEMBER].update(_ALWAYS)
+HANDLERS[STRANGER].update({
+    Login: Session._log_in,
+    SignIn: Session._log_in,
+    Create: Session._log_in,
+    Post: Session._post,
+    Malformed: Session._malformed_by_stranger,
+})
+for _state in (STRANGER, MEMBER):
+    HANDLERS[_state].update(_ALWAYS)

@@ -1,8 +1,16 @@
-"""The wire protocols: bytes to commands, happenings to bytes. No socket, no clock, no knowledge of the chat.
+"""The wire protocols: bytes to commands, happenings to bytes. No socket, no timers, no knowledge of the chat.
 
-A protocol is a module with NAME, PORT (its default), IDLE_TIMEOUT (seconds, 0 for never), a class `Decoder` and a
-function `encode`; `server.protocols.line` shows the form.
+A protocol is a module with
+
+    NAME, PORT        its name in the configuration, and its default port
+    IDLE_TIMEOUT      seconds, 0 for never
+    TRAITS            how it differs from the others (`server.protocols.traits`)
+    Decoder(limits)   feed(bytes) -> commands; `unfinished`: has a command begun; `form`: which of FORMS to answer in
+    FORMS             {form: encode}, where encode(happening, me) -> frames, a tuple of bytes, empty if the protocol
+                      does not speak of it; `me` is the receiver's name if TRAITS.personal, else None
+
+`server.protocols.line` shows the form.
 """
-from server.protocols import line
+from server.protocols import binary, delimited, dollar, line, padded
 
-PROTOCOLS = {protocol.NAME: protocol for protocol in (line,)}
+PROTOCOLS = {protocol.NAME: protocol for protocol in (line, binary, padded, delimited, dollar)}

@@ -1,20 +1,17 @@
 """What protocols and chat say to each other.
 
 A decoder turns bytes into the commands, an encoder turns the happenings into bytes. Both are frozen.
-Names and texts are canonical UTF-8 bytes everywhere inside the server (see `server.chat.names` and
-`server.protocols.text`): they cross process borders far more often than anybody looks at their characters.
+
+Names and texts inside the server are canonical UTF-8 bytes (`server.chat.names`, `server.protocols.text`): they cross
+process borders far more often than anybody looks at their characters. In commands, names and passwords are as
+received; texts are canonical already. Times are whole seconds since the epoch.
 """
 from collections import namedtuple
 
 
-def event(name, fields, says):
-    """A frozen event type. Two events are equal only if their types are: `Who()` is not `Ping()`."""
-    kind = type(name, (_Event, namedtuple(name, fields)), {"__slots__": (), "__doc__": says})
-    kind.__module__ = __name__
-    return kind
-
-
 class _Event:
+    """Two events are equal only if their types are: `Who()` is not `Ping(b"")`."""
+
     __slots__ = ()
 
     def __eq__(self, other):
@@ -27,44 +24,90 @@ class _Event:
         return hash((type(self), tuple(self)))
 
 
+def _event(name, fields, says):
+    return type(name, (_Event, namedtuple(name, fields)), {"__slots__": (), "__doc__": says, "__module__": __name__})
+
+
 # ---- commands: what a client asks
 
-Login = event("Login", "name", "Be known as `name`: raw bytes, as received.")
-Say = event("Say", "text", "Say `text` in the room.")
-Whisper = event("Whisper", "to text", "Say `text` to the one member called `to`.")
-Who = event("Who", "", "Who is here?")
-Ping = event("Ping", "", "Are you there?")
-Nothing = event("Nothing", "", "Bytes that ask for nothing, such as a blank line.")
-Malformed = event("Malformed", "reason", "Bytes that mean nothing here; `reason` is a `Reason`. The session goes on.")
-Broken = event("Broken", "reason", "The peer broke the framing; nothing after this can be read. The session ends.")
-Hangup = event("Hangup", "", "The client has ended the connection.")
+Login = _event("Login", "name password", "Be known as `name`; the password is None where none was given.")
+SignIn = _event("SignIn", "name password", "Be known by the account `name`, which must exist.")
+Create = _event("Create", "name", "Make the account `name`, and be known by it.")
+Rename = _event("Rename", "name", "Be known as `name` from now on.")
+Say = _event("Say", "text claimed time", "Say `text`. `claimed` is who the client says it is, `time` when, or None.")
+Post = _event("Post", "name text time", "Be known as `name` (None: as now, or as a guest), then say `text`.")
+Whisper = _event("Whisper", "to text claimed time", "Say `text` to one; the rest as in Say.")
+Who = _event("Who", "", "Who is here?")
+Accounts = _event("Accounts", "pattern", "Which names are known, as a shell pattern; None for all.")
+Describe = _event("Describe", "name", "Where does `name` come from?")
+History = _event("History", "partner", "What have we two said to each other? With the lobby: what was said there.")
+Deliver = _event("Deliver", "", "What was kept for me while I was away?")
+Delete = _event("Delete", "", "Delete my account.")
+Poll = _event("Poll", "", "Is there anything new?")
+Ping = _event("Ping", "token", "Are you there? The token comes back.")
+Quit = _event("Quit", "", "I am leaving.")
+Nothing = _event("Nothing", "", "Bytes that ask for nothing, such as a blank line.")
+Malformed = _event("Malformed", "reason asked", "Bytes that mean nothing here. `asked` is the command's type, or None.")
+Broken = _event("Broken", "reason", "The peer broke the framing; nothing after this can be read. The session ends.")
+Hangup = _event("Hangup", "", "The client has ended the connection.")
 
-COMMANDS = (Login, Say, Whisper, Who, Ping, Nothing, Malformed, Broken, Hangup)
+COMMANDS = (
+    Login, SignIn, Create, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Deliver, Delete, Poll, Ping,
+    Quit, Nothing, Malformed, Broken, Hangup,
+)  # fmt: skip
 
 # ---- happenings: what a client is told
 
-Welcome = event("Welcome", "", "You are a member now.")
-Refused = event("Refused", "reason", "What you asked was not done.")
-Said = event("Said", "sender text", "`sender` said `text` in the room.")
-Whispered = event("Whispered", "sender text", "`sender` said `text` to you alone.")
-Joined = event("Joined", "name", "`name` is here now.")
-Left = event("Left", "name", "`name` is not here any more.")
-Present = event("Present", "names", "The answer to `Who`: all names, in the order of their logins.")
-Pong = event("Pong", "", "The answer to `Ping`.")
-Farewell = event("Farewell", "reason", "The last thing you hear, and why.")
+# Answers. `asked` is the command that is answered; for a refusal, of bytes that were none, its type or None.
+Welcome = _event("Welcome", "name asked", "You are a member now, called `name`.")
+Done = _event("Done", "asked", "What you asked was done: said, whispered, deleted, quit.")
+Refused = _event("Refused", "reason asked", "What you asked was not done.")
+Present = _event("Present", "names", "The answer to Who: all members' names, in the order of their logins.")
+Known = _event("Known", "names", "The answer to Accounts.")
+Described = _event("Described", "name host port", "The answer to Describe.")
+Past = _event("Past", "messages", "The answer to History: (sender, text, time) of each, oldest first.")
+News = _event("News", "users", "The answer to Poll: (name, online) of everybody known.")
+Pong = _event("Pong", "token", "The answer to Ping.")
 
-HAPPENINGS = (Welcome, Refused, Said, Whispered, Joined, Left, Present, Pong, Farewell)
+# Pushes.
+Said = _event("Said", "sender text time", "`sender` said `text` in the room.")
+Whispered = _event("Whispered", "sender text time", "`sender` said `text` to you alone.")
+Joined = _event("Joined", "name", "`name` is here now.")
+Left = _event("Left", "name", "`name` is not here any more.")
+Renamed = _event("Renamed", "old new", "`old` is called `new` now.")
+Users = _event("Users", "users", "(name, online) of everybody known, once it has changed.")
+Farewell = _event("Farewell", "reason", "The last thing you hear, and why.")
+
+ANSWERS = (Welcome, Done, Refused, Present, Known, Described, Past, News, Pong)
+PUSHES = (Said, Whispered, Joined, Left, Renamed, Users, Farewell)
+HAPPENINGS = ANSWERS + PUSHES
 
 
 class Reason:
     """Why something was refused or ended. Each protocol has its own words for these."""
 
+    # the command
+    UNKNOWN_COMMAND = "unknown-command"
+    BAD_FORM = "bad-form"  # known, but not of its form: missing items, a wrong type, no text
+    NOT_UTF8 = "not-utf8"
+    TEXT_TOO_LONG = "text-too-long"
+    # who asks
     MUST_LOGIN = "must-login"
+    ALREADY_IN = "already-in"
+    NOT_YOU = "not-you"  # the client claims to be somebody else
+    # names
     INVALID_NAME = "invalid-name"
     NAME_TAKEN = "name-taken"
-    NO_SUCH_MEMBER = "no-such-member"
-    BAD_WHISPER = "bad-whisper"
-    UNKNOWN_COMMAND = "unknown-command"
+    NO_ACCOUNT = "no-account"
+    PASSWORD_REQUIRED = "password-required"
+    WRONG_PASSWORD = "wrong-password"
+    NO_PASSWORD = "no-password"  # one was given for a name that has none
+    # whispers
+    NOBODY = "nobody"  # of that name
+    YOURSELF = "yourself"
+    BOX_FULL = "box-full"  # too much is kept for somebody who is away
+    # the end of the connection
+    BROKEN = "broken"
     TOO_LONG = "too-long"
     TOO_SLOW = "too-slow"
     FOREIGN = "foreign-protocol"
@@ -72,3 +115,6 @@ class Reason:
     SLOW_READER = "slow-reader"
     SHUTDOWN = "shutdown"
     BUG = "bug"
+
+
+REASONS = tuple(value for name, value in sorted(vars(Reason).items()) if name.isupper())

@@ -1,26 +1,30 @@
 r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by "\n".
 
     client                    server, to the client          server, to others
-    LOGIN <username>          OK | ERR <why>
+    LOGIN <username> [<password>]
+                              OK | ERR <why>
     MSG <text>                                               MSG <sender> <text>
     WHO                       USER <name> for each member
     DM <username> <text>      nothing | ERR <why>            DM <sender> <text>, to one
     PING                      PONG
     (end of connection)                                      INFO <name> disconnected
+    (a rename, which other protocols have)                   INFO <old> is now <new>
 
 Commands are upper case. One "\r" before the "\n" is dropped, blank lines ask for nothing, a line is at most
-LINE_LIMIT bytes without its end. Telnet negotiation is skipped.
+`line_bytes` long without its end. Telnet negotiation is skipped.
 """
 import re
 
 from server.protocols import events
 from server.protocols.events import Reason
-from server.protocols.text import canonical
+from server.protocols.text import canonical, pieces
+from server.protocols.traits import traits
 
 NAME = "line"
 PORT = 4000
 IDLE_TIMEOUT = 60
-LINE_LIMIT = 8192
+TRAITS = traits()
+LONGEST_TEXT = 8192  # bytes in a line to a client; a longer text, which only others can say, takes several
 
 # What other protocols' clients begin with: a TLS or RDP handshake; an HTTP request line, SSH, SMTP.
 _FOREIGN_BYTES = (b"\x16\x03", b"\x03\x00")
@@ -33,6 +37,7 @@ class Decoder:
     """Bytes in, commands out. Keeps at most one unfinished line."""
 
     __slots__ = ("_held", "_begun", "_line_limit")
+    form = "text"
 
     def __init__(self, limits):
         self._held = b""
@@ -71,24 +76,27 @@ class Decoder:
             return events.Nothing()
         word, space, rest = line.partition(b" ")
         parse = _COMMANDS.get(word)
-        return parse(rest, space) if parse else events.Malformed(Reason.UNKNOWN_COMMAND)
+        return parse(rest, space) if parse else events.Malformed(Reason.UNKNOWN_COMMAND, None)
 
 
 def _login(rest, space):
-    return events.Login(rest)
+    name, _, password = rest.partition(b" ")
+    return events.Login(name, password) if password else events.Login(rest, None)
 
 
 def _msg(rest, space):
-    return events.Say(canonical(rest)) if rest else events.Malformed(Reason.UNKNOWN_COMMAND)
+    return events.Say(canonical(rest), None, None) if rest else events.Malformed(Reason.UNKNOWN_COMMAND, events.Say)
 
 
 def _dm(rest, space):
     to, _, text = rest.partition(b" ")
-    return events.Whisper(to, canonical(text)) if to and text else events.Malformed(Reason.BAD_WHISPER)
+    if not to or not text:
+        return events.Malformed(Reason.BAD_FORM, events.Whisper)
+    return events.Whisper(to, canonical(text), None, None)
 
 
 def _bare(command):
-    return lambda rest, space: events.Malformed(Reason.UNKNOWN_COMMAND) if space else command
+    return lambda rest, space: events.Malformed(Reason.UNKNOWN_COMMAND, type(command)) if space else command
 
 
 _COMMANDS = {
@@ -96,47 +104,63 @@ _COMMANDS = {
     b"MSG": _msg,
     b"DM": _dm,
     b"WHO": _bare(events.Who()),
-    b"PING": _bare(events.Ping()),
+    b"PING": _bare(events.Ping(b"")),
 }
 
-_WORDS = {
+_ERRORS = {
     Reason.MUST_LOGIN: b"ERR must-login-first\n",
+    Reason.ALREADY_IN: b"ERR unknown-command\n",
     Reason.INVALID_NAME: b"ERR invalid-username\n",
+    Reason.NO_PASSWORD: b"ERR invalid-username\n",
     Reason.NAME_TAKEN: b"ERR username-taken\n",
-    Reason.NO_SUCH_MEMBER: b"ERR user-not-found\n",
-    Reason.BAD_WHISPER: b"ERR invalid-dm-format\n",
+    Reason.PASSWORD_REQUIRED: b"ERR password-required\n",
+    Reason.WRONG_PASSWORD: b"ERR wrong-password\n",
+    Reason.NOBODY: b"ERR user-not-found\n",
+    Reason.BAD_FORM: b"ERR invalid-dm-format\n",
+    Reason.BOX_FULL: b"ERR mailbox-full\n",
     Reason.UNKNOWN_COMMAND: b"ERR unknown-command\n",
+}
+
+_FAREWELLS = {
+    Reason.IDLE: b"INFO idle-timeout\n",
+    Reason.SHUTDOWN: b"INFO server-shutdown\n",
+    Reason.SLOW_READER: b"INFO slow-reader\n",
     Reason.TOO_LONG: b"ERR line-too-long\n",
     Reason.TOO_SLOW: b"ERR line-timeout\n",
     Reason.FOREIGN: b"ERR unknown-protocol\n",
     Reason.BUG: b"ERR internal-error\n",
-    Reason.IDLE: b"INFO idle-timeout\n",
-    Reason.SLOW_READER: b"INFO slow-reader\n",
-    Reason.SHUTDOWN: b"INFO server-shutdown\n",
 }
 
 
-def _words(happening):
-    return _WORDS[happening.reason]
+def _said(word, sender, text):
+    """One line, or as many as the text has; a long one is cut into several, each at a character."""
+    if len(text) <= LONGEST_TEXT and b"\n" not in text:
+        return (b"%b %b %b\n" % (word, sender, text),)
+    return tuple(b"%b %b %b\n" % (word, sender, piece)
+                 for line in text.split(b"\n") if line for piece in pieces(line, LONGEST_TEXT))
 
 
 def _silence(happening):
-    return b""
+    return ()
 
 
-ENCODERS = {
-    events.Welcome: lambda welcome: b"OK\n",
-    events.Refused: _words,
-    events.Said: lambda said: b"MSG %b %b\n" % said,
-    events.Whispered: lambda whispered: b"DM %b %b\n" % whispered,
-    events.Joined: _silence,  # document 003 announces no logins
-    events.Left: lambda left: b"INFO %b disconnected\n" % left,
-    events.Present: lambda present: b"".join([b"USER %b\n" % name for name in present.names]),
-    events.Pong: lambda pong: b"PONG\n",
-    events.Farewell: _words,
-}
+ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
+ENCODERS.update({
+    events.Welcome: lambda welcome: (b"OK\n",),
+    events.Refused: lambda refused: (_ERRORS.get(refused.reason, b"ERR unknown-command\n"),),
+    events.Said: lambda said: _said(b"MSG", said.sender, said.text),
+    events.Whispered: lambda whispered: _said(b"DM", whispered.sender, whispered.text),
+    events.Left: lambda left: (b"INFO %b disconnected\n" % left,),
+    events.Renamed: lambda renamed: (b"INFO %b is now %b\n" % renamed,),
+    events.Present: lambda present: (b"".join([b"USER %b\n" % name for name in present.names]),),
+    events.Pong: lambda pong: (b"PONG\n",),
+    events.Farewell: lambda farewell: (_FAREWELLS.get(farewell.reason, b"ERR unknown-protocol\n"),),
+})
 
 
-def encode(happening):
-    """The bytes that tell a client of `happening`; empty if this protocol does not speak of it."""
+def encode(happening, me):
+    """The lines that tell a client of `happening`; none if this protocol does not speak of it."""
     return ENCODERS[type(happening)](happening)
+
+
+FORMS = {"text": encode}

@@ -48,3 +48,15 @@ def _unclosed(text):
         elif character == _POP_EMBEDDING and expected[-1:] == [_POP_EMBEDDING]:
             expected.pop()
     return "".join(reversed(expected))
+
+
+def pieces(text, most):
+    """`text` (UTF-8 bytes) in pieces of at most `most` bytes, none of which ends inside a character."""
+    start = 0
+    while len(text) - start > most:
+        end = start + most
+        while text[end] & 0xC0 == 0x80:  # a continuation byte: the character began before
+            end -= 1
+        yield text[start:end]
+        start = end
+    yield text[start:]

@@ -3,15 +3,42 @@
 It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
 worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads, never its messages.
 """
+import collections
 import selectors
 import time
 
+from server.chat.memory import Memory, Messages
 from server.chat.register import Register
-from server.worker.queues import HEAD, TALK, called, control
+from server.supervisor.hashing import Verifier
+from server.worker.queues import HEAD, TALK, called, control, said
 
 PING_EVERY = 1.5  # seconds
 MOST_UNANSWERED = 4  # pings; a worker with more is stuck
 MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
+MOST_REMEMBERED = 1 << 20  # bytes of the lobby's talk
+
+
+class LobbyLog:
+    """The latest talk in the lobby, as the frames in which it passed."""
+
+    def __init__(self):
+        self._frames = collections.deque()
+        self._size = 0
+
+    def add(self, frame):
+        """One more talk frame."""
+        self._frames.append(frame)
+        self._size += len(frame)
+        while self._size > MOST_REMEMBERED:
+            self._size -= len(self._frames.popleft())
+
+    def past(self):
+        """(sender, text, time) of the latest messages, oldest first, as many as may be told at once."""
+        messages = Messages()
+        for frame in self._frames:
+            for message in said(frame):
+                messages.add(message[1:])
+        return list(messages)
 
 
 class Stream:
@@ -34,21 +61,34 @@ class Hub:
     one does not wait.
     """
 
-    def __init__(self, pacing):
+    def __init__(self, pacing, memory=None):
         self.pacing = pacing
+        self.verifier = Verifier()
         self.streams = {}
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
         self.selector = selectors.DefaultSelector()
-        self._register = Register(self)
+        self._log = LobbyLog()
+        self._register = Register(self, memory or Memory(), self.verifier, self._log, time.time)
         self._requests = {
             "claim": self._register.claim,
+            "claim_guest": self._register.claim_guest,
+            "rename": self._register.rename,
             "release": self._register.release,
+            "delete": self._register.delete,
             "whisper": self._register.whisper,
+            "deliver": self._register.deliver,
+            "take_back": self._register.take_back,
+            "history": self._register.history,
+            "describe": self._register.describe,
+            "located": self._register.located,
             "who": self._register.who,
+            "accounts": self._register.accounts,
+            "news": self._register.news,
             "ready": self._ready,
             "alive": self._alive,
             "done": self._done,
         }
+        self._verifying = None  # the number of the process that verifies passwords
         self._next_talk = self._next_ping = time.monotonic()
 
     def turn(self, wait):
@@ -57,8 +97,10 @@ class Hub:
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
         for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now))):
-            if key.data is not None and mask & selectors.EVENT_READ:
+            if key.data in self.streams and mask & selectors.EVENT_READ:
                 self._hear(key.data)
+            elif key.data is not None and key.data == self._verifying:
+                self._hear_verifier()
         self._ping()
         self._speak()
 
@@ -73,10 +115,17 @@ class Hub:
         for frame in frames:
             if HEAD.unpack_from(frame)[0] == TALK:
                 self._pass_on(frame)
+                self._log.add(frame)
                 self._next_talk = time.monotonic() + self.pacing
             else:
                 request, arguments = called(frame)
                 self._requests[request](worker, *arguments)
+
+    def _hear_verifier(self):
+        try:
+            self.verifier.hear()
+        except EOFError:
+            self.failed[self._verifying] = "is gone"
 
     def _ping(self):
         now = time.monotonic()
@@ -133,21 +182,35 @@ class Hub:
         self.selector.register(up, selectors.EVENT_READ, worker)
         self._register.admit(worker)
 
-    def detach(self, worker):
-        """A worker is dead: its queues are closed, and the names of its clients are free."""
-        stream = self.streams.pop(worker)
-        for queue in (stream.up, stream.down):
+    def attach_verifier(self, number, down, up):
+        """The process that verifies passwords has been forked."""
+        self._verifying = number
+        self.selector.register(up, selectors.EVENT_READ, number)
+        self.verifier.attach(down, up)
+
+    def detach(self, number):
+        """A process is dead: its queues are closed, and if it was a worker, the names of its clients are free."""
+        if number == self._verifying:
+            self._close(*self.verifier.detach())
+        else:
+            stream = self.streams.pop(number)
+            self._close(stream.down, stream.up)
+            self._register.lose(number)
+        self.failed.pop(number, None)
+
+    def _close(self, *queues):
+        for queue in queues:
             try:
                 self.selector.unregister(queue)
             except KeyError:
                 pass  # not watched at the moment
             queue.close()
-        self.failed.pop(worker, None)
-        self._register.lose(worker)
 
     def let_go(self):
         """In a forked child: none of this is its own."""
         self.selector.close()
+        for queue in self.verifier.detach():
+            queue.close()
         for stream in self.streams.values():
             stream.up.close()
             stream.down.close()

@@ -7,6 +7,7 @@ import selectors
 import signal
 import time
 
+from server.supervisor import hashing
 from server.supervisor.hub import Hub
 from server.worker.loop import Worker
 from server.worker.queues import Queue
@@ -17,6 +18,8 @@ SAME_SIGNAL = 0.5  # seconds in which a second signal is taken for the first: `t
 STOP_WITHIN = 5.0  # seconds for each of the two steps of an orderly stop
 QUICK = 1.0  # seconds; the successor of a worker that lived no longer has to wait
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0
+
+HASHING = "hashing"  # the slot of the process that verifies passwords; the workers' are numbers
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +49,18 @@ class Supervisor:
         sockets of the worker it replaces.
     settings: `server.config.Settings`.
     reread: gives new settings, or None if there are none fit for use.
+    memory: `server.chat.memory.Memory`, with the accounts to begin with.
     """
 
-    def __init__(self, listening, settings, reread):
+    def __init__(self, listening, settings, reread, memory):
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000)
+        self._hub = Hub(settings.pacing_ms / 1000, memory)
         self._children = {}  # by number
         self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
+        if any(account.secret for account in memory.accounts.values()):
+            self._vacant[HASHING] = 0.0
         self._last_number = 0
         self._quick_deaths = 0
         self._started = self._stopping = False
@@ -158,13 +164,14 @@ class Supervisor:
         self._last_number += 1
         number, down, up = self._last_number, Queue(), Queue()
         process = multiprocessing.get_context("fork").Process(
-            target=self._be_worker, args=(slot, number, down, up), name="parley-worker-%d" % slot)
+            target=self._be_child, args=(slot, number, down, up), name="parley-%s" % slot)
         process.start()
         self._children[number] = Child(slot, number, process)
-        self._hub.attach(number, down.write_here(), up.read_here())
+        attach = self._hub.attach_verifier if slot == HASHING else self._hub.attach
+        attach(number, down.write_here(), up.read_here())
 
-    def _be_worker(self, slot, number, down, up):
-        """In the child: keep what is the worker's own, let go of everything else, serve."""
+    def _be_child(self, slot, number, down, up):
+        """In the child: keep what is its own, let go of everything else, serve."""
         signal.set_wakeup_fd(-1)
         for ours in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to the whole group; the parent decides
@@ -172,10 +179,15 @@ class Supervisor:
         os.close(self._wakeup)
         os.close(self._wake)
         self._hub.let_go()
-        own = self._listening[slot]
+        own = [] if slot == HASHING else self._listening[slot]
         for _, sock in {pair for pairs in self._listening for pair in pairs} - set(own):
             sock.close()
-        Worker(number, down.read_here(), up.write_here(), own, self._settings.of_workers()).run()
+        down.read_here()
+        up.write_here()
+        if slot == HASHING:
+            hashing.serve(down, up)
+        else:
+            Worker(number, down, up, own, self._settings.of_workers()).run()
 
     def _kill_failed(self):
         for number in self._hub.failed:
@@ -200,10 +212,10 @@ class Supervisor:
         if self._stopping:
             return
         if not self._started:
-            raise WorkersDie("worker %d ended with code %s before it served" % (child.slot, child.process.exitcode))
+            raise WorkersDie("process %s ended with code %s before it served" % (child.slot, child.process.exitcode))
         now = time.monotonic()
         self._quick_deaths = self._quick_deaths + 1 if now - child.born < QUICK else 0
         wait = min(BACK_OFF * 2 ** self._quick_deaths, LONGEST_BACK_OFF) if self._quick_deaths else 0
         self._vacant[child.slot] = now + wait
-        log.error("worker %d (pid %d, exit code %s) %s: replaced in %.1f s",
+        log.error("process %s (pid %d, exit code %s) %s: replaced in %.1f s",
                   child.slot, child.process.pid, child.process.exitcode, trouble, wait)

@@ -1,83 +1,194 @@
-"""Those of one worker's clients who hear in the same protocol, and what this tick tells them.
+"""Those of one worker's clients who hear in the same form, and what this tick tells them.
 
-What happens is rendered once and kept as one text; at the end of the tick everybody gets it in one send. Who is to
-hear something else (a speaker not its own words, a newcomer only what follows, somebody an answer) gets the same text
-with cuts. A cut is (start, stop, instead): `instead` takes the place of text[start:stop].
+What happens is rendered once and kept as frames; at the end of the tick everybody gets them in one send. Who is to hear
+something else (a speaker not its own words, a newcomer only what follows, somebody an answer) gets the same frames with
+cuts. A cut is (start, stop, instead): the frames `instead` take the place of the frames from start to stop.
 """
+import itertools
+
+from server.chat.session import WAITING
+from server.protocols.events import Said
+
+
+def audience(protocol, form):
+    """The audience for a form of a protocol module, of the kind that its traits call for."""
+    if protocol.TRAITS.personal:
+        kind = Personal
+    elif protocol.TRAITS.answers_first:
+        kind = AnswersFirst
+    else:
+        kind = Audience if protocol.TRAITS.coalesces else OneByOne
+    return kind(protocol.NAME, protocol.TRAITS, protocol.FORMS[form])
 
 
 class Audience:
-    """The members of one protocol on this worker, and the tick's text for them.
+    """The members that hear in one form on this worker, and the tick's frames for them.
 
-    protocol: its name.
-    encode: a happening to bytes.
+    protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
     echo: do speakers hear themselves?
     """
 
-    def __init__(self, protocol, encode, echo=False):
+    def __init__(self, protocol, traits, encode):
         self.protocol = protocol
-        self.echo = echo
+        self.traits = traits
+        self.echo = False
         self.members = {}  # an ordered set of sessions
         self._encode = encode
         self._clear()
 
     def _clear(self):
-        self._text = []
-        self._size = 0
+        self._frames = []
         self._cuts = {}
+        self._text = None  # the frames joined, once they are wanted so
+        self._offsets = None  # where each begins in the text
+
+    # ---- who hears
 
     def enter(self, session):
         """From here on it hears everything."""
-        self._cut(session, 0, b"")
+        self._cut(session, 0, ())
         self.members[session] = None
 
     def leave(self, session):
         """It gets what it has heard so far, and nothing of what follows."""
-        pieces = self._pieces(session, self._cuts.pop(session, ()), b"".join(self._text))
+        self._send(session, self._pieces(session))
+        self._cuts.pop(session, None)
         self.members.pop(session, None)
-        session.send(pieces)
+        self._text = None  # there may be more to come
+
+    def move(self, session, other):
+        """From here on it hears in another form."""
+        member = session in self.members
+        self.leave(session)
+        session.audience = other
+        if member:
+            other.enter(session)
+
+    # ---- what they hear
 
     def hear(self, happening, origin=None):
-        """All members hear it; the session it comes from only if it wants an echo."""
-        data = self._encode(happening)
-        if not data:
-            return
-        start = self._size
-        self._text.append(data)
-        self._size += len(data)
-        if origin in self.members and not self.echo:
-            self._cut(origin, start, b"")
+        """All members hear it; the session it comes from only if it is talk, and an echo is wanted."""
+        start = len(self._frames)
+        self._frames += self._render(happening)
+        if origin in self.members and not (self.echo and type(happening) is Said):
+            self._cut(origin, start, ())
 
     def tell(self, session, happening):
         """One session hears it, in its place; a stranger hears nothing else."""
-        data = self._encode(happening)
-        if data:
-            self._cut(session, self._size if session in self.members else 0, data)
+        frames = self._encode(happening, session.name)
+        if frames:
+            self._cut(session, len(self._frames) if session in self.members else 0, frames)
+
+    def answer(self, session, happening):
+        """One session hears it, as the answer to what it asked."""
+        self.tell(session, happening)
 
     def _cut(self, session, start, instead):
-        self._cuts.setdefault(session, []).append((start, self._size, instead))
+        self._cuts.setdefault(session, []).append((start, len(self._frames), instead))
+
+    # ---- the end of the tick
 
     def flush(self):
-        """Send the tick's text: the one loop in which a busy server spends its time."""
-        text = b"".join(self._text)
-        cuts = self._cuts
-        if text:
-            pieces = [text]
-            for member in self.members:
-                if member not in cuts:
-                    member.send(pieces)
-        for session in cuts:
-            session.send(self._pieces(session, cuts[session], text))
+        """Send the tick's frames: in here a busy server spends its time."""
+        if self._frames:
+            self._send_to_others(self._cuts)
+        for session in self._cuts:
+            self._send(session, self._pieces(session))
         self._clear()
 
-    def _pieces(self, session, cuts, text):
-        view, position, pieces = memoryview(text), 0, []
-        for start, stop, instead in cuts:
+    def _send_to_others(self, special):
+        """To all but those, who have cuts: the same bytes."""
+        whole = self._span(None, 0, len(self._frames))
+        for member in self.members:
+            if member not in special:
+                member.send(whole)
+
+    def _pieces(self, session):
+        """What one session has heard in this tick."""
+        position, pieces = 0, []
+        for start, stop, instead in self._cuts.get(session, ()):
             if start > position:
-                pieces.append(view[position:start])
-            if instead:
-                pieces.append(instead)
+                pieces += self._span(session, position, start)
+            pieces += instead
             position = max(position, stop)
-        if session in self.members and position < len(text):
-            pieces.append(view[position:])
+        if session in self.members and position < len(self._frames):
+            pieces += self._span(session, position, len(self._frames))
         return pieces
+
+    # ---- what differs with the kind of audience
+
+    def _render(self, happening):
+        return self._encode(happening, None)
+
+    def _span(self, session, start, stop):
+        """The frames from start to stop as they are sent to `session`: a list of bytes-like pieces."""
+        if self._text is None:
+            self._text = memoryview(b"".join(self._frames))
+            self._offsets = [0, *itertools.accumulate(map(len, self._frames))]
+        return [self._text[self._offsets[start]:self._offsets[stop]]]
+
+    def _send(self, session, pieces):
+        session.send(pieces)
+
+
+class Separate(Audience):
+    """What a member is sent is put together for it alone."""
+
+    def _send_to_others(self, special):
+        for member in self.members:
+            if member not in special:
+                self._send(member, self._span(member, 0, len(self._frames)))
+
+
+class OneByOne(Separate):
+    """Each frame is a send of its own, for clients that take one recv for one frame."""
+
+    def _span(self, session, start, stop):
+        return self._frames[start:stop]
+
+    def _send(self, session, pieces):
+        for piece in pieces:
+            session.send([piece])
+
+
+class Personal(Separate):
+    """Frames name their receiver: what is kept is what happened, rendered for each."""
+
+    def _render(self, happening):
+        return (happening,)
+
+    def _span(self, session, start, stop):
+        text = b"".join(frame for happening in self._frames[start:stop]
+                        for frame in self._encode(happening, session.name))
+        return [text] if text else []
+
+
+class AnswersFirst(Separate):
+    """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that."""
+
+    def __init__(self, protocol, traits, encode):
+        super().__init__(protocol, traits, encode)
+        self._answers = {}  # session -> frames
+        self._withheld = {}  # session that waits for an answer -> pieces
+
+    def answer(self, session, happening):
+        self._answers.setdefault(session, []).extend(self._encode(happening, session.name))
+
+    def flush(self):
+        for session in self._answers.keys() - self._cuts.keys():
+            self._cut(session, len(self._frames) if session in self.members else 0, ())
+        super().flush()
+
+    def leave(self, session):
+        super().leave(session)
+        self._answers.pop(session, None)
+        session.send(self._withheld.pop(session, ()))
+
+    def _send(self, session, pieces):
+        answers = self._answers.pop(session, ())
+        if session.state is WAITING:
+            if pieces:
+                self._withheld.setdefault(session, []).extend(pieces)
+            session.send(answers)
+        else:
+            session.send([*answers, *self._withheld.pop(session, ()), *pieces])

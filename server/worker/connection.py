@@ -28,8 +28,8 @@ class Connection(Session):
     __slots__ = ("sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_mask", "_paused", "_ended")
 
     def __init__(self, number, sock, worker, audience, decoder):
-        super().__init__(number, worker.uplink, audience)
         self.sock = sock
+        super().__init__(number, worker.uplink, audience)
         self.outbox = None
         self.heard_at = worker.now
         self.paid_until = 0.0
@@ -50,7 +50,7 @@ class Connection(Session):
             self._read()
 
     def _read(self):
-        if self.state in WAITING:
+        if self.state is WAITING:
             self.pause()
             return
         try:
@@ -72,12 +72,21 @@ class Connection(Session):
         self.heard_at = worker.now
         commands = self._decoder.feed(data)
         if commands:
+            worker.heed_form(self, self._decoder.form)
             worker.deadlines.completed(self)
             self.hear(commands)
             if self.state is not GONE:
                 worker.charge(self, len(commands))
         if self._decoder.unfinished and not self._paused and self.state is not GONE:
             worker.deadlines.began(self, worker.now)
+
+    def address(self):
+        """(host, port) of the client; an IPv4 one that came in through an IPv6 socket is told as what it is."""
+        try:
+            host, port = self.sock.getpeername()[:2]
+        except (OSError, AttributeError):  # the connection is gone, or even closed
+            return "", 0
+        return host[len("::ffff:"):] if host.startswith("::ffff:") else host, port
 
     @property
     def unfinished(self):
@@ -124,15 +133,15 @@ class Connection(Session):
     def resume(self):
         """Read again, if nothing else is in the way."""
         worker = self._worker
-        if self._paused and self.state not in WAITING and not worker.throttle.holds(self) and not worker.stopping:
+        if self._paused and self.state is not WAITING and not worker.throttle.holds(self) and not worker.stopping:
             self._paused = False
             self.heard_at = worker.now
             if self._decoder.unfinished:
                 worker.deadlines.began(self, worker.now)
             self._watch()
 
-    def _answered(self, state):
-        super()._answered(state)
+    def _go_on(self, answer):
+        super()._go_on(answer)
         self.resume()
 
     # ---- writing
@@ -158,16 +167,19 @@ class Connection(Session):
 
     def _send_now(self, pieces):
         """How many bytes the kernel took; None if all, or if the connection is lost."""
-        if len(pieces) > _MOST_SLICES:
-            pieces[:] = [b"".join(pieces)]
         try:
-            sent = self.sock.send(pieces[0]) if len(pieces) == 1 else self.sock.sendmsg(pieces)
+            if len(pieces) == 1:
+                size = len(pieces[0])
+                sent = self.sock.send(pieces[0])
+            else:
+                size = sum(map(len, pieces))
+                sent = self.sock.sendmsg(pieces[:_MOST_SLICES])
         except BlockingIOError:
             return 0
         except OSError:
             self._lose()
             return None
-        return None if sent == sum(map(len, pieces)) else sent
+        return None if sent == size else sent
 
     def _flush(self):
         if self.outbox is None:

@@ -9,7 +9,7 @@ from server.chat.room import LOBBY, Room
 from server.chat.session import WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Reason
-from server.worker.audience import Audience
+from server.worker.audience import audience
 from server.worker.connection import READ, WRITE, Connection
 from server.worker.deadlines import Deadlines
 from server.worker.listener import Listener
@@ -44,22 +44,34 @@ class Worker:
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         self._sessions = {}
         self._next_number = 0
-        self._audiences = {name: Audience(name, protocol.encode) for name, protocol in PROTOCOLS.items()}
+        self._audiences = {(name, form): audience(protocol, form)
+                           for name, protocol in PROTOCOLS.items() for form in protocol.FORMS}
         self._listeners = [Listener(sock, name, self) for name, sock in listening]
         self._accepting = self.stopping = self._done = self._ending = False
-        self._next_sweep = self._next_idle_sweep = self.now
+        self._next_sweep = self._next_idle_sweep = self._next_push = self.now
         self._endings = collections.Counter()
         self._configure(settings)
-        replica = Replica(number, self._sessions, {LOBBY: Room(list(self._audiences.values()))})
+        self._replica = replica = Replica(
+            number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
         self._said = replica.said
         self._entries = {  # what the hub's control frames ask for
-            "present": replica.present,
+            "known": replica.known,
+            "opened": replica.opened,
+            "closed": replica.closed,
             "joined": replica.joined,
+            "renamed": replica.renamed,
             "left": replica.left,
             "whispered": replica.whispered,
             "refused": replica.refused,
             "confirmed": replica.confirmed,
             "who": replica.who,
+            "accounts": replica.accounts,
+            "news": replica.news,
+            "locate": replica.locate,
+            "described": replica.described,
+            "past": replica.past,
+            "kept": replica.kept,
+            "deleted": replica.deleted,
             "ping": self._answer_ping,
             "configure": self._configure,
             "stop": self._stop,
@@ -88,7 +100,7 @@ class Worker:
 
     def _select(self):
         """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders."""
-        wake = min(self._next_sweep, self.throttle.next_release() or self._next_sweep)
+        wake = min(self._next_sweep, self._next_push, self.throttle.next_release() or self._next_sweep)
         wait = max(0.0, wake - time.monotonic())
         if not self.uplink.full:
             return self.selector.select(wait)
@@ -105,8 +117,8 @@ class Worker:
     def _speak(self):
         """The end of a tick: what was asked goes to the hub, what was heard to the clients."""
         self.uplink.flush()
-        for audience in self._audiences.values():
-            audience.flush()
+        for hearers in self._audiences.values():
+            hearers.flush()
         if self.overfull or self.lost:
             self._part_with_the_hopeless()
 
@@ -146,8 +158,8 @@ class Worker:
         self._settings = settings
         self.deadlines.limits = settings["limits"]
         self.throttle.rate = settings["limits"]["messages_per_second"]
-        for name, audience in self._audiences.items():
-            audience.echo = settings["echo"][name]
+        for (protocol, _), hearers in self._audiences.items():
+            hearers.echo = settings["echo"][protocol]
 
     def _stop(self):
         """Take nothing new; what was asked until now is still answered."""
@@ -169,9 +181,16 @@ class Worker:
         """A client has connected."""
         self._next_number += 1
         decoder = PROTOCOLS[protocol].Decoder(self._settings["limits"])
-        connection = Connection(self._next_number, sock, self, self._audiences[protocol], decoder)
+        connection = Connection(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
         self._sessions[connection.number] = connection
-        self.deadlines.arrived(connection, self.now)
+        if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
+            self.deadlines.arrived(connection, self.now)
+
+    def heed_form(self, connection, form):
+        """A client writes in this form, and is to be answered in it."""
+        hearers = self._audiences[connection.audience.protocol, form]
+        if hearers is not connection.audience:
+            connection.audience.move(connection, hearers)
 
     def parted(self, connection, reason):
         """A client is none any more; its last words may still be on their way."""
@@ -213,11 +232,12 @@ class Worker:
     # ---- the clock
 
     def _look_at_clock(self):
-        if self.stopping and not self._done and not any(s.state in WAITING for s in self._sessions.values()):
+        if self.stopping and not self._done and not any(s.state is WAITING for s in self._sessions.values()):
             self._done = True
             self.uplink.ask("done")
         for connection in self.throttle.release(self.now):
             connection.resume()
+        self._next_push = self._replica.push_users(self.now) or self._next_sweep
         if self.now >= self._next_sweep:
             self._next_sweep = self.now + SWEEP
             self._accept(not self.stopping)

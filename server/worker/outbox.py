@@ -17,9 +17,10 @@ class Outbox:
         self._pieces = collections.deque()
 
     def append(self, piece):
-        """Keep one bytes-like piece."""
-        self._pieces.append(piece)
-        self.size += len(piece)
+        """Keep one bytes-like piece; an empty one would never be seen to be sent."""
+        if len(piece):
+            self._pieces.append(piece)
+            self.size += len(piece)
 
     def keep_first(self):
         """Forget all but the piece that is being sent: pieces begin and end with whole messages."""

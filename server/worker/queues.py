@@ -23,7 +23,7 @@ DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reade
 
 TALK, CONTROL = 1, 2
 HEAD = struct.Struct("!BHII")
-RECORD = struct.Struct("!IHI")  # session number, bytes of the sender's name, bytes of "sender text"
+RECORD = struct.Struct("!IIHI")  # session number, time, bytes of the sender's name, bytes of name and text
 
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 
@@ -40,9 +40,9 @@ def called(frame):
     return call[0], call[1:]
 
 
-def record(number, sender, text):
-    """One message of a talk frame."""
-    return RECORD.pack(number, len(sender), len(sender) + 1 + len(text)) + sender + b" " + text
+def record(number, sender, text, time):
+    """One message of a talk frame; `time` in seconds since the epoch, of which 32 bits are kept."""
+    return RECORD.pack(number, time & 0xFFFFFFFF, len(sender), len(sender) + len(text)) + sender + text
 
 
 def talk(room, worker, records):
@@ -52,13 +52,13 @@ def talk(room, worker, records):
 
 
 def said(frame):
-    """The (session number, sender, text) of a talk frame, in order."""
+    """The (session number, sender, text, time) of a talk frame, in order."""
     position, end = HEAD.size, len(frame)
     while position < end:
-        number, sender_size, size = RECORD.unpack_from(frame, position)
+        number, time, sender_size, size = RECORD.unpack_from(frame, position)
         start = position + RECORD.size
-        position = start + size
-        yield number, frame[start:start + sender_size], frame[start + sender_size + 1:position]
+        middle, position = start + sender_size, start + size
+        yield number, frame[start:middle], frame[middle:position], time
 
 
 class Queue:

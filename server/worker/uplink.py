@@ -1,4 +1,6 @@
 """A worker's voice to the hub: what its sessions say and ask, one write a tick."""
+import time
+
 from server.chat.room import LOBBY
 from server.worker.queues import control, record, talk
 
@@ -6,8 +8,9 @@ from server.worker.queues import control, record, talk
 class Uplink:
     """Collects a tick's requests in order; consecutive talk becomes one frame."""
 
-    def __init__(self, queue, worker):
+    def __init__(self, queue, worker, clock=lambda: int(time.time())):
         self._queue = queue
+        self._clock = clock
         self._worker = worker
         self._frames = []
         self._records = []
@@ -25,25 +28,9 @@ class Uplink:
         """The hub is gone: what is asked from now on is asked in vain."""
         self._queue = None
 
-    def say(self, number, sender, text):
-        """Said in the lobby."""
-        self._records.append(record(number, sender, text))
-
-    def claim(self, number, name, skeletons):
-        """May this session be called so?"""
-        self.ask("claim", number, name, tuple(skeletons))
-
-    def release(self, number):
-        """This session is gone."""
-        self.ask("release", number)
-
-    def whisper(self, number, sender, to, text):
-        """For the ears of one member only."""
-        self.ask("whisper", number, sender, to, text)
-
-    def who(self, number):
-        """Who is here, as of the place this gets in the order?"""
-        self.ask("who", number)
+    def say(self, number, sender, text, claimed_time):
+        """Said in the lobby, now or when the client says it was."""
+        self._records.append(record(number, sender, text, self._clock() if claimed_time is None else claimed_time))
 
     def ask(self, request, *arguments):
         """Anything but talk: a request of the hub (see `server.supervisor.hub`)."""

@@ -2,8 +2,10 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
+from server.chat.names import claims
 from server.chat.session import Session
 from server.protocols.events import Login
+from server.protocols.traits import traits
 
 # A busy machine is not a failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,27 +27,58 @@ class Record:
         return calls
 
 
+class Hub(Record):
+    """Remembers what is said and asked; a question without the word `ask`."""
+
+    def ask(self, *question):
+        self.calls.append(question)
+
+
 class Audience(Record):
     """Remembers what is told, without saying to whom: a test has one client per audience."""
 
+    def __init__(self, **differences):
+        super().__init__()
+        self.traits = traits(**differences)
+
     def tell(self, session, happening):
+        self.calls.append(happening)
+
+    def answer(self, session, happening):
         self.calls.append(happening)
 
     def enter(self, session):
         self.calls.append("enter")
 
+    def leave(self, session):
+        self.calls.append("leave")
+
 
 class Client(Session):
     """A session whose end is remembered among what its client hears."""
+
+    def address(self):
+        return "192.0.2.%d" % self.number, 4711
 
     def part(self, reason):
         self.audience.calls.append(("part", reason))
 
 
+def claim(number, name, command="Login", password=None):
+    """The question with which a name is claimed."""
+    return "claim", number, name, tuple(claims(name)), command, password
+
+
+@pytest.fixture
+def claimed():
+    """Makes the question with which a session claims a name."""
+    return claim
+
+
 @pytest.fixture
 def hub():
     """What sessions ask of it."""
-    return Record()
+    return Hub()
 
 
 @pytest.fixture
@@ -56,9 +89,24 @@ def post():
 
 @pytest.fixture
 def make_client(hub):
-    """Makes strangers, numbered from 1; `client.audience.drain()` is what one has heard."""
+    """Makes strangers, numbered from 1, with traits that differ; `client.audience.drain()` is what one has heard."""
     numbers = iter(range(1, 1000))
-    return lambda: Client(next(numbers), hub, Audience())
+    return lambda **differences: Client(next(numbers), hub, Audience(**differences))
+
+
+@pytest.fixture
+def make_member(make_client, hub):
+    """Makes clients that have been welcomed, of which nobody remembers anything."""
+
+    def make(name=b"ann", **differences):
+        client = make_client(**differences)
+        client.hear([Login(name, None)])
+        client.welcome(name)
+        hub.drain()
+        client.audience.drain()
+        return client
+
+    return make
 
 
 @pytest.fixture
@@ -68,10 +116,6 @@ def stranger(make_client):
 
 
 @pytest.fixture
-def member(stranger, hub):
+def member(make_member):
     """A client called ann, who has heard her welcome."""
-    stranger.hear([Login(b"ann")])
-    stranger.welcome(b"ann")
-    hub.drain()
-    stranger.audience.drain()
-    return stranger
+    return make_member()

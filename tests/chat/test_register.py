@@ -1,24 +1,114 @@
-"""Who holds which name, and what leaves in which order."""
+"""Who holds which name, and who may; what is kept, remembered and told; and what leaves in which order."""
 import pytest
 
+from server.chat import memory as memory_module
+from server.chat.memory import Memory
 from server.chat.names import claims
 from server.chat.register import Register
+from server.protocols.aliases import short
 from server.protocols.events import Reason
+
+NOW = 1600000000.75  # the clock of these tests
 
 TAKEN = ("worker", 2, "refused", 7, Reason.NAME_TAKEN)
 LOOK_ALIKES = [
     (b"ann", b"ann"), (b"ann", b"ANN"), (b"Bill", b"BiII"), (b"ian", b"IAN"), (b"lan", b"IAN"), (b"bob", b"b0b"),
 ]  # fmt: skip
 NOT_ALIKE = [(b"ian", b"lan"), (b"ann", b"anne")]
+COMMANDS = ["Login", "SignIn", "Create", "Post"]
+LONG = b"Bartholomew"  # has an alias
+ADDRESS = ("192.0.2.1", 4711)
+
+# Of whom a name is: nobody's, an account's, one's with a password. How it is claimed, and why it is refused.
+TROUBLES = [
+    (None, "Login", None, None),
+    (None, "Login", b"", None),
+    (None, "Login", b"pw", Reason.NO_PASSWORD),
+    (None, "SignIn", None, Reason.NO_ACCOUNT),
+    (None, "SignIn", b"pw", Reason.NO_ACCOUNT),
+    (None, "Create", None, None),
+    (None, "Post", None, None),
+    ("plain", "Login", None, None),
+    ("plain", "Login", b"pw", Reason.NO_PASSWORD),
+    ("plain", "SignIn", None, None),
+    ("plain", "SignIn", b"", None),
+    ("plain", "SignIn", b"pw", Reason.NO_PASSWORD),
+    ("plain", "Create", None, Reason.NAME_TAKEN),
+    ("plain", "Post", None, None),
+    ("protected", "Login", None, Reason.PASSWORD_REQUIRED),
+    ("protected", "Login", b"pw", "verified"),
+    ("protected", "SignIn", None, Reason.PASSWORD_REQUIRED),
+    ("protected", "SignIn", b"", "verified"),
+    ("protected", "SignIn", b"pw", "verified"),
+    ("protected", "Create", None, Reason.NAME_TAKEN),
+    ("protected", "Post", None, Reason.PASSWORD_REQUIRED),
+]
+
+# What can be nobody's name, but may be asked for.
+NO_NAMES = [b"", b"a b", b"\xff", b"\x80", b"\x80" * 11, b"x" * 9 + b"\x80" * 30, "\u0301".encode() * 20, b"|" * 40]
+
+
+class Secrets:
+    """Jobs that are verified when the test says so."""
+
+    def __init__(self):
+        self.jobs = []
+
+    def verify(self, password, secret, then):
+        self.jobs.append((password, secret, then))
+
+    def finish(self, right=True):
+        """The oldest job is done."""
+        self.jobs.pop(0)[2](right)
+
+
+class Lobby:
+    """What was said in it."""
+
+    def past(self):
+        return [(b"ann", b"said in the lobby", 5)]
 
 
 @pytest.fixture
-def register(post):
-    return Register(post)
+def memory():
+    return Memory()
 
 
-def claim(register, worker, number, name):
-    register.claim(worker, number, name, tuple(claims(name)))
+@pytest.fixture
+def secrets():
+    return Secrets()
+
+
+@pytest.fixture
+def register(post, memory, secrets):
+    return Register(post, memory, secrets, Lobby(), lambda: NOW)
+
+
+@pytest.fixture
+def ann_and_bob(register, post):
+    """Session 5 of worker 1 is ann, session 7 of worker 2 is bob."""
+    claim(register, 1, 5, b"ann")
+    claim(register, 2, 7, b"bob")
+    post.drain()
+
+
+def claim(register, worker, number, name, command="Login", password=None):
+    register.claim(worker, number, name, tuple(claims(name)), command, password)
+
+
+def rename(register, worker, number, name):
+    register.rename(worker, number, name, tuple(claims(name)))
+
+
+def open_account(memory, name, secret=None):
+    return memory.open(name, tuple(claims(name)), secret)
+
+
+def whisper(register, worker, number, sender, to, text=b"hi", time=9):
+    register.whisper(worker, number, sender, to, text, time)
+
+
+# ---- names
 
 
 def test_a_free_name_is_given_and_everyone_is_told(register, post):
@@ -26,12 +116,14 @@ def test_a_free_name_is_given_and_everyone_is_told(register, post):
     assert post.drain() == [("everyone", "joined", 1, 5, b"ann")]
 
 
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("held, wanted", LOOK_ALIKES + [(b, a) for a, b in LOOK_ALIKES])
-def test_a_taken_name_and_its_look_alikes_are_refused(register, post, held, wanted):
+def test_a_taken_name_and_its_look_alikes_are_refused(register, post, held, wanted, command):
     claim(register, 1, 5, held)
     post.drain()
-    claim(register, 2, 7, wanted)
-    assert post.drain() == [TAKEN]
+    claim(register, 2, 7, wanted, command)
+    no_account = ("worker", 2, "refused", 7, Reason.NO_ACCOUNT)
+    assert post.drain() == [no_account if command == "SignIn" else TAKEN]
 
 
 @pytest.mark.parametrize("held, wanted", NOT_ALIKE)
@@ -59,6 +151,13 @@ def test_a_refused_claim_takes_nothing(register, post):
     assert post.drain() == [("everyone", "joined", 1, 3, b"ian")]
 
 
+def test_a_name_whose_alias_is_another_members_is_refused(register, post, monkeypatch):
+    claim(register, 1, 5, LONG)
+    post.drain()
+    register.claim(2, 7, b"Barthelemiah", (b"barthelemiah", short(LONG)), "Login", None)
+    assert post.drain() == [TAKEN]
+
+
 def test_everyone_is_told_once_that_a_member_has_left(register, post):
     claim(register, 1, 5, b"ann")
     post.drain()
@@ -74,54 +173,441 @@ def test_who_held_no_name_leaves_without_a_word(register, post):
     register.release(2, 7)
     register.release(2, 5)  # another worker's session of the same number
     assert post.drain() == []
-    register.whisper(2, 9, b"bob", b"ann", b"still there?")
+    whisper(register, 2, 9, b"bob", b"ann")
     assert post.drain()[0][0:3] == ("worker", 1, "whispered")
 
 
-def test_a_whisper_reaches_its_member_before_its_sender_is_answered(register, post):
-    claim(register, 1, 5, b"ann")
-    claim(register, 2, 7, b"bob")
+# ---- accounts
+
+
+@pytest.mark.parametrize("kind, command, password, reason", TROUBLES)
+def test_a_name_is_given_to_whom_it_belongs(register, post, memory, secrets, kind, command, password, reason):
+    if kind:
+        open_account(memory, b"ann", "secret" if kind == "protected" else None)
+    claim(register, 2, 7, b"ann", command, password)
+    if reason == "verified":
+        assert post.drain() == []
+        assert [job[:2] for job in secrets.jobs] == [(password, "secret")]
+        secrets.finish()
+    assert secrets.jobs == []
+    told = post.drain()
+    if reason in (None, "verified"):
+        assert told[-1] == ("everyone", "joined", 2, 7, b"ann")
+        assert told[:-1] == ([("everyone", "opened", b"ann")] if command == "Create" else [])
+        assert (b"ann" in memory.accounts) == bool(kind or command == "Create")
+    else:
+        assert told == [("worker", 2, "refused", 7, reason)]
+
+
+def test_a_wrong_password_is_refused_and_takes_nothing(register, post, memory, secrets):
+    open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", "SignIn", b"no")
+    secrets.finish(False)
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.WRONG_PASSWORD)]
+    claim(register, 2, 7, b"ann", "SignIn", b"yes")
+    secrets.finish(True)
+    assert post.drain() == [("everyone", "joined", 2, 7, b"ann")]
+
+
+@pytest.mark.parametrize("secret", [None, "secret"])
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("held, wanted", [pair for pair in LOOK_ALIKES if pair[0] != pair[1]])
+def test_a_look_alike_of_an_account_is_refused_although_nobody_uses_it(
+        register, post, memory, secrets, held, wanted, command, secret):
+    open_account(memory, held, secret)
+    claim(register, 2, 7, wanted, command)
+    reason = Reason.NO_ACCOUNT if command == "SignIn" else Reason.NAME_TAKEN
+    assert post.drain() == [("worker", 2, "refused", 7, reason)]
+
+
+def test_an_account_outlives_its_owners_visit_and_has_one_visitor_at_a_time(register, post):
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, b"ann", "SignIn")
+    register.release(1, 5)
+    claim(register, 2, 7, b"ann", "Create")
+    claim(register, 2, 7, b"ann", "SignIn")
+    assert post.drain() == [
+        ("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN, ("everyone", "left", b"ann"),
+        TAKEN, ("everyone", "joined", 2, 7, b"ann")]
+
+
+def test_a_verification_after_its_asker_has_left_is_nobodys(register, post, memory, secrets):
+    open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", "Login", b"pw")
+    register.release(2, 7)
+    secrets.finish()
+    assert post.drain() == []
+    claim(register, 1, 5, b"ann", "Login", b"pw")
+    secrets.finish()
+    assert post.drain() == [("everyone", "joined", 1, 5, b"ann")]
+
+
+def test_a_verification_after_its_askers_worker_has_died_is_nobodys(register, post, memory, secrets):
+    open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", "Login", b"pw")
+    claim(register, 1, 5, b"ann", "Login", b"pw")
+    register.lose(2)
+    secrets.finish()
+    secrets.finish()
+    assert post.drain() == [("everyone", "joined", 1, 5, b"ann")]
+
+
+def test_of_two_who_know_the_password_the_first_to_be_verified_has_the_name(register, post, memory, secrets):
+    open_account(memory, b"ann", "secret")
+    claim(register, 1, 5, b"ann", "Login", b"pw")
+    claim(register, 2, 7, b"ann", "Login", b"pw")
+    secrets.finish()
+    secrets.finish()
+    assert post.drain() == [("everyone", "joined", 1, 5, b"ann"), TAKEN]
+
+
+def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(register, post, memory, secrets):
+    open_account(memory, b"ann", "secret")
+    claim(register, 1, 5, b"ann", "Login", b"wrong")
+    claim(register, 2, 7, b"ann", "Login", b"right")
+    secrets.finish(False)
+    secrets.finish(True)
+    assert post.drain() == [
+        ("worker", 1, "refused", 5, Reason.WRONG_PASSWORD), ("everyone", "joined", 2, 7, b"ann")]
+
+
+# ---- guests
+
+
+def test_guests_are_numbered(register, post):
+    register.claim_guest(1, 5)
+    register.claim_guest(2, 7)
+    assert post.drain() == [
+        ("everyone", "joined", 1, 5, b"guest-1"), ("everyone", "joined", 2, 7, b"guest-2")]
+
+
+def test_no_guest_gets_anybodys_name_or_one_too_much_like_it(register, post, memory):
+    claim(register, 1, 1, b"guest-l")  # looks like guest-1
+    open_account(memory, b"guest-2")
+    open_account(memory, b"GUEST-3", "secret")
     post.drain()
-    register.whisper(2, 7, b"bob", b"ann", b"hi")
-    assert post.drain() == [("worker", 1, "whispered", 5, b"bob", b"hi"), ("worker", 2, "confirmed", 7)]
+    register.claim_guest(2, 7)
+    assert post.drain() == [("everyone", "joined", 2, 7, b"guest-4")]
+    claim(register, 1, 2, b"guest-4")
+    assert post.drain() == [("worker", 1, "refused", 2, Reason.NAME_TAKEN)]
 
 
-def test_a_whisper_to_oneself_arrives(register, post):
-    claim(register, 1, 5, b"ann")
+# ---- renames
+
+
+def test_a_rename_is_one_entry_for_everybody_and_frees_the_old_name(register, post, ann_and_bob):
+    rename(register, 1, 5, b"bea")
+    assert post.drain() == [("everyone", "renamed", 1, 5, b"ann", b"bea")]
+    claim(register, 2, 8, b"Bea")
+    claim(register, 2, 9, b"ANN")
+    whisper(register, 2, 7, b"bob", b"bea")
+    assert post.drain() == [
+        ("worker", 2, "refused", 8, Reason.NAME_TAKEN), ("everyone", "joined", 2, 9, b"ANN"),
+        ("worker", 1, "whispered", 5, b"bob", b"hi", 9), ("worker", 2, "confirmed", 7)]
+
+
+@pytest.mark.parametrize("old, new", [pair for pair in LOOK_ALIKES if pair[0] != pair[1]] + [(LONG, LONG.upper())])
+def test_a_member_may_take_a_look_alike_of_its_own_name(register, post, old, new):
+    claim(register, 1, 5, old)
     post.drain()
-    register.whisper(1, 5, b"ann", b"ann", b"hi")
-    assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi"), ("worker", 1, "confirmed", 5)]
+    rename(register, 1, 5, new)
+    assert post.drain() == [("everyone", "renamed", 1, 5, old, new)]
+    register.release(1, 5)
+    claim(register, 2, 7, old)
+    assert post.drain()[-1] == ("everyone", "joined", 2, 7, old)
 
 
-@pytest.mark.parametrize("to", [b"bob", b"Ann", b"ANN", b"an", b"", b"\xff"])
-def test_a_whisper_finds_only_who_is_called_exactly_so(register, post, to):
-    claim(register, 1, 5, b"ann")
+@pytest.mark.parametrize("wanted", [b"bob", b"BOB", b"b0b"])
+def test_a_rename_to_anothers_name_changes_nothing(register, post, ann_and_bob, wanted):
+    rename(register, 1, 5, wanted)
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NAME_TAKEN)]
+    whisper(register, 2, 7, b"bob", b"ann")
+    assert post.drain()[0][:4] == ("worker", 1, "whispered", 5)
+    claim(register, 2, 8, b"Ann")
+    assert post.drain() == [("worker", 2, "refused", 8, Reason.NAME_TAKEN)]
+
+
+@pytest.mark.parametrize("secret, wanted, reason", [
+    (None, b"cid", Reason.NAME_TAKEN), ("secret", b"cid", Reason.PASSWORD_REQUIRED),
+    (None, b"CID", Reason.NAME_TAKEN), ("secret", b"CID", Reason.NAME_TAKEN),
+])  # fmt: skip
+def test_nobody_becomes_an_account_by_a_rename(register, post, memory, ann_and_bob, secret, wanted, reason):
+    open_account(memory, b"cid", secret)
+    rename(register, 1, 5, wanted)
+    assert post.drain() == [("worker", 1, "refused", 5, reason)]
+    rename(register, 1, 5, b"ann")
+    assert post.drain() == [("everyone", "renamed", 1, 5, b"ann", b"ann")]
+
+
+def test_an_account_stays_when_its_owner_is_renamed(register, post, memory, ann_and_bob):
+    claim(register, 1, 6, b"cid", "Create")
+    rename(register, 1, 6, b"dan")
     post.drain()
-    register.whisper(1, 5, b"ann", to, b"hi")
-    assert post.drain() == [("worker", 1, "refused", 5, Reason.NO_SUCH_MEMBER)]
+    claim(register, 2, 8, b"CID")
+    claim(register, 2, 8, b"cid", "SignIn")
+    assert post.drain() == [("worker", 2, "refused", 8, Reason.NAME_TAKEN), ("everyone", "joined", 2, 8, b"cid")]
 
 
-def test_who_has_left_is_not_found(register, post):
-    claim(register, 1, 5, b"ann")
+# ---- whispers
+
+
+@pytest.mark.parametrize("time, told", [(9, 9), (0, 0), (None, int(NOW))])
+def test_a_whisper_reaches_its_member_before_its_sender_is_answered(register, post, ann_and_bob, time, told):
+    whisper(register, 2, 7, b"bob", b"ann", b"hi", time)
+    (whispered, confirmed) = post.drain()
+    assert whispered == ("worker", 1, "whispered", 5, b"bob", b"hi", told)
+    assert type(whispered[-1]) is int
+    assert confirmed == ("worker", 2, "confirmed", 7)
+
+
+def test_a_whisper_to_oneself_arrives(register, post, ann_and_bob):
+    whisper(register, 1, 5, b"ann", b"ann")
+    assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi", 9), ("worker", 1, "confirmed", 5)]
+
+
+@pytest.mark.parametrize("to", [b"cid", b"Ann", b"ANN", b"an", b"guest-1", *NO_NAMES], ids=repr)
+def test_a_whisper_finds_only_who_is_called_exactly_so(register, post, ann_and_bob, to):
+    whisper(register, 1, 5, b"ann", to)
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NOBODY)]
+
+
+def test_a_whisper_does_not_find_anybody_by_an_alias(register, post):
+    claim(register, 1, 5, LONG)
+    post.drain()
+    whisper(register, 1, 6, b"bob", short(LONG))
+    assert post.drain() == [("worker", 1, "refused", 6, Reason.NOBODY)]
+
+
+def test_who_has_left_is_not_found(register, post, ann_and_bob):
     register.release(1, 5)
     post.drain()
-    register.whisper(1, 6, b"bob", b"ann", b"hi")
-    assert post.drain() == [("worker", 1, "refused", 6, Reason.NO_SUCH_MEMBER)]
+    whisper(register, 1, 6, b"bob", b"ann")
+    assert post.drain() == [("worker", 1, "refused", 6, Reason.NOBODY)]
 
 
-def test_who_is_answered_where_it_is_asked(register, post):
-    register.who(2, 7)
-    assert post.drain() == [("worker", 2, "who", 7)]
+def test_what_is_said_to_an_account_whose_owner_is_away_is_kept_until_it_is_asked_for(
+        register, post, memory, ann_and_bob):
+    open_account(memory, b"cid")
+    for text in (b"one", b"two"):
+        whisper(register, 2, 7, b"bob", b"cid", text)
+        assert post.drain() == [("worker", 2, "confirmed", 7)]
+    claim(register, 1, 6, b"cid", "SignIn")
+    assert post.drain() == [("everyone", "joined", 1, 6, b"cid")]  # a login hands over nothing
+    register.deliver(1, 6, b"cid")
+    register.deliver(1, 6, b"cid")
+    assert post.drain() == [
+        ("worker", 1, "kept", 6, b"cid", [(b"bob", b"one", 9), (b"bob", b"two", 9)]),
+        ("worker", 1, "kept", 6, b"cid", [])]
 
 
-def test_a_new_worker_is_told_who_is_here_in_login_order(register, post):
+def test_what_is_said_to_somebody_who_is_here_is_not_kept(register, post):
+    claim(register, 1, 6, b"cid", "Create")
+    claim(register, 2, 7, b"bob")
+    whisper(register, 2, 7, b"bob", b"cid")
+    post.drain()
+    register.deliver(1, 6, b"cid")
+    assert post.drain() == [("worker", 1, "kept", 6, b"cid", [])]
+
+
+def test_who_has_no_account_has_nothing_kept(register, post, ann_and_bob):
+    register.deliver(1, 5, b"ann")
+    assert post.drain() == [("worker", 1, "kept", 5, b"ann", [])]
+
+
+def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    open_account(memory, b"cid")
+    for number in range(5):
+        whisper(register, 2, 7, b"bob", b"cid", b"%d" % number)
+    assert post.drain() == [("worker", 2, "confirmed", 7)] * 3 + [("worker", 2, "refused", 7, Reason.BOX_FULL)] * 2
+    register.history(2, 7, b"bob", b"cid")
+    register.deliver(1, 6, b"cid")
+    said = [(b"bob", b"%d" % number, 9) for number in range(3)]
+    assert post.drain() == [("worker", 2, "past", 7, said), ("worker", 1, "kept", 6, b"cid", said)]
+    whisper(register, 2, 7, b"bob", b"cid", b"again")
+    assert post.drain() == [("worker", 2, "confirmed", 7)]
+
+
+def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, post, memory, ann_and_bob):
+    open_account(memory, b"cid", "secret")
+    for text in (b"one", b"two"):
+        whisper(register, 2, 7, b"bob", b"cid", text)
+    assert post.drain() == [("worker", 2, "confirmed", 7)] * 2
+    assert list(memory.accounts[b"cid"].kept) == []
+    register.history(1, 6, b"cid", b"bob")
+    assert post.drain() == [("worker", 1, "past", 6, [(b"bob", b"one", 9), (b"bob", b"two", 9)])]
+
+
+# ---- histories
+
+
+def test_two_have_one_history_in_the_order_in_which_it_was_said(register, post, ann_and_bob):
+    whisper(register, 2, 7, b"bob", b"ann", b"one", 20)
+    whisper(register, 1, 5, b"ann", b"bob", b"two", 10)
+    post.drain()
+    register.history(1, 5, b"ann", b"bob")
+    register.history(2, 7, b"bob", b"ann")
+    said = [(b"bob", b"one", 20), (b"ann", b"two", 10)]
+    assert post.drain() == [("worker", 1, "past", 5, said), ("worker", 2, "past", 7, said)]
+
+
+def test_nobody_reads_what_others_have_said(register, post, ann_and_bob):
+    whisper(register, 2, 7, b"bob", b"ann")
+    post.drain()
+    for partner in (b"ann", b"bob", b"cid", b"", b"\xff"):
+        register.history(1, 6, b"cid", partner)
+    assert post.drain() == [("worker", 1, "past", 6, [])] * 5
+
+
+def test_what_was_refused_is_in_no_history(register, post, ann_and_bob):
+    whisper(register, 2, 7, b"bob", b"nobody")
+    post.drain()
+    register.history(2, 7, b"bob", b"nobody")
+    assert post.drain() == [("worker", 2, "past", 7, [])]
+
+
+def test_the_lobby_has_a_history_too(register, post, ann_and_bob):
+    register.history(1, 5, b"ann", b"lobby")
+    assert post.drain() == [("worker", 1, "past", 5, [(b"ann", b"said in the lobby", 5)])]
+
+
+# ---- deleted accounts
+
+
+def test_a_deleted_account_is_gone_and_its_owner_a_stranger(register, post):
+    claim(register, 1, 5, b"ann", "Create")
+    post.drain()
+    register.delete(1, 5, b"ann")
+    assert post.drain() == [
+        ("everyone", "closed", b"ann"), ("worker", 1, "deleted", 5), ("everyone", "left", b"ann")]
+    claim(register, 2, 7, b"ann", "SignIn")
+    claim(register, 2, 7, b"ANN", "Create")
+    assert post.drain() == [
+        ("worker", 2, "refused", 7, Reason.NO_ACCOUNT), ("everyone", "opened", b"ANN"),
+        ("everyone", "joined", 2, 7, b"ANN")]
+
+
+def test_the_next_owner_of_a_name_gets_nothing_of_the_one_before(register, post, memory, ann_and_bob):
+    claim(register, 1, 6, b"cid", "Create")
+    whisper(register, 1, 6, b"cid", b"bob", b"old")
+    register.release(1, 6)
+    whisper(register, 2, 7, b"bob", b"cid", b"kept")
+    claim(register, 1, 8, b"cid", "SignIn")
+    register.delete(1, 8, b"cid")
+    claim(register, 1, 8, b"cid", "Create")
+    post.drain()
+    register.deliver(1, 8, b"cid")
+    register.history(1, 8, b"cid", b"bob")
+    register.history(2, 7, b"bob", b"cid")
+    assert post.drain() == [
+        ("worker", 1, "kept", 8, b"cid", []), ("worker", 1, "past", 8, []), ("worker", 2, "past", 7, [])]
+
+
+def test_who_has_no_account_only_leaves(register, post, ann_and_bob):
+    register.delete(1, 5, b"ann")
+    assert post.drain() == [("worker", 1, "deleted", 5), ("everyone", "left", b"ann")]
+
+
+def test_who_has_deleted_its_account_leaves_no_second_time(register, post):
+    claim(register, 1, 5, b"ann", "Create")
+    register.delete(1, 5, b"ann")
+    post.drain()
+    register.release(1, 5)
+    assert post.drain() == []
+
+
+# ---- where somebody comes from
+
+
+def test_the_worker_that_has_the_member_is_asked_where_it_comes_from(register, post, ann_and_bob):
+    register.describe(2, 9, b"ann")
+    ((_, worker, entry, number, asker),) = post.drain()
+    assert (worker, entry, number) == (1, "locate", 5)
+    register.located(1, 5, asker, b"ann", *ADDRESS)
+    assert post.drain() == [("worker", 2, "described", 9, b"ann", *ADDRESS)]
+
+
+def test_a_member_is_described_by_its_alias_too(register, post):
+    claim(register, 1, 5, LONG)
+    post.drain()
+    register.describe(2, 9, short(LONG))
+    assert post.drain()[0][:4] == ("worker", 1, "locate", 5)
+
+
+@pytest.mark.parametrize("name", [b"cid", b"ANN", b"guest-1", *NO_NAMES], ids=repr)
+def test_nobody_else_is_described(register, post, ann_and_bob, name):
+    register.describe(2, 9, name)
+    assert post.drain() == [("worker", 2, "refused", 9, Reason.NOBODY)]
+
+
+def test_a_skeleton_is_not_an_alias(register, post):
+    claim(register, 1, 5, b"ANN")
+    post.drain()
+    register.describe(2, 9, b"ann")
+    assert post.drain() == [("worker", 2, "refused", 9, Reason.NOBODY)]
+
+
+def test_who_has_left_before_it_was_located_is_nobody(register, post, ann_and_bob):
+    register.describe(2, 9, b"ann")
+    asker = post.drain()[0][-1]
+    register.located(1, 5, asker, None, "", 0)
+    register.located(1, 5, asker, None, "", 0)
+    assert post.drain() == [("worker", 2, "refused", 9, Reason.NOBODY)]
+
+
+def test_who_was_asked_for_on_a_worker_that_dies_is_nobody(register, post, ann_and_bob):
+    claim(register, 3, 1, b"cid")
+    register.describe(2, 9, b"ann")
+    register.describe(2, 8, b"cid")
+    asker = post.drain()[0][-1]
+    register.lose(1)
+    assert post.drain() == [("everyone", "left", b"ann"), ("worker", 2, "refused", 9, Reason.NOBODY)]
+    register.located(1, 5, asker, b"ann", *ADDRESS)  # what a dead worker has still said
+    assert post.drain() == []
+
+
+@pytest.mark.parametrize("number", [7, 9])
+def test_an_asker_that_has_left_is_told_nothing(register, post, ann_and_bob, number):
+    register.describe(2, number, b"ann")
+    asker = post.drain()[0][-1]
+    register.release(2, number)
+    post.drain()
+    register.located(1, 5, asker, b"ann", *ADDRESS)
+    assert post.drain() == []
+
+
+def test_an_asker_may_ask_again_after_its_answer(register, post, ann_and_bob):
+    for _ in range(2):
+        register.describe(2, 9, b"ann")
+        asker = post.drain()[0][-1]
+        register.located(1, 5, asker, b"ann", *ADDRESS)
+        assert post.drain() == [("worker", 2, "described", 9, b"ann", *ADDRESS)]
+
+
+# ---- who is here, and order
+
+
+@pytest.mark.parametrize("question, entry", [
+    (lambda register: register.who(2, 7), ("who", 7)),
+    (lambda register: register.accounts(2, 7, b"a*"), ("accounts", 7, b"a*")),
+    (lambda register: register.accounts(2, 7, None), ("accounts", 7, None)),
+    (lambda register: register.news(2, 7), ("news", 7)),
+])  # fmt: skip
+def test_what_every_worker_knows_is_answered_where_it_is_asked(register, post, question, entry):
+    question(register)
+    assert post.drain() == [("worker", 2) + entry]
+
+
+def test_a_new_worker_is_told_which_accounts_there_are_and_who_is_here_in_order(register, post, memory):
+    open_account(memory, b"yan", "secret")
     for number, name in enumerate([b"zoe", b"ann", b"bob"]):
-        claim(register, 1, number, name)
+        claim(register, 1, number, name, "Create" if name == b"bob" else "Login")
     register.release(1, 1)
     claim(register, 2, 0, b"ann")
+    rename(register, 1, 0, b"zed")
     post.drain()
     register.admit(3)
-    assert post.drain() == [("worker", 3, "present", [b"zoe", b"bob", b"ann"])]
+    assert post.drain() == [("worker", 3, "known", [b"yan", b"bob"], [b"zed", b"bob", b"ann"])]
 
 
 def test_a_lost_worker_takes_its_members_and_no_others(register, post):
@@ -134,6 +620,12 @@ def test_a_lost_worker_takes_its_members_and_no_others(register, post):
     assert post.drain() == []
     claim(register, 3, 1, b"ann")
     assert post.drain() == [("everyone", "joined", 3, 1, b"ann")]
+
+
+def test_a_lost_workers_accounts_stay(register, post, memory):
+    claim(register, 1, 1, b"ann", "Create")
+    register.lose(1)
+    assert list(memory.accounts) == [b"ann"]
 
 
 def test_answers_leave_in_the_order_of_the_requests(register, post):

@@ -1,38 +1,85 @@
 """What the hub's stream means to one worker."""
 import pytest
 
+from server.chat import replica as replica_module
 from server.chat.replica import Replica
 from server.chat.room import LOBBY, Room
+from server.chat.session import MEMBER, STRANGER, WAITING
 from server.protocols.events import (
+    Accounts,
+    Delete,
+    Deliver,
+    Describe,
+    Described,
+    Done,
+    History,
     Joined,
+    Known,
     Left,
     Login,
+    News,
+    Past,
+    Poll,
     Present,
     Reason,
     Refused,
+    Rename,
+    Renamed,
     Said,
+    Say,
+    Users,
     Welcome,
     Whisper,
     Whispered,
     Who,
 )
+from server.protocols.traits import traits
 
 HERE, ELSEWHERE = 3, 4  # workers
+LOGIN = Login(b"ann", None)
+WHISPER = Whisper(b"bob", b"hi", None, None)
+MESSAGES = [(b"bob", b"one", 1), (b"ann", b"two", 2)]
 
 ANSWERS_TO_NOBODY = [
-    ("whispered", 99, b"bob", b"hi"),
+    ("whispered", 99, b"bob", b"hi", 1),
     ("refused", 99, Reason.NAME_TAKEN),
     ("confirmed", 99),
     ("who", 99),
+    ("accounts", 99, b"*"),
+    ("news", 99),
+    ("described", 99, b"bob", "::1", 1),
+    ("past", 99, MESSAGES),
+    ("kept", 99, b"ann", []),
+    ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
-    ("said", LOBBY, HERE, [(99, b"bob", b"hi")]),
+    ("renamed", HERE, 99, b"bob", b"rob"),
+    ("said", LOBBY, HERE, [(99, b"bob", b"hi", 1)]),
+]
+
+# What a member asks, the entry that answers it, and what the member hears.
+ANSWERS = [
+    (Who(), ("who", 1), [Present([b"ann"])]),
+    (Accounts(None), ("accounts", 1, None), [Known([b"yan", b"ann"])]),
+    (Accounts(b"y*"), ("accounts", 1, b"y*"), [Known([b"yan"])]),
+    (Poll(), ("news", 1), [News([(b"yan", False), (b"ann", True)])]),
+    (Describe(b"bob"), ("described", 1, b"bob", "::1", 7), [Described(b"bob", "::1", 7)]),
+    (Describe(b"bob"), ("refused", 1, Reason.NOBODY), [Refused(Reason.NOBODY, Describe(b"bob"))]),
+    (History(b"bob"), ("past", 1, MESSAGES), [Past(MESSAGES)]),
+    (Deliver(), ("kept", 1, b"ann", MESSAGES), [Whispered(*MESSAGES[0]), Whispered(*MESSAGES[1]), Done(Deliver())]),
+    (Deliver(), ("kept", 1, b"ann", []), [Done(Deliver())]),
+    (WHISPER, ("confirmed", 1), [Done(WHISPER)]),
+    (WHISPER, ("refused", 1, Reason.BOX_FULL), [Refused(Reason.BOX_FULL, WHISPER)]),
+    (Rename(b"bea"), ("renamed", HERE, 1, b"ann", b"bea"), [Welcome(b"bea", Rename(b"bea"))]),
+    (Rename(b"bea"), ("refused", 1, Reason.NAME_TAKEN), [Refused(Reason.NAME_TAKEN, Rename(b"bea"))]),
 ]
 
 
 class Listeners:
     """An audience that remembers what it hears and from which of its sessions."""
 
-    def __init__(self):
+    def __init__(self, **differences):
+        self.traits = traits(**differences)
+        self.members = {"somebody": None}
         self.heard = []
 
     def hear(self, happening, origin):
@@ -50,27 +97,31 @@ def sessions():
 
 
 @pytest.fixture
-def replica(sessions, listeners):
-    return Replica(HERE, sessions, {LOBBY: Room([listeners])})
+def replica(sessions, listeners, hub):
+    return Replica(HERE, sessions, {LOBBY: Room([listeners])}, hub)
 
 
 @pytest.fixture
-def ann(stranger, sessions, replica, listeners):
+def ann(stranger, sessions, replica, listeners, hub):
     """Session 1 of this worker, a member."""
     sessions[1] = stranger
-    stranger.hear([Login(b"ann")])
+    stranger.hear([LOGIN])
     replica.joined(HERE, 1, b"ann")
+    hub.drain()
     stranger.audience.drain()
     listeners.heard.clear()
     return stranger
 
 
+# ---- who is here
+
+
 def test_a_granted_claim_is_heard_by_all_and_makes_a_member(stranger, sessions, replica, listeners):
     sessions[1] = stranger
-    stranger.hear([Login(b"ann")])
+    stranger.hear([LOGIN])
     replica.joined(HERE, 1, b"ann")
     assert listeners.heard == [(Joined(b"ann"), stranger)]
-    assert stranger.audience.drain() == ["enter", Welcome()]
+    assert stranger.audience.drain() == ["enter", Welcome(b"ann", LOGIN)]
     assert stranger.name == b"ann"
 
 
@@ -79,41 +130,54 @@ def test_a_newcomer_enters_the_room_after_its_own_arrival_was_heard(stranger, se
     listeners.hear = lambda happening, origin: order.append(happening)
     stranger.audience.enter = lambda session: order.append("enter")
     sessions[1] = stranger
-    stranger.hear([Login(b"ann")])
-    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"before")])
+    stranger.hear([LOGIN])
+    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"before", 1)])
     replica.joined(HERE, 1, b"ann")
-    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"after")])
-    assert order == [Said(b"bob", b"before"), Joined(b"ann"), "enter", Said(b"bob", b"after")]
+    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"after", 2)])
+    assert order == [Said(b"bob", b"before", 1), Joined(b"ann"), "enter", Said(b"bob", b"after", 2)]
 
 
 def test_another_workers_session_of_the_same_number_is_somebody_else(ann, replica, listeners):
-    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"hi")])
+    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"hi", 1)])
     replica.joined(ELSEWHERE, 1, b"cid")
-    assert listeners.heard == [(Said(b"bob", b"hi"), None), (Joined(b"cid"), None)]
+    replica.renamed(ELSEWHERE, 1, b"cid", b"dan")
+    assert listeners.heard == [
+        (Said(b"bob", b"hi", 1), None), (Joined(b"cid"), None), (Renamed(b"cid", b"dan"), None)]
     assert ann.name == b"ann"
     assert ann.audience.drain() == []
 
 
 def test_talk_is_heard_in_order_and_from_its_session(ann, replica, listeners):
-    replica.said(LOBBY, HERE, [(1, b"ann", b"one"), (2, b"bob", b"two"), (1, b"ann", b"three")])
+    replica.said(LOBBY, HERE, [(1, b"ann", b"one", 3), (2, b"bob", b"two", 2), (1, b"ann", b"three", 1)])
     assert listeners.heard == [
-        (Said(b"ann", b"one"), ann), (Said(b"bob", b"two"), None), (Said(b"ann", b"three"), ann)]
+        (Said(b"ann", b"one", 3), ann), (Said(b"bob", b"two", 2), None), (Said(b"ann", b"three", 1), ann)]
 
 
-def test_every_audience_of_the_room_hears(sessions):
-    both = [Listeners(), Listeners()]
-    Replica(HERE, sessions, {LOBBY: Room(both)}).left(b"ann")
+def test_every_audience_of_the_room_that_has_members_hears(sessions, hub):
+    both, empty = [Listeners(), Listeners()], Listeners()
+    empty.members = {}
+    Replica(HERE, sessions, {LOBBY: Room([both[0], empty, both[1]])}, hub).left(b"ann")
     assert [listeners.heard for listeners in both] == [[(Left(b"ann"), None)]] * 2
+    assert empty.heard == []
+
+
+def test_a_rename_is_heard_from_its_session_which_then_is_told(ann, replica, listeners):
+    ann.hear([Rename(b"bea")])
+    replica.renamed(HERE, 1, b"ann", b"bea")
+    assert listeners.heard == [(Renamed(b"ann", b"bea"), ann)]
+    assert ann.audience.drain() == [Welcome(b"bea", Rename(b"bea"))]
+    assert (ann.name, ann.state) == (b"bea", MEMBER)
 
 
 def test_who_is_answered_from_what_the_stream_has_said_so_far(ann, replica):
-    replica.present([b"zoe", b"bob"])
+    replica.known([], [b"zoe", b"bob"])
     replica.joined(ELSEWHERE, 1, b"cid")
     replica.left(b"zoe")
+    replica.renamed(ELSEWHERE, 9, b"bob", b"rob")
     ann.hear([Who()])
     replica.who(1)
     replica.joined(ELSEWHERE, 2, b"dan")
-    assert ann.audience.drain() == [Present([b"ann", b"bob", b"cid"])]
+    assert ann.audience.drain() == [Present([b"ann", b"rob", b"cid"])]
 
 
 def test_who_comes_again_is_last_in_login_order(ann, replica):
@@ -132,32 +196,86 @@ def test_an_answer_that_was_given_does_not_change_any_more(ann, replica):
     assert ann.audience.drain() == [Present([b"ann"])]
 
 
-def test_a_whisper_is_told_to_its_session(ann, replica, listeners):
-    replica.whispered(1, b"bob", b"hi")
-    assert ann.audience.drain() == [Whispered(b"bob", b"hi")]
+def test_accounts_are_known_from_the_beginning_and_as_they_come_and_go(ann, replica):
+    replica.known([b"zoe", b"yan"], [b"bob"])
+    replica.opened(b"cid")
+    replica.closed(b"zoe")
+    ann.hear([Accounts(None), Poll()])
+    replica.accounts(1, None)
+    replica.news(1)
+    assert ann.audience.drain() == [
+        Known([b"yan", b"cid", b"ann", b"bob"]),
+        News([(b"yan", False), (b"cid", False), (b"ann", True), (b"bob", True)])]
+
+
+# ---- answers
+
+
+@pytest.mark.parametrize("question, entry, heard", ANSWERS, ids=repr)
+def test_an_answer_ends_the_question(ann, replica, question, entry, heard):
+    replica.opened(b"yan")
+    ann.hear([question])
+    getattr(replica, entry[0])(*entry[1:])
+    assert ann.audience.drain() == heard
+    assert ann.state is MEMBER
+
+
+def test_a_deleted_account_makes_a_stranger(ann, replica):
+    ann.hear([Delete()])
+    replica.closed(b"ann")
+    replica.deleted(1)
+    replica.left(b"ann")
+    assert ann.audience.drain() == ["leave", Done(Delete())]
+    assert (ann.name, ann.state) == (None, STRANGER)
+
+
+def test_a_whisper_is_told_to_its_session_also_while_it_waits(ann, replica, listeners):
+    replica.whispered(1, b"bob", b"hi", 1)
+    ann.hear([Who()])
+    replica.whispered(1, b"bob", b"ho", 2)
+    assert ann.audience.drain() == [Whispered(b"bob", b"hi", 1), Whispered(b"bob", b"ho", 2)]
     assert listeners.heard == []
+    assert ann.state is WAITING
 
 
 def test_a_refused_claim_is_answered(stranger, sessions, replica):
     sessions[1] = stranger
-    stranger.hear([Login(b"ann")])
+    stranger.hear([LOGIN])
     replica.refused(1, Reason.NAME_TAKEN)
-    assert stranger.audience.drain() == [Refused(Reason.NAME_TAKEN)]
+    assert stranger.audience.drain() == [Refused(Reason.NAME_TAKEN, LOGIN)]
 
 
 def test_a_refused_and_a_confirmed_whisper_are_answered(ann, replica):
-    ann.hear([Whisper(b"bob", b"hi"), Whisper(b"cid", b"hi"), Who()])
+    ann.hear([WHISPER, WHISPER, Who()])
     replica.confirmed(1)
-    assert ann.audience.drain() == []
-    replica.refused(1, Reason.NO_SUCH_MEMBER)
+    assert ann.audience.drain() == [Done(WHISPER)]
+    replica.refused(1, Reason.NOBODY)
     replica.who(1)
-    assert ann.audience.drain() == [Refused(Reason.NO_SUCH_MEMBER), Present([b"ann"])]
+    assert ann.audience.drain() == [Refused(Reason.NOBODY, WHISPER), Present([b"ann"])]
+
+
+def test_who_is_told_of_its_place_in_the_order_is_told_behind_what_it_said(make_member, sessions, replica, listeners):
+    order, say = [], Say(b"hi", None, 1)
+    client = make_member(acknowledges=True)
+    sessions[client.number] = client
+    listeners.hear = lambda happening, origin: order.append(happening)
+    client.audience.answer = lambda session, happening: order.append(happening)
+    client.hear([say])
+    replica.said(LOBBY, ELSEWHERE, [(client.number, b"bob", b"before", 1)])
+    replica.said(LOBBY, HERE, [(client.number, b"ann", b"hi", 1), (99, b"cid", b"after", 1)])
+    assert order == [Said(b"bob", b"before", 1), Said(b"ann", b"hi", 1), Done(say), Said(b"cid", b"after", 1)]
+    assert client.state is MEMBER
 
 
 @pytest.mark.parametrize("entry", ANSWERS_TO_NOBODY, ids=repr)
 def test_answers_for_sessions_that_are_gone_are_ignored(ann, replica, entry):
     getattr(replica, entry[0])(*entry[1:])
     assert ann.audience.drain() == []
+
+
+def test_what_was_kept_for_one_who_has_gone_goes_back(replica, hub):
+    replica.kept(99, b"bob", MESSAGES)
+    assert hub.drain() == [("take_back", 99, b"bob", MESSAGES)]
 
 
 def test_a_claim_granted_to_one_who_has_gone_is_present_until_it_is_released(ann, replica, listeners):
@@ -167,3 +285,114 @@ def test_a_claim_granted_to_one_who_has_gone_is_present_until_it_is_released(ann
     ann.hear([Who()])
     replica.who(1)
     assert ann.audience.drain() == [Present([b"ann"])]
+
+
+# ---- where somebody comes from
+
+
+def test_where_a_client_comes_from_is_told_to_the_hub(ann, replica, hub):
+    replica.locate(1, 12345)
+    assert hub.drain() == [("located", 1, 12345, b"ann", "192.0.2.1", 4711)]
+
+
+def test_a_client_that_has_gone_comes_from_nowhere(ann, replica, hub):
+    replica.locate(99, 12345)
+    assert hub.drain() == [("located", 99, 12345, None, "", 0)]
+
+
+# ---- the list of users, as it is pushed
+
+
+@pytest.fixture
+def wanted(sessions, hub):
+    """A replica and listeners in whose protocol the list is pushed."""
+    listeners = Listeners(wants_users=True)
+    replica = Replica(HERE, sessions, {LOBBY: Room([Listeners(), listeners])}, hub)
+    replica.known([b"yan"], [b"zoe"])
+    return replica, listeners
+
+
+def pushed(listeners):
+    users = [happening.users for happening, _ in listeners.heard if type(happening) is Users]
+    listeners.heard.clear()
+    return users
+
+
+def test_a_changed_list_is_pushed_once(wanted):
+    replica, listeners = wanted
+    assert replica.push_users(1000.0) is None
+    assert pushed(listeners) == [[(b"yan", False), (b"zoe", True)]]
+    assert replica.push_users(2000.0) is None
+    assert pushed(listeners) == []
+
+
+@pytest.mark.parametrize("change", [
+    lambda replica: replica.joined(ELSEWHERE, 1, b"bob"), lambda replica: replica.left(b"zoe"),
+    lambda replica: replica.renamed(ELSEWHERE, 1, b"zoe", b"zed"), lambda replica: replica.opened(b"bob"),
+    lambda replica: replica.closed(b"yan"),
+])  # fmt: skip
+def test_whoever_comes_goes_or_is_renamed_changes_the_list(wanted, change):
+    replica, listeners = wanted
+    replica.push_users(1000.0)
+    pushed(listeners)
+    change(replica)
+    replica.push_users(2000.0)
+    assert len(pushed(listeners)) == 1
+
+
+def test_talk_changes_no_list(wanted):
+    replica, listeners = wanted
+    replica.push_users(1000.0)
+    pushed(listeners)
+    replica.said(LOBBY, ELSEWHERE, [(1, b"zoe", b"hi", 1)])
+    replica.push_users(2000.0)
+    assert pushed(listeners) == []
+
+
+def test_after_a_quiet_time_nobody_waits_and_then_for_a_while_everybody(wanted):
+    replica, listeners = wanted
+    replica.push_users(1000.0)
+    replica.joined(ELSEWHERE, 1, b"bob")
+    again = replica.push_users(1000.1)
+    assert again == pytest.approx(1000.0 + replica_module.USERS_EVERY)
+    replica.joined(ELSEWHERE, 2, b"cid")
+    assert replica.push_users(again - 0.01) == again
+    assert len(pushed(listeners)) == 1
+    assert replica.push_users(again) is None
+    assert pushed(listeners) == [[(b"yan", False), (b"zoe", True), (b"bob", True), (b"cid", True)]]
+
+
+def test_while_many_come_the_list_is_pushed_a_few_times_a_second(wanted):
+    replica, listeners = wanted
+    for number in range(1000):
+        replica.joined(ELSEWHERE, number, b"m%d" % number)
+        replica.push_users(1000.0 + number / 100)
+    assert 10 <= len(pushed(listeners)) <= 10 / replica_module.USERS_EVERY + 1
+
+
+def test_a_long_list_is_pushed_less_often(wanted, monkeypatch):
+    monkeypatch.setattr(replica_module, "USERS_A_SECOND", 2)
+    replica, listeners = wanted
+    for number in range(8):
+        replica.joined(ELSEWHERE, number, b"m%d" % number)
+    replica.push_users(1000.0)  # ten entries, at two a second
+    replica.left(b"m0")
+    assert replica.push_users(1004.9) == 1005.0
+    assert replica.push_users(1005.0) is None
+    assert len(pushed(listeners)) == 2
+
+
+def test_without_anybody_who_wants_it_no_list_is_pushed_and_whoever_comes_then_has_it_at_once(wanted):
+    replica, listeners = wanted
+    members, listeners.members = listeners.members, {}
+    assert replica.push_users(1000.0) is None
+    listeners.members = members
+    replica.push_users(1000.0)
+    assert len(pushed(listeners)) == 1
+
+
+def test_where_no_protocol_wants_it_no_list_is_pushed(ann, replica, listeners):
+    replica.joined(ELSEWHERE, 1, b"bob")
+    listeners.heard.clear()
+    assert replica.push_users(1000.0) is None
+    assert listeners.heard == []

@@ -3,83 +3,154 @@ import unicodedata
 
 import pytest
 
-from server.chat.names import claims
-from server.chat.session import ASKING, CLAIMING, GONE, HANDLERS, MEMBER, STRANGER, WAITING
+from server.chat.session import GONE, HANDLERS, MEMBER, STRANGER, WAITING
+from server.protocols import PROTOCOLS
 from server.protocols.events import (
     COMMANDS,
+    Accounts,
     Broken,
+    Create,
+    Delete,
+    Deliver,
+    Describe,
+    Described,
+    Done,
     Farewell,
     Hangup,
+    History,
+    Known,
     Login,
     Malformed,
+    News,
     Nothing,
+    Past,
     Ping,
+    Poll,
     Pong,
+    Post,
     Present,
+    Quit,
     Reason,
     Refused,
+    Rename,
     Say,
+    SignIn,
     Welcome,
     Whisper,
+    Whispered,
     Who,
 )
 
-MUST_LOGIN = Refused(Reason.MUST_LOGIN)
-UNKNOWN = Refused(Reason.UNKNOWN_COMMAND)
-ANN = ("claim", 1, b"ann", claims(b"ann"))
-SAY_HI = ("say", 1, b"ann", b"hi")
-WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi")
+SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
+POST, NAMELESS_POST = Post(b"ann", b"hi", 7), Post(None, b"hi", 7)
+LOGIN, SIGN_IN, CREATE = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann")
+BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
+TOO_LONG = Broken(Reason.TOO_LONG)
+SAY_HI = ("say", 1, b"ann", b"hi", 7)
+WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi", 7)
+RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
+ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
-# state, command: state afterwards, what the hub is asked, what the client hears
+ONE_OF_EACH = [
+    LOGIN, SIGN_IN, CREATE, Rename(b"bea"), SAY, POST, WHISPER, Who(), Accounts(b"a*"), Describe(b"bob"),
+    History(b"bob"), Deliver(), Delete(), Poll(), Ping(b"1"), Quit(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+]  # fmt: skip
+
+
+def must_login(asked):
+    return [Refused(Reason.MUST_LOGIN, asked)]
+
+
+def claim_ann(command, password=None):
+    return [("claim", 1, b"ann", (b"ann",), command, password)]
+
+
+# state, command: state afterwards, what the hub is asked, what the client hears; with the usual traits
 TABLE = {
-    (STRANGER, Login(b"ann")): (CLAIMING, [ANN], []),
-    (STRANGER, Say(b"hi")): (STRANGER, [], [MUST_LOGIN]),
-    (STRANGER, Whisper(b"bob", b"hi")): (STRANGER, [], [MUST_LOGIN]),
-    (STRANGER, Who()): (STRANGER, [], [MUST_LOGIN]),
-    (STRANGER, Ping()): (STRANGER, [], [MUST_LOGIN]),
+    (STRANGER, LOGIN): (WAITING, claim_ann("Login"), []),
+    (STRANGER, SIGN_IN): (WAITING, claim_ann("SignIn", b"pw"), []),
+    (STRANGER, CREATE): (WAITING, claim_ann("Create"), []),
+    (STRANGER, POST): (WAITING, claim_ann("Post"), []),
     (STRANGER, Nothing()): (STRANGER, [], []),
-    (STRANGER, Malformed(Reason.BAD_WHISPER)): (STRANGER, [], [MUST_LOGIN]),
-    (STRANGER, Broken(Reason.TOO_LONG)): (GONE, [], [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]),
+    (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
+    (STRANGER, TOO_LONG): (GONE, [], ENDED),
     (STRANGER, Hangup()): (GONE, [], [("part", None)]),
-    (MEMBER, Login(b"ann")): (MEMBER, [], [UNKNOWN]),
-    (MEMBER, Say(b"hi")): (MEMBER, [SAY_HI], []),
-    (MEMBER, Whisper(b"bob", b"hi")): (ASKING, [WHISPER_HI], []),
-    (MEMBER, Who()): (ASKING, [("who", 1)], []),
-    (MEMBER, Ping()): (MEMBER, [], [Pong()]),
+    (MEMBER, LOGIN): (MEMBER, [], [Refused(Reason.ALREADY_IN, LOGIN)]),
+    (MEMBER, SIGN_IN): (MEMBER, [], [Refused(Reason.ALREADY_IN, SIGN_IN)]),
+    (MEMBER, CREATE): (MEMBER, [], [Refused(Reason.ALREADY_IN, CREATE)]),
+    (MEMBER, Rename(b"bea")): (WAITING, [RENAME_TO_BEA], []),
+    (MEMBER, SAY): (MEMBER, [SAY_HI], []),
+    (MEMBER, POST): (MEMBER, [SAY_HI], []),
+    (MEMBER, WHISPER): (WAITING, [WHISPER_HI], []),
+    (MEMBER, Who()): (WAITING, [("who", 1)], []),
+    (MEMBER, Accounts(b"a*")): (WAITING, [("accounts", 1, b"a*")], []),
+    (MEMBER, Describe(b"bob")): (WAITING, [("describe", 1, b"bob")], []),
+    (MEMBER, History(b"bob")): (WAITING, [("history", 1, b"ann", b"bob")], []),
+    (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann")], []),
+    (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
+    (MEMBER, Poll()): (WAITING, [("news", 1)], []),
+    (MEMBER, Ping(b"1")): (MEMBER, [], [Pong(b"1")]),
+    (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", None)]),
     (MEMBER, Nothing()): (MEMBER, [], []),
-    (MEMBER, Malformed(Reason.BAD_WHISPER)): (MEMBER, [], [Refused(Reason.BAD_WHISPER)]),
-    (MEMBER, Broken(Reason.TOO_LONG)): (
-        GONE, [("release", 1)], [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]),
+    (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
+    (MEMBER, TOO_LONG): (GONE, [("release", 1)], ENDED),
     (MEMBER, Hangup()): (GONE, [("release", 1)], [("part", None)]),
 }  # fmt: skip
-TABLE.update({(GONE, command): (GONE, [], []) for state, command in list(TABLE) if state is MEMBER})
+TABLE.update({
+    (STRANGER, command): (STRANGER, [], must_login(command))
+    for command in ONE_OF_EACH if (STRANGER, command) not in TABLE})
+TABLE.update({(GONE, command): (GONE, [], []) for command in ONE_OF_EACH})
 
-INVALID_NAMES = [b"", b"a b", b"\xff", b"server", b"x" * 33]
+LOGINS = (Login, SignIn, Create, Post)
+
+# What a protocol answers to strangers, by the documents.
+OPEN = {
+    "line": set(),
+    "binary": {Who, Describe, Ping, Quit},
+    "padded": set(),
+    "delimited": {Accounts},
+    "dollar": {Ping, Quit},
+}
+HEARING_AT_ONCE = {"padded"}
+ACKNOWLEDGING = {"padded", "delimited", "dollar"}
+
+INVALID_NAMES = [b"", b"a b", b"\xff", b"server", b"lobby", b"x" * 33, b"/a"]
 
 # Who is asked something, and each answer that the question can get: state afterwards, what the client hears.
 ANSWERS = [
-    (Login(b"bea"), lambda client: client.welcome(b"bea"), MEMBER, ["enter", Welcome()]),
-    (Login(b"bea"), lambda client: client.refuse(Reason.NAME_TAKEN), STRANGER, [Refused(Reason.NAME_TAKEN)]),
-    (Whisper(b"bob", b"x"), lambda client: client.confirm(), MEMBER, []),
-    (
-        Whisper(b"bob", b"x"), lambda client: client.refuse(Reason.NO_SUCH_MEMBER),
-        MEMBER, [Refused(Reason.NO_SUCH_MEMBER)],
-    ),
-    (Who(), lambda client: client.present([b"ann", b"bob"]), MEMBER, [Present([b"ann", b"bob"])]),
+    (Login(b"bea", None), lambda client: client.welcome(b"bea"), MEMBER,
+     ["enter", Welcome(b"bea", Login(b"bea", None))]),
+    (Login(b"bea", None), lambda client: client.refuse(Reason.NAME_TAKEN), STRANGER,
+     [Refused(Reason.NAME_TAKEN, Login(b"bea", None))]),
+    (SignIn(b"bea", b"x"), lambda client: client.refuse(Reason.WRONG_PASSWORD), STRANGER,
+     [Refused(Reason.WRONG_PASSWORD, SignIn(b"bea", b"x"))]),
+    (Create(b"bea"), lambda client: client.welcome(b"bea"), MEMBER, ["enter", Welcome(b"bea", Create(b"bea"))]),
+    (Rename(b"bea"), lambda client: client.welcome(b"bea"), MEMBER, [Welcome(b"bea", Rename(b"bea"))]),
+    (Rename(b"bea"), lambda client: client.refuse(Reason.NAME_TAKEN), MEMBER,
+     [Refused(Reason.NAME_TAKEN, Rename(b"bea"))]),
+    (WHISPER, lambda client: client.confirm(), MEMBER, [Done(WHISPER)]),
+    (WHISPER, lambda client: client.refuse(Reason.NOBODY), MEMBER, [Refused(Reason.NOBODY, WHISPER)]),
+    (Who(), lambda client: client.answer(Present([b"ann"])), MEMBER, [Present([b"ann"])]),
+    (Accounts(None), lambda client: client.answer(Known([b"ann"])), MEMBER, [Known([b"ann"])]),
+    (Poll(), lambda client: client.answer(News([])), MEMBER, [News([])]),
+    (Describe(b"bob"), lambda client: client.answer(Described(b"bob", "::1", 1)), MEMBER,
+     [Described(b"bob", "::1", 1)]),
+    (Describe(b"bob"), lambda client: client.refuse(Reason.NOBODY), MEMBER, [Refused(Reason.NOBODY, Describe(b"bob"))]),
+    (History(b"bob"), lambda client: client.answer(Past([])), MEMBER, [Past([])]),
+    (Deliver(), lambda client: client.deliver([]), MEMBER, [Done(Deliver())]),
+    (Deliver(), lambda client: client.deliver([Whispered(b"bob", b"1", 7), Whispered(b"bob", b"2", 8)]), MEMBER,
+     [Whispered(b"bob", b"1", 7), Whispered(b"bob", b"2", 8), Done(Deliver())]),
+    (Delete(), lambda client: client.forget(), STRANGER, ["leave", Done(Delete())]),
 ]  # fmt: skip
 
 
 @pytest.fixture
-def in_state(make_client, hub):
+def in_state(make_client, make_member, hub):
     """Makes a client in a state, of which nobody remembers anything."""
 
-    def make(state):
-        client = make_client()
-        if state is not STRANGER:
-            client.hear([Login(b"ann")])
-        if state in (MEMBER, ASKING, GONE):
-            client.welcome(b"ann")
-        if state is ASKING:
+    def make(state, **differences):
+        client = make_client(**differences) if state is STRANGER else make_member(**differences)
+        if state is WAITING:
             client.hear([Who()])
         if state is GONE:
             client.leave()
@@ -91,9 +162,14 @@ def in_state(make_client, hub):
     return make
 
 
+@pytest.fixture
+def speaking(in_state):
+    """Makes a client in a state that speaks a protocol."""
+    return lambda protocol, state: in_state(state, **PROTOCOLS[protocol].TRAITS._asdict())
+
+
 def test_every_command_has_a_handler_in_every_state_that_handles_any():
     assert set(HANDLERS) == {STRANGER, MEMBER, GONE}
-    assert not WAITING & set(HANDLERS)
     for handlers in HANDLERS.values():
         assert set(handlers) == set(COMMANDS)
 
@@ -101,6 +177,7 @@ def test_every_command_has_a_handler_in_every_state_that_handles_any():
 def test_the_table_of_these_tests_is_complete():
     assert {(state, type(command)) for state, command in TABLE} == {
         (state, kind) for state in HANDLERS for kind in HANDLERS[state]}
+    assert [type(command) for command in ONE_OF_EACH] == list(COMMANDS)
 
 
 @pytest.mark.parametrize("state, command", sorted(TABLE, key=repr), ids=repr)
@@ -110,37 +187,234 @@ def test_a_command_does_what_the_table_says(in_state, hub, state, command):
     assert (client.state, hub.drain(), client.audience.drain()) == TABLE[state, command]
 
 
+# ---- what the traits change
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+@pytest.mark.parametrize("command", ONE_OF_EACH, ids=repr)
+def test_a_stranger_of_each_protocol_may_do_what_its_document_lets_it(speaking, hub, protocol, command):
+    if type(command) in OPEN[protocol]:
+        client, member = speaking(protocol, STRANGER), speaking(protocol, MEMBER)
+        client.hear([command])
+        asked, heard = hub.drain(), client.audience.drain()
+        member.hear([command])
+        assert [question[:1] + question[2:] for question in asked] == [
+            question[:1] + question[2:] for question in hub.drain() if question[0] != "release"]
+        assert heard == member.audience.drain()
+        assert (client.state, member.state) in ((STRANGER, MEMBER), (WAITING, WAITING), (GONE, GONE))
+    else:
+        client = speaking(protocol, STRANGER)
+        client.hear([command])
+        assert (client.state, hub.drain(), client.audience.drain()) == TABLE[STRANGER, command]
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+@pytest.mark.parametrize("asked", [None, *COMMANDS], ids=str)
+def test_a_strangers_mistake_is_told_only_in_what_it_may_do(speaking, hub, protocol, asked):
+    client = speaking(protocol, STRANGER)
+    client.hear([Malformed(Reason.BAD_FORM, asked)])
+    allowed = asked in LOGINS or asked in OPEN[protocol]
+    reason = Reason.BAD_FORM if allowed else Reason.MUST_LOGIN
+    assert (client.state, hub.drain()) == (STRANGER, [])
+    assert client.audience.drain() == [Refused(reason, asked)]
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_who_hears_before_it_has_a_name_enters_once(make_client, protocol):
+    client = make_client(**PROTOCOLS[protocol].TRAITS._asdict())
+    at_once = protocol in HEARING_AT_ONCE
+    assert client.audience.drain() == (["enter"] if at_once else [])
+    client.hear([LOGIN])
+    client.welcome(b"ann")
+    assert client.audience.drain() == [*([] if at_once else ["enter"]), Welcome(b"ann", LOGIN)]
+    client.hear([Rename(b"bea")])
+    client.welcome(b"bea")
+    client.hear([Delete()])
+    client.forget()
+    assert client.audience.drain() == [
+        Welcome(b"bea", Rename(b"bea")), *([] if at_once else ["leave"]), Done(Delete())]
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_a_speaker_is_told_of_its_place_in_the_order_if_its_protocol_does_so(speaking, hub, protocol):
+    client = speaking(protocol, MEMBER)
+    client.hear([SAY, Say(b"more", None, None)])
+    more = ("say", client.number, b"ann", b"more", None)
+    if protocol not in ACKNOWLEDGING:
+        assert hub.drain() == [SAY_HI, more]
+        return
+    assert client.state is WAITING
+    assert hub.drain() == [SAY_HI]
+    client.confirm()
+    assert client.audience.drain() == [Done(SAY)]
+    assert hub.drain() == [more]
+    client.confirm()
+    assert client.audience.drain() == [Done(Say(b"more", None, None))]
+    assert client.state is MEMBER
+
+
+def test_what_is_told_of_its_place_is_left_alone_if_the_client_goes(make_member, hub):
+    client = make_member(acknowledges=True)
+    client.hear([SAY])
+    client.leave(Reason.IDLE)
+    assert hub.drain() == [SAY_HI, ("release", 1)]
+
+
+# ---- names
+
+
 @pytest.mark.parametrize("name", INVALID_NAMES, ids=repr)
-def test_an_invalid_name_is_refused_without_asking_the_hub(stranger, hub, name):
-    stranger.hear([Login(name)])
-    assert stranger.audience.drain() == [Refused(Reason.INVALID_NAME)]
-    assert stranger.state is STRANGER
+@pytest.mark.parametrize("state, command", [
+    (STRANGER, lambda name: Login(name, None)), (STRANGER, lambda name: SignIn(name, b"pw")), (STRANGER, Create),
+    (STRANGER, lambda name: Post(name, b"hi", None)), (MEMBER, Rename), (MEMBER, lambda name: Post(name, b"hi", None)),
+])  # fmt: skip
+def test_an_invalid_name_is_refused_without_asking_the_hub(in_state, hub, state, command, name):
+    client = in_state(state)
+    client.hear([command(name)])
+    assert client.audience.drain() == [Refused(Reason.INVALID_NAME, command(name))]
+    assert client.state is state
     assert hub.drain() == []
 
 
-def test_a_name_is_claimed_in_its_canonical_form(stranger, hub):
-    stranger.hear([Login("a\u0308nn".encode())])
-    name = "\u00e4nn".encode()
-    assert hub.drain() == [("claim", 1, name, claims(name))]
+def test_a_name_is_claimed_in_its_canonical_form(stranger, hub, claimed):
+    stranger.hear([Login("a\u0308nn".encode(), b"pw")])
+    assert hub.drain() == [claimed(1, "\u00e4nn".encode(), password=b"pw")]
 
 
-def test_a_member_is_found_in_whatever_normal_form_the_name_is_written(member, hub):
+@pytest.mark.parametrize("command, question", [
+    (lambda name: Whisper(name, b"hi", None, None), lambda name: ("whisper", 1, b"ann", name, b"hi", None)),
+    (Describe, lambda name: ("describe", 1, name)),
+    (History, lambda name: ("history", 1, b"ann", name)),
+])
+def test_a_member_is_found_in_whatever_normal_form_the_name_is_written(member, hub, command, question):
     name = "\u00e4nn"
-    member.hear([Whisper(unicodedata.normalize("NFD", name).encode(), b"hi")])
-    assert hub.drain() == [("whisper", 1, b"ann", name.encode(), b"hi")]
+    member.hear([command(unicodedata.normalize("NFD", name).encode())])
+    assert hub.drain() == [question(name.encode())]
 
 
-def test_a_whisper_to_what_can_be_nobodys_name_finds_nobody(member, hub):
-    member.hear([Whisper(b"\xff", b"hi"), Ping()])
-    if member.state is ASKING:
-        assert hub.drain() == [("whisper", 1, b"ann", b"\xff", b"hi")]
-        member.refuse(Reason.NO_SUCH_MEMBER)
-    assert member.audience.drain() == [Refused(Reason.NO_SUCH_MEMBER), Pong()]
+@pytest.mark.parametrize("to", [b"\xff", b"", b"\x80" * 11, b"a b", b"x" * 20000], ids=lambda to: repr(to)[:20])
+def test_a_whisper_to_what_can_be_nobodys_name_finds_nobody(member, hub, to):
+    member.hear([Whisper(to, b"hi", None, None), Ping(b"")])
+    if member.state is WAITING:
+        assert hub.drain()[0][:3] == ("whisper", 1, b"ann")
+        member.refuse(Reason.NOBODY)
+    assert member.audience.drain() == [Refused(Reason.NOBODY, Whisper(to, b"hi", None, None)), Pong(b"")]
+
+
+@pytest.mark.parametrize("command", [lambda name: Whisper(name, b"hi", None, None), Describe, History])
+@pytest.mark.parametrize("letter", [b"x", "\u0301".encode(), b"\x80"], ids=repr)
+def test_the_hub_is_not_bothered_with_names_that_are_too_long_to_be_any(member, hub, command, letter):
+    member.hear([command(letter * 20000)])
+    for question in hub.drain():
+        assert all(len(argument) <= 512 for argument in question if isinstance(argument, bytes))
+
+
+# ---- what is said
 
 
 def test_a_member_says_things_under_its_registered_name(member, hub):
-    member.hear([Say(b"one"), Say(b"two")])
-    assert hub.drain() == [("say", 1, b"ann", b"one"), ("say", 1, b"ann", b"two")]
+    member.hear([Say(b"one", b"ann", None), Say(b"two", None, 7)])
+    assert hub.drain() == [("say", 1, b"ann", b"one", None), ("say", 1, b"ann", b"two", 7)]
+
+
+@pytest.mark.parametrize("claimed", [b"bob", b"ANN", b"", b"ann ", b"\xff", b"x" * 600], ids=repr)
+@pytest.mark.parametrize("command", [Say(b"hi", None, 7), WHISPER], ids=repr)
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_nobody_can_claim_to_be_somebody_else(speaking, hub, protocol, command, claimed):
+    client, command = speaking(protocol, MEMBER), command._replace(claimed=claimed)
+    client.hear([command])
+    assert (client.state, hub.drain(), client.audience.drain()) == (
+        MEMBER, [], [Refused(Reason.NOT_YOU, command)])
+
+
+def test_ones_own_name_may_be_claimed_in_any_normal_form(make_member, hub):
+    name = "\u00e4nn"
+    client = make_member(name.encode())
+    client.hear([Say(b"hi", unicodedata.normalize("NFD", name).encode(), None)])
+    assert hub.drain() == [("say", 1, name.encode(), b"hi", None)]
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b"\n\n\n"])
+@pytest.mark.parametrize("command", [Say(b"hi", None, 7), WHISPER], ids=repr)
+def test_nothing_cannot_be_said(member, hub, command, text):
+    command = command._replace(text=text)
+    member.hear([command])
+    assert (hub.drain(), member.audience.drain()) == ([], [Refused(Reason.BAD_FORM, command)])
+
+
+def test_what_is_said_keeps_its_blanks(member, hub):
+    member.hear([Say(b" ", None, None), Say(b"\n a \n", None, None)])
+    assert [call[3] for call in hub.drain()] == [b" ", b"\n a \n"]
+
+
+# ---- posts, whose name comes with the text
+
+
+def test_a_strangers_post_claims_its_name_and_is_then_said(stranger, hub, claimed):
+    stranger.hear([POST])
+    assert hub.drain() == [claimed(1, b"ann", "Post")]
+    stranger.welcome(b"ann")
+    assert hub.drain() == [SAY_HI]
+    assert stranger.audience.drain() == ["enter", Welcome(b"ann", POST)]
+
+
+def test_a_strangers_post_without_a_name_is_a_guests(stranger, hub):
+    stranger.hear([NAMELESS_POST])
+    assert hub.drain() == [("claim_guest", 1)]
+    stranger.welcome(b"guest-1")
+    assert hub.drain() == [("say", 1, b"guest-1", b"hi", 7)]
+
+
+def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, hub):
+    post = Post(b"bea", b"hi", 7)
+    member.hear([post])
+    assert hub.drain() == [RENAME_TO_BEA]
+    member.welcome(b"bea")
+    assert hub.drain() == [("say", 1, b"bea", b"hi", 7)]
+    assert member.audience.drain() == [Welcome(b"bea", post)]
+
+
+def test_a_members_post_without_a_name_or_with_its_own_is_said(make_member, hub):
+    name = "\u00e4nn"
+    client = make_member(name.encode())
+    client.hear([NAMELESS_POST, Post(unicodedata.normalize("NFD", name).encode(), b"hi", 7)])
+    assert hub.drain() == [("say", 1, name.encode(), b"hi", 7)] * 2
+
+
+@pytest.mark.parametrize("state, post", [(STRANGER, POST), (MEMBER, Post(b"bea", b"hi", 7))])
+def test_a_post_whose_name_is_refused_is_not_said(in_state, hub, state, post):
+    client = in_state(state)
+    client.hear([post])
+    hub.drain()
+    client.refuse(Reason.NAME_TAKEN)
+    assert (client.state, hub.drain(), client.audience.drain()) == (state, [], [Refused(Reason.NAME_TAKEN, post)])
+
+
+@pytest.mark.parametrize("state", [STRANGER, MEMBER])
+@pytest.mark.parametrize("name", [None, b"bea", b"a b"])
+def test_a_post_without_a_text_is_only_acknowledged(in_state, hub, state, name):
+    client = in_state(state)
+    client.hear([Post(name, b"", None)])
+    assert (client.state, hub.drain(), client.audience.drain()) == (state, [], [Done(Post(name, b"", None))])
+
+
+def test_what_is_behind_a_post_waits_until_its_text_has_its_place(make_client, hub, claimed):
+    client = make_client(acknowledges=True)
+    client.hear([POST, Post(b"ann", b"more", 8)])
+    client.hear([Post(b"bea", b"last", 9)])
+    assert hub.drain() == [claimed(1, b"ann", "Post")]
+    client.welcome(b"ann")
+    assert hub.drain() == [SAY_HI]
+    assert client.state is WAITING
+    client.confirm()
+    assert hub.drain() == [("say", 1, b"ann", b"more", 8)]
+    client.confirm()
+    assert hub.drain() == [RENAME_TO_BEA]
+    client.welcome(b"bea")
+    assert hub.drain() == [("say", 1, b"bea", b"last", 9)]
+    client.confirm()
+    assert [heard for heard in client.audience.drain() if type(heard) is Done] == [
+        Done(SAY), Done(Say(b"more", None, 8)), Done(Say(b"last", None, 9))]
 
 
 # ---- questions
@@ -148,9 +422,9 @@ def test_a_member_says_things_under_its_registered_name(member, hub):
 
 @pytest.mark.parametrize("question, answer, state, heard", ANSWERS)
 def test_an_answer_is_told_and_ends_the_question(in_state, question, answer, state, heard):
-    client = in_state(STRANGER if isinstance(question, Login) else MEMBER)
+    client = in_state(STRANGER if isinstance(question, LOGINS) else MEMBER)
     client.hear([question])
-    assert client.state in WAITING
+    assert client.state is WAITING
     assert client.audience.drain() == []
     answer(client)
     assert (client.state, client.audience.drain()) == (state, heard)
@@ -158,50 +432,105 @@ def test_an_answer_is_told_and_ends_the_question(in_state, question, answer, sta
 
 @pytest.mark.parametrize("question, answer, state, heard", ANSWERS)
 def test_commands_behind_a_question_wait_for_its_answer(in_state, hub, question, answer, state, heard):
-    client = in_state(STRANGER if isinstance(question, Login) else MEMBER)
-    client.hear([question, Ping()])
-    client.hear([Ping(), Nothing()])
+    client = in_state(STRANGER if isinstance(question, LOGINS) else MEMBER)
+    client.hear([question, Ping(b"1")])
+    client.hear([Ping(b"2"), Nothing()])
     assert len(hub.drain()) == 1
     assert client.audience.drain() == []
     answer(client)
-    assert client.audience.drain() == heard + [Pong() if state is MEMBER else MUST_LOGIN] * 2
+    behind = [Pong(b"1"), Pong(b"2")] if state is MEMBER else must_login(Ping(b"1")) + must_login(Ping(b"2"))
+    assert client.audience.drain() == heard + behind
 
 
-def test_a_question_behind_a_question_waits_and_is_asked_then(stranger, hub):
-    stranger.hear([Login(b"ann"), Say(b"hi"), Who(), Whisper(b"bob", b"hi"), Ping()])
-    assert hub.drain() == [ANN]
+@pytest.mark.parametrize("question, answer, state, heard", ANSWERS)
+def test_an_answer_is_heard_through_the_door_for_answers(in_state, question, answer, state, heard):
+    client, answers = in_state(STRANGER if isinstance(question, LOGINS) else MEMBER), []
+    client.audience.answer = lambda session, happening: answers.append(happening)
+    client.hear([question])
+    answer(client)
+    assert answers == heard[-1:]
+
+
+def test_a_question_that_a_stranger_may_ask_leaves_it_a_stranger(make_client, hub):
+    client = make_client(open_to_strangers=(Who,))
+    client.hear([Who(), SAY])
+    assert hub.drain() == [("who", 1)]
+    client.answer(Present([]))
+    assert client.state is STRANGER
+    assert client.audience.drain() == [Present([]), *must_login(SAY)]
+
+
+def test_a_question_behind_a_question_waits_and_is_asked_then(stranger, hub, claimed):
+    stranger.hear([LOGIN, SAY, Who(), WHISPER, Ping(b"")])
+    assert hub.drain() == [claimed(1, b"ann")]
     stranger.welcome(b"ann")
     assert hub.drain() == [SAY_HI, ("who", 1)]
     stranger.hear([Who()])
-    stranger.present([b"ann"])
+    stranger.answer(Present([b"ann"]))
     assert hub.drain() == [WHISPER_HI]
     stranger.confirm()
     assert hub.drain() == [("who", 1)]
-    stranger.present([b"ann"])
-    assert stranger.audience.drain() == ["enter", Welcome(), Present([b"ann"]), Pong(), Present([b"ann"])]
+    stranger.answer(Present([b"ann"]))
+    assert stranger.audience.drain() == [
+        "enter", Welcome(b"ann", LOGIN), Present([b"ann"]), Done(WHISPER), Pong(b""), Present([b"ann"])]
     assert stranger.state is MEMBER
 
 
-def test_a_refused_stranger_may_try_another_name_in_the_same_breath(stranger, hub):
-    stranger.hear([Login(b"bob"), Login(b"ann")])
+def test_a_refused_stranger_may_try_another_name_in_the_same_breath(stranger, hub, claimed):
+    stranger.hear([Login(b"bob", None), LOGIN])
     stranger.refuse(Reason.NAME_TAKEN)
-    assert hub.drain() == [("claim", 1, b"bob", claims(b"bob")), ANN]
+    assert hub.drain() == [claimed(1, b"bob"), claimed(1, b"ann")]
     stranger.welcome(b"ann")
-    assert stranger.audience.drain() == [Refused(Reason.NAME_TAKEN), "enter", Welcome()]
+    assert stranger.audience.drain() == [
+        Refused(Reason.NAME_TAKEN, Login(b"bob", None)), "enter", Welcome(b"ann", LOGIN)]
 
 
-def test_a_hangup_behind_a_question_waits_for_the_answer(stranger, hub):
-    stranger.hear([Login(b"ann"), Say(b"hi"), Hangup()])
-    assert stranger.state is CLAIMING
+def test_who_has_deleted_its_account_is_a_stranger_and_may_make_another(member, hub, claimed):
+    member.hear([Delete(), SAY, CREATE])
+    assert hub.drain() == [("delete", 1, b"ann")]
+    member.forget()
+    assert member.name is None
+    assert hub.drain() == [claimed(1, b"ann", "Create")]
+    member.welcome(b"ann")
+    assert member.audience.drain() == [
+        "leave", Done(Delete()), *must_login(SAY), "enter", Welcome(b"ann", CREATE)]
+
+
+def test_who_deletes_its_account_still_has_its_name_when_it_leaves_the_room(member):
+    names = []
+    member.audience.leave = lambda session: names.append(session.name)
+    member.hear([Delete()])
+    member.forget()
+    assert names == [b"ann"]  # what was said before is told to somebody of that name
+    assert member.name is None
+
+
+def test_who_has_deleted_its_account_leaves_without_a_word(member, hub):
+    member.hear([Delete()])
+    member.forget()
+    hub.drain()
+    member.leave()
+    assert hub.drain() == []
+
+
+def test_a_hangup_behind_a_question_waits_for_the_answer(stranger, hub, claimed):
+    stranger.hear([LOGIN, SAY, Hangup()])
+    assert stranger.state is WAITING
     stranger.welcome(b"ann")
-    assert hub.drain() == [ANN, SAY_HI, ("release", 1)]
-    assert stranger.audience.drain() == ["enter", Welcome(), ("part", None)]
+    assert hub.drain() == [claimed(1, b"ann"), SAY_HI, ("release", 1)]
+    assert stranger.audience.drain() == ["enter", Welcome(b"ann", LOGIN), ("part", None)]
+
+
+def test_an_answer_can_be_given_by_its_name(stranger):
+    stranger.hear([LOGIN])
+    stranger.heed("welcome", b"ann")
+    assert stranger.name == b"ann"
 
 
 # ---- the end
 
 
-@pytest.mark.parametrize("state", [STRANGER, CLAIMING, MEMBER, ASKING])
+@pytest.mark.parametrize("state", [STRANGER, MEMBER, WAITING])
 def test_leaving_says_good_bye_once(in_state, hub, state):
     client = in_state(state)
     for _ in range(3):
@@ -212,14 +541,14 @@ def test_leaving_says_good_bye_once(in_state, hub, state):
     assert client.state is GONE
 
 
-def test_a_claim_that_is_left_alone_is_released_behind_it(stranger, hub):
-    stranger.hear([Login(b"ann")])
+def test_a_claim_that_is_left_alone_is_released_behind_it(stranger, hub, claimed):
+    stranger.hear([LOGIN])
     stranger.leave()
-    assert hub.drain() == [ANN, ("release", 1)]
+    assert hub.drain() == [claimed(1, b"ann"), ("release", 1)]
 
 
 def test_a_refused_claim_leaves_nothing_to_release(stranger, hub):
-    stranger.hear([Login(b"ann")])
+    stranger.hear([LOGIN])
     stranger.refuse(Reason.NAME_TAKEN)
     hub.drain()
     stranger.leave()
@@ -231,17 +560,17 @@ def test_who_leaves_without_a_reason_hears_none(member):
     assert member.audience.drain() == [("part", None)]
 
 
-@pytest.mark.parametrize("state", [CLAIMING, ASKING])
-def test_what_waited_is_forgotten_by_who_leaves(in_state, hub, state):
-    client = in_state(state)
-    client.hear([Say(b"hi"), Ping(), Who()])
+def test_what_waited_is_forgotten_by_who_leaves(in_state, hub):
+    client = in_state(WAITING)
+    client.hear([SAY, Ping(b""), Who()])
     client.leave(Reason.SHUTDOWN)
-    client.hear([Say(b"hi"), Ping(), Who()])
+    client.hear([SAY, Ping(b""), Who()])
     assert hub.drain() == [("release", 1)]
     assert client.audience.drain() == [Farewell(Reason.SHUTDOWN), ("part", Reason.SHUTDOWN)]
 
 
-def test_what_follows_the_end_in_the_same_breath_is_ignored(member, hub):
-    member.hear([Broken(Reason.TOO_LONG), Say(b"hi"), Ping(), Hangup()])
+@pytest.mark.parametrize("end", [TOO_LONG, Hangup(), Quit()], ids=repr)
+def test_what_follows_the_end_in_the_same_breath_is_ignored(member, hub, end):
+    member.hear([end, SAY, Ping(b""), Hangup(), Quit()])
     assert hub.drain() == [("release", 1)]
-    assert member.audience.drain() == [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
+    assert len(member.audience.drain()) == (1 if end == Hangup() else 2)

@@ -38,8 +38,8 @@ else:
     elif place == "read":
         connection.Connection._take = unless_asked(connection.Connection._take, lambda self, data: b"boom" in data)
     elif place == "answer":
-        connection.Connection._answered = unless_asked(
-            connection.Connection._answered, lambda self, state: self.name == b"victim")
+        connection.Connection._go_on = unless_asked(
+            connection.Connection._go_on, lambda self, answer: self.name == b"victim")
     elif place == "welcome":
         audience.Audience.enter = unless_asked(audience.Audience.enter, lambda self, session: session.name == b"boomer")
 """

@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from server.protocols.events import COMMANDS, HAPPENINGS
+from server.protocols.events import ANSWERS, COMMANDS, HAPPENINGS, PUSHES, REASONS, Reason
 
 EVENTS = COMMANDS + HAPPENINGS
 ONE_OF_EACH = [kind(*[b"x"] * len(kind._fields)) for kind in EVENTS]
@@ -42,3 +42,13 @@ def test_an_event_is_frozen_and_shows_its_name(event):
 def test_all_kinds_can_be_told_apart_in_one_table():
     assert len({event: None for event in ONE_OF_EACH}) == len(EVENTS)
     assert len({kind.__name__ for kind in EVENTS}) == len(EVENTS)
+
+
+def test_whatever_happens_is_an_answer_or_a_push():
+    assert set(ANSWERS) | set(PUSHES) == set(HAPPENINGS)
+    assert not set(ANSWERS) & set(PUSHES)
+
+
+def test_all_reasons_are_listed_and_none_means_two_things():
+    assert len(REASONS) == len(set(REASONS))
+    assert Reason.NAME_TAKEN in REASONS and Reason.BUG in REASONS

@@ -9,40 +9,47 @@ from server.protocols import line
 from server.protocols.events import Broken, Login, Malformed, Nothing, Ping, Reason, Say, Whisper, Who
 
 LIMIT = 40  # for the vectors; small, so that every cut of a line at the limit is tried
-UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND)
-BAD_WHISPER = Malformed(Reason.BAD_WHISPER)
+REAL_LIMIT = 8192
+UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
+BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 FOREIGN = Broken(Reason.FOREIGN)
 
+
+def unknown(asked):
+    return Malformed(Reason.UNKNOWN_COMMAND, asked)
+
+
 COMMAND_TABLE = [
-    (b"LOGIN ann\n", [Login(b"ann")]),
-    (b"LOGIN\n", [Login(b"")]),
-    (b"LOGIN \n", [Login(b"")]),
-    (b"LOGIN ann secret\n", [Login(b"ann secret")]),
-    (b"LOGIN  ann\n", [Login(b" ann")]),
-    (b"LOGIN ann \n", [Login(b"ann ")]),
-    (b"LOGIN \xff\xfe\n", [Login(b"\xff\xfe")]),
-    (b"MSG hi\n", [Say(b"hi")]),
-    (b"MSG two  words \n", [Say(b"two  words ")]),
-    (b"MSG  \n", [Say(b" ")]),
-    (b"MSG LOGIN ann\n", [Say(b"LOGIN ann")]),
-    (b"MSG gr\xc3\xbc\xc3\x9fe\n", [Say(b"gr\xc3\xbc\xc3\x9fe")]),
-    (b"MSG\n", [UNKNOWN]),
-    (b"MSG \n", [UNKNOWN]),
-    (b"DM bob hi\n", [Whisper(b"bob", b"hi")]),
-    (b"DM bob two  words \n", [Whisper(b"bob", b"two  words ")]),
-    (b"DM bob  \n", [Whisper(b"bob", b" ")]),
+    (b"LOGIN ann\n", [Login(b"ann", None)]),
+    (b"LOGIN\n", [Login(b"", None)]),
+    (b"LOGIN \n", [Login(b"", None)]),
+    (b"LOGIN ann secret\n", [Login(b"ann", b"secret")]),
+    (b"LOGIN ann two words\n", [Login(b"ann", b"two words")]),
+    (b"LOGIN  ann\n", [Login(b"", b"ann")]),
+    (b"LOGIN ann \n", [Login(b"ann ", None)]),
+    (b"LOGIN \xff\xfe\n", [Login(b"\xff\xfe", None)]),
+    (b"MSG hi\n", [Say(b"hi", None, None)]),
+    (b"MSG two  words \n", [Say(b"two  words ", None, None)]),
+    (b"MSG  \n", [Say(b" ", None, None)]),
+    (b"MSG LOGIN ann\n", [Say(b"LOGIN ann", None, None)]),
+    (b"MSG gr\xc3\xbc\xc3\x9fe\n", [Say(b"gr\xc3\xbc\xc3\x9fe", None, None)]),
+    (b"MSG\n", [unknown(Say)]),
+    (b"MSG \n", [unknown(Say)]),
+    (b"DM bob hi\n", [Whisper(b"bob", b"hi", None, None)]),
+    (b"DM bob two  words \n", [Whisper(b"bob", b"two  words ", None, None)]),
+    (b"DM bob  \n", [Whisper(b"bob", b" ", None, None)]),
     (b"DM\n", [BAD_WHISPER]),
     (b"DM \n", [BAD_WHISPER]),
     (b"DM bob\n", [BAD_WHISPER]),
     (b"DM bob \n", [BAD_WHISPER]),
     (b"DM  bob hi\n", [BAD_WHISPER]),
     (b"WHO\n", [Who()]),
-    (b"WHO \n", [UNKNOWN]),
-    (b"WHO ann\n", [UNKNOWN]),
-    (b"PING\n", [Ping()]),
-    (b"PING \n", [UNKNOWN]),
-    (b"PING 1\n", [UNKNOWN]),
+    (b"WHO \n", [unknown(Who)]),
+    (b"WHO ann\n", [unknown(Who)]),
+    (b"PING\n", [Ping(b"")]),
+    (b"PING \n", [unknown(Ping)]),
+    (b"PING 1\n", [unknown(Ping)]),
 ]
 
 ERRORS = [
@@ -65,19 +72,19 @@ LINE_ENDS = [
     (b"\n\n\r\n", [Nothing()] * 3),
     (b"\r\r\n", [UNKNOWN]),
     (b" \n", [UNKNOWN]),
-    (b"PING\r\n", [Ping()]),
+    (b"PING\r\n", [Ping(b"")]),
     (b"PING\r\r\n", [UNKNOWN]),
-    (b"MSG a\r\r\n", [Say("a\u240d".encode())]),
-    (b"MSG a\rb\n", [Say("a\u240db".encode())]),
-    (b"MSG \r\n", [UNKNOWN]),
+    (b"MSG a\r\r\n", [Say("a\u240d".encode(), None, None)]),
+    (b"MSG a\rb\n", [Say("a\u240db".encode(), None, None)]),
+    (b"MSG \r\n", [unknown(Say)]),
     (b"PING\r", []),
     (b"PING\rWHO\n", [UNKNOWN]),
-    (b"LOGIN a\nMSG b\r\n\nWHO\nPI", [Login(b"a"), Say(b"b"), Nothing(), Who()]),
+    (b"LOGIN a\nMSG b\r\n\nWHO\nPI", [Login(b"a", None), Say(b"b", None, None), Nothing(), Who()]),
 ]
 
 LIMITS = [
-    (b"MSG " + b"x" * (LIMIT - 4) + b"\n", [Say(b"x" * (LIMIT - 4))]),
-    (b"MSG " + b"x" * (LIMIT - 4) + b"\r\n", [Say(b"x" * (LIMIT - 4))]),
+    (b"MSG " + b"x" * (LIMIT - 4) + b"\n", [Say(b"x" * (LIMIT - 4), None, None)]),
+    (b"MSG " + b"x" * (LIMIT - 4) + b"\r\n", [Say(b"x" * (LIMIT - 4), None, None)]),
     (b"MSG " + b"x" * (LIMIT - 3) + b"\n", [TOO_LONG]),
     (b"MSG " + b"x" * (LIMIT - 3) + b"\r\n", [TOO_LONG]),
     (b"MSG " + b"x" * (LIMIT - 4) + b"\r\r\n", [TOO_LONG]),
@@ -86,23 +93,23 @@ LIMITS = [
     (b"x" * (LIMIT + 1), [TOO_LONG]),
     (b"x" * (LIMIT + 2), [TOO_LONG]),
     (b"x" * (LIMIT + 2) + b"\nPING\n", [TOO_LONG]),
-    (b"PING\n" + b"x" * (LIMIT + 2), [Ping(), TOO_LONG]),
-    (b"PING\n" + b"x" * (LIMIT + 1) + b"\nPING\n", [Ping(), TOO_LONG]),
+    (b"PING\n" + b"x" * (LIMIT + 2), [Ping(b""), TOO_LONG]),
+    (b"PING\n" + b"x" * (LIMIT + 1) + b"\nPING\n", [Ping(b""), TOO_LONG]),
 ]
 
 TELNET = [
-    (b"\xff\xfd\x03PING\n", [Ping()]),
-    (b"\xff\xfb\x18\xff\xfe\x01LOGIN ann\r\n", [Login(b"ann")]),
-    (b"\xff\xf4PING\n", [Ping()]),  # interrupt process: ^C in a telnet client
-    (b"\xff\xfa\x18\x00xterm\xff\xf0PING\n", [Ping()]),
-    (b"PI\xff\xfd\x06NG\n", [Ping()]),
-    (b"\xff\xfd\xffPING\n", [Ping()]),
+    (b"\xff\xfd\x03PING\n", [Ping(b"")]),
+    (b"\xff\xfb\x18\xff\xfe\x01LOGIN ann\r\n", [Login(b"ann", None)]),
+    (b"\xff\xf4PING\n", [Ping(b"")]),  # interrupt process: ^C in a telnet client
+    (b"\xff\xfa\x18\x00xterm\xff\xf0PING\n", [Ping(b"")]),
+    (b"PI\xff\xfd\x06NG\n", [Ping(b"")]),
+    (b"\xff\xfd\xffPING\n", [Ping(b"")]),
     (b"\xff\xfd\x03\n", [Nothing()]),
     (b"\xff\xfd\x03\r\n", [Nothing()]),
-    (b"PING\n\xff\xfd\x03PING\n", [Ping(), Ping()]),
+    (b"PING\n\xff\xfd\x03PING\n", [Ping(b""), Ping(b"")]),
     (b"\xff\xfa\x18never ended\n", [UNKNOWN]),
     (b"PING\xff\n", [UNKNOWN]),
-    (b"MSG \xff\xf1\n", [UNKNOWN]),
+    (b"MSG \xff\xf1\n", [unknown(Say)]),
 ]
 
 FOREIGN_PROTOCOLS = [
@@ -123,20 +130,20 @@ ONLY_ALMOST_FOREIGN = [
     (b"SSH\n", [UNKNOWN]),
     (b"EHLOX\n", [UNKNOWN]),
     (b"HELOISE hi\n", [UNKNOWN]),
-    (b"PING\nGET / HTTP/1.1\n", [Ping(), UNKNOWN]),  # only the first line tells who is there
+    (b"PING\nGET / HTTP/1.1\n", [Ping(b""), UNKNOWN]),  # only the first line tells who is there
     (b"\nEHLO a\n", [Nothing(), UNKNOWN]),
     (b"A " + b"x" * LIMIT + b" HTTP/1.1\n", [TOO_LONG]),  # the limit comes first, however it arrives
 ]
 
 CHARACTERS = [
-    (b"MSG \x1b[31mred\x07\n", [Say("\u241b[31mred\u2407".encode())]),
-    (b"MSG a\x00b\tc\x7f\n", [Say("a\u2400b\tc\u2421".encode())]),
-    ("MSG a\u0085b\u2028c\u2029d\n".encode(), [Say("a\u2424b\u2424c\u2424d".encode())]),
-    ("MSG a\u009bb\n".encode(), [Say("a\ufffdb".encode())]),
-    ("MSG \u202eabc\n".encode(), [Say("\u202eabc\u202c".encode())]),
-    (b"MSG a\xffb\xc3\n", [Say("a\ufffdb\ufffd".encode())]),
-    (b"MSG \xed\xa0\x80\n", [Say("\ufffd\ufffd\ufffd".encode())]),
-    (b"DM bob \x1b\n", [Whisper(b"bob", "\u241b".encode())]),
+    (b"MSG \x1b[31mred\x07\n", [Say("\u241b[31mred\u2407".encode(), None, None)]),
+    (b"MSG a\x00b\tc\x7f\n", [Say("a\u2400b\tc\u2421".encode(), None, None)]),
+    ("MSG a\u0085b\u2028c\u2029d\n".encode(), [Say("a\u2424b\u2424c\u2424d".encode(), None, None)]),
+    ("MSG a\u009bb\n".encode(), [Say("a\ufffdb".encode(), None, None)]),
+    ("MSG \u202eabc\n".encode(), [Say("\u202eabc\u202c".encode(), None, None)]),
+    (b"MSG a\xffb\xc3\n", [Say("a\ufffdb\ufffd".encode(), None, None)]),
+    (b"MSG \xed\xa0\x80\n", [Say("\ufffd\ufffd\ufffd".encode(), None, None)]),
+    (b"DM bob \x1b\n", [Whisper(b"bob", "\u241b".encode(), None, None)]),
 ]
 
 VECTORS = (
@@ -160,7 +167,7 @@ def decoder():
 
 
 def real_decoder():
-    return line.Decoder({"line_bytes": line.LINE_LIMIT})
+    return line.Decoder({"line_bytes": REAL_LIMIT})
 
 
 @pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:60])
@@ -170,8 +177,8 @@ def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, command
 
 def test_the_real_limit_is_8192_bytes_without_the_end():
     text = b"x" * (8192 - 4)
-    assert real_decoder().feed(b"MSG " + text + b"\n") == [Say(text)]
-    assert real_decoder().feed(b"MSG " + text + b"\r\n") == [Say(text)]
+    assert real_decoder().feed(b"MSG " + text + b"\n") == [Say(text, None, None)]
+    assert real_decoder().feed(b"MSG " + text + b"\r\n") == [Say(text, None, None)]
     assert real_decoder().feed(b"MSG " + text + b"x\n") == [TOO_LONG]
     assert real_decoder().feed(b"x" * 8192 + b"\r") == []
     assert real_decoder().feed(b"x" * 8193) == [TOO_LONG]
@@ -243,7 +250,7 @@ def test_no_line_costs_much_more_than_another_of_its_length(kind):
 
 
 def cost(text):
-    stream = (text if isinstance(text, bytes) else text.encode())[:line.LINE_LIMIT] + b"\n"
+    stream = (text if isinstance(text, bytes) else text.encode())[:REAL_LIMIT] + b"\n"
     return min(cpu_time(stream) for _ in range(5))
 
 

@@ -1,48 +1,127 @@
-"""The `line` protocol's encoder."""
+"""The `line` protocol's encoder, and what every protocol's has to have."""
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from server.protocols import PROTOCOLS, events, line
+from server.protocols import PROTOCOLS, line
 from server.protocols.events import (
+    COMMANDS,
     HAPPENINGS,
+    REASONS,
+    Described,
+    Done,
     Farewell,
     Joined,
+    Known,
     Left,
+    Login,
+    News,
+    Past,
     Pong,
     Present,
     Reason,
     Refused,
+    Renamed,
     Said,
+    Say,
+    Users,
     Welcome,
+    Whisper,
     Whispered,
 )
+from server.protocols.traits import traits
 
-REASONS = [value for name, value in sorted(vars(Reason).items()) if name.isupper()]
+LIMITS = {"line_bytes": 10, "text_bytes": 10}
+LONGEST = line.LONGEST_TEXT
+GREETING = Login(b"ann", None)
 
+# What is told: the lines.
 ANSWERS = [
-    (Welcome(), b"OK\n"),
-    (Said(b"bob", b"two  words "), b"MSG bob two  words \n"),
-    (Said("b\u00f6b".encode(), "gr\u00fc\u00dfe".encode()), "MSG b\u00f6b gr\u00fc\u00dfe\n".encode()),
-    (Said(b"bob", b"100 %s %b"), b"MSG bob 100 %s %b\n"),
-    (Whispered(b"bob", b"hi"), b"DM bob hi\n"),
-    (Joined(b"bob"), b""),
-    (Left(b"bob"), b"INFO bob disconnected\n"),
-    (Present([b"ann", b"bob"]), b"USER ann\nUSER bob\n"),
-    (Present([]), b""),
-    (Pong(), b"PONG\n"),
-    (Refused(Reason.MUST_LOGIN), b"ERR must-login-first\n"),
-    (Refused(Reason.INVALID_NAME), b"ERR invalid-username\n"),
-    (Refused(Reason.NAME_TAKEN), b"ERR username-taken\n"),
-    (Refused(Reason.NO_SUCH_MEMBER), b"ERR user-not-found\n"),
-    (Refused(Reason.BAD_WHISPER), b"ERR invalid-dm-format\n"),
-    (Refused(Reason.UNKNOWN_COMMAND), b"ERR unknown-command\n"),
-    (Farewell(Reason.TOO_LONG), b"ERR line-too-long\n"),
-    (Farewell(Reason.IDLE), b"INFO idle-timeout\n"),
+    (Welcome(b"ann", GREETING), [b"OK\n"]),
+    (Said(b"bob", b"two  words ", 7), [b"MSG bob two  words \n"]),
+    (Said("b\u00f6b".encode(), "gr\u00fc\u00dfe".encode(), 7), ["MSG b\u00f6b gr\u00fc\u00dfe\n".encode()]),
+    (Said(b"bob", b"100 %s %b", 7), [b"MSG bob 100 %s %b\n"]),
+    (Whispered(b"bob", b"hi", 7), [b"DM bob hi\n"]),
+    (Joined(b"bob"), []),
+    (Left(b"bob"), [b"INFO bob disconnected\n"]),
+    (Renamed(b"bob", b"rob"), [b"INFO bob is now rob\n"]),
+    (Present([b"ann", b"bob"]), [b"USER ann\nUSER bob\n"]),
+    (Pong(b""), [b"PONG\n"]),
+    (Refused(Reason.MUST_LOGIN, None), [b"ERR must-login-first\n"]),
+    (Refused(Reason.INVALID_NAME, GREETING), [b"ERR invalid-username\n"]),
+    (Refused(Reason.NO_PASSWORD, GREETING), [b"ERR invalid-username\n"]),
+    (Refused(Reason.NAME_TAKEN, GREETING), [b"ERR username-taken\n"]),
+    (Refused(Reason.PASSWORD_REQUIRED, GREETING), [b"ERR password-required\n"]),
+    (Refused(Reason.WRONG_PASSWORD, GREETING), [b"ERR wrong-password\n"]),
+    (Refused(Reason.ALREADY_IN, GREETING), [b"ERR unknown-command\n"]),
+    (Refused(Reason.NOBODY, Whisper(b"cid", b"hi", None, None)), [b"ERR user-not-found\n"]),
+    (Refused(Reason.BOX_FULL, Whisper(b"cid", b"hi", None, None)), [b"ERR mailbox-full\n"]),
+    (Refused(Reason.BAD_FORM, Whisper), [b"ERR invalid-dm-format\n"]),
+    (Refused(Reason.UNKNOWN_COMMAND, None), [b"ERR unknown-command\n"]),
+    (Farewell(Reason.TOO_LONG), [b"ERR line-too-long\n"]),
+    (Farewell(Reason.IDLE), [b"INFO idle-timeout\n"]),
 ]
 
+NOT_SPOKEN_OF = [
+    Done(Say(b"hi", None, None)), Known([b"ann"]), Described(b"ann", "127.0.0.1", 1), Past([(b"ann", b"hi", 7)]),
+    News([(b"ann", True)]), Users([(b"ann", True)]),
+]  # fmt: skip
 
-@pytest.mark.parametrize("happening, data", ANSWERS, ids=repr)
-def test_a_happening_is_told_in_the_words_of_the_document(happening, data):
-    assert line.encode(happening) == data
+# A text that another protocol can say, and the lines it takes.
+LONG_TEXTS = [
+    (b"one\ntwo", [b"MSG bob one\n", b"MSG bob two\n"]),
+    (b"\n\none\n\n\ntwo\n", [b"MSG bob one\n", b"MSG bob two\n"]),
+    (b"x" * LONGEST, [b"MSG bob " + b"x" * LONGEST + b"\n"]),
+    (b"x" * (LONGEST + 1), [b"MSG bob " + b"x" * LONGEST + b"\n", b"MSG bob x\n"]),
+    (b"x" * (LONGEST - 1) + "\u00fc".encode(),
+     [b"MSG bob " + b"x" * (LONGEST - 1) + b"\n", "MSG bob \u00fc\n".encode()]),
+]
+
+# One of each, with what the server itself puts into it.
+ONE_OF_EACH = [
+    Welcome(b"ann", GREETING), Done(Say(b"hi", None, None)), Present([b"ann"]), Known([b"ann"]),
+    Described(b"ann", "127.0.0.1", 1), Past([(b"ann", b"hi", 7)]), News([(b"ann", True)]), Pong(b"token"),
+    Said(b"ann", b"hi", 7), Whispered(b"ann", b"hi", 7), Joined(b"ann"), Left(b"ann"), Renamed(b"ann", b"bea"),
+    Users([(b"ann", False)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("happening, lines", ANSWERS, ids=repr)
+def test_a_happening_is_told_in_the_words_of_the_document(happening, lines):
+    assert list(line.encode(happening, None)) == lines
+
+
+@pytest.mark.parametrize("happening", NOT_SPOKEN_OF, ids=repr)
+def test_of_what_only_others_ask_for_no_line_is_sent(happening):
+    assert line.encode(happening, None) == ()
+
+
+@pytest.mark.parametrize("text, lines", LONG_TEXTS, ids=lambda value: repr(value)[:40])
+def test_a_text_that_is_no_line_becomes_several(text, lines):
+    assert list(line.encode(Said(b"bob", text, 7), None)) == lines
+    assert list(line.encode(Whispered(b"bob", text, 7), None)) == [told.replace(b"MSG", b"DM", 1) for told in lines]
+
+
+@given(st.text(st.sampled_from("a\u00fc\u65e5\U0001f600\n"), min_size=1).map(lambda text: text.encode() * 700))
+def test_whatever_is_said_arrives_whole_in_lines_that_are_not_too_long(text):
+    lines = line.encode(Said(b"bob", text, 7), None)
+    assert b"".join(told[len(b"MSG bob "):-1] for told in lines) == text.replace(b"\n", b"")
+    for told in lines:
+        assert told.startswith(b"MSG bob ") and told.endswith(b"\n") and told.count(b"\n") == 1
+        assert len(told) <= len(b"MSG bob \n") + LONGEST
+        told.decode()
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_has_one_line_of_words(reason):
+    for happening in (Refused(reason, None), Farewell(reason)):
+        (told,) = line.encode(happening, None)
+        assert told.endswith(b"\n")
+        assert told.count(b"\n") == 1
+        assert told.split(b" ")[0] in (b"ERR", b"INFO")
+
+
+# ---- all protocols
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
@@ -50,13 +129,14 @@ def test_every_kind_of_happening_can_be_told(protocol):
     assert set(PROTOCOLS[protocol].ENCODERS) == set(HAPPENINGS)
 
 
-@pytest.mark.parametrize("reason", REASONS)
-@pytest.mark.parametrize("happening", [Refused, Farewell])
-def test_every_reason_has_one_line_of_words(happening, reason):
-    data = line.encode(happening(reason))
-    assert data.endswith(b"\n")
-    assert data.count(b"\n") == 1
-    assert data.split(b" ")[0] in (b"ERR", b"INFO")
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_whatever_happens_is_told_in_whole_frames_or_not_at_all(protocol):
+    refusals = [Refused(reason, asked) for reason in REASONS for asked in (None, *COMMANDS)]
+    for happening in ONE_OF_EACH + refusals + [Farewell(reason) for reason in REASONS]:
+        for encode in PROTOCOLS[protocol].FORMS.values():
+            frames = encode(happening, b"bob")
+            assert type(frames) is tuple, happening
+            assert all(type(frame) is bytes and frame for frame in frames), happening
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
@@ -65,5 +145,13 @@ def test_a_protocol_has_the_form_that_the_server_expects(protocol):
     assert module.NAME == protocol
     assert 0 < module.PORT < 65536
     assert module.IDLE_TIMEOUT >= 0
-    assert module.Decoder({"line_bytes": 10, "frame_bytes": 10}).feed(b"") == []
-    assert module.encode(events.Pong()) is not None
+    assert module.TRAITS._fields == traits()._fields
+    assert set(module.TRAITS.open_to_strangers) <= set(COMMANDS)
+    decoder = module.Decoder(LIMITS)
+    assert decoder.feed(b"") == []
+    assert not decoder.unfinished
+    assert decoder.form in module.FORMS
+
+
+def test_no_two_protocols_share_a_port():
+    assert len({module.PORT for module in PROTOCOLS.values()}) == len(PROTOCOLS) == 5

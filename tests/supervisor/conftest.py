@@ -28,6 +28,9 @@ class Clock:
     def monotonic(self):
         return self.now
 
+    def time(self):
+        return 1600000000 + self.now
+
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.now += seconds
@@ -82,8 +85,8 @@ def make_hub(clock):
     """Makes hubs, by their pacing in seconds."""
     hubs = []
 
-    def make(pacing=0):
-        hubs.append(hub_module.Hub(pacing))
+    def make(pacing=0, memory=None):
+        hubs.append(hub_module.Hub(pacing, memory))
         return hubs[-1]
 
     yield make
@@ -116,10 +119,35 @@ def attach():
 
 
 @pytest.fixture
+def attach_verifier():
+    """Attaches a process that verifies passwords to a hub: its ends of the queues."""
+    attached = []
+
+    def make(hub, number):
+        (down, to_verifier), (from_verifier, up) = two_ends(), two_ends()
+        hub.attach_verifier(number, down, up)
+        attached.append(WorkerEnds(to_verifier, from_verifier))
+        return attached[-1]
+
+    yield make
+    for verifier in attached:
+        verifier.die()
+
+
+@pytest.fixture
+def both_ways():
+    """The hub's ends of two queues, down and up, and those of a process."""
+    (down, to_process), (from_process, up) = two_ends(), two_ends()
+    yield down, up, to_process, from_process
+    for queue in (down, up, to_process, from_process):
+        queue.close()
+
+
+@pytest.fixture
 def workers(hub, attach):
     """Workers 1 and 2 of the hub, who know that nobody is here."""
     both = attach(hub, 1), attach(hub, 2)
     hub.turn(0)
     for worker in both:
-        assert worker.heard() == [("present", [])]
+        assert worker.heard() == [("known", [], [])]
     return both

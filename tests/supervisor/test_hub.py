@@ -2,19 +2,24 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from server.chat import memory as memory_module
+from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
+from server.supervisor.hub import LobbyLog
 from server.worker.queues import control, record, talk
 
 
-def claim(number, name):
-    return control("claim", number, name, tuple(claims(name)))
+def claim(number, name, command="Login", password=None):
+    return control("claim", number, name, tuple(claims(name)), command, password)
 
 
 def one_talk(worker, text=b"hi", number=1):
-    return talk(0, worker, [record(number, b"ann", text)])
+    return talk(0, worker, [record(number, b"ann", text, 7)])
 
 
 # ---- order
@@ -22,7 +27,7 @@ def one_talk(worker, text=b"hi", number=1):
 
 def test_talk_passes_verbatim_to_every_worker_its_origin_too(hub, workers):
     one, two = workers
-    frame = talk(0, 1, [record(1, b"ann", b"hi"), record(2, b"bob", b"\xff\n\x00")])
+    frame = talk(0, 1, [record(1, b"ann", b"hi", 7), record(2, b"bob", b"\xff\n\x00", 8)])
     one.say(frame)
     hub.turn(0)
     assert one.frames()[-1:] == two.frames()[-1:] == [frame]
@@ -77,22 +82,192 @@ def test_answers_go_only_where_they_are_awaited(hub, workers):
     one, two = workers
     one.say(claim(5, b"ann"))
     hub.turn(0)
-    whispers = [control("whisper", 7, b"bob", to, b"psst") for to in (b"ann", b"cid")]
+    whispers = [control("whisper", 7, b"bob", to, b"psst", 7) for to in (b"ann", b"cid")]
     two.say(claim(5, b"ANN"), *whispers)
     hub.turn(0)
-    assert one.heard() == [("joined", 1, 5, b"ann"), ("whispered", 5, b"bob", b"psst")]
+    assert one.heard() == [("joined", 1, 5, b"ann"), ("whispered", 5, b"bob", b"psst", 7)]
     assert two.heard() == [
         ("joined", 1, 5, b"ann"), ("refused", 5, Reason.NAME_TAKEN), ("confirmed", 7),
-        ("refused", 7, Reason.NO_SUCH_MEMBER)]
+        ("refused", 7, Reason.NOBODY)]
 
 
 def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, attach):
-    workers[0].say(claim(1, b"zoe"), claim(2, b"ann"))
+    workers[0].say(claim(1, b"zoe"), claim(2, b"ann", "Create"))
     hub.turn(0)
     three = attach(hub, 3)
     workers[0].say(one_talk(1))
     hub.turn(0)
-    assert three.heard() == [("present", [b"zoe", b"ann"]), one_talk(1)]
+    assert three.heard() == [("known", [b"ann"], [b"zoe", b"ann"]), one_talk(1)]
+
+
+def test_every_question_is_answered(hub, workers, clock):
+    one, two = workers
+    one.say(claim(5, b"ann", "Create"), control("who", 5), control("accounts", 5, b"*"), control("news", 5),
+            control("history", 5, b"ann", b"bob"), control("deliver", 5, b"ann"), control("claim_guest", 6),
+            control("whisper", 5, b"ann", b"guest-1", b"hi", None), control("rename", 6, b"bea", tuple(claims(b"bea"))),
+            control("delete", 5, b"ann"))
+    hub.turn(0)
+    public = [("opened", b"ann"), ("joined", 1, 5, b"ann"), ("joined", 1, 6, b"guest-1"),
+              ("renamed", 1, 6, b"guest-1", b"bea"), ("closed", b"ann"), ("left", b"ann")]
+    assert two.heard() == public
+    assert one.heard() == [
+        *public[:2], ("who", 5), ("accounts", 5, b"*"), ("news", 5), ("past", 5, []), ("kept", 5, b"ann", []),
+        public[2], ("whispered", 6, b"ann", b"hi", int(clock.time())), ("confirmed", 5),
+        public[3], public[4], ("deleted", 5),
+        public[5]]
+
+
+def test_where_somebody_comes_from_is_asked_of_its_worker(hub, workers):
+    one, two = workers
+    one.say(claim(5, b"ann"))
+    hub.turn(0)
+    two.say(control("describe", 9, b"ann"))
+    hub.turn(0)
+    entry, number, asker = one.heard()[-1]
+    assert (entry, number) == ("locate", 5)
+    one.say(control("located", 5, asker, b"ann", "192.0.2.1", 4711))
+    hub.turn(0)
+    assert two.heard()[-1] == ("described", 9, b"ann", "192.0.2.1", 4711)
+
+
+def test_who_asks_after_somebody_on_a_worker_that_dies_is_answered(hub, workers):
+    one, two = workers
+    one.say(claim(5, b"ann"))
+    two.say(control("describe", 9, b"nobody"))
+    hub.turn(0)
+    two.say(control("describe", 9, b"ann"))
+    hub.turn(0)
+    two.heard()
+    one.die()
+    hub.turn(0)
+    hub.detach(1)
+    hub.turn(0)
+    assert two.heard() == [("left", b"ann"), ("refused", 9, Reason.NOBODY)]
+
+
+def test_what_was_said_in_the_lobby_is_its_history(hub, workers):
+    one, two = workers
+    one.say(one_talk(1, b"one"), control("history", 5, b"ann", b"lobby"), one_talk(1, b"two"))
+    hub.turn(0)
+    assert ("past", 5, [(b"ann", b"one", 7)]) in one.heard()
+
+
+# ---- passwords
+
+
+@pytest.fixture
+def protected(make_hub, attach):
+    """A hub with an account that has a password, and a worker of it."""
+    memory = Memory()
+    memory.open(b"ann", tuple(claims(b"ann")), "secret")
+    hub = make_hub(memory=memory)
+    worker = attach(hub, 1)
+    hub.turn(0)
+    assert worker.heard() == [("known", [b"ann"], [])]
+    return hub, worker
+
+
+@pytest.mark.parametrize("right, answer", [
+    (True, ("joined", 1, 5, b"ann")), (False, ("refused", 5, Reason.WRONG_PASSWORD))])
+def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, attach_verifier, right, answer):
+    hub, worker = protected
+    verifier = attach_verifier(hub, 2)
+    worker.say(claim(5, b"ann", "Login", b"pw"), one_talk(1))
+    hub.turn(0)
+    assert worker.heard() == [one_talk(1)]
+    ((entry, token, password, secret),) = verifier.heard()
+    assert (entry, password, secret) == ("verify", b"pw", "secret")
+    verifier.say(control("verified", token, right))
+    hub.turn(0)
+    assert worker.heard() == [answer]
+
+
+def test_a_verifier_that_is_gone_has_to_be_replaced_and_its_successor_is_asked_again(protected, attach_verifier):
+    hub, worker = protected
+    first = attach_verifier(hub, 2)
+    worker.say(claim(5, b"ann", "Login", b"one"), claim(6, b"ann", "Login", b"two"))
+    hub.turn(0)
+    token = first.heard()[0][1]
+    first.say(control("verified", token, False))
+    first.die()
+    hub.turn(0)
+    hub.turn(0)
+    assert hub.failed == {2: "is gone"}
+    hub.detach(2)
+    assert hub.failed == {}
+    assert set(hub.streams) == {1}
+    worker.say(claim(7, b"ann", "Login", b"three"))
+    hub.turn(0)
+    second = attach_verifier(hub, 3)
+    jobs = second.heard()
+    assert [job[2] for job in jobs] == [b"two", b"three"]
+    second.say(*[control("verified", job[1], True) for job in jobs])
+    hub.turn(0)
+    assert worker.heard() == [
+        ("refused", 5, Reason.WRONG_PASSWORD), ("joined", 1, 6, b"ann"), ("refused", 7, Reason.NAME_TAKEN)]
+
+
+def test_detaching_the_verifier_closes_its_queues_and_nobodys_name_is_free(protected, attach_verifier):
+    hub, worker = protected
+    verifier = attach_verifier(hub, 2)
+    worker.say(claim(5, b"bob"))
+    hub.turn(0)
+    worker.heard()
+    hub.detach(2)
+    with pytest.raises(BrokenPipeError):
+        verifier.say(control("verified", 1, True))
+    hub.turn(0)
+    assert worker.heard() == []
+
+
+def test_the_verifier_is_not_pinged(protected, attach_verifier, clock):
+    hub, worker = protected
+    verifier = attach_verifier(hub, 2)
+    for _ in range(20):
+        clock.now += hub_module.PING_EVERY
+        worker.say(control("alive"))
+        hub.turn(0)
+    assert hub.failed == {}
+    assert verifier.frames() == []
+
+
+# ---- the lobby's talk
+
+
+def test_a_new_log_is_empty():
+    assert LobbyLog().past() == []
+
+
+MESSAGES = st.tuples(st.binary(min_size=1, max_size=9), st.binary(max_size=20), st.integers(0, 99))
+
+
+@given(st.lists(st.lists(MESSAGES, max_size=4)))
+def test_the_log_tells_what_was_said_in_order(talks):
+    log = LobbyLog()
+    for number, messages in enumerate(talks):
+        log.add(talk(0, number, [record(number, *message) for message in messages]))
+    assert log.past() == [message for messages in talks for message in messages]
+
+
+def test_nobody_is_told_more_than_the_most(monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 5)
+    log = LobbyLog()
+    for number in range(4):
+        log.add(talk(0, 1, [record(1, b"ann", b"%d%d" % (number, part), 7) for part in range(3)]))
+    assert [text for _, text, _ in log.past()] == [b"21", b"22", b"30", b"31", b"32"]
+
+
+def test_no_more_bytes_are_remembered_than_the_most(monkeypatch):
+    frame = one_talk(1, b"x" * 100)
+    monkeypatch.setattr(hub_module, "MOST_REMEMBERED", 3 * len(frame))
+    log = LobbyLog()
+    for number in range(10):
+        log.add(one_talk(1, b"%d" % number * 100))
+    assert [text[:1] for _, text, _ in log.past()] == [b"7", b"8", b"9"]
+    log.add(one_talk(1, b"x" * 1000))
+    assert log.past() == []
+    log.add(frame)
+    assert len(log.past()) == 1
 
 
 # ---- workers that die, hang or lag
@@ -138,9 +313,9 @@ def test_an_answer_for_a_detached_worker_is_dropped(hub, workers):
     hub.worker(9, "who", 1)
     hub.detach(2)
     one.heard()
-    one.say(control("whisper", 1, b"ann", b"bob", b"hi"))
+    one.say(control("whisper", 1, b"ann", b"bob", b"hi", None))
     hub.turn(0)
-    assert one.heard() == [("left", b"bob"), ("refused", 1, Reason.NO_SUCH_MEMBER)]
+    assert one.heard() == [("left", b"bob"), ("refused", 1, Reason.NOBODY)]
 
 
 def test_detaching_closes_the_queues(hub, workers):

@@ -42,6 +42,9 @@ class Clock:
     def monotonic(self):
         return self.now
 
+    def time(self):
+        return 1600000000 + self.now
+
     def sleep(self, seconds):
         self.now += seconds
 
@@ -97,6 +100,9 @@ class CountedSocket(socket.socket):
     def recv(self, *arguments):
         self.recvs += 1
         return super().recv(*arguments)
+
+    def getpeername(self):
+        return "192.0.2.1", 4711  # a socketpair has no address
 
 
 class Abandoned(BaseException):
@@ -169,10 +175,10 @@ class Driven:
 class House:
     """Some workers and their hub, in one process."""
 
-    def __init__(self, clock, settings, workers=1):
+    def __init__(self, clock, settings, workers=1, memory=None):
         self.clock = clock
         self.settings = settings
-        self.hub = hub_module.Hub(pacing=0)
+        self.hub = hub_module.Hub(pacing=0, memory=memory)
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._peers = []
         self.settle()
@@ -187,7 +193,7 @@ class House:
         """The first one."""
         return self.driven[0].worker
 
-    def connect(self, worker=1, buffer=None):
+    def connect(self, worker=1, buffer=None, protocol="line"):
         """A new client of a worker; `buffer` are the bytes that the kernel keeps for a slow one."""
         ours, theirs = socket.socketpair()
         if buffer:
@@ -195,7 +201,7 @@ class House:
         peer = Peer(theirs)
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
-        self.driven[worker - 1].worker.admit(peer.counted, "line")
+        self.driven[worker - 1].worker.admit(peer.counted, protocol)
         return peer
 
     def member(self, name, worker=1, buffer=None):
@@ -255,14 +261,16 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def open_house(clock):
-    """Makes a `House`; keyword arguments are limits, or settings by their name."""
+    """Makes a `House`; keyword arguments are limits, or settings by their name, of those protocols that differ."""
     houses = []
 
-    def make(workers=1, **changes):
+    def make(workers=1, memory=None, **changes):
         settings = config.defaults()
         limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
+        for name in ("idle_timeout", "echo"):
+            changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
         settings = settings._replace(limits=dict(settings.limits, **limits), **changes)
-        houses.append(House(clock, settings, workers))
+        houses.append(House(clock, settings, workers, memory))
         return houses[-1]
 
     yield make

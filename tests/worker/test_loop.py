@@ -16,7 +16,8 @@ def rendered(monkeypatch):
     """The happenings that have been rendered."""
     happenings = []
     encode = line.encode
-    monkeypatch.setattr(line, "encode", lambda happening: happenings.append(happening) or encode(happening))
+    counting = {"text": lambda happening, me: happenings.append(happening) or encode(happening, me)}
+    monkeypatch.setattr(line, "FORMS", counting)
     return happenings
 
 
@@ -123,7 +124,8 @@ def test_a_worker_answers_pings(house):
 
 def test_new_settings_take_effect_for_those_who_are_here(house):
     bob, ann = house.member(b"bob", worker=1), house.member(b"ann", worker=2)
-    settings = house.settings._replace(echo={"line": True}, idle_timeout={"line": 5})
+    settings = house.settings._replace(
+        echo=dict(house.settings.echo, line=True), idle_timeout=dict(house.settings.idle_timeout, line=5))
     house.hub.everyone("configure", settings.of_workers())
     house.settle()
     ann.send(b"MSG hi\n")

@@ -74,6 +74,16 @@ def test_all_but_a_message_begun_can_be_forgotten():
     assert rest.taken == b" ann hi\nINFO slow-reader\n"
 
 
+def test_pieces_of_which_nothing_is_to_be_sent_end_like_any_others():
+    outbox, kernel = Outbox(), Kernel([100] * 20)
+    for piece in (b"", b"one", b"", b"two", b""):
+        outbox.append(piece)
+    outbox.send(kernel)
+    outbox.send(kernel)
+    assert kernel.taken == b"onetwo"
+    assert len(kernel._takes) >= 15  # calls that it did not need
+
+
 def test_a_lost_connection_is_an_error():
     class Lost:
         def sendmsg(self, pieces):

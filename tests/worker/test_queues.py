@@ -10,8 +10,8 @@ from server.worker.queues import CONTROL, HEAD, TALK, called, control, record, s
 
 FRAMES = [
     control("ready"),
-    talk(0, 1, [record(1, b"ann", b"hi"), record(2, b"bob", b"")]),
-    control("present", [b"ann", b"bob"]),
+    talk(0, 1, [record(1, b"ann", b"hi", 1600000000), record(2, b"bob", b"", 0)]),
+    control("known", [b"ann"], [b"ann", b"bob"]),
     talk(7, 2, []),
     control("joined", 1, 2, "\u00fc".encode()),
 ]
@@ -19,8 +19,10 @@ STREAM = b"".join(FRAMES)
 
 CALLS = [
     ("ready",),
-    ("claim", 1, b"ann", (b"ann",)),
-    ("present", [b"ann", b"bob"]),
+    ("claim", 1, b"ann", (b"ann",), "Login", None),
+    ("known", [b"ann"], [b"ann", b"bob"]),
+    ("kept", 1, [(b"ann", b"hi", 1600000000)]),
+    ("described", 1, b"ann", "192.0.2.1", 4711),
     ("configure", {"echo": {"line": True}, "idle_timeout": {"line": 0.5}, "limits": {"line_bytes": 8192}}),
     ("refused", (1 << 31) + 1, "name-taken"),
 ]
@@ -46,11 +48,17 @@ def test_a_control_frame_carries_its_call(call):
 
 
 @given(st.integers(0, 65535), st.integers(0, 2**32 - 1),
-       st.lists(st.tuples(st.integers(0, 2**32 - 1), st.binary(max_size=40), st.binary(max_size=40))))
+       st.lists(st.tuples(
+           st.integers(0, 2**32 - 1), st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 2**32 - 1))))
 def test_a_talk_frame_carries_its_records_in_order(room, worker, records):
     frame = talk(room, worker, [record(*one) for one in records])
     assert list(said(frame)) == records
     assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size)
+
+
+@pytest.mark.parametrize("time, kept", [(2**32 - 1, 2**32 - 1), (2**32 + 7, 7), (-1, 2**32 - 1)])
+def test_of_a_time_32_bits_are_kept(time, kept):
+    assert list(said(talk(0, 1, [record(1, b"ann", b"hi", time)]))) == [(1, b"ann", b"hi", kept)]
 
 
 def test_frames_arrive_whole_and_in_order(ends):

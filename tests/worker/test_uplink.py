@@ -4,6 +4,8 @@ import pytest
 from server.worker.queues import HEAD, TALK, called, control, said
 from server.worker.uplink import Uplink
 
+NOW = 1600000000
+
 
 class HubQueue:
     """Remembers what is put."""
@@ -26,7 +28,7 @@ def queue():
 
 @pytest.fixture
 def uplink(queue):
-    return Uplink(queue, 9)
+    return Uplink(queue, 9, lambda: NOW)
 
 
 def contents(data):
@@ -40,34 +42,35 @@ def contents(data):
 
 
 def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
-    uplink.say(1, b"ann", b"one")
-    uplink.say(2, b"bob", b"two")
-    uplink.who(1)
-    uplink.say(1, b"ann", b"three")
-    uplink.release(1)
+    uplink.say(1, b"ann", b"one", 5)
+    uplink.say(2, b"bob", b"two", None)
+    uplink.ask("who", 1)
+    uplink.say(1, b"ann", b"three", 0)
+    uplink.ask("release", 1)
     uplink.flush()
     (data,) = queue.puts
     assert contents(data) == [
-        [(1, b"ann", b"one"), (2, b"bob", b"two")], ("who", (1,)), [(1, b"ann", b"three")], ("release", (1,))]
+        [(1, b"ann", b"one", 5), (2, b"bob", b"two", NOW)], ("who", (1,)), [(1, b"ann", b"three", 0)],
+        ("release", (1,))]
 
 
-def test_every_question_goes_up_as_the_register_expects_it(uplink, queue):
-    uplink.claim(1, b"ann", {b"ann"})
-    uplink.whisper(1, b"ann", b"bob", b"hi")
+def test_a_question_goes_up_as_it_is_asked(uplink, queue):
+    uplink.ask("claim", 1, b"ann", (b"ann",), "Login", None)
+    uplink.ask("whisper", 1, b"ann", b"bob", b"hi", 5)
     uplink.flush()
     assert contents(queue.puts[0]) == [
-        ("claim", (1, b"ann", (b"ann",))), ("whisper", (1, b"ann", b"bob", b"hi"))]
+        ("claim", (1, b"ann", (b"ann",), "Login", None)), ("whisper", (1, b"ann", b"bob", b"hi", 5))]
 
 
 def test_talk_carries_the_workers_number(uplink, queue):
-    uplink.say(1, b"ann", b"hi")
+    uplink.say(1, b"ann", b"hi", None)
     uplink.flush()
     assert HEAD.unpack_from(queue.puts[0])[2] == 9
 
 
 def test_a_tick_in_which_nothing_was_asked_puts_nothing(uplink, queue):
     uplink.flush()
-    uplink.say(1, b"ann", b"hi")
+    uplink.say(1, b"ann", b"hi", None)
     uplink.flush()
     uplink.flush()
     assert len(queue.puts) == 1
@@ -83,7 +86,7 @@ def test_it_is_full_while_the_hub_does_not_take_everything(uplink, queue):
 
 def test_without_a_hub_everything_is_asked_in_vain(uplink, queue):
     queue.broken, queue.backlog_size = True, 1
-    uplink.who(1)
+    uplink.ask("who", 1)
     uplink.flush()
     assert not uplink.full
     queue.broken = False

@@ -1,0 +1,52 @@
+"""Shell patterns over names, in time that no pattern can drive up."""
+import re
+
+from server.chat.names import LONGEST
+
+_LONGEST_PATTERN = 512  # characters; only sets could make one longer that still matches a name
+
+# Stars; a set, in which "]" stands for itself if it comes first; any other character, an unclosed "[" too.
+_PART = re.compile(r"\*+|\[(?:[!^]|(?![!^])).[^\]]*\]|.", re.DOTALL)
+_RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
+
+
+def matcher(pattern):
+    """A function that tells whether a name (str) matches `pattern` (str): `*`, `?` and `[...]` as in a shell.
+
+    What stands between two stars is sought from the left and then held (a lookahead and a reference to what it found),
+    so nothing is tried twice.
+    """
+    pieces, size = [""], 0
+    for part in _PART.findall(pattern[:_LONGEST_PATTERN]):
+        if part[0] == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += _regex(part)
+            size += 1
+    if size > LONGEST or len(pattern) > _LONGEST_PATTERN:
+        return lambda name: False
+    if len(pieces) == 1:
+        regex = pieces[0]
+    else:
+        held = "".join("(?=(?P<g%d>.*?%s))(?P=g%d)" % (n, piece, n) for n, piece in enumerate(pieces[1:-1]))
+        regex = pieces[0] + held + ".*" + pieces[-1]
+    return re.compile("(?s:%s)\\Z" % regex).match
+
+
+def _regex(part):
+    """The regular expression of what matches one character."""
+    if part == "?":
+        return "."
+    if len(part) == 1:
+        return re.escape(part)
+    negated = part[1] in "!^"
+    ranges = "".join(_range(*found) for found in _RANGE.findall(part[2 if negated else 1:-1]))
+    if not ranges:
+        return "." if negated else "(?!)"
+    return "[%s%s]" % ("^" if negated else "", ranges)
+
+
+def _range(low, high, one):
+    if one:
+        return re.escape(one)
+    return "%s-%s" % (re.escape(low), re.escape(high)) if low <= high else ""

@@ -1,0 +1,275 @@
+"""The `binary` protocol (document 000): a big-endian header of 27 bytes, then content, both ways alike.
+
+    offset  size  field         meaning
+    0       1     version       always 1
+    1       4     type          see below
+    5       4     name size     bytes of the name that count, at most 10
+    9       4     content size  bytes; from clients at most `text_bytes`
+    13      10    name          UTF-8, filled up with NUL; "server" where the server itself speaks
+    23      4     time          seconds since the epoch, unsigned
+    27      n     content       UTF-8
+
+    client                      server, to the client               server, to others
+    200 <name>       join       207 | 209                           300 <name> joined!
+    100 <text>       talk       nothing | 102 <why>                 100 <text>
+    202 <name>       rename     206 <name> | 204                    302 user '<old>' changed username to '<new>'!
+    203              users      303 ['ann', 'bob']
+    201 <name>       user       210 ('ann', '127.0.0.1', 42546) | 210
+    211 <number>     ping       212 <the same number, or the server's time>
+    205              quit       208, and the end of the connection  301 <name> left!
+    anything else               102 <why>
+
+Existing clients read a frame with one recv(2048). So each frame is a send of its own, and none is longer than that but
+303 and 210, which cannot be cut.
+
+What becomes of what others say:
+
+    carried   all characters of a text, with its tabs and line ends, and its time
+    cut       a text over 2021 bytes comes in several frames, none of which ends inside a character
+    marked    a text to one client alone has "[direct] " in front, in each of its frames
+    escaped   "[direct] " in a text of the room has U+FF3B for its bracket, as nobody but the server may mark
+    shortened names over 10 bytes, in the name field and in contents (`server.protocols.aliases`)
+    clamped   times before 1970 and after 2106
+    lost      lists of accounts, histories, and who is known but not here
+"""
+import re
+import struct
+import time
+
+from server.protocols import events
+from server.protocols.aliases import LONGEST as LONGEST_NAME
+from server.protocols.aliases import short
+from server.protocols.events import Reason
+from server.protocols.text import canonical, pieces
+from server.protocols.traits import traits
+
+NAME = "binary"
+PORT = 12000
+IDLE_TIMEOUT = 0
+TRAITS = traits(coalesces=False, open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit))
+VERSION = 1
+LONGEST_FRAME = 2048  # bytes, to a client
+
+now = time.time
+
+_HEADER = struct.Struct(">BIII10sI")
+_SERVER = b"server"
+_LATEST = 0xFFFFFFFF
+_MARK, _NO_MARK = b"[direct] ", "\uff3bdirect] ".encode()
+# What a client may measure the time with. It comes back to it, so it is no longer than a number has to be.
+_NUMBER = re.compile(rb"(?=.{1,40}\Z)[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+class Type:
+    """The types of frames."""
+
+    TALK = 100
+    ERROR = 102
+    JOIN, USER, RENAME, USERS, QUIT, PING = 200, 201, 202, 203, 205, 211
+    NOT_RENAMED, RENAMED, JOINED, QUITTED, NOT_JOINED, USER_IS, PONG = 204, 206, 207, 208, 209, 210, 212
+    SOMEBODY_JOINED, SOMEBODY_LEFT, SOMEBODY_RENAMED, USERS_ARE = 300, 301, 302, 303
+
+
+class Decoder:
+    """Bytes in, commands out. Keeps at most one unfinished frame."""
+
+    __slots__ = ("_held", "_broken", "_text_limit")
+    form = "binary"
+
+    def __init__(self, limits):
+        self._held = bytearray()  # which takes bytes at its end and gives them from its beginning without a copy
+        self._broken = False
+        self._text_limit = limits["text_bytes"]
+
+    @property
+    def unfinished(self):
+        """Has a frame begun that has not ended?"""
+        return bool(self._held)
+
+    def feed(self, data):
+        """The commands that `data` completes; none after a `Broken`."""
+        if self._broken:
+            return []
+        self._held += data
+        return list(iter(self._next, None))
+
+    def _next(self):
+        """The next command, or None if it is not all here."""
+        held = self._held
+        if held and held[0] != VERSION:
+            return self._break(Reason.BROKEN)
+        if len(held) < _HEADER.size:
+            return None
+        _, code, name_size, content_size, name, claimed_time = _HEADER.unpack_from(held)
+        if name_size > LONGEST_NAME:
+            return self._break(Reason.BROKEN)
+        if content_size > self._text_limit:
+            return self._break(Reason.TOO_LONG)
+        end = _HEADER.size + content_size
+        if len(held) < end:
+            return None
+        content = bytes(held[_HEADER.size:end])
+        del held[:end]
+        return _parse(code, name, name_size, content, claimed_time)
+
+    def _break(self, reason):
+        self._broken = True
+        self._held.clear()
+        return events.Broken(reason)
+
+
+def _parse(code, name, name_size, content, claimed_time):
+    command, parse = _COMMANDS.get(code, (None, None))
+    if command is None:
+        return events.Malformed(Reason.UNKNOWN_COMMAND, None)
+    # Whose name stands there does not matter, as only the connection tells who speaks; but it has to be one, or none.
+    if len(name.rstrip(b"\0")) != name_size or b"\0" in name[:name_size] or not _is_utf8(name):
+        return events.Malformed(Reason.BAD_FORM, command)
+    if not _is_utf8(content):
+        return events.Malformed(Reason.NOT_UTF8, command)
+    return parse(content, claimed_time)
+
+
+def _is_utf8(raw):
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _say(content, claimed_time):
+    if not content:
+        return events.Malformed(Reason.BAD_FORM, events.Say)
+    return events.Say(canonical(content), None, claimed_time)
+
+
+def _named(command, *more):
+    """A parser of what asks for a name; a longer one than the protocol's could come from no client that keeps to it."""
+
+    def parse(content, claimed_time):
+        if len(content) > LONGEST_NAME:
+            return events.Malformed(Reason.INVALID_NAME, command)
+        return command(content, *more)
+
+    return parse
+
+
+_COMMANDS = {
+    Type.TALK: (events.Say, _say),
+    Type.JOIN: (events.Login, _named(events.Login, None)),
+    Type.RENAME: (events.Rename, _named(events.Rename)),
+    Type.USERS: (events.Who, lambda content, claimed_time: events.Who()),
+    Type.USER: (events.Describe, lambda content, claimed_time: events.Describe(content)),
+    Type.PING: (events.Ping, lambda content, claimed_time: events.Ping(content)),
+    Type.QUIT: (events.Quit, lambda content, claimed_time: events.Quit()),
+}
+
+_WORDS = {
+    Reason.UNKNOWN_COMMAND: b"There is no such command.",
+    Reason.BAD_FORM: b"The message is not of the right form.",
+    Reason.NOT_UTF8: b"The message is not valid UTF-8.",
+    Reason.TEXT_TOO_LONG: b"The message is too long.",
+    Reason.MUST_LOGIN: b"You must join first.",
+    Reason.ALREADY_IN: b"You have joined already.",
+    Reason.NOT_YOU: b"You are somebody else.",
+    Reason.INVALID_NAME: b"This cannot be a name.",
+    Reason.NAME_TAKEN: b"The name is taken.",
+    Reason.NO_ACCOUNT: b"There is no such account.",
+    Reason.PASSWORD_REQUIRED: b"The name has a password.",
+    Reason.WRONG_PASSWORD: b"The password is wrong.",
+    Reason.NO_PASSWORD: b"The name has no password.",
+    Reason.NOBODY: b"Nobody here has that name.",
+    Reason.YOURSELF: b"That is you.",
+    Reason.BOX_FULL: b"The mailbox is full.",
+    Reason.BROKEN: b"The server does not understand this client.",
+    Reason.TOO_LONG: b"The message is too long.",
+    Reason.TOO_SLOW: b"The message did not arrive in time.",
+    Reason.FOREIGN: b"This is another protocol.",
+    Reason.IDLE: b"You were silent for too long.",
+    Reason.SLOW_READER: b"You read too slowly.",
+    Reason.SHUTDOWN: b"The server is shutting down.",
+    Reason.BUG: b"The server made a mistake.",
+}
+
+_FAILURES = {events.Login: Type.NOT_JOINED, events.Rename: Type.NOT_RENAMED, events.Describe: Type.USER_IS}
+
+
+def _frame(code, sender, content, seconds):
+    stamp = min(max(int(seconds), 0), _LATEST)
+    return _HEADER.pack(VERSION, code, len(sender), len(content), sender, stamp) + content
+
+
+def _own(code, content=b""):
+    """What the server itself has to say, which is one frame."""
+    return (_frame(code, _SERVER, content, now()),)
+
+
+def _talk(talk, text, mark=b""):
+    """A member's words: one frame, or as many as are needed."""
+    sender = short(talk.sender)
+    most = LONGEST_FRAME - _HEADER.size - len(mark)
+    return tuple(_frame(Type.TALK, sender, mark + piece, talk.time) for piece in pieces(text, most))
+
+
+def _literal(value):
+    """Existing clients read it as Python. `value` holds nothing but texts and numbers, so that is all they find."""
+    return repr(value).encode()
+
+
+def _shown(name):
+    return short(name).decode()
+
+
+def _welcome(welcome):
+    if _kind(welcome.asked) is events.Rename:
+        return _own(Type.RENAMED, short(welcome.name))
+    return _own(Type.JOINED)
+
+
+def _refused(refused):
+    asked = _kind(refused.asked)
+    code = _FAILURES.get(asked)
+    if code is None or asked is events.Rename and refused.reason == Reason.MUST_LOGIN:
+        return _own(Type.ERROR, _WORDS[refused.reason])
+    return _own(code)
+
+
+def _kind(asked):
+    """The type of what was asked: it may be a command, a command's type, or None."""
+    return asked if isinstance(asked, type) else type(asked)
+
+
+def _pong(pong):
+    return _own(Type.PONG, pong.token if _NUMBER.fullmatch(pong.token) else b"%.6f" % now())
+
+
+def _silence(happening):
+    return ()
+
+
+ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
+ENCODERS.update({
+    events.Welcome: _welcome,
+    events.Refused: _refused,
+    events.Done: lambda done: _own(Type.QUITTED) if _kind(done.asked) is events.Quit else (),
+    events.Said: lambda said: _talk(said, said.text.replace(_MARK, _NO_MARK)),
+    events.Whispered: lambda whispered: _talk(whispered, whispered.text, _MARK),
+    events.Joined: lambda joined: _own(Type.SOMEBODY_JOINED, b"%b joined!" % short(joined.name)),
+    events.Left: lambda left: _own(Type.SOMEBODY_LEFT, b"%b left!" % short(left.name)),
+    events.Renamed: lambda renamed: _own(
+        Type.SOMEBODY_RENAMED, b"user '%b' changed username to '%b'!" % (short(renamed.old), short(renamed.new))),
+    events.Present: lambda present: _own(Type.USERS_ARE, _literal([_shown(name) for name in present.names])),
+    events.Described: lambda described: _own(
+        Type.USER_IS, _literal((_shown(described.name), described.host, described.port))),
+    events.Pong: _pong,
+    events.Farewell: lambda farewell: _own(Type.ERROR, _WORDS[farewell.reason]),
+})
+
+
+def encode(happening, me):
+    """The frames that tell a client of `happening`; none if this protocol does not speak of it."""
+    return ENCODERS[type(happening)](happening)
+
+
+FORMS = {"binary": encode}

@@ -1,0 +1,273 @@
+r"""The `delimited` protocol (document 002): a fixed header, then ASCII items joined by "|||".
+
+    offset  size  field    meaning
+    0       1     version  always 0
+    1       1     command  see below
+    2       40    length   of the data in bytes, unsigned, big-endian; refused above 2 * text_bytes + 1024
+    42      n     data     ASCII items joined by "|||"; no data, no items
+
+    client                            server, to the client                        server, to others
+    CREATE 0       name               RESPONSE, without an item if it was done
+    LIST 1         [pattern]          LISTRESPONSE
+    SEND 2         from, to, text     SEND of the same items | RESPONSE why not    SEND from, receiver, text
+    DELIVER 3                         SEND for each text | RESPONSE why not
+    DELETE 4                          nothing | RESPONSE why not
+    LOGIN 5        name               RESPONSE, without an item if it was done
+    RESPONSE 6     [why not]          (the server's alone)
+    LISTRESPONSE 7 names              (the server's alone)
+
+Whoever SENDs to "lobby" talks in the room. What is said there reaches a client as if it were sent to it alone, because
+clients take no SEND that does not name them. A SEND has exactly three items, none of them empty; an item has no "|||"
+inside and no "|" at an edge, or nobody could tell where it ends.
+
+Texts and names that this cannot carry are written in an escape notation, a backslash, "u" and four lower-case hex
+digits, that clients may use as well:
+
+    written as     is
+    \u00e9         a character that is not ASCII, or a control character other than TAB and LF
+    \ud83d\ude00   one beyond U+FFFF, as its two surrogates
+    \u007c         "|"; so written where it stands at an edge, or in a run of three or more
+    \u005c         "\"; so written where it would else begin one of these
+
+Nothing else is an escape: \u0041, \u00E9 and a surrogate without its other half are the characters that one sees. So a
+text has one way in which it is written, and is read as what it was; a client's own way of writing it comes back
+unchanged, unless it has a \u007c or \u005c that was not needed.
+"""
+import re
+from collections import namedtuple
+from functools import lru_cache
+
+from server.protocols import events
+from server.protocols.events import Reason
+from server.protocols.text import canonical
+from server.protocols.traits import traits
+
+NAME = "delimited"
+PORT = 9000
+IDLE_TIMEOUT = 0  # its clients may sit silent for hours
+TRAITS = traits(personal=True, acknowledges=True, open_to_strangers=(events.Accounts,))
+
+VERSION = 0
+CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
+LENGTH_BYTES = 40
+HEADER_BYTES = 2 + LENGTH_BYTES
+DELIMITER = b"|||"
+LOBBY = b"lobby"
+
+# What follows the backslash of an escape.
+_CODE = (
+    r"u(?:005c|007[cf]|000[0-8b-f]|001[0-9a-f]|00[89a-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[1-9abcef][0-9a-f]{3}"
+    r"|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})"
+)
+_ESCAPE = re.compile((r"\\" + _CODE).encode())
+_MUST_BE_ESCAPED = re.compile(r"[^\t\n -~]|\|{3,}|\A\||\|\Z|\\(?=%s)" % _CODE)
+_UNUSUAL = re.compile(rb"[^\t\n -\[\]-{}~]")
+_NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+
+
+def read(item):
+    """The UTF-8 text that an ASCII item stands for."""
+    return _ESCAPE.sub(_character, item) if b"\\" in item else item
+
+
+def _character(escape):
+    return bytes.fromhex(escape.group().replace(b"\\u", b"").decode()).decode("utf-16-be").encode()
+
+
+def write(text):
+    """The ASCII item that stands for a UTF-8 text."""
+    return _escaped(text) if _UNUSUAL.search(text) else text
+
+
+@lru_cache(maxsize=8)  # what is said in the room is written once for each who hears it
+def _escaped(text):
+    return _MUST_BE_ESCAPED.sub(_escapes, text.decode()).encode()
+
+
+def _escapes(match):
+    return re.sub("(....)", r"\\u\1", match.group().encode("utf-16-be").hex())
+
+
+class Decoder:
+    """Bytes in, commands out. Keeps at most one unfinished frame."""
+
+    __slots__ = ("_held", "_broken", "_text_limit", "_data_limit")
+    form = "items"
+
+    def __init__(self, limits):
+        self._held = bytearray()
+        self._broken = False
+        self._text_limit = limits["text_bytes"]
+        self._data_limit = 2 * self._text_limit + 1024
+
+    @property
+    def unfinished(self):
+        """Has a frame begun that has not ended?"""
+        return bool(self._held)
+
+    def feed(self, data):
+        """The commands that `data` completes; none after a `Broken`."""
+        if self._broken:
+            return []
+        self._held += data
+        commands, start = [], 0
+        while not self._broken:
+            command, end = self._next(start)
+            if command is None:
+                break
+            commands.append(command)
+            self._broken = type(command) is events.Broken
+            start = end
+        if start:
+            self._held = self._held[start:]
+        return commands
+
+    def _next(self, start):
+        """The command in the frame at `start`, None if it is unfinished; and where the next frame begins."""
+        held = self._held
+        if start < len(held) and held[start] != VERSION:
+            return events.Broken(Reason.BROKEN), len(held)
+        content = start + HEADER_BYTES
+        if content > len(held):
+            return None, start
+        length = int.from_bytes(held[content - LENGTH_BYTES:content], "big")
+        if length > self._data_limit:
+            return events.Broken(Reason.TOO_LONG), len(held)
+        end = content + length
+        if end > len(held):
+            return None, start
+        return self._parse(held[start + 1], bytes(held[content:end])), end
+
+    def _parse(self, code, data):
+        if code not in _REQUESTS:
+            return events.Malformed(Reason.UNKNOWN_COMMAND, None)
+        request = _REQUESTS[code]
+        if _NOT_ASCII.search(data):
+            return events.Malformed(Reason.NOT_UTF8, request.asks)
+        items = data.split(DELIMITER) if data else []
+        if len(items) not in request.counts or not all(map(_is_fit, items)):
+            return events.Malformed(Reason.BAD_FORM, request.asks)
+        command = request.command(*map(read, items))
+        return self._in_canonical_form(command) if code == SEND else command
+
+    def _in_canonical_form(self, sent):
+        """Pictures are longer than what they stand for, and long texts are costly to look at: hence checked twice."""
+        text = canonical(sent.text) if len(sent.text) <= self._text_limit else sent.text
+        if len(text) > self._text_limit:
+            return events.Malformed(Reason.TEXT_TOO_LONG, type(sent))
+        return sent._replace(text=text)
+
+
+def _is_fit(item):
+    return item and not item.startswith(b"|") and not item.endswith(b"|")
+
+
+def _send(claimed, to, text):
+    return events.Say(text, claimed, None) if to == LOBBY else events.Whisper(to, text, claimed, None)
+
+
+# asks: the type of what is asked, for refusals. counts: how many items there may be. command: makes it of the items.
+_Request = namedtuple("_Request", "asks counts command")
+_REQUESTS = {
+    CREATE: _Request(events.Create, (1,), events.Create),
+    LIST: _Request(events.Accounts, (0, 1), lambda pattern=None: events.Accounts(pattern)),
+    SEND: _Request(events.Whisper, (3,), _send),
+    DELIVER: _Request(events.Deliver, (0,), events.Deliver),
+    DELETE: _Request(events.Delete, (0,), events.Delete),
+    LOGIN: _Request(events.SignIn, (1,), lambda name: events.SignIn(name, None)),
+}
+
+_WORDS = {
+    Reason.UNKNOWN_COMMAND: b"unknown command",
+    Reason.BAD_FORM: b"this command takes other items",
+    Reason.NOT_UTF8: b"only ASCII is allowed",
+    Reason.TEXT_TOO_LONG: b"message is too long",
+    Reason.MUST_LOGIN: b"you are not logged in",
+    Reason.ALREADY_IN: b"you are already logged in",
+    Reason.NOT_YOU: b"you can only send as yourself",
+    Reason.INVALID_NAME: b"username is not allowed",
+    Reason.NAME_TAKEN: b"username is taken",
+    Reason.NO_ACCOUNT: b"username does not exist",
+    Reason.PASSWORD_REQUIRED: b"username needs a password, which this protocol cannot give",
+    Reason.WRONG_PASSWORD: b"wrong password",
+    Reason.NO_PASSWORD: b"username has no password",
+    Reason.NOBODY: b"recipient does not exist",
+    Reason.YOURSELF: b"you cannot send to yourself",
+    Reason.BOX_FULL: b"recipient has too many undelivered messages",
+    Reason.BROKEN: b"this server speaks version 0 of the protocol",
+    Reason.TOO_LONG: b"data is too long",
+    Reason.TOO_SLOW: b"command took too long to arrive",
+    Reason.FOREIGN: b"unknown protocol",
+    Reason.IDLE: b"you were silent for too long",
+    Reason.SLOW_READER: b"you read too slowly",
+    Reason.SHUTDOWN: b"server is shutting down",
+    Reason.BUG: b"internal error",
+}
+
+# Where the words depend on what was asked.
+_WORDS_FOR = {
+    (events.Create, Reason.NAME_TAKEN): b"username already exists",
+    (events.SignIn, Reason.NAME_TAKEN): b"user is already logged in",
+    (events.Create, Reason.BAD_FORM): b"CREATE takes a username",
+    (events.SignIn, Reason.BAD_FORM): b"LOGIN takes a username",
+    (events.Accounts, Reason.BAD_FORM): b"LIST takes one pattern or none",
+    (events.Say, Reason.BAD_FORM): b"SEND takes your username, a recipient and a message",
+    (events.Whisper, Reason.BAD_FORM): b"SEND takes your username, a recipient and a message",
+    (events.Deliver, Reason.BAD_FORM): b"DELIVER takes no data",
+    (events.Delete, Reason.BAD_FORM): b"DELETE takes no data",
+}
+
+
+def _frame(command, *items):
+    data = DELIMITER.join(items)
+    return b"%c%c%b%b" % (VERSION, command, len(data).to_bytes(LENGTH_BYTES, "big"), data)
+
+
+def _refused(refused, me):
+    asked = refused.asked if isinstance(refused.asked, type) else type(refused.asked)
+    return (_frame(RESPONSE, _WORDS_FOR.get((asked, refused.reason)) or _WORDS[refused.reason]),)
+
+
+def _done(done, me):
+    """What was sent comes back to its sender; nothing else that was done is spoken of."""
+    make = _ECHOES.get(type(done.asked))
+    return _sent(me, *make(done.asked)) if make and me is not None else ()
+
+
+_ECHOES = {
+    events.Say: lambda say: (LOBBY, say.text),
+    events.Whisper: lambda whisper: (whisper.to, whisper.text),
+}
+
+
+def _heard(said, me):
+    """Said and Whispered."""
+    return () if me is None else _sent(said.sender, me, said.text)
+
+
+def _sent(sender, to, text):
+    return (_frame(SEND, write(sender), write(to), write(text)),)
+
+
+def _silence(happening, me):
+    return ()
+
+
+ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
+ENCODERS.update({
+    events.Welcome: lambda welcome, me: (_frame(RESPONSE),),
+    events.Refused: _refused,
+    events.Done: _done,
+    events.Known: lambda known, me: (_frame(LISTRESPONSE, *map(write, known.names)),),
+    events.Said: _heard,
+    events.Whispered: _heard,
+    events.Farewell: lambda farewell, me: (_frame(RESPONSE, _WORDS[farewell.reason]),),
+})
+
+
+def encode(happening, me):
+    """The frames that tell `me`, None for a stranger, of `happening`; none if this protocol does not speak of it."""
+    return ENCODERS[type(happening)](happening, me)
+
+
+FORMS = {"items": encode}

@@ -1,0 +1,255 @@
+r"""The `dollar` protocol (document 004): the text of a dictionary, with its length, between two dollar signs.
+
+    size  field
+    1     "$"
+    10    the length of the data in bytes: decimal digits, then spaces; at most 4 * text_bytes + 4096
+    n     the data: a dictionary in UTF-8, as Python or JSON writes it (`server.protocols.literal`)
+    1     "$"
+
+    purpose, from the client                           server, to the client               server, to others
+    login {username, password}                         login {result}                      reload_user_list {users}
+    send_message {from_user, to_user, message}         send_message {result}               receive_message
+                                                                                           {from_user, message}
+    start_reload_message_list {target_user}            start_reload_message_list {message_list}, then
+                                                       continue_reload_message_list {message_list}, ten in each
+    poll                                               poll {result, messages, users}
+    exit                                               exit {result}                       reload_user_list {users}
+    (any other)                                        the same {result: False}
+
+A client may put spaces before the digits too, or leave out the padding. The length is then the digits alone, which
+whatever is neither a digit nor a space ends: a dictionary begins with a brace. Whoever has begun with a space, or goes
+on with one, must fill the ten bytes.
+
+The room is a user called "lobby", which is always there. Answers are in the form of the request: clients that write
+Python read nothing else, and evaluate what they read. So all that is sent is made of plain str, int, bool, list and
+dict, by `repr` or by `json.dumps`.
+"""
+import json
+import re
+
+from server.protocols import events
+from server.protocols.events import Malformed, Reason
+from server.protocols.literal import NotALiteral, parse
+from server.protocols.text import canonical
+from server.protocols.traits import traits
+
+NAME = "dollar"
+PORT = 8080
+IDLE_TIMEOUT = 0  # its clients only poll if they follow the document; others sit silent for hours
+TRAITS = traits(answers_first=True, acknowledges=True, wants_users=True, open_to_strangers=(events.Ping, events.Quit))
+
+LENGTH_BYTES = 10
+LOBBY = "lobby"
+LONGEST_PURPOSE = 64  # characters; unknown ones are sent back
+CHUNK = 10  # messages in one packet of a history
+
+_SIGN = ord("$")
+# In the ten bytes that follow the sign: all of them, or digits that something else ends.
+_LENGTH = re.compile(rb"(?=[ 0-9]{10}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])")
+_LENGTH_BEGUN = re.compile(rb" *[0-9]* *")
+_QUOTE = re.compile(rb"['\"]")
+
+
+class Decoder:
+    """Bytes in, commands out. Keeps at most one unfinished packet."""
+
+    __slots__ = ("_held", "_broken", "_text_limit", "_data_limit", "form")
+
+    def __init__(self, limits):
+        self._held = bytearray()
+        self._broken = False
+        self._text_limit = limits["text_bytes"]
+        self._data_limit = 4 * self._text_limit + 4096
+        self.form = "python"
+
+    @property
+    def unfinished(self):
+        """Has a packet begun that has not ended?"""
+        return bool(self._held)
+
+    def feed(self, data):
+        """The commands that `data` completes; none after a `Broken`."""
+        if self._broken:
+            return []
+        self._held += data
+        commands, start = [], 0
+        while not self._broken:
+            command, end = self._next(start)
+            if command is None:
+                break
+            commands.append(command)
+            self._broken = type(command) is events.Broken
+            start = end
+        if start:
+            self._held = self._held[start:]
+        return commands
+
+    def _next(self, start):
+        """The command in the packet at `start`, None if it is unfinished; and where the next packet begins."""
+        held = self._held
+        if start < len(held) and held[start] != _SIGN:
+            return self._break(Reason.BROKEN)
+        head = bytes(held[start + 1:start + 1 + LENGTH_BYTES])
+        length = _LENGTH.match(head)
+        if not length:
+            may_become_one = len(head) < LENGTH_BYTES and _LENGTH_BEGUN.fullmatch(head)
+            return (None, start) if may_become_one else self._break(Reason.BROKEN)
+        size = int(length.group(length.lastindex))
+        if size > self._data_limit:
+            return self._break(Reason.TOO_LONG)
+        content = start + 1 + length.end()
+        end = content + size
+        if end >= len(held):
+            return None, start
+        if held[end] != _SIGN:
+            return self._break(Reason.BROKEN)
+        return self._parse(bytes(held[content:end])), end + 1
+
+    def _break(self, reason):
+        return events.Broken(reason), len(self._held)
+
+    def _parse(self, data):
+        quote = _QUOTE.search(data)
+        self.form = "json" if quote and quote.group() == b'"' else "python"
+        try:
+            fields = parse(data.decode())
+        except UnicodeDecodeError:
+            return Malformed(Reason.NOT_UTF8, None)
+        except NotALiteral:
+            return Malformed(Reason.BAD_FORM, None)
+        purpose = fields.get("purpose")
+        if not isinstance(purpose, str):
+            return Malformed(Reason.BAD_FORM, None)
+        return _REQUESTS.get(purpose, _other)(fields, self._text_limit)
+
+
+def _strings(fields, *keys):
+    """The values of `keys` in UTF-8; None if one is missing or not a string."""
+    values = [fields.get(key) for key in keys]
+    return [value.encode() for value in values] if all(isinstance(value, str) for value in values) else None
+
+
+def _made_of(command, *keys):
+    """A request that becomes `command(*values of the keys)`."""
+
+    def request(fields, text_limit):
+        values = _strings(fields, *keys)
+        return Malformed(Reason.BAD_FORM, command) if values is None else command(*values)
+
+    return request
+
+
+def _send_message(fields, text_limit):
+    asks = events.Say if fields.get("to_user") == LOBBY else events.Whisper
+    values = _strings(fields, "from_user", "to_user", "message")
+    if values is None or not values[2]:
+        return Malformed(Reason.BAD_FORM, asks)
+    claimed, to, text = values
+    if to == claimed and asks is events.Whisper:
+        return Malformed(Reason.YOURSELF, asks)
+    # Pictures are longer than what they stand for, and long texts are costly to look at: hence checked twice.
+    text = canonical(text) if len(text) <= text_limit else text
+    if len(text) > text_limit:
+        return Malformed(Reason.TEXT_TOO_LONG, asks)
+    return asks(text, claimed, None) if asks is events.Say else asks(to, text, claimed, None)
+
+
+def _other(fields, text_limit):
+    purpose = fields["purpose"]
+    return events.Ping(purpose.encode()) if len(purpose) <= LONGEST_PURPOSE else Malformed(Reason.BAD_FORM, None)
+
+
+_REQUESTS = {
+    "login": _made_of(events.SignIn, "username", "password"),
+    "send_message": _send_message,
+    "start_reload_message_list": _made_of(events.History, "target_user"),
+    "poll": _made_of(events.Poll),
+    "exit": _made_of(events.Quit),
+}
+
+
+def _result(purpose, result):
+    return {"purpose": purpose, "result": result}
+
+
+def _history(messages):
+    """Chunks of a history, of which there is one even if nothing was said."""
+    said = [{"user": sender.decode(), "text": text.decode(), "timestamp": time} for sender, text, time in messages]
+    return tuple(
+        {"purpose": "continue_reload_message_list" if start else "start_reload_message_list",
+         "message_list": said[start:start + CHUNK]}
+        for start in range(0, len(said) or 1, CHUNK))
+
+
+def _users(users):
+    names = [(LOBBY, True)] + [(name.decode(), online) for name, online in users]
+    return [{"username": name, "status": "online" if online else "offline"} for name, online in names]
+
+
+def _received(sender, message):
+    return ({"purpose": "receive_message", "from_user": sender, "message": message},)
+
+
+def _refused(refused):
+    asked = refused.asked if isinstance(refused.asked, type) else type(refused.asked)
+    if asked is events.History:
+        return _history([])
+    return (_result(_PURPOSES.get(asked, "error"), False),)
+
+
+_PURPOSES = {
+    events.SignIn: "login",
+    events.Say: "send_message",
+    events.Whisper: "send_message",
+    events.Poll: "poll",
+    events.Quit: "exit",
+}
+
+
+def _done(done):
+    purpose = _PURPOSES.get(type(done.asked))
+    return (_result(purpose, True),) if purpose else ()
+
+
+def _silence(happening):
+    return ()
+
+
+# What each becomes: a tuple of dictionaries, which both forms can write.
+ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
+ENCODERS.update({
+    events.Welcome: lambda welcome: (_result("login", True),),
+    events.Refused: _refused,
+    events.Done: _done,
+    events.Past: lambda past: _history(past.messages),
+    events.News: lambda news: (dict(_result("poll", True), messages=[], users=_users(news.users)),),
+    events.Pong: lambda pong: (_result(pong.token.decode(), False),),
+    events.Said: lambda said: _received(LOBBY, "%s: %s" % (said.sender.decode(), said.text.decode())),
+    events.Whispered: lambda whispered: _received(whispered.sender.decode(), whispered.text.decode()),
+    events.Users: lambda users: ({"purpose": "reload_user_list", "users": _users(users.users)},),
+})
+
+
+def _packet(text):
+    data = text.encode()
+    return b"$%-10d%b$" % (len(data), data)
+
+
+def _packets(happening, write):
+    return tuple(_packet(write(dictionary)) for dictionary in ENCODERS[type(happening)](happening))
+
+
+def encode(happening, me):
+    """The packets, as Python writes them, that tell of `happening`; none if this protocol does not speak of it."""
+    return _packets(happening, repr)
+
+
+def encode_json(happening, me):
+    """The packets that tell of `happening`, as JSON."""
+    return _packets(happening, _json)
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+FORMS = {"python": encode, "json": encode_json}

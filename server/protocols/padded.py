@@ -1,0 +1,200 @@
+"""The `padded` protocol (document 001): a length as text, then a text; to clients, texts with nothing around them.
+
+    from a client
+    offset  size  field  meaning
+    0       64    count  ASCII digits, filled up with spaces on either side; at most `text_bytes` and 512 more
+    64      n     body   UTF-8: "[05:55 AM] ann: hi there", or just a text
+
+    client                      server, to the client     server, to others
+    [<time>] <nick>: <text>     Msg received              [<time>] <nick>: <text>
+    <text>                      Msg received              [<time>] guest-1: <text>
+    (nothing, a count of 0)     Msg received
+    (what is refused)           [ERROR] <why>
+    (other protocols' direct messages)                    [<time>] <sender> (direct): <text>, to one
+    (the end)                   [ERROR] <why> | [SERVER] <why>
+
+A nick is what stands before the first ": ". <time> is the local wall clock, "hh:mm AM" or "hh:mm PM". A nick without a
+text is only acknowledged.
+
+Nothing marks where a message to a client ends, so each is a send of its own, and a text must not look like the
+beginning of another message even where two are read at once. What becomes of what others say:
+
+    carried   all other characters of a text, in one message however long it is, and the minute of its time
+    escaped   a line end is U+2424; "[hh:mm AM] ", "[ERROR] " and "[SERVER] " have U+FF3B for their bracket, whatever
+              digits stand there; "Msg received" has U+00A0 for its space. This holds for all that follows the time,
+              the sender's name included.
+    lost      the day and the seconds; who comes, goes or is renamed; all lists
+"""
+import re
+import time
+
+from server.protocols import events
+from server.protocols.events import Reason
+from server.protocols.text import canonical
+from server.protocols.traits import traits
+
+NAME = "padded"
+PORT = 5050
+IDLE_TIMEOUT = 0
+TRAITS = traits(coalesces=False, hears_at_once=True, acknowledges=True)
+HEADER_BYTES = 64
+
+now = time.time
+
+_PREFIX_BYTES = 512  # more than a prefix with the longest name has
+_MOST_DIGITS = 7  # which is far above any limit, and far below what takes time to read as a number
+_BEGINNING = re.compile(rb" *[0-9]* *")  # of a header
+_PREFIX = re.compile(rb"(\[(0[1-9]|1[0-2]):([0-5][0-9]) ([AP])M\] )(.+?): ", re.DOTALL)
+
+_BRACKET = re.compile(rb"\[(?=[0-9]{2}:[0-9]{2} [AP]M\] |ERROR\] |SERVER\] )")
+_NO_BRACKET = "\uff3b".encode()
+_LINE_END = "\u2424".encode()
+_RECEIVED, _NOT_RECEIVED = b"Msg received", "Msg\u00a0received".encode()
+
+
+class Decoder:
+    """Bytes in, commands out. Keeps at most one unfinished frame."""
+
+    __slots__ = ("_held", "_broken", "_text_limit")
+    form = "text"
+
+    def __init__(self, limits):
+        self._held = bytearray()  # which takes bytes at its end and gives them from its beginning without a copy
+        self._broken = False
+        self._text_limit = limits["text_bytes"]
+
+    @property
+    def unfinished(self):
+        """Has a frame begun that has not ended?"""
+        return bool(self._held)
+
+    def feed(self, data):
+        """The commands that `data` completes; none after a `Broken`."""
+        if self._broken:
+            return []
+        self._held += data
+        return list(iter(self._next, None))
+
+    def _next(self):
+        """The next command, or None if it is not all here."""
+        held = self._held
+        header = bytes(held[:HEADER_BYTES])
+        if not _BEGINNING.fullmatch(header):
+            return self._break(Reason.BROKEN)
+        if len(header) < HEADER_BYTES:
+            return None
+        if header.isspace():
+            return self._break(Reason.BROKEN)
+        digits = header.strip(b" ").lstrip(b"0") or b"0"
+        if len(digits) > _MOST_DIGITS or int(digits) > self._text_limit + _PREFIX_BYTES:
+            return self._break(Reason.TOO_LONG)
+        end = HEADER_BYTES + int(digits)
+        if len(held) < end:
+            return None
+        body = bytes(held[HEADER_BYTES:end])
+        del held[:end]
+        return self._parse(body)
+
+    def _break(self, reason):
+        self._broken = True
+        self._held.clear()
+        return events.Broken(reason)
+
+    def _parse(self, body):
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return events.Malformed(Reason.NOT_UTF8, events.Post)
+        nick, text, claimed_time = _taken_apart(body)
+        if len(text) > self._text_limit:
+            return events.Malformed(Reason.TEXT_TOO_LONG, events.Post)
+        return events.Post(nick, canonical(text), claimed_time)
+
+
+def _taken_apart(body):
+    """The nick, the text and the time in a body; without a prefix all of it is text."""
+    prefix = _PREFIX.match(body)
+    if not prefix:
+        return None, body, None
+    clock, hour, minute, half, nick = prefix.groups()
+    return nick, body[prefix.end():], _claimed_time(clock, int(hour) % 12 + 12 * (half == b"P"), int(minute))
+
+
+def _claimed_time(clock, hour, minute):
+    """Seconds since the epoch when today's local clock shows this; None if it does not, where summer time begins."""
+    today = time.localtime(now())
+    seconds = int(time.mktime((today.tm_year, today.tm_mon, today.tm_mday, hour, minute, 0, 0, 0, -1)))
+    return seconds if _clock(seconds) == clock else None
+
+
+def _clock(seconds):
+    """The local time as existing clients write it, which strftime would do only in some locales."""
+    local = time.localtime(seconds)
+    return b"[%02d:%02d %bM] " % (local.tm_hour % 12 or 12, local.tm_min, b"P" if local.tm_hour >= 12 else b"A")
+
+
+_WORDS = {
+    Reason.UNKNOWN_COMMAND: b"There is no such command.",
+    Reason.BAD_FORM: b"The message is not of the right form.",
+    Reason.NOT_UTF8: b"The message is not valid UTF-8.",
+    Reason.TEXT_TOO_LONG: b"The message is too long.",
+    Reason.MUST_LOGIN: b"You need a nickname first.",
+    Reason.ALREADY_IN: b"You have a nickname already.",
+    Reason.NOT_YOU: b"You are somebody else.",
+    Reason.INVALID_NAME: b"This cannot be a nickname.",
+    Reason.NAME_TAKEN: b"The nickname is taken.",
+    Reason.NO_ACCOUNT: b"There is no such account.",
+    Reason.PASSWORD_REQUIRED: b"The nickname has a password.",
+    Reason.WRONG_PASSWORD: b"The password is wrong.",
+    Reason.NO_PASSWORD: b"The nickname has no password.",
+    Reason.NOBODY: b"Nobody here has that nickname.",
+    Reason.YOURSELF: b"That is you.",
+    Reason.BOX_FULL: b"The mailbox is full.",
+    Reason.BROKEN: b"The server does not understand this client.",
+    Reason.TOO_LONG: b"The message is too long.",
+    Reason.TOO_SLOW: b"The message did not arrive in time.",
+    Reason.FOREIGN: b"This is another protocol.",
+    Reason.IDLE: b"You were silent for too long.",
+    Reason.SLOW_READER: b"You read too slowly.",
+    Reason.SHUTDOWN: b"The server is shutting down.",
+    Reason.BUG: b"The server made a mistake.",
+}
+
+
+def _talk(talk, form):
+    told = form % (talk.sender, talk.text)
+    return (_clock(talk.time) + _harmless(told),)
+
+
+def _harmless(told):
+    """`told` without anything that reads like the beginning of a message."""
+    told = _BRACKET.sub(_NO_BRACKET, told.replace(b"\n", _LINE_END))
+    return told.replace(_RECEIVED, _NOT_RECEIVED)
+
+
+def _farewell(farewell):
+    word = b"SERVER" if farewell.reason == Reason.SHUTDOWN else b"ERROR"
+    return (b"[%b] %b" % (word, _WORDS[farewell.reason]),)
+
+
+def _silence(happening):
+    return ()
+
+
+ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
+ENCODERS.update({
+    # A post may have become two commands, a name and then its text.
+    events.Done: lambda done: (_RECEIVED,) if isinstance(done.asked, (events.Post, events.Say)) else (),
+    events.Refused: lambda refused: (b"[ERROR] %b" % _WORDS[refused.reason],),
+    events.Said: lambda said: _talk(said, b"%b: %b"),
+    events.Whispered: lambda whispered: _talk(whispered, b"%b (direct): %b"),
+    events.Farewell: _farewell,
+})
+
+
+def encode(happening, me):
+    """The messages that tell a client of `happening`; none if this protocol does not speak of it."""
+    return ENCODERS[type(happening)](happening)
+
+
+FORMS = {"text": encode}

@@ -1,0 +1,22 @@
+"""In what ways protocols differ, beyond their bytes."""
+from collections import namedtuple
+
+Traits = namedtuple("Traits", (
+    "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers"))
+
+
+def traits(**differences):
+    """The traits of a protocol, of which only those are named that differ from `line`'s.
+
+    coalesces: everything a tick has for a client may go out in one send; else each frame is a send of its own.
+    personal: frames name their receiver, so they are rendered once for each.
+    answers_first: nothing may come between a request and its answer; what happens meanwhile is sent after it.
+    hears_at_once: a client hears the room before it has a name.
+    acknowledges: whoever says something is told when it has its place in the order; its later commands wait for that.
+    wants_users: the list of users is pushed whenever it has changed.
+    open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
+    """
+    usual = Traits(
+        coalesces=True, personal=False, answers_first=False, hears_at_once=False, acknowledges=False, wants_users=False,
+        open_to_strangers=())
+    return usual._replace(**differences)

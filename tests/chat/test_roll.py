@@ -1,0 +1,81 @@
+"""Everybody the chat knows of, in order."""
+import pytest
+
+from server.chat.roll import Roll
+
+# What a worker is told, and whether the list of users is another one then.
+CHANGES = [
+    lambda roll: roll.enter(b"dan"),
+    lambda roll: roll.leave(b"bob"),
+    lambda roll: roll.rename(b"bob", b"rob"),
+    lambda roll: roll.open(b"dan"),
+    lambda roll: roll.close(b"ann"),
+]
+
+PATTERNS = [
+    (None, [b"ann", b"zoe", b"bob", "\u00e4nn".encode()]),
+    (b"*", [b"ann", b"zoe", b"bob", "\u00e4nn".encode()]),
+    (b"?o?", [b"zoe", b"bob"]),
+    ("?nn".encode(), [b"ann", "\u00e4nn".encode()]),
+    ("\u00e4*".encode(), ["\u00e4nn".encode()]),
+    (b"x*", []),
+    (b"", []),
+    (b"\xff*", []),
+]
+
+
+@pytest.fixture
+def roll():
+    """Accounts ann and zoe, of whom zoe is here, and bob and another ann without an account."""
+    one = Roll()
+    one.open(b"ann")
+    one.open(b"zoe")
+    for name in (b"bob", b"zoe", "\u00e4nn".encode()):
+        one.enter(name)
+    one.changed = False
+    return one
+
+
+def test_members_are_in_the_order_of_their_logins():
+    roll = Roll()
+    for name in (b"zoe", b"ann", b"bob"):
+        roll.enter(name)
+    roll.leave(b"zoe")
+    roll.enter(b"zoe")
+    assert roll.present() == [b"ann", b"bob", b"zoe"]
+
+
+def test_a_renamed_member_keeps_its_place(roll):
+    roll.rename(b"bob", b"rob")
+    assert roll.present() == [b"rob", b"zoe", "\u00e4nn".encode()]
+
+
+def test_known_are_the_accounts_in_order_and_then_the_members_without_one(roll):
+    assert roll.known() == [b"ann", b"zoe", b"bob", "\u00e4nn".encode()]
+    roll.enter(b"ann")
+    assert roll.known() == [b"ann", b"zoe", b"bob", "\u00e4nn".encode()]
+    roll.close(b"zoe")
+    assert roll.known() == [b"ann", b"bob", b"zoe", "\u00e4nn".encode()]
+
+
+@pytest.mark.parametrize("pattern, names", PATTERNS)
+def test_a_pattern_finds_whom_it_matches_in_the_same_order(roll, pattern, names):
+    assert roll.known(pattern) == names
+
+
+def test_users_are_all_that_are_known_and_whether_they_are_here(roll):
+    assert roll.users() == [(b"ann", False), (b"zoe", True), (b"bob", True), ("\u00e4nn".encode(), True)]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_knows_that_it_has_changed(roll, change):
+    roll.present(), roll.known(), roll.users()
+    assert not roll.changed
+    change(roll)
+    assert roll.changed
+
+
+def test_what_was_given_does_not_change_any_more(roll):
+    present, users = roll.present(), roll.users()
+    roll.leave(b"bob")
+    assert b"bob" in present and (b"bob", True) in users

@@ -1,0 +1,428 @@
+"""The `binary` protocol: frames as hexadecimal vectors, multiplied by the ways in which bytes arrive, and back."""
+import ast
+import collections
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from server.protocols import aliases, binary, events
+from server.protocols.aliases import short
+from server.protocols.events import (
+    Broken,
+    Describe,
+    Described,
+    Done,
+    Farewell,
+    Joined,
+    Known,
+    Left,
+    Login,
+    Malformed,
+    News,
+    Past,
+    Ping,
+    Pong,
+    Present,
+    Quit,
+    Reason,
+    Refused,
+    Rename,
+    Renamed,
+    Said,
+    Say,
+    Users,
+    Welcome,
+    Whispered,
+    Who,
+)
+
+LIMIT = 24  # for the vectors; small, so that every cut of a frame at the limit is tried
+TIME = 1700000000
+CLOCK = 1700000123.456789
+UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
+BROKEN = Broken(Reason.BROKEN)
+TOO_LONG = Broken(Reason.TOO_LONG)
+
+
+def frame(code, content=b"", name=b"", version=1, name_size=None, size=None, time=TIME):
+    """A frame put together by hand, with lies where they are wanted."""
+    numbers = [(version, 1), (code, 4), (len(name) if name_size is None else name_size, 4),
+               (len(content) if size is None else size, 4)]
+    return (b"".join(number.to_bytes(width, "big") for number, width in numbers) + name.ljust(10, b"\0")
+            + time.to_bytes(4, "big") + content)
+
+
+BY_HAND = [
+    ("01 000000c8 00000003 00000003 616e6e00000000000000 6553f100 616e6e", [Login(b"ann", None)]),
+    ("01 000000c8 00000000 00000003 00000000000000000000 6553f100 616e6e", [Login(b"ann", None)]),
+    ("01 00000064 00000003 00000002 616e6e00000000000000 6553f100 6869", [Say(b"hi", None, TIME)]),
+    ("01 00000064 0000000a 00000002 30313233343536373839 00000000 6869", [Say(b"hi", None, 0)]),
+    ("01 000000ca 00000003 00000004 616e6e00000000000000 6553f100 616e6e61", [Rename(b"anna")]),
+    ("01 000000cb 00000003 00000000 616e6e00000000000000 6553f100", [Who()]),
+    ("01 000000c9 00000003 00000003 616e6e00000000000000 6553f100 626f62", [Describe(b"bob")]),
+    ("01 000000d3 00000003 00000003 616e6e00000000000000 6553f100 312e35", [Ping(b"1.5")]),
+    ("01 000000cd 00000003 00000000 616e6e00000000000000 6553f100", [Quit()]),
+]
+
+COMMAND_TABLE = [
+    (frame(200, b""), [Login(b"", None)]),
+    (frame(200, b"0123456789"), [Login(b"0123456789", None)]),
+    (frame(200, b"/ann"), [Login(b"/ann", None)]),
+    (frame(200, b"an\0n"), [Login(b"an\0n", None)]),
+    (frame(202, b"", b"ann"), [Rename(b"")]),
+    (frame(203, b"of no use"), [Who()]),
+    (frame(205, b"of no use"), [Quit()]),
+    (frame(201, b"anniv|abcd"), [Describe(b"anniv|abcd")]),
+    (frame(201, b"a name of over ten bytes"), [Describe(b"a name of over ten bytes")]),
+    (frame(201, b"\0" * 10), [Describe(b"\0" * 10)]),
+    (frame(211), [Ping(b"")]),
+    (frame(211, b"no number"), [Ping(b"no number")]),
+    (frame(100, b"hi", "gr\u00fcn".encode()), [Say(b"hi", None, TIME)]),
+    (frame(100, b"a\0b\x1b\r\nc\td"), [Say("a\u2400b\u241b\nc\td".encode(), None, TIME)]),
+    (frame(100, b"hi", time=2**31), [Say(b"hi", None, 2**31)]),
+    (frame(100, b"hi", time=2**32 - 1), [Say(b"hi", None, 2**32 - 1)]),
+    (frame(100, b"hi", b"server"), [Say(b"hi", None, TIME)]),  # a claim that nobody looks at
+]
+
+STREAMS = [
+    (b"", []),
+    (frame(203)[:26], []),
+    (frame(100, b"hi")[:-1], []),
+    (frame(200, b"ann") + frame(100, b"hi", b"ann"), [Login(b"ann", None), Say(b"hi", None, TIME)]),
+    (frame(205) + frame(203), [Quit(), Who()]),
+    (frame(99) + frame(203), [UNKNOWN, Who()]),
+    (frame(100, b"hiand more", size=2), [Say(b"hi", None, TIME), BROKEN]),
+    (frame(100, b"hi" + frame(203), size=2), [Say(b"hi", None, TIME), Who()]),
+    (frame(203) + b"\x02" + frame(203), [Who(), BROKEN]),
+]
+
+VERSIONS = [(frame(203, version=version), [BROKEN]) for version in (0, 2, 255)] + [
+    (b"\0", [BROKEN]),
+    (b"GET / HTTP/1.1\r\n\r\n", [BROKEN]),
+    (b"\x16\x03\x01\x02\x00", [BROKEN]),
+    (b"SSH-2.0-OpenSSH_9\r\n", [BROKEN]),
+]
+
+SERVER_TYPES = (101, 102, 204, 206, 207, 208, 209, 210, 212, 300, 301, 302, 303)
+TYPES = [(frame(code), [UNKNOWN]) for code in SERVER_TYPES + (0, 99, 199, 2**31, 2**32 - 1)] + [
+    (frame(99, b"\xff", b"\xff", name_size=0), [UNKNOWN]),
+]
+
+KINDS = {100: Say, 200: Login, 201: Describe, 202: Rename, 203: Who, 205: Quit, 211: Ping}
+BAD_FIELDS = [
+    (b"ann", 0), (b"ann", 2), (b"ann", 4), (b"ann", 10), (b"", 3), (b"\0ann", 4), (b"a\0nn", 4), (b"a\0nn", 1),
+    (b"ann\0x", 3), (b"0123456789", 9), (b"\xc3", 1), ("123456789\u00fc".encode()[:10], 10), (b"\xff", 1),
+    (b"\xed\xa0\x80", 3),
+]  # fmt: skip
+FIELDS = [
+    (frame(code, b"a", name, name_size=size), [Malformed(Reason.BAD_FORM, KINDS[code])])
+    for code in sorted(KINDS) for name, size in BAD_FIELDS
+] + [
+    (frame(203, name_size=size), [BROKEN]) for size in (11, 2**24, 2**31, 2**32 - 1)
+]  # fmt: skip
+
+LENGTHS = [
+    (frame(100), [Malformed(Reason.BAD_FORM, Say)]),
+    (frame(100, b"x" * LIMIT), [Say(b"x" * LIMIT, None, TIME)]),
+] + [
+    (frame(code, size=size), [TOO_LONG])
+    for code in (100, 99, 203) for size in (LIMIT + 1, LIMIT * 10, 2**31, 2**32 - 1)
+] + [
+    (frame(100, size=2)[:9] + b"\2\0\0\0" + frame(100)[13:], [TOO_LONG]),  # little-endian
+    (frame(100)[:5] + b"\3\0\0\0" + frame(100)[9:], [BROKEN]),
+]  # fmt: skip
+
+LONG_NAMES = [
+    (frame(code, name), [Malformed(Reason.INVALID_NAME, KINDS[code])])
+    for code in (200, 202) for name in (b"01234567890", "\u00fc".encode() * 6, b"\0" * 11)
+]  # fmt: skip
+
+INVALID_UTF8 = [b"\xff", b"\xc0\xaf", b"a\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xff" * 20]
+NOT_UTF8 = [(frame(code, raw), [Malformed(Reason.NOT_UTF8, KINDS[code])])
+            for code in sorted(KINDS) for raw in INVALID_UTF8]
+
+VECTORS = (
+    [(bytes.fromhex(digits), commands) for digits, commands in BY_HAND]
+    + COMMAND_TABLE + STREAMS + VERSIONS + TYPES + FIELDS + LENGTHS + LONG_NAMES + NOT_UTF8
+)  # fmt: skip
+
+
+def decoder():
+    return binary.Decoder({"text_bytes": LIMIT})
+
+
+@pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:60])
+def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
+    assert decoded(decoder, stream) == commands
+
+
+@pytest.mark.parametrize("broken", [b"\0", frame(203, name_size=11), frame(100, size=LIMIT + 1)])
+def test_nothing_is_read_once_the_framing_is_broken(broken):
+    one = decoder()
+    assert len(one.feed(broken + frame(203))) == 1
+    assert one.feed(frame(203)) == []
+    assert not one.unfinished
+
+
+def test_a_length_is_refused_before_its_bytes_come():
+    assert decoder().feed(frame(100, size=2**32 - 1)) == [TOO_LONG]
+    assert decoder().feed(b"\2") == [BROKEN]
+
+
+def test_a_frame_that_has_begun_is_unfinished():
+    one = decoder()
+    assert not one.unfinished
+    one.feed(frame(100, b"hi")[:1])
+    assert one.unfinished
+    one.feed(frame(100, b"hi")[1:])
+    assert not one.unfinished
+
+
+FRAMES = st.builds(
+    frame, st.sampled_from(sorted(KINDS) + [99, 300]),
+    st.one_of(st.binary(max_size=LIMIT + 2), st.text(max_size=8).map(str.encode)),
+    st.binary(max_size=10), version=st.sampled_from([1] * 9 + [2]), time=st.integers(0, 2**32 - 1),
+    size=st.one_of(st.none(), st.none(), st.integers(0, LIMIT + 1)),
+    name_size=st.one_of(st.none(), st.none(), st.integers(0, 11)))
+STREAM = st.one_of(st.binary(max_size=80), st.lists(FRAMES, max_size=5).map(b"".join), st.binary().map(b"\1".__add__))
+
+
+@given(STREAM, st.lists(st.integers(0, 200)))
+def test_any_bytes_raise_nothing_and_cuts_do_not_matter(stream, cuts):
+    whole = decoder().feed(stream)
+    one, commands, last = decoder(), [], 0
+    for cut in sorted(cuts) + [len(stream)]:
+        commands += one.feed(stream[last:cut])
+        last = max(last, cut)
+        assert len(one._held) < 27 + LIMIT
+    assert commands == whole
+    assert all(isinstance(command, events.COMMANDS) for command in commands)
+    assert not any(isinstance(command, Broken) for command in commands[:-1])
+
+
+class CountingBuffer(bytearray):
+    """Counts the bytes that are copied out of it."""
+
+    copied = 0
+
+    def __getitem__(self, key):
+        got = super().__getitem__(key)
+        self.copied += len(got) if isinstance(key, slice) else 1
+        return got
+
+
+def test_a_large_frame_in_tiny_pieces_is_copied_once():
+    one = binary.Decoder({"text_bytes": 1 << 20})
+    held = one._held = CountingBuffer()
+    stream = frame(100, b"x" * 100000)
+    commands = [command for position in range(len(stream)) for command in one.feed(stream[position:position + 1])]
+    assert commands == [Say(b"x" * 100000, None, TIME)]
+    assert held.copied < 3 * len(stream)
+
+
+# ---- what clients are told
+
+Frame = collections.namedtuple("Frame", "code name time content")
+
+
+def read(raw):
+    """One frame as a client reads it that checks everything."""
+    numbers = [int.from_bytes(raw[start:stop], "big") for start, stop in ((0, 1), (1, 5), (5, 9), (9, 13), (23, 27))]
+    version, code, name_size, size, time = numbers
+    name, content = raw[13:23], raw[27:]
+    assert version == 1
+    assert size == len(content)
+    assert name[name_size:] == b"\0" * (10 - name_size)
+    assert b"\0" not in name[:name_size]
+    content.decode()
+    return Frame(code, name[:name_size].decode(), time, content)
+
+
+def told(happening):
+    return [read(raw) for raw in binary.encode(happening, None)]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The server's clock stands still."""
+    monkeypatch.setattr(binary, "now", lambda: CLOCK)
+
+
+def own(code, content=b""):
+    return [Frame(code, "server", int(CLOCK), content)]
+
+
+LONG_NAME = b"annabelle-the-first"
+ALIAS = b"annab|xn62"
+
+TOLD = [
+    (Welcome(b"ann", Login(b"ann", None)), own(207)),
+    (Welcome(b"ann", Rename(b"ann")), own(206, b"ann")),
+    (Welcome(LONG_NAME, Rename(LONG_NAME)), own(206, short(LONG_NAME))),
+    (Refused(Reason.NAME_TAKEN, Login(b"ann", None)), own(209)),
+    (Refused(Reason.INVALID_NAME, Login), own(209)),
+    (Refused(Reason.BAD_FORM, Login), own(209)),
+    (Refused(Reason.NAME_TAKEN, Rename(b"ann")), own(204)),
+    (Refused(Reason.INVALID_NAME, Rename), own(204)),
+    (Refused(Reason.MUST_LOGIN, Rename(b"ann")), own(102, b"You must join first.")),
+    (Refused(Reason.MUST_LOGIN, Rename), own(102, b"You must join first.")),
+    (Refused(Reason.MUST_LOGIN, Say(b"hi", None, 0)), own(102, b"You must join first.")),
+    (Refused(Reason.NOBODY, Describe(b"bob")), own(210)),
+    (Refused(Reason.NOT_UTF8, Describe), own(210)),
+    (Refused(Reason.UNKNOWN_COMMAND, None), own(102, b"There is no such command.")),
+    (Refused(Reason.NOT_UTF8, Say), own(102, b"The message is not valid UTF-8.")),
+    (Present([b"ann", b"bob"]), own(303, b"['ann', 'bob']")),
+    (Present([]), own(303, b"[]")),
+    (Present([b"it's", "gr\u00fcn".encode(), b"\\"]), own(303, "[\"it's\", 'gr\u00fcn', '\\\\']".encode())),
+    (Described(b"bob", "127.0.0.1", 42546), own(210, b"('bob', '127.0.0.1', 42546)")),
+    (Pong(b"1700000000.1234567"), own(212, b"1700000000.1234567")),
+    (Done(Quit()), own(208)),
+    (Done(Say(b"hi", None, 0)), []),
+    (Said(b"ann", b"hi\n\tyou", 7), [Frame(100, "ann", 7, b"hi\n\tyou")]),
+    (Said(b"ann", b"hi", -1), [Frame(100, "ann", 0, b"hi")]),
+    (Said(b"ann", b"hi", 2**32), [Frame(100, "ann", 2**32 - 1, b"hi")]),
+    (Said(b"ann", b"[direct] [direct] hi", 7), [Frame(100, "ann", 7, "\uff3bdirect] \uff3bdirect] hi".encode())]),
+    (Said(b"ann", b"[direct]hi", 7), [Frame(100, "ann", 7, b"[direct]hi")]),
+    (Said("0123456789".encode(), b"hi", 7), [Frame(100, "0123456789", 7, b"hi")]),
+    (Said(LONG_NAME, b"hi", 7), [Frame(100, short(LONG_NAME).decode(), 7, b"hi")]),
+    (Whispered(b"ann", b"hi", 7), [Frame(100, "ann", 7, b"[direct] hi")]),
+    (Whispered(b"ann", b"[direct] hi", 7), [Frame(100, "ann", 7, b"[direct] [direct] hi")]),
+    (Joined(b"bob"), own(300, b"bob joined!")),
+    (Left(b"bob"), own(301, b"bob left!")),
+    (Renamed(b"bob", b"bobby"), own(302, b"user 'bob' changed username to 'bobby'!")),
+    (Joined(LONG_NAME), own(300, short(LONG_NAME) + b" joined!")),
+    (Left(LONG_NAME), own(301, short(LONG_NAME) + b" left!")),
+    (Renamed(LONG_NAME, b"ann"), own(302, b"user '" + short(LONG_NAME) + b"' changed username to 'ann'!")),
+    (Farewell(Reason.SHUTDOWN), own(102, b"The server is shutting down.")),
+    (Known([b"ann"]), []),
+    (Past([(b"ann", b"hi", 7)]), []),
+    (News([(b"ann", True)]), []),
+    (Users([(b"ann", True)]), []),
+]
+
+
+@pytest.mark.parametrize("happening, frames", TOLD, ids=lambda value: repr(value)[:60])
+def test_a_happening_is_told_in_the_frames_of_the_document(happening, frames):
+    assert told(happening) == frames
+
+
+def test_a_frame_has_the_bytes_of_the_document():
+    assert binary.encode(Said(b"ann", b"hi", TIME), None) == (
+        bytes.fromhex("01 00000064 00000003 00000002 616e6e00000000000000 6553f100 6869"),)
+    assert binary.encode(Joined(b"bob"), None) == (
+        bytes.fromhex("01 0000012c 00000006 0000000b 73657276657200000000 6553f17b 626f62206a6f696e656421"),)
+
+
+def test_every_kind_of_happening_can_be_told():
+    assert set(binary.ENCODERS) == set(events.HAPPENINGS)
+    assert {type(happening) for happening, _ in TOLD} == set(events.HAPPENINGS)
+
+
+@pytest.mark.parametrize("reason", events.REASONS)
+def test_every_reason_has_words(reason):
+    for happening in Refused(reason, None), Refused(reason, Say), Farewell(reason):
+        (only,) = told(happening)
+        assert only.code == 102
+        assert 5 < len(only.content) < 60
+    assert [told(Refused(reason, kind))[0].code for kind in (Login, Describe)] == [209, 210]
+
+
+@pytest.mark.parametrize("token", [b"0", b"1.5", b"-1.5", b"+.5", b"5.", b"1e9", b"1.7E+09", b"1" * 40])
+def test_a_number_comes_back_from_a_ping(token):
+    assert told(Pong(token)) == own(212, token)
+
+
+@pytest.mark.parametrize("token", [
+    b"", b" 1", b"1\n", b"1_0", b"nan", b"inf", b"0x1", b"1e", b".", b"+", b"1.5.5", b"__import__('os')", b"1" * 41,
+    "\u0663".encode(),
+])  # fmt: skip
+def test_whatever_else_a_ping_holds_is_answered_with_the_time(token):
+    assert told(Pong(token)) == own(212, b"1700000123.456789")
+
+
+NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), blacklist_characters="|"),
+                min_size=1, max_size=32).map(str.encode)  # fmt: skip
+
+
+@given(st.lists(NAMES), NAMES, st.text(st.sampled_from("0123456789.:abcdef")), st.integers(0, 65535))
+def test_what_clients_read_as_python_holds_names_and_addresses_only(names, name, host, port):
+    (users,), (user,) = told(Present(names)), told(Described(name, host, port))
+    literal = ast.literal_eval  # noqa: TID251 - what existing clients read it with, or worse
+    assert literal(users.content.decode()) == [short(one).decode() for one in names]
+    assert literal(user.content.decode()) == (short(name).decode(), host, port)
+
+
+@pytest.mark.parametrize("name", [b"['a','b']", b"__import__('os')", b"(1,2)", b"'+'", b'"""', b"{0}", b"%s"])
+def test_a_name_that_looks_like_python_is_a_text(name):
+    (users,) = told(Present([name]))
+    assert ast.literal_eval(users.content.decode()) == [short(name).decode()]  # noqa: TID251
+
+
+TEXTS = st.one_of(
+    st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1),
+    st.builds(lambda unit, times: unit * times, st.sampled_from(["x", "\u00fc", "\u20ac", "\U0001f600"]),
+              st.integers(1, 2500)))  # fmt: skip
+
+
+@given(TEXTS, st.integers(0, 9))
+@example("\U0001f600" * 4096, 3)
+@example("[direct] " * 1000, 8)
+def test_a_long_text_comes_whole_in_frames_for_one_recv(text, offset):
+    text = "x" * offset + text
+    for happening, mark in (Said(b"ann", text.encode(), 7), ""), (Whispered(b"ann", text.encode(), 7), "[direct] "):
+        raw = binary.encode(happening, None)
+        assert all(len(one) <= 2048 for one in raw)
+        contents = [read(one).content.decode() for one in raw]
+        assert all(content.startswith("[direct] ") is bool(mark) for content in contents)
+        whole = "".join(content[len(mark):] for content in contents)
+        assert whole == (text if mark else text.replace("[direct] ", "\uff3bdirect] "))
+
+
+@pytest.mark.parametrize("size, frames", [(1, 1), (2021, 1), (2022, 2), (16384, 9)])
+def test_a_text_is_cut_no_sooner_than_it_has_to(size, frames):
+    assert len(told(Said(b"ann", b"x" * size, 7))) == frames
+
+
+@given(NAMES, NAMES, TEXTS)
+def test_whatever_happens_is_told_in_readable_frames(name, other, text):
+    for happening in Joined(name), Left(name), Renamed(name, other), Said(name, text.encode(), 1):
+        assert told(happening)
+
+
+def test_the_module_has_the_form_that_the_server_expects():
+    assert (binary.NAME, binary.PORT, binary.IDLE_TIMEOUT) == ("binary", 12000, 0)
+    assert binary.FORMS[binary.Decoder.form] is binary.encode
+    assert not binary.TRAITS.coalesces
+    assert binary.TRAITS.open_to_strangers == (Who, Describe, Ping, Quit)
+
+
+# ---- names that are too long
+
+
+def test_a_short_name_is_its_own_short_form():
+    assert short(b"0123456789") == b"0123456789"
+    assert short(b"a") == b"a"
+
+
+def test_an_alias_is_the_beginning_of_a_name_and_something_of_all_of_it():
+    assert short(LONG_NAME) == ALIAS
+    assert short(b"same-ten-b-one")[:6] == short(b"same-ten-b-two")[:6] == b"same-|"
+    assert short(b"same-ten-b-one") != short(b"same-ten-b-two")
+
+
+@pytest.mark.parametrize("name, beginning", [
+    ("123\u00fc56789ab", "123\u00fc"), ("1234\u00fc6789a", "1234"), ("\U0001f600\U0001f600\U0001f600", "\U0001f600"),
+    ("\u20ac\u20ac\u20ac\u20ac", "\u20ac"),
+])  # fmt: skip
+def test_an_alias_is_cut_between_characters(name, beginning):
+    assert short(name.encode()).decode()[:-5] == beginning
+
+
+@given(NAMES)
+def test_an_alias_fits_and_is_never_a_name(name):
+    alias = short(name)
+    assert len(alias) <= aliases.LONGEST
+    assert alias.decode().isprintable() or not name.decode().isprintable()
+    assert (b"|" in alias) is (alias != name) is (len(name) > 10)
+    assert short(alias) == alias

@@ -1,0 +1,522 @@
+"""The `dollar` protocol: packets by hand, multiplied by the ways in which they arrive, and what is sent, read back."""
+import ast
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.protocols import dollar, events
+from server.protocols.events import (
+    Broken,
+    Create,
+    Delete,
+    Deliver,
+    Described,
+    Done,
+    Farewell,
+    History,
+    Joined,
+    Known,
+    Left,
+    Malformed,
+    News,
+    Past,
+    Ping,
+    Poll,
+    Pong,
+    Present,
+    Quit,
+    Reason,
+    Refused,
+    Renamed,
+    Said,
+    Say,
+    SignIn,
+    Users,
+    Welcome,
+    Whisper,
+    Whispered,
+)
+from server.protocols.text import canonical
+
+LIMIT = 16  # for the vectors; small, so that every cut of a packet at the limit is tried
+DATA_LIMIT = 4 * LIMIT + 4096
+
+
+def packet(data):
+    """As the existing client makes it."""
+    data = data if isinstance(data, bytes) else data.encode()
+    return b"$" + str(len(data)).ljust(10).encode() + data + b"$"
+
+
+def refused(reason, asked):
+    return [Malformed(reason, asked)]
+
+
+def bad_form(asked):
+    return refused(Reason.BAD_FORM, asked)
+
+
+BROKEN = [Broken(Reason.BROKEN)]
+TOO_LONG = [Broken(Reason.TOO_LONG)]
+POLL = b"{'purpose': 'poll'}"  # 19 bytes
+
+# Written out in full once: nothing here is computed.
+BY_HAND = [
+    (b"$60        {'purpose': 'login', 'username': 'Alice', 'password': '123'}$", [SignIn(b"Alice", b"123")]),
+    (b"$84        {'purpose': 'send_message', 'from_user': 'Alice', 'to_user': 'Bob', 'message': 'hi'}$",
+     [Whisper(b"Bob", b"hi", b"Alice", None)]),
+    (b"$62        {'purpose': 'start_reload_message_list', 'target_user': 'Bob'}$", [History(b"Bob")]),
+    (b"$19        {'purpose': 'exit'}$", [Quit()]),
+    (b"$19        {'purpose': 'poll'}$", [Poll()]),
+    (b"$19{'purpose': 'poll'}$", [Poll()]),
+    (b'$19        {"purpose": "poll"}$', [Poll()]),
+    (b'$19{"purpose": "poll"}$', [Poll()]),
+]
+
+LENGTHS = [
+    (b"$19        " + POLL + b"$", [Poll()]),
+    (b"$        19" + POLL + b"$", [Poll()]),
+    (b"$    19    " + POLL + b"$", [Poll()]),
+    (b"$0000000019" + POLL + b"$", [Poll()]),
+    (b"$00019     " + POLL + b"$", [Poll()]),
+    (b"$019" + POLL + b"$", [Poll()]),
+    (b"$000000019" + POLL + b"$", [Poll()]),
+    (b"$21         " + POLL + b" $", [Poll()]),  # a padded length, then data that begins with a space
+    (b"$0         $", bad_form(None)),
+    (b"$0$", bad_form(None)),
+    (b"$1         7$", bad_form(None)),
+    (b"$1$$", bad_form(None)),
+    (b"$3abc$", bad_form(None)),
+    (b"$20 " + POLL + b"$", BROKEN),  # an unpadded length, then data that begins with a space: nobody can tell
+    (b"$19 " + POLL + b"$", BROKEN),
+    (b"$ 19" + POLL + b"$", BROKEN),
+    (b"$  19" + POLL + b"$", BROKEN),
+    (b"$          " + POLL + b"$", BROKEN),
+    (b"$" + POLL + b"$", BROKEN),
+    (b"$$", BROKEN),
+    (b"$-5        hello$", BROKEN),
+    (b"$+5        hello$", BROKEN),
+    (b"$ -5       hello$", BROKEN),
+    (b"$1_9       " + POLL + b"$", BROKEN),
+    (b"$0x13      " + POLL + b"$", BROKEN),
+    (b"$5 5       hello$", BROKEN),
+    (b"$19 1      ............$", BROKEN),  # would be nineteen bytes, counted from the second number
+    (b"$1.9       " + POLL + b"$", BROKEN),
+    (b"$\xd9\xa3        abc$", BROKEN),
+    (b"$\xb2         ab$", BROKEN),
+    (b"$19\t       " + POLL + b"$", BROKEN),
+    (b"$19\0\0\0\0\0\0\0\0" + POLL + b"$", BROKEN),
+    (b"$00000000019" + POLL + b"$", BROKEN),  # eleven digits
+    (b"$12345678901", TOO_LONG),
+    (b"$9999999999", TOO_LONG),
+    (b"$%-10d" % (DATA_LIMIT + 1), TOO_LONG),
+    (b"$%d{" % (DATA_LIMIT + 1), TOO_LONG),
+    (packet(POLL + b" " * (DATA_LIMIT - 19)), [Poll()]),
+    (b"$18        " + POLL + b"$", BROKEN),  # too short by one
+    (b"$20        " + POLL + b"$", []),  # too long by one: its "$" is data, and then there is none
+    (b"$20        " + POLL + b"$" + packet(POLL), bad_form(None) + BROKEN),
+    (b"$20        " + POLL + b"$x", BROKEN),
+    (packet(POLL) + b"\n" + packet(POLL), [Poll(), *BROKEN]),
+    (packet(POLL) * 3, [Poll()] * 3),
+    (packet(POLL) + b"$19{'purpose': 'exit'}$" + packet(POLL)[:-1], [Poll(), Quit()]),
+    (b"{'purpose': 'poll'}", BROKEN),
+    (b"x19        " + POLL + b"$", BROKEN),
+    (packet(POLL) + b"#19" + POLL + b"$", [Poll(), *BROKEN]),
+    (b"GET / HTTP/1.1\r\n\r\n", BROKEN),
+    (b"\x16\x03\x01\x02\x00\x01", BROKEN),
+    (b"SSH-2.0-a\r\n", BROKEN),
+    (b"", []),
+    (b"$", []),
+    (b"$19", []),
+    (b"$         ", []),
+]
+
+
+def message(text, to="bob", claimed="ann"):
+    return packet(repr({"purpose": "send_message", "from_user": claimed, "to_user": to, "message": text}))
+
+
+def whispered(text):
+    return [Whisper(b"bob", text.encode(), b"ann", None)]
+
+
+REQUESTS = [
+    (message("hi"), whispered("hi")),
+    (message("hi", to="lobby"), [Say(b"hi", b"ann", None)]),
+    (message("hi", to="Lobby"), [Whisper(b"Lobby", b"hi", b"ann", None)]),
+    (message("hi", to="ann"), refused(Reason.YOURSELF, Whisper)),
+    (message("hi", to=""), [Whisper(b"", b"hi", b"ann", None)]),
+    (message("hi", claimed="lobby", to="lobby"), [Say(b"hi", b"lobby", None)]),
+    (message(" "), whispered(" ")),
+    (message("$19{'poll'}$"), whispered("$19{'poll'}$")),
+    (message("a$"), whispered("a$")),
+    (message("it's \"x\" \\"), whispered("it's \"x\" \\")),
+    (message("\x1b[2J\x07"), whispered("\u241b[2J\u2407")),
+    (message("\x00\x7f\u2028"), whispered("\u2400\u2421\u2424")),
+    (message("a\r\nb\rc"), whispered("a\nb\u240dc")),
+    (message("\u202eabc"), whispered("\u202eabc\u202c")),
+    (message("\U0001f600" * 4), whispered("\U0001f600" * 4)),
+    (message("x" * LIMIT), whispered("x" * LIMIT)),
+    (message("x" * (LIMIT + 1)), refused(Reason.TEXT_TOO_LONG, Whisper)),
+    (message("x" * (LIMIT + 1), to="lobby"), refused(Reason.TEXT_TOO_LONG, Say)),
+    (message("\u00e9" * (LIMIT // 2 + 1)), refused(Reason.TEXT_TOO_LONG, Whisper)),
+    (message("\r\n" + "x" * (LIMIT - 1)), refused(Reason.TEXT_TOO_LONG, Whisper)),  # as received, and as kept
+    (message("\x1b" * (LIMIT // 3 + 1)), refused(Reason.TEXT_TOO_LONG, Whisper)),
+    (message(""), bad_form(Whisper)),
+    (message("", to="lobby"), bad_form(Say)),
+    (message(1), bad_form(Whisper)),
+    (message(None), bad_form(Whisper)),
+    (message(["hi"]), bad_form(Whisper)),
+    (message("hi", to=["lobby"]), bad_form(Whisper)),
+    (message("hi", to=None), bad_form(Whisper)),
+    (message("hi", claimed=None), bad_form(Whisper)),
+    (message("hi", claimed=1, to="lobby"), bad_form(Say)),
+    (packet("{'purpose': 'send_message'}"), bad_form(Whisper)),
+    (packet("{'purpose': 'send_message', 'to_user': 'lobby'}"), bad_form(Say)),
+    (packet("{'purpose': 'login'}"), bad_form(SignIn)),
+    (packet("{'purpose': 'login', 'username': 'a'}"), bad_form(SignIn)),
+    (packet("{'purpose': 'login', 'username': ['a'], 'password': 'b'}"), bad_form(SignIn)),
+    (packet("{'purpose': 'login', 'username': None, 'password': 'b'}"), bad_form(SignIn)),
+    (packet("{'purpose': 'login', 'username': 'a', 'password': 123}"), bad_form(SignIn)),
+    (packet("{'purpose': 'login', 'username': 'a', 'password': True}"), bad_form(SignIn)),
+    (packet("{'purpose': 'login', 'username': '', 'password': ''}"), [SignIn(b"", b"")]),
+    (packet("{'purpose': 'login', 'username': 'b\u00f6b', 'password': '\\ud83d\\ude00'}"),
+     [SignIn("b\u00f6b".encode(), "\U0001f600".encode())]),
+    (packet("{'purpose': 'login', 'username': 'a', 'password': 'b', 'is_admin': 1, 'x': [{}]}"), [SignIn(b"a", b"b")]),
+    (packet("{'purpose': 'start_reload_message_list'}"), bad_form(History)),
+    (packet("{'purpose': 'start_reload_message_list', 'target_user': 1}"), bad_form(History)),
+    (packet("{'purpose': 'start_reload_message_list', 'target_user': 'bob', 'limit': -1}"), [History(b"bob")]),
+    (packet("{'purpose': 'exit', 'x': 1}") + packet(POLL), [Quit(), Poll()]),
+]
+
+PURPOSES = [
+    (packet("{'purpose': 'hello'}"), [Ping(b"hello")]),
+    (packet("{'purpose': ''}"), [Ping(b"")]),
+    (packet("{'purpose': 'Login'}"), [Ping(b"Login")]),
+    (packet("{'purpose': 'receive_message'}"), [Ping(b"receive_message")]),
+    (packet(repr({"purpose": "'\u00e9\n\U0001f600"})), [Ping("'\u00e9\n\U0001f600".encode())]),
+    (packet("{'purpose': '%s'}" % ("\u00e9" * 64)), [Ping("\u00e9".encode() * 64)]),
+    (packet("{'purpose': '%s'}" % ("x" * 65)), bad_form(None)),
+    (packet("{'purpose': '%s'}" % ("x" * 4000)), bad_form(None)),
+    (packet("{'purpose': None}"), bad_form(None)),
+    (packet("{'purpose': 1}"), bad_form(None)),
+    (packet("{'purpose': ['login']}"), bad_form(None)),
+    (packet("{'purpose': {}}"), bad_form(None)),
+    (packet("{'username': 'a'}"), bad_form(None)),
+    (packet("{}"), bad_form(None)),
+    (packet(""), bad_form(None)),
+    (packet("[1]"), bad_form(None)),
+    (packet("'x'"), bad_form(None)),
+    (packet("1"), bad_form(None)),
+    (packet("__import__('os').system('id')"), bad_form(None)),
+    (packet("{'purpose': __import__('os').system('id')}"), bad_form(None)),
+    (packet("{'purpose': 'login', 'purpose': 'exit'}"), bad_form(None)),
+    (packet("{'purpose': 'exit', 'x': %s}" % ("[" * 1000 + "]" * 1000)), bad_form(None)),
+    (packet("{'purpose': 'exit', 'x': %s}" % ("9" * 19)), bad_form(None)),
+    (packet("{'purpose': 'exit', 'x': NaN}"), bad_form(None)),
+    (packet(r"{'purpose': '\ud800'}"), bad_form(None)),
+    (packet("{'purpose': 'exit',}"), bad_form(None)),
+    (packet(b"{'purpose': '\xff'}"), refused(Reason.NOT_UTF8, None)),
+    (packet(b"{'purpose': '\xed\xa0\x80'}"), refused(Reason.NOT_UTF8, None)),
+    (packet(b"\xc3"), refused(Reason.NOT_UTF8, None)),
+    (packet(b"\xc0\xaf") + packet(POLL), [*refused(Reason.NOT_UTF8, None), Poll()]),
+]
+
+VECTORS = BY_HAND + LENGTHS + REQUESTS + PURPOSES
+
+FORMS_OF_REQUESTS = [
+    (b"{'purpose': 'poll'}", "python"),
+    (b'{"purpose": "poll"}', "json"),
+    (b'''{'purpose': 'login', "it's": 1}''', "python"),
+    (b'''{"purpose": 'poll'}''', "json"),
+    (b"{}", "python"),
+    (b"\xff\"", "json"),
+    (b"nonsense", "python"),
+]
+
+
+def decoder(limit=LIMIT):
+    return dollar.Decoder({"text_bytes": limit})
+
+
+def short(value):
+    return repr(value)[:60]
+
+
+@pytest.mark.parametrize("stream, commands", VECTORS, ids=short)
+def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
+    if len(stream) > 1000:  # there, not every cut is tried
+        whole, bytewise = commands_in([stream]), commands_in([stream[at:at + 1] for at in range(len(stream))])
+        assert whole == bytewise == commands
+    else:
+        assert decoded(decoder, stream) == commands
+
+
+def commands_in(pieces, limit=LIMIT):
+    one = decoder(limit)
+    return [command for piece in pieces for command in one.feed(piece)]
+
+
+@pytest.mark.parametrize("data, form", FORMS_OF_REQUESTS, ids=short)
+def test_an_answer_is_due_in_the_form_of_the_last_request(data, form):
+    for before in (b"{'purpose': 'poll'}", b'{"purpose": "poll"}'):
+        one = decoder()
+        assert one.form == "python"
+        one.feed(packet(before))
+        one.feed(packet(data))
+        assert one.form == form
+        assert one.form in dollar.FORMS
+
+
+def test_the_real_limits_are_those_of_the_documentation():
+    assert commands_in([message("x" * 16384)], 16384) == whispered("x" * 16384)
+    assert commands_in([message("x" * 16385)], 16384) == refused(Reason.TEXT_TOO_LONG, Whisper)
+    assert commands_in([packet(POLL + b" " * (69632 - 19))], 16384) == [Poll()]
+    assert commands_in([b"$69632     "], 16384) == []
+    assert commands_in([b"$69633     "], 16384) == TOO_LONG
+    escaped = json.dumps({"purpose": "send_message", "from_user": "a", "to_user": "b", "message": "\U0001f600" * 4096})
+    assert commands_in([packet(escaped)], 16384) == [Whisper(b"b", "\U0001f600".encode() * 4096, b"a", None)]
+
+
+def test_nothing_is_heard_after_a_break():
+    one = decoder()
+    assert one.feed(b"x" + packet(POLL)) == BROKEN
+    assert one.feed(packet(POLL)) == []
+    assert not one.unfinished
+    assert not one._held
+
+
+def test_a_packet_that_has_begun_is_unfinished():
+    one = decoder()
+    assert not one.unfinished
+    for byte in packet(POLL)[:-1]:
+        assert one.feed(bytes([byte])) == []
+        assert one.unfinished
+    assert one.feed(b"$") == [Poll()]
+    assert not one.unfinished
+
+
+PACKET_PARTS = st.sampled_from([
+    b"$", b" ", b"  ", b"1", b"19", b"0", b"9", b"19        ", b"$19", b"$19        ", POLL, packet(POLL),
+    b"{", b"}", b"'", b'"', b":",
+    b"-5", b"$0$", b"$2{}$", b"\xff", b"\n", b"x" * LIMIT, b"$%-10d" % DATA_LIMIT, b"$%-10d" % (DATA_LIMIT + 1),
+    message("hi"), message("x" * (LIMIT + 1)), packet(b"\xff"), packet("[" * 20), packet('{"purpose": "x"}'),
+])  # fmt: skip
+PIECES = st.lists(st.one_of(PACKET_PARTS, st.binary(max_size=30)), max_size=12)
+
+
+@given(PIECES)
+def test_any_bytes_raise_nothing_and_cuts_do_not_matter(pieces):
+    whole = b"".join(pieces)
+    assert commands_in(pieces) == commands_in([whole]) == commands_in([whole[at:at + 1] for at in range(len(whole))])
+
+
+@given(PIECES)
+def test_what_is_held_is_never_longer_than_a_packet(pieces):
+    one = decoder()
+    for piece in pieces:
+        one.feed(piece)
+        assert one.feed(b"") == []
+        assert len(one._held) < 1 + dollar.LENGTH_BYTES + DATA_LIMIT + 1
+
+
+@given(st.one_of(st.binary(max_size=80), st.text(max_size=40).map(str.encode)))
+def test_any_data_in_a_whole_packet_give_one_command(data):
+    for inside in (data, b"{'purpose': '" + data + b"'}", b"{'purpose': 'login', " + data + b"}"):
+        commands = decoder().feed(packet(inside))
+        assert len(commands) == 1
+        assert type(commands[0]) in events.COMMANDS
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=8), st.just("lobby"), st.just([]))
+REQUEST_FIELDS = st.dictionaries(
+    st.sampled_from(["username", "password", "from_user", "to_user", "message", "target_user", "x"]), VALUES)
+
+
+@given(st.sampled_from(["login", "send_message", "start_reload_message_list", "exit", "poll", "x"]), REQUEST_FIELDS)
+def test_any_fields_of_a_request_give_one_command_in_either_form(purpose, fields):
+    request = dict(fields, purpose=purpose)
+    commands = commands_in([packet(repr(request))], 100)
+    assert len(commands) == 1
+    assert commands == commands_in([packet(json.dumps(request))], 100)
+
+
+# CPU time, because copying cannot be counted; the margin is wide.
+def test_a_large_packet_in_tiny_pieces_costs_in_proportion_to_its_length():
+    assert cost_of_pieces(1 << 20) < 100 * cost_of_pieces(1 << 16)  # sixteen times as long
+
+
+def cost_of_pieces(size):
+    stream = packet(b"x" * size)
+    pieces = [stream[at:at + 16] for at in range(0, len(stream), 16)]
+    start = time.process_time()
+    assert commands_in(pieces, size) == bad_form(None)
+    return max(time.process_time() - start, 1e-3)
+
+
+# ---- what a client is told
+
+READERS = {"python": ast.literal_eval, "json": json.loads}  # noqa: TID251 - what the clients do, here only
+
+
+def told(happening, form):
+    """The dictionaries that a client reads from the packets."""
+    return [READERS[form](data_of(frame)) for frame in dollar.FORMS[form](happening, None)]
+
+
+def data_of(frame):
+    """What an existing client takes for the data: the length is in the ten bytes after the sign."""
+    assert frame[:1] == frame[-1:] == b"$"
+    assert int(frame[1:11]) == len(frame) - 12
+    assert frame[1:11] == str(len(frame) - 12).ljust(10).encode()
+    return frame[11:-1].decode()
+
+
+def result(purpose, value):
+    return [{"purpose": purpose, "result": value}]
+
+
+def received(sender, text):
+    return [{"purpose": "receive_message", "from_user": sender, "message": text}]
+
+
+WHISPER = Whisper(b"bob", b"hi", b"ann", None)
+SAY = Say(b"hi", b"ann", None)
+LOBBY = {"username": "lobby", "status": "online"}
+BOTH = [(b"ann", True), ("b\u00f6b".encode(), False)]
+LISTED = [LOBBY, {"username": "ann", "status": "online"}, {"username": "b\u00f6b", "status": "offline"}]
+
+TELLINGS = [
+    (Welcome(b"ann", SignIn(b"ann", b"1")), result("login", True)),
+    (Refused(Reason.WRONG_PASSWORD, SignIn(b"ann", b"1")), result("login", False)),
+    (Refused(Reason.BAD_FORM, SignIn), result("login", False)),
+    (Refused(Reason.NOBODY, WHISPER), result("send_message", False)),
+    (Refused(Reason.YOURSELF, Whisper), result("send_message", False)),
+    (Refused(Reason.MUST_LOGIN, SAY), result("send_message", False)),
+    (Refused(Reason.TEXT_TOO_LONG, Say), result("send_message", False)),
+    (Refused(Reason.NOBODY, History(b"x")), [{"purpose": "start_reload_message_list", "message_list": []}]),
+    (Refused(Reason.BAD_FORM, History), [{"purpose": "start_reload_message_list", "message_list": []}]),
+    (Refused(Reason.MUST_LOGIN, Quit()), result("exit", False)),
+    (Refused(Reason.MUST_LOGIN, Poll()), result("poll", False)),
+    (Refused(Reason.BAD_FORM, None), result("error", False)),
+    (Refused(Reason.NOT_UTF8, None), result("error", False)),
+    (Done(WHISPER), result("send_message", True)),
+    (Done(SAY), result("send_message", True)),
+    (Done(Quit()), result("exit", True)),
+    (Done(Delete()), []),
+    (Done(Deliver()), []),
+    (Past([]), [{"purpose": "start_reload_message_list", "message_list": []}]),
+    (Past([(b"ann", "\u00e9'\"".encode(), 1700000000)]),
+     [{"purpose": "start_reload_message_list",
+       "message_list": [{"user": "ann", "text": "\u00e9'\"", "timestamp": 1700000000}]}]),
+    (News(BOTH), [{"purpose": "poll", "result": True, "messages": [], "users": LISTED}]),
+    (News([]), [{"purpose": "poll", "result": True, "messages": [], "users": [LOBBY]}]),
+    (Users(BOTH), [{"purpose": "reload_user_list", "users": LISTED}]),
+    (Pong(b"hello"), result("hello", False)),
+    (Pong("\u00e9'\n".encode()), result("\u00e9'\n", False)),
+    (Said(b"bob", b"hi: $", 0), received("lobby", "bob: hi: $")),
+    (Whispered("b\u00f6b".encode(), b"two\nlines", 0), received("b\u00f6b", "two\nlines")),
+    (Farewell(Reason.SHUTDOWN), []),
+    (Present([b"ann"]), []),
+    (Known([b"ann"]), []),
+    (Described(b"ann", b"127.0.0.1", 4000), []),
+    (Joined(b"bob"), []),
+    (Left(b"bob"), []),
+    (Renamed(b"bob", b"rob"), []),
+]
+
+IN_FULL = [
+    (Welcome(b"ann", None),
+     b"$36        {'purpose': 'login', 'result': True}$",
+     b'$36        {"purpose": "login", "result": true}$'),
+    (Whispered(b"ann", "it's \u2028\U0001f600".encode(), 0),
+     b"$80        {'purpose': 'receive_message', 'from_user': 'ann', 'message': \"it's \\u2028\xf0\x9f\x98\x80\"}$",
+     b'$77        {"purpose": "receive_message", "from_user": "ann", '
+     b'"message": "it\'s \xe2\x80\xa8\xf0\x9f\x98\x80"}$'),
+]
+
+AWKWARD = st.lists(st.sampled_from([
+    "'", '"', "\\", "\n", "\t", "{", "}", "[", "$", ",", ":", "\\n", "\\u0041", "\\ud83d", "__import__('os')",
+    "\u2028", "\u2424", "\x85",
+    "\U0001f600", "\U0001fae8", "\ufeff", "\u202e", "\x00", "\x7f", "%s", "{0}", "True", "null", "\xe9", "a",
+]), max_size=10).map("".join)  # fmt: skip
+TEXTS = st.one_of(st.text(), AWKWARD)
+
+
+@pytest.mark.parametrize("form", sorted(dollar.FORMS))
+@pytest.mark.parametrize("happening, dictionaries", TELLINGS, ids=short)
+def test_a_happening_is_told_in_the_words_of_the_document(happening, dictionaries, form):
+    assert told(happening, form) == dictionaries
+
+
+@pytest.mark.parametrize("happening, in_python, in_json", IN_FULL, ids=short)
+def test_a_packet_is_in_the_notation_of_its_form(happening, in_python, in_json):
+    assert dollar.encode(happening, None) == dollar.FORMS["python"](happening, None) == (in_python,)
+    assert dollar.FORMS["json"](happening, None) == (in_json,)
+
+
+def test_every_kind_of_happening_can_be_told():
+    assert set(dollar.ENCODERS) == set(events.HAPPENINGS) == {type(happening) for happening, _ in TELLINGS}
+
+
+@pytest.mark.parametrize("form", sorted(dollar.FORMS))
+@pytest.mark.parametrize("count, sizes", [(1, [1]), (10, [10]), (11, [10, 1]), (20, [10, 10]), (25, [10, 10, 5])])
+def test_a_history_comes_ten_at_a_time_in_order(count, sizes, form):
+    chunks = told(Past([(b"ann", b"%d" % number, number) for number in range(count)]), form)
+    assert [len(chunk["message_list"]) for chunk in chunks] == sizes
+    assert [chunk["purpose"].split("_")[0] for chunk in chunks] == ["start"] + ["continue"] * (len(sizes) - 1)
+    assert {chunk["purpose"].partition("_")[2] for chunk in chunks} == {"reload_message_list"}
+    assert [entry["timestamp"] for chunk in chunks for entry in chunk["message_list"]] == list(range(count))
+    assert [entry["text"] for chunk in chunks for entry in chunk["message_list"]] == [str(n) for n in range(count)]
+
+
+@pytest.mark.parametrize("reason", events.REASONS)
+def test_every_refusal_is_one_answer_whatever_was_asked(reason):
+    for asked in (None, *events.COMMANDS, SignIn(b"ann", b"1"), SAY, WHISPER, History(b"x"), Quit(), Create(b"a")):
+        answer, = told(Refused(reason, asked), "python")
+        assert answer.pop("purpose")
+        assert answer in ({"result": False}, {"message_list": []})
+    assert told(Farewell(reason), "python") == []
+
+
+@pytest.mark.parametrize("form", sorted(dollar.FORMS))
+@given(sender=TEXTS, text=TEXTS)
+def test_whatever_is_said_is_read_as_it_was(form, sender, text):
+    name, said = sender.encode(), text.encode()
+    assert told(Whispered(name, said, 0), form) == received(sender, text)
+    assert told(Said(name, said, 0), form) == received("lobby", sender + ": " + text)
+    assert told(Past([(name, said, 7)]), form)[0]["message_list"] == [{"user": sender, "text": text, "timestamp": 7}]
+    assert told(Users([(name, True)]), form)[0]["users"][1] == {"username": sender, "status": "online"}
+    assert told(Pong(name), form) == result(sender, False)
+
+
+@given(TEXTS, TEXTS)
+def test_what_is_sent_holds_nothing_but_plain_values(sender, text):
+    for happening in (Said(sender.encode(), text.encode(), 0), Users([(sender.encode(), False)]), News([])):
+        for dictionary in told(happening, "python"):
+            assert types_in(dictionary) <= {dict, list, str, bool, int}
+
+
+def types_in(value):
+    inner = list(value) + list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return {type(value)}.union(*map(types_in, inner))
+
+
+@given(st.sampled_from(sorted(dollar.FORMS)), TEXTS)
+def test_what_is_sent_can_be_sent_back(form, text):
+    """The decoder reads what the encoder writes, byte by byte too, as one packet in the same form."""
+    frame, = dollar.FORMS[form](Whispered(b"ann", text.encode(), 0), None)
+    one = decoder(1 << 16)
+    commands = [command for at in range(len(frame)) for command in one.feed(frame[at:at + 1])]
+    assert commands == [Ping(b"receive_message")]
+    assert one.form == form
+
+
+@given(TEXTS)
+def test_a_text_is_canonical_once_it_is_read(text):
+    command, = commands_in([message(text)], 1 << 16)
+    expected = canonical(text.encode())
+    assert command == (Whisper(b"bob", expected, b"ann", None) if text else Malformed(Reason.BAD_FORM, Whisper))

@@ -1,0 +1,388 @@
+"""Clients of all five protocols on real workers and a real hub: what they hear of each other, and in what portions."""
+import struct
+
+import pytest
+
+from server.chat.memory import Memory
+from server.chat.names import claims
+from server.chat.replica import USERS_EVERY
+
+PASSWORD = b"123"
+
+
+def binary(code, content=b""):
+    return struct.pack(">BIII10sI", 1, code, 0, len(content), b"", 0) + content
+
+
+def padded(text):
+    return b"%-64d%b" % (len(text), text)
+
+
+def delimited(command, *items):
+    data = b"|||".join(items)
+    return bytes([0, command]) + len(data).to_bytes(40, "big") + data
+
+
+def dollar(text):
+    return b"$%-10d%b$" % (len(text), text)
+
+
+def frames(data):
+    """(type, content) of each binary frame."""
+    found = []
+    while data:
+        _, code, _, size, _, _ = struct.unpack_from(">BIII10sI", data)
+        found.append((code, data[27:27 + size]))
+        data = data[27 + size:]
+    return found
+
+
+# How each says "hi" under its name, and what others hear of "hi" from ann.
+SAYS = {
+    "line": lambda name: b"MSG hi\n",
+    "binary": lambda name: binary(100, b"hi"),
+    "padded": lambda name: padded(b"[05:55 AM] %b: hi" % name),
+    "delimited": lambda name: delimited(2, name, b"lobby", b"hi"),
+    "dollar": lambda name: dollar(
+        b"{'purpose': 'send_message', 'from_user': '%b', 'to_user': 'lobby', 'message': 'hi'}" % name),
+}
+HEARS = {
+    "line": lambda sender, me: b"MSG %b hi\n" % sender,
+    "binary": lambda sender, me: b"hi",
+    "padded": lambda sender, me: b"M] %b: hi" % sender,
+    "delimited": lambda sender, me: delimited(2, sender, me, b"hi"),
+    "dollar": lambda sender, me: dollar(
+        b"{'purpose': 'receive_message', 'from_user': 'lobby', 'message': '%b: hi'}" % sender),
+}
+EVERYBODY = [
+    ("line", b"lea", 1), ("binary", b"ben", 2), ("padded", b"pat", 1), ("delimited", b"del", 2), ("dollar", b"dora", 1),
+]  # fmt: skip
+ACKNOWLEDGES = {
+    "line": b"",
+    "binary": b"",
+    "padded": b"Msg received",
+    "delimited": delimited(2, b"ann", b"lobby", b"hi"),
+    "dollar": dollar(b"{'purpose': 'send_message', 'result': True}"),
+}
+USERS = b"{'purpose': 'reload_user_list', 'users': ["
+
+
+def sign_in(name, password=PASSWORD):
+    return dollar(b"{'purpose': 'login', 'username': '%b', 'password': '%b'}" % (name, password))
+
+
+@pytest.fixture
+def home(open_house):
+    """Two workers, and accounts with a password, which is verified at once."""
+
+    def make(**settings):
+        memory = Memory()
+        for name in (b"ann", b"dora"):
+            memory.open(name, tuple(claims(name)), "secret")
+        house = open_house(workers=2, memory=memory, **settings)
+        house.hub.verifier.verify = lambda password, secret, then: then(password == PASSWORD)
+        return house
+
+    return make
+
+
+def enter(house, protocol, name, worker=1):
+    """A new client of a protocol that has its name, and heard so."""
+    peer = house.connect(worker, protocol=protocol)
+    if protocol == "line":
+        peer.send(b"LOGIN %b\n" % name)
+    elif protocol == "binary":
+        peer.send(binary(200, name))
+    elif protocol == "padded":
+        peer.send(padded(b"[05:55 AM] %b: first" % name))
+    elif protocol == "delimited":
+        peer.send(delimited(0, name))
+    else:
+        peer.send(sign_in(name))
+    house.settle()
+    assert peer.heard()
+    return peer
+
+
+@pytest.mark.parametrize("speaker", sorted(SAYS))
+def test_what_is_said_in_one_protocol_is_heard_in_all(home, speaker):
+    house = home()
+    listeners = {protocol: enter(house, protocol, name, worker) for protocol, name, worker in EVERYBODY}
+    name = b"ann" if speaker == "dollar" else b"eva"  # whose account has a password
+    ann = enter(house, speaker, name, worker=2)
+    house.wait(2)
+    for peer in (*listeners.values(), ann):
+        peer.heard()
+    ann.send(SAYS[speaker](name))
+    house.settle()
+    assert ann.heard() == ACKNOWLEDGES[speaker].replace(b"ann", name)
+    for protocol, me, _ in EVERYBODY:
+        heard = listeners[protocol].heard()
+        expected = HEARS[protocol](name, me)
+        assert heard == expected or protocol in ("binary", "padded") and heard.endswith(expected), protocol
+
+
+@pytest.mark.parametrize("protocol", sorted(SAYS))
+def test_a_name_taken_in_one_protocol_is_taken_in_all(home, protocol):
+    house = home()
+    name = b"ann" if protocol == "dollar" else b"eva"
+    enter(house, protocol, name)
+    for other, claim, refused in [
+            ("line", b"LOGIN %b\n" % name.upper(), b"ERR username-taken\n"),
+            ("binary", binary(200, name.upper()), struct.pack(">I", 209)),
+            ("padded", padded(b"[05:55 AM] %b: hi" % name.upper()), b"[ERROR] The nickname is taken."),
+            ("delimited", delimited(0, name), b"username already exists")]:
+        peer = house.connect(2, protocol=other)
+        peer.send(claim)
+        house.settle()
+        assert refused in peer.heard(), other
+
+
+def test_a_direct_message_finds_its_user_whatever_it_speaks(home):
+    house = home()
+    lea, ben = enter(house, "line", b"lea"), enter(house, "binary", b"ben", 2)
+    delia, dora = enter(house, "delimited", b"delia", 2), enter(house, "dollar", b"dora")
+    house.wait(2)
+    for peer in (lea, ben, delia, dora):
+        peer.heard()
+    lea.send(b"DM ben one\nDM delia two\nDM dora three\n")
+    house.settle(20)
+    assert frames(ben.heard()) == [(100, b"[direct] one")]
+    assert delia.heard() == delimited(2, b"lea", b"delia", b"two")
+    assert dora.heard() == dollar(b"{'purpose': 'receive_message', 'from_user': 'lea', 'message': 'three'}")
+    delia.send(delimited(2, b"delia", b"lea", b"back"))
+    dora.send(dollar(b"{'purpose': 'send_message', 'from_user': 'dora', 'to_user': 'lea', 'message': 'too'}"))
+    house.settle(10)
+    assert lea.heard() in (b"DM delia back\nDM dora too\n", b"DM dora too\nDM delia back\n")
+
+
+# ---- binary
+
+
+def test_each_frame_is_a_send_of_its_own(home):
+    house = home()
+    ben, lea = enter(house, "binary", b"ben"), enter(house, "line", b"lea", 2)
+    ben.heard()
+    ben.counted.sends = 0
+    lea.send(b"MSG one\nMSG two\nMSG three\n")
+    ben.send(binary(203) + binary(211, b"1.5"))
+    house.settle(10)
+    heard = frames(ben.heard())
+    assert len(heard) == ben.counted.sends == 5
+    assert (303, b"['ben', 'lea']") in heard and (212, b"1.5") in heard
+
+
+@pytest.mark.parametrize("asker", [1, 2])
+def test_where_somebody_comes_from_is_told_across_workers(home, asker):
+    house = home()
+    enter(house, "line", b"lea", 1)
+    ben = house.connect(asker, protocol="binary")
+    ben.send(binary(201, b"lea") + binary(201, b"nobody"))
+    house.settle(20)
+    assert frames(ben.heard()) == [(210, b"('lea', '192.0.2.1', 4711)"), (210, b"")]
+
+
+def test_a_rename_is_one_moment_for_all(home):
+    house = home()
+    ben, lea = enter(house, "binary", b"ben"), enter(house, "line", b"lea", 2)
+    ben.heard()
+    ben.send(binary(202, b"rob") + binary(100, b"hi"))
+    house.settle(10)
+    assert frames(ben.heard()) == [(206, b"rob")]
+    assert lea.heard() == b"INFO ben is now rob\nMSG rob hi\n"
+
+
+def test_who_quits_is_told_so_and_closed(home):
+    house = home()
+    ben, lea = enter(house, "binary", b"ben"), enter(house, "line", b"lea", 2)
+    ben.heard()
+    ben.send(binary(205) + binary(100, b"more"))
+    house.settle()
+    assert frames(ben.heard()) == [(208, b"")]
+    assert ben.ended
+    assert lea.heard() == b"INFO ben disconnected\n"
+
+
+# ---- padded
+
+
+def test_who_only_listens_hears_the_room_for_hours(home):
+    house = home()
+    listener, lea = house.connect(protocol="padded"), enter(house, "line", b"lea", 2)
+    house.wait(50)
+    lea.send(b"MSG hi\n")
+    house.wait(50)
+    assert listener.heard().endswith(b"M] lea: hi")
+    assert not listener.ended
+
+
+def test_posts_are_acknowledged_one_by_one_and_guests_are_numbered(home):
+    house = home()
+    lea = enter(house, "line", b"lea", 2)
+    one, other = house.connect(protocol="padded"), house.connect(protocol="padded")
+    one.send(padded(b"hi") + padded(b"") + padded(b"ho"))
+    house.settle(10)
+    assert one.heard() == b"Msg received" * 3
+    one.counted.sends = 0
+    other.send(padded(b"me too"))
+    house.settle(10)
+    assert lea.heard() == b"MSG guest-1 hi\nMSG guest-1 ho\nMSG guest-2 me too\n"
+    assert one.counted.sends == 1
+
+
+# ---- delimited
+
+
+def test_what_is_not_spoken_of_costs_no_call(home):
+    house = home()
+    delia = enter(house, "delimited", b"delia")
+    delia.counted.sends = 0
+    enter(house, "line", b"lea", 2)
+    assert delia.heard() == b""
+    assert delia.counted.sends == 0
+
+
+def test_what_is_kept_is_delivered_once_and_an_account_can_be_deleted(home):
+    house = home()
+    delia, lea = enter(house, "delimited", b"delia"), enter(house, "line", b"lea", 2)
+    delia.hang_up()
+    house.settle()
+    lea.heard()
+    lea.send(b"DM delia one\nDM delia two\n")
+    house.settle(10)
+    again = house.connect(2, protocol="delimited")
+    again.send(delimited(5, b"delia"))
+    house.settle()
+    assert again.heard() == delimited(6)
+    again.send(delimited(3) + delimited(3) + delimited(4) + delimited(3) + delimited(5, b"delia"))
+    house.settle(20)
+    assert again.heard() == (
+        delimited(2, b"lea", b"delia", b"one") + delimited(2, b"lea", b"delia", b"two")
+        + delimited(6, b"you are not logged in") + delimited(6, b"username does not exist"))
+
+
+def test_what_was_said_before_an_account_is_deleted_is_still_heard(home):
+    house = home()
+    delia, lea = enter(house, "delimited", b"delia"), enter(house, "line", b"lea")
+    lea.send(b"MSG hi\n")
+    house.tick()
+    delia.send(delimited(4))
+    house.tick()
+    house.settle()
+    assert delia.heard() == delimited(2, b"lea", b"delia", b"hi")
+
+
+def test_a_full_box_can_be_delivered(home):
+    """Whatever was kept reaches its owner, although it is more than a client may lag behind."""
+    house = home(messages_per_second=0)
+    delia, eva = enter(house, "delimited", b"delia"), enter(house, "delimited", b"eva", 2)
+    delia.hang_up()
+    house.settle()
+    kept = 0
+    for number in range(300):  # of 16000 bytes each
+        eva.send(delimited(2, b"eva", b"delia", b"%d" % number + b"x" * 16000))
+        house.settle(3)
+        kept += eva.heard()[1:2] == b"\2"
+    again, heard = house.connect(protocol="delimited"), b""
+    again.send(delimited(5, b"delia") + delimited(3))
+    for _ in range(200):
+        house.settle(1)
+        heard += again.heard()
+    assert heard.count(b"x" * 16000) == kept
+    assert not again.ended
+
+
+# ---- dollar
+
+
+def test_the_answer_is_the_next_packet_and_the_list_of_users_comes_behind_it(home):
+    house = home()
+    enter(house, "line", b"lea", 2)
+    dora = house.connect(protocol="dollar")
+    dora.send(sign_in(b"dora", b"wrong"))
+    house.settle()
+    assert dora.heard() == dollar(b"{'purpose': 'login', 'result': False}")
+    dora.send(sign_in(b"dora"))
+    house.settle()
+    assert dora.heard() == dollar(b"{'purpose': 'login', 'result': True}") + dollar(
+        USERS + b"{'username': 'lobby', 'status': 'online'}, {'username': 'ann', 'status': 'offline'}, "
+        b"{'username': 'dora', 'status': 'online'}, {'username': 'lea', 'status': 'online'}]}")
+
+
+def test_pushes_wait_for_the_answer(home):
+    house = home()
+    dora, lea = enter(house, "dollar", b"dora"), enter(house, "line", b"lea")
+    house.wait(2)
+    dora.heard()
+    lea.send(b"MSG hi\n")
+    house.tick()
+    dora.send(dollar(b"{'purpose': 'start_reload_message_list', 'target_user': 'ann'}"))
+    house.tick()
+    house.settle()
+    assert dora.heard() == (
+        dollar(b"{'purpose': 'start_reload_message_list', 'message_list': []}")
+        + dollar(b"{'purpose': 'receive_message', 'from_user': 'lobby', 'message': 'lea: hi'}"))
+
+
+def test_who_writes_json_is_answered_in_json(home):
+    house = home()
+    dora, lea = house.connect(protocol="dollar"), enter(house, "line", b"lea", 2)
+    dora.send(dollar(b'{"purpose": "login", "username": "dora", "password": "123"}'))
+    house.settle()
+    assert dora.heard().startswith(dollar(b'{"purpose": "login", "result": true}'))
+    lea.send(b"MSG hi\n")
+    house.settle()
+    assert dora.heard() == dollar(b'{"purpose": "receive_message", "from_user": "lobby", "message": "lea: hi"}')
+    dora.send(dollar(b"{'purpose': 'nonsense'}"))
+    house.settle()
+    assert dora.heard() == dollar(b"{'purpose': 'nonsense', 'result': False}")
+
+
+def test_the_list_of_users_comes_at_once_and_then_at_most_so_often(home):
+    house = home()
+    dora = enter(house, "dollar", b"dora")
+    house.wait(2)
+    dora.heard()
+    enter(house, "line", b"m0", 2)
+    assert dora.heard().count(USERS) == 1
+    for number in range(1, 20):
+        enter(house, "line", b"m%d" % number, 2)
+    assert dora.heard() == b""  # no time has passed
+    house.clock.now += USERS_EVERY
+    house.settle()
+    heard = dora.heard()
+    assert heard.count(USERS) == 1
+    assert heard.count(b"'username': 'm") == 20
+
+
+def test_a_history_is_told_in_portions_of_ten(home):
+    house = home()
+    dora, lea = enter(house, "dollar", b"dora"), enter(house, "line", b"lea")
+    lea.send(b"".join(b"DM dora %d\n" % number for number in range(25)))
+    house.settle(80)
+    dora.heard()
+    dora.send(dollar(b"{'purpose': 'start_reload_message_list', 'target_user': 'lea'}"))
+    house.settle()
+    heard = dora.heard()
+    assert heard.count(b"'start_reload_message_list'") == 1
+    assert heard.count(b"'continue_reload_message_list'") == 2
+    assert heard.count(b"'user': 'lea'") == 25
+    assert heard.index(b"'text': '0'") < heard.index(b"'text': '24'")
+
+
+def test_a_long_history_can_be_told(home):
+    """However long two have talked, whoever asks for that is not taken for a slow reader."""
+    house = home(messages_per_second=0)
+    dora, eva = enter(house, "dollar", b"dora"), enter(house, "delimited", b"eva", 2)
+    for number in range(150):  # of 16000 bytes each
+        eva.send(delimited(2, b"eva", b"dora", b"%d" % number + b"x" * 16000))
+        house.settle(4)
+        eva.heard()
+        dora.heard()
+    dora.send(dollar(b"{'purpose': 'start_reload_message_list', 'target_user': 'eva'}"))
+    heard = b""
+    for _ in range(100):
+        house.settle(1)
+        heard += dora.heard()
+    assert b"149xxx" in heard
+    assert not dora.ended
