@@ -188,10 +188,14 @@ class Hub:
         self.selector.register(up, selectors.EVENT_READ, number)
         self.verifier.attach(down, up)
 
+    def dismiss_verifier(self):
+        """No password is asked any more: at the end of its queue that process leaves."""
+        self._close(*self.verifier.detach())
+
     def detach(self, number):
         """A process is dead: its queues are closed, and if it was a worker, the names of its clients are free."""
         if number == self._verifying:
-            self._close(*self.verifier.detach())
+            self.dismiss_verifier()
         else:
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)

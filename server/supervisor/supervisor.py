@@ -19,6 +19,7 @@ STOP_WITHIN = 5.0  # seconds for each of the two steps of an orderly stop
 QUICK = 1.0  # seconds; the successor of a worker that lived no longer has to wait
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
 HASHING = "hashing"  # the slot of the process that verifies passwords; the workers' are numbers
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class Supervisor:
             self._serve(on_start)
             on_stop()
             self._stop()
+            for number in STOPS:
+                signal.signal(number, signal.SIG_IGN)  # what is done cannot be stopped; Python's end would be killed
         finally:
             for child in self._children.values():
                 self._kill(child)
@@ -94,11 +97,16 @@ class Supervisor:
 
     def _stop(self):
         """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
-        for order, fulfilled in (("stop", lambda: self._all("done")), ("end", lambda: not self._children)):
-            self._hub.everyone(order)
-            deadline = time.monotonic() + STOP_WITHIN
-            while not fulfilled() and time.monotonic() < deadline:
-                self._turn()
+        self._hub.everyone("stop")
+        self._turn_until(lambda: self._all("done"))
+        self._hub.dismiss_verifier()
+        self._hub.everyone("end")
+        self._turn_until(lambda: not self._children)
+
+    def _turn_until(self, fulfilled):
+        deadline = time.monotonic() + STOP_WITHIN
+        while not fulfilled() and time.monotonic() < deadline:
+            self._turn()
 
     def _all(self, state):
         return all(getattr(stream, state) for stream in self._hub.streams.values())
@@ -120,7 +128,7 @@ class Supervisor:
             os.set_blocking(end, False)
         self._hub.selector.register(self._wakeup, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._wake)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        for number in (*STOPS, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, lambda number, frame: self._signals.append(number))
 
     def _heed_signals(self):
@@ -132,7 +140,7 @@ class Supervisor:
             number = self._signals.pop(0)
             if number == signal.SIGHUP:
                 self._configure()
-            elif number != signal.SIGCHLD:
+            elif number in STOPS:
                 self._heed_stop(number)
 
     def _heed_stop(self, number):
@@ -173,7 +181,7 @@ class Supervisor:
     def _be_child(self, slot, number, down, up):
         """In the child: keep what is its own, let go of everything else, serve."""
         signal.set_wakeup_fd(-1)
-        for ours in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for ours in (*STOPS, signal.SIGHUP):
             signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to the whole group; the parent decides
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self._wakeup)
