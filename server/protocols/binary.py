@@ -40,6 +40,7 @@ from server.protocols import events
 from server.protocols.aliases import LONGEST as LONGEST_NAME
 from server.protocols.aliases import short
 from server.protocols.events import Reason
+from server.protocols.framing import FramedDecoder
 from server.protocols.text import canonical, pieces
 from server.protocols.traits import traits
 
@@ -70,28 +71,11 @@ class Type:
     SOMEBODY_JOINED, SOMEBODY_LEFT, SOMEBODY_RENAMED, USERS_ARE = 300, 301, 302, 303
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """Bytes in, commands out. Keeps at most one unfinished frame."""
 
-    __slots__ = ("_held", "_broken", "_text_limit")
+    __slots__ = ()
     form = "binary"
-
-    def __init__(self, limits):
-        self._held = bytearray()  # which takes bytes at its end and gives them from its beginning without a copy
-        self._broken = False
-        self._text_limit = limits["text_bytes"]
-
-    @property
-    def unfinished(self):
-        """Has a frame begun that has not ended?"""
-        return bool(self._held)
-
-    def feed(self, data):
-        """The commands that `data` completes; none after a `Broken`."""
-        if self._broken:
-            return []
-        self._held += data
-        return list(iter(self._next, None))
 
     def _next(self):
         """The next command, or None if it is not all here."""
@@ -108,14 +92,7 @@ class Decoder:
         end = _HEADER.size + content_size
         if len(held) < end:
             return None
-        content = bytes(held[_HEADER.size:end])
-        del held[:end]
-        return _parse(code, name, name_size, content, claimed_time)
-
-    def _break(self, reason):
-        self._broken = True
-        self._held.clear()
-        return events.Broken(reason)
+        return _parse(code, name, name_size, self._take(_HEADER.size, end, end), claimed_time)
 
 
 def _parse(code, name, name_size, content, claimed_time):
@@ -222,22 +199,17 @@ def _shown(name):
 
 
 def _welcome(welcome):
-    if _kind(welcome.asked) is events.Rename:
+    if events.kind_of(welcome.asked) is events.Rename:
         return _own(Type.RENAMED, short(welcome.name))
     return _own(Type.JOINED)
 
 
 def _refused(refused):
-    asked = _kind(refused.asked)
+    asked = events.kind_of(refused.asked)
     code = _FAILURES.get(asked)
     if code is None or asked is events.Rename and refused.reason == Reason.MUST_LOGIN:
         return _own(Type.ERROR, _WORDS[refused.reason])
     return _own(code)
-
-
-def _kind(asked):
-    """The type of what was asked: it may be a command, a command's type, or None."""
-    return asked if isinstance(asked, type) else type(asked)
 
 
 def _pong(pong):
@@ -252,7 +224,7 @@ ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
     events.Welcome: _welcome,
     events.Refused: _refused,
-    events.Done: lambda done: _own(Type.QUITTED) if _kind(done.asked) is events.Quit else (),
+    events.Done: lambda done: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
     events.Said: lambda said: _talk(said, said.text.replace(_MARK, _NO_MARK)),
     events.Whispered: lambda whispered: _talk(whispered, whispered.text, _MARK),
     events.Joined: lambda joined: _own(Type.SOMEBODY_JOINED, b"%b joined!" % short(joined.name)),

@@ -39,7 +39,8 @@ from functools import lru_cache
 
 from server.protocols import events
 from server.protocols.events import Reason
-from server.protocols.text import canonical
+from server.protocols.framing import FramedDecoder
+from server.protocols.text import canonical_within
 from server.protocols.traits import traits
 
 NAME = "delimited"
@@ -88,55 +89,26 @@ def _escapes(match):
     return re.sub("(....)", r"\\u\1", match.group().encode("utf-16-be").hex())
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """Bytes in, commands out. Keeps at most one unfinished frame."""
 
-    __slots__ = ("_held", "_broken", "_text_limit", "_data_limit")
+    __slots__ = ()
     form = "items"
 
-    def __init__(self, limits):
-        self._held = bytearray()
-        self._broken = False
-        self._text_limit = limits["text_bytes"]
-        self._data_limit = 2 * self._text_limit + 1024
-
-    @property
-    def unfinished(self):
-        """Has a frame begun that has not ended?"""
-        return bool(self._held)
-
-    def feed(self, data):
-        """The commands that `data` completes; none after a `Broken`."""
-        if self._broken:
-            return []
-        self._held += data
-        commands, start = [], 0
-        while not self._broken:
-            command, end = self._next(start)
-            if command is None:
-                break
-            commands.append(command)
-            self._broken = type(command) is events.Broken
-            start = end
-        if start:
-            self._held = self._held[start:]
-        return commands
-
-    def _next(self, start):
-        """The command in the frame at `start`, None if it is unfinished; and where the next frame begins."""
+    def _next(self):
+        """The next command, or None if it is not all here."""
         held = self._held
-        if start < len(held) and held[start] != VERSION:
-            return events.Broken(Reason.BROKEN), len(held)
-        content = start + HEADER_BYTES
-        if content > len(held):
-            return None, start
-        length = int.from_bytes(held[content - LENGTH_BYTES:content], "big")
-        if length > self._data_limit:
-            return events.Broken(Reason.TOO_LONG), len(held)
-        end = content + length
-        if end > len(held):
-            return None, start
-        return self._parse(held[start + 1], bytes(held[content:end])), end
+        if held and held[0] != VERSION:
+            return self._break(Reason.BROKEN)
+        if len(held) < HEADER_BYTES:
+            return None
+        length = int.from_bytes(held[HEADER_BYTES - LENGTH_BYTES:HEADER_BYTES], "big")
+        if length > 2 * self._text_limit + 1024:
+            return self._break(Reason.TOO_LONG)
+        end, code = HEADER_BYTES + length, held[1]
+        if len(held) < end:
+            return None
+        return self._parse(code, self._take(HEADER_BYTES, end, end))
 
     def _parse(self, code, data):
         if code not in _REQUESTS:
@@ -151,11 +123,8 @@ class Decoder:
         return self._in_canonical_form(command) if code == SEND else command
 
     def _in_canonical_form(self, sent):
-        """Pictures are longer than what they stand for, and long texts are costly to look at: hence checked twice."""
-        text = canonical(sent.text) if len(sent.text) <= self._text_limit else sent.text
-        if len(text) > self._text_limit:
-            return events.Malformed(Reason.TEXT_TOO_LONG, type(sent))
-        return sent._replace(text=text)
+        text = canonical_within(sent.text, self._text_limit)
+        return events.Malformed(Reason.TEXT_TOO_LONG, type(sent)) if text is None else sent._replace(text=text)
 
 
 def _is_fit(item):
@@ -224,7 +193,7 @@ def _frame(command, *items):
 
 
 def _refused(refused, me):
-    asked = refused.asked if isinstance(refused.asked, type) else type(refused.asked)
+    asked = events.kind_of(refused.asked)
     return (_frame(RESPONSE, _WORDS_FOR.get((asked, refused.reason)) or _WORDS[refused.reason]),)
 
 

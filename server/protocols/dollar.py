@@ -29,8 +29,9 @@ import re
 
 from server.protocols import events
 from server.protocols.events import Malformed, Reason
+from server.protocols.framing import FramedDecoder
 from server.protocols.literal import NotALiteral, parse
-from server.protocols.text import canonical
+from server.protocols.text import canonical_within
 from server.protocols.traits import traits
 
 NAME = "dollar"
@@ -50,63 +51,35 @@ _LENGTH_BEGUN = re.compile(rb" *[0-9]* *")
 _QUOTE = re.compile(rb"['\"]")
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """Bytes in, commands out. Keeps at most one unfinished packet."""
 
-    __slots__ = ("_held", "_broken", "_text_limit", "_data_limit", "form")
+    __slots__ = ("form",)
 
     def __init__(self, limits):
-        self._held = bytearray()
-        self._broken = False
-        self._text_limit = limits["text_bytes"]
-        self._data_limit = 4 * self._text_limit + 4096
+        super().__init__(limits)
         self.form = "python"
 
-    @property
-    def unfinished(self):
-        """Has a packet begun that has not ended?"""
-        return bool(self._held)
-
-    def feed(self, data):
-        """The commands that `data` completes; none after a `Broken`."""
-        if self._broken:
-            return []
-        self._held += data
-        commands, start = [], 0
-        while not self._broken:
-            command, end = self._next(start)
-            if command is None:
-                break
-            commands.append(command)
-            self._broken = type(command) is events.Broken
-            start = end
-        if start:
-            self._held = self._held[start:]
-        return commands
-
-    def _next(self, start):
-        """The command in the packet at `start`, None if it is unfinished; and where the next packet begins."""
+    def _next(self):
+        """The next command, or None if it is not all here."""
         held = self._held
-        if start < len(held) and held[start] != _SIGN:
+        if held and held[0] != _SIGN:
             return self._break(Reason.BROKEN)
-        head = bytes(held[start + 1:start + 1 + LENGTH_BYTES])
+        head = bytes(held[1:1 + LENGTH_BYTES])
         length = _LENGTH.match(head)
         if not length:
             may_become_one = len(head) < LENGTH_BYTES and _LENGTH_BEGUN.fullmatch(head)
-            return (None, start) if may_become_one else self._break(Reason.BROKEN)
+            return None if may_become_one else self._break(Reason.BROKEN)
         size = int(length.group(length.lastindex))
-        if size > self._data_limit:
+        if size > 4 * self._text_limit + 4096:
             return self._break(Reason.TOO_LONG)
-        content = start + 1 + length.end()
+        content = 1 + length.end()
         end = content + size
-        if end >= len(held):
-            return None, start
+        if len(held) <= end:
+            return None
         if held[end] != _SIGN:
             return self._break(Reason.BROKEN)
-        return self._parse(bytes(held[content:end])), end + 1
-
-    def _break(self, reason):
-        return events.Broken(reason), len(self._held)
+        return self._parse(self._take(content, end, end + 1))
 
     def _parse(self, data):
         quote = _QUOTE.search(data)
@@ -147,9 +120,8 @@ def _send_message(fields, text_limit):
     claimed, to, text = values
     if to == claimed and asks is events.Whisper:
         return Malformed(Reason.YOURSELF, asks)
-    # Pictures are longer than what they stand for, and long texts are costly to look at: hence checked twice.
-    text = canonical(text) if len(text) <= text_limit else text
-    if len(text) > text_limit:
+    text = canonical_within(text, text_limit)
+    if text is None:
         return Malformed(Reason.TEXT_TOO_LONG, asks)
     return asks(text, claimed, None) if asks is events.Say else asks(to, text, claimed, None)
 
@@ -191,7 +163,7 @@ def _received(sender, message):
 
 
 def _refused(refused):
-    asked = refused.asked if isinstance(refused.asked, type) else type(refused.asked)
+    asked = events.kind_of(refused.asked)
     if asked is events.History:
         return _history([])
     return (_result(_PURPOSES.get(asked, "error"), False),)

@@ -56,6 +56,12 @@ COMMANDS = (
     Quit, Nothing, Malformed, Broken, Hangup,
 )  # fmt: skip
 
+
+def kind_of(asked):
+    """The type of what an answer answers: of a command, or that type itself where the bytes were none."""
+    return asked if isinstance(asked, type) else type(asked)
+
+
 # ---- happenings: what a client is told
 
 # Answers. `asked` is the command that is answered; for a refusal, of bytes that were none, its type or None.

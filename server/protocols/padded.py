@@ -30,7 +30,8 @@ import time
 
 from server.protocols import events
 from server.protocols.events import Reason
-from server.protocols.text import canonical
+from server.protocols.framing import FramedDecoder
+from server.protocols.text import canonical_within
 from server.protocols.traits import traits
 
 NAME = "padded"
@@ -52,28 +53,11 @@ _LINE_END = "\u2424".encode()
 _RECEIVED, _NOT_RECEIVED = b"Msg received", "Msg\u00a0received".encode()
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """Bytes in, commands out. Keeps at most one unfinished frame."""
 
-    __slots__ = ("_held", "_broken", "_text_limit")
+    __slots__ = ()
     form = "text"
-
-    def __init__(self, limits):
-        self._held = bytearray()  # which takes bytes at its end and gives them from its beginning without a copy
-        self._broken = False
-        self._text_limit = limits["text_bytes"]
-
-    @property
-    def unfinished(self):
-        """Has a frame begun that has not ended?"""
-        return bool(self._held)
-
-    def feed(self, data):
-        """The commands that `data` completes; none after a `Broken`."""
-        if self._broken:
-            return []
-        self._held += data
-        return list(iter(self._next, None))
 
     def _next(self):
         """The next command, or None if it is not all here."""
@@ -91,14 +75,7 @@ class Decoder:
         end = HEADER_BYTES + int(digits)
         if len(held) < end:
             return None
-        body = bytes(held[HEADER_BYTES:end])
-        del held[:end]
-        return self._parse(body)
-
-    def _break(self, reason):
-        self._broken = True
-        self._held.clear()
-        return events.Broken(reason)
+        return self._parse(self._take(HEADER_BYTES, end, end))
 
     def _parse(self, body):
         try:
@@ -106,9 +83,10 @@ class Decoder:
         except UnicodeDecodeError:
             return events.Malformed(Reason.NOT_UTF8, events.Post)
         nick, text, claimed_time = _taken_apart(body)
-        if len(text) > self._text_limit:
+        text = canonical_within(text, self._text_limit)
+        if text is None:
             return events.Malformed(Reason.TEXT_TOO_LONG, events.Post)
-        return events.Post(nick, canonical(text), claimed_time)
+        return events.Post(nick, text, claimed_time)
 
 
 def _taken_apart(body):

@@ -34,6 +34,15 @@ def canonical(raw):
     return (text + _unclosed(text)).encode()
 
 
+def canonical_within(raw, most):
+    """The canonical form, or None if the text is longer than `most` bytes in either form.
+
+    Pictures are longer than what they stand for, and long texts are costly to look at: hence both.
+    """
+    text = canonical(raw) if len(raw) <= most else raw
+    return text if len(text) <= most else None
+
+
 def _unclosed(text):
     """The characters that end what bidirectional formatting `text` leaves open, innermost first."""
     expected, isolates = [], 0
