@@ -142,6 +142,7 @@ class Connection(Session):
 
     def _go_on(self, answer):
         super()._go_on(answer)
+        self.heard_at = self._worker.now  # its silence counts from here
         self.resume()
 
     # ---- writing

@@ -255,5 +255,9 @@ class Worker:
             self._next_idle_sweep = self.now + min([IDLE_SWEEP] + [limit / 10 for limit in limits.values() if limit])
             for session in list(self._sessions.values()):
                 limit = limits[session.audience.protocol]
-                if limit and not self.throttle.holds(session) and self.now - session.heard_at >= limit:
+                if limit and self.now - session.heard_at >= limit and not self._is_ours_to_speak(session):
                     session.leave(Reason.IDLE)
+
+    def _is_ours_to_speak(self, session):
+        """Does it wait for an answer, or do we not read it? Then its silence is not its own."""
+        return session.state is WAITING or self.throttle.holds(session)
