@@ -2,8 +2,7 @@
 import argparse
 import sys
 
-from conformance import coverage, report
-from conformance.wire import CODECS
+from conformance import coverage, report, requirements
 from conformance.yamlnodes import FileFaults
 
 
@@ -16,7 +15,7 @@ def main(argv=None):
     if options.command != "coverage":
         parser.error("what shall I do? There is: coverage")
     try:
-        return max(_cover(protocol, options.list) for protocol in sorted(CODECS))
+        return max(_cover(protocol, options.list) for protocol in requirements.protocols())
     except FileFaults as faults:
         print(faults)
         return 1

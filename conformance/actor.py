@@ -6,6 +6,7 @@ import time
 from collections import deque
 
 from conformance import transcript as script
+from conformance.message import spaced, told
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 10.0
@@ -95,7 +96,8 @@ class Actor:
 
     def ask(self, message):
         """Send a message of the suite's own."""
-        self.send_bytes([self.codec.encode(message)], message, own=True)
+        shown = told(message) if self.codec.STRUCTURED else message
+        self.send_bytes([self.codec.encode(message, self.name)], shown, own=True)
 
     def read(self):
         """Take in what has arrived; called when the socket is readable."""
@@ -118,10 +120,22 @@ class Actor:
         is_answer = not marker and self.conversation.received(message)
         self.answers += is_answer
         if marker or is_answer or self._is_background(message):
-            self.record(self.ident, script.ANSWERED, message)
+            self.record(self.ident, script.ANSWERED, self._shown(message))
             return
-        self.record(self.ident, script.RECEIVED, message)
-        self.inbox.append(message)
+        self._hear(message)
+
+    def _hear(self, message):
+        without = getattr(self.codec, "without", None)
+        if without:
+            message = without(message, self.is_crowd)
+        if message is not None:
+            self.record(self.ident, script.RECEIVED, self._shown(message))
+            self.inbox.append(message)
+
+    def _shown(self, message):
+        """The message as its column has room for."""
+        brief = getattr(self.codec, "brief", None)
+        return told(brief(message)) if brief else str(message)
 
     def _is_background(self, message):
         is_echo = self.conversation.is_echo(message)
@@ -131,14 +145,15 @@ class Actor:
     def _note_end(self, how):
         self.closed_by_peer = how
         if self.decoder.unfinished:
-            rest = self.decoder.unfinished.decode("utf-8", "backslashreplace")
-            self.inbox.append(rest + " (without an end)")
+            rest = self.decoder.unfinished
+            shown = spaced(rest) if self.codec.STRUCTURED else rest.decode("utf-8", "backslashreplace")
+            self.inbox.append(shown + " (without an end)")
         self.ears.remove(self)
         self.record(self.ident, script.NOTE, "closed by the server (%s)" % how)
 
     def take_back(self):
         """Take the next message out of the inbox: it answers the suite's own question."""
-        self.record(self.ident, script.ANSWERED, "(to the suite) " + self.inbox.popleft())
+        self.record(self.ident, script.ANSWERED, "(to the suite) %s" % (self.inbox.popleft(),))
 
     def half_close(self):
         self.silent = True

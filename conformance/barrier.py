@@ -46,11 +46,11 @@ class Barrier:
         raise Broken(watched[0], "the server keeps closing the suite's witnesses")
 
     def _prove(self, watched, speakers, deadline):
-        members = [actor for actor in watched if _can_whisper(actor)]
+        members = [actor for actor in watched if _is_member(actor)]
         strangers = [actor for actor in watched if actor not in members and _can_ask(actor)]
         if self.kind == RELAY:
             self.house.refresh_witnesses()
-            self._settle([actor for actor in speakers if _can_whisper(actor)], deadline)
+            self._settle(speakers, deadline)
             self._cross(deadline)
             self._round_trips(members, deadline)
         elif self.kind == SELF:
@@ -58,13 +58,29 @@ class Barrier:
         else:
             self._hush()
         self._ask_strangers(strangers, deadline)
+        if self.kind == RELAY:
+            self._call_out([actor for actor in strangers if actor.codec.HEARS_AT_ONCE], deadline)
         for actor in speakers:
             actor.spoke = False
 
     def _settle(self, speakers, deadline):
-        """Everyone's marker has reached a witness: the server has acted on all that they said before."""
-        witness = self.house.witnesses[0]
-        self._deliver([(speaker, witness, witness.name) for speaker in speakers], deadline)
+        """The server has acted on all that they said before: a marker from each has reached a witness.
+
+        Who cannot whisper asks a question of his own; the witnesses' markers, which go between all workers after that,
+        do the rest of the way.
+        """
+        self._ping([actor for actor in speakers if _can_ask(actor) and self._only_asks(actor)], deadline)
+        whispering = [actor for actor in speakers if _is_member(actor) and not self._only_asks(actor)]
+        self._deliver(self._to_a_witness(whispering), deadline)
+
+    def _to_a_witness(self, actors):
+        for actor in actors:
+            others = [witness for witness in self.house.witnesses if witness is not actor] or [actor]
+            yield actor, others[0], others[0].name
+
+    def _only_asks(self, actor):
+        """Whether an actor's round trip begins with a question: in the room his marker would trouble everybody."""
+        return not actor.codec.CAN_WHISPER and self.house.codec.CAN_WHISPER
 
     def _cross(self, deadline):
         """Each witness to each other: everything on its way between workers has arrived."""
@@ -72,17 +88,39 @@ class Barrier:
                        if one is not other], deadline)
 
     def _round_trips(self, members, deadline):
-        there = self._deliver([(member, witness, witness.name) for member in members
-                               for witness in self.house.witnesses], deadline)
+        asking = [member for member in members if self._only_asks(member)]
+        self._ping(asking, deadline)
+        there = self._deliver([(member, witness, witness.name) for member in members if member not in asking
+                               for witness in self._witnesses_for(member)], deadline)
         # The answer goes to the name that the witness saw: the server may have written it otherwise than the member.
-        self._deliver([(witness, member, _seen_sender(witness, nonce)) for member, witness, nonce in there], deadline)
+        back = [(witness, member, _seen_sender(witness, nonce)) for member, witness, nonce in there]
+        back += [(witness, member, member.name) for member in asking for witness in self.house.witnesses]
+        self._deliver(back, deadline)
+
+    def _witnesses_for(self, member):
+        """All witnesses; where one is watched himself and has no way to talk to himself, the others."""
+        return [one for one in self.house.witnesses if one is not member or one.codec.CAN_WHISPER]
+
+    def _call_out(self, hearing, deadline):
+        """Who hears the room without a name cannot be whispered to: the witnesses say their markers to all."""
+        if not hearing:
+            return
+        expected = []
+        for witness in self.house.witnesses:
+            nonce = self._nonce()
+            witness.ask(witness.codec.say(witness.name, nonce))
+            expected.extend((witness, actor, nonce) for actor in hearing)
+        self._await(expected, deadline)
+
+    def _nonce(self):
+        return "~sync%d" % next(self._counter)
 
     def _deliver(self, routes, deadline):
         """Send a marker for each (from, to, name of to) and wait until all have arrived."""
         expected = []
         for sender, receiver, name in routes:
-            nonce = "~sync%d" % next(self._counter)
-            sender.ask(self.house.codec.whisper(name, nonce))
+            nonce, codec = self._nonce(), sender.codec
+            sender.ask(codec.whisper(sender.name, name, nonce) if codec.CAN_WHISPER else codec.say(sender.name, nonce))
             expected.append((sender, receiver, nonce))
         self._await(expected, deadline)
         return expected
@@ -110,7 +148,7 @@ class Barrier:
     def _ping(self, actors, deadline):
         for actor in actors:
             wanted = actor.answers + 1
-            actor.ask(self.house.codec.still_there())
+            actor.ask(actor.codec.still_there())
             if not self.house.ears.hear_until(lambda: actor.answers >= wanted or actor.closed_by_peer, deadline):
                 raise Broken(actor, "no answer to the suite's own question")
 
@@ -122,16 +160,15 @@ class Barrier:
 
         A surprise that looks like that answer is found at the end only, when his connection is read to its end.
         """
-        codec = self.house.codec
         for actor in strangers:
             if actor.inbox:
                 continue  # a surprise already
             wanted = actor.answers + 1
-            actor.ask(codec.still_there())
+            actor.ask(actor.codec.still_there())
             if not self.house.ears.hear_until(
                     lambda: actor.inbox or actor.answers >= wanted or actor.closed_by_peer, deadline):
                 raise Broken(actor, "no answer to the suite's own question")
-            if actor.inbox and codec.answers_still_there(actor.inbox[0]):
+            if actor.inbox and actor.codec.answers_still_there(actor.inbox[0]):
                 actor.take_back()
 
     def pause(self, worker, deadline):
@@ -149,5 +186,5 @@ def _can_ask(actor):
     return actor.connected and actor.closed_by_peer is None and actor.conversation.can_ask and not actor.silent
 
 
-def _can_whisper(actor):
+def _is_member(actor):
     return _can_ask(actor) and actor.name is not None

@@ -39,6 +39,8 @@ def statements_in(text):
 
 def scenario_paths(protocol):
     folder = os.path.join(SCENARIOS, protocol)
+    if not os.path.isdir(folder):
+        return []
     return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(loader.SUFFIX)]
 
 
@@ -48,10 +50,11 @@ def of_protocol(protocol):
         statements = statements_in(file.read())
     wanted = requirements.load(protocol)
     scenarios = {ident: [] for ident in wanted}
-    for path in scenario_paths(protocol):
-        scenario = loader.load(path, wanted)
-        for ident in model.requirements_of(scenario):
-            scenarios[ident].append(scenario.name)
+    for folder in dict.fromkeys((protocol, model.MIXED)):  # mixed scenarios may be evidence for any protocol
+        for path in scenario_paths(folder):
+            scenario = loader.load(path, requirements.usable_in(folder))
+            for ident in set(model.requirements_of(scenario)) & set(scenarios):
+                scenarios[ident].append(scenario.name)
     return Coverage(statements, wanted, scenarios)
 
 

@@ -25,11 +25,12 @@ def told(failed, run, requirements, again):
 def _difference(failed):
     wanted = [("- ", one) for one in failed.wanted]
     got = [("+ ", one) for one in failed.got]
-    return ["  " + sign + shortened(visible(text), _WIDTH) for sign, text in wanted + got]
+    return (["  " + sign + shortened(visible(text), _WIDTH) for sign, text in wanted + got] +
+            ["  " + line for line in failed.dumps])
 
 
 def _unread(run, failed):
-    return ["  unread by %s: %s" % (actor.ident, shortened(visible(message), _WIDTH))
+    return ["  unread by %s: %s" % (actor.ident, shortened(visible(str(message)), _WIDTH))
             for actor in run.actors.values() if actor.ident != failed.actor for message in actor.inbox]
 
 

@@ -16,11 +16,12 @@ _TOP = ("scenario", "protocol", "tags", "notes", "reading", "needs", "actors", "
 _REQUIRED = ("scenario", "protocol", "actors", "steps")
 _GROUPS = ("unordered", "concurrent", "repeat", "wait", "server")
 _VERBS = ("connect", "send", "raw", "hex", "chunks", "expect", "expect_nothing", "expect_close", "disconnect", "req",
-          "within")
-_NEEDS = ("config", "workers", "idle_limit", "fresh", "exact_names")
+          "within", "cut")
+_NEEDS = ("config", "users", "workers", "idle_limit", "fresh", "exact_names")
 _CLOSES = ("fin", "rst", "any")
 _LEAVINGS = ("fin", "rst", "half")
 _GRADES = ("ok", "tolerated")
+_MATCHERS = {"re", "between", "any_order", "fill", "hex"}  # what a mapping is, where a field's value stands
 _HEX_PART = re.compile(r"'([^']*)'|([0-9A-Fa-f]{2})|\s+|#[^\n]*")
 
 
@@ -46,6 +47,8 @@ class _ScenarioReader:
         self.document = document
         self.requirements = requirements
         self.actors = ()
+        self.codecs = {}
+        self.codec = None  # of the actor whose step is being read
 
     def read(self, root):
         nodes = {key: node for key, _, node in self.document.known_pairs(root, "the scenario", _TOP)}
@@ -56,16 +59,17 @@ class _ScenarioReader:
 
     def _scenario(self, root, nodes):
         document = self.document
-        protocol = document.choice(nodes["protocol"], "protocol", CODECS)
-        actor_names = self._actors(nodes["actors"])
-        self.actors = tuple(ident for ident, _ in actor_names)
+        protocol = document.choice(nodes["protocol"], "protocol", list(CODECS) + [model.MIXED])
+        actors = self._actors(nodes["actors"], protocol)
+        self.actors = tuple(ident for ident, _, _ in actors)
+        self.codecs = {ident: CODECS.get(spoken) for ident, _, spoken in actors}
         optional = self._optional(nodes)
-        names = [name for _, name in actor_names if name] + list(optional.pop("names", ()))
+        names = [name for _, name, _ in actors if name] + list(optional.pop("names", ()))
         steps = self._steps(nodes["steps"])
         return model.Scenario(
             name=os.path.basename(document.path)[:-len(SUFFIX)], place=document.place(root),
             title=document.text(nodes["scenario"], "scenario"), protocol=protocol, actors=self.actors,
-            names=tuple(names), steps=tuple(steps), **optional)
+            names=tuple(names), steps=tuple(steps), speaks=tuple(spoken for _, _, spoken in actors), **optional)
 
     def _optional(self, nodes):
         document = self.document
@@ -84,15 +88,18 @@ class _ScenarioReader:
                 found[field] = tuple(document.choice(item, key, allowed) for item in document.items(nodes[key], key))
         return found
 
-    def _actors(self, node):
+    def _actors(self, node, protocol):
+        """(ident, name, protocol) of each."""
         found = []
         for ident, key_node, value in self.document.pairs(node, "actors"):
             if ident in _GROUPS:
                 self.document.fault(key_node, "an actor cannot be called '%s'" % ident)
-            name = None
-            for key, _, name_node in self.document.known_pairs(value, "an actor", ("name",)):
-                name = self.document.wire_text(name_node, key)
-            found.append((ident, name))
+            nodes = {key: item for key, _, item in self.document.known_pairs(value, "an actor", ("name", "protocol"))}
+            name = self.document.wire_text(nodes["name"], "name") if "name" in nodes else None
+            spoken = self.document.choice(nodes["protocol"], "protocol", CODECS) if "protocol" in nodes else protocol
+            if spoken == model.MIXED:
+                self.document.fault(key_node, "in a mixed scenario each actor needs a protocol")
+            found.append((ident, name, spoken))
         return found
 
     def _reading(self, node):
@@ -106,6 +113,8 @@ class _ScenarioReader:
         document = self.document
         readers = {
             "config": lambda value: json.dumps(document.plain(value), sort_keys=True),
+            "users": lambda value: json.dumps({name: document.wire_text(word, "users") for name, _, word
+                                               in document.pairs(value, "users")}),
             "workers": lambda value: document.number(value, "workers", whole=True),
             "idle_limit": lambda value: document.number(value, "idle_limit"),
             "fresh": lambda value: document.flag(value, "fresh"),
@@ -135,6 +144,7 @@ class _ScenarioReader:
         if ident not in self.actors:
             return self.document.unknown(key_node, "actor", ident, self.actors)
         fields = {"place": self.document.place(key_node), "actor": ident}
+        self.codec = self.codecs[ident]
         sendings = []
         for verb, verb_node, value in self.document.pairs(node, "a step of %s" % ident):
             if verb in ("send", "raw", "hex", "chunks"):
@@ -160,6 +170,8 @@ class _ScenarioReader:
             return {"req": self._req(node)}
         if verb == "within":
             return {"within": document.number(node, verb)}
+        if verb == "cut":
+            return {"cut": "${round}" if node.value == "${round}" else document.number(node, verb, whole=True)}
         return {{"expect_nothing": "nothing"}.get(verb, verb): document.flag(node, verb)}
 
     def _req(self, node):
@@ -179,10 +191,49 @@ class _ScenarioReader:
         kind = "message" if verb == "send" else "bytes"
         found = []
         for item in self.document.items_or_one(node):
-            content = self._hex(item) if verb == "hex" else self._long_text(item, verb)
+            if verb == "send" and self._structured:
+                content = self._fields(item, verb)
+            else:
+                content = self._hex(item) if verb == "hex" else self._long_text(item, verb)
             if content is not None:
                 found.append(model.Sending(kind, content))
         return found
+
+    @property
+    def _structured(self):
+        return self.codec is not None and self.codec.STRUCTURED
+
+    def _fields(self, node, what):
+        """{field: value}, of the fields that the actor's protocol knows."""
+        if not isinstance(node, yaml.MappingNode):
+            return self.document.fault(node, "messages of '%s' have fields: {field: value}" % self.codec.NAME)
+        found = {}
+        for name, name_node, value in self.document.pairs(node, what):
+            if self.codec.FIELDS is not None and name not in self.codec.FIELDS:
+                self.document.unknown(name_node, "field", name, self.codec.FIELDS)
+            found[name] = self.document.field_value(value, name, lambda item: self._special_value(item, what))
+        return found
+
+    def _special_value(self, node, what):
+        """What a mapping stands for where a field's value is wanted: a matcher, a long text, bytes, or itself."""
+        document = self.document
+        keys = [getattr(key, "value", None) for key, _ in node.value]
+        if not set(keys) & _MATCHERS or (keys[0] in ("re", "between", "any_order", "hex") and len(keys) > 1):
+            return NotImplemented
+        if "fill" in keys:
+            return self._long_text(node, what)
+        value = node.value[0][1]
+        if keys == ["hex"]:
+            return self._hex(value)
+        if what != "expect":
+            return document.fault(node, "'%s' is for what is expected" % keys[0])
+        if keys == ["re"]:
+            return self._special_expectation("re", value)
+        items = [document.field_value(item, keys[0], lambda inner: self._special_value(inner, what))
+                 for item in document.items(value, keys[0])]
+        if keys == ["between"]:
+            return matching.Between(*items) if len(items) == 2 else document.fault(node, "between takes two limits")
+        return matching.AnyOrder(tuple(items))
 
     def _bytes(self, node):
         """A chunk: quoted text, or {hex: "..."}."""
@@ -193,7 +244,7 @@ class _ScenarioReader:
 
     def _hex(self, node):
         """Two hex digits a byte; 'text' in single quotes stands for its ASCII bytes; # begins a comment."""
-        source = self.document.wire_text(node, "hex")
+        source = node.value if getattr(node, "style", None) == "|" else self.document.wire_text(node, "hex")
         if source is None:
             return None
         found, position = bytearray(), 0
@@ -222,15 +273,26 @@ class _ScenarioReader:
 
     def _expectation(self, node):
         if not isinstance(node, yaml.MappingNode):
+            if self._structured:
+                return self.document.fault(node, "messages of '%s' have fields: {fields: ...}" % self.codec.NAME)
             text = self.document.wire_text(node, "expect")
             return None if text is None else matching.Literal(text)
         keys = [key for key, _, _ in self.document.pairs(node, "expect")]
         if "fill" in keys:
             text = self._long_text(node, "expect")
             return None if text is None else matching.Literal(text)
-        for key, _, value in self.document.known_pairs(node, "expect", ("is", "re", "one_of", "optional")):
+        if "fields" in keys and self._structured:
+            return self._expected_fields(self.document.known_pairs(node, "expect", ("fields", "no_more")))
+        allowed = ("one_of", "optional") if self._structured else ("is", "re", "one_of", "optional")
+        for key, _, value in self.document.known_pairs(node, "expect", allowed):
             return self._special_expectation(key, value)
         return None
+
+    def _expected_fields(self, pairs):
+        nodes = {key: value for key, _, value in pairs}
+        fields = self._fields(nodes["fields"], "expect") or {}
+        no_more = "no_more" in nodes and self.document.flag(nodes["no_more"], "no_more")
+        return matching.Fields(tuple(fields.items()), no_more)
 
     def _special_expectation(self, key, node):
         if key == "one_of":
@@ -248,13 +310,17 @@ class _ScenarioReader:
 
     def _graded(self, node):
         matcher, grade = None, "ok"
-        for key, _, value in self.document.known_pairs(node, "one_of", ("is", "re", "grade")):
+        kinds = ("fields", "no_more") if self._structured else ("is", "re")
+        pairs = self.document.known_pairs(node, "one_of", kinds + ("grade",))
+        for key, _, value in pairs:
             if key == "grade":
                 grade = self.document.choice(value, key, _GRADES)
-            else:
+            elif key == "fields":
+                matcher = self._expected_fields(pairs)
+            elif key != "no_more":
                 matcher = self._special_expectation(key, value)
         if matcher is None:
-            self.document.fault(node, "a choice needs 'is' or 're'")
+            self.document.fault(node, "a choice needs %s" % ("'fields'" if self._structured else "'is' or 're'"))
         return matcher, grade
 
     # Groups
@@ -284,9 +350,23 @@ class _ScenarioReader:
                  for ident, key_node, value in self.document.pairs(nodes["concurrent"], "concurrent")]
         tally = []
         if "tally" in nodes:
-            for text, _, value in self.document.pairs(nodes["tally"], "tally"):
-                tally.append((text, self.document.number(value, "tally", whole=True)))
+            tally = self._tally(nodes["tally"])
         return model.Concurrent(steps=tuple(step for step in steps if step), tally=tuple(tally), **common)
+
+    def _tally(self, node):
+        """{"OK": 1}, or [{expect: ..., times: 1}] for messages that are more than a text."""
+        if isinstance(node, yaml.MappingNode):
+            return [(matching.Literal(text), self.document.number(value, "tally", whole=True))
+                    for text, _, value in self.document.pairs(node, "tally")]
+        found = []
+        for item in self.document.items(node, "tally"):
+            nodes = {key: value for key, _, value in self.document.known_pairs(item, "tally", ("expect", "times"))}
+            if set(nodes) != {"expect", "times"}:
+                self.document.fault(item, "a tally needs 'expect' and 'times'")
+                continue
+            found.append((self._expectation(nodes["expect"]),
+                          self.document.number(nodes["times"], "times", whole=True)))
+        return found
 
     def _repeat(self, node, pairs):
         nodes, common = self._group(node, pairs, ("repeat", "steps"))
@@ -307,6 +387,7 @@ class _ScenarioReader:
     def _server(self, node, pairs):
         nodes, common = self._group(node, pairs, ("server",))
         stop, printed = False, ()
+        self.codec = None
         for key, _, value in self.document.known_pairs(nodes["server"], "server", ("stop", "printed", "req")):
             if key == "stop":
                 stop = self.document.flag(value, key)

@@ -3,6 +3,7 @@ from typing import Any, NamedTuple, Optional, Tuple
 
 SEGMENTATIONS = ("whole", "bytes", "joined")
 PLACEMENTS = ("split", "same")
+MIXED = "mixed"  # the protocol of a scenario whose actors speak several
 
 
 class Place(NamedTuple):
@@ -17,7 +18,7 @@ class Place(NamedTuple):
 
 
 class Sending(NamedTuple):
-    """Something to send: `kind` is message (the codec adds the end), bytes, or chunks (exact writes)."""
+    """Something to send: `kind` is message (for the codec to encode), bytes, or chunks (exact writes)."""
 
     kind: str
     content: Any
@@ -36,6 +37,7 @@ class Step(NamedTuple):
     disconnect: Optional[str] = None
     req: Tuple[str, ...] = ()
     within: Optional[float] = None
+    cut: Any = None  # where what is sent is cut in two: a number of bytes, or "${round}"
 
 
 class Unordered(NamedTuple):
@@ -47,11 +49,11 @@ class Unordered(NamedTuple):
 
 
 class Concurrent(NamedTuple):
-    """Steps of several actors whose bytes leave together; `tally` counts the next message of each of them."""
+    """Steps of several actors whose bytes leave together; `tally` has (matcher, times) for the next message of each."""
 
     place: Place
     steps: Tuple[Step, ...]
-    tally: Tuple[Tuple[str, int], ...]
+    tally: Tuple[Tuple[Any, int], ...]
     req: Tuple[str, ...] = ()
 
 
@@ -84,9 +86,10 @@ class ServerStep(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What a scenario needs of the server. `config` is a server's configuration as canonical JSON."""
+    """What a scenario needs of the server. `config` and `users` are canonical JSON: its configuration, its accounts."""
 
     config: str = "{}"
+    users: str = "{}"
     workers: int = 1
     idle_limit: Optional[float] = None
     fresh: bool = False
@@ -94,7 +97,7 @@ class Needs(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """One file."""
+    """One file. `protocol` is its folder's, `speaks` has the protocol of each actor."""
 
     name: str
     place: Place
@@ -104,12 +107,18 @@ class Scenario(NamedTuple):
     names: Tuple[str, ...]
     steps: Tuple[Any, ...]
     needs: Needs
+    speaks: Tuple[str, ...]
     tags: Tuple[str, ...] = ()
     notes: str = ""
     reading: Tuple[Tuple[str, str], ...] = ()
     lenient: bool = False
     segmentations: Tuple[str, ...] = SEGMENTATIONS
     placements: Tuple[str, ...] = PLACEMENTS
+
+    @property
+    def protocols(self):
+        """The protocols in it, each once, in the order of the actors."""
+        return tuple(dict.fromkeys(self.speaks))
 
 
 def every_step(steps):

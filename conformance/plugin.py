@@ -7,7 +7,7 @@ import pytest
 
 from conformance import failure, loader, model, report, requirements
 from conformance.house import NotUsable, new_suffix
-from conformance.pool import Pool
+from conformance.pool import Pool, is_alone
 from conformance.requirements import ROOT, SCENARIOS
 from conformance.runner import Failed, Run
 from conformance.targets import DidNotStart, Foreign
@@ -66,10 +66,10 @@ def _scenarios_are_asked_for(config):
 
 
 def pytest_report_header(config):
-    targets = config.parley.foreign
-    if targets:
-        return ["conformance target: %s" % ", ".join("%s at %s:%d" % ((name,) + target.address())
-                                                     for name, target in targets.items())]
+    foreign = config.parley.foreign
+    if foreign:
+        return ["conformance target: %s" % ", ".join("%s at %s:%d" % ((name,) + address)
+                                                     for name, address in foreign.addresses.items())]
     return None
 
 
@@ -81,7 +81,7 @@ def pytest_runtest_logreport(report):
 def pytest_terminal_summary(terminalreporter, config):
     suite = config.parley
     if suite.gathered:
-        for protocol in sorted(CODECS):
+        for protocol in requirements.protocols():
             suite.summarise(terminalreporter, protocol)
 
 
@@ -104,35 +104,37 @@ class Suite:
         self.workers = option("--workers", 2)
         self.pool = Pool(self.workers, option("--time-scale", 1.0), option("--server-command", None), self.foreign)
         self.requirements = {}
+        self.reported = False
         self.gathered = report.Gathered()
 
     @staticmethod
     def _foreign(targets, idle_limits):
-        found = {}
+        addresses = {}
         for protocol, address in (_named(text, "--target") for text in targets):
             host, _, port = address.rpartition(":")
             if protocol not in CODECS or not port.isdigit():
                 raise pytest.UsageError("--target takes PROTOCOL=HOST:PORT; protocols: %s" % ", ".join(sorted(CODECS)))
-            limit = idle_limits.get(protocol)
-            found[protocol] = Foreign(host.strip("[]"), int(port), float(limit) if limit else None)
-        return found
+            addresses[protocol] = (host.strip("[]"), int(port))
+        limits = {protocol: float(limit) for protocol, limit in idle_limits.items()}
+        return Foreign(addresses, limits) if addresses else None
 
     def requirements_of(self, protocol):
         if protocol not in self.requirements:
-            self.requirements[protocol] = requirements.load(protocol)
+            self.requirements[protocol] = requirements.usable_in(protocol)
         return self.requirements[protocol]
 
     def reason_to_skip(self, scenario):
         """Why the scenario cannot apply to the server, or None."""
-        needs, target = scenario.needs, self.foreign.get(scenario.protocol)
-        if target is None:
+        needs = scenario.needs
+        if self.foreign is None:
             return "needs %d workers" % needs.workers if needs.workers > self.workers else None
         reasons = [
             (json.loads(needs.config), "needs a configuration of our server: %s" % needs.config),
             (needs.workers > 1, "needs the choice of the worker"),
             (needs.fresh, "needs a server of its own"),
             (needs.exact_names, "needs names without a suffix"),
-            (needs.idle_limit and not target.idle_limit, "needs a known idle limit (--idle-limit)"),
+            (needs.idle_limit and not set(scenario.protocols) <= set(self.foreign.idle_limits),
+             "needs a known idle limit (--idle-limit)"),
         ]
         return next((why for applies, why in reasons if applies), None)
 
@@ -149,10 +151,12 @@ class Suite:
 
     def summarise(self, reporter, protocol):
         try:
-            all_of_them = self.requirements_of(protocol)
+            all_of_them = requirements.load(protocol)
         except FileFaults:
             return  # the collection has told it already
-        foreign = protocol in self.foreign
+        if not self.gathered.knows(all_of_them):
+            return
+        foreign = self.foreign is not None
         reporter.section("requirements of %s" % protocol)
         shown = report.VERDICTS if foreign else (report.FAIL, report.TOLERATED, report.SKIPPED)
         table = report.full_table(all_of_them, self.gathered, shown)
@@ -160,8 +164,10 @@ class Suite:
         for line in table + [""] * bool(table) + counts:
             reporter.write_line(line)
         if self.report_path:
-            with open(self.report_path, "w", encoding="utf-8") as file:
-                file.write("\n".join(counts + [""] + report.full_table(all_of_them, self.gathered)) + "\n")
+            with open(self.report_path, "a" if self.reported else "w", encoding="utf-8") as file:
+                rows = ["## %s" % protocol, ""] + counts + [""] + report.full_table(all_of_them, self.gathered)
+                file.write("\n" * self.reported + "\n".join(rows) + "\n")
+            self.reported = True
 
 
 def _named(text, option):
@@ -194,7 +200,9 @@ class ScenarioFile(pytest.File):
             raise self.CollectError(str(faults)) from None
         if suite.wanted and not set(suite.wanted) & set(model.requirements_of(scenario)):
             return
-        for variant in variants_of(scenario, scenario.protocol in suite.foreign):
+        if suite.foreign and not set(scenario.protocols) <= set(suite.foreign.addresses):
+            return  # the target does not speak it, as far as we were told
+        for variant in variants_of(scenario, suite.foreign is not None):
             yield ScenarioItem.from_parent(self, name="%s[%s]" % (scenario.name, variant), scenario=scenario,
                                            variant=variant)
 
@@ -222,7 +230,8 @@ class ScenarioItem(pytest.Item):
             foreign = house.is_foreign
             if foreign:
                 house.meet_bystanders()
-            run = Run(self.scenario, self.variant, house, new_suffix() if foreign else "")
+            suffix = new_suffix() if foreign and _may_rename(self.scenario) else ""
+            run = Run(self.scenario, self.variant, house, suffix)
             stderr_start = house.target.stderr_size()
             try:
                 run.play()
@@ -235,7 +244,7 @@ class ScenarioItem(pytest.Item):
 
     def _clean_up(self, house):
         """Our server must have forgotten everybody before the next scenario uses the same names."""
-        if house.is_foreign or house.target.exit_code is not None or self.scenario.needs.fresh:
+        if house.is_foreign or house.target.exit_code is not None or is_alone(self.scenario):
             return
         names = house.wait_until_empty()
         if names:
@@ -284,6 +293,11 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self):
         return self.path, self.scenario.place.line - 1, "%s: %s" % (self.name, self.scenario.title)
+
+
+def _may_rename(scenario):
+    """Accounts have the names that they have."""
+    return scenario.needs.users == "{}"
 
 
 def _verdicts(passed):

@@ -20,7 +20,7 @@ class Pool:
         self.workers = workers
         self.time_scale = time_scale
         self.command = shlex.split(command) if command else None
-        self.foreign = foreign or {}
+        self.foreign = foreign
         self._open = OrderedDict()
 
     @contextlib.contextmanager
@@ -33,24 +33,25 @@ class Pool:
             except BaseException:
                 self._discard(key)
                 raise
-            if scenario.needs.fresh:
+            if is_alone(scenario) and not self.foreign:
                 self._discard(key)
 
     @contextlib.contextmanager
     def _alone(self, scenario):
         """A foreign server has one room for all test processes (`-n`), so they take turns."""
-        if scenario.protocol not in self.foreign:
+        if not self.foreign:
             yield
             return
-        name = "conformance-%s-%d.lock" % self.foreign[scenario.protocol].address()
+        name = "conformance-%s.lock" % "-".join("%s-%d" % one for one in sorted(self.foreign.addresses.values()))
         with open(os.path.join(tempfile.gettempdir(), name), "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _key(self, scenario):
-        if scenario.protocol in self.foreign:
-            return scenario.protocol
-        return "%s %s %s" % (scenario.protocol, config_for(scenario), scenario.name if scenario.needs.fresh else "")
+        if self.foreign:
+            return witness_protocol(scenario, self.foreign)
+        return " ".join([",".join(protocols_for(scenario)), config_for(scenario), scenario.needs.users,
+                         scenario.name if is_alone(scenario) else ""])
 
     def _ready_house(self, key, scenario):
         if key in self._open:
@@ -64,16 +65,15 @@ class Pool:
     def _start(self, scenario):
         """(house, what ends it)."""
         with contextlib.ExitStack() as undo:
-            if scenario.protocol in self.foreign:
-                target = self.foreign[scenario.protocol]
-            else:
-                target = undo.enter_context(targets.launch(
-                    self.workers, json.loads(config_for(scenario)), command=self.command,
-                    seconds=targets.START_SECONDS * self.time_scale))
+            target = self.foreign or undo.enter_context(targets.launch(
+                self.workers, json.loads(config_for(scenario)), command=self.command,
+                seconds=targets.START_SECONDS * self.time_scale, protocols=protocols_for(scenario),
+                users=json.loads(scenario.needs.users)))
+            witnesses = witness_protocol(scenario, self.foreign)
             try:
-                opened = house.House(target, CODECS[scenario.protocol], self.time_scale)
+                opened = house.House(target, CODECS[witnesses], self.time_scale)
             except OSError as error:
-                host, port = target.address(scenario.protocol)
+                host, port = target.address(witnesses)
                 raise house.NotUsable("no connection to %s:%d: %s" % (host, port, error)) from error
             undo.callback(opened.close)
             return opened, undo.pop_all()
@@ -91,5 +91,20 @@ def config_for(scenario):
     """The server's configuration for the scenario as canonical JSON; an idle limit is part of it."""
     config = json.loads(scenario.needs.config)
     if scenario.needs.idle_limit:
-        config["idle_timeout"] = {scenario.protocol: scenario.needs.idle_limit}
+        config["idle_timeout"] = dict.fromkeys(scenario.protocols, scenario.needs.idle_limit)
     return json.dumps(config, sort_keys=True)
+
+
+def protocols_for(scenario):
+    """What our server is to speak: what the actors do, and `line` for the witnesses."""
+    return tuple(sorted({"line"}.union(scenario.protocols)))
+
+
+def witness_protocol(scenario, foreign):
+    """`line`, with its whispers, wherever it is spoken; else what the scenario's first actor speaks."""
+    return "line" if not foreign or "line" in foreign.addresses else scenario.protocols[0]
+
+
+def is_alone(scenario):
+    """Whether our server cannot be used for a second scenario, or not after a first one."""
+    return scenario.needs.fresh or any(CODECS[protocol].REMEMBERS for protocol in scenario.protocols)

@@ -36,6 +36,10 @@ class Gathered:
     def __bool__(self):
         return bool(self._verdicts)
 
+    def knows(self, requirements):
+        """Whether there is a verdict on any of these."""
+        return bool(self._verdicts.keys() & set(requirements))
+
     def verdict(self, requirement):
         seen = self._verdicts.get(requirement.ident, {})
         for verdict in _WORST_FIRST:

@@ -2,6 +2,7 @@
 import os
 from typing import NamedTuple, Optional, Tuple
 
+from conformance.model import MIXED
 from conformance.yamlnodes import Document
 
 LEVELS = ("must", "should", "may", "survive")
@@ -26,6 +27,19 @@ class Requirement(NamedTuple):
 
 def path_of(protocol):
     return os.path.join(SCENARIOS, protocol, "requirements.yaml")
+
+
+def protocols():
+    """All protocols that have requirements, `mixed` included, in a stable order."""
+    return sorted(name for name in os.listdir(SCENARIOS) if os.path.exists(path_of(name)))
+
+
+def usable_in(protocol):
+    """The requirements that a scenario of the protocol may name: its own; a mixed one may name all."""
+    found = {}
+    for name in protocols() if protocol == MIXED else [protocol]:
+        found.update(load(name))
+    return found
 
 
 def load(protocol):

@@ -6,23 +6,27 @@ from conformance import matching, model
 from conformance.actor import Actor
 from conformance.barrier import Broken
 from conformance.house import MESSAGE_SECONDS
+from conformance.message import Message, dump, told
 from conformance.transcript import Transcript
 from conformance.variants import Renaming
+from conformance.wire import CODECS
 
 SCENARIO_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
 
 
 class Failed(Exception):
-    """A step did not get what it wanted. `wanted` and `got` are lines that differ."""
+    """A step did not get what it wanted. `wanted` and `got` are lines that differ, `dumps` those that show bytes."""
 
-    def __init__(self, step, actor, what, wanted, got):
+    def __init__(self, step, actor, what, wanted, got, dumps=()):
         super().__init__("%s: wanted %s, got %s" % (what, wanted, got))
+        self.dumps = list(dumps)
         self.step = step
         self.actor = actor
         self.what = what
         self.wanted = wanted
-        self.got = got
+        self.got = [str(one) for one in got]
+        self.dumps += ["+ hex: " + dump(one.raw) for one in got if isinstance(one, Message)]
 
 
 class Held(NamedTuple):
@@ -41,22 +45,24 @@ class Run:
         self.variant = variant
         self.house = house
         self.transcript = Transcript(time.monotonic)
-        self.values = {}
+        self.values = {"start": int(time.time())}
         self.passed = []
         self.renaming = Renaming(scenario.names, suffix)
         self._stretch = self._time_stretch()
         self._deadline = time.monotonic() + self._allowance()
         self._held = Held()
-        self.actors = {ident: self._make_actor(ident) for ident in scenario.actors}
+        self.actors = {ident: self._make_actor(ident, CODECS[protocol])
+                       for ident, protocol in zip(scenario.actors, scenario.speaks)}
 
-    def _make_actor(self, ident):
+    def _make_actor(self, ident, codec):
         ignore_echo = self.house.echoes and "echo" not in self.scenario.tags
         is_crowd = self.house.is_crowd_for(self.renaming.suffix)
-        return Actor(ident, self.house.codec, self.house.ears, self.transcript.add, is_crowd, ignore_echo)
+        return Actor(ident, codec, self.house.ears, self.transcript.add, is_crowd, ignore_echo)
 
     def _time_stretch(self):
         """How much longer than written this server's idle limit is."""
-        declared = getattr(self.house.target, "idle_limit", None)
+        limits = getattr(self.house.target, "idle_limits", {})
+        declared = limits.get(self.scenario.protocols[0])
         wanted = self.scenario.needs.idle_limit
         return max(1.0, declared / wanted) if declared and wanted else 1.0
 
@@ -95,8 +101,11 @@ class Run:
         if step.connect:
             self._connect(actor)
         self._demand_connection(step, actor)
-        for sending in step.sendings:
-            self._send(actor, sending)
+        if step.cut:
+            self._send_cut(actor, step)
+        else:
+            for sending in step.sendings:
+                self._send(actor, sending)
         self._expectations(step, actor)
 
     def _expectations(self, step, actor):
@@ -117,7 +126,8 @@ class Run:
 
     def _connect(self, actor):
         self._flush()
-        actor.connect(self.house.address(self._worker_of(actor)), MESSAGE_SECONDS * self.house.time_scale)
+        address = self.house.address(actor.codec.NAME, self._worker_of(actor))
+        actor.connect(address, MESSAGE_SECONDS * self.house.time_scale)
 
     def _worker_of(self, actor):
         if self.variant.placement == "any":
@@ -137,26 +147,34 @@ class Run:
     def _send(self, actor, sending):
         if sending.kind == "chunks":
             self._flush()
-            return self._send_chunks(actor, self._filled_in(sending.content))
-        data, shown = self._ready(sending)
+            return self._send_chunks(actor, self._filled_in(actor, sending.content))
+        data, shown = self._ready(actor, sending)
         if self.variant.segmentation == "joined":
             self._flush_others(actor)
             self._held = Held(actor, self._held.data + data, self._held.shown + (shown,))
         else:
             actor.send_bytes(self._pieces(data), shown)
 
-    def _ready(self, sending):
+    def _send_cut(self, actor, step):
+        """All that the step sends, cut in two where it says so; a cut behind its end cuts nothing."""
+        self._flush()
+        data = b"".join(self._ready(actor, sending)[0] for sending in step.sendings)
+        cut = int(matching.fill_in(str(step.cut), self.values))
+        self._send_chunks(actor, [part for part in (data[:cut], data[cut:]) if part])
+
+    def _ready(self, actor, sending):
         """The bytes of a sending and how the transcript shows them."""
         if sending.kind == "message":
-            message = matching.fill_in(self.renaming.text(sending.content), self.values)
-            return self.house.codec.encode(message), message
-        data = self._filled_in([sending.content])[0]
+            message = matching.filled(self.renaming.value(sending.content), self.values)
+            return actor.codec.encode(message, actor.name), told(message) if actor.codec.STRUCTURED else message
+        data = self._filled_in(actor, [sending.content])[0]
         return data, data.decode("utf-8", "backslashreplace")
 
-    def _filled_in(self, parts):
+    def _filled_in(self, actor, parts):
         """Bytes of the parts (texts or bytes) with names and placeholders as they are in this run."""
-        return self.renaming.chunks([part if isinstance(part, bytes) else
-                                     matching.fill_in(part, self.values).encode("utf-8") for part in parts])
+        filled = [part if isinstance(part, bytes) else matching.fill_in(part, self.values).encode("utf-8")
+                  for part in parts]
+        return filled if actor.codec.FRAMED else self.renaming.chunks(filled)
 
     def _pieces(self, data):
         if self.variant.segmentation == "bytes":
@@ -192,12 +210,13 @@ class Run:
 
     def _expect(self, step, actor, matcher):
         matcher = self.renaming.matcher(matcher)
+        self.values["now"] = int(time.time()) + 1
         if isinstance(matcher, matching.Maybe):
             return self._expect_maybe(step, actor, matcher)
         message = self._next_message(actor, step.within)
         outcome = matching.NO if message is None else matcher.judge(message, self.values)
         if not outcome.fits:
-            self._fail(step, actor, "expect", [matcher.describe(self.values)], message)
+            self._fail(step, actor, "expect", [matcher], message)
         self._take(step, outcome)
 
     def _take(self, step, outcome):
@@ -217,7 +236,20 @@ class Run:
         got = ([] if message is None else [message]) + list(actor.inbox)
         if message is None:
             got.append("(closed by the server)" if actor.closed_by_peer else "(nothing came in time)")
-        raise Failed(step, actor.ident, what, wanted, got)
+        described = [matcher.describe(self.values) for matcher in wanted]
+        raise Failed(step, actor.ident, what, described, got, self._dumps(actor, wanted))
+
+    def _dumps(self, actor, wanted):
+        """The bytes of the wanted messages, as far as their fields are given; the codec has usual values for others."""
+        found = []
+        for matcher in wanted:
+            fields = matcher.literal(self.values) if isinstance(matcher, matching.Fields) else None
+            if fields is not None:
+                try:
+                    found.append("- hex: " + dump(actor.codec.encode(fields, None)))
+                except (KeyError, TypeError, ValueError):
+                    pass  # not everything was named
+        return found
 
     def _expect_nothing(self, step, actor):
         self._prove([actor])
@@ -255,8 +287,7 @@ class Run:
             matchers = [matcher for matcher, _ in wanted]
             taken = None if message is None else matching.take_any(matchers, message, self.values)
             if taken is None:
-                self._fail(wanted[0][1], actor, "expect in any order",
-                           [matcher.describe(self.values) for matcher in matchers], message)
+                self._fail(wanted[0][1], actor, "expect in any order", matchers, message)
             position = matchers.index(taken[0])
             self._take(wanted[position][1], taken[1])
             self.passed.extend((ident, "ok") for ident in wanted.pop(position)[1].req)
@@ -269,7 +300,7 @@ class Run:
             if step.connect:
                 self._connect(actor)
             self._demand_connection(step, actor)
-            parts = [self._ready(sending) for sending in step.sendings]
+            parts = [self._ready(actor, sending) for sending in step.sendings]
             ready.append((actor, b"".join(data for data, _ in parts), " + ".join(shown for _, shown in parts)))
         # Everything is prepared, so the writes are microseconds apart; each round begins with another actor.
         start = self.values.get("round", 0) % len(ready)
@@ -284,13 +315,15 @@ class Run:
         if not group.tally:
             return
         messages = [self._next_message(self.actors[step.actor]) for step in group.steps]
-        left = [text for text, times in group.tally for _ in range(times)]
+        wanted = [self.renaming.matcher(matcher) for matcher, times in group.tally for _ in range(times)]
+        left = list(wanted)
         for message in messages:
-            if message in left:
-                left.remove(message)
+            taken = None if message is None else matching.take_any(left, message, self.values)
+            if taken:
+                left.remove(taken[0])
         if left:
             raise Failed(group, None, "tally of %s" % ", ".join(step.actor for step in group.steps),
-                         [text for text, times in group.tally for _ in range(times)], [str(one) for one in messages])
+                         [matcher.describe(self.values) for matcher in wanted], messages)
 
     def _do_repeat(self, group):
         for self.values["round"] in range(1, group.times + 1):

@@ -16,7 +16,9 @@ START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 
 _WORKER_LINE = re.compile(r"\[SERVER\] Worker (\d+) serves (\w+) on (\S+):(\d+)")
-_SHARED_LINE = re.compile(r"\[SERVER\] Chat server started on (\S+):(\d+)")
+_SHARED_LINES = (re.compile(r"\[SERVER\] Chat server started on (?P<host>\S+):(?P<port>\d+)(?P<protocol>)"),
+                 re.compile(r"\[SERVER\] Serving (?P<protocol>\w+) on (?P<host>\S+):(?P<port>\d+)"))
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # that our server speaks
 _LAST_LINE = "[SERVER] Waiting for connections..."
 
 
@@ -69,9 +71,10 @@ class Launched:
     def address(self, protocol="line"):
         """(host, port) that all workers share for the protocol."""
         for line in list(self.stdout):
-            found = _SHARED_LINE.fullmatch(line)
-            if found and protocol == "line":
-                return found.group(1), int(found.group(2))
+            for shape in _SHARED_LINES:
+                found = shape.fullmatch(line)
+                if found and (found.group("protocol") or "line") == protocol:
+                    return found.group("host"), int(found.group("port"))
         raise LookupError("the server printed no address for %s" % protocol)
 
     def worker_address(self, index, protocol="line"):
@@ -125,18 +128,21 @@ class Launched:
 
 
 class Foreign:
-    """A server that somebody else started. Nothing is known of it but its address."""
+    """A server that somebody else started. Nothing is known of it but an address for each protocol, and idle limits.
+
+    Several addresses are taken for those of one server with one room.
+    """
 
     workers = None
     exit_code = None
     stdout = ()
 
-    def __init__(self, host, port, idle_limit=None):
-        self._address = (host, port)
-        self.idle_limit = idle_limit
+    def __init__(self, addresses, idle_limits=None):
+        self.addresses = addresses
+        self.idle_limits = idle_limits or {}
 
     def address(self, protocol="line"):
-        return self._address
+        return self.addresses[protocol]
 
     def stderr_size(self):
         return 0
@@ -156,19 +162,33 @@ def command_for(workers, config_path, args=(), python=sys.executable, command=No
 
 
 @contextlib.contextmanager
-def launch(workers=2, config=None, args=(), python=sys.executable, command=None, seconds=START_SECONDS):
+def launch(workers=2, config=None, args=(), python=sys.executable, command=None, seconds=START_SECONDS,
+           protocols=("line",), users=None):
     """A running server with the given number of workers; ended when the block ends, however it ends.
 
-    `config` is the content of a configuration file, `args` are more options, `seconds` limits the start.
+    `config` is the content of a configuration file, `args` are more options, `seconds` limits the start, `protocols`
+    are those to serve, `users` are accounts with their passwords ({name: password}).
     """
     with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
         # Always a file of our own: what lies in the checkout, edited by somebody, must not decide a test.
         config_path = os.path.join(directory, "config.yaml")
         with open(config_path, "w", encoding="utf-8") as file:
-            json.dump(config or {}, file)  # JSON is YAML
+            json.dump(_completed(config or {}, protocols, users, directory), file)  # JSON is YAML
         server = Launched(command_for(workers, config_path, args, python, command), workers, directory)
         try:
             server.wait_until_ready(seconds)
             yield server
         finally:
             server.stop()
+
+
+def _completed(config, protocols, users, directory):
+    """The configuration with the ports, and with a file of the users."""
+    config = dict(config)
+    config.setdefault("listen", {protocol: 0 if protocol in protocols else False for protocol in PROTOCOLS})
+    if users:
+        path = os.path.join(directory, "users.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"users": [{"username": name, "password": word} for name, word in users.items()]}, file)
+        config["accounts"] = {"users_file": path}
+    return config

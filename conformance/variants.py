@@ -63,10 +63,26 @@ class Renaming:
         moved = [cut + len(self.suffix.encode("utf-8")) * sum(end <= cut for end in ends) for cut in cuts]
         return [data[start:end] for start, end in zip(moved, moved[1:])]
 
+    def value(self, value):
+        """The same value with all texts in it renamed; matchers in it too."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.value(item) for key, item in value.items()}
+        return self.matcher(value) if hasattr(value, "judge") else value
+
     def matcher(self, matcher):
         """The same matcher with all its texts renamed."""
         if isinstance(matcher, matching.OneOf):
             return matching.OneOf(tuple((self.matcher(one), grade) for one, grade in matcher.choices))
         if isinstance(matcher, matching.Maybe):
             return matching.Maybe(self.matcher(matcher.wanted))
+        if isinstance(matcher, matching.Fields):
+            return matcher._replace(wanted=tuple((name, self.value(one)) for name, one in matcher.wanted))
+        if isinstance(matcher, matching.AnyOrder):
+            return matching.AnyOrder(tuple(self.value(one) for one in matcher.wanted))
+        if isinstance(matcher, matching.Between):
+            return matcher
         return type(matcher)(self.text(matcher[0]))

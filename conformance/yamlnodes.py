@@ -110,6 +110,25 @@ class Document:
             return self.fault(node, "wire text of '%s' must be quoted" % what)
         return node.value
 
+    def field_value(self, node, what, special):
+        """A value of a message's field: quoted text, number, true, false, null, or lists and mappings of them.
+
+        `special` is asked first about each mapping; what it returns stands for it, unless that is NotImplemented.
+        """
+        if isinstance(node, yaml.SequenceNode):
+            return [self.field_value(item, what, special) for item in node.value]
+        if isinstance(node, yaml.MappingNode):
+            found = special(node)
+            if found is not NotImplemented:
+                return found
+            return {key: self.field_value(value, what, special) for key, _, value in self.pairs(node, what)}
+        if node.style in ("'", '"'):
+            return node.value
+        value = self.plain(node)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        return self.fault(node, "text in '%s' must be quoted" % what)
+
     def texts(self, node, what):
         found = [self.text(item, what) for item in self.items(node, what)]
         return tuple(text for text in found if text is not None)

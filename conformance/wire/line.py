@@ -6,14 +6,16 @@ import re
 from collections import deque
 
 NAME = "line"
+STRUCTURED = FRAMED = REMEMBERS = HEARS_AT_ONCE = False
+CAN_WHISPER = True
 ACCEPTED = "OK"
 
 _REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-required", "ERR wrong-password")
-_MARKER = re.compile(r"DM (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
+_MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
 _ABOUT = re.compile(r"(?:USER (?P<listed>\S+))|(?:INFO (?P<left>\S+) disconnected)|(?:MSG (?P<speaker>\S+) .*)")
 
 
-def encode(message):
+def encode(message, me=None):
     """The bytes of one message given as text."""
     return message.encode("utf-8") + b"\n"
 
@@ -86,11 +88,11 @@ def still_there():
     return "PING"
 
 
-def whisper(name, text):
-    return "DM %s %s" % (name, text)
+def whisper(me, to, text):
+    return "DM %s %s" % (to, text)
 
 
-def say(text):
+def say(me, text):
     return "MSG " + text
 
 
@@ -106,8 +108,8 @@ def marker_in(message):
 
 
 def listed_in(message):
-    """The name that a line of the list of users carries, or None."""
-    return message[5:] if message.startswith("USER ") else None
+    """The names in a line of the list of users: one or none."""
+    return [message[5:]] if message.startswith("USER ") else []
 
 
 def about(message):

@@ -45,6 +45,46 @@ FAULTY_STEPS = [
 ]
 
 
+FRAMED = 'scenario: "x"\nprotocol: mixed\nactors:\n  ann: {protocol: binary}\nsteps:\n'
+
+# The same for an actor whose messages have fields.
+FAULTY_FIELDS = [
+    ('  - ann: {send: "a"}', 6, 17, "messages of 'binary' have fields: {field: value}"),
+    ('  - ann: {send: {tpye: 1}}', 6, 18, "unknown field 'tpye'; did you mean 'type'?"),
+    ('  - ann: {send: {type: 1, content: hello}}', 6, 36, "text in 'content' must be quoted"),
+    ('  - ann: {send: {type: {re: "1"}}}', 6, 24, "'re' is for what is expected"),
+    ('  - ann: {expect: "a"}', 6, 19, "messages of 'binary' have fields: {fields: ...}"),
+    ('  - ann: {expect: {is: "a"}}', 6, 20, "unknown key in expect 'is'"),
+    ('  - ann: {expect: {fields: {user: {re: "("}}}}', 6, 40, "not a regular expression"),
+    ('  - ann: {expect: {fields: {time: {between: [1]}}}}', 6, 35, "between takes two limits"),
+    ('  - ann: {cut: -1}', 6, 16, "cut must be a whole number above 0"),
+    ('  - concurrent: {ann: {send: {type: 1}}}\n    tally: [{times: 1}]', 7, 13, "a tally needs 'expect' and 'times'"),
+]
+
+
+@pytest.mark.parametrize("steps, line, column, message", FAULTY_FIELDS)
+def test_a_fault_in_fields_has_its_place(steps, line, column, message):
+    found = faults(steps + "\n", FRAMED)
+    assert found[0].startswith("x.scenario.yaml:%d:%d: " % (line, column))
+    assert message in found[0]
+
+
+def test_an_actor_of_a_mixed_scenario_needs_a_protocol():
+    found = faults("  - ann: {connect: true}\n", FRAMED.replace("{protocol: binary}", "{}"))
+    assert "in a mixed scenario each actor needs a protocol" in found[0]
+
+
+def test_fields_become_values():
+    scenario = load(FRAMED + '  - ann: {send: {type: 1, content: {hex: "FF"}, user: {text: "a", fill: "b", length: 3}},'
+                    ' expect: {fields: {time: {between: [1, "${now}"]}, content: "x"}, no_more: true}, '
+                    'cut: "${round}"}\n')
+    step = scenario.steps[0]
+    assert scenario.protocols == ("binary",)
+    assert step.sendings[0].content == {"type": 1, "content": b"\xff", "user": "abb"}
+    assert step.expects[0] == matching.Fields((("time", matching.Between(1, "${now}")), ("content", "x")), True)
+    assert step.cut == "${round}"
+
+
 @pytest.mark.parametrize("steps, line, column, message", FAULTY_STEPS)
 def test_a_fault_has_its_place(steps, line, column, message):
     found = faults(steps + "\n")

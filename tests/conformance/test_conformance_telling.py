@@ -4,6 +4,7 @@ import json
 import pytest
 
 from conformance import matching, report
+from conformance.message import Message, dump
 from conformance.requirements import Requirement, gravest
 from conformance.transcript import RECEIVED, SENT, Transcript, shortened, visible
 from conformance.variants import Renaming
@@ -44,6 +45,37 @@ def test_a_matcher_says_what_it_wants(matcher, described):
     assert matcher.describe({"who": "Bob"}) == described
 
 
+def message(**fields):
+    return Message(fields, b"")
+
+
+@pytest.mark.parametrize("wanted, fits", [
+    ({"a": "x"}, True), ({"a": "${who}"}, False), ({"b": "${who}"}, True), ({"a": "x", "n": 7}, True),
+    ({"n": "7"}, False), ({"n": matching.Between(7, "${limit}")}, True), ({"n": matching.Between(8, 9)}, False),
+    ({"c": "x"}, False),
+    ({"a": matching.Pattern("x|y")}, True), ({"n": matching.Pattern("7")}, False), ({"t": True}, True),
+    ({"t": 1}, False),
+    ({"l": [1, {"k": "v"}]}, True), ({"l": [1]}, False), ({"l": [{"k": "v"}, 1]}, False),
+    ({"l": matching.AnyOrder(({"k": "v"}, 1))}, True), ({"l": matching.AnyOrder((1, 1))}, False),
+])
+def test_fields_are_judged_one_by_one(wanted, fits):
+    came = message(a="x", b="Bob", n=7, t=True, l=[1, {"k": "v"}])
+    assert matching.Fields(tuple(wanted.items())).judge(came, {"who": "Bob", "limit": 9}).fits is fits
+
+
+def test_no_more_fields_than_named_can_be_asked_for():
+    assert matching.Fields((("a", 1),), True).judge(message(a=1), {}).fits
+    assert not matching.Fields((("a", 1),), True).judge(message(a=1, b=2), {}).fits
+
+
+def test_fields_describe_themselves_and_give_groups():
+    fields = matching.Fields((("a", matching.Pattern("(?P<x>.)b")), ("n", 1)))
+    assert dict(fields.judge(message(a="ab", n=1), {}).groups) == {"x": "a"}
+    assert fields.describe({}) == "a='/(?P<x>.)b/' n=1"
+    assert fields.literal({}) is None
+    assert matching.Fields((("a", "${x}"),)).literal({"x": "y"}) == {"a": "y"}
+
+
 def test_a_transcript_has_a_column_an_actor():
     times = iter([10.0, 10.25, 10.5])
     transcript = Transcript(lambda: next(times))
@@ -60,6 +92,11 @@ def test_a_transcript_has_a_column_an_actor():
 
 def test_what_cannot_be_printed_is_escaped():
     assert visible("a\r\x00\x85\u202e\u2028\ufeff z\u00e9") == "a\\r\\x00\\x85\\u202e\\u2028\\ufeff z\u00e9"
+
+
+def test_long_bytes_keep_both_ends():
+    assert dump(b"\x01\xff") == "01 FF"
+    assert dump(bytes(200)).endswith(" 00 00 ...(200)... " + " ".join(["00"] * 16))
 
 
 def test_a_long_text_keeps_both_ends():

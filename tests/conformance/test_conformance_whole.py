@@ -7,11 +7,11 @@ import sys
 import pytest
 from wrong_server import WrongServer
 
-from conformance import coverage, targets
+from conformance import coverage, requirements, targets
 from conformance.__main__ import main
 from conformance.house import House
 from conformance.requirements import ROOT, Requirement
-from conformance.wire import line
+from conformance.wire import CODECS, line
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WRONG = [sys.executable, os.path.join("tests", "conformance", "wrong_server.py")]
@@ -19,8 +19,13 @@ WRONG = [sys.executable, os.path.join("tests", "conformance", "wrong_server.py")
 
 # Coverage
 
-def test_statements_requirements_and_scenarios_hang_together():
-    assert coverage.gaps(coverage.of_protocol("line")) == []
+@pytest.mark.parametrize("protocol", requirements.protocols())
+def test_statements_requirements_and_scenarios_hang_together(protocol):
+    assert coverage.gaps(coverage.of_protocol(protocol)) == []
+
+
+def test_every_protocol_has_requirements():
+    assert set(CODECS) <= set(requirements.protocols())
 
 
 def test_the_coverage_command_says_so(capsys):

@@ -74,7 +74,8 @@ def test_whom_a_line_is_about(message, name):
     assert line.about(message) == name
 
 
-def test_a_marker_is_a_direct_message_with_a_nonce():
-    assert line.marker_in(line.whisper("w", "~sync7")) == ("w", "~sync7")
+def test_a_marker_is_a_message_that_is_nothing_but_a_nonce():
+    assert line.marker_in(line.whisper("me", "w", "~sync7")) == ("w", "~sync7")
+    assert line.marker_in("MSG w ~sync7") == ("w", "~sync7")
     assert line.marker_in("DM w ~sync7 and more") is None
-    assert line.marker_in("MSG w ~sync7") is None
+    assert line.marker_in("INFO w ~sync7") is None

@@ -1,0 +1,181 @@
+"""The `delimited` protocol as document 002 describes it: a fixed header, then ASCII items joined by "|||".
+
+    offset  size  field    meaning
+    0       1     version  0
+    1       1     command  see COMMANDS
+    2       40    length   of the data in bytes, unsigned, big-endian
+    42      n     data     ASCII items joined by "|||"; no data, no items
+
+Written from the document alone; it knows nothing of the server that is judged. The document leaves the numbers of the
+commands to its program; they are those that its clients send.
+
+A message has one field that is called like its command, with the list of its items: {SEND: ["Alice", "Bob", "hi"]}.
+Other fields are for bad messages: `command`, a number; `version`; `length`, of the data; `data`, instead of items. A
+message that no server may send has `broken`, which says why.
+"""
+import re
+from collections import deque
+
+from conformance.message import Message
+
+NAME = "delimited"
+COMMANDS = ("CREATE", "LIST", "SEND", "DELIVER", "DELETE", "LOGIN", "RESPONSE", "LISTRESPONSE")
+STRUCTURED = FRAMED = CAN_WHISPER = REMEMBERS = True
+HEARS_AT_ONCE = False
+FIELDS = COMMANDS + ("command", "version", "length", "data", "broken")
+
+VERSION = 0
+LENGTH_BYTES = 40
+HEADER_BYTES = 2 + LENGTH_BYTES
+DELIMITER = "|||"
+LOBBY = "lobby"
+
+# No answer is as long as this: behind a longer one is nothing to be read.
+_LONGEST = 1 << 24
+_ANSWERS = {"LIST": "LISTRESPONSE", "SEND": "SEND"}  # besides RESPONSE
+_NOBODY = "~nobody"  # a pattern that is no scenario's
+_NONCE = re.compile(r"~sync[0-9]+")
+
+
+def encode(message, me=None):
+    """The bytes of one message."""
+    command = next((field for field in message if field in COMMANDS), None)
+    data = message.get("data", DELIMITER.join(message.get(command, ())))
+    data = data if isinstance(data, bytes) else data.encode("utf-8")
+    code = message.get("command", COMMANDS.index(command) if command else 0)
+    length = message.get("length", len(data))
+    return bytes([message.get("version", VERSION), code]) + length.to_bytes(LENGTH_BYTES, "big") + data
+
+
+class Decoder:
+    """Bytes in, messages out. `unfinished` are the bytes of a frame that is not complete.
+
+    After a header that cannot be right nothing can be read any more.
+    """
+
+    def __init__(self):
+        self.unfinished = b""
+        self._lost = False
+
+    def feed(self, data):
+        self.unfinished += data
+        found = []
+        while len(self.unfinished) >= HEADER_BYTES and not self._lost:
+            length = int.from_bytes(self.unfinished[2:HEADER_BYTES], "big")
+            if length > _LONGEST:
+                self._lost = True
+                found.append(Message({"broken": "length %d" % length}, self.unfinished[:HEADER_BYTES]))
+            elif len(self.unfinished) < HEADER_BYTES + length:
+                break
+            else:
+                end = HEADER_BYTES + length
+                frame, self.unfinished = self.unfinished[:end], self.unfinished[end:]
+                found.append(Message(_fields_of(frame), frame))
+        return found
+
+
+def _fields_of(frame):
+    version, code, data = frame[0], frame[1], frame[HEADER_BYTES:]
+    text = data.decode("ascii", "backslashreplace")
+    fields = {COMMANDS[code]: text.split(DELIMITER) if text else []} if code < len(COMMANDS) else {"command": code}
+    if version != VERSION:
+        fields["broken"] = "version %d" % version
+    elif code >= len(COMMANDS):
+        fields["broken"] = "unknown command"
+    elif any(byte > 127 for byte in data):
+        fields["broken"] = "not ASCII"
+    return fields
+
+
+class Conversation:
+    """What one connection has reached, as far as both directions show it.
+
+    Requests are answered in their order, but some are answered only if they are refused. Whether they will be is known
+    as soon as all before them have been answered, so the first one in the row is always one that will be answered.
+    """
+
+    def __init__(self):
+        self.name = None
+        self._frames = Decoder()
+        self._asked = deque()  # (fields, is it the suite's own)
+
+    @property
+    def can_ask(self):
+        return not self._frames.unfinished
+
+    def sent(self, data, own=False):
+        for message in self._frames.feed(data):
+            # The suite's own texts come back as markers, which nobody asks about.
+            if not (own and "SEND" in message.fields):
+                self._asked.append((message.fields, own))
+        self._pass_over_silence()
+
+    def received(self, message):
+        fields = message.fields
+        if not self._asked or "SEND" in fields and fields["SEND"][:1] != [self.name]:
+            return False
+        asked, own = self._asked[0]
+        if own and self.name is not None and "RESPONSE" in fields:
+            return False  # the suite's LIST is not refused; its own text may have been
+        if not any(command in fields for command in ("RESPONSE",) + tuple(_ANSWERS.get(one) for one in asked)):
+            return False
+        self._asked.popleft()
+        if fields.get("RESPONSE") == []:
+            self.name = (asked.get("CREATE") or asked.get("LOGIN") or [self.name])[0]
+        self._pass_over_silence()
+        return own and "LISTRESPONSE" in fields
+
+    def _pass_over_silence(self):
+        """Leave out what will not be answered, because it is done."""
+        while self._asked and self.name is not None and self._asked[0][0] in ({"DELETE": []}, {"DELIVER": []}):
+            asked, _ = self._asked.popleft()
+            self.name = None if "DELETE" in asked else self.name
+
+    def is_echo(self, message):
+        return False  # what comes back to its sender is the protocol's answer
+
+
+def login(name):
+    return {"CREATE": [name]}
+
+
+def still_there():
+    return {"LIST": [_NOBODY]}
+
+
+def answers_still_there(message):
+    """Before a login, too: whoever does not list anything then must say so."""
+    return "LISTRESPONSE" in message.fields or bool(message.fields.get("RESPONSE"))
+
+
+def list_everyone():
+    return {"LIST": []}
+
+
+def say(me, text):
+    return {"SEND": [me, LOBBY, text]}
+
+
+def whisper(me, to, text):
+    return {"SEND": [me, to, text]}
+
+
+def marker_in(message):
+    """A nonce that came back to its sender is one, too."""
+    items = message.fields.get("SEND", ())
+    return (items[0], items[2]) if len(items) == 3 and _NONCE.fullmatch(items[2]) else None
+
+
+def listed_in(message):
+    return message.fields.get("LISTRESPONSE", [])
+
+
+def about(message):
+    return next(iter(message.fields.get("SEND", ())), None)
+
+
+def without(message, is_crowd):
+    names = message.fields.get("LISTRESPONSE")
+    if not names:
+        return message
+    return message._replace(fields={"LISTRESPONSE": [name for name in names if not is_crowd(name)]})

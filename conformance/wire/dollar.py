@@ -1,0 +1,346 @@
+r"""The `dollar` protocol as document 004 describes it: "$", a length, a dictionary as text, "$".
+
+    size  field
+    1     "$"
+    10    the length of the data in bytes: decimal digits, then spaces
+    n     the data: a dictionary in UTF-8, in Python's notation or in JSON's
+    1     "$"
+
+Written from the document alone; it knows nothing of the server that is judged. The document gives the length no width;
+its clients write, and read, ten bytes. A length that a digit ends is read too.
+
+The fields of a message are the dictionary's, and `form`, which is not on the wire. It says how the rest is written, if
+that is not the usual way: "json", or with a length that is not padded "bare" or "json bare". For bad messages `data` is
+the text to send instead, and `length` is what to write for the length, which is else counted. A message that no server
+may send has nothing but `broken`, which says why.
+"""
+import json
+import re
+from collections import deque
+
+from conformance.message import Message
+
+NAME = "dollar"
+STRUCTURED = FRAMED = CAN_WHISPER = REMEMBERS = True
+HEARS_AT_ONCE = False
+FIELDS = None
+
+LENGTH_BYTES = 10
+LOBBY = "lobby"
+PYTHON, JSON, BARE = "", "json", "bare"
+
+_STILL_THERE = "~still there"  # a purpose that nobody has
+_NONCE = re.compile(r"~sync[0-9]+")
+
+# No answer is as long as this.
+_LONGEST = 1 << 24
+_DEEPEST = 16
+
+_LENGTH = re.compile(rb"(?=[0-9 ]{10})([0-9]+) *\Z|([0-9]+)(?=[^0-9 ])")
+_LENGTH_BEGUN = re.compile(rb" *[0-9]* *")
+
+_STRING = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
+_TOKEN = re.compile(r"\s*(?:(?P<mark>[{}\[\]:,])|(?P<string>%s)|(?P<number>-?[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z]+))"
+                    % _STRING)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
+_LETTERS = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
+_WORDS = {"True": True, "False": False, "None": None}
+
+
+class NotReadable(ValueError):
+    """The text is no dictionary in either form. The argument says what is wrong."""
+
+
+def encode(message, me=None):
+    """The bytes of one message, in the form that its `form` names."""
+    fields = dict(message)
+    form = fields.pop("form", PYTHON)
+    length = fields.pop("length", None)
+    data = fields.pop("data") if "data" in fields else json.dumps(fields) if form.startswith(JSON) else repr(fields)
+    data = data if isinstance(data, bytes) else data.encode("utf-8")
+    size = "%d" % len(data) if length is None else length
+    padded = size if form.endswith(BARE) or length is not None else size.ljust(LENGTH_BYTES)
+    return b"$" + padded.encode("utf-8") + data + b"$"
+
+
+class Decoder:
+    """Bytes in, messages out. `unfinished` are the bytes of a packet that is not complete.
+
+    After a packet without its dollar signs, or with a length that is none, nothing can be read any more.
+    """
+
+    _length = _LENGTH
+
+    def __init__(self):
+        self.unfinished = b""
+        self._lost = False
+
+    def feed(self, data):
+        self.unfinished += data
+        found = []
+        while self.unfinished and not self._lost:
+            message = self._next()
+            if message is None:
+                break
+            found.append(message)
+        return found
+
+    def _next(self):
+        held = self.unfinished
+        head = held[1:1 + LENGTH_BYTES]
+        length = self._length.match(head)
+        if held[:1] != b"$":
+            return self._lose("no dollar sign before the length")
+        if not length:
+            begun = len(head) < LENGTH_BYTES and _LENGTH_BEGUN.fullmatch(head)
+            return None if begun else self._lose("no length behind the dollar sign")
+        size, start = int(length.group(length.lastindex)), 1 + length.end()
+        if size > _LONGEST:
+            return self._lose("length %d" % size)
+        if len(held) <= start + size:
+            return None
+        if held[start + size:start + size + 1] != b"$":
+            return self._lose("no dollar sign behind the data")
+        self.unfinished = held[start + size + 1:]
+        fields = _fields_of(held[start:start + size], BARE if length.lastindex == 2 else "")
+        return Message(fields, held[:start + size + 1])
+
+    def _lose(self, why):
+        self._lost = True
+        return Message({"broken": why}, self.unfinished[:20])
+
+
+class _SentDecoder(Decoder):
+    """What a client may send: its spaces may be in front."""
+
+    _length = re.compile(rb"(?=[0-9 ]{10}) *([0-9]+) *\Z|([0-9]+)(?=[^0-9 ])")
+
+
+def _fields_of(data, bare):
+    try:
+        fields, form = read_dictionary(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return {"broken": "not UTF-8: %s" % data.decode("utf-8", "backslashreplace")}
+    except NotReadable as why:
+        return {"broken": "%s: %s" % (why, data.decode("utf-8", "backslashreplace"))}
+    form = " ".join(filter(None, (form, bare)))
+    return dict(fields, form=form) if form else fields
+
+
+def read_dictionary(text):
+    # type: (str) -> Tuple[dict, str]
+    """The dictionary that a text is, and its form. Nothing is evaluated; NotReadable if it is none."""
+    if len(text) > _LONGEST:
+        raise NotReadable("too long")
+    found, form = _read_json(text), JSON
+    if found is None:
+        found, form = _PythonReader(text).read(), PYTHON
+    if not isinstance(found, dict):
+        raise NotReadable("not a dictionary")
+    if _has_half_characters(found):
+        raise NotReadable("half a character")
+    return found, form
+
+
+def _read_json(text):
+    """The value that a JSON text is; None if it is no JSON, or what only some readers take for JSON."""
+    try:
+        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(word):
+    raise ValueError(word)
+
+
+def _without_doubles(pairs):
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+def _has_half_characters(value):
+    """Whether a string in the value has a surrogate without its other half, which nobody can write as UTF-8."""
+    if isinstance(value, dict):
+        return any(_has_half_characters(one) for pair in value.items() for one in pair)
+    if isinstance(value, list):
+        return any(_has_half_characters(one) for one in value)
+    return isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value)
+
+
+class _PythonReader:
+    """Reads what Python's `repr` writes of dictionaries, lists, strings, numbers and the three words; no more."""
+
+    def __init__(self, text):
+        self._text = text
+        self._tokens = []
+        position, end = 0, len(text.rstrip())
+        while position < end:
+            token = _TOKEN.match(text, position)
+            if not token:
+                raise NotReadable("not a literal at %d" % position)
+            self._tokens.append((token.lastgroup, token.group(token.lastgroup)))
+            position = token.end()
+        self._tokens.reverse()
+
+    def read(self):
+        value = self._value(_DEEPEST)
+        if self._tokens:
+            raise NotReadable("more behind the value")
+        return value
+
+    def _take(self):
+        if not self._tokens:
+            raise NotReadable("it ends too early")
+        return self._tokens.pop()
+
+    def _value(self, depth):
+        kind, word = self._take()
+        if not depth:
+            raise NotReadable("too deep")
+        if kind == "string":
+            return _unescaped(word)
+        if kind == "number" and len(word) < 20:
+            return float(word) if "." in word else int(word)
+        if kind == "word" and word in _WORDS:
+            return _WORDS[word]
+        if word == "{":
+            return self._dictionary(depth - 1)
+        if word == "[":
+            return self._several("]", lambda: self._value(depth - 1))
+        raise NotReadable("%s where a value belongs" % word[:20])
+
+    def _dictionary(self, depth):
+        pairs = self._several("}", lambda: self._pair(depth))
+        if len(dict(pairs)) < len(pairs):
+            raise NotReadable("a key twice")
+        return dict(pairs)
+
+    def _pair(self, depth):
+        kind, key = self._take()
+        if kind != "string" or self._take() != ("mark", ":"):
+            raise NotReadable("%s where a key belongs" % key[:20])
+        return _unescaped(key), self._value(depth)
+
+    def _several(self, end, read_one):
+        """What is between brackets, separated by commas."""
+        found = []
+        if self._tokens and self._tokens[-1] == ("mark", end):
+            self._tokens.pop()
+            return found
+        while True:
+            found.append(read_one())
+            mark = self._take()
+            if mark == ("mark", end):
+                return found
+            if mark != ("mark", ","):
+                raise NotReadable("%s where a comma belongs" % mark[1][:20])
+
+
+def _unescaped(literal):
+    """The string that a quoted literal stands for."""
+    return _ESCAPE.sub(_character, literal[1:-1])
+
+
+def _character(escape):
+    code = escape.group(1) or escape.group(2) or escape.group(3)
+    if code:
+        if int(code, 16) > 0x10FFFF:
+            raise NotReadable("no character: %s" % escape.group())
+        return chr(int(code, 16))
+    if escape.group(4) not in _LETTERS:
+        raise NotReadable("an escape that only some readers know: %s" % escape.group())
+    return _LETTERS[escape.group(4)]
+
+
+class Conversation:
+    """What one connection has reached, as far as both directions show it.
+
+    Answers have the purpose of the request, and for each purpose they come in the order of the requests.
+    """
+
+    def __init__(self):
+        self.name = None
+        self._frames = _SentDecoder()
+        self._logins = deque()
+        self._sendings = deque()
+
+    @property
+    def can_ask(self):
+        return not self._frames.unfinished
+
+    def sent(self, data, own=False):
+        for message in self._frames.feed(data):
+            if message.fields.get("purpose") == "login":
+                self._logins.append(message.fields.get("username"))
+            elif message.fields.get("purpose") == "send_message":
+                self._sendings.append(own)
+
+    def received(self, message):
+        purpose, result = message.fields.get("purpose"), message.fields.get("result")
+        if purpose == "login" and self._logins:
+            name = self._logins.popleft()
+            self.name = name if result is True else self.name
+        elif purpose == "send_message" and self._sendings:
+            return self._sendings.popleft()
+        return purpose == _STILL_THERE
+
+    def is_echo(self, message):
+        return False
+
+
+def login(name):
+    """Nobody gets in without an account."""
+    return None
+
+
+def still_there():
+    return {"purpose": _STILL_THERE}
+
+
+def answers_still_there(message):
+    return message.fields.get("purpose") == _STILL_THERE or message.fields.get("result") is False
+
+
+def list_everyone():
+    return None
+
+
+def say(me, text):
+    return whisper(me, LOBBY, text)
+
+
+def whisper(me, to, text):
+    return {"purpose": "send_message", "from_user": me, "to_user": to, "message": text}
+
+
+def marker_in(message):
+    """What is said in the room comes from `lobby`, with the speaker in front."""
+    sender, text = message.fields.get("from_user"), message.fields.get("message")
+    if sender == LOBBY and isinstance(text, str):
+        sender, _, text = text.partition(": ")
+    return (sender, text) if isinstance(text, str) and _NONCE.fullmatch(text) else None
+
+
+def listed_in(message):
+    return [one["username"] for one in _users(message)]
+
+
+def about(message):
+    sender, text = message.fields.get("from_user"), message.fields.get("message")
+    name = text.partition(": ")[0] if sender == LOBBY and isinstance(text, str) else sender
+    return name if isinstance(name, str) else None
+
+
+def without(message, is_crowd):
+    if not _users(message):
+        return message
+    users = [one for one in message.fields["users"] if not (isinstance(one, dict) and is_crowd(one.get("username")))]
+    return message._replace(fields=dict(message.fields, users=users))
+
+
+def _users(message):
+    """The entries of a list of users that have a name."""
+    users = message.fields.get("users")
+    return [one for one in users if isinstance(one, dict) and "username" in one] if isinstance(users, list) else []

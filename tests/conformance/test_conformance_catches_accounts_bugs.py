@@ -1,0 +1,121 @@
+"""The suite is tried on a server for `delimited` and `dollar` that can be wrong on purpose, as on a foreign one."""
+import contextlib
+
+import pytest
+from wrong_accounts_server import BUGS, WrongAccountsServer
+
+from conformance import coverage, loader, requirements
+from conformance.barrier import RELAY, SELF, Broken
+from conformance.house import House, NotUsable
+from conformance.runner import Failed, Run
+from conformance.targets import Foreign
+from conformance.variants import variants_of
+from conformance.wire import CODECS
+
+
+def scenarios_of(protocol):
+    known = requirements.load(protocol)
+    return {"%s/%s" % (protocol, scenario.name): scenario
+            for scenario in (loader.load(path, known) for path in coverage.scenario_paths(protocol))}
+
+
+BY_NAME = dict(scenarios_of("delimited"), **scenarios_of("dollar"))
+
+# The scenario that was written with the bug in mind. Others may catch it too, but this one has to.
+MEANT_FOR = {
+    "delimited-little-endian": "delimited/alice-and-bob",
+    "delimited-one-recv-is-one-frame": "delimited/segments",
+    "delimited-drops-the-rest": "delimited/pipelined",
+    "delimited-any-version": "delimited/faults-version",
+    "delimited-any-bytes": "delimited/faults-not-ascii",
+    "delimited-no-echo": "delimited/alice-and-bob",
+    "delimited-acknowledges": "delimited/alice-and-bob",
+    "delimited-create-only": "delimited/alice-and-bob",
+    "delimited-create-twice": "delimited/create",
+    "delimited-login-twice": "delimited/login",
+    "delimited-login-again": "delimited/login",
+    "delimited-claimed-name": "delimited/send",
+    "delimited-strangers-send": "delimited/send",
+    "delimited-sends-to-all": "delimited/send",
+    "delimited-four-items": "delimited/send-odd-items",
+    "delimited-forgets-accounts": "delimited/account-outlives-connections",
+    "delimited-list-online": "delimited/list",
+    "delimited-list-exact": "delimited/list",
+    "delimited-delivers-at-login": "delimited/deliver",
+    "delimited-delivers-again": "delimited/deliver",
+    "delimited-delivers-backwards": "delimited/deliver",
+    "delimited-answers-deliver": "delimited/deliver",
+    "delimited-answers-delete": "delimited/delete",
+    "delimited-delete-stays-in": "delimited/delete",
+    "delimited-delete-keeps": "delimited/delete-kept-messages",
+    "dollar-unpadded": "dollar/alice-and-bob",
+    "dollar-length-in-characters": "dollar/texts",
+    "dollar-sign-ends": "dollar/texts",
+    "dollar-one-recv-is-one-packet": "dollar/segments",
+    "dollar-drops-the-rest": "dollar/pipelined",
+    "dollar-answers-in-json": "dollar/json",
+    "dollar-answers-in-python": "dollar/json",
+    "dollar-tuples": "dollar/hostile-literals",
+    "dollar-any-password": "dollar/login-refused",
+    "dollar-login-twice": "dollar/login-refused",
+    "dollar-login-again": "dollar/login-refused",
+    "dollar-list-first": "dollar/alice-and-bob",
+    "dollar-no-list": "dollar/alice-and-bob",
+    "dollar-no-list-at-end": "dollar/alice-and-bob",
+    "dollar-list-lacks-offline": "dollar/alice-and-bob",
+    "dollar-list-to-strangers": "dollar/send",
+    "dollar-claimed-name": "dollar/send",
+    "dollar-strangers-send": "dollar/send",
+    "dollar-sends-to-all": "dollar/send",
+    "dollar-loses-offline": "dollar/history",
+    "dollar-history-in-one": "dollar/history-in-chunks",
+    "dollar-history-all-start": "dollar/history-in-chunks",
+    "dollar-history-no-empty": "dollar/history",
+    "dollar-history-of-others": "dollar/history",
+    "dollar-silent-on-unknown": "dollar/poll",
+    "dollar-stays-after-exit": "dollar/exit",
+}
+
+
+@contextlib.contextmanager
+def house_of(scenario, bugs=()):
+    server = WrongAccountsServer(bugs)
+    protocol = scenario.protocol
+    try:
+        house = House(Foreign({protocol: server.address(protocol)}), CODECS[protocol])
+        try:
+            yield house
+        finally:
+            house.close()
+    finally:
+        server.stop()
+
+
+def play(scenario, bugs=()):
+    """Play the scenario in all its variants, each on a server of its own."""
+    for variant in variants_of(scenario, True):
+        with house_of(scenario, bugs) as house:
+            Run(scenario, variant, house).play()
+
+
+@pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
+def test_the_correct_server_passes(name):
+    play(BY_NAME[name])
+
+
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_the_bug_is_caught(bug):
+    with pytest.raises((Failed, NotUsable, Broken, OSError)):
+        play(BY_NAME[MEANT_FOR[bug]], [bug])
+
+
+@pytest.mark.parametrize("protocol, kind, witnesses", [("delimited", RELAY, 1), ("dollar", SELF, 0)])
+def test_how_a_foreign_server_is_proved_silent(protocol, kind, witnesses):
+    with house_of(BY_NAME[protocol + "/alice-and-bob"]) as house:
+        assert house.barrier.kind == kind
+        assert len(house.witnesses) == witnesses
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_every_scenario_is_played(name):
+    assert variants_of(BY_NAME[name], False)

@@ -1,0 +1,126 @@
+"""The suite is tried on a server for `binary` and `padded` that can be wrong on purpose."""
+import contextlib
+
+import pytest
+from wrong_framed_server import BUGS, WrongFramedServer
+
+from conformance import coverage, loader, requirements
+from conformance.barrier import RELAY
+from conformance.house import House, NotUsable
+from conformance.runner import Failed, Run
+from conformance.targets import Foreign
+from conformance.variants import Variant, variants_of
+from conformance.wire import CODECS
+
+VARIANTS = (Variant("split", "whole"), Variant("split", "bytes"), Variant("split", "joined"))
+
+
+def scenarios_of(protocol):
+    known = requirements.load(protocol)
+    return {"%s/%s" % (protocol, scenario.name): scenario
+            for scenario in (loader.load(path, known) for path in coverage.scenario_paths(protocol))}
+
+
+BY_NAME = dict(scenarios_of("binary"), **scenarios_of("padded"))
+
+# The scenario that was written with the bug in mind. Others may catch it too, but this one has to.
+MEANT_FOR = {
+    "binary-echo": "binary/hello",
+    "binary-relays-claimed-name": "binary/claimed-name",
+    "binary-little-endian": "binary/layout",
+    "binary-one-recv-is-one-frame": "binary/every-cut",
+    "binary-drops-the-rest": "binary/pipelined",
+    "binary-forgets-301": "binary/leave",
+    "binary-301-twice": "binary/quit",
+    "binary-300-to-self": "binary/hello",
+    "binary-no-302": "binary/rename",
+    "binary-replies-from-nobody": "binary/hello",
+    "binary-spaces-fill-names": "binary/hello",
+    "binary-own-time": "binary/hello",
+    "binary-list-as-json": "binary/users",
+    "binary-info-without-port": "binary/user-info",
+    "binary-ping-own-time": "binary/ping",
+    "binary-stays-after-quit": "binary/quit",
+    "binary-two-bobs": "binary/join-refused",
+    "binary-passes-invalid-utf8": "binary/faults-invalid-utf8",
+    "binary-length-in-characters": "binary/unicode",
+    "binary-strangers-talk": "binary/before-joining",
+    "binary-strangers-hear": "binary/stranger",
+    "padded-no-ack": "padded/hello",
+    "padded-ack-twice": "padded/hello",
+    "padded-ack-to-all": "padded/hello",
+    "padded-echo": "padded/hello",
+    "padded-no-relay": "padded/hello",
+    "padded-relay-to-speakers": "padded/silence",
+    "padded-own-time": "padded/hello",
+    "padded-characters": "padded/layout",
+    "padded-one-recv-is-one-message": "padded/every-cut",
+    "padded-drops-the-rest": "padded/pipelined",
+    "padded-no-ack-for-nothing": "padded/zero",
+    "padded-any-nick": "padded/nicknames",
+    "padded-announces-leaving": "padded/hello",
+    "padded-strips": "padded/unicode",
+}
+
+
+@contextlib.contextmanager
+def house_of(scenario, bugs=(), foreign=False):
+    """A house around a wrong server: with witnesses that speak `line`, or as a foreign one that lacks it."""
+    server = WrongFramedServer(bugs)
+    protocol = scenario.protocol
+    target = Foreign({protocol: server.address(protocol)}) if foreign else server
+    try:
+        house = House(target, CODECS[protocol if foreign else "line"])
+        try:
+            yield house
+        finally:
+            house.close()
+    finally:
+        server.stop()
+
+
+def play(scenario, variant, bugs=(), foreign=False):
+    with house_of(scenario, bugs, foreign) as house:
+        Run(scenario, variant, house).play()
+
+
+def is_caught(bug, scenario, foreign=False):
+    for variant in VARIANTS:
+        if variant in variants_of(scenario, False):
+            try:
+                play(scenario, variant._replace(placement="any") if foreign else variant, [bug], foreign)
+            except (Failed, NotUsable, OSError):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
+def test_the_correct_server_passes(name):
+    for variant in VARIANTS:
+        if variant in variants_of(BY_NAME[name], False):
+            play(BY_NAME[name], variant)
+
+
+@pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
+def test_the_correct_server_passes_as_a_foreign_one(name):
+    play(BY_NAME[name], Variant("any", "whole"), foreign=True)
+
+
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_the_bug_is_caught(bug):
+    scenario = BY_NAME[MEANT_FOR[bug]]
+    assert is_caught(bug, scenario), "%s did not notice: %s" % (scenario.name, BUGS[bug])
+
+
+@pytest.mark.parametrize("protocol", ["binary", "padded"])
+def test_a_server_without_line_is_proved_by_talk(protocol):
+    with house_of(BY_NAME[protocol + "/hello"], foreign=True) as house:
+        assert house.barrier.kind == RELAY
+        assert not house.echoes
+        assert len(house.witnesses) == 2
+
+
+@pytest.mark.parametrize("bug", ["binary-echo", "padded-echo"])
+def test_a_foreign_echo_is_learned(bug):
+    with house_of(BY_NAME[bug.partition("-")[0] + "/hello"], [bug], foreign=True) as house:
+        assert house.echoes
