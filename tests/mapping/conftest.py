@@ -1,0 +1,52 @@
+"""A real server, and one client of each protocol in its room."""
+import contextlib
+import json
+import sys
+
+import pytest
+from real import ACCOUNTS, ACTORS, PASSWORD, Actor, Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """With two workers, of which every other actor is on the other one."""
+    place = tmp_path_factory.mktemp("mapping")
+    names = [ACTORS["dollar"], ACTORS["dollar-json"]] + ACCOUNTS
+    users = place / "users.json"
+    users.write_text(json.dumps({"users": [{"username": name, "password": PASSWORD} for name in names]}))
+    settings = place / "settings.yaml"
+    settings.write_text("limits: {messages_per_second: 0}\n")
+    command = [sys.executable, "-m", "server", "0", "--host", "127.0.0.1", "--workers", "2", "--worker-ports",
+               "--users", str(users), "--config", str(settings)]
+    with Server(command, str(place / "stderr")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def everybody(server):
+    """{form: Actor}, all in the room."""
+    with contextlib.ExitStack() as stack:
+        actors = {}
+        for number, (form, name) in enumerate(ACTORS.items()):
+            actors[form] = stack.enter_context(Actor(server, form, name, worker=number % 2))
+            actors[form].enter(PASSWORD)
+        yield actors
+
+
+@pytest.fixture
+def actors(everybody):
+    """Everybody, having heard nothing yet."""
+    settle(everybody)
+    return everybody
+
+
+def settle(actors):
+    """Until everybody has heard all there was to hear."""
+    for form, actor in actors.items():
+        actor.say(("everybody? said %s" % form).encode())
+    for form, actor in actors.items():
+        for other in actors:
+            if other != form:
+                actor.wait_for(lambda event: event.text == "everybody? said %s" % other)
+    for actor in actors.values():
+        actor.forget()

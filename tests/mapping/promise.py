@@ -1,0 +1,168 @@
+r"""What becomes of a text between two protocols, as the pages of the protocols promise it.
+
+Written from what the modules in server/protocols say of themselves, without their code: a mistake made in both would
+have to be made twice.
+
+    uttered(sender, payload)              what a client of `sender` that wants to say `payload` says: payloads, in order
+    accepted(sender, payload)             the canonical text that the chat takes for it, or None if it is refused
+    promised(sender, receiver, payload)   the texts in which a client of `receiver` hears it
+"""
+import re
+
+LINE, BINARY, PADDED, DELIMITED, DOLLAR, DOLLAR_JSON = (
+    "line", "binary", "padded", "delimited", "dollar", "dollar-json")
+PROTOCOLS = (LINE, BINARY, PADDED, DELIMITED, DOLLAR)
+FORMS = PROTOCOLS + (DOLLAR_JSON,)  # in which one can speak and hear: dollar has two
+WHISPERERS = (LINE, DELIMITED, DOLLAR, DOLLAR_JSON)  # those that can say something to one alone
+
+TEXT_LIMIT = 16384  # bytes, of a text that is sent
+LINE_LIMIT = 8192  # bytes of a line in either direction: of its text, towards a client
+BINARY_PIECE = 2048 - 27  # bytes of content in one frame to a client
+DIRECT = "[direct] "
+
+
+def uttered(sender, payload):
+    """A line is all that `line` can say at once."""
+    if sender == LINE:
+        return [line for line in payload.split(b"\n") if line.rstrip(b"\r")]
+    return [payload]
+
+
+def accepted(sender, payload):
+    if sender == LINE:
+        payload = without_telnet(payload[:-1] if payload.endswith(b"\r") else payload)
+    elif not is_utf8(payload):
+        return None
+    text = canonical(payload)
+    if not text.strip("\n"):
+        return None
+    if sender in (DELIMITED, DOLLAR, DOLLAR_JSON) and len(text.encode()) > TEXT_LIMIT:
+        return None
+    return text
+
+
+def promised(sender, receiver, payload, direct=False):
+    return heard(receiver, accepted(sender, payload), direct)
+
+
+def heard(receiver, text, direct=False):
+    """The texts in which a canonical text is heard, in order."""
+    return [] if text is None else _HEARD[receiver](text, direct)
+
+
+def is_utf8(raw):
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def without_telnet(line):
+    """RFC 854: what follows the byte 255 is for the terminal, except 255 itself."""
+    said, at = bytearray(), 0
+    while at < len(line):
+        command = line[at + 1] if line[at] == 255 and at + 1 < len(line) else 0
+        if command == 255:
+            said.append(255)
+            at += 2
+        elif 251 <= command <= 254 and at + 2 < len(line):
+            at += 3
+        elif command == 250 and line.find(b"\xff\xf0", at) > 0:
+            at = line.find(b"\xff\xf0", at) + 2
+        elif 241 <= command <= 249:
+            at += 2
+        else:
+            said.append(line[at])
+            at += 1
+    return bytes(said)
+
+
+# ---- the canonical text
+
+def canonical(raw):
+    """The one form in which a text lives in the chat: nothing in it can act on a terminal."""
+    text = "".join(map(_visible, raw.decode("utf-8", "replace").replace("\r\n", "\n")))
+    return text + _closers(text)
+
+
+def _visible(character):
+    code = ord(character)
+    if character in "\t\n":
+        return character
+    if character in "\u0085\u2028\u2029":
+        return "\u2424"
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    return "\ufffd" if 0x80 <= code < 0xA0 else character
+
+
+def _closers(text):
+    """What ends the bidirectional formatting that is still open at the end: UAX 9, explicit levels."""
+    stack = []
+    for character in text:
+        if character in "\u202a\u202b\u202d\u202e":
+            stack.append("\u202c")
+        elif character in "\u2066\u2067\u2068":
+            stack.append("\u2069")
+        elif character == "\u202c" and stack and stack[-1] == "\u202c":
+            stack.pop()
+        elif character == "\u2069" and "\u2069" in stack:
+            del stack[len(stack) - 1 - stack[::-1].index("\u2069"):]
+    return "".join(reversed(stack))
+
+
+# ---- what each protocol makes of it
+
+def pieces(text, most):
+    """As few pieces as possible, of at most `most` bytes each, none ending inside a character."""
+    found, size = [""], 0
+    for character in text:
+        size += len(character.encode())
+        if size > most:
+            found.append("")
+            size = len(character.encode())
+        found[-1] += character
+    return found
+
+
+def _line(text, direct):
+    return [piece for line in text.split("\n") if line for piece in pieces(line, LINE_LIMIT)]
+
+
+def _binary(text, direct):
+    if direct:
+        return pieces(text, BINARY_PIECE - len(DIRECT))
+    return pieces(text.replace(DIRECT, "\uff3bdirect] "), BINARY_PIECE)
+
+
+def _padded(text, direct):
+    text = text.replace("\n", "\u2424").replace("Msg received", "Msg\u00a0received")
+    return [re.sub(r"\[(?=(?:\d\d:\d\d [AP]M|ERROR|SERVER)\] )", "\uff3b", text, flags=re.ASCII)]
+
+
+def _whole(text, direct):
+    return [text]
+
+
+_HEARD = {LINE: _line, BINARY: _binary, PADDED: _padded, DELIMITED: _whole, DOLLAR: _whole, DOLLAR_JSON: _whole}
+
+
+# ---- names
+
+# A short form: whole characters of the name's beginning, five bytes of them at most, then the mark of an alias.
+_ALIAS_END = re.compile(r"\|[a-z2-7]{4}\Z")
+
+
+def is_shown_as(receiver, name, shown, direct=False):
+    """Is `shown` the form in which a client of `receiver` is promised to see `name`?
+
+    The four characters at the end of an alias are not promised, only that they tell names apart.
+    """
+    if receiver == PADDED and direct:
+        return [shown + " "] == _padded(name + " ", direct)  # where a blank follows, "[ERROR]" is no beginning either
+    if receiver != BINARY or len(name.encode()) <= 10:
+        return shown == name
+    return bool(_ALIAS_END.search(shown)) and shown[:-5] == pieces(name, 5)[0]

@@ -1,0 +1,159 @@
+"""A server in processes of its own, and clients that read all the time."""
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import reference
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PATIENCE = 30  # seconds, for whatever is waited for
+# {form: name}, none longer than binary's names may be. dollar's need accounts; so do the hostile ones it can have.
+ACTORS = {
+    "line": "lina", "binary": "bina", "padded": "paddy", "delimited": "delia", "dollar": "dolly",
+    "dollar-json": "jason",
+}
+PASSWORD = "secret"
+ACCOUNTS = ["O'Brien\"\\", "{0}%s", "Maximiliane-von-Hohenlohe", "\u738b\u4e94\u8d75\u516d", "Kelvin"]
+
+_ADDRESS = re.compile(r"\[SERVER\] (?:Worker (\d+) serves (\w+)|Serving (\w+)|Chat server started) on \S+:(\d+)\n")
+
+
+class Server:
+    """ports: {(protocol, worker)}: port; the worker is None for a port that all share."""
+
+    def __init__(self, command, log):
+        self._log = log
+        with open(log, "w") as stderr:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+                universal_newlines=True)
+        self.ports = {}
+        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        watchdog.start()
+        for line in self._process.stdout:
+            found = _ADDRESS.fullmatch(line)
+            if found:
+                worker, private, shared, port = found.groups()
+                self.ports[private or shared or "line", worker and int(worker)] = int(port)
+            elif line.startswith("[SERVER] Waiting"):
+                break
+        watchdog.cancel()
+        assert self.ports, self.log_text()
+
+    def log_text(self):
+        with open(self._log) as file:
+            return file.read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._process.terminate()
+        try:
+            self._process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+        if exception[0] is None:
+            assert self._process.returncode == 0 and "Traceback" not in self.log_text(), self.log_text()
+
+
+class Actor:
+    """One client. `heard` is what it heard since it last forgot; a thread reads, so that nobody ever waits for it."""
+
+    def __init__(self, server, form, name, worker=None):
+        self.form = form
+        self.name = name
+        self.ended = False
+        self.trouble = None
+        self._raw = name if isinstance(name, bytes) else name.encode()
+        self._sock = socket.create_connection(("127.0.0.1", server.ports[form.split("-")[0], worker]), PATIENCE)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._reader = reference.READERS[form](name)
+        self._forgotten = 0
+        self._news = threading.Condition(threading.RLock())
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the server was first
+        self._thread.join(PATIENCE)
+        self._sock.close()
+
+    def _read(self):
+        self._sock.settimeout(None)
+        while not self.ended:
+            try:
+                data = self._sock.recv(65536)
+            except OSError:
+                data = b""
+            with self._news:
+                self.ended = not data
+                try:
+                    self._reader.feed(data)
+                except Exception as error:
+                    self.trouble, self.ended = error, True
+                self._news.notify_all()
+
+    # ---- what it does
+
+    def send(self, data):
+        self._sock.sendall(data)
+
+    def say(self, payload):
+        self.send(self.words(payload))
+
+    def words(self, payload, to=None):
+        if to is None:
+            return reference.says(self.form, self._raw, payload)
+        return reference.whispers(self.form, self._raw, to.encode(), payload)
+
+    def hang_up(self):
+        """Say no more; what the server still says is heard."""
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def enter(self, password=""):
+        """Take the name; the answer."""
+        self.send(reference.enters(self.form, self._raw, password.encode()))
+        return self.answer()
+
+    def answer(self):
+        """The first yes or no that it hears, or hears next."""
+        return self.wait_for(lambda event: event.kind in ("done", "refused"))
+
+    # ---- what it hears
+
+    @property
+    def heard(self):
+        with self._news:
+            return self._reader.heard[self._forgotten:]
+
+    def forget(self):
+        with self._news:
+            self._forgotten = len(self._reader.heard)
+
+    def wait_for(self, wanted):
+        """The first event for which wanted(event)."""
+        seen, deadline = 0, time.monotonic() + PATIENCE
+        with self._news:
+            while True:
+                events = self._reader.heard[self._forgotten:]
+                for event in events[seen:]:
+                    if wanted(event):
+                        return event
+                seen = max(0, len(events) - 1)  # padded's last one may still grow
+                left = deadline - time.monotonic()
+                if self.trouble:
+                    raise self.trouble
+                if self.ended or left <= 0:
+                    raise AssertionError("%s heard only this: %r" % (self.name, events[-5:]))
+                self._news.wait(left)

@@ -1,0 +1,419 @@
+r"""Clients of the five protocols, small and strict: what they make of bytes, and how they write what they have to say.
+
+Written from the documents and from what the server promises, sharing no code with it. A reader raises NotClean for
+every byte that a client of its protocol should never get. What it hears:
+
+    Heard(kind, sender, text, time)
+
+    said, whispered   somebody said it, to all or to the reader alone (delimited cannot tell these apart: "sent")
+    echo              what the reader itself sent comes back (delimited)
+    done, refused     answers; the text is what they answer, or why
+    joined, left, renamed, users, user, farewell, accounts ...: the text is the name, or a tuple of what is listed
+
+`time` is what the protocol shows of it, or None.
+"""
+import ast
+import json
+import re
+import struct
+import unicodedata
+from collections import namedtuple
+
+Heard = namedtuple("Heard", "kind sender text time")
+
+
+class NotClean(AssertionError):
+    """No client should ever get these bytes."""
+
+
+def heard(kind, sender="", text="", time=None):
+    return Heard(kind, sender, text, time)
+
+
+def must(condition, what):
+    if not condition:
+        raise NotClean(repr(what))
+
+
+def without_controls(text, but="\t"):
+    """`text`, in which nothing acts on a terminal."""
+    must(all(one in but or unicodedata.category(one) not in ("Cc", "Zl", "Zp", "Cs") for one in text), text)
+    return text
+
+
+class Reader:
+    """feed(bytes); `heard` is all that was heard so far, `rest` what has only begun."""
+
+    def __init__(self, me):
+        self.me = me
+        self.heard = []
+        self.rest = b""
+
+    def feed(self, data):
+        self.rest += data
+        while True:
+            size, event = self.first(self.rest)
+            if not size:
+                return
+            self.rest = self.rest[size:]
+            self.heard.append(event)
+
+
+# ---- line
+
+class Line(Reader):
+    def first(self, data):
+        end = data.find(b"\n")
+        if end < 0:
+            return 0, None
+        line = without_controls(data[:end].decode())
+        word, space, rest = line.partition(" ")
+        must(word in self._KINDS and bool(space) == (word in ("MSG", "DM", "INFO", "ERR", "USER")), line)
+        return end + 1, getattr(self, "_" + self._KINDS[word])(rest)
+
+    _KINDS = {
+        "MSG": "said", "DM": "whispered", "INFO": "info", "ERR": "err", "USER": "user", "OK": "ok", "PONG": "pong",
+    }
+
+    def _said(self, rest, kind="said"):
+        sender, space, text = rest.partition(" ")
+        must(sender and text, rest)
+        return heard(kind, sender, text)
+
+    def _whispered(self, rest):
+        return self._said(rest, "whispered")
+
+    def _info(self, rest):
+        left = re.fullmatch(r"([^ ]+) disconnected", rest)
+        renamed = re.fullmatch(r"([^ ]+) is now ([^ ]+)", rest)
+        if left:
+            return heard("left", text=left.group(1))
+        if renamed:
+            return heard("renamed", text=renamed.groups())
+        must(re.fullmatch(r"[a-z]+(-[a-z]+)*", rest), rest)
+        return heard("farewell", text=rest)
+
+    def _err(self, rest):
+        must(re.fullmatch(r"[a-z]+(-[a-z]+)*", rest), rest)
+        return heard("refused", text=rest)
+
+    def _user(self, rest):
+        must(rest and " " not in rest, rest)
+        return heard("user", text=rest)
+
+    def _ok(self, rest):
+        return heard("done", text="login")
+
+    def _pong(self, rest):
+        return heard("done", text="ping")
+
+
+# ---- binary
+
+BINARY_HEADER = struct.Struct(">BIII10sI")
+
+
+class Binary(Reader):
+    def first(self, data):
+        if len(data) < BINARY_HEADER.size:
+            return 0, None
+        version, code, name_size, size, name, time = BINARY_HEADER.unpack_from(data)
+        must(version == 1 and name_size <= 10 and name[name_size:].strip(b"\0") == b"", data[:27])
+        must(BINARY_HEADER.size + size <= 2048 or code in (210, 303), data[:27])
+        if len(data) < BINARY_HEADER.size + size:
+            return 0, None
+        sender = without_controls(name[:name_size].decode(), "")
+        text = without_controls(data[BINARY_HEADER.size:BINARY_HEADER.size + size].decode(), "\t\n")
+        return BINARY_HEADER.size + size, self._event(code, sender, text, time)
+
+    def _event(self, code, sender, text, time):
+        if code == 100:
+            must(text and sender != "server", text)
+            if text.startswith("[direct] "):
+                return heard("whispered", sender, text[len("[direct] "):], time)
+            return heard("said", sender, text, time)
+        must(sender == "server", sender)
+        if code in self._FORMS:
+            kind, pattern = self._FORMS[code]
+            found = re.fullmatch(pattern, text)
+            must(found, text)
+            return heard(kind, text=found.group(1) if len(found.groups()) == 1 else found.groups())
+        if code in (210, 303):
+            value = ast.literal_eval(text) if text else ()  # noqa: TID251
+            must(type(value) is {210: tuple, 303: list}[code] and repr(value) == text or not text, text)
+            return heard({210: "user", 303: "users"}[code], text=tuple(value))
+        must(code in self._ANSWERS, code)
+        kind, answers = self._ANSWERS[code]
+        must(code in (102, 206, 212) or not text, text)
+        return heard(kind, text=answers or text)
+
+    _FORMS = {
+        300: ("joined", r"([^ ]+) joined!"), 301: ("left", r"([^ ]+) left!"),
+        302: ("renamed", r"user '([^ ]+)' changed username to '([^ ]+)'!"),
+    }
+    _ANSWERS = {
+        102: ("refused", ""), 204: ("refused", "rename"), 206: ("done", ""), 207: ("done", "login"),
+        208: ("done", "quit"), 209: ("refused", "login"), 212: ("done", "ping"),
+    }
+
+
+# ---- padded
+
+class Padded(Reader):
+    """Nothing marks the end of a message: it ends where the next one begins. So the last one heard may still grow."""
+
+    _BEGINNING = re.compile(rb"\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] |Msg received")
+
+    def feed(self, data):
+        self.rest += data
+        if self.rest:
+            begins = [found.start() for found in self._BEGINNING.finditer(self.rest)]
+            if not begins and len(self.rest) < len("Msg received"):
+                return  # not even a beginning
+            must(begins and begins[0] == 0, self.rest)
+            messages = [self.rest[start:end] for start, end in zip(begins, begins[1:] + [len(self.rest)])]
+            self.heard = self.heard[:-1] if self._grows else self.heard
+            self.heard += filter(None, map(self._message, messages))
+            self.rest, self._grows = messages[-1], self._message(messages[-1]) is not None
+
+    _grows = False
+
+    def _message(self, data):
+        text = without_controls(data.decode("utf-8", "ignore"))
+        talk = re.fullmatch(r"\[(\d\d:\d\d [AP]M)\] ([^ ]+)( \(direct\))?: (.+)", text, re.DOTALL)
+        if talk:
+            time, sender, direct, said = talk.groups()
+            return heard("whispered" if direct else "said", sender, said, time)
+        if text.startswith("Msg received"):
+            behind = text[len("Msg received"):]  # nothing, or what may become a beginning
+            must(len(behind) < len("[05:55 AM] ") and behind[:1] in ("", "[", "M"), text)
+            return heard("done", text="said")
+        if text.startswith(("[0", "[1")):
+            return None  # not all of it is here
+        kind, _, why = text.partition(" ")
+        return heard({"[ERROR]": "refused", "[SERVER]": "farewell"}[kind], text=why) if why else None
+
+
+# ---- delimited
+
+_CODE_POINT = re.compile(r"\\u([0-9a-f]{4})")
+
+
+def delimited_escape(item, at):
+    """The character that the escape at this place stands for, and the escape's length; (None, 0) if there is none."""
+    found = _CODE_POINT.match(item, at)
+    if not found:
+        return None, 0
+    code = int(found.group(1), 16)
+    if 0xD800 <= code < 0xDC00:
+        low = _CODE_POINT.match(item, at + 6)
+        low = int(low.group(1), 16) if low else 0
+        if 0xDC00 <= low < 0xE000:
+            return chr(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)), 12
+        return None, 0
+    if 0xDC00 <= code < 0xE000:
+        return None, 0
+    if code in (0x5C, 0x7C) or code > 0x7E or code < 0x20 and code not in (9, 10):
+        return chr(code), 6
+    return None, 0
+
+
+def read_item(item):
+    text, at = "", 0
+    while at < len(item):
+        character, size = delimited_escape(item, at)
+        text += character or item[at]
+        at += size or 1
+    return text
+
+
+def write_item(text):
+    """As the server has to write it, too."""
+    bars = {at for run in re.finditer(r"\|{3,}|\A\||\|\Z", text) for at in range(*run.span())}
+    written = ""
+    for at, character in enumerate(text):
+        plain = " " <= character <= "~" or character in "\t\n"
+        if not plain or at in bars or character == "\\" and delimited_escape(text, at)[1]:
+            units = character.encode("utf-16-be")
+            written += "".join("\\u%02x%02x" % pair for pair in zip(units[::2], units[1::2]))
+        else:
+            written += character
+    return written
+
+
+class Delimited(Reader):
+    def first(self, data):
+        must(data[:1] in (b"", b"\0"), data[:42])
+        if len(data) < 42:
+            return 0, None
+        end = 42 + int.from_bytes(data[2:42], "big")
+        if len(data) < end:
+            return 0, None
+        items = data[42:end].decode("ascii").split("|||") if end > 42 else []
+        for item in items:
+            without_controls(item, "\t\n")
+            must(item and item == item.strip("|") and write_item(read_item(item)) == item, item)
+        return end, getattr(self, "_command_%d" % data[1], self._unknown)([read_item(item) for item in items])
+
+    def _unknown(self, items):
+        raise NotClean(items)
+
+    def _command_2(self, items):
+        must(len(items) == 3, items)
+        sender, to, text = items
+        if sender == self.me and to != self.me:
+            return heard("echo", to, text)
+        must(to == self.me, items)
+        return heard("sent", sender, text)
+
+    def _command_6(self, items):
+        must(len(items) < 2, items)
+        return heard("refused", text=items[0]) if items else heard("done", text="login")
+
+    def _command_7(self, items):
+        return heard("accounts", text=tuple(items))
+
+
+# ---- dollar
+
+class Dollar(Reader):
+    _read = staticmethod(ast.literal_eval)  # noqa: TID251
+    _HALF_CHARACTER = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
+
+    def first(self, data):
+        must(data[:1] in (b"", b"$"), data[:11])
+        if len(data) < 11:
+            return 0, None
+        must(re.fullmatch(rb"[0-9]+ *", data[1:11]), data[:11])
+        end = 11 + int(data[1:11])
+        if len(data) <= end:
+            return 0, None
+        must(data[end:end + 1] == b"$", data[end:end + 1])
+        text = without_controls(data[11:end].decode(), "")
+        must(not self._HALF_CHARACTER.search(text), text)  # Python would read it as one
+        fields = self._read(text)
+        _must_be_plain(fields)
+        return end + 1, self._event(fields)
+
+    def _event(self, fields):
+        purpose = fields.pop("purpose")
+        if purpose == "receive_message":
+            sender, text = fields.pop("from_user"), fields.pop("message")
+            must(not fields and sender and text, fields)
+            if sender == "lobby":
+                sender, colon, text = text.partition(": ")
+                must(colon and " " not in sender, text)
+                return heard("said", sender, text)
+            return heard("whispered", sender, text)
+        if purpose == "reload_user_list":
+            users = [(user.pop("username"), user.pop("status")) for user in fields["users"]]
+            must(not any(fields.pop("users")) and not fields, fields)
+            return heard("users", text=tuple(users))
+        result = fields.pop("result")
+        must(type(result) is bool and not fields, fields)
+        return heard("done" if result else "refused", text=purpose)
+
+
+class DollarJson(Dollar):
+    _read = staticmethod(json.loads)
+
+
+def _must_be_plain(value, depth=0):
+    """Nothing but dictionaries, lists, texts, whole numbers, True and False; no half characters."""
+    must(depth < 8 and type(value) in (dict, list, str, int, bool), value)
+    for inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        for part in inner:
+            _must_be_plain(part, depth + 1)
+    if isinstance(value, str):
+        value.encode()
+
+
+READERS = {
+    "line": Line, "binary": Binary, "padded": Padded, "delimited": Delimited, "dollar": Dollar,
+    "dollar-json": DollarJson,
+}
+
+
+# ---- what clients write; payloads and names are bytes, so that they can be wrong
+
+def binary_frame(code, content, sender=b"", time=1500000000):
+    return BINARY_HEADER.pack(1, code, len(sender), len(content), sender, time) + content
+
+
+def padded_frame(body):
+    return str(len(body)).ljust(64).encode() + body
+
+
+def delimited_frame(command, *items):
+    data = b"|||".join(items)
+    return bytes([0, command]) + len(data).to_bytes(40, "big") + data
+
+
+def dollar_packet(data):
+    return b"$%-10d%b$" % (len(data), data)
+
+
+def delimited_item(payload):
+    """In the escape notation; raw where it is not even UTF-8."""
+    try:
+        return write_item(payload.decode()).encode()
+    except UnicodeDecodeError:
+        return payload
+
+
+def python_text(**fields):
+    return b"{%b}" % b", ".join(b"%b: %b" % (_python(key.encode()), _python(value)) for key, value in fields.items())
+
+
+def json_text(**fields):
+    return b"{%b}" % b", ".join(b"%b: %b" % (_json(key.encode()), _json(value)) for key, value in fields.items())
+
+
+def _python(raw):
+    try:
+        return repr(raw.decode()).encode()
+    except UnicodeDecodeError:
+        return b"'%b'" % raw
+
+
+def _json(raw):
+    try:
+        return json.dumps(raw.decode()).encode()
+    except UnicodeDecodeError:
+        return b'"%b"' % raw
+
+
+_TEXTS = {"dollar": python_text, "dollar-json": json_text}
+
+
+def says(protocol, me, payload):
+    """The bytes by which the client `me` says `payload` in the room."""
+    if protocol == "line":
+        return b"MSG %b\n" % payload
+    if protocol == "binary":
+        return binary_frame(100, payload, me[:10])
+    if protocol == "padded":
+        return padded_frame(b"[05:55 AM] %b: %b" % (me, payload))
+    return whispers(protocol, me, b"lobby", payload)
+
+
+def whispers(protocol, me, to, payload):
+    """The bytes by which it says that to one."""
+    if protocol == "line":
+        return b"DM %b %b\n" % (to, payload)
+    if protocol == "delimited":
+        return delimited_frame(2, delimited_item(me), delimited_item(to), delimited_item(payload))
+    return dollar_packet(_TEXTS[protocol](purpose=b"send_message", from_user=me, to_user=to, message=payload))
+
+
+def enters(protocol, name, password=b""):
+    """The bytes by which a client takes a name."""
+    if protocol == "line":
+        return b"LOGIN %b\n" % name
+    if protocol == "binary":
+        return binary_frame(200, name)
+    if protocol == "padded":
+        return says(protocol, name, b"hello")
+    if protocol == "delimited":
+        return delimited_frame(0, delimited_item(name))
+    return dollar_packet(_TEXTS[protocol](purpose=b"login", username=name, password=password))
