@@ -1,7 +1,7 @@
-"""One TCP connection that speaks `line`, on gevent's cooperative sockets.
+"""One TCP connection to a chat server, on gevent's cooperative sockets.
 
-Two greenlets of its own read and write, so that a user whom Locust kills in the middle of a task can neither cut a line
-in half nor stop hearing: what was sent keeps its whole text, and what is under way is still received.
+Two greenlets of its own read and write, so that a user whom Locust kills in the middle of a task can neither cut a
+message in half nor stop hearing: what was sent keeps its whole text, and what is under way is still received.
 """
 import time
 from collections import deque
@@ -11,14 +11,13 @@ from gevent import socket
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 
-from loadtest import _wire
-
 CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 10
+FAREWELL_TIMEOUT = 1
 
 
 class Refused(Exception):
-    """The server answered ERR; its word is the message."""
+    """The server refused; its words are the message."""
 
 
 class NoAnswer(Exception):
@@ -26,22 +25,24 @@ class NoAnswer(Exception):
 
 
 class _Question:
-    """Something the server has to answer: which line ends the answer, and the lines of it."""
+    """Something the server has to answer: what ends the answer, and the users listed in it."""
 
-    def __init__(self, endings):
+    def __init__(self, endings, waits=True):
         self.endings = endings
+        self.waits = waits  # does somebody wait for the answer?
         self.users = []
         self.answer = AsyncResult()
 
 
 class Connection:
-    """Sends lines, matches answers to questions, and hands everything else to `on_line(line, now)`.
+    """Sends commands, matches answers to questions, and hands everything else to `on_heard(heard, now)`.
 
     `on_end()` is called once when the server closes; never after `close`. Times are of `time.monotonic`.
     """
 
-    def __init__(self, address, on_line, on_end):
-        self._on_line = on_line
+    def __init__(self, address, codec, on_heard, on_end):
+        self._codec = codec
+        self._on_heard = on_heard
         self._on_end = on_end
         self._questions = deque()
         self._outgoing = Queue()
@@ -51,60 +52,73 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._greenlets = [gevent.spawn(self._read), gevent.spawn(self._write)]
 
-    def send(self, data):
-        """Send whole lines, in the order of the calls; returns before they are on the way."""
+    def tell(self, data):
+        """Send something said, in the order of the calls; returns before it is on the way."""
+        if self._codec.acknowledges:
+            self._questions.append(_Question(("OK", "ERR"), waits=False))
         self._outgoing.put(data)
 
-    def login(self, name):
-        """Log in; raises Refused with the server's reason."""
-        ending = self._ask(_wire.login(name), ("OK", "ERR"))[0]
-        if ending.kind == "ERR":
-            raise Refused(ending.text)
+    def login(self, data):
+        """Log in with this command; raises Refused with the server's reason."""
+        self._ask(data, ("OK", "ERR"))
 
     def ping(self):
-        """Wait for the answer to a PING."""
-        self._ask(_wire.ping(), ("PONG",))
+        """Wait for the answer to a ping."""
+        self._ask(self._codec.ping(), self._endings())
 
     def who(self):
         """The names that the server lists."""
-        return self._ask(_wire.who(), ("PONG",))[1]
+        return self._ask(self._codec.who(), self._endings())
 
     def close(self):
         """Close from this side; `on_end` is not called."""
         gevent.killall(self._greenlets)
+        try:
+            self._socket.settimeout(FAREWELL_TIMEOUT)
+            self._socket.sendall(self._codec.leave())
+        except OSError:
+            pass  # The server was first.
         self._socket.close()
+
+    def _endings(self):
+        """Where everything said is answered, the next answer is the one; else an ERR may be about something said."""
+        return ("PONG", "OK", "ERR") if self._codec.acknowledges else ("PONG",)
 
     def _ask(self, data, endings):
         if self._ended:
             raise NoAnswer("the server has closed the connection")
         question = _Question(endings)
         self._questions.append(question)
-        self.send(data)
+        self._outgoing.put(data)
         try:
-            return question.answer.get(timeout=ANSWER_TIMEOUT)
+            ending = question.answer.get(timeout=ANSWER_TIMEOUT)
         except gevent.Timeout:
             raise NoAnswer("no answer in %d s" % ANSWER_TIMEOUT) from None
+        if ending.kind == "ERR":
+            raise Refused(ending.text)
+        return question.users
 
     def _read(self):
-        decoder = _wire.Decoder()
         for data in iter(self._receive, b""):
             now = time.monotonic()
-            for line in decoder.feed(data):
-                self._sort(line, now)
+            for heard in self._codec.feed(data):
+                self._sort(heard, now)
         self._ended = True
         for question in self._questions:
             question.answer.set_exception(NoAnswer("the server closed the connection"))
         self._on_end()
 
-    def _sort(self, line, now):
-        """Part of an answer, or something said by others."""
+    def _sort(self, heard, now):
+        """Part of an answer, or something said by others, or a refusal of something said."""
         question = self._questions[0] if self._questions else None
-        if question and line.kind in question.endings:
-            self._questions.popleft().answer.set((line, question.users))
-        elif question and line.kind == "USER":
-            question.users.append(line.text)
+        if question and heard.kind in question.endings:
+            self._questions.popleft().answer.set(heard)
+            if heard.kind == "ERR" and not question.waits:
+                self._on_heard(heard, now)
+        elif question and heard.kind == "USER":
+            question.users.append(heard.text)
         else:
-            self._on_line(line, now)
+            self._on_heard(heard, now)
 
     def _receive(self):
         try:

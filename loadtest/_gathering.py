@@ -3,7 +3,9 @@
 A guest outlives the Locust user that brought it: users are stopped without warning, but what they sent last has to be
 heard by all the others, so the connections stay open until the end of the run has been judged.
 """
+import json
 import logging
+import os
 import time
 import uuid
 from urllib.parse import urlsplit
@@ -11,13 +13,18 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.event import Event
 
-from loadtest import _wire
 from loadtest._connection import Connection, NoAnswer, Refused
 from loadtest._ledger import LOBBY, Ledger
 
 logger = logging.getLogger("loadtest")
 
 DEFAULT_HOST = "tcp://127.0.0.1:4000"
+DEFAULT_USERS_FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples", "users.json")
+
+# For names: no two of these look alike, and two runs hardly ever share a beginning of five. With a hyphen and four more
+# a name has ten characters, which is all that some protocols can show.
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+BEGINNING = 5
 
 # How long the end of a run waits for what is under way. Far more than a healthy server needs.
 DRAIN_TIMEOUT = 10
@@ -25,6 +32,10 @@ DRAIN_TIMEOUT = 10
 LATE_DOUBLE = 0.3
 # The log shows this many findings in full; Locust's report counts all.
 FINDINGS_SHOWN = 20
+# What a first message says where that is the login.
+GREETING = "hello"
+# What is heard, as the ledger calls it.
+_SAID = {"MSG": "MSG", "DM": "DM", "SENT": None}
 
 
 class Broken(Exception):
@@ -36,19 +47,23 @@ class Gathering:
 
     def __init__(self, environment):
         self._environment = environment
-        self.address = parse_host(environment.host or DEFAULT_HOST)
+        self._options = environment.parsed_options
+        self._address = parse_host(environment.host or DEFAULT_HOST)
+        self._accounts = None  # that nobody has used yet, once somebody needs one
         # Marks this run's names and messages, so that several Locust processes can share a server.
-        self._run = uuid.uuid4().hex[:6]
+        self._run = "".join(ALPHABET[byte % len(ALPHABET)] for byte in uuid.uuid4().bytes[:BEGINNING])
         self.ledger = Ledger(self._run)
         self.failures = 0
         self.finished = False
         self._guests = []
         self._logins = 0
 
-    def invite(self, guest_class):
+    def invite(self, guest_class, codec_class):
         """A new guest of this class, logged in, or None: then the reason has been reported."""
-        self._logins += 1
-        guest = guest_class(self, "%su%d" % (self._run, self._logins))
+        who = self._account() if codec_class.needs_account else (self._new_name(), "")
+        if who is None:
+            return None
+        guest = guest_class(self, codec_class, *who)
         try:
             guest.enter()
         except (OSError, NoAnswer, Refused):
@@ -56,16 +71,34 @@ class Gathering:
         self._guests.append(guest)
         return guest
 
+    def _new_name(self):
+        self._logins += 1
+        return "%s-%s" % (self._run, _spelled(self._logins))
+
+    def _account(self):
+        """Each is used once in a run."""
+        if self._accounts is None:
+            self._accounts = accounts(self._options)
+        if not self._accounts:
+            logger.warning("one user stays out, as there is no account left for it")
+            return None
+        return self._accounts.pop(0)
+
+    def address(self, codec):
+        """Where this protocol is served: `line` at --host, the others at the same host and a port of their own."""
+        host, port = self._address
+        return host, port if codec.name == "line" else int(getattr(self._options, codec.name + "_port"))
+
     def partners(self, guest):
         """The names of all others who talk. Silent guests are left out: the server may send them away at any moment."""
         return [other.name for other in self._guests if other.talks and other.here and other is not guest]
 
-    def report(self, name, seconds=None, error=None):
+    def report(self, protocol, name, seconds=None, error=None):
         """One line of Locust's statistics: a time, or a failure, or both."""
         if error is not None:
             self.failures += 1
         self._environment.events.request.fire(
-            request_type="line",
+            request_type=protocol,
             name=name,
             response_time=None if seconds is None else seconds * 1000,
             response_length=0,
@@ -73,15 +106,15 @@ class Gathering:
             context={},
         )
 
-    def timed(self, name, action, *arguments):
+    def timed(self, protocol, name, action, *arguments):
         """Do it, report how long it took or how it failed, and return what it returned; failures are raised again."""
         start = time.monotonic()
         try:
             result = action(*arguments)
         except (OSError, NoAnswer, Refused, Broken) as error:
-            self.report(name, time.monotonic() - start, error)
+            self.report(protocol, name, time.monotonic() - start, error)
             raise
-        self.report(name, time.monotonic() - start)
+        self.report(protocol, name, time.monotonic() - start)
         return result
 
     def finish(self):
@@ -95,10 +128,13 @@ class Gathering:
 
     def _drain(self):
         """Until everything that was owed is heard, at most DRAIN_TIMEOUT; then once more round for what is too much."""
-        deadline = time.monotonic() + DRAIN_TIMEOUT
+        start = asked = time.monotonic()
         self._ping_everybody()
-        while not self.ledger.complete() and time.monotonic() < deadline:
+        while not self.ledger.complete() and time.monotonic() < start + DRAIN_TIMEOUT:
             gevent.sleep(0.1)
+            if time.monotonic() > asked + 1:  # or a short idle timeout would strike those who wait
+                asked = time.monotonic()
+                self._ping_everybody()
         gevent.sleep(LATE_DOUBLE)
         self._ping_everybody()
 
@@ -112,11 +148,14 @@ class Gathering:
             logger.error("%s: %s", finding.kind, finding.text)
         if len(findings) > FINDINGS_SHOWN:
             logger.error("and %d more of these", len(findings) - FINDINGS_SHOWN)
+        spoken = {guest.name: guest.protocol for guest in self._guests}
         for finding in findings:
-            private = finding.message is not None and finding.message.target is not LOBBY
-            self.report("DM delivery" if private else "MSG delivery", error=Broken(finding.kind))
+            message = finding.message
+            private = message is not None and message.target is not LOBBY
+            protocol = spoken.get(message.sender, "line") if message is not None else "line"
+            self.report(protocol, "DM delivery" if private else "MSG delivery", error=Broken(finding.kind))
         if not self.ledger.deliveries:
-            self.report("MSG delivery", error=Broken("no message was delivered, so nothing was checked"))
+            self.report("line", "MSG delivery", error=Broken("no message was delivered, so nothing was checked"))
         logger.info("checked %d deliveries: %d findings", self.ledger.deliveries, len(findings))
 
 
@@ -125,19 +164,24 @@ class Guest:
 
     talks = True
 
-    def __init__(self, gathering, name):
+    def __init__(self, gathering, codec_class, name, password=""):
         self.name = name
         self.here = False
         self._gathering = gathering
         self._ledger = gathering.ledger
+        self._codec = codec_class(name, password, self._ledger.knows)
         self._connection = None
+
+    @property
+    def protocol(self):
+        return self._codec.name
 
     def enter(self):
         """Connect and log in; each is a request of its own, so that a refused connect shows as one."""
-        self._connection = self._gathering.timed("CONNECT", self._connect)
-        self._ledger.arriving(self.name)
+        self._ledger.arriving(self.name)  # some protocols let one listen before one has a name
+        self._connection = self._timed("CONNECT", self._connect)
         try:
-            self._gathering.timed("LOGIN", self._connection.login, self.name)
+            self._timed("LOGIN", self._connection.login, self._login())
         except (NoAnswer, Refused):
             self._connection.close()
             raise
@@ -145,22 +189,22 @@ class Guest:
         self.here = True
 
     def say(self, words):
-        self._connection.send(_wire.say(self._write(LOBBY, words)))
+        self._connection.tell(self._codec.say(self._write(LOBBY, words)))
 
     def whisper(self, target, words):
-        self._connection.send(_wire.whisper(target, self._write(target, words)))
+        self._connection.tell(self._codec.whisper(target, self._write(target, words)))
 
     def ping(self):
-        self._gathering.timed("PING", self._connection.ping)
+        self._timed("PING", self._connection.ping)
 
     def who(self):
-        self._gathering.timed("WHO", self._check_who)
+        self._timed("WHO", self._check_who)
 
     def flush(self):
         """Wait until the server has read all that this guest sent; a server that does not answer is reported."""
         try:
             self.ping()
-        except NoAnswer:
+        except (NoAnswer, Refused):
             pass  # Reported, and the ledger finds what is missing.
 
     def leave(self):
@@ -175,14 +219,24 @@ class Guest:
     def on_info(self, text, now):
         """A notice of the server; only being thrown out is a failure."""
         if text == "idle-timeout":
-            self._gathering.report("CONNECT", error=Broken("idle-timeout for somebody who was not idle"))
+            self._report("CONNECT", error=Broken("idle-timeout for somebody who was not idle"))
 
     def on_close(self):
         """The server closed the connection, which it never should while somebody talks."""
-        self._gathering.report("CONNECT", error=Broken("the server closed the connection"))
+        self._report("CONNECT", error=Broken("the server closed the connection"))
 
     def _connect(self):
-        return Connection(self._gathering.address, self._on_line, self._on_end)
+        return Connection(self._gathering.address(self._codec), self._codec, self._on_heard, self._on_end)
+
+    def _login(self):
+        """The command; in some protocols it is the first thing said, which the others hear."""
+        return self._codec.say(self._write(LOBBY, GREETING)) if self._codec.enters_by_talking else self._codec.login()
+
+    def _report(self, *arguments, **error):
+        self._gathering.report(self.protocol, *arguments, **error)
+
+    def _timed(self, *arguments):
+        return self._gathering.timed(self.protocol, *arguments)
 
     def _write(self, target, words):
         return self._ledger.write(self.name, target, words, time.monotonic()).body
@@ -194,19 +248,20 @@ class Guest:
         if len(names) != len(set(names)):
             raise Broken("WHO lists somebody twice")
 
-    def _on_line(self, line, now):
-        if line.kind in ("MSG", "DM"):
-            message = self._ledger.hear(self.name, line.kind, line.sender, line.text)
+    def _on_heard(self, heard, now):
+        if heard.kind in _SAID:
+            message = self._ledger.hear(self.name, _SAID[heard.kind], heard.sender, heard.text)
             if message is not None:
-                self._gathering.report(line.kind + " delivery", now - message.sent)
-        elif line.kind == "INFO":
-            self.on_info(line.text, now)
-        elif not self._is_excusable(line):
-            self._gathering.report("unexpected line", error=Broken("%s %s" % (line.kind, line.text)))
+                name = "MSG delivery" if message.target is LOBBY else "DM delivery"
+                self._report(name, now - message.sent)
+        elif heard.kind == "INFO":
+            self.on_info(heard.text, now)
+        elif not self._is_excusable(heard):
+            self._report("unexpected line", error=Broken("%s %s" % (heard.kind, heard.text)))
 
-    def _is_excusable(self, line):
+    def _is_excusable(self, heard):
         """Whoever whispers to somebody who is just leaving cannot know it."""
-        return self._ledger.departures and (line.kind, line.text) == ("ERR", "user-not-found")
+        return self._ledger.departures and (heard.kind, heard.text) == ("ERR", self._codec.nobody)
 
     def _on_end(self):
         self._end()
@@ -223,8 +278,8 @@ class SilentGuest(Guest):
 
     talks = False
 
-    def __init__(self, gathering, name):
-        super().__init__(gathering, name)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         self.silent_since = None
         self.told = False
         self.closed = None
@@ -254,3 +309,18 @@ def parse_host(host):
     """`tcp://127.0.0.1:4000`, `[::1]:4000` or a bare name as an address for `socket`; the default port is 4000."""
     parts = urlsplit(host if "://" in host else "tcp://" + host)
     return parts.hostname, parts.port or 4000
+
+
+def accounts(options):
+    """The (name, password) pairs of the users file."""
+    with open(options.users_file or DEFAULT_USERS_FILE, encoding="utf-8") as file:
+        return [(user["username"], user["password"]) for user in json.load(file)["users"]]
+
+
+def _spelled(number):
+    """A number in letters that cannot be mistaken for each other."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(ALPHABET))
+        digits = ALPHABET[digit] + digits
+    return digits

@@ -72,14 +72,22 @@ class Ledger:
                 member.owed.add(number)
         return message
 
+    def knows(self, body):
+        """Is this all of a message of ours?"""
+        message = self._recall(body)
+        return message is not None and message.body == body
+
     def hear(self, name, kind, sender, body):
-        """Enter what `name` received; returns the message, or None where it is a stranger's or not what was sent."""
+        """Enter what `name` received; returns the message, or None where it is a stranger's or not what was sent.
+
+        The kind is MSG or DM, or None where the receiver cannot tell.
+        """
         message = self._recall(body)
         if message is None:
             return self._not_ours(name, sender, body)
         member = self._members[name]
         member.owed.discard(message.number)
-        if (kind, sender, body) != (_kind(message), message.sender, message.body):
+        if (kind or _kind(message), sender, body) != (_kind(message), message.sender, message.body):
             return self._note("altered", message, "%s heard %s %s %r" % (name, kind, sender, body))
         if not _is_for(message, name):
             return self._note("misdelivered", message, "%s heard it" % name)

@@ -1,54 +1,77 @@
-"""The `line` protocol as a client speaks it: UTF-8 text, one command or answer a line, each ended by a newline.
+"""What all codecs of the load test have in common: what is heard, and what a codec is.
 
-This codec is the load test's own and shares nothing with the server: a mistake made on both sides would go unseen.
+The codecs are the load test's own and share nothing with the server: a mistake made on both sides would go unseen.
 """
 from collections import namedtuple
 
-# One line from the server. `sender` is empty for everything but MSG and DM.
-Line = namedtuple("Line", "kind sender text")
+# kind: MSG, DM   somebody said it, to all or to one
+#       SENT      somebody said it, and the protocol does not tell to whom
+#       OK, ERR   what was asked was done, or why it was not
+#       USER      one line of a list, which ends with PONG
+#       PONG      the answer to a ping
+#       INFO      the server's own words
+# The sender is empty for all but the first three.
+Heard = namedtuple("Heard", "kind sender text")
 
 
-class Decoder:
-    """Bytes in, lines out. Keeps at most one unfinished line."""
+class Codec:
+    """One client's side of a protocol: commands to bytes, and bytes to what is heard. No socket.
 
-    def __init__(self):
+    name, port: of the protocol. acknowledges: is everything that is said answered with OK or ERR, so that all answers
+    come in the order of the commands? enters_by_talking: is there no login but the first thing said?
+    needs_account: does only an account with a password get in? nobody: the ERR for a receiver who is not here.
+    """
+
+    name = port = None
+    acknowledges = True
+    enters_by_talking = False
+    needs_account = False
+    nobody = None
+
+    def __init__(self, me, password="", is_whole=None):
+        """`is_whole(text)` tells whether this is all of a text, for a protocol that does not say where texts end."""
+        self.me = me
+        self.password = password
+        self.is_whole = is_whole
         self._held = b""
 
     def feed(self, data):
-        """The lines that these bytes complete, in order."""
-        *complete, self._held = (self._held + data).split(b"\n")
-        return [parse(line) for line in complete]
+        """What these bytes complete, in order. Keeps at most one unfinished message."""
+        held, heard, at = self._held + data, [], 0
+        end = self._end(held, at)
+        while end:
+            heard += self._parse(held[at:end])
+            at, end = end, self._end(held, end)
+        self._held = held[at:]
+        return heard
+
+    def _end(self, held, at):
+        """Where the message that begins at `at` ends, 0 if it is not all here."""
+        raise NotImplementedError
+
+    def _parse(self, message):
+        """What one message says, as a list; what this test has no use for is left out."""
+        raise NotImplementedError
+
+    def login(self):
+        raise NotImplementedError
+
+    def say(self, text):
+        raise NotImplementedError
+
+    def whisper(self, target, text):
+        raise NotImplementedError
+
+    def ping(self):
+        raise NotImplementedError
+
+    def who(self):
+        raise NotImplementedError
+
+    def leave(self):
+        """What to send before the connection is closed, so that the server need not remember this client."""
+        return b""
 
 
-def parse(line):
-    """A `Line` from a line without its newline; what is not UTF-8 becomes U+FFFD and so differs from what was sent."""
-    kind, _, rest = line.decode("utf-8", "replace").partition(" ")
-    if kind in ("MSG", "DM"):
-        sender, _, text = rest.partition(" ")
-        return Line(kind, sender, text)
-    return Line(kind, "", rest)
-
-
-def login(name):
-    return _line("LOGIN", name)
-
-
-def say(text):
-    return _line("MSG", text)
-
-
-def whisper(target, text):
-    return _line("DM", target, text)
-
-
-def ping():
-    return _line("PING")
-
-
-def who():
-    """WHO and a PING in one piece: the list of users has no end of its own, so it ends at the PONG."""
-    return _line("WHO") + ping()
-
-
-def _line(*words):
-    return " ".join(words).encode("utf-8") + b"\n"
+def listed(names):
+    return [Heard("USER", "", name) for name in names] + [Heard("PONG", "", "")]

@@ -1,16 +1,17 @@
-"""Locust load test of a chat server that speaks `line`.
+"""Locust load test of a chat server that speaks `line`, and other protocols in the same room.
 
-    locust -f loadtest/ --headless -u 20 -r 20 -t 30s --host tcp://127.0.0.1:4000
+    locust -f loadtest/ --headless -u 20 -r 20 -t 30s --host tcp://127.0.0.1:4000 [--protocols line,binary]
 
-Talkers log in, talk, whisper, ask who is there and ping; one silent user checks the idle timeout. Every delivery is
-checked, and anything lost, doubled, reordered or otherwise wrong is a failure in the report and ends Locust with 1.
+Users log in, talk, whisper, ask who is there and ping, as far as their protocol lets them; one silent user of `line`
+checks the idle timeout. Every delivery is checked, whatever the protocols of the two, and anything lost, doubled,
+reordered or otherwise wrong is a failure in the report and ends Locust with 1.
 """
 import logging
 import os
 import random
 import sys
 
-from gevent import GreenletExit
+from gevent import GreenletExit, get_hub
 from locust import User, between, events, task
 from locust.exception import StopUser
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner
@@ -18,8 +19,9 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRun
 # Locust has only this file's own directory on the path, and only while it loads this file.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from loadtest._connection import NoAnswer
-from loadtest._gathering import DEFAULT_HOST, Broken, Gathering, Guest, SilentGuest
+from loadtest._codecs import CODECS
+from loadtest._connection import NoAnswer, Refused
+from loadtest._gathering import DEFAULT_HOST, Broken, Gathering, Guest, SilentGuest, accounts
 from loadtest._idle import fault_of_end, latest_end
 
 logger = logging.getLogger("loadtest")
@@ -35,8 +37,52 @@ def add_arguments(parser):
         type=float,
         default=60,
         env_var="LOCUST_IDLE_LIMIT",
-        help="The server's idle timeout in seconds (default 60)",
+        help="The idle timeout of line in seconds (default 60)",
     )
+    parser.add_argument(
+        "--protocols",
+        default="line",
+        env_var="LOCUST_PROTOCOLS",
+        help="Which protocols have users, with commas between, or all (default line)",
+    )
+    for codec in CODECS.values():
+        if codec.name != "line":
+            parser.add_argument(
+                "--%s-port" % codec.name,
+                type=int,
+                default=codec.port,
+                env_var="LOCUST_%s_PORT" % codec.name.upper(),
+                help="Port of %s, at the same host as line (default %d)" % (codec.name, codec.port),
+            )
+    parser.add_argument(
+        "--users-file",
+        env_var="LOCUST_USERS_FILE",
+        help="The accounts that dollar's users have, as the server's --users (default examples/users.json)",
+    )
+
+
+@events.init.add_listener
+def choose_users(environment, **kwargs):
+    """Only those of the protocols that were asked for, unless user classes are named on the command line."""
+    options = environment.parsed_options
+    if options.user_classes:
+        chosen = list(environment.user_classes)
+    else:
+        names = list(CODECS) if options.protocols == "all" else options.protocols.split(",")
+        unknown = set(names) - set(CODECS)
+        if unknown:
+            sys.exit("locust: --protocols: no such protocol: %s; there are %s"
+                     % (", ".join(sorted(unknown)), ", ".join(CODECS)))
+        chosen = [user for user in environment.user_classes if user.codec.name in names]
+        environment.user_classes = chosen
+    if DollarUser in chosen:
+        DollarUser.fixed_count = len(accounts(options))
+
+
+@events.init.add_listener
+def wind_the_clock(environment, **kwargs):
+    """gevent counts timers from when its loop last ran, so a slow start would come off the run's time."""
+    get_hub().loop.update_now()
 
 
 @events.test_start.add_listener
@@ -69,12 +115,14 @@ def is_running(environment):
 class Talker(User):
     """Talks a few times a second, far below the rate at which a server may slow a client down."""
 
+    abstract = True
     host = DEFAULT_HOST
     wait_time = between(0.1, 0.5)
+    codec = None
     guest = None
 
     def on_start(self):
-        self.guest = self.environment.gathering.invite(Guest)
+        self.guest = self.environment.gathering.invite(Guest, self.codec)
         if self.guest is None:
             raise StopUser
 
@@ -86,16 +134,6 @@ class Talker(User):
     @task(10)
     def say(self):
         self._guest().say(random.choice(WORDS))
-
-    @task(4)
-    def whisper(self):
-        partners = self.environment.gathering.partners(self._guest())
-        if partners:
-            self.guest.whisper(random.choice(partners), random.choice(WORDS))
-
-    @task(2)
-    def who(self):
-        self._ask(self._guest().who)
 
     @task(2)
     def ping(self):
@@ -110,21 +148,66 @@ class Talker(User):
     def _ask(self, question):
         try:
             question()
-        except (NoAnswer, Broken):
+        except (NoAnswer, Refused, Broken):
             pass  # Reported already.
+
+
+class Asker(Talker):
+    """Also asks who is here."""
+
+    abstract = True
+
+    @task(2)
+    def who(self):
+        self._ask(self._guest().who)
+
+
+class Whisperer(Asker):
+    """Also says things to one alone."""
+
+    abstract = True
+
+    @task(4)
+    def whisper(self):
+        partners = self.environment.gathering.partners(self._guest())
+        if partners:
+            self.guest.whisper(random.choice(partners), random.choice(WORDS))
+
+
+class LineUser(Whisperer):
+    codec = CODECS["line"]
+
+
+class BinaryUser(Asker):
+    codec = CODECS["binary"]
+
+
+class PaddedUser(Talker):
+    codec = CODECS["padded"]
+
+
+class DelimitedUser(Whisperer):
+    codec = CODECS["delimited"]
+
+
+class DollarUser(Whisperer):
+    """As many as there are accounts."""
+
+    codec = CODECS["dollar"]
 
 
 class SilentUser(User):
     """One of all users: logs in, says nothing, and has to be sent away when the idle limit is over. Then once more."""
 
     host = DEFAULT_HOST
+    codec = CODECS["line"]
     fixed_count = 1
     wait_time = between(0.1, 0.5)
     checked = False
 
     @task
     def stay_silent(self):
-        guest = self.environment.gathering.invite(SilentGuest)
+        guest = self.environment.gathering.invite(SilentGuest, self.codec)
         if guest is None:
             raise StopUser
         limit = float(self.environment.parsed_options.idle_limit)
@@ -137,5 +220,5 @@ class SilentUser(User):
             raise
         self.checked = True
         fault = fault_of_end(limit, guest.silence(), guest.told, guest.closed is not None)
-        self.environment.gathering.report("idle-timeout", guest.silence(), fault and Broken(fault))
+        self.environment.gathering.report("line", "idle-timeout", guest.silence(), fault and Broken(fault))
         guest.leave()

@@ -1,41 +1,165 @@
-"""The load test's own codec for `line`, and its judgement of an idle timeout."""
+"""The load test's own codecs, and its judgement of an idle timeout."""
+import struct
+
 import pytest
 
-from loadtest import _wire
+from loadtest._codecs import CODECS
 from loadtest._idle import fault_of_end
-from loadtest._wire import Line
+from loadtest._wire import Heard
 
-STREAM = (
-    "OK\nMSG ann two  words\nDM bob gr\u00fc\u00dfe\nUSER ann\nPONG\nINFO bob disconnected\nERR user-not-found\n"
-).encode("utf-8")
-LINES = [
-    Line("OK", "", ""),
-    Line("MSG", "ann", "two  words"),
-    Line("DM", "bob", "gr\u00fc\u00dfe"),
-    Line("USER", "", "ann"),
-    Line("PONG", "", ""),
-    Line("INFO", "", "bob disconnected"),
-    Line("ERR", "", "user-not-found"),
-]
+TEXTS = ("run:0:5 two  words", "run:1:5 gr\u00fc\u00dfe \U0001f44b")
 
 
-@pytest.mark.parametrize("cut", range(len(STREAM)))
-def test_a_stream_cut_anywhere_gives_the_same_lines(cut):
-    decoder = _wire.Decoder()
-    assert decoder.feed(STREAM[:cut]) + decoder.feed(STREAM[cut:]) == LINES
+def binary(code, name, text):
+    name, text = name.encode(), text.encode("utf-8")
+    return struct.pack(">BIII10sI", 1, code, len(name), len(text), name, 0) + text
 
 
-def test_a_stream_read_byte_by_byte_gives_the_same_lines():
-    decoder = _wire.Decoder()
-    assert [line for byte in STREAM for line in decoder.feed(bytes([byte]))] == LINES
+def delimited(command, data):
+    return bytes([0, command]) + len(data).to_bytes(40, "big") + data
 
 
-def test_commands_are_lines():
-    assert _wire.login("ann") == b"LOGIN ann\n"
-    assert _wire.say("a  b") == b"MSG a  b\n"
-    assert _wire.whisper("bob", "\u00fc") == b"DM bob \xc3\xbc\n"
-    assert _wire.ping() == b"PING\n"
-    assert _wire.who() == b"WHO\nPING\n"
+def dollar(data):
+    return b"$%-10d%b$" % (len(data.encode("utf-8")), data.encode("utf-8"))
+
+
+# What a server sends, and what is heard of it.
+STREAMS = {
+    "line": (
+        "OK\nMSG ann %s\nDM bob %s\nUSER ann\nPONG\nINFO bob disconnected\nERR user-not-found\n" % TEXTS,
+        [
+            Heard("OK", "", ""),
+            Heard("MSG", "ann", TEXTS[0]),
+            Heard("DM", "bob", TEXTS[1]),
+            Heard("USER", "", "ann"),
+            Heard("PONG", "", ""),
+            Heard("INFO", "", "bob disconnected"),
+            Heard("ERR", "", "user-not-found"),
+        ],
+    ),
+    "binary": (
+        binary(207, "server", "") + binary(300, "server", "bob joined!") + binary(100, "ann", TEXTS[0])
+        + binary(100, "bob", "[direct] " + TEXTS[1]) + binary(303, "server", "['ann', 'me']")
+        + binary(212, "server", "1.5") + binary(102, "server", "The name is taken.") + binary(209, "server", ""),
+        [
+            Heard("OK", "", "207"),
+            Heard("MSG", "ann", TEXTS[0]),
+            Heard("DM", "bob", TEXTS[1]),
+            Heard("USER", "", "ann"),
+            Heard("USER", "", "me"),
+            Heard("PONG", "", ""),
+            Heard("PONG", "", "1.5"),
+            Heard("ERR", "", "The name is taken."),
+            Heard("ERR", "", "209"),
+        ],
+    ),
+    "padded": (
+        "[05:55 AM] ann: %sMsg received[05:55 AM] bob (direct): %sMsg receivedMsg received[ERROR] No.[SERVER] Bye."
+        % TEXTS,
+        [
+            Heard("MSG", "ann", TEXTS[0]),
+            Heard("OK", "", ""),
+            Heard("DM", "bob", TEXTS[1]),
+            Heard("OK", "", ""),
+            Heard("OK", "", ""),
+            Heard("ERR", "", "No."),
+            Heard("INFO", "", "Bye."),
+        ],
+    ),
+    "delimited": (
+        delimited(6, b"") + delimited(2, b"ann|||me|||" + TEXTS[0].encode())
+        + delimited(2, b"bob|||me|||run:1:5 gr\\u00fc\\u00dfe \\ud83d\\udc4b") + delimited(2, b"me|||lobby|||hi")
+        + delimited(7, b"ann|||me") + delimited(7, b"") + delimited(6, b"recipient does not exist"),
+        [
+            Heard("OK", "", ""),
+            Heard("SENT", "ann", TEXTS[0]),
+            Heard("SENT", "bob", TEXTS[1]),
+            Heard("OK", "", ""),
+            Heard("USER", "", "ann"),
+            Heard("USER", "", "me"),
+            Heard("PONG", "", ""),
+            Heard("PONG", "", ""),
+            Heard("ERR", "", "recipient does not exist"),
+        ],
+    ),
+    "dollar": (
+        dollar('{"purpose": "login", "result": true}') + dollar('{"purpose": "reload_user_list", "users": []}')
+        + dollar('{"purpose": "receive_message", "from_user": "lobby", "message": "ann: %s"}' % TEXTS[0])
+        + dollar('{"purpose": "receive_message", "from_user": "bob", "message": "%s"}' % TEXTS[1])
+        + dollar('{"purpose": "poll", "result": true, "messages": [], "users": [{"username": "me", "status": "online"},'
+                 ' {"username": "eve", "status": "offline"}]}')
+        + dollar('{"purpose": "ping", "result": false}') + dollar('{"purpose": "send_message", "result": false}'),
+        [
+            Heard("OK", "", "login"),
+            Heard("MSG", "ann", TEXTS[0]),
+            Heard("DM", "bob", TEXTS[1]),
+            Heard("USER", "", "me"),
+            Heard("PONG", "", ""),
+            Heard("PONG", "", ""),
+            Heard("ERR", "", "send_message"),
+        ],
+    ),
+}
+NAMES = sorted(STREAMS)
+
+
+def stream(name):
+    data, heard = STREAMS[name]
+    return data if isinstance(data, bytes) else data.encode("utf-8"), heard
+
+
+def codec(name):
+    return CODECS[name]("me", "secret", TEXTS.__contains__)
+
+
+def test_every_codec_is_tried():
+    assert NAMES == sorted(CODECS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stream_cut_anywhere_gives_the_same(name):
+    data, heard = stream(name)
+    for cut in range(len(data)):
+        decoder = codec(name)
+        assert decoder.feed(data[:cut]) + decoder.feed(data[cut:]) == heard, cut
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stream_read_byte_by_byte_gives_the_same(name):
+    data, heard = stream(name)
+    decoder = codec(name)
+    assert [one for byte in data for one in decoder.feed(bytes([byte]))] == heard
+
+
+@pytest.mark.parametrize(
+    "name, command, data",
+    [
+        ("line", codec("line").login(), b"LOGIN me\n"),
+        ("line", codec("line").say("a  b"), b"MSG a  b\n"),
+        ("line", codec("line").whisper("bob", "\u00fc"), b"DM bob \xc3\xbc\n"),
+        ("line", codec("line").ping(), b"PING\n"),
+        ("line", codec("line").who(), b"WHO\nPING\n"),
+        ("padded", codec("padded").ping(), b"0" + b" " * 63),
+        ("delimited", codec("delimited").login(), delimited(0, b"me")),
+        ("delimited", codec("delimited").say("a \u00fc"), delimited(2, b"me|||lobby|||a \\u00fc")),
+        ("delimited", codec("delimited").whisper("bob", "\U0001f44b"), delimited(2, b"me|||bob|||\\ud83d\\udc4b")),
+        ("delimited", codec("delimited").who(), delimited(1, b"")),
+        ("delimited", codec("delimited").leave(), delimited(4, b"")),
+    ],
+)
+def test_commands_are_what_the_documents_say(name, command, data):
+    assert command == data
+
+
+def test_commands_that_carry_a_time_or_a_dictionary():
+    talk = codec("binary").say("\u00fc")
+    assert (talk[:23], talk[27:]) == (binary(100, "me", "\u00fc")[:23], b"\xc3\xbc")
+    assert codec("binary").login()[27:] == b"me"
+    body = codec("padded").say("\u00fc")
+    assert int(body[:64]) == len(body) - 64 == len("[05:55 AM] me: \u00fc") + 1
+    assert body.endswith(b"M] me: \xc3\xbc")
+    assert b'"password": "secret"' in codec("dollar").login()
+    assert int(codec("dollar").say("hi")[1:11]) == len(codec("dollar").say("hi")) - 12
 
 
 @pytest.mark.parametrize(
