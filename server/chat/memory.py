@@ -2,9 +2,10 @@
 import collections
 
 MOST_MESSAGES = 1000  # of one conversation, or kept for one account whose owner is away
-# Bytes of their texts: what is told at once must fit into an outbox, in any protocol's notation.
-MOST_BYTES = 256 << 10
+MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
 MOST_REMEMBERED = 64 << 20  # bytes of all conversations; the longest silent one is forgotten first
+MOST_KEPT = 64 << 20  # bytes kept for all accounts
+MOST_ACCOUNTS = 10000  # that nobody set up: whoever lists them makes a worker name them all
 
 
 class Messages:
@@ -49,6 +50,7 @@ class Memory:
         self._occupied = {}  # what an account's name occupies -> the name
         self._conversations = collections.OrderedDict()  # frozenset of two names -> Messages, the latest last
         self._remembered = 0  # bytes of all conversations
+        self._kept = 0  # bytes for all accounts
 
     def open(self, name, occupied, secret=None):
         """A new account; `occupied` is what its name occupies (`server.chat.names.claims`)."""
@@ -58,6 +60,7 @@ class Memory:
 
     def close(self, name):
         """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""
+        self.hand_over(name)
         for key in self.accounts.pop(name).occupied:
             del self._occupied[key]
         for pair in [pair for pair in self._conversations if name in pair]:
@@ -70,9 +73,10 @@ class Memory:
     def keep(self, name, message):
         """Keep a message for an account whose owner is away; false if too many are kept already."""
         kept = self.accounts[name].kept
-        if not kept.has_room(message):
+        if not kept.has_room(message) or self._kept + len(message[1]) > MOST_KEPT:
             return False
         kept.add(message)
+        self._kept += len(message[1])
         return True
 
     def hand_over(self, name):
@@ -81,15 +85,15 @@ class Memory:
         if account is None:
             return []
         kept, account.kept = account.kept, Messages()
+        self._kept -= kept.size
         return list(kept)
 
     def take_back(self, name, messages):
         """They were handed over to somebody who has left before taking them."""
-        for message in self.hand_over(name):
-            messages.append(message)
+        messages = messages + self.hand_over(name)
         if name in self.accounts:
             for message in messages:
-                self.accounts[name].kept.add(message)
+                self.keep(name, message)
 
     def remember(self, one, other, message):
         """A message between two."""

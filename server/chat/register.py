@@ -4,6 +4,7 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 `post.everyone(entry, ...)` and `post.worker(worker, entry, ...)`, where an entry is a method of
 `server.chat.replica.Replica` and its arguments.
 """
+from server.chat.memory import MOST_ACCOUNTS
 from server.chat.names import LOBBY_NAME, claims
 from server.protocols.aliases import short
 from server.protocols.events import Reason
@@ -54,6 +55,8 @@ class Register:
             return Reason.NO_ACCOUNT
         if command == "Create" and account is not None or self._is_taken(name, occupied):
             return Reason.NAME_TAKEN
+        if command == "Create" and len(self._memory.accounts) >= MOST_ACCOUNTS:
+            return Reason.TOO_MANY_ACCOUNTS
         protected = account is not None and account.secret is not None
         if protected and password is None:
             return Reason.PASSWORD_REQUIRED
@@ -100,9 +103,9 @@ class Register:
         """Give the member another name, at one moment for everybody."""
         holder = _holder(worker, number)
         account = self._memory.accounts.get(name)
-        if self._is_taken(name, occupied, holder) or account is not None and account.secret is None:
+        if self._is_taken(name, occupied, holder):
             self._refuse(holder, Reason.NAME_TAKEN)
-        elif account is not None:
+        elif account is not None and account.secret is not None:
             self._refuse(holder, Reason.PASSWORD_REQUIRED)
         else:
             old = self._members[holder]

@@ -153,6 +153,7 @@ _WORDS = {
     Reason.INVALID_NAME: b"This cannot be a name.",
     Reason.NAME_TAKEN: b"The name is taken.",
     Reason.NO_ACCOUNT: b"There is no such account.",
+    Reason.TOO_MANY_ACCOUNTS: b"there are too many accounts",
     Reason.PASSWORD_REQUIRED: b"The name has a password.",
     Reason.WRONG_PASSWORD: b"The password is wrong.",
     Reason.NO_PASSWORD: b"The name has no password.",

@@ -61,7 +61,7 @@ _CODE = (
     r"|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})"
 )
 _ESCAPE = re.compile((r"\\" + _CODE).encode())
-_MUST_BE_ESCAPED = re.compile(r"[^\t\n -~]|\|{3,}|\A\||\|\Z|\\(?=%s)" % _CODE)
+_MUST_BE_ESCAPED = re.compile(r"[^\t\n -~]+|\|{3,}|\A\||\|\Z|\\(?=%s)" % _CODE)
 _UNUSUAL = re.compile(rb"[^\t\n -\[\]-{}~]")
 _NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
@@ -80,13 +80,14 @@ def write(text):
     return _escaped(text) if _UNUSUAL.search(text) else text
 
 
-@lru_cache(maxsize=8)  # what is said in the room is written once for each who hears it
+@lru_cache(maxsize=256)  # what is said in the room is written once for each who hears it
 def _escaped(text):
     return _MUST_BE_ESCAPED.sub(_escapes, text.decode()).encode()
 
 
 def _escapes(match):
-    return re.sub("(....)", r"\\u\1", match.group().encode("utf-16-be").hex())
+    digits = match.group().encode("utf-16-be").hex()
+    return "".join(["\\u" + digits[start:start + 4] for start in range(0, len(digits), 4)])
 
 
 class Decoder(FramedDecoder):
@@ -157,6 +158,7 @@ _WORDS = {
     Reason.INVALID_NAME: b"username is not allowed",
     Reason.NAME_TAKEN: b"username is taken",
     Reason.NO_ACCOUNT: b"username does not exist",
+    Reason.TOO_MANY_ACCOUNTS: b"there are too many accounts",
     Reason.PASSWORD_REQUIRED: b"username needs a password, which this protocol cannot give",
     Reason.WRONG_PASSWORD: b"wrong password",
     Reason.NO_PASSWORD: b"username has no password",

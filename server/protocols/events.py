@@ -105,6 +105,7 @@ class Reason:
     INVALID_NAME = "invalid-name"
     NAME_TAKEN = "name-taken"
     NO_ACCOUNT = "no-account"
+    TOO_MANY_ACCOUNTS = "too-many-accounts"
     PASSWORD_REQUIRED = "password-required"
     WRONG_PASSWORD = "wrong-password"
     NO_PASSWORD = "no-password"  # one was given for a name that has none

@@ -122,6 +122,7 @@ _WORDS = {
     Reason.INVALID_NAME: b"This cannot be a nickname.",
     Reason.NAME_TAKEN: b"The nickname is taken.",
     Reason.NO_ACCOUNT: b"There is no such account.",
+    Reason.TOO_MANY_ACCOUNTS: b"There are too many accounts.",
     Reason.PASSWORD_REQUIRED: b"The nickname has a password.",
     Reason.WRONG_PASSWORD: b"The password is wrong.",
     Reason.NO_PASSWORD: b"The nickname has no password.",

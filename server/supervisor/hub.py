@@ -7,7 +7,7 @@ import collections
 import selectors
 import time
 
-from server.chat.memory import Memory, Messages
+from server.chat.memory import MOST_MESSAGES, Memory, Messages
 from server.chat.register import Register
 from server.supervisor.hashing import Verifier
 from server.worker.queues import HEAD, TALK, called, control, said
@@ -24,9 +24,11 @@ class LobbyLog:
     def __init__(self):
         self._frames = collections.deque()
         self._size = 0
+        self._past = None  # what was last told of it, as long as it is all there is
 
     def add(self, frame):
         """One more talk frame."""
+        self._past = None
         self._frames.append(frame)
         self._size += len(frame)
         while self._size > MOST_REMEMBERED:
@@ -34,11 +36,17 @@ class LobbyLog:
 
     def past(self):
         """(sender, text, time) of the latest messages, oldest first, as many as may be told at once."""
-        messages = Messages()
-        for frame in self._frames:
-            for message in said(frame):
-                messages.add(message[1:])
-        return list(messages)
+        if self._past is None:
+            latest = []
+            for frame in reversed(self._frames):
+                latest[:0] = [message[1:] for message in said(frame)]
+                if len(latest) >= MOST_MESSAGES:
+                    break
+            messages = Messages()
+            for message in latest:
+                messages.add(message)
+            self._past = list(messages)
+        return self._past
 
 
 class Stream:

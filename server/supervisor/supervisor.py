@@ -1,4 +1,5 @@
 """The supervisor: hears signals, kills the stuck, reaps the dead, tops up; and starts and stops it all."""
+import collections
 import gc
 import logging
 import multiprocessing
@@ -63,7 +64,7 @@ class Supervisor:
         if any(account.secret for account in memory.accounts.values()):
             self._vacant[HASHING] = 0.0
         self._last_number = 0
-        self._quick_deaths = 0
+        self._quick_deaths = collections.Counter()  # in a row, by slot
         self._started = self._stopping = False
         self._told_at = 0.0  # to stop
         self._signals = []
@@ -165,8 +166,13 @@ class Supervisor:
         now = time.monotonic()
         for slot, when in list(self._vacant.items()):
             if when <= now and not self._stopping:
-                del self._vacant[slot]
-                self._fork(slot)
+                try:
+                    self._fork(slot)
+                except OSError as error:
+                    log.error("process %s cannot be started: %s; tried again in 1 s", slot, error.strerror)
+                    self._vacant[slot] = now + 1
+                else:
+                    del self._vacant[slot]
 
     def _fork(self, slot):
         self._last_number += 1
@@ -222,8 +228,8 @@ class Supervisor:
         if not self._started:
             raise WorkersDie("process %s ended with code %s before it served" % (child.slot, child.process.exitcode))
         now = time.monotonic()
-        self._quick_deaths = self._quick_deaths + 1 if now - child.born < QUICK else 0
-        wait = min(BACK_OFF * 2 ** self._quick_deaths, LONGEST_BACK_OFF) if self._quick_deaths else 0
+        deaths = self._quick_deaths[child.slot] = self._quick_deaths[child.slot] + 1 if now - child.born < QUICK else 0
+        wait = min(BACK_OFF * 2 ** deaths, LONGEST_BACK_OFF) if deaths else 0
         self._vacant[child.slot] = now + wait
         log.error("process %s (pid %d, exit code %s) %s: replaced in %.1f s",
                   child.slot, child.process.pid, child.process.exitcode, trouble, wait)

@@ -6,7 +6,7 @@ import time
 
 from server.chat.replica import Replica
 from server.chat.room import LOBBY, Room
-from server.chat.session import WAITING
+from server.chat.session import GONE, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Reason
 from server.worker.audience import audience
@@ -206,6 +206,8 @@ class Worker:
 
     def fell_behind(self, connection):
         """A client does not take what it is sent; too far behind is the end of it."""
+        if connection.state is GONE:
+            return  # it has LINGER seconds for our last words
         self.deadlines.behind(connection, self.now)
         if connection.outbox.size > self._settings["limits"]["outbox_bytes"]:
             self.overfull.append(connection)

@@ -98,6 +98,16 @@ def test_no_more_bytes_are_kept_or_remembered_than_the_most(memory, monkeypatch)
     assert memory.between(b"ann", b"bob") == texts[1:]
 
 
+def test_no_more_is_kept_for_all_than_the_most(memory, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_KEPT", 2)
+    for name in (b"ann", b"bob"):
+        open_account(memory, name)
+    assert [memory.keep(b"ann", message(1)), memory.keep(b"bob", message(2)), memory.keep(b"bob", message(3))] == [
+        True, True, False]
+    memory.close(b"ann")
+    assert memory.keep(b"bob", message(3))
+
+
 def test_what_could_not_be_handed_over_is_kept_on_in_its_order(memory):
     open_account(memory, b"ann")
     memory.keep(b"ann", message(1))

@@ -2,6 +2,7 @@
 import pytest
 
 from server.chat import memory as memory_module
+from server.chat import register as register_module
 from server.chat.memory import Memory
 from server.chat.names import claims
 from server.chat.register import Register
@@ -328,15 +329,31 @@ def test_a_rename_to_anothers_name_changes_nothing(register, post, ann_and_bob, 
 
 
 @pytest.mark.parametrize("secret, wanted, reason", [
-    (None, b"cid", Reason.NAME_TAKEN), ("secret", b"cid", Reason.PASSWORD_REQUIRED),
-    (None, b"CID", Reason.NAME_TAKEN), ("secret", b"CID", Reason.NAME_TAKEN),
+    ("secret", b"cid", Reason.PASSWORD_REQUIRED), ("secret", b"CID", Reason.NAME_TAKEN),
+    (None, b"CID", Reason.NAME_TAKEN),
 ])  # fmt: skip
-def test_nobody_becomes_an_account_by_a_rename(register, post, memory, ann_and_bob, secret, wanted, reason):
+def test_a_rename_gets_nobody_a_protected_name_nor_one_like_an_accounts(
+        register, post, memory, ann_and_bob, secret, wanted, reason):
     open_account(memory, b"cid", secret)
     rename(register, 1, 5, wanted)
     assert post.drain() == [("worker", 1, "refused", 5, reason)]
     rename(register, 1, 5, b"ann")
     assert post.drain() == [("everyone", "renamed", 1, 5, b"ann", b"ann")]
+
+
+def test_an_account_without_a_password_is_as_open_to_a_rename_as_to_a_login(register, post, memory, ann_and_bob):
+    open_account(memory, b"cid")
+    rename(register, 1, 5, b"cid")
+    assert post.drain() == [("everyone", "renamed", 1, 5, b"ann", b"cid")]
+
+
+def test_there_is_an_end_to_new_accounts(register, post, memory, monkeypatch):
+    monkeypatch.setattr(register_module, "MOST_ACCOUNTS", 1)
+    open_account(memory, b"cid")
+    claim(register, 1, 5, b"ann", "Create")
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.TOO_MANY_ACCOUNTS)]
+    claim(register, 1, 5, b"ann")
+    assert post.drain() == [("everyone", "joined", 1, 5, b"ann")]
 
 
 def test_an_account_stays_when_its_owner_is_renamed(register, post, memory, ann_and_bob):

@@ -133,7 +133,6 @@ def test_a_flood_before_the_login_is_delayed_too(start, join, line):
     good, flooder = join(server.address(), "good"), join(server.address())
     stuck = flooder.send_until_stuck((line + "\n").encode() * 4000000, 0.3)
     assert stuck < 4000000 * (len(line) + 1), "it was never held back"
-    assert cpu_share(worker_of(server, 0), 0.5) < 0.5
     alive(good)
 
 
