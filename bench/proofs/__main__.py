@@ -3,9 +3,9 @@ import argparse
 import sys
 import time
 
-from bench.proofs import Violation, kills, names, order, soak
+from bench.proofs import Violation, fuzz, kills, mixed, names, order, soak
 
-PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak}
+PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed}
 
 
 def main(argv=None):

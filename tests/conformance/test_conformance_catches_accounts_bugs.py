@@ -24,7 +24,7 @@ BY_NAME = dict(scenarios_of("delimited"), **scenarios_of("dollar"))
 # The scenario that was written with the bug in mind. Others may catch it too, but this one has to.
 MEANT_FOR = {
     "delimited-little-endian": "delimited/alice-and-bob",
-    "delimited-one-recv-is-one-frame": "delimited/segments",
+    "delimited-one-recv-is-one-frame": "delimited/pipelined",
     "delimited-drops-the-rest": "delimited/pipelined",
     "delimited-any-version": "delimited/faults-version",
     "delimited-any-bytes": "delimited/faults-not-ascii",
@@ -51,7 +51,7 @@ MEANT_FOR = {
     "dollar-unpadded": "dollar/alice-and-bob",
     "dollar-length-in-characters": "dollar/texts",
     "dollar-sign-ends": "dollar/texts",
-    "dollar-one-recv-is-one-packet": "dollar/segments",
+    "dollar-one-recv-is-one-packet": "dollar/pipelined",
     "dollar-drops-the-rest": "dollar/pipelined",
     "dollar-answers-in-json": "dollar/json",
     "dollar-answers-in-python": "dollar/json",

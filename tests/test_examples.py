@@ -1,0 +1,74 @@
+"""The small reference clients and somebody with `nc`, in one room."""
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from conformance.targets import launch
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CLIENTS = {"binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
+SECONDS = 20
+
+
+class Client:
+    """A reference client in a process of its own, and what it prints."""
+
+    def __init__(self, protocol, address):
+        host, port = address
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", os.path.join(ROOT, "examples", protocol + "_client.py"), CLIENTS[protocol], host,
+             str(port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+
+    def say(self, text):
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+    def hears(self, text):
+        while text not in self.lines.get(timeout=SECONDS):
+            pass
+
+    def leave(self):
+        self.process.stdin.close()
+        return self.process.wait(SECONDS)
+
+
+@pytest.fixture
+def server():
+    with launch(workers=2, protocols=PROTOCOLS, users={"Alice": "123"}) as server:
+        yield server
+
+
+def test_the_reference_clients_and_a_line_talk_in_one_room(server):
+    with socket.create_connection(server.address("line"), SECONDS) as line:
+        lines = line.makefile("rw", encoding="utf-8", newline="\n")
+        lines.write("LOGIN lea\n")
+        lines.flush()
+        assert lines.readline() == "OK\n"
+        clients = {protocol: Client(protocol, server.address(protocol)) for protocol in CLIENTS}
+        try:
+            for protocol, name in CLIENTS.items():
+                clients[protocol].say("I am " + name)
+                while lines.readline() != "MSG %s I am %s\n" % (name, name):
+                    pass
+            lines.write("MSG welcome, all of you\n")
+            lines.flush()
+            for client in clients.values():
+                client.hears("welcome, all of you")
+            assert [client.leave() for client in clients.values()] == [0, 0, 0, 0]
+        finally:
+            for client in clients.values():
+                client.process.kill()
+                client.process.wait()
