@@ -81,8 +81,7 @@ class WrongFramedServer:
         self.head = _LITTLE if "binary-little-endian" in bugs else _HEAD
         self.clients = []
         self.selector = selectors.DefaultSelector()
-        self.listeners = {protocol: socket.create_server(("127.0.0.1", 0)) if hasattr(socket, "create_server")
-                          else _listener() for protocol in ("line", "binary", "padded")}
+        self.listeners = {protocol: _listener() for protocol in ("line", "binary", "padded")}
         for protocol, listener in self.listeners.items():
             self.selector.register(listener, selectors.EVENT_READ, protocol)
         self.ending, self.end = socket.socketpair()
@@ -358,7 +357,7 @@ class WrongFramedServer:
 
 
 def _listener():
-    """socket.create_server, which Python 3.6 lacks."""
+    """A listening socket on a free port."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
