@@ -42,7 +42,7 @@ class Register:
         trouble = self._trouble(name, occupied, command, password, account)
         if trouble:
             self._refuse(holder, trouble)
-        elif account is not None and account.secret is not None:
+        elif _is_protected(account):
             self._verify(holder, account, name, password)
         else:
             if command == "Create":
@@ -57,10 +57,9 @@ class Register:
             return Reason.NAME_TAKEN
         if command == "Create" and len(self._memory.accounts) >= MOST_ACCOUNTS:
             return Reason.TOO_MANY_ACCOUNTS
-        protected = account is not None and account.secret is not None
-        if protected and password is None:
+        if _is_protected(account) and password is None:
             return Reason.PASSWORD_REQUIRED
-        if not protected and password:
+        if not _is_protected(account) and password:
             return Reason.NO_PASSWORD
         return None
 
@@ -102,10 +101,9 @@ class Register:
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
         holder = _holder(worker, number)
-        account = self._memory.accounts.get(name)
         if self._is_taken(name, occupied, holder):
             self._refuse(holder, Reason.NAME_TAKEN)
-        elif account is not None and account.secret is not None:
+        elif _is_protected(self._memory.accounts.get(name)):
             self._refuse(holder, Reason.PASSWORD_REQUIRED)
         else:
             old = self._members[holder]
@@ -230,6 +228,11 @@ class Register:
     def admit(self, worker):
         """A worker has started: tell it who is here."""
         self._post.worker(worker, "known", list(self._memory.accounts), list(self._members.values()))
+
+
+def _is_protected(account):
+    """Is there such an account, and has it a password?"""
+    return account is not None and account.secret is not None
 
 
 def _holder(worker, number):

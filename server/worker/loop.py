@@ -239,11 +239,11 @@ class Worker:
             self.uplink.ask("done")
         for connection in self.throttle.release(self.now):
             connection.resume()
-        self._next_push = self._replica.push_users(self.now) or self._next_sweep
         if self.now >= self._next_sweep:
             self._next_sweep = self.now + SWEEP
             self._accept(not self.stopping)
             self._sweep()
+        self._next_push = self._replica.push_users(self.now) or self._next_sweep
 
     def _sweep(self):
         for connection, reason in self.deadlines.overdue(self.now):
