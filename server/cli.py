@@ -7,14 +7,20 @@ import resource
 import sys
 
 from server import __version__, config
-from server.chat.memory import Memory
+from server.chat.memory import Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
+from server.storage.database import Database, StoreError, TooNew
+from server.storage.directory import CannotUse, Directory
+from server.storage.journal import AtHand, Journal
+from server.storage.memory import Store
 from server.supervisor.hashing import hashed
 from server.supervisor.listening import open_private, open_shares, shown
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 
-EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CONFIG = 2, 69, 70, 78  # sysexits.h
+# sysexits.h
+EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = (
+    2, 65, 69, 70, 73, 75, 77, 78)
 STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -32,7 +38,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
-            _accounts(settings.users_file)
+            _accounts(settings.users_file, [], AtHand(Store()))
             print("%s: fit for use" % (_file(arguments) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -40,6 +46,13 @@ def main(argv=None):
         return _fail(EX_CONFIG, error)
     except CannotListen as error:
         return _fail(EX_UNAVAILABLE, error)
+    except CannotUse as error:
+        return _fail({errno.EAGAIN: EX_TEMPFAIL, errno.EPERM: EX_NOPERM, errno.EACCES: EX_NOPERM}.get(
+            error.errno, EX_CANTCREAT), error)
+    except TooNew as error:
+        return _fail(EX_CONFIG, error)
+    except StoreError as error:
+        return _fail(EX_DATAERR, error)
     except WorkersDie as error:
         return _fail(EX_SOFTWARE, error)
     except StopAtOnce as stop:
@@ -71,6 +84,8 @@ def _parser():
                         help="close connections that are silent for S seconds; 0 is never")
     parser.add_argument("--echo", action="store_true", default=None, help="let speakers hear themselves")
     parser.add_argument("--users", metavar="FILE", help="accounts with passwords; examples/users.json shows the form")
+    parser.add_argument("--storage", metavar="DIRECTORY",
+                        help='where accounts and messages are kept; "memory" keeps them only while the server runs')
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose where to connect")
     parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
@@ -130,6 +145,8 @@ def _settings(arguments):
     if arguments.echo:
         flags["echo"] = dict.fromkeys(settings.echo, True)
     settings = settings._replace(**{key: value for key, value in flags.items() if value is not None})
+    if arguments.storage:
+        settings = settings._replace(storage=config.storage(arguments.storage))
     if not settings.listen:
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
     return settings
@@ -137,24 +154,46 @@ def _settings(arguments):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
-    memory = _accounts(settings.users_file)
+    store, directory, rows = _storage(settings.storage)
+    memory = _accounts(settings.users_file, rows, store)
     listening, lines = _open(settings, arguments.worker_ports)
-    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory).run(
+    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
         on_start=lambda: _say(*lines, "[SERVER] Waiting for connections..."),
         on_stop=lambda: _say("[SERVER] Shutting down..."))
     _say("[SERVER] Server stopped.")
     return 0
 
 
-def _accounts(path):
-    """The memory to begin with: the accounts of a users file, hashed here and now."""
-    memory = Memory()
+def _storage(storage):
+    """The store, its directory, and the accounts that are in it: (name, secret, kept messages, their bytes)."""
+    if storage is None:
+        return AtHand(Store()), None, []
+    directory = Directory(storage.directory)
+
+    def open_store():
+        return Database(directory.database, storage.sync, storage.keep_messages, storage.keep_days)
+
+    database = open_store()  # here too, and not only in the process that works with it: what is wrong shows at once
+    database.check()
+    rows = database.accounts()
+    database.close()
+    return Journal(open_store), directory, rows
+
+
+def _accounts(path, rows, store):
+    """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now."""
+    memory = Memory(store)
+    for name, secret, kept, size in rows:
+        memory.know(name, Account(claims(name), secret, kept, size))
+    stored = set(memory.accounts)
     for raw, password in config.users(path) if path else ():
         try:
             name = canonical_name(raw)
         except InvalidName:
             raise config.ConfigError("%s: %r is not a valid name" % (path, raw.decode())) from None
         occupied = claims(name)
+        if name in stored:
+            continue  # it may have another password by now
         if name in memory.accounts or memory.owners(occupied):
             raise config.ConfigError("%s: %r is there twice, or too much like another" % (path, raw.decode()))
         memory.open(name, occupied, hashed(password))
@@ -206,7 +245,7 @@ def _reread(running, arguments):
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
-    for name in ("workers", "host", "listen", "users_file"):
+    for name in ("workers", "host", "listen", "users_file", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     log.info("configuration reread")

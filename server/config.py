@@ -20,12 +20,18 @@ class ConfigError(ValueError):
     """The configuration is not fit for use; the text says where and why, in one line."""
 
 
-class Settings(namedtuple("Settings", "workers host listen idle_timeout echo limits pacing_ms users_file")):
+Storage = namedtuple("Storage", "directory sync keep_messages keep_days")
+Storage.__doc__ = "Where all is kept, how safely (see SYNC), how many messages and for how many days; 0 is no limit."
+
+SYNC = ("each-commit", "system")
+
+
+class Settings(namedtuple("Settings", "workers host listen idle_timeout echo limits pacing_ms users_file storage")):
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}. limits: {name: int}, see config.yaml.
-    pacing_ms: int or float. users_file: a path, or None.
+    pacing_ms: int or float. users_file: a path, or None. storage: Storage, or None if nothing is kept.
     """
 
     __slots__ = ()
@@ -54,6 +60,7 @@ def defaults():
         },
         pacing_ms=2,
         users_file=None,
+        storage=None,
     )
 
 
@@ -86,6 +93,7 @@ def read(path, settings):
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
         "pacing_ms": reader.seconds,
         "accounts": lambda node: reader.section(node, {"users_file": reader.path}),
+        "storage": reader.storage,
     })
     values.update(values.pop("accounts", {}))
     return settings._replace(**values)
@@ -102,6 +110,11 @@ def users(path):
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError('%s: expected {"users": [{"username": "...", "password": "..."}]}, not this: %s'
                           % (path, error)) from None
+
+
+def storage(directory):
+    """The storage in `directory`, or none if that is "memory"."""
+    return None if directory == "memory" else Storage(directory, "each-commit", 10000000, 0)
 
 
 def environment(variables, settings):
@@ -185,6 +198,23 @@ class _Reader:
 
     def path(self, node):
         return self._scalar(node, (str, type(None)), "the path of a file, or null")
+
+    def storage(self, node):
+        """"memory", or a mapping with a directory."""
+        if isinstance(node, yaml.ScalarNode):
+            if node.value != "memory":
+                raise self.error(node, "expected memory, or a mapping with a directory, not %r" % node.value)
+            return None
+        given = self.section(node, {
+            "directory": self.text, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
+        if "directory" not in given:
+            raise self.error(node, "the directory is missing; or write storage: memory")
+        return storage(given["directory"])._replace(**given)
+
+    def sync(self, node):
+        if node.value not in SYNC:
+            raise self.error(node, "expected %s, not %r" % (" or ".join(SYNC), node.value))
+        return node.value
 
     def workers(self, node):
         if node.value == "auto":

@@ -7,7 +7,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SERVER = os.path.join(ROOT, "server")
 
-LAYERS = ["protocols", "chat", "worker", "supervisor", "cli"]
+LAYERS = ["protocols", "chat", "worker", "storage", "supervisor", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli"}
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios"}
 

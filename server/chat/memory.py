@@ -1,114 +1,104 @@
-"""Accounts, kept messages and conversations, for as long as the server runs."""
-import collections
+"""Accounts: names that exist whether or not somebody uses them, and what is kept for whom."""
 
-MOST_MESSAGES = 1000  # of one conversation, or kept for one account whose owner is away
-MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
-MOST_REMEMBERED = 64 << 20  # bytes of all conversations; the longest silent one is forgotten first
-MOST_KEPT = 64 << 20  # bytes kept for all accounts
+MOST_KEPT_MESSAGES = 1000  # for one account
+MOST_KEPT_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
+MOST_KEPT = 64 << 20  # bytes for all accounts
 MOST_ACCOUNTS = 10000  # that nobody set up: whoever lists them makes a worker name them all
 
 
-class Messages:
-    """Messages in their order, of a bounded number and size. A message is (sender, text, time)."""
-
-    def __init__(self):
-        self.size = 0  # of the texts, in bytes
-        self._messages = collections.deque()
-
-    def __iter__(self):
-        return iter(self._messages)
-
-    def has_room(self, message):
-        """Can this one be added without losing another?"""
-        return len(self._messages) < MOST_MESSAGES and self.size + len(message[1]) <= MOST_BYTES
-
-    def add(self, message):
-        """Add it, and lose the oldest if there is no room."""
-        while self._messages and not self.has_room(message):
-            self.size -= len(self._messages.popleft()[1])
-        self._messages.append(message)
-        self.size += len(message[1])
-
-
 class Account:
-    """A name that exists whether or not somebody uses it.
+    """One account.
 
-    secret: the hashed password; None if it has none.
+    occupied: what its name occupies (`server.chat.names.claims`). secret: the hashed password; None if it has none.
+    kept, size: messages kept for it, and the bytes of their texts.
     """
 
-    def __init__(self, occupied, secret):
+    def __init__(self, occupied, secret, kept=0, size=0):
         self.occupied = occupied
         self.secret = secret
-        self.kept = Messages()
+        self.kept = kept
+        self.size = size
 
 
 class Memory:
-    """What outlives a connection."""
+    """All accounts, in the order of their creation. What changes is told to the store.
 
-    def __init__(self):
-        self.accounts = {}  # name -> Account, in the order of creation
+    store: see `server.storage.journal.Journal`. `then` is called with true once it is stored.
+    """
+
+    def __init__(self, store):
+        self.accounts = {}  # name -> Account
+        self._store = store
         self._occupied = {}  # what an account's name occupies -> the name
-        self._conversations = collections.OrderedDict()  # frozenset of two names -> Messages, the latest last
-        self._remembered = 0  # bytes of all conversations
-        self._kept = 0  # bytes for all accounts
+        self._size = 0  # bytes kept for all accounts
 
-    def open(self, name, occupied, secret=None):
-        """A new account; `occupied` is what its name occupies (`server.chat.names.claims`)."""
-        self.accounts[name] = Account(occupied, secret)
-        self._occupied.update(dict.fromkeys(occupied, name))
-        return self.accounts[name]
+    def know(self, name, account):
+        """An account that is in the store already."""
+        self.accounts[name] = account
+        self._occupied.update(dict.fromkeys(account.occupied, name))
+        self._size += account.size
 
-    def close(self, name):
+    def open(self, name, occupied, secret=None, then=None):
+        """A new account; none if it cannot be stored."""
+
+        def settle(stored):
+            if not stored:
+                self._forget(name)
+            if then:
+                then(stored)
+
+        self.know(name, Account(occupied, secret))
+        self._store.ask(settle, "open_account", name, secret)
+
+    def protect(self, name, secret, then=None):
+        """An account has a password from now on, or another."""
+        self.accounts[name].secret = secret
+        self._store.ask(then or _ignore, "protect", name, secret)
+
+    def close(self, name, then=None):
         """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""
-        self.hand_over(name)
-        for key in self.accounts.pop(name).occupied:
+        self._forget(name)
+        self._store.ask(then or _ignore, "close_account", name)
+
+    def _forget(self, name):
+        account = self.accounts.pop(name)
+        self._size -= account.size
+        for key in account.occupied:
             del self._occupied[key]
-        for pair in [pair for pair in self._conversations if name in pair]:
-            self._forget(pair)
 
     def owners(self, occupied):
         """The accounts' names that `occupied` would be too much alike."""
         return {self._occupied[key] for key in occupied if key in self._occupied}
 
-    def keep(self, name, message):
-        """Keep a message for an account whose owner is away; false if too many are kept already."""
-        kept = self.accounts[name].kept
-        if not kept.has_room(message) or self._kept + len(message[1]) > MOST_KEPT:
-            return False
-        kept.add(message)
-        self._kept += len(message[1])
-        return True
+    def has_room(self, name, text):
+        """May this be kept for the account, whose owner is away?"""
+        account = self.accounts[name]
+        return (account.kept < MOST_KEPT_MESSAGES and account.size + len(text) <= MOST_KEPT_BYTES
+                and self._size + len(text) <= MOST_KEPT)
 
-    def hand_over(self, name):
-        """The kept messages, which then are kept no more."""
+    def keep(self, name, sender, text, then):
+        """Keep a message until the account's owner has taken it."""
+
+        def settle(stored):
+            if not stored:
+                self._count(name, -1, -len(text))
+            then(stored)
+
+        self._count(name, 1, len(text))
+        self._store.ask(settle, "whisper", sender, name, text, True)
+
+    def taken(self, name, last, messages, size):
+        """What was kept up to the id `last` has reached the account's owner: so many messages and bytes of text."""
+        self._count(name, -messages, -size)
+        self._store.ask(_ignore, "taken", name, last)
+
+    def _count(self, name, messages, size):
         account = self.accounts.get(name)
-        if account is None:
-            return []
-        kept, account.kept = account.kept, Messages()
-        self._kept -= kept.size
-        return list(kept)
+        if account:  # it may have been deleted meanwhile
+            account.kept += messages
+            account.size += size
+            self._size += size
 
-    def take_back(self, name, messages):
-        """They were handed over to somebody who has left before taking them."""
-        messages = messages + self.hand_over(name)
-        if name in self.accounts:
-            for message in messages:
-                self.keep(name, message)
 
-    def remember(self, one, other, message):
-        """A message between two."""
-        pair = frozenset([one, other])
-        conversation = self._conversations.setdefault(pair, Messages())
-        self._conversations.move_to_end(pair)
-        self._remembered -= conversation.size
-        conversation.add(message)
-        self._remembered += conversation.size
-        while self._remembered > MOST_REMEMBERED:
-            self._forget(next(iter(self._conversations)))
-
-    def _forget(self, pair):
-        self._remembered -= self._conversations.pop(pair).size
-
-    def between(self, one, other):
-        """What two have said to each other, oldest first."""
-        return list(self._conversations.get(frozenset([one, other]), ()))
+def _ignore(stored):
+    pass

@@ -9,6 +9,8 @@ from server.chat.names import LOBBY_NAME, claims
 from server.protocols.aliases import short
 from server.protocols.events import Reason
 
+MOST_TOLD = 1000  # messages of the lobby's history
+
 
 class Register:
     """Names and their holders. A holder is a session: worker number << 32 | session number.
@@ -18,18 +20,20 @@ class Register:
 
     post: see above. memory: `server.chat.memory.Memory`. secrets: verify(password, secret, then) calls
         then(bool), later.
-    lobby: past() gives what was said in the lobby, as (sender, text, time).
+    store: ask(then, request, argument, ...) leads to then(result), later (`server.storage.journal.Journal`).
     clock: seconds since the epoch.
     """
 
-    def __init__(self, post, memory, secrets, lobby, clock):
+    def __init__(self, post, memory, secrets, store, clock):
         self._post = post
         self._memory = memory
         self._secrets = secrets
-        self._lobby = lobby
+        self._store = store
         self._clock = clock
         self._members = {}  # holder -> name, in login order
         self._holders = {}  # what a member's name occupies -> holder
+        self._reserved = {}  # holder whose account is being stored -> name
+        self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
         self._verifying = set()  # holders whose password is being verified
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._guests = 0
@@ -44,10 +48,9 @@ class Register:
             self._refuse(holder, trouble)
         elif _is_protected(account):
             self._verify(holder, account, name, password)
+        elif command == "Create":
+            self._create(holder, name, occupied)
         else:
-            if command == "Create":
-                self._memory.open(name, occupied)
-                self._post.everyone("opened", name)
             self._grant(holder, name, occupied)
 
     def _trouble(self, name, occupied, command, password, account):
@@ -84,6 +87,24 @@ class Register:
 
         self._secrets.verify(password, account.secret, decide)
 
+    def _create(self, holder, name, occupied):
+        """The name is reserved until its account is stored."""
+
+        def decide(stored):
+            if stored:
+                self._post.everyone("opened", name)
+            if self._reserved.pop(holder, None) is None:
+                return  # it has left meanwhile
+            self._vacate(name)
+            if stored:
+                self._grant(holder, name, occupied)
+            else:
+                self._refuse(holder, Reason.NOT_STORED)
+
+        self._reserved[holder] = name
+        self._holders.update(dict.fromkeys(occupied, holder))
+        self._memory.open(name, occupied, None, decide)
+
     def claim_guest(self, worker, number):
         """Give a free `guest-N` to the session."""
         while True:
@@ -117,7 +138,10 @@ class Register:
         holder = _holder(worker, number)
         self._verifying.discard(holder)
         self._locating.pop(holder, None)
-        name = self._members.pop(holder, None)
+        self._handed.pop(holder, None)
+        reserved, name = self._reserved.pop(holder, None), self._members.pop(holder, None)
+        if reserved is not None:
+            self._vacate(reserved)
         if name is not None:
             self._vacate(name)
             self._post.everyone("left", name)
@@ -132,8 +156,9 @@ class Register:
 
     def lose(self, worker):
         """A worker died, and its clients with it."""
-        for holder in [holder for holder in (*self._members, *self._verifying) if _place(holder)[0] == worker]:
-            self.release(*_place(holder))
+        for holder in (*self._members, *self._verifying, *self._reserved):
+            if _place(holder)[0] == worker:
+                self.release(*_place(holder))
         for holder in [holder for holder, target in self._locating.items() if target == worker]:
             self._locate_nobody(holder)
 
@@ -145,7 +170,7 @@ class Register:
         """The holder of exactly this name, or None."""
         for key in claims(name):
             holder = self._holders.get(key)
-            if holder is not None and self._members[holder] == name:
+            if holder is not None and self._members.get(holder) == name:
                 return holder
         return None
 
@@ -157,43 +182,83 @@ class Register:
 
     def whisper(self, worker, number, sender, to, text, time):
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
-        message = sender, text, time if time is not None else int(self._clock())
-        holder = self._called(to)
-        if holder is None and to not in self._memory.accounts:
-            self._refuse(_holder(worker, number), Reason.NOBODY)
-        elif holder is None and not self._keep(to, message):
-            self._refuse(_holder(worker, number), Reason.BOX_FULL)
-        else:
-            if holder is not None:
-                to_worker, to_number = _place(holder)
-                self._post.worker(to_worker, "whispered", to_number, *message)
-            self._memory.remember(sender, to, message)
-            self._post.worker(worker, "confirmed", number)
 
-    def _keep(self, name, message):
-        """Accounts with a password read what they missed in their conversations; nothing else is kept for them."""
-        return self._memory.accounts[name].secret is not None or self._memory.keep(name, message)
+        def answer(stored):
+            if stored:
+                self._post.worker(worker, "confirmed", number)
+            else:
+                self._refuse(_holder(worker, number), Reason.NOT_STORED)
+
+        holder, account = self._called(to), self._memory.accounts.get(to)
+        if holder is not None:
+            to_worker, to_number = _place(holder)
+            time = int(self._clock()) if time is None else time
+            self._post.worker(to_worker, "whispered", to_number, sender, text, time)
+            self._store.ask(answer, "whisper", sender, to, text, False)
+        elif account is None:
+            self._refuse(_holder(worker, number), Reason.NOBODY)
+        elif account.secret is not None:  # its owner reads in its conversations what it has missed
+            self._store.ask(answer, "whisper", sender, to, text, False)
+        elif self._memory.has_room(to, text):
+            self._memory.keep(to, sender, text, answer)
+        else:
+            self._refuse(_holder(worker, number), Reason.BOX_FULL)
 
     def deliver(self, worker, number, name):
-        """Hand over what was kept."""
-        self._post.worker(worker, "kept", number, name, self._memory.hand_over(name))
+        """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""
+        holder = _holder(worker, number)
 
-    def take_back(self, worker, number, name, messages):
-        """Whoever should have had them has left meanwhile."""
-        self._memory.take_back(name, messages)
+        def hand_over(kept):
+            messages = [message for message in kept if message[0] > self._handed.get(holder, 0)]
+            if messages:
+                self._handed[holder] = messages[-1][0]
+            self._post.worker(worker, "kept", number, name, messages)
+
+        self._look_up(worker, number, hand_over, "kept", name)
+
+    def taken(self, worker, number, name, last, messages, size):
+        """The member has been sent what was kept up to the id `last`: so many messages, so many bytes of text."""
+        if self._handed.get(_holder(worker, number)) == last:
+            del self._handed[_holder(worker, number)]
+        self._memory.taken(name, last, messages, size)
 
     def history(self, worker, number, name, partner):
         """What two have said to each other, or everybody in the lobby."""
-        messages = self._lobby.past() if partner == LOBBY_NAME else self._memory.between(name, partner)
-        self._post.worker(worker, "past", number, messages)
+
+        def tell(messages):
+            self._post.worker(worker, "past", number, messages)
+
+        if partner == LOBBY_NAME:
+            self._look_up(worker, number, lambda found: tell([said[1:] for said in found[0]]), "lobby", None, MOST_TOLD)
+        else:
+            self._look_up(worker, number, tell, "conversation", name, partner)
+
+    def recall(self, worker, number, since, most):
+        """What was said in the lobby after the message of number `since`, or lately."""
+
+        def tell(found):
+            messages, last, more = found
+            if since is not None and since > last:
+                self._refuse(_holder(worker, number), Reason.NO_SUCH_NUMBER)
+            else:
+                self._post.worker(worker, "recalled", number, messages, last, more)
+
+        self._look_up(worker, number, tell, "lobby", since, most)
+
+    def _look_up(self, worker, number, tell, request, *arguments):
+        """Ask the store, and tell what it finds."""
+        self._store.ask(
+            lambda found: self._refuse(_holder(worker, number), Reason.NOT_STORED) if found is None else tell(found),
+            request, *arguments)
 
     # ---- who is here
 
     def describe(self, worker, number, name):
         """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
         holder, asker = self._called(name), _holder(worker, number)
-        if holder is None and name in self._holders and name == short(self._members[self._holders[name]]):
-            holder = self._holders[name]
+        alias_of = self._holders.get(name)
+        if holder is None and alias_of in self._members and name == short(self._members[alias_of]):
+            holder = alias_of
         if holder is None:
             self._refuse(asker, Reason.NOBODY)
         else:

@@ -13,8 +13,12 @@ from server.protocols.events import (
     News,
     Past,
     Present,
+    Reason,
+    Recalled,
+    Refused,
     Renamed,
     Said,
+    Say,
     Users,
     Whispered,
 )
@@ -48,7 +52,23 @@ class Replica:
             session = find(number)
             happen(Said(sender, text, time), session)
             if session and session.audience.traits.acknowledges:
+                session.audience.hold(session)
+
+    def stored(self, numbers):
+        """What these sessions said in the room is stored; those whose protocol has a word for that are told."""
+        for number in numbers:
+            session = self._sessions.get(number)
+            if session and session.audience.traits.acknowledges:
                 session.heed("confirm")
+
+    def unstored(self, numbers):
+        """What these sessions said was heard, but is not stored."""
+        for number in numbers:
+            session = self._sessions.get(number)
+            if session and session.audience.traits.acknowledges:
+                session.heed("refuse", Reason.NOT_STORED)
+            elif session:
+                session.tell(Refused(Reason.NOT_STORED, Say))
 
     # ---- who is here
 
@@ -131,12 +151,17 @@ class Replica:
         """The answer to History: (sender, text, time) of each."""
         self._answer(number, lambda: Past(messages))
 
+    def recalled(self, number, messages, last, more):
+        """The answer to Recall: (number, sender, text, time) of each."""
+        self._answer(number, lambda: Recalled(messages, last, more))
+
     def kept(self, number, name, messages):
-        """The answer to Deliver: (sender, text, time) of each, for an account's owner; kept on if that one has left."""
+        """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent."""
         if number in self._sessions:
-            self._heed(number, "deliver", [Whispered(*message) for message in messages])
-        elif messages:
-            self._hub.ask("take_back", number, name, messages)
+            self._heed(number, "deliver", [Whispered(*message[1:]) for message in messages])
+            if messages:
+                size = sum(len(text) for _, _, text, _ in messages)
+                self._hub.ask_once_told("taken", number, name, messages[-1][0], len(messages), size)
 
     def deleted(self, number):
         """The answer to Delete."""

@@ -26,6 +26,7 @@ from server.protocols.events import (
     Post,
     Quit,
     Reason,
+    Recall,
     Refused,
     Rename,
     Say,
@@ -123,9 +124,10 @@ class Session:
     def _say(self, say):
         if not self._is_fit(say):
             return
-        self.hub.say(self.number, self.name, say.text, say.time)
-        if self.audience.traits.acknowledges:
-            self.state = WAITING  # for its place in the order
+        awaited = self.audience.traits.acknowledges
+        self.hub.say(self.number, self.name, say.text, say.time, awaited)
+        if awaited:
+            self.state = WAITING  # until it is stored
             self._question = say
 
     def _post(self, post):
@@ -166,6 +168,9 @@ class Session:
 
     def _history(self, history):
         self._ask(history, "history", self.name, spelled(history.partner))
+
+    def _recall(self, recall):
+        self._ask(recall, "recall", recall.since, recall.most)
 
     def _deliver(self, deliver):
         self._ask(deliver, "deliver", self.name)
@@ -278,6 +283,7 @@ HANDLERS = {
         Accounts: Session._accounts,
         Describe: Session._describe,
         History: Session._history,
+        Recall: Session._recall,
         Deliver: Session._deliver,
         Delete: Session._delete,
         Poll: Session._poll,

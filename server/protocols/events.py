@@ -41,6 +41,7 @@ Who = _event("Who", "", "Who is here?")
 Accounts = _event("Accounts", "pattern", "Which names are known, as a shell pattern; None for all.")
 Describe = _event("Describe", "name", "Where does `name` come from?")
 History = _event("History", "partner", "What have we two said to each other? With the lobby: what was said there.")
+Recall = _event("Recall", "since most", "What was said in the room after number `since`; None: lately, at most `most`.")
 Deliver = _event("Deliver", "", "What was kept for me while I was away?")
 Delete = _event("Delete", "", "Delete my account.")
 Poll = _event("Poll", "", "Is there anything new?")
@@ -52,8 +53,8 @@ Broken = _event("Broken", "reason", "The peer broke the framing; nothing after t
 Hangup = _event("Hangup", "", "The client has ended the connection.")
 
 COMMANDS = (
-    Login, SignIn, Create, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Deliver, Delete, Poll, Ping,
-    Quit, Nothing, Malformed, Broken, Hangup,
+    Login, SignIn, Create, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Recall, Deliver, Delete, Poll,
+    Ping, Quit, Nothing, Malformed, Broken, Hangup,
 )  # fmt: skip
 
 
@@ -72,6 +73,7 @@ Present = _event("Present", "names", "The answer to Who: all members' names, in 
 Known = _event("Known", "names", "The answer to Accounts.")
 Described = _event("Described", "name host port", "The answer to Describe.")
 Past = _event("Past", "messages", "The answer to History: (sender, text, time) of each, oldest first.")
+Recalled = _event("Recalled", "messages last more", "The answer to Recall: (number, sender, text, time) of each.")
 News = _event("News", "users", "The answer to Poll: (name, online) of everybody known.")
 Pong = _event("Pong", "token", "The answer to Ping.")
 
@@ -84,7 +86,7 @@ Renamed = _event("Renamed", "old new", "`old` is called `new` now.")
 Users = _event("Users", "users", "(name, online) of everybody known, once it has changed.")
 Farewell = _event("Farewell", "reason", "The last thing you hear, and why.")
 
-ANSWERS = (Welcome, Done, Refused, Present, Known, Described, Past, News, Pong)
+ANSWERS = (Welcome, Done, Refused, Present, Known, Described, Past, Recalled, News, Pong)
 PUSHES = (Said, Whispered, Joined, Left, Renamed, Users, Farewell)
 HAPPENINGS = ANSWERS + PUSHES
 
@@ -113,6 +115,9 @@ class Reason:
     NOBODY = "nobody"  # of that name
     YOURSELF = "yourself"
     BOX_FULL = "box-full"  # too much is kept for somebody who is away
+    # the store
+    NOT_STORED = "not-stored"  # or it could not be read
+    NO_SUCH_NUMBER = "no-such-number"  # of a message
     # the end of the connection
     BROKEN = "broken"
     TOO_LONG = "too-long"

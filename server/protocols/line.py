@@ -7,6 +7,10 @@ r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by
     WHO                       USER <name> for each member
     DM <username> <text>      nothing | ERR <why>            DM <sender> <text>, to one
     PING                      PONG
+    HISTORY [<count>]         HIST <number> <time> <username> <text> for each message in the room, lately, then
+                              END HISTORY <last number> complete
+    HISTORY SINCE <number>    likewise for what follows that number, then the same, or, if there is more to ask for,
+                              END HISTORY <last number> more
     (end of connection)                                      INFO <name> disconnected
     (a rename, which other protocols have)                   INFO <old> is now <new>
 
@@ -25,7 +29,10 @@ PORT = 4000
 IDLE_TIMEOUT = 60
 TRAITS = traits()
 LONGEST_TEXT = 8192  # bytes in a line to a client; a longer text, which only others can say, takes several
+USUAL_HISTORY, LONGEST_HISTORY = 100, 1000  # messages
 
+_SINCE = re.compile(rb"SINCE ([0-9]{1,18})")
+_COUNT = re.compile(rb"[1-9][0-9]{0,8}")
 # What other protocols' clients begin with: a TLS or RDP handshake; an HTTP request line, SSH, SMTP.
 _FOREIGN_BYTES = (b"\x16\x03", b"\x03\x00")
 _FOREIGN_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/\d|SSH-\d|EHLO |HELO ")
@@ -95,6 +102,17 @@ def _dm(rest, space):
     return events.Whisper(to, canonical(text), None, None)
 
 
+def _history(rest, space):
+    if not space:
+        return events.Recall(None, USUAL_HISTORY)
+    since, count = _SINCE.fullmatch(rest), _COUNT.fullmatch(rest)
+    if since:
+        return events.Recall(int(since.group(1)), LONGEST_HISTORY)
+    if count:
+        return events.Recall(None, min(int(rest), LONGEST_HISTORY))
+    return events.Malformed(Reason.BAD_FORM, events.Recall)
+
+
 def _bare(command):
     return lambda rest, space: events.Malformed(Reason.UNKNOWN_COMMAND, type(command)) if space else command
 
@@ -103,6 +121,7 @@ _COMMANDS = {
     b"LOGIN": _login,
     b"MSG": _msg,
     b"DM": _dm,
+    b"HISTORY": _history,
     b"WHO": _bare(events.Who()),
     b"PING": _bare(events.Ping(b"")),
 }
@@ -118,6 +137,8 @@ _ERRORS = {
     Reason.NOBODY: b"ERR user-not-found\n",
     Reason.BAD_FORM: b"ERR invalid-dm-format\n",
     Reason.BOX_FULL: b"ERR mailbox-full\n",
+    Reason.NOT_STORED: b"ERR storage-failed\n",
+    Reason.NO_SUCH_NUMBER: b"ERR no-such-number\n",
     Reason.UNKNOWN_COMMAND: b"ERR unknown-command\n",
 }
 
@@ -140,6 +161,19 @@ def _said(word, sender, text):
                  for line in text.split(b"\n") if line for piece in pieces(line, LONGEST_TEXT))
 
 
+def _recalled(recalled):
+    """One send: what was said, each of its lines with the number of the message, and how far that goes."""
+    lines = [line for number, sender, text, time in recalled.messages
+             for line in _said(b"HIST %d %d" % (number, time), sender, text)]
+    return (b"".join([*lines, b"END HISTORY %d %b\n" % (recalled.last, b"more" if recalled.more else b"complete")]),)
+
+
+def _refused(refused):
+    if refused.reason == Reason.BAD_FORM and events.kind_of(refused.asked) is events.Recall:
+        return (b"ERR invalid-history-format\n",)
+    return (_ERRORS.get(refused.reason, b"ERR unknown-command\n"),)
+
+
 def _silence(happening):
     return ()
 
@@ -147,12 +181,13 @@ def _silence(happening):
 ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
     events.Welcome: lambda welcome: (b"OK\n",),
-    events.Refused: lambda refused: (_ERRORS.get(refused.reason, b"ERR unknown-command\n"),),
+    events.Refused: _refused,
     events.Said: lambda said: _said(b"MSG", said.sender, said.text),
     events.Whispered: lambda whispered: _said(b"DM", whispered.sender, whispered.text),
     events.Left: lambda left: (b"INFO %b disconnected\n" % left,),
     events.Renamed: lambda renamed: (b"INFO %b is now %b\n" % renamed,),
     events.Present: lambda present: (b"".join([b"USER %b\n" % name for name in present.names]),),
+    events.Recalled: _recalled,
     events.Pong: lambda pong: (b"PONG\n",),
     events.Farewell: lambda farewell: (_FAREWELLS.get(farewell.reason, b"ERR unknown-protocol\n"),),
 })

@@ -34,38 +34,38 @@ def _text(data):
     return base64.b64encode(data).decode("ascii")
 
 
-def serve(down, up):
-    """The process: one job after the other, until the hub is gone. `up` blocks, `down` does not, so that reads end."""
-    os.set_blocking(up.fileno(), True)
-    while True:
-        multiprocessing.connection.wait([down])
-        try:
-            for frame in down.get():
-                _, (token, password, secret) = called(frame)
-                up.put(control("verified", token, matches(password, secret)))
-        except (EOFError, BrokenPipeError):
-            return
-
-
 class Verifier:
     """The hub's end: jobs go to the process, and come back as calls of `then(bool)`. A job outlives its process."""
 
     def __init__(self):
-        self._down = self._up = None
+        self.down = self.up = None
+        self.waiting = False  # for room in the queue?
         self._jobs = {}
         self._last_token = 0
 
     def attach(self, down, up):
         """A process has been forked; what the one before it has not done is asked again."""
-        self._down, self._up = down, up
+        self.down, self.up = down, up
         for token in self._jobs:
             self._send(token)
 
     def detach(self):
         """The process is dead, or not this process's; gives the queues to close."""
-        queues = [queue for queue in (self._down, self._up) if queue is not None]
-        self._down = self._up = None
+        queues = [queue for queue in (self.down, self.up) if queue is not None]
+        self.down = self.up = None
+        self.waiting = False
         return queues
+
+    def flush(self):
+        """Send what the process has not taken before."""
+        try:
+            self.down.put()
+        except BrokenPipeError:
+            pass  # its death is noticed by `hear`
+
+    def is_stuck(self):
+        """It takes the time it takes."""
+        return False
 
     def verify(self, password, secret, then):
         """Call then(True) or then(False), some time."""
@@ -75,14 +75,28 @@ class Verifier:
 
     def hear(self):
         """Results have come. EOFError if the process is gone."""
-        for frame in self._up.get():
+        for frame in self.up.get():
             _, (token, right) = called(frame)
             self._jobs.pop(token)[2](right)
 
     def _send(self, token):
-        if self._down is not None:
+        if self.down is not None:
             password, secret, _ = self._jobs[token]
             try:
-                self._down.put(control("verify", token, password, secret))
+                self.down.put(control("verify", token, password, secret))
             except BrokenPipeError:
                 pass  # its death is noticed by `hear`; the successor is asked again
+
+    # ---- in the process
+
+    def process(self, down, up):
+        """One job after the other, until the hub is gone. `up` blocks, `down` does not, so that reads end."""
+        os.set_blocking(up.fileno(), True)
+        while True:
+            multiprocessing.connection.wait([down])
+            try:
+                for frame in down.get():
+                    _, (token, password, secret) = called(frame)
+                    up.put(control("verified", token, matches(password, secret)))
+            except (EOFError, BrokenPipeError):
+                return

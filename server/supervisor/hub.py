@@ -3,50 +3,17 @@
 It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
 worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads, never its messages.
 """
-import collections
+import functools
 import selectors
 import time
 
-from server.chat.memory import MOST_MESSAGES, Memory, Messages
 from server.chat.register import Register
 from server.supervisor.hashing import Verifier
-from server.worker.queues import HEAD, TALK, called, control, said
+from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
 PING_EVERY = 1.5  # seconds
 MOST_UNANSWERED = 4  # pings; a worker with more is stuck
 MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
-MOST_REMEMBERED = 1 << 20  # bytes of the lobby's talk
-
-
-class LobbyLog:
-    """The latest talk in the lobby, as the frames in which it passed."""
-
-    def __init__(self):
-        self._frames = collections.deque()
-        self._size = 0
-        self._past = None  # what was last told of it, as long as it is all there is
-
-    def add(self, frame):
-        """One more talk frame."""
-        self._past = None
-        self._frames.append(frame)
-        self._size += len(frame)
-        while self._size > MOST_REMEMBERED:
-            self._size -= len(self._frames.popleft())
-
-    def past(self):
-        """(sender, text, time) of the latest messages, oldest first, as many as may be told at once."""
-        if self._past is None:
-            latest = []
-            for frame in reversed(self._frames):
-                latest[:0] = [message[1:] for message in said(frame)]
-                if len(latest) >= MOST_MESSAGES:
-                    break
-            messages = Messages()
-            for message in latest:
-                messages.add(message)
-            self._past = list(messages)
-        return self._past
 
 
 class Stream:
@@ -67,16 +34,17 @@ class Hub:
 
     pacing: seconds between two rounds that carry talk. More messages share a send then; after a quiet time the first
     one does not wait.
+    memory: `server.chat.memory.Memory`. store: `server.storage.journal.Journal`, or AtHand.
     """
 
-    def __init__(self, pacing, memory=None):
+    def __init__(self, pacing, memory, store):
         self.pacing = pacing
         self.verifier = Verifier()
         self.streams = {}
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
         self.selector = selectors.DefaultSelector()
-        self._log = LobbyLog()
-        self._register = Register(self, memory or Memory(), self.verifier, self._log, time.time)
+        self.store = store
+        self._register = Register(self, memory, self.verifier, store, time.time)
         self._requests = {
             "claim": self._register.claim,
             "claim_guest": self._register.claim_guest,
@@ -85,8 +53,9 @@ class Hub:
             "delete": self._register.delete,
             "whisper": self._register.whisper,
             "deliver": self._register.deliver,
-            "take_back": self._register.take_back,
+            "taken": self._register.taken,
             "history": self._register.history,
+            "recall": self._register.recall,
             "describe": self._register.describe,
             "located": self._register.located,
             "who": self._register.who,
@@ -96,7 +65,7 @@ class Hub:
             "alive": self._alive,
             "done": self._done,
         }
-        self._verifying = None  # the number of the process that verifies passwords
+        self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
         self._next_talk = self._next_ping = time.monotonic()
 
     def turn(self, wait):
@@ -107,8 +76,8 @@ class Hub:
         for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now))):
             if key.data in self.streams and mask & selectors.EVENT_READ:
                 self._hear(key.data)
-            elif key.data is not None and key.data == self._verifying:
-                self._hear_verifier()
+            elif key.data in self._aides and mask & selectors.EVENT_READ:
+                self._hear_aide(key.data)
         self._ping()
         self._speak()
 
@@ -121,19 +90,25 @@ class Hub:
             self.failed[worker] = "is gone"
             return
         for frame in frames:
-            if HEAD.unpack_from(frame)[0] == TALK:
-                self._pass_on(frame)
-                self._log.add(frame)
-                self._next_talk = time.monotonic() + self.pacing
-            else:
+            if HEAD.unpack_from(frame)[0] == CONTROL:
                 request, arguments = called(frame)
                 self._requests[request](worker, *arguments)
+            else:
+                self._pass_on(frame)
+                self.store.talk(frame, functools.partial(self._settle, worker, frame))
+                self._next_talk = time.monotonic() + self.pacing
 
-    def _hear_verifier(self):
+    def _settle(self, worker, frame, stored):
+        """Talk is stored, or not: tell those who want to know."""
+        if not stored or HEAD.unpack_from(frame)[0] != TALK:
+            self.worker(worker, "stored" if stored else "unstored", [number for number, _, _, _ in said(frame)])
+
+    def _hear_aide(self, number):
         try:
-            self.verifier.hear()
+            self._aides[number].hear()
         except EOFError:
-            self.failed[self._verifying] = "is gone"
+            self.selector.unregister(self._aides[number].up)
+            self.failed[number] = "is gone"
 
     def _ping(self):
         now = time.monotonic()
@@ -144,6 +119,9 @@ class Hub:
             stream.unanswered += 1
             if stream.unanswered > MOST_UNANSWERED:
                 self.failed[worker] = "does not answer"
+        for number, aide in self._aides.items():
+            if aide.is_stuck():
+                self.failed[number] = "does not answer"
         self.everyone("ping")
 
     def _speak(self):
@@ -158,6 +136,9 @@ class Hub:
             if stream.down.backlog_size > MOST_PENDING:
                 self.failed[worker] = "is too far behind"
             self._wait_for_room(worker, stream)
+        for number, aide in self._aides.items():
+            aide.flush()
+            self._wait_for_room(number, aide)
 
     def _wait_for_room(self, worker, stream):
         waiting = stream.down.backlog_size > 0
@@ -190,21 +171,22 @@ class Hub:
         self.selector.register(up, selectors.EVENT_READ, worker)
         self._register.admit(worker)
 
-    def attach_verifier(self, number, down, up):
-        """The process that verifies passwords has been forked."""
-        self._verifying = number
+    def attach_aide(self, number, aide, down, up):
+        """A process that works for the hub has been forked."""
+        self._aides[number] = aide
         self.selector.register(up, selectors.EVENT_READ, number)
-        self.verifier.attach(down, up)
+        aide.attach(down, up)
 
-    def dismiss_verifier(self):
-        """No password is asked any more: at the end of its queue that process leaves."""
-        self._close(*self.verifier.detach())
+    def dismiss_aides(self):
+        """Nothing is asked of them any more: at the end of their queues these processes leave."""
+        for number in list(self._aides):
+            self._close(*self._aides.pop(number).detach())
 
     def detach(self, number):
         """A process is dead: its queues are closed, and if it was a worker, the names of its clients are free."""
-        if number == self._verifying:
-            self.dismiss_verifier()
-        else:
+        if number in self._aides:
+            self._close(*self._aides.pop(number).detach())
+        elif number in self.streams:
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)
             self._register.lose(number)
@@ -221,8 +203,9 @@ class Hub:
     def let_go(self):
         """In a forked child: none of this is its own."""
         self.selector.close()
-        for queue in self.verifier.detach():
-            queue.close()
+        for aide in self._aides.values():
+            for queue in aide.detach():
+                queue.close()
         for stream in self.streams.values():
             stream.up.close()
             stream.down.close()

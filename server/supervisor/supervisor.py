@@ -8,7 +8,6 @@ import selectors
 import signal
 import time
 
-from server.supervisor import hashing
 from server.supervisor.hub import Hub
 from server.worker.loop import Worker
 from server.worker.queues import Queue
@@ -21,7 +20,7 @@ QUICK = 1.0  # seconds; the successor of a worker that lived no longer has to wa
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
-HASHING = "hashing"  # the slot of the process that verifies passwords; the workers' are numbers
+HASHING, JOURNAL = "hashing", "journal"  # the slots of the processes that work for the hub; the workers' are numbers
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +50,23 @@ class Supervisor:
         sockets of the worker it replaces.
     settings: `server.config.Settings`.
     reread: gives new settings, or None if there are none fit for use.
-    memory: `server.chat.memory.Memory`, with the accounts to begin with.
+    memory, store: see `server.supervisor.hub.Hub`.
+    directory: `server.storage.directory.Directory`, or None if nothing is kept.
     """
 
-    def __init__(self, listening, settings, reread, memory):
+    def __init__(self, listening, settings, reread, memory, store, directory):
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000, memory)
+        self._hub = Hub(settings.pacing_ms / 1000, memory, store)
+        self._directory = directory
+        self._aides = {HASHING: self._hub.verifier, JOURNAL: store}
         self._children = {}  # by number
         self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
         if any(account.secret for account in memory.accounts.values()):
             self._vacant[HASHING] = 0.0
+        if store.process:
+            self._vacant[JOURNAL] = 0.0
         self._last_number = 0
         self._quick_deaths = collections.Counter()  # in a row, by slot
         self._started = self._stopping = False
@@ -92,15 +96,15 @@ class Supervisor:
         self._top_up()
         while not self._stopping:
             self._turn()
-            if not self._started and not self._vacant and self._all("ready"):
+            if not self._started and not self._vacant and self._all("ready") and self._hub.store.ready:
                 self._started = True
                 on_start()
 
     def _stop(self):
         """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
         self._hub.everyone("stop")
-        self._turn_until(lambda: self._all("done"))
-        self._hub.dismiss_verifier()
+        self._turn_until(lambda: self._all("done") and not self._hub.store.depth)
+        self._hub.dismiss_aides()
         self._hub.everyone("end")
         self._turn_until(lambda: not self._children)
 
@@ -181,8 +185,10 @@ class Supervisor:
             target=self._be_child, args=(slot, number, down, up), name="parley-%s" % slot)
         process.start()
         self._children[number] = Child(slot, number, process)
-        attach = self._hub.attach_verifier if slot == HASHING else self._hub.attach
-        attach(number, down.write_here(), up.read_here())
+        if slot in self._aides:
+            self._hub.attach_aide(number, self._aides[slot], down.write_here(), up.read_here())
+        else:
+            self._hub.attach(number, down.write_here(), up.read_here())
 
     def _be_child(self, slot, number, down, up):
         """In the child: keep what is its own, let go of everything else, serve."""
@@ -193,13 +199,15 @@ class Supervisor:
         os.close(self._wakeup)
         os.close(self._wake)
         self._hub.let_go()
-        own = [] if slot == HASHING else self._listening[slot]
+        own = [] if slot in self._aides else self._listening[slot]
         for _, sock in {pair for pairs in self._listening for pair in pairs} - set(own):
             sock.close()
         down.read_here()
         up.write_here()
-        if slot == HASHING:
-            hashing.serve(down, up)
+        if self._directory and slot != JOURNAL:
+            self._directory.let_go()
+        if slot in self._aides:
+            self._aides[slot].process(down, up)
         else:
             Worker(number, down, up, own, self._settings.of_workers()).run()
 

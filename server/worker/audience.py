@@ -83,6 +83,9 @@ class Audience:
         """One session hears it, as the answer to what it asked."""
         self.tell(session, happening)
 
+    def hold(self, session):
+        """This is the place of what it has said, of which it will be told that it is stored."""
+
     def _cut(self, session, start, instead):
         self._cuts.setdefault(session, []).append((start, len(self._frames), instead))
 
@@ -152,7 +155,35 @@ class OneByOne(Separate):
 
 
 class Personal(Separate):
-    """Frames name their receiver: what is kept is what happened, rendered for each."""
+    """Frames name their receiver: what is kept is what happened, rendered for each.
+
+    Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
+    """
+
+    def __init__(self, protocol, traits, encode):
+        super().__init__(protocol, traits, encode)
+        self._held = {}  # session whose own words are not stored yet -> pieces that follow them
+
+    def hold(self, session):
+        self._send(session, self._pieces(session))
+        self._cuts[session] = [(0, len(self._frames), ())]
+        self._held[session] = []
+
+    def answer(self, session, happening):
+        if session in self._held:
+            session.send([*self._encode(happening, session.name), *self._held.pop(session)])
+        else:
+            self.tell(session, happening)
+
+    def leave(self, session):
+        super().leave(session)
+        session.send(self._held.pop(session, ()))
+
+    def _send(self, session, pieces):
+        if session in self._held:
+            self._held[session] += pieces
+        else:
+            session.send(pieces)
 
     def _render(self, happening):
         return (happening,)

@@ -13,7 +13,7 @@ from server.worker.audience import audience
 from server.worker.connection import READ, WRITE, Connection
 from server.worker.deadlines import Deadlines
 from server.worker.listener import Listener
-from server.worker.queues import HEAD, TALK, called, said
+from server.worker.queues import CONTROL, HEAD, called, said
 from server.worker.throttle import Throttle
 from server.worker.uplink import Uplink
 
@@ -71,6 +71,9 @@ class Worker:
             "described": replica.described,
             "past": replica.past,
             "kept": replica.kept,
+            "recalled": replica.recalled,
+            "stored": replica.stored,
+            "unstored": replica.unstored,
             "deleted": replica.deleted,
             "ping": self._answer_ping,
             "configure": self._configure,
@@ -119,15 +122,16 @@ class Worker:
         self.uplink.flush()
         for hearers in self._audiences.values():
             hearers.flush()
+        self.uplink.told()
         if self.overfull or self.lost:
             self._part_with_the_hopeless()
+        self.uplink.flush()  # their names are free now, not at the next tick
 
     def _part_with_the_hopeless(self):
         while self.overfull:
             self.overfull.pop().give_up(Reason.SLOW_READER)
         while self.lost:
             self.lost.pop().leave()
-        self.uplink.flush()  # their names are free now, not at the next tick
 
     # ---- the hub
 
@@ -138,12 +142,12 @@ class Worker:
             self._lose_hub()
             return
         for frame in frames:
-            kind, room, worker, _ = HEAD.unpack_from(frame)
-            if kind == TALK:
-                self._said(room, worker, said(frame))
-            else:
+            kind, room, worker, _, _ = HEAD.unpack_from(frame)
+            if kind == CONTROL:
                 entry, arguments = called(frame)
                 self._entries[entry](*arguments)
+            else:
+                self._said(room, worker, said(frame))
 
     def _lose_hub(self):
         log.error("the parent process is gone: closing all connections")

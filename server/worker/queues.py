@@ -4,11 +4,12 @@ A `multiprocessing.Pipe` with non-blocking ends and our own framing. `multiproce
 when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and one reader no lock is needed.
 
     offset  size  field    meaning
-    0       1     kind     TALK or CONTROL
+    0       1     kind     TALK, AWAITED (talk of which somebody wants to know when it is stored) or CONTROL
     1       2     room     of the talk
     3       4     worker   whose talk it is
     7       4     length   of the body
-    11      n     body     TALK: records (see `talk`); CONTROL: marshal of (entry, argument, ...)
+    11      4     count    of the talk's records
+    15      n     body     talk: records (see `talk`); CONTROL: marshal of (entry, argument, ...)
 """
 import collections
 import fcntl
@@ -21,8 +22,8 @@ PIECE = 65536  # one read; larger pieces cost more than they save
 PIPE_SIZE = 1 << 20
 DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reader from everything else
 
-TALK, CONTROL = 1, 2
-HEAD = struct.Struct("!BHII")
+TALK, AWAITED, CONTROL = 1, 2, 3
+HEAD = struct.Struct("!BHIII")
 RECORD = struct.Struct("!IIHI")  # session number, time, bytes of the sender's name, bytes of name and text
 
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
@@ -31,7 +32,7 @@ _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 def control(entry, *arguments):
     """The frame that asks the reader to do `entry`."""
     body = marshal.dumps((entry,) + arguments)
-    return HEAD.pack(CONTROL, 0, 0, len(body)) + body
+    return HEAD.pack(CONTROL, 0, 0, len(body), 0) + body
 
 
 def called(frame):
@@ -45,10 +46,10 @@ def record(number, sender, text, time):
     return RECORD.pack(number, time & 0xFFFFFFFF, len(sender), len(sender) + len(text)) + sender + text
 
 
-def talk(room, worker, records):
+def talk(room, worker, records, kind=TALK):
     """The frame that carries what was said in `room` on one worker, in order."""
     body = b"".join(records)
-    return HEAD.pack(TALK, room, worker, len(body)) + body
+    return HEAD.pack(kind, room, worker, len(body), len(records)) + body
 
 
 def said(frame):

@@ -2,7 +2,7 @@
 import time
 
 from server.chat.room import LOBBY
-from server.worker.queues import control, record, talk
+from server.worker.queues import AWAITED, TALK, control, record, talk
 
 
 class Uplink:
@@ -14,6 +14,8 @@ class Uplink:
         self._worker = worker
         self._frames = []
         self._records = []
+        self._kind = TALK
+        self._once_told = []
 
     @property
     def full(self):
@@ -28,14 +30,26 @@ class Uplink:
         """The hub is gone: what is asked from now on is asked in vain."""
         self._queue = None
 
-    def say(self, number, sender, text, claimed_time):
-        """Said in the lobby, now or when the client says it was."""
+    def say(self, number, sender, text, claimed_time, awaited):
+        """Said in the lobby, now or when the client says it was; `awaited`: it wants to know when that is stored."""
         self._records.append(record(number, sender, text, self._clock() if claimed_time is None else claimed_time))
+        if awaited:
+            self._kind = AWAITED
 
     def ask(self, request, *arguments):
         """Anything but talk: a request of the hub (see `server.supervisor.hub`)."""
         self._close_talk()
         self._frames.append(control(request, *arguments))
+
+    def ask_once_told(self, request, *arguments):
+        """Ask when what this tick tells its clients has been sent."""
+        self._once_told.append((request, arguments))
+
+    def told(self):
+        """It has been sent."""
+        while self._once_told:
+            request, arguments = self._once_told.pop(0)
+            self.ask(request, *arguments)
 
     def flush(self):
         """Send what the tick has collected."""
@@ -53,5 +67,6 @@ class Uplink:
 
     def _close_talk(self):
         if self._records:
-            self._frames.append(talk(LOBBY, self._worker, self._records))
+            self._frames.append(talk(LOBBY, self._worker, self._records, self._kind))
             self._records = []
+            self._kind = TALK

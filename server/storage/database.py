@@ -1,0 +1,261 @@
+"""The store of a server that keeps everything: an SQLite database."""
+import contextlib
+import logging
+import shutil
+import sqlite3
+import time
+import zlib
+
+from server.storage.memory import MOST_MESSAGES, page
+from server.worker.queues import said
+
+DAY = 86400  # seconds
+
+# Where a commit has to be, by the name of the setting: on the disk, or with the operating system, so that a crash of
+# the server does it no harm, but a loss of power may.
+SYNC = {"each-commit": "FULL", "system": "NORMAL"}
+
+# What leads from each version of the schema to the next; the database has as many behind it as its user_version says.
+MIGRATIONS = (
+    """
+    CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    INSERT INTO facts VALUES ('number', 0), ('run', ''), ('through', 0);
+    CREATE TABLE conversations (id INTEGER PRIMARY KEY, one TEXT, other TEXT, UNIQUE (one, other));
+    INSERT INTO conversations VALUES (0, '', '');
+    CREATE TABLE messages (
+        conversation INTEGER, number INTEGER, time INTEGER, sender TEXT, text TEXT, checksum INTEGER,
+        PRIMARY KEY (conversation, number)) WITHOUT ROWID;
+    CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER);
+    CREATE TABLE accounts (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, secret TEXT);
+    CREATE TABLE kept (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
+    CREATE INDEX kept_for ON kept (receiver, id);
+    """,
+)
+
+LOBBY = 0  # the id of its conversation
+_PRUNED_AT_ONCE = 5000  # messages, so that nobody waits long behind it
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """The database is not fit for use; the text says which, why, and what to do."""
+
+
+class TooNew(StoreError):
+    """A newer server has written it."""
+
+
+class Database:
+    """A store as `server.storage.memory.Store` describes it, in a file.
+
+    Writes belong into a `transaction()`. Any of it may raise sqlite3.Error; what is not committed is then not stored.
+
+    path: of the database; made if it is not there. sync: a key of SYNC.
+    keep_messages, keep_days: how many, and for how long; 0 is for ever. clock: seconds since the epoch.
+    """
+
+    def __init__(self, path, sync="each-commit", keep_messages=0, keep_days=0, clock=time.time):
+        self._clock = clock
+        self._keep_messages = keep_messages
+        self._keep_days = keep_days
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.text_factory = bytes
+        try:
+            self._prepare(path, sync)
+            self._load()
+        except sqlite3.Error as error:
+            self.close()
+            raise StoreError("%s: %s; restore it from a copy, or move it away to begin anew" % (path, error)) from None
+        except StoreError:
+            self.close()
+            raise
+
+    def _prepare(self, path, sync):
+        execute = self._connection.execute
+        execute("PRAGMA auto_vacuum = INCREMENTAL")
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = " + SYNC[sync])
+        version = execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
+                         % (path, version, len(MIGRATIONS)))
+        if 0 < version < len(MIGRATIONS):
+            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copy2(path, "%s.schema-%d" % (path, version))
+        for number in range(version, len(MIGRATIONS)):
+            self._connection.executescript(
+                "BEGIN; %s PRAGMA user_version = %d; COMMIT;" % (MIGRATIONS[number], number + 1))
+
+    def _load(self):
+        """What is kept in memory of the last commit."""
+        self._number = self._fact("number")
+        self._day = self._row("SELECT max(day) FROM days")[0]
+        self._conversations = {}
+
+    def _row(self, query, *values):
+        return self._connection.execute(query, values).fetchone()
+
+    def _fact(self, key):
+        return self._row("SELECT value FROM facts WHERE key = ?", key)[0]
+
+    def close(self):
+        """Let go of the file."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self):
+        """All that is written inside is stored at its end, or, if anything is raised, none of it."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("UPDATE facts SET value = ? WHERE key = 'number'", (self._number,))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # the disk may be full for this as well; closing does it too
+                self._connection.execute("ROLLBACK")
+            self._load()
+            raise
+
+    def check(self):
+        """Raise StoreError if the file is not as it was written."""
+        trouble = self._row("PRAGMA quick_check(1)")[0]
+        if trouble != b"ok":
+            raise StoreError(trouble.decode(errors="replace"))
+
+    # ---- which requests are in it
+
+    def through(self, run):
+        """How many of the requests of this run of the server are in the database."""
+        return self._fact("through") if self._fact("run") == run.encode() else 0
+
+    def note(self, run, through):
+        """Part of the transaction that brings it there."""
+        self._connection.execute("UPDATE facts SET value = ? WHERE key = 'run'", (run,))
+        self._connection.execute("UPDATE facts SET value = ? WHERE key = 'through'", (through,))
+
+    # ---- writing
+
+    def talk(self, frame):
+        now = int(self._clock())
+        self._insert(LOBBY, now, ((sender, text) for _, sender, text, _ in said(frame)))
+        return True
+
+    def whisper(self, sender, to, text, keep):
+        now = int(self._clock())
+        self._insert(self._conversation(sender, to), now, [(sender, text)])
+        if keep:
+            self._connection.execute(
+                "INSERT INTO kept (receiver, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?)",
+                (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text)))
+        return True
+
+    def _insert(self, conversation, now, messages):
+        if now // DAY != self._day:
+            self._day = now // DAY
+            self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, self._number + 1))
+        rows = [(conversation, number, now, sender.decode(), text.decode(), _checksum(now, sender, text))
+                for number, (sender, text) in enumerate(messages, self._number + 1)]
+        self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._number += len(rows)
+
+    def _conversation(self, one, other):
+        pair = tuple(sorted([one.decode(), other.decode()]))
+        if pair not in self._conversations:
+            self._connection.execute("INSERT OR IGNORE INTO conversations (one, other) VALUES (?, ?)", pair)
+            self._conversations[pair] = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)[0]
+        return self._conversations[pair]
+
+    def taken(self, name, last):
+        self._connection.execute("DELETE FROM kept WHERE receiver = ? AND id <= ?", (name.decode(), last))
+        return True
+
+    def open_account(self, name, secret):
+        self._connection.execute(
+            "INSERT OR REPLACE INTO accounts (name, secret) VALUES (?, ?)", (name.decode(), secret))
+        return True
+
+    def protect(self, name, secret):
+        self._connection.execute("UPDATE accounts SET secret = ? WHERE name = ?", (secret, name.decode()))
+        return True
+
+    def close_account(self, name):
+        name = name.decode()
+        execute = self._connection.execute
+        execute("DELETE FROM accounts WHERE name = ?", (name,))
+        execute("DELETE FROM kept WHERE receiver = ?", (name,))
+        mine = "IN (SELECT id FROM conversations WHERE one = ? OR other = ?)"
+        execute("DELETE FROM messages WHERE conversation " + mine, (name, name))  # noqa: S608 - a constant
+        execute("DELETE FROM conversations WHERE id " + mine, (name, name))  # noqa: S608
+        self._conversations.clear()
+        return True
+
+    def prune(self):
+        """Delete some of what is older or more than is to be kept; true if there may be more of it."""
+        first = max(0, self._number + 1 - self._keep_messages) if self._keep_messages else 0
+        if self._keep_days:
+            oldest_day = int(self._clock()) // DAY - self._keep_days
+            oldest = self._row("SELECT min(first) FROM days WHERE day >= ?", oldest_day)[0]
+            first = max(first, self._number + 1 if oldest is None else oldest)
+        pruned = 0
+        for conversation, in self._connection.execute("SELECT id FROM conversations").fetchall():
+            bound = self._row("SELECT max(number) FROM (SELECT number FROM messages WHERE conversation = ?"
+                              " AND number < ? ORDER BY number LIMIT ?)", conversation, first, _PRUNED_AT_ONCE)[0]
+            if bound is not None:
+                pruned += self._connection.execute(
+                    "DELETE FROM messages WHERE conversation = ? AND number <= ?", (conversation, bound)).rowcount
+            if pruned >= _PRUNED_AT_ONCE:
+                return True
+        self._connection.execute("DELETE FROM days WHERE day < (SELECT max(day) FROM days WHERE first <= ?)", (first,))
+        self._connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+        return False
+
+    # ---- reading
+
+    def accounts(self):
+        rows = self._connection.execute(
+            "SELECT accounts.name, accounts.secret, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0)"
+            " FROM accounts LEFT JOIN kept ON kept.receiver = accounts.name GROUP BY accounts.id ORDER BY accounts.id")
+        return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
+
+    def kept(self, name):
+        return _sound(self._connection.execute(
+            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", (name.decode(),)))
+
+    def conversation(self, one, other):
+        pair = tuple(sorted([one.decode(), other.decode()]))
+        known = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)
+        return [message[1:] for message in self._latest(known[0], MOST_MESSAGES)] if known else []
+
+    def lobby(self, since, most):
+        if since is None:
+            found, more = self._latest(LOBBY, most), False
+        else:
+            found, more = page(_sound(self._connection.execute(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
+                " ORDER BY number", (LOBBY, since))), most)
+        return found, found[-1][0] if found else self._number, more
+
+    def _latest(self, conversation, most):
+        rows = self._connection.execute(
+            "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number DESC",
+            (conversation,))
+        return page(_sound(rows), most)[0][::-1]
+
+    def conversations(self):
+        """The pairs of names that have talked to each other."""
+        return self._connection.execute("SELECT one, other FROM conversations WHERE id > 0 ORDER BY id").fetchall()
+
+
+def _checksum(now, sender, text):
+    return zlib.crc32(b"%d %b %b" % (now, sender, text))
+
+
+def _sound(rows):
+    """The rows without their checksums; one that is not as it was written is left out, and said to be so."""
+    for *head, sender, text, when, checksum in rows:
+        if _checksum(when, sender, text) == checksum:
+            yield (*head, sender, text, when)
+        else:
+            log.error("message %s is damaged on the disk: left out", *head)

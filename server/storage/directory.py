@@ -1,0 +1,84 @@
+"""The directory that a server keeps everything in, and has to itself."""
+import errno
+import fcntl
+import os
+import stat
+import time
+
+DATABASE, LOCK, CONTROL = "parley.db", "lock", "control.sock"
+WAIT = 3.0  # seconds for the last processes of a server that was killed to leave
+
+
+class CannotUse(Exception):
+    """The directory is not fit for use; the text says which, why, and what to do. errno: what kind of trouble."""
+
+    def __init__(self, text, number):
+        super().__init__(text)
+        self.errno = number
+
+
+class Directory:
+    """A directory of our own, locked for as long as a process that has not let go of it lives.
+
+    It is made, for its owner alone, if it is not there. CannotUse if it is not safe, not ours or in use.
+    """
+
+    def __init__(self, path):
+        self.path = os.path.abspath(path)
+        self.database = os.path.join(self.path, DATABASE)
+        self.control = os.path.join(self.path, CONTROL)
+        self._lock = None
+        try:
+            os.makedirs(self.path, 0o700, exist_ok=True)
+            self._look()
+            self._lock = self._locked()
+        except OSError as error:
+            raise CannotUse("%s: %s; choose another directory for the storage, or make it writable for this user"
+                            % (path, error.strerror), error.errno) from None
+
+    def _look(self):
+        """Whoever else can write here could give out accounts."""
+        seen = os.lstat(self.path)
+        if not stat.S_ISDIR(seen.st_mode):
+            raise CannotUse("%s: not a directory but a link or a file; name the directory itself" % self.path,
+                            errno.ENOTDIR)
+        if seen.st_uid != os.geteuid():
+            raise CannotUse("%s: belongs to another user (uid %d); choose a directory of this user's"
+                            % (self.path, seen.st_uid), errno.EPERM)
+        if seen.st_mode & 0o077:
+            raise CannotUse("%s: open to other users (mode %o); `chmod 700` it" % (self.path, seen.st_mode & 0o777),
+                            errno.EPERM)
+
+    def _locked(self):
+        lock = os.open(os.path.join(self.path, LOCK), os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        deadline = time.monotonic() + WAIT
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+                if time.monotonic() > deadline or _lives(holder):
+                    os.close(lock)
+                    raise CannotUse("%s: in use by another server (pid %s); stop that one, or choose another directory"
+                                    % (self.path, holder or "unknown"), errno.EAGAIN) from None
+                time.sleep(0.02)
+            else:
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+                return lock
+
+    def let_go(self):
+        """This process does not hold it any more."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lives(pid):
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True

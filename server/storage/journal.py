@@ -1,0 +1,263 @@
+"""The journal: the process that makes things durable, and its end in the hub.
+
+The hub asks in one order and gets its answers in the same order, later. Whatever has come to the process meanwhile is
+one transaction (group commit), so that a busy chat has few of them; nobody but who waits for an answer waits for a
+disk. Requests are counted: a process that takes over from a dead one says how many are in the database, and is asked
+again what is not.
+"""
+import collections
+import logging
+import multiprocessing.connection
+import os
+import sqlite3
+import time
+
+from server.storage.database import StoreError
+from server.worker.queues import CONTROL, HEAD, called, control
+
+READS = ("kept", "conversation", "lobby")
+MOST_WAITING = 64 << 20  # bytes of requests that wait for the process; more are answered with None at once
+PRUNE_EVERY = 60.0  # seconds
+STUCK_AFTER = 9.0  # seconds without an answer
+HOPELESS = 2  # processes that died one after the other without having done anything
+
+log = logging.getLogger(__name__)
+
+
+class AtHand:
+    """Asks a store in this process: the answer comes at once."""
+
+    process = None
+    ready = True
+    depth = 0
+
+    def __init__(self, store):
+        self._store = store
+
+    def talk(self, frame, then):
+        """See Journal."""
+        then(self._store.talk(frame))
+
+    def ask(self, then, request, *arguments):
+        """See Journal."""
+        then(getattr(self._store, request)(*arguments))
+
+
+class Journal:
+    """Asks a store in another process.
+
+    `talk(frame, then)` and `ask(then, request, argument, ...)`, where a request is a method of
+    `server.storage.memory.Store`, lead to a call of `then(result)`, some time: the result is there once what was asked
+    before it and itself is stored. None if it could not be stored, or read.
+
+    open_store: makes the store; called in the process.
+    """
+
+    def __init__(self, open_store):
+        self._open_store = open_store
+        self._run = os.urandom(8).hex()
+        self.down = self.up = None
+        self.waiting = False  # for room in the queue?
+        self._answered = 0  # requests of this run
+        self._waiting = collections.deque()  # (frame, then)
+        self._waiting_size = 0
+        self._unsent = []  # frames of this turn
+        self._ready = False  # has the process said how far it has come?
+        self._closed = False  # is it no use to ask until there is another process?
+        self._fruitless = 0  # processes in a row that have done nothing
+        self._heard_at = time.monotonic()
+
+    # ---- asking
+
+    def talk(self, frame, then):
+        """The messages of a talk frame were said in the lobby."""
+        if self._closed or self._waiting_size > MOST_WAITING:
+            then(None)
+            return
+        if not self._waiting:
+            self._heard_at = time.monotonic()
+        self._waiting.append((frame, then))
+        self._waiting_size += len(frame)
+        if self._ready:
+            self._unsent.append(frame)
+
+    def ask(self, then, request, *arguments):
+        """Anything else."""
+        self.talk(control(request, *arguments), then)
+
+    def flush(self):
+        """Send what this turn has collected."""
+        unsent, self._unsent = self._unsent, []
+        try:
+            self.down.put(b"".join(unsent))
+        except BrokenPipeError:
+            pass  # its death is noticed by `hear`; the successor is asked again
+
+    # ---- the process and its queues
+
+    def attach(self, down, up):
+        """A process has been forked."""
+        self.down, self.up = down, up
+        self._heard_at = time.monotonic()
+        self._unsent = [control("begin", self._run, self._answered)]
+
+    def detach(self):
+        """It is dead, or dismissed, or not this process's; gives the queues to close."""
+        queues = [queue for queue in (self.down, self.up) if queue is not None]
+        self.down = self.up = None
+        self._ready = self.waiting = False
+        return queues
+
+    @property
+    def ready(self):
+        """Does the process work?"""
+        return self._ready
+
+    @property
+    def depth(self):
+        """Requests that are not answered yet."""
+        return len(self._waiting)
+
+    def is_stuck(self):
+        """Has there been no answer for too long?"""
+        awaited = self._waiting or not self._ready
+        return bool(awaited) and time.monotonic() - self._heard_at > STUCK_AFTER
+
+    def hear(self):
+        """Answers have come. EOFError if the process is gone."""
+        try:
+            frames = self.up.get()
+        except EOFError:
+            self._fruitless += 1
+            if self._fruitless >= HOPELESS:
+                self._give_up()
+            raise
+        self._heard_at = time.monotonic()
+        for frame in frames:
+            entry, arguments = called(frame)
+            (self._begin if entry == "through" else self._finish)(*arguments)
+
+    def _begin(self, through):
+        """The process has as many requests of ours in its database: they are done, but for what they read."""
+        again = []
+        while self._answered < through:
+            frame, then = self._next()
+            if _reads(frame):
+                again.append((frame, then))
+            else:
+                then(True)
+        self._waiting.extendleft(reversed(again))
+        self._waiting_size += sum(len(frame) for frame, _ in again)
+        self._unsent += [frame for frame, _ in self._waiting]
+        self._ready = True
+        self._closed = False
+
+    def _finish(self, results, broken):
+        """The next requests are done, with these results. If the process is broken it does no more."""
+        self._fruitless = 0
+        self._closed = broken
+        for result in results:
+            _, then = self._next()
+            then(result)
+        if broken:
+            self._give_up()
+
+    def _next(self):
+        frame, then = self._waiting.popleft()
+        self._waiting_size -= len(frame)
+        self._answered += 1
+        return frame, then
+
+    def _give_up(self):
+        """Nobody is there to ask: whoever waits is told so."""
+        self._closed = True
+        while self._waiting:
+            self._next()[1](None)
+
+    # ---- in the process
+
+    def process(self, down, up):
+        """What it does, until the hub is gone and all is stored. `up` blocks, `down` does not, so that reads end."""
+        os.set_blocking(up.fileno(), True)
+        try:
+            store = self._open_store()
+        except StoreError as error:
+            log.error("%s", error)
+            return
+        scribe = None
+        next_prune = time.monotonic() + PRUNE_EVERY
+        while True:
+            multiprocessing.connection.wait([down], max(0.0, next_prune - time.monotonic()))
+            try:
+                frames = down.get()
+                if frames and scribe is None:
+                    _, (run, answered) = called(frames.pop(0))
+                    scribe = Scribe(store, run, answered)
+                    up.put(control("through", scribe.through))
+                if frames:
+                    up.put(control("results", scribe.write(frames), scribe.broken))
+            except (EOFError, BrokenPipeError):
+                break
+            if scribe and scribe.broken:
+                break
+            if time.monotonic() >= next_prune:
+                next_prune = time.monotonic() + (0.1 if scribe and scribe.prune() else PRUNE_EVERY)
+        store.close()
+
+
+class Scribe:
+    """Writes batches of requests into a database, one transaction for each.
+
+    run, answered: the run of the server, and how many requests of it the hub has had answers to.
+    through: how many there are in the database or answered.
+    broken: has anything gone wrong but for a full disk? Then what the database knows of its file may be wrong too.
+    """
+
+    def __init__(self, store, run, answered):
+        self._store = store
+        self._run = run
+        self.through = max(answered, store.through(run))
+        self.broken = False
+
+    def write(self, frames):
+        """The results of the requests in `frames`, once they are stored; None for each that could not be."""
+        through = self.through + len(frames)
+        try:
+            if all(map(_reads, frames)):
+                results = [self._read(frame) for frame in frames]
+            else:
+                with self._store.transaction():
+                    results = [self._do(frame) for frame in frames]
+                    self._store.note(self._run, through)
+        except sqlite3.Error as error:
+            log.error("not stored: %s", error)
+            self.broken = "full" not in str(error)  # Python 3.6 has no error codes
+            results = [self._read(frame) if _reads(frame) else None for frame in frames]
+        self.through = through
+        return results
+
+    def _do(self, frame):
+        if HEAD.unpack_from(frame)[0] != CONTROL:
+            return self._store.talk(frame)
+        request, arguments = called(frame)
+        return getattr(self._store, request)(*arguments)
+
+    def _read(self, frame):
+        try:
+            return self._do(frame)
+        except sqlite3.Error as error:
+            log.error("cannot be read: %s", error)
+            return None
+
+    def prune(self):
+        """Delete some of what is old; true if there is more of it."""
+        try:
+            with self._store.transaction():
+                return self._store.prune()
+        except sqlite3.Error as error:
+            log.error("nothing old could be deleted: %s", error)
+            return False
+
+
+def _reads(frame):
+    return HEAD.unpack_from(frame)[0] == CONTROL and called(frame)[0] in READS
