@@ -160,6 +160,8 @@ _WORDS = {
     Reason.NOBODY: b"Nobody here has that name.",
     Reason.YOURSELF: b"That is you.",
     Reason.BOX_FULL: b"The mailbox is full.",
+    Reason.NOT_STORED: b"The server could not store this.",
+    Reason.NO_SUCH_NUMBER: b"There is no such message.",
     Reason.BROKEN: b"The server does not understand this client.",
     Reason.TOO_LONG: b"The message is too long.",
     Reason.TOO_SLOW: b"The message did not arrive in time.",

@@ -165,6 +165,8 @@ _WORDS = {
     Reason.NOBODY: b"recipient does not exist",
     Reason.YOURSELF: b"you cannot send to yourself",
     Reason.BOX_FULL: b"recipient has too many undelivered messages",
+    Reason.NOT_STORED: b"the server could not store this",
+    Reason.NO_SUCH_NUMBER: b"there is no such message",
     Reason.BROKEN: b"this server speaks version 0 of the protocol",
     Reason.TOO_LONG: b"data is too long",
     Reason.TOO_SLOW: b"command took too long to arrive",
