@@ -16,8 +16,8 @@ from server.storage.directory import CannotUse, Directory
 from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
 from server.supervisor.hashing import hashed
-from server.supervisor.notify import ServiceManager
 from server.supervisor.listening import open_private, open_shares, shown
+from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 
 # sysexits.h

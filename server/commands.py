@@ -1,5 +1,6 @@
 """What an operator does beside serving: look at a server and its log, set passwords, take messages in and out."""
 import argparse
+import collections
 import contextlib
 import getpass
 import json
@@ -56,8 +57,9 @@ def _parser():
     log.add_argument("--follow", action="store_true", help="go on with what is said from now on")
     passwd = add("passwd", "give a name a password, read from the terminal or the standard input")
     passwd.add_argument("name")
-    for name, says in (("export", "write users or conversations as JSON, in document 004's form"),
-                       ("import", "read users or conversations from JSON in document 004's form; the server must not run")):
+    for name, says in (
+            ("export", "write users or conversations as JSON, in document 004's form"),
+            ("import", "read users or conversations from JSON in document 004's form, while no server runs")):
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
@@ -83,6 +85,41 @@ def _reading(arguments):
     if not os.path.exists(path):
         raise Failure("%s: there is no database; has a server run with this storage?" % path)
     return Database(path, sync=None)
+
+
+def _status(arguments):
+    path = os.path.join(_directory(arguments), CONTROL)
+    try:
+        status = ask(path, "status")
+    except ConnectionError as error:
+        raise Failure("%s: no server answers (%s); is one running with this storage?" % (path, error)) from None
+    print(json.dumps(status, indent=2) if arguments.json else "\n".join(_told(status)))
+
+
+def _told(status):
+    """A status as lines for people."""
+    workers = status["workers"]
+    protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
+    yield "%d members, %d accounts, %d workers" % (status["members"], status["accounts"], len(workers))
+    yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
+    titles = ["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]
+    rows = [titles]
+    for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
+        report = worker["report"]
+        connections = report.get("connections", {})
+        rows.append([number, report.get("pid", "-"), *(connections.get(name, 0) for name in protocols),
+                     report.get("messages", 0), "%.1f" % report.get("messages_per_second", 0),
+                     report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
+                     report.get("held", 0)])
+    widths = [max(len(str(row[place])) for row in rows) for place in range(len(titles))]
+    for row in rows:
+        yield "  ".join(str(value).rjust(width) for value, width in zip(row, widths))
+    for key, title in (("ended", "connections ended"), ("refused", "commands refused")):
+        total = collections.Counter()
+        for worker in workers.values():
+            total.update(worker["report"].get(key, {}))
+        if total:
+            yield "%s: %s" % (title, ", ".join("%s %d" % pair for pair in total.most_common()))
 
 
 def _log(arguments):
