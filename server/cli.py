@@ -5,8 +5,9 @@ import logging
 import os
 import resource
 import sys
+import time
 
-from server import __version__, config
+from server import __version__, commands, config
 from server.chat.memory import Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
@@ -16,6 +17,7 @@ from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
 from server.supervisor.hashing import hashed
 from server.supervisor.listening import open_private, open_shares, shown
+from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 
 # sysexits.h
@@ -32,7 +34,10 @@ class CannotListen(Exception):
 
 
 def main(argv=None):
-    """Serve until told to stop; the exit code."""
+    """Serve until told to stop, or do what else an operator wants; the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in commands.COMMANDS:
+        return commands.run(argv)
     arguments = _parser().parse_args(argv)
     logging.basicConfig(format="%(asctime)s %(process)d %(levelname)s %(message)s", level=arguments.log_level.upper())
     try:
@@ -72,7 +77,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser():
     parser = _Parser(
-        prog="python -m server", description="Parley, a chat server: one room for several wire protocols.")
+        prog="python -m server", description="Parley, a chat server: one room for several wire protocols.",
+        epilog="Beside serving: python -m server %s; each with --help." % "|".join(commands.COMMANDS))
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
@@ -157,11 +163,23 @@ def _serve(settings, arguments):
     store, directory, rows = _storage(settings.storage)
     memory = _accounts(settings.users_file, rows, store)
     listening, lines = _open(settings, arguments.worker_ports)
+    service = ServiceManager(os.environ)
     Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
-        on_start=lambda: _say(*lines, "[SERVER] Waiting for connections..."),
-        on_stop=lambda: _say("[SERVER] Shutting down..."))
+        on_start=lambda: _started(service, lines),
+        on_stop=lambda: _stopping(service),
+        on_turn=lambda: service.live(time.monotonic()))
     _say("[SERVER] Server stopped.")
     return 0
+
+
+def _started(service, lines):
+    _say(*lines, "[SERVER] Waiting for connections...")
+    service.tell("READY=1", "STATUS=serving", "MAINPID=%d" % os.getpid())
+
+
+def _stopping(service):
+    service.tell("STOPPING=1")
+    _say("[SERVER] Shutting down...")
 
 
 def _storage(storage):

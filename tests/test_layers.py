@@ -7,8 +7,8 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SERVER = os.path.join(ROOT, "server")
 
-LAYERS = ["protocols", "chat", "worker", "storage", "supervisor", "cli"]
-MAY_IMPORT_CONFIG = {"server.cli"}
+LAYERS = ["protocols", "chat", "worker", "storage", "supervisor", "commands", "cli"]
+MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios"}
 
 NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}

@@ -162,6 +162,20 @@ class Register:
         for holder in [holder for holder, target in self._locating.items() if target == worker]:
             self._locate_nobody(holder)
 
+    def set_password(self, name, secret, reply):
+        """The operator's word: whoever has the name from now on needs this password. Replies once it is stored."""
+
+        def tell(stored):
+            reply({"done": True} if stored else {"error": "it could not be stored"})
+
+        if name in self._memory.accounts:
+            self._memory.protect(name, secret, tell)
+        elif self._memory.owners(claims(name)):
+            reply({"error": "too much like the name of another account"})
+        else:
+            self._memory.open(name, claims(name), secret, tell)
+            self._post.everyone("opened", name)
+
     def _vacate(self, name):
         for key in claims(name):
             del self._holders[key]

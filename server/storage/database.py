@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 import zlib
+from urllib.parse import quote
 
 from server.storage.memory import MOST_MESSAGES, page
 from server.worker.queues import said
@@ -52,7 +53,7 @@ class Database:
 
     Writes belong into a `transaction()`. Any of it may raise sqlite3.Error; what is not committed is then not stored.
 
-    path: of the database; made if it is not there. sync: a key of SYNC.
+    path: of the database; made if it is not there. sync: a key of SYNC; None to read only.
     keep_messages, keep_days: how many, and for how long; 0 is for ever. clock: seconds since the epoch.
     """
 
@@ -60,10 +61,15 @@ class Database:
         self._clock = clock
         self._keep_messages = keep_messages
         self._keep_days = keep_days
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._connection = sqlite3.connect(
+                "file:%s?mode=%s" % (quote(path), "rwc" if sync else "ro"), isolation_level=None, uri=True)
+        except sqlite3.Error as error:
+            raise StoreError("%s: %s" % (path, error)) from None
         self._connection.text_factory = bytes
         try:
-            self._prepare(path, sync)
+            if sync:
+                self._prepare(path, sync)
             self._load()
         except sqlite3.Error as error:
             self.close()
@@ -139,24 +145,29 @@ class Database:
 
     def talk(self, frame):
         now = int(self._clock())
-        self._insert(LOBBY, now, ((sender, text) for _, sender, text, _ in said(frame)))
+        self._insert(LOBBY, ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
     def whisper(self, sender, to, text, keep):
         now = int(self._clock())
-        self._insert(self._conversation(sender, to), now, [(sender, text)])
+        self._insert(self._conversation(sender, to), [(sender, text, now)])
         if keep:
             self._connection.execute(
                 "INSERT INTO kept (receiver, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?)",
                 (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text)))
         return True
 
-    def _insert(self, conversation, now, messages):
-        if now // DAY != self._day:
-            self._day = now // DAY
-            self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, self._number + 1))
-        rows = [(conversation, number, now, sender.decode(), text.decode(), _checksum(now, sender, text))
-                for number, (sender, text) in enumerate(messages, self._number + 1)]
+    def add_conversation(self, one, other, messages):
+        """What two have said elsewhere: (sender, text, time) of each, in order."""
+        self._insert(self._conversation(one, other), messages)
+
+    def _insert(self, conversation, messages):
+        today = int(self._clock()) // DAY
+        if today != self._day:
+            self._day = today
+            self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (today, self._number + 1))
+        rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
+                for number, (sender, text, when) in enumerate(messages, self._number + 1)]
         self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._number += len(rows)
 
@@ -244,8 +255,13 @@ class Database:
         return page(_sound(rows), most)[0][::-1]
 
     def conversations(self):
-        """The pairs of names that have talked to each other."""
-        return self._connection.execute("SELECT one, other FROM conversations WHERE id > 0 ORDER BY id").fetchall()
+        """((one, other), messages) for each two who have talked to each other: all of their (sender, text, time)."""
+        pairs = self._connection.execute("SELECT id, one, other FROM conversations WHERE id > 0 ORDER BY id").fetchall()
+        for conversation, one, other in pairs:
+            messages = _sound(self._connection.execute(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
+                (conversation,)))
+            yield (one, other), [message[1:] for message in messages]
 
 
 def _checksum(now, sender, text):

@@ -31,6 +31,11 @@ class AtHand:
     ready = True
     depth = 0
 
+    @staticmethod
+    def status():
+        """See Journal."""
+        return {"waiting": 0, "bytes": 0, "seconds": 0.0}
+
     def __init__(self, store):
         self._store = store
 
@@ -117,6 +122,11 @@ class Journal:
     def depth(self):
         """Requests that are not answered yet."""
         return len(self._waiting)
+
+    def status(self):
+        """What operators want to know."""
+        return {"waiting": len(self._waiting), "bytes": self._waiting_size,
+                "seconds": time.monotonic() - self._heard_at}
 
     def is_stuck(self):
         """Has there been no answer for too long?"""

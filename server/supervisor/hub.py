@@ -66,6 +66,7 @@ class Hub:
             "done": self._done,
         }
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
+        self.requests_of_operators = {"status": self._tell_status, "passwd": self._set_password}
         self._next_talk = self._next_ping = time.monotonic()
 
     def turn(self, wait):
@@ -74,14 +75,22 @@ class Hub:
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
         for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now))):
-            if key.data in self.streams and mask & selectors.EVENT_READ:
-                self._hear(key.data)
-            elif key.data in self._aides and mask & selectors.EVENT_READ:
-                self._hear_aide(key.data)
+            if isinstance(key.data, int):
+                if mask & selectors.EVENT_READ:
+                    self._hear(key.data)
+            elif key.data is not None:
+                key.data.on_ready()
         self._ping()
         self._speak()
 
-    def _hear(self, worker):
+    def _hear(self, number):
+        """A child's queue: a worker's, or that of a process which works for the hub."""
+        if number in self.streams:
+            self._hear_worker(number)
+        elif number in self._aides:
+            self._hear_aide(number)
+
+    def _hear_worker(self, worker):
         stream = self.streams[worker]
         try:
             frames = stream.up.get()
@@ -209,6 +218,14 @@ class Hub:
         for stream in self.streams.values():
             stream.up.close()
             stream.down.close()
+
+    # ---- what operators ask
+
+    def _tell_status(self, reply):
+        reply(self.status())
+
+    def _set_password(self, reply, name, secret):
+        self._register.set_password(name.encode(), secret, reply)
 
     def _ready(self, worker):
         self.streams[worker].ready = True

@@ -8,6 +8,7 @@ import selectors
 import signal
 import time
 
+from server.supervisor.control import Control
 from server.supervisor.hub import Hub
 from server.worker.loop import Worker
 from server.worker.queues import Queue
@@ -60,6 +61,7 @@ class Supervisor:
         self._reread = reread
         self._hub = Hub(settings.pacing_ms / 1000, memory, store)
         self._directory = directory
+        self._control = None
         self._aides = {HASHING: self._hub.verifier, JOURNAL: store}
         self._children = {}  # by number
         self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
@@ -74,12 +76,16 @@ class Supervisor:
         self._signals = []
         self._wakeup, self._wake = os.pipe()
 
-    def run(self, on_start, on_stop):
+    def run(self, on_start, on_stop, on_turn):
         """Serve until a signal says stop.
 
-        on_start is called when all workers serve, on_stop when they are told to stop. Raises WorkersDie, StopAtOnce.
+        on_start is called when all workers serve, on_stop when they are told to stop, and on_turn at least once a
+        second. Raises WorkersDie, StopAtOnce.
         """
         self._catch_signals()
+        self._on_turn = on_turn
+        if self._directory:
+            self._control = Control(self._directory.control, self._hub.requests_of_operators, self._hub.selector)
         gc.collect()
         getattr(gc, "freeze", lambda: None)()  # since 3.7; the collector's marks would unshare what the workers share
         try:
@@ -89,6 +95,8 @@ class Supervisor:
             for number in STOPS:
                 signal.signal(number, signal.SIG_IGN)  # what is done cannot be stopped; Python's end would be killed
         finally:
+            if self._control:
+                self._control.close()
             for child in self._children.values():
                 self._kill(child)
 
@@ -120,6 +128,7 @@ class Supervisor:
         """The hub's work; and, only when there is cause, the supervisor's."""
         quiet = self._started and not self._vacant and not self._stopping
         self._hub.turn(LOOK if quiet else LOOK_CLOSELY)
+        self._on_turn()
         if self._signals or self._hub.failed or not quiet:
             self._heed_signals()
             self._kill_failed()
@@ -204,6 +213,8 @@ class Supervisor:
             sock.close()
         down.read_here()
         up.write_here()
+        if self._control:
+            self._control.let_go()
         if self._directory and slot != JOURNAL:
             self._directory.let_go()
         if slot in self._aides:

@@ -1,0 +1,256 @@
+"""What an operator does beside serving: look at a server and its log, set passwords, take messages in and out."""
+import argparse
+import collections
+import contextlib
+import getpass
+import json
+import os
+import sqlite3
+import sys
+import time
+
+from server import config
+from server.chat.names import InvalidName, canonical_name, claims
+from server.protocols.text import canonical
+from server.storage.database import Database, StoreError
+from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
+from server.storage.memory import MOST_MESSAGES
+from server.supervisor.control import ask
+from server.supervisor.hashing import hashed
+
+LOOK_EVERY = 0.2  # seconds, while a log is followed
+
+
+class Failure(Exception):
+    """It cannot be done; the text says why, and what to do."""
+
+
+def run(argv):
+    """Do what `argv` says, whose first word is one of COMMANDS; the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        COMMANDS[arguments.command](arguments)
+    except (Failure, CannotUse, StoreError, config.ConfigError, sqlite3.Error) as error:
+        print("parley: %s" % error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has seen enough
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m server", description="Parley, a chat server: beside serving.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--storage", metavar="DIRECTORY", help="of the server; otherwise what the configuration says")
+    common.add_argument("--config", metavar="FILE", help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
+
+    def add(name, says):
+        return commands.add_parser(name, parents=[common], help=says, description=says)
+
+    add("status", "show what a running server does").add_argument(
+        "--json", action="store_true", help="all of it, for programs")
+    log = add("log", "print what was said in the room")
+    log.add_argument("--since", type=int, default=0, metavar="NUMBER", help="only what follows this message")
+    log.add_argument("--follow", action="store_true", help="go on with what is said from now on")
+    passwd = add("passwd", "give a name a password, read from the terminal or the standard input")
+    passwd.add_argument("name")
+    for name, says in (
+            ("export", "write users or conversations as JSON, in document 004's form"),
+            ("import", "read users or conversations from JSON in document 004's form, while no server runs")):
+        command = add(name, says)
+        command.add_argument("kind", choices=("users", "history"))
+        command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
+    return parser
+
+
+def _directory(arguments):
+    """The path of the storage directory."""
+    if arguments.storage:
+        return arguments.storage
+    settings = config.defaults()
+    path = arguments.config or config.DEFAULT_FILE
+    if arguments.config or os.path.exists(path):
+        settings = config.read(path, settings)
+    if settings.storage is None:
+        raise Failure("nothing is stored: the configuration says storage: memory; name a directory with --storage")
+    return settings.storage.directory
+
+
+def _reading(arguments):
+    """The database, which a server may be writing at the same time."""
+    path = os.path.join(_directory(arguments), DATABASE)
+    if not os.path.exists(path):
+        raise Failure("%s: there is no database; has a server run with this storage?" % path)
+    return Database(path, sync=None)
+
+
+def _status(arguments):
+    path = os.path.join(_directory(arguments), CONTROL)
+    try:
+        status = ask(path, "status")
+    except ConnectionError as error:
+        raise Failure("%s: no server answers (%s); is one running with this storage?" % (path, error)) from None
+    print(json.dumps(status, indent=2) if arguments.json else "\n".join(_told(status)))
+
+
+def _told(status):
+    """A status as lines for people."""
+    workers = status["workers"]
+    protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
+    yield "%d members, %d accounts, %d workers" % (status["members"], status["accounts"], len(workers))
+    yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
+    titles = ["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]
+    rows = [titles]
+    for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
+        report = worker["report"]
+        connections = report.get("connections", {})
+        rows.append([number, report.get("pid", "-"), *(connections.get(name, 0) for name in protocols),
+                     report.get("messages", 0), "%.1f" % report.get("messages_per_second", 0),
+                     report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
+                     report.get("held", 0)])
+    widths = [max(len(str(row[place])) for row in rows) for place in range(len(titles))]
+    for row in rows:
+        yield "  ".join(str(value).rjust(width) for value, width in zip(row, widths))
+    for key, title in (("ended", "connections ended"), ("refused", "commands refused")):
+        total = collections.Counter()
+        for worker in workers.values():
+            total.update(worker["report"].get(key, {}))
+        if total:
+            yield "%s: %s" % (title, ", ".join("%s %d" % pair for pair in total.most_common()))
+
+
+def _log(arguments):
+    database, last = _reading(arguments), arguments.since
+    while True:
+        messages, _, more = database.lobby(last, MOST_MESSAGES)
+        for number, sender, text, when in messages:
+            last = number
+            print("%d %s %s: %s" % (number, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)),
+                                    sender.decode(), text.decode().replace("\n", "\n    ")))
+        sys.stdout.flush()
+        if not more:
+            if not arguments.follow:
+                return
+            time.sleep(LOOK_EVERY)
+
+
+def _passwd(arguments):
+    name = _name(arguments.name)
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password for %s: " % arguments.name)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise Failure("a password has at least one character")
+    path, secret = _directory(arguments), hashed(password.encode())
+    try:
+        answer = ask(os.path.join(path, CONTROL), "passwd", name=name.decode(), secret=secret)
+    except ConnectionError:  # no server runs: the directory is ours
+        with _writing(path) as database:
+            protect(database, name, secret)
+    else:
+        if "error" in answer:
+            raise Failure(answer["error"])
+    print("%s has a password" % arguments.name)
+
+
+def protect(database, name, secret):
+    """Give an account in the database a password; make it, if there is none."""
+    others = {other for other, _, _, _ in database.accounts()}
+    if name in others:
+        database.protect(name, secret)
+    elif any(claims(other) & claims(name) for other in others):
+        raise Failure("%s: too much like the name of another account" % name.decode())
+    else:
+        database.open_account(name, secret)
+
+
+@contextlib.contextmanager
+def _writing(path):
+    """The database of a directory that no server works with; what is written is stored at the end."""
+    directory = Directory(path)
+    database = Database(directory.database)
+    try:
+        with database.transaction():
+            yield database
+    finally:
+        database.close()
+        directory.let_go()
+
+
+def _name(text):
+    try:
+        return canonical_name(text.encode())
+    except InvalidName:
+        raise Failure("%r is not a valid name" % text) from None
+
+
+def _export(arguments):
+    database = _reading(arguments)
+    if arguments.kind == "users":
+        document = {"users": [{"username": name.decode(), "secret": secret} if secret else {"username": name.decode()}
+                              for name, secret, _, _ in database.accounts()]}
+    else:
+        document = {"conversations": [
+            {"users": [one.decode(), other.decode()],
+             "messages": [{"user": sender.decode(), "text": text.decode(), "timestamp": when}
+                          for sender, text, when in messages]}
+            for (one, other), messages in database.conversations()]}
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    if arguments.file == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it is nobody else's
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise Failure("%s: %s" % (arguments.file, error.strerror)) from None
+
+
+def _import(arguments):
+    try:
+        if arguments.file == "-":
+            document = json.load(sys.stdin)
+        else:
+            with open(arguments.file, encoding="utf-8") as file:
+                document = json.load(file)
+    except OSError as error:
+        raise Failure("%s: %s" % (arguments.file, error.strerror)) from None
+    except (ValueError, RecursionError) as error:
+        raise Failure("%s: not JSON: %s" % (arguments.file, error)) from None
+    with _writing(_directory(arguments)) as database:
+        try:
+            count = _IMPORTS[arguments.kind](document, database)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Failure("%s: not of document 004's form: %s" % (arguments.file, error)) from None
+    print("%d %s imported" % (count, arguments.kind))
+
+
+def _import_users(document, database):
+    for entry in document["users"]:
+        secret = entry.get("secret") or (hashed(entry["password"].encode()) if "password" in entry else None)
+        if not isinstance(secret, (str, type(None))):
+            raise TypeError("a secret is text")
+        protect(database, _name(entry["username"]), secret)
+    return len(document["users"])
+
+
+def _import_history(document, database):
+    count = 0
+    for conversation in document["conversations"]:
+        one, other = map(_name, conversation["users"])
+        messages = [(_name(message["user"]), canonical(message["text"].encode()), int(message["timestamp"]))
+                    for message in conversation["messages"]]
+        if any(sender not in (one, other) or not text for sender, text, _ in messages):
+            raise ValueError("a message of %s is empty, or somebody else's" % " and ".join(conversation["users"]))
+        database.add_conversation(one, other, messages)
+        count += len(messages)
+    return count
+
+
+_IMPORTS = {"users": _import_users, "history": _import_history}
+COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "export": _export, "import": _import}
