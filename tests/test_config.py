@@ -408,7 +408,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
 
     class Supervisor:
-        def __init__(self, listening, settings, reread, memory):
+        def __init__(self, listening, settings, reread, memory, store, directory):
             started.append(memory)
 
         def run(self, on_start, on_stop):

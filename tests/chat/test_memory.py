@@ -1,35 +1,43 @@
-"""What outlives a connection, and within which bounds."""
+"""Accounts: whose name is whose, how much is kept for whom, and what the store is told of it."""
 import pytest
 
 from server.chat import memory as memory_module
-from server.chat.memory import Memory
+from server.chat.memory import Account, Memory
 from server.chat.names import claims
 
 
 @pytest.fixture
-def memory():
-    return Memory()
+def memory(store):
+    return Memory(store)
 
 
-def open_account(memory, name, secret=None):
-    return memory.open(name, tuple(claims(name)), secret)
+def open_account(memory, name, secret=None, then=None):
+    memory.open(name, tuple(claims(name)), secret, then)
 
 
-def message(number):
-    return b"bob", b"%d" % number, number
+def keep(memory, name, text=b"x"):
+    """As the register does: is there room, and was it stored?"""
+    told = [memory.has_room(name, text)]
+    if told[0]:
+        memory.keep(name, b"bob", text, told.append)
+    return all(told)
 
 
-def test_accounts_are_in_the_order_of_their_creation(memory):
+def test_accounts_are_in_the_order_of_their_creation(memory, store):
     for name in (b"zoe", b"ann", b"bob"):
         open_account(memory, name)
     memory.close(b"ann")
     open_account(memory, b"ann")
-    assert list(memory.accounts) == [b"zoe", b"bob", b"ann"]
+    assert list(memory.accounts) == [row[0] for row in store.store.accounts()] == [b"zoe", b"bob", b"ann"]
 
 
-def test_an_account_has_a_secret_or_none(memory):
-    assert open_account(memory, b"ann").secret is None
-    assert open_account(memory, b"bob", "hashed").secret == memory.accounts[b"bob"].secret == "hashed"
+def test_an_account_has_a_secret_or_none(memory, store):
+    open_account(memory, b"ann")
+    open_account(memory, b"bob", "hashed")
+    assert (memory.accounts[b"ann"].secret, memory.accounts[b"bob"].secret) == (None, "hashed")
+    memory.protect(b"ann", "new")
+    assert memory.accounts[b"ann"].secret == "new"
+    assert [row[:2] for row in store.store.accounts()] == [(b"ann", "new"), (b"bob", "hashed")]
 
 
 def test_the_owners_of_a_name_are_the_accounts_too_much_like_it(memory):
@@ -42,105 +50,97 @@ def test_the_owners_of_a_name_are_the_accounts_too_much_like_it(memory):
     assert memory.owners(claims(b"IAN")) == {b"lan"}
 
 
-def test_what_is_kept_is_handed_over_once_in_order(memory):
-    open_account(memory, b"ann")
-    assert all(memory.keep(b"ann", message(number)) for number in range(3))
-    assert memory.hand_over(b"ann") == [message(0), message(1), message(2)]
-    assert memory.hand_over(b"ann") == []
-    assert memory.hand_over(b"nobody") == []
+def test_an_account_that_is_in_the_store_already_is_known_without_a_word_to_it(memory, store):
+    store.late = True
+    memory.know(b"ann", Account(claims(b"ann"), "hashed", 2, 9))
+    assert list(memory.accounts) == [b"ann"]
+    assert memory.owners(claims(b"ANN")) == {b"ann"}
+    assert store.asked() == []
 
 
-def test_what_was_handed_over_does_not_change_any_more(memory):
+def test_whoever_opens_an_account_is_told_once_it_is_stored(memory, store):
+    told, store.late = [], True
+    open_account(memory, b"ann", None, told.append)
+    assert (list(memory.accounts), told) == ([b"ann"], [])
+    store.answer()
+    assert (list(memory.accounts), told) == ([b"ann"], [True])
+
+
+def test_an_account_that_cannot_be_stored_is_none(memory, store):
+    told, store.late = [], True
+    open_account(memory, b"ann", None, told.append)
+    store.answer(stored=False)
+    assert (list(memory.accounts), told) == ([], [None])
+    assert memory.owners(claims(b"ann")) == set()
     open_account(memory, b"ann")
-    memory.keep(b"ann", message(1))
-    kept = memory.hand_over(b"ann")
-    memory.keep(b"ann", message(2))
-    assert kept == [message(1)]
+    store.answer()
+    assert list(memory.accounts) == [b"ann"]
+
+
+# ---- what is kept
 
 
 def test_no_more_is_kept_than_the_most(memory, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 3)
     open_account(memory, b"ann")
-    assert [memory.keep(b"ann", message(number)) for number in range(5)] == [True, True, True, False, False]
-    assert memory.hand_over(b"ann") == [message(0), message(1), message(2)]
-    assert memory.keep(b"ann", message(5))
+    assert [keep(memory, b"ann") for _ in range(5)] == [True, True, True, False, False]
+    memory.taken(b"ann", 3, 3, 3)
+    assert keep(memory, b"ann")
 
 
-def test_a_conversation_is_the_same_from_both_sides(memory):
-    memory.remember(b"ann", b"bob", message(1))
-    memory.remember(b"bob", b"ann", message(2))
-    assert memory.between(b"ann", b"bob") == memory.between(b"bob", b"ann") == [message(1), message(2)]
-    assert memory.between(b"ann", b"cid") == memory.between(b"ann", b"ann") == []
-
-
-def test_who_talks_to_itself_has_a_conversation_of_one(memory):
-    memory.remember(b"ann", b"ann", message(1))
-    assert memory.between(b"ann", b"ann") == [message(1)]
-    memory.remember(b"ann", b"bob", message(2))
-    assert memory.between(b"ann", b"ann") == [message(1)]
-
-
-def test_a_conversation_remembers_its_latest(monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
-    memory = Memory()
-    for number in range(5):
-        memory.remember(b"ann", b"bob", message(number))
-    assert memory.between(b"ann", b"bob") == [message(2), message(3), message(4)]
-
-
-def test_no_more_bytes_are_kept_or_remembered_than_the_most(memory, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+def test_no_more_bytes_are_kept_than_the_most(memory, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_KEPT_BYTES", 5)
     open_account(memory, b"ann")
-    texts = [(b"bob", text, 7) for text in (b"one", b"two", b"4")]
-    assert [memory.keep(b"ann", text) for text in texts] == [True, False, True]
-    for text in texts:
-        memory.remember(b"ann", b"bob", text)
-    assert memory.between(b"ann", b"bob") == texts[1:]
+    assert [keep(memory, b"ann", text) for text in (b"one", b"two", b"45")] == [True, False, True]
 
 
 def test_no_more_is_kept_for_all_than_the_most(memory, monkeypatch):
     monkeypatch.setattr(memory_module, "MOST_KEPT", 2)
     for name in (b"ann", b"bob"):
         open_account(memory, name)
-    assert [memory.keep(b"ann", message(1)), memory.keep(b"bob", message(2)), memory.keep(b"bob", message(3))] == [
-        True, True, False]
+    assert [keep(memory, name) for name in (b"ann", b"bob", b"bob")] == [True, True, False]
     memory.close(b"ann")
-    assert memory.keep(b"bob", message(3))
+    assert keep(memory, b"bob")
 
 
-def test_what_could_not_be_handed_over_is_kept_on_in_its_order(memory):
+def test_what_was_kept_by_the_server_before_counts(memory, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 3)
+    monkeypatch.setattr(memory_module, "MOST_KEPT", 11)
+    memory.know(b"ann", Account(claims(b"ann"), None, 2, 9))
+    open_account(memory, b"bob")
+    assert [keep(memory, b"ann"), keep(memory, b"ann")] == [True, False]  # too many
+    assert [keep(memory, b"bob"), keep(memory, b"bob")] == [True, False]  # too much for all
+
+
+def test_what_is_not_stored_yet_counts_and_what_cannot_be_stored_does_not(memory, store, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 1)
     open_account(memory, b"ann")
-    memory.keep(b"ann", message(1))
-    kept = memory.hand_over(b"ann")
-    memory.keep(b"ann", message(2))
-    memory.take_back(b"ann", kept)
-    assert memory.hand_over(b"ann") == [message(1), message(2)]
-    memory.take_back(b"nobody", [message(3)])
-    assert memory.hand_over(b"nobody") == []
+    told, store.late = [], True
+    memory.keep(b"ann", b"bob", b"x", told.append)
+    assert (memory.has_room(b"ann", b"x"), told) == (False, [])
+    store.answer(stored=False)
+    assert (memory.has_room(b"ann", b"x"), told) == (True, [None])
 
 
-def test_the_conversation_that_was_silent_longest_is_forgotten_first(memory, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_REMEMBERED", 3)  # each message has a text of one byte
-    memory.remember(b"ann", b"bob", message(1))
-    memory.remember(b"ann", b"cid", message(2))
-    memory.remember(b"bob", b"ann", message(3))
-    memory.remember(b"ann", b"dan", message(4))
-    assert memory.between(b"ann", b"bob") == [message(1), message(3)]
-    assert memory.between(b"ann", b"cid") == []
-    assert memory.between(b"ann", b"dan") == [message(4)]
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_is_stored_for_an_account_that_is_gone_meanwhile_counts_for_nobody(memory, store, stored):
+    open_account(memory, b"ann")
+    store.late = True
+    memory.keep(b"ann", b"bob", b"x", lambda stored: None)
+    memory.close(b"ann")
+    store.answer(stored)
+    memory.taken(b"ann", 1, 1, 1)
+    open_account(memory, b"ann")
+    assert (memory.accounts[b"ann"].kept, memory.accounts[b"ann"].size) == (0, 0)
 
 
-def test_a_closed_account_leaves_nothing_behind(memory):
+def test_a_closed_account_leaves_nothing_behind(memory, store):
     for name in (b"ann", b"bob"):
         open_account(memory, name)
-    memory.keep(b"ann", message(1))
-    memory.remember(b"ann", b"bob", message(2))
-    memory.remember(b"cid", b"ann", message(3))
-    memory.remember(b"cid", b"bob", message(4))
+    keep(memory, b"ann")
     memory.close(b"ann")
     assert list(memory.accounts) == [b"bob"]
     assert memory.owners(claims(b"ann")) == set()
-    assert memory.between(b"ann", b"bob") == memory.between(b"ann", b"cid") == []
-    assert memory.between(b"cid", b"bob") == [message(4)]
     open_account(memory, b"ann")
-    assert memory.hand_over(b"ann") == []
+    assert memory.accounts[b"ann"].kept == 0
+    assert store.store.kept(b"ann") == []

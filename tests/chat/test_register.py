@@ -1,4 +1,4 @@
-"""Who holds which name, and who may; what is kept, remembered and told; and what leaves in which order."""
+"""Who holds which name, and who may; what is kept, stored and told; and what leaves in which order."""
 import pytest
 
 from server.chat import memory as memory_module
@@ -8,8 +8,10 @@ from server.chat.names import claims
 from server.chat.register import Register
 from server.protocols.aliases import short
 from server.protocols.events import Reason
+from server.worker.queues import record, talk
 
 NOW = 1600000000.75  # the clock of these tests
+SECOND = 1600000000
 
 TAKEN = ("worker", 2, "refused", 7, Reason.NAME_TAKEN)
 LOOK_ALIKES = [
@@ -63,16 +65,9 @@ class Secrets:
         self.jobs.pop(0)[2](right)
 
 
-class Lobby:
-    """What was said in it."""
-
-    def past(self):
-        return [(b"ann", b"said in the lobby", 5)]
-
-
 @pytest.fixture
-def memory():
-    return Memory()
+def memory(store):
+    return Memory(store)
 
 
 @pytest.fixture
@@ -81,8 +76,8 @@ def secrets():
 
 
 @pytest.fixture
-def register(post, memory, secrets):
-    return Register(post, memory, secrets, Lobby(), lambda: NOW)
+def register(post, memory, secrets, store):
+    return Register(post, memory, secrets, store, lambda: NOW)
 
 
 @pytest.fixture
@@ -102,7 +97,7 @@ def rename(register, worker, number, name):
 
 
 def open_account(memory, name, secret=None):
-    return memory.open(name, tuple(claims(name)), secret)
+    memory.open(name, tuple(claims(name)), secret)
 
 
 def whisper(register, worker, number, sender, to, text=b"hi", time=9):
@@ -413,7 +408,7 @@ def test_what_is_said_to_an_account_whose_owner_is_away_is_kept_until_it_is_aske
     register.deliver(1, 6, b"cid")
     register.deliver(1, 6, b"cid")
     assert post.drain() == [
-        ("worker", 1, "kept", 6, b"cid", [(b"bob", b"one", 9), (b"bob", b"two", 9)]),
+        ("worker", 1, "kept", 6, b"cid", [(1, b"bob", b"one", SECOND), (2, b"bob", b"two", SECOND)]),
         ("worker", 1, "kept", 6, b"cid", [])]
 
 
@@ -432,17 +427,20 @@ def test_who_has_no_account_has_nothing_kept(register, post, ann_and_bob):
 
 
 def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 3)
     open_account(memory, b"cid")
     for number in range(5):
         whisper(register, 2, 7, b"bob", b"cid", b"%d" % number)
     assert post.drain() == [("worker", 2, "confirmed", 7)] * 3 + [("worker", 2, "refused", 7, Reason.BOX_FULL)] * 2
     register.history(2, 7, b"bob", b"cid")
     register.deliver(1, 6, b"cid")
-    said = [(b"bob", b"%d" % number, 9) for number in range(3)]
-    assert post.drain() == [("worker", 2, "past", 7, said), ("worker", 1, "kept", 6, b"cid", said)]
+    said = [(b"bob", b"%d" % number, SECOND) for number in range(3)]
+    kept = [(number, *message) for number, message in enumerate(said, 1)]
+    assert post.drain() == [("worker", 2, "past", 7, said), ("worker", 1, "kept", 6, b"cid", kept)]
+    whisper(register, 2, 7, b"bob", b"cid", b"too early")
+    register.taken(1, 6, b"cid", 3, 3, 3)
     whisper(register, 2, 7, b"bob", b"cid", b"again")
-    assert post.drain() == [("worker", 2, "confirmed", 7)]
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.BOX_FULL), ("worker", 2, "confirmed", 7)]
 
 
 def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, post, memory, ann_and_bob):
@@ -450,9 +448,9 @@ def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, 
     for text in (b"one", b"two"):
         whisper(register, 2, 7, b"bob", b"cid", text)
     assert post.drain() == [("worker", 2, "confirmed", 7)] * 2
-    assert list(memory.accounts[b"cid"].kept) == []
+    assert memory.accounts[b"cid"].kept == 0
     register.history(1, 6, b"cid", b"bob")
-    assert post.drain() == [("worker", 1, "past", 6, [(b"bob", b"one", 9), (b"bob", b"two", 9)])]
+    assert post.drain() == [("worker", 1, "past", 6, [(b"bob", b"one", SECOND), (b"bob", b"two", SECOND)])]
 
 
 # ---- histories
@@ -464,7 +462,7 @@ def test_two_have_one_history_in_the_order_in_which_it_was_said(register, post, 
     post.drain()
     register.history(1, 5, b"ann", b"bob")
     register.history(2, 7, b"bob", b"ann")
-    said = [(b"bob", b"one", 20), (b"ann", b"two", 10)]
+    said = [(b"bob", b"one", SECOND), (b"ann", b"two", SECOND)]  # by our clock, not by theirs
     assert post.drain() == [("worker", 1, "past", 5, said), ("worker", 2, "past", 7, said)]
 
 
@@ -483,9 +481,10 @@ def test_what_was_refused_is_in_no_history(register, post, ann_and_bob):
     assert post.drain() == [("worker", 2, "past", 7, [])]
 
 
-def test_the_lobby_has_a_history_too(register, post, ann_and_bob):
+def test_the_lobby_has_a_history_too(register, post, store, ann_and_bob):
+    store.talk(talk(0, 1, [record(5, b"ann", b"said in the lobby", 9)]), lambda stored: None)
     register.history(1, 5, b"ann", b"lobby")
-    assert post.drain() == [("worker", 1, "past", 5, [(b"ann", b"said in the lobby", 5)])]
+    assert post.drain() == [("worker", 1, "past", 5, [(b"ann", b"said in the lobby", SECOND)])]
 
 
 # ---- deleted accounts

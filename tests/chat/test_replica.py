@@ -22,6 +22,8 @@ from server.protocols.events import (
     Poll,
     Present,
     Reason,
+    Recall,
+    Recalled,
     Refused,
     Rename,
     Renamed,
@@ -39,6 +41,7 @@ HERE, ELSEWHERE = 3, 4  # workers
 LOGIN = Login(b"ann", None)
 WHISPER = Whisper(b"bob", b"hi", None, None)
 MESSAGES = [(b"bob", b"one", 1), (b"ann", b"two", 2)]
+NUMBERED = [(4, b"bob", b"one", 1), (7, b"ann", b"two", 2)]
 
 ANSWERS_TO_NOBODY = [
     ("whispered", 99, b"bob", b"hi", 1),
@@ -49,7 +52,10 @@ ANSWERS_TO_NOBODY = [
     ("news", 99),
     ("described", 99, b"bob", "::1", 1),
     ("past", 99, MESSAGES),
+    ("recalled", 99, NUMBERED, 7, False),
     ("kept", 99, b"ann", []),
+    ("stored", [99]),
+    ("unstored", [99]),
     ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
     ("renamed", HERE, 99, b"bob", b"rob"),
@@ -65,7 +71,9 @@ ANSWERS = [
     (Describe(b"bob"), ("described", 1, b"bob", "::1", 7), [Described(b"bob", "::1", 7)]),
     (Describe(b"bob"), ("refused", 1, Reason.NOBODY), [Refused(Reason.NOBODY, Describe(b"bob"))]),
     (History(b"bob"), ("past", 1, MESSAGES), [Past(MESSAGES)]),
-    (Deliver(), ("kept", 1, b"ann", MESSAGES), [Whispered(*MESSAGES[0]), Whispered(*MESSAGES[1]), Done(Deliver())]),
+    (Recall(None, 9), ("recalled", 1, NUMBERED, 7, True), [Recalled(NUMBERED, 7, True)]),
+    (Recall(8, 9), ("refused", 1, Reason.NO_SUCH_NUMBER), [Refused(Reason.NO_SUCH_NUMBER, Recall(8, 9))]),
+    (Deliver(), ("kept", 1, b"ann", NUMBERED), [Whispered(*MESSAGES[0]), Whispered(*MESSAGES[1]), Done(Deliver())]),
     (Deliver(), ("kept", 1, b"ann", []), [Done(Deliver())]),
     (WHISPER, ("confirmed", 1), [Done(WHISPER)]),
     (WHISPER, ("refused", 1, Reason.BOX_FULL), [Refused(Reason.BOX_FULL, WHISPER)]),
@@ -254,17 +262,42 @@ def test_a_refused_and_a_confirmed_whisper_are_answered(ann, replica):
     assert ann.audience.drain() == [Refused(Reason.NOBODY, WHISPER), Present([b"ann"])]
 
 
-def test_who_is_told_of_its_place_in_the_order_is_told_behind_what_it_said(make_member, sessions, replica, listeners):
+def test_the_place_of_what_was_said_is_held_for_who_is_told_that_it_is_stored(
+        make_member, sessions, replica, listeners):
     order, say = [], Say(b"hi", None, 1)
     client = make_member(acknowledges=True)
     sessions[client.number] = client
     listeners.hear = lambda happening, origin: order.append(happening)
+    client.audience.hold = lambda session: order.append("hold")
     client.audience.answer = lambda session, happening: order.append(happening)
     client.hear([say])
     replica.said(LOBBY, ELSEWHERE, [(client.number, b"bob", b"before", 1)])
     replica.said(LOBBY, HERE, [(client.number, b"ann", b"hi", 1), (99, b"cid", b"after", 1)])
-    assert order == [Said(b"bob", b"before", 1), Said(b"ann", b"hi", 1), Done(say), Said(b"cid", b"after", 1)]
+    assert client.state is WAITING
+    replica.stored([client.number, 99])
+    assert order == [
+        Said(b"bob", b"before", 1), Said(b"ann", b"hi", 1), "hold", Said(b"cid", b"after", 1), Done(say)]
     assert client.state is MEMBER
+
+
+def test_what_is_not_stored_is_refused_as_what_was_asked(make_member, sessions, replica):
+    say, client = Say(b"hi", None, 1), make_member(acknowledges=True)
+    sessions[client.number] = client
+    client.hear([say])
+    replica.unstored([99, client.number])
+    assert client.audience.drain() == [Refused(Reason.NOT_STORED, say)]
+    assert client.state is MEMBER
+
+
+def test_who_does_not_wait_for_it_is_told_only_that_something_is_not_stored(ann, replica):
+    ann.hear([Say(b"hi", None, 1), Who()])
+    replica.stored([1])
+    assert ann.audience.drain() == []
+    replica.unstored([1])
+    assert ann.audience.drain() == [Refused(Reason.NOT_STORED, Say)]
+    assert ann.state is WAITING  # for who is here
+    replica.who(1)
+    assert ann.audience.drain() == [Present([b"ann"])]
 
 
 @pytest.mark.parametrize("entry", ANSWERS_TO_NOBODY, ids=repr)
@@ -273,9 +306,19 @@ def test_answers_for_sessions_that_are_gone_are_ignored(ann, replica, entry):
     assert ann.audience.drain() == []
 
 
-def test_what_was_kept_for_one_who_has_gone_goes_back(replica, hub):
-    replica.kept(99, b"bob", MESSAGES)
-    assert hub.drain() == [("take_back", 99, b"bob", MESSAGES)]
+def test_what_was_kept_is_kept_until_it_has_been_sent(ann, replica, hub):
+    ann.hear([Deliver()])
+    hub.drain()
+    replica.kept(1, b"ann", NUMBERED)
+    assert hub.drain() == [("ask_once_told", "taken", 1, b"ann", 7, 2, 6)]
+
+
+@pytest.mark.parametrize("number, messages", [(1, []), (99, []), (99, NUMBERED)])
+def test_what_nobody_is_sent_is_taken_by_nobody(ann, replica, hub, number, messages):
+    ann.hear([Deliver()])
+    hub.drain()
+    replica.kept(number, b"ann", messages)
+    assert hub.drain() == []
 
 
 def test_a_claim_granted_to_one_who_has_gone_is_present_until_it_is_released(ann, replica, listeners):

@@ -31,6 +31,8 @@ from server.protocols.events import (
     Present,
     Quit,
     Reason,
+    Recall,
+    Recalled,
     Refused,
     Rename,
     Say,
@@ -46,14 +48,14 @@ POST, NAMELESS_POST = Post(b"ann", b"hi", 7), Post(None, b"hi", 7)
 LOGIN, SIGN_IN, CREATE = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann")
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
-SAY_HI = ("say", 1, b"ann", b"hi", 7)
+SAY_HI, SAY_HI_AND_WAIT = [("say", 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
 WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi", 7)
 RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
 ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
     LOGIN, SIGN_IN, CREATE, Rename(b"bea"), SAY, POST, WHISPER, Who(), Accounts(b"a*"), Describe(b"bob"),
-    History(b"bob"), Deliver(), Delete(), Poll(), Ping(b"1"), Quit(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+    History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Quit(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
 ]  # fmt: skip
 
 
@@ -86,6 +88,7 @@ TABLE = {
     (MEMBER, Accounts(b"a*")): (WAITING, [("accounts", 1, b"a*")], []),
     (MEMBER, Describe(b"bob")): (WAITING, [("describe", 1, b"bob")], []),
     (MEMBER, History(b"bob")): (WAITING, [("history", 1, b"ann", b"bob")], []),
+    (MEMBER, Recall(5, 9)): (WAITING, [("recall", 1, 5, 9)], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann")], []),
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
     (MEMBER, Poll()): (WAITING, [("news", 1)], []),
@@ -137,6 +140,9 @@ ANSWERS = [
      [Described(b"bob", "::1", 1)]),
     (Describe(b"bob"), lambda client: client.refuse(Reason.NOBODY), MEMBER, [Refused(Reason.NOBODY, Describe(b"bob"))]),
     (History(b"bob"), lambda client: client.answer(Past([])), MEMBER, [Past([])]),
+    (Recall(None, 9), lambda client: client.answer(Recalled([], 4, False)), MEMBER, [Recalled([], 4, False)]),
+    (Recall(5, 9), lambda client: client.refuse(Reason.NO_SUCH_NUMBER), MEMBER,
+     [Refused(Reason.NO_SUCH_NUMBER, Recall(5, 9))]),
     (Deliver(), lambda client: client.deliver([]), MEMBER, [Done(Deliver())]),
     (Deliver(), lambda client: client.deliver([Whispered(b"bob", b"1", 7), Whispered(b"bob", b"2", 8)]), MEMBER,
      [Whispered(b"bob", b"1", 7), Whispered(b"bob", b"2", 8), Done(Deliver())]),
@@ -236,15 +242,15 @@ def test_who_hears_before_it_has_a_name_enters_once(make_client, protocol):
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
-def test_a_speaker_is_told_of_its_place_in_the_order_if_its_protocol_does_so(speaking, hub, protocol):
+def test_a_speaker_is_told_that_its_words_are_stored_if_its_protocol_does_so(speaking, hub, protocol):
     client = speaking(protocol, MEMBER)
     client.hear([SAY, Say(b"more", None, None)])
-    more = ("say", client.number, b"ann", b"more", None)
+    more = ("say", client.number, b"ann", b"more", None, protocol in ACKNOWLEDGING)
     if protocol not in ACKNOWLEDGING:
         assert hub.drain() == [SAY_HI, more]
         return
     assert client.state is WAITING
-    assert hub.drain() == [SAY_HI]
+    assert hub.drain() == [SAY_HI_AND_WAIT]
     client.confirm()
     assert client.audience.drain() == [Done(SAY)]
     assert hub.drain() == [more]
@@ -253,11 +259,19 @@ def test_a_speaker_is_told_of_its_place_in_the_order_if_its_protocol_does_so(spe
     assert client.state is MEMBER
 
 
-def test_what_is_told_of_its_place_is_left_alone_if_the_client_goes(make_member, hub):
+def test_what_is_not_stored_is_refused_and_what_follows_it_is_said(make_member, hub):
+    client = make_member(acknowledges=True)
+    client.hear([SAY, Say(b"more", None, None)])
+    client.refuse(Reason.NOT_STORED)
+    assert client.audience.drain() == [Refused(Reason.NOT_STORED, SAY)]
+    assert hub.drain() == [SAY_HI_AND_WAIT, ("say", 1, b"ann", b"more", None, True)]
+
+
+def test_who_goes_is_not_told_whether_its_words_are_stored(make_member, hub):
     client = make_member(acknowledges=True)
     client.hear([SAY])
     client.leave(Reason.IDLE)
-    assert hub.drain() == [SAY_HI, ("release", 1)]
+    assert hub.drain() == [SAY_HI_AND_WAIT, ("release", 1)]
 
 
 # ---- names
@@ -314,7 +328,7 @@ def test_the_hub_is_not_bothered_with_names_that_are_too_long_to_be_any(member, 
 
 def test_a_member_says_things_under_its_registered_name(member, hub):
     member.hear([Say(b"one", b"ann", None), Say(b"two", None, 7)])
-    assert hub.drain() == [("say", 1, b"ann", b"one", None), ("say", 1, b"ann", b"two", 7)]
+    assert hub.drain() == [("say", 1, b"ann", b"one", None, False), ("say", 1, b"ann", b"two", 7, False)]
 
 
 @pytest.mark.parametrize("claimed", [b"bob", b"ANN", b"", b"ann ", b"\xff", b"x" * 600], ids=repr)
@@ -331,7 +345,7 @@ def test_ones_own_name_may_be_claimed_in_any_normal_form(make_member, hub):
     name = "\u00e4nn"
     client = make_member(name.encode())
     client.hear([Say(b"hi", unicodedata.normalize("NFD", name).encode(), None)])
-    assert hub.drain() == [("say", 1, name.encode(), b"hi", None)]
+    assert hub.drain() == [("say", 1, name.encode(), b"hi", None, False)]
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"\n\n\n"])
@@ -362,7 +376,7 @@ def test_a_strangers_post_without_a_name_is_a_guests(stranger, hub):
     stranger.hear([NAMELESS_POST])
     assert hub.drain() == [("claim_guest", 1)]
     stranger.welcome(b"guest-1")
-    assert hub.drain() == [("say", 1, b"guest-1", b"hi", 7)]
+    assert hub.drain() == [("say", 1, b"guest-1", b"hi", 7, False)]
 
 
 def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, hub):
@@ -370,7 +384,7 @@ def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, h
     member.hear([post])
     assert hub.drain() == [RENAME_TO_BEA]
     member.welcome(b"bea")
-    assert hub.drain() == [("say", 1, b"bea", b"hi", 7)]
+    assert hub.drain() == [("say", 1, b"bea", b"hi", 7, False)]
     assert member.audience.drain() == [Welcome(b"bea", post)]
 
 
@@ -378,7 +392,7 @@ def test_a_members_post_without_a_name_or_with_its_own_is_said(make_member, hub)
     name = "\u00e4nn"
     client = make_member(name.encode())
     client.hear([NAMELESS_POST, Post(unicodedata.normalize("NFD", name).encode(), b"hi", 7)])
-    assert hub.drain() == [("say", 1, name.encode(), b"hi", 7)] * 2
+    assert hub.drain() == [("say", 1, name.encode(), b"hi", 7, False)] * 2
 
 
 @pytest.mark.parametrize("state, post", [(STRANGER, POST), (MEMBER, Post(b"bea", b"hi", 7))])
@@ -398,20 +412,20 @@ def test_a_post_without_a_text_is_only_acknowledged(in_state, hub, state, name):
     assert (client.state, hub.drain(), client.audience.drain()) == (state, [], [Done(Post(name, b"", None))])
 
 
-def test_what_is_behind_a_post_waits_until_its_text_has_its_place(make_client, hub, claimed):
+def test_what_is_behind_a_post_waits_until_its_text_is_stored(make_client, hub, claimed):
     client = make_client(acknowledges=True)
     client.hear([POST, Post(b"ann", b"more", 8)])
     client.hear([Post(b"bea", b"last", 9)])
     assert hub.drain() == [claimed(1, b"ann", "Post")]
     client.welcome(b"ann")
-    assert hub.drain() == [SAY_HI]
+    assert hub.drain() == [SAY_HI_AND_WAIT]
     assert client.state is WAITING
     client.confirm()
-    assert hub.drain() == [("say", 1, b"ann", b"more", 8)]
+    assert hub.drain() == [("say", 1, b"ann", b"more", 8, True)]
     client.confirm()
     assert hub.drain() == [RENAME_TO_BEA]
     client.welcome(b"bea")
-    assert hub.drain() == [("say", 1, b"bea", b"last", 9)]
+    assert hub.drain() == [("say", 1, b"bea", b"last", 9, True)]
     client.confirm()
     assert [heard for heard in client.audience.drain() if type(heard) is Done] == [
         Done(SAY), Done(Say(b"more", None, 8)), Done(Say(b"last", None, 9))]

@@ -26,6 +26,7 @@ from server.protocols.events import (
     Present,
     Quit,
     Reason,
+    Recalled,
     Refused,
     Rename,
     Renamed,
@@ -297,6 +298,7 @@ TOLD = [
     (Farewell(Reason.SHUTDOWN), own(102, b"The server is shutting down.")),
     (Known([b"ann"]), []),
     (Past([(b"ann", b"hi", 7)]), []),
+    (Recalled([(3, b"ann", b"hi", 1)], 3, False), []),
     (News([(b"ann", True)]), []),
     (Users([(b"ann", True)]), []),
 ]

@@ -5,8 +5,9 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
-from server.worker.queues import HEAD, TALK, Queue, called
+from server.worker.queues import CONTROL, HEAD, Queue, called
 
 
 def two_ends():
@@ -60,11 +61,11 @@ class WorkerEnds:
         """What has come: talk as it came, the rest as (entry, argument, ...)."""
         found = []
         for frame in self.frames():
-            if HEAD.unpack_from(frame)[0] == TALK:
-                found.append(frame)
-            else:
+            if HEAD.unpack_from(frame)[0] == CONTROL:
                 entry, arguments = called(frame)
                 found.append((entry,) + arguments)
+            else:
+                found.append(frame)
         return [one for one in found if one != ("ping",)]
 
     def die(self):
@@ -81,12 +82,12 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def make_hub(clock):
+def make_hub(clock, store):
     """Makes hubs, by their pacing in seconds."""
     hubs = []
 
     def make(pacing=0, memory=None):
-        hubs.append(hub_module.Hub(pacing, memory))
+        hubs.append(hub_module.Hub(pacing, memory or Memory(store), store))
         return hubs[-1]
 
     yield make
@@ -125,7 +126,7 @@ def attach_verifier():
 
     def make(hub, number):
         (down, to_verifier), (from_verifier, up) = two_ends(), two_ends()
-        hub.attach_verifier(number, down, up)
+        hub.attach_aide(number, hub.verifier, down, up)
         attached.append(WorkerEnds(to_verifier, from_verifier))
         return attached[-1]
 

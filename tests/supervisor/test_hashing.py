@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from server.supervisor import hashing
-from server.supervisor.hashing import Verifier, hashed, matches, serve
+from server.supervisor.hashing import Verifier, hashed, matches
 from server.worker.queues import PIECE, called, control
 
 PATIENCE = 20  # seconds that an answer may really take
@@ -70,7 +70,7 @@ def test_a_secret_stays_good_whatever_method_new_ones_get(method, monkeypatch):
 def served(method, both_ways):
     """The hub's ends of the queues to a process that serves."""
     down, up, to_process, from_process = both_ways
-    process = threading.Thread(target=serve, args=(to_process, from_process), daemon=True)
+    process = threading.Thread(target=Verifier().process, args=(to_process, from_process), daemon=True)
     process.start()
     yield down, up
     down.close()
@@ -104,7 +104,7 @@ def test_it_ends_when_the_hub_is_gone(served):
 
 def test_it_ends_when_nobody_hears_its_answers(method, both_ways):
     down, up, to_process, from_process = both_ways
-    process = threading.Thread(target=serve, args=(to_process, from_process), daemon=True)
+    process = threading.Thread(target=Verifier().process, args=(to_process, from_process), daemon=True)
     process.start()
     up.close()
     down.put(control("verify", 1, b"123", hashed(b"123")))
@@ -118,7 +118,7 @@ def test_a_job_that_fills_a_piece_does_not_wait_for_the_next_one(method, both_wa
     job = control("verify", 1, b"x" * (PIECE - len(control("verify", 1, b"", secret))), secret)
     assert len(job) == PIECE
     down.put(job)
-    process = threading.Thread(target=serve, args=(to_process, from_process), daemon=True)
+    process = threading.Thread(target=Verifier().process, args=(to_process, from_process), daemon=True)
     process.start()
     ready = select.select([up], [], [], 3)[0]
     down.close()  # so that it ends in any case

@@ -2,15 +2,11 @@
 import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from server.chat import memory as memory_module
 from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
-from server.supervisor.hub import LobbyLog
 from server.worker.queues import control, record, talk
 
 
@@ -149,16 +145,16 @@ def test_what_was_said_in_the_lobby_is_its_history(hub, workers):
     one, two = workers
     one.say(one_talk(1, b"one"), control("history", 5, b"ann", b"lobby"), one_talk(1, b"two"))
     hub.turn(0)
-    assert ("past", 5, [(b"ann", b"one", 7)]) in one.heard()
+    assert ("past", 5, [(b"ann", b"one", 1600000000)]) in one.heard()
 
 
 # ---- passwords
 
 
 @pytest.fixture
-def protected(make_hub, attach):
+def protected(make_hub, attach, store):
     """A hub with an account that has a password, and a worker of it."""
-    memory = Memory()
+    memory = Memory(store)
     memory.open(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory)
     worker = attach(hub, 1)
@@ -229,45 +225,6 @@ def test_the_verifier_is_not_pinged(protected, attach_verifier, clock):
         hub.turn(0)
     assert hub.failed == {}
     assert verifier.frames() == []
-
-
-# ---- the lobby's talk
-
-
-def test_a_new_log_is_empty():
-    assert LobbyLog().past() == []
-
-
-MESSAGES = st.tuples(st.binary(min_size=1, max_size=9), st.binary(max_size=20), st.integers(0, 99))
-
-
-@given(st.lists(st.lists(MESSAGES, max_size=4)))
-def test_the_log_tells_what_was_said_in_order(talks):
-    log = LobbyLog()
-    for number, messages in enumerate(talks):
-        log.add(talk(0, number, [record(number, *message) for message in messages]))
-    assert log.past() == [message for messages in talks for message in messages]
-
-
-def test_nobody_is_told_more_than_the_most(monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 5)
-    log = LobbyLog()
-    for number in range(4):
-        log.add(talk(0, 1, [record(1, b"ann", b"%d%d" % (number, part), 7) for part in range(3)]))
-    assert [text for _, text, _ in log.past()] == [b"21", b"22", b"30", b"31", b"32"]
-
-
-def test_no_more_bytes_are_remembered_than_the_most(monkeypatch):
-    frame = one_talk(1, b"x" * 100)
-    monkeypatch.setattr(hub_module, "MOST_REMEMBERED", 3 * len(frame))
-    log = LobbyLog()
-    for number in range(10):
-        log.add(one_talk(1, b"%d" % number * 100))
-    assert [text[:1] for _, text, _ in log.past()] == [b"7", b"8", b"9"]
-    log.add(one_talk(1, b"x" * 1000))
-    assert log.past() == []
-    log.add(frame)
-    assert len(log.past()) == 1
 
 
 # ---- workers that die, hang or lag

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from server import config
+from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
 from server.worker import loop, queues
 
@@ -175,10 +176,11 @@ class Driven:
 class House:
     """Some workers and their hub, in one process."""
 
-    def __init__(self, clock, settings, workers=1, memory=None):
+    def __init__(self, clock, settings, workers, memory, store):
         self.clock = clock
         self.settings = settings
-        self.hub = hub_module.Hub(pacing=0, memory=memory)
+        self.store = store
+        self.hub = hub_module.Hub(0, memory, store)
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._peers = []
         self.settle()
@@ -260,7 +262,7 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def open_house(clock):
+def open_house(clock, store):
     """Makes a `House`; keyword arguments are limits, or settings by their name, of those protocols that differ."""
     houses = []
 
@@ -270,7 +272,7 @@ def open_house(clock):
         for name in ("idle_timeout", "echo"):
             changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
         settings = settings._replace(limits=dict(settings.limits, **limits), **changes)
-        houses.append(House(clock, settings, workers, memory))
+        houses.append(House(clock, settings, workers, memory or Memory(store), store))
         return houses[-1]
 
     yield make

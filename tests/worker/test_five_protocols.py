@@ -72,11 +72,11 @@ def sign_in(name, password=PASSWORD):
 
 
 @pytest.fixture
-def home(open_house):
+def home(open_house, store):
     """Two workers, and accounts with a password, which is verified at once."""
 
     def make(**settings):
-        memory = Memory()
+        memory = Memory(store)
         for name in (b"ann", b"dora"):
             memory.open(name, tuple(claims(name)), "secret")
         house = open_house(workers=2, memory=memory, **settings)

@@ -53,7 +53,7 @@ def test_a_control_frame_carries_its_call(call):
 def test_a_talk_frame_carries_its_records_in_order(room, worker, records):
     frame = talk(room, worker, [record(*one) for one in records])
     assert list(said(frame)) == records
-    assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size)
+    assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size, len(records))
 
 
 @pytest.mark.parametrize("time, kept", [(2**32 - 1, 2**32 - 1), (2**32 + 7, 7), (-1, 2**32 - 1)])

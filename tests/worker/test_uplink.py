@@ -1,7 +1,7 @@
 """A worker's voice to the hub."""
 import pytest
 
-from server.worker.queues import HEAD, TALK, called, control, said
+from server.worker.queues import CONTROL, HEAD, called, control, said
 from server.worker.uplink import Uplink
 
 NOW = 1600000000
@@ -37,15 +37,15 @@ def contents(data):
     while data:
         size = HEAD.size + HEAD.unpack_from(data)[3]
         frame, data = data[:size], data[size:]
-        found.append(list(said(frame)) if HEAD.unpack_from(frame)[0] == TALK else called(frame))
+        found.append(called(frame) if HEAD.unpack_from(frame)[0] == CONTROL else list(said(frame)))
     return found
 
 
 def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
-    uplink.say(1, b"ann", b"one", 5)
-    uplink.say(2, b"bob", b"two", None)
+    uplink.say(1, b"ann", b"one", 5, False)
+    uplink.say(2, b"bob", b"two", None, False)
     uplink.ask("who", 1)
-    uplink.say(1, b"ann", b"three", 0)
+    uplink.say(1, b"ann", b"three", 0, False)
     uplink.ask("release", 1)
     uplink.flush()
     (data,) = queue.puts
@@ -63,14 +63,14 @@ def test_a_question_goes_up_as_it_is_asked(uplink, queue):
 
 
 def test_talk_carries_the_workers_number(uplink, queue):
-    uplink.say(1, b"ann", b"hi", None)
+    uplink.say(1, b"ann", b"hi", None, False)
     uplink.flush()
     assert HEAD.unpack_from(queue.puts[0])[2] == 9
 
 
 def test_a_tick_in_which_nothing_was_asked_puts_nothing(uplink, queue):
     uplink.flush()
-    uplink.say(1, b"ann", b"hi", None)
+    uplink.say(1, b"ann", b"hi", None, False)
     uplink.flush()
     uplink.flush()
     assert len(queue.puts) == 1

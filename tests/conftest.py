@@ -1,0 +1,39 @@
+"""A store that answers when a test says so."""
+import pytest
+
+from server.storage.memory import Store
+
+NOW = 1600000000.75  # the store's clock
+
+
+class AnsweringStore:
+    """Asks a store in this process, at once or, once it is `late`, when the test says so."""
+
+    def __init__(self):
+        self.store = Store(lambda: NOW)
+        self.late = False
+        self._waiting = []
+
+    def talk(self, frame, then):
+        self.ask(then, "talk", frame)
+
+    def ask(self, then, request, *arguments):
+        self._waiting.append((then, request, arguments))
+        if not self.late:
+            self.answer()
+
+    def answer(self, stored=True):
+        """Whoever waits is answered: with what the store says, or that it could not be asked."""
+        waiting, self._waiting = self._waiting, []
+        for then, request, arguments in waiting:
+            then(getattr(self.store, request)(*arguments) if stored else None)
+
+    def asked(self):
+        """The names of the requests that wait."""
+        return [request for _, request, _ in self._waiting]
+
+
+@pytest.fixture
+def store():
+    """An empty one, that answers at once."""
+    return AnsweringStore()
