@@ -247,7 +247,8 @@ def _import_history(document, database):
                     for message in conversation["messages"]]
         if any(sender not in (one, other) or not text for sender, text, _ in messages):
             raise ValueError("a message of %s is empty, or somebody else's" % " and ".join(conversation["users"]))
-        database.add_conversation(one, other, messages)
+        if messages:
+            database.add_conversation(one, other, messages)
         count += len(messages)
     return count
 
