@@ -411,7 +411,7 @@ def start_up(monkeypatch, tmp_path):
         def __init__(self, listening, settings, reread, memory, store, directory):
             started.append(memory)
 
-        def run(self, on_start, on_stop):
+        def run(self, on_start, on_stop, on_turn):
             pass
 
     monkeypatch.setattr(cli, "Supervisor", Supervisor)
