@@ -231,8 +231,8 @@ class Database:
         return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
 
     def kept(self, name):
-        return _sound(self._connection.execute(
-            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", (name.decode(),)))
+        return list(_sound(self._connection.execute(
+            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", (name.decode(),))))
 
     def conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
