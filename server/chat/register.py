@@ -225,7 +225,7 @@ class Register:
 
         def hand_over(kept):
             messages = [message for message in kept if message[0] > handed]
-            if messages:
+            if messages and holder in self._members:
                 self._handed[holder] = messages[-1][0]
             self._post.worker(worker, "kept", number, name, messages)
 
