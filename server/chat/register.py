@@ -221,10 +221,11 @@ class Register:
     def deliver(self, worker, number, name):
         """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""
         holder = _holder(worker, number)
+        handed = self._handed.get(holder, 0)  # as of now: by the time of the answer that may have been taken
 
         def hand_over(kept):
-            messages = [message for message in kept if message[0] > self._handed.get(holder, 0)]
-            if messages:
+            messages = [message for message in kept if message[0] > handed]
+            if messages and holder in self._members:
                 self._handed[holder] = messages[-1][0]
             self._post.worker(worker, "kept", number, name, messages)
 

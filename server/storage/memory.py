@@ -90,7 +90,7 @@ class Store:
 
     def kept(self, name):
         """(id, sender, text, time) of what is kept for `name`, oldest first."""
-        return self._kept.get(name, [])
+        return list(self._kept.get(name, ()))
 
     def conversation(self, one, other):
         """(sender, text, time) of what two have said to each other, lately and oldest first."""

@@ -453,6 +453,72 @@ def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, 
     assert post.drain() == [("worker", 1, "past", 6, [(b"bob", b"one", SECOND), (b"bob", b"two", SECOND)])]
 
 
+# ---- what is kept, while the store takes its time
+
+
+@pytest.fixture
+def box(register, post, memory, store, ann_and_bob):
+    """Two messages are kept for cid, who is session 6 of worker 1; from now on the store is late."""
+    open_account(memory, b"cid")
+    for text in (b"one", b"two"):
+        whisper(register, 2, 7, b"bob", b"cid", text)
+    claim(register, 1, 6, b"cid", "SignIn")
+    post.drain()
+    store.late = True
+
+
+BOX = [(1, b"bob", b"one", SECOND), (2, b"bob", b"two", SECOND)]
+
+
+def test_what_is_kept_is_handed_over_once_although_it_is_asked_for_again_before_it_is_taken(
+        register, post, memory, store, box):
+    register.deliver(1, 6, b"cid")
+    store.answer()
+    register.deliver(1, 6, b"cid")  # in the same segment: asked before the first answer has been sent
+    register.taken(1, 6, b"cid", 2, 2, 6)
+    store.answer()
+    assert post.drain() == [("worker", 1, "kept", 6, b"cid", BOX), ("worker", 1, "kept", 6, b"cid", [])]
+    assert (memory.accounts[b"cid"].kept, store.store.kept(b"cid")) == (0, [])
+
+
+def test_what_is_kept_is_handed_over_again_if_it_was_not_taken(register, post, store, box):
+    register.deliver(1, 6, b"cid")
+    store.answer()
+    register.lose(1)
+    claim(register, 3, 1, b"cid", "SignIn")
+    register.deliver(3, 1, b"cid")
+    store.answer()
+    assert [call for call in post.drain() if call[2] == "kept"] == [
+        ("worker", 1, "kept", 6, b"cid", BOX), ("worker", 3, "kept", 1, b"cid", BOX)]
+
+
+def test_what_is_kept_meanwhile_is_handed_over_the_next_time(register, post, memory, store, box):
+    register.deliver(1, 6, b"cid")
+    store.answer()
+    store.store.whisper(b"bob", b"cid", b"three", True)
+    register.deliver(1, 6, b"cid")
+    register.taken(1, 6, b"cid", 2, 2, 6)
+    store.answer()
+    assert post.drain()[-1] == ("worker", 1, "kept", 6, b"cid", [(3, b"bob", b"three", SECOND)])
+
+
+def test_what_cannot_be_read_is_not_handed_over_and_kept_on(register, post, store, box):
+    register.deliver(1, 6, b"cid")
+    store.answer(stored=False)
+    assert post.drain() == [("worker", 1, "refused", 6, Reason.NOT_STORED)]
+    register.deliver(1, 6, b"cid")
+    store.answer()
+    assert post.drain() == [("worker", 1, "kept", 6, b"cid", BOX)]
+
+
+def test_who_has_left_before_it_was_answered_has_been_handed_nothing(register, post, store, box):
+    register.deliver(1, 6, b"cid")
+    register.release(1, 6)
+    store.answer()
+    assert register._handed == {}
+    assert store.store.kept(b"cid") == BOX
+
+
 # ---- histories
 
 

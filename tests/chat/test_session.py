@@ -55,7 +55,8 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
     LOGIN, SIGN_IN, CREATE, Rename(b"bea"), SAY, POST, WHISPER, Who(), Accounts(b"a*"), Describe(b"bob"),
-    History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Quit(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+    History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Quit(), Nothing(), BAD_WHISPER, TOO_LONG,
+    Hangup(),
 ]  # fmt: skip
 
 

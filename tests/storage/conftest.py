@@ -1,0 +1,113 @@
+"""Stores of both kinds, and the queues to a process that writes into one."""
+import contextlib
+import os
+import tempfile
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from server.storage.database import Database
+from server.storage.memory import Store
+from server.worker.queues import record, talk
+
+# A busy machine is not a failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+NOW = 1600000000.75
+SECOND = 1600000000
+
+
+class Transacted:
+    """A database, each of whose writes is a transaction."""
+
+    WRITES = ("talk", "whisper", "taken", "open_account", "protect", "close_account")
+
+    def __init__(self, database):
+        self._database = database
+
+    def __getattr__(self, request):
+        method = getattr(self._database, request)
+        if request not in self.WRITES:
+            return method
+
+        def write(*arguments):
+            with self._database.transaction():
+                return method(*arguments)
+
+        return write
+
+
+@contextlib.contextmanager
+def opened(kind, clock=lambda: NOW):
+    """An empty store of a kind, "memory" or "database"."""
+    if kind == "memory":
+        yield Store(clock)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        database = Database(os.path.join(directory, "parley.db"), "system", clock=clock)
+        try:
+            yield Transacted(database)
+        finally:
+            database.close()
+
+
+def say(*texts, sender=b"ann"):
+    """A talk frame."""
+    return talk(0, 1, [record(1, sender, text, 7) for text in texts])
+
+
+class Clock:
+    """Seconds since the epoch, as a test sets them."""
+
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "database"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def store(kind, clock):
+    """One of each kind."""
+    with opened(kind, clock) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def spoken():
+    """Makes the talk frame in which ann, or another, says some texts."""
+    return say
+
+
+@pytest.fixture(scope="session")
+def open_empty():
+    """Opens an empty store of a kind, for a `with`."""
+    return opened
+
+
+@pytest.fixture
+def database(tmp_path, clock):
+    """Opens the one database of a test, again and again, with options that differ."""
+    made = []
+
+    def make(**options):
+        while made:
+            made.pop().close()
+        made.append(Database(str(tmp_path / "parley.db"), **dict({"sync": "system", "clock": clock}, **options)))
+        return made[-1]
+
+    make.path = str(tmp_path / "parley.db")
+    yield make
+    while made:
+        made.pop().close()

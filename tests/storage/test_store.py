@@ -1,0 +1,343 @@
+"""What every store promises: one set of claims, against all there are."""
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.storage import memory as memory_module
+
+SECOND = 1600000000
+NAMES = [b"ann", b"ANN", b"an", b"ann'", "\u00e4nn".encode(), "\U0001f600".encode()]
+TEXTS = [b"hi", b"a\nb\tc", "\u00e9\u00fc\U0001f600".encode(), b"'; DROP TABLE messages; --", b" ", b"x" * 16384]
+
+
+def numbers(messages):
+    return [message[0] for message in messages]
+
+
+def texts(messages):
+    """Of messages with or without a number."""
+    return [message[-2] for message in messages]
+
+
+def all_of_lobby(store, most=1000):
+    """As a client reads it that asks on until there is no more."""
+    found, last, more = [], 0, True
+    while more:
+        messages, last, more = store.lobby(last, most)
+        found += messages
+    return found
+
+
+# ---- numbers
+
+
+def test_messages_are_numbered_in_their_order_whatever_frame_they_came_in(store, spoken):
+    store.talk(spoken(b"1", b"2", b"3"))
+    store.talk(spoken())
+    store.talk(spoken(b"4"))
+    found, last, more = store.lobby(0, 10)
+    assert found == [(number, b"ann", b"%d" % number, SECOND) for number in (1, 2, 3, 4)]
+    assert (last, more) == (4, False)
+
+
+def test_whispers_and_talk_are_numbered_alike(store, spoken):
+    store.talk(spoken(b"1"))
+    store.whisper(b"ann", b"bob", b"2", True)
+    store.talk(spoken(b"3"))
+    store.whisper(b"ann", b"bob", b"4", False)
+    assert numbers(store.lobby(0, 10)[0]) == [1, 3]
+    assert store.lobby(3, 10) == ([], 4, False)
+
+
+def test_a_write_gives_true(store, spoken):
+    assert store.open_account(b"ann", None) is True
+    assert store.protect(b"ann", "secret") is True
+    assert store.talk(spoken(b"hi")) is True
+    assert store.whisper(b"bob", b"ann", b"hi", True) is True
+    assert store.taken(b"ann", 9) is True
+    assert store.taken(b"nobody", 9) is True
+    assert store.close_account(b"ann") is True
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text)[:20])
+def test_texts_and_names_come_back_as_they_were(store, spoken, text):
+    for name in NAMES:
+        store.talk(spoken(text, sender=name))
+        store.whisper(name, b"bob", text, True)
+        assert store.conversation(b"bob", name) == [(name, text, SECOND)]
+    assert [message[1:] for message in all_of_lobby(store)] == [(name, text, SECOND) for name in NAMES]
+    assert [message[1:] for message in store.kept(b"bob")] == [(name, text, SECOND) for name in NAMES]
+
+
+def test_a_message_has_the_time_at_which_the_server_had_it(store, spoken, clock):
+    for when in (1500000000.2, 1700000000.9, 1600000000.5):  # a clock may be set back; the order stays
+        clock.now = when
+        store.talk(spoken(b"hi"))
+        store.whisper(b"ann", b"bob", b"hi", True)
+    times = [1500000000, 1700000000, 1600000000]
+    for found in (store.lobby(0, 9)[0], store.conversation(b"ann", b"bob"), store.kept(b"bob")):
+        assert [message[-1] for message in found] == times
+        assert all(type(message[-1]) is int for message in found)
+
+
+# ---- the lobby
+
+
+def test_of_an_empty_lobby_there_is_nothing_and_no_more(store):
+    for since in (None, 0, 7):
+        assert store.lobby(since, 10) == ([], 0, False)
+
+
+def test_lately_is_the_latest_oldest_first(store, spoken):
+    store.talk(spoken(b"1", b"2", b"3"))
+    store.talk(spoken(b"4", b"5"))
+    for most, expected in [(1, [5]), (2, [4, 5]), (3, [3, 4, 5]), (9, [1, 2, 3, 4, 5]), (2, [4, 5])]:
+        found, last, more = store.lobby(None, most)
+        assert (numbers(found), last, more) == (expected, 5, False)
+    store.talk(spoken(b"6"))
+    assert numbers(store.lobby(None, 2)[0]) == [5, 6]
+
+
+def test_what_follows_a_number_is_told_in_pages(store, spoken):
+    store.talk(spoken(*[b"%d" % number for number in range(1, 8)]))
+    assert [(numbers(found), last, more) for found, last, more in (
+        store.lobby(0, 3), store.lobby(3, 3), store.lobby(6, 3), store.lobby(7, 3), store.lobby(99, 3))] == [
+            ([1, 2, 3], 3, True), ([4, 5, 6], 6, True), ([7], 7, False), ([], 7, False), ([], 7, False)]
+
+
+def test_what_exactly_fills_a_page_is_complete(store, spoken):
+    store.talk(spoken(b"1", b"2", b"3"))
+    assert store.lobby(0, 3)[1:] == (3, False)
+    assert store.lobby(1, 2)[1:] == (3, False)
+
+
+def test_no_more_than_the_most_is_told_at_once(store, spoken, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    store.talk(spoken(*[b"%d" % number for number in range(1, 8)]))
+    assert numbers(store.lobby(None, 99)[0]) == [5, 6, 7]
+    assert [numbers(store.lobby(0, 99)[0]), store.lobby(0, 99)[2]] == [[1, 2, 3], True]
+    assert len(all_of_lobby(store, 99)) == 7
+
+
+def test_no_more_bytes_than_the_most_are_told_at_once_but_always_something(store, spoken, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+    store.talk(spoken(b"one", b"two", b"3", b"much too long", b"5"))
+    pages, last, more = [], 0, True
+    while more:
+        found, last, more = store.lobby(last, 99)
+        pages.append(texts(found))
+    assert pages == [[b"one"], [b"two", b"3"], [b"much too long"], [b"5"]]
+    assert texts(store.lobby(None, 99)[0]) == [b"5"]
+
+
+OPERATIONS = st.lists(st.one_of(
+    st.tuples(st.just("talk"), st.lists(st.integers(0, 9), max_size=4)), st.tuples(st.just("whisper"), st.just(None)),
+    st.tuples(st.just("ask"), st.integers(1, 5))), max_size=30)
+
+
+@pytest.mark.parametrize("kind", ["memory", "database"])
+def test_whoever_asks_on_from_the_last_number_misses_nothing_and_gets_nothing_twice(
+        kind, open_empty, spoken, small_pages):
+
+    @given(OPERATIONS)
+    def property_(operations):
+        said, heard, last, number = [], [], 0, 0
+        with open_empty(kind) as store:
+            for operation, argument in operations + [("ask", 3)] * 60:
+                if operation == "talk":
+                    store.talk(spoken(*[b"x" * size for size in argument]))
+                    said += [(number + place, size) for place, size in enumerate(argument, 1)]
+                    number += len(argument)
+                elif operation == "whisper":
+                    store.whisper(b"ann", b"bob", b"hi", False)
+                    number += 1
+                else:
+                    before = last
+                    messages, last, more = store.lobby(before, argument)
+                    heard += [(message[0], len(message[2])) for message in messages]
+                    assert last == (messages[-1][0] if messages else number) >= before
+                    assert more == (len(heard) < len(said))
+        assert heard == said
+
+    property_()
+
+
+@pytest.fixture(scope="module")
+def small_pages():
+    """At most 3 messages and 12 bytes are told at once."""
+    before = memory_module.MOST_MESSAGES, memory_module.MOST_BYTES
+    memory_module.MOST_MESSAGES, memory_module.MOST_BYTES = 3, 12
+    yield
+    memory_module.MOST_MESSAGES, memory_module.MOST_BYTES = before
+
+
+# ---- what is kept
+
+
+def test_what_is_kept_is_in_order_until_it_is_taken(store):
+    for number in range(1, 5):
+        store.whisper(b"bob", b"ann", b"%d" % number, number != 2)
+    kept = store.kept(b"ann")
+    assert texts(kept) == [b"1", b"3", b"4"]
+    assert numbers(kept) == sorted(set(numbers(kept)))
+    assert store.kept(b"ann") == kept  # reading takes nothing
+    store.taken(b"ann", kept[1][0])
+    assert store.kept(b"ann") == kept[2:]
+    store.taken(b"ann", kept[1][0])
+    assert store.kept(b"ann") == kept[2:]
+    store.taken(b"ann", kept[2][0])
+    assert store.kept(b"ann") == []
+
+
+def test_what_is_kept_for_one_is_nobody_elses(store):
+    for name in NAMES:
+        store.whisper(b"bob", name, name, True)
+    store.taken(NAMES[0], 1 << 40)
+    assert [texts(store.kept(name)) for name in NAMES] == [[]] + [[name] for name in NAMES[1:]]
+    assert store.kept(b"bob") == []
+
+
+def test_what_was_kept_has_another_id_than_what_is_kept_later(store):
+    found = []
+    for _ in range(3):
+        store.whisper(b"bob", b"ann", b"hi", True)
+        found += numbers(store.kept(b"ann"))
+        store.taken(b"ann", found[-1])
+    assert found == sorted(set(found))
+
+
+def test_what_was_told_of_it_does_not_change_any_more(store):
+    store.whisper(b"bob", b"ann", b"one", True)
+    kept, conversation = store.kept(b"ann"), store.conversation(b"ann", b"bob")
+    before = list(kept), list(conversation)
+    store.whisper(b"bob", b"ann", b"two", True)
+    store.taken(b"ann", kept[0][0])
+    assert (kept, conversation) == before
+
+
+# ---- conversations
+
+
+def test_a_conversation_is_the_same_from_both_sides_and_nobody_elses(store):
+    store.whisper(b"ann", b"bob", b"one", False)
+    store.whisper(b"bob", b"ann", b"two", True)
+    store.whisper(b"bob", b"cid", b"three", False)
+    expected = [(b"ann", b"one", SECOND), (b"bob", b"two", SECOND)]
+    assert store.conversation(b"ann", b"bob") == store.conversation(b"bob", b"ann") == expected
+    assert store.conversation(b"ann", b"cid") == store.conversation(b"ann", b"ann") == []
+    assert store.conversation(b"nobody", b"") == []
+
+
+def test_who_talks_to_itself_has_a_conversation_of_one(store):
+    store.whisper(b"ann", b"ann", b"one", False)
+    store.whisper(b"ann", b"bob", b"two", False)
+    assert texts(store.conversation(b"ann", b"ann")) == [b"one"]
+
+
+def test_of_a_conversation_the_latest_is_told(store, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    for number in range(5):
+        store.whisper(b"ann", b"bob", b"%d" % number, False)
+    assert texts(store.conversation(b"bob", b"ann")) == [b"2", b"3", b"4"]
+
+
+def test_of_a_conversation_no_more_bytes_than_the_most_are_told(store, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+    for text in (b"one", b"two", b"4"):
+        store.whisper(b"ann", b"bob", text, False)
+    assert texts(store.conversation(b"ann", b"bob")) == [b"two", b"4"]
+    store.whisper(b"ann", b"bob", b"much too long", False)
+    assert texts(store.conversation(b"ann", b"bob")) == [b"much too long"]
+
+
+def test_no_conversation_is_part_of_the_lobby(store, spoken):
+    store.talk(spoken(b"said to all"))
+    store.whisper(b"ann", b"lobby", b"said to one", False)
+    assert texts(all_of_lobby(store)) == [b"said to all"]
+
+
+# ---- accounts
+
+
+def test_accounts_are_in_the_order_of_their_creation(store):
+    for name in (b"zoe", b"ann", "\u00e4nn".encode(), b"bob"):
+        store.open_account(name, None)
+    store.close_account(b"ann")
+    store.open_account(b"ann", "secret")
+    store.protect(b"zoe", "other")
+    assert store.accounts() == [
+        (b"zoe", "other", 0, 0), ("\u00e4nn".encode(), None, 0, 0), (b"bob", None, 0, 0), (b"ann", "secret", 0, 0)]
+
+
+def test_with_an_account_is_told_how_much_is_kept_for_it(store):
+    for name in (b"ann", b"bob", b"cid"):
+        store.open_account(name, None)
+    store.whisper(b"bob", b"ann", "\u00e9\u00e9".encode(), True)
+    store.whisper(b"bob", b"ann", b"123", True)
+    store.whisper(b"bob", b"ann", b"not kept", False)
+    store.whisper(b"ann", b"bob", b"x", True)
+    assert store.accounts() == [(b"ann", None, 2, 7), (b"bob", None, 1, 1), (b"cid", None, 0, 0)]
+    store.taken(b"ann", store.kept(b"ann")[0][0])
+    assert store.accounts()[0] == (b"ann", None, 1, 3)
+
+
+def test_a_closed_account_takes_all_that_was_said_to_it_or_by_it(store, spoken):
+    for name in (b"ann", b"bob"):
+        store.open_account(name, None)
+    store.talk(spoken(b"said to all"))
+    store.whisper(b"bob", b"ann", b"kept for ann", True)
+    store.whisper(b"ann", b"bob", b"kept for bob", True)
+    store.whisper(b"cid", b"ann", b"to ann", False)
+    store.whisper(b"cid", b"bob", b"to bob", False)
+    store.close_account(b"ann")
+    store.open_account(b"ann", None)
+    assert store.accounts() == [(b"bob", None, 1, 12), (b"ann", None, 0, 0)]
+    assert store.kept(b"ann") == []
+    assert store.conversation(b"ann", b"bob") == store.conversation(b"cid", b"ann") == []
+    assert texts(store.conversation(b"cid", b"bob")) == [b"to bob"]
+    assert texts(store.kept(b"bob")) == [b"kept for bob"]  # it is bob's
+    assert texts(all_of_lobby(store)) == [b"said to all"]
+    store.whisper(b"bob", b"ann", b"new", False)
+    assert texts(store.conversation(b"ann", b"bob")) == [b"new"]
+
+
+# ---- both alike
+
+
+PEOPLE = st.sampled_from([b"ann", b"bob", b"cid"])
+SIZES = st.integers(1, 9).map(lambda size: b"x" * size)
+REQUESTS = st.lists(st.one_of(
+    st.tuples(st.just("talk"), st.lists(SIZES, max_size=3)),
+    st.tuples(st.just("whisper"), PEOPLE, PEOPLE, SIZES, st.booleans()),
+    st.tuples(st.just("taken"), PEOPLE, st.integers(0, 3)),
+    st.tuples(st.just("reopen"), PEOPLE),
+    st.tuples(st.just("lobby"), st.one_of(st.none(), st.integers(0, 40)), st.integers(1, 5)),
+    st.tuples(st.just("conversation"), PEOPLE, PEOPLE)), max_size=40)
+
+
+def answers(store, requests, frame):
+    for name in (b"ann", b"bob", b"cid"):
+        store.open_account(name, None)
+    for request, *arguments in requests:
+        if request == "talk":
+            store.talk(frame(*arguments[0]))
+        elif request == "taken":  # ids are each store's own
+            kept = store.kept(arguments[0])[:arguments[1]]
+            store.taken(arguments[0], kept[-1][0] if kept else 0)
+        elif request == "reopen":
+            store.close_account(*arguments)
+            store.open_account(arguments[0], "secret")
+        else:
+            yield getattr(store, request)(*arguments)
+        yield store.accounts()
+        yield [[message[1:] for message in store.kept(name)] for name in (b"ann", b"bob", b"cid")]
+
+
+def test_nobody_can_tell_one_store_from_another(open_empty, spoken, small_pages):
+
+    @given(REQUESTS)
+    def property_(requests):
+        with open_empty("memory") as one, open_empty("database") as other:
+            assert list(answers(one, requests, spoken)) == list(answers(other, requests, spoken))
+
+    property_()
