@@ -4,10 +4,10 @@ import inspect
 import sys
 import time
 
-from bench.proofs import Violation, durable, fuzz, kills, mixed, names, order, soak
+from bench.proofs import Violation, durable, fuzz, kills, mixed, names, order, soak, start
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed,
-          "durable": durable}
+          "durable": durable, "start": start}
 
 
 def main(argv=None):
