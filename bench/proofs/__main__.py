@@ -1,11 +1,13 @@
 """`python -m bench.proofs NAME`: run one proof, or `all`; exits with 1 on a violation."""
 import argparse
+import inspect
 import sys
 import time
 
-from bench.proofs import Violation, fuzz, kills, mixed, names, order, soak
+from bench.proofs import Violation, durable, fuzz, kills, mixed, names, order, soak, start
 
-PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed}
+PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed,
+          "durable": durable, "start": start}
 
 
 def main(argv=None):
@@ -14,15 +16,20 @@ def main(argv=None):
         prog="python -m bench.proofs", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="\n".join("%-6s %s" % (name, proof.__doc__.splitlines()[0]) for name, proof in PROOFS.items()))
     parser.add_argument("proof", choices=[*PROOFS, "all"])
-    wanted = parser.parse_args(argv).proof
-    violated = [name for name in (PROOFS if wanted == "all" else [wanted]) if not _holds(name)]
+    parser.add_argument("--kills", type=int, metavar="N", help="processes to kill, in the proofs that kill some")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the choices, in the proofs that make some")
+    arguments = parser.parse_args(argv)
+    wanted = PROOFS if arguments.proof == "all" else [arguments.proof]
+    violated = [name for name in wanted if not _holds(name, {"kills": arguments.kills, "seed": arguments.seed})]
     return 1 if violated else 0
 
 
-def _holds(name):
-    began = time.monotonic()
+def _holds(name, choices):
+    began, proof = time.monotonic(), PROOFS[name].prove
+    known = inspect.signature(proof).parameters
+    chosen = {key: value for key, value in choices.items() if value is not None and key in known}
     try:
-        PROOFS[name].prove(lambda text: print("%s: %s" % (name, text), flush=True))
+        proof(lambda text: print("%s: %s" % (name, text), flush=True), **chosen)
     except Violation as violation:
         print("%s: VIOLATION: %s" % (name, violation), flush=True)
         return False

@@ -1,0 +1,6 @@
+"""Nothing acknowledged is lost, whatever is killed. The long run is `python -m bench.proofs durable`."""
+from bench.proofs import durable
+
+
+def test_nothing_acknowledged_is_lost_when_workers_journal_and_hub_are_killed():
+    durable.prove(lambda text: None, kills=6, workers=2)
