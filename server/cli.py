@@ -19,6 +19,7 @@ from server.supervisor.hashing import hashed
 from server.supervisor.listening import open_private, open_shares, shown
 from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
+from server.worker import tls
 
 # sysexits.h
 EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = (
@@ -143,6 +144,8 @@ def _settings(arguments):
     if arguments.port is not None:
         for protocol in settings.listen if int(arguments.port) == 0 else ("line",):
             settings = config.with_port(settings, protocol, arguments.port, "PORT")
+        if int(arguments.port) == 0:
+            settings = settings._replace(tls=settings.tls._replace(listen=dict.fromkeys(settings.tls.listen, 0)))
     for protocol, port in arguments.listen:
         settings = config.with_port(settings, protocol, port, "--listen")
     flags = {"workers": arguments.workers, "host": arguments.host, "users_file": arguments.users}
@@ -153,9 +156,25 @@ def _settings(arguments):
     settings = settings._replace(**{key: value for key, value in flags.items() if value is not None})
     if arguments.storage:
         settings = settings._replace(storage=config.storage(arguments.storage))
-    if not settings.listen:
+    if not settings.listen and not settings.tls.listen:
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
+    if settings.tls.certificate:
+        _check(settings.tls)
     return settings
+
+
+def _check(given):
+    """ConfigError unless the certificate and the key of a `config.Tls` will do."""
+    paths = given.certificate.path if given.key is given.certificate else ", ".join(
+        (given.certificate.path, given.key.path))
+    try:
+        tls.context(given.certificate.content, given.key.content)
+    except tls.Unfit as error:
+        raise config.ConfigError("%s: %s" % (paths, error)) from None
+    expiry = tls.expiry(given.certificate.content)
+    if expiry is not None and expiry < time.time():
+        raise config.ConfigError("%s: the certificate has expired on %s; renew it" % (
+            given.certificate.path, time.strftime("%Y-%m-%d", time.gmtime(expiry))))
 
 
 def _serve(settings, arguments):
@@ -219,30 +238,40 @@ def _accounts(path, rows, store):
 
 
 def _open(settings, private):
-    """For each worker its (protocol, socket) pairs, and the lines that say where they listen."""
+    """For each worker its (protocol, socket, with TLS?) triples, and the lines that say where they listen."""
     listening, lines = [[] for _ in range(settings.workers)], []
-    for protocol, port in settings.listen.items():
+    wanted = [(protocol, port, False) for protocol, port in settings.listen.items()]
+    wanted += [(protocol, port, True) for protocol, port in settings.tls.listen.items()]
+    for protocol, port, with_tls in wanted:
         try:
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
-            raise CannotListen(_why_not(error, settings.host, protocol, port)) from None
+            raise CannotListen(_why_not(error, settings.host, protocol, port, with_tls)) from None
         for own, sock in zip(listening, shares):
-            own.append((protocol, sock))
-        lines.append(STARTED.get(protocol, "[SERVER] Serving %s on" % protocol) + " " + shown(shares[0]))
+            own.append((protocol, sock, with_tls))
+        lines.append("%s %s" % (_started(protocol, with_tls), shown(shares[0])))
     for slot, own in enumerate(listening):
-        for protocol, _ in own[:len(settings.listen) if private else 0]:
+        for protocol, _, _ in own[:len(settings.listen) if private else 0]:
             sock = open_private(settings.host)
-            own.append((protocol, sock))
+            own.append((protocol, sock, False))
             lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, shown(sock)))
     return listening, lines
 
 
-def _why_not(error, host, protocol, port):
+def _started(protocol, with_tls):
+    if with_tls:
+        return "[SERVER] Serving %s with TLS on" % protocol
+    return STARTED.get(protocol, "[SERVER] Serving %s on" % protocol)
+
+
+def _why_not(error, host, protocol, port, with_tls):
+    remedy = "`tls.listen`" if with_tls else "--listen %s=PORT or `listen`" % protocol
     if error.errno == errno.EADDRINUSE:
-        return ("port %d is in use, perhaps by a server that still runs; choose another with --listen %s=PORT "
-                "or `listen` in the configuration" % (port, protocol))
+        return ("port %d is in use, perhaps by a server that still runs; choose another with %s in the configuration"
+                % (port, remedy))
     if error.errno == errno.EACCES:
-        return "port %d is not allowed to this user; choose one above 1023 with --listen %s=PORT" % (port, protocol)
+        return "port %d is not allowed to this user; choose one above 1023 with %s in the configuration" % (
+            port, remedy)
     return "cannot listen on %s port %d for %s: %s; choose another address with --host" % (
         host, port, protocol, error.strerror or error)
 
@@ -260,12 +289,16 @@ def _reread(running, arguments):
     """The settings as they are now on disk; None, with the reason in the log, if they are not fit for use."""
     try:
         settings = _settings(arguments)
+        if running.tls.listen and not settings.tls.certificate:
+            raise config.ConfigError("the TLS ports, which stay open until the next start, need their certificate")
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
     for name in ("workers", "host", "listen", "users_file", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
+    if settings.tls.listen != running.tls.listen:
+        log.warning("tls.listen has changed: that takes effect with the next start")
     log.info("configuration reread")
     return settings
 

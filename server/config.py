@@ -25,11 +25,20 @@ Storage.__doc__ = "Where all is kept, how safely (see SYNC), how many messages a
 
 SYNC = ("each-commit", "system")
 
+File = namedtuple("File", "path content")
 
-class Settings(namedtuple("Settings", "workers host listen idle_timeout echo limits pacing_ms users_file storage")):
+
+class Tls(namedtuple("Tls", "listen certificate key")):
+    """TLS ports, {protocol: port}, and the `File`s that hold, as PEM (bytes), the certificate and its key, or None."""
+
+    __slots__ = ()
+
+
+class Settings(namedtuple(
+        "Settings", "workers host listen tls idle_timeout echo limits pacing_ms users_file storage")):
     """All settings, complete and checked.
 
-    workers: int. host: str. listen: {protocol: port}, of those that are on.
+    workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}. limits: {name: int}, see config.yaml.
     pacing_ms: int or float. users_file: a path, or None. storage: Storage, or None if nothing is kept.
     """
@@ -38,7 +47,9 @@ class Settings(namedtuple("Settings", "workers host listen idle_timeout echo lim
 
     def of_workers(self):
         """What a worker needs to know, as plain data."""
-        return {"idle_timeout": self.idle_timeout, "echo": self.echo, "limits": self.limits}
+        certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None
+        return {
+            "idle_timeout": self.idle_timeout, "echo": self.echo, "limits": self.limits, "certificate": certificate}
 
 
 def defaults():
@@ -47,6 +58,7 @@ def defaults():
         workers=os.cpu_count() or 1,
         host="0.0.0.0",  # noqa: S104 - a chat server is there to be reached; document 003 shows this address
         listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
+        tls=Tls({}, None, None),
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
         echo=dict.fromkeys(PROTOCOLS, False),
         limits={
@@ -88,6 +100,7 @@ def read(path, settings):
         "workers": reader.workers,
         "host": reader.text,
         "listen": lambda node: reader.listen(node, settings.listen),
+        "tls": reader.tls,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
@@ -229,6 +242,26 @@ class _Reader:
         """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
         given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port))
         return {name: port for name, port in dict(ports, **given).items() if port is not False}
+
+    def tls(self, node):
+        """A complete `Tls`."""
+        given = Tls({}, None, None)._replace(**self.section(node, {
+            "listen": lambda node: self.listen(node, {}), "certificate": self._file, "key": self._file}))
+        if not given.certificate and (given.listen or given.key):
+            raise self.error(node, "TLS needs a `certificate`")
+        return given._replace(key=given.key or given.certificate)
+
+    def _file(self, node):
+        """The `File` of a path, which counts from the place of the configuration; None for none."""
+        path = self.path(node)
+        if path is None:
+            return None
+        path = os.path.join(os.path.dirname(self._path), path)
+        try:
+            with open(path, "rb") as file:
+                return File(path, file.read())
+        except OSError as error:
+            raise self.error(node, "%s: %s" % (path, error.strerror)) from None
 
     def _port(self, node):
         expected = "a port from 0 to 65535, or false"

@@ -61,6 +61,21 @@ FORMS = [
     ("accounts: {}", "users_file", None),
 ]
 
+CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
+
+# text: what is said about it
+UNFIT_TLS = [
+    ("tls: {listen: {line: 0}}", ":1: TLS needs a `certificate`"),
+    ("\ntls: {key: first.key}", ":2: TLS needs a `certificate`"),
+    ("tls:\n  certificate: missing.pem", "missing.pem: No such file"),
+    ("tls:\n  certificate: first.pem\n  key: .", ":3: ./.: Is a directory"),
+    ("tls: {certificate: first.pem}", "first.pem: no private key"),
+    ("tls: {certificate: first.pem, key: second.key}", "first.pem, ./second.key: the key does not belong to"),
+    ("tls: {certificate: first.pem, key: encrypted.key}", "encrypted.key: the key is encrypted"),
+    ("tls: {certificate: expired.pem, key: expired.key}", "expired.pem: the certificate has expired on 2020-01-01"),
+    ("tls: {certificate: first.key, key: first.key}", "first.key: no certificate"),
+]
+
 NOTHING = ["", "\n", "# only a comment\n", "---\n", "null", "~", "{}"]
 
 # text: the line of the mistake, and words that the error has to contain
@@ -99,6 +114,11 @@ MISTAKES = [
     ("accounts:\n  users_file: [a]", 2, ["path"]),
     ("accounts:", 1, ["mapping"]),
     ("users_file: users.json", 1, ["'users_file'"]),
+    ("tls:", 1, ["mapping", "certificate"]),
+    ("tls:\n  cert: a", 2, ["'cert'", "'certificate'"]),
+    ("tls:\n  certificate: 3", 2, ["path", "3"]),
+    ("tls:\n  listen: {line: http}", 2, ["'http'"]),
+    ("tls:\n  listen:\n    lime: 4001", 3, ["'lime'", "'line'"]),
     ("listen: 4000", 1, ["mapping"]),
     ("listen:", 1, ["mapping"]),
     ("echo: 1", 1, ["true or false"]),
@@ -452,6 +472,64 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
     path = str(tmp_path / "missing.json") if content is None else write_users(tmp_path, content)
     assert start_up("--check-config", "--users", path) == (78, None)
     assert path in capsys.readouterr().err
+
+
+# ---- TLS
+
+
+@pytest.fixture
+def tls_file(tmp_path):
+    """Writes a configuration file beside the certificates of the tests; its path."""
+    for name in os.listdir(CERTIFICATES):
+        os.symlink(os.path.join(CERTIFICATES, name), str(tmp_path / name))
+
+    def write(text):
+        path = tmp_path / "tls.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_the_paths_of_the_certificate_are_relative_to_the_file(start, tls_file, monkeypatch):
+    path = tls_file("tls: {certificate: first.pem, key: first.key, listen: {line: 4001, binary: false}}")
+    monkeypatch.chdir("/")
+    code, settings = start(["--config", path])
+    assert code == 0
+    assert settings.tls.listen == {"line": 4001}
+    assert settings.tls.certificate.content.startswith(b"-----BEGIN CERTIFICATE")
+    assert settings.of_workers()["certificate"] == (settings.tls.certificate.content, settings.tls.key.content)
+
+
+def test_the_key_may_stand_in_the_file_of_the_certificate(start, tls_file, tmp_path):
+    (tmp_path / "both.pem").write_text((tmp_path / "first.pem").read_text() + (tmp_path / "first.key").read_text())
+    code, settings = start(["--config", tls_file("tls: {certificate: both.pem}")])
+    assert code == 0
+    assert settings.tls.key == settings.tls.certificate
+
+
+def test_any_free_port_means_the_tls_ports_too(start, tls_file):
+    path = tls_file("tls: {certificate: first.pem, key: first.key, listen: {line: 4001, dollar: 8081}}")
+    assert start(["0", "--config", path])[1].tls.listen == {"line": 0, "dollar": 0}
+    assert start(["4002", "--config", path])[1].tls.listen == {"line": 4001, "dollar": 8081}
+
+
+def test_tls_ports_alone_are_something_to_serve(start, tls_file):
+    path = tls_file("tls: {certificate: first.pem, key: first.key, listen: {line: 4001}}")
+    code, settings = start(["--config", path] + [word for name in PROTOCOLS for word in ("--listen", name + "=off")])
+    assert (code, settings.listen) == (0, {})
+
+
+@pytest.mark.parametrize("text, words", UNFIT_TLS)
+@pytest.mark.parametrize("option", [[], ["--check-config"]], ids=["start", "check"])
+def test_unfit_tls_is_one_line_and_code_78(start, tls_file, monkeypatch, capsys, text, words, option):
+    path = tls_file(text)
+    monkeypatch.chdir(os.path.dirname(path))
+    assert start(["--config", "./tls.yaml"] + option) == (78, None)
+    told = capsys.readouterr().err
+    assert told.startswith("parley: ./")
+    assert told.count("\n") == 1
+    assert words in told
 
 
 # ---- as a process

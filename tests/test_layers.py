@@ -23,6 +23,7 @@ OF_THE_WALL_CLOCK = {"time", "localtime", "mktime"}
 BELONGS_TO = {
     "hashlib": {"server.supervisor.hashing", "server.protocols.aliases"},
     "hmac": {"server.supervisor.hashing"},
+    "ssl": {"server.worker.tls"},
     "yaml": {"server.config"},
 }
 

@@ -47,8 +47,8 @@ class Child:
 class Supervisor:
     """The parent process, from the first fork to the last death.
 
-    listening: for each slot its (protocol name, socket) pairs. Kept for life, so that a successor accepts from the
-        sockets of the worker it replaces.
+    listening: for each slot its (protocol name, socket, with TLS?) triples. Kept for life, so that a successor accepts
+        from the sockets of the worker it replaces.
     settings: `server.config.Settings`.
     reread: gives new settings, or None if there are none fit for use.
     memory, store: see `server.supervisor.hub.Hub`.
@@ -209,7 +209,7 @@ class Supervisor:
         os.close(self._wake)
         self._hub.let_go()
         own = [] if slot in self._aides else self._listening[slot]
-        for _, sock in {pair for pairs in self._listening for pair in pairs} - set(own):
+        for _, sock, _ in {share for shares in self._listening for share in shares} - set(own):
             sock.close()
         down.read_here()
         up.write_here()

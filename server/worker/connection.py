@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Connection(Session):
     """One client of this worker.
 
-    sock: non-blocking; None once closed.
+    sock: non-blocking, or a `server.worker.tls.TLSSocket`; None once closed.
     outbox: None while the kernel takes everything.
     heard_at: when the client last sent anything, monotonic seconds.
     paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
@@ -204,7 +204,7 @@ class Connection(Session):
         if self.state is GONE:
             return
         if self.outbox:
-            self.outbox.keep_first()
+            self.outbox.keep_first(getattr(self.sock, "begun", 0))  # bytes that TLS has encrypted already
         self.leave(reason)
 
     def part(self, reason):

@@ -12,12 +12,13 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """One listening socket of this worker; `worker.admit` gets what arrives."""
+    """One listening socket of this worker; `worker.admit` gets what arrives, on a TLS port `worker.shake_hands`."""
 
-    def __init__(self, sock, protocol, worker):
+    def __init__(self, sock, protocol, worker, tls=False):
         self.sock = sock
         self._protocol = protocol
         self._worker = worker
+        self._admit = worker.shake_hands if tls else worker.admit
 
     def on_ready(self, mask):
         """Accept those who wait."""
@@ -32,7 +33,7 @@ class Listener:
                 return
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._worker.admit(sock, self._protocol)
+            self._admit(sock, self._protocol)
 
     def crash(self):
         """Called in an exception handler: whoever was arriving is lost, the listener goes on."""

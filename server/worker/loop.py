@@ -15,9 +15,11 @@ from server.worker.deadlines import Deadlines
 from server.worker.listener import Listener
 from server.worker.queues import CONTROL, HEAD, called, said
 from server.worker.throttle import Throttle
+from server.worker.tls import Handshake, Unfit, context
 from server.worker.uplink import Uplink
 
 SWEEP = 1.0  # seconds between two looks at the deadlines
+HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ class Worker:
 
     number: of this process; no other process of this server ever has it.
     down, up: the queues from and to the hub.
-    listening: (protocol name, socket) pairs to accept from.
+    listening: (protocol name, socket, with TLS?) of each socket to accept from.
     settings: `server.config.Settings`.
     """
 
@@ -46,7 +48,9 @@ class Worker:
         self._next_number = 0
         self._audiences = {(name, form): audience(protocol, form)
                            for name, protocol in PROTOCOLS.items() for form in protocol.FORMS}
-        self._listeners = [Listener(sock, name, self) for name, sock in listening]
+        self.tls = self._certificate = None  # the context for handshakes, and what it was made of
+        self.handshakes = collections.deque()  # that can go on
+        self._listeners = [Listener(sock, name, self, tls) for name, sock, tls in listening]
         self._accepting = self.stopping = self._done = self._ending = False
         self._next_sweep = self._next_idle_sweep = self._next_push = self.now
         self._endings = collections.Counter()
@@ -97,6 +101,8 @@ class Worker:
             for key, mask in ready:
                 if key.data is not None:
                     self._serve(key.data, mask)
+            if self.handshakes and not self.uplink.full:
+                self._go_on_with_handshakes()
             self._look_at_clock()
             self._speak()
         log.info("worker done; connections ended: %s", dict(self._endings) or "none")
@@ -106,7 +112,7 @@ class Worker:
         wake = min(self._next_sweep, self._next_push, self.throttle.next_release() or self._next_sweep)
         wait = max(0.0, wake - time.monotonic())
         if not self.uplink.full:
-            return self.selector.select(wait)
+            return self.selector.select(0 if self.handshakes else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
         return [(key, mask) for key, mask in ready if mask & READ]
@@ -164,6 +170,17 @@ class Worker:
         self.throttle.rate = settings["limits"]["messages_per_second"]
         for (protocol, _), hearers in self._audiences.items():
             hearers.echo = settings["echo"][protocol]
+        if settings["certificate"] not in (None, self._certificate):
+            self._certify(settings["certificate"])
+
+    def _certify(self, certificate):
+        """What those who connect from now on are shown. The parent has checked it, but a file more may not be had."""
+        try:
+            self.tls, self._certificate = context(*certificate), certificate
+        except Unfit as error:
+            if self.tls is None:
+                raise
+            log.error("the new certificate cannot be used here, the old one stays in force: %s", error)
 
     def _stop(self):
         """Take nothing new; what was asked until now is still answered."""
@@ -181,14 +198,36 @@ class Worker:
 
     # ---- the clients
 
+    def shake_hands(self, sock, protocol):
+        """A client has connected to a TLS port."""
+        Handshake(sock, protocol, self)
+
+    def greet(self, sock, protocol):
+        """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
+        self._serve(self.admit(sock, protocol), READ)
+
+    def _go_on_with_handshakes(self):
+        for _ in range(min(len(self.handshakes), HANDSHAKES_AT_ONCE)):
+            handshake = self.handshakes.popleft()
+            try:
+                handshake.go_on()
+            except Exception:
+                handshake.crash()
+
+    def turned_away(self, handshake, ending):
+        """It never became a client."""
+        self._endings[ending] += 1
+        self.closed(handshake)
+
     def admit(self, sock, protocol):
-        """A client has connected."""
+        """A client has connected: its connection."""
         self._next_number += 1
         decoder = PROTOCOLS[protocol].Decoder(self._settings["limits"])
         connection = Connection(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
         self._sessions[connection.number] = connection
         if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
             self.deadlines.arrived(connection, self.now)
+        return connection
 
     def heed_form(self, connection, form):
         """A client writes in this form, and is to be answered in it."""

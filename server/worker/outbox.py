@@ -22,9 +22,12 @@ class Outbox:
             self._pieces.append(piece)
             self.size += len(piece)
 
-    def keep_first(self):
-        """Forget all but the piece that is being sent: pieces begin and end with whole messages."""
-        while len(self._pieces) > 1:
+    def keep_first(self, begun=0):
+        """Forget all but the pieces that are being sent: they begin and end with whole messages.
+
+        That is the first one, or those that hold the first `begun` bytes.
+        """
+        while len(self._pieces) > 1 and self.size - len(self._pieces[-1]) >= begun:
             self.size -= len(self._pieces.pop())
 
     def send(self, sock):

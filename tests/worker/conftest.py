@@ -195,7 +195,7 @@ class House:
         """The first one."""
         return self.driven[0].worker
 
-    def connect(self, worker=1, buffer=None, protocol="line"):
+    def connect(self, worker=1, buffer=None, protocol="line", tls=False):
         """A new client of a worker; `buffer` are the bytes that the kernel keeps for a slow one."""
         ours, theirs = socket.socketpair()
         if buffer:
@@ -203,7 +203,8 @@ class House:
         peer = Peer(theirs)
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
-        self.driven[worker - 1].worker.admit(peer.counted, protocol)
+        host = self.driven[worker - 1].worker
+        (host.shake_hands if tls else host.admit)(peer.counted, protocol)
         return peer
 
     def member(self, name, worker=1, buffer=None):
