@@ -219,7 +219,8 @@ class Database:
             if pruned >= _PRUNED_AT_ONCE:
                 return True
         self._connection.execute("DELETE FROM days WHERE day < (SELECT max(day) FROM days WHERE first <= ?)", (first,))
-        self._connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+        for _ in range(1000):  # pages, one by one: Python 3.11 takes only the first step of a longer statement
+            self._connection.execute("PRAGMA incremental_vacuum(1)")
         return False
 
     # ---- reading
