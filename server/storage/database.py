@@ -58,6 +58,7 @@ class Database:
     """
 
     def __init__(self, path, sync="each-commit", keep_messages=0, keep_days=0, clock=time.time):
+        self._path = path
         self._clock = clock
         self._keep_messages = keep_messages
         self._keep_days = keep_days
@@ -128,7 +129,8 @@ class Database:
         """Raise StoreError if the file is not as it was written."""
         trouble = self._row("PRAGMA quick_check(1)")[0]
         if trouble != b"ok":
-            raise StoreError(trouble.decode(errors="replace"))
+            raise StoreError("%s: damaged: %s; restore it from a copy, or move it away to begin anew"
+                             % (self._path, " ".join(trouble.decode(errors="replace").split())))
 
     # ---- which requests are in it
 
