@@ -1,0 +1,537 @@
+"""What a database promises beyond a store: that it is there after the end, whatever the end was."""
+import logging
+import os
+import random
+import shutil
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.storage import database as database_module
+from server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
+
+NOTHING = b""
+NO_DATABASES = {
+    "foreign": b"this is no database, but something else\n" * 500,
+    "short": b"SQLite format",
+    "zeros": bytes(8192),
+}
+
+
+class Trouble(Exception):
+    """Something that has nothing to do with the database."""
+
+
+def texts(messages):
+    return [message[-2] for message in messages]
+
+
+def numbers(messages):
+    return [message[0] for message in messages]
+
+
+def everything(database):
+    """All that can be read of it."""
+    return (database.lobby(0, 1000), database.conversation(b"ann", b"bob"), database.kept(b"bob"),
+            database.accounts(), list(database.conversations()))
+
+
+def write(database, frame, *requests):
+    """A talk frame, if it is one, and requests, in one transaction."""
+    with database.transaction():
+        if frame:
+            database.talk(frame)
+        for request, *arguments in requests:
+            getattr(database, request)(*arguments)
+
+
+def prune(database):
+    """All that is to be; in how many steps."""
+    for step in range(1, 1000):
+        with database.transaction():
+            more = database.prune()
+        if not more:
+            return step
+    raise AssertionError("there is no end to it")
+
+
+# ---- transactions
+
+
+def test_what_was_committed_is_there_when_it_is_opened_again(database, spoken):
+    write(database(), spoken(b"one", b"two"), ("whisper", b"ann", b"bob", b"three", True), ("open_account", b"bob", "x"))
+    before = everything(database())
+    assert before[0] == ([(1, b"ann", b"one", 1600000000), (2, b"ann", b"two", 1600000000)], 2, False)
+    assert before[3] == [(b"bob", "x", 1, 5)]
+    assert everything(database()) == before
+
+
+def test_of_a_transaction_that_fails_nothing_is_left_and_numbers_go_on_where_they_were(database, spoken):
+    store = database()
+    write(store, spoken(b"one"), ("whisper", b"ann", b"bob", b"two", True))
+    before = everything(store)
+    with pytest.raises(Trouble):
+        with store.transaction():
+            store.talk(spoken(b"no", b"never"))
+            store.whisper(b"ann", b"bob", b"no", True)
+            store.whisper(b"cid", b"dan", b"no", True)  # a conversation that was not there
+            store.open_account(b"cid", None)
+            store.taken(b"bob", 1 << 40)
+            store.note("run", 9)
+            raise Trouble
+    assert everything(store) == before
+    assert store.through("run") == 0
+    write(store, spoken(b"three"), ("whisper", b"cid", b"dan", b"four", False))
+    assert numbers(store.lobby(0, 9)[0]) == [1, 3]
+    assert texts(store.conversation(b"cid", b"dan")) == [b"four"]
+    assert texts(database().conversation(b"cid", b"dan")) == [b"four"]
+
+
+def test_what_is_not_committed_is_not_seen_by_others(database, spoken):
+    store = database()
+    other = Database(database.path, sync=None)
+    with store.transaction():
+        store.talk(spoken(b"one"))
+        assert other.lobby(0, 9)[0] == []
+    assert texts(other.lobby(0, 9)[0]) == [b"one"]
+    other.close()
+
+
+def test_who_only_reads_cannot_write(database, spoken):
+    database()
+    other = Database(database.path, sync=None)
+    with pytest.raises(sqlite3.Error):
+        write(other, spoken(b"one"))
+    other.close()
+
+
+def test_who_only_reads_makes_no_database(tmp_path):
+    with pytest.raises(StoreError):
+        Database(str(tmp_path / "none.db"), sync=None)
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_how_many_requests_of_a_run_are_in_it_is_part_of_the_transaction(database, spoken):
+    store = database()
+    assert store.through("run") == 0
+    write(store, spoken(b"one"), ("note", "run", 3))
+    with pytest.raises(Trouble):
+        with store.transaction():
+            store.note("run", 4)
+            raise Trouble
+    store = database()
+    assert (store.through("run"), store.through("another")) == (3, 0)
+    write(store, NOTHING, ("note", "another", 1))
+    assert (store.through("run"), store.through("another")) == (0, 1)
+
+
+@pytest.mark.parametrize("sync, level", [("each-commit", 2), ("system", 1)])
+def test_a_commit_is_where_the_setting_says(database, sync, level):
+    connection = database(sync=sync)._connection
+    assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == (b"wal",)
+
+
+# ---- how much is kept, and for how long
+
+
+def test_no_limit_forgets_nothing(database, spoken, clock):
+    store = database()
+    write(store, spoken(*[b"x"] * 50))
+    clock.now += 1000 * DAY
+    prune(store)
+    assert len(store.lobby(0, 1000)[0]) == 50
+
+
+def test_of_many_messages_so_many_are_kept(database, spoken):
+    store = database(keep_messages=10)
+    write(store, spoken(*[b"x"] * 10))
+    prune(store)
+    assert numbers(store.lobby(0, 99)[0]) == list(range(1, 11))
+    write(store, spoken(*[b"x"] * 8), *[("whisper", b"ann", b"bob", b"%d" % number, False) for number in range(7)])
+    prune(store)  # numbers 16 to 25 are left, of which the lobby has the first three
+    assert numbers(store.lobby(0, 99)[0]) == [16, 17, 18]
+    assert len(store.conversation(b"ann", b"bob")) == 7
+    write(store, spoken(*[b"x"] * 5))
+    prune(store)
+    assert texts(store.conversation(b"ann", b"bob")) == [b"2", b"3", b"4", b"5", b"6"]
+
+
+def test_whoever_asks_for_what_is_forgotten_gets_what_follows_it(database, spoken):
+    store = database(keep_messages=3)
+    write(store, spoken(*[b"x"] * 9))
+    prune(store)
+    found, last, more = store.lobby(2, 99)
+    assert (numbers(found), last, more) == ([7, 8, 9], 9, False)
+
+
+def test_old_messages_are_forgotten_day_by_day(database, spoken, clock):
+    store = database(keep_days=2)
+    midnight = 18000 * DAY
+    for day in range(5):
+        clock.now = midnight + day * DAY + 0.5
+        write(store, spoken(b"%d" % day), ("whisper", b"ann", b"bob", b"%d" % day, False))
+        clock.now = midnight + day * DAY + DAY - 0.5
+        write(store, spoken(b"%d" % day))
+        prune(store)
+        left = [b"%d" % left for left in range(max(0, day - 2), day + 1)]
+        assert sorted(set(texts(store.lobby(0, 99)[0]))) == left
+        assert texts(store.conversation(b"ann", b"bob")) == left
+    clock.now += 2 * DAY
+    store = database(keep_days=2)
+    prune(store)
+    assert sorted(set(texts(store.lobby(0, 99)[0]))) == [b"4"]
+    clock.now += DAY
+    prune(store)
+    assert store.lobby(0, 99) == ([], 15, False)
+
+
+def test_a_clock_that_was_set_back_forgets_nothing_too_early(database, spoken, clock):
+    store = database(keep_days=1)
+    clock.now = 18000 * DAY
+    write(store, spoken(b"one"))
+    clock.now = 17000 * DAY
+    write(store, spoken(b"two"))
+    prune(store)
+    assert texts(store.lobby(0, 9)[0]) == [b"one", b"two"]
+    clock.now = 18000 * DAY + 1
+    write(store, spoken(b"three"))
+    prune(store)
+    assert b"three" in texts(store.lobby(0, 9)[0])
+
+
+def test_whichever_limit_is_narrower_holds(database, spoken, clock):
+    store = database(keep_messages=3, keep_days=1)
+    write(store, spoken(*[b"old"] * 9))
+    prune(store)
+    assert len(store.lobby(0, 99)[0]) == 3
+    clock.now += 2 * DAY
+    prune(store)
+    assert store.lobby(0, 99)[0] == []
+
+
+def test_numbers_are_never_given_twice_even_when_all_was_forgotten(database, spoken, clock):
+    store = database(keep_days=1)
+    write(store, spoken(b"one", b"two"), ("whisper", b"ann", b"bob", b"three", True))
+    clock.now += 10 * DAY
+    prune(store)
+    store = database(keep_days=1)
+    assert store.lobby(0, 9) == ([], 3, False)
+    write(store, spoken(b"four"))
+    assert numbers(store.lobby(0, 9)[0]) == [4]
+
+
+def test_ids_of_what_is_kept_are_never_given_twice_either(database):
+    seen = []
+    for _ in range(3):
+        store = database()
+        write(store, NOTHING, ("whisper", b"ann", b"bob", b"hi", True))
+        seen += numbers(store.kept(b"bob"))
+        write(store, NOTHING, ("taken", b"bob", seen[-1]))
+    assert seen == sorted(set(seen))
+
+
+def test_what_waits_for_its_receiver_is_not_forgotten(database, clock):
+    store = database(keep_messages=1, keep_days=1)
+    write(store, NOTHING, *[("whisper", b"ann", b"bob", b"%d" % number, True) for number in range(5)])
+    clock.now += 100 * DAY
+    prune(store)
+    assert texts(store.kept(b"bob")) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_much_is_forgotten_in_steps_so_that_nobody_waits_long(database, spoken, monkeypatch):
+    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    store = database(keep_messages=5)
+    write(store, spoken(*[b"x"] * 30), *[("whisper", b"ann", b"bob", b"x", False)] * 30)
+    left = []
+    for _ in range(10):
+        with store.transaction():
+            more = store.prune()
+        left.append(len(store.lobby(0, 999)[0]) + len(store.conversation(b"ann", b"bob")))
+        if not more:
+            break
+    assert left[-1] == 5
+    assert all(before - after <= 20 for before, after in zip(left, left[1:]))
+    assert len(left) > 3
+
+
+def test_what_was_forgotten_leaves_room_on_the_disk(database, spoken):
+    store = database(keep_messages=10)
+    for _ in range(100):
+        write(store, spoken(*[b"x" * 1000] * 20))
+    database().close()
+    before = os.path.getsize(database.path)
+    store = database(keep_messages=10)
+    prune(store)
+    prune(store)
+    database().close()
+    assert os.path.getsize(database.path) < before / 2
+
+
+# ---- damage
+
+
+def corrupt(path, old, new):
+    """Exchange bytes in a closed database."""
+    assert not os.path.exists(path + "-wal")
+    with open(path, "rb") as file:
+        content = file.read()
+    assert content.count(old) == 1 and len(old) == len(new)
+    with open(path, "wb") as file:
+        file.write(content.replace(old, new))
+
+
+@pytest.mark.parametrize("old, new", [(b"second text", b"second tixt"), (b"walpurga", b"walpurgo")])
+def test_a_message_that_is_not_as_it_was_written_is_left_out_and_said_to_be_so(database, spoken, caplog, old, new):
+    write(database(), spoken(b"first text"))
+    write(database(), spoken(b"second text", sender=b"walpurga"))
+    write(database(), spoken(b"third text"))
+    database().close()
+    corrupt(database.path, old, new)
+    store = database()
+    for since in (0, None):
+        caplog.clear()
+        with caplog.at_level(logging.ERROR):
+            found, last, more = store.lobby(since, 9)
+        assert (texts(found), last, more) == ([b"first text", b"third text"], 3, False)
+        assert [record.getMessage() for record in caplog.records] == ["message 2 is damaged on the disk: left out"]
+    write(store, spoken(b"fourth text"))
+    assert numbers(store.lobby(0, 9)[0]) == [1, 3, 4]
+
+
+def test_what_is_kept_or_said_to_one_is_looked_at_likewise(database, caplog):
+    write(database(), NOTHING, ("whisper", b"ann", b"bob", b"first text", False),
+          ("whisper", b"ann", b"bob", b"kept text", True), ("whisper", b"ann", b"bob", b"last text", True))
+    database().close()
+    path = database.path
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE kept SET text = 'kapt text' WHERE text = 'kept text'")
+    connection.execute("UPDATE messages SET text = 'forst text' WHERE text = 'first text'")
+    connection.commit()
+    connection.close()
+    store = database()
+    assert texts(store.kept(b"bob")) == [b"last text"]
+    assert texts(store.conversation(b"ann", b"bob")) == [b"kept text", b"last text"]
+    assert len([record for record in caplog.records if "damaged" in record.getMessage()]) == 2
+
+
+@pytest.mark.parametrize("kind", sorted(NO_DATABASES))
+@pytest.mark.parametrize("sync", ["system", None])
+def test_what_is_no_database_is_refused_and_left_as_it_is(tmp_path, kind, sync):
+    path = tmp_path / "parley.db"
+    path.write_bytes(NO_DATABASES[kind])
+    with pytest.raises(StoreError) as refused:
+        Database(str(path), sync=sync)
+    assert str(refused.value).startswith("%s: " % path)
+    assert "\n" not in str(refused.value)
+    assert path.read_bytes() == NO_DATABASES[kind]
+
+
+def test_a_database_that_has_lost_its_end_is_refused(database, spoken):
+    write(database(), spoken(*[b"x" * 100] * 500))
+    database().close()
+    size = os.path.getsize(database.path)
+    for length in (size // 2, 4096, size - 4096, 1000):
+        shutil.copy(database.path, database.path + ".cut")
+        os.truncate(database.path + ".cut", length)
+        with pytest.raises(StoreError):
+            store = Database(database.path + ".cut", "system")
+            try:
+                store.check()
+            finally:
+                store.close()
+
+
+def test_a_directory_in_its_place_is_refused(tmp_path):
+    with pytest.raises(StoreError):
+        Database(str(tmp_path), "system")
+
+
+def test_a_check_finds_nothing_wrong_with_what_is_right(database, spoken):
+    write(database(), spoken(*[b"x" * 100] * 500))
+    assert database().check() is None
+
+
+def test_a_page_of_noise_is_found_before_anything_is_served(database, spoken):
+    """Whichever page it is: with all that is read at a start, it shows there, or does no harm."""
+    write(database(), spoken(*[b"x" * 100] * 100), ("open_account", b"ann", "x"),
+          *[("whisper", b"bob", b"ann", b"y" * 100, True)] * 50)
+    database().close()
+    expected = Database(database.path, sync=None)
+    accounts = expected.accounts()
+    expected.close()
+    noise = bytes(random.Random(7).getrandbits(8) for _ in range(4096))
+    found = 0
+    for start in range(0, os.path.getsize(database.path), 4096):
+        path = "%s.%d" % (database.path, start)
+        shutil.copy(database.path, path)
+        with open(path, "r+b") as file:
+            file.seek(start)
+            file.write(noise)
+        try:
+            store = Database(path, "system")
+            try:
+                store.check()
+                assert store.accounts() == accounts
+            finally:
+                store.close()
+        except StoreError as error:
+            found += 1
+            assert str(error).startswith("%s: " % path)
+            assert "\n" not in str(error)
+    assert found > 5
+
+
+# ---- the schema
+
+
+def set_version(path, version):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = %d" % version)
+    connection.commit()
+    connection.close()
+
+
+def version_of(path):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def test_a_database_of_a_newer_server_is_refused_and_left_alone(database, spoken):
+    write(database(), spoken(b"one"))
+    database().close()
+    set_version(database.path, len(MIGRATIONS) + 1)
+    with pytest.raises(TooNew) as refused:
+        database()
+    assert "newer" in str(refused.value) and database.path in str(refused.value)
+    assert version_of(database.path) == len(MIGRATIONS) + 1
+    set_version(database.path, len(MIGRATIONS))
+    assert texts(database().lobby(0, 9)[0]) == [b"one"]
+
+
+def test_a_database_of_an_older_server_is_brought_up_to_date_and_kept_as_it_was_too(database, spoken, monkeypatch):
+    write(database(), spoken(b"one", b"two"), ("open_account", b"ann", "x"))
+    version, before = len(MIGRATIONS), everything(database())
+    step = "ALTER TABLE accounts ADD COLUMN colour TEXT DEFAULT 'blue';"
+    monkeypatch.setattr(database_module, "MIGRATIONS", MIGRATIONS + (step, "CREATE TABLE another (x);"))
+    store = database()
+    assert everything(store) == before
+    assert store._connection.execute("SELECT colour FROM accounts").fetchall() == [(b"blue",)]
+    assert version_of(database.path) == version + 2
+    write(store, spoken(b"three"))
+    assert version_of("%s.schema-%d" % (database.path, version)) == version
+    monkeypatch.undo()
+    old = Database("%s.schema-%d" % (database.path, version), "system")
+    assert everything(old) == before
+    old.close()
+
+
+def test_what_the_log_of_an_older_database_still_holds_is_in_the_copy(database, spoken, monkeypatch):
+    """A server that was killed has not brought it into the database."""
+    store = database()
+    write(store, spoken(b"one"))
+    for ending in ("", "-wal"):
+        shutil.copy(database.path + ending, database.path + ".killed" + ending)
+    monkeypatch.setattr(database_module, "MIGRATIONS", MIGRATIONS + ("CREATE TABLE another (x);",))
+    Database(database.path + ".killed", "system").close()
+    monkeypatch.undo()
+    copy = Database("%s.killed.schema-%d" % (database.path, len(MIGRATIONS)), "system")
+    assert texts(copy.lobby(0, 9)[0]) == [b"one"]
+    copy.close()
+
+
+def test_a_step_that_fails_leaves_the_older_database_as_it_was(database, spoken, monkeypatch):
+    write(database(), spoken(b"one"))
+    version = len(MIGRATIONS)
+    database().close()
+    monkeypatch.setattr(
+        database_module, "MIGRATIONS", MIGRATIONS + ("CREATE TABLE another (x); INSERT INTO nowhere VALUES (1);",))
+    with pytest.raises(StoreError):
+        database()
+    monkeypatch.undo()
+    assert version_of(database.path) == version
+    store = database()
+    assert texts(store.lobby(0, 9)[0]) == [b"one"]
+    assert store._row("SELECT count(*) FROM sqlite_master WHERE name = 'another'") == (0,)
+
+
+def test_a_new_database_has_the_newest_schema_and_no_copy(database, tmp_path):
+    database().close()
+    assert version_of(database.path) == len(MIGRATIONS)
+    assert os.listdir(str(tmp_path)) == ["parley.db"]
+
+
+# ---- a sudden end
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, spoken):
+    """The path of a database, of which a process that was killed has left the log behind, and what was said in it."""
+    path = str(tmp_path_factory.mktemp("killed") / "parley.db")
+    store = Database(path, "system")
+    said = [b"message %d " % number + b"x" * (number * 37 % 500) for number in range(60)]
+    for text in said:
+        write(store, spoken(text))
+    for ending in ("", "-wal"):
+        shutil.copy(path + ending, path + ".killed" + ending)
+    store.close()
+    return path + ".killed", said
+
+
+def reopened(path, wal):
+    """The texts in a copy that has this log; and that it goes on from there."""
+    copy = path + ".copy"
+    shutil.copy(path, copy)
+    with open(copy + "-wal", "wb") as file:
+        file.write(wal)
+    store = Database(copy, "system")
+    try:
+        store.check()
+        found, last, more = store.lobby(0, 1000)
+        assert numbers(found) == list(range(1, len(found) + 1))
+        assert (last, more) == (len(found), False)
+        with store.transaction():
+            store.whisper(b"ann", b"bob", b"and on it goes", True)
+        assert store.lobby(last, 9) == ([], last + 1, False)
+        return texts(found)
+    finally:
+        store.close()
+        for name in (copy, copy + "-wal", copy + "-shm"):
+            if os.path.exists(name):
+                os.unlink(name)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_of_a_log_whose_end_is_missing_a_beginning_is_there(killed):
+    path, said = killed
+    wal = read(path + "-wal")
+    lengths = []
+    for cut in [*range(0, len(wal), len(wal) // 50), len(wal) - 1, len(wal)]:
+        found = reopened(path, wal[:cut])
+        assert found == said[:len(found)]
+        lengths.append(len(found))
+    assert lengths == sorted(lengths)
+    assert (lengths[0], lengths[-1]) == (0, len(said))
+    assert len(set(lengths)) > 20
+
+
+def test_of_a_log_with_a_torn_end_a_beginning_is_there(killed):
+    path, said = killed
+    wal = read(path + "-wal")
+
+    @given(st.integers(32, len(wal) - 1), st.binary(min_size=1, max_size=64))
+    def property_(place, noise):
+        torn = wal[:place] + noise + bytes(max(0, len(wal) - place - len(noise)))
+        found = reopened(path, torn)
+        assert found == said[:len(found)]
+
+    property_()
