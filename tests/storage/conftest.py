@@ -1,14 +1,16 @@
 """Stores of both kinds, and the queues to a process that writes into one."""
 import contextlib
+import copy
 import os
 import tempfile
+from multiprocessing.connection import Connection
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from server.storage.database import Database
 from server.storage.memory import Store
-from server.worker.queues import record, talk
+from server.worker.queues import Queue, record, talk
 
 # A busy machine is not a failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,6 +59,15 @@ def say(*texts, sender=b"ann"):
     return talk(0, 1, [record(1, sender, text, 7) for text in texts])
 
 
+def two_ends():
+    """A queue as two processes see it after a fork: its writing and its reading end."""
+    writing = Queue()
+    reading = copy.copy(writing)
+    reading._reader = Connection(os.dup(writing._reader.fileno()), writable=False)
+    reading._writer = Connection(os.dup(writing._writer.fileno()), readable=False)
+    return writing.write_here(), reading.read_here()
+
+
 class Clock:
     """Seconds since the epoch, as a test sets them."""
 
@@ -65,6 +76,12 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+
+@pytest.fixture(scope="session")
+def make_queue():
+    """Makes queues in one process: a writing and a reading end."""
+    return two_ends
 
 
 @pytest.fixture

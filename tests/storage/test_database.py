@@ -61,7 +61,8 @@ def prune(database):
 
 
 def test_what_was_committed_is_there_when_it_is_opened_again(database, spoken):
-    write(database(), spoken(b"one", b"two"), ("whisper", b"ann", b"bob", b"three", True), ("open_account", b"bob", "x"))
+    write(database(), spoken(b"one", b"two"), ("open_account", b"bob", "x"),
+          ("whisper", b"ann", b"bob", b"three", True))
     before = everything(database())
     assert before[0] == ([(1, b"ann", b"one", 1600000000), (2, b"ann", b"two", 1600000000)], 2, False)
     assert before[3] == [(b"bob", "x", 1, 5)]

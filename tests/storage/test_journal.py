@@ -1,0 +1,767 @@
+"""The journal: by hand, with both ends of its queues in one process; and with processes that are killed."""
+import contextlib
+import multiprocessing
+import os
+import select
+import signal
+import sqlite3
+import tempfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.storage import journal as journal_module
+from server.storage.database import Database
+from server.storage.journal import AtHand, Journal, Scribe
+from server.storage.memory import Store
+from server.worker.queues import Queue, called, control
+
+PATIENCE = 30  # seconds that an answer may really take
+FULL = sqlite3.OperationalError("database or disk is full")
+FORK = multiprocessing.get_context("fork")
+
+
+def texts(found):
+    """Of what a store says of the lobby."""
+    return [text for _, _, text, _ in found[0]]
+
+
+class CountingDatabase(Database):
+    """Counts its transactions, and fails in them as it is told."""
+
+    transactions = 0
+    trouble = None
+
+    @contextlib.contextmanager
+    def transaction(self):
+        self.transactions += 1
+        with super().transaction():
+            yield
+            if self.trouble:
+                raise self.trouble
+
+
+class ByHand:
+    """A process that does something when the test says so."""
+
+    def __init__(self, journal, store, make_queue):
+        self.store = store
+        (down, self.down), (self.up, up) = make_queue(), make_queue()
+        self._journal = journal
+        self._scribe = None
+        journal.attach(down, up)
+
+    def work(self, answer=True):
+        """As `Journal.process` does it, once."""
+        self._journal.flush()
+        frames = self.down.get()
+        if frames and self._scribe is None:
+            entry, (run, answered) = called(frames.pop(0))
+            assert entry == "begin"
+            self._scribe = Scribe(self.store, run, answered)
+            self.up.put(control("through", self._scribe.through))
+        if frames:
+            results = self._scribe.write(frames)
+            if answer:
+                self.up.put(control("results", results, self._scribe.broken))
+        self._hear()
+
+    def _hear(self):
+        if select.select([self._journal.up], [], [], 0)[0]:
+            self._journal.hear()
+
+    def die(self):
+        """And the hub notices."""
+        self.down.close()
+        self.up.close()
+        with pytest.raises(EOFError):
+            while True:
+                self._journal.hear()
+        for queue in self._journal.detach():
+            queue.close()
+
+
+@pytest.fixture
+def journal():
+    journal = Journal(None)
+    yield journal
+    for queue in journal.detach():
+        queue.close()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "parley.db")
+
+
+@pytest.fixture
+def start(journal, path, make_queue):
+    """Starts a process by hand, with the test's one database."""
+    processes = []
+
+    def make():
+        processes.append(ByHand(journal, CountingDatabase(path, "system"), make_queue))
+        return processes[-1]
+
+    yield make
+    for process in processes:
+        process.down.close()
+        process.up.close()
+        process.store.close()
+
+
+@pytest.fixture
+def told():
+    """What was told, in order: (whatever name it was asked under, the result)."""
+    return []
+
+
+@pytest.fixture
+def say(journal, told, spoken):
+    """Says something, under its own text."""
+    return lambda text: journal.talk(spoken(text), lambda result: told.append((text, result)))
+
+
+@pytest.fixture
+def read(journal, told):
+    """Asks what was said, under a name."""
+    return lambda name: journal.ask(lambda result: told.append((name, result and texts(result))), "lobby", 0, 1000)
+
+
+# ---- asking and answering
+
+
+def test_a_process_is_told_of_the_run_before_it_is_asked_anything(journal, start, say):
+    say(b"one")
+    process = start()
+    journal.flush()
+    say(b"two")
+    journal.flush()
+    ((entry, (run, answered)),) = [called(frame) for frame in process.down.get()]
+    assert (entry, len(run), answered) == ("begin", 16, 0)
+    assert not journal.ready
+
+
+def test_whoever_asks_is_answered_in_order_once_it_is_stored(journal, start, say, read, told):
+    process = start()
+    say(b"one")
+    read("lobby")
+    say(b"two")
+    process.work()
+    assert (journal.ready, told, journal.depth) == (True, [], 3)
+    process.work()
+    assert told == [(b"one", True), ("lobby", [b"one"]), (b"two", True)]
+    assert (journal.depth, journal.status()["waiting"], journal.status()["bytes"]) == (0, 0, 0)
+
+
+def test_what_was_asked_meanwhile_is_one_transaction(journal, start, say, told):
+    process = start()
+    process.work()
+    for number in range(100):
+        say(b"%d" % number)
+        journal.flush()
+    process.work()
+    assert told == [(b"%d" % number, True) for number in range(100)]
+    assert process.store.transactions == 1
+
+
+def test_what_is_only_read_is_no_transaction(start, read, told):
+    process = start()
+    process.work()
+    for number in range(5):
+        read(number)
+    process.work()
+    assert told == [(number, []) for number in range(5)]
+    assert process.store.transactions == 0
+
+
+def test_who_is_answered_may_ask_at_once(journal, start, spoken, told):
+    process = start()
+    process.work()
+
+    def ask_on(result):
+        told.append(result)
+        if len(told) < 3:
+            journal.talk(spoken(b"more"), ask_on)
+
+    journal.talk(spoken(b"one"), ask_on)
+    for _ in range(3):
+        process.work()
+    assert told == [True] * 3
+    assert journal.depth == 0
+
+
+# ---- a process dies
+
+
+def test_what_was_committed_but_not_answered_is_not_written_twice(start, say, told):
+    first = start()
+    first.work()
+    say(b"one")
+    say(b"two")
+    first.work(answer=False)
+    first.die()
+    assert told == []
+    second = start()
+    say(b"three")
+    second.work()
+    assert told == [(b"one", True), (b"two", True)]
+    second.work()
+    assert told == [(b"one", True), (b"two", True), (b"three", True)]
+    assert texts(second.store.lobby(0, 9)) == [b"one", b"two", b"three"]
+
+
+def test_what_was_not_committed_is_written_by_the_successor(journal, start, say, told):
+    first = start()
+    first.work()
+    say(b"one")
+    journal.flush()
+    first.die()
+    say(b"two")
+    second = start()
+    second.work()
+    second.work()
+    assert told == [(b"one", True), (b"two", True)]
+    assert texts(second.store.lobby(0, 9)) == [b"one", b"two"]
+
+
+def test_what_was_to_be_read_is_asked_again(start, say, read, told):
+    first = start()
+    first.work()
+    say(b"one")
+    read("lobby")
+    first.work(answer=False)
+    first.die()
+    second = start()
+    second.work()
+    second.work()
+    assert told == [(b"one", True), ("lobby", [b"one"])]
+    say(b"two")
+    second.work(answer=False)
+    second.die()
+    third = start()
+    third.work()
+    third.work()
+    assert told[2:] == [(b"two", True)]
+    assert texts(third.store.lobby(0, 9)) == [b"one", b"two"]
+
+
+def test_another_run_of_the_server_knows_nothing_of_the_requests_of_this_one(start, say, told, make_queue, spoken):
+    process = start()
+    process.work()
+    say(b"one")
+    process.work()
+    process.die()
+    other = Journal(None)
+    successor = ByHand(other, process.store, make_queue)
+    other.talk(spoken(b"two"), told.append)
+    successor.work()
+    successor.work()
+    assert told == [(b"one", True), True]
+    assert texts(process.store.lobby(0, 9)) == [b"one", b"two"]
+    successor.die()
+
+
+REQUESTS = st.lists(st.sampled_from(["say", "say", "whisper", "read", "work", "mute", "die"]), max_size=40)
+
+
+def test_whenever_processes_die_everything_is_written_once_and_answered_once(make_queue, spoken, monkeypatch):
+    monkeypatch.setattr(journal_module, "HOPELESS", 1 << 30)
+
+    @settings(max_examples=60)
+    @given(REQUESTS)
+    def property_(requests):
+        said, told, journal = [], [], Journal(None)
+        with tempfile.TemporaryDirectory() as directory:
+            store = Database(os.path.join(directory, "parley.db"), "system")
+            process = ByHand(journal, store, make_queue)
+            for number, request in enumerate(requests):
+                text = b"%d" % number
+                if request == "say":
+                    said.append(text)
+                    journal.talk(spoken(text), lambda result, text=text: told.append((text, result)))
+                elif request == "whisper":
+                    journal.ask(lambda result, text=text: told.append((text, result)),
+                                "whisper", b"ann", b"bob", text, False)
+                elif request == "read":
+                    journal.ask(lambda result, text=text, so_far=list(said): told.append(
+                        (text, set(so_far) <= set(texts(result)) or result)), "lobby", 0, 1000)
+                elif request == "die":
+                    process.die()
+                    process = ByHand(journal, store, make_queue)
+                else:
+                    process.work(answer=request == "work")
+                    if request == "mute":
+                        process.die()
+                        process = ByHand(journal, store, make_queue)
+            for _ in range(3):
+                process.work()
+            process.die()
+            whispered = [text for _, text, _ in store.conversation(b"ann", b"bob")]
+            lobby = texts(store.lobby(0, 1000))
+            store.close()
+        assert lobby == said
+        asked = [b"%d" % number for number, request in enumerate(requests) if request in ("say", "whisper", "read")]
+        assert sorted(told) == sorted((text, True) for text in asked)
+        written = [b"%d" % number for number, request in enumerate(requests) if request in ("say", "whisper")]
+        assert [text for text, _ in told if text in written] == written
+        assert whispered == [text for text in written if text not in said]
+
+    property_()
+
+
+def test_one_process_that_does_nothing_is_not_the_end_and_two_are(start, say, told):
+    say(b"one")
+    start().die()
+    assert told == []
+    start().die()
+    assert told == [(b"one", None)]
+    say(b"two")
+    assert told[1:] == [(b"two", None)]
+
+
+def test_whoever_asks_after_that_is_heard_again_once_there_is_a_process_that_works(start, say, told):
+    for _ in range(2):
+        start().die()
+    process = start()
+    say(b"too early")
+    process.work()
+    say(b"one")
+    process.work()
+    assert told == [(b"too early", None), (b"one", True)]
+    assert texts(process.store.lobby(0, 9)) == [b"one"]
+
+
+# ---- trouble on the disk
+
+
+def no_room(store):
+    """A real one: the file may not grow."""
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute("PRAGMA max_page_count = %d" % pages)
+
+
+def room(store):
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+
+
+def test_what_a_full_disk_does_not_take_is_said_to_be_not_stored_and_what_is_read_is_read(
+        journal, start, say, read, told, caplog):
+    process = start()
+    process.work()
+    say(b"one")
+    process.work()
+    no_room(process.store)
+    say(b"x" * 100000)
+    read("lobby")
+    say(b"two")
+    process.work()
+    read("again")
+    process.work()
+    assert told == [(b"one", True), (b"x" * 100000, None), ("lobby", [b"one"]), (b"two", None), ("again", [b"one"])]
+    assert "full" in caplog.text
+    room(process.store)
+    say(b"three")
+    process.work()
+    assert told[-1] == (b"three", True)
+    found, last, _ = process.store.lobby(0, 9)
+    assert [(number, text) for number, _, text, _ in found] == [(1, b"one"), (2, b"three")]
+    assert journal.depth == 0
+
+
+def test_what_was_said_to_be_not_stored_is_not_stored_by_a_successor_either(start, say, told):
+    first = start()
+    first.work()
+    no_room(first.store)
+    say(b"x" * 100000)
+    first.work()
+    first.die()
+    second = start()
+    say(b"one")
+    second.work()
+    second.work()
+    assert told == [(b"x" * 100000, None), (b"one", True)]
+    assert texts(second.store.lobby(0, 9)) == [b"one"]
+
+
+def test_after_any_other_error_the_process_leaves_and_nobody_waits_for_the_next_one(journal, start, say, read, told):
+    first = start()
+    first.work()
+    first.store.trouble = sqlite3.OperationalError("disk I/O error")
+    say(b"one")
+    read("lobby")
+    journal.flush()
+    frames = first.down.get()
+    say(b"two")  # which that process does not look at any more
+    results = first._scribe.write(frames)
+    assert first._scribe.broken
+    first.up.put(control("results", results, True))
+    journal.hear()
+    assert told == [(b"one", None), ("lobby", []), (b"two", None)]
+    say(b"three")
+    assert told[-1] == (b"three", None)
+    assert journal.depth == 0
+    first.die()
+    second = start()
+    second.work()
+    say(b"four")
+    second.work()
+    assert told[-1] == (b"four", True)
+    assert texts(second.store.lobby(0, 9)) == [b"four"]
+
+
+def test_what_cannot_be_read_is_answered_too(start, read, say, told):
+    process = start()
+    process.work()
+    process.store.lobby = lambda since, most: 1 // 0 if since is None else raise_(sqlite3.DatabaseError("malformed"))
+    read("lobby")
+    process.work()
+    assert told == [("lobby", None)]
+    del process.store.lobby
+    say(b"one")
+    read("again")
+    process.work()
+    assert told[1:] == [(b"one", True), ("again", [b"one"])]
+
+
+def raise_(error):
+    raise error
+
+
+@pytest.mark.parametrize("error, more", [(None, True), (None, False), (FULL, False)])
+def test_pruning_is_a_transaction_of_its_own_and_its_troubles_are_nobodys(path, error, more):
+    store = CountingDatabase(path, "system")
+    store.trouble, store.prune = error, lambda: more
+    scribe = Scribe(store, "run", 0)
+    assert scribe.prune() is more
+    assert (store.transactions, scribe.broken) == (1, False)
+    store.close()
+
+
+# ---- a process that is slow or stuck
+
+
+def test_no_more_waits_than_the_most(journal, start, say, told, monkeypatch, spoken):
+    monkeypatch.setattr(journal_module, "MOST_WAITING", 3 * len(spoken(b"1")))
+    process = start()
+    for number in range(6):
+        say(b"%d" % number)
+    assert told == [(b"4", None), (b"5", None)]
+    process.work()
+    process.work()
+    assert told[2:] == [(b"0", True), (b"1", True), (b"2", True), (b"3", True)]
+    say(b"6")
+    process.work()
+    assert told[-1] == (b"6", True)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(journal_module, "time", clock)
+    return clock
+
+
+def test_a_process_that_is_asked_and_does_not_answer_is_stuck(clock, path, make_queue, spoken):
+    journal = Journal(None)
+    process = ByHand(journal, CountingDatabase(path, "system"), make_queue)
+    clock.now += 9.5
+    assert journal.is_stuck()  # it has not even said how far it has come
+    process.work()
+    clock.now += 1000
+    assert not journal.is_stuck()  # nobody has asked
+    journal.talk(spoken(b"one"), lambda result: None)
+    clock.now += 5
+    assert not journal.is_stuck()
+    journal.talk(spoken(b"two"), lambda result: None)
+    clock.now += 5
+    assert journal.is_stuck()
+    process.work()
+    assert not journal.is_stuck()
+    process.die()
+    process.store.close()
+
+
+# ---- real processes
+
+
+class Killed(Database):
+    """Kills its process once, before or after a commit."""
+
+    mark = when = None
+
+    @contextlib.contextmanager
+    def transaction(self):
+        with super().transaction():
+            yield
+            self._die("before")
+        self._die("after")
+
+    def _die(self, when):
+        if when == self.when and os.path.exists(self.mark):
+            os.unlink(self.mark)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Forked:
+    """A journal, and the processes that work for it one after the other."""
+
+    def __init__(self, open_store):
+        self.journal = Journal(open_store)
+        self.process = None
+
+    def start(self):
+        down, up = Queue(), Queue()
+        self.process = FORK.Process(target=self._work, args=(down, up))
+        self.process.start()
+        self.journal.attach(down.write_here(), up.read_here())
+
+    def _work(self, down, up):
+        self.journal.process(down.read_here(), up.write_here())
+
+    def turn(self):
+        """What the hub does in one of its turns, when there is something to hear."""
+        self.journal.flush()
+        assert select.select([self.journal.up], [], [], PATIENCE)[0], "the process says nothing"
+        self.journal.hear()
+
+    def settle(self):
+        """Until all is answered."""
+        while self.journal.depth or not self.journal.ready:
+            self.turn()
+
+    def bury(self):
+        """The process is dead, or about to be; its exit code."""
+        with pytest.raises(EOFError):
+            while True:
+                self.turn()
+        return self.dismiss()
+
+    def dismiss(self):
+        """There is nothing more to do; the exit code of the process."""
+        for queue in self.journal.detach():
+            queue.close()
+        if self.process is None:
+            return None
+        self.process.join(PATIENCE)
+        code = self.process.exitcode
+        if code is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.join()
+        self.process = None
+        return code
+
+
+@pytest.fixture
+def forked(path):
+    """Makes a Forked, by what its processes open."""
+    made = []
+
+    def make(open_store=lambda: Database(path, "system")):
+        made.append(Forked(open_store))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.dismiss()
+
+
+def lobby(path):
+    """The texts in a database."""
+    store = Database(path, sync=None)
+    try:
+        return texts(store.lobby(0, 1000))
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_is_killed_around_a_commit_loses_nothing_and_nothing_is_there_twice(
+        forked, path, tmp_path, spoken, told, when):
+    (tmp_path / "mark").write_text("")
+
+    def open_store():
+        store = Killed(path, "system")
+        store.mark, store.when = str(tmp_path / "mark"), when
+        return store
+
+    one = forked(open_store)
+    one.start()
+    for number in range(10):
+        one.journal.talk(spoken(b"%d" % number), told.append)
+    one.journal.ask(told.append, "lobby", 9, 1000)
+    assert one.bury() == -signal.SIGKILL
+    assert lobby(path) == ([] if when == "before" else [b"%d" % number for number in range(10)])
+    one.start()
+    one.settle()
+    assert told[:10] == [True] * 10
+    assert texts(told[10]) == [b"9"]
+    assert one.dismiss() == 0
+    assert lobby(path) == [b"%d" % number for number in range(10)]
+
+
+def test_a_process_ends_when_the_hub_is_gone_and_all_is_stored(forked, path, spoken, told):
+    one = forked()
+    one.start()
+    one.turn()
+    for number in range(100):
+        one.journal.talk(spoken(b"%d" % number), told.append)
+    one.journal.flush()
+    assert one.dismiss() == 0
+    assert told == []
+    assert lobby(path) == [b"%d" % number for number in range(100)]
+
+
+def test_a_process_whose_disk_is_broken_leaves_and_a_successor_works(forked, path, tmp_path, spoken, told):
+    (tmp_path / "broken").write_text("")
+
+    class Broken(Database):
+        def talk(self, frame):
+            if os.path.exists(str(tmp_path / "broken")):
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().talk(frame)
+
+    one = forked(lambda: Broken(path, "system"))
+    one.start()
+    one.journal.talk(spoken(b"one"), told.append)
+    assert one.bury() == 0
+    assert told == [None]
+    os.unlink(str(tmp_path / "broken"))
+    one.start()
+    one.turn()
+    one.journal.talk(spoken(b"two"), told.append)
+    one.settle()
+    assert told == [None, True]
+    assert lobby(path) == [b"two"]
+
+
+def test_a_process_that_finds_its_database_unfit_leaves(forked, path, spoken, told):
+    with open(path, "wb") as file:
+        file.write(b"no database" * 1000)
+    one = forked()
+    one.journal.talk(spoken(b"one"), told.append)
+    for expected in ([], [None]):
+        one.start()
+        assert one.bury() == 0
+        assert told == expected
+
+
+def test_whatever_comes_while_a_process_is_busy_is_its_next_transaction(forked, path, spoken, told):
+    count, gate = FORK.Value("i", 0), FORK.Event()
+
+    class Gated(Database):
+        @contextlib.contextmanager
+        def transaction(self):
+            with super().transaction():
+                yield
+            count.value += 1
+            assert gate.wait(PATIENCE)
+
+    one = forked(lambda: Gated(path, "system"))
+    one.start()
+    one.turn()
+    for number in range(200):
+        one.journal.talk(spoken(b"%d" % number), told.append)
+        one.journal.flush()
+    gate.set()
+    one.settle()
+    assert told == [True] * 200
+    assert count.value < 20  # however many were there when it began
+    assert lobby(path) == [b"%d" % number for number in range(200)]
+
+
+def test_much_at_once_is_stored_and_nobody_blocks(forked, path, spoken, told):
+    """More than the queues hold, in both directions."""
+    one = forked()
+    one.start()
+    for number in range(300):
+        one.journal.talk(spoken(b"%d" % number + b"x" * 16000), told.append)
+        one.journal.ask(lambda result: told.append(bool(result)), "lobby", max(0, number - 3), 3)
+    one.settle()
+    assert told == [True] * 600
+    assert len(lobby(path)) > 10
+
+
+# ---- at hand or in another process
+
+
+@pytest.fixture(params=["at hand", "journal"])
+def asking(request, forked):
+    """Something to ask, and what makes it answer all it was asked."""
+    if request.param == "at hand":
+        return AtHand(Store()), lambda: None
+    one = forked()
+    one.start()
+    return one.journal, one.settle
+
+
+def test_answers_come_in_the_order_of_the_requests_and_later_ones_know_of_earlier_ones(asking, spoken, told):
+    store, settle = asking
+    for number in range(1, 30, 3):
+        store.talk(spoken(b"%d" % number, b"%d" % (number + 1)), lambda result, number=number: told.append(
+            (number, result)))
+        store.ask(lambda result, number=number: told.append((number + 1, result)),
+                  "whisper", b"ann", b"bob", b"%d" % number, True)
+        store.ask(lambda result, number=number: told.append((number + 2, result[1])), "lobby", 0, 1000)
+    settle()
+    assert [number for number, _ in told] == list(range(1, 31))
+    assert [result for _, result in told] == [
+        result for number in range(1, 30, 3) for result in (True, True, number + 1)]
+
+
+REQUESTS_AND_RESULTS = [
+    (("open_account", b"bob", "secret"), True),
+    (("protect", b"bob", None), True),
+    (("whisper", b"ann", b"bob", "\u00e9".encode(), True), True),
+    (("whisper", b"bob", b"ann", b"two", False), True),
+    (("kept", b"bob"), [(b"ann", "\u00e9".encode())]),
+    (("kept", b"ann"), []),
+    (("conversation", b"bob", b"ann"), [(b"ann", "\u00e9".encode()), (b"bob", b"two")]),
+    (("conversation", b"bob", b"nobody"), []),
+    (("taken", b"bob", 1 << 40), True),
+    (("kept", b"bob"), []),
+    (("lobby", None, 10), ([], 2, False)),
+    (("lobby", 0, 10), ([], 2, False)),
+    (("close_account", b"bob"), True),
+    (("conversation", b"bob", b"ann"), []),
+]
+
+
+def test_every_request_has_its_result(asking):
+    store, settle = asking
+    for request, expected in REQUESTS_AND_RESULTS:
+        found = []
+        store.ask(found.append, *request)
+        settle()
+        (result,) = found
+        if request[0] in ("kept", "conversation"):
+            assert all(type(message) is tuple and type(message[-1]) is int for message in result)
+            result = [message[-3:-1] for message in result]
+        assert result == expected, request
+
+
+def test_a_frame_that_nobody_waits_for_is_talk_like_any_other(asking, spoken, told):
+    store, settle = asking
+    store.talk(spoken(), told.append)
+    store.talk(spoken(b"\xc3\xa9", b"\n"), told.append)
+    store.ask(lambda found: told.append(texts(found)), "lobby", None, 9)
+    settle()
+    assert told == [True, True, [b"\xc3\xa9", b"\n"]]
+
+
+def test_it_works_once_all_is_answered_and_nothing_waits(asking, spoken, told):
+    store, settle = asking
+    store.talk(spoken(b"one"), told.append)
+    settle()
+    assert (store.ready, store.depth) == (True, 0)
+    assert set(store.status()) == {"waiting", "bytes", "seconds"}
+    assert (store.status()["waiting"], store.status()["bytes"]) == (0, 0)
