@@ -6,7 +6,7 @@ import os
 import resource
 import sys
 
-from server import __version__, config
+from server import __version__, config, logs
 from server.chat.memory import Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
@@ -16,7 +16,6 @@ from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 
 EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CONFIG = 2, 69, 70, 78  # sysexits.h
 STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
-LOG_LEVELS = ("debug", "info", "warning", "error")
 
 log = logging.getLogger("server")
 
@@ -28,7 +27,7 @@ class CannotListen(Exception):
 def main(argv=None):
     """Serve until told to stop; the exit code."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(format="%(asctime)s %(process)d %(levelname)s %(message)s", level=arguments.log_level.upper())
+    logs.set_up(arguments.log_level, arguments.log_format)
     try:
         settings = _settings(arguments)
         if arguments.check_config:
@@ -44,6 +43,9 @@ def main(argv=None):
         return _fail(EX_SOFTWARE, error)
     except StopAtOnce as stop:
         return 128 + stop.args[0]
+    except Exception:
+        log.critical("a bug ended the server", exc_info=True)
+        return EX_SOFTWARE
 
 
 def _fail(code, error):
@@ -74,7 +76,9 @@ def _parser():
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose where to connect")
     parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
-    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="how much goes to stderr")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="how much goes to stderr")
+    parser.add_argument("--log-format", choices=sorted(logs.FORMS), default="text",
+                        help="lines on stderr as text, or as one JSON object each")
     parser.add_argument("--version", action="version", version="parley " + __version__)
     return parser
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from server import __version__, cli, config, protocols
+from server import __version__, cli, config, logs, protocols
 from server.chat.names import claims
 from server.config import ConfigError
 
@@ -134,6 +134,7 @@ BAD_USAGE = [
     ["--listen", "line"], ["--listen", "lime=4000"], ["--listen", "line=http"], ["--listen", "line="],
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
+    ["--log-format", "xml"],
     ["--unknown"], ["--config"],
 ]  # fmt: skip
 
@@ -230,6 +231,7 @@ def start(monkeypatch, tmp_path):
     served = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_serve", lambda settings, arguments: served.append(settings) or 0)
+    monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     def run(arguments, variables=()):
         monkeypatch.delenv("CHAT_PORT", raising=False)
@@ -406,6 +408,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "_open", lambda settings, private: ([], []))
     monkeypatch.setattr(cli, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
+    monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
         def __init__(self, listening, settings, reread, memory):
@@ -452,6 +455,13 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
     path = str(tmp_path / "missing.json") if content is None else write_users(tmp_path, content)
     assert start_up("--check-config", "--users", path) == (78, None)
     assert path in capsys.readouterr().err
+
+
+def test_a_bug_is_logged_and_code_70(start_up, monkeypatch, caplog):
+    monkeypatch.setattr(cli, "_open", lambda settings, private: 1 / 0)
+    assert start_up() == (70, None)
+    record, = caplog.records
+    assert record.levelname == "CRITICAL" and record.exc_info[0] is ZeroDivisionError
 
 
 # ---- as a process

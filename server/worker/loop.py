@@ -6,7 +6,7 @@ import time
 
 from server.chat.replica import Replica
 from server.chat.room import LOBBY, Room
-from server.chat.session import GONE, WAITING
+from server.chat.session import GONE, RESET, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Reason
 from server.worker.audience import audience
@@ -49,7 +49,8 @@ class Worker:
         self._listeners = [Listener(sock, name, self) for name, sock in listening]
         self._accepting = self.stopping = self._done = self._ending = False
         self._next_sweep = self._next_idle_sweep = self._next_push = self.now
-        self._endings = collections.Counter()
+        self._endings = collections.Counter()  # connections that have ended, by reason
+        self._refusals = collections.Counter()  # commands by reason
         self._configure(settings)
         self._replica = replica = Replica(
             number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
@@ -96,7 +97,7 @@ class Worker:
                     self._serve(key.data, mask)
             self._look_at_clock()
             self._speak()
-        log.info("worker done; connections ended: %s", dict(self._endings) or "none")
+        log.info("worker done", {"connections_ended": self._endings})
 
     def _select(self):
         """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders."""
@@ -126,7 +127,7 @@ class Worker:
         while self.overfull:
             self.overfull.pop().give_up(Reason.SLOW_READER)
         while self.lost:
-            self.lost.pop().leave()
+            self.lost.pop().leave(by=RESET)
         self.uplink.flush()  # their names are free now, not at the next tick
 
     # ---- the hub
@@ -194,7 +195,7 @@ class Worker:
 
     def parted(self, connection, reason):
         """A client is none any more; its last words may still be on their way."""
-        self._endings[reason or "hangup"] += 1
+        self._endings[reason] += 1
         del self._sessions[connection.number]
         self.throttle.forget(connection)
         self.deadlines.parted(connection, self.now)
@@ -216,6 +217,12 @@ class Worker:
         """Count a client's messages against its rate."""
         if self.throttle.charge(connection, messages, self.now):
             connection.pause()
+
+    def refused(self, connection, reason):
+        """What a client asked for is not done."""
+        self._refusals[reason] += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("command refused", dict(connection.described(), reason=reason))
 
     def stop_accepting(self, error):
         """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""
