@@ -214,7 +214,7 @@ def _reread(running, arguments):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     log.info("configuration reread")
-    return settings
+    return settings._replace(workers=running.workers)  # among whom a limit of connections is shared
 
 
 def _say(*lines):

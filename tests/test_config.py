@@ -54,7 +54,11 @@ FORMS = [
     ("pacing_ms: 0", "pacing_ms", 0),
     ("pacing_ms: 2.5", "pacing_ms", 2.5),
     ("limits: {line_bytes: 100}", "limits", default("limits", line_bytes=100)),
-    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=100)),
+    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=dict.fromkeys(PROTOCOLS[1:], 100))),
+    ("limits: {text_bytes: {padded: 9, dollar: 7}}", "limits",
+     default("limits", text_bytes={"binary": 16384, "padded": 9, "delimited": 16384, "dollar": 7})),
+    ("limits: {connections: 7, connections_per_address: 3}", "limits",
+     default("limits", connections=7, connections_per_address=3)),
     ("accounts: {users_file: users.json}", "users_file", "users.json"),
     ("accounts: {users_file: null}", "users_file", None),
     ("accounts:\n  users_file:", "users_file", None),
@@ -93,6 +97,11 @@ MISTAKES = [
     ("listen:\n  line: null", 2, ["port"]),
     ("limits:\n  text_byte: 1", 2, ["'text_byte'", "'text_bytes'"]),
     ("limits:\n  text_bytes: null", 2, ["whole number"]),
+    ("limits:\n  text_bytes:\n    line: 5", 3, ["'line'", "padded"]),
+    ("limits:\n  text_bytes:\n    padded: many", 3, ["'many'", "whole number"]),
+    ("limits:\n  text_bytes: [5]", 2, ["mapping"]),
+    ("limits:\n  connection: 5", 2, ["'connection'", "'connections'"]),
+    ("limits:\n  connections_per_address: -1", 2, ["-1", "whole number"]),
     ("accounts: users.json", 1, ["mapping", "users_file"]),
     ("accounts:\n  user_file: a", 2, ["'user_file'", "'users_file'"]),
     ("accounts:\n  users_file: 3", 2, ["path", "null", "3"]),
@@ -282,6 +291,12 @@ def test_a_mistake_is_shown_with_its_place_in_one_line(read, text, line, words):
     assert "\n" not in said
     for word in words:
         assert word in said
+
+
+@pytest.mark.parametrize("connections, workers, share", [(0, 4, 0), (50000, 1, 50000), (50000, 3, 16667), (1, 4, 1)])
+def test_each_worker_has_its_share_of_the_connections(connections, workers, share):
+    settings = DEFAULTS._replace(workers=workers, limits=default("limits", connections=connections))
+    assert settings.of_workers()["limits"]["connections"] == share
 
 
 def test_a_file_that_is_not_utf8_is_said_to_be_so(tmp_path):

@@ -120,6 +120,7 @@ class Reason:
     FOREIGN = "foreign-protocol"
     IDLE = "idle"
     SLOW_READER = "slow-reader"
+    TOO_MANY_CONNECTIONS = "too-many-connections"
     SHUTDOWN = "shutdown"
     BUG = "bug"
 

@@ -60,6 +60,7 @@ class Supervisor:
         self._settings = settings
         self._reread = reread
         self._hub = Hub(settings.pacing_ms / 1000, memory)
+        self._hub.census.most = settings.limits["connections_per_address"]
         self._children = {}  # by number
         self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
         if any(account.secret for account in memory.accounts.values()):
@@ -159,6 +160,7 @@ class Supervisor:
             return
         self._settings = settings
         self._hub.pacing = settings.pacing_ms / 1000
+        self._hub.census.most = settings.limits["connections_per_address"]
         self._hub.everyone("configure", settings.of_workers())
 
     # ---- workers

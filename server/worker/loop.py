@@ -1,6 +1,7 @@
 """The worker process: one loop over its clients, its two queues to the hub, and the clock."""
 import collections
 import logging
+import os
 import selectors
 import time
 
@@ -49,8 +50,11 @@ class Worker:
         self._listeners = [Listener(sock, name, self) for name, sock in listening]
         self._accepting = self.stopping = self._done = self._ending = False
         self._next_sweep = self._next_idle_sweep = self._next_push = self.now
+        self._present = collections.Counter()  # connections by protocol
         self._endings = collections.Counter()  # connections that have ended, by reason
         self._refusals = collections.Counter()  # commands by reason
+        self._messages = 0  # that clients have sent
+        self._counted = set()  # numbers of the sessions that the hub counts by their address
         self._configure(settings)
         self._replica = replica = Replica(
             number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
@@ -74,6 +78,7 @@ class Worker:
             "kept": replica.kept,
             "deleted": replica.deleted,
             "ping": self._answer_ping,
+            "evict": self._evict,
             "configure": self._configure,
             "stop": self._stop,
             "end": self._end,
@@ -153,11 +158,28 @@ class Worker:
         self._end()
 
     def _answer_ping(self):
-        self.uplink.ask("alive")
+        self.uplink.ask("alive", self._report())
+
+    def _report(self):
+        """What there is now, and what there has been since this worker began: plain values for the hub."""
+        return {
+            "pid": os.getpid(),
+            "connections": dict(self._present),
+            "accepted": self._next_number,
+            "ended": dict(self._endings),
+            "refused": dict(self._refusals),
+            "messages": self._messages,
+            "deliveries": sum(hearers.deliveries for hearers in self._audiences.values()),
+            "behind": self.deadlines.lagging,
+            "held": len(self.throttle.held()),
+        }
 
     def _configure(self, settings):
         self._settings = settings
         self.deadlines.limits = settings["limits"]
+        texts = settings["limits"]["text_bytes"]
+        self._decoder_limits = {
+            name: {"line_bytes": settings["limits"]["line_bytes"], "text_bytes": texts.get(name)} for name in PROTOCOLS}
         self.throttle.rate = settings["limits"]["messages_per_second"]
         for (protocol, _), hearers in self._audiences.items():
             hearers.echo = settings["echo"][protocol]
@@ -181,11 +203,27 @@ class Worker:
     def admit(self, sock, protocol):
         """A client has connected."""
         self._next_number += 1
-        decoder = PROTOCOLS[protocol].Decoder(self._settings["limits"])
+        decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
         connection = Connection(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
         self._sessions[connection.number] = connection
+        self._present[protocol] += 1
         if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
             self.deadlines.arrived(connection, self.now)
+        self._ask_for_room(connection)
+
+    def _ask_for_room(self, connection):
+        """There may be one too many of this worker's, or, which only the hub knows, of one address."""
+        limits = self._settings["limits"]
+        if limits["connections"] and len(self._sessions) > limits["connections"]:
+            connection.leave(Reason.TOO_MANY_CONNECTIONS)
+        elif limits["connections_per_address"]:
+            self._counted.add(connection.number)
+            self.uplink.ask("arrived", connection.number, connection.address()[0])
+
+    def _evict(self, number):
+        """The hub says that there are too many from that address."""
+        if number in self._sessions:
+            self._sessions[number].leave(Reason.TOO_MANY_CONNECTIONS)
 
     def heed_form(self, connection, form):
         """A client writes in this form, and is to be answered in it."""
@@ -196,7 +234,11 @@ class Worker:
     def parted(self, connection, reason):
         """A client is none any more; its last words may still be on their way."""
         self._endings[reason] += 1
+        self._present[connection.audience.protocol] -= 1
         del self._sessions[connection.number]
+        if connection.number in self._counted:
+            self._counted.remove(connection.number)
+            self.uplink.ask("departed", connection.number)
         self.throttle.forget(connection)
         self.deadlines.parted(connection, self.now)
 
@@ -214,7 +256,8 @@ class Worker:
             self.overfull.append(connection)
 
     def charge(self, connection, messages):
-        """Count a client's messages against its rate."""
+        """Count a client's messages, against its rate too."""
+        self._messages += messages
         if self.throttle.charge(connection, messages, self.now):
             connection.pause()
 

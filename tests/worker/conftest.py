@@ -179,6 +179,7 @@ class House:
         self.clock = clock
         self.settings = settings
         self.hub = hub_module.Hub(pacing=0, memory=memory)
+        self.hub.census.most = settings.limits["connections_per_address"]
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._peers = []
         self.settle()
@@ -269,7 +270,7 @@ def open_house(clock):
         limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
         for name in ("idle_timeout", "echo"):
             changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
-        settings = settings._replace(limits=dict(settings.limits, **limits), **changes)
+        settings = settings._replace(workers=workers, limits=dict(settings.limits, **limits), **changes)
         houses.append(House(clock, settings, workers, memory))
         return houses[-1]
 
