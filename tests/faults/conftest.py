@@ -22,14 +22,15 @@ def start():
     """start(workers, config, ...) gives a running server; all are ended and examined after the test.
 
     trouble: the test provokes errors, so tracebacks and dead workers are no fault.
-    descriptors: the limit of open files. environment: more variables.
+    descriptors: the limit of open files. environment: more variables. stderr: where it goes, in the shell's words.
     """
     servers = []
     with contextlib.ExitStack() as stack:
 
-        def start_one(workers=2, config=None, args=(), trouble=False, descriptors=None, environment=None):
+        def start_one(workers=2, config=None, args=(), trouble=False, descriptors=None, environment=None,
+                      stderr=""):
             server = stack.enter_context(targets.launch(
-                workers, config, args, command=_command(descriptors, environment or {})))
+                workers, config, args, command=_command(descriptors, environment or {}, stderr)))
             servers.append((server, trouble))
             return server
 
@@ -43,11 +44,12 @@ def start():
         assert trouble or "Traceback" not in text and "replaced in" not in text, text
 
 
-def _command(descriptors, environment):
+def _command(descriptors, environment, stderr):
     command = ["env"] + ["%s=%s" % pair for pair in environment.items()] + list(SERVER)
-    if descriptors is None:
+    if descriptors is None and not stderr:
         return command
-    return ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(descriptors)] + command
+    limit = "ulimit -n %d && " % descriptors if descriptors else ""
+    return ["sh", "-c", limit + 'exec "$@" ' + stderr, "sh"] + command
 
 
 def _end_group(pid):
