@@ -58,6 +58,7 @@ class Worker:
         self._endings = collections.Counter()  # connections that have ended, by reason
         self._refusals = collections.Counter()  # commands by reason
         self._messages = 0  # that clients have sent
+        self._reported = self.now, 0  # when the hub was last told, and how many there were then
         self._counted = set()  # numbers of the sessions that the hub counts by their address
         self._configure(settings)
         self._replica = replica = Replica(
@@ -169,9 +170,11 @@ class Worker:
 
     def _answer_ping(self):
         self.uplink.ask("alive", self._report())
+        self._reported = self.now, self._messages
 
     def _report(self):
         """What there is now, and what there has been since this worker began: plain values for the hub."""
+        before, messages = self._reported
         return {
             "pid": os.getpid(),
             "connections": dict(self._present),
@@ -179,6 +182,7 @@ class Worker:
             "ended": dict(self._endings),
             "refused": dict(self._refusals),
             "messages": self._messages,
+            "messages_per_second": (self._messages - messages) / max(self.now - before, 1e-3),
             "deliveries": sum(hearers.deliveries for hearers in self._audiences.values()),
             "behind": self.deadlines.lagging,
             "held": len(self.throttle.held()),
