@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+import framed
 import pytest
 
 from bench.proofs.clients import Client
@@ -22,14 +23,15 @@ def start():
     """start(workers, config, ...) gives a running server; all are ended and examined after the test.
 
     trouble: the test provokes errors, so tracebacks and dead workers are no fault.
-    descriptors: the limit of open files. environment: more variables.
+    descriptors: the limit of open files. environment: more variables. protocols: those to serve.
     """
     servers = []
     with contextlib.ExitStack() as stack:
 
-        def start_one(workers=2, config=None, args=(), trouble=False, descriptors=None, environment=None):
+        def start_one(workers=2, config=None, args=(), trouble=False, descriptors=None, environment=None,
+                      protocols=("line",)):
             server = stack.enter_context(targets.launch(
-                workers, config, args, command=_command(descriptors, environment or {})))
+                workers, config, args, command=_command(descriptors, environment or {}), protocols=protocols))
             servers.append((server, trouble))
             return server
 
@@ -80,6 +82,28 @@ def join():
     """join(address, name, ...): a client that is closed after the test."""
     with contextlib.ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(Client(*args, **kwargs))
+
+
+@pytest.fixture
+def knock():
+    """knock(server, protocol, ...): a client of a framed protocol without a name, closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda server, protocol, slot=0, **kwargs: stack.enter_context(
+            framed.Client(server.worker_address(slot, protocol), protocol, **kwargs))
+
+
+@pytest.fixture
+def enter():
+    """enter(server, protocol, name, ...): one that is in the room, closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(framed.enter(*args, **kwargs))
+
+
+@pytest.fixture
+def bystanders(enter, join):
+    """bystanders(server, protocol, slot): a client of that protocol and one of `line`, who talk to each other."""
+    return lambda server, protocol, slot=0: framed.Bystanders(
+        enter(server, protocol, "good", slot), join(server.worker_address(slot), "lina"))
 
 
 @pytest.fixture
