@@ -188,19 +188,19 @@ def _serve(settings, arguments):
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
-        on_start=lambda: _started(service, lines),
-        on_stop=lambda: _stopping(service),
+        on_start=lambda: _say_started(service, lines),
+        on_stop=lambda: _say_stopping(service),
         on_turn=lambda: service.live(time.monotonic()))
     _say("[SERVER] Server stopped.")
     return 0
 
 
-def _started(service, lines):
+def _say_started(service, lines):
     _say(*lines, "[SERVER] Waiting for connections...")
     service.tell("READY=1", "STATUS=serving", "MAINPID=%d" % os.getpid())
 
 
-def _stopping(service):
+def _say_stopping(service):
     service.tell("STOPPING=1")
     _say("[SERVER] Shutting down...")
 
