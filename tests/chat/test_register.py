@@ -453,6 +453,179 @@ def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, 
     assert post.drain() == [("worker", 1, "past", 6, [(b"bob", b"one", SECOND), (b"bob", b"two", SECOND)])]
 
 
+# ---- what waits for the store
+
+
+WAITING_FOR_AN_ACCOUNT = [
+    (b"ann", "Login", Reason.NAME_TAKEN), (b"ann", "Create", Reason.NAME_TAKEN), (b"ANN", "Login", Reason.NAME_TAKEN),
+    (b"ann", "SignIn", Reason.NAME_TAKEN), (b"ANN", "SignIn", Reason.NO_ACCOUNT),
+]  # fmt: skip
+
+
+def test_whoever_creates_an_account_has_it_once_it_is_stored(register, post, store):
+    store.late = True
+    claim(register, 1, 5, b"ann", "Create")
+    assert post.drain() == []
+    store.answer()
+    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
+
+
+@pytest.mark.parametrize("name, command, reason", WAITING_FOR_AN_ACCOUNT)
+def test_a_name_is_reserved_while_its_account_is_being_stored(register, post, store, name, command, reason):
+    store.late = True
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, name, command)
+    assert post.drain() == [("worker", 2, "refused", 7, reason)]
+    store.answer()
+    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
+
+
+def test_an_account_that_cannot_be_stored_is_refused_and_its_name_is_free(register, post, memory, store):
+    store.late = True
+    claim(register, 1, 5, b"ann", "Create")
+    store.answer(stored=False)
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NOT_STORED)]
+    assert (memory.accounts, memory.owners(claims(b"ANN"))) == ({}, set())
+    claim(register, 2, 7, b"ANN")
+    assert post.drain() == [("everyone", "joined", 2, 7, b"ANN")]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("go", [lambda register: register.release(1, 5), lambda register: register.lose(1)])
+def test_who_goes_while_its_account_is_being_stored_frees_the_name(register, post, memory, store, go, stored):
+    store.late = True
+    claim(register, 1, 5, b"ann", "Create")
+    go(register)
+    store.answer(stored)
+    assert post.drain() == ([("everyone", "opened", b"ann")] if stored else [])
+    assert list(memory.accounts) == ([b"ann"] if stored else [])
+    register.release(1, 5)
+    claim(register, 2, 7, b"ann")
+    assert post.drain() == [("everyone", "joined", 2, 7, b"ann")]
+
+
+def test_what_is_said_to_an_account_that_is_being_stored_is_kept_behind_it(register, post, memory, store, ann_and_bob):
+    store.late = True
+    claim(register, 1, 6, b"cid", "Create")
+    whisper(register, 2, 7, b"bob", b"cid")
+    assert store.asked() == ["open_account", "whisper"]
+    store.answer()
+    assert post.drain()[-1] == ("worker", 2, "confirmed", 7)
+    assert store.store.accounts() == [(b"cid", None, 1, 2)]
+
+
+@pytest.mark.parametrize("stored, answer", [(True, ("confirmed", 7)), (False, ("refused", 7, Reason.NOT_STORED))])
+@pytest.mark.parametrize("to, at_once", [
+    (b"ann", [("worker", 1, "whispered", 5, b"bob", b"hi", 9)]), (b"cid", []), (b"dan", [])])
+def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
+        register, post, memory, store, ann_and_bob, to, at_once, stored, answer):
+    open_account(memory, b"cid")
+    open_account(memory, b"dan", "secret")
+    store.late = True
+    whisper(register, 2, 7, b"bob", to)
+    assert post.drain() == at_once  # who is here hears it at once
+    store.answer(stored)
+    assert post.drain() == [("worker", 2, *answer)]
+    kept = [b"hi"] if stored and to == b"cid" else []
+    assert [text for _, _, text, _ in store.store.kept(to)] == kept
+    assert len(store.store.conversation(to, b"bob")) == stored
+
+
+def test_what_is_not_stored_takes_no_room(register, post, memory, store, ann_and_bob, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 1)
+    open_account(memory, b"cid")
+    store.late = True
+    whisper(register, 2, 7, b"bob", b"cid", b"one")
+    whisper(register, 2, 8, b"bea", b"cid", b"two")  # there is room for one, which is not stored yet
+    assert post.drain() == [("worker", 2, "refused", 8, Reason.BOX_FULL)]
+    store.answer(stored=False)
+    whisper(register, 2, 8, b"bea", b"cid", b"two")
+    store.answer()
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.NOT_STORED), ("worker", 2, "confirmed", 8)]
+
+
+PAST = ("past", 5, [(b"bob", b"hi", SECOND)])
+
+
+@pytest.mark.parametrize("stored, answer", [(True, PAST), (False, ("refused", 5, Reason.NOT_STORED))])
+def test_what_was_said_is_told_once_it_is_read(register, post, store, ann_and_bob, stored, answer):
+    whisper(register, 2, 7, b"bob", b"ann")
+    post.drain()
+    store.late = True
+    register.history(1, 5, b"ann", b"bob")
+    register.who(1, 6)
+    assert post.drain() == [("worker", 1, "who", 6)]  # others do not wait for that
+    store.answer(stored)
+    assert post.drain() == [("worker", 1, *answer)]
+
+
+# ---- what was said in the lobby, by number
+
+
+@pytest.fixture
+def said_in_lobby(store):
+    """Three messages."""
+    store.talk(talk(0, 1, [record(5, b"ann", text, 9) for text in (b"one", b"two", b"three")]), lambda stored: None)
+
+
+NUMBERED = [(1, b"ann", b"one", SECOND), (2, b"ann", b"two", SECOND), (3, b"ann", b"three", SECOND)]
+
+
+@pytest.mark.parametrize("since, most, answer", [
+    (None, 2, ("recalled", 5, NUMBERED[1:], 3, False)),
+    (0, 2, ("recalled", 5, NUMBERED[:2], 2, True)),
+    (2, 2, ("recalled", 5, NUMBERED[2:], 3, False)),
+    (3, 2, ("recalled", 5, [], 3, False)),
+    (4, 2, ("refused", 5, Reason.NO_SUCH_NUMBER)),
+    (10 ** 18 - 1, 2, ("refused", 5, Reason.NO_SUCH_NUMBER)),
+])
+def test_what_was_said_after_a_number_is_told(register, post, ann_and_bob, said_in_lobby, since, most, answer):
+    register.recall(1, 5, since, most)
+    assert post.drain() == [("worker", 1, *answer)]
+
+
+def test_where_nothing_was_said_nothing_is_told(register, post, ann_and_bob):
+    register.recall(1, 5, None, 9)
+    register.recall(1, 5, 0, 9)
+    assert post.drain() == [("worker", 1, "recalled", 5, [], 0, False)] * 2
+
+
+def test_what_cannot_be_read_is_said_to_be_so(register, post, store, ann_and_bob, said_in_lobby):
+    store.late = True
+    register.recall(1, 5, None, 9)
+    store.answer(stored=False)
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NOT_STORED)]
+
+
+# ---- the operator's word
+
+
+def test_a_name_gets_a_password_and_is_protected_from_then_on(register, post, memory, store, secrets):
+    told, store.late = [], True
+    register.set_password(b"ann", "hashed", told.append)
+    assert told == []
+    store.answer()
+    assert told == [{"done": True}]
+    assert post.drain() == [("everyone", "opened", b"ann")]
+    claim(register, 2, 7, b"ann")
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.PASSWORD_REQUIRED)]
+    register.set_password(b"ann", "another", told.append)
+    store.answer()
+    claim(register, 2, 7, b"ann", "Login", b"pw")
+    assert (told[1:], [job[1] for job in secrets.jobs]) == ([{"done": True}], ["another"])
+
+
+def test_a_password_that_cannot_be_set_is_said_to_be_so(register, post, memory, store):
+    told = []
+    open_account(memory, b"ann")
+    register.set_password(b"ANN", "hashed", told.append)
+    store.late = True
+    register.set_password(b"bob", "hashed", told.append)
+    store.answer(stored=False)
+    assert ["error" in answer for answer in told] == [True, True]
+    assert list(memory.accounts) == [b"ann"]
+
+
 # ---- what is kept, while the store takes its time
 
 

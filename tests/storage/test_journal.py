@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from server.storage import journal as journal_module
@@ -271,6 +271,8 @@ def test_whenever_processes_die_everything_is_written_once_and_answered_once(mak
 
     @settings(max_examples=60)
     @given(REQUESTS)
+    @example(["work", "read", "work", "die", "work", "say", "mute"])  # what was only read is in no database
+    @example(["work", "say", "read", "say", "mute", "work", "die", "read", "say", "mute"])
     def property_(requests):
         said, told, journal = [], [], Journal(None)
         with tempfile.TemporaryDirectory() as directory:

@@ -284,6 +284,97 @@ def test_who_leaves_the_room_while_its_question_is_open_gets_what_was_withheld(a
     assert ear.received == b":one|:two|"
 
 
+# ---- one's own words, of which one is told later
+
+
+SAYING = st.lists(
+    st.tuples(
+        st.sampled_from(["say", "say", "stored", "hear", "hear", "tell", "leave", "flush", "flush"]),
+        st.integers(0, SESSIONS - 1)),
+    max_size=60,
+)
+
+
+@given(SAYING)
+@example([("hear", 1), ("say", 0), ("hear", 1), ("flush", 0), ("hear", 1), ("stored", 0), ("hear", 1)])
+@example([("say", 0), ("stored", 0), ("say", 0), ("hear", 1), ("flush", 0), ("stored", 0), ("flush", 0)])
+@example([("hear", 1), ("say", 0), ("say", 1), ("flush", 0), ("hear", 2), ("leave", 0), ("stored", 1)])
+def test_one_is_told_of_ones_own_words_in_their_place_however_late(actions):
+    """Everybody has the same frames in the same order, its own words too."""
+    ears, hearers = [Ear(number) for number in range(SESSIONS)], make(Personal)
+    expected, place = collections.defaultdict(list), {}
+    for ear in ears:
+        hearers.enter(ear)
+        ear.state = MEMBER
+    hearers.flush()
+    for number, (action, index) in enumerate(actions + [("stored", index) for index in range(SESSIONS)] + [
+            ("flush", 0)]):
+        ear, text = ears[index], b"%d" % number
+        if action == "flush":
+            hearers.flush()
+        elif ear.state is GONE:
+            continue
+        elif action in ("say", "hear"):
+            if ear.state is WAITING:
+                continue  # it says nothing more until it is told
+            hearers.hear(said(text), ear)
+            for one in ears:
+                if one is not ear and one.state is not GONE:
+                    expected[one].append(b"%b:%b|" % (one.name, text))
+            if action == "say":
+                hearers.hold(ear)
+                ear.state, place[ear] = WAITING, len(expected[ear])
+        elif action == "stored" and ear.state is WAITING:
+            hearers.answer(ear, said(b"told " + text))
+            expected[ear].insert(place.pop(ear), b"%b:told %b|" % (ear.name, text))
+            ear.state = MEMBER
+        elif action == "tell":
+            hearers.tell(ear, said(text))
+            expected[ear].append(b"%b:%b|" % (ear.name, text))
+        elif action == "leave":
+            ear.state = GONE
+            hearers.leave(ear)
+        if action in ("flush", "leave"):
+            for one in ears:
+                if one.state is MEMBER and action == "flush" or one.state is GONE:
+                    assert one.received == b"".join(expected[one])
+                elif one.state is WAITING:
+                    assert one.received == b"".join(expected[one][:place[one]])
+
+
+@pytest.mark.parametrize("kind", [Audience, OneByOne, AnswersFirst])
+def test_where_ones_own_words_do_not_come_back_nothing_waits_for_them(gather, ears, kind):
+    hearers = gather(kind)
+    hearers.hear(said(b"own"), ears[0])
+    hearers.hold(ears[0])
+    hearers.hear(said(b"other"), ears[1])
+    hearers.flush()
+    assert ears[0].received == b":other|"
+
+
+def test_who_waits_for_its_own_words_keeps_nobody_waiting(gather, ears):
+    hearers = gather(Personal)
+    hearers.hear(said(b"own"), ears[0])
+    hearers.hold(ears[0])
+    hearers.hear(said(b"other"), ears[0])
+    hearers.flush()
+    assert (ears[0].sends, ears[1].received) == ([], b"ear1:own|ear1:other|")
+
+
+def test_who_goes_while_it_waits_for_its_own_words_gets_the_rest(gather, ears):
+    hearers = gather(Personal)
+    hearers.hear(said(b"before"), ears[1])
+    hearers.hear(said(b"own"), ears[0])
+    hearers.hold(ears[0])
+    hearers.hear(said(b"after"), ears[1])
+    hearers.flush()
+    hearers.tell(ears[0], said(b"good-bye"))
+    hearers.leave(ears[0])
+    hearers.flush()
+    assert ears[0].received == b"ear0:before|ear0:after|ear0:good-bye|"
+    assert hearers._held == {}
+
+
 # ---- the kinds
 
 
