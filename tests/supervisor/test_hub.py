@@ -368,7 +368,7 @@ def test_the_status_has_what_each_worker_reports_what_is_queued_and_who_is_here(
         hub.turn(0)
         one.heard()
     assert hub.status() == {
-        "names": 2, "accounts": 1,
+        "names": 2, "accounts": 1, "journal": {"waiting": 0},
         "workers": {
             1: {"ready": True, "unanswered_pings": 0, "queued_bytes": 0, "report": {"accepted": 7}},
             2: {"ready": False, "unanswered_pings": 1, "queued_bytes": hub.streams[2].down.backlog_size, "report": {}},
