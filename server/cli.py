@@ -10,7 +10,7 @@ from server import __version__, config
 from server.chat.memory import Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
-from server.supervisor.hashing import hashed
+from server.supervisor.hashing import Unverifiable, hashed, parts
 from server.supervisor.listening import open_private, open_shares, shown
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 
@@ -149,7 +149,7 @@ def _serve(settings, arguments):
 def _accounts(path):
     """The memory to begin with: the accounts of a users file, hashed here and now."""
     memory = Memory()
-    for raw, password in config.users(path) if path else ():
+    for raw, password, secret in config.users(path) if path else ():
         try:
             name = canonical_name(raw)
         except InvalidName:
@@ -157,8 +157,16 @@ def _accounts(path):
         occupied = claims(name)
         if name in memory.accounts or memory.owners(occupied):
             raise config.ConfigError("%s: %r is there twice, or too much like another" % (path, raw.decode()))
-        memory.open(name, occupied, hashed(password))
+        memory.open(name, occupied, hashed(password) if secret is None else _fit(secret, path, raw))
     return memory
+
+
+def _fit(secret, path, raw):
+    try:
+        parts(secret)
+    except Unverifiable as error:
+        raise config.ConfigError("%s: the secret of %r cannot be used: %s" % (path, raw.decode(), error)) from None
+    return secret
 
 
 def _open(settings, private):
@@ -206,7 +214,8 @@ def _reread(running, arguments):
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
-    for name in ("workers", "host", "listen", "users_file"):
+    for name in (
+            "workers", "host", "listen", "users_file", "failed_logins_per_minute", "accounts_per_address"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     log.info("configuration reread")

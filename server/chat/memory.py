@@ -58,6 +58,10 @@ class Memory:
         self._occupied.update(dict.fromkeys(occupied, name))
         return self.accounts[name]
 
+    def protect(self, name, secret):
+        """The account's password is another from now on."""
+        self.accounts[name].secret = secret
+
     def close(self, name):
         """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""
         self.hand_over(name)

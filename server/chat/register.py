@@ -16,47 +16,43 @@ class Register:
     A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
     account beside it.
 
-    post: see above. memory: `server.chat.memory.Memory`. secrets: verify(password, secret, then) calls
-        then(bool), later.
+    post: see above. memory: `server.chat.memory.Memory`. patience: `server.chat.patience.Patience`.
+    door: verify(holder, host, name, account, password, then) and hash(holder, host, password, then), which call
+        then(trouble, secret) later (see `server.supervisor.door.Door`).
     lobby: past() gives what was said in the lobby, as (sender, text, time).
     clock: seconds since the epoch.
     """
 
-    def __init__(self, post, memory, secrets, lobby, clock):
+    def __init__(self, post, memory, door, patience, lobby, clock):
         self._post = post
         self._memory = memory
-        self._secrets = secrets
+        self._door = door
+        self._patience = patience
         self._lobby = lobby
         self._clock = clock
         self._members = {}  # holder -> name, in login order
         self._holders = {}  # what a member's name occupies -> holder
-        self._verifying = set()  # holders whose password is being verified
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._guests = 0
 
     # ---- names
 
-    def claim(self, worker, number, name, occupied, command, password):
-        """Login, SignIn, Create and Post: give `name` to the session, or say why not."""
+    def claim(self, worker, number, name, occupied, command, password, host):
+        """Login, SignIn and Post: give `name` to the session, or say why not."""
         holder, account = _holder(worker, number), self._memory.accounts.get(name)
         trouble = self._trouble(name, occupied, command, password, account)
         if trouble:
             self._refuse(holder, trouble)
         elif _is_protected(account):
-            self._verify(holder, account, name, password)
+            self._verify(holder, account, name, password, host)
         else:
-            if command == "Create":
-                self._memory.open(name, occupied)
-                self._post.everyone("opened", name)
             self._grant(holder, name, occupied)
 
     def _trouble(self, name, occupied, command, password, account):
         if command == "SignIn" and account is None:
             return Reason.NO_ACCOUNT
-        if command == "Create" and account is not None or self._is_taken(name, occupied):
+        if self._is_taken(name, occupied):
             return Reason.NAME_TAKEN
-        if command == "Create" and len(self._memory.accounts) >= MOST_ACCOUNTS:
-            return Reason.TOO_MANY_ACCOUNTS
         if _is_protected(account) and password is None:
             return Reason.PASSWORD_REQUIRED
         if not _is_protected(account) and password:
@@ -68,21 +64,79 @@ class Register:
         return (any(self._holders.get(key, holder) != holder for key in occupied)
                 or bool(self._memory.owners(occupied) - {name}))
 
-    def _verify(self, holder, account, name, password):
-        self._verifying.add(holder)
-
-        def decide(right):
-            if holder not in self._verifying:
-                return  # it has left meanwhile
-            self._verifying.discard(holder)
-            if not right:
-                self._refuse(holder, Reason.WRONG_PASSWORD)
+    def _verify(self, holder, account, name, password, host):
+        def decide(trouble, renewed):
+            if trouble:
+                self._refuse(holder, trouble)
+            elif self._memory.accounts.get(name) is not account:
+                self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
             elif self._is_taken(name, account.occupied):
                 self._refuse(holder, Reason.NAME_TAKEN)
             else:
+                if renewed:
+                    self._memory.protect(name, renewed)
                 self._grant(holder, name, account.occupied)
 
-        self._secrets.verify(password, account.secret, decide)
+        self._door.verify(holder, host, name, account, password, decide)
+
+    # ---- accounts
+
+    def create(self, worker, number, name, occupied, password, host):
+        """Create and SignUp: a new account, for a stranger, or for the member called so; the password may be None."""
+        holder = _holder(worker, number)
+
+        def decide(trouble, secret):
+            trouble = trouble or self._why_no_account(holder, name, occupied, host)
+            if trouble:
+                self._refuse(holder, trouble)
+                return
+            self._memory.open(name, occupied, secret)
+            self._patience.opened(host, name)
+            self._post.everyone("opened", name)
+            if holder in self._members:
+                self._post.worker(worker, "confirmed", number)
+            else:
+                self._grant(holder, name, occupied)
+
+        trouble = self._why_no_account(holder, name, occupied, host)
+        if trouble or password is None:
+            decide(trouble, None)
+        else:
+            self._door.hash(holder, host, password, decide)
+
+    def _why_no_account(self, holder, name, occupied, host):
+        if name in self._memory.accounts or self._is_taken(name, occupied, holder):
+            return Reason.NAME_TAKEN
+        if len(self._memory.accounts) >= MOST_ACCOUNTS:
+            return Reason.TOO_MANY_ACCOUNTS
+        if not self._patience.may_open(host):
+            self._door.report(host, name, Reason.TOO_MANY_ACCOUNTS)
+            return Reason.TOO_MANY_ACCOUNTS
+        return None
+
+    def change_password(self, worker, number, name, old, new, host):
+        """The member's account has another password, if it gives the one there is."""
+        holder, account = _holder(worker, number), self._memory.accounts.get(name)
+
+        def verified(trouble, renewed):
+            if trouble:
+                self._refuse(holder, trouble)
+            else:
+                self._door.hash(holder, host, new, replace)
+
+        def replace(trouble, secret):
+            if trouble:
+                self._refuse(holder, trouble)
+            else:
+                self._memory.protect(name, secret)
+                self._post.worker(worker, "confirmed", number)
+
+        if _is_protected(account):
+            self._door.verify(holder, host, name, account, old, verified)
+        else:
+            self._refuse(holder, Reason.NO_PASSWORD)
+
+    # ---- who comes and goes
 
     def claim_guest(self, worker, number):
         """Give a free `guest-N` to the session."""
@@ -115,7 +169,7 @@ class Register:
     def release(self, worker, number):
         """The session is gone; if it held a name, that is free now."""
         holder = _holder(worker, number)
-        self._verifying.discard(holder)
+        self._door.leave(holder)
         self._locating.pop(holder, None)
         name = self._members.pop(holder, None)
         if name is not None:
@@ -126,13 +180,14 @@ class Register:
         """The member's account is gone, and its name free."""
         if name in self._memory.accounts:
             self._memory.close(name)
+            self._patience.closed(name)
             self._post.everyone("closed", name)
         self._post.worker(worker, "deleted", number)
         self.release(worker, number)
 
     def lose(self, worker):
         """A worker died, and its clients with it."""
-        for holder in [holder for holder in (*self._members, *self._verifying) if _place(holder)[0] == worker]:
+        for holder in [holder for holder in (*self._members, *self._door.holders()) if _place(holder)[0] == worker]:
             self.release(*_place(holder))
         for holder in [holder for holder, target in self._locating.items() if target == worker]:
             self._locate_nobody(holder)

@@ -8,7 +8,9 @@ import selectors
 import time
 
 from server.chat.memory import MOST_MESSAGES, Memory, Messages
+from server.chat.patience import Patience
 from server.chat.register import Register
+from server.supervisor.door import Door
 from server.supervisor.hashing import Verifier
 from server.worker.queues import HEAD, TALK, called, control, said
 
@@ -67,18 +69,23 @@ class Hub:
 
     pacing: seconds between two rounds that carry talk. More messages share a send then; after a quiet time the first
     one does not wait.
+    failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
     """
 
-    def __init__(self, pacing, memory=None):
+    def __init__(self, pacing, memory=None, failed_logins_per_minute=0, accounts_per_address=0):
         self.pacing = pacing
         self.verifier = Verifier()
         self.streams = {}
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
         self.selector = selectors.DefaultSelector()
         self._log = LobbyLog()
-        self._register = Register(self, memory or Memory(), self.verifier, self._log, time.time)
+        patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
+        self.door = Door(self.verifier, patience, time.monotonic)
+        self._register = Register(self, memory or Memory(), self.door, patience, self._log, time.time)
         self._requests = {
             "claim": self._register.claim,
+            "create": self._register.create,
+            "change_password": self._register.change_password,
             "claim_guest": self._register.claim_guest,
             "rename": self._register.rename,
             "release": self._register.release,
@@ -104,11 +111,12 @@ class Hub:
         now = time.monotonic()
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
-        for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now))):
+        for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now, self.door.next_due - now))):
             if key.data in self.streams and mask & selectors.EVENT_READ:
                 self._hear(key.data)
             elif key.data is not None and key.data == self._verifying:
                 self._hear_verifier()
+        self.door.look_at_clock()
         self._ping()
         self._speak()
 

@@ -21,7 +21,7 @@ QUICK = 1.0  # seconds; the successor of a worker that lived no longer has to wa
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
-HASHING = "hashing"  # the slot of the process that verifies passwords; the workers' are numbers
+HASHING = "hashing"  # the slot of the process that hashes passwords; the workers' are numbers
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +58,10 @@ class Supervisor:
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000, memory)
+        self._hub = Hub(
+            settings.pacing_ms / 1000, memory, settings.failed_logins_per_minute, settings.accounts_per_address)
         self._children = {}  # by number
-        self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
-        if any(account.secret for account in memory.accounts.values()):
-            self._vacant[HASHING] = 0.0
+        self._vacant = dict.fromkeys([*range(len(listening)), HASHING], 0.0)  # slot -> when it is to be filled
         self._last_number = 0
         self._quick_deaths = collections.Counter()  # in a row, by slot
         self._started = self._stopping = False
@@ -99,6 +98,7 @@ class Supervisor:
     def _stop(self):
         """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
         self._hub.everyone("stop")
+        self._hub.door.close()  # or somebody might wait there longer than a stop may take
         self._turn_until(lambda: self._all("done"))
         self._hub.dismiss_verifier()
         self._hub.everyone("end")

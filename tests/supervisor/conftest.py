@@ -85,8 +85,8 @@ def make_hub(clock):
     """Makes hubs, by their pacing in seconds."""
     hubs = []
 
-    def make(pacing=0, memory=None):
-        hubs.append(hub_module.Hub(pacing, memory))
+    def make(pacing=0, memory=None, **limits):
+        hubs.append(hub_module.Hub(pacing, memory, **limits))
         return hubs[-1]
 
     yield make
