@@ -3,9 +3,10 @@ import argparse
 import sys
 import time
 
-from bench.proofs import Violation, fuzz, kills, mixed, names, order, soak
+from bench.proofs import Violation, fuzz, kills, logins, mixed, names, order, soak
 
-PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed}
+PROOFS = {
+    "names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins}
 
 
 def main(argv=None):
