@@ -67,7 +67,7 @@ FORMS = [
     ("accounts: {}", "failed_logins_per_minute", 3),
     ("accounts: {failed_logins_per_minute: 0}", "failed_logins_per_minute", 0),
     ("accounts: {failed_logins_per_minute: 60}", "failed_logins_per_minute", 60),
-    ("accounts: {}", "accounts_per_address", 100),
+    ("accounts: {}", "accounts_per_address", 1000),
     ("accounts: {accounts_per_address: 7}", "accounts_per_address", 7),
 ]
 

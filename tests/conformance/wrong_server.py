@@ -54,7 +54,8 @@ BUGS = {
 }
 
 HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
-        "HELP PASSWD <old password> <new password>", "HELP HELP", "END HELP")
+        "HELP PASSWD <old password> <new password>", "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>",
+        "HELP HELP", "END HELP")
 LINE_LIMIT = 8192
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()

@@ -74,7 +74,8 @@ ANSWERS = [
     (Refused(Reason.UNVERIFIABLE, GREETING), [b"ERR unverifiable-password\n"]),
     (Refused(Reason.TRY_LATER, GREETING), [b"ERR try-again-later\n"]),
     (Done(Help()), [b"HELP LOGIN <username> <password>\nHELP REGISTER <username> <password>\n"
-                    b"HELP PASSWD <old password> <new password>\nHELP HELP\nEND HELP\n"]),
+                    b"HELP PASSWD <old password> <new password>\nHELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\n"
+                    b"HELP HELP\nEND HELP\n"]),
     (Farewell(Reason.TOO_LONG), [b"ERR line-too-long\n"]),
     (Farewell(Reason.IDLE), [b"INFO idle-timeout\n"]),
 ]

@@ -180,8 +180,8 @@ def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, att
     assert worker.heard() == [answer]
 
 
-def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock):
-    memory = Memory()
+def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock, store):
+    memory = Memory(store)
     memory.open(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory, failed_logins_per_minute=3)
     worker, verifier = attach(hub, 1), attach_verifier(hub, 2)
