@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 
-from server import __version__, commands, config
+from server import __version__, commands, config, logs
 from server.chat.memory import Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
@@ -25,7 +25,6 @@ from server.worker import tls
 EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = (
     2, 65, 69, 70, 73, 75, 77, 78)
 STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
-LOG_LEVELS = ("debug", "info", "warning", "error")
 
 log = logging.getLogger("server")
 
@@ -40,7 +39,7 @@ def main(argv=None):
     if argv and argv[0] in commands.COMMANDS:
         return commands.run(argv)
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(format="%(asctime)s %(process)d %(levelname)s %(message)s", level=arguments.log_level.upper())
+    logs.set_up(arguments.log_level, arguments.log_format)
     try:
         settings = _settings(arguments)
         if arguments.check_config:
@@ -63,6 +62,9 @@ def main(argv=None):
         return _fail(EX_SOFTWARE, error)
     except StopAtOnce as stop:
         return 128 + stop.args[0]
+    except Exception:
+        log.critical("a bug ended the server", exc_info=True)
+        return EX_SOFTWARE
 
 
 def _fail(code, error):
@@ -96,7 +98,9 @@ def _parser():
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose where to connect")
     parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
-    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="how much goes to stderr")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="how much goes to stderr")
+    parser.add_argument("--log-format", choices=sorted(logs.FORMS), default="text",
+                        help="lines on stderr as text, or as one JSON object each")
     parser.add_argument("--version", action="version", version="parley " + __version__)
     return parser
 
@@ -184,19 +188,19 @@ def _serve(settings, arguments):
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
-        on_start=lambda: _started(service, lines),
-        on_stop=lambda: _stopping(service),
+        on_start=lambda: _say_started(service, lines),
+        on_stop=lambda: _say_stopping(service),
         on_turn=lambda: service.live(time.monotonic()))
     _say("[SERVER] Server stopped.")
     return 0
 
 
-def _started(service, lines):
+def _say_started(service, lines):
     _say(*lines, "[SERVER] Waiting for connections...")
     service.tell("READY=1", "STATUS=serving", "MAINPID=%d" % os.getpid())
 
 
-def _stopping(service):
+def _say_stopping(service):
     service.tell("STOPPING=1")
     _say("[SERVER] Shutting down...")
 
@@ -300,7 +304,7 @@ def _reread(running, arguments):
     if settings.tls.listen != running.tls.listen:
         log.warning("tls.listen has changed: that takes effect with the next start")
     log.info("configuration reread")
-    return settings
+    return settings._replace(workers=running.workers)  # among whom a limit of connections is shared
 
 
 def _say(*lines):

@@ -100,7 +100,7 @@ def _told(status):
     """A status as lines for people."""
     workers = status["workers"]
     protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
-    yield "%d members, %d accounts, %d workers" % (status["members"], status["accounts"], len(workers))
+    yield "%d names in use, %d accounts, %d workers" % (status["names"], status["accounts"], len(workers))
     yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
     titles = ["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]
     rows = [titles]

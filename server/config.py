@@ -39,7 +39,8 @@ class Settings(namedtuple(
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
-    idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}. limits: {name: int}, see config.yaml.
+    idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
+    limits: {name: int}, but text_bytes: {protocol: int}; see config.yaml.
     pacing_ms: int or float. users_file: a path, or None. storage: Storage, or None if nothing is kept.
     """
 
@@ -48,8 +49,9 @@ class Settings(namedtuple(
     def of_workers(self):
         """What a worker needs to know, as plain data."""
         certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None
-        return {
-            "idle_timeout": self.idle_timeout, "echo": self.echo, "limits": self.limits, "certificate": certificate}
+        share = -(-self.limits["connections"] // self.workers)
+        return {"idle_timeout": self.idle_timeout, "echo": self.echo, "limits": dict(self.limits, connections=share),
+                "certificate": certificate}
 
 
 def defaults():
@@ -63,12 +65,14 @@ def defaults():
         echo=dict.fromkeys(PROTOCOLS, False),
         limits={
             "line_bytes": 8192,
-            "text_bytes": 16384,
+            "text_bytes": {name: 16384 for name in PROTOCOLS if name != "line"},
             "messages_per_second": 100,
             "first_command_seconds": 60,
             "frame_seconds": 10,
             "outbox_bytes": 1 << 20,
             "stall_seconds": 10,
+            "connections": 50000,
+            "connections_per_address": 0,
         },
         pacing_ms=2,
         users_file=None,
@@ -96,6 +100,7 @@ def read(path, settings):
         return settings
     reader = _Reader(path)
     limits = dict.fromkeys(settings.limits, reader.count)
+    limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.count, settings.limits["text_bytes"])
     values = reader.section(document, {
         "workers": reader.workers,
         "host": reader.text,
@@ -274,5 +279,5 @@ class _Reader:
         """{protocol: value}; one value alone is for all protocols."""
         if isinstance(node, yaml.ScalarNode):
             return dict.fromkeys(values, read_value(node))
-        given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), read_value))
+        given = self.section(node, dict.fromkeys(values, read_value))
         return {name: given.get(name, value) for name, value in values.items()}

@@ -14,6 +14,9 @@ class AnsweringStore:
         self.late = False
         self._waiting = []
 
+    def status(self):
+        return {"waiting": len(self._waiting)}
+
     def talk(self, frame, then):
         self.ask(then, "talk", frame)
 

@@ -84,7 +84,8 @@ def test_the_help_of_the_server_names_the_commands(command):
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):
-    assert command("import", "--storage", storage, "users", "-", given=json.dumps(USERS)).stdout == b"2 users imported\n"
+    done = command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
+    assert done.stdout == b"2 users imported\n"
     assert command("import", "--storage", storage, "history", "-", given=json.dumps(HISTORY)).returncode == 0
     users = json.loads(command("export", "--storage", storage, "users", "-").stdout.decode())["users"]
     assert [user["username"] for user in users] == ["Alice", "Zoë"]
@@ -165,10 +166,10 @@ def test_the_status_tells_of_every_worker(command, storage):
 
         wait_until(status, SECONDS)
         told = status()
-        assert (told["members"], told["accounts"], len(told["workers"])) == (1, 0, 2)
+        assert (told["names"], told["accounts"], len(told["workers"])) == (1, 0, 2)
         assert told["journal"]["waiting"] == 0
         lines = command("status", "--storage", storage).stdout.decode().splitlines()
-        assert lines[0] == "1 members, 0 accounts, 2 workers"
+        assert lines[0] == "1 names in use, 0 accounts, 2 workers"
         assert lines[2].split()[:3] == ["worker", "pid", "line"]
     assert command("status", "--storage", storage).returncode == 1
 

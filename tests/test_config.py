@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from server import __version__, cli, config, protocols
+from server import __version__, cli, config, logs, protocols
 from server.chat.names import claims
 from server.config import ConfigError
 
@@ -54,7 +54,11 @@ FORMS = [
     ("pacing_ms: 0", "pacing_ms", 0),
     ("pacing_ms: 2.5", "pacing_ms", 2.5),
     ("limits: {line_bytes: 100}", "limits", default("limits", line_bytes=100)),
-    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=100)),
+    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=dict.fromkeys(PROTOCOLS[1:], 100))),
+    ("limits: {text_bytes: {padded: 9, dollar: 7}}", "limits",
+     default("limits", text_bytes={"binary": 16384, "padded": 9, "delimited": 16384, "dollar": 7})),
+    ("limits: {connections: 7, connections_per_address: 3}", "limits",
+     default("limits", connections=7, connections_per_address=3)),
     ("accounts: {users_file: users.json}", "users_file", "users.json"),
     ("accounts: {users_file: null}", "users_file", None),
     ("accounts:\n  users_file:", "users_file", None),
@@ -108,6 +112,11 @@ MISTAKES = [
     ("listen:\n  line: null", 2, ["port"]),
     ("limits:\n  text_byte: 1", 2, ["'text_byte'", "'text_bytes'"]),
     ("limits:\n  text_bytes: null", 2, ["whole number"]),
+    ("limits:\n  text_bytes:\n    line: 5", 3, ["'line'", "padded"]),
+    ("limits:\n  text_bytes:\n    padded: many", 3, ["'many'", "whole number"]),
+    ("limits:\n  text_bytes: [5]", 2, ["mapping"]),
+    ("limits:\n  connection: 5", 2, ["'connection'", "'connections'"]),
+    ("limits:\n  connections_per_address: -1", 2, ["-1", "whole number"]),
     ("accounts: users.json", 1, ["mapping", "users_file"]),
     ("accounts:\n  user_file: a", 2, ["'user_file'", "'users_file'"]),
     ("accounts:\n  users_file: 3", 2, ["path", "null", "3"]),
@@ -154,6 +163,7 @@ BAD_USAGE = [
     ["--listen", "line"], ["--listen", "lime=4000"], ["--listen", "line=http"], ["--listen", "line="],
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
+    ["--log-format", "xml"],
     ["--unknown"], ["--config"],
 ]  # fmt: skip
 
@@ -250,6 +260,7 @@ def start(monkeypatch, tmp_path):
     served = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_serve", lambda settings, arguments: served.append(settings) or 0)
+    monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     def run(arguments, variables=()):
         monkeypatch.delenv("CHAT_PORT", raising=False)
@@ -300,6 +311,12 @@ def test_a_mistake_is_shown_with_its_place_in_one_line(read, text, line, words):
     assert "\n" not in said
     for word in words:
         assert word in said
+
+
+@pytest.mark.parametrize("connections, workers, share", [(0, 4, 0), (50000, 1, 50000), (50000, 3, 16667), (1, 4, 1)])
+def test_each_worker_has_its_share_of_the_connections(connections, workers, share):
+    settings = DEFAULTS._replace(workers=workers, limits=default("limits", connections=connections))
+    assert settings.of_workers()["limits"]["connections"] == share
 
 
 def test_a_file_that_is_not_utf8_is_said_to_be_so(tmp_path):
@@ -426,6 +443,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "_open", lambda settings, private: ([], []))
     monkeypatch.setattr(cli, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
+    monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
         def __init__(self, listening, settings, reread, memory, store, directory):
@@ -472,6 +490,13 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
     path = str(tmp_path / "missing.json") if content is None else write_users(tmp_path, content)
     assert start_up("--check-config", "--users", path) == (78, None)
     assert path in capsys.readouterr().err
+
+
+def test_a_bug_is_logged_and_code_70(start_up, monkeypatch, caplog):
+    monkeypatch.setattr(cli, "_open", lambda settings, private: 1 / 0)
+    assert start_up() == (70, None)
+    record, = caplog.records
+    assert record.levelname == "CRITICAL" and record.exc_info[0] is ZeroDivisionError
 
 
 # ---- TLS

@@ -305,6 +305,10 @@ class Register:
         """Likewise."""
         self._post.worker(worker, "news", number)
 
+    def count(self):
+        """How many names are in use, and how many accounts there are."""
+        return {"names": len(self._members), "accounts": len(self._memory.accounts)}
+
     def admit(self, worker):
         """A worker has started: tell it who is here."""
         self._post.worker(worker, "known", list(self._memory.accounts), list(self._members.values()))

@@ -37,6 +37,7 @@ from server.protocols.events import (
 )
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
+HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
 
 
 class Session:
@@ -66,7 +67,7 @@ class Session:
         raise NotImplementedError
 
     def part(self, reason):
-        """End the connection once everything told has been sent; the reason is None if the client wants it so."""
+        """End the connection once everything told has been sent; why is a Reason, HANGUP, QUIT or RESET."""
         raise NotImplementedError
 
     def tell(self, happening):
@@ -86,7 +87,7 @@ class Session:
                 self._later = commands[position:]
                 return
 
-    def leave(self, farewell=None):
+    def leave(self, farewell=None, by=HANGUP):
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
         if self.state is GONE:
             return
@@ -96,7 +97,7 @@ class Session:
             self.tell(Farewell(farewell))
         self.state = GONE
         self._later = ()
-        self.part(farewell)
+        self.part(farewell or by)
 
     def _refuse(self, reason, asked):
         self.audience.answer(self, Refused(reason, asked))
@@ -186,7 +187,7 @@ class Session:
 
     def _quit(self, quit_):
         self.audience.answer(self, Done(quit_))
-        self.leave()
+        self.leave(by=QUIT)
 
     def _stranger(self, command):
         if type(command) in self.audience.traits.open_to_strangers:

@@ -173,6 +173,7 @@ _WORDS = {
     Reason.FOREIGN: b"unknown protocol",
     Reason.IDLE: b"you were silent for too long",
     Reason.SLOW_READER: b"you read too slowly",
+    Reason.TOO_MANY_CONNECTIONS: b"there are too many connections",
     Reason.SHUTDOWN: b"server is shutting down",
     Reason.BUG: b"internal error",
 }

@@ -125,6 +125,7 @@ class Reason:
     FOREIGN = "foreign-protocol"
     IDLE = "idle"
     SLOW_READER = "slow-reader"
+    TOO_MANY_CONNECTIONS = "too-many-connections"
     SHUTDOWN = "shutdown"
     BUG = "bug"
 

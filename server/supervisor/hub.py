@@ -7,6 +7,7 @@ import functools
 import selectors
 import time
 
+from server.chat.census import Census
 from server.chat.register import Register
 from server.supervisor.hashing import Verifier
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
@@ -27,6 +28,7 @@ class Stream:
         self.unanswered = 0  # pings
         self.ready = False  # has it begun to serve?
         self.done = False  # has it, told to stop, asked its last question?
+        self.report = {}  # what it last told of itself
 
 
 class Hub:
@@ -43,6 +45,7 @@ class Hub:
         self.streams = {}
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
         self.selector = selectors.DefaultSelector()
+        self.census = Census(self)
         self.store = store
         self._register = Register(self, memory, self.verifier, store, time.time)
         self._requests = {
@@ -61,6 +64,8 @@ class Hub:
             "who": self._register.who,
             "accounts": self._register.accounts,
             "news": self._register.news,
+            "arrived": self.census.arrived,
+            "departed": self.census.departed,
             "ready": self._ready,
             "alive": self._alive,
             "done": self._done,
@@ -172,6 +177,15 @@ class Hub:
         if worker in self.streams:
             self.streams[worker].frames.append(control(entry, *arguments))
 
+    def status(self):
+        """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
+        workers = {
+            worker: {"ready": stream.ready, "unanswered_pings": stream.unanswered,
+                     "queued_bytes": stream.down.backlog_size, "report": stream.report}
+            for worker, stream in self.streams.items()
+        }
+        return dict(self._register.count(), workers=workers, journal=self.store.status())
+
     # ---- workers come and go
 
     def attach(self, worker, down, up):
@@ -199,6 +213,7 @@ class Hub:
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)
             self._register.lose(number)
+            self.census.lose(number)
         self.failed.pop(number, None)
 
     def _close(self, *queues):
@@ -230,8 +245,9 @@ class Hub:
     def _ready(self, worker):
         self.streams[worker].ready = True
 
-    def _alive(self, worker):
+    def _alive(self, worker, report):
         self.streams[worker].unanswered = 0
+        self.streams[worker].report = report
 
     def _done(self, worker):
         self.streams[worker].done = True

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import selectors
 import signal
+import sys
 import time
 
 from server.supervisor.control import Control
@@ -60,6 +61,7 @@ class Supervisor:
         self._settings = settings
         self._reread = reread
         self._hub = Hub(settings.pacing_ms / 1000, memory, store)
+        self._hub.census.most = settings.limits["connections_per_address"]
         self._directory = directory
         self._control = None
         self._aides = {HASHING: self._hub.verifier, JOURNAL: store}
@@ -171,6 +173,7 @@ class Supervisor:
             return
         self._settings = settings
         self._hub.pacing = settings.pacing_ms / 1000
+        self._hub.census.most = settings.limits["connections_per_address"]
         self._hub.everyone("configure", settings.of_workers())
 
     # ---- workers
@@ -191,13 +194,21 @@ class Supervisor:
         self._last_number += 1
         number, down, up = self._last_number, Queue(), Queue()
         process = multiprocessing.get_context("fork").Process(
-            target=self._be_child, args=(slot, number, down, up), name="parley-%s" % slot)
+            target=self._live, args=(slot, number, down, up), name=_process_name(slot))
         process.start()
         self._children[number] = Child(slot, number, process)
         if slot in self._aides:
             self._hub.attach_aide(number, self._aides[slot], down.write_here(), up.read_here())
         else:
             self._hub.attach(number, down.write_here(), up.read_here())
+
+    def _live(self, *arguments):
+        """In the child: a bug that ends it goes to the log, like any other."""
+        try:
+            self._be_child(*arguments)
+        except Exception:
+            log.critical("a bug ended this process", exc_info=True)
+            sys.exit(1)
 
     def _be_child(self, slot, number, down, up):
         """In the child: keep what is its own, let go of everything else, serve."""
@@ -252,3 +263,8 @@ class Supervisor:
         self._vacant[child.slot] = now + wait
         log.error("process %s (pid %d, exit code %s) %s: replaced in %.1f s",
                   child.slot, child.process.pid, child.process.exitcode, trouble, wait)
+
+
+def _process_name(slot):
+    """As the log has it."""
+    return "worker %d" % slot if isinstance(slot, int) else slot

@@ -26,12 +26,14 @@ class Audience:
 
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
     echo: do speakers hear themselves?
+    deliveries: frames that were for everybody, times members; those who said them or came later counted in.
     """
 
     def __init__(self, protocol, traits, encode):
         self.protocol = protocol
         self.traits = traits
         self.echo = False
+        self.deliveries = 0
         self.members = {}  # an ordered set of sessions
         self._encode = encode
         self._clear()
@@ -94,6 +96,7 @@ class Audience:
     def flush(self):
         """Send the tick's frames: in here a busy server spends its time."""
         if self._frames:
+            self.deliveries += len(self._frames) * len(self.members)
             self._send_to_others(self._cuts)
         for session in self._cuts:
             self._send(session, self._pieces(session))

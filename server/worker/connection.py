@@ -3,15 +3,13 @@ import logging
 import selectors
 import socket
 
-from server.chat.session import GONE, WAITING, Session
+from server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from server.protocols.events import Hangup, Reason
 from server.worker.outbox import Outbox
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 65536
 _MOST_SLICES = 1024  # what sendmsg takes (IOV_MAX)
-
-_WORTH_A_LINE = (Reason.TOO_LONG, Reason.TOO_SLOW, Reason.FOREIGN, Reason.SLOW_READER, Reason.BUG)
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +23,8 @@ class Connection(Session):
     paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
     """
 
-    __slots__ = ("sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_mask", "_paused", "_ended")
+    __slots__ = (
+        "sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended")
 
     def __init__(self, number, sock, worker, audience, decoder):
         self.sock = sock
@@ -35,6 +34,7 @@ class Connection(Session):
         self.paid_until = 0.0
         self._worker = worker
         self._decoder = decoder
+        self._origin = _origin(sock, worker.now)
         self._mask = 0
         self._paused = False  # not read at the moment, because a question is open or its rate is used up
         self._ended = False  # the client sends nothing more
@@ -58,7 +58,8 @@ class Connection(Session):
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            self._lose()
+            return
         if not data:
             self._ended = True
             self._watch()
@@ -82,11 +83,8 @@ class Connection(Session):
 
     def address(self):
         """(host, port) of the client; an IPv4 one that came in through an IPv6 socket is told as what it is."""
-        try:
-            host, port = self.sock.getpeername()[:2]
-        except (OSError, AttributeError):  # the connection is gone, or even closed
-            return "", 0
-        return host[len("::ffff:"):] if host.startswith("::ffff:") else host, port
+        _, host, port = self._origin.decode().split(" ")
+        return host[len("::ffff:"):] if host.startswith("::ffff:") else host, int(port)
 
     @property
     def unfinished(self):
@@ -109,7 +107,7 @@ class Connection(Session):
 
     def crash(self):
         """Called in an exception handler: log what happened, and end this connection only."""
-        log.exception("a bug while serving %r: its connection is closed", self.name)
+        log.exception("a bug: the connection is closed", self.described())
         self.leave(Reason.BUG)
 
     def pause(self):
@@ -123,9 +121,10 @@ class Connection(Session):
         try:
             ended = not self.sock.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            ended = False
+            return
         except OSError:
-            ended = True
+            self._lose()
+            return
         if ended:
             self._worker.throttle.forget(self)
             self.resume()
@@ -197,6 +196,23 @@ class Connection(Session):
             self._watch()
             self._finish()
 
+    # ---- refusals
+
+    def refuse(self, reason):
+        """The hub says no."""
+        self._worker.refused(self, reason)
+        super().refuse(reason)
+
+    def _refuse(self, reason, asked):
+        self._worker.refused(self, reason)
+        super()._refuse(reason, asked)
+
+    def described(self):
+        """Who it is, for the log."""
+        host, port = self.address()
+        name = self.name and self.name.decode()
+        return {"protocol": self.audience.protocol, "host": host, "port": port, "name": name}
+
     # ---- the end
 
     def give_up(self, reason):
@@ -209,8 +225,11 @@ class Connection(Session):
 
     def part(self, reason):
         """What was told goes out, then the connection ends."""
-        if reason in _WORTH_A_LINE:
-            log.info("connection of %r ended: %s", self.name, reason)
+        # Who came and went without a name may be a health check, or somebody who looks for open ports.
+        level = logging.DEBUG if self.name is None and reason in (HANGUP, RESET) else logging.INFO
+        if log.isEnabledFor(level):
+            seconds = self._worker.now - float(self._origin.split(b" ")[0])
+            log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
         self._worker.parted(self, reason)
         self.audience.leave(self)
         self._paused = False  # what still comes is read and dropped, until the client ends too
@@ -263,3 +282,12 @@ class Connection(Session):
         else:
             self._worker.selector.modify(self.sock, mask, self)
         self._mask = mask
+
+
+def _origin(sock, now):
+    """When and whence a client came, in few bytes, as there is one for each; a reset makes the kernel forget it."""
+    try:
+        host, port = sock.getpeername()[:2]
+    except OSError:
+        host, port = "", 0  # it is gone already
+    return b"%.3f %b %d" % (now, host.encode(), port)

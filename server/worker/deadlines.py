@@ -21,6 +21,11 @@ class Deadlines:
         """How many are still taking our last words."""
         return len(self._parting)
 
+    @property
+    def lagging(self):
+        """How many are behind with reading."""
+        return len(self._reading)
+
     def arrived(self, connection, now):
         """A first command must come."""
         if self.limits["first_command_seconds"]:

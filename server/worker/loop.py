@@ -1,12 +1,13 @@
 """The worker process: one loop over its clients, its two queues to the hub, and the clock."""
 import collections
 import logging
+import os
 import selectors
 import time
 
 from server.chat.replica import Replica
 from server.chat.room import LOBBY, Room
-from server.chat.session import GONE, WAITING
+from server.chat.session import GONE, RESET, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Reason
 from server.worker.audience import audience
@@ -53,7 +54,12 @@ class Worker:
         self._listeners = [Listener(sock, name, self, tls) for name, sock, tls in listening]
         self._accepting = self.stopping = self._done = self._ending = False
         self._next_sweep = self._next_idle_sweep = self._next_push = self.now
-        self._endings = collections.Counter()
+        self._present = collections.Counter()  # connections by protocol
+        self._endings = collections.Counter()  # connections that have ended, by reason
+        self._refusals = collections.Counter()  # commands by reason
+        self._messages = 0  # that clients have sent
+        self._reported = self.now, 0  # when the hub was last told, and how many there were then
+        self._counted = set()  # numbers of the sessions that the hub counts by their address
         self._configure(settings)
         self._replica = replica = Replica(
             number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
@@ -80,6 +86,7 @@ class Worker:
             "unstored": replica.unstored,
             "deleted": replica.deleted,
             "ping": self._answer_ping,
+            "evict": self._evict,
             "configure": self._configure,
             "stop": self._stop,
             "end": self._end,
@@ -105,7 +112,7 @@ class Worker:
                 self._go_on_with_handshakes()
             self._look_at_clock()
             self._speak()
-        log.info("worker done; connections ended: %s", dict(self._endings) or "none")
+        log.info("worker done", {"connections_ended": self._endings})
 
     def _select(self):
         """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders."""
@@ -137,7 +144,7 @@ class Worker:
         while self.overfull:
             self.overfull.pop().give_up(Reason.SLOW_READER)
         while self.lost:
-            self.lost.pop().leave()
+            self.lost.pop().leave(by=RESET)
 
     # ---- the hub
 
@@ -162,11 +169,31 @@ class Worker:
         self._end()
 
     def _answer_ping(self):
-        self.uplink.ask("alive")
+        self.uplink.ask("alive", self._report())
+        self._reported = self.now, self._messages
+
+    def _report(self):
+        """What there is now, and what there has been since this worker began: plain values for the hub."""
+        before, messages = self._reported
+        return {
+            "pid": os.getpid(),
+            "connections": dict(self._present),
+            "accepted": self._next_number,
+            "ended": dict(self._endings),
+            "refused": dict(self._refusals),
+            "messages": self._messages,
+            "messages_per_second": (self._messages - messages) / max(self.now - before, 1e-3),
+            "deliveries": sum(hearers.deliveries for hearers in self._audiences.values()),
+            "behind": self.deadlines.lagging,
+            "held": len(self.throttle.held()),
+        }
 
     def _configure(self, settings):
         self._settings = settings
         self.deadlines.limits = settings["limits"]
+        texts = settings["limits"]["text_bytes"]
+        self._decoder_limits = {
+            name: {"line_bytes": settings["limits"]["line_bytes"], "text_bytes": texts.get(name)} for name in PROTOCOLS}
         self.throttle.rate = settings["limits"]["messages_per_second"]
         for (protocol, _), hearers in self._audiences.items():
             hearers.echo = settings["echo"][protocol]
@@ -222,12 +249,28 @@ class Worker:
     def admit(self, sock, protocol):
         """A client has connected: its connection."""
         self._next_number += 1
-        decoder = PROTOCOLS[protocol].Decoder(self._settings["limits"])
+        decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
         connection = Connection(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
         self._sessions[connection.number] = connection
+        self._present[protocol] += 1
         if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
             self.deadlines.arrived(connection, self.now)
+        self._ask_for_room(connection)
         return connection
+
+    def _ask_for_room(self, connection):
+        """There may be one too many of this worker's, or, which only the hub knows, of one address."""
+        limits = self._settings["limits"]
+        if limits["connections"] and len(self._sessions) > limits["connections"]:
+            connection.leave(Reason.TOO_MANY_CONNECTIONS)
+        elif limits["connections_per_address"]:
+            self._counted.add(connection.number)
+            self.uplink.ask("arrived", connection.number, connection.address()[0])
+
+    def _evict(self, number):
+        """The hub says that there are too many from that address."""
+        if number in self._sessions:
+            self._sessions[number].leave(Reason.TOO_MANY_CONNECTIONS)
 
     def heed_form(self, connection, form):
         """A client writes in this form, and is to be answered in it."""
@@ -237,8 +280,12 @@ class Worker:
 
     def parted(self, connection, reason):
         """A client is none any more; its last words may still be on their way."""
-        self._endings[reason or "hangup"] += 1
+        self._endings[reason] += 1
+        self._present[connection.audience.protocol] -= 1
         del self._sessions[connection.number]
+        if connection.number in self._counted:
+            self._counted.remove(connection.number)
+            self.uplink.ask("departed", connection.number)
         self.throttle.forget(connection)
         self.deadlines.parted(connection, self.now)
 
@@ -256,9 +303,16 @@ class Worker:
             self.overfull.append(connection)
 
     def charge(self, connection, messages):
-        """Count a client's messages against its rate."""
+        """Count a client's messages, against its rate too."""
+        self._messages += messages
         if self.throttle.charge(connection, messages, self.now):
             connection.pause()
+
+    def refused(self, connection, reason):
+        """What a client asked for is not done."""
+        self._refusals[reason] += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("command refused", dict(connection.described(), reason=reason))
 
     def stop_accepting(self, error):
         """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""

@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from server.chat.session import GONE, HANDLERS, MEMBER, STRANGER, WAITING
+from server.chat.session import GONE, HANDLERS, HANGUP, MEMBER, QUIT, STRANGER, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import (
     COMMANDS,
@@ -77,7 +77,7 @@ TABLE = {
     (STRANGER, Nothing()): (STRANGER, [], []),
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
     (STRANGER, TOO_LONG): (GONE, [], ENDED),
-    (STRANGER, Hangup()): (GONE, [], [("part", None)]),
+    (STRANGER, Hangup()): (GONE, [], [("part", HANGUP)]),
     (MEMBER, LOGIN): (MEMBER, [], [Refused(Reason.ALREADY_IN, LOGIN)]),
     (MEMBER, SIGN_IN): (MEMBER, [], [Refused(Reason.ALREADY_IN, SIGN_IN)]),
     (MEMBER, CREATE): (MEMBER, [], [Refused(Reason.ALREADY_IN, CREATE)]),
@@ -94,11 +94,11 @@ TABLE = {
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
     (MEMBER, Poll()): (WAITING, [("news", 1)], []),
     (MEMBER, Ping(b"1")): (MEMBER, [], [Pong(b"1")]),
-    (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", None)]),
+    (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", QUIT)]),
     (MEMBER, Nothing()): (MEMBER, [], []),
     (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
     (MEMBER, TOO_LONG): (GONE, [("release", 1)], ENDED),
-    (MEMBER, Hangup()): (GONE, [("release", 1)], [("part", None)]),
+    (MEMBER, Hangup()): (GONE, [("release", 1)], [("part", HANGUP)]),
 }  # fmt: skip
 TABLE.update({
     (STRANGER, command): (STRANGER, [], must_login(command))
@@ -533,7 +533,7 @@ def test_a_hangup_behind_a_question_waits_for_the_answer(stranger, hub, claimed)
     assert stranger.state is WAITING
     stranger.welcome(b"ann")
     assert hub.drain() == [claimed(1, b"ann"), SAY_HI, ("release", 1)]
-    assert stranger.audience.drain() == ["enter", Welcome(b"ann", LOGIN), ("part", None)]
+    assert stranger.audience.drain() == ["enter", Welcome(b"ann", LOGIN), ("part", HANGUP)]
 
 
 def test_an_answer_can_be_given_by_its_name(stranger):
@@ -572,7 +572,7 @@ def test_a_refused_claim_leaves_nothing_to_release(stranger, hub):
 
 def test_who_leaves_without_a_reason_hears_none(member):
     member.leave()
-    assert member.audience.drain() == [("part", None)]
+    assert member.audience.drain() == [("part", HANGUP)]
 
 
 def test_what_waited_is_forgotten_by_who_leaves(in_state, hub):

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+import framed
 import pytest
 
 from bench.proofs.clients import Client
@@ -22,14 +23,16 @@ def start():
     """start(workers, config, ...) gives a running server; all are ended and examined after the test.
 
     trouble: the test provokes errors, so tracebacks and dead workers are no fault.
-    descriptors: the limit of open files. environment: more variables.
+    descriptors: the limit of open files. environment: more variables. stderr: where it goes, in the shell's words.
+    protocols: those to serve.
     """
     servers = []
     with contextlib.ExitStack() as stack:
 
-        def start_one(workers=2, config=None, args=(), trouble=False, descriptors=None, environment=None):
+        def start_one(workers=2, config=None, args=(), trouble=False, descriptors=None, environment=None,
+                      stderr="", protocols=("line",)):
             server = stack.enter_context(targets.launch(
-                workers, config, args, command=_command(descriptors, environment or {})))
+                workers, config, args, command=_command(descriptors, environment or {}, stderr), protocols=protocols))
             servers.append((server, trouble))
             return server
 
@@ -43,11 +46,12 @@ def start():
         assert trouble or "Traceback" not in text and "replaced in" not in text, text
 
 
-def _command(descriptors, environment):
+def _command(descriptors, environment, stderr):
     command = ["env"] + ["%s=%s" % pair for pair in environment.items()] + list(SERVER)
-    if descriptors is None:
+    if descriptors is None and not stderr:
         return command
-    return ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(descriptors)] + command
+    limit = "ulimit -n %d && " % descriptors if descriptors else ""
+    return ["sh", "-c", limit + 'exec "$@" ' + stderr, "sh"] + command
 
 
 def _end_group(pid):
@@ -80,6 +84,28 @@ def join():
     """join(address, name, ...): a client that is closed after the test."""
     with contextlib.ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(Client(*args, **kwargs))
+
+
+@pytest.fixture
+def knock():
+    """knock(server, protocol, ...): a client of a framed protocol without a name, closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda server, protocol, slot=0, **kwargs: stack.enter_context(
+            framed.Client(server.worker_address(slot, protocol), protocol, **kwargs))
+
+
+@pytest.fixture
+def enter():
+    """enter(server, protocol, name, ...): one that is in the room, closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(framed.enter(*args, **kwargs))
+
+
+@pytest.fixture
+def bystanders(enter, join):
+    """bystanders(server, protocol, slot): a client of that protocol and one of `line`, who talk to each other."""
+    return lambda server, protocol, slot=0: framed.Bystanders(
+        enter(server, protocol, "good", slot), join(server.worker_address(slot), "lina"))
 
 
 @pytest.fixture

@@ -221,7 +221,7 @@ def test_the_verifier_is_not_pinged(protected, attach_verifier, clock):
     verifier = attach_verifier(hub, 2)
     for _ in range(20):
         clock.now += hub_module.PING_EVERY
-        worker.say(control("alive"))
+        worker.say(control("alive", {}))
         hub.turn(0)
     assert hub.failed == {}
     assert verifier.frames() == []
@@ -443,7 +443,7 @@ def test_a_worker_that_answers_pings_is_well(hub, workers, clock):
         clock.now += hub_module.PING_EVERY
         hub.turn(0)
         for worker in workers:
-            worker.say(control("alive"))
+            worker.say(control("alive", {}))
         hub.turn(0)
     assert hub.failed == {}
 
@@ -453,7 +453,7 @@ def test_a_worker_that_answers_no_ping_fails_within_10_seconds(hub, workers, clo
     while not hub.failed:
         clock.now += 0.5
         hung += 0.5
-        workers[1].say(control("alive"))
+        workers[1].say(control("alive", {}))
         hub.turn(0)
         assert hung < 10
     assert set(hub.failed) == {1}
@@ -464,8 +464,8 @@ def test_a_late_answer_is_enough(hub, workers, clock):
         clock.now += hub_module.PING_EVERY
         hub.turn(0)
         if turn % 3 == 2:
-            workers[0].say(control("alive"))
-            workers[1].say(control("alive"))
+            workers[0].say(control("alive", {}))
+            workers[1].say(control("alive", {}))
             hub.turn(0)
     assert hub.failed == {}
 
@@ -512,6 +512,36 @@ def test_a_worker_is_ready_and_done_when_it_says_so(hub, workers):
     hub.turn(0)
     assert [stream.ready for stream in hub.streams.values()] == [True, True]
     assert [stream.done for stream in hub.streams.values()] == [False, True]
+
+
+def test_the_status_has_what_each_worker_reports_what_is_queued_and_who_is_here(hub, workers):
+    one, two = workers
+    one.say(claim(5, b"ann", "Create"), claim(6, b"bob"), control("ready"), control("alive", {"accepted": 7}))
+    for _ in range(40):
+        one.say(one_talk(1, b"x" * 60000))
+        hub.turn(0)
+        one.heard()
+    assert hub.status() == {
+        "names": 2, "accounts": 1, "journal": {"waiting": 0},
+        "workers": {
+            1: {"ready": True, "unanswered_pings": 0, "queued_bytes": 0, "report": {"accepted": 7}},
+            2: {"ready": False, "unanswered_pings": 1, "queued_bytes": hub.streams[2].down.backlog_size, "report": {}},
+        }}
+    assert hub.streams[2].down.backlog_size > 0
+
+
+def test_a_connection_too_many_is_answered_to_its_worker_alone(hub, workers):
+    one, two = workers
+    hub.census.most = 1
+    one.say(control("arrived", 1, "192.0.2.1"))
+    hub.turn(0)
+    two.say(control("arrived", 9, "192.0.2.1"), control("arrived", 10, "192.0.2.2"))
+    hub.turn(0)
+    assert (one.heard(), two.heard()) == ([], [("evict", 9)])
+    hub.detach(1)
+    two.say(control("arrived", 11, "192.0.2.1"), control("departed", 11), control("arrived", 12, "192.0.2.1"))
+    hub.turn(0)
+    assert two.heard() == []
 
 
 # ---- pacing

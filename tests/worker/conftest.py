@@ -181,6 +181,7 @@ class House:
         self.settings = settings
         self.store = store
         self.hub = hub_module.Hub(0, memory, store)
+        self.hub.census.most = settings.limits["connections_per_address"]
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._peers = []
         self.settle()
@@ -272,7 +273,7 @@ def open_house(clock, store):
         limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
         for name in ("idle_timeout", "echo"):
             changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
-        settings = settings._replace(limits=dict(settings.limits, **limits), **changes)
+        settings = settings._replace(workers=workers, limits=dict(settings.limits, **limits), **changes)
         houses.append(House(clock, settings, workers, memory or Memory(store), store))
         return houses[-1]
 

@@ -1,7 +1,7 @@
 """Message rates, by an invented clock."""
 import pytest
 
-from server.worker.throttle import BURST, Throttle
+from server.worker.throttle import BURST, STEP, Throttle
 
 RATE = 8  # messages a second; a power of two, so that sums are exact
 AT_ONCE = int(RATE * BURST)
@@ -62,6 +62,18 @@ def test_the_held_are_released_when_their_time_has_come(throttle):
     assert throttle.next_release() == 1002.0
     assert throttle.release(1005.0) == [ann]
     assert throttle.next_release() is None
+
+
+def test_a_crowd_of_the_held_is_looked_at_a_few_times_a_second(throttle):
+    crowd, now, looks, released = [Somebody() for _ in range(1000)], 1000.0, 0, []
+    for number, somebody in enumerate(crowd):
+        throttle.charge(somebody, AT_ONCE + RATE * number / 1000, now)
+    while throttle.next_release() is not None:
+        now = throttle.next_release()
+        looks += 1
+        released += throttle.release(now)
+    assert released == crowd[1:]
+    assert looks <= 1 / STEP + 2
 
 
 def test_one_members_flood_holds_nobody_else(throttle):

@@ -1,0 +1,48 @@
+"""How many connections each address has, over all workers: counted in the hub, which alone knows all."""
+import collections
+import ipaddress
+
+
+class Census:
+    """Tells a worker to end the connection that is one too many; it is not counted.
+
+    post: see `server.chat.register`.
+    most: connections of one address; 0 is no limit, for those who come from then on.
+    """
+
+    def __init__(self, post):
+        self.most = 0
+        self._post = post
+        self._homes = collections.defaultdict(dict)  # worker -> session number -> neighbourhood
+        self._crowds = collections.Counter()  # neighbourhood -> connections
+
+    def arrived(self, worker, number, host):
+        """A session has begun on a worker."""
+        home = neighbourhood(host)
+        if self.most and self._crowds[home] >= self.most:
+            self._post.worker(worker, "evict", number)
+        else:
+            self._homes[worker][number] = home
+            self._crowds[home] += 1
+
+    def departed(self, worker, number):
+        """It has ended; it may be one that was not counted."""
+        if number in self._homes[worker]:
+            self._forget(self._homes[worker].pop(number))
+
+    def lose(self, worker):
+        """A worker died, and its connections with it."""
+        for home in self._homes.pop(worker, {}).values():
+            self._forget(home)
+
+    def _forget(self, home):
+        self._crowds[home] -= 1
+        if not self._crowds[home]:
+            del self._crowds[home]
+
+
+def neighbourhood(host):
+    """What counts as one address: an IPv4 address, or the 64 leading bits of an IPv6 one, which are one customer's."""
+    if ":" not in host:
+        return host
+    return int(ipaddress.IPv6Address(host.partition("%")[0])) >> 64
