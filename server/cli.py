@@ -15,7 +15,7 @@ from server.storage.database import Database, StoreError, TooNew
 from server.storage.directory import CannotUse, Directory
 from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
-from server.supervisor.hashing import hashed
+from server.supervisor.hashing import Unverifiable, hashed, parts
 from server.supervisor.listening import open_private, open_shares, shown
 from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
@@ -227,7 +227,7 @@ def _accounts(path, rows, store):
     for name, secret, kept, size in rows:
         memory.know(name, Account(claims(name), secret, kept, size))
     stored = set(memory.accounts)
-    for raw, password in config.users(path) if path else ():
+    for raw, password, secret in config.users(path) if path else ():
         try:
             name = canonical_name(raw)
         except InvalidName:
@@ -237,8 +237,16 @@ def _accounts(path, rows, store):
             continue  # it may have another password by now
         if name in memory.accounts or memory.owners(occupied):
             raise config.ConfigError("%s: %r is there twice, or too much like another" % (path, raw.decode()))
-        memory.open(name, occupied, hashed(password))
+        memory.open(name, occupied, hashed(password) if secret is None else _fit(secret, path, raw))
     return memory
+
+
+def _fit(secret, path, raw):
+    try:
+        parts(secret)
+    except Unverifiable as error:
+        raise config.ConfigError("%s: the secret of %r cannot be used: %s" % (path, raw.decode(), error)) from None
+    return secret
 
 
 def _open(settings, private):
@@ -298,7 +306,8 @@ def _reread(running, arguments):
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
-    for name in ("workers", "host", "listen", "users_file", "storage"):
+    for name in (
+            "workers", "host", "listen", "users_file", "failed_logins_per_minute", "accounts_per_address", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     if settings.tls.listen != running.tls.listen:

@@ -165,7 +165,7 @@ def protect(database, name, secret):
     elif any(claims(other) & claims(name) for other in others):
         raise Failure("%s: too much like the name of another account" % name.decode())
     else:
-        database.open_account(name, secret)
+        database.open_account(name, secret, since=0)
 
 
 @contextlib.contextmanager

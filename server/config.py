@@ -34,14 +34,16 @@ class Tls(namedtuple("Tls", "listen certificate key")):
     __slots__ = ()
 
 
-class Settings(namedtuple(
-        "Settings", "workers host listen tls idle_timeout echo limits pacing_ms users_file storage")):
+class Settings(namedtuple("Settings", (
+        "workers", "host", "listen", "tls", "idle_timeout", "echo", "limits", "pacing_ms", "users_file",
+        "failed_logins_per_minute", "accounts_per_address", "storage"))):
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
     limits: {name: int}, but text_bytes: {protocol: int}; see config.yaml.
-    pacing_ms: int or float. users_file: a path, or None. storage: Storage, or None if nothing is kept.
+    pacing_ms: int or float. users_file: a path, or None.
+    failed_logins_per_minute, accounts_per_address: int, 0 for no limit. storage: Storage, or None if nothing is kept.
     """
 
     __slots__ = ()
@@ -76,6 +78,8 @@ def defaults():
         },
         pacing_ms=2,
         users_file=None,
+        failed_logins_per_minute=3,
+        accounts_per_address=1000,
         storage=None,
     )
 
@@ -101,6 +105,8 @@ def read(path, settings):
     reader = _Reader(path)
     limits = dict.fromkeys(settings.limits, reader.count)
     limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.count, settings.limits["text_bytes"])
+    accounts = {
+        "users_file": reader.path, "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
     values = reader.section(document, {
         "workers": reader.workers,
         "host": reader.text,
@@ -110,7 +116,7 @@ def read(path, settings):
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
         "pacing_ms": reader.seconds,
-        "accounts": lambda node: reader.section(node, {"users_file": reader.path}),
+        "accounts": lambda node: reader.section(node, accounts),
         "storage": reader.storage,
     })
     values.update(values.pop("accounts", {}))
@@ -118,11 +124,15 @@ def read(path, settings):
 
 
 def users(path):
-    """The (name, password) pairs, as bytes, of a file of document 004's form: {"users": [{"username", "password"}]}."""
+    """The (name, password, secret) of each user in a file of document 004's form: {"users": [{"username", ...}, ...]}.
+
+    Name and password are bytes. A "secret", text, may stand in the place of the password of which it was made; one of
+    the two is None.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             entries = json.load(file)["users"]
-        return [(entry["username"].encode(), entry["password"].encode()) for entry in entries]
+        return [_user(entry) for entry in entries]
     except OSError as error:
         raise ConfigError("%s: %s" % (path, error.strerror)) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -133,6 +143,11 @@ def users(path):
 def storage(directory):
     """The storage in `directory`, or none if that is "memory"."""
     return None if directory == "memory" else Storage(directory, "each-commit", 10000000, 0)
+def _user(entry):
+    if ("password" in entry) == ("secret" in entry):
+        raise ValueError("%r needs a password or a secret, and not both" % (entry["username"],))
+    name = entry["username"].encode()
+    return (name, entry["password"].encode(), None) if "password" in entry else (name, None, entry["secret"] + "")
 
 
 def environment(variables, settings):

@@ -1,4 +1,5 @@
 """The configuration and the command line: what is read, which wins, and what is said about a mistake."""
+import hashlib
 import marshal
 import os
 import subprocess
@@ -63,6 +64,11 @@ FORMS = [
     ("accounts: {users_file: null}", "users_file", None),
     ("accounts:\n  users_file:", "users_file", None),
     ("accounts: {}", "users_file", None),
+    ("accounts: {}", "failed_logins_per_minute", 3),
+    ("accounts: {failed_logins_per_minute: 0}", "failed_logins_per_minute", 0),
+    ("accounts: {failed_logins_per_minute: 60}", "failed_logins_per_minute", 60),
+    ("accounts: {}", "accounts_per_address", 100),
+    ("accounts: {accounts_per_address: 7}", "accounts_per_address", 7),
 ]
 
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
@@ -122,6 +128,10 @@ MISTAKES = [
     ("accounts:\n  users_file: 3", 2, ["path", "null", "3"]),
     ("accounts:\n  users_file: [a]", 2, ["path"]),
     ("accounts:", 1, ["mapping"]),
+    ("accounts:\n  failed_logins: 3", 2, ["'failed_logins'", "'failed_logins_per_minute'"]),
+    ("accounts:\n  failed_logins_per_minute: -1", 2, ["whole number", "-1"]),
+    ("accounts:\n  failed_logins_per_minute: 0.5", 2, ["whole number", "0.5"]),
+    ("accounts:\n  accounts_per_address: many", 2, ["whole number", "'many'"]),
     ("users_file: users.json", 1, ["'users_file'"]),
     ("tls:", 1, ["mapping", "certificate"]),
     ("tls:\n  cert: a", 2, ["'cert'", "'certificate'"]),
@@ -222,6 +232,9 @@ BAD_USERS = [
     (b'{"users": ["a"]}', "expected"),
     (b'{"users": [{"username": "a"}]}', "expected"),
     (b'{"users": [{"username": "a", "password": 123}]}', "expected"),
+    (b'{"users": [{"username": "a", "secret": 123}]}', "expected"),
+    (b'{"users": [{"username": "a", "secret": null}]}', "expected"),
+    (b'{"users": [{"username": "a", "password": "b", "secret": "c"}]}', "'a' needs a password or a secret"),
     (b'{"users": [{"username": null, "password": "b"}]}', "expected"),
     (b'{"users": [{"username": "\\ud800", "password": "b"}]}', "expected"),
     (b'{"users": [{"username": "a", "password": "\\ud800"}]}', "expected"),
@@ -236,6 +249,7 @@ UNFIT_USERS = [
     (USERS % "lobby", "'lobby' is not a valid name"),
     ('{"users": [{"username": "a", "password": ""}, {"username": "a", "password": ""}]}', "'a' is there twice"),
     ('{"users": [{"username": "ann", "password": ""}, {"username": "ANN", "password": ""}]}', "'ANN' is there twice"),
+    ('{"users": [{"username": "ann", "secret": "123"}]}', "the secret of 'ann' cannot be used: this is not a secret"),
 ]
 
 
@@ -360,7 +374,13 @@ def write_users(tmp_path, content):
 def test_users_are_read_in_order_as_bytes(tmp_path):
     path = write_users(tmp_path, """{"more": 1, "users": [
         {"username": "B\u00f6b", "password": "p w", "more": 2}, {"username": "Alice", "password": ""}]}""")
-    assert config.users(path) == [("B\u00f6b".encode(), b"p w"), (b"Alice", b"")]
+    assert config.users(path) == [("B\u00f6b".encode(), b"p w", None), (b"Alice", b"", None)]
+
+
+def test_a_secret_may_stand_in_the_place_of_its_password(tmp_path):
+    path = write_users(
+        tmp_path, '{"users": [{"username": "ann", "secret": "a$b"}, {"username": "b", "password": "c"}]}')
+    assert config.users(path) == [(b"ann", None, "a$b"), (b"b", b"c", None)]
 
 
 def test_a_file_may_have_no_users(tmp_path):
@@ -368,7 +388,8 @@ def test_a_file_may_have_no_users(tmp_path):
 
 
 def test_the_example_is_the_documents():
-    assert config.users(EXAMPLE_USERS) == [(b"Alice", b"123"), (b"Bob", b"456"), (b"Charlie", b"789")]
+    assert config.users(EXAMPLE_USERS) == [
+        (b"Alice", b"123", None), (b"Bob", b"456", None), (b"Charlie", b"789", None)]
 
 
 @pytest.mark.parametrize("content, word", BAD_USERS, ids=lambda value: repr(value)[:50])
@@ -462,6 +483,22 @@ def test_the_accounts_of_a_users_file_are_there_from_the_beginning(start_up):
     assert {name: account.secret for name, account in memory.accounts.items()} == {
         b"Alice": "hashed 123", b"Bob": "hashed 456", b"Charlie": "hashed 789"}
     assert memory.owners(claims(b"ALICE")) == {b"Alice"}
+
+
+def test_an_account_gets_the_secret_of_a_users_file_as_it_is(start_up, tmp_path):
+    secret = "pbkdf2$600000$YWJj$YWJj"
+    code, memory = start_up("--users", write_users(
+        tmp_path, '{"users": [{"username": "ann", "secret": "%s"}]}' % secret))
+    assert code == 0
+    assert memory.accounts[b"ann"].secret == secret
+
+
+def test_a_secret_that_this_python_cannot_verify_is_one_line_and_code_78(start_up, tmp_path, capsys, monkeypatch):
+    monkeypatch.delattr(hashlib, "scrypt", raising=False)
+    path = write_users(tmp_path, '{"users": [{"username": "ann", "secret": "scrypt$16384:8:1$YWJj$YWJj"}]}')
+    assert start_up("--users", path) == (78, None)
+    assert capsys.readouterr().err == (
+        "parley: %s: the secret of 'ann' cannot be used: it was made with scrypt, which this Python lacks\n" % path)
 
 
 def test_an_accounts_name_is_kept_in_its_canonical_form(start_up, tmp_path):

@@ -4,9 +4,9 @@ import inspect
 import sys
 import time
 
-from bench.proofs import Violation, durable, fuzz, kills, mixed, names, order, soak, start
+from bench.proofs import Violation, durable, fuzz, kills, logins, mixed, names, order, soak, start
 
-PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed,
+PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start}
 
 

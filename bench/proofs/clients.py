@@ -29,12 +29,13 @@ class Client:
 
     name: logged in as that at once; None stays a stranger.
     receive_buffer: bytes the kernel may keep for a client that does not read; None is the kernel's choice.
+    source: the host to come from, such as 127.0.0.2; None is the kernel's choice.
     """
 
-    def __init__(self, address, name=None, receive_buffer=None):
+    def __init__(self, address, name=None, receive_buffer=None, source=None):
         self.name = name
         self.address = address
-        self.sock = _connected(address, receive_buffer)
+        self.sock = _connected(address, receive_buffer, source)
         self._held = b""
         self._lines = []
         if name is not None:
@@ -142,12 +143,14 @@ class Client:
         self.close()
 
 
-def _connected(address, receive_buffer):
+def _connected(address, receive_buffer, source):
     family, kind, _, _, where = socket.getaddrinfo(*address[:2], type=socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind)
     try:
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            sock.bind((source, 0))
         sock.settimeout(SECONDS)
         sock.connect(where)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

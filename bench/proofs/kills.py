@@ -28,7 +28,7 @@ def prove(say, kills=30, workers=4, seed=None):
     chance = random.Random(seed)
     with launch(workers=workers, config=CONFIG) as server:
         figures = Figures()
-        base = _open_files(server)
+        base, family = _open_files(server), len(children(server.pid))
         with Load([server.worker_address(slot) for slot in range(workers)]) as load:
             for _ in range(kills):
                 slot = chance.randrange(UNTOUCHED + 1, workers)
@@ -42,7 +42,7 @@ def prove(say, kills=30, workers=4, seed=None):
                 (what,) + tuple(1000 * value for value in (min(values), statistics.median(values), max(values)))))
         demand(max(figures.free) < FREE_WITHIN, "a name was free only after %.0f ms", 1000 * max(figures.free))
         demand(max(figures.served) < 1, "a successor served only after %.0f ms", 1000 * max(figures.served))
-        demand(len(children(server.pid)) == workers, "there are %d workers", len(children(server.pid)))
+        demand(len(children(server.pid)) == family, "of %d processes there are %d", family, len(children(server.pid)))
         wait_until(lambda: _open_files(server) == base)
         say("%d workers at the end; descriptors are back to %d (parent) and %d (untouched worker)" % (
             (workers,) + _open_files(server)))

@@ -32,7 +32,7 @@ def prove(say, listeners=LISTENERS, messages=MESSAGES):
 
 def room(protocols, listeners, messages):
     """Fill a room, talk in it, check what everybody heard; the microseconds of server CPU for each delivery."""
-    config = {"limits": EVERYTHING_BUT_TALK, "idle_timeout": {"line": 0}}
+    config = {"limits": EVERYTHING_BUT_TALK, "idle_timeout": {"line": 0}, "accounts": {"accounts_per_address": 0}}
     with launch(workers=2, config=config, protocols=tuple({*protocols, "line", "delimited"})) as server:
         with selectors.DefaultSelector() as selector:
             talker = socket.create_connection(server.address("line"), SECONDS)

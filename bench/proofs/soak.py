@@ -13,7 +13,7 @@ def prove(say, cycles=20000, samples=20):
     """Connect, log in, say something, quit; every second one by a reset."""
     with launch(workers=2) as server, Client(server.address(), "observer") as observer:
         processes = {"parent": server.pid}
-        processes.update(("worker %d" % slot, pid) for slot, pid in enumerate(children(server.pid)))
+        processes.update(("process %d" % place, pid) for place, pid in enumerate(children(server.pid)))
         base = {pid: descriptors(pid) for pid in processes.values()}
         began = time.monotonic()
         memory = {name: [] for name in processes}

@@ -51,9 +51,16 @@ class Memory:
         self._store.ask(settle, "open_account", name, secret)
 
     def protect(self, name, secret, then=None):
-        """An account has a password from now on, or another."""
-        self.accounts[name].secret = secret
-        self._store.ask(then or _ignore, "protect", name, secret)
+        """The account's password is another from now on; not if that cannot be stored."""
+        account = self.accounts[name]
+
+        def settle(stored):
+            if stored:
+                account.secret = secret
+            if then:
+                then(stored)
+
+        self._store.ask(settle, "protect", name, secret)
 
     def close(self, name, then=None):
         """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""

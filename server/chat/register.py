@@ -18,48 +18,45 @@ class Register:
     A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
     account beside it.
 
-    post: see above. memory: `server.chat.memory.Memory`. secrets: verify(password, secret, then) calls
-        then(bool), later.
+    post: see above. memory: `server.chat.memory.Memory`. patience: `server.chat.patience.Patience`.
+    door: verify(holder, host, name, account, password, then) and hash(holder, host, password, then), which call
+        then(trouble, secret) later (see `server.supervisor.door.Door`).
     store: ask(then, request, argument, ...) leads to then(result), later (`server.storage.journal.Journal`).
     clock: seconds since the epoch.
     """
 
-    def __init__(self, post, memory, secrets, store, clock):
+    def __init__(self, post, memory, door, patience, store, clock):
         self._post = post
         self._memory = memory
-        self._secrets = secrets
+        self._door = door
+        self._patience = patience
         self._store = store
         self._clock = clock
         self._members = {}  # holder -> name, in login order
         self._holders = {}  # what a member's name occupies -> holder
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
-        self._verifying = set()  # holders whose password is being verified
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._guests = 0
 
     # ---- names
 
-    def claim(self, worker, number, name, occupied, command, password):
-        """Login, SignIn, Create and Post: give `name` to the session, or say why not."""
+    def claim(self, worker, number, name, occupied, command, password, host):
+        """Login, SignIn and Post: give `name` to the session, or say why not."""
         holder, account = _holder(worker, number), self._memory.accounts.get(name)
         trouble = self._trouble(name, occupied, command, password, account)
         if trouble:
             self._refuse(holder, trouble)
         elif _is_protected(account):
-            self._verify(holder, account, name, password)
-        elif command == "Create":
-            self._create(holder, name, occupied)
+            self._verify(holder, account, name, password, host)
         else:
             self._grant(holder, name, occupied)
 
     def _trouble(self, name, occupied, command, password, account):
         if command == "SignIn" and account is None:
             return Reason.NO_ACCOUNT
-        if command == "Create" and account is not None or self._is_taken(name, occupied):
+        if self._is_taken(name, occupied):
             return Reason.NAME_TAKEN
-        if command == "Create" and len(self._memory.accounts) >= MOST_ACCOUNTS:
-            return Reason.TOO_MANY_ACCOUNTS
         if _is_protected(account) and password is None:
             return Reason.PASSWORD_REQUIRED
         if not _is_protected(account) and password:
@@ -71,39 +68,96 @@ class Register:
         return (any(self._holders.get(key, holder) != holder for key in occupied)
                 or bool(self._memory.owners(occupied) - {name}))
 
-    def _verify(self, holder, account, name, password):
-        self._verifying.add(holder)
-
-        def decide(right):
-            if holder not in self._verifying:
-                return  # it has left meanwhile
-            self._verifying.discard(holder)
-            if not right:
-                self._refuse(holder, Reason.WRONG_PASSWORD)
+    def _verify(self, holder, account, name, password, host):
+        def decide(trouble, renewed):
+            if trouble:
+                self._refuse(holder, trouble)
+            elif self._memory.accounts.get(name) is not account:
+                self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
             elif self._is_taken(name, account.occupied):
                 self._refuse(holder, Reason.NAME_TAKEN)
             else:
+                if renewed:
+                    self._memory.protect(name, renewed)
                 self._grant(holder, name, account.occupied)
 
-        self._secrets.verify(password, account.secret, decide)
+        self._door.verify(holder, host, name, account, password, decide)
 
-    def _create(self, holder, name, occupied):
-        """The name is reserved until its account is stored."""
+    # ---- accounts
 
-        def decide(stored):
+    def create(self, worker, number, name, occupied, password, host):
+        """Create and SignUp: a new account, for a stranger, or for the member called so; the password may be None."""
+        holder = _holder(worker, number)
+
+        def decide(trouble, secret):
+            trouble = trouble or self._why_no_account(holder, name, occupied, host)
+            if trouble:
+                self._refuse(holder, trouble)
+                return
+            if holder not in self._members:
+                self._reserved[holder] = name
+                self._holders.update(dict.fromkeys(occupied, holder))
+            self._patience.opened(host, name)
+            self._memory.open(name, occupied, secret, settle)
+
+        def settle(stored):
             if stored:
                 self._post.everyone("opened", name)
-            if self._reserved.pop(holder, None) is None:
-                return  # it has left meanwhile
-            self._vacate(name)
+            else:
+                self._patience.closed(name)
+            if self._reserved.pop(holder, None) is not None:
+                self._vacate(name)
+                if stored:
+                    self._grant(holder, name, occupied)
+            elif stored:
+                self._post.worker(worker, "confirmed", number)
+            if not stored:
+                self._refuse(holder, Reason.NOT_STORED)
+
+        trouble = self._why_no_account(holder, name, occupied, host)
+        if trouble or password is None:
+            decide(trouble, None)
+        else:
+            self._door.hash(holder, host, password, decide)
+
+    def _why_no_account(self, holder, name, occupied, host):
+        if name in self._memory.accounts or self._is_taken(name, occupied, holder):
+            return Reason.NAME_TAKEN
+        if len(self._memory.accounts) >= MOST_ACCOUNTS:
+            return Reason.TOO_MANY_ACCOUNTS
+        if not self._patience.may_open(host):
+            self._door.report(host, name, Reason.TOO_MANY_ACCOUNTS)
+            return Reason.TOO_MANY_ACCOUNTS
+        return None
+
+    def change_password(self, worker, number, name, old, new, host):
+        """The member's account has another password, if it gives the one there is."""
+        holder, account = _holder(worker, number), self._memory.accounts.get(name)
+
+        def verified(trouble, renewed):
+            if trouble:
+                self._refuse(holder, trouble)
+            else:
+                self._door.hash(holder, host, new, replace)
+
+        def replace(trouble, secret):
+            if trouble:
+                self._refuse(holder, trouble)
+            else:
+                self._memory.protect(name, secret, settle)
+
+        def settle(stored):
             if stored:
-                self._grant(holder, name, occupied)
+                self._post.worker(worker, "confirmed", number)
             else:
                 self._refuse(holder, Reason.NOT_STORED)
 
-        self._reserved[holder] = name
-        self._holders.update(dict.fromkeys(occupied, holder))
-        self._memory.open(name, occupied, None, decide)
+        if _is_protected(account):
+            self._door.verify(holder, host, name, account, old, verified)
+        else:
+            self._refuse(holder, Reason.NO_PASSWORD)
+
+    # ---- who comes and goes
 
     def claim_guest(self, worker, number):
         """Give a free `guest-N` to the session."""
@@ -136,7 +190,7 @@ class Register:
     def release(self, worker, number):
         """The session is gone; if it held a name, that is free now."""
         holder = _holder(worker, number)
-        self._verifying.discard(holder)
+        self._door.leave(holder)
         self._locating.pop(holder, None)
         self._handed.pop(holder, None)
         reserved, name = self._reserved.pop(holder, None), self._members.pop(holder, None)
@@ -150,13 +204,14 @@ class Register:
         """The member's account is gone, and its name free."""
         if name in self._memory.accounts:
             self._memory.close(name)
+            self._patience.closed(name)
             self._post.everyone("closed", name)
         self._post.worker(worker, "deleted", number)
         self.release(worker, number)
 
     def lose(self, worker):
         """A worker died, and its clients with it."""
-        for holder in (*self._members, *self._verifying, *self._reserved):
+        for holder in (*self._members, *self._door.holders(), *self._reserved):
             if _place(holder)[0] == worker:
                 self.release(*_place(holder))
         for holder in [holder for holder, target in self._locating.items() if target == worker]:

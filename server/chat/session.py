@@ -9,6 +9,7 @@ from server.protocols.events import (
     COMMANDS,
     Accounts,
     Broken,
+    ChangePassword,
     Create,
     Delete,
     Deliver,
@@ -16,6 +17,7 @@ from server.protocols.events import (
     Done,
     Farewell,
     Hangup,
+    Help,
     History,
     Login,
     Malformed,
@@ -31,6 +33,7 @@ from server.protocols.events import (
     Rename,
     Say,
     SignIn,
+    SignUp,
     Welcome,
     Whisper,
     Who,
@@ -38,6 +41,7 @@ from server.protocols.events import (
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
+LONGEST_PASSWORD = 128  # bytes of a new one
 
 
 class Session:
@@ -109,7 +113,25 @@ class Session:
         self.hub.ask(request, self.number, *arguments)
 
     def _log_in(self, command):
-        self._with_name(command, "claim", type(command).__name__, getattr(command, "password", None))
+        password = getattr(command, "password", None)
+        self._with_name(command, "claim", type(command).__name__, password, self.address()[0])
+
+    def _create(self, command):
+        self._with_name(command, "create", getattr(command, "password", None), self.address()[0])
+
+    def _sign_up(self, sign_up):
+        if not _can_be_a_password(sign_up.password):
+            self._refuse(Reason.INVALID_PASSWORD, sign_up)
+        elif self.name is not None and spelled(sign_up.name) != self.name:
+            self._refuse(Reason.NOT_YOU, sign_up)
+        else:
+            self._create(sign_up)
+
+    def _change_password(self, change):
+        if _can_be_a_password(change.new):
+            self._ask(change, "change_password", self.name, change.old, change.new, self.address()[0])
+        else:
+            self._refuse(Reason.INVALID_PASSWORD, change)
 
     def _rename(self, command):
         self._with_name(command, "rename")
@@ -184,6 +206,9 @@ class Session:
 
     def _ping(self, ping):
         self.audience.answer(self, Pong(ping.token))
+
+    def _help(self, help_):
+        self.audience.answer(self, Done(help_))
 
     def _quit(self, quit_):
         self.audience.answer(self, Done(quit_))
@@ -266,7 +291,16 @@ class Session:
         self.hear(later)
 
 
-_LOGINS = (Login, SignIn, Create, Post)
+def _can_be_a_password(raw):
+    """Every protocol in which one can be given must be able to give it, so it is text."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return 1 <= len(raw) <= LONGEST_PASSWORD
+
+
+_LOGINS = (Login, SignIn, Create, SignUp, Post)
 _ALWAYS = {Nothing: Session._ignore, Broken: Session._broken, Hangup: Session._hang_up}
 
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
@@ -276,6 +310,8 @@ HANDLERS = {
         Login: Session._already_in,
         SignIn: Session._already_in,
         Create: Session._already_in,
+        SignUp: Session._sign_up,
+        ChangePassword: Session._change_password,
         Rename: Session._rename,
         Say: Session._say,
         Post: Session._post,
@@ -289,6 +325,7 @@ HANDLERS = {
         Delete: Session._delete,
         Poll: Session._poll,
         Ping: Session._ping,
+        Help: Session._help,
         Quit: Session._quit,
         Malformed: Session._malformed,
     },
@@ -297,7 +334,8 @@ HANDLERS = {
 HANDLERS[STRANGER].update({
     Login: Session._log_in,
     SignIn: Session._log_in,
-    Create: Session._log_in,
+    Create: Session._create,
+    SignUp: Session._sign_up,
     Post: Session._post,
     Malformed: Session._malformed_by_stranger,
 })

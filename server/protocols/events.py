@@ -33,6 +33,8 @@ def _event(name, fields, says):
 Login = _event("Login", "name password", "Be known as `name`; the password is None where none was given.")
 SignIn = _event("SignIn", "name password", "Be known by the account `name`, which must exist.")
 Create = _event("Create", "name", "Make the account `name`, and be known by it.")
+SignUp = _event("SignUp", "name password", "Make the account `name`, and be known by it; a member: for its own name.")
+ChangePassword = _event("ChangePassword", "old new", "My account's password is to be another.")
 Rename = _event("Rename", "name", "Be known as `name` from now on.")
 Say = _event("Say", "text claimed time", "Say `text`. `claimed` is who the client says it is, `time` when, or None.")
 Post = _event("Post", "name text time", "Be known as `name` (None: as now, or as a guest), then say `text`.")
@@ -46,6 +48,7 @@ Deliver = _event("Deliver", "", "What was kept for me while I was away?")
 Delete = _event("Delete", "", "Delete my account.")
 Poll = _event("Poll", "", "Is there anything new?")
 Ping = _event("Ping", "token", "Are you there? The token comes back.")
+Help = _event("Help", "", "What can I ask?")
 Quit = _event("Quit", "", "I am leaving.")
 Nothing = _event("Nothing", "", "Bytes that ask for nothing, such as a blank line.")
 Malformed = _event("Malformed", "reason asked", "Bytes that mean nothing here. `asked` is the command's type, or None.")
@@ -53,8 +56,8 @@ Broken = _event("Broken", "reason", "The peer broke the framing; nothing after t
 Hangup = _event("Hangup", "", "The client has ended the connection.")
 
 COMMANDS = (
-    Login, SignIn, Create, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Recall, Deliver, Delete, Poll,
-    Ping, Quit, Nothing, Malformed, Broken, Hangup,
+    Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Recall,
+    Deliver, Delete, Poll, Ping, Help, Quit, Nothing, Malformed, Broken, Hangup,
 )  # fmt: skip
 
 
@@ -67,7 +70,7 @@ def kind_of(asked):
 
 # Answers. `asked` is the command that is answered; for a refusal, of bytes that were none, its type or None.
 Welcome = _event("Welcome", "name asked", "You are a member now, called `name`.")
-Done = _event("Done", "asked", "What you asked was done: said, whispered, deleted, quit.")
+Done = _event("Done", "asked", "What you asked was done: said, whispered, changed, deleted, quit.")
 Refused = _event("Refused", "reason asked", "What you asked was not done.")
 Present = _event("Present", "names", "The answer to Who: all members' names, in the order of their logins.")
 Known = _event("Known", "names", "The answer to Accounts.")
@@ -111,6 +114,9 @@ class Reason:
     PASSWORD_REQUIRED = "password-required"
     WRONG_PASSWORD = "wrong-password"
     NO_PASSWORD = "no-password"  # one was given for a name that has none
+    INVALID_PASSWORD = "invalid-password"  # it can be nobody's
+    UNVERIFIABLE = "unverifiable-password"  # by this Python
+    TRY_LATER = "try-again-later"  # too many wrong passwords, or too many at once
     # whispers
     NOBODY = "nobody"  # of that name
     YOURSELF = "yourself"

@@ -11,11 +11,16 @@ r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by
                               END HISTORY <last number> complete
     HISTORY SINCE <number>    likewise for what follows that number, then the same, or, if there is more to ask for,
                               END HISTORY <last number> more
+    REGISTER <username> <password>
+                              OK | ERR <why>
+    PASSWD <old> <new>        OK | ERR <why>
+    HELP                      HELP <usage> for each of our extensions, END HELP
     (end of connection)                                      INFO <name> disconnected
     (a rename, which other protocols have)                   INFO <old> is now <new>
 
 Commands are upper case. One "\r" before the "\n" is dropped, blank lines ask for nothing, a line is at most
-`line_bytes` long without its end. Telnet negotiation is skipped.
+`line_bytes` long without its end. Telnet negotiation is skipped. REGISTER, PASSWD, HELP and the password behind LOGIN
+are our extensions.
 """
 import re
 
@@ -91,6 +96,20 @@ def _login(rest, space):
     return events.Login(name, password) if password else events.Login(rest, None)
 
 
+def _register(rest, space):
+    name, _, password = rest.partition(b" ")
+    return events.SignUp(name, password) if b" " not in password else _bad_password(events.SignUp)
+
+
+def _passwd(rest, space):
+    words = rest.split(b" ")
+    return events.ChangePassword(*words) if len(words) == 2 else _bad_password(events.ChangePassword)
+
+
+def _bad_password(asked):
+    return events.Malformed(Reason.INVALID_PASSWORD, asked)
+
+
 def _msg(rest, space):
     return events.Say(canonical(rest), None, None) if rest else events.Malformed(Reason.UNKNOWN_COMMAND, events.Say)
 
@@ -124,7 +143,21 @@ _COMMANDS = {
     b"HISTORY": _history,
     b"WHO": _bare(events.Who()),
     b"PING": _bare(events.Ping(b"")),
+    b"REGISTER": _register,
+    b"PASSWD": _passwd,
+    b"HELP": _bare(events.Help()),
 }
+
+# What document 003 does not have.
+_EXTENSIONS = (
+    b"LOGIN <username> <password>",
+    b"REGISTER <username> <password>",
+    b"PASSWD <old password> <new password>",
+    b"HISTORY [<count>]",
+    b"HISTORY SINCE <number>",
+    b"HELP",
+)
+_HELP = b"".join([b"HELP %b\n" % usage for usage in _EXTENSIONS]) + b"END HELP\n"
 
 _ERRORS = {
     Reason.MUST_LOGIN: b"ERR must-login-first\n",
@@ -134,6 +167,11 @@ _ERRORS = {
     Reason.NAME_TAKEN: b"ERR username-taken\n",
     Reason.PASSWORD_REQUIRED: b"ERR password-required\n",
     Reason.WRONG_PASSWORD: b"ERR wrong-password\n",
+    Reason.INVALID_PASSWORD: b"ERR invalid-password\n",
+    Reason.UNVERIFIABLE: b"ERR unverifiable-password\n",
+    Reason.TRY_LATER: b"ERR try-again-later\n",
+    Reason.TOO_MANY_ACCOUNTS: b"ERR too-many-accounts\n",
+    Reason.NOT_YOU: b"ERR not-your-name\n",
     Reason.NOBODY: b"ERR user-not-found\n",
     Reason.BAD_FORM: b"ERR invalid-dm-format\n",
     Reason.BOX_FULL: b"ERR mailbox-full\n",
@@ -141,6 +179,15 @@ _ERRORS = {
     Reason.NO_SUCH_NUMBER: b"ERR no-such-number\n",
     Reason.UNKNOWN_COMMAND: b"ERR unknown-command\n",
 }
+
+# Where the word depends on what was asked.
+_ERRORS_FOR = {
+    (events.ChangePassword, Reason.NO_PASSWORD): b"ERR no-password\n",
+    (events.Recall, Reason.BAD_FORM): b"ERR invalid-history-format\n",
+}
+
+# What is done without a word is not here.
+_DONE = {events.SignUp: (b"OK\n",), events.ChangePassword: (b"OK\n",), events.Help: (_HELP,)}
 
 _FAREWELLS = {
     Reason.IDLE: b"INFO idle-timeout\n",
@@ -170,9 +217,8 @@ def _recalled(recalled):
 
 
 def _refused(refused):
-    if refused.reason == Reason.BAD_FORM and events.kind_of(refused.asked) is events.Recall:
-        return (b"ERR invalid-history-format\n",)
-    return (_ERRORS.get(refused.reason, b"ERR unknown-command\n"),)
+    error = _ERRORS_FOR.get((events.kind_of(refused.asked), refused.reason))
+    return (error or _ERRORS.get(refused.reason, b"ERR unknown-command\n"),)
 
 
 def _silence(happening):
@@ -182,6 +228,7 @@ def _silence(happening):
 ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
     events.Welcome: lambda welcome: (b"OK\n",),
+    events.Done: lambda done: _DONE.get(events.kind_of(done.asked), ()),
     events.Refused: _refused,
     events.Said: lambda said: _said(b"MSG", said.sender, said.text),
     events.Whispered: lambda whispered: _said(b"DM", whispered.sender, whispered.text),

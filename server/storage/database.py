@@ -27,7 +27,8 @@ MIGRATIONS = (
         conversation INTEGER, number INTEGER, time INTEGER, sender TEXT, text TEXT, checksum INTEGER,
         PRIMARY KEY (conversation, number)) WITHOUT ROWID;
     CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER);
-    CREATE TABLE accounts (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, secret TEXT);
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, secret TEXT, since INTEGER);
     CREATE TABLE kept (
         id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
     CREATE INDEX kept_for ON kept (receiver, id);
@@ -184,9 +185,10 @@ class Database:
         self._connection.execute("DELETE FROM kept WHERE receiver = ? AND id <= ?", (name.decode(), last))
         return True
 
-    def open_account(self, name, secret):
+    def open_account(self, name, secret, since=None):
         self._connection.execute(
-            "INSERT OR REPLACE INTO accounts (name, secret) VALUES (?, ?)", (name.decode(), secret))
+            "INSERT OR REPLACE INTO accounts (name, secret, since) VALUES (?, ?, ?)",
+            (name.decode(), secret, self._number if since is None else since))
         return True
 
     def protect(self, name, secret):
@@ -240,7 +242,8 @@ class Database:
     def conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
         known = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)
-        return [message[1:] for message in self._latest(known[0], MOST_MESSAGES)] if known else []
+        since = self._row("SELECT since FROM accounts WHERE name = ?", one.decode()) or (0,)
+        return [message[1:] for message in self._latest(known[0], MOST_MESSAGES, *since)] if known else []
 
     def lobby(self, since, most):
         if since is None:
@@ -251,10 +254,10 @@ class Database:
                 " ORDER BY number", (LOBBY, since))), most)
         return found, found[-1][0] if found else self._number, more
 
-    def _latest(self, conversation, most):
+    def _latest(self, conversation, most, since=0):
         rows = self._connection.execute(
-            "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number DESC",
-            (conversation,))
+            "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
+            " ORDER BY number DESC", (conversation, since))
         return page(_sound(rows), most)[0][::-1]
 
     def conversations(self):

@@ -24,7 +24,7 @@ class Store:
     def __init__(self, clock=time.time):
         self._clock = clock
         self._number = 0  # of the latest message
-        self._accounts = {}  # name -> secret, in the order of creation
+        self._accounts = {}  # name -> (secret, number of the latest message when it was made), in the order of creation
         self._kept = {}  # name -> [(id, sender, text, time)]
         self._conversations = collections.OrderedDict()  # the two names, sorted -> _Conversation, the latest last
         self._size = 0  # bytes of all conversations
@@ -47,9 +47,9 @@ class Store:
     def whisper(self, sender, to, text, keep):
         """Said by one to another; `keep`: until `to` has taken it, too."""
         self._number += 1
-        message = sender, text, int(self._clock())
+        message = self._number, sender, text, int(self._clock())
         if keep:
-            self._kept.setdefault(to, []).append((self._number,) + message)
+            self._kept.setdefault(to, []).append(message)
         pair = tuple(sorted([sender, to]))
         conversation = self._conversations.setdefault(pair, _Conversation())
         self._conversations.move_to_end(pair)
@@ -64,13 +64,13 @@ class Store:
         return True
 
     def open_account(self, name, secret):
-        """There is a new account; the secret is a hashed password, or None."""
-        self._accounts[name] = secret
+        """There is a new account; the secret is a hashed password, or None. What was said before is not its owner's."""
+        self._accounts[name] = secret, self._number
         return True
 
     def protect(self, name, secret):
         """An account has another secret."""
-        self._accounts[name] = secret
+        self._accounts[name] = secret, self._accounts[name][1]
         return True
 
     def close_account(self, name):
@@ -86,16 +86,17 @@ class Store:
     def accounts(self):
         """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""
         return [(name, secret, len(self._kept.get(name, ())), sum(len(kept[2]) for kept in self._kept.get(name, ())))
-                for name, secret in self._accounts.items()]
+                for name, (secret, _) in self._accounts.items()]
 
     def kept(self, name):
         """(id, sender, text, time) of what is kept for `name`, oldest first."""
         return list(self._kept.get(name, ()))
 
     def conversation(self, one, other):
-        """(sender, text, time) of what two have said to each other, lately and oldest first."""
+        """(sender, text, time) of the latest that two have said to each other since `one` has its account."""
         conversation = self._conversations.get(tuple(sorted([one, other])))
-        return list(conversation.messages) if conversation else []
+        _, since = self._accounts.get(one, (None, 0))
+        return [message[1:] for message in conversation.messages if message[0] > since] if conversation else []
 
     def lobby(self, since, most):
         """What was said in the lobby: (messages, last number, whether there are more).
@@ -128,7 +129,7 @@ def _numbered(first, when, frame):
 
 
 class _Conversation:
-    """(sender, text, time) of the latest messages between two, of a bounded number and size."""
+    """(number, sender, text, time) of the latest messages between two, of a bounded number and size."""
 
     def __init__(self):
         self.size = 0  # of the texts, in bytes
@@ -138,9 +139,9 @@ class _Conversation:
         """Gives by how many bytes it has grown."""
         before = self.size
         self.messages.append(message)
-        self.size += len(message[1])
+        self.size += len(message[2])
         while len(self.messages) > MOST_MESSAGES or self.size > MOST_BYTES and len(self.messages) > 1:
-            self.size -= len(self.messages.popleft()[1])
+            self.size -= len(self.messages.popleft()[2])
         return self.size - before
 
 

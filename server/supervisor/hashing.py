@@ -1,41 +1,106 @@
-"""Passwords: how they are hashed, and the process that does it, so that nobody who serves has to wait."""
+"""Passwords: how they are hashed, and the process that does it, so that nobody who serves has to wait.
+
+A secret is the text that is kept for a password. It says how it was made, so that it can be verified for ever:
+
+    scrypt$16384:8:1$<salt>$<digest>      n, r and p of scrypt
+    pbkdf2$600000$<salt>$<digest>         rounds of PBKDF2-SHA256, where Python has no scrypt
+
+Salt and digest are base64.
+"""
 import base64
+import binascii
 import hashlib
 import hmac
+import logging
 import multiprocessing.connection
 import os
+import re
 
+from server.protocols.events import Reason
 from server.worker.queues import called, control
 
-_SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}
-_ROUNDS = 600000  # of PBKDF2-SHA256, where this Python has no scrypt
+COSTS = {"scrypt": (1 << 14, 8, 1), "pbkdf2": (600000,)}  # of new secrets
+_SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
+_SCRYPT_MEMORY = 256 << 20  # bytes that a secret may ask for
+
+log = logging.getLogger(__name__)
+
+
+class Unverifiable(ValueError):
+    """No password can be held against this secret here; the text says why."""
 
 
 def hashed(password):
-    """The secret to keep for a password (bytes): method, cost, salt and digest as text."""
-    salt = os.urandom(16)
-    method = "scrypt" if hasattr(hashlib, "scrypt") else "pbkdf2"
-    return "%s$%s$%s" % (method, _text(salt), _text(_digest(method, password, salt)))
+    """The secret to keep for a password (bytes), as text."""
+    method, salt = _method(), os.urandom(16)
+    digest = _digest(method, COSTS[method], password, salt)
+    return "$".join((method, ":".join(map(str, COSTS[method])), _text(salt), _text(digest)))
 
 
 def matches(password, secret):
-    """Is this the password the secret was made of? Takes the same time whatever the answer."""
-    method, salt, digest = secret.split("$")
-    return hmac.compare_digest(_digest(method, password, base64.b64decode(salt)), base64.b64decode(digest))
+    """Is this the password the secret was made of? Takes the same time whatever the answer. Or Unverifiable."""
+    method, cost, salt, digest = parts(secret)
+    return hmac.compare_digest(_digest(method, cost, password, salt), digest)
 
 
-def _digest(method, password, salt):
-    if method == "scrypt":
-        return hashlib.scrypt(password, salt=salt, **_SCRYPT)
-    return hashlib.pbkdf2_hmac("sha256", password, salt, _ROUNDS)
+def is_outdated(secret):
+    """Would a new secret be a better one?"""
+    method, cost, _, _ = parts(secret)
+    return method != _method() or any(have < wanted for have, wanted in zip(cost, COSTS[method]))
+
+
+def parts(secret):
+    """The method, its cost as a tuple, the salt and the digest; Unverifiable if that is of no use here."""
+    found = _SECRET.fullmatch(secret)
+    if not found:
+        raise Unverifiable("this is not a secret of ours")
+    method, cost = found.group(1), tuple(map(int, found.group(2).split(":")))
+    if len(cost) != len(COSTS[method]):
+        raise Unverifiable("its cost is not one of %s" % method)
+    if method == "scrypt" and not hasattr(hashlib, "scrypt"):
+        raise Unverifiable("it was made with scrypt, which this Python lacks")
+    try:
+        return method, cost, base64.b64decode(found.group(3)), base64.b64decode(found.group(4))
+    except binascii.Error:
+        raise Unverifiable("its salt or digest is damaged") from None
+
+
+def _method():
+    return "scrypt" if hasattr(hashlib, "scrypt") else "pbkdf2"
+
+
+def _digest(method, cost, password, salt):
+    try:
+        if method == "scrypt":
+            return hashlib.scrypt(password, salt=salt, n=cost[0], r=cost[1], p=cost[2], maxmem=_SCRYPT_MEMORY)
+        return hashlib.pbkdf2_hmac("sha256", password, salt, *cost)
+    except (ValueError, OverflowError):
+        raise Unverifiable("its cost cannot be met") from None
 
 
 def _text(data):
     return base64.b64encode(data).decode("ascii")
 
 
+def _verify(password, secret):
+    try:
+        if not matches(password, secret):
+            return Reason.WRONG_PASSWORD, None
+        return None, hashed(password) if is_outdated(secret) else None
+    except Unverifiable as error:
+        log.error("a password cannot be verified: %s", error)
+        return Reason.UNVERIFIABLE, None
+
+
+# What is asked, and what is done: (trouble, secret), see `Verifier`.
+_JOBS = {"verify": _verify, "hash": lambda password: (None, hashed(password))}
+
+
 class Verifier:
-    """The hub's end: jobs go to the process, and come back as calls of `then(bool)`. A job outlives its process."""
+    """The hub's end: jobs go to the process, and come back as calls of then(trouble, secret). They outlive it.
+
+    trouble: a Reason, or None.
+    """
 
     def __init__(self):
         self.down = self.up = None
@@ -68,22 +133,30 @@ class Verifier:
         return False
 
     def verify(self, password, secret, then):
-        """Call then(True) or then(False), some time."""
-        self._last_token += 1
-        self._jobs[self._last_token] = password, secret, then
-        self._send(self._last_token)
+        """Is it the password? If so, and the secret is out of date, a new one for it is told."""
+        self._ask(then, "verify", password, secret)
+
+    def hash(self, password, then):
+        """The secret for a new password is told."""
+        self._ask(then, "hash", password)
 
     def hear(self):
         """Results have come. EOFError if the process is gone."""
         for frame in self.up.get():
-            _, (token, right) = called(frame)
-            self._jobs.pop(token)[2](right)
+            _, (token, trouble, secret) = called(frame)
+            _, then = self._jobs.pop(token)
+            then(trouble, secret)
+
+    def _ask(self, then, job, *arguments):
+        self._last_token += 1
+        self._jobs[self._last_token] = (job, arguments), then
+        self._send(self._last_token)
 
     def _send(self, token):
         if self.down is not None:
-            password, secret, _ = self._jobs[token]
+            (job, arguments), _ = self._jobs[token]
             try:
-                self.down.put(control("verify", token, password, secret))
+                self.down.put(control(job, token, *arguments))
             except BrokenPipeError:
                 pass  # its death is noticed by `hear`; the successor is asked again
 
@@ -96,7 +169,7 @@ class Verifier:
             multiprocessing.connection.wait([down])
             try:
                 for frame in down.get():
-                    _, (token, password, secret) = called(frame)
-                    up.put(control("verified", token, matches(password, secret)))
+                    job, (token, *arguments) = called(frame)
+                    up.put(control("done", token, *_JOBS[job](*arguments)))
             except (EOFError, BrokenPipeError):
                 return

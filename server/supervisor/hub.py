@@ -8,7 +8,9 @@ import selectors
 import time
 
 from server.chat.census import Census
+from server.chat.patience import Patience
 from server.chat.register import Register
+from server.supervisor.door import Door
 from server.supervisor.hashing import Verifier
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
@@ -37,9 +39,10 @@ class Hub:
     pacing: seconds between two rounds that carry talk. More messages share a send then; after a quiet time the first
     one does not wait.
     memory: `server.chat.memory.Memory`. store: `server.storage.journal.Journal`, or AtHand.
+    failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
     """
 
-    def __init__(self, pacing, memory, store):
+    def __init__(self, pacing, memory, store, failed_logins_per_minute=0, accounts_per_address=0):
         self.pacing = pacing
         self.verifier = Verifier()
         self.streams = {}
@@ -47,9 +50,13 @@ class Hub:
         self.selector = selectors.DefaultSelector()
         self.census = Census(self)
         self.store = store
-        self._register = Register(self, memory, self.verifier, store, time.time)
+        patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
+        self.door = Door(self.verifier, patience, time.monotonic)
+        self._register = Register(self, memory, self.door, patience, store, time.time)
         self._requests = {
             "claim": self._register.claim,
+            "create": self._register.create,
+            "change_password": self._register.change_password,
             "claim_guest": self._register.claim_guest,
             "rename": self._register.rename,
             "release": self._register.release,
@@ -79,12 +86,13 @@ class Hub:
         now = time.monotonic()
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
-        for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now))):
+        for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now, self.door.next_due - now))):
             if isinstance(key.data, int):
                 if mask & selectors.EVENT_READ:
                     self._hear(key.data)
             elif key.data is not None:
                 key.data.on_ready()
+        self.door.look_at_clock()
         self._ping()
         self._speak()
 

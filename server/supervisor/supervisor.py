@@ -60,15 +60,14 @@ class Supervisor:
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000, memory, store)
+        self._hub = Hub(settings.pacing_ms / 1000, memory, store,
+                        settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.census.most = settings.limits["connections_per_address"]
         self._directory = directory
         self._control = None
         self._aides = {HASHING: self._hub.verifier, JOURNAL: store}
         self._children = {}  # by number
-        self._vacant = dict.fromkeys(range(len(listening)), 0.0)  # slot -> when it is to be filled
-        if any(account.secret for account in memory.accounts.values()):
-            self._vacant[HASHING] = 0.0
+        self._vacant = dict.fromkeys([*range(len(listening)), HASHING], 0.0)  # slot -> when it is to be filled
         if store.process:
             self._vacant[JOURNAL] = 0.0
         self._last_number = 0
@@ -113,6 +112,7 @@ class Supervisor:
     def _stop(self):
         """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
         self._hub.everyone("stop")
+        self._hub.door.close()  # or somebody might wait there longer than a stop may take
         self._turn_until(lambda: self._all("done") and not self._hub.store.depth)
         self._hub.dismiss_aides()
         self._hub.everyone("end")

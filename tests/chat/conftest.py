@@ -66,7 +66,7 @@ class Client(Session):
 
 def claim(number, name, command="Login", password=None):
     """The question with which a name is claimed."""
-    return "claim", number, name, tuple(claims(name)), command, password
+    return "claim", number, name, tuple(claims(name)), command, password, "192.0.2.%d" % number
 
 
 @pytest.fixture

@@ -40,6 +40,14 @@ def test_an_account_has_a_secret_or_none(memory, store):
     assert [row[:2] for row in store.store.accounts()] == [(b"ann", "new"), (b"bob", "hashed")]
 
 
+@pytest.mark.parametrize("before", [None, "hashed"])
+def test_an_accounts_secret_can_be_set_and_changed(memory, before):
+    account = open_account(memory, b"ann", before)
+    memory.protect(b"ann", "another")
+    assert memory.accounts[b"ann"] is account
+    assert account.secret == "another"
+
+
 def test_the_owners_of_a_name_are_the_accounts_too_much_like_it(memory):
     open_account(memory, b"ian")
     open_account(memory, b"lan")

@@ -5,6 +5,7 @@ from server.chat import memory as memory_module
 from server.chat import register as register_module
 from server.chat.memory import Memory
 from server.chat.names import claims
+from server.chat.patience import Patience
 from server.chat.register import Register
 from server.protocols.aliases import short
 from server.protocols.events import Reason
@@ -18,9 +19,10 @@ LOOK_ALIKES = [
     (b"ann", b"ann"), (b"ann", b"ANN"), (b"Bill", b"BiII"), (b"ian", b"IAN"), (b"lan", b"IAN"), (b"bob", b"b0b"),
 ]  # fmt: skip
 NOT_ALIKE = [(b"ian", b"lan"), (b"ann", b"anne")]
-COMMANDS = ["Login", "SignIn", "Create", "Post"]
+COMMANDS = ["Login", "SignIn", "Create", "SignUp", "Post"]
 LONG = b"Bartholomew"  # has an alias
-ADDRESS = ("192.0.2.1", 4711)
+HOST, OTHER_HOST = "192.0.2.1", "192.0.2.2"
+ADDRESS = (HOST, 4711)
 
 # Of whom a name is: nobody's, an account's, one's with a password. How it is claimed, and why it is refused.
 TROUBLES = [
@@ -30,6 +32,7 @@ TROUBLES = [
     (None, "SignIn", None, Reason.NO_ACCOUNT),
     (None, "SignIn", b"pw", Reason.NO_ACCOUNT),
     (None, "Create", None, None),
+    (None, "SignUp", b"pw", "hashed"),
     (None, "Post", None, None),
     ("plain", "Login", None, None),
     ("plain", "Login", b"pw", Reason.NO_PASSWORD),
@@ -37,6 +40,7 @@ TROUBLES = [
     ("plain", "SignIn", b"", None),
     ("plain", "SignIn", b"pw", Reason.NO_PASSWORD),
     ("plain", "Create", None, Reason.NAME_TAKEN),
+    ("plain", "SignUp", b"pw", Reason.NAME_TAKEN),
     ("plain", "Post", None, None),
     ("protected", "Login", None, Reason.PASSWORD_REQUIRED),
     ("protected", "Login", b"pw", "verified"),
@@ -44,6 +48,7 @@ TROUBLES = [
     ("protected", "SignIn", b"", "verified"),
     ("protected", "SignIn", b"pw", "verified"),
     ("protected", "Create", None, Reason.NAME_TAKEN),
+    ("protected", "SignUp", b"pw", Reason.NAME_TAKEN),
     ("protected", "Post", None, Reason.PASSWORD_REQUIRED),
 ]
 
@@ -51,18 +56,36 @@ TROUBLES = [
 NO_NAMES = [b"", b"a b", b"\xff", b"\x80", b"\x80" * 11, b"x" * 9 + b"\x80" * 30, "\u0301".encode() * 20, b"|" * 40]
 
 
-class Secrets:
-    """Jobs that are verified when the test says so."""
+class Door:
+    """Jobs that are done when the test says so."""
 
     def __init__(self):
-        self.jobs = []
+        self.jobs = []  # (password, secret or None, holder, host)
+        self.reported = []
+        self._thens = []
 
-    def verify(self, password, secret, then):
-        self.jobs.append((password, secret, then))
+    def verify(self, holder, host, name, account, password, then):
+        self.jobs.append((password, account.secret, holder, host))
+        self._thens.append(then)
 
-    def finish(self, right=True):
+    def hash(self, holder, host, password, then):
+        self.jobs.append((password, None, holder, host))
+        self._thens.append(then)
+
+    def finish(self, right=True, secret=None, trouble=Reason.WRONG_PASSWORD):
         """The oldest job is done."""
-        self.jobs.pop(0)[2](right)
+        self.jobs.pop(0)
+        self._thens.pop(0)(None if right else trouble, secret)
+
+    def leave(self, holder):
+        self._thens = [(lambda trouble, secret: None) if job[2] == holder else then
+                       for job, then in zip(self.jobs, self._thens)]
+
+    def holders(self):
+        return [job[2] for job in self.jobs]
+
+    def report(self, *refusal):
+        self.reported.append(refusal)
 
 
 @pytest.fixture
@@ -71,13 +94,19 @@ def memory(store):
 
 
 @pytest.fixture
-def secrets():
-    return Secrets()
+def door():
+    return Door()
 
 
 @pytest.fixture
-def register(post, memory, secrets, store):
-    return Register(post, memory, secrets, store, lambda: NOW)
+
+def patience():
+    return Patience(3, 2, lambda: 0.0)
+
+
+@pytest.fixture
+def register(post, memory, door, patience, store):
+    return Register(post, memory, door, patience, store, lambda: NOW)
 
 
 @pytest.fixture
@@ -88,8 +117,11 @@ def ann_and_bob(register, post):
     post.drain()
 
 
-def claim(register, worker, number, name, command="Login", password=None):
-    register.claim(worker, number, name, tuple(claims(name)), command, password)
+def claim(register, worker, number, name, command="Login", password=None, host=HOST):
+    if command in ("Create", "SignUp"):
+        register.create(worker, number, name, tuple(claims(name)), password, host)
+    else:
+        register.claim(worker, number, name, tuple(claims(name)), command, password, host)
 
 
 def rename(register, worker, number, name):
@@ -150,7 +182,7 @@ def test_a_refused_claim_takes_nothing(register, post):
 def test_a_name_whose_alias_is_another_members_is_refused(register, post, monkeypatch):
     claim(register, 1, 5, LONG)
     post.drain()
-    register.claim(2, 7, b"Barthelemiah", (b"barthelemiah", short(LONG)), "Login", None)
+    register.claim(2, 7, b"Barthelemiah", (b"barthelemiah", short(LONG)), "Login", None, HOST)
     assert post.drain() == [TAKEN]
 
 
@@ -177,31 +209,33 @@ def test_who_held_no_name_leaves_without_a_word(register, post):
 
 
 @pytest.mark.parametrize("kind, command, password, reason", TROUBLES)
-def test_a_name_is_given_to_whom_it_belongs(register, post, memory, secrets, kind, command, password, reason):
+def test_a_name_is_given_to_whom_it_belongs(register, post, memory, door, kind, command, password, reason):
     if kind:
         open_account(memory, b"ann", "secret" if kind == "protected" else None)
     claim(register, 2, 7, b"ann", command, password)
-    if reason == "verified":
+    if reason in ("verified", "hashed"):
         assert post.drain() == []
-        assert [job[:2] for job in secrets.jobs] == [(password, "secret")]
-        secrets.finish()
-    assert secrets.jobs == []
+        assert [job[:2] for job in door.jobs] == [(password, "secret" if kind else None)]
+        door.finish(secret=None if kind else "new")
+    assert door.jobs == []
     told = post.drain()
-    if reason in (None, "verified"):
+    if reason in (None, "verified", "hashed"):
         assert told[-1] == ("everyone", "joined", 2, 7, b"ann")
-        assert told[:-1] == ([("everyone", "opened", b"ann")] if command == "Create" else [])
-        assert (b"ann" in memory.accounts) == bool(kind or command == "Create")
+        assert told[:-1] == ([("everyone", "opened", b"ann")] if command in ("Create", "SignUp") else [])
+        assert (b"ann" in memory.accounts) == bool(kind or command in ("Create", "SignUp"))
+        if kind != "plain" and b"ann" in memory.accounts:
+            assert memory.accounts[b"ann"].secret == {"SignUp": "new", "Create": None}.get(command, "secret")
     else:
         assert told == [("worker", 2, "refused", 7, reason)]
 
 
-def test_a_wrong_password_is_refused_and_takes_nothing(register, post, memory, secrets):
+def test_a_wrong_password_is_refused_and_takes_nothing(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "SignIn", b"no")
-    secrets.finish(False)
+    door.finish(False)
     assert post.drain() == [("worker", 2, "refused", 7, Reason.WRONG_PASSWORD)]
     claim(register, 2, 7, b"ann", "SignIn", b"yes")
-    secrets.finish(True)
+    door.finish(True)
     assert post.drain() == [("everyone", "joined", 2, 7, b"ann")]
 
 
@@ -209,7 +243,7 @@ def test_a_wrong_password_is_refused_and_takes_nothing(register, post, memory, s
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("held, wanted", [pair for pair in LOOK_ALIKES if pair[0] != pair[1]])
 def test_a_look_alike_of_an_account_is_refused_although_nobody_uses_it(
-        register, post, memory, secrets, held, wanted, command, secret):
+        register, post, memory, door, held, wanted, command, secret):
     open_account(memory, held, secret)
     claim(register, 2, 7, wanted, command)
     reason = Reason.NO_ACCOUNT if command == "SignIn" else Reason.NAME_TAKEN
@@ -227,44 +261,182 @@ def test_an_account_outlives_its_owners_visit_and_has_one_visitor_at_a_time(regi
         TAKEN, ("everyone", "joined", 2, 7, b"ann")]
 
 
-def test_a_verification_after_its_asker_has_left_is_nobodys(register, post, memory, secrets):
+def test_a_verification_after_its_asker_has_left_is_nobodys(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "Login", b"pw")
     register.release(2, 7)
-    secrets.finish()
+    door.finish()
     assert post.drain() == []
     claim(register, 1, 5, b"ann", "Login", b"pw")
-    secrets.finish()
+    door.finish()
     assert post.drain() == [("everyone", "joined", 1, 5, b"ann")]
 
 
-def test_a_verification_after_its_askers_worker_has_died_is_nobodys(register, post, memory, secrets):
+def test_a_verification_after_its_askers_worker_has_died_is_nobodys(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "Login", b"pw")
     claim(register, 1, 5, b"ann", "Login", b"pw")
     register.lose(2)
-    secrets.finish()
-    secrets.finish()
+    door.finish()
+    door.finish()
     assert post.drain() == [("everyone", "joined", 1, 5, b"ann")]
 
 
-def test_of_two_who_know_the_password_the_first_to_be_verified_has_the_name(register, post, memory, secrets):
+def test_of_two_who_know_the_password_the_first_to_be_verified_has_the_name(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 1, 5, b"ann", "Login", b"pw")
     claim(register, 2, 7, b"ann", "Login", b"pw")
-    secrets.finish()
-    secrets.finish()
+    door.finish()
+    door.finish()
     assert post.drain() == [("everyone", "joined", 1, 5, b"ann"), TAKEN]
 
 
-def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(register, post, memory, secrets):
+def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 1, 5, b"ann", "Login", b"wrong")
     claim(register, 2, 7, b"ann", "Login", b"right")
-    secrets.finish(False)
-    secrets.finish(True)
+    door.finish(False)
+    door.finish(True)
     assert post.drain() == [
         ("worker", 1, "refused", 5, Reason.WRONG_PASSWORD), ("everyone", "joined", 2, 7, b"ann")]
+
+
+def test_a_deleted_account_is_nobodys_even_if_its_password_was_being_verified(register, post, memory, door):
+    open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", "Login", b"pw")
+    memory.close(b"ann")
+    door.finish()
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.NO_ACCOUNT)]
+
+
+@pytest.mark.parametrize("renewed", [None, "newer"])
+def test_a_secret_that_is_out_of_date_is_replaced_at_a_login(register, post, memory, door, renewed):
+    open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", "Login", b"pw")
+    door.finish(True, renewed)
+    assert post.drain() == [("everyone", "joined", 2, 7, b"ann")]
+    assert memory.accounts[b"ann"].secret == (renewed or "secret")
+
+
+@pytest.mark.parametrize("trouble", [Reason.TRY_LATER, Reason.UNVERIFIABLE])
+@pytest.mark.parametrize("command", ["Login", "SignIn", "SignUp"])
+def test_what_the_door_says_is_told(register, post, memory, door, command, trouble):
+    if command != "SignUp":
+        open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", command, b"pw")
+    door.finish(False, trouble=trouble)
+    assert post.drain() == [("worker", 2, "refused", 7, trouble)]
+    assert (b"ann" in memory.accounts) == (command != "SignUp")
+
+
+def test_the_door_knows_who_asks_and_from_where(register, post, memory, door):
+    open_account(memory, b"ann", "secret")
+    claim(register, 2, 7, b"ann", "Login", b"pw", OTHER_HOST)
+    claim(register, 2, 8, b"bob", "SignUp", b"pw", HOST)
+    assert door.jobs == [(b"pw", "secret", 2 << 32 | 7, OTHER_HOST), (b"pw", None, 2 << 32 | 8, HOST)]
+
+
+# ---- passwords of one's own
+
+
+def test_a_name_that_was_taken_while_its_password_was_hashed_is_refused(register, post, memory, door):
+    claim(register, 1, 5, b"ann", "SignUp", b"pw")
+    claim(register, 2, 7, b"ANN")
+    door.finish(secret="new")
+    assert post.drain() == [("everyone", "joined", 2, 7, b"ANN"), ("worker", 1, "refused", 5, Reason.NAME_TAKEN)]
+    assert memory.accounts == {}
+
+
+def test_of_two_who_register_one_name_the_first_has_it(register, post, memory, door):
+    claim(register, 1, 5, b"ann", "SignUp", b"one")
+    claim(register, 2, 7, b"ann", "SignUp", b"two")
+    door.finish(secret="secret of one")
+    door.finish(secret="secret of two")
+    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN]
+    assert memory.accounts[b"ann"].secret == "secret of one"
+
+
+def test_a_member_protects_the_name_it_has(register, post, memory, door, ann_and_bob):
+    claim(register, 1, 5, b"ann", "SignUp", b"pw")
+    assert post.drain() == []
+    door.finish(secret="new")
+    assert post.drain() == [("everyone", "opened", b"ann"), ("worker", 1, "confirmed", 5)]
+    assert memory.accounts[b"ann"].secret == "new"
+    claim(register, 1, 5, b"ann", "SignUp", b"pw")
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NAME_TAKEN)]
+    register.release(1, 5)
+    post.drain()
+    claim(register, 2, 8, b"ann")
+    assert post.drain() == [("worker", 2, "refused", 8, Reason.PASSWORD_REQUIRED)]
+
+
+def test_who_has_left_while_its_password_was_hashed_has_no_account(register, post, memory, door, ann_and_bob):
+    claim(register, 1, 5, b"ann", "SignUp", b"pw")
+    register.release(1, 5)
+    post.drain()
+    door.finish(secret="new")
+    assert post.drain() == []
+    assert memory.accounts == {}
+
+
+def change(register, old=b"old", new=b"new"):
+    register.change_password(1, 5, b"ann", old, new, HOST)
+
+
+@pytest.fixture
+def protected_ann(register, post, memory, door):
+    """Session 5 of worker 1 is ann, who has a password."""
+    open_account(memory, b"ann", "secret")
+    claim(register, 1, 5, b"ann", "Login", b"old")
+    door.finish()
+    post.drain()
+
+
+def test_a_password_is_changed_by_whoever_knows_it(register, post, memory, door, protected_ann):
+    change(register)
+    assert door.jobs == [(b"old", "secret", 1 << 32 | 5, HOST)]
+    door.finish(True, "renewed")
+    assert door.jobs == [(b"new", None, 1 << 32 | 5, HOST)]
+    assert post.drain() == []
+    door.finish(secret="changed")
+    assert post.drain() == [("worker", 1, "confirmed", 5)]
+    assert memory.accounts[b"ann"].secret == "changed"
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize("trouble", [Reason.WRONG_PASSWORD, Reason.TRY_LATER])
+def test_a_password_that_cannot_be_changed_stays(register, post, memory, door, protected_ann, trouble, steps):
+    change(register)
+    for _ in range(steps):
+        door.finish()
+    door.finish(False, trouble=trouble)
+    assert post.drain() == [("worker", 1, "refused", 5, trouble)]
+    assert memory.accounts[b"ann"].secret == "secret"
+
+
+@pytest.mark.parametrize("has_account", [False, True])
+def test_there_is_no_password_to_change_where_there_is_none(register, post, memory, door, ann_and_bob, has_account):
+    if has_account:
+        open_account(memory, b"ann")
+    change(register)
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NO_PASSWORD)]
+    assert door.jobs == []
+
+
+@pytest.mark.parametrize("command, password", [("Create", None), ("SignUp", b"pw")])
+def test_one_address_makes_only_so_many_accounts(register, post, memory, door, command, password):
+    def make(number, host):
+        claim(register, 2, 7 + number, b"u%d" % number, command, password, host)
+        if door.jobs:
+            door.finish(secret="new")
+        return post.drain()[-1][1] == "joined"
+
+    assert [make(number, HOST) for number in range(4)] == [True, True, False, False]
+    assert make(4, OTHER_HOST)
+    assert door.reported == [(HOST, b"u2", Reason.TOO_MANY_ACCOUNTS), (HOST, b"u3", Reason.TOO_MANY_ACCOUNTS)]
+    register.delete(2, 7, b"u0")
+    post.drain()
+    assert [make(number, HOST) for number in (5, 6)] == [True, False]
 
 
 # ---- guests

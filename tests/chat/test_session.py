@@ -9,6 +9,7 @@ from server.protocols.events import (
     COMMANDS,
     Accounts,
     Broken,
+    ChangePassword,
     Create,
     Delete,
     Deliver,
@@ -17,6 +18,7 @@ from server.protocols.events import (
     Done,
     Farewell,
     Hangup,
+    Help,
     History,
     Known,
     Login,
@@ -37,6 +39,7 @@ from server.protocols.events import (
     Rename,
     Say,
     SignIn,
+    SignUp,
     Welcome,
     Whisper,
     Whispered,
@@ -45,7 +48,8 @@ from server.protocols.events import (
 
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", b"hi", 7), Post(None, b"hi", 7)
-LOGIN, SIGN_IN, CREATE = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann")
+LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
+HOST = "192.0.2.1"
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 SAY_HI, SAY_HI_AND_WAIT = [("say", 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
@@ -54,9 +58,9 @@ RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
 ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
-    LOGIN, SIGN_IN, CREATE, Rename(b"bea"), SAY, POST, WHISPER, Who(), Accounts(b"a*"), Describe(b"bob"),
-    History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Quit(), Nothing(), BAD_WHISPER, TOO_LONG,
-    Hangup(),
+    LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
+    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Help(),
+    Quit(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
 ]  # fmt: skip
 
 
@@ -65,14 +69,19 @@ def must_login(asked):
 
 
 def claim_ann(command, password=None):
-    return [("claim", 1, b"ann", (b"ann",), command, password)]
+    return [("claim", 1, b"ann", (b"ann",), command, password, HOST)]
+
+
+def create_ann(password=None):
+    return [("create", 1, b"ann", (b"ann",), password, HOST)]
 
 
 # state, command: state afterwards, what the hub is asked, what the client hears; with the usual traits
 TABLE = {
     (STRANGER, LOGIN): (WAITING, claim_ann("Login"), []),
     (STRANGER, SIGN_IN): (WAITING, claim_ann("SignIn", b"pw"), []),
-    (STRANGER, CREATE): (WAITING, claim_ann("Create"), []),
+    (STRANGER, CREATE): (WAITING, create_ann(), []),
+    (STRANGER, SIGN_UP): (WAITING, create_ann(b"pw"), []),
     (STRANGER, POST): (WAITING, claim_ann("Post"), []),
     (STRANGER, Nothing()): (STRANGER, [], []),
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
@@ -81,6 +90,8 @@ TABLE = {
     (MEMBER, LOGIN): (MEMBER, [], [Refused(Reason.ALREADY_IN, LOGIN)]),
     (MEMBER, SIGN_IN): (MEMBER, [], [Refused(Reason.ALREADY_IN, SIGN_IN)]),
     (MEMBER, CREATE): (MEMBER, [], [Refused(Reason.ALREADY_IN, CREATE)]),
+    (MEMBER, SIGN_UP): (WAITING, create_ann(b"pw"), []),
+    (MEMBER, ChangePassword(b"pw", b"new")): (WAITING, [("change_password", 1, b"ann", b"pw", b"new", HOST)], []),
     (MEMBER, Rename(b"bea")): (WAITING, [RENAME_TO_BEA], []),
     (MEMBER, SAY): (MEMBER, [SAY_HI], []),
     (MEMBER, POST): (MEMBER, [SAY_HI], []),
@@ -94,6 +105,7 @@ TABLE = {
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
     (MEMBER, Poll()): (WAITING, [("news", 1)], []),
     (MEMBER, Ping(b"1")): (MEMBER, [], [Pong(b"1")]),
+    (MEMBER, Help()): (MEMBER, [], [Done(Help())]),
     (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", QUIT)]),
     (MEMBER, Nothing()): (MEMBER, [], []),
     (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
@@ -105,7 +117,7 @@ TABLE.update({
     for command in ONE_OF_EACH if (STRANGER, command) not in TABLE})
 TABLE.update({(GONE, command): (GONE, [], []) for command in ONE_OF_EACH})
 
-LOGINS = (Login, SignIn, Create, Post)
+LOGINS = (Login, SignIn, Create, SignUp, Post)
 
 # What a protocol answers to strangers, by the documents.
 OPEN = {
@@ -129,6 +141,11 @@ ANSWERS = [
     (SignIn(b"bea", b"x"), lambda client: client.refuse(Reason.WRONG_PASSWORD), STRANGER,
      [Refused(Reason.WRONG_PASSWORD, SignIn(b"bea", b"x"))]),
     (Create(b"bea"), lambda client: client.welcome(b"bea"), MEMBER, ["enter", Welcome(b"bea", Create(b"bea"))]),
+    (SignUp(b"bea", b"x"), lambda client: client.welcome(b"bea"), MEMBER,
+     ["enter", Welcome(b"bea", SignUp(b"bea", b"x"))]),
+    (SignUp(b"bea", b"x"), lambda client: client.refuse(Reason.NAME_TAKEN), STRANGER,
+     [Refused(Reason.NAME_TAKEN, SignUp(b"bea", b"x"))]),
+    (ChangePassword(b"x", b"y"), lambda client: client.confirm(), MEMBER, [Done(ChangePassword(b"x", b"y"))]),
     (Rename(b"bea"), lambda client: client.welcome(b"bea"), MEMBER, [Welcome(b"bea", Rename(b"bea"))]),
     (Rename(b"bea"), lambda client: client.refuse(Reason.NAME_TAKEN), MEMBER,
      [Refused(Reason.NAME_TAKEN, Rename(b"bea"))]),
@@ -281,6 +298,7 @@ def test_who_goes_is_not_told_whether_its_words_are_stored(make_member, hub):
 @pytest.mark.parametrize("name", INVALID_NAMES, ids=repr)
 @pytest.mark.parametrize("state, command", [
     (STRANGER, lambda name: Login(name, None)), (STRANGER, lambda name: SignIn(name, b"pw")), (STRANGER, Create),
+    (STRANGER, lambda name: SignUp(name, b"pw")),
     (STRANGER, lambda name: Post(name, b"hi", None)), (MEMBER, Rename), (MEMBER, lambda name: Post(name, b"hi", None)),
 ])  # fmt: skip
 def test_an_invalid_name_is_refused_without_asking_the_hub(in_state, hub, state, command, name):
@@ -322,6 +340,38 @@ def test_the_hub_is_not_bothered_with_names_that_are_too_long_to_be_any(member, 
     member.hear([command(letter * 20000)])
     for question in hub.drain():
         assert all(len(argument) <= 512 for argument in question if isinstance(argument, bytes))
+
+
+# ---- passwords
+
+
+@pytest.mark.parametrize("password", [b"", b"x" * 129, b"\xff"], ids=lambda password: repr(password)[:20])
+@pytest.mark.parametrize("state, command", [
+    (STRANGER, lambda password: SignUp(b"ann", password)), (MEMBER, lambda password: SignUp(b"ann", password)),
+    (MEMBER, lambda password: ChangePassword(b"pw", password))])
+def test_what_cannot_be_a_password_is_refused_without_asking_the_hub(in_state, hub, state, command, password):
+    client = in_state(state)
+    client.hear([command(password)])
+    assert (client.state, hub.drain()) == (state, [])
+    assert client.audience.drain() == [Refused(Reason.INVALID_PASSWORD, command(password))]
+
+
+@pytest.mark.parametrize("password", [b"x", b"x" * 128, "\u00e4".encode() * 64], ids=["1", "128", "64 letters"])
+def test_a_password_has_1_to_128_bytes(stranger, hub, password):
+    stranger.hear([SignUp(b"ann", password)])
+    assert hub.drain() == create_ann(password)
+
+
+def test_an_old_password_may_be_of_any_length(member, hub):
+    member.hear([ChangePassword(b"x" * 5000, b"new")])
+    assert hub.drain() == [("change_password", 1, b"ann", b"x" * 5000, b"new", HOST)]
+
+
+@pytest.mark.parametrize("name", [b"bea", b"ANN", b"", b"\xff"])
+def test_a_member_protects_no_name_but_its_own(member, hub, name):
+    member.hear([SignUp(name, b"pw")])
+    assert hub.drain() == []
+    assert member.audience.drain() == [Refused(Reason.NOT_YOU, SignUp(name, b"pw"))]
 
 
 # ---- what is said
@@ -500,12 +550,12 @@ def test_a_refused_stranger_may_try_another_name_in_the_same_breath(stranger, hu
         Refused(Reason.NAME_TAKEN, Login(b"bob", None)), "enter", Welcome(b"ann", LOGIN)]
 
 
-def test_who_has_deleted_its_account_is_a_stranger_and_may_make_another(member, hub, claimed):
+def test_who_has_deleted_its_account_is_a_stranger_and_may_make_another(member, hub):
     member.hear([Delete(), SAY, CREATE])
     assert hub.drain() == [("delete", 1, b"ann")]
     member.forget()
     assert member.name is None
-    assert hub.drain() == [claimed(1, b"ann", "Create")]
+    assert hub.drain() == create_ann()
     member.welcome(b"ann")
     assert member.audience.drain() == [
         "leave", Done(Delete()), *must_login(SAY), "enter", Welcome(b"ann", CREATE)]

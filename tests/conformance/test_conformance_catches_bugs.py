@@ -49,6 +49,9 @@ MEANT_FOR = {
     "trims-text": "spaces",
     "info-from-text": "faults-forged-lines",
     "closes-on-error": "unknown-command",
+    "forgets-passwords": "register",
+    "registers-twice": "register",
+    "keeps-old-password": "passwd",
 }
 
 

@@ -48,8 +48,13 @@ BUGS = {
     "trims-text": "spaces around a text are lost",
     "info-from-text": "any line break character ends a line, so a text can forge an INFO line",
     "closes-on-error": "an unknown command ends the connection",
+    "forgets-passwords": "a registered name needs no password",
+    "registers-twice": "a registered name can be registered again",
+    "keeps-old-password": "PASSWD says OK and changes nothing",
 }
 
+HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
+        "HELP PASSWD <old password> <new password>", "HELP HELP", "END HELP")
 LINE_LIMIT = 8192
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
@@ -165,6 +170,7 @@ class WrongServer:
         self.echo = config.get("echo", {}).get("line", False) or "echo" in bugs
         self.idle = config.get("idle_timeout", {}).get("line", 60)
         self.frame_seconds = config.get("limits", {}).get("frame_seconds", 10)
+        self.passwords = {}  # name of an account -> its password
         self.lock = threading.RLock()
         self.clients = []
         self.stdout = []
@@ -350,6 +356,8 @@ class WrongServer:
         with self.lock:
             if word == "LOGIN" and (not client.name or "login-again" in self.bugs):
                 client.put(self._login(client, rest))
+            elif word == "REGISTER":
+                client.put(self._register(client, rest))
             elif client.name is None:
                 self._stranger(client, word, rest)
             else:
@@ -371,6 +379,11 @@ class WrongServer:
             self._list(client)
         elif word == "PING" and not space:
             client.put("PONG")
+        elif word == "PASSWD":
+            client.put(self._change(client.name, rest.split(" ")))
+        elif word == "HELP" and not space:
+            for line in HELP:
+                client.put(line)
         else:
             client.put("ERR unknown-command")
             if "closes-on-error" in self.bugs:
@@ -378,12 +391,53 @@ class WrongServer:
 
     def _login(self, client, rest):
         name = unicodedata.normalize("NFC", rest)
+        account, _, password = name.partition(" ")
+        if account in self.passwords and "forgets-passwords" not in self.bugs:
+            if not self._taken(client, account) and password != self.passwords[account]:
+                return "ERR wrong-password" if password else "ERR password-required"
+            name = account
         if not good_name(name):
             return "ERR invalid-username"
+        return self._enter(client, name)
+
+    def _register(self, client, rest):
+        name, _, password = rest.partition(" ")
+        if not 1 <= len(password) <= 128 or " " in password or "\ufffd" in password:
+            return "ERR invalid-password"
+        if client.name not in (None, name):
+            return "ERR not-your-name"
+        if not good_name(name):
+            return "ERR invalid-username"
+        if name in self.passwords and "registers-twice" not in self.bugs:
+            return "ERR username-taken"
+        answer = "OK" if client.name else self._enter(client, name)
+        if answer == "OK":
+            self.passwords[name] = password
+        return answer
+
+    def _change(self, name, words):
+        if len(words) != 2 or not words[1]:
+            return "ERR invalid-password"
+        if name not in self.passwords:
+            return "ERR no-password"
+        if words[0] != self.passwords[name]:
+            return "ERR wrong-password"
+        if "keeps-old-password" not in self.bugs:
+            self.passwords[name] = words[1]
+        return "OK"
+
+    def _taken(self, client, name):
+        if any(skeleton(account) == skeleton(name) for account in self.passwords if account != name):
+            return True
         for other in self._members():
             near = "names-per-worker" not in self.bugs or other.worker == client.worker
             if near and "two-bobs" not in self.bugs and skeleton(other.name) == skeleton(name):
-                return "ERR username-taken"
+                return True
+        return False
+
+    def _enter(self, client, name):
+        if self._taken(client, name):
+            return "ERR username-taken"
         # The list is in the order of logins.
         self.clients.remove(client)
         self.clients.append(client)

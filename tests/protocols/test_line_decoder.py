@@ -6,7 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.protocols import line
-from server.protocols.events import Broken, Login, Malformed, Nothing, Ping, Reason, Say, Whisper, Who
+from server.protocols.events import (
+    Broken,
+    ChangePassword,
+    Help,
+    Login,
+    Malformed,
+    Nothing,
+    Ping,
+    Reason,
+    Say,
+    SignUp,
+    Whisper,
+    Who,
+)
 
 LIMIT = 40  # for the vectors; small, so that every cut of a line at the limit is tried
 REAL_LIMIT = 8192
@@ -14,6 +27,10 @@ UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 FOREIGN = Broken(Reason.FOREIGN)
+
+
+def bad_password(asked):
+    return Malformed(Reason.INVALID_PASSWORD, asked)
 
 
 def unknown(asked):
@@ -50,6 +67,24 @@ COMMAND_TABLE = [
     (b"PING\n", [Ping(b"")]),
     (b"PING \n", [unknown(Ping)]),
     (b"PING 1\n", [unknown(Ping)]),
+    (b"REGISTER ann secret\n", [SignUp(b"ann", b"secret")]),
+    (b"REGISTER ann \xff\t\n", [SignUp(b"ann", b"\xff\t")]),
+    (b"REGISTER  secret\n", [SignUp(b"", b"secret")]),
+    (b"REGISTER\n", [SignUp(b"", b"")]),
+    (b"REGISTER ann\n", [SignUp(b"ann", b"")]),
+    (b"REGISTER ann \n", [SignUp(b"ann", b"")]),
+    (b"REGISTER ann two words\n", [bad_password(SignUp)]),
+    (b"REGISTER ann  secret\n", [bad_password(SignUp)]),
+    (b"REGISTER ann secret \n", [bad_password(SignUp)]),
+    (b"PASSWD old new\n", [ChangePassword(b"old", b"new")]),
+    (b"PASSWD old \n", [ChangePassword(b"old", b"")]),
+    (b"PASSWD  new\n", [ChangePassword(b"", b"new")]),
+    (b"PASSWD\n", [bad_password(ChangePassword)]),
+    (b"PASSWD new\n", [bad_password(ChangePassword)]),
+    (b"PASSWD old new words\n", [bad_password(ChangePassword)]),
+    (b"HELP\n", [Help()]),
+    (b"HELP \n", [unknown(Help)]),
+    (b"HELP REGISTER\n", [unknown(Help)]),
 ]
 
 ERRORS = [
@@ -190,8 +225,9 @@ def test_random_bytes_raise_nothing_and_cuts_do_not_matter(pieces):
 
 
 LINE_PARTS = st.sampled_from([
-    b"LOGIN", b"MSG", b"DM", b"WHO", b"PING", b" ", b"  ", b"a", b"bob", b"\r", b"\n", b"\r\n", b"\xff\xfb",
-    b"\xff\xfa", b"\xff\xf0", b"\xff", b"\x16\x03", b"GET / HTTP/1", b"SSH-2", b"EHLO", b"\xc3", b"\xbc",
+    b"LOGIN", b"REGISTER", b"PASSWD", b"HELP", b"MSG", b"DM", b"WHO", b"PING",
+    b" ", b"  ", b"a", b"bob", b"\r", b"\n", b"\r\n", b"\xff\xfb", b"\xff\xfa", b"\xff\xf0", b"\xff",
+    b"\x16\x03", b"GET / HTTP/1", b"SSH-2", b"EHLO", b"\xc3", b"\xbc",
     b"x" * LIMIT, b"\x1b",
     "\u202e".encode(), "\u2069".encode(),
 ])  # fmt: skip

@@ -8,9 +8,11 @@ from server.protocols.events import (
     COMMANDS,
     HAPPENINGS,
     REASONS,
+    ChangePassword,
     Described,
     Done,
     Farewell,
+    Help,
     Joined,
     Known,
     Left,
@@ -24,6 +26,7 @@ from server.protocols.events import (
     Renamed,
     Said,
     Say,
+    SignUp,
     Users,
     Welcome,
     Whisper,
@@ -34,6 +37,7 @@ from server.protocols.traits import traits
 LIMITS = {"line_bytes": 10, "text_bytes": 10}
 LONGEST = line.LONGEST_TEXT
 GREETING = Login(b"ann", None)
+SIGN_UP, CHANGE = SignUp(b"ann", b"pw"), ChangePassword(b"pw", b"new")
 
 # What is told: the lines.
 ANSWERS = [
@@ -58,6 +62,19 @@ ANSWERS = [
     (Refused(Reason.BOX_FULL, Whisper(b"cid", b"hi", None, None)), [b"ERR mailbox-full\n"]),
     (Refused(Reason.BAD_FORM, Whisper), [b"ERR invalid-dm-format\n"]),
     (Refused(Reason.UNKNOWN_COMMAND, None), [b"ERR unknown-command\n"]),
+    (Welcome(b"ann", SIGN_UP), [b"OK\n"]),
+    (Done(SIGN_UP), [b"OK\n"]),
+    (Done(CHANGE), [b"OK\n"]),
+    (Refused(Reason.NAME_TAKEN, SIGN_UP), [b"ERR username-taken\n"]),
+    (Refused(Reason.NOT_YOU, SIGN_UP), [b"ERR not-your-name\n"]),
+    (Refused(Reason.INVALID_PASSWORD, SIGN_UP), [b"ERR invalid-password\n"]),
+    (Refused(Reason.INVALID_PASSWORD, ChangePassword), [b"ERR invalid-password\n"]),
+    (Refused(Reason.TOO_MANY_ACCOUNTS, SIGN_UP), [b"ERR too-many-accounts\n"]),
+    (Refused(Reason.NO_PASSWORD, CHANGE), [b"ERR no-password\n"]),
+    (Refused(Reason.UNVERIFIABLE, GREETING), [b"ERR unverifiable-password\n"]),
+    (Refused(Reason.TRY_LATER, GREETING), [b"ERR try-again-later\n"]),
+    (Done(Help()), [b"HELP LOGIN <username> <password>\nHELP REGISTER <username> <password>\n"
+                    b"HELP PASSWD <old password> <new password>\nHELP HELP\nEND HELP\n"]),
     (Farewell(Reason.TOO_LONG), [b"ERR line-too-long\n"]),
     (Farewell(Reason.IDLE), [b"INFO idle-timeout\n"]),
 ]

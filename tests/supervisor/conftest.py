@@ -86,8 +86,8 @@ def make_hub(clock, store):
     """Makes hubs, by their pacing in seconds."""
     hubs = []
 
-    def make(pacing=0, memory=None):
-        hubs.append(hub_module.Hub(pacing, memory or Memory(store), store))
+    def make(pacing=0, memory=None, **limits):
+        hubs.append(hub_module.Hub(pacing, memory or Memory(store), store, **limits))
         return hubs[-1]
 
     yield make

@@ -1,16 +1,30 @@
 """Passwords: how they are kept, and the process that verifies them, in a thread or by hand."""
 import hashlib
+import hmac
+import logging
 import select
 import threading
 
 import pytest
 
+from server.protocols.events import Reason
 from server.supervisor import hashing
-from server.supervisor.hashing import Verifier, hashed, matches
+from server.supervisor.hashing import COSTS, Unverifiable, Verifier, hashed, is_outdated, matches
 from server.worker.queues import PIECE, called, control
 
 PATIENCE = 20  # seconds that an answer may really take
 PASSWORDS = [b"", b"123", "p\u00e4ss w\u00f6rd".encode(), b"$a$b$", b"\xff\x00\n", b"x" * 100000]
+
+CHEAP = {"scrypt": (4, 8, 1), "pbkdf2": (10,)}
+DEARER = {"scrypt": [(8, 8, 1), (4, 9, 1), (4, 8, 2)], "pbkdf2": [(11,)]}
+
+# What can be nobody's secret, wherever it comes from.
+NO_SECRETS = [
+    "", "secret", "scrypt$YWJj$YWJj", "scrypt$4$YWJj$YWJj", "pbkdf2$4:8:1$YWJj$YWJj", "pbkdf2$10$YWJj",
+    "md5$10$YWJj$YWJj", "pbkdf2$0$YWJj$YWJj", "pbkdf2$-1$YWJj$YWJj", "pbkdf2$99999999$YWJj$YWJj", "pbkdf2$10$YWJ$YWJj",
+    "pbkdf2$10$YWJj$Y", "pbkdf2$10$$", "pbkdf2$10$YWJj$YWJj\n", "pbkdf2$\u0661\u0660$YWJj$YWJj", "pbkdf2$10$YWJj$YWJj$",
+]  # fmt: skip
+NO_SCRYPT_SECRETS = ["scrypt$3:8:1$YWJj$YWJj", "scrypt$8388608:99:1$YWJj$YWJj", "scrypt$0:0:0$YWJj$YWJj"]
 
 needs_scrypt = pytest.mark.skipif(not hasattr(hashlib, "scrypt"), reason="no scrypt here")
 
@@ -18,11 +32,9 @@ needs_scrypt = pytest.mark.skipif(not hasattr(hashlib, "scrypt"), reason="no scr
 @pytest.fixture(params=[pytest.param("scrypt", marks=needs_scrypt), "pbkdf2"])
 def method(request, monkeypatch):
     """Hashing with one method, at a cost for tests."""
-    monkeypatch.setattr(hashing, "_ROUNDS", 10)
+    monkeypatch.setattr(hashing, "COSTS", CHEAP)
     if request.param == "pbkdf2":
         monkeypatch.delattr(hashlib, "scrypt", raising=False)
-    else:
-        monkeypatch.setattr(hashing, "_SCRYPT", {"n": 4, "r": 8, "p": 1})
     return request.param
 
 
@@ -34,33 +46,64 @@ def test_only_the_password_itself_matches(method, password):
         assert not matches(wrong, secret)
 
 
-def test_a_secret_names_its_method_and_is_never_twice_the_same(method):
+def test_a_secret_names_its_method_and_cost_and_is_never_twice_the_same(method):
     one, other = hashed(b"correct-horse"), hashed(b"correct-horse")
-    assert one.split("$")[0] == method
+    assert one.split("$")[:2] == [method, ":".join(map(str, CHEAP[method]))]
     assert one != other
-    assert len(one.split("$")) == 3
+    assert len(one.split("$")) == 4
     assert "correct-horse" not in one
 
 
-@needs_scrypt
 def test_the_real_cost_is_worth_its_name():
     secret = hashed(b"123")
-    assert secret.startswith("scrypt$")
+    assert secret.startswith("scrypt$16384:8:1$" if hasattr(hashlib, "scrypt") else "pbkdf2$600000$")
     assert matches(b"123", secret) and not matches(b"124", secret)
-    assert 128 * hashing._SCRYPT["n"] * hashing._SCRYPT["r"] >= 16 << 20  # bytes of memory
+    assert not is_outdated(secret)
+    assert 128 * COSTS["scrypt"][0] * COSTS["scrypt"][1] >= 16 << 20  # bytes of memory
+    assert COSTS["pbkdf2"] >= (600000,)
 
 
-def test_without_scrypt_many_rounds_are_made():
-    assert hashing._ROUNDS >= 600000
+def test_a_secret_stays_good_whatever_new_ones_cost_and_is_outdated_if_they_cost_more(method, monkeypatch):
+    secret = hashed(b"123")
+    assert not is_outdated(secret)
+    for cost in DEARER[method]:
+        monkeypatch.setattr(hashing, "COSTS", dict(CHEAP, **{method: cost}))
+        assert matches(b"123", secret) and not matches(b"124", secret)
+        assert is_outdated(secret)
+        dear = hashed(b"123")
+        monkeypatch.setattr(hashing, "COSTS", CHEAP)
+        assert matches(b"123", dear)
+        assert not is_outdated(dear)
 
 
 @needs_scrypt
-def test_a_secret_stays_good_whatever_method_new_ones_get(method, monkeypatch):
-    secret = hashed(b"123")
-    monkeypatch.undo()
-    monkeypatch.setattr(hashing, "_ROUNDS", 10)
-    monkeypatch.setattr(hashing, "_SCRYPT", {"n": 4, "r": 8, "p": 1})
+def test_a_secret_made_without_scrypt_is_outdated_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(hashing, "COSTS", CHEAP)
+    with monkeypatch.context() as without:
+        without.delattr(hashlib, "scrypt")
+        secret = hashed(b"123")
     assert matches(b"123", secret)
+    assert is_outdated(secret)
+
+
+def test_a_secret_that_needs_scrypt_is_unverifiable_without_it(monkeypatch):
+    monkeypatch.delattr(hashlib, "scrypt", raising=False)
+    for use in (lambda: matches(b"123", "scrypt$4:8:1$YWJj$YWJj"), lambda: is_outdated("scrypt$4:8:1$YWJj$YWJj")):
+        with pytest.raises(Unverifiable, match="scrypt, which this Python lacks"):
+            use()
+
+
+@pytest.mark.parametrize("secret", NO_SECRETS + [pytest.param(one, marks=needs_scrypt) for one in NO_SCRYPT_SECRETS])
+def test_what_is_no_secret_of_ours_is_unverifiable(secret):
+    with pytest.raises(Unverifiable):
+        matches(b"abc", secret)
+
+
+def test_digests_are_compared_in_constant_time(method, monkeypatch):
+    compared = []
+    monkeypatch.setattr(hmac, "compare_digest", lambda *digests: compared.append(digests) or True)
+    assert matches(b"wrong", hashed(b"right"))
+    assert len(compared) == 1 and compared[0][0] != compared[0][1]
 
 
 # ---- the process
@@ -84,9 +127,9 @@ def answers(up, count):
     while len(found) < count:
         assert select.select([up], [], [], PATIENCE)[0], "no answer"
         for frame in up.get():
-            entry, (token, right) = called(frame)
-            assert entry == "verified" and token not in found
-            found[token] = right
+            entry, (token, trouble, secret) = called(frame)
+            assert entry == "done" and token not in found
+            found[token] = trouble, secret
     return found
 
 
@@ -95,7 +138,39 @@ def test_jobs_are_done_one_after_the_other(served):
     secret = hashed(b"123")
     for token in range(20):
         down.put(control("verify", token, b"123" if token % 3 else b"124", secret))
-    assert answers(up, 20) == {token: token % 3 > 0 for token in range(20)}
+    assert answers(up, 20) == {token: (None if token % 3 else Reason.WRONG_PASSWORD, None) for token in range(20)}
+
+
+def test_a_new_password_is_hashed(served):
+    down, up = served
+    down.put(control("hash", 7, b"123"))
+    trouble, secret = answers(up, 1)[7]
+    assert trouble is None
+    assert matches(b"123", secret)
+
+
+def test_a_right_password_gets_a_new_secret_if_its_own_is_out_of_date(served, method, monkeypatch):
+    down, up = served
+    secret = hashed(b"123")
+    monkeypatch.setattr(hashing, "COSTS", {name: costs[0] for name, costs in DEARER.items()})
+    down.put(control("verify", 1, b"123", secret) + control("verify", 2, b"124", secret))
+    found = answers(up, 2)
+    assert found[2] == (Reason.WRONG_PASSWORD, None)
+    trouble, renewed = found[1]
+    assert trouble is None
+    assert matches(b"123", renewed) and not is_outdated(renewed)
+
+
+def test_a_secret_of_no_use_is_said_to_be_so_and_the_process_goes_on(served, caplog):
+    down, up = served
+    for token, secret in enumerate(NO_SECRETS):
+        down.put(control("verify", token, b"123", secret))
+    down.put(control("verify", 99, b"123", hashed(b"123")))
+    found = answers(up, len(NO_SECRETS) + 1)
+    assert found.pop(99) == (None, None)
+    assert set(found.values()) == {(Reason.UNVERIFIABLE, None)}
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+    assert "YWJj" not in caplog.text
 
 
 def test_it_ends_when_the_hub_is_gone(served):
@@ -124,7 +199,7 @@ def test_a_job_that_fills_a_piece_does_not_wait_for_the_next_one(method, both_wa
     down.close()  # so that it ends in any case
     process.join(PATIENCE)
     assert ready, "the job is not done until another one comes"
-    assert answers(up, 1) == {1: False}
+    assert answers(up, 1) == {1: (Reason.WRONG_PASSWORD, None)}
 
 
 # ---- the hub's end of it
@@ -137,7 +212,7 @@ def verifier():
 
 @pytest.fixture
 def process(both_ways):
-    """By hand: `process.jobs()` and `process.finish(token, right)`."""
+    """By hand: `process.jobs()` and `process.finish(token, trouble, secret)`."""
     down, up, to_process, from_process = both_ways
 
     class Process:
@@ -148,8 +223,8 @@ def process(both_ways):
             return [called(frame)[1] for frame in to_process.get()]
 
         @staticmethod
-        def finish(token, right):
-            from_process.put(control("verified", token, right))
+        def finish(token, trouble=None, secret=None):
+            from_process.put(control("done", token, trouble, secret))
 
         @staticmethod
         def die():
@@ -163,13 +238,15 @@ def test_a_result_is_told_to_the_one_who_asked(verifier, process):
     told = []
     verifier.attach(*process.ends)
     for name in ("ann", "bob"):
-        verifier.verify(name.encode(), "secret", lambda right, name=name: told.append((name, right)))
-    (one, other) = process.jobs()
-    assert (one[1:], other[1:]) == ((b"ann", "secret"), (b"bob", "secret"))
-    process.finish(other[0], True)
-    process.finish(one[0], False)
+        verifier.verify(name.encode(), "secret", lambda *result, name=name: told.append((name, *result)))
+    verifier.hash(b"cid", lambda *result: told.append(("cid", *result)))
+    (one, other, third) = process.jobs()
+    assert (one[1:], other[1:], third[1:]) == ((b"ann", "secret"), (b"bob", "secret"), (b"cid",))
+    process.finish(other[0])
+    process.finish(one[0], Reason.WRONG_PASSWORD)
+    process.finish(third[0], None, "new")
     verifier.hear()
-    assert told == [("bob", True), ("ann", False)]
+    assert told == [("bob", None, None), ("ann", Reason.WRONG_PASSWORD, None), ("cid", None, "new")]
 
 
 def test_without_a_process_jobs_wait_for_one(verifier, process):
@@ -184,7 +261,7 @@ def test_the_successor_is_asked_what_was_not_answered(verifier, process):
     (down, up), first = process.ends, Process()
     verifier.attach(first, first)
     for number in range(3):
-        verifier.verify(b"%d" % number, "secret", lambda right, number=number: told.append(number))
+        verifier.verify(b"%d" % number, "secret", lambda trouble, secret, number=number: told.append(number))
     first.finished = [first.jobs[1]]
     verifier.hear()
     assert verifier.detach() == [first, first]
@@ -192,7 +269,7 @@ def test_the_successor_is_asked_what_was_not_answered(verifier, process):
     jobs = process.jobs()
     assert [password for _, password, _ in jobs] == [b"0", b"2"]
     for token, _, _ in jobs:
-        process.finish(token, True)
+        process.finish(token)
     verifier.hear()
     assert told == [1, 0, 2]
 
@@ -208,7 +285,7 @@ class Process:
         self.jobs.append(called(frame)[1][0])
 
     def get(self):
-        return [control("verified", token, True) for token in self.finished]
+        return [control("done", token, None, None) for token in self.finished]
 
 
 def test_a_dead_process_is_noticed_and_its_jobs_are_not_lost(verifier, process):

@@ -11,7 +11,9 @@ from server.worker.queues import AWAITED, control, record, talk
 
 
 def claim(number, name, command="Login", password=None):
-    return control("claim", number, name, tuple(claims(name)), command, password)
+    if command == "Create":
+        return control("create", number, name, tuple(claims(name)), password, "192.0.2.1")
+    return control("claim", number, name, tuple(claims(name)), command, password, "192.0.2.1")
 
 
 def one_talk(worker, text=b"hi", number=1):
@@ -163,9 +165,9 @@ def protected(make_hub, attach, store):
     return hub, worker
 
 
-@pytest.mark.parametrize("right, answer", [
-    (True, ("joined", 1, 5, b"ann")), (False, ("refused", 5, Reason.WRONG_PASSWORD))])
-def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, attach_verifier, right, answer):
+@pytest.mark.parametrize("trouble, answer", [
+    (None, ("joined", 1, 5, b"ann")), (Reason.WRONG_PASSWORD, ("refused", 5, Reason.WRONG_PASSWORD))])
+def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, attach_verifier, trouble, answer):
     hub, worker = protected
     verifier = attach_verifier(hub, 2)
     worker.say(claim(5, b"ann", "Login", b"pw"), one_talk(1))
@@ -173,9 +175,50 @@ def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, att
     assert worker.heard() == [one_talk(1)]
     ((entry, token, password, secret),) = verifier.heard()
     assert (entry, password, secret) == ("verify", b"pw", "secret")
-    verifier.say(control("verified", token, right))
+    verifier.say(control("done", token, trouble, None))
     hub.turn(0)
     assert worker.heard() == [answer]
+
+
+def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock):
+    memory = Memory()
+    memory.open(b"ann", tuple(claims(b"ann")), "secret")
+    hub = make_hub(memory=memory, failed_logins_per_minute=3)
+    worker, verifier = attach(hub, 1), attach_verifier(hub, 2)
+    answers, began = [], clock.now
+    for number in range(5):
+        worker.say(claim(number, b"ann", "Login", b"pw"))
+    while len(answers) < 5:
+        assert clock.now - began < 100
+        hub.turn(0)
+        for _, token, _, _ in verifier.heard():
+            verifier.say(control("done", token, Reason.WRONG_PASSWORD, None))
+        answers += [(entry[1], clock.now - began) for entry in worker.heard() if entry[0] == "refused"]
+        clock.now += 1
+    assert [number for number, _ in answers] == [0, 1, 2, 3, 4]
+    assert answers[2][1] < 10
+    assert 20 <= answers[3][1] < 30 and 40 <= answers[4][1] < 50
+
+
+def test_the_hub_sleeps_no_longer_than_until_somebody_may_try_again(protected, clock, monkeypatch):
+    hub, _ = protected
+    waits = []
+    select = hub.selector.select
+    monkeypatch.setattr(hub.selector, "select", lambda wait: waits.append(wait) or select(0))
+    monkeypatch.setattr(type(hub.door), "next_due", clock.now + 0.25)
+    hub.turn(1)
+    assert waits == [0.25]
+
+
+def test_when_the_door_is_closed_whoever_waits_is_answered(protected, attach_verifier):
+    hub, worker = protected
+    attach_verifier(hub, 2)
+    worker.say(*[claim(number, b"ann", "Login", b"pw") for number in range(70)])
+    hub.turn(0)
+    worker.heard()
+    hub.door.close()
+    hub.turn(0)
+    assert len(worker.heard()) == 33
 
 
 def test_a_verifier_that_is_gone_has_to_be_replaced_and_its_successor_is_asked_again(protected, attach_verifier):
@@ -184,7 +227,8 @@ def test_a_verifier_that_is_gone_has_to_be_replaced_and_its_successor_is_asked_a
     worker.say(claim(5, b"ann", "Login", b"one"), claim(6, b"ann", "Login", b"two"))
     hub.turn(0)
     token = first.heard()[0][1]
-    first.say(control("verified", token, False))
+    first.say(control("done", token, Reason.WRONG_PASSWORD, None))
+    hub.turn(0)
     first.die()
     hub.turn(0)
     hub.turn(0)
@@ -195,10 +239,11 @@ def test_a_verifier_that_is_gone_has_to_be_replaced_and_its_successor_is_asked_a
     worker.say(claim(7, b"ann", "Login", b"three"))
     hub.turn(0)
     second = attach_verifier(hub, 3)
-    jobs = second.heard()
-    assert [job[2] for job in jobs] == [b"two", b"three"]
-    second.say(*[control("verified", job[1], True) for job in jobs])
-    hub.turn(0)
+    for password in (b"two", b"three"):
+        ((_, token, asked, _),) = second.heard()
+        assert asked == password
+        second.say(control("done", token, None, None))
+        hub.turn(0)
     assert worker.heard() == [
         ("refused", 5, Reason.WRONG_PASSWORD), ("joined", 1, 6, b"ann"), ("refused", 7, Reason.NAME_TAKEN)]
 
@@ -211,7 +256,7 @@ def test_detaching_the_verifier_closes_its_queues_and_nobodys_name_is_free(prote
     worker.heard()
     hub.detach(2)
     with pytest.raises(BrokenPipeError):
-        verifier.say(control("verified", 1, True))
+        verifier.say(control("done", 1, None, None))
     hub.turn(0)
     assert worker.heard() == []
 

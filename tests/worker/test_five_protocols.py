@@ -6,6 +6,7 @@ import pytest
 from server.chat.memory import Memory
 from server.chat.names import claims
 from server.chat.replica import USERS_EVERY
+from server.protocols.events import Reason
 
 PASSWORD = b"123"
 
@@ -80,7 +81,8 @@ def home(open_house, store):
         for name in (b"ann", b"dora"):
             memory.open(name, tuple(claims(name)), "secret")
         house = open_house(workers=2, memory=memory, **settings)
-        house.hub.verifier.verify = lambda password, secret, then: then(password == PASSWORD)
+        house.hub.verifier.verify = lambda password, secret, then: then(
+            None if password == PASSWORD else Reason.WRONG_PASSWORD, None)
         return house
 
     return make

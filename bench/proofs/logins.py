@@ -1,0 +1,107 @@
+"""A hundred wrong passwords a second from one address: the others talk as before, and the right one gets in.
+
+The storm is a process of its own and comes from 127.0.0.2, so it needs Linux, where all of 127.0.0.0/8 is the machine
+itself.
+"""
+import collections
+import contextlib
+import multiprocessing
+import statistics
+import time
+
+from bench.proofs import demand
+from bench.proofs.clients import Client
+from conformance.targets import launch
+
+GUESSER, OWNER = "127.0.0.2", "127.0.0.3"
+USERS = {"Alice": "the right one"}
+CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
+ALLOWED = 0.020  # seconds that the slowest percent may take longer
+MOST_OPEN = 200  # connections of a storm; those who wait longest are given up
+
+_fork = multiprocessing.get_context("fork")
+
+
+def prove(say, seconds=10.0, per_second=100):
+    """Measure how long words take without and with a storm."""
+    with launch(workers=2, config=CONFIG, users=USERS) as server, contextlib.ExitStack() as stack:
+        speaker, hearer = (
+            stack.enter_context(Client(server.worker_address(slot), name)) for slot, name in enumerate(("ann", "bob")))
+        calm = talk(speaker, hearer, seconds)
+        with storm(server.address(), per_second) as answers:
+            stormy = talk(speaker, hearer, seconds)
+            needed = log_in(server.address())
+    say("a word took %s, in the storm %s" % (_shown(calm), _shown(stormy)))
+    say("the right password from elsewhere got in after %.0f ms" % (1000 * needed))
+    say("the storm heard: %s" % ", ".join("%d x %s" % (count, word) for word, count in answers.most_common()))
+    demand(answers["OK"] == 0, "somebody guessed the password")
+    demand(_p99(stormy) <= _p99(calm) + ALLOWED, "the storm is felt by others")
+
+
+def talk(speaker, hearer, seconds, every=0.01):
+    """Say something every so many seconds; how long each took to be heard."""
+    latencies = []
+    began = due = time.monotonic()
+    while due < began + seconds:
+        time.sleep(max(0.0, due - time.monotonic()))
+        said = time.monotonic()
+        speaker.say("MSG %f" % due)
+        hearer.expect("MSG %s %f" % (speaker.name, due))
+        latencies.append(time.monotonic() - said)
+        due += every
+    return latencies
+
+
+def _p99(latencies):
+    return sorted(latencies)[int(len(latencies) * 0.99)]
+
+
+def _shown(latencies):
+    return "%.2f ms (median), %.1f ms (p99)" % (1000 * statistics.median(latencies), 1000 * _p99(latencies))
+
+
+def log_in(address):
+    """How long the owner of the account takes to get in, from an address of her own."""
+    began = time.monotonic()
+    with Client(address, source=OWNER) as owner:
+        owner.expect("OK", after="LOGIN Alice " + USERS["Alice"])
+    return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def storm(address, per_second):
+    """Wrong passwords, as long as the block lasts; gives a Counter that has what they were answered when it is over."""
+    answers = collections.Counter()
+    over, report = _fork.Pipe()
+    process = _fork.Process(target=_guess, args=(address, per_second, report))
+    process.start()
+    report.close()
+    try:
+        yield answers
+    finally:
+        over.send(None)
+        answers.update(over.recv())
+        process.join()
+
+
+def _guess(address, per_second, report):
+    answers = collections.Counter()
+    guesses = collections.deque()
+    due = time.monotonic()
+    while not report.poll(max(0.0, due - time.monotonic())):
+        client = Client(address, source=GUESSER)
+        client.say("LOGIN Alice wrong-%d" % len(guesses))
+        guesses.append(client)
+        if len(guesses) > MOST_OPEN:
+            answers.update([_answer(guesses.popleft())])
+        due += 1 / per_second
+    answers.update(map(_answer, guesses))
+    report.send(answers)
+
+
+def _answer(client):
+    with client:
+        try:
+            return client.line(0.01).decode()
+        except AssertionError:
+            return "(nothing yet)"

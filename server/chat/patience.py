@@ -1,0 +1,98 @@
+"""How much of one address, and for one account, is borne: wrong passwords, and new accounts."""
+import collections
+import ipaddress
+
+MINUTE = 60.0
+LONGEST_WAIT = 60.0  # seconds; whoever would have to wait longer for a try does not get one
+MEMORY = 600.0  # seconds for which a failure counts against its address
+MOST_REMEMBERED = 10000  # addresses, and accounts; the longest quiet ones are forgotten first
+
+# until: when all failures would have come at the rate that is borne. at: the latest.
+# name: whose password all of an address's failures were for; None if that is not one account alone.
+_Failures = collections.namedtuple("_Failures", "until at name")
+
+
+def origin(host):
+    """What counts as one address: whoever has one of IPv6 has 2 ** 64 of them."""
+    if ":" not in host:
+        return host
+    return ipaddress.IPv6Address(host.partition("%")[0]).packed[:8]
+
+
+class Patience:
+    """Bears so many failures a minute of an address and for an account; the next tries have to wait.
+
+    That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
+    in the last ten minutes does not wait for others who have guessed: only one try of each further address is free.
+
+    failed_logins_per_minute: 0 is no limit. accounts_per_address: made since the server started, and not deleted; 0 is
+        no limit.
+    clock: gives monotonic seconds.
+    """
+
+    def __init__(self, failed_logins_per_minute, accounts_per_address, clock):
+        self._every = MINUTE / failed_logins_per_minute if failed_logins_per_minute else 0.0
+        self._accounts_per_address = accounts_per_address
+        self._clock = clock
+        self._addresses = _Bounded()  # address -> _Failures
+        self._accounts = _Bounded()  # name -> _Failures
+        self._opened = collections.Counter()  # by address: its accounts
+        self._openers = {}  # name of an account -> address
+
+    def wait(self, host, name):
+        """Seconds until a password for the account `name` may be tried from `host`."""
+        now = self._clock()
+        failures = self._addresses.get(origin(host))
+        if failures is None or now - failures.at >= MEMORY:
+            return 0.0
+        until = max(failures.until, self._accounts.get(name, failures).until)
+        return max(0.0, until + self._every - now - MINUTE)
+
+    def failed(self, host, name):
+        """A try has failed."""
+        for table, key in ((self._addresses, origin(host)), (self._accounts, name)):
+            table[key] = self._one_more(table.get(key), name)
+
+    def _one_more(self, failures, name):
+        now = self._clock()
+        if failures is None or now - failures.at >= MEMORY:
+            return _Failures(now + self._every, now, name)
+        until = min(max(failures.until, now) + self._every, now + MINUTE + LONGEST_WAIT)
+        return _Failures(until, now, name if name == failures.name else None)
+
+    def succeeded(self, host, name):
+        """A password was right: what went wrong there before is forgotten, unless it was for another account as well.
+
+        Or whoever has an account could go on guessing at others.
+        """
+        failures = self._addresses.get(origin(host))
+        if failures is not None and failures.name == name:
+            del self._addresses[origin(host)]
+            self._accounts.pop(name, None)
+
+    def may_open(self, host):
+        """May one more account be made from there?"""
+        return not self._accounts_per_address or self._opened[origin(host)] < self._accounts_per_address
+
+    def opened(self, host, name):
+        """The account `name` was made from there."""
+        self._openers[name] = origin(host)
+        self._opened[origin(host)] += 1
+
+    def closed(self, name):
+        """The account is gone, wherever it was made."""
+        opener = self._openers.pop(name, None)
+        if opener is not None:
+            self._opened[opener] -= 1
+            if not self._opened[opener]:
+                del self._opened[opener]
+
+
+class _Bounded(collections.OrderedDict):
+    """Forgets what was set longest ago."""
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > MOST_REMEMBERED:
+            del self[next(iter(self))]

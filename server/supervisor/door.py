@@ -1,0 +1,176 @@
+"""Where passwords are given: in which order they are looked at, who has to wait, and who is sent away."""
+import collections
+import logging
+
+from server.chat.patience import LONGEST_WAIT, origin
+from server.protocols.events import Reason
+
+MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many for a time to come
+MOST_OF_ONE = 32  # of these from one address, so that there is room for another
+LINE_EVERY = 1.0  # seconds between two lines in the log about the same: a flood must not become one there
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """What one session waits for.
+
+    host: where it comes from; origin: what counts as one address.
+    name: the account whose password it gives; None if it gives nobody's.
+    start: start(done) begins it; done(trouble, secret) is called later. then: then(trouble, secret) tells the result.
+    due: when it may begin, monotonic seconds; None if that was at once.
+    """
+
+    __slots__ = ("holder", "host", "origin", "name", "start", "then", "due")
+
+    def __init__(self, holder, host, name, start, then):
+        self.holder, self.host, self.name, self.start, self.then = holder, host, name, start, then
+        self.origin = origin(host)
+        self.due = None
+
+
+class Door:
+    """Lets one job after the other to the process that hashes, one of each address in turn.
+
+    Results are told by then(trouble, secret): trouble is a Reason, or None.
+
+    secrets: see `server.supervisor.hashing.Verifier`. patience: `server.chat.patience.Patience`.
+    clock: gives monotonic seconds.
+    """
+
+    def __init__(self, secrets, patience, clock):
+        self.refusals = collections.Counter()  # by reason
+        self._secrets = secrets
+        self._patience = patience
+        self._clock = clock
+        self._jobs = {}  # holder -> Job: all there are
+        self._lines = collections.OrderedDict()  # address -> its jobs that may begin; the first address is next
+        self._delayed = []  # jobs whose time will come, the next one first
+        self._begun = None  # the job that is being done
+        self._closed = False
+        self._told = {}  # reason -> when the log last told of it
+
+    def verify(self, holder, host, name, account, password, then):
+        """Is this the account's password? The secret in the answer is to replace the account's, or None."""
+        self._admit(Job(holder, host, name, lambda done: self._secrets.verify(password, account.secret, done), then))
+
+    def hash(self, holder, host, password, then):
+        """Make the secret for a new password."""
+        self._admit(Job(holder, host, None, lambda done: self._secrets.hash(password, done), then))
+
+    def leave(self, holder):
+        """The session is gone, and with it what it waited for. If that has begun already, it still counts."""
+        job = self._jobs.pop(holder, None)
+        if job is None:
+            return
+        job.then = _nobody
+        if job in self._delayed:
+            self._delayed.remove(job)
+        elif job is not self._begun:
+            self._lines[job.origin].remove(job)
+            if not self._lines[job.origin]:
+                del self._lines[job.origin]
+
+    def holders(self):
+        """Those who wait."""
+        return list(self._jobs)
+
+    def close(self):
+        """The server stops: nobody is kept waiting any more."""
+        self._closed = True
+        self._lines.clear()
+        self._delayed.clear()
+        self._begun = None
+        for job in list(self._jobs.values()):
+            self._refuse(job)
+        if self.refusals:
+            log.info("passwords and accounts refused: %s", dict(self.refusals))
+
+    # ---- the clock
+
+    @property
+    def next_due(self):
+        """When to look at the clock, monotonic seconds."""
+        return self._delayed[0].due if self._delayed else float("inf")
+
+    def look_at_clock(self):
+        """Let those in whose time has come."""
+        while self._delayed and self._delayed[0].due <= self._clock():
+            self._line_up(self._delayed.pop(0))
+
+    # ---- from hand to hand
+
+    def _admit(self, job):
+        self._jobs[job.holder] = job
+        wait = self._wait(job)
+        if not wait:
+            self._line_up(job)
+        elif wait > LONGEST_WAIT or len(self._delayed) == MOST_WAITING or self._closed:
+            self._refuse(job)
+        else:
+            self._patience.failed(job.host, job.name)  # as long as it is not right, so that the next one waits longer
+            job.due = self._clock() + wait
+            self._delayed.append(job)
+            self._delayed.sort(key=lambda job: job.due)
+
+    def _wait(self, job):
+        return self._patience.wait(job.host, job.name) if job.name and job.due is None else 0.0
+
+    def _line_up(self, job):
+        line = self._lines.get(job.origin, ())
+        in_line = len(self._jobs) - len(self._delayed) - 1
+        if self._closed or in_line >= MOST_WAITING or len(line) >= MOST_OF_ONE:
+            self._refuse(job)
+        else:
+            self._lines.setdefault(job.origin, collections.deque()).append(job)
+            self._begin()
+
+    def _begin(self):
+        while self._lines and self._begun is None:
+            job = self._next()
+            if self._wait(job):
+                self._admit(job)  # those before it have failed
+            else:
+                self._begun = job
+                job.start(lambda trouble, secret, job=job: self._finish(job, trouble, secret))
+
+    def _next(self):
+        first, line = next(iter(self._lines.items()))
+        job = line.popleft()
+        self._lines.move_to_end(first)
+        if not line:
+            del self._lines[first]
+        return job
+
+    def _finish(self, job, trouble, secret):
+        if job is not self._begun:
+            return  # the door is closed
+        self._begun = None
+        self._jobs.pop(job.holder, None)
+        if trouble:
+            self.report(job.host, job.name, trouble)
+        if job.name and not trouble:
+            self._patience.succeeded(job.host, job.name)
+        elif trouble == Reason.WRONG_PASSWORD and job.due is None:
+            self._patience.failed(job.host, job.name)
+        job.then(trouble, secret)
+        self._begin()
+
+    def _refuse(self, job):
+        del self._jobs[job.holder]
+        self.report(job.host, job.name, Reason.TRY_LATER)
+        job.then(Reason.TRY_LATER, None)
+
+    # ---- what the operator sees
+
+    def report(self, host, name, reason):
+        """Something was refused to somebody at `host`; `name` is the account in question, or None."""
+        self.refusals[reason] += 1
+        now = self._clock()
+        if now - self._told.get(reason, -LINE_EVERY) >= LINE_EVERY:
+            self._told[reason] = now
+            log.warning("refused %s, account %r: %s (%d so far)", host or "?", name, reason, self.refusals[reason])
+
+
+def _nobody(trouble, secret):
+    pass
