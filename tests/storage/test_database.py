@@ -180,6 +180,7 @@ def test_old_messages_are_forgotten_day_by_day(database, spoken, clock):
         left = [b"%d" % left for left in range(max(0, day - 2), day + 1)]
         assert sorted(set(texts(store.lobby(0, 99)[0]))) == left
         assert texts(store.conversation(b"ann", b"bob")) == left
+        assert store._row("SELECT count(*) FROM days")[0] <= 4
     clock.now += 2 * DAY
     store = database(keep_days=2)
     prune(store)

@@ -272,7 +272,7 @@ def test_whenever_processes_die_everything_is_written_once_and_answered_once(mak
     @settings(max_examples=60)
     @given(REQUESTS)
     @example(["work", "read", "work", "die", "work", "say", "mute"])  # what was only read is in no database
-    @example(["work", "say", "read", "say", "mute", "work", "die", "read", "say", "mute"])
+    @example(["work", "say", "read", "read", "say", "mute", "work", "die", "read", "say", "mute"])
     def property_(requests):
         said, told, journal = [], [], Journal(None)
         with tempfile.TemporaryDirectory() as directory:
@@ -308,6 +308,7 @@ def test_whenever_processes_die_everything_is_written_once_and_answered_once(mak
         assert sorted(told) == sorted((text, True) for text in asked)
         written = [b"%d" % number for number, request in enumerate(requests) if request in ("say", "whisper")]
         assert [text for text, _ in told if text in written] == written
+        assert [text for text, _ in told if text not in written] == [text for text in asked if text not in written]
         assert whispered == [text for text in written if text not in said]
 
     property_()
