@@ -248,9 +248,11 @@ class _Reader:
         return USUAL_STORAGE._replace(**given)
 
     def sync(self, node):
-        if node.value not in SYNC:
-            raise self.error(node, "expected %s, not %r" % (" or ".join(SYNC), node.value))
-        return node.value
+        expected = " or ".join(SYNC)
+        value = self._scalar(node, (str,), expected)
+        if value not in SYNC:
+            raise self.error(node, "expected %s, not %r" % (expected, value))
+        return value
 
     def workers(self, node):
         if node.value == "auto":
