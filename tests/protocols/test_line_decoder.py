@@ -216,7 +216,8 @@ CHARACTERS = [
 ]
 
 VECTORS = (
-    COMMAND_TABLE + HISTORY + ERRORS + LINE_ENDS + LIMITS + TELNET + FOREIGN_PROTOCOLS + ONLY_ALMOST_FOREIGN + CHARACTERS
+    COMMAND_TABLE + HISTORY + ERRORS + LINE_ENDS + LIMITS + TELNET + FOREIGN_PROTOCOLS + ONLY_ALMOST_FOREIGN
+    + CHARACTERS
 )
 
 # Pairs of lines of one length and of one kind: a plain one and the worst that was thought of.
