@@ -52,6 +52,8 @@ MEANT_FOR = {
     "forgets-passwords": "register",
     "registers-twice": "register",
     "keeps-old-password": "passwd",
+    "tells-twice": "history-since",
+    "tells-whispers": "history",
 }
 
 

@@ -51,6 +51,8 @@ BUGS = {
     "forgets-passwords": "a registered name needs no password",
     "registers-twice": "a registered name can be registered again",
     "keeps-old-password": "PASSWD says OK and changes nothing",
+    "tells-twice": "HISTORY SINCE tells the message of that number again",
+    "tells-whispers": "direct messages are part of the history",
 }
 
 HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
@@ -171,6 +173,7 @@ class WrongServer:
         self.echo = config.get("echo", {}).get("line", False) or "echo" in bugs
         self.idle = config.get("idle_timeout", {}).get("line", 60)
         self.frame_seconds = config.get("limits", {}).get("frame_seconds", 10)
+        self.said = []  # (time, name, text), None for a direct message
         self.passwords = {}  # name of an account -> its password
         self.lock = threading.RLock()
         self.clients = []
@@ -380,6 +383,8 @@ class WrongServer:
             self._list(client)
         elif word == "PING" and not space:
             client.put("PONG")
+        elif word == "HISTORY":
+            self._recall(client, space, rest)
         elif word == "PASSWD":
             client.put(self._change(client.name, rest.split(" ")))
         elif word == "HELP" and not space:
@@ -460,6 +465,30 @@ class WrongServer:
         if "acknowledges-msg" in self.bugs:
             client.put("OK")
 
+        self.said.append((int(time.time()), client.name, harmless(text)))
+
+    def _recall(self, client, space, rest):
+        """Numbers are places in `said`, from 1 on."""
+        since, count = re.fullmatch("SINCE ([0-9]{1,18})", rest), re.fullmatch("[1-9][0-9]{0,8}", rest, re.ASCII)
+        if space and not since and not count:
+            return client.put("ERR invalid-history-format")
+        start = int(since.group(1)) if since else 0
+        if start > len(self.said):
+            return client.put("ERR no-such-number")
+        found = [(number, *message) for number, message in enumerate(self.said, 1)
+                 if message and number >= start + ("tells-twice" not in self.bugs)]
+        if not since:
+            found = found[-(int(rest) if count else 100):]
+        size, last, more = 0, len(self.said), "complete"
+        for told, (number, when, name, text) in enumerate(found):
+            size += len(text.encode())
+            if told == 1000 or size > 256 << 10:
+                more = "more"
+                break
+            last = number
+            client.put("HIST %d %d %s %s" % (number, when, name, text))
+        client.put("END HISTORY %d %s" % (last, more))
+
     def _tell_others(self, client, line, late=0.0):
         for other in list(self.clients):
             if other is not client and (other.name or "strangers-hear" in self.bugs):
@@ -480,6 +509,7 @@ class WrongServer:
             return client.put("ERR user-not-found")
         line = "DM %s %s" % (client.name, harmless(text))
         self._deliver(client, found[0], line)
+        self.said.append((int(time.time()), client.name, text) if "tells-whispers" in self.bugs else None)
         if "leak" in self.bugs and "~sync" not in text:
             for other in self._members():
                 if other not in (client, found[0]) and other.worker != found[0].worker:
