@@ -580,7 +580,7 @@ def forked(path):
 
 def lobby(path):
     """The texts in a database."""
-    store = Database(path, sync=None)
+    store = Database(path, mode="ro")
     try:
         return texts(store.lobby(0, 1000))
     finally:

@@ -1,6 +1,7 @@
 """A worker's voice to the hub."""
 import pytest
 
+from server.chat.session import GONE, MEMBER
 from server.worker.queues import AWAITED, CONTROL, HEAD, TALK, called, control, said
 from server.worker.uplink import Uplink
 
@@ -95,9 +96,42 @@ def test_what_is_said_behind_a_question_is_awaited_for_itself(uplink, queue):
     assert kinds == [AWAITED, CONTROL, TALK]
 
 
+class Told:
+    """A session: `state`, and whether it has been sent all that it was told."""
+
+    def __init__(self, state=MEMBER, is_behind=False):
+        self.state = state
+        self.is_behind = is_behind
+
+
+def test_what_is_to_be_asked_once_a_session_has_been_sent_everything_waits_for_that(uplink, queue):
+    behind, gone = Told(is_behind=True), Told(GONE)
+    uplink.ask_once_told(behind, "taken", 1, b"ann", 7, 2, 6)
+    uplink.ask_once_told(gone, "taken", 2, b"bob", 7, 2, 6)
+    for _ in range(2):
+        uplink.told()
+        uplink.flush()
+    assert queue.puts == []
+    behind.is_behind = False
+    uplink.told()
+    uplink.told()
+    uplink.flush()
+    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7, 2, 6))]
+
+
+def test_who_goes_before_it_has_been_sent_everything_has_taken_nothing(uplink, queue):
+    behind = Told(is_behind=True)
+    uplink.ask_once_told(behind, "taken", 1, b"ann", 7, 2, 6)
+    uplink.told()
+    behind.state, behind.is_behind = GONE, False
+    uplink.told()
+    uplink.flush()
+    assert queue.puts == []
+
+
 def test_what_is_to_be_asked_once_told_waits_until_it_has_been_told(uplink, queue):
-    uplink.ask_once_told("taken", 1, b"ann", 7, 2, 6)
-    uplink.ask_once_told("taken", 2, b"bob", 8, 1, 3)
+    uplink.ask_once_told(Told(), "taken", 1, b"ann", 7, 2, 6)
+    uplink.ask_once_told(Told(), "taken", 2, b"bob", 8, 1, 3)
     uplink.ask("who", 1)
     uplink.flush()
     assert contents(queue.puts.pop()) == [("who", (1,))]
