@@ -51,12 +51,19 @@ BUGS = {
     "forgets-passwords": "a registered name needs no password",
     "registers-twice": "a registered name can be registered again",
     "keeps-old-password": "PASSWD says OK and changes nothing",
+    "history-from-login": "HISTORY tells nobody what was said before he came",
+    "history-has-whispers": "HISTORY tells everybody what was said to one",
+    "history-twice": "HISTORY SINCE a message tells that message again",
+    "history-forgets-more": "HISTORY says complete although there is more",
+    "history-for-strangers": "HISTORY is answered before the login",
+    "history-takes-anything": "HISTORY with something else behind it is answered",
 }
 
 HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
         "HELP PASSWD <old password> <new password>", "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>",
         "HELP HELP", "END HELP")
 LINE_LIMIT = 8192
+MOST_BYTES = 256 << 10  # of an answer to HISTORY
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
 LOOK_ALIKES = str.maketrans("аеорсухіѕАЕОРСУХІВМНТКΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "aeopcyxisaeopcyxibmhtkabezhikmnoptyxo")
@@ -116,6 +123,7 @@ class Client:
         self.sock = sock
         self.worker = worker
         self.name = None
+        self.since = 0  # the number of the latest message when he came
         self.lock = threading.Lock()
 
     def put(self, line):
@@ -177,6 +185,8 @@ class WrongServer:
         self.stdout = []
         self.stopping = False
         self.spoken = 0
+        self.history = []  # (number, seconds, name, text) of what was said
+        self.number = 0  # of the latest message, whoever it was for
         self.buses = [Bus() for _ in range(workers)]
         self.listeners = [self._listen(worker) for worker in range(workers)]
         self.shared = self._listen(0)
@@ -367,6 +377,8 @@ class WrongServer:
     def _stranger(self, client, word, rest):
         if word == "PING" and "ping-needs-no-login" in self.bugs:
             return client.put("PONG")
+        if word == "HISTORY" and "history-for-strangers" in self.bugs:
+            return self._recall(client, rest, rest)
         if word == "MSG" and "strangers-speak" in self.bugs:
             self._tell_others(client, "MSG ? " + rest)
         client.put("ERR must-login-first")
@@ -382,6 +394,8 @@ class WrongServer:
             client.put("PONG")
         elif word == "PASSWD":
             client.put(self._change(client.name, rest.split(" ")))
+        elif word == "HISTORY":
+            self._recall(client, space, rest)
         elif word == "HELP" and not space:
             for line in HELP:
                 client.put(line)
@@ -443,6 +457,7 @@ class WrongServer:
         self.clients.remove(client)
         self.clients.append(client)
         client.name = name
+        client.since = self.number
         if "announces-joins" in self.bugs:
             self._tell_others(client, "INFO %s joined" % name)
         return "OK"
@@ -454,6 +469,7 @@ class WrongServer:
         text = text.strip() if "trims-text" in self.bugs else text
         line = "MSG %s %s" % (client.name, text if "raw-escapes" in self.bugs else harmless(text))
         self.spoken += 1
+        self._remember(client.name, harmless(text))
         self._tell_others(client, line, late=0.004 * (self.spoken % 2) if "mixes-order" in self.bugs else 0.0)
         if self.echo:
             client.put(line)
@@ -479,6 +495,10 @@ class WrongServer:
         if not found:
             return client.put("ERR user-not-found")
         line = "DM %s %s" % (client.name, harmless(text))
+        if "history-has-whispers" in self.bugs:
+            self._remember(client.name, harmless(text))
+        else:
+            self.number += 1
         self._deliver(client, found[0], line)
         if "leak" in self.bugs and "~sync" not in text:
             for other in self._members():
@@ -486,6 +506,41 @@ class WrongServer:
                     self._deliver(found[0], other, line)
         if "acknowledges-dm" in self.bugs:
             client.put("OK")
+
+    def _remember(self, name, text):
+        self.number += 1
+        self.history.append((self.number, int(time.time()), name, text))
+
+    def _recall(self, client, space, rest):
+        since = re.fullmatch("SINCE ([0-9]{1,18})", rest, re.ASCII)
+        count = re.fullmatch("[1-9][0-9]{0,8}", rest, re.ASCII)
+        if since and int(since.group(1)) > self.number:
+            return client.put("ERR no-such-number")
+        if space and not since and not count and "history-takes-anything" not in self.bugs:
+            return client.put("ERR invalid-history-format")
+        if since:
+            first = int(since.group(1)) + ("history-twice" not in self.bugs)
+            told, more = self._page([entry for entry in self.history if entry[0] >= first])
+        else:
+            latest = [entry for entry in self.history[::-1] if self._may_hear(client, entry)]
+            told, more = self._page(latest[:int(rest) if count else 100])[0][::-1], False
+        for entry in told:
+            client.put("HIST %d %d %s %s" % entry)
+        end = "more" if more and "history-forgets-more" not in self.bugs else "complete"
+        client.put("END HISTORY %d %s" % (told[-1][0] if told else self.number, end))
+
+    def _may_hear(self, client, entry):
+        return "history-from-login" not in self.bugs or entry[0] > client.since
+
+    @staticmethod
+    def _page(entries):
+        size, told = 0, []
+        for entry in entries[:1000]:
+            size += len(entry[3].encode("utf-8"))
+            if told and size > MOST_BYTES:
+                break
+            told.append(entry)
+        return told, len(told) < len(entries)
 
     def _list(self, client):
         lines = ["USER " + other.name for other in self._members()
