@@ -52,12 +52,12 @@ MEANT_FOR = {
     "forgets-passwords": "register",
     "registers-twice": "register",
     "keeps-old-password": "passwd",
-    "history-from-login": "history",
-    "history-has-whispers": "history",
-    "history-twice": "history-since",
-    "history-forgets-more": "history-more",
-    "history-for-strangers": "faults-history",
-    "history-takes-anything": "faults-history",
+    "tells-twice": "history-since",
+    "tells-whispers": "history",
+    "tells-newcomers-nothing": "history",
+    "tells-strangers": "faults-history",
+    "tells-whatever": "faults-history",
+    "ends-too-early": "history-more",
 }
 
 

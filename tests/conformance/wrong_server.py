@@ -51,19 +51,18 @@ BUGS = {
     "forgets-passwords": "a registered name needs no password",
     "registers-twice": "a registered name can be registered again",
     "keeps-old-password": "PASSWD says OK and changes nothing",
-    "history-from-login": "HISTORY tells nobody what was said before he came",
-    "history-has-whispers": "HISTORY tells everybody what was said to one",
-    "history-twice": "HISTORY SINCE a message tells that message again",
-    "history-forgets-more": "HISTORY says complete although there is more",
-    "history-for-strangers": "HISTORY is answered before the login",
-    "history-takes-anything": "HISTORY with something else behind it is answered",
+    "tells-twice": "HISTORY SINCE tells the message of that number again",
+    "tells-whispers": "direct messages are part of the history",
+    "tells-newcomers-nothing": "HISTORY begins at one's own login",
+    "tells-strangers": "HISTORY is answered before the login",
+    "tells-whatever": "HISTORY with something else behind it is answered",
+    "ends-too-early": "HISTORY says complete although there is more",
 }
 
 HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
         "HELP PASSWD <old password> <new password>", "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>",
         "HELP HELP", "END HELP")
 LINE_LIMIT = 8192
-MOST_BYTES = 256 << 10  # of an answer to HISTORY
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
 LOOK_ALIKES = str.maketrans("аеорсухіѕАЕОРСУХІВМНТКΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "aeopcyxisaeopcyxibmhtkabezhikmnoptyxo")
@@ -123,7 +122,7 @@ class Client:
         self.sock = sock
         self.worker = worker
         self.name = None
-        self.since = 0  # the number of the latest message when he came
+        self.since = 0  # what was said before that is not told to this one
         self.lock = threading.Lock()
 
     def put(self, line):
@@ -179,14 +178,13 @@ class WrongServer:
         self.echo = config.get("echo", {}).get("line", False) or "echo" in bugs
         self.idle = config.get("idle_timeout", {}).get("line", 60)
         self.frame_seconds = config.get("limits", {}).get("frame_seconds", 10)
+        self.said = []  # (time, name, text), None for a direct message
         self.passwords = {}  # name of an account -> its password
         self.lock = threading.RLock()
         self.clients = []
         self.stdout = []
         self.stopping = False
         self.spoken = 0
-        self.history = []  # (number, seconds, name, text) of what was said
-        self.number = 0  # of the latest message, whoever it was for
         self.buses = [Bus() for _ in range(workers)]
         self.listeners = [self._listen(worker) for worker in range(workers)]
         self.shared = self._listen(0)
@@ -377,7 +375,7 @@ class WrongServer:
     def _stranger(self, client, word, rest):
         if word == "PING" and "ping-needs-no-login" in self.bugs:
             return client.put("PONG")
-        if word == "HISTORY" and "history-for-strangers" in self.bugs:
+        if word == "HISTORY" and "tells-strangers" in self.bugs:
             return self._recall(client, rest, rest)
         if word == "MSG" and "strangers-speak" in self.bugs:
             self._tell_others(client, "MSG ? " + rest)
@@ -392,10 +390,10 @@ class WrongServer:
             self._list(client)
         elif word == "PING" and not space:
             client.put("PONG")
-        elif word == "PASSWD":
-            client.put(self._change(client.name, rest.split(" ")))
         elif word == "HISTORY":
             self._recall(client, space, rest)
+        elif word == "PASSWD":
+            client.put(self._change(client.name, rest.split(" ")))
         elif word == "HELP" and not space:
             for line in HELP:
                 client.put(line)
@@ -457,7 +455,7 @@ class WrongServer:
         self.clients.remove(client)
         self.clients.append(client)
         client.name = name
-        client.since = self.number
+        client.since = len(self.said) if "tells-newcomers-nothing" in self.bugs else 0
         if "announces-joins" in self.bugs:
             self._tell_others(client, "INFO %s joined" % name)
         return "OK"
@@ -469,12 +467,36 @@ class WrongServer:
         text = text.strip() if "trims-text" in self.bugs else text
         line = "MSG %s %s" % (client.name, text if "raw-escapes" in self.bugs else harmless(text))
         self.spoken += 1
-        self._remember(client.name, harmless(text))
         self._tell_others(client, line, late=0.004 * (self.spoken % 2) if "mixes-order" in self.bugs else 0.0)
         if self.echo:
             client.put(line)
         if "acknowledges-msg" in self.bugs:
             client.put("OK")
+
+        self.said.append((int(time.time()), client.name, harmless(text)))
+
+    def _recall(self, client, space, rest):
+        """Numbers are places in `said`, from 1 on."""
+        since, count = re.fullmatch("SINCE ([0-9]{1,18})", rest), re.fullmatch("[1-9][0-9]{0,8}", rest, re.ASCII)
+        if space and not since and not count and "tells-whatever" not in self.bugs:
+            return client.put("ERR invalid-history-format")
+        start = int(since.group(1)) if since else 0
+        if start > len(self.said):
+            return client.put("ERR no-such-number")
+        found = [(number, *message) for number, message in enumerate(self.said, 1)
+                 if message and number >= start + ("tells-twice" not in self.bugs)]
+        if not since:
+            found = [message for message in found if message[0] > client.since]
+            found = found[-(int(rest) if count else 100):]
+        size, last, more = 0, len(self.said), "complete"
+        for told, (number, when, name, text) in enumerate(found):
+            size += len(text.encode())
+            if told == 1000 or size > 256 << 10:
+                more = "complete" if "ends-too-early" in self.bugs else "more"
+                break
+            last = number
+            client.put("HIST %d %d %s %s" % (number, when, name, text))
+        client.put("END HISTORY %d %s" % (last, more))
 
     def _tell_others(self, client, line, late=0.0):
         for other in list(self.clients):
@@ -495,52 +517,14 @@ class WrongServer:
         if not found:
             return client.put("ERR user-not-found")
         line = "DM %s %s" % (client.name, harmless(text))
-        if "history-has-whispers" in self.bugs:
-            self._remember(client.name, harmless(text))
-        else:
-            self.number += 1
         self._deliver(client, found[0], line)
+        self.said.append((int(time.time()), client.name, text) if "tells-whispers" in self.bugs else None)
         if "leak" in self.bugs and "~sync" not in text:
             for other in self._members():
                 if other not in (client, found[0]) and other.worker != found[0].worker:
                     self._deliver(found[0], other, line)
         if "acknowledges-dm" in self.bugs:
             client.put("OK")
-
-    def _remember(self, name, text):
-        self.number += 1
-        self.history.append((self.number, int(time.time()), name, text))
-
-    def _recall(self, client, space, rest):
-        since = re.fullmatch("SINCE ([0-9]{1,18})", rest, re.ASCII)
-        count = re.fullmatch("[1-9][0-9]{0,8}", rest, re.ASCII)
-        if since and int(since.group(1)) > self.number:
-            return client.put("ERR no-such-number")
-        if space and not since and not count and "history-takes-anything" not in self.bugs:
-            return client.put("ERR invalid-history-format")
-        if since:
-            first = int(since.group(1)) + ("history-twice" not in self.bugs)
-            told, more = self._page([entry for entry in self.history if entry[0] >= first])
-        else:
-            latest = [entry for entry in self.history[::-1] if self._may_hear(client, entry)]
-            told, more = self._page(latest[:int(rest) if count else 100])[0][::-1], False
-        for entry in told:
-            client.put("HIST %d %d %s %s" % entry)
-        end = "more" if more and "history-forgets-more" not in self.bugs else "complete"
-        client.put("END HISTORY %d %s" % (told[-1][0] if told else self.number, end))
-
-    def _may_hear(self, client, entry):
-        return "history-from-login" not in self.bugs or entry[0] > client.since
-
-    @staticmethod
-    def _page(entries):
-        size, told = 0, []
-        for entry in entries[:1000]:
-            size += len(entry[3].encode("utf-8"))
-            if told and size > MOST_BYTES:
-                break
-            told.append(entry)
-        return told, len(told) < len(entries)
 
     def _list(self, client):
         lines = ["USER " + other.name for other in self._members()
