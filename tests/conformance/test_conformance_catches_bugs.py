@@ -54,6 +54,10 @@ MEANT_FOR = {
     "keeps-old-password": "passwd",
     "tells-twice": "history-since",
     "tells-whispers": "history",
+    "tells-newcomers-nothing": "history",
+    "tells-strangers": "faults-history",
+    "tells-whatever": "faults-history",
+    "ends-too-early": "history-more",
 }
 
 

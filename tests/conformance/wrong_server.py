@@ -53,6 +53,10 @@ BUGS = {
     "keeps-old-password": "PASSWD says OK and changes nothing",
     "tells-twice": "HISTORY SINCE tells the message of that number again",
     "tells-whispers": "direct messages are part of the history",
+    "tells-newcomers-nothing": "HISTORY begins at one's own login",
+    "tells-strangers": "HISTORY is answered before the login",
+    "tells-whatever": "HISTORY with something else behind it is answered",
+    "ends-too-early": "HISTORY says complete although there is more",
 }
 
 HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
@@ -118,6 +122,7 @@ class Client:
         self.sock = sock
         self.worker = worker
         self.name = None
+        self.since = 0  # what was said before that is not told to this one
         self.lock = threading.Lock()
 
     def put(self, line):
@@ -370,6 +375,8 @@ class WrongServer:
     def _stranger(self, client, word, rest):
         if word == "PING" and "ping-needs-no-login" in self.bugs:
             return client.put("PONG")
+        if word == "HISTORY" and "tells-strangers" in self.bugs:
+            return self._recall(client, rest, rest)
         if word == "MSG" and "strangers-speak" in self.bugs:
             self._tell_others(client, "MSG ? " + rest)
         client.put("ERR must-login-first")
@@ -448,6 +455,7 @@ class WrongServer:
         self.clients.remove(client)
         self.clients.append(client)
         client.name = name
+        client.since = len(self.said) if "tells-newcomers-nothing" in self.bugs else 0
         if "announces-joins" in self.bugs:
             self._tell_others(client, "INFO %s joined" % name)
         return "OK"
@@ -470,7 +478,7 @@ class WrongServer:
     def _recall(self, client, space, rest):
         """Numbers are places in `said`, from 1 on."""
         since, count = re.fullmatch("SINCE ([0-9]{1,18})", rest), re.fullmatch("[1-9][0-9]{0,8}", rest, re.ASCII)
-        if space and not since and not count:
+        if space and not since and not count and "tells-whatever" not in self.bugs:
             return client.put("ERR invalid-history-format")
         start = int(since.group(1)) if since else 0
         if start > len(self.said):
@@ -478,12 +486,13 @@ class WrongServer:
         found = [(number, *message) for number, message in enumerate(self.said, 1)
                  if message and number >= start + ("tells-twice" not in self.bugs)]
         if not since:
+            found = [message for message in found if message[0] > client.since]
             found = found[-(int(rest) if count else 100):]
         size, last, more = 0, len(self.said), "complete"
         for told, (number, when, name, text) in enumerate(found):
             size += len(text.encode())
             if told == 1000 or size > 256 << 10:
-                more = "more"
+                more = "complete" if "ends-too-early" in self.bugs else "more"
                 break
             last = number
             client.put("HIST %d %d %s %s" % (number, when, name, text))

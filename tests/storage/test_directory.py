@@ -142,9 +142,10 @@ def test_a_path_that_is_not_for_this_user_is_refused(tmp_path, use, monkeypatch)
 # ---- one holder at a time
 
 
-def test_a_second_holder_is_refused_and_told_of_the_first(tmp_path, use):
+def test_a_second_holder_is_refused_at_once_and_told_of_the_first(tmp_path, use, monkeypatch):
     path = tmp_path / "own"
     first = use(path)
+    monkeypatch.setattr(directory_module.time, "sleep", None)  # it does not wait
     assert "pid %d" % os.getpid() in refusal(use, path, errno.EAGAIN)
     assert (path / LOCK).read_text() == "%d\n" % os.getpid()
     first.let_go()
