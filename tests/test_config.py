@@ -13,6 +13,7 @@ import yaml
 from server import __version__, cli, config, logs, protocols
 from server.chat.names import claims
 from server.config import ConfigError, Storage
+from server.storage import directory as directory_module
 from server.storage.database import Database
 from server.storage.directory import Directory
 
@@ -748,7 +749,8 @@ def test_a_directory_that_is_not_for_this_user_is_code_77(start_up, capsys, monk
     assert "Permission denied" in capsys.readouterr().err
 
 
-def test_a_directory_that_another_server_has_is_code_75(start_up, tmp_path, capsys):
+def test_a_directory_that_another_server_has_is_code_75(start_up, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(directory_module, "WAIT", 0)
     other = Directory(str(tmp_path / "kept"))
     assert start_up("--storage", "kept") == (75, None)
     assert "in use by another server (pid %d)" % os.getpid() in capsys.readouterr().err
