@@ -244,6 +244,7 @@ class Scribe:
         try:
             if all(map(_reads, frames)):
                 results = [self._read(frame) for frame in frames]
+                self._failed = failed  # which says nothing of what is to be stored
             else:
                 with self._store.transaction():
                     results = [self._do(frame) for frame in frames]
@@ -255,7 +256,7 @@ class Scribe:
             self.broken = "full" not in str(error)  # Python 3.6 has no error codes
             results = [self._read(frame) if _reads(frame) else None for frame in frames]
         else:
-            if failed:
+            if failed and not self._failed:
                 log.error("it can be stored again")
         self.through = through
         return results
