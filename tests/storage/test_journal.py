@@ -373,6 +373,23 @@ def test_what_a_full_disk_does_not_take_is_said_to_be_not_stored_and_what_is_rea
     assert journal.depth == 0
 
 
+def test_the_log_says_once_that_the_disk_is_full_and_once_that_it_is_not(start, say, read, caplog):
+    process = start()
+    process.work()
+    no_room(process.store)
+    for number in range(3):
+        say(b"x" * 100000)
+        process.work()
+        read(number)  # which can be done
+        process.work()
+    assert len(caplog.records) == 1
+    room(process.store)
+    for _ in range(2):
+        say(b"one")
+        process.work()
+    assert ["again" in record.getMessage() for record in caplog.records] == [False, True]
+
+
 def test_what_was_said_to_be_not_stored_is_not_stored_by_a_successor_either(start, say, told):
     first = start()
     first.work()
