@@ -4,10 +4,10 @@ import inspect
 import sys
 import time
 
-from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, soak, start
+from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, slow, soak, start
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
-          "durable": durable, "start": start, "cut": cut}
+          "durable": durable, "start": start, "cut": cut, "slow": slow}
 
 
 def main(argv=None):
