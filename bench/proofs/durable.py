@@ -17,7 +17,7 @@ import time
 from bench.proofs import demand
 from bench.proofs.clients import Closed, Silence
 from bench.proofs.ledger import KINDS, Ledger, Stored, mark_of
-from bench.proofs.processes import children, group, wait_until, worker_of
+from bench.proofs.processes import group, journal_of, wait_until, worker_of
 from bench.proofs.voices import Delimited, Dollar, Line, Padded
 from conformance.targets import DidNotStart, launch
 
@@ -31,8 +31,8 @@ BOX = 500  # messages kept for one account; the server takes 1000
 PADDING = " grün ||x| 'y' \\ \U0001f600 {z} $"  # something to be mangled in each protocol
 
 
-def prove(say, kills=200, workers=4, seed=None):
-    """Kill `kills` processes, in an order and at moments that `seed` decides."""
+def prove(say, kills=200, workers=4, seed=None, victims=VICTIMS, pauses=BETWEEN_KILLS):
+    """Kill `kills` processes, the `victims` in turn, with pauses (shortest, longest) that `seed` decides."""
     seed = random.randrange(1 << 32) if seed is None else seed
     chance, ledger = random.Random(seed), Ledger()
     say("seed %d" % seed)
@@ -42,8 +42,8 @@ def prove(say, kills=200, workers=4, seed=None):
             with Speakers(house, ledger) as speakers:
                 speakers.flow()
                 for number in range(kills):
-                    time.sleep(chance.uniform(*BETWEEN_KILLS))  # no synchronisation: any moment is a good one
-                    house.kill(VICTIMS[number % len(VICTIMS)], chance)
+                    time.sleep(chance.uniform(*pauses))  # no synchronisation: any moment is a good one
+                    house.kill(victims[number % len(victims)], chance)
                 speakers.flow()
         stored, accounts = read(storage)
         with House(storage, workers, ledger) as house:
@@ -132,16 +132,7 @@ class House:
             return self._server.pid
         if what == "worker":
             return worker_of(self._server, chance.randrange(self._workers))
-        return wait_until(self._journal, 40)  # its successor may have to wait
-
-    def _journal(self):
-        """The child that has the database open."""
-        database = os.path.join(os.path.realpath(self._storage), "parley.db")
-        for pid in children(self._server.pid):
-            with contextlib.suppress(OSError):
-                if database in [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]:
-                    return pid
-        return None
+        return journal_of(self._server, 40)  # its successor may have to wait
 
 
 # ---- those who speak and those who listen

@@ -83,7 +83,13 @@ def worker_of(server, slot):
     A successor has it from the moment it is forked.
     """
     inode = _listening_inode(server.worker_address(slot)[1])
-    return wait_until(lambda: _sole(pid for pid in children(server.pid) if inode in _sockets(pid)))
+    return wait_until(lambda: _sole(pid for pid in children(server.pid) if inode in _opened(pid)))
+
+
+def journal_of(server, seconds=10.0):
+    """The pid of the one child that has a database open."""
+    return wait_until(lambda: _sole(pid for pid in children(server.pid) if any(
+        target.split(" ")[0].endswith("/parley.db") for target in _opened(pid))), seconds)
 
 
 def _sole(found):
@@ -100,7 +106,7 @@ def _listening_inode(port):
     raise LookupError("nobody listens on port %d" % port)
 
 
-def _sockets(pid):
+def _opened(pid):
     """What its descriptors refer to."""
     found = set()
     with contextlib.suppress(OSError):
