@@ -11,7 +11,7 @@ ALLOWED = 4096  # bytes in 1 000 cycles: one page, the grain of the measurement
 
 def prove(say, cycles=20000, samples=20):
     """Connect, log in, say something, quit; every second one by a reset."""
-    with launch(workers=2) as server, Client(server.address(), "observer") as observer:
+    with launch(workers=2, config={"idle_timeout": 0}) as server, Client(server.address(), "observer") as observer:
         processes = {"parent": server.pid}
         processes.update(("process %d" % place, pid) for place, pid in enumerate(children(server.pid)))
         base = {pid: descriptors(pid) for pid in processes.values()}
