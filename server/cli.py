@@ -211,14 +211,16 @@ def _storage(storage):
         return AtHand(Store()), None, []
     directory = Directory(storage.directory)
 
-    def open_store():
-        return Database(directory.database, storage.sync, storage.keep_messages, storage.keep_days)
-
-    database = open_store()  # here too, and not only in the process that works with it: what is wrong shows at once
+    database = Database(directory.database)  # here too, and not only in the journal: what is wrong shows at once
     database.check()
     rows = database.accounts()
     database.close()
-    return Journal(open_store), directory, rows
+
+    def open_again():
+        return Database(
+            directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw")
+
+    return Journal(open_again), directory, rows
 
 
 def _accounts(path, rows, store):

@@ -84,7 +84,7 @@ def _reading(arguments):
     path = os.path.join(_directory(arguments), DATABASE)
     if not os.path.exists(path):
         raise Failure("%s: there is no database; has a server run with this storage?" % path)
-    return Database(path, sync=None)
+    return Database(path, mode="ro")
 
 
 def _status(arguments):

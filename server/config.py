@@ -24,6 +24,7 @@ Storage = namedtuple("Storage", "directory sync keep_messages keep_days")
 Storage.__doc__ = "Where all is kept, how safely (see SYNC), how many messages and for how many days; 0 is no limit."
 
 SYNC = ("each-commit", "system")
+USUAL_STORAGE = Storage(None, SYNC[0], 10000000, 0)
 
 File = namedtuple("File", "path content")
 
@@ -142,7 +143,9 @@ def users(path):
 
 def storage(directory):
     """The storage in `directory`, or none if that is "memory"."""
-    return None if directory == "memory" else Storage(directory, "each-commit", 10000000, 0)
+    return None if directory == "memory" else USUAL_STORAGE._replace(directory=directory)
+
+
 def _user(entry):
     if ("password" in entry) == ("secret" in entry):
         raise ValueError("%r needs a password or a secret, and not both" % (entry["username"],))
@@ -240,14 +243,16 @@ class _Reader:
             return None
         given = self.section(node, {
             "directory": self.text, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
-        if "directory" not in given:
+        if not given.get("directory"):
             raise self.error(node, "the directory is missing; or write storage: memory")
-        return storage(given["directory"])._replace(**given)
+        return USUAL_STORAGE._replace(**given)
 
     def sync(self, node):
-        if node.value not in SYNC:
-            raise self.error(node, "expected %s, not %r" % (" or ".join(SYNC), node.value))
-        return node.value
+        expected = " or ".join(SYNC)
+        value = self._scalar(node, (str,), expected)
+        if value not in SYNC:
+            raise self.error(node, "expected %s, not %r" % (expected, value))
+        return value
 
     def workers(self, node):
         if node.value == "auto":

@@ -1,7 +1,9 @@
 """The configuration and the command line: what is read, which wins, and what is said about a mistake."""
+import errno
 import hashlib
 import marshal
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -10,7 +12,10 @@ import yaml
 
 from server import __version__, cli, config, logs, protocols
 from server.chat.names import claims
-from server.config import ConfigError
+from server.config import ConfigError, Storage
+from server.storage import directory as directory_module
+from server.storage.database import Database
+from server.storage.directory import Directory
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")
@@ -67,8 +72,13 @@ FORMS = [
     ("accounts: {}", "failed_logins_per_minute", 3),
     ("accounts: {failed_logins_per_minute: 0}", "failed_logins_per_minute", 0),
     ("accounts: {failed_logins_per_minute: 60}", "failed_logins_per_minute", 60),
-    ("accounts: {}", "accounts_per_address", 100),
+    ("accounts: {}", "accounts_per_address", 1000),
     ("accounts: {accounts_per_address: 7}", "accounts_per_address", 7),
+    ("storage: memory", "storage", None),
+    ("storage: {directory: a b/c}", "storage", Storage("a b/c", "each-commit", 10000000, 0)),
+    ("storage: {directory: memory}", "storage", Storage("memory", "each-commit", 10000000, 0)),
+    ("storage: {directory: /a, sync: system, keep_messages: 0, keep_days: 30}", "storage",
+     Storage("/a", "system", 0, 30)),
 ]
 
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
@@ -138,6 +148,19 @@ MISTAKES = [
     ("tls:\n  certificate: 3", 2, ["path", "3"]),
     ("tls:\n  listen: {line: http}", 2, ["'http'"]),
     ("tls:\n  listen:\n    lime: 4001", 3, ["'lime'", "'line'"]),
+    ("storage:", 1, ["memory", "directory"]),
+    ("storage: disk", 1, ["memory", "directory", "'disk'"]),
+    ("storage: [a]", 1, ["mapping", "directory"]),
+    ("storage: {}", 1, ["directory", "missing"]),
+    ("storage:\n  directory: ''", 2, ["directory", "missing"]),
+    ("storage:\n  directory: 3", 2, ["text", "3"]),
+    ("storage:\n  director: a", 2, ["'director'", "'directory'"]),
+    ("storage:\n  directory: a\n  sync: never", 3, ["each-commit or system", "'never'"]),
+    ("storage:\n  directory: a\n  sync: [system]", 3, ["each-commit or system", "list"]),
+    ("storage:\n  directory: a\n  sync: off", 3, ["each-commit or system", "'off'"]),
+    ("storage:\n  directory: a\n  keep_messages: -1", 3, ["whole number", "-1"]),
+    ("storage:\n  directory: a\n  keep_days: 0.5", 3, ["whole number", "0.5"]),
+    ("storage:\n  directory: a\n  keep_day: 1", 3, ["'keep_day'", "'keep_days'"]),
     ("listen: 4000", 1, ["mapping"]),
     ("listen:", 1, ["mapping"]),
     ("echo: 1", 1, ["true or false"]),
@@ -189,7 +212,7 @@ BAD_CONFIGURATION = [
 
 FILE = (
     "listen: {line: 1001}\nworkers: 2\nhost: 127.0.0.2\necho: false\nidle_timeout: 11\n"
-    "accounts: {users_file: file.json}\n")
+    "accounts: {users_file: file.json}\nstorage: {directory: of-the-file, sync: system}\n")
 
 # arguments, environment: a setting, and what wins
 PRECEDENCE = [
@@ -214,6 +237,9 @@ PRECEDENCE = [
     ([], {}, "limits", config.defaults().limits),
     ([], {}, "users_file", "file.json"),
     (["--users", "flag.json"], {}, "users_file", "flag.json"),
+    ([], {}, "storage", Storage("of-the-file", "system", 10000000, 0)),
+    (["--storage", "of-the-flag"], {}, "storage", Storage("of-the-flag", "each-commit", 10000000, 0)),
+    (["--storage", "memory"], {}, "storage", None),
 ]
 
 USERS = '{"users": [{"username": "%s", "password": "123"}]}'
@@ -470,8 +496,11 @@ def start_up(monkeypatch, tmp_path):
         def __init__(self, listening, settings, reread, memory, store, directory):
             started.append(memory)
 
+            self._directory = directory
+
         def run(self, on_start, on_stop, on_turn):
-            pass
+            if self._directory:
+                self._directory.let_go()
 
     monkeypatch.setattr(cli, "Supervisor", Supervisor)
     return lambda *arguments: (cli.main(list(arguments)), started.pop() if started else None)
@@ -594,6 +623,146 @@ def test_unfit_tls_is_one_line_and_code_78(start, tls_file, monkeypatch, capsys,
     assert words in told
 
 
+# ---- where everything is kept
+
+
+def test_the_directory_is_made_and_what_is_in_it_is_there_at_the_next_start(start_up, tmp_path):
+    code, memory = start_up("--storage", "kept")
+    assert (code, memory.accounts) == (0, {})
+    assert os.stat(str(tmp_path / "kept")).st_mode & 0o777 == 0o700
+    database = Database(str(tmp_path / "kept" / "parley.db"))
+    with database.transaction():
+        for name, secret in ((b"zoe", "hashed"), (b"ann", None)):
+            database.open_account(name, secret)
+        database.whisper(b"zoe", b"ann", b"123", True)
+    database.close()
+    code, memory = start_up("--storage", "kept")
+    assert code == 0
+    assert [(name, account.secret, account.kept, account.size) for name, account in memory.accounts.items()] == [
+        (b"zoe", "hashed", 0, 0), (b"ann", None, 1, 3)]
+    assert memory.owners(claims(b"ANN")) == {b"ann"}
+
+
+def test_without_a_directory_nothing_is_written(start_up, tmp_path):
+    start_up()
+    start_up("--storage", "memory")
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_an_account_that_is_stored_keeps_its_password_whatever_the_users_file_says(start_up, tmp_path):
+    Directory(str(tmp_path / "kept")).let_go()
+    database = Database(str(tmp_path / "kept" / "parley.db"))
+    with database.transaction():
+        database.open_account(b"Alice", "a later one")
+    database.close()
+    _, memory = start_up("--storage", "kept", "--users", EXAMPLE_USERS)
+    assert {name: account.secret for name, account in memory.accounts.items()} == {
+        b"Alice": "a later one", b"Bob": "hashed 456", b"Charlie": "hashed 789"}
+
+
+def test_a_users_file_and_a_store_that_do_not_go_together_are_code_78(start_up, tmp_path, capsys):
+    Directory(str(tmp_path / "kept")).let_go()
+    database = Database(str(tmp_path / "kept" / "parley.db"))
+    with database.transaction():
+        database.open_account(b"ALICE", None)
+    database.close()
+    assert start_up("--storage", "kept", "--users", EXAMPLE_USERS)[0] == 78
+    assert "'Alice'" in capsys.readouterr().err
+
+
+def make_wide(path):
+    path.mkdir()
+    path.chmod(0o755)
+
+
+def make_newer(path):
+    fill(path)
+    connection = sqlite3.connect(str(path / "parley.db"))
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def fill(path):
+    path.mkdir(mode=0o700)
+    Database(str(path / "parley.db")).close()
+
+
+def truncate(path):
+    fill(path)
+    os.truncate(str(path / "parley.db"), 8192)
+
+
+def make_foreign(path):
+    path.mkdir(mode=0o700)
+    (path / "parley.db").write_bytes(b"something else" * 1000)
+
+
+def garble(path):
+    path.mkdir(mode=0o700)
+    database = Database(str(path / "parley.db"))
+    with database.transaction():
+        for number in range(1000):
+            database.open_account(b"%d" % number, "x" * 100)
+    database.close()
+    with open(str(path / "parley.db"), "r+b") as file:
+        file.seek(os.path.getsize(file.name) // 2 // 4096 * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+# What is there in the directory's place, the exit code, and words of what is said about it.
+NOT_FIT_TO_KEEP = [
+    (make_wide, 77, ["mode 755", "chmod 700"]),
+    (lambda path: path.symlink_to(path.parent), 73, ["link"]),
+    (lambda path: path.write_text("a file"), 73, ["File exists", "choose another"]),
+    (make_newer, 78, ["parley.db", "newer", "99"]),
+    (truncate, 65, ["parley.db", "malformed"]),
+    (make_foreign, 65, ["parley.db", "not a database", "restore"]),
+    (garble, 65, ["parley.db", "damaged", "restore"]),
+    (lambda path: (path / "parley.db").mkdir(parents=True, mode=0o700) or path.chmod(0o700), 65, ["parley.db"]),
+]
+
+
+@pytest.mark.parametrize("make, expected, words", NOT_FIT_TO_KEEP, ids=lambda value: getattr(value, "__name__", None))
+def test_a_directory_that_is_not_fit_to_keep_anything_is_one_line_and_a_code(
+        start_up, tmp_path, capsys, make, expected, words):
+    make(tmp_path / "kept")
+    assert start_up("--storage", "kept") == (expected, None)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("parley: ") and told.err.count("\n") == 1
+    for word in ["kept", *words]:
+        assert word in told.err
+
+
+def test_a_directory_that_cannot_be_made_is_code_73(start_up, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert start_up("--storage", "file/kept") == (73, None)
+    assert "Not a directory" in capsys.readouterr().err
+
+
+def test_a_directory_that_is_not_for_this_user_is_code_77(start_up, capsys, monkeypatch):
+    def forbid(*arguments, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "makedirs", forbid)
+    assert start_up("--storage", "kept") == (77, None)
+    assert "Permission denied" in capsys.readouterr().err
+
+
+def test_a_directory_that_another_server_has_is_code_75(start_up, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(directory_module, "WAIT", 0)
+    other = Directory(str(tmp_path / "kept"))
+    assert start_up("--storage", "kept") == (75, None)
+    assert "in use by another server (pid %d)" % os.getpid() in capsys.readouterr().err
+    other.let_go()
+    assert start_up("--storage", "kept")[0] == 0
+
+
+def test_a_check_of_the_configuration_touches_no_directory(start_up, tmp_path):
+    assert start_up("--check-config", "--storage", "kept")[0] == 0
+    assert os.listdir(str(tmp_path)) == []
+
+
 # ---- as a process
 
 
@@ -637,3 +806,19 @@ def test_a_configuration_that_is_not_fit_ends_with_code_78(tmp_path):
 def test_a_wrong_use_ends_with_code_2(tmp_path):
     code, out, err = run_server(tmp_path, "--workers", "0")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_second_server_with_the_same_directory_ends_with_code_75(tmp_path):
+    other = Directory(str(tmp_path / "kept"))
+    code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", "kept")
+    other.let_go()
+    assert (code, out) == (75, "")
+    assert err == "parley: %s: in use by another server (pid %d); stop that one, or choose another directory\n" % (
+        tmp_path / "kept", os.getpid())
+
+
+def test_a_directory_that_others_can_read_ends_with_code_77(tmp_path):
+    make_wide(tmp_path / "kept")
+    code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", "kept")
+    assert (code, out) == (77, "")
+    assert err == "parley: %s: open to other users (mode 755); `chmod 700` it\n" % (tmp_path / "kept")

@@ -4,17 +4,17 @@ import inspect
 import sys
 import time
 
-from bench.proofs import Violation, durable, fuzz, kills, logins, mixed, names, order, soak, start
+from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, soak, start
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
-          "durable": durable, "start": start}
+          "durable": durable, "start": start, "cut": cut}
 
 
 def main(argv=None):
     """Run what was asked for; the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.proofs", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="\n".join("%-6s %s" % (name, proof.__doc__.splitlines()[0]) for name, proof in PROOFS.items()))
+        description="\n".join("%-7s %s" % (name, proof.__doc__.splitlines()[0]) for name, proof in PROOFS.items()))
     parser.add_argument("proof", choices=[*PROOFS, "all"])
     parser.add_argument("--kills", type=int, metavar="N", help="processes to kill, in the proofs that kill some")
     parser.add_argument("--seed", type=int, metavar="N", help="of the choices, in the proofs that make some")

@@ -3,6 +3,7 @@ import collections
 import ipaddress
 
 MINUTE = 60.0
+OF_AN_ADDRESS = 10  # times what is borne for one account: behind one address there may be a class that mistypes
 LONGEST_WAIT = 60.0  # seconds; whoever would have to wait longer for a try does not get one
 MEMORY = 600.0  # seconds for which a failure counts against its address
 MOST_REMEMBERED = 10000  # addresses, and accounts; the longest quiet ones are forgotten first
@@ -20,7 +21,7 @@ def origin(host):
 
 
 class Patience:
-    """Bears so many failures a minute of an address and for an account; the next tries have to wait.
+    """Bears so many failures a minute for an account, ten times as many of an address; the next tries have to wait.
 
     That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
     in the last ten minutes does not wait for others who have guessed: only one try of each further address is free.
@@ -45,19 +46,22 @@ class Patience:
         failures = self._addresses.get(origin(host))
         if failures is None or now - failures.at >= MEMORY:
             return 0.0
-        until = max(failures.until, self._accounts.get(name, failures).until)
-        return max(0.0, until + self._every - now - MINUTE)
+        latest = failures.until + self._every / OF_AN_ADDRESS
+        if name in self._accounts:
+            latest = max(latest, self._accounts[name].until + self._every)
+        return max(0.0, latest - now - MINUTE)
 
     def failed(self, host, name):
         """A try has failed."""
-        for table, key in ((self._addresses, origin(host)), (self._accounts, name)):
-            table[key] = self._one_more(table.get(key), name)
+        for table, key, every in ((self._addresses, origin(host), self._every / OF_AN_ADDRESS),
+                                  (self._accounts, name, self._every)):
+            table[key] = self._one_more(table.get(key), name, every)
 
-    def _one_more(self, failures, name):
+    def _one_more(self, failures, name, every):
         now = self._clock()
         if failures is None or now - failures.at >= MEMORY:
-            return _Failures(now + self._every, now, name)
-        until = min(max(failures.until, now) + self._every, now + MINUTE + LONGEST_WAIT)
+            return _Failures(now + every, now, name)
+        until = min(max(failures.until, now) + every, now + MINUTE + LONGEST_WAIT)
         return _Failures(until, now, name if name == failures.name else None)
 
     def succeeded(self, host, name):

@@ -105,14 +105,17 @@ class Register:
                 self._post.everyone("opened", name)
             else:
                 self._patience.closed(name)
-            if self._reserved.pop(holder, None) is not None:
+            is_new = self._reserved.pop(holder, None) is not None
+            if is_new:
                 self._vacate(name)
-                if stored:
-                    self._grant(holder, name, occupied)
-            elif stored:
-                self._post.worker(worker, "confirmed", number)
+            if not is_new and holder not in self._members:
+                return  # it has left meanwhile
             if not stored:
                 self._refuse(holder, Reason.NOT_STORED)
+            elif is_new:
+                self._grant(holder, name, occupied)
+            else:
+                self._post.worker(worker, "confirmed", number)
 
         trouble = self._why_no_account(holder, name, occupied, host)
         if trouble or password is None:

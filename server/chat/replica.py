@@ -157,11 +157,12 @@ class Replica:
 
     def kept(self, number, name, messages):
         """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent."""
-        if number in self._sessions:
-            self._heed(number, "deliver", [Whispered(*message[1:]) for message in messages])
+        session = self._sessions.get(number)
+        if session:
+            session.heed("deliver", [Whispered(*message[1:]) for message in messages])
             if messages:
                 size = sum(len(text) for _, _, text, _ in messages)
-                self._hub.ask_once_told("taken", number, name, messages[-1][0], len(messages), size)
+                self._hub.ask_once_told(session, "taken", number, name, messages[-1][0], len(messages), size)
 
     def deleted(self, number):
         """The answer to Delete."""

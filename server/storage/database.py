@@ -1,6 +1,7 @@
 """The store of a server that keeps everything: an SQLite database."""
 import contextlib
 import logging
+import os
 import shutil
 import sqlite3
 import time
@@ -24,8 +25,8 @@ MIGRATIONS = (
     CREATE TABLE conversations (id INTEGER PRIMARY KEY, one TEXT, other TEXT, UNIQUE (one, other));
     INSERT INTO conversations VALUES (0, '', '');
     CREATE TABLE messages (
-        conversation INTEGER, number INTEGER, time INTEGER, sender TEXT, text TEXT, checksum INTEGER,
-        PRIMARY KEY (conversation, number)) WITHOUT ROWID;
+        number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
+    CREATE INDEX said_in ON messages (conversation);
     CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER);
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, secret TEXT, since INTEGER);
@@ -36,7 +37,9 @@ MIGRATIONS = (
 )
 
 LOBBY = 0  # the id of its conversation
-_PRUNED_AT_ONCE = 5000  # messages, so that nobody waits long behind it
+_PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
+_MOST_PAIRS = 10000  # whose conversations' ids are remembered
+_LONGEST_CHECK = 256 << 20  # bytes of a file that is looked through at the start, which takes a second or two
 
 log = logging.getLogger(__name__)
 
@@ -54,28 +57,30 @@ class Database:
 
     Writes belong into a `transaction()`. Any of it may raise sqlite3.Error; what is not committed is then not stored.
 
-    path: of the database; made if it is not there. sync: a key of SYNC; None to read only.
-    keep_messages, keep_days: how many, and for how long; 0 is for ever. clock: seconds since the epoch.
+    path: of the database. sync: a key of SYNC. clock: seconds since the epoch.
+    keep_messages, keep_days: how many, and for how long; 0 is for ever.
+    mode: "rwc" makes the file if it is not there, "rw" does not, "ro" only reads.
     """
 
-    def __init__(self, path, sync="each-commit", keep_messages=0, keep_days=0, clock=time.time):
+    def __init__(self, path, sync="each-commit", keep_messages=0, keep_days=0, clock=time.time, mode="rwc"):
         self._path = path
         self._clock = clock
         self._keep_messages = keep_messages
         self._keep_days = keep_days
         try:
             self._connection = sqlite3.connect(
-                "file:%s?mode=%s" % (quote(path), "rwc" if sync else "ro"), isolation_level=None, uri=True)
+                "file:%s?mode=%s" % (quote(path), mode), isolation_level=None, uri=True)
         except sqlite3.Error as error:
-            raise StoreError("%s: %s" % (path, error)) from None
+            raise StoreError("%s: %s; is the directory there, and this user's?" % (path, error)) from None
         self._connection.text_factory = bytes
         try:
-            if sync:
+            if mode != "ro":
                 self._prepare(path, sync)
             self._load()
+            self._file = os.stat(path).st_ino
         except sqlite3.Error as error:
             self.close()
-            raise StoreError("%s: %s; restore it from a copy, or move it away to begin anew" % (path, error)) from None
+            raise StoreError("%s: %s; %s" % (path, error, _remedy(error))) from None
         except StoreError:
             self.close()
             raise
@@ -115,6 +120,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self):
         """All that is written inside is stored at its end, or, if anything is raised, none of it."""
+        if not self._is_in_place():
+            raise sqlite3.OperationalError("the file %s has been removed" % self._path)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -126,8 +133,17 @@ class Database:
             self._load()
             raise
 
+    def _is_in_place(self):
+        """What is written into a file that nobody finds any more is not stored."""
+        try:
+            return os.stat(self._path).st_ino == self._file
+        except OSError:
+            return False
+
     def check(self):
-        """Raise StoreError if the file is not as it was written."""
+        """Raise StoreError if the file is not as it was written. Large ones are not looked through."""
+        if os.stat(self._path).st_size > _LONGEST_CHECK:
+            return
         trouble = self._row("PRAGMA quick_check(1)")[0]
         if trouble != b"ok":
             raise StoreError("%s: damaged: %s; restore it from a copy, or move it away to begin anew"
@@ -171,12 +187,15 @@ class Database:
             self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (today, self._number + 1))
         rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
                 for number, (sender, text, when) in enumerate(messages, self._number + 1)]
-        self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany(
+            "INSERT INTO messages (conversation, number, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._number += len(rows)
 
     def _conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
         if pair not in self._conversations:
+            if len(self._conversations) == _MOST_PAIRS:
+                self._conversations.clear()
             self._connection.execute("INSERT OR IGNORE INTO conversations (one, other) VALUES (?, ?)", pair)
             self._conversations[pair] = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)[0]
         return self._conversations[pair]
@@ -213,17 +232,13 @@ class Database:
             oldest_day = int(self._clock()) // DAY - self._keep_days
             oldest = self._row("SELECT min(first) FROM days WHERE day >= ?", oldest_day)[0]
             first = max(first, self._number + 1 if oldest is None else oldest)
-        pruned = 0
-        for conversation, in self._connection.execute("SELECT id FROM conversations").fetchall():
-            bound = self._row("SELECT max(number) FROM (SELECT number FROM messages WHERE conversation = ?"
-                              " AND number < ? ORDER BY number LIMIT ?)", conversation, first, _PRUNED_AT_ONCE)[0]
-            if bound is not None:
-                pruned += self._connection.execute(
-                    "DELETE FROM messages WHERE conversation = ? AND number <= ?", (conversation, bound)).rowcount
-            if pruned >= _PRUNED_AT_ONCE:
-                return True
+        oldest = self._row("SELECT min(number) FROM messages")[0]
+        if oldest is not None and oldest < first:
+            until = min(first, oldest + _PRUNED_AT_ONCE)
+            self._connection.execute("DELETE FROM messages WHERE number < ?", (until,))
+            return True
         self._connection.execute("DELETE FROM days WHERE day < (SELECT max(day) FROM days WHERE first <= ?)", (first,))
-        for _ in range(1000):  # pages, one by one: Python 3.11 takes only the first step of a longer statement
+        for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
             self._connection.execute("PRAGMA incremental_vacuum(1)")
         return False
 
@@ -268,6 +283,12 @@ class Database:
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
                 (conversation,)))
             yield (one, other), [message[1:] for message in messages]
+
+
+def _remedy(error):
+    if "full" in str(error):
+        return "make room for it"
+    return "restore it from a copy, or move it away to begin anew"
 
 
 def _checksum(now, sender, text):

@@ -6,7 +6,7 @@ import stat
 import time
 
 DATABASE, LOCK, CONTROL = "parley.db", "lock", "control.sock"
-WAIT = 3.0  # seconds for the last processes of a server that was killed to leave
+WAIT = 2.0  # seconds for the last processes of a server that was killed to leave
 
 
 class CannotUse(Exception):
@@ -57,7 +57,7 @@ class Directory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
-                if time.monotonic() > deadline or _lives(holder):
+                if time.monotonic() > deadline:
                     os.close(lock)
                     raise CannotUse("%s: in use by another server (pid %s); stop that one, or choose another directory"
                                     % (self.path, holder or "unknown"), errno.EAGAIN) from None
@@ -72,13 +72,3 @@ class Directory:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _lives(pid):
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -70,6 +70,7 @@ class Journal:
         self._ready = False  # has the process said how far it has come?
         self._closed = False  # is it no use to ask until there is another process?
         self._fruitless = 0  # processes in a row that have done nothing
+        self._mourned = False  # has the end of this process been noticed?
         self._heard_at = time.monotonic()
 
     # ---- asking
@@ -105,6 +106,7 @@ class Journal:
         self.down, self.up = down, up
         self._heard_at = time.monotonic()
         self._unsent = [control("begin", self._run, self._answered)]
+        self._mourned = False
 
     def detach(self):
         """It is dead, or dismissed, or not this process's; gives the queues to close."""
@@ -138,14 +140,19 @@ class Journal:
         try:
             frames = self.up.get()
         except EOFError:
-            self._fruitless += 1
-            if self._fruitless >= HOPELESS:
-                self._give_up()
+            self._mourn()
             raise
         self._heard_at = time.monotonic()
         for frame in frames:
             entry, arguments = called(frame)
             (self._begin if entry == "through" else self._finish)(*arguments)
+
+    def _mourn(self):
+        if not self._mourned:
+            self._mourned = True
+            self._fruitless += 1
+            if self._fruitless >= HOPELESS:
+                self._give_up()
 
     def _begin(self, through):
         """The process has as many requests of ours in its database: they are done, but for what they read."""
@@ -228,21 +235,29 @@ class Scribe:
         self._run = run
         self.through = max(answered, store.through(run))
         self.broken = False
+        self._failed = False  # was the last batch not stored?
 
     def write(self, frames):
         """The results of the requests in `frames`, once they are stored; None for each that could not be."""
         through = self.through + len(frames)
+        failed, self._failed = self._failed, False
         try:
             if all(map(_reads, frames)):
                 results = [self._read(frame) for frame in frames]
+                self._failed = failed  # which says nothing of what is to be stored
             else:
                 with self._store.transaction():
                     results = [self._do(frame) for frame in frames]
                     self._store.note(self._run, through)
         except sqlite3.Error as error:
-            log.error("not stored: %s", error)
+            self._failed = True
+            if not failed:
+                log.error("nothing can be stored: %s; who says something is told so", error)
             self.broken = "full" not in str(error)  # Python 3.6 has no error codes
             results = [self._read(frame) if _reads(frame) else None for frame in frames]
+        else:
+            if failed and not self._failed:
+                log.error("it can be stored again")
         self.through = through
         return results
 

@@ -3,6 +3,7 @@
 It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
 worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads, never its messages.
 """
+import contextlib
 import functools
 import selectors
 import time
@@ -216,7 +217,10 @@ class Hub:
     def detach(self, number):
         """A process is dead: its queues are closed, and if it was a worker, the names of its clients are free."""
         if number in self._aides:
-            self._close(*self._aides.pop(number).detach())
+            aide = self._aides.pop(number)
+            with contextlib.suppress(EOFError):
+                aide.hear()  # what it has said last still counts
+            self._close(*aide.detach())
         elif number in self.streams:
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)

@@ -87,6 +87,11 @@ class Connection(Session):
         return host[len("::ffff:"):] if host.startswith("::ffff:") else host, int(port)
 
     @property
+    def is_behind(self):
+        """Is there anything that it was sent and the kernel has not taken?"""
+        return self.outbox is not None
+
+    @property
     def unfinished(self):
         """Has a command begun that has not ended?"""
         return self._decoder.unfinished

@@ -167,6 +167,8 @@ class Worker:
         self.selector.unregister(self._down)
         self.uplink.close()
         self._end()
+        for listener in self._listeners:
+            listener.sock.close()  # while last words are on their way here, a new server may want the port
 
     def _answer_ping(self):
         self.uplink.ask("alive", self._report())

@@ -2,6 +2,7 @@
 import time
 
 from server.chat.room import LOBBY
+from server.chat.session import GONE
 from server.worker.queues import AWAITED, TALK, control, record, talk
 
 
@@ -41,15 +42,18 @@ class Uplink:
         self._close_talk()
         self._frames.append(control(request, *arguments))
 
-    def ask_once_told(self, request, *arguments):
-        """Ask when what this tick tells its clients has been sent."""
-        self._once_told.append((request, arguments))
+    def ask_once_told(self, session, request, *arguments):
+        """Ask when the session has been sent all that this tick tells it; never if it ends before."""
+        self._once_told.append((session, request, arguments))
 
     def told(self):
-        """It has been sent."""
-        while self._once_told:
-            request, arguments = self._once_told.pop(0)
-            self.ask(request, *arguments)
+        """The tick's words have been sent, as far as the kernel takes them."""
+        if self._once_told:
+            waiting = [entry for entry in self._once_told if entry[0].state is not GONE]
+            self._once_told = [entry for entry in waiting if entry[0].is_behind]
+            for session, request, arguments in waiting:
+                if not session.is_behind:
+                    self.ask(request, *arguments)
 
     def flush(self):
         """Send what the tick has collected."""

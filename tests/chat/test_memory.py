@@ -42,7 +42,8 @@ def test_an_account_has_a_secret_or_none(memory, store):
 
 @pytest.mark.parametrize("before", [None, "hashed"])
 def test_an_accounts_secret_can_be_set_and_changed(memory, before):
-    account = open_account(memory, b"ann", before)
+    open_account(memory, b"ann", before)
+    account = memory.accounts[b"ann"]
     memory.protect(b"ann", "another")
     assert memory.accounts[b"ann"] is account
     assert account.secret == "another"

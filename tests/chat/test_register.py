@@ -772,7 +772,7 @@ def test_what_cannot_be_read_is_said_to_be_so(register, post, store, ann_and_bob
 # ---- the operator's word
 
 
-def test_a_name_gets_a_password_and_is_protected_from_then_on(register, post, memory, store, secrets):
+def test_a_name_gets_a_password_and_is_protected_from_then_on(register, post, memory, store, door):
     told, store.late = [], True
     register.set_password(b"ann", "hashed", told.append)
     assert told == []
@@ -784,7 +784,7 @@ def test_a_name_gets_a_password_and_is_protected_from_then_on(register, post, me
     register.set_password(b"ann", "another", told.append)
     store.answer()
     claim(register, 2, 7, b"ann", "Login", b"pw")
-    assert (told[1:], [job[1] for job in secrets.jobs]) == ([{"done": True}], ["another"])
+    assert (told[1:], [job[1] for job in door.jobs]) == ([{"done": True}], ["another"])
 
 
 def test_a_password_that_cannot_be_set_is_said_to_be_so(register, post, memory, store):

@@ -52,6 +52,12 @@ MEANT_FOR = {
     "forgets-passwords": "register",
     "registers-twice": "register",
     "keeps-old-password": "passwd",
+    "tells-twice": "history-since",
+    "tells-whispers": "history",
+    "tells-newcomers-nothing": "history",
+    "tells-strangers": "faults-history",
+    "tells-whatever": "faults-history",
+    "ends-too-early": "history-more",
 }
 
 

@@ -51,10 +51,17 @@ BUGS = {
     "forgets-passwords": "a registered name needs no password",
     "registers-twice": "a registered name can be registered again",
     "keeps-old-password": "PASSWD says OK and changes nothing",
+    "tells-twice": "HISTORY SINCE tells the message of that number again",
+    "tells-whispers": "direct messages are part of the history",
+    "tells-newcomers-nothing": "HISTORY begins at one's own login",
+    "tells-strangers": "HISTORY is answered before the login",
+    "tells-whatever": "HISTORY with something else behind it is answered",
+    "ends-too-early": "HISTORY says complete although there is more",
 }
 
 HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
-        "HELP PASSWD <old password> <new password>", "HELP HELP", "END HELP")
+        "HELP PASSWD <old password> <new password>", "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>",
+        "HELP HELP", "END HELP")
 LINE_LIMIT = 8192
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
@@ -115,6 +122,7 @@ class Client:
         self.sock = sock
         self.worker = worker
         self.name = None
+        self.since = 0  # what was said before that is not told to this one
         self.lock = threading.Lock()
 
     def put(self, line):
@@ -170,6 +178,7 @@ class WrongServer:
         self.echo = config.get("echo", {}).get("line", False) or "echo" in bugs
         self.idle = config.get("idle_timeout", {}).get("line", 60)
         self.frame_seconds = config.get("limits", {}).get("frame_seconds", 10)
+        self.said = []  # (time, name, text), None for a direct message
         self.passwords = {}  # name of an account -> its password
         self.lock = threading.RLock()
         self.clients = []
@@ -366,6 +375,8 @@ class WrongServer:
     def _stranger(self, client, word, rest):
         if word == "PING" and "ping-needs-no-login" in self.bugs:
             return client.put("PONG")
+        if word == "HISTORY" and "tells-strangers" in self.bugs:
+            return self._recall(client, rest, rest)
         if word == "MSG" and "strangers-speak" in self.bugs:
             self._tell_others(client, "MSG ? " + rest)
         client.put("ERR must-login-first")
@@ -379,6 +390,8 @@ class WrongServer:
             self._list(client)
         elif word == "PING" and not space:
             client.put("PONG")
+        elif word == "HISTORY":
+            self._recall(client, space, rest)
         elif word == "PASSWD":
             client.put(self._change(client.name, rest.split(" ")))
         elif word == "HELP" and not space:
@@ -442,6 +455,7 @@ class WrongServer:
         self.clients.remove(client)
         self.clients.append(client)
         client.name = name
+        client.since = len(self.said) if "tells-newcomers-nothing" in self.bugs else 0
         if "announces-joins" in self.bugs:
             self._tell_others(client, "INFO %s joined" % name)
         return "OK"
@@ -458,6 +472,31 @@ class WrongServer:
             client.put(line)
         if "acknowledges-msg" in self.bugs:
             client.put("OK")
+
+        self.said.append((int(time.time()), client.name, harmless(text)))
+
+    def _recall(self, client, space, rest):
+        """Numbers are places in `said`, from 1 on."""
+        since, count = re.fullmatch("SINCE ([0-9]{1,18})", rest), re.fullmatch("[1-9][0-9]{0,8}", rest, re.ASCII)
+        if space and not since and not count and "tells-whatever" not in self.bugs:
+            return client.put("ERR invalid-history-format")
+        start = int(since.group(1)) if since else 0
+        if start > len(self.said):
+            return client.put("ERR no-such-number")
+        found = [(number, *message) for number, message in enumerate(self.said, 1)
+                 if message and number >= start + ("tells-twice" not in self.bugs)]
+        if not since:
+            found = [message for message in found if message[0] > client.since]
+            found = found[-(int(rest) if count else 100):]
+        size, last, more = 0, len(self.said), "complete"
+        for told, (number, when, name, text) in enumerate(found):
+            size += len(text.encode())
+            if told == 1000 or size > 256 << 10:
+                more = "complete" if "ends-too-early" in self.bugs else "more"
+                break
+            last = number
+            client.put("HIST %d %d %s %s" % (number, when, name, text))
+        client.put("END HISTORY %d %s" % (last, more))
 
     def _tell_others(self, client, line, late=0.0):
         for other in list(self.clients):
@@ -479,6 +518,7 @@ class WrongServer:
             return client.put("ERR user-not-found")
         line = "DM %s %s" % (client.name, harmless(text))
         self._deliver(client, found[0], line)
+        self.said.append((int(time.time()), client.name, text) if "tells-whispers" in self.bugs else None)
         if "leak" in self.bugs and "~sync" not in text:
             for other in self._members():
                 if other not in (client, found[0]) and other.worker != found[0].worker:

@@ -32,6 +32,19 @@ def test_when_the_parent_is_killed_the_workers_say_goodbye_and_leave(start, join
     wait_until(lambda: not group(server.pid), 5)
 
 
+def test_when_the_parent_is_killed_a_new_server_can_have_its_port_at_once(start, run, join):
+    server = start(workers=2, trouble=True)
+    inside = [join(server.worker_address(slot), "user-%d" % slot) for slot in range(2)]
+    os.kill(server.pid, signal.SIGKILL)
+    for client in inside:
+        assert client.rest() == [b"INFO server-shutdown"]  # and leaves its own end open
+    successor = run(str(server.address()[1]), "--host", "127.0.0.1", "--listen", "binary=off", "--listen", "padded=off",
+                    "--listen", "delimited=off", "--listen", "dollar=off")
+    successor.wait_until_ready(2)
+    for client in inside:
+        client.close()
+
+
 def test_when_the_parent_is_killed_under_load_nothing_stays(start):
     server = start(workers=2, config=UNLIMITED, trouble=True)
     with clients([server.worker_address(0), server.worker_address(1)], ["a", "b", "c", "d"]) as everybody:

@@ -1,10 +1,11 @@
 """Framed protocols: clients that read slowly, not at all, or are gone while they are written to."""
+import re
 import time
 
 import pytest
 from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SLOW_READER
 
-from bench.proofs.processes import children, descriptors, wait_until
+from bench.proofs.processes import descriptors, wait_until, worker_of
 from conformance.wire import padded
 
 LATE = 2.5  # seconds after a deadline at which a client is surely gone: they are looked at once a second
@@ -57,7 +58,7 @@ def test_who_takes_nothing_for_too_long_is_ended_and_the_name_is_free(start, ent
         assert time.monotonic() - began < 1 + LATE
         good.talk()
         good.rest_a_little()
-    wait_until(lambda: "connection of b'stuck' ended: slow-reader" in server.stderr_text())
+    wait_until(lambda: re.search("connection ended .*name=stuck .*reason=slow-reader", server.stderr_text()))
     good.assert_undisturbed()
     enter(server, protocol, "stuck", slot=1)
     stuck.close()
@@ -98,7 +99,7 @@ def test_resets_while_much_is_unsent_end_nobody_else(start, enter, bystanders, p
     server = start(workers=1, config=limits(), protocols=PROTOCOLS)
     gone = [enter(server, protocol, "gone-%d" % number, reads_little=True) for number in range(RESETS)]
     good = bystanders(server, protocol)
-    worker, = children(server.pid)
+    worker = worker_of(server, 0)
     everybody = descriptors(worker)
     for _ in range(MORE_THAN_KERNELS_KEEP):
         good.talk(LINES, LONG)

@@ -15,6 +15,7 @@ from server.protocols.events import (
     Nothing,
     Ping,
     Reason,
+    Recall,
     Say,
     SignUp,
     Whisper,
@@ -24,6 +25,7 @@ from server.protocols.events import (
 LIMIT = 40  # for the vectors; small, so that every cut of a line at the limit is tried
 REAL_LIMIT = 8192
 UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
+BAD_RECALL = Malformed(Reason.BAD_FORM, Recall)
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 FOREIGN = Broken(Reason.FOREIGN)
@@ -85,6 +87,38 @@ COMMAND_TABLE = [
     (b"HELP\n", [Help()]),
     (b"HELP \n", [unknown(Help)]),
     (b"HELP REGISTER\n", [unknown(Help)]),
+]
+
+HISTORY = [
+    (b"HISTORY\n", [Recall(None, 100)]),
+    (b"HISTORY 1\n", [Recall(None, 1)]),
+    (b"HISTORY 1000\n", [Recall(None, 1000)]),
+    (b"HISTORY 1001\n", [Recall(None, 1000)]),
+    (b"HISTORY 999999999\n", [Recall(None, 1000)]),
+    (b"HISTORY SINCE 0\n", [Recall(0, 1000)]),
+    (b"HISTORY SINCE 41\r\n", [Recall(41, 1000)]),
+    (b"HISTORY SINCE 007\n", [Recall(7, 1000)]),
+    (b"HISTORY SINCE 999999999999999999\n", [Recall(10 ** 18 - 1, 1000)]),
+    (b"HISTORY SINCE 9999999999999999999\n", [BAD_RECALL]),
+    (b"HISTORY \n", [BAD_RECALL]),
+    (b"HISTORY 0\n", [BAD_RECALL]),
+    (b"HISTORY 01\n", [BAD_RECALL]),
+    (b"HISTORY -1\n", [BAD_RECALL]),
+    (b"HISTORY +1\n", [BAD_RECALL]),
+    (b"HISTORY 1_0\n", [BAD_RECALL]),
+    (b"HISTORY 1.0\n", [BAD_RECALL]),
+    (b"HISTORY 1 \n", [BAD_RECALL]),
+    (b"HISTORY 1 2\n", [BAD_RECALL]),
+    (b"HISTORY 9999999999\n", [BAD_RECALL]),
+    (b"HISTORY SINCE\n", [BAD_RECALL]),
+    (b"HISTORY SINCE \n", [BAD_RECALL]),
+    (b"HISTORY SINCE -1\n", [BAD_RECALL]),
+    (b"HISTORY SINCE x\n", [BAD_RECALL]),
+    (b"HISTORY since 1\n", [BAD_RECALL]),
+    (b"HISTORY 1SINCE 1\n", [BAD_RECALL]),
+    (b"HISTORY \xd9\xa3\n", [BAD_RECALL]),  # a digit, but not one of ours
+    (b"HISTORYSINCE 1\n", [UNKNOWN]),
+    (b"history\n", [UNKNOWN]),
 ]
 
 ERRORS = [
@@ -182,7 +216,8 @@ CHARACTERS = [
 ]
 
 VECTORS = (
-    COMMAND_TABLE + ERRORS + LINE_ENDS + LIMITS + TELNET + FOREIGN_PROTOCOLS + ONLY_ALMOST_FOREIGN + CHARACTERS
+    COMMAND_TABLE + HISTORY + ERRORS + LINE_ENDS + LIMITS + TELNET + FOREIGN_PROTOCOLS + ONLY_ALMOST_FOREIGN
+    + CHARACTERS
 )
 
 # Pairs of lines of one length and of one kind: a plain one and the worst that was thought of.

@@ -22,6 +22,8 @@ from server.protocols.events import (
     Pong,
     Present,
     Reason,
+    Recall,
+    Recalled,
     Refused,
     Renamed,
     Said,
@@ -61,6 +63,16 @@ ANSWERS = [
     (Refused(Reason.NOBODY, Whisper(b"cid", b"hi", None, None)), [b"ERR user-not-found\n"]),
     (Refused(Reason.BOX_FULL, Whisper(b"cid", b"hi", None, None)), [b"ERR mailbox-full\n"]),
     (Refused(Reason.BAD_FORM, Whisper), [b"ERR invalid-dm-format\n"]),
+    (Refused(Reason.BAD_FORM, Recall), [b"ERR invalid-history-format\n"]),
+    (Refused(Reason.NO_SUCH_NUMBER, Recall(9, 1)), [b"ERR no-such-number\n"]),
+    (Refused(Reason.NOT_STORED, Recall(9, 1)), [b"ERR storage-failed\n"]),
+    (Refused(Reason.NOT_STORED, Say), [b"ERR storage-failed\n"]),
+    (Recalled([], 0, False), [b"END HISTORY 0 complete\n"]),
+    (Recalled([(4, b"bob", b"two  words ", 1600000000), (9, b"ann", b"\n\na\n\nb\n", 1600000001)], 9, True),
+     [b"HIST 4 1600000000 bob two  words \nHIST 9 1600000001 ann a\nHIST 9 1600000001 ann b\nEND HISTORY 9 more\n"]),
+    (Recalled([(1, b"bob", b"100 %s %b", 7)], 1, False), [b"HIST 1 7 bob 100 %s %b\nEND HISTORY 1 complete\n"]),
+    (Recalled([(1, b"bob", b"x" * (LONGEST + 1), 7)], 1, False),
+     [b"HIST 1 7 bob " + b"x" * LONGEST + b"\nHIST 1 7 bob x\nEND HISTORY 1 complete\n"]),
     (Refused(Reason.UNKNOWN_COMMAND, None), [b"ERR unknown-command\n"]),
     (Welcome(b"ann", SIGN_UP), [b"OK\n"]),
     (Done(SIGN_UP), [b"OK\n"]),
@@ -74,7 +86,8 @@ ANSWERS = [
     (Refused(Reason.UNVERIFIABLE, GREETING), [b"ERR unverifiable-password\n"]),
     (Refused(Reason.TRY_LATER, GREETING), [b"ERR try-again-later\n"]),
     (Done(Help()), [b"HELP LOGIN <username> <password>\nHELP REGISTER <username> <password>\n"
-                    b"HELP PASSWD <old password> <new password>\nHELP HELP\nEND HELP\n"]),
+                    b"HELP PASSWD <old password> <new password>\nHELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\n"
+                    b"HELP HELP\nEND HELP\n"]),
     (Farewell(Reason.TOO_LONG), [b"ERR line-too-long\n"]),
     (Farewell(Reason.IDLE), [b"INFO idle-timeout\n"]),
 ]
@@ -98,6 +111,7 @@ LONG_TEXTS = [
 ONE_OF_EACH = [
     Welcome(b"ann", GREETING), Done(Say(b"hi", None, None)), Present([b"ann"]), Known([b"ann"]),
     Described(b"ann", "127.0.0.1", 1), Past([(b"ann", b"hi", 7)]), News([(b"ann", True)]), Pong(b"token"),
+    Recalled([(3, b"ann", b"hi", 7)], 3, False),
     Said(b"ann", b"hi", 7), Whispered(b"ann", b"hi", 7), Joined(b"ann"), Left(b"ann"), Renamed(b"ann", b"bea"),
     Users([(b"ann", False)]),
 ]  # fmt: skip

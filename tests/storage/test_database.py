@@ -92,7 +92,7 @@ def test_of_a_transaction_that_fails_nothing_is_left_and_numbers_go_on_where_the
 
 def test_what_is_not_committed_is_not_seen_by_others(database, spoken):
     store = database()
-    other = Database(database.path, sync=None)
+    other = Database(database.path, mode="ro")
     with store.transaction():
         store.talk(spoken(b"one"))
         assert other.lobby(0, 9)[0] == []
@@ -102,7 +102,7 @@ def test_what_is_not_committed_is_not_seen_by_others(database, spoken):
 
 def test_who_only_reads_cannot_write(database, spoken):
     database()
-    other = Database(database.path, sync=None)
+    other = Database(database.path, mode="ro")
     with pytest.raises(sqlite3.Error):
         write(other, spoken(b"one"))
     other.close()
@@ -110,7 +110,7 @@ def test_who_only_reads_cannot_write(database, spoken):
 
 def test_who_only_reads_makes_no_database(tmp_path):
     with pytest.raises(StoreError):
-        Database(str(tmp_path / "none.db"), sync=None)
+        Database(str(tmp_path / "none.db"), mode="ro")
     assert os.listdir(str(tmp_path)) == []
 
 
@@ -180,6 +180,7 @@ def test_old_messages_are_forgotten_day_by_day(database, spoken, clock):
         left = [b"%d" % left for left in range(max(0, day - 2), day + 1)]
         assert sorted(set(texts(store.lobby(0, 99)[0]))) == left
         assert texts(store.conversation(b"ann", b"bob")) == left
+        assert store._row("SELECT count(*) FROM days")[0] <= 4
     clock.now += 2 * DAY
     store = database(keep_days=2)
     prune(store)
@@ -360,7 +361,7 @@ def test_a_page_of_noise_is_found_before_anything_is_served(database, spoken):
     write(database(), spoken(*[b"x" * 100] * 100), ("open_account", b"ann", "x"),
           *[("whisper", b"bob", b"ann", b"y" * 100, True)] * 50)
     database().close()
-    expected = Database(database.path, sync=None)
+    expected = Database(database.path, mode="ro")
     accounts = expected.accounts()
     expected.close()
     noise = bytes(random.Random(7).getrandbits(8) for _ in range(4096))

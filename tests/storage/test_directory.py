@@ -25,6 +25,12 @@ def use():
         directory.let_go()
 
 
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch):
+    """Nobody is waited for, unless the test is about that."""
+    monkeypatch.setattr(directory_module, "WAIT", 0)
+
+
 @pytest.fixture
 def nobodys_pid():
     """The number of a process that has ended."""
@@ -172,6 +178,7 @@ def test_the_last_processes_of_a_server_that_was_killed_are_waited_for(tmp_path,
         if len(naps) == 5:
             os.close(lock)  # now the last one has left
 
+    monkeypatch.setattr(directory_module, "WAIT", 60)
     monkeypatch.setattr(directory_module.time, "sleep", sleep)
     use(path)
     assert len(naps) == 5
@@ -179,13 +186,12 @@ def test_the_last_processes_of_a_server_that_was_killed_are_waited_for(tmp_path,
 
 
 @pytest.mark.parametrize("content", ["", "no number", "99999999999999999999"])
-def test_who_holds_it_for_too_long_has_it(tmp_path, use, monkeypatch, content):
+def test_who_holds_it_for_too_long_has_it(tmp_path, use, content):
     path = tmp_path / "own"
     path.mkdir(mode=0o700)
     lock = lock_for(path, 0)
     os.ftruncate(lock, 0)
     os.pwrite(lock, content.encode(), 0)
-    monkeypatch.setattr(directory_module, "WAIT", 0)
     assert "pid %s" % (content or "unknown") in refusal(use, path, errno.EAGAIN)
     os.close(lock)
 

@@ -272,7 +272,7 @@ def test_whenever_processes_die_everything_is_written_once_and_answered_once(mak
     @settings(max_examples=60)
     @given(REQUESTS)
     @example(["work", "read", "work", "die", "work", "say", "mute"])  # what was only read is in no database
-    @example(["work", "say", "read", "say", "mute", "work", "die", "read", "say", "mute"])
+    @example(["work", "say", "read", "read", "say", "mute", "work", "die", "read", "say", "mute"])
     def property_(requests):
         said, told, journal = [], [], Journal(None)
         with tempfile.TemporaryDirectory() as directory:
@@ -308,6 +308,7 @@ def test_whenever_processes_die_everything_is_written_once_and_answered_once(mak
         assert sorted(told) == sorted((text, True) for text in asked)
         written = [b"%d" % number for number, request in enumerate(requests) if request in ("say", "whisper")]
         assert [text for text, _ in told if text in written] == written
+        assert [text for text, _ in told if text not in written] == [text for text in asked if text not in written]
         assert whispered == [text for text in written if text not in said]
 
     property_()
@@ -370,6 +371,23 @@ def test_what_a_full_disk_does_not_take_is_said_to_be_not_stored_and_what_is_rea
     found, last, _ = process.store.lobby(0, 9)
     assert [(number, text) for number, _, text, _ in found] == [(1, b"one"), (2, b"three")]
     assert journal.depth == 0
+
+
+def test_the_log_says_once_that_the_disk_is_full_and_once_that_it_is_not(start, say, read, caplog):
+    process = start()
+    process.work()
+    no_room(process.store)
+    for number in range(3):
+        say(b"x" * 100000)
+        process.work()
+        read(number)  # which can be done
+        process.work()
+    assert len(caplog.records) == 1
+    room(process.store)
+    for _ in range(2):
+        say(b"one")
+        process.work()
+    assert ["again" in record.getMessage() for record in caplog.records] == [False, True]
 
 
 def test_what_was_said_to_be_not_stored_is_not_stored_by_a_successor_either(start, say, told):
@@ -579,7 +597,7 @@ def forked(path):
 
 def lobby(path):
     """The texts in a database."""
-    store = Database(path, sync=None)
+    store = Database(path, mode="ro")
     try:
         return texts(store.lobby(0, 1000))
     finally:

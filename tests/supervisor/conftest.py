@@ -120,19 +120,25 @@ def attach():
 
 
 @pytest.fixture
-def attach_verifier():
-    """Attaches a process that verifies passwords to a hub: its ends of the queues."""
+def attach_aide():
+    """Attaches a process that works for a hub: its ends of the queues."""
     attached = []
 
-    def make(hub, number):
-        (down, to_verifier), (from_verifier, up) = two_ends(), two_ends()
-        hub.attach_aide(number, hub.verifier, down, up)
-        attached.append(WorkerEnds(to_verifier, from_verifier))
+    def make(hub, aide, number):
+        (down, to_process), (from_process, up) = two_ends(), two_ends()
+        hub.attach_aide(number, aide, down, up)
+        attached.append(WorkerEnds(to_process, from_process))
         return attached[-1]
 
     yield make
-    for verifier in attached:
-        verifier.die()
+    for process in attached:
+        process.die()
+
+
+@pytest.fixture
+def attach_verifier(attach_aide):
+    """Attaches a process that verifies passwords to a hub: its ends of the queues."""
+    return lambda hub, number: attach_aide(hub, hub.verifier, number)
 
 
 @pytest.fixture

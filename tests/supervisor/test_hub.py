@@ -7,7 +7,7 @@ from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
-from server.worker.queues import control, record, talk
+from server.worker.queues import AWAITED, control, record, talk
 
 
 def claim(number, name, command="Login", password=None):
@@ -180,8 +180,8 @@ def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, att
     assert worker.heard() == [answer]
 
 
-def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock):
-    memory = Memory()
+def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock, store):
+    memory = Memory(store)
     memory.open(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory, failed_logins_per_minute=3)
     worker, verifier = attach(hub, 1), attach_verifier(hub, 2)
@@ -270,6 +270,160 @@ def test_the_verifier_is_not_pinged(protected, attach_verifier, clock):
         hub.turn(0)
     assert hub.failed == {}
     assert verifier.frames() == []
+
+
+# ---- what is stored
+
+
+def awaited(worker, *messages):
+    """Talk of (session number, text), of which somebody wants to know when it is stored."""
+    return talk(0, worker, [record(number, b"ann", text, 7) for number, text in messages], AWAITED)
+
+
+def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(hub, workers, store):
+    one, two = workers
+    store.late = True
+    frame = awaited(1, (5, b"hi"), (6, b"ho"))
+    one.say(frame)
+    hub.turn(0)
+    assert one.heard() == two.heard() == [frame]
+    store.answer()
+    hub.turn(0)
+    assert (one.heard(), two.heard()) == ([("stored", [5, 6])], [])
+
+
+def test_where_nobody_wants_to_know_nobody_is_told(hub, workers, store):
+    one, two = workers
+    one.say(one_talk(1))
+    hub.turn(0)
+    hub.turn(0)
+    assert one.heard() == two.heard() == [one_talk(1)]
+    assert [text for _, _, text, _ in store.store.lobby(0, 9)[0]] == [b"hi"]
+
+
+@pytest.mark.parametrize("frame, numbers", [(one_talk(1), [1]), (awaited(1, (5, b"hi"), (6, b"ho")), [5, 6])])
+def test_of_what_is_not_stored_everybody_is_told_who_said_it(hub, workers, store, frame, numbers):
+    one, two = workers
+    store.late = True
+    one.say(frame)
+    hub.turn(0)
+    store.answer(stored=False)
+    hub.turn(0)
+    assert one.heard() == [frame, ("unstored", numbers)]
+    assert two.heard() == [frame]
+
+
+def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, store):
+    one, two = workers
+    one.say(claim(5, b"ann", "Create"))
+    hub.turn(0)
+    one.heard()
+    store.late = True
+    one.say(awaited(1, (5, b"one")), control("recall", 5, None, 9), awaited(1, (5, b"two")),
+            control("whisper", 5, b"ann", b"ann", b"three", None), control("history", 5, b"ann", b"ann"),
+            control("deliver", 5, b"ann"), control("taken", 5, b"ann", 9, 1, 2))
+    hub.turn(0)
+    assert store.asked() == ["talk", "lobby", "talk", "whisper", "conversation", "kept", "taken"]
+    store.answer()
+    hub.turn(0)
+    now = 1600000000
+    assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] != "whispered"] == [
+        ("stored", [5]), ("recalled", 5, [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
+        ("past", 5, [(b"ann", b"three", now)]), ("kept", 5, b"ann", [])]
+
+
+def test_what_is_stored_for_a_worker_that_has_died_is_told_nobody(hub, workers, store):
+    one, two = workers
+    store.late = True
+    one.say(awaited(1, (5, b"hi")), claim(5, b"ann", "Create"))
+    hub.turn(0)
+    one.die()
+    hub.turn(0)
+    hub.detach(1)
+    store.answer()
+    hub.turn(0)
+    assert two.heard() == [awaited(1, (5, b"hi")), ("opened", b"ann")]
+
+
+class Aide:
+    """The hub's end of a process that works for it."""
+
+    def __init__(self):
+        self.down = self.up = None
+        self.waiting = self.stuck = False
+        self.flushed = self.heard = 0
+
+    def attach(self, down, up):
+        self.down, self.up = down, up
+
+    def detach(self):
+        return [self.down, self.up]
+
+    def flush(self):
+        self.flushed += 1
+        self.down.put()
+
+    def hear(self):
+        self.up.get()
+        self.heard += 1
+
+    def is_stuck(self):
+        return self.stuck
+
+
+@pytest.fixture
+def aided(hub, attach_aide):
+    """A hub's end of its process 3, and that process's ends of the queues."""
+    aide = Aide()
+    return aide, attach_aide(hub, aide, 3)
+
+
+def test_what_was_asked_in_a_round_is_sent_at_its_end_and_answers_are_heard(hub, aided):
+    aide, process = aided
+    hub.turn(0)
+    assert (aide.flushed, aide.heard) == (1, 0)
+    process.say(control("results", [True], False))
+    hub.turn(0)
+    assert (aide.flushed, aide.heard) == (2, 1)
+
+
+def test_a_process_that_is_stuck_or_gone_has_to_be_replaced(hub, aided, clock):
+    aide, process = aided
+    aide.stuck = True
+    clock.now += hub_module.PING_EVERY
+    hub.turn(0)
+    assert hub.failed == {3: "does not answer"}
+    process.die()
+    hub.turn(0)
+    assert hub.failed == {3: "is gone"}
+    hub.turn(0)
+    hub.detach(3)
+    assert hub.failed == {}
+
+
+def test_what_a_process_does_not_take_at_once_is_sent_when_it_reads_on(hub, aided):
+    aide, process = aided
+    frames = [one_talk(1, b"%d" % number + b"x" * 60000) for number in range(40)]
+    aide.down.put(b"".join(frames))
+    hub.turn(0)
+    assert aide.waiting
+    found = []
+    while len(found) < len(frames):
+        more = process.frames()
+        assert more
+        found += more
+        hub.turn(0)
+    assert found == frames
+    assert not aide.waiting
+
+
+def test_who_works_for_the_hub_is_dismissed_by_the_end_of_its_queues(hub, aided):
+    aide, process = aided
+    hub.dismiss_aides()
+    with pytest.raises(EOFError):
+        process.down.get()
+    hub.turn(0)
+    assert hub.failed == {}
 
 
 # ---- workers that die, hang or lag

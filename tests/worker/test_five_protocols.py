@@ -388,3 +388,256 @@ def test_a_long_history_can_be_told(home):
         heard += dora.heard()
     assert b"149xxx" in heard
     assert not dora.ended
+
+
+# ---- what is stored
+
+
+REFUSES = {
+    "line": b"ERR storage-failed\n",
+    "binary": b"The server could not store this.",
+    "padded": b"[ERROR] The server could not store this.",
+    "delimited": delimited(6, b"the server could not store this"),
+    "dollar": dollar(b"{'purpose': 'send_message', 'result': False}"),
+}
+
+
+@pytest.fixture
+def met(home, store):
+    """Makes a house in which lea, of line, and a speaker of a protocol have met; and the store is late."""
+
+    def make(protocol):
+        house, name = home(), b"ann" if protocol == "dollar" else b"eva"
+        lea, speaker = enter(house, "line", b"lea"), enter(house, protocol, name, 2)
+        house.wait(2)
+        lea.heard()
+        speaker.heard()
+        store.late = True
+        return house, lea, speaker, name
+
+    return make
+
+
+@pytest.mark.parametrize("protocol", sorted(SAYS))
+def test_what_is_said_is_heard_at_once_and_acknowledged_once_it_is_stored(met, store, protocol):
+    house, lea, speaker, name = met(protocol)
+    speaker.send(SAYS[protocol](name))
+    house.settle()
+    assert (lea.heard(), speaker.heard()) == (b"MSG %b hi\n" % name, b"")
+    store.answer()
+    house.settle()
+    assert (lea.heard(), speaker.heard()) == (b"", ACKNOWLEDGES[protocol].replace(b"ann", name))
+
+
+@pytest.mark.parametrize("protocol", sorted(SAYS))
+def test_what_is_not_stored_is_refused_in_the_protocols_words(met, store, protocol):
+    house, lea, speaker, name = met(protocol)
+    speaker.send(SAYS[protocol](name))
+    house.settle()
+    store.answer(stored=False)
+    house.settle()
+    assert lea.heard() == b"MSG %b hi\n" % name
+    heard = speaker.heard()
+    assert heard == REFUSES[protocol] or protocol == "binary" and heard.endswith(REFUSES[protocol])
+    speaker.send(SAYS[protocol](name))  # the next one may be stored again
+    house.settle()
+    store.answer()
+    house.settle()
+    assert speaker.heard() == ACKNOWLEDGES[protocol].replace(b"ann", name)
+
+
+def test_of_several_in_one_tick_each_is_told_that_its_words_are_not_stored(met, store):
+    house, lea, eva, _ = met("line")
+    ida = enter_late(house, store, b"ida", 2)
+    eva.send(b"MSG one\nMSG two\n")
+    ida.send(b"MSG three\n")
+    house.settle()
+    store.answer(stored=False)
+    house.settle()
+    assert eva.heard().count(b"ERR storage-failed\n") == 2
+    assert ida.heard().count(b"ERR storage-failed\n") == 1
+    assert b"ERR" not in lea.heard()
+
+
+def enter_late(house, store, name, worker):
+    """A new client of line, although the store is late."""
+    peer = enter(house, "line", name, worker)
+    store.answer()
+    house.settle()
+    peer.heard()
+    return peer
+
+
+@pytest.mark.parametrize("protocol", ["padded", "delimited", "dollar"])
+def test_what_is_said_next_waits_until_the_first_is_acknowledged(met, store, protocol):
+    house, lea, speaker, name = met(protocol)
+    speaker.send(SAYS[protocol](name) * 2)
+    house.settle()
+    assert lea.heard() == b"MSG %b hi\n" % name
+    store.answer()
+    house.settle()
+    assert lea.heard() == b"MSG %b hi\n" % name
+    assert speaker.heard() == ACKNOWLEDGES[protocol].replace(b"ann", name)
+    store.answer()
+    house.settle()
+    assert speaker.heard() == ACKNOWLEDGES[protocol].replace(b"ann", name)
+
+
+def test_nobody_else_waits_for_the_store(met, store):
+    house, lea, eva, _ = met("padded")
+    ida = enter(house, "line", b"ida", 2)
+    eva.send(SAYS["padded"](b"eva"))
+    lea.send(b"MSG one\nMSG two\nWHO\nPING\n")
+    house.settle(10)
+    assert sorted(ida.heard().splitlines()) == [b"MSG eva hi", b"MSG lea one", b"MSG lea two"]
+    assert b"USER lea\nUSER eva\nUSER ida\nPONG\n" in lea.heard()
+
+
+def test_ones_own_words_come_back_in_their_place_and_what_follows_them_waits(met, store):
+    house, lea, eva, _ = met("delimited")
+    said = {text: delimited(2, b"lea", b"eva", text) for text in (b"one", b"two", b"three", b"four")}
+    lea.send(b"MSG one\n")
+    house.settle()
+    assert eva.heard() == said[b"one"]
+    eva.send(SAYS["delimited"](b"eva"))
+    house.settle()
+    lea.send(b"MSG two\nDM eva three\n")
+    house.settle()
+    assert eva.heard() == b""
+    store.answer()
+    house.settle()
+    assert eva.heard() == delimited(2, b"eva", b"lobby", b"hi") + said[b"two"] + said[b"three"]
+    lea.send(b"MSG four\n")
+    house.settle()
+    assert eva.heard() == said[b"four"]
+
+
+def test_who_hangs_up_before_its_words_are_stored_leaves_nothing_behind(met, store):
+    house, lea, eva, _ = met("delimited")
+    eva.send(SAYS["delimited"](b"eva"))
+    house.settle()
+    eva.close()
+    house.settle()
+    store.answer()
+    house.settle()
+    assert lea.heard() == b"MSG eva hi\nINFO eva disconnected\n"
+    assert all(not hearers._held for (name, _), hearers in house.driven[1].worker._audiences.items()
+               if name == "delimited")
+
+
+def test_an_account_is_made_once_it_is_stored_and_its_name_nobody_elses_until_then(met, store):
+    house, lea, eva, _ = met("line")
+    delia, other = house.connect(protocol="delimited"), house.connect(2, protocol="delimited")
+    delia.send(delimited(0, b"delia"))
+    house.settle()
+    other.send(delimited(0, b"delia"))
+    house.settle()
+    assert (delia.heard(), other.heard()) == (b"", delimited(6, b"username already exists"))
+    store.answer()
+    house.settle()
+    assert delia.heard() == delimited(6)
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_name_whose_account_could_not_be_stored_or_whose_creator_has_gone_is_free(met, store, goes):
+    house, lea, eva, _ = met("line")
+    delia = house.connect(protocol="delimited")
+    delia.send(delimited(0, b"delia"))
+    house.settle()
+    if goes:
+        delia.close()
+        house.settle()
+    store.answer(stored=goes)
+    house.settle()
+    if not goes:
+        assert delia.heard() == delimited(6, b"the server could not store this")
+    other = house.connect(2)
+    other.send(b"LOGIN delia\n")
+    house.settle()
+    assert other.heard() == b"OK\n"
+
+
+@pytest.fixture
+def box(home, store):
+    """A house in which two messages are kept for delia, who is back on worker 2; and the store is late."""
+    house = home()
+    delia, lea = enter(house, "delimited", b"delia"), enter(house, "line", b"lea")
+    delia.hang_up()
+    house.settle()
+    lea.send(b"DM delia one\nDM delia two\n")
+    house.settle(10)
+    again = house.connect(2, protocol="delimited")
+    again.send(delimited(5, b"delia"))
+    house.settle()
+    assert again.heard() == delimited(6)
+    store.late = True
+    return house, again
+
+
+BOTH = delimited(2, b"lea", b"delia", b"one") + delimited(2, b"lea", b"delia", b"two")
+
+
+def test_what_is_asked_for_twice_in_one_segment_is_delivered_once(box, store):
+    house, delia = box
+    delia.send(delimited(3) * 2)
+    for _ in range(3):
+        house.settle()
+        store.answer()
+    house.settle()
+    assert delia.heard() == BOTH
+    assert store.store.kept(b"delia") == []
+
+
+def test_what_was_not_sent_when_its_worker_died_is_delivered_again(box, store):
+    house, delia = box
+    delia.send(delimited(3))
+    house.settle()
+    store.answer()
+    house.hub.turn(0)
+    house.hub.detach(2)  # before it has read what the hub sent
+    again = house.connect(protocol="delimited")
+    again.send(delimited(5, b"delia") + delimited(3))
+    for _ in range(3):
+        house.driven[0].tick()
+        house.hub.turn(0)
+        store.answer()
+        house.hub.turn(0)
+    house.driven[0].tick()
+    assert again.heard() == delimited(6) + BOTH
+    house.driven[0].tick()
+    house.hub.turn(0)
+    store.answer()
+    assert store.store.kept(b"delia") == []
+
+
+def test_what_cannot_be_read_is_said_to_be_so_and_can_be_asked_for_again(box, store):
+    house, delia = box
+    delia.send(delimited(3))
+    house.settle()
+    store.answer(stored=False)
+    house.settle()
+    assert delia.heard() == delimited(6, b"the server could not store this")
+    delia.send(delimited(3))
+    house.settle()
+    store.answer()
+    house.settle()
+    assert delia.heard() == BOTH
+
+
+def test_what_was_said_is_told_by_number_while_the_chat_goes_on(met, store):
+    house, lea, eva, _ = met("line")
+    eva.send(b"MSG one\nMSG two\n")
+    house.settle()
+    store.answer()
+    house.settle()
+    lea.heard()
+    lea.send(b"HISTORY 1\nHISTORY SINCE 0\nHISTORY SINCE 9\nPING\n")
+    eva.send(b"MSG three\n")
+    for _ in range(4):
+        house.settle()
+        store.answer()
+    house.settle()
+    one, two, three = [b"HIST %d 1600000000 eva %b\n" % pair for pair in ((1, b"one"), (2, b"two"), (3, b"three"))]
+    assert lea.heard().replace(b"MSG eva three\n", b"") in (
+        two + b"END HISTORY 2 complete\n" + one + two + three + b"END HISTORY 3 complete\nERR no-such-number\nPONG\n",
+        three + b"END HISTORY 3 complete\n" + one + two + three + b"END HISTORY 3 complete\nERR no-such-number\nPONG\n")

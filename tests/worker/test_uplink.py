@@ -1,7 +1,8 @@
 """A worker's voice to the hub."""
 import pytest
 
-from server.worker.queues import CONTROL, HEAD, called, control, said
+from server.chat.session import GONE, MEMBER
+from server.worker.queues import AWAITED, CONTROL, HEAD, TALK, called, control, said
 from server.worker.uplink import Uplink
 
 NOW = 1600000000
@@ -66,6 +67,80 @@ def test_talk_carries_the_workers_number(uplink, queue):
     uplink.say(1, b"ann", b"hi", None, False)
     uplink.flush()
     assert HEAD.unpack_from(queue.puts[0])[2] == 9
+
+
+@pytest.mark.parametrize("awaited, kind", [
+    ([False], TALK), ([True], AWAITED), ([False, True, False], AWAITED), ([False, False], TALK)])
+def test_talk_says_whether_anybody_wants_to_know_that_it_is_stored(uplink, queue, awaited, kind):
+    for number, wanted in enumerate(awaited):
+        uplink.say(number, b"ann", b"hi", None, wanted)
+    uplink.flush()
+    uplink.say(1, b"ann", b"next", None, False)
+    uplink.flush()
+    first, second = queue.puts
+    assert (HEAD.unpack_from(first)[0], HEAD.unpack_from(first)[4]) == (kind, len(awaited))
+    assert HEAD.unpack_from(second)[0] == TALK
+
+
+def test_what_is_said_behind_a_question_is_awaited_for_itself(uplink, queue):
+    uplink.say(1, b"ann", b"one", None, True)
+    uplink.ask("who", 1)
+    uplink.say(2, b"bob", b"two", None, False)
+    uplink.flush()
+    (data,) = queue.puts
+    kinds = []
+    while data:
+        kind, _, _, size, _ = HEAD.unpack_from(data)
+        kinds.append(kind)
+        data = data[HEAD.size + size:]
+    assert kinds == [AWAITED, CONTROL, TALK]
+
+
+class Told:
+    """A session: `state`, and whether it has been sent all that it was told."""
+
+    def __init__(self, state=MEMBER, is_behind=False):
+        self.state = state
+        self.is_behind = is_behind
+
+
+def test_what_is_to_be_asked_once_a_session_has_been_sent_everything_waits_for_that(uplink, queue):
+    behind, gone = Told(is_behind=True), Told(GONE)
+    uplink.ask_once_told(behind, "taken", 1, b"ann", 7, 2, 6)
+    uplink.ask_once_told(gone, "taken", 2, b"bob", 7, 2, 6)
+    for _ in range(2):
+        uplink.told()
+        uplink.flush()
+    assert queue.puts == []
+    behind.is_behind = False
+    uplink.told()
+    uplink.told()
+    uplink.flush()
+    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7, 2, 6))]
+
+
+def test_who_goes_before_it_has_been_sent_everything_has_taken_nothing(uplink, queue):
+    behind = Told(is_behind=True)
+    uplink.ask_once_told(behind, "taken", 1, b"ann", 7, 2, 6)
+    uplink.told()
+    behind.state, behind.is_behind = GONE, False
+    uplink.told()
+    uplink.flush()
+    assert queue.puts == []
+
+
+def test_what_is_to_be_asked_once_told_waits_until_it_has_been_told(uplink, queue):
+    uplink.ask_once_told(Told(), "taken", 1, b"ann", 7, 2, 6)
+    uplink.ask_once_told(Told(), "taken", 2, b"bob", 8, 1, 3)
+    uplink.ask("who", 1)
+    uplink.flush()
+    assert contents(queue.puts.pop()) == [("who", (1,))]
+    uplink.told()
+    uplink.told()
+    uplink.flush()
+    uplink.flush()
+    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7, 2, 6)), ("taken", (2, b"bob", 8, 1, 3))]
+    assert queue.puts == []
 
 
 def test_a_tick_in_which_nothing_was_asked_puts_nothing(uplink, queue):
