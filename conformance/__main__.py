@@ -1,4 +1,4 @@
-"""`python -m conformance coverage`: does every statement have a requirement, and every requirement a scenario?"""
+"""`python -m conformance COMMAND`: what can be asked of the suite beside playing its scenarios."""
 import argparse
 import sys
 
@@ -11,9 +11,16 @@ def main(argv=None):
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     command = commands.add_parser("coverage", help="check statements, requirements and scenarios against each other")
     command.add_argument("--list", action="store_true", help="print each requirement with its scenarios as well")
+    command = commands.add_parser("faults", help="inject every fault that the server promises to survive")
+    command.add_argument("rows", nargs="*", metavar="ROW", help="only these, such as K1 or binary-7")
+    command.add_argument("-n", default="auto", metavar="N", help="test processes at once (auto: one a processor)")
+    command.add_argument("--write", metavar="FILE", help="put the table at the end of this Markdown page as well")
     options = parser.parse_args(argv)
+    if options.command == "faults":
+        from conformance.faults import battery  # it needs pytest, the other commands do not
+        return battery.main(options.rows, options.n, options.write)
     if options.command != "coverage":
-        parser.error("what shall I do? There is: coverage")
+        parser.error("what shall I do? There are: coverage, faults")
     try:
         return max(_cover(protocol, options.list) for protocol in requirements.protocols())
     except FileFaults as faults:

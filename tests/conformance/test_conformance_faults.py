@@ -1,0 +1,72 @@
+"""The list of faults is complete, and everything that it names exists."""
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from conformance.faults import battery
+from conformance.faults.rows import ALL, Row, covers, load
+from conformance.requirements import ROOT
+
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
+LAST = {"K": 42, "binary-": 18, "padded-": 13, "delimited-": 17, "line-": 16, "dollar-": 17, "P": 18, "D": 7, "T": 2}
+IDS = ["%s%d" % (kind, number) for kind, last in LAST.items() for number in range(1, last + 1)] + ["X"]
+
+ROWS = load()
+
+GOOD, BAD, LEFT_OUT = ("a.py::t", (battery.PASS, "")), ("b.py::t", (battery.FAIL, "boom")), ("c.py::t[1]", (
+    battery.SKIPPED, "needs root"))
+
+
+def test_every_fault_is_there_exactly_once():
+    assert Counter(row.ident for row in ROWS) == Counter(IDS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.ident for row in ROWS])
+def test_a_fault_is_shown_or_it_is_said_why_not(row):
+    assert row.fault and row.expected
+    assert bool(row.references) != bool(row.not_applicable)
+    assert all(row.shown_by.values()), "an empty list"
+    assert set(row.shown_by) in (set(), {ALL}, set(PROTOCOLS)), "all protocols, or none"
+
+
+def test_everything_that_is_named_exists():
+    references = sorted({ref for row in ROWS for ref in row.references})
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *battery.sole(references)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
+    nodes = [line for line in listed.split("\n") if "::" in line]
+    assert [ref for ref in references if not any(covers(ref, node) for node in nodes)] == [], listed[-2000:]
+
+
+def row_shown_by(*references, **more):
+    return Row("K1", "all", "a fault", "an outcome", {ALL: list(references)}, None, "", **more)
+
+
+@pytest.mark.parametrize("references, verdict, words", [
+    (["a.py"], battery.PASS, "1 check"),
+    (["a.py", "b.py"], battery.FAIL, "2 checks (1 failed); failed: b.py::t"),
+    (["a.py", "c.py::t"], battery.IN_PART, "2 checks (1 skipped); skipped: needs root"),
+    (["c.py::t"], battery.SKIPPED, "1 check (1 skipped); skipped: needs root"),
+    (["a.py", "d.py"], battery.FAIL, "2 checks (1 failed); failed: d.py"),
+])
+def test_a_verdict_is_that_of_the_worst_check(references, verdict, words):
+    seen = battery.judged(row_shown_by(*references), dict([GOOD, BAD, LEFT_OUT]))
+    assert (seen.verdict, seen.text) == (verdict, words)
+
+
+def test_what_does_not_apply_is_never_passed():
+    row = Row("K1", "all", "a fault", "an outcome", {}, "there is none", "")
+    assert battery.judged(row, {}) == battery.Seen(row, battery.NOT_APPLICABLE, "there is none")
+
+
+def test_what_is_named_twice_is_run_once():
+    assert battery.sole(["a.py::t", "a.py", "b.py::t[1]", "b.py::t", "b.py::tt"]) == ["a.py", "b.py::t", "b.py::tt"]
+
+
+def test_the_table_takes_the_place_of_the_one_before(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("What is promised.\n" + battery.TABLE + "\nold\n")
+    battery.write(str(page), "new")
+    assert page.read_text() == "What is promised.\n" + battery.TABLE + "\nnew\n"
