@@ -1,0 +1,151 @@
+"""Everybody who talks and listens: the processes of `bench.generator`, told what to do all at the same time."""
+import collections
+import contextlib
+import itertools
+import multiprocessing
+import os
+import time
+
+from bench.generator import Newcomer, Process
+from bench.usage import cpu_seconds
+from bench.wires import WIRES
+
+LEAD = 0.05  # seconds from telling all when to begin until they do
+
+_fork = multiprocessing.get_context("fork")
+
+Outcome = collections.namedtuple("Outcome", "texts deliveries cpu wall p50 p99 missing disordered differing")
+Outcome.__doc__ = """What became of what was said.
+
+cpu: seconds of the server's processes. wall: seconds from the first text to the last delivery.
+p50, p99: seconds from when a text was due to when it was heard.
+missing, disordered: see `bench.generator.Heard`. differing: how many have heard other bytes than the others.
+"""
+
+
+class Broken(Exception):
+    """It cannot be measured: somebody could not come in, was sent away, or waits in vain."""
+
+
+class Crowd:
+    """processes: how many share the members."""
+
+    def __init__(self, processes):
+        inboxes = [os.pipe() for _ in range(processes)]
+        pipes = [_fork.Pipe() for _ in range(processes)]
+        self._controls = [ours for ours, _ in pipes]
+        self._processes = []
+        for number, (_, theirs) in enumerate(pipes):
+            self._processes.append(_fork.Process(
+                target=_be_process, args=(number, theirs, inboxes, self._controls), daemon=True))
+            self._processes[-1].start()
+        for (_, theirs), ends in zip(pipes, inboxes):
+            theirs.close()
+            for end in ends:
+                os.close(end)
+        self.pids = [process.pid for process in self._processes]
+
+    def close(self):
+        """All are gone."""
+        for control in self._controls:
+            control.close()
+        for process in self._processes:
+            process.join(5)
+            process.terminate()
+
+    def enter(self, newcomers, at_once=32, seconds=60):
+        """They come in, `at_once` at a time; how many seconds that took."""
+        began = time.monotonic()
+        self._ask("enter", [(share, -(-at_once // len(self._controls)), seconds) for share in self._shares(newcomers)])
+        return time.monotonic() - began
+
+    def leave(self, those):
+        """The last that came in are gone."""
+        self._ask("leave", [(len(share),) for share in self._shares(those)])
+
+    def clear(self):
+        """Everybody is gone."""
+        self._ask("clear", [()] * len(self._controls))
+
+    def settle(self, seconds=60):
+        """Wait until nobody hears anything."""
+        self._ask("settle", [(seconds,)] * len(self._controls))
+
+    def saturate(self, pids, speakers, seconds, window):
+        """Everybody hears what `speakers` say, who are `window` texts ahead of what all have heard. An Outcome."""
+        return self._talk("saturate", pids, speakers, seconds, window)
+
+    def pace(self, pids, speakers, seconds, rate):
+        """Everybody hears what `speakers` say, who say `rate` texts a second. An Outcome."""
+        return self._talk("pace", pids, speakers, seconds, rate)
+
+    def _talk(self, how, pids, speakers, seconds, measure):
+        self._ask("begin", [(speakers,)] * len(self._controls))
+        start, before = time.monotonic() + LEAD, cpu_seconds(pids)
+        said = {}
+        for part in self._ask(how, [(start, seconds, measure, speakers)] * len(self._controls)):
+            said.update(part)
+        heard = self._ask("drain", [(said,)] * len(self._controls))
+        cpu = cpu_seconds(pids) - before
+        sums = collections.defaultdict(set)
+        for wire, checksum in set().union(*(part.sums for part in heard)):
+            sums[wire].add(checksum)
+        latencies = sorted(latency for part in heard for latency in part.latencies) or [0]
+        return Outcome(
+            sum(said.values()), sum(part.texts for part in heard), cpu, max(part.last for part in heard) - start,
+            latencies[len(latencies) // 2] / 1e6, latencies[len(latencies) * 99 // 100] / 1e6,
+            sum(part.missing for part in heard), sum(part.disordered for part in heard),
+            sum(len(different) - 1 for different in sums.values()))
+
+    def _shares(self, everybody):
+        """Those who talk, and those who do not, in equal parts."""
+        several = len(self._controls)
+        mute = [one for one in everybody if one.speaker is None]
+        able = [one for one in everybody if one.speaker is not None]
+        return [able[number::several] + mute[number::several] for number in range(several)]
+
+    def _ask(self, method, arguments):
+        """One tuple of arguments for each process; their answers."""
+        try:
+            for control, those in zip(self._controls, arguments):
+                control.send((method, those))
+            answers = [control.recv() for control in self._controls]
+        except (EOFError, OSError) as error:
+            raise Broken("a process of the load is gone: %r" % error) from None
+        for error, _ in answers:
+            if error:
+                raise Broken(error)
+        return [result for _, result in answers]
+
+
+def _be_process(number, control, inboxes, controls):
+    for other in controls:
+        other.close()
+    Process(number, control, inboxes).run()
+
+
+@contextlib.contextmanager
+def crowd(processes):
+    """A Crowd that is gone at the end of the block."""
+    everybody = Crowd(processes)
+    try:
+        yield everybody
+    finally:
+        everybody.close()
+
+
+def newcomers(count, speakers, address, wires, joins=True, first=0):
+    """`count` clients of those protocols in turn. `speakers` of the first protocol talk: some of them, or more of them.
+
+    address: gives (host, port) for a protocol. joins: do they listen? first: the number in the name of the first.
+    """
+    found = [Newcomer(b"n%05d" % (first + index), address(wire), wire, joins, None)
+             for index, wire in zip(range(count), itertools.cycle(wires))]
+    if WIRES[wires[0]].speaks_only:
+        return found + [
+            Newcomer(b"s%05d" % number, address(wires[0]), wires[0], False, number) for number in range(speakers)]
+    able = range(0, count, len(wires))
+    for number in range(speakers):
+        index = able[number * len(able) // speakers]
+        found[index] = found[index]._replace(speaker=number)
+    return found

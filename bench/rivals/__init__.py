@@ -1,0 +1,1 @@
+"""Chat servers as they are usually written first and second, for the `line` protocol, to compare ours with."""

@@ -1,0 +1,94 @@
+"""How a client of each protocol comes in and speaks, with just as much of the protocol as that takes.
+
+What is said is a text with one "=" in it (see `text`), which nothing else contains that is sent while it is counted, so
+that texts can be counted without being parsed.
+"""
+import re
+import struct
+
+SIZE = 64  # bytes of a text
+MARK = re.compile(rb"=([0-9]{5}) ([0-9]{8}) ([0-9]{14})x")
+MARK_SIZE = 31
+
+COUNTED, SUMMED, SCANNED = "counted", "summed", "scanned"
+
+
+def text(speaker, number, due):
+    """What a speaker says: who it is, the how manieth text this is, and the microsecond at which it was due."""
+    return b"=%05d %08d %014d" % (speaker, number, due) + b"x" * (SIZE - MARK_SIZE + 1)
+
+
+class Wire:
+    """A protocol.
+
+    greetings: (what to send, what in the answer says that it is done) in turn, with the client's name for NAME.
+    listening: one more of these, for whoever does not hear the others from the start.
+    around: what stands before and after a text that is said; NAME as above.
+    echoes: does a speaker hear itself?
+    speaks_only: is whoever speaks unable to listen?
+    checked: how a listener is checked. COUNTED: how many texts it gets. SUMMED: their checksum too, as all hear the
+    same bytes. SCANNED: each text is read. (Of every protocol, some are scanned.)
+    """
+
+    def __init__(self, greetings, around, listening=(), echoes=False, speaks_only=False, checked=SUMMED):
+        self._greetings = greetings
+        self._listening = listening
+        self._around = around
+        self.echoes = echoes
+        self.speaks_only = speaks_only
+        self.checked = checked
+
+    def greetings(self, name, listens):
+        """(bytes to send, regular expression for the answer) in turn."""
+        for said, sign in (*self._greetings, *(self._listening if listens else ())):
+            yield (said(name) if callable(said) else said.replace(b"NAME", name)), re.compile(sign, re.DOTALL)
+
+    def speech(self, name, said):
+        """The bytes that say it."""
+        before, after = self._around
+        return before.replace(b"NAME", name) + said + after
+
+
+def _binary_join(name):
+    return struct.pack("!BIII10sI", 1, 200, len(name), len(name), name, 0) + name
+
+
+def _create(name):
+    return b"\0\0%b%b" % (len(name).to_bytes(40, "big"), name)
+
+
+def dollar(data):
+    """A packet of it."""
+    return b"$%-10d%b$" % (len(data), data)
+
+
+def _dollar_login(name):
+    return dollar(b"{'purpose': 'login', 'username': '%b', 'password': ''}" % name)
+
+
+def _mqtt_connect(name):
+    return b"\x10%c\0\4MQTT\4\2\0\0\0%c%b" % (12 + len(name), len(name), name)
+
+
+WIRES = {
+    "line": Wire([(b"LOGIN NAME\n", rb"OK\n")], (b"MSG ", b"\n")),
+    # The next three are only listened to. They frame a text with bytes that may be any, or with its receiver's name.
+    "binary": Wire([(_binary_join, rb"\x01\x00\x00\x00\xcf")], None, checked=SCANNED),
+    "delimited": Wire([(_create, rb"\x00\x06")], None, checked=SCANNED),
+    "dollar": Wire([(_dollar_login, rb"'login', 'result': True")], None),
+    "padded": Wire([], None),
+    "irc": Wire(
+        [(b"NICK NAME\r\nUSER NAME 0 * :NAME\r\n", rb" (376|422) ")], (b"PRIVMSG #bench :", b"\r\n"),
+        listening=[(b"JOIN #bench\r\n", rb" 366 ")]),
+    "mqtt": Wire(
+        [(_mqtt_connect, rb"\x20\x02..")], (b"\x30%c\0\5bench" % (7 + SIZE), b""),
+        listening=[(b"\x82\x0a\0\1\0\5bench\0", rb"\x90\x03\x00\x01\x00")], echoes=True),
+    # Here each speaker's texts come in their order, but not every listener hears the speakers in the same one.
+    "nats": Wire(
+        [(b"", rb"INFO .*\r\n"),
+         (b'CONNECT {"verbose":false,"pedantic":false,"echo":false,"name":"NAME"}\r\nPING\r\n', rb"PONG\r\n")],
+        (b"PUB bench %d\r\n" % SIZE, b"\r\n"), listening=[(b"SUB bench 1\r\nPING\r\n", rb"PONG\r\n")], checked=COUNTED),
+    "redis": Wire(
+        [(b"PING\r\n", rb"\+PONG")], (b"*3\r\n$7\r\nPUBLISH\r\n$5\r\nbench\r\n$%d\r\n" % SIZE, b"\r\n"),
+        listening=[(b"SUBSCRIBE bench\r\n", rb":1\r\n")], speaks_only=True),
+}
