@@ -158,7 +158,7 @@ def _settings(arguments):
     if arguments.echo:
         flags["echo"] = dict.fromkeys(settings.echo, True)
     settings = settings._replace(**{key: value for key, value in flags.items() if value is not None})
-    if arguments.storage:
+    if arguments.storage is not None:
         settings = settings._replace(storage=config.storage(arguments.storage))
     if not settings.listen and not settings.tls.listen:
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")

@@ -143,6 +143,8 @@ def users(path):
 
 def storage(directory):
     """The storage in `directory`, or none if that is "memory"."""
+    if not directory:
+        raise ConfigError('--storage: expected a directory, or "memory", not nothing')
     return None if directory == "memory" else USUAL_STORAGE._replace(directory=directory)
 
 

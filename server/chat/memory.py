@@ -101,7 +101,8 @@ class Memory:
 
     def _count(self, name, messages, size):
         account = self.accounts.get(name)
-        if account:  # it may have been deleted meanwhile
+        if account:  # it may have been deleted meanwhile, and even made anew: it has no less than nothing
+            messages, size = max(messages, -account.kept), max(size, -account.size)
             account.kept += messages
             account.size += size
             self._size += size

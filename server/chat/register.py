@@ -224,15 +224,18 @@ class Register:
         """The operator's word: whoever has the name from now on needs this password. Replies once it is stored."""
 
         def tell(stored):
+            if stored and not known:
+                self._post.everyone("opened", name)
             reply({"done": True} if stored else {"error": "it could not be stored"})
 
-        if name in self._memory.accounts:
+        known = name in self._memory.accounts
+
+        if known:
             self._memory.protect(name, secret, tell)
         elif self._memory.owners(claims(name)):
             reply({"error": "too much like the name of another account"})
         else:
             self._memory.open(name, claims(name), secret, tell)
-            self._post.everyone("opened", name)
 
     def _vacate(self, name):
         for key in claims(name):

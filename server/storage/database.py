@@ -94,12 +94,20 @@ class Database:
         if version > len(MIGRATIONS):
             raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
                          % (path, version, len(MIGRATIONS)))
+        if not version and self._row("SELECT count(*) FROM sqlite_master")[0]:
+            raise StoreError("%s: a database of another program; choose another directory" % path)
         if 0 < version < len(MIGRATIONS):
             execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            shutil.copy2(path, "%s.schema-%d" % (path, version))
+            self._back_up("%s.schema-%d" % (path, version))
         for number in range(version, len(MIGRATIONS)):
             self._connection.executescript(
                 "BEGIN; %s PRAGMA user_version = %d; COMMIT;" % (MIGRATIONS[number], number + 1))
+
+    def _back_up(self, path):
+        try:
+            shutil.copy2(self._path, path)
+        except OSError as error:
+            raise StoreError("%s: no copy can be made before the schema changes: %s" % (path, error.strerror)) from None
 
     def _load(self):
         """What is kept in memory of the last commit."""

@@ -17,6 +17,7 @@ from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
 PING_EVERY = 1.5  # seconds
 MOST_UNANSWERED = 4  # pings; a worker with more is stuck
+MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
 MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
 
 
@@ -219,7 +220,8 @@ class Hub:
         if number in self._aides:
             aide = self._aides.pop(number)
             with contextlib.suppress(EOFError):
-                aide.hear()  # what it has said last still counts
+                for _ in range(MOST_LAST_WORDS):
+                    aide.hear()  # what it has said last still counts
             self._close(*aide.detach())
         elif number in self.streams:
             stream = self.streams.pop(number)
