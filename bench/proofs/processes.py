@@ -92,6 +92,15 @@ def journal_of(server, seconds=10.0):
         target.split(" ")[0].endswith("/parley.db") for target in _opened(pid))), seconds)
 
 
+def workers_of(server):
+    """The pids of all its workers, in their order.
+
+    Their descriptors can be counted from the start; a process that verifies passwords may still be closing what it has
+    inherited when the workers serve.
+    """
+    return [worker_of(server, slot) for slot in range(server.workers)]
+
+
 def _sole(found):
     found = list(found)
     return found[0] if len(found) == 1 else None  # a worker that has just been forked holds every socket for a moment

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from bench.proofs.clients import Client
-from bench.proofs.processes import children, cpu_seconds, descriptors, resident, wait_until, worker_of
+from bench.proofs.processes import cpu_seconds, descriptors, resident, wait_until, worker_of, workers_of
 from conformance.targets import PROTOCOLS
 
 PATIENT = {"first_command_seconds": 0}
@@ -46,7 +46,7 @@ def alive(client, seconds=1.0):
 def test_10000_that_connect_and_close_leave_nothing(start, join):
     server = start(workers=2)
     observer = join(server.address(), "observer")
-    pids = [server.pid] + children(server.pid)
+    pids = [server.pid] + workers_of(server)
     base = [descriptors(pid) for pid in pids]
     for number in range(10000):
         client = Client(server.address())
@@ -60,7 +60,7 @@ def test_10000_that_connect_and_close_leave_nothing(start, join):
 
 def test_2000_that_never_finish_a_command_are_ended_and_nobody_else_notices(start, join):
     server = start(workers=2, config={"limits": {"frame_seconds": 1}}, protocols=PROTOCOLS)
-    base = [descriptors(pid) for pid in children(server.pid)]
+    base = [descriptors(pid) for pid in workers_of(server)]
     good = join(server.address(), "good")
     slow = {}
     for number in range(2000):
@@ -79,7 +79,7 @@ def test_2000_that_never_finish_a_command_are_ended_and_nobody_else_notices(star
         alive(good, 2)
         longest = max(longest, time.monotonic() - asked)
     good.close()
-    wait_until(lambda: [descriptors(pid) for pid in children(server.pid)] == base)
+    wait_until(lambda: [descriptors(pid) for pid in workers_of(server)] == base)
 
 
 def _drips(sock, unsent):
@@ -120,7 +120,7 @@ def _pour(address, beginning, size, every_ten_mb=lambda: True):
 def test_1000_clients_and_256_descriptors(start, join, settings):
     settings.write(limits=PATIENT)
     server = start(workers=2, descriptors=256, args=settings.args)
-    workers = children(server.pid)
+    workers = workers_of(server)
     first = join(server.address(), "first")
     crowd = [Client(server.address()) for _ in range(1000)]
     wait_until(lambda: sum(map(descriptors, workers)) > 450)
@@ -139,12 +139,12 @@ def test_1000_clients_and_256_descriptors(start, join, settings):
         client.close()
     last.expect("OK", after="LOGIN last")
     last.close()
-    assert sorted(children(server.pid)) == sorted(workers)
+    assert workers_of(server) == workers
 
 
 def test_15000_connects_at_once_lose_no_listener(start, join):
     server = start(workers=2, config={"limits": PATIENT})
-    workers = children(server.pid)
+    workers = workers_of(server)
     first = join(server.address(), "first")
     base = [descriptors(pid) for pid in workers]
     crowd = []
@@ -163,12 +163,12 @@ def test_15000_connects_at_once_lose_no_listener(start, join):
     join(server.address(), "newcomer")
     assert time.monotonic() - began < 5  # two, and three for a machine that is busy with other tests
     wait_until(lambda: sum(map(descriptors, workers)) == sum(base) + 1)
-    assert sorted(children(server.pid)) == sorted(workers)
+    assert workers_of(server) == workers
 
 
 def test_no_worker_gets_more_than_twice_its_share_of_1000(start):
     server = start(workers=4, config={"limits": PATIENT})
-    workers = children(server.pid)
+    workers = workers_of(server)
     base = [descriptors(pid) for pid in workers]
     with contextlib.ExitStack() as stack:
         for _ in range(1000):

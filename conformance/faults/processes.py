@@ -159,19 +159,27 @@ def test_a_worker_that_gets_hardly_any_time_serves_slowly_and_is_not_taken_for_d
 
 def test_a_machine_that_stood_still_takes_nobody_for_dead_or_idle(start, join, tmp_path):
     """Stopped as a whole, as a virtual machine may be. In a real suspend not even the monotonic clock goes on."""
-    server = start(workers=2, config={"idle_timeout": 5, "limits": {"frame_seconds": 5}}, protocols=STORED,
+    server = start(workers=4, config={"idle_timeout": {"line": 5}, "limits": {"frame_seconds": 5}}, protocols=STORED,
                    args=("--storage", str(tmp_path / "storage")))
     family = group(server.pid)
-    ann, bob = join(server.worker_address(0), "ann"), join(server.worker_address(1), "bob")
+    everybody = [join(server.worker_address(number % 4), "user-%d" % number) for number in range(8)]
     with voices.Delimited(server.address("delimited"), b"del") as deli:
         assert deli.create()
+        for client in everybody[::2]:
+            client.send(b"PI")
         os.killpg(server.pid, signal.SIGSTOP)
-        ann.say("MSG said while it stood still")
-        bob.say("PING")
+        wait_until(lambda: all(map(_is_stopped, family)))
+        for number, client in enumerate(everybody):
+            client.send(b"PING\n" if number % 2 else b"NG\n")
         time.sleep(STOOD_STILL)  # it is the time that is tested
         os.killpg(server.pid, signal.SIGCONT)
         assert deli.say(None, b"and afterwards")
-    assert {bob.line(), bob.line()} == {b"PONG", b"MSG ann said while it stood still"}
-    bob.expect("MSG del and afterwards")
-    assert ann.heard()[0] == b"MSG del and afterwards"
+    for client in everybody:
+        assert {client.line(), client.line()} == {b"PONG", b"MSG del and afterwards"}, client.name
+        assert set(client.heard()) <= {b"INFO del disconnected"}
     assert group(server.pid) == family
+
+
+def _is_stopped(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        return file.read().rpartition(")")[2].split()[0] == "T"

@@ -9,7 +9,7 @@ import pytest
 
 from bench.proofs.clients import Client, Silence
 from bench.proofs.names import take
-from bench.proofs.processes import children, cpu_seconds, descriptors, wait_until, worker_of
+from bench.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of, workers_of
 
 LATE = 2.5  # seconds after a deadline at which a client is surely gone: they are looked at once a second
 
@@ -23,7 +23,7 @@ def alive(client):
 
 def test_500_clients_that_send_byte_by_byte_are_ended_and_nobody_else_notices(start, join):
     server = start(workers=2, config={"limits": {"frame_seconds": 1}})
-    base = [descriptors(pid) for pid in children(server.pid)]
+    base = [descriptors(pid) for pid in workers_of(server)]
     good = join(server.address(), "good")
     slow = [Client(server.address()) for _ in range(500)]
     began = time.monotonic()
@@ -42,7 +42,7 @@ def test_500_clients_that_send_byte_by_byte_are_ended_and_nobody_else_notices(st
                 last_words[key.data] = _read_on(selector, key, last_words[key.data])
     assert time.monotonic() - began >= 0.9
     good.close()
-    wait_until(lambda: [descriptors(pid) for pid in children(server.pid)] == base)
+    wait_until(lambda: [descriptors(pid) for pid in workers_of(server)] == base)
 
 
 def _read_on(selector, key, heard):
@@ -146,7 +146,7 @@ def cpu_share(pid, seconds):
 def test_2000_that_connect_and_close_leave_nothing(start, join):
     server = start(workers=2)
     observer = join(server.address(), "observer")
-    pids = [server.pid] + children(server.pid)
+    pids = [server.pid] + workers_of(server)
     base = [descriptors(pid) for pid in pids]
     for number in range(2000):
         client = Client(server.address())

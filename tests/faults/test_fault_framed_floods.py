@@ -6,7 +6,7 @@ import time
 import pytest
 from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SILENT, UNFINISHED, Client
 
-from bench.proofs.processes import children, cpu_seconds, descriptors, wait_until
+from bench.proofs.processes import children, cpu_seconds, descriptors, wait_until, workers_of
 from conformance.wire import binary
 
 LATE = 2.5  # seconds after a deadline at which a client is surely gone: they are looked at once a second
@@ -50,7 +50,7 @@ def test_a_padded_client_that_says_nothing_stays_and_hears(start, knock, join, b
 def test_3000_that_connect_and_close_leave_nothing(start, bystanders, protocol):
     server = start(workers=2, protocols=PROTOCOLS)
     good = bystanders(server, protocol)
-    pids = [server.pid] + children(server.pid)
+    pids = [server.pid] + workers_of(server)
     base = [descriptors(pid) for pid in pids]
     for number in range(PASSERS_BY):
         client = Client(server.address(protocol), protocol)
@@ -85,7 +85,7 @@ def test_a_frame_that_comes_byte_by_byte_is_cut_off_in_time(start, enter, bystan
 def test_300_frames_that_come_byte_by_byte_are_cut_off_and_nobody_else_notices(start, knock, bystanders, protocol):
     server = start(workers=2, config=FRAMES_END_SOON, protocols=PROTOCOLS)
     good = bystanders(server, protocol)
-    base = [descriptors(pid) for pid in children(server.pid)]
+    base = [descriptors(pid) for pid in workers_of(server)]
     last = {}
     with selectors.DefaultSelector() as selector:
         for number in range(SLOW_CLIENTS):
@@ -103,7 +103,7 @@ def test_300_frames_that_come_byte_by_byte_are_cut_off_and_nobody_else_notices(s
             for key, _ in selector.select(0.1):
                 _listen(selector, key.fileobj, last)
     assert {slow.last_words(last[slow]) for slow in last} == {FAREWELLS[protocol].get(UNFINISHED)}
-    wait_until(lambda: [descriptors(pid) for pid in children(server.pid)] == base)
+    wait_until(lambda: [descriptors(pid) for pid in workers_of(server)] == base)
     assert good.noticed == good.overheard == []
     good.assert_undisturbed()
 

@@ -297,3 +297,15 @@ def test_without_descriptors_accepting_stops_for_a_while(host, number):
 def test_a_crowd_at_the_door_does_not_keep_the_loop(host):
     Listener(Door(*[Arrival() for _ in range(1000)]), "line", host).on_ready(1)
     assert 0 < len(host.admitted) < 1000
+
+
+def test_after_a_standstill_clients_are_heard_before_they_are_judged(open_house):
+    house = open_house(idle_timeout={"line": 5})
+    ann = house.member(b"ann")
+    house.clock.now += 100
+    house.tick()  # in which nothing was found: what is interrupted and too late does not look again
+    ann.send(b"PING\n")
+    house.settle()
+    assert ann.heard() == b"PONG\n"
+    house.wait(10)
+    assert ann.heard() == b"INFO idle-timeout\n"
