@@ -21,7 +21,7 @@ STOOD_STILL = 12  # seconds; longer than anything that takes a silence for a dea
 BUSY = "while True: pass"
 
 
-def test_when_everything_was_killed_nobody_is_here_and_all_acknowledged_is_there(start, run, tmp_path):
+def test_when_everything_was_killed_nobody_is_here_and_all_acknowledged_is_there(start, tmp_path):
     storage = ("--storage", str(tmp_path / "storage"))
     server = start(args=storage, protocols=STORED, trouble=True)
     with contextlib.ExitStack() as stack:
