@@ -113,7 +113,10 @@ class Connection(Session):
     def crash(self):
         """Called in an exception handler: log what happened, and end this connection only."""
         log.exception("a bug: the connection is closed", self.described())
-        self.leave(Reason.BUG)
+        if self.state is GONE:  # it was in its end
+            self.close()
+        else:
+            self.leave(Reason.BUG)
 
     def pause(self):
         """Read nothing until `resume`."""

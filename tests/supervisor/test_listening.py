@@ -125,3 +125,14 @@ def test_two_colons_are_everybody(opened):
     for address in ("::1", HOST):
         with socket.create_connection((address, port_of(share))):
             pass
+
+
+def test_who_is_accepted_is_asked_by_the_kernel_whether_it_is_still_there(opened):
+    listening, = opened()
+    with socket.create_connection(listening.getsockname()):
+        listening.setblocking(True)
+        client, _ = listening.accept()
+        with client:
+            assert client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            if sys.platform.startswith("linux"):
+                assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
