@@ -63,6 +63,10 @@ class Crowd:
         """The last that came in are gone."""
         self._ask("leave", [(len(share),) for share in self._shares(those)])
 
+    def clear(self):
+        """Everybody is gone."""
+        self._ask("clear", [()] * len(self._controls))
+
     def settle(self, seconds=60):
         """Wait until nobody hears anything."""
         self._ask("settle", [(seconds,)] * len(self._controls))

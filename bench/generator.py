@@ -218,6 +218,11 @@ class Process:
             member.sock.close()
             self._members.pop()
 
+    def clear(self):
+        """All are gone, also those who were on their way in."""
+        self.leave(len(self._members))
+        self.arriving = 0
+
     def settle(self, seconds):
         """Wait until nothing comes any more, at most so many seconds."""
         deadline = time.monotonic() + seconds

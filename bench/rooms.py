@@ -1,0 +1,55 @@
+"""The rows of the benchmark: rooms of some size in which some talk, and what that costs a server."""
+import collections
+
+from bench.crowd import newcomers
+from bench.usage import memory, spent
+
+WARMING = 0.2  # seconds of talk before anything is counted
+
+Room = collections.namedtuple("Room", "name members speakers talks")
+Talk = collections.namedtuple("Talk", "row how measure meaning")
+Talk.__doc__ = """One row. `measure` is the window of `Crowd.saturate` or the rate of `Crowd.pace`, as `how` says."""
+
+ROOMS = [
+    Room("a", 10, 10, [Talk("a, paced", "pace", 4000, "10 members, all talk, 4000 messages/s")]),
+    Room("b", 100, 10, [
+        Talk("b, paced", "pace", 400, "100 members, 10 talk, 400 messages/s"),
+        Talk("b", "saturate", 100, "100 members, 10 talk, 100 messages in flight"),
+        Talk("w1", "saturate", 10, "100 members, 10 talk, one message of each in flight"),
+    ]),
+    Room("c", 1000, 10, [
+        Talk("c, paced", "pace", 40, "1000 members, 10 talk, 40 messages/s"),
+        Talk("c", "saturate", 100, "1000 members, 10 talk, 100 messages in flight"),
+    ]),
+    Room("d", 1000, 1000, [Talk("d", "saturate", 1000, "1000 members, all talk, 1000 messages in flight")]),
+    Room("e", 5000, 5, [Talk("e", "saturate", 100, "5000 members, 5 talk, 100 messages in flight")]),
+]
+IDLE_MEMBERS = 5000
+
+Idle = collections.namedtuple("Idle", "base each logins login_cpu")
+Idle.__doc__ = """Bytes of memory without clients and for each of them, log-ins a second, CPU seconds of each."""
+
+
+def measure(server, crowd, members, speakers, talks, seconds, wires=None):
+    """An Outcome for each of the talks, in a room on a server started for that."""
+    with server.running() as running:
+        try:
+            crowd.enter(newcomers(members, speakers, running.address, wires or server.wires), server.at_once)
+            crowd.settle()
+            crowd.pace(running.pids, speakers, WARMING, 50)
+            return [getattr(crowd, talk.how)(running.pids, speakers, seconds, talk.measure) for talk in talks]
+        finally:
+            crowd.clear()  # or the server would wait for them when it stops
+
+
+def measure_idle(server, crowd, members):
+    """An Idle, of clients that have logged in and are not in a room, where there are several."""
+    with server.running() as running:
+        try:
+            base = memory(running.pids)
+            with spent(running.pids) as cpu:
+                took = crowd.enter(newcomers(members, 0, running.address, server.wires, joins=False), server.at_once)
+            crowd.settle()
+            return Idle(base, (memory(running.pids) - base) / members, members / took, cpu[0] / members)
+        finally:
+            crowd.clear()
