@@ -30,16 +30,22 @@ Idle = collections.namedtuple("Idle", "base each logins login_cpu")
 Idle.__doc__ = """Bytes of memory without clients and for each of them, log-ins a second, CPU seconds of each."""
 
 
-def measure(server, crowd, members, speakers, talks, seconds, wires=None):
-    """An Outcome for each of the talks, in a room on a server started for that."""
+def measure(server, crowd, room, seconds):
+    """An Outcome for each of the room's talks, on a server started for that."""
     with server.running() as running:
         try:
-            crowd.enter(newcomers(members, speakers, running.address, wires or server.wires), server.at_once)
-            crowd.settle()
-            crowd.pace(running.pids, speakers, WARMING, 50)
-            return [getattr(crowd, talk.how)(running.pids, speakers, seconds, talk.measure) for talk in talks]
+            return hold(room, newcomers(room.members, room.speakers, running.address, server.wires), server, running,
+                        crowd, seconds)
         finally:
             crowd.clear()  # or the server would wait for them when it stops
+
+
+def hold(room, members, server, running, crowd, seconds):
+    """An Outcome for each of the room's talks among these members."""
+    crowd.enter(members, server.at_once)
+    crowd.settle()
+    crowd.pace(running.pids, room.speakers, WARMING, 50)
+    return [getattr(crowd, talk.how)(running.pids, room.speakers, seconds, talk.measure) for talk in room.talks]
 
 
 def measure_idle(server, crowd, members):
