@@ -43,8 +43,8 @@ latencies: microseconds since a text was due, of those who read them. last: when
 class Member:
     """One connection. `on_ready` is what it does when its socket is ready; `count` includes what it has said itself."""
 
-    __slots__ = ("newcomer", "wire", "sock", "count", "sum", "disordered", "on_ready", "_process", "_greetings", "_sign",
-                 "_held", "_unsent", "_next")
+    __slots__ = ("newcomer", "wire", "sock", "count", "sum", "disordered", "on_ready", "_process", "_greetings",
+                 "_sign", "_held", "_unsent", "_next")
 
     def __init__(self, newcomer, process):
         self.newcomer = newcomer

@@ -132,8 +132,8 @@ class Series:
     def _report_idle(self):
         yield from ["", "### Idle: %d connections, logged in" % self._extent.idle, ""]
         yield from table(["server", "MB without clients", "KB a connection", "set-ups/s", "CPU us a set-up", "runs"], [
-            [server.name, figure([idle.base for idle in found], 1e-6), figure([idle.each for idle in found], 1 / 1024),
-             figure([idle.logins for idle in found]), figure([idle.login_cpu for idle in found], 1e6), "%d" % len(found)]
+            [server.name, figure([one.base for one in found], 1e-6), figure([one.each for one in found], 1 / 1024),
+             figure([one.logins for one in found]), figure([one.login_cpu for one in found], 1e6), "%d" % len(found)]
             for server in self.servers for found in [self.idle[server.name]] if found])
 
     def _report_presence(self):

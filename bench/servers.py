@@ -181,7 +181,8 @@ OTHERS = [
     Other("asyncio", "line", [sys.executable, "-m", "bench.rivals.streams", "%(port)d"]),
     Other("ngircd", "irc", ["ngircd", "-n", "-f", "%(config)s"], _NGIRCD, at_once=8),
     # It lets people in once a second, but as many as there are.
-    Other("inspircd", "irc", ["inspircd", "--nofork", "--runasroot", "--config", "%(config)s"], _INSPIRCD, at_once=1000),
+    Other("inspircd", "irc", ["inspircd", "--nofork", "--runasroot", "--config", "%(config)s"], _INSPIRCD,
+          at_once=1000),
     Other("mosquitto", "mqtt", ["mosquitto", "-c", "%(config)s"], _MOSQUITTO),
     Other("nats", "nats", ["nats-server", "-c", "%(config)s"], _NATS),
     Other("redis", "redis", ["redis-server", "%(config)s"], _REDIS),

@@ -32,7 +32,7 @@ async def serve(reader, writer):
 
 
 if __name__ == "__main__":
-    loop = asyncio.get_event_loop_policy().new_event_loop()
-    loop.run_until_complete(asyncio.start_server(
-        serve, "127.0.0.1", int(sys.argv[1]), backlog=socket.SOMAXCONN, **({"loop": loop} if sys.version_info < (3, 8) else {})))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), backlog=socket.SOMAXCONN))
     loop.run_forever()

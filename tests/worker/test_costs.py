@@ -1,0 +1,260 @@
+"""What a message costs, in counts that are the same on every machine: system calls, renderings, copies, calls.
+
+They tell of a change that makes the server slower long before a clock would.
+"""
+import collections
+import os
+import sys
+
+import pytest
+
+from server.protocols import PROTOCOLS
+from server.protocols.events import Said
+from server.worker.audience import audience
+from server.worker.queues import PIECE
+
+FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]
+CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers
+MESSAGES = [1, 2, 300]
+MANY = 120  # members
+CALLS_A_RECEIVER = 12  # of Python and C functions, from the tick's text to the kernel
+TALK = b"MSG hi\n"
+
+
+class Counted:
+    """Counts the system calls of a whole house, by name; those of a client's socket count themselves."""
+
+    def __init__(self, house, monkeypatch):
+        self.calls = collections.Counter()
+        self._house = house
+        for name in ("read", "write"):
+            self._count(monkeypatch, os, name, name)
+        for selector in [house.hub.selector, *(driven.worker.selector for driven in house.driven)]:
+            for name in ("register", "unregister", "modify"):
+                self._count(monkeypatch, selector, name, "epoll_ctl")
+
+    def _count(self, monkeypatch, where, name, counted):
+        real = getattr(where, name)
+
+        def counting(*arguments, **named):
+            self.calls[counted] += 1
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(where, name, counting)
+
+    def during(self, action):
+        """What `action` costs."""
+        self.calls.clear()
+        sockets = [peer.counted for peer in self._house._peers]
+        for sock in sockets:
+            sock.sends = sock.recvs = 0
+        action()
+        return dict(self.calls, send=sum(sock.sends for sock in sockets), recv=sum(sock.recvs for sock in sockets))
+
+
+@pytest.fixture
+def crowd(open_house):
+    """Makes a house with so many members, dealt out to so many workers; its `members`."""
+
+    def make(count, workers=1):
+        house = open_house(workers=workers)
+        house.members = [house.connect(number % workers + 1) for number in range(count)]
+        for number, peer in enumerate(house.members):
+            peer.send(b"LOGIN m%d\n" % number)
+        house.settle()
+        assert all(peer.heard() == b"OK\n" for peer in house.members)
+        return house
+
+    return make
+
+
+def function_calls(action):
+    """How many functions of Python and C are called."""
+    calls = [0]
+
+    def profile(frame, event, argument):
+        calls[0] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return calls[0]
+
+
+# ---- system calls
+
+
+@pytest.mark.parametrize("messages", MESSAGES)
+@pytest.mark.parametrize("count, workers", CROWDS)
+def test_what_is_said_at_once_costs_one_send_a_receiver_and_a_read_and_a_write_a_queue(
+        crowd, monkeypatch, count, workers, messages):
+    house = crowd(count, workers)
+    house.settle()
+    assert len(TALK) * messages < PIECE
+    house.members[0].send(TALK * messages)
+    cost = Counted(house, monkeypatch).during(house.settle)
+    assert cost == {"recv": 1, "write": 1 + workers, "read": 1 + workers, "send": count - 1}
+    assert all(peer.heard().count(b"\n") == messages for peer in house.members[1:])
+
+
+def test_what_all_say_in_one_tick_costs_one_send_a_receiver(crowd, monkeypatch):
+    house = crowd(30, workers=2)
+    for peer in house.members:
+        peer.send(TALK * 3)
+    cost = Counted(house, monkeypatch).during(house.settle)
+    # The hub hears both workers in one turn.
+    assert cost == {"recv": 30, "write": 2 + 2, "read": 2 + 2, "send": 30}
+
+
+def test_nothing_costs_nothing(crowd, monkeypatch):
+    house = crowd(5, workers=2)
+    assert Counted(house, monkeypatch).during(house.settle) == {"recv": 0, "send": 0}
+
+
+# ---- renderings and copies
+
+
+class Ear:
+    """A session that keeps the very pieces that it is sent."""
+
+    state = "member"
+
+    def __init__(self, number):
+        self.name = b"ear%d" % number
+        self.sends = []
+
+    def send(self, pieces):
+        if pieces:
+            self.sends.append(pieces)
+
+
+@pytest.fixture
+def hearers(monkeypatch):
+    """Makes the audience of a form: (audience, its members, what it has rendered)."""
+
+    def make(protocol, form, count):
+        rendered, encode = [], protocol.FORMS[form]
+        counting = {form: lambda happening, me: rendered.append(happening) or encode(happening, me)}
+        monkeypatch.setattr(protocol, "FORMS", counting)
+        those, ears = audience(protocol, form), [Ear(number) for number in range(count)]
+        for ear in ears:
+            those.enter(ear)
+        those.flush()
+        return those, ears, rendered
+
+    return make
+
+
+def say(those, messages):
+    for number in range(messages):
+        those.hear(Said(b"ann", b"%d" % number, 1600000000))
+    those.flush()
+
+
+@pytest.mark.parametrize("messages", MESSAGES)
+@pytest.mark.parametrize("protocol, form", FORMS)
+def test_a_tick_costs_a_rendering_a_message_and_a_send_a_receiver(hearers, protocol, form, messages):
+    those, ears, rendered = hearers(protocol, form, 7)
+    say(those, messages)
+    # Only where frames name their receiver each has its own; only clients that need them apart get them apart.
+    assert len(rendered) == messages * (7 if protocol.TRAITS.personal else 1)
+    assert [len(ear.sends) for ear in ears] == [1 if protocol.TRAITS.coalesces else messages] * 7
+
+
+@pytest.mark.parametrize("protocol, form", [those for those in FORMS if not those[0].TRAITS.personal])
+def test_all_are_sent_the_same_bytes_of_which_there_is_one_copy(hearers, protocol, form):
+    those, ears, _ = hearers(protocol, form, 7)
+    say(those, 3)
+    kept = {id(piece.obj if isinstance(piece, memoryview) else piece)
+            for ear in ears for pieces in ear.sends for piece in pieces}
+    assert len(kept) == (1 if protocol.TRAITS.coalesces else 3)
+
+
+# ---- the hub
+
+
+@pytest.fixture
+def stored(store, monkeypatch):
+    """The frames of talk that the store was given."""
+    frames, real = [], store.talk
+    monkeypatch.setattr(store, "talk", lambda frame, then: frames.append(frame) or real(frame, then))
+    return frames
+
+
+def turn_calls(house):
+    return function_calls(lambda: house.hub.turn(0))
+
+
+def cost_of_a_turn(house, messages):
+    """Of the hub, with one frame of so many messages."""
+    house.members[0].send(TALK * messages)
+    house.tick()
+    calls = turn_calls(house)
+    house.settle()
+    return calls
+
+
+def test_the_hub_does_the_same_for_a_frame_however_much_is_in_it(crowd, stored):
+    house = crowd(5, workers=2)
+    assert cost_of_a_turn(house, 1) == cost_of_a_turn(house, 300)
+    assert len(stored) == 2
+
+
+def test_the_hub_does_the_same_for_a_frame_however_many_are_here(crowd):
+    assert cost_of_a_turn(crowd(2), 1) == cost_of_a_turn(crowd(MANY), 1)
+
+
+# ---- Python's own work
+
+
+def cost_of_hearing(house, messages):
+    """Of the first worker: what it hears of the hub, and tells all but one."""
+    house.members[0].send(TALK * messages)
+    house.tick()
+    house.hub.turn(0)
+    worker = house.worker
+    calls = function_calls(worker._hear_hub), function_calls(worker._speak)
+    house.settle()
+    return calls
+
+
+@pytest.mark.parametrize("messages", MESSAGES)
+def test_a_worker_does_as_much_for_a_receiver_whatever_was_said(crowd, messages):
+    few, many = (cost_of_hearing(crowd(count), messages) for count in (10, 50))
+    assert few[0] == many[0], "what is heard is handled once, however many are here"
+    assert many[1] - few[1] <= 40 * CALLS_A_RECEIVER
+
+
+def test_what_was_said_does_not_cost_a_receiver_more_when_it_is_more(crowd):
+    (_, few_one), (_, many_one) = (cost_of_hearing(crowd(count), 1) for count in (10, 50))
+    (_, few_much), (_, many_much) = (cost_of_hearing(crowd(count), 300) for count in (10, 50))
+    assert many_one - few_one == many_much - few_much
+
+
+def cost_of_a_guest(house, ends):
+    """(of the hub, of the worker) when somebody comes, or goes."""
+    guest = house.connect()
+    house.settle()
+    if ends:
+        guest.send(b"LOGIN guest\n")
+        house.settle()
+        guest.close()
+    else:
+        guest.send(b"LOGIN guest\n")
+    house.tick()
+    hub, worker = turn_calls(house), function_calls(house.worker._hear_hub)
+    told = function_calls(house.worker._speak)
+    return hub, worker, told
+
+
+def test_to_come_costs_the_same_however_many_are_here(crowd):
+    assert cost_of_a_guest(crowd(10), False) == cost_of_a_guest(crowd(MANY), False)
+
+
+def test_to_go_costs_no_more_than_telling_those_who_are_here(crowd):
+    few, many = (cost_of_a_guest(crowd(count), True) for count in (10, MANY))
+    assert few[:2] == many[:2]
+    assert many[2] - few[2] <= (MANY - 10) * CALLS_A_RECEIVER
