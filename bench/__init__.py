@@ -1,1 +1,1 @@
-"""Measurements and proofs that take longer than a test may."""
+"""Measurements and proofs that take longer than a test may: `python -m bench`, `python -m bench.proofs`."""

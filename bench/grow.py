@@ -12,7 +12,7 @@ from bench.servers import Ours
 from bench.table import figure, table
 
 LIMIT = 9 * 60  # seconds in which no more is begun
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 1.0  # of each talk
 DELIVERIES_A_SECOND = 40000  # when paced
 IN_FLIGHT = 100  # when saturated

@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape
 
 COLOURS = ["#1f6fb2", "#7fb2dd", "#d9822b", "#8f6bb3", "#4c9f70", "#a3c586", "#c0504d", "#7f7f7f", "#c9a227"]
 WIDTH = 760
-LEFT, RIGHT, TOP, BOTTOM = 150, 30, 60, 50
+LEFT, RIGHT, TOP, BOTTOM = 80, 30, 70, 50
 BAR, GAP = 12, 14
 
 
@@ -50,7 +50,7 @@ def lines(title, across, up, series):
     points = [point for those in series.values() for point in those]
     x_scale = Scale([point[0] for point in points], LEFT, WIDTH - RIGHT)
     y_scale = Scale([value for point in points for value in point[1:]], height - BOTTOM, TOP)
-    parts = [*_legend(title, list(series)), *_across(x_scale, height, across), _text(LEFT - 8, TOP - 10, up, "end")]
+    parts = [*_legend(title, list(series)), *_across(x_scale, height, across), _text(10, TOP - 10, up, "start")]
     for mark in y_scale.marks():
         parts.append(_line(LEFT, y_scale(mark), WIDTH - RIGHT, y_scale(mark), "#ddd"))
         parts.append(_text(LEFT - 8, y_scale(mark) + 4, "%g" % mark, "end"))

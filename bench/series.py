@@ -143,7 +143,7 @@ class Series:
              "PONG p99 ms while WHO is asked", "difference", "runs"],
             [["%d" % members, figure([one.join for one in found], 1e6), figure([one.leave for one in found], 1e6),
               figure([one.notice for one in found], 1e6), figure([one.calm for one in found], 1e3),
-              figure([one.asked for one in found], 1e3), figure([max(0, one.asked - one.calm) for one in found], 1e3),
+              figure([one.asked for one in found], 1e3), figure([one.asked - one.calm for one in found], 1e3),
               "%d" % len(found)] for members, found in sorted(self.presences.items())])
 
     def _report_mixed(self):
