@@ -26,11 +26,7 @@ def main(argv=None):
     if not sys.platform.startswith("linux"):
         print("bench: it counts CPU and memory by /proc, so it needs Linux", file=sys.stderr)
         return 2
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:
-        print("bench: the largest rooms will fail: they need `ulimit -Hn` to be %d, not %d" % (DESCRIPTORS, hard),
-              file=sys.stderr)
+    _raise_limit()
     os.makedirs(arguments.plots, exist_ok=True)
     began, busy = time.monotonic(), busy_seconds() - _own_seconds()
     with crowd(PROCESSES) as everybody:
@@ -52,6 +48,16 @@ def _parsed(argv):
     parser.add_argument("--rooms", metavar="NAME", nargs="+", choices=[room.name for room in ROOMS],
                         help="only these rooms, and nothing else: %s" % ", ".join(room.name for room in ROOMS))
     return parser.parse_args(argv)
+
+
+def _raise_limit():
+    """Of open files, here and in all that is started from here."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS
+    if not enough:
+        print("bench: the largest rooms will fail: `ulimit -Hn` is %d, they need %d" % (hard, DESCRIPTORS),
+              file=sys.stderr)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS if enough else hard, hard))
 
 
 def _compare(arguments, everybody):
@@ -110,4 +116,7 @@ def _own_seconds():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

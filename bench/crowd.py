@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import signal
 import time
 
 from bench.generator import Newcomer, Process
@@ -34,6 +35,7 @@ class Crowd:
         inboxes = [os.pipe() for _ in range(processes)]
         pipes = [_fork.Pipe() for _ in range(processes)]
         self._controls = [ours for ours, _ in pipes]
+        self._asked = 0  # how often
         self._processes = []
         for number, (_, theirs) in enumerate(pipes):
             self._processes.append(_fork.Process(
@@ -106,10 +108,11 @@ class Crowd:
 
     def _ask(self, method, arguments):
         """One tuple of arguments for each process; their answers."""
+        self._asked += 1
         try:
             for control, those in zip(self._controls, arguments):
-                control.send((method, those))
-            answers = [control.recv() for control in self._controls]
+                control.send((self._asked, method, those))
+            answers = [self._answer(control) for control in self._controls]
         except (EOFError, OSError) as error:
             raise Broken("a process of the load is gone: %r" % error) from None
         for error, _ in answers:
@@ -117,8 +120,16 @@ class Crowd:
                 raise Broken(error)
         return [result for _, result in answers]
 
+    def _answer(self, control):
+        """(error or None, result) of what was asked last; what was asked before, nobody may have waited for."""
+        while True:
+            asked, error, result = control.recv()
+            if asked == self._asked:
+                return error, result
+
 
 def _be_process(number, control, inboxes, controls):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its control
     for other in controls:
         other.close()
     Process(number, control, inboxes).run()

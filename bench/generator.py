@@ -157,7 +157,7 @@ class Member:
 
 
 class Process:
-    """Does what it is told through `control`, (method, arguments): each is answered by (error or None, result).
+    """Does what it is told through `control`: (number, method, arguments), answered by (number, error or None, result).
 
     inboxes: the (reading, writing) descriptor of each process, of which this one is the one with that number.
     """
@@ -185,13 +185,17 @@ class Process:
         """Until the other end of `control` is closed."""
         while True:
             try:
-                method, arguments = self._control.recv()
-            except EOFError:
+                asked, method, arguments = self._control.recv()
+                self._control.send((asked, *self._answer(method, arguments)))
+            except (EOFError, OSError):
                 return
-            try:
-                self._control.send((None, getattr(self, method)(*arguments)))
-            except Exception as error:
-                self._control.send(("%s: %s" % (type(error).__name__, error), None))
+
+    def _answer(self, method, arguments):
+        """(error or None, result)."""
+        try:
+            return None, getattr(self, method)(*arguments)
+        except Exception as error:
+            return "%s: %s" % (type(error).__name__, error), None
 
     # ---- what it can be told
 
@@ -274,8 +278,9 @@ class Process:
         while self._all_have_heard() < total and time.monotonic() - heard_at < SILENCE:
             if self._hear(TICK):
                 heard_at = time.monotonic()
-        last = self._last
-        self._hear(TICK)  # anything that nobody has said?
+        last, heard_at = self._last, time.monotonic()
+        while self._hear(TICK) and time.monotonic() - heard_at < SILENCE:
+            pass  # anything that nobody has said?
         own = sum(said[member.newcomer.speaker] for member in self._listeners if not member.hears_all)
         return Heard(
             sum(member.count for member in self._listeners) - own,

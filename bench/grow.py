@@ -10,6 +10,7 @@ from bench.rooms import Room, Talk
 from bench.series import cost
 from bench.servers import Ours
 from bench.table import figure, table
+from conformance.targets import DidNotStart
 
 LIMIT = 9 * 60  # seconds in which no more is begun
 ROUNDS = 5
@@ -38,7 +39,7 @@ def grow(crowd, say):
                 try:
                     for row, outcome in _measure(crowd, dict(USUAL, **{what: value})):
                         costs[what, row, value].append(cost(outcome))
-                except (Broken, OSError) as error:
+                except (Broken, DidNotStart, OSError) as error:
                     failures.append("%d %s: %s" % (value, what, error))
     found = {what: {} for what in GROWING}
     for (what, row, value), those in costs.items():

@@ -8,6 +8,7 @@ from bench.crowd import Broken
 from bench.plot import bars
 from bench.servers import JOURNAL, OTHERS, PARLEY
 from bench.table import figure, ratio, table
+from conformance.targets import DidNotStart
 
 MOST_ROUNDS = 5
 SLOW = 10  # seconds
@@ -31,13 +32,13 @@ class Series:
     """
 
     def __init__(self, crowd, extent, servers, say):
+        self.rooms = [room for room in rooms.ROOMS if room.name in extent.rooms]
+        self.servers = servers
         self.outcomes = collections.defaultdict(list)
         self.idle = collections.defaultdict(list)
         self.presences = collections.defaultdict(list)
         self.mixed = collections.defaultdict(list)
         self.failures = []
-        self.rooms = [room for room in rooms.ROOMS if room.name in extent.rooms]
-        self.servers = servers
         self._crowd = crowd
         self._extent = extent
         self._say = say
@@ -76,7 +77,7 @@ class Series:
     def _try(self, what, step):
         try:
             step()
-        except (Broken, OSError, AssertionError) as error:
+        except (Broken, DidNotStart, OSError, AssertionError) as error:
             self._fail(what, str(error) or type(error).__name__)
 
     def _fail(self, what, why):
@@ -106,9 +107,12 @@ class Series:
         for room in self.rooms:
             for talk in room.talks:
                 yield from self._report_talk(talk)
-        yield from self._report_idle()
-        yield from self._report_presence()
-        yield from self._report_mixed()
+        if self.idle:
+            yield from self._report_idle()
+        if self.presences:
+            yield from self._report_presence()
+        if self.mixed:
+            yield from self._report_mixed()
         if self.failures:
             yield from ["", "### Not measured", ""]
             yield from ("- %s: %s" % failure for failure in self.failures)

@@ -18,7 +18,7 @@ from bench.usage import cpu_seconds, family, memory
 MEMBERS, SPEAKERS = 12, 2
 ROOM = Room("small", MEMBERS, SPEAKERS, [
     Talk("paced", "pace", 300, ""), Talk("saturated", "saturate", 4, ""), Talk("one each", "saturate", 2, "")])
-WRONG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrong_server.py")
+WRONG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faulty_server.py")
 SECONDS = 0.3
 KNOWN = {server.name: server for server in (PARLEY, *OTHERS) if server.is_installed}
 ECHO = {"mosquitto", "redis"}  # in the others, who says something does not hear it
@@ -67,6 +67,12 @@ def test_who_is_sent_away_is_a_failure_and_the_next_server_is_measured_all_the_s
         with pytest.raises(Broken):
             everybody.enter(rooms.newcomers(4, 1, running.address, redis_clients.wires), seconds=0.2)
         everybody.clear()
+    assert len(rooms.measure(PARLEY, everybody, ROOM, SECONDS)) == 3
+
+
+def test_an_answer_for_which_nobody_has_waited_is_not_taken_for_another(everybody):
+    for control in everybody._controls:
+        control.send((0, "settle", (0,)))  # as when an interrupt comes in between
     assert len(rooms.measure(PARLEY, everybody, ROOM, SECONDS)) == 3
 
 

@@ -1,4 +1,4 @@
-"""A `line` server with a fault: `python tests/bench/wrong_server.py PORT lost|doubled|swapped|altered`."""
+"""A `line` server with a fault: `python tests/bench/faulty_server.py PORT lost|doubled|swapped|altered`."""
 import os
 import sys
 
