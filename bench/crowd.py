@@ -100,11 +100,10 @@ class Crowd:
             sum(len(different) - 1 for different in sums.values()))
 
     def _shares(self, everybody):
-        """Those who talk, and those who do not, in equal parts."""
-        several = len(self._controls)
-        mute = [one for one in everybody if one.speaker is None]
-        able = [one for one in everybody if one.speaker is not None]
-        return [able[number::several] + mute[number::several] for number in range(several)]
+        """Equal parts, with those who talk in as few as possible, so that they talk at the same time."""
+        ordered, several = sorted(everybody, key=lambda one: one.speaker is None), len(self._controls)
+        return [ordered[len(ordered) * number // several:len(ordered) * (number + 1) // several]
+                for number in range(several)]
 
     def _ask(self, method, arguments):
         """One tuple of arguments for each process; their answers."""

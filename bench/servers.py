@@ -175,7 +175,7 @@ def _end(process):
 
 
 PARLEY = Ours()
-JOURNAL = Ours("parley, journal", stores=True)
+JOURNAL = Ours("parley-journal", stores=True)
 OTHERS = [
     Other("threads", "line", [sys.executable, "-m", "bench.rivals.threads", "%(port)d"]),
     Other("asyncio", "line", [sys.executable, "-m", "bench.rivals.streams", "%(port)d"]),

@@ -189,7 +189,8 @@ class Personal(Separate):
             session.send(pieces)
 
     def _render(self, happening):
-        return (happening,)
+        """Kept, unless it is talk, only if the protocol speaks of it: most of what happens besides, it does not."""
+        return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
 
     def _span(self, session, start, stop):
         text = b"".join(frame for happening in self._frames[start:stop]
