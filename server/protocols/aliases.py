@@ -12,11 +12,13 @@ LONGEST = 10  # bytes
 _KEPT = 5  # bytes of the name, to which come "|" and the four characters
 
 
-@functools.lru_cache(maxsize=4096)
 def short(name):
     """The short form of a name, bytes to bytes."""
-    if len(name) <= LONGEST:
-        return name
+    return name if len(name) <= LONGEST else _alias(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _alias(name):
     end = _KEPT
     while end and name[end] & 0xC0 == 0x80:  # a continuation byte: the character began before
         end -= 1
