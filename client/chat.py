@@ -380,9 +380,9 @@ class Chat:
     # ---- asking and hearing
 
     def _enter(self, method, name, *arguments):
+        self._check(method)
         if self.me is not None:
             raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
-        self._check(method)
         if self._conversation:
             self._ask(method, name, *arguments)
         self._entry, self._granted = (method, (name,) + arguments), False
