@@ -106,6 +106,18 @@ class Chat:
         """Does the protocol have this, the name of a method?"""
         return request not in CONVERSATIONS[self.address.protocol].CANNOT
 
+    def check(self, request):
+        """`Impossible` if this, the name of a method, cannot be asked now."""
+        if not self.can(request):
+            raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[request])
+        if request in _ENTRIES:
+            if self.me is not None:
+                raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
+        elif not self._conversation:
+            raise Impossible("You are not connected to a server.")
+        elif self.me is None:
+            raise Impossible("You have not set a nickname.")
+
     def why_not(self):
         """A sentence that says why one is not connected, or has no name."""
         whys = [event.why for event in self._events if isinstance(event, (events.Refused, events.Disconnected))]
@@ -380,25 +392,15 @@ class Chat:
     # ---- asking and hearing
 
     def _enter(self, method, name, *arguments):
-        self._check(method)
-        if self.me is not None:
-            raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
+        self.check(method)
         if self._conversation:
             self._ask(method, name, *arguments)
         self._entry, self._granted = (method, (name,) + arguments), False
         if self.state == "closed" and not self._is_closed:
             self._open()
 
-    def _check(self, method):
-        if not self.can(method):
-            raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[method])
-
     def _ask(self, method, *arguments):
-        self._check(method)
-        if not self._conversation:
-            raise Impossible("You are not connected to a server.")
-        if self.me is None and method not in _ENTRIES:
-            raise Impossible("You have not set a nickname.")
+        self.check(method)
         getattr(self._conversation, method)(*arguments)
         self._flush()
 

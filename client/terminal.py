@@ -132,7 +132,7 @@ class Terminal:
         except Left:
             self._prompt.app.exit()
             return False
-        self._round()
+        asyncio.get_event_loop().call_soon(self._round)  # when the line is empty, so that it can be given back
         return not was_done and not then
 
     def _keys(self):
