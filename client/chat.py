@@ -74,7 +74,7 @@ class Chat:
         self._entry = None  # (method, arguments) by which to get one's name
         self._granted = False  # has it been granted once?
         self._known_here = False  # was there a place in this room before?
-        self.is_closing = False  # has one asked for the end?
+        self._is_leaving = False  # has one asked for the end?
         self._is_opening = self._is_closed = False
         self._unsent = b""
         self._failures = self._refusals = 0
@@ -210,18 +210,28 @@ class Chat:
 
     def close(self, timeout=5):
         """Leave, once everything that was said has arrived, or after `timeout` seconds."""
-        self.is_closing = True
+        self._is_leaving = True
         self._entry, self._granted = None, False
         if self._conversation and timeout:
             if self.me is not None:
                 self._conversation.quit()
                 self._flush()
             self.finish(timeout)
+            self._end(min(timeout, 1))
         self._is_closed = True
         self._hang_up()
         self._retry_at, self._is_opening = None, False
         for end in (self._selector, self._woken, self._wake):
             end.close()
+
+    def _end(self, timeout):
+        """End our half, and wait until the server has noticed: then the name is free."""
+        if self._sock:
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                return
+            self._work_until(lambda: self._sock is None, timeout)
 
     def __enter__(self):
         return self
@@ -377,7 +387,8 @@ class Chat:
             again = self.DELAYS[min(self._failures, len(self.DELAYS) - 1)] * random.uniform(0.8, 1.2)
             self._retry_at = time.monotonic() + again
         self._failures += 1
-        self._events.append(events.Disconnected(why, again))
+        if not self._is_leaving:
+            self._events.append(events.Disconnected(why, again))
 
     def _hang_up(self):
         if self._sock:

@@ -166,8 +166,6 @@ class Session:
 
     def _hear_disconnected(self, event):
         self.progress = None
-        if self.chat.is_closing:
-            return
         # That it cannot be reached yet is said once; the status line tells how it goes on.
         if event.again is None or not self._lost:
             self._screen.error(showing.line(event))
