@@ -5,11 +5,10 @@ import os
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SERVER = os.path.join(ROOT, "server")
 
 LAYERS = ["protocols", "chat", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
-OUTSIDE = {"conformance", "loadtest", "tests", "scenarios"}
+OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "bench"}
 
 NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}
 NEVER_CALLED = {"eval", "exec", "compile", "literal_eval", "__import__"}
@@ -34,10 +33,10 @@ NOT_IN = {
 }
 
 
-def modules():
-    """{dotted name: syntax tree} of everything in server/."""
+def modules(package):
+    """{dotted name: syntax tree} of everything in a package."""
     found = {}
-    for folder, _, files in os.walk(SERVER):
+    for folder, _, files in os.walk(os.path.join(ROOT, package)):
         for file in files:
             if file.endswith(".py"):
                 path = os.path.join(folder, file)
@@ -47,13 +46,13 @@ def modules():
     return found
 
 
-MODULES = modules()
+MODULES = modules("server")
 NAMES = sorted(MODULES)
 
 
-def imported(name):
+def imported(name, tree=None):
     """The dotted names that a module imports, whether at its top or later."""
-    for node in ast.walk(MODULES[name]):
+    for node in ast.walk(tree or MODULES[name]):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -135,3 +134,13 @@ def test_no_text_is_ever_run(name):
 def test_marshal_is_for_the_queues_only(name):
     if name != MARSHAL_BELONGS_TO:
         assert "marshal" not in {other.split(".")[0] for other in imported(name)}
+
+
+def test_the_client_knows_only_the_protocols_of_the_server():
+    client = modules("client")
+    assert "client.chat" in client
+    for name, tree in client.items():
+        for other in imported(name, tree):
+            if other.split(".")[0] == "server":
+                assert other.startswith("server.protocols."), "%s imports %s" % (name, other)
+            assert other.split(".")[0] not in OUTSIDE

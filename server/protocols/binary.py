@@ -53,10 +53,10 @@ LONGEST_FRAME = 2048  # bytes, to a client
 
 now = time.time
 
-_HEADER = struct.Struct(">BIII10sI")
+HEADER = struct.Struct(">BIII10sI")
 _SERVER = b"server"
 _LATEST = 0xFFFFFFFF
-_MARK, _NO_MARK = b"[direct] ", "\uff3bdirect] ".encode()
+MARK, _NO_MARK = b"[direct] ", "\uff3bdirect] ".encode()
 # What a client may measure the time with. It comes back to it, so it is no longer than a number has to be.
 _NUMBER = re.compile(rb"(?=.{1,40}\Z)[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -82,17 +82,17 @@ class Decoder(FramedDecoder):
         held = self._held
         if held and held[0] != VERSION:
             return self._break(Reason.BROKEN)
-        if len(held) < _HEADER.size:
+        if len(held) < HEADER.size:
             return None
-        _, code, name_size, content_size, name, claimed_time = _HEADER.unpack_from(held)
+        _, code, name_size, content_size, name, claimed_time = HEADER.unpack_from(held)
         if name_size > LONGEST_NAME:
             return self._break(Reason.BROKEN)
         if content_size > self._text_limit:
             return self._break(Reason.TOO_LONG)
-        end = _HEADER.size + content_size
+        end = HEADER.size + content_size
         if len(held) < end:
             return None
-        return _parse(code, name, name_size, self._take(_HEADER.size, end, end), claimed_time)
+        return _parse(code, name, name_size, self._take(HEADER.size, end, end), claimed_time)
 
 
 def _parse(code, name, name_size, content, claimed_time):
@@ -181,7 +181,7 @@ _FAILURES = {events.Login: Type.NOT_JOINED, events.Rename: Type.NOT_RENAMED, eve
 
 def _frame(code, sender, content, seconds):
     stamp = min(max(int(seconds), 0), _LATEST)
-    return _HEADER.pack(VERSION, code, len(sender), len(content), sender, stamp) + content
+    return HEADER.pack(VERSION, code, len(sender), len(content), sender, stamp) + content
 
 
 def _own(code, content=b""):
@@ -192,7 +192,7 @@ def _own(code, content=b""):
 def _talk(talk, text, mark=b""):
     """A member's words: one frame, or as many as are needed."""
     sender = short(talk.sender)
-    most = LONGEST_FRAME - _HEADER.size - len(mark)
+    most = LONGEST_FRAME - HEADER.size - len(mark)
     return tuple(_frame(Type.TALK, sender, mark + piece, talk.time) for piece in pieces(text, most))
 
 
@@ -232,8 +232,8 @@ ENCODERS.update({
     events.Welcome: _welcome,
     events.Refused: _refused,
     events.Done: lambda done: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
-    events.Said: lambda said: _talk(said, said.text.replace(_MARK, _NO_MARK)),
-    events.Whispered: lambda whispered: _talk(whispered, whispered.text, _MARK),
+    events.Said: lambda said: _talk(said, said.text.replace(MARK, _NO_MARK)),
+    events.Whispered: lambda whispered: _talk(whispered, whispered.text, MARK),
     events.Joined: lambda joined: _own(Type.SOMEBODY_JOINED, b"%b joined!" % short(joined.name)),
     events.Left: lambda left: _own(Type.SOMEBODY_LEFT, b"%b left!" % short(left.name)),
     events.Renamed: lambda renamed: _own(

@@ -102,10 +102,10 @@ def _claimed_time(clock, hour, minute):
     """Seconds since the epoch when today's local clock shows this; None if it does not, where summer time begins."""
     today = time.localtime(now())
     seconds = int(time.mktime((today.tm_year, today.tm_mon, today.tm_mday, hour, minute, 0, 0, 0, -1)))
-    return seconds if _clock(seconds) == clock else None
+    return seconds if written_clock(seconds) == clock else None
 
 
-def _clock(seconds):
+def written_clock(seconds):
     """The local time as existing clients write it, which strftime would do only in some locales."""
     local = time.localtime(seconds)
     return b"[%02d:%02d %bM] " % (local.tm_hour % 12 or 12, local.tm_min, b"P" if local.tm_hour >= 12 else b"A")
@@ -148,7 +148,7 @@ _WORDS = {
 
 def _talk(talk, form):
     told = form % (talk.sender, talk.text)
-    return (_clock(talk.time) + _harmless(told),)
+    return (written_clock(talk.time) + _harmless(told),)
 
 
 def _harmless(told):

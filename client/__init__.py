@@ -1,0 +1,42 @@
+"""A client of all five protocols, for programs and for people.
+
+    from client import Said, connect
+
+    with connect("line://localhost:4000", "echo") as chat:
+        for event in chat:
+            if isinstance(event, Said):
+                chat.say(event.text)
+
+`client.chat` is what one does, `client.events` what one hears; docs/client.md shows both. `python -m client` is the
+terminal client.
+"""
+from client.address import Address, parse
+from client.chat import Chat, connect
+from client.conversation import Impossible
+from client.events import (
+    Connected,
+    Described,
+    Disconnected,
+    Done,
+    Joined,
+    Left,
+    Notice,
+    Pong,
+    Progress,
+    Recalled,
+    Refused,
+    Renamed,
+    Request,
+    Said,
+    Unsure,
+    Users,
+    Welcomed,
+    Whispered,
+)
+from client.opening import Failed
+
+__all__ = [
+    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Left",
+    "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure", "Users", "Welcomed",
+    "Whispered", "connect", "parse",
+]

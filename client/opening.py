@@ -1,0 +1,75 @@
+"""Opening a connection, in a thread of its own, as names are looked up by a call that waits."""
+import socket
+import ssl
+import threading
+
+SECONDS = 10  # for the connection, and for each answer of a TLS handshake
+
+_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+
+
+class Failed(OSError):
+    """There is no connection; the text is a sentence that says why."""
+
+
+def open_soon(address, trust, then):
+    """Connect to an `Address` and call then(socket) or then(Failed), in another thread. See `open_now`."""
+    threading.Thread(target=lambda: then(_outcome(address, trust)), daemon=True).start()
+
+
+def _outcome(address, trust):
+    try:
+        return open_now(address, trust)
+    except Failed as failed:
+        return failed
+    except OSError as error:
+        return Failed("The connection to %s broke: %s." % (address.place, error))
+
+
+def open_now(address, trust=None):
+    """A connected non-blocking socket; `trust` is a file of certificates that are trusted besides the system's."""
+    try:
+        plain = socket.create_connection((address.host, address.port), SECONDS)
+    except socket.gaierror:
+        raise Failed("There is no host called %s." % address.host) from None
+    except UnicodeError:
+        raise Failed("%s cannot be the name of a host." % address.host) from None
+    except socket.timeout:
+        raise Failed("%s does not answer." % address.place) from None
+    except ConnectionRefusedError:
+        raise Failed("Cannot connect to %s: connection refused." % address.place) from None
+    except OSError as error:
+        raise Failed("Cannot connect to %s: %s." % (address.place, (error.strerror or str(error)).lower())) from None
+    try:
+        return _made_ready(plain, address, trust)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _made_ready(plain, address, trust):
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        if hasattr(socket, option):
+            plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    sock = _with_tls(plain, address, trust) if address.tls else plain
+    sock.setblocking(False)
+    return sock
+
+
+def _with_tls(plain, address, trust):
+    try:
+        context = ssl.create_default_context()
+        if trust:
+            context.load_verify_locations(trust)
+    except (OSError, ssl.SSLError):
+        raise Failed("%s is no file of certificates." % trust) from None
+    try:
+        return context.wrap_socket(plain, server_hostname=address.host)
+    except (ssl.CertificateError, ssl.SSLError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.CertificateError):
+            raise Failed("The certificate of %s is not trusted here: it may be anybody." % address.place) from None
+        raise Failed("%s does not speak TLS." % address.place) from None
+    except (socket.timeout, OSError):
+        raise Failed("%s does not speak TLS." % address.place) from None

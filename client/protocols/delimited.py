@@ -1,0 +1,133 @@
+"""The client's side of the `delimited` protocol (`server.protocols.delimited` has its table).
+
+DELIVER and DELETE need not be answered, so a LIST of what nobody can be called comes behind them and is. What is said
+in the room looks like what is said to oneself alone, and is taken for the former.
+"""
+from client import events
+from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
+from server.protocols import delimited as wire
+
+_LONGEST_DATA = 2 * 16384 + 1024  # bytes that a server takes at once, as it is usually set up
+_NO_ACCOUNT = "username does not exist"
+_NOBODY = "/"  # no name begins so
+
+
+class Delimited(Conversation):
+    """One connection in `delimited`."""
+
+    NAME = "delimited"
+    SILENT = ("deliver", "delete")
+    CANNOT = {
+        "rename": "`delimited` cannot change a name: /connect again, and take another.",
+        "describe": "`delimited` does not tell where somebody is.",
+        "history": "`delimited` has no history; /deliver gives what was kept for you.",
+    }
+
+    # ---- out
+
+    def _frame(self, command, items, kind, about=None, text=None):
+        data = wire.DELIMITER.join(wire.write(item.encode()) for item in items)
+        head = b"%c%c%b" % (wire.VERSION, command, len(data).to_bytes(wire.LENGTH_BYTES, "big"))
+        if len(data) > _LONGEST_DATA:
+            raise Impossible("This message is too long: it takes %d bytes in `delimited`, and may have %d." % (
+                len(data), _LONGEST_DATA))
+        self._ask(head + data, kind, about, text)
+
+    def join(self, name):
+        self._frame(wire.LOGIN, [name], "join", name)  # and if there is no such account, it is made
+
+    def login(self, name, password):
+        if password:
+            raise Impossible("`delimited` has no passwords.")
+        self._frame(wire.LOGIN, [name], "login", name)
+
+    def create(self, name, password):
+        if password:
+            raise Impossible("`delimited` has no passwords: /create NAME.")
+        self._frame(wire.CREATE, [name], "create", name)
+
+    def say(self, text):
+        self._send(wire.LOBBY.decode(), text, "say", None)
+
+    def whisper(self, to, text):
+        self._send(to, text, "whisper", to)
+
+    def _send(self, to, text, kind, about):
+        self._frame(wire.SEND, [self.me, to, fitting(self.NAME, text, self.LONGEST)], kind, about, text)
+
+    def users(self, pattern=None):
+        self._frame(wire.LIST, [pattern] if pattern else [], "users", pattern)
+
+    def ping(self):
+        self._frame(wire.LIST, [_NOBODY], "ping")
+
+    def fence(self):
+        self._frame(wire.LIST, [_NOBODY], "fence")
+
+    def deliver(self):
+        self._fenced(wire.DELIVER, "deliver")
+
+    def delete(self):
+        self._fenced(wire.DELETE, "delete")
+
+    def _fenced(self, command, kind):
+        self._frame(command, [], kind)
+        if self._asked[-1].kind == kind:
+            self.fence()
+
+    def catch_up(self):
+        self.deliver()
+        return super().catch_up()
+
+    # ---- in
+
+    def _next(self):
+        if self._held and self._held[0] != wire.VERSION:
+            raise Garbled()
+        if len(self._held) < wire.HEADER_BYTES:
+            return None
+        length = int.from_bytes(self._held[wire.HEADER_BYTES - wire.LENGTH_BYTES:wire.HEADER_BYTES], "big")
+        if length > LONGEST_FRAME:
+            raise Garbled()
+        end, command = wire.HEADER_BYTES + length, self._held[1]
+        if len(self._held) < end:
+            return None
+        data = self._take(wire.HEADER_BYTES, end, end)
+        items = data.split(wire.DELIMITER) if data else []
+        return command, [wire.read(item).decode(errors="replace") for item in items]
+
+    def _hear(self, frame):
+        command, items = frame
+        if command == wire.SEND and len(items) == 3:
+            return self._sent(*items)
+        if command == wire.LISTRESPONSE:
+            return self._list(items)
+        if command == wire.RESPONSE:
+            return self._why_not(items[0]) if items else self._well()
+        raise Garbled()
+
+    def _sent(self, sender, to, text):
+        if sender != self.me:
+            return [events.Said(sender, text, None)]
+        request = self._next_of("say", "whisper")
+        # Talk with oneself, and the copy that a server may give speakers, come once more without having been asked for.
+        return self._done(request) if request and to == (request.about or wire.LOBBY.decode()) else []
+
+    def _list(self, names):
+        request = self._next_of("users", "ping", "fence")
+        if not request:
+            return []
+        users = [events.Users(tuple((name, None) for name in names))] if request.kind == "users" else []
+        return self._done(request, *users)
+
+    def _well(self):
+        request = self._next_of("join", "login", "create")
+        return self._welcome(request) if request else []
+
+    def _why_not(self, why):
+        request = self._next_of("join")
+        if request and why == _NO_ACCOUNT:
+            self._frame(wire.CREATE, [request.about], *request)
+            return self._answer(request)
+        first = [request.kind for request in self._asked][:1]
+        return self._refuse(why[:1].upper() + why[1:] + ".", *first)

@@ -1,0 +1,227 @@
+"""The client's side of the `dollar` protocol (`server.protocols.dollar` has its table).
+
+A history has no end, so a purpose that no server knows comes behind it and is answered.
+"""
+from collections import deque
+
+from client import events
+from client.conversation import LONGEST_FRAME, Conversation, Garbled, fitting
+from server.protocols.dollar import LENGTH_BYTES, LOBBY
+from server.protocols.literal import NotALiteral, parse
+
+_WHY = {
+    "join": "`dollar` takes only accounts: /login NAME PASSWORD.",
+    "login": "The name or the password is wrong, or the name is in use.",
+    "whisper": "It cannot be said to them: there is no such account, or it is you.",
+    "say": "The server did not take it.",
+}
+_PING = "ping"
+_SIGN = b"$"
+
+
+class Dollar(Conversation):
+    """One connection in `dollar`."""
+
+    NAME = "dollar"
+    LOGS = True
+    CANNOT = {
+        "rename": "`dollar` cannot change a name: /connect again, and take another.",
+        "describe": "`dollar` does not tell where somebody is.",
+        "create": "`dollar` cannot make accounts; `line` and `delimited` can.",
+        "deliver": "`dollar` has nothing to deliver: ask for /history.",
+        "delete": "`dollar` cannot delete an account.",
+    }
+
+    def __init__(self, place):
+        super().__init__(place)
+        self._here = None  # the names in the last list of users
+        self._recalled = []  # (sender, text, time) of the history that is coming
+        self._most = deque()  # how many of each history that was asked for are wanted; None for all
+
+    # ---- out
+
+    def _packet(self, kind, about=None, text=None, **fields):
+        self._out += _packet(fields)
+        if kind:
+            self._ask(b"", kind, about, text)
+
+    def join(self, name):
+        self._packet("join", name, purpose="login", username=name, password="")
+
+    def login(self, name, password):
+        self._packet("login", name, purpose="login", username=name, password=password)
+
+    def say(self, text):
+        self._send(LOBBY, text, "say", None)
+        self.place.hear(self.me, text)
+
+    def whisper(self, to, text):
+        self._send(to, text, "whisper", to)
+        self.place.hear_from(to, self.me, text)
+
+    def _send(self, to, text, kind, about):
+        text = fitting(self.NAME, text, self.LONGEST)
+        self._packet(kind, about, text, purpose="send_message", from_user=self.me, to_user=to, message=text)
+
+    def users(self, pattern=None):
+        self._packet("users", pattern, purpose="poll")
+
+    def ping(self):
+        self._packet("ping", purpose=_PING)
+
+    def fence(self):
+        self._packet("fence", purpose=_PING)
+
+    def history(self, partner=None, most=None):
+        self._ask_history("history", partner, most)
+
+    def _ask_history(self, kind, partner=None, most=None):
+        self._most.append(most)
+        self._packet(None, purpose="start_reload_message_list", target_user=partner or LOBBY)
+        self._packet(kind, partner, purpose=_PING)
+
+    def mark(self):
+        self.place.ask()
+        self._ask_history("mark")
+
+    def catch_up(self):
+        self.place.ask()
+        self._ask_history("missed")
+        for partner in self.place.partners():
+            self._ask_history("missed", partner)
+        return None
+
+    def quit(self):
+        self._packet("quit", purpose="exit")
+
+    # ---- in
+
+    def _next(self):
+        held = self._held
+        if held and held[:1] != _SIGN:
+            raise Garbled()
+        digits = bytes(held[1:1 + LENGTH_BYTES])
+        if len(digits) < LENGTH_BYTES:
+            return None
+        if not digits.strip().isdigit() or int(digits) > LONGEST_FRAME:
+            raise Garbled()
+        end = 1 + LENGTH_BYTES + int(digits)
+        if len(held) <= end:
+            return None
+        if held[end:end + 1] != _SIGN:
+            raise Garbled()
+        try:
+            return parse(self._take(1 + LENGTH_BYTES, end, end + 1).decode())
+        except (NotALiteral, UnicodeDecodeError):
+            raise Garbled() from None
+
+    def _hear(self, fields):
+        try:
+            return self._PURPOSES.get(fields["purpose"], Dollar._other)(self, fields)
+        except (KeyError, TypeError, ValueError, AttributeError):  # something else than what the protocol has there
+            raise Garbled() from None
+
+    def _other(self, fields):
+        return []
+
+    def _entered(self, fields):
+        request = self._next_of("join", "login")
+        if not request:
+            return []
+        return self._welcome(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
+
+    def _sent(self, fields):
+        request = self._next_of("say", "whisper")
+        if not request:
+            return []
+        return self._done(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
+
+    def _received(self, fields):
+        sender, text = fields["from_user"], fields["message"]
+        if sender != LOBBY:
+            self.place.hear_from(sender, sender, text)
+            return [events.Whispered(sender, text, None)]
+        sender, _, text = text.partition(": ")
+        if sender == self.me:
+            return []
+        self.place.hear(sender, text)
+        return [events.Said(sender, text, None)]
+
+    def _message_list(self, fields):
+        self._recalled += [(one["user"], one["text"], int(one["timestamp"])) for one in fields["message_list"]]
+        return []
+
+    def _pong(self, fields):
+        request = self._next_of("ping", "fence", "history", "mark", "missed")
+        if not request:
+            return []
+        if request.kind in ("ping", "fence"):
+            return self._done(request)
+        messages, self._recalled = self._recalled, []
+        most = self._most.popleft()
+        if request.kind == "history":
+            found = [events.Recalled(request.about, *message) for message in messages[-most if most else 0:]]
+        elif request.kind == "mark":
+            self.place.put(messages[-1] if messages else ())
+            found = []
+        elif request.about is None:
+            found = self._missed(messages)
+        else:
+            found = [events.Recalled(request.about, *message)
+                     for message in self.place.missed_from(request.about, messages)]
+        return self._done(request, *found)
+
+    def _missed(self, messages):
+        mark = self.place.mark
+        if mark is None:
+            new, lost = [], []
+        else:
+            behind = messages[messages.index(mark) + 1:] if mark in messages else messages
+            new, lost = self.place.missed(self.me, behind)
+        self.place.put(messages[-1] if messages else ())
+        return [events.Recalled(None, *message) for message in new] + [
+            events.Unsure(events.Request("say", None, text)) for text in lost]
+
+    def _polled(self, fields):
+        request = self._next_of("users")
+        if not request:
+            return []
+        if not fields["result"]:
+            return self._refuse("You must log in first.", "users")
+        return self._listed(request, _users(fields))
+
+    def _reload_user_list(self, fields):
+        before, self._here = self._here, {name for name, here in _users(fields) if here}
+        if before is None:
+            return []
+        return ([events.Left(name) for name in sorted(before - self._here)]
+                + [events.Joined(name) for name in sorted(self._here - before - {self.me})])
+
+    def _quitted(self, fields):
+        request = self._next_of("quit")
+        return self._done(request) if request else []
+
+    def _error(self, fields):
+        return self._refuse("The server did not understand this.")
+
+    _PURPOSES = {
+        "login": _entered,
+        "send_message": _sent,
+        "receive_message": _received,
+        "start_reload_message_list": _message_list,
+        "continue_reload_message_list": _message_list,
+        _PING: _pong,
+        "poll": _polled,
+        "reload_user_list": _reload_user_list,
+        "exit": _quitted,
+        "error": _error,
+    }
+
+
+def _packet(fields):
+    data = repr(fields).encode()
+    return b"$%-10d%b$" % (len(data), data)
+
+
+def _users(fields):
+    return [(user["username"], user["status"] == "online") for user in fields["users"] if user["username"] != LOBBY]

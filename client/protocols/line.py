@@ -1,0 +1,240 @@
+"""The client's side of the `line` protocol (`server.protocols.line` has its table).
+
+WHO has no end, MSG and DM have no answer; a PING behind them makes one.
+"""
+from client import events
+from client.conversation import LONGEST_MISSED, Conversation, Garbled, Impossible, fitting
+from server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
+
+_LONGEST_LINE = 1 << 20  # bytes, from a server
+
+_WHY = {
+    "must-login-first": "You must log in first.",
+    "unknown-command": "The server does not know this command.",
+    "username-taken": "The name is taken.",
+    "invalid-username": "This cannot be a name, or it has no password.",
+    "password-required": "The name has a password: /login NAME PASSWORD.",
+    "wrong-password": "The password is wrong.",
+    "invalid-password": "This cannot be a password.",
+    "unverifiable-password": "The server cannot verify this password.",
+    "try-again-later": "Too many wrong passwords: try again later.",
+    "too-many-accounts": "There are too many accounts.",
+    "not-your-name": "You can only register the name you have.",
+    "user-not-found": "Nobody here has that name.",
+    "invalid-dm-format": "This is not of the form NAME TEXT.",
+    "mailbox-full": "Too much is kept for them already.",
+    "storage-failed": "The server could not store this.",
+    "no-such-number": "The server's log does not go that far.",
+    "invalid-history-format": "This is no number of messages.",
+    "idle-timeout": "You were silent for too long.",
+    "server-shutdown": "The server is shutting down.",
+    "slow-reader": "You read too slowly.",
+    "too-many-connections": "There are too many connections.",
+    "line-too-long": "The message was too long.",
+    "line-timeout": "The message did not arrive in time.",
+    "unknown-protocol": "The server expected another protocol.",
+    "internal-error": "The server made a mistake.",
+}
+_OF_A_WHISPER = ("user-not-found", "invalid-dm-format", "mailbox-full")
+
+
+class Line(Conversation):
+    """One connection in `line`."""
+
+    NAME = "line"
+    LONGEST = 8192 - len("MSG ")
+    KEEPALIVE = 25  # the server ends a connection after a minute's silence
+    SILENT = ("say", "whisper")
+    LOGS = True
+    CANNOT = {
+        "rename": "`line` cannot change a name: /connect again, and take another.",
+        "describe": "`line` does not tell where somebody is.",
+        "deliver": "`line` has nothing to deliver: ask for /history.",
+        "delete": "`line` cannot delete an account.",
+    }
+
+    def __init__(self, place):
+        super().__init__(place)
+        self._users, self._recalled = [], []
+
+    # ---- out
+
+    def join(self, name):
+        self._ask(b"LOGIN %b\n" % _word(name), "join", name)
+
+    def login(self, name, password):
+        self._ask(b"LOGIN %b %b\n" % (_word(name), _line(password)), "login", name)
+
+    def create(self, name, password):
+        if not password:
+            raise Impossible("`line` makes accounts with a password only: /create NAME PASSWORD.")
+        self._ask(b"REGISTER %b %b\n" % (_word(name), _word(password)), "create", name)
+
+    def say(self, text):
+        for line in self._lines(text, self.LONGEST):
+            self.place.hear(self.me, line)
+            self._ask(b"MSG %b\n" % line.encode(), "say", None, line)
+
+    def whisper(self, to, text):
+        for line in self._lines(text, self.LONGEST - len(_word(to))):
+            self._ask(b"DM %b %b\n" % (_word(to), line.encode()), "whisper", to, line)
+
+    def _lines(self, text, longest):
+        return [fitting(self.NAME, line, longest) for line in text.split("\n") if line]
+
+    def users(self, pattern=None):
+        self._out += b"WHO\n"
+        self._ask(b"PING\n", "users", pattern)
+
+    def ping(self):
+        self._ask(b"PING\n", "ping")
+
+    def fence(self):
+        self._ask(b"PING\n", "fence")
+
+    def history(self, partner=None, most=None):
+        if partner is not None:
+            raise Impossible("`line` keeps no conversations, only what was said in the room.")
+        self._ask(b"HISTORY %d\n" % min(most or USUAL_HISTORY, LONGEST_HISTORY), "history")
+
+    def mark(self):
+        self.place.ask()
+        self._ask(b"HISTORY 1\n", "mark")
+
+    def catch_up(self):
+        if self.place.mark is None:
+            self.mark()
+            return super().catch_up()
+        self._recalled = []
+        self._ask_since(self.place.mark)
+        return None
+
+    def _ask_since(self, number):
+        self.place.ask()
+        self._ask(b"HISTORY SINCE %d\n" % number, "missed")
+
+    # ---- in
+
+    def _next(self):
+        end = self._held.find(b"\n")
+        if (end if end >= 0 else len(self._held)) > _LONGEST_LINE:
+            raise Garbled()
+        return None if end < 0 else self._take(0, end, end + 1)
+
+    def _hear(self, line):
+        word, _, rest = line.decode(errors="replace").rstrip("\r").partition(" ")
+        if word not in self._WORDS:
+            raise Garbled()
+        return self._WORDS[word](self, rest)
+
+    def _ok(self, rest):
+        request = self._next_of("join", "login", "create")
+        return self._welcome(request) if request else []
+
+    def _err(self, word):
+        why = _WHY.get(word, word)
+        request = self._next_of("say", "whisper") if word == "storage-failed" else None
+        if word in _OF_A_WHISPER:
+            request = self._next_of("whisper")
+        if request:
+            self._asked.remove(request)  # others that are said may yet be refused
+            return [events.Refused(request, why)]
+        missed = self._next_of("missed")
+        if missed and word == "no-such-number":
+            self.place.forget()  # it is another log
+            self._ask_since(0)
+            return self._answer(missed)
+        return self._refuse(why)
+
+    def _msg(self, rest):
+        sender, _, text = rest.partition(" ")
+        if sender == self.me:
+            return []  # the echo that a server may be set up to give
+        self.place.hear(sender, text)
+        return [events.Said(sender, text, None)]
+
+    def _dm(self, rest):
+        sender, _, text = rest.partition(" ")
+        return [events.Whispered(sender, text, None)]
+
+    def _user(self, name):
+        self._users.append((name, True))
+        return []
+
+    def _pong(self, rest):
+        request = self._next_of("ping", "fence", "users")
+        if not request:
+            return []
+        users, self._users = self._users, []
+        return self._listed(request, users) if request.kind == "users" else self._done(request)
+
+    def _info(self, rest):
+        name, _, what = rest.partition(" ")
+        if what == "disconnected":
+            return [events.Left(name)]
+        if what.startswith("is now "):
+            return [events.Renamed(name, what[len("is now "):])]
+        return [events.Notice(_WHY.get(rest, rest))]
+
+    def _hist(self, rest):
+        number, time, sender, text = (rest.split(" ", 3) + [""] * 3)[:4]
+        if not (number.isdigit() and time.isdigit()):
+            raise Garbled()
+        request = self._next_of("history", "mark", "missed")
+        if request and request.kind == "history":
+            return [events.Recalled(None, sender, text, int(time))]
+        self._recalled.append((sender, text, int(time)))
+        return []
+
+    def _end(self, rest):
+        what, number, state = (rest.split(" ") + [""] * 2)[:3]
+        request = self._next_of("history", "mark", "missed")
+        if what != "HISTORY" or not request:
+            return []
+        if not number.isdigit():
+            raise Garbled()
+        if request.kind == "missed":
+            return self._missed(request, int(number), state == "more")
+        if request.kind == "mark":
+            self.place.put(int(number))
+            self._recalled = []
+        return self._done(request)
+
+    def _missed(self, request, number, is_more):
+        if is_more and len(self._recalled) < LONGEST_MISSED:
+            self._ask_since(number)
+            return [*self._answer(request), events.Progress(request, len(self._recalled))]
+        new, lost = self.place.missed(self.me, self._recalled)
+        self.place.put(number)
+        self._recalled = []
+        return [
+            *(events.Recalled(None, *message) for message in new),
+            *(events.Unsure(events.Request("say", None, text)) for text in lost),
+            *([events.Notice("More was said than is shown here.")] if is_more else []),
+            *self._done(request),
+        ]
+
+    _WORDS = {
+        "OK": _ok,
+        "ERR": _err,
+        "MSG": _msg,
+        "DM": _dm,
+        "USER": _user,
+        "PONG": _pong,
+        "INFO": _info,
+        "HIST": _hist,
+        "END": _end,
+        "HELP": lambda self, rest: [],
+    }
+
+
+def _word(word):
+    if not word or any(character.isspace() for character in word):
+        raise Impossible("A name or a password in `line` is one word.")
+    return word.encode()
+
+
+def _line(password):
+    if "\n" in password:
+        raise Impossible("A password in `line` is one line.")
+    return password.encode()

@@ -1,0 +1,112 @@
+"""The client's side of the `padded` protocol (`server.protocols.padded` has its table).
+
+Nothing marks the end of what a server says, but each message has its beginning, and "Msg received" is all of one. So a
+message ends where the next begins, or where nothing follows for a moment.
+"""
+import re
+import time
+
+from client import events
+from client.conversation import Conversation, Impossible, fitting
+from server.protocols.padded import HEADER_BYTES, written_clock
+
+_RECEIVED = b"Msg received"
+_BEGINNING = re.compile(rb"\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] |" + _RECEIVED)
+_TALK = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] (.+?)( \(direct\))?: (.*)", re.DOTALL)
+_ERROR, _SERVER = "[ERROR] ", "[SERVER] "
+
+
+class Padded(Conversation):
+    """One connection in `padded`."""
+
+    NAME = "padded"
+    SETTLES = 0.1
+    OPEN = True
+    CANNOT = {
+        "whisper": "`padded` has no direct messages.",
+        "users": "`padded` has no list of users.",
+        "describe": "`padded` does not tell where somebody is.",
+        "create": "`padded` has no accounts.",
+        "history": "`padded` has no history.",
+        "deliver": "`padded` keeps no messages for those who are away.",
+        "delete": "`padded` has no accounts.",
+    }
+
+    now = staticmethod(time.time)
+
+    # ---- out
+
+    def _frame(self, body, kind, about=None, text=None):
+        raw = body.encode()
+        self._ask((b"%d" % len(raw)).ljust(HEADER_BYTES) + raw, kind, about, text)
+
+    def _talk(self, nick, text):
+        return "%s%s: %s" % (written_clock(self.now()).decode(), nick, text)
+
+    def join(self, name):
+        self._frame(self._talk(name, ""), "join", name)  # which is acknowledged, and said to nobody
+
+    def login(self, name, password):
+        if password:
+            raise Impossible("`padded` has no passwords.")
+        self.join(name)
+
+    def rename(self, name):
+        self._frame(self._talk(name, ""), "rename", name)
+
+    def say(self, text):
+        self._frame(self._talk(self.me, fitting(self.NAME, text, self.LONGEST)), "say", None, text)
+
+    def ping(self):
+        self._frame("", "ping")
+
+    def fence(self):
+        self._frame("", "fence")
+
+    # ---- in
+
+    @property
+    def unsettled(self):
+        return bool(self._held)
+
+    def settle(self):
+        """What is held is a message. If more of it should come it is shown as a message of its own."""
+        return self._hear(self._take(0, len(self._held), len(self._held))) if self._held else []
+
+    def _next(self):
+        """One message whose end can be seen."""
+        beginning = _BEGINNING.search(self._held, 0)
+        if not beginning:
+            return None
+        if beginning.start():  # the rest of a message that had been taken for settled
+            end = beginning.start()
+        elif beginning.group() == _RECEIVED:
+            end = len(_RECEIVED)
+        else:
+            following = _BEGINNING.search(self._held, beginning.end())
+            if not following:
+                return None
+            end = following.start()
+        return self._take(0, end, end)
+
+    def _hear(self, raw):
+        message = raw.decode(errors="replace")
+        if raw == _RECEIVED:
+            return self._received()
+        if message.startswith(_ERROR):
+            return self._refuse(message[len(_ERROR):])
+        if message.startswith(_SERVER):
+            return [events.Notice(message[len(_SERVER):])]
+        talk = _TALK.fullmatch(message)
+        if not talk:
+            return [events.Notice(message)]
+        sender, direct, text = talk.groups()
+        if sender == self.me and not direct:
+            return []
+        return [(events.Whispered if direct else events.Said)(sender, text, None)]
+
+    def _received(self):
+        request = next(iter(self._asked), None)
+        if request is None:
+            return []
+        return self._welcome(request) if request.kind in ("join", "rename") else self._done(request)
