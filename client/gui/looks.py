@@ -46,6 +46,10 @@ def prepare(root, scale=None):
                     darkcolor=ACCENT, focuscolor=PAPER)
     style.map("Send.TButton", background=[("disabled", LINE), ("active", "#174a96")],
               foreground=[("disabled", FAINT)])
+    style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=GROUND, bordercolor=GROUND,
+                    lightcolor=LINE, darkcolor=LINE, arrowcolor=FAINT, arrowsize=root.winfo_pixels("9p"))
+    style.map("TScrollbar", background=[("disabled", GROUND)], lightcolor=[("disabled", GROUND)],
+              darkcolor=[("disabled", GROUND)], arrowcolor=[("disabled", LINE)])
     style.configure("Treeview", background=PAPER, fieldbackground=PAPER, foreground=INK, borderwidth=0,
                     rowheight=font.nametofont("TkDefaultFont").metrics("linespace") + root.winfo_pixels("6p"))
     style.map("Treeview", background=[("selected", ACCENT)], foreground=[("selected", PAPER)])

@@ -3,7 +3,7 @@ import tkinter
 from tkinter import ttk
 
 from client.gui import looks
-from client.gui.model import ROOM
+from client.gui.model import ROOM, SENDING
 
 ROOM_NAME = "lobby"
 HELP = ("Enter  send   \u00b7   Shift+Enter  new line   \u00b7   Alt+\u2191 \u2193  other conversation   \u00b7   "
@@ -32,13 +32,15 @@ class Talking:
     # ---- parts
 
     def _make_foot(self):
-        ttk.Label(self.frame, text=HELP, style="Faint.TLabel", anchor="center").pack(
-            side="bottom", fill="x", padx="8p", pady="6p")
+        foot = ttk.Label(self.frame, text=HELP, style="Faint.TLabel", anchor="center", justify="center")
+        foot.pack(side="bottom", fill="x", padx="8p", pady="6p")
+        _wrap(foot)
 
     def _make_banner(self):
         self.banner = ttk.Frame(self.frame, style="Warning.TFrame", padding=self._root.winfo_pixels("6p"))
         self.banner_text = ttk.Label(self.banner, style="Warning.TLabel")
         self.banner_text.pack(side="left", fill="x", expand=True)
+        _wrap(self.banner_text)
         self.banner_button = ttk.Button(self.banner, text="Log in again", command=self._retry)
         self.banner_button.bind("<Return>", self._retry)
 
@@ -68,16 +70,17 @@ class Talking:
         frame.columnconfigure(0, weight=1)
         frame.rowconfigure(1, weight=1)
         self.heading = ttk.Label(frame, style="Heading.TLabel")
-        self.heading.grid(row=0, sticky="w", pady=("0p", "6p"))
+        self.heading.grid(row=0, columnspan=2, sticky="ew", pady=("0p", "6p"))
+        _wrap(self.heading)
         self.said = self._make_text(frame, height=1, takefocus=1, cursor="arrow", state="disabled")
         self.said.outside.grid(row=1, columnspan=2, sticky="nsew")
         self.entry = self._make_text(frame, height=3, undo=True, maxundo=1000)
         self.entry.outside.grid(row=2, sticky="nsew", pady=("8p", "0p"))
-        self.send = ttk.Button(frame, text="Send", style="Send.TButton", command=self._say)
+        self.send = ttk.Button(frame, text="Send", style="Send.TButton", width=6, command=self._say)
         self.send.grid(row=2, column=1, sticky="nse", padx=("8p", "0p"), pady=("8p", "0p"))
         self.trouble = ttk.Label(frame, style="Trouble.TLabel")
         self.trouble.grid(row=3, columnspan=2, sticky="ew", pady=("4p", "0p"))
-        self.trouble.bind("<Configure>", lambda event: self.trouble.configure(wraplength=event.width))
+        _wrap(self.trouble)
         self._make_tags()
         return frame
 
@@ -100,6 +103,7 @@ class Talking:
         indent = self._fonts["small"].measure("00:00   ") + self._root.winfo_pixels("2p")
         tags = self.said
         tags.tag_configure("message", lmargin2=indent, tabs=(indent,))
+        tags.tag_configure("further", lmargin1=indent)
         tags.tag_configure("own", background=looks.OWN)
         tags.tag_configure("time", font=self._fonts["small"], foreground=looks.FAINT)
         tags.tag_configure("day", font=self._fonts["small"], foreground=looks.FAINT, justify="center",
@@ -301,11 +305,18 @@ class Talking:
         self.said.tag_configure(name, font=self._fonts["bold"], foreground=looks.colour(message.sender))
         put("end", looks.hour(message.time) + "\t", ("message", "time") + own)
         put("end", self._shown(message.sender) + "  ", ("message", name) + own)
-        sending = ("sending",) if message.state == "sending" else ()
-        put("end", self._shown(message.text), ("message",) + own + sending)
+        sending = ("sending",) if message.state == SENDING else ()
+        first, end, further = self._shown(message.text).partition("\n")
+        put("end", first + end, ("message",) + own + sending)
+        put("end", further, ("message", "further") + own + sending)
         if message.state and not sending:
-            put("end", "   " + message.state, ("message", "state") + own)
+            put("end", "   (%s)" % message.state, ("message", "further", "state") + own)
         put("end", "\n", ("message",) + own)
+
+
+def _wrap(label):
+    """Let a label take as many lines as it needs."""
+    label.bind("<Configure>", lambda event: label.configure(wraplength=event.width))
 
 
 def _go(widget):

@@ -33,7 +33,7 @@ class Window:
         self._next_tick = root.after(TICK, self._tick)
 
     def _set_size(self):
-        width, height = (self.root.winfo_pixels(length) for length in ("600p", "420p"))
+        width, height = (self.root.winfo_pixels(length) for length in ("640p", "440p"))
         width = min(width, self.root.winfo_screenwidth())
         height = min(height, self.root.winfo_screenheight())
         self.root.geometry("%dx%d" % (width, height))
