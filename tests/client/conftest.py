@@ -22,9 +22,9 @@ class Ours:
         self._directory, self.address, self._running = str(directory), ("127.0.0.1", 0), None
 
     def start(self):
-        listen = {"line": False, "binary": False, "padded": False, "delimited": False, "dollar": self.address[1]}
-        self._running = launch(workers=2, users=USERS, args=("--host", "127.0.0.1"), config={
-            "listen": listen, "storage": {"directory": self._directory}})
+        self._running = launch(
+            workers=2, users=USERS, protocols=("dollar",), args=("--listen", "dollar=%d" % self.address[1]),
+            config={"storage": {"directory": self._directory}})
         self.address = self._running.__enter__().address("dollar")
 
     def stop(self):
