@@ -74,6 +74,7 @@ class Chat:
         self._entry = None  # (method, arguments) by which to get one's name
         self._granted = False  # has it been granted once?
         self._known_here = False  # was there a place in this room before?
+        self.is_closing = False  # has one asked for the end?
         self._is_opening = self._is_closed = False
         self._unsent = b""
         self._failures = self._refusals = 0
@@ -197,6 +198,7 @@ class Chat:
 
     def close(self, timeout=5):
         """Leave, once everything that was said has arrived, or after `timeout` seconds."""
+        self.is_closing = True
         self._entry, self._granted = None, False
         if self._conversation and timeout:
             if self.me is not None:
@@ -378,9 +380,9 @@ class Chat:
     # ---- asking and hearing
 
     def _enter(self, method, name, *arguments):
+        self._check(method)
         if self.me is not None:
             raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
-        self._check(method)
         if self._conversation:
             self._ask(method, name, *arguments)
         self._entry, self._granted = (method, (name,) + arguments), False

@@ -110,8 +110,10 @@ class Binary(Conversation):
     def _user(self, request, content):
         if not content:
             return self._refuse("Nobody here has that name.", "describe")
-        name, host, port = _literal("[%s]" % content[1:-1])
-        return self._done(request, events.Described(name, host, port))
+        described = _literal("[%s]" % content[1:-1])
+        if len(described) != len(events.Described._fields):
+            raise Garbled()
+        return self._done(request, events.Described(*described))
 
     _ANSWERS = {
         Type.JOINED: (("join",), lambda self, request, content: self._welcome(request)),

@@ -7,6 +7,7 @@ from client import events
 from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
 from server.protocols import delimited as wire
 
+_LONGEST_DATA = 2 * 16384 + 1024  # bytes that a server takes at once, as it is usually set up
 _NO_ACCOUNT = "username does not exist"
 _NOBODY = "/"  # no name begins so
 
@@ -27,6 +28,9 @@ class Delimited(Conversation):
     def _frame(self, command, items, kind, about=None, text=None):
         data = wire.DELIMITER.join(wire.write(item.encode()) for item in items)
         head = b"%c%c%b" % (wire.VERSION, command, len(data).to_bytes(wire.LENGTH_BYTES, "big"))
+        if len(data) > _LONGEST_DATA:
+            raise Impossible("This message is too long: it takes %d bytes in `delimited`, and may have %d." % (
+                len(data), _LONGEST_DATA))
         self._ask(head + data, kind, about, text)
 
     def join(self, name):

@@ -127,7 +127,7 @@ class Dollar(Conversation):
     def _hear(self, fields):
         try:
             return self._PURPOSES.get(fields["purpose"], Dollar._other)(self, fields)
-        except (KeyError, TypeError, AttributeError):  # something else than what the protocol has there
+        except (KeyError, TypeError, ValueError, AttributeError):  # something else than what the protocol has there
             raise Garbled() from None
 
     def _other(self, fields):

@@ -6,7 +6,7 @@ import pytest
 from client import connect
 from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
 
-from tests.client.conftest import SECONDS, USERS, wait_until
+from tests.client.gui.conftest import SECONDS, USERS, wait_until
 
 
 def texts(talk):

@@ -1,0 +1,35 @@
+"""The terminal client's command line."""
+import argparse
+import os
+import sys
+
+from client.conversation import Impossible
+
+_USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
+dollar, with +tls behind it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
+what can be typed. Lines that are piped in are done one after the other."""
+
+
+def main(arguments=None):
+    """Run the client; the exit code: 0, 1 if something could not be done, 2 for a bad command line."""
+    parser = argparse.ArgumentParser(prog="python -m client", description="Talk to a chat server.", epilog=_USAGE)
+    parser.add_argument("url", metavar="URL", nargs="?", help="where to connect to; later: /connect URL")
+    parser.add_argument("--trust", metavar="FILE", help="certificates (PEM) to trust besides the system's, for TLS")
+    chosen = parser.parse_args(arguments)
+    try:
+        return _screen(chosen.trust).run(chosen.url)
+    except Impossible as impossible:
+        parser.error(str(impossible))
+
+
+def _screen(trust):
+    from client.plain import Plain
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        return Plain(trust)
+    try:
+        from client.terminal import Terminal
+    except ImportError:
+        print("Names and commands complete, and messages stay above the input line, with prompt_toolkit: "
+              "pip install 'parley-chat[client]'.", file=sys.stderr)
+        return Plain(trust)
+    return Terminal(trust)

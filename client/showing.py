@@ -1,0 +1,130 @@
+"""What people are shown of an event: lines of (style, text), harmless for any terminal."""
+import re
+import time
+import zlib
+
+from client import events
+from server.protocols.padded import written_clock
+from server.protocols.text import canonical
+
+# Readable on light and on dark.
+COLOURS = (
+    "#c0392b", "#27865c", "#2f7fc1", "#9b59b6", "#c77f00", "#138d90",
+    "#d35400", "#7f8c2d", "#c2477f", "#5d6dc9", "#8d6e63", "#607d8b",
+)  # fmt: skip
+
+_LATEST = 0xFFFFFFFF  # seconds; no clock that is right shows more
+# A mark counts at the edge of a word only, so that 2*3*4 and snake_case stay.
+_MARKED = re.compile(r"(?<![\w*_`])(?:\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_"
+                     r"|`(?P<code>[^`\n]+)`)(?![\w*_`])")
+
+
+def visible(text, line_end="\u2424"):
+    """`text` with nothing in it that acts on a terminal: control characters are pictures, tabs blanks."""
+    text = canonical(text.encode("utf-8", "replace")).decode()
+    return text.replace("\t", "    ").replace("\n", line_end)
+
+
+def colour(name):
+    """The colour of somebody, always the same."""
+    return COLOURS[zlib.crc32(name.encode("utf-8", "replace")) % len(COLOURS)]
+
+
+def marked_up(text):
+    """(style, text) of each piece of a text with *bold*, _italic_ and `code`."""
+    end = 0
+    for mark in _MARKED.finditer(text):
+        yield "", text[end:mark.start()]
+        yield "class:" + mark.lastgroup, mark.group(mark.lastgroup)
+        end = mark.end()
+    yield "", text[end:]
+
+
+def clock(seconds):
+    """The local time as document 001 writes it, with the day if it is another than today."""
+    seconds = min(max(int(seconds), 0), _LATEST)
+    told, then, now = written_clock(seconds).decode(), time.localtime(seconds), time.localtime()
+    return told if then[:3] == now[:3] else "[%04d-%02d-%02d %s" % (then[:3] + (told[1:],))
+
+
+def message(sender, text, seconds, note=""):
+    """A line of talk; `note` says if it was said to somebody alone."""
+    when = clock(seconds)
+    shown = visible(text, "\n" + " " * len(when))
+    return [("class:time", when), ("bold fg:" + colour(sender), visible(sender)), ("class:note", note), ("", ": "),
+            *marked_up(shown)]
+
+
+def plainly(line):
+    """A line without styles, for whatever is no terminal: one message stays one line."""
+    return "".join(text for _, text in line)
+
+
+def error(sentence):
+    return [("class:error", "[ERROR] "), ("", visible(sentence))]
+
+
+def aside(text):
+    """What nobody said."""
+    return [("class:aside", visible(text))]
+
+
+def _recalled(recalled):
+    note = " (direct)" if recalled.partner else ""
+    return message(recalled.sender, recalled.text, recalled.time, note)
+
+
+def _disconnected(event):
+    if event.again is None:
+        return error(event.why)
+    return [("class:error", "[DISCONNECTED] "), ("", visible(event.why) + " Trying to come back.")]
+
+
+def _users(event):
+    if not event.users:
+        return aside("Nobody of that name.")
+    shown = [visible(name) if here is not False else visible(name) + " (away)" for name, here in sorted(event.users)]
+    return aside("%d: %s" % (len(shown), ", ".join(shown)))
+
+
+def _unsure(event):
+    to = "/dm %s " % event.request.about if event.request.kind == "whisper" else ""
+    return error("This may not have arrived: %s%s" % (to, event.request.text))
+
+
+_DONE = {
+    "create": "The account is made.",
+    "delete": "Your account is deleted.",
+    "deliver": "That is all that was kept for you.",
+}
+
+
+def _done(event):
+    return aside(_DONE[event.request.kind]) if event.request.kind in _DONE else None
+
+
+_LINES = {
+    events.Connected: lambda event: [
+        ("class:good", "[CONNECTED] "), ("", "Connected to " + visible(event.address.place))],
+    events.Disconnected: _disconnected,
+    events.Notice: lambda event: [("class:note", "[NOTICE] "), ("", visible(event.text))],
+    events.Welcomed: lambda event: [("class:good", "[NICKNAME] "), ("", "Nickname set to " + visible(event.name))],
+    events.Said: lambda event: message(event.sender, event.text, event.time),
+    events.Whispered: lambda event: message(event.sender, event.text, event.time, " (direct)"),
+    events.Recalled: _recalled,
+    events.Joined: lambda event: aside("%s is here now." % event.name),
+    events.Left: lambda event: aside("%s has left." % event.name),
+    events.Renamed: lambda event: aside("%s is called %s now." % event),
+    events.Users: _users,
+    events.Described: lambda event: aside("%s is at %s, port %s." % event),
+    events.Pong: lambda event: aside("Round-trip time: %.1f ms" % (1000 * event.seconds)),
+    events.Refused: lambda event: error(event.why),
+    events.Unsure: _unsure,
+    events.Done: _done,
+}
+
+
+def line(event):
+    """The line that shows an event; None if there is nothing to show."""
+    show = _LINES.get(type(event))
+    return show(event) if show else None

@@ -1,0 +1,224 @@
+"""The client on a terminal: the input line stays below what is heard, and a status line below that."""
+import asyncio
+import os
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.completion import Completer, Completion
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.shortcuts import CompleteStyle
+from prompt_toolkit.styles import Style
+
+from client import showing
+from client.session import BY_NAME, Left, Session
+
+STYLE = Style.from_dict({
+    "time": "fg:ansibrightblack",
+    "note": "italic",
+    "bold": "bold",
+    "italic": "italic",
+    "code": "fg:ansicyan",
+    "aside": "fg:ansibrightblack",
+    "error": "fg:ansired bold",
+    "good": "fg:ansigreen bold",
+    "prompt": "bold",
+    "bottom-toolbar": "noreverse bg:#444444 fg:#dddddd",
+    "bottom-toolbar.bad": "bg:#a03030 fg:#ffffff",
+    "bottom-toolbar.unread": "bold fg:#ffd75f",
+})  # fmt: skip
+
+
+class Terminal:
+    """A screen that is a terminal."""
+
+    def __init__(self, trust=None):
+        self.session = Session(self, trust)
+        self._lines = []  # shown at the end of the round
+        self._then = self._question = None  # what a password is asked for
+        self._watched = self._timer = None
+        self._prompt = PromptSession(
+            self._message, style=STYLE, history=_history(), completer=_Names(self.session), bottom_toolbar=self._status,
+            key_bindings=self._keys(), is_password=Condition(lambda: self._then is not None),
+            complete_while_typing=False, complete_style=CompleteStyle.READLINE_LIKE, refresh_interval=0.5,
+            erase_when_done=True)
+        self._buffer = self._prompt.default_buffer
+        self._buffer.accept_handler = self._accept
+        self._prompt.app.key_processor.after_key_press += self._see
+
+    # ---- what a session shows
+
+    def show(self, line):
+        self._lines.append(line)
+
+    sent = error = show
+
+    def give_back(self, text):
+        """It comes back into the input line, unless something else is there by now."""
+        if not self._buffer.text and self._then is None:
+            self._buffer.text = text
+            self._buffer.cursor_position = len(text)
+
+    def ask_password(self, prompt, then):
+        self._question, self._then = prompt, then
+
+    # ---- the loop
+
+    def run(self, url):
+        """Until they leave; the exit code."""
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            self._connect(url)
+            loop.run_until_complete(self._prompt.prompt_async())
+        except (EOFError, KeyboardInterrupt):
+            pass
+        finally:
+            self._unwatch()
+            self.session.leave()
+            self._print()
+            loop.close()
+        return 0
+
+    def _connect(self, url):
+        if url:
+            self.session.connect(url)
+        else:
+            self.show(showing.aside("/connect HOST:PORT goes to a server, /help shows what else there is."))
+        asyncio.get_event_loop().call_soon(self._round)
+
+    def _round(self):
+        """Show what has come, and see to it that this is called when there is more."""
+        self.session.hear()
+        self._print()
+        self._watch()
+
+    def _print(self):
+        lines, self._lines = self._lines, []
+        if lines:
+            text = [piece for line in lines for piece in [*line, ("", "\n")]]
+            print_formatted_text(FormattedText(text), end="", style=STYLE)
+
+    def _watch(self):
+        loop, chat = asyncio.get_event_loop(), self.session.chat
+        if self._timer:
+            self._timer.cancel()
+        if chat is not self._watched:
+            self._unwatch()
+            if chat:
+                loop.add_reader(chat.fileno(), self._round)
+                self._watched, self._watched_at = chat, chat.fileno()
+        due = chat.until_next() if chat else None
+        self._timer = None if due is None else loop.call_later(due, self._round)
+
+    def _unwatch(self):
+        if self._watched:
+            asyncio.get_event_loop().remove_reader(self._watched_at)
+        self._watched = None
+
+    # ---- the input line
+
+    def _message(self):
+        return [("class:prompt", self._question if self._then else "> ")]
+
+    def _accept(self, buffer):
+        """A line was entered; is it to stay in the input line?"""
+        text, then, self._then = buffer.text, self._then, None
+        if then:
+            buffer.reset()  # now, or it would get into the history
+        try:
+            was_done = self.session.attempt(then, text) if then else self.session.enter(text)
+        except Left:
+            self._prompt.app.exit()
+            return False
+        self._round()
+        return not was_done and not then
+
+    def _keys(self):
+        keys = KeyBindings()
+
+        @keys.add("c-c")
+        def give_up(event):
+            if self._then or event.current_buffer.text:
+                self._then = None
+                event.current_buffer.reset()
+            else:
+                event.app.exit()
+
+        @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
+        def leave(event):
+            event.app.exit()
+
+        return keys
+
+    def _see(self, keys):
+        """Somebody is at the keyboard."""
+        self.session.unread = 0
+
+    # ---- the status line
+
+    def _status(self):
+        session, chat = self.session, self.session.chat
+        if not chat:
+            return [("class:bottom-toolbar.bad", " not connected ")]
+        pieces = [("class:bottom-toolbar.bad" if chat.state != "connected" else "", " %s " % _state(chat)),
+                  ("", " %s " % showing.visible(str(chat.address))),
+                  ("bold", " %s " % showing.visible(chat.me or ("no name yet" if chat.state == "connected" else "")))]
+        if session.progress:
+            pieces.append(("", " reading the history: %d messages " % session.progress))
+        if session.unread:
+            pieces.append(("class:bottom-toolbar.unread", " %d unread " % session.unread))
+        return pieces
+
+
+def _state(chat):
+    if chat.state != "waiting":
+        return chat.state
+    return "connecting again in %d s" % max(1, round(chat.until_next() or 0))
+
+
+class _Names(Completer):
+    """Completes commands at the beginning of a line, and names everywhere."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def get_completions(self, document, complete_event):
+        before = document.text_before_cursor
+        word = before.rpartition(" ")[2]
+        chat = self._session.chat
+        known = BY_NAME if before.startswith("/") and " " not in before else chat.names if chat else ()
+        for name in sorted(known):
+            if name.lower().startswith(word.lower()):
+                yield Completion(showing.visible(name) + " ", -len(word), display=showing.visible(name))
+
+
+class _History(FileHistory):
+    """What was typed, but for passwords; nothing is said if it cannot be kept."""
+
+    def append_string(self, string):
+        super().append_string(_without_password(string))
+
+    def store_string(self, string):
+        try:
+            super().store_string(string)
+        except OSError:
+            pass
+
+
+def _without_password(typed):
+    words = typed.split()
+    return " ".join(words[:2]) if words and words[0] in ("/login", "/create") else typed
+
+
+def _history():
+    """What was typed in earlier sessions, too."""
+    folder = os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "parley")
+    path = os.path.join(folder, "typed")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+    except OSError:
+        return InMemoryHistory()
+    return _History(path)

@@ -1,0 +1,311 @@
+"""The client's side of each protocol against the server's: what one writes, the other reads."""
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client import events as heard
+from client.conversation import Garbled, Impossible
+from client.place import Place
+from client.protocols import CONVERSATIONS
+from server.protocols import PROTOCOLS, events
+from server.protocols.binary import HEADER, Type
+from server.protocols.events import Reason
+from server.protocols.text import canonical
+
+LIMITS = {"line_bytes": 8192, "text_bytes": 16384}
+TIME = 1600000000
+TEXTS = ["hi", "héllo 😀", "a|||b|", "\\u00e9 \\", "'\"{}$", "100%", "[direct] no", "Msg received", "[ERROR] no",
+         "  x ", "[05:55 AM] bob: no", "x" * 5000]
+
+# {protocol: (what is asked, the commands that the server reads)}; "ann" is in already.
+ASKED = {
+    "line": [
+        (lambda chat: chat.say("hi\nthere"), [
+            events.Say(b"hi", None, None), events.Ping(b""), events.Say(b"there", None, None)]),
+        (lambda chat: chat.whisper("bob", "a b"), [events.Whisper(b"bob", b"a b", None, None)]),
+        (lambda chat: chat.users(), [events.Who()]),
+        (lambda chat: chat.ping(), [events.Ping(b"")]),
+        (lambda chat: chat.history(None, 5), [events.Recall(None, 5)]),
+        (lambda chat: chat.create("ann", "pw"), [events.SignUp(b"ann", b"pw")]),
+        (lambda chat: chat.login("ann", "p w"), [events.Login(b"ann", b"p w")]),
+        (lambda chat: chat.join("ann"), [events.Login(b"ann", None)]),
+    ],
+    "binary": [
+        (lambda chat: chat.say("hi\nthere"), [events.Say(b"hi\nthere", None, TIME)]),
+        (lambda chat: chat.rename("bob"), [events.Rename(b"bob")]),
+        (lambda chat: chat.users(), [events.Who()]),
+        (lambda chat: chat.describe("bob"), [events.Describe(b"bob")]),
+        (lambda chat: chat.ping(), [events.Ping(b"1600000000.000000")]),
+        (lambda chat: chat.quit(), [events.Quit()]),
+        (lambda chat: chat.join("ann"), [events.Login(b"ann", None)]),
+    ],
+    "padded": [
+        (lambda chat: chat.join("ann"), [events.Post(b"ann", b"", None)]),
+        (lambda chat: chat.say("a: b"), [events.Post(b"ann", b"a: b", None)]),
+        (lambda chat: chat.ping(), [events.Post(None, b"", None)]),
+    ],
+    "delimited": [
+        (lambda chat: chat.join("zoé"), [events.SignIn("zoé".encode(), None)]),
+        (lambda chat: chat.create("bob", None), [events.Create(b"bob")]),
+        (lambda chat: chat.say("hi"), [events.Say(b"hi", b"ann", None)]),
+        (lambda chat: chat.whisper("bob", "hi"), [events.Whisper(b"bob", b"hi", b"ann", None)]),
+        (lambda chat: chat.users("a*"), [events.Accounts(b"a*")]),
+        (lambda chat: chat.users(), [events.Accounts(None)]),
+        (lambda chat: chat.deliver(), [events.Deliver()]),
+        (lambda chat: chat.delete(), [events.Delete()]),
+    ],
+    "dollar": [
+        (lambda chat: chat.login("ann", "p'w"), [events.SignIn(b"ann", b"p'w")]),
+        (lambda chat: chat.say("hi"), [events.Say(b"hi", b"ann", None)]),
+        (lambda chat: chat.whisper("bob", "hi"), [events.Whisper(b"bob", b"hi", b"ann", None)]),
+        (lambda chat: chat.users(), [events.Poll()]),
+        (lambda chat: chat.history("bob"), [events.History(b"bob")]),
+        (lambda chat: chat.quit(), [events.Quit()]),
+    ],
+}
+
+# What a server tells of its own accord, and what a client makes of it, by protocol.
+TOLD = [
+    (events.Joined(b"bob"), {"binary": [heard.Joined("bob")]}),
+    (events.Left(b"bob"), {"line": [heard.Left("bob")], "binary": [heard.Left("bob")]}),
+    (events.Renamed(b"bob", b"rob"), {"line": [heard.Renamed("bob", "rob")], "binary": [heard.Renamed("bob", "rob")]}),
+    (events.Farewell(Reason.SHUTDOWN), {
+        "line": [heard.Notice("The server is shutting down.")],
+        "binary": [heard.Notice("The server is shutting down.")],
+        "padded": [heard.Notice("The server is shutting down.")],
+        "delimited": [heard.Notice("Server is shutting down.")]}),
+]
+
+
+
+def _binary(code, content):
+    return HEADER.pack(1, code, 6, len(content), b"server", 0) + content
+
+
+# Nothing of it can be read, if users and somebody were asked for.
+NOT_THE_PROTOCOL = {
+    "line": [b"\x16\x03\x01\n", b"NO SUCH WORD\n", b"HIST x y z t\n", b"x" * (2 << 20)],
+    "binary": [b"\x02", b"\x01" + b"\xff" * 26,
+               _binary(Type.USERS_ARE, b"('a', 'b')"), _binary(Type.USER_IS, b"('a', 1)")],
+    "delimited": [b"\x01", b"\x00\x02" + b"\xff" * 40, b"\x00\x00" + bytes(40)],
+    "dollar": [b"x", b"$abcdefghij", b"$5         [1,2]$", b"$2         {}$", b"$2         {}x",
+               b"$24        {'purpose': 'login'     }$", b"$40        {'purpose': 'poll', 'result': True     }$"],
+}
+
+
+def talking(protocol, place=None):
+    """A conversation in which ann is a member."""
+    chat = CONVERSATIONS[protocol](place or Place())
+    chat.me = "ann"
+    chat.now = lambda: TIME
+    return chat
+
+
+def frames(protocol, happening, me=b"ann"):
+    module = PROTOCOLS[protocol]
+    form = "python" if protocol == "dollar" else next(iter(module.FORMS))
+    return b"".join(module.FORMS[form](happening, me if module.TRAITS.personal else None))
+
+
+def fed(make, stream):
+    """The events of a stream, which are the same however it arrives."""
+    ways = [[stream], [stream[at:at + 1] for at in range(len(stream))]]
+    if len(stream) < 400:
+        ways += [[stream[:cut], stream[cut:]] for cut in range(len(stream))]
+    results = []
+    for pieces in ways:
+        chat = make()
+        results.append([event for piece in pieces for event in chat.feed(piece)] + chat.settle())
+    assert all(result == results[0] for result in results)
+    return results[0]
+
+
+@pytest.mark.parametrize("protocol", sorted(ASKED))
+def test_the_server_reads_what_is_asked(protocol):
+    for ask, commands in ASKED[protocol]:
+        chat = talking(protocol)
+        ask(chat)
+        read = PROTOCOLS[protocol].Decoder(LIMITS).feed(chat.to_send())
+        read = [command._replace(time=None) if type(command) is events.Post else command for command in read]
+        assert read[:len(commands)] == commands
+        assert not any(isinstance(command, (events.Malformed, events.Broken)) for command in read)
+
+
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_arrives_as_it_was_said(protocol, text):
+    chat = talking(protocol)
+    chat.say(text)
+    said = PROTOCOLS[protocol].Decoder(LIMITS).feed(chat.to_send())[0]
+    assert said.text.decode() == text
+
+
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_heard_as_the_server_writes_it(protocol, text):
+    found = fed(lambda: talking(protocol), frames(protocol, events.Said("zoé".encode(), text.encode(), TIME)))
+    assert {type(event) for event in found} == {heard.Said}
+    assert found[0].sender == "zoé"
+    told = "".join(event.text for event in found)
+    assert told.replace("\uff3b", "[").replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+def test_a_word_to_oneself_alone_is_heard_as_that(protocol):
+    found = fed(lambda: talking(protocol), frames(protocol, events.Whispered(b"bob", b"psst: a", TIME)))
+    expected = heard.Said if protocol == "delimited" else heard.Whispered
+    assert [(type(event), event.sender, event.text) for event in found] == [(expected, "bob", "psst: a")]
+
+
+@pytest.mark.parametrize("happening, expected", TOLD, ids=repr)
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+def test_what_happens_is_heard(protocol, happening, expected):
+    assert fed(lambda: talking(protocol), frames(protocol, happening)) == expected.get(protocol, [])
+
+
+def test_padded_messages_that_come_together_are_told_apart():
+    stream = b"".join(frames("padded", happening) for happening in (
+        events.Said(b"bob", b"one", TIME), events.Done(events.Post(b"ann", b"x", None)),
+        events.Whispered(b"bob", b"two", TIME), events.Refused(Reason.NAME_TAKEN, events.Post)))
+
+    def asked():
+        chat = talking("padded")
+        chat.say("x")
+        return chat
+
+    assert [type(event) for event in fed(asked, stream)] == [heard.Said, heard.Done, heard.Whispered, heard.Notice]
+
+
+def test_a_delimited_name_without_an_account_gets_one():
+    chat = talking("delimited")
+    chat.join("ann")
+    chat.to_send()
+    assert chat.feed(frames("delimited", events.Refused(Reason.NO_ACCOUNT, events.SignIn))) == []
+    assert PROTOCOLS["delimited"].Decoder(LIMITS).feed(chat.to_send()) == [events.Create(b"ann")]
+    assert heard.Welcomed("ann") in chat.feed(frames("delimited", events.Welcome(b"ann", events.Create(b"ann"))))
+
+
+def test_dollar_lists_tell_who_has_come_and_gone():
+    chat = talking("dollar")
+    lists = [[(b"ann", True), (b"bob", True)], [(b"ann", True), (b"bob", False), (b"zoe", True)]]
+    found = [chat.feed(frames("dollar", events.Users(users))) for users in lists]
+    assert found == [[], [heard.Left("bob"), heard.Joined("zoe")]]
+
+
+def test_what_is_said_in_line_is_known_to_have_arrived_by_the_next_answer():
+    chat = talking("line")
+    chat.say("one")
+    chat.say("two")
+    assert chat.to_send() == b"MSG one\nPING\nMSG two\n"
+    assert chat.feed(b"PONG\n") == [
+        heard.Done(heard.Request("say", None, "one")), heard.Done(heard.Request("fence", None, None))]
+    assert chat.to_send() == b"PING\n"
+    assert heard.Done(heard.Request("say", None, "two")) in chat.feed(b"PONG\n")
+    assert not chat.waits
+
+
+def test_a_refusal_in_line_finds_what_it_is_about():
+    chat = talking("line")
+    chat.say("one")
+    chat.whisper("nobody", "psst")
+    chat.ping()
+    refused = [event for event in chat.feed(b"ERR user-not-found\n") if isinstance(event, heard.Refused)]
+    assert [event.request for event in refused] == [heard.Request("whisper", "nobody", "psst")]
+
+
+def test_what_was_missed_in_line_comes_in_pages_and_only_once():
+    place = Place()
+    place.ask()
+    place.put(7)
+    for text in ("a", "b"):
+        place.hear("bob", text)
+    place.breaks()
+    chat = talking("line", place)
+    assert chat.catch_up() is None
+    assert chat.to_send() == b"HISTORY SINCE 7\n"
+    first = chat.feed(b"HIST 8 1 bob a\nHIST 9 2 bob b\nEND HISTORY 9 more\n")
+    assert [type(event) for event in first] == [heard.Progress]
+    assert chat.to_send() == b"HISTORY SINCE 9\n"
+    found = chat.feed(b"HIST 10 3 bob c\nHIST 11 4 ann d\nEND HISTORY 11 complete\n")
+    assert found[:-1] == [heard.Recalled(None, "bob", "c", 3), heard.Recalled(None, "ann", "d", 4)]
+    assert place.mark == 11
+
+
+def test_another_log_than_before_is_read_from_its_beginning():
+    place = Place()
+    place.put(70)
+    place.hear("bob", "from another life")
+    place.breaks()
+    chat = talking("line", place)
+    chat.catch_up()
+    chat.to_send()
+    chat.feed(b"ERR no-such-number\n")
+    assert chat.to_send() == b"HISTORY SINCE 0\n"
+    found = chat.feed(b"HIST 1 3 bob hi\nEND HISTORY 1 complete\n")
+    assert found[0] == heard.Recalled(None, "bob", "hi", 3)
+
+
+def test_a_server_without_a_history_is_not_asked_for_what_was_missed():
+    place = Place()
+    chat = talking("line", place)
+    chat.mark()
+    chat.feed(b"ERR unknown-command\n")
+    assert "cannot be asked for" in talking("line", place).catch_up()
+
+
+def test_what_was_not_answered_is_unsure_in_the_end():
+    chat = talking("delimited")
+    chat.say("hi")
+    chat.whisper("bob", "psst")
+    chat.users()
+    unsure = chat.unanswered()
+    assert [type(event) for event in unsure] == [heard.Unsure, heard.Unsure, heard.Refused]
+    assert [event.request.text for event in unsure] == ["hi", "psst", None]
+
+
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+def test_a_text_that_is_too_long_is_not_sent(protocol):
+    chat = talking(protocol)
+    with pytest.raises(Impossible, match="too long"):
+        chat.say("é" * 9000)
+    assert chat.to_send() == b""
+
+
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=16000))
+def test_whatever_can_be_sent_is_read(protocol, text):
+    text = canonical(text.encode("utf-8", "replace")).decode()
+    chat = talking(protocol)
+    try:
+        chat.say(text)
+    except Impossible:
+        return
+    for command in PROTOCOLS[protocol].Decoder(LIMITS).feed(chat.to_send()):
+        assert not isinstance(command, events.Broken)
+
+
+@pytest.mark.parametrize("protocol, stream", [
+    (protocol, stream) for protocol, streams in sorted(NOT_THE_PROTOCOL.items()) for stream in streams])
+def test_what_is_not_the_protocol_is_garbled(protocol, stream):
+    chat = talking(protocol)
+    chat.users()
+    if protocol == "binary":
+        chat.describe("bob")
+    elif protocol == "dollar":
+        chat.login("ann", "pw")
+    with pytest.raises(Garbled):
+        chat.feed(stream)
+
+
+@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_are_worse_than_garbled(protocol, stream):
+    chat = talking(protocol)
+    chat.users() if "users" not in chat.CANNOT else chat.ping()
+    try:
+        chat.feed(stream)
+        chat.settle()
+    except Garbled:
+        pass

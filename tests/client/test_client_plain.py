@@ -1,0 +1,175 @@
+"""`python -m client` in a script: lines in, lines out, one after the other."""
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import PROTOCOLS, ROOT, SECONDS, Scripted, enter, hear
+
+from client import Said, Whispered
+
+TIME = r"\[\d\d:\d\d [AP]M\] "
+# What is typed, and what it shows on stdout, or else on stderr with the exit code 1.
+SHOWN = [
+    ("hi", r"\[SENT\] " + TIME + "me: hi"),
+    ("/msg hi", r"\[SENT\] " + TIME + "me: hi"),
+    ("//hi", r"\[SENT\] " + TIME + "me: /hi"),
+    ("/dm me psst", r"\[SENT\] " + TIME + r"me \(to me\): psst\n" + TIME + r"me \(direct\): psst"),
+    ("/users m?", "1: me"),
+    ("/users nobody*", "Nobody of that name."),
+    ("/ping", r"Round-trip time: \d+\.\d ms"),
+    ("hi\n/history 1", TIME + "me: hi"),
+    ("/help", r"/nick NAME +be called NAME\n"),
+]
+REFUSED = [
+    ("/nick other", "[ERROR] `line` cannot change a name: /connect again, and take another."),
+    ("/user me", "[ERROR] `line` does not tell where somebody is."),
+    ("/deliver", "[ERROR] `line` has nothing to deliver: ask for /history."),
+    ("/dm nobody psst", "[ERROR] Nobody here has that name."),
+    ("/dm nobody", "[ERROR] This is written /dm NAME TEXT."),
+    ("/ping twice", "[ERROR] This is written /ping."),
+    ("/wat", "[ERROR] Unknown command /wat; /help shows them all."),
+    ("/connect irc://x", "[ERROR] irc://x is no address such as line://localhost:4000"),
+    ("x" * 9000, "[ERROR] This message is too long: it has 9000 bytes, and `line` takes 8188."),
+    ("/history bob", "[ERROR] `line` keeps no conversations, only what was said in the room."),
+]
+
+
+def run(url, typed, *arguments):
+    """(exit code, stdout, stderr) of the client with these lines piped in."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "client", *([url] if url else []), *arguments], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, err = process.communicate(typed.encode(), timeout=SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    assert b"Traceback" not in err, err
+    return process.returncode, out.decode(), err.decode()
+
+
+def taken_back(run_it):
+    """The first run whose name was free again."""
+    for _ in range(100):
+        result = run_it()
+        if "is taken" not in result[2]:
+            return result
+    raise AssertionError(result)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS[:-1])
+def test_a_name_a_word_and_good_bye(server, join, protocol):
+    witness = enter(join, server["line"], "wit")
+    code, out, err = run(server[protocol], "/nick Ann%s\nhello\n/quit\n" % protocol[:3])
+    name = "Ann" + protocol[:3]
+    place = server[protocol].rpartition("/")[2]
+    assert (code, err) == (0, "")
+    assert re.fullmatch(
+        r"\[CONNECTED\] Connected to %s\n\[NICKNAME\] Nickname set to %s\n\[SENT\] %s%s: hello\n"
+        r"Disconnected from the server\.\n" % (re.escape(place), name, TIME, name), out)
+    hear(witness, lambda event: isinstance(event, Said) and (event.sender, event.text) == (name, "hello"))
+
+
+def test_an_account_a_word_and_good_bye(server):
+    code, out, err = taken_back(lambda: run(server["dollar"], "/login Alice 123\nhello\n/history lobby"))
+    assert (code, err) == (0, "")
+    assert "Nickname set to Alice" in out
+    assert re.search(TIME + "Alice: hello\n", out)
+
+
+@pytest.mark.parametrize("typed, shown", SHOWN)
+def test_a_line_shows_what_it_gives(server, typed, shown):
+    code, out, err = taken_back(lambda: run(server["line"], "/nick me\n%s\n" % typed))
+    assert (code, err) == (0, "")
+    assert re.search(shown, out), out
+
+
+@pytest.mark.parametrize("typed, sentence", REFUSED, ids=lambda text: text[:20])
+def test_what_cannot_be_done_is_one_sentence(server, typed, sentence):
+    code, out, err = taken_back(lambda: run(server["line"], "/nick you\n%s\nstill here\n" % typed))
+    assert code == 1
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
+    assert "you: still here" in out
+
+
+def test_a_script_can_connect_by_itself_and_keep_its_nickname(server):
+    host = server["line"].rpartition("/")[2]
+    code, out, err = taken_back(lambda: run(None, "/nick carol\n/connect %s\nhello\n" % host))
+    assert (code, err) == (0, "")
+    assert "carol: hello" in out
+
+
+def test_nothing_can_be_said_to_nobody():
+    assert run(None, "hello\n")[::2] == (1, "[ERROR] You are not connected to a server.\n")
+
+
+def test_nobody_can_say_anything(server):
+    assert run(server["line"], "hello\n")[::2] == (1, "[ERROR] You have not set a nickname.\n")
+
+
+def test_a_password_is_not_asked_for_in_a_script(server):
+    assert run(server["line"], "/login Bob\n")[::2] == (
+        1, "[ERROR] Without a terminal a password stands behind the name.\n")
+    assert run(server["line"], "/login Bob guess\n")[::2] == (1, "[ERROR] The password is wrong.\n")
+
+
+def test_a_taken_name_is_told(server, join):
+    enter(join, server["binary"], "taken")
+    code, _, err = run(server["line"], "/nick taken\nhello\n")
+    assert code == 1
+    assert err == "[ERROR] The name is taken.\n[ERROR] You have not set a nickname.\n"
+
+
+def test_a_script_ends_where_nobody_answers():
+    code, out, err = run("line://127.0.0.1:1", "/nick Ann\nhello\n" * 100)
+    assert (code, out) == (1, "")
+    assert err == "[ERROR] Cannot connect to 127.0.0.1:1: connection refused.\n"
+
+
+def test_a_bad_command_line_is_told():
+    for url, sentence in (("irc://x", "is no address such as"), ("line://x:0", "is no port")):
+        code, out, err = run(url, "")
+        assert (code, out) == (2, "")
+        assert sentence in err
+    assert run(None, "", "--help")[0] == 0
+
+
+def test_what_a_hostile_server_sends_acts_on_nothing():
+    lines = b"OK\nMSG a\x1b[2J\x1b hi\x1b]0;x\x07\nDM b\xc2\x9b c\nINFO \x1b[31m disconnected\nUSER \x1b\nERR \x1b[1m\n"
+    with Scripted([lines, b"END HISTORY 1 complete\n"], answers=True) as server:
+        _, out, err = run("line://%s:%d" % server.address, "/nick a\n/quit\n")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + err)
+    assert "a\u241b[2J\u241b: hi\u241b]0;x\u2407\n" in out
+
+
+def test_whispers_find_their_receiver(server, join):
+    ear = enter(join, server["dollar"], "Alice", "123")
+    assert taken_back(lambda: run(server["line"], "/nick zed\n/dm Alice two words\n"))[0] == 0
+    hear(ear, lambda event: type(event) is Whispered and event[:2] == ("zed", "two words"))
+
+
+def test_whoever_reads_no_more_gets_no_traceback(server):
+    script = "printf '/help\\n%%.0s' $(seq 500) | %s -m client %s | head -1" % (sys.executable, server["line"])
+    process = subprocess.Popen(["sh", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (out.count(b"\n"), err) == (1, b"")
+
+
+def test_a_stream_that_knows_only_ascii_is_written_to(server, join):
+    speaker = enter(join, server["line"], "uni")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "client", server["padded"]], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=dict(os.environ, PYTHONIOENCODING="ascii"))
+    try:
+        assert b"Connected" in process.stdout.readline()
+        speaker.say("h\u00e9")
+        assert process.stdout.readline().rstrip().endswith(b"uni: h\\xe9")
+        process.stdin.close()
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
