@@ -9,7 +9,8 @@ from server.protocols.text import canonical
 ROOM = None  # stands for the room where a partner's name would
 MOST_MESSAGES = 2000  # of one conversation that are kept
 MOST_LOOKED_THROUGH = 50  # conversations that are asked for what was said meanwhile, after a break
-CLOCKS_DIFFER = 2  # seconds by which the server's clock may be behind ours, for that
+CLOCKS_DIFFER = 3  # seconds between the server's clock and ours that are forgiven
+MOST_CROSSING = 20  # messages of a history that may be pushed once more, as they were on their way
 
 SENDING, FAILED, UNSURE = "sending", "not sent", "may not have arrived"
 
@@ -26,12 +27,15 @@ def address_of(typed):
 
 
 class Message:
-    """Somebody's words. `state` is empty once they have arrived; `time` is in seconds since the epoch."""
+    """Somebody's words. `state` is empty once they have arrived; `time` is in seconds since the epoch.
 
-    __slots__ = ("sender", "text", "time", "state")
+    is_told: is it known from a history only?
+    """
 
-    def __init__(self, sender, text, seconds, state=""):
-        self.sender, self.text, self.time, self.state = sender, text, seconds, state
+    __slots__ = ("sender", "text", "time", "state", "is_told")
+
+    def __init__(self, sender, text, seconds, state="", is_told=False):
+        self.sender, self.text, self.time, self.state, self.is_told = sender, text, seconds, state, is_told
 
 
 class Talk:
@@ -48,6 +52,15 @@ class Talk:
     def add(self, message):
         self.messages.append(message)
         del self.messages[:-MOST_MESSAGES]
+
+    def is_known(self, heard):
+        """Has the history told already what is heard now? It does so only once."""
+        for message in self.messages[-MOST_CROSSING:]:
+            if message.is_told and (message.sender, message.text) == (heard.sender, heard.text) and (
+                    abs(message.time - heard.time) <= CLOCKS_DIFFER):
+                message.is_told = False
+                return True
+        return False
 
     def merge(self, told):
         """Put the server's messages, its history, in their places; those that were not here."""
@@ -203,6 +216,8 @@ class Model:
 
     def _receive(self, talk, event):
         message = Message(event.sender, event.text, event.time)
+        if talk.is_known(message):
+            return
         talk.add(message)
         self._mark_unread(talk, [message])
 
@@ -218,7 +233,7 @@ class Model:
                 self._ask_history(talk)
 
     def _hear_recalled(self, event):
-        self._recalled.append(Message(event.sender, event.text, event.time))
+        self._recalled.append(Message(event.sender, event.text, event.time, is_told=True))
 
     def _hear_disconnected(self, event):
         self._recalled = []

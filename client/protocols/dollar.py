@@ -75,7 +75,7 @@ class Dollar(Conversation):
         self._ask_for_a_no("fence")
 
     def _ask_for_a_no(self, kind, about=None):
-        self._packet(kind, about, purpose="send_message", from_user=self.me, to_user="", message="")
+        self._packet(kind, about, purpose="send_message", from_user=self.me, to_user="", message="?")
 
     def history(self, partner=None, most=None):
         self._ask_history("history", partner, most)

@@ -6,7 +6,7 @@ import pytest
 from client import connect
 from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
 
-from tests.client.gui.conftest import SECONDS, USERS, wait_until
+from conftest import SECONDS, USERS, wait_until
 
 
 def texts(talk):
@@ -51,6 +51,15 @@ def test_a_history_is_put_in_its_place(here, is_loaded, told, merged, new):
     talk.messages, talk.is_loaded = [Message("Bob", text, 1) for text in here], is_loaded
     found = talk.merge([Message("Bob", text, 2) for text in told])
     assert ("".join(texts(talk)), "".join(message.text for message in found)) == (merged, new)
+
+
+@pytest.mark.parametrize("seconds_ago, times", [(0, 1), (60, 2)])
+def test_what_crosses_the_history_is_there_once(seconds_ago, times):
+    talk = Talk("Bob")
+    talk.merge([Message("Bob", "hi", 1000 - seconds_ago, is_told=True)])
+    heard = Message("Bob", "hi", 1000)
+    assert talk.is_known(heard) == (times == 1)
+    assert not talk.is_known(heard)
 
 
 class Somebody:
@@ -131,7 +140,8 @@ def test_what_was_said_while_the_server_was_away_is_shown(server, somebody):
         charlie.whisper("Bob", "from Charlie")
         assert charlie.finish(SECONDS)
     alice.until(lambda model: model.is_online)
-    alice.model.say("meanwhile")
+    assert alice.model.say("meanwhile"), alice.model.trouble
+    alice.until(lambda model: not model.open.messages[-1].state)
     bob.has("Alice", "before", "meanwhile")
     bob.until(lambda model: model.talk("Charlie").unread == 1)
     assert texts(bob.model.talk("Charlie")) == ["from Charlie"] and not bob.model.connection

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from conformance.targets import launch
-from tests.client.gui.server004 import Server004
+from server004 import Server004
 
 USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
 SECONDS = 15
