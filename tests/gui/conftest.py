@@ -2,55 +2,9 @@
 import os
 import shutil
 import subprocess
-import time
 
 import pytest
-
-from conformance.targets import launch
-from server004 import Server004
-
-USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
-SECONDS = 15
-
-
-class Ours:
-    """Our server, with a directory, so that it knows after a restart what was said."""
-
-    has_room = True
-
-    def __init__(self, directory):
-        self._directory, self.address, self._running = str(directory), ("127.0.0.1", 0), None
-
-    def start(self):
-        self._running = launch(
-            workers=2, users=USERS, protocols=("dollar",), args=("--listen", "dollar=%d" % self.address[1]),
-            config={"storage": {"directory": self._directory}})
-        self.address = self._running.__enter__().address("dollar")
-
-    def stop(self):
-        running, self._running = self._running, None
-        if running:
-            running.__exit__(None, None, None)
-
-
-class Foreign(Server004):
-    """One of document 004."""
-
-    has_room = False
-    is_running = False
-
-    def start(self):
-        super().start()
-        self.is_running = True
-
-    def stop(self):
-        if self.is_running:
-            self.is_running = False
-            super().stop()
-
-
-SERVERS = {"ours": lambda directory: Ours(directory), "document-004": lambda directory: Foreign(USERS),
-           "document-004-bare": lambda directory: Foreign(USERS, bare=True)}
+from gui_servers import SERVERS, USERS, Server004
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -67,20 +21,10 @@ def server(request, tmp_path):
 @pytest.fixture
 def foreign():
     """A server of document 004."""
-    server = Foreign(USERS)
+    server = Server004(USERS)
     server.start()
     yield server
     server.stop()
-
-
-def wait_until(is_so, work=None):
-    """Work until it is so; fail if it is not within `SECONDS`."""
-    deadline = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to that in %d s" % SECONDS
-        if work:
-            work()
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")

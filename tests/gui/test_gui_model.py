@@ -2,11 +2,10 @@
 import socket
 
 import pytest
+from gui_servers import SECONDS, USERS, wait_until
 
 from client import connect
 from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
-
-from conftest import SECONDS, USERS, wait_until
 
 
 def texts(talk):

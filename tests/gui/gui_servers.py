@@ -1,8 +1,4 @@
-"""A server that has only what document 004 has: no room, no `poll`, no answer to a purpose it does not know.
-
-It pushes its list, keeps a conversation for every two accounts, answers a history in pieces of ten, and one in which
-nothing was said with nothing at all.
-"""
+"""The servers that the desktop client talks to: ours, and one of document 004."""
 import ast
 import contextlib
 import itertools
@@ -11,20 +7,42 @@ import socket
 import threading
 import time
 
+from conformance.targets import launch
+
+USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
+SECONDS = 15
+
+
+def wait_until(is_so, work=None):
+    """Work until it is so; fail if it is not within `SECONDS`."""
+    deadline = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come to that in %d s" % SECONDS
+        if work:
+            work()
+        time.sleep(0.005)
+
 
 class Server004:
-    """Serves in a thread until `stop`; `start` on the same port again has the same conversations.
+    """A server that has only what document 004 has: no room, no `poll`, no answer to a purpose it does not know.
+
+    It pushes its list, keeps a conversation for every two accounts, answers a history in pieces of ten, and one in which
+    nothing was said with nothing at all. It serves in a thread until `stop`; when it starts again it has the same port and conversations.
 
     bare: is the length written without its padding? users: {name: password}.
     """
+
+    has_room = False
 
     def __init__(self, users, bare=False):
         self.users, self.bare = users, bare
         self.conversations = {frozenset(two): [] for two in itertools.combinations(users, 2)}
         self.heard = []  # the purposes of all requests
         self.address = ("127.0.0.1", 0)
+        self._is_running = False
 
     def start(self):
+        self._is_running = True
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(self.address)
@@ -40,6 +58,9 @@ class Server004:
 
     def stop(self):
         """End all connections without a word."""
+        if not self._is_running:
+            return
+        self._is_running = False
         self._end.send(b"\0")
         self._thread.join(10)
         for end in [self._listener, self._end, self._ended, *self._held]:
@@ -129,3 +150,27 @@ class Server004:
     def _exit(self, sock, fields):
         self._send(sock, purpose="exit", result=True)
         self._forget(sock)
+
+
+class Ours:
+    """Our server, with a directory, so that it knows after a restart what was said."""
+
+    has_room = True
+
+    def __init__(self, directory):
+        self._directory, self.address, self._running = str(directory), ("127.0.0.1", 0), None
+
+    def start(self):
+        self._running = launch(
+            workers=2, users=USERS, protocols=("dollar",), args=("--listen", "dollar=%d" % self.address[1]),
+            config={"storage": {"directory": self._directory}})
+        self.address = self._running.__enter__().address("dollar")
+
+    def stop(self):
+        running, self._running = self._running, None
+        if running:
+            running.__exit__(None, None, None)
+
+
+SERVERS = {"ours": lambda directory: Ours(directory), "document-004": lambda directory: Server004(USERS),
+           "document-004-bare": lambda directory: Server004(USERS, bare=True)}
