@@ -26,8 +26,9 @@ def wait_until(is_so, work=None):
 class Server004:
     """A server that has only what document 004 has: no room, no `poll`, no answer to a purpose it does not know.
 
-    It pushes its list, keeps a conversation for every two accounts, answers a history in pieces of ten, and one in which
-    nothing was said with nothing at all. It serves in a thread until `stop`; when it starts again it has the same port and conversations.
+    It pushes its list, keeps a conversation for every two accounts, answers a history in pieces of ten, and one in
+    which nothing was said with nothing at all. It serves in a thread until `stop`; started again, it has the same port
+    and conversations.
 
     bare: is the length written without its padding? users: {name: password}.
     """
