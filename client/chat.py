@@ -74,7 +74,7 @@ class Chat:
         self._entry = None  # (method, arguments) by which to get one's name
         self._granted = False  # has it been granted once?
         self._known_here = False  # was there a place in this room before?
-        self.is_closing = False  # has one asked for the end?
+        self._is_leaving = False  # has one asked for the end?
         self._is_opening = self._is_closed = False
         self._unsent = b""
         self._failures = self._refusals = 0
@@ -105,6 +105,18 @@ class Chat:
     def can(self, request):
         """Does the protocol have this, the name of a method?"""
         return request not in CONVERSATIONS[self.address.protocol].CANNOT
+
+    def check(self, request):
+        """`Impossible` if this, the name of a method, cannot be asked now."""
+        if not self.can(request):
+            raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[request])
+        if request in _ENTRIES:
+            if self.me is not None:
+                raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
+        elif not self._conversation:
+            raise Impossible("You are not connected to a server.")
+        elif self.me is None:
+            raise Impossible("You have not set a nickname.")
 
     def why_not(self):
         """A sentence that says why one is not connected, or has no name."""
@@ -198,18 +210,28 @@ class Chat:
 
     def close(self, timeout=5):
         """Leave, once everything that was said has arrived, or after `timeout` seconds."""
-        self.is_closing = True
+        self._is_leaving = True
         self._entry, self._granted = None, False
         if self._conversation and timeout:
             if self.me is not None:
                 self._conversation.quit()
                 self._flush()
             self.finish(timeout)
+            self._end(min(timeout, 1))
         self._is_closed = True
         self._hang_up()
         self._retry_at, self._is_opening = None, False
         for end in (self._selector, self._woken, self._wake):
             end.close()
+
+    def _end(self, timeout):
+        """End our half, and wait until the server has noticed: then the name is free."""
+        if self._sock:
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                return
+            self._work_until(lambda: self._sock is None, timeout)
 
     def __enter__(self):
         return self
@@ -365,7 +387,8 @@ class Chat:
             again = self.DELAYS[min(self._failures, len(self.DELAYS) - 1)] * random.uniform(0.8, 1.2)
             self._retry_at = time.monotonic() + again
         self._failures += 1
-        self._events.append(events.Disconnected(why, again))
+        if not self._is_leaving:
+            self._events.append(events.Disconnected(why, again))
 
     def _hang_up(self):
         if self._sock:
@@ -380,25 +403,15 @@ class Chat:
     # ---- asking and hearing
 
     def _enter(self, method, name, *arguments):
-        self._check(method)
-        if self.me is not None:
-            raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
+        self.check(method)
         if self._conversation:
             self._ask(method, name, *arguments)
         self._entry, self._granted = (method, (name,) + arguments), False
         if self.state == "closed" and not self._is_closed:
             self._open()
 
-    def _check(self, method):
-        if not self.can(method):
-            raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[method])
-
     def _ask(self, method, *arguments):
-        self._check(method)
-        if not self._conversation:
-            raise Impossible("You are not connected to a server.")
-        if self.me is None and method not in _ENTRIES:
-            raise Impossible("You have not set a nickname.")
+        self.check(method)
         getattr(self._conversation, method)(*arguments)
         self._flush()
 

@@ -18,7 +18,7 @@ class Plain:
 
     def __init__(self, trust=None):
         self.session = Session(self, trust)
-        self.failed = False  # was anything refused?
+        self.failed = False  # could anything not be done?
 
     # ---- what a session shows
 
@@ -58,7 +58,7 @@ class Plain:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self.failed = True
         self.session.leave()
-        return int(self.failed)
+        return int(self.failed and not sys.stdin.isatty())
 
     def _read(self):
         held, stdin = b"", sys.stdin.fileno()

@@ -91,18 +91,20 @@ class Session:
         self._nick = name
 
     def _login(self, name, password=None):
-        if password is None and self._connected().address.protocol in ("line", "dollar"):
+        self._connected().check("login")
+        if password is None and self.chat.address.protocol in ("line", "dollar"):
             self._screen.ask_password("Password of %s: " % showing.visible(name),
                                       lambda given: self._login(name, given))
         else:
-            self._connected().login(name, password or "")
+            self.chat.login(name, password or "")
 
     def _create(self, name, password=None):
-        if password is None and self._connected().address.protocol == "line":
+        self._connected().check("create")
+        if password is None and self.chat.address.protocol == "line":
             self._screen.ask_password("A password for %s: " % showing.visible(name),
                                       lambda given: self._create(name, given))
         else:
-            self._connected().create(name, password)
+            self.chat.create(name, password)
 
     def _history(self, what=None):
         if what is None or what.isdigit():
@@ -164,8 +166,6 @@ class Session:
 
     def _hear_disconnected(self, event):
         self.progress = None
-        if self.chat.is_closing:
-            return
         # That it cannot be reached yet is said once; the status line tells how it goes on.
         if event.again is None or not self._lost:
             self._screen.error(showing.line(event))

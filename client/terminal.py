@@ -37,6 +37,7 @@ class Terminal:
         self.session = Session(self, trust)
         self._lines = []  # shown at the end of the round
         self._then = self._question = None  # what a password is asked for
+        self._loop = asyncio.new_event_loop()
         self._watched = self._timer = None
         self._prompt = PromptSession(
             self._message, style=STYLE, history=_history(), completer=_Names(self.session), bottom_toolbar=self._status,
@@ -67,18 +68,17 @@ class Terminal:
 
     def run(self, url):
         """Until they leave; the exit code."""
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
+        asyncio.set_event_loop(self._loop)
         try:
             self._connect(url)
-            loop.run_until_complete(self._prompt.prompt_async())
+            self._loop.run_until_complete(self._prompt.prompt_async())
         except (EOFError, KeyboardInterrupt):
             pass
         finally:
             self._unwatch()
             self.session.leave()
             self._print()
-            loop.close()
+            self._loop.close()
         return 0
 
     def _connect(self, url):
@@ -86,7 +86,7 @@ class Terminal:
             self.session.connect(url)
         else:
             self.show(showing.aside("/connect HOST:PORT goes to a server, /help shows what else there is."))
-        asyncio.get_event_loop().call_soon(self._round)
+        self._loop.call_soon(self._round)
 
     def _round(self):
         """Show what has come, and see to it that this is called when there is more."""
@@ -101,20 +101,20 @@ class Terminal:
             print_formatted_text(FormattedText(text), end="", style=STYLE)
 
     def _watch(self):
-        loop, chat = asyncio.get_event_loop(), self.session.chat
+        chat = self.session.chat
         if self._timer:
             self._timer.cancel()
         if chat is not self._watched:
             self._unwatch()
             if chat:
-                loop.add_reader(chat.fileno(), self._round)
+                self._loop.add_reader(chat.fileno(), self._round)
                 self._watched, self._watched_at = chat, chat.fileno()
         due = chat.until_next() if chat else None
-        self._timer = None if due is None else loop.call_later(due, self._round)
+        self._timer = None if due is None else self._loop.call_later(due, self._round)
 
     def _unwatch(self):
         if self._watched:
-            asyncio.get_event_loop().remove_reader(self._watched_at)
+            self._loop.remove_reader(self._watched_at)
         self._watched = None
 
     # ---- the input line
@@ -132,7 +132,7 @@ class Terminal:
         except Left:
             self._prompt.app.exit()
             return False
-        self._round()
+        self._loop.call_soon(self._round)  # when the line is empty, so that it can be given back
         return not was_done and not then
 
     def _keys(self):

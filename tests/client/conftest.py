@@ -146,7 +146,10 @@ def _end(socks):
 
 
 class Scripted:
-    """Something that listens, says its pieces to whoever comes, and nothing else; answers: each once it was spoken to."""
+    """Something that listens, says its pieces to whoever comes, and nothing else.
+
+    answers: it says each once it has been spoken to.
+    """
 
     def __init__(self, pieces, answers=False):
         self._listener = socket.socket()

@@ -225,11 +225,10 @@ def test_a_server_that_does_not_answer_is_given_up():
         connect("line://%s:%d" % silent.address, "ann", timeout=0.5)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", sorted(set(PROTOCOLS) - {"padded"}))  # to which every text is a message
 def test_another_protocol_is_found_out(protocol):
-    with Scripted([b"SSH-2.0-OpenSSH_9.2\r\n"]) as other, pytest.raises(Failed) as failed:
-        connect("%s://%s:%d" % ((protocol,) + other.address), "ann", timeout=5)
-    assert "is not `%s`" % protocol in str(failed.value) or protocol == "padded"
+    with Scripted([b"SSH-2.0-OpenSSH_9.2\r\n"]) as other, pytest.raises(Failed, match="is not `%s`" % protocol):
+        connect("%s://%s:%d" % ((protocol,) + other.address), "ann")
 
 
 def test_a_taken_name_is_refused_and_another_can_be_taken(server, join, open_chat):

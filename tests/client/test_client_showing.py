@@ -34,7 +34,7 @@ def test_nothing_acts_on_the_terminal(text):
     shown.encode()
 
 
-@pytest.mark.parametrize("event", EVERY_EVENT, ids=repr)
+@pytest.mark.parametrize("event", EVERY_EVENT, ids=lambda event: type(event).__name__)
 def test_no_event_acts_on_the_terminal(event):
     line = showing.line(event)
     shown = showing.plainly(line)
