@@ -1,5 +1,6 @@
 """python -m client.gui [SERVER] [--name NAME] [--scale N] [--trust FILE]"""
 import argparse
+import signal
 import sys
 
 
@@ -28,13 +29,12 @@ def main(arguments=None):
         root = tkinter.Tk(className="Parley")
     except tkinter.TclError as error:
         return "There is no screen to show a window on (%s); python -m client needs none." % error
-    Window(root, options.server, options.name, options.scale, options.trust)
+    window = Window(root, options.server, options.name, options.scale, options.trust)
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wish, lambda *received: root.after_idle(window.leave))
     root.mainloop()
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())

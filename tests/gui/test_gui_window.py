@@ -21,6 +21,9 @@ NASTY = [
     ("\U0001f600 grin", "grin"), ("\u2764\ufe0f heart", "heart"), ("\ue000", "\ue000"), ("\U0010ffff end", "end")]
 
 
+typing = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed (Debian: apt install xdotool)")
+
+
 class Seen:
     """A window, and what one sees and does there."""
 
@@ -299,7 +302,7 @@ def test_twice_the_scale_is_twice_as_large(foreign, see):
     assert 1.8 <= heights[1] / heights[0] <= 2.2
 
 
-@pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed (Debian: apt install xdotool)")
+@typing
 def test_a_person_with_a_keyboard_logs_in_talks_and_leaves(foreign, screen):
     client = subprocess.Popen([sys.executable, "-m", "client.gui", "%s:%d" % foreign.address, "--name", "Alice"],
                               cwd=ROOT, stderr=subprocess.PIPE)
@@ -348,14 +351,20 @@ def test_without_tkinter_it_says_so():
     assert "tkinter" in _refused(dict(os.environ), "-c", program)
 
 
-def test_ctrl_c_ends_it_without_a_traceback(foreign, screen):
-    client = subprocess.Popen([sys.executable, "-m", "client.gui", "%s:%d" % foreign.address], cwd=ROOT,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@typing
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_it_by_a_signal_is_logged_out(foreign, screen, wish):
+    client = subprocess.Popen([sys.executable, "-m", "client.gui", "%s:%d" % foreign.address, "--name", "Alice"],
+                              cwd=ROOT, stderr=subprocess.PIPE)
     try:
-        if shutil.which("xdotool"):
-            _xdotool("search", "--sync", "--onlyvisible", "--class", "Parley")
-            client.send_signal(signal.SIGINT)
-            assert client.wait(SECONDS) in (0, 130) and client.stderr.read() == b""
+        _xdotool("search", "--sync", "--onlyvisible", "--class", "Parley", "windowfocus", "--sync")
+        _xdotool("type", USERS["Alice"])
+        _xdotool("key", "Return")
+        wait_until(lambda: "Alice" in foreign.names.values())
+        client.send_signal(wish)
+        assert client.wait(SECONDS) == 0
+        assert "exit" in foreign.heard and client.stderr.read() == b""
     finally:
         client.kill()
-        client.communicate()
+        client.wait()
+        client.stderr.close()
