@@ -20,6 +20,7 @@ from client.events import (
     Done,
     Joined,
     Left,
+    Listed,
     Notice,
     Pong,
     Progress,
@@ -37,6 +38,6 @@ from client.opening import Failed
 
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Left",
-    "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure", "Users", "Welcomed",
-    "Whispered", "connect", "parse",
+    "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure", "Users",
+    "Welcomed", "Whispered", "connect", "parse",
 ]

@@ -52,4 +52,6 @@ Said = _event("Said", "sender text time", "`sender` said `text` in the room.")
 Whispered = _event("Whispered", "sender text time", "`sender` said `text` to you alone.")
 Joined = _event("Joined", "name", "`name` is here now.")
 Left = _event("Left", "name", "`name` is not here any more.")
+Listed = _event("Listed", "users has_room", "(name, here) of everybody, as some servers tell it unasked; is there a "
+                "room to talk in, too?")
 Renamed = _event("Renamed", "old new", "`old` is called `new` now.")

@@ -32,7 +32,7 @@ def open_now(address, trust=None):
         plain = socket.create_connection((address.host, address.port), SECONDS)
     except socket.gaierror:
         raise Failed("There is no host called %s." % address.host) from None
-    except UnicodeError:
+    except ValueError:
         raise Failed("%s cannot be the name of a host." % address.host) from None
     except socket.timeout:
         raise Failed("%s does not answer." % address.place) from None

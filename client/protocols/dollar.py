@@ -1,7 +1,9 @@
 """The client's side of the `dollar` protocol (`server.protocols.dollar` has its table).
 
-A history has no end, so a purpose that no server knows comes behind it and is answered.
+A history has no end, and not every server answers an empty one. So a message to nobody comes behind it, which every
+server refuses.
 """
+import re
 from collections import deque
 
 from client import events
@@ -15,8 +17,8 @@ _WHY = {
     "whisper": "It cannot be said to them: there is no such account, or it is you.",
     "say": "The server did not take it.",
 }
-_PING = "ping"
 _SIGN = b"$"
+_LENGTH = re.compile(rb"(?=[ 0-9]{%d}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])" % LENGTH_BYTES)  # padded, or bare
 
 
 class Dollar(Conversation):
@@ -67,10 +69,13 @@ class Dollar(Conversation):
         self._packet("users", pattern, purpose="poll")
 
     def ping(self):
-        self._packet("ping", purpose=_PING)
+        self._ask_for_a_no("ping")
 
     def fence(self):
-        self._packet("fence", purpose=_PING)
+        self._ask_for_a_no("fence")
+
+    def _ask_for_a_no(self, kind, about=None):
+        self._packet(kind, about, purpose="send_message", from_user=self.me, to_user="", message="?")
 
     def history(self, partner=None, most=None):
         self._ask_history("history", partner, most)
@@ -78,7 +83,7 @@ class Dollar(Conversation):
     def _ask_history(self, kind, partner=None, most=None):
         self._most.append(most)
         self._packet(None, purpose="start_reload_message_list", target_user=partner or LOBBY)
-        self._packet(kind, partner, purpose=_PING)
+        self._ask_for_a_no(kind, partner)
 
     def mark(self):
         self.place.ask()
@@ -100,18 +105,22 @@ class Dollar(Conversation):
         held = self._held
         if held and held[:1] != _SIGN:
             raise Garbled()
-        digits = bytes(held[1:1 + LENGTH_BYTES])
-        if len(digits) < LENGTH_BYTES:
-            return None
-        if not digits.strip().isdigit() or int(digits) > LONGEST_FRAME:
+        head = bytes(held[1:1 + LENGTH_BYTES])
+        length = _LENGTH.match(head)
+        if not length:
+            if len(head) < LENGTH_BYTES:
+                return None
             raise Garbled()
-        end = 1 + LENGTH_BYTES + int(digits)
+        begin = 1 + length.end()
+        end = begin + int(length.group(length.lastindex))
+        if end > LONGEST_FRAME:
+            raise Garbled()
         if len(held) <= end:
             return None
         if held[end:end + 1] != _SIGN:
             raise Garbled()
         try:
-            return parse(self._take(1 + LENGTH_BYTES, end, end + 1).decode())
+            return parse(self._take(begin, end, end + 1).decode())
         except (NotALiteral, UnicodeDecodeError):
             raise Garbled() from None
 
@@ -131,9 +140,11 @@ class Dollar(Conversation):
         return self._welcome(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
 
     def _sent(self, fields):
-        request = self._next_of("say", "whisper")
+        request = self._next_of("say", "whisper", "ping", "fence", "history", "mark", "missed")
         if not request:
             return []
+        if request.kind not in ("say", "whisper"):
+            return self._refused_at_the_end(request)
         return self._done(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
 
     def _received(self, fields):
@@ -151,10 +162,7 @@ class Dollar(Conversation):
         self._recalled += [(one["user"], one["text"], int(one["timestamp"])) for one in fields["message_list"]]
         return []
 
-    def _pong(self, fields):
-        request = self._next_of("ping", "fence", "history", "mark", "missed")
-        if not request:
-            return []
+    def _refused_at_the_end(self, request):
         if request.kind in ("ping", "fence"):
             return self._done(request)
         messages, self._recalled = self._recalled, []
@@ -191,11 +199,13 @@ class Dollar(Conversation):
         return self._listed(request, _users(fields))
 
     def _reload_user_list(self, fields):
-        before, self._here = self._here, {name for name, here in _users(fields) if here}
+        users = _users(fields)
+        before, self._here = self._here, {name for name, here in users if here}
+        listed = events.Listed(tuple(users), len(users) < len(fields["users"]))
         if before is None:
-            return []
+            return [listed]
         return ([events.Left(name) for name in sorted(before - self._here)]
-                + [events.Joined(name) for name in sorted(self._here - before - {self.me})])
+                + [events.Joined(name) for name in sorted(self._here - before - {self.me})] + [listed])
 
     def _quitted(self, fields):
         request = self._next_of("quit")
@@ -210,7 +220,6 @@ class Dollar(Conversation):
         "receive_message": _received,
         "start_reload_message_list": _message_list,
         "continue_reload_message_list": _message_list,
-        _PING: _pong,
         "poll": _polled,
         "reload_user_list": _reload_user_list,
         "exit": _quitted,

@@ -189,7 +189,9 @@ def test_dollar_lists_tell_who_has_come_and_gone():
     chat = talking("dollar")
     lists = [[(b"ann", True), (b"bob", True)], [(b"ann", True), (b"bob", False), (b"zoe", True)]]
     found = [chat.feed(frames("dollar", events.Users(users))) for users in lists]
-    assert found == [[], [heard.Left("bob"), heard.Joined("zoe")]]
+    assert found == [
+        [heard.Listed((("ann", True), ("bob", True)), True)],
+        [heard.Left("bob"), heard.Joined("zoe"), heard.Listed((("ann", True), ("bob", False), ("zoe", True)), True)]]
 
 
 def test_what_is_said_in_line_is_known_to_have_arrived_by_the_next_answer():

@@ -1,0 +1,40 @@
+"""python -m client.gui [SERVER] [--name NAME] [--scale N] [--trust FILE]"""
+import argparse
+import signal
+import sys
+
+
+def scale(text):
+    """A factor from 0.5 to 8."""
+    value = float(text)
+    if not 0.5 <= value <= 8:
+        raise ValueError
+    return value
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m client.gui", description="The desktop client of Parley.")
+    parser.add_argument("server", nargs="?", default="localhost", metavar="SERVER",
+                        help="host, host:port or dollar+tls://host:port (default: localhost)")
+    parser.add_argument("--name", default="", help="the name to log in with")
+    parser.add_argument("--scale", type=scale, metavar="N", help="make everything N times as large")
+    parser.add_argument("--trust", metavar="FILE", help="certificates that are trusted besides the system's")
+    options = parser.parse_args(arguments)
+    try:
+        import tkinter
+    except ImportError:
+        return "This Python has no tkinter: install it (Debian: apt install python3-tk), or use python -m client."
+    from client.gui.window import Window
+    try:
+        root = tkinter.Tk(className="Parley")
+    except tkinter.TclError as error:
+        return "There is no screen to show a window on (%s); python -m client needs none." % error
+    window = Window(root, options.server, options.name, options.scale, options.trust)
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wish, lambda *received: root.after_idle(window.leave))
+    root.mainloop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

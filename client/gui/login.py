@@ -1,0 +1,54 @@
+"""The window one logs in with."""
+from tkinter import ttk
+
+FIELDS = (("server", "Server", ""), ("name", "Name", ""), ("password", "Password", "\u2022"))
+
+
+class Login(ttk.Frame):
+    """`enter(server, name, password)` is called with what was typed, `give_up()` if they think better of it."""
+
+    def __init__(self, window, enter, give_up):
+        super().__init__(window)
+        self._enter = enter
+        self.entries = {}
+        card = ttk.Frame(self)
+        card.place(relx=0.5, rely=0.48, anchor="center")
+        ttk.Label(card, text="Parley", style="Title.TLabel").grid(columnspan=2, sticky="w", pady=("0p", "14p"))
+        for row, (field, label, hidden) in enumerate(FIELDS, 1):
+            ttk.Label(card, text=label).grid(row=row, sticky="w", padx=("0p", "12p"), pady="4p")
+            entry = self.entries[field] = ttk.Entry(card, width=32, show=hidden, font="TkTextFont")
+            entry.grid(row=row, column=1, sticky="ew", pady="4p")
+            entry.bind("<Return>", self._submit)
+            entry.bind("<KP_Enter>", self._submit)
+        self.button = ttk.Button(card, text="Log in", style="Send.TButton", command=self._submit)
+        self.button.grid(row=4, column=1, sticky="e", pady=("12p", "8p"))
+        self.button.bind("<Return>", self._submit)
+        # Always two lines high, so that nothing moves.
+        self.sentence = ttk.Label(card, style="Trouble.TLabel", text="\n")
+        self.sentence.grid(row=5, columnspan=2, sticky="w")
+        keys = ttk.Label(self, style="Faint.TLabel",
+                         text="Enter  log in   \u00b7   Tab  next field   \u00b7   Esc  give up")
+        keys.place(relx=0.5, rely=1.0, y="-12p", anchor="s")
+        card.bind("<Configure>", lambda event: self.sentence.configure(wraplength=event.width))
+        self.bind_all("<Escape>", lambda event: give_up() if self.winfo_ismapped() else None)
+
+    def fill(self, field, text):
+        self.entries[field].delete(0, "end")
+        self.entries[field].insert(0, text)
+
+    def focus_empty(self):
+        """Go on where something is missing, else with the password."""
+        empty = [entry for entry in self.entries.values() if not entry.get()]
+        (empty or [self.entries["password"]])[0].focus_set()
+
+    def say(self, sentence, is_trouble=True):
+        self.sentence.configure(text=sentence, style="Trouble.TLabel" if is_trouble else "TLabel")
+
+    def set_waiting(self, is_waiting):
+        self.button.configure(state="disabled" if is_waiting else "normal",
+                              text="Connecting ..." if is_waiting else "Log in")
+
+    def _submit(self, event=None):
+        if str(self.button.cget("state")) != "disabled":
+            self._enter(*(self.entries[field].get() for field, _, _ in FIELDS))
+        return "break"

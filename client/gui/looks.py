@@ -1,0 +1,112 @@
+"""Colours, fonts and sizes, and texts as every Tk can show them. Lengths are in points, so that they scale."""
+import ctypes
+import ctypes.util
+import re
+import time
+import tkinter
+import unicodedata
+import zlib
+from tkinter import font, ttk
+
+from server.protocols.text import canonical
+
+PAPER, GROUND, LINE, INK, FAINT = "#ffffff", "#f2f4f7", "#cfd5de", "#1d2433", "#5f6b7d"
+ACCENT, OWN, TROUBLE, WARNING, GOOD = "#1f5fbf", "#e9f1fd", "#b3261e", "#fdf1d3", "#1e7b45"
+NAMES = ("#a3372b", "#1b6e4b", "#7a3fa0", "#8a5a00", "#0d6d70", "#a8400c", "#a1305f", "#4a55a8")  # dark, on PAPER
+
+_LATEST = 0xFFFFFFFF  # seconds; no clock that is right shows more
+_DRAWS_PICTURES = 20305  # the first libXft that can
+_BEYOND_FFFF = re.compile("[\U00010000-\U0010ffff]")
+_PICTURES = re.compile("[\u231a-\u23ff\u2600-\u27bf\u2b00-\u2bff\U00010000-\U0010ffff]")
+
+
+def prepare(root, scale=None):
+    """Make the fonts and styles; `scale` is a factor, None for what the screen says."""
+    if scale:
+        root.tk.call("tk", "scaling", scale * 4 / 3)  # pixels a point; 96 to the inch is 1
+    for name in ("TkDefaultFont", "TkTextFont", "TkMenuFont", "TkHeadingFont"):
+        font.nametofont(name).configure(size=11)
+    family = font.nametofont("TkDefaultFont").actual("family")
+    made = {
+        "bold": font.Font(root, family=family, size=11, weight="bold"),
+        "small": font.Font(root, family=family, size=9),
+        "title": font.Font(root, family=family, size=18, weight="bold"),
+        "heading": font.Font(root, family=family, size=13, weight="bold"),
+    }
+    style = ttk.Style(root)
+    if root.tk.call("tk", "windowingsystem") == "x11":
+        style.theme_use("clam")
+    root.configure(background=GROUND)
+    style.configure(".", background=GROUND, foreground=INK, bordercolor=LINE, lightcolor=GROUND, darkcolor=GROUND,
+                    troughcolor=GROUND, font="TkDefaultFont")
+    style.configure("TEntry", fieldbackground=PAPER, padding=root.winfo_pixels("4p"))
+    style.map("TEntry", bordercolor=[("focus", ACCENT)], lightcolor=[("focus", ACCENT)])
+    style.configure("TButton", padding=(root.winfo_pixels("12p"), root.winfo_pixels("5p")))
+    style.configure("Send.TButton", background=ACCENT, foreground=PAPER, bordercolor=ACCENT, lightcolor=ACCENT,
+                    darkcolor=ACCENT, focuscolor=PAPER)
+    style.map("Send.TButton", background=[("disabled", LINE), ("active", "#174a96")],
+              foreground=[("disabled", FAINT)])
+    style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=GROUND, bordercolor=GROUND,
+                    lightcolor=LINE, darkcolor=LINE, arrowcolor=FAINT, arrowsize=root.winfo_pixels("9p"))
+    style.map("TScrollbar", background=[("disabled", GROUND)], lightcolor=[("disabled", GROUND)],
+              darkcolor=[("disabled", GROUND)], arrowcolor=[("disabled", LINE)])
+    style.configure("Treeview", background=PAPER, fieldbackground=PAPER, foreground=INK, borderwidth=0,
+                    rowheight=font.nametofont("TkDefaultFont").metrics("linespace") + root.winfo_pixels("6p"))
+    style.map("Treeview", background=[("selected", ACCENT)], foreground=[("selected", PAPER)])
+    style.configure("Faint.TLabel", foreground=FAINT, font=made["small"])
+    style.configure("Trouble.TLabel", foreground=TROUBLE)
+    style.configure("Title.TLabel", font=made["title"])
+    style.configure("Heading.TLabel", font=made["heading"])
+    style.configure("Warning.TFrame", background=WARNING)
+    style.configure("Warning.TLabel", background=WARNING)
+    return made
+
+
+def colour(name):
+    """The colour of somebody, always the same."""
+    return NAMES[zlib.crc32(name.encode("utf-8", "replace")) % len(NAMES)]
+
+
+def day(seconds):
+    return time.strftime("%A, %d %B %Y", _local(seconds))
+
+
+def hour(seconds):
+    return time.strftime("%H:%M", _local(seconds))
+
+
+def _local(seconds):
+    return time.localtime(min(max(int(seconds), 0), _LATEST))
+
+
+def shower(root):
+    """A function from a text to what this Tk can show of it: harmless, and pictures in words if they would end it."""
+    pictures = _PICTURES if _draws_no_pictures(root) else _BEYOND_FFFF if _takes_no_pictures(root) else None
+
+    def shown(text):
+        text = canonical(text.encode("utf-8", "replace")).decode()
+        return pictures.sub(_in_words, text) if pictures else text
+    return shown
+
+
+def _takes_no_pictures(root):
+    """Until Python 3.8 or so."""
+    try:
+        root.tk.call("string", "length", "\U0001f600")
+    except (tkinter.TclError, ValueError):
+        return True
+    return False
+
+
+def _draws_no_pictures(root):
+    """The X server ends a program that draws a coloured glyph with an old libXft."""
+    if root.tk.call("tk", "windowingsystem") != "x11":
+        return False
+    try:
+        return ctypes.CDLL(ctypes.util.find_library("Xft")).XftGetVersion() < _DRAWS_PICTURES
+    except (OSError, AttributeError, TypeError):
+        return True
+
+
+def _in_words(picture):
+    return "[%s]" % unicodedata.name(picture.group(), "U+%X" % ord(picture.group())).lower()

@@ -1,0 +1,324 @@
+"""The conversations: who is there on the left, what was said on the right, and where one writes below."""
+import tkinter
+from tkinter import ttk
+
+from client.gui import looks
+from client.gui.model import ROOM, SENDING
+
+ROOM_NAME = "lobby"
+HELP = ("Enter  send   \u00b7   Shift+Enter  new line   \u00b7   Alt+\u2191 \u2193  other conversation   \u00b7   "
+        "Alt+N  next unread   \u00b7   Page\u2191 \u2193  scroll   \u00b7   Ctrl+Q  log out")
+
+
+class Talking:
+    """Shows a `Model` that is logged in, in `frame`. shown: see `looks.shower`."""
+
+    def __init__(self, root, model, fonts, shown):
+        self.frame = ttk.Frame(root)
+        self.model = model
+        self._root, self._fonts, self._shown = root, fonts, shown
+        self._rows = {}  # partner -> its row in the list
+        self._listed = self._head = None  # as shown last
+        self._drawn, self._drawn_states, self._drawn_unread = [], [], None
+        self._drawn_talk = None
+        self._make_foot()
+        self._make_banner()
+        self._panes = panes = ttk.Panedwindow(self.frame, orient="horizontal")
+        panes.pack(fill="both", expand=True, padx="8p", pady=("8p", "0p"))
+        panes.add(self._make_list(panes), weight=0)
+        panes.add(self._make_conversation(panes), weight=1)
+        self._bind_keys()
+
+    # ---- parts
+
+    def _make_foot(self):
+        foot = ttk.Label(self.frame, text=HELP, style="Faint.TLabel", anchor="center", justify="center")
+        foot.pack(side="bottom", fill="x", padx="8p", pady="6p")
+        _wrap(foot)
+
+    def _make_banner(self):
+        self.banner = ttk.Frame(self.frame, style="Warning.TFrame", padding=self._root.winfo_pixels("6p"))
+        self.banner_text = ttk.Label(self.banner, style="Warning.TLabel")
+        self.banner_text.pack(side="left", fill="x", expand=True)
+        _wrap(self.banner_text)
+        self.banner_button = ttk.Button(self.banner, text="Log in again", command=self._retry)
+        self.banner_button.bind("<Return>", self._retry)
+
+    def _make_list(self, panes):
+        frame = ttk.Frame(panes)
+        me = self._shown(self.model.me)
+        ttk.Label(frame, text=me, style="Heading.TLabel", foreground=looks.colour(self.model.me)).pack(anchor="w")
+        ttk.Label(frame, text=self.model.place, style="Faint.TLabel").pack(anchor="w", pady=("0p", "6p"))
+        inner = tkinter.Frame(frame, background=looks.PAPER, highlightthickness=1, highlightbackground=looks.LINE)
+        inner.pack(fill="both", expand=True)
+        self.list = ttk.Treeview(inner, show="tree", columns=("unread",), selectmode="browse")
+        width = self._fonts["bold"].measure("n" * 15)
+        self.list.column("#0", width=width, minwidth=width // 2, stretch=True)
+        self.list.column("unread", width=self._fonts["bold"].measure("(9999)"), stretch=False, anchor="e")
+        scroll = ttk.Scrollbar(inner, command=self.list.yview)
+        self.list.configure(yscrollcommand=scroll.set)
+        scroll.pack(side="right", fill="y")
+        self.list.pack(fill="both", expand=True)
+        self.list.tag_configure("offline", foreground=looks.FAINT)
+        self.list.tag_configure("unread", font=self._fonts["bold"])
+        self.list.bind("<<TreeviewSelect>>", self._select)
+        self.list.bind("<Return>", lambda event: self.entry.focus_set())
+        return frame
+
+    def _make_conversation(self, panes):
+        frame = ttk.Frame(panes, padding=(self._root.winfo_pixels("8p"), 0, 0, 0))
+        frame.columnconfigure(0, weight=1)
+        frame.rowconfigure(1, weight=1)
+        self.heading = ttk.Label(frame, style="Heading.TLabel")
+        self.heading.grid(row=0, columnspan=2, sticky="ew", pady=("0p", "6p"))
+        _wrap(self.heading)
+        self.said = self._make_text(frame, height=1, takefocus=1, cursor="arrow", state="disabled")
+        self.said.outside.grid(row=1, columnspan=2, sticky="nsew")
+        self.entry = self._make_text(frame, height=3, undo=True, maxundo=1000)
+        self.entry.outside.grid(row=2, sticky="nsew", pady=("8p", "0p"))
+        self.send = ttk.Button(frame, text="Send", style="Send.TButton", width=6, command=self._say)
+        self.send.grid(row=2, column=1, sticky="nse", padx=("8p", "0p"), pady=("8p", "0p"))
+        self.trouble = ttk.Label(frame, style="Trouble.TLabel")
+        self.trouble.grid(row=3, columnspan=2, sticky="ew", pady=("4p", "0p"))
+        _wrap(self.trouble)
+        self._make_tags()
+        return frame
+
+    def _make_text(self, parent, **options):
+        """A text with a scroll bar and a frame, `outside`, that shows where the keyboard is."""
+        outside = ttk.Frame(parent)
+        text = tkinter.Text(
+            outside, wrap="word", font="TkTextFont", background=looks.PAPER, foreground=looks.INK, borderwidth=0,
+            highlightthickness=self._root.winfo_pixels("1p"), highlightbackground=looks.LINE,
+            highlightcolor=looks.ACCENT, insertbackground=looks.INK, padx="6p", pady="4p", spacing1="1p", spacing3="1p",
+            selectbackground=looks.ACCENT, selectforeground=looks.PAPER, width=1, **options)
+        scroll = ttk.Scrollbar(outside, command=text.yview, takefocus=0)
+        text.configure(yscrollcommand=scroll.set)
+        scroll.pack(side="right", fill="y")
+        text.pack(side="left", fill="both", expand=True)
+        text.outside = outside
+        return text
+
+    def _make_tags(self):
+        indent = self._fonts["small"].measure("00:00   ") + self._root.winfo_pixels("2p")
+        tags = self.said
+        tags.tag_configure("message", lmargin2=indent, tabs=(indent,))
+        tags.tag_configure("further", lmargin1=indent)
+        tags.tag_configure("own", background=looks.OWN)
+        tags.tag_configure("time", font=self._fonts["small"], foreground=looks.FAINT)
+        tags.tag_configure("day", font=self._fonts["small"], foreground=looks.FAINT, justify="center",
+                           spacing1="8p", spacing3="4p")
+        tags.tag_configure("new", font=self._fonts["small"], foreground=looks.TROUBLE, justify="center")
+        tags.tag_configure("sending", foreground=looks.FAINT)
+        tags.tag_configure("state", font=self._fonts["small"], foreground=looks.TROUBLE)
+        tags.tag_configure("empty", foreground=looks.FAINT, justify="center", spacing1="20p")
+        tags.tag_raise("sel")
+
+    def _bind_keys(self):
+        for keys, act in (
+                ("<Return>", self._say), ("<KP_Enter>", self._say),
+                ("<Tab>", lambda event: _go(event.widget.tk_focusNext())),
+                ("<Shift-Tab>", lambda event: _go(event.widget.tk_focusPrev())),
+                ("<Prior>", lambda event: self._scroll(-1)), ("<Next>", lambda event: self._scroll(1))):
+            self.entry.bind(keys, act)
+        self.entry.bind("<Shift-Return>", lambda event: None)  # a line end, as the text has it
+        self.said.bind("<Button-1>", lambda event: self.said.focus_set())
+        self.send.bind("<Return>", self._say)
+        for keys, act in (
+                ("<Alt-Up>", lambda event: self._step(-1)), ("<Alt-Down>", lambda event: self._step(1)),
+                ("<Control-Prior>", lambda event: self._step(-1)), ("<Control-Next>", lambda event: self._step(1)),
+                ("<Alt-n>", self._go_to_unread)):
+            self._root.bind(keys, act)
+            self.entry.bind(keys, act)  # before what a text does with them
+
+    # ---- what one does
+
+    def _typed(self):
+        # An old Tk gives halves of what is beyond U+FFFF.
+        return self.entry.get("1.0", "end-1c").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _type(self, text):
+        self.entry.delete("1.0", "end")
+        self.entry.insert("1.0", self._shown(text))
+        self.entry.edit_reset()
+
+    def _say(self, event=None):
+        if self.model.say(self._typed()):
+            self._type("")
+            self.said.see("end")
+            self.model.open.draft = ""
+        self._show()
+        self.said.see("end")
+        self.entry.focus_set()
+        return "break"
+
+    def _retry(self, event=None):
+        self.model.retry()
+        self._show()
+
+    def _scroll(self, pages):
+        self.said.yview_scroll(pages, "pages")
+        return "break"
+
+    def _select(self, event):
+        row = self.list.selection()
+        for talk in self.model.listing():
+            if row and self._rows.get(talk.partner) == row[0]:
+                self._open(talk)
+
+    def _step(self, by):
+        talks = self.model.listing()
+        if talks:
+            at = talks.index(self.model.open) + by if self.model.open in talks else 0
+            self._open(talks[at % len(talks)])
+        return "break"
+
+    def _go_to_unread(self, event):
+        talk = next((talk for talk in self.model.listing() if talk.unread), None)
+        if talk:
+            self._open(talk)
+        return "break"
+
+    def _open(self, talk):
+        if talk is self.model.open:
+            return
+        if self.model.open:
+            self.model.open.draft = self._typed()
+        self.model.look_at(talk)
+        self._type(talk.draft)
+        self._show()
+
+    # ---- what there is to see
+
+    def tick(self):
+        """Hear what there is, and show it."""
+        talk = self.model.open
+        typed = self._typed()
+        if talk:
+            talk.draft = typed
+        self.model.tick()
+        if talk and talk.draft != typed:  # given back
+            self._type(talk.draft)
+        if not talk and self.model.has_room:
+            self._open(self.model.talk(ROOM))
+        self._show()
+
+    def _show(self):
+        self._show_list()
+        self._show_head()
+        self._show_said()
+
+    def _show_list(self):
+        listed = [(talk.partner, self._is_here(talk), talk.unread) for talk in self.model.listing()]
+        if listed != self._listed:
+            self._listed = listed
+            for place, (partner, is_here, unread) in enumerate(listed):
+                self._show_row(place, partner, is_here, unread)
+            shown = {partner for partner, _, _ in listed}
+            for partner in [partner for partner in self._rows if partner not in shown]:
+                self.list.delete(self._rows.pop(partner))
+        row = self.model.open and self._rows.get(self.model.open.partner)
+        if row and self.list.selection() != (row,):
+            self.list.selection_set((row,))
+            self.list.focus(row)
+            self.list.see(row)
+
+    def _show_row(self, place, partner, is_here, unread):
+        row = self._rows.get(partner)
+        if row is None:
+            row = self._rows[partner] = self.list.insert("", place)
+        else:
+            self.list.move(row, "", place)
+        mark = "#" if partner is ROOM else "\u25cf" if is_here else "\u25cb"
+        self.list.item(row, text="%s  %s" % (mark, self._called(partner)), values=("(%d)" % unread if unread else "",),
+                       tags=(() if is_here else ("offline",)) + (("unread",) if unread else ()))
+
+    def _is_here(self, talk):
+        return talk.partner is ROOM or bool(self.model.here.get(talk.partner))
+
+    def _called(self, partner):
+        return ROOM_NAME if partner is ROOM else self._shown(partner)
+
+    def _show_head(self):
+        model, talk = self.model, self.model.open
+        head = (talk and talk.partner, talk and self._is_here(talk), model.connection, model.why_given_up,
+                model.trouble, model.unread)
+        if head == self._head:
+            return
+        self._head = head
+        if talk is None:
+            self.heading.configure(text="Choose somebody on the left")
+        elif talk.partner is ROOM:
+            self.heading.configure(text=ROOM_NAME + ", where everybody hears everything")
+        else:
+            self.heading.configure(text="%s, %s" % (self._called(talk.partner),
+                                                    "online" if self._is_here(talk) else "offline"))
+        self.trouble.configure(text=self._shown(model.trouble))
+        self._root.title("%sParley \u2013 %s" % ("(%d) " % model.unread if model.unread else "", self._shown(model.me)))
+        self._show_banner()
+
+    def _show_banner(self):
+        sentence = self.model.connection
+        if not sentence:
+            self.banner.pack_forget()
+            return
+        self.banner_text.configure(text=self._shown(sentence))
+        if self.model.why_given_up:
+            self.banner_button.pack(side="right")
+        else:
+            self.banner_button.pack_forget()
+        if not self.banner.winfo_ismapped():
+            self.banner.pack(side="top", fill="x", before=self._panes)
+
+    def _show_said(self):
+        talk = self.model.open
+        if talk is None:
+            return
+        messages, drawn = talk.messages, self._drawn
+        states = [message.state for message in messages]
+        goes_on = (talk is self._drawn_talk and talk.first_unread is self._drawn_unread and drawn
+                   and messages[:len(drawn)] == drawn and states[:len(drawn)] == self._drawn_states)
+        if goes_on and len(messages) == len(drawn):
+            return
+        is_at_end = talk is not self._drawn_talk or self.said.yview()[1] > 0.999
+        self.said.configure(state="normal")
+        if not goes_on:
+            self.said.delete("1.0", "end")
+            drawn = []
+        for before, message in zip([None, *messages][len(drawn):], messages[len(drawn):]):
+            self._draw(before, message)
+        if not messages:
+            self.said.insert("end", "Nothing has been said here yet.", "empty")
+        self.said.configure(state="disabled")
+        if is_at_end:
+            self.said.see("end")
+        self._drawn, self._drawn_states = list(messages), states
+        self._drawn_talk, self._drawn_unread = talk, talk.first_unread
+
+    def _draw(self, before, message):
+        put, own = self.said.insert, ("own",) if message.sender == self.model.me else ()
+        if before is None or looks.day(before.time) != looks.day(message.time):
+            put("end", looks.day(message.time) + "\n", "day")
+        if message is self.model.open.first_unread:
+            put("end", "\u2014  new  \u2014\n", "new")
+        name = "name %d" % looks.NAMES.index(looks.colour(message.sender))
+        self.said.tag_configure(name, font=self._fonts["bold"], foreground=looks.colour(message.sender))
+        put("end", looks.hour(message.time) + "\t", ("message", "time") + own)
+        put("end", self._shown(message.sender) + "  ", ("message", name) + own)
+        sending = ("sending",) if message.state == SENDING else ()
+        first, end, further = self._shown(message.text).partition("\n")
+        put("end", first + end, ("message",) + own + sending)
+        put("end", further, ("message", "further") + own + sending)
+        if message.state and not sending:
+            put("end", "   (%s)" % message.state, ("message", "further", "state") + own)
+        put("end", "\n", ("message",) + own)
+
+
+def _wrap(label):
+    """Let a label take as many lines as it needs."""
+    label.bind("<Configure>", lambda event: label.configure(wraplength=event.width))
+
+
+def _go(widget):
+    widget.focus_set()
+    return "break"

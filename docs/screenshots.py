@@ -1,0 +1,126 @@
+"""Take the pictures of the desktop client in docs/images: python docs/screenshots.py.
+
+Needs Xvfb and ImageMagick (Debian: apt install xvfb imagemagick). It starts a server of its own, with accounts and a
+storage directory, and what is in the pictures is said while they are taken.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tkinter
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+from client import connect  # noqa: E402
+from client.gui.window import Window  # noqa: E402
+from conformance.targets import launch  # noqa: E402
+
+IMAGES = os.path.join(ROOT, "docs", "images")
+USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
+SECONDS = 15
+
+EARLIER = [("Bob", None, "Good morning, everybody."), ("Charlie", None, "Morning! Is the new build out?"),
+           ("Bob", "Alice", "Do you have the figures from yesterday?")]
+
+
+def under_xvfb():
+    """The process of a screen of our own, which DISPLAY names."""
+    reading, writing = os.pipe()
+    xvfb = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "1800x1300x24", "-nolisten", "tcp"],
+                            pass_fds=(writing,), stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        os.environ["DISPLAY"] = ":" + told.readline().strip()
+    return xvfb
+
+
+class Seen:
+    """Alice's window."""
+
+    def __init__(self, place, scale):
+        self.root = tkinter.Tk()
+        self.window = Window(self.root, place, "Alice", scale)
+        self.root.geometry("+0+0")
+
+    def until(self, is_so, seconds=SECONDS):
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > deadline:
+                sys.exit("It did not come to that.")
+            self.root.update()
+            time.sleep(0.01)
+
+    def take(self, name):
+        # Two ticks, so that what has come is drawn.
+        until = time.monotonic() + 0.3
+        self.until(lambda: time.monotonic() > until)
+        size = "%dx%d+0+0" % (self.root.winfo_width(), self.root.winfo_height())
+        subprocess.check_call(["import", "-window", "root", "-crop", size, "+repage", "+dither", "-colors", "64",
+                               "-strip", "PNG8:" + os.path.join(IMAGES, "desktop-%s.png" % name)])
+
+    def log_in(self):
+        self.window.login.fill("password", USERS["Alice"])
+        self.window.login.button.invoke()
+        self.until(lambda: self.window.talking and self.window.model.open and self.window.model.open.is_loaded)
+
+    def say(self, text):
+        self.window.talking.entry.insert("1.0", text)
+        self.window.talking.send.invoke()
+
+    def open(self, name):
+        self.window.talking._open(self.window.model.talk(name))
+        self.until(lambda: self.window.model.open.is_loaded)
+
+
+def take_all(server):
+    place = "%s:%d" % server.address("dollar")
+    bob, charlie = (connect("dollar://" + place, name, USERS[name]) for name in ("Bob", "Charlie"))
+    people = {"Bob": bob, "Charlie": charlie}
+    for name, to, text in EARLIER:
+        people[name].whisper(to, text) if to else people[name].say(text)
+        people[name].finish()
+    alice = Seen(place, 1)
+    alice.root.focus_force()
+    alice.take("login")
+    alice.log_in()
+    charlie.close()
+    alice.say("Yes, since this morning. It starts twice as fast as the last one, and what was said while the network was "
+              "away comes back by itself.")
+    bob.say("I saw it.\nThank you, Alice!")
+    bob.whisper("Alice", "And lunch at noon?")
+    alice.until(lambda: alice.window.model.unread)
+    alice.take("lobby")
+    alice.window.talking._go_to_unread(None)
+    alice.until(lambda: alice.window.model.open.is_loaded)
+    alice.say("I send them in a minute. Noon is fine.")
+    alice.take("conversation")
+    alice.window.leave()
+    large = Seen(place, 2)
+    large.root.focus_force()
+    large.log_in()
+    large.open("Bob")
+    large.take("twice-as-large")
+    bob.close(0)
+    server.terminate()
+    large.until(lambda: large.window.model.connection)
+    large.take("away")
+    large.window.leave()
+
+
+def main():
+    os.makedirs(IMAGES, exist_ok=True)
+    xvfb = under_xvfb()
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            storage = os.path.join(directory, "storage")
+            with launch(protocols=("dollar",), users=USERS, args=["--storage", storage]) as server:
+                take_all(server)
+    finally:
+        xvfb.terminate()
+        xvfb.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""What the desktop client knows, without a window."""
+import socket
+
+import pytest
+from gui_servers import SECONDS, USERS, wait_until
+
+from client import connect
+from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
+
+
+def texts(talk):
+    return [message.text for message in talk.messages]
+
+
+@pytest.mark.parametrize("typed, address", [
+    ("localhost", "dollar://localhost:8080"), (" chat.example:99 ", "dollar://chat.example:99"),
+    ("[::1]:99", "dollar://[::1]:99"), ("dollar+tls://x", "dollar+tls://x:8080")])
+def test_a_server_is_written_as_people_write_it(typed, address):
+    assert str(address_of(typed)) == address
+
+
+@pytest.mark.parametrize("typed", ["", " ", "a b", "host:port", "host:99999", "line://localhost", "http://x"])
+def test_what_is_no_server_is_said_in_a_sentence(typed):
+    with pytest.raises(ValueError) as raised:
+        address_of(typed)
+    assert str(raised.value).endswith(".")
+
+
+def test_a_login_without_a_name_is_said_in_a_sentence():
+    with pytest.raises(ValueError, match="name"):
+        Model("localhost", " ", "x")
+
+
+MERGES = [  # what is here, was the history here, what the server tells, what comes of it, what of it is new
+    ("", False, "abc", "abc", "abc"),
+    ("d", False, "abcd", "abcd", "abc"),
+    ("abc", True, "abcde", "abcde", "de"),
+    ("abf", True, "abcdf", "abcdf", "cd"),  # f came before the history did
+    ("aab", True, "aabab", "aabab", "ab"),
+    ("abc", True, "", "abc", ""),  # the server has forgotten
+    ("abc", True, "x", "abcx", "x"),
+    ("abc", True, "bcd", "abcd", "d"),  # it keeps only so much
+    ("aXb", True, "abc", "abcX", "c"),  # X never arrived
+]
+
+
+@pytest.mark.parametrize("here, is_loaded, told, merged, new", MERGES)
+def test_a_history_is_put_in_its_place(here, is_loaded, told, merged, new):
+    talk = Talk("Bob")
+    talk.messages, talk.is_loaded = [Message("Bob", text, 1) for text in here], is_loaded
+    found = talk.merge([Message("Bob", text, 2) for text in told])
+    assert ("".join(texts(talk)), "".join(message.text for message in found)) == (merged, new)
+
+
+@pytest.mark.parametrize("seconds_ago, times", [(0, 1), (60, 2)])
+def test_what_crosses_the_history_is_there_once(seconds_ago, times):
+    talk = Talk("Bob")
+    talk.merge([Message("Bob", "hi", 1000 - seconds_ago, is_told=True)])
+    heard = Message("Bob", "hi", 1000)
+    assert talk.is_known(heard) == (times == 1)
+    assert not talk.is_known(heard)
+
+
+class Somebody:
+    """A model that is logged in, at a server."""
+
+    def __init__(self, server, name):
+        self.model = Model("%s:%d" % server.address, name, USERS[name])
+        self.until(lambda model: model.is_welcome and len(model.here) >= len(USERS))
+
+    def until(self, is_so):
+        wait_until(lambda: is_so(self.model), self.model.tick)
+
+    def open(self, partner):
+        self.model.look_at(self.model.talk(partner))
+        self.until(lambda model: model.open.is_loaded)
+
+    def has(self, partner, *said):
+        self.until(lambda model: texts(model.talk(partner))[-len(said):] == list(said))
+
+
+@pytest.fixture
+def somebody(server):
+    """somebody(name): logged in, and out at the end."""
+    models = []
+
+    def log_in(name):
+        one = Somebody(server, name)
+        models.append(one.model)
+        return one
+
+    yield log_in
+    for model in models:
+        model.close(0.5)
+
+
+def test_people_talk_and_see_what_is_unread_and_the_history(server, somebody):
+    alice, bob = somebody("Alice"), somebody("Bob")
+    assert [talk.partner for talk in bob.model.listing()] == [ROOM] * server.has_room + ["Alice", "Charlie"]
+    alice.until(lambda model: model.here["Bob"])
+    alice.open("Bob")
+    for number in range(23):
+        assert alice.model.say("%d" % number)
+    bob.until(lambda model: model.unread == 23)
+    bob.open("Alice")
+    assert texts(bob.model.open) == ["%d" % number for number in range(23)]
+    assert bob.model.unread == 0 and bob.model.open.first_unread.text == "0"
+    alice.until(lambda model: {message.state for message in model.open.messages} == {""})
+    bob.model.say("  'a' \"b\" \\ \n\u00e9\U0001f600\x1b\0")
+    alice.has("Bob", "  'a' \"b\" \\ \n\u00e9\U0001f600\u241b\u2400")
+    bob.model.close()
+    alice.until(lambda model: not model.here["Bob"])
+
+
+def test_what_nobody_looks_at_is_unread(server, somebody):
+    alice, bob = somebody("Alice"), somebody("Bob")
+    bob.open("Alice")
+    bob.model.look(False)
+    alice.open("Bob")
+    alice.model.say("psst")
+    bob.until(lambda model: model.unread == 1)
+    bob.model.look(True)
+    assert bob.model.unread == 0
+
+
+def test_what_was_said_while_the_server_was_away_is_shown(server, somebody):
+    alice, bob = somebody("Alice"), somebody("Bob")
+    alice.open("Bob")
+    alice.model.say("before")
+    bob.open("Alice")
+    bob.has("Alice", "before")
+    server.stop()
+    for one in (alice, bob):
+        one.until(lambda model: "Trying again in" in model.connection)
+    assert not bob.model.say("lost?") and bob.model.trouble
+    server.start()
+    url = "dollar://%s:%d" % server.address
+    with connect(url, "Charlie", USERS["Charlie"]) as charlie:
+        charlie.whisper("Bob", "from Charlie")
+        assert charlie.finish(SECONDS)
+    alice.until(lambda model: model.is_online)
+    assert alice.model.say("meanwhile"), alice.model.trouble
+    alice.until(lambda model: not model.open.messages[-1].state)
+    bob.has("Alice", "before", "meanwhile")
+    bob.until(lambda model: model.talk("Charlie").unread == 1)
+    assert texts(bob.model.talk("Charlie")) == ["from Charlie"] and not bob.model.connection
+
+
+def test_what_may_not_have_arrived_says_so_until_the_history_has_it(foreign):
+    alice = Somebody(foreign, "Alice")
+    try:
+        alice.open("Bob")
+        alice.has("Bob")
+        # Said into a connection that ends: one text has arrived, the other has not.
+        foreign.stop()
+        assert alice.model.say("arrived") and alice.model.say("has not")
+        alice.until(lambda model: [message.state for message in model.open.messages] == [UNSURE, UNSURE])
+        foreign.start()
+        foreign.say("Alice", "Bob", "arrived")
+        alice.until(lambda model: [message.state for message in model.open.messages] == ["", UNSURE])
+    finally:
+        alice.model.close(0)
+
+
+def test_what_is_refused_is_given_back(server, somebody):
+    alice = somebody("Alice")
+    alice.model.open = alice.model.talk("nobody")
+    assert alice.model.say("hello?")
+    alice.until(lambda model: model.trouble)
+    assert [message.state for message in alice.model.open.messages] == [FAILED]
+    assert alice.model.open.draft == "hello?"
+
+
+def test_a_text_that_is_too_long_is_not_sent(server, somebody):
+    alice = somebody("Alice")
+    alice.open("Bob")
+    assert not alice.model.say("x" * 20000)
+    assert "too long" in alice.model.trouble and not alice.model.open.messages
+
+
+def why_not(server, name, password):
+    model = Model(server, name, password)
+    try:
+        wait_until(lambda: model.why_given_up, model.tick)
+        return model.why_given_up
+    finally:
+        model.close(0)
+
+
+def test_a_wrong_password_and_a_taken_name_are_said_in_a_sentence(server, somebody):
+    somebody("Alice")
+    at = "%s:%d" % server.address
+    assert "wrong" in why_not(at, "Bob", "no")
+    assert "in use" in why_not(at, "Alice", USERS["Alice"])
+
+
+def test_a_server_that_is_not_there_is_said_in_a_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        assert "refused" in why_not("127.0.0.1:%d" % taken.getsockname()[1], "Alice", "123")
+
+
+@pytest.mark.parametrize("host", ["." * 300, "\0", "x" * 64])
+def test_a_host_that_is_none_is_said_in_a_sentence(host):
+    assert "host" in why_not(host, "Alice", "123")
+
+
+def test_who_is_not_let_in_again_can_try_again(foreign):
+    alice = Somebody(foreign, "Alice")
+    try:
+        alice.model._chat.DELAYS = (0.01,)
+        foreign.stop()
+        foreign.users = dict(USERS, Alice="another")
+        foreign.start()
+        alice.until(lambda model: model.why_given_up)
+        assert "wrong" in alice.model.connection
+        foreign.users = USERS
+        alice.model.retry()
+        alice.until(lambda model: model.is_online)
+        assert not alice.model.connection
+    finally:
+        alice.model.close(0)

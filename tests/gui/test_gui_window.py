@@ -1,0 +1,370 @@
+"""The desktop client's window, used as people use it: keys, clicks, and a look at what it shows."""
+import gc
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from gui_servers import SECONDS, USERS, wait_until
+
+from client import connect
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# What Tk could stumble over, and what it shows of it at least.
+NASTY = [
+    ("a\0b", "a\u2400b"), ("\x1b[31mred", "\u241b[31mred"), ("{[$x]} \\", "{[$x]} \\"), ("-tag %s", "-tag %s"),
+    ("\u202eright", "\u202eright"), ("tab\there", "tab\there"), ("one\ntwo", "one\ntwo"), ("x" * 16000, "x" * 16000),
+    ("\U0001f600 grin", "grin"), ("\u2764\ufe0f heart", "heart"), ("\ue000", "\ue000"), ("\U0010ffff end", "end")]
+
+
+typing = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed (Debian: apt install xdotool)")
+
+
+class Seen:
+    """A window, and what one sees and does there."""
+
+    def __init__(self, address, name, scale=None):
+        import tkinter
+
+        from client.gui.window import Window
+        self.root = tkinter.Tk()
+        self.broken = []  # tracebacks that would go to the console
+        self.root.report_callback_exception = lambda *raised: self.broken.append(raised)
+        self.window = Window(self.root, "%s:%d" % address, name, scale)
+
+    @property
+    def talking(self):
+        return self.window.talking
+
+    def until(self, is_so):
+        wait_until(is_so, self.root.update)
+        assert not self.broken
+
+    def press(self, widget, *keys):
+        # Without a window manager nobody hands the keyboard over.
+        widget.focus_force()
+        self.root.update()
+        for key in keys:
+            (self.root.focus_get() or widget).event_generate(key)
+            self.root.update()
+
+    def log_in(self, password):
+        self.window.login.fill("password", password)
+        self.press(self.window.login.entries["password"], "<Return>")
+
+    def enter(self, password):
+        self.log_in(password)
+        self.until(lambda: self.talking and len(self.talking.model.here) >= len(USERS))
+
+    def type(self, text, *keys):
+        self.talking.entry.insert("end", text)
+        self.press(self.talking.entry, *keys)
+
+    def rows(self):
+        """(text, unread) of each row of the list."""
+        tree = self.talking.list
+        return [(tree.item(row, "text"), str(tree.set(row, "unread"))) for row in tree.get_children()]
+
+    def row(self, name):
+        return next((row for row in self.talking.list.get_children()
+                     if self.talking.list.item(row, "text").endswith("  " + name)), None)
+
+    def click(self, name):
+        self.root.update()
+        x, y, width, height = self.talking.list.bbox(self.row(name), "#0")
+        for event in ("<ButtonPress-1>", "<ButtonRelease-1>"):
+            self.talking.list.event_generate(event, x=x + width // 2, y=y + height // 2)
+        self.until(lambda: self.talking.model.open and self.talking.model.open.partner == name)
+
+    @property
+    def said(self):
+        return self.talking.said.get("1.0", "end-1c")
+
+    @property
+    def sentence(self):
+        return str(self.window.login.sentence.cget("text")).strip()
+
+    def close(self):
+        self.window.leave()
+        # Here, as Tcl aborts if another thread finds the garbage.
+        self.root = self.window = None
+        gc.collect()
+        assert not self.broken
+
+
+@pytest.fixture
+def see(screen):
+    """see(address, name): a window; all are closed after the test."""
+    windows = []
+
+    def show(*arguments):
+        windows.append(Seen(*arguments))
+        return windows[-1]
+
+    yield show
+    for seen in windows:
+        seen.close()
+
+
+@pytest.fixture
+def bob(server):
+    with connect("dollar://%s:%d" % server.address, "Bob", USERS["Bob"]) as bob:
+        yield bob
+
+
+def test_one_talks_with_who_is_clicked(server, see, bob):
+    alice = see(server.address, "Alice")
+    alice.enter(USERS["Alice"])
+    lobby = [("#  lobby", "")] if server.has_room else []
+    alice.until(lambda: alice.rows() == lobby + [("\u25cf  Bob", ""), ("\u25cb  Charlie", "")])
+    alice.click("Bob")
+    assert str(alice.talking.heading.cget("text")) == "Bob, online"
+    alice.type("with Enter", "<Return>")
+    alice.type("with Send")
+    alice.talking.send.invoke()
+    alice.until(lambda: [message.state for message in alice.talking.model.open.messages] == ["", ""])
+    assert "Alice  with Enter\n" in alice.said and "Alice  with Send\n" in alice.said
+    assert alice.talking.entry.get("1.0", "end-1c") == ""
+    wait_until(lambda: bob.poll(0.1))
+    bob.whisper("Alice", "hello Alice")
+    alice.until(lambda: "Bob  hello Alice\n" in alice.said)
+
+
+def test_who_is_not_looked_at_is_marked_until_then(server, see, bob):
+    alice = see(server.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Charlie")
+    bob.whisper("Alice", "one")
+    bob.whisper("Alice", "two")
+    alice.until(lambda: ("\u25cf  Bob", "(2)") in alice.rows())
+    assert "unread" in alice.talking.list.item(alice.row("Bob"), "tags")
+    assert alice.root.title().startswith("(2) ")
+    alice.press(alice.talking.entry, "<Alt-n>")
+    alice.until(lambda: "one" in alice.said and "two" in alice.said)
+    assert ("\u25cf  Bob", "") in alice.rows() and not alice.root.title().startswith("(")
+
+
+def test_the_keyboard_alone_suffices(server, see, bob):
+    alice = see(server.address, "")
+    login = alice.window.login
+    alice.press(login.entries["server"], "<Tab>")
+    assert alice.root.focus_get() is login.entries["name"]
+    login.entries["name"].insert(0, "Alice")
+    alice.press(login.entries["name"], "<Tab>")
+    assert alice.root.focus_get() is login.entries["password"]
+    alice.enter(USERS["Alice"])
+    talking = alice.talking
+    alice.press(talking.entry)
+    names = [talk.partner for talk in talking.model.listing()]
+    for keys in ("<Alt-Down>", "<Control-Next>"):
+        at = names.index(talking.model.open.partner) if talking.model.open else -1
+        alice.press(talking.entry, keys)
+        assert talking.model.open.partner == names[(at + 1) % len(names)]
+    alice.press(talking.entry, "<Alt-Up>")
+    assert talking.model.open.partner == names[at]
+    reached = []
+    for _ in range(20):
+        reached.append(alice.root.focus_get())
+        alice.press(reached[-1], "<Tab>")
+    assert {talking.list, talking.said, talking.entry, talking.send} <= set(reached)
+    alice.press(talking.entry, "<Shift-Return>")
+    assert talking.entry.get("1.0", "end-1c") == "\n"
+
+
+def test_the_history_is_there_on_a_click(server, see, bob):
+    alice = see(server.address, "Alice")
+    for number in range(23):
+        bob.whisper("Alice", "number %d." % number)
+    assert bob.finish(SECONDS)
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    alice.until(lambda: alice.said.count("number") == 23)
+    assert [alice.said.index("number %d." % number) for number in range(23)] == sorted(
+        alice.said.index("number %d." % number) for number in range(23))
+    alice.talking.said.update_idletasks()
+    assert alice.talking.said.yview()[1] == 1.0
+
+
+def test_every_text_can_be_shown(foreign, see):
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    for text, shown in NASTY:
+        foreign.say("Bob", "Alice", text)
+        alice.until(lambda: shown in alice.said)
+    alice.talking.said.see("1.0")
+    alice.root.update()
+    alice.type("\U0001f600" if sys.version_info >= (3, 8) else "x", "<Return>")
+    alice.until(lambda: not alice.talking.model.open.messages[-1].state)
+
+
+def test_what_is_typed_belongs_to_its_conversation(server, see, bob):
+    alice = see(server.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    alice.type("half a sent")
+    alice.click("Charlie")
+    assert alice.talking.entry.get("1.0", "end-1c") == ""
+    alice.click("Bob")
+    assert alice.talking.entry.get("1.0", "end-1c") == "half a sent"
+
+
+def test_a_text_that_is_too_long_stays(server, see, bob):
+    alice = see(server.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    alice.type("x" * 20000, "<Return>")
+    alice.until(lambda: "too long" in str(alice.talking.trouble.cget("text")))
+    assert len(alice.talking.entry.get("1.0", "end-1c")) == 20000
+
+
+def test_what_is_wrong_with_a_login_stands_in_the_window(server, see, bob):
+    alice = see(server.address, "Alice")
+    alice.log_in("no")
+    alice.until(lambda: "wrong" in alice.sentence)
+    assert [alice.window.login.entries[field].get() for field in ("name", "password")] == ["Alice", "no"]
+    alice.window.login.fill("name", "Bob")
+    alice.log_in(USERS["Bob"])
+    alice.until(lambda: "in use" in alice.sentence and alice.window.model is None)
+
+
+def test_no_server_is_a_sentence_in_the_window(see):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        alice = see(taken.getsockname(), "Alice")
+        alice.log_in("123")
+        alice.until(lambda: "refused" in alice.sentence)
+    for typed, why in (("", "Which server?"), ("a b", "no address"), ("line://localhost", "speaks only"),
+                       ("x" * 64, "host"), ("\u20ac..x", "host")):
+        alice.window.login.fill("server", typed)
+        alice.log_in("123")
+        alice.until(lambda: why in alice.sentence and alice.window.model is None)
+        assert alice.window.login.entries["server"].get() == typed
+
+
+def test_a_server_that_goes_and_comes_back_is_no_end(server, see):
+    alice = see(server.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    alice.type("before", "<Return>")
+    alice.until(lambda: "before" in alice.said and not alice.talking.model.open.messages[-1].state)
+    server.stop()
+    alice.until(lambda: alice.talking.banner.winfo_ismapped())
+    assert "Trying again in" in str(alice.talking.banner_text.cget("text"))
+    alice.type("not yet", "<Return>")
+    assert alice.talking.entry.get("1.0", "end-1c") == "not yet" and str(alice.talking.trouble.cget("text"))
+    server.start()
+    with connect("dollar://%s:%d" % server.address, "Bob", USERS["Bob"]) as bob:
+        bob.whisper("Alice", "meanwhile")
+        assert bob.finish(SECONDS)
+        alice.until(lambda: "meanwhile" in alice.said and not alice.talking.banner.winfo_ismapped())
+        assert alice.said.count("before") == 1
+        alice.press(alice.talking.entry, "<Return>")
+        alice.until(lambda: "not yet" in alice.said and not alice.talking.model.open.messages[-1].state)
+
+
+def test_closing_logs_out(server, see, bob):
+    alice = Seen(server.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.press(alice.talking.entry)
+    alice.close()
+    with connect("dollar://%s:%d" % server.address, "Alice", USERS["Alice"]) as again:
+        assert again.me == "Alice"
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_nothing_is_clipped(foreign, see, scale):
+    alice = see(foreign.address, "Alice", scale)
+    alice.root.update()
+    _check_sizes(alice.root)
+    alice.enter(USERS["Alice"])
+    alice.root.update()
+    _check_sizes(alice.root)
+
+
+def _check_sizes(widget):
+    """Every label and button has the room that it asks for."""
+    for child in widget.winfo_children():
+        if child.winfo_ismapped() and child.winfo_class() in ("TLabel", "TButton"):
+            assert child.winfo_width() >= child.winfo_reqwidth() - 1, child.cget("text")
+            assert child.winfo_height() >= child.winfo_reqheight() - 1, child.cget("text")
+            assert child.winfo_rooty() + child.winfo_height() <= child.winfo_toplevel().winfo_rooty() + (
+                child.winfo_toplevel().winfo_height()), child.cget("text")
+        _check_sizes(child)
+
+
+def test_twice_the_scale_is_twice_as_large(foreign, see):
+    heights = [see(foreign.address, "Alice", scale).window.fonts["bold"].metrics("linespace") for scale in (1, 2)]
+    assert 1.8 <= heights[1] / heights[0] <= 2.2
+
+
+@typing
+def test_a_person_with_a_keyboard_logs_in_talks_and_leaves(foreign, screen):
+    client = subprocess.Popen([sys.executable, "-m", "client.gui", "%s:%d" % foreign.address, "--name", "Alice"],
+                              cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        _xdotool("search", "--sync", "--onlyvisible", "--class", "Parley", "windowfocus", "--sync")
+        _xdotool("type", USERS["Alice"])
+        _xdotool("key", "Return")
+        wait_until(lambda: foreign.heard.count("login") == 1 and "Alice" in foreign.names.values())
+        wait_until(lambda: _typed_into_a_conversation(foreign))
+        _xdotool("key", "ctrl+q")
+        assert client.wait(SECONDS) == 0
+        assert "exit" in foreign.heard and client.stderr.read() == b""
+    finally:
+        client.kill()
+        client.wait()
+        client.stderr.close()
+
+
+def _xdotool(*arguments):
+    subprocess.check_call(["xdotool", *arguments], stdout=subprocess.DEVNULL, timeout=SECONDS)
+
+
+def _typed_into_a_conversation(foreign):
+    """Only the screen tells when the second window is there, so this is tried until it has worked."""
+    _xdotool("key", "alt+Down")
+    _xdotool("type", "hello")
+    _xdotool("key", "Return")
+    return any("hello" in message["text"] for said in foreign.conversations.values() for message in said)
+
+
+def _refused(environment, *command):
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True, timeout=SECONDS)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_without_a_screen_it_says_so():
+    pytest.importorskip("tkinter", reason="this Python has no tkinter")
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    assert "no screen" in _refused(environment, "-m", "client.gui")
+
+
+def test_without_tkinter_it_says_so():
+    program = "import runpy, sys; sys.modules['tkinter'] = None; runpy.run_module('client.gui', run_name='__main__')"
+    assert "tkinter" in _refused(dict(os.environ), "-c", program)
+
+
+@typing
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_it_by_a_signal_is_logged_out(foreign, screen, wish):
+    client = subprocess.Popen([sys.executable, "-m", "client.gui", "%s:%d" % foreign.address, "--name", "Alice"],
+                              cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        _xdotool("search", "--sync", "--onlyvisible", "--class", "Parley", "windowfocus", "--sync")
+        _xdotool("type", USERS["Alice"])
+        _xdotool("key", "Return")
+        wait_until(lambda: "Alice" in foreign.names.values())
+        client.send_signal(wish)
+        assert client.wait(SECONDS) == 0
+        assert "exit" in foreign.heard and client.stderr.read() == b""
+    finally:
+        client.kill()
+        client.wait()
+        client.stderr.close()
