@@ -13,7 +13,7 @@ import termios
 import time
 
 import pytest
-from conftest import PROTOCOLS, ROOT, SECONDS, enter, hear
+from client_world import PROTOCOLS, ROOT, SECONDS, enter, hear
 
 from client import Said, Whispered
 
