@@ -51,7 +51,8 @@ class Talk:
 
     def add(self, message):
         self.messages.append(message)
-        del self.messages[:-MOST_MESSAGES]
+        if len(self.messages) > MOST_MESSAGES * 5 // 4:  # many at once, as the window then draws all anew
+            del self.messages[:-MOST_MESSAGES]
 
     def is_known(self, heard):
         """Has the history told already what is heard now? It does so only once."""

@@ -21,7 +21,7 @@ NASTY = [
     ("\U0001f600 grin", "grin"), ("\u2764\ufe0f heart", "heart"), ("\ue000", "\ue000"), ("\U0010ffff end", "end")]
 
 
-typing = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed (Debian: apt install xdotool)")
+typing = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed")
 
 
 class Seen:
@@ -200,6 +200,19 @@ def test_every_text_can_be_shown(foreign, see):
     alice.root.update()
     alice.type("\U0001f600" if sys.version_info >= (3, 8) else "x", "<Return>")
     alice.until(lambda: not alice.talking.model.open.messages[-1].state)
+
+
+def test_pictures_that_cannot_be_shown_are_written_out(screen, monkeypatch):
+    import tkinter
+
+    from client.gui import looks
+    root = tkinter.Tk()
+    try:
+        monkeypatch.setattr(looks, "_draws_no_pictures", lambda root: True)
+        assert looks.shower(root)("a \u2764 \U0001f600 \U0010ffff \u00e9") == (
+            "a [heavy black heart] [grinning face] [u+10ffff] \u00e9")
+    finally:
+        root.destroy()
 
 
 def test_what_is_typed_belongs_to_its_conversation(server, see, bob):
