@@ -225,7 +225,7 @@ class Chat:
             end.close()
 
     def _end(self, timeout):
-        """End our half, and wait until the server has noticed: then the name is free."""
+        """End our half, and wait until the server has noticed: then the name is free, or nearly so."""
         if self._sock:
             try:
                 self._sock.shutdown(socket.SHUT_WR)

@@ -16,6 +16,8 @@ PATIENCE = 30  # seconds for what a line asks for
 class Plain:
     """A screen of lines on stdout."""
 
+    completes = False
+
     def __init__(self, trust=None):
         self.session = Session(self, trust)
         self.failed = False  # could anything not be done?

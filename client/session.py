@@ -15,7 +15,7 @@ class Session:
     """Between a screen and a chat.
 
     The screen has show(line), sent(line), error(line), give_back(text), for what was typed and could not be done, and
-    ask_password(prompt, then), which calls then(password).
+    ask_password(prompt, then), which calls then(password), and `completes`: does it complete names?
     """
 
     def __init__(self, screen, trust=None):
@@ -28,6 +28,7 @@ class Session:
         self._histories = 0  # that were asked for
         self._recalled = 0  # messages of the one that is coming
         self._lost = False
+        self._lists = 0  # of users, that were asked for only to complete names
 
     # ---- typed
 
@@ -155,9 +156,18 @@ class Session:
             self._hear_done(event)
         elif kind in (events.Refused, events.Unsure):
             self._hear_trouble(event)
+        elif kind is events.Users and self._lists:
+            self._lists -= 1
         else:
             self.unread += kind in (events.Said, events.Whispered)
             self._show(event)
+        if kind is events.Welcomed and self._screen.completes:
+            self._ask_for_names()
+
+    def _ask_for_names(self):
+        if self.chat.me is not None and self.chat.can("users"):
+            self.chat.users()
+            self._lists += 1
 
     def _show(self, event):
         line = showing.line(event)
@@ -165,7 +175,7 @@ class Session:
             self._screen.show(line)
 
     def _hear_disconnected(self, event):
-        self.progress = None
+        self.progress, self._lists, self._histories = None, 0, 0
         # That it cannot be reached yet is said once; the status line tells how it goes on.
         if event.again is None or not self._lost:
             self._screen.error(showing.line(event))
@@ -192,7 +202,7 @@ class Session:
     def _hear_trouble(self, event):
         self._screen.error(showing.line(event))
         kind, about, text = event.request
-        if kind == "history":
+        if kind == "history" and self._histories:
             self._histories -= 1
         if kind == "say":
             self._screen.give_back(text)

@@ -33,6 +33,8 @@ STYLE = Style.from_dict({
 class Terminal:
     """A screen that is a terminal."""
 
+    completes = True
+
     def __init__(self, trust=None):
         self.session = Session(self, trust)
         self._lines = []  # shown at the end of the round

@@ -155,7 +155,7 @@ def test_what_was_kept_is_delivered(server, join):
     sender = join(server["line"], "sender")
     sender.whisper("kept", "for later")
     assert isinstance(answered(sender, "whisper")[-1], Done)
-    chat = join(server["delimited"], "kept")
+    chat = enter(join, server["delimited"], "kept")
     chat.deliver()
     assert [event.text for event in answered(chat, "deliver") if isinstance(event, Said)] == ["for later"]
 

@@ -146,7 +146,7 @@ def test_commands_and_names_complete(server, join, sit_down):
     enter(join, server["line"], "rumpelstilzchen")
     typist = joined(sit_down(server["line"]), "tess")
     typist.enter("/users")
-    typist.sees("rumpelstilzchen")
+    typist.sees(": rumpelstilzchen, tess")
     typist.type("/pi" + TAB + ENTER)
     typist.sees("Round-trip time")
     typist.type("/dm rum" + TAB + "psst" + ENTER)
