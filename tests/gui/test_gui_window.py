@@ -373,7 +373,7 @@ def test_who_ends_it_by_a_signal_is_logged_out(foreign, screen, wish):
         _xdotool("search", "--sync", "--onlyvisible", "--class", "Parley", "windowfocus", "--sync")
         _xdotool("type", USERS["Alice"])
         _xdotool("key", "Return")
-        wait_until(lambda: "Alice" in foreign.names.values())
+        wait_until(lambda: "start_reload_message_list" in foreign.heard)  # it knows that it is in, and goes on
         client.send_signal(wish)
         assert client.wait(SECONDS) == 0
         assert "exit" in foreign.heard and client.stderr.read() == b""
