@@ -1,4 +1,47 @@
-"""What the client's tests share is in `client_world`, which they import by a name that no other tests have."""
-from client_world import doorways, join, open_chat, restarted, server
+"""One server with five protocols, clients of it, and one that can be restarted."""
+import contextlib
 
-__all__ = ["doorways", "join", "open_chat", "restarted", "server"]
+import pytest
+from surroundings import PROTOCOLS, USERS, Doorway, Restarted, urls
+
+from client import Chat, connect
+from conformance.targets import launch
+
+
+@pytest.fixture(scope="module")
+def server():
+    """{protocol: URL} of a server that all tests of a module share; each takes names of its own."""
+    with launch(workers=2, protocols=PROTOCOLS, users=USERS) as server:
+        yield urls(server)
+
+
+@pytest.fixture
+def join():
+    """join(url, name, ...) connects; all are closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments, **more: stack.enter_context(connect(*arguments, **more))
+
+
+@pytest.fixture
+def open_chat():
+    """open_chat(url) connects in the background; all are closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(Chat(*arguments))
+
+
+@pytest.fixture
+def doorways():
+    """{protocol: Doorway}, leading nowhere yet."""
+    doorways = {protocol: Doorway() for protocol in PROTOCOLS}
+    yield doorways
+    for doorway in doorways.values():
+        doorway.close()
+
+
+@pytest.fixture
+def restarted(doorways, tmp_path):
+    """A server that can be killed and started again at the same addresses, with storage."""
+    server = Restarted(doorways, str(tmp_path / "storage"))
+    server.start()
+    yield server
+    server.kill()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from client_world import PROTOCOLS, ROOT, SECONDS, USERS, Scripted, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, USERS, Scripted, enter, hear
 
 from client import (
     Connected,

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from client_world import PROTOCOLS, ROOT, SECONDS, Scripted, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, enter, hear
 
 from client import Said, Whispered
 

@@ -1,6 +1,7 @@
 """The client as people use it: typed to in a pseudo-terminal, and looked at in tmux where that is installed."""
 import contextlib
 import fcntl
+import importlib
 import os
 import pty
 import re
@@ -13,11 +14,9 @@ import termios
 import time
 
 import pytest
-from client_world import PROTOCOLS, ROOT, SECONDS, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, enter, hear
 
 from client import Said, Whispered
-
-pytest.importorskip("prompt_toolkit", reason="the test extra of pyproject.toml has it")
 
 COMMAND = [sys.executable, "-m", "client"]
 WITHOUT_PROMPT_TOOLKIT = [
@@ -84,6 +83,12 @@ class Typist:
         self.process.kill()
         self.process.wait()
         os.close(self._terminal)
+
+
+@pytest.fixture(autouse=True)
+def comfort():
+    """The test extra has prompt_toolkit; without it this would test something else."""
+    importlib.import_module("prompt_toolkit")
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from bench.proofs.processes import children, group, is_running, wait_until
 from conformance.targets import ROOT
 
 FAREWELL = b"INFO server-shutdown"
+# Whoever chooses a port chooses that of `line`; the others are not to be those that anybody on this machine may use.
+LINE_ALONE = [word for name in ("binary", "padded", "delimited", "dollar") for word in ("--listen", name + "=off")]
 
 
 def test_the_start_is_said_in_the_documents_words(start):
@@ -125,7 +127,7 @@ def test_a_client_that_was_lost_while_it_was_sent_something_does_not_delay_the_s
 
 def test_a_second_server_on_the_port_is_an_error_that_names_port_and_flag(start, run):
     port = start(workers=2).address()[1]
-    second = run(str(port), "--host", "127.0.0.1", "--workers", "2")
+    second = run(str(port), "--host", "127.0.0.1", "--workers", "2", *LINE_ALONE)
     _assert_taken(second, port)
 
 
@@ -136,10 +138,10 @@ def test_a_port_that_another_program_has_is_an_error(run, way):
         foreign.listen(1)
         port = foreign.getsockname()[1]
         if way == "CHAT_PORT":
-            server = run("--host", "127.0.0.1", "--workers", "1", CHAT_PORT=port)
+            server = run("--host", "127.0.0.1", "--workers", "1", *LINE_ALONE, CHAT_PORT=port)
         else:
             other = {"CHAT_PORT": 0} if way == "PORT wins" else {}
-            server = run(str(port), "--host", "127.0.0.1", "--workers", "1", **other)
+            server = run(str(port), "--host", "127.0.0.1", "--workers", "1", *LINE_ALONE, **other)
         _assert_taken(server, port)
 
 
@@ -157,7 +159,7 @@ def test_the_port_can_be_taken_again_as_soon_as_the_server_has_stopped(start, ru
     client = Client(first.address(), "ann")
     assert first.stop() == 0
     client.close()
-    second = run(str(port), "--host", "127.0.0.1", "--workers", "2")
+    second = run(str(port), "--host", "127.0.0.1", "--workers", "2", *LINE_ALONE)
     second.wait_until_ready(10)
     assert second.address()[1] == port
     join(second.address(), "ann")

@@ -1,4 +1,4 @@
-"""One server with five protocols, clients of it, and an address that stays while a server is restarted."""
+"""What the client's tests share: an address that stays while a server is restarted, and how to wait for what comes."""
 import contextlib
 import os
 import socket
@@ -6,9 +6,7 @@ import threading
 import time
 import weakref
 
-import pytest
-
-from client import Chat, Failed, connect
+from client import Failed
 from conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -47,27 +45,6 @@ def enter(join, *arguments):
 def urls(server):
     """{protocol: URL} of a launched server."""
     return {protocol: "%s://%s:%d" % ((protocol,) + tuple(server.address(protocol))) for protocol in PROTOCOLS}
-
-
-@pytest.fixture(scope="module")
-def server():
-    """{protocol: URL} of a server that all tests of a module share; each takes names of its own."""
-    with launch(workers=2, protocols=PROTOCOLS, users=USERS) as server:
-        yield urls(server)
-
-
-@pytest.fixture
-def join():
-    """join(url, name, ...) connects; all are closed after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *arguments, **more: stack.enter_context(connect(*arguments, **more))
-
-
-@pytest.fixture
-def open_chat():
-    """open_chat(url) connects in the background; all are closed after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *arguments: stack.enter_context(Chat(*arguments))
 
 
 class Doorway:
@@ -175,15 +152,6 @@ class Scripted:
         _end([self._listener] + self._visitors)
 
 
-@pytest.fixture
-def doorways():
-    """{protocol: Doorway}, leading nowhere yet."""
-    doorways = {protocol: Doorway() for protocol in PROTOCOLS}
-    yield doorways
-    for doorway in doorways.values():
-        doorway.close()
-
-
 class Restarted:
     """A server behind doorways, that can be killed and started again."""
 
@@ -207,12 +175,3 @@ class Restarted:
         if self._stack:
             self._stack.close()
         self._stack = None
-
-
-@pytest.fixture
-def restarted(doorways, tmp_path):
-    """A server that can be killed and started again at the same addresses, with storage."""
-    server = Restarted(doorways, str(tmp_path / "storage"))
-    server.start()
-    yield server
-    server.kill()
