@@ -88,6 +88,7 @@ class Screen:
         self._name = "parley-%d" % os.getpid()
 
     def open(self, directory):
+        os.environ["TMUX_TMPDIR"] = directory  # where its socket is
         python = os.path.join(directory, "python")
         with open(python, "w") as file:
             file.write('#!/bin/sh\nexec "%s" "$@"\n' % sys.executable)
