@@ -112,7 +112,7 @@ class Chat:
             raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[request])
         if request in _ENTRIES:
             if self.me is not None:
-                raise Impossible("You are %s already: /connect again to be somebody else." % self.me)
+                raise Impossible("You are %s already: /quit, and come again as somebody else." % self.me)
         elif not self._conversation:
             raise Impossible("You are not connected to a server.")
         elif self.me is None:
