@@ -2,27 +2,11 @@
 
 Nothing in them has been made harmless for a terminal; `client.showing` does that where something is shown.
 """
-from collections import namedtuple
+import functools
 
+from server.protocols.events import event
 
-class _Event:
-    """Two events are equal only if their types are."""
-
-    __slots__ = ()
-
-    def __eq__(self, other):
-        return type(self) is type(other) and tuple.__eq__(self, other)
-
-    def __ne__(self, other):
-        return not self == other
-
-    def __hash__(self):
-        return hash((type(self), tuple(self)))
-
-
-def _event(name, fields, says):
-    return type(name, (_Event, namedtuple(name, fields)), {"__slots__": (), "__doc__": says, "__module__": __name__})
-
+_event = functools.partial(event, module=__name__)
 
 # ---- the connection
 

@@ -44,7 +44,7 @@ def main(argv=None):
         settings = _settings(arguments)
         if arguments.check_config:
             _accounts(settings.users_file, [], AtHand(Store()))
-            print("%s: fit for use" % (_file(arguments) or "the defaults"))
+            print("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
     except config.ConfigError as error:
@@ -135,15 +135,12 @@ def _listen(text):
     return protocol, port if port == "off" else _port(port)
 
 
-def _file(arguments):
-    return arguments.config or (config.DEFAULT_FILE if os.path.exists(config.DEFAULT_FILE) else None)
-
-
 def _settings(arguments):
     """Defaults, file, environment, flags: the last one wins."""
     settings = config.defaults()
-    if _file(arguments):
-        settings = config.read(_file(arguments), settings)
+    file = config.chosen(arguments.config)
+    if file:
+        settings = config.read(file, settings)
     settings = config.environment(os.environ, settings)
     if arguments.port is not None:
         for protocol in settings.listen if int(arguments.port) == 0 else ("line",):

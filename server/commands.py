@@ -71,9 +71,9 @@ def _directory(arguments):
     if arguments.storage:
         return arguments.storage
     settings = config.defaults()
-    path = arguments.config or config.DEFAULT_FILE
-    if arguments.config or os.path.exists(path):
-        settings = config.read(path, settings)
+    file = config.chosen(arguments.config)
+    if file:
+        settings = config.read(file, settings)
     if settings.storage is None:
         raise Failure("nothing is stored: the configuration says storage: memory; name a directory with --storage")
     return settings.storage.directory

@@ -85,6 +85,11 @@ def defaults():
     )
 
 
+def chosen(path):
+    """The file to read: the one that was named, or the default one if it is there, or None."""
+    return path or (DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None)
+
+
 def read(path, settings):
     """`settings` as changed by the YAML file at `path`."""
     try:

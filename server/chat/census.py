@@ -1,6 +1,7 @@
 """How many connections each address has, over all workers: counted in the hub, which alone knows all."""
 import collections
-import ipaddress
+
+from server.chat.origins import origin
 
 
 class Census:
@@ -13,12 +14,12 @@ class Census:
     def __init__(self, post):
         self.most = 0
         self._post = post
-        self._homes = collections.defaultdict(dict)  # worker -> session number -> neighbourhood
-        self._crowds = collections.Counter()  # neighbourhood -> connections
+        self._homes = collections.defaultdict(dict)  # worker -> session number -> origin
+        self._crowds = collections.Counter()  # origin -> connections
 
     def arrived(self, worker, number, host):
         """A session has begun on a worker."""
-        home = neighbourhood(host)
+        home = origin(host)
         if self.most and self._crowds[home] >= self.most:
             self._post.worker(worker, "evict", number)
         else:
@@ -39,10 +40,3 @@ class Census:
         self._crowds[home] -= 1
         if not self._crowds[home]:
             del self._crowds[home]
-
-
-def neighbourhood(host):
-    """What counts as one address: an IPv4 address, or the 64 leading bits of an IPv6 one, which are one customer's."""
-    if ":" not in host:
-        return host
-    return int(ipaddress.IPv6Address(host.partition("%")[0])) >> 64

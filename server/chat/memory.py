@@ -62,10 +62,10 @@ class Memory:
 
         self._store.ask(settle, "protect", name, secret)
 
-    def close(self, name, then=None):
+    def close(self, name):
         """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""
         self._forget(name)
-        self._store.ask(then or _ignore, "close_account", name)
+        self._store.ask(_ignore, "close_account", name)
 
     def _forget(self, name):
         account = self.accounts.pop(name)

@@ -1,6 +1,7 @@
 """How much of one address, and for one account, is borne: wrong passwords, and new accounts."""
 import collections
-import ipaddress
+
+from server.chat.origins import origin
 
 MINUTE = 60.0
 OF_AN_ADDRESS = 10  # times what is borne for one account: behind one address there may be a class that mistypes
@@ -11,13 +12,6 @@ MOST_REMEMBERED = 10000  # addresses, and accounts; the longest quiet ones are f
 # until: when all failures would have come at the rate that is borne. at: the latest.
 # name: whose password all of an address's failures were for; None if that is not one account alone.
 _Failures = collections.namedtuple("_Failures", "until at name")
-
-
-def origin(host):
-    """What counts as one address: whoever has one of IPv6 has 2 ** 64 of them."""
-    if ":" not in host:
-        return host
-    return ipaddress.IPv6Address(host.partition("%")[0]).packed[:8]
 
 
 class Patience:

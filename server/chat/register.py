@@ -110,12 +110,10 @@ class Register:
                 self._vacate(name)
             if not is_new and holder not in self._members:
                 return  # it has left meanwhile
-            if not stored:
-                self._refuse(holder, Reason.NOT_STORED)
-            elif is_new:
+            if stored and is_new:
                 self._grant(holder, name, occupied)
             else:
-                self._post.worker(worker, "confirmed", number)
+                self._settle(holder, stored)
 
         trouble = self._why_no_account(holder, name, occupied, host)
         if trouble or password is None:
@@ -147,13 +145,7 @@ class Register:
             if trouble:
                 self._refuse(holder, trouble)
             else:
-                self._memory.protect(name, secret, settle)
-
-        def settle(stored):
-            if stored:
-                self._post.worker(worker, "confirmed", number)
-            else:
-                self._refuse(holder, Reason.NOT_STORED)
+                self._memory.protect(name, secret, lambda stored: self._settle(holder, stored))
 
         if _is_protected(account):
             self._door.verify(holder, host, name, account, old, verified)
@@ -249,6 +241,14 @@ class Register:
                 return holder
         return None
 
+    def _settle(self, holder, stored):
+        """What was asked is done if it is stored."""
+        if stored:
+            worker, number = _place(holder)
+            self._post.worker(worker, "confirmed", number)
+        else:
+            self._refuse(holder, Reason.NOT_STORED)
+
     def _refuse(self, holder, reason):
         worker, number = _place(holder)
         self._post.worker(worker, "refused", number, reason)
@@ -259,10 +259,7 @@ class Register:
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
 
         def answer(stored):
-            if stored:
-                self._post.worker(worker, "confirmed", number)
-            else:
-                self._refuse(_holder(worker, number), Reason.NOT_STORED)
+            self._settle(_holder(worker, number), stored)
 
         holder, account = self._called(to), self._memory.accounts.get(to)
         if holder is not None:

@@ -2,7 +2,8 @@
 import collections
 import logging
 
-from server.chat.patience import LONGEST_WAIT, origin
+from server.chat.origins import origin
+from server.chat.patience import LONGEST_WAIT
 from server.protocols.events import Reason
 
 MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many for a time to come

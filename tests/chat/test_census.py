@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.census import Census, neighbourhood
+from server.chat.census import Census
+from server.chat.origins import origin
 
 HOME, OTHER = "192.0.2.1", "192.0.2.2"
 
@@ -26,12 +27,12 @@ def census(post):
 
 @pytest.mark.parametrize("one, other", SAME)
 def test_these_count_as_one_address(one, other):
-    assert neighbourhood(one) == neighbourhood(other)
+    assert origin(one) == origin(other)
 
 
 @pytest.mark.parametrize("one, other", DIFFERENT)
 def test_these_do_not(one, other):
-    assert neighbourhood(one) != neighbourhood(other)
+    assert origin(one) != origin(other)
 
 
 def test_one_too_many_is_evicted_whatever_worker_it_is_on(census, post):
