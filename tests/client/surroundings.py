@@ -60,6 +60,7 @@ class Doorway:
         self.address = self._holder.getsockname()
         self._listener, self._outside, self._inside = None, [], []
         self._is_deaf = False
+        self._turning = threading.Lock()  # nobody comes in while it is shut
 
     def lead_to(self, address):
         """From now on, to a server at `address`."""
@@ -75,9 +76,11 @@ class Doorway:
 
     def shut(self, keep_inside=False):
         """Nobody comes in, and whoever is in has to leave; keep_inside: without the server's noticing."""
-        ended, self._outside = ([self._listener] if self._listener else []) + self._outside, []
+        with self._turning:
+            ended, self._outside = ([self._listener] if self._listener else []) + self._outside, []
+            self._listener = None
         _end(ended)
-        self._listener, self._is_deaf = None, False
+        self._is_deaf = False
         if not keep_inside:
             self.forget()
 
@@ -94,8 +97,12 @@ class Doorway:
         with contextlib.suppress(OSError):
             while True:
                 outside = listener.accept()[0]
+                with self._turning:
+                    if self._listener is not listener:  # it was shut behind this one
+                        _end([outside])
+                        return
+                    self._outside.append(outside)
                 inside = socket.create_connection(address)
-                self._outside.append(outside)
                 self._inside.append(inside)
                 threading.Thread(target=self._carry_in, args=(outside, inside), daemon=True).start()
                 threading.Thread(target=self._carry_out, args=(inside, outside), daemon=True).start()
