@@ -53,10 +53,11 @@ def prepare(root, scale=None):
     # A bar without arrows, that cannot be seen while there is nothing to scroll.
     style.layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [
         ("Vertical.Scrollbar.thumb", {"sticky": "nswe"})]})])
-    style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=GROUND, bordercolor=GROUND,
+    style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=PAPER, bordercolor=PAPER,
                     lightcolor=LINE, darkcolor=LINE, arrowsize=root.winfo_pixels("7p"))
-    style.map("TScrollbar", **{part: [("disabled", GROUND), ("active", FAINT)]
+    style.map("TScrollbar", **{part: [("disabled", PAPER), ("active", FAINT)]
                                for part in ("background", "lightcolor", "darkcolor")})
+    style.layout("Treeview", [("Treeview.treearea", {"sticky": "nswe"})])  # without a frame
     style.layout("Treeview.Item", [("Treeitem.padding", {"sticky": "nswe", "children": [
         ("Treeitem.text", {"sticky": "nswe"})]})])
     style.configure("Treeview.Item", padding=(root.winfo_pixels("6p"), 0, 0, 0))

@@ -19,7 +19,7 @@ class Talking:
         self.model = model
         self._root, self._fonts, self._shown = root, fonts, shown
         self._rows = {}  # partner -> its row in the list
-        self._listed = self._head = self._selected = None  # as shown last
+        self._listed, self._head, self._selected = [], None, None  # as shown last
         self._drawn_talk, self._drawn, self._starts = None, [], []  # what was said, and where each message begins
         self._is_at_end = True  # is the latest of it in sight?
         self._make_foot()
@@ -50,17 +50,13 @@ class Talking:
         me = self._shown(self.model.me)
         ttk.Label(frame, text=me, style="Heading.TLabel", foreground=looks.colour(self.model.me)).pack(anchor="w")
         ttk.Label(frame, text=self.model.place, style="Faint.TLabel").pack(anchor="w", pady=("0p", "6p"))
-        inner = tkinter.Frame(frame, background=looks.PAPER, highlightthickness=self._root.winfo_pixels("1p"),
-                              highlightbackground=looks.LINE, highlightcolor=looks.ACCENT)
-        inner.pack(fill="both", expand=True)
-        self.list = ttk.Treeview(inner, show="tree", columns=("unread",), selectmode="browse")
-        width = self._fonts["bold"].measure("n" * 17)
+        outside = self._make_outside(frame)
+        outside.pack(fill="both", expand=True)
+        self.list = ttk.Treeview(outside, show="tree", columns=("unread",), selectmode="browse")
+        width = self._fonts["bold"].measure("n" * 15)
         self.list.column("#0", width=width, minwidth=width // 2, stretch=True)
         self.list.column("unread", width=self._fonts["bold"].measure("(9999)"), stretch=False, anchor="e")
-        scroll = ttk.Scrollbar(inner, command=self.list.yview, takefocus=0)
-        self.list.configure(yscrollcommand=scroll.set)
-        scroll.pack(side="right", fill="y")
-        self.list.pack(fill="both", expand=True)
+        _fill(outside, self.list)
         self.list.tag_configure("offline", foreground=looks.FAINT)
         self.list.tag_configure("unread", font=self._fonts["bold"])
         self.list.bind("<<TreeviewSelect>>", self._select)
@@ -68,7 +64,7 @@ class Talking:
         return frame
 
     def _make_conversation(self, panes):
-        frame = ttk.Frame(panes, padding=(self._root.winfo_pixels("8p"), 0, 0, 0))
+        frame = ttk.Frame(panes, padding=(self._root.winfo_pixels("4p"), 0, 0, 0))
         frame.columnconfigure(0, weight=1)
         frame.rowconfigure(1, weight=1)
         self.heading = ttk.Label(frame, style="Heading.TLabel")
@@ -88,18 +84,18 @@ class Talking:
         self._make_tags()
         return frame
 
+    def _make_outside(self, parent):
+        """A frame that shows where the keyboard is."""
+        return tkinter.Frame(parent, background=looks.PAPER, highlightthickness=self._root.winfo_pixels("1p"),
+                             highlightbackground=looks.LINE, highlightcolor=looks.ACCENT)
+
     def _make_text(self, parent, **options):
-        """A text with a scroll bar and a frame, `outside`, that shows where the keyboard is."""
-        outside = ttk.Frame(parent)
+        outside = self._make_outside(parent)
         text = tkinter.Text(
-            outside, wrap="word", background=looks.PAPER, foreground=looks.INK, borderwidth=0,
-            highlightthickness=self._root.winfo_pixels("1p"), highlightbackground=looks.LINE,
-            highlightcolor=looks.ACCENT, insertbackground=looks.INK, padx="6p", pady="4p", spacing1="2p", spacing3="1p",
+            outside, wrap="word", background=looks.PAPER, foreground=looks.INK, borderwidth=0, highlightthickness=0,
+            insertbackground=looks.INK, padx="6p", pady="4p", spacing1="2p", spacing3="1p",
             selectbackground=looks.ACCENT, selectforeground=looks.PAPER, width=1, **options)
-        scroll = ttk.Scrollbar(outside, command=text.yview, takefocus=0)
-        text.configure(yscrollcommand=scroll.set)
-        scroll.pack(side="right", fill="y")
-        text.pack(side="left", fill="both", expand=True)
+        _fill(outside, text)
         text.outside = outside
         return text
 
@@ -223,15 +219,15 @@ class Talking:
         self._show_said()
 
     def _show_list(self):
-        listed = [(talk.partner, self._is_here(talk), talk.unread) for talk in self.model.listing()]
         width = self.list.column("#0", "width")
-        if (width, listed) != self._listed:
-            self._listed = width, listed
-            for place, (partner, is_here, unread) in enumerate(listed):
-                self._show_row(place, partner, is_here, unread, width)
-            shown = {partner for partner, _, _ in listed}
-            for partner in [partner for partner in self._rows if partner not in shown]:
+        listed = [(talk.partner, self._is_here(talk), talk.unread, width) for talk in self.model.listing()]
+        if listed != self._listed:
+            for changed in set(listed) - set(self._listed):
+                self._show_row(*changed)
+            for partner in set(self._rows) - {partner for partner, *_ in listed}:
                 self.list.delete(self._rows.pop(partner))
+            self.list.set_children("", *[self._rows[partner] for partner, *_ in listed])
+            self._listed = listed
         row = self.model.open and self._rows.get(self.model.open.partner)
         # Only if it is another than last time: what they have just selected is still to be opened.
         if row and row != self._selected:
@@ -240,15 +236,12 @@ class Talking:
             self.list.see(row)
         self._selected = row
 
-    def _show_row(self, place, partner, is_here, unread, width):
-        row = self._rows.get(partner)
-        if row is None:
-            row = self._rows[partner] = self.list.insert("", place)
-        else:
-            self.list.move(row, "", place)
+    def _show_row(self, partner, is_here, unread, width):
+        if partner not in self._rows:
+            self._rows[partner] = self.list.insert("", "end")
         mark = "#" if partner is ROOM else "\u25cf" if is_here else "\u25cb"
-        text = self._cut("%s  %s" % (mark, self._called(partner)), width - self._root.winfo_pixels("12p"))
-        self.list.item(row, text=text, values=("(%d)" % unread if unread else "",),
+        text = self._cut("%s  %s" % (mark, self._called(partner)), width - self._root.winfo_pixels("9p"))
+        self.list.item(self._rows[partner], text=text, values=("(%d)" % unread if unread else "",),
                        tags=(() if is_here else ("offline",)) + (("unread",) if unread else ()))
 
     def _cut(self, text, width):
@@ -351,6 +344,14 @@ class Talking:
 def _in_common(one, other):
     """How many of the first are the same."""
     return next((at for at, (this, that) in enumerate(zip(one, other)) if this != that), min(len(one), len(other)))
+
+
+def _fill(outside, inside):
+    """Put it inside, and a scroll bar beside it."""
+    scroll = ttk.Scrollbar(outside, command=inside.yview, takefocus=0)
+    inside.configure(yscrollcommand=scroll.set)
+    scroll.pack(side="right", fill="y")
+    inside.pack(side="left", fill="both", expand=True)
 
 
 def _wrap(label):
