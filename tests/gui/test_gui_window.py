@@ -2,6 +2,7 @@
 import gc
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -164,7 +165,9 @@ def stopped(foreign, see):
 
 def test_the_next_unread_is_found_before_it_is_shown(foreign, stopped):
     stopped.click("Charlie")
+    wait_until(lambda: stopped.talking.model.open.is_loaded, stopped.talking.tick)
     foreign.say("Bob", "Alice", "psst")
+    assert select.select([stopped.talking.model._chat], [], [], SECONDS)[0]  # it has come
     stopped.press(stopped.talking.entry, "<Alt-n>")
     assert stopped.talking.model.open.partner == "Bob" and "psst" in stopped.said
 
@@ -224,10 +227,10 @@ def test_whoever_reads_what_was_said_earlier_stays_there(foreign, see):
         foreign.say("Bob", "Alice", "number %d." % number)
     alice.until(lambda: "number 59." in alice.said)
     said = alice.talking.said
-    assert alice.sees_end()
+    alice.until(alice.sees_end)
     alice.root.geometry("%dx%d" % alice.root.minsize())
     alice.until(lambda: alice.root.winfo_width() == alice.root.minsize()[0])
-    assert alice.sees_end()
+    alice.until(alice.sees_end)
     said.see("1.0")
     alice.talking.model.open.messages[30].state = "not sent"
     foreign.say("Bob", "Alice", "the latest")
@@ -272,7 +275,7 @@ def test_the_history_is_there_on_a_click(server, see, bob):
     alice.until(lambda: alice.said.count("number") == 23)
     assert [alice.said.index("number %d." % number) for number in range(23)] == sorted(
         alice.said.index("number %d." % number) for number in range(23))
-    assert alice.sees_end()
+    alice.until(alice.sees_end)
 
 
 def test_every_text_can_be_shown(foreign, see):
