@@ -82,7 +82,7 @@ def take_all(server):
         people[name].whisper(to, text) if to else people[name].say(text)
         people[name].finish()
     alice = Seen(place, 1)
-    alice.root.focus_force()
+    alice.window.login.entries["password"].focus_force()
     alice.take("login")
     alice.log_in()
     charlie.close()

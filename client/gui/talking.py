@@ -112,6 +112,8 @@ class Talking:
         for style in ("bold", "italic", "code"):
             tags.tag_configure("class:" + style, font=self._fonts[style])
         tags.tag_configure("class:code", foreground=looks.CODE)
+        for colour in looks.NAMES.values():
+            tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
         tags.tag_configure("sending", foreground=looks.FAINT)
         tags.tag_configure("state", font=self._fonts["small"], foreground=looks.TROUBLE)
         tags.tag_configure("empty", font="TkTextFont", foreground=looks.FAINT, justify="center", spacing1="20p")
@@ -327,10 +329,8 @@ class Talking:
             put("end", looks.day(message.time) + "\n", "day")
         if message is self.model.open.first_unread:
             put("end", "\u2014  new  \u2014\n", "new")
-        colour = looks.colour(message.sender)
-        self.said.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
         put("end", looks.hour(message.time) + "\t", ("message", "time") + own)
-        put("end", self._shown(message.sender) + "  ", ("message", colour) + own)
+        put("end", self._shown(message.sender) + "  ", ("message", looks.colour(message.sender)) + own)
         first = self.said.index("end-1c")
         sending = ("sending",) if message.state == SENDING else ()
         for style, piece in showing.marked_up(self._shown(message.text)):

@@ -216,6 +216,7 @@ def test_bold_italic_and_code_are_shown_as_such(foreign, see):
     for style, text in (("bold", "loud"), ("italic", "soft"), ("code", "x = 1")):
         assert said.get(*said.tag_ranges("class:" + style)) == text
         assert said.tag_cget("class:" + style, "font") == str(alice.window.fonts[style])
+    assert said.tag_names()[-1] == "sel"  # what is selected can be read, whatever it is
     assert "further" in said.tag_names("end-2l") and "further" not in said.tag_names("end-3l")
 
 
