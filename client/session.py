@@ -153,7 +153,8 @@ class Session:
             self._screen.show([
                 ("class:code", command.usage.ljust(width)),
                 ("", command.says + ("" if can else " (not in `%s`)" % self.chat.address.protocol))])
-        self._screen.show(showing.aside("Anything else is said in the room; // is a slash. \u2191 brings back what was typed."))
+        self._screen.show(showing.aside(
+            "Anything else is said in the room; // is a slash. \u2191 brings back what was typed."))
 
     def _leave_for_good(self):
         raise Left()
