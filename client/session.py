@@ -88,12 +88,15 @@ class Session:
             chat = Chat(url, self._trust)
         except ValueError as error:
             raise Impossible(str(error)) from None
+        self.leave()
         self._go_to(chat)
         if self._nick and chat.address.protocol != "dollar":  # which takes only accounts
             chat.join(self._nick)
 
     def _go_to(self, chat):
-        self.leave()
+        if self.chat:
+            self.chat.close()
+            self.hear()
         self.chat, self._lost = chat, False
 
     def _take_nick(self, name):
@@ -124,6 +127,9 @@ class Session:
             raise
         self._screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
         self._go_to(chat)
+        for event in chat.poll():
+            if type(event) is not events.Connected:  # which one is all the time
+                self._hear(event)
 
     def _login(self, name, password=None):
         if password is None and self._connected().address.protocol in ("line", "dollar"):
@@ -161,13 +167,10 @@ class Session:
 
     def leave(self):
         """Leave the server, if there is one."""
-        if self.chat:
-            was_connected = self.chat.state == "connected"
-            self.chat.close()
-            self.hear()
-            self.chat = None
-            if was_connected:
-                self._screen.show([("", "Disconnected from the server.")])
+        was_connected = self.chat and self.chat.state == "connected"
+        self._go_to(None)
+        if was_connected:
+            self._screen.show([("", "Disconnected from the server.")])
 
     # ---- heard
 
@@ -221,7 +224,9 @@ class Session:
         if not self._recalled:
             self._screen.show(showing.aside("What was said %s:" % ("before" if self._histories else "meanwhile")))
         self._recalled += 1
-        self._show(event)
+        line = showing.line(event)
+        self.unread += not self._histories and event.sender != self._name
+        self._screen.show(showing.dimmed(line) if self._histories else line)
 
     def _hear_done(self, event):
         kind, about, text = event.request

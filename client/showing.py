@@ -72,8 +72,12 @@ def aside(text):
 
 def _recalled(recalled):
     note = " (direct)" if recalled.partner else ""
-    said = message(recalled.sender, recalled.text, recalled.time, note)
-    return [("class:aside", text) for _, text in said]
+    return message(recalled.sender, recalled.text, recalled.time, note)
+
+
+def dimmed(line):
+    """A line of what is known already."""
+    return [("class:aside", text) for _, text in line]
 
 
 def _disconnected(event):

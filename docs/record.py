@@ -261,7 +261,8 @@ def plain(pictures):
     for title, _, lines in pictures:
         texts = ["".join(text for _, text, _ in runs(line, dict(PLAIN))).rstrip() for line in lines]
         texts = [text for text in texts if text]
-        same = len(os.path.commonprefix([before, texts]))
+        runs_before = [before[since:until] for since in range(len(before)) for until in range(since, len(before) + 1)]
+        same = max((len(run) for run in runs_before if run == texts[:len(run)]), default=0)  # it may have scrolled
         parts.append("---- %s\n%s\n" % (title, "\n".join(texts[same:])))
         before = texts
     return "\n".join(parts)

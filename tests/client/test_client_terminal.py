@@ -159,6 +159,7 @@ def test_answers_stand_below_their_question_and_history_is_no_talk(server, sit_d
         typist.enter(typed)
         for text in ["> " + typed, *shown]:
             typist.sees(text)
+    assert re.search(r"\x1b\[0;90m\[\d\d:\d\d [AP]M\] quentin: hello", typist.raw)  # all of it is dim
 
 
 def test_commands_and_names_complete(server, join, sit_down):
