@@ -38,6 +38,7 @@ class Terminal:
     def __init__(self, trust=None):
         self.session = Session(self, trust)
         self._lines = []  # shown at the end of the round
+        self._is_printing = False
         self._has_hinted = False  # at how to get back what was typed
         self._then = self._question = None  # what a password is asked for
         self._loop = asyncio.new_event_loop()
@@ -102,19 +103,26 @@ class Terminal:
         self._watch()
 
     def _print(self):
-        lines, self._lines = self._lines, []
-        if not lines:
-            return
-        text = FormattedText([piece for line in lines for piece in [*line, ("", "\n")]])
         app = self._prompt.app
         if not app.is_running:
-            print_formatted_text(text, end="", style=STYLE)
-            return
-        # Above the input line, without leaving the mode in which each key is ours, as run_in_terminal does.
+            print_formatted_text(self._text(), end="", style=STYLE)
+        elif self._lines and not self._is_printing:
+            self._is_printing = True
+            app.create_background_task(self._print_above())
+
+    async def _print_above(self):
+        """Above the input line, without leaving the mode in which each key is ours, as run_in_terminal does."""
+        app = self._prompt.app
+        await app.renderer.wait_for_cpr_responses()  # for then the terminal's answer would be about another row
+        self._is_printing = False
         app.renderer.erase()
-        app.print_text(text, STYLE)
+        app.print_text(self._text(), STYLE)
         app.renderer.request_absolute_cursor_position()
         app.invalidate()
+
+    def _text(self):
+        lines, self._lines = self._lines, []
+        return FormattedText([piece for line in lines for piece in [*line, ("", "\n")]])
 
     def _watch(self):
         chat = self.session.chat

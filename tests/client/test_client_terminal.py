@@ -299,7 +299,7 @@ def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tm
     opened(tmux, home, server["line"])
     screen_with(tmux, "connected", "no name yet")
     tmux("send-keys", "/nick tux", "Enter")
-    screen_with(tmux, "Nickname set to tux")
+    assert screen_with(tmux, "Nickname set to tux")[0].startswith("[CONNECTED]")  # nothing has scrolled away
     tmux("send-keys", "unfinished")
     screen_with(tmux, "> unfinished")
     for number in range(30):
