@@ -1,5 +1,4 @@
 """What somebody at a keyboard does: lines that are typed become requests, what is heard becomes lines to show."""
-import time
 from collections import namedtuple
 
 from client import events, showing
@@ -231,8 +230,7 @@ class Session:
     def _hear_done(self, event):
         kind, about, text = event.request
         if kind in ("say", "whisper"):
-            note = " (to %s)" % showing.visible(about) if about else ""
-            self._screen.sent(showing.message(self._name, text, time.time(), note))
+            self._screen.sent(showing.sent(self._name, about, text))
             return
         self.progress = None
         if kind in ("history", "missed"):

@@ -56,6 +56,15 @@ def message(sender, text, seconds, note=""):
             *marked_up(shown)]
 
 
+def sent(me, to, text):
+    """A line of one's own words, said now in the room, or to one alone."""
+    return message(me, text, time.time(), _to(to) if to else "")
+
+
+def _to(name):
+    return " (to %s)" % visible(name)
+
+
 def plainly(line):
     """A line without styles, for whatever is no terminal: one message stays one line."""
     return "".join(text for _, text in line)
@@ -71,7 +80,9 @@ def aside(text):
 
 
 def _recalled(recalled):
-    note = " (direct)" if recalled.partner else ""
+    note = ""
+    if recalled.partner:
+        note = " (direct)" if recalled.sender == recalled.partner else _to(recalled.partner)
     return message(recalled.sender, recalled.text, recalled.time, note)
 
 
