@@ -413,3 +413,13 @@ def test_a_wrong_password_is_told_in_a_sentence(server, join):
         join(server["line"], "Bob")
     with pytest.raises(Failed, match="^The name or the password is wrong, or the name is in use.$"):
         join(server["dollar"], "Bob", "guess")
+
+
+def test_whoever_leaves_a_server_that_does_not_answer_is_told_what_is_unsure():
+    with Scripted([b"OK\n"], answers=True) as mute:
+        chat = connect("line://%s:%d" % mute.address)
+        chat.join("ann")
+        hear(chat, of(Welcomed))
+        chat.say("hello?")
+        chat.close(0.1)
+        assert Unsure(Request("say", None, "hello?")) in chat.poll()
