@@ -69,11 +69,26 @@ class Audience:
     # ---- what they hear
 
     def hear(self, happening, origin=None):
-        """All members hear it; the session it comes from only if it is talk, and an echo is wanted."""
+        """All members hear it, but for the session it comes from."""
         start = len(self._frames)
         self._frames += self._render(happening)
-        if origin in self.members and not (self.echo and type(happening) is Said):
+        if origin in self.members:
             self._cut(origin, start, ())
+
+    def hear_talk(self, talk):
+        """All members hear what was said: (Said, the session it comes from, or None) each, in order.
+
+        Speakers hear themselves only if an echo is wanted.
+        """
+        frames, members, render = self._frames, self.members, self._render
+        for said, origin in talk:
+            start = len(frames)
+            frames += render(said)
+            if origin in members:
+                if not self.echo:
+                    self._cut(origin, start, ())
+                if self.traits.acknowledges:
+                    self.hold(origin)
 
     def tell(self, session, happening):
         """One session hears it, in its place; a stranger hears nothing else."""

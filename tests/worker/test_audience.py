@@ -74,8 +74,8 @@ def written(prefix, kind):
     return encode
 
 
-def make(kind, prefix=b""):
-    return kind("any", traits(), written(prefix, kind))
+def make(kind, prefix=b"", **differences):
+    return kind("any", traits(**differences), written(prefix, kind))
 
 
 class Model:
@@ -117,7 +117,7 @@ def test_everybody_hears_exactly_what_is_meant_for_them_in_order(kind, actions, 
         elif action in ("hear", "happen"):
             origin = ear if action == "hear" else None
             for hearers in both:
-                hearers.hear(happening, origin)
+                hearers.hear_talk([(happening, origin)])
                 hearers.hear(Left(b"somebody"))
             model.hear(happening, origin)
         elif action == "tell" and ear.state is not GONE:
@@ -361,6 +361,18 @@ def test_who_waits_for_its_own_words_keeps_nobody_waiting(gather, ears):
     assert (ears[0].sends, ears[1].received) == ([], b"ear1:own|ear1:other|")
 
 
+def test_only_whose_protocol_tells_that_it_is_stored_waits_for_its_own_words(ears):
+    for acknowledges, received in ((True, b"ear0:before|"), (False, b"ear0:before|ear0:after|")):
+        hearers = make(Personal, acknowledges=acknowledges)
+        for ear in ears[:2]:
+            ear.sends, ear.state = [], MEMBER
+            hearers.enter(ear)
+        hearers.flush()
+        hearers.hear_talk([(said(b"before"), None), (said(b"own"), ears[0]), (said(b"after"), None)])
+        hearers.flush()
+        assert [ear.received for ear in ears[:2]] == [received, b"ear1:before|ear1:own|ear1:after|"]
+
+
 def test_who_goes_while_it_waits_for_its_own_words_gets_the_rest(gather, ears):
     hearers = gather(Personal)
     hearers.hear(said(b"before"), ears[1])
@@ -483,7 +495,7 @@ def test_an_echo_is_only_of_what_was_said(ears, kind, happening):
         ear.state = MEMBER
     hearers.flush()
     hearers.hear(happening, ears[0])
-    hearers.hear(said(b"hi"), ears[0])
+    hearers.hear_talk([(said(b"hi"), ears[0])])
     hearers.flush()
     assert ears[0].received == b"Said"
     assert ears[1].received == type(happening).__name__.encode() + b"Said"
