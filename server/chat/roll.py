@@ -1,7 +1,7 @@
 """Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
 from server.chat.patterns import matcher
 
-BYTES_A_REMOVAL = 64  # of the names' text; when more are removed than one in so many, they are taken out of it
+MOST_REMOVED = 64  # names, and one more for each so many bytes, that are still in the text
 
 
 class Names:
@@ -34,7 +34,7 @@ class Names:
     def remove(self, name):
         """Take `name` out."""
         self._removed.add(name)
-        if len(self._removed) * BYTES_A_REMOVAL > len(self._lines):
+        if len(self._removed) > MOST_REMOVED + len(self._lines) // MOST_REMOVED:
             self._keep(list(self))
 
     def _all(self):

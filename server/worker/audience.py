@@ -9,6 +9,8 @@ import itertools
 from server.chat.session import WAITING
 from server.protocols.events import Said
 
+MOST_ALONE = 16  # frames of one tick that go out in sends of their own
+
 
 def audience(protocol, form):
     """The audience for a form of a protocol module, of the kind that its traits call for."""
@@ -162,9 +164,14 @@ class Separate(Audience):
 
 
 class OneByOne(Separate):
-    """Each frame is a send of its own, for clients that take one recv for one frame."""
+    """Each frame is a send of its own, for clients that take one recv for one frame.
+
+    In a flood they are sent together: the kernel joins what such a client has not read yet, so it loses them anyway.
+    """
 
     def _span(self, session, start, stop):
+        if len(self._frames) > MOST_ALONE:
+            return super()._span(session, start, stop)
         return self._frames[start:stop]
 
     def _send(self, session, pieces):
