@@ -54,7 +54,7 @@ class Settings(namedtuple("Settings", (
         certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None
         share = -(-self.limits["connections"] // self.workers)
         return {"idle_timeout": self.idle_timeout, "echo": self.echo, "limits": dict(self.limits, connections=share),
-                "certificate": certificate}
+                "certificate": certificate, "pacing": self.pacing_ms / 1000}
 
 
 def defaults():

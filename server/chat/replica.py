@@ -46,13 +46,9 @@ class Replica:
 
     def said(self, room, worker, records):
         """`records` of (session number, sender, text, time) from one worker, in order."""
-        happen = self._rooms[room].happen
         find = self._sessions.get if worker == self.worker else _nobody
-        for number, sender, text, time in records:
-            session = find(number)
-            happen(Said(sender, text, time), session)
-            if session and session.audience.traits.acknowledges:
-                session.audience.hold(session)
+        self._rooms[room].hear_talk(
+            [(Said(sender, text, time), find(number)) for number, sender, text, time in records])
 
     def stored(self, numbers):
         """What these sessions said in the room is stored; those whose protocol has a word for that are told."""

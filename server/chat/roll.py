@@ -1,6 +1,49 @@
 """Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
 from server.chat.patterns import matcher
 
+MOST_REMOVED = 64  # names, and one more for each so many bytes, that are still in the text
+
+
+class Names:
+    """Names in the order in which they were added.
+
+    They are one text with a line for each, as no name has a line's end in it: every worker has every name, and a table
+    of objects takes ten times as much. Whoever is removed is taken out when the names are looked at, or when many are,
+    so that one costs the same however many there are.
+    """
+
+    def __init__(self):
+        self._lines = bytearray()
+        self._removed = set()
+
+    def __iter__(self):
+        if self._removed:
+            self._keep([name for name in self._all() if name not in self._removed])
+        return iter(self._all())
+
+    def add(self, name):
+        """Put `name`, which is not among them, at the end."""
+        if name in self._removed:
+            self._keep(list(self))
+        self._lines += name + b"\n"
+
+    def replace(self, old, new):
+        """Put `new` in the place of `old`."""
+        self._keep([new if name == old else name for name in self])
+
+    def remove(self, name):
+        """Take `name` out."""
+        self._removed.add(name)
+        if len(self._removed) > MOST_REMOVED + len(self._lines) // MOST_REMOVED:
+            self._keep(list(self))
+
+    def _all(self):
+        return bytes(self._lines).split(b"\n")[:-1]
+
+    def _keep(self, names):
+        self._removed.clear()
+        self._lines = bytearray(b"".join([name + b"\n" for name in names]))
+
 
 class Roll:
     """Names, in order.
@@ -10,32 +53,32 @@ class Roll:
 
     def __init__(self):
         self.changed = False
-        self._present = {}  # an ordered set, by login
-        self._accounts = {}  # an ordered set, by creation
+        self._present = Names()  # by login
+        self._accounts = Names()  # by creation
 
     def enter(self, name):
         """`name` is here."""
-        self._present[name] = None
+        self._present.add(name)
         self.changed = True
 
     def leave(self, name):
         """`name` is not here any more."""
-        self._present.pop(name, None)
+        self._present.remove(name)
         self.changed = True
 
     def rename(self, old, new):
-        """`old` is called `new`, and keeps its place. Renames are rare, so their cost may grow with the crowd."""
-        self._present = {new if name == old else name: None for name in self._present}
+        """`old` is called `new`, and keeps its place."""
+        self._present.replace(old, new)
         self.changed = True
 
     def open(self, name):
         """There is an account `name` now."""
-        self._accounts[name] = None
+        self._accounts.add(name)
         self.changed = True
 
     def close(self, name):
         """The account `name` is deleted."""
-        self._accounts.pop(name, None)
+        self._accounts.remove(name)
         self.changed = True
 
     def present(self):
@@ -44,7 +87,7 @@ class Roll:
 
     def known(self, pattern=None):
         """Accounts in the order of their creation, then the members without one; those that match, if given bytes."""
-        names = [*self._accounts, *(name for name in self._present if name not in self._accounts)]
+        names = list(dict.fromkeys([*self._accounts, *self._present]))
         if pattern is None:
             return names
         matches = matcher(pattern.decode(errors="replace"))
@@ -52,4 +95,5 @@ class Roll:
 
     def users(self):
         """(name, is it here?) of everybody known."""
-        return [(name, name in self._present) for name in self.known()]
+        present = set(self._present)
+        return [(name, name in present) for name in self.known()]

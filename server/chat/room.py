@@ -15,6 +15,12 @@ class Room:
             if audience.members:
                 audience.hear(happening, origin)
 
+    def hear_talk(self, talk):
+        """Let the members hear what was said: (Said, the session it comes from, or None) each, in order."""
+        for audience in self.audiences:
+            if audience.members:
+                audience.hear_talk(talk)
+
     def wants_users(self):
         """Is anybody here in whose protocol the list of users is pushed?"""
         return any(audience.members and audience.traits.wants_users for audience in self.audiences)

@@ -13,9 +13,11 @@ from server.chat.patience import Patience
 from server.chat.register import Register
 from server.supervisor.door import Door
 from server.supervisor.hashing import Verifier
+from server.worker.beat import HUB_LATER, next_beat
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
 PING_EVERY = 1.5  # seconds
+CROWD = 250  # members; to send to so many takes longer than a beat
 MOST_UNANSWERED = 4  # pings; a worker with more is stuck
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
 MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
@@ -38,8 +40,8 @@ class Stream:
 class Hub:
     """Names, order, and the queues of all workers, by worker number.
 
-    pacing: seconds between two rounds that carry talk. More messages share a send then; after a quiet time the first
-    one does not wait.
+    pacing: seconds between two rounds that carry talk (see `server.worker.beat`). More messages share a send then;
+    after a quiet time the first one does not wait.
     memory: `server.chat.memory.Memory`. store: `server.storage.journal.Journal`, or AtHand.
     failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
     """
@@ -82,21 +84,35 @@ class Hub:
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
         self.requests_of_operators = {"status": self._tell_status, "passwd": self._set_password}
         self._next_talk = self._next_ping = time.monotonic()
+        self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
 
     def turn(self, wait):
         """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""
         now = time.monotonic()
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
-        for key, mask in self.selector.select(max(0.0, min(wait, self._next_ping - now, self.door.next_due - now))):
+        self._hear_all(max(0.0, min(wait, self._next_ping - now, self.door.next_due - now)))
+        if self._messages:
+            self._gather()
+        self.door.look_at_clock()
+        self._ping()
+        self._speak()
+
+    def _hear_all(self, wait):
+        for key, mask in self.selector.select(wait):
             if isinstance(key.data, int):
                 if mask & selectors.EVENT_READ:
                     self._hear(key.data)
             elif key.data is not None:
                 key.data.on_ready()
-        self.door.look_at_clock()
-        self._ping()
-        self._speak()
+
+    def _gather(self):
+        """There is talk: where it is lively, and to tell a crowd costs more than a little patience, wait for more."""
+        if self._messages_before > 1 and self._register.crowd() >= CROWD and self.pacing:
+            time.sleep(self.pacing)
+            self._hear_all(0)
+        self._messages_before, self._messages = self._messages, 0
+        self._next_talk = next_beat(time.monotonic(), self.pacing, HUB_LATER)
 
     def _hear(self, number):
         """A child's queue: a worker's, or that of a process which works for the hub."""
@@ -114,13 +130,14 @@ class Hub:
             self.failed[worker] = "is gone"
             return
         for frame in frames:
-            if HEAD.unpack_from(frame)[0] == CONTROL:
+            kind, _, _, _, messages = HEAD.unpack_from(frame)
+            if kind == CONTROL:
                 request, arguments = called(frame)
                 self._requests[request](worker, *arguments)
             else:
+                self._messages += messages
                 self._pass_on(frame)
                 self.store.talk(frame, functools.partial(self._settle, worker, frame))
-                self._next_talk = time.monotonic() + self.pacing
 
     def _settle(self, worker, frame, stored):
         """Talk is stored, or not: tell those who want to know."""

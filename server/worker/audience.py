@@ -9,6 +9,8 @@ import itertools
 from server.chat.session import WAITING
 from server.protocols.events import Said
 
+MOST_ALONE = 16  # frames of one tick that go out in sends of their own
+
 
 def audience(protocol, form):
     """The audience for a form of a protocol module, of the kind that its traits call for."""
@@ -69,11 +71,26 @@ class Audience:
     # ---- what they hear
 
     def hear(self, happening, origin=None):
-        """All members hear it; the session it comes from only if it is talk, and an echo is wanted."""
+        """All members hear it, but for the session it comes from."""
         start = len(self._frames)
         self._frames += self._render(happening)
-        if origin in self.members and not (self.echo and type(happening) is Said):
+        if origin in self.members:
             self._cut(origin, start, ())
+
+    def hear_talk(self, talk):
+        """All members hear what was said: (Said, the session it comes from, or None) each, in order.
+
+        Speakers hear themselves only if an echo is wanted.
+        """
+        frames, members, render = self._frames, self.members, self._render
+        for said, origin in talk:
+            start = len(frames)
+            frames += render(said)
+            if origin in members:
+                if not self.echo:
+                    self._cut(origin, start, ())
+                if self.traits.acknowledges:
+                    self.hold(origin)
 
     def tell(self, session, happening):
         """One session hears it, in its place; a stranger hears nothing else."""
@@ -147,9 +164,14 @@ class Separate(Audience):
 
 
 class OneByOne(Separate):
-    """Each frame is a send of its own, for clients that take one recv for one frame."""
+    """Each frame is a send of its own, for clients that take one recv for one frame.
+
+    In a flood they are sent together: the kernel joins what such a client has not read yet, so it loses them anyway.
+    """
 
     def _span(self, session, start, stop):
+        if len(self._frames) > MOST_ALONE:
+            return super()._span(session, start, stop)
         return self._frames[start:stop]
 
     def _send(self, session, pieces):

@@ -11,6 +11,7 @@ from server.chat.session import GONE, RESET, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Reason
 from server.worker.audience import audience
+from server.worker.beat import next_beat
 from server.worker.connection import READ, WRITE, Connection
 from server.worker.deadlines import Deadlines
 from server.worker.listener import Listener
@@ -46,6 +47,7 @@ class Worker:
         self.overfull = []  # connections whose outbox grew too large in this tick
         self._down = down
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
+        self._between_beats = selectors.SelectSelector()  # and until the next beat; epoll only waits whole milliseconds
         self._sessions = {}
         self._next_number = 0
         self._audiences = {(name, form): audience(protocol, form)
@@ -54,7 +56,7 @@ class Worker:
         self.handshakes = collections.deque()  # that can go on
         self._listeners = [Listener(sock, name, self, tls) for name, sock, tls in listening]
         self._accepting = self.stopping = self._done = self._ending = False
-        self._next_sweep = self._next_idle_sweep = self._next_push = self.now
+        self._next_sweep = self._next_idle_sweep = self._next_push = self._next_reading = self.now
         self._present = collections.Counter()  # connections by protocol
         self._endings = collections.Counter()  # connections that have ended, by reason
         self._refusals = collections.Counter()  # commands by reason
@@ -93,6 +95,7 @@ class Worker:
             "end": self._end,
         }
         self.selector.register(down, READ)
+        self._between_beats.register(down, READ)
         self._hub_alone.register(down, READ)
         self._hub_alone.register(up, WRITE)
 
@@ -113,13 +116,24 @@ class Worker:
                 self._go_on_with_handshakes()
             self._look_at_clock()
             self._speak()
+            if self.uplink.talked:
+                self.uplink.talked = False
+                self._next_reading = next_beat(self.now, self._settings["pacing"])
         log.info("worker done", {"connections_ended": self._endings})
 
     def _select(self):
-        """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders."""
+        """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders.
+
+        Where clients talk, they are read only on the beat (`server.worker.beat`); the hub is heard at any time.
+        """
         wake = min(self._next_sweep, self._next_push, self.throttle.next_release() or self._next_sweep)
         wait = max(0.0, wake - time.monotonic())
         if not self.uplink.full:
+            pause = self._next_reading - time.monotonic()
+            if pause > 0:
+                from_hub = self._between_beats.select(pause)
+                if from_hub:
+                    return from_hub
             return self.selector.select(0 if self.handshakes else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
@@ -166,6 +180,7 @@ class Worker:
     def _lose_hub(self):
         log.error("the parent process is gone: closing all connections")
         self.selector.unregister(self._down)
+        self._between_beats.unregister(self._down)
         self.uplink.close()
         self._end()
         for listener in self._listeners:

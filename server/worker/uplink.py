@@ -7,9 +7,13 @@ from server.worker.queues import AWAITED, TALK, control, record, talk
 
 
 class Uplink:
-    """Collects a tick's requests in order; consecutive talk becomes one frame."""
+    """Collects a tick's requests in order; consecutive talk becomes one frame.
+
+    talked: has anybody said anything since this was last cleared?
+    """
 
     def __init__(self, queue, worker, clock=lambda: int(time.time())):
+        self.talked = False
         self._queue = queue
         self._clock = clock
         self._worker = worker
@@ -34,6 +38,7 @@ class Uplink:
     def say(self, number, sender, text, claimed_time, awaited):
         """Said in the lobby, now or when the client says it was; `awaited`: it wants to know when that is stored."""
         self._records.append(record(number, sender, text, self._clock() if claimed_time is None else claimed_time))
+        self.talked = True
         if awaited:
             self._kind = AWAITED
 

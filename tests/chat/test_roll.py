@@ -1,5 +1,7 @@
 """Everybody the chat knows of, in order."""
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.chat.roll import Roll
 
@@ -43,6 +45,27 @@ def test_members_are_in_the_order_of_their_logins():
     roll.leave(b"zoe")
     roll.enter(b"zoe")
     assert roll.present() == [b"ann", b"bob", b"zoe"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["enter", "leave", "rename", "look"]), st.sampled_from(range(40)))))
+def test_it_is_a_list_of_names_however_they_come_and_go(actions):
+    roll, expected = Roll(), [b"name%d" % number for number in range(20)]
+    for name in expected:
+        roll.enter(name)
+    for action, number in actions:
+        name = b"name%d" % number
+        if action == "enter" and name not in expected:
+            roll.enter(name)
+            expected.append(name)
+        elif action == "leave" and name in expected:
+            roll.leave(name)
+            expected.remove(name)
+        elif action == "rename" and expected and name not in expected:
+            roll.rename(expected[0], name)
+            expected[0] = name
+        elif action == "look":
+            assert roll.present() == expected
+    assert roll.present() == expected
 
 
 def test_a_renamed_member_keeps_its_place(roll):

@@ -7,6 +7,8 @@ from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
+from server.supervisor.hub import CROWD
+from server.worker.beat import HUB_LATER
 from server.worker.queues import AWAITED, control, record, talk
 
 
@@ -603,13 +605,39 @@ def test_talk_after_a_quiet_time_does_not_wait(make_hub, attach, clock):
     assert one.heard()[-1] == one_talk(1)
 
 
-def test_between_two_rounds_of_talk_is_the_pacing(make_hub, attach, clock):
+def test_a_round_of_talk_that_follows_another_waits_for_the_beat(make_hub, attach, clock):
     hub = make_hub(pacing=0.002)
-    one = attach(hub, 1)
+    one, rounds = attach(hub, 1), []
     for _ in range(5):
         one.say(one_talk(1))
         hub.turn(0)
-    assert sum(clock.slept) == pytest.approx(4 * 0.002)
+        rounds.append(clock.now / 0.002 % 1)
+    assert rounds[1:] == [pytest.approx(HUB_LATER, abs=1e-3)] * 4
+    assert clock.slept[1:] == [pytest.approx(0.002)] * 3
+
+
+@pytest.mark.parametrize("members, messages_before, waits", [
+    (CROWD, 2, True),
+    (CROWD - 1, 2, False),
+    (CROWD, 1, False),
+])
+def test_where_many_hear_much_the_first_message_waits_for_others(
+        make_hub, attach, clock, members, messages_before, waits):
+    hub = make_hub(pacing=0.002)
+    one, two = attach(hub, 1), attach(hub, 2)
+    for number in range(members):
+        one.say(control("claim", number, b"n%d" % number, (b"n%d" % number,), "Login", None, "127.0.0.1"))
+    hub.turn(0)
+    two.say(*[one_talk(1)] * messages_before)
+    hub.turn(0)
+    clock.now += 1
+    clock.slept.clear()
+    clock.sleep = lambda seconds: (clock.slept.append(seconds), two.say(one_talk(2)))
+    two.say(one_talk(1))
+    one.heard()
+    hub.turn(0)
+    assert clock.slept == [0.002] * waits
+    assert one.heard() == [one_talk(1)] + [one_talk(2)] * waits
 
 
 def test_no_pacing_is_no_wait(hub, workers, clock):

@@ -133,11 +133,20 @@ class Driven:
                 driven.found = super().select(0)
                 return driven.found
 
-        original, selectors.DefaultSelector = selectors.DefaultSelector, StandingSelector
+        class TimelessSelector(selectors.SelectSelector):
+            def select(self, timeout=None):
+                driven._stand()
+                driven.found = super().select(0)
+                if not driven.found:
+                    loop.time.sleep(timeout)
+                return driven.found
+
+        originals = selectors.DefaultSelector, selectors.SelectSelector
+        selectors.DefaultSelector, selectors.SelectSelector = StandingSelector, TimelessSelector
         try:
             return loop.Worker(number, down, up, [], settings.of_workers())
         finally:
-            selectors.DefaultSelector = original
+            selectors.DefaultSelector, selectors.SelectSelector = originals
 
     def _run(self):
         try:
@@ -180,7 +189,7 @@ class House:
         self.clock = clock
         self.settings = settings
         self.store = store
-        self.hub = hub_module.Hub(0, memory, store)
+        self.hub = hub_module.Hub(settings.pacing_ms / 1000, memory, store)
         self.hub.census.most = settings.limits["connections_per_address"]
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._peers = []
@@ -265,7 +274,10 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def open_house(clock, store):
-    """Makes a `House`; keyword arguments are limits, or settings by their name, of those protocols that differ."""
+    """Makes a `House`; keyword arguments are limits, or settings by their name, of those protocols that differ.
+
+    Nobody waits for a beat, unless `pacing_ms` is given.
+    """
     houses = []
 
     def make(workers=1, memory=None, **changes):
@@ -273,6 +285,7 @@ def open_house(clock, store):
         limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
         for name in ("idle_timeout", "echo"):
             changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
+        changes.setdefault("pacing_ms", 0)
         settings = settings._replace(workers=workers, limits=dict(settings.limits, **limits), **changes)
         houses.append(House(clock, settings, workers, memory or Memory(store), store))
         return houses[-1]

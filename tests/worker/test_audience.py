@@ -9,7 +9,7 @@ from server.chat.session import GONE, MEMBER, STRANGER, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Joined, Left, Renamed, Said
 from server.protocols.traits import traits
-from server.worker.audience import AnswersFirst, Audience, OneByOne, Personal, audience
+from server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
 
 SESSIONS = 4
 KINDS = [Audience, OneByOne, Personal, AnswersFirst]
@@ -74,8 +74,8 @@ def written(prefix, kind):
     return encode
 
 
-def make(kind, prefix=b""):
-    return kind("any", traits(), written(prefix, kind))
+def make(kind, prefix=b"", **differences):
+    return kind("any", traits(**differences), written(prefix, kind))
 
 
 class Model:
@@ -117,7 +117,7 @@ def test_everybody_hears_exactly_what_is_meant_for_them_in_order(kind, actions, 
         elif action in ("hear", "happen"):
             origin = ear if action == "hear" else None
             for hearers in both:
-                hearers.hear(happening, origin)
+                hearers.hear_talk([(happening, origin)])
                 hearers.hear(Left(b"somebody"))
             model.hear(happening, origin)
         elif action == "tell" and ear.state is not GONE:
@@ -137,7 +137,7 @@ def test_everybody_hears_exactly_what_is_meant_for_them_in_order(kind, actions, 
             told = [ear]
         for one in told:
             assert one.received == b"".join(model.frames[one])
-    if kind is OneByOne:
+    if kind is OneByOne and sum(map(len, model.frames.values())) <= MOST_ALONE:  # no flood
         assert [ear.sends for ear in ears] == [model.frames[ear] for ear in ears]
 
 
@@ -361,6 +361,18 @@ def test_who_waits_for_its_own_words_keeps_nobody_waiting(gather, ears):
     assert (ears[0].sends, ears[1].received) == ([], b"ear1:own|ear1:other|")
 
 
+def test_only_whose_protocol_tells_that_it_is_stored_waits_for_its_own_words(ears):
+    for acknowledges, received in ((True, b"ear0:before|"), (False, b"ear0:before|ear0:after|")):
+        hearers = make(Personal, acknowledges=acknowledges)
+        for ear in ears[:2]:
+            ear.sends, ear.state = [], MEMBER
+            hearers.enter(ear)
+        hearers.flush()
+        hearers.hear_talk([(said(b"before"), None), (said(b"own"), ears[0]), (said(b"after"), None)])
+        hearers.flush()
+        assert [ear.received for ear in ears[:2]] == [received, b"ear1:before|ear1:own|ear1:after|"]
+
+
 def test_who_goes_while_it_waits_for_its_own_words_gets_the_rest(gather, ears):
     hearers = gather(Personal)
     hearers.hear(said(b"before"), ears[1])
@@ -429,6 +441,16 @@ def test_each_frame_is_a_send_of_its_own_where_clients_need_it_so(gather, ears):
         [b":three|", b":four|", b":six|"], [b":one|", b":two|", b":six|"], [b":five|"]]
 
 
+def test_a_flood_is_sent_together_even_there(gather, ears):
+    hearers = gather(OneByOne)
+    for number in range(MOST_ALONE):
+        hearers.hear(said(b"%d" % number), ears[0])
+    hearers.hear(said(b"last"))
+    hearers.flush()
+    assert ears[0].sends == [b":last|"]
+    assert ears[1].sends == [b"".join(b":%d|" % number for number in range(MOST_ALONE)) + b":last|"]
+
+
 def test_members_who_hear_the_same_are_sent_the_same_object(gather, ears):
     hearers, sent = gather(Audience), []
     for ear in ears:
@@ -483,7 +505,7 @@ def test_an_echo_is_only_of_what_was_said(ears, kind, happening):
         ear.state = MEMBER
     hearers.flush()
     hearers.hear(happening, ears[0])
-    hearers.hear(said(b"hi"), ears[0])
+    hearers.hear_talk([(said(b"hi"), ears[0])])
     hearers.flush()
     assert ears[0].received == b"Said"
     assert ears[1].received == type(happening).__name__.encode() + b"Said"

@@ -10,7 +10,7 @@ import pytest
 
 from server.protocols import PROTOCOLS
 from server.protocols.events import Said
-from server.worker.audience import audience
+from server.worker.audience import MOST_ALONE, audience
 from server.worker.queues import PIECE
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]
@@ -161,7 +161,8 @@ def test_a_tick_costs_a_rendering_a_message_and_a_send_a_receiver(hearers, proto
     say(those, messages)
     # Only where frames name their receiver each has its own; only clients that need them apart get them apart.
     assert len(rendered) == messages * (7 if protocol.TRAITS.personal else 1)
-    assert [len(ear.sends) for ear in ears] == [1 if protocol.TRAITS.coalesces else messages] * 7
+    together = protocol.TRAITS.coalesces or messages > MOST_ALONE
+    assert [len(ear.sends) for ear in ears] == [1 if together else messages] * 7
 
 
 @pytest.mark.parametrize("protocol, form", [those for those in FORMS if not those[0].TRAITS.personal])

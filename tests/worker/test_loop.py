@@ -99,6 +99,25 @@ def test_everybody_hears_the_same_order_and_nobody_is_ahead_of_it(open_house):
     assert heard.pop().count(b"\n") == 120
 
 
+def test_who_talks_is_read_on_the_beat_while_the_hub_is_heard_at_any_time(open_house, clock):
+    house = open_house(pacing_ms=2)
+    ann, bob = house.member(b"ann"), house.member(b"bob")
+    ann.heard()
+    clock.now = 1010.0005
+    ann.send(b"MSG after a quiet time\n")
+    house.tick()
+    house.hub.turn(0)
+    ann.send(b"MSG soon after\n")
+    read = ann.counted.recvs
+    house.tick()
+    assert (bob.heard(), ann.counted.recvs, clock.now) == (b"MSG ann after a quiet time\n", read, 1010.0005)
+    house.tick()  # nothing more from the hub
+    house.tick()
+    assert (ann.counted.recvs, clock.now) == (read + 1, pytest.approx(1010.002))
+    house.settle()
+    assert bob.heard() == b"MSG ann soon after\n"
+
+
 def test_a_newcomer_hears_only_what_follows_its_welcome(house):
     bob, ann = house.member(b"bob"), house.connect()
     bob.send(b"MSG before\n")
