@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from surroundings import PROTOCOLS, ROOT, SECONDS, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, alone, enter, hear
 
 from client import Said, Whispered
 
@@ -148,7 +148,7 @@ def test_what_could_not_be_done_stays_in_the_input_line(server, join, sit_down):
 
 
 def test_commands_and_names_complete(server, join, sit_down):
-    enter(join, server["line"], "rumpelstilzchen")
+    alone(enter(join, server["line"], "rumpelstilzchen"))
     typist = joined(sit_down(server["line"]), "tess")
     typist.enter("/users")
     typist.sees(": rumpelstilzchen, tess")
@@ -208,6 +208,7 @@ def test_five_people_in_five_protocols_and_a_restart(restarted, sit_down, join):
     for protocol, typist in people.items():
         typist.sees("Nickname set to " + names[protocol])
         typist.sees("visitor: in between" if protocol in ("line", "dollar") else "cannot be asked for")
+    for typist in people.values():
         typist.type(CONTROL_U)
     everybody_talks(people, names, "second")
     for typist in people.values():
