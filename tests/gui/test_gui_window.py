@@ -10,7 +10,7 @@ import sys
 import pytest
 from gui_servers import SECONDS, USERS, wait_until
 
-from client import connect
+from client import Failed, connect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -47,7 +47,7 @@ class Seen:
     def press(self, widget, *keys):
         # Without a window manager nobody hands the keyboard over.
         widget.focus_force()
-        self.root.update()
+        self.until(lambda: self.root.focus_get() is widget)
         for key in keys:
             (self.root.focus_get() or widget).event_generate(key)
             self.root.update()
@@ -74,7 +74,7 @@ class Seen:
                      if self.talking.list.item(row, "text").endswith("  " + name)), None)
 
     def click(self, name):
-        self.root.update()
+        self.until(lambda: self.row(name) and self.talking.list.bbox(self.row(name), "#0"))
         x, y, width, height = self.talking.list.bbox(self.row(name), "#0")
         for event in ("<ButtonPress-1>", "<ButtonRelease-1>"):
             self.talking.list.event_generate(event, x=x + width // 2, y=y + height // 2)
@@ -185,8 +185,7 @@ def test_the_history_is_there_on_a_click(server, see, bob):
     alice.until(lambda: alice.said.count("number") == 23)
     assert [alice.said.index("number %d." % number) for number in range(23)] == sorted(
         alice.said.index("number %d." % number) for number in range(23))
-    alice.talking.said.update_idletasks()
-    assert alice.talking.said.yview()[1] == 1.0
+    alice.until(lambda: alice.talking.said.yview()[1] == 1.0)
 
 
 def test_every_text_can_be_shown(foreign, see):
@@ -285,8 +284,15 @@ def test_closing_logs_out(server, see, bob):
     alice.enter(USERS["Alice"])
     alice.press(alice.talking.entry)
     alice.close()
-    with connect("dollar://%s:%d" % server.address, "Alice", USERS["Alice"]) as again:
-        assert again.me == "Alice"
+    wait_until(lambda: _can_log_in(server, "Alice"))
+
+
+def _can_log_in(server, name):
+    try:
+        connect("dollar://%s:%d" % server.address, name, USERS[name]).close()
+    except Failed:  # the server learns only after us that the connection has ended
+        return False
+    return True
 
 
 @pytest.mark.parametrize("scale", [1, 2])
