@@ -42,7 +42,7 @@ def run(*arguments):
         stderr=subprocess.STDOUT,
         universal_newlines=True,
     )
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=300)[0]
     print(output)
     return process.returncode, output
 
