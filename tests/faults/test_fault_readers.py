@@ -16,7 +16,7 @@ def flood(speaker, witness, batches):
 
 
 def config(**limits):
-    return {"limits": dict({"messages_per_second": 0}, **limits)}
+    return {"limits": dict({"messages_per_second": 0, "stall_seconds": 60}, **limits)}
 
 
 def test_who_does_not_read_is_ended_and_the_others_are_not_slowed(start, join):
