@@ -102,6 +102,11 @@ class Chat:
         """One's name; None without one."""
         return self._conversation.me if self._conversation else None
 
+    @property
+    def unconfirmed(self):
+        """How many texts were said and may not have arrived yet."""
+        return len(self._place.doubted) + (self._conversation.unconfirmed if self._conversation else 0)
+
     def can(self, request):
         """Does the protocol have this, the name of a method?"""
         return request not in CONVERSATIONS[self.address.protocol].CANNOT
@@ -112,7 +117,7 @@ class Chat:
             raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[request])
         if request in _ENTRIES:
             if self.me is not None:
-                raise Impossible("You are %s already: /quit, and come again as somebody else." % self.me)
+                raise Impossible("You are %s already." % self.me)
         elif not self._conversation:
             raise Impossible("You are not connected to a server.")
         elif self.me is None:
@@ -173,8 +178,9 @@ class Chat:
 
     def ping(self):
         """How long an answer takes: `Pong`."""
+        began = time.perf_counter()
         self._ask("ping")
-        self._asked_pings.append(time.monotonic())
+        self._asked_pings.append(began)
 
     def history(self, partner=None, most=None):
         """What was said in the room, or with `partner`, the latest `most`: `Recalled`, for each."""
@@ -218,8 +224,8 @@ class Chat:
                 self._flush()
             self.finish(timeout)
             self._end(min(timeout, 1))
+        self._lost(None)
         self._is_closed = True
-        self._hang_up()
         self._retry_at, self._is_opening = None, False
         for end in (self._selector, self._woken, self._wake):
             end.close()
@@ -379,16 +385,22 @@ class Chat:
             self._hear(conversation.settle())
             if self._conversation is not conversation:
                 return
-            self._events.extend(event for event in conversation.unanswered() if event.request.kind not in _UNHEARD)
-            self._place.breaks()
+            self._events.extend(event for event in conversation.breaks() if event.request.kind not in _UNHEARD)
         self._hang_up()
         again = None
-        if self._granted:
+        if not self._granted:
+            self._give_up_doubted()
+        else:
             again = self.DELAYS[min(self._failures, len(self.DELAYS) - 1)] * random.uniform(0.8, 1.2)
             self._retry_at = time.monotonic() + again
         self._failures += 1
         if not self._is_leaving:
             self._events.append(events.Disconnected(why, again))
+
+    def _give_up_doubted(self):
+        """Nobody will look into the log for it any more."""
+        doubted, self._place.doubted = self._place.doubted, []
+        self._events.extend(events.Unsure(events.Request("say", None, text)) for text in doubted)
 
     def _hang_up(self):
         if self._sock:
@@ -472,12 +484,12 @@ class Chat:
     def _hear_done(self, event):
         kind = event.request.kind
         if kind == "ping":
-            return [events.Pong(time.monotonic() - self._asked_pings.popleft()), event]
+            return [events.Pong(time.perf_counter() - self._asked_pings.popleft()), event]
         if kind == "create":  # next time it exists
             method = "login" if self._entry[1][1:] != (None,) else "join"
             self._entry = method, self._entry[1] if method == "login" else self._entry[1][:1]
         if kind == "delete":
-            self._entry, self._granted = None, False
+            self._entry, self._granted, self._known_here = None, False, False
             self._conversation.me = None
         return [] if kind in _OWN else [event]
 
@@ -491,6 +503,9 @@ class Chat:
                 self._lost(event.why)
                 return []
             self._entry, self._granted, self._refusals = None, False, 0
+            self._give_up_doubted()
+        elif kind == "say" and self.me is None:  # the name was none after all
+            self._entry, self._granted = None, False
         return [] if kind in _OWN else [event]
 
     _REACTIONS = {

@@ -5,7 +5,7 @@ A conversation is one connection's. Asking is a method, which may raise `Impossi
 asked, so what waits for an answer is a queue.
 """
 import fnmatch
-from collections import deque
+from collections import Counter, deque
 
 from client import events
 
@@ -88,12 +88,29 @@ class Conversation:
         """Is something asked that has no answer yet?"""
         return bool(self._asked)
 
-    def unanswered(self):
-        """The events of what has no answer when the connection is gone, but for what the log will tell."""
+    @property
+    def unconfirmed(self):
+        """How many texts are on their way."""
+        return sum(request.kind in ("say", "whisper") for request in self._asked)
+
+    def breaks(self):
+        """The connection is gone: the events of what has no answer, but for what the log will tell."""
         of_the_log = ("say",) if self.LOGS and self.place.mark is not None else ()
+        self.place.breaks([request.text for request in self._asked if request.kind in of_the_log])
         return [events.Unsure(request) if request.kind in ("say", "whisper") else
                 events.Refused(request, "The connection broke before the answer.")
                 for request in self._asked if request.kind not in of_the_log]
+
+    def _missed_in(self, messages):
+        """What the log tells of the time since the mark: whether one's own words are in it, and what was missed."""
+        doubted = Counter(self.place.doubted)
+        new, lost = self.place.missed(self.me, messages)
+        self.place.doubted = []
+        return [
+            *(events.Done(events.Request("say", None, text)) for text in (doubted - Counter(lost)).elements()),
+            *(events.Recalled(None, *message) for message in new),
+            *(events.Unsure(events.Request("say", None, text)) for text in lost),
+        ]
 
     def _ask(self, data, kind, about=None, text=None):
         self._out += data

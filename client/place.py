@@ -22,6 +22,7 @@ class Place:
         self._asked_at = 0  # how much had been heard when a mark was asked for
         self._broke_at = 0  # how much when the connection broke
 
+        self.doubted = []  # texts of mine, of which the log will tell whether they have arrived
         self._exchanged = {}  # partner -> the latest (sender, text) that were whispered
 
     @property
@@ -49,9 +50,10 @@ class Place:
                 return messages[len(told) - told[::-1].index(known):]
         return messages
 
-    def breaks(self):
-        """The connection is gone, and with it the answer to what was asked."""
+    def breaks(self, doubted=()):
+        """The connection is gone, and with it the answer to what was asked; `doubted` are texts that had none."""
         self._broke_at, self._asked_at = len(self._heard), 0
+        self.doubted += doubted
 
     def ask(self):
         """A mark is asked for now: what has been heard until now is before it."""

@@ -34,7 +34,9 @@ class Plain:
         self.failed = True
         _write(sys.stderr, showing.plainly(line))
 
-    def give_back(self, text):
+    not_sent = error
+
+    def asked(self, typed):
         """What was typed stands above, or in the script."""
 
     def ask_password(self, prompt, then):

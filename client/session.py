@@ -1,5 +1,4 @@
 """What somebody at a keyboard does: lines that are typed become requests, what is heard becomes lines to show."""
-import time
 from collections import namedtuple
 
 from client import events, showing
@@ -14,8 +13,11 @@ class Left(Exception):
 class Session:
     """Between a screen and a chat.
 
-    The screen has show(line), sent(line), error(line), give_back(text), for what was typed and could not be done, and
-    ask_password(prompt, then), which calls then(password), and `completes`: does it complete names?
+    The screen has show(line), sent(line), error(line), not_sent(line), which tells of what was to be said,
+    asked(typed), for a command that is about to be done, ask_password(prompt, then), which calls then(password), and
+    `completes`: does it complete names?
+
+    What one says is shown once the server has taken it.
     """
 
     def __init__(self, screen, trust=None):
@@ -24,7 +26,8 @@ class Session:
         self.progress = None  # how much of a long history has come
         self._screen = screen
         self._trust = trust
-        self._nick = None  # which is taken wherever one connects to
+        self._nick = None  # which is taken wherever one connects to; never an account
+        self._name = None  # which one has, or had last
         self._histories = 0  # that were asked for
         self._recalled = 0  # messages of the one that is coming
         self._lost = False
@@ -33,26 +36,26 @@ class Session:
     # ---- typed
 
     def enter(self, typed):
-        """Do what was typed; could it be done? `Left` if they want to go."""
+        """Do what was typed; `Left` if they want to go."""
         typed = typed.rstrip("\r\n")
-        if not typed.strip():
-            return True
         if typed.startswith("/") and not typed.startswith("//"):
-            return self.attempt(self._command, typed)
-        return self.attempt(self._say, typed[1:] if typed.startswith("//") else typed)
+            self.attempt(self._command, typed)
+        elif typed.strip():
+            self.attempt(self._say, typed[1:] if typed.startswith("//") else typed)
 
     def attempt(self, do, typed):
-        """do(typed); could it be done?"""
+        """do(typed), or say why not."""
         try:
             do(typed)
         except Impossible as impossible:
             self._screen.error(showing.error(str(impossible)))
-            return False
-        return True
 
     def _command(self, typed):
+        typed = typed.rstrip()
         word, _, rest = typed.partition(" ")
         command = BY_NAME.get(word)
+        if not command or command.run not in (Session._say, Session._dm):
+            self._screen.asked(typed)
         if not command:
             raise Impossible("Unknown command %s; /help shows them all." % word)
         words = rest.split(None, command.most - 1) if command.most else rest.split()
@@ -61,12 +64,17 @@ class Session:
         command.run(self, *words)
 
     def _say(self, text):
-        self._connected().say(text)
-        self._screen.sent(showing.message(self.chat.me, text, time.time()))
+        self._send("say", None, text)
 
     def _dm(self, to, text):
-        self._connected().whisper(to, text)
-        self._screen.sent(showing.message(self.chat.me, text, time.time(), " (to %s)" % showing.visible(to)))
+        self._send("whisper", to, text)
+
+    def _send(self, kind, to, text):
+        try:
+            chat = self._connected()
+            chat.say(text) if to is None else chat.whisper(to, text)
+        except Impossible as impossible:
+            self._screen.not_sent(showing.not_sent(str(impossible), to, text))
 
     def _connected(self):
         if not self.chat:
@@ -80,32 +88,61 @@ class Session:
         except ValueError as error:
             raise Impossible(str(error)) from None
         self.leave()
-        self.chat, self._lost = chat, False
-        if self._nick:
+        self._go_to(chat)
+        if self._nick and chat.address.protocol != "dollar":  # which takes only accounts
             chat.join(self._nick)
 
-    def _take_nick(self, name):
+    def _go_to(self, chat):
         if self.chat:
-            self.chat.join(name)
-        else:
+            self.chat.close()
+            self.hear()
+        self.chat, self._lost = chat, False
+
+    def _take_nick(self, name):
+        if not self.chat:
             self._screen.show(showing.line(events.Welcomed(name)))
+        elif self.chat.me is not None and self.chat.can("rename"):
+            self.chat.rename(name)
+        else:
+            self._enter("join", name)
         self._nick = name
 
+    def _enter(self, method, name, *password):
+        """Come in as `name`; whoever is in as somebody else leaves only when that is granted."""
+        me = self._connected().me
+        if self._lost:
+            raise Impossible("You are not connected to a server.")
+        if me is None:
+            getattr(self.chat, method)(name, *password)
+            return
+        chat = Chat(str(self.chat.address), self._trust)
+        try:
+            getattr(chat, method)(name, *password)
+            chat.finish()
+            if chat.me is None:
+                raise Impossible("%s You are still %s." % (chat.why_not(), me))
+        except Impossible:
+            chat.close(0)
+            raise
+        self._screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
+        self._go_to(chat)
+        for event in chat.poll():
+            if type(event) is not events.Connected:  # which one is all the time
+                self._hear(event)
+
     def _login(self, name, password=None):
-        self._connected().check("login")
-        if password is None and self.chat.address.protocol in ("line", "dollar"):
+        if password is None and self._connected().address.protocol in ("line", "dollar"):
             self._screen.ask_password("Password of %s: " % showing.visible(name),
                                       lambda given: self._login(name, given))
         else:
-            self.chat.login(name, password or "")
+            self._enter("login", name, password or "")
 
     def _create(self, name, password=None):
-        self._connected().check("create")
-        if password is None and self.chat.address.protocol == "line":
+        if password is None and self._connected().address.protocol == "line":
             self._screen.ask_password("A password for %s: " % showing.visible(name),
                                       lambda given: self._create(name, given))
         else:
-            self.chat.create(name, password)
+            self._enter("create", name, password)
 
     def _history(self, what=None):
         if what is None or what.isdigit():
@@ -113,7 +150,6 @@ class Session:
         else:
             self._connected().history(what)
         self._histories += 1
-        self._recalled = 0
 
     def _help(self):
         width = max(len(command.usage) for command in COMMANDS) + 2
@@ -122,20 +158,18 @@ class Session:
             self._screen.show([
                 ("class:code", command.usage.ljust(width)),
                 ("", command.says + ("" if can else " (not in `%s`)" % self.chat.address.protocol))])
-        self._screen.show(showing.aside("Anything else is said in the room; // is a slash."))
+        self._screen.show(showing.aside(
+            "Anything else is said in the room; // is a slash. \u2191 brings back what was typed."))
 
     def _leave_for_good(self):
         raise Left()
 
     def leave(self):
         """Leave the server, if there is one."""
-        if self.chat:
-            was_connected = self.chat.state == "connected"
-            self.chat.close()
-            self.hear()
-            self.chat = None
-            if was_connected:
-                self._screen.show([("", "Disconnected from the server.")])
+        was_connected = self.chat and self.chat.state == "connected"
+        self._go_to(None)
+        if was_connected:
+            self._screen.show([("", "Disconnected from the server.")])
 
     # ---- heard
 
@@ -154,18 +188,22 @@ class Session:
             self._hear_recalled(event)
         elif kind is events.Done:
             self._hear_done(event)
-        elif kind in (events.Refused, events.Unsure):
-            self._hear_trouble(event)
+        elif kind is events.Refused:
+            self._hear_refused(event)
+        elif kind is events.Unsure:
+            self._screen.not_sent(showing.line(event))
         elif kind is events.Users and self._lists:
             self._lists -= 1
         else:
             self.unread += kind in (events.Said, events.Whispered)
             self._show(event)
-        if kind is events.Welcomed and self._screen.completes:
+        if kind is events.Welcomed:
+            self._name = event.name
+            self._nick = self._nick and event.name
             self._ask_for_names()
 
     def _ask_for_names(self):
-        if self.chat.me is not None and self.chat.can("users"):
+        if self._screen.completes and self.chat.me is not None and self.chat.can("users"):
             self.chat.users()
             self._lists += 1
 
@@ -182,32 +220,49 @@ class Session:
         self._lost = event.again is not None
 
     def _hear_recalled(self, event):
-        if not self._histories and not self._recalled:
-            self._screen.show(showing.aside("What was said meanwhile:"))
+        if not self._recalled:
+            self._screen.show(showing.aside("What was said %s:" % ("before" if self._histories else "meanwhile")))
         self._recalled += 1
-        self._show(event)
+        line = showing.line(event)
+        self.unread += not self._histories and event.sender != self._name
+        self._screen.show(showing.dimmed(line) if self._histories else line)
 
     def _hear_done(self, event):
+        kind, about, text = event.request
+        if kind in ("say", "whisper"):
+            self._screen.sent(showing.sent(self._name, about, text))
+            return
         self.progress = None
-        kind = event.request.kind
         if kind in ("history", "missed"):
-            if kind == "history":
-                self._histories -= 1
-                if not self._recalled:
-                    self._screen.show(showing.aside("Nothing has been said yet."))
-            self._recalled = 0
+            self._end_history(kind == "history")
+        if kind in ("login", "create"):
+            self._nick = None
         self._lost = self._lost and kind not in ("join", "login")
         self._show(event)
 
-    def _hear_trouble(self, event):
-        self._screen.error(showing.line(event))
+    def _end_history(self, was_asked):
+        self._histories -= was_asked
+        if self._recalled:
+            self._screen.show(showing.aside("End of what was said %s." % ("before" if was_asked else "meanwhile")))
+        elif was_asked:
+            self._screen.show(showing.aside("Nothing has been said yet."))
+        self._recalled = 0
+
+    def _hear_refused(self, event):
         kind, about, text = event.request
+        if kind == "users" and self._lists:
+            self._lists -= 1
+            return
+        if kind in ("say", "whisper"):
+            self._screen.not_sent(showing.not_sent(event.why, about, text))
+            self._nick = self._nick and self.chat.me
+            return
         if kind == "history" and self._histories:
             self._histories -= 1
-        if kind == "say":
-            self._screen.give_back(text)
-        elif kind == "whisper":
-            self._screen.give_back("/dm %s %s" % (about, text))
+        if kind in ("join", "rename"):
+            self._nick = self.chat.me
+        self._lost = self._lost and kind not in ("join", "login")
+        self._screen.error(showing.line(event))
 
 
 # usage: how it is written. least, most: how many words it takes, the last of which takes the rest. request: the method
@@ -216,8 +271,8 @@ Command = namedtuple("Command", "usage least most request run says")
 
 COMMANDS = (
     Command("/connect URL", 1, 1, None, Session.connect, "go to a server: line://host:4000, binary://host, host:port"),
-    Command("/nick NAME", 1, 1, None, Session._take_nick, "be called NAME"),
-    Command("/username NAME", 1, 1, "rename", Session._take_nick, "be called NAME from now on"),
+    Command("/nick NAME", 1, 1, None, Session._take_nick, "be called NAME, now or once you are connected"),
+    Command("/username NAME", 1, 1, None, Session._take_nick, "the same"),
     Command("/login NAME [PASSWORD]", 1, 2, None, Session._login, "be the account NAME; a password is asked for"),
     Command("/create NAME [PASSWORD]", 1, 2, "create", Session._create, "make the account NAME"),
     Command("/msg TEXT", 1, 1, None, Session._say, "say TEXT in the room, like TEXT alone"),

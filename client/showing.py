@@ -13,6 +13,7 @@ COLOURS = (
     "#d35400", "#7f8c2d", "#c2477f", "#5d6dc9", "#8d6e63", "#607d8b",
 )  # fmt: skip
 
+SHORT = 200  # characters of a text that was not sent; the whole is where it was typed
 _LATEST = 0xFFFFFFFF  # seconds; no clock that is right shows more
 # A mark counts at the edge of a word only, so that 2*3*4 and snake_case stay.
 _MARKED = re.compile(r"(?<![\w*_`])(?:\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_"
@@ -55,6 +56,15 @@ def message(sender, text, seconds, note=""):
             *marked_up(shown)]
 
 
+def sent(me, to, text):
+    """A line of one's own words, said now in the room, or to one alone."""
+    return message(me, text, time.time(), _to(to) if to else "")
+
+
+def _to(name):
+    return " (to %s)" % visible(name)
+
+
 def plainly(line):
     """A line without styles, for whatever is no terminal: one message stays one line."""
     return "".join(text for _, text in line)
@@ -70,8 +80,15 @@ def aside(text):
 
 
 def _recalled(recalled):
-    note = " (direct)" if recalled.partner else ""
+    note = ""
+    if recalled.partner:
+        note = " (direct)" if recalled.sender == recalled.partner else _to(recalled.partner)
     return message(recalled.sender, recalled.text, recalled.time, note)
+
+
+def dimmed(line):
+    """A line of what is known already."""
+    return [("class:aside", text) for _, text in line]
 
 
 def _disconnected(event):
@@ -84,12 +101,22 @@ def _users(event):
     if not event.users:
         return aside("Nobody of that name.")
     shown = [visible(name) if here is not False else visible(name) + " (away)" for name, here in sorted(event.users)]
-    return aside("%d: %s" % (len(shown), ", ".join(shown)))
+    return aside("%d %s: %s" % (len(shown), "user" if len(shown) == 1 else "users", ", ".join(shown)))
+
+
+def not_sent(why, to, text):
+    """Why a text was not said in the room, or to whom it was not."""
+    return error("%s Not sent: %s" % (why, _shortened(to, text)))
 
 
 def _unsure(event):
-    to = "/dm %s " % event.request.about if event.request.kind == "whisper" else ""
-    return error("This may not have arrived: %s%s" % (to, event.request.text))
+    return error("Not confirmed, so it may not have arrived: " + _shortened(*event.request[1:]))
+
+
+def _shortened(to, text):
+    """As it is typed, or the beginning of that."""
+    typed = "/dm %s %s" % (to, text) if to else text
+    return typed if len(typed) <= SHORT else typed[:SHORT] + "..."
 
 
 _DONE = {
@@ -117,7 +144,7 @@ _LINES = {
     events.Renamed: lambda event: aside("%s is called %s now." % event),
     events.Users: _users,
     events.Described: lambda event: aside("%s is at %s, port %s." % event),
-    events.Pong: lambda event: aside("Round-trip time: %.1f ms" % (1000 * event.seconds)),
+    events.Pong: lambda event: aside("Round-trip time: %.2f ms" % (1000 * event.seconds)),
     events.Refused: lambda event: error(event.why),
     events.Unsure: _unsure,
     events.Done: _done,

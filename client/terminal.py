@@ -38,6 +38,8 @@ class Terminal:
     def __init__(self, trust=None):
         self.session = Session(self, trust)
         self._lines = []  # shown at the end of the round
+        self._is_printing = False
+        self._has_hinted = False  # at how to get back what was typed
         self._then = self._question = None  # what a password is asked for
         self._loop = asyncio.new_event_loop()
         self._watched = self._timer = None
@@ -57,11 +59,15 @@ class Terminal:
 
     sent = error = show
 
-    def give_back(self, text):
-        """It comes back into the input line, unless something else is there by now."""
-        if not self._buffer.text and self._then is None:
-            self._buffer.text = text
-            self._buffer.cursor_position = len(text)
+    def not_sent(self, line):
+        self.show(line)
+        if not self._has_hinted:
+            self._has_hinted = True
+            self.show(showing.aside("(\u2191 brings back what was typed.)"))
+
+    def asked(self, typed):
+        """The input line is empty again, and the answer would be without its question."""
+        self.show(showing.aside("> " + _without_password(typed)))
 
     def ask_password(self, prompt, then):
         self._question, self._then = prompt, then
@@ -97,10 +103,26 @@ class Terminal:
         self._watch()
 
     def _print(self):
+        app = self._prompt.app
+        if not app.is_running:
+            print_formatted_text(self._text(), end="", style=STYLE)
+        elif self._lines and not self._is_printing:
+            self._is_printing = True
+            app.create_background_task(self._print_above())
+
+    async def _print_above(self):
+        """Above the input line, without leaving the mode in which each key is ours, as run_in_terminal does."""
+        app = self._prompt.app
+        await app.renderer.wait_for_cpr_responses()  # for then the terminal's answer would be about another row
+        self._is_printing = False
+        app.renderer.erase()
+        app.print_text(self._text(), STYLE)
+        app.renderer.request_absolute_cursor_position()
+        app.invalidate()
+
+    def _text(self):
         lines, self._lines = self._lines, []
-        if lines:
-            text = [piece for line in lines for piece in [*line, ("", "\n")]]
-            print_formatted_text(FormattedText(text), end="", style=STYLE)
+        return FormattedText([piece for line in lines for piece in [*line, ("", "\n")]])
 
     def _watch(self):
         chat = self.session.chat
@@ -125,17 +147,16 @@ class Terminal:
         return [("class:prompt", self._question if self._then else "> ")]
 
     def _accept(self, buffer):
-        """A line was entered; is it to stay in the input line?"""
+        """A line was entered, and does not stay in the input line."""
         text, then, self._then = buffer.text, self._then, None
         if then:
             buffer.reset()  # now, or it would get into the history
         try:
-            was_done = self.session.attempt(then, text) if then else self.session.enter(text)
+            self.session.attempt(then, text) if then else self.session.enter(text)
+            self._loop.call_soon(self._round)  # when the line is empty
         except Left:
             self._prompt.app.exit()
-            return False
-        self._loop.call_soon(self._round)  # when the line is empty, so that it can be given back
-        return not was_done and not then
+        return False
 
     def _keys(self):
         keys = KeyBindings()
@@ -164,19 +185,22 @@ class Terminal:
         session, chat = self.session, self.session.chat
         if not chat:
             return [("class:bottom-toolbar.bad", " not connected ")]
-        pieces = [("class:bottom-toolbar.bad" if chat.state != "connected" else "", " %s " % _state(chat)),
-                  ("", " %s " % showing.visible(str(chat.address))),
-                  ("bold", " %s " % showing.visible(chat.me or ("no name yet" if chat.state == "connected" else "")))]
+        is_connected = chat.state == "connected"
+        pieces = [("" if is_connected else "class:bottom-toolbar.bad", " %s " % _state(chat))]
+        if is_connected:
+            pieces.append(("bold", " %s " % showing.visible(chat.me or "no name yet")))
         if session.progress:
             pieces.append(("", " reading the history: %d messages " % session.progress))
+        if chat.unconfirmed:
+            pieces.append(("", " %d on the way " % chat.unconfirmed))
         if session.unread:
             pieces.append(("class:bottom-toolbar.unread", " %d unread " % session.unread))
-        return pieces
+        return pieces + [("", " %s " % showing.visible(str(chat.address)))]  # which a narrow terminal cuts
 
 
 def _state(chat):
     if chat.state != "waiting":
-        return chat.state
+        return "not connected" if chat.state == "closed" else chat.state
     return "connecting again in %d s" % max(1, round(chat.until_next() or 0))
 
 

@@ -146,10 +146,12 @@ def record(screen, server):
         bea.type("/dm ann Gladly.")
         screen.wait("Gladly")
         screen.take("bea answers")
-        screen.type("/users", "^2: ")
-        screen.type("/users b*", "^1: ")
+        screen.type("/users", "^2 users: ")
+        screen.type("/users b*", "^1 user: ")
         screen.type("/ping", "Round-trip time: ")
-        screen.type("/history 2", r"(?s)Good morning.*Good morning")
+        screen.type("/history 2", "^End of what was said before")
+        screen.type("/dm dora Are you there?", "Not sent: ")
+        screen.type("/nick anna", "set to anna")
         server.kill()
         screen.wait("(?i)again")
         screen.take("the server is gone")
@@ -162,7 +164,7 @@ def record(screen, server):
         bea.type("Did you notice the restart?")
         screen.wait("notice the restart")
         screen.take("the server is back")
-        screen.type("No, I was there all along.", "ann: No, I was")
+        screen.type("No, I was there all along.", "anna: No, I was")
     finally:
         bea.leave()
     screen.type("/quit", r"(?s)Disconnected from the server.*^\$")
@@ -259,7 +261,8 @@ def plain(pictures):
     for title, _, lines in pictures:
         texts = ["".join(text for _, text, _ in runs(line, dict(PLAIN))).rstrip() for line in lines]
         texts = [text for text in texts if text]
-        same = len(os.path.commonprefix([before, texts]))
+        runs_before = [before[since:until] for since in range(len(before)) for until in range(since, len(before) + 1)]
+        same = max((len(run) for run in runs_before if run == texts[:len(run)]), default=0)  # it may have scrolled
         parts.append("---- %s\n%s\n" % (title, "\n".join(texts[same:])))
         before = texts
     return "\n".join(parts)

@@ -82,12 +82,12 @@ def take_all(server):
         people[name].whisper(to, text) if to else people[name].say(text)
         people[name].finish()
     alice = Seen(place, 1)
-    alice.root.focus_force()
+    alice.window.login.entries["password"].focus_force()
     alice.take("login")
     alice.log_in()
     charlie.close()
-    alice.say("Yes, since this morning. It starts twice as fast as the last one, and what was said while the network "
-              "was away comes back by itself.")
+    alice.say("Yes, since this morning, on `main`. It starts *twice* as fast as the last one, and what was said while "
+              "the network was away comes back by itself.")
     bob.say("I saw it.\nThank you, Alice!")
     bob.whisper("Alice", "And lunch at noon?")
     alice.until(lambda: alice.window.model.unread)

@@ -1,9 +1,12 @@
-"""A bot that says again what it hears: python examples/echo_bot.py [URL]. It comes back if the server restarts."""
+"""A bot that says again what it hears: python examples/echo_bot.py [URL [NAME [PASSWORD]]].
+
+It comes back if the server restarts. In `dollar` it needs an account, such as Alice 123.
+"""
 import sys
 
 from client import Said, connect
 
-with connect(sys.argv[1] if len(sys.argv) > 1 else "line://localhost:4000", "echo") as chat:
+with connect(*sys.argv[1:] + ["line://localhost:4000", "echo", None][len(sys.argv) - 1:]) as chat:
     for event in chat:
         if isinstance(event, Said):
             chat.say("%s said: %s" % (event.sender, event.text))

@@ -5,14 +5,16 @@ import re
 import time
 import tkinter
 import unicodedata
-import zlib
 from tkinter import font, ttk
 
+from client import showing
 from server.protocols.text import canonical
 
 PAPER, GROUND, LINE, INK, FAINT = "#ffffff", "#f2f4f7", "#cfd5de", "#1d2433", "#5f6b7d"
-ACCENT, OWN, TROUBLE, WARNING, GOOD = "#1f5fbf", "#e9f1fd", "#b3261e", "#fdf1d3", "#1e7b45"
-NAMES = ("#a3372b", "#1b6e4b", "#7a3fa0", "#8a5a00", "#0d6d70", "#a8400c", "#a1305f", "#4a55a8")  # dark, on PAPER
+ACCENT, OWN, CODE, TROUBLE, WARNING = "#1f5fbf", "#e9f1fd", "#0d6d70", "#b3261e", "#fdf1d3"
+# Those of the terminal client, darker, as PAPER is bright.
+NAMES = {bright: "#%02x%02x%02x" % tuple(int(bright[at:at + 2], 16) * 3 // 4 for at in (1, 3, 5))
+         for bright in showing.COLOURS}
 
 _LATEST = 0xFFFFFFFF  # seconds; no clock that is right shows more
 _DRAWS_PICTURES = 20305  # the first libXft that can
@@ -29,6 +31,9 @@ def prepare(root, scale=None):
     family = font.nametofont("TkDefaultFont").actual("family")
     made = {
         "bold": font.Font(root, family=family, size=11, weight="bold"),
+        "italic": font.Font(root, family=family, size=11, slant="italic"),
+        "code": font.Font(root, family=font.nametofont("TkFixedFont").actual("family"), size=11),
+        "tiny": font.Font(root, family=family, size=1),
         "small": font.Font(root, family=family, size=9),
         "title": font.Font(root, family=family, size=18, weight="bold"),
         "heading": font.Font(root, family=family, size=13, weight="bold"),
@@ -40,16 +45,24 @@ def prepare(root, scale=None):
     style.configure(".", background=GROUND, foreground=INK, bordercolor=LINE, lightcolor=GROUND, darkcolor=GROUND,
                     troughcolor=GROUND, font="TkDefaultFont")
     style.configure("TEntry", fieldbackground=PAPER, padding=root.winfo_pixels("4p"))
-    style.map("TEntry", bordercolor=[("focus", ACCENT)], lightcolor=[("focus", ACCENT)])
+    style.map("TEntry", bordercolor=[("focus", ACCENT)], lightcolor=[("focus", ACCENT)],
+              selectbackground=[("!focus", PAPER), ("", ACCENT)], selectforeground=[("!focus", INK), ("", PAPER)])
     style.configure("TButton", padding=(root.winfo_pixels("12p"), root.winfo_pixels("5p")))
     style.configure("Send.TButton", background=ACCENT, foreground=PAPER, bordercolor=ACCENT, lightcolor=ACCENT,
                     darkcolor=ACCENT, focuscolor=PAPER)
     style.map("Send.TButton", background=[("disabled", LINE), ("active", "#174a96")],
               foreground=[("disabled", FAINT)])
-    style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=GROUND, bordercolor=GROUND,
-                    lightcolor=LINE, darkcolor=LINE, arrowcolor=FAINT, arrowsize=root.winfo_pixels("9p"))
-    style.map("TScrollbar", background=[("disabled", GROUND)], lightcolor=[("disabled", GROUND)],
-              darkcolor=[("disabled", GROUND)], arrowcolor=[("disabled", LINE)])
+    # A bar without arrows, that cannot be seen while there is nothing to scroll.
+    style.layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [
+        ("Vertical.Scrollbar.thumb", {"sticky": "nswe"})]})])
+    style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=PAPER, bordercolor=PAPER,
+                    lightcolor=LINE, darkcolor=LINE, arrowsize=root.winfo_pixels("7p"))
+    style.map("TScrollbar", **{part: [("disabled", PAPER), ("active", FAINT)]
+                               for part in ("background", "lightcolor", "darkcolor")})
+    style.layout("Treeview", [("Treeview.treearea", {"sticky": "nswe"})])  # without a frame
+    style.layout("Treeview.Item", [("Treeitem.padding", {"sticky": "nswe", "children": [
+        ("Treeitem.text", {"sticky": "nswe"})]})])
+    style.configure("Treeview.Item", padding=(root.winfo_pixels("6p"), 0, 0, 0))
     style.configure("Treeview", background=PAPER, fieldbackground=PAPER, foreground=INK, borderwidth=0,
                     rowheight=font.nametofont("TkDefaultFont").metrics("linespace") + root.winfo_pixels("6p"))
     style.map("Treeview", background=[("selected", ACCENT)], foreground=[("selected", PAPER)])
@@ -63,8 +76,8 @@ def prepare(root, scale=None):
 
 
 def colour(name):
-    """The colour of somebody, always the same."""
-    return NAMES[zlib.crc32(name.encode("utf-8", "replace")) % len(NAMES)]
+    """The colour of somebody: always the same, and that of the terminal client."""
+    return NAMES[showing.colour(name)]
 
 
 def day(seconds):

@@ -176,7 +176,10 @@ class Model:
         """Say it in the open conversation; could it be sent?"""
         text = canonical(text.rstrip().encode("utf-8", "replace")).decode()
         talk = self.open
-        if not talk or not text:
+        if not text:
+            return False
+        if not talk:
+            self.trouble = "To whom? Choose somebody on the left first."
             return False
         try:
             if talk.partner is ROOM:
@@ -195,7 +198,7 @@ class Model:
         self.why_given_up = self.trouble = ""
         self._chat.login(self.me, self._password)
 
-    def close(self, timeout=2):
+    def close(self, timeout=1):
         """Log out, waiting at most so many seconds for the server."""
         self._chat.close(timeout)
 
@@ -226,7 +229,7 @@ class Model:
         self.here, self.has_room = dict(event.users), event.has_room
 
     def _hear_welcomed(self, event):
-        is_back, self.is_welcome, self._why = self.is_welcome, True, ""
+        is_back, self.is_welcome, self._why, self.trouble = self.is_welcome, True, "", ""
         talks = self.listing() if is_back else []
         talks.sort(key=lambda talk: not talk.is_loaded)  # what has been looked at is looked through in any case
         for count, talk in enumerate(talks):

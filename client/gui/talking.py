@@ -2,6 +2,7 @@
 import tkinter
 from tkinter import ttk
 
+from client import showing
 from client.gui import looks
 from client.gui.model import ROOM, SENDING
 
@@ -18,15 +19,15 @@ class Talking:
         self.model = model
         self._root, self._fonts, self._shown = root, fonts, shown
         self._rows = {}  # partner -> its row in the list
-        self._listed = self._head = None  # as shown last
-        self._drawn, self._drawn_states, self._drawn_unread = [], [], None
-        self._drawn_talk = None
+        self._listed, self._head, self._selected = [], None, None  # as shown last
+        self._drawn_talk, self._drawn, self._starts = None, [], []  # what was said, and where each message begins
+        self._is_at_end = True  # is the latest of it in sight?
         self._make_foot()
         self._make_banner()
         self._panes = panes = ttk.Panedwindow(self.frame, orient="horizontal")
         panes.pack(fill="both", expand=True, padx="8p", pady=("8p", "0p"))
-        panes.add(self._make_list(panes), weight=0)
-        panes.add(self._make_conversation(panes), weight=1)
+        panes.add(self._make_list(panes), weight=1)
+        panes.add(self._make_conversation(panes), weight=4)
         self._bind_keys()
 
     # ---- parts
@@ -49,16 +50,13 @@ class Talking:
         me = self._shown(self.model.me)
         ttk.Label(frame, text=me, style="Heading.TLabel", foreground=looks.colour(self.model.me)).pack(anchor="w")
         ttk.Label(frame, text=self.model.place, style="Faint.TLabel").pack(anchor="w", pady=("0p", "6p"))
-        inner = tkinter.Frame(frame, background=looks.PAPER, highlightthickness=1, highlightbackground=looks.LINE)
-        inner.pack(fill="both", expand=True)
-        self.list = ttk.Treeview(inner, show="tree", columns=("unread",), selectmode="browse")
+        outside = self._make_outside(frame)
+        outside.pack(fill="both", expand=True)
+        self.list = ttk.Treeview(outside, show="tree", columns=("unread",), selectmode="browse")
         width = self._fonts["bold"].measure("n" * 15)
         self.list.column("#0", width=width, minwidth=width // 2, stretch=True)
         self.list.column("unread", width=self._fonts["bold"].measure("(9999)"), stretch=False, anchor="e")
-        scroll = ttk.Scrollbar(inner, command=self.list.yview)
-        self.list.configure(yscrollcommand=scroll.set)
-        scroll.pack(side="right", fill="y")
-        self.list.pack(fill="both", expand=True)
+        _fill(outside, self.list)
         self.list.tag_configure("offline", foreground=looks.FAINT)
         self.list.tag_configure("unread", font=self._fonts["bold"])
         self.list.bind("<<TreeviewSelect>>", self._select)
@@ -66,52 +64,59 @@ class Talking:
         return frame
 
     def _make_conversation(self, panes):
-        frame = ttk.Frame(panes, padding=(self._root.winfo_pixels("8p"), 0, 0, 0))
+        frame = ttk.Frame(panes, padding=(self._root.winfo_pixels("4p"), 0, 0, 0))
         frame.columnconfigure(0, weight=1)
         frame.rowconfigure(1, weight=1)
         self.heading = ttk.Label(frame, style="Heading.TLabel")
         self.heading.grid(row=0, columnspan=2, sticky="ew", pady=("0p", "6p"))
         _wrap(self.heading)
-        self.said = self._make_text(frame, height=1, takefocus=1, cursor="arrow", state="disabled")
+        # Tiny, so that the empty line at the end takes no room; the tags have the fonts.
+        self.said = self._make_text(frame, font=self._fonts["tiny"], height=1, takefocus=1, cursor="arrow",
+                                    state="disabled")
         self.said.outside.grid(row=1, columnspan=2, sticky="nsew")
-        self.entry = self._make_text(frame, height=3, undo=True, maxundo=1000)
+        self.said.bind("<Configure>", lambda event: self._is_at_end and self.said.see("end"))
+        self.entry = self._make_text(frame, font="TkTextFont", height=3, undo=True, maxundo=1000)
         self.entry.outside.grid(row=2, sticky="nsew", pady=("8p", "0p"))
         self.send = ttk.Button(frame, text="Send", style="Send.TButton", width=6, command=self._say)
         self.send.grid(row=2, column=1, sticky="nse", padx=("8p", "0p"), pady=("8p", "0p"))
         self.trouble = ttk.Label(frame, style="Trouble.TLabel")
-        self.trouble.grid(row=3, columnspan=2, sticky="ew", pady=("4p", "0p"))
         _wrap(self.trouble)
         self._make_tags()
         return frame
 
+    def _make_outside(self, parent):
+        """A frame that shows where the keyboard is."""
+        return tkinter.Frame(parent, background=looks.PAPER, highlightthickness=self._root.winfo_pixels("1p"),
+                             highlightbackground=looks.LINE, highlightcolor=looks.ACCENT)
+
     def _make_text(self, parent, **options):
-        """A text with a scroll bar and a frame, `outside`, that shows where the keyboard is."""
-        outside = ttk.Frame(parent)
+        outside = self._make_outside(parent)
         text = tkinter.Text(
-            outside, wrap="word", font="TkTextFont", background=looks.PAPER, foreground=looks.INK, borderwidth=0,
-            highlightthickness=self._root.winfo_pixels("1p"), highlightbackground=looks.LINE,
-            highlightcolor=looks.ACCENT, insertbackground=looks.INK, padx="6p", pady="4p", spacing1="1p", spacing3="1p",
+            outside, wrap="word", background=looks.PAPER, foreground=looks.INK, borderwidth=0, highlightthickness=0,
+            insertbackground=looks.INK, padx="6p", pady="4p", spacing1="2p", spacing3="1p",
             selectbackground=looks.ACCENT, selectforeground=looks.PAPER, width=1, **options)
-        scroll = ttk.Scrollbar(outside, command=text.yview, takefocus=0)
-        text.configure(yscrollcommand=scroll.set)
-        scroll.pack(side="right", fill="y")
-        text.pack(side="left", fill="both", expand=True)
+        _fill(outside, text)
         text.outside = outside
         return text
 
     def _make_tags(self):
         indent = self._fonts["small"].measure("00:00   ") + self._root.winfo_pixels("2p")
         tags = self.said
-        tags.tag_configure("message", lmargin2=indent, tabs=(indent,))
-        tags.tag_configure("further", lmargin1=indent)
+        tags.tag_configure("message", font="TkTextFont", lmargin2=indent, tabs=(indent,))
+        tags.tag_configure("further", lmargin1=indent, spacing1="0p")
         tags.tag_configure("own", background=looks.OWN)
         tags.tag_configure("time", font=self._fonts["small"], foreground=looks.FAINT)
         tags.tag_configure("day", font=self._fonts["small"], foreground=looks.FAINT, justify="center",
                            spacing1="8p", spacing3="4p")
         tags.tag_configure("new", font=self._fonts["small"], foreground=looks.TROUBLE, justify="center")
+        for style in ("bold", "italic", "code"):
+            tags.tag_configure("class:" + style, font=self._fonts[style])
+        tags.tag_configure("class:code", foreground=looks.CODE)
+        for colour in looks.NAMES.values():
+            tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
         tags.tag_configure("sending", foreground=looks.FAINT)
         tags.tag_configure("state", font=self._fonts["small"], foreground=looks.TROUBLE)
-        tags.tag_configure("empty", foreground=looks.FAINT, justify="center", spacing1="20p")
+        tags.tag_configure("empty", font="TkTextFont", foreground=looks.FAINT, justify="center", spacing1="20p")
         tags.tag_raise("sel")
 
     def _bind_keys(self):
@@ -127,7 +132,7 @@ class Talking:
         for keys, act in (
                 ("<Alt-Up>", lambda event: self._step(-1)), ("<Alt-Down>", lambda event: self._step(1)),
                 ("<Control-Prior>", lambda event: self._step(-1)), ("<Control-Next>", lambda event: self._step(1)),
-                ("<Alt-n>", self._go_to_unread)):
+                ("<Alt-n>", self._go_to_unread), ("<Alt-N>", self._go_to_unread)):  # with Caps Lock, too
             self._root.bind(keys, act)
             self.entry.bind(keys, act)  # before what a text does with them
 
@@ -143,6 +148,7 @@ class Talking:
         self.entry.edit_reset()
 
     def _say(self, event=None):
+        self.tick()  # so that it stands behind what has come
         if self.model.say(self._typed()):
             self._type("")
             self.said.see("end")
@@ -162,6 +168,8 @@ class Talking:
 
     def _select(self, event):
         row = self.list.selection()
+        if not row:  # the open one stays selected
+            self._selected = None
         for talk in self.model.listing():
             if row and self._rows.get(talk.partner) == row[0]:
                 self._open(talk)
@@ -174,7 +182,8 @@ class Talking:
         return "break"
 
     def _go_to_unread(self, event):
-        talk = next((talk for talk in self.model.listing() if talk.unread), None)
+        self.tick()  # what has come since the last may be what they saw elsewhere
+        talk = next((talk for talk in self.model.listing() if talk.unread and talk is not self.model.open), None)
         if talk:
             self._open(talk)
         return "break"
@@ -184,6 +193,8 @@ class Talking:
             return
         if self.model.open:
             self.model.open.draft = self._typed()
+        else:  # it was typed before anybody was chosen
+            talk.draft = talk.draft or self._typed()
         self.model.look_at(talk)
         self._type(talk.draft)
         self._show()
@@ -192,6 +203,7 @@ class Talking:
 
     def tick(self):
         """Hear what there is, and show it."""
+        self._is_at_end = self._sees_end()
         talk = self.model.open
         typed = self._typed()
         if talk:
@@ -209,29 +221,38 @@ class Talking:
         self._show_said()
 
     def _show_list(self):
-        listed = [(talk.partner, self._is_here(talk), talk.unread) for talk in self.model.listing()]
+        width = self.list.column("#0", "width")
+        listed = [(talk.partner, self._is_here(talk), talk.unread, width) for talk in self.model.listing()]
         if listed != self._listed:
-            self._listed = listed
-            for place, (partner, is_here, unread) in enumerate(listed):
-                self._show_row(place, partner, is_here, unread)
-            shown = {partner for partner, _, _ in listed}
-            for partner in [partner for partner in self._rows if partner not in shown]:
+            for changed in set(listed) - set(self._listed):
+                self._show_row(*changed)
+            for partner in set(self._rows) - {partner for partner, *_ in listed}:
                 self.list.delete(self._rows.pop(partner))
+            self.list.set_children("", *[self._rows[partner] for partner, *_ in listed])
+            self._listed = listed
         row = self.model.open and self._rows.get(self.model.open.partner)
-        if row and self.list.selection() != (row,):
+        # Only if it is another than last time: what they have just selected is still to be opened.
+        if row and row != self._selected:
             self.list.selection_set((row,))
             self.list.focus(row)
             self.list.see(row)
+        self._selected = row
 
-    def _show_row(self, place, partner, is_here, unread):
-        row = self._rows.get(partner)
-        if row is None:
-            row = self._rows[partner] = self.list.insert("", place)
-        else:
-            self.list.move(row, "", place)
+    def _show_row(self, partner, is_here, unread, width):
+        if partner not in self._rows:
+            self._rows[partner] = self.list.insert("", "end")
         mark = "#" if partner is ROOM else "\u25cf" if is_here else "\u25cb"
-        self.list.item(row, text="%s  %s" % (mark, self._called(partner)), values=("(%d)" % unread if unread else "",),
+        text = self._cut("%s  %s" % (mark, self._called(partner)), width - self._root.winfo_pixels("9p"))
+        self.list.item(self._rows[partner], text=text, values=("(%d)" % unread if unread else "",),
                        tags=(() if is_here else ("offline",)) + (("unread",) if unread else ()))
+
+    def _cut(self, text, width):
+        """So much of a text as is `width` pixels wide."""
+        measure, shown = self._fonts["bold"].measure, text
+        while measure(shown) > width and len(text) > 4:
+            text = text[:min(len(text) - 1, 100)]
+            shown = text + "\u2026"
+        return shown
 
     def _is_here(self, talk):
         return talk.partner is ROOM or bool(self.model.here.get(talk.partner))
@@ -254,6 +275,10 @@ class Talking:
             self.heading.configure(text="%s, %s" % (self._called(talk.partner),
                                                     "online" if self._is_here(talk) else "offline"))
         self.trouble.configure(text=self._shown(model.trouble))
+        if model.trouble:
+            self.trouble.grid(row=3, columnspan=2, sticky="ew", pady=("4p", "0p"))
+        else:
+            self.trouble.grid_remove()
         self._root.title("%sParley \u2013 %s" % ("(%d) " % model.unread if model.unread else "", self._shown(model.me)))
         self._show_banner()
 
@@ -270,30 +295,33 @@ class Talking:
         if not self.banner.winfo_ismapped():
             self.banner.pack(side="top", fill="x", before=self._panes)
 
+    def _sees_end(self):
+        # yview() only estimates what is not in sight.
+        return self.said.dlineinfo("end-1c") is not None
+
     def _show_said(self):
         talk = self.model.open
         if talk is None:
             return
-        messages, drawn = talk.messages, self._drawn
-        states = [message.state for message in messages]
-        goes_on = (talk is self._drawn_talk and talk.first_unread is self._drawn_unread and drawn
-                   and messages[:len(drawn)] == drawn and states[:len(drawn)] == self._drawn_states)
-        if goes_on and len(messages) == len(drawn):
+        drawn = self._drawn if talk is self._drawn_talk else None
+        self._drawn = [(message, message.state, message is talk.first_unread) for message in talk.messages]
+        if self._drawn == drawn:
             return
-        is_at_end = talk is not self._drawn_talk or self.said.yview()[1] > 0.999
+        self._is_at_end = talk is not self._drawn_talk or self._sees_end()
+        self._drawn_talk = talk
+        # What stays as it was keeps its place, and with it whoever reads there.
+        same = _in_common(drawn or [], self._drawn)
         self.said.configure(state="normal")
-        if not goes_on:
-            self.said.delete("1.0", "end")
-            drawn = []
-        for before, message in zip([None, *messages][len(drawn):], messages[len(drawn):]):
-            self._draw(before, message)
-        if not messages:
+        self.said.delete([*self._starts, "end"][same] if same else "1.0", "end-1c")
+        del self._starts[same:]
+        for at in range(same, len(talk.messages)):
+            self._starts.append(self.said.index("end-1c"))
+            self._draw(talk.messages[at - 1] if at else None, talk.messages[at])
+        if not talk.messages:
             self.said.insert("end", "Nothing has been said here yet.", "empty")
         self.said.configure(state="disabled")
-        if is_at_end:
+        if self._is_at_end:
             self.said.see("end")
-        self._drawn, self._drawn_states = list(messages), states
-        self._drawn_talk, self._drawn_unread = talk, talk.first_unread
 
     def _draw(self, before, message):
         put, own = self.said.insert, ("own",) if message.sender == self.model.me else ()
@@ -301,17 +329,29 @@ class Talking:
             put("end", looks.day(message.time) + "\n", "day")
         if message is self.model.open.first_unread:
             put("end", "\u2014  new  \u2014\n", "new")
-        name = "name %d" % looks.NAMES.index(looks.colour(message.sender))
-        self.said.tag_configure(name, font=self._fonts["bold"], foreground=looks.colour(message.sender))
         put("end", looks.hour(message.time) + "\t", ("message", "time") + own)
-        put("end", self._shown(message.sender) + "  ", ("message", name) + own)
+        put("end", self._shown(message.sender) + "  ", ("message", looks.colour(message.sender)) + own)
+        first = self.said.index("end-1c")
         sending = ("sending",) if message.state == SENDING else ()
-        first, end, further = self._shown(message.text).partition("\n")
-        put("end", first + end, ("message",) + own + sending)
-        put("end", further, ("message", "further") + own + sending)
+        for style, piece in showing.marked_up(self._shown(message.text)):
+            put("end", piece, ("message",) + ((style,) if style else ()) + own + sending)
         if message.state and not sending:
-            put("end", "   (%s)" % message.state, ("message", "further", "state") + own)
+            put("end", "   (%s)" % message.state, ("message", "state") + own)
         put("end", "\n", ("message",) + own)
+        self.said.tag_add("further", first + " +1line linestart", "end-1c")
+
+
+def _in_common(one, other):
+    """How many of the first are the same."""
+    return next((at for at, (this, that) in enumerate(zip(one, other)) if this != that), min(len(one), len(other)))
+
+
+def _fill(outside, inside):
+    """Put it inside, and a scroll bar beside it."""
+    scroll = ttk.Scrollbar(outside, command=inside.yview, takefocus=0)
+    inside.configure(yscrollcommand=scroll.set)
+    scroll.pack(side="right", fill="y")
+    inside.pack(side="left", fill="both", expand=True)
 
 
 def _wrap(label):

@@ -26,7 +26,8 @@ class Window:
         self._set_size()
         root.title("Parley")
         root.protocol("WM_DELETE_WINDOW", self.leave)
-        root.bind("<Control-q>", lambda event: self.leave())
+        for keys in ("<Control-q>", "<Control-Q>"):  # with Caps Lock, too
+            root.bind(keys, lambda event: self.leave())
         root.bind("<FocusIn>", lambda event: self._look(True))
         root.bind("<FocusOut>", lambda event: self._look(root.focus_get() is not None))
         self.login.focus_empty()
@@ -57,7 +58,7 @@ class Window:
             self.leave()
 
     def leave(self):
-        """Log out, and close the window."""
+        """Close the window, and log out, which nobody has to see."""
         self.root.after_cancel(self._next_tick)
         self.root.withdraw()
         self.root.update_idletasks()

@@ -18,7 +18,7 @@ class Delimited(Conversation):
     NAME = "delimited"
     SILENT = ("deliver", "delete")
     CANNOT = {
-        "rename": "`delimited` cannot change a name: /connect again, and take another.",
+        "rename": "`delimited` cannot change a name.",
         "describe": "`delimited` does not tell where somebody is.",
         "history": "`delimited` has no history; /deliver gives what was kept for you.",
     }

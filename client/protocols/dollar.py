@@ -27,7 +27,7 @@ class Dollar(Conversation):
     NAME = "dollar"
     LOGS = True
     CANNOT = {
-        "rename": "`dollar` cannot change a name: /connect again, and take another.",
+        "rename": "`dollar` cannot change a name.",
         "describe": "`dollar` does not tell where somebody is.",
         "create": "`dollar` cannot make accounts; `line` and `delimited` can.",
         "deliver": "`dollar` has nothing to deliver: ask for /history.",
@@ -180,15 +180,11 @@ class Dollar(Conversation):
         return self._done(request, *found)
 
     def _missed(self, messages):
-        mark = self.place.mark
-        if mark is None:
-            new, lost = [], []
-        else:
-            behind = messages[messages.index(mark) + 1:] if mark in messages else messages
-            new, lost = self.place.missed(self.me, behind)
+        mark, missed = self.place.mark, []
+        if mark is not None:
+            missed = self._missed_in(messages[messages.index(mark) + 1:] if mark in messages else messages)
         self.place.put(messages[-1] if messages else ())
-        return [events.Recalled(None, *message) for message in new] + [
-            events.Unsure(events.Request("say", None, text)) for text in lost]
+        return missed
 
     def _polled(self, fields):
         request = self._next_of("users")

@@ -47,7 +47,7 @@ class Line(Conversation):
     SILENT = ("say", "whisper")
     LOGS = True
     CANNOT = {
-        "rename": "`line` cannot change a name: /connect again, and take another.",
+        "rename": "`line` cannot change a name.",
         "describe": "`line` does not tell where somebody is.",
         "deliver": "`line` has nothing to deliver: ask for /history.",
         "delete": "`line` cannot delete an account.",
@@ -141,9 +141,10 @@ class Line(Conversation):
             return [events.Refused(request, why)]
         missed = self._next_of("missed")
         if missed and word == "no-such-number":
+            lost = self.place.doubted
             self.place.forget()  # it is another log
             self._ask_since(0)
-            return self._answer(missed)
+            return self._answer(missed) + [events.Unsure(events.Request("say", None, text)) for text in lost]
         return self._refuse(why)
 
     def _msg(self, rest):
@@ -204,12 +205,11 @@ class Line(Conversation):
         if is_more and len(self._recalled) < LONGEST_MISSED:
             self._ask_since(number)
             return [*self._answer(request), events.Progress(request, len(self._recalled))]
-        new, lost = self.place.missed(self.me, self._recalled)
+        missed = self._missed_in(self._recalled)
         self.place.put(number)
         self._recalled = []
         return [
-            *(events.Recalled(None, *message) for message in new),
-            *(events.Unsure(events.Request("say", None, text)) for text in lost),
+            *missed,
             *([events.Notice("More was said than is shown here.")] if is_more else []),
             *self._done(request),
         ]

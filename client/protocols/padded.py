@@ -34,6 +34,10 @@ class Padded(Conversation):
 
     now = staticmethod(time.time)
 
+    def __init__(self, place):
+        super().__init__(place)
+        self._proven = None  # the last name under which something was said; a name alone is always acknowledged
+
     # ---- out
 
     def _frame(self, body, kind, about=None, text=None):
@@ -94,7 +98,7 @@ class Padded(Conversation):
         if raw == _RECEIVED:
             return self._received()
         if message.startswith(_ERROR):
-            return self._refuse(message[len(_ERROR):])
+            return self._refused(message[len(_ERROR):])
         if message.startswith(_SERVER):
             return [events.Notice(message[len(_SERVER):])]
         talk = _TALK.fullmatch(message)
@@ -105,8 +109,17 @@ class Padded(Conversation):
             return []
         return [(events.Whispered if direct else events.Said)(sender, text, None)]
 
+    def _refused(self, why):
+        refused = self._refuse(why)
+        if "nickname" not in why or self.me == self._proven:
+            return refused
+        self.me = self._proven
+        return refused + ([events.Welcomed(self.me)] if self.me else [])
+
     def _received(self):
         request = next(iter(self._asked), None)
         if request is None:
             return []
+        if request.kind == "say":
+            self._proven = self.me
         return self._welcome(request) if request.kind in ("join", "rename") else self._done(request)

@@ -5,6 +5,7 @@ import selectors
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from surroundings import PROTOCOLS, ROOT, SECONDS, USERS, Scripted, enter, hear
@@ -149,6 +150,9 @@ def test_accounts_are_made_used_and_deleted(server, join):
     assert chat.me is None
     chat.login("dora", "")
     assert answered(chat, "login")[-1].why == "Username does not exist."
+    chat.join("dora")
+    answered(chat, "join")
+    assert not any(isinstance(event, Notice) for event in chat.poll())  # nothing was missed by an account that was not
 
 
 def test_what_was_kept_is_delivered(server, join):
@@ -188,19 +192,24 @@ def test_nothing_said_is_lost_when_one_leaves_at_once(server, join):
         hear(listener, of(Left, name="hasty"))
 
 
-def test_the_bot_of_the_documentation_answers(server, join):
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_bot_of_the_documentation_answers(server, join, protocol):
     path = os.path.join(ROOT, "examples", "echo_bot.py")
     with open(path, encoding="utf-8") as file:
         bot = file.read()
     with open(os.path.join(ROOT, "docs", "client.md"), encoding="utf-8") as file:
         shown = file.read().split("```python\n")[1].split("```")[0]
     assert bot.endswith(shown.partition("    for event")[2])
-    chat = join(server["binary"], "asks")
-    process = subprocess.Popen([sys.executable, path, server["line"]], env=dict(os.environ, PYTHONPATH=ROOT))
+    chat = join(server["binary"], "asks" + protocol[:3])
+    name = ["Bob", "456"] if protocol == "dollar" else ["bot" + protocol[:3]]
+    process = subprocess.Popen([sys.executable, path, server[protocol], *name], env=dict(os.environ, PYTHONPATH=ROOT))
     try:
-        hear(chat, of(Joined, name="echo"))
-        chat.say("hello?")
-        hear(chat, of(Said, sender="echo", text="asks said: hello?"))
+        answer = of(Said, sender=name[0], text="%s said: hello?" % chat.me)
+        deadline, heard = time.monotonic() + SECONDS, []
+        while not any(map(answer, heard)):  # nothing tells who has come in `padded`
+            assert time.monotonic() < deadline
+            chat.say("hello?")
+            heard = chat.poll(0.5)
     finally:
         process.kill()
         process.wait()
@@ -356,6 +365,19 @@ def test_what_is_not_in_the_log_is_unsure(restarted, join):
     assert Unsure(Request("say", None, "never arrives")) in heard
 
 
+def test_whoever_does_not_wait_for_the_log_is_told_that_it_is_unsure(restarted, join):
+    chat = join(restarted.urls["line"], "lea")
+    restarted.doorways["line"].deafen()
+    chat.say("never arrives")
+    assert chat.unconfirmed == 1
+    restarted.kill()
+    hear(chat, of(Disconnected))
+    assert chat.unconfirmed == 1
+    chat.close()
+    assert chat.unconfirmed == 0
+    assert Unsure(Request("say", None, "never arrives")) in chat.poll()
+
+
 def test_what_had_no_acknowledgement_is_unsure(restarted, join):
     chat = join(restarted.urls["padded"], "pat")
     restarted.doorways["padded"].deafen()
@@ -401,3 +423,13 @@ def test_a_wrong_password_is_told_in_a_sentence(server, join):
         join(server["line"], "Bob")
     with pytest.raises(Failed, match="^The name or the password is wrong, or the name is in use.$"):
         join(server["dollar"], "Bob", "guess")
+
+
+def test_whoever_leaves_a_server_that_does_not_answer_is_told_what_is_unsure():
+    with Scripted([b"OK\n"], answers=True) as mute:
+        chat = connect("line://%s:%d" % mute.address)
+        chat.join("ann")
+        hear(chat, of(Welcomed))
+        chat.say("hello?")
+        chat.close(0.1)
+        assert Unsure(Request("say", None, "hello?")) in chat.poll()

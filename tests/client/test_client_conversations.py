@@ -247,6 +247,32 @@ def test_another_log_than_before_is_read_from_its_beginning():
     assert found[0] == heard.Recalled(None, "bob", "hi", 3)
 
 
+def test_the_log_tells_of_each_text_that_was_on_its_way_whether_it_has_arrived():
+    place = Place()
+    place.put(7)
+    before = talking("line", place)
+    before.say("one")
+    before.say("two")
+    assert before.breaks()[0].request.kind == "fence"
+    chat = talking("line", place)
+    chat.catch_up()
+    found = chat.feed(b"HIST 8 1 ann one\nHIST 9 2 bob hi\nEND HISTORY 9 complete\n")
+    assert found[:-1] == [heard.Done(heard.Request("say", None, "one")), heard.Recalled(None, "bob", "hi", 2),
+                          heard.Unsure(heard.Request("say", None, "two"))]
+    assert place.doubted == []
+
+
+def test_another_log_leaves_what_was_on_its_way_unsure():
+    place = Place()
+    place.put(7)
+    before = talking("line", place)
+    before.say("one")
+    before.breaks()
+    chat = talking("line", place)
+    chat.catch_up()
+    assert chat.feed(b"ERR no-such-number\n") == [heard.Unsure(heard.Request("say", None, "one"))]
+
+
 def test_a_server_without_a_history_is_not_asked_for_what_was_missed():
     place = Place()
     chat = talking("line", place)
@@ -260,7 +286,7 @@ def test_what_was_not_answered_is_unsure_in_the_end():
     chat.say("hi")
     chat.whisper("bob", "psst")
     chat.users()
-    unsure = chat.unanswered()
+    unsure = chat.breaks()
     assert [type(event) for event in unsure] == [heard.Unsure, heard.Unsure, heard.Refused]
     assert [event.request.text for event in unsure] == ["hi", "psst", None]
 
@@ -311,3 +337,25 @@ def test_no_bytes_are_worse_than_garbled(protocol, stream):
         chat.settle()
     except Garbled:
         pass
+
+
+def test_a_padded_name_that_is_refused_with_the_first_words_is_none():
+    refusal = frames("padded", events.Refused(Reason.NAME_TAKEN, events.Post))
+    received = frames("padded", events.Done(events.Post(b"ann", b"x", None)))
+    chat = talking("padded")
+    chat.say("mine")
+    chat.feed(received)
+    chat.rename("bob")
+    assert heard.Welcomed("bob") in chat.feed(received)
+    chat.say("not mine")
+    chat.feed(refusal)
+    found = chat.settle()
+    assert [type(event) for event in found] == [heard.Refused, heard.Welcomed]
+    assert (found[1].name, chat.me) == ("ann", "ann")
+    stranger = CONVERSATIONS["padded"](Place())
+    stranger.join("bob")
+    stranger.feed(received)
+    stranger.say("not mine")
+    stranger.feed(refusal)
+    assert [type(event) for event in stranger.settle()] == [heard.Refused]
+    assert stranger.me is None

@@ -15,23 +15,25 @@ SHOWN = [
     ("hi", r"\[SENT\] " + TIME + "me: hi"),
     ("/msg hi", r"\[SENT\] " + TIME + "me: hi"),
     ("//hi", r"\[SENT\] " + TIME + "me: /hi"),
-    ("/dm me psst", r"\[SENT\] " + TIME + r"me \(to me\): psst\n" + TIME + r"me \(direct\): psst"),
-    ("/users m?", "1: me"),
+    ("/dm me psst", TIME + r"me \(direct\): psst\n\[SENT\] " + TIME + r"me \(to me\): psst"),
+    ("/users m?", "1 user: me"),
     ("/users nobody*", "Nobody of that name."),
-    ("/ping", r"Round-trip time: \d+\.\d ms"),
-    ("hi\n/history 1", TIME + "me: hi"),
-    ("/help", r"/nick NAME +be called NAME\n"),
+    ("/ping", r"Round-trip time: (?!0\.00)\d+\.\d\d ms"),
+    ("hi\n/history 1", "What was said before:\n" + TIME + "me: hi\nEnd of what was said before.\n"),
+    ("/help", r"/nick NAME +be called NAME, now or once you are connected\n"),
 ]
 REFUSED = [
-    ("/nick other", "[ERROR] `line` cannot change a name: /connect again, and take another."),
+    ("/nick two words", "[ERROR] A name or a password in `line` is one word. You are still you."),
+    ("/login Alice guess", "[ERROR] The password is wrong. You are still you."),
+    ("/create x", "[ERROR] Without a terminal a password stands behind the name."),
     ("/user me", "[ERROR] `line` does not tell where somebody is."),
     ("/deliver", "[ERROR] `line` has nothing to deliver: ask for /history."),
-    ("/dm nobody psst", "[ERROR] Nobody here has that name."),
+    ("/dm nobody psst", "[ERROR] Nobody here has that name. Not sent: /dm nobody psst\n"),
     ("/dm nobody", "[ERROR] This is written /dm NAME TEXT."),
     ("/ping twice", "[ERROR] This is written /ping."),
     ("/wat", "[ERROR] Unknown command /wat; /help shows them all."),
     ("/connect irc://x", "[ERROR] irc://x is no address such as line://localhost:4000"),
-    ("x" * 9000, "[ERROR] This message is too long: it has 9000 bytes, and `line` takes 8188."),
+    ("x" * 9000, "[ERROR] This message is too long: it has 9000 bytes, and `line` takes 8188. Not sent: xxx"),
     ("/history bob", "[ERROR] `line` keeps no conversations, only what was said in the room."),
 ]
 
@@ -102,12 +104,48 @@ def test_a_script_can_connect_by_itself_and_keep_its_nickname(server):
     assert "carol: hello" in out
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS[:-1])
+def test_one_can_become_somebody_else(server, join, protocol):
+    taken, names = "taken" + protocol[0], ["one" + protocol[:3], "two" + protocol[:3]]
+    enter(join, server["line"], taken)
+    code, out, err = run(server[protocol], "/nick %s\n/nick %s\nstill me\n/nick %s\nme again\n" % (
+        names[0], taken, names[1]))
+    said = [(names[0], "still me"), (names[1], "me again")]
+    if protocol == "padded":  # where a name is refused with the first words that are said under it
+        assert err == "[ERROR] The nickname is taken. Not sent: still me\n"
+        said = said[1:]
+    assert code == 1 and err.count("\n") == 1, err
+    assert re.findall(r"\[SENT\] %s(.*): (.*)\n" % TIME, out) == said
+
+
+def test_an_account_is_neither_renamed_nor_taken_along(server):
+    host = server["line"].rpartition("/")[2]
+    typed = "/nick al\n/login Alice 123\n/nick Bob\nas Alice\n/nick Alf\n/login Bob 456\n/connect %s\nas nobody\n"
+    code, out, err = taken_back(lambda: run(server["line"], typed % host))
+    assert code == 1
+    assert err == ("[ERROR] The name has a password: /login NAME PASSWORD. You are still Alice.\n"
+                   "[ERROR] You have not set a nickname. Not sent: as nobody\n")
+    assert re.findall("Nickname set to (.*)", out) == ["al", "Alice", "Alf", "Bob"]
+    assert "You leave as Alice, and come back as Alf.\n" in out
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS[:-1])
+def test_a_refused_nickname_is_not_taken_along(server, join, protocol):
+    mine, hers = "mine" + protocol[:3], "hers" + protocol[:3]
+    enter(join, server["line"], hers)
+    code, out, err = run(server[protocol], "/nick %s\nhi\n/nick %s\nhi\n/connect %s\n/users %s\n" % (
+        mine, hers, server["binary"], mine))
+    assert (code, err.count("\n")) == (1, 1), err
+    assert "1 user: %s\n" % mine in out
+
+
 def test_nothing_can_be_said_to_nobody():
-    assert run(None, "hello\n")[::2] == (1, "[ERROR] You are not connected to a server.\n")
+    assert run(None, "hello\n")[::2] == (1, "[ERROR] You are not connected to a server. Not sent: hello\n")
 
 
 def test_nobody_can_say_anything(server):
-    assert run(server["line"], "hello\n")[::2] == (1, "[ERROR] You have not set a nickname.\n")
+    assert run(server["line"], "/dm Bob hi\n")[::2] == (
+        1, "[ERROR] You have not set a nickname. Not sent: /dm Bob hi\n")
 
 
 def test_a_password_is_not_asked_for_in_a_script(server):
@@ -120,7 +158,7 @@ def test_a_taken_name_is_told(server, join):
     enter(join, server["binary"], "taken")
     code, _, err = run(server["line"], "/nick taken\nhello\n")
     assert code == 1
-    assert err == "[ERROR] The name is taken.\n[ERROR] You have not set a nickname.\n"
+    assert err == "[ERROR] The name is taken.\n[ERROR] You have not set a nickname. Not sent: hello\n"
 
 
 def test_a_script_ends_where_nobody_answers():

@@ -52,6 +52,11 @@ def test_a_second_line_cannot_pass_for_another_message():
     assert told.split("\n")[1].startswith(" " * 10)
 
 
+def test_a_conversation_tells_who_spoke_to_whom():
+    for sender, note in (("bea", "bea (direct): hi"), ("ann", "ann (to bea): hi")):
+        assert showing.plainly(showing.line(events.Recalled("bea", sender, "hi", NOW))).endswith(note)
+
+
 def test_another_day_is_told():
     assert showing.clock(NOW) == time.strftime("[%I:%M %p] ", time.localtime(NOW))
     assert showing.clock(0).startswith(("[1970-01-01 ", "[1969-12-31 "))

@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from surroundings import PROTOCOLS, ROOT, SECONDS, alone, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, alone, enter, hear
 
 from client import Said, Whispered
 
@@ -130,28 +130,44 @@ def test_what_is_typed_is_said_and_what_is_said_is_shown(server, join, sit_down)
     assert typist.ends() == 0
 
 
-def test_what_could_not_be_done_stays_in_the_input_line(server, join, sit_down):
+def test_what_could_not_be_done_leaves_the_line_empty_and_comes_back_with_an_arrow(server, join, sit_down):
     other = enter(join, server["line"], "ear")
     typist = sit_down(server["line"])
     typist.sees("[CONNECTED]")
     typist.enter("hello")
-    typist.sees("[ERROR] You have not set a nickname.")
-    typist.enter("\x7f" * 5 + "/nick tom")
+    typist.sees("[ERROR] You have not set a nickname. Not sent: hello")
+    typist.sees("\u2191 brings back what was typed.")
+    typist.enter("/nick tom")
     typist.sees("Nickname set to tom")
-    typist.enter("/dm")
-    typist.sees("[ERROR] This is written /dm NAME TEXT.")
-    typist.enter(" ear hi")
-    hear(other, lambda event: isinstance(event, Whispered) and event.text == "hi")
     typist.enter("/dm nobody psst")
-    typist.sees("[ERROR] Nobody here has that name.")
+    typist.sees("[ERROR] Nobody here has that name. Not sent: /dm nobody psst")
+    assert "tom (to nobody)" not in typist.shown
+    typist.type(UP)
     typist.sees("/dm nobody psst")
+    typist.enter("\x7f" * len("nobody psst") + "ear hi")
+    hear(other, lambda event: isinstance(event, Whispered) and event.text == "hi")
+    typist.sees("tom (to ear): hi")
+
+
+def test_answers_stand_below_their_question_and_history_is_no_talk(server, sit_down):
+    typist = joined(sit_down(server["line"]), "quentin")
+    typist.enter("hello")
+    typist.sees("quentin: hello")
+    for typed, *shown in (("/users quent*", "1 user: quentin"),
+                          ("/history 1", "What was said before:", "quentin: hello", "End of what was said before."),
+                          ("/wat", "[ERROR] Unknown command /wat")):
+        typist.enter(typed)
+        for text in ["> " + typed, *shown]:
+            typist.sees(text)
+    assert re.search(r"\x1b\[0;90m\[\d\d:\d\d [AP]M\] quentin: hello", typist.raw)  # all of it is dim
 
 
 def test_commands_and_names_complete(server, join, sit_down):
     alone(enter(join, server["line"], "rumpelstilzchen"))
     typist = joined(sit_down(server["line"]), "tess")
     typist.enter("/users")
-    typist.sees(": rumpelstilzchen, tess")
+    typist.sees("users: ")
+    typist.sees("rumpelstilzchen")
     typist.type("/pi" + TAB + ENTER)
     typist.sees("Round-trip time")
     typist.type("/dm rum" + TAB + "psst" + ENTER)
@@ -166,8 +182,8 @@ def test_passwords_are_not_shown_and_not_kept(server, sit_down, home):
     typist.enter("456")
     typist.sees("Nickname set to Bob")
     typist.enter("/login Bob 456again")
-    typist.sees("[ERROR] You are Bob already")
-    typist.type(CONTROL_C)
+    typist.sees("> /login Bob")
+    typist.sees("You are still Bob.")
     typist.enter("/quit")
     assert typist.ends() == 0
     assert "456" not in typist.shown.replace("/login Bob 456again", "")
@@ -234,8 +250,8 @@ def test_without_prompt_toolkit_there_are_plain_lines_and_a_hint(server, sit_dow
     joined(typist, "plain")
     typist.enter("hello")
     typist.sees("plain: hello")
-    typist.enter("/login Bob")
-    typist.sees("[ERROR] You are plain already")
+    typist.enter("/nick plainer")
+    typist.sees("You leave as plain, and come back as plainer.")
     typist.enter("/quit")
     assert typist.ends() == 0
 
@@ -252,43 +268,83 @@ def test_without_prompt_toolkit_a_password_is_not_shown(server, sit_down):
     assert "123" not in typist.shown
 
 
-@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
-def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tmp_path):
+@pytest.fixture
+def tmux(home, tmp_path):
+    """A function: tmux(words of a tmux command) gives what it prints."""
+    if not shutil.which("tmux"):
+        pytest.skip("tmux is not installed")
+    command = ["tmux", "-f", os.devnull, "-S", str(tmp_path / "tmux")]
+    yield lambda *words: subprocess.check_output([*command, *words], cwd=ROOT).decode()
+    subprocess.call([*command, "kill-server"], stderr=subprocess.DEVNULL)
+
+
+def opened(tmux, home, url, columns=80):
+    """The client at `url` in a terminal of 12 lines; it stays open when the client has ended."""
+    client = ["env", "XDG_STATE_HOME=" + home["XDG_STATE_HOME"], *COMMAND, url]
+    tmux("new-session", "-d", "-x", str(columns), "-y", "12", *client, ";", "set", "-g", "remain-on-exit", "on")
+
+
+def screen_with(tmux, *texts):
+    """The lines of the screen, once it shows these."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        screen = tmux("capture-pane", "-p")
+        if all(text in screen for text in texts):
+            return [line for line in screen.split("\n") if line]
+        assert time.monotonic() < deadline, screen
+        time.sleep(0.05)
+
+
+def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tmux):
     other = enter(join, server["line"], "below")
-    tmux = ["tmux", "-f", os.devnull, "-S", str(tmp_path / "tmux")]
-    client = ["env", "XDG_STATE_HOME=" + home["XDG_STATE_HOME"], *COMMAND, server["line"]]
-    subprocess.check_call([*tmux, "new-session", "-d", "-x", "80", "-y", "12", *client], cwd=ROOT)
+    opened(tmux, home, server["line"])
+    screen_with(tmux, "connected", "no name yet")
+    tmux("send-keys", "/nick tux", "Enter")
+    assert screen_with(tmux, "Nickname set to tux")[0].startswith("[CONNECTED]")  # nothing has scrolled away
+    tmux("send-keys", "unfinished")
+    screen_with(tmux, "> unfinished")
+    for number in range(30):
+        other.say("talk %d" % number)
+    screen = screen_with(tmux, "talk 29", "30 unread")
+    assert [line[-7:] for line in screen[-4:-2]] == ["talk 28", "talk 29"]
+    assert screen[-2] == "> unfinished"
+    assert re.match(r" connected  tux  30 unread  line://127\.0\.0\.1:\d+", screen[-1])
+    tmux("send-keys", "C-u")
+    screen_with(tmux, "tux")
+    tmux("send-keys", "/quit", "Enter")
+    screen_with(tmux, "Disconnected from the server.", "Pane is dead (status 0")
 
-    def screen_with(*texts):
-        deadline = time.monotonic() + SECONDS
-        while True:
-            screen = subprocess.check_output([*tmux, "capture-pane", "-p"]).decode()
-            if all(text in screen for text in texts):
-                return [line for line in screen.split("\n") if line]
-            assert time.monotonic() < deadline, screen
-            time.sleep(0.05)
 
-    def keys(*keys):
-        subprocess.check_call([*tmux, "send-keys", *keys])
+def test_what_is_on_its_way_shows_in_the_status_and_is_unconfirmed_in_the_end(home, tmux):
+    with Scripted([b"OK\n"], answers=True) as mute:
+        opened(tmux, home, "line://%s:%d" % mute.address, columns=60)
+        screen_with(tmux, "no name yet")
+        tmux("send-keys", "/nick ann", "Enter")
+        screen_with(tmux, "Nickname set to ann")
+        tmux("send-keys", "hello?", "Enter")
+        screen_with(tmux, "connected  ann  1 on the way")
+    screen = screen_with(tmux, "connecting again in", "may not have arrived: hello?")
+    assert "".join(screen).count("hello?") == "".join(screen).count("[ERROR]") == 1
+    tmux("send-keys", "Up")
+    screen_with(tmux, "> hello?")
 
-    try:
-        screen_with("connected", "no name yet")
-        keys("/nick tux", "Enter")
-        screen_with("Nickname set to tux")
-        keys("unfinished")
-        screen_with("> unfinished")
-        for number in range(30):
-            other.say("talk %d" % number)
-        screen = screen_with("talk 29", "30 unread")
-        assert [line[-7:] for line in screen[-4:-2]] == ["talk 28", "talk 29"]
-        assert screen[-2] == "> unfinished"
-        assert re.match(r" connected  line://127\.0\.0\.1:\d+  tux  30 unread", screen[-1])
-        keys("C-u")
-        screen_with("tux")
-        keys("/quit", "Enter")
-        deadline = time.monotonic() + SECONDS
-        while subprocess.call([*tmux, "has-session"], stderr=subprocess.DEVNULL) == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    finally:
-        subprocess.call([*tmux, "kill-server"], stderr=subprocess.DEVNULL)
+
+def test_keys_typed_while_others_talk_are_not_echoed_into_the_talk(server, join, sit_down):
+    other = enter(join, server["line"], "chatty")
+    typist = joined(sit_down(server["line"]), "typer")
+    for number in range(50):
+        other.say("word %d" % number)
+        typist.type("ab")
+    typist.sees("word 49")
+    typist.type(ENTER)
+    hear(other, lambda event: isinstance(event, Said) and event.text == "ab" * 50)
+
+
+def test_a_name_cannot_be_changed_while_the_server_is_away_and_is_still_there_after(restarted, sit_down):
+    typist = joined(sit_down(restarted.urls["line"]), "stay")
+    restarted.kill()
+    typist.sees("[DISCONNECTED]")
+    typist.enter("/nick other")
+    typist.sees("[ERROR] You are not connected to a server.")
+    restarted.start()
+    typist.sees("Nickname set to stay")

@@ -1,6 +1,8 @@
 """The desktop client's window, used as people use it: keys, clicks, and a look at what it shows."""
 import gc
 import os
+import re
+import select
 import shutil
 import signal
 import socket
@@ -10,7 +12,7 @@ import sys
 import pytest
 from gui_servers import SECONDS, USERS, wait_until
 
-from client import Failed, connect
+from client import Failed, connect, showing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -84,6 +86,10 @@ class Seen:
     def said(self):
         return self.talking.said.get("1.0", "end-1c")
 
+    def sees_end(self):
+        self.root.update()
+        return self.talking.said.bbox("end-2c") is not None
+
     @property
     def sentence(self):
         return str(self.window.login.sentence.cget("text")).strip()
@@ -148,6 +154,91 @@ def test_who_is_not_looked_at_is_marked_until_then(server, see, bob):
     assert ("\u25cf  Bob", "") in alice.rows() and not alice.root.title().startswith("(")
 
 
+@pytest.fixture
+def stopped(foreign, see):
+    """Alice's window at a server of document 004, whose clock does not tick by itself."""
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.root.after_cancel(alice.window._next_tick)
+    return alice
+
+
+def test_the_next_unread_is_found_before_it_is_shown(foreign, stopped):
+    stopped.click("Charlie")
+    wait_until(lambda: stopped.talking.model.open.is_loaded, stopped.talking.tick)
+    foreign.say("Bob", "Alice", "psst")
+    assert select.select([stopped.talking.model._chat], [], [], SECONDS)[0]  # it has come
+    stopped.press(stopped.talking.entry, "<Alt-n>")
+    assert stopped.talking.model.open.partner == "Bob" and "psst" in stopped.said
+
+
+def test_a_click_counts_if_the_clock_ticks_before_it_is_done(stopped):
+    stopped.click("Bob")
+    stopped.talking.list.selection_set(stopped.row("Charlie"))  # which tells what has been selected a little later
+    stopped.talking.tick()
+    stopped.root.update()
+    assert stopped.talking.model.open.partner == "Charlie"
+
+
+def test_one_row_stays_selected(stopped):
+    stopped.click("Bob")
+    stopped.talking.list.selection_set(())
+    stopped.root.update()
+    stopped.talking.tick()
+    assert stopped.talking.list.selection() == (stopped.row("Bob"),)
+
+
+def test_what_is_typed_to_nobody_is_kept_for_somebody(stopped):
+    stopped.type("hello", "<Return>")
+    assert "To whom?" in str(stopped.talking.trouble.cget("text"))
+    stopped.click("Bob")
+    assert stopped.talking.entry.get("1.0", "end-1c") == "hello"
+    assert not stopped.talking.trouble.winfo_ismapped()
+
+
+def test_a_name_that_is_too_long_ends_in_dots(foreign, see):
+    foreign.users = dict(USERS, **{"W" * 400: "1"})
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.root.update()
+    rows = [text for text, _ in alice.rows() if "W" in text]
+    assert rows and rows[0].endswith("W\u2026")
+    assert alice.window.fonts["bold"].measure(rows[0]) < alice.talking.list.column("#0", "width")
+
+
+def test_bold_italic_and_code_are_shown_as_such(foreign, see):
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    foreign.say("Bob", "Alice", "*loud* and _soft_,\n`x = 1`, 2*3*4, snake_case_name")
+    alice.until(lambda: "Bob  loud and soft,\nx = 1, 2*3*4, snake_case_name\n" in alice.said)
+    said = alice.talking.said
+    for style, text in (("bold", "loud"), ("italic", "soft"), ("code", "x = 1")):
+        assert said.get(*said.tag_ranges("class:" + style)) == text
+        assert said.tag_cget("class:" + style, "font") == str(alice.window.fonts[style])
+    assert said.tag_names()[-1] == "sel"  # what is selected can be read, whatever it is
+    assert "further" in said.tag_names("end-2l") and "further" not in said.tag_names("end-3l")
+
+
+def test_whoever_reads_what_was_said_earlier_stays_there(foreign, see):
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    for number in range(60):
+        foreign.say("Bob", "Alice", "number %d." % number)
+    alice.until(lambda: "number 59." in alice.said)
+    said = alice.talking.said
+    alice.until(alice.sees_end)
+    alice.root.geometry("%dx%d" % alice.root.minsize())
+    alice.until(lambda: alice.root.winfo_width() == alice.root.minsize()[0])
+    alice.until(alice.sees_end)
+    said.see("1.0")
+    alice.talking.model.open.messages[30].state = "not sent"
+    foreign.say("Bob", "Alice", "the latest")
+    alice.until(lambda: "the latest" in alice.said and "not sent" in alice.said)
+    assert said.index("@0,0") == "1.0"
+
+
 def test_the_keyboard_alone_suffices(server, see, bob):
     alice = see(server.address, "")
     login = alice.window.login
@@ -185,7 +276,7 @@ def test_the_history_is_there_on_a_click(server, see, bob):
     alice.until(lambda: alice.said.count("number") == 23)
     assert [alice.said.index("number %d." % number) for number in range(23)] == sorted(
         alice.said.index("number %d." % number) for number in range(23))
-    alice.until(lambda: alice.talking.said.yview()[1] == 1.0)
+    alice.until(alice.sees_end)
 
 
 def test_every_text_can_be_shown(foreign, see):
@@ -274,7 +365,7 @@ def test_a_server_that_goes_and_comes_back_is_no_end(server, see):
         bob.whisper("Alice", "meanwhile")
         assert bob.finish(SECONDS)
         alice.until(lambda: "meanwhile" in alice.said and not alice.talking.banner.winfo_ismapped())
-        assert alice.said.count("before") == 1
+        assert alice.said.count("before") == 1 and not alice.talking.trouble.winfo_ismapped()
         alice.press(alice.talking.entry, "<Return>")
         alice.until(lambda: "not yet" in alice.said and not alice.talking.model.open.messages[-1].state)
 
@@ -293,6 +384,16 @@ def _can_log_in(server, name):
     except Failed:  # the server learns only after us that the connection has ended
         return False
     return True
+
+
+def test_the_window_is_gone_before_the_server_has_answered(foreign, screen):
+    alice = Seen(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    root, log_out, was_seen = alice.root, alice.talking.model.close, []
+    alice.talking.model.close = lambda: (was_seen.append(root.winfo_viewable()), log_out())
+    assert root.winfo_viewable()
+    alice.close()
+    assert was_seen == [False] and "exit" in foreign.heard
 
 
 @pytest.mark.parametrize("scale", [1, 2])
@@ -350,6 +451,35 @@ def _typed_into_a_conversation(foreign):
     _xdotool("type", "hello")
     _xdotool("key", "Return")
     return any("hello" in message["text"] for said in foreign.conversations.values() for message in said)
+
+
+def test_names_are_told_apart_and_can_be_read():
+    pytest.importorskip("tkinter", reason="this Python has no tkinter")
+    from client.gui import looks
+    colours = {looks.colour("user%d" % number) for number in range(200)}
+    assert len(colours) == len(showing.COLOURS)
+    for colour in colours:
+        assert min(_contrast(colour, looks.PAPER), _contrast(colour, looks.OWN)) >= 4.5, colour
+
+
+def _contrast(*colours):
+    """From 1 to 21, as the WCAG has it, which wants 4.5."""
+    dark, light = sorted(map(_brightness, colours))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _brightness(colour):
+    parts = [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def test_the_installed_command_opens_the_window():
+    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
+        module, function = re.search(r'^parley-window = "([\w.]+):(\w+)"$', file.read(), re.MULTILINE).groups()
+    program = "import sys, %s as module; sys.argv[1:] = ['--help']; module.%s()" % (module, function)
+    shown = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, universal_newlines=True)
+    assert "The desktop client of Parley." in shown
 
 
 def _refused(environment, *command):
