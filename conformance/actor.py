@@ -9,7 +9,7 @@ from conformance import transcript as script
 from conformance.message import spaced, told
 
 _READ_SIZE = 65536
-_SEND_SECONDS = 10.0
+_SEND_SECONDS = 30.0
 
 
 class Ears:

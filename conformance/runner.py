@@ -5,14 +5,12 @@ from typing import NamedTuple, Optional
 from conformance import matching, model
 from conformance.actor import Actor
 from conformance.barrier import Broken
-from conformance.house import MESSAGE_SECONDS
 from conformance.message import Message, dump, told
 from conformance.transcript import Transcript
 from conformance.variants import Renaming
 from conformance.wire import CODECS
 
-SCENARIO_SECONDS = 10.0
-_CLOSE_SECONDS = 2.0
+SCENARIO_SECONDS = 60.0
 
 
 class Failed(Exception):
@@ -127,7 +125,7 @@ class Run:
     def _connect(self, actor):
         self._flush()
         address = self.house.address(actor.codec.NAME, self._worker_of(actor))
-        actor.connect(address, MESSAGE_SECONDS * self.house.time_scale)
+        actor.connect(address, self.house.patience)
 
     def _worker_of(self, actor):
         if self.variant.placement == "any":
@@ -200,8 +198,8 @@ class Run:
 
     def _soon(self, within=None):
         """The moment by which something must have happened."""
-        seconds = within * self._stretch if within else MESSAGE_SECONDS
-        return min(time.monotonic() + seconds * self.house.time_scale, self._deadline)
+        seconds = within * self._stretch * self.house.time_scale if within else self.house.patience
+        return min(time.monotonic() + seconds, self._deadline)
 
     def _next_message(self, actor, within=None):
         """The actor's next message, or None when none comes in time or the connection is over."""
@@ -341,7 +339,7 @@ class Run:
             self.house.withdraw_witnesses()  # a server that is stopping may wait for those who do not hang up
             target.terminate()
         for matcher in step.printed:
-            found = target.wait_for_line(lambda line: matcher.judge(line, self.values).fits, MESSAGE_SECONDS * 5)
+            found = target.wait_for_line(lambda line: matcher.judge(line, self.values).fits, self.house.patience)
             if not found:
                 raise Failed(step, None, "printed by the server", [matcher.describe(self.values)], target.stdout)
 
@@ -374,6 +372,6 @@ class Run:
     def _read_to_the_end(self, end, actor):
         if not actor.silent:
             actor.half_close()
-        self.house.ears.hear_until(lambda: actor.closed_by_peer, self._soon(_CLOSE_SECONDS))
+        self.house.ears.hear_until(lambda: actor.closed_by_peer, self._soon())
         if actor.inbox:
             raise Failed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))

@@ -13,7 +13,7 @@ from bench.proofs.processes import wait_until
 from conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SECONDS = 30
+SECONDS = 60
 
 USERS = {"users": [{"username": "Alice", "password": "123"}, {"username": "Zoë"}]}
 HISTORY = {"conversations": [

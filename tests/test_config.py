@@ -772,7 +772,7 @@ def run_server(directory, *arguments):
     process = subprocess.Popen(
         [sys.executable, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)  # fmt: skip
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 

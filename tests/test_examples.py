@@ -13,7 +13,7 @@ from conformance.targets import launch
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLIENTS = {"binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
-SECONDS = 20
+SECONDS = 60
 
 
 class Client:

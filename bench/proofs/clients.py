@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 
-SECONDS = 10.0  # for anything that should happen at once: generous, because the machine may be busy
+SECONDS = 30.0  # for anything that should happen at once: generous, because the machine may be busy
 CHUNK = 65536
 
 _numbers = itertools.count(1)

@@ -26,7 +26,7 @@ CONFIG = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 26, "stall_s
 VICTIMS = ("worker", "journal", "hub")
 PAUSE = 0.02  # seconds between two texts of one speaker
 BETWEEN_KILLS = (0.3, 0.9)  # seconds
-COMES_BACK = 20.0  # seconds for a new server after the hub was killed
+COMES_BACK = 60.0  # seconds for a new server after the hub was killed
 BOX = 500  # messages kept for one account; the server takes 1000
 PADDING = " grün ||x| 'y' \\ \U0001f600 {z} $"  # something to be mangled in each protocol
 
@@ -95,7 +95,7 @@ class House:
     def __exit__(self, *error):
         self._end()
         for pid in self._hubs:
-            wait_until(lambda: not group(pid), 10)
+            wait_until(lambda: not group(pid))
 
     def _start(self):
         try:

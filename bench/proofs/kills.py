@@ -3,6 +3,7 @@
 One worker is never touched. On it an observer and a steady speaker live; speakers on the others die with their workers
 and come again under the same names.
 """
+import collections
 import os
 import random
 import signal
@@ -88,7 +89,8 @@ class Load:
         self._over = threading.Event()
         self._observer = Client(addresses[UNTOUCHED], "observer")
         self._idlers = [Client(address, "idler-%d" % slot) for slot, address in enumerate(addresses)]
-        self._said = {}  # (slot, life) -> messages
+        self._said = {}  # (slot, life) -> messages, once it is over
+        self._losses = collections.Counter()  # by slot
         self.observed = []
         self._infos = []
         self._threads = [threading.Thread(target=self._observe)]
@@ -120,7 +122,10 @@ class Load:
         wait_until(lambda: everybody <= {line.split(b" ")[1] for line in self.observed[start:]}, 20)
 
     def lost(self, slot):
-        """The worker in `slot` was killed: its silent user sees the end and comes again."""
+        """The worker in `slot` was killed: its speaker has seen the end, its silent user sees it and comes again."""
+        life = self._losses[slot]
+        wait_until(lambda: (slot, life) in self._said)
+        self._losses[slot] += 1
         self._idlers[slot].rest()
         self._idlers[slot] = Client(self._addresses[slot])
         take(self._idlers[slot], "idler-%d" % slot)  # it was taken for the measurement, and let go

@@ -58,7 +58,7 @@ def relay(server, rounds):
     return took
 
 
-def take(stranger, name, seconds=10.0):
+def take(stranger, name, seconds=30.0):
     """Claim `name` again and again until it is free."""
     deadline = time.monotonic() + seconds
     while True:

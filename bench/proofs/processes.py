@@ -8,7 +8,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LISTENING = "0A"  # in /proc/net/tcp
 
 
-def wait_until(condition, seconds=10.0, every=0.01):
+def wait_until(condition, seconds=30.0, every=0.01):
     """The first true value of `condition()`; AssertionError if there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -86,7 +86,7 @@ def worker_of(server, slot):
     return wait_until(lambda: _sole(pid for pid in children(server.pid) if inode in _opened(pid)))
 
 
-def journal_of(server, seconds=10.0):
+def journal_of(server, seconds=30.0):
     """The pid of the one child that has a database open."""
     return wait_until(lambda: _sole(pid for pid in children(server.pid) if any(
         target.split(" ")[0].endswith("/parley.db") for target in _opened(pid))), seconds)

@@ -10,7 +10,7 @@ import time
 
 from bench.proofs.clients import CHUNK, Closed, Silence
 
-SECONDS = 30.0  # for an answer: a process may have to be replaced first, and not at once
+SECONDS = 60.0  # for an answer: a process may have to be replaced first, and not at once
 LATER = 0.02  # seconds until a name that is not free yet is asked for again
 
 

@@ -6,7 +6,7 @@ import stat
 import time
 
 DATABASE, LOCK, CONTROL = "parley.db", "lock", "control.sock"
-WAIT = 2.0  # seconds for the last processes of a server that was killed to leave
+WAIT = 5.0  # seconds for the last processes of a server that was killed to leave, on a busy machine
 
 
 class CannotUse(Exception):

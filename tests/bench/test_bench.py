@@ -26,8 +26,8 @@ ECHO = {"mosquitto", "redis"}  # in the others, who says something does not hear
 
 @pytest.fixture
 def everybody(monkeypatch):
-    """Two processes full of clients, which do not wait for long."""
-    monkeypatch.setattr(generator, "SILENCE", 1.0)
+    """Two processes full of clients, which wait for long before they think that something is lost."""
+    monkeypatch.setattr(generator, "SILENCE", 30.0)
     with crowd(2) as clients:
         yield clients
 
@@ -52,7 +52,7 @@ def test_pace_is_kept(everybody):
 @pytest.mark.parametrize("scanned", [1, 6])
 @pytest.mark.parametrize("fault", ["lost", "doubled", "swapped", "altered"])
 def test_a_server_that_does_wrong_is_found_out(monkeypatch, fault, scanned):
-    monkeypatch.setattr(generator, "SILENCE", 0.3)
+    monkeypatch.setattr(generator, "SILENCE", 3.0)
     monkeypatch.setattr(generator, "MOST_SCANNED", scanned)  # so that who hears wrong reads it, or only sums it up
     wrong = Other("wrong", "line", [sys.executable, WRONG, "%(port)d", fault])
     with crowd(2) as clients:

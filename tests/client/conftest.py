@@ -2,10 +2,15 @@
 import contextlib
 
 import pytest
-from surroundings import PROTOCOLS, USERS, Doorway, Restarted, urls
+from hypothesis import HealthCheck, settings
+from surroundings import PROTOCOLS, SECONDS, USERS, Doorway, Restarted, urls
 
 from client import Chat, connect
 from conformance.targets import launch
+
+# A busy machine is not a failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +24,7 @@ def server():
 def join():
     """join(url, name, ...) connects; all are closed after the test."""
     with contextlib.ExitStack() as stack:
-        yield lambda *arguments, **more: stack.enter_context(connect(*arguments, **more))
+        yield lambda *arguments, **more: stack.enter_context(connect(*arguments, **dict({"timeout": SECONDS}, **more)))
 
 
 @pytest.fixture

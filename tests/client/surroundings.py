@@ -6,13 +6,13 @@ import threading
 import time
 import weakref
 
-from client import Failed
+from client import Failed, Users
 from conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 USERS = {"Alice": "123", "Bob": "456"}
-SECONDS = 20
+SECONDS = 60  # before it is thought to hang; a client may itself wait for half of that before it tries again
 
 
 _unheard = weakref.WeakKeyDictionary()  # chat -> the events that came together with one that was waited for
@@ -40,6 +40,17 @@ def enter(join, *arguments):
         except Failed:
             if time.monotonic() > deadline:
                 raise
+
+
+def alone(chat):
+    """Wait until nobody else is in the room, so that nobody who has only just left is seen or heard to leave."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        chat.users()
+        there = next(event.users for event in hear(chat, lambda event: type(event) is Users) if type(event) is Users)
+        if {name for name, _ in there} == {chat.me}:
+            return chat
+        assert time.monotonic() < deadline, there
 
 
 def urls(server):

@@ -300,7 +300,7 @@ def test_a_text_that_is_too_long_is_not_sent(protocol):
 
 
 @pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(max_size=16000))
 def test_whatever_can_be_sent_is_read(protocol, text):
     text = canonical(text.encode("utf-8", "replace")).decode()
@@ -327,7 +327,7 @@ def test_what_is_not_the_protocol_is_garbled(protocol, stream):
 
 
 @pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_worse_than_garbled(protocol, stream):
     chat = talking(protocol)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, alone, enter, hear
 
 from client import Said, Whispered
 
@@ -63,7 +63,7 @@ def taken_back(run_it):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS[:-1])
 def test_a_name_a_word_and_good_bye(server, join, protocol):
-    witness = enter(join, server["line"], "wit")
+    witness = alone(enter(join, server["line"], "wit"))
     code, out, err = run(server[protocol], "/nick Ann%s\nhello\n/quit\n" % protocol[:3])
     name = "Ann" + protocol[:3]
     place = server[protocol].rpartition("/")[2]
@@ -203,6 +203,9 @@ def test_a_stream_that_knows_only_ascii_is_written_to(server, join):
         env=dict(os.environ, PYTHONIOENCODING="ascii"))
     try:
         assert b"Connected" in process.stdout.readline()
+        process.stdin.write(b"/nick asc\n")  # whose answer tells that the server, too, knows of the connection
+        process.stdin.flush()
+        assert b"Nickname set" in process.stdout.readline()
         speaker.say("h\u00e9")
         assert process.stdout.readline().rstrip().endswith(b"uni: h\\xe9")
         process.stdin.close()

@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, alone, enter, hear
 
 from client import Said, Whispered
 
@@ -163,7 +163,7 @@ def test_answers_stand_below_their_question_and_history_is_no_talk(server, sit_d
 
 
 def test_commands_and_names_complete(server, join, sit_down):
-    enter(join, server["line"], "rumpelstilzchen")
+    alone(enter(join, server["line"], "rumpelstilzchen"))
     typist = joined(sit_down(server["line"]), "tess")
     typist.enter("/users")
     typist.sees("users: ")
@@ -224,6 +224,7 @@ def test_five_people_in_five_protocols_and_a_restart(restarted, sit_down, join):
     for protocol, typist in people.items():
         typist.sees("Nickname set to " + names[protocol])
         typist.sees("visitor: in between" if protocol in ("line", "dollar") else "cannot be asked for")
+    for typist in people.values():
         typist.type(CONTROL_U)
     everybody_talks(people, names, "second")
     for typist in people.values():

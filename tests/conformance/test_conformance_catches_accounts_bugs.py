@@ -6,11 +6,13 @@ from wrong_accounts_server import BUGS, WrongAccountsServer
 
 from conformance import coverage, loader, requirements
 from conformance.barrier import RELAY, SELF, Broken
-from conformance.house import House, NotUsable
+from conformance.house import PATIENCE, House, NotUsable
 from conformance.runner import Failed, Run
 from conformance.targets import Foreign
 from conformance.variants import variants_of
 from conformance.wire import CODECS
+
+BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 
 
 def scenarios_of(protocol):
@@ -82,7 +84,8 @@ def house_of(scenario, bugs=()):
     server = WrongAccountsServer(bugs)
     protocol = scenario.protocol
     try:
-        house = House(Foreign({protocol: server.address(protocol)}), CODECS[protocol])
+        house = House(Foreign({protocol: server.address(protocol)}), CODECS[protocol],
+                      patience=BRIEF if bugs else PATIENCE)
         try:
             yield house
         finally:

@@ -7,11 +7,13 @@ import pytest
 from wrong_server import BUGS, WrongServer
 
 from conformance import coverage, loader, requirements
-from conformance.house import House, NotUsable
+from conformance.house import PATIENCE, House, NotUsable
 from conformance.pool import config_for
 from conformance.runner import Failed, Run
 from conformance.variants import Variant, variants_of
 from conformance.wire import line
+
+BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 
 REQUIREMENTS = requirements.load("line")
 SCENARIOS = [loader.load(path, REQUIREMENTS) for path in coverage.scenario_paths("line")]
@@ -66,7 +68,7 @@ def house_of(scenario, bugs=()):
     """A house around a wrong server in this process, configured as the scenario needs it."""
     server = WrongServer(bugs, workers=2, config=json.loads(config_for(scenario)))
     try:
-        house = House(server, line)
+        house = House(server, line, patience=BRIEF if bugs else PATIENCE)
         try:
             yield house
         finally:

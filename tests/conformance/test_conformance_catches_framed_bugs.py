@@ -6,11 +6,13 @@ from wrong_framed_server import BUGS, WrongFramedServer
 
 from conformance import coverage, loader, requirements
 from conformance.barrier import RELAY
-from conformance.house import House, NotUsable
+from conformance.house import PATIENCE, House, NotUsable
 from conformance.runner import Failed, Run
 from conformance.targets import Foreign
 from conformance.variants import Variant, variants_of
 from conformance.wire import CODECS
+
+BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 
 VARIANTS = (Variant("split", "whole"), Variant("split", "bytes"), Variant("split", "joined"))
 
@@ -70,7 +72,7 @@ def house_of(scenario, bugs=(), foreign=False):
     protocol = scenario.protocol
     target = Foreign({protocol: server.address(protocol)}) if foreign else server
     try:
-        house = House(target, CODECS[protocol if foreign else "line"])
+        house = House(target, CODECS[protocol if foreign else "line"], patience=BRIEF if bugs else PATIENCE)
         try:
             yield house
         finally:

@@ -121,7 +121,7 @@ def run(*arguments, **options):
     """(exit code, output) of a pytest run in a process of its own."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"] + list(arguments)
     done = subprocess.run(command, cwd=options.get("cwd", ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, timeout=60)
+                          universal_newlines=True, timeout=300)
     return done.returncode, done.stdout
 
 

@@ -57,7 +57,7 @@ def _command(descriptors, environment, stderr):
 def _end_group(pid):
     """Every server has a process group of its own; nothing of it may be left."""
     try:
-        wait_until(lambda: not group(pid), 5)
+        wait_until(lambda: not group(pid))
     except AssertionError:
         os.killpg(pid, signal.SIGKILL)
         raise AssertionError("the server left processes behind") from None

@@ -317,6 +317,6 @@ class Bystanders:
         self.noticed += [line for line in lines if not line.endswith(b" " + HELLO.encode())]
 
     def assert_undisturbed(self):
-        """Generous, as the machine may be busy with other tests: a worker that waits for somebody waits for seconds."""
-        assert max(self._took) < 2, "the others had to wait for %.1f s" % max(self._took)
-        assert statistics.median(self._took) < 0.25, "each time they had to wait"
+        """Generous, as the machine may be busy with other tests, or stand still for seconds."""
+        assert max(self._took) < 8, "the others had to wait for %.1f s" % max(self._took)
+        assert statistics.median(self._took) < 1, "each time they had to wait"

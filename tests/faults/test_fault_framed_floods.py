@@ -9,7 +9,7 @@ from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SILENT, UNFINISHED, Clien
 from bench.proofs.processes import children, cpu_seconds, descriptors, wait_until, workers_of
 from conformance.wire import binary
 
-LATE = 2.5  # seconds after a deadline at which a client is surely gone: they are looked at once a second
+LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 SLOW_CLIENTS = 300
 PASSERS_BY = 3000
 # Messages, and how many a second may come; ten seconds' worth of them may come at once.
@@ -94,7 +94,7 @@ def test_300_frames_that_come_byte_by_byte_are_cut_off_and_nobody_else_notices(s
             last[slow] = []
         began, unsent = time.monotonic(), slow.frame(LONG + ".")
         while selector.get_map():
-            assert time.monotonic() - began < 1 + LATE + 2
+            assert time.monotonic() - began < 1 + LATE
             for key in list(selector.get_map().values()):
                 with contextlib.suppress(ConnectionError):  # this one has just been ended
                     key.fileobj.send(unsent[:1])
@@ -124,7 +124,7 @@ def test_a_flood_is_delayed_and_then_delivered_in_order(start, enter, bystanders
     began = time.monotonic()
     flooder.say(*flood)
     while len(good.overheard) < FLOOD or len(good.noticed) < FLOOD:
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         good.talk()
         good.rest_a_little()
     assert time.monotonic() - began > 1, "the flood was not delayed"
@@ -139,7 +139,7 @@ def test_a_flood_of_binary_pings_is_delayed_and_then_answered_in_order(start, en
     began, pongs = time.monotonic(), []
     flooder.ask(*[{"type": binary.PING, "content": "%d" % number} for number in range(PINGS)])
     while len(pongs) < PINGS:
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         good.talk()
         pongs += [message for message in flooder.meanwhile(0.05) if message.fields["type"] == binary.PONG]
     assert time.monotonic() - began > 1, "the flood was not delayed"
@@ -160,7 +160,7 @@ def test_many_dollar_clients_that_poll_without_a_pause_are_cheap_and_slowed_down
             selector.register(client, selectors.EVENT_READ)
             client.ask({"purpose": "poll"})
         while any(left.values()):
-            assert time.monotonic() - began < 30
+            assert time.monotonic() - began < 90
             good.talk()
             pause = time.monotonic() + 0.2
             while time.monotonic() < pause:

@@ -82,7 +82,7 @@ def test_a_client_of_another_protocol_is_closed_and_never_a_user(start, join, ba
             foreign.send(piece)
     except OSError:
         pass  # it is closed already
-    assert foreign.rest(5) == [b"ERR unknown-protocol"]
+    assert foreign.rest() == [b"ERR unknown-protocol"]
     observer.say("WHO")
     assert observer.heard() == [b"USER observer"]
 

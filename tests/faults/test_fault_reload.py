@@ -46,7 +46,7 @@ def test_the_idle_timeout_changes_for_those_who_are_here(start, settings, join):
     client = join(server.address(), "ann")
     settings.write(idle_timeout=1)
     hup(server, 1)
-    assert client.rest(12) == [b"INFO idle-timeout"]
+    assert client.rest() == [b"INFO idle-timeout"]
 
 
 def test_limits_change(start, settings, join):

@@ -15,7 +15,7 @@ def server(request, tmp_path):
     server = SERVERS[request.param](directory)
     server.start()
     yield server
-    server.stop()
+    server.close()
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def foreign():
     server = Server004(USERS)
     server.start()
     yield server
-    server.stop()
+    server.close()
 
 
 @pytest.fixture(scope="session")

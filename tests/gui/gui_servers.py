@@ -10,7 +10,7 @@ import time
 from conformance.targets import launch
 
 USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
-SECONDS = 60  # that nobody waits for, unless the machine is very busy
+SECONDS = 60  # before it is thought to hang
 
 
 def wait_until(is_so, work=None):
@@ -21,6 +21,22 @@ def wait_until(is_so, work=None):
         if work:
             work()
         time.sleep(0.005)
+
+
+class Port:
+    """A port of 127.0.0.1 that is given to nobody else while a server is away: bound, by somebody who does not listen.
+
+    The server has to bind it with SO_REUSEADDR, as then two may on Linux.
+    """
+
+    def __init__(self):
+        self._holder = socket.socket()
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._holder.bind(("127.0.0.1", 0))
+        self.address = self._holder.getsockname()
+
+    def close(self):
+        self._holder.close()
 
 
 class Server004:
@@ -39,7 +55,8 @@ class Server004:
         self.users, self.bare = users, bare
         self.conversations = {frozenset(two): [] for two in itertools.combinations(users, 2)}
         self.heard = []  # the purposes of all requests
-        self.address = ("127.0.0.1", 0)
+        self._port = Port()
+        self.address = self._port.address
         self._is_running = False
 
     def start(self):
@@ -48,7 +65,6 @@ class Server004:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(self.address)
         self._listener.listen(16)
-        self.address = self._listener.getsockname()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._end, self._ended = socket.socketpair()
@@ -67,6 +83,11 @@ class Server004:
         for end in [self._listener, self._end, self._ended, *self._held]:
             end.close()
         self._selector.close()
+
+    def close(self):
+        """Stop for good."""
+        self.stop()
+        self._port.close()
 
     def say(self, sender, to, text):
         """What somebody who is not here says, as if it came over a connection."""
@@ -159,18 +180,24 @@ class Ours:
     has_room = True
 
     def __init__(self, directory):
-        self._directory, self.address, self._running = str(directory), ("127.0.0.1", 0), None
+        self._directory, self._port, self._running = str(directory), Port(), None
+        self.address = self._port.address
 
     def start(self):
         self._running = launch(
             workers=2, users=USERS, protocols=("dollar",), args=("--listen", "dollar=%d" % self.address[1]),
-            config={"storage": {"directory": self._directory}}, seconds=SECONDS)
-        self.address = self._running.__enter__().address("dollar")
+            config={"storage": {"directory": self._directory}})
+        self._running.__enter__()
 
     def stop(self):
         running, self._running = self._running, None
         if running:
             running.__exit__(None, None, None)
+
+    def close(self):
+        """Stop for good."""
+        self.stop()
+        self._port.close()
 
 
 SERVERS = {"ours": lambda directory: Ours(directory), "document-004": lambda directory: Server004(USERS),

@@ -17,7 +17,7 @@ from server.storage.journal import AtHand, Journal, Scribe
 from server.storage.memory import Store
 from server.worker.queues import Queue, called, control
 
-PATIENCE = 30  # seconds that an answer may really take
+PATIENCE = 60  # seconds that an answer may really take
 FULL = sqlite3.OperationalError("database or disk is full")
 FORK = multiprocessing.get_context("fork")
 

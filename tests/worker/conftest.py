@@ -22,7 +22,7 @@ from server.worker import loop, queues
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-PATIENCE = 20  # seconds that a tick may really take, before the test is given up
+PATIENCE = 60  # seconds that a tick may really take, before the test is given up
 
 
 def two_ends():
