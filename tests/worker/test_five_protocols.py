@@ -65,6 +65,7 @@ ACKNOWLEDGES = {
     "delimited": delimited(2, b"ann", b"lobby", b"hi"),
     "dollar": dollar(b"{'purpose': 'send_message', 'result': True}"),
 }
+LONG = b"MSG %b\n" % (b"x" * 4000)
 USERS = b"{'purpose': 'reload_user_list', 'users': ["
 
 
@@ -406,8 +407,8 @@ REFUSES = {
 def met(home, store):
     """Makes a house in which lea, of line, and a speaker of a protocol have met; and the store is late."""
 
-    def make(protocol):
-        house, name = home(), b"ann" if protocol == "dollar" else b"eva"
+    def make(protocol, **settings):
+        house, name = home(**settings), b"ann" if protocol == "dollar" else b"eva"
         lea, speaker = enter(house, "line", b"lea"), enter(house, protocol, name, 2)
         house.wait(2)
         lea.heard()
@@ -510,6 +511,23 @@ def test_ones_own_words_come_back_in_their_place_and_what_follows_them_waits(met
     lea.send(b"MSG four\n")
     house.settle()
     assert eva.heard() == said[b"four"]
+
+
+@pytest.mark.parametrize("protocol, farewell", [
+    pytest.param("delimited", REFUSES["delimited"], id="delimited"), pytest.param("dollar", b"'}$", id="dollar")])
+def test_whoever_waits_for_the_store_in_a_flood_is_ended_when_too_much_is_held_for_it(met, store, protocol, farewell):
+    house, lea, speaker, name = met(protocol, outbox_bytes=20000, messages_per_second=0)
+    speaker.send(SAYS[protocol](name))
+    house.settle()
+    lea.send(LONG * 4)
+    house.wait(5)
+    assert speaker.heard() == b""
+    lea.send(LONG)
+    house.wait(2)
+    heard = speaker.heard()
+    assert (heard.count(b"x" * 4000), heard[-len(farewell):], speaker.ended) == (5, farewell, True)
+    assert b"INFO %b disconnected\n" % name in lea.heard()
+    assert not any(hearers._held for hearers in house.driven[1].worker._audiences.values())
 
 
 def test_who_hangs_up_before_its_words_are_stored_leaves_nothing_behind(met, store):
