@@ -90,6 +90,10 @@ class Audience:
     def hold(self, session):
         """This is the place of what it has said, of which it will be told that it is stored."""
 
+    def holds(self, session):
+        """Is there anything that it is sent only once it has been answered?"""
+        return session in self._held
+
     def kept_waiting(self, most):
         """The sessions for which more than `most` bytes are held until they have been answered."""
         return [session for session, held in self._held.items() if held.size > most]

@@ -73,6 +73,7 @@ class Worker:
             "renamed": replica.renamed,
             "left": replica.left,
             "whispered": replica.whispered,
+            "mark": replica.mark,
             "refused": replica.refused,
             "confirmed": replica.confirmed,
             "who": replica.who,

@@ -89,9 +89,9 @@ def home(open_house, store):
     return make
 
 
-def enter(house, protocol, name, worker=1):
+def enter(house, protocol, name, worker=1, buffer=None):
     """A new client of a protocol that has its name, and heard so."""
-    peer = house.connect(worker, protocol=protocol)
+    peer = house.connect(worker, buffer, protocol)
     if protocol == "line":
         peer.send(b"LOGIN %b\n" % name)
     elif protocol == "binary":
@@ -573,6 +573,64 @@ def test_a_name_whose_account_could_not_be_stored_or_whose_creator_has_gone_is_f
     other.send(b"LOGIN delia\n")
     house.settle()
     assert other.heard() == b"OK\n"
+
+
+DIRECT = delimited(2, b"lea", b"eva", b"are you there?")
+
+
+def deliver_to_eva(house):
+    """What she finds when she comes back, on the first worker."""
+    eva = house.connect(protocol="delimited")
+    eva.send(delimited(5, b"eva") + delimited(3))
+    house.settle(10)
+    heard = eva.heard()
+    assert heard.startswith(delimited(6))
+    return heard[len(delimited(6)):]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_a_reader_was_not_sent_when_it_was_ended_is_kept_for_it(home, reads):
+    house = home(stall_seconds=3, messages_per_second=0)
+    lea, eva = enter(house, "line", b"lea"), enter(house, "delimited", b"eva", 2, buffer=10000)
+    lea.send(LONG * 50)
+    house.settle(10)
+    lea.send(b"DM eva are you there?\n")
+    house.settle()
+    for _ in range(200 if reads else 0):
+        eva.heard()
+        house.settle(1)
+    house.wait(6)
+    eva.close()
+    house.settle()
+    assert b"INFO eva disconnected\n" in lea.heard()
+    assert deliver_to_eva(house) == (b"" if reads else DIRECT)
+
+
+@pytest.mark.parametrize("goes", ["hung up", "with its worker"])
+def test_what_came_too_late_for_a_member_is_kept_for_it(home, goes):
+    house = home()
+    lea, eva = enter(house, "line", b"lea"), enter(house, "delimited", b"eva", 2)
+    lea.send(b"DM eva are you there?\n")
+    house.driven[0].tick()
+    house.hub.turn(0)  # which hands it to a worker
+    if goes == "hung up":
+        eva.close()
+        house.settle()
+    else:
+        house.hub.detach(2)
+    assert deliver_to_eva(house) == DIRECT
+
+
+def test_what_waits_behind_an_answer_is_not_sent_yet(met, store):
+    house, lea, eva, _ = met("delimited")
+    eva.send(SAYS["delimited"](b"eva"))
+    house.settle()
+    lea.send(b"DM eva are you there?\n")
+    house.settle()
+    house.hub.detach(2)
+    store.late = False
+    store.answer()
+    assert deliver_to_eva(house) == DIRECT
 
 
 @pytest.fixture
