@@ -240,7 +240,15 @@ class _Reader:
         return self._scalar(node, (str,), "text")
 
     def path(self, node):
-        return self._scalar(node, (str, type(None)), "the path of a file, or null")
+        """Of a file; None for none."""
+        return self._from_here(self._scalar(node, (str, type(None)), "the path of a file, or null"))
+
+    def directory(self, node):
+        return self._from_here(self.text(node))
+
+    def _from_here(self, path):
+        """Paths count from the place of the configuration, wherever the server is started."""
+        return path and os.path.join(os.path.dirname(self._path), path)
 
     def storage(self, node):
         """"memory", or a mapping with a directory."""
@@ -249,7 +257,7 @@ class _Reader:
                 raise self.error(node, "expected memory, or a mapping with a directory, not %r" % node.value)
             return None
         given = self.section(node, {
-            "directory": self.text, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
+            "directory": self.directory, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
         if not given.get("directory"):
             raise self.error(node, "the directory is missing; or write storage: memory")
         return USUAL_STORAGE._replace(**given)
@@ -284,11 +292,10 @@ class _Reader:
         return given._replace(key=given.key or given.certificate)
 
     def _file(self, node):
-        """The `File` of a path, which counts from the place of the configuration; None for none."""
+        """The `File` of a path; None for none."""
         path = self.path(node)
         if path is None:
             return None
-        path = os.path.join(os.path.dirname(self._path), path)
         try:
             with open(path, "rb") as file:
                 return File(path, file.read())

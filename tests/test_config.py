@@ -242,6 +242,16 @@ PRECEDENCE = [
     (["--storage", "memory"], {}, "storage", None),
 ]
 
+# A configuration elsewhere: a setting, and its path as seen from here.
+ELSEWHERE = [
+    ("accounts: {users_file: users.json}", lambda settings: settings.users_file, "etc/users.json"),
+    ("accounts: {users_file: /users.json}", lambda settings: settings.users_file, "/users.json"),
+    ("storage: {directory: kept}", lambda settings: settings.storage.directory, "etc/kept"),
+    ("storage: {directory: /kept}", lambda settings: settings.storage.directory, "/kept"),
+    ("storage: {directory: ../kept}", lambda settings: settings.storage.directory, "etc/../kept"),
+    ("tls: {certificate: a.pem}", lambda settings: settings.tls.certificate.path, "etc/a.pem"),
+]
+
 USERS = '{"users": [{"username": "%s", "password": "123"}]}'
 
 # What stands in the file, and a word of what is said about it.
@@ -280,16 +290,16 @@ UNFIT_USERS = [
 
 
 @pytest.fixture
-def read(tmp_path):
-    """Reads a configuration file of this text; errors name it as FILE."""
+def read(monkeypatch, tmp_path):
+    """Reads a configuration file of this text, which lies here; errors name it as FILE."""
+    monkeypatch.chdir(tmp_path)
 
     def read_text(text):
-        path = tmp_path / "config.yaml"
-        path.write_bytes(text.encode())
+        (tmp_path / "config.yaml").write_bytes(text.encode())
         try:
-            return config.read(str(path), config.defaults())
+            return config.read("config.yaml", config.defaults())
         except ConfigError as error:
-            raise ConfigError(str(error).replace(str(path), "FILE")) from None
+            raise ConfigError(str(error).replace("config.yaml", "FILE")) from None
 
     return read_text
 
@@ -330,6 +340,15 @@ def test_the_shipped_file_is_complete():
     assert set(shipped["limits"]) == set(config.defaults().limits)
     for name in ("listen", "idle_timeout", "echo"):
         assert list(shipped[name]) == PROTOCOLS
+
+
+@pytest.mark.parametrize("text, path_in, path", ELSEWHERE)
+def test_a_path_in_the_file_is_relative_to_the_file(monkeypatch, tmp_path, text, path_in, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "a.pem").write_bytes(b"")
+    (tmp_path / "etc" / "config.yaml").write_text(text)
+    assert path_in(config.read("etc/config.yaml", config.defaults())) == path
 
 
 @pytest.mark.parametrize("text, name, value", FORMS)
