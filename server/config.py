@@ -14,6 +14,7 @@ from server.protocols import PROTOCOLS
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
+NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 
 class ConfigError(ValueError):
@@ -104,13 +105,16 @@ def read(path, settings):
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        told = [getattr(error, "context", None), getattr(error, "problem", None) or str(error).splitlines()[0]]
+        problem = ", ".join(filter(None, told))
+        if "\\t" in problem:
+            problem += "; indent with spaces"
         raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
     if document is None or document.tag == "tag:yaml.org,2002:null":
         return settings
     reader = _Reader(path)
-    limits = dict.fromkeys(settings.limits, reader.count)
-    limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.count, settings.limits["text_bytes"])
+    limits = {name: reader.count if name in NO_LIMIT_IF_0 else reader.positive for name in settings.limits}
+    limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.positive, settings.limits["text_bytes"])
     accounts = {
         "users_file": reader.path, "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
     values = reader.section(document, {
@@ -216,19 +220,22 @@ class _Reader:
             value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
         except (yaml.YAMLError, ValueError):
             value = ()  # such as a date that does not exist, or an unknown tag
-        if type(value) not in kinds:
+        if type(value) not in kinds or "\0" in str(value):
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
             raise self.error(node, "expected %s, not %r" % (expected, shown))
         return value
 
-    def _number(self, node, kinds, expected, most):
+    def _number(self, node, kinds, expected, most, least=0):
         value = self._scalar(node, kinds, expected)
-        if not 0 <= value <= most:
+        if not least <= value <= most:
             raise self.error(node, "expected %s, not %s" % (expected, value))
         return value
 
     def count(self, node):
         return self._number(node, (int,), "a whole number, 0 or more", 1 << 40)
+
+    def positive(self, node):
+        return self._number(node, (int,), "a whole number, 1 or more", 1 << 40, least=1)
 
     def seconds(self, node):
         return self._number(node, (int, float), "a number, 0 or more", 1 << 40)
@@ -273,10 +280,7 @@ class _Reader:
         if node.value == "auto":
             return os.cpu_count() or 1
         expected = "a number from 1 to %d, or auto" % MOST_WORKERS
-        workers = self._number(node, (int,), expected, MOST_WORKERS)
-        if not workers:
-            raise self.error(node, "expected %s, not 0" % expected)
-        return workers
+        return self._number(node, (int,), expected, MOST_WORKERS, least=1)
 
     def listen(self, node, ports):
         """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""

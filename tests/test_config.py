@@ -172,6 +172,11 @@ MISTAKES = [
     ("idle_timeout:\n  line: soon", 2, ["'soon'"]),
     ("limits:\n  line_bytes: 1.5", 2, ["1.5", "whole number"]),
     ("limits:\n  line_bytes: -1", 2, ["-1"]),
+    ("limits:\n  line_bytes: 0", 2, ["1 or more", "0"]),
+    ("limits:\n  text_bytes: {padded: 0}", 2, ["1 or more", "0"]),
+    ("limits:\n  frame_seconds: 0", 2, ["1 or more", "0"]),
+    ("limits:\n  stall_seconds: 0", 2, ["1 or more", "0"]),
+    ("limits:\n  outbox_bytes: 0", 2, ["1 or more", "0"]),
     ("limits: 3", 1, ["mapping"]),
     ("pacing_ms: fast", 1, ["'fast'"]),
     ("- workers", 1, ["mapping"]),
@@ -179,9 +184,14 @@ MISTAKES = [
     ("workers: 1\nhost: [", 2, []),
     ("host: 'a", 1, []),
     ("host: a\n\tworkers: 1", 2, []),
+    ("limits:\n\tline_bytes: 1", 2, ["'\\t'", "spaces"]),
     ("host: *unknown", 1, []),
-    ("host: a\n---\nhost: b", 2, []),
+    ("host: a\n---\nhost: b", 2, ["expected a single document"]),
     ("host: a\x00b", 1, []),
+    ('host: "a\\0b"', 1, ["'a\\x00b'"]),
+    ('accounts: {users_file: "a\\0b"}', 1, ["'a\\x00b'"]),
+    ('storage: {directory: "a\\0b"}', 1, ["'a\\x00b'"]),
+    ('tls: {certificate: "a\\0b"}', 1, ["'a\\x00b'"]),
     ("[workers]: 1", 1, ["unknown key"]),
     ("? {a: b}\n: 1", 1, ["unknown key"]),
     ("host: 2020-13-45", 1, ["text"]),
@@ -197,7 +207,7 @@ BAD_USAGE = [
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
     ["--log-format", "xml"],
-    ["--unknown"], ["--config"],
+    ["--unknown"], ["--config"], ["--config", ""], ["--users", ""], ["--host", ""],
 ]  # fmt: skip
 
 BAD_CONFIGURATION = [
@@ -834,6 +844,18 @@ def test_a_second_server_with_the_same_directory_ends_with_code_75(tmp_path):
     assert (code, out) == (75, "")
     assert err == "parley: %s: in use by another server (pid %d); stop that one, or choose another directory\n" % (
         tmp_path / "kept", os.getpid())
+
+
+NO_SOCKET = [("k" * 100, "too long"), ("kept", "Is a directory")]
+
+
+@pytest.mark.parametrize("name, word", NO_SOCKET, ids=[word for _, word in NO_SOCKET])
+def test_a_directory_in_which_no_socket_can_be_made_ends_with_code_73(tmp_path, name, word):
+    (tmp_path / name / ("" if "too long" in word else "control.sock")).mkdir(0o700, parents=True)
+    (tmp_path / name).chmod(0o700)
+    code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", name)
+    assert (code, out) == (73, "")
+    assert err.startswith("parley: ") and err.count("\n") == 1 and "no socket can be made there" in err and word in err
 
 
 def test_a_directory_that_others_can_read_ends_with_code_77(tmp_path):
