@@ -78,16 +78,16 @@ def _parser():
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
-    parser.add_argument("--host", metavar="H", type=_something,
+    parser.add_argument("--host", metavar="H", type=_not_empty,
                         help='address to listen on; "::" is all of IPv4 and IPv6')
-    parser.add_argument("--config", metavar="FILE", type=_something,
+    parser.add_argument("--config", metavar="FILE", type=_not_empty,
                         help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
     parser.add_argument("--listen", action="append", default=[], metavar="PROTOCOL=PORT", type=_listen,
                         help='port of a protocol, or "off"; may be given several times')
     parser.add_argument("--idle-timeout", type=_seconds, metavar="S",
                         help="close connections that are silent for S seconds; 0 is never")
     parser.add_argument("--echo", action="store_true", default=None, help="let speakers hear themselves")
-    parser.add_argument("--users", metavar="FILE", type=_something,
+    parser.add_argument("--users", metavar="FILE", type=_not_empty,
                         help="accounts with passwords; examples/users.json shows the form")
     parser.add_argument("--storage", metavar="DIRECTORY",
                         help='where accounts and messages are kept; "memory" keeps them only while the server runs')
@@ -101,7 +101,7 @@ def _parser():
     return parser
 
 
-def _something(text):
+def _not_empty(text):
     if not text:
         raise argparse.ArgumentTypeError("it must not be empty")
     return text

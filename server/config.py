@@ -93,24 +93,8 @@ def chosen(path):
 
 def read(path, settings):
     """`settings` as changed by the YAML file at `path`."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            document = yaml.compose(file, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError("%s: %s" % (path, error.strerror)) from None
-    except UnicodeDecodeError:
-        raise ConfigError("%s: not UTF-8 text" % path) from None
-    except RecursionError:
-        raise ConfigError("%s: nested too deeply" % path) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        told = [getattr(error, "context", None), getattr(error, "problem", None) or str(error).splitlines()[0]]
-        problem = ", ".join(filter(None, told))
-        if "\\t" in problem:
-            problem += "; indent with spaces"
-        raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
-    if document is None or document.tag == "tag:yaml.org,2002:null":
+    document = _composed(path)
+    if document is None:
         return settings
     reader = _Reader(path)
     limits = {name: reader.count if name in NO_LIMIT_IF_0 else reader.positive for name in settings.limits}
@@ -131,6 +115,28 @@ def read(path, settings):
     })
     values.update(values.pop("accounts", {}))
     return settings._replace(**values)
+
+
+def _composed(path):
+    """The YAML file at `path` as a node, which knows its line; None if the file says nothing."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = yaml.compose(file, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError("%s: %s" % (path, error.strerror)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("%s: not UTF-8 text" % path) from None
+    except RecursionError:
+        raise ConfigError("%s: nested too deeply" % path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        told = [getattr(error, "context", None), getattr(error, "problem", None) or str(error).splitlines()[0]]
+        problem = ", ".join(filter(None, told))
+        if "\\t" in problem:
+            problem += "; indent with spaces"
+        raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
+    return None if document is None or document.tag == "tag:yaml.org,2002:null" else document
 
 
 def users(path):
