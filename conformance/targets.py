@@ -1,5 +1,6 @@
 """Servers to judge: ours, started here and always ended here, or anybody's at an address."""
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -21,9 +22,18 @@ _SHARED_LINES = (re.compile(r"\[SERVER\] Chat server started on (?P<host>\S+):(?
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # that our server speaks
 _LAST_LINE = "[SERVER] Waiting for connections..."
 
+_PR_SET_PDEATHSIG = 1
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux has it
+
 
 class DidNotStart(Exception):
     """The server ended, or said nothing, before it waited for connections."""
+
+
+def _end_with_us():
+    """In the child: die when the thread that starts it is gone, be it killed. Our server's workers then leave."""
+    if _prctl:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Launched:
@@ -38,7 +48,8 @@ class Launched:
             # A session of its own: an interrupt of the test run does not reach it, and its workers end with it.
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-                start_new_session=True, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+                start_new_session=True, preexec_fn=_end_with_us,
+                env=dict(os.environ, PYTHONUNBUFFERED="1"))
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_stdout, daemon=True)
         self._reader.start()

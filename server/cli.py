@@ -22,8 +22,7 @@ from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 from server.worker import tls
 
 # sysexits.h
-EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = (
-    2, 65, 69, 70, 73, 75, 77, 78)
+EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 65, 69, 70, 73, 75, 77, 78
 STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
 
 log = logging.getLogger("server")
@@ -72,27 +71,24 @@ def _fail(code, error):
     return code
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        """One line, as for any other mistake; argparse would print its usage too."""
-        self.exit(EX_USAGE, "parley: %s (--help shows what there is)\n" % message)
-
-
 def _parser():
-    parser = _Parser(
+    parser = commands.Parser(
         prog="python -m server", description="Parley, a chat server: one room for several wire protocols.",
         epilog="Beside serving: python -m server %s; each with --help." % "|".join(commands.COMMANDS))
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
-    parser.add_argument("--host", metavar="H", help='address to listen on; "::" is all of IPv4 and IPv6')
-    parser.add_argument("--config", metavar="FILE", help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
+    parser.add_argument("--host", metavar="H", type=_not_empty,
+                        help='address to listen on; "::" is all of IPv4 and IPv6')
+    parser.add_argument("--config", metavar="FILE", type=_not_empty,
+                        help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
     parser.add_argument("--listen", action="append", default=[], metavar="PROTOCOL=PORT", type=_listen,
                         help='port of a protocol, or "off"; may be given several times')
     parser.add_argument("--idle-timeout", type=_seconds, metavar="S",
                         help="close connections that are silent for S seconds; 0 is never")
     parser.add_argument("--echo", action="store_true", default=None, help="let speakers hear themselves")
-    parser.add_argument("--users", metavar="FILE", help="accounts with passwords; examples/users.json shows the form")
+    parser.add_argument("--users", metavar="FILE", type=_not_empty,
+                        help="accounts with passwords; examples/users.json shows the form")
     parser.add_argument("--storage", metavar="DIRECTORY",
                         help='where accounts and messages are kept; "memory" keeps them only while the server runs')
     parser.add_argument("--worker-ports", action="store_true",
@@ -105,8 +101,14 @@ def _parser():
     return parser
 
 
+def _not_empty(text):
+    if not text:
+        raise argparse.ArgumentTypeError("it must not be empty")
+    return text
+
+
 def _workers(text):
-    if not (text.isdigit() and 1 <= int(text) <= config.MOST_WORKERS):
+    if not (text.isdecimal() and 1 <= int(text) <= config.MOST_WORKERS):
         raise argparse.ArgumentTypeError("%r is not a number from 1 to %d" % (text, config.MOST_WORKERS))
     return int(text)
 
@@ -122,7 +124,7 @@ def _seconds(text):
 
 
 def _port(text):
-    if not (text.isdigit() and int(text) <= 65535):
+    if not (text.isdecimal() and int(text) <= 65535):
         raise argparse.ArgumentTypeError("%r is not a port; a port is a number from 0 to 65535" % text)
     return text
 

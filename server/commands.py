@@ -16,9 +16,16 @@ from server.storage.database import Database, StoreError
 from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
 from server.storage.memory import MOST_MESSAGES
 from server.supervisor.control import ask
-from server.supervisor.hashing import hashed
+from server.supervisor.hashing import hashed, parts
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, like everything else here; argparse would print its usage too."""
+
+    def error(self, message):
+        self.exit(2, "parley: %s (--help shows what there is)\n" % message)
 
 
 class Failure(Exception):
@@ -41,7 +48,7 @@ def run(argv):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m server", description="Parley, a chat server: beside serving.")
+    parser = Parser(prog="python -m server", description="Parley, a chat server: beside serving.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--storage", metavar="DIRECTORY", help="of the server; otherwise what the configuration says")
@@ -128,8 +135,8 @@ def _log(arguments):
         messages, _, more = database.lobby(last, MOST_MESSAGES)
         for number, sender, text, when in messages:
             last = number
-            print("%d %s %s: %s" % (number, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)),
-                                    sender.decode(), text.decode().replace("\n", "\n    ")))
+            _print("%d %s %s: %s" % (number, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)),
+                                     sender.decode(), text.decode().replace("\n", "\n    ")))
         sys.stdout.flush()
         if not more:
             if not arguments.follow:
@@ -140,12 +147,14 @@ def _log(arguments):
 def _passwd(arguments):
     name = _name(arguments.name)
     if sys.stdin.isatty():
-        password = getpass.getpass("Password for %s: " % arguments.name)
+        password = getpass.getpass("Password for %s: " % arguments.name).encode("utf-8", "surrogateescape")
     else:
-        password = sys.stdin.readline().rstrip("\n")
+        password = sys.stdin.buffer.readline().rstrip(b"\n")
     if not password:
         raise Failure("a password has at least one character")
-    path, secret = _directory(arguments), hashed(password.encode())
+    if not password.decode("utf-8", "ignore").encode() == password:
+        raise Failure("a password is text in UTF-8")
+    path, secret = _directory(arguments), hashed(password)
     try:
         answer = ask(os.path.join(path, CONTROL), "passwd", name=name.decode(), secret=secret)
     except ConnectionError:  # no server runs: the directory is ours
@@ -154,7 +163,7 @@ def _passwd(arguments):
     else:
         if "error" in answer:
             raise Failure(answer["error"])
-    print("%s has a password" % arguments.name)
+    _print("%s has a password" % arguments.name)
 
 
 def protect(database, name, secret):
@@ -181,9 +190,15 @@ def _writing(path):
         directory.let_go()
 
 
+def _print(text):
+    """A line, in which what this terminal cannot show is escaped."""
+    sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "backslashreplace") + b"\n")
+    sys.stdout.flush()
+
+
 def _name(text):
     try:
-        return canonical_name(text.encode())
+        return canonical_name(text.encode("utf-8", "surrogateescape"))
     except InvalidName:
         raise Failure("%r is not a valid name" % text) from None
 
@@ -201,7 +216,7 @@ def _export(arguments):
             for (one, other), messages in database.conversations()]}
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     if arguments.file == "-":
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(text.encode())
         return
     try:
         descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it is nobody else's
@@ -213,11 +228,8 @@ def _export(arguments):
 
 def _import(arguments):
     try:
-        if arguments.file == "-":
-            document = json.load(sys.stdin)
-        else:
-            with open(arguments.file, encoding="utf-8") as file:
-                document = json.load(file)
+        with sys.stdin.buffer if arguments.file == "-" else open(arguments.file, "rb") as file:
+            document = json.loads(file.read().decode())
     except OSError as error:
         raise Failure("%s: %s" % (arguments.file, error.strerror)) from None
     except (ValueError, RecursionError) as error:
@@ -232,9 +244,11 @@ def _import(arguments):
 
 def _import_users(document, database):
     for entry in document["users"]:
-        secret = entry.get("secret") or (hashed(entry["password"].encode()) if "password" in entry else None)
-        if not isinstance(secret, (str, type(None))):
-            raise TypeError("a secret is text")
+        secret = entry.get("secret")
+        if secret is not None:
+            parts(secret)  # or nobody could ever log in with it
+        elif "password" in entry:
+            secret = hashed(entry["password"].encode())
         protect(database, _name(entry["username"]), secret)
     return len(document["users"])
 

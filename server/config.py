@@ -14,6 +14,7 @@ from server.protocols import PROTOCOLS
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
+NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 
 class ConfigError(ValueError):
@@ -92,25 +93,12 @@ def chosen(path):
 
 def read(path, settings):
     """`settings` as changed by the YAML file at `path`."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            document = yaml.compose(file, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError("%s: %s" % (path, error.strerror)) from None
-    except UnicodeDecodeError:
-        raise ConfigError("%s: not UTF-8 text" % path) from None
-    except RecursionError:
-        raise ConfigError("%s: nested too deeply" % path) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
-    if document is None or document.tag == "tag:yaml.org,2002:null":
+    document = _composed(path)
+    if document is None:
         return settings
     reader = _Reader(path)
-    limits = dict.fromkeys(settings.limits, reader.count)
-    limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.count, settings.limits["text_bytes"])
+    limits = {name: reader.count if name in NO_LIMIT_IF_0 else reader.positive for name in settings.limits}
+    limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.positive, settings.limits["text_bytes"])
     accounts = {
         "users_file": reader.path, "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
     values = reader.section(document, {
@@ -127,6 +115,28 @@ def read(path, settings):
     })
     values.update(values.pop("accounts", {}))
     return settings._replace(**values)
+
+
+def _composed(path):
+    """The YAML file at `path` as a node, which knows its line; None if the file says nothing."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = yaml.compose(file, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError("%s: %s" % (path, error.strerror)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("%s: not UTF-8 text" % path) from None
+    except RecursionError:
+        raise ConfigError("%s: nested too deeply" % path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        told = [getattr(error, "context", None), getattr(error, "problem", None) or str(error).splitlines()[0]]
+        problem = ", ".join(filter(None, told))
+        if "\\t" in problem:
+            problem += "; indent with spaces"
+        raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
+    return None if document is None or document.tag == "tag:yaml.org,2002:null" else document
 
 
 def users(path):
@@ -216,19 +226,22 @@ class _Reader:
             value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
         except (yaml.YAMLError, ValueError):
             value = ()  # such as a date that does not exist, or an unknown tag
-        if type(value) not in kinds:
+        if type(value) not in kinds or "\0" in str(value):
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
             raise self.error(node, "expected %s, not %r" % (expected, shown))
         return value
 
-    def _number(self, node, kinds, expected, most):
+    def _number(self, node, kinds, expected, most, least=0):
         value = self._scalar(node, kinds, expected)
-        if not 0 <= value <= most:
+        if not least <= value <= most:
             raise self.error(node, "expected %s, not %s" % (expected, value))
         return value
 
     def count(self, node):
         return self._number(node, (int,), "a whole number, 0 or more", 1 << 40)
+
+    def positive(self, node):
+        return self._number(node, (int,), "a whole number, 1 or more", 1 << 40, least=1)
 
     def seconds(self, node):
         return self._number(node, (int, float), "a number, 0 or more", 1 << 40)
@@ -240,7 +253,15 @@ class _Reader:
         return self._scalar(node, (str,), "text")
 
     def path(self, node):
-        return self._scalar(node, (str, type(None)), "the path of a file, or null")
+        """Of a file; None for none."""
+        return self._from_here(self._scalar(node, (str, type(None)), "the path of a file, or null"))
+
+    def directory(self, node):
+        return self._from_here(self.text(node))
+
+    def _from_here(self, path):
+        """Paths count from the place of the configuration, wherever the server is started."""
+        return path and os.path.join(os.path.dirname(self._path), path)
 
     def storage(self, node):
         """"memory", or a mapping with a directory."""
@@ -249,7 +270,7 @@ class _Reader:
                 raise self.error(node, "expected memory, or a mapping with a directory, not %r" % node.value)
             return None
         given = self.section(node, {
-            "directory": self.text, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
+            "directory": self.directory, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
         if not given.get("directory"):
             raise self.error(node, "the directory is missing; or write storage: memory")
         return USUAL_STORAGE._replace(**given)
@@ -265,10 +286,7 @@ class _Reader:
         if node.value == "auto":
             return os.cpu_count() or 1
         expected = "a number from 1 to %d, or auto" % MOST_WORKERS
-        workers = self._number(node, (int,), expected, MOST_WORKERS)
-        if not workers:
-            raise self.error(node, "expected %s, not 0" % expected)
-        return workers
+        return self._number(node, (int,), expected, MOST_WORKERS, least=1)
 
     def listen(self, node, ports):
         """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
@@ -284,11 +302,10 @@ class _Reader:
         return given._replace(key=given.key or given.certificate)
 
     def _file(self, node):
-        """The `File` of a path, which counts from the place of the configuration; None for none."""
+        """The `File` of a path; None for none."""
         path = self.path(node)
         if path is None:
             return None
-        path = os.path.join(os.path.dirname(self._path), path)
         try:
             with open(path, "rb") as file:
                 return File(path, file.read())

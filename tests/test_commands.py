@@ -30,10 +30,14 @@ MISTAKES = [
     (["status", "--storage", "nowhere"], "", ["no server answers"]),
     (["passwd", "--storage", "new", "ann"], "\n", ["at least one character"]),
     (["passwd", "--storage", "new", "a b"], "x\n", ["'a b'", "not a valid name"]),
+    (["passwd", "--storage", "new", os.fsdecode(b"a\xff")], "x\n", ["not a valid name"]),
+    (["passwd", "--storage", "new", "ann"], "x\udcff\n", ["UTF-8"]),
     (["import", "--storage", "new", "users", "nowhere.json"], "", ["nowhere.json", "No such file"]),
     (["import", "--storage", "new", "users", "-"], "{", ["not JSON"]),
     (["import", "--storage", "new", "users", "-"], "[]", ["not of document 004's form"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": 1}]}', ["form"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": "x"}]}', ["not a secret"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": ""}]}', ["not a secret"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "lobby"}]}', ["not a valid name"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "ann"}, {"username": "ANN"}]}',
      ["too much like"]),
@@ -48,11 +52,12 @@ MISTAKES = [
 def command(tmp_path):
     """command(argument, ..., given="") runs `python -m server` with these arguments in an empty directory."""
 
-    def run(*arguments, given=""):
+    def run(*arguments, given="", **variables):
         environment = dict(os.environ, PYTHONPATH=ROOT, PYTHONIOENCODING="utf-8")
+        environment.update(variables)
         return subprocess.run(
             [sys.executable, "-m", "server", *arguments], cwd=str(tmp_path), env=environment, timeout=SECONDS,
-            input=given.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            input=given.encode("utf-8", "surrogateescape"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     return run
 
@@ -70,6 +75,24 @@ def test_a_mistake_is_one_line(command, arguments, given, words):
     assert told.startswith("parley: ") and told.count("\n") == 1
     for word in words:
         assert word in told
+
+
+@pytest.mark.parametrize("arguments", [
+    ["status", "--bogus"], ["export"], ["export", "all", "-"], ["log", "--since", "x"], ["passwd"], ["import", "users"],
+])  # fmt: skip
+def test_wrong_usage_is_one_line(command, arguments):
+    done = command(*arguments)
+    told = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert told.startswith("parley: ") and "--help" in told and told.count("\n") == 1
+
+
+def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(command, storage):
+    command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
+    done = command("passwd", "--storage", storage, "Zoë", given="x\n", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, b"Zo\\xeb has a password\n")
+    done = command("export", "--storage", storage, "users", "-", PYTHONIOENCODING="ascii")
+    assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
 
 @pytest.mark.parametrize("name", ["status", "log", "passwd", "export", "import"])

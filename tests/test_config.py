@@ -172,6 +172,11 @@ MISTAKES = [
     ("idle_timeout:\n  line: soon", 2, ["'soon'"]),
     ("limits:\n  line_bytes: 1.5", 2, ["1.5", "whole number"]),
     ("limits:\n  line_bytes: -1", 2, ["-1"]),
+    ("limits:\n  line_bytes: 0", 2, ["1 or more", "0"]),
+    ("limits:\n  text_bytes: {padded: 0}", 2, ["1 or more", "0"]),
+    ("limits:\n  frame_seconds: 0", 2, ["1 or more", "0"]),
+    ("limits:\n  stall_seconds: 0", 2, ["1 or more", "0"]),
+    ("limits:\n  outbox_bytes: 0", 2, ["1 or more", "0"]),
     ("limits: 3", 1, ["mapping"]),
     ("pacing_ms: fast", 1, ["'fast'"]),
     ("- workers", 1, ["mapping"]),
@@ -179,9 +184,14 @@ MISTAKES = [
     ("workers: 1\nhost: [", 2, []),
     ("host: 'a", 1, []),
     ("host: a\n\tworkers: 1", 2, []),
+    ("limits:\n\tline_bytes: 1", 2, ["'\\t'", "spaces"]),
     ("host: *unknown", 1, []),
-    ("host: a\n---\nhost: b", 2, []),
+    ("host: a\n---\nhost: b", 2, ["expected a single document"]),
     ("host: a\x00b", 1, []),
+    ('host: "a\\0b"', 1, ["'a\\x00b'"]),
+    ('accounts: {users_file: "a\\0b"}', 1, ["'a\\x00b'"]),
+    ('storage: {directory: "a\\0b"}', 1, ["'a\\x00b'"]),
+    ('tls: {certificate: "a\\0b"}', 1, ["'a\\x00b'"]),
     ("[workers]: 1", 1, ["unknown key"]),
     ("? {a: b}\n: 1", 1, ["unknown key"]),
     ("host: 2020-13-45", 1, ["text"]),
@@ -197,7 +207,7 @@ BAD_USAGE = [
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
     ["--log-format", "xml"],
-    ["--unknown"], ["--config"],
+    ["--unknown"], ["--config"], ["--config", ""], ["--users", ""], ["--host", ""],
 ]  # fmt: skip
 
 BAD_CONFIGURATION = [
@@ -242,6 +252,16 @@ PRECEDENCE = [
     (["--storage", "memory"], {}, "storage", None),
 ]
 
+# A configuration elsewhere: a setting, and its path as seen from here.
+ELSEWHERE = [
+    ("accounts: {users_file: users.json}", lambda settings: settings.users_file, "etc/users.json"),
+    ("accounts: {users_file: /users.json}", lambda settings: settings.users_file, "/users.json"),
+    ("storage: {directory: kept}", lambda settings: settings.storage.directory, "etc/kept"),
+    ("storage: {directory: /kept}", lambda settings: settings.storage.directory, "/kept"),
+    ("storage: {directory: ../kept}", lambda settings: settings.storage.directory, "etc/../kept"),
+    ("tls: {certificate: a.pem}", lambda settings: settings.tls.certificate.path, "etc/a.pem"),
+]
+
 USERS = '{"users": [{"username": "%s", "password": "123"}]}'
 
 # What stands in the file, and a word of what is said about it.
@@ -280,16 +300,16 @@ UNFIT_USERS = [
 
 
 @pytest.fixture
-def read(tmp_path):
-    """Reads a configuration file of this text; errors name it as FILE."""
+def read(monkeypatch, tmp_path):
+    """Reads a configuration file of this text, which lies here; errors name it as FILE."""
+    monkeypatch.chdir(tmp_path)
 
     def read_text(text):
-        path = tmp_path / "config.yaml"
-        path.write_bytes(text.encode())
+        (tmp_path / "config.yaml").write_bytes(text.encode())
         try:
-            return config.read(str(path), config.defaults())
+            return config.read("config.yaml", config.defaults())
         except ConfigError as error:
-            raise ConfigError(str(error).replace(str(path), "FILE")) from None
+            raise ConfigError(str(error).replace("config.yaml", "FILE")) from None
 
     return read_text
 
@@ -330,6 +350,15 @@ def test_the_shipped_file_is_complete():
     assert set(shipped["limits"]) == set(config.defaults().limits)
     for name in ("listen", "idle_timeout", "echo"):
         assert list(shipped[name]) == PROTOCOLS
+
+
+@pytest.mark.parametrize("text, path_in, path", ELSEWHERE)
+def test_a_path_in_the_file_is_relative_to_the_file(monkeypatch, tmp_path, text, path_in, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "a.pem").write_bytes(b"")
+    (tmp_path / "etc" / "config.yaml").write_text(text)
+    assert path_in(config.read("etc/config.yaml", config.defaults())) == path
 
 
 @pytest.mark.parametrize("text, name, value", FORMS)
@@ -815,6 +844,18 @@ def test_a_second_server_with_the_same_directory_ends_with_code_75(tmp_path):
     assert (code, out) == (75, "")
     assert err == "parley: %s: in use by another server (pid %d); stop that one, or choose another directory\n" % (
         tmp_path / "kept", os.getpid())
+
+
+NO_SOCKET = [("k" * 100, "too long"), ("kept", "Is a directory")]
+
+
+@pytest.mark.parametrize("name, word", NO_SOCKET, ids=[word for _, word in NO_SOCKET])
+def test_a_directory_in_which_no_socket_can_be_made_ends_with_code_73(tmp_path, name, word):
+    (tmp_path / name / ("" if "too long" in word else "control.sock")).mkdir(0o700, parents=True)
+    (tmp_path / name).chmod(0o700)
+    code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", name)
+    assert (code, out) == (73, "")
+    assert err.startswith("parley: ") and err.count("\n") == 1 and "no socket can be made there" in err and word in err
 
 
 def test_a_directory_that_others_can_read_ends_with_code_77(tmp_path):

@@ -24,7 +24,53 @@ class Closed(ConnectionError):
     """The server has ended the connection."""
 
 
-class Client:
+class Connected:
+    """A client's socket, of any protocol. Ends its connection when a `with` block does."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.name = None
+
+    def fileno(self):
+        """For a selector."""
+        return self.sock.fileno()
+
+    def send(self, data):
+        """Send raw bytes."""
+        self.sock.settimeout(SECONDS)
+        self.sock.sendall(data)
+
+    def _received(self, deadline, unfinished):
+        """The next bytes; Silence if none come in time, Closed at the end, which says what has stayed unfinished."""
+        left = deadline - time.monotonic()
+        try:
+            if left <= 0:
+                raise socket.timeout
+            self.sock.settimeout(left)
+            data = self.sock.recv(CHUNK)
+        except socket.timeout:
+            raise Silence("%r heard nothing more in time" % self.name) from None
+        if not data:
+            raise Closed("the connection of %r has ended, after %r" % (self.name, unfinished))
+        return data
+
+    def close(self):
+        """End the connection properly."""
+        self.sock.close()
+
+    def reset(self):
+        """End the connection with a TCP reset."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class Client(Connected):
     """One connection.
 
     name: logged in as that at once; None stays a stranger.
@@ -33,24 +79,15 @@ class Client:
     """
 
     def __init__(self, address, name=None, receive_buffer=None, source=None):
+        super().__init__(_connected(address, receive_buffer, source))
         self.name = name
         self.address = address
-        self.sock = _connected(address, receive_buffer, source)
         self._held = b""
         self._lines = []
         if name is not None:
             self.expect("OK", after="LOGIN " + name)
 
-    def fileno(self):
-        """For a selector."""
-        return self.sock.fileno()
-
     # ---- speaking
-
-    def send(self, data):
-        """Send raw bytes."""
-        self.sock.settimeout(SECONDS)
-        self.sock.sendall(data)
 
     def say(self, *lines):
         """Send lines (text), all in one segment."""
@@ -75,17 +112,7 @@ class Client:
         return self._lines.pop(0)
 
     def _receive(self, deadline):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise Silence("%r heard nothing more in time" % self.name)
-        self.sock.settimeout(left)
-        try:
-            data = self.sock.recv(CHUNK)
-        except socket.timeout:
-            return
-        if not data:
-            raise Closed("the connection of %r has ended, after %r" % (self.name, self._held))
-        *lines, self._held = (self._held + data).split(b"\n")
+        *lines, self._held = (self._held + self._received(deadline, self._held)).split(b"\n")
         self._lines += lines
 
     def expect(self, *lines, after=None, seconds=SECONDS):
@@ -124,23 +151,6 @@ class Client:
             while True:
                 heard.append(self.line(max(0.0, deadline - time.monotonic())))
         return heard
-
-    # ---- going
-
-    def close(self):
-        """End the connection properly."""
-        self.sock.close()
-
-    def reset(self):
-        """End the connection with a TCP reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
 
 
 def _connected(address, receive_buffer, source):

@@ -85,14 +85,21 @@ class Memory:
 
     def keep(self, name, sender, text, then):
         """Keep a message until the account's owner has taken it."""
+        self._keep(name, text, then, "whisper", sender, name, text, True)
 
+    def keep_missed(self, name, sender, text):
+        """Likewise one that was said already, and did not reach the owner; if there still is one, and room."""
+        if name in self.accounts and self.has_room(name, text):
+            self._keep(name, text, _ignore, "keep", sender, name, text)
+
+    def _keep(self, name, text, then, request, *arguments):
         def settle(stored):
             if not stored:
                 self._count(name, -1, -len(text))
             then(stored)
 
         self._count(name, 1, len(text))
-        self._store.ask(settle, "whisper", sender, name, text, True)
+        self._store.ask(settle, request, *arguments)
 
     def taken(self, name, last, messages, size):
         """What was kept up to the id `last` has reached the account's owner: so many messages and bytes of text."""

@@ -36,6 +36,8 @@ class Register:
         self._holders = {}  # what a member's name occupies -> holder
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
+        self._untold = {}  # holder -> {mark: (to, sender, text)} of what is kept unless it is sent
+        self._last_mark = 0
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._guests = 0
 
@@ -188,6 +190,8 @@ class Register:
         self._door.leave(holder)
         self._locating.pop(holder, None)
         self._handed.pop(holder, None)
+        for missed in self._untold.pop(holder, {}).values():
+            self._memory.keep_missed(*missed)
         reserved, name = self._reserved.pop(holder, None), self._members.pop(holder, None)
         if reserved is not None:
             self._vacate(reserved)
@@ -266,6 +270,10 @@ class Register:
             to_worker, to_number = _place(holder)
             time = int(self._clock()) if time is None else time
             self._post.worker(to_worker, "whispered", to_number, sender, text, time)
+            if account is not None and account.secret is None:
+                self._last_mark += 1
+                self._untold.setdefault(holder, {})[self._last_mark] = to, sender, text
+                self._post.worker(to_worker, "mark", to_number, self._last_mark)
             self._store.ask(answer, "whisper", sender, to, text, False)
         elif account is None:
             self._refuse(_holder(worker, number), Reason.NOBODY)
@@ -275,6 +283,10 @@ class Register:
             self._memory.keep(to, sender, text, answer)
         else:
             self._refuse(_holder(worker, number), Reason.BOX_FULL)
+
+    def told(self, worker, number, mark):
+        """The member has been sent what was said to it alone in front of this mark."""
+        self._untold.get(_holder(worker, number), {}).pop(mark, None)
 
     def deliver(self, worker, number, name):
         """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""

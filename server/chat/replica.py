@@ -113,6 +113,12 @@ class Replica:
         """Somebody said something to it alone."""
         self._heed(number, "tell", Whispered(sender, text, time))
 
+    def mark(self, number, mark):
+        """The hub wants to know when it has been sent everything up to here."""
+        session = self._sessions.get(number)
+        if session:
+            self._hub.ask_once_told(session, "told", number, mark)
+
     def refused(self, number, reason):
         """The answer no."""
         self._heed(number, "refuse", reason)

@@ -179,9 +179,14 @@ class Database:
         now = int(self._clock())
         self._insert(self._conversation(sender, to), [(sender, text, now)])
         if keep:
-            self._connection.execute(
-                "INSERT INTO kept (receiver, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?)",
-                (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text)))
+            self.keep(sender, to, text)
+        return True
+
+    def keep(self, sender, to, text):
+        now = int(self._clock())
+        self._connection.execute(
+            "INSERT INTO kept (receiver, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?)",
+            (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text)))
         return True
 
     def add_conversation(self, one, other, messages):

@@ -26,6 +26,7 @@ class Store:
         self._number = 0  # of the latest message
         self._accounts = {}  # name -> (secret, number of the latest message when it was made), in the order of creation
         self._kept = {}  # name -> [(id, sender, text, time)]
+        self._last_kept = 0  # the latest id
         self._conversations = collections.OrderedDict()  # the two names, sorted -> _Conversation, the latest last
         self._size = 0  # bytes of all conversations
         self._lobby = collections.deque()  # (number of the first message, time, talk frame)
@@ -49,13 +50,19 @@ class Store:
         self._number += 1
         message = self._number, sender, text, int(self._clock())
         if keep:
-            self._kept.setdefault(to, []).append(message)
+            self.keep(sender, to, text)
         pair = tuple(sorted([sender, to]))
         conversation = self._conversations.setdefault(pair, _Conversation())
         self._conversations.move_to_end(pair)
         self._size += conversation.add(message)
         while self._size > MOST_OF_CONVERSATIONS:
             self._size -= self._conversations.popitem(last=False)[1].size
+        return True
+
+    def keep(self, sender, to, text):
+        """Said by one to another earlier: until `to` has taken it."""
+        self._last_kept += 1
+        self._kept.setdefault(to, []).append((self._last_kept, sender, text, int(self._clock())))
         return True
 
     def taken(self, name, last):

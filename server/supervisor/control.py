@@ -4,12 +4,14 @@ import os
 import selectors
 import socket
 
+from server.storage.directory import CannotUse
+
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at once; one more ends the oldest
 
 
 class Control:
-    """Listens at `path`, which only this user can reach, and answers with what `requests` give.
+    """Listens at `path`, which only this user can reach, and answers with what `requests` give. CannotUse if it cannot.
 
     requests: {name: function}; a request is {"request": name, argument: value, ...}. The function is called with
         these arguments behind `reply`, which it calls with the answer, now or later.
@@ -21,8 +23,12 @@ class Control:
         self._selector = selector
         self._callers = []
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        _unlink(path)  # of a server that was killed; the directory is locked
-        self._sock.bind(path)
+        try:
+            _unlink(path)  # of a server that was killed; the directory is locked
+            self._sock.bind(path)
+        except OSError as error:
+            raise CannotUse("%s: no socket can be made there: %s; choose another directory for the storage"
+                            % (path, error.strerror or error), error.errno) from None
         os.chmod(path, 0o600)
         self._sock.listen(MOST_CALLERS)
         self._sock.setblocking(False)

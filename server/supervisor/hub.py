@@ -66,6 +66,7 @@ class Hub:
             "release": self._register.release,
             "delete": self._register.delete,
             "whisper": self._register.whisper,
+            "told": self._register.told,
             "deliver": self._register.deliver,
             "taken": self._register.taken,
             "history": self._register.history,

@@ -1,4 +1,5 @@
 """The listening sockets, which the parent opens before it forks and keeps for life."""
+import errno
 import socket
 import sys
 
@@ -48,7 +49,11 @@ def _keep_alive(sock):
 
 
 def _bound(host, port, share=False):
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except ValueError:  # UnicodeError is one
+        raise OSError(errno.EINVAL, "not the name of a host") from None
+    family, kind, _, _, address = found[0]
     sock = socket.socket(family, kind)
     try:
         sock.setblocking(False)

@@ -8,6 +8,7 @@ import itertools
 
 from server.chat.session import WAITING
 from server.protocols.events import Said
+from server.worker.outbox import Outbox
 
 MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 
@@ -38,6 +39,7 @@ class Audience:
         self.deliveries = 0
         self.members = {}  # an ordered set of sessions
         self._encode = encode
+        self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._clear()
 
     def _clear(self):
@@ -104,6 +106,14 @@ class Audience:
 
     def hold(self, session):
         """This is the place of what it has said, of which it will be told that it is stored."""
+
+    def holds(self, session):
+        """Is there anything that it is sent only once it has been answered?"""
+        return session in self._held
+
+    def kept_waiting(self, most):
+        """The sessions for which more than `most` bytes are held until they have been answered."""
+        return [session for session, held in self._held.items() if held.size > most]
 
     def _cut(self, session, start, instead):
         self._cuts.setdefault(session, []).append((start, len(self._frames), instead))
@@ -185,14 +195,10 @@ class Personal(Separate):
     Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
     """
 
-    def __init__(self, protocol, traits, encode):
-        super().__init__(protocol, traits, encode)
-        self._held = {}  # session whose own words are not stored yet -> pieces that follow them
-
     def hold(self, session):
         self._send(session, self._pieces(session))
         self._cuts[session] = [(0, len(self._frames), ())]
-        self._held[session] = []
+        self._held[session] = Outbox()
 
     def answer(self, session, happening):
         if session in self._held:
@@ -202,11 +208,11 @@ class Personal(Separate):
 
     def leave(self, session):
         super().leave(session)
-        session.send(self._held.pop(session, ()))
+        session.send([*self._held.pop(session, ())])
 
     def _send(self, session, pieces):
         if session in self._held:
-            self._held[session] += pieces
+            self._held[session].extend(pieces)
         else:
             session.send(pieces)
 
@@ -226,7 +232,6 @@ class AnswersFirst(Separate):
     def __init__(self, protocol, traits, encode):
         super().__init__(protocol, traits, encode)
         self._answers = {}  # session -> frames
-        self._withheld = {}  # session that waits for an answer -> pieces
 
     def answer(self, session, happening):
         self._answers.setdefault(session, []).extend(self._encode(happening, session.name))
@@ -239,13 +244,13 @@ class AnswersFirst(Separate):
     def leave(self, session):
         super().leave(session)
         self._answers.pop(session, None)
-        session.send(self._withheld.pop(session, ()))
+        session.send([*self._held.pop(session, ())])
 
     def _send(self, session, pieces):
         answers = self._answers.pop(session, ())
         if session.state is WAITING:
             if pieces:
-                self._withheld.setdefault(session, []).extend(pieces)
+                self._held.setdefault(session, Outbox()).extend(pieces)
             session.send(answers)
         else:
-            session.send([*answers, *self._withheld.pop(session, ()), *pieces])
+            session.send([*answers, *self._held.pop(session, ()), *pieces])

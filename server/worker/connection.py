@@ -88,8 +88,8 @@ class Connection(Session):
 
     @property
     def is_behind(self):
-        """Is there anything that it was sent and the kernel has not taken?"""
-        return self.outbox is not None
+        """Is there anything that it was told and the kernel has not taken?"""
+        return self.outbox is not None or self.audience.holds(self)
 
     @property
     def unfinished(self):

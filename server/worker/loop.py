@@ -75,6 +75,7 @@ class Worker:
             "renamed": replica.renamed,
             "left": replica.left,
             "whispered": replica.whispered,
+            "mark": replica.mark,
             "refused": replica.refused,
             "confirmed": replica.confirmed,
             "who": replica.who,
@@ -369,6 +370,9 @@ class Worker:
             connection.close()
         for connection in self.throttle.held():
             connection.release_if_ended()
+        for hearers in self._audiences.values():
+            for connection in hearers.kept_waiting(self._settings["limits"]["outbox_bytes"]):
+                connection.give_up(Reason.NOT_STORED)
         if self.now >= self._next_idle_sweep:
             limits = self._settings["idle_timeout"]
             self._next_idle_sweep = self.now + min([IDLE_SWEEP] + [limit / 10 for limit in limits.values() if limit])

@@ -1,4 +1,4 @@
-"""What the kernel would not take yet, for one slow reader."""
+"""What one client is to be sent later, most often because the kernel would not take it yet."""
 import collections
 
 _AT_ONCE = 64  # pieces in one sendmsg
@@ -15,6 +15,14 @@ class Outbox:
     def __init__(self):
         self.size = 0
         self._pieces = collections.deque()
+
+    def __iter__(self):
+        return iter(self._pieces)
+
+    def extend(self, pieces):
+        """Keep several."""
+        for piece in pieces:
+            self.append(piece)
 
     def append(self, piece):
         """Keep one bytes-like piece; an empty one would never be seen to be sent."""

@@ -20,7 +20,7 @@ class Uplink:
         self._frames = []
         self._records = []
         self._kind = TALK
-        self._once_told = []
+        self._once_told = {}  # session -> [(request, arguments)]
 
     @property
     def full(self):
@@ -49,15 +49,14 @@ class Uplink:
 
     def ask_once_told(self, session, request, *arguments):
         """Ask when the session has been sent all that this tick tells it; never if it ends before."""
-        self._once_told.append((session, request, arguments))
+        self._once_told.setdefault(session, []).append((request, arguments))
 
     def told(self):
         """The tick's words have been sent, as far as the kernel takes them."""
-        if self._once_told:
-            waiting = [entry for entry in self._once_told if entry[0].state is not GONE]
-            self._once_told = [entry for entry in waiting if entry[0].is_behind]
-            for session, request, arguments in waiting:
-                if not session.is_behind:
+        for session in [session for session in self._once_told if session.state is GONE or not session.is_behind]:
+            requests = self._once_told.pop(session)
+            if session.state is not GONE:
+                for request, arguments in requests:
                     self.ask(request, *arguments)
 
     def flush(self):

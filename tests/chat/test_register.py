@@ -544,6 +544,46 @@ def test_a_whisper_reaches_its_member_before_its_sender_is_answered(register, po
     assert confirmed == ("worker", 2, "confirmed", 7)
 
 
+def kept(memory, name):
+    account = memory.accounts[name]
+    return account.kept, account.size
+
+
+@pytest.mark.parametrize("told, missed", [((), 2), ((1,), 1), ((1, 2), 0)])
+def test_what_was_said_to_an_account_and_not_sent_before_its_end_is_kept(register, post, memory, told, missed):
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, b"bob")
+    for _ in range(2):
+        whisper(register, 2, 7, b"bob", b"ann")
+    assert [arguments for _, _, entry, *arguments in post.drain() if entry == "mark"] == [[5, 1], [5, 2]]
+    for mark in told:
+        register.told(1, 5, mark)
+    assert kept(memory, b"ann") == (0, 0)
+    register.lose(1)
+    assert kept(memory, b"ann") == (missed, missed * len(b"hi"))
+
+
+def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(register, memory):
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, b"bob")
+    whisper(register, 2, 7, b"bob", b"ann")
+    register.delete(1, 5, b"ann")
+    claim(register, 1, 5, b"ann", "Create")
+    register.told(1, 5, 1)
+    register.release(1, 5)
+    assert kept(memory, b"ann") == (0, 0)
+
+
+def test_what_was_not_sent_is_kept_only_if_there_is_room(register, memory, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 1)
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, b"bob")
+    for _ in range(3):
+        whisper(register, 2, 7, b"bob", b"ann")
+    register.release(1, 5)
+    assert kept(memory, b"ann") == (1, len(b"hi"))
+
+
 def test_a_whisper_to_oneself_arrives(register, post, ann_and_bob):
     whisper(register, 1, 5, b"ann", b"ann")
     assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi", 9), ("worker", 1, "confirmed", 5)]

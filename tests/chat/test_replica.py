@@ -304,6 +304,12 @@ def test_answers_for_sessions_that_are_gone_are_ignored(ann, replica, entry):
     assert ann.audience.drain() == []
 
 
+def test_the_hub_hears_what_a_session_has_been_sent(ann, replica, hub):
+    replica.mark(99, 3)
+    replica.mark(1, 4)
+    assert hub.drain() == [("ask_once_told", ann, "told", 1, 4)]
+
+
 def test_what_was_kept_is_kept_until_it_has_been_sent(ann, replica, hub):
     ann.hear([Deliver()])
     hub.drain()

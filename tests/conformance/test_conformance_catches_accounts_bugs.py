@@ -2,9 +2,9 @@
 import contextlib
 
 import pytest
+from shipped import scenarios_of
 from wrong_accounts_server import BUGS, WrongAccountsServer
 
-from conformance import coverage, loader, requirements
 from conformance.barrier import RELAY, SELF, Broken
 from conformance.house import PATIENCE, House, NotUsable
 from conformance.runner import Failed, Run
@@ -13,15 +13,7 @@ from conformance.variants import variants_of
 from conformance.wire import CODECS
 
 BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
-
-
-def scenarios_of(protocol):
-    known = requirements.load(protocol)
-    return {"%s/%s" % (protocol, scenario.name): scenario
-            for scenario in (loader.load(path, known) for path in coverage.scenario_paths(protocol))}
-
-
-BY_NAME = dict(scenarios_of("delimited"), **scenarios_of("dollar"))
+BY_NAME = scenarios_of("delimited", "dollar")
 
 # The scenario that was written with the bug in mind. Others may catch it too, but this one has to.
 MEANT_FOR = {

@@ -2,9 +2,9 @@
 import contextlib
 
 import pytest
+from shipped import scenarios_of
 from wrong_framed_server import BUGS, WrongFramedServer
 
-from conformance import coverage, loader, requirements
 from conformance.barrier import RELAY
 from conformance.house import PATIENCE, House, NotUsable
 from conformance.runner import Failed, Run
@@ -16,14 +16,7 @@ BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 
 VARIANTS = (Variant("split", "whole"), Variant("split", "bytes"), Variant("split", "joined"))
 
-
-def scenarios_of(protocol):
-    known = requirements.load(protocol)
-    return {"%s/%s" % (protocol, scenario.name): scenario
-            for scenario in (loader.load(path, known) for path in coverage.scenario_paths(protocol))}
-
-
-BY_NAME = dict(scenarios_of("binary"), **scenarios_of("padded"))
+BY_NAME = scenarios_of("binary", "padded")
 
 # The scenario that was written with the bug in mind. Others may catch it too, but this one has to.
 MEANT_FOR = {

@@ -7,6 +7,7 @@ import sys
 import pytest
 from wrong_server import WrongServer
 
+from bench.proofs.processes import group, wait_until
 from conformance import coverage, requirements, targets
 from conformance.__main__ import main
 from conformance.house import House
@@ -113,6 +114,15 @@ def test_a_server_that_will_not_end_is_killed():
             "print('[SERVER] Waiting for connections...', flush=True); time.sleep(60)")
     with targets.launch(command=[sys.executable, "-c", code]) as server:
         assert server.stop(seconds=0.2) == -9
+
+
+def test_a_killed_test_run_leaves_no_server_behind():
+    code = ("import os, signal\nfrom conformance import targets\nwith targets.launch(workers=2) as server:\n"
+            "    print(server.pid, flush=True)\n    os.kill(os.getpid(), signal.SIGKILL)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, universal_newlines=True)
+    assert done.returncode == -9
+    server = int(done.stdout)
+    wait_until(lambda: not group(server))
 
 
 # Runs of pytest

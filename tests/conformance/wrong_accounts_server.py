@@ -1,16 +1,14 @@
 """A small server for `delimited` and `dollar` that can be wrong on purpose.
 
-One thread and one selector: everything happens in one order. It knows enough to pass the scenarios that the tests play
-on it, and no more. It reads a dictionary with the suite's own reader, which has tests of its own.
+It knows enough to pass the scenarios that the tests play on it, and no more. It reads a dictionary with the suite's own
+reader, which has tests of its own.
 """
-import contextlib
 import fnmatch
 import json
 import re
-import selectors
-import socket
-import threading
 import time
+
+from one_thread import OneThreadServer
 
 from conformance.wire import dollar
 
@@ -72,82 +70,17 @@ CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
 USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
 
 
-class Client:
-    def __init__(self, sock, protocol):
-        self.sock = sock
-        self.protocol = protocol
-        self.name = None
-        self.held = b""
-        self.form = ""
-        self.gone = False
-
-    def send(self, data):
-        with contextlib.suppress(OSError):
-            self.sock.sendall(data)
-
-
-class WrongAccountsServer:
+class WrongAccountsServer(OneThreadServer):
     """A server with the given bugs, in a thread of this process."""
 
     def __init__(self, bugs=()):
         assert set(bugs) <= set(BUGS), bugs
         self.bugs = set(bugs)
-        self.clients = []
         self.kept = {}  # account of `delimited` -> messages for it
         self.said = []  # (from, to, text, time) in `dollar`
-        self.selector = selectors.DefaultSelector()
-        self.listeners = {}
-        for protocol in ("delimited", "dollar"):
-            self.listeners[protocol] = socket.socket()
-            self.listeners[protocol].bind(("127.0.0.1", 0))
-            self.listeners[protocol].listen(20)
-            self.selector.register(self.listeners[protocol], selectors.EVENT_READ, protocol)
-        self.ending, self.end = socket.socketpair()
-        self.selector.register(self.ending, selectors.EVENT_READ, None)
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
+        super().__init__(("delimited", "dollar"))
 
-    def address(self, protocol):
-        return self.listeners[protocol].getsockname()
-
-    def stop(self):
-        self.end.close()
-        self.thread.join()
-        for one in list(self.listeners.values()) + [client.sock for client in self.clients] + [self.ending]:
-            one.close()
-        self.selector.close()
-
-    def _serve(self):
-        while True:
-            for key, _ in self.selector.select():
-                if key.data is None:
-                    return
-                if isinstance(key.data, str):
-                    sock, _ = key.fileobj.accept()
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    self.clients.append(Client(sock, key.data))
-                    self.selector.register(sock, selectors.EVENT_READ, self.clients[-1])
-                elif not key.data.gone:
-                    self._read(key.data)
-
-    def _read(self, client):
-        try:
-            data = client.sock.recv(65536)
-        except OSError:
-            data = b""
-        if not data:
-            return self._leave(client)
-        client.held += data
-        getattr(self, "_feed_" + client.protocol)(client)
-        return None
-
-    def _leave(self, client):
-        if client.gone:
-            return
-        client.gone = True
-        self.clients.remove(client)
-        self.selector.unregister(client.sock)
-        client.sock.close()
+    def _part(self, client):
         if client.protocol == "delimited" and "delimited-forgets-accounts" in self.bugs:
             self.kept.pop(client.name, None)
         if client.protocol == "dollar" and client.name and "dollar-no-list-at-end" not in self.bugs:

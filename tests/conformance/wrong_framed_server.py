@@ -1,15 +1,13 @@
 """A small server for `binary`, `padded` and, for the suite's witnesses, `line` that can be wrong on purpose.
 
-One thread and one selector: everything happens in one order. It knows enough to pass the scenarios that the tests play
-on it, and no more: nothing that is written out of caution in a real server.
+It knows enough to pass the scenarios that the tests play on it, and no more: nothing that is written out of caution in
+a real server.
 """
-import contextlib
 import re
-import selectors
-import socket
 import struct
-import threading
 import time
+
+from one_thread import OneThreadServer
 
 BUGS = {
     "binary-echo": "who talks gets a copy",
@@ -54,21 +52,7 @@ _LITTLE = struct.Struct("<BIII10sI")
 _FORM = re.compile(r"\[(?P<time>[0-9]{2}:[0-9]{2} [AP]M)\] (?P<nick>.+?): (?P<text>.+)", re.DOTALL)
 
 
-class Client:
-    def __init__(self, sock, address, protocol):
-        self.sock = sock
-        self.address = address
-        self.protocol = protocol
-        self.name = None
-        self.held = b""
-        self.gone = False
-
-    def send(self, data):
-        with contextlib.suppress(OSError):
-            self.sock.sendall(data)
-
-
-class WrongFramedServer:
+class WrongFramedServer(OneThreadServer):
     """A server with the given bugs, in a thread of this process; made to be the target of a House."""
 
     workers = 1
@@ -79,61 +63,12 @@ class WrongFramedServer:
         assert not unknown, unknown
         self.bugs = set(bugs)
         self.head = _LITTLE if "binary-little-endian" in bugs else _HEAD
-        self.clients = []
-        self.selector = selectors.DefaultSelector()
-        self.listeners = {protocol: _listener() for protocol in ("line", "binary", "padded")}
-        for protocol, listener in self.listeners.items():
-            self.selector.register(listener, selectors.EVENT_READ, protocol)
-        self.ending, self.end = socket.socketpair()
-        self.selector.register(self.ending, selectors.EVENT_READ, None)
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def address(self, protocol="line"):
-        return self.listeners[protocol].getsockname()
+        super().__init__(("line", "binary", "padded"))
 
     def worker_address(self, index, protocol="line"):
         return self.address(protocol)
 
-    def stop(self):
-        self.end.close()
-        self.thread.join()
-        for one in list(self.listeners.values()) + [client.sock for client in self.clients] + [self.ending]:
-            one.close()
-        self.selector.close()
-
-    def _serve(self):
-        while True:
-            for key, _ in self.selector.select():
-                if key.data is None:
-                    return
-                if isinstance(key.data, str):
-                    sock, address = key.fileobj.accept()
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    client = Client(sock, address, key.data)
-                    self.clients.append(client)
-                    self.selector.register(sock, selectors.EVENT_READ, client)
-                else:
-                    self._read(key.data)
-
-    def _read(self, client):
-        try:
-            data = client.sock.recv(65536)
-        except OSError:
-            data = b""
-        if not data:
-            return self._leave(client)
-        client.held += data
-        getattr(self, "_feed_" + client.protocol)(client)
-        return None
-
-    def _leave(self, client):
-        if client.gone:
-            return
-        client.gone = True
-        self.clients.remove(client)
-        self.selector.unregister(client.sock)
-        client.sock.close()
+    def _part(self, client):
         if client.name:
             self._tell_left(client)
             if "binary-301-twice" in self.bugs:
@@ -354,12 +289,3 @@ class WrongFramedServer:
             client.send(b"Msg received")
         if "padded-echo" in self.bugs and body:
             client.send(body.encode())
-
-
-def _listener():
-    """A listening socket on a free port."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    return listener

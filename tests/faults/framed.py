@@ -10,10 +10,9 @@ import itertools
 import re
 import socket
 import statistics
-import struct
 import time
 
-from bench.proofs.clients import CHUNK, SECONDS, Closed, Silence
+from bench.proofs.clients import SECONDS, Connected, Silence
 from conformance.wire import CODECS, binary, padded
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
@@ -94,19 +93,18 @@ _SENTENCES = {
 _numbers = itertools.count(1)
 
 
-class Client:
+class Client(Connected):
     """One connection.
 
     reads_little: the kernels on both sides keep little for a client that does not read: some 200 KB and no megabytes.
     """
 
     def __init__(self, address, protocol, reads_little=False):
+        super().__init__(socket.socket())
         self.protocol = protocol
-        self.name = None
         self._codec = CODECS[protocol]
         self._decoder = _PaddedDecoder() if protocol == "padded" else self._codec.Decoder()
         self._messages = collections.deque()
-        self.sock = socket.socket()
         if reads_little:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # which makes the server's buffer small
@@ -118,16 +116,7 @@ class Client:
             self.sock.close()
             raise
 
-    def fileno(self):
-        """For a selector."""
-        return self.sock.fileno()
-
     # ---- speaking
-
-    def send(self, data):
-        """Send raw bytes."""
-        self.sock.settimeout(SECONDS)
-        self.sock.sendall(data)
 
     def ask(self, *messages):
         """Send messages as the protocol's codec takes them, all in one segment."""
@@ -166,17 +155,7 @@ class Client:
         return self._messages.popleft()
 
     def _receive(self, deadline):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise Silence("%r heard nothing more in time" % self.name)
-        self.sock.settimeout(left)
-        try:
-            data = self.sock.recv(CHUNK)
-        except socket.timeout:
-            return
-        if not data:
-            raise Closed("the connection of %r has ended, after %r" % (self.name, self._decoder.unfinished))
-        self._messages += self._decoder.feed(data)
+        self._messages += self._decoder.feed(self._received(deadline, self._decoder.unfinished))
 
     def arrived(self):
         """The messages that one look at a socket with something to read brings; Closed at the end of the stream."""
@@ -224,23 +203,6 @@ class Client:
     def last_words(self, messages):
         """The sentence that ends them, if it is one of the server's; else None."""
         return _SENTENCES[self.protocol](messages[-1]) if messages else None
-
-    # ---- going
-
-    def close(self):
-        """End the connection properly."""
-        self.sock.close()
-
-    def reset(self):
-        """End the connection with a TCP reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
 
 
 class _PaddedDecoder:

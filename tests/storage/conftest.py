@@ -1,16 +1,15 @@
 """Stores of both kinds, and the queues to a process that writes into one."""
 import contextlib
-import copy
 import os
 import tempfile
-from multiprocessing.connection import Connection
 
 import pytest
 from hypothesis import HealthCheck, settings
+from queue_ends import two_ends
 
 from server.storage.database import Database
 from server.storage.memory import Store
-from server.worker.queues import Queue, record, talk
+from server.worker.queues import record, talk
 
 # A busy machine is not a failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,7 +22,7 @@ SECOND = 1600000000
 class Transacted:
     """A database, each of whose writes is a transaction."""
 
-    WRITES = ("talk", "whisper", "taken", "open_account", "protect", "close_account")
+    WRITES = ("talk", "whisper", "keep", "taken", "open_account", "protect", "close_account")
 
     def __init__(self, database):
         self._database = database
@@ -57,15 +56,6 @@ def opened(kind, clock=lambda: NOW):
 def say(*texts, sender=b"ann"):
     """A talk frame."""
     return talk(0, 1, [record(1, sender, text, 7) for text in texts])
-
-
-def two_ends():
-    """A queue as two processes see it after a fork: its writing and its reading end."""
-    writing = Queue()
-    reading = copy.copy(writing)
-    reading._reader = Connection(os.dup(writing._reader.fileno()), writable=False)
-    reading._writer = Connection(os.dup(writing._writer.fileno()), readable=False)
-    return writing.write_here(), reading.read_here()
 
 
 class Clock:

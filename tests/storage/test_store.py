@@ -189,6 +189,18 @@ def test_what_is_kept_is_in_order_until_it_is_taken(store):
     assert store.kept(b"ann") == []
 
 
+def test_what_has_not_arrived_is_kept_behind_the_rest_and_is_no_new_message(store):
+    store.whisper(b"bob", b"ann", b"1", True)
+    store.whisper(b"bob", b"ann", b"2", False)
+    before = store.conversation(b"ann", b"bob")
+    store.keep(b"bob", b"ann", b"2")
+    kept = store.kept(b"ann")
+    assert texts(kept) == [b"1", b"2"] and numbers(kept) == sorted(set(numbers(kept)))
+    assert store.conversation(b"ann", b"bob") == before
+    store.taken(b"ann", kept[1][0])
+    assert store.kept(b"ann") == []
+
+
 def test_what_is_kept_for_one_is_nobody_elses(store):
     for name in NAMES:
         store.whisper(b"bob", name, name, True)

@@ -1,22 +1,11 @@
 """A hub with real queues in one process, an invented clock, and workers that say what the test wants."""
-import copy
-import os
-from multiprocessing.connection import Connection
 
 import pytest
+from queue_ends import two_ends
 
 from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
-from server.worker.queues import CONTROL, HEAD, Queue, called
-
-
-def two_ends():
-    """A queue as two processes see it after a fork: its writing and its reading end."""
-    writing = Queue()
-    reading = copy.copy(writing)
-    reading._reader = Connection(os.dup(writing._reader.fileno()), writable=False)
-    reading._writer = Connection(os.dup(writing._writer.fileno()), readable=False)
-    return writing.write_here(), reading.read_here()
+from server.worker.queues import CONTROL, HEAD, called
 
 
 class Clock:

@@ -42,6 +42,12 @@ def port_of(sock):
     return sock.getsockname()[1]
 
 
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example"])
+def test_what_can_be_no_host_is_an_error_like_one_that_is_unknown(opened, host):
+    with pytest.raises(OSError, match="host|known"):
+        opened(host)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_there_is_a_share_for_each_worker_on_one_port(opened, workers):
     shares = opened(workers=workers)

@@ -3,35 +3,24 @@
 A worker's `run` has a thread to itself, but never runs while the test does: it stands still in its `select`, until the
 test lets it make one tick. So nothing depends on time.
 """
-import copy
-import os
 import selectors
 import socket
 import threading
-from multiprocessing.connection import Connection
 
 import pytest
 from hypothesis import HealthCheck, settings
+from queue_ends import two_ends
 
 from server import config
 from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
-from server.worker import loop, queues
+from server.worker import loop
 
 # A busy machine is not a failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 PATIENCE = 60  # seconds that a tick may really take, before the test is given up
-
-
-def two_ends():
-    """A queue as two processes see it after a fork: its writing and its reading end."""
-    writing = queues.Queue()
-    reading = copy.copy(writing)
-    reading._reader = Connection(os.dup(writing._reader.fileno()), writable=False)
-    reading._writer = Connection(os.dup(writing._writer.fileno()), readable=False)
-    return writing.write_here(), reading.read_here()
 
 
 class Clock:

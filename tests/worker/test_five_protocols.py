@@ -65,6 +65,7 @@ ACKNOWLEDGES = {
     "delimited": delimited(2, b"ann", b"lobby", b"hi"),
     "dollar": dollar(b"{'purpose': 'send_message', 'result': True}"),
 }
+LONG = b"MSG %b\n" % (b"x" * 4000)
 USERS = b"{'purpose': 'reload_user_list', 'users': ["
 
 
@@ -88,9 +89,9 @@ def home(open_house, store):
     return make
 
 
-def enter(house, protocol, name, worker=1):
+def enter(house, protocol, name, worker=1, buffer=None):
     """A new client of a protocol that has its name, and heard so."""
-    peer = house.connect(worker, protocol=protocol)
+    peer = house.connect(worker, buffer, protocol)
     if protocol == "line":
         peer.send(b"LOGIN %b\n" % name)
     elif protocol == "binary":
@@ -406,8 +407,8 @@ REFUSES = {
 def met(home, store):
     """Makes a house in which lea, of line, and a speaker of a protocol have met; and the store is late."""
 
-    def make(protocol):
-        house, name = home(), b"ann" if protocol == "dollar" else b"eva"
+    def make(protocol, **settings):
+        house, name = home(**settings), b"ann" if protocol == "dollar" else b"eva"
         lea, speaker = enter(house, "line", b"lea"), enter(house, protocol, name, 2)
         house.wait(2)
         lea.heard()
@@ -512,6 +513,23 @@ def test_ones_own_words_come_back_in_their_place_and_what_follows_them_waits(met
     assert eva.heard() == said[b"four"]
 
 
+@pytest.mark.parametrize("protocol, farewell", [
+    pytest.param("delimited", REFUSES["delimited"], id="delimited"), pytest.param("dollar", b"'}$", id="dollar")])
+def test_whoever_waits_for_the_store_in_a_flood_is_ended_when_too_much_is_held_for_it(met, store, protocol, farewell):
+    house, lea, speaker, name = met(protocol, outbox_bytes=20000, messages_per_second=0)
+    speaker.send(SAYS[protocol](name))
+    house.settle()
+    lea.send(LONG * 4)
+    house.wait(5)
+    assert speaker.heard() == b""
+    lea.send(LONG)
+    house.wait(2)
+    heard = speaker.heard()
+    assert (heard.count(b"x" * 4000), heard[-len(farewell):], speaker.ended) == (5, farewell, True)
+    assert b"INFO %b disconnected\n" % name in lea.heard()
+    assert not any(hearers._held for hearers in house.driven[1].worker._audiences.values())
+
+
 def test_who_hangs_up_before_its_words_are_stored_leaves_nothing_behind(met, store):
     house, lea, eva, _ = met("delimited")
     eva.send(SAYS["delimited"](b"eva"))
@@ -555,6 +573,64 @@ def test_a_name_whose_account_could_not_be_stored_or_whose_creator_has_gone_is_f
     other.send(b"LOGIN delia\n")
     house.settle()
     assert other.heard() == b"OK\n"
+
+
+DIRECT = delimited(2, b"lea", b"eva", b"are you there?")
+
+
+def deliver_to_eva(house):
+    """What she finds when she comes back, on the first worker."""
+    eva = house.connect(protocol="delimited")
+    eva.send(delimited(5, b"eva") + delimited(3))
+    house.settle(10)
+    heard = eva.heard()
+    assert heard.startswith(delimited(6))
+    return heard[len(delimited(6)):]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_a_reader_was_not_sent_when_it_was_ended_is_kept_for_it(home, reads):
+    house = home(stall_seconds=3, messages_per_second=0)
+    lea, eva = enter(house, "line", b"lea"), enter(house, "delimited", b"eva", 2, buffer=10000)
+    lea.send(LONG * 50)
+    house.settle(10)
+    lea.send(b"DM eva are you there?\n")
+    house.settle()
+    for _ in range(200 if reads else 0):
+        eva.heard()
+        house.settle(1)
+    house.wait(6)
+    eva.close()
+    house.settle()
+    assert b"INFO eva disconnected\n" in lea.heard()
+    assert deliver_to_eva(house) == (b"" if reads else DIRECT)
+
+
+@pytest.mark.parametrize("goes", ["hung up", "with its worker"])
+def test_what_came_too_late_for_a_member_is_kept_for_it(home, goes):
+    house = home()
+    lea, eva = enter(house, "line", b"lea"), enter(house, "delimited", b"eva", 2)
+    lea.send(b"DM eva are you there?\n")
+    house.driven[0].tick()
+    house.hub.turn(0)  # which hands it to a worker
+    if goes == "hung up":
+        eva.close()
+        house.settle()
+    else:
+        house.hub.detach(2)
+    assert deliver_to_eva(house) == DIRECT
+
+
+def test_what_waits_behind_an_answer_is_not_sent_yet(met, store):
+    house, lea, eva, _ = met("delimited")
+    eva.send(SAYS["delimited"](b"eva"))
+    house.settle()
+    lea.send(b"DM eva are you there?\n")
+    house.settle()
+    house.hub.detach(2)
+    store.late = False
+    store.answer()
+    assert deliver_to_eva(house) == DIRECT
 
 
 @pytest.fixture

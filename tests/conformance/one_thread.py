@@ -1,0 +1,92 @@
+"""The sockets of the servers that are wrong on purpose: one thread and one selector, so all happens in one order."""
+import contextlib
+import selectors
+import socket
+import threading
+
+
+class Client:
+    """held: bytes not acted on yet. form: of what it last wrote, where there are several. gone: has it left?"""
+
+    def __init__(self, sock, address, protocol):
+        self.sock = sock
+        self.address = address
+        self.protocol = protocol
+        self.name = None
+        self.held = b""
+        self.form = ""
+        self.gone = False
+
+    def send(self, data):
+        with contextlib.suppress(OSError):
+            self.sock.sendall(data)
+
+
+class OneThreadServer:
+    """A server in a thread of this process. A subclass acts on what is `held`, in `_feed_<protocol>(client)`."""
+
+    def __init__(self, protocols):
+        self.clients = []
+        self.selector = selectors.DefaultSelector()
+        self.listeners = {protocol: _listener() for protocol in protocols}
+        for protocol, listener in self.listeners.items():
+            self.selector.register(listener, selectors.EVENT_READ, protocol)
+        self.ending, self.end = socket.socketpair()
+        self.selector.register(self.ending, selectors.EVENT_READ, None)
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def address(self, protocol="line"):
+        return self.listeners[protocol].getsockname()
+
+    def stop(self):
+        self.end.close()
+        self.thread.join()
+        for one in list(self.listeners.values()) + [client.sock for client in self.clients] + [self.ending]:
+            one.close()
+        self.selector.close()
+
+    def _serve(self):
+        while True:
+            for key, _ in self.selector.select():
+                if key.data is None:
+                    return
+                if isinstance(key.data, str):
+                    sock, address = key.fileobj.accept()
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self.clients.append(Client(sock, address, key.data))
+                    self.selector.register(sock, selectors.EVENT_READ, self.clients[-1])
+                elif not key.data.gone:
+                    self._read(key.data)
+
+    def _read(self, client):
+        try:
+            data = client.sock.recv(65536)
+        except OSError:
+            data = b""
+        if data:
+            client.held += data
+            getattr(self, "_feed_" + client.protocol)(client)
+        else:
+            self._leave(client)
+
+    def _leave(self, client):
+        if client.gone:
+            return
+        client.gone = True
+        self.clients.remove(client)
+        self.selector.unregister(client.sock)
+        client.sock.close()
+        self._part(client)
+
+    def _part(self, client):
+        """It has left."""
+
+
+def _listener():
+    """A listening socket on a free port."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    return listener

@@ -1,0 +1,9 @@
+"""The scenarios that come with the suite."""
+from conformance import coverage, loader, requirements
+
+
+def scenarios_of(*protocols):
+    """{"protocol/scenario": scenario}"""
+    return {"%s/%s" % (protocol, scenario.name): scenario for protocol in protocols
+            for known in [requirements.load(protocol)]
+            for scenario in (loader.load(path, known) for path in coverage.scenario_paths(protocol))}
