@@ -13,7 +13,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-START_SECONDS = 60.0  # bounds against hanging: a busy machine may take its time
+START_SECONDS = 120.0  # bounds against hanging: a busy machine may take its time
 STOP_SECONDS = 30.0
 
 _WORKER_LINE = re.compile(r"\[SERVER\] Worker (\d+) serves (\w+) on (\S+):(\d+)")

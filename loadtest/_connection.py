@@ -11,8 +11,8 @@ from gevent import socket
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 
-CONNECT_TIMEOUT = 10
-ANSWER_TIMEOUT = 10
+CONNECT_TIMEOUT = 30
+ANSWER_TIMEOUT = 60  # a password may have to wait for its turn, and be verified by a busy machine
 FAREWELL_TIMEOUT = 1
 
 

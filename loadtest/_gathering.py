@@ -27,7 +27,7 @@ ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 BEGINNING = 5
 
 # How long the end of a run waits for what is under way. Far more than a healthy server needs.
-DRAIN_TIMEOUT = 10
+DRAIN_TIMEOUT = 30
 # After the last expected message something doubled may still follow; there is no event to wait for.
 LATE_DOUBLE = 0.3
 # The log shows this many findings in full; Locust's report counts all.

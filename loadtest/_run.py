@@ -22,7 +22,7 @@ ACCOUNTS = ("dolly", "jason", "buck")
 STARTED = re.compile(r"\[SERVER\] (?:Chat server started|Serving (\w+)) on \S+:(\d+)")
 READY = "[SERVER] Waiting for connections"
 
-START_TIMEOUT = 20
+START_TIMEOUT = 120
 STOP_TIMEOUT = 20
 
 

@@ -9,7 +9,7 @@ import time
 import reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PATIENCE = 60  # seconds, for whatever is waited for
+PATIENCE = 300  # seconds, for whatever is waited for; Python 3.6 needs a second of CPU for each password
 # {form: name}, none longer than binary's names may be. dollar's need accounts; so do the hostile ones it can have.
 ACTORS = {
     "line": "lina", "binary": "bina", "padded": "paddy", "delimited": "delia", "dollar": "dolly",
