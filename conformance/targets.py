@@ -42,6 +42,7 @@ class Launched:
     def __init__(self, command, workers, directory):
         self.workers = workers
         self.stdout = []
+        self._asked_to_end = False
         self._heard = threading.Condition()
         self._stderr_path = os.path.join(directory, "stderr")
         with open(self._stderr_path, "wb") as stderr:
@@ -114,8 +115,9 @@ class Launched:
         return self._process.poll()
 
     def terminate(self):
-        """Ask it to end, without waiting."""
-        if self.exit_code is None:
+        """Ask it to end, without waiting; only once, as a server that is asked again may hurry."""
+        if self.exit_code is None and not self._asked_to_end:
+            self._asked_to_end = True
             os.kill(self.pid, signal.SIGTERM)
 
     def _wait_for_exit(self, seconds):
