@@ -1,9 +1,9 @@
 """The journal: the process that makes things durable, and its end in the hub.
 
 The hub asks in one order and gets its answers in the same order, later. Whatever has come to the process meanwhile is
-one transaction (group commit), so that a busy chat has few of them; nobody but who waits for an answer waits for a
-disk. Requests are counted: a process that takes over from a dead one says how many are in the database, and is asked
-again what is not.
+one transaction (group commit), so that a busy chat has few of them, and talk of which nobody wants to know that it is
+stored waits a moment for more. Nobody but who waits for an answer waits for a disk. Requests are counted: a process
+that takes over from a dead one says how many are in the database, and is asked again what is not.
 """
 import collections
 import logging
@@ -13,10 +13,11 @@ import sqlite3
 import time
 
 from server.storage.database import StoreError
-from server.worker.queues import CONTROL, HEAD, called, control
+from server.worker.queues import CONTROL, HEAD, TALK, called, control
 
 READS = ("kept", "conversation", "lobby")
 MOST_WAITING = 64 << 20  # bytes of requests that wait for the process; more are answered with None at once
+UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
 STUCK_AFTER = 9.0  # seconds without an answer
 HOPELESS = 2  # processes that died one after the other without having done anything
@@ -201,24 +202,30 @@ class Journal:
         except StoreError as error:
             log.error("%s", error)
             return
-        scribe = None
-        next_prune = time.monotonic() + PRUNE_EVERY
+        scribe, frames = None, []
+        next_prune = due = time.monotonic() + PRUNE_EVERY
         while True:
-            multiprocessing.connection.wait([down], max(0.0, next_prune - time.monotonic()))
+            multiprocessing.connection.wait([down], max(0.0, (due if frames else next_prune) - time.monotonic()))
             try:
-                frames = down.get()
-                if frames and scribe is None:
-                    _, (run, answered) = called(frames.pop(0))
+                came = down.get()
+                if came and scribe is None:
+                    _, (run, answered) = called(came.pop(0))
                     scribe = Scribe(store, run, answered)
                     up.put(control("through", scribe.through))
-                if frames:
+                if came and not frames:
+                    due = time.monotonic() + UNAWAITED
+                frames += came
+                if frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
                     up.put(control("results", scribe.write(frames), scribe.broken))
+                    frames = []
             except (EOFError, BrokenPipeError):
                 break
             if scribe and scribe.broken:
                 break
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + (0.1 if scribe and scribe.prune() else PRUNE_EVERY)
+        if frames:
+            scribe.write(frames)  # the hub is gone, but this was said
         store.close()
 
 
@@ -282,6 +289,11 @@ class Scribe:
         except sqlite3.Error as error:
             log.error("nothing old could be deleted: %s", error)
             return False
+
+
+def _is_unawaited(frame):
+    """Is this talk of which nobody wants to know when it is stored?"""
+    return HEAD.unpack_from(frame)[0] == TALK
 
 
 def _reads(frame):

@@ -699,6 +699,28 @@ def test_whatever_comes_while_a_process_is_busy_is_its_next_transaction(forked, 
     assert lobby(path) == [b"%d" % number for number in range(200)]
 
 
+def test_talk_that_nobody_awaits_is_stored_with_what_somebody_does(forked, path, spoken, told, monkeypatch):
+    monkeypatch.setattr(journal_module, "UNAWAITED", 2 * PATIENCE)
+    count = FORK.Value("i", 0)
+
+    class Counting(Database):
+        @contextlib.contextmanager
+        def transaction(self):
+            with super().transaction():
+                yield
+            count.value += 1
+
+    one = forked(lambda: Counting(path, "system"))
+    one.start()
+    one.turn()
+    for text in (b"one", b"two", b"three"):
+        one.journal.talk(spoken(text), told.append)
+        one.journal.flush()
+    one.journal.ask(lambda found: told.append(texts(found)), "lobby", None, 9)
+    one.settle()
+    assert (told, count.value) == ([True, True, True, [b"one", b"two", b"three"]], 1)
+
+
 def test_much_at_once_is_stored_and_nobody_blocks(forked, path, spoken, told):
     """More than the queues hold, in both directions."""
     one = forked()
