@@ -17,7 +17,8 @@ from server.worker.beat import HUB_LATER, next_beat
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
 PING_EVERY = 1.5  # seconds
-CROWD = 250  # members; to send to so many takes longer than a beat
+CROWD = 250  # members; to send to fewer takes no longer than a beat
+PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MOST_UNANSWERED = 4  # pings; a worker with more is stuck
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
 MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
@@ -109,8 +110,9 @@ class Hub:
 
     def _gather(self):
         """There is talk: where it is lively, and to tell a crowd costs more than a little patience, wait for more."""
-        if self._messages_before > 1 and self._register.crowd() >= CROWD and self.pacing:
-            time.sleep(self.pacing)
+        crowd = self._register.crowd()
+        if self._messages_before > 1 and crowd >= CROWD and self.pacing:
+            time.sleep(crowd * PATIENCE_A_MEMBER)
             self._hear_all(0)
         self._messages_before, self._messages = self._messages, 0
         self._next_talk = next_beat(time.monotonic(), self.pacing, HUB_LATER)

@@ -7,7 +7,7 @@ from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
-from server.supervisor.hub import CROWD
+from server.supervisor.hub import CROWD, PATIENCE_A_MEMBER
 from server.worker.beat import HUB_LATER
 from server.worker.queues import AWAITED, control, record, talk
 
@@ -636,7 +636,7 @@ def test_where_many_hear_much_the_first_message_waits_for_others(
     two.say(one_talk(1))
     one.heard()
     hub.turn(0)
-    assert clock.slept == [0.002] * waits
+    assert clock.slept == [CROWD * PATIENCE_A_MEMBER] * waits
     assert one.heard() == [one_talk(1)] + [one_talk(2)] * waits
 
 
