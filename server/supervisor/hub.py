@@ -17,6 +17,8 @@ from server.worker.beat import HUB_LATER, next_beat
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
 PING_EVERY = 1.5  # seconds
+FEW = 4  # messages; a round that carried fewer was hardly worth its sends
+LONG_BEAT = 4  # beats until the next round after such a one
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MOST_UNANSWERED = 4  # pings; a worker with more is stuck
@@ -114,8 +116,9 @@ class Hub:
         if self._messages_before > 1 and crowd >= CROWD and self.pacing:
             time.sleep(crowd * PATIENCE_A_MEMBER)
             self._hear_all(0)
+        beats = LONG_BEAT if self._messages < FEW else 1
         self._messages_before, self._messages = self._messages, 0
-        self._next_talk = next_beat(time.monotonic(), self.pacing, HUB_LATER)
+        self._next_talk = next_beat(time.monotonic(), beats * self.pacing, HUB_LATER / beats)
 
     def _hear(self, number):
         """A child's queue: a worker's, or that of a process which works for the hub."""

@@ -7,7 +7,7 @@ from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
-from server.supervisor.hub import CROWD, PATIENCE_A_MEMBER
+from server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER
 from server.worker.beat import HUB_LATER
 from server.worker.queues import AWAITED, control, record, talk
 
@@ -605,15 +605,17 @@ def test_talk_after_a_quiet_time_does_not_wait(make_hub, attach, clock):
     assert one.heard()[-1] == one_talk(1)
 
 
-def test_a_round_of_talk_that_follows_another_waits_for_the_beat(make_hub, attach, clock):
+@pytest.mark.parametrize("messages, beats", [(FEW, 1), (FEW - 1, LONG_BEAT)])
+def test_a_round_of_talk_that_follows_another_waits_for_the_beat_and_longer_if_that_was_hardly_worth_it(
+        make_hub, attach, clock, messages, beats):
     hub = make_hub(pacing=0.002)
     one, rounds = attach(hub, 1), []
     for _ in range(5):
-        one.say(one_talk(1))
+        one.say(*[one_talk(1)] * messages)
         hub.turn(0)
-        rounds.append(clock.now / 0.002 % 1)
+        rounds.append(clock.now / 0.002 % beats)
     assert rounds[1:] == [pytest.approx(HUB_LATER, abs=1e-3)] * 4
-    assert clock.slept[1:] == [pytest.approx(0.002)] * 3
+    assert clock.slept[1:] == [pytest.approx(0.002 * beats)] * 3
 
 
 @pytest.mark.parametrize("members, messages_before, waits", [
