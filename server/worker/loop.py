@@ -229,8 +229,11 @@ class Worker:
             log.error("the new certificate cannot be used here, the old one stays in force: %s", error)
 
     def _stop(self):
-        """Take nothing new; what was asked until now is still answered."""
+        """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
         self._accept(False)
+        for key, mask in self.selector.select(0):
+            if key.data is not None:
+                self._serve(key.data, mask)
         self.stopping = True
         for session in self._sessions.values():
             session.pause()

@@ -168,6 +168,19 @@ def test_a_stop_answers_what_was_asked_and_then_says_done(house):
     assert all(stream.done for stream in house.hub.streams.values())
 
 
+def test_what_waits_for_the_beat_when_a_stop_comes_is_heard(open_house, clock):
+    house = open_house(pacing_ms=2)
+    ann, bob = house.member(b"ann"), house.member(b"bob")
+    clock.now = 1010.0005
+    ann.send(b"MSG one\n")
+    house.tick()
+    ann.send(b"MSG two\n")
+    house.hub.everyone("stop")
+    house.hub.turn(0)
+    house.settle()
+    assert bob.heard() == b"MSG ann one\nMSG ann two\n"
+
+
 def test_a_stopping_worker_takes_nothing_new(house):
     ann = house.member(b"ann")
     stop(house)
