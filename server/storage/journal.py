@@ -216,8 +216,8 @@ class Journal:
                     due = time.monotonic() + UNAWAITED
                 frames += came
                 if frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
-                    up.put(control("results", scribe.write(frames), scribe.broken))
-                    frames = []
+                    batch, frames = frames, []
+                    up.put(control("results", scribe.write(batch), scribe.broken))
             except (EOFError, BrokenPipeError):
                 break
             if scribe and scribe.broken:

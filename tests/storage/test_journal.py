@@ -641,6 +641,31 @@ def test_a_process_ends_when_the_hub_is_gone_and_all_is_stored(forked, path, spo
     assert lobby(path) == [b"%d" % number for number in range(100)]
 
 
+def test_what_is_being_stored_as_the_hub_goes_is_stored_once(forked, path, spoken, told):
+    stored, gone = FORK.Event(), FORK.Event()
+
+    class Slow(Database):
+        @contextlib.contextmanager
+        def transaction(self):
+            with super().transaction():
+                yield
+            stored.set()
+            assert gone.wait(PATIENCE)
+
+    one = forked(lambda: Slow(path, "system"))
+    one.start()
+    one.turn()
+    one.journal.talk(spoken(b"one"), told.append)
+    one.journal.ask(told.append, "lobby", None, 9)
+    one.journal.flush()
+    assert stored.wait(PATIENCE)
+    for queue in one.journal.detach():
+        queue.close()
+    gone.set()
+    assert one.dismiss() == 0
+    assert lobby(path) == [b"one"]
+
+
 def test_a_process_whose_disk_is_broken_leaves_and_a_successor_works(forked, path, tmp_path, spoken, told):
     (tmp_path / "broken").write_text("")
 
