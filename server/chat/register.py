@@ -375,10 +375,6 @@ class Register:
         """Likewise."""
         self._post.worker(worker, "news", number)
 
-    def crowd(self):
-        """How many members there are."""
-        return len(self._members)
-
     def count(self):
         """How many names are in use, and how many accounts there are."""
         return {"names": len(self._members), "accounts": len(self._memory.accounts)}

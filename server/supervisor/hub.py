@@ -98,6 +98,7 @@ class Hub:
         self._hear_all(max(0.0, min(wait, self._next_ping - now, self.door.next_due - now)))
         if self._messages:
             self._gather()
+            self._set_next_beat()
         self.door.look_at_clock()
         self._ping()
         self._speak()
@@ -112,10 +113,13 @@ class Hub:
 
     def _gather(self):
         """There is talk: where it is lively, and to tell a crowd costs more than a little patience, wait for more."""
-        crowd = self._register.crowd()
+        crowd = self._register.count()["names"]
         if self._messages_before > 1 and crowd >= CROWD and self.pacing:
             time.sleep(crowd * PATIENCE_A_MEMBER)
             self._hear_all(0)
+
+    def _set_next_beat(self):
+        """When the next round may carry talk; later where this one carried little."""
         beats = LONG_BEAT if self._messages < FEW else 1
         self._messages_before, self._messages = self._messages, 0
         self._next_talk = next_beat(time.monotonic(), beats * self.pacing, HUB_LATER / beats)

@@ -61,6 +61,7 @@ class Audience:
         self._cuts.pop(session, None)
         self.members.pop(session, None)
         self._text = None  # there may be more to come
+        session.send([*self._held.pop(session, ())])
 
     def move(self, session, other):
         """From here on it hears in another form."""
@@ -206,10 +207,6 @@ class Personal(Separate):
         else:
             self.tell(session, happening)
 
-    def leave(self, session):
-        super().leave(session)
-        session.send([*self._held.pop(session, ())])
-
     def _send(self, session, pieces):
         if session in self._held:
             self._held[session].extend(pieces)
@@ -240,11 +237,6 @@ class AnswersFirst(Separate):
         for session in self._answers.keys() - self._cuts.keys():
             self._cut(session, len(self._frames) if session in self.members else 0, ())
         super().flush()
-
-    def leave(self, session):
-        super().leave(session)
-        self._answers.pop(session, None)
-        session.send([*self._held.pop(session, ())])
 
     def _send(self, session, pieces):
         answers = self._answers.pop(session, ())

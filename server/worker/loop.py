@@ -110,9 +110,7 @@ class Worker:
             self.now = time.monotonic()
             if any(key.data is None for key, _ in ready):
                 self._hear_hub()
-            for key, mask in ready:
-                if key.data is not None:
-                    self._serve(key.data, mask)
+            self._serve_all(ready)
             if self.handshakes and not self.uplink.full:
                 self._go_on_with_handshakes()
             self._look_at_clock()
@@ -139,6 +137,12 @@ class Worker:
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
         return [(key, mask) for key, mask in ready if mask & READ]
+
+    def _serve_all(self, ready):
+        """The clients, and those at the door; not the hub."""
+        for key, mask in ready:
+            if key.data is not None:
+                self._serve(key.data, mask)
 
     def _serve(self, source, mask):
         try:
@@ -231,9 +235,7 @@ class Worker:
     def _stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
         self._accept(False)
-        for key, mask in self.selector.select(0):
-            if key.data is not None:
-                self._serve(key.data, mask)
+        self._serve_all(self.selector.select(0))
         self.stopping = True
         for session in self._sessions.values():
             session.pause()
