@@ -41,12 +41,20 @@ def actors(everybody):
 
 
 def settle(actors):
-    """Until everybody has heard all there was to hear."""
+    """Until everybody has heard all there was to hear.
+
+    The others may have heard what one has said before that one has heard that it was taken. Of what is said next it
+    hears only behind that answer.
+    """
     for form, actor in actors.items():
         actor.say(("everybody? said %s" % form).encode())
     for form, actor in actors.items():
         for other in actors:
             if other != form:
                 actor.wait_for(lambda event: event.text == "everybody? said %s" % other)
+    actors["line"].say(b"then listen")  # to line, nothing is answered
+    for form, actor in actors.items():
+        if form != "line":
+            actor.wait_for(lambda event: event.text == "then listen")
     for actor in actors.values():
         actor.forget()
