@@ -14,6 +14,7 @@ from server.protocols import PROTOCOLS
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
+MOST_PACING_MS = 100  # with more a chat is no chat, and who wants to log in waits as long
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 
@@ -109,7 +110,7 @@ def read(path, settings):
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
-        "pacing_ms": reader.seconds,
+        "pacing_ms": reader.pacing,
         "accounts": lambda node: reader.section(node, accounts),
         "storage": reader.storage,
     })
@@ -245,6 +246,9 @@ class _Reader:
 
     def seconds(self, node):
         return self._number(node, (int, float), "a number, 0 or more", 1 << 40)
+
+    def pacing(self, node):
+        return self._number(node, (int, float), "a number from 0 to %d" % MOST_PACING_MS, MOST_PACING_MS)
 
     def switch(self, node):
         return self._scalar(node, (bool,), "true or false")

@@ -179,6 +179,7 @@ MISTAKES = [
     ("limits:\n  outbox_bytes: 0", 2, ["1 or more", "0"]),
     ("limits: 3", 1, ["mapping"]),
     ("pacing_ms: fast", 1, ["'fast'"]),
+    ("pacing_ms: 101", 1, ["from 0 to 100", "101"]),
     ("- workers", 1, ["mapping"]),
     ("just text", 1, ["mapping"]),
     ("workers: 1\nhost: [", 2, []),

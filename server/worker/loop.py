@@ -23,6 +23,7 @@ from server.worker.uplink import Uplink
 SWEEP = 1.0  # seconds between two looks at the deadlines
 STANDSTILL = 5.0  # seconds that such a look comes late only if it was the machine that stood still
 HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
+FD_SETSIZE = 1024  # of select.h
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class Worker:
         self.overfull = []  # connections whose outbox grew too large in this tick
         self._down = down
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
-        self._between_beats = selectors.SelectSelector()  # and until the next beat; epoll only waits whole milliseconds
+        # And until the next beat. epoll only waits whole milliseconds; select knows no higher descriptors.
+        self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
         self._sessions = {}
         self._next_number = 0
         self._audiences = {(name, form): audience(protocol, form)
@@ -67,7 +69,15 @@ class Worker:
         self._replica = replica = Replica(
             number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
         self._said = replica.said
-        self._entries = {  # what the hub's control frames ask for
+        self._entries = self._entries_with(replica)
+        self.selector.register(down, READ)
+        self._between_beats.register(down, READ)
+        self._hub_alone.register(down, READ)
+        self._hub_alone.register(up, WRITE)
+
+    def _entries_with(self, replica):
+        """What the hub's control frames ask for: {entry: what does it}."""
+        return {
             "known": replica.known,
             "opened": replica.opened,
             "closed": replica.closed,
@@ -95,10 +105,6 @@ class Worker:
             "stop": self._stop,
             "end": self._end,
         }
-        self.selector.register(down, READ)
-        self._between_beats.register(down, READ)
-        self._hub_alone.register(down, READ)
-        self._hub_alone.register(up, WRITE)
 
     def run(self):
         """Hear the hub, then the clients, then the clock; then speak to the hub, and last to the clients."""

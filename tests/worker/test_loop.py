@@ -1,11 +1,13 @@
 """A worker as a whole: what a tick costs, and how it begins, changes and ends."""
 import errno
 import os
+import selectors
 import socket
 
 import pytest
 
 from server.protocols import line
+from server.worker import loop
 from server.worker.listener import Listener
 
 MEMBERS = 5
@@ -116,6 +118,21 @@ def test_who_talks_is_read_on_the_beat_while_the_hub_is_heard_at_any_time(open_h
     assert (ann.counted.recvs, clock.now) == (read + 1, pytest.approx(1010.002))
     house.settle()
     assert bob.heard() == b"MSG ann soon after\n"
+
+
+def test_a_descriptor_too_high_for_select_is_watched_between_beats_all_the_same(open_house, clock, monkeypatch):
+    def refuse(selector, timeout=None):
+        raise ValueError("filedescriptor out of range in select()")
+
+    monkeypatch.setattr(loop, "FD_SETSIZE", 0)
+    monkeypatch.setattr(selectors.SelectSelector, "select", refuse)
+    house = open_house(pacing_ms=2)
+    ann, bob = house.member(b"ann"), house.member(b"bob")
+    clock.now = 1010.0005
+    for text in b"one", b"two":
+        ann.send(b"MSG %b\n" % text)
+        house.settle()
+        assert bob.heard() == b"MSG ann %b\n" % text
 
 
 def test_a_newcomer_hears_only_what_follows_its_welcome(house):
