@@ -13,10 +13,10 @@ from bench import grow
 from bench.crowd import crowd
 from bench.rooms import ROOMS
 from bench.series import FULL, QUICK, Series, chosen_servers
-from bench.servers import JOURNAL, OTHERS, PARLEY
+from bench.servers import KNOWN
 from bench.usage import busy_seconds
 
-DESCRIPTORS = 12000  # for the largest rooms
+DESCRIPTORS = 16000  # for the largest rooms
 PROCESSES = max(2, min(8, os.cpu_count()))  # of the load
 
 
@@ -43,7 +43,7 @@ def _parsed(argv):
     parser.add_argument("what", nargs="?", choices=["compare", "grow"], default="compare")
     parser.add_argument("--quick", action="store_true", help="a look, in less than a minute, at fewer rows")
     parser.add_argument("--plots", metavar="DIRECTORY", default="build", help="where the SVGs go (%(default)s)")
-    names = [server.name for server in (PARLEY, JOURNAL, *OTHERS)]
+    names = [server.name for server in KNOWN]
     parser.add_argument("--servers", metavar="NAME", nargs="+", choices=names, help="only these: %s" % ", ".join(names))
     parser.add_argument("--rooms", metavar="NAME", nargs="+", choices=[room.name for room in ROOMS],
                         help="only these rooms, and nothing else: %s" % ", ".join(room.name for room in ROOMS))

@@ -2,7 +2,8 @@
 import math
 from xml.sax.saxutils import escape
 
-COLOURS = ["#1f6fb2", "#7fb2dd", "#d9822b", "#8f6bb3", "#4c9f70", "#a3c586", "#c0504d", "#7f7f7f", "#c9a227"]
+COLOURS = ["#1f6fb2", "#7fb2dd", "#123f66", "#17a2a8", "#d9822b", "#8f6bb3", "#4c9f70", "#a3c586", "#c0504d", "#7f7f7f",
+           "#c9a227"]
 WIDTH = 760
 LEFT, RIGHT, TOP, BOTTOM = 80, 30, 70, 50
 BAR, GAP = 12, 14
@@ -74,11 +75,14 @@ def _svg(height, parts):
 def _legend(title, names):
     """The title, and below it the names of the series."""
     yield _text(10, 20, title, "start", 'font-size="14"')
-    x = 10
+    x, y = 10, 39
     for number, name in enumerate(names):
-        yield '<rect x="%d" y="30" width="10" height="10" fill="%s"/>' % (x, COLOURS[number % len(COLOURS)])
-        yield _text(x + 14, 39, name, "start")
-        x += 30 + 6.5 * len(name)
+        width = 30 + 6.5 * len(name)
+        if x + width > WIDTH:
+            x, y = 10, y + 16
+        yield '<rect x="%d" y="%d" width="10" height="10" fill="%s"/>' % (x, y - 9, COLOURS[number % len(COLOURS)])
+        yield _text(x + 14, y, name, "start")
+        x += width
 
 
 def _across(scale, height, label):

@@ -24,7 +24,7 @@ ROOMS = [
     Room("d", 1000, 1000, [Talk("d", "saturate", 1000, "1000 members, all talk, 1000 messages in flight")]),
     Room("e", 5000, 5, [Talk("e", "saturate", 100, "5000 members, 5 talk, 100 messages in flight")]),
 ]
-IDLE_MEMBERS = 5000
+IDLE_MEMBERS = 15000
 
 Idle = collections.namedtuple("Idle", "base each logins login_cpu")
 Idle.__doc__ = """Bytes of memory without clients and for each of them, log-ins a second, CPU seconds of each."""

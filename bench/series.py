@@ -6,7 +6,7 @@ import time
 from bench import five, present, rooms
 from bench.crowd import Broken
 from bench.plot import bars
-from bench.servers import JOURNAL, OTHERS, PARLEY
+from bench.servers import JOURNAL, KNOWN, OURS, PARLEY
 from bench.table import figure, ratio, table
 from conformance.targets import DidNotStart
 
@@ -99,7 +99,8 @@ class Series:
     @property
     def all_heard_all(self):
         """Has our server lost, doubled or reordered nothing?"""
-        ours = [outcomes for (_, server), outcomes in self.outcomes.items() if server in (PARLEY.name, JOURNAL.name)]
+        names = [server.name for server in OURS]
+        ours = [outcomes for (_, server), outcomes in self.outcomes.items() if server in names]
         return not any(map(_wrong, sum([*ours, *self.mixed.values()], [])))
 
     def report(self):
@@ -188,6 +189,5 @@ def _wrong(outcome):
 
 def chosen_servers(names):
     """(those that can be started here, the names of those that cannot), of these names or of all."""
-    known = [PARLEY, JOURNAL, *OTHERS]
-    wanted = [server for server in known if not names or server.name in names]
+    wanted = [server for server in KNOWN if not names or server.name in names]
     return [one for one in wanted if one.is_installed], [one.name for one in wanted if not one.is_installed]

@@ -72,7 +72,7 @@ bind 127.0.0.1
 port %(port)d
 save ""
 appendonly no
-maxclients 15000
+maxclients 20000
 client-output-buffer-limit pubsub 0 0 0
 tcp-backlog 4096
 """
@@ -176,6 +176,7 @@ def _end(process):
 
 PARLEY = Ours()
 JOURNAL = Ours("parley-journal", stores=True)
+OURS = [PARLEY, Ours("parley-1", workers=1), Ours("parley-4", workers=4), JOURNAL]
 OTHERS = [
     Other("threads", "line", [sys.executable, "-m", "bench.rivals.threads", "%(port)d"]),
     Other("asyncio", "line", [sys.executable, "-m", "bench.rivals.streams", "%(port)d"]),
@@ -187,3 +188,4 @@ OTHERS = [
     Other("nats", "nats", ["nats-server", "-c", "%(config)s"], _NATS),
     Other("redis", "redis", ["redis-server", "%(config)s"], _REDIS),
 ]
+KNOWN = OURS + OTHERS
