@@ -34,6 +34,7 @@ text has one way in which it is written, and is read as what it was; a client's 
 unchanged, unless it has a \u007c or \u005c that was not needed.
 """
 import re
+import struct
 from collections import namedtuple
 from functools import lru_cache
 
@@ -52,6 +53,7 @@ VERSION = 0
 CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
 LENGTH_BYTES = 40
 HEADER_BYTES = 2 + LENGTH_BYTES
+_HEADER = struct.Struct(">BB32xQ")  # of what we write, which never needs more than 8 of the bytes of its length
 DELIMITER = b"|||"
 LOBBY = b"lobby"
 
@@ -77,12 +79,7 @@ def _character(escape):
 
 def write(text):
     """The ASCII item that stands for a UTF-8 text."""
-    return _escaped(text) if _UNUSUAL.search(text) else text
-
-
-@lru_cache(maxsize=256)  # what is said in the room is written once for each who hears it
-def _escaped(text):
-    return _MUST_BE_ESCAPED.sub(_escapes, text.decode()).encode()
+    return _MUST_BE_ESCAPED.sub(_escapes, text.decode()).encode() if _UNUSUAL.search(text) else text
 
 
 def _escapes(match):
@@ -197,7 +194,7 @@ _WORDS_FOR = {
 
 def _frame(command, *items):
     data = DELIMITER.join(items)
-    return b"%c%c%b%b" % (VERSION, command, len(data).to_bytes(LENGTH_BYTES, "big"), data)
+    return _HEADER.pack(VERSION, command, len(data)) + data
 
 
 def _refused(refused, me):
@@ -223,7 +220,15 @@ def _heard(said, me):
 
 
 def _sent(sender, to, text):
-    return (_frame(SEND, write(sender), write(to), write(text)),)
+    before, behind = _around(sender, text)
+    data = before + write(to) + behind
+    return (_HEADER.pack(VERSION, SEND, len(data)) + data,)
+
+
+@lru_cache(maxsize=256)  # what is said in the room is written for each who hears it
+def _around(sender, text):
+    """The data of a SEND before its receiver, and behind it."""
+    return write(sender) + DELIMITER, DELIMITER + write(text)
 
 
 def _silence(happening, me):

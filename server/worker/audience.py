@@ -218,8 +218,8 @@ class Personal(Separate):
         return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
 
     def _span(self, session, start, stop):
-        text = b"".join(frame for happening in self._frames[start:stop]
-                        for frame in self._encode(happening, session.name))
+        encode, name = self._encode, session.name
+        text = b"".join([frame for happening in self._frames[start:stop] for frame in encode(happening, name)])
         return [text] if text else []
 
 
