@@ -154,6 +154,8 @@ class Terminal:
         try:
             self.session.attempt(then, text) if then else self.session.enter(text)
             self._loop.call_soon(self._round)  # when the line is empty
+            # Left alone it does so when the line is drawn; an arrow before that would find nothing.
+            self._loop.call_soon(self._buffer.load_history_if_not_yet_loaded)
         except Left:
             self._prompt.app.exit()
         return False

@@ -59,7 +59,7 @@ def toy(*arguments):
 
 def test_correct_servers_pass_and_an_idle_limit_beyond_the_run_is_skipped():
     (code, output), (short_code, short_output), (mixed_code, mixed_output) = run_together([
-        ("--server", toy("--idle-timeout", "3"), "--idle-limit", "3", "--time", "12"),
+        ("--server", toy("--idle-timeout", "5"), "--idle-limit", "5", "--time", "14"),
         ("--server", toy(), "--idle-limit", "60", "--time", "4"),
         ("--users", "14", "--idle-limit", "4", "--time", "25"),
     ])
