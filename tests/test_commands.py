@@ -175,9 +175,11 @@ def test_the_log_shows_what_was_said_and_follows_it(command, storage):
             for word in (b"again", b"and again"):
                 client.say("MSG " + word.decode())
                 assert following.stdout.readline().endswith(b" ann: %b\n" % word)
-        finally:
             following.send_signal(signal.SIGINT)
             assert following.wait(SECONDS) == 0
+        finally:
+            following.kill()
+            following.wait()
             following.stdout.close()
 
 
