@@ -225,7 +225,7 @@ def test_who_does_not_speak_tls_1_2_is_closed_and_never_a_user(serve, join, said
 
 @pytest.mark.parametrize("protocol", ["line", "padded"])
 def test_slow_handshakes_end_in_time_and_leave_nothing(serve, join, protocol):
-    server = serve(listen=(protocol,), limits={"frame_seconds": 1})
+    server = serve(listen=(protocol,), limits={"frame_seconds": 3})  # a busy machine may stand still for one
     worker = worker_of(server, 0)
     base, spent, began = descriptors(worker), cpu_seconds(worker), time.monotonic()
     good = join(server.address(), "good")
@@ -236,9 +236,9 @@ def test_slow_handshakes_end_in_time_and_leave_nothing(serve, join, protocol):
             sock.sendall(hello[position:position + 1])
         alive(good)
     for sock in slow:
-        assert closed(sock, 1 + LATE) == b""
+        assert closed(sock, 3 + LATE) == b""
         sock.close()
-    assert time.monotonic() - began >= 0.9
+    assert time.monotonic() - began >= 2.9
     assert cpu_seconds(worker) - spent < 1
     assert server.stderr_text().count("it took too long") == 50
     good.close()
