@@ -234,7 +234,8 @@ class Chat:
         """End our half, and wait until the server has noticed: then the name is free, or nearly so."""
         if self._sock:
             try:
-                self._sock.shutdown(socket.SHUT_WR)
+                # Not the method of a TLS socket, which would take what still comes for plain text.
+                socket.socket.shutdown(self._sock, socket.SHUT_WR)
             except OSError:
                 return
             self._work_until(lambda: self._sock is None, timeout)

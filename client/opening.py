@@ -5,6 +5,7 @@ import threading
 
 SECONDS = 10  # for the connection, and for each answer of a TLS handshake
 
+_FOR_OTHERS = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
 
@@ -68,6 +69,9 @@ def _with_tls(plain, address, trust):
     try:
         return context.wrap_socket(plain, server_hostname=address.host)
     except (ssl.CertificateError, ssl.SSLError) as error:
+        # Python 3.6 has the error without a code, and only if it is about the name.
+        if isinstance(error, ssl.CertificateError) and getattr(error, "verify_code", 62) in _FOR_OTHERS:
+            raise Failed("The certificate of %s is not one for %s." % (address.place, address.host)) from None
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.CertificateError):
             raise Failed("The certificate of %s is not trusted here: it may be anybody." % address.place) from None
         raise Failed("%s does not speak TLS." % address.place) from None

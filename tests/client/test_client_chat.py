@@ -293,28 +293,38 @@ def test_a_message_too_long_is_not_sent_and_the_connection_stays(room):
 
 
 @pytest.fixture(scope="module")
-def tls_url():
+def tls_urls():
     certificate, key = (os.path.join(CERTIFICATES, name) for name in ("first.pem", "first.key"))
-    with launch(workers=1, config={"tls": {"certificate": certificate, "key": key, "listen": {"line": 0}}}) as server:
-        line = next(line for line in server.stdout if "TLS" in line)
-        yield "line+tls://localhost:" + line.rpartition(":")[2]
+    with launch(workers=1, config={"tls": {"certificate": certificate, "key": key, "listen": {"line": 0, "padded": 0}}},
+                protocols=PROTOCOLS) as server:
+        yield {line.split()[2]: "%s+tls://localhost:%s" % (line.split()[2], line.rpartition(":")[2])
+               for line in server.stdout if "TLS" in line}
 
 
-def test_tls_is_spoken_to_who_is_trusted(tls_url, join):
+def test_tls_is_spoken_to_who_is_trusted(tls_urls, join):
     trusted = os.path.join(CERTIFICATES, "first.pem")
-    one, other = join(tls_url, "one", trust=trusted), join(tls_url, "other", trust=trusted)
+    one, other = join(tls_urls["line"], "one", trust=trusted), join(tls_urls["line"], "other", trust=trusted)
     for number in range(50):
         one.say("%d %s" % (number, "x" * 8000))
     hear(other, of(Said, text="49 " + "x" * 8000))
 
 
-def test_nobody_else_is_trusted(tls_url, server, join):
+def test_the_end_of_tls_is_not_taken_for_text(tls_urls, join):
+    chat = join(tls_urls["padded"], "pat", trust=os.path.join(CERTIFICATES, "first.pem"))
+    chat.say("good bye")
+    chat.close()
+    assert [event for event in chat.poll() if isinstance(event, (Notice, Said))] == []
+
+
+def test_nobody_else_is_trusted(tls_urls, server, join):
     with pytest.raises(Failed, match="is not trusted here"):
-        join(tls_url, "ann")
+        join(tls_urls["line"], "ann")
+    with pytest.raises(Failed, match=r"The certificate of 127\.1:\d+ is not one for 127\.1\."):
+        join(tls_urls["line"].replace("localhost", "127.1"), "ann", trust=os.path.join(CERTIFICATES, "first.pem"))
     with pytest.raises(Failed, match="does not speak TLS"):
         join(server["line"].replace("line:", "line+tls:"), "ann")
     with pytest.raises(Failed, match="is no file of certificates"):
-        join(tls_url, "ann", trust=os.devnull + "/nothing")
+        join(tls_urls["line"], "ann", trust=os.devnull + "/nothing")
 
 
 # ---- coming back
