@@ -31,6 +31,7 @@ class Session:
         self._histories = 0  # that were asked for
         self._recalled = 0  # messages of the one that is coming
         self._lost = False
+        self._reached = False  # has the server been reached since it was said to be gone?
         self._lists = 0  # of users, that were asked for only to complete names
 
     # ---- typed
@@ -115,6 +116,8 @@ class Session:
         if me is None:
             getattr(self.chat, method)(name, *password)
             return
+        if name == me and method != "create":
+            raise Impossible("You are %s already." % me)
         chat = Chat(str(self.chat.address), self._trust)
         try:
             getattr(chat, method)(name, *password)
@@ -197,6 +200,8 @@ class Session:
         else:
             self.unread += kind in (events.Said, events.Whispered)
             self._show(event)
+        if kind is events.Connected:
+            self._reached = True
         if kind is events.Welcomed:
             self._name = event.name
             self._nick = self._nick and event.name
@@ -214,10 +219,10 @@ class Session:
 
     def _hear_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
-        # That it cannot be reached yet is said once; the status line tells how it goes on.
-        if event.again is None or not self._lost:
+        # That it cannot be reached yet is said once; the status line tells how it goes on. That it refuses is news.
+        if event.again is None or not self._lost or self._reached:
             self._screen.error(showing.line(event))
-        self._lost = event.again is not None
+        self._lost, self._reached = event.again is not None, False
 
     def _hear_recalled(self, event):
         if not self._recalled:

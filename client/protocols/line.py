@@ -12,7 +12,7 @@ _WHY = {
     "must-login-first": "You must log in first.",
     "unknown-command": "The server does not know this command.",
     "username-taken": "The name is taken.",
-    "invalid-username": "This cannot be a name, or it has no password.",
+    "invalid-username": "This cannot be a name.",
     "password-required": "The name has a password: /login NAME PASSWORD.",
     "wrong-password": "The password is wrong.",
     "invalid-password": "This cannot be a password.",
@@ -134,6 +134,8 @@ class Line(Conversation):
     def _err(self, word):
         why = _WHY.get(word, word)
         request = self._next_of("say", "whisper") if word == "storage-failed" else None
+        if word == "invalid-username" and self._next_of("login"):
+            why = "No account of this name has a password."
         if word in _OF_A_WHISPER:
             request = self._next_of("whisper")
         if request:

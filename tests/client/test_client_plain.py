@@ -24,6 +24,9 @@ SHOWN = [
 ]
 REFUSED = [
     ("/nick two words", "[ERROR] A name or a password in `line` is one word. You are still you."),
+    ("/nick you", "[ERROR] You are you already."),
+    ("/nick " + "n" * 300, "[ERROR] This cannot be a name. You are still you."),
+    ("/login nobody guess", "[ERROR] No account of this name has a password. You are still you."),
     ("/login Alice guess", "[ERROR] The password is wrong. You are still you."),
     ("/create x", "[ERROR] Without a terminal a password stands behind the name."),
     ("/user me", "[ERROR] `line` does not tell where somebody is."),

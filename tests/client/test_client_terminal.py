@@ -184,7 +184,7 @@ def test_passwords_are_not_shown_and_not_kept(server, sit_down, home):
     typist.sees("Nickname set to Bob")
     typist.enter("/login Bob 456again")
     typist.sees("> /login Bob")
-    typist.sees("You are still Bob.")
+    typist.sees("You are Bob already.")
     typist.enter("/quit")
     assert typist.ends() == 0
     assert "456" not in typist.shown.replace("/login Bob 456again", "")
@@ -338,6 +338,18 @@ def test_keys_typed_while_others_talk_are_not_echoed_into_the_talk(server, join,
     typist.sees("word 49")
     typist.type(ENTER)
     hear(other, lambda event: isinstance(event, Said) and event.text == "ab" * 50)
+
+
+def test_whoever_is_refused_at_coming_back_sees_why(server, doorways, sit_down):
+    host, _, port = server["line"].rpartition("/")[2].partition(":")
+    doorways["line"].lead_to((host, int(port)))
+    typist = joined(sit_down("line://%s:%d" % doorways["line"].address), "refused")
+    doorways["line"].shut(keep_inside=True)  # the server does not notice
+    typist.sees("[DISCONNECTED] The server has closed the connection. Trying to come back.")
+    doorways["line"].lead_to((host, int(port)))
+    typist.sees("[DISCONNECTED] The name is taken. Trying to come back.")
+    doorways["line"].forget()
+    typist.sees("Nickname set to refused")
 
 
 def test_a_name_cannot_be_changed_while_the_server_is_away_and_is_still_there_after(restarted, sit_down):
