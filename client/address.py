@@ -23,11 +23,16 @@ class Address(namedtuple("Address", "protocol host port tls")):
         return ("[%s]:%d" if ":" in self.host else "%s:%d") % (self.host, self.port)
 
 
-def parse(url):
-    """The `Address` that a URL means: without a scheme `line`, without a port the protocol's. ValueError if none."""
+def parse(url, only=None):
+    """The `Address` that a URL means: without a port the protocol's, without a scheme `line`, or the `only` protocol.
+
+    ValueError with a sentence if it is none.
+    """
     found = _URL.fullmatch(url.strip())
-    protocol = found and (found.group("protocol") or "line")
+    protocol = found and (found.group("protocol") or only or "line")
     if protocol not in PROTOCOLS:
+        if only:
+            raise ValueError("%s is no address such as localhost:%d." % (url.strip(), PROTOCOLS[only].PORT))
         raise ValueError("%s is no address such as line://localhost:4000 (or %s)." % (
             url.strip() or "An empty text", ", ".join(name + "://" for name in PROTOCOLS if name != "line")))
     port = int(found.group("port") or PROTOCOLS[protocol].PORT)

@@ -20,7 +20,7 @@ def address_of(typed):
     typed = typed.strip()
     if not typed:
         raise ValueError("Which server? Type its host, such as localhost or chat.example:8080.")
-    found = address.parse(typed if "://" in typed else "dollar://" + typed)
+    found = address.parse(typed, "dollar")
     if found.protocol != "dollar":
         raise ValueError("This window speaks only `dollar`; for %s there is python -m client." % typed)
     return found

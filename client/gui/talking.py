@@ -8,7 +8,7 @@ from client.gui.model import ROOM, SENDING
 
 ROOM_NAME = "lobby"
 HELP = ("Enter  send   \u00b7   Shift+Enter  new line   \u00b7   Alt+\u2191 \u2193  other conversation   \u00b7   "
-        "Alt+N  next unread   \u00b7   Page\u2191 \u2193  scroll   \u00b7   Ctrl+Q  log out")
+        "Alt+N  next unread   \u00b7   Page\u2191 \u2193  scroll   \u00b7   Ctrl+Q  quit")
 
 
 class Talking:

@@ -28,6 +28,9 @@ class Window:
         root.protocol("WM_DELETE_WINDOW", self.leave)
         for keys in ("<Control-q>", "<Control-Q>"):  # with Caps Lock, too
             root.bind(keys, lambda event: self.leave())
+        # Tk's own for X11 are those of Emacs.
+        root.event_delete("<<LineStart>>", "<Control-a>", "<Control-A>")
+        root.event_add("<<SelectAll>>", "<Control-a>", "<Control-A>")
         root.bind("<FocusIn>", lambda event: self._look(True))
         root.bind("<FocusOut>", lambda event: self._look(root.focus_get() is not None))
         self.login.focus_empty()

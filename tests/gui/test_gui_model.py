@@ -24,6 +24,7 @@ def test_what_is_no_server_is_said_in_a_sentence(typed):
     with pytest.raises(ValueError) as raised:
         address_of(typed)
     assert str(raised.value).endswith(".")
+    assert "binary" not in str(raised.value)  # which the window cannot speak
 
 
 def test_a_login_without_a_name_is_said_in_a_sentence():

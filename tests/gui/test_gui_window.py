@@ -122,6 +122,19 @@ def bob(server):
         yield bob
 
 
+def test_control_a_selects_all_there_is(server, see):
+    seen = see(server.address, "Alice")
+    name = seen.window.login.entries["name"]
+    seen.press(name, "<Control-a>", "<x>")
+    assert name.get() == "x"
+    seen.window.login.fill("name", "Alice")
+    seen.enter(USERS["Alice"])
+    entry = seen.talking.entry
+    entry.insert("end", "one\ntwo")
+    seen.press(entry, "<Control-a>", "<x>")
+    assert entry.get("1.0", "end-1c") == "x"
+
+
 def test_one_talks_with_who_is_clicked(server, see, bob):
     alice = see(server.address, "Alice")
     alice.enter(USERS["Alice"])
