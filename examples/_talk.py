@@ -10,13 +10,18 @@ def talk(default_port, hello, say, heard):
     hello(name) and say(name, text) give the bytes to send; heard(read) prints one message, for which read(n) gives
     exactly n bytes, or what is there if n is None; it raises EOFError when the server has closed.
     """
+    if len(sys.argv) < 2:
+        sys.exit("usage: python %s NAME [HOST [PORT]]" % sys.argv[0])
     name, host, port = (sys.argv[1:] + ["127.0.0.1", default_port][len(sys.argv) - 2:])[:3]
     with socket.create_connection((host, int(port))) as sock:
         listener = threading.Thread(target=_listen, args=(sock, heard))
         listener.start()
         sock.sendall(hello(name))
-        for line in sys.stdin:
-            sock.sendall(say(name, line.rstrip("\n")))
+        try:
+            for line in sys.stdin:
+                sock.sendall(say(name, line.rstrip("\n")))
+        except KeyboardInterrupt:  # the other way to leave
+            pass
         sock.shutdown(socket.SHUT_WR)
         listener.join()
 

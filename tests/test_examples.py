@@ -1,6 +1,7 @@
 """The small reference clients and somebody with `nc`, in one room."""
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -19,12 +20,12 @@ SECONDS = 60
 class Client:
     """A reference client in a process of its own, and what it prints."""
 
-    def __init__(self, protocol, address):
+    def __init__(self, protocol, address, stderr=None):
         host, port = address
         self.process = subprocess.Popen(
             [sys.executable, "-u", os.path.join(ROOT, "examples", protocol + "_client.py"), CLIENTS[protocol], host,
              str(port)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, universal_newlines=True)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -72,3 +73,15 @@ def test_the_reference_clients_and_a_line_talk_in_one_room(server):
             for client in clients.values():
                 client.process.kill()
                 client.process.wait()
+
+
+def test_a_reference_client_is_told_how_it_is_called_and_leaves_at_an_interrupt(server):
+    script = os.path.join(ROOT, "examples", "padded_client.py")
+    told = subprocess.run([sys.executable, script], stderr=subprocess.PIPE, universal_newlines=True, timeout=SECONDS)
+    assert (told.returncode, told.stderr) == (1, "usage: python %s NAME [HOST [PORT]]\n" % script)
+    client = Client("padded", server.address("padded"), stderr=subprocess.PIPE)
+    client.say("hello")
+    client.hears("Msg received")
+    client.process.send_signal(signal.SIGINT)
+    assert client.process.stderr.read() == ""
+    assert client.leave() == 0
