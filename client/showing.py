@@ -101,7 +101,8 @@ def _users(event):
     if not event.users:
         return aside("Nobody of that name.")
     shown = [visible(name) if here is not False else visible(name) + " (away)" for name, here in sorted(event.users)]
-    return aside("%d %s: %s" % (len(shown), "user" if len(shown) == 1 else "users", ", ".join(shown)))
+    noun = "account" if any(here is None for _, here in event.users) else "user"  # who may be there, or not
+    return aside("%d %s: %s" % (len(shown), noun if len(shown) == 1 else noun + "s", ", ".join(shown)))
 
 
 def not_sent(why, to, text):

@@ -70,3 +70,9 @@ def test_somebody_always_has_the_same_colour():
 def test_what_needs_no_line_gets_none():
     assert showing.line(events.Done(events.Request("say", None, "x"))) is None
     assert showing.line(events.Progress(events.Request("missed", None, None), 1000)) is None
+
+
+def test_accounts_that_may_be_away_are_not_called_users():
+    for users, shown in (([("a", True)], "1 user: a"), ([("a", True), ("b", False)], "2 users: a, b (away)"),
+                         ([("a", None)], "1 account: a"), ([("b", None), ("a", None)], "2 accounts: a, b")):
+        assert showing.plainly(showing.line(events.Users(tuple(users)))) == shown
