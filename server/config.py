@@ -72,7 +72,7 @@ def defaults():
             "line_bytes": 8192,
             "text_bytes": {name: 16384 for name in PROTOCOLS if name != "line"},
             "messages_per_second": 100,
-            "first_command_seconds": 60,
+            "first_command_seconds": 3600,
             "frame_seconds": 10,
             "outbox_bytes": 1 << 20,
             "stall_seconds": 10,

@@ -21,6 +21,12 @@ _SIGN = b"$"
 _LENGTH = re.compile(rb"(?=[ 0-9]{%d}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])" % LENGTH_BYTES)  # padded, or bare
 
 
+def _from_the_room(text):
+    """(sender, text) of what comes from `lobby`."""
+    sender, _, text = text.partition(": ")
+    return sender, text
+
+
 class Dollar(Conversation):
     """One connection in `dollar`."""
 
@@ -152,14 +158,16 @@ class Dollar(Conversation):
         if sender != LOBBY:
             self.place.hear_from(sender, sender, text)
             return [events.Whispered(sender, text, None)]
-        sender, _, text = text.partition(": ")
+        sender, text = _from_the_room(text)
         if sender == self.me:
             return []
         self.place.hear(sender, text)
         return [events.Said(sender, text, None)]
 
     def _message_list(self, fields):
-        self._recalled += [(one["user"], one["text"], int(one["timestamp"])) for one in fields["message_list"]]
+        for one in fields["message_list"]:
+            sender, text = _from_the_room(one["text"]) if one["user"] == LOBBY else (one["user"], one["text"])
+            self._recalled.append((sender, text, int(one["timestamp"])))
         return []
 
     def _refused_at_the_end(self, request):

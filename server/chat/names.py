@@ -10,7 +10,6 @@ from server.protocols.aliases import short
 
 LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
-LOBBY_NAME = b"lobby"  # reserved: in some protocols the room is talked to as if it were a user
 
 _ORIGINAL = {ord(copy): original for original, copies in LOOKS_LIKE.items() for copy in copies}
 _ORIGINAL.update({ord("0"): "o", ord("1"): "l", ord("I"): "l"})

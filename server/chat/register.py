@@ -5,11 +5,9 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 `server.chat.replica.Replica` and its arguments.
 """
 from server.chat.memory import MOST_ACCOUNTS
-from server.chat.names import LOBBY_NAME, claims
+from server.chat.names import claims
 from server.protocols.aliases import short
 from server.protocols.events import Reason
-
-MOST_TOLD = 1000  # messages of the lobby's history
 
 
 class Register:
@@ -308,15 +306,12 @@ class Register:
         self._memory.taken(name, last, messages, size)
 
     def history(self, worker, number, name, partner):
-        """What two have said to each other, or everybody in the lobby."""
+        """What two have said to each other."""
 
         def tell(messages):
             self._post.worker(worker, "past", number, messages)
 
-        if partner == LOBBY_NAME:
-            self._look_up(worker, number, lambda found: tell([said[1:] for said in found[0]]), "lobby", None, MOST_TOLD)
-        else:
-            self._look_up(worker, number, tell, "conversation", name, partner)
+        self._look_up(worker, number, tell, "conversation", name, partner)
 
     def recall(self, worker, number, since, most):
         """What was said in the lobby after the message of number `since`, or lately."""

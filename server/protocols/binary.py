@@ -19,8 +19,9 @@
     205              quit       208, and the end of the connection  301 <name> left!
     anything else               102 <why>
 
-Existing clients read a frame with one recv(2048). So each frame is a send of its own unless it is one of a flood (see
-`server.worker.audience.OneByOne`), and none is longer than that but 303 and 210, which cannot be cut.
+Existing clients read a frame with one recv(2048), and end if they get two. So each frame is a send of its own, with
+time to read it before the next, unless it is one of a flood (see `server.worker.audience.OneByOne` and
+`server.worker.paced`), and none is longer than that but 303 and 210, which cannot be cut.
 
 What becomes of what others say:
 

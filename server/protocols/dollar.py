@@ -20,9 +20,11 @@ A client may put spaces before the digits too, or leave out the padding. The len
 whatever is neither a digit nor a space ends: a dictionary begins with a brace. Whoever has begun with a space, or goes
 on with one, must fill the ten bytes.
 
-The room is a user called "lobby", which is always there. Answers are in the form of the request: clients that write
-Python read nothing else, and evaluate what they read. So all that is sent is made of plain str, int, bool, list and
-dict, by `repr` or by `json.dumps`.
+The room is a user called "lobby", which is always there. What others say in it comes from "lobby", in its history too,
+as "<sender>: <text>": clients show only what comes from the user they have before them, and their own.
+
+Answers are in the form of the request: clients that write Python read nothing else, and evaluate what they read. So all
+that is sent is made of plain str, int, bool, list and dict, by `repr` or by `json.dumps`.
 """
 import json
 import re
@@ -43,6 +45,7 @@ LENGTH_BYTES = 10
 LOBBY = "lobby"
 LONGEST_PURPOSE = 64  # characters; unknown ones are sent back
 CHUNK = 10  # messages in one packet of a history
+LOBBY_HISTORY = 1000  # messages
 
 _SIGN = ord("$")
 # In the ten bytes that follow the sign: all of them, or digits that something else ends.
@@ -126,15 +129,22 @@ def _send_message(fields, text_limit):
     return asks(text, claimed, None) if asks is events.Say else asks(to, text, claimed, None)
 
 
+def _history_of(fields, text_limit):
+    if fields.get("target_user") == LOBBY:
+        return events.Recall(None, LOBBY_HISTORY)
+    return _OF_TWO(fields, text_limit)
+
+
 def _other(fields, text_limit):
     purpose = fields["purpose"]
     return events.Ping(purpose.encode()) if len(purpose) <= LONGEST_PURPOSE else Malformed(Reason.BAD_FORM, None)
 
 
+_OF_TWO = _made_of(events.History, "target_user")
 _REQUESTS = {
     "login": _made_of(events.SignIn, "username", "password"),
     "send_message": _send_message,
-    "start_reload_message_list": _made_of(events.History, "target_user"),
+    "start_reload_message_list": _history_of,
     "poll": _made_of(events.Poll),
     "exit": _made_of(events.Quit),
 }
@@ -145,12 +155,27 @@ def _result(purpose, result):
 
 
 def _history(messages):
-    """Chunks of a history, of which there is one even if nothing was said."""
-    said = [{"user": sender.decode(), "text": text.decode(), "timestamp": time} for sender, text, time in messages]
+    """Chunks of a history, (sender, text, time) each, of which there is one even if nothing was said."""
+    said = [{"user": sender, "text": text, "timestamp": time} for sender, text, time in messages]
     return tuple(
         {"purpose": "continue_reload_message_list" if start else "start_reload_message_list",
          "message_list": said[start:start + CHUNK]}
         for start in range(0, len(said) or 1, CHUNK))
+
+
+def _past(past, me):
+    return _history((sender.decode(), text.decode(), time) for sender, text, time in past.messages)
+
+
+def _recalled(recalled, me):
+    """What was said in the lobby, as it was heard: of others from the lobby, of one's own from oneself."""
+    return _history(
+        (me.decode(), text.decode(), time) if sender == me else (LOBBY, _in_the_lobby(sender, text), time)
+        for _, sender, text, time in recalled.messages)
+
+
+def _in_the_lobby(sender, text):
+    return "%s: %s" % (sender.decode(), text.decode())
 
 
 def _users(users):
@@ -162,9 +187,9 @@ def _received(sender, message):
     return ({"purpose": "receive_message", "from_user": sender, "message": message},)
 
 
-def _refused(refused):
+def _refused(refused, me):
     asked = events.kind_of(refused.asked)
-    if asked is events.History:
+    if asked in (events.History, events.Recall):
         return _history([])
     return (_result(_PURPOSES.get(asked, "error"), False),)
 
@@ -178,27 +203,28 @@ _PURPOSES = {
 }
 
 
-def _done(done):
+def _done(done, me):
     purpose = _PURPOSES.get(type(done.asked))
     return (_result(purpose, True),) if purpose else ()
 
 
-def _silence(happening):
+def _silence(happening, me):
     return ()
 
 
 # What each becomes: a tuple of dictionaries, which both forms can write.
 ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
-    events.Welcome: lambda welcome: (_result("login", True),),
+    events.Welcome: lambda welcome, me: (_result("login", True),),
     events.Refused: _refused,
     events.Done: _done,
-    events.Past: lambda past: _history(past.messages),
-    events.News: lambda news: (dict(_result("poll", True), messages=[], users=_users(news.users)),),
-    events.Pong: lambda pong: (_result(pong.token.decode(), False),),
-    events.Said: lambda said: _received(LOBBY, "%s: %s" % (said.sender.decode(), said.text.decode())),
-    events.Whispered: lambda whispered: _received(whispered.sender.decode(), whispered.text.decode()),
-    events.Users: lambda users: ({"purpose": "reload_user_list", "users": _users(users.users)},),
+    events.Past: _past,
+    events.Recalled: _recalled,
+    events.News: lambda news, me: (dict(_result("poll", True), messages=[], users=_users(news.users)),),
+    events.Pong: lambda pong, me: (_result(pong.token.decode(), False),),
+    events.Said: lambda said, me: _received(LOBBY, _in_the_lobby(said.sender, said.text)),
+    events.Whispered: lambda whispered, me: _received(whispered.sender.decode(), whispered.text.decode()),
+    events.Users: lambda users, me: ({"purpose": "reload_user_list", "users": _users(users.users)},),
 })
 
 
@@ -207,18 +233,18 @@ def _packet(text):
     return b"$%-10d%b$" % (len(data), data)
 
 
-def _packets(happening, write):
-    return tuple(_packet(write(dictionary)) for dictionary in ENCODERS[type(happening)](happening))
+def _packets(happening, me, write):
+    return tuple(_packet(write(dictionary)) for dictionary in ENCODERS[type(happening)](happening, me))
 
 
 def encode(happening, me):
     """The packets, as Python writes them, that tell of `happening`; none if this protocol does not speak of it."""
-    return _packets(happening, repr)
+    return _packets(happening, me, repr)
 
 
 def encode_json(happening, me):
     """The packets that tell of `happening`, as JSON."""
-    return _packets(happening, _json)
+    return _packets(happening, me, _json)
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode

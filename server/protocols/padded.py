@@ -16,9 +16,9 @@
 A nick is what stands before the first ": ". <time> is the local wall clock, "hh:mm AM" or "hh:mm PM". A nick without a
 text is only acknowledged.
 
-Nothing marks where a message to a client ends, so each is a send of its own unless it is one of a flood (see
-`server.worker.audience.OneByOne`), and a text must not look like the beginning of another message even where two are
-read at once. What becomes of what others say:
+Nothing marks where a message to a client ends, so each is a send of its own, with time to read it before the next,
+unless it is one of a flood (see `server.worker.audience.OneByOne` and `server.worker.paced`), and a text must not look
+like the beginning of another message even where two are read at once. What becomes of what others say:
 
     carried   all other characters of a text, in one message however long it is, and the minute of its time
     escaped   a line end is U+2424; "[hh:mm AM] ", "[ERROR] " and "[SERVER] " have U+FF3B for their bracket, whatever

@@ -8,8 +8,8 @@ Traits = namedtuple("Traits", (
 def traits(**differences):
     """The traits of a protocol, of which only those are named that differ from `line`'s.
 
-    coalesces: everything a tick has for a client may go out in one send; else each frame is a send of its own, but in a
-        flood.
+    coalesces: everything a tick has for a client may go out in one send; else each frame is a send of its own, with
+        time to read it before the next, but in a flood.
     personal: frames name their receiver, so they are rendered once for each.
     answers_first: nothing may come between a request and its answer; what happens meanwhile is sent after it.
     hears_at_once: a client hears the room before it has a name.

@@ -15,6 +15,7 @@ from server.worker.beat import next_beat
 from server.worker.connection import READ, WRITE, Connection
 from server.worker.deadlines import Deadlines
 from server.worker.listener import Listener
+from server.worker.paced import Paced, Turns
 from server.worker.queues import CONTROL, HEAD, called, said
 from server.worker.throttle import Throttle
 from server.worker.tls import Handshake, Unfit, context
@@ -44,6 +45,7 @@ class Worker:
         self.uplink = Uplink(up, number)
         self.deadlines = Deadlines()
         self.throttle = Throttle()
+        self.turns = Turns()
         self.lost = []  # connections that the kernel gave up on in this tick
         self.overfull = []  # connections whose outbox grew too large in this tick
         self._down = down
@@ -131,7 +133,7 @@ class Worker:
 
         Where clients talk, they are read only on the beat (`server.worker.beat`); the hub is heard at any time.
         """
-        wake = min(self._next_sweep, self._next_push, self.throttle.next_release() or self._next_sweep)
+        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next_release() or self._next_sweep)
         wait = max(0.0, wake - time.monotonic())
         if not self.uplink.full:
             pause = self._next_reading - time.monotonic()
@@ -280,7 +282,8 @@ class Worker:
         """A client has connected: its connection."""
         self._next_number += 1
         decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
-        connection = Connection(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
+        kind = Connection if PROTOCOLS[protocol].TRAITS.coalesces else Paced
+        connection = kind(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
         self._sessions[connection.number] = connection
         self._present[protocol] += 1
         if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
@@ -366,6 +369,7 @@ class Worker:
             self.uplink.ask("done")
         for connection in self.throttle.release(self.now):
             connection.resume()
+        self.turns.give(self.now)
         if self.now - self._next_sweep > STANDSTILL:
             self._next_sweep = self.now  # at the end of the next tick, when what was said meanwhile has been heard
         elif self.now >= self._next_sweep:

@@ -932,12 +932,6 @@ def test_what_was_refused_is_in_no_history(register, post, ann_and_bob):
     assert post.drain() == [("worker", 2, "past", 7, [])]
 
 
-def test_the_lobby_has_a_history_too(register, post, store, ann_and_bob):
-    store.talk(talk(0, 1, [record(5, b"ann", b"said in the lobby", 9)]), lambda stored: None)
-    register.history(1, 5, b"ann", b"lobby")
-    assert post.drain() == [("worker", 1, "past", 5, [(b"ann", b"said in the lobby", SECOND)])]
-
-
 # ---- deleted accounts
 
 

@@ -29,6 +29,7 @@ from server.protocols.events import (
     Present,
     Quit,
     Reason,
+    Recall,
     Recalled,
     Refused,
     Renamed,
@@ -187,6 +188,7 @@ REQUESTS = [
     (packet("{'purpose': 'login', 'username': 'b\u00f6b', 'password': '\\ud83d\\ude00'}"),
      [SignIn("b\u00f6b".encode(), "\U0001f600".encode())]),
     (packet("{'purpose': 'login', 'username': 'a', 'password': 'b', 'is_admin': 1, 'x': [{}]}"), [SignIn(b"a", b"b")]),
+    (packet("{'purpose': 'start_reload_message_list', 'target_user': 'lobby'}"), [Recall(None, dollar.LOBBY_HISTORY)]),
     (packet("{'purpose': 'start_reload_message_list'}"), bad_form(History)),
     (packet("{'purpose': 'start_reload_message_list', 'target_user': 1}"), bad_form(History)),
     (packet("{'purpose': 'start_reload_message_list', 'target_user': 'bob', 'limit': -1}"), [History(b"bob")]),
@@ -365,7 +367,7 @@ READERS = {"python": ast.literal_eval, "json": json.loads}  # noqa: TID251 - wha
 
 def told(happening, form):
     """The dictionaries that a client reads from the packets."""
-    return [READERS[form](data_of(frame)) for frame in dollar.FORMS[form](happening, None)]
+    return [READERS[form](data_of(frame)) for frame in dollar.FORMS[form](happening, b"ann")]
 
 
 def data_of(frame):
@@ -413,7 +415,12 @@ TELLINGS = [
     (Past([(b"ann", "\u00e9'\"".encode(), 1700000000)]),
      [{"purpose": "start_reload_message_list",
        "message_list": [{"user": "ann", "text": "\u00e9'\"", "timestamp": 1700000000}]}]),
-    (Recalled([(3, b"ann", b"hi", 1)], 3, False), []),
+    (Recalled([], 0, False), [{"purpose": "start_reload_message_list", "message_list": []}]),
+    (Recalled([(3, b"bob", b"hi", 1), (5, b"ann", b"hello", 2)], 5, False),
+     [{"purpose": "start_reload_message_list",
+       "message_list": [{"user": "lobby", "text": "bob: hi", "timestamp": 1},
+                        {"user": "ann", "text": "hello", "timestamp": 2}]}]),
+    (Refused(Reason.MUST_LOGIN, Recall(None, 1)), [{"purpose": "start_reload_message_list", "message_list": []}]),
     (News(BOTH), [{"purpose": "poll", "result": True, "messages": [], "users": LISTED}]),
     (News([]), [{"purpose": "poll", "result": True, "messages": [], "users": [LOBBY]}]),
     (Users(BOTH), [{"purpose": "reload_user_list", "users": LISTED}]),

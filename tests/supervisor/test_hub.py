@@ -147,9 +147,9 @@ def test_who_asks_after_somebody_on_a_worker_that_dies_is_answered(hub, workers)
 
 def test_what_was_said_in_the_lobby_is_its_history(hub, workers):
     one, two = workers
-    one.say(one_talk(1, b"one"), control("history", 5, b"ann", b"lobby"), one_talk(1, b"two"))
+    one.say(one_talk(1, b"one"), control("recall", 5, None, 9), one_talk(1, b"two"))
     hub.turn(0)
-    assert ("past", 5, [(b"ann", b"one", 1600000000)]) in one.heard()
+    assert ("recalled", 5, [(1, b"ann", b"one", 1600000000)], 1, False) in one.heard()
 
 
 # ---- passwords

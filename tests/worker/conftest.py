@@ -14,7 +14,7 @@ from queue_ends import two_ends
 from server import config
 from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
-from server.worker import loop
+from server.worker import loop, paced
 
 # A busy machine is not a failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -224,6 +224,13 @@ class House:
         for _ in range(rounds):
             self.tick()
             self.hub.turn(0)
+            while self._next_turn() < float("inf"):
+                self.clock.now = max(self.clock.now, self._next_turn())
+                self.tick()
+
+    def _next_turn(self):
+        """When a client is to be sent the next frame, because it has just been sent one."""
+        return min(driven.worker.turns.next for driven in self.driven)
 
     def wait(self, seconds):
         """Let the invented time pass, in steps in which everybody does what is due."""
@@ -257,6 +264,7 @@ def clock(monkeypatch):
     """The time that workers and hub go by."""
     invented = Clock()
     monkeypatch.setattr(loop, "time", invented)
+    monkeypatch.setattr(paced, "time", invented)
     monkeypatch.setattr(hub_module, "time", invented)
     return invented
 

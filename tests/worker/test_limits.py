@@ -111,6 +111,16 @@ def test_a_client_that_asks_nothing(open_house, ended, protocol):
     assert_ended(house, peer, ended, protocol, "idle")
 
 
+@pytest.mark.parametrize("protocol", ["binary", "delimited", "dollar"])
+def test_a_client_that_asks_its_user_for_a_name_has_time(open_house, ended, protocol):
+    house = open_house()
+    house.connect(protocol=protocol)
+    for _ in range(10):
+        house.clock.now += 120
+        house.settle()
+    assert ended() == []
+
+
 def test_who_may_only_listen_need_not_ask(open_house, ended):
     house = open_house(first_command_seconds=3)
     house.connect(protocol="padded")
