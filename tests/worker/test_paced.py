@@ -50,6 +50,15 @@ def ben(house):
     return peer
 
 
+@pytest.fixture
+def lea(house, ben):
+    """She talks; what ben has been told before is some time ago."""
+    peer = house.member(b"lea")
+    house.wait(1)
+    ben.heard()
+    return peer
+
+
 def test_who_joins_with_a_word_is_heard_as_two(house, ben):
     pat = house.connect(protocol="padded")
     pat.send(padded(b"[05:55 AM] pat: hi"))
@@ -71,10 +80,7 @@ def test_each_frame_takes_its_turn_in_order(house, ben):
         assert contents(ben.heard()) == [word]
 
 
-def test_what_is_said_before_the_turn_waits(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
-    ben.heard()
+def test_what_is_said_before_the_turn_waits(house, ben, lea):
     lea.send(b"MSG 1\n")
     pass_on(house)
     house.clock.now += GAP / 2
@@ -86,9 +92,7 @@ def test_what_is_said_before_the_turn_waits(house, ben):
     assert contents(ben.heard()) == [b"2"]
 
 
-def test_the_worker_wakes_up_for_a_turn(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
+def test_the_worker_wakes_up_for_a_turn(house, ben, lea):
     lea.send(b"MSG 1\nMSG 2\n")
     pass_on(house)
     assert house.worker.turns.next == house.clock.now + GAP
@@ -106,10 +110,7 @@ def test_whoever_asks_after_each_answer_never_waits(house):
         assert pat.heard() == b"Msg received"
 
 
-def test_a_flood_is_not_held_back(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
-    ben.heard()
+def test_a_flood_is_not_held_back(house, ben, lea):
     words = [b"%d" % number for number in range(2 * FLOODED)]
     for word in words:
         lea.send(b"MSG %b\n" % word)
@@ -130,10 +131,7 @@ def test_after_a_flood_frames_are_apart_again(house, ben):
     assert contents(ben.heard()) == [b"1"]
 
 
-def test_last_words_take_their_turn_before_the_end(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
-    ben.heard()
+def test_last_words_take_their_turn_before_the_end(house, ben, lea):
     lea.send(b"MSG 1\nMSG 2\n")
     pass_on(house)
     ben.send(binary(205))
@@ -146,9 +144,7 @@ def test_last_words_take_their_turn_before_the_end(house, ben):
     assert ben.ended
 
 
-def test_who_is_gone_has_no_turn(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
+def test_who_is_gone_has_no_turn(house, ben, lea):
     lea.send(b"MSG 1\nMSG 2\n")
     pass_on(house)
     ben.close()
@@ -158,9 +154,7 @@ def test_who_is_gone_has_no_turn(house, ben):
     assert house.worker.turns.next == float("inf")
 
 
-def test_what_waits_for_its_turn_has_not_been_taken(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
+def test_what_waits_for_its_turn_has_not_been_taken(house, ben, lea):
     (connection,) = (one for one in house.worker._sessions.values() if one.name == b"ben")
     lea.send(b"DM ben 1\nDM ben 2\n")
     pass_on(house)
@@ -170,10 +164,7 @@ def test_what_waits_for_its_turn_has_not_been_taken(house, ben):
     assert not connection.is_behind
 
 
-def test_no_more_waits_than_is_said_in_a_moment(house, ben):
-    lea = house.member(b"lea")
-    house.wait(1)
-    ben.heard()
+def test_no_more_waits_than_is_said_in_a_moment(house, ben, lea):
     lea.send(b"".join(b"MSG %d\n" % number for number in range(LONGEST_QUEUE + 1)))
     pass_on(house)
     assert len(contents(ben.heard())) == 1
