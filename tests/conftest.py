@@ -1,7 +1,12 @@
 """A store that answers when a test says so."""
+import signal
+
 import pytest
 
 from server.storage.memory import Store
+
+# Who runs in the background of a shell ignores it, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOW = 1600000000.75  # the store's clock
 

@@ -168,9 +168,7 @@ def test_the_log_shows_what_was_said_and_follows_it(command, storage):
         assert shown.startswith("1 20") and shown.endswith(" ann: hi \u241b[31mthere\n")
         following = subprocess.Popen(
             [sys.executable, "-m", "server", "log", "--storage", storage, "--since", "1", "--follow"], cwd=ROOT,
-            stdout=subprocess.PIPE, env=dict(os.environ, PYTHONIOENCODING="utf-8"),
-            # In the background of a shell, tests are told to ignore it, and so would be what they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            stdout=subprocess.PIPE, env=dict(os.environ, PYTHONIOENCODING="utf-8"))
         try:
             for word in (b"again", b"and again"):
                 client.say("MSG " + word.decode())

@@ -25,9 +25,7 @@ class Client:
         self.process = subprocess.Popen(
             [sys.executable, "-u", os.path.join(ROOT, "examples", protocol + "_client.py"), CLIENTS[protocol], host,
              str(port)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
-            # In the background of a shell, tests are told to ignore it, and so would be what they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
