@@ -2,6 +2,7 @@
 import collections
 
 from server.chat.origins import origin
+from server.protocols.events import Reason
 
 
 class Census:
@@ -21,7 +22,7 @@ class Census:
         """A session has begun on a worker."""
         home = origin(host)
         if self.most and self._crowds[home] >= self.most:
-            self._post.worker(worker, "evict", number)
+            self._post.worker(worker, "evict", number, Reason.TOO_MANY_CONNECTIONS)
         else:
             self._homes[worker][number] = home
             self._crowds[home] += 1

@@ -16,7 +16,9 @@ class Register:
     A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
     account beside it.
 
-    post: see above. memory: `server.chat.memory.Memory`. patience: `server.chat.patience.Patience`.
+    post: see above; also change(), called before anything changes, as a bug that shows later cannot be undone; and
+        guarded(worker, number, then), the callback `then` in a form in which a bug in it costs that session only.
+    memory: `server.chat.memory.Memory`. patience: `server.chat.patience.Patience`.
     door: verify(holder, host, name, account, password, then) and hash(holder, host, password, then), which call
         then(trouble, secret) later (see `server.supervisor.door.Door`).
     store: ask(then, request, argument, ...) leads to then(result), later (`server.storage.journal.Journal`).
@@ -37,6 +39,7 @@ class Register:
         self._untold = {}  # holder -> {mark: (to, sender, text)} of what is kept unless it is sent
         self._last_mark = 0
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
+        self._probing = {}  # holder that wants a name -> (holder that has it and is looked after, what to do then)
         self._guests = 0
 
     # ---- names
@@ -44,44 +47,96 @@ class Register:
     def claim(self, worker, number, name, occupied, command, password, host):
         """Login, SignIn and Post: give `name` to the session, or say why not."""
         holder, account = _holder(worker, number), self._memory.accounts.get(name)
-        trouble = self._trouble(name, occupied, command, password, account)
-        if trouble:
-            self._refuse(holder, trouble)
-        elif _is_protected(account):
-            self._verify(holder, account, name, password, host)
-        else:
-            self._grant(holder, name, occupied)
-
-    def _trouble(self, name, occupied, command, password, account):
         if command == "SignIn" and account is None:
-            return Reason.NO_ACCOUNT
-        if self._is_taken(name, occupied):
-            return Reason.NAME_TAKEN
-        if _is_protected(account) and password is None:
-            return Reason.PASSWORD_REQUIRED
-        if not _is_protected(account) and password:
-            return Reason.NO_PASSWORD
-        return None
+            self._refuse(holder, Reason.NO_ACCOUNT)
+        elif _is_protected(account) and password is not None:
+            self._verify(holder, account, name, password, host, takes_over=command != "SignIn")
+        else:
+            self._claim_unprotected(holder, name, occupied, password, account)
 
-    def _is_taken(self, name, occupied, holder=None):
-        """By a member other than `holder`, or, if it only looks alike, by an account."""
-        return (any(self._holders.get(key, holder) != holder for key in occupied)
-                or bool(self._memory.owners(occupied) - {name}))
+    def _claim_unprotected(self, holder, name, occupied, password, account):
+        def decide(taken):
+            if taken:
+                self._refuse(holder, Reason.NAME_TAKEN)
+            elif _is_protected(account):
+                self._refuse(holder, Reason.PASSWORD_REQUIRED)
+            elif password:
+                self._refuse(holder, Reason.NO_PASSWORD)
+            else:
+                self._grant(holder, name, occupied)
 
-    def _verify(self, holder, account, name, password, host):
+        self._look_if_taken(holder, name, occupied, decide)
+
+    def _verify(self, holder, account, name, password, host, takes_over):
+        """The right password gives the name, and takes it away from whoever has it, if `takes_over`."""
+
         def decide(trouble, renewed):
             if trouble:
                 self._refuse(holder, trouble)
             elif self._memory.accounts.get(name) is not account:
                 self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
-            elif self._is_taken(name, account.occupied):
-                self._refuse(holder, Reason.NAME_TAKEN)
             else:
                 if renewed:
                     self._memory.protect(name, renewed)
+                if takes_over:
+                    self._evict_namesake(name, holder)
+                self._look_if_taken(holder, name, account.occupied, settle)
+
+        def settle(taken):
+            if taken:
+                self._refuse(holder, Reason.NAME_TAKEN)
+            else:
                 self._grant(holder, name, account.occupied)
 
-        self._door.verify(holder, host, name, account, password, decide)
+        self._post.change()
+        self._door.verify(holder, host, name, account, password, self._post.guarded(*_place(holder), decide))
+
+    def _evict_namesake(self, name, holder):
+        """One name has one connection: the older one is told and ended."""
+        ghost = self._called(name)
+        if ghost is not None and ghost != holder:
+            worker, number = _place(ghost)
+            self._post.worker(worker, "evict", number, Reason.REPLACED)
+            self.release(worker, number)
+
+    # ---- who has a name, and is really there
+
+    def _look_if_taken(self, holder, name, occupied, then):
+        """Calls then(taken): has somebody else the name, who is really there?
+
+        Whoever has just closed its connection may have the name still, as its worker has not told of that yet: so the
+        worker is asked. What is too much like an account's name is taken in any case.
+        """
+        self._look_further(holder, name, occupied, then, None)
+
+    def _look_further(self, holder, name, occupied, then, alive):
+        rival = self._rival(occupied, holder)
+        if self._memory.owners(occupied) - {name}:
+            then(True)
+        elif rival is None or rival == alive:
+            then(rival is not None)
+        else:
+            worker, number = _place(rival)
+            self._probing[holder] = rival, lambda alive: self._look_further(holder, name, occupied, then, alive)
+            self._post.worker(worker, "probe", number, holder)
+
+    def probed(self, worker, holder, number):
+        """A worker has looked after the session `number`; if that was not there any more, it is released by now."""
+        if self._probing.get(holder, (None,))[0] == _holder(worker, number):
+            self._go_on_looking(holder)
+
+    def _go_on_looking(self, holder):
+        rival, go_on = self._probing.pop(holder)
+        worker, number = _place(holder)
+        self._post.guarded(worker, number, go_on)(rival)
+
+    def _rival(self, occupied, holder):
+        """A member, or one whose account is being stored, who has any of it; not `holder` itself."""
+        return next((self._holders[key] for key in occupied if self._holders.get(key, holder) != holder), None)
+
+    def _is_taken(self, name, occupied, holder=None):
+        """By a member other than `holder`, or, if it only looks alike, by an account."""
+        return self._rival(occupied, holder) is not None or bool(self._memory.owners(occupied) - {name})
 
     # ---- accounts
 
@@ -89,18 +144,32 @@ class Register:
         """Create and SignUp: a new account, for a stranger, or for the member called so; the password may be None."""
         holder = _holder(worker, number)
 
+        def begin(taken):
+            trouble = Reason.NAME_TAKEN if taken else self._why_no_account(name, host)
+            if trouble or password is None:
+                decide(trouble, None)
+            else:
+                self._post.change()
+                self._door.hash(holder, host, password, self._post.guarded(worker, number, decide))
+
         def decide(trouble, secret):
-            trouble = trouble or self._why_no_account(holder, name, occupied, host)
             if trouble:
                 self._refuse(holder, trouble)
-                return
-            if holder not in self._members:
-                self._reserved[holder] = name
-                self._holders.update(dict.fromkeys(occupied, holder))
-            self._patience.opened(host, name)
-            self._memory.open(name, occupied, secret, settle)
+            else:
+                self._look_if_taken(holder, name, occupied, lambda taken: settle(taken, secret))
 
+        def settle(taken, secret):
+            trouble = Reason.NAME_TAKEN if taken else self._why_no_account(name, host)
+            if trouble:
+                self._refuse(holder, trouble)
+            else:
+                self._open(holder, name, occupied, secret, host)
+
+        self._look_if_taken(holder, name, occupied, begin)
+
+    def _open(self, holder, name, occupied, secret, host):
         def settle(stored):
+            self._post.change()
             if stored:
                 self._post.everyone("opened", name)
             else:
@@ -115,14 +184,15 @@ class Register:
             else:
                 self._settle(holder, stored)
 
-        trouble = self._why_no_account(holder, name, occupied, host)
-        if trouble or password is None:
-            decide(trouble, None)
-        else:
-            self._door.hash(holder, host, password, decide)
+        self._post.change()
+        if holder not in self._members:
+            self._reserved[holder] = name
+            self._holders.update(dict.fromkeys(occupied, holder))
+        self._patience.opened(host, name)
+        self._memory.open(name, occupied, secret, self._post.guarded(*_place(holder), settle))
 
-    def _why_no_account(self, holder, name, occupied, host):
-        if name in self._memory.accounts or self._is_taken(name, occupied, holder):
+    def _why_no_account(self, name, host):
+        if name in self._memory.accounts:
             return Reason.NAME_TAKEN
         if len(self._memory.accounts) >= MOST_ACCOUNTS:
             return Reason.TOO_MANY_ACCOUNTS
@@ -139,16 +209,20 @@ class Register:
             if trouble:
                 self._refuse(holder, trouble)
             else:
-                self._door.hash(holder, host, new, replace)
+                self._post.change()
+                self._door.hash(holder, host, new, self._post.guarded(worker, number, replace))
 
         def replace(trouble, secret):
             if trouble:
                 self._refuse(holder, trouble)
             else:
-                self._memory.protect(name, secret, lambda stored: self._settle(holder, stored))
+                self._post.change()
+                self._memory.protect(name, secret, self._post.guarded(
+                    worker, number, lambda stored: self._settle(holder, stored)))
 
         if _is_protected(account):
-            self._door.verify(holder, host, name, account, old, verified)
+            self._post.change()
+            self._door.verify(holder, host, name, account, old, self._post.guarded(worker, number, verified))
         else:
             self._refuse(holder, Reason.NO_PASSWORD)
 
@@ -164,6 +238,7 @@ class Register:
                 return
 
     def _grant(self, holder, name, occupied):
+        self._post.change()
         self._members[holder] = name
         self._holders.update(dict.fromkeys(occupied, holder))
         self._post.everyone("joined", *_place(holder), name)
@@ -171,21 +246,28 @@ class Register:
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
         holder = _holder(worker, number)
-        if self._is_taken(name, occupied, holder):
-            self._refuse(holder, Reason.NAME_TAKEN)
-        elif _is_protected(self._memory.accounts.get(name)):
-            self._refuse(holder, Reason.PASSWORD_REQUIRED)
-        else:
-            old = self._members[holder]
-            self._vacate(old)
-            self._members[holder] = name
-            self._holders.update(dict.fromkeys(occupied, holder))
-            self._post.everyone("renamed", worker, number, old, name)
+
+        def decide(taken):
+            if taken:
+                self._refuse(holder, Reason.NAME_TAKEN)
+            elif _is_protected(self._memory.accounts.get(name)):
+                self._refuse(holder, Reason.PASSWORD_REQUIRED)
+            elif holder in self._members:  # or its name was taken over meanwhile
+                self._post.change()
+                old = self._members[holder]
+                self._vacate(old)
+                self._members[holder] = name
+                self._holders.update(dict.fromkeys(occupied, holder))
+                self._post.everyone("renamed", worker, number, old, name)
+
+        self._look_if_taken(holder, name, occupied, decide)
 
     def release(self, worker, number):
         """The session is gone; if it held a name, that is free now."""
         holder = _holder(worker, number)
+        self._post.change()
         self._door.leave(holder)
+        self._probing.pop(holder, None)
         self._locating.pop(holder, None)
         self._handed.pop(holder, None)
         for missed in self._untold.pop(holder, {}).values():
@@ -199,6 +281,7 @@ class Register:
 
     def delete(self, worker, number, name):
         """The member's account is gone, and its name free."""
+        self._post.change()
         if name in self._memory.accounts:
             self._memory.close(name)
             self._patience.closed(name)
@@ -208,11 +291,13 @@ class Register:
 
     def lose(self, worker):
         """A worker died, and its clients with it."""
-        for holder in (*self._members, *self._door.holders(), *self._reserved):
+        for holder in (*self._members, *self._door.holders(), *self._reserved, *self._probing):
             if _place(holder)[0] == worker:
                 self.release(*_place(holder))
         for holder in [holder for holder, target in self._locating.items() if target == worker]:
             self._locate_nobody(holder)
+        for holder in [holder for holder, (rival, _) in self._probing.items() if _place(rival)[0] == worker]:
+            self._go_on_looking(holder)
 
     def set_password(self, name, secret, reply):
         """The operator's word: whoever has the name from now on needs this password. Replies once it is stored."""
@@ -260,9 +345,7 @@ class Register:
     def whisper(self, worker, number, sender, to, text, time):
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
 
-        def answer(stored):
-            self._settle(_holder(worker, number), stored)
-
+        answer = self._post.guarded(worker, number, lambda stored: self._settle(_holder(worker, number), stored))
         holder, account = self._called(to), self._memory.accounts.get(to)
         if holder is not None:
             to_worker, to_number = _place(holder)
@@ -286,18 +369,18 @@ class Register:
         """The member has been sent what was said to it alone in front of this mark."""
         self._untold.get(_holder(worker, number), {}).pop(mark, None)
 
-    def deliver(self, worker, number, name):
+    def deliver(self, worker, numbers, name):
         """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""
-        holder = _holder(worker, number)
+        holder = _holder(worker, numbers[0])
         handed = self._handed.get(holder, 0)  # as of now: by the time of the answer that may have been taken
 
         def hand_over(kept):
             messages = [message for message in kept if message[0] > handed]
             if messages and holder in self._members:
                 self._handed[holder] = messages[-1][0]
-            self._post.worker(worker, "kept", number, name, messages)
+            self._post.worker(worker, "kept", numbers, name, messages)
 
-        self._look_up(worker, number, hand_over, "kept", name)
+        self._look_up(worker, numbers, hand_over, "kept", name)
 
     def taken(self, worker, number, name, last, messages, size):
         """The member has been sent what was kept up to the id `last`: so many messages, so many bytes of text."""
@@ -305,31 +388,40 @@ class Register:
             del self._handed[_holder(worker, number)]
         self._memory.taken(name, last, messages, size)
 
-    def history(self, worker, number, name, partner):
+    def history(self, worker, numbers, name, partner):
         """What two have said to each other."""
 
         def tell(messages):
-            self._post.worker(worker, "past", number, messages)
+            self._post.worker(worker, "past", numbers, messages)
 
-        self._look_up(worker, number, tell, "conversation", name, partner)
+        self._look_up(worker, numbers, tell, "conversation", name, partner)
 
-    def recall(self, worker, number, since, most):
+    def recall(self, worker, numbers, since, most):
         """What was said in the lobby after the message of number `since`, or lately."""
 
         def tell(found):
             messages, last, more = found
             if since is not None and since > last:
-                self._refuse(_holder(worker, number), Reason.NO_SUCH_NUMBER)
+                self._refuse_all(worker, numbers, Reason.NO_SUCH_NUMBER)
             else:
-                self._post.worker(worker, "recalled", number, messages, last, more)
+                self._post.worker(worker, "recalled", numbers, messages, last, more)
 
-        self._look_up(worker, number, tell, "lobby", since, most)
+        self._look_up(worker, numbers, tell, "lobby", since, most)
 
-    def _look_up(self, worker, number, tell, request, *arguments):
-        """Ask the store, and tell what it finds."""
-        self._store.ask(
-            lambda found: self._refuse(_holder(worker, number), Reason.NOT_STORED) if found is None else tell(found),
-            request, *arguments)
+    def _look_up(self, worker, numbers, tell, request, *arguments):
+        """Ask the store, and tell the sessions what it finds."""
+
+        def answer(found):
+            if found is None:
+                self._refuse_all(worker, numbers, Reason.NOT_STORED)
+            else:
+                tell(found)
+
+        self._store.ask(self._post.guarded(worker, numbers, answer), request, *arguments)
+
+    def _refuse_all(self, worker, numbers, reason):
+        for number in numbers:
+            self._post.worker(worker, "refused", number, reason)
 
     # ---- who is here
 
@@ -346,7 +438,7 @@ class Register:
             self._locating[asker] = there
             self._post.worker(there, "locate", whom, asker)
 
-    def located(self, worker, number, asker, name, host, port):
+    def located(self, worker, asker, name, host, port):
         """The answer, for the one who asked; the name is None if the member has left meanwhile."""
         if name is None:
             self._locate_nobody(asker)
@@ -358,17 +450,17 @@ class Register:
         if self._locating.pop(asker, None) is not None:
             self._refuse(asker, Reason.NOBODY)
 
-    def who(self, worker, number):
+    def who(self, worker, numbers):
         """Mark the place at which the asking worker answers from its replica."""
-        self._post.worker(worker, "who", number)
+        self._post.worker(worker, "who", numbers)
 
-    def accounts(self, worker, number, pattern):
+    def accounts(self, worker, numbers, pattern):
         """Likewise."""
-        self._post.worker(worker, "accounts", number, pattern)
+        self._post.worker(worker, "accounts", numbers, pattern)
 
-    def news(self, worker, number):
+    def news(self, worker, numbers):
         """Likewise."""
-        self._post.worker(worker, "news", number)
+        self._post.worker(worker, "news", numbers)
 
     def count(self):
         """How many names are in use, and how many accounts there are."""

@@ -23,6 +23,8 @@ from server.protocols.events import (
     Whispered,
 )
 
+NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
+BYTES_A_MESSAGE = 1024
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
 
@@ -42,6 +44,7 @@ class Replica:
         self._sessions = sessions
         self._rooms = rooms
         self._roll = Roll()
+        self._lists, self._lists_of = {}, None  # what was last told of it, by the type of the answer, and its version
         self._next_push = 0.0
 
     def said(self, room, worker, records):
@@ -113,6 +116,13 @@ class Replica:
         """Somebody said something to it alone."""
         self._heed(number, "tell", Whispered(sender, text, time))
 
+    def probe(self, number, asker):
+        """Somebody wants the name of this session: if its client is gone, that is noticed now."""
+        session = self._sessions.get(number)
+        if session:
+            session.leave_if_gone()
+        self._hub.ask("probed", asker, number)
+
     def mark(self, number, mark):
         """The hub wants to know when it has been sent everything up to here."""
         session = self._sessions.get(number)
@@ -127,52 +137,69 @@ class Replica:
         """The answer yes."""
         self._heed(number, "confirm")
 
-    def who(self, number):
+    def who(self, numbers):
         """The place in the order at which Who is answered."""
-        self._answer(number, lambda: Present(self._roll.present()))
+        self._answer(numbers, self._while_unchanged(Present, self._roll.present))
 
-    def accounts(self, number, pattern):
-        """The place in the order at which Accounts is answered."""
-        self._answer(number, lambda: Known(self._roll.known(pattern)))
+    def accounts(self, numbers, pattern):
+        """The place in the order at which Accounts is answered; with a pattern all names have to be looked at."""
+        if pattern is None:
+            self._answer(numbers, self._while_unchanged(Known, self._roll.known))
+        else:
+            self._answer(numbers, Known(self._roll.known(pattern)), len(self._roll) // NAMES_A_MESSAGE)
 
-    def news(self, number):
+    def news(self, numbers):
         """The place in the order at which Poll is answered."""
-        self._answer(number, lambda: News(self._roll.users()))
+        self._answer(numbers, self._while_unchanged(News, self._roll.users))
+
+    def _while_unchanged(self, kind, look):
+        """The list for everybody who asks until somebody comes or goes: the very same object, so rendered once."""
+        if self._lists_of != self._roll.version:
+            self._lists, self._lists_of = {}, self._roll.version
+        if kind not in self._lists:
+            self._lists[kind] = kind(look())
+        return self._lists[kind]
 
     def locate(self, number, asker):
         """Somebody elsewhere asks where one of this worker's clients comes from."""
         session = self._sessions.get(number)
         name, address = (session.name, session.address()) if session else (None, ("", 0))
-        self._hub.ask("located", number, asker, name, *address)
+        self._hub.ask("located", asker, name, *address)
 
     def described(self, number, name, host, port):
         """The answer to Describe."""
-        self._answer(number, lambda: Described(name, host, port))
+        self._heed(number, "answer", Described(name, host, port))
 
-    def past(self, number, messages):
+    def past(self, numbers, messages):
         """The answer to History: (sender, text, time) of each."""
-        self._answer(number, lambda: Past(messages))
+        self._answer(numbers, Past(messages))
 
-    def recalled(self, number, messages, last, more):
+    def recalled(self, numbers, messages, last, more):
         """The answer to Recall: (number, sender, text, time) of each."""
-        self._answer(number, lambda: Recalled(messages, last, more))
+        self._answer(numbers, Recalled(messages, last, more))
 
-    def kept(self, number, name, messages):
+    def kept(self, numbers, name, messages):
         """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent."""
-        session = self._sessions.get(number)
-        if session:
+        size = sum(len(text) for _, _, text, _ in messages)
+        for session in self._still_here(numbers):
+            session.charge(size // BYTES_A_MESSAGE)
             session.heed("deliver", [Whispered(*message[1:]) for message in messages])
             if messages:
-                size = sum(len(text) for _, _, text, _ in messages)
-                self._hub.ask_once_told(session, "taken", number, name, messages[-1][0], len(messages), size)
+                self._hub.ask_once_told(
+                    session, "taken", session.number, name, messages[-1][0], len(messages), size)
 
     def deleted(self, number):
         """The answer to Delete."""
         self._heed(number, "forget")
 
-    def _answer(self, number, happening):
-        if number in self._sessions:
-            self._heed(number, "answer", happening())
+    def _answer(self, numbers, happening, cost=0):
+        """Tell those who asked; `cost`: of finding it out, in messages."""
+        for session in self._still_here(numbers):
+            session.charge(cost)
+            session.heed("answer", happening)
+
+    def _still_here(self, numbers):
+        return [self._sessions[number] for number in numbers if number in self._sessions]
 
     def _heed(self, number, answer, *arguments):
         session = self._sessions.get(number)

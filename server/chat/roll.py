@@ -16,6 +16,9 @@ class Names:
         self._lines = bytearray()
         self._removed = set()
 
+    def __len__(self):
+        return self._lines.count(b"\n") - len(self._removed)
+
     def __iter__(self):
         if self._removed:
             self._keep([name for name in self._all() if name not in self._removed])
@@ -48,38 +51,49 @@ class Names:
 class Roll:
     """Names, in order.
 
+    version: another with each change.
     changed: has it changed since somebody last looked at `users` and cleared this?
     """
 
     def __init__(self):
+        self.version = 0
         self.changed = False
+        self._known = None  # all names, bytes and str, as long as nothing changes
         self._present = Names()  # by login
         self._accounts = Names()  # by creation
+
+    def __len__(self):
+        return len(self._present) + len(self._accounts)
 
     def enter(self, name):
         """`name` is here."""
         self._present.add(name)
-        self.changed = True
+        self._change()
 
     def leave(self, name):
         """`name` is not here any more."""
         self._present.remove(name)
-        self.changed = True
+        self._change()
 
     def rename(self, old, new):
         """`old` is called `new`, and keeps its place."""
         self._present.replace(old, new)
-        self.changed = True
+        self._change()
 
     def open(self, name):
         """There is an account `name` now."""
         self._accounts.add(name)
-        self.changed = True
+        self._change()
 
     def close(self, name):
         """The account `name` is deleted."""
         self._accounts.remove(name)
+        self._change()
+
+    def _change(self):
+        self.version += 1
         self.changed = True
+        self._known = None
 
     def present(self):
         """The names of all members in the order of their logins."""
@@ -87,11 +101,14 @@ class Roll:
 
     def known(self, pattern=None):
         """Accounts in the order of their creation, then the members without one; those that match, if given bytes."""
-        names = list(dict.fromkeys([*self._accounts, *self._present]))
+        if self._known is None:
+            names = list(dict.fromkeys([*self._accounts, *self._present]))
+            self._known = names, [name.decode() for name in names]
+        names, texts = self._known
         if pattern is None:
             return names
         matches = matcher(pattern.decode(errors="replace"))
-        return [name for name in names if matches(name.decode())]
+        return [name for name, text in zip(names, texts) if matches(text)]
 
     def users(self):
         """(name, is it here?) of everybody known."""

@@ -7,6 +7,7 @@ wait, so that answers keep the order of the commands.
 from server.chat.names import InvalidName, canonical_name, claims, spelled
 from server.protocols.events import (
     COMMANDS,
+    LONG_ANSWERS,
     Accounts,
     Broken,
     ChangePassword,
@@ -74,6 +75,13 @@ class Session:
         """End the connection once everything told has been sent; why is a Reason, HANGUP, QUIT or RESET."""
         raise NotImplementedError
 
+    def charge(self, cost):
+        """What was asked has cost as much as so many messages more."""
+
+    def leave_if_gone(self):
+        """Be gone if the client is, although nobody has noticed yet; somebody else wants the name."""
+        raise NotImplementedError
+
     def tell(self, happening):
         """Let the client know, in its place among what it hears."""
         self.audience.tell(self, happening)
@@ -90,6 +98,11 @@ class Session:
             if self.state is WAITING:
                 self._later = commands[position:]
                 return
+
+    def catch_up(self):
+        """Handle what waited for an answer."""
+        later, self._later = self._later, ()
+        self.hear(later)
 
     def leave(self, farewell=None, by=HANGUP):
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
@@ -180,29 +193,36 @@ class Session:
             return True
         return False
 
+    def _look_up(self, command, request, *arguments):
+        """Put a question to the hub whose answer may be long."""
+        self.state = WAITING
+        self._question = command
+        is_shared = LONG_ANSWERS[type(command)] in self.audience.traits.shared_answers
+        self.hub.look_up(self, is_shared, request, *arguments)
+
     def _who(self, who):
-        self._ask(who, "who")
+        self._look_up(who, "who")
 
     def _accounts(self, accounts):
-        self._ask(accounts, "accounts", accounts.pattern)
+        self._look_up(accounts, "accounts", accounts.pattern)
 
     def _describe(self, describe):
         self._ask(describe, "describe", spelled(describe.name))
 
     def _history(self, history):
-        self._ask(history, "history", self.name, spelled(history.partner))
+        self._look_up(history, "history", self.name, spelled(history.partner))
 
     def _recall(self, recall):
-        self._ask(recall, "recall", recall.since, recall.most)
+        self._look_up(recall, "recall", recall.since, recall.most)
 
     def _deliver(self, deliver):
-        self._ask(deliver, "deliver", self.name)
+        self._look_up(deliver, "deliver", self.name)
 
     def _delete(self, delete):
         self._ask(delete, "delete", self.name)
 
     def _poll(self, poll):
-        self._ask(poll, "news")
+        self._look_up(poll, "news")
 
     def _ping(self, ping):
         self.audience.answer(self, Pong(ping.token))
@@ -284,11 +304,11 @@ class Session:
         """The question is answered: handle what waited for that."""
         self.audience.answer(self, answer)
         question, self._question = self._question, None
-        later, self._later = self._later, ()
         self.state = MEMBER if self.name else STRANGER
         if type(question) is Post:
-            self.hear([Say(question.text, None, question.time)])
-        self.hear(later)
+            self._say(Say(question.text, None, question.time))
+        if self.state is not WAITING:
+            self.catch_up()
 
 
 def _can_be_a_password(raw):

@@ -48,7 +48,9 @@ from server.protocols.traits import traits
 NAME = "binary"
 PORT = 12000
 IDLE_TIMEOUT = 0
-TRAITS = traits(coalesces=False, open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit))
+TRAITS = traits(
+    coalesces=False, open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit),
+    shared_answers=(events.Present,))
 VERSION = 1
 LONGEST_FRAME = 2048  # bytes, to a client
 
@@ -173,6 +175,7 @@ _WORDS = {
     Reason.IDLE: b"You were silent for too long.",
     Reason.SLOW_READER: b"You read too slowly.",
     Reason.TOO_MANY_CONNECTIONS: b"There are too many connections.",
+    Reason.REPLACED: b"You have logged in elsewhere.",
     Reason.SHUTDOWN: b"The server is shutting down.",
     Reason.BUG: b"The server made a mistake.",
 }

@@ -47,7 +47,8 @@ from server.protocols.traits import traits
 NAME = "delimited"
 PORT = 9000
 IDLE_TIMEOUT = 0  # its clients may sit silent for hours
-TRAITS = traits(personal=True, acknowledges=True, open_to_strangers=(events.Accounts,))
+TRAITS = traits(
+    personal=True, acknowledges=True, open_to_strangers=(events.Accounts,), shared_answers=(events.Known,))
 
 VERSION = 0
 CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
@@ -174,6 +175,7 @@ _WORDS = {
     Reason.IDLE: b"you were silent for too long",
     Reason.SLOW_READER: b"you read too slowly",
     Reason.TOO_MANY_CONNECTIONS: b"there are too many connections",
+    Reason.REPLACED: b"you have logged in elsewhere",
     Reason.SHUTDOWN: b"server is shutting down",
     Reason.BUG: b"internal error",
 }

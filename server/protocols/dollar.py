@@ -39,7 +39,9 @@ from server.protocols.traits import traits
 NAME = "dollar"
 PORT = 8080
 IDLE_TIMEOUT = 0  # its clients only poll if they follow the document; others sit silent for hours
-TRAITS = traits(answers_first=True, acknowledges=True, wants_users=True, open_to_strangers=(events.Ping, events.Quit))
+TRAITS = traits(
+    answers_first=True, acknowledges=True, wants_users=True, open_to_strangers=(events.Ping, events.Quit),
+    shared_answers=(events.News,))
 
 LENGTH_BYTES = 10
 LOBBY = "lobby"

@@ -90,6 +90,9 @@ Renamed = event("Renamed", "old new", "`old` is called `new` now.")
 Users = event("Users", "users", "(name, online) of everybody known, once it has changed.")
 Farewell = event("Farewell", "reason", "The last thing you hear, and why.")
 
+# The answers that may be long, by the type of what is asked.
+LONG_ANSWERS = {Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Done}
+
 ANSWERS = (Welcome, Done, Refused, Present, Known, Described, Past, Recalled, News, Pong)
 PUSHES = (Said, Whispered, Joined, Left, Renamed, Users, Farewell)
 HAPPENINGS = ANSWERS + PUSHES
@@ -133,6 +136,7 @@ class Reason:
     IDLE = "idle"
     SLOW_READER = "slow-reader"
     TOO_MANY_CONNECTIONS = "too-many-connections"
+    REPLACED = "logged-in-elsewhere"
     SHUTDOWN = "shutdown"
     BUG = "bug"
 

@@ -32,7 +32,7 @@ from server.protocols.traits import traits
 NAME = "line"
 PORT = 4000
 IDLE_TIMEOUT = 60
-TRAITS = traits()
+TRAITS = traits(shared_answers=(events.Present, events.Recalled))
 LONGEST_TEXT = 8192  # bytes in a line to a client; a longer text, which only others can say, takes several
 USUAL_HISTORY, LONGEST_HISTORY = 100, 1000  # messages
 
@@ -193,6 +193,7 @@ _FAREWELLS = {
     Reason.IDLE: b"INFO idle-timeout\n",
     Reason.SHUTDOWN: b"INFO server-shutdown\n",
     Reason.SLOW_READER: b"INFO slow-reader\n",
+    Reason.REPLACED: b"INFO logged-in-elsewhere\n",
     Reason.TOO_MANY_CONNECTIONS: b"ERR too-many-connections\n",
     Reason.TOO_LONG: b"ERR line-too-long\n",
     Reason.TOO_SLOW: b"ERR line-timeout\n",

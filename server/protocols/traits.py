@@ -2,7 +2,8 @@
 from collections import namedtuple
 
 Traits = namedtuple("Traits", (
-    "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers"))
+    "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers",
+    "shared_answers"))
 
 
 def traits(**differences):
@@ -16,8 +17,9 @@ def traits(**differences):
     acknowledges: whoever says something is told when it has its place in the order; its later commands wait for that.
     wants_users: the list of users is pushed whenever it has changed.
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
+    shared_answers: the types of answers that are the same, to the byte, for everybody who asks the same.
     """
     usual = Traits(
         coalesces=True, personal=False, answers_first=False, hears_at_once=False, acknowledges=False, wants_users=False,
-        open_to_strangers=())
+        open_to_strangers=(), shared_answers=())
     return usual._replace(**differences)

@@ -5,25 +5,36 @@ worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads,
 """
 import contextlib
 import functools
+import logging
 import selectors
 import time
 
 from server.chat.census import Census
 from server.chat.patience import Patience
 from server.chat.register import Register
+from server.protocols.events import Reason
 from server.supervisor.door import Door
 from server.supervisor.hashing import Verifier
 from server.worker.beat import HUB_LATER, next_beat
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
 
-PING_EVERY = 1.5  # seconds
+LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 FEW = 4  # messages; a round that carried fewer was hardly worth its sends
 LONG_BEAT = 4  # beats until the next round after such a one
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
-MOST_UNANSWERED = 4  # pings; a worker with more is stuck
+MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
-MOST_PENDING = 64 << 20  # bytes kept for a worker that is behind
+PRESSED = 0.002  # seconds between two rounds while that one catches up
+ENOUGH_PENDING = 8 << 20  # bytes kept for a worker that is behind; with more, no worker is heard until it catches up
+MOST_PENDING = 32 << 20  # bytes kept for one that gives no sign of life either
+
+
+log = logging.getLogger(__name__)
+
+
+class Torn(Exception):
+    """A bug has shown in the middle of a change, so that names or accounts may be wrong: the server has to end."""
 
 
 class Stream:
@@ -34,10 +45,15 @@ class Stream:
         self.up = up
         self.frames = []  # of this round
         self.waiting = False  # for room in the queue?
-        self.unanswered = 0  # pings
+        self.missed = 0  # looks since its last sign of life
         self.ready = False  # has it begun to serve?
         self.done = False  # has it, told to stop, asked its last question?
         self.report = {}  # what it last told of itself
+
+
+    def is_pressed(self):
+        """Is it far behind, but alive? Then it is waited for."""
+        return self.down.backlog_size > ENOUGH_PENDING and self.missed <= 1
 
 
 class Hub:
@@ -81,13 +97,16 @@ class Hub:
             "news": self._register.news,
             "arrived": self.census.arrived,
             "departed": self.census.departed,
+            "probed": self._register.probed,
+            "owes": self._pass_on_debt,
             "ready": self._ready,
             "alive": self._alive,
             "done": self._done,
         }
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
         self.requests_of_operators = {"status": self._tell_status, "passwd": self._set_password}
-        self._next_talk = self._next_ping = time.monotonic()
+        self._changed = False  # has what is being done changed names or accounts already?
+        self._next_talk = self._next_look = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
 
     def turn(self, wait):
@@ -95,18 +114,22 @@ class Hub:
         now = time.monotonic()
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
-        self._hear_all(max(0.0, min(wait, self._next_ping - now, self.door.next_due - now)))
+        self._hear_all(max(0.0, min(wait, self._next_look - now, self.door.next_due - now)))
         if self._messages:
             self._gather()
             self._set_next_beat()
         self.door.look_at_clock()
-        self._ping()
-        self._speak()
+        self._look_for_signs_of_life()
+        self.speak()
 
     def _hear_all(self, wait):
+        """Read what has come; from workers only if none of them is so far behind that it would have to be kept."""
+        pressed = any(stream.is_pressed() for stream in self.streams.values())
+        if pressed:
+            self._next_talk = time.monotonic() + PRESSED  # as the selector will not wait
         for key, mask in self.selector.select(wait):
             if isinstance(key.data, int):
-                if mask & selectors.EVENT_READ:
+                if mask & selectors.EVENT_READ and not (pressed and key.data in self.streams):
                     self._hear(key.data)
             elif key.data is not None:
                 key.data.on_ready()
@@ -143,11 +166,41 @@ class Hub:
             kind, _, _, _, messages = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 request, arguments = called(frame)
-                self._requests[request](worker, *arguments)
+                self._do(worker, arguments[:1], self._requests[request], worker, *arguments)
             else:
                 self._messages += messages
                 self._pass_on(frame)
                 self.store.talk(frame, functools.partial(self._settle, worker, frame))
+
+    # ---- bugs
+
+    def _do(self, worker, askers, action, *arguments):
+        """Do what sessions asked for. A bug costs these sessions, or, once something has been changed, the server.
+
+        askers: the first argument of the request, in a sequence: the number of a session of this worker, or several in
+            a list, or a holder of a name, on whatever worker (see `server.chat.register`).
+        """
+        before, self._changed = self._changed, False
+        try:
+            action(*arguments)
+        except Torn:
+            raise
+        except Exception as error:
+            if self._changed:
+                raise Torn("a bug in the middle of a change") from error
+            log.exception("a bug: the session that asked is ended")
+            for asker in _each(askers):
+                self.worker(asker >> 32 or worker, "evict", asker & 0xFFFFFFFF, Reason.BUG)
+        finally:
+            self._changed = self._changed or before
+
+    def change(self):
+        """From here on names and accounts change: what has to be checked has been."""
+        self._changed = True
+
+    def guarded(self, worker, asker, then):
+        """`then` in a form in which a bug in it costs the session, or the list of sessions, that it is for."""
+        return functools.partial(self._do, worker, [asker], then)
 
     def _settle(self, worker, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
@@ -161,21 +214,21 @@ class Hub:
             self.selector.unregister(self._aides[number].up)
             self.failed[number] = "is gone"
 
-    def _ping(self):
+    def _look_for_signs_of_life(self):
         now = time.monotonic()
-        if now < self._next_ping:
+        if now < self._next_look:
             return
-        self._next_ping = now + PING_EVERY
+        self._next_look = now + LOOK_EVERY
         for worker, stream in self.streams.items():
-            stream.unanswered += 1
-            if stream.unanswered > MOST_UNANSWERED:
+            stream.missed += 1
+            if stream.missed > MOST_MISSED:
                 self.failed[worker] = "does not answer"
         for number, aide in self._aides.items():
             if aide.is_stuck():
                 self.failed[number] = "does not answer"
-        self.everyone("ping")
 
-    def _speak(self):
+    def speak(self):
+        """Write what there is to be written, as far as the queues take it."""
         for worker, stream in self.streams.items():
             if not stream.frames and not stream.waiting:
                 continue
@@ -184,7 +237,7 @@ class Hub:
                 stream.down.put(b"".join(frames))
             except BrokenPipeError:
                 self.failed[worker] = "is gone"
-            if stream.down.backlog_size > MOST_PENDING:
+            if stream.down.backlog_size > MOST_PENDING and stream.missed > 1:
                 self.failed[worker] = "is too far behind"
             self._wait_for_room(worker, stream)
         for number, aide in self._aides.items():
@@ -207,7 +260,9 @@ class Hub:
 
     def everyone(self, entry, *arguments):
         """Part of every worker's stream."""
-        self._pass_on(control(entry, *arguments))
+        frame = control(entry, *arguments)
+        self.change()
+        self._pass_on(frame)
 
     def worker(self, worker, entry, *arguments):
         """Part of one worker's stream; of none's if that one has just died."""
@@ -217,7 +272,7 @@ class Hub:
     def status(self):
         """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
         workers = {
-            worker: {"ready": stream.ready, "unanswered_pings": stream.unanswered,
+            worker: {"ready": stream.ready, "missed_signs_of_life": stream.missed,
                      "queued_bytes": stream.down.backlog_size, "report": stream.report}
             for worker, stream in self.streams.items()
         }
@@ -236,6 +291,12 @@ class Hub:
         self._aides[number] = aide
         self.selector.register(up, selectors.EVENT_READ, number)
         aide.attach(down, up)
+
+    def take_leave(self):
+        """Nothing is heard any more: all processes are told to end."""
+        self.everyone("end")
+        self.speak()
+        self.dismiss_aides()
 
     def dismiss_aides(self):
         """Nothing is asked of them any more: at the end of their queues these processes leave."""
@@ -275,6 +336,10 @@ class Hub:
             stream.up.close()
             stream.down.close()
 
+    def _pass_on_debt(self, worker, address, until):
+        """Somebody at an address has used up the rate: coming back, to any worker, does not make that good."""
+        self.everyone("owes", address, until)
+
     # ---- what operators ask
 
     def _tell_status(self, reply):
@@ -287,8 +352,14 @@ class Hub:
         self.streams[worker].ready = True
 
     def _alive(self, worker, report):
-        self.streams[worker].unanswered = 0
+        self.streams[worker].missed = 0
         self.streams[worker].report = report
 
     def _done(self, worker):
         self.streams[worker].done = True
+
+
+def _each(askers):
+    """The sessions that a request is for: one or a list of them, or none where it is a worker's own."""
+    asker = askers[0] if askers else ()
+    return [asker] if isinstance(asker, int) else asker if isinstance(asker, list) else ()

@@ -95,6 +95,11 @@ class Supervisor:
             self._stop()
             for number in STOPS:
                 signal.signal(number, signal.SIG_IGN)  # what is done cannot be stopped; Python's end would be killed
+        except (WorkersDie, StopAtOnce):
+            raise
+        except Exception:
+            self._take_leave()
+            raise
         finally:
             if self._control:
                 self._control.close()
@@ -117,6 +122,18 @@ class Supervisor:
         self._hub.dismiss_aides()
         self._hub.everyone("end")
         self._turn_until(lambda: not self._children)
+
+    def _take_leave(self):
+        """After a bug in the hub: everybody is told that this is the end, and what was asked for is left undone."""
+        self._stopping = True
+        self._hub.take_leave()
+        deadline = time.monotonic() + STOP_WITHIN
+        while self._children and time.monotonic() < deadline:
+            self._hub.speak()
+            time.sleep(LOOK_CLOSELY)
+            for child in list(self._children.values()):
+                if child.process.exitcode is not None:
+                    del self._children[child.number]
 
     def _turn_until(self, fulfilled):
         deadline = time.monotonic() + STOP_WITHIN

@@ -5,12 +5,20 @@ something else (a speaker not its own words, a newcomer only what follows, someb
 cuts. A cut is (start, stop, instead): the frames `instead` take the place of the frames from start to stop.
 """
 import itertools
+import logging
 
 from server.chat.session import WAITING
+from server.protocols import events
 from server.protocols.events import Said
 from server.worker.outbox import Outbox
+from server.worker.throttle import KIB_SHIFT
 
 MOST_ALONE = 16  # frames of one tick that go out in sends of their own
+SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as much as a message
+
+_LONG = frozenset(events.LONG_ANSWERS.values())
+
+log = logging.getLogger(__name__)
 
 
 def audience(protocol, form):
@@ -39,6 +47,7 @@ class Audience:
         self.deliveries = 0
         self.members = {}  # an ordered set of sessions
         self._encode = encode
+        self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._clear()
 
@@ -76,7 +85,10 @@ class Audience:
     def hear(self, happening, origin=None):
         """All members hear it, but for the session it comes from."""
         start = len(self._frames)
-        self._frames += self._render(happening)
+        try:
+            self._frames += self._render(happening)
+        except Exception:
+            self._skip(happening)
         if origin in self.members:
             self._cut(origin, start, ())
 
@@ -88,22 +100,45 @@ class Audience:
         frames, members, render = self._frames, self.members, self._render
         for said, origin in talk:
             start = len(frames)
-            frames += render(said)
+            try:
+                frames += render(said)
+            except Exception:
+                self._skip(said)
             if origin in members:
                 if not self.echo:
                     self._cut(origin, start, ())
                 if self.traits.acknowledges:
                     self.hold(origin)
 
+    def _skip(self, happening):
+        """Called in an exception handler: a bug in an encoder must not cost the members more than this one event."""
+        log.exception("a bug: an event of type %s is not heard in %s", type(happening).__name__, self.protocol)
+
     def tell(self, session, happening):
         """One session hears it, in its place; a stranger hears nothing else."""
-        frames = self._encode(happening, session.name)
+        self._tell(session, self._encode(happening, session.name))
+
+    def _tell(self, session, frames):
         if frames:
             self._cut(session, len(self._frames) if session in self.members else 0, frames)
 
     def answer(self, session, happening):
         """One session hears it, as the answer to what it asked."""
-        self.tell(session, happening)
+        self._tell(session, self._answer_frames(session, happening))
+
+    def _answer_frames(self, session, happening):
+        """The frames of an answer; those that are the same for all who ask are made once. Long ones are charged for."""
+        kind = type(happening)
+        if kind not in _LONG:
+            return self._encode(happening, session.name)
+        known, frames = self._shared.get(kind, (None, None))
+        is_new = known is not happening
+        if is_new:
+            frames = self._encode(happening, session.name)
+        if kind in self.traits.shared_answers:
+            self._shared[kind] = happening, frames
+        session.charge(sum(map(len, frames)) >> (KIB_SHIFT if is_new else SHARED_SHIFT))
+        return frames
 
     def hold(self, session):
         """This is the place of what it has said, of which it will be told that it is stored."""
@@ -123,19 +158,31 @@ class Audience:
 
     def flush(self):
         """Send the tick's frames: in here a busy server spends its time."""
+        failed = {}  # session -> the bug that kept it from being sent its frames
         if self._frames:
             self.deliveries += len(self._frames) * len(self.members)
-            self._send_to_others(self._cuts)
+            self._send_to_others(self._cuts, failed)
         for session in self._cuts:
-            self._send(session, self._pieces(session))
+            try:
+                self._send(session, self._pieces(session))
+            except Exception as error:
+                failed[session] = error
         self._clear()
+        for session, error in failed.items():
+            try:
+                raise error
+            except Exception:
+                session.crash()
 
-    def _send_to_others(self, special):
+    def _send_to_others(self, special, failed):
         """To all but those, who have cuts: the same bytes."""
         whole = self._span(None, 0, len(self._frames))
         for member in self.members:
             if member not in special:
-                member.send(whole)
+                try:
+                    member.send(whole)
+                except Exception as error:
+                    failed[member] = error
 
     def _pieces(self, session):
         """What one session has heard in this tick."""
@@ -168,10 +215,13 @@ class Audience:
 class Separate(Audience):
     """What a member is sent is put together for it alone."""
 
-    def _send_to_others(self, special):
+    def _send_to_others(self, special, failed):
         for member in self.members:
             if member not in special:
-                self._send(member, self._span(member, 0, len(self._frames)))
+                try:
+                    self._send(member, self._span(member, 0, len(self._frames)))
+                except Exception as error:
+                    failed[member] = error
 
 
 class OneByOne(Separate):
@@ -202,10 +252,11 @@ class Personal(Separate):
         self._held[session] = Outbox()
 
     def answer(self, session, happening):
+        frames = self._answer_frames(session, happening)
         if session in self._held:
-            session.send([*self._encode(happening, session.name), *self._held.pop(session)])
+            session.send([*frames, *self._held.pop(session)])
         else:
-            self.tell(session, happening)
+            self._tell(session, frames)
 
     def _send(self, session, pieces):
         if session in self._held:
@@ -231,7 +282,7 @@ class AnswersFirst(Separate):
         self._answers = {}  # session -> frames
 
     def answer(self, session, happening):
-        self._answers.setdefault(session, []).extend(self._encode(happening, session.name))
+        self._answers.setdefault(session, []).extend(self._answer_frames(session, happening))
 
     def flush(self):
         for session in self._answers.keys() - self._cuts.keys():

@@ -1,15 +1,21 @@
 """A client's socket: bytes to commands, text to the kernel, and a close that lets the last words arrive."""
 import logging
+import select
 import selectors
 import socket
 
 from server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from server.protocols.events import Hangup, Reason
 from server.worker.outbox import Outbox
+from server.worker.throttle import KIB_SHIFT
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_CHUNK = 65536
+_CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
+_SLICE = 64  # commands handled in one turn
 _MOST_SLICES = 1024  # what sendmsg takes (IOV_MAX)
+_LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
+_HUNG_UP = getattr(select, "POLLRDHUP", 0)  # what poll is asked for; _GONE it tells in any case
+_GONE = select.POLLERR | select.POLLHUP  # a reset, or the end of both directions
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +30,8 @@ class Connection(Session):
     """
 
     __slots__ = (
-        "sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended")
+        "sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended",
+        "_undecoded")
 
     def __init__(self, number, sock, worker, audience, decoder):
         self.sock = sock
@@ -36,17 +43,20 @@ class Connection(Session):
         self._decoder = decoder
         self._origin = _origin(sock, worker.now)
         self._mask = 0
-        self._paused = False  # not read at the moment, because a question is open or its rate is used up
+        self._paused = False  # not read at the moment, because something is in the way (`_may_read`)
         self._ended = False  # the client sends nothing more
+        self._undecoded = b""  # what was read with more than one turn's worth
         self._watch()
 
     # ---- reading
 
     def on_ready(self, mask):
-        """The selector found the socket ready."""
+        """The selector found the socket ready, or it is its turn to go on with what it has read."""
         if mask & WRITE:
             self._flush()
-        if mask & READ and self.sock is not None:
+        if self._later or self._undecoded:
+            self._go_through_backlog()
+        elif mask & READ and self.sock is not None:
             self._read()
 
     def _read(self):
@@ -65,21 +75,74 @@ class Connection(Session):
             self._watch()
             self.hear([Hangup()])
             self._finish()
-        elif self.state is not GONE:
-            self._take(data)
+        else:
+            if self.state is not GONE:
+                self._take(data)
+            if len(data) >= _CHUNK:
+                self._worker.postpone(self, READ)  # there may be more
 
     def _take(self, data):
+        """Bytes have come. Of more than one turn's worth, which only TLS gives, the rest waits."""
         worker = self._worker
         self.heard_at = worker.now
+        if len(data) > _CHUNK:
+            data, self._undecoded = data[:_CHUNK], data[_CHUNK:]
+        self._decode(data)
+
+    def _decode(self, data):
+        worker = self._worker
+        if len(data) >= 1 << KIB_SHIFT:
+            worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
         commands = self._decoder.feed(data)
         if commands:
             worker.heed_form(self, self._decoder.form)
             worker.deadlines.completed(self)
             self.hear(commands)
-            if self.state is not GONE:
-                worker.charge(self, len(commands))
         if self._decoder.unfinished and not self._paused and self.state is not GONE:
             worker.deadlines.began(self, worker.now)
+
+    def hear(self, commands):
+        """Handle what has come: at once, or within its rate and a slice a turn, so that nobody else has to wait."""
+        worker = self._worker
+        if not self._later and len(commands) <= _SLICE and worker.admits(self, len(commands)):
+            self._handle(commands)
+        else:
+            self._later = [*self._later, *commands]
+            worker.postpone(self)
+
+    def _handle(self, commands):
+        """Handle commands that have been charged for. A bug in a handler costs this one connection."""
+        try:
+            super().hear(commands)
+        except Exception:
+            self.crash()
+        if self._later:  # they wait for an answer, and are charged for when their turn comes
+            self._worker.charge(self, -len(self._later))
+
+    def catch_up(self):
+        """A question has been answered: what came behind it is handled in this connection's next turn."""
+        if self._later or self._undecoded:
+            self._worker.postpone(self)
+        else:
+            self.resume()
+
+    def _go_through_backlog(self):
+        """A turn: some of the commands that wait, or the next bytes."""
+        worker = self._worker
+        if self.state is WAITING or worker.throttle.holds(self):
+            self.pause()
+        elif self._later:
+            later, self._later = self._later, ()
+            allowed = worker.allow(self, min(_SLICE, len(later)))
+            if allowed:
+                self._handle(later[:allowed])
+            if self.state is not GONE:
+                self._later = [*self._later, *later[allowed:]]
+            self.catch_up()
+        else:
+            data, self._undecoded = self._undecoded, b""
+            self._take(data)
+            self.catch_up()
 
     def address(self):
         """(host, port) of the client; an IPv4 one that came in through an IPv6 socket is told as what it is."""
@@ -95,13 +158,6 @@ class Connection(Session):
     def unfinished(self):
         """Has a command begun that has not ended?"""
         return self._decoder.unfinished
-
-    def hear(self, commands):
-        """A bug in a handler costs this one connection."""
-        try:
-            super().hear(commands)
-        except Exception:
-            self.crash()
 
     def heed(self, answer, *arguments):
         """So does one in what follows an answer."""
@@ -124,33 +180,51 @@ class Connection(Session):
         self._worker.deadlines.completed(self)  # nothing is awaited of whom we do not hear
         self._watch()
 
-    def release_if_ended(self):
-        """A held client whose end is all that is left to read must not keep its name."""
-        try:
-            ended = not self.sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError:
+    def notice_reset(self):
+        """While it is held nothing tells of its end; what it has said before an orderly one is still to be handled."""
+        if self.sock is not None and self._hung_up() & _GONE:
             self._lose()
-            return
-        if ended:
-            self._worker.throttle.forget(self)
-            self.resume()
+
+    def leave_if_gone(self):
+        """Somebody else wants the name: if the client has closed, what it has said still counts, but is all."""
+        if self.sock is not None and self._hung_up():
+            for _ in range(_LAST_TURNS):
+                if self.state is GONE or self.state is WAITING:
+                    break
+                self.on_ready(READ)
+        if self.sock is None or self._hung_up():
+            self.leave()
+
+    def _hung_up(self):
+        """True, as poll has it, if the client sends nothing more, whatever is still unread."""
+        poll = select.poll()
+        poll.register(self.sock, _HUNG_UP)
+        return sum(events for _, events in poll.poll(0))
 
     def resume(self):
         """Read again, if nothing else is in the way."""
         worker = self._worker
-        if self._paused and self.state is not WAITING and not worker.throttle.holds(self) and not worker.stopping:
+        if self._paused and self._may_read():
             self._paused = False
             self.heard_at = worker.now
             if self._decoder.unfinished:
                 worker.deadlines.began(self, worker.now)
             self._watch()
 
+    def _may_read(self):
+        """Is nothing in the way: no open question, nothing that was read before, no rate that is used up?"""
+        return not (self.state is WAITING or self._later or self._undecoded
+                    or self._worker.throttle.holds(self) or self._worker.stopping)
+
+    def charge(self, cost):
+        """What was asked has cost as much as so many messages more."""
+        if cost:
+            self._worker.throttle.charge(self, cost, self._worker.now)
+
     def _go_on(self, answer):
-        super()._go_on(answer)
         self.heard_at = self._worker.now  # its silence counts from here
-        self.resume()
+        self._worker.lookups.answered(self)
+        super()._go_on(answer)
 
     # ---- writing
 
@@ -193,8 +267,9 @@ class Connection(Session):
         if self.outbox is None:
             return
         try:
-            if self.outbox.send(self.sock):
-                self._worker.deadlines.took_some(self, self._worker.now)
+            sent = self.outbox.send(self.sock)
+            if sent:
+                self._worker.deadlines.took_some(self, sent, self._worker.now)
         except OSError:
             self._lose()
             return

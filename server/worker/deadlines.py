@@ -2,6 +2,7 @@
 from server.protocols.events import Reason
 
 LINGER = 2.0  # seconds a client has to take our last words
+HARD_LIMIT = 8  # times outbox_bytes: more than bursts that the rates of several speakers allow
 
 
 class Deadlines:
@@ -12,7 +13,7 @@ class Deadlines:
 
     def __init__(self):
         self._command = {}  # connection -> when it must have completed a command
-        self._reading = {}  # connection with an outbox -> when it must have taken something of it
+        self._reading = {}  # connection with an outbox -> [when it must have made progress, bytes taken until now]
         self._parting = {}  # connection that has been ended -> when it is closed in any case
         self.limits = {}
 
@@ -42,13 +43,17 @@ class Deadlines:
             self._command[connection] = until
 
     def behind(self, connection, now):
-        """It has been sent more than it takes."""
-        self._reading.setdefault(connection, now + self.limits["stall_seconds"])
+        """It has been sent more than it takes; over the hard limit it has lost its time."""
+        self._reading.setdefault(connection, [now + self.limits["stall_seconds"], 0])
+        return connection.outbox.size > HARD_LIMIT * self.limits["outbox_bytes"]
 
-    def took_some(self, connection, now):
-        """It is behind, but reads."""
-        if connection in self._reading:
-            self._reading[connection] = now + self.limits["stall_seconds"]
+    def took_some(self, connection, size, now):
+        """It is behind, but reads. Further behind than `outbox_bytes`, so many have to be read for that to count."""
+        progress, soft_limit = self._reading.get(connection), self.limits["outbox_bytes"]
+        if progress:
+            progress[1] += size
+            if connection.outbox.size <= soft_limit or progress[1] >= soft_limit:
+                progress[:] = now + self.limits["stall_seconds"], 0
 
     def caught_up(self, connection):
         """It has taken all it was sent."""
@@ -71,7 +76,7 @@ class Deadlines:
         """(connection, why it is to end) for each client that has taken too long."""
         late = [(connection, Reason.TOO_SLOW if connection.unfinished else Reason.IDLE)
                 for connection, until in self._command.items() if until <= now]
-        late += [(connection, Reason.SLOW_READER) for connection, until in self._reading.items() if until <= now]
+        late += [(connection, Reason.SLOW_READER) for connection, (until, _) in self._reading.items() if until <= now]
         return late
 
     def lingering(self, now):

@@ -5,6 +5,7 @@ import os
 import selectors
 import time
 
+from server.chat.origins import origin
 from server.chat.replica import Replica
 from server.chat.room import LOBBY, Room
 from server.chat.session import GONE, RESET, WAITING
@@ -21,7 +22,10 @@ from server.worker.throttle import Throttle
 from server.worker.tls import Handshake, Unfit, context
 from server.worker.uplink import Uplink
 
+CLIENTS_TIME = 0.005  # seconds for the clients in one tick, until the hub and the clock have their turn again
+DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are told again
 SWEEP = 1.0  # seconds between two looks at the deadlines
+LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
 STANDSTILL = 5.0  # seconds that such a look comes late only if it was the machine that stood still
 HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 FD_SETSIZE = 1024  # of select.h
@@ -43,11 +47,13 @@ class Worker:
         self.now = time.monotonic()
         self.selector = selectors.DefaultSelector()
         self.uplink = Uplink(up, number)
+        self.lookups = self.uplink.lookups
         self.deadlines = Deadlines()
         self.throttle = Throttle()
         self.turns = Turns()
         self.lost = []  # connections that the kernel gave up on in this tick
         self.overfull = []  # connections whose outbox grew too large in this tick
+        self._postponed = {}  # source -> what it is ready for: those who have their turn first in the next tick
         self._down = down
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # And until the next beat. epoll only waits whole milliseconds; select knows no higher descriptors.
@@ -87,6 +93,7 @@ class Worker:
             "renamed": replica.renamed,
             "left": replica.left,
             "whispered": replica.whispered,
+            "probe": replica.probe,
             "mark": replica.mark,
             "refused": replica.refused,
             "confirmed": replica.confirmed,
@@ -101,8 +108,8 @@ class Worker:
             "stored": replica.stored,
             "unstored": replica.unstored,
             "deleted": replica.deleted,
-            "ping": self._answer_ping,
             "evict": self._evict,
+            "owes": self.throttle.remember,
             "configure": self._configure,
             "stop": self._stop,
             "end": self._end,
@@ -118,8 +125,8 @@ class Worker:
             self.now = time.monotonic()
             if any(key.data is None for key, _ in ready):
                 self._hear_hub()
-            self._serve_all(ready)
-            if self.handshakes and not self.uplink.full:
+            if not self.uplink.full:
+                self._serve_all(ready)
                 self._go_on_with_handshakes()
             self._look_at_clock()
             self._speak()
@@ -141,16 +148,28 @@ class Worker:
                 from_hub = self._between_beats.select(pause)
                 if from_hub:
                     return from_hub
-            return self.selector.select(0 if self.handshakes else wait)
+            return self.selector.select(0 if self.handshakes or self._postponed else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
         return [(key, mask) for key, mask in ready if mask & READ]
 
     def _serve_all(self, ready):
-        """The clients, and those at the door; not the hub."""
+        """The clients, and those at the door; not the hub. They have turns until all is done, or CLIENTS_TIME over."""
+        waiting, self._postponed = self._postponed, {}
         for key, mask in ready:
             if key.data is not None:
-                self._serve(key.data, mask)
+                waiting[key.data] = waiting.get(key.data, 0) | mask
+        until = time.monotonic() + CLIENTS_TIME
+        while waiting:
+            turns = list(waiting.items())
+            for position, (source, mask) in enumerate(turns, 1):
+                self._serve(source, mask)
+                if time.monotonic() > until:
+                    waiting = dict(turns[position:])
+                    waiting.update(self._postponed)
+                    self._postponed = waiting
+                    return
+            waiting, self._postponed = self._postponed, {}
 
     def _serve(self, source, mask):
         try:
@@ -158,21 +177,27 @@ class Worker:
         except Exception:
             source.crash()
 
+    def postpone(self, connection, mask=0):
+        """Give a connection another turn, once the others have had theirs."""
+        self._postponed[connection] = self._postponed.get(connection, 0) | mask
+
     def _speak(self):
         """The end of a tick: what was asked goes to the hub, what was heard to the clients."""
+        self.lookups.go_on(self.now)
         self.uplink.flush()
         for hearers in self._audiences.values():
             hearers.flush()
         self.uplink.told()
+        self.lookups.go_on(self.now)
         if self.overfull or self.lost:
             self._part_with_the_hopeless()
         self.uplink.flush()  # their names are free now, not at the next tick
 
     def _part_with_the_hopeless(self):
-        while self.overfull:
-            self.overfull.pop().give_up(Reason.SLOW_READER)
-        while self.lost:
-            self.lost.pop().leave(by=RESET)
+        overfull, self.overfull = self.overfull, []
+        self._each(overfull, "give_up", Reason.SLOW_READER)
+        lost, self.lost = self.lost, []
+        self._each(lost, "leave", None, RESET)
 
     # ---- the hub
 
@@ -199,7 +224,8 @@ class Worker:
         for listener in self._listeners:
             listener.sock.close()  # while last words are on their way here, a new server may want the port
 
-    def _answer_ping(self):
+    def _live(self):
+        """The sign of life: the loop turns, however much there is to do."""
         self.uplink.ask("alive", self._report())
         self._reported = self.now, self._messages
 
@@ -243,17 +269,28 @@ class Worker:
     def _stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
         self._accept(False)
-        self._serve_all(self.selector.select(0))
+        for _ in range(LAST_READS):
+            ready = self.selector.select(0)
+            self._serve_all(ready)
+            if all(key.data is None for key, _ in ready):
+                break
         self.stopping = True
-        for session in self._sessions.values():
-            session.pause()
+        self._each(self._sessions.values(), "pause")
 
     def _end(self):
         """Everybody has heard everything: say good-bye."""
         self._accept(False)
         self.stopping = self._done = self._ending = True
-        for session in list(self._sessions.values()):
-            session.leave(Reason.SHUTDOWN)
+        self._each(self._sessions.values(), "leave", Reason.SHUTDOWN)
+
+    @staticmethod
+    def _each(connections, action, *arguments):
+        """Let each of them do it; a bug costs the one in whose turn it shows, and not those behind it."""
+        for connection in list(connections):
+            try:
+                getattr(connection, action)(*arguments)
+            except Exception:
+                connection.crash()
 
     # ---- the clients
 
@@ -284,6 +321,7 @@ class Worker:
         decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
         kind = Connection if PROTOCOLS[protocol].TRAITS.coalesces else Paced
         connection = kind(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
+        connection.paid_until = self.throttle.debt(origin(connection.address()[0]), self.now)
         self._sessions[connection.number] = connection
         self._present[protocol] += 1
         if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
@@ -300,10 +338,10 @@ class Worker:
             self._counted.add(connection.number)
             self.uplink.ask("arrived", connection.number, connection.address()[0])
 
-    def _evict(self, number):
-        """The hub says that there are too many from that address."""
+    def _evict(self, number, reason):
+        """The hub ends a session, and says why."""
         if number in self._sessions:
-            self._sessions[number].leave(Reason.TOO_MANY_CONNECTIONS)
+            self._each([self._sessions[number]], "leave", reason)
 
     def heed_form(self, connection, form):
         """A client writes in this form, and is to be answered in it."""
@@ -319,11 +357,14 @@ class Worker:
         if connection.number in self._counted:
             self._counted.remove(connection.number)
             self.uplink.ask("departed", connection.number)
+        if self.throttle.is_debtor(connection, self.now):
+            self._remember_debt(connection)
         self.throttle.forget(connection)
         self.deadlines.parted(connection, self.now)
 
     def closed(self, connection):
         """A socket is closed, so there is a descriptor to accept another with."""
+        self._postponed.pop(connection, None)
         self.deadlines.closed(connection)
         self._accept(not self.stopping)
 
@@ -331,15 +372,41 @@ class Worker:
         """A client does not take what it is sent; too far behind is the end of it."""
         if connection.state is GONE:
             return  # it has LINGER seconds for our last words
-        self.deadlines.behind(connection, self.now)
-        if connection.outbox.size > self._settings["limits"]["outbox_bytes"]:
+        if self.deadlines.behind(connection, self.now):
             self.overfull.append(connection)
+
+    def admits(self, connection, messages):
+        """Charge for so many messages if the connection's rate allows them all; does it?"""
+        affords = self.throttle.affords(connection, messages, self.now)
+        if affords:
+            self._messages += messages
+        return affords
+
+    def allow(self, connection, most):
+        """Charge for as many messages as its rate allows, at most `most`; how many? With none it is held back."""
+        allowed = min(most, self.throttle.allowance(connection, self.now))
+        if allowed:
+            self.charge(connection, allowed)
+        else:
+            self._hold(connection)
+        return allowed
 
     def charge(self, connection, messages):
         """Count a client's messages, against its rate too."""
         self._messages += messages
-        if self.throttle.charge(connection, messages, self.now):
-            connection.pause()
+        self.throttle.charge(connection, messages, self.now)
+
+    def _hold(self, connection):
+        """It is not heard until it is in credit."""
+        self.throttle.hold(connection)
+        connection.pause()
+        self._remember_debt(connection, DEBT_STEP)
+
+    def _remember_debt(self, connection, step=0.0):
+        """Nor does it win anything by coming back, to whatever worker."""
+        address = origin(connection.address()[0])
+        if self.throttle.remember(address, connection.paid_until, step):
+            self.uplink.ask("owes", address, connection.paid_until)
 
     def refused(self, connection, reason):
         """What a client asked for is not done."""
@@ -360,15 +427,16 @@ class Worker:
                     self.selector.register(listener.sock, READ, listener)
                 else:
                     self.selector.unregister(listener.sock)
+                    self._postponed.pop(listener, None)
 
     # ---- the clock
 
     def _look_at_clock(self):
-        if self.stopping and not self._done and not any(s.state is WAITING for s in self._sessions.values()):
+        if self.stopping and not self._done and not self._postponed \
+                and not any(s.state is WAITING for s in self._sessions.values()):
             self._done = True
             self.uplink.ask("done")
-        for connection in self.throttle.release(self.now):
-            connection.resume()
+        self._each(self.throttle.release(self.now), "catch_up")
         self.turns.give(self.now)
         if self.now - self._next_sweep > STANDSTILL:
             self._next_sweep = self.now  # at the end of the next tick, when what was said meanwhile has been heard
@@ -379,23 +447,22 @@ class Worker:
         self._next_push = self._replica.push_users(self.now) or self._next_sweep
 
     def _sweep(self):
+        self._live()
         for connection, reason in self.deadlines.overdue(self.now):
-            connection.give_up(reason)
-        for connection in self.deadlines.lingering(self.now):
-            connection.close()
-        for connection in self.throttle.held():
-            connection.release_if_ended()
+            self._each([connection], "give_up", reason)
+        self._each(self.deadlines.lingering(self.now), "close")
+        self._each(self.throttle.held(), "notice_reset")
         for hearers in self._audiences.values():
-            for connection in hearers.kept_waiting(self._settings["limits"]["outbox_bytes"]):
-                connection.give_up(Reason.NOT_STORED)
+            self._each(hearers.kept_waiting(self._settings["limits"]["outbox_bytes"]), "give_up", Reason.NOT_STORED)
         if self.now >= self._next_idle_sweep:
             limits = self._settings["idle_timeout"]
             self._next_idle_sweep = self.now + min([IDLE_SWEEP] + [limit / 10 for limit in limits.values() if limit])
-            for session in list(self._sessions.values()):
-                limit = limits[session.audience.protocol]
-                if limit and self.now - session.heard_at >= limit and not self._is_ours_to_speak(session):
-                    session.leave(Reason.IDLE)
+            self._each([session for session in self._sessions.values() if self._is_idle(session)], "leave", Reason.IDLE)
+
+    def _is_idle(self, session):
+        limit = self._settings["idle_timeout"][session.audience.protocol]
+        return limit and self.now - session.heard_at >= limit and not self._is_ours_to_speak(session)
 
     def _is_ours_to_speak(self, session):
-        """Does it wait for an answer, or do we not read it? Then its silence is not its own."""
-        return session.state is WAITING or self.throttle.holds(session)
+        """True if the client is silent because of us: an answer, its rate or its turn is still to come."""
+        return session.state is WAITING or self.throttle.holds(session) or session in self._postponed

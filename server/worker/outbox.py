@@ -2,6 +2,7 @@
 import collections
 
 _AT_ONCE = 64  # pieces in one sendmsg
+_MOST_SENT = 1 << 20  # bytes in one turn: a quick reader far behind must not keep the others waiting
 
 
 class Outbox:
@@ -39,9 +40,9 @@ class Outbox:
             self.size -= len(self._pieces.pop())
 
     def send(self, sock):
-        """Send what the socket takes; the number of bytes it took. OSError if the connection is gone."""
+        """Send what the socket takes, or some of it; the number of bytes. OSError if the connection is gone."""
         total = 0
-        while self._pieces:
+        while self._pieces and total < _MOST_SENT:
             batch = [self._pieces[index] for index in range(min(_AT_ONCE, len(self._pieces)))]
             try:
                 sent = sock.sendmsg(batch)

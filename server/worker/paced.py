@@ -108,6 +108,11 @@ class Turns:
         if now < self.next:
             return
         for connection in [connection for connection in self._waiting if connection.turn <= now]:
-            if not connection.take_turn():
+            try:
+                more = connection.take_turn()
+            except Exception:
+                connection.crash()
+                more = connection.sock is not None  # its last words may have to wait for a turn
+            if not more:
                 del self._waiting[connection]
         self.next = min((connection.turn for connection in self._waiting), default=float("inf"))

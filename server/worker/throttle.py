@@ -1,30 +1,53 @@
-"""Message rates: a flood is delayed by not reading it, never dropped."""
+"""Rate limits: what a client sends too fast is read later, never dropped."""
+import collections
 
 BURST = 10.0  # seconds' worth of messages that may come at once: a pasted page is no flood
 STEP = 0.05  # seconds at least between two looks at all who are held
+KIB_SHIFT = 10  # a message costs one more for each KiB
+MOST_DEBTORS = 10000  # addresses whose debts are remembered; the oldest are forgotten first
 
 
 class Throttle:
     """Lets each connection through at `rate` messages a second on average; 0 lets everything through.
 
-    A connection's `paid_until` is the moment at which all its messages so far would have come at that rate.
+    A connection's `paid_until` is the moment at which all its messages so far would have come at that rate. It is in
+    credit while that is less than BURST ahead. What is in credit is handled, whatever it costs: a dear message makes
+    the next ones wait.
     """
 
     def __init__(self):
         self.rate = 0
         self._held = {}  # connection -> when it may be read again
         self._first = self._looked = 0.0  # when the first of them may; when they were last looked at
+        self._debts = collections.OrderedDict()  # address -> when the debt of who left from there is paid
 
-    def charge(self, connection, messages, now):
-        """Count what has come; true if the connection is to be held back."""
+    def charge(self, connection, cost, now):
+        """Count what a client has cost, in messages."""
+        if self.rate:
+            connection.paid_until = max(connection.paid_until, now) + cost / self.rate
+
+    def affords(self, connection, messages, now):
+        """Charge `messages` if the connection is in credit for all of them; was it?"""
+        if self.rate:
+            until = max(connection.paid_until, now) + messages / self.rate
+            if until - now > BURST:
+                return False
+            connection.paid_until = until
+        return True
+
+    def allowance(self, connection, now):
+        """How many messages it may be heard with now; for a dear one the credit need not suffice."""
         if not self.rate:
-            return False
-        connection.paid_until = max(connection.paid_until, now) + messages / self.rate
-        if connection.paid_until - now <= BURST:
-            return False
+            return float("inf")
+        credit = BURST - (max(connection.paid_until, now) - now)
+        return max(1, int(credit * self.rate)) if credit > 0 else 0
+
+    # ---- who has to wait
+
+    def hold(self, connection):
+        """Keep a connection waiting until it is in credit."""
         until = self._held[connection] = connection.paid_until - BURST
         self._first = min(self._first, until) if len(self._held) > 1 else until
-        return True
 
     def held(self):
         """Those that are held back."""
@@ -52,3 +75,24 @@ class Throttle:
         self._looked = now
         self._first = min(self._held.values(), default=now)
         return due
+
+    # ---- who comes back
+
+    def is_debtor(self, connection, now):
+        """Has it used up so much that coming back must not make it good?"""
+        return connection.paid_until - now > BURST / 2
+
+    def remember(self, address, until, step=0.0):
+        """Somebody there has used up the rate until then, monotonic seconds; is that news, by more than `step`?"""
+        if until - self._debts.get(address, 0.0) <= step:
+            return False
+        self._debts[address] = until
+        self._debts.move_to_end(address)
+        if len(self._debts) > MOST_DEBTORS:
+            self._debts.popitem(last=False)
+        return True
+
+    def debt(self, address, now):
+        """What newcomers from there begin with as `paid_until`: they have the rate, but no burst."""
+        until = self._debts.get(address, 0.0)
+        return min(until, now + BURST) if until > now else 0.0

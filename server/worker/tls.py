@@ -13,7 +13,6 @@ from server.protocols.events import Reason
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _RECORD = 16384  # the most plain bytes in one record (RFC 8446, 5.1)
-_LONGEST_ALERT = 85  # bytes of a record that holds one, with the most wasteful cipher of TLS 1.2
 _MOST_UNSENT = 65536  # bytes that TLS itself may have to say to a client that takes nothing
 
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]+)-----END")
@@ -127,12 +126,10 @@ class TLSSocket:
 
     # ---- receiving
 
-    def recv(self, size, flags=0):
+    def recv(self, size):
         """As of a socket, but up to a record more; b"" is the end in any form."""
         if self._ended:
             return b""
-        if flags & socket.MSG_PEEK:
-            return self._peek()
         if not self._incoming.pending:  # as it is, but for what came along with the end of the handshake
             data = self._sock.recv(size)
             if not data:
@@ -159,11 +156,6 @@ class TLSSocket:
                 self._ended = True
                 return
             yield data
-
-    def _peek(self):
-        """An orderly end is an alert, which only reading tells from other short records: those count as an end too."""
-        data = self._sock.recv(_LONGEST_ALERT + 1, socket.MSG_PEEK)
-        return data if len(data) > _LONGEST_ALERT else b""
 
     # ---- sending
 

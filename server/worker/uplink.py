@@ -3,6 +3,7 @@ import time
 
 from server.chat.room import LOBBY
 from server.chat.session import GONE
+from server.worker.lookups import Lookups
 from server.worker.queues import AWAITED, TALK, control, record, talk
 
 
@@ -21,6 +22,7 @@ class Uplink:
         self._records = []
         self._kind = TALK
         self._once_told = {}  # session -> [(request, arguments)]
+        self.lookups = Lookups(self.ask)
 
     @property
     def full(self):
@@ -46,6 +48,10 @@ class Uplink:
         """Anything but talk: a request of the hub (see `server.supervisor.hub`)."""
         self._close_talk()
         self._frames.append(control(request, *arguments))
+
+    def look_up(self, session, is_shared, request, *arguments):
+        """Ask something whose answer may be long, when its turn comes (see `server.worker.lookups.Lookups`)."""
+        self.lookups.add(session, is_shared, request, *arguments)
 
     def ask_once_told(self, session, request, *arguments):
         """Ask when the session has been sent all that this tick tells it; never if it ends before."""

@@ -33,6 +33,39 @@ class Hub(Record):
     def ask(self, *question):
         self.calls.append(question)
 
+    def look_up(self, session, is_shared, request, *arguments):
+        self.calls.append((request, session.number) + arguments)
+
+
+class Post(Record):
+    """Remembers what a register sends. Workers that are asked to look after a session answer at once.
+
+    gone: (worker, session number) of those whose clients have gone, which only their workers can tell.
+    probed: those that were looked after.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register = None
+        self.gone = set()
+        self.probed = []
+
+    def worker(self, worker, entry, *arguments):
+        if entry != "probe":
+            self.calls.append(("worker", worker, entry) + arguments)
+            return
+        number, asker = arguments
+        self.probed.append((worker, number))
+        if (worker, number) in self.gone:
+            self.register.release(worker, number)
+        self.register.probed(worker, asker, number)
+
+    def change(self):
+        """Nothing can be torn here."""
+
+    def guarded(self, worker, number, then):
+        return then
+
 
 class Audience(Record):
     """Remembers what is told, without saying to whom: a test has one client per audience."""
@@ -84,7 +117,7 @@ def hub():
 @pytest.fixture
 def post():
     """What the register sends."""
-    return Record()
+    return Post()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from server.chat.census import Census
 from server.chat.origins import origin
+from server.protocols.events import Reason
 
 HOME, OTHER = "192.0.2.1", "192.0.2.2"
 
@@ -41,7 +42,7 @@ def test_one_too_many_is_evicted_whatever_worker_it_is_on(census, post):
     assert post.drain() == []
     census.arrived(3, 7, HOME)
     census.arrived(1, 2, OTHER)
-    assert post.drain() == [("worker", 3, "evict", 7)]
+    assert post.drain() == [("worker", 3, "evict", 7, Reason.TOO_MANY_CONNECTIONS)]
 
 
 def test_who_departs_makes_room(census, post):
@@ -51,7 +52,7 @@ def test_who_departs_makes_room(census, post):
     census.arrived(2, 1, HOME)
     assert post.drain() == []
     census.arrived(2, 2, HOME)
-    assert post.drain() == [("worker", 2, "evict", 2)]
+    assert post.drain() == [("worker", 2, "evict", 2, Reason.TOO_MANY_CONNECTIONS)]
 
 
 def test_the_departure_of_an_evicted_makes_none(census, post):
@@ -60,7 +61,7 @@ def test_the_departure_of_an_evicted_makes_none(census, post):
     census.departed(1, 3)
     post.drain()
     census.arrived(1, 4, HOME)
-    assert post.drain() == [("worker", 1, "evict", 4)]
+    assert post.drain() == [("worker", 1, "evict", 4, Reason.TOO_MANY_CONNECTIONS)]
 
 
 def test_a_worker_that_died_makes_room_for_all_it_had(census, post):
@@ -71,7 +72,7 @@ def test_a_worker_that_died_makes_room_for_all_it_had(census, post):
     census.arrived(3, 1, HOME)
     assert post.drain() == []
     census.arrived(3, 2, HOME)
-    assert post.drain() == [("worker", 3, "evict", 2)]
+    assert post.drain() == [("worker", 3, "evict", 2, Reason.TOO_MANY_CONNECTIONS)]
 
 
 def test_without_a_limit_nobody_is_evicted_but_all_are_counted(census, post):
@@ -81,7 +82,7 @@ def test_without_a_limit_nobody_is_evicted_but_all_are_counted(census, post):
     assert post.drain() == []
     census.most = 10
     census.arrived(1, 10, HOME)
-    assert post.drain() == [("worker", 1, "evict", 10)]
+    assert post.drain() == [("worker", 1, "evict", 10, Reason.TOO_MANY_CONNECTIONS)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["arrive", "depart", "die"]), st.integers(1, 2), st.integers(1, 4),
@@ -104,7 +105,7 @@ def test_it_is_exact_and_forgets_who_has_gone(steps):
         elif (worker, number) not in homes:
             census.arrived(worker, number, host)
             full = list(homes.values()).count(host) == 2
-            assert posted == ([(worker, "evict", number)] if full else [])
+            assert posted == ([(worker, "evict", number, Reason.TOO_MANY_CONNECTIONS)] if full else [])
             posted.clear()
             if not full:
                 homes[worker, number] = host

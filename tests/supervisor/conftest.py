@@ -75,7 +75,7 @@ def make_hub(clock, store):
     """Makes hubs, by their pacing in seconds."""
     hubs = []
 
-    def make(pacing=0, memory=None, **limits):
+    def make(pacing=0, memory=None, store=store, **limits):
         hubs.append(hub_module.Hub(pacing, memory or Memory(store), store, **limits))
         return hubs[-1]
 

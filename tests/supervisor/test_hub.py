@@ -7,7 +7,7 @@ from server.chat.memory import Memory
 from server.chat.names import claims
 from server.protocols.events import Reason
 from server.supervisor import hub as hub_module
-from server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER
+from server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
 from server.worker.beat import HUB_LATER
 from server.worker.queues import AWAITED, control, record, talk
 
@@ -56,16 +56,16 @@ def test_one_workers_frames_keep_their_order(hub, workers):
 
 def test_what_is_said_behind_a_claim_comes_behind_it(hub, workers):
     one, two = workers
-    one.say(one_talk(1, b"before"), claim(5, b"ann"), one_talk(1, b"after"), control("release", 5), control("who", 6))
+    one.say(one_talk(1, b"before"), claim(5, b"ann"), one_talk(1, b"after"), control("release", 5), control("who", [6]))
     hub.turn(0)
     public = [one_talk(1, b"before"), ("joined", 1, 5, b"ann"), one_talk(1, b"after"), ("left", b"ann")]
     assert two.heard() == public
-    assert one.heard() == public + [("who", 6)]
+    assert one.heard() == public + [("who", [6])]
 
 
 def test_a_round_is_one_write_to_each_worker(hub, workers, monkeypatch):
     one, two = workers
-    one.say(one_talk(1), claim(5, b"ann"), control("who", 5))
+    one.say(one_talk(1), claim(5, b"ann"), control("who", [5]))
     two.say(one_talk(2), claim(5, b"bob"))
     writes = []
     real_write = os.write
@@ -85,10 +85,9 @@ def test_answers_go_only_where_they_are_awaited(hub, workers):
     whispers = [control("whisper", 7, b"bob", to, b"psst", 7) for to in (b"ann", b"cid")]
     two.say(claim(5, b"ANN"), *whispers)
     hub.turn(0)
-    assert one.heard() == [("joined", 1, 5, b"ann"), ("whispered", 5, b"bob", b"psst", 7)]
-    assert two.heard() == [
-        ("joined", 1, 5, b"ann"), ("refused", 5, Reason.NAME_TAKEN), ("confirmed", 7),
-        ("refused", 7, Reason.NOBODY)]
+    assert one.heard() == [
+        ("joined", 1, 5, b"ann"), ("probe", 5, 2 << 32 | 5), ("whispered", 5, b"bob", b"psst", 7)]
+    assert two.heard() == [("joined", 1, 5, b"ann"), ("confirmed", 7), ("refused", 7, Reason.NOBODY)]
 
 
 def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, attach):
@@ -102,8 +101,8 @@ def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, att
 
 def test_every_question_is_answered(hub, workers, clock):
     one, two = workers
-    one.say(claim(5, b"ann", "Create"), control("who", 5), control("accounts", 5, b"*"), control("news", 5),
-            control("history", 5, b"ann", b"bob"), control("deliver", 5, b"ann"), control("claim_guest", 6),
+    one.say(claim(5, b"ann", "Create"), control("who", [5]), control("accounts", [5], b"*"), control("news", [5]),
+            control("history", [5], b"ann", b"bob"), control("deliver", [5], b"ann"), control("claim_guest", 6),
             control("whisper", 5, b"ann", b"guest-1", b"hi", None), control("rename", 6, b"bea", tuple(claims(b"bea"))),
             control("delete", 5, b"ann"))
     hub.turn(0)
@@ -111,7 +110,7 @@ def test_every_question_is_answered(hub, workers, clock):
               ("renamed", 1, 6, b"guest-1", b"bea"), ("closed", b"ann"), ("left", b"ann")]
     assert two.heard() == public
     assert one.heard() == [
-        *public[:2], ("who", 5), ("accounts", 5, b"*"), ("news", 5), ("past", 5, []), ("kept", 5, b"ann", []),
+        *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]), ("past", [5], []), ("kept", [5], b"ann", []),
         public[2], ("whispered", 6, b"ann", b"hi", int(clock.time())), ("confirmed", 5),
         public[3], public[4], ("deleted", 5),
         public[5]]
@@ -125,7 +124,7 @@ def test_where_somebody_comes_from_is_asked_of_its_worker(hub, workers):
     hub.turn(0)
     entry, number, asker = one.heard()[-1]
     assert (entry, number) == ("locate", 5)
-    one.say(control("located", 5, asker, b"ann", "192.0.2.1", 4711))
+    one.say(control("located", asker, b"ann", "192.0.2.1", 4711))
     hub.turn(0)
     assert two.heard()[-1] == ("described", 9, b"ann", "192.0.2.1", 4711)
 
@@ -147,9 +146,9 @@ def test_who_asks_after_somebody_on_a_worker_that_dies_is_answered(hub, workers)
 
 def test_what_was_said_in_the_lobby_is_its_history(hub, workers):
     one, two = workers
-    one.say(one_talk(1, b"one"), control("recall", 5, None, 9), one_talk(1, b"two"))
+    one.say(one_talk(1, b"one"), control("recall", [5], None, 9), one_talk(1, b"two"))
     hub.turn(0)
-    assert ("recalled", 5, [(1, b"ann", b"one", 1600000000)], 1, False) in one.heard()
+    assert ("recalled", [5], [(1, b"ann", b"one", 1600000000)], 1, False) in one.heard()
 
 
 # ---- passwords
@@ -238,7 +237,7 @@ def test_a_verifier_that_is_gone_has_to_be_replaced_and_its_successor_is_asked_a
     hub.detach(2)
     assert hub.failed == {}
     assert set(hub.streams) == {1}
-    worker.say(claim(7, b"ann", "Login", b"three"))
+    worker.say(claim(7, b"ann", "SignIn", b"three"))
     hub.turn(0)
     second = attach_verifier(hub, 3)
     for password in (b"two", b"three"):
@@ -247,7 +246,7 @@ def test_a_verifier_that_is_gone_has_to_be_replaced_and_its_successor_is_asked_a
         second.say(control("done", token, None, None))
         hub.turn(0)
     assert worker.heard() == [
-        ("refused", 5, Reason.WRONG_PASSWORD), ("joined", 1, 6, b"ann"), ("refused", 7, Reason.NAME_TAKEN)]
+        ("refused", 5, Reason.WRONG_PASSWORD), ("joined", 1, 6, b"ann"), ("probe", 6, 1 << 32 | 7)]
 
 
 def test_detaching_the_verifier_closes_its_queues_and_nobodys_name_is_free(protected, attach_verifier):
@@ -263,11 +262,11 @@ def test_detaching_the_verifier_closes_its_queues_and_nobodys_name_is_free(prote
     assert worker.heard() == []
 
 
-def test_the_verifier_is_not_pinged(protected, attach_verifier, clock):
+def test_the_verifier_owes_no_signs_of_life(protected, attach_verifier, clock):
     hub, worker = protected
     verifier = attach_verifier(hub, 2)
     for _ in range(20):
-        clock.now += hub_module.PING_EVERY
+        clock.now += hub_module.LOOK_EVERY
         worker.say(control("alive", {}))
         hub.turn(0)
     assert hub.failed == {}
@@ -321,17 +320,17 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     hub.turn(0)
     one.heard()
     store.late = True
-    one.say(awaited(1, (5, b"one")), control("recall", 5, None, 9), awaited(1, (5, b"two")),
-            control("whisper", 5, b"ann", b"ann", b"three", None), control("history", 5, b"ann", b"ann"),
-            control("deliver", 5, b"ann"), control("taken", 5, b"ann", 9, 1, 2))
+    one.say(awaited(1, (5, b"one")), control("recall", [5], None, 9), awaited(1, (5, b"two")),
+            control("whisper", 5, b"ann", b"ann", b"three", None), control("history", [5], b"ann", b"ann"),
+            control("deliver", [5], b"ann"), control("taken", 5, b"ann", 9, 1, 2))
     hub.turn(0)
     assert store.asked() == ["talk", "lobby", "talk", "whisper", "conversation", "kept", "taken"]
     store.answer()
     hub.turn(0)
     now = 1600000000
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
-        ("stored", [5]), ("recalled", 5, [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
-        ("past", 5, [(b"ann", b"three", now)]), ("kept", 5, b"ann", [])]
+        ("stored", [5]), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
+        ("past", [5], [(b"ann", b"three", now)]), ("kept", [5], b"ann", [])]
 
 
 def test_what_is_stored_for_a_worker_that_has_died_is_told_nobody(hub, workers, store):
@@ -392,7 +391,7 @@ def test_what_was_asked_in_a_round_is_sent_at_its_end_and_answers_are_heard(hub,
 def test_a_process_that_is_stuck_or_gone_has_to_be_replaced(hub, aided, clock):
     aide, process = aided
     aide.stuck = True
-    clock.now += hub_module.PING_EVERY
+    clock.now += hub_module.LOOK_EVERY
     hub.turn(0)
     assert hub.failed == {3: "does not answer"}
     process.die()
@@ -485,9 +484,9 @@ def test_detaching_closes_the_queues(hub, workers):
         workers[0].say(control("ready"))
 
 
-def test_a_worker_that_answers_pings_is_well(hub, workers, clock):
+def test_a_worker_that_gives_signs_of_life_is_well(hub, workers, clock):
     for _ in range(20):
-        clock.now += hub_module.PING_EVERY
+        clock.now += hub_module.LOOK_EVERY
         hub.turn(0)
         for worker in workers:
             worker.say(control("alive", {}))
@@ -495,7 +494,7 @@ def test_a_worker_that_answers_pings_is_well(hub, workers, clock):
     assert hub.failed == {}
 
 
-def test_a_worker_that_answers_no_ping_fails_within_10_seconds(hub, workers, clock):
+def test_a_worker_that_gives_none_fails_within_10_seconds(hub, workers, clock):
     hung = 0.0
     while not hub.failed:
         clock.now += 0.5
@@ -506,9 +505,9 @@ def test_a_worker_that_answers_no_ping_fails_within_10_seconds(hub, workers, clo
     assert set(hub.failed) == {1}
 
 
-def test_a_late_answer_is_enough(hub, workers, clock):
+def test_a_late_sign_is_enough(hub, workers, clock):
     for turn in range(24):
-        clock.now += hub_module.PING_EVERY
+        clock.now += hub_module.LOOK_EVERY
         hub.turn(0)
         if turn % 3 == 2:
             workers[0].say(control("alive", {}))
@@ -535,18 +534,126 @@ def test_a_worker_that_does_not_read_is_kept_waiting_for_and_then_hears_everythi
     assert hub.failed == {}
 
 
-def test_a_worker_that_is_too_far_behind_has_to_be_replaced(hub, workers, monkeypatch):
-    monkeypatch.setattr(hub_module, "MOST_PENDING", 200000)
-    one, two = workers
-    for _ in range(40):
+def flood(hub, one, rounds=40):
+    """A worker has much to say and hears it, too; gives how much of it the hub has taken."""
+    heard = []
+    for _ in range(rounds):
         one.say(one_talk(1, b"x" * 60000))
         hub.turn(0)
-        one.heard()
+        heard += one.heard()
+    return len(heard)
+
+
+def test_while_a_worker_that_lives_is_far_behind_nobody_is_heard(hub, workers, monkeypatch):
+    monkeypatch.setattr(hub_module, "ENOUGH_PENDING", 200000)
+    one, two = workers
+    said = flood(hub, one)
+    assert said < 40
+    assert hub.streams[2].down.backlog_size < 400000
+    for _ in range(60):
+        one.say()  # what its queue did not take before
+        hub.turn(0)
+        said += len(one.heard())
+        two.heard()
+    assert said == 40
+    assert hub.failed == {}
+
+
+def test_while_nobody_is_heard_the_hub_does_not_spin(hub, workers, monkeypatch, clock):
+    monkeypatch.setattr(hub_module, "ENOUGH_PENDING", 200000)
+    flood(hub, workers[0])
+    clock.slept.clear()
+    for _ in range(10):
+        hub.turn(1)
+    assert len(clock.slept) >= 9
+
+
+def test_for_a_worker_that_gives_no_sign_of_life_nobody_waits_and_too_far_behind_it_is_replaced(
+        hub, workers, monkeypatch, clock):
+    monkeypatch.setattr(hub_module, "ENOUGH_PENDING", 200000)
+    monkeypatch.setattr(hub_module, "MOST_PENDING", 400000)
+    one, two = workers
+    for _ in range(2):
+        clock.now += hub_module.LOOK_EVERY
+        one.say(control("alive", {}))
+        hub.turn(0)
+    assert flood(hub, one) == 40
     assert set(hub.failed) == {2}
+
+
+def test_when_a_worker_that_was_behind_is_gone_the_others_hear_what_follows(hub, workers):
+    one, two = workers
+    flood(hub, one)
+    assert hub.streams[2].down.backlog_size > 0
     hub.detach(2)
     one.say(one_talk(1, b"after"))
     hub.turn(0)
     assert one.heard() == [one_talk(1, b"after")]
+
+
+# ---- bugs
+
+
+def bug(*arguments):
+    raise RuntimeError("injected")
+
+
+def test_a_bug_before_anything_is_changed_costs_the_session_that_asked(hub, workers, caplog):
+    one, two = workers
+    hub._requests["who"] = bug
+    one.say(claim(5, b"ann"), control("who", [5]), claim(6, b"bob"))
+    hub.turn(0)
+    joined = [("joined", 1, 5, b"ann"), ("joined", 1, 6, b"bob")]
+    assert one.heard() == [joined[0], ("evict", 5, Reason.BUG), joined[1]]
+    assert two.heard() == joined
+    assert [record for record in caplog.records if record.exc_info]
+
+
+def test_a_bug_after_something_has_changed_ends_the_server(hub, workers):
+    def grant_and_fail(worker, number):
+        hub.everyone("joined", worker, number, b"ann")
+        bug()
+
+    hub._requests["claim_guest"] = grant_and_fail
+    workers[0].say(control("claim_guest", 5))
+    with pytest.raises(Torn):
+        hub.turn(0)
+
+
+def test_a_bug_in_what_follows_an_answer_of_the_store_costs_the_session_that_asked(hub, workers, store, monkeypatch):
+    one, two = workers
+    one.say(claim(5, b"ann"))
+    hub.turn(0)
+    one.heard()
+    store.late = True
+    one.say(control("recall", [5], None, 9), control("recall", [6], None, 9))
+    hub.turn(0)
+    answers = hub.worker
+    monkeypatch.setattr(hub, "worker", lambda worker, entry, number, *arguments: bug() if (entry, number) == (
+        "recalled", [5]) else answers(worker, entry, number, *arguments))
+    store.answer()
+    hub.turn(0)
+    assert [entry[:2] for entry in one.heard()] == [("evict", 5), ("recalled", [6])]
+
+
+def test_a_bug_in_what_follows_a_password_costs_the_session_that_gave_it(protected, attach_verifier, monkeypatch):
+    hub, worker = protected
+    verifier = attach_verifier(hub, 2)
+    worker.say(claim(5, b"ann", "Login", b"pw"))
+    hub.turn(0)
+    ((_, token, _, _),) = verifier.heard()
+    monkeypatch.setattr(hub._register, "_look_if_taken", bug)
+    verifier.say(control("done", token, None, None))
+    hub.turn(0)
+    assert worker.heard() == [("evict", 5, Reason.BUG)]
+    assert hub.door.holders() == []
+
+
+def test_a_bug_in_what_a_worker_says_of_itself_costs_nobody(hub, workers):
+    hub._requests["alive"] = bug
+    workers[0].say(control("alive", {}), one_talk(1))
+    hub.turn(0)
+    assert workers[1].heard() == [one_talk(1)]
 
 
 # ---- what workers say of themselves
@@ -568,13 +675,14 @@ def test_the_status_has_what_each_worker_reports_what_is_queued_and_who_is_here(
         one.say(one_talk(1, b"x" * 60000))
         hub.turn(0)
         one.heard()
+    queued = hub.streams[2].down.backlog_size
     assert hub.status() == {
         "names": 2, "accounts": 1, "journal": {"waiting": 0},
         "workers": {
-            1: {"ready": True, "unanswered_pings": 0, "queued_bytes": 0, "report": {"accepted": 7}},
-            2: {"ready": False, "unanswered_pings": 1, "queued_bytes": hub.streams[2].down.backlog_size, "report": {}},
+            1: {"ready": True, "missed_signs_of_life": 0, "queued_bytes": 0, "report": {"accepted": 7}},
+            2: {"ready": False, "missed_signs_of_life": 1, "queued_bytes": queued, "report": {}},
         }}
-    assert hub.streams[2].down.backlog_size > 0
+    assert queued > 0
 
 
 def test_a_connection_too_many_is_answered_to_its_worker_alone(hub, workers):
@@ -584,7 +692,7 @@ def test_a_connection_too_many_is_answered_to_its_worker_alone(hub, workers):
     hub.turn(0)
     two.say(control("arrived", 9, "192.0.2.1"), control("arrived", 10, "192.0.2.2"))
     hub.turn(0)
-    assert (one.heard(), two.heard()) == ([], [("evict", 9)])
+    assert (one.heard(), two.heard()) == ([], [("evict", 9, Reason.TOO_MANY_CONNECTIONS)])
     hub.detach(1)
     two.say(control("arrived", 11, "192.0.2.1"), control("departed", 11), control("arrived", 12, "192.0.2.1"))
     hub.turn(0)

@@ -2,17 +2,23 @@
 import pytest
 
 from server.protocols.events import Reason
-from server.worker.deadlines import LINGER, Deadlines
+from server.worker.deadlines import HARD_LIMIT, LINGER, Deadlines
 
-LIMITS = {"first_command_seconds": 60, "frame_seconds": 10, "stall_seconds": 20}
+SOFT = 1000  # bytes
+LIMITS = {"first_command_seconds": 60, "frame_seconds": 10, "stall_seconds": 20, "outbox_bytes": SOFT}
 
 
 class Somebody:
-    """A connection; `unfinished` says whether a command has begun, `sock` is None once it is closed."""
+    """A connection; `unfinished` says whether a command has begun, `sock` is None once it is closed.
 
-    def __init__(self, unfinished=False):
+    size: of its outbox.
+    """
+
+    def __init__(self, unfinished=False, size=10):
         self.unfinished = unfinished
         self.sock = object()
+        self.outbox = self
+        self.size = size
 
 
 @pytest.fixture
@@ -83,15 +89,38 @@ def test_who_is_behind_must_take_something(deadlines, ann):
 
 def test_who_takes_some_has_time_again(deadlines, ann):
     deadlines.behind(ann, 1000)
-    deadlines.took_some(ann, 1015)
+    deadlines.took_some(ann, 1, 1015)
     assert deadlines.overdue(1034) == []
     assert deadlines.overdue(1035) == [(ann, Reason.SLOW_READER)]
+
+
+def test_who_is_over_the_soft_limit_must_take_as_much_as_that(deadlines):
+    ann = Somebody(size=SOFT + 1)
+    deadlines.behind(ann, 1000)
+    deadlines.took_some(ann, SOFT - 1, 1015)
+    assert deadlines.overdue(1020) == [(ann, Reason.SLOW_READER)]
+    deadlines.took_some(ann, 1, 1019)
+    assert deadlines.overdue(1038) == []
+    assert deadlines.overdue(1039) == [(ann, Reason.SLOW_READER)]
+
+
+def test_who_comes_below_the_soft_limit_has_time_again(deadlines):
+    ann = Somebody(size=SOFT + 1)
+    deadlines.behind(ann, 1000)
+    ann.size = SOFT
+    deadlines.took_some(ann, 1, 1015)
+    assert deadlines.overdue(1034) == []
+
+
+def test_only_the_hard_limit_is_one_that_ends_at_once(deadlines):
+    assert not deadlines.behind(Somebody(size=HARD_LIMIT * SOFT), 1000)
+    assert deadlines.behind(Somebody(size=HARD_LIMIT * SOFT + 1), 1000)
 
 
 def test_who_has_caught_up_is_not_awaited(deadlines, ann):
     deadlines.behind(ann, 1000)
     deadlines.caught_up(ann)
-    deadlines.took_some(ann, 1001)
+    deadlines.took_some(ann, 1, 1001)
     assert deadlines.overdue(10 ** 9) == []
 
 

@@ -136,21 +136,28 @@ def test_a_client_that_says_too_much_is_held(open_house, protocol):
     calm.send(ASKS[protocol] * 5)
     house.settle(40)
     assert house.worker._report()["held"] == 1
-    assert house.worker._report()["messages"] == 20
-    answer = calm.heard()
+    assert house.worker._report()["messages"] in (15, 16)  # the burst; some tests let a moment pass
+    answers = calm.heard()
     calm.send(ASKS[protocol])
     house.settle()
-    assert calm.heard() and len(peer.heard()) >= len(answer)
+    assert calm.heard() and len(answers) < len(peer.heard())
     house.wait(6)
     assert house.worker._report()["held"] == 0
+    assert house.worker._report()["messages"] == 21
 
 
 @every_protocol
 def test_a_reader_too_far_behind(open_house, ended, protocol):
     house = open_house(outbox_bytes=20000, messages_per_second=0, first_command_seconds=0)
     peer = house.connect(protocol=protocol, buffer=4096)
+    bob = house.member(b"bob")
+    if protocol == "delimited":  # a stranger hears nothing but answers, which it is to read one after the other
+        peer.send(b"\0\0" + (3).to_bytes(40, "big") + b"eva")
     for _ in range(4000):
-        peer.send(ASKS[protocol] * 10)
+        if protocol == "delimited":
+            bob.send(b"MSG hello, everybody\n" * 10)
+        else:
+            peer.send(ASKS[protocol] * 10)
         house.settle(2)
         if ended():
             break
@@ -365,4 +372,4 @@ def test_the_hub_knows_the_latest_report_of_each_worker(house):
     assert (status["names"], status["accounts"]) == (1, 0)
     one, two = status["workers"][1], status["workers"][2]
     assert one["report"]["connections"] == {} and two["report"]["connections"] == {"line": 1}
-    assert one["queued_bytes"] == 0 and one["ready"] and one["unanswered_pings"] <= 1
+    assert one["queued_bytes"] == 0 and one["ready"] and one["missed_signs_of_life"] <= 1

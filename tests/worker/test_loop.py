@@ -153,7 +153,7 @@ def test_a_worker_says_that_it_is_ready(house):
     assert all(stream.ready for stream in house.hub.streams.values())
 
 
-def test_a_worker_answers_pings(house):
+def test_a_worker_gives_signs_of_life(house):
     house.wait(60)
     assert not house.hub.failed
 

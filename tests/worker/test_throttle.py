@@ -1,7 +1,7 @@
 """Message rates, by an invented clock."""
 import pytest
 
-from server.worker.throttle import BURST, STEP, Throttle
+from server.worker.throttle import BURST, MOST_DEBTORS, STEP, Throttle
 
 RATE = 8  # messages a second; a power of two, so that sums are exact
 AT_ONCE = int(RATE * BURST)
@@ -18,27 +18,36 @@ def throttle():
     return one
 
 
-def test_a_burst_passes_and_one_message_more_is_held(throttle):
+def test_a_burst_passes_and_not_one_message_more(throttle):
     ann = Somebody()
-    assert not any(throttle.charge(ann, 1, 1000.0) for _ in range(AT_ONCE))
-    assert throttle.charge(ann, 1, 1000.0)
-    assert throttle.holds(ann)
+    assert all(throttle.affords(ann, 1, 1000.0) for _ in range(AT_ONCE))
+    assert not throttle.affords(ann, 1, 1000.0)
+    assert throttle.allowance(ann, 1000.0) == 0
 
 
 def test_a_page_at_once_is_a_burst(throttle):
-    assert not throttle.charge(Somebody(), AT_ONCE, 1000.0)
+    assert throttle.affords(Somebody(), AT_ONCE, 1000.0)
 
 
-def test_who_keeps_to_the_rate_is_never_held(throttle):
+def test_of_too_many_at_once_none_is_charged_for_but_a_burst_is_allowed(throttle):
     ann = Somebody()
-    assert not any(throttle.charge(ann, RATE, 1000.0 + second) for second in range(1000))
+    assert not throttle.affords(ann, AT_ONCE + 1, 1000.0)
+    assert throttle.allowance(ann, 1000.0) == AT_ONCE
+
+
+def test_who_keeps_to_the_rate_never_waits(throttle):
+    ann = Somebody()
+    assert all(throttle.affords(ann, RATE, 1000.0 + second) for second in range(1000))
 
 
 def test_the_average_of_a_flood_is_the_rate(throttle):
     ann, now, passed = Somebody(), 1000.0, 0
     while now < 1100:
-        passed += 7
-        if throttle.charge(ann, 7, now):
+        allowed = min(7, throttle.allowance(ann, now))
+        throttle.charge(ann, allowed, now)
+        passed += allowed
+        if not allowed:
+            throttle.hold(ann)
             now = throttle.next_release()
             assert throttle.release(now) == [ann]
     assert RATE * 100 <= passed <= RATE * 100 + AT_ONCE + 14
@@ -46,15 +55,35 @@ def test_the_average_of_a_flood_is_the_rate(throttle):
 
 def test_a_silence_earns_one_burst_and_not_more(throttle):
     ann = Somebody()
-    throttle.charge(ann, AT_ONCE, 1000.0)
-    assert not throttle.charge(ann, AT_ONCE, 5000.0)
-    assert throttle.charge(ann, 1, 5000.0)
+    assert throttle.affords(ann, AT_ONCE, 1000.0)
+    assert throttle.affords(ann, AT_ONCE, 5000.0)
+    assert not throttle.affords(ann, 1, 5000.0)
+
+
+def test_what_is_dear_passes_while_there_is_credit_and_is_paid_for_by_waiting(throttle):
+    ann = Somebody()
+    assert throttle.affords(ann, AT_ONCE - 1, 1000.0)
+    throttle.charge(ann, 3 * AT_ONCE, 1000.0)
+    assert throttle.allowance(ann, 1000.0 + 2 * BURST) == 0
+    assert throttle.allowance(ann, 1000.0 + 3 * BURST) == 1
+
+
+def test_what_was_not_handled_is_given_back(throttle):
+    ann = Somebody()
+    assert throttle.affords(ann, AT_ONCE, 1000.0)
+    throttle.charge(ann, -5, 1000.0)
+    assert throttle.allowance(ann, 1000.0) == 5
+
+
+def hold(throttle, somebody, cost):
+    throttle.charge(somebody, cost, 1000.0)
+    throttle.hold(somebody)
 
 
 def test_the_held_are_released_when_their_time_has_come(throttle):
     ann, bob = Somebody(), Somebody()
-    throttle.charge(ann, AT_ONCE + 2 * RATE, 1000.0)
-    throttle.charge(bob, AT_ONCE + 1 * RATE, 1000.0)
+    hold(throttle, ann, AT_ONCE + 2 * RATE)
+    hold(throttle, bob, AT_ONCE + 1 * RATE)
     assert throttle.next_release() == 1001.0
     assert throttle.release(1000.9) == []
     assert throttle.release(1001.0) == [bob]
@@ -67,29 +96,68 @@ def test_the_held_are_released_when_their_time_has_come(throttle):
 def test_a_crowd_of_the_held_is_looked_at_a_few_times_a_second(throttle):
     crowd, now, looks, released = [Somebody() for _ in range(1000)], 1000.0, 0, []
     for number, somebody in enumerate(crowd):
-        throttle.charge(somebody, AT_ONCE + RATE * number / 1000, now)
+        hold(throttle, somebody, AT_ONCE + RATE * number / 1000)
     while throttle.next_release() is not None:
         now = throttle.next_release()
         looks += 1
         released += throttle.release(now)
-    assert released == crowd[1:]
+    assert released == crowd
     assert looks <= 1 / STEP + 2
 
 
 def test_one_members_flood_holds_nobody_else(throttle):
     ann, bob = Somebody(), Somebody()
-    assert throttle.charge(ann, 10 * AT_ONCE, 1000.0)
-    assert not throttle.charge(bob, 1, 1000.0)
+    hold(throttle, ann, 10 * AT_ONCE)
+    assert throttle.affords(bob, 1, 1000.0)
     assert not throttle.holds(bob)
 
 
 def test_who_is_gone_is_forgotten(throttle):
     ann = Somebody()
-    throttle.charge(ann, 10 * AT_ONCE, 1000.0)
+    hold(throttle, ann, 10 * AT_ONCE)
     throttle.forget(ann)
     throttle.forget(ann)
     assert throttle.next_release() is None
 
 
 def test_rate_0_is_no_limit():
-    assert not Throttle().charge(Somebody(), 1 << 30, 1000.0)
+    throttle = Throttle()
+    assert throttle.affords(Somebody(), 1 << 30, 1000.0)
+    assert throttle.allowance(Somebody(), 1000.0) > 1 << 30
+
+
+# ---- who comes back
+
+
+def test_newcomers_from_where_the_rate_is_used_up_have_no_burst(throttle):
+    assert throttle.remember("192.0.2.1", 1000.0 + BURST)
+    ann = Somebody()
+    ann.paid_until = throttle.debt("192.0.2.1", 1000.0)
+    assert throttle.allowance(ann, 1000.0) == 0
+    assert throttle.allowance(ann, 1001.0) == RATE
+    assert throttle.debt("192.0.2.2", 1000.0) == 0.0
+
+
+def test_a_debt_is_paid_by_the_time_it_takes(throttle):
+    throttle.remember("192.0.2.1", 1000.0 + BURST)
+    assert throttle.debt("192.0.2.1", 1000.0 + BURST) == 0.0
+
+
+def test_nobody_is_silenced_for_long_by_what_others_there_have_done(throttle):
+    throttle.remember("192.0.2.1", 9000.0)
+    assert throttle.debt("192.0.2.1", 1000.0) == 1000.0 + BURST
+
+
+def test_only_what_is_news_is_told_to_others(throttle):
+    assert throttle.remember("192.0.2.1", 1010.0, 1.0)
+    assert not throttle.remember("192.0.2.1", 1010.5, 1.0)
+    assert not throttle.remember("192.0.2.1", 1005.0)
+    assert throttle.remember("192.0.2.1", 1010.5)
+    assert throttle.remember("192.0.2.1", 1012.0, 1.0)
+
+
+def test_only_so_many_addresses_are_remembered(throttle):
+    for number in range(MOST_DEBTORS + 1):
+        throttle.remember(b"%d" % number, 1010.0)
+    assert throttle.debt(b"0", 1000.0) == 0.0
+    assert throttle.debt(b"1", 1000.0) == 1010.0

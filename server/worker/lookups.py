@@ -1,0 +1,112 @@
+"""Requests with long answers (lists, histories, kept messages): few are open at a time, equal ones are asked once.
+
+After a restart everybody asks for the same history at the same moment; a hostile client asks for many different ones
+and reads none. Neither may fill the memory of the hub, the journal or this worker.
+"""
+import collections
+
+from server.chat.origins import origin
+from server.chat.session import GONE
+from server.protocols.events import Reason
+
+MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
+UNREAD_AFTER = 1.0  # seconds; who has not taken its answer by then keeps nobody else from getting one
+MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind for longest are ended
+
+
+class Request:
+    """One request to the hub, for all sessions that asked the same.
+
+    until: when its askers should have taken the answer, monotonic seconds; None before it was put to the hub.
+    """
+
+    def __init__(self, request, arguments):
+        self.request = request
+        self.arguments = arguments
+        self.askers = []
+        self.until = None
+
+    def size(self):
+        """Bytes of the answer that are not sent yet; equal answers are shared."""
+        return max((session.outbox.size for session in self.askers if session.outbox), default=0)
+
+
+class Lookups:
+    """The requests of one worker, in turn by address.
+
+    ask: ask(request, numbers of sessions, argument, ...) puts one to the hub.
+    """
+
+    def __init__(self, ask):
+        self._ask = ask
+        self._asked = {}  # session -> the Request to which it has no answer yet
+        self._waiting = {}  # (request, arguments, who) -> Request, of those that wait for their turn
+        self._lines = collections.OrderedDict()  # address -> their keys, in order; the first address is next
+        self._lagging = []  # (session, is_shared, request, arguments) of those who do not take what they are sent
+        self._open = []
+        self._unread = []  # Requests that are answered, while their askers do not read
+
+    def add(self, session, is_shared, request, *arguments):
+        """A session asks. is_shared: whether everybody who asks this in its protocol gets the same answer."""
+        if session.outbox is not None:  # it must read what it has been sent before it gets more
+            self._lagging.append((session, is_shared, request, arguments))
+        else:
+            self._line_up(session, is_shared, request, arguments)
+
+    def _line_up(self, session, is_shared, request, arguments):
+        key = request, arguments, session.audience if is_shared else session
+        if key not in self._waiting:
+            self._waiting[key] = Request(request, arguments)
+            self._lines.setdefault(origin(session.address()[0]), collections.deque()).append(key)
+        self._waiting[key].askers.append(session)
+        self._asked[session] = self._waiting[key]
+
+    def answered(self, session):
+        """The session has its answer, to this or anything else that it had asked."""
+        self._asked.pop(session, None)
+
+    def go_on(self, now):
+        """Put to the hub what may be asked now; `now` in monotonic seconds."""
+        if self._open or self._unread:
+            self._look_through(now)
+        if self._lagging:
+            lagging, self._lagging = self._lagging, []
+            for session, *rest in lagging:
+                if session.state is not GONE:
+                    self.add(session, rest[0], rest[1], *rest[2])
+        while self._waiting and len(self._open) < MOST_OPEN:
+            request = self._next()
+            self._drop_settled(request)
+            if request.askers:
+                request.until = now + UNREAD_AFTER
+                self._open.append(request)
+                self._ask(request.request, [session.number for session in request.askers], *request.arguments)
+
+    def _next(self):
+        address, line = next(iter(self._lines.items()))
+        key = line.popleft()
+        self._lines.move_to_end(address)
+        if not line:
+            del self._lines[address]
+        return self._waiting.pop(key)
+
+    def _look_through(self, now):
+        for request in (*self._open, *self._unread):
+            self._drop_settled(request)
+        late = [request for request in self._open if now >= request.until and self._is_answered(request)]
+        self._open = [request for request in self._open if request.askers and request not in late]
+        self._unread = [request for request in self._unread + late if request.askers]
+        while sum(request.size() for request in self._unread) > MOST_UNREAD:
+            for session in self._unread.pop(0).askers:
+                session.give_up(Reason.SLOW_READER)
+
+    def _drop_settled(self, request):
+        """Forget the askers that have left, or have been sent their answer."""
+        for session in request.askers:
+            if session.state is GONE:
+                self._asked.pop(session, None)
+        request.askers = [session for session in request.askers if session.state is not GONE
+                          and (self._asked.get(session) is request or session.is_behind)]
+
+    def _is_answered(self, request):
+        return all(self._asked.get(session) is not request for session in request.askers)

@@ -1,0 +1,369 @@
+"""What one client does costs the others nothing: turns, rates, and bugs that show in work done for everybody."""
+import logging
+
+import pytest
+
+from server.protocols import PROTOCOLS
+from server.worker import connection as connection_module
+from server.worker import loop
+from server.worker.throttle import BURST
+
+RATE = 100  # messages a second, as configured
+AT_ONCE = int(RATE * BURST)
+
+
+class SteppingClock:
+    """In the place of the module `time`: a millisecond passes with each look."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.sleep = clock.sleep
+
+    def monotonic(self):
+        self._clock.now += 0.001
+        return self._clock.now
+
+
+def fill(peer, data):
+    """Send as much as the kernel takes; gives how much that was."""
+    sent = 0
+    try:
+        while sent < len(data):
+            sent += peer.sock.send(data[sent:])
+    except BlockingIOError:
+        pass
+    return sent
+
+
+def binary(kind, content):
+    return b"\1" + b"".join(number.to_bytes(4, "big") for number in (kind, 0, len(content))) + bytes(14) + content
+
+
+# ---- turns
+
+
+def test_a_tick_ends_after_its_time_and_the_others_have_their_turn_in_the_next(house, clock, monkeypatch):
+    peers = [house.connect() for _ in range(40)]
+    for peer in peers:
+        fill(peer, b"x\n" * 1000)
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    heard, ticks = 0, 0
+    while heard < len(peers):
+        house.tick()
+        ticks += 1
+        answered = sum(bool(peer.heard()) for peer in peers)
+        assert answered <= loop.CLIENTS_TIME * 1000 + 1
+        heard += answered
+        assert ticks < 100
+
+
+def test_in_a_turn_a_client_is_read_once_and_a_slice_of_it_is_handled(house, clock, monkeypatch):
+    """With a clock that is past the tick's time after one turn."""
+    house.settle()
+    peer = house.connect()
+    fill(peer, b"x\n" * 1000)
+    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    house.tick()
+    assert peer.counted.recvs == 1
+    assert peer.heard() == b""  # more than a slice waits for the next turn
+    house.tick()
+    assert peer.counted.recvs == 1
+    assert peer.heard() == b"ERR must-login-first\n" * connection_module._SLICE
+
+
+def test_who_says_little_has_its_turn_before_one_who_says_much_has_a_second(house, monkeypatch):
+    flooders, calm = [house.connect() for _ in range(5)], house.connect()
+    for flooder in flooders:
+        fill(flooder, b"x\n" * 1000)
+    calm.send(b"x\n")
+    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)  # one turn a tick
+    for _ in range(6):
+        house.tick()
+    assert calm.heard() == b"ERR must-login-first\n"
+    assert [flooder.heard() for flooder in flooders] == [b""] * 5
+    for _ in range(5):
+        house.tick()
+    assert all(flooder.heard() for flooder in flooders)
+
+
+def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_gives_signs_of_life(
+        house, clock, monkeypatch):
+    for _ in range(20):
+        fill(house.connect(), b"x\n" * 50000)
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    for _ in range(2000):
+        house.tick()
+        house.hub.turn(0)
+    assert house.hub.failed == {}
+    assert clock.now > 1010
+
+
+def test_what_was_asked_before_a_stop_is_answered_although_its_turn_comes_later(house, monkeypatch):
+    ann = house.member(b"ann")
+    ann.send(b"MSG hi\n" * 500 + b"PING\n")
+    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    house.tick()
+    house.hub.everyone("stop")
+    for _ in range(40):
+        house.settle(1)
+    assert ann.heard() == b"PONG\n"
+    assert all(stream.done for stream in house.hub.streams.values())
+
+
+# ---- rates
+
+
+def test_a_burst_is_heard_at_once_and_the_rest_at_the_rate(house):
+    bob, ann = house.member(b"bob", worker=2), house.member(b"ann")
+    said = b"".join([b"MSG %d\n" % number for number in range(3000)])
+    assert fill(ann, said) == len(said)
+    house.settle(30)
+    heard = bob.heard()
+    assert AT_ONCE - 10 <= heard.count(b"\n") <= AT_ONCE + 1
+    house.wait(5)
+    heard += bob.heard()
+    assert AT_ONCE + 4 * RATE <= heard.count(b"\n") <= AT_ONCE + 5 * RATE + 10
+    house.wait(30)
+    assert heard + bob.heard() == said.replace(b"MSG ", b"MSG ann ")
+
+
+def test_each_kib_counts_as_a_message(house):
+    bob, ann = house.member(b"bob", worker=2, buffer=1 << 20), house.member(b"ann")
+    line = b"MSG %b\n" % (b"x" * 8000)
+    for _ in range(300):
+        if fill(ann, line) < len(line):
+            break
+        house.settle(2)
+    house.settle(30)
+    assert len(bob.heard()) <= (AT_ONCE << 10) * 1.01
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_coming_back_does_not_make_the_rate_good(open_house, workers):
+    house = open_house(workers=workers)
+    bob, said = house.member(b"bob"), 0
+    for round_ in range(20):
+        ann = house.connect(worker=round_ % workers + 1)
+        fill(ann, b"LOGIN ann%d\n" % round_ + b"MSG a\n" * 5000)
+        house.wait(1)
+        said += bob.heard().count(b"MSG ")
+        ann.close()  # with something unread, so that is a reset
+        house.settle()
+    assert said <= AT_ONCE + 20 * 1.5 * RATE  # the clock of these tests goes by half seconds
+
+
+def test_newcomers_from_there_are_heard_all_the_same(house):
+    flooder = house.connect()
+    fill(flooder, b"x\n" * 50000)
+    house.settle()
+    calm = house.connect(worker=2)
+    calm.send(b"LOGIN calm\n")
+    house.wait(1)
+    assert calm.heard() == b"OK\n"
+
+
+def test_the_name_of_who_is_reset_while_its_flood_is_held_is_free_soon(house):
+    bob, ann = house.member(b"bob", worker=2), house.member(b"ann")
+    fill(ann, b"x\n" * 5000)
+    house.settle()
+    assert house.worker._report()["held"] == 1
+    ann.close()
+    house.wait(2)
+    assert bob.heard() == b"INFO ann disconnected\n"
+
+
+def test_a_flood_before_an_orderly_end_is_heard_whole_and_the_name_is_free_for_whoever_asks(house):
+    bob, ann = house.member(b"bob", worker=2), house.member(b"ann")
+    fill(ann, b"MSG a\n" * 1300)
+    ann.hang_up()
+    house.wait(1)
+    assert house.worker._report()["held"] == 1
+    other = house.connect(2)
+    other.send(b"LOGIN ann\n")
+    house.wait(1)
+    assert bob.heard().endswith(b"INFO ann disconnected\n")
+    assert other.heard() == b"OK\n"
+    fill(other, b"MSG b\n" * 1300)
+    other.hang_up()
+    house.wait(30)
+    assert bob.heard() == b"MSG ann b\n" * 1300 + b"INFO ann disconnected\n"
+
+
+def test_a_question_that_waits_for_its_answer_is_charged_for_once(house):
+    ann = house.member(b"ann")
+    ann.send(b"WHO\n" * 400)
+    heard = b""
+    for _ in range(100):
+        house.settle(10)
+        heard += ann.heard()
+    assert heard == b"USER ann\n" * 400
+    assert house.worker._report()["messages"] == 401
+    assert house.worker._report()["held"] == 0
+
+
+# ---- readers on slow lines
+
+
+@pytest.mark.parametrize("reader", sorted(PROTOCOLS))
+def test_a_burst_that_the_rate_allows_ends_no_reader_on_a_slow_line(open_house, reader):
+    house = open_house(workers=2)
+    ann = house.connect(protocol="binary")
+    ann.send(binary(200, b"ann"))
+    slow = house.connect(2, protocol=reader, buffer=1 << 16)
+    slow.send({
+        "line": b"LOGIN slow\n", "binary": binary(200, b"slow"), "padded": b"%-64d[05:55 AM] slow: hi" % 19,
+        "delimited": b"\0\0" + (4).to_bytes(40, "big") + b"slow", "dollar": b"$2         {}$"}[reader])
+    house.settle()
+    frame, frames, heard, left = binary(100, b"x" * 16000), 120, 0, b""
+    for _ in range(600):
+        if frames and not left:
+            frames, left = frames - 1, frame
+        left = left[fill(ann, left):]
+        house.wait(0.05)
+        heard += _read_some(slow, 200000)
+    assert not slow.ended
+    assert not ann.ended
+
+
+def _read_some(peer, most):
+    """A slow line: not more than so many bytes."""
+    size = 0
+    while size < most:
+        try:
+            piece = peer.sock.recv(min(1 << 16, most - size))
+        except BlockingIOError:
+            break
+        if not piece:
+            peer.ended = True
+            break
+        size += len(piece)
+    return size
+
+
+# ---- bugs in what is done for everybody
+
+
+def test_a_crowd_that_floods_and_is_reset_ends_nobody_else(house):
+    calm = house.member(b"calm")
+    flooders = [house.connect() for _ in range(12)]
+    for flooder in flooders:
+        fill(flooder, b"x\n" * 30000)
+    house.settle()
+    for flooder in flooders:
+        flooder.close()
+    house.wait(3)
+    calm.send(b"PING\n")
+    house.settle()
+    assert calm.heard() == b"PONG\n"
+    assert not any(driven.ended for driven in house.driven)
+
+
+class Bug(RuntimeError):
+    """Injected."""
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Lets a method of one connection fail, once."""
+
+    def make(session, method):
+        original = getattr(type(session), method)
+        struck = []
+
+        def failing(self, *arguments, **named):
+            if self is session and not struck:
+                struck.append(True)
+                raise Bug(method)
+            return original(self, *arguments, **named)
+
+        monkeypatch.setattr(type(session), method, failing)
+        return struck
+
+    return make
+
+
+def sessions(house):
+    return list(house.worker._sessions.values())
+
+
+def test_a_bug_at_the_end_of_a_tick_costs_the_one_member_for_whom_it_shows(house, broken, caplog):
+    bob, ann, cid = (house.member(name) for name in (b"bob", b"ann", b"cid"))
+    struck = broken(sessions(house)[0], "send")
+    ann.send(b"MSG hi\n")
+    house.settle()
+    assert struck and bob.heard() == b"MSG ann hi\nERR internal-error\n"[11:] and bob.ended
+    assert cid.heard() == b"MSG ann hi\nINFO bob disconnected\n"
+    assert [record for record in caplog.records if record.exc_info]
+
+
+def test_a_bug_in_the_rendering_of_one_event_costs_no_connection(house, monkeypatch, caplog):
+    bob, ann = house.member(b"bob"), house.member(b"ann")
+    hearers = sessions(house)[0].audience
+    render = hearers._encode
+    monkeypatch.setattr(hearers, "_encode", lambda happening, me: render(happening, me) if b"bad" not in getattr(
+        happening, "text", b"") else 1 // 0)
+    ann.send(b"MSG bad\nMSG good\n")
+    house.settle()
+    assert bob.heard() == b"MSG ann good\n"
+    assert ann.heard() == b""
+    assert "is not heard" in caplog.text
+
+
+def test_a_bug_in_a_slow_readers_end_keeps_the_clock_going(open_house, broken):
+    house = open_house(first_command_seconds=3)
+    strangers = [house.connect() for _ in range(3)]
+    struck = broken(sessions(house)[1], "give_up")
+    house.wait(5)
+    assert struck and all(stranger.heard() and stranger.ended for stranger in strangers)
+
+
+def test_a_bug_while_held_clients_come_back_costs_that_one(house, broken):
+    flooders = [house.connect() for _ in range(3)]
+    for flooder in flooders:
+        fill(flooder, b"x\n" * 5000)
+    house.settle(20)
+    for flooder in flooders:
+        flooder.heard()
+    struck = broken(sessions(house)[0], "catch_up")
+    house.wait(3)
+    assert struck
+    assert flooders[0].heard().endswith(b"ERR internal-error\n") and flooders[0].ended
+    assert flooders[1].heard() and not flooders[1].ended
+
+
+@pytest.mark.parametrize("method", ["pause", "leave"])
+def test_a_bug_while_the_server_stops_keeps_nobody_from_its_good_bye(house, broken, method):
+    peers = [house.member(b"ann"), house.member(b"bob"), house.member(b"cid")]
+    struck = broken(sessions(house)[1], method)
+    house.hub.everyone("stop")
+    house.settle()
+    house.hub.everyone("end")
+    house.settle()
+    assert struck
+    for peer in (peers[0], peers[2]):
+        assert peer.heard().endswith(b"INFO server-shutdown\n")
+
+
+def test_a_bug_in_a_turn_of_a_paced_client_costs_that_one(house, broken, clock):
+    peers = [house.connect(protocol="binary") for _ in range(2)]
+    for number, peer in enumerate(peers):
+        peer.send(binary(200, b"bea%d" % number))
+    house.settle()
+    ann = house.member(b"ann")
+    for peer in peers:
+        peer.heard()
+    struck = broken(sessions(house)[0], "take_turn")
+    ann.send(b"MSG one\nMSG two\nMSG three\n")
+    house.settle()
+    assert struck and peers[0].heard() is not None and peers[0].ended
+    assert peers[1].heard().count(b"ann") == 3
+
+
+def test_what_happens_in_the_log_is_one_line_for_each_bug(house, broken, caplog):
+    caplog.set_level(logging.INFO, "server")
+    house.member(b"bob")
+    ann = house.member(b"ann")
+    broken(sessions(house)[0], "send")
+    ann.send(b"MSG hi\n")
+    house.settle()
+    assert [record.args["name"] for record in caplog.records if record.exc_info] == ["bob"]
