@@ -7,7 +7,8 @@ from server.chat.patience import LONGEST_WAIT
 from server.protocols.events import Reason
 
 MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many for a time to come
-MOST_OF_ONE = 32  # of these from one address, so that there is room for another
+MOST_OF_ONE = 32  # of these from one address
+MOST_ADDRESSES = 1000  # that have at least one waiting, whatever others have: each has its turn after one of the others
 LINE_EVERY = 1.0  # seconds between two lines in the log about the same: a flood must not become one there
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,8 @@ class Door:
     def _line_up(self, job):
         line = self._lines.get(job.origin, ())
         in_line = len(self._jobs) - len(self._delayed) - 1
-        if self._closed or in_line >= MOST_WAITING or len(line) >= MOST_OF_ONE:
+        is_full = in_line >= MOST_WAITING or len(line) >= MOST_OF_ONE
+        if self._closed or (is_full if line else len(self._lines) >= MOST_ADDRESSES):
             self._refuse(job)
         else:
             self._lines.setdefault(job.origin, collections.deque()).append(job)

@@ -190,9 +190,30 @@ def test_who_only_makes_a_password_never_waits(visitors, secrets):
 def test_the_line_is_bounded_and_so_is_one_addresss_part_in_it(door, visitors, secrets):
     for host in range(10):
         visitors.ask(*range(host * 100, host * 100 + 100), host="192.0.2.%d" % host)
-    assert len(door.holders()) == MOST_WAITING
+    assert len(door.holders()) == MOST_WAITING + 8  # from each of the other addresses one, though the line is full
     assert len([number for number in door.holders() if number < 100]) == MOST_OF_ONE + 1
-    assert len(visitors.drain()) == 1000 - MOST_WAITING
+    assert len(visitors.drain()) == 1000 - MOST_WAITING - 8
+
+
+def test_whoever_comes_from_an_address_that_has_none_waiting_gets_in_and_has_its_turn_soon(door, visitors, secrets):
+    """Two addresses that give right passwords again and again fill the line."""
+    for round_ in range(40):
+        for host in (HOST, OTHER):
+            visitors.knock(*range(round_ * 100, round_ * 100 + 40), host=host, name=b"hoarder")
+        visitors.drain()
+        owner = 1000000 + round_
+        visitors.knock(owner, host="192.0.2.3", name=b"owner")
+        assert visitors.drain() == []
+        for _ in range(4):  # the one that had begun, and one of each address
+            secrets.finish()
+        assert (owner, None, None) in visitors.drain()
+
+
+def test_the_addresses_are_bounded_too(door, visitors, monkeypatch):
+    monkeypatch.setattr(door_module, "MOST_ADDRESSES", 100)
+    for host in range(150):
+        visitors.ask(host, host="192.0.2.%d" % host)
+    assert len(door.holders()) == 101  # one has begun
 
 
 def test_those_who_wait_for_their_time_are_bounded_and_keep_nobody_else_out(door, visitors, secrets, clock):

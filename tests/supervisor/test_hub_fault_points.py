@@ -1,8 +1,8 @@
-"""A bug at any line of the hub that is run for a request costs the session that asked; or the hub says that it must end.
+"""A bug at any line of the hub that is run for a request costs the session that asked, or the hub says it must end.
 
 A session asks for everything there is to ask for. Each line that is run for it is noted; then it does so again for each
-of them, in a new hub, and that line raises. What must not happen is that the hub goes on with names or accounts that are
-half changed.
+of them, in a new hub, and that line raises. What must not happen is that the hub goes on with names or accounts that
+are half changed.
 """
 import linecache
 import os
@@ -98,7 +98,7 @@ def _is_inside(do):
 
 
 class House:
-    """A hub, a worker with the session that asks, one with a bystander, and a process that finds every password right."""
+    """A hub, a worker with the session that asks, one with a bystander, and a process that finds all passwords right."""
 
     def __init__(self, hub, one, two, verifier):
         self.hub, self.one, self.two, self.verifier = hub, one, two, verifier
@@ -109,7 +109,7 @@ class House:
     def settle(self):
         for _ in range(6):
             self.hub.turn(0)
-            for entry, token, *arguments in self.verifier.heard():
+            for entry, token, *_ in self.verifier.heard():
                 self.verifier.say(control("done", token, None, "secret" if entry == "hash" else None))
             for number, worker in ((1, self.one), (2, self.two)):
                 for entry in worker.heard():
