@@ -59,7 +59,8 @@ def test_10000_that_connect_and_close_leave_nothing(start, join):
 
 
 def test_2000_that_never_finish_a_command_are_ended_and_nobody_else_notices(start, join):
-    server = start(workers=2, config={"limits": {"frame_seconds": 1}}, protocols=PROTOCOLS)
+    server = start(
+        workers=2, config={"limits": {"frame_seconds": 1}, "idle_timeout": {"line": 1}}, protocols=PROTOCOLS)
     base = [descriptors(pid) for pid in workers_of(server)]
     good = join(server.address(), "good")
     slow = {}

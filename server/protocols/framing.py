@@ -18,8 +18,8 @@ class FramedDecoder:
 
     @property
     def unfinished(self):
-        """Has a frame begun that has not ended?"""
-        return bool(self._held)
+        """How many bytes have come of a frame that has not ended?"""
+        return len(self._held)
 
     def feed(self, data):
         """The commands that `data` completes; none after a `Broken`."""

@@ -32,7 +32,7 @@ from server.protocols.traits import traits
 NAME = "line"
 PORT = 4000
 IDLE_TIMEOUT = 60
-TRAITS = traits(shared_answers=(events.Present, events.Recalled))
+TRAITS = traits(typed=True, shared_answers=(events.Present, events.Recalled))
 LONGEST_TEXT = 8192  # bytes in a line to a client; a longer text, which only others can say, takes several
 USUAL_HISTORY, LONGEST_HISTORY = 100, 1000  # messages
 
@@ -58,8 +58,8 @@ class Decoder:
 
     @property
     def unfinished(self):
-        """Has a line begun that has not ended?"""
-        return bool(self._held)
+        """How many bytes have come of a line that has not ended?"""
+        return len(self._held)
 
     def feed(self, data):
         """The commands that `data` completes; after a `Broken` nothing more may be fed."""

@@ -3,7 +3,7 @@ from collections import namedtuple
 
 Traits = namedtuple("Traits", (
     "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers",
-    "shared_answers"))
+    "shared_answers", "typed"))
 
 
 def traits(**differences):
@@ -17,9 +17,10 @@ def traits(**differences):
     acknowledges: whoever says something is told when it has its place in the order; its later commands wait for that.
     wants_users: the list of users is pushed whenever it has changed.
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
+    typed: commands may be typed by hand, into a program that sends each character.
     shared_answers: the types of answers that are the same, to the byte, for everybody who asks the same.
     """
     usual = Traits(
         coalesces=True, personal=False, answers_first=False, hears_at_once=False, acknowledges=False, wants_users=False,
-        open_to_strangers=(), shared_answers=())
+        open_to_strangers=(), shared_answers=(), typed=False)
     return usual._replace(**differences)

@@ -99,7 +99,7 @@ class Connection(Session):
             worker.deadlines.completed(self)
             self.hear(commands)
         if self._decoder.unfinished and not self._paused and self.state is not GONE:
-            worker.deadlines.began(self, worker.now)
+            worker.began(self)
 
     def hear(self, commands):
         """Handle what has come: at once, or within its rate and a slice a turn, so that nobody else has to wait."""
@@ -156,8 +156,13 @@ class Connection(Session):
 
     @property
     def unfinished(self):
-        """Has a command begun that has not ended?"""
+        """How many bytes have come of a command that has begun and not ended?"""
         return self._decoder.unfinished
+
+    @property
+    def is_typed(self):
+        """Are its commands typed by hand?"""
+        return self.audience.traits.typed
 
     def heed(self, answer, *arguments):
         """So does one in what follows an answer."""
@@ -208,7 +213,7 @@ class Connection(Session):
             self._paused = False
             self.heard_at = worker.now
             if self._decoder.unfinished:
-                worker.deadlines.began(self, worker.now)
+                worker.began(self)
             self._watch()
 
     def _may_read(self):

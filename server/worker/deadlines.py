@@ -1,4 +1,6 @@
 """How long a client may take over things: to say its first command, to end a line, to take what it is sent, to go."""
+import collections
+
 from server.protocols.events import Reason
 
 LINGER = 2.0  # seconds a client has to take our last words
@@ -12,7 +14,8 @@ class Deadlines:
     """
 
     def __init__(self):
-        self._command = {}  # connection -> when it must have completed a command
+        self._command = {}  # connection -> when it must have completed its first command
+        self._unfinished = {}  # connection with a command begun -> when more, and when its end, must have come
         self._reading = {}  # connection with an outbox -> [when it must have made progress, bytes taken until now]
         self._parting = {}  # connection that has been ended -> when it is closed in any case
         self.limits = {}
@@ -35,12 +38,19 @@ class Deadlines:
     def completed(self, connection):
         """A command has come."""
         self._command.pop(connection, None)
+        self._unfinished.pop(connection, None)
 
-    def began(self, connection, now):
-        """A command has begun, whose end must come."""
-        until = now + self.limits["frame_seconds"]
-        if until < self._command.get(connection, float("inf")):
-            self._command[connection] = until
+    def began(self, connection, now, typing_seconds=None):
+        """Bytes of a command have come, whose end must come within `frame_seconds` from its first byte.
+
+        typing_seconds: where commands are typed, each byte gives `frame_seconds` for the next, and this is for it all.
+        """
+        frame = self.limits["frame_seconds"]
+        if connection not in self._unfinished:
+            self._unfinished[connection] = now + frame, now + (typing_seconds or frame)
+        elif typing_seconds:
+            latest = self._unfinished[connection][1]
+            self._unfinished[connection] = min(now + frame, latest), latest
 
     def behind(self, connection, now):
         """It has been sent more than it takes; over the hard limit it has lost its time."""
@@ -61,23 +71,39 @@ class Deadlines:
 
     def parted(self, connection, now):
         """It is not a client any more; its socket closes soon."""
-        self._command.pop(connection, None)
+        self.completed(connection)
         self._reading.pop(connection, None)
         if connection.sock is not None:
             self._parting[connection] = now + LINGER
 
     def closed(self, connection):
         """Nothing is awaited of it."""
-        self._command.pop(connection, None)
+        self.completed(connection)
         self._reading.pop(connection, None)
         self._parting.pop(connection, None)
 
     def overdue(self, now):
         """(connection, why it is to end) for each client that has taken too long."""
-        late = [(connection, Reason.TOO_SLOW if connection.unfinished else Reason.IDLE)
-                for connection, until in self._command.items() if until <= now]
-        late += [(connection, Reason.SLOW_READER) for connection, (until, _) in self._reading.items() if until <= now]
-        return late
+        late = {connection: Reason.TOO_SLOW if connection.unfinished else Reason.IDLE
+                for connection, until in self._command.items() if until <= now}
+        late.update((connection, Reason.SLOW_READER) for connection, (until, _) in self._reading.items() if until <= now)
+        late.update((connection, Reason.TOO_SLOW) for connection, (until, _) in self._unfinished.items() if until <= now)
+        late.update(dict.fromkeys(self._too_much_unfinished(), Reason.TOO_SLOW))
+        return list(late.items())
+
+    def _too_much_unfinished(self):
+        """Those who type, the longest lines first, at addresses from which more than `outbox_bytes` wait for an end."""
+        typing = collections.defaultdict(list)
+        for connection in self._unfinished:
+            if connection.is_typed:
+                typing[connection.address()[0]].append(connection)
+        for connections in typing.values():
+            size = sum(connection.unfinished for connection in connections)
+            for connection in sorted(connections, key=lambda connection: -connection.unfinished):
+                if size <= self.limits["outbox_bytes"]:
+                    break
+                size -= connection.unfinished
+                yield connection
 
     def lingering(self, now):
         """The connections that have had their time to take our last words."""

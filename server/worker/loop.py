@@ -27,6 +27,7 @@ DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are tol
 SWEEP = 1.0  # seconds between two looks at the deadlines
 LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
 STANDSTILL = 5.0  # seconds that such a look comes late only if it was the machine that stood still
+LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
 HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 FD_SETSIZE = 1024  # of select.h
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
@@ -348,6 +349,13 @@ class Worker:
         hearers = self._audiences[connection.audience.protocol, form]
         if hearers is not connection.audience:
             connection.audience.move(connection, hearers)
+
+    def began(self, connection):
+        """A command has begun; typing it may take as long as silence may, as each byte shows that somebody is there."""
+        typing_seconds = None
+        if connection.is_typed:
+            typing_seconds = self._settings["idle_timeout"][connection.audience.protocol] or LONGEST_TYPING
+        self.deadlines.began(connection, self.now, typing_seconds)
 
     def parted(self, connection, reason):
         """A client is none any more; its last words may still be on their way."""

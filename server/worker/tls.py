@@ -218,6 +218,7 @@ class Handshake:
     """A client on a TLS port that is not admitted yet. When it is ready it queues for its turn, which costs us time."""
 
     unfinished = True  # who is late at this is too slow, not idle
+    is_typed = False
 
     def __init__(self, sock, protocol, worker):
         self._client = TLSSocket(sock, worker.tls)

@@ -22,6 +22,47 @@ else:
     loop.Worker.run = lambda self: os._exit(3)
 """
 
+HAS_BUGS = """
+try:
+    from server.chat.register import Register
+except ImportError:
+    pass
+else:
+    def who(self, *arguments):
+        raise RuntimeError("injected")
+
+    grant = Register._grant
+
+    def grant_and_fail(self, holder, name, occupied):
+        grant(self, holder, name, occupied)
+        if name == b"torn":
+            raise RuntimeError("injected")
+
+    Register.who, Register._grant = who, grant_and_fail
+"""
+
+
+def test_a_bug_in_the_hub_costs_the_session_that_asked_and_in_the_middle_of_a_change_ends_the_server_in_order(
+        start, join, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(HAS_BUGS)
+    here = os.pathsep.join([str(tmp_path), os.getcwd()])
+    server = start(workers=2, trouble=True, environment={"PYTHONPATH": here})
+    ann, bob = join(server.worker_address(0), "ann"), join(server.worker_address(1), "bob")
+    asker = join(server.worker_address(1), "asker")
+    asker.say("WHO")
+    assert asker.rest() == [b"ERR internal-error"]
+    bob.expect("INFO asker disconnected", after="PING")
+    ann.say("MSG still here")
+    bob.until("MSG ann still here")
+    take(join(server.worker_address(0)), "asker")
+    join(server.worker_address(1)).say("LOGIN torn")
+    for client in (ann, bob):
+        assert client.rest()[-1] == b"INFO server-shutdown"
+    wait_until(lambda: server.exit_code is not None)
+    assert server.exit_code == 70
+    assert server.stderr_text().count("RuntimeError: injected") == 2
+    wait_until(lambda: not group(server.pid))
+
 
 def test_when_the_parent_is_killed_the_workers_say_goodbye_and_leave(start, join):
     server = start(workers=3, trouble=True)

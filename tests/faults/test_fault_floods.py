@@ -22,7 +22,7 @@ def alive(client):
 
 
 def test_500_clients_that_send_byte_by_byte_are_ended_and_nobody_else_notices(start, join):
-    server = start(workers=2, config={"limits": {"frame_seconds": 1}})
+    server = start(workers=2, config={"limits": {"frame_seconds": 1}, "idle_timeout": {"line": 1}})
     base = [descriptors(pid) for pid in workers_of(server)]
     good = join(server.address(), "good")
     slow = [Client(server.address()) for _ in range(500)]

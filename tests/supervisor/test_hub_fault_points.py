@@ -98,7 +98,7 @@ def _is_inside(do):
 
 
 class House:
-    """A hub, a worker with the session that asks, one with a bystander, and a process that finds all passwords right."""
+    """A hub, a worker of the session that asks, one of a bystander, and a process that finds every password right."""
 
     def __init__(self, hub, one, two, verifier):
         self.hub, self.one, self.two, self.verifier = hub, one, two, verifier

@@ -14,11 +14,16 @@ class Somebody:
     size: of its outbox.
     """
 
-    def __init__(self, unfinished=False, size=10):
+    def __init__(self, unfinished=False, size=10, is_typed=False, host="192.0.2.1"):
         self.unfinished = unfinished
+        self.is_typed = is_typed
         self.sock = object()
         self.outbox = self
         self.size = size
+        self._host = host
+
+    def address(self):
+        return self._host, 4711
 
 
 @pytest.fixture
@@ -64,6 +69,41 @@ def test_more_of_the_same_command_wins_no_time(deadlines):
     for second in range(10):
         deadlines.began(ann, 1000 + second)
     assert deadlines.overdue(1010) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_who_types_has_time_for_each_character_and_for_the_whole_line(deadlines):
+    ann = Somebody(unfinished=1, is_typed=True)
+    for second in range(0, 60, 9):
+        deadlines.began(ann, 1000 + second, 60)
+        assert deadlines.overdue(1000 + second) == []
+    assert deadlines.overdue(1059) == []
+    assert deadlines.overdue(1060) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_who_types_no_further_is_too_slow_all_the_same(deadlines):
+    ann = Somebody(unfinished=1, is_typed=True)
+    deadlines.began(ann, 1000, 60)
+    deadlines.began(ann, 1005, 60)
+    assert deadlines.overdue(1014) == []
+    assert deadlines.overdue(1015) == [(ann, Reason.TOO_SLOW)]
+
+
+def test_the_next_line_has_time_of_its_own(deadlines):
+    ann = Somebody(unfinished=1, is_typed=True)
+    deadlines.began(ann, 1000, 60)
+    deadlines.completed(ann)
+    deadlines.began(ann, 1059, 60)
+    assert deadlines.overdue(1068) == []
+
+
+def test_unfinished_lines_are_bounded_for_each_address_and_the_longest_end_first(deadlines):
+    long = [Somebody(unfinished=SOFT // 2, is_typed=True) for _ in range(3)]
+    short = [Somebody(unfinished=10, is_typed=True) for _ in range(10)]
+    others = [Somebody(unfinished=SOFT // 2, is_typed=True, host="192.0.2.2") for _ in range(2)]
+    framed = [Somebody(unfinished=SOFT) for _ in range(3)]
+    for somebody in (*short, *long, *others, *framed):
+        deadlines.began(somebody, 1000, 60 if somebody.is_typed else None)
+    assert deadlines.overdue(1001) == [(long[0], Reason.TOO_SLOW), (long[1], Reason.TOO_SLOW)]
 
 
 def test_a_first_command_that_has_begun_must_end_as_soon_as_any(deadlines):
