@@ -5,7 +5,7 @@ A protocol is a module with
     NAME, PORT        its name in the configuration, and its default port
     IDLE_TIMEOUT      seconds, 0 for never
     TRAITS            how it differs from the others (`server.protocols.traits`)
-    Decoder(limits)   feed(bytes) -> commands; `unfinished`: bytes of a command begun; `form`: which of FORMS to answer in
+    Decoder(limits)   feed(bytes) -> commands; `unfinished`: bytes of a command begun; `form`: of FORMS, to answer in
     FORMS             {form: encode}, where encode(happening, me) -> frames, a tuple of bytes, empty if the protocol
                       does not speak of it; `me` is the receiver's name if TRAITS.personal, else None
 

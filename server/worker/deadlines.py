@@ -86,8 +86,8 @@ class Deadlines:
         """(connection, why it is to end) for each client that has taken too long."""
         late = {connection: Reason.TOO_SLOW if connection.unfinished else Reason.IDLE
                 for connection, until in self._command.items() if until <= now}
-        late.update((connection, Reason.SLOW_READER) for connection, (until, _) in self._reading.items() if until <= now)
-        late.update((connection, Reason.TOO_SLOW) for connection, (until, _) in self._unfinished.items() if until <= now)
+        for awaited, reason in ((self._reading, Reason.SLOW_READER), (self._unfinished, Reason.TOO_SLOW)):
+            late.update((connection, reason) for connection, (until, _) in awaited.items() if until <= now)
         late.update(dict.fromkeys(self._too_much_unfinished(), Reason.TOO_SLOW))
         return list(late.items())
 
