@@ -225,8 +225,8 @@ class _Reader:
     def _scalar(self, node, kinds, expected):
         try:
             value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
-        except (yaml.YAMLError, ValueError):
-            value = ()  # such as a date that does not exist, or an unknown tag
+        except Exception:  # PyYAML raises whatever comes up, such as a KeyError for `!!bool maybe`
+            value = ()
         if type(value) not in kinds or "\0" in str(value):
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
             raise self.error(node, "expected %s, not %r" % (expected, shown))

@@ -199,6 +199,11 @@ MISTAKES = [
     ("workers: !!int many", 1, ["many"]),
     ("workers: !new 3", 1, ["3"]),
     ("host: !!python/name:os.system x", 1, ["text"]),
+    ("echo: !!bool maybe", 1, ["true or false", "'maybe'"]),
+    ("workers: !!bool maybe", 1, ["1 to 256", "'maybe'"]),
+    ("host: !!timestamp x", 1, ["text", "'x'"]),
+    ("pacing_ms: !!int ''", 1, ["from 0 to 100", "''"]),
+    ("idle_timeout: !!float ''", 1, ["a number", "''"]),
 ]
 
 BAD_USAGE = [
