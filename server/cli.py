@@ -78,8 +78,8 @@ def _parser():
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
-    parser.add_argument("--host", metavar="H", type=_not_empty,
-                        help='address to listen on; "::" is all of IPv4 and IPv6')
+    parser.add_argument("--host", metavar="H", type=_host,
+                        help="address or name to listen on; auto is every address, 0.0.0.0 every IPv4 one")
     parser.add_argument("--config", metavar="FILE", type=_not_empty,
                         help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
     parser.add_argument("--listen", action="append", default=[], metavar="PROTOCOL=PORT", type=_listen,
@@ -105,6 +105,13 @@ def _not_empty(text):
     if not text:
         raise argparse.ArgumentTypeError("it must not be empty")
     return text
+
+
+def _host(text):
+    try:
+        return config.host(text)
+    except config.ConfigError as error:
+        raise argparse.ArgumentTypeError(error) from None
 
 
 def _workers(text):
@@ -161,6 +168,7 @@ def _settings(arguments):
         settings = settings._replace(storage=config.storage(arguments.storage))
     if not settings.listen and not settings.tls.listen:
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
+    config.check_ports(settings)
     if settings.tls.certificate:
         _check(settings.tls)
     return settings
@@ -260,21 +268,23 @@ def _open(settings, private):
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
             raise CannotListen(_why_not(error, settings.host, protocol, port, with_tls)) from None
-        for own, sock in zip(listening, shares):
-            own.append((protocol, sock, with_tls))
-        lines.append("%s %s" % (_started(protocol, with_tls), shown(shares[0])))
+        for own, sockets in zip(listening, shares):
+            own += [(protocol, sock, with_tls) for sock in sockets]
+        lines += _started(protocol, with_tls, shares[0])
     for slot, own in enumerate(listening):
-        for protocol, _, _ in own[:len(settings.listen) if private else 0]:
+        for protocol in settings.listen if private else ():
             sock = open_private(settings.host)
             own.append((protocol, sock, False))
             lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, shown(sock)))
     return listening, lines
 
 
-def _started(protocol, with_tls):
-    if with_tls:
-        return "[SERVER] Serving %s with TLS on" % protocol
-    return STARTED.get(protocol, "[SERVER] Serving %s on" % protocol)
+def _started(protocol, with_tls, sockets):
+    """A line for each address; the document's words, which know one alone, are for the first."""
+    serving = "[SERVER] Serving %s%s on" % (protocol, " with TLS" if with_tls else "")
+    first = serving if with_tls else STARTED.get(protocol, serving)
+    words = [first] + [serving] * (len(sockets) - 1)
+    return ["%s %s" % (word, shown(sock)) for word, sock in zip(words, sockets)]
 
 
 def _why_not(error, host, protocol, port, with_tls):

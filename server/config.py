@@ -3,8 +3,11 @@
 Every mistake is a ConfigError that names the place, what is wrong, and what was probably meant.
 """
 import difflib
+import ipaddress
 import json
 import os
+import re
+import socket
 from collections import namedtuple
 
 import yaml
@@ -16,6 +19,10 @@ PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
 MOST_PACING_MS = 100  # with more a chat is no chat, and who wants to log in waits as long
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
+
+_NAME = re.compile(r"[\w.-]+")  # of a host
+_DIGITS = re.compile(r"[0-9.]+")
+_WITH_PORT = re.compile(r"[^:]+:[0-9]*|\[.*\]:[0-9]*")
 
 
 class ConfigError(ValueError):
@@ -63,7 +70,7 @@ def defaults():
     """The settings of a server that nobody configured."""
     return Settings(
         workers=os.cpu_count() or 1,
-        host="0.0.0.0",  # noqa: S104 - a chat server is there to be reached; document 003 shows this address
+        host="auto",  # a chat server is there to be reached, and `localhost` is ::1 first in many places
         listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
         tls=Tls({}, None, None),
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
@@ -104,7 +111,7 @@ def read(path, settings):
         "users_file": reader.path, "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
     values = reader.section(document, {
         "workers": reader.workers,
-        "host": reader.text,
+        "host": reader.host,
         "listen": lambda node: reader.listen(node, settings.listen),
         "tls": reader.tls,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
@@ -155,6 +162,52 @@ def users(path):
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError('%s: expected {"users": [{"username": "...", "password": "..."}]}, not this: %s'
                           % (path, error)) from None
+
+
+def host(text):
+    """The address or name to listen on that `text` means, without the brackets of an IPv6 address."""
+    bracketed = text.startswith("[") and text.endswith("]")
+    bare = text[1:-1] if bracketed else text
+    if bracketed or ":" in text:
+        fit = _is_ipv6(bare)
+    elif _DIGITS.fullmatch(text):
+        fit = _is_ipv4(text)
+    else:
+        fit = _NAME.fullmatch(text)
+    if not fit:
+        port = "; the port stands under `listen`" if _WITH_PORT.fullmatch(text) else ""
+        raise ConfigError("expected auto, an address of this machine or its name, not %r%s" % (text, port))
+    return bare
+
+
+def _is_ipv6(text):
+    try:
+        ipaddress.IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_ipv4(text):
+    try:
+        socket.inet_aton(text)  # which knows 127.1 too
+    except OSError:
+        return False
+    return True
+
+
+def check_ports(settings):
+    """ConfigError if two are to listen on the same port."""
+    taken = {}
+    wanted = list(settings.listen.items())
+    wanted += [(protocol + " with TLS", port) for protocol, port in settings.tls.listen.items()]
+    for name, port in wanted:
+        if port in taken:
+            raise ConfigError(
+                "port %d is to be that of %s and of %s; choose another for one of them under `listen`, or with --listen"
+                % (port, taken[port], name))
+        if port:
+            taken[port] = name
 
 
 def storage(directory):
@@ -255,6 +308,13 @@ class _Reader:
 
     def text(self, node):
         return self._scalar(node, (str,), "text")
+
+    def host(self, node):
+        text = self._scalar(node, (str,), 'auto, or an address or a name as text ("[::1]" needs its quotes)')
+        try:
+            return host(text)
+        except ConfigError as error:
+            raise self.error(node, error) from None
 
     def path(self, node):
         """Of a file; None for none."""

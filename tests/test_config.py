@@ -44,6 +44,12 @@ FORMS = [
     ("workers: auto", "workers", os.cpu_count() or 1),
     ("host: 127.0.0.1", "host", "127.0.0.1"),
     ('host: "::"', "host", "::"),
+    ("host: ::1", "host", "::1"),
+    ('host: "[::1]"', "host", "::1"),
+    ("host: fe80::1%eth0", "host", "fe80::1%eth0"),
+    ("host: auto", "host", "auto"),
+    ("host: localhost", "host", "localhost"),
+    ("host: chat-1.b\u00fccher.example", "host", "chat-1.b\u00fccher.example"),
     ("listen: {line: 5000}", "listen", listening(line=5000)),
     ("listen: {line: 0, dollar: 1}", "listen", listening(line=0, dollar=1)),
     ("listen: {line: false}", "listen", listening(line=None)),
@@ -96,6 +102,14 @@ UNFIT_TLS = [
     ("tls: {certificate: first.key, key: first.key}", "first.key: no certificate"),
 ]
 
+# Two on one port, in a file beside the certificates: who they are.
+SAME_PORT = [
+    ("listen: {line: 7000, binary: 7000}", ["port 7000", "line", "binary"]),
+    ("listen: {line: 9000}", ["port 9000", "line", "delimited"]),
+    ("tls: {certificate: first.pem, key: first.key, listen: {line: 4000}}", ["port 4000", "line", "line with TLS"]),
+    ("tls: {certificate: first.pem, key: first.key, listen: {line: 1, dollar: 1}}", ["port 1", "dollar with TLS"]),
+]
+
 NOTHING = ["", "\n", "# only a comment\n", "---\n", "null", "~", "{}"]
 
 # text: the line of the mistake, and words that the error has to contain
@@ -118,6 +132,19 @@ MISTAKES = [
     ("workers:", 1, ["1 to 256"]),
     ("host: 1", 1, ["text", "1"]),
     ("host: [a]", 1, ["text"]),
+    ("host: [fe80::1]", 1, ["text", "quotes"]),
+    ("host: [::1]", 1, ["flow node"]),
+    ("\nhost: 127.0.0.1:4000", 2, ["'127.0.0.1:4000'", "the port stands under `listen`"]),
+    ("host: localhost:4000", 1, ["'localhost:4000'", "the port stands under `listen`"]),
+    ('host: "[::1]:4000"', 1, ["'[::1]:4000'", "the port stands under `listen`"]),
+    ("host: http://localhost", 1, ["'http://localhost'", "auto"]),
+    ("host: 127.0.0.1/8", 1, ["'127.0.0.1/8'"]),
+    ("host: 256.0.0.1", 1, ["'256.0.0.1'"]),
+    ("host: ::g", 1, ["'::g'"]),
+    ('host: "[localhost]"', 1, ["'[localhost]'"]),
+    ("host: a b", 1, ["'a b'"]),
+    ('host: "*"', 1, ["'*'"]),
+    ('host: ""', 1, ["auto", "''"]),
     ("listen:\n  line: 65536", 2, ["65536", "65535"]),
     ("listen:\n  line: -1", 2, ["-1"]),
     ("listen:\n  line: true", 2, ["true"]),
@@ -213,7 +240,8 @@ BAD_USAGE = [
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
     ["--log-format", "xml"],
-    ["--unknown"], ["--config"], ["--config", ""], ["--users", ""], ["--host", ""],
+    ["--unknown"], ["--config"], ["--config", ""], ["--users", ""], ["--host", ""], ["--host", "127.0.0.1:4000"],
+    ["--host", "[::1]:4000"], ["--host", "[127.0.0.1]"], ["--host", "localhost:"], ["--host", "http://localhost/"],
 ]  # fmt: skip
 
 BAD_CONFIGURATION = [
@@ -222,6 +250,9 @@ BAD_CONFIGURATION = [
     ([], {"CHAT_PORT": "65536"}, ["CHAT_PORT", "'65536'"]),
     ([], {"CHAT_PORT": "-1"}, ["CHAT_PORT", "'-1'"]),
     ([], {"CHAT_PORT": "\u00b2"}, ["CHAT_PORT"]),
+    (["12000"], {}, ["port 12000", "line", "binary", "--listen"]),
+    ([], {"CHAT_PORT": "9000"}, ["port 9000", "line", "delimited"]),
+    (["--listen", "dollar=5050"], {}, ["port 5050", "dollar", "padded"]),
     (["--config", "missing.yaml"], {}, ["missing.yaml", "No such file"]),
     (["--config", "."], {}, [".: "]),
 ]
@@ -246,6 +277,7 @@ PRECEDENCE = [
     ([], {}, "workers", 2),
     (["--workers", "5"], {}, "workers", 5),
     (["--host", "::"], {}, "host", "::"),
+    (["--host", "[::1]"], {}, "host", "::1"),
     (["--echo"], {}, "echo", everywhere(True)),
     (["--idle-timeout", "0"], {}, "idle_timeout", everywhere(0)),
     (["--idle-timeout", "2.5"], {}, "idle_timeout", everywhere(2.5)),
@@ -638,6 +670,20 @@ def test_any_free_port_means_the_tls_ports_too(start, tls_file):
     path = tls_file("tls: {certificate: first.pem, key: first.key, listen: {line: 4001, dollar: 8081}}")
     assert start(["0", "--config", path])[1].tls.listen == {"line": 0, "dollar": 0}
     assert start(["4002", "--config", path])[1].tls.listen == {"line": 4001, "dollar": 8081}
+
+
+@pytest.mark.parametrize("text, words", SAME_PORT)
+@pytest.mark.parametrize("option", [[], ["--check-config"]], ids=["start", "check"])
+def test_two_on_one_port_are_one_line_and_code_78(start, tls_file, capsys, text, words, option):
+    assert start(["--config", tls_file(text)] + option) == (78, None)
+    told = capsys.readouterr().err
+    assert told.startswith("parley: ") and told.count("\n") == 1
+    assert all(word in told for word in words)
+
+
+def test_any_free_port_and_none_may_be_those_of_several(start, tls_file):
+    code, settings = start(["--config", tls_file("listen: {line: 0, binary: 0, padded: off, dollar: off}")])
+    assert (code, settings.listen) == (0, {"line": 0, "binary": 0, "delimited": 9000})
 
 
 def test_tls_ports_alone_are_something_to_serve(start, tls_file):

@@ -3,6 +3,7 @@ import logging
 import selectors
 import socket
 
+from server.chat.origins import as_people_write_it
 from server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from server.protocols.events import Hangup, Reason
 from server.worker.outbox import Outbox
@@ -84,7 +85,7 @@ class Connection(Session):
     def address(self):
         """(host, port) of the client; an IPv4 one that came in through an IPv6 socket is told as what it is."""
         _, host, port = self._origin.decode().split(" ")
-        return host[len("::ffff:"):] if host.startswith("::ffff:") else host, int(port)
+        return as_people_write_it(host), int(port)
 
     @property
     def is_behind(self):

@@ -9,6 +9,7 @@ import ssl
 import tempfile
 import time
 
+from server.chat.origins import as_people_write_it
 from server.protocols.events import Reason
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -278,7 +279,7 @@ class Handshake:
 
     def _address(self):
         try:
-            return self._client.getpeername()[0]
+            return as_people_write_it(self._client.getpeername()[0])
         except OSError:
             return "a client that is gone"
 

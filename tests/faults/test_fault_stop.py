@@ -17,6 +17,18 @@ FAREWELL = b"INFO server-shutdown"
 LINE_ALONE = [word for name in ("binary", "padded", "delimited", "dollar") for word in ("--listen", name + "=off")]
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+
+
 def test_the_start_is_said_in_the_documents_words(start):
     server = start(workers=2)
     shared = "[SERVER] Chat server started on 127.0.0.1:%d" % server.address()[1]
@@ -183,16 +195,37 @@ def test_a_server_whose_reader_of_stdout_is_gone_still_stops_with_success():
         server.wait()
 
 
+@needs_ipv6
 def test_ipv6(start, join):
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        pytest.skip("no IPv6 here")
-    server = start(args=("--host", "::1"))
+    server = start(args=("--host", "[::1]"))
     shown = [line for line in server.stdout if "started on" in line][0]
     assert "[::1]:" in shown
     port = int(shown.rpartition(":")[2])
     ann, bob = join(("::1", port), "ann"), join(("::1", port), "bob")
     ann.say("MSG hi")
     bob.expect("MSG ann hi")
+
+
+@needs_ipv6
+def test_localhost_is_both_its_addresses(start, join):
+    server = start(args=("--host", "localhost"), config={"accounts": {"accounts_per_address": 1}})
+    port = server.address()[1]
+    assert [line for line in server.stdout if "Worker" not in line] == [
+        "[SERVER] Chat server started on 127.0.0.1:%d" % port, "[SERVER] Serving line on [::1]:%d" % port,
+        "[SERVER] Waiting for connections..."]
+    ann, bob = join(("127.0.0.1", port), "ann"), join(("::1", port), "bob")
+    ann.say("MSG hi")
+    bob.expect("MSG ann hi")
+
+
+@needs_ipv6
+def test_ipv4_clients_of_a_socket_of_both_families_are_shown_and_counted_as_ipv4(start, join):
+    server = start(args=("--host", "auto"), config={"limits": {"connections_per_address": 1}})
+    host, port = server.address()
+    assert host == "0.0.0.0"
+    for number, address in enumerate(["127.0.0.1", "::1", "127.0.0.2", "127.0.0.1"]):
+        client = join((address, port), source=address)
+        client.say("LOGIN u%d" % number)
+        client.expect("OK" if number < 3 else "ERR too-many-connections")
+    wait_until(lambda: "too-many-connections" in server.stderr_text())
+    assert " host=127.0.0.1 " in server.stderr_text() and "::ffff:" not in server.stderr_text()
