@@ -16,7 +16,7 @@ from server.storage.directory import CannotUse, Directory
 from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
 from server.supervisor.hashing import Unverifiable, hashed, parts
-from server.supervisor.listening import open_private, open_shares, shown
+from server.supervisor.listening import open_private, open_shares, reached, shown
 from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 from server.worker import tls
@@ -271,6 +271,7 @@ def _open(settings, private):
         for own, sockets in zip(listening, shares):
             own += [(protocol, sock, with_tls) for sock in sockets]
         lines += _started(protocol, with_tls, shares[0])
+    lines[1:1] = ["[SERVER] Others reach it at " + address for address in reached(listening[0][0][1])]
     for slot, own in enumerate(listening):
         for protocol in settings.listen if private else ():
             sock = open_private(settings.host)

@@ -234,12 +234,19 @@ def with_port(settings, protocol, port, place):
     """`settings` with `protocol` on `port`: text, a number or "off"."""
     if protocol not in tuple(PROTOCOLS):
         raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _nearest(protocol, tuple(PROTOCOLS))))
-    listen = {name: value for name, value in settings.listen.items() if name != protocol}
-    if port not in ("off", "false"):
-        if not (port.isdecimal() and int(port) <= 65535):
-            raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
-        listen[protocol] = int(port)
-    return settings._replace(listen=listen)
+    if port in ("off", "false"):
+        given = {protocol: False}
+    elif port.isdecimal() and int(port) <= 65535:
+        given = {protocol: int(port)}
+    else:
+        raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
+    return settings._replace(listen=_listen(settings.listen, given))
+
+
+def _listen(ports, given):
+    """{protocol: port} of those that are on, in the order of PROTOCOLS, after what is `given` for some of them."""
+    ports = dict(ports, **given)
+    return {name: ports[name] for name in PROTOCOLS if ports.get(name, False) is not False}
 
 
 def _nearest(word, known):
@@ -354,8 +361,7 @@ class _Reader:
 
     def listen(self, node, ports):
         """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
-        given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port))
-        return {name: port for name, port in dict(ports, **given).items() if port is not False}
+        return _listen(ports, self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port)))
 
     def tls(self, node):
         """A complete `Tls`."""

@@ -513,6 +513,12 @@ def test_flags_win_over_the_environment_and_that_over_the_file(start, tmp_path, 
     assert getattr(settings, name) == value
 
 
+def test_the_protocols_keep_their_order_whatever_says_their_ports(start, tmp_path):
+    (tmp_path / "config.yaml").write_text("listen: {dollar: 1, line: 2}")
+    _, settings = start(["--listen", "padded=3", "--listen", "line=4", "--listen", "binary=off"])
+    assert list(settings.listen.items()) == [("line", 4), ("padded", 3), ("delimited", 9000), ("dollar", 1)]
+
+
 def test_without_anything_the_defaults_hold(start):
     assert start([]) == (0, config.defaults())
 

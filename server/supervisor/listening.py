@@ -1,5 +1,6 @@
 """The listening sockets, which the parent opens before it forks and keeps for life."""
 import errno
+import ipaddress
 import socket
 import sys
 
@@ -8,6 +9,7 @@ BACKLOG = 4096  # the kernel caps it; a successor finds those who knocked while 
 
 _BALANCED = sys.platform.startswith("linux")  # elsewhere SO_REUSEPORT exists but balances nothing
 _LOCALHOST = ("127.0.0.1", "::1")  # what it has wherever these exist, whatever a file of hosts leaves out (RFC 6761)
+_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # of nobody (RFC 5737, RFC 3849)
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _TRIES = 20  # for a free port that is free on all addresses of a host
 
@@ -40,8 +42,33 @@ def open_private(host):
 def shown(sock):
     """The address as people write it: 127.0.0.1:4000 or [::1]:4000; 0.0.0.0:4000 if it has all that are IPv4."""
     host, port = sock.getsockname()[:2]
-    if host == "::":
-        host = "0.0.0.0"  # noqa: S104 - see `_bound`
+    return _joined("0.0.0.0" if host == "::" else host, port)  # noqa: S104 - see `_bound`
+
+
+def reached(sock):
+    """Where other machines reach a socket, as people write it, if it has all addresses: this machine's own.
+
+    Those from which the system would send to somewhere else: a datagram socket knows it without sending anything. A
+    machine with loopback addresses alone has none.
+    """
+    host, port = sock.getsockname()[:2]
+    families = {"0.0.0.0": [socket.AF_INET], "::": [socket.AF_INET, socket.AF_INET6]}.get(host, [])  # noqa: S104
+    own = [_source(family) for family in families]
+    return [_joined(address, port) for address in own if address]
+
+
+def _source(family):
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((_ELSEWHERE[family], 9))
+            address = sock.getsockname()[0]
+    except OSError:
+        return None  # there is no way to anywhere
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return None if found.is_loopback or found.is_link_local or found.is_unspecified else address
+
+
+def _joined(host, port):
     return ("[%s]:%d" if ":" in host else "%s:%d") % (host, port)
 
 

@@ -222,7 +222,9 @@ def test_localhost_is_both_its_addresses(start, join):
 def test_ipv4_clients_of_a_socket_of_both_families_are_shown_and_counted_as_ipv4(start, join):
     server = start(args=("--host", "auto"), config={"limits": {"connections_per_address": 1}})
     host, port = server.address()
-    assert host == "0.0.0.0"
+    first, *others, last = [line for line in server.stdout if "Worker" not in line]
+    assert first == "[SERVER] Chat server started on 0.0.0.0:%d" % port
+    assert all(line.startswith("[SERVER] Others reach it at ") and line.endswith(":%d" % port) for line in others)
     for number, address in enumerate(["127.0.0.1", "::1", "127.0.0.2", "127.0.0.1"]):
         client = join((address, port), source=address)
         client.say("LOGIN u%d" % number)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from server.supervisor import listening
-from server.supervisor.listening import open_private, open_shares, shown
+from server.supervisor.listening import open_private, open_shares, reached, shown
 
 HOST = "127.0.0.1"
 
@@ -27,7 +27,7 @@ needs_balance = pytest.mark.skipif(not sys.platform.startswith("linux"), reason=
 
 @pytest.fixture
 def opened():
-    """Opens shares, and closes them in the end; of each worker's sockets the only one, or all if it is to be `every`."""
+    """Opens shares, and closes them in the end; of each worker the only socket, or all if `every`."""
     sockets = []
 
     def open_all(host=HOST, port=0, workers=1, every=False):
@@ -236,6 +236,56 @@ def test_what_was_opened_before_an_error_is_closed(opened):
     with pytest.raises(OSError):
         opened(host="localhost", port=port)
     assert not can_connect(HOST, port)
+
+
+# What a datagram socket of each family says it would send from, None if it could not: where others reach us.
+OWN_ADDRESSES = [
+    ("192.0.2.7", "2001:db8::7", ["192.0.2.7:%d", "[2001:db8::7]:%d"]),
+    ("10.0.0.1", None, ["10.0.0.1:%d"]),
+    (None, "fd00::7", ["[fd00::7]:%d"]),
+    (None, None, []),
+    ("127.0.0.1", "::1", []),
+    ("169.254.1.1", "fe80::7%eth0", []),
+    ("0.0.0.0", "::", []),
+]
+
+
+@needs_ipv6
+@pytest.mark.parametrize("ipv4, ipv6, addresses", OWN_ADDRESSES)
+@pytest.mark.parametrize("host, families", [
+    ("auto", "46"), ("0.0.0.0", "4"), (HOST, ""), ("::1", "")])
+def test_who_has_all_addresses_is_reached_at_the_machines_own(
+        opened, monkeypatch, host, families, ipv4, ipv6, addresses):
+    (share,) = opened(host=host)
+
+    class Datagrams:
+        """Can do nothing that would send something."""
+
+        def __init__(self, family, kind):
+            assert kind == socket.SOCK_DGRAM
+            self._own = {socket.AF_INET: ipv4, socket.AF_INET6: ipv6}[family]
+
+        def connect(self, address):
+            if self._own is None:
+                raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+        def getsockname(self):
+            return self._own, 1024
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(listening.socket, "socket", Datagrams)
+    assert reached(share) == [address % port_of(share) for address in addresses
+                              if ("6" if "[" in address else "4") in families]
+
+
+def test_where_others_are_said_to_reach_us_they_do(opened):
+    (share,) = opened(host="auto")
+    assert all(can_connect(address.rpartition(":")[0].strip("[]"), port_of(share)) for address in reached(share))
 
 
 def test_who_is_accepted_is_asked_by_the_kernel_whether_it_is_still_there(opened):
