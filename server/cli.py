@@ -42,7 +42,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
-            _accounts(settings.users_file, [], AtHand(Store()))
+            _accounts(settings, [], AtHand(Store()))
             print("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -191,7 +191,7 @@ def _check(given):
 def _serve(settings, arguments):
     _raise_descriptor_limit()
     store, directory, rows = _storage(settings.storage)
-    memory = _accounts(settings.users_file, rows, store)
+    memory = _accounts(settings, rows, store)
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
@@ -230,9 +230,9 @@ def _storage(storage):
     return Journal(open_again), directory, rows
 
 
-def _accounts(path, rows, store):
+def _accounts(settings, rows, store):
     """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now."""
-    memory = Memory(store)
+    memory, path = Memory(store, settings.register, settings.guests), settings.users_file
     for name, secret, kept, size in rows:
         memory.know(name, Account(claims(name), secret, kept, size))
     stored = set(memory.accounts)
@@ -319,7 +319,8 @@ def _reread(running, arguments):
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
     for name in (
-            "workers", "host", "listen", "users_file", "failed_logins_per_minute", "accounts_per_address", "storage"):
+            "workers", "host", "listen", "users_file", "register", "guests", "failed_logins_per_minute",
+            "accounts_per_address", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     if settings.tls.listen != running.tls.listen:

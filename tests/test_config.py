@@ -75,6 +75,9 @@ FORMS = [
     ("accounts: {users_file: null}", "users_file", None),
     ("accounts:\n  users_file:", "users_file", None),
     ("accounts: {}", "users_file", None),
+    ("accounts: {register: false}", "register", False),
+    ("accounts: {guests: off}", "guests", False),
+    ("accounts: {register: true, guests: true}", "guests", True),
     ("accounts: {}", "failed_logins_per_minute", 3),
     ("accounts: {failed_logins_per_minute: 0}", "failed_logins_per_minute", 0),
     ("accounts: {failed_logins_per_minute: 60}", "failed_logins_per_minute", 60),
@@ -165,6 +168,8 @@ MISTAKES = [
     ("accounts:\n  users_file: 3", 2, ["path", "null", "3"]),
     ("accounts:\n  users_file: [a]", 2, ["path"]),
     ("accounts:", 1, ["mapping"]),
+    ("accounts:\n  register: maybe", 2, ["true or false", "'maybe'"]),
+    ("accounts:\n  guests: 0", 2, ["true or false", "0"]),
     ("accounts:\n  failed_logins: 3", 2, ["'failed_logins'", "'failed_logins_per_minute'"]),
     ("accounts:\n  failed_logins_per_minute: -1", 2, ["whole number", "-1"]),
     ("accounts:\n  failed_logins_per_minute: 0.5", 2, ["whole number", "0.5"]),
@@ -585,6 +590,12 @@ def test_the_accounts_of_a_users_file_are_there_from_the_beginning(start_up):
     assert {name: account.secret for name, account in memory.accounts.items()} == {
         b"Alice": "hashed 123", b"Bob": "hashed 456", b"Charlie": "hashed 789"}
     assert memory.owners(claims(b"ALICE")) == {b"Alice"}
+
+
+def test_the_switches_of_accounts_reach_who_decides(start_up, tmp_path):
+    assert [getattr(start_up()[1], name) for name in ("register", "guests")] == [True, True]
+    (tmp_path / "config.yaml").write_text("accounts: {register: false, guests: false}")
+    assert [getattr(start_up()[1], name) for name in ("register", "guests")] == [False, False]
 
 
 def test_an_account_gets_the_secret_of_a_users_file_as_it_is(start_up, tmp_path):

@@ -53,8 +53,10 @@ class Register:
             self._grant(holder, name, occupied)
 
     def _trouble(self, name, occupied, command, password, account):
-        if command == "SignIn" and account is None:
+        if account is None and command == "SignIn":
             return Reason.NO_ACCOUNT
+        if self._needs_account(name):
+            return Reason.ACCOUNT_REQUIRED
         if self._is_taken(name, occupied):
             return Reason.NAME_TAKEN
         if _is_protected(account) and password is None:
@@ -67,6 +69,10 @@ class Register:
         """By a member other than `holder`, or, if it only looks alike, by an account."""
         return (any(self._holders.get(key, holder) != holder for key in occupied)
                 or bool(self._memory.owners(occupied) - {name}))
+
+    def _needs_account(self, name):
+        """May the name not be used as it is?"""
+        return not self._memory.guests and name not in self._memory.accounts
 
     def _verify(self, holder, account, name, password, host):
         def decide(trouble, renewed):
@@ -122,6 +128,8 @@ class Register:
             self._door.hash(holder, host, password, decide)
 
     def _why_no_account(self, holder, name, occupied, host):
+        if not self._memory.register:
+            return Reason.REGISTRATION_CLOSED
         if name in self._memory.accounts or self._is_taken(name, occupied, holder):
             return Reason.NAME_TAKEN
         if len(self._memory.accounts) >= MOST_ACCOUNTS:
@@ -155,7 +163,10 @@ class Register:
     # ---- who comes and goes
 
     def claim_guest(self, worker, number):
-        """Give a free `guest-N` to the session."""
+        """Give a free `guest-N` to the session, if names without an account may be used."""
+        if not self._memory.guests:
+            self._refuse(_holder(worker, number), Reason.ACCOUNT_REQUIRED)
+            return
         while True:
             self._guests += 1
             name = b"guest-%d" % self._guests
@@ -171,7 +182,9 @@ class Register:
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
         holder = _holder(worker, number)
-        if self._is_taken(name, occupied, holder):
+        if self._needs_account(name):
+            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+        elif self._is_taken(name, occupied, holder):
             self._refuse(holder, Reason.NAME_TAKEN)
         elif _is_protected(self._memory.accounts.get(name)):
             self._refuse(holder, Reason.PASSWORD_REQUIRED)
