@@ -15,6 +15,8 @@ from server.storage.database import Database, StoreError, TooNew
 from server.storage.directory import CannotUse, Directory
 from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
+from server.supervisor import places
+from server.supervisor.control import Control
 from server.supervisor.hashing import Unverifiable, hashed, parts
 from server.supervisor.listening import open_private, open_shares, reached, shown
 from server.supervisor.notify import ServiceManager
@@ -91,6 +93,9 @@ def _parser():
                         help="accounts with passwords; examples/users.json shows the form")
     parser.add_argument("--storage", metavar="DIRECTORY",
                         help='where accounts and messages are kept; "memory" keeps them only while the server runs')
+    parser.add_argument("--socket", metavar="PATH", type=_not_empty,
+                        help="where `status` and `passwd` find this server; by default in the storage directory, or"
+                             " where the system keeps such things")
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose where to connect")
     parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
@@ -194,12 +199,26 @@ def _serve(settings, arguments):
     memory = _accounts(settings, rows, store)
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
-    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
+    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory,
+               lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
         on_start=lambda: _say_started(service, lines),
         on_stop=lambda: _say_stopping(service),
         on_turn=lambda: service.live(time.monotonic()))
     _say("[SERVER] Server stopped.")
     return 0
+
+
+def _open_control(arguments, directory, listening, requests, selector):
+    """What `status` and `passwd` talk to; None, with the reason in the log, if nobody asked for it and it cannot be."""
+    chosen = arguments.socket or directory and directory.control
+    if chosen:
+        return Control(chosen, requests, selector)
+    try:
+        first = listening[0][0][1]  # of the protocol whose port is `settings.first_port`, or any free one
+        return Control(places.make(first.getsockname()[1], os.environ), requests, selector)
+    except CannotUse as error:
+        log.warning("operators cannot ask this server: %s", error)
+        return None
 
 
 def _say_started(service, lines):

@@ -58,6 +58,11 @@ class Settings(namedtuple("Settings", (
 
     __slots__ = ()
 
+    @property
+    def first_port(self):
+        """By which a server is known that has no storage: of the first protocol, which is `line` if that is on."""
+        return next(iter([*self.listen.values(), *self.tls.listen.values()]), 0)
+
     def of_workers(self):
         """What a worker needs to know, as plain data."""
         certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None

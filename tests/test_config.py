@@ -571,7 +571,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
-        def __init__(self, listening, settings, reread, memory, store, directory):
+        def __init__(self, listening, settings, reread, memory, store, directory, open_control):
             started.append(memory)
 
             self._directory = directory
