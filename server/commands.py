@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import sqlite3
+import stat
 import sys
 import time
 
@@ -70,7 +71,8 @@ def _parser():
     passwd.add_argument("name")
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
-            ("import", "read users or conversations from JSON in document 004's form, while no server runs")):
+            ("import", "read users or conversations from JSON in document 004's form, while no server runs; users"
+                       " first: an account reads what is said or imported from then on")):
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
@@ -200,14 +202,14 @@ def _passwd(arguments):
 
 
 def protect(database, name, secret):
-    """Give an account in the database a password; make it, if there is none."""
+    """Give an account in the database a password; make it, if there is none, with nothing that was said before."""
     others = {other for other, _, _, _ in database.accounts()}
     if name in others:
         database.protect(name, secret)
     elif any(claims(other) & claims(name) for other in others):
         raise Failure("%s: too much like the name of another account" % name.decode())
     else:
-        database.open_account(name, secret, since=0)
+        database.open_account(name, secret)
 
 
 @contextlib.contextmanager
@@ -252,11 +254,23 @@ def _export(arguments):
         sys.stdout.buffer.write(text.encode())
         return
     try:
-        descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it is nobody else's
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(_private(arguments.file), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise Failure("%s: %s" % (arguments.file, error.strerror)) from None
+
+
+def _private(path):
+    """A descriptor of an empty file for this user alone, who may have had a more open one there before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # and not a pipe, or /dev/null
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _import(arguments):

@@ -12,6 +12,7 @@ import pytest
 from bench.proofs.clients import Client
 from bench.proofs.processes import children, wait_until, worker_of
 from conformance.targets import launch
+from server.storage.database import Database
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -147,6 +148,43 @@ def test_exported_users_can_be_imported_elsewhere(command, storage, tmp_path):
     assert command("import", "--storage", storage + "2", "users", "users.json").returncode == 0
     again = command("export", "--storage", storage + "2", "users", "-").stdout
     assert again.decode() == (tmp_path / "users.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["users", "history"])
+def test_an_export_is_for_this_user_alone_whatever_was_there_before(command, storage, tmp_path, kind):
+    command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
+    file = tmp_path / "export.json"
+    file.write_text("x" * 10000)
+    file.chmod(0o644)
+    assert command("export", "--storage", storage, kind, "export.json").returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(json.loads(file.read_text())) in (["users"], ["conversations"])
+    before = os.stat("/dev/null").st_mode
+    assert command("export", "--storage", storage, kind, "/dev/null").returncode == 0
+    assert os.stat("/dev/null").st_mode == before
+
+
+@pytest.mark.parametrize("make", [
+    lambda command, storage: command("passwd", "--storage", storage, "ann", given="pw\n"),
+    lambda command, storage: command(
+        "import", "--storage", storage, "users", "-", given='{"users": [{"username": "ann", "password": "pw"}]}'),
+], ids=["passwd", "import"])
+def test_an_account_does_not_inherit_what_strangers_of_its_name_said(command, storage, make):
+    with launch(workers=1, args=["--storage", storage]) as server:
+        with Client(server.address(), "ann") as ann, Client(server.address(), "bob") as bob:
+            ann.say("DM bob my secret")
+            bob.expect("DM ann my secret")
+    assert make(command, storage).returncode == 0
+    database = Database(os.path.join(storage, "parley.db"))
+    assert b"my secret" in [text for _, said in database.conversations() for _, text, _ in said]
+    assert database.conversation(b"ann", b"bob") == []
+    database.close()
+    history = {"conversations": [{"users": ["ann", "bob"], "messages": [
+        {"user": "bob", "text": "from elsewhere", "timestamp": 1600000000}]}]}
+    assert command("import", "--storage", storage, "history", "-", given=json.dumps(history)).returncode == 0
+    database = Database(os.path.join(storage, "parley.db"))
+    assert [text for _, text, _ in database.conversation(b"ann", b"bob")] == [b"from elsewhere"]
+    database.close()
 
 
 def test_what_fails_half_way_imports_nothing(command, storage):
