@@ -151,6 +151,7 @@ def _listen(text):
 
 def _settings(arguments):
     """Defaults, file, environment, flags: the last one wins."""
+    config.need_yaml()  # before any file: whether there is one must not decide it
     settings = config.defaults()
     file = config.chosen(arguments.config)
     if file:

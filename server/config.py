@@ -8,11 +8,15 @@ import json
 import os
 import re
 import socket
+import sys
 from collections import namedtuple
 
-import yaml
-
 from server.protocols import PROTOCOLS
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # see `need_yaml`
 
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
@@ -101,6 +105,13 @@ def defaults():
     )
 
 
+def need_yaml():
+    """ConfigError if configurations cannot be read here."""
+    if yaml is None:
+        raise ConfigError("PyYAML is not installed for this Python: do `%s -m pip install PyYAML`, or use ./dev"
+                          " serve" % (sys.executable or "python3"))
+
+
 def chosen(path):
     """The file to read: the one that was named, or the default one if it is there, or None."""
     return path or (DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None)
@@ -135,6 +146,7 @@ def read(path, settings):
 
 def _composed(path):
     """The YAML file at `path` as a node, which knows its line; None if the file says nothing."""
+    need_yaml()
     try:
         with open(path, encoding="utf-8") as file:
             document = yaml.compose(file, Loader=yaml.SafeLoader)

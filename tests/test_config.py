@@ -864,9 +864,9 @@ def test_a_check_of_the_configuration_touches_no_directory(start_up, tmp_path):
 # ---- as a process
 
 
-def run_server(directory, *arguments):
+def run_server(directory, *arguments, paths=()):
     environment = {name: value for name, value in os.environ.items() if name != "CHAT_PORT"}
-    environment["PYTHONPATH"] = ROOT
+    environment["PYTHONPATH"] = os.pathsep.join([*paths, ROOT])
     process = subprocess.Popen(
         [sys.executable, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)  # fmt: skip
@@ -904,6 +904,22 @@ def test_a_configuration_that_is_not_fit_ends_with_code_78(tmp_path):
 def test_a_wrong_use_ends_with_code_2(tmp_path):
     code, out, err = run_server(tmp_path, "--workers", "0")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("arguments, expected", [
+    (["0"], 78), (["--check-config"], 78), (["log"], 1), (["status"], 1), (["--version"], 0), (["status", "--help"], 0),
+])
+def test_without_pyyaml_it_is_one_line_that_says_so(tmp_path, arguments, expected):
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "yaml.py").write_text("raise ImportError('No module named yaml')")
+    (tmp_path / "config.yaml").write_text("workers: 1")
+    code, out, err = run_server(tmp_path, *arguments, paths=[str(tmp_path / "without")])
+    assert code == expected
+    if expected:
+        assert out == "" and err.startswith("parley: PyYAML is not installed") and err.count("\n") == 1
+        assert "%s -m pip install PyYAML" % sys.executable in err
+    else:
+        assert err == ""
 
 
 def test_a_second_server_with_the_same_directory_ends_with_code_75(tmp_path):
