@@ -200,11 +200,14 @@ def _serve(settings, arguments):
     memory = _accounts(settings, rows, store)
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
-    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory,
-               lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
-        on_start=lambda: _say_started(service, lines),
-        on_stop=lambda: _say_stopping(service),
-        on_turn=lambda: service.live(time.monotonic()))
+    try:
+        Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory,
+                   lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
+            on_start=lambda: _say_started(service, lines),
+            on_stop=lambda: _say_stopping(service),
+            on_turn=lambda: service.live(time.monotonic()))
+    finally:
+        _close(listening)
     _say("[SERVER] Server stopped.")
     return 0
 
@@ -287,6 +290,7 @@ def _open(settings, private):
         try:
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
+            _close(listening)
             raise CannotListen(_why_not(error, settings.host, protocol, port, with_tls)) from None
         for own, sockets in zip(listening, shares):
             own += [(protocol, sock, with_tls) for sock in sockets]
@@ -298,6 +302,12 @@ def _open(settings, private):
             own.append((protocol, sock, False))
             lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, shown(sock)))
     return listening, lines
+
+
+def _close(listening):
+    for own in listening:
+        for _, sock, _ in own:
+            sock.close()
 
 
 def _started(protocol, with_tls, sockets):

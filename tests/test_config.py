@@ -3,6 +3,7 @@ import errno
 import hashlib
 import marshal
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -584,6 +585,51 @@ def start_up(monkeypatch, tmp_path):
     return lambda *arguments: (cli.main(list(arguments)), started.pop() if started else None)
 
 
+class Share:
+    """A listening socket, or what a test sees of one."""
+
+    def __init__(self):
+        self.is_open = True
+
+    def getsockname(self):
+        return "127.0.0.1", 4000
+
+    def close(self):
+        self.is_open = False
+
+
+@pytest.mark.parametrize("raised", [None, cli.WorkersDie("x"), cli.StopAtOnce(15), ZeroDivisionError()], ids=repr)
+def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch, raised):
+    shares = [Share(), Share()]
+    real_run = cli.Supervisor.run
+
+    def run(self, **called):
+        assert all(share.is_open for share in shares)
+        real_run(self, **called)
+        if raised:
+            raise raised
+
+    monkeypatch.setattr(cli.Supervisor, "run", run)
+    monkeypatch.setattr(cli, "_open", lambda settings, private: ([[("line", share, False)] for share in shares], []))
+    start_up()
+    assert not any(share.is_open for share in shares)
+
+
+def test_the_sockets_before_one_that_cannot_be_had_are_closed(monkeypatch):
+    opened = []
+
+    def open_shares(host, port, workers):
+        if port == DEFAULTS.listen["delimited"]:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        opened.extend(Share() for _ in range(workers))
+        return [[share] for share in opened[-workers:]]
+
+    monkeypatch.setattr(cli, "open_shares", open_shares)
+    with pytest.raises(cli.CannotListen, match="port 9000 is in use"):
+        cli._open(DEFAULTS._replace(workers=2), False)
+    assert len(opened) == 6 and not any(share.is_open for share in opened)
+
+
 def test_the_accounts_of_a_users_file_are_there_from_the_beginning(start_up):
     code, memory = start_up("--users", EXAMPLE_USERS)
     assert code == 0
@@ -864,11 +910,11 @@ def test_a_check_of_the_configuration_touches_no_directory(start_up, tmp_path):
 # ---- as a process
 
 
-def run_server(directory, *arguments, paths=()):
+def run_server(directory, *arguments, paths=(), options=()):
     environment = {name: value for name, value in os.environ.items() if name != "CHAT_PORT"}
     environment["PYTHONPATH"] = os.pathsep.join([*paths, ROOT])
     process = subprocess.Popen(
-        [sys.executable, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
+        [sys.executable, *options, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)  # fmt: skip
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
@@ -891,6 +937,16 @@ def test_a_users_file_that_is_missing_ends_with_code_78(tmp_path):
 
 def test_without_a_file_the_defaults_are_fit_for_use(tmp_path):
     assert run_server(tmp_path, "--check-config") == (0, "the defaults: fit for use\n", "")
+
+
+def test_a_port_that_is_taken_leaves_no_warning_behind(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        code, out, err = run_server(
+            tmp_path, "0", "--host", "127.0.0.1", "--listen", "dollar=%d" % taken.getsockname()[1], options=["-Werror"])
+    assert (code, out) == (69, "")
+    assert err.startswith("parley: port ") and err.count("\n") == 1
 
 
 def test_a_configuration_that_is_not_fit_ends_with_code_78(tmp_path):
