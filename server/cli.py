@@ -221,7 +221,7 @@ def _open_control(arguments, directory, listening, requests, selector):
         first = listening[0][0][1]  # of the protocol whose port is `settings.first_port`, or any free one
         return Control(places.make(first.getsockname()[1], os.environ), requests, selector)
     except CannotUse as error:
-        log.warning("operators cannot ask this server: %s", error)
+        log.warning("operators cannot ask this server: %(why)s", {"why": str(error)})
         return None
 
 
@@ -336,7 +336,7 @@ def _raise_descriptor_limit():
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (ValueError, OSError) as error:
-        log.warning("the limit of open files stays as it is: %s", error)
+        log.warning("the limit of open files stays as it is: %(why)s", {"why": str(error)})
 
 
 def _reread(running, arguments):
@@ -346,15 +346,15 @@ def _reread(running, arguments):
         if running.tls.listen and not settings.tls.certificate:
             raise config.ConfigError("the TLS ports, which stay open until the next start, need their certificate")
     except config.ConfigError as error:
-        log.error("configuration not reread, the old one stays in force: %s", error)
+        log.error("configuration not reread, the old one stays in force: %(why)s", {"why": str(error)})
         return None
     for name in (
             "workers", "host", "listen", "users_file", "register", "guests", "failed_logins_per_minute",
             "accounts_per_address", "storage"):
         if getattr(settings, name) != getattr(running, name):
-            log.warning("%s has changed: that takes effect with the next start", name)
+            log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": name})
     if settings.tls.listen != running.tls.listen:
-        log.warning("tls.listen has changed: that takes effect with the next start")
+        log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": "tls.listen"})
     log.info("configuration reread")
     return settings._replace(workers=running.workers)  # among whom a limit of connections is shared
 

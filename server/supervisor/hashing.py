@@ -98,7 +98,7 @@ def _verify(password, secret):
             return Reason.WRONG_PASSWORD, None
         return None, hashed(password) if is_outdated(secret) else None
     except Unverifiable as error:
-        log.error("a password cannot be verified", {"why": str(error)})
+        log.error("a password cannot be verified: %(why)s", {"why": str(error)})
         return Reason.UNVERIFIABLE, None
 
 

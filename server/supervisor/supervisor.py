@@ -194,7 +194,8 @@ class Supervisor:
                 try:
                     self._fork(slot)
                 except OSError as error:
-                    log.error("%s cannot be started: %s; tried again in 1 s", _process_name(slot), error.strerror)
+                    log.error("%(who)s cannot be started: %(why)s; tried again in 1 s",
+                              {"who": _process_name(slot), "why": error.strerror})
                     self._vacant[slot] = now + 1
                 else:
                     del self._vacant[slot]
@@ -271,8 +272,10 @@ class Supervisor:
         deaths = self._quick_deaths[child.slot] = self._quick_deaths[child.slot] + 1 if now - child.born < QUICK else 0
         wait = min(BACK_OFF * 2 ** deaths, LONGEST_BACK_OFF) if deaths else 0
         self._vacant[child.slot] = now + wait
-        log.error("%s (pid %d, exit code %s) %s: replaced in %.1f s",
-                  _process_name(child.slot), child.process.pid, child.process.exitcode, trouble, wait)
+        log.error(
+            "%(who)s (pid %(who_pid)d, exit code %(exit_code)s) %(trouble)s: replaced in %(seconds).1f s",
+            {"who": _process_name(child.slot), "who_pid": child.process.pid, "exit_code": child.process.exitcode,
+             "trouble": trouble, "seconds": wait})
 
 
 def _process_name(slot):
