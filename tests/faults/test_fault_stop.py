@@ -196,24 +196,15 @@ def test_a_server_whose_reader_of_stdout_is_gone_still_stops_with_success():
 
 
 @needs_ipv6
-def test_ipv6(start, join):
-    server = start(args=("--host", "[::1]"))
-    shown = [line for line in server.stdout if "started on" in line][0]
-    assert "[::1]:" in shown
-    port = int(shown.rpartition(":")[2])
-    ann, bob = join(("::1", port), "ann"), join(("::1", port), "bob")
-    ann.say("MSG hi")
-    bob.expect("MSG ann hi")
-
-
-@needs_ipv6
-def test_localhost_is_both_its_addresses(start, join):
-    server = start(args=("--host", "localhost"), config={"accounts": {"accounts_per_address": 1}})
+@pytest.mark.parametrize("host, addresses", [("[::1]", ["::1"]), ("localhost", ["127.0.0.1", "::1"])])
+def test_every_address_of_a_host_is_served_on_one_port(start, join, host, addresses):
+    server = start(args=("--host", host))
     port = server.address()[1]
-    assert [line for line in server.stdout if "Worker" not in line] == [
-        "[SERVER] Chat server started on 127.0.0.1:%d" % port, "[SERVER] Serving line on [::1]:%d" % port,
-        "[SERVER] Waiting for connections..."]
-    ann, bob = join(("127.0.0.1", port), "ann"), join(("::1", port), "bob")
+    first, *others, last = [line for line in server.stdout if "Worker" not in line]
+    shown = ["[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port) for address in addresses]
+    assert first == "[SERVER] Chat server started on " + shown[0]
+    assert others == ["[SERVER] Serving line on " + address for address in shown[1:]]
+    ann, bob = join((addresses[0], port), "ann"), join((addresses[-1], port), "bob")
     ann.say("MSG hi")
     bob.expect("MSG ann hi")
 
