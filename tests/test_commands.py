@@ -380,6 +380,17 @@ def test_nothing_that_the_control_socket_is_told_ends_a_process(command, serve, 
         assert children(server.pid) == family and "Traceback" not in server.stderr_text()
 
 
+def test_who_calls_and_says_nothing_is_hung_up_on_without_anybody_else_calling(serve, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import server.supervisor.control as control\ncontrol.LONGEST_CALL = 0.01\n")
+    path = str(tmp_path / "s")
+    with serve("--socket", path, PYTHONPATH=os.pathsep.join([str(tmp_path), ROOT])):
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.settimeout(SECONDS)
+            silent.connect(path)
+            assert b"longer than" in silent.makefile("rb").read()
+
+
 def test_the_service_manager_hears_of_the_beginning_the_life_and_the_end(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))

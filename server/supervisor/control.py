@@ -144,14 +144,15 @@ class _Caller:
         except OSError:
             piece = b""
         self._request += piece
-        if b"\n" in piece:
+        line, end, _ = self._request.partition(b"\n")
+        if len(line) >= LONGEST_REQUEST:
+            self.reply({"error": "a request is a line of less than %d bytes" % LONGEST_REQUEST})
+        elif end:
             self.has_asked = True
             self._await(0)
-            self._control.heed(self._request.partition(b"\n")[0], self.reply)
+            self._control.heed(line, self.reply)
         elif not piece:
             self._hang_up()
-        elif len(self._request) >= LONGEST_REQUEST:
-            self.reply({"error": "a request is a line of less than %d bytes" % LONGEST_REQUEST})
 
     def reply(self, answer):
         """Answer, once; what is told later, or to somebody who is gone, is not heard."""

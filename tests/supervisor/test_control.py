@@ -216,6 +216,14 @@ def test_a_line_without_an_end_is_said_to_be_too_long(house, said):
     assert house.asked == []
 
 
+def test_the_length_of_a_line_is_what_counts_however_it_comes(house):
+    caller = house.call(b" " * (LONGEST_REQUEST - 1))
+    caller.sendall(b" " + STATUS)
+    house.turn()
+    assert "less than" in answer(caller)["error"] and house.asked == []
+    assert answer(house.call(STATUS[:-1].ljust(LONGEST_REQUEST - 1) + b"\n")) == {"names": 7}
+
+
 @pytest.mark.parametrize("said", [b"", STATUS[:-1]])
 def test_who_hangs_up_without_a_request_is_forgotten(house, said):
     caller = house.call(said)
