@@ -50,7 +50,8 @@ class Launched:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
                 start_new_session=True, preexec_fn=_end_with_us,
-                env=dict(os.environ, PYTHONUNBUFFERED="1"))
+                # And what it leaves behind when it is killed lies where everything of this run does.
+                env=dict(os.environ, PYTHONUNBUFFERED="1", XDG_RUNTIME_DIR=directory))
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_stdout, daemon=True)
         self._reader.start()

@@ -15,8 +15,10 @@ from server.storage.database import Database, StoreError, TooNew
 from server.storage.directory import CannotUse, Directory
 from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
+from server.supervisor import places
+from server.supervisor.control import Control
 from server.supervisor.hashing import Unverifiable, hashed, parts
-from server.supervisor.listening import open_private, open_shares, shown
+from server.supervisor.listening import open_private, open_shares, reached, shown
 from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 from server.worker import tls
@@ -42,7 +44,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
-            _accounts(settings.users_file, [], AtHand(Store()))
+            _accounts(settings, [], AtHand(Store()))
             print("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -78,8 +80,8 @@ def _parser():
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
-    parser.add_argument("--host", metavar="H", type=_not_empty,
-                        help='address to listen on; "::" is all of IPv4 and IPv6')
+    parser.add_argument("--host", metavar="H", type=_host,
+                        help="address or name to listen on; auto is every address, 0.0.0.0 every IPv4 one")
     parser.add_argument("--config", metavar="FILE", type=_not_empty,
                         help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
     parser.add_argument("--listen", action="append", default=[], metavar="PROTOCOL=PORT", type=_listen,
@@ -91,6 +93,9 @@ def _parser():
                         help="accounts with passwords; examples/users.json shows the form")
     parser.add_argument("--storage", metavar="DIRECTORY",
                         help='where accounts and messages are kept; "memory" keeps them only while the server runs')
+    parser.add_argument("--socket", metavar="PATH", type=_not_empty,
+                        help="where `status` and `passwd` find this server; by default in the storage directory, or"
+                             " where the system keeps such things")
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose where to connect")
     parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
@@ -105,6 +110,13 @@ def _not_empty(text):
     if not text:
         raise argparse.ArgumentTypeError("it must not be empty")
     return text
+
+
+def _host(text):
+    try:
+        return config.host(text)
+    except config.ConfigError as error:
+        raise argparse.ArgumentTypeError(error) from None
 
 
 def _workers(text):
@@ -139,6 +151,7 @@ def _listen(text):
 
 def _settings(arguments):
     """Defaults, file, environment, flags: the last one wins."""
+    config.need_yaml()  # before any file: whether there is one must not decide it
     settings = config.defaults()
     file = config.chosen(arguments.config)
     if file:
@@ -161,6 +174,7 @@ def _settings(arguments):
         settings = settings._replace(storage=config.storage(arguments.storage))
     if not settings.listen and not settings.tls.listen:
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
+    config.check_ports(settings)
     if settings.tls.certificate:
         _check(settings.tls)
     return settings
@@ -183,15 +197,32 @@ def _check(given):
 def _serve(settings, arguments):
     _raise_descriptor_limit()
     store, directory, rows = _storage(settings.storage)
-    memory = _accounts(settings.users_file, rows, store)
+    memory = _accounts(settings, rows, store)
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
-    Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
-        on_start=lambda: _say_started(service, lines),
-        on_stop=lambda: _say_stopping(service),
-        on_turn=lambda: service.live(time.monotonic()))
+    try:
+        Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory,
+                   lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
+            on_start=lambda: _say_started(service, lines),
+            on_stop=lambda: _say_stopping(service),
+            on_turn=lambda: service.live(time.monotonic()))
+    finally:
+        _close(listening)
     _say("[SERVER] Server stopped.")
     return 0
+
+
+def _open_control(arguments, directory, listening, requests, selector):
+    """What `status` and `passwd` talk to; None, with the reason in the log, if nobody asked for it and it cannot be."""
+    chosen = arguments.socket or directory and directory.control
+    if chosen:
+        return Control(chosen, requests, selector)
+    try:
+        first = listening[0][0][1]  # of the protocol whose port is `settings.first_port`, or any free one
+        return Control(places.make(first.getsockname()[1], os.environ), requests, selector)
+    except CannotUse as error:
+        log.warning("operators cannot ask this server: %(why)s", {"why": str(error)})
+        return None
 
 
 def _say_started(service, lines):
@@ -222,9 +253,9 @@ def _storage(storage):
     return Journal(open_again), directory, rows
 
 
-def _accounts(path, rows, store):
+def _accounts(settings, rows, store):
     """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now."""
-    memory = Memory(store)
+    memory, path = Memory(store, settings.register, settings.guests), settings.users_file
     for name, secret, kept, size in rows:
         memory.know(name, Account(claims(name), secret, kept, size))
     stored = set(memory.accounts)
@@ -259,22 +290,32 @@ def _open(settings, private):
         try:
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
+            _close(listening)
             raise CannotListen(_why_not(error, settings.host, protocol, port, with_tls)) from None
-        for own, sock in zip(listening, shares):
-            own.append((protocol, sock, with_tls))
-        lines.append("%s %s" % (_started(protocol, with_tls), shown(shares[0])))
+        for own, sockets in zip(listening, shares):
+            own += [(protocol, sock, with_tls) for sock in sockets]
+        lines += _started(protocol, with_tls, shares[0])
+    lines[1:1] = ["[SERVER] Others reach it at " + address for address in reached(listening[0][0][1])]
     for slot, own in enumerate(listening):
-        for protocol, _, _ in own[:len(settings.listen) if private else 0]:
+        for protocol in settings.listen if private else ():
             sock = open_private(settings.host)
             own.append((protocol, sock, False))
             lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, shown(sock)))
     return listening, lines
 
 
-def _started(protocol, with_tls):
-    if with_tls:
-        return "[SERVER] Serving %s with TLS on" % protocol
-    return STARTED.get(protocol, "[SERVER] Serving %s on" % protocol)
+def _close(listening):
+    for own in listening:
+        for _, sock, _ in own:
+            sock.close()
+
+
+def _started(protocol, with_tls, sockets):
+    """A line for each address; the document's words, which know one alone, are for the first."""
+    serving = "[SERVER] Serving %s%s on" % (protocol, " with TLS" if with_tls else "")
+    first = serving if with_tls else STARTED.get(protocol, serving)
+    words = [first] + [serving] * (len(sockets) - 1)
+    return ["%s %s" % (word, shown(sock)) for word, sock in zip(words, sockets)]
 
 
 def _why_not(error, host, protocol, port, with_tls):
@@ -295,7 +336,7 @@ def _raise_descriptor_limit():
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (ValueError, OSError) as error:
-        log.warning("the limit of open files stays as it is: %s", error)
+        log.warning("the limit of open files stays as it is: %(why)s", {"why": str(error)})
 
 
 def _reread(running, arguments):
@@ -305,14 +346,15 @@ def _reread(running, arguments):
         if running.tls.listen and not settings.tls.certificate:
             raise config.ConfigError("the TLS ports, which stay open until the next start, need their certificate")
     except config.ConfigError as error:
-        log.error("configuration not reread, the old one stays in force: %s", error)
+        log.error("configuration not reread, the old one stays in force: %(why)s", {"why": str(error)})
         return None
     for name in (
-            "workers", "host", "listen", "users_file", "failed_logins_per_minute", "accounts_per_address", "storage"):
+            "workers", "host", "listen", "users_file", "register", "guests", "failed_logins_per_minute",
+            "accounts_per_address", "storage"):
         if getattr(settings, name) != getattr(running, name):
-            log.warning("%s has changed: that takes effect with the next start", name)
+            log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": name})
     if settings.tls.listen != running.tls.listen:
-        log.warning("tls.listen has changed: that takes effect with the next start")
+        log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": "tls.listen"})
     log.info("configuration reread")
     return settings._replace(workers=running.workers)  # among whom a limit of connections is shared
 

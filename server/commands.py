@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import sqlite3
+import stat
 import sys
 import time
 
@@ -15,7 +16,8 @@ from server.protocols.text import canonical
 from server.storage.database import Database, StoreError
 from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
 from server.storage.memory import MOST_MESSAGES
-from server.supervisor.control import ask
+from server.supervisor import places
+from server.supervisor.control import NoServer, ask
 from server.supervisor.hashing import hashed, parts
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
@@ -54,36 +56,68 @@ def _parser():
     common.add_argument("--storage", metavar="DIRECTORY", help="of the server; otherwise what the configuration says")
     common.add_argument("--config", metavar="FILE", help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
 
-    def add(name, says):
-        return commands.add_parser(name, parents=[common], help=says, description=says)
+    asking = argparse.ArgumentParser(add_help=False)
+    asking.add_argument("--socket", metavar="PATH", help="where the server was told to listen for this")
 
-    add("status", "show what a running server does").add_argument(
+    def add(name, says, *more):
+        return commands.add_parser(name, parents=[common, *more], help=says, description=says)
+
+    add("status", "show what a running server does", asking).add_argument(
         "--json", action="store_true", help="all of it, for programs")
     log = add("log", "print what was said in the room")
     log.add_argument("--since", type=int, default=0, metavar="NUMBER", help="only what follows this message")
     log.add_argument("--follow", action="store_true", help="go on with what is said from now on")
-    passwd = add("passwd", "give a name a password, read from the terminal or the standard input")
+    passwd = add("passwd", "give a name a password, read from the terminal or the standard input", asking)
     passwd.add_argument("name")
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
-            ("import", "read users or conversations from JSON in document 004's form, while no server runs")):
+            ("import", "read users or conversations from JSON in document 004's form, while no server runs; users"
+                       " first: an account reads what is said or imported from then on")):
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
     return parser
 
 
-def _directory(arguments):
-    """The path of the storage directory."""
-    if arguments.storage:
-        return arguments.storage
+def _settings(arguments):
+    """As the server's."""
     settings = config.defaults()
     file = config.chosen(arguments.config)
     if file:
         settings = config.read(file, settings)
-    if settings.storage is None:
+    return config.environment(os.environ, settings)
+
+
+def _storage(arguments):
+    """Of the server; None if nothing is stored."""
+    return _settings(arguments).storage if arguments.storage is None else config.storage(arguments.storage)
+
+
+def _directory(arguments):
+    """The path of the storage directory."""
+    storage = _storage(arguments)
+    if storage is None:
         raise Failure("nothing is stored: the configuration says storage: memory; name a directory with --storage")
-    return settings.storage.directory
+    return storage.directory
+
+
+def _socket(arguments):
+    """The path at which the server listens for operators."""
+    if arguments.socket:
+        return arguments.socket
+    storage = _storage(arguments)
+    if storage is None:
+        return places.find(_settings(arguments).first_port, os.environ)
+    return os.path.join(storage.directory, CONTROL)
+
+
+def _no_server(arguments, error):
+    """The failure to raise where one is needed."""
+    remedy = "is one running here?"
+    others = [] if arguments.socket or _storage(arguments) else places.others(os.environ)
+    if others:
+        remedy = "name the right one with --socket: " + ", ".join(others)
+    return Failure("%s: no server answers (%s); %s" % (_socket(arguments), error, remedy))
 
 
 def _reading(arguments):
@@ -95,11 +129,10 @@ def _reading(arguments):
 
 
 def _status(arguments):
-    path = os.path.join(_directory(arguments), CONTROL)
     try:
-        status = ask(path, "status")
-    except ConnectionError as error:
-        raise Failure("%s: no server answers (%s); is one running with this storage?" % (path, error)) from None
+        status = ask(_socket(arguments), "status")
+    except NoServer as error:
+        raise _no_server(arguments, error) from None
     print(json.dumps(status, indent=2) if arguments.json else "\n".join(_told(status)))
 
 
@@ -154,11 +187,13 @@ def _passwd(arguments):
         raise Failure("a password has at least one character")
     if not password.decode("utf-8", "ignore").encode() == password:
         raise Failure("a password is text in UTF-8")
-    path, secret = _directory(arguments), hashed(password)
+    secret = hashed(password)
     try:
-        answer = ask(os.path.join(path, CONTROL), "passwd", name=name.decode(), secret=secret)
-    except ConnectionError:  # no server runs: the directory is ours
-        with _writing(path) as database:
+        answer = ask(_socket(arguments), "passwd", name=name.decode(), secret=secret)
+    except NoServer as error:  # none runs: if there is a directory, it is ours
+        if _storage(arguments) is None:
+            raise _no_server(arguments, error) from None
+        with _writing(_directory(arguments)) as database:
             protect(database, name, secret)
     else:
         if "error" in answer:
@@ -167,14 +202,14 @@ def _passwd(arguments):
 
 
 def protect(database, name, secret):
-    """Give an account in the database a password; make it, if there is none."""
+    """Give an account in the database a password; make it, if there is none, with nothing that was said before."""
     others = {other for other, _, _, _ in database.accounts()}
     if name in others:
         database.protect(name, secret)
     elif any(claims(other) & claims(name) for other in others):
         raise Failure("%s: too much like the name of another account" % name.decode())
     else:
-        database.open_account(name, secret, since=0)
+        database.open_account(name, secret)
 
 
 @contextlib.contextmanager
@@ -219,11 +254,23 @@ def _export(arguments):
         sys.stdout.buffer.write(text.encode())
         return
     try:
-        descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it is nobody else's
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(_private(arguments.file), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise Failure("%s: %s" % (arguments.file, error.strerror)) from None
+
+
+def _private(path):
+    """A descriptor of an empty file for this user alone, who may have had a more open one there before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # and not a pipe, or /dev/null
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _import(arguments):

@@ -3,19 +3,30 @@
 Every mistake is a ConfigError that names the place, what is wrong, and what was probably meant.
 """
 import difflib
+import ipaddress
 import json
 import os
+import re
+import socket
+import sys
 from collections import namedtuple
 
-import yaml
-
 from server.protocols import PROTOCOLS
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # see `need_yaml`
 
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
 MOST_PACING_MS = 100  # with more a chat is no chat, and who wants to log in waits as long
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
+
+_NAME = re.compile(r"[\w.-]+")  # of a host
+_DIGITS = re.compile(r"[0-9.]+")
+_WITH_PORT = re.compile(r"[^:]+:[0-9]*|\[.*\]:[0-9]*")
 
 
 class ConfigError(ValueError):
@@ -38,18 +49,23 @@ class Tls(namedtuple("Tls", "listen certificate key")):
 
 
 class Settings(namedtuple("Settings", (
-        "workers", "host", "listen", "tls", "idle_timeout", "echo", "limits", "pacing_ms", "users_file",
-        "failed_logins_per_minute", "accounts_per_address", "storage"))):
+        "workers", "host", "listen", "tls", "idle_timeout", "echo", "limits", "pacing_ms", "users_file", "register",
+        "guests", "failed_logins_per_minute", "accounts_per_address", "storage"))):
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
     limits: {name: int}, but text_bytes: {protocol: int}; see config.yaml.
-    pacing_ms: int or float. users_file: a path, or None.
+    pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address: int, 0 for no limit. storage: Storage, or None if nothing is kept.
     """
 
     __slots__ = ()
+
+    @property
+    def first_port(self):
+        """By which a server is known that has no storage: of the first protocol, which is `line` if that is on."""
+        return next(iter([*self.listen.values(), *self.tls.listen.values()]), 0)
 
     def of_workers(self):
         """What a worker needs to know, as plain data."""
@@ -63,7 +79,7 @@ def defaults():
     """The settings of a server that nobody configured."""
     return Settings(
         workers=os.cpu_count() or 1,
-        host="0.0.0.0",  # noqa: S104 - a chat server is there to be reached; document 003 shows this address
+        host="auto",  # a chat server is there to be reached, and `localhost` is ::1 first in many places
         listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
         tls=Tls({}, None, None),
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
@@ -81,10 +97,19 @@ def defaults():
         },
         pacing_ms=2,
         users_file=None,
+        register=True,
+        guests=True,
         failed_logins_per_minute=3,
         accounts_per_address=1000,
         storage=None,
     )
+
+
+def need_yaml():
+    """ConfigError if configurations cannot be read here."""
+    if yaml is None:
+        raise ConfigError("PyYAML is not installed for this Python: do `%s -m pip install PyYAML`, or use ./dev"
+                          " serve" % (sys.executable or "python3"))
 
 
 def chosen(path):
@@ -101,10 +126,11 @@ def read(path, settings):
     limits = {name: reader.count if name in NO_LIMIT_IF_0 else reader.positive for name in settings.limits}
     limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.positive, settings.limits["text_bytes"])
     accounts = {
-        "users_file": reader.path, "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
+        "users_file": reader.path, "register": reader.switch, "guests": reader.switch,
+        "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
     values = reader.section(document, {
         "workers": reader.workers,
-        "host": reader.text,
+        "host": reader.host,
         "listen": lambda node: reader.listen(node, settings.listen),
         "tls": reader.tls,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
@@ -120,6 +146,7 @@ def read(path, settings):
 
 def _composed(path):
     """The YAML file at `path` as a node, which knows its line; None if the file says nothing."""
+    need_yaml()
     try:
         with open(path, encoding="utf-8") as file:
             document = yaml.compose(file, Loader=yaml.SafeLoader)
@@ -157,6 +184,52 @@ def users(path):
                           % (path, error)) from None
 
 
+def host(text):
+    """The address or name to listen on that `text` means, without the brackets of an IPv6 address."""
+    bracketed = text.startswith("[") and text.endswith("]")
+    bare = text[1:-1] if bracketed else text
+    if bracketed or ":" in text:
+        fit = _is_ipv6(bare)
+    elif _DIGITS.fullmatch(text):
+        fit = _is_ipv4(text)
+    else:
+        fit = _NAME.fullmatch(text)
+    if not fit:
+        port = "; the port stands under `listen`" if _WITH_PORT.fullmatch(text) else ""
+        raise ConfigError("expected auto, an address of this machine or its name, not %r%s" % (text, port))
+    return bare
+
+
+def _is_ipv6(text):
+    try:
+        ipaddress.IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_ipv4(text):
+    try:
+        socket.inet_aton(text)  # which knows 127.1 too
+    except OSError:
+        return False
+    return True
+
+
+def check_ports(settings):
+    """ConfigError if two are to listen on the same port."""
+    taken = {}
+    wanted = list(settings.listen.items())
+    wanted += [(protocol + " with TLS", port) for protocol, port in settings.tls.listen.items()]
+    for name, port in wanted:
+        if port in taken:
+            raise ConfigError(
+                "port %d is to be that of %s and of %s; choose another for one of them under `listen`, or with --listen"
+                % (port, taken[port], name))
+        if port:
+            taken[port] = name
+
+
 def storage(directory):
     """The storage in `directory`, or none if that is "memory"."""
     if not directory:
@@ -181,12 +254,19 @@ def with_port(settings, protocol, port, place):
     """`settings` with `protocol` on `port`: text, a number or "off"."""
     if protocol not in tuple(PROTOCOLS):
         raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _nearest(protocol, tuple(PROTOCOLS))))
-    listen = {name: value for name, value in settings.listen.items() if name != protocol}
-    if port not in ("off", "false"):
-        if not (port.isdecimal() and int(port) <= 65535):
-            raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
-        listen[protocol] = int(port)
-    return settings._replace(listen=listen)
+    if port in ("off", "false"):
+        given = {protocol: False}
+    elif port.isdecimal() and int(port) <= 65535:
+        given = {protocol: int(port)}
+    else:
+        raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
+    return settings._replace(listen=_listen(settings.listen, given))
+
+
+def _listen(ports, given):
+    """{protocol: port} of those that are on, in the order of PROTOCOLS, after what is `given` for some of them."""
+    ports = dict(ports, **given)
+    return {name: ports[name] for name in PROTOCOLS if ports.get(name, False) is not False}
 
 
 def _nearest(word, known):
@@ -225,8 +305,8 @@ class _Reader:
     def _scalar(self, node, kinds, expected):
         try:
             value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
-        except (yaml.YAMLError, ValueError):
-            value = ()  # such as a date that does not exist, or an unknown tag
+        except Exception:  # PyYAML raises whatever comes up, such as a KeyError for `!!bool maybe`
+            value = ()
         if type(value) not in kinds or "\0" in str(value):
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
             raise self.error(node, "expected %s, not %r" % (expected, shown))
@@ -255,6 +335,13 @@ class _Reader:
 
     def text(self, node):
         return self._scalar(node, (str,), "text")
+
+    def host(self, node):
+        text = self._scalar(node, (str,), 'auto, or an address or a name as text ("[::1]" needs its quotes)')
+        try:
+            return host(text)
+        except ConfigError as error:
+            raise self.error(node, error) from None
 
     def path(self, node):
         """Of a file; None for none."""
@@ -294,8 +381,7 @@ class _Reader:
 
     def listen(self, node, ports):
         """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
-        given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port))
-        return {name: port for name, port in dict(ports, **given).items() if port is not False}
+        return _listen(ports, self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port)))
 
     def tls(self, node):
         """A complete `Tls`."""

@@ -4,8 +4,9 @@
     json   {"time": "2026-01-31T10:20:30.123Z", "level": "info", "pid": 4711, "process": "worker 0",
             "event": "connection ended", "protocol": "line", "name": "ann", "reason": "hangup"}
 
-What belongs to an event is given as a dictionary: `log.info("connection ended", {"name": "ann"})`. Nothing in a line
-acts on a terminal, wherever it came from.
+What belongs to an event is given as a dictionary: `log.info("connection ended", {"name": "ann"})`. The event's text may
+quote some of it, as "%(name)s left", which the text form then does not repeat. Nothing in a line acts on a terminal,
+wherever it came from.
 
 A line that stderr does not take at once, because nobody reads it or its disk is full, is dropped; the next one that
 gets through says how many were, as `dropped`. Each process writes for itself: a line is one write, of a size that pipes
@@ -26,7 +27,15 @@ STDERR = 2
 LONGEST = select.PIPE_BUF - 1  # bytes of a line, which with one more a pipe takes whole or not at all
 
 _BARE = re.compile(r"(?!-\Z)[\w.:/@+-]+")  # texts that need no quotes
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_QUOTED = re.compile(r"%\((\w+)\)")
+
+
+def _plain(value):
+    """What JSON has no words for, as text: bytes without Python's quotes."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+_quoted = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def set_up(level, form):
@@ -91,23 +100,31 @@ class Handler(logging.Handler):
         return not self._torn
 
 
+class _Event(dict):
+    """What a line says: a value for each name. quoted: the names whose values the text has already."""
+
+    quoted = frozenset()
+
+
 def _event(record):
-    event = {
+    event = _Event({
         "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + ".%03dZ" % record.msecs,
         "level": record.levelname.lower(),
         "pid": record.process,
         "process": record.processName,
         "event": record.getMessage(),
-    }
+    })
     if isinstance(record.args, dict):
         event.update(record.args)
+        event.quoted = frozenset(_QUOTED.findall(str(record.msg)))
     if record.exc_info:
         event["traceback"] = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
     return event
 
 
 def _as_text(event):
-    fields = ["%s=%s" % (key, _shown(value)) for key, value in event.items() if key not in _NOT_FIELDS]
+    fields = ["%s=%s" % (key, _shown(value)) for key, value in event.items()
+              if key not in _NOT_FIELDS and key not in event.quoted]
     head = "%(time)s %(level)s %(process)s (%(pid)s): %(event)s" % event
     lines = [" ".join([head] + fields)]
     if "traceback" in event:
@@ -121,7 +138,7 @@ _NOT_FIELDS = ("time", "level", "pid", "process", "event", "traceback")
 def _shown(value):
     if value is None:
         return "-"
-    text = str(value)
+    text = _plain(value)
     return text if _BARE.fullmatch(text) else _quoted(value)
 
 
@@ -133,7 +150,7 @@ def _visible(text):
         [character if character.isprintable() else character.encode("unicode_escape").decode() for character in text])
 
 
-FORMS = {"text": _as_text, "json": json.JSONEncoder().encode}
+FORMS = {"text": _as_text, "json": json.JSONEncoder(default=_plain).encode}
 
 
 def _hold_standard_descriptors():

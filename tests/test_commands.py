@@ -1,6 +1,7 @@
 """What operators do beside serving, as they do it: in a shell, with a server that runs or has run."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,8 +10,9 @@ import sys
 import pytest
 
 from bench.proofs.clients import Client
-from bench.proofs.processes import wait_until
+from bench.proofs.processes import children, wait_until, worker_of
 from conformance.targets import launch
+from server.storage.database import Database
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -27,7 +29,14 @@ HISTORY = {"conversations": [
 MISTAKES = [
     (["log"], "", ["nothing is stored", "--storage"]),
     (["log", "--storage", "nowhere"], "", ["nowhere", "no database"]),
-    (["status", "--storage", "nowhere"], "", ["no server answers"]),
+    (["status", "--storage", "nowhere"], "", ["nowhere/control.sock", "no server answers", "No such file"]),
+    (["status", "--storage", ""], "", ["--storage", "not nothing"]),
+    (["status"], "", ["4000.sock", "no server answers", "No such file"]),
+    (["status", "--storage", "memory"], "", ["4000.sock", "no server answers"]),
+    (["status", "--socket", "nowhere"], "", ["nowhere", "no server answers", "No such file"]),
+    (["status", "--socket", "."], "", [".", "no server answers", "socket"]),
+    (["passwd", "ann"], "pw\n", ["4000.sock", "no server answers"]),
+    (["passwd", "--socket", "nowhere", "ann"], "pw\n", ["nowhere", "no server answers"]),
     (["passwd", "--storage", "new", "ann"], "\n", ["at least one character"]),
     (["passwd", "--storage", "new", "a b"], "x\n", ["'a b'", "not a valid name"]),
     (["passwd", "--storage", "new", os.fsdecode(b"a\xff")], "x\n", ["not a valid name"]),
@@ -53,7 +62,8 @@ def command(tmp_path):
     """command(argument, ..., given="") runs `python -m server` with these arguments in an empty directory."""
 
     def run(*arguments, given="", **variables):
-        environment = dict(os.environ, PYTHONPATH=ROOT, PYTHONIOENCODING="utf-8")
+        environment = dict(os.environ, PYTHONPATH=ROOT, PYTHONIOENCODING="utf-8", TMPDIR=str(tmp_path))
+        environment.pop("XDG_RUNTIME_DIR", None)
         environment.update(variables)
         return subprocess.run(
             [sys.executable, "-m", "server", *arguments], cwd=str(tmp_path), env=environment, timeout=SECONDS,
@@ -65,6 +75,16 @@ def command(tmp_path):
 @pytest.fixture
 def storage(tmp_path):
     return str(tmp_path / "storage")
+
+
+@pytest.fixture
+def serve():
+    """launch(...) with these variables, in the place of what the tests' own are."""
+    def start(*arguments, **variables):
+        environment = ["env"] + ["%s=%s" % pair for pair in variables.items()]
+        return launch(workers=2, args=arguments, command=[*environment, sys.executable, "-m", "server"])
+
+    return start
 
 
 @pytest.mark.parametrize("arguments, given, words", MISTAKES, ids=lambda value: "-".join(value[:5]))
@@ -128,6 +148,43 @@ def test_exported_users_can_be_imported_elsewhere(command, storage, tmp_path):
     assert command("import", "--storage", storage + "2", "users", "users.json").returncode == 0
     again = command("export", "--storage", storage + "2", "users", "-").stdout
     assert again.decode() == (tmp_path / "users.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["users", "history"])
+def test_an_export_is_for_this_user_alone_whatever_was_there_before(command, storage, tmp_path, kind):
+    command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
+    file = tmp_path / "export.json"
+    file.write_text("x" * 10000)
+    file.chmod(0o644)
+    assert command("export", "--storage", storage, kind, "export.json").returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(json.loads(file.read_text())) in (["users"], ["conversations"])
+    before = os.stat("/dev/null").st_mode
+    assert command("export", "--storage", storage, kind, "/dev/null").returncode == 0
+    assert os.stat("/dev/null").st_mode == before
+
+
+@pytest.mark.parametrize("make", [
+    lambda command, storage: command("passwd", "--storage", storage, "ann", given="pw\n"),
+    lambda command, storage: command(
+        "import", "--storage", storage, "users", "-", given='{"users": [{"username": "ann", "password": "pw"}]}'),
+], ids=["passwd", "import"])
+def test_an_account_does_not_inherit_what_strangers_of_its_name_said(command, storage, make):
+    with launch(workers=1, args=["--storage", storage]) as server:
+        with Client(server.address(), "ann") as ann, Client(server.address(), "bob") as bob:
+            ann.say("DM bob my secret")
+            bob.expect("DM ann my secret")
+    assert make(command, storage).returncode == 0
+    database = Database(os.path.join(storage, "parley.db"))
+    assert b"my secret" in [text for _, said in database.conversations() for _, text, _ in said]
+    assert database.conversation(b"ann", b"bob") == []
+    database.close()
+    history = {"conversations": [{"users": ["ann", "bob"], "messages": [
+        {"user": "bob", "text": "from elsewhere", "timestamp": 1600000000}]}]}
+    assert command("import", "--storage", storage, "history", "-", given=json.dumps(history)).returncode == 0
+    database = Database(os.path.join(storage, "parley.db"))
+    assert [text for _, text, _ in database.conversation(b"ann", b"bob")] == [b"from elsewhere"]
+    database.close()
 
 
 def test_what_fails_half_way_imports_nothing(command, storage):
@@ -197,6 +254,141 @@ def test_the_status_tells_of_every_worker(command, storage):
         assert lines[0] == "1 names in use, 0 accounts, 2 workers"
         assert lines[2].split()[:3] == ["worker", "pid", "line"]
     assert command("status", "--storage", storage).returncode == 1
+
+
+def test_a_server_without_storage_is_found_by_its_port(command, serve, tmp_path):
+    (tmp_path / "run").mkdir(0o700)
+    with serve(XDG_RUNTIME_DIR=tmp_path / "run") as server:
+        port = server.address()[1]
+        path = tmp_path / "run" / "parley" / ("%d.sock" % port)
+        assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+        here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
+        assert b"2 workers" in command("status", CHAT_PORT=str(port), **here).stdout
+        (tmp_path / "config.yaml").write_text("listen: {line: %d}" % port)
+        assert command("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password\n"
+        with Client(server.address()) as client:
+            client.say("LOGIN ann")
+            client.expect("ERR password-required")
+        lost = command("status", CHAT_PORT="1", **here)
+        assert lost.returncode == 1 and lost.stderr.decode().endswith("name the right one with --socket: %s\n" % path)
+    assert not path.exists()
+    assert command("status", **here).returncode == 1
+
+
+def test_without_a_folder_for_what_runs_it_is_among_the_temporary_files(command, serve, tmp_path):
+    with serve(XDG_RUNTIME_DIR="", TMPDIR=tmp_path) as server:
+        port = server.address()[1]
+        assert (tmp_path / ("parley-%d" % os.geteuid()) / ("%d.sock" % port)).exists()
+        assert b"2 workers" in command("status", CHAT_PORT=str(port)).stdout
+
+
+def test_a_server_that_nobody_can_ask_serves_all_the_same(serve, tmp_path):
+    (tmp_path / ("parley-%d" % os.geteuid())).write_text("in the way")
+    with serve(XDG_RUNTIME_DIR="", TMPDIR=tmp_path) as server, Client(server.address(), "ann") as client:
+        assert client.heard() == []
+        assert server.stderr_text().count("operators cannot ask this server") == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--storage", "storage"]])
+def test_the_socket_may_be_chosen(command, serve, tmp_path, more):
+    path = str(tmp_path / "chosen")
+    with serve("--socket", path, *(str(tmp_path / word) if word == "storage" else word for word in more)):
+        assert b"2 workers" in command("status", "--socket", "chosen").stdout
+        assert command("passwd", "--socket", path, "ann", given="pw\n").stdout == b"ann has a password\n"
+    assert not os.path.exists(path)
+
+
+def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket(command, serve, tmp_path):
+    (tmp_path / "run").mkdir(0o700)
+    here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    with serve(**here) as first:
+        port = first.address()[1]
+        here["CHAT_PORT"] = str(port)
+        other = ["--host", "127.0.0.2", "--listen", "line=%d" % port]
+        with serve(*other, XDG_RUNTIME_DIR=here["XDG_RUNTIME_DIR"]) as second:
+            assert "another server answers there" in second.stderr_text()
+            pids = set(children(first.pid))
+            assert [worker["report"]["pid"] in pids for worker in reports(command, **here)] == [True, True]
+        assert reports(command, **here)
+
+
+def reports(command, *arguments, **variables):
+    """What there is of each worker, once all have reported."""
+    def told():
+        workers = json.loads(command("status", "--json", *arguments, **variables).stdout.decode())["workers"].values()
+        return all(worker["report"] for worker in workers) and list(workers)
+
+    return wait_until(told, SECONDS)
+
+
+def test_a_socket_that_is_chosen_and_cannot_be_is_one_line_and_a_code(command, serve, tmp_path):
+    with serve("--socket", str(tmp_path / "taken")):
+        for path, code, words in (
+                ("taken", 75, b"another server answers there"), ("storage.json", 73, b"File exists"),
+                ("nowhere/socket", 73, b"No such file")):
+            (tmp_path / "storage.json").write_text("{}")
+            done = command("0", "--host", "127.0.0.1", "--workers", "1", "--socket", path)
+            assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (code, b"", 1)
+            assert path.encode() in done.stderr and words in done.stderr
+        assert (tmp_path / "storage.json").read_text() == "{}"
+
+
+def test_the_status_numbers_the_workers_as_the_log_does(command, storage):
+    with launch(workers=2, args=["--storage", storage]) as server:
+        before = worker_of(server, 1)
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: worker_of(server, 1) not in (None, before))
+
+        def pids():
+            workers = json.loads(command("status", "--storage", storage, "--json").stdout.decode())["workers"]
+            return {number: worker["report"].get("pid") for number, worker in workers.items()}
+
+        wait_until(lambda: pids() == {"0": worker_of(server, 0), "1": worker_of(server, 1)}, SECONDS)
+        lines = command("status", "--storage", storage).stdout.decode().splitlines()
+        assert [line.split()[:2] for line in lines[3:5]] == [
+            [number, str(worker_of(server, int(number)))] for number in "01"]
+        assert "parent (%d): worker 1 (pid %d, exit code -9) " % (server.pid, before) in server.stderr_text()
+        told = {pid: number for number, pid in pids().items()}
+        server.stop()
+        found = re.findall(r"worker (\d+) \((\d+)\): worker done", server.stderr_text())
+        assert {int(pid): number for number, pid in found} == told
+
+
+# What is said to the control socket, and words of the answer: none of it may end anything.
+HOSTILE = [
+    (b"[" * 4090 + b"\n", "not a line of JSON"),
+    (b'{"request": "passwd", "name": "ann", "secret": 3}\n', "the secret cannot be used"),
+    (b'{"request": "passwd", "name": 3, "secret": "pbkdf2$1$YWJj$YWJj"}\n', "the name cannot be used"),
+    (b"\xff" * 5000, "less than 4096 bytes"),
+]
+
+
+def test_nothing_that_the_control_socket_is_told_ends_a_process(command, serve, tmp_path):
+    path = str(tmp_path / "s")
+    with serve("--socket", path) as server, Client(server.address()) as client:
+        family = children(server.pid)
+        for said, words in HOSTILE:
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(SECONDS)
+                sock.connect(path)
+                sock.sendall(said)
+                assert words in sock.makefile("rb").readline().decode()
+        client.say("LOGIN ann 3")
+        client.expect("ERR invalid-username")
+        client.say("REGISTER ann pw")
+        client.expect("OK", seconds=SECONDS)
+        assert children(server.pid) == family and "Traceback" not in server.stderr_text()
+
+
+def test_who_calls_and_says_nothing_is_hung_up_on_without_anybody_else_calling(serve, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import server.supervisor.control as control\ncontrol.LONGEST_CALL = 0.01\n")
+    path = str(tmp_path / "s")
+    with serve("--socket", path, PYTHONPATH=os.pathsep.join([str(tmp_path), ROOT])):
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.settimeout(SECONDS)
+            silent.connect(path)
+            assert b"longer than" in silent.makefile("rb").read()
 
 
 def test_the_service_manager_hears_of_the_beginning_the_life_and_the_end(tmp_path):

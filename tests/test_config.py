@@ -3,6 +3,7 @@ import errno
 import hashlib
 import marshal
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -44,6 +45,12 @@ FORMS = [
     ("workers: auto", "workers", os.cpu_count() or 1),
     ("host: 127.0.0.1", "host", "127.0.0.1"),
     ('host: "::"', "host", "::"),
+    ("host: ::1", "host", "::1"),
+    ('host: "[::1]"', "host", "::1"),
+    ("host: fe80::1%eth0", "host", "fe80::1%eth0"),
+    ("host: auto", "host", "auto"),
+    ("host: localhost", "host", "localhost"),
+    ("host: chat-1.b\u00fccher.example", "host", "chat-1.b\u00fccher.example"),
     ("listen: {line: 5000}", "listen", listening(line=5000)),
     ("listen: {line: 0, dollar: 1}", "listen", listening(line=0, dollar=1)),
     ("listen: {line: false}", "listen", listening(line=None)),
@@ -69,6 +76,9 @@ FORMS = [
     ("accounts: {users_file: null}", "users_file", None),
     ("accounts:\n  users_file:", "users_file", None),
     ("accounts: {}", "users_file", None),
+    ("accounts: {register: false}", "register", False),
+    ("accounts: {guests: off}", "guests", False),
+    ("accounts: {register: true, guests: true}", "guests", True),
     ("accounts: {}", "failed_logins_per_minute", 3),
     ("accounts: {failed_logins_per_minute: 0}", "failed_logins_per_minute", 0),
     ("accounts: {failed_logins_per_minute: 60}", "failed_logins_per_minute", 60),
@@ -96,6 +106,14 @@ UNFIT_TLS = [
     ("tls: {certificate: first.key, key: first.key}", "first.key: no certificate"),
 ]
 
+# Two on one port, in a file beside the certificates: who they are.
+SAME_PORT = [
+    ("listen: {line: 7000, binary: 7000}", ["port 7000", "line", "binary"]),
+    ("listen: {line: 9000}", ["port 9000", "line", "delimited"]),
+    ("tls: {certificate: first.pem, key: first.key, listen: {line: 4000}}", ["port 4000", "line", "line with TLS"]),
+    ("tls: {certificate: first.pem, key: first.key, listen: {line: 1, dollar: 1}}", ["port 1", "dollar with TLS"]),
+]
+
 NOTHING = ["", "\n", "# only a comment\n", "---\n", "null", "~", "{}"]
 
 # text: the line of the mistake, and words that the error has to contain
@@ -118,6 +136,19 @@ MISTAKES = [
     ("workers:", 1, ["1 to 256"]),
     ("host: 1", 1, ["text", "1"]),
     ("host: [a]", 1, ["text"]),
+    ("host: [fe80::1]", 1, ["text", "quotes"]),
+    ("host: [::1]", 1, ["flow node"]),
+    ("\nhost: 127.0.0.1:4000", 2, ["'127.0.0.1:4000'", "the port stands under `listen`"]),
+    ("host: localhost:4000", 1, ["'localhost:4000'", "the port stands under `listen`"]),
+    ('host: "[::1]:4000"', 1, ["'[::1]:4000'", "the port stands under `listen`"]),
+    ("host: http://localhost", 1, ["'http://localhost'", "auto"]),
+    ("host: 127.0.0.1/8", 1, ["'127.0.0.1/8'"]),
+    ("host: 256.0.0.1", 1, ["'256.0.0.1'"]),
+    ("host: ::g", 1, ["'::g'"]),
+    ('host: "[localhost]"', 1, ["'[localhost]'"]),
+    ("host: a b", 1, ["'a b'"]),
+    ('host: "*"', 1, ["'*'"]),
+    ('host: ""', 1, ["auto", "''"]),
     ("listen:\n  line: 65536", 2, ["65536", "65535"]),
     ("listen:\n  line: -1", 2, ["-1"]),
     ("listen:\n  line: true", 2, ["true"]),
@@ -138,6 +169,8 @@ MISTAKES = [
     ("accounts:\n  users_file: 3", 2, ["path", "null", "3"]),
     ("accounts:\n  users_file: [a]", 2, ["path"]),
     ("accounts:", 1, ["mapping"]),
+    ("accounts:\n  register: maybe", 2, ["true or false", "'maybe'"]),
+    ("accounts:\n  guests: 0", 2, ["true or false", "0"]),
     ("accounts:\n  failed_logins: 3", 2, ["'failed_logins'", "'failed_logins_per_minute'"]),
     ("accounts:\n  failed_logins_per_minute: -1", 2, ["whole number", "-1"]),
     ("accounts:\n  failed_logins_per_minute: 0.5", 2, ["whole number", "0.5"]),
@@ -199,6 +232,11 @@ MISTAKES = [
     ("workers: !!int many", 1, ["many"]),
     ("workers: !new 3", 1, ["3"]),
     ("host: !!python/name:os.system x", 1, ["text"]),
+    ("echo: !!bool maybe", 1, ["true or false", "'maybe'"]),
+    ("workers: !!bool maybe", 1, ["1 to 256", "'maybe'"]),
+    ("host: !!timestamp x", 1, ["text", "'x'"]),
+    ("pacing_ms: !!int ''", 1, ["from 0 to 100", "''"]),
+    ("idle_timeout: !!float ''", 1, ["a number", "''"]),
 ]
 
 BAD_USAGE = [
@@ -208,7 +246,8 @@ BAD_USAGE = [
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
     ["--log-format", "xml"],
-    ["--unknown"], ["--config"], ["--config", ""], ["--users", ""], ["--host", ""],
+    ["--unknown"], ["--config"], ["--config", ""], ["--users", ""], ["--host", ""], ["--host", "127.0.0.1:4000"],
+    ["--host", "[::1]:4000"], ["--host", "[127.0.0.1]"], ["--host", "localhost:"], ["--host", "http://localhost/"],
 ]  # fmt: skip
 
 BAD_CONFIGURATION = [
@@ -217,6 +256,9 @@ BAD_CONFIGURATION = [
     ([], {"CHAT_PORT": "65536"}, ["CHAT_PORT", "'65536'"]),
     ([], {"CHAT_PORT": "-1"}, ["CHAT_PORT", "'-1'"]),
     ([], {"CHAT_PORT": "\u00b2"}, ["CHAT_PORT"]),
+    (["12000"], {}, ["port 12000", "line", "binary", "--listen"]),
+    ([], {"CHAT_PORT": "9000"}, ["port 9000", "line", "delimited"]),
+    (["--listen", "dollar=5050"], {}, ["port 5050", "dollar", "padded"]),
     (["--config", "missing.yaml"], {}, ["missing.yaml", "No such file"]),
     (["--config", "."], {}, [".: "]),
 ]
@@ -241,6 +283,7 @@ PRECEDENCE = [
     ([], {}, "workers", 2),
     (["--workers", "5"], {}, "workers", 5),
     (["--host", "::"], {}, "host", "::"),
+    (["--host", "[::1]"], {}, "host", "::1"),
     (["--echo"], {}, "echo", everywhere(True)),
     (["--idle-timeout", "0"], {}, "idle_timeout", everywhere(0)),
     (["--idle-timeout", "2.5"], {}, "idle_timeout", everywhere(2.5)),
@@ -476,6 +519,12 @@ def test_flags_win_over_the_environment_and_that_over_the_file(start, tmp_path, 
     assert getattr(settings, name) == value
 
 
+def test_the_protocols_keep_their_order_whatever_says_their_ports(start, tmp_path):
+    (tmp_path / "config.yaml").write_text("listen: {dollar: 1, line: 2}")
+    _, settings = start(["--listen", "padded=3", "--listen", "line=4", "--listen", "binary=off"])
+    assert list(settings.listen.items()) == [("line", 4), ("padded", 3), ("delimited", 9000), ("dollar", 1)]
+
+
 def test_without_anything_the_defaults_hold(start):
     assert start([]) == (0, config.defaults())
 
@@ -523,7 +572,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
-        def __init__(self, listening, settings, reread, memory, store, directory):
+        def __init__(self, listening, settings, reread, memory, store, directory, open_control):
             started.append(memory)
 
             self._directory = directory
@@ -536,12 +585,63 @@ def start_up(monkeypatch, tmp_path):
     return lambda *arguments: (cli.main(list(arguments)), started.pop() if started else None)
 
 
+class Share:
+    """A listening socket, or what a test sees of one."""
+
+    def __init__(self):
+        self.is_open = True
+
+    def getsockname(self):
+        return "127.0.0.1", 4000
+
+    def close(self):
+        self.is_open = False
+
+
+@pytest.mark.parametrize("raised", [None, cli.WorkersDie("x"), cli.StopAtOnce(15), ZeroDivisionError()], ids=repr)
+def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch, raised):
+    shares = [Share(), Share()]
+    real_run = cli.Supervisor.run
+
+    def run(self, **called):
+        assert all(share.is_open for share in shares)
+        real_run(self, **called)
+        if raised:
+            raise raised
+
+    monkeypatch.setattr(cli.Supervisor, "run", run)
+    monkeypatch.setattr(cli, "_open", lambda settings, private: ([[("line", share, False)] for share in shares], []))
+    start_up()
+    assert not any(share.is_open for share in shares)
+
+
+def test_the_sockets_before_one_that_cannot_be_had_are_closed(monkeypatch):
+    opened = []
+
+    def open_shares(host, port, workers):
+        if port == DEFAULTS.listen["delimited"]:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        opened.extend(Share() for _ in range(workers))
+        return [[share] for share in opened[-workers:]]
+
+    monkeypatch.setattr(cli, "open_shares", open_shares)
+    with pytest.raises(cli.CannotListen, match="port 9000 is in use"):
+        cli._open(DEFAULTS._replace(workers=2), False)
+    assert len(opened) == 6 and not any(share.is_open for share in opened)
+
+
 def test_the_accounts_of_a_users_file_are_there_from_the_beginning(start_up):
     code, memory = start_up("--users", EXAMPLE_USERS)
     assert code == 0
     assert {name: account.secret for name, account in memory.accounts.items()} == {
         b"Alice": "hashed 123", b"Bob": "hashed 456", b"Charlie": "hashed 789"}
     assert memory.owners(claims(b"ALICE")) == {b"Alice"}
+
+
+def test_the_switches_of_accounts_reach_who_decides(start_up, tmp_path):
+    assert [getattr(start_up()[1], name) for name in ("register", "guests")] == [True, True]
+    (tmp_path / "config.yaml").write_text("accounts: {register: false, guests: false}")
+    assert [getattr(start_up()[1], name) for name in ("register", "guests")] == [False, False]
 
 
 def test_an_account_gets_the_secret_of_a_users_file_as_it_is(start_up, tmp_path):
@@ -633,6 +733,20 @@ def test_any_free_port_means_the_tls_ports_too(start, tls_file):
     path = tls_file("tls: {certificate: first.pem, key: first.key, listen: {line: 4001, dollar: 8081}}")
     assert start(["0", "--config", path])[1].tls.listen == {"line": 0, "dollar": 0}
     assert start(["4002", "--config", path])[1].tls.listen == {"line": 4001, "dollar": 8081}
+
+
+@pytest.mark.parametrize("text, words", SAME_PORT)
+@pytest.mark.parametrize("option", [[], ["--check-config"]], ids=["start", "check"])
+def test_two_on_one_port_are_one_line_and_code_78(start, tls_file, capsys, text, words, option):
+    assert start(["--config", tls_file(text)] + option) == (78, None)
+    told = capsys.readouterr().err
+    assert told.startswith("parley: ") and told.count("\n") == 1
+    assert all(word in told for word in words)
+
+
+def test_any_free_port_and_none_may_be_those_of_several(start, tls_file):
+    code, settings = start(["--config", tls_file("listen: {line: 0, binary: 0, padded: off, dollar: off}")])
+    assert (code, settings.listen) == (0, {"line": 0, "binary": 0, "delimited": 9000})
 
 
 def test_tls_ports_alone_are_something_to_serve(start, tls_file):
@@ -796,11 +910,11 @@ def test_a_check_of_the_configuration_touches_no_directory(start_up, tmp_path):
 # ---- as a process
 
 
-def run_server(directory, *arguments):
+def run_server(directory, *arguments, paths=(), options=()):
     environment = {name: value for name, value in os.environ.items() if name != "CHAT_PORT"}
-    environment["PYTHONPATH"] = ROOT
+    environment["PYTHONPATH"] = os.pathsep.join([*paths, ROOT])
     process = subprocess.Popen(
-        [sys.executable, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
+        [sys.executable, *options, "-m", "server"] + list(arguments), cwd=str(directory), env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)  # fmt: skip
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
@@ -825,6 +939,16 @@ def test_without_a_file_the_defaults_are_fit_for_use(tmp_path):
     assert run_server(tmp_path, "--check-config") == (0, "the defaults: fit for use\n", "")
 
 
+def test_a_port_that_is_taken_leaves_no_warning_behind(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        code, out, err = run_server(
+            tmp_path, "0", "--host", "127.0.0.1", "--listen", "dollar=%d" % taken.getsockname()[1], options=["-Werror"])
+    assert (code, out) == (69, "")
+    assert err.startswith("parley: port ") and err.count("\n") == 1
+
+
 def test_a_configuration_that_is_not_fit_ends_with_code_78(tmp_path):
     (tmp_path / "config.yaml").write_text("workers: none")
     code, out, err = run_server(tmp_path, "--check-config")
@@ -836,6 +960,22 @@ def test_a_configuration_that_is_not_fit_ends_with_code_78(tmp_path):
 def test_a_wrong_use_ends_with_code_2(tmp_path):
     code, out, err = run_server(tmp_path, "--workers", "0")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("arguments, expected", [
+    (["0"], 78), (["--check-config"], 78), (["log"], 1), (["status"], 1), (["--version"], 0), (["status", "--help"], 0),
+])
+def test_without_pyyaml_it_is_one_line_that_says_so(tmp_path, arguments, expected):
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "yaml.py").write_text("raise ImportError('No module named yaml')")
+    (tmp_path / "config.yaml").write_text("workers: 1")
+    code, out, err = run_server(tmp_path, *arguments, paths=[str(tmp_path / "without")])
+    assert code == expected
+    if expected:
+        assert out == "" and err.startswith("parley: PyYAML is not installed") and err.count("\n") == 1
+        assert "%s -m pip install PyYAML" % sys.executable in err
+    else:
+        assert err == ""
 
 
 def test_a_second_server_with_the_same_directory_ends_with_code_75(tmp_path):

@@ -126,6 +126,32 @@ def test_nothing_acts_on_a_terminal(pipe, make_log, form, how):
     assert line.count("\n") == 1 and CLEAN.fullmatch(line[:-1])
 
 
+def test_what_the_text_quotes_is_a_field_in_json_and_not_said_twice_in_text(pipe, make_log):
+    reader, writer = pipe
+    for form in ("json", "text"):
+        make_log(writer, form).info("%(name)s: %(count)d more", {"name": "ann", "count": 3, "host": "192.0.2.1"})
+    first, second = read(reader).splitlines()
+    event = json.loads(first)
+    assert (event["event"], event["name"], event["count"], event["host"]) == ("ann: 3 more", "ann", 3, "192.0.2.1")
+    assert "quoted" not in event and second.endswith(": ann: 3 more host=192.0.2.1")
+
+
+@pytest.mark.parametrize("form", sorted(logs.FORMS))
+@pytest.mark.parametrize("value, shown", [
+    (b"ann", "ann"), ("\u00c5sa".encode(), "\u00c5sa"), (b"\xff", "\\xff"), ([b"ann"], ["ann"]),
+    ({"a": b"b"}, {"a": "b"}),
+])
+def test_bytes_are_text_without_pythons_quotes(pipe, make_log, form, value, shown):
+    reader, writer = pipe
+    make_log(writer, form).info("x", {"field": value})
+    line = read(reader)
+    if form == "json":
+        assert json.loads(line)["field"] == shown
+    else:
+        told = line.rstrip("\n").partition("field=")[2]
+        assert told == shown or json.loads(told) == shown
+
+
 def raised(text):
     try:
         raise RuntimeError(text)

@@ -19,6 +19,8 @@ _WHY = {
     "unverifiable-password": "The server cannot verify this password.",
     "try-again-later": "Too many wrong passwords: try again later.",
     "too-many-accounts": "There are too many accounts.",
+    "registration-closed": "New accounts cannot be made here.",
+    "account-required": "Only names that have an account can be used here.",
     "not-your-name": "You can only register the name you have.",
     "user-not-found": "Nobody here has that name.",
     "invalid-dm-format": "This is not of the form NAME TEXT.",

@@ -10,7 +10,8 @@ STRUCTURED = FRAMED = REMEMBERS = HEARS_AT_ONCE = False
 CAN_WHISPER = True
 ACCEPTED = "OK"
 
-_REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-required", "ERR wrong-password")
+_REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-required", "ERR wrong-password",
+                   "ERR account-required")
 _MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
 _ABOUT = re.compile(r"(?:USER (?P<listed>\S+))|(?:INFO (?P<left>\S+) disconnected)|(?:MSG (?P<speaker>\S+) .*)")
 

@@ -24,9 +24,12 @@ class Memory:
     """All accounts, in the order of their creation. What changes is told to the store.
 
     store: see `server.storage.journal.Journal`. `then` is called with true once it is stored.
+    register: may clients make accounts? guests: may names without an account be used?
     """
 
-    def __init__(self, store):
+    def __init__(self, store, register=True, guests=True):
+        self.register = register
+        self.guests = guests
         self.accounts = {}  # name -> Account
         self._store = store
         self._occupied = {}  # what an account's name occupies -> the name

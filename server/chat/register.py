@@ -49,10 +49,16 @@ class Register:
         holder, account = _holder(worker, number), self._memory.accounts.get(name)
         if command == "SignIn" and account is None:
             self._refuse(holder, Reason.NO_ACCOUNT)
+        elif self._needs_account(name):
+            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
         elif _is_protected(account) and password is not None:
             self._verify(holder, account, name, password, host, takes_over=command != "SignIn")
         else:
             self._claim_unprotected(holder, name, occupied, password, account)
+
+    def _needs_account(self, name):
+        """May the name not be used as it is?"""
+        return not self._memory.guests and name not in self._memory.accounts
 
     def _claim_unprotected(self, holder, name, occupied, password, account):
         def decide(taken):
@@ -192,6 +198,8 @@ class Register:
         self._memory.open(name, occupied, secret, self._post.guarded(*_place(holder), settle))
 
     def _why_no_account(self, name, host):
+        if not self._memory.register:
+            return Reason.REGISTRATION_CLOSED
         if name in self._memory.accounts:
             return Reason.NAME_TAKEN
         if len(self._memory.accounts) >= MOST_ACCOUNTS:
@@ -229,7 +237,10 @@ class Register:
     # ---- who comes and goes
 
     def claim_guest(self, worker, number):
-        """Give a free `guest-N` to the session."""
+        """Give a free `guest-N` to the session, if names without an account may be used."""
+        if not self._memory.guests:
+            self._refuse(_holder(worker, number), Reason.ACCOUNT_REQUIRED)
+            return
         while True:
             self._guests += 1
             name = b"guest-%d" % self._guests
@@ -260,7 +271,10 @@ class Register:
                 self._holders.update(dict.fromkeys(occupied, holder))
                 self._post.everyone("renamed", worker, number, old, name)
 
-        self._look_if_taken(holder, name, occupied, decide)
+        if self._needs_account(name):
+            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+        else:
+            self._look_if_taken(holder, name, occupied, decide)
 
     def release(self, worker, number):
         """The session is gone; if it held a name, that is free now."""

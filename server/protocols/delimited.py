@@ -157,6 +157,8 @@ _WORDS = {
     Reason.NAME_TAKEN: b"username is taken",
     Reason.NO_ACCOUNT: b"username does not exist",
     Reason.TOO_MANY_ACCOUNTS: b"there are too many accounts",
+    Reason.REGISTRATION_CLOSED: b"new accounts cannot be made here",
+    Reason.ACCOUNT_REQUIRED: b"only usernames that have an account can be used here",
     Reason.PASSWORD_REQUIRED: b"username needs a password, which this protocol cannot give",
     Reason.WRONG_PASSWORD: b"wrong password",
     Reason.NO_PASSWORD: b"username has no password",

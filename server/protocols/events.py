@@ -115,6 +115,8 @@ class Reason:
     NAME_TAKEN = "name-taken"
     NO_ACCOUNT = "no-account"
     TOO_MANY_ACCOUNTS = "too-many-accounts"
+    REGISTRATION_CLOSED = "registration-closed"  # clients make no accounts here
+    ACCOUNT_REQUIRED = "account-required"  # names without one are not used here
     PASSWORD_REQUIRED = "password-required"
     WRONG_PASSWORD = "wrong-password"
     NO_PASSWORD = "no-password"  # one was given for a name that has none

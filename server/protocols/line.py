@@ -171,6 +171,8 @@ _ERRORS = {
     Reason.UNVERIFIABLE: b"ERR unverifiable-password\n",
     Reason.TRY_LATER: b"ERR try-again-later\n",
     Reason.TOO_MANY_ACCOUNTS: b"ERR too-many-accounts\n",
+    Reason.REGISTRATION_CLOSED: b"ERR registration-closed\n",
+    Reason.ACCOUNT_REQUIRED: b"ERR account-required\n",
     Reason.NOT_YOU: b"ERR not-your-name\n",
     Reason.NOBODY: b"ERR user-not-found\n",
     Reason.BAD_FORM: b"ERR invalid-dm-format\n",

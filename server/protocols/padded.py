@@ -124,6 +124,8 @@ _WORDS = {
     Reason.NAME_TAKEN: b"The nickname is taken.",
     Reason.NO_ACCOUNT: b"There is no such account.",
     Reason.TOO_MANY_ACCOUNTS: b"There are too many accounts.",
+    Reason.REGISTRATION_CLOSED: b"New accounts cannot be made here.",
+    Reason.ACCOUNT_REQUIRED: b"Only nicknames that have an account can be used here.",
     Reason.PASSWORD_REQUIRED: b"The nickname has a password.",
     Reason.WRONG_PASSWORD: b"The password is wrong.",
     Reason.NO_PASSWORD: b"The nickname has no password.",

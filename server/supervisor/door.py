@@ -86,7 +86,7 @@ class Door:
         for job in list(self._jobs.values()):
             self._refuse(job)
         if self.refusals:
-            log.info("passwords and accounts refused: %s", dict(self.refusals))
+            log.info("passwords and accounts refused: %(refused)s", {"refused": dict(self.refusals)})
 
     # ---- the clock
 
@@ -172,7 +172,10 @@ class Door:
         now = self._clock()
         if now - self._told.get(reason, -LINE_EVERY) >= LINE_EVERY:
             self._told[reason] = now
-            log.warning("refused %s, account %r: %s (%d so far)", host or "?", name, reason, self.refusals[reason])
+            log.warning(
+                "refused %(host)s, account %(account)s: %(reason)s (%(so_far)d so far)",
+                {"host": host or "?", "account": name and name.decode(), "reason": reason,
+                 "so_far": self.refusals[reason]})
 
 
 def _nobody(trouble, secret):

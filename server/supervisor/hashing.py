@@ -21,6 +21,7 @@ from server.worker.queues import called, control
 
 COSTS = {"scrypt": (1 << 14, 8, 1), "pbkdf2": (600000,)}  # of new secrets
 _SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
+MOST_DEATHS = 3  # of processes in a row, until the job that was theirs is taken for the cause
 _SCRYPT_MEMORY = 256 << 20  # bytes that a secret may ask for
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,22 @@ def _text(data):
     return base64.b64encode(data).decode("ascii")
 
 
+def _result(job, arguments):
+    """The result of a job, whatever happens: if it ended this process, its successor would be asked the same."""
+    try:
+        return _JOBS[job](*arguments)
+    except Exception:
+        log.exception("a bug: a password is taken for one that cannot be verified")
+        return Reason.UNVERIFIABLE, None
+
+
 def _verify(password, secret):
     try:
         if not matches(password, secret):
             return Reason.WRONG_PASSWORD, None
         return None, hashed(password) if is_outdated(secret) else None
     except Unverifiable as error:
-        log.error("a password cannot be verified: %s", error)
+        log.error("a password cannot be verified: %(why)s", {"why": str(error)})
         return Reason.UNVERIFIABLE, None
 
 
@@ -105,11 +115,14 @@ class Verifier:
     def __init__(self):
         self.down = self.up = None
         self.waiting = False  # for room in the queue?
-        self._jobs = {}
+        self._jobs = {}  # the oldest, which is the one being done, first
         self._last_token = 0
+        self._deaths = 0  # of processes since the last result
 
     def attach(self, down, up):
-        """A process has been forked; what the one before it has not done is asked again."""
+        """A process has been forked; what the one before it has not done is asked again, unless it ends them all."""
+        if self._deaths >= MOST_DEATHS:
+            self._give_up(next(iter(self._jobs)))
         self.down, self.up = down, up
         for token in self._jobs:
             self._send(token)
@@ -117,6 +130,7 @@ class Verifier:
     def detach(self):
         """The process is dead, or not this process's; gives the queues to close."""
         queues = [queue for queue in (self.down, self.up) if queue is not None]
+        self._deaths = self._deaths + 1 if self._jobs else 0
         self.down = self.up = None
         self.waiting = False
         return queues
@@ -145,7 +159,14 @@ class Verifier:
         for frame in self.up.get():
             _, (token, trouble, secret) = called(frame)
             _, then = self._jobs.pop(token)
+            self._deaths = 0
             then(trouble, secret)
+
+    def _give_up(self, token):
+        log.error("a password is taken for one that cannot be verified: with it one process after the other died")
+        _, then = self._jobs.pop(token)
+        self._deaths = 0
+        then(Reason.UNVERIFIABLE, None)
 
     def _ask(self, then, job, *arguments):
         self._last_token += 1
@@ -170,6 +191,6 @@ class Verifier:
             try:
                 for frame in down.get():
                     job, (token, *arguments) = called(frame)
-                    up.put(control("done", token, *_JOBS[job](*arguments)))
+                    up.put(control("done", token, *_result(job, arguments)))
             except (EOFError, BrokenPipeError):
                 return

@@ -104,7 +104,7 @@ class Hub:
             "done": self._done,
         }
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
-        self.requests_of_operators = {"status": self._tell_status, "passwd": self._set_password}
+        self.requests_of_operators = {"passwd": self._set_password}
         self._changed = False  # has what is being done changed names or accounts already?
         self._next_talk = self._next_look = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
@@ -341,9 +341,6 @@ class Hub:
         self.everyone("owes", address, until)
 
     # ---- what operators ask
-
-    def _tell_status(self, reply):
-        reply(self.status())
 
     def _set_password(self, reply, name, secret):
         self._register.set_password(name.encode(), secret, reply)

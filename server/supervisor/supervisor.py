@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 
-from server.supervisor.control import Control
 from server.supervisor.hub import Hub
 from server.worker.loop import Worker
 from server.worker.queues import Queue
@@ -54,9 +53,10 @@ class Supervisor:
     reread: gives new settings, or None if there are none fit for use.
     memory, store: see `server.supervisor.hub.Hub`.
     directory: `server.storage.directory.Directory`, or None if nothing is kept.
+    open_control: gives a `server.supervisor.control.Control`, or None, for requests and a selector.
     """
 
-    def __init__(self, listening, settings, reread, memory, store, directory):
+    def __init__(self, listening, settings, reread, memory, store, directory, open_control):
         self._listening = listening
         self._settings = settings
         self._reread = reread
@@ -64,6 +64,7 @@ class Supervisor:
                         settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.census.most = settings.limits["connections_per_address"]
         self._directory = directory
+        self._open_control = open_control
         self._control = None
         self._aides = {HASHING: self._hub.verifier, JOURNAL: store}
         self._children = {}  # by number
@@ -85,8 +86,8 @@ class Supervisor:
         """
         self._catch_signals()
         self._on_turn = on_turn
-        if self._directory:
-            self._control = Control(self._directory.control, self._hub.requests_of_operators, self._hub.selector)
+        requests = dict(self._hub.requests_of_operators, status=self._tell_status)
+        self._control = self._open_control(requests, self._hub.selector)
         gc.collect()
         getattr(gc, "freeze", lambda: None)()  # since 3.7; the collector's marks would unshare what the workers share
         try:
@@ -148,11 +149,19 @@ class Supervisor:
         quiet = self._started and not self._vacant and not self._stopping
         self._hub.turn(LOOK if quiet else LOOK_CLOSELY)
         self._on_turn()
+        if self._control:
+            self._control.look_at_clock()
         if self._signals or self._hub.failed or not quiet:
             self._heed_signals()
             self._kill_failed()
             self._reap()
             self._top_up()
+
+    def _tell_status(self, reply):
+        """As the hub's, with the workers numbered as in the log."""
+        status = self._hub.status()
+        status["workers"] = {self._children[number].slot: worker for number, worker in status["workers"].items()}
+        reply(status)
 
     # ---- signals
 
@@ -202,7 +211,8 @@ class Supervisor:
                 try:
                     self._fork(slot)
                 except OSError as error:
-                    log.error("process %s cannot be started: %s; tried again in 1 s", slot, error.strerror)
+                    log.error("%(who)s cannot be started: %(why)s; tried again in 1 s",
+                              {"who": _process_name(slot), "why": error.strerror})
                     self._vacant[slot] = now + 1
                 else:
                     del self._vacant[slot]
@@ -273,13 +283,16 @@ class Supervisor:
         if self._stopping:
             return
         if not self._started:
-            raise WorkersDie("process %s ended with code %s before it served" % (child.slot, child.process.exitcode))
+            raise WorkersDie("%s ended with code %s before it served" % (
+                _process_name(child.slot), child.process.exitcode))
         now = time.monotonic()
         deaths = self._quick_deaths[child.slot] = self._quick_deaths[child.slot] + 1 if now - child.born < QUICK else 0
         wait = min(BACK_OFF * 2 ** deaths, LONGEST_BACK_OFF) if deaths else 0
         self._vacant[child.slot] = now + wait
-        log.error("process %s (pid %d, exit code %s) %s: replaced in %.1f s",
-                  child.slot, child.process.pid, child.process.exitcode, trouble, wait)
+        log.error(
+            "%(who)s (pid %(who_pid)d, exit code %(exit_code)s) %(trouble)s: replaced in %(seconds).1f s",
+            {"who": _process_name(child.slot), "who_pid": child.process.pid, "exit_code": child.process.exitcode,
+             "trouble": trouble, "seconds": wait})
 
 
 def _process_name(slot):

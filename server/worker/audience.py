@@ -108,7 +108,10 @@ class Audience:
                 if not self.echo:
                     self._cut(origin, start, ())
                 if self.traits.acknowledges:
-                    self.hold(origin)
+                    try:
+                        self.hold(origin)
+                    except Exception:
+                        origin.crash()
 
     def _skip(self, happening):
         """Called in an exception handler: a bug in an encoder must not cost the members more than this one event."""

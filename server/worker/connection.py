@@ -4,6 +4,7 @@ import select
 import selectors
 import socket
 
+from server.chat.origins import as_people_write_it
 from server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from server.protocols.events import Hangup, Reason
 from server.worker.outbox import Outbox
@@ -147,7 +148,7 @@ class Connection(Session):
     def address(self):
         """(host, port) of the client; an IPv4 one that came in through an IPv6 socket is told as what it is."""
         _, host, port = self._origin.decode().split(" ")
-        return host[len("::ffff:"):] if host.startswith("::ffff:") else host, int(port)
+        return as_people_write_it(host), int(port)
 
     @property
     def is_behind(self):
@@ -313,8 +314,7 @@ class Connection(Session):
 
     def part(self, reason):
         """What was told goes out, then the connection ends."""
-        # Who came and went without a name may be a health check, or somebody who looks for open ports.
-        level = logging.DEBUG if self.name is None and reason in (HANGUP, RESET) else logging.INFO
+        level = self._level(reason)
         if log.isEnabledFor(level):
             seconds = self._worker.now - float(self._origin.split(b" ")[0])
             log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
@@ -323,6 +323,14 @@ class Connection(Session):
         self._paused = False  # what still comes is read and dropped, until the client ends too
         self._watch()
         self._finish()
+
+    def _level(self, reason):
+        """How loudly the log tells of its end."""
+        if self.name is not None:
+            return logging.INFO
+        if reason in (HANGUP, RESET):  # it may be a health check, or somebody who looks for open ports
+            return logging.DEBUG
+        return self._worker.strangers.level("connection ended", self.address()[0], self._worker.now)
 
     def _finish(self):
         """Once all is sent: no more from us, and closed when the client has ended too.

@@ -56,8 +56,8 @@ class Lookups:
     def _line_up(self, session, is_shared, request, arguments):
         key = request, arguments, session.audience if is_shared else session
         if key not in self._waiting:
-            self._waiting[key] = Request(request, arguments)
             self._lines.setdefault(origin(session.address()[0]), collections.deque()).append(key)
+            self._waiting[key] = Request(request, arguments)
         self._waiting[key].askers.append(session)
         self._asked[session] = self._waiting[key]
 
@@ -74,7 +74,7 @@ class Lookups:
             for session, *rest in lagging:
                 if session.state is not GONE:
                     self.add(session, rest[0], rest[1], *rest[2])
-        while self._waiting and len(self._open) < MOST_OPEN:
+        while self._lines and len(self._open) < MOST_OPEN:
             request = self._next()
             self._drop_settled(request)
             if request.askers:
@@ -88,7 +88,7 @@ class Lookups:
         self._lines.move_to_end(address)
         if not line:
             del self._lines[address]
-        return self._waiting.pop(key)
+        return self._waiting.pop(key, None) or Request(*key[:2])  # of one that a bug has stopped on its way there
 
     def _look_through(self, now):
         for request in (*self._open, *self._unread):

@@ -18,6 +18,7 @@ from server.worker.deadlines import Deadlines
 from server.worker.listener import Listener
 from server.worker.paced import Paced, Turns
 from server.worker.queues import CONTROL, HEAD, called, said
+from server.worker.strangers import Strangers
 from server.worker.throttle import Throttle
 from server.worker.tls import Handshake, Unfit, context
 from server.worker.uplink import Uplink
@@ -52,6 +53,7 @@ class Worker:
         self.deadlines = Deadlines()
         self.throttle = Throttle()
         self.turns = Turns()
+        self.strangers = Strangers()
         self.lost = []  # connections that the kernel gave up on in this tick
         self.overfull = []  # connections whose outbox grew too large in this tick
         self._postponed = {}  # source -> what it is ready for: those who have their turn first in the next tick
@@ -134,6 +136,7 @@ class Worker:
             if self.uplink.talked:
                 self.uplink.talked = False
                 self._next_reading = next_beat(self.now, self._settings["pacing"])
+        self.strangers.close()
         log.info("worker done", {"connections_ended": self._endings})
 
     def _select(self):
@@ -424,7 +427,8 @@ class Worker:
 
     def stop_accepting(self, error):
         """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""
-        log.warning("not accepting for a moment: %s", error.strerror)
+        level = self.strangers.level("not accepting", "", self.now, logging.WARNING)
+        log.log(level, "not accepting for a moment: %(why)s", {"why": error.strerror})
         self._accept(False)
 
     def _accept(self, wanted):
@@ -456,6 +460,7 @@ class Worker:
 
     def _sweep(self):
         self._live()
+        self.strangers.look_at_clock(self.now)
         for connection, reason in self.deadlines.overdue(self.now):
             self._each([connection], "give_up", reason)
         self._each(self.deadlines.lingering(self.now), "close")

@@ -53,8 +53,8 @@ class Paced(Connection):
 
     def _wait(self, pieces):
         if self._waiting is None:
-            self._waiting = collections.deque()
             self._worker.turns.wait(self)
+            self._waiting = collections.deque()
         self._waiting.append(pieces)
 
     def take_turn(self):

@@ -9,6 +9,7 @@ import ssl
 import tempfile
 import time
 
+from server.chat.origins import as_people_write_it
 from server.protocols.events import Reason
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -266,14 +267,17 @@ class Handshake:
             self._fail(reason, "it took too long")
 
     def _fail(self, ending, why):
-        log.info("TLS handshake with %s for %s failed: %s", self._address(), self._protocol, why)
+        host = self._address()
+        log.log(self._worker.strangers.level("TLS handshake", host, self._worker.now),
+                "TLS handshake with %(host)s for %(protocol)s failed: %(why)s",
+                {"host": host, "protocol": self._protocol, "why": why})
         self._end(ending)
 
     def _address(self):
         try:
-            return self._client.getpeername()[0]
+            return as_people_write_it(self._client.getpeername()[0])
         except OSError:
-            return "a client that is gone"
+            return "?"  # it is gone
 
     def crash(self):
         """Called in an exception handler: this client is lost."""

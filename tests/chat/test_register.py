@@ -650,6 +650,51 @@ def test_an_account_without_a_password_is_as_open_to_a_rename_as_to_a_login(regi
     assert post.drain() == [("everyone", "renamed", 1, 5, b"ann", b"cid")]
 
 
+# How a name is claimed where those without an account are not used (`guests`), or no accounts are made.
+SWITCHED_OFF = [
+    ("guests", "Login", None, Reason.ACCOUNT_REQUIRED),
+    ("guests", "Login", b"pw", Reason.ACCOUNT_REQUIRED),
+    ("guests", "Post", None, Reason.ACCOUNT_REQUIRED),
+    ("guests", "SignIn", b"pw", Reason.NO_ACCOUNT),
+    ("guests", "Create", None, None),
+    ("register", "Login", None, None),
+    ("register", "Post", None, None),
+    ("register", "Create", None, Reason.REGISTRATION_CLOSED),
+    ("register", "SignUp", b"pw", Reason.REGISTRATION_CLOSED),
+]
+
+
+@pytest.mark.parametrize("switch, command, password, reason", SWITCHED_OFF)
+def test_what_is_switched_off_is_refused_and_nothing_else(
+        register, post, memory, door, switch, command, password, reason):
+    setattr(memory, switch, False)
+    claim(register, 1, 5, b"ann", command, password)
+    assert (post.drain()[-1][1:] == ("joined", 1, 5, b"ann") if reason is None
+            else post.drain() == [("worker", 1, "refused", 5, reason)])
+    assert door.jobs == []
+    assert register.count()["accounts"] == (reason is None and command == "Create")
+
+
+def test_without_guests_nobody_becomes_one_by_another_way(register, post, memory, ann_and_bob):
+    memory.guests = False
+    open_account(memory, b"cid")
+    register.claim_guest(1, 6)
+    rename(register, 1, 5, b"anna")
+    rename(register, 2, 7, b"cid")
+    assert post.drain() == [
+        ("worker", 1, "refused", 6, Reason.ACCOUNT_REQUIRED), ("worker", 1, "refused", 5, Reason.ACCOUNT_REQUIRED),
+        ("everyone", "renamed", 2, 7, b"bob", b"cid")]
+
+
+def test_an_account_whose_owner_is_deleted_is_no_account_any_more(register, post, memory):
+    memory.guests = False
+    claim(register, 1, 5, b"ann", "Create")
+    register.delete(1, 5, b"ann")
+    post.drain()
+    claim(register, 1, 6, b"ann")
+    assert post.drain() == [("worker", 1, "refused", 6, Reason.ACCOUNT_REQUIRED)]
+
+
 def test_there_is_an_end_to_new_accounts(register, post, memory, monkeypatch):
     monkeypatch.setattr(register_module, "MOST_ACCOUNTS", 1)
     open_account(memory, b"cid")

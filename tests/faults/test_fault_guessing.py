@@ -68,7 +68,7 @@ def test_after_three_wrong_passwords_three_more_may_wait_and_the_others_are_sent
             client.expect("OK", after="LOGIN somebody-%d" % number)
         assert selector.select(0) == []
     log = server.stderr_text()
-    assert "refused 127.0.0.2, account b'Alice': try-again-later" in log
+    assert "refused 127.0.0.2, account Alice: try-again-later" in log
     assert "b'wrong'" not in log and "123" not in log
 
 

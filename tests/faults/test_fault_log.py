@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from bench.proofs.clients import Client
+from bench.proofs.clients import SECONDS, Client
 from bench.proofs.processes import children, wait_until, worker_of
+from server.worker.strangers import MOST_LINES
 
 BUG = """
 import os
@@ -125,6 +126,27 @@ def test_a_log_in_json_is_json_in_every_line(start, join):
     assert [event["reason"] for event in told if event["event"] == "command refused"] == ["must-login"]
     assert sorted(event["reason"] for event in told if event["event"] == "connection ended" and not event["name"]) == [
         "hangup", "shutdown"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_stranger_who_comes_again_and_again_is_summed_up(start, form):
+    many = 300
+    server = start(workers=2, args=("--log-format", form), protocols=("binary",))
+    for number in range(many):
+        with socket.create_connection(server.worker_address(number % 2, "binary"), SECONDS) as stranger:
+            stranger.sendall(b"x" * 27)
+            while stranger.recv(4096):
+                pass
+    assert server.stop() == 0
+    text = server.stderr_text()
+    if form == "text":
+        assert text.count(": connection ended protocol=binary ") == 2 * MOST_LINES
+        assert text.count(": connection ended: %d more like it addresses=1\n" % (many // 2 - MOST_LINES)) == 2
+    else:
+        assert len([event for event in events(text) if event["event"] == "connection ended"]) == 2 * MOST_LINES
+        told = [event for event in events(text) if "more" in event]
+        assert [(event["kind"], event["addresses"]) for event in told] == [("connection ended", 1)] * 2
+        assert sum(event["more"] for event in told) == many - 2 * MOST_LINES
 
 
 @pytest.mark.parametrize("place, event, level", [

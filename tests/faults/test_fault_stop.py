@@ -17,6 +17,18 @@ FAREWELL = b"INFO server-shutdown"
 LINE_ALONE = [word for name in ("binary", "padded", "delimited", "dollar") for word in ("--listen", name + "=off")]
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+
+
 def test_the_start_is_said_in_the_documents_words(start):
     server = start(workers=2)
     shared = "[SERVER] Chat server started on 127.0.0.1:%d" % server.address()[1]
@@ -183,16 +195,30 @@ def test_a_server_whose_reader_of_stdout_is_gone_still_stops_with_success():
         server.wait()
 
 
-def test_ipv6(start, join):
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        pytest.skip("no IPv6 here")
-    server = start(args=("--host", "::1"))
-    shown = [line for line in server.stdout if "started on" in line][0]
-    assert "[::1]:" in shown
-    port = int(shown.rpartition(":")[2])
-    ann, bob = join(("::1", port), "ann"), join(("::1", port), "bob")
+@needs_ipv6
+@pytest.mark.parametrize("host, addresses", [("[::1]", ["::1"]), ("localhost", ["127.0.0.1", "::1"])])
+def test_every_address_of_a_host_is_served_on_one_port(start, join, host, addresses):
+    server = start(args=("--host", host))
+    port = server.address()[1]
+    first, *others, last = [line for line in server.stdout if "Worker" not in line]
+    shown = ["[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port) for address in addresses]
+    assert first == "[SERVER] Chat server started on " + shown[0]
+    assert others == ["[SERVER] Serving line on " + address for address in shown[1:]]
+    ann, bob = join((addresses[0], port), "ann"), join((addresses[-1], port), "bob")
     ann.say("MSG hi")
     bob.expect("MSG ann hi")
+
+
+@needs_ipv6
+def test_ipv4_clients_of_a_socket_of_both_families_are_shown_and_counted_as_ipv4(start, join):
+    server = start(args=("--host", "auto"), config={"limits": {"connections_per_address": 1}})
+    host, port = server.address()
+    first, *others, last = [line for line in server.stdout if "Worker" not in line]
+    assert first == "[SERVER] Chat server started on 0.0.0.0:%d" % port
+    assert all(line.startswith("[SERVER] Others reach it at ") and line.endswith(":%d" % port) for line in others)
+    for number, address in enumerate(["127.0.0.1", "::1", "127.0.0.2", "127.0.0.1"]):
+        client = join((address, port), source=address)
+        client.say("LOGIN u%d" % number)
+        client.expect("OK" if number < 3 else "ERR too-many-connections")
+    wait_until(lambda: "too-many-connections" in server.stderr_text())
+    assert " host=127.0.0.1 " in server.stderr_text() and "::ffff:" not in server.stderr_text()

@@ -82,6 +82,8 @@ ANSWERS = [
     (Refused(Reason.INVALID_PASSWORD, SIGN_UP), [b"ERR invalid-password\n"]),
     (Refused(Reason.INVALID_PASSWORD, ChangePassword), [b"ERR invalid-password\n"]),
     (Refused(Reason.TOO_MANY_ACCOUNTS, SIGN_UP), [b"ERR too-many-accounts\n"]),
+    (Refused(Reason.REGISTRATION_CLOSED, SIGN_UP), [b"ERR registration-closed\n"]),
+    (Refused(Reason.ACCOUNT_REQUIRED, GREETING), [b"ERR account-required\n"]),
     (Refused(Reason.NO_PASSWORD, CHANGE), [b"ERR no-password\n"]),
     (Refused(Reason.UNVERIFIABLE, GREETING), [b"ERR unverifiable-password\n"]),
     (Refused(Reason.TRY_LATER, GREETING), [b"ERR try-again-later\n"]),

@@ -297,9 +297,12 @@ def test_refusals_are_counted_and_the_log_tells_of_them_once_a_second(door, visi
     door.close()
     assert door.refusals == {WRONG: 3, LATER: 104}
     assert [record.getMessage() for record in caplog.records] == [
-        "refused 192.0.2.1, account b'ann': wrong-password (1 so far)",
-        "refused 192.0.2.1, account b'ann': try-again-later (1 so far)",
-        "refused 192.0.2.1, account b'ann': try-again-later (101 so far)",
+        "refused 192.0.2.1, account ann: wrong-password (1 so far)",
+        "refused 192.0.2.1, account ann: try-again-later (1 so far)",
+        "refused 192.0.2.1, account ann: try-again-later (101 so far)",
         "passwords and accounts refused: {'wrong-password': 3, 'try-again-later': 104}",
     ]
+    assert caplog.records[2].args == {
+        "host": "192.0.2.1", "account": "ann", "reason": LATER, "so_far": 101}
+    assert caplog.records[3].args == {"refused": {WRONG: 3, LATER: 104}}
     assert "pw" not in caplog.text

@@ -9,7 +9,7 @@ import pytest
 
 from server.protocols.events import Reason
 from server.supervisor import hashing
-from server.supervisor.hashing import COSTS, Unverifiable, Verifier, hashed, is_outdated, matches
+from server.supervisor.hashing import COSTS, MOST_DEATHS, Unverifiable, Verifier, hashed, is_outdated, matches
 from server.worker.queues import PIECE, called, control
 
 PATIENCE = 60  # seconds that an answer may really take
@@ -173,6 +173,26 @@ def test_a_secret_of_no_use_is_said_to_be_so_and_the_process_goes_on(served, cap
     assert "YWJj" not in caplog.text
 
 
+# What no hub should ask, and what comes of it.
+POISON = [
+    ("verify", b"123", 1), ("verify", b"123", None), ("verify", b"123", [1]), ("verify", b"123", b"x"),
+    ("verify", "123", ""), ("verify", None, "pbkdf2$1$YWJj$YWJj"), ("verify", b"123"), ("verify",),
+    ("hash", 1), ("hash", None), ("hash",), ("dance", b"123"), (None,),
+]  # fmt: skip
+
+
+def test_a_job_that_raises_is_answered_and_the_process_goes_on(served, caplog):
+    down, up = served
+    for token, (job, *arguments) in enumerate(POISON):
+        down.put(control(job, token, *arguments))
+    down.put(control("verify", 99, b"123", hashed(b"123")))
+    found = answers(up, len(POISON) + 1)
+    assert found.pop(99) == (None, None)
+    assert set(found.values()) == {(Reason.UNVERIFIABLE, None)}
+    assert "123" not in [record.getMessage() for record in caplog.records]
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+
+
 def test_it_ends_when_the_hub_is_gone(served):
     pass  # which its fixture looks at
 
@@ -286,6 +306,50 @@ class Process:
 
     def get(self):
         return [control("done", token, None, None) for token in self.finished]
+
+
+def test_a_job_with_which_one_process_after_the_other_dies_is_given_up_and_the_others_are_not(verifier, caplog):
+    told = []
+    for number in range(3):
+        verifier.verify(b"%d" % number, "secret", lambda trouble, secret, number=number: told.append((number, trouble)))
+    asked = []
+    for _ in range(MOST_DEATHS + 1):
+        process = Process()
+        verifier.attach(process, process)
+        asked.append(list(process.jobs))
+        verifier.detach()
+    first, second, third = asked[0]
+    assert asked == [[first, second, third]] * MOST_DEATHS + [[second, third]]
+    assert told == [(0, Reason.UNVERIFIABLE)]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_processes_that_die_now_and_then_cost_nobody_an_answer(verifier):
+    told = []
+    for number in range(3 * MOST_DEATHS):
+        verifier.verify(b"%d" % number, "secret", lambda trouble, secret: told.append(trouble))
+        for _ in range(MOST_DEATHS - 1):
+            process = Process()
+            verifier.attach(process, process)
+            verifier.detach()
+        process = Process()
+        verifier.attach(process, process)
+        process.finished = process.jobs[:1]
+        verifier.hear()
+        verifier.detach()
+    assert told == [None] * 3 * MOST_DEATHS
+
+
+def test_who_asks_when_a_job_is_given_up_is_asked_of_the_successor_once(verifier):
+    again = []
+    verifier.verify(b"pw", "secret", lambda trouble, secret: verifier.hash(b"pw", again.append))
+    for _ in range(MOST_DEATHS):
+        process = Process()
+        verifier.attach(process, process)
+        verifier.detach()
+    process = Process()
+    verifier.attach(process, process)
+    assert len(process.jobs) == 1
 
 
 def test_a_dead_process_is_noticed_and_its_jobs_are_not_lost(verifier, process):

@@ -1,11 +1,13 @@
 """The listening sockets, which the parent opens."""
 import errno
+import os
 import socket
 import sys
 
 import pytest
 
-from server.supervisor.listening import open_private, open_shares, shown
+from server.supervisor import listening
+from server.supervisor.listening import open_private, open_shares, reached, shown
 
 HOST = "127.0.0.1"
 
@@ -25,21 +27,45 @@ needs_balance = pytest.mark.skipif(not sys.platform.startswith("linux"), reason=
 
 @pytest.fixture
 def opened():
-    """Opens shares, and closes them in the end."""
+    """Opens shares, and closes them in the end; of each worker the only socket, or all if `every`."""
     sockets = []
 
-    def open_all(host=HOST, port=0, workers=1):
+    def open_all(host=HOST, port=0, workers=1, every=False):
         shares = open_shares(host, port, workers)
-        sockets.extend(shares)
-        return shares
+        for own in shares:
+            sockets.extend(own)
+        if every:
+            return shares
+        assert {len(own) for own in shares} == {1}
+        return [sock for own in shares for sock in own]
 
     yield open_all
     for sock in sockets:
         sock.close()
 
 
+@pytest.fixture
+def no_ipv6(monkeypatch):
+    """As on a machine whose kernel has none."""
+    def open_socket(family=socket.AF_INET, *arguments, **options):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return real_socket(family, *arguments, **options)
+
+    real_socket = socket.socket
+    monkeypatch.setattr(listening.socket, "socket", open_socket)
+
+
 def port_of(sock):
     return sock.getsockname()[1]
+
+
+def can_connect(address, port):
+    try:
+        socket.create_connection((address, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example"])
@@ -126,11 +152,140 @@ def test_an_ipv6_address_is_served_and_shown_in_brackets(opened):
 
 
 @needs_ipv6
-def test_two_colons_are_everybody(opened):
-    (share,) = opened(host="::")
+@pytest.mark.parametrize("host", ["auto", "::"])
+def test_one_socket_may_have_everybody_and_is_shown_as_all_ipv4_addresses(opened, host):
+    (share,) = opened(host=host)
+    assert shown(share) == "0.0.0.0:%d" % port_of(share)
     for address in ("::1", HOST):
         with socket.create_connection((address, port_of(share))):
             pass
+
+
+@needs_ipv6
+def test_all_ipv4_addresses_are_no_ipv6_address(opened):
+    (share,) = opened(host="0.0.0.0")
+    assert shown(share) == "0.0.0.0:%d" % port_of(share)
+    assert can_connect(HOST, port_of(share)) and not can_connect("::1", port_of(share))
+
+
+def test_without_ipv6_everybody_is_who_has_ipv4(opened, no_ipv6):
+    shares = opened(host="auto", workers=2)
+    assert [sock.family for sock in shares] == [socket.AF_INET] * 2
+    assert shown(shares[0]) == "0.0.0.0:%d" % port_of(shares[0])
+    with pytest.raises(OSError) as raised:
+        opened(host="::")
+    assert raised.value.errno == errno.EAFNOSUPPORT
+
+
+def test_where_one_socket_cannot_have_both_families_everybody_is_who_has_ipv4(opened, monkeypatch):
+    class Stubborn(socket.socket):
+        def setsockopt(self, level, *arguments):
+            if level == socket.IPPROTO_IPV6:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            super().setsockopt(level, *arguments)
+
+    monkeypatch.setattr(listening.socket, "socket", Stubborn)
+    assert [sock.family for sock in opened(host="auto")] == [socket.AF_INET]
+
+
+@needs_ipv6
+@pytest.mark.parametrize("workers", [1, 3])
+def test_localhost_is_both_its_addresses_on_one_port_whatever_the_file_of_hosts_says(opened, workers):
+    shares = opened(host="localhost", workers=workers, every=True)
+    port = port_of(shares[0][0])
+    assert [[shown(sock) for sock in own] for own in shares] == [["127.0.0.1:%d" % port, "[::1]:%d" % port]] * workers
+    assert can_connect(HOST, port) and can_connect("::1", port)
+
+
+def test_localhost_without_ipv6_is_its_other_address(opened, no_ipv6):
+    (share,) = opened(host="localhost")
+    assert shown(share) == "127.0.0.1:%d" % port_of(share)
+
+
+@needs_ipv6
+@pytest.mark.parametrize("first, second", [
+    (HOST, "localhost"), ("::1", "localhost"), ("::1", "auto"), (HOST, "auto"), ("localhost", "auto"),
+    ("auto", "localhost"), ("auto", "0.0.0.0"), ("auto", "::"),
+])  # fmt: skip
+def test_a_port_that_is_taken_on_one_address_is_taken(opened, first, second):
+    port = port_of(opened(host=first, workers=2, every=True)[0][0])
+    with pytest.raises(OSError) as raised:
+        opened(host=second, port=port, workers=2)
+    assert raised.value.errno == errno.EADDRINUSE
+
+
+@needs_ipv6
+def test_any_free_port_is_one_that_is_free_on_all_addresses(opened, monkeypatch):
+    taken = port_of(opened(host="::1")[0])
+    asked = []
+    real_bound = listening._bound
+
+    def bound(address, port, share=False):
+        asked.append(address)
+        return real_bound(address, port or (taken if len(asked) == 1 else 0), share)
+
+    monkeypatch.setattr(listening, "_bound", bound)
+    shares = opened(host="localhost", every=True)
+    assert asked == [HOST, "::1", HOST, "::1"]
+    assert {port_of(sock) for sock in shares[0]} - {taken}
+
+
+@needs_ipv6
+def test_what_was_opened_before_an_error_is_closed(opened):
+    port = port_of(opened(host="::1")[0])
+    with pytest.raises(OSError):
+        opened(host="localhost", port=port)
+    assert not can_connect(HOST, port)
+
+
+# What a datagram socket of each family says it would send from, None if it could not: where others reach us.
+OWN_ADDRESSES = [
+    ("192.0.2.7", "2001:db8::7", ["192.0.2.7:%d", "[2001:db8::7]:%d"]),
+    ("10.0.0.1", None, ["10.0.0.1:%d"]),
+    (None, "fd00::7", ["[fd00::7]:%d"]),
+    (None, None, []),
+    ("127.0.0.1", "::1", []),
+    ("169.254.1.1", "fe80::7%eth0", []),
+    ("0.0.0.0", "::", []),
+]
+
+
+@needs_ipv6
+@pytest.mark.parametrize("ipv4, ipv6, addresses", OWN_ADDRESSES)
+@pytest.mark.parametrize("host, families", [
+    ("auto", "46"), ("0.0.0.0", "4"), (HOST, ""), ("::1", "")])
+def test_who_has_all_addresses_is_reached_at_the_machines_own(
+        opened, monkeypatch, host, families, ipv4, ipv6, addresses):
+    (share,) = opened(host=host)
+
+    class Datagrams:
+        """Can do nothing that would send something."""
+
+        def __init__(self, family, kind):
+            assert kind == socket.SOCK_DGRAM
+            self._own = {socket.AF_INET: ipv4, socket.AF_INET6: ipv6}[family]
+
+        def connect(self, address):
+            if self._own is None:
+                raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+        def getsockname(self):
+            return self._own, 1024
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(listening.socket, "socket", Datagrams)
+    assert reached(share) == [address % port_of(share) for address in addresses
+                              if ("6" if "[" in address else "4") in families]
+
+
+def test_where_others_are_said_to_reach_us_they_do(opened):
+    (share,) = opened(host="auto")
+    assert all(can_connect(address.rpartition(":")[0].strip("[]"), port_of(share)) for address in reached(share))
 
 
 def test_who_is_accepted_is_asked_by_the_kernel_whether_it_is_still_there(opened):

@@ -13,7 +13,11 @@ import server
 
 ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")
-ENTRANCES = ("on_ready", "heed")  # of a connection: whatever is run below these is run for one client
+PACED = os.path.join(ROOT, "worker", "paced.py")
+AUDIENCE = os.path.join(ROOT, "worker", "audience.py")
+# Whatever is run below these is run for one client: methods of a connection, and of an audience for a session.
+ENTRANCES = ("on_ready", "heed", "send", "catch_up", "take_turn", "pause", "notice_reset")
+SENDS = ("_send", "_pieces")
 # What ends a connection, a bug included, is the way out itself.
 WAY_OUT = {"crash", "leave", "part", "close", "_finish", "_lose", "_watch", "parted", "closed", "_accept", "forget"}
 
@@ -89,8 +93,10 @@ class Fault:
             code = frame.f_code
             if code.co_name in WAY_OUT:
                 return False
-            if code.co_filename == CONNECTION and code.co_name in ENTRANCES:
+            if code.co_filename in (CONNECTION, PACED) and code.co_name in ENTRANCES:
                 within = within or frame.f_locals["self"] is self.victim
+            elif code.co_filename == AUDIENCE and code.co_name in SENDS:
+                within = within or frame.f_locals["session"] is self.victim
             frame = frame.f_back
         return within
 

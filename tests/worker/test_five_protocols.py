@@ -75,12 +75,14 @@ def sign_in(name, password=PASSWORD):
 
 @pytest.fixture
 def home(open_house, store):
-    """Two workers, and accounts with a password, which is verified at once."""
+    """Two workers, and accounts with a password, which is verified at once; with a switch off, bert has one without."""
 
-    def make(**settings):
-        memory = Memory(store)
+    def make(register=True, guests=True, **settings):
+        memory = Memory(store, register, guests)
         for name in (b"ann", b"dora"):
             memory.open(name, tuple(claims(name)), "secret")
+        if not (register and guests):
+            memory.open(b"bert", tuple(claims(b"bert")))
         house = open_house(workers=2, memory=memory, **settings)
         house.hub.verifier.verify = lambda password, secret, then: then(
             None if password == PASSWORD else Reason.WRONG_PASSWORD, None)
@@ -157,6 +159,59 @@ def test_a_direct_message_finds_its_user_whatever_it_speaks(home):
     dora.send(dollar(b"{'purpose': 'send_message', 'from_user': 'dora', 'to_user': 'lea', 'message': 'too'}"))
     house.settle(10)
     assert lea.heard() in (b"DM delia back\nDM dora too\n", b"DM dora too\nDM delia back\n")
+
+
+# What somebody says, and what the answers have: where only names with an account may be used, and where clients may
+# make no accounts.
+WITHOUT_GUESTS = [
+    ("line", b"LOGIN eva\n", b"ERR account-required\n"),
+    ("line", b"LOGIN eva pw\n", b"ERR account-required\n"),
+    ("line", b"LOGIN bert\n", b"OK\n"),
+    ("line", b"LOGIN ann 123\n", b"OK\n"),
+    ("line", b"REGISTER eva pw\n", b"OK\n"),
+    ("binary", binary(200, b"eva"), struct.pack(">I", 209)),
+    ("binary", binary(200, b"bert"), struct.pack(">I", 207)),
+    ("binary", binary(200, b"bert") + binary(202, b"eva"), struct.pack(">I", 204)),
+    ("padded", padded(b"[05:55 AM] eva: hi"), b"[ERROR] Only nicknames that have an account can be used here."),
+    ("padded", padded(b"hi"), b"[ERROR] Only nicknames that have an account can be used here."),
+    ("padded", padded(b"[05:55 AM] bert: hi"), b"Msg received"),
+    ("padded", padded(b"[05:55 AM] bert: hi") + padded(b"[05:55 AM] eva: hi"),
+     b"Msg received[ERROR] Only nicknames that have an account can be used here."),
+    ("delimited", delimited(5, b"eva"), b"username does not exist"),
+    ("delimited", delimited(5, b"bert"), delimited(6)),
+    ("delimited", delimited(0, b"eva"), delimited(6)),
+    ("dollar", sign_in(b"eva"), b"'result': False"),
+    ("dollar", sign_in(b"ann"), b"'result': True"),
+]
+WITHOUT_REGISTERING = [
+    ("line", b"REGISTER eva pw\n", b"ERR registration-closed\n"),
+    ("line", b"REGISTER ann pw\n", b"ERR registration-closed\n"),
+    ("line", b"LOGIN eva\nREGISTER eva pw\n", b"OK\nERR registration-closed\n"),
+    ("line", b"LOGIN ann 123\nPASSWD 123 new\n", b"OK\nOK\n"),
+    ("delimited", delimited(0, b"eva"), b"new accounts cannot be made here"),
+    ("delimited", delimited(5, b"bert"), delimited(6)),
+]
+
+
+def _answered(house, protocol, said):
+    house.hub.verifier.hash = lambda password, then: then(None, "new")
+    peer = house.connect(2, protocol=protocol)
+    peer.send(said)
+    house.settle(20)
+    return peer.heard()
+
+
+@pytest.mark.parametrize("protocol, said, answer", WITHOUT_GUESTS)
+def test_where_names_need_an_account_the_others_are_refused_in_each_protocols_words(home, protocol, said, answer):
+    assert answer in _answered(home(guests=False), protocol, said)
+
+
+@pytest.mark.parametrize("protocol, said, answer", WITHOUT_REGISTERING)
+def test_where_clients_make_no_accounts_they_are_refused_in_each_protocols_words(home, protocol, said, answer):
+    house = home(register=False)
+    accounts = house.hub.status()["accounts"]
+    assert answer in _answered(house, protocol, said)
+    assert house.hub.status()["accounts"] == accounts
 
 
 # ---- binary

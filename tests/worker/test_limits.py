@@ -1,9 +1,11 @@
 """Limits: each holds in every protocol, is said in its words, counted by its reason, and logged once."""
+import errno
 import logging
 
 import pytest
 
 from server.protocols import PROTOCOLS
+from server.worker.strangers import MINUTE, MOST_LINES
 
 HEADERS = {  # the beginning of a frame that is never completed
     "line": b"MSG he",
@@ -308,6 +310,31 @@ def test_a_reset_is_told_from_a_hangup(house, ended, name, level):
     (logged, fields), = ended()
     assert (logged, fields["reason"], fields["host"]) == (level, "reset", "192.0.2.1")
     assert house.worker._report()["ended"] == {"reset": 1}
+
+
+def test_strangers_cannot_fill_the_log_and_members_have_their_lines(house, ended, caplog):
+    ann = house.member(b"ann")
+    for _ in range(MOST_LINES + 40):
+        house.connect(protocol="binary").send(b"x" * 27)
+        house.settle(1)
+    house.settle()
+    ann.close()
+    house.settle()
+    told = ended()
+    assert [level for level, fields in told if fields["name"] is None] == ["INFO"] * MOST_LINES + ["DEBUG"] * 40
+    assert [level for level, fields in told if fields["name"] == "ann"] == ["INFO"]
+    house.wait(MINUTE + 1)
+    assert [(record.levelname, record.getMessage(), record.args["addresses"])
+            for record in caplog.records if "more like it" in record.msg] == [
+        ("INFO", "connection ended: 40 more like it", 1)]
+
+
+def test_a_worker_without_descriptors_says_so_within_bounds(house, caplog):
+    caplog.set_level(logging.WARNING)
+    for _ in range(MOST_LINES + 40):
+        house.worker.stop_accepting(OSError(errno.EMFILE, "Too many open files"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "not accepting for a moment: Too many open files"] * MOST_LINES
 
 
 def test_a_stranger_who_only_came_and_left_is_for_debugging(house, ended):

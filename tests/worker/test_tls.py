@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from server import config
 from server.worker import connection, loop, tls
 from server.worker.deadlines import LINGER
+from server.worker.strangers import MINUTE, MOST_LINES
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "certificates")
 ALERT, TALK = 21, 23  # types of records, as far as they can be seen
@@ -425,6 +426,18 @@ def test_who_speaks_no_tls_is_turned_away_and_one_line_says_so(house, caplog, en
     assert endings == {"tls-failed": 1}
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("TLS handshake with 192.0.2.1 for line failed: ")
+
+
+def test_handshakes_that_fail_cannot_fill_the_log(house, caplog, endings):
+    caplog.set_level(logging.INFO)
+    for _ in range(MOST_LINES + 40):
+        house.connect(tls=True).send(NEVER_TLS[0])
+        house.settle(1)
+    house.settle(20)
+    assert endings == {"tls-failed": MOST_LINES + 40}
+    assert [record.args["host"] for record in caplog.records] == ["192.0.2.1"] * MOST_LINES
+    house.wait(MINUTE + 1)
+    assert [record.getMessage() for record in caplog.records[MOST_LINES:]] == ["TLS handshake: 40 more like it"]
 
 
 @pytest.mark.parametrize("protocol", ["line", "padded"])
