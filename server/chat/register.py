@@ -322,11 +322,12 @@ class Register:
             reply({"done": True} if stored else {"error": "it could not be stored"})
 
         known = name in self._memory.accounts
-
+        if not known and self._memory.owners(claims(name)):
+            reply({"error": "too much like the name of another account"})
+            return
+        self._post.change()
         if known:
             self._memory.protect(name, secret, tell)
-        elif self._memory.owners(claims(name)):
-            reply({"error": "too much like the name of another account"})
         else:
             self._memory.open(name, claims(name), secret, tell)
 

@@ -16,6 +16,7 @@ import time
 from server.chat.names import canonical_name
 from server.storage.directory import CannotUse
 from server.supervisor.hashing import parts
+from server.supervisor.hub import Torn
 
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at once
@@ -91,6 +92,8 @@ class Control:
             return
         try:
             self._requests[request](reply, **arguments)
+        except Torn:
+            raise
         except Exception:
             log.exception("a bug: an operator's request fails", {"request": request})
             reply({"error": "the server made a mistake, which is in its log"})

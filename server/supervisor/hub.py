@@ -104,7 +104,7 @@ class Hub:
             "done": self._done,
         }
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
-        self.requests_of_operators = {"passwd": self._set_password}
+        self.requests_of_operators = {"passwd": functools.partial(self._attempt, self._set_password)}
         self._changed = False  # has what is being done changed names or accounts already?
         self._next_talk = self._next_look = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
@@ -180,17 +180,26 @@ class Hub:
         askers: the first argument of the request, in a sequence: the number of a session of this worker, or several in
             a list, or a holder of a name, on whatever worker (see `server.chat.register`).
         """
+        try:
+            self._attempt(action, *arguments)
+        except Torn:
+            raise
+        except Exception:
+            log.exception("a bug: the session that asked is ended")
+            for asker in _each(askers):
+                self.worker(asker >> 32 or worker, "evict", asker & 0xFFFFFFFF, Reason.BUG)
+
+    def _attempt(self, action, *arguments, **named):
+        """Do what may fail by a bug; Torn, if it has changed something before."""
         before, self._changed = self._changed, False
         try:
-            action(*arguments)
+            action(*arguments, **named)
         except Torn:
             raise
         except Exception as error:
             if self._changed:
                 raise Torn("a bug in the middle of a change") from error
-            log.exception("a bug: the session that asked is ended")
-            for asker in _each(askers):
-                self.worker(asker >> 32 or worker, "evict", asker & 0xFFFFFFFF, Reason.BUG)
+            raise
         finally:
             self._changed = self._changed or before
 

@@ -12,6 +12,7 @@ import pytest
 from server.storage.directory import CannotUse
 from server.supervisor import control as control_module
 from server.supervisor.control import FORMS, LONGEST_CALL, LONGEST_REQUEST, MOST_CALLERS, Control, NoServer, ask
+from server.supervisor.hub import Torn
 
 SECRET = "pbkdf2$1$YWJj$YWJj"
 STATUS = b'{"request": "status"}\n'
@@ -158,7 +159,7 @@ def house(path):
 
 
 def test_every_request_of_the_hub_has_a_form(make_hub):
-    assert set(make_hub().requests_of_operators) == set(FORMS)
+    assert {*make_hub().requests_of_operators, "status"} == set(FORMS)  # which is the supervisor's
 
 
 def test_a_request_is_answered_and_the_call_is_over(house):
@@ -523,3 +524,10 @@ def test_what_is_no_socket_is_no_server(path):
     with pytest.raises(NoServer, match="socket"):
         ask(path, "status")
 
+
+
+def test_a_bug_in_the_middle_of_a_change_ends_the_server_instead_of_being_answered(make_hub, monkeypatch):
+    hub = make_hub()
+    monkeypatch.setattr(hub._register._memory, "open", lambda *arguments: 1 // 0)
+    with pytest.raises(Torn):
+        hub.requests_of_operators["passwd"](lambda answer: None, name="ann", secret="secret")

@@ -60,7 +60,7 @@ LIVES = {
 
 
 class Fault:
-    """Notes the lines that are run below `Hub._do`, and raises at one of them, once."""
+    """Notes the lines that are run below `Hub._attempt`, and raises at one of them, once."""
 
     def __init__(self, strike_at=None):
         self.points = {}
@@ -86,15 +86,10 @@ def _is_for_a_request(frame):
         name = frame.f_code.co_name
         if name in WAY_OUT:
             return False
-        if frame.f_code.co_filename == HUB and name == "_do":
-            return frame.f_lineno and _is_inside(frame)
+        if frame.f_code.co_filename == HUB and name == "_attempt":
+            return linecache.getline(HUB, frame.f_lineno).strip() == "action(*arguments, **named)"
         frame = frame.f_back
     return False
-
-
-def _is_inside(do):
-    """Is `Hub._do` doing what it was asked, and not dealing with a bug?"""
-    return linecache.getline(HUB, do.f_lineno).strip() == "action(*arguments)"
 
 
 class House:
