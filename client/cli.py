@@ -4,12 +4,14 @@ import os
 import sys
 
 from client.conversation import Impossible
+from server.stdout import quiet_when_closed
 
 _USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
 dollar, with +tls behind it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
 what can be typed. Lines that are piped in are done one after the other."""
 
 
+@quiet_when_closed()
 def main(arguments=None):
     """Run the client; the exit code: 0, 1 if something could not be done, 2 for a bad command line."""
     parser = argparse.ArgumentParser(prog="python -m client", description="Talk to a chat server.", epilog=_USAGE)

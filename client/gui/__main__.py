@@ -3,6 +3,8 @@ import argparse
 import signal
 import sys
 
+from server.stdout import quiet_when_closed
+
 
 def scale(text):
     """A factor from 0.5 to 8."""
@@ -12,6 +14,7 @@ def scale(text):
     return value
 
 
+@quiet_when_closed()
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m client.gui", description="The desktop client of Parley.")
     parser.add_argument("server", nargs="?", default="localhost", metavar="SERVER",
