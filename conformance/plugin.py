@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from conformance import failure, loader, model, report, requirements
+from conformance import failure, loader, model, options, preflight, report, requirements
 from conformance.house import NotUsable, new_suffix
 from conformance.pool import Pool, is_alone
 from conformance.requirements import ROOT, SCENARIOS
@@ -13,7 +13,6 @@ from conformance.runner import Failed, Run
 from conformance.targets import DidNotStart, Foreign
 from conformance.transcript import visible
 from conformance.variants import variants_of
-from conformance.wire import CODECS
 from conformance.yamlnodes import FileFaults
 
 NAME = "parley-conformance"
@@ -33,21 +32,40 @@ def pytest_addoption(parser):
                     help="judge the server at this address instead of starting ours")
     group.addoption("--idle-limit", action="append", default=[], metavar="PROTOCOL=SECONDS",
                     help="the idle limit of the target; without it the idle scenarios are skipped")
-    group.addoption("--workers", type=int, default=2, help="worker processes of our server (default 2)")
+    group.addoption("--workers", type=options.workers, default=2, help="worker processes of our server (default 2)")
     group.addoption("--server-command", default=None, metavar="COMMAND",
                     help="start this instead of `python -m server`; same options, same lines on its output")
-    group.addoption("--time-scale", type=float, default=1.0, help="multiply every time limit, for slow machines")
+    group.addoption("--time-scale", type=options.time_scale, default=1.0, metavar="N",
+                    help="multiply every time limit, for slow machines")
     group.addoption("--all-levels", action="store_true", help="with --target: let every level fail, not only `must`")
     group.addoption("--req", action="append", default=[], metavar="ID", help="only scenarios with this requirement")
     group.addoption("--report", default=None, metavar="FILE", help="write the table of requirements to a Markdown file")
 
 
 def pytest_configure(config):
-    config.parley = Suite(config)
+    try:
+        config.parley = Suite(config)
+    except options.Mistake as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+
+
+def pytest_sessionstart(session):
+    """What would make every single scenario fail, or none be played, is said once, by one of the processes of `-n`."""
+    suite = session.config.parley
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        options.check_requirements(suite.wanted)
+        options.check_report(suite.report_path)
+        if suite.foreign and not session.config.option.collectonly:
+            preflight.check(suite.foreign, session.config.getoption("--time-scale"))
+    except (options.Mistake, FileFaults, NotUsable) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config):
-    config.parley.pool.close()
+    if hasattr(config, "parley"):  # not after a mistake on the command line
+        config.parley.pool.close()
 
 
 def pytest_collect_file(file_path, parent):
@@ -99,24 +117,15 @@ class Suite:
         self.strict = option("--all-levels", False)
         self.wanted = option("--req", [])
         self.report_path = option("--report", None)
-        self.foreign = self._foreign(option("--target", []), dict(
-            _named(text, "--idle-limit") for text in option("--idle-limit", [])))
+        addresses = options.targets(option("--target", []))
+        idle_limits = options.idle_limits(option("--idle-limit", []), addresses)
+        self.foreign = Foreign(addresses, idle_limits) if addresses else None
         self.workers = option("--workers", 2)
-        self.pool = Pool(self.workers, option("--time-scale", 1.0), option("--server-command", None), self.foreign)
+        self.pool = Pool(self.workers, option("--time-scale", 1.0), options.command(option("--server-command", None)),
+                         self.foreign)
         self.requirements = {}
         self.reported = False
         self.gathered = report.Gathered()
-
-    @staticmethod
-    def _foreign(targets, idle_limits):
-        addresses = {}
-        for protocol, address in (_named(text, "--target") for text in targets):
-            host, _, port = address.rpartition(":")
-            if protocol not in CODECS or not port.isdigit():
-                raise pytest.UsageError("--target takes PROTOCOL=HOST:PORT; protocols: %s" % ", ".join(sorted(CODECS)))
-            addresses[protocol] = (host.strip("[]"), int(port))
-        limits = {protocol: float(limit) for protocol, limit in idle_limits.items()}
-        return Foreign(addresses, limits) if addresses else None
 
     def requirements_of(self, protocol):
         if protocol not in self.requirements:
@@ -168,13 +177,6 @@ class Suite:
                 rows = ["## %s" % protocol, ""] + counts + [""] + report.full_table(all_of_them, self.gathered)
                 file.write("\n" * self.reported + "\n".join(rows) + "\n")
             self.reported = True
-
-
-def _named(text, option):
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise pytest.UsageError("%s takes PROTOCOL=VALUE, not %r" % (option, text))
-    return name, value
 
 
 class AllScenarios(pytest.File):

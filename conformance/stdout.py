@@ -1,4 +1,4 @@
-"""Standard output, whose reader may have seen enough. `server/stdout.py` is the same; the suite shares no code with it."""
+"""Standard output, whose reader may have seen enough. The server has the same; the suite shares no code with it."""
 import contextlib
 import os
 import signal

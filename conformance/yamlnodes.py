@@ -9,6 +9,12 @@ import yaml
 from conformance.model import Place
 
 
+def nearest(word, known):
+    """`; did you mean 'x'?`, or nothing if no known word is near."""
+    near = difflib.get_close_matches(word, known, 1)
+    return "; did you mean '%s'?" % near[0] if near else ""
+
+
 class FileFaults(Exception):
     """Everything that is wrong with one file."""
 
@@ -84,9 +90,8 @@ class Document:
         return known
 
     def unknown(self, node, kind, word, allowed):
-        near = difflib.get_close_matches(word, allowed, 1)
-        hint = "; did you mean '%s'?" % near[0] if near else ""
-        self.fault(node, "unknown %s '%s'%s (known: %s)" % (kind, word, hint, ", ".join(sorted(allowed))))
+        self.fault(node, "unknown %s '%s'%s (known: %s)" % (
+            kind, word, nearest(word, allowed), ", ".join(sorted(allowed))))
 
     def items(self, node, what):
         if isinstance(node, yaml.SequenceNode):
