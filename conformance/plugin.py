@@ -70,17 +70,21 @@ def pytest_unconfigure(config):
 
 def pytest_collect_file(file_path, parent):
     if file_path.name.endswith(loader.SUFFIX):
-        return ScenarioFile.from_parent(parent, path=file_path)
+        return ScenarioFile.at(parent, file_path)
     # `pytest conformance/` means the scenarios, which lie beside it; this file stands for them.
-    if str(file_path) == os.path.join(_HERE, "conftest.py") and not _scenarios_are_asked_for(parent.config):
+    if str(file_path) == os.path.join(_HERE, "conftest.py") and not _scenarios_are_named(parent.config):
         return AllScenarios.from_parent(parent, path=file_path)
     return None
 
 
-def _scenarios_are_asked_for(config):
-    """Whether the arguments lead to the scenarios by themselves, so that they must not be collected twice."""
+def _scenarios_are_named(config):
+    """Whether the arguments name scenarios by themselves: some of these, which must not be collected twice, or others.
+
+    Others, in a file elsewhere, need `conformance/` as well: pytest finds this plugin by nothing else.
+    """
     paths = [os.path.abspath(str(arg).split("::")[0]) for arg in config.args]
-    return any(os.path.commonpath([path, SCENARIOS]) in (path, SCENARIOS) for path in paths)
+    return any(path.endswith(loader.SUFFIX) or os.path.commonpath([path, SCENARIOS]) in (path, SCENARIOS)
+               for path in paths)
 
 
 def pytest_report_header(config):
@@ -123,14 +127,8 @@ class Suite:
         self.workers = option("--workers", 2)
         self.pool = Pool(self.workers, option("--time-scale", 1.0), options.command(option("--server-command", None)),
                          self.foreign)
-        self.requirements = {}
         self.reported = False
         self.gathered = report.Gathered()
-
-    def requirements_of(self, protocol):
-        if protocol not in self.requirements:
-            self.requirements[protocol] = requirements.usable_in(protocol)
-        return self.requirements[protocol]
 
     def reason_to_skip(self, scenario):
         """Why the scenario cannot apply to the server, or None."""
@@ -156,7 +154,8 @@ class Suite:
             extra.append("--server-command=%s" % option("--server-command"))
         if self.workers != 2:
             extra.append("--workers=%d" % self.workers)
-        return " ".join(shlex.quote(word) for word in ["pytest", nodeid] + extra)
+        elsewhere = os.path.relpath(SCENARIOS, ROOT) != nodeid.split("/")[0]
+        return " ".join(shlex.quote(word) for word in ["pytest"] + ["conformance/"] * elsewhere + [nodeid] + extra)
 
     def summarise(self, reporter, protocol):
         try:
@@ -187,17 +186,22 @@ class AllScenarios(pytest.File):
             folders.sort()
             for name in sorted(names):
                 if name.endswith(loader.SUFFIX):
-                    yield ScenarioFile.from_parent(self, path=type(self.path)(folder, name))
+                    yield ScenarioFile.at(self, type(self.path)(folder, name))
 
 
 class ScenarioFile(pytest.File):
     """One *.scenario.yaml. A fault in it is a collection error, so a green run cannot hide it."""
 
+    @classmethod
+    def at(cls, parent, path):
+        # pytest has no name for what lies outside of the checkout.
+        nodeid = os.path.relpath(str(path), str(parent.config.rootpath)).replace(os.sep, "/")
+        return cls.from_parent(parent, path=path, nodeid=nodeid)
+
     def collect(self):
         suite = self.config.parley
         try:
-            protocol = os.path.basename(os.path.dirname(str(self.path)))
-            scenario = loader.load(str(self.path), suite.requirements_of(protocol))
+            scenario = loader.load(str(self.path), requirements.usable_in)
         except FileFaults as faults:
             raise self.CollectError(str(faults)) from None
         if suite.wanted and not set(suite.wanted) & set(model.requirements_of(scenario)):
@@ -262,7 +266,7 @@ class ScenarioItem(pytest.Item):
 
     def _judge(self, failed, run):
         """Only a `must` fails a foreign server; the other levels are written down. Ours must keep its own readings."""
-        known = self.suite.requirements_of(self.scenario.protocol)
+        known = requirements.usable_in(self.scenario.protocol)
         level = requirements.gravest([known[ident].level for ident in failed.step.req])
         story = failure.told(failed, run, known, self.suite.again(self.nodeid))
         failure.keep(story, TRANSCRIPTS, self.name)
