@@ -31,7 +31,7 @@ def connect(url, name=None, password=None, trust=None, timeout=10):
     """A `Chat` with the server at `url`, such as line://localhost:4000, as `name` if one is given.
 
     Waits until the server has answered, and raises `Failed` if it does not or refuses the name. trust: a file of
-    certificates that are trusted besides the system's, for +tls. timeout: in seconds.
+    certificates that are trusted besides the system's, for +tls: of CAs, or the server's own. timeout: in seconds.
     """
     chat = Chat(url, trust)
     try:
