@@ -64,8 +64,8 @@ def _made_ready(plain, address, trust):
 def tls_context(trust=None):
     """What verifies a server: the system's certificates and those in the file `trust`, of CAs or the server's own."""
     context = ssl.create_default_context()
-    # The defaults depend on the version of Python. A server's own certificate is enough, whoever signed it, and a CA may
-    # lack the extension that says what it is for: the usual `openssl req -x509` makes one without.
+    # The defaults depend on the version of Python. A server's own certificate is enough, whoever signed it, and a CA
+    # may lack the extension that says what it is for: the usual `openssl req -x509` makes one without.
     context.verify_flags = (context.verify_flags | _PARTIAL_CHAIN) & ~int(ssl.VERIFY_X509_STRICT)
     try:
         if trust:

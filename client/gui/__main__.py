@@ -21,7 +21,8 @@ def main(arguments=None):
                         help="host, host:port or dollar+tls://host:port (default: localhost)")
     parser.add_argument("--name", default="", help="the name to log in with")
     parser.add_argument("--scale", type=scale, metavar="N", help="make everything N times as large")
-    parser.add_argument("--trust", metavar="FILE", help="certificates (PEM) to trust besides the system's: of CAs, or the server's own")
+    parser.add_argument("--trust", metavar="FILE",
+                        help="certificates (PEM) to trust besides the system's: of CAs, or the server's own")
     options = parser.parse_args(arguments)
     try:
         import tkinter

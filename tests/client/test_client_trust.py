@@ -21,7 +21,7 @@ SECONDS = 60
 PARTIAL_CHAIN = 0x80000
 DEFAULTS = (0, ssl.VERIFY_X509_STRICT, PARTIAL_CHAIN, PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)  # of Pythons that may be
 
-# The server's certificate, what is trusted, and OpenSSL's reason if it is refused; older ones write it without a hyphen.
+# The server's certificate, what is trusted, and OpenSSL's reason if it is refused; old ones write no hyphen.
 CASES = [
     ("first", "first", None),  # signed by itself
     ("signed", "authority", None),  # by a CA without a key usage
