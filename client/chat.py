@@ -22,7 +22,7 @@ PATIENCE = 30  # seconds for the answer to a ping of ours
 TRIES = 5  # to get one's name back, which the server may think still in use
 
 # What the chat asks for itself, so that nobody wants to hear of it.
-_OWN = ("fence", "mark")
+_OWN = ("fence", "mark", "kept")
 _ENTRIES = ("join", "login", "create")
 _UNHEARD = _OWN + _ENTRIES + ("missed", "quit")  # if the connection breaks
 
@@ -187,7 +187,7 @@ class Chat:
         self._ask("history", partner and _nfc(partner), most)
 
     def deliver(self):
-        """What was kept for one's account while one was away."""
+        """What was said to one alone while one was away: `Whispered` for each, in `delimited` `Said`."""
         self._ask("deliver")
 
     def delete(self):
@@ -473,7 +473,7 @@ class Chat:
         if self._known_here:
             notice = self._conversation.catch_up()
         else:
-            self._conversation.mark()
+            self._conversation.arrive()
         self._known_here = True
         return [event] + ([events.Notice(notice)] if notice else [])
 

@@ -177,6 +177,19 @@ def stopped(foreign, see):
     return alice
 
 
+def test_what_was_said_while_one_was_away_is_marked_in_the_list(marking, see):
+    for text in ("one", "two"):
+        marking.say("Bob", "Alice", text)
+    alice = see(marking.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.until(lambda: alice.rows() == [("\u25cb  Bob", "(2)"), ("\u25cb  Charlie", "")])
+    assert "unread" in alice.talking.list.item(alice.row("Bob"), "tags") and alice.root.title().startswith("(2) ")
+    alice.press(alice.talking.entry, "<Alt-n>")
+    alice.until(lambda: "two" in alice.said)
+    assert re.search(r"\u2014  new  \u2014\n\d\d:\d\d\tBob  one\n\d\d:\d\d\tBob  two\n", alice.said)
+    assert alice.rows()[0] == ("\u25cb  Bob", "") and not alice.root.title().startswith("(")
+
+
 def test_the_next_unread_is_found_before_it_is_shown(foreign, stopped):
     stopped.click("Charlie")
     wait_until(lambda: stopped.talking.model.open.is_loaded, stopped.talking.tick)
