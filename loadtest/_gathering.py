@@ -44,6 +44,10 @@ class Broken(Exception):
     """The server broke a promise; equal texts are counted together in Locust's report."""
 
 
+class Unusable(Exception):
+    """What was given on the command line is of no use; the text is a sentence."""
+
+
 class Gathering:
     """One run of the test against one server."""
 
@@ -326,15 +330,30 @@ class SilentGuest(Guest):
 
 
 def parse_host(host):
-    """`tcp://127.0.0.1:4000`, `[::1]:4000` or a bare name as an address for `socket`; the default port is 4000."""
-    parts = urlsplit(host if "://" in host else "tcp://" + host)
-    return parts.hostname, parts.port or 4000
+    """`tcp://127.0.0.1:4000`, `[::1]:4000` or a bare name as an address for `socket`; the default port is 4000.
+
+    Unusable if it is none of these.
+    """
+    try:
+        parts = urlsplit(host if "://" in host else "tcp://" + host)
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        name = port = None
+    if not name or port == 0:
+        raise Unusable("--host %s: this is no address such as %s" % (host, DEFAULT_HOST))
+    return name, port or 4000
 
 
 def accounts(options):
-    """The (name, password) pairs of the users file."""
-    with open(options.users_file or DEFAULT_USERS_FILE, encoding="utf-8") as file:
-        return [(user["username"], user["password"]) for user in json.load(file)["users"]]
+    """The (name, password) pairs of the users file; Unusable if it has none."""
+    path = options.users_file or DEFAULT_USERS_FILE
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [(user["username"], user["password"]) for user in json.load(file)["users"]]
+    except OSError as error:
+        raise Unusable("--users-file %s: %s" % (path, error.strerror)) from None
+    except (ValueError, LookupError, TypeError):
+        raise Unusable("--users-file %s: this is no users file such as examples/users.json" % path) from None
 
 
 def _spelled(number):

@@ -1,13 +1,17 @@
-"""What the load test reports of what it has found: an example of each kind, few rows, short texts."""
+"""What the load test reports: an example of each kind that it has found, few rows, short texts, and mistakes."""
 import logging
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
-from loadtest._gathering import FINDINGS_SHOWN, LINES_SHOWN, Gathering
+from loadtest._gathering import FINDINGS_SHOWN, LINES_SHOWN, Gathering, Unusable, accounts, parse_host
 from loadtest._ledger import LOBBY
 from loadtest._wire import Heard
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORDS = "two  words " + "x" * 5000
 
 
@@ -100,3 +104,37 @@ def test_unexpected_lines_of_one_kind_have_few_rows(gathering):
     assert rows["ERR and some other text"] == 20 - LINES_SHOWN
     assert all(text.isprintable() and len(text) < 150 for text in rows)
     assert gathering.unexpected(Heard("USER", "", "ann")) == "USER ann"
+
+
+@pytest.mark.parametrize("host, address", [
+    ("tcp://127.0.0.1:4001", ("127.0.0.1", 4001)), ("[::1]:4001", ("::1", 4001)),
+    ("chat.example", ("chat.example", 4000)),
+])
+def test_a_host_is_an_address(host, address):
+    assert parse_host(host) == address
+
+
+@pytest.mark.parametrize("host", ["tcp://127.0.0.1:99999", "tcp://:4000", "host:x", "host:0", "tcp://[::1", ""])
+def test_what_is_no_address_is_told(host):
+    with pytest.raises(Unusable, match="no address such as tcp://127.0.0.1:4000"):
+        parse_host(host)
+
+
+@pytest.mark.parametrize("content, said", [(None, "No such file"), ("{", "no users file"), ("[]", "no users file"),
+                                           ('{"users": [{"username": "ann"}]}', "no users file")])
+def test_what_is_no_users_file_is_told(tmp_path, content, said):
+    class Options:
+        users_file = str(tmp_path / "users.json")
+    if content is not None:
+        (tmp_path / "users.json").write_text(content)
+    with pytest.raises(Unusable, match=said):
+        accounts(Options)
+
+
+def test_a_mistake_ends_locust_with_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", "--headless", "-t", "1s", "--host", "tcp://x:y"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+        timeout=120)
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    assert "locust: --host tcp://x:y: this is no address such as tcp://127.0.0.1:4000\n" in done.stdout
