@@ -14,7 +14,8 @@ def quiet_when_closed():
         try:
             yield
         finally:
-            sys.stdout.flush()  # here, or it would be done at exit, where a failure is told
+            if sys.stdout:  # None if it was closed from the beginning
+                sys.stdout.flush()  # here, or it would be done at exit, where a failure is told
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(CLOSED)

@@ -47,6 +47,13 @@ def test_a_command_that_nobody_reads_ends_quietly(command, unbuffered):
     assert unread("-m", *command.split(), unbuffered=unbuffered) == (CLOSED, "")
 
 
+@pytest.mark.parametrize("module", ["server", "conformance"])
+def test_a_command_without_any_output_ends_well(module):
+    done = subprocess.run(["sh", "-c", 'exec "$0" -m %s --help >&-' % module, sys.executable], cwd=ROOT,
+                          stderr=subprocess.PIPE, timeout=SECONDS)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_export_that_nobody_reads_ends_quietly(tmp_path, unbuffered):
     storage = str(tmp_path / "storage")
