@@ -19,6 +19,7 @@ from client.events import (
     Disconnected,
     Done,
     Joined,
+    Kept,
     Left,
     Listed,
     Notice,
@@ -37,7 +38,7 @@ from client.events import (
 from client.opening import Failed
 
 __all__ = [
-    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Left",
-    "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure", "Users",
-    "Welcomed", "Whispered", "connect", "parse",
+    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Kept",
+    "Left", "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure",
+    "Users", "Welcomed", "Whispered", "connect", "parse",
 ]

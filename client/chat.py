@@ -22,7 +22,7 @@ PATIENCE = 30  # seconds for the answer to a ping of ours
 TRIES = 5  # to get one's name back, which the server may think still in use
 
 # What the chat asks for itself, so that nobody wants to hear of it.
-_OWN = ("fence", "mark")
+_OWN = ("fence", "mark", "kept")
 _ENTRIES = ("join", "login", "create")
 _UNHEARD = _OWN + _ENTRIES + ("missed", "quit")  # if the connection breaks
 
@@ -31,7 +31,7 @@ def connect(url, name=None, password=None, trust=None, timeout=10):
     """A `Chat` with the server at `url`, such as line://localhost:4000, as `name` if one is given.
 
     Waits until the server has answered, and raises `Failed` if it does not or refuses the name. trust: a file of
-    certificates that are trusted besides the system's, for +tls. timeout: in seconds.
+    certificates that are trusted besides the system's, for +tls: of CAs, or the server's own. timeout: in seconds.
     """
     chat = Chat(url, trust)
     try:
@@ -187,7 +187,7 @@ class Chat:
         self._ask("history", partner and _nfc(partner), most)
 
     def deliver(self):
-        """What was kept for one's account while one was away."""
+        """What was said to one alone while one was away: `Whispered` for each, in `delimited` `Said`."""
         self._ask("deliver")
 
     def delete(self):
@@ -473,7 +473,7 @@ class Chat:
         if self._known_here:
             notice = self._conversation.catch_up()
         else:
-            self._conversation.mark()
+            self._conversation.arrive()
         self._known_here = True
         return [event] + ([events.Notice(notice)] if notice else [])
 

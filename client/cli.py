@@ -4,17 +4,20 @@ import os
 import sys
 
 from client.conversation import Impossible
+from server.stdout import quiet_when_closed
 
 _USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
 dollar, with +tls behind it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
 what can be typed. Lines that are piped in are done one after the other."""
 
 
+@quiet_when_closed()
 def main(arguments=None):
     """Run the client; the exit code: 0, 1 if something could not be done, 2 for a bad command line."""
     parser = argparse.ArgumentParser(prog="python -m client", description="Talk to a chat server.", epilog=_USAGE)
     parser.add_argument("url", metavar="URL", nargs="?", help="where to connect to; later: /connect URL")
-    parser.add_argument("--trust", metavar="FILE", help="certificates (PEM) to trust besides the system's, for TLS")
+    parser.add_argument("--trust", metavar="FILE",
+                        help="for TLS, certificates (PEM) to trust besides the system's: of CAs, or the server's own")
     chosen = parser.parse_args(arguments)
     try:
         return _screen(chosen.trust).run(chosen.url)

@@ -167,6 +167,10 @@ class Conversation:
     def quit(self):
         """Say good-bye, if the protocol has a word for it."""
 
+    def arrive(self):
+        """One has come in for the first time: ask for what one will need, and for what waits."""
+        self.mark()
+
     def mark(self):
         """Ask for a mark of the place in the log, so that `catch_up` can tell what was missed."""
 

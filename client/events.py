@@ -28,6 +28,8 @@ Described = _event("Described", "name host port", "Where somebody is connected f
 Pong = _event("Pong", "seconds", "The server has answered after so many seconds.")
 Recalled = _event("Recalled", "partner sender text time", "Said earlier: in the room (`partner` is None) or between "
                   "you and `partner`. The answer to `history`, and what was said while the connection was gone.")
+Kept = _event("Kept", "count partners", "`count` messages were said to you alone while you were away, and wait for "
+              "`deliver`; `partners` is {name: count}, as far as the server tells whose they are.")
 Progress = _event("Progress", "request count", "So many messages of a long history have come.")
 
 # ---- what happens

@@ -5,6 +5,8 @@ import threading
 
 SECONDS = 10  # for the connection, and for each answer of a TLS handshake
 
+# OpenSSL's X509_V_FLAG_PARTIAL_CHAIN, which Python names from 3.10 on.
+_PARTIAL_CHAIN = 0x80000
 _FOR_OTHERS = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
@@ -59,13 +61,22 @@ def _made_ready(plain, address, trust):
     return sock
 
 
-def _with_tls(plain, address, trust):
+def tls_context(trust=None):
+    """What verifies a server: the system's certificates and those in the file `trust`, of CAs or the server's own."""
+    context = ssl.create_default_context()
+    # The defaults depend on the version of Python. A server's own certificate is enough, whoever signed it, and a CA
+    # may lack the extension that says what it is for: the usual `openssl req -x509` makes one without.
+    context.verify_flags = (context.verify_flags | _PARTIAL_CHAIN) & ~int(ssl.VERIFY_X509_STRICT)
     try:
-        context = ssl.create_default_context()
         if trust:
             context.load_verify_locations(trust)
     except (OSError, ssl.SSLError):
         raise Failed("%s is no file of certificates." % trust) from None
+    return context
+
+
+def _with_tls(plain, address, trust):
+    context = tls_context(trust)
     try:
         return context.wrap_socket(plain, server_hostname=address.host)
     except (ssl.CertificateError, ssl.SSLError) as error:
@@ -73,7 +84,9 @@ def _with_tls(plain, address, trust):
         if isinstance(error, ssl.CertificateError) and getattr(error, "verify_code", 62) in _FOR_OTHERS:
             raise Failed("The certificate of %s is not one for %s." % (address.place, address.host)) from None
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.CertificateError):
-            raise Failed("The certificate of %s is not trusted here: it may be anybody." % address.place) from None
+            why = getattr(error, "verify_message", None)  # from Python 3.7 on
+            raise Failed("The certificate of %s is not trusted here%s: it may be anybody." % (
+                address.place, " (%s)" % why if why else "")) from None
         raise Failed("%s does not speak TLS." % address.place) from None
     except (socket.timeout, OSError):
         raise Failed("%s does not speak TLS." % address.place) from None

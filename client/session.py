@@ -148,7 +148,7 @@ class Session:
             self._enter("create", name, password)
 
     def _history(self, what=None):
-        if what is None or what.isdigit():
+        if what is None or what.isdecimal() and len(what) < 10:
             self._connected().history(None, int(what or 0) or None)
         else:
             self._connected().history(what)
@@ -200,6 +200,8 @@ class Session:
         else:
             self.unread += kind in (events.Said, events.Whispered)
             self._show(event)
+        if kind is events.Kept and self.chat.state == "connected":
+            self.chat.deliver()
         if kind is events.Connected:
             self._reached = True
         if kind is events.Welcomed:
@@ -288,7 +290,8 @@ COMMANDS = (
             "where NAME is connected from"),
     Command("/ping", 0, 0, None, lambda self: self._connected().ping(), "how long an answer of the server takes"),
     Command("/history [NUMBER or NAME]", 0, 1, "history", Session._history, "what was said in the room, or with NAME"),
-    Command("/deliver", 0, 0, "deliver", lambda self: self._connected().deliver(), "what was kept for you"),
+    Command("/deliver", 0, 0, "deliver", lambda self: self._connected().deliver(),
+            "what was kept for you while you were away"),
     Command("/delete", 0, 0, "delete", lambda self: self._connected().delete(), "delete your account"),
     Command("/help", 0, 0, None, Session._help, "show this"),
     Command("/quit", 0, 0, None, Session._leave_for_good, "leave"),

@@ -140,6 +140,7 @@ _LINES = {
     events.Said: lambda event: message(event.sender, event.text, event.time),
     events.Whispered: lambda event: message(event.sender, event.text, event.time, " (direct)"),
     events.Recalled: _recalled,
+    events.Kept: lambda event: aside("%d message%s while you were away:" % (event.count, "s" * (event.count != 1))),
     events.Joined: lambda event: aside("%s is here now." % event.name),
     events.Left: lambda event: aside("%s has left." % event.name),
     events.Renamed: lambda event: aside("%s is called %s now." % event),

@@ -3,9 +3,11 @@ import argparse
 import sys
 
 from conformance import coverage, report, requirements
+from conformance.stdout import quiet_when_closed
 from conformance.yamlnodes import FileFaults
 
 
+@quiet_when_closed()
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

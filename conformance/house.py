@@ -26,11 +26,16 @@ def random_word(length):
     return "".join(random.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
+def random_name():
+    """Of somebody of the suite's own; short enough for every protocol."""
+    return "wtn" + random_word(6)
+
+
 def new_suffix():
     return _MARK + random_word(4)
 
 
-def _no_record(actor, direction, text):
+def no_record(actor, direction, text):
     pass
 
 
@@ -87,12 +92,12 @@ class House:
             return  # the protocol lets nobody in who has no account: then everyone asks for himself
         alone = 1 if self.codec.CAN_WHISPER else 2  # who can talk to the room only does not hear himself
         for index in range(self.target.workers or alone):
-            witness = Actor("witness%d" % index, self.codec, self.ears, _no_record, self.is_crowd)
+            witness = Actor("witness%d" % index, self.codec, self.ears, no_record, self.is_crowd)
             self.witnesses.append(witness)
             self._log_in(witness, index if self.target.workers else None)
 
     def _log_in(self, witness, worker):
-        name = "wtn" + random_word(6)  # short enough for every protocol
+        name = random_name()
         self.crowd.add(name)
         witness.connect(self.address(self.codec.NAME, worker), self.patience)
         witness.ask(self.codec.login(name))
@@ -165,7 +170,7 @@ class House:
         if not self.witnesses:
             return True  # nobody to ask
         try:
-            newcomer = Actor("newcomer", self.codec, self.ears, _no_record, self.is_crowd)
+            newcomer = Actor("newcomer", self.codec, self.ears, no_record, self.is_crowd)
             try:
                 self._log_in(newcomer, None)
                 self.barrier.prove([newcomer], [newcomer], self.soon())

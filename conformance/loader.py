@@ -7,7 +7,7 @@ import yaml
 
 from conformance import matching, model
 from conformance.wire import CODECS
-from conformance.yamlnodes import Document, FileFaults
+from conformance.yamlnodes import Document, FileFaults, read
 
 SUFFIX = ".scenario.yaml"
 
@@ -25,27 +25,31 @@ _MATCHERS = {"re", "between", "any_order", "fill", "hex"}  # what a mapping is, 
 _HEX_PART = re.compile(r"'([^']*)'|([0-9A-Fa-f]{2})|\s+|#[^\n]*")
 
 
-def load(path, requirements):
-    """The scenario in a file; raises FileFaults. `requirements` are the ids that `req` may name."""
-    with open(path, encoding="utf-8") as file:
-        return parse(file.read(), os.path.relpath(path), requirements)
+def load(path, requirements_of):
+    """The scenario in a file, wherever it lies; raises FileFaults.
+
+    requirements_of(protocol) are the ids that `req` may name in a scenario of this protocol.
+    """
+    path = os.path.relpath(path)
+    return parse(read(path), path, requirements_of)
 
 
-def parse(text, path, requirements):
+def parse(text, path, requirements_of):
     """The scenario in a text."""
     document = Document(path, text)
     document.raise_faults()
     if document.root is None:
         raise FileFaults(["%s:1:1: the file is empty" % path])
-    scenario = _ScenarioReader(document, requirements).read(document.root)
+    scenario = _ScenarioReader(document, requirements_of).read(document.root)
     document.raise_faults()
     return scenario
 
 
 class _ScenarioReader:
-    def __init__(self, document, requirements):
+    def __init__(self, document, requirements_of):
         self.document = document
-        self.requirements = requirements
+        self.requirements_of = requirements_of
+        self.requirements = {}
         self.actors = ()
         self.codecs = {}
         self.codec = None  # of the actor whose step is being read
@@ -60,6 +64,9 @@ class _ScenarioReader:
     def _scenario(self, root, nodes):
         document = self.document
         protocol = document.choice(nodes["protocol"], "protocol", list(CODECS) + [model.MIXED])
+        if protocol is None:
+            return None  # what else is wrong depends on it
+        self.requirements = self.requirements_of(protocol)
         actors = self._actors(nodes["actors"], protocol)
         self.actors = tuple(ident for ident, _, _ in actors)
         self.codecs = {ident: CODECS.get(spoken) for ident, _, spoken in actors}
@@ -112,7 +119,7 @@ class _ScenarioReader:
     def _needs(self, node):
         document = self.document
         readers = {
-            "config": lambda value: json.dumps(document.plain(value), sort_keys=True),
+            "config": lambda value: json.dumps(document.plain(value, "config"), sort_keys=True),
             "users": lambda value: json.dumps({name: document.wire_text(word, "users") for name, _, word
                                                in document.pairs(value, "users")}),
             "workers": lambda value: document.number(value, "workers", whole=True),
@@ -217,7 +224,7 @@ class _ScenarioReader:
     def _special_value(self, node, what):
         """What a mapping stands for where a field's value is wanted: a matcher, a long text, bytes, or itself."""
         document = self.document
-        keys = [getattr(key, "value", None) for key, _ in node.value]
+        keys = [key.value if isinstance(key, yaml.ScalarNode) else None for key, _ in node.value]
         if not set(keys) & _MATCHERS or (keys[0] in ("re", "between", "any_order", "hex") and len(keys) > 1):
             return NotImplemented
         if "fill" in keys:
@@ -267,7 +274,7 @@ class _ScenarioReader:
         for key, _, value in self.document.known_pairs(node, verb, ("text", "fill", "length", "end")):
             read = self.document.number if key == "length" else self.document.wire_text
             parts[key] = read(value, key, True) if key == "length" else read(value, key)
-        if not {"fill", "length"} <= set(parts) or None in parts.values():
+        if not {"fill", "length"} <= set(parts) or None in parts.values() or not parts["fill"]:
             return self.document.fault(node, "a long text needs 'fill' and 'length'")
         return _filled(**parts)
 

@@ -97,7 +97,7 @@ class Needs(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """One file. `protocol` is its folder's, `speaks` has the protocol of each actor."""
+    """One file. `protocol` is what its actors speak, or MIXED; `speaks` has the protocol of each actor."""
 
     name: str
     place: Place

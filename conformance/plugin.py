@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from conformance import failure, loader, model, report, requirements
+from conformance import failure, loader, model, options, preflight, report, requirements
 from conformance.house import NotUsable, new_suffix
 from conformance.pool import Pool, is_alone
 from conformance.requirements import ROOT, SCENARIOS
@@ -13,7 +13,6 @@ from conformance.runner import Failed, Run
 from conformance.targets import DidNotStart, Foreign
 from conformance.transcript import visible
 from conformance.variants import variants_of
-from conformance.wire import CODECS
 from conformance.yamlnodes import FileFaults
 
 NAME = "parley-conformance"
@@ -33,36 +32,59 @@ def pytest_addoption(parser):
                     help="judge the server at this address instead of starting ours")
     group.addoption("--idle-limit", action="append", default=[], metavar="PROTOCOL=SECONDS",
                     help="the idle limit of the target; without it the idle scenarios are skipped")
-    group.addoption("--workers", type=int, default=2, help="worker processes of our server (default 2)")
+    group.addoption("--workers", type=options.workers, default=2, help="worker processes of our server (default 2)")
     group.addoption("--server-command", default=None, metavar="COMMAND",
                     help="start this instead of `python -m server`; same options, same lines on its output")
-    group.addoption("--time-scale", type=float, default=1.0, help="multiply every time limit, for slow machines")
+    group.addoption("--time-scale", type=options.time_scale, default=1.0, metavar="N",
+                    help="multiply every time limit, for slow machines")
     group.addoption("--all-levels", action="store_true", help="with --target: let every level fail, not only `must`")
     group.addoption("--req", action="append", default=[], metavar="ID", help="only scenarios with this requirement")
     group.addoption("--report", default=None, metavar="FILE", help="write the table of requirements to a Markdown file")
 
 
 def pytest_configure(config):
-    config.parley = Suite(config)
+    try:
+        config.parley = Suite(config)
+    except options.Mistake as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+
+
+def pytest_sessionstart(session):
+    """What would make every single scenario fail, or none be played, is said once, by one of the processes of `-n`."""
+    suite = session.config.parley
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        options.check_requirements(suite.wanted)
+        options.check_report(suite.report_path)
+        if suite.foreign and not session.config.option.collectonly:
+            preflight.check(suite.foreign, session.config.getoption("--time-scale"))
+    except (options.Mistake, FileFaults, NotUsable) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config):
-    config.parley.pool.close()
+    if hasattr(config, "parley"):  # not after a mistake on the command line
+        config.parley.pool.close()
 
 
 def pytest_collect_file(file_path, parent):
     if file_path.name.endswith(loader.SUFFIX):
-        return ScenarioFile.from_parent(parent, path=file_path)
+        return ScenarioFile.at(parent, file_path)
     # `pytest conformance/` means the scenarios, which lie beside it; this file stands for them.
-    if str(file_path) == os.path.join(_HERE, "conftest.py") and not _scenarios_are_asked_for(parent.config):
+    if str(file_path) == os.path.join(_HERE, "conftest.py") and not _scenarios_are_named(parent.config):
         return AllScenarios.from_parent(parent, path=file_path)
     return None
 
 
-def _scenarios_are_asked_for(config):
-    """Whether the arguments lead to the scenarios by themselves, so that they must not be collected twice."""
+def _scenarios_are_named(config):
+    """Whether the arguments name scenarios by themselves: some of these, which must not be collected twice, or others.
+
+    Others, in a file elsewhere, need `conformance/` as well: pytest finds this plugin by nothing else.
+    """
     paths = [os.path.abspath(str(arg).split("::")[0]) for arg in config.args]
-    return any(os.path.commonpath([path, SCENARIOS]) in (path, SCENARIOS) for path in paths)
+    return any(path.endswith(loader.SUFFIX) or os.path.commonpath([path, SCENARIOS]) in (path, SCENARIOS)
+               for path in paths)
 
 
 def pytest_report_header(config):
@@ -99,29 +121,14 @@ class Suite:
         self.strict = option("--all-levels", False)
         self.wanted = option("--req", [])
         self.report_path = option("--report", None)
-        self.foreign = self._foreign(option("--target", []), dict(
-            _named(text, "--idle-limit") for text in option("--idle-limit", [])))
+        addresses = options.targets(option("--target", []))
+        idle_limits = options.idle_limits(option("--idle-limit", []), addresses)
+        self.foreign = Foreign(addresses, idle_limits) if addresses else None
         self.workers = option("--workers", 2)
-        self.pool = Pool(self.workers, option("--time-scale", 1.0), option("--server-command", None), self.foreign)
-        self.requirements = {}
+        self.pool = Pool(self.workers, option("--time-scale", 1.0), options.command(option("--server-command", None)),
+                         self.foreign)
         self.reported = False
         self.gathered = report.Gathered()
-
-    @staticmethod
-    def _foreign(targets, idle_limits):
-        addresses = {}
-        for protocol, address in (_named(text, "--target") for text in targets):
-            host, _, port = address.rpartition(":")
-            if protocol not in CODECS or not port.isdigit():
-                raise pytest.UsageError("--target takes PROTOCOL=HOST:PORT; protocols: %s" % ", ".join(sorted(CODECS)))
-            addresses[protocol] = (host.strip("[]"), int(port))
-        limits = {protocol: float(limit) for protocol, limit in idle_limits.items()}
-        return Foreign(addresses, limits) if addresses else None
-
-    def requirements_of(self, protocol):
-        if protocol not in self.requirements:
-            self.requirements[protocol] = requirements.usable_in(protocol)
-        return self.requirements[protocol]
 
     def reason_to_skip(self, scenario):
         """Why the scenario cannot apply to the server, or None."""
@@ -147,7 +154,8 @@ class Suite:
             extra.append("--server-command=%s" % option("--server-command"))
         if self.workers != 2:
             extra.append("--workers=%d" % self.workers)
-        return " ".join(shlex.quote(word) for word in ["pytest", nodeid] + extra)
+        elsewhere = os.path.relpath(SCENARIOS, ROOT) != nodeid.split("/")[0]
+        return " ".join(shlex.quote(word) for word in ["pytest"] + ["conformance/"] * elsewhere + [nodeid] + extra)
 
     def summarise(self, reporter, protocol):
         try:
@@ -170,13 +178,6 @@ class Suite:
             self.reported = True
 
 
-def _named(text, option):
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise pytest.UsageError("%s takes PROTOCOL=VALUE, not %r" % (option, text))
-    return name, value
-
-
 class AllScenarios(pytest.File):
     """Every scenario file of every protocol, in a stable order."""
 
@@ -185,17 +186,22 @@ class AllScenarios(pytest.File):
             folders.sort()
             for name in sorted(names):
                 if name.endswith(loader.SUFFIX):
-                    yield ScenarioFile.from_parent(self, path=type(self.path)(folder, name))
+                    yield ScenarioFile.at(self, type(self.path)(folder, name))
 
 
 class ScenarioFile(pytest.File):
     """One *.scenario.yaml. A fault in it is a collection error, so a green run cannot hide it."""
 
+    @classmethod
+    def at(cls, parent, path):
+        # pytest has no name for what lies outside of the checkout.
+        nodeid = os.path.relpath(str(path), str(parent.config.rootpath)).replace(os.sep, "/")
+        return cls.from_parent(parent, path=path, nodeid=nodeid)
+
     def collect(self):
         suite = self.config.parley
         try:
-            protocol = os.path.basename(os.path.dirname(str(self.path)))
-            scenario = loader.load(str(self.path), suite.requirements_of(protocol))
+            scenario = loader.load(str(self.path), requirements.usable_in)
         except FileFaults as faults:
             raise self.CollectError(str(faults)) from None
         if suite.wanted and not set(suite.wanted) & set(model.requirements_of(scenario)):
@@ -260,7 +266,7 @@ class ScenarioItem(pytest.Item):
 
     def _judge(self, failed, run):
         """Only a `must` fails a foreign server; the other levels are written down. Ours must keep its own readings."""
-        known = self.suite.requirements_of(self.scenario.protocol)
+        known = requirements.usable_in(self.scenario.protocol)
         level = requirements.gravest([known[ident].level for ident in failed.step.req])
         story = failure.told(failed, run, known, self.suite.again(self.nodeid))
         failure.keep(story, TRANSCRIPTS, self.name)

@@ -3,7 +3,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shlex
 import tempfile
 from collections import OrderedDict
 
@@ -21,7 +20,7 @@ class Pool:
     def __init__(self, workers, time_scale, command=None, foreign=None):
         self.workers = workers
         self.time_scale = time_scale
-        self.command = shlex.split(command) if command else None
+        self.command = command
         self.foreign = foreign
         self._open = OrderedDict()
 

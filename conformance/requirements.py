@@ -1,9 +1,10 @@
 """The requirements of a protocol: an id, a level, our own words, and the statements of the document they come from."""
+import functools
 import os
 from typing import NamedTuple, Optional, Tuple
 
 from conformance.model import MIXED
-from conformance.yamlnodes import Document
+from conformance.yamlnodes import Document, read
 
 LEVELS = ("must", "should", "may", "survive")
 _KEYS = ("level", "says", "in", "from", "disputed", "we_read", "untestable")
@@ -34,6 +35,7 @@ def protocols():
     return sorted(name for name in os.listdir(SCENARIOS) if os.path.exists(path_of(name)))
 
 
+@functools.lru_cache(maxsize=None)  # as many scenarios name the same ones
 def usable_in(protocol):
     """The requirements that a scenario of the protocol may name: its own; a mixed one may name all."""
     found = {}
@@ -44,9 +46,8 @@ def usable_in(protocol):
 
 def load(protocol):
     """The requirements of a protocol by id, in the file's order; raises FileFaults."""
-    path = path_of(protocol)
-    with open(path, encoding="utf-8") as file:
-        return parse(file.read(), os.path.relpath(path))
+    path = os.path.relpath(path_of(protocol))
+    return parse(read(path), path)
 
 
 def parse(text, path):

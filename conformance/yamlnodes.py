@@ -3,10 +3,17 @@
 Works on PyYAML's nodes instead of values, because values have lost where they stood and how they were quoted.
 """
 import difflib
+import json
 
 import yaml
 
 from conformance.model import Place
+
+
+def nearest(word, known):
+    """`; did you mean 'x'?`, or nothing if no known word is near."""
+    near = difflib.get_close_matches(word, known, 1)
+    return "; did you mean '%s'?" % near[0] if near else ""
 
 
 class FileFaults(Exception):
@@ -15,6 +22,17 @@ class FileFaults(Exception):
     def __init__(self, faults):
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+def read(path):
+    """The text of a file; raises FileFaults."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except UnicodeDecodeError:
+        raise FileFaults(["%s: this is not UTF-8" % path]) from None
+    except OSError as error:
+        raise FileFaults(["%s: %s" % (path, error.strerror)]) from None
 
 
 class Document:
@@ -36,6 +54,8 @@ class Document:
             self._fault_at(error.problem_mark or error.context_mark, "not YAML: %s" % error.problem)
         except yaml.reader.ReaderError as error:
             self.faults.append("%s:1:1: not YAML: %s" % (self.path, error.reason))
+        except RecursionError:
+            self.faults.append("%s:1:1: it is nested too deeply" % self.path)
         return None
 
     def _fault_at(self, mark, message):
@@ -84,9 +104,8 @@ class Document:
         return known
 
     def unknown(self, node, kind, word, allowed):
-        near = difflib.get_close_matches(word, allowed, 1)
-        hint = "; did you mean '%s'?" % near[0] if near else ""
-        self.fault(node, "unknown %s '%s'%s (known: %s)" % (kind, word, hint, ", ".join(sorted(allowed))))
+        self.fault(node, "unknown %s '%s'%s (known: %s)" % (
+            kind, word, nearest(word, allowed), ", ".join(sorted(allowed))))
 
     def items(self, node, what):
         if isinstance(node, yaml.SequenceNode):
@@ -124,7 +143,7 @@ class Document:
             return {key: self.field_value(value, what, special) for key, _, value in self.pairs(node, what)}
         if node.style in ("'", '"'):
             return node.value
-        value = self.plain(node)
+        value = self.plain(node, "'%s'" % what)
         if value is None or isinstance(value, (bool, int, float)):
             return value
         return self.fault(node, "text in '%s' must be quoted" % what)
@@ -154,6 +173,12 @@ class Document:
         self.fault(node, "%s can only be true" % what)
         return False
 
-    def plain(self, node):
-        """Any YAML value, for what is handed on unread (a server's configuration)."""
-        return yaml.SafeLoader("").construct_document(node)
+    def plain(self, node, what):
+        """Any value that JSON has, for what is handed on unread (a server's configuration)."""
+        try:
+            value = yaml.SafeLoader("").construct_document(node)
+            json.dumps(value, allow_nan=False)
+        except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            # PyYAML raises all of these where a tag and what it stands before do not fit, as in `!!bool maybe`.
+            return self.fault(node, "%s must be text, numbers, true, false, null, lists or mappings" % what)
+        return value

@@ -11,6 +11,8 @@ from gevent import socket
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 
+from loadtest._ledger import brief
+
 CONNECT_TIMEOUT = 30
 ANSWER_TIMEOUT = 60  # a password may have to wait for its turn, and be verified by a busy machine
 FAREWELL_TIMEOUT = 1
@@ -95,7 +97,7 @@ class Connection:
         except gevent.Timeout:
             raise NoAnswer("no answer in %d s" % ANSWER_TIMEOUT) from None
         if ending.kind == "ERR":
-            raise Refused(ending.text)
+            raise Refused(brief(ending.text))
         return question.users
 
     def _read(self):

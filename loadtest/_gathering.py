@@ -14,7 +14,7 @@ import gevent
 from gevent.event import Event
 
 from loadtest._connection import Connection, NoAnswer, Refused
-from loadtest._ledger import LOBBY, Ledger
+from loadtest._ledger import LOBBY, Ledger, brief, by_kind
 
 logger = logging.getLogger("loadtest")
 
@@ -30,8 +30,10 @@ BEGINNING = 5
 DRAIN_TIMEOUT = 30
 # After the last expected message something doubled may still follow; there is no event to wait for.
 LATE_DOUBLE = 0.3
-# The log shows this many findings in full; Locust's report counts all.
-FINDINGS_SHOWN = 20
+# The log shows this many findings of each kind; Locust's report counts all.
+FINDINGS_SHOWN = 3
+# Unexpected lines of one kind that the report tells apart: it has a row for each.
+LINES_SHOWN = 3
 # What a first message says where that is the login.
 GREETING = "hello"
 # What is heard, as the ledger calls it.
@@ -40,6 +42,10 @@ _SAID = {"MSG": "MSG", "DM": "DM", "SENT": None}
 
 class Broken(Exception):
     """The server broke a promise; equal texts are counted together in Locust's report."""
+
+
+class Unusable(Exception):
+    """What was given on the command line is of no use; the text is a sentence."""
 
 
 class Gathering:
@@ -55,6 +61,7 @@ class Gathering:
         self.ledger = Ledger(self._run)
         self.failures = 0
         self.finished = False
+        self._unexpected = {}  # kind -> what the report shows of it
         self._guests = []
         self._logins = 0
 
@@ -117,6 +124,14 @@ class Gathering:
         self.report(protocol, name, time.monotonic() - start)
         return result
 
+    def unexpected(self, heard):
+        """What the report says of a line that answers nothing: the first few of a kind, then only the kind."""
+        text = "%s %s" % (heard.kind, brief(heard.text))
+        seen = self._unexpected.setdefault(heard.kind, set())
+        if len(seen) < LINES_SHOWN:
+            seen.add(text)
+        return text if text in seen else "%s and some other text" % heard.kind
+
     def finish(self):
         """All users have stopped sending: wait for what is under way, judge the run and close the connections."""
         if not self.finished:
@@ -144,19 +159,28 @@ class Gathering:
 
     def _judge(self):
         findings = self.ledger.verdict()
-        for finding in findings[:FINDINGS_SHOWN]:
-            logger.error("%s: %s", finding.kind, finding.text)
-        if len(findings) > FINDINGS_SHOWN:
-            logger.error("and %d more of these", len(findings) - FINDINGS_SHOWN)
+        for kind, found in by_kind(findings).items():
+            for finding in found[:FINDINGS_SHOWN]:
+                logger.error("%s: %s", kind, finding.text)
+            if len(found) > FINDINGS_SHOWN:
+                logger.error("%s: %d more", kind, len(found) - FINDINGS_SHOWN)
+        examples = {}  # of what Locust counts together, which is what has the same text
         spoken = {guest.name: guest.protocol for guest in self._guests}
         for finding in findings:
-            message = finding.message
-            private = message is not None and message.target is not LOBBY
-            protocol = spoken.get(message.sender, "line") if message is not None else "line"
-            self.report(protocol, "DM delivery" if private else "MSG delivery", error=Broken(finding.kind))
+            where = _where(finding.message, spoken)
+            example = examples.setdefault((where, finding.kind), finding)
+            self.report(*where, error=Broken("%s, as here: %s" % (finding.kind, example.text)))
         if not self.ledger.deliveries:
             self.report("line", "MSG delivery", error=Broken("no message was delivered, so nothing was checked"))
         logger.info("checked %d deliveries: %d findings", self.ledger.deliveries, len(findings))
+
+
+
+def _where(message, spoken):
+    """The (protocol, name) of the requests that a message belongs to; `spoken` has each one's protocol."""
+    if message is None:  # of nobody's that could be told
+        return "line", "MSG delivery"
+    return spoken.get(message.sender, "line"), "MSG delivery" if message.target is LOBBY else "DM delivery"
 
 
 class Guest:
@@ -257,7 +281,7 @@ class Guest:
         elif heard.kind == "INFO":
             self.on_info(heard.text, now)
         elif not self._is_excusable(heard):
-            self._report("unexpected line", error=Broken("%s %s" % (heard.kind, heard.text)))
+            self._report("unexpected line", error=Broken(self._gathering.unexpected(heard)))
 
     def _is_excusable(self, heard):
         """Whoever whispers to somebody who is just leaving cannot know it."""
@@ -306,15 +330,30 @@ class SilentGuest(Guest):
 
 
 def parse_host(host):
-    """`tcp://127.0.0.1:4000`, `[::1]:4000` or a bare name as an address for `socket`; the default port is 4000."""
-    parts = urlsplit(host if "://" in host else "tcp://" + host)
-    return parts.hostname, parts.port or 4000
+    """`tcp://127.0.0.1:4000`, `[::1]:4000` or a bare name as an address for `socket`; the default port is 4000.
+
+    Unusable if it is none of these.
+    """
+    try:
+        parts = urlsplit(host if "://" in host else "tcp://" + host)
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        name = port = None
+    if not name or port == 0:
+        raise Unusable("--host %s: this is no address such as %s" % (host, DEFAULT_HOST))
+    return name, port or 4000
 
 
 def accounts(options):
-    """The (name, password) pairs of the users file."""
-    with open(options.users_file or DEFAULT_USERS_FILE, encoding="utf-8") as file:
-        return [(user["username"], user["password"]) for user in json.load(file)["users"]]
+    """The (name, password) pairs of the users file; Unusable if it has none."""
+    path = options.users_file or DEFAULT_USERS_FILE
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [(user["username"], user["password"]) for user in json.load(file)["users"]]
+    except OSError as error:
+        raise Unusable("--users-file %s: %s" % (path, error.strerror)) from None
+    except (ValueError, LookupError, TypeError):
+        raise Unusable("--users-file %s: this is no users file such as examples/users.json" % path) from None
 
 
 def _spelled(number):

@@ -12,8 +12,11 @@ The ledger is told of every message before it is sent and of every message when 
 A message that was sent while its receiver was still arriving may be heard or not. A receiver who left may miss the tail
 of what each sender said, because nobody can know what was under way; a hole before something later was heard is a loss.
 """
+import os
 import re
-from collections import Counter, defaultdict, namedtuple
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+
+from conformance.transcript import shortened, visible
 
 LOBBY = None
 
@@ -21,6 +24,8 @@ LOBBY = None
 # the wire; `sent` is the sending time in seconds, of whatever clock the caller uses.
 Message = namedtuple("Message", "number sender target body sent")
 Finding = namedtuple("Finding", "kind message text")
+
+SHOWN = 100  # characters of a text in a finding
 
 # run:number:microseconds, then the words.
 _BODY = re.compile(r"(\w+):(\d+):\d+ ")
@@ -88,7 +93,10 @@ class Ledger:
         member = self._members[name]
         member.owed.discard(message.number)
         if (kind or _kind(message), sender, body) != (_kind(message), message.sender, message.body):
-            return self._note("altered", message, "%s heard %s %s %r" % (name, kind, sender, body))
+            same = len(os.path.commonprefix([body, message.body]))
+            where = "" if body == message.body else ", another text from character %d on" % same
+            return self._note("altered", message, "%s heard %s of %s: %s%s" % (
+                name, kind or "it", sender, quoted(body), where))
         if not _is_for(message, name):
             return self._note("misdelivered", message, "%s heard it" % name)
         self._enter(member, message)
@@ -112,7 +120,7 @@ class Ledger:
     def _not_ours(self, name, sender, body):
         """Strangers may talk as they like, but a text of ours cannot lose its mark."""
         if sender in self._members:
-            text = "%s heard %r from %s, who never said it" % (name, body, sender)
+            text = "%s heard %s from %s, who never said it" % (name, quoted(body), sender)
             self._findings.append(Finding("altered", None, text))
 
     def _enter(self, member, message):
@@ -124,7 +132,8 @@ class Ledger:
         member.heard[number] = None
         latest = member.latest.get(sender, -1)
         if number < latest:
-            self._note("reordered", message, "%s heard it after %r" % (member.name, self._messages[latest].body))
+            later = quoted(self._messages[latest].body)
+            self._note("reordered", message, "%s heard it after %s" % (member.name, later))
         member.latest[sender] = max(number, latest)
 
     def _note(self, kind, message, text):
@@ -148,6 +157,23 @@ class Ledger:
         if pair is not None:
             number, text = pair
             yield _finding("contradicted", self._messages[number], text)
+
+
+def by_kind(findings):
+    """{kind: its findings}, in the order in which the kinds were found."""
+    found = OrderedDict()
+    for finding in findings:
+        found.setdefault(finding.kind, []).append(finding)
+    return found
+
+
+def brief(text):
+    """A text as a report shows it: printable, and with both of its ends if it is long."""
+    return shortened(visible(text), SHOWN)
+
+
+def quoted(text):
+    return '"%s"' % brief(text)
 
 
 def find_contradiction(heard):
@@ -200,4 +226,4 @@ def _kind(message):
 
 
 def _finding(kind, message, text):
-    return Finding(kind, message, "%s of %s: %r: %s" % (_kind(message), message.sender, message.body, text))
+    return Finding(kind, message, "%s of %s: %s: %s" % (_kind(message), message.sender, quoted(message.body), text))

@@ -3,6 +3,7 @@
 Ends with Locust's exit code: 0 only if every delivery was right.
 """
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,8 @@ import sys
 import tempfile
 import threading
 import uuid
+
+from conformance.stdout import quiet_when_closed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -30,6 +33,7 @@ class NotStarted(Exception):
     """The server ended, or kept silent, before it was ready."""
 
 
+@quiet_when_closed()
 def main(argv=None):
     options = parse_arguments(argv)
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
@@ -131,6 +135,9 @@ class Server:
         watchdog.start()
         try:
             self.ports = self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
         finally:
             watchdog.cancel()
         # The pipe must be read to the end, or a talkative server would block on it.
@@ -158,7 +165,8 @@ class Server:
 
     def _copy_output(self):
         for line in self._process.stdout:
-            sys.stdout.write(line)
+            with contextlib.suppress(BrokenPipeError):  # the main thread will find that, too
+                sys.stdout.write(line)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from loadtest._codecs import CODECS
 from loadtest._connection import NoAnswer, Refused
-from loadtest._gathering import DEFAULT_HOST, Broken, Gathering, Guest, SilentGuest, accounts
+from loadtest._gathering import DEFAULT_HOST, Broken, Gathering, Guest, SilentGuest, Unusable, accounts, parse_host
 from loadtest._idle import fault_of_end, latest_end
 
 logger = logging.getLogger("loadtest")
@@ -75,8 +75,12 @@ def choose_users(environment, **kwargs):
                      % (", ".join(sorted(unknown)), ", ".join(CODECS)))
         chosen = [user for user in environment.user_classes if user.codec.name in names]
         environment.user_classes = chosen
-    if DollarUser in chosen:
-        DollarUser.fixed_count = len(accounts(options))
+    try:
+        parse_host(environment.host or DEFAULT_HOST)  # here, or the run begins without it
+        if DollarUser in chosen:
+            DollarUser.fixed_count = len(accounts(options))
+    except Unusable as unusable:
+        sys.exit("locust: %s" % unusable)
 
 
 @events.init.add_listener

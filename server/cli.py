@@ -11,6 +11,7 @@ from server import __version__, commands, config, logs
 from server.chat.memory import Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
+from server.stdout import quiet_when_closed
 from server.storage.database import Database, StoreError, TooNew
 from server.storage.directory import CannotUse, Directory
 from server.storage.journal import AtHand, Journal
@@ -34,6 +35,7 @@ class CannotListen(Exception):
     """A port is not to be had; the text says which, why, and what to do."""
 
 
+@quiet_when_closed()
 def main(argv=None):
     """Serve until told to stop, or do what else an operator wants; the exit code."""
     argv = sys.argv[1:] if argv is None else argv
@@ -45,7 +47,7 @@ def main(argv=None):
         settings = _settings(arguments)
         if arguments.check_config:
             _accounts(settings, [], AtHand(Store()))
-            print("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
+            _say("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
     except config.ConfigError as error:

@@ -42,8 +42,6 @@ def run(argv):
     except (Failure, CannotUse, StoreError, config.ConfigError, sqlite3.Error) as error:
         print("parley: %s" % error, file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has seen enough
     except KeyboardInterrupt:
         pass
     return 0

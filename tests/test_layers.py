@@ -8,6 +8,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 LAYERS = ["protocols", "chat", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
+OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "bench"}
 
 NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}
@@ -136,11 +137,11 @@ def test_marshal_is_for_the_queues_only(name):
         assert "marshal" not in {other.split(".")[0] for other in imported(name)}
 
 
-def test_the_client_knows_only_the_protocols_of_the_server():
+def test_the_client_knows_the_protocols_of_the_server_and_nothing_of_its_state():
     client = modules("client")
     assert "client.chat" in client
     for name, tree in client.items():
         for other in imported(name, tree):
             if other.split(".")[0] == "server":
-                assert other.startswith("server.protocols."), "%s imports %s" % (name, other)
+                assert other.startswith(OPEN_TO_THE_CLIENT), "%s imports %s" % (name, other)
             assert other.split(".")[0] not in OUTSIDE

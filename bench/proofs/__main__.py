@@ -5,11 +5,13 @@ import sys
 import time
 
 from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, slow, soak, start
+from conformance.stdout import quiet_when_closed
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow}
 
 
+@quiet_when_closed()
 def main(argv=None):
     """Run what was asked for; the exit code."""
     parser = argparse.ArgumentParser(

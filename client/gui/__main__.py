@@ -3,6 +3,8 @@ import argparse
 import signal
 import sys
 
+from server.stdout import quiet_when_closed
+
 
 def scale(text):
     """A factor from 0.5 to 8."""
@@ -12,13 +14,15 @@ def scale(text):
     return value
 
 
+@quiet_when_closed()
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m client.gui", description="The desktop client of Parley.")
     parser.add_argument("server", nargs="?", default="localhost", metavar="SERVER",
                         help="host, host:port or dollar+tls://host:port (default: localhost)")
     parser.add_argument("--name", default="", help="the name to log in with")
     parser.add_argument("--scale", type=scale, metavar="N", help="make everything N times as large")
-    parser.add_argument("--trust", metavar="FILE", help="certificates that are trusted besides the system's")
+    parser.add_argument("--trust", metavar="FILE",
+                        help="certificates (PEM) to trust besides the system's: of CAs, or the server's own")
     options = parser.parse_args(arguments)
     try:
         import tkinter

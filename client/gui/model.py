@@ -45,6 +45,7 @@ class Talk:
         self.partner = partner
         self.messages = []
         self.unread = 0
+        self.kept = 0  # of these, how many the server has and did not tell: they come with the history
         self.first_unread = None  # the message that begins what was unread when one began to look
         self.draft = ""  # what is typed and not sent
         self.is_loaded = False  # has the server's history been put before it?
@@ -228,6 +229,13 @@ class Model:
     def _hear_listed(self, event):
         self.here, self.has_room = dict(event.users), event.has_room
 
+    def _hear_kept(self, event):
+        for partner, count in event.partners.items():
+            talk = self.talk(partner)
+            if not talk.is_loaded:  # else the history, which is asked for again, tells what is new
+                talk.unread += 0 if self._is_seen(talk) else count - talk.kept
+                talk.kept = count
+
     def _hear_welcomed(self, event):
         is_back, self.is_welcome, self._why, self.trouble = self.is_welcome, True, "", ""
         talks = self.listing() if is_back else []
@@ -282,6 +290,7 @@ class Model:
         events.Disconnected: _hear_disconnected,
         events.Welcomed: _hear_welcomed,
         events.Listed: _hear_listed,
+        events.Kept: _hear_kept,
         events.Said: _hear_said,
         events.Whispered: _hear_whispered,
         events.Recalled: _hear_recalled,
@@ -300,18 +309,30 @@ class Model:
     def _put_history(self, talk, told):
         is_first = not talk.is_loaded
         new = talk.merge(told)
+        if is_first and talk.kept:
+            self._put_kept(talk, new)
+            return
         if is_first and (talk is self.open or self._broke_at is None):
             return
         if is_first:
             new = [message for message in new if message.time >= self._broke_at - CLOCKS_DIFFER]
         self._mark_unread(talk, new)
 
+    def _put_kept(self, talk, new):
+        """The texts of what has been counted as unread already are here: the last that the partner said."""
+        theirs = [message for message in new if message.sender == talk.partner]
+        talk.first_unread = (theirs[-talk.kept:] or [talk.first_unread])[0]
+        talk.kept = 0
+
     def _mark_unread(self, talk, messages):
         messages = [message for message in messages if message.sender != self.me]
-        if messages and not (talk is self.open and self.is_looked_at):
+        if messages and not self._is_seen(talk):
             if not talk.unread:
                 talk.first_unread = messages[0]
             talk.unread += len(messages)
+
+    def _is_seen(self, talk):
+        return talk is self.open and self.is_looked_at
 
     def _see(self):
         if self.open and self.is_looked_at:

@@ -70,8 +70,14 @@ class Window:
         self.root.destroy()
 
     def _tick(self):
-        # First, so that a mistake of ours in one tick does not stop the clock.
-        self._next_tick = self.root.after(TICK, self._tick)
+        try:
+            self._work()
+        finally:  # so that a mistake of ours in one tick does not stop the clock
+            # Only now: Tk draws when no timer is due, as one would always be set before a tick longer than TICK.
+            self._next_tick = self.root.after(TICK, self._tick)
+        self.root.update_idletasks()
+
+    def _work(self):
         if not self.model:
             return
         if self.talking:

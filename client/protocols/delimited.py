@@ -16,7 +16,7 @@ class Delimited(Conversation):
     """One connection in `delimited`."""
 
     NAME = "delimited"
-    SILENT = ("deliver", "delete")
+    SILENT = ("deliver", "kept", "delete")
     CANNOT = {
         "rename": "`delimited` cannot change a name.",
         "describe": "`delimited` does not tell where somebody is.",
@@ -75,8 +75,11 @@ class Delimited(Conversation):
         if self._asked[-1].kind == kind:
             self.fence()
 
+    def arrive(self):
+        self._fenced(wire.DELIVER, "kept")
+
     def catch_up(self):
-        self.deliver()
+        self.arrive()
         return super().catch_up()
 
     # ---- in

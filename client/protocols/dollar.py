@@ -36,13 +36,13 @@ class Dollar(Conversation):
         "rename": "`dollar` cannot change a name.",
         "describe": "`dollar` does not tell where somebody is.",
         "create": "`dollar` cannot make accounts; `line` and `delimited` can.",
-        "deliver": "`dollar` has nothing to deliver: ask for /history.",
         "delete": "`dollar` cannot delete an account.",
     }
 
     def __init__(self, place):
         super().__init__(place)
         self._here = None  # the names in the last list of users
+        self._kept = {}  # partner -> how much of theirs was unread when one came in
         self._recalled = []  # (sender, text, time) of the history that is coming
         self._most = deque()  # how many of each history that was asked for are wanted; None for all
 
@@ -91,6 +91,13 @@ class Dollar(Conversation):
         self._packet(None, purpose="start_reload_message_list", target_user=partner or LOBBY)
         self._ask_for_a_no(kind, partner)
 
+    def deliver(self):
+        for partner, count in sorted(self._kept.items()):
+            if count:
+                self._ask_history("kept", partner, count)
+        self._kept = dict.fromkeys(self._kept, 0)
+        self._ask_for_a_no("deliver")
+
     def mark(self):
         self.place.ask()
         self._ask_history("mark")
@@ -133,7 +140,7 @@ class Dollar(Conversation):
     def _hear(self, fields):
         try:
             return self._PURPOSES.get(fields["purpose"], Dollar._other)(self, fields)
-        except (KeyError, TypeError, ValueError, AttributeError):  # something else than what the protocol has there
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # not what the protocol has there
             raise Garbled() from None
 
     def _other(self, fields):
@@ -146,7 +153,7 @@ class Dollar(Conversation):
         return self._welcome(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
 
     def _sent(self, fields):
-        request = self._next_of("say", "whisper", "ping", "fence", "history", "mark", "missed")
+        request = self._next_of("say", "whisper", "ping", "fence", "history", "mark", "missed", "kept", "deliver")
         if not request:
             return []
         if request.kind not in ("say", "whisper"):
@@ -171,7 +178,7 @@ class Dollar(Conversation):
         return []
 
     def _refused_at_the_end(self, request):
-        if request.kind in ("ping", "fence"):
+        if request.kind in ("ping", "fence", "deliver"):
             return self._done(request)
         messages, self._recalled = self._recalled, []
         most = self._most.popleft()
@@ -180,12 +187,21 @@ class Dollar(Conversation):
         elif request.kind == "mark":
             self.place.put(messages[-1] if messages else ())
             found = []
+        elif request.kind == "kept":
+            found = self._delivered(request.about, messages[-most:])
         elif request.about is None:
             found = self._missed(messages)
         else:
             found = [events.Recalled(request.about, *message)
                      for message in self.place.missed_from(request.about, messages)]
         return self._done(request, *found)
+
+    def _delivered(self, partner, messages):
+        """The end of a conversation, as far as it is what `partner` said."""
+        theirs = [message for message in messages if message[0] == partner]
+        for sender, text, _ in theirs:
+            self.place.hear_from(partner, sender, text)
+        return [events.Whispered(*message) for message in theirs]
 
     def _missed(self, messages):
         mark, missed = self.place.mark, []
@@ -205,11 +221,19 @@ class Dollar(Conversation):
     def _reload_user_list(self, fields):
         users = _users(fields)
         before, self._here = self._here, {name for name, here in users if here}
-        listed = events.Listed(tuple(users), len(users) < len(fields["users"]))
+        listed = [events.Listed(tuple(users), len(users) < len(fields["users"])), *self._waiting(fields)]
         if before is None:
-            return [listed]
+            return listed
         return ([events.Left(name) for name in sorted(before - self._here)]
-                + [events.Joined(name) for name in sorted(self._here - before - {self.me})] + [listed])
+                + [events.Joined(name) for name in sorted(self._here - before - {self.me})] + listed)
+
+    def _waiting(self, fields):
+        """What a list tells of messages that wait to be read, once for each partner; not of whom it catches up with."""
+        known = {LOBBY, *self._kept, *self.place.partners()}
+        waiting = {user["username"]: user.get("unread") for user in fields["users"] if user["username"] not in known}
+        new = {str(name): count for name, count in waiting.items() if type(count) is int and count > 0}
+        self._kept.update(new)
+        return [events.Kept(sum(new.values()), new)] if new else []
 
     def _quitted(self, fields):
         request = self._next_of("quit")

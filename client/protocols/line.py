@@ -2,6 +2,8 @@
 
 WHO has no end, MSG and DM have no answer; a PING behind them makes one.
 """
+import re
+
 from client import events
 from client.conversation import LONGEST_MISSED, Conversation, Garbled, Impossible, fitting
 from server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
@@ -37,6 +39,8 @@ _WHY = {
     "unknown-protocol": "The server expected another protocol.",
     "internal-error": "The server made a mistake.",
 }
+_KEPT = re.compile(r"[1-9][0-9]{0,8} messages? while you were away")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _OF_A_WHISPER = ("user-not-found", "invalid-dm-format", "mailbox-full")
 
 
@@ -51,7 +55,6 @@ class Line(Conversation):
     CANNOT = {
         "rename": "`line` cannot change a name.",
         "describe": "`line` does not tell where somebody is.",
-        "deliver": "`line` has nothing to deliver: ask for /history.",
         "delete": "`line` cannot delete an account.",
     }
 
@@ -98,6 +101,9 @@ class Line(Conversation):
         if partner is not None:
             raise Impossible("`line` keeps no conversations, only what was said in the room.")
         self._ask(b"HISTORY %d\n" % min(most or USUAL_HISTORY, LONGEST_HISTORY), "history")
+
+    def deliver(self):
+        self._ask(b"UNREAD\n", "deliver")
 
     def mark(self):
         self.place.ask()
@@ -175,6 +181,8 @@ class Line(Conversation):
 
     def _info(self, rest):
         name, _, what = rest.partition(" ")
+        if _KEPT.fullmatch(rest):
+            return [events.Kept(int(name), {})]
         if what == "disconnected":
             return [events.Left(name)]
         if what.startswith("is now "):
@@ -183,25 +191,30 @@ class Line(Conversation):
 
     def _hist(self, rest):
         number, time, sender, text = (rest.split(" ", 3) + [""] * 3)[:4]
-        if not (number.isdigit() and time.isdigit()):
-            raise Garbled()
+        _number(number)
         request = self._next_of("history", "mark", "missed")
         if request and request.kind == "history":
-            return [events.Recalled(None, sender, text, int(time))]
-        self._recalled.append((sender, text, int(time)))
+            return [events.Recalled(None, sender, text, _number(time))]
+        self._recalled.append((sender, text, _number(time)))
         return []
+
+    def _unread(self, rest):
+        time, sender, text = (rest.split(" ", 2) + [""] * 2)[:3]
+        return [events.Whispered(sender, text, _number(time))]
 
     def _end(self, rest):
         what, number, state = (rest.split(" ") + [""] * 2)[:3]
+        if what == "UNREAD":
+            request = self._next_of("deliver")
+            return self._done(request) if request else []
         request = self._next_of("history", "mark", "missed")
         if what != "HISTORY" or not request:
             return []
-        if not number.isdigit():
-            raise Garbled()
+        number = _number(number)
         if request.kind == "missed":
-            return self._missed(request, int(number), state == "more")
+            return self._missed(request, number, state == "more")
         if request.kind == "mark":
-            self.place.put(int(number))
+            self.place.put(number)
             self._recalled = []
         return self._done(request)
 
@@ -227,9 +240,17 @@ class Line(Conversation):
         "PONG": _pong,
         "INFO": _info,
         "HIST": _hist,
+        "UNREAD": _unread,
         "END": _end,
         "HELP": lambda self, rest: [],
     }
+
+
+def _number(word):
+    """A number of the server's: of a message, or the seconds of a time."""
+    if not _NUMBER.fullmatch(word):
+        raise Garbled()
+    return int(word)
 
 
 def _word(word):

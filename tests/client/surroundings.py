@@ -170,6 +170,23 @@ class Scripted:
         _end([self._listener] + self._visitors)
 
 
+class Answering(Scripted):
+    """The same for `line`: it answers each command with what `answers` has for its first word, if anything."""
+
+    def __init__(self, answers):
+        self.heard = []  # the commands
+        super().__init__((), answers)
+
+    def _serve(self, pieces, answers):
+        with contextlib.suppress(OSError):
+            while True:
+                self._visitors.append(self._listener.accept()[0])
+                with self._visitors[-1].makefile("rb") as lines:
+                    for line in lines:
+                        self.heard.append(line.rstrip().decode())
+                        self._visitors[-1].sendall(answers.get(line.split()[0], b""))
+
+
 class Restarted:
     """A server behind doorways, that can be killed and started again."""
 

@@ -84,7 +84,8 @@ def _binary(code, content):
 
 # Nothing of it can be read, if users and somebody were asked for.
 NOT_THE_PROTOCOL = {
-    "line": [b"\x16\x03\x01\n", b"NO SUCH WORD\n", b"HIST x y z t\n", b"x" * (2 << 20)],
+    "line": [b"UNREAD x bob t\n", b"HIST 1 %b bob t\n" % (b"9" * 5000), "HIST 1 \u00b2 bob t\n".encode(),
+             b"\x16\x03\x01\n", b"NO SUCH WORD\n", b"HIST x y z t\n", b"x" * (2 << 20)],
     "binary": [b"\x02", b"\x01" + b"\xff" * 26,
                _binary(Type.USERS_ARE, b"('a', 'b')"), _binary(Type.USER_IS, b"('a', 1)")],
     "delimited": [b"\x01", b"\x00\x02" + b"\xff" * 40, b"\x00\x00" + bytes(40)],
@@ -192,6 +193,90 @@ def test_dollar_lists_tell_who_has_come_and_gone():
     assert found == [
         [heard.Listed((("ann", True), ("bob", True)), True)],
         [heard.Left("bob"), heard.Joined("zoe"), heard.Listed((("ann", True), ("bob", False), ("zoe", True)), True)]]
+
+
+def test_what_waits_in_line_is_told_and_delivered_with_its_time():
+    chat = talking("line")
+    assert fed(lambda: talking("line"), b"INFO 2 messages while you were away\n") == [heard.Kept(2, {})]
+    chat.deliver()
+    assert chat.to_send() == b"UNREAD\n"
+    found = chat.feed(b"UNREAD 1600000000 bob hi  there\nMSG cid hey\nUNREAD 1600000001 zo\xc3\xa9 psst\nEND UNREAD\n")
+    assert found == [
+        heard.Whispered("bob", "hi  there", TIME), heard.Said("cid", "hey", None),
+        heard.Whispered("zoé", "psst", TIME + 1), heard.Done(heard.Request("deliver", None, None))]
+
+
+@pytest.mark.parametrize("line, told", [
+    (b"INFO 1 messages while you were away", heard.Kept(1, {})),
+    (b"INFO 1 message while you were away", heard.Kept(1, {})),
+    (b"INFO 3 disconnected", heard.Left("3")),
+    (b"INFO 0 messages while you were away", heard.Notice("0 messages while you were away")),
+])
+def test_a_count_of_what_waits_is_no_name(line, told):
+    assert talking("line").feed(line + b"\n") == [told]
+
+
+def test_a_server_of_line_that_keeps_nothing_says_so():
+    chat = talking("line")
+    chat.deliver()
+    refused = heard.Refused(heard.Request("deliver", None, None), "The server does not know this command.")
+    assert chat.feed(b"ERR unknown-command\n") == [refused]
+
+
+def packet(**fields):
+    data = repr(fields).encode()
+    return b"$%-10d%b$" % (len(data), data)
+
+
+def users_packet(**unread):
+    """A list of users, with so much unread of each."""
+    return packet(purpose="reload_user_list", users=[
+        dict({"username": name, "status": "offline"}, **({"unread": unread[name]} if name in unread else {}))
+        for name in ("lobby", "ann", "bob", "cid", "zoe")])
+
+
+def test_what_waits_in_dollar_is_told_once_and_delivered_from_each_history():
+    chat = talking("dollar")
+    assert chat.feed(users_packet(bob=2, cid=1, zoe=0, lobby=7))[1:] == [heard.Kept(3, {"bob": 2, "cid": 1})]
+    assert len(chat.feed(users_packet(bob=2, cid=1))) == 1
+    chat.deliver()
+    asked = PROTOCOLS["dollar"].Decoder(LIMITS).feed(chat.to_send())
+    assert [command.partner for command in asked if type(command) is events.History] == [b"bob", b"cid"]
+    no = packet(purpose="send_message", result=False)
+    found = chat.feed(
+        packet(purpose="start_reload_message_list", message_list=[
+            {"user": "bob", "text": "long ago", "timestamp": 5}, {"user": "ann", "text": "mine", "timestamp": 6},
+            {"user": "bob", "text": "one", "timestamp": 7.5}, {"user": "bob", "text": "two", "timestamp": 8}]) + no
+        + packet(purpose="start_reload_message_list", message_list=[{"user": "cid", "text": "x", "timestamp": 9}]) + no
+        + no)
+    assert [event for event in found if isinstance(event, heard.Whispered)] == [
+        heard.Whispered("bob", "one", 7), heard.Whispered("bob", "two", 8), heard.Whispered("cid", "x", 9)]
+    assert [event.request.kind for event in found if isinstance(event, heard.Done)] == ["kept", "kept", "deliver"]
+    assert len(chat.feed(users_packet(bob=1))) == 1  # it has been told and asked for
+    chat.deliver()
+    assert len(PROTOCOLS["dollar"].Decoder(LIMITS).feed(chat.to_send())) == 1
+
+
+@pytest.mark.parametrize("unread", [True, 1.5, "2", None, -1, [3]])
+def test_what_is_no_count_in_a_dollar_list_is_passed_over(unread):
+    assert [type(event) for event in talking("dollar").feed(users_packet(bob=unread))] == [heard.Listed]
+
+
+def test_who_is_caught_up_with_after_a_break_is_not_told_of_twice():
+    place = Place()
+    place.hear_from("bob", "bob", "before")
+    assert talking("dollar", place).feed(users_packet(bob=2, cid=1))[1:] == [heard.Kept(1, {"cid": 1})]
+
+
+def test_delimited_asks_by_itself_for_what_was_kept():
+    chat = talking("delimited")
+    chat.arrive()
+    first, fence = PROTOCOLS["delimited"].Decoder(LIMITS).feed(chat.to_send())
+    assert (first, type(fence)) == (events.Deliver(), events.Accounts)
+    found = chat.feed(frames("delimited", events.Whispered(b"bob", b"hi", TIME)))
+    assert found == [heard.Said("bob", "hi", None)]
+    done = chat.feed(frames("delimited", events.Known(())))
+    assert [event.request.kind for event in done] == ["kept", "fence"]
 
 
 def test_what_is_said_in_line_is_known_to_have_arrived_by_the_next_answer():

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, alone, enter, hear
+from surroundings import PROTOCOLS, ROOT, SECONDS, Answering, Scripted, alone, enter, hear
 
 from client import Said, Whispered
 
@@ -30,7 +30,7 @@ REFUSED = [
     ("/login Alice guess", "[ERROR] The password is wrong. You are still you."),
     ("/create x", "[ERROR] Without a terminal a password stands behind the name."),
     ("/user me", "[ERROR] `line` does not tell where somebody is."),
-    ("/deliver", "[ERROR] `line` has nothing to deliver: ask for /history."),
+    ("/delete", "[ERROR] `line` cannot delete an account."),
     ("/dm nobody psst", "[ERROR] Nobody here has that name. Not sent: /dm nobody psst\n"),
     ("/dm nobody", "[ERROR] This is written /dm NAME TEXT."),
     ("/ping twice", "[ERROR] This is written /ping."),
@@ -184,6 +184,31 @@ def test_what_a_hostile_server_sends_acts_on_nothing():
         _, out, err = run("line://%s:%d" % server.address, "/nick a\n/quit\n")
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + err)
     assert "a\u241b[2J\u241b: hi\u241b]0;x\u2407\n" in out
+
+
+AWAY = {
+    b"LOGIN": b"OK\nINFO 2 messages while you were away\n", b"PING": b"PONG\n", b"HISTORY": b"END HISTORY 1 complete\n",
+    b"UNREAD": b"UNREAD 1600000000 bob hi\nUNREAD 1600000060 cid are you  there?\nEND UNREAD\n",
+}
+
+
+@pytest.mark.parametrize("typed", ["/login ann pw\nhello\n", "/login ann pw\n/users\n", "/login ann pw\n"])
+def test_what_was_said_while_one_was_away_is_shown_with_its_time(typed):
+    with Answering(AWAY) as server:
+        code, out, err = run("line://%s:%d" % server.address, typed)
+    assert (code, err) == (0, "")
+    when = r"\[2020-09-1\d \d\d:\d\d [AP]M\] "
+    assert re.search(
+        "2 messages while you were away:\n%sbob \\(direct\\): hi\n%scid \\(direct\\): are you  there\\?\n"
+        "That is all that was kept for you.\n" % (when, when), out), out
+    assert server.heard.count("UNREAD") == 1
+
+
+def test_a_server_that_cannot_give_what_it_has_kept_says_so():
+    with Answering({**AWAY, b"UNREAD": b"ERR unknown-command\n"}) as server:
+        code, out, err = run("line://%s:%d" % server.address, "/login ann pw\nhello\n")
+    assert "2 messages while you were away:\n" in out and "hello" in out
+    assert (code, err) == (1, "[ERROR] The server does not know this command.\n")
 
 
 def test_whispers_find_their_receiver(server, join):

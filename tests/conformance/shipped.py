@@ -5,5 +5,5 @@ from conformance import coverage, loader, requirements
 def scenarios_of(*protocols):
     """{"protocol/scenario": scenario}"""
     return {"%s/%s" % (protocol, scenario.name): scenario for protocol in protocols
-            for known in [requirements.load(protocol)]
-            for scenario in (loader.load(path, known) for path in coverage.scenario_paths(protocol))}
+            for path in coverage.scenario_paths(protocol)
+            for scenario in [loader.load(path, requirements.usable_in)]}

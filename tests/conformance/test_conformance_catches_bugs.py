@@ -15,8 +15,7 @@ from conformance.wire import line
 
 BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 
-REQUIREMENTS = requirements.load("line")
-SCENARIOS = [loader.load(path, REQUIREMENTS) for path in coverage.scenario_paths("line")]
+SCENARIOS = [loader.load(path, requirements.usable_in) for path in coverage.scenario_paths("line")]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 VARIANTS = (Variant("split", "whole"), Variant("same", "bytes"))
 

@@ -10,7 +10,7 @@ HEAD = 'scenario: "x"\nprotocol: line\nactors:\n  alice: {name: "Alice"}\nsteps:
 
 
 def load(text):
-    return loader.parse(text, "x.scenario.yaml", KNOWN)
+    return loader.parse(text, "x.scenario.yaml", lambda protocol: KNOWN)
 
 
 def faults(steps, head=HEAD):
@@ -37,6 +37,7 @@ FAULTY_STEPS = [
     ("  - alice: {connect: yes}", 6, 22, "connect can only be true"),
     ("  - alice: {expect_close: fin, disconnect: half}", 6, 5, "make two steps of it"),
     ("  - alice: {send: {text: \"a\", fil: \"b\", length: 3}}", 6, 31, "unknown key in send 'fil'; did you mean"),
+    ("  - alice: {send: {text: \"a\", fill: \"\", length: 3}}", 6, 19, "a long text needs 'fill' and 'length'"),
     ("  - wait: {for: something, seconds: 1}", 6, 5, "wait needs for, seconds and why"),
     ("  - repeat: 3\n    stpes: []", 7, 5, "unknown key in a group 'stpes'; did you mean 'steps'?"),
     ("  - alice: &anchor {send: \"a\"}", 6, 12, "anchors and aliases are not part of the language"),
@@ -57,6 +58,10 @@ FAULTY_FIELDS = [
     ('  - ann: {expect: {is: "a"}}', 6, 20, "unknown key in expect 'is'"),
     ('  - ann: {expect: {fields: {user: {re: "("}}}}', 6, 40, "not a regular expression"),
     ('  - ann: {expect: {fields: {time: {between: [1]}}}}', 6, 35, "between takes two limits"),
+    ('  - ann: {send: {type: !!bool maybe}}', 6, 24, "'type' must be text, numbers, true, false, null"),
+    ('  - ann: {send: {type: !!timestamp x}}', 6, 24, "'type' must be text, numbers, true, false, null"),
+    ('  - ann: {send: {type: .nan}}', 6, 24, "'type' must be text, numbers, true, false, null"),
+    ('  - ann: {send: {type: {[a]: 1}}}', 6, 25, "a key must be a word"),
     ('  - ann: {cut: -1}', 6, 16, "cut must be a whole number above 0"),
     ('  - concurrent: {ann: {send: {type: 1}}}\n    tally: [{times: 1}]', 7, 13, "a tally needs 'expect' and 'times'"),
 ]
@@ -106,6 +111,9 @@ def test_all_faults_of_a_file_are_told_at_once():
     ("steps: []\n", "missing: scenario, protocol, actors"),
     ("scenraio: \"x\"\n", "did you mean 'scenario'?"),
     (HEAD.replace("protocol: line", "protocol: lime") + "  - alice: {send: \"a\"}\n", "did you mean 'line'?"),
+    ("needs: {config: {a: !!bool maybe}}\n" + HEAD + "  - alice: {send: \"a\"}\n", "config must be text, numbers"),
+    ("needs: {config: {a: 2020-01-01}}\n" + HEAD + "  - alice: {send: \"a\"}\n", "config must be text, numbers"),
+    (HEAD + "  - alice: " + "[" * 20000, "it is nested too deeply"),
     (HEAD.replace("alice:", "repeat:") + "  - repeat: {send: \"a\"}\n", "an actor cannot be called 'repeat'"),
 ])
 def test_faults_of_the_whole_file(text, message):
@@ -132,6 +140,14 @@ def test_the_verbs_become_values():
     assert second.within == 0.5
     assert [type(step) for step in scenario.steps[2:]] == [Unordered, Concurrent, Repeat]
     assert requirements_of(scenario) == ["LINE-DM-1", "LINE-DM-2"]
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    path = tmp_path / "x.scenario.yaml"
+    for message in ("No such file", "not UTF-8"):
+        with pytest.raises(FileFaults, match=message):
+            loader.load(str(path), requirements.usable_in)
+        path.write_bytes(b"\xff")
 
 
 @pytest.mark.parametrize("written, text", [

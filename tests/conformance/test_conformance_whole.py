@@ -180,6 +180,19 @@ def test_a_broken_scenario_file_is_a_collection_error(tmp_path):
     assert "unknown verb 'sned'; did you mean 'send'?" in output
 
 
+def test_a_scenario_is_played_wherever_it_lies(tmp_path):
+    with open(os.path.join(ROOT, scenario("ping")), encoding="utf-8") as file:
+        text = file.read()
+    path = tmp_path / "mine.scenario.yaml"
+    path.write_text(text)
+    assert "6 passed" in run("conformance", str(path), wrong())[1]
+    path.write_text(text.replace("PONG", "PING"))
+    code, output = run("conformance", str(path) + "::mine[split-whole]", wrong())
+    assert code == 1 and "1 failed" in output
+    again = "again: pytest conformance/ '%s::mine[split-whole]'" % os.path.relpath(str(path), ROOT).replace(os.sep, "/")
+    assert again in output
+
+
 def test_a_foreign_server_is_graded():
     server = WrongServer(["echo"])
     try:

@@ -27,6 +27,15 @@ def foreign():
     server.close()
 
 
+@pytest.fixture
+def marking():
+    """A server whose list tells what was said while one was away."""
+    server = Server004(USERS, marks=True)
+    server.start()
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def screen():
     """A screen of the tests' own, if Xvfb is installed; else the one that is there. Skips if there is none."""

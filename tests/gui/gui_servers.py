@@ -1,5 +1,6 @@
 """The servers that the desktop client talks to: ours, and one of document 004."""
 import ast
+import collections
 import contextlib
 import itertools
 import selectors
@@ -46,13 +47,15 @@ class Server004:
     which nothing was said with nothing at all. It serves in a thread until `stop`; started again, it has the same port
     and conversations.
 
-    bare: is the length written without its padding? users: {name: password}.
+    bare: is the length written without its padding? users: {name: password}. marks: does its list tell how many
+    messages of each were said while one was away, until one asks for that conversation?
     """
 
     has_room = False
 
-    def __init__(self, users, bare=False):
-        self.users, self.bare = users, bare
+    def __init__(self, users, bare=False, marks=False):
+        self.users, self.bare, self.marks = users, bare, marks
+        self.unread = collections.Counter()  # (to, sender)
         self.conversations = {frozenset(two): [] for two in itertools.combinations(users, 2)}
         self.heard = []  # the purposes of all requests
         self._port = Port()
@@ -83,6 +86,7 @@ class Server004:
         for end in [self._listener, self._end, self._ended, *self._held]:
             end.close()
         self._selector.close()
+        self.names = {}
 
     def close(self):
         """Stop for good."""
@@ -92,6 +96,8 @@ class Server004:
     def say(self, sender, to, text):
         """What somebody who is not here says, as if it came over a connection."""
         self.conversations[frozenset((sender, to))].append({"user": sender, "text": text, "timestamp": time.time()})
+        if to not in self.names.values():
+            self.unread[to, sender] += 1
         for sock, name in self.names.items():
             if name == to:
                 self._send(sock, purpose="receive_message", from_user=sender, message=text)
@@ -143,8 +149,12 @@ class Server004:
     def _push_list(self):
         users = [{"username": name, "status": "online" if name in self.names.values() else "offline"}
                  for name in self.users]
-        for sock in list(self.names):
-            self._send(sock, purpose="reload_user_list", users=users)
+        for sock, me in list(self.names.items()):
+            self._send(sock, purpose="reload_user_list", users=[self._marked(user, me) for user in users])
+
+    def _marked(self, user, me):
+        count = self.unread[me, user["username"]]
+        return dict(user, unread=count) if self.marks and count else user
 
     def _login(self, sock, fields):
         name = fields["username"]
@@ -165,6 +175,8 @@ class Server004:
         if said is None:
             self._send(sock, purpose="start_reload_message_list", message_list=[])
             return
+        if self.unread.pop((self.names[sock], fields["target_user"]), 0):
+            self._push_list()
         for start in range(0, len(said), 10):
             self._send(sock, purpose="continue_reload_message_list" if start else "start_reload_message_list",
                        message_list=said[start:start + 10])

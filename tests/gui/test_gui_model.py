@@ -147,6 +147,74 @@ def test_what_was_said_while_the_server_was_away_is_shown(server, somebody):
     assert texts(bob.model.talk("Charlie")) == ["from Charlie"] and not bob.model.connection
 
 
+def leave(server, one):
+    one.model.close()
+    wait_until(lambda: not server.names)
+
+
+def said_to_alice(server, *texts, sender="Bob"):
+    for text in texts:
+        server.say(sender, "Alice", text)
+
+
+@pytest.fixture
+def alice(marking):
+    """Alice at a server that marks; said_to_alice() before is what she missed."""
+    said_to_alice(marking, "long ago")
+    leave(marking, Somebody(marking, "Alice"))  # without having read it
+    said_to_alice(marking, "one", "two")
+    said_to_alice(marking, "psst", sender="Charlie")
+    alice = Somebody(marking, "Alice")
+    yield alice
+    alice.model.close(0)
+
+
+def test_what_was_said_while_one_was_away_is_unread_until_it_is_looked_at(marking, alice):
+    alice.until(lambda model: model.unread == 4)
+    assert {talk.partner: talk.unread for talk in alice.model.listing()} == {"Bob": 3, "Charlie": 1}
+    alice.open("Bob")
+    assert texts(alice.model.open) == ["long ago", "one", "two"] and alice.model.open.first_unread.text == "long ago"
+    assert all(message.time for message in alice.model.open.messages)
+    assert alice.model.unread == 1
+    leave(marking, alice)
+    again = Somebody(marking, "Alice")
+    again.until(lambda model: model.unread == 1)
+    again.model.close(0)
+
+
+def test_only_what_was_unread_is_marked_as_new(marking, alice):
+    alice.open("Bob")
+    alice.model.say("mine")
+    alice.until(lambda model: not model.open.messages[-1].state)
+    leave(marking, alice)
+    said_to_alice(marking, "three")
+    again = Somebody(marking, "Alice")
+    again.open("Bob")
+    assert again.model.open.first_unread.text == "three"
+    again.model.close(0)
+
+
+def test_what_comes_before_the_history_is_unread_too(marking, alice):
+    alice.until(lambda model: model.unread == 4)
+    said_to_alice(marking, "three")
+    alice.until(lambda model: model.unread == 5)
+    alice.open("Bob")
+    assert texts(alice.model.open) == ["long ago", "one", "two", "three"]
+    assert alice.model.open.first_unread.text == "long ago" and alice.model.unread == 1
+
+
+def test_what_was_said_before_and_after_a_break_is_counted_once(marking, alice):
+    alice.until(lambda model: model.unread == 4)
+    marking.stop()
+    alice.until(lambda model: model.connection)
+    said_to_alice(marking, "three")
+    marking.start()
+    alice.until(lambda model: model.is_online and model.talk("Bob").is_loaded and model.talk("Charlie").is_loaded)
+    assert {talk.partner: talk.unread for talk in alice.model.listing()} == {"Bob": 4, "Charlie": 1}
+    alice.open("Bob")
+    assert alice.model.open.first_unread.text == "long ago" and alice.model.unread == 1
+
+
 def test_what_may_not_have_arrived_says_so_until_the_history_has_it(foreign):
     alice = Somebody(foreign, "Alice")
     try:

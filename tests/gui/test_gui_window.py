@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from gui_servers import SECONDS, USERS, wait_until
@@ -174,6 +175,19 @@ def stopped(foreign, see):
     alice.enter(USERS["Alice"])
     alice.root.after_cancel(alice.window._next_tick)
     return alice
+
+
+def test_what_was_said_while_one_was_away_is_marked_in_the_list(marking, see):
+    for text in ("one", "two"):
+        marking.say("Bob", "Alice", text)
+    alice = see(marking.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.until(lambda: alice.rows() == [("\u25cb  Bob", "(2)"), ("\u25cb  Charlie", "")])
+    assert "unread" in alice.talking.list.item(alice.row("Bob"), "tags") and alice.root.title().startswith("(2) ")
+    alice.press(alice.talking.entry, "<Alt-n>")
+    alice.until(lambda: "two" in alice.said)
+    assert re.search(r"\u2014  new  \u2014\n\d\d:\d\d\tBob  one\n\d\d:\d\d\tBob  two\n", alice.said)
+    assert alice.rows()[0] == ("\u25cb  Bob", "") and not alice.root.title().startswith("(")
 
 
 def test_the_next_unread_is_found_before_it_is_shown(foreign, stopped):
@@ -485,6 +499,49 @@ def _brightness(colour):
     parts = [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def test_ticks_that_last_longer_than_their_interval_leave_tk_time_to_draw(foreign, see, monkeypatch):
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    monkeypatch.setattr("client.gui.window.TICK", 1)
+    ticks, drawn = [], []
+
+    def tick():
+        ticks.append(None)
+        time.sleep(0.005)  # five times the interval
+        alice.root.after_idle(lambda: drawn.append(len(ticks)))
+        if len(ticks) == 5:
+            alice.root.quit()
+    monkeypatch.setattr(alice.talking, "tick", tick)
+    alice.root.mainloop()
+    assert drawn[:4] == [1, 2, 3, 4]
+
+
+def test_a_mistake_in_one_tick_does_not_stop_the_clock(foreign, see, monkeypatch):
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    ticks = []
+
+    def tick():
+        ticks.append(None)
+        if len(ticks) == 2:
+            alice.root.quit()
+        raise ValueError("a mistake")
+    monkeypatch.setattr(alice.talking, "tick", tick)
+    alice.root.mainloop()
+    assert len(ticks) == 2 and [raised[0] for raised in alice.broken] == [ValueError] * 2
+    alice.broken.clear()
+
+
+def test_who_leaves_while_a_tick_is_drawn_is_gone(foreign, see, monkeypatch):
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    # As a signal does that comes in the middle of a tick.
+    monkeypatch.setattr(alice.talking, "tick", lambda: alice.root.after_idle(alice.window.leave))
+    alice.root.mainloop()
+    assert not alice.broken and "exit" in foreign.heard
+    alice.window.leave = lambda: None  # it is closed already
 
 
 def test_the_installed_command_opens_the_window():

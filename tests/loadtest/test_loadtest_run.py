@@ -13,13 +13,13 @@ TOY = os.path.join("tests", "loadtest", "toy_server.py")
 # The fault, how the report's line about it begins (Python 3.6 shows an exception with one more comma), and the seconds
 # of load until it has struck for sure. What is lost is waited for, so that one begins first.
 BROKEN = [
-    ("drop", "Broken('lost'", 6),
-    ("double", "Broken('doubled'", 6),
-    ("reorder", "Broken('reordered'", 9),
-    ("contradict", "Broken('contradicted'", 9),
-    ("alter", "Broken('altered'", 6),
-    ("leak", "Broken('altered'", 8),
-    ("echo", "Broken('misdelivered'", 6),
+    ("drop", "Broken('lost, as here: MSG of ", 6),
+    ("double", "Broken('doubled, as here: MSG of ", 6),
+    ("reorder", "Broken('reordered, as here: MSG of ", 9),
+    ("contradict", "Broken('contradicted, as here: MSG of ", 9),
+    ("alter", "Broken('altered, as here: MSG of ", 6),
+    ("leak", "Broken('altered, as here: MSG of ", 8),
+    ("echo", "Broken('misdelivered, as here: MSG of ", 6),
     ("refuse", "Refused('invalid-username'", 4),
     ("deaf", "ConnectionRefusedError", 4),
 ]

@@ -1,0 +1,113 @@
+"""Whom the clients trust over TLS: the same on every Python, whatever its defaults are, and as the README says."""
+import contextlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from client.address import Address
+from client.opening import Failed, open_now
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
+SECONDS = 60
+
+PARTIAL_CHAIN = 0x80000
+DEFAULTS = (0, ssl.VERIFY_X509_STRICT, PARTIAL_CHAIN, PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT)  # of Pythons that may be
+
+# The server's certificate, what is trusted, and OpenSSL's reason if it is refused; old ones write no hyphen.
+CASES = [
+    ("first", "first", None),  # signed by itself
+    ("signed", "authority", None),  # by a CA without a key usage
+    ("signed", "signed", None),  # its own, though somebody else has signed it
+    ("signed", "first", "unable to get local issuer certificate"),
+    ("first", "authority", "self.signed certificate"),
+    ("expired", "expired", "certificate has expired"),
+    ("signed", None, "unable to get local issuer certificate"),
+]
+
+
+def certificate(name, end="pem"):
+    return os.path.join(CERTIFICATES, "%s.%s" % (name, end))
+
+
+@contextlib.contextmanager
+def server(pem, key):
+    """The `Address` of a server with this certificate; it ends each connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(8)
+
+    def serve():
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock, contextlib.suppress(OSError):
+                context.wrap_socket(sock, server_side=True).close()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield Address("line", "localhost", listener.getsockname()[1], True)
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("flags", DEFAULTS)
+@pytest.mark.parametrize("name, trust, why", CASES)
+def test_trust_means_the_same_whatever_the_defaults_are(monkeypatch, flags, name, trust, why):
+    usual = ssl.create_default_context
+
+    def context():
+        made = usual()
+        made.verify_flags = int(flags)
+        return made
+    monkeypatch.setattr(ssl, "create_default_context", context)
+    with server(certificate(name), certificate(name, "key")) as address:
+        if why is None:
+            open_now(address, certificate(trust)).close()
+            return
+        with pytest.raises(Failed) as caught:
+            open_now(address, trust and certificate(trust))
+    # Python 3.6 does not tell the reason.
+    reason = r" \(%s\)" % why if sys.version_info >= (3, 7) else ""
+    assert re.fullmatch(r"The certificate of localhost:\d+ is not trusted here%s: it may be anybody\." % reason,
+                        str(caught.value))
+
+
+def commands():
+    """The blocks of the README that make certificates."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        section = file.read().partition("\n## With TLS\n")[2].partition("\n## ")[0]
+    return [block for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if "openssl req" in block]
+
+
+def test_the_readme_has_commands_for_both_kinds():
+    own, signed = commands()
+    assert "ca.pem" not in own and "ca.pem" in signed
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="it takes the openssl command")
+@pytest.mark.parametrize("block, trusted", [(0, ["server.pem"]), (1, ["ca.pem", "server.pem"])])
+def test_what_the_readme_makes_is_trusted(tmp_path, block, trusted):
+    subprocess.run(["sh", "-ec", commands()[block]], cwd=str(tmp_path), check=True, timeout=SECONDS,
+                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with server(str(tmp_path / "server.pem"), str(tmp_path / "server.key")) as address:
+        for name in trusted:
+            open_now(address, str(tmp_path / name)).close()
+        # By others, too, be they as strict as they can.
+        strict = ssl.create_default_context(cafile=str(tmp_path / trusted[0]))
+        strict.verify_flags = int(ssl.VERIFY_X509_STRICT)
+        with socket.create_connection((address.host, address.port), SECONDS) as plain:
+            strict.wrap_socket(plain, server_hostname="localhost").close()

@@ -1,0 +1,226 @@
+"""What is wrong on the suite's command line is one sentence; so is a server that is not there to be judged."""
+import contextlib
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+
+import pytest
+from wrong_framed_server import WrongFramedServer
+from wrong_server import WrongServer
+
+from conformance import options, preflight
+from conformance.house import NotUsable
+from conformance.requirements import ROOT
+from conformance.targets import Foreign
+
+CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
+
+MISTAKEN_TARGETS = [
+    ("line=localhost", "HOST:PORT, such as localhost:4000"),
+    ("line=", "HOST:PORT"),
+    ("line=:4000", "HOST:PORT"),
+    ("line=4000", "HOST:PORT"),
+    ("line=::1:4000", "[::1]:4000"),
+    ("line=tcp://localhost:4000", "HOST:PORT"),
+    ("line=localhost:x", "HOST:PORT"),
+    ("line=localhost:\u00b2", "HOST:PORT"),
+    ("line=localhost:0", "0 is no port"),
+    ("line=localhost:65536", "65536 is no port"),
+    ("localhost:4000", "PROTOCOL=HOST:PORT"),
+    ("lines=localhost:4000", "no protocol 'lines'; did you mean 'line'?"),
+    ("irc=localhost:4000", "known: binary, delimited, dollar, line, padded"),
+]
+
+
+@pytest.mark.parametrize("text, said", MISTAKEN_TARGETS)
+def test_a_mistaken_target_is_told_with_its_form(text, said):
+    with pytest.raises(options.Mistake) as caught:
+        options.targets([text])
+    assert str(caught.value).startswith("--target %s: " % text)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_target_has_a_name_or_an_address_of_either_kind():
+    assert options.targets(["line=a.example:1", "binary=127.0.0.1:65535", "padded=[::1]:3"]) == {
+        "line": ("a.example", 1), "binary": ("127.0.0.1", 65535), "padded": ("::1", 3)}
+
+
+def test_a_protocol_has_one_target():
+    with pytest.raises(options.Mistake, match="line is given twice"):
+        options.targets(["line=a:1", "line=b:1"])
+
+
+@pytest.mark.parametrize("text, said", [
+    ("line=", "no number of seconds"), ("line=x", "no number of seconds"), ("line=0", "no number of seconds"),
+    ("line=nan", "no number of seconds"), ("line", "PROTOCOL=SECONDS"), ("binary=5", "no --target binary=HOST:PORT"),
+    ("lin=5", "did you mean 'line'?"),
+])
+def test_a_mistaken_idle_limit_is_told(text, said):
+    with pytest.raises(options.Mistake, match=re.escape(said)):
+        options.idle_limits([text], {"line": ("localhost", 1)})
+
+
+@pytest.mark.parametrize("ident, said", [
+    ("LINE-DM-33", "did you mean 'LINE-DM-3'?"), ("line-dm-3", "no such requirement"),
+    ("LINE-IDLE-4", "no scenario is evidence for it: takes more than a minute"),
+])
+def test_a_requirement_that_nothing_plays_is_told(ident, said):
+    with pytest.raises(options.Mistake, match=re.escape(said)):
+        options.check_requirements(["LINE-DM-3", ident])
+
+
+@pytest.mark.parametrize("text, said", [
+    ("nowhere-to-be-found --x", "there is no program nowhere-to-be-found"), ("./no/program", "there is no program"),
+    ('python "', "no closing quotation"),
+])
+def test_a_mistaken_command_is_told(text, said):
+    with pytest.raises(options.Mistake, match=said):
+        options.command(text)
+
+
+def test_a_command_has_words():
+    assert options.command("%s 'a b'" % sys.executable) == [sys.executable, "a b"]
+    assert options.command(None) is None
+
+
+@contextlib.contextmanager
+def listening(behave):
+    """The address of a server that does behave(sock) with each connection."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(5)
+
+    def serve():
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock, contextlib.suppress(OSError):
+                behave(sock)
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def until_they_leave(sock):
+    while sock.recv(65536):
+        pass
+
+
+def answering(data):
+    def behave(sock):
+        sock.recv(65536)
+        sock.sendall(data)
+        until_they_leave(sock)
+    return behave
+
+
+def over_tls(sock):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(CERTIFICATES, "first.pem"), os.path.join(CERTIFICATES, "first.key"))
+    with context.wrap_socket(sock, server_side=True) as secured:
+        until_they_leave(secured)
+
+
+NO_SERVERS = [
+    ("line", lambda sock: None, "closes the connection"),
+    ("dollar", lambda sock: None, "closes the connection"),
+    ("padded", lambda sock: sock.recv(65536), "closes the connection"),
+    ("line", over_tls, "TLS is spoken there"),
+    ("binary", over_tls, "TLS is spoken there"),
+    ("dollar", over_tls, "TLS is spoken there"),
+    ("line", until_they_leave, "does not answer a login"),
+    ("line", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it says HTTP/1.1 400 Bad Request"),
+    ("line", answering(b"ERR \x1b[2J\n"), "it says ERR \\x1b[2J"),
+]
+
+
+@pytest.mark.parametrize("protocol, behave, said", NO_SERVERS)
+def test_what_is_no_server_to_be_judged_is_told(protocol, behave, said):
+    with listening(behave) as address, pytest.raises(NotUsable) as caught:
+        preflight.check(Foreign({protocol: address}), 0.1)
+    assert str(caught.value).startswith("--target %s=127.0.0.1:%d: " % (protocol, address[1]))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_port_without_a_server_is_told():
+    with listening(until_they_leave) as address:
+        pass
+    with pytest.raises(NotUsable, match="nothing listens there"):
+        preflight.check(Foreign({"line": address}))
+
+
+@pytest.mark.parametrize("error, said", [
+    (socket.gaierror(socket.EAI_NONAME, "unknown"), "no host has this name"),
+    (UnicodeError("label empty"), "no host has this name"),
+    (socket.timeout("timed out"), "nothing answers there"),
+    (OSError(101, "Network is unreachable"), "no connection: Network is unreachable"),
+])
+def test_a_host_that_cannot_be_reached_is_told(monkeypatch, error, said):
+    def refuse(*arguments, **options):
+        raise error
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(NotUsable, match=said):
+        preflight.check(Foreign({"line": ("a.example", 4000)}))
+
+
+def test_every_target_is_looked_at():
+    server = WrongServer()
+    try:
+        with listening(until_they_leave) as address:
+            pass
+        with pytest.raises(NotUsable, match="--target binary="):
+            preflight.check(Foreign({"line": server.address(), "binary": address}))
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("protocol", ["binary", "padded"])
+def test_a_server_that_is_there_may_be_judged(protocol):
+    server = WrongFramedServer()
+    try:
+        assert preflight.check(Foreign({"line": server.address(), protocol: server.address(protocol)})) is None
+    finally:
+        server.stop()
+
+
+def test_who_needs_an_account_is_only_asked():
+    with listening(until_they_leave) as address:
+        assert preflight.check(Foreign({"dollar": address}), 0.1) is None
+
+
+def run(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+    return done.returncode, done.stdout.strip()
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--target", "line=localhost"], "ERROR: --target line=localhost: the address of a server is HOST:PORT, such as "
+                                     "localhost:4000 or [::1]:4000"),
+    (["--target", "line=a..example:4000"], "ERROR: --target line=a..example:4000: no host has this name"),
+    (["--target", "line=a..example:4000", "-n", "2"],
+     "ERROR: --target line=a..example:4000: no host has this name"),
+    (["--req", "LINE-DM-33"], "ERROR: --req LINE-DM-33: there is no such requirement; did you mean 'LINE-DM-3'?"),
+    (["--report", os.path.join("nowhere", "x")],
+     "ERROR: --report %s: there is no such directory" % os.path.join("nowhere", "x")),
+])
+def test_a_mistake_is_one_sentence_and_exit_code_4(arguments, said):
+    assert run("conformance/", *arguments) == (4, said)
+
+
+@pytest.mark.parametrize("option", [["--workers", "0"], ["--time-scale", "0"], ["--time-scale", "x"]])
+def test_a_mistaken_number_is_a_mistake_of_the_command_line(option):
+    code, output = run("conformance/", *option)
+    assert code == 4 and "argument %s: %r is no number" % tuple(option) in output and "Traceback" not in output
