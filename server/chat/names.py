@@ -6,7 +6,6 @@ combining mark, and not one of the reserved words. In the server it is the UTF-8
 import unicodedata
 
 from server.chat.lookalikes import LOOKS_LIKE
-from server.protocols.aliases import short
 
 LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
@@ -49,15 +48,40 @@ def spelled(raw):
 
 
 def claims(name):
-    """All that a canonical name occupies, as a set of bytes; two names that share any of it cannot be here together.
+    """All that a canonical name occupies, as a set of bytes; a name that shares any of it with another looks like that.
 
     Its skeletons, because two names with a common one look alike. There are two because "I" looks like "l" but is the
-    capital of "i": "BiII" must not pass for "Bill", nor "IAN" for "ian". And its alias, if it needs one.
+    capital of "i": "BiII" must not pass for "Bill", nor "IAN" for "ian".
     """
-    occupied = {skeleton.encode() for skeleton in _skeletons(name.decode(errors="replace"))}
-    if short(name) != name:
-        occupied.add(short(name))
-    return occupied
+    return {skeleton.encode() for skeleton in _skeletons(name.decode(errors="replace"))}
+
+
+class Occupied:
+    """Which names occupy what.
+
+    Several may share it: accounts from before it was known how much they look alike keep their names.
+    """
+
+    def __init__(self):
+        self._names = {}  # what is occupied -> a tuple of names
+
+    def add(self, name, occupied):
+        """`name` occupies all of `occupied`."""
+        for key in occupied:
+            self._names[key] = (*self._names.get(key, ()), name)
+
+    def remove(self, name, occupied):
+        """Undo `add`."""
+        for key in occupied:
+            others = tuple(other for other in self._names[key] if other != name)
+            if others:
+                self._names[key] = others
+            else:
+                del self._names[key]
+
+    def names(self, occupied):
+        """The names that share any of it."""
+        return {name for key in occupied for name in self._names.get(key, ())}
 
 
 def _skeletons(name):

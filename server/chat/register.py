@@ -5,8 +5,7 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 `server.chat.replica.Replica` and its arguments.
 """
 from server.chat.memory import MOST_ACCOUNTS
-from server.chat.names import claims
-from server.protocols.aliases import short
+from server.chat.names import Occupied, claims
 from server.protocols.events import Reason
 
 
@@ -14,7 +13,7 @@ class Register:
     """Names and their holders. A holder is a session: worker number << 32 | session number.
 
     A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
-    account beside it.
+    account beside it, unless both are accounts from before they were known to look alike.
 
     post: see above. memory: `server.chat.memory.Memory`. patience: `server.chat.patience.Patience`.
     door: verify(holder, host, name, account, password, then) and hash(holder, host, password, then), which call
@@ -30,8 +29,10 @@ class Register:
         self._patience = patience
         self._store = store
         self._clock = clock
+        self._aliases = memory.aliases
         self._members = {}  # holder -> name, in login order
-        self._holders = {}  # what a member's name occupies -> holder
+        self._held = {}  # name of a member, or reserved -> (holder, what it occupies)
+        self._occupied = Occupied()  # by those names
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
         self._untold = {}  # holder -> {mark: (to, sender, text)} of what is kept unless it is sent
@@ -64,9 +65,12 @@ class Register:
         return None
 
     def _is_taken(self, name, occupied, holder=None):
-        """By a member other than `holder`, or, if it only looks alike, by an account."""
-        return (any(self._holders.get(key, holder) != holder for key in occupied)
-                or bool(self._memory.owners(occupied) - {name}))
+        """By a member other than `holder`; or by one, or an account, that looks alike. Accounts may look alike."""
+        if self._held.get(name, (holder,))[0] != holder:
+            return True
+        accounts = self._memory.accounts
+        alike = self._occupied.names(occupied) - {self._members.get(holder)} | self._memory.owners(occupied)
+        return any(other != name and not (name in accounts and other in accounts) for other in alike)
 
     def _verify(self, holder, account, name, password, host):
         def decide(trouble, renewed):
@@ -96,7 +100,7 @@ class Register:
                 return
             if holder not in self._members:
                 self._reserved[holder] = name
-                self._holders.update(dict.fromkeys(occupied, holder))
+                self._hold(holder, name, occupied)
             self._patience.opened(host, name)
             self._memory.open(name, occupied, secret, settle)
 
@@ -165,8 +169,8 @@ class Register:
 
     def _grant(self, holder, name, occupied):
         self._members[holder] = name
-        self._holders.update(dict.fromkeys(occupied, holder))
-        self._post.everyone("joined", *_place(holder), name)
+        self._hold(holder, name, occupied)
+        self._post.everyone("joined", *_place(holder), *self._with_alias(name))
 
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
@@ -179,8 +183,8 @@ class Register:
             old = self._members[holder]
             self._vacate(old)
             self._members[holder] = name
-            self._holders.update(dict.fromkeys(occupied, holder))
-            self._post.everyone("renamed", worker, number, old, name)
+            self._hold(holder, name, occupied)
+            self._post.everyone("renamed", worker, number, old, *self._with_alias(name))
 
     def release(self, worker, number):
         """The session is gone; if it held a name, that is free now."""
@@ -231,17 +235,24 @@ class Register:
         else:
             self._memory.open(name, claims(name), secret, tell)
 
+    def _hold(self, holder, name, occupied):
+        self._held[name] = holder, occupied
+        self._occupied.add(name, occupied)
+        self._aliases.hold(name)
+
     def _vacate(self, name):
-        for key in claims(name):
-            del self._holders[key]
+        _, occupied = self._held.pop(name)
+        self._occupied.remove(name, occupied)
+        self._aliases.free(name)
+
+    def _with_alias(self, name):
+        """A member's name as the workers are told: with its alias, if it has one."""
+        return (name, *self._aliases.of([name]).values())
 
     def _called(self, name):
         """The holder of exactly this name, or None."""
-        for key in claims(name):
-            holder = self._holders.get(key)
-            if holder is not None and self._members.get(holder) == name:
-                return holder
-        return None
+        holder, _ = self._held.get(name, (None, None))
+        return holder if holder in self._members else None
 
     def _settle(self, holder, stored):
         """What was asked is done if it is stored."""
@@ -335,10 +346,7 @@ class Register:
 
     def describe(self, worker, number, name):
         """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
-        holder, asker = self._called(name), _holder(worker, number)
-        alias_of = self._holders.get(name)
-        if holder is None and alias_of in self._members and name == short(self._members[alias_of]):
-            holder = alias_of
+        holder, asker = self._called(self._aliases.name(name) or name), _holder(worker, number)
         if holder is None:
             self._refuse(asker, Reason.NOBODY)
         else:
@@ -376,7 +384,8 @@ class Register:
 
     def admit(self, worker):
         """A worker has started: tell it who is here."""
-        self._post.worker(worker, "known", list(self._memory.accounts), list(self._members.values()))
+        present = list(self._members.values())
+        self._post.worker(worker, "known", list(self._memory.accounts), present, self._aliases.of(present))
 
 
 def _is_protected(account):

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from server.chat.lookalikes import LOOKS_LIKE
 from server.chat.names import LONGEST, InvalidName, canonical_name, claims, spelled
-from server.protocols.aliases import LONGEST as LONGEST_ALIAS
-from server.protocols.aliases import short
 
 VALID = [
     "a", "ann", "Ann", "x" * 32, "\u00fc" * 32, "\U0001f600" * 32, "O'Brien", "a.b-c_d", "<ann>", "100%",
@@ -182,31 +180,6 @@ def test_what_can_be_nobodys_name_can_be_looked_for_too(raw):
 @pytest.mark.parametrize("raw", [b"x" * 600, "\u0301\u0327".encode() * 20000], ids=lambda raw: repr(raw)[:20])
 def test_nobody_looks_long_for_what_is_too_long_to_be_a_name(raw):
     assert len(spelled(raw)) <= 512
-
-
-# ---- aliases
-
-
-def test_a_short_name_needs_no_alias():
-    for name in VALID:
-        raw = name.encode()
-        assert (short(raw) == raw) == (len(raw) <= LONGEST_ALIAS)
-
-
-@given(st.text(min_size=1, max_size=32))
-def test_an_alias_is_short_text_and_never_a_name(text):
-    name = name_or_none(text)
-    if name is not None and len(name) > LONGEST_ALIAS:
-        alias = short(name)
-        assert len(alias) <= LONGEST_ALIAS
-        assert is_refused(alias.decode())
-        assert alias in claims(name)
-        assert name.startswith(alias[:alias.index(b"|")])
-
-
-@given(st.binary(max_size=40))
-def test_any_bytes_have_a_short_form(raw):
-    assert len(short(raw)) <= LONGEST_ALIAS
 
 
 def name_or_none(text):
