@@ -3,18 +3,18 @@
 A name is 1 to 32 printable characters in Unicode's NFC, without white space, "|", a leading "/" or a leading
 combining mark, and not one of the reserved words. In the server it is the UTF-8 of that.
 """
+import functools
 import unicodedata
 
-from server.chat.lookalikes import LOOKS_LIKE
+from server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
 
 LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
 
-_ORIGINAL = {ord(copy): original for original, copies in LOOKS_LIKE.items() for copy in copies}
-_ORIGINAL.update({ord("0"): "o", ord("1"): "l", ord("I"): "l"})
-# Printable by their category, but nothing is drawn: joiners, fillers, variation selectors, the empty Braille cell.
-_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
-_ORIGINAL.update(dict.fromkeys([*map(ord, _INVISIBLE), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+# What UTS 39 makes of each character: its prototype, or nothing where nothing is drawn.
+_PROTOTYPES = {ord(copy): prototype for line in LOOKS_LIKE.split("\n")
+               for prototype, _, copies in [line.rpartition("\t")] for copy in copies}
+_PROTOTYPES.update((code, "") for first, last in NOT_DRAWN for code in range(first, last + 1))
 
 
 class InvalidName(ValueError):
@@ -50,16 +50,26 @@ def spelled(raw):
 def claims(name):
     """All that a canonical name occupies, as a set of bytes; a name that shares any of it with another looks like that.
 
-    Its skeletons, because two names with a common one look alike. There are two because "I" looks like "l" but is the
-    capital of "i": "BiII" must not pass for "Bill", nor "IAN" for "ian".
+    Its skeletons, in which two letters that look like one are two: "torn" and "tom" are the same.
     """
-    return {skeleton.encode() for skeleton in _skeletons(name.decode(errors="replace"))}
+    return {_with_pairs(skeleton).encode() for skeleton in _skeletons(name.decode(errors="replace"))}
+
+
+def _with_pairs(skeleton):
+    for one, two in PAIRS.items():
+        skeleton = skeleton.replace(one, two)
+    return skeleton
+
+
+def folded(name):
+    """What names have in common that differ in capitals or in form only. Unlike `claims`, it never changes."""
+    return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()
 
 
 class Occupied:
     """Which names occupy what.
 
-    Several may share it: accounts from before it was known how much they look alike keep their names.
+    Several may share it: accounts keep their names, also if they are found to look alike later.
     """
 
     def __init__(self):
@@ -84,9 +94,16 @@ class Occupied:
         return {name for key in occupied for name in self._names.get(key, ())}
 
 
+@functools.lru_cache(maxsize=1)  # who claims a name asks twice: is it valid, and what does it occupy
 def _skeletons(name):
-    drawn = unicodedata.normalize("NFKC", name)
-    return {drawn.translate(_ORIGINAL).casefold(), drawn.casefold().translate(_ORIGINAL)}
+    """What is left of a name if one looks at it only: two names with a common skeleton look alike.
+
+    There are two, because "I" looks like "l" but is the capital of "i": one takes the letters as they are drawn, so
+    that "BiII" does not pass for "Bill"; one folds them first, so that "IAN" does not pass for "ian".
+    """
+    drawn = unicodedata.normalize("NFD", name).translate(_PROTOTYPES)
+    folded = unicodedata.normalize("NFKD", name).casefold()
+    return {unicodedata.normalize("NFKD", one).translate(_PROTOTYPES).casefold() for one in (drawn, folded)}
 
 
 _RESERVED = frozenset().union(*map(_skeletons, (
