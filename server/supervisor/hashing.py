@@ -7,9 +7,8 @@ A secret is the text that is kept for a password. It says how it was made, so th
 
 Salt and digest are base64.
 
-The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several that it takes for equal, from
-n = 2^17 with p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about
-0.3 s of CPU.
+The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several as equal, from n = 2^17 with
+p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about 0.3 s of CPU.
 """
 import base64
 import binascii

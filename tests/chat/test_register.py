@@ -5,8 +5,9 @@ import pytest
 
 from server.chat import memory as memory_module
 from server.chat import register as register_module
+from server.chat.aliases import Aliases
 from server.chat.memory import Memory
-from server.chat.names import claims
+from server.chat.names import Occupied, claims
 from server.chat.patience import Patience
 from server.chat.register import Register
 from server.protocols import LONGEST_FOR_ALL
@@ -259,6 +260,27 @@ def test_accounts_with_the_same_best_alias_may_be_made(register, post, memory):
         claim(register, 1, number, name, "Create")
     assert list(memory.accounts) == list(TWINS)
     assert [entry[1] for entry in post.drain()] == ["opened", "joined"] * 2
+
+
+def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, patience, door):
+    before = {name: repr(value) for name, value in vars(register).items()}
+    for _ in range(3):
+        for number, name in enumerate([*TWINS, LONG, b"ann", b"lan", b"guest"]):
+            claim(register, 1, number, name, "Create" if number % 2 else "Login")
+        register.claim_guest(1, 99)
+        rename(register, 1, 0, b"Bartimaeus-the-second")
+        rename(register, 1, 2, b"bob")
+        rename(register, 1, 99, TWINS[0])
+        register.delete(1, 1, TWINS[1])
+        register.delete(1, 3, b"ann")
+        register.release(1, 4)
+        register.delete(1, 5, b"guest")
+        register.lose(1)
+    after = {name: repr(value) for name, value in vars(register).items()}
+    assert after.pop("_guests") != before.pop("_guests")
+    assert after == before
+    assert vars(register._occupied) == vars(memory._occupied) == vars(Occupied())
+    assert vars(memory.aliases) == vars(Aliases())
 
 
 def test_all_aliases_are_free_once_nobody_has_the_names(register, post, memory, store):
