@@ -169,8 +169,11 @@ class Foreign:
 
 
 def command_for(workers, config_path, args=(), python=sys.executable, command=None):
-    """The command line of our server, or of a `command` that understands the same options."""
-    start = list(command) if command else [python, "-m", "server"]
+    """The command line of our server, or of a `command` that understands the same options.
+
+    Ours hashes passwords at a low cost, so that nobody waits for them.
+    """
+    start = list(command) if command else [python, "-m", "tools.cheap_server"]
     options = ["--host", "127.0.0.1", "--workers", str(workers), "--worker-ports", "--config", config_path]
     return start + ["0"] + options + list(args)
 

@@ -9,7 +9,7 @@ import time
 
 from server import __version__, commands, config, logs
 from server.chat.memory import Account, Memory
-from server.chat.names import InvalidName, canonical_name, claims
+from server.chat.names import InvalidName, canonical_name, claims, folded
 from server.protocols import PROTOCOLS
 from server.stdout import quiet_when_closed
 from server.storage.database import Database, StoreError, TooNew
@@ -256,21 +256,27 @@ def _storage(storage):
 
 
 def _accounts(settings, rows, store):
-    """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now."""
+    """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now.
+
+    A new one must not look like one in the store. Those of the file may look alike: what does changes with Unicode.
+    """
     memory, path = Memory(store, settings.register, settings.guests), settings.users_file
     for name, secret, kept, size in rows:
         memory.know(name, Account(claims(name), secret, kept, size))
-    stored = set(memory.accounts)
+    stored, names = set(memory.accounts), set()
     for raw, password, secret in config.users(path) if path else ():
         try:
             name = canonical_name(raw)
         except InvalidName:
             raise config.ConfigError("%s: %r is not a valid name" % (path, raw.decode())) from None
-        occupied = claims(name)
+        if folded(name) in names:
+            raise config.ConfigError("%s: %r is there twice" % (path, raw.decode()))
+        names.add(folded(name))
         if name in stored:
             continue  # it may have another password by now
-        if name in memory.accounts or memory.owners(occupied):
-            raise config.ConfigError("%s: %r is there twice, or too much like another" % (path, raw.decode()))
+        occupied = claims(name)
+        if memory.owners(occupied) & stored:
+            raise config.ConfigError("%s: %r is too much like an account in the storage" % (path, raw.decode()))
         memory.open(name, occupied, hashed(password) if secret is None else _fit(secret, path, raw))
     return memory
 

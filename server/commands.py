@@ -11,7 +11,7 @@ import sys
 import time
 
 from server import config
-from server.chat.names import InvalidName, canonical_name, claims
+from server.chat.names import InvalidName, canonical_name, claims, folded
 from server.protocols.text import canonical
 from server.storage.database import Database, StoreError
 from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
@@ -199,12 +199,17 @@ def _passwd(arguments):
     _print("%s has a password" % arguments.name)
 
 
-def protect(database, name, secret):
-    """Give an account in the database a password; make it, if there is none, with nothing that was said before."""
+def protect(database, name, secret, before=None):
+    """Give an account in the database a password; make it, if there is none, with nothing that was said before.
+
+    before: the accounts that a new one must not look like, as those may that come with it; all there are, if not given.
+    """
     others = {other for other, _, _, _ in database.accounts()}
+    occupied, same = claims(name), folded(name)
     if name in others:
         database.protect(name, secret)
-    elif any(claims(other) & claims(name) for other in others):
+    elif (any(folded(other) == same for other in others)
+          or any(claims(other) & occupied for other in (others if before is None else before))):
         raise Failure("%s: too much like the name of another account" % name.decode())
     else:
         database.open_account(name, secret)
@@ -288,13 +293,14 @@ def _import(arguments):
 
 
 def _import_users(document, database):
+    before = [name for name, _, _, _ in database.accounts()]
     for entry in document["users"]:
         secret = entry.get("secret")
         if secret is not None:
             parts(secret)  # or nobody could ever log in with it
         elif "password" in entry:
             secret = hashed(entry["password"].encode())
-        protect(database, _name(entry["username"]), secret)
+        protect(database, _name(entry["username"]), secret, before)
     return len(document["users"])
 
 

@@ -186,6 +186,14 @@ def test_an_account_does_not_inherit_what_strangers_of_its_name_said(command, st
     assert [text for _, text, _ in database.conversation(b"ann", b"bob")] == [b"from elsewhere"]
     database.close()
 
+def test_users_that_look_alike_are_imported_together_but_not_beside_those_there_are(command, storage):
+    users = {"users": [{"username": "tom"}, {"username": "torn"}]}
+    assert command("import", "--storage", storage, "users", "-", given=json.dumps(users)).returncode == 0
+    more = {"users": [{"username": "torn", "password": "123"}, {"username": "t0m"}]}
+    done = command("import", "--storage", storage, "users", "-", given=json.dumps(more))
+    assert (done.returncode, done.stderr) == (1, b"parley: t0m: too much like the name of another account\n")
+    assert json.loads(command("export", "--storage", storage, "users", "-").stdout.decode()) == users
+
 
 def test_what_fails_half_way_imports_nothing(command, storage):
     users = {"users": [{"username": "ann"}, {"username": "a b"}]}

@@ -1,6 +1,7 @@
 """The configuration and the command line: what is read, which wins, and what is said about a mistake."""
 import errno
 import hashlib
+import json
 import marshal
 import os
 import socket
@@ -339,6 +340,7 @@ UNFIT_USERS = [
     (USERS % "lobby", "'lobby' is not a valid name"),
     ('{"users": [{"username": "a", "password": ""}, {"username": "a", "password": ""}]}', "'a' is there twice"),
     ('{"users": [{"username": "ann", "password": ""}, {"username": "ANN", "password": ""}]}', "'ANN' is there twice"),
+    ('{"users": [{"username": "ann", "password": ""}, {"username": "\\uff41nn", "password": ""}]}', "is there twice"),
     ('{"users": [{"username": "ann", "secret": "123"}]}', "the secret of 'ann' cannot be used: this is not a secret"),
 ]
 
@@ -642,6 +644,24 @@ def test_the_switches_of_accounts_reach_who_decides(start_up, tmp_path):
     assert [getattr(start_up()[1], name) for name in ("register", "guests")] == [True, True]
     (tmp_path / "config.yaml").write_text("accounts: {register: false, guests: false}")
     assert [getattr(start_up()[1], name) for name in ("register", "guests")] == [False, False]
+
+def test_accounts_of_a_users_file_may_look_alike(start_up, tmp_path):
+    names = ["tom", "torn", "Bill", "BiII", "student-0105", "student-1501"]
+    code, memory = start_up("--users", write_users(
+        tmp_path, json.dumps({"users": [{"username": name, "password": "123"} for name in names]})))
+    assert (code, list(memory.accounts)) == (0, [name.encode() for name in names])
+    assert memory.owners(claims(b"TOM")) == {b"tom", b"torn"}
+
+
+def test_a_new_account_of_a_users_file_must_not_look_like_one_that_is_stored(start_up, tmp_path, capsys):
+    Directory(str(tmp_path / "kept")).let_go()
+    database = Database(str(tmp_path / "kept" / "parley.db"))
+    with database.transaction():
+        database.open_account(b"tom", None)
+    database.close()
+    path = write_users(tmp_path, USERS % "torn")
+    assert start_up("--storage", "kept", "--users", path) == (78, None)
+    assert capsys.readouterr().err == "parley: %s: 'torn' is too much like an account in the storage\n" % path
 
 
 def test_an_account_gets_the_secret_of_a_users_file_as_it_is(start_up, tmp_path):

@@ -4,8 +4,7 @@ import time
 
 from client import events
 from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
-from server.protocols.aliases import LONGEST as LONGEST_NAME
-from server.protocols.binary import HEADER, MARK, VERSION, Type
+from server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
 from server.protocols.literal import NotALiteral, parse
 
 _MARK = MARK.decode()

@@ -1,5 +1,8 @@
 """Accounts: names that exist whether or not somebody uses them, and what is kept for whom."""
 
+from server.chat.aliases import Aliases
+from server.chat.names import Occupied
+
 MOST_KEPT_MESSAGES = 1000  # for one account
 MOST_KEPT_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
 MOST_KEPT = 64 << 20  # bytes for all accounts
@@ -25,20 +28,23 @@ class Memory:
 
     store: see `server.storage.journal.Journal`. `then` is called with true once it is stored.
     register: may clients make accounts? guests: may names without an account be used?
+    aliases: of the accounts' names, so that nobody else is shown by them while the owner is away.
     """
 
     def __init__(self, store, register=True, guests=True):
         self.register = register
         self.guests = guests
         self.accounts = {}  # name -> Account
+        self.aliases = Aliases()
         self._store = store
-        self._occupied = {}  # what an account's name occupies -> the name
+        self._occupied = Occupied()
         self._size = 0  # bytes kept for all accounts
 
     def know(self, name, account):
-        """An account that is in the store already."""
+        """An account that is in the store already; it may look like another one."""
         self.accounts[name] = account
-        self._occupied.update(dict.fromkeys(account.occupied, name))
+        self.aliases.hold(name)
+        self._occupied.add(name, account.occupied)
         self._size += account.size
 
     def open(self, name, occupied, secret=None, then=None):
@@ -73,12 +79,12 @@ class Memory:
     def _forget(self, name):
         account = self.accounts.pop(name)
         self._size -= account.size
-        for key in account.occupied:
-            del self._occupied[key]
+        self.aliases.free(name)
+        self._occupied.remove(name, account.occupied)
 
     def owners(self, occupied):
         """The accounts' names that `occupied` would be too much alike."""
-        return {self._occupied[key] for key in occupied if key in self._occupied}
+        return self._occupied.names(occupied)
 
     def has_room(self, name, text):
         """May this be kept for the account, whose owner is away?"""

@@ -3,19 +3,18 @@
 A name is 1 to 32 printable characters in Unicode's NFC, without white space, "|", a leading "/" or a leading
 combining mark, and not one of the reserved words. In the server it is the UTF-8 of that.
 """
+import functools
 import unicodedata
 
-from server.chat.lookalikes import LOOKS_LIKE
-from server.protocols.aliases import short
+from server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
 
 LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
 
-_ORIGINAL = {ord(copy): original for original, copies in LOOKS_LIKE.items() for copy in copies}
-_ORIGINAL.update({ord("0"): "o", ord("1"): "l", ord("I"): "l"})
-# Printable by their category, but nothing is drawn: joiners, fillers, variation selectors, the empty Braille cell.
-_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
-_ORIGINAL.update(dict.fromkeys([*map(ord, _INVISIBLE), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+# What UTS 39 makes of each character: its prototype, or nothing where nothing is drawn.
+_PROTOTYPES = {ord(copy): prototype for line in LOOKS_LIKE.split("\n")
+               for prototype, _, copies in [line.rpartition("\t")] for copy in copies}
+_PROTOTYPES.update((code, "") for first, last in NOT_DRAWN for code in range(first, last + 1))
 
 
 class InvalidName(ValueError):
@@ -49,20 +48,62 @@ def spelled(raw):
 
 
 def claims(name):
-    """All that a canonical name occupies, as a set of bytes; two names that share any of it cannot be here together.
+    """All that a canonical name occupies, as a set of bytes; a name that shares any of it with another looks like that.
 
-    Its skeletons, because two names with a common one look alike. There are two because "I" looks like "l" but is the
-    capital of "i": "BiII" must not pass for "Bill", nor "IAN" for "ian". And its alias, if it needs one.
+    Its skeletons, in which two letters that look like one are two: "torn" and "tom" are the same.
     """
-    occupied = {skeleton.encode() for skeleton in _skeletons(name.decode(errors="replace"))}
-    if short(name) != name:
-        occupied.add(short(name))
-    return occupied
+    return {_with_pairs(skeleton).encode() for skeleton in _skeletons(name.decode(errors="replace"))}
 
 
+def _with_pairs(skeleton):
+    for one, two in PAIRS.items():
+        skeleton = skeleton.replace(one, two)
+    return skeleton
+
+
+def folded(name):
+    """What names have in common that differ in capitals or in form only. Unlike `claims`, it never changes."""
+    return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()
+
+
+class Occupied:
+    """Which names occupy what.
+
+    Several may share it: accounts keep their names, also if they are found to look alike later.
+    """
+
+    def __init__(self):
+        self._names = {}  # what is occupied -> a tuple of names
+
+    def add(self, name, occupied):
+        """`name` occupies all of `occupied`."""
+        for key in occupied:
+            self._names[key] = (*self._names.get(key, ()), name)
+
+    def remove(self, name, occupied):
+        """Undo `add`."""
+        for key in occupied:
+            others = tuple(other for other in self._names[key] if other != name)
+            if others:
+                self._names[key] = others
+            else:
+                del self._names[key]
+
+    def names(self, occupied):
+        """The names that share any of it."""
+        return {name for key in occupied for name in self._names.get(key, ())}
+
+
+@functools.lru_cache(maxsize=1)  # who claims a name asks twice: is it valid, and what does it occupy
 def _skeletons(name):
-    drawn = unicodedata.normalize("NFKC", name)
-    return {drawn.translate(_ORIGINAL).casefold(), drawn.casefold().translate(_ORIGINAL)}
+    """What is left of a name if one looks at it only: two names with a common skeleton look alike.
+
+    There are two, because "I" looks like "l" but is the capital of "i": one takes the letters as they are drawn, so
+    that "BiII" does not pass for "Bill"; one folds them first, so that "IAN" does not pass for "ian".
+    """
+    drawn = unicodedata.normalize("NFD", name).translate(_PROTOTYPES)
+    folded = unicodedata.normalize("NFKD", name).casefold()
+    return {unicodedata.normalize("NFKD", one).translate(_PROTOTYPES).casefold() for one in (drawn, folded)}
 
 
 _RESERVED = frozenset().union(*map(_skeletons, (

@@ -5,8 +5,7 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 `server.chat.replica.Replica` and its arguments.
 """
 from server.chat.memory import MOST_ACCOUNTS
-from server.chat.names import claims
-from server.protocols.aliases import short
+from server.chat.names import Occupied, claims
 from server.protocols.events import Reason
 
 
@@ -14,7 +13,7 @@ class Register:
     """Names and their holders. A holder is a session: worker number << 32 | session number.
 
     A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
-    account beside it.
+    account beside it, unless both are accounts from before they were known to look alike.
 
     post: see above; also change(), called before anything changes, as a bug that shows later cannot be undone; and
         guarded(worker, number, then), the callback `then` in a form in which a bug in it costs that session only.
@@ -32,8 +31,10 @@ class Register:
         self._patience = patience
         self._store = store
         self._clock = clock
+        self._aliases = memory.aliases
         self._members = {}  # holder -> name, in login order
-        self._holders = {}  # what a member's name occupies -> holder
+        self._held = {}  # name of a member, or reserved -> (holder, what it occupies)
+        self._occupied = Occupied()  # by those names
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
         self._untold = {}  # holder -> {mark: (to, sender, text)} of what is kept unless it is sent
@@ -116,8 +117,8 @@ class Register:
         self._look_further(holder, name, occupied, then, None)
 
     def _look_further(self, holder, name, occupied, then, alive):
-        rival = self._rival(occupied, holder)
-        if self._memory.owners(occupied) - {name}:
+        rival = self._rival(holder, name, occupied)
+        if self._is_like_an_account(name, occupied):
             then(True)
         elif rival is None or rival == alive:
             then(rival is not None)
@@ -136,13 +137,19 @@ class Register:
         worker, number = _place(holder)
         self._post.guarded(worker, number, go_on)(rival)
 
-    def _rival(self, occupied, holder):
-        """A member, or one whose account is being stored, who has any of it; not `holder` itself."""
-        return next((self._holders[key] for key in occupied if self._holders.get(key, holder) != holder), None)
+    def _rival(self, holder, name, occupied):
+        """Who else has the name, or one that looks alike, as a member or while its account is being stored; or None."""
+        if self._held.get(name, (holder,))[0] != holder:
+            return self._held[name][0]
+        alike = self._occupied.names(occupied) - {self._members.get(holder)}
+        return next((self._held[other][0] for other in alike if self._may_not_stand_beside(name, other)), None)
 
-    def _is_taken(self, name, occupied, holder=None):
-        """By a member other than `holder`, or, if it only looks alike, by an account."""
-        return self._rival(occupied, holder) is not None or bool(self._memory.owners(occupied) - {name})
+    def _is_like_an_account(self, name, occupied):
+        return any(self._may_not_stand_beside(name, owner) for owner in self._memory.owners(occupied))
+
+    def _may_not_stand_beside(self, name, other):
+        """Are these two that look alike not accounts both, which may be here together?"""
+        return other != name and not (name in self._memory.accounts and other in self._memory.accounts)
 
     # ---- accounts
 
@@ -193,7 +200,7 @@ class Register:
         self._post.change()
         if holder not in self._members:
             self._reserved[holder] = name
-            self._holders.update(dict.fromkeys(occupied, holder))
+            self._hold(holder, name, occupied)
         self._patience.opened(host, name)
         self._memory.open(name, occupied, secret, self._post.guarded(*_place(holder), settle))
 
@@ -244,15 +251,17 @@ class Register:
         while True:
             self._guests += 1
             name = b"guest-%d" % self._guests
-            if not self._is_taken(name, claims(name)) and name not in self._memory.accounts:
-                self._grant(_holder(worker, number), name, claims(name))
+            holder, occupied = _holder(worker, number), claims(name)
+            if (name not in self._memory.accounts and self._rival(holder, name, occupied) is None
+                    and not self._is_like_an_account(name, occupied)):
+                self._grant(holder, name, occupied)
                 return
 
     def _grant(self, holder, name, occupied):
         self._post.change()
         self._members[holder] = name
-        self._holders.update(dict.fromkeys(occupied, holder))
-        self._post.everyone("joined", *_place(holder), name)
+        self._hold(holder, name, occupied)
+        self._post.everyone("joined", *_place(holder), *self._with_alias(name))
 
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
@@ -268,8 +277,8 @@ class Register:
                 old = self._members[holder]
                 self._vacate(old)
                 self._members[holder] = name
-                self._holders.update(dict.fromkeys(occupied, holder))
-                self._post.everyone("renamed", worker, number, old, name)
+                self._hold(holder, name, occupied)
+                self._post.everyone("renamed", worker, number, old, *self._with_alias(name))
 
         if self._needs_account(name):
             self._refuse(holder, Reason.ACCOUNT_REQUIRED)
@@ -331,17 +340,24 @@ class Register:
         else:
             self._memory.open(name, claims(name), secret, tell)
 
+    def _hold(self, holder, name, occupied):
+        self._held[name] = holder, occupied
+        self._occupied.add(name, occupied)
+        self._aliases.hold(name)
+
     def _vacate(self, name):
-        for key in claims(name):
-            del self._holders[key]
+        _, occupied = self._held.pop(name)
+        self._occupied.remove(name, occupied)
+        self._aliases.free(name)
+
+    def _with_alias(self, name):
+        """A member's name as the workers are told: with its alias, if it has one."""
+        return (name, *self._aliases.of([name]).values())
 
     def _called(self, name):
         """The holder of exactly this name, or None."""
-        for key in claims(name):
-            holder = self._holders.get(key)
-            if holder is not None and self._members.get(holder) == name:
-                return holder
-        return None
+        holder, _ = self._held.get(name, (None, None))
+        return holder if holder in self._members else None
 
     def _settle(self, holder, stored):
         """What was asked is done if it is stored."""
@@ -442,10 +458,7 @@ class Register:
 
     def describe(self, worker, number, name):
         """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
-        holder, asker = self._called(name), _holder(worker, number)
-        alias_of = self._holders.get(name)
-        if holder is None and alias_of in self._members and name == short(self._members[alias_of]):
-            holder = alias_of
+        holder, asker = self._called(self._aliases.name(name) or name), _holder(worker, number)
         if holder is None:
             self._refuse(asker, Reason.NOBODY)
         else:
@@ -483,7 +496,8 @@ class Register:
 
     def admit(self, worker):
         """A worker has started: tell it who is here."""
-        self._post.worker(worker, "known", list(self._memory.accounts), list(self._members.values()))
+        present = list(self._members.values())
+        self._post.worker(worker, "known", list(self._memory.accounts), present, self._aliases.of(present))
 
 
 def _is_protected(account):

@@ -45,7 +45,10 @@ class Replica:
         self._rooms = rooms
         self._roll = Roll()
         self._lists, self._lists_of = {}, None  # what was last told of it, by the type of the answer, and its version
+        self._aliases = {}  # name -> alias, of those who are here and have one
         self._next_push = 0.0
+        for room in rooms.values():
+            room.show_by(self._aliases)
 
     def said(self, room, worker, records):
         """`records` of (session number, sender, text, time) from one worker, in order."""
@@ -71,8 +74,9 @@ class Replica:
 
     # ---- who is here
 
-    def known(self, accounts, present):
-        """Which accounts there were and who was here before this stream began."""
+    def known(self, accounts, present, aliases):
+        """Which accounts there were and who was here before this stream began; {name: alias} of those with one."""
+        self._aliases.update(aliases)
         for name in accounts:
             self._roll.open(name)
         for name in present:
@@ -86,19 +90,23 @@ class Replica:
         """An account was deleted."""
         self._roll.close(name)
 
-    def joined(self, worker, number, name):
+    def joined(self, worker, number, name, alias=None):
         """A claim was granted. The new member hears only what follows."""
         session = self._find(worker, number)
+        self._enter(name, alias)
         self._roll.enter(name)
         self._rooms[LOBBY].happen(Joined(name), session)
         if session:
             session.heed("welcome", name)
 
-    def renamed(self, worker, number, old, new):
+    def renamed(self, worker, number, old, new, alias=None):
         """A member has another name."""
         session = self._find(worker, number)
+        self._enter(new, alias)
         self._roll.rename(old, new)
         self._rooms[LOBBY].happen(Renamed(old, new), session)
+        if old != new:
+            self._aliases.pop(old, None)
         if session:
             session.heed("welcome", new)
 
@@ -106,6 +114,11 @@ class Replica:
         """A member is gone."""
         self._roll.leave(name)
         self._rooms[LOBBY].happen(Left(name))
+        self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
+
+    def _enter(self, name, alias):
+        if alias is not None:
+            self._aliases[name] = alias
 
     def _find(self, worker, number):
         return self._sessions.get(number) if worker == self.worker else None

@@ -21,6 +21,12 @@ class Room:
             if audience.members:
                 audience.hear_talk(talk)
 
+    def show_by(self, aliases):
+        """Show names that are too long for a protocol by {name: alias}, which changes as people come and go."""
+        for audience in self.audiences:
+            if audience.traits.longest_name:
+                audience.show_by(aliases)
+
     def wants_users(self):
         """Is anybody here in whose protocol the list of users is pushed?"""
         return any(audience.members and audience.traits.wants_users for audience in self.audiences)

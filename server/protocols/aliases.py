@@ -1,26 +1,35 @@
-"""Short forms of names, for a protocol whose field for a name is shorter than names are.
+"""Short forms of names, for protocols whose field for a name is shorter than names are.
 
-A name of at most 10 bytes is its own short form. A longer one gets an alias: its beginning, "|", and four characters
-drawn from all of it. "|" stands in no name, so no alias is ever a name; that two members do not share one is seen to
-where names are given.
+An alias is the beginning of a name, "|", and four characters drawn from all of the name. "|" stands in no name, so no
+alias is ever a name. Of the candidates here the hub gives each name one that nobody else has (`server.chat.aliases`).
 """
 import base64
-import functools
 import hashlib
+import itertools
 
-LONGEST = 10  # bytes
-_KEPT = 5  # bytes of the name, to which come "|" and the four characters
-
-
-def short(name):
-    """The short form of a name, bytes to bytes."""
-    return name if len(name) <= LONGEST else _alias(name)
+_DRAWN = 4  # characters of five bits
 
 
-@functools.lru_cache(maxsize=4096)
-def _alias(name):
-    end = _KEPT
-    while end and name[end] & 0xC0 == 0x80:  # a continuation byte: the character began before
-        end -= 1
-    drawn = base64.b32encode(hashlib.sha256(name).digest()[:5]).lower()
-    return b"%b|%b" % (name[:end], drawn[:LONGEST - _KEPT - 1])
+def candidates(name, longest):
+    """What may be the alias of `name` in a field of `longest` bytes, without end; the best comes first."""
+    beginning = _beginning(name, longest - _DRAWN - 1)
+    for number in itertools.count():
+        digest = hashlib.sha256(name + b"|%d" % number if number else name).digest()
+        yield b"%b|%b" % (beginning, base64.b32encode(digest[:5]).lower()[:_DRAWN])
+
+
+def shortened(name, longest, aliases):
+    """The form of `name` for a field of `longest` bytes, where {name: alias} are those who are here.
+
+    A name that is not among them keeps its beginning, and "|" at the end, which is nobody's alias.
+    """
+    if len(name) <= longest:
+        return name
+    return aliases.get(name) or _beginning(name, longest - 1) + b"|"
+
+
+def _beginning(name, size):
+    """Whole characters of at most so many bytes."""
+    while size and name[size] & 0xC0 == 0x80:  # a continuation byte: the character began before
+        size -= 1
+    return name[:size]

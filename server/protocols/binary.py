@@ -38,8 +38,7 @@ import struct
 import time
 
 from server.protocols import events
-from server.protocols.aliases import LONGEST as LONGEST_NAME
-from server.protocols.aliases import short
+from server.protocols.aliases import shortened
 from server.protocols.events import Reason
 from server.protocols.framing import FramedDecoder
 from server.protocols.text import canonical, pieces
@@ -48,11 +47,12 @@ from server.protocols.traits import traits
 NAME = "binary"
 PORT = 12000
 IDLE_TIMEOUT = 0
-TRAITS = traits(
-    coalesces=False, open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit),
-    shared_answers=(events.Present,))
 VERSION = 1
+LONGEST_NAME = 10  # bytes
 LONGEST_FRAME = 2048  # bytes, to a client
+TRAITS = traits(
+    coalesces=False, longest_name=LONGEST_NAME,
+    open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit), shared_answers=(events.Present,))
 
 now = time.time
 
@@ -195,9 +195,9 @@ def _own(code, content=b""):
     return (_frame(code, _SERVER, content, now()),)
 
 
-def _talk(talk, text, mark=b""):
+def _talk(talk, text, aliases, mark=b""):
     """A member's words: one frame, or as many as are needed."""
-    sender = short(talk.sender)
+    sender = _shown(talk.sender, aliases)
     most = LONGEST_FRAME - HEADER.size - len(mark)
     return tuple(_frame(Type.TALK, sender, mark + piece, talk.time) for piece in pieces(text, most))
 
@@ -207,17 +207,30 @@ def _literal(value):
     return repr(value).encode()
 
 
-def _shown(name):
-    return short(name).decode()
+def _shown(name, aliases):
+    return shortened(name, LONGEST_NAME, aliases)
 
 
-def _welcome(welcome):
+def _welcome(welcome, aliases):
     if events.kind_of(welcome.asked) is events.Rename:
-        return _own(Type.RENAMED, short(welcome.name))
+        return _own(Type.RENAMED, _shown(welcome.name, aliases))
     return _own(Type.JOINED)
 
 
-def _refused(refused):
+def _renamed(renamed, aliases):
+    return _own(Type.SOMEBODY_RENAMED, b"user '%b' changed username to '%b'!" % (
+        _shown(renamed.old, aliases), _shown(renamed.new, aliases)))
+
+
+def _present(present, aliases):
+    return _own(Type.USERS_ARE, _literal([_shown(name, aliases).decode() for name in present.names]))
+
+
+def _described(described, aliases):
+    return _own(Type.USER_IS, _literal((_shown(described.name, aliases).decode(), described.host, described.port)))
+
+
+def _refused(refused, aliases):
     asked = events.kind_of(refused.asked)
     code = _FAILURES.get(asked)
     if code is None or asked is events.Rename and refused.reason == Reason.MUST_LOGIN:
@@ -225,11 +238,11 @@ def _refused(refused):
     return _own(code)
 
 
-def _pong(pong):
+def _pong(pong, aliases):
     return _own(Type.PONG, pong.token if _NUMBER.fullmatch(pong.token) else b"%.6f" % now())
 
 
-def _silence(happening):
+def _silence(happening, aliases):
     return ()
 
 
@@ -237,24 +250,26 @@ ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
     events.Welcome: _welcome,
     events.Refused: _refused,
-    events.Done: lambda done: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
-    events.Said: lambda said: _talk(said, said.text.replace(MARK, _NO_MARK)),
-    events.Whispered: lambda whispered: _talk(whispered, whispered.text, MARK),
-    events.Joined: lambda joined: _own(Type.SOMEBODY_JOINED, b"%b joined!" % short(joined.name)),
-    events.Left: lambda left: _own(Type.SOMEBODY_LEFT, b"%b left!" % short(left.name)),
-    events.Renamed: lambda renamed: _own(
-        Type.SOMEBODY_RENAMED, b"user '%b' changed username to '%b'!" % (short(renamed.old), short(renamed.new))),
-    events.Present: lambda present: _own(Type.USERS_ARE, _literal([_shown(name) for name in present.names])),
-    events.Described: lambda described: _own(
-        Type.USER_IS, _literal((_shown(described.name), described.host, described.port))),
+    events.Done: lambda done, aliases: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
+    events.Said: lambda said, aliases: _talk(said, said.text.replace(MARK, _NO_MARK), aliases),
+    events.Whispered: lambda whispered, aliases: _talk(whispered, whispered.text, aliases, MARK),
+    events.Joined: lambda joined, aliases: _own(Type.SOMEBODY_JOINED, b"%b joined!" % _shown(joined.name, aliases)),
+    events.Left: lambda left, aliases: _own(Type.SOMEBODY_LEFT, b"%b left!" % _shown(left.name, aliases)),
+    events.Renamed: _renamed,
+    events.Present: _present,
+    events.Described: _described,
     events.Pong: _pong,
-    events.Farewell: lambda farewell: _own(Type.ERROR, _WORDS[farewell.reason]),
+    events.Farewell: lambda farewell, aliases: _own(Type.ERROR, _WORDS[farewell.reason]),
 })
+_NONE = {}
 
 
-def encode(happening, me):
-    """The frames that tell a client of `happening`; none if this protocol does not speak of it."""
-    return ENCODERS[type(happening)](happening)
+def encode(happening, me, aliases=_NONE):
+    """The frames that tell a client of `happening`; none if this protocol does not speak of it.
+
+    aliases: {name: alias} of those who are here and whose names are longer than LONGEST_NAME.
+    """
+    return ENCODERS[type(happening)](happening, aliases)
 
 
 FORMS = {"binary": encode}

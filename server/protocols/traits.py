@@ -3,7 +3,7 @@ from collections import namedtuple
 
 Traits = namedtuple("Traits", (
     "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers",
-    "shared_answers", "typed"))
+    "shared_answers", "typed", "longest_name"))
 
 
 def traits(**differences):
@@ -17,10 +17,11 @@ def traits(**differences):
     acknowledges: whoever says something is told when it has its place in the order; its later commands wait for that.
     wants_users: the list of users is pushed whenever it has changed.
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
-    typed: commands may be typed by hand, into a program that sends each character.
     shared_answers: the types of answers that are the same, to the byte, for everybody who asks the same.
+    typed: commands may be typed by hand, into a program that sends each character.
+    longest_name: the bytes of a name that fit into a frame; longer ones are shown by an alias. None: all names fit.
     """
     usual = Traits(
         coalesces=True, personal=False, answers_first=False, hears_at_once=False, acknowledges=False, wants_users=False,
-        open_to_strangers=(), shared_answers=(), typed=False)
+        open_to_strangers=(), shared_answers=(), typed=False, longest_name=None)
     return usual._replace(**differences)

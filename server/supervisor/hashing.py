@@ -2,10 +2,13 @@
 
 A secret is the text that is kept for a password. It says how it was made, so that it can be verified for ever:
 
-    scrypt$16384:8:1$<salt>$<digest>      n, r and p of scrypt
+    scrypt$16384:8:5$<salt>$<digest>      n, r and p of scrypt
     pbkdf2$600000$<salt>$<digest>         rounds of PBKDF2-SHA256, where Python has no scrypt
 
 Salt and digest are base64.
+
+The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several as equal, from n = 2^17 with
+p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about 0.3 s of CPU.
 """
 import base64
 import binascii
@@ -19,7 +22,7 @@ import re
 from server.protocols.events import Reason
 from server.worker.queues import called, control
 
-COSTS = {"scrypt": (1 << 14, 8, 1), "pbkdf2": (600000,)}  # of new secrets
+COSTS = {"scrypt": (1 << 14, 8, 5), "pbkdf2": (600000,)}  # of new secrets
 _SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
 MOST_DEATHS = 3  # of processes in a row, until the job that was theirs is taken for the cause
 _SCRYPT_MEMORY = 256 << 20  # bytes that a secret may ask for
@@ -47,7 +50,13 @@ def matches(password, secret):
 def is_outdated(secret):
     """Would a new secret be a better one?"""
     method, cost, _, _ = parts(secret)
-    return method != _method() or any(have < wanted for have, wanted in zip(cost, COSTS[method]))
+    return method != _method() or any(
+        have < wanted for have, wanted in zip(_effort(*cost), _effort(*COSTS[method])))
+
+
+def _effort(rounds, size=1, times=1):
+    """The memory that each guess takes, and the work, of scrypt; of PBKDF2 its rounds are both."""
+    return rounds * size, rounds * size * times
 
 
 def parts(secret):

@@ -57,6 +57,11 @@ class Audience:
         self._text = None  # the frames joined, once they are wanted so
         self._offsets = None  # where each begins in the text
 
+    def show_by(self, aliases):
+        """Long names are shown by these, {name: alias}; only where the protocol has a `longest_name`."""
+        encode = self._encode
+        self._encode = lambda happening, me: encode(happening, me, aliases)
+
     # ---- who hears
 
     def enter(self, session):

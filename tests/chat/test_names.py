@@ -1,4 +1,5 @@
 """Valid names, and names too alike to be here together."""
+import hashlib
 import string
 import unicodedata
 
@@ -6,15 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.lookalikes import LOOKS_LIKE
-from server.chat.names import LONGEST, InvalidName, canonical_name, claims, spelled
-from server.protocols.aliases import LONGEST as LONGEST_ALIAS
-from server.protocols.aliases import short
+from server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS, UNICODE
+from server.chat.names import LONGEST, InvalidName, Occupied, canonical_name, claims, spelled
 
 VALID = [
     "a", "ann", "Ann", "x" * 32, "\u00fc" * 32, "\U0001f600" * 32, "O'Brien", "a.b-c_d", "<ann>", "100%",
     "\u65e5\u672c\u8a9e", "\u0e01\u0e34\u0e48",
     "ann/bob", "serverless", "lobby1st", "USERS", "a\u0301" * 16, "-", "$", "%s",
+    "drn", "clm", "rnsg", "vvho",  # like reserved words only if two letters are read as one
 ]  # fmt: skip
 
 INVALID = [
@@ -33,7 +33,8 @@ LEADING_MARKS = ["\u0301a", "\u20dda", "\ufe0fa"]
 
 # Letters and marks by their category, of which nothing can be seen.
 INVISIBLE = [
-    "\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2800", "\u3164", "\ufe00", "\ufe0f", "\uffa0", "\U000e0100",
+    "\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2800", "\u3164", "\ufe00", "\ufe0f", "\uffa0", "\U0001d159",
+    "\U00016fe4", "\U00013441", "\U00013442", "\U00011d45", "\U00011d97", "\U000e0100", "\U000e01ef",
 ]  # fmt: skip
 
 RESERVED = [
@@ -61,6 +62,18 @@ TOO_ALIKE = [
     ("strasse", "stra\u00dfe"),
     ("fine", "\ufb01ne"),
     ("\u03c3\u03c9\u03c2", "\u03a3\u03a9\u03a3"),
+    ("tom", "torn"),
+    ("TOM", "Torn"),
+    ("tomorrow", "tornorrow"),
+    ("wendy", "vvendy"),
+    ("Dave", "cIave"),
+    ("madam", "rnaclarn"),
+    ("tom", "to\U0001d426"),
+    ("torn", "to\U0001d426"),
+    ("\u01cen", "\u0103n"),  # caron and breve
+    ("\u043d\u0430\u0442", "\u041d\u0410\u0422"),
+    ("HAT", "\u041d\u0410\u0422"),
+    ("S\u00f8ren", "So\u0338ren"),
 ]
 
 DIFFERENT = [
@@ -70,6 +83,12 @@ DIFFERENT = [
     ("Bill", "Biil"),
     ("Bill", "Bell"),
     ("a-b", "a_b"),
+    ("tom", "ton"),
+    ("tom", "tonn"),
+    ("toni", "tom"),
+    ("will", "vill"),
+    ("claude", "daudel"),
+    ("\u0441\u0435\u0440\u0433\u0435\u0439", "\u0441\u0435\u0440\u0433\u0435\u0438"),
     ("\u65e5", "\u672c"),
 ]
 
@@ -127,10 +146,43 @@ def test_names_that_look_different_claim_nothing_in_common(one, other):
     assert not too_alike(one, other)
 
 
-@pytest.mark.parametrize("original", sorted(LOOKS_LIKE))
-def test_every_copy_of_a_letter_is_taken_for_it(original):
-    for copy in LOOKS_LIKE[original]:
-        assert too_alike("x" + original + "x", "x" + copy + "x"), ascii(copy)
+def claimed(text):
+    return claims(text.encode())
+
+
+def test_every_character_is_taken_for_what_unicode_says_it_looks_like():
+    assert UNICODE == "17.0.0"
+    rows = [line.rpartition("\t") for line in LOOKS_LIKE.split("\n")[:-1]]
+    apart = [(prototype, copy) for prototype, _, copies in rows for copy in copies
+             if claimed("x" + prototype + "x").isdisjoint(claimed("x" + copy + "x"))]
+    assert apart == []
+    assert len(rows) > 1000 and sum(len(copies) for _, _, copies in rows) > 5000
+
+
+def test_nothing_that_is_drawn_as_nothing_makes_another_name():
+    for first, last in NOT_DRAWN:
+        for code in range(first, last + 1):
+            assert claimed("a" + chr(code) + "nn") == claimed("ann"), hex(code)
+
+
+@pytest.mark.parametrize("one, two", sorted(PAIRS.items()))
+def test_two_letters_that_look_like_one_are_the_same_wherever_they_stand(one, two):
+    assert two[0] not in PAIRS and two[1] not in PAIRS, "so that what it becomes does not depend on the order"
+    for form in ("{}", "x{}", "{}x", "x{}x{}", "{}{}"):
+        assert claimed(form.format(one, one)) == claimed(form.format(two, two))
+        assert claimed(form.format(one, one)) == claimed(form.format(two, one))
+
+
+# What is claimed by each character of scripts that are in Unicode since 3.2, two letters beside it.
+CLAIMED_BY_ALL = "77b0289a86a04f9bf406f63dfc93b0855eb942b5993ab4a162f9ba2083cfa76c"
+
+
+def test_names_claim_the_same_on_every_python():
+    digest = hashlib.sha256()
+    for code in [*range(0x21, 0x3400), *range(0xA000, 0xAC80), *range(0xF900, 0x10000), *range(0x1D000, 0x1D800)]:
+        if unicodedata.ucd_3_2_0.category(chr(code))[0] != "C":
+            digest.update(b"".join(sorted(claimed("x" + chr(code) + "y"))) + b"\n")
+    assert digest.hexdigest() == CLAIMED_BY_ALL
 
 
 @given(st.binary(max_size=40))
@@ -154,6 +206,22 @@ def test_the_same_name_in_any_normal_form_is_the_same(text):
 def test_capitals_make_no_other_name(text):
     if not is_refused(text):
         assert too_alike(text, text.swapcase())
+
+
+# ---- who occupies what
+
+
+def test_several_names_may_occupy_the_same():
+    occupied = Occupied()
+    for name in b"tom", b"torn", b"IAN":
+        occupied.add(name, claims(name))
+    assert occupied.names(claims(b"Tom")) == {b"tom", b"torn"}
+    assert occupied.names(claims(b"ian") | claims(b"tom")) == {b"tom", b"torn", b"IAN"}
+    occupied.remove(b"tom", claims(b"tom"))
+    assert occupied.names(claims(b"tom")) == {b"torn"}
+    occupied.remove(b"torn", claims(b"torn"))
+    occupied.remove(b"IAN", claims(b"IAN"))
+    assert vars(occupied) == vars(Occupied())
 
 
 # ---- how a name is looked for
@@ -182,31 +250,6 @@ def test_what_can_be_nobodys_name_can_be_looked_for_too(raw):
 @pytest.mark.parametrize("raw", [b"x" * 600, "\u0301\u0327".encode() * 20000], ids=lambda raw: repr(raw)[:20])
 def test_nobody_looks_long_for_what_is_too_long_to_be_a_name(raw):
     assert len(spelled(raw)) <= 512
-
-
-# ---- aliases
-
-
-def test_a_short_name_needs_no_alias():
-    for name in VALID:
-        raw = name.encode()
-        assert (short(raw) == raw) == (len(raw) <= LONGEST_ALIAS)
-
-
-@given(st.text(min_size=1, max_size=32))
-def test_an_alias_is_short_text_and_never_a_name(text):
-    name = name_or_none(text)
-    if name is not None and len(name) > LONGEST_ALIAS:
-        alias = short(name)
-        assert len(alias) <= LONGEST_ALIAS
-        assert is_refused(alias.decode())
-        assert alias in claims(name)
-        assert name.startswith(alias[:alias.index(b"|")])
-
-
-@given(st.binary(max_size=40))
-def test_any_bytes_have_a_short_form(raw):
-    assert len(short(raw)) <= LONGEST_ALIAS
 
 
 def name_or_none(text):

@@ -1,13 +1,17 @@
 """Who holds which name, and who may; what is kept, stored and told; and what leaves in which order."""
+import itertools
+
 import pytest
 
 from server.chat import memory as memory_module
 from server.chat import register as register_module
+from server.chat.aliases import Aliases
 from server.chat.memory import Memory
-from server.chat.names import claims
+from server.chat.names import Occupied, claims
 from server.chat.patience import Patience
 from server.chat.register import Register
-from server.protocols.aliases import short
+from server.protocols import LONGEST_FOR_ALL
+from server.protocols.aliases import candidates
 from server.protocols.events import Reason
 from server.worker.queues import record, talk
 
@@ -21,6 +25,7 @@ LOOK_ALIKES = [
 NOT_ALIKE = [(b"ian", b"lan"), (b"ann", b"anne")]
 COMMANDS = ["Login", "SignIn", "Create", "SignUp", "Post"]
 LONG = b"Bartholomew"  # has an alias
+TWINS = b"student-0105", b"student-1501"  # the first candidate for an alias is the same, "stude|5syb"
 HOST, OTHER_HOST = "192.0.2.1", "192.0.2.2"
 ADDRESS = (HOST, 4711)
 
@@ -133,6 +138,10 @@ def open_account(memory, name, secret=None):
     memory.open(name, tuple(claims(name)), secret)
 
 
+def alias_of(name, choice=0):
+    return next(itertools.islice(candidates(name, LONGEST_FOR_ALL), choice, None))
+
+
 def whisper(register, worker, number, sender, to, text=b"hi", time=9):
     register.whisper(worker, number, sender, to, text, time)
 
@@ -180,11 +189,6 @@ def test_a_refused_claim_takes_nothing(register, post):
     assert post.drain() == [("everyone", "joined", 1, 3, b"ian")]
 
 
-def test_a_name_whose_alias_is_another_members_is_refused(register, post, monkeypatch):
-    claim(register, 1, 5, LONG)
-    post.drain()
-    register.claim(2, 7, b"Barthelemiah", (b"barthelemiah", short(LONG)), "Login", None, HOST)
-    assert post.drain() == [TAKEN]
 
 
 def test_everyone_is_told_once_that_a_member_has_left(register, post):
@@ -204,6 +208,96 @@ def test_who_held_no_name_leaves_without_a_word(register, post):
     assert post.drain() == []
     whisper(register, 2, 9, b"bob", b"ann")
     assert post.drain()[0][0:3] == ("worker", 1, "whispered")
+
+
+# ---- aliases
+
+
+@pytest.mark.parametrize("first, second", [TWINS, TWINS[::-1]])
+def test_names_with_the_same_best_alias_are_here_together_each_with_one_of_its_own(register, post, first, second):
+    claim(register, 1, 5, first)
+    claim(register, 2, 7, second)
+    assert post.drain() == [
+        ("everyone", "joined", 1, 5, first, alias_of(first)), ("everyone", "joined", 2, 7, second, alias_of(second, 1))]
+    register.admit(3)
+    assert post.drain() == [
+        ("worker", 3, "known", [], [first, second], {first: alias_of(first), second: alias_of(second, 1)})]
+
+
+def test_an_alias_is_free_with_its_name(register, post):
+    claim(register, 1, 5, TWINS[0])
+    register.release(1, 5)
+    post.drain()
+    claim(register, 2, 7, TWINS[1])
+    assert post.drain() == [("everyone", "joined", 2, 7, TWINS[1], alias_of(TWINS[1]))]
+
+
+def test_a_member_who_is_renamed_is_shown_by_another_alias(register, post):
+    claim(register, 1, 5, TWINS[0])
+    claim(register, 2, 7, b"bob")
+    post.drain()
+    rename(register, 2, 7, TWINS[1])
+    rename(register, 1, 5, b"ann")
+    rename(register, 2, 7, LONG)
+    claim(register, 3, 1, TWINS[1])
+    assert post.drain() == [
+        ("everyone", "renamed", 2, 7, b"bob", TWINS[1], alias_of(TWINS[1], 1)),
+        ("everyone", "renamed", 1, 5, TWINS[0], b"ann"),
+        ("everyone", "renamed", 2, 7, TWINS[1], LONG, alias_of(LONG)),
+        ("everyone", "joined", 3, 1, TWINS[1], alias_of(TWINS[1]))]
+
+
+def test_an_accounts_alias_is_nobody_elses_while_its_owner_is_away(register, post, memory):
+    open_account(memory, TWINS[0])
+    claim(register, 1, 5, TWINS[1])
+    claim(register, 2, 7, TWINS[0])
+    assert post.drain() == [
+        ("everyone", "joined", 1, 5, TWINS[1], alias_of(TWINS[1], 1)),
+        ("everyone", "joined", 2, 7, TWINS[0], alias_of(TWINS[0]))]
+
+
+def test_accounts_with_the_same_best_alias_may_be_made(register, post, memory):
+    for number, name in enumerate(TWINS, 5):
+        claim(register, 1, number, name, "Create")
+    assert list(memory.accounts) == list(TWINS)
+    assert [entry[1] for entry in post.drain()] == ["opened", "joined"] * 2
+
+
+def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, patience, door):
+    before = {name: repr(value) for name, value in vars(register).items()}
+    for _ in range(3):
+        for number, name in enumerate([*TWINS, LONG, b"ann", b"lan", b"guest"]):
+            claim(register, 1, number, name, "Create" if number % 2 else "Login")
+        register.claim_guest(1, 99)
+        rename(register, 1, 0, b"Bartimaeus-the-second")
+        rename(register, 1, 2, b"bob")
+        rename(register, 1, 99, TWINS[0])
+        register.delete(1, 1, TWINS[1])
+        register.delete(1, 3, b"ann")
+        register.release(1, 4)
+        register.delete(1, 5, b"guest")
+        register.lose(1)
+    after = {name: repr(value) for name, value in vars(register).items()}
+    assert after.pop("_guests") != before.pop("_guests")
+    assert after == before
+    assert vars(register._occupied) == vars(memory._occupied) == vars(Occupied())
+    assert vars(memory.aliases) == vars(Aliases())
+
+
+def test_all_aliases_are_free_once_nobody_has_the_names(register, post, memory, store):
+    for number, name in enumerate(TWINS, 5):
+        claim(register, 1, number, name, "Create")
+    store.late = True
+    claim(register, 1, 7, LONG, "Create")
+    register.release(1, 7)  # before it is stored
+    store.answer(False)
+    register.delete(1, 5, TWINS[0])
+    register.lose(1)
+    register.delete(2, 7, TWINS[1])
+    post.drain()
+    for number, name in enumerate((*TWINS[::-1], LONG)):
+        claim(register, 3, number, name)
+    assert [entry[-1] for entry in post.drain()] == [alias_of(TWINS[1]), alias_of(TWINS[0], 1), alias_of(LONG)]
 
 
 # ---- accounts
@@ -615,10 +709,10 @@ def test_a_member_may_take_a_look_alike_of_its_own_name(register, post, old, new
     claim(register, 1, 5, old)
     post.drain()
     rename(register, 1, 5, new)
-    assert post.drain() == [("everyone", "renamed", 1, 5, old, new)]
+    assert [entry[:6] for entry in post.drain()] == [("everyone", "renamed", 1, 5, old, new)]
     register.release(1, 5)
     claim(register, 2, 7, old)
-    assert post.drain()[-1] == ("everyone", "joined", 2, 7, old)
+    assert post.drain()[-1][:5] == ("everyone", "joined", 2, 7, old)
 
 
 @pytest.mark.parametrize("wanted", [b"bob", b"BOB", b"b0b"])
@@ -779,7 +873,7 @@ def test_a_whisper_finds_only_who_is_called_exactly_so(register, post, ann_and_b
 def test_a_whisper_does_not_find_anybody_by_an_alias(register, post):
     claim(register, 1, 5, LONG)
     post.drain()
-    whisper(register, 1, 6, b"bob", short(LONG))
+    whisper(register, 1, 6, b"bob", alias_of(LONG))
     assert post.drain() == [("worker", 1, "refused", 6, Reason.NOBODY)]
 
 
@@ -1172,8 +1266,23 @@ def test_the_worker_that_has_the_member_is_asked_where_it_comes_from(register, p
 def test_a_member_is_described_by_its_alias_too(register, post):
     claim(register, 1, 5, LONG)
     post.drain()
-    register.describe(2, 9, short(LONG))
+    register.describe(2, 9, alias_of(LONG))
     assert post.drain()[0][:4] == ("worker", 1, "locate", 5)
+    claim(register, 2, 8, TWINS[0])
+    claim(register, 2, 9, TWINS[1])
+    post.drain()
+    register.describe(1, 5, alias_of(TWINS[1], 1))
+    assert post.drain()[0][:4] == ("worker", 2, "locate", 9)
+
+
+def test_nobody_is_described_by_the_alias_of_somebody_who_is_away(register, post, memory):
+    open_account(memory, LONG)
+    claim(register, 1, 5, TWINS[0])
+    register.release(1, 5)
+    post.drain()
+    for name in LONG, TWINS[0]:
+        register.describe(2, 9, alias_of(name))
+        assert post.drain() == [("worker", 2, "refused", 9, Reason.NOBODY)]
 
 
 @pytest.mark.parametrize("name", [b"cid", b"ANN", b"guest-1", *NO_NAMES], ids=repr)
@@ -1249,7 +1358,7 @@ def test_a_new_worker_is_told_which_accounts_there_are_and_who_is_here_in_order(
     rename(register, 1, 0, b"zed")
     post.drain()
     register.admit(3)
-    assert post.drain() == [("worker", 3, "known", [b"yan", b"bob"], [b"zed", b"bob", b"ann"])]
+    assert post.drain() == [("worker", 3, "known", [b"yan", b"bob"], [b"zed", b"bob", b"ann"], {})]
 
 
 def test_a_lost_worker_takes_its_members_and_no_others(register, post):

@@ -182,7 +182,7 @@ def test_a_rename_is_heard_from_its_session_which_then_is_told(ann, replica, lis
 
 
 def test_who_is_answered_from_what_the_stream_has_said_so_far(ann, replica):
-    replica.known([], [b"zoe", b"bob"])
+    replica.known([], [b"zoe", b"bob"], {})
     replica.joined(ELSEWHERE, 1, b"cid")
     replica.left(b"zoe")
     replica.renamed(ELSEWHERE, 9, b"bob", b"rob")
@@ -209,7 +209,7 @@ def test_an_answer_that_was_given_does_not_change_any_more(ann, replica):
 
 
 def test_accounts_are_known_from_the_beginning_and_as_they_come_and_go(ann, replica):
-    replica.known([b"zoe", b"yan"], [b"bob"])
+    replica.known([b"zoe", b"yan"], [b"bob"], {})
     replica.opened(b"cid")
     replica.closed(b"zoe")
     ann.hear([Accounts(None), Poll()])
@@ -218,6 +218,68 @@ def test_accounts_are_known_from_the_beginning_and_as_they_come_and_go(ann, repl
     assert ann.audience.drain() == [
         Known([b"yan", b"cid", b"ann", b"bob"]),
         News([(b"yan", False), (b"cid", False), (b"ann", True), (b"bob", True)])]
+
+
+# ---- aliases
+
+
+class Short(Listeners):
+    """Listeners in whose protocol names are short: they note the aliases there are with what they hear."""
+
+    def __init__(self):
+        super().__init__(longest_name=10)
+        self.told = []
+
+    def show_by(self, aliases):
+        self.aliases = aliases
+
+    def hear(self, happening, origin):
+        self.told.append((happening, dict(self.aliases)))
+
+    def hear_talk(self, talk):
+        self.told += [(said, dict(self.aliases)) for said, _ in talk]
+
+
+ONE, OTHER = b"student-0105", b"student-1501"
+
+
+@pytest.fixture
+def short():
+    return Short()
+
+
+@pytest.fixture
+def short_replica(sessions, listeners, short, hub):
+    return Replica(HERE, sessions, {LOBBY: Room([listeners, short])}, hub)
+
+
+def test_an_alias_is_known_from_the_first_to_the_last_that_is_heard_of_its_member(short_replica, short):
+    short_replica.joined(ELSEWHERE, 1, ONE, b"one|")
+    short_replica.said(LOBBY, ELSEWHERE, [(1, ONE, b"hi", 1)])
+    short_replica.left(ONE)
+    short_replica.joined(ELSEWHERE, 2, b"bob")
+    assert short.told == [
+        (Joined(ONE), {ONE: b"one|"}), (Said(ONE, b"hi", 1), {ONE: b"one|"}), (Left(ONE), {ONE: b"one|"}),
+        (Joined(b"bob"), {})]
+
+
+def test_a_rename_is_heard_with_both_aliases(short_replica, short):
+    short_replica.joined(ELSEWHERE, 1, ONE, b"one|")
+    short_replica.renamed(ELSEWHERE, 1, ONE, OTHER, b"other|")
+    short_replica.renamed(ELSEWHERE, 1, OTHER, b"bob")
+    short_replica.renamed(ELSEWHERE, 1, b"bob", ONE, b"one|")
+    short_replica.renamed(ELSEWHERE, 1, ONE, ONE, b"own|")
+    short_replica.left(ONE)
+    assert short.told[1:] == [
+        (Renamed(ONE, OTHER), {ONE: b"one|", OTHER: b"other|"}), (Renamed(OTHER, b"bob"), {OTHER: b"other|"}),
+        (Renamed(b"bob", ONE), {ONE: b"one|"}), (Renamed(ONE, ONE), {ONE: b"own|"}), (Left(ONE), {ONE: b"own|"})]
+    assert short.aliases == {}
+
+
+def test_a_new_worker_knows_the_aliases_of_those_who_are_here(short_replica, short):
+    short_replica.known([], [ONE, b"bob"], {ONE: b"one|"})
+    short_replica.said(LOBBY, ELSEWHERE, [(1, ONE, b"hi", 1)])
+    assert short.told == [(Said(ONE, b"hi", 1), {ONE: b"one|"})]
 
 
 # ---- answers
@@ -355,7 +417,7 @@ def wanted(sessions, hub):
     """A replica and listeners in whose protocol the list is pushed."""
     listeners = Listeners(wants_users=True)
     replica = Replica(HERE, sessions, {LOBBY: Room([Listeners(), listeners])}, hub)
-    replica.known([b"yan"], [b"zoe"])
+    replica.known([b"yan"], [b"zoe"], {})
     return replica, listeners
 
 

@@ -178,7 +178,8 @@ NAMES = {name if isinstance(name, bytes) else name.encode(): is_one for name, is
 
 # {a name that is here: others that look like it}
 LOOK_ALIKES = {
-    "Bill": ["bill", "BILL", "BiII", "Bi1l", "\uff22ill", "B\u0456ll", "\u0412ill", "Bil\ufe0fl"],
+    "Bill": ["bill", "BILL", "BiII", "Bi1l", "\uff22ill", "B\u0456ll", "\u0412ill", "Bil\ufe0fl", "Bil\U0001d159l"],
     "Kelvin": ["kelvin", "\u212aelvin", "\uff2b\uff25\uff2c\uff36\uff29\uff2e", "\u039aelvin"],
     "fine": ["\ufb01ne", "FINE", "f\u0131ne", "fin\u0435"],
+    "madam": ["rnaclam", "MAdarn", "\U0001d426acIarn"],
 }

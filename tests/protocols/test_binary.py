@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.protocols import aliases, binary, events
-from server.protocols.aliases import short
+from server.protocols import binary, events
+from server.protocols.aliases import shortened
 from server.protocols.events import (
     Broken,
     Describe,
@@ -240,8 +240,16 @@ def read(raw):
     return Frame(code, name[:name_size].decode(), time, content)
 
 
-def told(happening):
-    return [read(raw) for raw in binary.encode(happening, None)]
+LONG_NAME = b"annabelle-the-first"
+ALIASES = {LONG_NAME: b"annab|xn62"}
+
+
+def told(happening, aliases=None):
+    return [read(raw) for raw in binary.encode(happening, None, aliases or ALIASES)]
+
+
+def short(name):
+    return shortened(name, 10, ALIASES)
 
 
 @pytest.fixture(autouse=True)
@@ -254,8 +262,6 @@ def own(code, content=b""):
     return [Frame(code, "server", int(CLOCK), content)]
 
 
-LONG_NAME = b"annabelle-the-first"
-ALIAS = b"annab|xn62"
 
 TOLD = [
     (Welcome(b"ann", Login(b"ann", None)), own(207)),
@@ -402,29 +408,38 @@ def test_the_module_has_the_form_that_the_server_expects():
 # ---- names that are too long
 
 
-def test_a_short_name_is_its_own_short_form():
-    assert short(b"0123456789") == b"0123456789"
-    assert short(b"a") == b"a"
+# Each kind of happening with names in it, and what is read of it.
+NAMED = {
+    Welcome: lambda name: Welcome(name, Rename(name)),
+    Said: lambda name: Said(name, b"hi", 1),
+    Whispered: lambda name: Whispered(name, b"hi", 1),
+    Joined: Joined,
+    Left: Left,
+    Renamed: lambda name: Renamed(name, name),
+    Present: lambda name: Present([name]),
+    Described: lambda name: Described(name, "::1", 1),
+}
 
 
-def test_an_alias_is_the_beginning_of_a_name_and_something_of_all_of_it():
-    assert short(LONG_NAME) == ALIAS
-    assert short(b"same-ten-b-one")[:6] == short(b"same-ten-b-two")[:6] == b"same-|"
-    assert short(b"same-ten-b-one") != short(b"same-ten-b-two")
-
-
-@pytest.mark.parametrize("name, beginning", [
-    ("123\u00fc56789ab", "123\u00fc"), ("1234\u00fc6789a", "1234"), ("\U0001f600\U0001f600\U0001f600", "\U0001f600"),
-    ("\u20ac\u20ac\u20ac\u20ac", "\u20ac"),
+@pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("name, shown", [
+    (LONG_NAME, "annab|xn62"), (b"0123456789", "0123456789"), (b"not-here-any-more", "not-here-|"),
 ])  # fmt: skip
-def test_an_alias_is_cut_between_characters(name, beginning):
-    assert short(name.encode()).decode()[:-5] == beginning
+def test_wherever_a_name_stands_it_is_short(kind, name, shown):
+    (frame,) = told(NAMED[kind](name))
+    assert frame.name == (shown if kind in (Said, Whispered) else "server")
+    times = {Said: 0, Whispered: 0, Renamed: 2}.get(kind, 1)
+    assert frame.content.count(shown.encode()) == times
+    assert shown == name.decode() or name not in frame.content
 
 
-@given(NAMES)
-def test_an_alias_fits_and_is_never_a_name(name):
-    alias = short(name)
-    assert len(alias) <= aliases.LONGEST
-    assert alias.decode().isprintable() or not name.decode().isprintable()
-    assert (b"|" in alias) is (alias != name) is (len(name) > 10)
-    assert short(alias) == alias
+def test_every_kind_of_happening_with_a_name_in_it_is_told_or_says_nothing():
+    fields = {"name", "names", "sender", "old", "new"}
+    with_names = {kind for kind in events.HAPPENINGS if fields & set(kind._fields)}
+    assert with_names - set(NAMED) == {events.Known}
+    assert told(Known([LONG_NAME])) == []
+
+
+def test_a_frame_depends_on_nothing_but_what_it_is_made_of():
+    assert binary.encode(Joined(LONG_NAME), None, {LONG_NAME: b"annab|2222"})[0].endswith(b"annab|2222 joined!")
+    assert binary.encode(Joined(LONG_NAME), None)[0].endswith(b"annabelle|" + b" joined!")

@@ -145,5 +145,5 @@ def workers(hub, attach):
     both = attach(hub, 1), attach(hub, 2)
     hub.turn(0)
     for worker in both:
-        assert worker.heard() == [("known", [], [])]
+        assert worker.heard() == [("known", [], [], {})]
     return both

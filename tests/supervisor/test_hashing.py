@@ -56,11 +56,28 @@ def test_a_secret_names_its_method_and_cost_and_is_never_twice_the_same(method):
 
 def test_the_real_cost_is_worth_its_name():
     secret = hashed(b"123")
-    assert secret.startswith("scrypt$16384:8:1$" if hasattr(hashlib, "scrypt") else "pbkdf2$600000$")
+    assert secret.startswith("scrypt$16384:8:5$" if hasattr(hashlib, "scrypt") else "pbkdf2$600000$")
     assert matches(b"123", secret) and not matches(b"124", secret)
     assert not is_outdated(secret)
-    assert 128 * COSTS["scrypt"][0] * COSTS["scrypt"][1] >= 16 << 20  # bytes of memory
+    n, r, p = COSTS["scrypt"]
+    assert 128 * n * r == 16 << 20  # bytes of memory
+    assert p >= 5  # with which OWASP takes it for as good as n = 2^17 and p = 1
     assert COSTS["pbkdf2"] >= (600000,)
+
+
+@needs_scrypt
+@pytest.mark.parametrize("cost, outdated", [
+    ("16384:8:1", True), ("16384:8:4", True), ("16384:4:10", True), ("8192:8:10", True), ("1024:8:99", True),
+    ("16384:8:5", False), ("131072:8:1", False), ("65536:8:2", False), ("16384:16:5", False),
+])  # fmt: skip
+def test_a_secret_is_outdated_if_it_costs_a_guesser_less_memory_or_less_work(cost, outdated):
+    assert is_outdated("scrypt$%s$YWJj$YWJj" % cost) is outdated
+
+
+@pytest.mark.parametrize("rounds, outdated", [(599999, True), (600000, False), (999999, False)])
+def test_a_secret_of_pbkdf2_is_outdated_if_it_has_fewer_rounds(rounds, outdated, monkeypatch):
+    monkeypatch.delattr(hashlib, "scrypt", raising=False)
+    assert is_outdated("pbkdf2$%d$YWJj$YWJj" % rounds) is outdated
 
 
 def test_a_secret_stays_good_whatever_new_ones_cost_and_is_outdated_if_they_cost_more(method, monkeypatch):

@@ -96,7 +96,7 @@ def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, att
     three = attach(hub, 3)
     workers[0].say(one_talk(1))
     hub.turn(0)
-    assert three.heard() == [("known", [b"ann"], [b"zoe", b"ann"]), one_talk(1)]
+    assert three.heard() == [("known", [b"ann"], [b"zoe", b"ann"], {}), one_talk(1)]
 
 
 def test_every_question_is_answered(hub, workers, clock):
@@ -162,7 +162,7 @@ def protected(make_hub, attach, store):
     hub = make_hub(memory=memory)
     worker = attach(hub, 1)
     hub.turn(0)
-    assert worker.heard() == [("known", [b"ann"], [])]
+    assert worker.heard() == [("known", [b"ann"], [], {})]
     return hub, worker
 
 

@@ -123,13 +123,14 @@ class House:
     def state(self):
         """Who has which name, and which accounts there are."""
         register = self.hub._register
-        return (dict(register._members), dict(register._holders), dict(register._reserved),
+        held = {name: holder for name, (holder, _) in register._held.items()}
+        return (dict(register._members), held, dict(register._reserved),
                 {name: (account.secret, account.kept, account.size)
                  for name, account in register._memory.accounts.items()})
 
     def is_sound(self):
         """Do all these agree, and with what everybody has been told?"""
-        members, holders, reserved, _ = self.state()
+        members, held, reserved, _ = self.state()
         told = {}
         for _, entry, *arguments in [heard for heard in self.heard if heard[0] == 2]:
             if entry == "joined":
@@ -139,7 +140,8 @@ class House:
             elif entry == "renamed":
                 told.pop(arguments[2])
                 told[arguments[3]] = True
-        return set(told) == set(members.values()) and set(holders.values()) == set(members) | set(reserved)
+        return set(told) == set(members.values()) and held == {
+            name: holder for names in (members, reserved) for holder, name in names.items()}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from server.worker.queues import CONTROL, HEAD, TALK, called, control, record, s
 FRAMES = [
     control("ready"),
     talk(0, 1, [record(1, b"ann", b"hi", 1600000000), record(2, b"bob", b"", 0)]),
-    control("known", [b"ann"], [b"ann", b"bob"]),
+    control("known", [b"ann"], [b"ann", b"bob"], {b"ann": b"a|"}),
     talk(7, 2, []),
     control("joined", 1, 2, "\u00fc".encode()),
 ]
@@ -20,7 +20,7 @@ STREAM = b"".join(FRAMES)
 CALLS = [
     ("ready",),
     ("claim", 1, b"ann", (b"ann",), "Login", None),
-    ("known", [b"ann"], [b"ann", b"bob"]),
+    ("known", [b"ann"], [b"ann", b"bob"], {b"ann": b"a|"}),
     ("kept", 1, [(b"ann", b"hi", 1600000000)]),
     ("described", 1, b"ann", "192.0.2.1", 4711),
     ("configure", {"echo": {"line": True}, "idle_timeout": {"line": 0.5}, "limits": {"line_bytes": 8192}}),

@@ -1,0 +1,44 @@
+"""Who is shown by which alias in protocols whose field for a name is shorter than some names. In the hub."""
+from server.protocols import LONGEST_FOR_ALL
+from server.protocols.aliases import candidates
+
+
+class Aliases:
+    """Each name that is too long for one of the protocols has an alias of its own, as long as somebody holds the name.
+
+    A name may be held several times: by a member who is here under it, and by an account. Names that are short enough
+    are not kept.
+    """
+
+    def __init__(self):
+        self._held = {}  # name -> [alias, how often it is held]
+        self._names = {}  # alias -> name
+
+    def hold(self, name):
+        """The alias of `name`, which keeps it until it has been freed as often; None if it needs none."""
+        if len(name) <= LONGEST_FOR_ALL:
+            return None
+        held = self._held.get(name)
+        if held is None:
+            alias = next(alias for alias in candidates(name, LONGEST_FOR_ALL) if alias not in self._names)
+            held = self._held[name] = [alias, 0]
+            self._names[alias] = name
+        held[1] += 1
+        return held[0]
+
+    def free(self, name):
+        """Undo one `hold`."""
+        held = self._held.get(name)
+        if held is None:
+            return
+        held[1] -= 1
+        if not held[1]:
+            del self._held[name], self._names[held[0]]
+
+    def of(self, names):
+        """{name: alias} of those of `names` that have one."""
+        return {name: self._held[name][0] for name in names if name in self._held}
+
+    def name(self, alias):
+        """The name that has the alias, or None."""
+        return self._names.get(alias)
