@@ -86,18 +86,17 @@ class Database:
             raise
 
     def _prepare(self, path, sync):
-        execute = self._connection.execute
-        execute("PRAGMA auto_vacuum = INCREMENTAL")
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = " + SYNC[sync])
-        version = execute("PRAGMA user_version").fetchone()[0]
+        self._pragma("auto_vacuum = INCREMENTAL")
+        self._pragma("journal_mode = WAL")
+        self._pragma("synchronous = " + SYNC[sync])
+        version = self._row("PRAGMA user_version")[0]
         if version > len(MIGRATIONS):
             raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
                          % (path, version, len(MIGRATIONS)))
         if not version and self._row("SELECT count(*) FROM sqlite_master")[0]:
             raise StoreError("%s: a database of another program; choose another directory" % path)
         if 0 < version < len(MIGRATIONS):
-            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._pragma("wal_checkpoint(TRUNCATE)")
             self._back_up("%s.schema-%d" % (path, version))
         for number in range(version, len(MIGRATIONS)):
             self._connection.executescript(
@@ -115,8 +114,25 @@ class Database:
         self._day = self._row("SELECT max(day) FROM days")[0]
         self._conversations = {}
 
+    def _cursor(self, query, *values):
+        """A cursor for a `with`, at the end of which it is closed.
+
+        A statement with rows that nobody has fetched keeps transactions from their commit. CPython ends it with the
+        last reference to its cursor, PyPy at some later time.
+        """
+        return contextlib.closing(self._connection.execute(query, values))
+
+    def _rows(self, query, *values):
+        with self._cursor(query, *values) as cursor:
+            return cursor.fetchall()
+
     def _row(self, query, *values):
-        return self._connection.execute(query, values).fetchone()
+        """The first one, or None."""
+        rows = self._rows(query, *values)
+        return rows[0] if rows else None
+
+    def _pragma(self, words):
+        self._rows("PRAGMA " + words)
 
     def _fact(self, key):
         return self._row("SELECT value FROM facts WHERE key = ?", key)[0]
@@ -252,20 +268,20 @@ class Database:
             return True
         self._connection.execute("DELETE FROM days WHERE day < (SELECT max(day) FROM days WHERE first <= ?)", (first,))
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
-            self._connection.execute("PRAGMA incremental_vacuum(1)")
+            self._pragma("incremental_vacuum(1)")
         return False
 
     # ---- reading
 
     def accounts(self):
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT accounts.name, accounts.secret, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0)"
             " FROM accounts LEFT JOIN kept ON kept.receiver = accounts.name GROUP BY accounts.id ORDER BY accounts.id")
         return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
 
     def kept(self, name):
-        return list(_sound(self._connection.execute(
-            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", (name.decode(),))))
+        return list(_sound(self._rows(
+            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", name.decode())))
 
     def conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
@@ -277,31 +293,33 @@ class Database:
         if since is None:
             found, more = self._latest(LOBBY, most), False
         else:
-            found, more = page(_sound(self._connection.execute(
-                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
-                " ORDER BY number", (LOBBY, since))), most)
+            found, more = self._page(" ORDER BY number", LOBBY, since, most)
         return found, found[-1][0] if found else self._number, more
 
     def _latest(self, conversation, most, since=0):
-        rows = self._connection.execute(
-            "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
-            " ORDER BY number DESC", (conversation, since))
-        return page(_sound(rows), most)[0][::-1]
+        return self._page(" ORDER BY number DESC", conversation, since, most)[0][::-1]
+
+    def _page(self, order, conversation, since, most):
+        with self._cursor(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
+                + order, conversation, since) as rows:  # there may be millions
+            return page(_sound(rows), most)
 
     def conversations(self):
         """((one, other), messages) for each two who have talked to each other: all of their (sender, text, time)."""
-        pairs = self._connection.execute("SELECT id, one, other FROM conversations WHERE id > 0 ORDER BY id").fetchall()
-        for conversation, one, other in pairs:
-            messages = _sound(self._connection.execute(
+        for conversation, one, other in self._rows("SELECT id, one, other FROM conversations WHERE id > 0 ORDER BY id"):
+            messages = _sound(self._rows(
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
-                (conversation,)))
+                conversation))
             yield (one, other), [message[1:] for message in messages]
 
 
 def _remedy(error):
     if "full" in str(error):
         return "make room for it"
-    return "restore it from a copy, or move it away to begin anew"
+    if type(error) is sqlite3.DatabaseError:  # what SQLite says of a file that is damaged, or no database
+        return "restore it from a copy, or move it away to begin anew"
+    return "see that this user may read and write it, and that no other program has it open"
 
 
 def _checksum(now, sender, text):

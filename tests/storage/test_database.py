@@ -135,6 +135,31 @@ def test_a_commit_is_where_the_setting_says(database, sync, level):
     assert connection.execute("PRAGMA journal_mode").fetchone() == (b"wal",)
 
 
+class Hoarding(sqlite3.Connection):
+    """Holds on to every cursor, as PyPy does until it collects its garbage."""
+
+    def execute(self, *arguments):
+        cursor = super().execute(*arguments)
+        vars(self).setdefault("cursors", []).append(cursor)
+        return cursor
+
+
+def test_no_statement_is_left_open_whenever_its_cursor_is_collected(database, spoken, monkeypatch):
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        database_module.sqlite3, "connect", lambda *args, **options: connect(*args, factory=Hoarding, **options))
+    store = database(keep_messages=20)
+    for _ in range(3):
+        write(store, spoken(*[b"x" * 1000] * 20), ("open_account", b"bob", "x"),
+              ("whisper", b"ann", b"bob", b"three", True))
+        assert texts(store.lobby(0, 1)[0]) and texts(store.lobby(None, 1)[0])
+        assert everything(store)
+        assert store.check() is None
+        prune(store)
+    write(store, NOTHING, ("close_account", b"bob"))
+    assert len(store._connection.cursors) > 50
+
+
 # ---- how much is kept, and for how long
 
 
@@ -344,6 +369,15 @@ def test_a_database_that_has_lost_its_end_is_refused(database, spoken):
                 store.check()
             finally:
                 store.close()
+
+
+def test_nobody_is_told_to_move_a_sound_database_away(database, spoken):
+    write(database(), spoken(b"one"))
+    database().close()
+    os.mkdir(database.path + "-wal")
+    with pytest.raises(StoreError) as refused:
+        Database(database.path, "system")
+    assert "move it away" not in str(refused.value) and "this user may read and write it" in str(refused.value)
 
 
 def test_a_directory_in_its_place_is_refused(tmp_path):
