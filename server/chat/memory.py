@@ -11,11 +11,13 @@ class Account:
 
     occupied: what its name occupies (`server.chat.names.claims`). secret: the hashed password; None if it has none.
     kept, size: messages kept for it, and the bytes of their texts.
+    closing: requests to delete it that the store has not answered yet.
     """
 
     def __init__(self, occupied, secret, kept=0, size=0):
         self.occupied = occupied
         self.secret = secret
+        self.closing = 0
         self.kept = kept
         self.size = size
 
@@ -62,10 +64,27 @@ class Memory:
 
         self._store.ask(settle, "protect", name, secret)
 
-    def close(self, name):
-        """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""
-        self._forget(name)
-        self._store.ask(_ignore, "close_account", name)
+    def close(self, name, then):
+        """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
+
+        Until that is stored the name is nobody else's, and nothing is kept for it. `then(stored, gone)`: gone is true
+        if this has deleted it, and not another request meanwhile.
+        """
+        account = self.accounts[name]
+
+        def settle(stored):
+            account.closing -= 1
+            gone = bool(stored) and self.accounts.get(name) is account
+            if gone:
+                self._forget(name)
+            then(stored, gone)
+
+        account.closing += 1
+        self._store.ask(settle, "close_account", name)
+
+    def is_closing(self, name):
+        """Is there such an account, and is it being deleted?"""
+        return name in self.accounts and self.accounts[name].closing > 0
 
     def _forget(self, name):
         account = self.accounts.pop(name)
@@ -80,7 +99,8 @@ class Memory:
     def has_room(self, name, text):
         """May this be kept for the account, whose owner is away?"""
         account = self.accounts[name]
-        return (account.kept < MOST_KEPT_MESSAGES and account.size + len(text) <= MOST_KEPT_BYTES
+        return (not account.closing
+                and account.kept < MOST_KEPT_MESSAGES and account.size + len(text) <= MOST_KEPT_BYTES
                 and self._size + len(text) <= MOST_KEPT)
 
     def keep(self, name, sender, text, then):

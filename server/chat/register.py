@@ -64,9 +64,9 @@ class Register:
         return None
 
     def _is_taken(self, name, occupied, holder=None):
-        """By a member other than `holder`, or, if it only looks alike, by an account."""
+        """By a member other than `holder`, or, if it only looks alike or is being deleted, by an account."""
         return (any(self._holders.get(key, holder) != holder for key in occupied)
-                or bool(self._memory.owners(occupied) - {name}))
+                or bool(self._memory.owners(occupied) - {name}) or self._memory.is_closing(name))
 
     def _verify(self, holder, account, name, password, host):
         def decide(trouble, renewed):
@@ -144,6 +144,8 @@ class Register:
         def replace(trouble, secret):
             if trouble:
                 self._refuse(holder, trouble)
+            elif self._memory.accounts.get(name) is not account:
+                self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
             else:
                 self._memory.protect(name, secret, lambda stored: self._settle(holder, stored))
 
@@ -198,13 +200,31 @@ class Register:
             self._post.everyone("left", name)
 
     def delete(self, worker, number, name):
-        """The member's account is gone, and its name free."""
+        """The member's account is gone, and its name free, once that is stored; if it cannot be, both stay."""
+        holder = _holder(worker, number)
+
+        def settle(stored):
+            if holder not in self._members:
+                return  # it has left meanwhile
+            if stored:
+                self._post.worker(worker, "deleted", number)
+                self.release(worker, number)
+            else:
+                self._refuse(holder, Reason.NOT_STORED)
+
         if name in self._memory.accounts:
-            self._memory.close(name)
-            self._patience.closed(name)
-            self._post.everyone("closed", name)
-        self._post.worker(worker, "deleted", number)
-        self.release(worker, number)
+            self._close(name, settle)
+        else:
+            settle(True)
+
+    def _close(self, name, then):
+        def settle(stored, gone):
+            if gone:
+                self._patience.closed(name)
+                self._post.everyone("closed", name)
+            then(stored)
+
+        self._memory.close(name, settle)
 
     def lose(self, worker):
         """A worker died, and its clients with it."""
@@ -223,8 +243,9 @@ class Register:
             reply({"done": True} if stored else {"error": "it could not be stored"})
 
         known = name in self._memory.accounts
-
-        if known:
+        if self._memory.is_closing(name):
+            reply({"error": "this account is being deleted"})
+        elif known:
             self._memory.protect(name, secret, tell)
         elif self._memory.owners(claims(name)):
             reply({"error": "too much like the name of another account"})
@@ -268,12 +289,12 @@ class Register:
             to_worker, to_number = _place(holder)
             time = int(self._clock()) if time is None else time
             self._post.worker(to_worker, "whispered", to_number, sender, text, time)
-            if account is not None and account.secret is None:
+            if account is not None and account.secret is None and not account.closing:
                 self._last_mark += 1
                 self._untold.setdefault(holder, {})[self._last_mark] = to, sender, text
                 self._post.worker(to_worker, "mark", to_number, self._last_mark)
             self._store.ask(answer, "whisper", sender, to, text, False)
-        elif account is None:
+        elif account is None or account.closing:
             self._refuse(_holder(worker, number), Reason.NOBODY)
         elif account.secret is not None:  # its owner reads in its conversations what it has missed
             self._store.ask(answer, "whisper", sender, to, text, False)

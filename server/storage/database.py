@@ -237,6 +237,7 @@ class Database:
         self._connection.execute(
             "INSERT OR REPLACE INTO accounts (name, secret, since) VALUES (?, ?, ?)",
             (name.decode(), secret, self._number if since is None else since))
+        self._connection.execute("DELETE FROM kept WHERE receiver = ?", (name.decode(),))  # it was for somebody else
         return True
 
     def protect(self, name, secret):

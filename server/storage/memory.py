@@ -67,22 +67,26 @@ class Store:
 
     def taken(self, name, last):
         """What was kept for `name` up to id `last` has reached it."""
-        self._kept[name] = [message for message in self._kept.get(name, ()) if message[0] > last]
+        left = [message for message in self._kept.pop(name, ()) if message[0] > last]
+        if left:
+            self._kept[name] = left
         return True
 
     def open_account(self, name, secret):
         """There is a new account; the secret is a hashed password, or None. What was said before is not its owner's."""
         self._accounts[name] = secret, self._number
+        self._kept.pop(name, None)
         return True
 
     def protect(self, name, secret):
-        """An account has another secret."""
-        self._accounts[name] = secret, self._accounts[name][1]
+        """An account, if there still is one, has another secret."""
+        if name in self._accounts:
+            self._accounts[name] = secret, self._accounts[name][1]
         return True
 
     def close_account(self, name):
         """An account is gone with all that was said to it or by it: the next owner of the name is somebody else."""
-        del self._accounts[name]
+        self._accounts.pop(name, None)
         self._kept.pop(name, None)
         for pair in [pair for pair in self._conversations if name in pair]:
             self._size -= self._conversations.pop(pair).size

@@ -15,6 +15,10 @@ def open_account(memory, name, secret=None, then=None):
     memory.open(name, tuple(claims(name)), secret, then)
 
 
+def close(memory, name):
+    memory.close(name, lambda stored, gone: None)
+
+
 def keep(memory, name, text=b"x"):
     """As the register does: is there room, and was it stored?"""
     told = [memory.has_room(name, text)]
@@ -26,7 +30,7 @@ def keep(memory, name, text=b"x"):
 def test_accounts_are_in_the_order_of_their_creation(memory, store):
     for name in (b"zoe", b"ann", b"bob"):
         open_account(memory, name)
-    memory.close(b"ann")
+    close(memory, b"ann")
     open_account(memory, b"ann")
     assert list(memory.accounts) == [row[0] for row in store.store.accounts()] == [b"zoe", b"bob", b"ann"]
 
@@ -55,7 +59,7 @@ def test_the_owners_of_a_name_are_the_accounts_too_much_like_it(memory):
     assert memory.owners(claims(b"ian")) == {b"ian"}
     assert memory.owners(claims(b"IAN")) == {b"ian", b"lan"}
     assert memory.owners(claims(b"bob")) == set()
-    memory.close(b"ian")
+    close(memory, b"ian")
     assert memory.owners(claims(b"IAN")) == {b"lan"}
 
 
@@ -108,7 +112,7 @@ def test_no_more_is_kept_for_all_than_the_most(memory, monkeypatch):
     for name in (b"ann", b"bob"):
         open_account(memory, name)
     assert [keep(memory, name) for name in (b"ann", b"bob", b"bob")] == [True, True, False]
-    memory.close(b"ann")
+    close(memory, b"ann")
     assert keep(memory, b"bob")
 
 
@@ -136,7 +140,7 @@ def test_what_is_stored_for_an_account_that_is_gone_meanwhile_counts_for_nobody(
     open_account(memory, b"ann")
     store.late = True
     memory.keep(b"ann", b"bob", b"x", lambda stored: None)
-    memory.close(b"ann")
+    close(memory, b"ann")
     store.answer(stored)
     memory.taken(b"ann", 1, 1, 1)
     open_account(memory, b"ann")
@@ -147,9 +151,37 @@ def test_a_closed_account_leaves_nothing_behind(memory, store):
     for name in (b"ann", b"bob"):
         open_account(memory, name)
     keep(memory, b"ann")
-    memory.close(b"ann")
+    close(memory, b"ann")
     assert list(memory.accounts) == [b"bob"]
     assert memory.owners(claims(b"ann")) == set()
     open_account(memory, b"ann")
     assert memory.accounts[b"ann"].kept == 0
     assert store.store.kept(b"ann") == []
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_account_is_gone_once_that_is_stored_and_else_stays_as_it_was(memory, store, stored):
+    told = []
+    open_account(memory, b"ann", "secret")
+    account, store.late = memory.accounts[b"ann"], True
+    memory.close(b"ann", lambda *answer: told.append(answer))
+    assert (memory.accounts[b"ann"], memory.is_closing(b"ann"), told) == (account, True, [])
+    assert not memory.has_room(b"ann", b"x")
+    store.answer(stored)
+    assert memory.is_closing(b"ann") is False
+    assert told == ([(True, True)] if stored else [(None, False)])
+    assert memory.accounts == ({} if stored else {b"ann": account})
+    assert memory.owners(claims(b"ann")) == (set() if stored else {b"ann"})
+
+
+def test_an_account_that_is_deleted_twice_is_gone_once(memory, store):
+    told = []
+    open_account(memory, b"ann")
+    store.late = True
+    for _ in range(2):
+        memory.close(b"ann", lambda *answer: told.append(answer))
+    store.answer()
+    assert told == [(True, True), (True, False)]
+    store.late = False
+    open_account(memory, b"ann")
+    assert list(memory.accounts) == [b"ann"]

@@ -304,7 +304,7 @@ def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(r
 def test_a_deleted_account_is_nobodys_even_if_its_password_was_being_verified(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "Login", b"pw")
-    memory.close(b"ann")
+    memory.close(b"ann", lambda stored, gone: None)
     door.finish()
     assert post.drain() == [("worker", 2, "refused", 7, Reason.NO_ACCOUNT)]
 
@@ -412,6 +412,19 @@ def test_a_password_that_cannot_be_changed_stays(register, post, memory, door, p
     door.finish(False, trouble=trouble)
     assert post.drain() == [("worker", 1, "refused", 5, trouble)]
     assert memory.accounts[b"ann"].secret == "secret"
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_of_an_account_that_is_deleted_meanwhile_no_password_is_changed(
+        register, post, memory, door, protected_ann, steps):
+    change(register)
+    for _ in range(steps):
+        door.finish()
+    memory.close(b"ann", lambda stored, gone: None)
+    while door.jobs:
+        door.finish(secret="changed")
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NO_ACCOUNT)]
+    assert memory.accounts == {}
 
 
 @pytest.mark.parametrize("has_account", [False, True])
@@ -975,6 +988,87 @@ def test_who_has_deleted_its_account_leaves_no_second_time(register, post):
     post.drain()
     register.release(1, 5)
     assert post.drain() == []
+
+
+@pytest.fixture
+def deleting(register, post, store, ann_and_bob):
+    """Session 6 of worker 1, the owner of the account cid, has asked to delete it; the store has not answered."""
+    claim(register, 1, 6, b"cid", "Create")
+    post.drain()
+    store.late = True
+    register.delete(1, 6, b"cid")
+    assert post.drain() == []
+
+
+def test_whoever_deletes_an_account_is_told_once_that_is_stored(register, post, memory, store, deleting):
+    store.answer()
+    assert post.drain() == [
+        ("everyone", "closed", b"cid"), ("worker", 1, "deleted", 6), ("everyone", "left", b"cid")]
+    assert memory.accounts == {}
+
+
+def test_an_account_whose_end_cannot_be_stored_stays_its_owners(register, post, memory, store, deleting):
+    store.answer(stored=False)
+    assert post.drain() == [("worker", 1, "refused", 6, Reason.NOT_STORED)]
+    store.late = False
+    claim(register, 2, 8, b"cid", "Create")
+    whisper(register, 2, 7, b"bob", b"cid")
+    assert [call[:3] for call in post.drain()] == [
+        ("worker", 2, "refused"), ("worker", 1, "whispered"), ("worker", 1, "mark"), ("worker", 2, "confirmed")]
+    register.delete(1, 6, b"cid")
+    assert post.drain()[0] == ("everyone", "closed", b"cid")
+
+
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("name", [b"cid", b"CID"])
+@pytest.mark.parametrize("command", ["Login", "SignIn", "Create", "SignUp", "Post"])
+def test_nobody_gets_the_name_of_an_account_that_is_being_deleted(
+        register, post, door, store, deleting, name, command, stays):
+    if not stays:
+        register.release(1, 6)
+        post.drain()
+    claim(register, 2, 8, name, command)
+    reason = Reason.NO_ACCOUNT if (command, name) == ("SignIn", b"CID") else Reason.NAME_TAKEN
+    assert post.drain() == [("worker", 2, "refused", 8, reason)]
+    rename(register, 2, 7, name)
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.NAME_TAKEN)]
+    store.answer()
+    post.drain()
+    claim(register, 2, 8, name)
+    assert post.drain() == [("everyone", "joined", 2, 8, name)]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_who_leaves_while_its_account_is_being_deleted_is_told_nothing(register, post, memory, store, deleting, stored):
+    register.release(1, 6)
+    assert post.drain() == [("everyone", "left", b"cid")]
+    store.answer(stored)
+    assert post.drain() == ([("everyone", "closed", b"cid")] if stored else [])
+    assert list(memory.accounts) == ([] if stored else [b"cid"])
+
+
+def test_what_is_said_to_an_account_that_is_being_deleted_is_heard_but_kept_for_nobody(
+        register, post, memory, store, deleting):
+    whisper(register, 2, 7, b"bob", b"cid", b"while she is here")
+    assert [call[2] for call in post.drain()] == ["whispered"]
+    register.release(1, 6)
+    whisper(register, 2, 7, b"bob", b"cid", b"while she is not")
+    assert post.drain() == [("everyone", "left", b"cid"), ("worker", 2, "refused", 7, Reason.NOBODY)]
+    store.answer()
+    store.late = False
+    claim(register, 1, 9, b"cid", "Create")
+    post.drain()
+    register.deliver(1, 9, b"cid")
+    register.history(1, 9, b"cid", b"bob")
+    register.history(2, 7, b"bob", b"cid")
+    kept, hers, his = post.drain()
+    assert (kept[-1], hers[-1], [message[1] for message in his[-1]]) == ([], [], [b"while she is here"])
+
+
+def test_no_password_is_set_for_an_account_that_is_being_deleted(register, store, deleting):
+    told = []
+    register.set_password(b"cid", "hashed", told.append)
+    assert "error" in told[0]
 
 
 # ---- where somebody comes from

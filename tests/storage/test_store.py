@@ -57,6 +57,9 @@ def test_a_write_gives_true(store, spoken):
     assert store.taken(b"ann", 9) is True
     assert store.taken(b"nobody", 9) is True
     assert store.close_account(b"ann") is True
+    assert store.close_account(b"ann") is True  # somebody else has asked for that too
+    assert store.protect(b"ann", "secret") is True
+    assert store.accounts() == []
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text)[:20])
@@ -311,6 +314,22 @@ def test_a_closed_account_takes_all_that_was_said_to_it_or_by_it(store, spoken):
     assert texts(all_of_lobby(store)) == [b"said to all"]
     store.whisper(b"bob", b"ann", b"new", False)
     assert texts(store.conversation(b"ann", b"bob")) == [b"new"]
+
+
+def test_a_new_account_inherits_nothing_that_was_said_to_or_by_its_name_before(store):
+    store.whisper(b"bob", b"ann", b"for a stranger", True)
+    store.whisper(b"ann", b"bob", b"by a stranger", False)
+    store.open_account(b"ann", None)
+    assert (store.kept(b"ann"), store.conversation(b"ann", b"bob")) == ([], [])
+    assert texts(store.conversation(b"bob", b"ann")) == [b"for a stranger", b"by a stranger"]  # bob has said it
+    store.close_account(b"ann")
+    store.keep(b"bob", b"ann", b"too late for the owner before")
+    store.whisper(b"bob", b"ann", b"likewise", False)
+    store.open_account(b"ann", "secret")
+    assert (store.kept(b"ann"), store.conversation(b"ann", b"bob")) == ([], [])
+    assert store.accounts() == [(b"ann", "secret", 0, 0)]
+    store.whisper(b"bob", b"ann", b"for the new one", True)
+    assert texts(store.kept(b"ann")) == texts(store.conversation(b"ann", b"bob")) == [b"for the new one"]
 
 
 # ---- both alike
