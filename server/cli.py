@@ -8,7 +8,7 @@ import sys
 import time
 
 from server import __version__, commands, config, logs
-from server.chat.memory import Account, Memory
+from server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims
 from server.protocols import PROTOCOLS
 from server.storage.database import Database, StoreError, TooNew
@@ -42,7 +42,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
-            _accounts(settings.users_file, [], AtHand(Store()))
+            _accounts(settings.users_file, [], {}, Memory(AtHand(Store())))
             print("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -182,8 +182,9 @@ def _check(given):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
-    store, directory, rows = _storage(settings.storage)
-    memory = _accounts(settings.users_file, rows, store)
+    store, directory, rows, boxes = _storage(settings.storage)
+    most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
+    memory = _accounts(settings.users_file, rows, boxes, Memory(store, most, settings.keep_box_days, time.time))
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory).run(
@@ -205,28 +206,29 @@ def _say_stopping(service):
 
 
 def _storage(storage):
-    """The store, its directory, and the accounts that are in it: (name, secret, kept messages, their bytes)."""
+    """The store, its directory, and what is in it already: accounts and boxes as a `Database` tells of them."""
     if storage is None:
-        return AtHand(Store()), None, []
+        return AtHand(Store()), None, [], {}
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # here too, and not only in the journal: what is wrong shows at once
     database.check()
-    rows = database.accounts()
+    rows, boxes = database.accounts(), database.boxes()
     database.close()
 
     def open_again():
         return Database(
             directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw")
 
-    return Journal(open_again), directory, rows
+    return Journal(open_again), directory, rows, boxes
 
 
-def _accounts(path, rows, store):
+def _accounts(path, rows, boxes, memory):
     """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now."""
-    memory = Memory(store)
-    for name, secret, kept, size in rows:
-        memory.know(name, Account(claims(name), secret, kept, size))
+    for name, secret, _, _ in rows:
+        memory.know(name, Account(claims(name), secret))
+        if name in boxes:
+            memory.know_box(name, *boxes[name])
     stored = set(memory.accounts)
     for raw, password, secret in config.users(path) if path else ():
         try:
@@ -308,7 +310,8 @@ def _reread(running, arguments):
         log.error("configuration not reread, the old one stays in force: %s", error)
         return None
     for name in (
-            "workers", "host", "listen", "users_file", "failed_logins_per_minute", "accounts_per_address", "storage"):
+            "workers", "host", "listen", "users_file", "failed_logins_per_minute", "accounts_per_address",
+            "keep_box_days", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%s has changed: that takes effect with the next start", name)
     if settings.tls.listen != running.tls.listen:

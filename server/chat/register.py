@@ -6,6 +6,7 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 """
 from server.chat.memory import MOST_ACCOUNTS
 from server.chat.names import claims
+from server.chat.origins import network
 from server.protocols.aliases import short
 from server.protocols.events import Reason
 
@@ -34,7 +35,7 @@ class Register:
         self._holders = {}  # what a member's name occupies -> holder
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
-        self._untold = {}  # holder -> {mark: (to, sender, text)} of what is kept unless it is sent
+        self._untold = {}  # holder -> {mark: arguments of Memory.keep_missed} for what is kept unless it is sent
         self._last_mark = 0
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._guests = 0
@@ -278,7 +279,7 @@ class Register:
 
     # ---- messages
 
-    def whisper(self, worker, number, sender, to, text, time):
+    def whisper(self, worker, number, sender, to, text, time, host):
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
 
         def answer(stored):
@@ -289,23 +290,39 @@ class Register:
             to_worker, to_number = _place(holder)
             time = int(self._clock()) if time is None else time
             self._post.worker(to_worker, "whispered", to_number, sender, text, time)
-            if account is not None and account.secret is None and not account.closing:
-                self._last_mark += 1
-                self._untold.setdefault(holder, {})[self._last_mark] = to, sender, text
-                self._post.worker(to_worker, "mark", to_number, self._last_mark)
+            if account is not None and account.secret is None:
+                self._mark(holder, to, sender, text, network(host))
             self._store.ask(answer, "whisper", sender, to, text, False)
         elif account is None or account.closing:
             self._refuse(_holder(worker, number), Reason.NOBODY)
         elif account.secret is not None:  # its owner reads in its conversations what it has missed
             self._store.ask(answer, "whisper", sender, to, text, False)
-        elif self._memory.has_room(to, text):
-            self._memory.keep(to, sender, text, answer)
         else:
-            self._refuse(_holder(worker, number), Reason.BOX_FULL)
+            self._keep(to, sender, text, network(host), _holder(worker, number), answer)
+
+    def _mark(self, holder, to, sender, text, source):
+        """What somebody here is being told has its room in the box until the worker says that it has been sent."""
+        account = self._memory.reserve(to, sender, text, source)
+        if account is not None:
+            self._last_mark += 1
+            self._untold.setdefault(holder, {})[self._last_mark] = to, account, sender, text, source
+            self._post.worker(_place(holder)[0], "mark", _place(holder)[1], self._last_mark)
+
+    def _keep(self, to, sender, text, source, holder, answer):
+        self._memory.tidy()
+        if self._memory.has_room(to, sender, text, source):
+            self._memory.keep(to, sender, text, source, answer)
+        else:
+            self._refuse(holder, Reason.BOX_FULL)
 
     def told(self, worker, number, mark):
         """The member has been sent what was said to it alone in front of this mark."""
-        self._untold.get(_holder(worker, number), {}).pop(mark, None)
+        holder = _holder(worker, number)
+        marks = self._untold.get(holder, {})
+        if mark in marks:
+            self._memory.forgo(*marks.pop(mark))
+            if not marks:
+                del self._untold[holder]
 
     def deliver(self, worker, number, name):
         """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""
@@ -318,13 +335,14 @@ class Register:
                 self._handed[holder] = messages[-1][0]
             self._post.worker(worker, "kept", number, name, messages)
 
+        self._memory.tidy(name)
         self._look_up(worker, number, hand_over, "kept", name)
 
-    def taken(self, worker, number, name, last, messages, size):
-        """The member has been sent what was kept up to the id `last`: so many messages, so many bytes of text."""
+    def taken(self, worker, number, name, last):
+        """The member has been sent what was kept up to the id `last`."""
         if self._handed.get(_holder(worker, number)) == last:
             del self._handed[_holder(worker, number)]
-        self._memory.taken(name, last, messages, size)
+        self._memory.taken(name, last)
 
     def history(self, worker, number, name, partner):
         """What two have said to each other."""

@@ -163,8 +163,7 @@ class Replica:
         if session:
             session.heed("deliver", [Whispered(*message[1:]) for message in messages])
             if messages:
-                size = sum(len(text) for _, _, text, _ in messages)
-                self._hub.ask_once_told(session, "taken", number, name, messages[-1][0], len(messages), size)
+                self._hub.ask_once_told(session, "taken", number, name, messages[-1][0])
 
     def deleted(self, number):
         """The answer to Delete."""

@@ -168,7 +168,8 @@ class Session:
 
     def _whisper(self, whisper):
         if self._is_fit(whisper):
-            self._ask(whisper, "whisper", self.name, spelled(whisper.to), whisper.text, whisper.time)
+            self._ask(whisper, "whisper", self.name, spelled(whisper.to), whisper.text, whisper.time,
+                      self.address()[0])
 
     def _is_fit(self, said):
         """Is there anything to say, and does nobody claim to be somebody else?"""

@@ -8,7 +8,8 @@ import time
 import zlib
 from urllib.parse import quote
 
-from server.storage.memory import MOST_MESSAGES, page
+from server.chat.memory import KEPT_SIZE
+from server.storage.memory import MOST_MESSAGES, page, whole
 from server.worker.queues import said
 
 DAY = 86400  # seconds
@@ -33,6 +34,11 @@ MIGRATIONS = (
     CREATE TABLE kept (
         id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
     CREATE INDEX kept_for ON kept (receiver, id);
+    """,
+    """
+    ALTER TABLE accounts ADD COLUMN made INTEGER;
+    ALTER TABLE accounts ADD COLUMN used INTEGER;
+    ALTER TABLE kept ADD COLUMN source TEXT NOT NULL DEFAULT '';
     """,
 )
 
@@ -186,23 +192,25 @@ class Database:
 
     # ---- writing
 
+    def _now(self):
+        return whole(self._clock())
+
     def talk(self, frame):
-        now = int(self._clock())
+        now = self._now()
         self._insert(LOBBY, ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
-    def whisper(self, sender, to, text, keep):
-        now = int(self._clock())
-        self._insert(self._conversation(sender, to), [(sender, text, now)])
+    def whisper(self, sender, to, text, keep, source=""):
+        self._insert(self._conversation(sender, to), [(sender, text, self._now())])
         if keep:
-            self.keep(sender, to, text)
+            self.keep(sender, to, text, source)
         return True
 
-    def keep(self, sender, to, text):
-        now = int(self._clock())
+    def keep(self, sender, to, text, source=""):
+        now = self._now()
         self._connection.execute(
-            "INSERT INTO kept (receiver, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?)",
-            (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text)))
+            "INSERT INTO kept (receiver, time, sender, text, checksum, source) VALUES (?, ?, ?, ?, ?, ?)",
+            (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text), source))
         return True
 
     def add_conversation(self, one, other, messages):
@@ -233,15 +241,26 @@ class Database:
         self._connection.execute("DELETE FROM kept WHERE receiver = ? AND id <= ?", (name.decode(), last))
         return True
 
+    def expire(self, name, before):
+        name = name.decode()
+        self._connection.execute(
+            "DELETE FROM kept WHERE receiver = ? AND (time < ? OR time > ? AND id < ("
+            "SELECT max(id) FROM kept WHERE receiver = ? AND time < ?))", (name, before, self._now(), name, before))
+        return True
+
     def open_account(self, name, secret, since=None):
         self._connection.execute(
-            "INSERT OR REPLACE INTO accounts (name, secret, since) VALUES (?, ?, ?)",
-            (name.decode(), secret, self._number if since is None else since))
+            "INSERT OR REPLACE INTO accounts (name, secret, since, made) VALUES (?, ?, ?, ?)",
+            (name.decode(), secret, self._number if since is None else since, self._now()))
         self._connection.execute("DELETE FROM kept WHERE receiver = ?", (name.decode(),))  # it was for somebody else
         return True
 
     def protect(self, name, secret):
         self._connection.execute("UPDATE accounts SET secret = ? WHERE name = ?", (secret, name.decode()))
+        return True
+
+    def use(self, name):
+        self._connection.execute("UPDATE accounts SET used = ? WHERE name = ?", (self._now(), name.decode()))
         return True
 
     def close_account(self, name):
@@ -280,6 +299,32 @@ class Database:
             " FROM accounts LEFT JOIN kept ON kept.receiver = accounts.name GROUP BY accounts.id ORDER BY accounts.id")
         return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
 
+    def listed(self, after, most):
+        rows = self._rows(
+            "SELECT name, secret IS NOT NULL, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0), made,"
+            " used FROM (SELECT * FROM accounts WHERE name > ? ORDER BY name LIMIT ?) LEFT JOIN kept ON receiver = name"
+            " GROUP BY name ORDER BY name", after.decode(), most)
+        return [(name, bool(has_password), *rest) for name, has_password, *rest in rows]
+
+    def outside(self, name, after, most):
+        rows = self._rows(
+            "SELECT id, sender, source, time, length(CAST(text AS BLOB)) FROM kept WHERE receiver = ? AND id > ?"
+            " ORDER BY id LIMIT ?", name.decode(), after, most)
+        return [(number, sender, source.decode(), *rest) for number, sender, source, *rest in rows]
+
+    def box(self, name):
+        shares = self._rows(_BOXES % "WHERE receiver = ?", name.decode())
+        return ([(source.decode(), messages, size) for _, source, messages, size, _ in shares],
+                min([oldest for *_, oldest in shares], default=None))
+
+    def boxes(self):
+        """{name: what `box` says of it} of all boxes with anything in them."""
+        boxes = {}
+        for name, source, messages, size, oldest in self._rows(_BOXES % ""):
+            shares, before = boxes.get(name, ([], oldest))
+            boxes[name] = [*shares, (source.decode(), messages, size)], min(before, oldest)
+        return boxes
+
     def kept(self, name):
         return list(_sound(self._rows(
             "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", name.decode())))
@@ -313,6 +358,12 @@ class Database:
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
                 conversation))
             yield (one, other), [message[1:] for message in messages]
+
+
+# Receiver, source, messages, what they cost, the earliest time; see `server.storage.memory.Store.box`.
+_BOXES = (
+    "SELECT receiver, source, count(*), sum(%d + length(CAST(sender AS BLOB)) + length(CAST(text AS BLOB))), min(time)"
+    " FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
 
 
 def _remedy(error):
