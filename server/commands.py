@@ -19,6 +19,7 @@ from server.supervisor.control import ask
 from server.supervisor.hashing import hashed, parts
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
+LATEST = 253402300799  # seconds since the epoch: the end of the year 9999
 
 
 class Parser(argparse.ArgumentParser):
@@ -135,13 +136,20 @@ def _log(arguments):
         messages, _, more = database.lobby(last, MOST_MESSAGES)
         for number, sender, text, when in messages:
             last = number
-            _print("%d %s %s: %s" % (number, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)),
-                                     sender.decode(), text.decode().replace("\n", "\n    ")))
+            _print("%d %s %s: %s" % (number, _shown_time(when), sender.decode(), text.decode().replace("\n", "\n    ")))
         sys.stdout.flush()
         if not more:
             if not arguments.follow:
                 return
             time.sleep(LOOK_EVERY)
+
+
+def _shown_time(seconds):
+    """Local time; of a time that this machine cannot show the seconds."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "%d s" % seconds
 
 
 def _passwd(arguments):
@@ -235,36 +243,66 @@ def _import(arguments):
     except (ValueError, RecursionError) as error:
         raise Failure("%s: not JSON: %s" % (arguments.file, error)) from None
     with _writing(_directory(arguments)) as database:
-        try:
-            count = _IMPORTS[arguments.kind](document, database)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Failure("%s: not of document 004's form: %s" % (arguments.file, error)) from None
+        count = _IMPORTS[arguments.kind](arguments.file, document, database)
     print("%d %s imported" % (count, arguments.kind))
 
 
-def _import_users(document, database):
-    for entry in document["users"]:
-        secret = entry.get("secret")
-        if secret is not None:
-            parts(secret)  # or nobody could ever log in with it
-        elif "password" in entry:
-            secret = hashed(entry["password"].encode())
-        protect(database, _name(entry["username"]), secret)
-    return len(document["users"])
+@contextlib.contextmanager
+def _reading_entry(place):
+    """Whatever is wrong inside is said of this place in a file."""
+    try:
+        yield
+    except KeyError as error:
+        raise Failure("%s: not of document 004's form: there is no %s" % (place, error)) from None
+    except (TypeError, AttributeError, ValueError, Failure) as error:
+        raise Failure("%s: not of document 004's form: %s" % (place, error)) from None
 
 
-def _import_history(document, database):
+def _entries(file, document, key):
+    """(place in the file, entry) of each."""
+    with _reading_entry(file):
+        entries = document[key]
+        if not isinstance(entries, list):
+            raise ValueError("%r is not a list" % key)
+    return [("%s: %s[%d]" % (file, key, number), entry) for number, entry in enumerate(entries)]
+
+
+def _import_users(file, document, database):
+    entries = _entries(file, document, "users")
+    for place, entry in entries:
+        with _reading_entry(place):
+            secret = entry.get("secret")
+            if secret is not None:
+                parts(secret)  # or nobody could ever log in with it
+            elif "password" in entry:
+                secret = hashed(entry["password"].encode())
+            protect(database, _name(entry["username"]), secret)
+    return len(entries)
+
+
+def _import_history(file, document, database):
     count = 0
-    for conversation in document["conversations"]:
-        one, other = map(_name, conversation["users"])
-        messages = [(_name(message["user"]), canonical(message["text"].encode()), int(message["timestamp"]))
-                    for message in conversation["messages"]]
-        if any(sender not in (one, other) or not text for sender, text, _ in messages):
-            raise ValueError("a message of %s is empty, or somebody else's" % " and ".join(conversation["users"]))
+    for place, conversation in _entries(file, document, "conversations"):
+        with _reading_entry(place):
+            one, other = map(_name, conversation["users"])
+        messages = []
+        for inner, message in _entries(place, conversation, "messages"):
+            with _reading_entry(inner):
+                messages.append(_message(message, one, other))
         if messages:
             database.add_conversation(one, other, messages)
         count += len(messages)
     return count
+
+
+def _message(entry, one, other):
+    """(sender, text, time)"""
+    sender, text, when = _name(entry["user"]), canonical(entry["text"].encode()), entry["timestamp"]
+    if sender not in (one, other) or not text:
+        raise ValueError("it is empty, or somebody else's")
+    if type(when) not in (int, float) or not 0 <= when <= LATEST:
+        raise ValueError("the timestamp %s is not a number of seconds from 0 to %d" % (json.dumps(when)[:40], LATEST))
+    return sender, text, int(when)
 
 
 _IMPORTS = {"users": _import_users, "history": _import_history}

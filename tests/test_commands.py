@@ -11,6 +11,8 @@ import pytest
 from bench.proofs.clients import Client
 from bench.proofs.processes import wait_until
 from conformance.targets import launch
+from server.storage.database import Database
+from server.storage.directory import Directory
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -45,7 +47,24 @@ MISTAKES = [
      '{"conversations": [{"users": ["a", "b"], "messages": [{"user": "c", "text": "x", "timestamp": 1}]}]}',
      ["somebody else's"]),
     (["export", "--storage", "nowhere", "users", "-"], "", ["no database"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": {"username": "a"}}', ["form", "'users' is not a list"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, {"name": "b"}]}',
+     ["-: users[1]: ", "no 'username'"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, 5]}', ["-: users[1]: ", "form"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "\\ud800"}]}', ["-: users[0]: ", "form"]),
+    (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a"], "messages": []}]}',
+     ["-: conversations[0]: ", "form"]),
+    (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a", "b"]}]}',
+     ["-: conversations[0]: ", "no 'messages'"]),
 ]
+TIMES = ["1e30", "1" + 30 * "0", "-1", "-0.5", "NaN", "Infinity", "-Infinity", '"5"', "true", "null", "[1]",
+         "253402300800"]  # fmt: skip
+MISTAKES += [
+    (["import", "--storage", "new", "history", "-"],
+     '{"conversations": [{"users": ["a", "b"], "messages": []}, {"users": ["a", "b"], "messages": ['
+     '{"user": "a", "text": "x", "timestamp": 1}, {"user": "a", "text": "x", "timestamp": %s}]}]}' % when,
+     ["-: conversations[1]: messages[1]: ", "timestamp", json.dumps(json.loads(when))[:20]])
+    for when in TIMES]
 
 
 @pytest.fixture
@@ -67,7 +86,7 @@ def storage(tmp_path):
     return str(tmp_path / "storage")
 
 
-@pytest.mark.parametrize("arguments, given, words", MISTAKES, ids=lambda value: "-".join(value[:5]))
+@pytest.mark.parametrize("arguments, given, words", MISTAKES)
 def test_a_mistake_is_one_line(command, arguments, given, words):
     done = command(*arguments, given=given)
     told = done.stderr.decode()
@@ -179,6 +198,18 @@ def test_the_log_shows_what_was_said_and_follows_it(command, storage):
             following.kill()
             following.wait()
             following.stdout.close()
+
+
+def test_any_number_can_be_asked_for_and_any_time_be_shown(command, storage):
+    Directory(storage).let_go()
+    database = Database(os.path.join(storage, "parley.db"))
+    with database.transaction():
+        database._insert(0, [(b"ann", b"x", when) for when in (0, 253402300799, 1 << 62)])
+    database.close()
+    for since, lines in (("-1", 3), ("-" + 30 * "9", 3), ("2", 1), (30 * "9", 0), ("9223372036854775808", 0)):
+        done = command("log", "--storage", storage, "--since", since)
+        assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", lines)
+    assert b"3 4611686018427387904 s ann: x" in command("log", "--storage", storage).stdout
 
 
 def test_the_status_tells_of_every_worker(command, storage):

@@ -39,12 +39,15 @@ MIGRATIONS = (
     ALTER TABLE accounts ADD COLUMN made INTEGER;
     ALTER TABLE accounts ADD COLUMN used INTEGER;
     ALTER TABLE kept ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    DELETE FROM kept WHERE receiver NOT IN (SELECT name FROM accounts);
+    DELETE FROM conversations WHERE id > 0 AND id NOT IN (SELECT conversation FROM messages);
     """,
 )
 
 LOBBY = 0  # the id of its conversation
 _PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
 _MOST_PAIRS = 10000  # whose conversations' ids are remembered
+_LAST_NUMBER = (1 << 63) - 1  # that SQLite can compare with
 _LONGEST_CHECK = 256 << 20  # bytes of a file that is looked through at the start, which takes a second or two
 
 log = logging.getLogger(__name__)
@@ -117,7 +120,7 @@ class Database:
     def _load(self):
         """What is kept in memory of the last commit."""
         self._number = self._fact("number")
-        self._day = self._row("SELECT max(day) FROM days")[0]
+        self._day = None  # the last one that was noted
         self._conversations = {}
 
     def _cursor(self, query, *values):
@@ -218,15 +221,21 @@ class Database:
         self._insert(self._conversation(one, other), messages)
 
     def _insert(self, conversation, messages):
-        today = int(self._clock()) // DAY
-        if today != self._day:
-            self._day = today
-            self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (today, self._number + 1))
+        if self._today() != self._day:
+            self._note_day()
         rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
                 for number, (sender, text, when) in enumerate(messages, self._number + 1)]
         self._connection.executemany(
             "INSERT INTO messages (conversation, number, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._number += len(rows)
+
+    def _today(self):
+        return self._now() // DAY
+
+    def _note_day(self):
+        """What is said from now on is said today."""
+        self._day = self._today()
+        self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, self._number + 1))
 
     def _conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
@@ -268,28 +277,59 @@ class Database:
         execute = self._connection.execute
         execute("DELETE FROM accounts WHERE name = ?", (name,))
         execute("DELETE FROM kept WHERE receiver = ?", (name,))
-        mine = "IN (SELECT id FROM conversations WHERE one = ? OR other = ?)"
-        execute("DELETE FROM messages WHERE conversation " + mine, (name, name))  # noqa: S608 - a constant
-        execute("DELETE FROM conversations WHERE id " + mine, (name, name))  # noqa: S608
+        # Nobody finds them any more. There may be so many messages in them that `prune` is to delete them bit by bit.
+        execute("UPDATE conversations SET one = NULL, other = NULL WHERE one = ? OR other = ?", (name, name))
         self._conversations.clear()
         return True
 
     def prune(self):
         """Delete some of what is older or more than is to be kept; true if there may be more of it."""
+        forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
+        if forgotten:
+            if not self._delete("conversation = ?", *forgotten):
+                self._connection.execute("DELETE FROM conversations WHERE id = ?", forgotten)
+            return True
         first = max(0, self._number + 1 - self._keep_messages) if self._keep_messages else 0
         if self._keep_days:
-            oldest_day = int(self._clock()) // DAY - self._keep_days
-            oldest = self._row("SELECT min(first) FROM days WHERE day >= ?", oldest_day)[0]
-            first = max(first, self._number + 1 if oldest is None else oldest)
-        oldest = self._row("SELECT min(number) FROM messages")[0]
-        if oldest is not None and oldest < first:
-            until = min(first, oldest + _PRUNED_AT_ONCE)
-            self._connection.execute("DELETE FROM messages WHERE number < ?", (until,))
+            first = max(first, self._first_since(self._today() - self._keep_days))
+        if self._delete("number < ?", first):
             return True
-        self._connection.execute("DELETE FROM days WHERE day < (SELECT max(day) FROM days WHERE first <= ?)", (first,))
+        self._connection.execute(
+            "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
+
+    def _delete(self, condition, value):
+        """Delete some of the messages for which this is true, and conversations that have none then; were there any?"""
+        query = "SELECT number, conversation FROM messages WHERE %s ORDER BY number LIMIT ?" % condition
+        rows = self._rows(query, value, _PRUNED_AT_ONCE)
+        self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _ in rows])
+        conversations = {conversation for _, conversation in rows} - {LOBBY}
+        self._connection.executemany(
+            "DELETE FROM conversations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?)",
+            [(conversation, conversation) for conversation in conversations])
+        if conversations:
+            self._conversations.clear()
+        return bool(rows)
+
+    def _first_since(self, oldest_day):
+        """The number of the first message of this day or a later one.
+
+        A day that is still to come was noted under a clock that was ahead. What was said then was said no later than
+        what follows it, so it is as old as that; and if nothing does, it may be of today.
+        """
+        today, first = self._today(), self._number + 1
+        latest = self._row("SELECT day FROM days ORDER BY first DESC, day LIMIT 1")
+        if latest and latest[0] > today:
+            self._note_day()  # so that it gets older, even if nobody says anything any more
+        day = today
+        for start, noted in self._rows("SELECT first, day FROM days ORDER BY first DESC, day DESC"):
+            if noted <= today:
+                day = noted
+            if day >= oldest_day:
+                first = start
+        return first
 
     # ---- reading
 
@@ -339,7 +379,7 @@ class Database:
         if since is None:
             found, more = self._latest(LOBBY, most), False
         else:
-            found, more = self._page(" ORDER BY number", LOBBY, since, most)
+            found, more = self._page(" ORDER BY number", LOBBY, max(0, min(since, _LAST_NUMBER)), most)
         return found, found[-1][0] if found else self._number, more
 
     def _latest(self, conversation, most, since=0):
@@ -353,7 +393,8 @@ class Database:
 
     def conversations(self):
         """((one, other), messages) for each two who have talked to each other: all of their (sender, text, time)."""
-        for conversation, one, other in self._rows("SELECT id, one, other FROM conversations WHERE id > 0 ORDER BY id"):
+        for conversation, one, other in self._rows(
+                "SELECT id, one, other FROM conversations WHERE id > 0 AND one IS NOT NULL ORDER BY id"):
             messages = _sound(self._rows(
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
                 conversation))
