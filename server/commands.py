@@ -10,10 +10,13 @@ import sys
 import time
 
 from server import config
-from server.chat.names import InvalidName, canonical_name, claims
+from server.chat.memory import LAST_ID
+from server.chat.names import InvalidName, canonical_name, claims, spelled
+from server.chat.operators import Operators
 from server.protocols.text import canonical
 from server.storage.database import Database, StoreError
 from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
+from server.storage.journal import AtHand
 from server.storage.memory import MOST_MESSAGES
 from server.supervisor.control import ask
 from server.supervisor.hashing import hashed, parts
@@ -65,6 +68,11 @@ def _parser():
     log.add_argument("--follow", action="store_true", help="go on with what is said from now on")
     passwd = add("passwd", "give a name a password, read from the terminal or the standard input")
     passwd.add_argument("name")
+    add("accounts", "list the accounts, and how much is kept for each until its owner comes")
+    add("delete", "delete an account, with all that was said to it or by it").add_argument("name", metavar="ACCOUNT")
+    box = add("box", "show what is kept for an account: from whom and when, not what it says")
+    box.add_argument("name", metavar="NAME")
+    box.add_argument("--empty", action="store_true", help="throw it away")
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
             ("import", "read users or conversations from JSON in document 004's form, while no server runs")):
@@ -110,8 +118,7 @@ def _told(status):
     protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
     yield "%d names in use, %d accounts, %d workers" % (status["names"], status["accounts"], len(workers))
     yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
-    titles = ["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]
-    rows = [titles]
+    rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
     for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
         report = worker["report"]
         connections = report.get("connections", {})
@@ -119,15 +126,26 @@ def _told(status):
                      report.get("messages", 0), "%.1f" % report.get("messages_per_second", 0),
                      report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
                      report.get("held", 0)])
-    widths = [max(len(str(row[place])) for row in rows) for place in range(len(titles))]
-    for row in rows:
-        yield "  ".join(str(value).rjust(width) for value, width in zip(row, widths))
+    yield from _table(rows)
     for key, title in (("ended", "connections ended"), ("refused", "commands refused")):
         total = collections.Counter()
         for worker in workers.values():
             total.update(worker["report"].get(key, {}))
         if total:
             yield "%s: %s" % (title, ", ".join("%s %d" % pair for pair in total.most_common()))
+
+
+def _table(rows):
+    """Rows of values as lines with columns; texts stand to the left, numbers to the right."""
+    widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
+    numeric = [all(_is_number(row[place]) for row in rows[1:]) for place in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(str(value).rjust(width) if right else str(value).ljust(width)
+                        for value, width, right in zip(row, widths, numeric)).rstrip()
+
+
+def _is_number(value):
+    return str(value).replace(".", "", 1).isdigit()
 
 
 def _log(arguments):
@@ -183,6 +201,95 @@ def protect(database, name, secret):
         raise Failure("%s: too much like the name of another account" % name.decode())
     else:
         database.open_account(name, secret, since=0)
+
+
+@contextlib.contextmanager
+def _asking(arguments):
+    """A function ask(request, argument=..., ...) for requests of `server.chat.operators`; gives the answer, or Failure.
+
+    It asks the server, or, if none runs, looks into the database itself.
+    """
+
+    def answered(answer):
+        if "error" in answer:
+            raise Failure(answer["error"])
+        return answer
+
+    path = _directory(arguments)
+    control = os.path.join(path, CONTROL)
+    try:
+        ask(control, "status")
+    except ConnectionError:
+        _reading(arguments).close()  # or there is nothing to look into
+        with _writing(path) as database:
+            requests = _operators_of(database).requests()
+
+            def look(request, **values):
+                answers = []
+                requests[request](answers.append, **values)
+                return answered(*answers)
+
+            yield look
+    else:
+        yield lambda request, **values: answered(ask(control, request, **values))
+
+
+def _operators_of(database):
+    store = AtHand(database)
+    return Operators(
+        {name for name, *_ in database.accounts()}, store,
+        lambda name, then: store.ask(then, "close_account", name),
+        lambda name, then: store.ask(then, "taken", name, LAST_ID))
+
+
+def _pages(ask_, request, key, place, **values):
+    """All rows of an answer that comes in pages; `place` is where a row has what the next page is asked for with."""
+    rows, more = [], True
+    while more:
+        answer = ask_(request, **values)
+        rows += answer[key]
+        more = answer["more"]
+        values["after"] = rows[-1][place] if rows else None
+    return rows
+
+
+def _accounts(arguments):
+    with _asking(arguments) as ask_:
+        rows = _pages(ask_, "accounts", "accounts", 0)
+    for line in _table([["account", "password", "kept", "bytes", "made", "last used"]] + [
+            [name, "yes" if has_password else "no", kept, size, _shown_day(made), _shown_day(used)]
+            for name, has_password, kept, size, made, used in rows]):
+        _print(line)
+
+
+def _delete(arguments):
+    with _asking(arguments) as ask_:
+        ask_("delete", name=_as_written(arguments.name))
+    _print("%s is deleted" % arguments.name)
+
+
+def _box(arguments):
+    name = _as_written(arguments.name)
+    with _asking(arguments) as ask_:
+        rows = _pages(ask_, "box", "messages", 0, name=name)
+        if arguments.empty:
+            ask_("empty", name=name)
+    if arguments.empty:
+        _print("%d messages for %s thrown away" % (len(rows), arguments.name))
+        return
+    _print("%d messages for %s, %d bytes" % (len(rows), arguments.name, sum(row[4] for row in rows)))
+    for line in _table([["from", "address", "time", "bytes"]] + [
+            [sender, source or "-", _shown_time(when), size] for _, sender, source, when, size in rows]):
+        _print(line)
+
+
+def _as_written(text):
+    """A name as accounts have it, whether or not one could be made with it today."""
+    return spelled(text.encode("utf-8", "surrogateescape")).decode()
+
+
+def _shown_day(seconds):
+    return "-" if seconds is None else _shown_time(seconds)[:len("2026-01-31")]
 
 
 @contextlib.contextmanager
@@ -306,4 +413,5 @@ def _message(entry, one, other):
 
 
 _IMPORTS = {"users": _import_users, "history": _import_history}
-COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "export": _export, "import": _import}
+COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "accounts": _accounts, "delete": _delete, "box": _box,
+            "export": _export, "import": _import}

@@ -169,6 +169,7 @@ class Register:
     def _grant(self, holder, name, occupied):
         self._members[holder] = name
         self._holders.update(dict.fromkeys(occupied, holder))
+        self._memory.use(name)
         self._post.everyone("joined", *_place(holder), name)
 
     def rename(self, worker, number, name, occupied):
@@ -183,6 +184,7 @@ class Register:
             self._vacate(old)
             self._members[holder] = name
             self._holders.update(dict.fromkeys(occupied, holder))
+            self._memory.use(name)
             self._post.everyone("renamed", worker, number, old, name)
 
     def release(self, worker, number):
@@ -204,28 +206,33 @@ class Register:
         """The member's account is gone, and its name free, once that is stored; if it cannot be, both stay."""
         holder = _holder(worker, number)
 
-        def settle(stored):
+        def settle(stored, gone):
             if holder not in self._members:
                 return  # it has left meanwhile
             if stored:
-                self._post.worker(worker, "deleted", number)
-                self.release(worker, number)
+                self._dismiss(holder)
             else:
                 self._refuse(holder, Reason.NOT_STORED)
 
         if name in self._memory.accounts:
             self._close(name, settle)
         else:
-            settle(True)
+            settle(True, False)
 
     def _close(self, name, then):
         def settle(stored, gone):
             if gone:
                 self._patience.closed(name)
                 self._post.everyone("closed", name)
-            then(stored)
+            then(stored, gone)
 
         self._memory.close(name, settle)
+
+    def _dismiss(self, holder):
+        """The account of a member is deleted, and with it the name."""
+        worker, number = _place(holder)
+        self._post.worker(worker, "deleted", number)
+        self.release(worker, number)
 
     def lose(self, worker):
         """A worker died, and its clients with it."""
@@ -252,6 +259,17 @@ class Register:
             reply({"error": "too much like the name of another account"})
         else:
             self._memory.open(name, claims(name), secret, tell)
+
+    def remove(self, name, then):
+        """The operator's word: an account is deleted, and whoever is here under its name sent away; then(stored)."""
+
+        def settle(stored, gone):
+            holder = self._called(name) if gone else None
+            if holder is not None:
+                self._dismiss(holder)
+            then(stored)
+
+        self._close(name, settle)
 
     def _vacate(self, name):
         for key in claims(name):

@@ -275,7 +275,10 @@ class Session:
         self.confirm()
 
     def forget(self):
-        """The account is deleted, and with it the name."""
+        """The account is deleted, and with it the name: as it has asked, or by an operator, who sends it away."""
+        if type(self._question) is not Delete:
+            self.leave(Reason.ACCOUNT_DELETED)
+            return
         if not self.audience.traits.hears_at_once:
             self.audience.leave(self)
         self.name = None

@@ -174,6 +174,7 @@ _WORDS = {
     Reason.IDLE: b"you were silent for too long",
     Reason.SLOW_READER: b"you read too slowly",
     Reason.TOO_MANY_CONNECTIONS: b"there are too many connections",
+    Reason.ACCOUNT_DELETED: b"your account was deleted by an operator",
     Reason.SHUTDOWN: b"server is shutting down",
     Reason.BUG: b"internal error",
 }

@@ -133,6 +133,7 @@ class Reason:
     IDLE = "idle"
     SLOW_READER = "slow-reader"
     TOO_MANY_CONNECTIONS = "too-many-connections"
+    ACCOUNT_DELETED = "account-deleted"  # by an operator
     SHUTDOWN = "shutdown"
     BUG = "bug"
 

@@ -9,6 +9,7 @@ import selectors
 import time
 
 from server.chat.census import Census
+from server.chat.operators import Operators
 from server.chat.patience import Patience
 from server.chat.register import Register
 from server.supervisor.door import Door
@@ -86,7 +87,9 @@ class Hub:
             "done": self._done,
         }
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
-        self.requests_of_operators = {"status": self._tell_status, "passwd": self._set_password}
+        operators = Operators(memory.accounts, store, self._register.remove, memory.empty)
+        self.requests_of_operators = dict(
+            operators.requests(), status=self._tell_status, passwd=self._set_password)
         self._next_talk = self._next_ping = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
 

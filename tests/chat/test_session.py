@@ -570,6 +570,17 @@ def test_who_deletes_its_account_still_has_its_name_when_it_leaves_the_room(memb
     assert member.name is None
 
 
+@pytest.mark.parametrize("asked", [[], [WHISPER], [WHISPER, Ping(b""), SAY]], ids=len)
+def test_whose_account_an_operator_deletes_is_told_so_and_sent_away(member, hub, asked):
+    member.hear(asked)
+    hub.drain()
+    member.forget()
+    assert member.audience.drain() == [Farewell(Reason.ACCOUNT_DELETED), ("part", Reason.ACCOUNT_DELETED)]
+    assert hub.drain() == [("release", 1)]
+    member.hear([SAY])
+    assert (hub.drain(), member.audience.drain(), member.state) == ([], [], GONE)
+
+
 def test_who_has_deleted_its_account_leaves_without_a_word(member, hub):
     member.hear([Delete()])
     member.forget()
