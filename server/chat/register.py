@@ -303,20 +303,20 @@ class Register:
         def answer(stored):
             self._settle(_holder(worker, number), stored)
 
-        holder, account = self._called(to), self._memory.accounts.get(to)
+        holder, account, source = self._called(to), self._memory.accounts.get(to), network(host)
         if holder is not None:
             to_worker, to_number = _place(holder)
             time = int(self._clock()) if time is None else time
             self._post.worker(to_worker, "whispered", to_number, sender, text, time)
             if account is not None and account.secret is None:
-                self._mark(holder, to, sender, text, network(host))
-            self._store.ask(answer, "whisper", sender, to, text, False)
+                self._mark(holder, to, sender, text, source)
+            self._store.ask(answer, "whisper", sender, to, text, False, source)
         elif account is None or account.closing:
             self._refuse(_holder(worker, number), Reason.NOBODY)
         elif account.secret is not None:  # its owner reads in its conversations what it has missed
-            self._store.ask(answer, "whisper", sender, to, text, False)
+            self._store.ask(answer, "whisper", sender, to, text, False, source)
         else:
-            self._keep(to, sender, text, network(host), _holder(worker, number), answer)
+            self._keep(to, sender, text, source, _holder(worker, number), answer)
 
     def _mark(self, holder, to, sender, text, source):
         """What somebody here is being told has its room in the box until the worker says that it has been sent."""

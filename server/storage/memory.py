@@ -6,20 +6,22 @@ import itertools
 import time
 
 from server.chat.memory import kept_size
-from server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, tuple_of
+from server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from server.worker.queues import HEAD, said
 
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
 MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
 
-# Bytes of memory; the lobby's oldest talk is forgotten first, and the conversation that was silent longest.
+# Bytes of memory. The lobby's oldest talk is forgotten first. Of the conversations it is the longest silent one of those
+# in which the address talked last that takes most of the room: nobody talks the conversations of others away.
 MOST_OF_LOBBY = 6 << 20
 MOST_OF_CONVERSATIONS = 6 << 20
 MOST_OF_ONE = 2 * MOST_BYTES  # conversation
 
 TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM  # beside the frame
 SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
-CONVERSATION_SIZE = ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + INT + LIST  # beside the names
+CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
+SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
 
 
 class Store:
@@ -37,8 +39,9 @@ class Store:
         self._accounts = {}  # name -> _Account, in the order of creation
         self._kept = {}  # name -> [(id, sender, text, time, source)]
         self._last_kept = 0  # the latest id
-        self._conversations = collections.OrderedDict()  # the two names, sorted -> _Conversation, the latest last
-        self._size = 0  # of all conversations, in memory
+        self._conversations = {}  # the two names, sorted -> _Conversation
+        self._sources = {}  # address -> _Source of the conversations in which it has said the latest
+        self._size = 0  # of all that, in memory
         self._lobby = collections.deque()  # (number of the first message, time, talk frame)
         self._lobby_size = 0  # in memory
         self._latest = None  # what was last told of the lobby, as long as it is all there is
@@ -59,7 +62,10 @@ class Store:
         return True
 
     def whisper(self, sender, to, text, keep, source=""):
-        """Said by one to another; `keep`: until `to` has taken it, too. `source`: see `keep`."""
+        """Said by one to another; `keep`: until `to` has taken it, too.
+
+        source: the address that it came from, as `server.chat.origins.network` has it.
+        """
         self._number += 1
         if keep:
             self.keep(sender, to, text, source)
@@ -67,15 +73,40 @@ class Store:
         conversation = self._conversations.get(pair)
         if conversation is None:
             conversation = self._conversations[pair] = _Conversation(pair)
-            self._size += conversation.size
-        self._conversations.move_to_end(pair)
-        self._size += conversation.add(self._number, sender, text, self._now())
+        else:
+            self._take_out(conversation)
+        conversation.add(self._number, sender, text, self._now())
+        self._put_in(conversation, source)
         while self._size > MOST_OF_CONVERSATIONS:
-            self._size -= self._conversations.popitem(last=False)[1].size
+            largest = max(self._sources.values(), key=lambda source: source.size)
+            self._forget(next(iter(largest.conversations.values())))
         return True
 
+    def _put_in(self, conversation, key):
+        source = self._sources.get(key)
+        if source is None:
+            source = self._sources[key] = _Source(key)
+            self._size += source.size
+        source.conversations[conversation.names] = conversation
+        source.size += conversation.size
+        self._size += conversation.size
+        conversation.source = source
+
+    def _take_out(self, conversation):
+        source = conversation.source
+        del source.conversations[conversation.names]
+        source.size -= conversation.size
+        self._size -= conversation.size
+        if not source.conversations:
+            del self._sources[source.key]
+            self._size -= source.size
+
+    def _forget(self, conversation):
+        self._take_out(conversation)
+        del self._conversations[conversation.names]
+
     def keep(self, sender, to, text, source=""):
-        """Said by one to another earlier: until `to` has taken it. `source`: the network address that it came from."""
+        """Said by one to another earlier: until `to` has taken it. `source`: as in `whisper`."""
         self._last_kept += 1
         self._kept.setdefault(to, []).append((self._last_kept, sender, text, self._now(), source))
         return True
@@ -120,7 +151,7 @@ class Store:
         self._accounts.pop(name, None)
         self._kept.pop(name, None)
         for pair in [pair for pair in self._conversations if name in pair]:
-            self._size -= self._conversations.pop(pair).size
+            self._forget(self._conversations[pair])
         return True
 
     # ---- reading
@@ -223,20 +254,31 @@ class _Account:
         self.used = None
 
 
+class _Source:
+    """The conversations of one address, the one that was silent longest first, and their size in memory."""
+
+    __slots__ = ("key", "size", "conversations")
+
+    def __init__(self, key):
+        self.key = key
+        self.size = SOURCE_SIZE
+        self.conversations = collections.OrderedDict()  # names -> _Conversation
+
+
 class _Conversation:
     """(number, sender, text, time) of the latest messages between two, of a bounded number and size in memory."""
 
-    __slots__ = ("_names", "size", "messages")
+    __slots__ = ("names", "size", "messages", "source")
 
     def __init__(self, names):
-        self._names = names
+        self.names = names
         self.size = CONVERSATION_SIZE + sum(map(len, names))
         self.messages = []
+        self.source = None
 
     def add(self, number, sender, text, when):
-        """Gives by how many bytes it has grown."""
-        before = self.size
-        own_copy = self._names[sender == self._names[1]]  # of the name, of which one is enough
+        """One more, and perhaps fewer of the oldest."""
+        own_copy = self.names[sender == self.names[1]]  # of the name, of which one is enough
         self.messages.append((number, own_copy, text, when))
         self.size += SAID_SIZE + len(text)
         forgotten = 0
@@ -245,7 +287,6 @@ class _Conversation:
             self.size -= SAID_SIZE + len(self.messages[forgotten][2])
             forgotten += 1
         del self.messages[:forgotten]
-        return self.size - before
 
 
 def page(messages, most):

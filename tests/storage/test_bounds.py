@@ -15,7 +15,7 @@ from server.chat.register import Register
 from server.storage import journal as journal_module
 from server.storage import memory as memory_module
 from server.storage.journal import AtHand, Journal
-from server.storage.memory import CONVERSATION_SIZE, SAID_SIZE, TALK_SIZE, Store
+from server.storage.memory import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
 
 measured = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy does not tell sizes")
 
@@ -47,14 +47,44 @@ def test_of_the_lobby_no_more_is_remembered_than_the_most(memory, spoken, monkey
 
 
 def test_the_conversation_that_was_silent_longest_is_forgotten_first(memory, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_OF_CONVERSATIONS", conversation_size(b"x") + conversation_size(b"x", b"x"))
+    monkeypatch.setattr(
+        memory_module, "MOST_OF_CONVERSATIONS", SOURCE_SIZE + conversation_size(b"x") + conversation_size(b"x", b"x"))
     for sender, to in ((b"ann", b"bob"), (b"ann", b"cid"), (b"bob", b"ann"), (b"ann", b"dan")):
         memory.whisper(sender, to, b"x", False)
     assert [len(memory.conversation(b"ann", name)) for name in (b"bob", b"cid", b"dan")] == [2, 0, 1]
 
 
+def test_nobody_talks_the_conversations_of_others_away(memory):
+    for number in range(100):
+        memory.whisper(b"ann", b"a%d" % number, b"x", False, "192.0.2.1")
+        memory.whisper(b"a%d" % number, b"ann", b"y", False, "192.0.2.%d" % (number % 7))
+    for number in range(20000):
+        memory.whisper(b"guest-%d" % number, b"a%d" % (number % 100), b"z", False, "192.0.2.99")
+        if number == 10000:
+            memory.whisper(b"guest-1", b"a0", b"x" * 16384, False, "192.0.2.99")
+    assert memory._size <= memory_module.MOST_OF_CONVERSATIONS
+    assert all(len(memory.conversation(b"ann", b"a%d" % number)) == 2 for number in range(100))
+    assert not memory.conversation(b"guest-2", b"a2") and memory.conversation(b"guest-19999", b"a99")
+
+
+def test_a_conversation_counts_for_whom_has_said_the_latest(memory, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_OF_CONVERSATIONS", 200000)
+    memory.whisper(b"ann", b"bob", b"x", False, "192.0.2.1")
+    memory.whisper(b"cid", b"dan", b"x" * 50000, False, "192.0.2.2")
+    for _ in range(9):  # an answer that is longer than what it answers
+        memory.whisper(b"bob", b"ann", b"y" * 16000, False, "192.0.2.3")
+    assert len(memory.conversation(b"cid", b"dan")) == 1
+    assert memory._size < 200000
+    assert {key: len(source.conversations) for key, source in memory._sources.items()} == {
+        "192.0.2.2": 1, "192.0.2.3": 1}
+    memory.whisper(b"ann", b"bob", b"x" * 10000, False, "192.0.2.3")
+    assert (memory.conversation(b"ann", b"bob"), len(memory.conversation(b"cid", b"dan"))) == ([], 1)
+    memory.close_account(b"cid")
+    assert (memory._size, memory._sources, memory._conversations) == (0, {}, {})
+
+
 def test_what_a_closed_account_had_said_takes_no_room_any_more(memory, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_OF_CONVERSATIONS", 2 * conversation_size(b"x"))
+    monkeypatch.setattr(memory_module, "MOST_OF_CONVERSATIONS", SOURCE_SIZE + 2 * conversation_size(b"x"))
     memory.open_account(b"ann", None)
     memory.whisper(b"ann", b"bob", b"x", False)
     memory.whisper(b"bob", b"cid", b"x", False)
@@ -65,7 +95,8 @@ def test_what_a_closed_account_had_said_takes_no_room_any_more(memory, monkeypat
 
 def test_what_one_conversation_forgets_makes_room_too(memory, monkeypatch):
     monkeypatch.setattr(
-        memory_module, "MOST_OF_CONVERSATIONS", conversation_size(b"x") + conversation_size(*[b"x"] * 3))
+        memory_module, "MOST_OF_CONVERSATIONS",
+        SOURCE_SIZE + conversation_size(b"x") + conversation_size(*[b"x"] * 3))
     monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
     memory.whisper(b"bob", b"cid", b"x", False)
     for _ in range(10):
@@ -127,11 +158,13 @@ SHAPES = [  # of what a client sends to take up as much as it can: names, texts
 
 
 @measured
+@pytest.mark.parametrize("sources", [1, 500, 20000])
 @pytest.mark.parametrize("name, text", SHAPES)
-def test_conversations_take_what_is_counted(memory, name, text):
+def test_conversations_take_what_is_counted(memory, name, text, sources):
     bare = taken_up(memory)
     for number in range(30000):
-        memory.whisper(name(number), fresh(b"b%d" % (number // 40)), fresh(text(number)), False)
+        memory.whisper(name(number), fresh(b"b%d" % (number // 40)), fresh(text(number)), False,
+                       "2001:db8:1:%x::/64" % (number % sources))
         if memory._size > memory_module.MOST_OF_CONVERSATIONS * 0.95:
             break
     check(memory._size, taken_up(memory) - bare)
@@ -166,8 +199,9 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
     for number in range(3000):
         kept.keep(b"a%d" % (number % boxes), fresh(name(number)), fresh(text(number)),
                   "2001:db8:1234:%x::/64" % (number % sources), lambda stored: None)
-        store._conversations.clear()
-    store._size = conversations
+        for conversation in list(store._conversations.values()):
+            store._forget(conversation)
+    assert store._size == conversations
     check(kept._size, taken_up(kept) - bare, most)
 
 
