@@ -12,8 +12,8 @@ from server.worker.queues import HEAD, said
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
 MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
 
-# Bytes of memory. The lobby's oldest talk is forgotten first. Of the conversations it is the longest silent one of those
-# in which the address talked last that takes most of the room: nobody talks the conversations of others away.
+# Bytes of memory. The lobby's oldest talk is forgotten first. Of conversations, the address that has most of them loses
+# the one that was silent longest, so that nobody talks those of others away.
 MOST_OF_LOBBY = 6 << 20
 MOST_OF_CONVERSATIONS = 6 << 20
 MOST_OF_ONE = 2 * MOST_BYTES  # conversation
