@@ -8,7 +8,7 @@ import sys
 import time
 
 from server import __version__, commands, config, logs
-from server.chat.memory import Account, Memory
+from server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims, folded
 from server.protocols import PROTOCOLS
 from server.stdout import quiet_when_closed
@@ -46,7 +46,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
-            _accounts(settings, [], AtHand(Store()))
+            _accounts(settings.users_file, [], {}, Memory(AtHand(Store())))
             _say("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -198,8 +198,10 @@ def _check(given):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
-    store, directory, rows = _storage(settings.storage)
-    memory = _accounts(settings, rows, store)
+    store, directory, rows, boxes = _storage(settings.storage)
+    most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
+    memory = Memory(store, settings.register, settings.guests, most, settings.keep_box_days, time.time)
+    _accounts(settings.users_file, rows, boxes, memory)
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     try:
@@ -238,31 +240,32 @@ def _say_stopping(service):
 
 
 def _storage(storage):
-    """The store, its directory, and the accounts that are in it: (name, secret, kept messages, their bytes)."""
+    """The store, its directory, and what is in it already: accounts and boxes as a `Database` tells of them."""
     if storage is None:
-        return AtHand(Store()), None, []
+        return AtHand(Store()), None, [], {}
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # here too, and not only in the journal: what is wrong shows at once
     database.check()
-    rows = database.accounts()
+    rows, boxes = database.accounts(), database.boxes()
     database.close()
 
     def open_again():
         return Database(
             directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw")
 
-    return Journal(open_again), directory, rows
+    return Journal(open_again), directory, rows, boxes
 
 
-def _accounts(settings, rows, store):
+def _accounts(path, rows, boxes, memory):
     """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now.
 
     A new one must not look like one in the store. Those of the file may look alike: what does changes with Unicode.
     """
-    memory, path = Memory(store, settings.register, settings.guests), settings.users_file
-    for name, secret, kept, size in rows:
-        memory.know(name, Account(claims(name), secret, kept, size))
+    for name, secret, _, _ in rows:
+        memory.know(name, Account(claims(name), secret))
+        if name in boxes:
+            memory.know_box(name, *boxes[name])
     stored, names = set(memory.accounts), set()
     for raw, password, secret in config.users(path) if path else ():
         try:
@@ -358,7 +361,7 @@ def _reread(running, arguments):
         return None
     for name in (
             "workers", "host", "listen", "users_file", "register", "guests", "failed_logins_per_minute",
-            "accounts_per_address", "storage"):
+            "accounts_per_address", "keep_box_days", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": name})
     if settings.tls.listen != running.tls.listen:

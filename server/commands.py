@@ -11,16 +11,20 @@ import sys
 import time
 
 from server import config
-from server.chat.names import InvalidName, canonical_name, claims, folded
+from server.chat.memory import LAST_ID
+from server.chat.names import InvalidName, canonical_name, claims, folded, spelled
+from server.chat.operators import Operators
 from server.protocols.text import canonical
 from server.storage.database import Database, StoreError
 from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
+from server.storage.journal import AtHand
 from server.storage.memory import MOST_MESSAGES
 from server.supervisor import places
 from server.supervisor.control import NoServer, ask
 from server.supervisor.hashing import hashed, parts
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
+LATEST = 253402300799  # seconds since the epoch: the end of the year 9999
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,6 +71,12 @@ def _parser():
     log.add_argument("--follow", action="store_true", help="go on with what is said from now on")
     passwd = add("passwd", "give a name a password, read from the terminal or the standard input", asking)
     passwd.add_argument("name")
+    add("accounts", "list the accounts, and how much is kept for each until its owner comes", asking)
+    delete = add("delete", "delete an account, with all that was said to it or by it", asking)
+    delete.add_argument("name", metavar="ACCOUNT")
+    box = add("box", "show what is kept for an account: from whom and when, not what it says", asking)
+    box.add_argument("name", metavar="NAME")
+    box.add_argument("--empty", action="store_true", help="throw it away")
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
             ("import", "read users or conversations from JSON in document 004's form, while no server runs; users"
@@ -140,8 +150,7 @@ def _told(status):
     protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
     yield "%d names in use, %d accounts, %d workers" % (status["names"], status["accounts"], len(workers))
     yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
-    titles = ["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]
-    rows = [titles]
+    rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
     for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
         report = worker["report"]
         connections = report.get("connections", {})
@@ -149,9 +158,7 @@ def _told(status):
                      report.get("messages", 0), "%.1f" % report.get("messages_per_second", 0),
                      report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
                      report.get("held", 0)])
-    widths = [max(len(str(row[place])) for row in rows) for place in range(len(titles))]
-    for row in rows:
-        yield "  ".join(str(value).rjust(width) for value, width in zip(row, widths))
+    yield from _table(rows)
     for key, title in (("ended", "connections ended"), ("refused", "commands refused")):
         total = collections.Counter()
         for worker in workers.values():
@@ -160,19 +167,39 @@ def _told(status):
             yield "%s: %s" % (title, ", ".join("%s %d" % pair for pair in total.most_common()))
 
 
+def _table(rows):
+    """Rows of values as lines with columns; texts stand to the left, numbers to the right."""
+    widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
+    numeric = [all(_is_number(row[place]) for row in rows[1:]) for place in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(str(value).rjust(width) if right else str(value).ljust(width)
+                        for value, width, right in zip(row, widths, numeric)).rstrip()
+
+
+def _is_number(value):
+    return str(value).replace(".", "", 1).isdigit()
+
+
 def _log(arguments):
     database, last = _reading(arguments), arguments.since
     while True:
         messages, _, more = database.lobby(last, MOST_MESSAGES)
         for number, sender, text, when in messages:
             last = number
-            _print("%d %s %s: %s" % (number, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)),
-                                     sender.decode(), text.decode().replace("\n", "\n    ")))
+            _print("%d %s %s: %s" % (number, _shown_time(when), sender.decode(), text.decode().replace("\n", "\n    ")))
         sys.stdout.flush()
         if not more:
             if not arguments.follow:
                 return
             time.sleep(LOOK_EVERY)
+
+
+def _shown_time(seconds):
+    """Local time; of a time that this machine cannot show the seconds."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "%d s" % seconds
 
 
 def _passwd(arguments):
@@ -213,6 +240,95 @@ def protect(database, name, secret, before=None):
         raise Failure("%s: too much like the name of another account" % name.decode())
     else:
         database.open_account(name, secret)
+
+
+@contextlib.contextmanager
+def _asking(arguments):
+    """A function ask(request, argument=..., ...) for requests of `server.chat.operators`; gives the answer, or Failure.
+
+    It asks the server, or, if none runs, looks into the database itself.
+    """
+
+    def answered(answer):
+        if "error" in answer:
+            raise Failure(answer["error"])
+        return answer
+
+    path = _socket(arguments)
+    try:
+        ask(path, "status")
+    except NoServer as error:
+        if arguments.socket or _storage(arguments) is None:
+            raise _no_server(arguments, error) from None
+        _reading(arguments).close()  # or there is nothing to look into
+        with _writing(_directory(arguments)) as database:
+            requests = _operators_of(database).requests()
+
+            def look(request, **values):
+                answers = []
+                requests[request](answers.append, **values)
+                return answered(*answers)
+
+            yield look
+    else:
+        yield lambda request, **values: answered(ask(path, request, **values))
+
+
+def _operators_of(database):
+    store = AtHand(database)
+    return Operators(
+        {name for name, *_ in database.accounts()}, store,
+        lambda name, then: store.ask(then, "close_account", name),
+        lambda name, then: store.ask(then, "taken", name, LAST_ID))
+
+
+def _pages(ask_, request, key, after, **values):
+    """All rows of an answer that comes in pages; the next one is asked for with what stands first in the last row."""
+    rows, more = [], True
+    while more:
+        answer = ask_(request, after=rows[-1][0] if rows else after, **values)
+        rows += answer[key]
+        more = answer["more"]
+    return rows
+
+
+def _accounts(arguments):
+    with _asking(arguments) as ask_:
+        rows = _pages(ask_, "accounts", "accounts", "")
+    for line in _table([["account", "password", "kept", "bytes", "made", "last used"]] + [
+            [name, "yes" if has_password else "no", kept, size, _shown_day(made), _shown_day(used)]
+            for name, has_password, kept, size, made, used in rows]):
+        _print(line)
+
+
+def _delete(arguments):
+    with _asking(arguments) as ask_:
+        ask_("delete", name=_as_written(arguments.name))
+    _print("%s is deleted" % arguments.name)
+
+
+def _box(arguments):
+    name = _as_written(arguments.name)
+    with _asking(arguments) as ask_:
+        rows = _pages(ask_, "box", "messages", 0, name=name)
+        if arguments.empty:
+            ask_("empty", name=name)
+    if arguments.empty:
+        _print("%d messages for %s thrown away" % (len(rows), arguments.name))
+        return
+    _print("%d messages for %s, %d bytes" % (len(rows), arguments.name, sum(row[4] for row in rows)))
+    for line in _table([["from", "address", "time", "bytes"]] + [
+            [sender, source or "-", _shown_time(when), size] for _, sender, source, when, size in rows]):
+        _print(line)
+
+
+def _as_written(text):
+    """A name as accounts have it, whether or not one could be made with it today."""
+    return spelled(text.encode("utf-8", "surrogateescape")).decode()
+
+
+def _shown_day(seconds):
+    return "-" if seconds is None else _shown_time(seconds)[:len("2026-01-31")]
 
 
 @contextlib.contextmanager
@@ -285,38 +401,68 @@ def _import(arguments):
     except (ValueError, RecursionError) as error:
         raise Failure("%s: not JSON: %s" % (arguments.file, error)) from None
     with _writing(_directory(arguments)) as database:
-        try:
-            count = _IMPORTS[arguments.kind](document, database)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Failure("%s: not of document 004's form: %s" % (arguments.file, error)) from None
+        count = _IMPORTS[arguments.kind](arguments.file, document, database)
     print("%d %s imported" % (count, arguments.kind))
 
 
-def _import_users(document, database):
-    before = [name for name, _, _, _ in database.accounts()]
-    for entry in document["users"]:
-        secret = entry.get("secret")
-        if secret is not None:
-            parts(secret)  # or nobody could ever log in with it
-        elif "password" in entry:
-            secret = hashed(entry["password"].encode())
-        protect(database, _name(entry["username"]), secret, before)
-    return len(document["users"])
+@contextlib.contextmanager
+def _reading_entry(place):
+    """Whatever is wrong inside is said of this place in a file."""
+    try:
+        yield
+    except KeyError as error:
+        raise Failure("%s: not of document 004's form: there is no %s" % (place, error)) from None
+    except (TypeError, AttributeError, ValueError, Failure) as error:
+        raise Failure("%s: not of document 004's form: %s" % (place, error)) from None
 
 
-def _import_history(document, database):
+def _entries(file, document, key):
+    """(place in the file, entry) of each."""
+    with _reading_entry(file):
+        entries = document[key]
+        if not isinstance(entries, list):
+            raise ValueError("%r is not a list" % key)
+    return [("%s: %s[%d]" % (file, key, number), entry) for number, entry in enumerate(entries)]
+
+
+def _import_users(file, document, database):
+    entries, before = _entries(file, document, "users"), [name for name, *_ in database.accounts()]
+    for place, entry in entries:
+        with _reading_entry(place):
+            secret = entry.get("secret")
+            if secret is not None:
+                parts(secret)  # or nobody could ever log in with it
+            elif "password" in entry:
+                secret = hashed(entry["password"].encode())
+            protect(database, _name(entry["username"]), secret, before)
+    return len(entries)
+
+
+def _import_history(file, document, database):
     count = 0
-    for conversation in document["conversations"]:
-        one, other = map(_name, conversation["users"])
-        messages = [(_name(message["user"]), canonical(message["text"].encode()), int(message["timestamp"]))
-                    for message in conversation["messages"]]
-        if any(sender not in (one, other) or not text for sender, text, _ in messages):
-            raise ValueError("a message of %s is empty, or somebody else's" % " and ".join(conversation["users"]))
+    for place, conversation in _entries(file, document, "conversations"):
+        with _reading_entry(place):
+            one, other = map(_name, conversation["users"])
+        messages = []
+        for inner, message in _entries(place, conversation, "messages"):
+            with _reading_entry(inner):
+                messages.append(_message(message, one, other))
         if messages:
             database.add_conversation(one, other, messages)
         count += len(messages)
     return count
 
 
+def _message(entry, one, other):
+    """(sender, text, time)"""
+    sender, text, when = _name(entry["user"]), canonical(entry["text"].encode()), entry["timestamp"]
+    if sender not in (one, other) or not text:
+        raise ValueError("it is empty, or somebody else's")
+    if type(when) not in (int, float) or not 0 <= when <= LATEST:
+        raise ValueError("the timestamp %s is not a number of seconds from 0 to %d" % (json.dumps(when)[:40], LATEST))
+    return sender, text, int(when)
+
+
 _IMPORTS = {"users": _import_users, "history": _import_history}
-COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "export": _export, "import": _import}
+COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "accounts": _accounts, "delete": _delete, "box": _box,
+            "export": _export, "import": _import}

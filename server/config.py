@@ -50,14 +50,15 @@ class Tls(namedtuple("Tls", "listen certificate key")):
 
 class Settings(namedtuple("Settings", (
         "workers", "host", "listen", "tls", "idle_timeout", "echo", "limits", "pacing_ms", "users_file", "register",
-        "guests", "failed_logins_per_minute", "accounts_per_address", "storage"))):
+        "guests", "failed_logins_per_minute", "accounts_per_address", "keep_box_days", "storage"))):
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
     limits: {name: int}, but text_bytes: {protocol: int}; see config.yaml.
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
-    failed_logins_per_minute, accounts_per_address: int, 0 for no limit. storage: Storage, or None if nothing is kept.
+    failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
+    storage: Storage, or None if nothing is kept.
     """
 
     __slots__ = ()
@@ -101,6 +102,7 @@ def defaults():
         guests=True,
         failed_logins_per_minute=3,
         accounts_per_address=1000,
+        keep_box_days=30,
         storage=None,
     )
 
@@ -127,7 +129,7 @@ def read(path, settings):
     limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.positive, settings.limits["text_bytes"])
     accounts = {
         "users_file": reader.path, "register": reader.switch, "guests": reader.switch,
-        "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count}
+        "failed_logins_per_minute": reader.count, "accounts_per_address": reader.count, "keep_box_days": reader.count}
     values = reader.section(document, {
         "workers": reader.workers,
         "host": reader.host,

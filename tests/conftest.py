@@ -36,9 +36,22 @@ class AnsweringStore:
         for then, request, arguments in waiting:
             then(getattr(self.store, request)(*arguments) if stored else None)
 
+    def answer_next(self, number, stored=True):
+        """Likewise, but only the next ones."""
+        later = self._waiting[number:]
+        del self._waiting[number:]
+        self.answer(stored)
+        self._waiting += later
+
     def asked(self):
         """The names of the requests that wait."""
         return [request for _, request, _ in self._waiting]
+
+
+@pytest.fixture(scope="session")
+def answering_store():
+    """Makes empty ones, for a test that needs several."""
+    return AnsweringStore
 
 
 @pytest.fixture

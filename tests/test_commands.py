@@ -1,4 +1,5 @@
 """What operators do beside serving, as they do it: in a shell, with a server that runs or has run."""
+import contextlib
 import json
 import os
 import re
@@ -9,10 +10,12 @@ import sys
 
 import pytest
 
-from bench.proofs.clients import Client
+from bench.proofs import voices
+from bench.proofs.clients import Client, Closed
 from bench.proofs.processes import children, wait_until, worker_of
 from conformance.targets import launch
 from server.storage.database import Database
+from server.storage.directory import Directory
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -54,7 +57,24 @@ MISTAKES = [
      '{"conversations": [{"users": ["a", "b"], "messages": [{"user": "c", "text": "x", "timestamp": 1}]}]}',
      ["somebody else's"]),
     (["export", "--storage", "nowhere", "users", "-"], "", ["no database"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": {"username": "a"}}', ["form", "'users' is not a list"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, {"name": "b"}]}',
+     ["-: users[1]: ", "no 'username'"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, 5]}', ["-: users[1]: ", "form"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "\\ud800"}]}', ["-: users[0]: ", "form"]),
+    (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a"], "messages": []}]}',
+     ["-: conversations[0]: ", "form"]),
+    (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a", "b"]}]}',
+     ["-: conversations[0]: ", "no 'messages'"]),
 ]
+TIMES = ["1e30", "1" + 30 * "0", "-1", "-0.5", "NaN", "Infinity", "-Infinity", '"5"', "true", "null", "[1]",
+         "253402300800"]  # fmt: skip
+MISTAKES += [
+    (["import", "--storage", "new", "history", "-"],
+     '{"conversations": [{"users": ["a", "b"], "messages": []}, {"users": ["a", "b"], "messages": ['
+     '{"user": "a", "text": "x", "timestamp": 1}, {"user": "a", "text": "x", "timestamp": %s}]}]}' % when,
+     ["-: conversations[1]: messages[1]: ", "timestamp", json.dumps(json.loads(when))[:20]])
+    for when in TIMES]
 
 
 @pytest.fixture
@@ -98,7 +118,8 @@ def test_a_mistake_is_one_line(command, arguments, given, words):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["status", "--bogus"], ["export"], ["export", "all", "-"], ["log", "--since", "x"], ["passwd"], ["import", "users"],
+    ["status", "--bogus"], ["delete"], ["box"], ["accounts", "x"], ["export"], ["export", "all", "-"],
+    ["log", "--since", "x"], ["passwd"], ["import", "users"],
 ])  # fmt: skip
 def test_wrong_usage_is_one_line(command, arguments):
     done = command(*arguments)
@@ -115,7 +136,7 @@ def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(command, storage):
     assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
 
-@pytest.mark.parametrize("name", ["status", "log", "passwd", "export", "import"])
+@pytest.mark.parametrize("name", ["status", "log", "passwd", "accounts", "delete", "box", "export", "import"])
 def test_every_command_explains_itself(command, name):
     done = command(name, "--help")
     assert done.returncode == 0
@@ -123,7 +144,7 @@ def test_every_command_explains_itself(command, name):
 
 
 def test_the_help_of_the_server_names_the_commands(command):
-    assert b"status|log|passwd|export|import" in command("--help").stdout
+    assert b"status|log|passwd|accounts|delete|box|export|import" in command("--help").stdout
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):
@@ -186,12 +207,14 @@ def test_an_account_does_not_inherit_what_strangers_of_its_name_said(command, st
     assert [text for _, text, _ in database.conversation(b"ann", b"bob")] == [b"from elsewhere"]
     database.close()
 
+
 def test_users_that_look_alike_are_imported_together_but_not_beside_those_there_are(command, storage):
     users = {"users": [{"username": "tom"}, {"username": "torn"}]}
     assert command("import", "--storage", storage, "users", "-", given=json.dumps(users)).returncode == 0
     more = {"users": [{"username": "torn", "password": "123"}, {"username": "t0m"}]}
     done = command("import", "--storage", storage, "users", "-", given=json.dumps(more))
-    assert (done.returncode, done.stderr) == (1, b"parley: t0m: too much like the name of another account\n")
+    assert (done.returncode, done.stderr) == (
+        1, b"parley: -: users[1]: not of document 004's form: t0m: too much like the name of another account\n")
     assert json.loads(command("export", "--storage", storage, "users", "-").stdout.decode()) == users
 
 
@@ -244,6 +267,110 @@ def test_the_log_shows_what_was_said_and_follows_it(command, storage):
             following.kill()
             following.wait()
             following.stdout.close()
+
+
+def boxes(storage, *said):
+    """Bring what was said to accounts into a database: (sender, account, text, address)."""
+    Directory(storage).let_go()
+    database = Database(os.path.join(storage, "parley.db"), clock=lambda: 1600000000)
+    with database.transaction():
+        for name, secret in ((b"zoe", None), (b"ann", "secret"), ("\u00e4nn".encode(), None)):
+            database.open_account(name, secret)
+        for sender, to, text, source in said:
+            database.whisper(sender, to, text, True, source)
+    database.close()
+
+
+LISTING = """account  password  kept  bytes  made        last used
+ann      no           0      0  %s  -
+zoe      no           3      8  %s  -
+\u00e4nn      no           1      2  %s  -
+"""
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["on a server", "on a database"])
+def test_operators_see_and_empty_boxes_and_delete_accounts(command, storage, running):
+    boxes(storage, (b"bob", b"zoe", b"one", "192.0.2.1"), (b"cid", b"zoe", b"2", "2001:db8::/64"),
+          ("b\u00f6b".encode(), b"zoe", "\u00e9\u00e9".encode(), ""), (b"bob", "\u00e4nn".encode(), b"hi", "192.0.2.1"))
+    with contextlib.ExitStack() as stack:
+        if running:
+            stack.enter_context(launch(workers=2, args=["--storage", storage]))
+        shown = command("accounts", "--storage", storage, TZ="UTC").stdout.decode()
+        assert shown.replace("yes", "no ") == LISTING % (("2020-09-13",) * 3)
+        assert shown.splitlines()[1].split()[:2] == ["ann", "yes"]
+        shown = command("box", "zoe", "--storage", storage, TZ="UTC").stdout.decode()
+        assert shown.splitlines() == [
+            "3 messages for zoe, 8 bytes", "from  address        time                 bytes",
+            "bob   192.0.2.1      2020-09-13 12:26:40      3", "cid   2001:db8::/64  2020-09-13 12:26:40      1",
+            "b\u00f6b   -              2020-09-13 12:26:40      4"]
+        done = command("box", "a\u0308nn", "--empty", "--storage", storage)
+        assert (done.returncode, done.stdout.decode()) == (0, "1 messages for a\u0308nn thrown away\n")
+        assert command("delete", "zoe", "--storage", storage).stdout == b"zoe is deleted\n"
+        for arguments in (["delete", "zoe"], ["box", "zoe"], ["box", "bob", "--empty"], ["delete", "a b"],
+                          ["box", os.fsdecode(b"\xff")]):
+            done = command(*arguments, "--storage", storage)
+            assert (done.returncode, done.stdout) == (1, b"")
+            assert done.stderr.startswith(b"parley: there is no account ") and done.stderr.count(b"\n") == 1
+    left = [line.split()[:4] for line in command("accounts", "--storage", storage).stdout.decode().splitlines()[1:]]
+    assert left == [["ann", "yes", "0", "0"], ["\u00e4nn", "no", "0", "0"]]
+
+
+def test_an_emptied_box_has_room_and_a_deleted_account_is_nobodys(command, storage):
+    with launch(workers=2, args=["--storage", storage], protocols=("line", "delimited")) as server:
+        with voices.Delimited(server.address("delimited"), b"ann") as ann:
+            assert ann.create()
+        with voices.Delimited(server.address("delimited"), b"bob") as bob:
+            assert bob.create()
+            while bob.say(b"ann", b"x" * 16000):
+                pass
+            assert bob.refusal == b"recipient has too many undelivered messages"
+            assert command("box", "ann", "--empty", "--storage", storage).returncode == 0
+            assert bob.say(b"ann", b"x" * 16000)
+        with voices.Delimited(server.address("delimited"), b"ann") as ann:
+            ann.enter()
+            with Client(server.address(), "witness") as witness:
+                assert command("delete", "ann", "--storage", storage).returncode == 0
+                witness.expect("INFO ann disconnected")
+                with pytest.raises(Closed):
+                    while True:
+                        ann.deliver()
+            with voices.Delimited(server.address("delimited"), b"ann") as other:
+                assert other.create()
+                assert other.deliver() == []
+
+
+def test_many_accounts_are_listed_in_pages(command, storage):
+    Directory(storage).let_go()
+    database = Database(os.path.join(storage, "parley.db"))
+    names = ["%s%04d" % ("\U0001f600" * 28, number) for number in range(1234)]
+    with database.transaction():
+        for name in names:
+            database.open_account(name.encode(), None)
+    database.close()
+    with launch(workers=1, args=["--storage", storage]):
+        online = command("accounts", "--storage", storage)
+    assert [line.split()[0] for line in online.stdout.decode().splitlines()[1:]] == names
+    assert command("accounts", "--storage", storage).stdout == online.stdout
+
+
+@pytest.mark.parametrize("arguments", [["accounts"], ["delete", "ann"], ["box", "ann"]])
+def test_where_there_is_no_database_none_is_made(command, storage, arguments):
+    done = command(*arguments, "--storage", storage)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"parley: ") and b"there is no database" in done.stderr
+    assert not os.path.exists(storage)
+
+
+def test_any_number_can_be_asked_for_and_any_time_be_shown(command, storage):
+    Directory(storage).let_go()
+    database = Database(os.path.join(storage, "parley.db"))
+    with database.transaction():
+        database._insert(0, [(b"ann", b"x", when) for when in (0, 253402300799, 1 << 62)])
+    database.close()
+    for since, lines in (("-1", 3), ("-" + 30 * "9", 3), ("2", 1), (30 * "9", 0), ("9223372036854775808", 0)):
+        done = command("log", "--storage", storage, "--since", since)
+        assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", lines)
+    assert b"3 4611686018427387904 s ann: x" in command("log", "--storage", storage).stdout
 
 
 def test_the_status_tells_of_every_worker(command, storage):

@@ -798,12 +798,14 @@ def test_the_directory_is_made_and_what_is_in_it_is_there_at_the_next_start(star
     with database.transaction():
         for name, secret in ((b"zoe", "hashed"), (b"ann", None)):
             database.open_account(name, secret)
-        database.whisper(b"zoe", b"ann", b"123", True)
+        database.whisper(b"zoe", b"ann", b"123", True, "192.0.2.1")
+        database.whisper(b"zoe", b"ann", b"4", True, "192.0.2.2")
     database.close()
     code, memory = start_up("--storage", "kept")
     assert code == 0
-    assert [(name, account.secret, account.kept, account.size) for name, account in memory.accounts.items()] == [
-        (b"zoe", "hashed", 0, 0), (b"ann", None, 1, 3)]
+    assert [(name, account.secret, account.kept) for name, account in memory.accounts.items()] == [
+        (b"zoe", "hashed", 0), (b"ann", None, 2)]
+    assert set(memory.accounts[b"ann"].shares) == {"192.0.2.1", "192.0.2.2"}
     assert memory.owners(claims(b"ANN")) == {b"ann"}
 
 

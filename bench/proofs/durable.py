@@ -27,7 +27,7 @@ VICTIMS = ("worker", "journal", "hub")
 PAUSE = 0.02  # seconds between two texts of one speaker
 BETWEEN_KILLS = (0.3, 0.9)  # seconds
 COMES_BACK = 60.0  # seconds for a new server after the hub was killed
-BOX = 500  # messages kept for one account; the server takes 1000
+BOX = 150  # messages kept for one account; the server takes about 250 of this length from one address
 PADDING = " grün ||x| 'y' \\ \U0001f600 {z} $"  # something to be mangled in each protocol
 
 

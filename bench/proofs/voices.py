@@ -100,7 +100,7 @@ class Padded(Voice):
 class Delimited(Voice):
     """Frames of items."""
 
-    _CREATE, _LIST, _SEND, _DELIVER, _LOGIN, _RESPONSE, _LISTED = 0, 1, 2, 3, 5, 6, 7
+    _CREATE, _LIST, _SEND, _DELIVER, _DELETE, _LOGIN, _RESPONSE, _LISTED = range(8)
 
     def _messages(self):
         while len(self._held) >= 42:
@@ -157,6 +157,20 @@ class Delimited(Voice):
         self._send((self._DELIVER, b""), (self._LIST, b"~nobody"))
         self._until(take)
         return texts
+
+    def delete(self):
+        """Delete the account, which is answered only if it cannot be done; then this is nobody any more."""
+        refused = []
+
+        def take(message):
+            command, data = message
+            if command == self._RESPONSE:
+                refused.append(data)
+            return True if command == self._LISTED else None
+
+        self._send((self._DELETE, b""), (self._LIST, b"~nobody"))
+        self._until(take)
+        return self._refused(refused[0]) if refused else True
 
     def accounts(self):
         """The names of all."""

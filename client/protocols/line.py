@@ -34,6 +34,7 @@ _WHY = {
     "server-shutdown": "The server is shutting down.",
     "slow-reader": "You read too slowly.",
     "too-many-connections": "There are too many connections.",
+    "account-deleted": "Your account was deleted by an operator.",
     "line-too-long": "The message was too long.",
     "line-timeout": "The message did not arrive in time.",
     "unknown-protocol": "The server expected another protocol.",

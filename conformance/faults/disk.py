@@ -71,6 +71,44 @@ def test_what_a_broken_disk_does_not_take_is_not_acknowledged(start, orders, tmp
         assert set(told) - set(acknowledged) <= {in_the_making, b"they talk on"}, "refused, and stored all the same"
 
 
+@pytest.mark.parametrize("broken", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
+def test_an_account_that_cannot_be_deleted_on_the_disk_is_not_said_to_be(start, orders, tmp_path, broken):
+    """The name stays its owner's, and nobody else is delivered what is kept for her."""
+    server = start(workers=2, args=("--storage", str(tmp_path / "storage")), environment=orders.variables,
+                   protocols=STORED, trouble=True)
+    with contextlib.ExitStack() as stack:
+        enter = stack.enter_context
+        friend, owner, other = (enter(voices.Delimited(server.address("delimited"), name))
+                                for name in (b"friend", b"owner", b"owner"))
+        assert friend.create() and owner.create()
+        with voices.Delimited(server.address("delimited"), b"away") as away:
+            assert away.create()
+        owner.close()
+        wait_until(lambda: not _is_here(server, b"owner"))
+        assert friend.say(b"owner", b"for the owner")
+        owner = enter(voices.Delimited(server.address("delimited"), b"owner"))
+        owner.enter()
+        orders.fail(write=broken)
+        assert not owner.delete()
+        assert owner.refusal == b"the server could not store this"
+        assert not other.create()
+        orders.fail()
+        wait_until(lambda: friend.say(b"away", b"is there room again?"), 40)
+        assert not other.create()
+        assert other.refusal == b"username already exists"
+        assert owner.deliver() == [b"for the owner"]
+        assert friend.say(b"owner", b"for the owner again")
+        assert owner.delete()
+        assert other.create()
+        assert other.deliver() == []
+
+
+def _is_here(server, name):
+    with Client(server.address(), "looker") as looker:
+        looker.say("WHO")
+        return b"USER " + name in looker.heard()
+
+
 def test_a_database_of_a_newer_server_is_refused_in_one_line(start, run, tmp_path):
     storage = tmp_path / "storage"
     start(workers=1, args=("--storage", str(storage))).stop()

@@ -29,8 +29,9 @@ class Census:
 
     def departed(self, worker, number):
         """It has ended; it may be one that was not counted."""
-        if number in self._homes[worker]:
-            self._forget(self._homes[worker].pop(number))
+        homes = self._homes.get(worker, {})  # a worker that is lost may have said so before
+        if number in homes:
+            self._forget(homes.pop(number))
 
     def lose(self, worker):
         """A worker died, and its connections with it."""

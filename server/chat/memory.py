@@ -1,26 +1,62 @@
-"""Accounts: names that exist whether or not somebody uses them, and what is kept for whom."""
+"""Accounts: names that exist whether or not somebody uses them, and what is kept for whom.
+
+What is kept for one account is its box. What comes from one address may take as much of a box, and of all boxes, as it
+leaves free: the first at most half, the next one half of the rest. Another name or another account makes that no more.
+Sizes are those in memory (`server.chat.sizes`).
+"""
+import itertools
 
 from server.chat.aliases import Aliases
 from server.chat.names import Occupied
+from server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
 
-MOST_KEPT_MESSAGES = 1000  # for one account
-MOST_KEPT_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
-MOST_KEPT = 64 << 20  # bytes for all accounts
+MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
+MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub
+MOST_OF_STORED_BOXES = 32 << 20  # likewise, where they are in a database and only counted in the hub
 MOST_ACCOUNTS = 10000  # that nobody set up: whoever lists them makes a worker name them all
+DAY = 86400  # seconds
+TIDY_EVERY = 60  # seconds
+TIDIED_AT_ONCE = 100  # boxes, so that nobody has to wait for it
+TIDY_ON_AFTER = 1  # seconds, if there may be more
+LAST_ID = (1 << 63) - 1  # of kept messages
+
+# Of a message, beside its text and its sender's name: as the store in memory has it, or the register for a while.
+KEPT_SIZE = tuple_of(5) + SLOT + 2 * INT + 4 * BYTES
+# The first one from an address takes more: its share, its place among all addresses, and at worst a box of its own.
+SHARE_SIZE = (SLOT + OBJECT + 4 * INT + 2 * BYTES) + (SLOT + INT + 2 * BYTES) + (2 * SLOT + DICT + LIST + 4 * BYTES)
+
+
+def kept_size(sender, text):
+    """What a kept message takes in memory."""
+    return KEPT_SIZE + len(sender) + len(text)
 
 
 class Account:
     """One account.
 
     occupied: what its name occupies (`server.chat.names.claims`). secret: the hashed password; None if it has none.
-    kept, size: messages kept for it, and the bytes of their texts.
+    kept, size: messages kept for it, and what they take in memory. shares: address -> _Share of these, or None.
+    oldest: a time; no kept message is older. None if there are none.
+    closing: requests to delete it that the store has not answered yet.
+    used_on: the day on which the store was last told that it is in use, or None.
     """
 
-    def __init__(self, occupied, secret, kept=0, size=0):
+    __slots__ = ("occupied", "secret", "kept", "size", "shares", "oldest", "closing", "used_on")
+
+    def __init__(self, occupied, secret):
         self.occupied = occupied
         self.secret = secret
-        self.kept = kept
-        self.size = size
+        self.kept = self.size = self.closing = 0
+        self.shares = self.oldest = self.used_on = None
+
+
+class _Share:
+    """What one address has in one box: messages and their size; and how much of that the store does not have yet."""
+
+    __slots__ = ("messages", "size", "pending_messages", "pending_size")
+
+    def __init__(self):
+        self.messages = self.size = self.pending_messages = self.pending_size = 0
 
 
 class Memory:
@@ -28,24 +64,30 @@ class Memory:
 
     store: see `server.storage.journal.Journal`. `then` is called with true once it is stored.
     register: may clients make accounts? guests: may names without an account be used?
+    most_of_boxes: bytes. keep_days: how long a message is kept for somebody who is away; 0 is for ever.
+    clock: gives seconds since the epoch; without one nothing is ever too old.
     aliases: of the accounts' names, so that nobody else is shown by them while the owner is away.
     """
 
-    def __init__(self, store, register=True, guests=True):
+    def __init__(self, store, register=True, guests=True, most_of_boxes=MOST_OF_BOXES, keep_days=0, clock=lambda: 0.0):
         self.register = register
         self.guests = guests
         self.accounts = {}  # name -> Account
         self.aliases = Aliases()
         self._store = store
+        self._most_of_boxes = most_of_boxes
+        self._keep_days = keep_days
+        self._clock = clock
         self._occupied = Occupied()
-        self._size = 0  # bytes kept for all accounts
+        self._size = 0  # of all boxes
+        self._of_sources = {}  # address -> the size of all its shares
+        self._next_tidy = 0.0  # seconds since the epoch
 
     def know(self, name, account):
         """An account that is in the store already; it may look like another one."""
         self.accounts[name] = account
         self.aliases.hold(name)
         self._occupied.add(name, account.occupied)
-        self._size += account.size
 
     def open(self, name, occupied, secret=None, then=None):
         """A new account; none if it cannot be stored."""
@@ -71,57 +113,196 @@ class Memory:
 
         self._store.ask(settle, "protect", name, secret)
 
-    def close(self, name):
-        """Forget the account and all that was said to it or by it: the next owner of the name is somebody else."""
-        self._forget(name)
-        self._store.ask(_ignore, "close_account", name)
+    def use(self, name):
+        """Somebody comes under this name; if it is an account, the store is told once a day."""
+        account, today = self.accounts.get(name), int(self._clock()) // DAY
+        if account is not None and account.used_on != today:
+            account.used_on = today
+            self._store.ask(_ignore, "use", name)
+
+    def close(self, name, then):
+        """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
+
+        Until that is stored the name is nobody else's, and nothing is kept for it. `then(stored, gone)`: gone is true
+        if this has deleted it, and not another request meanwhile.
+        """
+        account = self.accounts[name]
+
+        def settle(stored):
+            account.closing -= 1
+            gone = bool(stored) and self._is_still(name, account)
+            if gone:
+                self._forget(name)
+            then(stored, gone)
+
+        account.closing += 1
+        self._store.ask(settle, "close_account", name)
+
+    def is_closing(self, name):
+        """Is there such an account, and is it being deleted?"""
+        return name in self.accounts and self.accounts[name].closing > 0
 
     def _forget(self, name):
         account = self.accounts.pop(name)
-        self._size -= account.size
+        for source, share in list((account.shares or {}).items()):
+            self._count(account, source, -share.messages, -share.size)
         self.aliases.free(name)
         self._occupied.remove(name, account.occupied)
+
+    def _is_still(self, name, account):
+        """Or has it been deleted meanwhile, and perhaps made anew?"""
+        return self.accounts.get(name) is account
 
     def owners(self, occupied):
         """The accounts' names that `occupied` would be too much alike."""
         return self._occupied.names(occupied)
 
-    def has_room(self, name, text):
-        """May this be kept for the account, whose owner is away?"""
+    # ---- boxes. `source` is the address that a message comes from, as `server.chat.origins.network` has it
+
+    def know_box(self, name, shares, oldest):
+        """What the store keeps for an account already; see `server.storage.memory.Store.box`."""
         account = self.accounts[name]
-        return (account.kept < MOST_KEPT_MESSAGES and account.size + len(text) <= MOST_KEPT_BYTES
-                and self._size + len(text) <= MOST_KEPT)
+        for source, messages, size in shares:
+            self._count(account, source, messages, size)
+        account.oldest = oldest
 
-    def keep(self, name, sender, text, then):
+    def has_room(self, name, sender, text, source):
+        """May this be kept for the account?"""
+        account = self.accounts[name]
+        share = (account.shares or {}).get(source)
+        size = kept_size(sender, text) + (0 if share else SHARE_SIZE)
+        of_box = size + (share.size + SHARE_SIZE if share else 0)
+        of_all = size + self._of_sources.get(source, 0)
+        return (not account.closing
+                and of_box <= MOST_OF_BOX - account.size - size and of_all <= self._most_of_boxes - self._size - size)
+
+    def keep(self, name, sender, text, source, then):
         """Keep a message until the account's owner has taken it."""
-        self._keep(name, text, then, "whisper", sender, name, text, True)
+        account = self._hold(name, sender, text, source)
+        self._keep(name, account, sender, text, source, then, "whisper", sender, name, text, True, source)
 
-    def keep_missed(self, name, sender, text):
-        """Likewise one that was said already, and did not reach the owner; if there still is one, and room."""
-        if name in self.accounts and self.has_room(name, text):
-            self._keep(name, text, _ignore, "keep", sender, name, text)
+    def reserve(self, name, sender, text, source):
+        """Hold room for what may have to be kept: the account that has it, or None if there is none."""
+        return self._hold(name, sender, text, source) if self.has_room(name, sender, text, source) else None
 
-    def _keep(self, name, text, then, request, *arguments):
+    def keep_missed(self, name, account, sender, text, source):
+        """Keep what room was reserved for, of which the owner was told too late; if there still is the account."""
+        if account.closing:
+            self.forgo(name, account, sender, text, source)
+        elif self._is_still(name, account):
+            self._keep(name, account, sender, text, source, _ignore, "keep", sender, name, text, source)
+
+    def forgo(self, name, account, sender, text, source):
+        """What room was reserved for need not be kept."""
+        self._settle(name, account, source, kept_size(sender, text), False)
+
+    def _hold(self, name, sender, text, source):
+        account, size = self.accounts[name], kept_size(sender, text)
+        self._count(account, source, 1, size)
+        share = account.shares[source]
+        share.pending_messages += 1
+        share.pending_size += size
+        if account.oldest is None:
+            account.oldest = int(self._clock())
+        return account
+
+    def _keep(self, name, account, sender, text, source, then, request, *arguments):
         def settle(stored):
-            if not stored:
-                self._count(name, -1, -len(text))
+            self._settle(name, account, source, kept_size(sender, text), stored)
             then(stored)
 
-        self._count(name, 1, len(text))
         self._store.ask(settle, request, *arguments)
 
-    def taken(self, name, last, messages, size):
-        """What was kept up to the id `last` has reached the account's owner: so many messages and bytes of text."""
-        self._count(name, -messages, -size)
-        self._store.ask(_ignore, "taken", name, last)
+    def _settle(self, name, account, source, size, stored):
+        """What room was held for is stored, or is not kept."""
+        if not self._is_still(name, account):
+            return
+        share = account.shares[source]
+        share.pending_messages -= 1
+        share.pending_size -= size
+        if not stored:
+            self._count(account, source, -1, -size)
 
-    def _count(self, name, messages, size):
+    def _count(self, account, source, messages, size):
+        """There is more from an address in a box, or less."""
+        if account.shares is None:
+            account.shares = {}
+        share = account.shares.get(source)
+        if share is None:
+            share = account.shares[source] = _Share()
+            size_with_share = size + SHARE_SIZE
+        else:
+            size_with_share = size
+        share.messages += messages
+        share.size += size
+        if not share.messages:
+            del account.shares[source]
+            size_with_share -= SHARE_SIZE
+        account.kept += messages
+        account.size += size_with_share
+        self._size += size_with_share
+        of_source = self._of_sources.pop(source, 0) + size_with_share
+        if of_source:
+            self._of_sources[source] = of_source
+        if not account.shares:
+            account.shares = account.oldest = None
+
+    def taken(self, name, last):
+        """What was kept up to the id `last` has reached the account's owner."""
+        self._store.ask(_ignore, "taken", name, last)
+        self._look_into(name)
+
+    def empty(self, name, then):
+        """Throw away all that is kept for the account, `then(stored)`."""
+        self._store.ask(then, "taken", name, LAST_ID)
+        self._look_into(name)
+
+    def tidy(self, name=None):
+        """Throw away what has been kept for too long: for the account `name`, and once a minute for others too."""
+        if not self._keep_days:
+            return
+        now = self._clock()
+        before = int(now) - self._keep_days * DAY
+        if name in self.accounts:
+            self._expire(name, before)
+        if not 0 <= self._next_tidy - now <= TIDY_EVERY:  # a clock may be set back
+            old = list(itertools.islice(filter(lambda name: self._is_old(name, before), self.accounts), TIDIED_AT_ONCE))
+            for other in old:
+                self._expire(other, before)
+            self._next_tidy = now + (TIDY_ON_AFTER if len(old) == TIDIED_AT_ONCE else TIDY_EVERY)
+
+    def _is_old(self, name, before):
+        oldest = self.accounts[name].oldest
+        return oldest is not None and oldest < before
+
+    def _expire(self, name, before):
+        if self._is_old(name, before):
+            self._store.ask(_ignore, "expire", name, before)
+            self._look_into(name)
+
+    def _look_into(self, name):
+        """Ask the store what is in a box after what was asked last; its answers come in the order of the questions."""
         account = self.accounts.get(name)
-        if account:  # it may have been deleted meanwhile, and even made anew: it has no less than nothing
-            messages, size = max(messages, -account.kept), max(size, -account.size)
-            account.kept += messages
-            account.size += size
-            self._size += size
+
+        def settle(found):
+            if found is None or account is None or not self._is_still(name, account):
+                return
+            shares, oldest = found
+            stored = {source: (messages, size) for source, messages, size in shares}
+            for source in {*stored, *(account.shares or ())}:
+                share = (account.shares or {}).get(source, _NOTHING)
+                messages, size = stored.get(source, (0, 0))
+                messages += share.pending_messages - share.messages
+                size += share.pending_size - share.size
+                if messages or size:
+                    self._count(account, source, messages, size)
+            if account.shares:
+                account.oldest = int(self._clock()) if oldest is None else oldest
+
+        self._store.ask(settle, "box", name)
+
+
+_NOTHING = _Share()
 
 
 def _ignore(stored):

@@ -15,3 +15,9 @@ def origin(host):
     if ":" not in host:
         return host
     return ipaddress.IPv6Address(host.partition("%")[0]).packed[:8]
+
+
+def network(host):
+    """The same as text, to be stored and shown; an IPv6 one as the network that it is."""
+    one = origin(host)
+    return one if isinstance(one, str) else "%s/64" % ipaddress.IPv6Address(one + bytes(8))

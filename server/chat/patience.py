@@ -7,7 +7,7 @@ MINUTE = 60.0
 OF_AN_ADDRESS = 10  # times what is borne for one account: behind one address there may be a class that mistypes
 LONGEST_WAIT = 60.0  # seconds; whoever would have to wait longer for a try does not get one
 MEMORY = 600.0  # seconds for which a failure counts against its address
-MOST_REMEMBERED = 10000  # addresses, and accounts; the longest quiet ones are forgotten first
+MOST_REMEMBERED = 4096  # addresses, and accounts; the longest quiet ones are forgotten first
 
 # until: when all failures would have come at the rate that is borne. at: the latest.
 # name: whose password all of an address's failures were for; None if that is not one account alone.

@@ -6,6 +6,7 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 """
 from server.chat.memory import MOST_ACCOUNTS
 from server.chat.names import Occupied, claims
+from server.chat.origins import network
 from server.protocols.events import Reason
 
 
@@ -37,7 +38,7 @@ class Register:
         self._occupied = Occupied()  # by those names
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
-        self._untold = {}  # holder -> {mark: (to, sender, text)} of what is kept unless it is sent
+        self._untold = {}  # holder -> {mark: arguments of Memory.keep_missed} for what is kept unless it is sent
         self._last_mark = 0
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._probing = {}  # holder that wants a name -> (holder that has it and is looked after, what to do then)
@@ -118,7 +119,7 @@ class Register:
 
     def _look_further(self, holder, name, occupied, then, alive):
         rival = self._rival(holder, name, occupied)
-        if self._is_like_an_account(name, occupied):
+        if self._memory.is_closing(name) or self._is_like_an_account(name, occupied):
             then(True)
         elif rival is None or rival == alive:
             then(rival is not None)
@@ -230,6 +231,8 @@ class Register:
         def replace(trouble, secret):
             if trouble:
                 self._refuse(holder, trouble)
+            elif self._memory.accounts.get(name) is not account:
+                self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
             else:
                 self._post.change()
                 self._memory.protect(name, secret, self._post.guarded(
@@ -261,6 +264,7 @@ class Register:
         self._post.change()
         self._members[holder] = name
         self._hold(holder, name, occupied)
+        self._memory.use(name)
         self._post.everyone("joined", *_place(holder), *self._with_alias(name))
 
     def rename(self, worker, number, name, occupied):
@@ -278,6 +282,7 @@ class Register:
                 self._vacate(old)
                 self._members[holder] = name
                 self._hold(holder, name, occupied)
+                self._memory.use(name)
                 self._post.everyone("renamed", worker, number, old, *self._with_alias(name))
 
         if self._needs_account(name):
@@ -303,12 +308,38 @@ class Register:
             self._post.everyone("left", name)
 
     def delete(self, worker, number, name):
-        """The member's account is gone, and its name free."""
-        self._post.change()
+        """The member's account is gone, and its name free, once that is stored; if it cannot be, both stay."""
+        holder = _holder(worker, number)
+
+        def settle(stored, gone):
+            if holder not in self._members:
+                return  # it has left meanwhile
+            if stored:
+                self._dismiss(holder)
+            else:
+                self._refuse(holder, Reason.NOT_STORED)
+
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
         if name in self._memory.accounts:
-            self._memory.close(name)
-            self._patience.closed(name)
-            self._post.everyone("closed", name)
+            self._close(name, self._post.guarded(worker, number, settle))
+        else:
+            settle(True, False)
+
+    def _close(self, name, then):
+        def settle(stored, gone):
+            self._post.change()
+            if gone:
+                self._patience.closed(name)
+                self._post.everyone("closed", name)
+            then(stored, gone)
+
+        self._post.change()
+        self._memory.close(name, settle)
+
+    def _dismiss(self, holder):
+        """The account of a member is deleted, and with it the name."""
+        worker, number = _place(holder)
         self._post.worker(worker, "deleted", number)
         self.release(worker, number)
 
@@ -331,6 +362,9 @@ class Register:
             reply({"done": True} if stored else {"error": "it could not be stored"})
 
         known = name in self._memory.accounts
+        if self._memory.is_closing(name):
+            reply({"error": "this account is being deleted"})
+            return
         if not known and self._memory.owners(claims(name)):
             reply({"error": "too much like the name of another account"})
             return
@@ -339,6 +373,17 @@ class Register:
             self._memory.protect(name, secret, tell)
         else:
             self._memory.open(name, claims(name), secret, tell)
+
+    def remove(self, name, then):
+        """The operator's word: an account is deleted, and whoever is here under its name sent away; then(stored)."""
+
+        def settle(stored, gone):
+            holder = self._called(name) if gone else None
+            if holder is not None:
+                self._dismiss(holder)
+            then(stored)
+
+        self._close(name, settle)
 
     def _hold(self, holder, name, occupied):
         self._held[name] = holder, occupied
@@ -373,32 +418,48 @@ class Register:
 
     # ---- messages
 
-    def whisper(self, worker, number, sender, to, text, time):
+    def whisper(self, worker, number, sender, to, text, time, host):
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
 
         answer = self._post.guarded(worker, number, lambda stored: self._settle(_holder(worker, number), stored))
-        holder, account = self._called(to), self._memory.accounts.get(to)
+        holder, account, source = self._called(to), self._memory.accounts.get(to), network(host)
         if holder is not None:
             to_worker, to_number = _place(holder)
             time = int(self._clock()) if time is None else time
             self._post.worker(to_worker, "whispered", to_number, sender, text, time)
             if account is not None and account.secret is None:
-                self._last_mark += 1
-                self._untold.setdefault(holder, {})[self._last_mark] = to, sender, text
-                self._post.worker(to_worker, "mark", to_number, self._last_mark)
-            self._store.ask(answer, "whisper", sender, to, text, False)
-        elif account is None:
+                self._mark(holder, to, sender, text, source)
+            self._store.ask(answer, "whisper", sender, to, text, False, source)
+        elif account is None or account.closing:
             self._refuse(_holder(worker, number), Reason.NOBODY)
         elif account.secret is not None:  # its owner reads in its conversations what it has missed
-            self._store.ask(answer, "whisper", sender, to, text, False)
-        elif self._memory.has_room(to, text):
-            self._memory.keep(to, sender, text, answer)
+            self._store.ask(answer, "whisper", sender, to, text, False, source)
         else:
-            self._refuse(_holder(worker, number), Reason.BOX_FULL)
+            self._keep(to, sender, text, source, _holder(worker, number), answer)
+
+    def _mark(self, holder, to, sender, text, source):
+        """What somebody here is being told has its room in the box until the worker says that it has been sent."""
+        account = self._memory.reserve(to, sender, text, source)
+        if account is not None:
+            self._last_mark += 1
+            self._untold.setdefault(holder, {})[self._last_mark] = to, account, sender, text, source
+            self._post.worker(_place(holder)[0], "mark", _place(holder)[1], self._last_mark)
+
+    def _keep(self, to, sender, text, source, holder, answer):
+        self._memory.tidy()
+        if self._memory.has_room(to, sender, text, source):
+            self._memory.keep(to, sender, text, source, answer)
+        else:
+            self._refuse(holder, Reason.BOX_FULL)
 
     def told(self, worker, number, mark):
         """The member has been sent what was said to it alone in front of this mark."""
-        self._untold.get(_holder(worker, number), {}).pop(mark, None)
+        holder = _holder(worker, number)
+        marks = self._untold.get(holder, {})
+        if mark in marks:
+            self._memory.forgo(*marks.pop(mark))
+            if not marks:
+                del self._untold[holder]
 
     def deliver(self, worker, numbers, name):
         """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""
@@ -411,13 +472,14 @@ class Register:
                 self._handed[holder] = messages[-1][0]
             self._post.worker(worker, "kept", numbers, name, messages)
 
+        self._memory.tidy(name)
         self._look_up(worker, numbers, hand_over, "kept", name)
 
-    def taken(self, worker, number, name, last, messages, size):
-        """The member has been sent what was kept up to the id `last`: so many messages, so many bytes of text."""
+    def taken(self, worker, number, name, last):
+        """The member has been sent what was kept up to the id `last`."""
         if self._handed.get(_holder(worker, number)) == last:
             del self._handed[_holder(worker, number)]
-        self._memory.taken(name, last, messages, size)
+        self._memory.taken(name, last)
 
     def history(self, worker, numbers, name, partner):
         """What two have said to each other."""

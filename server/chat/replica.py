@@ -198,8 +198,7 @@ class Replica:
             session.charge(size // BYTES_A_MESSAGE)
             session.heed("deliver", [Whispered(*message[1:]) for message in messages])
             if messages:
-                self._hub.ask_once_told(
-                    session, "taken", session.number, name, messages[-1][0], len(messages), size)
+                self._hub.ask_once_told(session, "taken", session.number, name, messages[-1][0])
 
     def deleted(self, number):
         """The answer to Delete."""

@@ -181,7 +181,8 @@ class Session:
 
     def _whisper(self, whisper):
         if self._is_fit(whisper):
-            self._ask(whisper, "whisper", self.name, spelled(whisper.to), whisper.text, whisper.time)
+            self._ask(whisper, "whisper", self.name, spelled(whisper.to), whisper.text, whisper.time,
+                      self.address()[0])
 
     def _is_fit(self, said):
         """Is there anything to say, and does nobody claim to be somebody else?"""
@@ -294,7 +295,10 @@ class Session:
         self.confirm()
 
     def forget(self):
-        """The account is deleted, and with it the name."""
+        """The account is deleted, and with it the name: as it has asked, or by an operator, who sends it away."""
+        if type(self._question) is not Delete:
+            self.leave(Reason.ACCOUNT_DELETED)
+            return
         if not self.audience.traits.hears_at_once:
             self.audience.leave(self)
         self.name = None

@@ -178,6 +178,7 @@ _WORDS = {
     Reason.SLOW_READER: b"you read too slowly",
     Reason.TOO_MANY_CONNECTIONS: b"there are too many connections",
     Reason.REPLACED: b"you have logged in elsewhere",
+    Reason.ACCOUNT_DELETED: b"your account was deleted by an operator",
     Reason.SHUTDOWN: b"server is shutting down",
     Reason.BUG: b"internal error",
 }

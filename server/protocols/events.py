@@ -139,6 +139,7 @@ class Reason:
     SLOW_READER = "slow-reader"
     TOO_MANY_CONNECTIONS = "too-many-connections"
     REPLACED = "logged-in-elsewhere"
+    ACCOUNT_DELETED = "account-deleted"  # by an operator
     SHUTDOWN = "shutdown"
     BUG = "bug"
 

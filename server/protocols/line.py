@@ -197,6 +197,7 @@ _FAREWELLS = {
     Reason.SLOW_READER: b"INFO slow-reader\n",
     Reason.REPLACED: b"INFO logged-in-elsewhere\n",
     Reason.TOO_MANY_CONNECTIONS: b"ERR too-many-connections\n",
+    Reason.ACCOUNT_DELETED: b"INFO account-deleted\n",
     Reason.TOO_LONG: b"ERR line-too-long\n",
     Reason.TOO_SLOW: b"ERR line-timeout\n",
     Reason.FOREIGN: b"ERR unknown-protocol\n",

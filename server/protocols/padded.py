@@ -145,6 +145,7 @@ _WORDS = {
     Reason.SLOW_READER: b"You read too slowly.",
     Reason.TOO_MANY_CONNECTIONS: b"There are too many connections.",
     Reason.REPLACED: b"You have logged in elsewhere.",
+    Reason.ACCOUNT_DELETED: b"Your account was deleted by an operator.",
     Reason.SHUTDOWN: b"The server is shutting down.",
     Reason.BUG: b"The server made a mistake.",
 }

@@ -8,7 +8,8 @@ import time
 import zlib
 from urllib.parse import quote
 
-from server.storage.memory import MOST_MESSAGES, page
+from server.chat.memory import KEPT_SIZE
+from server.storage.memory import MOST_MESSAGES, page, whole
 from server.worker.queues import said
 
 DAY = 86400  # seconds
@@ -34,11 +35,19 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
     CREATE INDEX kept_for ON kept (receiver, id);
     """,
+    """
+    ALTER TABLE accounts ADD COLUMN made INTEGER;
+    ALTER TABLE accounts ADD COLUMN used INTEGER;
+    ALTER TABLE kept ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    DELETE FROM kept WHERE receiver NOT IN (SELECT name FROM accounts);
+    DELETE FROM conversations WHERE id > 0 AND id NOT IN (SELECT conversation FROM messages);
+    """,
 )
 
 LOBBY = 0  # the id of its conversation
 _PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
 _MOST_PAIRS = 10000  # whose conversations' ids are remembered
+_LAST_NUMBER = (1 << 63) - 1  # that SQLite can compare with
 _LONGEST_CHECK = 256 << 20  # bytes of a file that is looked through at the start, which takes a second or two
 
 log = logging.getLogger(__name__)
@@ -86,18 +95,17 @@ class Database:
             raise
 
     def _prepare(self, path, sync):
-        execute = self._connection.execute
-        execute("PRAGMA auto_vacuum = INCREMENTAL")
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = " + SYNC[sync])
-        version = execute("PRAGMA user_version").fetchone()[0]
+        self._pragma("auto_vacuum = INCREMENTAL")
+        self._pragma("journal_mode = WAL")
+        self._pragma("synchronous = " + SYNC[sync])
+        version = self._row("PRAGMA user_version")[0]
         if version > len(MIGRATIONS):
             raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
                          % (path, version, len(MIGRATIONS)))
         if not version and self._row("SELECT count(*) FROM sqlite_master")[0]:
             raise StoreError("%s: a database of another program; choose another directory" % path)
         if 0 < version < len(MIGRATIONS):
-            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._pragma("wal_checkpoint(TRUNCATE)")
             self._back_up("%s.schema-%d" % (path, version))
         for number in range(version, len(MIGRATIONS)):
             self._connection.executescript(
@@ -112,11 +120,28 @@ class Database:
     def _load(self):
         """What is kept in memory of the last commit."""
         self._number = self._fact("number")
-        self._day = self._row("SELECT max(day) FROM days")[0]
+        self._day = None  # the last one that was noted
         self._conversations = {}
 
+    def _cursor(self, query, *values):
+        """A cursor for a `with`, at the end of which it is closed.
+
+        A statement with rows that nobody has fetched keeps transactions from their commit. CPython ends it with the
+        last reference to its cursor, PyPy at some later time.
+        """
+        return contextlib.closing(self._connection.execute(query, values))
+
+    def _rows(self, query, *values):
+        with self._cursor(query, *values) as cursor:
+            return cursor.fetchall()
+
     def _row(self, query, *values):
-        return self._connection.execute(query, values).fetchone()
+        """The first one, or None."""
+        rows = self._rows(query, *values)
+        return rows[0] if rows else None
+
+    def _pragma(self, words):
+        self._rows("PRAGMA " + words)
 
     def _fact(self, key):
         return self._row("SELECT value FROM facts WHERE key = ?", key)[0]
@@ -170,23 +195,25 @@ class Database:
 
     # ---- writing
 
+    def _now(self):
+        return whole(self._clock())
+
     def talk(self, frame):
-        now = int(self._clock())
+        now = self._now()
         self._insert(LOBBY, ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
-    def whisper(self, sender, to, text, keep):
-        now = int(self._clock())
-        self._insert(self._conversation(sender, to), [(sender, text, now)])
+    def whisper(self, sender, to, text, keep, source=""):
+        self._insert(self._conversation(sender, to), [(sender, text, self._now())])
         if keep:
-            self.keep(sender, to, text)
+            self.keep(sender, to, text, source)
         return True
 
-    def keep(self, sender, to, text):
-        now = int(self._clock())
+    def keep(self, sender, to, text, source=""):
+        now = self._now()
         self._connection.execute(
-            "INSERT INTO kept (receiver, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?)",
-            (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text)))
+            "INSERT INTO kept (receiver, time, sender, text, checksum, source) VALUES (?, ?, ?, ?, ?, ?)",
+            (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text), source))
         return True
 
     def add_conversation(self, one, other, messages):
@@ -194,15 +221,21 @@ class Database:
         self._insert(self._conversation(one, other), messages)
 
     def _insert(self, conversation, messages):
-        today = int(self._clock()) // DAY
-        if today != self._day:
-            self._day = today
-            self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (today, self._number + 1))
+        if self._today() != self._day:
+            self._note_day()
         rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
                 for number, (sender, text, when) in enumerate(messages, self._number + 1)]
         self._connection.executemany(
             "INSERT INTO messages (conversation, number, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._number += len(rows)
+
+    def _today(self):
+        return self._now() // DAY
+
+    def _note_day(self):
+        """What is said from now on is said today."""
+        self._day = self._today()
+        self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, self._number + 1))
 
     def _conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
@@ -217,14 +250,26 @@ class Database:
         self._connection.execute("DELETE FROM kept WHERE receiver = ? AND id <= ?", (name.decode(), last))
         return True
 
+    def expire(self, name, before):
+        name = name.decode()
+        self._connection.execute(
+            "DELETE FROM kept WHERE receiver = ? AND (time < ? OR time > ? AND id < ("
+            "SELECT max(id) FROM kept WHERE receiver = ? AND time < ?))", (name, before, self._now(), name, before))
+        return True
+
     def open_account(self, name, secret, since=None):
         self._connection.execute(
-            "INSERT OR REPLACE INTO accounts (name, secret, since) VALUES (?, ?, ?)",
-            (name.decode(), secret, self._number if since is None else since))
+            "INSERT OR REPLACE INTO accounts (name, secret, since, made) VALUES (?, ?, ?, ?)",
+            (name.decode(), secret, self._number if since is None else since, self._now()))
+        self._connection.execute("DELETE FROM kept WHERE receiver = ?", (name.decode(),))  # it was for somebody else
         return True
 
     def protect(self, name, secret):
         self._connection.execute("UPDATE accounts SET secret = ? WHERE name = ?", (secret, name.decode()))
+        return True
+
+    def use(self, name):
+        self._connection.execute("UPDATE accounts SET used = ? WHERE name = ?", (self._now(), name.decode()))
         return True
 
     def close_account(self, name):
@@ -232,40 +277,97 @@ class Database:
         execute = self._connection.execute
         execute("DELETE FROM accounts WHERE name = ?", (name,))
         execute("DELETE FROM kept WHERE receiver = ?", (name,))
-        mine = "IN (SELECT id FROM conversations WHERE one = ? OR other = ?)"
-        execute("DELETE FROM messages WHERE conversation " + mine, (name, name))  # noqa: S608 - a constant
-        execute("DELETE FROM conversations WHERE id " + mine, (name, name))  # noqa: S608
+        # Nobody finds them any more. There may be so many messages in them that `prune` is to delete them bit by bit.
+        execute("UPDATE conversations SET one = NULL, other = NULL WHERE one = ? OR other = ?", (name, name))
         self._conversations.clear()
         return True
 
     def prune(self):
         """Delete some of what is older or more than is to be kept; true if there may be more of it."""
+        forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
+        if forgotten:
+            if not self._delete("conversation = ?", *forgotten):
+                self._connection.execute("DELETE FROM conversations WHERE id = ?", forgotten)
+            return True
         first = max(0, self._number + 1 - self._keep_messages) if self._keep_messages else 0
         if self._keep_days:
-            oldest_day = int(self._clock()) // DAY - self._keep_days
-            oldest = self._row("SELECT min(first) FROM days WHERE day >= ?", oldest_day)[0]
-            first = max(first, self._number + 1 if oldest is None else oldest)
-        oldest = self._row("SELECT min(number) FROM messages")[0]
-        if oldest is not None and oldest < first:
-            until = min(first, oldest + _PRUNED_AT_ONCE)
-            self._connection.execute("DELETE FROM messages WHERE number < ?", (until,))
+            first = max(first, self._first_since(self._today() - self._keep_days))
+        if self._delete("number < ?", first):
             return True
-        self._connection.execute("DELETE FROM days WHERE day < (SELECT max(day) FROM days WHERE first <= ?)", (first,))
+        self._connection.execute(
+            "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
-            self._connection.execute("PRAGMA incremental_vacuum(1)")
+            self._pragma("incremental_vacuum(1)")
         return False
+
+    def _delete(self, condition, value):
+        """Delete some of the messages for which this is true, and conversations that have none then; were there any?"""
+        query = "SELECT number, conversation FROM messages WHERE %s ORDER BY number LIMIT ?" % condition
+        rows = self._rows(query, value, _PRUNED_AT_ONCE)
+        self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _ in rows])
+        conversations = {conversation for _, conversation in rows} - {LOBBY}
+        self._connection.executemany(
+            "DELETE FROM conversations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?)",
+            [(conversation, conversation) for conversation in conversations])
+        if conversations:
+            self._conversations.clear()
+        return bool(rows)
+
+    def _first_since(self, oldest_day):
+        """The number of the first message of this day or a later one.
+
+        A day that is still to come was noted under a clock that was ahead. What was said then was said no later than
+        what follows it, so it is as old as that; and if nothing does, it may be of today.
+        """
+        today, first = self._today(), self._number + 1
+        latest = self._row("SELECT day FROM days ORDER BY first DESC, day LIMIT 1")
+        if latest and latest[0] > today:
+            self._note_day()  # so that it gets older, even if nobody says anything any more
+        day = today
+        for start, noted in self._rows("SELECT first, day FROM days ORDER BY first DESC, day DESC"):
+            if noted <= today:
+                day = noted
+            if day >= oldest_day:
+                first = start
+        return first
 
     # ---- reading
 
     def accounts(self):
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT accounts.name, accounts.secret, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0)"
             " FROM accounts LEFT JOIN kept ON kept.receiver = accounts.name GROUP BY accounts.id ORDER BY accounts.id")
         return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
 
+    def listed(self, after, most):
+        rows = self._rows(
+            "SELECT name, secret IS NOT NULL, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0), made,"
+            " used FROM (SELECT * FROM accounts WHERE name > ? ORDER BY name LIMIT ?) LEFT JOIN kept ON receiver = name"
+            " GROUP BY name ORDER BY name", after.decode(), most)
+        return [(name, bool(has_password), *rest) for name, has_password, *rest in rows]
+
+    def outside(self, name, after, most):
+        rows = self._rows(
+            "SELECT id, sender, source, time, length(CAST(text AS BLOB)) FROM kept WHERE receiver = ? AND id > ?"
+            " ORDER BY id LIMIT ?", name.decode(), after, most)
+        return [(number, sender, source.decode(), *rest) for number, sender, source, *rest in rows]
+
+    def box(self, name):
+        shares = self._rows(_BOXES % "WHERE receiver = ?", name.decode())
+        return ([(source.decode(), messages, size) for _, source, messages, size, _ in shares],
+                min([oldest for *_, oldest in shares], default=None))
+
+    def boxes(self):
+        """{name: what `box` says of it} of all boxes with anything in them."""
+        boxes = {}
+        for name, source, messages, size, oldest in self._rows(_BOXES % ""):
+            shares, before = boxes.get(name, ([], oldest))
+            boxes[name] = [*shares, (source.decode(), messages, size)], min(before, oldest)
+        return boxes
+
     def kept(self, name):
-        return list(_sound(self._connection.execute(
-            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", (name.decode(),))))
+        return list(_sound(self._rows(
+            "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", name.decode())))
 
     def conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
@@ -277,31 +379,40 @@ class Database:
         if since is None:
             found, more = self._latest(LOBBY, most), False
         else:
-            found, more = page(_sound(self._connection.execute(
-                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
-                " ORDER BY number", (LOBBY, since))), most)
+            found, more = self._page(" ORDER BY number", LOBBY, max(0, min(since, _LAST_NUMBER)), most)
         return found, found[-1][0] if found else self._number, more
 
     def _latest(self, conversation, most, since=0):
-        rows = self._connection.execute(
-            "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
-            " ORDER BY number DESC", (conversation, since))
-        return page(_sound(rows), most)[0][::-1]
+        return self._page(" ORDER BY number DESC", conversation, since, most)[0][::-1]
+
+    def _page(self, order, conversation, since, most):
+        with self._cursor(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
+                + order, conversation, since) as rows:  # there may be millions
+            return page(_sound(rows), most)
 
     def conversations(self):
         """((one, other), messages) for each two who have talked to each other: all of their (sender, text, time)."""
-        pairs = self._connection.execute("SELECT id, one, other FROM conversations WHERE id > 0 ORDER BY id").fetchall()
-        for conversation, one, other in pairs:
-            messages = _sound(self._connection.execute(
+        for conversation, one, other in self._rows(
+                "SELECT id, one, other FROM conversations WHERE id > 0 AND one IS NOT NULL ORDER BY id"):
+            messages = _sound(self._rows(
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
-                (conversation,)))
+                conversation))
             yield (one, other), [message[1:] for message in messages]
+
+
+# Receiver, source, messages, what they cost, the earliest time; see `server.storage.memory.Store.box`.
+_BOXES = (
+    "SELECT receiver, source, count(*), sum(%d + length(CAST(sender AS BLOB)) + length(CAST(text AS BLOB))), min(time)"
+    " FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
 
 
 def _remedy(error):
     if "full" in str(error):
         return "make room for it"
-    return "restore it from a copy, or move it away to begin anew"
+    if type(error) is sqlite3.DatabaseError:  # what SQLite says of a file that is damaged, or no database
+        return "restore it from a copy, or move it away to begin anew"
+    return "see that this user may read and write it, and that no other program has it open"
 
 
 def _checksum(now, sender, text):

@@ -12,11 +12,16 @@ import os
 import sqlite3
 import time
 
+from server.chat.sizes import BYTES, ITEM, tuple_of
 from server.storage.database import StoreError
 from server.worker.queues import CONTROL, HEAD, TALK, called, control
 
-READS = ("kept", "conversation", "lobby")
-MOST_WAITING = 64 << 20  # bytes of requests that wait for the process; more are answered with None at once
+READS = ("kept", "conversation", "lobby", "box", "listed", "outside")
+MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
+# What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
+# functions and their variables.
+TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
+QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 1024
 UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
 STUCK_AFTER = 9.0  # seconds without an answer
@@ -66,7 +71,7 @@ class Journal:
         self.waiting = False  # for room in the queue?
         self._answered = 0  # requests of this run
         self._waiting = collections.deque()  # (frame, then)
-        self._waiting_size = 0
+        self._waiting_size = 0  # in memory
         self._unsent = []  # frames of this turn
         self._ready = False  # has the process said how far it has come?
         self._closed = False  # is it no use to ask until there is another process?
@@ -84,7 +89,7 @@ class Journal:
         if not self._waiting:
             self._heard_at = time.monotonic()
         self._waiting.append((frame, then))
-        self._waiting_size += len(frame)
+        self._waiting_size += _size(frame)
         if self._ready:
             self._unsent.append(frame)
 
@@ -165,7 +170,7 @@ class Journal:
             else:
                 then(True)
         self._waiting.extendleft(reversed(again))
-        self._waiting_size += sum(len(frame) for frame, _ in again)
+        self._waiting_size += sum(_size(frame) for frame, _ in again)
         self._unsent += [frame for frame, _ in self._waiting]
         self._ready = True
         self._closed = False
@@ -182,7 +187,7 @@ class Journal:
 
     def _next(self):
         frame, then = self._waiting.popleft()
-        self._waiting_size -= len(frame)
+        self._waiting_size -= _size(frame)
         self._answered += 1
         return frame, then
 
@@ -289,6 +294,11 @@ class Scribe:
         except sqlite3.Error as error:
             log.error("nothing old could be deleted: %s", error)
             return False
+
+
+def _size(frame):
+    """What a request takes while it waits; its frame may be in the queue to the process too."""
+    return (QUESTION_SIZE if HEAD.unpack_from(frame)[0] == CONTROL else TALK_SIZE) + 2 * len(frame)
 
 
 def _is_unawaited(frame):

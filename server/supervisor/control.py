@@ -40,7 +40,26 @@ def _is_secret(value):
         return False
 
 
-FORMS = {"status": {}, "passwd": {"name": _is_name, "secret": _is_secret}}  # request -> argument -> is a value fit?
+def _is_text(value):
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_id(value):
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+# Request -> argument -> is a value fit? Accounts may have names that could not be given today.
+FORMS = {
+    "status": {},
+    "passwd": {"name": _is_name, "secret": _is_secret},
+    "accounts": {"after": _is_text},
+    "box": {"name": _is_text, "after": _is_id},
+    "empty": {"name": _is_text},
+    "delete": {"name": _is_text},
+}
 
 
 class NoServer(ConnectionError):

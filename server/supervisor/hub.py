@@ -10,6 +10,7 @@ import selectors
 import time
 
 from server.chat.census import Census
+from server.chat.operators import Operators
 from server.chat.patience import Patience
 from server.chat.register import Register
 from server.protocols.events import Reason
@@ -104,7 +105,10 @@ class Hub:
             "done": self._done,
         }
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
-        self.requests_of_operators = {"passwd": functools.partial(self._attempt, self._set_password)}
+        operators = Operators(memory.accounts, store, self._register.remove, memory.empty)
+        self.requests_of_operators = {
+            name: functools.partial(self._attempt, answer)
+            for name, answer in dict(operators.requests(), passwd=self._set_password).items()}
         self._changed = False  # has what is being done changed names or accounts already?
         self._next_talk = self._next_look = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any

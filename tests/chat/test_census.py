@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.chat.census import Census
-from server.chat.origins import origin
+from server.chat.origins import network, origin
 from server.protocols.events import Reason
 
 HOME, OTHER = "192.0.2.1", "192.0.2.2"
@@ -35,6 +35,21 @@ def test_these_count_as_one_address(one, other):
 @pytest.mark.parametrize("one, other", DIFFERENT)
 def test_these_do_not(one, other):
     assert origin(one) != origin(other)
+
+
+@pytest.mark.parametrize("host, told", [
+    ("192.0.2.1", "192.0.2.1"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("fe80::1%eth0", "fe80::/64"),
+    ("::1", "::/64"), ("", ""),
+])  # fmt: skip
+def test_what_counts_as_one_address_can_be_written(host, told):
+    assert network(host) == told
+
+
+def test_a_worker_that_is_gone_leaves_nothing_behind(census, post):
+    census.arrived(1, 1, HOME)
+    census.lose(1)
+    census.departed(1, 1)
+    assert (dict(census._homes), census._crowds) == ({}, {})
 
 
 def test_one_too_many_is_evicted_whatever_worker_it_is_on(census, post):

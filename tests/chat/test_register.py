@@ -142,8 +142,8 @@ def alias_of(name, choice=0):
     return next(itertools.islice(candidates(name, LONGEST_FOR_ALL), choice, None))
 
 
-def whisper(register, worker, number, sender, to, text=b"hi", time=9):
-    register.whisper(worker, number, sender, to, text, time)
+def whisper(register, worker, number, sender, to, text=b"hi", time=9, host=HOST):
+    register.whisper(worker, number, sender, to, text, time, host)
 
 
 # ---- names
@@ -291,9 +291,10 @@ def test_all_aliases_are_free_once_nobody_has_the_names(register, post, memory, 
     claim(register, 1, 7, LONG, "Create")
     register.release(1, 7)  # before it is stored
     store.answer(False)
+    store.late = False
     register.delete(1, 5, TWINS[0])
     register.lose(1)
-    register.delete(2, 7, TWINS[1])
+    register.remove(TWINS[1], lambda stored: None)
     post.drain()
     for number, name in enumerate((*TWINS[::-1], LONG)):
         claim(register, 3, number, name)
@@ -534,7 +535,7 @@ def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(r
 def test_a_deleted_account_is_nobodys_even_if_its_password_was_being_verified(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "Login", b"pw")
-    memory.close(b"ann")
+    memory.close(b"ann", lambda stored, gone: None)
     door.finish()
     assert post.drain() == [("worker", 2, "refused", 7, Reason.NO_ACCOUNT)]
 
@@ -642,6 +643,19 @@ def test_a_password_that_cannot_be_changed_stays(register, post, memory, door, p
     door.finish(False, trouble=trouble)
     assert post.drain() == [("worker", 1, "refused", 5, trouble)]
     assert memory.accounts[b"ann"].secret == "secret"
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_of_an_account_that_is_deleted_meanwhile_no_password_is_changed(
+        register, post, memory, door, protected_ann, steps):
+    change(register)
+    for _ in range(steps):
+        door.finish()
+    memory.close(b"ann", lambda stored, gone: None)
+    while door.jobs:
+        door.finish(secret="changed")
+    assert post.drain() == [("worker", 1, "refused", 5, Reason.NO_ACCOUNT)]
+    assert memory.accounts == {}
 
 
 @pytest.mark.parametrize("has_account", [False, True])
@@ -819,26 +833,30 @@ def test_a_whisper_reaches_its_member_before_its_sender_is_answered(register, po
     assert confirmed == ("worker", 2, "confirmed", 7)
 
 
-def kept(memory, name):
-    account = memory.accounts[name]
-    return account.kept, account.size
+def kept(memory, store, name):
+    """How many messages are kept, as the hub counts them and as the store has them."""
+    return memory.accounts[name].kept, len(store.store.kept(name))
 
 
 @pytest.mark.parametrize("told, missed", [((), 2), ((1,), 1), ((1, 2), 0)])
-def test_what_was_said_to_an_account_and_not_sent_before_its_end_is_kept(register, post, memory, told, missed):
+def test_what_was_said_to_an_account_and_not_sent_before_its_end_is_kept(
+        register, post, memory, store, told, missed):
     claim(register, 1, 5, b"ann", "Create")
     claim(register, 2, 7, b"bob")
     for _ in range(2):
         whisper(register, 2, 7, b"bob", b"ann")
     assert [arguments for _, _, entry, *arguments in post.drain() if entry == "mark"] == [[5, 1], [5, 2]]
+    assert kept(memory, store, b"ann") == (2, 0)  # there is room for them
     for mark in told:
         register.told(1, 5, mark)
-    assert kept(memory, b"ann") == (0, 0)
+        register.told(1, 5, mark)  # which nobody says twice
+    assert kept(memory, store, b"ann") == (missed, 0)
     register.lose(1)
-    assert kept(memory, b"ann") == (missed, missed * len(b"hi"))
+    assert kept(memory, store, b"ann") == (missed, missed)
+    assert register._untold == {}
 
 
-def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(register, memory):
+def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(register, memory, store):
     claim(register, 1, 5, b"ann", "Create")
     claim(register, 2, 7, b"bob")
     whisper(register, 2, 7, b"bob", b"ann")
@@ -846,17 +864,34 @@ def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(regis
     claim(register, 1, 5, b"ann", "Create")
     register.told(1, 5, 1)
     register.release(1, 5)
-    assert kept(memory, b"ann") == (0, 0)
+    assert kept(memory, store, b"ann") == (0, 0)
 
 
-def test_what_was_not_sent_is_kept_only_if_there_is_room(register, memory, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 1)
+def test_what_was_said_to_who_is_called_otherwise_meanwhile_is_not_kept_for_a_later_account(
+        register, memory, store):
     claim(register, 1, 5, b"ann", "Create")
     claim(register, 2, 7, b"bob")
-    for _ in range(3):
-        whisper(register, 2, 7, b"bob", b"ann")
+    whisper(register, 2, 7, b"bob", b"ann")
+    rename(register, 1, 5, b"bea")
+    claim(register, 1, 6, b"ann", "SignIn")
+    register.delete(1, 6, b"ann")
+    claim(register, 1, 6, b"ann", "Create")
     register.release(1, 5)
-    assert kept(memory, b"ann") == (1, len(b"hi"))
+    assert kept(memory, store, b"ann") == (0, 0)
+
+
+def test_what_was_not_sent_is_kept_only_if_there_is_room(register, post, memory, store):
+    """Who is here hears it in any case."""
+    long = b"x" * (memory_module.MOST_OF_BOX // 3)
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, b"bob")
+    post.drain()
+    for _ in range(3):
+        whisper(register, 2, 7, b"bob", b"ann", long)
+    whisper(register, 2, 7, b"bob", b"ann", long, host=OTHER_HOST)
+    assert [call[2] for call in post.drain()] == ["whispered", "mark", "confirmed"] + ["whispered", "confirmed"] * 3
+    register.release(1, 5)
+    assert kept(memory, store, b"ann") == (1, 1)
 
 
 def test_a_whisper_to_oneself_arrives(register, post, ann_and_bob):
@@ -913,21 +948,47 @@ def test_who_has_no_account_has_nothing_kept(register, post, ann_and_bob):
     assert post.drain() == [("worker", 1, "kept", [5], b"ann", [])]
 
 
-def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 3)
+def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob):
     open_account(memory, b"cid")
+    long = b"x" * (memory_module.MOST_OF_BOX // 7)
     for number in range(5):
-        whisper(register, 2, 7, b"bob", b"cid", b"%d" % number)
+        whisper(register, 2, 7, b"bob", b"cid", b"%d" % number + long)
     assert post.drain() == [("worker", 2, "confirmed", 7)] * 3 + [("worker", 2, "refused", 7, Reason.BOX_FULL)] * 2
+    whisper(register, 1, 5, b"ann", b"cid", host=OTHER_HOST)  # who is somewhere else has room
     register.history(2, [7], b"bob", b"cid")
     register.deliver(1, [6], b"cid")
-    said = [(b"bob", b"%d" % number, SECOND) for number in range(3)]
-    kept = [(number, *message) for number, message in enumerate(said, 1)]
-    assert post.drain() == [("worker", 2, "past", [7], said), ("worker", 1, "kept", [6], b"cid", kept)]
-    whisper(register, 2, 7, b"bob", b"cid", b"too early")
-    register.taken(1, 6, b"cid", 3, 3, 3)
-    whisper(register, 2, 7, b"bob", b"cid", b"again")
+    said = [(b"bob", b"%d" % number + long, SECOND) for number in range(3)]
+    kept = [(number, *message) for number, message in enumerate([*said, (b"ann", b"hi", SECOND)], 1)]
+    assert post.drain() == [
+        ("worker", 1, "confirmed", 5), ("worker", 2, "past", [7], said), ("worker", 1, "kept", [6], b"cid", kept)]
+    whisper(register, 2, 7, b"bob", b"cid", long)
+    register.taken(1, 6, b"cid", 4)
+    whisper(register, 2, 7, b"bob", b"cid", long)
     assert post.drain() == [("worker", 2, "refused", 7, Reason.BOX_FULL), ("worker", 2, "confirmed", 7)]
+
+
+def test_who_fills_boxes_under_ever_other_names_leaves_room_for_others(register, post, memory, store):
+    for number in range(300):
+        open_account(memory, b"box%d" % number)
+    long, refused = b"x" * 16384, 0
+    for number in range(6000):  # twenty for each box
+        whisper(register, 2, number, b"guest-%d" % number, b"box%d" % (number % 300), long)
+        refused += post.drain() == [("worker", 2, "refused", number, Reason.BOX_FULL)]
+    assert refused > 5000
+    for number in range(300):
+        whisper(register, 2, 9, b"friend", b"box%d" % number, b"hi", host=OTHER_HOST)
+        assert post.drain() == [("worker", 2, "confirmed", 9)]
+
+
+def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, store):
+    memory = Memory(store, keep_days=10, clock=lambda: NOW)
+    register = Register(post, memory, door, patience, store, lambda: NOW)
+    open_account(memory, b"cid")
+    store.store.keep(b"bob", b"cid", b"one")
+    memory.accounts[b"cid"].oldest = SECOND - 10 * 86400 - 1
+    store.store._kept[b"cid"] = [(1, b"bob", b"one", SECOND - 10 * 86400 - 1, ""), (2, b"bob", b"two", SECOND, "")]
+    register.deliver(1, [6], b"cid")
+    assert post.drain() == [("worker", 1, "kept", [6], b"cid", [(2, b"bob", b"two", SECOND)])]
 
 
 def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, post, memory, ann_and_bob):
@@ -1018,15 +1079,14 @@ def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
     assert len(store.store.conversation(to, b"bob")) == stored
 
 
-def test_what_is_not_stored_takes_no_room(register, post, memory, store, ann_and_bob, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_KEPT_MESSAGES", 1)
+def test_what_is_not_stored_takes_no_room(register, post, memory, store, ann_and_bob):
     open_account(memory, b"cid")
-    store.late = True
-    whisper(register, 2, 7, b"bob", b"cid", b"one")
-    whisper(register, 2, 8, b"bea", b"cid", b"two")  # there is room for one, which is not stored yet
+    long, store.late = b"x" * (memory_module.MOST_OF_BOX // 3), True
+    whisper(register, 2, 7, b"bob", b"cid", long)
+    whisper(register, 2, 8, b"bea", b"cid", long)  # there is room for one, which is not stored yet
     assert post.drain() == [("worker", 2, "refused", 8, Reason.BOX_FULL)]
     store.answer(stored=False)
-    whisper(register, 2, 8, b"bea", b"cid", b"two")
+    whisper(register, 2, 8, b"bea", b"cid", long)
     store.answer()
     assert post.drain() == [("worker", 2, "refused", 7, Reason.NOT_STORED), ("worker", 2, "confirmed", 8)]
 
@@ -1135,7 +1195,7 @@ def test_what_is_kept_is_handed_over_once_although_it_is_asked_for_again_before_
     register.deliver(1, [6], b"cid")
     store.answer()
     register.deliver(1, [6], b"cid")  # in the same segment: asked before the first answer has been sent
-    register.taken(1, 6, b"cid", 2, 2, 6)
+    register.taken(1, 6, b"cid", 2)
     store.answer()
     assert post.drain() == [("worker", 1, "kept", [6], b"cid", BOX), ("worker", 1, "kept", [6], b"cid", [])]
     assert (memory.accounts[b"cid"].kept, store.store.kept(b"cid")) == (0, [])
@@ -1157,7 +1217,7 @@ def test_what_is_kept_meanwhile_is_handed_over_the_next_time(register, post, mem
     store.answer()
     store.store.whisper(b"bob", b"cid", b"three", True)
     register.deliver(1, [6], b"cid")
-    register.taken(1, 6, b"cid", 2, 2, 6)
+    register.taken(1, 6, b"cid", 2)
     store.answer()
     assert post.drain()[-1] == ("worker", 1, "kept", [6], b"cid", [(3, b"bob", b"three", SECOND)])
 
@@ -1169,6 +1229,14 @@ def test_what_cannot_be_read_is_not_handed_over_and_kept_on(register, post, stor
     register.deliver(1, [6], b"cid")
     store.answer()
     assert post.drain() == [("worker", 1, "kept", [6], b"cid", BOX)]
+
+
+def test_who_leaves_before_it_has_been_sent_what_was_handed_over_leaves_nothing_behind(register, store, box):
+    register.deliver(1, [6], b"cid")
+    store.answer()
+    assert register._handed
+    register.release(1, 6)
+    assert (register._handed, store.store.kept(b"cid")) == ({}, BOX)
 
 
 def test_who_has_left_before_it_was_answered_has_been_handed_nothing(register, post, store, box):
@@ -1250,6 +1318,88 @@ def test_who_has_deleted_its_account_leaves_no_second_time(register, post):
     post.drain()
     register.release(1, 5)
     assert post.drain() == []
+
+
+@pytest.fixture
+def deleting(register, post, store, ann_and_bob):
+    """Session 6 of worker 1, the owner of the account cid, has asked to delete it; the store has not answered."""
+    claim(register, 1, 6, b"cid", "Create")
+    post.drain()
+    store.late = True
+    register.delete(1, 6, b"cid")
+    assert post.drain() == []
+
+
+def test_whoever_deletes_an_account_is_told_once_that_is_stored(register, post, memory, store, deleting):
+    store.answer()
+    assert post.drain() == [
+        ("everyone", "closed", b"cid"), ("worker", 1, "deleted", 6), ("everyone", "left", b"cid")]
+    assert memory.accounts == {}
+
+
+def test_an_account_whose_end_cannot_be_stored_stays_its_owners(register, post, memory, store, deleting):
+    store.answer(stored=False)
+    assert post.drain() == [("worker", 1, "refused", 6, Reason.NOT_STORED)]
+    store.late = False
+    claim(register, 2, 8, b"cid", "Create")
+    whisper(register, 2, 7, b"bob", b"cid")
+    assert [call[:3] for call in post.drain()] == [
+        ("worker", 2, "refused"), ("worker", 1, "whispered"), ("worker", 1, "mark"), ("worker", 2, "confirmed")]
+    register.told(1, 6, 1)
+    register.delete(1, 6, b"cid")
+    assert post.drain()[0] == ("everyone", "closed", b"cid")
+
+
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("name", [b"cid", b"CID"])
+@pytest.mark.parametrize("command", ["Login", "SignIn", "Create", "SignUp", "Post"])
+def test_nobody_gets_the_name_of_an_account_that_is_being_deleted(
+        register, post, door, store, deleting, name, command, stays):
+    if not stays:
+        register.release(1, 6)
+        post.drain()
+    claim(register, 2, 8, name, command)
+    reason = Reason.NO_ACCOUNT if (command, name) == ("SignIn", b"CID") else Reason.NAME_TAKEN
+    assert post.drain() == [("worker", 2, "refused", 8, reason)]
+    rename(register, 2, 7, name)
+    assert post.drain() == [("worker", 2, "refused", 7, Reason.NAME_TAKEN)]
+    store.answer()
+    post.drain()
+    claim(register, 2, 8, name)
+    assert post.drain() == [("everyone", "joined", 2, 8, name)]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_who_leaves_while_its_account_is_being_deleted_is_told_nothing(register, post, memory, store, deleting, stored):
+    register.release(1, 6)
+    assert post.drain() == [("everyone", "left", b"cid")]
+    store.answer(stored)
+    assert post.drain() == ([("everyone", "closed", b"cid")] if stored else [])
+    assert list(memory.accounts) == ([] if stored else [b"cid"])
+
+
+def test_what_is_said_to_an_account_that_is_being_deleted_is_heard_but_kept_for_nobody(
+        register, post, memory, store, deleting):
+    whisper(register, 2, 7, b"bob", b"cid", b"while she is here")
+    assert [call[2] for call in post.drain()] == ["whispered"]
+    register.release(1, 6)
+    whisper(register, 2, 7, b"bob", b"cid", b"while she is not")
+    assert post.drain() == [("everyone", "left", b"cid"), ("worker", 2, "refused", 7, Reason.NOBODY)]
+    store.answer()
+    store.late = False
+    claim(register, 1, 9, b"cid", "Create")
+    post.drain()
+    register.deliver(1, [9], b"cid")
+    register.history(1, [9], b"cid", b"bob")
+    register.history(2, [7], b"bob", b"cid")
+    kept, hers, his = post.drain()
+    assert (kept[-1], hers[-1], [message[1] for message in his[-1]]) == ([], [], [b"while she is here"])
+
+
+def test_no_password_is_set_for_an_account_that_is_being_deleted(register, store, deleting):
+    told = []
+    register.set_password(b"cid", "hashed", told.append)
+    assert "error" in told[0]
 
 
 # ---- where somebody comes from

@@ -53,7 +53,7 @@ HOST = "192.0.2.1"
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 SAY_HI, SAY_HI_AND_WAIT = [("say", 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
-WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi", 7)
+WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi", 7, HOST)
 RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
 ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
@@ -315,7 +315,7 @@ def test_a_name_is_claimed_in_its_canonical_form(stranger, hub, claimed):
 
 
 @pytest.mark.parametrize("command, question", [
-    (lambda name: Whisper(name, b"hi", None, None), lambda name: ("whisper", 1, b"ann", name, b"hi", None)),
+    (lambda name: Whisper(name, b"hi", None, None), lambda name: ("whisper", 1, b"ann", name, b"hi", None, HOST)),
     (Describe, lambda name: ("describe", 1, name)),
     (History, lambda name: ("history", 1, b"ann", name)),
 ])
@@ -568,6 +568,17 @@ def test_who_deletes_its_account_still_has_its_name_when_it_leaves_the_room(memb
     member.forget()
     assert names == [b"ann"]  # what was said before is told to somebody of that name
     assert member.name is None
+
+
+@pytest.mark.parametrize("asked", [[], [WHISPER], [WHISPER, Ping(b""), SAY]], ids=len)
+def test_whose_account_an_operator_deletes_is_told_so_and_sent_away(member, hub, asked):
+    member.hear(asked)
+    hub.drain()
+    member.forget()
+    assert member.audience.drain() == [Farewell(Reason.ACCOUNT_DELETED), ("part", Reason.ACCOUNT_DELETED)]
+    assert hub.drain() == [("release", 1)]
+    member.hear([SAY])
+    assert (hub.drain(), member.audience.drain(), member.state) == ([], [], GONE)
 
 
 def test_who_has_deleted_its_account_leaves_without_a_word(member, hub):

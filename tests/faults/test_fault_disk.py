@@ -161,6 +161,43 @@ def test_on_a_full_disk_everybody_is_told_so_and_the_chat_goes_on(disk, storing)
         assert children(server.pid) == processes
 
 
+def test_on_a_full_disk_no_account_is_said_to_be_deleted_that_is_still_stored(disk, storing):
+    """And nobody who takes the name then gets what was kept for the owner before, before and after a restart."""
+    arguments = os.path.join(disk, "storage"), [*IN_A_MOUNT_OF_ITS_OWN, "sh", "-c", MOUNT + 'exec "$@"', disk]
+    server = storing(*arguments)
+    small, names = SmallDisk(server, disk), [b"owner%d" % number for number in range(50)]
+    address = server.address("delimited")
+    with voices.Delimited(address, b"friend") as friend:
+        assert friend.create()
+        for name in names:
+            with voices.Delimited(address, name) as owner:
+                assert owner.create()
+        for name in names:
+            assert friend.say(name, b"for the old " + name + b" x" * 500)
+        small.fill()
+        deleted = {name: _delete(address, name) for name in names}
+        assert REFUSALS["delimited"] in deleted.values(), "the disk was to be full"
+        small.make_room()
+        assert set(friend.accounts()) == {b"friend", *[name for name in names if deleted[name] is not True]}
+        for name in names:
+            with voices.Delimited(address, name) as next_one:
+                if deleted[name] is True:
+                    assert next_one.create()
+                    assert next_one.deliver() == []
+                else:
+                    assert not next_one.create()
+                    assert next_one.refusal == b"username already exists"
+                    next_one.enter()
+                    assert [text.split(b" x")[0] for text in next_one.deliver()] == [b"for the old " + name]
+
+
+def _delete(address, name):
+    """Did the owner of an account delete it? Or what was it told?"""
+    with voices.Delimited(address, name) as owner:
+        owner.enter()
+        return owner.delete() or owner.refusal
+
+
 def test_a_journal_that_dies_while_the_disk_is_full_is_back_once_there_is_room(disk, storing):
     server = storing(os.path.join(disk, "storage"), [*IN_A_MOUNT_OF_ITS_OWN, "sh", "-c", MOUNT + 'exec "$@"', disk])
     small = SmallDisk(server, disk)

@@ -22,7 +22,7 @@ SECOND = 1600000000
 class Transacted:
     """A database, each of whose writes is a transaction."""
 
-    WRITES = ("talk", "whisper", "keep", "taken", "open_account", "protect", "close_account")
+    WRITES = ("talk", "whisper", "keep", "taken", "expire", "open_account", "protect", "use", "close_account")
 
     def __init__(self, database):
         self._database = database

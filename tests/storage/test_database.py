@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.chat.memory import kept_size
 from server.storage import database as database_module
 from server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
 
@@ -135,6 +136,31 @@ def test_a_commit_is_where_the_setting_says(database, sync, level):
     assert connection.execute("PRAGMA journal_mode").fetchone() == (b"wal",)
 
 
+class Hoarding(sqlite3.Connection):
+    """Holds on to every cursor, as PyPy does until it collects its garbage."""
+
+    def execute(self, *arguments):
+        cursor = super().execute(*arguments)
+        vars(self).setdefault("cursors", []).append(cursor)
+        return cursor
+
+
+def test_no_statement_is_left_open_whenever_its_cursor_is_collected(database, spoken, monkeypatch):
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        database_module.sqlite3, "connect", lambda *args, **options: connect(*args, factory=Hoarding, **options))
+    store = database(keep_messages=20)
+    for _ in range(3):
+        write(store, spoken(*[b"x" * 1000] * 20), ("open_account", b"bob", "x"),
+              ("whisper", b"ann", b"bob", b"three", True))
+        assert texts(store.lobby(0, 1)[0]) and texts(store.lobby(None, 1)[0])
+        assert everything(store)
+        assert store.check() is None
+        prune(store)
+    write(store, NOTHING, ("close_account", b"bob"))
+    assert len(store._connection.cursors) > 50
+
+
 # ---- how much is kept, and for how long
 
 
@@ -204,6 +230,55 @@ def test_a_clock_that_was_set_back_forgets_nothing_too_early(database, spoken, c
     assert b"three" in texts(store.lobby(0, 9)[0])
 
 
+def test_one_message_from_the_future_keeps_no_others(database, spoken, clock):
+    """A clock was once far ahead; what was said before and after goes as it should, and so does what was said then."""
+    midnight = 18000 * DAY
+    store = database(keep_days=2)
+    for day, text in ((0, b"before"), (40000, b"ahead"), (0, b"same day"), (1, b"next day")):
+        clock.now = midnight + day * DAY
+        write(store, spoken(text))
+    found = []
+    for day in range(2, 8):
+        clock.now = midnight + day * DAY
+        write(store, spoken(b"day %d" % day))
+        store = database(keep_days=2)
+        prune(store)
+        found.append(texts(store.lobby(0, 99)[0]))
+    assert found == [
+        [b"before", b"ahead", b"same day", b"next day", b"day 2"],
+        [b"ahead", b"same day", b"next day", b"day 2", b"day 3"],  # at the latest said on the next day
+        [b"day 2", b"day 3", b"day 4"],
+        *[[b"day %d" % (day - past) for past in (2, 1, 0)] for day in range(5, 8)]]
+    assert store._row("SELECT count(*), max(day) FROM days") == (3, 18007)
+
+
+def test_a_last_message_from_the_future_gets_older_too(database, spoken, clock):
+    midnight = 18000 * DAY
+    store = database(keep_days=2)
+    clock.now = midnight + 40000 * DAY
+    write(store, spoken(b"ahead"))
+    left = []
+    for day in range(5):
+        clock.now = midnight + day * DAY
+        prune(store)
+        left.append(len(store.lobby(0, 99)[0]))
+    assert left == [1, 1, 1, 0, 0]
+
+
+def test_a_clock_that_was_behind_for_a_while_lets_nothing_go_too_early(database, spoken, clock):
+    store = database(keep_days=30)
+    for now, text in ((18000, b"before"), (17000, b"meanwhile"), (17001, b"a day later"), (18002, b"after")):
+        clock.now = now * DAY
+        write(store, spoken(text))
+        prune(store)
+        prune(store)
+    assert texts(store.lobby(0, 9)[0]) == [b"before", b"meanwhile", b"a day later", b"after"]
+    clock.now = 18031 * DAY
+    write(store, spoken(b"much later"))
+    prune(store)
+    assert texts(store.lobby(0, 9)[0]) == [b"after", b"much later"]
+
+
 def test_whichever_limit_is_narrower_holds(database, spoken, clock):
     store = database(keep_messages=3, keep_days=1)
     write(store, spoken(*[b"old"] * 9))
@@ -259,6 +334,56 @@ def test_much_is_forgotten_in_steps_so_that_nobody_waits_long(database, spoken, 
     assert len(left) > 3
 
 
+def count(store, table):
+    return store._row("SELECT count(*) FROM " + table)[0]
+
+
+def test_conversations_go_with_their_last_message(database, spoken, monkeypatch):
+    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    store = database(keep_messages=20)
+    for number in range(100):
+        write(store, spoken(b"x"), ("whisper", b"ann", b"b%d" % (number % 50), b"%d" % number, False))
+    prune(store)
+    assert count(store, "conversations") == 1 + 10  # the lobby's
+    assert count(store, "messages") == 20
+    assert texts(store.conversation(b"ann", b"b49")) == [b"99"]
+    for name, expected in ((b"b0", []), (b"b41", [b"91"])):
+        assert texts(store.conversation(b"ann", name)) == expected
+        write(store, NOTHING, ("whisper", b"ann", name, b"again", False))
+        assert texts(store.conversation(b"ann", name)) == expected + [b"again"]
+    write(store, spoken(*[b"x"] * 20))
+    prune(store)
+    assert count(store, "conversations") == 1
+    assert list(store.conversations()) == []
+
+
+def test_what_a_deleted_account_has_said_goes_in_steps_too_and_nobody_finds_it_meanwhile(database, monkeypatch):
+    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    store = database()
+    for number in range(100):
+        write(store, NOTHING, ("whisper", b"ann", b"b%d" % (number % 4), b"%d" % number, False),
+              ("whisper", b"bob", b"b0", b"%d" % number, False))
+    write(store, NOTHING, ("close_account", b"ann"))
+    assert [pair for pair, _ in store.conversations()] == [("b0".encode(), b"bob")]
+    assert store.conversation(b"ann", b"b0") == []
+    write(store, NOTHING, ("whisper", b"ann", b"b0", b"by the next one", False))
+    left = []
+    while not left or left[-1] != count(store, "messages"):
+        left.append(count(store, "messages"))
+        write(store, NOTHING, ("prune",))
+    assert all(before - after <= 10 for before, after in zip(left, left[1:]))
+    assert (left[0], left[-1], count(store, "conversations")) == (201, 101, 3)
+    assert texts(store.conversation(b"ann", b"b0")) == [b"by the next one"]
+    assert len(store.conversation(b"bob", b"b0")) == 100
+
+
+@pytest.mark.parametrize("since", [10 ** 30, 1 << 63, -1, -10 ** 30])
+def test_any_number_can_be_asked_for(database, spoken, since):
+    store = database()
+    write(store, spoken(b"one"))
+    assert texts(store.lobby(since, 9)[0]) == ([] if since > 0 else [b"one"])
+
+
 def test_what_was_forgotten_leaves_room_on_the_disk(database, spoken):
     store = database(keep_messages=10)
     for _ in range(100):
@@ -270,6 +395,27 @@ def test_what_was_forgotten_leaves_room_on_the_disk(database, spoken):
     prune(store)
     database().close()
     assert os.path.getsize(database.path) < before / 2
+
+
+def test_what_is_written_into_a_file_that_nobody_finds_any_more_is_not_stored(database, spoken):
+    for take_away in (os.unlink, lambda path: os.rename(path, path + ".moved"), replace):
+        store = database()
+        write(store, spoken(b"one"))
+        take_away(database.path)
+        with pytest.raises(sqlite3.OperationalError) as refused:
+            write(store, spoken(b"two"))
+        assert "has been removed" in str(refused.value)
+        if os.path.exists(database.path):
+            os.unlink(database.path)
+        for ending in ("-wal", "-shm"):
+            if os.path.exists(database.path + ending):
+                os.unlink(database.path + ending)
+
+
+def replace(path):
+    """By a copy, as a restored backup is."""
+    shutil.copy(path, path + ".copy")
+    os.rename(path + ".copy", path)
 
 
 # ---- damage
@@ -344,6 +490,15 @@ def test_a_database_that_has_lost_its_end_is_refused(database, spoken):
                 store.check()
             finally:
                 store.close()
+
+
+def test_nobody_is_told_to_move_a_sound_database_away(database, spoken):
+    write(database(), spoken(b"one"))
+    database().close()
+    os.mkdir(database.path + "-wal")
+    with pytest.raises(StoreError) as refused:
+        Database(database.path, "system")
+    assert "move it away" not in str(refused.value) and "this user may read and write it" in str(refused.value)
 
 
 def test_a_directory_in_its_place_is_refused(tmp_path):
@@ -431,6 +586,38 @@ def test_a_database_of_an_older_server_is_brought_up_to_date_and_kept_as_it_was_
     old = Database("%s.schema-%d" % (database.path, version), "system")
     assert everything(old) == before
     old.close()
+
+
+VERSION_1 = """
+BEGIN;
+%s
+PRAGMA user_version = 1;
+INSERT INTO accounts (name, secret, since) VALUES ('ann', NULL, 0), ('bob', 'secret', 2);
+INSERT INTO conversations VALUES (1, 'ann', 'bob'), (2, 'ann', 'cid');
+INSERT INTO messages VALUES (1, 1, 1500000000, 'ann', 'hi bob', %d), (2, 0, 1500000001, 'bob', 'hi all', %d);
+INSERT INTO kept VALUES (3, 'ann', 1500000002, 'bob', 'kept', %d), (4, 'nobody', 1500000003, 'bob', 'lost', %d);
+INSERT INTO days VALUES (17361, 1);
+UPDATE facts SET value = 2 WHERE key = 'number';
+COMMIT;
+"""
+
+
+def test_a_database_of_version_1_is_brought_up_to_date(database):
+    checksums = [database_module._checksum(*said) for said in (
+        (1500000000, b"ann", b"hi bob"), (1500000001, b"bob", b"hi all"),
+        (1500000002, b"bob", b"kept"), (1500000003, b"bob", b"lost"))]
+    connection = sqlite3.connect(database.path)
+    connection.executescript(VERSION_1 % (MIGRATIONS[0], *checksums))
+    connection.close()
+    store = database()
+    assert store.accounts() == [(b"ann", None, 1, 4), (b"bob", "secret", 0, 0)]
+    assert store.listed(b"", 9) == [(b"ann", False, 1, 4, None, None), (b"bob", True, 0, 0, None, None)]
+    assert store.boxes() == {b"ann": ([("", 1, kept_size(b"bob", b"kept"))], 1500000002)}
+    assert store.outside(b"ann", 0, 9) == [(3, b"bob", "", 1500000002, 4)]
+    assert list(store.conversations()) == [((b"ann", b"bob"), [(b"ann", b"hi bob", 1500000000)])]
+    assert store.lobby(0, 9) == ([(2, b"bob", b"hi all", 1500000001)], 2, False)
+    assert (count(store, "conversations"), count(store, "kept")) == (2, 1)
+    assert version_of(database.path + ".schema-1") == 1
 
 
 def test_what_the_log_of_an_older_database_still_holds_is_in_the_copy(database, spoken, monkeypatch):

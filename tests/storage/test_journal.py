@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from server.storage import journal as journal_module
 from server.storage.database import Database
-from server.storage.journal import AtHand, Journal, Scribe
+from server.storage.journal import TALK_SIZE, AtHand, Journal, Scribe
 from server.storage.memory import Store
 from server.worker.queues import Queue, called, control
 
@@ -463,7 +463,7 @@ def test_pruning_is_a_transaction_of_its_own_and_its_troubles_are_nobodys(path, 
 
 
 def test_no_more_waits_than_the_most(journal, start, say, told, monkeypatch, spoken):
-    monkeypatch.setattr(journal_module, "MOST_WAITING", 3 * len(spoken(b"1")))
+    monkeypatch.setattr(journal_module, "MOST_WAITING", 3 * (TALK_SIZE + 2 * len(spoken(b"1"))))
     process = start()
     for number in range(6):
         say(b"%d" % number)

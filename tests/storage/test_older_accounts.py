@@ -9,6 +9,7 @@ import pytest
 from bench.proofs.clients import Client
 from conformance.targets import launch
 from server import cli
+from server.chat.memory import Memory
 from server.chat.patience import Patience
 from server.chat.register import Register
 from server.protocols.events import Reason
@@ -44,8 +45,18 @@ class Post:
     def everyone(self, *entry):
         self.sent.append(entry)
 
-    def worker(self, worker, *entry):
-        self.sent.append(entry)
+    def worker(self, worker, entry, *arguments):
+        if entry == "probe":  # everybody is really there
+            number, asker = arguments
+            self.register.probed(worker, asker, number)
+        else:
+            self.sent.append((entry, *arguments))
+
+    def change(self):
+        """Nothing can be torn here."""
+
+    def guarded(self, worker, asker, then):
+        return then
 
     def drain(self):
         sent, self.sent = self.sent, []
@@ -77,14 +88,15 @@ def post():
 @pytest.fixture
 def memory(directory):
     database = Database(os.path.join(directory, "parley.db"))
-    rows = database.accounts()
+    rows, boxes = database.accounts(), database.boxes()
     database.close()
-    return cli._accounts(None, rows, Store())
+    return cli._accounts(None, rows, boxes, Memory(Store()))
 
 
 @pytest.fixture
 def register(memory, post):
-    return Register(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), lambda: 0.0)
+    post.register = Register(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), lambda: 0.0)
+    return post.register
 
 
 def claim(register, number, name, command="Login"):
@@ -106,7 +118,7 @@ def test_all_may_be_here_together_and_come_again(register, post, order):
         assert [entry[:4] for entry in post.drain()] == [
             ("joined", 1, number, name) for number, name in enumerate(order)]
         for name in order:
-            claim(register, 100, name)
+            claim(register, 100, name, "SignIn")
             assert post.drain() == [("refused", 100, Reason.NAME_TAKEN)]
         for number in range(len(order)):
             register.release(1, number)
@@ -131,7 +143,7 @@ def test_each_is_found_by_its_own_name(register, post):
     claim(register, 1, b"tom")
     claim(register, 2, b"torn")
     post.drain()
-    register.whisper(1, 9, b"somebody", b"torn", b"hi", 7)
+    register.whisper(1, 9, b"somebody", b"torn", b"hi", 7, HOST)
     assert post.drain()[0] == ("whispered", 2, b"somebody", b"hi", 7)
     register.release(1, 2)
     post.drain()

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.chat.memory import kept_size
 from server.storage import memory as memory_module
 
 SECOND = 1600000000
@@ -56,7 +57,12 @@ def test_a_write_gives_true(store, spoken):
     assert store.whisper(b"bob", b"ann", b"hi", True) is True
     assert store.taken(b"ann", 9) is True
     assert store.taken(b"nobody", 9) is True
+    assert store.keep(b"bob", b"ann", b"hi", "192.0.2.1") is True
+    assert store.use(b"ann") is True
     assert store.close_account(b"ann") is True
+    assert store.close_account(b"ann") is True  # somebody else has asked for that too
+    assert store.protect(b"ann", "secret") is True
+    assert store.accounts() == []
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text)[:20])
@@ -227,6 +233,81 @@ def test_what_was_told_of_it_does_not_change_any_more(store):
     assert (kept, conversation) == before
 
 
+SOURCES = ["192.0.2.1", "2001:db8::/64", ""]
+
+
+def test_a_box_is_told_by_the_addresses_that_its_messages_came_from(store, clock):
+    assert store.box(b"ann") == ([], None)
+    for number, source in enumerate([SOURCES[0], SOURCES[1], SOURCES[0], SOURCES[2]]):
+        clock.now = SECOND - number
+        store.whisper(b"bob", b"ann", b"x" * number, True, source)
+    store.whisper(b"bob", b"ann", b"not kept", False, SOURCES[0])
+    store.keep("\u00e4nn".encode(), b"ann", "\u00e9".encode(), SOURCES[1])
+    assert store.box(b"ann") == ([
+        (SOURCES[0], 2, kept_size(b"bob", b"") + kept_size(b"bob", b"xx")),
+        (SOURCES[1], 2, kept_size(b"bob", b"x") + kept_size(b"nnnn", b"ee")),
+        (SOURCES[2], 1, kept_size(b"bob", b"xxx")),
+    ], SECOND - 3)
+    store.taken(b"ann", store.kept(b"ann")[3][0])
+    assert store.box(b"ann") == ([(SOURCES[1], 1, kept_size(b"nnnn", b"ee"))], SECOND - 3)
+
+
+def test_a_box_can_be_seen_from_outside(store, clock):
+    for number, source in enumerate(SOURCES):
+        clock.now = SECOND + number
+        store.whisper(b"bob%d" % number, b"ann", "\u00e9".encode() * number, True, source)
+    ids = numbers(store.kept(b"ann"))
+    seen = [(ids[number], b"bob%d" % number, source, SECOND + number, 2 * number)
+            for number, source in enumerate(SOURCES)]
+    assert store.outside(b"ann", 0, 9) == seen
+    assert store.outside(b"ann", ids[0], 1) == seen[1:2]
+    assert store.outside(b"ann", ids[-1], 9) == store.outside(b"bob", 0, 9) == []
+
+
+def test_what_was_kept_before_a_time_is_forgotten(store, clock):
+    for number in range(5):
+        clock.now = SECOND + number
+        store.whisper(b"bob", b"ann", b"%d" % number, True)
+        store.whisper(b"bob", b"cid", b"%d" % number, True)
+    assert store.expire(b"ann", SECOND + 3) is True
+    assert texts(store.kept(b"ann")) == [b"3", b"4"]
+    assert len(store.kept(b"cid")) == 5
+    assert store.expire(b"ann", SECOND + 99) is store.expire(b"nobody", SECOND + 99) is True
+    assert (store.kept(b"ann"), store.box(b"ann")) == ([], ([], None))
+    assert texts(store.conversation(b"ann", b"bob"))[-1] == b"4"
+
+
+def test_what_was_kept_under_a_clock_that_was_ahead_is_forgotten_with_what_came_after_it(store, clock):
+    for text, now in ((b"one", 0), (b"ahead", 10 ** 9), (b"two", 1), (b"ahead again", 10 ** 9), (b"three", 5)):
+        clock.now = SECOND + now
+        store.whisper(b"bob", b"ann", text, True)
+    store.expire(b"ann", SECOND)
+    assert len(store.kept(b"ann")) == 5
+    store.expire(b"ann", SECOND + 1)  # nobody knows when "ahead" was said, but "two" is to be kept
+    assert texts(store.kept(b"ann")) == [b"ahead", b"two", b"ahead again", b"three"]
+    store.expire(b"ann", SECOND + 2)
+    assert texts(store.kept(b"ann")) == [b"ahead again", b"three"]
+    store.expire(b"ann", SECOND + 6)
+    assert store.kept(b"ann") == []
+
+
+def test_a_clock_that_was_set_back_makes_nothing_too_old(store, clock):
+    store.whisper(b"bob", b"ann", b"one", True)
+    clock.now = SECOND - 10 ** 9
+    store.whisper(b"bob", b"ann", b"two", True)
+    store.expire(b"ann", int(clock.now) - 10)
+    assert texts(store.kept(b"ann")) == [b"one", b"two"]
+
+
+def test_before_the_epoch_it_is_its_second(store, clock, spoken):
+    clock.now = -5.5
+    store.talk(spoken(b"hi"))
+    store.whisper(b"bob", b"ann", b"hi", True)
+    store.open_account(b"cid", None)
+    assert store.lobby(0, 9)[0][0][-1] == store.conversation(b"ann", b"bob")[0][-1] == store.kept(b"ann")[0][-1] == 0
+    assert store.listed(b"", 9) == [(b"cid", False, 0, 0, 0, None)]
+
+
 # ---- conversations
 
 
@@ -293,6 +374,32 @@ def test_with_an_account_is_told_how_much_is_kept_for_it(store):
     assert store.accounts()[0] == (b"ann", None, 1, 3)
 
 
+def test_accounts_are_listed_by_their_names_in_pages(store, clock):
+    names = [b"zoe", b"ann", "\u00e4nn".encode(), "\U0001f600".encode(), "\uffee".encode(), b"Bob"]
+    for number, name in enumerate(names):
+        clock.now = SECOND + number
+        store.open_account(name, "secret" if number % 2 else None)
+    store.whisper(b"zoe", b"ann", "\u00e9".encode(), True)
+    store.whisper(b"zoe", b"ann", b"123", True)
+    clock.now = SECOND + 60
+    store.use(b"zoe")
+    assert store.use(b"nobody") is True
+    everybody = [(name, bool(number % 2), *((2, 5) if name == b"ann" else (0, 0)), SECOND + number,
+                  SECOND + 60 if name == b"zoe" else None) for number, name in enumerate(names)]
+    assert store.listed(b"", 99) == sorted(everybody)
+    pages, after = [], b""
+    while True:
+        page = store.listed(after, 4)
+        if not page:
+            break
+        pages.append(len(page))
+        after = page[-1][0]
+    assert pages == [4, 2]
+    store.close_account(b"Bob")
+    store.protect(b"zoe", "new")
+    assert [row[:2] for row in store.listed(b"", 99)][:2] == [(b"ann", True), (b"zoe", True)]
+
+
 def test_a_closed_account_takes_all_that_was_said_to_it_or_by_it(store, spoken):
     for name in (b"ann", b"bob"):
         store.open_account(name, None)
@@ -311,6 +418,22 @@ def test_a_closed_account_takes_all_that_was_said_to_it_or_by_it(store, spoken):
     assert texts(all_of_lobby(store)) == [b"said to all"]
     store.whisper(b"bob", b"ann", b"new", False)
     assert texts(store.conversation(b"ann", b"bob")) == [b"new"]
+
+
+def test_a_new_account_inherits_nothing_that_was_said_to_or_by_its_name_before(store):
+    store.whisper(b"bob", b"ann", b"to", True)
+    store.whisper(b"ann", b"bob", b"by", False)
+    store.open_account(b"ann", None)
+    assert (store.kept(b"ann"), store.conversation(b"ann", b"bob")) == ([], [])
+    assert texts(store.conversation(b"bob", b"ann")) == [b"to", b"by"]  # bob has said it
+    store.close_account(b"ann")
+    store.keep(b"bob", b"ann", b"late")
+    store.whisper(b"bob", b"ann", b"too", False)
+    store.open_account(b"ann", "secret")
+    assert (store.kept(b"ann"), store.conversation(b"ann", b"bob")) == ([], [])
+    assert store.accounts() == [(b"ann", "secret", 0, 0)]
+    store.whisper(b"bob", b"ann", b"new", True)
+    assert texts(store.kept(b"ann")) == texts(store.conversation(b"ann", b"bob")) == [b"new"]
 
 
 # ---- both alike

@@ -11,11 +11,13 @@ from server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
 from server.worker.beat import HUB_LATER
 from server.worker.queues import AWAITED, control, record, talk
 
+HOST = "192.0.2.1"
+
 
 def claim(number, name, command="Login", password=None):
     if command == "Create":
-        return control("create", number, name, tuple(claims(name)), password, "192.0.2.1")
-    return control("claim", number, name, tuple(claims(name)), command, password, "192.0.2.1")
+        return control("create", number, name, tuple(claims(name)), password, HOST)
+    return control("claim", number, name, tuple(claims(name)), command, password, HOST)
 
 
 def one_talk(worker, text=b"hi", number=1):
@@ -82,7 +84,7 @@ def test_answers_go_only_where_they_are_awaited(hub, workers):
     one, two = workers
     one.say(claim(5, b"ann"))
     hub.turn(0)
-    whispers = [control("whisper", 7, b"bob", to, b"psst", 7) for to in (b"ann", b"cid")]
+    whispers = [control("whisper", 7, b"bob", to, b"psst", 7, HOST) for to in (b"ann", b"cid")]
     two.say(claim(5, b"ANN"), *whispers)
     hub.turn(0)
     assert one.heard() == [
@@ -103,8 +105,8 @@ def test_every_question_is_answered(hub, workers, clock):
     one, two = workers
     one.say(claim(5, b"ann", "Create"), control("who", [5]), control("accounts", [5], b"*"), control("news", [5]),
             control("history", [5], b"ann", b"bob"), control("deliver", [5], b"ann"), control("claim_guest", 6),
-            control("whisper", 5, b"ann", b"guest-1", b"hi", None), control("rename", 6, b"bea", tuple(claims(b"bea"))),
-            control("delete", 5, b"ann"))
+            control("whisper", 5, b"ann", b"guest-1", b"hi", None, HOST),
+            control("rename", 6, b"bea", tuple(claims(b"bea"))), control("delete", 5, b"ann"))
     hub.turn(0)
     public = [("opened", b"ann"), ("joined", 1, 5, b"ann"), ("joined", 1, 6, b"guest-1"),
               ("renamed", 1, 6, b"guest-1", b"bea"), ("closed", b"ann"), ("left", b"ann")]
@@ -321,10 +323,10 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     one.heard()
     store.late = True
     one.say(awaited(1, (5, b"one")), control("recall", [5], None, 9), awaited(1, (5, b"two")),
-            control("whisper", 5, b"ann", b"ann", b"three", None), control("history", [5], b"ann", b"ann"),
-            control("deliver", [5], b"ann"), control("taken", 5, b"ann", 9, 1, 2))
+            control("whisper", 5, b"ann", b"ann", b"three", None, HOST), control("history", [5], b"ann", b"ann"),
+            control("deliver", [5], b"ann"), control("taken", 5, b"ann", 9))
     hub.turn(0)
-    assert store.asked() == ["talk", "lobby", "talk", "whisper", "conversation", "kept", "taken"]
+    assert store.asked() == ["talk", "lobby", "talk", "whisper", "conversation", "kept", "taken", "box"]
     store.answer()
     hub.turn(0)
     now = 1600000000
@@ -470,7 +472,7 @@ def test_an_answer_for_a_detached_worker_is_dropped(hub, workers):
     hub.worker(9, "who", 1)
     hub.detach(2)
     one.heard()
-    one.say(control("whisper", 1, b"ann", b"bob", b"hi", None))
+    one.say(control("whisper", 1, b"ann", b"bob", b"hi", None, HOST))
     hub.turn(0)
     assert one.heard() == [("left", b"bob"), ("refused", 1, Reason.NOBODY)]
 

@@ -350,6 +350,31 @@ def test_a_full_box_can_be_delivered(home):
     assert not again.ended
 
 
+DELETED = {
+    "line": b"INFO account-deleted\n", "binary": b"Your account was deleted", "padded": b"Your account was deleted",
+    "delimited": b"your account was deleted", "dollar": b"",
+}
+
+
+@pytest.mark.parametrize("protocol", sorted(DELETED))
+def test_whose_account_an_operator_deletes_is_told_so_and_ended(home, protocol):
+    house, replies = home(), []
+    witness = enter(house, "line", b"wit", 2)
+    name = b"dora" if protocol == "dollar" else b"lea"
+    peer = enter(house, protocol, name)
+    operators = house.hub.requests_of_operators
+    if protocol in ("line", "binary", "padded"):
+        operators["passwd"](replies.append, name="lea", secret="x")
+    operators["delete"](replies.append, name=name.decode())
+    house.settle()
+    assert replies[-1] == {"done": True}
+    heard = peer.heard()
+    assert DELETED[protocol] in heard if DELETED[protocol] else heard == b""
+    assert peer.ended
+    assert witness.heard().split(b"\n")[-2] == b"INFO %b disconnected" % name
+    assert house.worker._report()["ended"] == {"account-deleted": 1}
+
+
 # ---- dollar
 
 
