@@ -56,8 +56,14 @@ class Settings(namedtuple("Settings", (
         """What a worker needs to know, as plain data."""
         certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None
         share = -(-self.limits["connections"] // self.workers)
-        return {"idle_timeout": self.idle_timeout, "echo": self.echo, "goodbye": self.goodbye,
-                "limits": dict(self.limits, connections=share), "certificate": certificate, "pacing": self.pacing_ms / 1000}
+        return {
+            "idle_timeout": self.idle_timeout,
+            "echo": self.echo,
+            "goodbye": self.goodbye,
+            "limits": dict(self.limits, connections=share),
+            "certificate": certificate,
+            "pacing": self.pacing_ms / 1000,
+        }
 
 
 def defaults():

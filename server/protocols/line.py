@@ -62,7 +62,7 @@ _IAC, _WONT_TIMING_MARK = b"\xff", b"\xff\xfc\x06"
 _BYTE_ORDER_MARK = "\ufeff".encode()
 _BS, _DEL = b"\x08", b"\x7f"
 _EDGES = b" \t\r\0\x04"
-_IN_FRONT = _EDGES + b"\xff\xf2"  # the last two are telnet's SYNCH, one of which was urgent data and is not in the stream
+_IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, of which one is urgent data, and not in the stream
 
 _NOTHING, _TIMING_MARK = events.Nothing(), events.TimingMark()
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)

@@ -19,9 +19,8 @@
 A nick is what stands before the first ": ", up to the first blank; what stands behind that is its password. <time> is
 the local wall clock, "hh:mm AM" or "hh:mm PM". A nick without a text is only acknowledged.
 
-Programs of this family say good-bye with a message, which only some of them take back from the user's hands: !DISCONNECT,
-!Disconnect, DISCONNECT!, disconnect, !DC, !EXIT, !QUIT, in any case, with a prefix or without. That is said to nobody,
-unless `goodbye` is off: then it is a text like any other.
+Programs of this family say good-bye with a message: !DISCONNECT, !DISCONNECT!, DISCONNECT!, disconnect, !DC, !EXIT or
+!QUIT, in any case, with a prefix or without. That is said to nobody, unless `goodbye` is off: then it is a text.
 
 Nothing marks where a message to a client ends, so each is a send of its own, with time to read it before the next,
 unless it is one of a flood (see `server.worker.audience.OneByOne` and `server.worker.paced`), and a text must not look

@@ -47,7 +47,8 @@ def test_a_conversation_knows_who_is_logged_in():
 
 
 @pytest.mark.parametrize("sent", [
-    b"LOGIN Bob \n", b" LOGIN  Bob\r\n", b"LOGIN Boc\x08b\n", b"\xef\xbb\xbfLOGIN Bob\n", b"\xff\xfd\x03LOGIN Bob\r\r\n",
+    b"LOGIN Bob \n", b" LOGIN  Bob\r\n", b"LOGIN Boc\x08b\n", b"\xef\xbb\xbfLOGIN Bob\n",
+    b"\xff\xfd\x03LOGIN Bob\r\r\n",
     b"\x04LOGIN Bob secret\n", b"\x08\x08LOXX\x7f\x7fGIN Bob\n",
 ])
 def test_a_login_that_is_not_exactly_spelled_may_be_one(sent):

@@ -130,8 +130,8 @@ BAD_FIELDS = [
 ]  # fmt: skip
 # As programs in C have them: the size counts the NUL, or is the field's; behind the NUL stands anything.
 FIELDS_OF_C = [
-    (b"ann", 4), (b"ann", 10), (b"ann\0x", 3), (b"ann\0\xff\xfe\0", 4), (b"ann\0\xffann\0", 10), (b"a\0nn", 1), (b"", 1), (b"", 10),
-    (b"\0ann", 0), (b"012345678", 10), (b"0123456789", 10),
+    (b"ann", 4), (b"ann", 10), (b"ann\0x", 3), (b"ann\0\xff\xfe\0", 4), (b"ann\0\xffann\0", 10), (b"a\0nn", 1),
+    (b"", 1), (b"", 10), (b"\0ann", 0), (b"012345678", 10), (b"0123456789", 10),
 ]  # fmt: skip
 FIELDS = [
     (frame(code, b"a", name, name_size=size), [Malformed(Reason.BAD_FORM, KINDS[code])])

@@ -87,7 +87,8 @@ ANSWERS = [
     (Refused(Reason.NO_PASSWORD, CHANGE), [b"ERR no-password\n"]),
     (Refused(Reason.UNVERIFIABLE, GREETING), [b"ERR unverifiable-password\n"]),
     (Refused(Reason.TRY_LATER, GREETING), [b"ERR try-again-later\n"]),
-    (Done(Help()), [b"HELP LOGIN <username> [<password>]\nHELP MSG <text>\nHELP WHO\nHELP DM <username> <text>\nHELP PING\n"
+    (Done(Help()), [b"HELP LOGIN <username> [<password>]\nHELP MSG <text>\nHELP WHO\n"
+                    b"HELP DM <username> <text>\nHELP PING\n"
                     b"HELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\nHELP REGISTER <username> <password>\n"
                     b"HELP PASSWD <old password> <new password>\nHELP HELP\nHELP QUIT\nEND HELP\n"]),
     (Done(Quit()), [b"OK\n"]),
