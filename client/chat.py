@@ -14,7 +14,7 @@ from client.conversation import Garbled, Impossible
 from client.opening import Failed, open_soon
 from client.place import Place
 from client.protocols import CONVERSATIONS
-from server.protocols.text import canonical
+from server.protocols.text import canonical, is_blank
 
 RECEIVE = 65536  # bytes at once
 RECEIVES = 16  # pieces in one look, so that a flood leaves time for whoever else is there
@@ -159,13 +159,13 @@ class Chat:
     def say(self, text):
         """Say it in the room."""
         text = _canonical(text)
-        if text.strip("\n"):
+        if not is_blank(text.encode()):
             self._ask("say", text)
 
     def whisper(self, to, text):
         """Say it to one alone."""
         text = _canonical(text)
-        if text.strip("\n"):
+        if not is_blank(text.encode()):
             self._ask("whisper", _nfc(to), text)
 
     def users(self, pattern=None):

@@ -49,12 +49,13 @@ class Tls(namedtuple("Tls", "listen certificate key")):
 
 
 class Settings(namedtuple("Settings", (
-        "workers", "host", "listen", "tls", "idle_timeout", "echo", "limits", "pacing_ms", "users_file", "register",
-        "guests", "failed_logins_per_minute", "accounts_per_address", "keep_box_days", "storage"))):
+        "workers", "host", "listen", "tls", "idle_timeout", "echo", "goodbye", "limits", "pacing_ms", "users_file",
+        "register", "guests", "failed_logins_per_minute", "accounts_per_address", "keep_box_days", "storage"))):
     """All settings, complete and checked.
 
     workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
+    goodbye: {protocol: bool}, of those whose clients have one that is a text.
     limits: {name: int}, but text_bytes: {protocol: int}; see config.yaml.
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
@@ -72,8 +73,14 @@ class Settings(namedtuple("Settings", (
         """What a worker needs to know, as plain data."""
         certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None
         share = -(-self.limits["connections"] // self.workers)
-        return {"idle_timeout": self.idle_timeout, "echo": self.echo, "limits": dict(self.limits, connections=share),
-                "certificate": certificate, "pacing": self.pacing_ms / 1000}
+        return {
+            "idle_timeout": self.idle_timeout,
+            "echo": self.echo,
+            "goodbye": self.goodbye,
+            "limits": dict(self.limits, connections=share),
+            "certificate": certificate,
+            "pacing": self.pacing_ms / 1000,
+        }
 
 
 def defaults():
@@ -85,6 +92,7 @@ def defaults():
         tls=Tls({}, None, None),
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
         echo=dict.fromkeys(PROTOCOLS, False),
+        goodbye={"padded": True},
         limits={
             "line_bytes": 8192,
             "text_bytes": {name: 16384 for name in PROTOCOLS if name != "line"},
@@ -137,6 +145,7 @@ def read(path, settings):
         "tls": reader.tls,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
+        "goodbye": lambda node: reader.per_protocol(node, reader.switch, settings.goodbye),
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
         "pacing_ms": reader.pacing,
         "accounts": lambda node: reader.section(node, accounts),

@@ -8,6 +8,7 @@ from server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
 from server.protocols.literal import NotALiteral, parse
 
 _MARK = MARK.decode()
+_NOT_NAMED = "The name is taken, or cannot be one."  # where the server says no more
 _NOTICES = (
     (re.compile(r"(.+) joined!", re.DOTALL), events.Joined),
     (re.compile(r"(.+) left!", re.DOTALL), events.Left),
@@ -42,7 +43,7 @@ class Binary(Conversation):
 
     def login(self, name, password):
         if password:
-            raise Impossible("`binary` has no passwords.")
+            raise Impossible("This client gives no passwords in `binary`.")
         self.join(name)
 
     def rename(self, name):
@@ -117,10 +118,10 @@ class Binary(Conversation):
     _ANSWERS = {
         Type.JOINED: (("join",), lambda self, request, content: self._welcome(request)),
         Type.NOT_JOINED: (
-            ("join",), lambda self, request, content: self._refuse("The name is taken, or cannot be one.", "join")),
+            ("join",), lambda self, request, content: self._refuse(content or _NOT_NAMED, "join")),
         Type.RENAMED: (("rename",), lambda self, request, content: self._welcome(request)),
         Type.NOT_RENAMED: (
-            ("rename",), lambda self, request, content: self._refuse("The name is taken, or cannot be one.", "rename")),
+            ("rename",), lambda self, request, content: self._refuse(content or _NOT_NAMED, "rename")),
         Type.USERS_ARE: (("users",), _users),
         Type.USER_IS: (("describe",), _user),
         Type.PONG: (("ping", "fence"), lambda self, request, content: self._done(request)),

@@ -86,7 +86,9 @@ class Line(Conversation):
             self._ask(b"DM %b %b\n" % (_word(to), line.encode()), "whisper", to, line)
 
     def _lines(self, text, longest):
-        return [fitting(self.NAME, line, longest) for line in text.split("\n") if line]
+        """The lines of a text without the blanks at their ends, which the server would drop."""
+        lines = [line.rstrip(" \t") for line in text.split("\n")]
+        return [fitting(self.NAME, line, longest) for line in lines if line]
 
     def users(self, pattern=None):
         self._out += b"WHO\n"

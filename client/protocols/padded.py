@@ -52,7 +52,7 @@ class Padded(Conversation):
 
     def login(self, name, password):
         if password:
-            raise Impossible("`padded` has no passwords.")
+            raise Impossible("This client gives no passwords in `padded`.")
         self.join(name)
 
     def rename(self, name):

@@ -82,8 +82,8 @@ class Conversation:
 
     def sent(self, data, own=False):
         for message in self._sent.feed(data):
-            if message.fields["type"] == JOIN:
-                self._joins.append(message.fields["content"])
+            if message.fields["type"] == JOIN:  # up to a NUL of C's, or a blank, behind which a password may stand
+                self._joins.append(re.split("[\0 ]", message.fields["content"])[0])
             elif message.fields["type"] == PING:
                 self._pings.append(own)
 

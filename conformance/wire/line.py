@@ -10,6 +10,12 @@ STRUCTURED = FRAMED = REMEMBERS = HEARS_AT_ONCE = False
 CAN_WHISPER = True
 ACCEPTED = "OK"
 
+# Telnet, which RFC 854 lets a server speak too: an option, and whatever else a client may send.
+_OPTION = re.compile(rb"\xff([\xfb-\xfe])(.)", re.DOTALL)
+_VERBS = {b"\xfb": "WILL", b"\xfc": "WONT", b"\xfd": "DO", b"\xfe": "DONT"}
+_TELNET = re.compile(rb"\xff(?:[\xfb-\xfe].|\xfa.*?\xff\xf0|[\xec-\xf9])", re.DOTALL)
+_ERASED = re.compile("[^\x08\x7f][\x08\x7f]|^[\x08\x7f]+")
+
 _REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-required", "ERR wrong-password",
                    "ERR account-required")
 _MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
@@ -24,15 +30,38 @@ def encode(message, me=None):
 class Decoder:
     """Bytes in, lines out, without their newline. Keeps the unfinished last line.
 
-    Bytes that are not UTF-8 are shown as `\\xNN`: no server may send them, so they must never look like a good line.
+    A telnet option in front of a line is a message of its own, such as `IAC WONT 6`. Other bytes that are not UTF-8
+    are shown as `\\xNN`: no server may send them, so they must never look like a good line.
     """
 
     def __init__(self):
         self.unfinished = b""
 
     def feed(self, data):
-        *lines, self.unfinished = (self.unfinished + data).split(b"\n")
-        return [line.decode("utf-8", "backslashreplace") for line in lines]
+        *lines, held = (self.unfinished + data).split(b"\n")
+        found = []
+        for line in lines:
+            found.append(_behind_options(line, found).decode("utf-8", "backslashreplace"))
+        self.unfinished = _behind_options(held, found)
+        return found
+
+
+def _behind_options(line, found):
+    """What follows the telnet options in front of a line, which are added to `found`."""
+    option = _OPTION.match(line)
+    while option:
+        found.append("IAC %s %d" % (_VERBS[option.group(1)], ord(option.group(2))))
+        line = line[option.end():]
+        option = _OPTION.match(line)
+    return line
+
+
+def _as_typed(raw):
+    """A line that was sent, as a patient server reads it: without telnet, what was erased, and what is around it."""
+    text = _TELNET.sub(b"", raw).decode("utf-8", "replace")
+    while _ERASED.search(text):
+        text = _ERASED.sub("", text)
+    return text.strip(" \t\r\0\x04\ufeff")
 
 
 class Conversation:
@@ -48,12 +77,12 @@ class Conversation:
         """Note bytes that left; `own` are the suite's own, whose answers belong to nobody's scenario."""
         *lines, self.half_sent = (self.half_sent + data).split(b"\n")
         for line in lines:
-            self._note(line.decode("utf-8", "replace").rstrip("\r"), own)
+            self._note(line.decode("utf-8", "replace").rstrip("\r"), _as_typed(line), own)
 
-    def _note(self, line, own):
-        word, _, rest = line.partition(" ")
+    def _note(self, line, as_typed, own):
+        word, _, rest = as_typed.partition(" ")
         if word == "LOGIN":
-            self._logins.append(rest.split(" ")[0])
+            self._logins.append((rest.lstrip(" ").split(" ")[0], line.startswith("LOGIN ")))
         elif line == "PING":
             self._pings.append(own)
 
@@ -61,9 +90,13 @@ class Conversation:
         """Note a message that came; true if it answers the suite's own question."""
         if message == "PONG" and self._pings:
             return self._pings.popleft()
-        if self._logins and message == ACCEPTED:
-            self.name = self._logins.popleft()
-        elif self._logins and message in _REFUSED_LOGINS:
+        if not self._logins:
+            return False
+        name, is_exact = self._logins[0]
+        if message == ACCEPTED:
+            self.name = name
+        # What is only nearly a login is an unknown word to a strict server.
+        if message == ACCEPTED or message in _REFUSED_LOGINS or message.startswith("ERR ") and not is_exact:
             self._logins.popleft()
         return False
 
@@ -74,7 +107,7 @@ class Conversation:
     @property
     def can_ask(self):
         """Whether a whole message may be sent now without becoming part of another one."""
-        return not self.half_sent
+        return not _as_typed(self.half_sent)
 
 
 def login(name):

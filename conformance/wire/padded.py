@@ -17,6 +17,8 @@ _HEADER_BYTES = 64
 _BEGINNING = re.compile(rb"(?=Msg received|\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] )")
 _SPOKEN = re.compile(
     r"\[(?:0[1-9]|1[0-2]):[0-5][0-9] [AP]M\] (?P<nick>.+?)(?: \(direct\))?: (?P<text>.+)", re.DOTALL)
+# Something that can be seen: without it a server may take a text for none.
+_SEEN = re.compile("[^\\s\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff]")
 _NONCE = re.compile(r"~sync[0-9]+")
 
 
@@ -58,7 +60,8 @@ class Conversation:
                 break
             body, self._half_sent = self._half_sent[_HEADER_BYTES:end], self._half_sent[end:]
             spoken = _SPOKEN.fullmatch(body.decode("utf-8", "replace"))
-            self._owed.append((own, _nick(spoken) if spoken else None))
+            is_named = spoken and _SEEN.search(spoken.group("text"))
+            self._owed.append((own, _nick(spoken).split(" ")[0] if is_named else None))  # behind it, its password
 
     def received(self, message):
         """Answers come in the order of the messages, each an acknowledgement or an error."""

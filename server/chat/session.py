@@ -35,10 +35,12 @@ from server.protocols.events import (
     Say,
     SignIn,
     SignUp,
+    TimingMark,
     Welcome,
     Whisper,
     Who,
 )
+from server.protocols.text import is_blank
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
@@ -168,7 +170,7 @@ class Session:
 
     def _post(self, post):
         """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
-        if not post.text:
+        if is_blank(post.text):
             self.audience.answer(self, Done(post))
         elif post.name is None and self.name is None:
             self._ask(post, "claim_guest")
@@ -176,8 +178,10 @@ class Session:
             self._say(Say(post.text, None, post.time))
         elif self.name is None:
             self._log_in(post)
-        else:
+        elif post.password is None:
             self._rename(post)
+        else:
+            self._already_in(post)  # a password is for the first name only
 
     def _whisper(self, whisper):
         if self._is_fit(whisper):
@@ -188,7 +192,7 @@ class Session:
         """Is there anything to say, and does nobody claim to be somebody else?"""
         if said.claimed is not None and spelled(said.claimed) != self.name:
             self._refuse(Reason.NOT_YOU, said)
-        elif not said.text.strip(b"\n"):
+        elif is_blank(said.text):
             self._refuse(Reason.BAD_FORM, said)
         else:
             return True
@@ -228,8 +232,8 @@ class Session:
     def _ping(self, ping):
         self.audience.answer(self, Pong(ping.token))
 
-    def _help(self, help_):
-        self.audience.answer(self, Done(help_))
+    def _done(self, command):
+        self.audience.answer(self, Done(command))
 
     def _quit(self, quit_):
         self.audience.answer(self, Done(quit_))
@@ -325,7 +329,12 @@ def _can_be_a_password(raw):
 
 
 _LOGINS = (Login, SignIn, Create, SignUp, Post)
-_ALWAYS = {Nothing: Session._ignore, Broken: Session._broken, Hangup: Session._hang_up}
+_ALWAYS = {
+    TimingMark: Session._done,
+    Nothing: Session._ignore,
+    Broken: Session._broken,
+    Hangup: Session._hang_up,
+}
 
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
 HANDLERS = {
@@ -349,7 +358,7 @@ HANDLERS = {
         Delete: Session._delete,
         Poll: Session._poll,
         Ping: Session._ping,
-        Help: Session._help,
+        Help: Session._done,
         Quit: Session._quit,
         Malformed: Session._malformed,
     },

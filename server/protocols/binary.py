@@ -5,19 +5,24 @@
     1       4     type          see below
     5       4     name size     bytes of the name that count, at most 10
     9       4     content size  bytes; from clients at most `text_bytes`
-    13      10    name          UTF-8, filled up with NUL; "server" where the server itself speaks
+    13      10    name          UTF-8, filled up with NUL; "server" where the server itself speaks. A client's may have
+                                anything behind the first NUL, and its size may count that NUL or be 10
     23      4     time          seconds since the epoch, unsigned
     27      n     content       UTF-8
 
     client                      server, to the client               server, to others
-    200 <name>       join       207 | 209                           300 <name> joined!
+    200 <name> [<password>]
+                     join       207 | 209 <why>                     300 <name> joined!
     100 <text>       talk       nothing | 102 <why>                 100 <text>
-    202 <name>       rename     206 <name> | 204                    302 user '<old>' changed username to '<new>'!
+    202 <name>       rename     206 <name> | 204 <why>              302 user '<old>' changed username to '<new>'!
     203              users      303 ['ann', 'bob']
     201 <name>       user       210 ('ann', '127.0.0.1', 42546) | 210
     211 <number>     ping       212 <the same number, or the server's time>
     205              quit       208, and the end of the connection  301 <name> left!
     anything else               102 <why>
+
+A name ends where its content does, or at the first NUL, which programs in C send along. Existing clients do not look at
+the content of 209 and 204, and take 210 for a tuple if it has any.
 
 Existing clients read a frame with one recv(2048), and end if they get two. So each frame is a send of its own, with
 time to read it before the next, unless it is one of a flood (see `server.worker.audience.OneByOne` and
@@ -41,7 +46,7 @@ from server.protocols import events
 from server.protocols.aliases import shortened
 from server.protocols.events import Reason
 from server.protocols.framing import FramedDecoder
-from server.protocols.text import canonical, pieces
+from server.protocols.text import canonical, name_and_password, pieces
 from server.protocols.traits import traits
 
 NAME = "binary"
@@ -101,10 +106,13 @@ class Decoder(FramedDecoder):
 def _parse(code, name, name_size, content, claimed_time):
     command, parse = _COMMANDS.get(code, (None, None))
     if command is None:
-        return events.Malformed(Reason.UNKNOWN_COMMAND, None)
+        return _UNKNOWN
     # Whose name stands there does not matter, as only the connection tells who speaks; but it has to be one, or none.
-    if len(name.rstrip(b"\0")) != name_size or b"\0" in name[:name_size] or not _is_utf8(name):
+    name = name.partition(b"\0")[0]
+    if name_size not in (len(name), len(name) + 1, LONGEST_NAME) or not _is_utf8(name):
         return events.Malformed(Reason.BAD_FORM, command)
+    if command in _NAMED:
+        content = content.partition(b"\0")[0]
     if not _is_utf8(content):
         return events.Malformed(Reason.NOT_UTF8, command)
     return parse(content, claimed_time)
@@ -124,25 +132,33 @@ def _say(content, claimed_time):
     return events.Say(canonical(content), None, claimed_time)
 
 
-def _named(command, *more):
-    """A parser of what asks for a name; a longer one than the protocol's could come from no client that keeps to it."""
+# A name longer than the protocol's could come from no client that keeps to it.
 
-    def parse(content, claimed_time):
-        if len(content) > LONGEST_NAME:
-            return events.Malformed(Reason.INVALID_NAME, command)
-        return command(content, *more)
-
-    return parse
+def _join(content, claimed_time):
+    name, password = name_and_password(content)
+    if len(name) > LONGEST_NAME:
+        return events.Malformed(Reason.INVALID_NAME, events.Login)
+    return events.Login(name, password)
 
 
+def _rename(content, claimed_time):
+    if len(content) > LONGEST_NAME:
+        return events.Malformed(Reason.INVALID_NAME, events.Rename)
+    return events.Rename(content)
+
+
+_UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
+_WHO, _QUIT = events.Who(), events.Quit()
+
+_NAMED = (events.Login, events.Rename, events.Describe)  # commands whose content is a name
 _COMMANDS = {
     Type.TALK: (events.Say, _say),
-    Type.JOIN: (events.Login, _named(events.Login, None)),
-    Type.RENAME: (events.Rename, _named(events.Rename)),
-    Type.USERS: (events.Who, lambda content, claimed_time: events.Who()),
+    Type.JOIN: (events.Login, _join),
+    Type.RENAME: (events.Rename, _rename),
+    Type.USERS: (events.Who, lambda content, claimed_time: _WHO),
     Type.USER: (events.Describe, lambda content, claimed_time: events.Describe(content)),
     Type.PING: (events.Ping, lambda content, claimed_time: events.Ping(content)),
-    Type.QUIT: (events.Quit, lambda content, claimed_time: events.Quit()),
+    Type.QUIT: (events.Quit, lambda content, claimed_time: _QUIT),
 }
 
 _WORDS = {
@@ -159,7 +175,7 @@ _WORDS = {
     Reason.TOO_MANY_ACCOUNTS: b"There are too many accounts.",
     Reason.REGISTRATION_CLOSED: b"New accounts cannot be made here.",
     Reason.ACCOUNT_REQUIRED: b"Only names that have an account can be used here.",
-    Reason.PASSWORD_REQUIRED: b"The name has a password.",
+    Reason.PASSWORD_REQUIRED: b"The name needs its password behind it.",
     Reason.WRONG_PASSWORD: b"The password is wrong.",
     Reason.NO_PASSWORD: b"The name has no password.",
     Reason.INVALID_PASSWORD: b"This cannot be a password.",
@@ -235,8 +251,8 @@ def _refused(refused, aliases):
     asked = events.kind_of(refused.asked)
     code = _FAILURES.get(asked)
     if code is None or asked is events.Rename and refused.reason == Reason.MUST_LOGIN:
-        return _own(Type.ERROR, _WORDS[refused.reason])
-    return _own(code)
+        code = Type.ERROR
+    return _own(code, b"" if code == Type.USER_IS else _WORDS[refused.reason])
 
 
 def _pong(pong, aliases):

@@ -63,7 +63,8 @@ _CODE = (
     r"u(?:005c|007[cf]|000[0-8b-f]|001[0-9a-f]|00[89a-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[1-9abcef][0-9a-f]{3}"
     r"|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})"
 )
-_ESCAPE = re.compile((r"\\" + _CODE).encode())
+# A backslash that is one: neither before a code nor before the second half of one.
+_BACKSLASH = re.compile((r"\\(?!%s)(?!(?<=\\ud[89ab][0-9a-f]{2}\\)ud[c-f][0-9a-f]{2})" % _CODE).encode())
 _MUST_BE_ESCAPED = re.compile(r"[^\t\n -~]+|\|{3,}|\A\||\|\Z|\\(?=%s)" % _CODE)
 _UNUSUAL = re.compile(rb"[^\t\n -\[\]-{}~]")
 _NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
@@ -71,11 +72,10 @@ _NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 def read(item):
     """The UTF-8 text that an ASCII item stands for."""
-    return _ESCAPE.sub(_character, item) if b"\\" in item else item
-
-
-def _character(escape):
-    return bytes.fromhex(escape.group().replace(b"\\u", b"").decode()).decode("utf-16-be").encode()
+    if b"\\" not in item:
+        return item
+    characters = _BACKSLASH.sub(rb"\\\\", item).decode("unicode_escape")
+    return characters.encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
 
 
 def write(text):
@@ -111,7 +111,7 @@ class Decoder(FramedDecoder):
 
     def _parse(self, code, data):
         if code not in _REQUESTS:
-            return events.Malformed(Reason.UNKNOWN_COMMAND, None)
+            return _UNKNOWN
         request = _REQUESTS[code]
         if _NOT_ASCII.search(data):
             return events.Malformed(Reason.NOT_UTF8, request.asks)
@@ -134,14 +134,17 @@ def _send(claimed, to, text):
     return events.Say(text, claimed, None) if to == LOBBY else events.Whisper(to, text, claimed, None)
 
 
+_UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
+_DELIVER, _DELETE = events.Deliver(), events.Delete()
+
 # asks: the type of what is asked, for refusals. counts: how many items there may be. command: makes it of the items.
 _Request = namedtuple("_Request", "asks counts command")
 _REQUESTS = {
     CREATE: _Request(events.Create, (1,), events.Create),
     LIST: _Request(events.Accounts, (0, 1), lambda pattern=None: events.Accounts(pattern)),
     SEND: _Request(events.Whisper, (3,), _send),
-    DELIVER: _Request(events.Deliver, (0,), events.Deliver),
-    DELETE: _Request(events.Delete, (0,), events.Delete),
+    DELIVER: _Request(events.Deliver, (0,), lambda: _DELIVER),
+    DELETE: _Request(events.Delete, (0,), lambda: _DELETE),
     LOGIN: _Request(events.SignIn, (1,), lambda name: events.SignIn(name, None)),
 }
 

@@ -38,7 +38,7 @@ SignUp = event("SignUp", "name password", "Make the account `name`, and be known
 ChangePassword = event("ChangePassword", "old new", "My account's password is to be another.")
 Rename = event("Rename", "name", "Be known as `name` from now on.")
 Say = event("Say", "text claimed time", "Say `text`. `claimed` is who the client says it is, `time` when, or None.")
-Post = event("Post", "name text time", "Be known as `name` (None: as now, or as a guest), then say `text`.")
+Post = event("Post", "name password text time", "Be known as `name` (None: as now, or a guest), then say `text`.")
 Whisper = event("Whisper", "to text claimed time", "Say `text` to one; the rest as in Say.")
 Who = event("Who", "", "Who is here?")
 Accounts = event("Accounts", "pattern", "Which names are known, as a shell pattern; None for all.")
@@ -51,6 +51,7 @@ Poll = event("Poll", "", "Is there anything new?")
 Ping = event("Ping", "token", "Are you there? The token comes back.")
 Help = event("Help", "", "What can I ask?")
 Quit = event("Quit", "", "I am leaving.")
+TimingMark = event("TimingMark", "", "Tell me when you have heard everything before this.")
 Nothing = event("Nothing", "", "Bytes that ask for nothing, such as a blank line.")
 Malformed = event("Malformed", "reason asked", "Bytes that mean nothing here. `asked` is the command's type, or None.")
 Broken = event("Broken", "reason", "The peer broke the framing; nothing after this can be read. The session ends.")
@@ -58,7 +59,7 @@ Hangup = event("Hangup", "", "The client has ended the connection.")
 
 COMMANDS = (
     Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Recall,
-    Deliver, Delete, Poll, Ping, Help, Quit, Nothing, Malformed, Broken, Hangup,
+    Deliver, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
 )  # fmt: skip
 
 

@@ -14,25 +14,37 @@ r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by
     REGISTER <username> <password>
                               OK | ERR <why>
     PASSWD <old> <new>        OK | ERR <why>
-    HELP                      HELP <usage> for each of our extensions, END HELP
+    HELP                      HELP <usage> for each command, END HELP
+    QUIT                      OK, and the end of the connection
     (end of connection)                                      INFO <name> disconnected
     (a rename, which other protocols have)                   INFO <old> is now <new>
 
-Commands are upper case. One "\r" before the "\n" is dropped, blank lines ask for nothing, a line is at most
-`line_bytes` long without its end. Telnet negotiation is skipped. REGISTER, PASSWD, HELP and the password behind LOGIN
-are our extensions.
+REGISTER, PASSWD, HISTORY, HELP, QUIT and the password behind LOGIN are our extensions. Commands are upper case. What
+people's fingers and programs add to a line is understood:
+
+    at both ends      blanks, CR, NUL and EOT (Ctrl+D in telnet) are dropped; if nothing is left, it asks for nothing
+    between words     several blanks count as one, but not behind MSG and the user of DM, where the text begins
+    the end           LF, or CR NUL, which telnet may send instead; so CR LF, CR CR LF and LF CR end one line each
+    BS, DEL           erase the character before them in the line
+    U+FEFF            is skipped in front of the first line
+    telnet            commands and negotiation are skipped, wherever they stand. IAC DO TIMING-MARK is answered by IAC
+                      WONT TIMING-MARK, as clients show nothing of what they get until it is; no other option is
+                      answered, as all are off and stay so
+
+A line is at most `line_bytes` long as it was sent: with what was erased, without its end and what was telnet's.
 """
 import re
 
 from server.protocols import events
 from server.protocols.events import Reason
-from server.protocols.text import canonical, pieces
+from server.protocols.text import canonical, is_blank, name_and_password, pieces
 from server.protocols.traits import traits
 
 NAME = "line"
 PORT = 4000
 IDLE_TIMEOUT = 60
-TRAITS = traits(typed=True, shared_answers=(events.Present, events.Recalled))
+TRAITS = traits(
+    open_to_strangers=(events.Help, events.Quit), shared_answers=(events.Present, events.Recalled), typed=True)
 LONGEST_TEXT = 8192  # bytes in a line to a client; a longer text, which only others can say, takes several
 USUAL_HISTORY, LONGEST_HISTORY = 100, 1000  # messages
 
@@ -41,68 +53,154 @@ _COUNT = re.compile(rb"[1-9][0-9]{0,8}")
 # What other protocols' clients begin with: a TLS or RDP handshake; an HTTP request line, SSH, SMTP.
 _FOREIGN_BYTES = (b"\x16\x03", b"\x03\x00")
 _FOREIGN_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/\d|SSH-\d|EHLO |HELO ")
-# The byte 255 itself; an option (WILL, WONT, DO, DONT); a sub-negotiation; a plain telnet command.
-_TELNET = re.compile(rb"\xff(?:\xff|[\xfb-\xfe].|\xfa(?:[^\xff]|\xff\xff)*\xff\xf0|[\xf1-\xf9])", re.DOTALL)
+# Telnet's: a byte 255 that is meant as one; the timing mark; an option (WILL, WONT, DO, DONT); a short sub-negotiation;
+# any other command; one that is not all here. None goes beyond the end of a line.
+_TELNET = re.compile(
+    rb"\xff(?:(\xff)|\xfd(\x06)|[\xfb-\xfe][^\n]|%(sub)b\xff\xf0|[\xec-\xf9]|((?:[\xfb-\xfe]|%(sub)b\xff?)?\Z))"
+    % {b"sub": rb"\xfa(?:[^\xff\n]|\xff\xff){0,512}"}, re.DOTALL)
+_IAC, _WONT_TIMING_MARK = b"\xff", b"\xff\xfc\x06"
+
+_BYTE_ORDER_MARK = "\ufeff".encode()
+_BS, _DEL = b"\x08", b"\x7f"
+_EDGES = b" \t\r\0\x04"
+_IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, of which one is urgent data, and not in the stream
+
+_NOTHING, _TIMING_MARK = events.Nothing(), events.TimingMark()
+_UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
+_TOO_LONG, _FOREIGN = events.Broken(Reason.TOO_LONG), events.Broken(Reason.FOREIGN)
 
 
 class Decoder:
     """Bytes in, commands out. Keeps at most one unfinished line."""
 
-    __slots__ = ("_held", "_begun", "_line_limit")
+    __slots__ = ("_held", "_erased", "_end", "_telnet", "_begun", "_line_limit")
     form = "text"
 
     def __init__(self, limits):
-        self._held = b""
+        self._held = b""  # of the unfinished line, what is not erased
+        self._erased = 0  # bytes that were erased in it, and that erased them
+        self._end = b""  # a CR that may be half of the line's end
+        self._telnet = b""  # a telnet command that is not all here
         self._begun = False
         self._line_limit = limits["line_bytes"]
 
     @property
     def unfinished(self):
-        """How many bytes have come of a line that has not ended?"""
-        return len(self._held)
+        """How many bytes have come of a line that has not ended? Blanks in front do not count."""
+        held = self._held
+        if not held:
+            return 0
+        if not self._begun and held.startswith(_BYTE_ORDER_MARK):
+            held = held[len(_BYTE_ORDER_MARK):]
+        return len(held.lstrip(_IN_FRONT))
 
     def feed(self, data):
         """The commands that `data` completes; after a `Broken` nothing more may be fed."""
-        lines = (self._held + data).split(b"\n")
-        self._held = lines.pop()
-        if not self._begun and self._is_foreign((lines[0] if lines else self._held)[:self._line_limit]):
-            return [events.Broken(Reason.FOREIGN)]
-        self._begun = self._begun or bool(lines)
-        commands = [self._parse(line) for line in lines]
-        if len(self._held) - self._held.endswith(b"\r") > self._line_limit:  # that may be half of the line's end
-            commands.append(events.Broken(Reason.TOO_LONG))
+        if not self._telnet and _IAC not in data:
+            return self._lines(data)
+        # Texts, and between each two of them what the groups found.
+        parts = _TELNET.split(self._telnet + data)
+        begun = parts.pop(-2) if len(parts) > 1 else None
+        self._telnet = b"" if begun is None else _IAC + begun
+        commands, start = [], 0
+        for mark in range(2, len(parts), 4):
+            if parts[mark]:
+                commands += self._lines(_joined(parts[start:mark]))
+                commands.append(_TIMING_MARK)
+                start = mark + 1
+        return commands + self._lines(_joined(parts[start:]))
+
+    def _lines(self, data):
+        """The commands in the lines that `data` completes, in which nothing is telnet's any more."""
+        if not data:
+            return []
+        data = self._end + data
+        self._end = data[-1:] if data.endswith(b"\r") else b""
+        if self._end:
+            data = data[:-1]
+        if b"\0" in data:
+            data = data.replace(b"\r\0", b"\r\n")
+        *lines, held = (self._held + data).split(b"\n")
+        commands = []
+        if not self._begun:
+            if not self._erased and (lines[0] if lines else held).lstrip(_EDGES).startswith(_FOREIGN_BYTES):
+                return [_FOREIGN]
+            if lines:
+                self._begun = True
+                commands.append(self._parse_first(lines.pop(0)))
+        if self._erased or _BS in data or _DEL in data:
+            commands += map(self._parse_typed, lines)
+            held = self._erase(held)
+        else:
+            commands += [self._parse(line) if line else _NOTHING for line in lines]
+        self._held = held
+        if len(held) + self._erased > self._line_limit:
+            commands.append(_TOO_LONG)
         return commands
 
-    @staticmethod
-    def _is_foreign(first_line):
-        return first_line.startswith(_FOREIGN_BYTES) or _FOREIGN_LINE.match(first_line)
+    def _parse_first(self, line):
+        """The line that tells who is there."""
+        if line.startswith(_BYTE_ORDER_MARK):
+            line = line[len(_BYTE_ORDER_MARK):]
+            self._erased += len(_BYTE_ORDER_MARK)
+        line = self._erase(line)
+        command = self._parse_typed(line)
+        return _FOREIGN if command is _UNKNOWN and _FOREIGN_LINE.match(line.lstrip(_EDGES)) else command
+
+    def _parse_typed(self, line):
+        """A line in which something may have been erased."""
+        line = self._erase(line)
+        erased, self._erased = self._erased, 0
+        return _TOO_LONG if len(line) + erased - line.endswith(b"\r") > self._line_limit else self._parse(line)
+
+    def _erase(self, line):
+        """`line` as it stands once each BS and DEL has taken the character before it, if there is one."""
+        kept = _without_erased(line) if _BS in line or _DEL in line else line
+        self._erased += len(line) - len(kept)
+        return kept
 
     def _parse(self, line):
-        if line[-1:] == b"\r":
-            line = line[:-1]
-        if len(line) > self._line_limit:
-            return events.Broken(Reason.TOO_LONG)
-        if b"\xff" in line:
-            line = _TELNET.sub(lambda found: b"\xff" if found.group() == b"\xff\xff" else b"", line)
+        if len(line) > self._line_limit and len(line) - line.endswith(b"\r") > self._line_limit:
+            return _TOO_LONG
+        line = line.strip(_EDGES)
         if not line:
-            return events.Nothing()
-        word, space, rest = line.partition(b" ")
+            return _NOTHING
+        word, _, rest = line.partition(b" ")
         parse = _COMMANDS.get(word)
-        return parse(rest, space) if parse else events.Malformed(Reason.UNKNOWN_COMMAND, None)
+        if parse:
+            return parse(rest)
+        return self._parse(line.lstrip(_IN_FRONT)) if line[0] in _IN_FRONT else _UNKNOWN
 
 
-def _login(rest, space):
-    name, _, password = rest.partition(b" ")
-    return events.Login(name, password) if password else events.Login(rest, None)
+def _joined(parts):
+    return b"".join(filter(None, parts))
 
 
-def _register(rest, space):
-    name, _, password = rest.partition(b" ")
-    return events.SignUp(name, password) if b" " not in password else _bad_password(events.SignUp)
+def _without_erased(line):
+    first, *rest = line.replace(_DEL, _BS).split(_BS)
+    kept = bytearray(first)
+    for part in rest:
+        while kept and kept.pop() & 0xC0 == 0x80:
+            pass  # a continuation byte: the character began before
+        kept += part
+    return bytes(kept)
 
 
-def _passwd(rest, space):
-    words = rest.split(b" ")
+def _words(rest):
+    return [word for word in rest.split(b" ") if word]
+
+
+def _login(rest):
+    return events.Login(*name_and_password(rest.lstrip(b" ")))
+
+
+def _register(rest):
+    words = _words(rest)
+    return events.SignUp(*(words + [b"", b""])[:2]) if len(words) <= 2 else _bad_password(events.SignUp)
+
+
+def _passwd(rest):
+    words = _words(rest)
     return events.ChangePassword(*words) if len(words) == 2 else _bad_password(events.ChangePassword)
 
 
@@ -110,31 +208,35 @@ def _bad_password(asked):
     return events.Malformed(Reason.INVALID_PASSWORD, asked)
 
 
-def _msg(rest, space):
-    return events.Say(canonical(rest), None, None) if rest else events.Malformed(Reason.UNKNOWN_COMMAND, events.Say)
+def _msg(rest):
+    return events.Say(canonical(rest), None, None) if rest else _WITHOUT_TEXT
 
 
-def _dm(rest, space):
+def _dm(rest):
     to, _, text = rest.partition(b" ")
-    if not to or not text:
-        return events.Malformed(Reason.BAD_FORM, events.Whisper)
-    return events.Whisper(to, canonical(text), None, None)
+    return events.Whisper(to, canonical(text), None, None) if to and text else _BAD_WHISPER
 
 
-def _history(rest, space):
-    if not space:
+def _history(rest):
+    if not rest:
         return events.Recall(None, USUAL_HISTORY)
+    rest = b" ".join(_words(rest))
     since, count = _SINCE.fullmatch(rest), _COUNT.fullmatch(rest)
     if since:
         return events.Recall(int(since.group(1)), LONGEST_HISTORY)
     if count:
         return events.Recall(None, min(int(rest), LONGEST_HISTORY))
-    return events.Malformed(Reason.BAD_FORM, events.Recall)
+    return _BAD_RECALL
 
 
 def _bare(command):
-    return lambda rest, space: events.Malformed(Reason.UNKNOWN_COMMAND, type(command)) if space else command
+    unknown = events.Malformed(Reason.UNKNOWN_COMMAND, type(command))
+    return lambda rest: unknown if rest else command
 
+
+_WITHOUT_TEXT = events.Malformed(Reason.UNKNOWN_COMMAND, events.Say)
+_BAD_WHISPER = events.Malformed(Reason.BAD_FORM, events.Whisper)
+_BAD_RECALL = events.Malformed(Reason.BAD_FORM, events.Recall)
 
 _COMMANDS = {
     b"LOGIN": _login,
@@ -146,18 +248,23 @@ _COMMANDS = {
     b"REGISTER": _register,
     b"PASSWD": _passwd,
     b"HELP": _bare(events.Help()),
+    b"QUIT": _bare(events.Quit()),
 }
 
-# What document 003 does not have.
-_EXTENSIONS = (
-    b"LOGIN <username> <password>",
-    b"REGISTER <username> <password>",
-    b"PASSWD <old password> <new password>",
+_USAGES = (
+    b"LOGIN <username> [<password>]",
+    b"MSG <text>",
+    b"WHO",
+    b"DM <username> <text>",
+    b"PING",
     b"HISTORY [<count>]",
     b"HISTORY SINCE <number>",
+    b"REGISTER <username> <password>",
+    b"PASSWD <old password> <new password>",
     b"HELP",
+    b"QUIT",
 )
-_HELP = b"".join([b"HELP %b\n" % usage for usage in _EXTENSIONS]) + b"END HELP\n"
+_HELP = b"".join([b"HELP %b\n" % usage for usage in _USAGES]) + b"END HELP\n"
 
 _ERRORS = {
     Reason.MUST_LOGIN: b"ERR must-login-first\n",
@@ -184,12 +291,19 @@ _ERRORS = {
 
 # Where the word depends on what was asked.
 _ERRORS_FOR = {
+    (events.Say, Reason.BAD_FORM): b"ERR unknown-command\n",
     (events.ChangePassword, Reason.NO_PASSWORD): b"ERR no-password\n",
     (events.Recall, Reason.BAD_FORM): b"ERR invalid-history-format\n",
 }
 
 # What is done without a word is not here.
-_DONE = {events.SignUp: (b"OK\n",), events.ChangePassword: (b"OK\n",), events.Help: (_HELP,)}
+_DONE = {
+    events.SignUp: (b"OK\n",),
+    events.ChangePassword: (b"OK\n",),
+    events.Help: (_HELP,),
+    events.Quit: (b"OK\n",),
+    events.TimingMark: (_WONT_TIMING_MARK,),
+}
 
 _FAREWELLS = {
     Reason.IDLE: b"INFO idle-timeout\n",
@@ -210,7 +324,7 @@ def _said(word, sender, text):
     if len(text) <= LONGEST_TEXT and b"\n" not in text:
         return (b"%b %b %b\n" % (word, sender, text),)
     return tuple(b"%b %b %b\n" % (word, sender, piece)
-                 for line in text.split(b"\n") if line for piece in pieces(line, LONGEST_TEXT))
+                 for line in text.split(b"\n") if not is_blank(line) for piece in pieces(line, LONGEST_TEXT))
 
 
 def _recalled(recalled):

@@ -8,13 +8,19 @@
     client                      server, to the client     server, to others
     [<time>] <nick>: <text>     Msg received              [<time>] <nick>: <text>
     <text>                      Msg received              [<time>] guest-1: <text>
+    [<time>] <nick> <password>: <text>
+                                Msg received              [<time>] <nick>: <text>
+    !DISCONNECT                 Msg received, and the end of the connection
     (nothing, a count of 0)     Msg received
     (what is refused)           [ERROR] <why>
     (other protocols' direct messages)                    [<time>] <sender> (direct): <text>, to one
     (the end)                   [ERROR] <why> | [SERVER] <why>
 
-A nick is what stands before the first ": ". <time> is the local wall clock, "hh:mm AM" or "hh:mm PM". A nick without a
-text is only acknowledged.
+A nick is what stands before the first ": ", up to the first blank; what stands behind that is its password. <time> is
+the local wall clock, "hh:mm AM" or "hh:mm PM". A nick without a text is only acknowledged.
+
+Programs of this family say good-bye with a message: !DISCONNECT, !DISCONNECT!, DISCONNECT!, disconnect, !DC, !EXIT or
+!QUIT, in any case, with a prefix or without. That is said to nobody, unless `goodbye` is off: then it is a text.
 
 Nothing marks where a message to a client ends, so each is a send of its own, with time to read it before the next,
 unless it is one of a flood (see `server.worker.audience.OneByOne` and `server.worker.paced`), and a text must not look
@@ -32,13 +38,13 @@ import time
 from server.protocols import events
 from server.protocols.events import Reason
 from server.protocols.framing import FramedDecoder
-from server.protocols.text import canonical_within
+from server.protocols.text import canonical_within, name_and_password
 from server.protocols.traits import traits
 
 NAME = "padded"
 PORT = 5050
 IDLE_TIMEOUT = 0
-TRAITS = traits(coalesces=False, hears_at_once=True, acknowledges=True)
+TRAITS = traits(coalesces=False, hears_at_once=True, acknowledges=True, open_to_strangers=(events.Quit,))
 HEADER_BYTES = 64
 
 now = time.time
@@ -47,6 +53,7 @@ _PREFIX_BYTES = 512  # more than a prefix with the longest name has
 _MOST_DIGITS = 7  # which is far above any limit, and far below what takes time to read as a number
 _BEGINNING = re.compile(rb" *[0-9]* *")  # of a header
 _PREFIX = re.compile(rb"(\[(0[1-9]|1[0-2]):([0-5][0-9]) ([AP])M\] )(.+?): ", re.DOTALL)
+_GOODBYE = re.compile(rb"(?i)\s*(?:!?disconnect!?|!dc|!exit|!quit)\s*")
 
 _BRACKET = re.compile(rb"\[(?=[0-9]{2}:[0-9]{2} [AP]M\] |ERROR\] |SERVER\] )")
 _NO_BRACKET = "\uff3b".encode()
@@ -54,11 +61,20 @@ _LINE_END = "\u2424".encode()
 _RECEIVED, _NOT_RECEIVED = b"Msg received", "Msg\u00a0received".encode()
 
 
+_NOT_UTF8 = events.Malformed(Reason.NOT_UTF8, events.Post)
+_TEXT_TOO_LONG = events.Malformed(Reason.TEXT_TOO_LONG, events.Post)
+_QUIT = events.Quit()
+
+
 class Decoder(FramedDecoder):
     """Bytes in, commands out. Keeps at most one unfinished frame."""
 
-    __slots__ = ()
+    __slots__ = ("_goodbye",)
     form = "text"
+
+    def __init__(self, limits):
+        super().__init__(limits)
+        self._goodbye = limits.get("goodbye", True)
 
     def _next(self):
         """The next command, or None if it is not all here."""
@@ -82,21 +98,22 @@ class Decoder(FramedDecoder):
         try:
             body.decode()
         except UnicodeDecodeError:
-            return events.Malformed(Reason.NOT_UTF8, events.Post)
-        nick, text, claimed_time = _taken_apart(body)
+            return _NOT_UTF8
+        nick, password, text, claimed_time = _taken_apart(body)
+        if self._goodbye and _GOODBYE.fullmatch(text):
+            return _QUIT
         text = canonical_within(text, self._text_limit)
-        if text is None:
-            return events.Malformed(Reason.TEXT_TOO_LONG, events.Post)
-        return events.Post(nick, text, claimed_time)
+        return _TEXT_TOO_LONG if text is None else events.Post(nick, password, text, claimed_time)
 
 
 def _taken_apart(body):
-    """The nick, the text and the time in a body; without a prefix all of it is text."""
+    """The nick, its password, the text and the time in a body; without a prefix all of it is text."""
     prefix = _PREFIX.match(body)
     if not prefix:
-        return None, body, None
+        return None, None, body, None
     clock, hour, minute, half, nick = prefix.groups()
-    return nick, body[prefix.end():], _claimed_time(clock, int(hour) % 12 + 12 * (half == b"P"), int(minute))
+    time_of_day = _claimed_time(clock, int(hour) % 12 + 12 * (half == b"P"), int(minute))
+    return (*name_and_password(nick), body[prefix.end():], time_of_day)
 
 
 def _claimed_time(clock, hour, minute):
@@ -126,7 +143,7 @@ _WORDS = {
     Reason.TOO_MANY_ACCOUNTS: b"There are too many accounts.",
     Reason.REGISTRATION_CLOSED: b"New accounts cannot be made here.",
     Reason.ACCOUNT_REQUIRED: b"Only nicknames that have an account can be used here.",
-    Reason.PASSWORD_REQUIRED: b"The nickname has a password.",
+    Reason.PASSWORD_REQUIRED: b"The nickname needs its password behind it.",
     Reason.WRONG_PASSWORD: b"The password is wrong.",
     Reason.NO_PASSWORD: b"The nickname has no password.",
     Reason.INVALID_PASSWORD: b"This cannot be a password.",
@@ -174,7 +191,7 @@ def _silence(happening):
 ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
     # A post may have become two commands, a name and then its text.
-    events.Done: lambda done: (_RECEIVED,) if isinstance(done.asked, (events.Post, events.Say)) else (),
+    events.Done: lambda done: (_RECEIVED,) if isinstance(done.asked, (events.Post, events.Say, events.Quit)) else (),
     events.Refused: lambda refused: (b"[ERROR] %b" % _WORDS[refused.reason],),
     events.Said: lambda said: _talk(said, b"%b: %b"),
     events.Whispered: lambda whispered: _talk(whispered, b"%b (direct): %b"),

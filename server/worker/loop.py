@@ -254,7 +254,8 @@ class Worker:
         self.deadlines.limits = settings["limits"]
         texts = settings["limits"]["text_bytes"]
         self._decoder_limits = {
-            name: {"line_bytes": settings["limits"]["line_bytes"], "text_bytes": texts.get(name)} for name in PROTOCOLS}
+            name: {"line_bytes": settings["limits"]["line_bytes"], "text_bytes": texts.get(name),
+                   "goodbye": settings["goodbye"].get(name)} for name in PROTOCOLS}
         self.throttle.rate = settings["limits"]["messages_per_second"]
         for (protocol, _), hearers in self._audiences.items():
             hearers.echo = settings["echo"][protocol]

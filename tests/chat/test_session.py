@@ -40,6 +40,7 @@ from server.protocols.events import (
     Say,
     SignIn,
     SignUp,
+    TimingMark,
     Welcome,
     Whisper,
     Whispered,
@@ -47,7 +48,7 @@ from server.protocols.events import (
 )
 
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
-POST, NAMELESS_POST = Post(b"ann", b"hi", 7), Post(None, b"hi", 7)
+POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 HOST = "192.0.2.1"
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
@@ -60,7 +61,7 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 ONE_OF_EACH = [
     LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Help(),
-    Quit(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+    Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
 ]  # fmt: skip
 
 
@@ -83,6 +84,7 @@ TABLE = {
     (STRANGER, CREATE): (WAITING, create_ann(), []),
     (STRANGER, SIGN_UP): (WAITING, create_ann(b"pw"), []),
     (STRANGER, POST): (WAITING, claim_ann("Post"), []),
+    (STRANGER, TimingMark()): (STRANGER, [], [Done(TimingMark())]),
     (STRANGER, Nothing()): (STRANGER, [], []),
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
     (STRANGER, TOO_LONG): (GONE, [], ENDED),
@@ -107,6 +109,7 @@ TABLE = {
     (MEMBER, Ping(b"1")): (MEMBER, [], [Pong(b"1")]),
     (MEMBER, Help()): (MEMBER, [], [Done(Help())]),
     (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", QUIT)]),
+    (MEMBER, TimingMark()): (MEMBER, [], [Done(TimingMark())]),
     (MEMBER, Nothing()): (MEMBER, [], []),
     (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
     (MEMBER, TOO_LONG): (GONE, [("release", 1)], ENDED),
@@ -121,15 +124,16 @@ LOGINS = (Login, SignIn, Create, SignUp, Post)
 
 # What a protocol answers to strangers, by the documents.
 OPEN = {
-    "line": set(),
+    "line": {Help, Quit},
     "binary": {Who, Describe, Ping, Quit},
-    "padded": set(),
+    "padded": {Quit},
     "delimited": {Accounts},
     "dollar": {Ping, Quit},
 }
 HEARING_AT_ONCE = {"padded"}
 ACKNOWLEDGING = {"padded", "delimited", "dollar"}
 
+BLANK = [text.encode() for text in (" ", "\n", " \t\n ", "\u00a0", "\u200b", "\u3000\u2060\ufeff", "\u2066\u2069")]
 INVALID_NAMES = [b"", b"a b", b"\xff", b"server", b"lobby", b"x" * 33, b"/a"]
 
 # Who is asked something, and each answer that the question can get: state afterwards, what the client hears.
@@ -299,7 +303,8 @@ def test_who_goes_is_not_told_whether_its_words_are_stored(make_member, hub):
 @pytest.mark.parametrize("state, command", [
     (STRANGER, lambda name: Login(name, None)), (STRANGER, lambda name: SignIn(name, b"pw")), (STRANGER, Create),
     (STRANGER, lambda name: SignUp(name, b"pw")),
-    (STRANGER, lambda name: Post(name, b"hi", None)), (MEMBER, Rename), (MEMBER, lambda name: Post(name, b"hi", None)),
+    (STRANGER, lambda name: Post(name, None, b"hi", None)), (MEMBER, Rename),
+    (MEMBER, lambda name: Post(name, None, b"hi", None)),
 ])  # fmt: skip
 def test_an_invalid_name_is_refused_without_asking_the_hub(in_state, hub, state, command, name):
     client = in_state(state)
@@ -399,7 +404,7 @@ def test_ones_own_name_may_be_claimed_in_any_normal_form(make_member, hub):
     assert hub.drain() == [("say", 1, name.encode(), b"hi", None, False)]
 
 
-@pytest.mark.parametrize("text", [b"", b"\n", b"\n\n\n"])
+@pytest.mark.parametrize("text", [b"", *BLANK], ids=ascii)
 @pytest.mark.parametrize("command", [Say(b"hi", None, 7), WHISPER], ids=repr)
 def test_nothing_cannot_be_said(member, hub, command, text):
     command = command._replace(text=text)
@@ -408,8 +413,9 @@ def test_nothing_cannot_be_said(member, hub, command, text):
 
 
 def test_what_is_said_keeps_its_blanks(member, hub):
-    member.hear([Say(b" ", None, None), Say(b"\n a \n", None, None)])
-    assert [call[3] for call in hub.drain()] == [b" ", b"\n a \n"]
+    texts = [b"\n a \n", "\u00a0a\u200b".encode()]
+    member.hear([Say(text, None, None) for text in texts])
+    assert [call[3] for call in hub.drain()] == texts
 
 
 # ---- posts, whose name comes with the text
@@ -431,7 +437,7 @@ def test_a_strangers_post_without_a_name_is_a_guests(stranger, hub):
 
 
 def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, hub):
-    post = Post(b"bea", b"hi", 7)
+    post = Post(b"bea", None, b"hi", 7)
     member.hear([post])
     assert hub.drain() == [RENAME_TO_BEA]
     member.welcome(b"bea")
@@ -442,11 +448,11 @@ def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, h
 def test_a_members_post_without_a_name_or_with_its_own_is_said(make_member, hub):
     name = "\u00e4nn"
     client = make_member(name.encode())
-    client.hear([NAMELESS_POST, Post(unicodedata.normalize("NFD", name).encode(), b"hi", 7)])
+    client.hear([NAMELESS_POST, Post(unicodedata.normalize("NFD", name).encode(), None, b"hi", 7)])
     assert hub.drain() == [("say", 1, name.encode(), b"hi", 7, False)] * 2
 
 
-@pytest.mark.parametrize("state, post", [(STRANGER, POST), (MEMBER, Post(b"bea", b"hi", 7))])
+@pytest.mark.parametrize("state, post", [(STRANGER, POST), (MEMBER, Post(b"bea", None, b"hi", 7))])
 def test_a_post_whose_name_is_refused_is_not_said(in_state, hub, state, post):
     client = in_state(state)
     client.hear([post])
@@ -457,16 +463,31 @@ def test_a_post_whose_name_is_refused_is_not_said(in_state, hub, state, post):
 
 @pytest.mark.parametrize("state", [STRANGER, MEMBER])
 @pytest.mark.parametrize("name", [None, b"bea", b"a b"])
-def test_a_post_without_a_text_is_only_acknowledged(in_state, hub, state, name):
+@pytest.mark.parametrize("text", [b"", *BLANK], ids=ascii)
+def test_a_post_without_a_text_is_only_acknowledged(in_state, hub, state, name, text):
     client = in_state(state)
-    client.hear([Post(name, b"", None)])
-    assert (client.state, hub.drain(), client.audience.drain()) == (state, [], [Done(Post(name, b"", None))])
+    client.hear([Post(name, None, text, None)])
+    assert (client.state, hub.drain(), client.audience.drain()) == (state, [], [Done(Post(name, None, text, None))])
+
+
+def test_the_password_in_a_post_is_for_the_name_that_it_claims(stranger, hub, claimed):
+    post = Post(b"ann", b"pw", b"hi", 7)
+    stranger.hear([post, post])
+    assert hub.drain() == [claimed(1, b"ann", "Post", b"pw")]
+    stranger.welcome(b"ann")
+    assert hub.drain() == [("say", 1, b"ann", b"hi", 7, False)] * 2
+
+
+def test_a_member_cannot_be_renamed_with_a_password(member, hub):
+    post = Post(b"bea", b"pw", b"hi", 7)
+    member.hear([post])
+    assert (hub.drain(), member.audience.drain()) == ([], [Refused(Reason.ALREADY_IN, post)])
 
 
 def test_what_is_behind_a_post_waits_until_its_text_is_stored(make_client, hub, claimed):
     client = make_client(acknowledges=True)
-    client.hear([POST, Post(b"ann", b"more", 8)])
-    client.hear([Post(b"bea", b"last", 9)])
+    client.hear([POST, Post(b"ann", None, b"more", 8)])
+    client.hear([Post(b"bea", None, b"last", 9)])
     assert hub.drain() == [claimed(1, b"ann", "Post")]
     client.welcome(b"ann")
     assert hub.drain() == [SAY_HI_AND_WAIT]

@@ -141,7 +141,7 @@ def test_accounts_are_made_used_and_deleted(server, join):
         assert chat.me == "rita"
     free = join(server["binary"], "free")
     free.join("rita")
-    assert answered(free, "rename")[-1].why == "The name is taken, or cannot be one."
+    assert answered(free, "rename")[-1].why == "The name needs its password behind it."
     chat = join(server["delimited"])
     chat.create("dora")
     answered(chat, "create")

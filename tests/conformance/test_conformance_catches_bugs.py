@@ -59,6 +59,20 @@ MEANT_FOR = {
     "tells-strangers": "faults-history",
     "tells-whatever": "faults-history",
     "ends-too-early": "history-more",
+    "minds-blanks": "faults-blanks",
+    "keeps-blanks": "spaces",
+    "knows-no-backspace": "faults-erased",
+    "erases-bytes": "faults-erased",
+    "erases-lines": "faults-erased",
+    "knows-no-mark": "faults-byte-order-mark",
+    "leaves-telnet-waiting": "faults-telnet-interrupt",
+    "answers-at-the-end": "faults-telnet-interrupt",
+    "answers-every-option": "faults-telnet-interrupt",
+    "newline-only": "crlf",
+    "says-nothing": "faults-msg-without-text",
+    "leaves-silently": "quit",
+    "stays": "quit",
+    "helps-members-only": "help",
 }
 
 

@@ -41,6 +41,8 @@ MEANT_FOR = {
     "binary-length-in-characters": "binary/unicode",
     "binary-strangers-talk": "binary/before-joining",
     "binary-strangers-hear": "binary/stranger",
+    "binary-says-not-why": "binary/reasons",
+    "binary-minds-nul": "binary/names-from-c",
     "padded-no-ack": "padded/hello",
     "padded-ack-twice": "padded/hello",
     "padded-ack-to-all": "padded/hello",
@@ -55,6 +57,8 @@ MEANT_FOR = {
     "padded-any-nick": "padded/nicknames",
     "padded-announces-leaving": "padded/hello",
     "padded-strips": "padded/unicode",
+    "padded-says-goodbye": "padded/goodbye",
+    "padded-stays": "padded/goodbye",
 }
 
 

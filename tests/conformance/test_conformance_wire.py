@@ -13,6 +13,9 @@ VECTORS = [
     ("4F 4B 0D 0A", ["OK\r"], b""),
     ("63 61 66 C3 A9 0A", ["caf\u00e9"], b""),
     ("61 FF 62 0A", ["a\\xffb"], b""),
+    ("FF FC 06", ["IAC WONT 6"], b""),
+    ("4F 4B 0A FF FC 06 FF FB 01 50 4F 4E 47 0A FF FC", ["OK", "IAC WONT 6", "IAC WILL 1", "PONG"], b"\xff\xfc"),
+    ("61 FF FC 06 0A", ["a\\xff\\xfc\x06"], b""),
     ("61 E2 80 A8 62 C2 85 0B 0C 1E 0A", ["a\u2028b\x85\x0b\x0c\x1e"], b""),
 ]
 
@@ -41,6 +44,33 @@ def test_a_conversation_knows_who_is_logged_in():
     conversation.sent(b"IN Bob\n")
     conversation.received("OK")
     assert conversation.name == "Bob"
+
+
+@pytest.mark.parametrize("sent", [
+    b"LOGIN Bob \n", b" LOGIN  Bob\r\n", b"LOGIN Boc\x08b\n", b"\xef\xbb\xbfLOGIN Bob\n",
+    b"\xff\xfd\x03LOGIN Bob\r\r\n",
+    b"\x04LOGIN Bob secret\n", b"\x08\x08LOXX\x7f\x7fGIN Bob\n",
+])
+def test_a_login_that_is_not_exactly_spelled_may_be_one(sent):
+    conversation = line.Conversation()
+    conversation.sent(sent)
+    conversation.received("OK")
+    assert conversation.name == "Bob"
+    strict = line.Conversation()
+    strict.sent(sent)
+    strict.received("ERR must-login-first" if not sent.startswith(b"LOGIN ") else "ERR invalid-username")
+    strict.sent(b"LOGIN Rob\n")
+    strict.received("OK")
+    assert strict.name == "Rob"
+
+
+@pytest.mark.parametrize("half", [b"\xff\xf4\xff\xfd\x06", b"\x04", b"ab\x08\x7f", b" ", b"\xef\xbb\xbf", b"\r"])
+def test_what_is_no_half_of_a_line_is_in_nobodys_way(half):
+    conversation = line.Conversation()
+    conversation.sent(half)
+    assert conversation.can_ask
+    conversation.sent(b"x")
+    assert not conversation.can_ask
 
 
 def test_a_pong_belongs_to_who_asked_first():

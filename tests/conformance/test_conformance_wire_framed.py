@@ -56,6 +56,14 @@ def test_a_binary_conversation_knows_its_name():
     assert not conversation.is_echo(came(300, "eve", "hi"))
 
 
+@pytest.mark.parametrize("content", ["ann secret", "ann\0", "ann\0\x01garbage", "ann two words"])
+def test_a_binary_name_ends_before_its_password_and_at_the_nul_of_c(content):
+    conversation = binary.Conversation()
+    conversation.sent(binary.encode({"type": 200, "content": content}))
+    conversation.received(came(207))
+    assert conversation.name == "ann"
+
+
 def test_a_binary_pong_belongs_to_who_asked_first():
     conversation = binary.Conversation()
     conversation.sent(binary.encode({"type": 211, "content": "1"}))
@@ -127,6 +135,17 @@ def test_a_padded_nick_is_known_by_its_acknowledgement():
     conversation.received("Msg received")
     assert conversation.name == "ann"
     assert conversation.is_echo("[05:55 AM] ann: hi")
+
+
+def test_a_padded_nick_is_known_without_its_password_and_not_by_a_text_that_is_not_seen():
+    conversation = padded.Conversation()
+    for text in ("[05:55 AM] ann: \u00a0", "[05:55 AM] ann:  \u200b\n", "[05:55 AM] ann secret: hi"):
+        conversation.sent(padded.encode(text))
+    for _ in range(2):
+        conversation.received("Msg received")
+        assert conversation.name is None
+    conversation.received("Msg received")
+    assert conversation.name == "ann"
 
 
 def test_an_acknowledgement_belongs_to_who_spoke_first():

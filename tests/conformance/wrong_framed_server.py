@@ -31,6 +31,8 @@ BUGS = {
     "binary-length-in-characters": "the length of the content counts characters",
     "binary-strangers-talk": "who has not joined may talk",
     "binary-strangers-hear": "who has not joined hears the room",
+    "binary-says-not-why": "a refused name gets no reason",
+    "binary-minds-nul": "what C leaves behind a name is part of it",
     "padded-no-ack": "messages are not acknowledged",
     "padded-ack-twice": "they are, twice",
     "padded-ack-to-all": "the acknowledgement goes to everybody",
@@ -45,11 +47,14 @@ BUGS = {
     "padded-any-nick": "a nick may be taken twice",
     "padded-announces-leaving": "the others are told that somebody left",
     "padded-strips": "texts lose their outer spaces",
+    "padded-says-goodbye": "a good-bye is a text",
+    "padded-stays": "a good-bye is acknowledged, and the connection stays",
 }
 
 _HEAD = struct.Struct(">BIII10sI")
 _LITTLE = struct.Struct("<BIII10sI")
 _FORM = re.compile(r"\[(?P<time>[0-9]{2}:[0-9]{2} [AP]M)\] (?P<nick>.+?): (?P<text>.+)", re.DOTALL)
+_GOODBYE = re.compile("(?i)!?disconnect|!dc|!exit")
 
 
 class WrongFramedServer(OneThreadServer):
@@ -172,17 +177,19 @@ class WrongFramedServer(OneThreadServer):
                 content, client.held = client.held[self.head.size:end], client.held[end:]
             if "binary-drops-the-rest" in self.bugs:
                 client.held = b""
-            self._act(client, kind, content, seconds, user.rstrip(b"\0").decode(errors="replace"))
+            self._act(client, kind, content, seconds, user.partition(b"\0")[0].decode(errors="replace"))
         if "binary-one-recv-is-one-frame" in self.bugs:
             client.held = b""
         return None
 
     def _act(self, client, kind, content, seconds, claimed):
+        if kind in (200, 201, 202) and "binary-minds-nul" not in self.bugs:
+            content = content.partition(b"\0")[0]
         try:
             text = content.decode()
         except UnicodeDecodeError:
             if "binary-passes-invalid-utf8" not in self.bugs:
-                return self._reply(client, 204 if kind == 202 else 102, "" if kind == 202 else "not UTF-8")
+                return self._reply(client, {200: 209, 202: 204}.get(kind, 102), "not UTF-8")
             text = ""
         act = {100: self._talk, 200: self._join, 201: self._info, 202: self._rename, 203: self._list, 205: self._quit,
                211: self._ping}.get(kind)
@@ -200,11 +207,12 @@ class WrongFramedServer(OneThreadServer):
         return None
 
     def _bad(self, name):
-        return not name or len(name.encode()) > 10 or (self._taken(name) and "binary-two-bobs" not in self.bugs)
+        bad = not name or " " in name or len(name.encode()) > 10
+        return bad or (self._taken(name) and "binary-two-bobs" not in self.bugs)
 
     def _join(self, client, name):
         if client.name or self._bad(name):
-            return self._reply(client, 209)
+            return self._reply(client, 209, "" if "binary-says-not-why" in self.bugs else "no")
         client.name = name
         self._reply(client, 207)
         self._announce(client)
@@ -216,7 +224,7 @@ class WrongFramedServer(OneThreadServer):
         if not client.name:
             return self._reply(client, 102, "join first")
         if self._bad(name):
-            return self._reply(client, 204)
+            return self._reply(client, 204, "" if "binary-says-not-why" in self.bugs else "no")
         old, client.name = client.name, name
         self._reply(client, 206, name)
         for other in self._others(client):
@@ -264,6 +272,10 @@ class WrongFramedServer(OneThreadServer):
 
     def _post(self, client, body):
         found = _FORM.fullmatch(body)
+        is_goodbye = _GOODBYE.fullmatch(found.group("text") if found else body)
+        if is_goodbye and "padded-says-goodbye" not in self.bugs:
+            self._acknowledge(client, body)
+            return None if "padded-stays" in self.bugs else self._leave(client)
         if found and found.group("nick") != client.name:
             if self._taken(found.group("nick")) and "padded-any-nick" not in self.bugs:
                 return client.send(b"[ERROR] taken")

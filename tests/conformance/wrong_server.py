@@ -57,25 +57,53 @@ BUGS = {
     "tells-strangers": "HISTORY is answered before the login",
     "tells-whatever": "HISTORY with something else behind it is answered",
     "ends-too-early": "HISTORY says complete although there is more",
+    "minds-blanks": "blanks around a command are part of it",
+    "keeps-blanks": "blanks behind a text are part of it",
+    "knows-no-backspace": "BS and DEL are characters like others",
+    "erases-bytes": "BS erases a byte, not a character",
+    "erases-lines": "BS goes back over the end of a line",
+    "knows-no-mark": "a byte order mark is part of the first command",
+    "leaves-telnet-waiting": "the timing mark is not answered",
+    "answers-at-the-end": "the timing mark is answered when the line has ended",
+    "answers-every-option": "other telnet options are answered too",
+    "newline-only": "CR NUL ends no line",
+    "says-nothing": "a text of which nothing can be seen is said",
+    "leaves-silently": "QUIT is not answered",
+    "stays": "QUIT is answered, and the connection stays",
+    "helps-members-only": "HELP is refused before the login",
 }
 
-HELP = ("HELP LOGIN <username> <password>", "HELP REGISTER <username> <password>",
-        "HELP PASSWD <old password> <new password>", "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>",
-        "HELP HELP", "END HELP")
+HELP = ("HELP LOGIN <username> [<password>]", "HELP MSG <text>", "HELP WHO", "HELP DM <username> <text>", "HELP PING",
+        "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>", "HELP REGISTER <username> <password>",
+        "HELP PASSWD <old password> <new password>", "HELP HELP", "HELP QUIT", "END HELP")
 LINE_LIMIT = 8192
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
 LOOK_ALIKES = str.maketrans("аеорсухіѕАЕОРСУХІВМНТКΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "aeopcyxisaeopcyxibmhtkabezhikmnoptyxo")
 FOREIGN_TONGUES = re.compile(rb"SSH-|EHLO|HELO|\x16\x03|\x03\x00|[A-Z]+ \S+ HTTP/")
-TELNET = re.compile(rb"(\xff\xff)|\xff[\xfb-\xfe].|\xff\xfa.*?\xff\xf0|\xff[\xf1-\xf9]", re.DOTALL)
+TELNET = re.compile(rb"(\xff\xff)|(\xff[\xfb-\xfe][^\n])|\xff\xfa[^\n]*?\xff\xf0|\xff[\xec-\xf9]", re.DOTALL)
+HALF_OF_TELNET = re.compile(rb"\xff(?:[\xfb-\xfe]|\xfa[^\n]*)?\Z")
+WILL, WONT, DO, DONT = 251, 252, 253, 254
+TIMING_MARK = b"\xff\xfd\x06"
 CLOSERS = dict.fromkeys("\u202a\u202b\u202d\u202e", "\u202c")
 CLOSERS.update(dict.fromkeys("\u2066\u2067\u2068", "\u2069"))
 
 
-def readable(data):
-    """The text of a line's bytes."""
-    data = TELNET.sub(lambda found: found.group(1) or b"", data)
-    return data.decode("utf-8", "replace")
+def erased(data):
+    """A line as it stands after its BS and DEL."""
+    kept = []
+    for char in data.decode("utf-8", "surrogateescape"):
+        if char not in "\b\x7f":
+            kept.append(char)
+        elif kept:
+            kept.pop()
+    return "".join(kept).encode("utf-8", "surrogateescape")
+
+
+def is_seen(text):
+    """Whether there is anything to be seen in a text."""
+    unseen = "\u2800\u3164\u115f\u1160\ufe0f"
+    return any(unicodedata.category(char)[0] not in "CZ" and char not in unseen for char in text)
 
 
 def harmless(text):
@@ -123,12 +151,18 @@ class Client:
         self.worker = worker
         self.name = None
         self.since = 0  # what was said before that is not told to this one
+        self.half = b""  # of a telnet command
+        self.owed = b""  # what is answered when the line has ended
+        self.begun = False  # whether it has said a line
         self.lock = threading.Lock()
 
     def put(self, line):
+        self.put_bytes(line.encode("utf-8", "surrogateescape") + b"\n")
+
+    def put_bytes(self, data):
         with self.lock:
             try:
-                self.sock.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
+                self.sock.sendall(data)
             except OSError:
                 pass  # gone; the reader notices
 
@@ -301,22 +335,61 @@ class WrongServer:
                     self._line(client, held)
                 return
             idle_from = time.monotonic()
-            lines, held = self._cut(held, data)
-            for line in lines:
-                was_stranger = client.name is None
-                if not self._checked_line(client, line):
-                    return
-                if was_stranger and client.name and "drops-the-rest" in self.bugs:
-                    held = b""
-                    break
+            lines = []
+            for said, option in self._without_telnet(client, data):
+                more, held = self._cut(held, said)
+                lines += more
+                for line in more:
+                    was_stranger = client.name is None
+                    if not self._checked_line(client, line):
+                        return
+                    if was_stranger and client.name and "drops-the-rest" in self.bugs:
+                        held = b""
+                        break
+                self._heed_telnet(client, option)
             if len(held) > LINE_LIMIT and "no-line-limit" not in self.bugs:
                 return self._farewell(client, "ERR line-too-long")
             if not client.name and held[:2] in (b"\x16\x03", b"\x03\x00"):
                 return self._farewell(client, "ERR unknown-protocol")
-            if not held:
+            if not self._typed(client, held):
                 frame_from = None
             elif lines or frame_from is None:
                 frame_from = idle_from
+
+    def _without_telnet(self, client, data):
+        """(what is said, the telnet option that follows it, or None) of all that has come."""
+        data = client.half + data
+        found, start, said = [], 0, b""
+        for command in TELNET.finditer(data):
+            said += data[start:command.start()] + (b"\xff" if command.group(1) else b"")
+            start = command.end()
+            if command.group(2):
+                found.append((said, command.group(2)))
+                said = b""
+        rest = data[start:]
+        half = HALF_OF_TELNET.search(rest)
+        client.half = half.group() if half else b""
+        return found + [(said + rest[:len(rest) - len(client.half)], None)]
+
+    def _heed_telnet(self, client, option):
+        if option == TIMING_MARK and "answers-at-the-end" in self.bugs:
+            client.owed += b"\xff\xfc\x06"
+        elif option == TIMING_MARK and "leaves-telnet-waiting" not in self.bugs:
+            client.put_bytes(b"\xff\xfc\x06")
+        elif option and option[1] in (DO, WILL) and "answers-every-option" in self.bugs:
+            client.put_bytes(bytes([255, WONT if option[1] == DO else DONT, option[2]]))
+
+    def _typed(self, client, line):
+        """What a line says: without a mark, what was erased, and the blanks around it."""
+        if not client.begun and "knows-no-mark" not in self.bugs and line.startswith(b"\xef\xbb\xbf"):
+            line = line[3:]
+        if "erases-bytes" in self.bugs:
+            line = erased(line.decode("latin-1").encode()).decode().encode("latin-1")
+        elif "knows-no-backspace" not in self.bugs:
+            line = erased(line)
+        if "minds-blanks" not in self.bugs:
+            line = line.lstrip(b" \t\r\0\x04\xff\xf2")
+        return line.rstrip(b"\0" if {"keeps-blanks", "forgets-crlf"} & self.bugs else b" \t\r\0")
 
     def _cut(self, held, data):
         if "one-recv-is-one-line" in self.bugs:
@@ -327,7 +400,11 @@ class WrongServer:
             *lines, rest = re.split(r"[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]",
                                     (held + data).decode("utf-8", "surrogateescape"))
             return [line.encode("utf-8", "surrogateescape") for line in lines], rest.encode("utf-8", "surrogateescape")
-        *lines, rest = (held + data).split(b"\n")
+        data = held + data if "newline-only" in self.bugs else (held + data).replace(b"\r\0", b"\r\n")
+        if "erases-lines" in self.bugs:
+            while re.search(rb"\n\x08", data):
+                data = re.sub(rb"\n\x08", b"", data)
+        *lines, rest = data.split(b"\n")
         return lines, rest
 
     def _farewell(self, client, line):
@@ -346,19 +423,23 @@ class WrongServer:
 
     def _checked_line(self, client, line):
         """Act on a line; false if the connection is over."""
-        if len(line) > LINE_LIMIT and "no-line-limit" not in self.bugs:
+        if len(line) - line.endswith(b"\r") > LINE_LIMIT and "no-line-limit" not in self.bugs:
             self._farewell(client, "ERR line-too-long")
             return False
         if not client.name and FOREIGN_TONGUES.match(line):
             self._farewell(client, "ERR unknown-protocol")
             return False
+        if self._typed(client, line) == b"QUIT" and "stays" not in self.bugs:
+            self._farewell(client, None if "leaves-silently" in self.bugs else "OK")
+            return False
         self._line(client, line)
         return True
 
     def _line(self, client, line):
-        if line.endswith(b"\r") and "forgets-crlf" not in self.bugs:
-            line = line[:-1]
-        text = readable(line)
+        text = self._typed(client, line).decode("utf-8", "replace")
+        client.begun = True
+        client.put_bytes(client.owed)
+        client.owed = b""
         if not text:
             return
         word, space, rest = text.partition(" ")
@@ -367,6 +448,13 @@ class WrongServer:
                 client.put(self._login(client, rest))
             elif word == "REGISTER":
                 client.put(self._register(client, rest))
+            elif word in ("HELP", "QUIT") and rest:
+                client.put("ERR unknown-command")
+            elif word == "QUIT":
+                client.put("OK")
+            elif word == "HELP" and (client.name or "helps-members-only" not in self.bugs):
+                for line in HELP:
+                    client.put(line)
             elif client.name is None:
                 self._stranger(client, word, rest)
             else:
@@ -382,7 +470,7 @@ class WrongServer:
         client.put("ERR must-login-first")
 
     def _command(self, client, word, space, rest):
-        if word == "MSG" and rest:
+        if word == "MSG" and rest and (is_seen(rest) or "says-nothing" in self.bugs):
             self._say(client, rest)
         elif word == "DM":
             self._whisper(client, rest)
@@ -391,20 +479,18 @@ class WrongServer:
         elif word == "PING" and not space:
             client.put("PONG")
         elif word == "HISTORY":
-            self._recall(client, space, rest)
+            self._recall(client, space, " ".join(rest.split()))
         elif word == "PASSWD":
-            client.put(self._change(client.name, rest.split(" ")))
-        elif word == "HELP" and not space:
-            for line in HELP:
-                client.put(line)
+            client.put(self._change(client.name, rest.split()))
         else:
             client.put("ERR unknown-command")
             if "closes-on-error" in self.bugs:
                 self._hang_up(client)
 
     def _login(self, client, rest):
-        name = unicodedata.normalize("NFC", rest)
+        name = unicodedata.normalize("NFC", rest if "minds-blanks" in self.bugs else rest.lstrip(" "))
         account, _, password = name.partition(" ")
+        password = password.strip(" ")
         if account in self.passwords and "forgets-passwords" not in self.bugs:
             if not self._taken(client, account) and password != self.passwords[account]:
                 return "ERR wrong-password" if password else "ERR password-required"
@@ -414,7 +500,8 @@ class WrongServer:
         return self._enter(client, name)
 
     def _register(self, client, rest):
-        name, _, password = rest.partition(" ")
+        name, _, password = rest.lstrip(" ").partition(" ")
+        password = password.lstrip(" ")
         if not 1 <= len(password) <= 128 or " " in password or "\ufffd" in password:
             return "ERR invalid-password"
         if client.name not in (None, name):
@@ -429,7 +516,7 @@ class WrongServer:
         return answer
 
     def _change(self, name, words):
-        if len(words) != 2 or not words[1]:
+        if len(words) != 2:
             return "ERR invalid-password"
         if name not in self.passwords:
             return "ERR no-password"
@@ -511,7 +598,7 @@ class WrongServer:
 
     def _whisper(self, client, rest):
         name, _, text = rest.partition(" ")
-        if not name or not text:
+        if not name or not is_seen(text):
             return client.put("ERR invalid-dm-format")
         found = [other for other in self._members() if other.name == unicodedata.normalize("NFC", name)]
         if not found:

@@ -29,7 +29,7 @@ NAMES = {
     "<b>": EVERYWHERE,
     "';drop": EVERYWHERE,
     "'; drop": NOWHERE,
-    "a\0b": NOWHERE,
+    "a\0b": {"binary"},  # where a name ends at a NUL
     "y": EVERYWHERE,
     "abcdefghij": EVERYWHERE,
     "abcdefghijk": NOT_IN_BINARY,
@@ -63,7 +63,7 @@ def is_given(server, protocol, name, observer):
         with Client(server.worker_address(0, protocol), protocol) as client:
             given = client.claim(name)
     if given:
-        observer.until("INFO %s disconnected" % name)
+        observer.until("INFO %s disconnected" % name.partition("\0")[0])
     return given
 
 

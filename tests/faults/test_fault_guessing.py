@@ -112,25 +112,35 @@ def test_who_registers_while_the_hashing_process_dies_notices_nothing(start, joi
     assert hashing_process(server, 1) != process
 
 
-def test_a_registered_name_is_protected_in_every_protocol_and_dollar_can_use_it(start, join):
+def test_a_registered_name_is_protected_in_every_protocol_and_all_but_delimited_can_use_it(start, join):
     ports = dict.fromkeys(("line", "binary", "padded", "delimited", "dollar"), 0)
-    server = start(workers=2, config={"listen": ports, "idle_timeout": 0})
+    server = start(workers=2, config={"listen": ports, "idle_timeout": 0}, args=["--log-level", "debug"])
     with Client(server.address(), source=OTHER) as ann:
         ann.expect("OK", after="REGISTER ann s\u00e9cret", seconds=PATIENCE)
     observer = join(server.address(), "observer")
     wait_until(lambda: ask(observer) == [b"USER observer"])
     text = b"[05:55 AM] ann: it is me"
     for protocol, sent, refused in (
-            ("padded", b"%-64d%b" % (len(text), text), b"[ERROR] The nickname has a password."),
+            ("padded", b"%-64d%b" % (len(text), text), b"[ERROR] The nickname needs its password behind it."),
             ("delimited", b"\x00\x05" + (3).to_bytes(40, "big") + b"ann", b"username needs a password"),
             ("binary", struct.pack(">BIII10sI", 1, 200, 0, 3, b"", 0) + b"ann", struct.pack(">BI", 1, 209))):
         client = join(server.address(protocol))
         client.send(sent)
         client.sock.settimeout(10)
         assert refused in client.sock.recv(4096), protocol
+    name, text = "ann s\u00e9cret".encode(), "[05:55 AM] ann s\u00e9cret: it is me".encode()
+    for protocol, sent, granted in (
+            ("padded", b"%-64d%b" % (len(text), text), b"Msg received"),
+            ("binary", struct.pack(">BIII10sI", 1, 200, 0, len(name), b"", 0) + name, struct.pack(">BI", 1, 207))):
+        with Client(server.address(protocol)) as client:
+            client.send(sent)
+            client.sock.settimeout(PATIENCE)
+            assert granted in client.sock.recv(4096), protocol
+        wait_until(lambda: ask(observer)[-1:] == [b"USER observer"], PATIENCE)
     data = "{'purpose': 'login', 'username': 'ann', 'password': 's\u00e9cret'}".encode()
     join(server.address("dollar")).send(b"$%-10d%b$" % (len(data), data))
     wait_until(lambda: ask(observer) == [b"USER observer", b"USER ann"], PATIENCE)
+    assert "password-required" in server.stderr_text() and "cret" not in server.stderr_text()
 
 
 def ask(client):

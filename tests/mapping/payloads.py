@@ -78,6 +78,10 @@ TEXTS = {
     # spaces
     "spaces at the edges": b"  a  b  ",
     "nothing but spaces": b"   ",
+    "nothing but what is not seen": "\u00a0\u200b\u2066\u2069\u3000\ufeff\u2800\u3164\ufe0f".encode(),
+    "lines of what is not seen": "\u200b\n \t\na\n\u00a0".encode(),
+    "a combining mark alone": "\u200b\u0301".encode(),
+    "backspaces": b"gr\xc3\xbc\x08u\xf0\x9f\x98\x80\x7fn",
     "tabs": b"\ta\tb\t",
     # the other protocols' own bytes
     "a line's MSG": b"MSG mallory hi",

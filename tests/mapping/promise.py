@@ -8,6 +8,7 @@ have to be made twice.
     promised(sender, receiver, payload)   the texts in which a client of `receiver` hears it
 """
 import re
+import unicodedata
 
 LINE, BINARY, PADDED, DELIMITED, DOLLAR, DOLLAR_JSON = (
     "line", "binary", "padded", "delimited", "dollar", "dollar-json")
@@ -24,17 +25,20 @@ DIRECT = "[direct] "
 def uttered(sender, payload):
     """A line is all that `line` can say at once."""
     if sender == LINE:
-        return [line for line in payload.split(b"\n") if line.rstrip(b"\r")]
+        return [line for line in payload.replace(b"\r\0", b"\n").split(b"\n") if line.rstrip(b"\r")]
     return [payload]
 
 
 def accepted(sender, payload):
     if sender == LINE:
-        payload = without_telnet(payload[:-1] if payload.endswith(b"\r") else payload)
+        payload = without_erased(without_telnet(payload))
+        if payload is None:
+            return None
+        payload = payload.rstrip(b" \t\r\0\x04\xf2")
     elif not is_utf8(payload):
         return None
     text = canonical(payload)
-    if not text.strip("\n"):
+    if is_blank(text):
         return None
     if sender in (DELIMITED, DOLLAR, DOLLAR_JSON) and len(text.encode()) > TEXT_LIMIT:
         return None
@@ -58,6 +62,32 @@ def is_utf8(raw):
     return True
 
 
+# Drawn as nothing, though neither white space nor a format character; and format characters that are drawn.
+_NOT_DRAWN = "\t\n\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U00016fe4\U0001d159"
+_DRAWN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+
+
+def is_blank(text):
+    """Is there nothing to be seen?"""
+    return all(
+        character in _NOT_DRAWN or 0xFE00 <= ord(character) < 0xFE10 or 0xE0000 <= ord(character) < 0xE1000
+        or unicodedata.category(character) in ("Zs", "Cf") and character not in _DRAWN
+        for character in text)
+
+
+def without_erased(text):
+    """What BS and DEL leave of the text of a line; None if they take of the command before it too."""
+    kept = []
+    for character in text.decode("utf-8", "surrogateescape"):
+        if character not in "\b\x7f":
+            kept.append(character)
+        elif not kept:
+            return None
+        else:
+            kept.pop()
+    return "".join(kept).encode("utf-8", "surrogateescape")
+
+
 def without_telnet(line):
     """RFC 854: what follows the byte 255 is for the terminal, except 255 itself."""
     said, at = bytearray(), 0
@@ -70,7 +100,7 @@ def without_telnet(line):
             at += 3
         elif command == 250 and line.find(b"\xff\xf0", at) > 0:
             at = line.find(b"\xff\xf0", at) + 2
-        elif 241 <= command <= 249:
+        elif 236 <= command <= 249:
             at += 2
         else:
             said.append(line[at])
@@ -129,7 +159,7 @@ def pieces(text, most):
 
 
 def _line(text, direct):
-    return [piece for line in text.split("\n") if line for piece in pieces(line, LINE_LIMIT)]
+    return [piece for line in text.split("\n") if not is_blank(line) for piece in pieces(line, LINE_LIMIT)]
 
 
 def _binary(text, direct):

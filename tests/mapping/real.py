@@ -62,14 +62,17 @@ class Server:
 
 
 class Actor:
-    """One client. `heard` is what it heard since it last forgot; a thread reads, so that nobody ever waits for it."""
+    """One client. `heard` is what it heard since it last forgot; a thread reads, so that nobody ever waits for it.
+
+    raw: its name as it writes it.
+    """
 
     def __init__(self, server, form, name, worker=None):
         self.form = form
         self.name = name
         self.ended = False
         self.trouble = None
-        self._raw = name if isinstance(name, bytes) else name.encode()
+        self.raw = name if isinstance(name, bytes) else name.encode()
         self._sock = socket.create_connection(("127.0.0.1", server.ports[form.split("-")[0], worker]), PATIENCE)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = reference.READERS[form](name)
@@ -114,8 +117,8 @@ class Actor:
 
     def words(self, payload, to=None):
         if to is None:
-            return reference.says(self.form, self._raw, payload)
-        return reference.whispers(self.form, self._raw, to.encode(), payload)
+            return reference.says(self.form, self.raw, payload)
+        return reference.whispers(self.form, self.raw, to.encode(), payload)
 
     def hang_up(self):
         """Say no more; what the server still says is heard."""
@@ -123,7 +126,7 @@ class Actor:
 
     def enter(self, password=""):
         """Take the name; the answer."""
-        self.send(reference.enters(self.form, self._raw, password.encode()))
+        self.send(reference.enters(self.form, self.raw, password.encode()))
         return self.answer()
 
     def answer(self):

@@ -144,7 +144,7 @@ class Binary(Reader):
             return heard({210: "user", 303: "users"}[code], text=tuple(value))
         must(code in self._ANSWERS, code)
         kind, answers = self._ANSWERS[code]
-        must(code in (102, 206, 212) or not text, text)
+        must(code in (102, 204, 206, 209, 212) or not text, text)
         return heard(kind, text=answers or text)
 
     _FORMS = {

@@ -38,8 +38,8 @@ def answers(sender, said, text, to):
         return [("refused", "", "")] if text is None else [("echo", to, text)]
     if sender in ("line", "binary"):
         return [("refused", "", "")] if text is None else []
-    if sender == "padded":
-        return [("refused" if text is None else "done", "", "")]
+    if sender == "padded":  # which acknowledges what is blank
+        return [("done" if promise.is_utf8(said) else "refused", "", "")]
     # dollar cannot tell what was asked where it cannot read it
     return [("refused" if text is None else "done", "", "send_message" if promise.is_utf8(said) else "error")]
 

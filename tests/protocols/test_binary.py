@@ -70,13 +70,26 @@ COMMAND_TABLE = [
     (frame(200, b""), [Login(b"", None)]),
     (frame(200, b"0123456789"), [Login(b"0123456789", None)]),
     (frame(200, b"/ann"), [Login(b"/ann", None)]),
-    (frame(200, b"an\0n"), [Login(b"an\0n", None)]),
+    (frame(200, b"an\0n"), [Login(b"an", None)]),
+    (frame(200, b"ann\0"), [Login(b"ann", None)]),
+    (frame(200, b"ann\0\xff\xfe\x01 garbage"), [Login(b"ann", None)]),
+    (frame(200, b"0123456789\0"), [Login(b"0123456789", None)]),
+    (frame(200, b"\0"), [Login(b"", None)]),
+    (frame(202, b"ann\0\0\xc3"), [Rename(b"ann")]),
+    (frame(201, b"ann\0x"), [Describe(b"ann")]),
+    (frame(200, b"ann secret"), [Login(b"ann", b"secret")]),
+    (frame(200, b"ann two words"), [Login(b"ann", b"two words")]),
+    (frame(200, b"ann  secret \0x"), [Login(b"ann", b"secret")]),
+    (frame(200, b"0123456789 over ten bytes"[:LIMIT]), [Login(b"0123456789", b"over ten bytes"[:LIMIT - 11])]),
+    (frame(200, b"ann "), [Login(b"ann ", None)]),
+    (frame(200, b" ann"), [Login(b"", b"ann")]),
+    (frame(202, b"ann pw"), [Rename(b"ann pw")]),
     (frame(202, b"", b"ann"), [Rename(b"")]),
     (frame(203, b"of no use"), [Who()]),
     (frame(205, b"of no use"), [Quit()]),
     (frame(201, b"anniv|abcd"), [Describe(b"anniv|abcd")]),
     (frame(201, b"a name of over ten bytes"), [Describe(b"a name of over ten bytes")]),
-    (frame(201, b"\0" * 10), [Describe(b"\0" * 10)]),
+    (frame(201, b"\0" * 10), [Describe(b"")]),
     (frame(211), [Ping(b"")]),
     (frame(211, b"no number"), [Ping(b"no number")]),
     (frame(100, b"hi", "gr\u00fcn".encode()), [Say(b"hi", None, TIME)]),
@@ -112,13 +125,19 @@ TYPES = [(frame(code), [UNKNOWN]) for code in SERVER_TYPES + (0, 99, 199, 2**31,
 
 KINDS = {100: Say, 200: Login, 201: Describe, 202: Rename, 203: Who, 205: Quit, 211: Ping}
 BAD_FIELDS = [
-    (b"ann", 0), (b"ann", 2), (b"ann", 4), (b"ann", 10), (b"", 3), (b"\0ann", 4), (b"a\0nn", 4), (b"a\0nn", 1),
-    (b"ann\0x", 3), (b"0123456789", 9), (b"\xc3", 1), ("123456789\u00fc".encode()[:10], 10), (b"\xff", 1),
-    (b"\xed\xa0\x80", 3),
+    (b"ann", 0), (b"ann", 2), (b"ann", 5), (b"ann", 9), (b"", 3), (b"\0ann", 4), (b"a\0nn", 4), (b"a\0nn", 3),
+    (b"0123456789", 9), (b"\xc3", 1), ("123456789\u00fc".encode()[:10], 10), (b"\xff", 1), (b"\xed\xa0\x80", 3),
+]  # fmt: skip
+# As programs in C have them: the size counts the NUL, or is the field's; behind the NUL stands anything.
+FIELDS_OF_C = [
+    (b"ann", 4), (b"ann", 10), (b"ann\0x", 3), (b"ann\0\xff\xfe\0", 4), (b"ann\0\xffann\0", 10), (b"a\0nn", 1),
+    (b"", 1), (b"", 10), (b"\0ann", 0), (b"012345678", 10), (b"0123456789", 10),
 ]  # fmt: skip
 FIELDS = [
     (frame(code, b"a", name, name_size=size), [Malformed(Reason.BAD_FORM, KINDS[code])])
     for code in sorted(KINDS) for name, size in BAD_FIELDS
+] + [
+    (frame(100, b"hi", name, name_size=size), [Say(b"hi", None, TIME)]) for name, size in FIELDS_OF_C
 ] + [
     (frame(203, name_size=size), [BROKEN]) for size in (11, 2**24, 2**31, 2**32 - 1)
 ]  # fmt: skip
@@ -136,7 +155,7 @@ LENGTHS = [
 
 LONG_NAMES = [
     (frame(code, name), [Malformed(Reason.INVALID_NAME, KINDS[code])])
-    for code in (200, 202) for name in (b"01234567890", "\u00fc".encode() * 6, b"\0" * 11)
+    for code in (200, 202) for name in (b"01234567890", "\u00fc".encode() * 6, b"01234567890\0")
 ]  # fmt: skip
 
 INVALID_UTF8 = [b"\xff", b"\xc0\xaf", b"a\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xff" * 20]
@@ -267,11 +286,12 @@ TOLD = [
     (Welcome(b"ann", Login(b"ann", None)), own(207)),
     (Welcome(b"ann", Rename(b"ann")), own(206, b"ann")),
     (Welcome(LONG_NAME, Rename(LONG_NAME)), own(206, short(LONG_NAME))),
-    (Refused(Reason.NAME_TAKEN, Login(b"ann", None)), own(209)),
-    (Refused(Reason.INVALID_NAME, Login), own(209)),
-    (Refused(Reason.BAD_FORM, Login), own(209)),
-    (Refused(Reason.NAME_TAKEN, Rename(b"ann")), own(204)),
-    (Refused(Reason.INVALID_NAME, Rename), own(204)),
+    (Refused(Reason.NAME_TAKEN, Login(b"ann", None)), own(209, b"The name is taken.")),
+    (Refused(Reason.WRONG_PASSWORD, Login(b"ann", b"pw")), own(209, b"The password is wrong.")),
+    (Refused(Reason.INVALID_NAME, Login), own(209, b"This cannot be a name.")),
+    (Refused(Reason.BAD_FORM, Login), own(209, b"The message is not of the right form.")),
+    (Refused(Reason.NAME_TAKEN, Rename(b"ann")), own(204, b"The name is taken.")),
+    (Refused(Reason.INVALID_NAME, Rename), own(204, b"This cannot be a name.")),
     (Refused(Reason.MUST_LOGIN, Rename(b"ann")), own(102, b"You must join first.")),
     (Refused(Reason.MUST_LOGIN, Rename), own(102, b"You must join first.")),
     (Refused(Reason.MUST_LOGIN, Say(b"hi", None, 0)), own(102, b"You must join first.")),
@@ -333,7 +353,9 @@ def test_every_reason_has_words(reason):
         (only,) = told(happening)
         assert only.code == 102
         assert 5 < len(only.content) < 60
-    assert [told(Refused(reason, kind))[0].code for kind in (Login, Describe)] == [209, 210]
+    words = told(Refused(reason, Say))[0].content
+    assert [(one.code, one.content) for kind in (Login, Rename, Describe) for one in told(Refused(reason, kind))] == [
+        (209, words), (102 if reason == Reason.MUST_LOGIN else 204, words), (210, b"")]
 
 
 @pytest.mark.parametrize("token", [b"0", b"1.5", b"-1.5", b"+.5", b"5.", b"1e9", b"1.7E+09", b"1" * 40])

@@ -1,4 +1,5 @@
 """The `delimited` protocol: frames by hand, multiplied by the ways in which they arrive, and the notation of texts."""
+import re
 import time
 
 import pytest
@@ -358,6 +359,22 @@ def test_a_written_text_is_read_as_itself(text):
 def test_this_holds_for_texts_that_are_not_canonical_too(text):
     raw = text.encode(errors="replace")
     assert read(write(raw)) == raw
+
+
+# Of which Python's own notation knows more than this one.
+ESCAPES = st.lists(st.sampled_from([
+    "\\", "\\\\", "\\u00e9", "\\u00E9", "\\ud83d", "\\ude00", "\\ud83d\\ude00", "\\u005c", "\\u007c", "\\u000a",
+    "u00e9", "ud83d", "ude00", "\\u", "\\n", "\\x41", "\\N{BULLET}", "\\U0001f600", "\\101", "a", "\n", "'", "\"",
+]), max_size=8).map(lambda pieces: "".join(pieces).encode())  # fmt: skip
+
+
+@given(ESCAPES)
+def test_escapes_are_read_from_the_left_and_nothing_else_is_one(item):
+    def character(escape):
+        digits = escape.group().replace(b"\\u", b"").decode()
+        return bytes.fromhex(digits).decode("utf-16-be").encode()
+
+    assert read(item) == re.sub(rb"\\" + delimited._CODE.encode(), character, item)
 
 
 @given(TEXTS)

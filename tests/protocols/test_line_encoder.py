@@ -21,6 +21,7 @@ from server.protocols.events import (
     Past,
     Pong,
     Present,
+    Quit,
     Reason,
     Recall,
     Recalled,
@@ -29,6 +30,7 @@ from server.protocols.events import (
     Said,
     Say,
     SignUp,
+    TimingMark,
     Users,
     Welcome,
     Whisper,
@@ -87,9 +89,13 @@ ANSWERS = [
     (Refused(Reason.NO_PASSWORD, CHANGE), [b"ERR no-password\n"]),
     (Refused(Reason.UNVERIFIABLE, GREETING), [b"ERR unverifiable-password\n"]),
     (Refused(Reason.TRY_LATER, GREETING), [b"ERR try-again-later\n"]),
-    (Done(Help()), [b"HELP LOGIN <username> <password>\nHELP REGISTER <username> <password>\n"
-                    b"HELP PASSWD <old password> <new password>\nHELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\n"
-                    b"HELP HELP\nEND HELP\n"]),
+    (Done(Help()), [b"HELP LOGIN <username> [<password>]\nHELP MSG <text>\nHELP WHO\n"
+                    b"HELP DM <username> <text>\nHELP PING\n"
+                    b"HELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\nHELP REGISTER <username> <password>\n"
+                    b"HELP PASSWD <old password> <new password>\nHELP HELP\nHELP QUIT\nEND HELP\n"]),
+    (Done(Quit()), [b"OK\n"]),
+    (Done(TimingMark()), [b"\xff\xfc\x06"]),
+    (Refused(Reason.BAD_FORM, Say), [b"ERR unknown-command\n"]),
     (Farewell(Reason.TOO_LONG), [b"ERR line-too-long\n"]),
     (Farewell(Reason.IDLE), [b"INFO idle-timeout\n"]),
 ]
@@ -103,6 +109,7 @@ NOT_SPOKEN_OF = [
 LONG_TEXTS = [
     (b"one\ntwo", [b"MSG bob one\n", b"MSG bob two\n"]),
     (b"\n\none\n\n\ntwo\n", [b"MSG bob one\n", b"MSG bob two\n"]),
+    ("one\n \t\n\u200b\u00a0\n two ".encode(), [b"MSG bob one\n", b"MSG bob  two \n"]),
     (b"x" * LONGEST, [b"MSG bob " + b"x" * LONGEST + b"\n"]),
     (b"x" * (LONGEST + 1), [b"MSG bob " + b"x" * LONGEST + b"\n", b"MSG bob x\n"]),
     (b"x" * (LONGEST - 1) + "\u00fc".encode(),
@@ -122,6 +129,11 @@ ONE_OF_EACH = [
 @pytest.mark.parametrize("happening, lines", ANSWERS, ids=repr)
 def test_a_happening_is_told_in_the_words_of_the_document(happening, lines):
     assert list(line.encode(happening, None)) == lines
+
+
+def test_help_lists_every_command():
+    (told,) = line.encode(Done(Help()), None)
+    assert {usage.split(b" ")[1] for usage in told.splitlines()[:-1]} == set(line._COMMANDS)
 
 
 @pytest.mark.parametrize("happening", NOT_SPOKEN_OF, ids=repr)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocols.literal import NotALiteral, parse
+from server.protocols.literal import MOST_VALUES, NotALiteral, parse
 
 
 def nested(depth, brackets="[]"):
@@ -95,7 +95,15 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)),
     max_leaves=8,
 )  # fmt: skip
-DICTIONARIES = st.dictionaries(st.text(max_size=8), VALUES, max_size=6)
+
+
+def values_in(value):
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(values_in, inside))
+
+
+DICTIONARIES = st.dictionaries(st.text(max_size=8), VALUES, max_size=6).filter(
+    lambda found: values_in(found) - 1 <= MOST_VALUES)
 
 # Nothing in these means one thing to Python and another to us, so what is read must be what Python reads.
 PYTHON_PARTS = st.sampled_from([
@@ -139,6 +147,25 @@ def test_what_both_notations_write_is_read(text, value):
 def test_anything_else_is_refused(text):
     with pytest.raises(NotALiteral):
         parse(text)
+
+
+@pytest.mark.parametrize("item, size", [("1", 2), ("''", 3), ("[]", 3), ("{}", 3), ("True", 5), ("-0.5", 5)])
+def test_what_is_more_than_the_most_values_is_not_looked_at(item, size):
+    items = ",".join([item] * (MOST_VALUES - 1))
+    assert len(parse("{'a': [%s]}" % items)["a"]) == MOST_VALUES - 1
+    for more in (",1]}", ",(", "," + ",".join([item] * 20000)):
+        with pytest.raises(NotALiteral) as refused:
+            parse("{'a': [%s%s" % (items, more))
+        assert refused.value.args == (len("{'a': [") + size * (MOST_VALUES - 1),)
+
+
+def test_values_are_counted_wherever_they_are():
+    inner = "[[1, 2], {'b': 3, 'c': [4]}, '5']"  # nine values with itself
+    rest = ["'%d': 0" % number for number in range(MOST_VALUES - 54 - 1)]
+    full = "{%s}" % ", ".join(["'a': [%s]" % ", ".join([inner] * 6), *rest])
+    assert values_in(parse(full)) == MOST_VALUES + 1  # the dictionary itself is none of them
+    with pytest.raises(NotALiteral):
+        parse(full[:-1] + ", 'z': 0}")
 
 
 @given(DICTIONARIES)

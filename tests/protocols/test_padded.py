@@ -21,6 +21,7 @@ from server.protocols.events import (
     Pong,
     Post,
     Present,
+    Quit,
     Reason,
     Recalled,
     Refused,
@@ -38,7 +39,7 @@ BROKEN = Broken(Reason.BROKEN)
 TOO_LONG = Broken(Reason.TOO_LONG)
 NOT_UTF8 = Malformed(Reason.NOT_UTF8, Post)
 TOO_MUCH_TEXT = Malformed(Reason.TEXT_TOO_LONG, Post)
-ACKNOWLEDGE = Post(None, b"", None)
+ACKNOWLEDGE = Post(None, None, b"", None)
 
 # 2023-11-15, 12:34:56 in a place one hour east of Greenwich, where summer time begins on 2024-03-31 at 2:00.
 PLACE = "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -62,15 +63,15 @@ def frame(body, count=None):
 
 
 def said(text):
-    return [Post(None, text, None)]
+    return [Post(None, None, text, None)]
 
 
 BY_HAND = [
     # 24 bytes, as the document's client sends them
     (b"3234" + b"20" * 62 + b"5b30353a353520414d5d20616e6e3a206869207468657265",
-     [Post(b"ann", b"hi there", MIDNIGHT + 5 * 3600 + 55 * 60)]),
+     [Post(b"ann", None, b"hi there", MIDNIGHT + 5 * 3600 + 55 * 60)]),
     (b"30" + b"20" * 63, [ACKNOWLEDGE]),
-    (b"32" + b"20" * 63 + b"6869", [Post(None, b"hi", None)]),
+    (b"32" + b"20" * 63 + b"6869", [Post(None, None, b"hi", None)]),
 ]  # fmt: skip
 
 HEADERS = [
@@ -117,19 +118,24 @@ STREAMS = [
 ]
 
 FORMS = [
-    (b"[12:00 AM] ann: hi", [Post(b"ann", b"hi", MIDNIGHT)]),
-    (b"[12:00 PM] ann: hi", [Post(b"ann", b"hi", NOON)]),
-    (b"[11:59 PM] ann: hi", [Post(b"ann", b"hi", MIDNIGHT + 86340)]),
-    (b"[01:00 AM] ann: hi", [Post(b"ann", b"hi", MIDNIGHT + 3600)]),
-    (b"[01:00 PM] ann: a: b", [Post(b"ann", b"a: b", NOON + 3600)]),
-    (b"[01:00 PM] a:b: c", [Post(b"a:b", b"c", NOON + 3600)]),
-    (b"[01:00 PM] a b: c", [Post(b"a b", b"c", NOON + 3600)]),
-    (b"[01:00 PM] a\nb: c", [Post(b"a\nb", b"c", NOON + 3600)]),
-    (b"[01:00 PM] ann: [01:00 PM] bob: hi", [Post(b"ann", b"[01:00 PM] bob: hi", NOON + 3600)]),
-    (b"[01:00 PM] ann: ", [Post(b"ann", b"", NOON + 3600)]),
-    (b"[01:00 PM] ann:  ", [Post(b"ann", b" ", NOON + 3600)]),
-    (b"[01:00 PM] ann: a\r\nb\0", [Post(b"ann", "a\nb\u2400".encode(), NOON + 3600)]),
-    ("[01:00 PM] \u00fcmit: gr\u00fcn".encode(), [Post("\u00fcmit".encode(), "gr\u00fcn".encode(), NOON + 3600)]),
+    (b"[12:00 AM] ann: hi", [Post(b"ann", None, b"hi", MIDNIGHT)]),
+    (b"[12:00 PM] ann: hi", [Post(b"ann", None, b"hi", NOON)]),
+    (b"[11:59 PM] ann: hi", [Post(b"ann", None, b"hi", MIDNIGHT + 86340)]),
+    (b"[01:00 AM] ann: hi", [Post(b"ann", None, b"hi", MIDNIGHT + 3600)]),
+    (b"[01:00 PM] ann: a: b", [Post(b"ann", None, b"a: b", NOON + 3600)]),
+    (b"[01:00 PM] a:b: c", [Post(b"a:b", None, b"c", NOON + 3600)]),
+    (b"[01:00 PM] ann secret: c", [Post(b"ann", b"secret", b"c", NOON + 3600)]),
+    (b"[01:00 PM] ann two words: c", [Post(b"ann", b"two words", b"c", NOON + 3600)]),
+    (b"[01:00 PM] ann  pw : c", [Post(b"ann", b"pw", b"c", NOON + 3600)]),
+    (b"[01:00 PM] ann : c", [Post(b"ann ", None, b"c", NOON + 3600)]),
+    (b"[01:00 PM]  ann: c", [Post(b"", b"ann", b"c", NOON + 3600)]),
+    (b"[01:00 PM] ann pw: with: more", [Post(b"ann", b"pw", b"with: more", NOON + 3600)]),
+    (b"[01:00 PM] a\nb: c", [Post(b"a\nb", None, b"c", NOON + 3600)]),
+    (b"[01:00 PM] ann: [01:00 PM] bob: hi", [Post(b"ann", None, b"[01:00 PM] bob: hi", NOON + 3600)]),
+    (b"[01:00 PM] ann: ", [Post(b"ann", None, b"", NOON + 3600)]),
+    (b"[01:00 PM] ann:  ", [Post(b"ann", None, b" ", NOON + 3600)]),
+    (b"[01:00 PM] ann: a\r\nb\0", [Post(b"ann", None, "a\nb\u2400".encode(), NOON + 3600)]),
+    ("[01:00 PM] \u00fcmit: gr\u00fcn".encode(), [Post("\u00fcmit".encode(), None, "gr\u00fcn".encode(), NOON + 3600)]),
 ] + [
     (body, said(body)) for body in (
         b"hi", b"Msg received", b"[01:00 PM] ann", b"[01:00 PM] ann:", b"[01:00 PM] ann:hi", b"[01:00 PM] : hi",
@@ -144,6 +150,18 @@ FORMS = [
     (b"\n" * 40, said(b"\n" * 40)),
 ]  # fmt: skip
 
+GOODBYES = [
+    (body, [Quit()]) for word in (
+        b"!DISCONNECT", b"!Disconnect", b"!disconnect", b"!DISCONNECT!", b"DISCONNECT!", b"disconnect", b"DISCONNECT",
+        b"!DC", b"!dc", b"!EXIT", b"!exit", b"!QUIT", b" !DISCONNECT\r\n",
+    ) for body in (word, b"[01:00 PM] ann: " + word, b"[01:00 PM] ann pw: " + word)
+] + [
+    (body, said(body)) for body in (
+        b"!DISCONNECT me", b"please disconnect", b"disconnected", b"!!DISCONNECT", b"dc", b"exit", b"quit", b"!D", b"!",
+        b"ann: !DISCONNECT", b"[1:00 PM] ann: !DC",
+    )
+]  # fmt: skip
+
 INVALID_UTF8 = [
     (body, [NOT_UTF8]) for body in (
         b"\xff", b"\xc0\xaf", b"a\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"[01:00 PM] \xff: hi",
@@ -154,13 +172,13 @@ INVALID_UTF8 = [
 LENGTHS = [
     (b"x" * LIMIT, said(b"x" * LIMIT)),
     (b"x" * (LIMIT + 1), [TOO_MUCH_TEXT]),
-    (b"[01:00 PM] ann: " + b"x" * LIMIT, [Post(b"ann", b"x" * LIMIT, NOON + 3600)]),
+    (b"[01:00 PM] ann: " + b"x" * LIMIT, [Post(b"ann", None, b"x" * LIMIT, NOON + 3600)]),
     (b"[01:00 PM] ann: " + b"x" * (LIMIT + 1), [TOO_MUCH_TEXT]),
     (b"x" * MOST, [TOO_MUCH_TEXT]),
 ]
 
 VECTORS = [(bytes.fromhex(digits.decode()), commands) for digits, commands in BY_HAND] + HEADERS + FOREIGN + STREAMS + [
-    (frame(body), commands) for body, commands in FORMS + INVALID_UTF8 + LENGTHS]
+    (frame(body), commands) for body, commands in FORMS + GOODBYES + INVALID_UTF8 + LENGTHS]
 
 
 def decoder():
@@ -170,6 +188,12 @@ def decoder():
 @pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:80])
 def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
     assert decoded(decoder, stream) == commands
+
+
+def test_a_goodbye_is_a_text_where_it_is_switched_off():
+    one = padded.Decoder({"text_bytes": LIMIT, "goodbye": False})
+    assert one.feed(frame(b"!DISCONNECT") + frame(b"[01:00 PM] ann: !DC")) == [
+        *said(b"!DISCONNECT"), Post(b"ann", None, b"!DC", NOON + 3600)]
 
 
 @pytest.mark.parametrize("broken", [b"x", b" " * 64, b"9" * 64])
@@ -251,9 +275,9 @@ def test_no_body_costs_more_than_its_length_to_take_apart():
 
 def test_a_time_that_today_does_not_have_is_no_claim(monkeypatch):
     monkeypatch.setattr(padded, "now", lambda: 1711882800)  # the day on which 02:00 is followed by 03:00
-    assert decoder().feed(frame(b"[02:30 AM] ann: hi")) == [Post(b"ann", b"hi", None)]
-    assert decoder().feed(frame(b"[03:30 AM] ann: hi")) == [Post(b"ann", b"hi", 1711848600)]
-    assert decoder().feed(frame(b"[01:30 AM] ann: hi")) == [Post(b"ann", b"hi", 1711845000)]
+    assert decoder().feed(frame(b"[02:30 AM] ann: hi")) == [Post(b"ann", None, b"hi", None)]
+    assert decoder().feed(frame(b"[03:30 AM] ann: hi")) == [Post(b"ann", None, b"hi", 1711848600)]
+    assert decoder().feed(frame(b"[01:30 AM] ann: hi")) == [Post(b"ann", None, b"hi", 1711845000)]
 
 
 @given(st.integers(0, 23), st.integers(0, 59))
@@ -280,10 +304,10 @@ def test_a_time_is_written_as_the_local_clock_shows_it(seconds, clock):
 # ---- what clients are told
 
 TOLD = [
-    (Done(Post(b"ann", b"hi", None)), [b"Msg received"]),
+    (Done(Post(b"ann", None, b"hi", None)), [b"Msg received"]),
     (Done(Say(b"hi", None, None)), [b"Msg received"]),
-    (Done(events.Quit()), []),
-    (Refused(Reason.NAME_TAKEN, Post(b"ann", b"hi", None)), [b"[ERROR] The nickname is taken."]),
+    (Done(Quit()), [b"Msg received"]),
+    (Refused(Reason.NAME_TAKEN, Post(b"ann", None, b"hi", None)), [b"[ERROR] The nickname is taken."]),
     (Refused(Reason.NOT_UTF8, Post), [b"[ERROR] The message is not valid UTF-8."]),
     (Said(b"ann", b"hi there", NOON), [b"[12:00 PM] ann: hi there"]),
     (Said("\u00fcmit".encode(), "gr\u00fcn".encode(), NOON), ["[12:00 PM] \u00fcmit: gr\u00fcn".encode()]),
@@ -292,7 +316,7 @@ TOLD = [
     (Whispered(b"ann", b"hi", NOON), [b"[12:00 PM] ann (direct): hi"]),
     (Farewell(Reason.SHUTDOWN), [b"[SERVER] The server is shutting down."]),
     (Farewell(Reason.TOO_LONG), [b"[ERROR] The message is too long."]),
-    (Welcome(b"ann", Post(b"ann", b"hi", None)), []),
+    (Welcome(b"ann", Post(b"ann", None, b"hi", None)), []),
     (Joined(b"ann"), []),
     (Left(b"ann"), []),
     (Renamed(b"ann", b"bob"), []),
@@ -372,11 +396,11 @@ MESSAGES = st.one_of(
     st.builds(Whispered, SENDERS, NASTY.map(str.encode), st.integers(0, 2**32)),
     st.builds(Farewell, st.sampled_from(events.REASONS)),
     st.builds(Refused, st.sampled_from(events.REASONS), st.none()),
-    st.just(Done(Post(None, b"x", None))))  # fmt: skip
+    st.just(Done(Post(None, None, b"x", None))))  # fmt: skip
 
 
 @given(st.lists(MESSAGES))
-@example([Said(b"ann", b"x", 0), Done(Post(None, b"x", None)), Said(b"ann", b"Msg received", 0)])
+@example([Said(b"ann", b"x", 0), Done(Post(None, None, b"x", None)), Said(b"ann", b"Msg received", 0)])
 def test_messages_can_be_told_apart_even_where_several_are_read_at_once(happenings):
     messages = [message.decode() for happening in happenings for message in padded.encode(happening, None)]
     before, *parts = BEGINNINGS.split("".join(messages))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.protocols.text import canonical
+from server.protocols.text import canonical, is_blank, name_and_password
 
 KEPT = [
     "", "plain", "two  words", "tab\there", "line\nend", "gr\u00fc\u00dfe", "\u65e5\u672c\u8a9e", "\U0001f600",
@@ -41,6 +41,28 @@ CHANGED = [
     ("\u202aab\u2069".encode(), "\u202aab\u2069\u202c"),
 ]
 
+BLANK = [
+    "", " ", "\t", "\n", " \t\n ", "\u00a0", "\u1680", "\u2003\u202f\u205f\u3000", "\u200b",
+    "\u200c\u200d\u2060\ufeff", "\u00ad", "\u200e\u200f\u061c", "\u202e\u202c", "\u2066\u2069",
+    "\u034f\u115f\u1160\u3164\uffa0\u17b4", "\u180b\u180e\ufe0f\U000e0100", "\U000e0041\U000e007f", "\u2800",
+    "\U0001d159\U00016fe4\U0001bca0\U0001d173", " \n" * 5000, "\u200b" * 5000,
+]
+SEEN = [
+    "a", " a", "a ", "\n.\n", "\u00a0a", "\u200b\u0301", "\u2400", "\u2424", "\ufffd", "\u0600", "\u06dd", "\u2801",
+    "\u3000\u3001", "\u200b" * 5000 + "\U0001f600", "-", "\u00e9", "\U0001d158", "\x7e",
+]
+IN_TWO = [
+    (b"ann", (b"ann", None)),
+    (b"ann secret", (b"ann", b"secret")),
+    (b"ann two  words", (b"ann", b"two  words")),
+    (b"ann   secret  ", (b"ann", b"secret")),
+    (b"ann ", (b"ann ", None)),
+    (b"ann   ", (b"ann   ", None)),
+    (b" ann", (b"", b"ann")),
+    (b"ann\xc2\xa0x", (b"ann\xc2\xa0x", None)),
+    (b"", (b"", None)),
+]
+
 ANY_BYTES = st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 BIDI_TEXTS = st.text("\u202a\u202b\u202d\u202e\u202c\u2066\u2067\u2068\u2069a", max_size=20)
 
@@ -53,6 +75,27 @@ def test_a_harmless_text_is_kept(text):
 @pytest.mark.parametrize("raw, text", CHANGED, ids=ascii)
 def test_what_acts_on_a_terminal_is_replaced(raw, text):
     assert canonical(raw).decode() == text
+
+
+@pytest.mark.parametrize("text", BLANK, ids=lambda text: ascii(text)[:60])
+def test_a_text_in_which_nothing_is_drawn_is_blank(text):
+    assert is_blank(text.encode()) and is_blank(canonical(text.encode()))
+
+
+@pytest.mark.parametrize("text", SEEN, ids=lambda text: ascii(text)[:60])
+def test_a_text_in_which_anything_is_drawn_is_none_of_these(text):
+    assert not is_blank(text.encode())
+
+
+@given(st.text(st.characters(blacklist_categories=("Cc", "Cs")), max_size=1))
+def test_whatever_python_calls_white_space_is_blank(character):
+    if character.isspace() and character not in "\u2028\u2029":  # which are pictures by then
+        assert is_blank(character.encode())
+
+
+@pytest.mark.parametrize("raw, in_two", IN_TWO, ids=ascii)
+def test_the_first_blank_ends_a_name(raw, in_two):
+    assert name_and_password(raw) == in_two
 
 
 @given(ANY_BYTES)
