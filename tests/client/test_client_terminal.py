@@ -187,7 +187,8 @@ def test_passwords_are_not_shown_and_not_kept(server, sit_down, home):
     typist.sees("You are Bob already.")
     typist.enter("/quit")
     assert typist.ends() == 0
-    assert "456" not in typist.shown.replace("/login Bob 456again", "")
+    place = server["line"].rpartition("/")[2]  # whose port may have the same digits
+    assert "456" not in typist.shown.replace("/login Bob 456again", "").replace(place, "")
     with open(os.path.join(home["XDG_STATE_HOME"], "parley", "typed"), encoding="utf-8") as file:
         kept = file.read()
     assert "/login Bob\n" in kept
