@@ -446,7 +446,7 @@ class Register:
             self._post.worker(_place(holder)[0], "mark", _place(holder)[1], self._last_mark)
 
     def _keep(self, to, sender, text, source, holder, answer):
-        self._memory.tidy()
+        self._memory.tidy(to)
         if self._memory.has_room(to, sender, text, source):
             self._memory.keep(to, sender, text, source, answer)
         else:

@@ -989,6 +989,10 @@ def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, sto
     store.store._kept[b"cid"] = [(1, b"bob", b"one", SECOND - 10 * 86400 - 1, ""), (2, b"bob", b"two", SECOND, "")]
     register.deliver(1, [6], b"cid")
     assert post.drain() == [("worker", 1, "kept", [6], b"cid", [(2, b"bob", b"two", SECOND)])]
+    memory.accounts[b"cid"].oldest = 0
+    store.store._kept[b"cid"] = [(1, b"bob", b"one", 0, "")]
+    whisper(register, 2, 7, b"bob", b"cid", b"three")
+    assert [text for _, _, text, _ in store.store.kept(b"cid")] == [b"three"]
 
 
 def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, post, memory, ann_and_bob):
