@@ -51,8 +51,9 @@ def of_protocol(protocol):
     wanted = requirements.load(protocol)
     scenarios = {ident: [] for ident in wanted}
     for folder in dict.fromkeys((protocol, model.MIXED)):  # mixed scenarios may be evidence for any protocol
+        usable = requirements.usable_in(folder)
         for path in scenario_paths(folder):
-            scenario = loader.load(path, requirements.usable_in(folder))
+            scenario = loader.load(path, usable)
             for ident in set(model.requirements_of(scenario)) & set(scenarios):
                 scenarios[ident].append(scenario.name)
     return Coverage(statements, wanted, scenarios)
