@@ -7,10 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from in_process import run_main
 
 from bench.proofs.clients import Client
 from bench.proofs.processes import wait_until
 from conformance.targets import launch
+from server.storage import directory
+from server.supervisor import hashing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -49,8 +52,19 @@ MISTAKES = [
 
 
 @pytest.fixture
-def command(tmp_path):
-    """command(argument, ..., given="") runs `python -m server` with these arguments in an empty directory."""
+def command(monkeypatch, tmp_path):
+    """command(argument, ..., given="") does what `python -m server` does with these arguments, in an empty directory."""
+    monkeypatch.setattr(hashing, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
+
+    def run(*arguments, given="", encoding="utf-8"):
+        return run_main(monkeypatch, tmp_path, arguments, given.encode("utf-8", "surrogateescape"), encoding)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path):
+    """The same in a process, with more variables in its environment."""
 
     def run(*arguments, given="", **variables):
         environment = dict(os.environ, PYTHONPATH=ROOT, PYTHONIOENCODING="utf-8")
@@ -87,11 +101,24 @@ def test_wrong_usage_is_one_line(command, arguments):
     assert told.startswith("parley: ") and "--help" in told and told.count("\n") == 1
 
 
-def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(command, storage):
+@pytest.mark.parametrize("arguments, given, words", [MISTAKES[0], MISTAKES[5]], ids=["config", "bytes"])
+def test_a_mistake_in_a_shell_is_one_line_too(process, arguments, given, words):
+    done = process(*arguments, given=given)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"parley: ") and done.stderr.count(b"\n") == 1
+    assert all(word in done.stderr.decode() for word in words)
+
+
+def test_wrong_usage_in_a_shell_is_one_line_too(process):
+    done = process("export", "all", "-")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+
+
+def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(process, command, storage):
     command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
-    done = command("passwd", "--storage", storage, "Zoë", given="x\n", PYTHONIOENCODING="ascii")
+    done = process("passwd", "--storage", storage, "Zoë", given="x\n", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout) == (0, b"Zo\\xeb has a password\n")
-    done = command("export", "--storage", storage, "users", "-", PYTHONIOENCODING="ascii")
+    done = command("export", "--storage", storage, "users", "-", encoding="ascii")
     assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
 
@@ -136,7 +163,8 @@ def test_what_fails_half_way_imports_nothing(command, storage):
     assert json.loads(command("export", "--storage", storage, "users", "-").stdout.decode()) == {"users": []}
 
 
-def test_nothing_is_imported_while_a_server_runs(command, storage):
+def test_nothing_is_imported_while_a_server_runs(command, storage, monkeypatch):
+    monkeypatch.setattr(directory, "WAIT", 0)
     with launch(workers=1, args=["--storage", storage]) as server:
         done = command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
         assert done.returncode == 1
