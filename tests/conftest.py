@@ -1,4 +1,6 @@
-"""A store that answers when a test says so."""
+"""A store that answers when a test says so, and choices that can be made again."""
+import os
+import random
 import signal
 
 import pytest
@@ -39,6 +41,14 @@ class AnsweringStore:
     def asked(self):
         """The names of the requests that wait."""
         return [request for _, request, _ in self._waiting]
+
+
+@pytest.fixture
+def chance():
+    """Makes a test's random choices. A test that fails shows the seed, with which it makes the same ones again."""
+    seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 32))
+    print("to choose the same again: TEST_SEED=%d" % seed)
+    return random.Random(seed)
 
 
 @pytest.fixture
