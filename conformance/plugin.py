@@ -247,6 +247,9 @@ class ScenarioItem(pytest.Item):
         if house.is_foreign or house.target.exit_code is not None or is_alone(self.scenario):
             return
         names = house.wait_until_empty()
+        for codec in [CODECS[protocol] for protocol in self.scenario.protocols]:
+            if not names and hasattr(codec, "deletion"):
+                names = house.delete_accounts(codec, set(json.loads(self.scenario.needs.users)))
         if names:
             end = model.Step(self.scenario.place, "")
             raise Failed(end, None, "everybody has left, the list must be empty", ["(nobody)"], sorted(names))
