@@ -5,6 +5,7 @@ import signal
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from conformance import targets
 from server.storage.memory import Store
@@ -14,6 +15,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Where a test needs a server, and none in particular, passwords shall not take its time.
 targets.SERVER[:] = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "cheap_server.py")]
+
+# How many examples Hypothesis tries; `./dev quick` and `./dev long` choose. A busy machine is not a failure.
+for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
+    settings.register_profile(
+        profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 NOW = 1600000000.75  # the store's clock
 

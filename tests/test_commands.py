@@ -53,7 +53,7 @@ MISTAKES = [
 
 @pytest.fixture
 def command(monkeypatch, tmp_path):
-    """command(argument, ..., given="") does what `python -m server` does with these arguments, in an empty directory."""
+    """command(argument, ..., given="") is `python -m server` with these arguments, in an empty directory."""
     monkeypatch.setattr(hashing, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
 
     def run(*arguments, given="", encoding="utf-8"):
