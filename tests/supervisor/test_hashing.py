@@ -173,8 +173,13 @@ def test_a_secret_of_no_use_is_said_to_be_so_and_the_process_goes_on(served, cap
     assert "YWJj" not in caplog.text
 
 
-def test_it_ends_when_the_hub_is_gone(served):
-    pass  # which its fixture looks at
+def test_it_ends_when_the_hub_is_gone(method, both_ways):
+    down, _, to_process, from_process = both_ways
+    process = threading.Thread(target=Verifier().process, args=(to_process, from_process), daemon=True)
+    process.start()
+    down.close()
+    process.join(PATIENCE)
+    assert not process.is_alive()
 
 
 def test_it_ends_when_nobody_hears_its_answers(method, both_ways):
