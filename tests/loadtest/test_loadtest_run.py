@@ -9,7 +9,7 @@ import pytest
 
 from loadtest._codecs import CODECS
 
-pytest.importorskip("locust", reason="Locust is not installed; PyPy cannot have it")
+pytest.importorskip("locust", reason="Locust is not installed: `./dev setup` does that, but not on PyPy")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOY = os.path.join("tests", "loadtest", "toy_server.py")
 
