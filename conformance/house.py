@@ -165,6 +165,27 @@ class House:
             names = self._listed()
         return names
 
+    def delete_accounts(self, codec, spared):
+        """Delete all other accounts, as everyone may who speaks this protocol; the names that are still there."""
+        cleaner = Actor("cleaner", codec, self.ears, no_record, self.is_crowd)
+        cleaner.connect(self.address(codec.NAME, None), self.patience)
+        try:
+            for name in self._accounts(cleaner) - spared:
+                for message in codec.deletion(name):
+                    cleaner.ask(message)
+            return self._accounts(cleaner) - spared
+        finally:
+            cleaner.leave()
+
+    def _accounts(self, cleaner):
+        wanted = cleaner.answers + 1
+        cleaner.send_bytes([cleaner.codec.encode(cleaner.codec.list_everyone())], "the list")
+        cleaner.ask(cleaner.codec.still_there())
+        self.ears.hear_until(lambda: cleaner.answers >= wanted or cleaner.closed_by_peer, self.soon())
+        names = {name for message in cleaner.inbox for name in cleaner.codec.listed_in(message)}
+        cleaner.inbox.clear()
+        return names
+
     def still_serves(self):
         """Whether a newcomer can log in and be reached: what any server must still do after bad input."""
         if not self.witnesses:

@@ -13,6 +13,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+SERVER = [sys.executable, "-m", "server"]  # ours; tests that do not ask for it may put another one here
+
 START_SECONDS = 120.0  # bounds against hanging: a busy machine may take its time
 STOP_SECONDS = 30.0
 
@@ -168,19 +170,15 @@ class Foreign:
         return None
 
 
-def command_for(workers, config_path, args=(), python=sys.executable, command=None):
-    """The command line of our server, or of a `command` that understands the same options.
-
-    Ours hashes passwords at a low cost, so that nobody waits for them.
-    """
-    start = list(command) if command else [python, "-m", "tools.cheap_server"]
+def command_for(workers, config_path, args=(), command=None):
+    """The command line of our server, or of a `command` that understands the same options."""
+    start = list(command or SERVER)
     options = ["--host", "127.0.0.1", "--workers", str(workers), "--worker-ports", "--config", config_path]
     return start + ["0"] + options + list(args)
 
 
 @contextlib.contextmanager
-def launch(workers=2, config=None, args=(), python=sys.executable, command=None, seconds=START_SECONDS,
-           protocols=("line",), users=None):
+def launch(workers=2, config=None, args=(), command=None, seconds=START_SECONDS, protocols=("line",), users=None):
     """A running server with the given number of workers; ended when the block ends, however it ends.
 
     `config` is the content of a configuration file, `args` are more options, `seconds` limits the start, `protocols`
@@ -191,7 +189,7 @@ def launch(workers=2, config=None, args=(), python=sys.executable, command=None,
         config_path = os.path.join(directory, "config.yaml")
         with open(config_path, "w", encoding="utf-8") as file:
             json.dump(_completed(config or {}, protocols, users, directory), file)  # JSON is YAML
-        server = Launched(command_for(workers, config_path, args, python, command), workers, directory)
+        server = Launched(command_for(workers, config_path, args, command), workers, directory)
         try:
             server.wait_until_ready(seconds)
             yield server

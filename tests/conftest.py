@@ -1,12 +1,26 @@
-"""A store that answers when a test says so."""
+"""A store that answers when a test says so, and choices that can be made again."""
+import os
+import random
 import signal
+import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from conformance import targets
 from server.storage.memory import Store
 
 # Who runs in the background of a shell ignores it, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where a test needs a server, and none in particular, passwords shall not take its time.
+targets.SERVER[:] = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "cheap_server.py")]
+
+# How many examples Hypothesis tries; `./dev quick` and `./dev long` choose. A busy machine is not a failure.
+for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
+    settings.register_profile(
+        profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 NOW = 1600000000.75  # the store's clock
 
@@ -52,6 +66,14 @@ class AnsweringStore:
 def answering_store():
     """Makes empty ones, for a test that needs several."""
     return AnsweringStore
+
+
+@pytest.fixture
+def chance():
+    """Makes a test's random choices. A test that fails shows the seed, with which it makes the same ones again."""
+    seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 32))
+    print("to choose the same again: TEST_SEED=%d" % seed)
+    return random.Random(seed)
 
 
 @pytest.fixture

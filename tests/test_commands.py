@@ -9,13 +9,16 @@ import subprocess
 import sys
 
 import pytest
+from in_process import run_main
 
 from bench.proofs import voices
 from bench.proofs.clients import Client, Closed
 from bench.proofs.processes import children, wait_until, worker_of
 from conformance.targets import launch
+from server.storage import directory
 from server.storage.database import Database
 from server.storage.directory import Directory
+from server.supervisor import hashing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -78,8 +81,19 @@ MISTAKES += [
 
 
 @pytest.fixture
-def command(tmp_path):
-    """command(argument, ..., given="") runs `python -m server` with these arguments in an empty directory."""
+def command(monkeypatch, tmp_path):
+    """command(argument, ..., given="") is `python -m server` with these arguments, in an empty directory."""
+    monkeypatch.setattr(hashing, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
+
+    def run(*arguments, given="", encoding="utf-8"):
+        return run_main(monkeypatch, tmp_path, arguments, given.encode("utf-8", "surrogateescape"), encoding)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path):
+    """The same in a process, with more variables in its environment."""
 
     def run(*arguments, given="", **variables):
         environment = dict(os.environ, PYTHONPATH=ROOT, PYTHONIOENCODING="utf-8", TMPDIR=str(tmp_path))
@@ -128,11 +142,24 @@ def test_wrong_usage_is_one_line(command, arguments):
     assert told.startswith("parley: ") and "--help" in told and told.count("\n") == 1
 
 
-def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(command, storage):
+@pytest.mark.parametrize("arguments, given, words", [MISTAKES[0], MISTAKES[5]], ids=["config", "bytes"])
+def test_a_mistake_in_a_shell_is_one_line_too(process, arguments, given, words):
+    done = process(*arguments, given=given)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"parley: ") and done.stderr.count(b"\n") == 1
+    assert all(word in done.stderr.decode() for word in words)
+
+
+def test_wrong_usage_in_a_shell_is_one_line_too(process):
+    done = process("export", "all", "-")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+
+
+def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(process, command, storage):
     command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
-    done = command("passwd", "--storage", storage, "Zoë", given="x\n", PYTHONIOENCODING="ascii")
+    done = process("passwd", "--storage", storage, "Zoë", given="x\n", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout) == (0, b"Zo\\xeb has a password\n")
-    done = command("export", "--storage", storage, "users", "-", PYTHONIOENCODING="ascii")
+    done = command("export", "--storage", storage, "users", "-", encoding="ascii")
     assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
 
@@ -224,7 +251,8 @@ def test_what_fails_half_way_imports_nothing(command, storage):
     assert json.loads(command("export", "--storage", storage, "users", "-").stdout.decode()) == {"users": []}
 
 
-def test_nothing_is_imported_while_a_server_runs(command, storage):
+def test_nothing_is_imported_while_a_server_runs(command, storage, monkeypatch):
+    monkeypatch.setattr(directory, "WAIT", 0)
     with launch(workers=1, args=["--storage", storage]) as server:
         done = command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
         assert done.returncode == 1
@@ -289,16 +317,16 @@ zoe      no           3      8  %s  -
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["on a server", "on a database"])
-def test_operators_see_and_empty_boxes_and_delete_accounts(command, storage, running):
+def test_operators_see_and_empty_boxes_and_delete_accounts(command, process, storage, running):
     boxes(storage, (b"bob", b"zoe", b"one", "192.0.2.1"), (b"cid", b"zoe", b"2", "2001:db8::/64"),
           ("b\u00f6b".encode(), b"zoe", "\u00e9\u00e9".encode(), ""), (b"bob", "\u00e4nn".encode(), b"hi", "192.0.2.1"))
     with contextlib.ExitStack() as stack:
         if running:
             stack.enter_context(launch(workers=2, args=["--storage", storage]))
-        shown = command("accounts", "--storage", storage, TZ="UTC").stdout.decode()
+        shown = process("accounts", "--storage", storage, TZ="UTC").stdout.decode()
         assert shown.replace("yes", "no ") == LISTING % (("2020-09-13",) * 3)
         assert shown.splitlines()[1].split()[:2] == ["ann", "yes"]
-        shown = command("box", "zoe", "--storage", storage, TZ="UTC").stdout.decode()
+        shown = process("box", "zoe", "--storage", storage, TZ="UTC").stdout.decode()
         assert shown.splitlines() == [
             "3 messages for zoe, 8 bytes", "from  address        time                 bytes",
             "bob   192.0.2.1      2020-09-13 12:26:40      3", "cid   2001:db8::/64  2020-09-13 12:26:40      1",
@@ -391,30 +419,30 @@ def test_the_status_tells_of_every_worker(command, storage):
     assert command("status", "--storage", storage).returncode == 1
 
 
-def test_a_server_without_storage_is_found_by_its_port(command, serve, tmp_path):
+def test_a_server_without_storage_is_found_by_its_port(process, serve, tmp_path):
     (tmp_path / "run").mkdir(0o700)
     with serve(XDG_RUNTIME_DIR=tmp_path / "run") as server:
         port = server.address()[1]
         path = tmp_path / "run" / "parley" / ("%d.sock" % port)
         assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
         here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
-        assert b"2 workers" in command("status", CHAT_PORT=str(port), **here).stdout
+        assert b"2 workers" in process("status", CHAT_PORT=str(port), **here).stdout
         (tmp_path / "config.yaml").write_text("listen: {line: %d}" % port)
-        assert command("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password\n"
+        assert process("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password\n"
         with Client(server.address()) as client:
             client.say("LOGIN ann")
             client.expect("ERR password-required")
-        lost = command("status", CHAT_PORT="1", **here)
+        lost = process("status", CHAT_PORT="1", **here)
         assert lost.returncode == 1 and lost.stderr.decode().endswith("name the right one with --socket: %s\n" % path)
     assert not path.exists()
-    assert command("status", **here).returncode == 1
+    assert process("status", **here).returncode == 1
 
 
-def test_without_a_folder_for_what_runs_it_is_among_the_temporary_files(command, serve, tmp_path):
+def test_without_a_folder_for_what_runs_it_is_among_the_temporary_files(process, serve, tmp_path):
     with serve(XDG_RUNTIME_DIR="", TMPDIR=tmp_path) as server:
         port = server.address()[1]
         assert (tmp_path / ("parley-%d" % os.geteuid()) / ("%d.sock" % port)).exists()
-        assert b"2 workers" in command("status", CHAT_PORT=str(port)).stdout
+        assert b"2 workers" in process("status", CHAT_PORT=str(port)).stdout
 
 
 def test_a_server_that_nobody_can_ask_serves_all_the_same(serve, tmp_path):
@@ -433,7 +461,7 @@ def test_the_socket_may_be_chosen(command, serve, tmp_path, more):
     assert not os.path.exists(path)
 
 
-def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket(command, serve, tmp_path):
+def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket(process, serve, tmp_path):
     (tmp_path / "run").mkdir(0o700)
     here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
     with serve(**here) as first:
@@ -443,8 +471,8 @@ def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket
         with serve(*other, XDG_RUNTIME_DIR=here["XDG_RUNTIME_DIR"]) as second:
             assert "another server answers there" in second.stderr_text()
             pids = set(children(first.pid))
-            assert [worker["report"]["pid"] in pids for worker in reports(command, **here)] == [True, True]
-        assert reports(command, **here)
+            assert [worker["report"]["pid"] in pids for worker in reports(process, **here)] == [True, True]
+        assert reports(process, **here)
 
 
 def reports(command, *arguments, **variables):

@@ -949,19 +949,19 @@ def test_the_version_can_be_asked(tmp_path):
     assert run_server(tmp_path, "--version") == (0, "parley %s\n" % __version__, "")
 
 
-def test_the_shipped_configuration_is_fit_for_use(tmp_path):
-    code, out, err = run_server(tmp_path, "--config", SHIPPED, "--check-config")
-    assert (code, err) == (0, "")
-    assert out == "%s: fit for use\n" % SHIPPED
+def test_the_shipped_configuration_is_fit_for_use(start_up, capsys):
+    assert start_up("--config", SHIPPED, "--check-config") == (0, None)
+    assert capsys.readouterr() == ("%s: fit for use\n" % SHIPPED, "")
 
 
-def test_a_users_file_that_is_missing_ends_with_code_78(tmp_path):
-    code, out, err = run_server(tmp_path, "0", "--users", "missing.json")
-    assert (code, out, err) == (78, "", "parley: missing.json: No such file or directory\n")
+def test_a_users_file_that_is_missing_ends_with_code_78(start_up, capsys):
+    assert start_up("0", "--users", "missing.json") == (78, None)
+    assert capsys.readouterr() == ("", "parley: missing.json: No such file or directory\n")
 
 
-def test_without_a_file_the_defaults_are_fit_for_use(tmp_path):
-    assert run_server(tmp_path, "--check-config") == (0, "the defaults: fit for use\n", "")
+def test_without_a_file_the_defaults_are_fit_for_use(start_up, capsys):
+    assert start_up("--check-config") == (0, None)
+    assert capsys.readouterr() == ("the defaults: fit for use\n", "")
 
 
 def test_a_port_that_is_taken_leaves_no_warning_behind(tmp_path):

@@ -45,7 +45,9 @@ def main(wanted, processes, path):
     references = sole(ref for row in rows for ref in row.references)
     if references:
         os.chdir(ROOT)
-        pytest.main(["-q", "--no-summary", "-p", "no:cacheprovider", "-n", processes, *references], plugins=[outcomes])
+        # All that is named, what is long too.
+        pytest.main(["-q", "--no-summary", "-p", "no:cacheprovider", "-m", "", "-n", processes, *references],
+                    plugins=[outcomes])
     all_seen = [judged(row, outcomes.by_node) for row in rows]
     text = told(all_seen, outcomes.by_node, time.monotonic() - began)
     print(text)

@@ -12,7 +12,8 @@ is a `conformance.message.Message(fields, raw)`: its fields, and the bytes it ca
                     `chunks`) are sent as they are, without suffixes for names
     CAN_WHISPER     whether a client can say something to one other user
     HEARS_AT_ONCE   whether a connection hears the room before it has a name
-    REMEMBERS       whether the server keeps accounts or messages of those who left: each item gets a server of its own
+    REMEMBERS       whether the server keeps messages of those who left, and nobody can have it forget them: each item
+                    gets a server of its own
 
     encode(message, me)     a message to bytes, its end or length included. Structured: fields left out get their usual
                             value, `me` among them; a value given as bytes is sent as it is; a wrong length, version,
@@ -27,6 +28,7 @@ is a `conformance.message.Message(fields, raw)`: its fields, and the bytes it ca
 
     What the suite itself says, as messages:
     login(name)             come in, as a witness; None if that is not possible without knowing an account
+    deletion(name)          optional, where the server keeps accounts: what to say, without a name, to delete that one
     still_there()           a question that is answered whatever the state, and that changes nothing: the barrier
     answers_still_there(message)    whether this may be the answer, before a login
     list_everyone()         ask who is there; None if the protocol has no such question

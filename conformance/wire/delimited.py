@@ -20,8 +20,8 @@ from conformance.message import Message
 
 NAME = "delimited"
 COMMANDS = ("CREATE", "LIST", "SEND", "DELIVER", "DELETE", "LOGIN", "RESPONSE", "LISTRESPONSE")
-STRUCTURED = FRAMED = CAN_WHISPER = REMEMBERS = True
-HEARS_AT_ONCE = False
+STRUCTURED = FRAMED = CAN_WHISPER = True
+HEARS_AT_ONCE = REMEMBERS = False
 FIELDS = COMMANDS + ("command", "version", "length", "data", "broken")
 
 VERSION = 0
@@ -137,6 +137,11 @@ class Conversation:
 
 def login(name):
     return {"CREATE": [name]}
+
+
+def deletion(name):
+    """The account of that name, with all that was kept for it."""
+    return [{"LOGIN": [name]}, {"DELETE": []}]
 
 
 def still_there():

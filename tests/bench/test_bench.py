@@ -35,7 +35,8 @@ def everybody(monkeypatch):
 # ---- what is counted
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN))
+@pytest.mark.parametrize("name", [
+    name if name == "parley" else pytest.param(name, marks=pytest.mark.long) for name in sorted(KNOWN)])
 def test_whoever_hears_all_is_counted_with_all(everybody, name):
     for outcome in rooms.measure(KNOWN[name], everybody, ROOM, SECONDS):
         assert outcome.texts and outcome.deliveries == outcome.texts * (MEMBERS if name in ECHO else MEMBERS - 1)
@@ -49,7 +50,7 @@ def test_pace_is_kept(everybody):
     assert paced.texts == int(SECONDS * 300)
 
 
-@pytest.mark.parametrize("scanned", [1, 6])
+@pytest.mark.parametrize("scanned", [1, pytest.param(6, marks=pytest.mark.long)])
 @pytest.mark.parametrize("fault", ["lost", "doubled", "swapped", "altered"])
 def test_a_server_that_does_wrong_is_found_out(monkeypatch, fault, scanned):
     monkeypatch.setattr(generator, "SILENCE", 3.0)
@@ -97,6 +98,7 @@ def test_members_who_are_idle_cost_memory(everybody):
     assert idle.logins > 0 and idle.login_cpu > 0
 
 
+@pytest.mark.long
 def test_presence_is_measured(everybody):
     found = present.measure(PARLEY, everybody, 10, 0.2)
     assert found.join > 0 and found.leave > 0 and found.calm > 0 and found.asked > 0
@@ -133,6 +135,7 @@ def test_a_series_measures_compares_and_draws(everybody):
     assert xml.dom.minidom.parseString(series.plot())
 
 
+@pytest.mark.long
 def test_there_are_several_rounds(everybody):
     servers, _ = chosen_servers(["asyncio"])
     series = Series(everybody, Extent(60, 2, 0.1, ("a",), 0, (), False), servers, lambda text: None)
@@ -158,6 +161,7 @@ def test_what_our_server_loses_is_told(everybody):
         assert not series.all_heard_all
 
 
+@pytest.mark.long
 def test_growth_is_measured(everybody, monkeypatch):
     monkeypatch.setattr(grow, "GROWING", {"members": (10, 20), "workers": (1,)})
     monkeypatch.setattr(grow, "USUAL", {"members": 10, "workers": 1, "speakers": 2})

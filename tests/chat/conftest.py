@@ -1,15 +1,10 @@
 """A chat without sockets and without bytes: whoever is spoken to only remembers it."""
 import pytest
-from hypothesis import HealthCheck, settings
 
 from server.chat.names import claims
 from server.chat.session import Session
 from server.protocols.events import Login
 from server.protocols.traits import traits
-
-# A busy machine is not a failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 class Record:

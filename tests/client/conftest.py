@@ -2,15 +2,10 @@
 import contextlib
 
 import pytest
-from hypothesis import HealthCheck, settings
 from surroundings import PROTOCOLS, SECONDS, USERS, Doorway, Restarted, urls
 
 from client import Chat, connect
 from conformance.targets import launch
-
-# A busy machine is not a failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,17 @@ def test_the_bug_is_caught(bug):
         play(BY_NAME[MEANT_FOR[bug]], [bug])
 
 
+def test_a_scenario_can_be_played_again_once_its_accounts_are_deleted():
+    scenario = BY_NAME["delimited/account-outlives-connections"]
+    variant = variants_of(scenario, True)[0]
+    with house_of(scenario) as house:
+        Run(scenario, variant, house).play()
+        with pytest.raises(Failed):
+            Run(scenario, variant, house).play()
+        assert house.delete_accounts(CODECS["delimited"], set()) == set()
+        Run(scenario, variant, house).play()
+
+
 @pytest.mark.parametrize("protocol, kind, witnesses", [("delimited", RELAY, 1), ("dollar", SELF, 0)])
 def test_how_a_foreign_server_is_proved_silent(protocol, kind, witnesses):
     with house_of(BY_NAME[protocol + "/alice-and-bob"]) as house:

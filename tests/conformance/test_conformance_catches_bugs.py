@@ -59,6 +59,7 @@ MEANT_FOR = {
     "tells-strangers": "faults-history",
     "tells-whatever": "faults-history",
     "ends-too-early": "history-more",
+    "times-whole-lines": "faults-typed-slowly",
     "minds-blanks": "faults-blanks",
     "keeps-blanks": "spaces",
     "knows-no-backspace": "faults-erased",

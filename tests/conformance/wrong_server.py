@@ -57,6 +57,7 @@ BUGS = {
     "tells-strangers": "HISTORY is answered before the login",
     "tells-whatever": "HISTORY with something else behind it is answered",
     "ends-too-early": "HISTORY says complete although there is more",
+    "times-whole-lines": "a line's time runs from its first byte",
     "minds-blanks": "blanks around a command are part of it",
     "keeps-blanks": "blanks behind a text are part of it",
     "knows-no-backspace": "BS and DEL are characters like others",
@@ -353,7 +354,7 @@ class WrongServer:
                 return self._farewell(client, "ERR unknown-protocol")
             if not self._typed(client, held):
                 frame_from = None
-            elif lines or frame_from is None:
+            elif lines or frame_from is None or "times-whole-lines" not in self.bugs:
                 frame_from = idle_from
 
     def _without_telnet(self, client, data):

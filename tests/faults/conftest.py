@@ -12,7 +12,7 @@ from bench.proofs.clients import Client
 from bench.proofs.processes import group, wait_until
 from conformance import targets
 
-SERVER = (sys.executable, "-m", "tools.cheap_server")
+SERVER = tuple(targets.SERVER)
 
 # The processes are watched through /proc.
 collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*.py"]

@@ -280,5 +280,5 @@ class Bystanders:
 
     def assert_undisturbed(self):
         """Generous, as the machine may be busy with other tests, or stand still for seconds."""
-        assert max(self._took) < 8, "the others had to wait for %.1f s" % max(self._took)
-        assert statistics.median(self._took) < 1, "each time they had to wait"
+        assert max(self._took) < 20, "the others had to wait for %.1f s" % max(self._took)
+        assert statistics.median(self._took) < 5, "each time they had to wait"

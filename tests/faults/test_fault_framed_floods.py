@@ -22,6 +22,9 @@ FRAMES_END_SOON = {"limits": {"frame_seconds": 1}}
 COMMANDS_COME_SOON = {"limits": {"first_command_seconds": 1}}
 
 each_framed = pytest.mark.parametrize("protocol", FRAMED)
+# Where the number is the point, and the protocol hardly matters.
+one_framed = pytest.mark.parametrize(
+    "protocol", [FRAMED[0]] + [pytest.param(protocol, marks=pytest.mark.long) for protocol in FRAMED[1:]])
 
 
 def at_most(messages_per_second):
@@ -46,7 +49,7 @@ def test_a_padded_client_that_says_nothing_stays_and_hears(start, knock, join, b
     assert silent.heard(*said[-1]) == said
 
 
-@each_framed
+@one_framed
 def test_3000_that_connect_and_close_leave_nothing(start, bystanders, protocol):
     server = start(workers=2, protocols=PROTOCOLS)
     good = bystanders(server, protocol)
@@ -81,7 +84,7 @@ def test_a_frame_that_comes_byte_by_byte_is_cut_off_in_time(start, enter, bystan
     good.assert_undisturbed()
 
 
-@each_framed
+@one_framed
 def test_300_frames_that_come_byte_by_byte_are_cut_off_and_nobody_else_notices(start, knock, bystanders, protocol):
     server = start(workers=2, config=FRAMES_END_SOON, protocols=PROTOCOLS)
     good = bystanders(server, protocol)
@@ -148,6 +151,7 @@ def test_a_flood_of_binary_pings_is_delayed_and_then_answered_in_order(start, en
     good.assert_undisturbed()
 
 
+@pytest.mark.long
 def test_many_dollar_clients_that_poll_without_a_pause_are_cheap_and_slowed_down(start, enter, bystanders):
     server = start(workers=2, config=at_most(POLL_RATE), protocols=PROTOCOLS)
     good, began = bystanders(server, "dollar"), time.monotonic()

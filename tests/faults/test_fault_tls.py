@@ -245,23 +245,24 @@ def test_slow_handshakes_end_in_time_and_leave_nothing(serve, join, protocol):
     wait_until(lambda: descriptors(worker) == base)
 
 
-def test_5000_clients_that_go_after_their_hello_leave_nothing(serve, join, join_tls):
+@pytest.mark.parametrize("clients", [500, pytest.param(5000, marks=pytest.mark.long)])
+def test_clients_that_go_after_their_hello_leave_nothing(serve, join, join_tls, clients):
     server = serve(limits={"frame_seconds": 60})  # on a busy machine it takes long until the last one's turn
     worker = worker_of(server, 0)
     good = join(server.address(), "good")
     base = descriptors(worker)
     hello, address = newest_hello(), tls_address(server)
-    for number in range(5000):
+    for number in range(clients):
         with socket.create_connection(address) as sock:
             sock.sendall(hello)
             if number % 2:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if number % 500 == 0:
+        if number % 100 == 0:
             alive(good)
     wait_until(lambda: descriptors(worker) == base, 60)
     join_tls(server, "later")
     server.stop()
-    assert '"tls-aborted": 5000' in server.stderr_text()
+    assert '"tls-aborted": %d' % clients in server.stderr_text()
     assert len(server.stderr_text().splitlines()) < 10
 
 

@@ -1,10 +1,11 @@
 """A real server, and one client of each protocol in its room."""
 import contextlib
 import json
-import sys
 
 import pytest
 from real import ACCOUNTS, ACTORS, PASSWORD, Actor, Server
+
+from conformance import targets
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +17,7 @@ def server(tmp_path_factory):
     users.write_text(json.dumps({"users": [{"username": name, "password": PASSWORD} for name in names]}))
     settings = place / "settings.yaml"
     settings.write_text("limits: {messages_per_second: 0}\nidle_timeout: 0\n")  # a test may take long
-    command = [sys.executable, "-m", "tools.cheap_server", "0", "--host", "127.0.0.1", "--workers", "2",
-               "--worker-ports", "--users", str(users), "--config", str(settings)]
+    command = targets.command_for(2, str(settings), ["--users", str(users)])
     with Server(command, str(place / "stderr")) as server:
         yield server
 

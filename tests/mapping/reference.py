@@ -37,7 +37,7 @@ def must(condition, what):
 
 def without_controls(text, but="\t"):
     """`text`, in which nothing acts on a terminal."""
-    must(all(one in but or unicodedata.category(one) not in ("Cc", "Zl", "Zp", "Cs") for one in text), text)
+    must(all(one in but or unicodedata.category(one) not in ("Cc", "Zl", "Zp", "Cs") for one in set(text)), text)
     return text
 
 
@@ -219,6 +219,8 @@ def delimited_escape(item, at):
 
 
 def read_item(item):
+    if "\\" not in item:
+        return item
     text, at = "", 0
     while at < len(item):
         character, size = delimited_escape(item, at)

@@ -1,12 +1,7 @@
 """Every stream of bytes is fed in every way it may arrive: whole, byte by byte, cut in two at every point."""
 import pytest
-from hypothesis import HealthCheck, settings
 
 from server.protocols.events import Broken
-
-# A busy machine is not a failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 def every_way(stream):

@@ -9,10 +9,10 @@ EVENTS = COMMANDS + HAPPENINGS
 ONE_OF_EACH = [kind(*[b"x"] * len(kind._fields)) for kind in EVENTS]
 
 
-@pytest.mark.parametrize("one, other", list(itertools.combinations(ONE_OF_EACH, 2)), ids=repr)
-def test_events_of_different_types_are_never_equal(one, other):
-    assert one != other
-    assert not one == other
+def test_events_of_different_types_are_never_equal():
+    for one, other in itertools.combinations(ONE_OF_EACH, 2):
+        assert one != other
+        assert not one == other
 
 
 @pytest.mark.parametrize("event", ONE_OF_EACH, ids=repr)

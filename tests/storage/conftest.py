@@ -4,16 +4,11 @@ import os
 import tempfile
 
 import pytest
-from hypothesis import HealthCheck, settings
 from queue_ends import two_ends
 
 from server.storage.database import Database
 from server.storage.memory import Store
 from server.worker.queues import record, talk
-
-# A busy machine is not a failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 NOW = 1600000000.75
 SECOND = 1600000000

@@ -210,8 +210,13 @@ def test_a_job_that_raises_is_answered_and_the_process_goes_on(served, caplog):
     assert {record.levelno for record in caplog.records} == {logging.ERROR}
 
 
-def test_it_ends_when_the_hub_is_gone(served):
-    pass  # which its fixture looks at
+def test_it_ends_when_the_hub_is_gone(method, both_ways):
+    down, _, to_process, from_process = both_ways
+    process = threading.Thread(target=Verifier().process, args=(to_process, from_process), daemon=True)
+    process.start()
+    down.close()
+    process.join(PATIENCE)
+    assert not process.is_alive()
 
 
 def test_it_ends_when_nobody_hears_its_answers(method, both_ways):

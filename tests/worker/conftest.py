@@ -8,17 +8,12 @@ import socket
 import threading
 
 import pytest
-from hypothesis import HealthCheck, settings
 from queue_ends import two_ends
 
 from server import config
 from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
 from server.worker import loop, paced
-
-# A busy machine is not a failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 PATIENCE = 60  # seconds that a tick may really take, before the test is given up
 

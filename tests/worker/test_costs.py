@@ -5,6 +5,7 @@ They tell of a change that makes the server slower long before a clock would.
 import collections
 import gc
 import os
+import platform
 import sys
 
 import pytest
@@ -214,6 +215,9 @@ def test_the_hub_does_the_same_for_a_frame_however_many_are_here(crowd):
 # ---- Python's own work
 
 
+FINALIZERS = 0 if platform.python_implementation() == "CPython" else 5  # others call them when they like
+
+
 def cost_of_hearing(house, messages):
     """Of the first worker: what it hears of the hub, and tells all but one."""
     house.members[0].send(TALK * messages)
@@ -228,7 +232,7 @@ def cost_of_hearing(house, messages):
 @pytest.mark.parametrize("messages", MESSAGES)
 def test_a_worker_does_as_much_for_a_receiver_whatever_was_said(crowd, messages):
     few, many = (cost_of_hearing(crowd(count), messages) for count in (10, 50))
-    assert few[0] == many[0], "what is heard is handled once, however many are here"
+    assert abs(few[0] - many[0]) <= FINALIZERS, "what is heard is handled once, however many are here"
     assert many[1] - few[1] <= 40 * CALLS_A_RECEIVER
 
 
