@@ -247,9 +247,9 @@ class Memory:
         if not account.shares:
             account.shares = account.oldest = None
 
-    def taken(self, name, last):
-        """What was kept up to the id `last` has reached the account's owner."""
-        self._store.ask(_ignore, "taken", name, last)
+    def taken(self, name, last, sender=None):
+        """What was kept up to the id `last`, of everybody or of one sender, has reached the account's owner."""
+        self._store.ask(_ignore, "taken", name, last, sender)
         self._look_into(name)
 
     def empty(self, name, then):

@@ -265,7 +265,7 @@ class Register:
         self._members[holder] = name
         self._hold(holder, name, occupied)
         self._memory.use(name)
-        self._post.everyone("joined", *_place(holder), *self._with_alias(name))
+        self._post.everyone("joined", *_place(holder), *self._introduction(name))
 
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
@@ -283,7 +283,7 @@ class Register:
                 self._members[holder] = name
                 self._hold(holder, name, occupied)
                 self._memory.use(name)
-                self._post.everyone("renamed", worker, number, old, *self._with_alias(name))
+                self._post.everyone("renamed", worker, number, old, *self._introduction(name))
 
         if self._needs_account(name):
             self._refuse(holder, Reason.ACCOUNT_REQUIRED)
@@ -395,9 +395,11 @@ class Register:
         self._occupied.remove(name, occupied)
         self._aliases.free(name)
 
-    def _with_alias(self, name):
-        """A member's name as the workers are told: with its alias, if it has one."""
-        return (name, *self._aliases.of([name]).values())
+    def _introduction(self, name):
+        """A member as the workers are told: its name; its alias, if it has one; how many messages it has missed."""
+        alias, account = self._aliases.of([name]).get(name), self._memory.accounts.get(name)
+        kept = account.kept if account else 0
+        return (name, alias, kept) if kept else (name, alias) if alias else (name,)
 
     def _called(self, name):
         """The holder of exactly this name, or None."""
@@ -427,13 +429,11 @@ class Register:
             to_worker, to_number = _place(holder)
             time = int(self._clock()) if time is None else time
             self._post.worker(to_worker, "whispered", to_number, sender, text, time)
-            if account is not None and account.secret is None:
+            if account is not None:
                 self._mark(holder, to, sender, text, source)
             self._store.ask(answer, "whisper", sender, to, text, False, source)
         elif account is None or account.closing:
             self._refuse(_holder(worker, number), Reason.NOBODY)
-        elif account.secret is not None:  # its owner reads in its conversations what it has missed
-            self._store.ask(answer, "whisper", sender, to, text, False, source)
         else:
             self._keep(to, sender, text, source, _holder(worker, number), answer)
 
@@ -481,13 +481,25 @@ class Register:
             del self._handed[_holder(worker, number)]
         self._memory.taken(name, last)
 
+    def unread(self, worker, numbers, name):
+        """From whom something is kept for a member, and how much."""
+
+        def tell(counts):
+            self._post.worker(worker, "unread", numbers, counts or [])  # what cannot be read cannot be marked
+
+        self._store.ask(self._post.guarded(worker, numbers, tell), "unread", name)
+
+    def read(self, worker, number, name, partner, last):
+        """The member has been told, with its conversation, what was kept from the partner up to the id `last`."""
+        self._memory.taken(name, last, partner)
+
     def history(self, worker, numbers, name, partner):
         """What two have said to each other."""
 
-        def tell(messages):
-            self._post.worker(worker, "past", numbers, messages)
+        def tell(found):
+            self._post.worker(worker, "past", numbers, name, partner, *found)
 
-        self._look_up(worker, numbers, tell, "conversation", name, partner)
+        self._look_up(worker, numbers, tell, "past", name, partner)
 
     def recall(self, worker, numbers, since, most):
         """What was said in the lobby after the message of number `since`, or lately."""

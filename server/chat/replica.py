@@ -10,6 +10,8 @@ from server.protocols.events import (
     Joined,
     Known,
     Left,
+    Marked,
+    Missed,
     News,
     Past,
     Present,
@@ -24,7 +26,6 @@ from server.protocols.events import (
 )
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
-BYTES_A_MESSAGE = 1024
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
 
@@ -90,17 +91,19 @@ class Replica:
         """An account was deleted."""
         self._roll.close(name)
 
-    def joined(self, worker, number, name, alias=None):
-        """A claim was granted. The new member hears only what follows."""
+    def joined(self, worker, number, name, alias=None, kept=0):
+        """A claim was granted. The new member hears only what follows. `kept`: messages that it has missed."""
         session = self._find(worker, number)
         self._enter(name, alias)
         self._roll.enter(name)
         self._rooms[LOBBY].happen(Joined(name), session)
         if session:
-            session.heed("welcome", name)
+            if kept:
+                session.audience.await_marks(session)
+            session.heed("welcome", name, kept)
 
-    def renamed(self, worker, number, old, new, alias=None):
-        """A member has another name."""
+    def renamed(self, worker, number, old, new, alias=None, kept=0):
+        """A member has another name, for which there may be messages."""
         session = self._find(worker, number)
         self._enter(new, alias)
         self._roll.rename(old, new)
@@ -108,7 +111,7 @@ class Replica:
         if old != new:
             self._aliases.pop(old, None)
         if session:
-            session.heed("welcome", new)
+            session.heed("welcome", new, kept)
 
     def left(self, name):
         """A member is gone."""
@@ -183,9 +186,12 @@ class Replica:
         """The answer to Describe."""
         self._heed(number, "answer", Described(name, host, port))
 
-    def past(self, numbers, messages):
-        """The answer to History: (sender, text, time) of each."""
+    def past(self, numbers, name, partner, messages, last):
+        """The answer to History: (sender, text, time) of each. All that was kept up to the id `last` is in it."""
         self._answer(numbers, Past(messages))
+        for session in self._still_here(numbers) if last else ():
+            session.audience.unmark(session, partner)
+            self._hub.ask_once_told(session, "read", session.number, name, partner, last)
 
     def recalled(self, numbers, messages, last, more):
         """The answer to Recall: (number, sender, text, time) of each."""
@@ -193,12 +199,17 @@ class Replica:
 
     def kept(self, numbers, name, messages):
         """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent."""
-        size = sum(len(text) for _, _, text, _ in messages)
+        self._answer(numbers, Missed([message[1:] for message in messages]))
+        for session in self._still_here(numbers) if messages else ():
+            self._hub.ask_once_told(session, "taken", session.number, name, messages[-1][0])
+
+    def unread(self, numbers, counts):
+        """The answer to Unread: (sender, messages) of each. Its lists of users are marked so from now on."""
         for session in self._still_here(numbers):
-            session.charge(size // BYTES_A_MESSAGE)
-            session.heed("deliver", [Whispered(*message[1:]) for message in messages])
-            if messages:
-                self._hub.ask_once_told(session, "taken", session.number, name, messages[-1][0])
+            session.heed("confirm")
+            session.charge(len(self._roll) // NAMES_A_MESSAGE)
+            session.audience.mark(session, dict(counts))
+            session.tell(Marked(self._roll.users(), dict(counts)))
 
     def deleted(self, number):
         """The answer to Delete."""

@@ -36,6 +36,8 @@ from server.protocols.events import (
     SignIn,
     SignUp,
     TimingMark,
+    Unread,
+    Waiting,
     Welcome,
     Whisper,
     Who,
@@ -223,6 +225,9 @@ class Session:
     def _deliver(self, deliver):
         self._look_up(deliver, "deliver", self.name)
 
+    def _unread(self, unread):
+        self._look_up(unread, "unread", self.name)
+
     def _delete(self, delete):
         self._ask(delete, "delete", self.name)
 
@@ -272,12 +277,17 @@ class Session:
         """Take one of the answers below, by its name."""
         getattr(self, answer)(*arguments)
 
-    def welcome(self, name):
-        """The name was granted; a stranger hears the room from here on."""
+    def welcome(self, name, kept=0):
+        """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.name = self.name is None, name
         if was_stranger and not self.audience.traits.hears_at_once:
             self.audience.enter(self)
-        self._go_on(Welcome(name, self._question))
+        answers = [Welcome(name, self._question)]
+        if kept:
+            answers.append(Waiting(kept))
+            if self.audience.traits.if_missed is not None:
+                self._later = [self.audience.traits.if_missed, *self._later]
+        self._go_on(*answers)
 
     def refuse(self, reason):
         """What was asked is not done."""
@@ -292,12 +302,6 @@ class Session:
         """What was asked is done."""
         self._go_on(Done(self._question))
 
-    def deliver(self, messages):
-        """What was kept: a Whispered each."""
-        for message in messages:
-            self.tell(message)
-        self.confirm()
-
     def forget(self):
         """The account is deleted, and with it the name: as it has asked, or by an operator, who sends it away."""
         if type(self._question) is not Delete:
@@ -308,9 +312,10 @@ class Session:
         self.name = None
         self.confirm()
 
-    def _go_on(self, answer):
+    def _go_on(self, *answers):
         """The question is answered: handle what waited for that."""
-        self.audience.answer(self, answer)
+        for answer in answers:
+            self.audience.answer(self, answer)
         question, self._question = self._question, None
         self.state = MEMBER if self.name else STRANGER
         if type(question) is Post:
@@ -355,6 +360,7 @@ HANDLERS = {
         History: Session._history,
         Recall: Session._recall,
         Deliver: Session._deliver,
+        Unread: Session._unread,
         Delete: Session._delete,
         Poll: Session._poll,
         Ping: Session._ping,

@@ -57,7 +57,8 @@ LONGEST_NAME = 10  # bytes
 LONGEST_FRAME = 2048  # bytes, to a client
 TRAITS = traits(
     coalesces=False, longest_name=LONGEST_NAME,
-    open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit), shared_answers=(events.Present,))
+    open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit), shared_answers=(events.Present,),
+    if_missed=events.Deliver())
 
 now = time.time
 
@@ -270,6 +271,9 @@ ENCODERS.update({
     events.Done: lambda done, aliases: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
     events.Said: lambda said, aliases: _talk(said, said.text.replace(MARK, _NO_MARK), aliases),
     events.Whispered: lambda whispered, aliases: _talk(whispered, whispered.text, aliases, MARK),
+    events.Missed: lambda missed, aliases: tuple([
+        frame for sender, text, time in missed.messages
+        for frame in _talk(events.Whispered(sender, text, time), text, aliases, MARK)]),
     events.Joined: lambda joined, aliases: _own(Type.SOMEBODY_JOINED, b"%b joined!" % _shown(joined.name, aliases)),
     events.Left: lambda left, aliases: _own(Type.SOMEBODY_LEFT, b"%b left!" % _shown(left.name, aliases)),
     events.Renamed: _renamed,

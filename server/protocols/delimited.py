@@ -227,6 +227,10 @@ def _heard(said, me):
     return () if me is None else _sent(said.sender, me, said.text)
 
 
+def _missed(missed, me):
+    return tuple([frame for sender, text, _ in missed.messages for frame in _sent(sender, me, text)])
+
+
 def _sent(sender, to, text):
     before, behind = _around(sender, text)
     data = before + write(to) + behind
@@ -251,6 +255,7 @@ ENCODERS.update({
     events.Known: lambda known, me: (_frame(LISTRESPONSE, *map(write, known.names)),),
     events.Said: _heard,
     events.Whispered: _heard,
+    events.Missed: _missed,
     events.Farewell: lambda farewell, me: (_frame(RESPONSE, _WORDS[farewell.reason]),),
 })
 

@@ -7,7 +7,8 @@ r"""The `dollar` protocol (document 004): the text of a dictionary, with its len
     1     "$"
 
     purpose, from the client                           server, to the client               server, to others
-    login {username, password}                         login {result}                      reload_user_list {users}
+    login {username, password}                         login {result}, and if anything     reload_user_list {users}
+                                                       was missed reload_user_list {users}
     send_message {from_user, to_user, message}         send_message {result}               receive_message
                                                                                            {from_user, message}
     start_reload_message_list {target_user}            start_reload_message_list {message_list}, then
@@ -20,12 +21,16 @@ A client may put spaces before the digits too, or leave out the padding. The len
 whatever is neither a digit nor a space ends: a dictionary begins with a brace. Whoever has begun with a space, or goes
 on with one, must fill the ten bytes.
 
+In the list of users {username, status}, `unread` is how many messages of this user one has missed, until one asks for
+the history of that talk.
+
 The room is a user called "lobby", which is always there. What others say in it comes from "lobby", in its history too,
 as "<sender>: <text>": clients show only what comes from the user they have before them, and their own.
 
 Answers are in the form of the request: clients that write Python read nothing else, and evaluate what they read. So all
 that is sent is made of plain str, int, bool, list and dict, by `repr` or by `json.dumps`.
 """
+import itertools
 import json
 import re
 
@@ -41,7 +46,7 @@ PORT = 8080
 IDLE_TIMEOUT = 0  # its clients only poll if they follow the document; others sit silent for hours
 TRAITS = traits(
     answers_first=True, acknowledges=True, wants_users=True, open_to_strangers=(events.Ping, events.Quit),
-    shared_answers=(events.News,))
+    shared_answers=(events.News,), if_missed=events.Unread())
 
 LENGTH_BYTES = 10
 LOBBY = "lobby"
@@ -49,6 +54,7 @@ LONGEST_PURPOSE = 64  # characters; unknown ones are sent back
 CHUNK = 10  # messages in one packet of a history
 LOBBY_HISTORY = 1000  # messages
 
+_NOTHING = {}
 _SIGN = ord("$")
 # In the ten bytes that follow the sign: all of them, or digits that something else ends.
 _LENGTH = re.compile(rb"(?=[ 0-9]{10}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])")
@@ -180,9 +186,15 @@ def _in_the_lobby(sender, text):
     return "%s: %s" % (sender.decode(), text.decode())
 
 
-def _users(users):
-    names = [(LOBBY, True)] + [(name.decode(), online) for name, online in users]
-    return [{"username": name, "status": "online" if online else "offline"} for name, online in names]
+def _users(users, unread=_NOTHING):
+    """The list of (name, online). `unread`: {name: how many messages of this sender one has missed}."""
+    strangers = unread.keys() - {name for name, _ in users} if unread else ()
+    listed = [{"username": LOBBY, "status": "online"}]
+    for name, online in itertools.chain(users, ((name, False) for name in sorted(strangers))):
+        listed.append({"username": name.decode(), "status": "online" if online else "offline"})
+        if name in unread:
+            listed[-1]["unread"] = unread[name]
+    return listed
 
 
 def _received(sender, message):
@@ -227,6 +239,7 @@ ENCODERS.update({
     events.Said: lambda said, me: _received(LOBBY, _in_the_lobby(said.sender, said.text)),
     events.Whispered: lambda whispered, me: _received(whispered.sender.decode(), whispered.text.decode()),
     events.Users: lambda users, me: ({"purpose": "reload_user_list", "users": _users(users.users)},),
+    events.Marked: lambda marked, me: ({"purpose": "reload_user_list", "users": _users(*marked)},),
 })
 
 

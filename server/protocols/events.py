@@ -46,6 +46,7 @@ Describe = event("Describe", "name", "Where does `name` come from?")
 History = event("History", "partner", "What have we two said to each other?")
 Recall = event("Recall", "since most", "What was said in the room after number `since`; None: lately, at most `most`.")
 Deliver = event("Deliver", "", "What was kept for me while I was away?")
+Unread = event("Unread", "", "From whom is something kept for me, and how much?")
 Delete = event("Delete", "", "Delete my account.")
 Poll = event("Poll", "", "Is there anything new?")
 Ping = event("Ping", "token", "Are you there? The token comes back.")
@@ -59,7 +60,7 @@ Hangup = event("Hangup", "", "The client has ended the connection.")
 
 COMMANDS = (
     Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Recall,
-    Deliver, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
+    Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
 )  # fmt: skip
 
 
@@ -78,9 +79,11 @@ Present = event("Present", "names", "The answer to Who: all members' names, in t
 Known = event("Known", "names", "The answer to Accounts.")
 Described = event("Described", "name host port", "The answer to Describe.")
 Past = event("Past", "messages", "The answer to History: (sender, text, time) of each, oldest first.")
+Missed = event("Missed", "messages", "The answer to Deliver: (sender, text, time) of each, oldest first.")
 Recalled = event("Recalled", "messages last more", "The answer to Recall: (number, sender, text, time) of each.")
 News = event("News", "users", "The answer to Poll: (name, online) of everybody known.")
 Pong = event("Pong", "token", "The answer to Ping.")
+Waiting = event("Waiting", "count", "Behind a Welcome: so many messages are kept for you, which you have missed.")
 
 # Pushes.
 Said = event("Said", "sender text time", "`sender` said `text` in the room.")
@@ -89,13 +92,15 @@ Joined = event("Joined", "name", "`name` is here now.")
 Left = event("Left", "name", "`name` is not here any more.")
 Renamed = event("Renamed", "old new", "`old` is called `new` now.")
 Users = event("Users", "users", "(name, online) of everybody known, once it has changed.")
+Marked = event("Marked", "users unread", "Users, and {name: messages} of those of whom something is kept for you.")
 Farewell = event("Farewell", "reason", "The last thing you hear, and why.")
 
 # The answers that may be long, by the type of what is asked.
-LONG_ANSWERS = {Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Done}
+LONG_ANSWERS = {
+    Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Missed, Unread: Done}
 
-ANSWERS = (Welcome, Done, Refused, Present, Known, Described, Past, Recalled, News, Pong)
-PUSHES = (Said, Whispered, Joined, Left, Renamed, Users, Farewell)
+ANSWERS = (Welcome, Waiting, Done, Refused, Present, Known, Described, Past, Missed, Recalled, News, Pong)
+PUSHES = (Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell)
 HAPPENINGS = ANSWERS + PUSHES
 
 

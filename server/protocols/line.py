@@ -2,7 +2,7 @@ r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by
 
     client                    server, to the client          server, to others
     LOGIN <username> [<password>]
-                              OK | ERR <why>
+                              OK, and INFO <n> messages while you were away, if there are any | ERR <why>
     MSG <text>                                               MSG <sender> <text>
     WHO                       USER <name> for each member
     DM <username> <text>      nothing | ERR <why>            DM <sender> <text>, to one
@@ -14,13 +14,14 @@ r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by
     REGISTER <username> <password>
                               OK | ERR <why>
     PASSWD <old> <new>        OK | ERR <why>
+    UNREAD                    UNREAD <time> <username> <text> for each message that was kept, then END UNREAD
     HELP                      HELP <usage> for each command, END HELP
     QUIT                      OK, and the end of the connection
     (end of connection)                                      INFO <name> disconnected
     (a rename, which other protocols have)                   INFO <old> is now <new>
 
-REGISTER, PASSWD, HISTORY, HELP, QUIT and the password behind LOGIN are our extensions. Commands are upper case. What
-people's fingers and programs add to a line is understood:
+REGISTER, PASSWD, HISTORY, UNREAD, HELP, QUIT, what was said while one was away and the password behind LOGIN are our
+extensions. Commands are upper case. What people's fingers and programs add to a line is understood:
 
     at both ends      blanks, CR, NUL and EOT (Ctrl+D in telnet) are dropped; if nothing is left, it asks for nothing
     between words     several blanks count as one, but not behind MSG and the user of DM, where the text begins
@@ -247,6 +248,7 @@ _COMMANDS = {
     b"PING": _bare(events.Ping(b"")),
     b"REGISTER": _register,
     b"PASSWD": _passwd,
+    b"UNREAD": _bare(events.Deliver()),
     b"HELP": _bare(events.Help()),
     b"QUIT": _bare(events.Quit()),
 }
@@ -261,6 +263,7 @@ _USAGES = (
     b"HISTORY SINCE <number>",
     b"REGISTER <username> <password>",
     b"PASSWD <old password> <new password>",
+    b"UNREAD",
     b"HELP",
     b"QUIT",
 )
@@ -334,6 +337,12 @@ def _recalled(recalled):
     return (b"".join([*lines, b"END HISTORY %d %b\n" % (recalled.last, b"more" if recalled.more else b"complete")]),)
 
 
+def _missed(missed):
+    """Likewise of what was kept."""
+    lines = [line for sender, text, time in missed.messages for line in _said(b"UNREAD %d" % time, sender, text)]
+    return (b"".join([*lines, b"END UNREAD\n"]),)
+
+
 def _refused(refused):
     error = _ERRORS_FOR.get((events.kind_of(refused.asked), refused.reason))
     return (error or _ERRORS.get(refused.reason, b"ERR unknown-command\n"),)
@@ -346,6 +355,7 @@ def _silence(happening):
 ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
 ENCODERS.update({
     events.Welcome: lambda welcome: (b"OK\n",),
+    events.Waiting: lambda waiting: (b"INFO %d messages while you were away\n" % waiting,),
     events.Done: lambda done: _DONE.get(events.kind_of(done.asked), ()),
     events.Refused: _refused,
     events.Said: lambda said: _said(b"MSG", said.sender, said.text),
@@ -354,6 +364,7 @@ ENCODERS.update({
     events.Renamed: lambda renamed: (b"INFO %b is now %b\n" % renamed,),
     events.Present: lambda present: (b"".join([b"USER %b\n" % name for name in present.names]),),
     events.Recalled: _recalled,
+    events.Missed: _missed,
     events.Pong: lambda pong: (b"PONG\n",),
     events.Farewell: lambda farewell: (_FAREWELLS.get(farewell.reason, b"ERR unknown-protocol\n"),),
 })

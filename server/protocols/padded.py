@@ -44,7 +44,8 @@ from server.protocols.traits import traits
 NAME = "padded"
 PORT = 5050
 IDLE_TIMEOUT = 0
-TRAITS = traits(coalesces=False, hears_at_once=True, acknowledges=True, open_to_strangers=(events.Quit,))
+TRAITS = traits(coalesces=False, hears_at_once=True, acknowledges=True, open_to_strangers=(events.Quit,),
+                if_missed=events.Deliver())
 HEADER_BYTES = 64
 
 now = time.time
@@ -58,6 +59,7 @@ _GOODBYE = re.compile(rb"(?i)\s*(?:!?disconnect!?|!dc|!exit|!quit)\s*")
 _BRACKET = re.compile(rb"\[(?=[0-9]{2}:[0-9]{2} [AP]M\] |ERROR\] |SERVER\] )")
 _NO_BRACKET = "\uff3b".encode()
 _LINE_END = "\u2424".encode()
+_DIRECT = b"%b (direct): %b"
 _RECEIVED, _NOT_RECEIVED = b"Msg received", "Msg\u00a0received".encode()
 
 
@@ -194,7 +196,9 @@ ENCODERS.update({
     events.Done: lambda done: (_RECEIVED,) if isinstance(done.asked, (events.Post, events.Say, events.Quit)) else (),
     events.Refused: lambda refused: (b"[ERROR] %b" % _WORDS[refused.reason],),
     events.Said: lambda said: _talk(said, b"%b: %b"),
-    events.Whispered: lambda whispered: _talk(whispered, b"%b (direct): %b"),
+    events.Whispered: lambda whispered: _talk(whispered, _DIRECT),
+    events.Missed: lambda missed: tuple([
+        message for heard in missed.messages for message in _talk(events.Whispered(*heard), _DIRECT)]),
     events.Farewell: _farewell,
 })
 

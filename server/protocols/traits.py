@@ -3,7 +3,7 @@ from collections import namedtuple
 
 Traits = namedtuple("Traits", (
     "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers",
-    "shared_answers", "typed", "longest_name"))
+    "shared_answers", "typed", "longest_name", "if_missed"))
 
 
 def traits(**differences):
@@ -19,9 +19,11 @@ def traits(**differences):
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
     shared_answers: the types of answers that are the same, to the byte, for everybody who asks the same.
     typed: commands may be typed by hand, into a program that sends each character.
+    if_missed: the command that is given for a member as it comes in, if something was kept for it while it was away.
+        None: it is only told so.
     longest_name: the bytes of a name that fit into a frame; longer ones are shown by an alias. None: all names fit.
     """
     usual = Traits(
         coalesces=True, personal=False, answers_first=False, hears_at_once=False, acknowledges=False, wants_users=False,
-        open_to_strangers=(), shared_answers=(), typed=False, longest_name=None)
+        open_to_strangers=(), shared_answers=(), typed=False, longest_name=None, if_missed=None)
     return usual._replace(**differences)

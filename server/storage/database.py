@@ -9,7 +9,7 @@ import zlib
 from urllib.parse import quote
 
 from server.chat.memory import KEPT_SIZE
-from server.storage.memory import MOST_MESSAGES, page, whole
+from server.storage.memory import MOST_MESSAGES, kept_in, page, whole
 from server.worker.queues import said
 
 DAY = 86400  # seconds
@@ -246,8 +246,10 @@ class Database:
             self._conversations[pair] = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)[0]
         return self._conversations[pair]
 
-    def taken(self, name, last):
-        self._connection.execute("DELETE FROM kept WHERE receiver = ? AND id <= ?", (name.decode(), last))
+    def taken(self, name, last, sender=None):
+        name, sender = name.decode(), sender and sender.decode()
+        self._connection.execute(
+            "DELETE FROM kept WHERE receiver = ? AND id <= ? AND sender = coalesce(?, sender)", (name, last, sender))
         return True
 
     def expire(self, name, before):
@@ -369,11 +371,19 @@ class Database:
         return list(_sound(self._rows(
             "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", name.decode())))
 
+    def unread(self, name):
+        return self._rows(
+            "SELECT sender, count(*) FROM kept WHERE receiver = ? GROUP BY sender ORDER BY min(id)", name.decode())
+
     def conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
         known = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)
         since = self._row("SELECT since FROM accounts WHERE name = ?", one.decode()) or (0,)
         return [message[1:] for message in self._latest(known[0], MOST_MESSAGES, *since)] if known else []
+
+    def past(self, name, partner):
+        messages = self.conversation(name, partner)
+        return messages, kept_in(messages, partner, self.kept(name))
 
     def lobby(self, since, most):
         if since is None:

@@ -16,7 +16,7 @@ from server.chat.sizes import BYTES, ITEM, tuple_of
 from server.storage.database import StoreError
 from server.worker.queues import CONTROL, HEAD, TALK, called, control
 
-READS = ("kept", "conversation", "lobby", "box", "listed", "outside")
+READS = ("kept", "unread", "past", "lobby", "box", "listed", "outside")
 MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
 # What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
 # functions and their variables.

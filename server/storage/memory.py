@@ -111,9 +111,9 @@ class Store:
         self._kept.setdefault(to, []).append((self._last_kept, sender, text, self._now(), source))
         return True
 
-    def taken(self, name, last):
-        """What was kept for `name` up to id `last` has reached it."""
-        self._keep_only(name, lambda message: message[0] > last)
+    def taken(self, name, last, sender=None):
+        """What was kept for `name` up to id `last`, of everybody or of one sender, has reached it."""
+        self._keep_only(name, lambda message: message[0] > last or sender not in (None, message[1]))
         return True
 
     def expire(self, name, before):
@@ -198,6 +198,10 @@ class Store:
         oldest = min([message[3] for message in kept], default=None)
         return [(source, *share) for source, share in shares.items()], oldest
 
+    def unread(self, name):
+        """(sender, messages) of what is kept for `name`."""
+        return list(collections.Counter(message[1] for message in self._kept.get(name, ())).items())
+
     def conversation(self, one, other):
         """(sender, text, time) of the latest that two have said to each other since `one` has its account."""
         conversation = self._conversations.get(tuple(sorted([one, other])))
@@ -206,6 +210,11 @@ class Store:
         since = self._accounts[one].since if one in self._accounts else 0
         found, _ = page((message for message in reversed(conversation.messages) if message[0] > since), MOST_MESSAGES)
         return [message[1:] for message in reversed(found)]
+
+    def past(self, name, partner):
+        """(conversation, last): what it has of what is kept for `name` from the partner goes up to this id, or 0."""
+        messages = self.conversation(name, partner)
+        return messages, kept_in(messages, partner, self.kept(name))
 
     def lobby(self, since, most):
         """What was said in the lobby: (messages, last number, whether there are more).
@@ -231,6 +240,17 @@ class Store:
     def _backwards(self):
         for talk in reversed(self._lobby):
             yield from reversed(_numbered(*talk))
+
+
+def kept_in(messages, sender, kept):
+    """The id up to which everything that is kept from the sender is among the messages of a conversation, or 0."""
+    told, last = {text for name, text, _ in messages if name == sender}, 0
+    for number, name, text, _ in kept:
+        if name == sender:
+            if text not in told:
+                break
+            last = number
+    return last
 
 
 def whole(clock):

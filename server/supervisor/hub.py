@@ -89,6 +89,8 @@ class Hub:
             "told": self._register.told,
             "deliver": self._register.deliver,
             "taken": self._register.taken,
+            "read": self._register.read,
+            "unread": self._register.unread,
             "history": self._register.history,
             "recall": self._register.recall,
             "describe": self._register.describe,

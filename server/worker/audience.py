@@ -9,7 +9,7 @@ import logging
 
 from server.chat.session import WAITING
 from server.protocols import events
-from server.protocols.events import Said
+from server.protocols.events import Marked, Said, Users
 from server.worker.outbox import Outbox
 from server.worker.throttle import KIB_SHIFT
 
@@ -48,6 +48,7 @@ class Audience:
         self.members = {}  # an ordered set of sessions
         self._encode = encode
         self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
+        self._unread = {}  # session -> {sender: messages kept for it} that mark its lists of users; None until known
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._clear()
 
@@ -73,17 +74,36 @@ class Audience:
         """It gets what it has heard so far, and nothing of what follows."""
         self._send(session, self._pieces(session))
         self._cuts.pop(session, None)
+        self._unread.pop(session, None)
         self.members.pop(session, None)
         self._text = None  # there may be more to come
         session.send([*self._held.pop(session, ())])
 
     def move(self, session, other):
         """From here on it hears in another form."""
-        member = session in self.members
+        member, marks = session in self.members, [self._unread[session]] if session in self._unread else []
         self.leave(session)
         session.audience = other
         if member:
             other.enter(session)
+            other._unread.update((session, unread) for unread in marks)
+
+    def await_marks(self, session):
+        """Its list of users is going to be marked: it gets none until then."""
+        if self.traits.wants_users:
+            self._unread[session] = None
+
+    def mark(self, session, unread):
+        """From here on its lists of users are marked with this, {sender: messages}, if there is anything."""
+        if unread:
+            self._unread[session] = unread
+        else:
+            self._unread.pop(session, None)
+
+    def unmark(self, session, sender):
+        """What was kept from this sender has been read."""
+        unread = self._unread.get(session) or {}
+        self.mark(session, {other: messages for other, messages in unread.items() if other != sender})
 
     # ---- what they hear
 
@@ -96,6 +116,10 @@ class Audience:
             self._skip(happening)
         if origin in self.members:
             self._cut(origin, start, ())
+        if self._unread and type(happening) is Users:
+            for session, unread in self._unread.items():
+                marked = () if unread is None else self._encode(Marked(happening.users, unread), session.name)
+                self._cut(session, start, marked)
 
     def hear_talk(self, talk):
         """All members hear what was said: (Said, the session it comes from, or None) each, in order.

@@ -227,10 +227,10 @@ class Connection(Session):
         if cost:
             self._worker.throttle.charge(self, cost, self._worker.now)
 
-    def _go_on(self, answer):
+    def _go_on(self, *answers):
         self.heard_at = self._worker.now  # its silence counts from here
         self._worker.lookups.answered(self)
-        super()._go_on(answer)
+        super()._go_on(*answers)
 
     # ---- writing
 

@@ -107,6 +107,7 @@ class Worker:
             "described": replica.described,
             "past": replica.past,
             "kept": replica.kept,
+            "unread": replica.unread,
             "recalled": replica.recalled,
             "stored": replica.stored,
             "unstored": replica.unstored,

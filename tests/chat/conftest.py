@@ -81,6 +81,15 @@ class Audience(Record):
     def leave(self, session):
         self.calls.append("leave")
 
+    def await_marks(self, session):
+        self.calls.append("await_marks")
+
+    def mark(self, session, unread):
+        self.calls.append(("mark", unread))
+
+    def unmark(self, session, sender):
+        self.calls.append(("unmark", sender))
+
 
 class Client(Session):
     """A session whose end is remembered among what its client hears."""

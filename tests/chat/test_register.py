@@ -926,7 +926,7 @@ def test_what_is_said_to_an_account_whose_owner_is_away_is_kept_until_it_is_aske
         whisper(register, 2, 7, b"bob", b"cid", text)
         assert post.drain() == [("worker", 2, "confirmed", 7)]
     claim(register, 1, 6, b"cid", "SignIn")
-    assert post.drain() == [("everyone", "joined", 1, 6, b"cid")]  # a login hands over nothing
+    assert post.drain() == [("everyone", "joined", 1, 6, b"cid", None, 2)]  # a login tells, and hands over nothing
     register.deliver(1, [6], b"cid")
     register.deliver(1, [6], b"cid")
     assert post.drain() == [
@@ -960,7 +960,8 @@ def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_
     said = [(b"bob", b"%d" % number + long, SECOND) for number in range(3)]
     kept = [(number, *message) for number, message in enumerate([*said, (b"ann", b"hi", SECOND)], 1)]
     assert post.drain() == [
-        ("worker", 1, "confirmed", 5), ("worker", 2, "past", [7], said), ("worker", 1, "kept", [6], b"cid", kept)]
+        ("worker", 1, "confirmed", 5), ("worker", 2, "past", [7], b"bob", b"cid", said, 0),
+        ("worker", 1, "kept", [6], b"cid", kept)]
     whisper(register, 2, 7, b"bob", b"cid", long)
     register.taken(1, 6, b"cid", 4)
     whisper(register, 2, 7, b"bob", b"cid", long)
@@ -995,14 +996,32 @@ def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, sto
     assert [text for _, _, text, _ in store.store.kept(b"cid")] == [b"three"]
 
 
-def test_who_has_a_password_reads_what_it_missed_in_its_conversations(register, post, memory, ann_and_bob):
-    open_account(memory, b"cid", "secret")
-    for text in (b"one", b"two"):
-        whisper(register, 2, 7, b"bob", b"cid", text)
-    assert post.drain() == [("worker", 2, "confirmed", 7)] * 2
-    assert memory.accounts[b"cid"].kept == 0
+@pytest.mark.parametrize("secret", [None, "secret"])
+def test_who_reads_a_conversation_has_read_what_was_kept_of_it(register, post, memory, ann_and_bob, secret):
+    open_account(memory, b"cid", secret)
+    for sender, text in ((b"bob", b"one"), (b"ann", b"hello"), (b"bob", b"two")):
+        whisper(register, 2, 7, sender, b"cid", text)
+    assert post.drain() == [("worker", 2, "confirmed", 7)] * 3
+    register.unread(1, [6], b"cid")
     register.history(1, [6], b"cid", b"bob")
-    assert post.drain() == [("worker", 1, "past", [6], [(b"bob", b"one", SECOND), (b"bob", b"two", SECOND)])]
+    assert post.drain() == [
+        ("worker", 1, "unread", [6], [(b"bob", 2), (b"ann", 1)]),
+        ("worker", 1, "past", [6], b"cid", b"bob", [(b"bob", b"one", SECOND), (b"bob", b"two", SECOND)], 3)]
+    register.read(1, 6, b"cid", b"bob", 3)
+    assert memory.accounts[b"cid"].kept == 1
+    register.unread(1, [6], b"cid")
+    register.deliver(1, [6], b"cid")
+    assert post.drain() == [
+        ("worker", 1, "unread", [6], [(b"ann", 1)]),
+        ("worker", 1, "kept", [6], b"cid", [(2, b"ann", b"hello", SECOND)])]
+
+
+def test_who_changes_to_a_name_is_told_what_waits_for_it(register, post, memory, ann_and_bob):
+    open_account(memory, b"cid")
+    whisper(register, 2, 7, b"bob", b"cid")
+    post.drain()
+    rename(register, 1, 5, b"cid")
+    assert post.drain() == [("everyone", "renamed", 1, 5, b"ann", b"cid", None, 1)]
 
 
 # ---- what waits for the store
@@ -1078,7 +1097,7 @@ def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
     assert post.drain() == at_once  # who is here hears it at once
     store.answer(stored)
     assert post.drain() == [("worker", 2, *answer)]
-    kept = [b"hi"] if stored and to == b"cid" else []
+    kept = [b"hi"] if stored and to != b"ann" else []
     assert [text for _, _, text, _ in store.store.kept(to)] == kept
     assert len(store.store.conversation(to, b"bob")) == stored
 
@@ -1095,7 +1114,7 @@ def test_what_is_not_stored_takes_no_room(register, post, memory, store, ann_and
     assert post.drain() == [("worker", 2, "refused", 7, Reason.NOT_STORED), ("worker", 2, "confirmed", 8)]
 
 
-PAST = ("past", [5], [(b"bob", b"hi", SECOND)])
+PAST = ("past", [5], b"ann", b"bob", [(b"bob", b"hi", SECOND)], 0)
 
 
 @pytest.mark.parametrize("stored, answer", [(True, PAST), (False, ("refused", 5, Reason.NOT_STORED))])
@@ -1261,7 +1280,8 @@ def test_two_have_one_history_in_the_order_in_which_it_was_said(register, post, 
     register.history(1, [5], b"ann", b"bob")
     register.history(2, [7], b"bob", b"ann")
     said = [(b"bob", b"one", SECOND), (b"ann", b"two", SECOND)]  # by our clock, not by theirs
-    assert post.drain() == [("worker", 1, "past", [5], said), ("worker", 2, "past", [7], said)]
+    assert post.drain() == [
+        ("worker", 1, "past", [5], b"ann", b"bob", said, 0), ("worker", 2, "past", [7], b"bob", b"ann", said, 0)]
 
 
 def test_nobody_reads_what_others_have_said(register, post, ann_and_bob):
@@ -1269,14 +1289,14 @@ def test_nobody_reads_what_others_have_said(register, post, ann_and_bob):
     post.drain()
     for partner in (b"ann", b"bob", b"cid", b"", b"\xff"):
         register.history(1, [6], b"cid", partner)
-    assert post.drain() == [("worker", 1, "past", [6], [])] * 5
+        assert post.drain() == [("worker", 1, "past", [6], b"cid", partner, [], 0)]
 
 
 def test_what_was_refused_is_in_no_history(register, post, ann_and_bob):
     whisper(register, 2, 7, b"bob", b"nobody")
     post.drain()
     register.history(2, [7], b"bob", b"nobody")
-    assert post.drain() == [("worker", 2, "past", [7], [])]
+    assert post.drain() == [("worker", 2, "past", [7], b"bob", b"nobody", [], 0)]
 
 
 # ---- deleted accounts
@@ -1308,7 +1328,8 @@ def test_the_next_owner_of_a_name_gets_nothing_of_the_one_before(register, post,
     register.history(1, [8], b"cid", b"bob")
     register.history(2, [7], b"bob", b"cid")
     assert post.drain() == [
-        ("worker", 1, "kept", [8], b"cid", []), ("worker", 1, "past", [8], []), ("worker", 2, "past", [7], [])]
+        ("worker", 1, "kept", [8], b"cid", []), ("worker", 1, "past", [8], b"cid", b"bob", [], 0),
+        ("worker", 2, "past", [7], b"bob", b"cid", [], 0)]
 
 
 def test_who_has_no_account_only_leaves(register, post, ann_and_bob):
@@ -1397,7 +1418,7 @@ def test_what_is_said_to_an_account_that_is_being_deleted_is_heard_but_kept_for_
     register.history(1, [9], b"cid", b"bob")
     register.history(2, [7], b"bob", b"cid")
     kept, hers, his = post.drain()
-    assert (kept[-1], hers[-1], [message[1] for message in his[-1]]) == ([], [], [b"while she is here"])
+    assert (kept[-1], hers[-2:], [message[1] for message in his[-2]]) == ([], ([], 0), [b"while she is here"])
 
 
 def test_no_password_is_set_for_an_account_that_is_being_deleted(register, store, deleting):

@@ -4,7 +4,7 @@ import unicodedata
 import pytest
 
 from server.chat.session import GONE, HANDLERS, HANGUP, MEMBER, QUIT, STRANGER, WAITING
-from server.protocols import PROTOCOLS
+from server.protocols import PROTOCOLS, events
 from server.protocols.events import (
     COMMANDS,
     Accounts,
@@ -23,6 +23,7 @@ from server.protocols.events import (
     Known,
     Login,
     Malformed,
+    Missed,
     News,
     Nothing,
     Past,
@@ -41,9 +42,10 @@ from server.protocols.events import (
     SignIn,
     SignUp,
     TimingMark,
+    Unread,
+    Waiting,
     Welcome,
     Whisper,
-    Whispered,
     Who,
 )
 
@@ -60,8 +62,8 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
     LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
-    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), Deliver(), Delete(), Poll(), Ping(b"1"), Help(),
-    Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), Deliver(), Unread(), Delete(), Poll(), Ping(b"1"),
+    Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
 ]  # fmt: skip
 
 
@@ -104,6 +106,7 @@ TABLE = {
     (MEMBER, History(b"bob")): (WAITING, [("history", 1, b"ann", b"bob")], []),
     (MEMBER, Recall(5, 9)): (WAITING, [("recall", 1, 5, 9)], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann")], []),
+    (MEMBER, Unread()): (WAITING, [("unread", 1, b"ann")], []),
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
     (MEMBER, Poll()): (WAITING, [("news", 1)], []),
     (MEMBER, Ping(b"1")): (MEMBER, [], [Pong(b"1")]),
@@ -151,6 +154,7 @@ ANSWERS = [
      [Refused(Reason.NAME_TAKEN, SignUp(b"bea", b"x"))]),
     (ChangePassword(b"x", b"y"), lambda client: client.confirm(), MEMBER, [Done(ChangePassword(b"x", b"y"))]),
     (Rename(b"bea"), lambda client: client.welcome(b"bea"), MEMBER, [Welcome(b"bea", Rename(b"bea"))]),
+    (Rename(b"bea"), lambda client: client.welcome(b"bea", 2), MEMBER, [Welcome(b"bea", Rename(b"bea")), Waiting(2)]),
     (Rename(b"bea"), lambda client: client.refuse(Reason.NAME_TAKEN), MEMBER,
      [Refused(Reason.NAME_TAKEN, Rename(b"bea"))]),
     (WHISPER, lambda client: client.confirm(), MEMBER, [Done(WHISPER)]),
@@ -165,9 +169,8 @@ ANSWERS = [
     (Recall(None, 9), lambda client: client.answer(Recalled([], 4, False)), MEMBER, [Recalled([], 4, False)]),
     (Recall(5, 9), lambda client: client.refuse(Reason.NO_SUCH_NUMBER), MEMBER,
      [Refused(Reason.NO_SUCH_NUMBER, Recall(5, 9))]),
-    (Deliver(), lambda client: client.deliver([]), MEMBER, [Done(Deliver())]),
-    (Deliver(), lambda client: client.deliver([Whispered(b"bob", b"1", 7), Whispered(b"bob", b"2", 8)]), MEMBER,
-     [Whispered(b"bob", b"1", 7), Whispered(b"bob", b"2", 8), Done(Deliver())]),
+    (Deliver(), lambda client: client.answer(Missed([])), MEMBER, [Missed([])]),
+    (Unread(), lambda client: client.confirm(), MEMBER, [Done(Unread())]),
     (Delete(), lambda client: client.forget(), STRANGER, ["leave", Done(Delete())]),
 ]  # fmt: skip
 
@@ -534,7 +537,7 @@ def test_an_answer_is_heard_through_the_door_for_answers(in_state, question, ans
     client.audience.answer = lambda session, happening: answers.append(happening)
     client.hear([question])
     answer(client)
-    assert answers == heard[-1:]
+    assert answers == [happening for happening in heard if isinstance(happening, events.ANSWERS)]
 
 
 def test_a_question_that_a_stranger_may_ask_leaves_it_a_stranger(make_client, hub):

@@ -18,6 +18,7 @@ from client import (
     Failed,
     Impossible,
     Joined,
+    Kept,
     Left,
     Notice,
     Pong,
@@ -164,6 +165,30 @@ def test_what_was_kept_is_delivered(server, join):
     chat = enter(join, server["delimited"], "kept")
     chat.deliver()
     assert [event.text for event in answered(chat, "deliver") if isinstance(event, Said)] == ["for later"]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_was_said_while_one_was_away_comes_in_every_protocol(server, join, protocol):
+    name, password = "away" + protocol, "s3cret" if protocol in ("line", "dollar") else None
+    with join(server["line" if password else "delimited"]) as chat:
+        chat.create(name, password)
+        answered(chat, "create")
+    sender = join(server["delimited"], "tells" + protocol[:3])
+    for text in ("one", "two  words"):
+        sender.whisper(name, text)
+        assert isinstance(answered(sender, "whisper")[-1], Done)
+    chat = enter(join, server[protocol], name, password)
+    told = []
+    if protocol in ("line", "dollar"):
+        told += hear(chat, of(Kept, count=2))
+        chat.deliver()
+    elif protocol == "delimited":
+        chat.deliver()
+    elif protocol == "padded":
+        chat.say("hi")  # which is its login
+    told += hear(chat, lambda event: getattr(event, "text", None) == "two  words")
+    said = [(event.sender, event.text) for event in told if isinstance(event, (Said, Whispered, Recalled))]
+    assert said == [("tells" + protocol[:3], "one"), ("tells" + protocol[:3], "two  words")]
 
 
 # ---- waiting

@@ -71,12 +71,15 @@ BUGS = {
     "says-nothing": "a text of which nothing can be seen is said",
     "leaves-silently": "QUIT is not answered",
     "stays": "QUIT is answered, and the connection stays",
+    "loses-what-is-missed": "what is said to an account that is away is for nobody",
+    "tells-missed-twice": "UNREAD tells again what it has told",
+    "hides-missed": "whoever comes in is not told that something waits",
     "helps-members-only": "HELP is refused before the login",
 }
 
 HELP = ("HELP LOGIN <username> [<password>]", "HELP MSG <text>", "HELP WHO", "HELP DM <username> <text>", "HELP PING",
         "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>", "HELP REGISTER <username> <password>",
-        "HELP PASSWD <old password> <new password>", "HELP HELP", "HELP QUIT", "END HELP")
+        "HELP PASSWD <old password> <new password>", "HELP UNREAD", "HELP HELP", "HELP QUIT", "END HELP")
 LINE_LIMIT = 8192
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
@@ -214,7 +217,8 @@ class WrongServer:
         self.idle = config.get("idle_timeout", {}).get("line", 60)
         self.frame_seconds = config.get("limits", {}).get("frame_seconds", 10)
         self.said = []  # (time, name, text), None for a direct message
-        self.passwords = {}  # name of an account -> its password
+        self.passwords = {}
+        self.missed = {}  # account -> [(time, sender, text)]  # name of an account -> its password
         self.lock = threading.RLock()
         self.clients = []
         self.stdout = []
@@ -446,7 +450,11 @@ class WrongServer:
         word, space, rest = text.partition(" ")
         with self.lock:
             if word == "LOGIN" and (not client.name or "login-again" in self.bugs):
-                client.put(self._login(client, rest))
+                answer = self._login(client, rest)
+                client.put(answer)
+                missed = self.missed.get(client.name)
+                if answer == "OK" and missed and "hides-missed" not in self.bugs:
+                    client.put("INFO %d messages while you were away" % len(missed))
             elif word == "REGISTER":
                 client.put(self._register(client, rest))
             elif word in ("HELP", "QUIT") and rest:
@@ -481,6 +489,12 @@ class WrongServer:
             client.put("PONG")
         elif word == "HISTORY":
             self._recall(client, space, " ".join(rest.split()))
+        elif word == "UNREAD" and not space:
+            for when, name, text in self.missed.get(client.name, []):
+                client.put("UNREAD %d %s %s" % (when, name, text))
+            client.put("END UNREAD")
+            if "tells-missed-twice" not in self.bugs:
+                self.missed.pop(client.name, None)
         elif word == "PASSWD":
             client.put(self._change(client.name, rest.split()))
         else:
@@ -601,7 +615,12 @@ class WrongServer:
         name, _, text = rest.partition(" ")
         if not name or not is_seen(text):
             return client.put("ERR invalid-dm-format")
-        found = [other for other in self._members() if other.name == unicodedata.normalize("NFC", name)]
+        name = unicodedata.normalize("NFC", name)
+        found = [other for other in self._members() if other.name == name]
+        if not found and name in self.passwords:
+            if "loses-what-is-missed" not in self.bugs:
+                self.missed.setdefault(name, []).append((int(time.time()), client.name, harmless(text)))
+            return None
         if not found:
             return client.put("ERR user-not-found")
         line = "DM %s %s" % (client.name, harmless(text))

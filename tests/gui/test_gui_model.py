@@ -2,7 +2,7 @@
 import socket
 
 import pytest
-from gui_servers import SECONDS, USERS, wait_until
+from gui_servers import SECONDS, SERVERS, USERS, wait_until
 
 from client import connect
 from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
@@ -143,8 +143,8 @@ def test_what_was_said_while_the_server_was_away_is_shown(server, somebody):
     assert alice.model.say("meanwhile"), alice.model.trouble
     alice.until(lambda model: not model.open.messages[-1].state)
     bob.has("Alice", "before", "meanwhile")
-    bob.until(lambda model: model.talk("Charlie").unread == 1)
-    assert texts(bob.model.talk("Charlie")) == ["from Charlie"] and not bob.model.connection
+    bob.has("Charlie", "from Charlie")
+    assert (bob.model.talk("Charlie").unread, bob.model.connection) == (1, "")
 
 
 def leave(server, one):
@@ -213,6 +213,31 @@ def test_what_was_said_before_and_after_a_break_is_counted_once(marking, alice):
     assert {talk.partner: talk.unread for talk in alice.model.listing()} == {"Bob": 4, "Charlie": 1}
     alice.open("Bob")
     assert alice.model.open.first_unread.text == "long ago" and alice.model.unread == 1
+
+
+def test_our_server_counts_what_one_has_missed(tmp_path):
+    directory = tmp_path / "storage"
+    directory.mkdir(mode=0o700)
+    ours = SERVERS["ours"](directory)
+    ours.start()
+    try:
+        with connect("dollar://%s:%d" % ours.address, "Bob", USERS["Bob"]) as bob:
+            for text in ("one", "two"):
+                bob.whisper("Alice", text)
+            assert bob.finish(SECONDS)
+            alice = Somebody(ours, "Alice")
+            alice.until(lambda model: model.unread == 2)
+            bob.whisper("Alice", "three")
+            alice.until(lambda model: model.unread == 3)
+            alice.open("Bob")
+            assert texts(alice.model.open) == ["one", "two", "three"]
+            assert alice.model.open.first_unread.text == "one" and alice.model.unread == 0
+            alice.model.close()
+        again = Somebody(ours, "Alice")
+        assert again.model.unread == 0
+        again.model.close(0)
+    finally:
+        ours.close()
 
 
 def test_what_may_not_have_arrived_says_so_until_the_history_has_it(foreign):

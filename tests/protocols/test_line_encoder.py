@@ -17,6 +17,8 @@ from server.protocols.events import (
     Known,
     Left,
     Login,
+    Marked,
+    Missed,
     News,
     Past,
     Pong,
@@ -32,6 +34,7 @@ from server.protocols.events import (
     SignUp,
     TimingMark,
     Users,
+    Waiting,
     Welcome,
     Whisper,
     Whispered,
@@ -46,6 +49,11 @@ SIGN_UP, CHANGE = SignUp(b"ann", b"pw"), ChangePassword(b"pw", b"new")
 # What is told: the lines.
 ANSWERS = [
     (Welcome(b"ann", GREETING), [b"OK\n"]),
+    (Waiting(1), [b"INFO 1 messages while you were away\n"]),
+    (Waiting(25), [b"INFO 25 messages while you were away\n"]),
+    (Missed([]), [b"END UNREAD\n"]),
+    (Missed([(b"bob", b"hi  you", 7), (b"ann", b"two\nlines", 8)]),
+     [b"UNREAD 7 bob hi  you\nUNREAD 8 ann two\nUNREAD 8 ann lines\nEND UNREAD\n"]),
     (Said(b"bob", b"two  words ", 7), [b"MSG bob two  words \n"]),
     (Said("b\u00f6b".encode(), "gr\u00fc\u00dfe".encode(), 7), ["MSG b\u00f6b gr\u00fc\u00dfe\n".encode()]),
     (Said(b"bob", b"100 %s %b", 7), [b"MSG bob 100 %s %b\n"]),
@@ -92,7 +100,7 @@ ANSWERS = [
     (Done(Help()), [b"HELP LOGIN <username> [<password>]\nHELP MSG <text>\nHELP WHO\n"
                     b"HELP DM <username> <text>\nHELP PING\n"
                     b"HELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\nHELP REGISTER <username> <password>\n"
-                    b"HELP PASSWD <old password> <new password>\nHELP HELP\nHELP QUIT\nEND HELP\n"]),
+                    b"HELP PASSWD <old password> <new password>\nHELP UNREAD\nHELP HELP\nHELP QUIT\nEND HELP\n"]),
     (Done(Quit()), [b"OK\n"]),
     (Done(TimingMark()), [b"\xff\xfc\x06"]),
     (Refused(Reason.BAD_FORM, Say), [b"ERR unknown-command\n"]),
@@ -102,7 +110,7 @@ ANSWERS = [
 
 NOT_SPOKEN_OF = [
     Done(Say(b"hi", None, None)), Known([b"ann"]), Described(b"ann", "127.0.0.1", 1), Past([(b"ann", b"hi", 7)]),
-    News([(b"ann", True)]), Users([(b"ann", True)]),
+    News([(b"ann", True)]), Users([(b"ann", True)]), Marked([(b"ann", True)], {b"bob": 2}),
 ]  # fmt: skip
 
 # A text that another protocol can say, and the lines it takes.
@@ -122,7 +130,7 @@ ONE_OF_EACH = [
     Described(b"ann", "127.0.0.1", 1), Past([(b"ann", b"hi", 7)]), News([(b"ann", True)]), Pong(b"token"),
     Recalled([(3, b"ann", b"hi", 7)], 3, False),
     Said(b"ann", b"hi", 7), Whispered(b"ann", b"hi", 7), Joined(b"ann"), Left(b"ann"), Renamed(b"ann", b"bea"),
-    Users([(b"ann", False)]),
+    Users([(b"ann", False)]), Waiting(2), Missed([(b"ann", b"hi", 7)]), Marked([(b"ann", False)], {b"ann": 1}),
 ]  # fmt: skip
 
 

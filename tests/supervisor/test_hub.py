@@ -112,7 +112,8 @@ def test_every_question_is_answered(hub, workers, clock):
               ("renamed", 1, 6, b"guest-1", b"bea"), ("closed", b"ann"), ("left", b"ann")]
     assert two.heard() == public
     assert one.heard() == [
-        *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]), ("past", [5], []), ("kept", [5], b"ann", []),
+        *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]),
+        ("past", [5], b"ann", b"bob", [], 0), ("kept", [5], b"ann", []),
         public[2], ("whispered", 6, b"ann", b"hi", int(clock.time())), ("confirmed", 5),
         public[3], public[4], ("deleted", 5),
         public[5]]
@@ -326,13 +327,13 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
             control("whisper", 5, b"ann", b"ann", b"three", None, HOST), control("history", [5], b"ann", b"ann"),
             control("deliver", [5], b"ann"), control("taken", 5, b"ann", 9))
     hub.turn(0)
-    assert store.asked() == ["talk", "lobby", "talk", "whisper", "conversation", "kept", "taken", "box"]
+    assert store.asked() == ["talk", "lobby", "talk", "whisper", "past", "kept", "taken", "box"]
     store.answer()
     hub.turn(0)
     now = 1600000000
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
         ("stored", [5]), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
-        ("past", [5], [(b"ann", b"three", now)]), ("kept", [5], b"ann", [])]
+        ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0), ("kept", [5], b"ann", [])]
 
 
 def test_what_is_stored_for_a_worker_that_has_died_is_told_nobody(hub, workers, store):

@@ -1,4 +1,6 @@
 """Clients of all five protocols on real workers and a real hub: what they hear of each other, and in what portions."""
+import json
+import re
 import struct
 
 import pytest
@@ -84,6 +86,7 @@ def home(open_house, store):
         if not (register and guests):
             memory.open(b"bert", tuple(claims(b"bert")))
         house = open_house(workers=2, memory=memory, **settings)
+        house.memory = memory
         house.hub.verifier.verify = lambda password, secret, then: then(
             None if password == PASSWORD else Reason.WRONG_PASSWORD, None)
         return house
@@ -798,3 +801,128 @@ def test_what_was_said_is_told_by_number_while_the_chat_goes_on(met, store):
     assert lea.heard().replace(b"MSG eva three\n", b"") in (
         two + b"END HISTORY 2 complete\n" + one + two + three + b"END HISTORY 3 complete\nERR no-such-number\nPONG\n",
         three + b"END HISTORY 3 complete\n" + one + two + three + b"END HISTORY 3 complete\nERR no-such-number\nPONG\n")
+
+
+# ---- what was said to an account while its owner was away, whatever its owner speaks
+
+
+@pytest.fixture
+def missed(home):
+    """A house in which lea has said something to ann, who was away."""
+    house = home()
+    lea = enter(house, "line", b"lea", 2)
+    lea.send(b"DM ann one\nDM ann two\n")
+    house.settle(10)
+    assert lea.heard() == b""
+    return house, lea
+
+
+def come_in(house, protocol, *hello):
+    """A new client on the first worker, and what it hears of this."""
+    ann = house.connect(1, protocol=protocol)
+    ann.send(b"".join(hello))
+    house.settle(20)
+    return ann, ann.heard()
+
+
+def kept_for(house, name):
+    return house.memory.accounts[name].kept
+
+
+def test_in_line_who_comes_in_is_told_and_asks(missed):
+    house, _ = missed
+    ann, heard = come_in(house, "line", b"LOGIN ann 123\nPING\n")
+    assert heard == b"OK\nINFO 2 messages while you were away\nPONG\n"
+    ann.send(b"UNREAD\nUNREAD\n")
+    house.settle(20)
+    assert re.sub(rb"\d{10}", b"TIME", ann.heard()) == (
+        b"UNREAD TIME lea one\nUNREAD TIME lea two\nEND UNREAD\nEND UNREAD\n")
+    assert kept_for(house, b"ann") == 0
+    ann.hang_up()
+    house.settle(10)
+    assert come_in(house, "line", b"LOGIN ann 123\n")[1] == b"OK\n"
+
+
+def test_in_binary_it_is_said_behind_the_login(missed):
+    house, _ = missed
+    ann, heard = come_in(house, "binary", binary(200, b"ann 123"))
+    house.wait(2)
+    assert [content for _, content in frames(heard + ann.heard())] == [b"", b"[direct] one", b"[direct] two"]
+    assert kept_for(house, b"ann") == 0
+
+
+def test_in_padded_it_is_said_behind_the_first_words(missed):
+    house, lea = missed
+    ann, heard = come_in(house, "padded", padded(b"[05:55 AM] ann 123: hi"))
+    house.wait(2)
+    heard += ann.heard()
+    assert heard.startswith(b"Msg received")
+    assert [text.partition(b"lea (direct): ")[2] for text in heard.split(b"[")[1:]] == [b"one", b"two"]
+    assert lea.heard() == b"MSG ann hi\n"
+    assert kept_for(house, b"ann") == 0
+
+
+def listed(packets):
+    """{name: unread, or None} of the last list of users in these packets."""
+    found = re.findall(rb"'users': (\[.*?\])", packets)
+    return {user["username"]: user.get("unread") for user in json.loads(found[-1].replace(b"'", b'"').decode())}
+
+
+def test_in_dollar_it_is_marked_in_the_list_until_it_is_read(missed):
+    house, lea = missed
+    lea.send(b"DM dora for dora\n")
+    house.settle(10)
+    ann, heard = come_in(house, "dollar", sign_in(b"ann"))
+    assert heard.startswith(dollar(b"{'purpose': 'login', 'result': True}"))
+    assert heard.count(b"reload_user_list") == 1
+    assert listed(heard) == {"lobby": None, "ann": None, "dora": None, "lea": 2}
+    pat = enter(house, "line", b"pat", 2)
+    house.wait(2)
+    assert listed(ann.heard()) == {"lobby": None, "ann": None, "dora": None, "lea": 2, "pat": None}
+    ann.send(dollar(b"{'purpose': 'start_reload_message_list', 'target_user': 'lea'}"))
+    house.settle(20)
+    assert re.findall(rb"'text': '(\w+)'", ann.heard()) == [b"one", b"two"]
+    pat.hang_up()
+    house.wait(2)
+    assert listed(ann.heard()) == {"lobby": None, "ann": None, "dora": None, "lea": None}
+    assert (kept_for(house, b"ann"), kept_for(house, b"dora")) == (0, 1)
+
+
+def test_in_dollar_who_has_left_for_good_is_in_the_list_of_whom_it_has_written_to(missed):
+    house, lea = missed
+    lea.hang_up()
+    house.settle(10)
+    _, heard = come_in(house, "dollar", sign_in(b"ann"))
+    assert b"{'username': 'lea', 'status': 'offline', 'unread': 2}" in heard
+
+
+def test_who_goes_on_in_json_keeps_its_marks(missed):
+    house, _ = missed
+    ann, _ = come_in(house, "dollar", sign_in(b"ann"))
+    ann.send(dollar(b'{"purpose": "poll"}'))
+    house.settle(10)
+    ann.heard()
+    enter(house, "line", b"pat", 2)
+    house.wait(2)
+    assert b'"unread": 2' in ann.heard()
+
+
+def test_what_is_read_in_one_protocol_is_not_new_in_another(missed):
+    house, _ = missed
+    ann, _ = come_in(house, "binary", binary(200, b"ann 123"))
+    house.wait(2)
+    ann.hang_up()
+    house.settle(10)
+    assert b"unread" not in come_in(house, "dollar", sign_in(b"ann"))[1]
+
+
+def test_a_full_box_is_said_to_be_so_whatever_its_owner_speaks(home):
+    house = home(messages_per_second=0)
+    lea, answers = enter(house, "line", b"lea", 2), b""
+    for _ in range(100):
+        lea.send(b"DM ann %b\n" % (b"x" * 4000))
+        house.settle(3)
+        answers += lea.heard()
+    assert 0 < answers.count(b"ERR mailbox-full\n") < 100
+    assert answers.replace(b"ERR mailbox-full\n", b"") == b""
+    assert kept_for(house, b"ann") == 100 - answers.count(b"ERR mailbox-full\n")
