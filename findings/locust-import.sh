@@ -56,6 +56,8 @@ thread.start()
 took = time.monotonic() - begin
 thread.join()
 check("Thread.start() lasts as long as its work", took > 0.9, patched)
+sys.stdout.flush()
+os._exit(0)  # gevent would complain about the interpreter's end
 PYTHON
 timeout 60 "$tmp/venv/bin/python" "$tmp/try.py"
 LOCUST_SKIP_MONKEY_PATCH=1 timeout 60 "$tmp/venv/bin/python" "$tmp/try.py"
