@@ -4,7 +4,7 @@
 # With `python -u` (or PYTHONUNBUFFERED, which container images often set) `prog --version > /dev/full` has
 # no output, no error and status 0, while print() to the same place ends with OSError and status 1:
 # ArgumentParser drops every OSError of that write. With buffered output Python finds out at exit: 120.
-# Seen with Python 3.11, 3.12 and 3.13; 3.6 to 3.10 raise OSError, and this script says so.
+# Seen with Python 3.11.7, 3.12.1 and 3.13.0; 3.6 to 3.11.2 raise OSError, and this script says "DIFFERENT".
 # An installer that asks a server `--version > file` on a full disk takes the empty file for an answer.
 set -euo pipefail
 tmp=$(mktemp -d)

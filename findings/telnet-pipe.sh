@@ -51,7 +51,7 @@ print("pipe still open: the server gets", kept)
 if (ended, status) != (b"", 0) or not kept.startswith(b"hello"):
     sys.exit("DIFFERENT: the line of a pipe that has ended was sent, or that of an open one was not")
 PYTHON
-for attempt in 1 2 3; do
+for _ in 1 2 3; do
     timeout 60 python3 "$tmp/try.py"
 done
 echo "As told: three times out of three nothing arrived."
