@@ -59,7 +59,7 @@ class Chat:
     `chat.until_next()` seconds, then `chat.poll()`. One thread at a time.
 
     If a connection breaks that had a name, it is made again, sooner at first and then less often, and asks for what was
-    missed.
+    missed. If somebody has logged in to the name elsewhere, it is not.
     """
 
     DELAYS = (0.5, 1, 2, 4, 8, 15, 30)  # seconds before each try to connect again; then always the last
@@ -72,6 +72,7 @@ class Chat:
         self._events = collections.deque()
         self._sock = self._conversation = None
         self._entry = None  # (method, arguments) by which to get one's name
+        self._first = None  # the one that was asked for last, whose password is for its name only
         self._granted = False  # has it been granted once?
         self._known_here = False  # was there a place in this room before?
         self._is_leaving = False  # has one asked for the end?
@@ -420,6 +421,7 @@ class Chat:
         if self._conversation:
             self._ask(method, name, *arguments)
         self._entry, self._granted = (method, (name,) + arguments), False
+        self._first = self._entry
         if self.state == "closed" and not self._is_closed:
             self._open()
 
@@ -441,6 +443,12 @@ class Chat:
 
     def _pass_on(self, event):
         return [event]
+
+    def _hear_disconnected(self, event):
+        """The server has said that this is the end: coming back would drive out whoever has the name now."""
+        self._entry, self._granted = None, False
+        self._lost(event.why)
+        return []
 
     def _hear_talk(self, event):
         self.names.add(event.sender)
@@ -478,9 +486,8 @@ class Chat:
         return [event] + ([events.Notice(notice)] if notice else [])
 
     def _entry_as(self, name):
-        """How to get the name back that one has now: as before, but for a rename."""
-        method, (_, *more) = self._entry
-        return method, (name,) + tuple(more)
+        """How to get the name back that one has now, which may be another by a rename."""
+        return self._first if name == self._first[1][0] else ("join", (name,))
 
     def _hear_done(self, event):
         kind = event.request.kind
@@ -510,6 +517,7 @@ class Chat:
         return [] if kind in _OWN else [event]
 
     _REACTIONS = {
+        events.Disconnected: _hear_disconnected,
         events.Said: _hear_talk,
         events.Whispered: _hear_talk,
         events.Joined: _hear_joined,

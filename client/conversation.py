@@ -11,6 +11,7 @@ from client import events
 
 LONGEST_FRAME = 64 << 20  # bytes; far above what a server sends, and below what hurts
 LONGEST_MISSED = 10000  # messages that are asked for after a break
+REPLACED = "You have logged in elsewhere."
 
 
 class Impossible(Exception):
@@ -147,11 +148,17 @@ class Conversation:
 
     def _refuse(self, why, *kinds):
         """The first request that waits, of these kinds if any are named, is refused; a `Notice` if there is none."""
+        if why == REPLACED:  # which answers nothing
+            return self._tell(why)
         request = next((request for request in self._asked
                         if (request.kind in kinds if kinds else request.kind not in self.SILENT)), None)
         if request is None:
             return [events.Notice(why)]
         return [*self._answer(request), events.Refused(request, why)]
+
+    def _tell(self, why):
+        """What the server says of itself: a `Notice`, or that it ends the connection for good."""
+        return [events.Disconnected(why, None) if why == REPLACED else events.Notice(why)]
 
     def fence(self):
         """Ask for an answer, behind those who get none."""
@@ -185,3 +192,12 @@ def fitting(name, text, longest):
     if size > longest:
         raise Impossible("This message is too long: it has %d bytes, and `%s` takes %d." % (size, name, longest))
     return text
+
+
+def with_password(name, password):
+    """`name` with its password behind it, as `binary` and `padded` have it."""
+    if not password:
+        return name
+    if " " in name or password != password.strip(" "):
+        raise Impossible("Before a password a name is one word, and a password has no blanks around it.")
+    return "%s %s" % (name, password)

@@ -134,7 +134,7 @@ class Session:
                 self._hear(event)
 
     def _login(self, name, password=None):
-        if password is None and self._connected().address.protocol in ("line", "dollar"):
+        if password is None and self._connected().address.protocol != "delimited":  # which has none
             self._screen.ask_password("Password of %s: " % showing.visible(name),
                                       lambda given: self._login(name, given))
         else:

@@ -18,7 +18,7 @@ from server.storage.journal import AtHand, Journal
 from server.storage.memory import Store
 from server.supervisor import places
 from server.supervisor.control import Control
-from server.supervisor.hashing import Unverifiable, hashed, parts
+from server.supervisor.hashing import Unverifiable, chosen, parts
 from server.supervisor.listening import open_private, open_shares, reached, shown
 from server.supervisor.notify import ServiceManager
 from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
@@ -280,15 +280,20 @@ def _accounts(path, rows, boxes, memory):
         occupied = claims(name)
         if memory.owners(occupied) & stored:
             raise config.ConfigError("%s: %r is too much like an account in the storage" % (path, raw.decode()))
-        memory.open(name, occupied, hashed(password) if secret is None else _fit(secret, path, raw))
+        memory.open(name, occupied, _secret(password, secret, path, raw))
     return memory
 
 
-def _fit(secret, path, raw):
+def _secret(password, secret, path, raw):
+    """The secret of a user in the file, who has one or a password."""
     try:
+        if secret is None:
+            return chosen(password)
         parts(secret)
     except Unverifiable as error:
         raise config.ConfigError("%s: the secret of %r cannot be used: %s" % (path, raw.decode(), error)) from None
+    except ValueError as error:
+        raise config.ConfigError("%s: the password of %r cannot be used: %s" % (path, raw.decode(), error)) from None
     return secret
 
 

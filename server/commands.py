@@ -21,7 +21,7 @@ from server.storage.journal import AtHand
 from server.storage.memory import MOST_MESSAGES
 from server.supervisor import places
 from server.supervisor.control import NoServer, ask
-from server.supervisor.hashing import hashed, parts
+from server.supervisor.hashing import chosen, parts
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
 LATEST = 253402300799  # seconds since the epoch: the end of the year 9999
@@ -212,7 +212,10 @@ def _passwd(arguments):
         raise Failure("a password has at least one character")
     if not password.decode("utf-8", "ignore").encode() == password:
         raise Failure("a password is text in UTF-8")
-    secret = hashed(password)
+    try:
+        secret = chosen(password)
+    except ValueError as error:
+        raise Failure(str(error)) from None
     try:
         answer = ask(_socket(arguments), "passwd", name=name.decode(), secret=secret)
     except NoServer as error:  # none runs: if there is a directory, it is ours
@@ -433,7 +436,7 @@ def _import_users(file, document, database):
             if secret is not None:
                 parts(secret)  # or nobody could ever log in with it
             elif "password" in entry:
-                secret = hashed(entry["password"].encode())
+                secret = chosen(entry["password"].encode())
             protect(database, _name(entry["username"]), secret, before)
     return len(entries)
 

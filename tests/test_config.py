@@ -18,6 +18,7 @@ from server.config import ConfigError, Storage
 from server.storage import directory as directory_module
 from server.storage.database import Database
 from server.storage.directory import Directory
+from server.supervisor import hashing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")
@@ -344,6 +345,8 @@ UNFIT_USERS = [
     ('{"users": [{"username": "a", "password": ""}, {"username": "a", "password": ""}]}', "'a' is there twice"),
     ('{"users": [{"username": "ann", "password": ""}, {"username": "ANN", "password": ""}]}', "'ANN' is there twice"),
     ('{"users": [{"username": "ann", "password": ""}, {"username": "\\uff41nn", "password": ""}]}', "is there twice"),
+    ('{"users": [{"username": "ann", "password": "%s"}]}' % ("x" * 1025),
+     "the password of 'ann' cannot be used: a password has at most 1024 bytes"),
     ('{"users": [{"username": "ann", "secret": "123"}]}', "the secret of 'ann' cannot be used: this is not a secret"),
 ]
 
@@ -572,7 +575,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAT_PORT", raising=False)
     monkeypatch.setattr(cli, "_open", lambda settings, private: ([], []))
-    monkeypatch.setattr(cli, "hashed", lambda password: "hashed " + password.decode())
+    monkeypatch.setattr(hashing, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 

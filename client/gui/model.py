@@ -12,6 +12,8 @@ MOST_LOOKED_THROUGH = 50  # conversations that are asked for what was said meanw
 CLOCKS_DIFFER = 3  # seconds between the server's clock and ours that are forgiven
 MOST_CROSSING = 20  # messages of a history that may be pushed once more, as they were on their way
 
+# `dollar` has no word for either. Who takes a name over from it has its password in another protocol.
+NOT_AGAIN = "You have logged in elsewhere, or your password is another now."
 SENDING, FAILED, UNSURE = "sending", "not sent", "may not have arrived"
 
 
@@ -271,7 +273,7 @@ class Model:
     def _hear_refused(self, event):
         kind, about, text = event.request
         if kind == "login":
-            self.why_given_up = event.why
+            self.why_given_up = NOT_AGAIN if self.is_welcome else event.why
         elif kind in ("say", "whisper"):
             self._give_back(about, text, FAILED)
             self.trouble = event.why

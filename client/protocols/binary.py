@@ -3,7 +3,7 @@ import re
 import time
 
 from client import events
-from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
+from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting, with_password
 from server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
 from server.protocols.literal import NotALiteral, parse
 
@@ -42,9 +42,7 @@ class Binary(Conversation):
         self._frame(Type.JOIN, _short(name), "join", name)
 
     def login(self, name, password):
-        if password:
-            raise Impossible("This client gives no passwords in `binary`.")
-        self.join(name)
+        self._frame(Type.JOIN, with_password(_short(name), password), "login" if password else "join", name)
 
     def rename(self, name):
         self._frame(Type.RENAME, _short(name), "rename", name)
@@ -116,9 +114,9 @@ class Binary(Conversation):
         return self._done(request, events.Described(*described))
 
     _ANSWERS = {
-        Type.JOINED: (("join",), lambda self, request, content: self._welcome(request)),
+        Type.JOINED: (("join", "login"), lambda self, request, content: self._welcome(request)),
         Type.NOT_JOINED: (
-            ("join",), lambda self, request, content: self._refuse(content or _NOT_NAMED, "join")),
+            ("join", "login"), lambda self, request, content: self._refuse(content or _NOT_NAMED, request.kind)),
         Type.RENAMED: (("rename",), lambda self, request, content: self._welcome(request)),
         Type.NOT_RENAMED: (
             ("rename",), lambda self, request, content: self._refuse(content or _NOT_NAMED, "rename")),

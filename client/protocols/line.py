@@ -5,7 +5,7 @@ WHO has no end, MSG and DM have no answer; a PING behind them makes one.
 import re
 
 from client import events
-from client.conversation import LONGEST_MISSED, Conversation, Garbled, Impossible, fitting
+from client.conversation import LONGEST_MISSED, REPLACED, Conversation, Garbled, Impossible, fitting
 from server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
 
 _LONGEST_LINE = 1 << 20  # bytes, from a server
@@ -34,6 +34,7 @@ _WHY = {
     "server-shutdown": "The server is shutting down.",
     "slow-reader": "You read too slowly.",
     "too-many-connections": "There are too many connections.",
+    "logged-in-elsewhere": REPLACED,
     "account-deleted": "Your account was deleted by an operator.",
     "line-too-long": "The message was too long.",
     "line-timeout": "The message did not arrive in time.",
@@ -190,7 +191,7 @@ class Line(Conversation):
             return [events.Left(name)]
         if what.startswith("is now "):
             return [events.Renamed(name, what[len("is now "):])]
-        return [events.Notice(_WHY.get(rest, rest))]
+        return self._tell(_WHY.get(rest, rest))
 
     def _hist(self, rest):
         number, time, sender, text = (rest.split(" ", 3) + [""] * 3)[:4]

@@ -7,13 +7,14 @@ import re
 import time
 
 from client import events
-from client.conversation import Conversation, Impossible, fitting
+from client.conversation import Conversation, fitting, with_password
 from server.protocols.padded import HEADER_BYTES, written_clock
 
 _RECEIVED = b"Msg received"
 _BEGINNING = re.compile(rb"\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] |" + _RECEIVED)
 _TALK = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] (.+?)( \(direct\))?: (.*)", re.DOTALL)
 _ERROR, _SERVER = "[ERROR] ", "[SERVER] "
+_OF_A_NAME = re.compile("nickname|password|^Try again later")  # why one has not got it
 
 
 class Padded(Conversation):
@@ -37,6 +38,7 @@ class Padded(Conversation):
     def __init__(self, place):
         super().__init__(place)
         self._proven = None  # the last name under which something was said; a name alone is always acknowledged
+        self._password = None  # for the name one has, until something is said under it
 
     # ---- out
 
@@ -48,18 +50,20 @@ class Padded(Conversation):
         return "%s%s: %s" % (written_clock(self.now()).decode(), nick, text)
 
     def join(self, name):
-        self._frame(self._talk(name, ""), "join", name)  # which is acknowledged, and said to nobody
+        self.login(name, None)
 
     def login(self, name, password):
-        if password:
-            raise Impossible("This client gives no passwords in `padded`.")
-        self.join(name)
+        nick, kind = with_password(name, password), "login" if password else "join"
+        self._frame(self._talk(nick, ""), kind, name)  # which is acknowledged, and said to nobody
+        self._password = password
 
     def rename(self, name):
         self._frame(self._talk(name, ""), "rename", name)
+        self._password = None
 
     def say(self, text):
-        self._frame(self._talk(self.me, fitting(self.NAME, text, self.LONGEST)), "say", None, text)
+        nick = self.me if self.me == self._proven else with_password(self.me, self._password)
+        self._frame(self._talk(nick, fitting(self.NAME, text, self.LONGEST)), "say", None, text)
 
     def ping(self):
         self._frame("", "ping")
@@ -111,7 +115,7 @@ class Padded(Conversation):
 
     def _refused(self, why):
         refused = self._refuse(why)
-        if "nickname" not in why or self.me == self._proven:
+        if not _OF_A_NAME.search(why) or self.me == self._proven:
             return refused
         self.me = self._proven
         return refused + ([events.Welcomed(self.me)] if self.me else [])
@@ -122,4 +126,4 @@ class Padded(Conversation):
             return []
         if request.kind == "say":
             self._proven = self.me
-        return self._welcome(request) if request.kind in ("join", "rename") else self._done(request)
+        return self._welcome(request) if request.kind in ("join", "login", "rename") else self._done(request)

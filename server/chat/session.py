@@ -47,6 +47,9 @@ from server.protocols.text import is_blank
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
 LONGEST_PASSWORD = 128  # bytes of a new one
+# Bytes of one that may be right, as an operator may choose longer ones. Many may wait to be looked at, here and in the
+# hub, and `dollar` would take some that have 64 KiB.
+LONGEST_GIVEN = 1024
 
 
 class Session:
@@ -131,7 +134,10 @@ class Session:
 
     def _log_in(self, command):
         password = getattr(command, "password", None)
-        self._with_name(command, "claim", type(command).__name__, password, self.address()[0])
+        if password is not None and len(password) > LONGEST_GIVEN:
+            self._refuse(Reason.WRONG_PASSWORD, command)
+        else:
+            self._with_name(command, "claim", type(command).__name__, password, self.address()[0])
 
     def _create(self, command):
         self._with_name(command, "create", getattr(command, "password", None), self.address()[0])
@@ -145,7 +151,9 @@ class Session:
             self._create(sign_up)
 
     def _change_password(self, change):
-        if _can_be_a_password(change.new):
+        if len(change.old) > LONGEST_GIVEN:
+            self._refuse(Reason.WRONG_PASSWORD, change)
+        elif _can_be_a_password(change.new):
             self._ask(change, "change_password", self.name, change.old, change.new, self.address()[0])
         else:
             self._refuse(Reason.INVALID_PASSWORD, change)

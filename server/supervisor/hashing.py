@@ -19,6 +19,7 @@ import multiprocessing.connection
 import os
 import re
 
+from server.chat.session import LONGEST_GIVEN
 from server.protocols.events import Reason
 from server.worker.queues import called, control
 
@@ -39,6 +40,13 @@ def hashed(password):
     method, salt = _method(), os.urandom(16)
     digest = _digest(method, COSTS[method], password, salt)
     return "$".join((method, ":".join(map(str, COSTS[method])), _text(salt), _text(digest)))
+
+
+def chosen(password):
+    """The secret for a password that an operator has chosen; ValueError if it is longer than one that can be given."""
+    if len(password) > LONGEST_GIVEN:
+        raise ValueError("a password has at most %d bytes" % LONGEST_GIVEN)
+    return hashed(password)
 
 
 def matches(password, secret):

@@ -18,6 +18,7 @@ from server.supervisor.door import Door
 from server.supervisor.hashing import Verifier
 from server.worker.beat import HUB_LATER, next_beat
 from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
+from server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 FEW = 4  # messages; a round that carried fewer was hardly worth its sends
@@ -72,6 +73,7 @@ class Hub:
         self.streams = {}
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
         self.selector = selectors.DefaultSelector()
+        self.strangers = Strangers()
         self.census = Census(self)
         self.store = store
         patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
@@ -191,7 +193,8 @@ class Hub:
         except Torn:
             raise
         except Exception:
-            log.exception("a bug: the session that asked is ended")
+            level = self.strangers.level("a bug", "", time.monotonic(), logging.ERROR)
+            log.log(level, "a bug: the session that asked is ended", exc_info=True)
             for asker in _each(askers):
                 self.worker(asker >> 32 or worker, "evict", asker & 0xFFFFFFFF, Reason.BUG)
 
@@ -234,6 +237,7 @@ class Hub:
         if now < self._next_look:
             return
         self._next_look = now + LOOK_EVERY
+        self.strangers.look_at_clock(now)
         for worker, stream in self.streams.items():
             stream.missed += 1
             if stream.missed > MOST_MISSED:

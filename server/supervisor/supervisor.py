@@ -123,6 +123,7 @@ class Supervisor:
         self._hub.dismiss_aides()
         self._hub.everyone("end")
         self._turn_until(lambda: not self._children)
+        self._hub.strangers.close()
 
     def _take_leave(self):
         """After a bug in the hub: everybody is told that this is the end, and what was asked for is left undone."""

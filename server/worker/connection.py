@@ -174,7 +174,9 @@ class Connection(Session):
 
     def crash(self):
         """Called in an exception handler: log what happened, and end this connection only."""
-        log.exception("a bug: the connection is closed", self.described())
+        described = self.described()
+        level = self._worker.strangers.level("a bug", described["host"], self._worker.now, logging.ERROR)
+        log.log(level, "a bug: the connection is closed", described, exc_info=True)
         if self.state is GONE:  # it was in its end
             self.close()
         else:

@@ -37,4 +37,5 @@ class Listener:
 
     def crash(self):
         """Called in an exception handler: whoever was arriving is lost, the listener goes on."""
-        log.exception("a bug while accepting")
+        level = self._worker.strangers.level("a bug", "", self._worker.now, logging.ERROR)
+        log.log(level, "a bug while accepting", exc_info=True)

@@ -281,7 +281,8 @@ class Handshake:
 
     def crash(self):
         """Called in an exception handler: this client is lost."""
-        log.exception("a bug in a TLS handshake")
+        level = self._worker.strangers.level("a bug", self._address(), self._worker.now, logging.ERROR)
+        log.log(level, "a bug in a TLS handshake", exc_info=True)
         self._end(Reason.BUG)
 
     def _end(self, ending):

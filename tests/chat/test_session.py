@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from server.chat.session import GONE, HANDLERS, HANGUP, MEMBER, QUIT, STRANGER, WAITING
+from server.chat.session import GONE, HANDLERS, HANGUP, LONGEST_GIVEN, MEMBER, QUIT, STRANGER, WAITING
 from server.protocols import PROTOCOLS, events
 from server.protocols.events import (
     COMMANDS,
@@ -370,9 +370,29 @@ def test_a_password_has_1_to_128_bytes(stranger, hub, password):
     assert hub.drain() == create_ann(password)
 
 
-def test_an_old_password_may_be_of_any_length(member, hub):
-    member.hear([ChangePassword(b"x" * 5000, b"new")])
-    assert hub.drain() == [("change_password", 1, b"ann", b"x" * 5000, b"new", HOST)]
+# (state, the command that gives a password, what the hub is asked about it)
+GIVEN = [
+    (STRANGER, lambda password: Login(b"ann", password), lambda password: claim_ann("Login", password)),
+    (STRANGER, lambda password: SignIn(b"ann", password), lambda password: claim_ann("SignIn", password)),
+    (STRANGER, lambda password: Post(b"ann", password, b"hi", 7), lambda password: claim_ann("Post", password)),
+    (MEMBER, lambda password: ChangePassword(password, b"new"),
+     lambda password: [("change_password", 1, b"ann", password, b"new", HOST)]),
+]
+
+
+@pytest.mark.parametrize("state, command, asked", GIVEN)
+def test_a_password_that_is_given_may_be_as_long_as_those_of_a_users_file(in_state, hub, state, command, asked):
+    in_state(state).hear([command(b"x" * LONGEST_GIVEN)])
+    assert hub.drain() == asked(b"x" * LONGEST_GIVEN)
+
+
+@pytest.mark.parametrize("state, command, asked", GIVEN)
+@pytest.mark.parametrize("length", [LONGEST_GIVEN + 1, 65536])
+def test_what_is_longer_than_any_password_is_wrong_and_waits_nowhere(in_state, hub, state, command, asked, length):
+    client, given = in_state(state), command(b"x" * length)
+    client.hear([given])
+    assert (client.state, hub.drain()) == (state, [])
+    assert client.audience.drain() == [Refused(Reason.WRONG_PASSWORD, given)]
 
 
 @pytest.mark.parametrize("name", [b"bea", b"ANN", b"", b"\xff"])

@@ -460,6 +460,63 @@ def test_a_wrong_password_is_told_in_a_sentence(server, join):
         join(server["dollar"], "Bob", "guess")
 
 
+@pytest.mark.parametrize("protocol", ["binary", "padded"])
+def test_a_password_is_given_and_a_wrong_one_told(server, join, protocol):
+    chat = join(server[protocol])
+    chat.login("Bob", "guess")
+    if protocol == "padded":  # which looks at it when something is said
+        answered(chat, "login")
+        chat.say("let me in")
+    refused = answered(chat, "say" if protocol == "padded" else "login")[-1]
+    assert (refused.why, chat.me) == ("The password is wrong.", None)
+    bob(join, server[protocol])
+
+
+def bob(join, url):
+    """Bob, who is in with his password."""
+    return speaking(join(url, "Bob", USERS["Bob"]))
+
+
+def speaking(chat):
+    """`chat`, once something was said in it: in `padded` nothing less takes a name."""
+    chat.say("it is me")
+    assert answered(chat, "say")[-1] == Done(Request("say", None, "it is me"))
+    return chat
+
+
+@pytest.mark.parametrize("theirs", ["line", "binary", "padded"])
+@pytest.mark.parametrize("mine", ["line", "binary", "padded"])
+def test_whoever_has_logged_in_elsewhere_hears_so_once_and_does_not_drive_the_other_out(server, join, mine, theirs):
+    first = bob(join, server[mine])
+    second = bob(join, server[theirs])
+    heard = hear(first, of(Disconnected))
+    assert heard[-1] == Disconnected("You have logged in elsewhere.", None)
+    assert not any(isinstance(event, (Notice, Refused, Unsure)) for event in heard)
+    assert (first.state, first.until_next(), first.poll()) == ("closed", None, [])
+    speaking(second)
+    first.login("Bob", USERS["Bob"])  # by hand
+    hear(first, of(Welcomed, name="Bob"))
+    speaking(first)
+    assert hear(second, of(Disconnected))[-1].again is None
+
+
+def test_a_bot_ends_when_its_owner_has_logged_in_elsewhere(server, join):
+    first = bob(join, server["line"])
+    bob(join, server["line"])
+    assert list(first)[-1] == Disconnected("You have logged in elsewhere.", None)
+
+
+def test_an_account_is_renamed_and_comes_back_without_its_password(restarted, join):
+    chat = bob(join, restarted.urls["binary"])
+    chat.rename("rob")
+    hear(chat, of(Welcomed, name="rob"))
+    restarted.kill()
+    restarted.start()
+    hear(chat, of(Welcomed, name="rob"))
+    chat.rename("Rob")
+    hear(chat, of(Welcomed, name="Rob"))
+
+
 def test_whoever_leaves_a_server_that_does_not_answer_is_told_what_is_unsure():
     with Scripted([b"OK\n"], answers=True) as mute:
         chat = connect("line://%s:%d" % mute.address)

@@ -38,8 +38,12 @@ ASKED = {
         (lambda chat: chat.ping(), [events.Ping(b"1600000000.000000")]),
         (lambda chat: chat.quit(), [events.Quit()]),
         (lambda chat: chat.join("ann"), [events.Login(b"ann", None)]),
+        (lambda chat: chat.login("ann", "p w"), [events.Login(b"ann", b"p w")]),
+        (lambda chat: chat.login("ann", ""), [events.Login(b"ann", None)]),
     ],
     "padded": [
+        (lambda chat: chat.login("ann", "p w"), [events.Post(b"ann", b"p w", b"", None)]),
+        (lambda chat: chat.login("ann", ""), [events.Post(b"ann", None, b"", None)]),
         (lambda chat: chat.join("ann"), [events.Post(b"ann", None, b"", None)]),
         (lambda chat: chat.say("a: b"), [events.Post(b"ann", None, b"a: b", None)]),
         (lambda chat: chat.ping(), [events.Post(None, None, b"", None)]),
@@ -74,6 +78,8 @@ TOLD = [
         "binary": [heard.Notice("The server is shutting down.")],
         "padded": [heard.Notice("The server is shutting down.")],
         "delimited": [heard.Notice("Server is shutting down.")]}),
+    (events.Farewell(Reason.REPLACED), dict.fromkeys(
+        ("line", "binary", "padded", "delimited"), [heard.Disconnected("You have logged in elsewhere.", None)])),
 ]
 
 
@@ -444,3 +450,53 @@ def test_a_padded_name_that_is_refused_with_the_first_words_is_none():
     stranger.feed(refusal)
     assert [type(event) for event in stranger.settle()] == [heard.Refused]
     assert stranger.me is None
+
+
+@pytest.mark.parametrize("protocol", ["line", "binary", "padded", "delimited"])
+def test_that_one_has_logged_in_elsewhere_is_no_answer_to_what_was_said(protocol):
+    chat = talking(protocol)
+    chat.say("x")
+    found = chat.feed(frames(protocol, events.Farewell(Reason.REPLACED))) + chat.settle()
+    assert [type(event) for event in found] == [heard.Disconnected]
+    assert heard.Unsure(heard.Request("say", None, "x")) in chat.breaks()
+
+
+def said_by(chat):
+    """The name, the password and the text of each `padded` message that was sent."""
+    return [(post.name, post.password, post.text)
+            for post in PROTOCOLS["padded"].Decoder(LIMITS).feed(chat.to_send())]
+
+
+def test_a_padded_password_is_given_until_something_was_said_with_it():
+    received = frames("padded", events.Done(events.Post(b"ann", None, b"x", None)))
+    chat = CONVERSATIONS["padded"](Place())
+    chat.login("ann", "pw")
+    assert chat.feed(received)[0] == heard.Welcomed("ann")
+    chat.say("one")
+    chat.say("two")
+    assert said_by(chat) == [(b"ann", b"pw", b""), (b"ann", b"pw", b"one"), (b"ann", b"pw", b"two")]
+    chat.feed(received + received)
+    chat.say("three")
+    chat.rename("bob")
+    chat.feed(received + received)
+    chat.say("four")
+    assert said_by(chat) == [(b"ann", None, b"three"), (b"bob", None, b""), (b"bob", None, b"four")]
+
+
+@pytest.mark.parametrize("reason", [Reason.WRONG_PASSWORD, Reason.PASSWORD_REQUIRED, Reason.TRY_LATER])
+def test_a_padded_password_that_is_refused_is_not_given_again(reason):
+    chat = CONVERSATIONS["padded"](Place())
+    chat.login("ann", "guess")
+    chat.feed(frames("padded", events.Done(events.Post(b"ann", None, b"", None))))
+    chat.say("mine")
+    chat.feed(frames("padded", events.Refused(reason, events.Post)))
+    assert [type(event) for event in chat.settle()] == [heard.Refused] and chat.me is None
+
+
+@pytest.mark.parametrize("protocol", ["binary", "padded"])
+@pytest.mark.parametrize("name, password", [("a b", "pw"), ("ann", " pw"), ("ann", "pw ")])
+def test_a_password_that_could_not_be_told_from_the_name_is_not_sent(protocol, name, password):
+    chat = CONVERSATIONS[protocol](Place())
+    with pytest.raises(Impossible, match="one word"):
+        chat.login(name, password)
+    assert not chat.to_send() and not chat.waits

@@ -353,6 +353,34 @@ def test_whoever_is_refused_at_coming_back_sees_why(server, doorways, sit_down):
     typist.sees("Nickname set to refused")
 
 
+def logged_in(typist, name, password):
+    typist.enter("/login " + name)
+    typist.sees("Password of %s:" % name)
+    typist.enter(password)
+    typist.sees("Nickname set to " + name)
+    typist.enter("it is me")  # without which `padded` takes no name
+    typist.sees(name + ": it is me")
+    return typist
+
+
+@pytest.mark.parametrize("protocol", ["line", "binary", "padded"])
+def test_whoever_has_logged_in_elsewhere_sees_so_and_comes_back_only_by_hand(server, sit_down, protocol):
+    first, second = sit_down(server[protocol]), sit_down(server[protocol])
+    for typist in (first, second):
+        typist.sees("[CONNECTED]")
+        logged_in(typist, "Bob", "456")
+    first.sees("[ERROR] You have logged in elsewhere.")
+    first.enter("hello?")
+    first.sees("[ERROR] You are not connected to a server. Not sent: hello?")
+    assert not any(text in first.shown for text in ("[DISCONNECTED]", "[NOTICE]", "connecting again"))
+    second.enter("still here")
+    second.sees("Bob: still here")
+    first.enter("/connect " + server[protocol])
+    first.sees("[CONNECTED]")
+    logged_in(first, "Bob", "456")
+    second.sees("[ERROR] You have logged in elsewhere.")
+
+
 def test_a_name_cannot_be_changed_while_the_server_is_away_and_is_still_there_after(restarted, sit_down):
     typist = joined(sit_down(restarted.urls["line"]), "stay")
     restarted.kill()

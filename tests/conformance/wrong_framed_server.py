@@ -32,6 +32,10 @@ BUGS = {
     "binary-strangers-talk": "who has not joined may talk",
     "binary-strangers-hear": "who has not joined hears the room",
     "binary-says-not-why": "a refused name gets no reason",
+    "binary-keeps-the-older": "the right password of a name in use is refused",
+    "binary-any-password": "a wrong one is taken for right",
+    "binary-evicts-without-a-word": "a connection whose name is taken over is not told",
+    "binary-evicts-in-secret": "the others are not told that it has ended",
     "binary-minds-nul": "what C leaves behind a name is part of it",
     "padded-no-ack": "messages are not acknowledged",
     "padded-ack-twice": "they are, twice",
@@ -46,6 +50,10 @@ BUGS = {
     "padded-no-ack-for-nothing": "a length of zero is not acknowledged",
     "padded-any-nick": "a nick may be taken twice",
     "padded-announces-leaving": "the others are told that somebody left",
+    "padded-keeps-the-older": "the right password of a nick in use is refused",
+    "padded-any-password": "a wrong one is taken for right",
+    "padded-evicts-without-a-word": "a connection whose nick is taken over is not told",
+    "padded-evicts-without-text": "a nick is taken over without a text",
     "padded-strips": "texts lose their outer spaces",
     "padded-says-goodbye": "a good-bye is a text",
     "padded-stays": "a good-bye is acknowledged, and the connection stays",
@@ -53,8 +61,10 @@ BUGS = {
 
 _HEAD = struct.Struct(">BIII10sI")
 _LITTLE = struct.Struct("<BIII10sI")
-_FORM = re.compile(r"\[(?P<time>[0-9]{2}:[0-9]{2} [AP]M)\] (?P<nick>.+?): (?P<text>.+)", re.DOTALL)
+_FORM = re.compile(r"\[(?P<time>[0-9]{2}:[0-9]{2} [AP]M)\] (?P<nick>.+?): (?P<text>.*)", re.DOTALL)
 _GOODBYE = re.compile("(?i)!?disconnect|!dc|!exit")
+_PASSWORDS = {"petra": "secret"}
+_ELSEWHERE = "You have logged in elsewhere."
 
 
 class WrongFramedServer(OneThreadServer):
@@ -104,6 +114,25 @@ class WrongFramedServer(OneThreadServer):
 
     def _named(self, name):
         return next((other for other in self.clients if other.name == name), None)
+
+    def _may_be(self, client, name, password):
+        """May the client have the name, which nobody else has from now on if the password is right?"""
+        if _PASSWORDS.get(name) != password and not (password and client.protocol + "-any-password" in self.bugs):
+            return False
+        older = self._named(name)
+        if password and older and client.protocol + "-keeps-the-older" not in self.bugs:
+            if client.protocol + "-evicts-without-a-word" not in self.bugs:
+                self._tell_replaced(older)
+            if client.protocol + "-evicts-in-secret" in self.bugs:
+                older.name = None
+            self._leave(older)
+        return True
+
+    def _tell_replaced(self, client):
+        if client.protocol == "binary":
+            self._reply(client, 102, _ELSEWHERE)
+        else:
+            client.send(b"[ERROR] " + _ELSEWHERE.encode())
 
     def _announce(self, client):
         for other in self._others(client):
@@ -210,8 +239,9 @@ class WrongFramedServer(OneThreadServer):
         bad = not name or " " in name or len(name.encode()) > 10
         return bad or (self._taken(name) and "binary-two-bobs" not in self.bugs)
 
-    def _join(self, client, name):
-        if client.name or self._bad(name):
+    def _join(self, client, text):
+        name, _, password = text.partition(" ")
+        if client.name or not self._may_be(client, name, password or None) or self._bad(name):
             return self._reply(client, 209, "" if "binary-says-not-why" in self.bugs else "no")
         client.name = name
         self._reply(client, 207)
@@ -276,11 +306,16 @@ class WrongFramedServer(OneThreadServer):
         if is_goodbye and "padded-says-goodbye" not in self.bugs:
             self._acknowledge(client, body)
             return None if "padded-stays" in self.bugs else self._leave(client)
-        if found and found.group("nick") != client.name:
-            if self._taken(found.group("nick")) and "padded-any-nick" not in self.bugs:
+        if found and not found.group("text") and "padded-evicts-without-text" not in self.bugs:
+            return self._acknowledge(client, body)
+        nick, _, password = found.group("nick").partition(" ") if found else (None, None, None)
+        if found and nick != client.name:
+            if not self._may_be(client, nick, password or None):
+                return client.send(b"[ERROR] the password is wrong")
+            if self._taken(nick) and "padded-any-nick" not in self.bugs:
                 return client.send(b"[ERROR] taken")
             came = not client.name
-            client.name = found.group("nick")
+            client.name = nick
             if came:
                 self._announce(client)
         if found:

@@ -51,6 +51,12 @@ BUGS = {
     "forgets-passwords": "a registered name needs no password",
     "registers-twice": "a registered name can be registered again",
     "keeps-old-password": "PASSWD says OK and changes nothing",
+    "keeps-the-older": "the right password of a name in use is refused",
+    "any-password-evicts": "a wrong password ends the connection that has the name",
+    "evicts-whoever": "a password takes over a name that has none",
+    "evicts-without-a-word": "a connection whose name is taken over is not told",
+    "evicted-stay": "a connection whose name is taken over is told, and not closed",
+    "evicts-in-secret": "the others are not told that it has ended",
     "tells-twice": "HISTORY SINCE tells the message of that number again",
     "tells-whispers": "direct messages are part of the history",
     "tells-newcomers-nothing": "HISTORY begins at one's own login",
@@ -507,12 +513,30 @@ class WrongServer:
         account, _, password = name.partition(" ")
         password = password.strip(" ")
         if account in self.passwords and "forgets-passwords" not in self.bugs:
-            if not self._taken(client, account) and password != self.passwords[account]:
+            is_right = password == self.passwords[account]
+            if is_right or password and "any-password-evicts" in self.bugs:
+                self._evict(account)
+            if not is_right and (password or not self._taken(client, account)):
                 return "ERR wrong-password" if password else "ERR password-required"
             name = account
+        elif password and "evicts-whoever" in self.bugs:
+            self._evict(account)
         if not good_name(name):
             return "ERR invalid-username"
         return self._enter(client, name)
+
+    def _evict(self, name):
+        for other in [] if "keeps-the-older" in self.bugs else self._members():
+            if other.name == name:
+                if "evicts-without-a-word" not in self.bugs:
+                    other.put("INFO logged-in-elsewhere")
+                if "evicts-in-secret" in self.bugs:
+                    self.clients.remove(other)
+                else:
+                    self._forget(other)
+                other.name = None
+                if "evicted-stay" not in self.bugs:
+                    self._hang_up(other)
 
     def _register(self, client, rest):
         name, _, password = rest.lstrip(" ").partition(" ")

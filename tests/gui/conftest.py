@@ -6,6 +6,8 @@ import subprocess
 import pytest
 from gui_servers import SERVERS, USERS, Server004
 
+from conformance.targets import launch
+
 
 @pytest.fixture(params=sorted(SERVERS))
 def server(request, tmp_path):
@@ -16,6 +18,14 @@ def server(request, tmp_path):
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture
+def mixed():
+    """{protocol: (host, port)} of our server, where an account may be in several."""
+    protocols = ("line", "binary", "padded", "dollar")
+    with launch(workers=2, users=USERS, protocols=protocols) as server:
+        yield {protocol: tuple(server.address(protocol)) for protocol in protocols}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 
+from client import connect
 from conformance.targets import launch
 
 USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
@@ -22,6 +23,14 @@ def wait_until(is_so, work=None):
         if work:
             work()
         time.sleep(0.005)
+
+
+def login_elsewhere(addresses, protocol, name):
+    """A `Chat` of an account, in another protocol than `dollar`."""
+    chat = connect("%s://%s:%d" % ((protocol,) + addresses[protocol]), name, USERS[name], timeout=SECONDS)
+    chat.say("it is me")  # without which `padded` takes no name
+    assert chat.finish(SECONDS)
+    return chat
 
 
 class Port:

@@ -2,9 +2,9 @@
 import socket
 
 import pytest
-from gui_servers import SECONDS, SERVERS, USERS, wait_until
+from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
-from client import connect
+from client import Chat, connect
 from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
 
 
@@ -307,10 +307,33 @@ def test_who_is_not_let_in_again_can_try_again(foreign):
         foreign.users = dict(USERS, Alice="another")
         foreign.start()
         alice.until(lambda model: model.why_given_up)
-        assert "wrong" in alice.model.connection
+        assert "password is another" in alice.model.connection
         foreign.users = USERS
         alice.model.retry()
         alice.until(lambda model: model.is_online)
         assert not alice.model.connection
     finally:
         alice.model.close(0)
+
+
+class Impatient(Chat):
+    """A chat that comes back, or gives that up, in a moment."""
+
+    DELAYS = (0.01,)
+
+
+@pytest.mark.parametrize("protocol", ["line", "binary", "padded"])
+def test_who_has_logged_in_elsewhere_is_not_driven_out_and_one_comes_back_by_hand(mixed, protocol):
+    model = Model("%s:%d" % mixed["dollar"], "Alice", USERS["Alice"], connect=Impatient)
+    try:
+        wait_until(lambda: model.is_welcome, model.tick)
+        with login_elsewhere(mixed, protocol, "Alice") as other:
+            wait_until(lambda: model.why_given_up, model.tick)
+            assert "logged in elsewhere" in model.connection and not model.is_online
+            other.say("still here")
+            assert other.finish(SECONDS) and other.me == "Alice"
+        model.retry()
+        wait_until(lambda: model.is_online, model.tick)
+        assert not model.connection
+    finally:
+        model.close(0)

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from gui_servers import SECONDS, USERS, wait_until
+from gui_servers import SECONDS, USERS, login_elsewhere, wait_until
 
 from client import Failed, connect, showing
 
@@ -395,6 +395,17 @@ def test_a_server_that_goes_and_comes_back_is_no_end(server, see):
         assert alice.said.count("before") == 1 and not alice.talking.trouble.winfo_ismapped()
         alice.press(alice.talking.entry, "<Return>")
         alice.until(lambda: "not yet" in alice.said and not alice.talking.model.open.messages[-1].state)
+
+
+def test_who_has_logged_in_elsewhere_sees_so_and_comes_back_by_the_button(mixed, see):
+    alice = see(mixed["dollar"], "Alice")
+    alice.enter(USERS["Alice"])
+    alice.window.model._chat.DELAYS = (0.01,)
+    with login_elsewhere(mixed, "line", "Alice"):
+        alice.until(lambda: alice.talking.banner_button.winfo_ismapped())
+        assert str(alice.talking.banner_text.cget("text")).startswith("You have logged in elsewhere")
+    alice.talking.banner_button.invoke()
+    alice.until(lambda: alice.window.model.is_online and not alice.talking.banner.winfo_ismapped())
 
 
 def test_closing_logs_out(server, see, bob):

@@ -1,4 +1,5 @@
 """The hub: one order for everybody, and who has to be replaced."""
+import logging
 import os
 
 import pytest
@@ -10,6 +11,7 @@ from server.supervisor import hub as hub_module
 from server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
 from server.worker.beat import HUB_LATER
 from server.worker.queues import AWAITED, control, record, talk
+from server.worker.strangers import MINUTE, MOST_LINES
 
 HOST = "192.0.2.1"
 
@@ -610,6 +612,17 @@ def test_a_bug_before_anything_is_changed_costs_the_session_that_asked(hub, work
     assert one.heard() == [joined[0], ("evict", 5, Reason.BUG), joined[1]]
     assert two.heard() == joined
     assert [record for record in caplog.records if record.exc_info]
+
+
+def test_a_bug_that_shows_again_and_again_cannot_fill_the_log(hub, workers, clock, caplog):
+    caplog.set_level(logging.INFO)
+    hub._requests["who"] = bug
+    workers[0].say(*[control("who", [number]) for number in range(MOST_LINES + 40)])
+    hub.turn(0)
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"] * MOST_LINES
+    clock.now += MINUTE
+    hub.turn(0)
+    assert [record.getMessage() for record in caplog.records[MOST_LINES:]] == ["a bug: 40 more like it"]
 
 
 def test_a_bug_after_something_has_changed_ends_the_server(hub, workers):

@@ -1,9 +1,12 @@
 """One client's socket in a worker: what arrives, what is held back, and how it ends."""
+import logging
+
 import pytest
 
-from server.chat.session import HANDLERS, MEMBER
+from server.chat.session import HANDLERS, MEMBER, STRANGER
 from server.protocols.events import Ping
 from server.worker.deadlines import LINGER
+from server.worker.strangers import MINUTE, MOST_LINES
 
 
 def test_a_conversation_across_two_workers(house):
@@ -274,6 +277,26 @@ def test_a_bug_in_a_handler_costs_one_connection_only(house, monkeypatch, caplog
     assert bob.heard() == b"MSG ann before\nINFO ann disconnected\nUSER bob\n"
     assert "ZeroDivisionError: of all things" in caplog.text
     assert "Traceback" in caplog.text
+
+
+def test_a_bug_that_shows_again_and_again_cannot_fill_the_log(house, monkeypatch, caplog):
+    def break_down(session, command):
+        raise ZeroDivisionError("of all things")
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setitem(HANDLERS[STRANGER], Ping, break_down)
+    for _ in range(MOST_LINES + 40):
+        house.connect().send(b"PING\n")
+        house.settle(1)
+    bugs = [record for record in caplog.records if record.exc_info]
+    assert [record.levelname for record in bugs] == ["ERROR"] * MOST_LINES
+    assert {record.args["host"] for record in bugs} == {"192.0.2.1"}
+    caplog.clear()
+    house.wait(MINUTE + 1)
+    assert "a bug: 40 more like it" in [record.getMessage() for record in caplog.records]
+    house.connect().send(b"PING\n")
+    house.settle()
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
 
 
 def test_a_bug_behind_a_question_costs_one_connection_only(house, monkeypatch):

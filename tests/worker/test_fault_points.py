@@ -4,6 +4,7 @@ A client of each protocol does what its protocol knows. Each line of the server 
 comes again for each of them, and that line raises. `./dev long` tries all of the lines, `./dev test` a few by chance.
 """
 import linecache
+import logging
 import os
 import sys
 
@@ -131,6 +132,7 @@ def live(house, fault, protocol):
 @pytest.mark.parametrize("extent", ["sample", pytest.param("all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("protocol", sorted(LIVES))
 def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, caplog, chance):
+    caplog.set_level(logging.DEBUG, "server")  # to which more bugs than a minute has lines for are told
     house, fault = open_house(), Fault()
     trace(house, fault)
     founder = house.connect(protocol="delimited")
