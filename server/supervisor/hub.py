@@ -78,6 +78,7 @@ class Hub:
         self.store = store
         patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
         self.door = Door(self.verifier, patience, time.monotonic)
+        self._memory = memory
         self._register = Register(self, memory, self.door, patience, store, time.time)
         self._requests = {
             "claim": self._register.claim,
@@ -127,7 +128,7 @@ class Hub:
             self._gather()
             self._set_next_beat()
         self.door.look_at_clock()
-        self._look_for_signs_of_life()
+        self._look_around()
         self.speak()
 
     def _hear_all(self, wait):
@@ -232,12 +233,14 @@ class Hub:
             self.selector.unregister(self._aides[number].up)
             self.failed[number] = "is gone"
 
-    def _look_for_signs_of_life(self):
+    def _look_around(self):
+        """Now and then: who gives no sign of life, and what has been kept for too long?"""
         now = time.monotonic()
         if now < self._next_look:
             return
         self._next_look = now + LOOK_EVERY
         self.strangers.look_at_clock(now)
+        self._memory.tidy()
         for worker, stream in self.streams.items():
             stream.missed += 1
             if stream.missed > MOST_MISSED:

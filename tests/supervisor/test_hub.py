@@ -771,3 +771,17 @@ def test_no_pacing_is_no_wait(hub, workers, clock):
         workers[0].say(one_talk(1))
         hub.turn(0)
     assert clock.slept == []
+
+
+def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make_hub, store, clock):
+    now = [1.6e9]
+    memory = Memory(store, keep_days=10, clock=lambda: now[0])
+    hub = make_hub(memory=memory)
+    memory.open(b"ann", tuple(claims(b"ann")))
+    memory.keep(b"ann", b"bob", b"hi", HOST, lambda stored: None)
+    for days in (0, 9, 2):
+        assert memory.accounts[b"ann"].kept == 1
+        now[0] += days * 86400
+        clock.now += hub_module.LOOK_EVERY
+        hub.turn(0)
+    assert memory.accounts[b"ann"].kept == 0
