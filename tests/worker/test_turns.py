@@ -86,6 +86,33 @@ def test_who_says_little_has_its_turn_before_one_who_says_much_has_a_second(hous
     assert all(flooder.heard() for flooder in flooders)
 
 
+def test_who_says_little_waits_for_no_turn_of_each_who_says_much(house, monkeypatch):
+    flooders, calm = [house.connect() for _ in range(20)], house.connect()
+    for flooder in flooders:
+        fill(flooder, b"x\n" * 900)
+    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)  # one turn a tick
+    for _ in flooders:
+        house.tick()
+    for _ in range(20):
+        calm.send(b"x\n")
+        house.tick()
+        assert calm.heard() == b"ERR must-login-first\n"
+
+
+def test_who_says_much_has_its_turns_although_others_always_have_something_new(house, clock, monkeypatch):
+    flooder, others = house.connect(), [house.connect() for _ in range(5)]
+    fill(flooder, b"x\n" * 900)
+    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    heard, began = b"", clock.now
+    while heard.count(b"\n") < 900:
+        for other in others:
+            other.send(b"x\n")
+        house.tick()
+        clock.now += loop.PASSED_OVER / 5
+        heard += flooder.heard()
+        assert clock.now - began < (900 / connection_module._SLICE + 3) * 2 * loop.PASSED_OVER
+
+
 def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_gives_signs_of_life(
         house, clock, monkeypatch):
     for _ in range(20):
