@@ -113,6 +113,24 @@ def test_who_says_much_has_its_turns_although_others_always_have_something_new(h
         assert clock.now - began < (900 / connection_module._SLICE + 3) * 2 * loop.PASSED_OVER
 
 
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_others_have_their_turns_in_a_flood_of_the_smallest_commands(house, clock, monkeypatch, protocol):
+    """From twenty who read nothing of what they are answered."""
+    calm = house.member(b"calm")
+    smallest = {"line": b"x\n", "binary": binary(1, b""), "padded": b"%-64d" % 0, "delimited": bytes([0, 2] + 40 * [0]),
+                "dollar": b"$2         {}$"}[protocol]
+    flooders = [house.connect(protocol=protocol) for _ in range(20)]
+    for flooder in flooders:
+        assert fill(flooder, smallest * 3000) >= 1000 * len(smallest)
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    for _ in range(100):
+        calm.send(b"PING\n")
+        for _ in range(len(flooders)):
+            house.tick()
+        assert calm.heard() == b"PONG\n"
+    assert not any(driven.ended for driven in house.driven)
+
+
 def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_gives_signs_of_life(
         house, clock, monkeypatch):
     for _ in range(20):
