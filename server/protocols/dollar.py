@@ -180,9 +180,9 @@ def _in_the_lobby(sender, text):
     return "%s: %s" % (sender.decode(), text.decode())
 
 
-def _users(users):
-    names = [(LOBBY, True)] + [(name.decode(), online) for name, online in users]
-    return [{"username": name, "status": "online" if online else "offline"} for name, online in names]
+def _with_users(dictionary, users):
+    """With (name, online?) of each as its last value; `_written` makes dictionaries of these."""
+    return dict(dictionary, users=[(LOBBY, True)] + [(name.decode(), online) for name, online in users])
 
 
 def _received(sender, message):
@@ -222,11 +222,11 @@ ENCODERS.update({
     events.Done: _done,
     events.Past: _past,
     events.Recalled: _recalled,
-    events.News: lambda news, me: (dict(_result("poll", True), messages=[], users=_users(news.users)),),
+    events.News: lambda news, me: (_with_users(dict(_result("poll", True), messages=[]), news.users),),
     events.Pong: lambda pong, me: (_result(pong.token.decode(), False),),
     events.Said: lambda said, me: _received(LOBBY, _in_the_lobby(said.sender, said.text)),
     events.Whispered: lambda whispered, me: _received(whispered.sender.decode(), whispered.text.decode()),
-    events.Users: lambda users, me: ({"purpose": "reload_user_list", "users": _users(users.users)},),
+    events.Users: lambda users, me: (_with_users({"purpose": "reload_user_list"}, users.users),),
 })
 
 
@@ -235,18 +235,30 @@ def _packet(text):
     return b"$%-10d%b$" % (len(data), data)
 
 
-def _packets(happening, me, write):
-    return tuple(_packet(write(dictionary)) for dictionary in ENCODERS[type(happening)](happening, me))
+def _written(dictionary, write, write_text):
+    """As `write` has it. Of users there may be thousands, whose dictionaries differ in the name: it is filled in."""
+    if "users" not in dictionary:
+        return write(dictionary)
+    shapes = [write({"username": "", "status": status}).split(write_text("")) for status in ("offline", "online")]
+    (beginning, offline), (_, online) = shapes
+    users = ", ".join([
+        beginning + write_text(name) + (online if is_online else offline) for name, is_online in dictionary["users"]])
+    return write(dict(dictionary, users=[]))[:-len("]}")] + users + "]}"
+
+
+def _packets(happening, me, write, write_text):
+    return tuple(
+        _packet(_written(dictionary, write, write_text)) for dictionary in ENCODERS[type(happening)](happening, me))
 
 
 def encode(happening, me):
     """The packets, as Python writes them, that tell of `happening`; none if this protocol does not speak of it."""
-    return _packets(happening, me, repr)
+    return _packets(happening, me, repr, repr)
 
 
 def encode_json(happening, me):
     """The packets that tell of `happening`, as JSON."""
-    return _packets(happening, me, _json)
+    return _packets(happening, me, _json, json.encoder.encode_basestring)
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
