@@ -4,11 +4,11 @@ import inspect
 import sys
 import time
 
-from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, slow, soak, start
+from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, returns, slow, soak, start
 from conformance.stdout import quiet_when_closed
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
-          "durable": durable, "start": start, "cut": cut, "slow": slow}
+          "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns}
 
 
 @quiet_when_closed()

@@ -1,11 +1,12 @@
-"""A hundred wrong passwords a second from one address: the others talk as before, and the right one gets in.
+"""A hundred wrong passwords a second from one address, and right ones from two without end: the owner gets in.
 
-The storm is a process of its own and comes from 127.0.0.2, so it needs Linux, where all of 127.0.0.0/8 is the machine
-itself.
+The others talk as before. The storms are processes of their own and come from 127.0.0.2 and 127.0.0.4, so it needs
+Linux, where all of 127.0.0.0/8 is the machine itself.
 """
 import collections
 import contextlib
 import multiprocessing
+import selectors
 import statistics
 import sys
 import time
@@ -15,9 +16,12 @@ from bench.proofs.clients import Client
 from conformance.targets import launch
 
 GUESSER, OWNER = "127.0.0.2", "127.0.0.3"
-USERS = {"Alice": "the right one"}
+HOARDERS = ("127.0.0.2", "127.0.0.4")
+USERS = {"Alice": "the right one", "hoarder": "right too"}
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
 ALLOWED = 0.020  # seconds that the slowest percent may take longer
+HOARDED = 40  # sessions of each of two addresses
+ITS_TURN = 20.0  # seconds: behind one password of each of two addresses, each of which takes 0.3 s of a free processor
 MOST_OPEN = 200  # connections of a storm; those who wait longest are given up
 
 _fork = multiprocessing.get_context("fork")
@@ -33,9 +37,18 @@ def prove(say, seconds=10.0, per_second=100):
         with storm(server.address(), per_second) as answers:
             stormy = talk(speaker, hearer, seconds)
             needed = log_in(server.address())
+        with hoard(server.address()) as hoarded:
+            crowded = talk(speaker, hearer, seconds)
+            waited = [log_in(server.address()) for _ in range(3)]
     say("a word took %s, in the storm %s" % (shown(calm), shown(stormy)))
     say("the right password from elsewhere got in after %.0f ms" % (1000 * needed))
     say("the storm heard: %s" % ", ".join("%d x %s" % (count, word) for word, count in answers.most_common()))
+    say("while two addresses with %d sessions each gave the right one again and again, a word took %s" % (
+        HOARDED, shown(crowded)))
+    say("the owner got in from a third one after %s s" % ", ".join("%.1f" % seconds for seconds in waited))
+    say("the two heard: %s" % ", ".join("%d x %s" % (count, word) for word, count in hoarded.most_common()))
+    demand(hoarded["OK"] > 0, "nobody there got in")
+    demand(max(waited) < ITS_TURN, "the owner had to wait for all of them")
     demand(answers["OK"] == 0, "somebody guessed the password")
     demand(p99(stormy) <= p99(calm) + ALLOWED, "the storm is felt by others")
 
@@ -75,12 +88,21 @@ def log_in(address):
     return time.monotonic() - began
 
 
-@contextlib.contextmanager
 def storm(address, per_second):
     """Wrong passwords, as long as the block lasts; gives a Counter that has what they were answered when it is over."""
+    return _meanwhile(_guess, address, per_second)
+
+
+def hoard(address):
+    """Likewise right ones, from two addresses: whoever is answered closes, comes back and asks again."""
+    return _meanwhile(_hoard, address)
+
+
+@contextlib.contextmanager
+def _meanwhile(run, *arguments):
     answers = collections.Counter()
     over, report = _fork.Pipe()
-    process = _fork.Process(target=_guess, args=(address, per_second, report))
+    process = _fork.Process(target=run, args=(*arguments, report))
     process.start()
     report.close()
     try:
@@ -103,6 +125,25 @@ def _guess(address, per_second, report):
             answers.update([_answer(guesses.popleft())])
         due += 1 / per_second
     answers.update(map(_answer, guesses))
+    report.send(answers)
+
+
+def _hoard(address, report):
+    answers = collections.Counter()
+
+    def knock(source):
+        client = Client(address, source=source)
+        client.say("LOGIN hoarder " + USERS["hoarder"])
+        selector.register(client, selectors.EVENT_READ, source)
+
+    with selectors.DefaultSelector() as selector:
+        for source in HOARDED * HOARDERS:
+            knock(source)
+        while not report.poll():
+            for key, _ in selector.select(0.1):
+                selector.unregister(key.fileobj)
+                answers.update([_answer(key.fileobj)])
+                knock(key.data)
     report.send(answers)
 
 

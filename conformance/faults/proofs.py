@@ -1,5 +1,5 @@
 """The proofs of `bench.proofs`, as long as a battery can wait for them; on their own they run longer."""
-from bench.proofs import durable, fuzz, kills, logins, names, soak
+from bench.proofs import durable, fuzz, kills, logins, names, returns, soak
 from bench.proofs import start as beginning
 
 
@@ -13,6 +13,10 @@ def test_the_same_name_at_once_on_two_workers_10000_times():
 
 def test_a_name_from_hand_to_hand_3000_times(start):
     names.relay(start(workers=2), 3000)
+
+
+def test_who_closes_and_comes_back_at_once_is_never_refused():
+    returns.prove(quietly, returns=2000, framed=200)
 
 
 def test_workers_killed_under_load():

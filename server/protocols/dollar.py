@@ -30,7 +30,6 @@ as "<sender>: <text>": clients show only what comes from the user they have befo
 Answers are in the form of the request: clients that write Python read nothing else, and evaluate what they read. So all
 that is sent is made of plain str, int, bool, list and dict, by `repr` or by `json.dumps`.
 """
-import itertools
 import json
 import re
 
@@ -54,7 +53,6 @@ LONGEST_PURPOSE = 64  # characters; unknown ones are sent back
 CHUNK = 10  # messages in one packet of a history
 LOBBY_HISTORY = 1000  # messages
 
-_NOTHING = {}
 _SIGN = ord("$")
 # In the ten bytes that follow the sign: all of them, or digits that something else ends.
 _LENGTH = re.compile(rb"(?=[ 0-9]{10}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])")
@@ -186,15 +184,17 @@ def _in_the_lobby(sender, text):
     return "%s: %s" % (sender.decode(), text.decode())
 
 
-def _users(users, unread=_NOTHING):
-    """The list of (name, online). `unread`: {name: how many messages of this sender one has missed}."""
-    strangers = unread.keys() - {name for name, _ in users} if unread else ()
-    listed = [{"username": LOBBY, "status": "online"}]
-    for name, online in itertools.chain(users, ((name, False) for name in sorted(strangers))):
-        listed.append({"username": name.decode(), "status": "online" if online else "offline"})
-        if name in unread:
-            listed[-1]["unread"] = unread[name]
-    return listed
+def _with_users(dictionary, users):
+    """With (name, online?) of each as its last value; `_written` makes dictionaries of these."""
+    return dict(dictionary, users=[(LOBBY, True)] + [(name.decode(), online) for name, online in users])
+
+
+def _marked(marked, me):
+    """The list, in which those who have written to somebody who was away are, even if they are here no more."""
+    strangers = sorted(marked.unread.keys() - {name for name, _ in marked.users})
+    unread = {name.decode(): count for name, count in marked.unread.items()}
+    return (_with_users({"purpose": "reload_user_list", "unread": unread},
+                        marked.users + [(name, False) for name in strangers]),)
 
 
 def _received(sender, message):
@@ -234,12 +234,12 @@ ENCODERS.update({
     events.Done: _done,
     events.Past: _past,
     events.Recalled: _recalled,
-    events.News: lambda news, me: (dict(_result("poll", True), messages=[], users=_users(news.users)),),
+    events.News: lambda news, me: (_with_users(dict(_result("poll", True), messages=[]), news.users),),
     events.Pong: lambda pong, me: (_result(pong.token.decode(), False),),
     events.Said: lambda said, me: _received(LOBBY, _in_the_lobby(said.sender, said.text)),
     events.Whispered: lambda whispered, me: _received(whispered.sender.decode(), whispered.text.decode()),
-    events.Users: lambda users, me: ({"purpose": "reload_user_list", "users": _users(users.users)},),
-    events.Marked: lambda marked, me: ({"purpose": "reload_user_list", "users": _users(*marked)},),
+    events.Users: lambda users, me: (_with_users({"purpose": "reload_user_list"}, users.users),),
+    events.Marked: _marked,
 })
 
 
@@ -248,18 +248,35 @@ def _packet(text):
     return b"$%-10d%b$" % (len(data), data)
 
 
-def _packets(happening, me, write):
-    return tuple(_packet(write(dictionary)) for dictionary in ENCODERS[type(happening)](happening, me))
+def _written(dictionary, write, write_text):
+    """As `write` has it. Of users there may be thousands, whose dictionaries differ in the name: it is filled in."""
+    if "users" not in dictionary:
+        return write(dictionary)
+    shapes = [write({"username": "", "status": status}).split(write_text("")) for status in ("offline", "online")]
+    (beginning, offline), (_, online) = shapes
+    rest, users = dict(dictionary, users=[]), dictionary["users"]
+    listed = [beginning + write_text(name) + (online if is_online else offline) for name, is_online in users]
+    unread = rest.pop("unread", ())
+    if unread:
+        mark = ", %s: %%d}" % write_text("unread")
+        listed = [text[:-1] + mark % unread[name] if name in unread else text
+                  for text, (name, _) in zip(listed, users)]
+    return write(rest)[:-len("]}")] + ", ".join(listed) + "]}"
+
+
+def _packets(happening, me, write, write_text):
+    return tuple(
+        _packet(_written(dictionary, write, write_text)) for dictionary in ENCODERS[type(happening)](happening, me))
 
 
 def encode(happening, me):
     """The packets, as Python writes them, that tell of `happening`; none if this protocol does not speak of it."""
-    return _packets(happening, me, repr)
+    return _packets(happening, me, repr, repr)
 
 
 def encode_json(happening, me):
     """The packets that tell of `happening`, as JSON."""
-    return _packets(happening, me, _json)
+    return _packets(happening, me, _json, json.encoder.encode_basestring)
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode

@@ -74,13 +74,19 @@ class Lookups:
             for session, *rest in lagging:
                 if session.state is not GONE:
                     self.add(session, rest[0], rest[1], *rest[2])
-        while self._lines and len(self._open) < MOST_OPEN:
+        while self._lines and len(self._open) < MOST_OPEN and not self._would_be_a_second_pattern():
             request = self._next()
             self._drop_settled(request)
             if request.askers:
                 request.until = now + UNREAD_AFTER
                 self._open.append(request)
                 self._ask(request.request, [session.number for session in request.askers], *request.arguments)
+
+    def _would_be_a_second_pattern(self):
+        """All names are held against a pattern: one at a time, as nobody is served meanwhile."""
+        request, arguments, _ = next(iter(self._lines.values()))[0]
+        return _has_pattern(request, arguments) and any(
+            _has_pattern(other.request, other.arguments) and not self._is_answered(other) for other in self._open)
 
     def _next(self):
         address, line = next(iter(self._lines.items()))
@@ -110,3 +116,7 @@ class Lookups:
 
     def _is_answered(self, request):
         return all(self._asked.get(session) is not request for session in request.askers)
+
+
+def _has_pattern(request, arguments):
+    return request == "accounts" and arguments != (None,)

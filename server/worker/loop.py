@@ -23,7 +23,11 @@ from server.worker.throttle import Throttle
 from server.worker.tls import Handshake, Unfit, context
 from server.worker.uplink import Uplink
 
-CLIENTS_TIME = 0.005  # seconds for the clients in one tick, until the hub and the clock have their turn again
+# Seconds for the clients in one tick, until the hub and the clock have their turn again: at least, and for each second
+# that it takes to tell all what was heard, as words that are heard together are told together; and at most.
+CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
+FADES = 0.9  # of what it took, after each tick in which it took less
+PASSED_OVER = 0.05  # seconds for which those who have had a turn may have to wait for others
 DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are told again
 SWEEP = 1.0  # seconds between two looks at the deadlines
 LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
@@ -56,7 +60,10 @@ class Worker:
         self.strangers = Strangers()
         self.lost = []  # connections that the kernel gave up on in this tick
         self.overfull = []  # connections whose outbox grew too large in this tick
-        self._postponed = {}  # source -> what it is ready for: those who have their turn first in the next tick
+        self._latest = {}  # source -> what it is ready for, in order: who has something new, and no turn yet
+        self._postponed = {}  # likewise: who is to have another turn
+        self._last_postponed = self.now  # when one of these had its turn, or there was none
+        self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
         self._down = down
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # And until the next beat. epoll only waits whole milliseconds; select knows no higher descriptors.
@@ -153,28 +160,44 @@ class Worker:
                 from_hub = self._between_beats.select(pause)
                 if from_hub:
                     return from_hub
-            return self.selector.select(0 if self.handshakes or self._postponed else wait)
+            return self.selector.select(0 if self.handshakes or self._latest or self._postponed else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
         return [(key, mask) for key, mask in ready if mask & READ]
 
     def _serve_all(self, ready):
-        """The clients, and those at the door; not the hub. They have turns until all is done, or CLIENTS_TIME over."""
-        waiting, self._postponed = self._postponed, {}
+        """The clients, and those at the door; not the hub. They have turns until all is done, or the time is over.
+
+        Whoever has something new comes before those who have had a turn, so that a word is not behind one of each who
+        says much; unless these have been passed over for PASSED_OVER.
+        """
+        if not self._postponed:
+            self._last_postponed = self.now
         for key, mask in ready:
             if key.data is not None:
-                waiting[key.data] = waiting.get(key.data, 0) | mask
-        until = time.monotonic() + CLIENTS_TIME
-        while waiting:
-            turns = list(waiting.items())
-            for position, (source, mask) in enumerate(turns, 1):
-                self._serve(source, mask)
-                if time.monotonic() > until:
-                    waiting = dict(turns[position:])
-                    waiting.update(self._postponed)
-                    self._postponed = waiting
+                line = self._postponed if key.data in self._postponed else self._latest
+                line[key.data] = line.get(key.data, 0) | mask
+        lines = [self._latest, self._postponed]
+        if self.now - self._last_postponed > PASSED_OVER:
+            lines.reverse()
+        until = time.monotonic() + max(CLIENTS_TIME, min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME))
+        while self._latest or self._postponed:
+            for line in lines:
+                if not self._serve_line(line, until):
                     return
-            waiting, self._postponed = self._postponed, {}
+
+    def _serve_line(self, line, until):
+        """A turn for each who is in it now; false if the time is over."""
+        for source in list(line):
+            mask = line.pop(source, None)
+            if mask is None:
+                continue  # it has just been closed
+            if line is self._postponed:
+                self._last_postponed = self.now
+            self._serve(source, mask)
+            if time.monotonic() > until:
+                return False
+        return True
 
     def _serve(self, source, mask):
         try:
@@ -184,14 +207,25 @@ class Worker:
 
     def postpone(self, connection, mask=0):
         """Give a connection another turn, once the others have had theirs."""
-        self._postponed[connection] = self._postponed.get(connection, 0) | mask
+        line = self._latest if connection in self._latest else self._postponed
+        line[connection] = line.get(connection, 0) | mask
+
+    def _forget_turn(self, source):
+        self._latest.pop(source, None)
+        self._postponed.pop(source, None)
+
+    def _has_turn(self, source):
+        """Is it about to be served?"""
+        return source in self._latest or source in self._postponed
 
     def _speak(self):
         """The end of a tick: what was asked goes to the hub, what was heard to the clients."""
         self.lookups.go_on(self.now)
         self.uplink.flush()
+        began = time.monotonic()
         for hearers in self._audiences.values():
             hearers.flush()
+        self._telling = max(time.monotonic() - began, self._telling * FADES)
         self.uplink.told()
         self.lookups.go_on(self.now)
         if self.overfull or self.lost:
@@ -377,7 +411,7 @@ class Worker:
 
     def closed(self, connection):
         """A socket is closed, so there is a descriptor to accept another with."""
-        self._postponed.pop(connection, None)
+        self._forget_turn(connection)
         self.deadlines.closed(connection)
         self._accept(not self.stopping)
 
@@ -441,12 +475,12 @@ class Worker:
                     self.selector.register(listener.sock, READ, listener)
                 else:
                     self.selector.unregister(listener.sock)
-                    self._postponed.pop(listener, None)
+                    self._forget_turn(listener)
 
     # ---- the clock
 
     def _look_at_clock(self):
-        if self.stopping and not self._done and not self._postponed \
+        if self.stopping and not self._done and not self._latest and not self._postponed \
                 and not any(s.state is WAITING for s in self._sessions.values()):
             self._done = True
             self.uplink.ask("done")
@@ -480,4 +514,4 @@ class Worker:
 
     def _is_ours_to_speak(self, session):
         """True if the client is silent because of us: an answer, its rate or its turn is still to come."""
-        return session.state is WAITING or self.throttle.holds(session) or session in self._postponed
+        return session.state is WAITING or self.throttle.holds(session) or self._has_turn(session)

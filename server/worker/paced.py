@@ -11,6 +11,7 @@ from server.chat.session import GONE
 from server.worker.connection import Connection
 
 GAP = 0.05  # seconds between two frames: a busy machine wakes a program late
+LAG = 4 * GAP  # seconds that a frame may wait, so that an answer behind it is no later: where many wait they are closer
 FLOOD = 16 * GAP  # what would wait longer is sent at once: nobody could read it, and talk must not lag behind
 CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
 
@@ -18,17 +19,19 @@ CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
 class Paced(Connection):
     """Its frames go out apart. Whoever has spoken since the last one is awake, and need not be waited for."""
 
-    __slots__ = ("_told_at", "_load_until", "_waiting")
+    __slots__ = ("_told_at", "_load_until", "_waiting", "_all_sent_by")
 
     def __init__(self, *arguments):
         self._told_at = self._load_until = float("-inf")
         self._waiting = None  # a deque of frames, while there are any
+        self._all_sent_by = 0.0  # when the last of them is to have gone out, monotonic seconds
         super().__init__(*arguments)
 
     @property
     def turn(self):
         """When the next frame may go out, monotonic seconds."""
-        return self._told_at + GAP
+        share = (self._all_sent_by - self._told_at) / len(self._waiting) if self._waiting else GAP
+        return self._told_at + min(GAP, share)
 
     @property
     def is_behind(self):
@@ -46,16 +49,17 @@ class Paced(Connection):
             if self._waiting is not None:
                 self._send_waiting()
         elif self._waiting is not None or (now < self._told_at + GAP and self.heard_at <= self._told_at):
-            self._wait(pieces)
+            self._wait(pieces, now)
             return
         self._told_at = now
         Connection.send(self, pieces)  # a call less than by super()
 
-    def _wait(self, pieces):
+    def _wait(self, pieces, now):
         if self._waiting is None:
-            self._worker.turns.wait(self)
             self._waiting = collections.deque()
         self._waiting.append(pieces)
+        self._all_sent_by = now + LAG
+        self._worker.turns.wait(self)
 
     def take_turn(self):
         """Send the next frame that waits; is there another?"""

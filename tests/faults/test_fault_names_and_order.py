@@ -1,6 +1,9 @@
 """What only several processes can get wrong: who has a name, and what came first. The long runs are `bench.proofs`."""
-from bench.proofs import names, order
+import pytest
+
+from bench.proofs import names, order, returns
 from bench.proofs.clients import Client
+from conformance.targets import PROTOCOLS
 
 NOBODY_IS_IDLE = {"idle_timeout": 0}  # however long a busy machine takes over it
 
@@ -12,6 +15,14 @@ def test_a_name_claimed_on_two_workers_at_once_is_given_once(start):
 def test_a_name_is_free_as_soon_as_its_holder_has_gone(start):
     took = names.relay(start(workers=2, config=NOBODY_IS_IDLE), 300)
     assert sorted(took)[150] < 0.5, "it took %.0f ms" % (1000 * sorted(took)[150])
+
+
+@pytest.mark.parametrize("workers", returns.WORKERS)
+def test_who_closes_and_comes_back_at_once_is_never_refused(start, workers):
+    server = start(workers=workers, config=NOBODY_IS_IDLE, protocols=PROTOCOLS)
+    with returns.load(server):
+        for protocol in PROTOCOLS:
+            returns.come_back(server, protocol, 40)
 
 
 def test_everybody_hears_everything_in_one_order():

@@ -474,6 +474,19 @@ def test_a_packet_is_in_the_notation_of_its_form(happening, in_python, in_json):
     assert dollar.FORMS["json"](happening, None) == (in_json,)
 
 
+@pytest.mark.parametrize("form, write", [("python", repr), ("json", json.JSONEncoder(ensure_ascii=False).encode)])
+@pytest.mark.parametrize("names", [
+    [], ["ann"], ["it's", '"', "\\", "{}", "%s", "\U0001f600", "\u0416", "''", '""', "\x7f"]])
+def test_users_are_written_as_a_list_of_dictionaries_is(form, write, names):
+    users = [(name.encode(), number % 2 == 0) for number, name in enumerate(names)]
+    listed = [{"username": "lobby", "status": "online"}] + [
+        {"username": name, "status": "offline" if number % 2 else "online"} for number, name in enumerate(names)]
+    for happening, beginning in ((News(users), {"purpose": "poll", "result": True, "messages": []}),
+                                 (Users(users), {"purpose": "reload_user_list"})):
+        packet, = dollar.FORMS[form](happening, None)
+        assert packet[11:-1].decode() == write(dict(beginning, users=listed))
+
+
 def test_every_kind_of_happening_can_be_told():
     assert set(dollar.ENCODERS) == set(events.HAPPENINGS) == {type(happening) for happening, _ in TELLINGS}
 

@@ -168,6 +168,22 @@ def test_the_worker_waits_for_the_hub_however_long_that_takes(lookups, asked):
     assert len(asked) == MOST_OPEN
 
 
+def test_patterns_which_all_names_are_held_against_are_asked_for_one_at_a_time(lookups, asked):
+    askers = [Asker(number) for number in range(3)]
+    for asker in askers:
+        lookups.add(asker, False, "accounts", b"a*")
+    ask_all(lookups, [Asker(9)])
+    lookups.go_on(1000)
+    assert asked == [("accounts", [0], b"a*")]
+    lookups.answered(askers[0])
+    askers[0].lag(1000)  # whether it reads its answer does not matter
+    lookups.go_on(1000)
+    assert asked[1:] == [("accounts", [1], b"a*")]
+    askers[1].state = GONE
+    lookups.go_on(1000)
+    assert asked[2:] == [("accounts", [2], b"a*"), ("recall", [9], None, 100)]  # which is none
+
+
 # ---- in a worker
 
 

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from server.worker.paced import CALM, FLOOD, GAP
+from server.worker.paced import CALM, FLOOD, GAP, LAG
 
 FLOODED = int(FLOOD / GAP) + 1  # more messages than wait
 LONGEST_QUEUE = FLOODED - 2  # frames that wait at once
@@ -171,6 +171,32 @@ def test_no_more_waits_than_is_said_in_a_moment(house, ben, lea):
     house.clock.now += FLOOD
     house.settle()
     assert len(contents(ben.heard())) == LONGEST_QUEUE
+
+
+def test_where_many_wait_they_are_closer_so_that_none_waits_long(house, ben, lea):
+    words = [b"%d" % number for number in range(LONGEST_QUEUE + 1)]
+    lea.send(b"".join(b"MSG %b\n" % word for word in words))
+    began = house.clock.now
+    pass_on(house)
+    assert contents(ben.heard()) == words[:1]
+    for word in words[1:]:
+        assert house.worker.turns.next > house.clock.now
+        house.clock.now = house.worker.turns.next
+        pass_on(house)
+        assert contents(ben.heard()) == [word]
+    assert house.clock.now - began <= LAG + 0.001
+
+
+def test_an_answer_is_not_late_however_much_was_said_before(house, ben, lea):
+    lea.send(b"".join(b"MSG %d\n" % number for number in range(LONGEST_QUEUE - 1)))
+    pass_on(house)
+    house.clock.now += GAP / 10
+    ben.send(binary(211, b"7.25"))
+    pass_on(house)
+    house.clock.now += LAG
+    house.settle()
+    assert contents(ben.heard())[-1] == b"7.25"
+    assert house.worker.turns.next == float("inf")
 
 
 def test_nothing_follows_on_what_was_forgotten_of_a_slow_reader(open_house):

@@ -39,6 +39,12 @@ def binary(kind, content):
     return b"\1" + b"".join(number.to_bytes(4, "big") for number in (kind, 0, len(content))) + bytes(14) + content
 
 
+def one_turn_a_tick(monkeypatch):
+    """The time of a tick is always over."""
+    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    monkeypatch.setattr(loop, "MOST_TIME", -1)
+
+
 # ---- turns
 
 
@@ -57,12 +63,35 @@ def test_a_tick_ends_after_its_time_and_the_others_have_their_turn_in_the_next(h
         assert ticks < 100
 
 
+@pytest.mark.parametrize("milliseconds, turns", [(0, 5), (2, 12), (5, 24), (100, 50)])
+def test_where_it_takes_long_to_tell_everybody_more_are_heard_in_a_tick(house, clock, monkeypatch, milliseconds, turns):
+    """As what is heard together is told together."""
+    peers = [house.connect() for _ in range(70)]
+    house.settle()
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    audience = house.driven[0].worker._audiences["line", "text"]
+    flush = audience.flush
+
+    def flush_slowly():
+        clock.now += milliseconds / 1000
+        flush()
+
+    audience.flush = flush_slowly
+    for peer in peers:
+        fill(peer, b"x\n" * 10)
+    house.tick()
+    for peer in peers:
+        peer.heard()
+    house.tick()
+    assert abs(sum(bool(peer.heard()) for peer in peers) - turns) <= 1
+
+
 def test_in_a_turn_a_client_is_read_once_and_a_slice_of_it_is_handled(house, clock, monkeypatch):
     """With a clock that is past the tick's time after one turn."""
     house.settle()
     peer = house.connect()
     fill(peer, b"x\n" * 1000)
-    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    one_turn_a_tick(monkeypatch)
     house.tick()
     assert peer.counted.recvs == 1
     assert peer.heard() == b""  # more than a slice waits for the next turn
@@ -76,7 +105,7 @@ def test_who_says_little_has_its_turn_before_one_who_says_much_has_a_second(hous
     for flooder in flooders:
         fill(flooder, b"x\n" * 1000)
     calm.send(b"x\n")
-    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)  # one turn a tick
+    one_turn_a_tick(monkeypatch)
     for _ in range(6):
         house.tick()
     assert calm.heard() == b"ERR must-login-first\n"
@@ -84,6 +113,51 @@ def test_who_says_little_has_its_turn_before_one_who_says_much_has_a_second(hous
     for _ in range(5):
         house.tick()
     assert all(flooder.heard() for flooder in flooders)
+
+
+def test_who_says_little_waits_for_no_turn_of_each_who_says_much(house, monkeypatch):
+    flooders, calm = [house.connect() for _ in range(20)], house.connect()
+    for flooder in flooders:
+        fill(flooder, b"x\n" * 900)
+    one_turn_a_tick(monkeypatch)
+    for _ in flooders:
+        house.tick()
+    for _ in range(20):
+        calm.send(b"x\n")
+        house.tick()
+        assert calm.heard() == b"ERR must-login-first\n"
+
+
+def test_who_says_much_has_its_turns_although_others_always_have_something_new(house, clock, monkeypatch):
+    flooder, others = house.connect(), [house.connect() for _ in range(5)]
+    fill(flooder, b"x\n" * 900)
+    one_turn_a_tick(monkeypatch)
+    heard, began = b"", clock.now
+    while heard.count(b"\n") < 900:
+        for other in others:
+            other.send(b"x\n")
+        house.tick()
+        clock.now += loop.PASSED_OVER / 5
+        heard += flooder.heard()
+        assert clock.now - began < (900 / connection_module._SLICE + 3) * 2 * loop.PASSED_OVER
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_others_have_their_turns_in_a_flood_of_the_smallest_commands(house, clock, monkeypatch, protocol):
+    """From twenty who read nothing of what they are answered."""
+    calm = house.member(b"calm")
+    smallest = {"line": b"x\n", "binary": binary(1, b""), "padded": b"%-64d" % 0, "delimited": bytes([0, 2] + 40 * [0]),
+                "dollar": b"$2         {}$"}[protocol]
+    flooders = [house.connect(protocol=protocol) for _ in range(20)]
+    for flooder in flooders:
+        assert fill(flooder, smallest * 3000) >= 1000 * len(smallest)
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    for _ in range(100):
+        calm.send(b"PING\n")
+        for _ in range(len(flooders)):
+            house.tick()
+        assert calm.heard() == b"PONG\n"
+    assert not any(driven.ended for driven in house.driven)
 
 
 def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_gives_signs_of_life(
@@ -101,7 +175,7 @@ def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_give
 def test_what_was_asked_before_a_stop_is_answered_although_its_turn_comes_later(house, monkeypatch):
     ann = house.member(b"ann")
     ann.send(b"MSG hi\n" * 500 + b"PING\n")
-    monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    one_turn_a_tick(monkeypatch)
     house.tick()
     house.hub.everyone("stop")
     for _ in range(40):
