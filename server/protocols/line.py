@@ -66,6 +66,9 @@ _BS, _DEL = b"\x08", b"\x7f"
 _EDGES = b" \t\r\0\x04"
 _IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, of which one is urgent data, and not in the stream
 
+# What is more than a character of a line: of telnet, erasing, or dropped at an edge.
+_ODD = re.compile(rb"[\0\x04\x08\x7f\xff]")
+
 _NOTHING, _TIMING_MARK = events.Nothing(), events.TimingMark()
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
 _TOO_LONG, _FOREIGN = events.Broken(Reason.TOO_LONG), events.Broken(Reason.FOREIGN)
@@ -74,7 +77,7 @@ _TOO_LONG, _FOREIGN = events.Broken(Reason.TOO_LONG), events.Broken(Reason.FOREI
 class Decoder:
     """Bytes in, commands out. Keeps at most one unfinished line."""
 
-    __slots__ = ("_held", "_erased", "_end", "_telnet", "_begun", "_line_limit")
+    __slots__ = ("_held", "_erased", "_end", "_telnet", "_begun", "_is_plain", "_line_limit")
     form = "text"
 
     def __init__(self, limits):
@@ -83,6 +86,7 @@ class Decoder:
         self._end = b""  # a CR that may be half of the line's end
         self._telnet = b""  # a telnet command that is not all here
         self._begun = False
+        self._is_plain = False  # has it begun, and does nothing but `_held` matter for what comes?
         self._line_limit = limits["line_bytes"]
 
     @property
@@ -97,6 +101,19 @@ class Decoder:
 
     def feed(self, data):
         """The commands that `data` completes; after a `Broken` nothing more may be fed."""
+        if self._is_plain and data[-1:] != b"\r" and not _ODD.search(data):  # the usual case, in the shortest way
+            lines = (self._held + data).split(b"\n")
+            held = self._held = lines.pop()
+            commands = [self._parse(line) for line in lines]
+            if len(held) > self._line_limit:
+                commands.append(_TOO_LONG)
+            return commands
+        commands = self._without_telnet(data)
+        self._is_plain = self._begun and not (self._telnet or self._end or self._erased)
+        return commands
+
+    def _without_telnet(self, data):
+        """The commands in bytes among which telnet's may be."""
         if not self._telnet and _IAC not in data:
             return self._lines(data)
         # Texts, and between each two of them what the groups found.
@@ -163,14 +180,14 @@ class Decoder:
     def _parse(self, line):
         if len(line) > self._line_limit and len(line) - line.endswith(b"\r") > self._line_limit:
             return _TOO_LONG
-        line = line.strip(_EDGES)
-        if not line:
-            return _NOTHING
         word, _, rest = line.partition(b" ")
         parse = _COMMANDS.get(word)
         if parse:
-            return parse(rest)
-        return self._parse(line.lstrip(_IN_FRONT)) if line[0] in _IN_FRONT else _UNKNOWN
+            return parse(rest.rstrip(_EDGES))
+        bare = line.lstrip(_IN_FRONT).rstrip(_EDGES)
+        if not bare:
+            return _NOTHING
+        return _UNKNOWN if bare == line else self._parse(bare)
 
 
 def _joined(parts):

@@ -86,13 +86,9 @@ class Connection(Session):
         """Bytes have come. Of more than one turn's worth, which only TLS gives, the rest waits."""
         worker = self._worker
         self.heard_at = worker.now
-        if len(data) > _CHUNK:
-            data, self._undecoded = data[:_CHUNK], data[_CHUNK:]
-        self._decode(data)
-
-    def _decode(self, data):
-        worker = self._worker
         if len(data) >= 1 << KIB_SHIFT:
+            if len(data) > _CHUNK:
+                data, self._undecoded = data[:_CHUNK], data[_CHUNK:]
             worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
         commands = self._decoder.feed(data)
         if commands:

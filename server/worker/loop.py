@@ -171,39 +171,39 @@ class Worker:
         Whoever has something new comes before those who have had a turn, so that a word is not behind one of each who
         says much; unless these have been passed over for PASSED_OVER.
         """
-        if not self._postponed:
+        latest, postponed = self._latest, self._postponed
+        if not postponed:
             self._last_postponed = self.now
         for key, mask in ready:
-            if key.data is not None:
-                line = self._postponed if key.data in self._postponed else self._latest
-                line[key.data] = line.get(key.data, 0) | mask
-        lines = [self._latest, self._postponed]
+            source = key.data
+            if source in postponed:
+                postponed[source] |= mask
+            elif source is not None:
+                latest[source] = latest.get(source, 0) | mask
+        lines = [latest, postponed]
         if self.now - self._last_postponed > PASSED_OVER:
             lines.reverse()
         until = time.monotonic() + max(CLIENTS_TIME, min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME))
-        while self._latest or self._postponed:
+        while latest or postponed:
             for line in lines:
-                if not self._serve_line(line, until):
+                if line and not self._serve_line(line, until):
                     return
 
     def _serve_line(self, line, until):
         """A turn for each who is in it now; false if the time is over."""
+        if line is self._postponed:
+            self._last_postponed = self.now
         for source in list(line):
             mask = line.pop(source, None)
             if mask is None:
                 continue  # it has just been closed
-            if line is self._postponed:
-                self._last_postponed = self.now
-            self._serve(source, mask)
+            try:
+                source.on_ready(mask)
+            except Exception:
+                source.crash()
             if time.monotonic() > until:
                 return False
         return True
-
-    def _serve(self, source, mask):
-        try:
-            source.on_ready(mask)
-        except Exception:
-            source.crash()
 
     def postpone(self, connection, mask=0):
         """Give a connection another turn, once the others have had theirs."""
@@ -340,7 +340,7 @@ class Worker:
 
     def greet(self, sock, protocol):
         """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
-        self._serve(self.admit(sock, protocol), READ)
+        self._each([self.admit(sock, protocol)], "on_ready", READ)
 
     def _go_on_with_handshakes(self):
         for _ in range(min(len(self.handshakes), HANDSHAKES_AT_ONCE)):
