@@ -4,11 +4,26 @@ import inspect
 import sys
 import time
 
-from bench.proofs import Violation, cut, durable, fuzz, kills, logins, mixed, names, order, returns, slow, soak, start
+from bench.proofs import (
+    Violation,
+    cut,
+    durable,
+    fuzz,
+    hour,
+    kills,
+    logins,
+    mixed,
+    names,
+    order,
+    returns,
+    slow,
+    soak,
+    start,
+)
 from conformance.stdout import quiet_when_closed
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
-          "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns}
+          "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour}
 
 
 @quiet_when_closed()
@@ -20,9 +35,10 @@ def main(argv=None):
     parser.add_argument("proof", choices=[*PROOFS, "all"])
     parser.add_argument("--kills", type=int, metavar="N", help="processes to kill, in the proofs that kill some")
     parser.add_argument("--seed", type=int, metavar="N", help="of the choices, in the proofs that make some")
+    parser.add_argument("--minutes", type=float, metavar="N", help="that a proof takes which lasts for long")
     arguments = parser.parse_args(argv)
     wanted = PROOFS if arguments.proof == "all" else [arguments.proof]
-    violated = [name for name in wanted if not _holds(name, {"kills": arguments.kills, "seed": arguments.seed})]
+    violated = [name for name in wanted if not _holds(name, vars(arguments))]
     return 1 if violated else 0
 
 

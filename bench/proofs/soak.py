@@ -56,12 +56,12 @@ def _cycle(address, observer, name, reset):
 
 def _judge(say, name, sizes, thousands):
     """`sizes` were taken every so many thousand cycles; the first quarter, in which caches fill, is left out."""
-    slope = _slope(sizes) / thousands
-    say("%s: %d KiB of its own at the end, slope %+.0f bytes in 1 000 cycles" % (name, sizes[-1] // 1024, slope))
-    demand(slope <= ALLOWED, "the memory of %s grows by %.0f bytes in 1 000 cycles", name, slope)
+    growth = slope(sizes) / thousands
+    say("%s: %d KiB of its own at the end, slope %+.0f bytes in 1 000 cycles" % (name, sizes[-1] // 1024, growth))
+    demand(growth <= ALLOWED, "the memory of %s grows by %.0f bytes in 1 000 cycles", name, growth)
 
 
-def _slope(values):
+def slope(values):
     """Least squares: how much each value is above the one before."""
     middle, mean = (len(values) - 1) / 2, sum(values) / len(values)
     distances = [position - middle for position in range(len(values))]

@@ -274,7 +274,7 @@ class Line(Voice):
 
     def say(self, to, text):
         """Never acknowledged."""
-        self._send(b"MSG " + text)
+        self._send(b"DM %b %b" % (to, text) if to else b"MSG " + text)
         self.is_there()
         return False
 
@@ -282,6 +282,11 @@ class Line(Voice):
         """Wait until all that was asked is answered; what comes meanwhile is dropped."""
         self._send(b"PING")
         return self._until(lambda line: True if line == b"PONG" else None)
+
+    def ask(self, command):
+        """Wait for the answer to a command, which is dropped."""
+        self._send(command)
+        self.is_there()
 
     def hear(self):
         """The text of the next message in the lobby."""

@@ -1,0 +1,138 @@
+"""An hour of ever other long names in all protocols, with a storage and without: no process grows any more."""
+import contextlib
+import os
+import struct
+import tempfile
+import time
+
+from bench.proofs import demand
+from bench.proofs.clients import CHUNK, Client
+from bench.proofs.processes import children, descriptors, resident, wait_until
+from bench.proofs.soak import slope
+from bench.proofs.voices import Delimited, Line, Padded
+from conformance.targets import PROTOCOLS, launch
+
+ALLOWED = 1024  # bytes in 1000 operations
+FILLING = 1 / 6  # of the time, in which what is bounded fills: the room's talk, conversations, the database's cache
+PAUSE = 0.005  # seconds between two visits, so that the machine can do something else as well
+SAMPLES = 120
+EVERY = 1.0  # seconds between two looks at who hears, who would be ended as slow otherwise
+
+# Nothing is in the way of one address that does all of it.
+LIMITS = {"messages_per_second": 0}
+
+
+def prove(say, minutes=60):
+    """Come in, talk, ask and leave, under a name of more than ten bytes that nobody had before."""
+    with contextlib.ExitStack() as stack:
+        directory = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="hour-")), "storage")
+        storage = {"directory": directory, "sync": "system", "keep_messages": 10000}
+        houses = [
+            _House("without storage", stack, {"limits": LIMITS}),
+            _House("with storage", stack, {"limits": LIMITS, "storage": storage})]
+        began, number, looked = time.monotonic(), 0, 0
+        for sample in range(1, SAMPLES + 1):
+            until = began + 60 * minutes * sample / SAMPLES
+            while time.monotonic() < until:
+                number += 1
+                for house in houses:
+                    house.visit(number)
+                if time.monotonic() > looked + EVERY:
+                    looked = time.monotonic()
+                    for house in houses:
+                        house.listen()
+                time.sleep(PAUSE)
+            for house in houses:
+                house.sample()
+        for house in houses:
+            house.judge(say)
+
+
+class _House:
+    """A server, who hears everything in it, and what its processes have come to."""
+
+    def __init__(self, what, stack, config):
+        self._what = what
+        self._operations = [0]  # so many, at each sample
+        self._server = stack.enter_context(launch(2, dict(config, idle_timeout=0), protocols=PROTOCOLS))
+        # One to whom long names are shown by aliases; the other ones are told them as they are.
+        self._listeners = [stack.enter_context(Client(self._server.address("binary")))]
+        self._listeners[0].send(_frame(200, b"listener"))
+        self._listeners.append(stack.enter_context(Client(self._server.address(), "observer")))
+        self._pids = [self._server.pid, *children(self._server.pid)]
+        self._descriptors = {pid: descriptors(pid) for pid in self._pids}
+        self._sizes = {pid: [] for pid in self._pids}
+
+    def visit(self, number):
+        """Somebody new comes, in one protocol after the other, and does what one does there."""
+        name = b"somebody-else-%d" % number
+        operations = (self._by_line, self._by_binary, self._by_padded, self._by_delimited)[number % 4](name, number)
+        self._operations[-1] += operations
+
+    def _by_line(self, name, number):
+        with Line(self._server.address(), name) as line:
+            line.enter()
+            line.say(None, b"hello %d" % number)
+            for listener in (b"observer", b"listener"):
+                line.say(listener, b"psst")
+            line.ask(b"HISTORY 5")
+            line.ask(b"WHO")
+        return 7
+
+    def _by_binary(self, name, number):
+        client = Client(self._server.address("binary"))
+        for code, content in ((200, name), (100, b"hello %d" % number), (203, b""), (202, name + b"-renamed")):
+            client.send(_frame(code, content))
+        client.close()
+        return 5
+
+    def _by_padded(self, name, number):
+        with Padded(self._server.address("padded"), name) as padded:
+            padded.say(None, b"hello %d" % number)
+            padded.name = name + b"-renamed"
+            padded.say(None, b"hello again")
+        return 4
+
+    def _by_delimited(self, name, number):
+        """An account that is made, written to while it is away, and deleted."""
+        with Delimited(self._server.address("delimited"), name) as delimited:
+            delimited.create()
+        with Line(self._server.address(), b"writes-to-" + name) as line:
+            line.enter()
+            line.say(name, b"for later %d" % number)
+        with Delimited(self._server.address("delimited"), name) as delimited:
+            delimited.enter()
+            delimited.deliver()
+            delimited.delete()
+        return 9
+
+    def listen(self):
+        """What has come is read, and forgotten."""
+        for listener in self._listeners:
+            listener.sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while listener.sock.recv(CHUNK):
+                    pass
+
+    def sample(self):
+        """How large are they now?"""
+        for pid in self._pids:
+            self._sizes[pid].append(resident(pid))
+        self._operations.append(self._operations[-1])
+
+    def judge(self, say):
+        """After what had to fill, nothing may grow; and what was opened is closed."""
+        first = int(SAMPLES * FILLING)
+        thousands = (self._operations[-1] - self._operations[first]) / (SAMPLES - first) / 1000
+        say("%s: %d operations" % (self._what, self._operations[-1]))
+        wait_until(lambda: self._descriptors == {pid: descriptors(pid) for pid in self._pids})
+        grown = {}
+        for place, (pid, sizes) in enumerate(self._sizes.items()):
+            grown[pid] = slope(sizes[first:]) / thousands
+            say("%s: process %d: %d KiB of its own at the end, slope %+.0f bytes in 1000 operations" % (
+                self._what, place, sizes[-1] // 1024, grown[pid]))
+        demand(max(grown.values()) <= ALLOWED, "a process grows by %.0f bytes in 1000 operations", max(grown.values()))
+
+
+def _frame(code, content):
+    return struct.pack("!BIII10sI", 1, code, 0, len(content), b"", 0) + content
