@@ -6,6 +6,7 @@ cuts. A cut is (start, stop, instead): the frames `instead` take the place of th
 """
 import itertools
 import logging
+import time
 
 from server.chat.session import WAITING
 from server.protocols import events
@@ -21,15 +22,18 @@ _LONG = frozenset(events.LONG_ANSWERS.values())
 log = logging.getLogger(__name__)
 
 
-def audience(protocol, form):
-    """The audience for a form of a protocol module, of the kind that its traits call for."""
+def audience(protocol, form, strangers):
+    """The audience for a form of a protocol module, of the kind that its traits call for.
+
+    strangers: `server.worker.strangers.Strangers`, as a bug in an encoder may show again and again.
+    """
     if protocol.TRAITS.personal:
         kind = Personal
     elif protocol.TRAITS.answers_first:
         kind = AnswersFirst
     else:
         kind = Audience if protocol.TRAITS.coalesces else OneByOne
-    return kind(protocol.NAME, protocol.TRAITS, protocol.FORMS[form])
+    return kind(protocol.NAME, protocol.TRAITS, protocol.FORMS[form], strangers)
 
 
 class Audience:
@@ -40,13 +44,14 @@ class Audience:
     deliveries: frames that were for everybody, times members; those who said them or came later counted in.
     """
 
-    def __init__(self, protocol, traits, encode):
+    def __init__(self, protocol, traits, encode, strangers):
         self.protocol = protocol
         self.traits = traits
         self.echo = False
         self.deliveries = 0
         self.members = {}  # an ordered set of sessions
         self._encode = encode
+        self._strangers = strangers
         self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
         self._unread = {}  # session -> {sender: messages kept for it} that mark its lists of users; None until known
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
@@ -144,7 +149,9 @@ class Audience:
 
     def _skip(self, happening):
         """Called in an exception handler: a bug in an encoder must not cost the members more than this one event."""
-        log.exception("a bug: an event of type %s is not heard in %s", type(happening).__name__, self.protocol)
+        level = self._strangers.level("a bug", "", time.monotonic(), logging.ERROR)
+        log.log(level, "a bug: an event of type %s is not heard in %s", type(happening).__name__, self.protocol,
+                exc_info=True)
 
     def tell(self, session, happening):
         """One session hears it, in its place; a stranger hears nothing else."""
@@ -309,8 +316,8 @@ class Personal(Separate):
 class AnswersFirst(Separate):
     """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that."""
 
-    def __init__(self, protocol, traits, encode):
-        super().__init__(protocol, traits, encode)
+    def __init__(self, protocol, traits, encode, strangers):
+        super().__init__(protocol, traits, encode, strangers)
         self._answers = {}  # session -> frames
 
     def answer(self, session, happening):

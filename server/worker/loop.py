@@ -70,7 +70,7 @@ class Worker:
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
         self._sessions = {}
         self._next_number = 0
-        self._audiences = {(name, form): audience(protocol, form)
+        self._audiences = {(name, form): audience(protocol, form, self.strangers)
                            for name, protocol in PROTOCOLS.items() for form in protocol.FORMS}
         self.tls = self._certificate = None  # the context for handshakes, and what it was made of
         self.handshakes = collections.deque()  # that can go on

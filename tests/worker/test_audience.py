@@ -10,6 +10,7 @@ from server.protocols import PROTOCOLS
 from server.protocols.events import Joined, Left, Renamed, Said
 from server.protocols.traits import traits
 from server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
+from server.worker.strangers import Strangers
 
 SESSIONS = 4
 KINDS = [Audience, OneByOne, Personal, AnswersFirst]
@@ -75,7 +76,7 @@ def written(prefix, kind):
 
 
 def make(kind, prefix=b"", **differences):
-    return kind("any", traits(**differences), written(prefix, kind))
+    return kind("any", traits(**differences), written(prefix, kind), Strangers())
 
 
 class Model:
@@ -395,7 +396,7 @@ def test_who_goes_while_it_waits_for_its_own_words_gets_the_rest(gather, ears):
 def test_each_protocol_has_the_audience_that_its_traits_call_for(protocol, kind):
     module = PROTOCOLS[protocol]
     for form in module.FORMS:
-        hearers = audience(module, form)
+        hearers = audience(module, form, Strangers())
         assert type(hearers) is kind
         assert (hearers.protocol, hearers.traits, hearers.echo) == (protocol, module.TRAITS, False)
 
@@ -465,7 +466,7 @@ def test_members_who_hear_the_same_are_sent_the_same_object(gather, ears):
 @pytest.mark.parametrize("kind, times", [(Audience, 1), (OneByOne, 1), (AnswersFirst, 1), (Personal, 3)])
 def test_what_happens_is_rendered_once_unless_it_names_who_hears_it(ears, kind, times):
     rendered = []
-    hearers = kind("any", traits(), lambda happening, me: rendered.append(happening) or (b"frame",))
+    hearers = kind("any", traits(), lambda happening, me: rendered.append(happening) or (b"frame",), Strangers())
     for ear in ears:
         hearers.enter(ear)
     hearers.flush()
@@ -498,7 +499,7 @@ def test_what_is_not_spoken_of_is_not_sent(gather, ears, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("happening", [Renamed(b"ear0", b"ann"), Joined(b"ear0")], ids=repr)
 def test_an_echo_is_only_of_what_was_said(ears, kind, happening):
-    hearers = kind("any", traits(), lambda happening, me: (type(happening).__name__.encode(),))
+    hearers = kind("any", traits(), lambda happening, me: (type(happening).__name__.encode(),), Strangers())
     hearers.echo = True
     for ear in ears:
         hearers.enter(ear)

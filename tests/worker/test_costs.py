@@ -14,6 +14,7 @@ from server.protocols import PROTOCOLS
 from server.protocols.events import Said
 from server.worker.audience import MOST_ALONE, audience
 from server.worker.queues import PIECE
+from server.worker.strangers import Strangers
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]
 CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers
@@ -143,7 +144,7 @@ def hearers(monkeypatch):
         rendered, encode = [], protocol.FORMS[form]
         counting = {form: lambda happening, me: rendered.append(happening) or encode(happening, me)}
         monkeypatch.setattr(protocol, "FORMS", counting)
-        those, ears = audience(protocol, form), [Ear(number) for number in range(count)]
+        those, ears = audience(protocol, form, Strangers()), [Ear(number) for number in range(count)]
         for ear in ears:
             those.enter(ear)
         those.flush()
