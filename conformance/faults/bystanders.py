@@ -201,7 +201,7 @@ class _People:
                 self._lose(person, error)
                 continue
             now = time.monotonic()
-            for _ in range(answers):
+            for _ in range(min(answers, len(person.due))):  # a good-bye may look like one answer more
                 due = person.due.popleft()
                 if due is not None:
                     self._pings.append((now - due, person.protocol))

@@ -151,7 +151,7 @@ class _House:
         watching.join()
         look()
         seen = self._crowd.told()
-        others = (self._others() - others) / (time.monotonic() - began)
+        others = max(0.0, self._others() - others) / (time.monotonic() - began)
         replaced = [self._server.pid, *workers_of(self._server)] != self._pids
         return _Figures(seen, result[0], max(memory), others, replaced)
 
