@@ -325,7 +325,8 @@ def test_operators_see_and_empty_boxes_and_delete_accounts(command, process, sto
           ("b\u00f6b".encode(), b"zoe", "\u00e9\u00e9".encode(), ""), (b"bob", "\u00e4nn".encode(), b"hi", "192.0.2.1"))
     with contextlib.ExitStack() as stack:
         if running:
-            stack.enter_context(launch(workers=2, args=["--storage", storage]))
+            for_ever = {"accounts": {"keep_box_days": 0}}
+            stack.enter_context(launch(workers=2, config=for_ever, args=["--storage", storage]))
         shown = process("accounts", "--storage", storage, TZ="UTC").stdout.decode()
         assert shown.replace("yes", "no ") == LISTING % (("2020-09-13",) * 3)
         assert shown.splitlines()[1].split()[:2] == ["ann", "yes"]

@@ -19,7 +19,6 @@ from bench.proofs.processes import resident, workers_of
 from bench.usage import busy_seconds, cpu_seconds, family
 from conformance.faults import attacks, bystanders
 from conformance.targets import PROTOCOLS, ROOT, launch
-from server.worker.paced import LAG
 
 WORKERS = 4
 ACCOUNTS = 9000  # that others have, of the 10 000 that there may be
@@ -33,6 +32,7 @@ ALLOWED = 3  # times the slowest percent without an attack,
 # or seconds that nobody notices: with two processors for six busy processes, a few of the kernel's time slices pass
 # before each has had its turn, however little it has to do.
 UNNOTICED = 0.1
+LAG = 0.2  # seconds
 PACED = ("binary", "padded")  # their answers wait, for LAG at most, behind what was said before, a frame at a time
 LONGEST = 0.3  # seconds of any ping
 MEMORY = 64 << 20  # bytes that the hub and each worker may have
