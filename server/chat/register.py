@@ -9,6 +9,9 @@ from server.chat.names import Occupied, claims
 from server.chat.origins import network
 from server.protocols.events import Reason
 
+# What is told at once of a box to a client that takes a frame at a time, as it has a moment for each.
+FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500
+
 
 class Register:
     """Names and their holders. A holder is a session: worker number << 32 | session number.
@@ -279,6 +282,7 @@ class Register:
             elif holder in self._members:  # or its name was taken over meanwhile
                 self._post.change()
                 old = self._members[holder]
+                self._handed.pop(holder, None)
                 self._vacate(old)
                 self._members[holder] = name
                 self._hold(holder, name, occupied)
@@ -461,16 +465,20 @@ class Register:
             if not marks:
                 del self._untold[holder]
 
-    def deliver(self, worker, numbers, name):
-        """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`)."""
+    def deliver(self, worker, numbers, name, in_portions):
+        """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`).
+
+        in_portions: to a client that takes a frame at a time, and loses what comes in a flood.
+        """
         holder = _holder(worker, numbers[0])
         handed = self._handed.get(holder, 0)  # as of now: by the time of the answer that may have been taken
 
         def hand_over(kept):
-            messages = [message for message in kept if message[0] > handed]
+            left = [message for message in kept if message[0] > handed]
+            messages = _portion(left) if in_portions else left
             if messages and holder in self._members:
                 self._handed[holder] = messages[-1][0]
-            self._post.worker(worker, "kept", numbers, name, messages)
+            self._post.worker(worker, "kept", numbers, name, messages, len(messages) < len(left))
 
         self._memory.tidy(name)
         self._look_up(worker, numbers, hand_over, "kept", name)
@@ -577,6 +585,17 @@ class Register:
 def _is_protected(account):
     """Is there such an account, and has it a password?"""
     return account is not None and account.secret is not None
+
+
+def _portion(messages):
+    """The first of these messages, as many as a client can take that takes a frame at a time."""
+    most, left = 0, FRAMES_OF_PORTION
+    for _, _, text, _ in messages:
+        left -= 1 + len(text) // BYTES_OF_FRAME
+        if left < 0 and most:
+            break
+        most += 1
+    return messages[:most]
 
 
 def _holder(worker, number):

@@ -6,6 +6,7 @@ method is one kind of entry in it, in the hub's order (see `server.chat.register
 from server.chat.roll import Roll
 from server.chat.room import LOBBY
 from server.protocols.events import (
+    Deliver,
     Described,
     Joined,
     Known,
@@ -99,7 +100,7 @@ class Replica:
         self._rooms[LOBBY].happen(Joined(name), session)
         if session:
             if kept:
-                session.audience.await_marks(session)
+                session.audience.await_list(session)
             session.heed("welcome", name, kept)
 
     def renamed(self, worker, number, old, new, alias=None, kept=0):
@@ -190,26 +191,27 @@ class Replica:
         """The answer to History: (sender, text, time) of each. All that was kept up to the id `last` is in it."""
         self._answer(numbers, Past(messages))
         for session in self._still_here(numbers) if last else ():
-            session.audience.unmark(session, partner)
             self._hub.ask_once_told(session, "read", session.number, name, partner, last)
 
     def recalled(self, numbers, messages, last, more):
         """The answer to Recall: (number, sender, text, time) of each."""
         self._answer(numbers, Recalled(messages, last, more))
 
-    def kept(self, numbers, name, messages):
-        """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent."""
+    def kept(self, numbers, name, messages, more):
+        """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent.
+
+        more: is there another portion? It is asked for when this one has been sent.
+        """
         self._answer(numbers, Missed([message[1:] for message in messages]))
         for session in self._still_here(numbers) if messages else ():
             self._hub.ask_once_told(session, "taken", session.number, name, messages[-1][0])
+            if more:
+                self._hub.hear_once_told(session, Deliver())
 
     def unread(self, numbers, counts):
-        """The answer to Unread: (sender, messages) of each. Its lists of users are marked so from now on."""
+        """The answer to Unread: (sender, messages) of each, which are marked in its first list of users."""
         for session in self._still_here(numbers):
-            session.heed("confirm")
-            session.charge(len(self._roll) // NAMES_A_MESSAGE)
-            session.audience.mark(session, dict(counts))
-            session.tell(Marked(self._roll.users(), dict(counts)))
+            session.heed("list_users", Marked(self._roll.users(), dict(counts)))
 
     def deleted(self, number):
         """The answer to Delete."""

@@ -231,7 +231,7 @@ class Session:
         self._look_up(recall, "recall", recall.since, recall.most)
 
     def _deliver(self, deliver):
-        self._look_up(deliver, "deliver", self.name)
+        self._look_up(deliver, "deliver", self.name, not self.audience.traits.coalesces)
 
     def _unread(self, unread):
         self._look_up(unread, "unread", self.name)
@@ -309,6 +309,11 @@ class Session:
     def confirm(self):
         """What was asked is done."""
         self._go_on(Done(self._question))
+
+    def list_users(self, marked):
+        """The answer to Unread: its own list of users, a Marked."""
+        self.audience.tell_list(self, marked)
+        self.confirm()
 
     def forget(self):
         """The account is deleted, and with it the name: as it has asked, or by an operator, who sends it away."""

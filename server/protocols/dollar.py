@@ -7,8 +7,7 @@ r"""The `dollar` protocol (document 004): the text of a dictionary, with its len
     1     "$"
 
     purpose, from the client                           server, to the client               server, to others
-    login {username, password}                         login {result}, and if anything     reload_user_list {users}
-                                                       was missed reload_user_list {users}
+    login {username, password}                         login {result}                      reload_user_list {users}
     send_message {from_user, to_user, message}         send_message {result}               receive_message
                                                                                            {from_user, message}
     start_reload_message_list {target_user}            start_reload_message_list {message_list}, then
@@ -21,8 +20,8 @@ A client may put spaces before the digits too, or leave out the padding. The len
 whatever is neither a digit nor a space ends: a dictionary begins with a brace. Whoever has begun with a space, or goes
 on with one, must fill the ten bytes.
 
-In the list of users {username, status}, `unread` is how many messages of this user one has missed, until one asks for
-the history of that talk.
+Each of `users` is {username, status}; in the first list after a login also {unread}, where that is how many messages of
+this user one has missed and not read, in the history of that talk, since.
 
 The room is a user called "lobby", which is always there. What others say in it comes from "lobby", in its history too,
 as "<sender>: <text>": clients show only what comes from the user they have before them, and their own.

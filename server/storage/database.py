@@ -9,7 +9,7 @@ import zlib
 from urllib.parse import quote
 
 from server.chat.memory import KEPT_SIZE
-from server.storage.memory import MOST_MESSAGES, kept_in, page, whole
+from server.storage.memory import MOST_MESSAGES, page, whole, with_kept
 from server.worker.queues import said
 
 DAY = 86400  # seconds
@@ -382,8 +382,7 @@ class Database:
         return [message[1:] for message in self._latest(known[0], MOST_MESSAGES, *since)] if known else []
 
     def past(self, name, partner):
-        messages = self.conversation(name, partner)
-        return messages, kept_in(messages, partner, self.kept(name))
+        return with_kept(self.conversation(name, partner), partner, self.kept(name))
 
     def lobby(self, since, most):
         if since is None:

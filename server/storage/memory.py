@@ -212,9 +212,8 @@ class Store:
         return [message[1:] for message in reversed(found)]
 
     def past(self, name, partner):
-        """(conversation, last): what it has of what is kept for `name` from the partner goes up to this id, or 0."""
-        messages = self.conversation(name, partner)
-        return messages, kept_in(messages, partner, self.kept(name))
+        """(messages, last): their conversation, and what is kept for `name` from the partner, up to that id or 0."""
+        return with_kept(self.conversation(name, partner), partner, self.kept(name))
 
     def lobby(self, since, most):
         """What was said in the lobby: (messages, last number, whether there are more).
@@ -242,15 +241,12 @@ class Store:
             yield from reversed(_numbered(*talk))
 
 
-def kept_in(messages, sender, kept):
-    """The id up to which everything that is kept from the sender is among the messages of a conversation, or 0."""
-    told, last = {text for name, text, _ in messages if name == sender}, 0
-    for number, name, text, _ in kept:
-        if name == sender:
-            if text not in told:
-                break
-            last = number
-    return last
+def with_kept(messages, sender, kept):
+    """The messages of a conversation and those kept from the sender that it has no more; and the last id of these."""
+    kept = [message for message in kept if message[1] == sender]
+    told = {text for name, text, _ in messages if name == sender}
+    forgotten = [message[1:] for message in kept if message[2] not in told]
+    return sorted(messages + forgotten, key=lambda message: message[2]), kept[-1][0] if kept else 0
 
 
 def whole(clock):

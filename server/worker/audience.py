@@ -10,7 +10,7 @@ import time
 
 from server.chat.session import WAITING
 from server.protocols import events
-from server.protocols.events import Marked, Said, Users
+from server.protocols.events import Said, Users
 from server.worker.outbox import Outbox
 from server.worker.throttle import KIB_SHIFT
 
@@ -53,7 +53,7 @@ class Audience:
         self._encode = encode
         self._strangers = strangers
         self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
-        self._unread = {}  # session -> {sender: messages kept for it} that mark its lists of users; None until known
+        self._unlisted = set()  # sessions that get a list of users of their own, soon, and none until then
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._clear()
 
@@ -79,36 +79,32 @@ class Audience:
         """It gets what it has heard so far, and nothing of what follows."""
         self._send(session, self._pieces(session))
         self._cuts.pop(session, None)
-        self._unread.pop(session, None)
+        self._unlisted.discard(session)
         self.members.pop(session, None)
         self._text = None  # there may be more to come
         session.send([*self._held.pop(session, ())])
 
     def move(self, session, other):
         """From here on it hears in another form."""
-        member, marks = session in self.members, [self._unread[session]] if session in self._unread else []
+        member, unlisted = session in self.members, session in self._unlisted
         self.leave(session)
         session.audience = other
         if member:
             other.enter(session)
-            other._unread.update((session, unread) for unread in marks)
+        if unlisted:
+            other.await_list(session)
 
-    def await_marks(self, session):
-        """Its list of users is going to be marked: it gets none until then."""
+    def await_list(self, session):
+        """Where lists of users are pushed it gets one of its own, `tell_list`, and none until then."""
         if self.traits.wants_users:
-            self._unread[session] = None
+            self._unlisted.add(session)
 
-    def mark(self, session, unread):
-        """From here on its lists of users are marked with this, {sender: messages}, if there is anything."""
-        if unread:
-            self._unread[session] = unread
-        else:
-            self._unread.pop(session, None)
-
-    def unmark(self, session, sender):
-        """What was kept from this sender has been read."""
-        unread = self._unread.get(session) or {}
-        self.mark(session, {other: messages for other, messages in unread.items() if other != sender})
+    def tell_list(self, session, marked):
+        """Its own list of users, a Marked, which is charged for. From here on it gets the same as everybody."""
+        self._unlisted.discard(session)
+        frames = self._encode(marked, session.name)
+        session.charge(sum(map(len, frames)) >> KIB_SHIFT)
+        self._tell(session, frames)
 
     # ---- what they hear
 
@@ -121,10 +117,9 @@ class Audience:
             self._skip(happening)
         if origin in self.members:
             self._cut(origin, start, ())
-        if self._unread and type(happening) is Users:
-            for session, unread in self._unread.items():
-                marked = () if unread is None else self._encode(Marked(happening.users, unread), session.name)
-                self._cut(session, start, marked)
+        if self._unlisted and type(happening) is Users:
+            for session in self._unlisted:
+                self._cut(session, start, ())
 
     def hear_talk(self, talk):
         """All members hear what was said: (Said, the session it comes from, or None) each, in order.

@@ -191,8 +191,7 @@ class Worker:
 
     def _serve_line(self, line, until):
         """A turn for each who is in it now; false if the time is over."""
-        if line is self._postponed:
-            self._last_postponed = self.now
+        now = self.now
         for source in list(line):
             mask = line.pop(source, None)
             if mask is None:
@@ -201,9 +200,12 @@ class Worker:
                 source.on_ready(mask)
             except Exception:
                 source.crash()
-            if time.monotonic() > until:
-                return False
-        return True
+            now = time.monotonic()
+            if now > until:
+                break
+        if line is self._postponed:
+            self._last_postponed = now
+        return now <= until
 
     def postpone(self, connection, mask=0):
         """Give a connection another turn, once the others have had theirs."""

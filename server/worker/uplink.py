@@ -1,4 +1,5 @@
 """A worker's voice to the hub: what its sessions say and ask, one write a tick."""
+import functools
 import time
 
 from server.chat.room import LOBBY
@@ -21,7 +22,7 @@ class Uplink:
         self._frames = []
         self._records = []
         self._kind = TALK
-        self._once_told = {}  # session -> [(request, arguments)]
+        self._once_told = {}  # session -> [what to do then]
         self.lookups = Lookups(self.ask)
 
     @property
@@ -55,15 +56,18 @@ class Uplink:
 
     def ask_once_told(self, session, request, *arguments):
         """Ask when the session has been sent all that this tick tells it; never if it ends before."""
-        self._once_told.setdefault(session, []).append((request, arguments))
+        self._once_told.setdefault(session, []).append(functools.partial(self.ask, request, *arguments))
+
+    def hear_once_told(self, session, command):
+        """Let the session give a command itself, likewise."""
+        self._once_told.setdefault(session, []).append(functools.partial(session.hear, [command]))
 
     def told(self):
         """The tick's words have been sent, as far as the kernel takes them."""
         for session in [session for session in self._once_told if session.state is GONE or not session.is_behind]:
-            requests = self._once_told.pop(session)
-            if session.state is not GONE:
-                for request, arguments in requests:
-                    self.ask(request, *arguments)
+            for then in self._once_told.pop(session):
+                if session.state is not GONE:
+                    then()
 
     def flush(self):
         """Send what the tick has collected."""

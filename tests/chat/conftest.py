@@ -81,14 +81,11 @@ class Audience(Record):
     def leave(self, session):
         self.calls.append("leave")
 
-    def await_marks(self, session):
-        self.calls.append("await_marks")
+    def await_list(self, session):
+        self.calls.append("await_list")
 
-    def mark(self, session, unread):
-        self.calls.append(("mark", unread))
-
-    def unmark(self, session, sender):
-        self.calls.append(("unmark", sender))
+    def tell_list(self, session, marked):
+        self.calls.append(marked)
 
 
 class Client(Session):

@@ -927,11 +927,11 @@ def test_what_is_said_to_an_account_whose_owner_is_away_is_kept_until_it_is_aske
         assert post.drain() == [("worker", 2, "confirmed", 7)]
     claim(register, 1, 6, b"cid", "SignIn")
     assert post.drain() == [("everyone", "joined", 1, 6, b"cid", None, 2)]  # a login tells, and hands over nothing
-    register.deliver(1, [6], b"cid")
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
+    register.deliver(1, [6], b"cid", False)
     assert post.drain() == [
-        ("worker", 1, "kept", [6], b"cid", [(1, b"bob", b"one", SECOND), (2, b"bob", b"two", SECOND)]),
-        ("worker", 1, "kept", [6], b"cid", [])]
+        ("worker", 1, "kept", [6], b"cid", [(1, b"bob", b"one", SECOND), (2, b"bob", b"two", SECOND)], False),
+        ("worker", 1, "kept", [6], b"cid", [], False)]
 
 
 def test_what_is_said_to_somebody_who_is_here_is_not_kept(register, post):
@@ -939,13 +939,13 @@ def test_what_is_said_to_somebody_who_is_here_is_not_kept(register, post):
     claim(register, 2, 7, b"bob")
     whisper(register, 2, 7, b"bob", b"cid")
     post.drain()
-    register.deliver(1, [6], b"cid")
-    assert post.drain() == [("worker", 1, "kept", [6], b"cid", [])]
+    register.deliver(1, [6], b"cid", False)
+    assert post.drain() == [("worker", 1, "kept", [6], b"cid", [], False)]
 
 
 def test_who_has_no_account_has_nothing_kept(register, post, ann_and_bob):
-    register.deliver(1, [5], b"ann")
-    assert post.drain() == [("worker", 1, "kept", [5], b"ann", [])]
+    register.deliver(1, [5], b"ann", False)
+    assert post.drain() == [("worker", 1, "kept", [5], b"ann", [], False)]
 
 
 def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob):
@@ -956,12 +956,12 @@ def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_
     assert post.drain() == [("worker", 2, "confirmed", 7)] * 3 + [("worker", 2, "refused", 7, Reason.BOX_FULL)] * 2
     whisper(register, 1, 5, b"ann", b"cid", host=OTHER_HOST)  # who is somewhere else has room
     register.history(2, [7], b"bob", b"cid")
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     said = [(b"bob", b"%d" % number + long, SECOND) for number in range(3)]
     kept = [(number, *message) for number, message in enumerate([*said, (b"ann", b"hi", SECOND)], 1)]
     assert post.drain() == [
         ("worker", 1, "confirmed", 5), ("worker", 2, "past", [7], b"bob", b"cid", said, 0),
-        ("worker", 1, "kept", [6], b"cid", kept)]
+        ("worker", 1, "kept", [6], b"cid", kept, False)]
     whisper(register, 2, 7, b"bob", b"cid", long)
     register.taken(1, 6, b"cid", 4)
     whisper(register, 2, 7, b"bob", b"cid", long)
@@ -988,8 +988,8 @@ def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, sto
     store.store.keep(b"bob", b"cid", b"one")
     memory.accounts[b"cid"].oldest = SECOND - 10 * 86400 - 1
     store.store._kept[b"cid"] = [(1, b"bob", b"one", SECOND - 10 * 86400 - 1, ""), (2, b"bob", b"two", SECOND, "")]
-    register.deliver(1, [6], b"cid")
-    assert post.drain() == [("worker", 1, "kept", [6], b"cid", [(2, b"bob", b"two", SECOND)])]
+    register.deliver(1, [6], b"cid", False)
+    assert post.drain() == [("worker", 1, "kept", [6], b"cid", [(2, b"bob", b"two", SECOND)], False)]
     memory.accounts[b"cid"].oldest = 0
     store.store._kept[b"cid"] = [(1, b"bob", b"one", 0, "")]
     whisper(register, 2, 7, b"bob", b"cid", b"three")
@@ -1010,10 +1010,10 @@ def test_who_reads_a_conversation_has_read_what_was_kept_of_it(register, post, m
     register.read(1, 6, b"cid", b"bob", 3)
     assert memory.accounts[b"cid"].kept == 1
     register.unread(1, [6], b"cid")
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     assert post.drain() == [
         ("worker", 1, "unread", [6], [(b"ann", 1)]),
-        ("worker", 1, "kept", [6], b"cid", [(2, b"ann", b"hello", SECOND)])]
+        ("worker", 1, "kept", [6], b"cid", [(2, b"ann", b"hello", SECOND)], False)]
 
 
 def test_who_changes_to_a_name_is_told_what_waits_for_it(register, post, memory, ann_and_bob):
@@ -1215,47 +1215,71 @@ BOX = [(1, b"bob", b"one", SECOND), (2, b"bob", b"two", SECOND)]
 
 def test_what_is_kept_is_handed_over_once_although_it_is_asked_for_again_before_it_is_taken(
         register, post, memory, store, box):
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     store.answer()
-    register.deliver(1, [6], b"cid")  # in the same segment: asked before the first answer has been sent
+    register.deliver(1, [6], b"cid", False)  # in the same segment: asked before the first answer has been sent
     register.taken(1, 6, b"cid", 2)
     store.answer()
-    assert post.drain() == [("worker", 1, "kept", [6], b"cid", BOX), ("worker", 1, "kept", [6], b"cid", [])]
+    assert post.drain() == [
+        ("worker", 1, "kept", [6], b"cid", BOX, False), ("worker", 1, "kept", [6], b"cid", [], False)]
     assert (memory.accounts[b"cid"].kept, store.store.kept(b"cid")) == (0, [])
 
 
 def test_what_is_kept_is_handed_over_again_if_it_was_not_taken(register, post, store, box):
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     store.answer()
     register.lose(1)
     claim(register, 3, 1, b"cid", "SignIn")
-    register.deliver(3, [1], b"cid")
+    register.deliver(3, [1], b"cid", False)
     store.answer()
     assert [call for call in post.drain() if call[2] == "kept"] == [
-        ("worker", 1, "kept", [6], b"cid", BOX), ("worker", 3, "kept", [1], b"cid", BOX)]
+        ("worker", 1, "kept", [6], b"cid", BOX, False), ("worker", 3, "kept", [1], b"cid", BOX, False)]
 
 
 def test_what_is_kept_meanwhile_is_handed_over_the_next_time(register, post, memory, store, box):
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     store.answer()
     store.store.whisper(b"bob", b"cid", b"three", True)
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     register.taken(1, 6, b"cid", 2)
     store.answer()
-    assert post.drain()[-1] == ("worker", 1, "kept", [6], b"cid", [(3, b"bob", b"three", SECOND)])
+    assert post.drain()[-1] == ("worker", 1, "kept", [6], b"cid", [(3, b"bob", b"three", SECOND)], False)
 
 
 def test_what_cannot_be_read_is_not_handed_over_and_kept_on(register, post, store, box):
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     store.answer(stored=False)
     assert post.drain() == [("worker", 1, "refused", 6, Reason.NOT_STORED)]
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     store.answer()
-    assert post.drain() == [("worker", 1, "kept", [6], b"cid", BOX)]
+    assert post.drain() == [("worker", 1, "kept", [6], b"cid", BOX, False)]
+
+
+def test_who_takes_a_frame_at_a_time_is_handed_a_portion_at_a_time(register, post, memory, store, box):
+    for text in (b"3", b"4", b"5", b"x" * 9000, b"7"):
+        store.store.whisper(b"bob", b"cid", text, True)
+    portions = []
+    for _ in range(5):
+        register.deliver(1, [6], b"cid", True)
+        store.answer()
+        (_, _, _, _, _, messages, more), = post.drain()
+        portions.append(([number for number, *_ in messages], more))
+    assert portions == [([1, 2, 3, 4], True), ([5], True), ([6], True), ([7], False), ([], False)]
+
+
+def test_who_changes_its_name_is_handed_what_is_kept_for_that(register, post, memory, store, box):
+    store.late = False
+    open_account(memory, b"dan")
+    store.store.keep(b"bob", b"dan", b"for dan")
+    store.store._kept[b"dan"] = [(1, b"bob", b"for dan", SECOND, "")]
+    register.deliver(1, [6], b"cid", False)
+    rename(register, 1, 6, b"dan")
+    register.deliver(1, [6], b"dan", False)
+    assert post.drain()[-1] == ("worker", 1, "kept", [6], b"dan", [(1, b"bob", b"for dan", SECOND)], False)
 
 
 def test_who_leaves_before_it_has_been_sent_what_was_handed_over_leaves_nothing_behind(register, store, box):
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     store.answer()
     assert register._handed
     register.release(1, 6)
@@ -1263,7 +1287,7 @@ def test_who_leaves_before_it_has_been_sent_what_was_handed_over_leaves_nothing_
 
 
 def test_who_has_left_before_it_was_answered_has_been_handed_nothing(register, post, store, box):
-    register.deliver(1, [6], b"cid")
+    register.deliver(1, [6], b"cid", False)
     register.release(1, 6)
     store.answer()
     assert register._handed == {}
@@ -1324,11 +1348,11 @@ def test_the_next_owner_of_a_name_gets_nothing_of_the_one_before(register, post,
     register.delete(1, 8, b"cid")
     claim(register, 1, 8, b"cid", "Create")
     post.drain()
-    register.deliver(1, [8], b"cid")
+    register.deliver(1, [8], b"cid", False)
     register.history(1, [8], b"cid", b"bob")
     register.history(2, [7], b"bob", b"cid")
     assert post.drain() == [
-        ("worker", 1, "kept", [8], b"cid", []), ("worker", 1, "past", [8], b"cid", b"bob", [], 0),
+        ("worker", 1, "kept", [8], b"cid", [], False), ("worker", 1, "past", [8], b"cid", b"bob", [], 0),
         ("worker", 2, "past", [7], b"bob", b"cid", [], 0)]
 
 
@@ -1414,11 +1438,11 @@ def test_what_is_said_to_an_account_that_is_being_deleted_is_heard_but_kept_for_
     store.late = False
     claim(register, 1, 9, b"cid", "Create")
     post.drain()
-    register.deliver(1, [9], b"cid")
+    register.deliver(1, [9], b"cid", False)
     register.history(1, [9], b"cid", b"bob")
     register.history(2, [7], b"bob", b"cid")
     kept, hers, his = post.drain()
-    assert (kept[-1], hers[-2:], [message[1] for message in his[-2]]) == ([], ([], 0), [b"while she is here"])
+    assert (kept[-2], hers[-2:], [message[1] for message in his[-2]]) == ([], ([], 0), [b"while she is here"])
 
 
 def test_no_password_is_set_for_an_account_that_is_being_deleted(register, store, deleting):

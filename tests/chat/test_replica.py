@@ -58,7 +58,7 @@ ANSWERS_TO_NOBODY = [
     ("past", [99], b"ann", b"bob", MESSAGES, 4),
     ("unread", [99], [(b"bob", 2)]),
     ("recalled", [99], NUMBERED, 7, False),
-    ("kept", [99], b"ann", []),
+    ("kept", [99], b"ann", [], False),
     ("stored", [99]),
     ("unstored", [99]),
     ("deleted", 99),
@@ -78,10 +78,10 @@ ANSWERS = [
     (History(b"bob"), ("past", [1], b"ann", b"bob", MESSAGES, 0), [Past(MESSAGES)]),
     (Recall(None, 9), ("recalled", [1], NUMBERED, 7, True), [Recalled(NUMBERED, 7, True)]),
     (Recall(8, 9), ("refused", 1, Reason.NO_SUCH_NUMBER), [Refused(Reason.NO_SUCH_NUMBER, Recall(8, 9))]),
-    (Deliver(), ("kept", [1], b"ann", NUMBERED), [Missed(MESSAGES)]),
-    (Deliver(), ("kept", [1], b"ann", []), [Missed([])]),
+    (Deliver(), ("kept", [1], b"ann", NUMBERED, False), [Missed(MESSAGES)]),
+    (Deliver(), ("kept", [1], b"ann", [], False), [Missed([])]),
     (Unread(), ("unread", [1], [(b"bob", 2)]),
-     [Done(Unread()), ("mark", {b"bob": 2}), Marked([(b"yan", False), (b"ann", True)], {b"bob": 2})]),
+     [Marked([(b"yan", False), (b"ann", True)], {b"bob": 2}), Done(Unread())]),
     (WHISPER, ("confirmed", 1), [Done(WHISPER)]),
     (WHISPER, ("refused", 1, Reason.BOX_FULL), [Refused(Reason.BOX_FULL, WHISPER)]),
     (Rename(b"bea"), ("renamed", HERE, 1, b"ann", b"bea"), [Welcome(b"bea", Rename(b"bea"))]),
@@ -383,7 +383,7 @@ def test_the_hub_hears_what_a_session_has_been_sent(ann, replica, hub):
 def test_what_was_kept_is_kept_until_it_has_been_sent(ann, replica, hub):
     ann.hear([Deliver()])
     hub.drain()
-    replica.kept([1], b"ann", NUMBERED)
+    replica.kept([1], b"ann", NUMBERED, False)
     assert hub.drain() == [("ask_once_told", ann, "taken", 1, b"ann", 7)]
 
 
@@ -391,7 +391,7 @@ def test_what_was_kept_is_kept_until_it_has_been_sent(ann, replica, hub):
 def test_what_nobody_is_sent_is_taken_by_nobody(ann, replica, hub, number, messages):
     ann.hear([Deliver()])
     hub.drain()
-    replica.kept([number], b"ann", messages)
+    replica.kept([number], b"ann", messages, False)
     assert hub.drain() == []
 
 

@@ -23,6 +23,7 @@ from server.protocols.events import (
     Known,
     Login,
     Malformed,
+    Marked,
     Missed,
     News,
     Nothing,
@@ -105,7 +106,7 @@ TABLE = {
     (MEMBER, Describe(b"bob")): (WAITING, [("describe", 1, b"bob")], []),
     (MEMBER, History(b"bob")): (WAITING, [("history", 1, b"ann", b"bob")], []),
     (MEMBER, Recall(5, 9)): (WAITING, [("recall", 1, 5, 9)], []),
-    (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann")], []),
+    (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann", False)], []),
     (MEMBER, Unread()): (WAITING, [("unread", 1, b"ann")], []),
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
     (MEMBER, Poll()): (WAITING, [("news", 1)], []),
@@ -170,7 +171,7 @@ ANSWERS = [
     (Recall(5, 9), lambda client: client.refuse(Reason.NO_SUCH_NUMBER), MEMBER,
      [Refused(Reason.NO_SUCH_NUMBER, Recall(5, 9))]),
     (Deliver(), lambda client: client.answer(Missed([])), MEMBER, [Missed([])]),
-    (Unread(), lambda client: client.confirm(), MEMBER, [Done(Unread())]),
+    (Unread(), lambda client: client.list_users(Marked([], {})), MEMBER, [Marked([], {}), Done(Unread())]),
     (Delete(), lambda client: client.forget(), STRANGER, ["leave", Done(Delete())]),
 ]  # fmt: skip
 

@@ -106,7 +106,7 @@ def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, att
 def test_every_question_is_answered(hub, workers, clock):
     one, two = workers
     one.say(claim(5, b"ann", "Create"), control("who", [5]), control("accounts", [5], b"*"), control("news", [5]),
-            control("history", [5], b"ann", b"bob"), control("deliver", [5], b"ann"), control("claim_guest", 6),
+            control("history", [5], b"ann", b"bob"), control("deliver", [5], b"ann", False), control("claim_guest", 6),
             control("whisper", 5, b"ann", b"guest-1", b"hi", None, HOST),
             control("rename", 6, b"bea", tuple(claims(b"bea"))), control("delete", 5, b"ann"))
     hub.turn(0)
@@ -115,7 +115,7 @@ def test_every_question_is_answered(hub, workers, clock):
     assert two.heard() == public
     assert one.heard() == [
         *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]),
-        ("past", [5], b"ann", b"bob", [], 0), ("kept", [5], b"ann", []),
+        ("past", [5], b"ann", b"bob", [], 0), ("kept", [5], b"ann", [], False),
         public[2], ("whispered", 6, b"ann", b"hi", int(clock.time())), ("confirmed", 5),
         public[3], public[4], ("deleted", 5),
         public[5]]
@@ -327,7 +327,7 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     store.late = True
     one.say(awaited(1, (5, b"one")), control("recall", [5], None, 9), awaited(1, (5, b"two")),
             control("whisper", 5, b"ann", b"ann", b"three", None, HOST), control("history", [5], b"ann", b"ann"),
-            control("deliver", [5], b"ann"), control("taken", 5, b"ann", 9))
+            control("deliver", [5], b"ann", False), control("taken", 5, b"ann", 9))
     hub.turn(0)
     assert store.asked() == ["talk", "lobby", "talk", "whisper", "past", "kept", "taken", "box"]
     store.answer()
@@ -335,7 +335,7 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     now = 1600000000
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
         ("stored", [5]), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
-        ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0), ("kept", [5], b"ann", [])]
+        ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0), ("kept", [5], b"ann", [], False)]
 
 
 def test_what_is_stored_for_a_worker_that_has_died_is_told_nobody(hub, workers, store):

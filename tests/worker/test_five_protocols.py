@@ -9,6 +9,7 @@ from server.chat.memory import Memory
 from server.chat.names import claims
 from server.chat.replica import USERS_EVERY
 from server.protocols.events import Reason
+from server.worker.paced import GAP
 
 PASSWORD = b"123"
 
@@ -868,7 +869,7 @@ def listed(packets):
     return {user["username"]: user.get("unread") for user in json.loads(found[-1].replace(b"'", b'"').decode())}
 
 
-def test_in_dollar_it_is_marked_in_the_list_until_it_is_read(missed):
+def test_in_dollar_it_is_marked_in_the_first_list(missed):
     house, lea = missed
     lea.send(b"DM dora for dora\n")
     house.settle(10)
@@ -876,16 +877,20 @@ def test_in_dollar_it_is_marked_in_the_list_until_it_is_read(missed):
     assert heard.startswith(dollar(b"{'purpose': 'login', 'result': True}"))
     assert heard.count(b"reload_user_list") == 1
     assert listed(heard) == {"lobby": None, "ann": None, "dora": None, "lea": 2}
-    pat = enter(house, "line", b"pat", 2)
+    ann.hang_up()
+    house.settle(10)
+    ann, heard = come_in(house, "dollar", sign_in(b"ann"))
+    assert listed(heard)["lea"] == 2  # as long as it is not read
+    enter(house, "line", b"pat", 2)
     house.wait(2)
-    assert listed(ann.heard()) == {"lobby": None, "ann": None, "dora": None, "lea": 2, "pat": None}
+    assert listed(ann.heard()) == {"lobby": None, "ann": None, "dora": None, "lea": None, "pat": None}
     ann.send(dollar(b"{'purpose': 'start_reload_message_list', 'target_user': 'lea'}"))
     house.settle(20)
     assert re.findall(rb"'text': '(\w+)'", ann.heard()) == [b"one", b"two"]
-    pat.hang_up()
-    house.wait(2)
-    assert listed(ann.heard()) == {"lobby": None, "ann": None, "dora": None, "lea": None}
     assert (kept_for(house, b"ann"), kept_for(house, b"dora")) == (0, 1)
+    ann.hang_up()
+    house.settle(10)
+    assert listed(come_in(house, "dollar", sign_in(b"ann"))[1])["lea"] is None
 
 
 def test_in_dollar_who_has_left_for_good_is_in_the_list_of_whom_it_has_written_to(missed):
@@ -896,15 +901,40 @@ def test_in_dollar_who_has_left_for_good_is_in_the_list_of_whom_it_has_written_t
     assert b"{'username': 'lea', 'status': 'offline', 'unread': 2}" in heard
 
 
-def test_who_goes_on_in_json_keeps_its_marks(missed):
+def test_who_goes_on_in_json_gets_its_first_list_so(missed):
     house, _ = missed
+    _, heard = come_in(house, "dollar", sign_in(b"ann") + dollar(b'{"purpose": "poll"}'))
+    assert heard.count(b"reload_user_list") == 1 and b'"unread": 2' in heard
+
+
+def test_what_a_conversation_has_forgotten_is_told_with_it_as_it_was_kept(missed, store):
+    house, _ = missed
+    store.store._conversations.clear()
     ann, _ = come_in(house, "dollar", sign_in(b"ann"))
-    ann.send(dollar(b'{"purpose": "poll"}'))
-    house.settle(10)
-    ann.heard()
-    enter(house, "line", b"pat", 2)
-    house.wait(2)
-    assert b'"unread": 2' in ann.heard()
+    ann.send(dollar(b"{'purpose': 'start_reload_message_list', 'target_user': 'lea'}"))
+    house.settle(20)
+    assert re.findall(rb"'text': '(\w+)'", ann.heard()) == [b"one", b"two"]
+    assert kept_for(house, b"ann") == 0
+
+
+@pytest.mark.parametrize("protocol, hello, text", [
+    ("binary", binary(200, b"ann 123"), rb"\[direct\] (\d+)"),
+    ("padded", padded(b"[05:55 AM] ann 123: hi"), rb"direct\): (\d+)")], ids=["binary", "padded"])
+def test_where_frames_come_one_at_a_time_a_full_box_does_too(home, protocol, hello, text):
+    house = home(messages_per_second=0)
+    lea = enter(house, "line", b"lea", 2)
+    lea.send(b"".join(b"DM ann %d\n" % number for number in range(40)))
+    house.settle(60)
+    began, ann, told = house.clock.now, house.connect(1, protocol=protocol), b""
+    ann.send(hello)
+    for _ in range(400):
+        house.settle(1)
+        told += ann.heard()
+        if kept_for(house, b"ann") == 0:
+            break
+    assert re.findall(text, told) == [b"%d" % number for number in range(40)]
+    assert kept_for(house, b"ann") == 0
+    assert house.clock.now - began > 30 * GAP  # they were no flood
 
 
 def test_what_is_read_in_one_protocol_is_not_new_in_another(missed):

@@ -173,6 +173,30 @@ def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_give
     assert clock.now > 1010
 
 
+def test_who_says_little_is_heard_in_a_crowd_that_says_much_and_takes_long_to_be_told(house, clock, monkeypatch):
+    crowd, calm = [house.connect() for _ in range(100)], house.connect()
+    for one in crowd:
+        fill(one, b"x\n" * 900)
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    audience = house.driven[0].worker._audiences["line", "text"]
+    flush = audience.flush
+
+    def flush_slowly():
+        clock.now += 0.02
+        flush()
+
+    audience.flush = flush_slowly
+    for _ in range(5):  # so that all the others have had a turn
+        house.tick()
+    for _ in range(7):
+        calm.send(b"x\n")
+        for _ in range(3):
+            house.tick()
+            for one in crowd:
+                one.heard()
+        assert calm.heard() == b"ERR must-login-first\n"
+
+
 def test_what_was_asked_before_a_stop_is_answered_although_its_turn_comes_later(house, monkeypatch):
     ann = house.member(b"ann")
     ann.send(b"MSG hi\n" * 500 + b"PING\n")
