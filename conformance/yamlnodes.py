@@ -57,7 +57,7 @@ class Document:
         except yaml.reader.ReaderError as error:
             self.faults.append("%s:1:1: not YAML: %s" % (self.path, error.reason))
         except RecursionError:
-            self.faults.append("%s:1:1: it is nested too deeply" % self.path)
+            self.faults.append("%s:1:1: not YAML: it is nested too deeply" % self.path)
         return None
 
     def _fault_at(self, mark, message):

@@ -133,7 +133,7 @@ class Dollar(Conversation):
         if held[end:end + 1] != _SIGN:
             raise Garbled()
         try:
-            return parse(self._take(begin, end, end + 1).decode())
+            return parse(self._take(begin, end, end + 1).decode(), LONGEST_FRAME)  # the list of users may be long
         except (NotALiteral, UnicodeDecodeError):
             raise Garbled() from None
 

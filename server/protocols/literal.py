@@ -6,16 +6,16 @@ r"""Dictionaries as text, in Python's notation or in JSON's, read as data: nothi
     number      -12 or -1.25, at most 18 digits on either side of the point
     word        True False None true false null
 
-Nested at most 8 deep, at most 64 values in all, keys not counted, with blanks and line ends between. That is all: no
-tuples, sets, calls, operators, exponents, prefixes, comments or trailing commas. Two \uNNNN that are a pair of
-surrogates are one character; a surrogate alone is none. The time is linear in the length of the text, and what is more
-than the most values is not looked at.
+Nested at most 8 deep, with a bound on the values in all, keys not counted, and with blanks and line ends between. That
+is all: no tuples, sets, calls, operators, exponents, prefixes, comments or trailing commas. Two \uNNNN that are a pair
+of surrogates are one character; a surrogate alone is none. The time is linear in the length of the text, and what is
+more than the most values is not looked at.
 """
 import re
 
 DEEPEST = 8
 MOST_KEYS = 32
-MOST_VALUES = 64  # no request has more than a handful, and each takes longer to read than a thousand characters
+MOST_VALUES = 64  # of a request, as none has more than a handful; each takes longer to read than a thousand characters
 
 # Raw controls other than TAB, and surrogates, are in no string; \U stands for no half of a pair either.
 _PLAIN = r"[^%s\\\x00-\x08\x0a-\x1f\ud800-\udfff]*"
@@ -45,18 +45,19 @@ class NotALiteral(ValueError):
     """This is not the text of a dictionary. The argument says where it ceases to be."""
 
 
-def parse(text):
-    """The dictionary that `text` is; NotALiteral if it is none."""
-    return _Reader(text).read()
+def parse(text, most_values=MOST_VALUES):
+    """The dictionary that `text` is; NotALiteral if it is none, or has more values than that."""
+    return _Reader(text, most_values).read()
 
 
 class _Reader:
     """Reads one text. Each method but `read` gives what begins at `at`, and where the text goes on after it."""
 
-    __slots__ = ("_text", "_values")
+    __slots__ = ("_text", "_values", "_most_values")
 
-    def __init__(self, text):
+    def __init__(self, text, most_values):
         self._text = text
+        self._most_values = most_values
         self._values = 0  # seen so far
 
     def read(self):
@@ -80,7 +81,7 @@ class _Reader:
     def _value(self, at, depth):
         """`depth`: how many brackets are open."""
         self._values += 1
-        if self._values > MOST_VALUES:
+        if self._values > self._most_values:
             raise NotALiteral(at)
         first = self._text[at:at + 1]
         if first in ("'", '"'):

@@ -241,6 +241,13 @@ def users_packet(**unread):
         for name in ("lobby", "ann", "bob", "cid", "zoe")])
 
 
+def test_a_list_of_many_users_in_dollar_is_read():
+    chat, names = talking("dollar"), ["user-%d" % number for number in range(10000)]
+    listed = packet(purpose="reload_user_list", users=[{"username": name, "status": "online"} for name in names])
+    (event,) = chat.feed(listed)
+    assert [name for name, _ in event.users] == names
+
+
 def test_what_waits_in_dollar_is_told_once_and_delivered_from_each_history():
     chat = talking("dollar")
     assert chat.feed(users_packet(bob=2, cid=1, zoe=0, lobby=7))[1:] == [heard.Kept(3, {"bob": 2, "cid": 1})]

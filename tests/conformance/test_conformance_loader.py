@@ -113,7 +113,7 @@ def test_all_faults_of_a_file_are_told_at_once():
     (HEAD.replace("protocol: line", "protocol: lime") + "  - alice: {send: \"a\"}\n", "did you mean 'line'?"),
     ("needs: {config: {a: !!bool maybe}}\n" + HEAD + "  - alice: {send: \"a\"}\n", "config must be text, numbers"),
     ("needs: {config: {a: 2020-01-01}}\n" + HEAD + "  - alice: {send: \"a\"}\n", "config must be text, numbers"),
-    (HEAD + "  - alice: " + "[" * 20000, "nest"),
+    (HEAD + "  - alice: " + "[" * 20000, "not YAML"),
     (HEAD.replace("alice:", "repeat:") + "  - repeat: {send: \"a\"}\n", "an actor cannot be called 'repeat'"),
 ])
 def test_faults_of_the_whole_file(text, message):
