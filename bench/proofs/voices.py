@@ -283,9 +283,9 @@ class Line(Voice):
         self._send(b"PING")
         return self._until(lambda line: True if line == b"PONG" else None)
 
-    def ask(self, command):
-        """Wait for the answer to a command, which is dropped."""
-        self._send(command)
+    def ask(self, *commands):
+        """Wait for the answers to commands, which are dropped."""
+        self._send(*commands)
         self.is_there()
 
     def hear(self):
