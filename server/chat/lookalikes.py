@@ -2564,7 +2564,7 @@ LOOKS_LIKE = (
     "\ua793\t\u025b\u03b5\u03f5\u0454\u0511\u22f4\u2c89\uab9b\U00010429\U000118ce\U0001d6c6\U0001d6dc\U0001d700"
     "\U0001d716\U0001d73a\U0001d750\U0001d774\U0001d78a\U0001d7ae\U0001d7c4\n"
     "\ua793\u0332\t\u2377\n"
-    "\ua7ce\t\u0295\ua7cf\n"
+    "\ua7cf\t\u0295\ua7ce\n"
     "\ua7d3\t\ua7d2\n"
     "\ua7d5\t\ua7d4\n"
     "\ua7fb\t\u15b7\U0001d230\n"

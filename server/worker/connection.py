@@ -3,6 +3,7 @@ import logging
 import select
 import selectors
 import socket
+import sys
 
 from server.chat.origins import as_people_write_it
 from server.chat.session import GONE, HANGUP, RESET, WAITING, Session
@@ -15,7 +16,8 @@ _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep
 _SLICE = 64  # commands handled in one turn
 _MOST_SLICES = 1024  # what sendmsg takes (IOV_MAX)
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
-_HUNG_UP = getattr(select, "POLLRDHUP", 0)  # what poll is asked for; _GONE it tells in any case
+# What poll is asked for; _GONE it tells in any case. PyPy does not name it, but passes it on.
+_HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
 _GONE = select.POLLERR | select.POLLHUP  # a reset, or the end of both directions
 
 log = logging.getLogger(__name__)

@@ -190,7 +190,7 @@ def kept_in(memory):
 
 
 @measured
-@pytest.mark.parametrize("sources, boxes, most", [(1, 10, 2), (20, 10, 2), (3000, 3000, 2), (3000, 10, 5)])
+@pytest.mark.parametrize("sources, boxes, most", [(1, 10, 2), (20, 10, 2), (3000, 3000, 2.2), (3000, 10, 5)])
 @pytest.mark.parametrize("name, text", SHAPES[:3] + SHAPES[4:])
 def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, name, text):
     monkeypatch.setattr(accounts_module, "MOST_OF_BOX", 1 << 30)

@@ -194,7 +194,7 @@ def test_a_secret_of_no_use_is_said_to_be_so_and_the_process_goes_on(served, cap
 POISON = [
     ("verify", b"123", 1), ("verify", b"123", None), ("verify", b"123", [1]), ("verify", b"123", b"x"),
     ("verify", "123", ""), ("verify", None, "pbkdf2$1$YWJj$YWJj"), ("verify", b"123"), ("verify",),
-    ("hash", 1), ("hash", None), ("hash",), ("dance", b"123"), (None,),
+    ("hash", "1"), ("hash", None), ("hash",), ("dance", b"123"), (None,),
 ]  # fmt: skip
 
 
