@@ -36,6 +36,11 @@ def audience(protocol, form, strangers):
     return kind(protocol.NAME, protocol.TRAITS, protocol.FORMS[form], strangers)
 
 
+def _charge(session, frames, shift):
+    """What these frames cost, in messages: one for each 1 << shift bytes."""
+    session.charge(sum(map(len, frames)) >> shift)
+
+
 class Audience:
     """The members that hear in one form on this worker, and the tick's frames for them.
 
@@ -103,7 +108,7 @@ class Audience:
         """Its own list of users, a Marked, which is charged for. From here on it gets the same as everybody."""
         self._unlisted.discard(session)
         frames = self._encode(marked, session.name)
-        session.charge(sum(map(len, frames)) >> KIB_SHIFT)
+        _charge(session, frames, KIB_SHIFT)
         self._tell(session, frames)
 
     # ---- what they hear
@@ -171,7 +176,7 @@ class Audience:
             frames = self._encode(happening, session.name)
         if kind in self.traits.shared_answers:
             self._shared[kind] = happening, frames
-        session.charge(sum(map(len, frames)) >> (KIB_SHIFT if is_new else SHARED_SHIFT))
+        _charge(session, frames, KIB_SHIFT if is_new else SHARED_SHIFT)
         return frames
 
     def hold(self, session):
