@@ -7,9 +7,9 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 
 import pytest
+from one_behaviour import listening
 
 from client.address import Address
 from client.opening import Failed, open_now
@@ -42,26 +42,8 @@ def server(pem, key):
     """The `Address` of a server with this certificate; it ends each connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, key)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(8)
-
-    def serve():
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with sock, contextlib.suppress(OSError):
-                context.wrap_socket(sock, server_side=True).close()
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield Address("line", "localhost", listener.getsockname()[1], True)
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+    with listening(lambda sock: context.wrap_socket(sock, server_side=True).close()) as (_, port):
+        yield Address("line", "localhost", port, True)
 
 
 @pytest.mark.parametrize("flags", DEFAULTS)

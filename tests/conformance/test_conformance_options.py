@@ -1,14 +1,13 @@
 """What is wrong on the suite's command line is one sentence; so is a server that is not there to be judged."""
-import contextlib
 import os
 import re
 import socket
 import ssl
 import subprocess
 import sys
-import threading
 
 import pytest
+from one_behaviour import listening
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
@@ -85,31 +84,6 @@ def test_a_mistaken_command_is_told(text, said):
 def test_a_command_has_words():
     assert options.command("%s 'a b'" % sys.executable) == [sys.executable, "a b"]
     assert options.command(None) is None
-
-
-@contextlib.contextmanager
-def listening(behave):
-    """The address of a server that does behave(sock) with each connection."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(5)
-
-    def serve():
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with sock, contextlib.suppress(OSError):
-                behave(sock)
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
 
 
 def until_they_leave(sock):
