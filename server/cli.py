@@ -1,15 +1,18 @@
 """The command line: what to serve, and what to say when that cannot be."""
 import argparse
+import contextlib
 import errno
 import logging
 import os
 import resource
+import sqlite3
 import sys
 import time
 
 from server import __version__, commands, config, logs
 from server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims, folded
+from server.chat.numbers import BLOCK
 from server.protocols import PROTOCOLS
 from server.stdout import quiet_when_closed
 from server.storage.database import Database, StoreError, TooNew
@@ -247,14 +250,18 @@ def _storage(storage):
 
     database = Database(directory.database)  # here too, and not only in the journal: what is wrong shows at once
     database.check()
-    rows, boxes = database.accounts(), database.boxes()
+    rows, boxes, last = database.accounts(), database.boxes(), database.last_given()
+    reserved = last
+    with contextlib.suppress(sqlite3.Error), database.transaction():  # or the journal tries it, and says what is wrong
+        database.reserve(last + BLOCK)
+        reserved = last + BLOCK
     database.close()
 
     def open_again():
         return Database(
             directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw")
 
-    return Journal(open_again), directory, rows, boxes
+    return Journal(open_again, last, reserved), directory, rows, boxes
 
 
 def _accounts(path, rows, boxes, memory):

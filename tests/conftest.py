@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+from numbered import Numbered
 
 from conformance import targets
 from server.storage.memory import Store
@@ -28,8 +29,11 @@ NOW = 1600000000.75  # the store's clock
 class AnsweringStore:
     """Asks a store in this process, at once or, once it is `late`, when the test says so."""
 
+    last_number, reserved = 0, 1 << 30
+
     def __init__(self):
-        self.store = Store(lambda: NOW)
+        self._store = Store(lambda: NOW)
+        self.store = Numbered(self._store, lambda: NOW)
         self.late = False
         self._waiting = []
 
@@ -48,7 +52,7 @@ class AnsweringStore:
         """Whoever waits is answered: with what the store says, or that it could not be asked."""
         waiting, self._waiting = self._waiting, []
         for then, request, arguments in waiting:
-            then(getattr(self.store, request)(*arguments) if stored else None)
+            then(getattr(self._store, request)(*arguments) if stored else None)
 
     def answer_next(self, number, stored=True):
         """Likewise, but only the next ones."""

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from in_process import run_main
+from numbered import Numbered
 
 from bench.proofs import voices
 from bench.proofs.clients import Client, Closed
@@ -307,8 +308,9 @@ def boxes(storage, *said):
     with database.transaction():
         for name, secret in ((b"zoe", None), (b"ann", "secret"), ("\u00e4nn".encode(), None)):
             database.open_account(name, secret)
+        numbered = Numbered(database, lambda: 1600000000)
         for sender, to, text, source in said:
-            database.whisper(sender, to, text, True, source)
+            numbered.whisper(sender, to, text, True, source)
     database.close()
 
 
@@ -397,12 +399,12 @@ def test_any_number_can_be_asked_for_and_any_time_be_shown(command, storage):
     Directory(storage).let_go()
     database = Database(os.path.join(storage, "parley.db"))
     with database.transaction():
-        database._insert(0, [(b"ann", b"x", when) for when in (0, 253402300799, 1 << 62)])
+        database._insert(0, 1, [(b"ann", b"x", when * 1000) for when in (0, 253402300799, 1 << 53)])
     database.close()
     for since, lines in (("-1", 3), ("-" + 30 * "9", 3), ("2", 1), (30 * "9", 0), ("9223372036854775808", 0)):
         done = command("log", "--storage", storage, "--since", since)
         assert (done.returncode, done.stderr, done.stdout.count(b"\n")) == (0, b"", lines)
-    assert b"3 4611686018427387904 s ann: x" in command("log", "--storage", storage).stdout
+    assert b"3 285428751-11-12 07:36:32 ann: x" in command("log", "--storage", storage).stdout
 
 
 def test_the_status_tells_of_every_worker(command, storage):

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 import yaml
+from numbered import Numbered
 
 from server import __version__, cli, config, logs, protocols
 from server.chat.names import claims
@@ -804,8 +805,8 @@ def test_the_directory_is_made_and_what_is_in_it_is_there_at_the_next_start(star
     with database.transaction():
         for name, secret in ((b"zoe", "hashed"), (b"ann", None)):
             database.open_account(name, secret)
-        database.whisper(b"zoe", b"ann", b"123", True, "192.0.2.1")
-        database.whisper(b"zoe", b"ann", b"4", True, "192.0.2.2")
+        Numbered(database).whisper(b"zoe", b"ann", b"123", True, "192.0.2.1")
+        Numbered(database).whisper(b"zoe", b"ann", b"4", True, "192.0.2.2")
     database.close()
     code, memory = start_up("--storage", "kept")
     assert code == 0

@@ -11,11 +11,12 @@ import time
 from bench.proofs import demand
 from conformance.targets import launch
 from server.storage.database import Database
-from server.worker.queues import record, talk
+from server.worker.queues import placed, record, talk
 
 WITHIN = 3.0  # seconds
 TEXT = b"%d: some words, about as many as people use in one message of a chat"
 AT_ONCE = 10000  # messages in one transaction
+NOW = 1600000000000  # milliseconds since the epoch
 
 
 def prove(say, messages=1000000, accounts=1000, starts=3):
@@ -45,8 +46,9 @@ def fill(path, messages, accounts):
         with database.transaction():
             for number in range(first, min(first + AT_ONCE, messages), 2):
                 sender, to = names[number % accounts], names[(number // AT_ONCE + number + 1) % accounts]
-                database.talk(talk(0, 1, [record(1, sender, TEXT % number, 0)]))
-                database.whisper(sender, to, TEXT % (number + 1), False)
+                frame = talk(0, 1, [record(1, sender, TEXT % number, 0)])
+                database.talk(placed(frame, number + 1, NOW))
+                database.whisper(number + 2, NOW, sender, to, TEXT % (number + 1), False)
     database.close()
 
 

@@ -176,21 +176,22 @@ class Memory:
         return (not account.closing
                 and of_box <= MOST_OF_BOX - account.size - size and of_all <= self._most_of_boxes - self._size - size)
 
-    def keep(self, name, sender, text, source, then):
-        """Keep a message until the account's owner has taken it."""
+    def keep(self, name, sender, text, source, number, time, then):
+        """Keep a message until the account's owner has taken it. `number`, `time`: its place in the order."""
         account = self._hold(name, sender, text, source)
-        self._keep(name, account, sender, text, source, then, "whisper", sender, name, text, True, source)
+        self._keep(name, account, sender, text, source, then,
+                   "whisper", number, time, sender, name, text, True, source)
 
     def reserve(self, name, sender, text, source):
         """Hold room for what may have to be kept: the account that has it, or None if there is none."""
         return self._hold(name, sender, text, source) if self.has_room(name, sender, text, source) else None
 
-    def keep_missed(self, name, account, sender, text, source):
+    def keep_missed(self, name, account, sender, text, source, time):
         """Keep what room was reserved for, of which the owner was told too late; if there still is the account."""
         if account.closing:
             self.forgo(name, account, sender, text, source)
         elif self._is_still(name, account):
-            self._keep(name, account, sender, text, source, _ignore, "keep", sender, name, text, source)
+            self._keep(name, account, sender, text, source, _ignore, "keep", time, sender, name, text, source)
 
     def forgo(self, name, account, sender, text, source):
         """What room was reserved for need not be kept."""

@@ -25,16 +25,16 @@ class Register:
     door: verify(holder, host, name, account, password, then) and hash(holder, host, password, then), which call
         then(trouble, secret) later (see `server.supervisor.door.Door`).
     store: ask(then, request, argument, ...) leads to then(result), later (`server.storage.journal.Journal`).
-    clock: seconds since the epoch.
+    numbers: `server.chat.numbers.Numbers`.
     """
 
-    def __init__(self, post, memory, door, patience, store, clock):
+    def __init__(self, post, memory, door, patience, store, numbers):
         self._post = post
         self._memory = memory
         self._door = door
         self._patience = patience
         self._store = store
-        self._clock = clock
+        self._numbers = numbers
         self._aliases = memory.aliases
         self._members = {}  # holder -> name, in login order
         self._held = {}  # name of a member, or reserved -> (holder, what it occupies)
@@ -429,39 +429,42 @@ class Register:
 
         answer = self._post.guarded(worker, number, lambda stored: self._settle(_holder(worker, number), stored))
         holder, account, source = self._called(to), self._memory.accounts.get(to), network(host)
-        if holder is not None:
-            to_worker, to_number = _place(holder)
-            time = int(self._clock()) if time is None else time
-            self._post.worker(to_worker, "whispered", to_number, sender, text, time)
-            if account is not None:
-                self._mark(holder, to, sender, text, source)
-            self._store.ask(answer, "whisper", sender, to, text, False, source)
-        elif account is None or account.closing:
-            self._refuse(_holder(worker, number), Reason.NOBODY)
+        reason = None if holder is not None else self._why_not_kept(to, account, sender, text, source)
+        place = self._numbers.take() if reason is None else None
+        if place is None:
+            self._refuse(_holder(worker, number), reason or Reason.NOT_STORED)
+        elif holder is None:
+            self._memory.keep(to, sender, text, source, *place, answer)
         else:
-            self._keep(to, sender, text, source, _holder(worker, number), answer)
+            to_worker, to_number = _place(holder)
+            message, now = place
+            told = now // 1000 if time is None else time
+            self._post.worker(to_worker, "whispered", to_number, sender, text, told, message)
+            if account is not None:
+                self._mark(holder, to, sender, text, source, now)
+            self._store.ask(answer, "whisper", message, now, sender, to, text, False, source)
 
-    def _mark(self, holder, to, sender, text, source):
+    def _mark(self, holder, to, sender, text, source, now):
         """What somebody here is being told has its room in the box until the worker says that it has been sent."""
         account = self._memory.reserve(to, sender, text, source)
         if account is not None:
             self._last_mark += 1
-            self._untold.setdefault(holder, {})[self._last_mark] = to, account, sender, text, source
+            self._untold.setdefault(holder, {})[self._last_mark] = to, account, sender, text, source, now
             self._post.worker(_place(holder)[0], "mark", _place(holder)[1], self._last_mark)
 
-    def _keep(self, to, sender, text, source, holder, answer):
+    def _why_not_kept(self, to, account, sender, text, source):
+        """Why a message for somebody who is not here cannot be kept; None if it can."""
+        if account is None or account.closing:
+            return Reason.NOBODY
         self._memory.tidy(to)
-        if self._memory.has_room(to, sender, text, source):
-            self._memory.keep(to, sender, text, source, answer)
-        else:
-            self._refuse(holder, Reason.BOX_FULL)
+        return None if self._memory.has_room(to, sender, text, source) else Reason.BOX_FULL
 
     def told(self, worker, number, mark):
         """The member has been sent what was said to it alone in front of this mark."""
         holder = _holder(worker, number)
         marks = self._untold.get(holder, {})
         if mark in marks:
-            self._memory.forgo(*marks.pop(mark))
+            self._memory.forgo(*marks.pop(mark)[:-1])
             if not marks:
                 del self._untold[holder]
 
@@ -514,11 +517,11 @@ class Register:
 
         def tell(found):
             messages, last, more = found
-            if since is not None and since > last:
-                self._refuse_all(worker, numbers, Reason.NO_SUCH_NUMBER)
-            else:
-                self._post.worker(worker, "recalled", numbers, messages, last, more)
+            self._post.worker(worker, "recalled", numbers, messages, max(last, since or 0), more)
 
+        if since is not None and since > self._numbers.last:
+            self._refuse_all(worker, numbers, Reason.NO_SUCH_NUMBER)
+            return
         self._look_up(worker, numbers, tell, "lobby", since, most)
 
     def _look_up(self, worker, numbers, tell, request, *arguments):

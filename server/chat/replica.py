@@ -52,11 +52,12 @@ class Replica:
         for room in rooms.values():
             room.show_by(self._aliases)
 
-    def said(self, room, worker, records):
-        """`records` of (session number, sender, text, time) from one worker, in order."""
+    def said(self, room, worker, first, records):
+        """`records` of (session number, sender, text, time) from one worker, in order; `first`: the first's number."""
         find = self._sessions.get if worker == self.worker else _nobody
         self._rooms[room].hear_talk(
-            [(Said(sender, text, time), find(number)) for number, sender, text, time in records])
+            [(Said(sender, text, time, message), find(number))
+             for message, (number, sender, text, time) in enumerate(records, first)])
 
     def stored(self, numbers):
         """What these sessions said in the room is stored; those whose protocol has a word for that are told."""
@@ -129,9 +130,9 @@ class Replica:
 
     # ---- for one session, if it has not just left
 
-    def whispered(self, number, sender, text, time):
-        """Somebody said something to it alone."""
-        self._heed(number, "tell", Whispered(sender, text, time))
+    def whispered(self, number, sender, text, time, message):
+        """Somebody said something to it alone; `message` is its number."""
+        self._heed(number, "tell", Whispered(sender, text, time, message))
 
     def probe(self, number, asker):
         """Somebody wants the name of this session: if its client is gone, that is noticed now."""

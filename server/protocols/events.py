@@ -86,8 +86,9 @@ Pong = event("Pong", "token", "The answer to Ping.")
 Waiting = event("Waiting", "count", "Behind a Welcome: so many messages are kept for you, which you have missed.")
 
 # Pushes.
-Said = event("Said", "sender text time", "`sender` said `text` in the room.")
-Whispered = event("Whispered", "sender text time", "`sender` said `text` to you alone.")
+Said = event("Said", "sender text time number", "`sender` said `text` in the room; the message's number, or None.")
+Whispered = event("Whispered", "sender text time number", "`sender` said `text` to you alone; the number likewise.")
+Said.__new__.__defaults__ = Whispered.__new__.__defaults__ = (None,)
 Joined = event("Joined", "name", "`name` is here now.")
 Left = event("Left", "name", "`name` is not here any more.")
 Renamed = event("Renamed", "old new", "`old` is called `new` now.")

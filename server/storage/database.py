@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from server.chat.memory import KEPT_SIZE
 from server.storage.memory import MOST_MESSAGES, page, whole, with_kept
-from server.worker.queues import said
+from server.worker.queues import HEAD, said
 
 DAY = 86400  # seconds
 
@@ -41,6 +41,15 @@ MIGRATIONS = (
     ALTER TABLE kept ADD COLUMN source TEXT NOT NULL DEFAULT '';
     DELETE FROM kept WHERE receiver NOT IN (SELECT name FROM accounts);
     DELETE FROM conversations WHERE id > 0 AND id NOT IN (SELECT conversation FROM messages);
+    """,
+    # Times of messages are milliseconds from here on. What is damaged stays so.
+    """
+    CREATE TABLE gaps (last INTEGER PRIMARY KEY, first INTEGER);
+    INSERT INTO facts SELECT 'reserved', value FROM facts WHERE key = 'number';
+    UPDATE messages SET time = time * 1000,
+        checksum = in_milliseconds(checksum, time, CAST(sender AS BLOB), CAST(text AS BLOB));
+    UPDATE kept SET time = time * 1000,
+        checksum = in_milliseconds(checksum, time, CAST(sender AS BLOB), CAST(text AS BLOB));
     """,
 )
 
@@ -107,6 +116,7 @@ class Database:
         if 0 < version < len(MIGRATIONS):
             self._pragma("wal_checkpoint(TRUNCATE)")
             self._back_up("%s.schema-%d" % (path, version))
+        self._connection.create_function("in_milliseconds", 4, _in_milliseconds)
         for number in range(version, len(MIGRATIONS)):
             self._connection.executescript(
                 "BEGIN; %s PRAGMA user_version = %d; COMMIT;" % (MIGRATIONS[number], number + 1))
@@ -198,44 +208,61 @@ class Database:
     def _now(self):
         return whole(self._clock())
 
+    def last_given(self):
+        """The latest number that a message may have, whether or not it came to the disk."""
+        return max(self._number, self._fact("reserved"))
+
+    def reserve(self, through):
+        self._connection.execute("UPDATE facts SET value = max(value, ?) WHERE key = 'reserved'", (through,))
+        return True
+
+    def release(self, last):
+        self._connection.execute("UPDATE facts SET value = ? WHERE key = 'reserved'", (last,))
+        return True
+
     def talk(self, frame):
-        now = self._now()
-        self._insert(LOBBY, ((sender, text, now) for _, sender, text, _ in said(frame)))
+        _, _, _, _, _, first, time = HEAD.unpack_from(frame)
+        self._insert(LOBBY, first, ((sender, text, time) for _, sender, text, _ in said(frame)))
         return True
 
-    def whisper(self, sender, to, text, keep, source=""):
-        self._insert(self._conversation(sender, to), [(sender, text, self._now())])
+    def whisper(self, number, time, sender, to, text, keep, source=""):
+        self._insert(self._conversation(sender, to), number, [(sender, text, time)])
         if keep:
-            self.keep(sender, to, text, source)
+            self.keep(time, sender, to, text, source)
         return True
 
-    def keep(self, sender, to, text, source=""):
-        now = self._now()
+    def keep(self, time, sender, to, text, source=""):
         self._connection.execute(
             "INSERT INTO kept (receiver, time, sender, text, checksum, source) VALUES (?, ?, ?, ?, ?, ?)",
-            (to.decode(), now, sender.decode(), text.decode(), _checksum(now, sender, text), source))
+            (to.decode(), time, sender.decode(), text.decode(), _checksum(time, sender, text), source))
         return True
 
     def add_conversation(self, one, other, messages):
-        """What two have said elsewhere: (sender, text, time) of each, in order."""
-        self._insert(self._conversation(one, other), messages)
+        """What two have said elsewhere: (sender, text, time) of each, in order; times in seconds."""
+        self._insert(self._conversation(one, other), self.last_given() + 1,
+                     [(sender, text, when * 1000) for sender, text, when in messages])
+        self.reserve(self._number)
 
-    def _insert(self, conversation, messages):
-        if self._today() != self._day:
-            self._note_day()
+    def _insert(self, conversation, first, messages):
         rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
-                for number, (sender, text, when) in enumerate(messages, self._number + 1)]
+                for number, (sender, text, when) in enumerate(messages, first)]
+        if not rows:
+            return
+        if first > self._number + 1:
+            self._connection.execute("INSERT INTO gaps VALUES (?, ?)", (self._number, first))
+        if self._today() != self._day:
+            self._note_day(first)
         self._connection.executemany(
             "INSERT INTO messages (conversation, number, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows)
-        self._number += len(rows)
+        self._number = first + len(rows) - 1
 
     def _today(self):
         return self._now() // DAY
 
-    def _note_day(self):
-        """What is said from now on is said today."""
+    def _note_day(self, first):
+        """What is said from this number on is said today."""
         self._day = self._today()
-        self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, self._number + 1))
+        self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, first))
 
     def _conversation(self, one, other):
         pair = tuple(sorted([one.decode(), other.decode()]))
@@ -256,7 +283,8 @@ class Database:
         name = name.decode()
         self._connection.execute(
             "DELETE FROM kept WHERE receiver = ? AND (time < ? OR time > ? AND id < ("
-            "SELECT max(id) FROM kept WHERE receiver = ? AND time < ?))", (name, before, self._now(), name, before))
+            "SELECT max(id) FROM kept WHERE receiver = ? AND time < ?))",
+            (name, before * 1000, self._now() * 1000 + 999, name, before * 1000))
         return True
 
     def open_account(self, name, secret, since=None):
@@ -291,13 +319,14 @@ class Database:
             if not self._delete("conversation = ?", *forgotten):
                 self._connection.execute("DELETE FROM conversations WHERE id = ?", forgotten)
             return True
-        first = max(0, self._number + 1 - self._keep_messages) if self._keep_messages else 0
+        first = self._first_of(self._keep_messages) if self._keep_messages else 0
         if self._keep_days:
             first = max(first, self._first_since(self._today() - self._keep_days))
         if self._delete("number < ?", first):
             return True
         self._connection.execute(
             "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
+        self._connection.execute("DELETE FROM gaps WHERE first <= ?", (first,))
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
@@ -315,6 +344,16 @@ class Database:
             self._conversations.clear()
         return bool(rows)
 
+    def _first_of(self, most):
+        """The number of the first of the latest `most` messages. Numbers in gaps, never stored, do not count."""
+        last = self._number
+        for before, after in self._rows("SELECT last, first FROM gaps ORDER BY last DESC"):
+            if last - after + 1 >= most:
+                break
+            most -= last - after + 1
+            last = before
+        return max(0, last + 1 - most)
+
     def _first_since(self, oldest_day):
         """The number of the first message of this day or a later one.
 
@@ -324,7 +363,7 @@ class Database:
         today, first = self._today(), self._number + 1
         latest = self._row("SELECT day FROM days ORDER BY first DESC, day LIMIT 1")
         if latest and latest[0] > today:
-            self._note_day()  # so that it gets older, even if nobody says anything any more
+            self._note_day(first)  # so that it gets older, even if nobody says anything any more
         day = today
         for start, noted in self._rows("SELECT first, day FROM days ORDER BY first DESC, day DESC"):
             if noted <= today:
@@ -350,7 +389,7 @@ class Database:
 
     def outside(self, name, after, most):
         rows = self._rows(
-            "SELECT id, sender, source, time, length(CAST(text AS BLOB)) FROM kept WHERE receiver = ? AND id > ?"
+            "SELECT id, sender, source, time / 1000, length(CAST(text AS BLOB)) FROM kept WHERE receiver = ? AND id > ?"
             " ORDER BY id LIMIT ?", name.decode(), after, most)
         return [(number, sender, source.decode(), *rest) for number, sender, source, *rest in rows]
 
@@ -412,8 +451,8 @@ class Database:
 
 # Receiver, source, messages, what they cost, the earliest time; see `server.storage.memory.Store.box`.
 _BOXES = (
-    "SELECT receiver, source, count(*), sum(%d + length(CAST(sender AS BLOB)) + length(CAST(text AS BLOB))), min(time)"
-    " FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
+    "SELECT receiver, source, count(*), sum(%d + length(CAST(sender AS BLOB)) + length(CAST(text AS BLOB))),"
+    " min(time) / 1000 FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
 
 
 def _remedy(error):
@@ -424,6 +463,11 @@ def _remedy(error):
     return "see that this user may read and write it, and that no other program has it open"
 
 
+def _in_milliseconds(checksum, seconds, sender, text):
+    """The checksum of a message whose time was in seconds; none that fits if it did not before."""
+    return _checksum(seconds * 1000, sender, text) if checksum == _checksum(seconds, sender, text) else -1
+
+
 def _checksum(now, sender, text):
     return zlib.crc32(b"%d %b %b" % (now, sender, text))
 
@@ -432,6 +476,6 @@ def _sound(rows):
     """The rows without their checksums; one that is not as it was written is left out, and said to be so."""
     for *head, sender, text, when, checksum in rows:
         if _checksum(when, sender, text) == checksum:
-            yield (*head, sender, text, when)
+            yield (*head, sender, text, when // 1000)
         else:
             log.error("message %s is damaged on the disk: left out", *head)

@@ -24,7 +24,7 @@ TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
 QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 1024
 UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
-STUCK_AFTER = 9.0  # seconds without an answer
+MOST_UNANSWERED = 6  # looks of the hub without an answer, some nine seconds
 HOPELESS = 2  # processes that died one after the other without having done anything
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class AtHand:
 
     process = None
     ready = True
-    depth = 0
+    depth = last_number = reserved = 0
 
     @staticmethod
     def status():
@@ -62,9 +62,13 @@ class Journal:
     before it and itself is stored. None if it could not be stored, or read.
 
     open_store: makes the store; called in the process.
+    last_number: the latest that may have been given to a message before this start. reserved: those that may be given,
+        up to this one, are reserved in the store already.
     """
 
-    def __init__(self, open_store):
+    def __init__(self, open_store, last_number=0, reserved=0):
+        self.last_number = last_number
+        self.reserved = reserved
         self._open_store = open_store
         self._run = os.urandom(8).hex()
         self.down = self.up = None
@@ -78,16 +82,18 @@ class Journal:
         self._fruitless = 0  # processes in a row that have done nothing
         self._mourned = False  # has the end of this process been noticed?
         self._heard_at = time.monotonic()
+        self._unanswered = 0  # looks since it was asked or has answered
 
     # ---- asking
 
     def talk(self, frame, then):
-        """The messages of a talk frame were said in the lobby."""
+        """The messages of a talk frame were said in the lobby; the hub has given it its place."""
         if self._closed or self._waiting_size > MOST_WAITING:
             then(None)
             return
         if not self._waiting:
             self._heard_at = time.monotonic()
+            self._unanswered = 0
         self._waiting.append((frame, then))
         self._waiting_size += _size(frame)
         if self._ready:
@@ -111,6 +117,7 @@ class Journal:
         """A process has been forked."""
         self.down, self.up = down, up
         self._heard_at = time.monotonic()
+        self._unanswered = 0
         self._unsent = [control("begin", self._run, self._answered)]
         self._mourned = False
 
@@ -137,9 +144,12 @@ class Journal:
                 "seconds": time.monotonic() - self._heard_at}
 
     def is_stuck(self):
-        """Has there been no answer for too long?"""
-        awaited = self._waiting or not self._ready
-        return bool(awaited) and time.monotonic() - self._heard_at > STUCK_AFTER
+        """Asked at each look: has there been no answer for too many of them?
+
+        Looks, and not seconds: after a standstill of the machine the process has its time to answer.
+        """
+        self._unanswered = self._unanswered + 1 if self._waiting or not self._ready else 0
+        return self._unanswered > MOST_UNANSWERED
 
     def hear(self):
         """Answers have come. EOFError if the process is gone."""
@@ -149,6 +159,7 @@ class Journal:
             self._mourn()
             raise
         self._heard_at = time.monotonic()
+        self._unanswered = 0
         for frame in frames:
             entry, arguments = called(frame)
             (self._begin if entry == "through" else self._finish)(*arguments)

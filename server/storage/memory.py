@@ -18,7 +18,7 @@ MOST_OF_LOBBY = 6 << 20
 MOST_OF_CONVERSATIONS = 6 << 20
 MOST_OF_ONE = 2 * MOST_BYTES  # conversation
 
-TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM  # beside the frame
+TALK_SIZE = tuple_of(2) + INT + BYTES + ITEM  # beside the frame
 SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
 CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
 SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
@@ -27,8 +27,9 @@ SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conver
 class Store:
     """What the server knows of the past. The interface of every store, and this one for as long as the server runs.
 
-    Names and texts are canonical bytes; times are whole seconds since the epoch, of the server's clock, 0 before that.
-    Messages are numbered in the order in which they come here, and no number is given twice. A write gives True.
+    Names and texts are canonical bytes. Messages come with their places in the order: numbers, each greater than the
+    last, and times of the server's clock in milliseconds since the epoch. All times that are read, and those of
+    accounts, are whole seconds. A write gives True.
 
     clock: seconds since the epoch.
     """
@@ -42,7 +43,7 @@ class Store:
         self._conversations = {}  # the two names, sorted -> _Conversation
         self._sources = {}  # address -> _Source of the conversations in which it has said the latest
         self._size = 0  # of all that, in memory
-        self._lobby = collections.deque()  # (number of the first message, time, talk frame)
+        self._lobby = collections.deque()  # (number of the first message, talk frame)
         self._lobby_size = 0  # in memory
         self._latest = None  # what was last told of the lobby, as long as it is all there is
 
@@ -53,29 +54,38 @@ class Store:
 
     def talk(self, frame):
         """The messages of a talk frame (`server.worker.queues`) were said in the lobby."""
-        self._lobby.append((self._number + 1, self._now(), frame))
-        self._number += HEAD.unpack_from(frame)[4]
+        _, _, _, _, messages, first, _ = HEAD.unpack_from(frame)
+        self._lobby.append((first, frame))
+        self._number = first + messages - 1
         self._latest = None
         self._lobby_size += TALK_SIZE + len(frame)
         while self._lobby_size > MOST_OF_LOBBY:
-            self._lobby_size -= TALK_SIZE + len(self._lobby.popleft()[2])
+            self._lobby_size -= TALK_SIZE + len(self._lobby.popleft()[1])
         return True
 
-    def whisper(self, sender, to, text, keep, source=""):
+    def reserve(self, through):
+        """Numbers up to this one may be given from now on, and none of them after a crash."""
+        return True
+
+    def release(self, last):
+        """Numbers behind this one have not been given after all."""
+        return True
+
+    def whisper(self, number, time, sender, to, text, keep, source=""):
         """Said by one to another; `keep`: until `to` has taken it, too.
 
         source: the address that it came from, as `server.chat.origins.network` has it.
         """
-        self._number += 1
+        self._number = number
         if keep:
-            self.keep(sender, to, text, source)
+            self.keep(time, sender, to, text, source)
         pair = tuple(sorted([sender, to]))
         conversation = self._conversations.get(pair)
         if conversation is None:
             conversation = self._conversations[pair] = _Conversation(pair)
         else:
             self._take_out(conversation)
-        conversation.add(self._number, sender, text, self._now())
+        conversation.add(number, sender, text, time // 1000)
         self._put_in(conversation, source)
         while self._size > MOST_OF_CONVERSATIONS:
             largest = max(self._sources.values(), key=lambda source: source.size)
@@ -105,10 +115,10 @@ class Store:
         self._take_out(conversation)
         del self._conversations[conversation.names]
 
-    def keep(self, sender, to, text, source=""):
+    def keep(self, time, sender, to, text, source=""):
         """Said by one to another earlier: until `to` has taken it. `source`: as in `whisper`."""
         self._last_kept += 1
-        self._kept.setdefault(to, []).append((self._last_kept, sender, text, self._now(), source))
+        self._kept.setdefault(to, []).append((self._last_kept, sender, text, time // 1000, source))
         return True
 
     def taken(self, name, last, sender=None):
@@ -227,7 +237,7 @@ class Store:
                 self._latest = page(self._backwards(), MOST_MESSAGES)[0][::-1]
             found, more = self._latest[-most:], False
         else:
-            start = bisect.bisect([first for first, _, _ in self._lobby], since) - 1
+            start = bisect.bisect([first for first, _ in self._lobby], since) - 1
             found, more = page((message for message in self._messages(max(start, 0)) if message[0] > since), most)
         return found, found[-1][0] if found else self._number, more
 
@@ -254,7 +264,8 @@ def whole(clock):
     return max(0, int(clock))
 
 
-def _numbered(first, when, frame):
+def _numbered(first, frame):
+    when = HEAD.unpack_from(frame)[6] // 1000
     return [(number, sender, text, when) for number, (_, sender, text, _) in enumerate(said(frame), first)]
 
 

@@ -1,7 +1,8 @@
 """The hub: everything that happens, in one order, to every worker.
 
 It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
-worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads, never its messages.
+worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads and gives them
+their places (`server.chat.numbers`), and never reads its messages.
 """
 import contextlib
 import functools
@@ -10,6 +11,7 @@ import selectors
 import time
 
 from server.chat.census import Census
+from server.chat.numbers import Numbers
 from server.chat.operators import Operators
 from server.chat.patience import Patience
 from server.chat.register import Register
@@ -17,7 +19,7 @@ from server.protocols.events import Reason
 from server.supervisor.door import Door
 from server.supervisor.hashing import Verifier
 from server.worker.beat import HUB_LATER, next_beat
-from server.worker.queues import CONTROL, HEAD, TALK, called, control, said
+from server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, said
 from server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
@@ -79,7 +81,8 @@ class Hub:
         patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
         self.door = Door(self.verifier, patience, time.monotonic)
         self._memory = memory
-        self._register = Register(self, memory, self.door, patience, store, time.time)
+        self._numbers = Numbers(store, time.time)
+        self._register = Register(self, memory, self.door, patience, store, self._numbers)
         self._requests = {
             "claim": self._register.claim,
             "create": self._register.create,
@@ -172,14 +175,23 @@ class Hub:
             self.failed[worker] = "is gone"
             return
         for frame in frames:
-            kind, _, _, _, messages = HEAD.unpack_from(frame)
+            kind, _, _, _, messages, _, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 request, arguments = called(frame)
                 self._do(worker, arguments[:1], self._requests[request], worker, *arguments)
             else:
                 self._messages += messages
-                self._pass_on(frame)
-                self.store.talk(frame, functools.partial(self._settle, worker, frame))
+                self._give_place(worker, frame, messages)
+
+    def _give_place(self, worker, frame, messages):
+        """Talk gets its place in the order, goes to all workers and to the store."""
+        place = self._numbers.take(messages)
+        if place is None:
+            self._settle(worker, frame, False)
+        else:
+            frame = placed(frame, *place)
+            self._pass_on(frame)
+            self.store.talk(frame, functools.partial(self._settle, worker, frame))
 
     # ---- bugs
 
@@ -322,6 +334,9 @@ class Hub:
 
     def dismiss_aides(self):
         """Nothing is asked of them any more: at the end of their queues these processes leave."""
+        self._numbers.close()
+        for aide in self._aides.values():
+            aide.flush()
         for number in list(self._aides):
             self._close(*self._aides.pop(number).detach())
 

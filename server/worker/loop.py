@@ -249,12 +249,12 @@ class Worker:
             self._lose_hub()
             return
         for frame in frames:
-            kind, room, worker, _, _ = HEAD.unpack_from(frame)
+            kind, room, worker, _, _, number, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 entry, arguments = called(frame)
                 self._entries[entry](*arguments)
             else:
-                self._said(room, worker, said(frame))
+                self._said(room, worker, number, said(frame))
 
     def _lose_hub(self):
         log.error("the parent process is gone: closing all connections")

@@ -5,11 +5,13 @@ when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and 
 
     offset  size  field    meaning
     0       1     kind     TALK, AWAITED (talk of which somebody wants to know when it is stored) or CONTROL
-    1       2     room     of the talk
-    3       4     worker   whose talk it is
-    7       4     length   of the body
-    11      4     count    of the talk's records
-    15      n     body     talk: records (see `talk`); CONTROL: marshal of (entry, argument, ...)
+    1       4     room     of the talk
+    5       4     worker   whose talk it is
+    9       4     length   of the body
+    13      4     count    of the talk's records
+    17      8     number   of its first message; 0 until the hub has given it
+    25      8     time     at which the hub gave it, milliseconds since the epoch; likewise
+    33      n     body     talk: records (see `talk`); CONTROL: marshal of (entry, argument, ...)
 """
 import collections
 import fcntl
@@ -23,8 +25,11 @@ PIPE_SIZE = 1 << 20
 DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reader from everything else
 
 TALK, AWAITED, CONTROL = 1, 2, 3
-HEAD = struct.Struct("!BHIII")
+HEAD = struct.Struct("!BIIIIQQ")
 RECORD = struct.Struct("!IIHI")  # session number, time, bytes of the sender's name, bytes of name and text
+
+_PLACE = struct.Struct("!QQ")  # number and time, the end of the head
+_PLACE_AT = HEAD.size - _PLACE.size
 
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 
@@ -32,7 +37,7 @@ _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 def control(entry, *arguments):
     """The frame that asks the reader to do `entry`."""
     body = marshal.dumps((entry,) + arguments)
-    return HEAD.pack(CONTROL, 0, 0, len(body), 0) + body
+    return HEAD.pack(CONTROL, 0, 0, len(body), 0, 0, 0) + body
 
 
 def called(frame):
@@ -49,7 +54,12 @@ def record(number, sender, text, time):
 def talk(room, worker, records, kind=TALK):
     """The frame that carries what was said in `room` on one worker, in order."""
     body = b"".join(records)
-    return HEAD.pack(kind, room, worker, len(body), len(records)) + body
+    return HEAD.pack(kind, room, worker, len(body), len(records), 0, 0) + body
+
+
+def placed(frame, number, time):
+    """The same talk with its place in the order: its first message's number, and the time in milliseconds."""
+    return frame[:_PLACE_AT] + _PLACE.pack(number, time) + frame[HEAD.size:]
 
 
 def said(frame):

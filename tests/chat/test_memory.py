@@ -28,7 +28,7 @@ def keep(memory, name, text=b"x", source="192.0.2.1", sender=b"bob"):
     """As the register does: is there room, and was it stored?"""
     told = [memory.has_room(name, sender, text, source)]
     if told[0]:
-        memory.keep(name, sender, text, source, told.append)
+        memory.keep(name, sender, text, source, 1, int(memory._clock() * 1000), told.append)
     return all(told)
 
 
@@ -187,7 +187,7 @@ def test_what_was_kept_by_the_server_before_counts_for_the_address_that_it_came_
 def test_what_is_not_stored_yet_counts_and_what_cannot_be_stored_does_not(memory, store):
     open_account(memory, b"ann")
     text, told, store.late = b"x" * (memory_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE), [], True
-    memory.keep(b"ann", b"bob", text, "192.0.2.1", told.append)
+    memory.keep(b"ann", b"bob", text, "192.0.2.1", 1, 1600000000000, told.append)
     assert (memory.has_room(b"ann", b"bob", text, "192.0.2.1"), told) == (False, [])
     store.answer(stored=False)
     assert (memory.has_room(b"ann", b"bob", text, "192.0.2.1"), told) == (True, [None])
@@ -199,8 +199,8 @@ def test_what_is_on_its_way_to_the_store_counts_on_when_a_box_is_looked_into(mem
     keep(memory, b"ann", b"one")
     store.late = True
     memory.taken(b"ann", 1)
-    memory.keep(b"ann", b"bob", b"two", "192.0.2.1", lambda stored: None)
-    memory.keep(b"ann", b"bob", b"three", "192.0.2.2", lambda stored: None)
+    memory.keep(b"ann", b"bob", b"two", "192.0.2.1", 1, 1600000000000, lambda stored: None)
+    memory.keep(b"ann", b"bob", b"three", "192.0.2.2", 1, 1600000000000, lambda stored: None)
     memory.reserve(b"ann", b"bob", b"four", "192.0.2.3")
     assert memory.accounts[b"ann"].kept == 4
     store.answer_next(2)  # taken, and what is left then
@@ -232,7 +232,7 @@ def test_room_is_held_for_what_may_have_to_be_kept(memory, store):
     assert memory.reserve(b"ann", *arguments) is None
     memory.forgo(b"ann", account, *arguments)
     assert (memory.accounts[b"ann"].shares, store.store.kept(b"ann")) == (None, [])
-    memory.keep_missed(b"ann", memory.reserve(b"ann", *arguments), *arguments)
+    memory.keep_missed(b"ann", memory.reserve(b"ann", *arguments), *arguments, 1600000000000)
     assert (memory.accounts[b"ann"].kept, len(store.store.kept(b"ann"))) == (1, 1)
     check_books(memory)
 
@@ -246,7 +246,7 @@ def test_what_room_was_held_for_is_not_kept_for_a_later_account_of_that_name(mem
     close(memory, b"ann")
     if made_anew:
         open_account(memory, b"ann")
-    getattr(memory, settle)(b"ann", account, *arguments)
+    getattr(memory, settle)(b"ann", account, *arguments, *[1600000000000] * (settle == "keep_missed"))
     assert store.store.kept(b"ann") == []
     assert [account.kept for account in memory.accounts.values()] == [0] * made_anew
     check_books(memory)
@@ -271,7 +271,7 @@ class Clock:
 @pytest.fixture
 def forgetful(store, clock):
     """A memory that keeps messages for ten days, and its store has the same clock."""
-    store.store = Store(clock)
+    store.store = store._store = Store(clock)
     return Memory(store, keep_days=10, clock=clock)
 
 
@@ -386,7 +386,11 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
                     account = memory.reserve(name, *said)
                     held += [(name, account, *said)] if account else []
             elif request in ("missed", "told") and held:
-                (memory.forgo if request == "told" else memory.keep_missed)(*held.pop(arguments[0] % len(held)))
+                missed = held.pop(arguments[0] % len(held))
+                if request == "told":
+                    memory.forgo(*missed)
+                else:
+                    memory.keep_missed(*missed, 1600000000000)
             elif request == "taken":
                 memory.taken(*arguments)
             elif request == "reopen" and arguments[0] in memory.accounts:
@@ -416,7 +420,7 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
 def test_what_is_stored_for_an_account_that_is_gone_meanwhile_counts_for_nobody(memory, store, stored):
     open_account(memory, b"ann")
     store.late = True
-    memory.keep(b"ann", b"bob", b"x", "192.0.2.1", lambda stored: None)
+    memory.keep(b"ann", b"bob", b"x", "192.0.2.1", 1, 1600000000000, lambda stored: None)
     close(memory, b"ann")
     store.answer(stored)
     memory.taken(b"ann", 1)

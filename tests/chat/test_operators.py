@@ -56,7 +56,7 @@ def accounts(memory):
 
 def keep(memory, name, *texts):
     for text in texts:
-        memory.keep(name, b"bob", text, ADDRESS, lambda stored: None)
+        memory.keep(name, b"bob", text, ADDRESS, 1, 1600000000000, lambda stored: None)
 
 
 def test_accounts_are_told_in_pages(ask, memory, accounts, monkeypatch):

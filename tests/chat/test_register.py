@@ -8,12 +8,13 @@ from server.chat import register as register_module
 from server.chat.aliases import Aliases
 from server.chat.memory import Memory
 from server.chat.names import Occupied, claims
+from server.chat.numbers import Numbers
 from server.chat.patience import Patience
 from server.chat.register import Register
 from server.protocols import LONGEST_FOR_ALL
 from server.protocols.aliases import candidates
 from server.protocols.events import Reason
-from server.worker.queues import record, talk
+from server.worker.queues import placed, record, talk
 
 NOW = 1600000000.75  # the clock of these tests
 SECOND = 1600000000
@@ -111,7 +112,7 @@ def patience():
 
 @pytest.fixture
 def register(post, memory, door, patience, store):
-    post.register = Register(post, memory, door, patience, store, lambda: NOW)
+    post.register = Register(post, memory, door, patience, store, Numbers(store, lambda: NOW))
     return post.register
 
 
@@ -715,7 +716,7 @@ def test_a_rename_is_one_entry_for_everybody_and_frees_the_old_name(register, po
     whisper(register, 2, 7, b"bob", b"bea")
     assert post.drain() == [
         ("worker", 2, "refused", 8, Reason.NAME_TAKEN), ("everyone", "joined", 2, 9, b"ANN"),
-        ("worker", 1, "whispered", 5, b"bob", b"hi", 9), ("worker", 2, "confirmed", 7)]
+        ("worker", 1, "whispered", 5, b"bob", b"hi", 9, 1), ("worker", 2, "confirmed", 7)]
 
 
 @pytest.mark.parametrize("old, new", [pair for pair in LOOK_ALIKES if pair[0] != pair[1]] + [(LONG, LONG.upper())])
@@ -828,8 +829,8 @@ def test_an_account_stays_when_its_owner_is_renamed(register, post, memory, ann_
 def test_a_whisper_reaches_its_member_before_its_sender_is_answered(register, post, ann_and_bob, time, told):
     whisper(register, 2, 7, b"bob", b"ann", b"hi", time)
     (whispered, confirmed) = post.drain()
-    assert whispered == ("worker", 1, "whispered", 5, b"bob", b"hi", told)
-    assert type(whispered[-1]) is int
+    assert whispered == ("worker", 1, "whispered", 5, b"bob", b"hi", told, 1)
+    assert type(whispered[-2]) is int
     assert confirmed == ("worker", 2, "confirmed", 7)
 
 
@@ -896,7 +897,7 @@ def test_what_was_not_sent_is_kept_only_if_there_is_room(register, post, memory,
 
 def test_a_whisper_to_oneself_arrives(register, post, ann_and_bob):
     whisper(register, 1, 5, b"ann", b"ann")
-    assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi", 9), ("worker", 1, "confirmed", 5)]
+    assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi", 9, 1), ("worker", 1, "confirmed", 5)]
 
 
 @pytest.mark.parametrize("to", [b"cid", b"Ann", b"ANN", b"an", b"guest-1", *NO_NAMES], ids=repr)
@@ -983,7 +984,7 @@ def test_who_fills_boxes_under_ever_other_names_leaves_room_for_others(register,
 
 def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, store):
     memory = Memory(store, keep_days=10, clock=lambda: NOW)
-    register = Register(post, memory, door, patience, store, lambda: NOW)
+    register = Register(post, memory, door, patience, store, Numbers(store, lambda: NOW))
     open_account(memory, b"cid")
     store.store.keep(b"bob", b"cid", b"one")
     memory.accounts[b"cid"].oldest = SECOND - 10 * 86400 - 1
@@ -1087,7 +1088,7 @@ def test_what_is_said_to_an_account_that_is_being_stored_is_kept_behind_it(regis
 
 @pytest.mark.parametrize("stored, answer", [(True, ("confirmed", 7)), (False, ("refused", 7, Reason.NOT_STORED))])
 @pytest.mark.parametrize("to, at_once", [
-    (b"ann", [("worker", 1, "whispered", 5, b"bob", b"hi", 9)]), (b"cid", []), (b"dan", [])])
+    (b"ann", [("worker", 1, "whispered", 5, b"bob", b"hi", 9, 1)]), (b"cid", []), (b"dan", [])])
 def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
         register, post, memory, store, ann_and_bob, to, at_once, stored, answer):
     open_account(memory, b"cid")
@@ -1133,9 +1134,11 @@ def test_what_was_said_is_told_once_it_is_read(register, post, store, ann_and_bo
 
 
 @pytest.fixture
-def said_in_lobby(store):
+def said_in_lobby(register, store):
     """Three messages."""
-    store.talk(talk(0, 1, [record(5, b"ann", text, 9) for text in (b"one", b"two", b"three")]), lambda stored: None)
+    place = register._numbers.take(3)
+    frame = talk(0, 1, [record(5, b"ann", text, 9) for text in (b"one", b"two", b"three")])
+    store.talk(placed(frame, *place), lambda stored: None)
 
 
 NUMBERED = [(1, b"ann", b"one", SECOND), (2, b"ann", b"two", SECOND), (3, b"ann", b"three", SECOND)]

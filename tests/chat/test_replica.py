@@ -48,7 +48,7 @@ MESSAGES = [(b"bob", b"one", 1), (b"ann", b"two", 2)]
 NUMBERED = [(4, b"bob", b"one", 1), (7, b"ann", b"two", 2)]
 
 ANSWERS_TO_NOBODY = [
-    ("whispered", 99, b"bob", b"hi", 1),
+    ("whispered", 99, b"bob", b"hi", 1, 11),
     ("refused", 99, Reason.NAME_TAKEN),
     ("confirmed", 99),
     ("who", [99]),
@@ -64,7 +64,7 @@ ANSWERS_TO_NOBODY = [
     ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
     ("renamed", HERE, 99, b"bob", b"rob"),
-    ("said", LOBBY, HERE, [(99, b"bob", b"hi", 1)]),
+    ("said", LOBBY, HERE, 1, [(99, b"bob", b"hi", 1)]),
 ]
 
 # What a member asks, the entry that answers it, and what the member hears.
@@ -151,26 +151,26 @@ def test_a_newcomer_enters_the_room_after_its_own_arrival_was_heard(stranger, se
     stranger.audience.enter = lambda session: order.append("enter")
     sessions[1] = stranger
     stranger.hear([LOGIN])
-    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"before", 1)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"before", 1)])
     replica.joined(HERE, 1, b"ann")
-    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"after", 2)])
-    assert order == [Said(b"bob", b"before", 1), Joined(b"ann"), "enter", Said(b"bob", b"after", 2)]
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"after", 2)])
+    assert order == [Said(b"bob", b"before", 1, 1), Joined(b"ann"), "enter", Said(b"bob", b"after", 2, 1)]
 
 
 def test_another_workers_session_of_the_same_number_is_somebody_else(ann, replica, listeners):
-    replica.said(LOBBY, ELSEWHERE, [(1, b"bob", b"hi", 1)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"hi", 1)])
     replica.joined(ELSEWHERE, 1, b"cid")
     replica.renamed(ELSEWHERE, 1, b"cid", b"dan")
     assert listeners.heard == [
-        (Said(b"bob", b"hi", 1), None), (Joined(b"cid"), None), (Renamed(b"cid", b"dan"), None)]
+        (Said(b"bob", b"hi", 1, 1), None), (Joined(b"cid"), None), (Renamed(b"cid", b"dan"), None)]
     assert ann.name == b"ann"
     assert ann.audience.drain() == []
 
 
 def test_talk_is_heard_in_order_and_from_its_session(ann, replica, listeners):
-    replica.said(LOBBY, HERE, [(1, b"ann", b"one", 3), (2, b"bob", b"two", 2), (1, b"ann", b"three", 1)])
+    replica.said(LOBBY, HERE, 1, [(1, b"ann", b"one", 3), (2, b"bob", b"two", 2), (1, b"ann", b"three", 1)])
     assert listeners.heard == [
-        (Said(b"ann", b"one", 3), ann), (Said(b"bob", b"two", 2), None), (Said(b"ann", b"three", 1), ann)]
+        (Said(b"ann", b"one", 3, 1), ann), (Said(b"bob", b"two", 2, 2), None), (Said(b"ann", b"three", 1, 3), ann)]
 
 
 def test_every_audience_of_the_room_that_has_members_hears(sessions, hub):
@@ -263,11 +263,11 @@ def short_replica(sessions, listeners, short, hub):
 
 def test_an_alias_is_known_from_the_first_to_the_last_that_is_heard_of_its_member(short_replica, short):
     short_replica.joined(ELSEWHERE, 1, ONE, b"one|")
-    short_replica.said(LOBBY, ELSEWHERE, [(1, ONE, b"hi", 1)])
+    short_replica.said(LOBBY, ELSEWHERE, 1, [(1, ONE, b"hi", 1)])
     short_replica.left(ONE)
     short_replica.joined(ELSEWHERE, 2, b"bob")
     assert short.told == [
-        (Joined(ONE), {ONE: b"one|"}), (Said(ONE, b"hi", 1), {ONE: b"one|"}), (Left(ONE), {ONE: b"one|"}),
+        (Joined(ONE), {ONE: b"one|"}), (Said(ONE, b"hi", 1, 1), {ONE: b"one|"}), (Left(ONE), {ONE: b"one|"}),
         (Joined(b"bob"), {})]
 
 
@@ -286,8 +286,8 @@ def test_a_rename_is_heard_with_both_aliases(short_replica, short):
 
 def test_a_new_worker_knows_the_aliases_of_those_who_are_here(short_replica, short):
     short_replica.known([], [ONE, b"bob"], {ONE: b"one|"})
-    short_replica.said(LOBBY, ELSEWHERE, [(1, ONE, b"hi", 1)])
-    assert short.told == [(Said(ONE, b"hi", 1), {ONE: b"one|"})]
+    short_replica.said(LOBBY, ELSEWHERE, 1, [(1, ONE, b"hi", 1)])
+    assert short.told == [(Said(ONE, b"hi", 1, 1), {ONE: b"one|"})]
 
 
 # ---- answers
@@ -312,10 +312,10 @@ def test_a_deleted_account_makes_a_stranger(ann, replica):
 
 
 def test_a_whisper_is_told_to_its_session_also_while_it_waits(ann, replica, listeners):
-    replica.whispered(1, b"bob", b"hi", 1)
+    replica.whispered(1, b"bob", b"hi", 1, 11)
     ann.hear([Who()])
-    replica.whispered(1, b"bob", b"ho", 2)
-    assert ann.audience.drain() == [Whispered(b"bob", b"hi", 1), Whispered(b"bob", b"ho", 2)]
+    replica.whispered(1, b"bob", b"ho", 2, 12)
+    assert ann.audience.drain() == [Whispered(b"bob", b"hi", 1, 11), Whispered(b"bob", b"ho", 2, 12)]
     assert listeners.heard == []
     assert ann.state is WAITING
 
@@ -341,7 +341,7 @@ def test_who_is_told_that_it_is_stored_waits_for_that(make_member, sessions, rep
     client = make_member(acknowledges=True)
     sessions[client.number] = client
     client.hear([say])
-    replica.said(LOBBY, HERE, [(client.number, b"ann", b"hi", 1)])
+    replica.said(LOBBY, HERE, 1, [(client.number, b"ann", b"hi", 1)])
     assert client.state is WAITING
     replica.stored([client.number, 99])
     assert client.audience.drain() == [Done(say)]
@@ -461,7 +461,7 @@ def test_talk_changes_no_list(wanted):
     replica, listeners = wanted
     replica.push_users(1000.0)
     pushed(listeners)
-    replica.said(LOBBY, ELSEWHERE, [(1, b"zoe", b"hi", 1)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"zoe", b"hi", 1)])
     replica.push_users(2000.0)
     assert pushed(listeners) == []
 

@@ -262,3 +262,29 @@ def test_a_hung_journal_is_replaced_and_acknowledgements_come_late_but_come(tmp_
             reader.enter()
             told = [text for _, _, text in reader.recall(0)[0]]
         assert told == [b"before", b"meanwhile"] + [b"%d" % number for number in range(said)]
+
+
+def test_what_was_heard_and_never_stored_keeps_its_number_although_everything_is_killed(tmp_path, start):
+    """The journal hangs, so what is said meanwhile is not on the disk when all processes are killed."""
+    args = ("--storage", str(tmp_path / "storage"))
+    server = start(args=args, trouble=True)
+    with Client(server.address(), "ann") as ann, Client(server.address(), "bob") as bob:
+        ann.say("MSG stored")
+        assert b"MSG ann stored" in bob.heard()
+        before = _last_number(bob)
+        os.kill(journal_of(server), signal.SIGSTOP)
+        ann.say(*["MSG heard %d" % number for number in range(5)])
+        bob.until("MSG ann heard 4")
+        os.killpg(server.pid, signal.SIGKILL)
+    with Client(start(args=args).address(), "ann") as ann:
+        ann.say("MSG another")
+        assert _last_number(ann) > before + 5
+
+
+def _last_number(client):
+    """The number of the latest message that is stored."""
+    client.say("HISTORY 1")
+    line = client.line()
+    while not line.startswith(b"END HISTORY "):
+        line = client.line()
+    return int(line.split()[2])

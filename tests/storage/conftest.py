@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import pytest
+from numbered import Numbered
 from queue_ends import two_ends
 
 from server.storage.database import Database
@@ -38,12 +39,12 @@ class Transacted:
 def opened(kind, clock=lambda: NOW):
     """An empty store of a kind, "memory" or "database"."""
     if kind == "memory":
-        yield Store(clock)
+        yield Numbered(Store(clock), clock)
         return
     with tempfile.TemporaryDirectory() as directory:
         database = Database(os.path.join(directory, "parley.db"), "system", clock=clock)
         try:
-            yield Transacted(database)
+            yield Numbered(Transacted(database), clock)
         finally:
             database.close()
 
@@ -106,7 +107,8 @@ def database(tmp_path, clock):
     def make(**options):
         while made:
             made.pop().close()
-        made.append(Database(str(tmp_path / "parley.db"), **dict({"sync": "system", "clock": clock}, **options)))
+        options = dict({"sync": "system", "clock": clock}, **options)
+        made.append(Numbered(Database(str(tmp_path / "parley.db"), **options), options["clock"]))
         return made[-1]
 
     make.path = str(tmp_path / "parley.db")

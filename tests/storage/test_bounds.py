@@ -7,10 +7,12 @@ import sys
 import types
 
 import pytest
+from numbered import Numbered
 
 from server.chat import memory as accounts_module
 from server.chat.memory import SHARE_SIZE, Memory, kept_size
 from server.chat.names import claims
+from server.chat.numbers import BLOCK, Numbers
 from server.chat.register import Register
 from server.storage import journal as journal_module
 from server.storage import memory as memory_module
@@ -22,7 +24,7 @@ measured = pytest.mark.skipif(platform.python_implementation() != "CPython", rea
 
 @pytest.fixture
 def memory():
-    return Store(lambda: 1600000000)
+    return Numbered(Store(), lambda: 1600000000)
 
 
 def lobby(memory):
@@ -182,7 +184,7 @@ def test_the_lobby_takes_what_is_counted(memory, spoken, size, messages):
 @pytest.fixture
 def kept_in(memory):
     """Memory with many accounts, and its store."""
-    kept = Memory(AtHand(memory))
+    kept = Memory(AtHand(memory._store))
     for number in range(3000):
         name = b"a%d" % number
         kept.open(name, tuple(claims(name)))
@@ -198,7 +200,7 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
     bare, conversations = taken_up(kept), store._size
     for number in range(3000):
         kept.keep(b"a%d" % (number % boxes), fresh(name(number)), fresh(text(number)),
-                  "2001:db8:1234:%x::/64" % (number % sources), lambda stored: None)
+                  "2001:db8:1234:%x::/64" % (number % sources), number, 1600000000000, lambda stored: None)
         for conversation in list(store._conversations.values()):
             store._forget(conversation)
     assert store._size == conversations
@@ -207,8 +209,8 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
 
 @measured
 def test_what_is_held_until_it_has_been_sent_takes_what_is_counted(kept_in, spoken):
-    kept, store = kept_in
-    register = Register(Nobody(), kept, None, None, AtHand(Nothing()), lambda: 0)
+    kept, memory = kept_in
+    register = Register(Nobody(), kept, None, None, AtHand(Nothing()), Numbers(AtHand(memory), lambda: 1600000000))
     for number in range(10):
         register._grant(number, b"a%d" % number, claims(b"a%d" % number))
     bare = taken_up(register._untold, kept)
@@ -258,9 +260,9 @@ def test_talk_that_waits_for_the_journal_takes_what_is_counted(spoken, size):
 @pytest.mark.parametrize("sizes", [[1], [16384], [1, 700]])
 def test_what_is_asked_of_the_journal_takes_what_is_counted(kept_in, sizes):
     kept, _ = kept_in
-    journal = Journal(None)
+    journal = Journal(None, 0, BLOCK)
     kept._store = journal
-    register = Register(Nobody(), kept, None, None, journal, lambda: 0)
+    register = Register(Nobody(), kept, None, None, journal, Numbers(journal, lambda: 1600000000))
     bare, random_ = taken_up(journal, kept), random.Random(1)
     for number in range(2000):
         text = fresh(b"x" * random_.choice(sizes))

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numbered import Numbered
 
 from server.chat.memory import kept_size
 from server.storage import database as database_module
@@ -70,7 +71,7 @@ def test_what_was_committed_is_there_when_it_is_opened_again(database, spoken):
     assert everything(database()) == before
 
 
-def test_of_a_transaction_that_fails_nothing_is_left_and_numbers_go_on_where_they_were(database, spoken):
+def test_of_a_transaction_that_fails_nothing_is_left_and_its_numbers_are_not_used_again(database, spoken):
     store = database()
     write(store, spoken(b"one"), ("whisper", b"ann", b"bob", b"two", True))
     before = everything(store)
@@ -86,7 +87,7 @@ def test_of_a_transaction_that_fails_nothing_is_left_and_numbers_go_on_where_the
     assert everything(store) == before
     assert store.through("run") == 0
     write(store, spoken(b"three"), ("whisper", b"cid", b"dan", b"four", False))
-    assert numbers(store.lobby(0, 9)[0]) == [1, 3]
+    assert numbers(store.lobby(0, 9)[0]) == [1, 7]
     assert texts(store.conversation(b"cid", b"dan")) == [b"four"]
     assert texts(database().conversation(b"cid", b"dan")) == [b"four"]
 
@@ -184,6 +185,37 @@ def test_of_many_messages_so_many_are_kept(database, spoken):
     write(store, spoken(*[b"x"] * 5))
     prune(store)
     assert texts(store.conversation(b"ann", b"bob")) == [b"2", b"3", b"4", b"5", b"6"]
+
+
+def test_numbers_that_were_never_stored_do_not_count_as_kept_messages(database, spoken):
+    store = database(keep_messages=10)
+    write(store, spoken(*[b"x"] * 6))  # 1 to 6
+    store.last += 1 << 20  # as after a crash
+    write(store, spoken(*[b"y"] * 3))
+    store.last += 5  # of which nothing could be stored
+    write(store, spoken(*[b"z"] * 3))
+    prune(store)
+    assert texts(store.lobby(0, 99)[0]) == [b"x"] * 4 + [b"y"] * 3 + [b"z"] * 3
+    write(store, spoken(*[b"z"] * 5))
+    prune(store)
+    assert texts(store.lobby(0, 99)[0]) == [b"y"] * 2 + [b"z"] * 8
+    assert count(store, "gaps") == 1
+    write(store, spoken(*[b"z"] * 2))
+    prune(store)
+    assert (texts(store.lobby(0, 99)[0]), count(store, "gaps")) == ([b"z"] * 10, 0)
+
+
+def test_what_is_reserved_counts_as_given_until_it_is_given_back(database, spoken):
+    store = database()
+    write(store, spoken(b"one", b"two"), ("reserve", 1000), ("reserve", 900))
+    assert database().last_given() == 1000
+    store = database()
+    write(store, NOTHING, ("release", 7))
+    assert database().last_given() == 7
+    store = database()
+    write(store, NOTHING, ("add_conversation", b"ann", b"bob", [(b"ann", b"hi", 5), (b"bob", b"ho", 6)]))
+    assert database().last_given() == 9
+    assert database().conversation(b"ann", b"bob") == [(b"ann", b"hi", 5), (b"bob", b"ho", 6)]
 
 
 def test_whoever_asks_for_what_is_forgotten_gets_what_follows_it(database, spoken):
@@ -620,6 +652,25 @@ def test_a_database_of_version_1_is_brought_up_to_date(database):
     assert version_of(database.path + ".schema-1") == 1
 
 
+def test_a_database_of_version_2_is_brought_up_to_date(database):
+    """As a server has left it: see the file."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "schema_2.sql"), encoding="utf-8") as file:
+        connection = sqlite3.connect(database.path)
+        connection.executescript(file.read())
+    connection.execute("UPDATE messages SET text = 'by somebody else' WHERE number = 1")
+    connection.commit()
+    connection.close()
+    store, then = database(), 1795935399
+    assert store.lobby(0, 9) == ([(2, b"ann", "gr\u00fc\u00dfe \U0001f600".encode(), then)], 2, False)  # one is damaged
+    assert store.conversation(b"ann", b"bob") == [(b"bob", b"while you were away", then)]
+    assert store.kept(b"ann") == [(1, b"bob", b"while you were away", then)]
+    assert store.boxes() == {b"ann": ([("127.0.0.1", 1, kept_size(b"bob", b"while you were away"))], then)}
+    assert [name for name, *_ in store.accounts()] == [b"ann", b"bob"]
+    assert store.last_given() == 5
+    assert store._rows("SELECT time FROM messages WHERE number = 2") == [(then * 1000,)]
+    assert version_of(database.path + ".schema-2") == 2
+
+
 def test_what_the_log_of_an_older_database_still_holds_is_in_the_copy(database, spoken, monkeypatch):
     """A server that was killed has not brought it into the database."""
     store = database()
@@ -662,7 +713,7 @@ def test_a_new_database_has_the_newest_schema_and_no_copy(database, tmp_path):
 def killed(tmp_path_factory, spoken):
     """The path of a database, of which a process that was killed has left the log behind, and what was said in it."""
     path = str(tmp_path_factory.mktemp("killed") / "parley.db")
-    store = Database(path, "system")
+    store = Numbered(Database(path, "system"))
     said = [b"message %d " % number + b"x" * (number * 37 % 500) for number in range(60)]
     for text in said:
         write(store, spoken(text))
@@ -678,7 +729,7 @@ def reopened(path, wal):
     shutil.copy(path, copy)
     with open(copy + "-wal", "wb") as file:
         file.write(wal)
-    store = Database(copy, "system")
+    store = Numbered(Database(copy, "system"))
     try:
         store.check()
         found, last, more = store.lobby(0, 1000)

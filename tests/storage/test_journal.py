@@ -10,10 +10,11 @@ import tempfile
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numbered import Numbered
 
 from server.storage import journal as journal_module
 from server.storage.database import Database
-from server.storage.journal import TALK_SIZE, AtHand, Journal, Scribe
+from server.storage.journal import MOST_UNANSWERED, TALK_SIZE, AtHand, Journal, Scribe
 from server.storage.memory import Store
 from server.worker.queues import Queue, called, control
 
@@ -84,7 +85,7 @@ class ByHand:
 
 @pytest.fixture
 def journal():
-    journal = Journal(None)
+    journal = Numbered(Journal(None))
     yield journal
     for queue in journal.detach():
         queue.close()
@@ -253,7 +254,8 @@ def test_another_run_of_the_server_knows_nothing_of_the_requests_of_this_one(sta
     say(b"one")
     process.work()
     process.die()
-    other = Journal(None)
+    other = Numbered(Journal(None))
+    other.last = 1  # number given before
     successor = ByHand(other, process.store, make_queue)
     other.talk(spoken(b"two"), told.append)
     successor.work()
@@ -274,7 +276,7 @@ def test_whenever_processes_die_everything_is_written_once_and_answered_once(mak
     @example(["work", "read", "work", "die", "work", "say", "mute"])  # what was only read is in no database
     @example(["work", "say", "read", "read", "say", "mute", "work", "die", "read", "say", "mute"])
     def property_(requests):
-        said, told, journal = [], [], Journal(None)
+        said, told, journal = [], [], Numbered(Journal(None))
         with tempfile.TemporaryDirectory() as directory:
             store = Database(os.path.join(directory, "parley.db"), "system")
             process = ByHand(journal, store, make_queue)
@@ -369,7 +371,7 @@ def test_what_a_full_disk_does_not_take_is_said_to_be_not_stored_and_what_is_rea
     process.work()
     assert told[-1] == (b"three", True)
     found, last, _ = process.store.lobby(0, 9)
-    assert [(number, text) for number, _, text, _ in found] == [(1, b"one"), (2, b"three")]
+    assert [(number, text) for number, _, text, _ in found] == [(1, b"one"), (4, b"three")]
     assert journal.depth == 0
 
 
@@ -491,20 +493,23 @@ def clock(monkeypatch):
     return clock
 
 
+def looks(journal):
+    """What many looks at it come to."""
+    return [journal.is_stuck() for _ in range(MOST_UNANSWERED + 2)]
+
+
 def test_a_process_that_is_asked_and_does_not_answer_is_stuck(clock, path, make_queue, spoken):
-    journal = Journal(None)
+    journal = Numbered(Journal(None))
     process = ByHand(journal, CountingDatabase(path, "system"), make_queue)
-    clock.now += 9.5
-    assert journal.is_stuck()  # it has not even said how far it has come
+    stuck = [False] * MOST_UNANSWERED + [True] * 2
+    assert looks(journal) == stuck  # it has not even said how far it has come
     process.work()
-    clock.now += 1000
-    assert not journal.is_stuck()  # nobody has asked
+    assert not any(looks(journal))  # nobody has asked
     journal.talk(spoken(b"one"), lambda result: None)
-    clock.now += 5
-    assert not journal.is_stuck()
+    clock.now += 1000  # the machine stood still
+    assert not any(journal.is_stuck() for _ in range(MOST_UNANSWERED // 2))
     journal.talk(spoken(b"two"), lambda result: None)
-    clock.now += 5
-    assert journal.is_stuck()
+    assert looks(journal)[-1]
     process.work()
     assert not journal.is_stuck()
     process.die()
@@ -536,7 +541,7 @@ class Forked:
     """A journal, and the processes that work for it one after the other."""
 
     def __init__(self, open_store):
-        self.journal = Journal(open_store)
+        self.journal = Numbered(Journal(open_store))
         self.process = None
 
     def start(self):
@@ -765,7 +770,7 @@ def test_much_at_once_is_stored_and_nobody_blocks(forked, path, spoken, told):
 def asking(request, forked):
     """Something to ask, and what makes it answer all it was asked."""
     if request.param == "at hand":
-        return AtHand(Store()), lambda: None
+        return Numbered(AtHand(Store())), lambda: None
     one = forked()
     one.start()
     return one.journal, one.settle

@@ -10,10 +10,13 @@ from bench.proofs.clients import Client
 from conformance.targets import launch
 from server import cli
 from server.chat.memory import Memory
+from server.chat.numbers import Numbers
 from server.chat.patience import Patience
 from server.chat.register import Register
 from server.protocols.events import Reason
+from server.storage import memory as memory_module
 from server.storage.database import Database
+from server.storage.journal import AtHand
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "older_accounts.sql")
 NOTHING = "ann\U0001d159"  # drawn as "ann"
@@ -95,7 +98,8 @@ def memory(directory):
 
 @pytest.fixture
 def register(memory, post):
-    post.register = Register(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), lambda: 0.0)
+    numbers = Numbers(AtHand(memory_module.Store()), lambda: 7.0)
+    post.register = Register(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), numbers)
     return post.register
 
 
@@ -144,7 +148,7 @@ def test_each_is_found_by_its_own_name(register, post):
     claim(register, 2, b"torn")
     post.drain()
     register.whisper(1, 9, b"somebody", b"torn", b"hi", 7, HOST)
-    assert post.drain()[0] == ("whispered", 2, b"somebody", b"hi", 7)
+    assert post.drain()[0] == ("whispered", 2, b"somebody", b"hi", 7, 1)
     register.release(1, 2)
     post.drain()
     register.describe(1, 9, b"tom")

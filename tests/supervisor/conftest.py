@@ -5,7 +5,7 @@ from queue_ends import two_ends
 
 from server.chat.memory import Memory
 from server.supervisor import hub as hub_module
-from server.worker.queues import CONTROL, HEAD, called
+from server.worker.queues import CONTROL, HEAD, called, placed
 
 
 class Clock:
@@ -38,6 +38,14 @@ class WorkerEnds:
         self.up.put(b"".join(frames))
 
     def frames(self):
+        """What has come, as it came, but for the places of talk in the order."""
+        return [placed(frame, 0, 0) for frame in self.came()]
+
+    def places(self):
+        """(number, messages, milliseconds) of the talk that has come."""
+        return [(head[5], head[4], head[6]) for head in map(HEAD.unpack_from, self.came()) if head[0] != CONTROL]
+
+    def came(self):
         """What has come, as it came."""
         frames = []
         while True:

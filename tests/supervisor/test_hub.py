@@ -37,6 +37,49 @@ def test_talk_passes_verbatim_to_every_worker_its_origin_too(hub, workers):
     assert one.frames()[-1:] == two.frames()[-1:] == [frame]
 
 
+def test_all_that_is_said_gets_its_place_in_one_sequence(hub, workers, store, clock):
+    one, two = workers
+    one.say(claim(5, b"ann", "Create"), talk(0, 1, [record(1, b"ann", text, 7) for text in (b"one", b"two")]))
+    hub.turn(0)
+    two.say(control("whisper", 7, b"bob", b"ann", b"three", 7, HOST),
+            control("whisper", 7, b"bob", b"nobody", b"no", 7, HOST), one_talk(2, b"four"))
+    hub.turn(0)
+    now = int(clock.time() * 1000)
+    assert two.places() == [(1, 2, now), (4, 1, now)]
+    assert [entry[-1] for entry in one.heard() if entry[0] == "whispered"] == [3]
+    assert [message[0] for message in store.store.lobby(0, 9)[0]] == [1, 2, 4]
+
+
+def test_what_cannot_be_stored_keeps_its_number(hub, workers, store):
+    one, two = workers
+    store.late = True
+    one.say(one_talk(1, b"heard"))
+    hub.turn(0)
+    store.answer(False)
+    one.say(one_talk(1, b"stored"))
+    hub.turn(0)
+    store.answer()
+    assert [place[0] for place in two.places()] == [1, 2]
+    assert [message[:3] for message in store.store.lobby(0, 9)[0]] == [(2, b"ann", b"stored")]
+
+
+def test_without_a_number_nothing_is_said(make_hub, store, attach):
+    store.reserved, store.late = 1, True
+    hub = make_hub()
+    one, two = attach(hub, 1), attach(hub, 2)
+    one.say(one_talk(1, b"one"), one_talk(1, b"two"), claim(5, b"ann"),
+            control("whisper", 5, b"ann", b"ann", b"three", 7, HOST))
+    hub.turn(0)
+    store.answer()
+    hub.turn(0)
+    assert [place[:2] for place in two.places()] == [(1, 1)]
+    two.say(one_talk(2, b"four"))
+    hub.turn(0)
+    assert [place[:2] for place in two.places()] == [(2, 1)]
+    heard = one.heard()
+    assert ("unstored", [1]) in heard and ("refused", 5, Reason.NOT_STORED) in heard
+
+
 def test_all_workers_are_told_the_same_in_the_same_order(hub, workers):
     one, two = workers
     for number in range(20):
@@ -90,7 +133,7 @@ def test_answers_go_only_where_they_are_awaited(hub, workers):
     two.say(claim(5, b"ANN"), *whispers)
     hub.turn(0)
     assert one.heard() == [
-        ("joined", 1, 5, b"ann"), ("probe", 5, 2 << 32 | 5), ("whispered", 5, b"bob", b"psst", 7)]
+        ("joined", 1, 5, b"ann"), ("probe", 5, 2 << 32 | 5), ("whispered", 5, b"bob", b"psst", 7, 1)]
     assert two.heard() == [("joined", 1, 5, b"ann"), ("confirmed", 7), ("refused", 7, Reason.NOBODY)]
 
 
@@ -116,7 +159,7 @@ def test_every_question_is_answered(hub, workers, clock):
     assert one.heard() == [
         *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]),
         ("past", [5], b"ann", b"bob", [], 0), ("kept", [5], b"ann", [], False),
-        public[2], ("whispered", 6, b"ann", b"hi", int(clock.time())), ("confirmed", 5),
+        public[2], ("whispered", 6, b"ann", b"hi", int(clock.time()), 1), ("confirmed", 5),
         public[3], public[4], ("deleted", 5),
         public[5]]
 
@@ -149,11 +192,12 @@ def test_who_asks_after_somebody_on_a_worker_that_dies_is_answered(hub, workers)
     assert two.heard() == [("left", b"ann"), ("refused", 9, Reason.NOBODY)]
 
 
-def test_what_was_said_in_the_lobby_is_its_history(hub, workers):
+def test_what_was_said_in_the_lobby_is_its_history(hub, workers, clock):
     one, two = workers
+    now = int(clock.time())
     one.say(one_talk(1, b"one"), control("recall", [5], None, 9), one_talk(1, b"two"))
     hub.turn(0)
-    assert ("recalled", [5], [(1, b"ann", b"one", 1600000000)], 1, False) in one.heard()
+    assert ("recalled", [5], [(1, b"ann", b"one", now)], 1, False) in one.heard()
 
 
 # ---- passwords
@@ -319,7 +363,7 @@ def test_of_what_is_not_stored_everybody_is_told_who_said_it(hub, workers, store
     assert two.heard() == [frame]
 
 
-def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, store):
+def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, store, clock):
     one, two = workers
     one.say(claim(5, b"ann", "Create"))
     hub.turn(0)
@@ -332,7 +376,7 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     assert store.asked() == ["talk", "lobby", "talk", "whisper", "past", "kept", "taken", "box"]
     store.answer()
     hub.turn(0)
-    now = 1600000000
+    now = int(clock.time())
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
         ("stored", [5]), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
         ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0), ("kept", [5], b"ann", [], False)]
@@ -778,7 +822,7 @@ def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make
     memory = Memory(store, keep_days=10, clock=lambda: now[0])
     hub = make_hub(memory=memory)
     memory.open(b"ann", tuple(claims(b"ann")))
-    memory.keep(b"ann", b"bob", b"hi", HOST, lambda stored: None)
+    memory.keep(b"ann", b"bob", b"hi", HOST, 1, 1600000000000, lambda stored: None)
     for days in (0, 9, 2):
         assert memory.accounts[b"ann"].kept == 1
         now[0] += days * 86400

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from queue_ends import two_ends
 
 from server.worker import queues
-from server.worker.queues import CONTROL, HEAD, TALK, called, control, record, said, talk
+from server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, record, said, talk
 
 FRAMES = [
     control("ready"),
@@ -48,13 +48,21 @@ def test_a_control_frame_carries_its_call(call):
     assert HEAD.unpack_from(control(*call))[0] == CONTROL
 
 
-@given(st.integers(0, 65535), st.integers(0, 2**32 - 1),
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
        st.lists(st.tuples(
            st.integers(0, 2**32 - 1), st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 2**32 - 1))))
 def test_a_talk_frame_carries_its_records_in_order(room, worker, records):
     frame = talk(room, worker, [record(*one) for one in records])
     assert list(said(frame)) == records
-    assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size, len(records))
+    assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size, len(records), 0, 0)
+
+
+@given(st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1), st.lists(st.binary(max_size=9)))
+def test_a_talk_frame_gets_its_place_and_is_else_as_it_was(number, time, texts):
+    frame = talk(1, 2, [record(3, b"ann", text, 4) for text in texts])
+    there = placed(frame, number, time)
+    assert HEAD.unpack_from(there) == HEAD.unpack_from(frame)[:5] + (number, time)
+    assert placed(there, 0, 0) == frame
 
 
 @pytest.mark.parametrize("time, kept", [(2**32 - 1, 2**32 - 1), (2**32 + 7, 7), (-1, 2**32 - 1)])

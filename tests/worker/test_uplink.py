@@ -90,7 +90,7 @@ def test_what_is_said_behind_a_question_is_awaited_for_itself(uplink, queue):
     (data,) = queue.puts
     kinds = []
     while data:
-        kind, _, _, size, _ = HEAD.unpack_from(data)
+        kind, _, _, size, _, _, _ = HEAD.unpack_from(data)
         kinds.append(kind)
         data = data[HEAD.size + size:]
     assert kinds == [AWAITED, CONTROL, TALK]

@@ -1,0 +1,54 @@
+"""The place of a message in the order: its number and its time, which the hub gives."""
+import functools
+
+BLOCK = 1 << 20  # numbers reserved at a time; as many messages can be given one while the store does not work
+
+
+class Numbers:
+    """One sequence for all that is said: in the lobby, in a room, or to one person.
+
+    Only numbers that the store has reserved are given. So after a crash none is given again, not even that of a message
+    that was heard and never stored: the server goes on behind what was reserved. Numbers may jump, and never repeat.
+
+    last: the latest number that has been given.
+    store: see `server.storage.journal.Journal`; its `last_number` and `reserved` are where this begins.
+    clock: gives seconds since the epoch.
+    """
+
+    def __init__(self, store, clock):
+        self.last = store.last_number
+        self._reserved = store.reserved
+        self._reserving = False
+        self._store = store
+        self._clock = clock
+
+    def take(self, count=1):
+        """The first of the next `count` numbers, and the time in milliseconds since the epoch.
+
+        None if that many are not reserved, because the store has not worked for long: without a number nothing is said.
+        """
+        if self._reserved - self.last < BLOCK // 2 and not self._reserving:
+            self._reserve(self.last + BLOCK)
+        if self._reserved - self.last < count:
+            return None
+        first = self.last + 1
+        self.last += count
+        return first, max(0, int(self._clock() * 1000))
+
+    def _reserve(self, through):
+        self._reserving = True
+        self._store.ask(functools.partial(self._settle, through), "reserve", through)
+
+    def _settle(self, through, stored):
+        self._reserving = False
+        if stored:
+            self._reserved = through
+
+    def close(self):
+        """No more are given: the next start may go on right behind the last one."""
+        self._reserved = self.last
+        self._store.ask(_ignore, "release", self.last)
+
+
+def _ignore(stored):
+    pass
