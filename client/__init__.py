@@ -7,8 +7,8 @@
             if isinstance(event, Said):
                 chat.say(event.text)
 
-`client.chat` is what one does, `client.events` what one hears; docs/client.md shows both. `python -m client` is the
-terminal client.
+Requests are methods of `client.chat.Chat`; what a client hears is in `client.events`; docs/client.md shows both.
+`python -m client` is the terminal client.
 """
 from client.address import Address, parse
 from client.chat import Chat, connect

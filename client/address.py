@@ -1,36 +1,40 @@
-"""Where a server is, and what it speaks there: `line://localhost:4000`, `binary+tls://chat.example`, `localhost`."""
+"""The address of a server and its protocol: `line://localhost:4000`, `binary+tls://chat.example`, `localhost`."""
 import re
-from collections import namedtuple
+from typing import NamedTuple, Optional
 
 from server.protocols import PROTOCOLS
 
-# The host is in brackets if it has colons; whatever follows the port is none of ours.
+# The host is in brackets if it contains colons.
 _URL = re.compile(r"(?:(?P<protocol>[a-z]+)(?P<tls>\+tls)?://)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^\s:/@\[\]]+))"
                   r"(?::(?P<port>[0-9]{1,5}))?/?")
 
 
-class Address(namedtuple("Address", "protocol host port tls")):
+class Address(NamedTuple):
     """`protocol` is one of line, binary, padded, delimited, dollar; str() gives the URL."""
 
-    __slots__ = ()
+    protocol: str
+    host: str
+    port: int
+    tls: bool
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "%s%s://%s" % (self.protocol, "+tls" if self.tls else "", self.place)
 
     @property
-    def place(self):
-        """host:port, as one writes it."""
+    def place(self) -> str:
+        """host:port, as in a URL."""
         return ("[%s]:%d" if ":" in self.host else "%s:%d") % (self.host, self.port)
 
 
-def parse(url, only=None):
-    """The `Address` that a URL means: without a port the protocol's, without a scheme `line`, or the `only` protocol.
+def parse(url: str, only: Optional[str] = None) -> Address:
+    """The `Address` of a URL. The port defaults to the protocol's, the protocol to `only` or else `line`.
 
-    ValueError with a sentence if it is none.
+    ValueError with a sentence if `url` is not an address. `only` is the one protocol that the caller speaks; the caller
+    checks that.
     """
     found = _URL.fullmatch(url.strip())
     protocol = found and (found.group("protocol") or only or "line")
-    if protocol not in PROTOCOLS:
+    if not found or protocol not in PROTOCOLS:
         if only:
             raise ValueError("%s is no address such as localhost:%d." % (url.strip(), PROTOCOLS[only].PORT))
         raise ValueError("%s is no address such as line://localhost:4000 (or %s)." % (

@@ -1,4 +1,4 @@
-"""A chat: one server, whichever protocol it is spoken to in, and however often the connection has to be made again."""
+"""A chat with one server, in any protocol, across reconnections."""
 import collections
 import queue
 import random
@@ -7,31 +7,35 @@ import socket
 import ssl
 import time
 import unicodedata
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
 from client import address as addresses
 from client import events
 from client.conversation import Garbled, Impossible
+from client.events import Event
 from client.opening import Failed, open_soon
 from client.place import Place
 from client.protocols import CONVERSATIONS
 from server.protocols.text import canonical, is_blank
 
 RECEIVE = 65536  # bytes at once
-RECEIVES = 16  # pieces in one look, so that a flood leaves time for whoever else is there
-PATIENCE = 30  # seconds for the answer to a ping of ours
-TRIES = 5  # to get one's name back, which the server may think still in use
+RECEIVES = 16  # pieces at most before other work gets its turn
+PATIENCE = 30  # seconds to wait for the answer to a keepalive ping
+TRIES = 5  # to log in again while the server still thinks the name in use
 
-# What the chat asks for itself, so that nobody wants to hear of it.
+# Requests that the chat makes for itself; their answers are not reported.
 _OWN = ("fence", "mark", "kept")
 _ENTRIES = ("join", "login", "create")
-_UNHEARD = _OWN + _ENTRIES + ("missed", "quit")  # if the connection breaks
+_UNHEARD = _OWN + _ENTRIES + ("missed", "quit")  # not reported if the connection breaks
 
 
-def connect(url, name=None, password=None, trust=None, timeout=10):
+def connect(
+        url: str, name: Optional[str] = None, password: Optional[str] = None, trust: Optional[str] = None,
+        timeout: float = 10) -> "Chat":
     """A `Chat` with the server at `url`, such as line://localhost:4000, as `name` if one is given.
 
-    Waits until the server has answered, and raises `Failed` if it does not or refuses the name. trust: a file of
-    certificates that are trusted besides the system's, for +tls: of CAs, or the server's own. timeout: in seconds.
+    Waits until the server has answered; raises `Failed` if it does not, or refuses the name. trust: for +tls, a file of
+    certificates to trust besides the system's: CAs', or the server's own. timeout: in seconds.
     """
     chat = Chat(url, trust)
     try:
@@ -47,51 +51,55 @@ def connect(url, name=None, password=None, trust=None, timeout=10):
 
 
 class Chat:
-    """One server and what happens there. Made, it connects in the background; `connect` waits for that.
+    """One server and what happens there. It connects in the background; `connect` waits for that.
 
-    Requests are methods; they return at once and raise `Impossible` with a sentence if they cannot be made. What comes
-    of them, and all that happens, are events (`client.events`):
+    Requests are methods; they return at once, and raise `Impossible` with a sentence if they cannot be made. Their
+    results, and everything else that happens, are events (`client.events`):
 
-        for event in chat                   waits for each, until the chat is closed
-        chat.poll(timeout)                  those that have come, or come within the time
+        for event in chat                   waits for each event, until the chat is closed
+        chat.poll(timeout)                  the events that have come, or else come within the timeout
 
-    In a loop of one's own: select on `chat` (it has a fileno() where the system has epoll or kqueue), for at most
-    `chat.until_next()` seconds, then `chat.poll()`. One thread at a time.
+    In an event loop of your own: select on `chat` (it has a fileno() where the system has epoll or kqueue) for at most
+    `chat.until_next()` seconds, then call `chat.poll()`. Only one thread may use it at a time.
 
-    If a connection breaks that had a name, it is made again, sooner at first and then less often, and asks for what was
-    missed. If somebody has logged in to the name elsewhere, it is not.
+    If the connection breaks while one has a name, it is restored, with growing delays between tries, and what was
+    missed is requested. It is not restored if somebody has logged in to the name elsewhere.
     """
 
-    DELAYS = (0.5, 1, 2, 4, 8, 15, 30)  # seconds before each try to connect again; then always the last
+    DELAYS = (0.5, 1, 2, 4, 8, 15, 30)  # seconds before each try to reconnect; the last one repeats
 
-    def __init__(self, url, trust=None):
+    def __init__(self, url: str, trust: Optional[str] = None) -> None:
         self.address = addresses.parse(url)
-        self.names = set()  # of those who are known to be there
+        self.names: Set[str] = set()  # of the users who are known to be there
         self._trust = trust
         self._place = Place()
-        self._events = collections.deque()
-        self._sock = self._conversation = None
-        self._entry = None  # (method, arguments) by which to get one's name
-        self._first = None  # the one that was asked for last, whose password is for its name only
-        self._granted = False  # has it been granted once?
-        self._known_here = False  # was there a place in this room before?
-        self._is_leaving = False  # has one asked for the end?
+        self._events: Deque[Event] = collections.deque()
+        self._sock: Any = None
+        self._conversation: Any = None
+        self._entry: Any = None  # (method, arguments) by which to log in again
+        self._first: Any = None  # the last entry that was requested; its password is only for its name
+        self._granted = False  # has a login succeeded?
+        self._known_here = False  # was it logged in here before?
+        self._is_leaving = False  # was `close` called?
         self._is_opening = self._is_closed = False
         self._unsent = b""
         self._failures = self._refusals = 0
-        self._asked_pings = collections.deque()
-        self._retry_at = self._settle_at = self._ping_at = self._pong_by = None
+        self._asked_pings: Deque[float] = collections.deque()
+        self._retry_at: Optional[float] = None
+        self._settle_at: Optional[float] = None
+        self._ping_at: Optional[float] = None
+        self._pong_by: Optional[float] = None
         self._selector = selectors.DefaultSelector()
-        self._arrivals = queue.Queue()
+        self._arrivals: "queue.Queue[Union[socket.socket, Failed]]" = queue.Queue()
         self._woken, self._wake = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._open()
 
-    # ---- what is
+    # ---- state
 
     @property
-    def state(self):
-        """One of connected, connecting, waiting (to connect again) and closed."""
+    def state(self) -> str:
+        """One of connected, connecting, waiting (to reconnect) and closed."""
         if self._conversation:
             return "connected"
         if self._is_opening:
@@ -99,21 +107,22 @@ class Chat:
         return "closed" if self._retry_at is None else "waiting"
 
     @property
-    def me(self):
-        """One's name; None without one."""
-        return self._conversation.me if self._conversation else None
+    def me(self) -> Optional[str]:
+        """One's name, or None."""
+        me: Optional[str] = self._conversation.me if self._conversation else None
+        return me
 
     @property
-    def unconfirmed(self):
+    def unconfirmed(self) -> int:
         """How many texts were said and may not have arrived yet."""
-        return len(self._place.doubted) + (self._conversation.unconfirmed if self._conversation else 0)
+        return len(self._place.doubted) + int(self._conversation.unconfirmed if self._conversation else 0)
 
-    def can(self, request):
-        """Does the protocol have this, the name of a method?"""
+    def can(self, request: str) -> bool:
+        """Does the protocol have this request? It is named by its method."""
         return request not in CONVERSATIONS[self.address.protocol].CANNOT
 
-    def check(self, request):
-        """`Impossible` if this, the name of a method, cannot be asked now."""
+    def check(self, request: str) -> None:
+        """Raise `Impossible` if this request, named by its method, cannot be made now."""
         if not self.can(request):
             raise Impossible(CONVERSATIONS[self.address.protocol].CANNOT[request])
         if request in _ENTRIES:
@@ -124,99 +133,99 @@ class Chat:
         elif self.me is None:
             raise Impossible("You have not set a nickname.")
 
-    def why_not(self):
-        """A sentence that says why one is not connected, or has no name."""
+    def why_not(self) -> str:
+        """A sentence that says why there is no connection, or no name."""
         whys = [event.why for event in self._events if isinstance(event, (events.Refused, events.Disconnected))]
         return whys[-1] if whys else "%s does not answer." % self.address.place
 
     # ---- requests
 
-    def enter(self, name, password=None):
-        """`login` with a password, else `join`."""
+    def enter(self, name: str, password: Optional[str] = None) -> None:
+        """`login` if there is a password, else `join`."""
         if password is None:
             self.join(name)
         else:
             self.login(name, password)
 
-    def join(self, name):
-        """Be called `name`. In `delimited` this makes the account if there is none."""
+    def join(self, name: str) -> None:
+        """Be called `name`. In `delimited` this creates the account if there is none."""
         if self.me is None:
             self._enter("join", _nfc(name))
         else:
             self.rename(name)
 
-    def login(self, name, password):
-        """Be the account `name`."""
+    def login(self, name: str, password: Optional[str]) -> None:
+        """Log in to the account `name`."""
         self._enter("login", _nfc(name), password or "")
 
-    def create(self, name, password=None):
-        """Make the account `name`, and be it."""
+    def create(self, name: str, password: Optional[str] = None) -> None:
+        """Create the account `name`, and log in to it."""
         self._enter("create", _nfc(name), password)
 
-    def rename(self, name):
+    def rename(self, name: str) -> None:
         """Be called `name` from now on."""
         self._ask("rename", _nfc(name))
 
-    def say(self, text):
-        """Say it in the room."""
+    def say(self, text: str) -> None:
+        """Say `text` in the room."""
         text = _canonical(text)
         if not is_blank(text.encode()):
             self._ask("say", text)
 
-    def whisper(self, to, text):
-        """Say it to one alone."""
+    def whisper(self, to: str, text: str) -> None:
+        """Say `text` to one user alone."""
         text = _canonical(text)
         if not is_blank(text.encode()):
             self._ask("whisper", _nfc(to), text)
 
-    def users(self, pattern=None):
-        """Who is there, as far as the name fits the shell pattern: `Users`."""
+    def users(self, pattern: Optional[str] = None) -> None:
+        """Who is there, of those whose names match a shell pattern: `Users`."""
         self._ask("users", pattern)
 
-    def describe(self, name):
-        """Where somebody is: `Described`."""
+    def describe(self, name: str) -> None:
+        """The address from which a user is connected: `Described`."""
         self._ask("describe", _nfc(name))
 
-    def ping(self):
-        """How long an answer takes: `Pong`."""
+    def ping(self) -> None:
+        """The round-trip time: `Pong`."""
         began = time.perf_counter()
         self._ask("ping")
         self._asked_pings.append(began)
 
-    def history(self, partner=None, most=None):
-        """What was said in the room, or with `partner`, the latest `most`: `Recalled`, for each."""
+    def history(self, partner: Optional[str] = None, most: Optional[int] = None) -> None:
+        """What was said in the room, or with `partner`; the latest `most` messages: `Recalled` for each."""
         self._ask("history", partner and _nfc(partner), most)
 
-    def deliver(self):
-        """What was said to one alone while one was away: `Whispered` for each, in `delimited` `Said`."""
+    def deliver(self) -> None:
+        """The direct messages that were kept while one was away: `Whispered` for each, in `delimited` `Said`."""
         self._ask("deliver")
 
-    def delete(self):
+    def delete(self) -> None:
         """Delete one's account."""
         self._ask("delete")
 
     # ---- waiting
 
-    def poll(self, timeout=0):
-        """The events that have come; if there are none, those of the next `timeout` seconds, None for ever."""
+    def poll(self, timeout: Optional[float] = 0) -> List[Event]:
+        """The events that have come. If there are none, wait up to `timeout` seconds for some; None: without limit."""
         self._work_until(lambda: self._events or self._is_over, timeout)
         heard, self._events = list(self._events), collections.deque()
         return heard
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Event]:
         while True:
             heard = self.poll(None)
             yield from heard
             if not heard and self._is_over:
                 return
 
-    def finish(self, timeout=10):
-        """Wait until all that was asked has its answer, at most `timeout` seconds; has it? The events can be polled."""
+    def finish(self, timeout: float = 10) -> bool:
+        """Wait up to `timeout` seconds until all requests are answered; are they? Their events can be polled then."""
         self._work_until(lambda: self._is_over or not self._is_busy, timeout)
         return self.state == "connected" and not self._is_busy
 
-    def close(self, timeout=5):
-        """Leave, once everything that was said has arrived, or after `timeout` seconds."""
+    def close(self, timeout: float = 5) -> None:
+        """Leave once everything that was said has arrived, or after `timeout` seconds."""
         self._is_leaving = True
         self._entry, self._granted = None, False
         if self._conversation and timeout:
@@ -228,44 +237,46 @@ class Chat:
         self._lost(None)
         self._is_closed = True
         self._retry_at, self._is_opening = None, False
-        for end in (self._selector, self._woken, self._wake):
-            end.close()
+        self._selector.close()
+        self._woken.close()
+        self._wake.close()
 
-    def _end(self, timeout):
-        """End our half, and wait until the server has noticed: then the name is free, or nearly so."""
+    def _end(self, timeout: float) -> None:
+        """Close our half, and wait until the server has noticed: then the name is free, or about to be."""
         if self._sock:
             try:
-                # Not the method of a TLS socket, which would take what still comes for plain text.
+                # Not the TLS socket's own method, after which what still comes would be read as plain text.
                 socket.socket.shutdown(self._sock, socket.SHUT_WR)
             except OSError:
                 return
             self._work_until(lambda: self._sock is None, timeout)
 
-    def __enter__(self):
+    def __enter__(self) -> "Chat":
         return self
 
-    def __exit__(self, *raised):
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def fileno(self):
-        """For selectors: readable when there is something to poll for."""
-        return self._selector.fileno()
+    def fileno(self) -> int:
+        """For selectors: readable when there is something to poll."""
+        fileno: int = self._selector.fileno()
+        return fileno
 
-    def until_next(self):
-        """Seconds after which to poll even if nothing has come; None if there is no need."""
+    def until_next(self) -> Optional[float]:
+        """Seconds after which to poll even if nothing has come; None if that is not needed."""
         due = [at for at in (self._retry_at, self._settle_at, self._ping_at, self._pong_by) if at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     @property
-    def _is_over(self):
+    def _is_over(self) -> bool:
         return self._is_closed or self.state == "closed"
 
     @property
-    def _is_busy(self):
-        return self.state != "connected" or self._conversation.waits or bool(self._unsent)
+    def _is_busy(self) -> bool:
+        return self.state != "connected" or bool(self._conversation.waits or self._unsent)
 
-    def _work_until(self, is_enough, timeout):
-        """Work until it is enough, or the time is up; look at least once."""
+    def _work_until(self, is_enough: Callable[[], Any], timeout: Optional[float]) -> None:
+        """Work at least once, until `is_enough()` or the time is up."""
         if self._is_closed:
             return
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -276,8 +287,8 @@ class Chat:
                 return
             self._work(left)
 
-    def _work(self, timeout):
-        """Do what there is to do, after waiting for it at most `timeout` seconds."""
+    def _work(self, timeout: Optional[float]) -> None:
+        """Wait up to `timeout` seconds for something to do, and do it."""
         waits = [seconds for seconds in (timeout, self.until_next()) if seconds is not None]
         for key, ready in self._selector.select(min(waits) if waits else None):
             if key.fileobj is self._woken:
@@ -289,7 +300,7 @@ class Chat:
                     self._receive()
         self._look_at_the_clock()
 
-    def _look_at_the_clock(self):
+    def _look_at_the_clock(self) -> None:
         now = time.monotonic()
         if self._retry_at is not None and now >= self._retry_at:
             self._open()
@@ -307,19 +318,19 @@ class Chat:
 
     # ---- the connection
 
-    def _open(self):
+    def _open(self) -> None:
         self._retry_at, self._is_opening = None, True
         open_soon(self.address, self._trust, self._hand_over)
 
-    def _hand_over(self, outcome):
-        """Called in the thread that opens."""
+    def _hand_over(self, outcome: Union[socket.socket, Failed]) -> None:
+        """Called in the thread that opens the connection."""
         self._arrivals.put(outcome)
         try:
             self._wake.send(b"\0")
         except OSError:  # closed meanwhile; the socket goes with us
             pass
 
-    def _opened(self):
+    def _opened(self) -> None:
         self._woken.recv(RECEIVE)
         outcome, self._is_opening = self._arrivals.get(), False
         if isinstance(outcome, Failed):
@@ -332,17 +343,17 @@ class Chat:
         if self._entry:
             self._try(*self._entry)
 
-    def _try(self, method, arguments):
-        """Enter, now that one can."""
+    def _try(self, method: str, arguments: Tuple[Any, ...]) -> None:
+        """Log in again, now that there is a connection."""
         try:
             self._ask(method, *arguments)
         except Impossible as impossible:
             self._entry = None
             self._events.append(events.Refused(events.Request(method, arguments[0], None), str(impossible)))
 
-    def _receive(self):
+    def _receive(self) -> None:
         pieces, sock = 0, self._sock
-        # What TLS has decrypted already shows in no selector.
+        # A selector does not report what TLS has already decrypted.
         while sock is self._sock and (pieces < RECEIVES or getattr(sock, "pending", int)()):
             pieces += 1
             try:
@@ -356,7 +367,7 @@ class Chat:
                 return
             self._feed(data)
 
-    def _feed(self, data):
+    def _feed(self, data: bytes) -> None:
         conversation, self._pong_by = self._conversation, None
         try:
             heard = conversation.feed(data)
@@ -367,7 +378,7 @@ class Chat:
         if self._conversation is conversation:
             self._settle_at = time.monotonic() + conversation.SETTLES if conversation.unsettled else None
 
-    def _flush(self):
+    def _flush(self) -> None:
         """Send what can be sent now."""
         self._unsent += self._conversation.to_send()
         try:
@@ -380,7 +391,7 @@ class Chat:
         writes = selectors.EVENT_WRITE if self._unsent else 0
         self._selector.modify(self._sock, selectors.EVENT_READ | writes)
 
-    def _lost(self, why):
+    def _lost(self, why: Optional[str]) -> None:
         """The connection is gone, or could not be made."""
         conversation = self._conversation
         if conversation:
@@ -389,7 +400,7 @@ class Chat:
                 return
             self._events.extend(event for event in conversation.breaks() if event.request.kind not in _UNHEARD)
         self._hang_up()
-        again = None
+        again: Optional[float] = None
         if not self._granted:
             self._give_up_doubted()
         else:
@@ -397,14 +408,14 @@ class Chat:
             self._retry_at = time.monotonic() + again
         self._failures += 1
         if not self._is_leaving:
-            self._events.append(events.Disconnected(why, again))
+            self._events.append(events.Disconnected(why or "", again))
 
-    def _give_up_doubted(self):
-        """Nobody will look into the log for it any more."""
+    def _give_up_doubted(self) -> None:
+        """Report the doubted texts as unsure, as the log will not be read for them."""
         doubted, self._place.doubted = self._place.doubted, []
         self._events.extend(events.Unsure(events.Request("say", None, text)) for text in doubted)
 
-    def _hang_up(self):
+    def _hang_up(self) -> None:
         if self._sock:
             self._selector.unregister(self._sock)
             self._sock.close()
@@ -414,9 +425,9 @@ class Chat:
         self._asked_pings.clear()
         self.names.clear()
 
-    # ---- asking and hearing
+    # ---- requests and events
 
-    def _enter(self, method, name, *arguments):
+    def _enter(self, method: str, name: str, *arguments: Optional[str]) -> None:
         self.check(method)
         if self._conversation:
             self._ask(method, name, *arguments)
@@ -425,12 +436,12 @@ class Chat:
         if self.state == "closed" and not self._is_closed:
             self._open()
 
-    def _ask(self, method, *arguments):
+    def _ask(self, method: str, *arguments: Any) -> None:
         self.check(method)
         getattr(self._conversation, method)(*arguments)
         self._flush()
 
-    def _hear(self, heard):
+    def _hear(self, heard: Iterable[Event]) -> None:
         for event in heard:
             conversation = self._conversation
             self._events.extend(self._REACTIONS.get(type(event), Chat._pass_on)(self, event))
@@ -441,38 +452,38 @@ class Chat:
                 self._conversation.mark()
             self._flush()
 
-    def _pass_on(self, event):
+    def _pass_on(self, event: Event) -> List[Event]:
         return [event]
 
-    def _hear_disconnected(self, event):
-        """The server has said that this is the end: coming back would drive out whoever has the name now."""
+    def _hear_disconnected(self, event: events.Disconnected) -> List[Event]:
+        """The name was logged in to elsewhere: reconnecting would end that connection, so do not."""
         self._entry, self._granted = None, False
         self._lost(event.why)
         return []
 
-    def _hear_talk(self, event):
+    def _hear_talk(self, event: Union[events.Said, events.Whispered]) -> List[Event]:
         self.names.add(event.sender)
         return [event if event.time is not None else event._replace(time=int(time.time()))]
 
-    def _hear_joined(self, event):
+    def _hear_joined(self, event: events.Joined) -> List[Event]:
         self.names.add(event.name)
         return [event]
 
-    def _hear_left(self, event):
+    def _hear_left(self, event: events.Left) -> List[Event]:
         self.names.discard(event.name)
         return [event]
 
-    def _hear_renamed(self, event):
+    def _hear_renamed(self, event: events.Renamed) -> List[Event]:
         self.names.discard(event.old)
         self.names.add(event.new)
         return [event]
 
-    def _hear_users(self, event):
+    def _hear_users(self, event: events.Users) -> List[Event]:
         self.names.update(name for name, _ in event.users)
         return [event]
 
-    def _hear_welcomed(self, event):
-        if self._granted and self._failures == 0:  # a new name in the same connection
+    def _hear_welcomed(self, event: events.Welcomed) -> List[Event]:
+        if self._granted and self._failures == 0:  # a rename
             self._entry = self._entry_as(event.name)
             return [event]
         self._granted, self._failures, self._refusals = True, 0, 0
@@ -483,17 +494,17 @@ class Chat:
         else:
             self._conversation.arrive()
         self._known_here = True
-        return [event] + ([events.Notice(notice)] if notice else [])
+        return [event, events.Notice(notice)] if notice else [event]
 
-    def _entry_as(self, name):
-        """How to get the name back that one has now, which may be another by a rename."""
+    def _entry_as(self, name: str) -> Any:
+        """How to log in again as `name`, which may be the result of a rename."""
         return self._first if name == self._first[1][0] else ("join", (name,))
 
-    def _hear_done(self, event):
+    def _hear_done(self, event: events.Done) -> List[Event]:
         kind = event.request.kind
         if kind == "ping":
             return [events.Pong(time.perf_counter() - self._asked_pings.popleft()), event]
-        if kind == "create":  # next time it exists
+        if kind == "create":  # it exists now, so log in to it next time
             method = "login" if self._entry[1][1:] != (None,) else "join"
             self._entry = method, self._entry[1] if method == "login" else self._entry[1][:1]
         if kind == "delete":
@@ -501,7 +512,7 @@ class Chat:
             self._conversation.me = None
         return [] if kind in _OWN else [event]
 
-    def _hear_refused(self, event):
+    def _hear_refused(self, event: events.Refused) -> List[Event]:
         kind = event.request.kind
         if kind == "ping":
             self._asked_pings.popleft()
@@ -512,11 +523,11 @@ class Chat:
                 return []
             self._entry, self._granted, self._refusals = None, False, 0
             self._give_up_doubted()
-        elif kind == "say" and self.me is None:  # the name was none after all
+        elif kind == "say" and self.me is None:  # the name was not valid after all
             self._entry, self._granted = None, False
         return [] if kind in _OWN else [event]
 
-    _REACTIONS = {
+    _REACTIONS: Dict[type, Callable[["Chat", Any], List[Event]]] = {
         events.Disconnected: _hear_disconnected,
         events.Said: _hear_talk,
         events.Whispered: _hear_talk,
@@ -530,9 +541,9 @@ class Chat:
     }
 
 
-def _nfc(name):
+def _nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
 
 
-def _canonical(text):
+def _canonical(text: str) -> str:
     return canonical(text.encode("utf-8", "replace")).decode()

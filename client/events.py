@@ -2,42 +2,181 @@
 
 Nothing in them has been made harmless for a terminal; `client.showing` does that where something is shown.
 """
-import functools
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
+from client.address import Address
 from server.protocols.events import event
-
-_event = functools.partial(event, module=__name__)
 
 # ---- the connection
 
-Connected = _event("Connected", "address", "The server has answered. `address` is a `client.address.Address`.")
-Disconnected = _event("Disconnected", "why again", "The connection is gone, and why; `again` is the seconds until the "
-                      "next try, None if there is none.")
-Notice = _event("Notice", "text", "A sentence of the server's, or about what it cannot do.")
+@event
+class Connected(NamedTuple):
+    """The server has answered."""
 
-# ---- answers. `request` is what was asked.
+    address: Address
 
-Request = _event("Request", "kind about text", "Something asked: the name of the method of `Chat`, whom or what it is "
-                 "about, and the text that was to be said. Either may be None.")
-Welcomed = _event("Welcomed", "name", "You are a member called `name`: after a login, and after a rename.")
-Done = _event("Done", "request", "It was done, and all that it gave has come.")
-Refused = _event("Refused", "request why", "It was not done; `why` is a sentence.")
-Unsure = _event("Unsure", "request", "The connection ended before it was known whether this has been said.")
-Users = _event("Users", "users", "(name, here) of everybody who was asked for.")
-Described = _event("Described", "name host port", "Where somebody is connected from.")
-Pong = _event("Pong", "seconds", "The server has answered after so many seconds.")
-Recalled = _event("Recalled", "partner sender text time", "Said earlier: in the room (`partner` is None) or between "
-                  "you and `partner`. The answer to `history`, and what was said while the connection was gone.")
-Kept = _event("Kept", "count partners", "`count` messages were said to you alone while you were away, and wait for "
-              "`deliver`; `partners` is {name: count}, as far as the server tells whose they are.")
-Progress = _event("Progress", "request count", "So many messages of a long history have come.")
+
+@event
+class Disconnected(NamedTuple):
+    """The connection is gone. `again`: seconds until the next try; None if there will be none."""
+
+    why: str
+    again: Optional[float]
+
+
+@event
+class Notice(NamedTuple):
+    """A sentence from the server, or about something that it cannot do."""
+
+    text: str
+
+
+# ---- requests and their answers
+
+@event
+class Request(NamedTuple):
+    """A request: the name of the method of `Chat`, whom or what it is about, and the text to be said, if any."""
+
+    kind: str
+    about: Optional[str]
+    text: Optional[str]
+
+
+@event
+class Welcomed(NamedTuple):
+    """You are a member called `name`: after a login, and after a rename."""
+
+    name: str
+
+
+@event
+class Done(NamedTuple):
+    """The request was carried out, and everything it asked for has come."""
+
+    request: Request
+
+
+@event
+class Refused(NamedTuple):
+    """The request was not carried out; `why` is a sentence."""
+
+    request: Request
+    why: str
+
+
+@event
+class Unsure(NamedTuple):
+    """The connection ended before it was known whether this had been said."""
+
+    request: Request
+
+
+@event
+class Users(NamedTuple):
+    """(name, here) for each user that was asked for; `here` is None where the server does not tell."""
+
+    users: Tuple[Tuple[str, Optional[bool]], ...]
+
+
+@event
+class Described(NamedTuple):
+    """The address from which a user is connected."""
+
+    name: str
+    host: str
+    port: int
+
+
+@event
+class Pong(NamedTuple):
+    """The server has answered a ping, after this time."""
+
+    seconds: float
+
+
+@event
+class Recalled(NamedTuple):
+    """An earlier message: in the room (`partner` is None), or between you and `partner`.
+
+    It is part of the answer to `history`, or was missed while the connection was down.
+    """
+
+    partner: Optional[str]
+    sender: str
+    text: str
+    time: int
+
+
+@event
+class Kept(NamedTuple):
+    """`count` direct messages came while you were away, and wait for `deliver`.
+
+    `partners` is {sender: messages}, as far as the server tells.
+    """
+
+    count: int  # type: ignore[assignment]  # not tuple.count
+    partners: Dict[str, int]
+
+
+@event
+class Progress(NamedTuple):
+    """So far `count` messages of a long history have come."""
+
+    request: Request
+    count: int  # type: ignore[assignment]  # not tuple.count
+
 
 # ---- what happens
 
-Said = _event("Said", "sender text time", "`sender` said `text` in the room.")
-Whispered = _event("Whispered", "sender text time", "`sender` said `text` to you alone.")
-Joined = _event("Joined", "name", "`name` is here now.")
-Left = _event("Left", "name", "`name` is not here any more.")
-Listed = _event("Listed", "users has_room", "(name, here) of everybody, as some servers tell it unasked; is there a "
-                "room to talk in, too?")
-Renamed = _event("Renamed", "old new", "`old` is called `new` now.")
+@event
+class Said(NamedTuple):
+    """`sender` said `text` in the room."""
+
+    sender: str
+    text: str
+    time: int
+
+
+@event
+class Whispered(NamedTuple):
+    """`sender` said `text` to you alone."""
+
+    sender: str
+    text: str
+    time: int
+
+
+@event
+class Joined(NamedTuple):
+    """`name` is here now."""
+
+    name: str
+
+
+@event
+class Left(NamedTuple):
+    """`name` is no longer here."""
+
+    name: str
+
+
+@event
+class Listed(NamedTuple):
+    """(name, here) for each user, which some servers send unasked; and whether there is a room to talk in."""
+
+    users: Tuple[Tuple[str, Optional[bool]], ...]
+    has_room: bool
+
+
+@event
+class Renamed(NamedTuple):
+    """`old` is called `new` now."""
+
+    old: str
+    new: str
+
+
+Event = Union[
+    Connected, Disconnected, Notice, Welcomed, Done, Refused, Unsure, Users, Described, Pong, Recalled, Kept, Progress,
+    Said, Whispered, Joined, Left, Listed, Renamed,
+]  # fmt: skip

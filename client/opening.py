@@ -1,11 +1,14 @@
-"""Opening a connection, in a thread of its own, as names are looked up by a call that waits."""
+"""Opening a connection, in a thread of its own because looking up a host name blocks."""
 import socket
 import ssl
 import threading
+from typing import Callable, Optional, Union
+
+from client.address import Address
 
 SECONDS = 10  # for the connection, and for each answer of a TLS handshake
 
-# OpenSSL's X509_V_FLAG_PARTIAL_CHAIN, which Python names from 3.10 on.
+# OpenSSL's X509_V_FLAG_PARTIAL_CHAIN; Python has a name for it since 3.10.
 _PARTIAL_CHAIN = 0x80000
 _FOR_OTHERS = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
@@ -15,12 +18,13 @@ class Failed(OSError):
     """There is no connection; the text is a sentence that says why."""
 
 
-def open_soon(address, trust, then):
-    """Connect to an `Address` and call then(socket) or then(Failed), in another thread. See `open_now`."""
+def open_soon(
+        address: Address, trust: Optional[str], then: Callable[[Union[socket.socket, Failed]], None]) -> None:
+    """Connect in another thread, as `open_now` does, and call then(socket) or then(Failed) there."""
     threading.Thread(target=lambda: then(_outcome(address, trust)), daemon=True).start()
 
 
-def _outcome(address, trust):
+def _outcome(address: Address, trust: Optional[str]) -> Union[socket.socket, Failed]:
     try:
         return open_now(address, trust)
     except Failed as failed:
@@ -29,8 +33,8 @@ def _outcome(address, trust):
         return Failed("The connection to %s broke: %s." % (address.place, error))
 
 
-def open_now(address, trust=None):
-    """A connected non-blocking socket; `trust` is a file of certificates that are trusted besides the system's."""
+def open_now(address: Address, trust: Optional[str] = None) -> socket.socket:
+    """A connected non-blocking socket. `trust`: a file of certificates to trust besides the system's."""
     try:
         plain = socket.create_connection((address.host, address.port), SECONDS)
     except socket.gaierror:
@@ -50,7 +54,7 @@ def open_now(address, trust=None):
         raise
 
 
-def _made_ready(plain, address, trust):
+def _made_ready(plain: socket.socket, address: Address, trust: Optional[str]) -> socket.socket:
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE:
@@ -61,11 +65,11 @@ def _made_ready(plain, address, trust):
     return sock
 
 
-def tls_context(trust=None):
-    """What verifies a server: the system's certificates and those in the file `trust`, of CAs or the server's own."""
+def tls_context(trust: Optional[str] = None) -> ssl.SSLContext:
+    """A context that trusts the system's certificates and those in the file `trust`: CAs', or the server's own."""
     context = ssl.create_default_context()
-    # The defaults depend on the version of Python. A server's own certificate is enough, whoever signed it, and a CA
-    # may lack the extension that says what it is for: the usual `openssl req -x509` makes one without.
+    # The defaults depend on the version of Python. Trusting a server's own certificate is enough, whoever signed it. A
+    # CA's may lack the extension that states its purpose, as those made by the usual `openssl req -x509` do.
     context.verify_flags = (context.verify_flags | _PARTIAL_CHAIN) & ~int(ssl.VERIFY_X509_STRICT)
     try:
         if trust:
@@ -75,12 +79,12 @@ def tls_context(trust=None):
     return context
 
 
-def _with_tls(plain, address, trust):
+def _with_tls(plain: socket.socket, address: Address, trust: Optional[str]) -> ssl.SSLSocket:
     context = tls_context(trust)
     try:
         return context.wrap_socket(plain, server_hostname=address.host)
     except (ssl.CertificateError, ssl.SSLError) as error:
-        # Python 3.6 has the error without a code, and only if it is about the name.
+        # In Python 3.6 a CertificateError has no code, and is always about the name.
         if isinstance(error, ssl.CertificateError) and getattr(error, "verify_code", 62) in _FOR_OTHERS:
             raise Failed("The certificate of %s is not one for %s." % (address.place, address.host)) from None
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.CertificateError):

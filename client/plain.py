@@ -1,6 +1,6 @@
 """The client without a terminal, or without prompt_toolkit: lines in, lines out, errors to stderr.
 
-Each line is done before the next is read, so that a script can be piped in.
+Each line is finished before the next is read, so that a script can be piped in.
 """
 import getpass
 import os
@@ -10,7 +10,7 @@ import sys
 from client import showing
 from client.session import Left, Session
 
-PATIENCE = 30  # seconds for what a line asks for
+PATIENCE = 30  # seconds to wait for the answer to a line
 
 
 class Plain:
@@ -37,7 +37,7 @@ class Plain:
     not_sent = error
 
     def asked(self, typed):
-        """What was typed stands above, or in the script."""
+        """Nothing to show: the line is visible above, or in the script."""
 
     def ask_password(self, prompt, then):
         if not sys.stdin.isatty():
@@ -48,7 +48,7 @@ class Plain:
     # ---- the loop
 
     def run(self, url):
-        """Until the input ends, or they leave, or nobody answers a script; the exit code."""
+        """Run until the input ends, the user leaves, or the server does not answer a script; the exit code."""
         try:
             if url:
                 self.session.connect(url)
@@ -58,7 +58,7 @@ class Plain:
             pass
         except KeyboardInterrupt:
             self.failed = True
-        except BrokenPipeError:  # whoever read what we write has gone
+        except BrokenPipeError:  # the reader of our output is gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self.failed = True
         self.session.leave()
@@ -98,6 +98,6 @@ class Plain:
 
 
 def _write(stream, line):
-    """What the stream's encoding lacks is written as an escape."""
+    """Characters that the stream's encoding lacks are written as escapes."""
     encoding = stream.encoding or "ascii"
     print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

@@ -1,4 +1,4 @@
-"""What somebody at a keyboard does: lines that are typed become requests, what is heard becomes lines to show."""
+"""The terminal client without its screen: typed lines to requests, events to lines to show."""
 from collections import namedtuple
 
 from client import events, showing
@@ -7,37 +7,37 @@ from client.conversation import Impossible
 
 
 class Left(Exception):
-    """They want to go."""
+    """The user wants to leave."""
 
 
 class Session:
     """Between a screen and a chat.
 
-    The screen has show(line), sent(line), error(line), not_sent(line), which tells of what was to be said,
-    asked(typed), for a command that is about to be done, ask_password(prompt, then), which calls then(password), and
-    `completes`: does it complete names?
+    The screen has show(line), sent(line), error(line), not_sent(line) for texts that could not be said, asked(typed)
+    for a command that is about to run, ask_password(prompt, then), which calls then(password), and `completes`: does
+    it complete names?
 
-    What one says is shown once the server has taken it.
+    One's own texts are shown once the server has accepted them.
     """
 
     def __init__(self, screen, trust=None):
         self.chat = None
-        self.unread = 0  # messages since somebody was seen at the keyboard
-        self.progress = None  # how much of a long history has come
+        self.unread = 0  # messages since the last key was pressed
+        self.progress = None  # messages of a long history received so far
         self._screen = screen
         self._trust = trust
-        self._nick = None  # which is taken wherever one connects to; never an account
-        self._name = None  # which one has, or had last
-        self._histories = 0  # that were asked for
-        self._recalled = 0  # messages of the one that is coming
+        self._nick = None  # used at every server that one connects to; never an account
+        self._name = None  # the current name, or the last one
+        self._histories = 0  # requests that are not answered yet
+        self._recalled = 0  # messages received of the current one
         self._lost = False
-        self._reached = False  # has the server been reached since it was said to be gone?
-        self._lists = 0  # of users, that were asked for only to complete names
+        self._reached = False  # has the server been reached since the loss was reported?
+        self._lists = 0  # of users, requested only to complete names
 
     # ---- typed
 
     def enter(self, typed):
-        """Do what was typed; `Left` if they want to go."""
+        """Do what was typed; `Left` if the user wants to leave."""
         typed = typed.rstrip("\r\n")
         if typed.startswith("/") and not typed.startswith("//"):
             self.attempt(self._command, typed)
@@ -83,7 +83,7 @@ class Session:
         return self.chat
 
     def connect(self, url):
-        """Leave where one is, and go there."""
+        """Leave the current server, and connect to another."""
         try:
             chat = Chat(url, self._trust)
         except ValueError as error:
@@ -109,7 +109,7 @@ class Session:
         self._nick = name
 
     def _enter(self, method, name, *password):
-        """Come in as `name`; whoever is in as somebody else leaves only when that is granted."""
+        """Log in as `name`. Somebody who has another name keeps it until this is granted."""
         me = self._connected().me
         if self._lost:
             raise Impossible("You are not connected to a server.")
@@ -130,7 +130,7 @@ class Session:
         self._screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
         self._go_to(chat)
         for event in chat.poll():
-            if type(event) is not events.Connected:  # which one is all the time
+            if type(event) is not events.Connected:  # one was connected all the time
                 self._hear(event)
 
     def _login(self, name, password=None):
@@ -221,7 +221,7 @@ class Session:
 
     def _hear_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
-        # That it cannot be reached yet is said once; the status line tells how it goes on. That it refuses is news.
+        # That the server cannot be reached is reported once; the status line shows further tries. A refusal is news.
         if event.again is None or not self._lost or self._reached:
             self._screen.error(showing.line(event))
         self._lost, self._reached = event.again is not None, False
@@ -272,8 +272,8 @@ class Session:
         self._screen.error(showing.line(event))
 
 
-# usage: how it is written. least, most: how many words it takes, the last of which takes the rest. request: the method
-# of `Chat` that it needs, if not every protocol has that.
+# usage: how it is typed. least, most: the number of arguments; the last one takes the rest of the line. request: the
+# method of `Chat` that it needs, if some protocols lack it.
 Command = namedtuple("Command", "usage least most request run says")
 
 COMMANDS = (

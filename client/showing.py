@@ -1,4 +1,4 @@
-"""What people are shown of an event: lines of (style, text), harmless for any terminal."""
+"""How events are shown: lines of (style, text), harmless for any terminal."""
 import re
 import time
 import zlib
@@ -13,21 +13,21 @@ COLOURS = (
     "#d35400", "#7f8c2d", "#c2477f", "#5d6dc9", "#8d6e63", "#607d8b",
 )  # fmt: skip
 
-SHORT = 200  # characters of a text that was not sent; the whole is where it was typed
-_LATEST = 0xFFFFFFFF  # seconds; no clock that is right shows more
-# A mark counts at the edge of a word only, so that 2*3*4 and snake_case stay.
+SHORT = 200  # characters shown of a text that was not sent
+_LATEST = 0xFFFFFFFF  # seconds; later times are shown as this one
+# Marks count only at the edges of words, so that 2*3*4 and snake_case stay.
 _MARKED = re.compile(r"(?<![\w*_`])(?:\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_"
                      r"|`(?P<code>[^`\n]+)`)(?![\w*_`])")
 
 
 def visible(text, line_end="\u2424"):
-    """`text` with nothing in it that acts on a terminal: control characters are pictures, tabs blanks."""
+    """`text` with control characters replaced by pictures and tabs by blanks, harmless for a terminal."""
     text = canonical(text.encode("utf-8", "replace")).decode()
     return text.replace("\t", "    ").replace("\n", line_end)
 
 
 def colour(name):
-    """The colour of somebody, always the same."""
+    """The colour of a name, always the same."""
     return COLOURS[zlib.crc32(name.encode("utf-8", "replace")) % len(COLOURS)]
 
 
@@ -42,14 +42,14 @@ def marked_up(text):
 
 
 def clock(seconds):
-    """The local time as document 001 writes it, with the day if it is another than today."""
+    """The local time as document 001 writes it, with the date unless it is today."""
     seconds = min(max(int(seconds), 0), _LATEST)
     told, then, now = written_clock(seconds).decode(), time.localtime(seconds), time.localtime()
     return told if then[:3] == now[:3] else "[%04d-%02d-%02d %s" % (then[:3] + (told[1:],))
 
 
 def message(sender, text, seconds, note=""):
-    """A line of talk; `note` says if it was said to somebody alone."""
+    """A line of talk; `note` marks direct messages."""
     when = clock(seconds)
     shown = visible(text, "\n" + " " * len(when))
     return [("class:time", when), ("bold fg:" + colour(sender), visible(sender)), ("class:note", note), ("", ": "),
@@ -57,7 +57,7 @@ def message(sender, text, seconds, note=""):
 
 
 def sent(me, to, text):
-    """A line of one's own words, said now in the room, or to one alone."""
+    """A line for one's own text, just said in the room, or to one user."""
     return message(me, text, time.time(), _to(to) if to else "")
 
 
@@ -66,7 +66,7 @@ def _to(name):
 
 
 def plainly(line):
-    """A line without styles, for whatever is no terminal: one message stays one line."""
+    """A line without styles, for output that is not a terminal."""
     return "".join(text for _, text in line)
 
 
@@ -75,7 +75,7 @@ def error(sentence):
 
 
 def aside(text):
-    """What nobody said."""
+    """A line that is not talk."""
     return [("class:aside", visible(text))]
 
 
@@ -87,7 +87,7 @@ def _recalled(recalled):
 
 
 def dimmed(line):
-    """A line of what is known already."""
+    """A line in the colour of what is not new."""
     return [("class:aside", text) for _, text in line]
 
 
@@ -106,7 +106,7 @@ def _users(event):
 
 
 def not_sent(why, to, text):
-    """Why a text was not said in the room, or to whom it was not."""
+    """Why a text could not be said, in the room or to one user."""
     return error("%s Not sent: %s" % (why, _shortened(to, text)))
 
 
@@ -115,7 +115,7 @@ def _unsure(event):
 
 
 def _shortened(to, text):
-    """As it is typed, or the beginning of that."""
+    """The text as it was typed, or the beginning of it."""
     typed = "/dm %s %s" % (to, text) if to else text
     return typed if len(typed) <= SHORT else typed[:SHORT] + "..."
 

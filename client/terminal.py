@@ -1,4 +1,4 @@
-"""The client on a terminal: the input line stays below what is heard, and a status line below that."""
+"""The client on a terminal: messages above, then the input line, then a status line."""
 import asyncio
 import os
 
@@ -37,10 +37,10 @@ class Terminal:
 
     def __init__(self, trust=None):
         self.session = Session(self, trust)
-        self._lines = []  # shown at the end of the round
+        self._lines = []  # to be shown at the end of the round
         self._is_printing = False
-        self._has_hinted = False  # at how to get back what was typed
-        self._then = self._question = None  # what a password is asked for
+        self._has_hinted = False  # at how to recall what was typed
+        self._then = self._question = None  # while a password is asked for: what to do with it, and the prompt
         self._loop = asyncio.new_event_loop()
         self._watched = self._timer = None
         self._prompt = PromptSession(
@@ -66,7 +66,7 @@ class Terminal:
             self.show(showing.aside("(\u2191 brings back what was typed.)"))
 
     def asked(self, typed):
-        """The input line is empty again, and the answer would be without its question."""
+        """Show the command, as the input line is cleared and the answer would lack its question."""
         self.show(showing.aside("> " + _without_password(typed)))
 
     def ask_password(self, prompt, then):
@@ -75,7 +75,7 @@ class Terminal:
     # ---- the loop
 
     def run(self, url):
-        """Until they leave; the exit code."""
+        """Run until the user leaves; the exit code."""
         asyncio.set_event_loop(self._loop)
         try:
             self._connect(url)
@@ -97,7 +97,7 @@ class Terminal:
         self._loop.call_soon(self._round)
 
     def _round(self):
-        """Show what has come, and see to it that this is called when there is more."""
+        """Show what has come, and arrange to be called when there is more."""
         self.session.hear()
         self._print()
         self._watch()
@@ -111,9 +111,9 @@ class Terminal:
             app.create_background_task(self._print_above())
 
     async def _print_above(self):
-        """Above the input line, without leaving the mode in which each key is ours, as run_in_terminal does."""
+        """Print above the input line. Unlike run_in_terminal, stay in the mode in which we read every key."""
         app = self._prompt.app
-        await app.renderer.wait_for_cpr_responses()  # for then the terminal's answer would be about another row
+        await app.renderer.wait_for_cpr_responses()  # or the terminal's answer would be about another row
         self._is_printing = False
         app.renderer.erase()
         app.print_text(self._text(), STYLE)
@@ -147,14 +147,14 @@ class Terminal:
         return [("class:prompt", self._question if self._then else "> ")]
 
     def _accept(self, buffer):
-        """A line was entered, and does not stay in the input line."""
+        """Do the line that was entered, and clear the input line."""
         text, then, self._then = buffer.text, self._then, None
         if then:
-            buffer.reset()  # now, or it would get into the history
+            buffer.reset()  # now, or it would be added to the history
         try:
             self.session.attempt(then, text) if then else self.session.enter(text)
             self._loop.call_soon(self._round)  # when the line is empty
-            # Left alone it does so when the line is drawn; an arrow before that would find nothing.
+            # By default it is loaded when the line is drawn; an arrow key before that would find nothing.
             self._loop.call_soon(self._buffer.load_history_if_not_yet_loaded)
         except Left:
             self._prompt.app.exit()
@@ -178,7 +178,7 @@ class Terminal:
         return keys
 
     def _see(self, keys):
-        """Somebody is at the keyboard."""
+        """A key was pressed."""
         self.session.unread = 0
 
     # ---- the status line
@@ -197,7 +197,7 @@ class Terminal:
             pieces.append(("", " %d on the way " % chat.unconfirmed))
         if session.unread:
             pieces.append(("class:bottom-toolbar.unread", " %d unread " % session.unread))
-        return pieces + [("", " %s " % showing.visible(str(chat.address)))]  # which a narrow terminal cuts
+        return pieces + [("", " %s " % showing.visible(str(chat.address)))]  # last, as a narrow terminal cuts it off
 
 
 def _state(chat):
@@ -223,7 +223,7 @@ class _Names(Completer):
 
 
 class _History(FileHistory):
-    """What was typed, but for passwords; nothing is said if it cannot be kept."""
+    """What was typed, without passwords; failure to save it is ignored."""
 
     def append_string(self, string):
         super().append_string(_without_password(string))
@@ -241,7 +241,7 @@ def _without_password(typed):
 
 
 def _history():
-    """What was typed in earlier sessions, too."""
+    """A history that includes earlier sessions, if it can be saved."""
     folder = os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "parley")
     path = os.path.join(folder, "typed")
     try:

@@ -1,4 +1,4 @@
-"""The window one logs in with."""
+"""The login window."""
 from tkinter import ttk
 
 FIELDS = (("server", "Server", ""), ("name", "Name", ""), ("password", "Password", "\u2022"))

@@ -8,17 +8,17 @@ from server.protocols.text import canonical
 
 ROOM = None  # stands for the room where a partner's name would
 MOST_MESSAGES = 2000  # of one conversation that are kept
-MOST_LOOKED_THROUGH = 50  # conversations that are asked for what was said meanwhile, after a break
-CLOCKS_DIFFER = 3  # seconds between the server's clock and ours that are forgiven
-MOST_CROSSING = 20  # messages of a history that may be pushed once more, as they were on their way
+MOST_LOOKED_THROUGH = 50  # conversations whose history is requested after a break
+CLOCKS_DIFFER = 3  # seconds by which the server's clock and ours may differ
+MOST_CROSSING = 20  # messages of a history that may also be pushed, as they were on their way
 
-# `dollar` has no word for either. Who takes a name over from it has its password in another protocol.
+# `dollar` cannot tell which. A name is taken over by somebody who gives its password in another protocol.
 NOT_AGAIN = "You have logged in elsewhere, or your password is another now."
 SENDING, FAILED, UNSURE = "sending", "not sent", "may not have arrived"
 
 
 def address_of(typed):
-    """The `Address` of a server as people write it; ValueError with a sentence if it is none for this window."""
+    """The `Address` that was typed; ValueError with a sentence if this window cannot use it."""
     typed = typed.strip()
     if not typed:
         raise ValueError("Which server? Type its host, such as localhost or chat.example:8080.")
@@ -47,8 +47,8 @@ class Talk:
         self.partner = partner
         self.messages = []
         self.unread = 0
-        self.kept = 0  # of these, how many the server has and did not tell: they come with the history
-        self.first_unread = None  # the message that begins what was unread when one began to look
+        self.kept = 0  # how many of these the server has not sent yet: they come with the history
+        self.first_unread = None  # the first message that was unread when the conversation was opened
         self.draft = ""  # what is typed and not sent
         self.is_loaded = False  # has the server's history been put before it?
 
@@ -58,7 +58,7 @@ class Talk:
             del self.messages[:-MOST_MESSAGES]
 
     def is_known(self, heard):
-        """Has the history told already what is heard now? It does so only once."""
+        """Was this message already in the history? True only once for each."""
         for message in self.messages[-MOST_CROSSING:]:
             if message.is_told and (message.sender, message.text) == (heard.sender, heard.text) and (
                     abs(message.time - heard.time) <= CLOCKS_DIFFER):
@@ -112,7 +112,7 @@ class Model:
         self.open = None
         self.has_room = self.is_welcome = False
         self.trouble = ""
-        self.why_given_up = ""  # why it will not be tried again by itself
+        self.why_given_up = ""  # why there will be no further automatic try
         self.is_looked_at = True
         self._password = password
         self._clock = clock

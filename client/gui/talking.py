@@ -1,4 +1,4 @@
-"""The conversations: who is there on the left, what was said on the right, and where one writes below."""
+"""The conversations: users on the left, messages on the right, and the text entry below them."""
 import tkinter
 from tkinter import ttk
 
@@ -247,7 +247,7 @@ class Talking:
                        tags=(() if is_here else ("offline",)) + (("unread",) if unread else ()))
 
     def _cut(self, text, width):
-        """So much of a text as is `width` pixels wide."""
+        """As much of a text as fits into `width` pixels."""
         measure, shown = self._fonts["bold"].measure, text
         while measure(shown) > width and len(text) > 4:
             text = text[:min(len(text) - 1, 100)]

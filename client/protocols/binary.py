@@ -8,7 +8,7 @@ from server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
 from server.protocols.literal import NotALiteral, parse
 
 _MARK = MARK.decode()
-_NOT_NAMED = "The name is taken, or cannot be one."  # where the server says no more
+_NOT_NAMED = "The name is taken, or cannot be one."  # if the server gives no reason
 _NOTICES = (
     (re.compile(r"(.+) joined!", re.DOTALL), events.Joined),
     (re.compile(r"(.+) left!", re.DOTALL), events.Left),
@@ -134,7 +134,7 @@ def _short(name):
 
 
 def _literal(text):
-    """The list that `text` is, as Python writes it."""
+    """The list that `text` is, in Python's notation."""
     try:
         found = parse("{'': %s}" % text)[""]
     except NotALiteral:

@@ -1,13 +1,13 @@
 """The client's side of the `delimited` protocol (`server.protocols.delimited` has its table).
 
-DELIVER and DELETE need not be answered, so a LIST of what nobody can be called comes behind them and is. What is said
-in the room looks like what is said to oneself alone, and is taken for the former.
+DELIVER and DELETE may go unanswered, so a LIST of a name that nobody can have follows them, which is answered. Talk in
+the room cannot be told from direct messages, and is taken for talk in the room.
 """
 from client import events
 from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
 from server.protocols import delimited as wire
 
-_LONGEST_DATA = 2 * 16384 + 1024  # bytes that a server takes at once, as it is usually set up
+_LONGEST_DATA = 2 * 16384 + 1024  # bytes of data that a server accepts by default
 _NO_ACCOUNT = "username does not exist"
 _NOBODY = "/"  # no name begins so
 
@@ -34,7 +34,7 @@ class Delimited(Conversation):
         self._ask(head + data, kind, about, text)
 
     def join(self, name):
-        self._frame(wire.LOGIN, [name], "join", name)  # and if there is no such account, it is made
+        self._frame(wire.LOGIN, [name], "join", name)  # if there is no such account, it is created (`_why_not`)
 
     def login(self, name, password):
         if password:
@@ -113,7 +113,7 @@ class Delimited(Conversation):
         if sender != self.me:
             return [events.Said(sender, text, None)]
         request = self._next_of("say", "whisper")
-        # Talk with oneself, and the copy that a server may give speakers, come once more without having been asked for.
+        # A message to oneself, or a copy that the server sends to speakers, comes once more than there are requests.
         return self._done(request) if request and to == (request.about or wire.LOBBY.decode()) else []
 
     def _list(self, names):

@@ -1,7 +1,7 @@
 """The client's side of the `dollar` protocol (`server.protocols.dollar` has its table).
 
-A history has no end, and not every server answers an empty one. So a message to nobody comes behind it, which every
-server refuses.
+A history has no end mark, and some servers do not answer if it is empty. So the request for one is followed by a
+message to nobody, which every server refuses.
 """
 import re
 from collections import deque
@@ -41,10 +41,10 @@ class Dollar(Conversation):
 
     def __init__(self, place):
         super().__init__(place)
-        self._here = None  # the names in the last list of users
-        self._kept = {}  # partner -> how much of theirs was unread when one came in
-        self._recalled = []  # (sender, text, time) of the history that is coming
-        self._most = deque()  # how many of each history that was asked for are wanted; None for all
+        self._here = None  # names that were online in the last list of users
+        self._kept = {}  # {partner: how many of their messages were unread at the login}
+        self._recalled = []  # (sender, text, time) of the history that is being received
+        self._most = deque()  # for each history requested, how many messages are wanted; None for all
 
     # ---- out
 
@@ -197,7 +197,7 @@ class Dollar(Conversation):
         return self._done(request, *found)
 
     def _delivered(self, partner, messages):
-        """The end of a conversation, as far as it is what `partner` said."""
+        """The last messages of a conversation: those that `partner` sent."""
         theirs = [message for message in messages if message[0] == partner]
         for sender, text, _ in theirs:
             self.place.hear_from(partner, sender, text)
@@ -228,7 +228,7 @@ class Dollar(Conversation):
                 + [events.Joined(name) for name in sorted(self._here - before - {self.me})] + listed)
 
     def _waiting(self, fields):
-        """What a list tells of messages that wait to be read, once for each partner; not of whom it catches up with."""
+        """The unread messages in a list of users, once for each partner, except those it catches up with anyway."""
         known = {LOBBY, *self._kept, *self.place.partners()}
         waiting = {user["username"]: user.get("unread") for user in fields["users"] if user["username"] not in known}
         new = {str(name): count for name, count in waiting.items() if type(count) is int and count > 0}

@@ -1,6 +1,6 @@
 """The client's side of the `line` protocol (`server.protocols.line` has its table).
 
-WHO has no end, MSG and DM have no answer; a PING behind them makes one.
+The answer to WHO has no end mark, and MSG and DM have no answer; a PING after them supplies both.
 """
 import re
 
@@ -151,12 +151,12 @@ class Line(Conversation):
         if word in _OF_A_WHISPER:
             request = self._next_of("whisper")
         if request:
-            self._asked.remove(request)  # others that are said may yet be refused
+            self._asked.remove(request)  # the other texts may still be refused
             return [events.Refused(request, why)]
         missed = self._next_of("missed")
         if missed and word == "no-such-number":
             lost = self.place.doubted
-            self.place.forget()  # it is another log
+            self.place.forget()  # the server has a new log
             self._ask_since(0)
             return self._answer(missed) + [events.Unsure(events.Request("say", None, text)) for text in lost]
         return self._refuse(why)
@@ -164,7 +164,7 @@ class Line(Conversation):
     def _msg(self, rest):
         sender, _, text = rest.partition(" ")
         if sender == self.me:
-            return []  # the echo that a server may be set up to give
+            return []  # the echo, which is optional in the server
         self.place.hear(sender, text)
         return [events.Said(sender, text, None)]
 
@@ -251,7 +251,7 @@ class Line(Conversation):
 
 
 def _number(word):
-    """A number of the server's: of a message, or the seconds of a time."""
+    """A number from the server: a message's, or a time in seconds."""
     if not _NUMBER.fullmatch(word):
         raise Garbled()
     return int(word)

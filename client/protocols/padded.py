@@ -14,7 +14,7 @@ _RECEIVED = b"Msg received"
 _BEGINNING = re.compile(rb"\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] |" + _RECEIVED)
 _TALK = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] (.+?)( \(direct\))?: (.*)", re.DOTALL)
 _ERROR, _SERVER = "[ERROR] ", "[SERVER] "
-_OF_A_NAME = re.compile("nickname|password|^Try again later")  # why one has not got it
+_OF_A_NAME = re.compile("nickname|password|^Try again later")  # in refusals of a name
 
 
 class Padded(Conversation):
@@ -54,7 +54,7 @@ class Padded(Conversation):
 
     def login(self, name, password):
         nick, kind = with_password(name, password), "login" if password else "join"
-        self._frame(self._talk(nick, ""), kind, name)  # which is acknowledged, and said to nobody
+        self._frame(self._talk(nick, ""), kind, name)  # acknowledged, but not said to anybody
         self._password = password
 
     def rename(self, name):
@@ -78,7 +78,7 @@ class Padded(Conversation):
         return bool(self._held)
 
     def settle(self):
-        """What is held is a message. If more of it should come it is shown as a message of its own."""
+        """What is held counts as a complete message. Should more of it come, that is shown as a message of its own."""
         return self._hear(self._take(0, len(self._held), len(self._held))) if self._held else []
 
     def _next(self):
@@ -86,7 +86,7 @@ class Padded(Conversation):
         beginning = _BEGINNING.search(self._held, 0)
         if not beginning:
             return None
-        if beginning.start():  # the rest of a message that had been taken for settled
+        if beginning.start():  # the rest of a message that was taken for complete
             end = beginning.start()
         elif beginning.group() == _RECEIVED:
             end = len(_RECEIVED)

@@ -1,35 +1,38 @@
-"""Short forms of names, for protocols whose field for a name is shorter than names are.
+"""Short forms of names, for protocols whose name field is too short for some names.
 
-An alias is the beginning of a name, "|", and four characters drawn from all of the name. "|" stands in no name, so no
-alias is ever a name. Of the candidates here the hub gives each name one that nobody else has (`server.chat.aliases`).
+An alias is the beginning of a name, "|", and four characters of a digest of the whole name. No name contains "|", so no
+alias is a name. The hub gives each name the first of the candidates below that nobody else has (`server.chat.aliases`).
 """
 import base64
 import hashlib
 import itertools
+from typing import Iterator
 
-_DRAWN = 4  # characters of five bits
+from server.protocols.contract import Aliases
+
+_DIGEST = 4  # characters of five bits each
 
 
-def candidates(name, longest):
-    """What may be the alias of `name` in a field of `longest` bytes, without end; the best comes first."""
-    beginning = _beginning(name, longest - _DRAWN - 1)
+def candidates(name: bytes, longest: int) -> Iterator[bytes]:
+    """Possible aliases of `name` for a field of `longest` bytes, without end, the preferred one first."""
+    beginning = _beginning(name, longest - _DIGEST - 1)
     for number in itertools.count():
         digest = hashlib.sha256(name + b"|%d" % number if number else name).digest()
-        yield b"%b|%b" % (beginning, base64.b32encode(digest[:5]).lower()[:_DRAWN])
+        yield b"%b|%b" % (beginning, base64.b32encode(digest[:5]).lower()[:_DIGEST])
 
 
-def shortened(name, longest, aliases):
-    """The form of `name` for a field of `longest` bytes, where {name: alias} are those who are here.
+def shortened(name: bytes, longest: int, aliases: Aliases) -> bytes:
+    """`name` as a field of `longest` bytes shows it: itself, or its alias.
 
-    A name that is not among them keeps its beginning, and "|" at the end, which is nobody's alias.
+    A name that is too long and has no alias is cut and ends with "|", which no alias does.
     """
     if len(name) <= longest:
         return name
     return aliases.get(name) or _beginning(name, longest - 1) + b"|"
 
 
-def _beginning(name, size):
-    """Whole characters of at most so many bytes."""
+def _beginning(name: bytes, size: int) -> bytes:
+    """As many whole characters as fit into `size` bytes."""
     while size and name[size] & 0xC0 == 0x80:  # a continuation byte: the character began before
         size -= 1
     return name[:size]

@@ -1,12 +1,12 @@
-"""The `binary` protocol (document 000): a big-endian header of 27 bytes, then content, both ways alike.
+"""The `binary` protocol (document 000): a big-endian header of 27 bytes, then the content, in both directions.
 
     offset  size  field         meaning
     0       1     version       always 1
     1       4     type          see below
-    5       4     name size     bytes of the name that count, at most 10
+    5       4     name size     bytes of the name, at most 10; the rest of the field is padding
     9       4     content size  bytes; from clients at most `text_bytes`
-    13      10    name          UTF-8, filled up with NUL; "server" where the server itself speaks. A client's may have
-                                anything behind the first NUL, and its size may count that NUL or be 10
+    13      10    name          UTF-8, padded with NUL; "server" where the server itself speaks. From a client it may
+                                have anything after the first NUL, and its size may include that NUL or be 10
     23      4     time          seconds since the epoch, unsigned
     27      n     content       UTF-8
 
@@ -21,19 +21,19 @@
     205              quit       208, and the end of the connection  301 <name> left!
     anything else               102 <why>
 
-A name ends where its content does, or at the first NUL, which programs in C send along. Existing clients do not look at
-the content of 209 and 204, and take 210 for a tuple if it has any.
+A name ends with its content, or at the first NUL, which programs in C send with it. Existing clients ignore the content
+of 209 and 204, and read that of 210 as a tuple unless it is empty.
 
-Existing clients read a frame with one recv(2048), and end if they get two. So each frame is a send of its own, with
-time to read it before the next, unless it is one of a flood (see `server.worker.audience.OneByOne` and
-`server.worker.paced`), and none is longer than that but 303 and 210, which cannot be cut.
+Existing clients read a frame with one recv(2048), and stop if it returns two. So each frame is a send of its own, with
+time to read it before the next, except in a flood (see `server.worker.audience.OneByOne` and `server.worker.paced`),
+and no frame is longer than 2048 bytes except 303 and 210, which cannot be split.
 
-What becomes of what others say:
+What becomes of the texts of others:
 
-    carried   all characters of a text, with its tabs and line ends, and its time
-    cut       a text over 2021 bytes comes in several frames, none of which ends inside a character
-    marked    a text to one client alone has "[direct] " in front, in each of its frames
-    escaped   "[direct] " in a text of the room has U+FF3B for its bracket, as nobody but the server may mark
+    carried   all characters of a text, including tabs and line ends, and its time
+    cut       a text over 2021 bytes comes in several frames, cut between characters
+    marked    a direct message begins with "[direct] ", in each of its frames
+    escaped   "[direct] " in a text said in the room has U+FF3B for its bracket, as only the server may mark
     shortened names over 10 bytes, in the name field and in contents (`server.protocols.aliases`)
     clamped   times before 1970 and after 2106
     lost      lists of accounts, histories, and who is known but not here
@@ -41,13 +41,15 @@ What becomes of what others say:
 import re
 import struct
 import time
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from server.protocols import events
 from server.protocols.aliases import shortened
+from server.protocols.contract import Aliases, EncodersFor, Frames
 from server.protocols.events import Reason
 from server.protocols.framing import FramedDecoder
 from server.protocols.text import canonical, name_and_password, pieces
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 NAME = "binary"
 PORT = 12000
@@ -55,7 +57,7 @@ IDLE_TIMEOUT = 0
 VERSION = 1
 LONGEST_NAME = 10  # bytes
 LONGEST_FRAME = 2048  # bytes, to a client
-TRAITS = traits(
+TRAITS = Traits(
     coalesces=False, longest_name=LONGEST_NAME,
     open_to_strangers=(events.Who, events.Describe, events.Ping, events.Quit), shared_answers=(events.Present,),
     if_missed=events.Deliver())
@@ -64,9 +66,9 @@ now = time.time
 
 HEADER = struct.Struct(">BIII10sI")
 _SERVER = b"server"
-_LATEST = 0xFFFFFFFF
+_LATEST = 0xFFFFFFFF  # seconds
 MARK, _NO_MARK = b"[direct] ", "\uff3bdirect] ".encode()
-# What a client may measure the time with. It comes back to it, so it is no longer than a number has to be.
+# A client may ping with a time or any other number, which is sent back; hence the limit of its length.
 _NUMBER = re.compile(rb"(?=.{1,40}\Z)[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -81,13 +83,13 @@ class Type:
 
 
 class Decoder(FramedDecoder):
-    """Bytes in, commands out. Keeps at most one unfinished frame."""
+    """Bytes in, commands out. Holds at most one unfinished frame."""
 
     __slots__ = ()
     form = "binary"
 
-    def _next(self):
-        """The next command, or None if it is not all here."""
+    def _next(self) -> Optional[events.Command]:
+        """The next command, or None if its frame is incomplete."""
         held = self._held
         if held and held[0] != VERSION:
             return self._break(Reason.BROKEN)
@@ -104,11 +106,12 @@ class Decoder(FramedDecoder):
         return _parse(code, name, name_size, self._take(HEADER.size, end, end), claimed_time)
 
 
-def _parse(code, name, name_size, content, claimed_time):
-    command, parse = _COMMANDS.get(code, (None, None))
-    if command is None:
+def _parse(code: int, name: bytes, name_size: int, content: bytes, claimed_time: int) -> events.Command:
+    known = _COMMANDS.get(code)
+    if known is None:
         return _UNKNOWN
-    # Whose name stands there does not matter, as only the connection tells who speaks; but it has to be one, or none.
+    command, parse = known
+    # The name must be well formed or empty, but it is not used: the connection tells who speaks.
     name = name.partition(b"\0")[0]
     if name_size not in (len(name), len(name) + 1, LONGEST_NAME) or not _is_utf8(name):
         return events.Malformed(Reason.BAD_FORM, command)
@@ -119,7 +122,7 @@ def _parse(code, name, name_size, content, claimed_time):
     return parse(content, claimed_time)
 
 
-def _is_utf8(raw):
+def _is_utf8(raw: bytes) -> bool:
     try:
         raw.decode()
     except UnicodeDecodeError:
@@ -127,22 +130,22 @@ def _is_utf8(raw):
     return True
 
 
-def _say(content, claimed_time):
+def _say(content: bytes, claimed_time: int) -> events.Command:
     if not content:
         return events.Malformed(Reason.BAD_FORM, events.Say)
     return events.Say(canonical(content), None, claimed_time)
 
 
-# A name longer than the protocol's could come from no client that keeps to it.
+# A client that keeps to the protocol cannot have a name longer than this.
 
-def _join(content, claimed_time):
+def _join(content: bytes, claimed_time: int) -> events.Command:
     name, password = name_and_password(content)
     if len(name) > LONGEST_NAME:
         return events.Malformed(Reason.INVALID_NAME, events.Login)
     return events.Login(name, password)
 
 
-def _rename(content, claimed_time):
+def _rename(content: bytes, claimed_time: int) -> events.Command:
     if len(content) > LONGEST_NAME:
         return events.Malformed(Reason.INVALID_NAME, events.Rename)
     return events.Rename(content)
@@ -152,7 +155,7 @@ _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
 _WHO, _QUIT = events.Who(), events.Quit()
 
 _NAMED = (events.Login, events.Rename, events.Describe)  # commands whose content is a name
-_COMMANDS = {
+_COMMANDS: Dict[int, Tuple[type, Callable[[bytes, int], events.Command]]] = {
     Type.TALK: (events.Say, _say),
     Type.JOIN: (events.Login, _join),
     Type.RENAME: (events.Rename, _rename),
@@ -203,52 +206,52 @@ _WORDS = {
 _FAILURES = {events.Login: Type.NOT_JOINED, events.Rename: Type.NOT_RENAMED, events.Describe: Type.USER_IS}
 
 
-def _frame(code, sender, content, seconds):
+def _frame(code: int, sender: bytes, content: bytes, seconds: float) -> bytes:
     stamp = min(max(int(seconds), 0), _LATEST)
     return HEADER.pack(VERSION, code, len(sender), len(content), sender, stamp) + content
 
 
-def _own(code, content=b""):
-    """What the server itself has to say, which is one frame."""
+def _own(code: int, content: bytes = b"") -> Frames:
+    """A message of the server itself, in one frame."""
     return (_frame(code, _SERVER, content, now()),)
 
 
-def _talk(talk, text, aliases, mark=b""):
-    """A member's words: one frame, or as many as are needed."""
+def _talk(talk: Any, text: bytes, aliases: Aliases, mark: bytes = b"") -> Frames:
+    """A member's words, in as many frames as they need."""
     sender = _shown(talk.sender, aliases)
     most = LONGEST_FRAME - HEADER.size - len(mark)
     return tuple(_frame(Type.TALK, sender, mark + piece, talk.time) for piece in pieces(text, most))
 
 
-def _literal(value):
-    """Existing clients read it as Python. `value` holds nothing but texts and numbers, so that is all they find."""
+def _literal(value: Any) -> bytes:
+    """`value` as Python writes it, for clients that evaluate it: only texts and numbers may be in it."""
     return repr(value).encode()
 
 
-def _shown(name, aliases):
+def _shown(name: bytes, aliases: Aliases) -> bytes:
     return shortened(name, LONGEST_NAME, aliases)
 
 
-def _welcome(welcome, aliases):
+def _welcome(welcome: events.Welcome, aliases: Aliases) -> Frames:
     if events.kind_of(welcome.asked) is events.Rename:
         return _own(Type.RENAMED, _shown(welcome.name, aliases))
     return _own(Type.JOINED)
 
 
-def _renamed(renamed, aliases):
+def _renamed(renamed: events.Renamed, aliases: Aliases) -> Frames:
     return _own(Type.SOMEBODY_RENAMED, b"user '%b' changed username to '%b'!" % (
         _shown(renamed.old, aliases), _shown(renamed.new, aliases)))
 
 
-def _present(present, aliases):
+def _present(present: events.Present, aliases: Aliases) -> Frames:
     return _own(Type.USERS_ARE, _literal([_shown(name, aliases).decode() for name in present.names]))
 
 
-def _described(described, aliases):
+def _described(described: events.Described, aliases: Aliases) -> Frames:
     return _own(Type.USER_IS, _literal((_shown(described.name, aliases).decode(), described.host, described.port)))
 
 
-def _refused(refused, aliases):
+def _refused(refused: events.Refused, aliases: Aliases) -> Frames:
     asked = events.kind_of(refused.asked)
     code = _FAILURES.get(asked)
     if code is None or asked is events.Rename and refused.reason == Reason.MUST_LOGIN:
@@ -256,16 +259,16 @@ def _refused(refused, aliases):
     return _own(code, b"" if code == Type.USER_IS else _WORDS[refused.reason])
 
 
-def _pong(pong, aliases):
+def _pong(pong: events.Pong, aliases: Aliases) -> Frames:
     return _own(Type.PONG, pong.token if _NUMBER.fullmatch(pong.token) else b"%.6f" % now())
 
 
-def _silence(happening, aliases):
+def _silence(happening: events.Happening, aliases: Aliases) -> Frames:
     return ()
 
 
-ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
-ENCODERS.update({
+ENCODERS: EncodersFor = {
+    **dict.fromkeys(events.HAPPENINGS, _silence),
     events.Welcome: _welcome,
     events.Refused: _refused,
     events.Done: lambda done, aliases: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
@@ -281,14 +284,14 @@ ENCODERS.update({
     events.Described: _described,
     events.Pong: _pong,
     events.Farewell: lambda farewell, aliases: _own(Type.ERROR, _WORDS[farewell.reason]),
-})
-_NONE = {}
+}
+_NONE: Mapping[bytes, bytes] = {}
 
 
-def encode(happening, me, aliases=_NONE):
-    """The frames that tell a client of `happening`; none if this protocol does not speak of it.
+def encode(happening: events.Happening, me: Optional[bytes], aliases: Aliases = _NONE) -> Frames:
+    """The frames for `happening`; none if this protocol has no message for it.
 
-    aliases: {name: alias} of those who are here and whose names are longer than LONGEST_NAME.
+    aliases: {name: alias} of the members whose names are longer than LONGEST_NAME.
     """
     return ENCODERS[type(happening)](happening, aliases)
 

@@ -7,70 +7,71 @@ r"""The `delimited` protocol (document 002): a fixed header, then ASCII items jo
     42      n     data     ASCII items joined by "|||"; no data, no items
 
     client                            server, to the client                        server, to others
-    CREATE 0       name               RESPONSE, without an item if it was done
+    CREATE 0       name               RESPONSE: no item if done, else why not
     LIST 1         [pattern]          LISTRESPONSE
-    SEND 2         from, to, text     SEND of the same items | RESPONSE why not    SEND from, receiver, text
+    SEND 2         from, to, text     SEND of these items | RESPONSE why not       SEND from, receiver, text
     DELIVER 3                         SEND for each text | RESPONSE why not
     DELETE 4                          nothing | RESPONSE why not
-    LOGIN 5        name               RESPONSE, without an item if it was done
-    RESPONSE 6     [why not]          (the server's alone)
-    LISTRESPONSE 7 names              (the server's alone)
+    LOGIN 5        name               RESPONSE: no item if done, else why not
+    RESPONSE 6     [why not]          (only from the server)
+    LISTRESPONSE 7 names              (only from the server)
 
-Whoever SENDs to "lobby" talks in the room. What is said there reaches a client as if it were sent to it alone, because
-clients take no SEND that does not name them. A SEND has exactly three items, none of them empty; an item has no "|||"
-inside and no "|" at an edge, or nobody could tell where it ends.
+A SEND to "lobby" is said in the room. What others say there reaches a client as a SEND to that client, because clients
+ignore a SEND to anybody else. A SEND has exactly three items, none of them empty. An item neither contains "|||" nor
+begins or ends with "|", or nobody could tell where it ends.
 
-Texts and names that this cannot carry are written in an escape notation, a backslash, "u" and four lower-case hex
-digits, that clients may use as well:
+Texts and names that this cannot carry are escaped with a backslash, "u" and four lower-case hex digits, by the server
+and by clients that want to:
 
     written as     is
     \u00e9         a character that is not ASCII, or a control character other than TAB and LF
     \ud83d\ude00   one beyond U+FFFF, as its two surrogates
     \u007c         "|"; so written where it stands at an edge, or in a run of three or more
-    \u005c         "\"; so written where it would else begin one of these
+    \u005c         "\"; so written where it would otherwise begin one of these
 
-Nothing else is an escape: \u0041, \u00E9 and a surrogate without its other half are the characters that one sees. So a
-text has one way in which it is written, and is read as what it was; a client's own way of writing it comes back
-unchanged, unless it has a \u007c or \u005c that was not needed.
+Nothing else is an escape: \u0041, \u00E9 and half a surrogate pair stand for themselves. So every text has exactly one
+escaped form, which is read as the same text. What a client wrote comes back as it wrote it, except for a \u007c or
+\u005c that was not needed.
 """
 import re
 import struct
-from collections import namedtuple
 from functools import lru_cache
+from typing import Any, Callable, Dict, Match, NamedTuple, Optional, Tuple, Union
 
 from server.protocols import events
+from server.protocols.contract import EncodersFor, Frames
 from server.protocols.events import Reason
 from server.protocols.framing import FramedDecoder
 from server.protocols.text import canonical_within
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 NAME = "delimited"
 PORT = 9000
 IDLE_TIMEOUT = 0  # its clients may sit silent for hours
-TRAITS = traits(
+TRAITS = Traits(
     personal=True, acknowledges=True, open_to_strangers=(events.Accounts,), shared_answers=(events.Known,))
 
 VERSION = 0
 CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
 LENGTH_BYTES = 40
 HEADER_BYTES = 2 + LENGTH_BYTES
-_HEADER = struct.Struct(">BB32xQ")  # of what we write, which never needs more than 8 of the bytes of its length
+_HEADER = struct.Struct(">BB32xQ")  # of our frames, whose length fits into the last 8 of its 40 bytes
 DELIMITER = b"|||"
 LOBBY = b"lobby"
 
-# What follows the backslash of an escape.
+# What follows the backslash in an escape.
 _CODE = (
     r"u(?:005c|007[cf]|000[0-8b-f]|001[0-9a-f]|00[89a-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[1-9abcef][0-9a-f]{3}"
     r"|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})"
 )
-# A backslash that is one: neither before a code nor before the second half of one.
+# A literal backslash: not followed by a code, nor by the second half of one.
 _BACKSLASH = re.compile((r"\\(?!%s)(?!(?<=\\ud[89ab][0-9a-f]{2}\\)ud[c-f][0-9a-f]{2})" % _CODE).encode())
 _MUST_BE_ESCAPED = re.compile(r"[^\t\n -~]+|\|{3,}|\A\||\|\Z|\\(?=%s)" % _CODE)
 _UNUSUAL = re.compile(rb"[^\t\n -\[\]-{}~]")
 _NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 
-def read(item):
+def read(item: bytes) -> bytes:
     """The UTF-8 text that an ASCII item stands for."""
     if b"\\" not in item:
         return item
@@ -78,24 +79,24 @@ def read(item):
     return characters.encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
 
 
-def write(text):
+def write(text: bytes) -> bytes:
     """The ASCII item that stands for a UTF-8 text."""
     return _MUST_BE_ESCAPED.sub(_escapes, text.decode()).encode() if _UNUSUAL.search(text) else text
 
 
-def _escapes(match):
+def _escapes(match: Match[str]) -> str:
     digits = match.group().encode("utf-16-be").hex()
     return "".join(["\\u" + digits[start:start + 4] for start in range(0, len(digits), 4)])
 
 
 class Decoder(FramedDecoder):
-    """Bytes in, commands out. Keeps at most one unfinished frame."""
+    """Bytes in, commands out. Holds at most one unfinished frame."""
 
     __slots__ = ()
     form = "items"
 
-    def _next(self):
-        """The next command, or None if it is not all here."""
+    def _next(self) -> Optional[events.Command]:
+        """The next command, or None if its frame is incomplete."""
         held = self._held
         if held and held[0] != VERSION:
             return self._break(Reason.BROKEN)
@@ -109,36 +110,43 @@ class Decoder(FramedDecoder):
             return None
         return self._parse(code, self._take(HEADER_BYTES, end, end))
 
-    def _parse(self, code, data):
+    def _parse(self, code: int, data: bytes) -> events.Command:
         if code not in _REQUESTS:
             return _UNKNOWN
         request = _REQUESTS[code]
         if _NOT_ASCII.search(data):
             return events.Malformed(Reason.NOT_UTF8, request.asks)
         items = data.split(DELIMITER) if data else []
-        if len(items) not in request.counts or not all(map(_is_fit, items)):
+        if len(items) not in request.counts or not all(map(_is_well_formed, items)):
             return events.Malformed(Reason.BAD_FORM, request.asks)
-        command = request.command(*map(read, items))
+        command: events.Command = request.command(*map(read, items))
         return self._in_canonical_form(command) if code == SEND else command
 
-    def _in_canonical_form(self, sent):
+    def _in_canonical_form(self, sent: Any) -> events.Command:
         text = canonical_within(sent.text, self._text_limit)
-        return events.Malformed(Reason.TEXT_TOO_LONG, type(sent)) if text is None else sent._replace(text=text)
+        if text is None:
+            return events.Malformed(Reason.TEXT_TOO_LONG, type(sent))
+        said: events.Command = sent._replace(text=text)
+        return said
 
 
-def _is_fit(item):
-    return item and not item.startswith(b"|") and not item.endswith(b"|")
+def _is_well_formed(item: bytes) -> bool:
+    return bool(item) and not item.startswith(b"|") and not item.endswith(b"|")
 
 
-def _send(claimed, to, text):
+def _send(claimed: bytes, to: bytes, text: bytes) -> events.Command:
     return events.Say(text, claimed, None) if to == LOBBY else events.Whisper(to, text, claimed, None)
 
 
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
 _DELIVER, _DELETE = events.Deliver(), events.Delete()
 
-# asks: the type of what is asked, for refusals. counts: how many items there may be. command: makes it of the items.
-_Request = namedtuple("_Request", "asks counts command")
+class _Request(NamedTuple):
+    asks: type  # of command, for refusals
+    counts: Tuple[int, ...]  # of items that it may have
+    command: Callable[..., events.Command]  # makes it from the items
+
+
 _REQUESTS = {
     CREATE: _Request(events.Create, (1,), events.Create),
     LIST: _Request(events.Accounts, (0, 1), lambda pattern=None: events.Accounts(pattern)),
@@ -186,7 +194,7 @@ _WORDS = {
     Reason.BUG: b"internal error",
 }
 
-# Where the words depend on what was asked.
+# Where the words depend on the request.
 _WORDS_FOR = {
     (events.Create, Reason.NAME_TAKEN): b"username already exists",
     (events.SignIn, Reason.NAME_TAKEN): b"user is already logged in",
@@ -200,55 +208,54 @@ _WORDS_FOR = {
 }
 
 
-def _frame(command, *items):
+def _frame(command: int, *items: bytes) -> bytes:
     data = DELIMITER.join(items)
     return _HEADER.pack(VERSION, command, len(data)) + data
 
 
-def _refused(refused, me):
+def _refused(refused: events.Refused, me: Optional[bytes]) -> Frames:
     asked = events.kind_of(refused.asked)
     return (_frame(RESPONSE, _WORDS_FOR.get((asked, refused.reason)) or _WORDS[refused.reason]),)
 
 
-def _done(done, me):
-    """What was sent comes back to its sender; nothing else that was done is spoken of."""
+def _done(done: events.Done, me: Optional[bytes]) -> Frames:
+    """A SEND is echoed to its sender; other requests that were done get no answer here."""
     make = _ECHOES.get(type(done.asked))
     return _sent(me, *make(done.asked)) if make and me is not None else ()
 
 
-_ECHOES = {
+_ECHOES: Dict[type, Callable[[Any], Tuple[bytes, bytes]]] = {
     events.Say: lambda say: (LOBBY, say.text),
     events.Whisper: lambda whisper: (whisper.to, whisper.text),
 }
 
 
-def _heard(said, me):
-    """Said and Whispered."""
+def _heard(said: Union[events.Said, events.Whispered], me: Optional[bytes]) -> Frames:
     return () if me is None else _sent(said.sender, me, said.text)
 
 
-def _missed(missed, me):
+def _missed(missed: events.Missed, me: bytes) -> Frames:
     return tuple([frame for sender, text, _ in missed.messages for frame in _sent(sender, me, text)])
 
 
-def _sent(sender, to, text):
+def _sent(sender: bytes, to: bytes, text: bytes) -> Frames:
     before, behind = _around(sender, text)
     data = before + write(to) + behind
     return (_HEADER.pack(VERSION, SEND, len(data)) + data,)
 
 
-@lru_cache(maxsize=256)  # what is said in the room is written for each who hears it
-def _around(sender, text):
-    """The data of a SEND before its receiver, and behind it."""
+@lru_cache(maxsize=256)  # as what is said in the room is encoded for each receiver
+def _around(sender: bytes, text: bytes) -> Tuple[bytes, bytes]:
+    """The data of a SEND before and after its receiver."""
     return write(sender) + DELIMITER, DELIMITER + write(text)
 
 
-def _silence(happening, me):
+def _silence(happening: events.Happening, me: Optional[bytes]) -> Frames:
     return ()
 
 
-ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
-ENCODERS.update({
+ENCODERS: EncodersFor = {
+    **dict.fromkeys(events.HAPPENINGS, _silence),
     events.Welcome: lambda welcome, me: (_frame(RESPONSE),),
     events.Refused: _refused,
     events.Done: _done,
@@ -257,11 +264,11 @@ ENCODERS.update({
     events.Whispered: _heard,
     events.Missed: _missed,
     events.Farewell: lambda farewell, me: (_frame(RESPONSE, _WORDS[farewell.reason]),),
-})
+}
 
 
-def encode(happening, me):
-    """The frames that tell `me`, None for a stranger, of `happening`; none if this protocol does not speak of it."""
+def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
+    """The frames for `happening`, to `me` (None: a stranger); none if this protocol has no message for it."""
     return ENCODERS[type(happening)](happening, me)
 
 

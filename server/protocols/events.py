@@ -1,112 +1,410 @@
-"""What protocols and chat say to each other.
+"""What protocols and chat say to each other: frozen values, each type a named tuple.
 
-A decoder turns bytes into the commands, an encoder turns the happenings into bytes. Both are frozen.
+A decoder turns bytes into commands; an encoder turns happenings (answers and pushes) into bytes.
 
-Names and texts inside the server are canonical UTF-8 bytes (`server.chat.names`, `server.protocols.text`): they cross
-process borders far more often than anybody looks at their characters. In commands, names and passwords are as
-received; texts are canonical already. Times are whole seconds since the epoch.
+Names and texts are canonical UTF-8 bytes everywhere inside the server (`server.chat.names`, `server.protocols.text`),
+because they are passed between processes far more often than their characters are looked at. In commands, names and
+passwords are as received; texts are canonical already. Times are whole seconds since the epoch.
 """
-from collections import namedtuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
+
+_T = TypeVar("_T")
 
 
-class _Event:
-    """Two events are equal only if their types are: `Who()` is not `Ping(b"")`."""
-
-    __slots__ = ()
-
-    def __eq__(self, other):
-        return type(self) is type(other) and tuple.__eq__(self, other)
-
-    def __ne__(self, other):
-        return not self == other
-
-    def __hash__(self):
-        return hash((type(self), tuple(self)))
+def _equal(self: Tuple[Any, ...], other: object) -> Any:
+    return type(self) is type(other) and tuple.__eq__(self, other)
 
 
-def event(name, fields, says, module=__name__):
-    """The type of an event, as `module` has it."""
-    return type(name, (_Event, namedtuple(name, fields)), {"__slots__": (), "__doc__": says, "__module__": module})
+def _unequal(self: Tuple[Any, ...], other: object) -> bool:
+    return not self == other
+
+
+def _hash(self: Tuple[Any, ...]) -> int:
+    return hash((type(self), tuple(self)))
+
+
+def event(kind: Type[_T]) -> Type[_T]:
+    """Make instances of a named tuple equal only to those of the same type: `Who()` is not `Quit()`."""
+    kind.__eq__ = _equal  # type: ignore[method-assign, assignment]
+    kind.__ne__ = _unequal  # type: ignore[method-assign, assignment]
+    kind.__hash__ = _hash  # type: ignore[method-assign, assignment]
+    return kind
+
+
+def _members(union: Any) -> Tuple[Type[Any], ...]:
+    members: Tuple[Type[Any], ...] = union.__args__
+    return members
 
 
 # ---- commands: what a client asks
 
-Login = event("Login", "name password", "Be known as `name`; the password is None where none was given.")
-SignIn = event("SignIn", "name password", "Be known by the account `name`, which must exist.")
-Create = event("Create", "name", "Make the account `name`, and be known by it.")
-SignUp = event("SignUp", "name password", "Make the account `name`, and be known by it; a member: for its own name.")
-ChangePassword = event("ChangePassword", "old new", "My account's password is to be another.")
-Rename = event("Rename", "name", "Be known as `name` from now on.")
-Say = event("Say", "text claimed time", "Say `text`. `claimed` is who the client says it is, `time` when, or None.")
-Post = event("Post", "name password text time", "Be known as `name` (None: as now, or a guest), then say `text`.")
-Whisper = event("Whisper", "to text claimed time", "Say `text` to one; the rest as in Say.")
-Who = event("Who", "", "Who is here?")
-Accounts = event("Accounts", "pattern", "Which names are known, as a shell pattern; None for all.")
-Describe = event("Describe", "name", "Where does `name` come from?")
-History = event("History", "partner", "What have we two said to each other?")
-Recall = event("Recall", "since most", "What was said in the room after number `since`; None: lately, at most `most`.")
-Deliver = event("Deliver", "", "What was kept for me while I was away?")
-Unread = event("Unread", "", "From whom is something kept for me, and how much?")
-Delete = event("Delete", "", "Delete my account.")
-Poll = event("Poll", "", "Is there anything new?")
-Ping = event("Ping", "token", "Are you there? The token comes back.")
-Help = event("Help", "", "What can I ask?")
-Quit = event("Quit", "", "I am leaving.")
-TimingMark = event("TimingMark", "", "Tell me when you have heard everything before this.")
-Nothing = event("Nothing", "", "Bytes that ask for nothing, such as a blank line.")
-Malformed = event("Malformed", "reason asked", "Bytes that mean nothing here. `asked` is the command's type, or None.")
-Broken = event("Broken", "reason", "The peer broke the framing; nothing after this can be read. The session ends.")
-Hangup = event("Hangup", "", "The client has ended the connection.")
+@event
+class Login(NamedTuple):
+    """Be known as `name`; `password` is None if none was given."""
 
-COMMANDS = (
-    Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History, Recall,
-    Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
-)  # fmt: skip
+    name: bytes
+    password: Optional[bytes]
 
 
-def kind_of(asked):
-    """The type of what an answer answers: of a command, or that type itself where the bytes were none."""
+@event
+class SignIn(NamedTuple):
+    """Log in to the account `name`, which must exist."""
+
+    name: bytes
+    password: Optional[bytes]
+
+
+@event
+class Create(NamedTuple):
+    """Make the account `name`, and log in to it."""
+
+    name: bytes
+
+
+@event
+class SignUp(NamedTuple):
+    """Make the account `name` with a password, and log in to it. A member does so for its own name."""
+
+    name: bytes
+    password: bytes
+
+
+@event
+class ChangePassword(NamedTuple):
+    """Change the password of my account."""
+
+    old: bytes
+    new: bytes
+
+
+@event
+class Rename(NamedTuple):
+    """Be known as `name` from now on."""
+
+    name: bytes
+
+
+@event
+class Say(NamedTuple):
+    """Say `text` in the room. `claimed` and `time`: who and when, according to the client; None if it does not tell."""
+
+    text: bytes
+    claimed: Optional[bytes]
+    time: Optional[int]
+
+
+@event
+class Post(NamedTuple):
+    """Be known as `name` (None: as now, or as a guest), then say `text`."""
+
+    name: Optional[bytes]
+    password: Optional[bytes]
+    text: bytes
+    time: Optional[int]
+
+
+@event
+class Whisper(NamedTuple):
+    """Say `text` to one user alone; `claimed` and `time` as in `Say`."""
+
+    to: bytes
+    text: bytes
+    claimed: Optional[bytes]
+    time: Optional[int]
+
+
+@event
+class Who(NamedTuple):
+    """Who is here?"""
+
+
+@event
+class Accounts(NamedTuple):
+    """Which names are known that match a shell pattern? None: all."""
+
+    pattern: Optional[bytes]
+
+
+@event
+class Describe(NamedTuple):
+    """From where is `name` connected?"""
+
+    name: bytes
+
+
+@event
+class History(NamedTuple):
+    """What have the two of us said to each other?"""
+
+    partner: bytes
+
+
+@event
+class Recall(NamedTuple):
+    """What was said in the room after message number `since`? None: the latest. At most `most` messages."""
+
+    since: Optional[int]
+    most: int
+
+
+@event
+class Deliver(NamedTuple):
+    """What was kept for me while I was away?"""
+
+
+@event
+class Unread(NamedTuple):
+    """How many messages are kept for me, and from whom?"""
+
+
+@event
+class Delete(NamedTuple):
+    """Delete my account."""
+
+
+@event
+class Poll(NamedTuple):
+    """Is there anything new?"""
+
+
+@event
+class Ping(NamedTuple):
+    """Are you there? The answer repeats the token."""
+
+    token: bytes
+
+
+@event
+class Help(NamedTuple):
+    """What can I ask?"""
+
+
+@event
+class Quit(NamedTuple):
+    """I am leaving."""
+
+
+@event
+class TimingMark(NamedTuple):
+    """Tell me when you have processed everything before this."""
+
+
+@event
+class Nothing(NamedTuple):
+    """Bytes that ask for nothing, such as a blank line."""
+
+
+@event
+class Malformed(NamedTuple):
+    """Bytes that are no valid command. `asked` is the type of the command they begin, or None."""
+
+    reason: str
+    asked: Optional[Type[Any]]
+
+
+@event
+class Broken(NamedTuple):
+    """The client broke the framing. Nothing after this can be read, so the session ends."""
+
+    reason: str
+
+
+@event
+class Hangup(NamedTuple):
+    """The client has closed the connection."""
+
+
+Command = Union[
+    Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
+    Recall, Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
+]  # fmt: skip
+COMMANDS = _members(Command)
+
+
+def kind_of(asked: Any) -> Type[Any]:
+    """The type of a request, for `asked` of an answer: that is a command, or its type if only that is known."""
     return asked if isinstance(asked, type) else type(asked)
 
 
 # ---- happenings: what a client is told
 
-# Answers. `asked` is the command that is answered; for a refusal, of bytes that were none, its type or None.
-Welcome = event("Welcome", "name asked", "You are a member now, called `name`.")
-Done = event("Done", "asked", "What you asked was done: said, whispered, changed, deleted, quit.")
-Refused = event("Refused", "reason asked", "What you asked was not done.")
-Present = event("Present", "names", "The answer to Who: all members' names, in the order of their logins.")
-Known = event("Known", "names", "The answer to Accounts.")
-Described = event("Described", "name host port", "The answer to Describe.")
-Past = event("Past", "messages", "The answer to History: (sender, text, time) of each, oldest first.")
-Missed = event("Missed", "messages", "The answer to Deliver: (sender, text, time) of each, oldest first.")
-Recalled = event("Recalled", "messages last more", "The answer to Recall: (number, sender, text, time) of each.")
-News = event("News", "users", "The answer to Poll: (name, online) of everybody known.")
-Pong = event("Pong", "token", "The answer to Ping.")
-Waiting = event("Waiting", "count", "Behind a Welcome: so many messages are kept for you, which you have missed.")
+# Answers. `asked` is the command that is answered. Where a refusal answers malformed bytes it is a type, or None.
+
+@event
+class Welcome(NamedTuple):
+    """You are a member now, called `name`."""
+
+    name: bytes
+    asked: Any
+
+
+@event
+class Waiting(NamedTuple):
+    """Follows a `Welcome`: `count` messages were kept for you while you were away."""
+
+    count: int  # type: ignore[assignment]  # not tuple.count
+
+
+@event
+class Done(NamedTuple):
+    """Your request was carried out."""
+
+    asked: Any
+
+
+@event
+class Refused(NamedTuple):
+    """Your request was not carried out."""
+
+    reason: str
+    asked: Any
+
+
+@event
+class Present(NamedTuple):
+    """The answer to `Who`: the names of all members, in the order in which they logged in."""
+
+    names: Sequence[bytes]
+
+
+@event
+class Known(NamedTuple):
+    """The answer to `Accounts`."""
+
+    names: Sequence[bytes]
+
+
+@event
+class Described(NamedTuple):
+    """The answer to `Describe`."""
+
+    name: bytes
+    host: str
+    port: int
+
+
+@event
+class Past(NamedTuple):
+    """The answer to `History`: (sender, text, time) of each message, oldest first."""
+
+    messages: Sequence[Tuple[bytes, bytes, int]]
+
+
+@event
+class Missed(NamedTuple):
+    """The answer to `Deliver`: (sender, text, time) of each message, oldest first."""
+
+    messages: Sequence[Tuple[bytes, bytes, int]]
+
+
+@event
+class Recalled(NamedTuple):
+    """The answer to `Recall`: (number, sender, text, time) of each message, and the number to ask from next."""
+
+    messages: Sequence[Tuple[int, bytes, bytes, int]]
+    last: int
+    more: bool
+
+
+@event
+class News(NamedTuple):
+    """The answer to `Poll`: (name, online) for each known name."""
+
+    users: Sequence[Tuple[bytes, bool]]
+
+
+@event
+class Pong(NamedTuple):
+    """The answer to `Ping`."""
+
+    token: bytes
+
 
 # Pushes.
-Said = event("Said", "sender text time number", "`sender` said `text` in the room; the message's number, or None.")
-Whispered = event("Whispered", "sender text time number", "`sender` said `text` to you alone; the number likewise.")
-Said.__new__.__defaults__ = Whispered.__new__.__defaults__ = (None,)
-Joined = event("Joined", "name", "`name` is here now.")
-Left = event("Left", "name", "`name` is not here any more.")
-Renamed = event("Renamed", "old new", "`old` is called `new` now.")
-Users = event("Users", "users", "(name, online) of everybody known, once it has changed.")
-Marked = event("Marked", "users unread", "Users, and {name: messages} of those of whom something is kept for you.")
-Farewell = event("Farewell", "reason", "The last thing you hear, and why.")
 
-# The answers that may be long, by the type of what is asked.
-LONG_ANSWERS = {
-    Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Missed, Unread: Done}
+@event
+class Said(NamedTuple):
+    """`sender` said `text` in the room. `number` is the message's, None where it is not known."""
 
-ANSWERS = (Welcome, Waiting, Done, Refused, Present, Known, Described, Past, Missed, Recalled, News, Pong)
-PUSHES = (Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell)
+    sender: bytes
+    text: bytes
+    time: int
+    number: Optional[int] = None
+
+
+@event
+class Whispered(NamedTuple):
+    """`sender` said `text` to you alone. `number` is the message's, None where it is not known."""
+
+    sender: bytes
+    text: bytes
+    time: int
+    number: Optional[int] = None
+
+
+@event
+class Joined(NamedTuple):
+    """`name` is here now."""
+
+    name: bytes
+
+
+@event
+class Left(NamedTuple):
+    """`name` is no longer here."""
+
+    name: bytes
+
+
+@event
+class Renamed(NamedTuple):
+    """`old` is called `new` now."""
+
+    old: bytes
+    new: bytes
+
+
+@event
+class Users(NamedTuple):
+    """(name, online) for each known name, sent when the list has changed."""
+
+    users: Sequence[Tuple[bytes, bool]]
+
+
+@event
+class Marked(NamedTuple):
+    """`Users`, and {sender: messages} for what is kept for you."""
+
+    users: List[Tuple[bytes, bool]]
+    unread: Dict[bytes, int]
+
+
+@event
+class Farewell(NamedTuple):
+    """The last thing you hear, and why the connection ends."""
+
+    reason: str
+
+
+Answer = Union[
+    Welcome, Waiting, Done, Refused, Present, Known, Described, Past, Missed, Recalled, News, Pong,
+]  # fmt: skip
+Push = Union[
+    Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell,
+]  # fmt: skip
+Happening = Union[Answer, Push]
+
+ANSWERS = _members(Answer)
+PUSHES = _members(Push)
 HAPPENINGS = ANSWERS + PUSHES
+
+# The answers that may be long, by the type of the request.
+LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
+    Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Missed, Unread: Done}
 
 
 class Reason:
-    """Why something was refused or ended. Each protocol has its own words for these."""
+    """Why a request was refused or a connection ended. Each protocol has its own words for these."""
 
     # the command
     UNKNOWN_COMMAND = "unknown-command"

@@ -1,43 +1,46 @@
 """What the decoders of protocols with framed messages have in common."""
+from typing import List, Optional
+
 from server.protocols import events
+from server.protocols.contract import Limits
 
 
 class FramedDecoder:
-    """Bytes in, commands out. Keeps at most one unfinished frame.
+    """Bytes in, commands out. Holds at most one unfinished frame.
 
-    A subclass has `_next()`: the next command, taken out of `_held` (`_take`); None if it is not all here; or
-    `_break(reason)`.
+    A subclass implements `_next()`, which returns the next command and removes it from `_held` (`_take`); None if the
+    frame is incomplete; or `_break(reason)`.
     """
 
     __slots__ = ("_held", "_broken", "_text_limit")
 
-    def __init__(self, limits):
-        self._held = bytearray()  # which takes bytes at its end and gives them from its beginning without a copy
+    def __init__(self, limits: Limits) -> None:
+        self._held = bytearray()  # appends at the end and deletes at the beginning, neither of which copies the rest
         self._broken = False
-        self._text_limit = limits["text_bytes"]
+        self._text_limit: int = limits["text_bytes"]
 
     @property
-    def unfinished(self):
-        """How many bytes have come of a frame that has not ended?"""
+    def unfinished(self) -> int:
+        """How many bytes of an unfinished frame are held."""
         return len(self._held)
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> List[events.Command]:
         """The commands that `data` completes; none after a `Broken`."""
         if self._broken:
             return []
         self._held += data
         return list(iter(self._next, None))
 
-    def _next(self):
+    def _next(self) -> Optional[events.Command]:
         raise NotImplementedError
 
-    def _take(self, start, end, frame_end):
-        """The held bytes from start to end, the content of a frame that ends at `frame_end` and is held no more."""
+    def _take(self, start: int, end: int, frame_end: int) -> bytes:
+        """The content of a frame, which is held from `start` to `end`; remove the frame, up to `frame_end`."""
         content = bytes(self._held[start:end])
         del self._held[:frame_end]
         return content
 
-    def _break(self, reason):
+    def _break(self, reason: str) -> events.Broken:
         self._broken = True
         self._held.clear()
         return events.Broken(reason)

@@ -1,15 +1,15 @@
-r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by "\n".
+r"""The `line` protocol (document 003): UTF-8 text, one command per line, each ended by "\n".
 
     client                    server, to the client          server, to others
     LOGIN <username> [<password>]
-                              OK, and INFO <n> messages while you were away, if there are any | ERR <why>
+                              OK, then INFO <n> messages while you were away, if any | ERR <why>
     MSG <text>                                               MSG <sender> <text>
     WHO                       USER <name> for each member
     DM <username> <text>      nothing | ERR <why>            DM <sender> <text>, to one
     PING                      PONG
-    HISTORY [<count>]         HIST <number> <time> <username> <text> for each message in the room, lately, then
+    HISTORY [<count>]         HIST <number> <time> <username> <text> for each of the latest messages in the room, then
                               END HISTORY <last number> complete
-    HISTORY SINCE <number>    likewise for what follows that number, then the same, or, if there is more to ask for,
+    HISTORY SINCE <number>    HIST for each message after that number, then the same, or, if there are more,
                               END HISTORY <last number> more
     REGISTER <username> <password>
                               OK | ERR <why>
@@ -18,44 +18,46 @@ r"""The `line` protocol (document 003): UTF-8 text, one command a line, ended by
     HELP                      HELP <usage> for each command, END HELP
     QUIT                      OK, and the end of the connection
     (end of connection)                                      INFO <name> disconnected
-    (a rename, which other protocols have)                   INFO <old> is now <new>
+    (a rename, in another protocol)                          INFO <old> is now <new>
 
-REGISTER, PASSWD, HISTORY, UNREAD, HELP, QUIT, what was said while one was away and the password behind LOGIN are our
-extensions. Commands are upper case. What people's fingers and programs add to a line is understood:
+REGISTER, PASSWD, HISTORY, UNREAD, HELP, QUIT, the notice of messages that were kept, and the password of LOGIN are our
+extensions. Commands are upper case. What people and their programs add to a line is handled as follows:
 
-    at both ends      blanks, CR, NUL and EOT (Ctrl+D in telnet) are dropped; if nothing is left, it asks for nothing
-    between words     several blanks count as one, but not behind MSG and the user of DM, where the text begins
+    at both ends      blanks, CR, NUL and EOT (Ctrl+D in telnet) are dropped; an empty line asks for nothing
+    between words     several blanks count as one, except before a text (after MSG, and after the username of DM)
     the end           LF, or CR NUL, which telnet may send instead; so CR LF, CR CR LF and LF CR end one line each
     BS, DEL           erase the character before them in the line
     U+FEFF            is skipped in front of the first line
-    telnet            commands and negotiation are skipped, wherever they stand. IAC DO TIMING-MARK is answered by IAC
-                      WONT TIMING-MARK, as clients show nothing of what they get until it is; no other option is
-                      answered, as all are off and stay so
+    telnet            commands and negotiation are skipped wherever they stand. IAC DO TIMING-MARK is answered with IAC
+                      WONT TIMING-MARK, because clients show no output until it is answered. No other option is
+                      answered: all are off and stay off
 
-A line is at most `line_bytes` long as it was sent: with what was erased, without its end and what was telnet's.
+A line is at most `line_bytes` long as it was sent: erased bytes count, its end and telnet's bytes do not.
 """
 import re
+from typing import Callable, Dict, Iterable, List, Optional
 
 from server.protocols import events
+from server.protocols.contract import Encoders, Frames, Limits
 from server.protocols.events import Reason
 from server.protocols.text import canonical, is_blank, name_and_password, pieces
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 NAME = "line"
 PORT = 4000
 IDLE_TIMEOUT = 60
-TRAITS = traits(
+TRAITS = Traits(
     open_to_strangers=(events.Help, events.Quit), shared_answers=(events.Present, events.Recalled), typed=True)
-LONGEST_TEXT = 8192  # bytes in a line to a client; a longer text, which only others can say, takes several
+LONGEST_TEXT = 8192  # bytes in a line to a client; longer texts, which come from other protocols, take several
 USUAL_HISTORY, LONGEST_HISTORY = 100, 1000  # messages
 
 _SINCE = re.compile(rb"SINCE ([0-9]{1,18})")
 _COUNT = re.compile(rb"[1-9][0-9]{0,8}")
-# What other protocols' clients begin with: a TLS or RDP handshake; an HTTP request line, SSH, SMTP.
+# How clients of other protocols begin: a TLS or RDP handshake; an HTTP request line, SSH, SMTP.
 _FOREIGN_BYTES = (b"\x16\x03", b"\x03\x00")
 _FOREIGN_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/\d|SSH-\d|EHLO |HELO ")
-# Telnet's: a byte 255 that is meant as one; the timing mark; an option (WILL, WONT, DO, DONT); a short sub-negotiation;
-# any other command; one that is not all here. None goes beyond the end of a line.
+# Telnet commands: an escaped byte 255; the timing mark; an option (WILL, WONT, DO, DONT); a short sub-negotiation; any
+# other command; an incomplete one. None extends beyond the end of a line.
 _TELNET = re.compile(
     rb"\xff(?:(\xff)|\xfd(\x06)|[\xfb-\xfe][^\n]|%(sub)b\xff\xf0|[\xec-\xf9]|((?:[\xfb-\xfe]|%(sub)b\xff?)?\Z))"
     % {b"sub": rb"\xfa(?:[^\xff\n]|\xff\xff){0,512}"}, re.DOTALL)
@@ -64,9 +66,9 @@ _IAC, _WONT_TIMING_MARK = b"\xff", b"\xff\xfc\x06"
 _BYTE_ORDER_MARK = "\ufeff".encode()
 _BS, _DEL = b"\x08", b"\x7f"
 _EDGES = b" \t\r\0\x04"
-_IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, of which one is urgent data, and not in the stream
+_IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, one of which is urgent data and thus not in the stream
 
-# What is more than a character of a line: of telnet, erasing, or dropped at an edge.
+# Bytes that are not simply part of a line: telnet's, erasing ones, and those that are dropped at its ends.
 _ODD = re.compile(rb"[\0\x04\x08\x7f\xff]")
 
 _NOTHING, _TIMING_MARK = events.Nothing(), events.TimingMark()
@@ -75,23 +77,23 @@ _TOO_LONG, _FOREIGN = events.Broken(Reason.TOO_LONG), events.Broken(Reason.FOREI
 
 
 class Decoder:
-    """Bytes in, commands out. Keeps at most one unfinished line."""
+    """Bytes in, commands out. Holds at most one unfinished line."""
 
     __slots__ = ("_held", "_erased", "_end", "_telnet", "_begun", "_is_plain", "_line_limit")
     form = "text"
 
-    def __init__(self, limits):
-        self._held = b""  # of the unfinished line, what is not erased
-        self._erased = 0  # bytes that were erased in it, and that erased them
+    def __init__(self, limits: Limits) -> None:
+        self._held = b""  # the unfinished line, without what was erased
+        self._erased = 0  # bytes of it that were erased, and the bytes that erased them
         self._end = b""  # a CR that may be half of the line's end
-        self._telnet = b""  # a telnet command that is not all here
-        self._begun = False
-        self._is_plain = False  # has it begun, and does nothing but `_held` matter for what comes?
-        self._line_limit = limits["line_bytes"]
+        self._telnet = b""  # an incomplete telnet command
+        self._begun = False  # is the first line complete?
+        self._is_plain = False  # and is `_held` all that matters for what comes next?
+        self._line_limit: int = limits["line_bytes"]
 
     @property
-    def unfinished(self):
-        """How many bytes have come of a line that has not ended? Blanks in front do not count."""
+    def unfinished(self) -> int:
+        """How many bytes of an unfinished line are held, not counting leading blanks."""
         held = self._held
         if not held:
             return 0
@@ -99,9 +101,9 @@ class Decoder:
             held = held[len(_BYTE_ORDER_MARK):]
         return len(held.lstrip(_IN_FRONT))
 
-    def feed(self, data):
-        """The commands that `data` completes; after a `Broken` nothing more may be fed."""
-        if self._is_plain and data[-1:] != b"\r" and not _ODD.search(data):  # the usual case, in the shortest way
+    def feed(self, data: bytes) -> List[events.Command]:
+        """The commands that `data` completes. After a `Broken`, feed nothing more."""
+        if self._is_plain and data[-1:] != b"\r" and not _ODD.search(data):  # the usual case, kept fast
             lines = (self._held + data).split(b"\n")
             held = self._held = lines.pop()
             commands = [self._parse(line) for line in lines]
@@ -112,15 +114,16 @@ class Decoder:
         self._is_plain = self._begun and not (self._telnet or self._end or self._erased)
         return commands
 
-    def _without_telnet(self, data):
-        """The commands in bytes among which telnet's may be."""
+    def _without_telnet(self, data: bytes) -> List[events.Command]:
+        """The commands in bytes that may contain telnet's."""
         if not self._telnet and _IAC not in data:
             return self._lines(data)
-        # Texts, and between each two of them what the groups found.
+        # Texts, and between any two of them the three groups of the pattern.
         parts = _TELNET.split(self._telnet + data)
         begun = parts.pop(-2) if len(parts) > 1 else None
         self._telnet = b"" if begun is None else _IAC + begun
-        commands, start = [], 0
+        commands: List[events.Command] = []
+        start = 0
         for mark in range(2, len(parts), 4):
             if parts[mark]:
                 commands += self._lines(_joined(parts[start:mark]))
@@ -128,8 +131,8 @@ class Decoder:
                 start = mark + 1
         return commands + self._lines(_joined(parts[start:]))
 
-    def _lines(self, data):
-        """The commands in the lines that `data` completes, in which nothing is telnet's any more."""
+    def _lines(self, data: bytes) -> List[events.Command]:
+        """The commands in the lines that `data` completes; telnet's bytes have been removed."""
         if not data:
             return []
         data = self._end + data
@@ -139,7 +142,7 @@ class Decoder:
         if b"\0" in data:
             data = data.replace(b"\r\0", b"\r\n")
         *lines, held = (self._held + data).split(b"\n")
-        commands = []
+        commands: List[events.Command] = []
         if not self._begun:
             if not self._erased and (lines[0] if lines else held).lstrip(_EDGES).startswith(_FOREIGN_BYTES):
                 return [_FOREIGN]
@@ -156,8 +159,8 @@ class Decoder:
             commands.append(_TOO_LONG)
         return commands
 
-    def _parse_first(self, line):
-        """The line that tells who is there."""
+    def _parse_first(self, line: bytes) -> events.Command:
+        """The first line, which may begin with a byte order mark or be of another protocol."""
         if line.startswith(_BYTE_ORDER_MARK):
             line = line[len(_BYTE_ORDER_MARK):]
             self._erased += len(_BYTE_ORDER_MARK)
@@ -165,19 +168,19 @@ class Decoder:
         command = self._parse_typed(line)
         return _FOREIGN if command is _UNKNOWN and _FOREIGN_LINE.match(line.lstrip(_EDGES)) else command
 
-    def _parse_typed(self, line):
+    def _parse_typed(self, line: bytes) -> events.Command:
         """A line in which something may have been erased."""
         line = self._erase(line)
         erased, self._erased = self._erased, 0
         return _TOO_LONG if len(line) + erased - line.endswith(b"\r") > self._line_limit else self._parse(line)
 
-    def _erase(self, line):
-        """`line` as it stands once each BS and DEL has taken the character before it, if there is one."""
+    def _erase(self, line: bytes) -> bytes:
+        """`line` after each BS and DEL in it has erased the character before it, if any."""
         kept = _without_erased(line) if _BS in line or _DEL in line else line
         self._erased += len(line) - len(kept)
         return kept
 
-    def _parse(self, line):
+    def _parse(self, line: bytes) -> events.Command:
         if len(line) > self._line_limit and len(line) - line.endswith(b"\r") > self._line_limit:
             return _TOO_LONG
         word, _, rest = line.partition(b" ")
@@ -190,11 +193,11 @@ class Decoder:
         return _UNKNOWN if bare == line else self._parse(bare)
 
 
-def _joined(parts):
+def _joined(parts: Iterable[Optional[bytes]]) -> bytes:
     return b"".join(filter(None, parts))
 
 
-def _without_erased(line):
+def _without_erased(line: bytes) -> bytes:
     first, *rest = line.replace(_DEL, _BS).split(_BS)
     kept = bytearray(first)
     for part in rest:
@@ -204,38 +207,38 @@ def _without_erased(line):
     return bytes(kept)
 
 
-def _words(rest):
+def _words(rest: bytes) -> List[bytes]:
     return [word for word in rest.split(b" ") if word]
 
 
-def _login(rest):
+def _login(rest: bytes) -> events.Command:
     return events.Login(*name_and_password(rest.lstrip(b" ")))
 
 
-def _register(rest):
+def _register(rest: bytes) -> events.Command:
     words = _words(rest)
     return events.SignUp(*(words + [b"", b""])[:2]) if len(words) <= 2 else _bad_password(events.SignUp)
 
 
-def _passwd(rest):
+def _passwd(rest: bytes) -> events.Command:
     words = _words(rest)
     return events.ChangePassword(*words) if len(words) == 2 else _bad_password(events.ChangePassword)
 
 
-def _bad_password(asked):
+def _bad_password(asked: type) -> events.Command:
     return events.Malformed(Reason.INVALID_PASSWORD, asked)
 
 
-def _msg(rest):
+def _msg(rest: bytes) -> events.Command:
     return events.Say(canonical(rest), None, None) if rest else _WITHOUT_TEXT
 
 
-def _dm(rest):
+def _dm(rest: bytes) -> events.Command:
     to, _, text = rest.partition(b" ")
     return events.Whisper(to, canonical(text), None, None) if to and text else _BAD_WHISPER
 
 
-def _history(rest):
+def _history(rest: bytes) -> events.Command:
     if not rest:
         return events.Recall(None, USUAL_HISTORY)
     rest = b" ".join(_words(rest))
@@ -247,7 +250,7 @@ def _history(rest):
     return _BAD_RECALL
 
 
-def _bare(command):
+def _bare(command: events.Command) -> Callable[[bytes], events.Command]:
     unknown = events.Malformed(Reason.UNKNOWN_COMMAND, type(command))
     return lambda rest: unknown if rest else command
 
@@ -256,7 +259,7 @@ _WITHOUT_TEXT = events.Malformed(Reason.UNKNOWN_COMMAND, events.Say)
 _BAD_WHISPER = events.Malformed(Reason.BAD_FORM, events.Whisper)
 _BAD_RECALL = events.Malformed(Reason.BAD_FORM, events.Recall)
 
-_COMMANDS = {
+_COMMANDS: Dict[bytes, Callable[[bytes], events.Command]] = {
     b"LOGIN": _login,
     b"MSG": _msg,
     b"DM": _dm,
@@ -309,15 +312,15 @@ _ERRORS = {
     Reason.UNKNOWN_COMMAND: b"ERR unknown-command\n",
 }
 
-# Where the word depends on what was asked.
+# Where the word depends on the request.
 _ERRORS_FOR = {
     (events.Say, Reason.BAD_FORM): b"ERR unknown-command\n",
     (events.ChangePassword, Reason.NO_PASSWORD): b"ERR no-password\n",
     (events.Recall, Reason.BAD_FORM): b"ERR invalid-history-format\n",
 }
 
-# What is done without a word is not here.
-_DONE = {
+# Requests that are done without an answer are not listed.
+_DONE: Dict[type, Frames] = {
     events.SignUp: (b"OK\n",),
     events.ChangePassword: (b"OK\n",),
     events.Help: (_HELP,),
@@ -339,38 +342,38 @@ _FAREWELLS = {
 }
 
 
-def _said(word, sender, text):
-    """One line, or as many as the text has; a long one is cut into several, each at a character."""
+def _said(word: bytes, sender: bytes, text: bytes) -> Frames:
+    """One line for each line of the text that is not blank; long ones are split into several, between characters."""
     if len(text) <= LONGEST_TEXT and b"\n" not in text:
         return (b"%b %b %b\n" % (word, sender, text),)
     return tuple(b"%b %b %b\n" % (word, sender, piece)
                  for line in text.split(b"\n") if not is_blank(line) for piece in pieces(line, LONGEST_TEXT))
 
 
-def _recalled(recalled):
-    """One send: what was said, each of its lines with the number of the message, and how far that goes."""
+def _recalled(recalled: events.Recalled) -> Frames:
+    """All messages in one frame. Each line of a message has its number; the last line tells how far the answer goes."""
     lines = [line for number, sender, text, time in recalled.messages
              for line in _said(b"HIST %d %d" % (number, time), sender, text)]
     return (b"".join([*lines, b"END HISTORY %d %b\n" % (recalled.last, b"more" if recalled.more else b"complete")]),)
 
 
-def _missed(missed):
-    """Likewise of what was kept."""
+def _missed(missed: events.Missed) -> Frames:
+    """The messages that were kept, in one frame."""
     lines = [line for sender, text, time in missed.messages for line in _said(b"UNREAD %d" % time, sender, text)]
     return (b"".join([*lines, b"END UNREAD\n"]),)
 
 
-def _refused(refused):
+def _refused(refused: events.Refused) -> Frames:
     error = _ERRORS_FOR.get((events.kind_of(refused.asked), refused.reason))
     return (error or _ERRORS.get(refused.reason, b"ERR unknown-command\n"),)
 
 
-def _silence(happening):
+def _silence(happening: events.Happening) -> Frames:
     return ()
 
 
-ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
-ENCODERS.update({
+ENCODERS: Encoders = {
+    **dict.fromkeys(events.HAPPENINGS, _silence),
     events.Welcome: lambda welcome: (b"OK\n",),
     events.Waiting: lambda waiting: (b"INFO %d messages while you were away\n" % waiting,),
     events.Done: lambda done: _DONE.get(events.kind_of(done.asked), ()),
@@ -384,11 +387,11 @@ ENCODERS.update({
     events.Missed: _missed,
     events.Pong: lambda pong: (b"PONG\n",),
     events.Farewell: lambda farewell: (_FAREWELLS.get(farewell.reason, b"ERR unknown-protocol\n"),),
-})
+}
 
 
-def encode(happening, me):
-    """The lines that tell a client of `happening`; none if this protocol does not speak of it."""
+def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
+    """The lines for `happening`; none if this protocol has no message for it."""
     return ENCODERS[type(happening)](happening)
 
 

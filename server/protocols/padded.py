@@ -1,8 +1,8 @@
-"""The `padded` protocol (document 001): a length as text, then a text; to clients, texts with nothing around them.
+"""The `padded` protocol (document 001): from clients, a length in digits and then a text; to clients, the bare text.
 
     from a client
     offset  size  field  meaning
-    0       64    count  ASCII digits, filled up with spaces on either side; at most `text_bytes` and 512 more
+    0       64    count  ASCII digits, padded with spaces on either side; at most `text_bytes` + 512
     64      n     body   UTF-8: "[05:55 AM] ann: hi there", or just a text
 
     client                      server, to the client     server, to others
@@ -16,42 +16,45 @@
     (other protocols' direct messages)                    [<time>] <sender> (direct): <text>, to one
     (the end)                   [ERROR] <why> | [SERVER] <why>
 
-A nick is what stands before the first ": ", up to the first blank; what stands behind that is its password. <time> is
-the local wall clock, "hh:mm AM" or "hh:mm PM". A nick without a text is only acknowledged.
+The part before the first ": " is the nick, or a nick, a blank and its password. <time> is the local wall clock,
+"hh:mm AM" or "hh:mm PM". A nick without a text is only acknowledged.
 
 Programs of this family say good-bye with a message: !DISCONNECT, !DISCONNECT!, DISCONNECT!, disconnect, !DC, !EXIT or
-!QUIT, in any case, with a prefix or without. That is said to nobody, unless `goodbye` is off: then it is a text.
+!QUIT, in upper or lower case, with or without a prefix. Nobody else sees it. If `goodbye` is off it is a text like any
+other.
 
-Nothing marks where a message to a client ends, so each is a send of its own, with time to read it before the next,
-unless it is one of a flood (see `server.worker.audience.OneByOne` and `server.worker.paced`), and a text must not look
-like the beginning of another message even where two are read at once. What becomes of what others say:
+Messages to a client have no end mark, so each is a send of its own, with time to read it before the next, except in a
+flood (see `server.worker.audience.OneByOne` and `server.worker.paced`). A text must not look like the beginning of
+another message either, as two may be read at once. What becomes of the texts of others:
 
-    carried   all other characters of a text, in one message however long it is, and the minute of its time
-    escaped   a line end is U+2424; "[hh:mm AM] ", "[ERROR] " and "[SERVER] " have U+FF3B for their bracket, whatever
-              digits stand there; "Msg received" has U+00A0 for its space. This holds for all that follows the time,
-              the sender's name included.
+    carried   all other characters of a text, in one message however long it is, and its time in hours and minutes
+    escaped   a line end is U+2424; "[hh:mm AM] ", "[ERROR] " and "[SERVER] " have U+FF3B for their bracket, with any
+              digits for hh and mm; "Msg received" has U+00A0 for its space. This applies to everything after the time,
+              including the sender's name.
     lost      the day and the seconds; who comes, goes or is renamed; all lists
 """
 import re
 import time
+from typing import Any, Optional, Tuple
 
 from server.protocols import events
+from server.protocols.contract import Encoders, Frames, Limits
 from server.protocols.events import Reason
 from server.protocols.framing import FramedDecoder
 from server.protocols.text import canonical_within, name_and_password
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 NAME = "padded"
 PORT = 5050
 IDLE_TIMEOUT = 0
-TRAITS = traits(coalesces=False, hears_at_once=True, acknowledges=True, open_to_strangers=(events.Quit,),
+TRAITS = Traits(coalesces=False, hears_at_once=True, acknowledges=True, open_to_strangers=(events.Quit,),
                 if_missed=events.Deliver())
 HEADER_BYTES = 64
 
 now = time.time
 
-_PREFIX_BYTES = 512  # more than a prefix with the longest name has
-_MOST_DIGITS = 7  # which is far above any limit, and far below what takes time to read as a number
+_PREFIX_BYTES = 512  # more than the longest prefix needs
+_MOST_DIGITS = 7  # far above any limit, and few enough to convert quickly
 _BEGINNING = re.compile(rb" *[0-9]* *")  # of a header
 _PREFIX = re.compile(rb"(\[(0[1-9]|1[0-2]):([0-5][0-9]) ([AP])M\] )(.+?): ", re.DOTALL)
 _GOODBYE = re.compile(rb"(?i)\s*(?:!?disconnect!?|!dc|!exit|!quit)\s*")
@@ -69,17 +72,17 @@ _QUIT = events.Quit()
 
 
 class Decoder(FramedDecoder):
-    """Bytes in, commands out. Keeps at most one unfinished frame."""
+    """Bytes in, commands out. Holds at most one unfinished frame."""
 
     __slots__ = ("_goodbye",)
     form = "text"
 
-    def __init__(self, limits):
+    def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
-        self._goodbye = limits.get("goodbye", True)
+        self._goodbye: bool = limits.get("goodbye", True)
 
-    def _next(self):
-        """The next command, or None if it is not all here."""
+    def _next(self) -> Optional[events.Command]:
+        """The next command, or None if its frame is incomplete."""
         held = self._held
         header = bytes(held[:HEADER_BYTES])
         if not _BEGINNING.fullmatch(header):
@@ -96,37 +99,41 @@ class Decoder(FramedDecoder):
             return None
         return self._parse(self._take(HEADER_BYTES, end, end))
 
-    def _parse(self, body):
+    def _parse(self, body: bytes) -> events.Command:
         try:
             body.decode()
         except UnicodeDecodeError:
             return _NOT_UTF8
-        nick, password, text, claimed_time = _taken_apart(body)
-        if self._goodbye and _GOODBYE.fullmatch(text):
+        nick, password, raw, claimed_time = _taken_apart(body)
+        if self._goodbye and _GOODBYE.fullmatch(raw):
             return _QUIT
-        text = canonical_within(text, self._text_limit)
+        text = canonical_within(raw, self._text_limit)
         return _TEXT_TOO_LONG if text is None else events.Post(nick, password, text, claimed_time)
 
 
-def _taken_apart(body):
-    """The nick, its password, the text and the time in a body; without a prefix all of it is text."""
+def _taken_apart(body: bytes) -> Tuple[Optional[bytes], Optional[bytes], bytes, Optional[int]]:
+    """The nick, password, text and time in a body. Without a prefix all of it is text."""
     prefix = _PREFIX.match(body)
     if not prefix:
         return None, None, body, None
     clock, hour, minute, half, nick = prefix.groups()
     time_of_day = _claimed_time(clock, int(hour) % 12 + 12 * (half == b"P"), int(minute))
-    return (*name_and_password(nick), body[prefix.end():], time_of_day)
+    name, password = name_and_password(nick)
+    return name, password, body[prefix.end():], time_of_day
 
 
-def _claimed_time(clock, hour, minute):
-    """Seconds since the epoch when today's local clock shows this; None if it does not, where summer time begins."""
+def _claimed_time(clock: bytes, hour: int, minute: int) -> Optional[int]:
+    """The time, in seconds since the epoch, at which the local clock shows this today.
+
+    None if it never does, in the hour that is skipped when summer time begins.
+    """
     today = time.localtime(now())
     seconds = int(time.mktime((today.tm_year, today.tm_mon, today.tm_mday, hour, minute, 0, 0, 0, -1)))
     return seconds if written_clock(seconds) == clock else None
 
 
-def written_clock(seconds):
-    """The local time as existing clients write it, which strftime would do only in some locales."""
+def written_clock(seconds: float) -> bytes:
+    """The local time as existing clients write it. `strftime` would do so in some locales only."""
     local = time.localtime(seconds)
     return b"[%02d:%02d %bM] " % (local.tm_hour % 12 or 12, local.tm_min, b"P" if local.tm_hour >= 12 else b"A")
 
@@ -170,29 +177,29 @@ _WORDS = {
 }
 
 
-def _talk(talk, form):
+def _talk(talk: Any, form: bytes) -> Frames:
     told = form % (talk.sender, talk.text)
     return (written_clock(talk.time) + _harmless(told),)
 
 
-def _harmless(told):
-    """`told` without anything that reads like the beginning of a message."""
+def _harmless(told: bytes) -> bytes:
+    """`told` without anything that looks like the beginning of a message."""
     told = _BRACKET.sub(_NO_BRACKET, told.replace(b"\n", _LINE_END))
     return told.replace(_RECEIVED, _NOT_RECEIVED)
 
 
-def _farewell(farewell):
+def _farewell(farewell: events.Farewell) -> Frames:
     word = b"SERVER" if farewell.reason == Reason.SHUTDOWN else b"ERROR"
     return (b"[%b] %b" % (word, _WORDS[farewell.reason]),)
 
 
-def _silence(happening):
+def _silence(happening: events.Happening) -> Frames:
     return ()
 
 
-ENCODERS = dict.fromkeys(events.HAPPENINGS, _silence)
-ENCODERS.update({
-    # A post may have become two commands, a name and then its text.
+ENCODERS: Encoders = {
+    **dict.fromkeys(events.HAPPENINGS, _silence),
+    # A Post may have become two commands, one for the name and a Say.
     events.Done: lambda done: (_RECEIVED,) if isinstance(done.asked, (events.Post, events.Say, events.Quit)) else (),
     events.Refused: lambda refused: (b"[ERROR] %b" % _WORDS[refused.reason],),
     events.Said: lambda said: _talk(said, b"%b: %b"),
@@ -200,11 +207,11 @@ ENCODERS.update({
     events.Missed: lambda missed: tuple([
         message for heard in missed.messages for message in _talk(events.Whispered(*heard), _DIRECT)]),
     events.Farewell: _farewell,
-})
+}
 
 
-def encode(happening, me):
-    """The messages that tell a client of `happening`; none if this protocol does not speak of it."""
+def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
+    """The messages for `happening`; none if this protocol has no message for it."""
     return ENCODERS[type(happening)](happening)
 
 

@@ -1,6 +1,6 @@
-"""The one form in which a text lives in the chat, whatever protocol it came through.
+"""The canonical form of texts, the only one inside the server, whatever protocol they came through.
 
-A canonical text is UTF-8 without surrogates in which nothing can act on a terminal:
+A canonical text is UTF-8 without surrogates, and contains nothing that a terminal would obey:
 
     received                              kept as
     invalid UTF-8                         U+FFFD, as Python's "replace" does
@@ -12,9 +12,10 @@ A canonical text is UTF-8 without surrogates in which nothing can act on a termi
     other C1 controls                     U+FFFD
     bidi embeddings and isolates          themselves, closed at the end of the text
 
-A text in which nothing can be seen (`is_blank`) is none: what is said so is treated as if it were empty.
+A text in which nothing is visible (`is_blank`) counts as empty.
 """
 import re
+from typing import Iterator, List, Optional, Tuple
 
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
 _PICTURES.update({code: 0xFFFD for code in range(0x80, 0xA0)})
@@ -27,8 +28,8 @@ _BIDI_CLOSERS = {opener: _POP_EMBEDDING for opener in "\u202a\u202b\u202d\u202e"
 _BIDI_CLOSERS.update({opener: _POP_ISOLATE for opener in "\u2066\u2067\u2068"})
 _BIDI = re.compile("[%s]" % "".join([*_BIDI_CLOSERS, _POP_EMBEDDING, _POP_ISOLATE]))
 
-# What draws nothing: Unicode's White_Space, its Default_Ignorable_Code_Points (joiners, direction marks, variation
-# selectors, tags ...), the empty cell of Braille, an empty notehead, and the filler of Khitan.
+# Characters that draw nothing: Unicode's White_Space and Default_Ignorable_Code_Points (joiners, direction marks,
+# variation selectors, tags ...), the blank Braille pattern, the null notehead, and the Khitan filler.
 _BLANK = re.compile(
     "[\t\n \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -36,8 +37,8 @@ _BLANK = re.compile(
     "\u2800\U0001d159\U00016fe4]*")
 
 
-def canonical(raw):
-    """The canonical form of a received text, bytes to bytes."""
+def canonical(raw: bytes) -> bytes:
+    """The canonical form of a received text."""
     try:
         text = raw.decode()
         if text.isprintable():
@@ -50,23 +51,24 @@ def canonical(raw):
     return (text + _unclosed(text)).encode()
 
 
-def is_blank(text):
-    """Is there nothing in a canonical text (bytes) that anybody could see?"""
+def is_blank(text: bytes) -> bool:
+    """Is nothing visible in a canonical text?"""
     return not b" " < text[:1] < b"\x7f" and _BLANK.fullmatch(text.decode()) is not None
 
 
-def canonical_within(raw, most):
-    """The canonical form, or None if the text is longer than `most` bytes in either form.
+def canonical_within(raw: bytes, most: int) -> Optional[bytes]:
+    """The canonical form, or None if the text is longer than `most` bytes before or after the conversion.
 
-    Pictures are longer than what they stand for, and long texts are costly to look at: hence both.
+    Before, as converting long texts is expensive; after, as pictures are longer than the characters they replace.
     """
     text = canonical(raw) if len(raw) <= most else raw
     return text if len(text) <= most else None
 
 
-def _unclosed(text):
-    """The characters that end what bidirectional formatting `text` leaves open, innermost first."""
-    expected, isolates = [], 0
+def _unclosed(text: str) -> str:
+    """The characters that close the bidirectional formatting that `text` leaves open, innermost first."""
+    expected: List[str] = []
+    isolates = 0
     for character in _BIDI.findall(text):
         closer = _BIDI_CLOSERS.get(character)
         if closer is not None:
@@ -82,8 +84,8 @@ def _unclosed(text):
     return "".join(reversed(expected))
 
 
-def pieces(text, most):
-    """`text` (UTF-8 bytes) in pieces of at most `most` bytes, none of which ends inside a character."""
+def pieces(text: bytes, most: int) -> Iterator[bytes]:
+    """`text` (UTF-8) in pieces of at most `most` bytes, cut only between characters."""
     start = 0
     while len(text) - start > most:
         end = start + most
@@ -94,10 +96,10 @@ def pieces(text, most):
     yield text[start:]
 
 
-def name_and_password(raw):
-    """What stands before the first blank of `raw`, and what behind it; all of it and None if there is nothing behind.
+def name_and_password(raw: bytes) -> Tuple[bytes, Optional[bytes]]:
+    """`raw` split at its first blank; all of it and None if nothing follows the blank.
 
-    No password begins or ends with a blank where it is given so.
+    Blanks around the password are dropped.
     """
     name, _, password = raw.partition(b" ")
     password = password.strip(b" ")

@@ -1,29 +1,33 @@
-"""In what ways protocols differ, beyond their bytes."""
-from collections import namedtuple
-
-Traits = namedtuple("Traits", (
-    "coalesces", "personal", "answers_first", "hears_at_once", "acknowledges", "wants_users", "open_to_strangers",
-    "shared_answers", "typed", "longest_name", "if_missed"))
+"""How protocols differ, beyond their bytes."""
+from typing import Any, NamedTuple, Optional, Tuple
 
 
-def traits(**differences):
-    """The traits of a protocol, of which only those are named that differ from `line`'s.
+class Traits(NamedTuple):
+    """The traits of a protocol. The defaults are those of `line`.
 
-    coalesces: everything a tick has for a client may go out in one send; else each frame is a send of its own, with
-        time to read it before the next, but in a flood.
-    personal: frames name their receiver, so they are rendered once for each.
-    answers_first: nothing may come between a request and its answer; what happens meanwhile is sent after it.
+    coalesces: all frames that a client gets in one tick may leave in one send. Otherwise each frame is a send of its
+        own, and the client gets time to read it before the next, except in a flood.
+    personal: frames name their receiver, so they are encoded for each receiver separately.
+    answers_first: nothing may come between a request and its answer; what happens meanwhile is sent afterwards.
     hears_at_once: a client hears the room before it has a name.
-    acknowledges: whoever says something is told when it has its place in the order; its later commands wait for that.
-    wants_users: the list of users is pushed whenever it has changed.
+    acknowledges: a client is told when what it said has its place in the order; its later commands wait for that.
+    wants_users: the list of users is pushed whenever it changes.
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
-    shared_answers: the types of answers that are the same, to the byte, for everybody who asks the same.
-    typed: commands may be typed by hand, into a program that sends each character.
-    if_missed: the command that is given for a member as it comes in, if something was kept for it while it was away.
-        None: it is only told so.
-    longest_name: the bytes of a name that fit into a frame; longer ones are shown by an alias. None: all names fit.
+    shared_answers: the types of the answers that are the same, byte for byte, for all clients that ask the same.
+    typed: commands may be typed by hand, into a program that sends every character as it is typed.
+    longest_name: the most bytes of a name that fit into a frame; longer names are shown as aliases. None: all fit.
+    if_missed: the command to run for a member that logs in, if messages were kept for it while it was away. None: it
+        is only told that there are some.
     """
-    usual = Traits(
-        coalesces=True, personal=False, answers_first=False, hears_at_once=False, acknowledges=False, wants_users=False,
-        open_to_strangers=(), shared_answers=(), typed=False, longest_name=None, if_missed=None)
-    return usual._replace(**differences)
+
+    coalesces: bool = True
+    personal: bool = False
+    answers_first: bool = False
+    hears_at_once: bool = False
+    acknowledges: bool = False
+    wants_users: bool = False
+    open_to_strangers: Tuple[type, ...] = ()
+    shared_answers: Tuple[type, ...] = ()
+    typed: bool = False
+    longest_name: Optional[int] = None
+    if_missed: Any = None

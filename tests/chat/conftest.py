@@ -4,7 +4,7 @@ import pytest
 from server.chat.names import claims
 from server.chat.session import Session
 from server.protocols.events import Login
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 
 class Record:
@@ -67,7 +67,7 @@ class Audience(Record):
 
     def __init__(self, **differences):
         super().__init__()
-        self.traits = traits(**differences)
+        self.traits = Traits(**differences)
 
     def tell(self, session, happening):
         self.calls.append(happening)

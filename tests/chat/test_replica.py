@@ -39,7 +39,7 @@ from server.protocols.events import (
     Whispered,
     Who,
 )
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 HERE, ELSEWHERE = 3, 4  # workers
 LOGIN = Login(b"ann", None)
@@ -94,7 +94,7 @@ class Listeners:
     """An audience that remembers what it hears and from which of its sessions."""
 
     def __init__(self, **differences):
-        self.traits = traits(**differences)
+        self.traits = Traits(**differences)
         self.members = {"somebody": None}
         self.heard = []
 

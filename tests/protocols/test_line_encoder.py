@@ -39,7 +39,7 @@ from server.protocols.events import (
     Whisper,
     Whispered,
 )
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 
 LIMITS = {"line_bytes": 10, "text_bytes": 10}
 LONGEST = line.LONGEST_TEXT
@@ -198,7 +198,7 @@ def test_a_protocol_has_the_form_that_the_server_expects(protocol):
     assert module.NAME == protocol
     assert 0 < module.PORT < 65536
     assert module.IDLE_TIMEOUT >= 0
-    assert module.TRAITS._fields == traits()._fields
+    assert module.TRAITS._fields == Traits()._fields
     assert set(module.TRAITS.open_to_strangers) <= set(COMMANDS)
     decoder = module.Decoder(LIMITS)
     assert decoder.feed(b"") == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from server.chat.session import GONE, MEMBER, STRANGER, WAITING
 from server.protocols import PROTOCOLS
 from server.protocols.events import Joined, Left, Renamed, Said
-from server.protocols.traits import traits
+from server.protocols.traits import Traits
 from server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
 from server.worker.strangers import Strangers
 
@@ -76,7 +76,7 @@ def written(prefix, kind):
 
 
 def make(kind, prefix=b"", **differences):
-    return kind("any", traits(**differences), written(prefix, kind), Strangers())
+    return kind("any", Traits(**differences), written(prefix, kind), Strangers())
 
 
 class Model:
@@ -466,7 +466,7 @@ def test_members_who_hear_the_same_are_sent_the_same_object(gather, ears):
 @pytest.mark.parametrize("kind, times", [(Audience, 1), (OneByOne, 1), (AnswersFirst, 1), (Personal, 3)])
 def test_what_happens_is_rendered_once_unless_it_names_who_hears_it(ears, kind, times):
     rendered = []
-    hearers = kind("any", traits(), lambda happening, me: rendered.append(happening) or (b"frame",), Strangers())
+    hearers = kind("any", Traits(), lambda happening, me: rendered.append(happening) or (b"frame",), Strangers())
     for ear in ears:
         hearers.enter(ear)
     hearers.flush()
@@ -499,7 +499,7 @@ def test_what_is_not_spoken_of_is_not_sent(gather, ears, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("happening", [Renamed(b"ear0", b"ann"), Joined(b"ear0")], ids=repr)
 def test_an_echo_is_only_of_what_was_said(ears, kind, happening):
-    hearers = kind("any", traits(), lambda happening, me: (type(happening).__name__.encode(),), Strangers())
+    hearers = kind("any", Traits(), lambda happening, me: (type(happening).__name__.encode(),), Strangers())
     hearers.echo = True
     for ear in ears:
         hearers.enter(ear)
