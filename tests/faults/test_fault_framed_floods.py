@@ -12,8 +12,8 @@ from conformance.wire import binary
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 SLOW_CLIENTS = 300
 PASSERS_BY = 3000
-# Messages, and how many a second may come; ten seconds' worth of them may come at once.
-FLOOD, FLOOD_RATE = 260, 20
+# Messages, and how many a second may come; ten seconds' worth of them may come at once. Long ones count for several.
+FLOOD, FLOOD_RATE = 160, 40
 PINGS, PING_RATE = 10000, 700
 POLLERS, POLLS, POLL_RATE = 30, 65, 5
 COSTLY = 0.001  # seconds of CPU for one poll
