@@ -31,7 +31,7 @@ NOW = 1600000000.75  # the store's clock
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Each process of `-n` is given some hundred tests that follow each other: no one shall get all of the slow ones."""
+    """Each process of `-n` is given hundreds of tests that follow each other: none shall get all of the slow ones."""
     if hasattr(config, "workerinput"):
         items[:] = dealt(items, SLOW, FAST)
 

@@ -12,7 +12,7 @@ from conformance.wire import binary
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 SLOW_CLIENTS = 300
 PASSERS_BY = 3000
-# Messages, each of which counts for three at least, and how many a second may come; ten seconds' worth may come at once.
+# Messages, each of which counts for three at least, and how many a second may come; ten seconds' worth come at once.
 FLOOD, FLOOD_RATE = 180, 40
 PINGS, PING_RATE = 10000, 700
 POLLERS, POLLS, POLL_RATE = 30, 65, 5
