@@ -23,7 +23,28 @@ for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
         profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
+# Tests that wait for servers of their own, and such that are over at once.
+SLOW = ("tests/bench/", "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c")
+FAST = ("tests/chat/", "tests/protocols/")
+
 NOW = 1600000000.75  # the store's clock
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Each process of `-n` is given hundreds of tests that follow each other: none shall get all of the slow ones."""
+    if hasattr(config, "workerinput"):
+        items[:] = dealt(items, SLOW, FAST)
+
+
+def dealt(items, slow, fast):
+    """Those of the folders `slow` evenly among those of `fast`, and then the others."""
+    kinds = {slow: [], fast: [], (): []}
+    for item in items:
+        kinds[next((kind for kind in (slow, fast) if item.nodeid.startswith(kind)), ())].append(item)
+    places = [(number / len(kinds[kind]), kind is fast, number, item)
+              for kind in (slow, fast) for number, item in enumerate(kinds[kind])]
+    return [item for *_, item in sorted(places, key=lambda place: place[:3])] + kinds[()]
 
 
 class AnsweringStore:

@@ -252,6 +252,47 @@ def test_what_room_was_held_for_is_not_kept_for_a_later_account_of_that_name(mem
     check_books(memory)
 
 
+@pytest.mark.parametrize("settle", ["forgo", "keep_missed"])
+@pytest.mark.parametrize("on_its_way", [True, False])
+def test_what_room_was_held_for_is_not_taken_from_what_a_later_account_of_that_name_has(
+        memory, store, settle, on_its_way):
+    open_account(memory, b"ann")
+    arguments = b"bob", b"hi", "192.0.2.1"
+    account = memory.reserve(b"ann", *arguments)
+    close(memory, b"ann")
+    open_account(memory, b"ann")
+    store.late = on_its_way
+    assert keep(memory, b"ann")
+    getattr(memory, settle)(b"ann", account, *arguments)
+    share = memory.accounts[b"ann"].shares["192.0.2.1"]
+    assert (share.messages, share.size) == (1, kept_size(b"bob", b"x"))
+    assert (share.pending_messages, share.pending_size) == (on_its_way, on_its_way * share.size)
+    store.answer()
+    assert (share.messages, share.pending_messages, share.pending_size) == (1, 0, 0)
+    assert len(store.store.kept(b"ann")) == 1
+    check_books(memory)
+
+
+def test_what_was_in_the_box_of_an_account_that_is_made_anew_meanwhile_is_not_counted():
+    """Whatever the order in which a store answers."""
+    asked = []
+
+    class Store:
+        def ask(self, then, request, *arguments):
+            asked.append((request, then))
+
+    memory = Memory(Store())
+    open_account(memory, b"ann")
+    memory.taken(b"ann", 1)
+    close(memory, b"ann")
+    answers = dict(asked)
+    answers["close_account"](True)
+    open_account(memory, b"ann")
+    answers["box"](([("192.0.2.1", 1, 100)], 1600000000))
+    assert (memory.accounts[b"ann"].kept, memory.accounts[b"ann"].size) == (0, 0)
+    check_books(memory)
+
+
 # ---- for how long
 
 

@@ -128,8 +128,8 @@ def test_the_same_signal_twice_in_a_moment_counts_once(start, join):
 def test_a_client_that_was_lost_while_it_was_sent_something_does_not_delay_the_stop(start, join):
     server = start(workers=1, config={"limits": {"messages_per_second": 1}})
     observer, lost = join(server.address(), "observer"), Client(server.address(), "lost")
-    lost.say(*["MSG flood"] * 50)  # from now on it is not read for a while
-    observer.expect(*["MSG lost flood"] * 50)
+    lost.say(*["MSG flood"] * 12)  # 10 may come at once, and from now on it is not read for a while
+    observer.expect(*["MSG lost flood"] * 12)
     lost.reset()
     for _ in range(2):
         observer.say("MSG anybody there?")

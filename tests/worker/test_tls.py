@@ -667,6 +667,16 @@ def greet(context):
     return kernel, client, server
 
 
+@pytest.mark.skipif(not hasattr(ssl.SSLContext, "num_tickets"), reason="this Python cannot do without tickets")
+def test_nothing_follows_the_handshake_that_a_client_could_leave_unread(context):
+    kernel, client, server = greet(context)
+    assert client.tls.version() == "TLSv1.3" and kernel.taken == b""
+    kernel.takes = [1 << 20]
+    server.send(b"hi")
+    assert records(kernel.taken) == [TALK] and client.take(kernel.all_taken()) == b"hi"
+    assert not client.tls.session.has_ticket
+
+
 def test_a_client_that_makes_tls_answer_and_takes_no_answers_is_lost(context, monkeypatch):
     kernel, client, server = greet(context)
     with pytest.raises(BlockingIOError):
