@@ -9,7 +9,8 @@ import sqlite3
 import sys
 import time
 
-from server import __version__, commands, config, logs
+from parley import __version__
+from server import commands, config, logs
 from server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
 from server.chat.names import InvalidName, canonical_name, claims, folded
 from server.chat.numbers import BLOCK

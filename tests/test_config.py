@@ -13,7 +13,8 @@ import pytest
 import yaml
 from numbered import Numbered
 
-from server import __version__, cli, config, logs, protocols
+from parley import __version__
+from server import cli, config, logs, protocols
 from server.chat.names import claims
 from server.config import ConfigError, Storage
 from server.storage import directory as directory_module

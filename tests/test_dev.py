@@ -14,7 +14,7 @@ SECONDS = 120
 @pytest.fixture
 def dev(tmp_path):
     """dev(argument, ..., given="") runs the script there."""
-    for name in ("dev", "pyproject.toml", "client", "server"):
+    for name in ("dev", "pyproject.toml", "parley", "client", "server"):
         os.symlink(os.path.join(ROOT, name), str(tmp_path / name))
     subprocess.check_call([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")])
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

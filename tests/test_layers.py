@@ -52,8 +52,13 @@ NAMES = sorted(MODULES)
 
 
 def imported(name, tree=None):
-    """The dotted names that a module imports, whether at its top or later."""
-    for node in ast.walk(tree or MODULES[name]):
+    """The dotted names that a module imports, whether at its top or later; ours without `parley.` in front."""
+    for whole in _imported(name, tree or MODULES[name]):
+        yield whole[len("parley."):] if whole.startswith("parley.") else whole
+
+
+def _imported(name, tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
