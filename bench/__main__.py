@@ -15,7 +15,7 @@ from bench.rooms import ROOMS
 from bench.series import FULL, QUICK, Series, chosen_servers
 from bench.servers import KNOWN
 from bench.usage import busy_seconds
-from conformance.stdout import quiet_when_closed
+from parley.conformance.stdout import quiet_when_closed
 
 DESCRIPTORS = 16000  # for the largest rooms
 PROCESSES = max(2, min(8, os.cpu_count()))  # of the load

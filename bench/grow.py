@@ -10,7 +10,7 @@ from bench.rooms import Room, Talk
 from bench.series import cost
 from bench.servers import Ours
 from bench.table import figure, table
-from conformance.targets import DidNotStart
+from parley.conformance.targets import DidNotStart
 
 LIMIT = 9 * 60  # seconds in which no more is begun
 ROUNDS = 5

@@ -8,7 +8,7 @@ from bench.crowd import Broken
 from bench.plot import bars
 from bench.servers import JOURNAL, KNOWN, OURS, PARLEY
 from bench.table import figure, ratio, table
-from conformance.targets import DidNotStart
+from parley.conformance.targets import DidNotStart
 
 MOST_ROUNDS = 5
 SLOW = 10  # seconds

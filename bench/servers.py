@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from bench.usage import family
-from conformance.targets import PROTOCOLS, ROOT, launch
+from parley.conformance.targets import PROTOCOLS, ROOT, launch
 
 START_SECONDS = 15
 STOP_SECONDS = 5

@@ -1,6 +1,6 @@
 """A client of all five protocols, for programs and for people.
 
-    from client import Said, connect
+    from parley.client import Said, connect
 
     with connect("line://localhost:4000", "echo") as chat:
         for event in chat:
@@ -10,10 +10,10 @@
 Requests are methods of `client.chat.Chat`; what a client hears is in `client.events`; docs/client.md shows both.
 `python -m client` is the terminal client.
 """
-from client.address import Address, parse
-from client.chat import Chat, connect
-from client.conversation import Impossible
-from client.events import (
+from parley.client.address import Address, parse
+from parley.client.chat import Chat, connect
+from parley.client.conversation import Impossible
+from parley.client.events import (
     Connected,
     Described,
     Disconnected,
@@ -35,7 +35,7 @@ from client.events import (
     Welcomed,
     Whispered,
 )
-from client.opening import Failed
+from parley.client.opening import Failed
 
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Kept",

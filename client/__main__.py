@@ -1,6 +1,6 @@
 """`python -m client`."""
 import sys
 
-from client.cli import main
+from parley.client.cli import main
 
 sys.exit(main())

@@ -2,7 +2,7 @@
 import re
 from typing import NamedTuple, Optional
 
-from server.protocols import PROTOCOLS
+from parley.server.protocols import PROTOCOLS
 
 # The host is in brackets if it contains colons.
 _URL = re.compile(r"(?:(?P<protocol>[a-z]+)(?P<tls>\+tls)?://)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^\s:/@\[\]]+))"

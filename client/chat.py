@@ -9,14 +9,14 @@ import time
 import unicodedata
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
-from client import address as addresses
-from client import events
-from client.conversation import Garbled, Impossible
-from client.events import Event
-from client.opening import Failed, open_soon
-from client.place import Place
-from client.protocols import CONVERSATIONS
-from server.protocols.text import canonical, is_blank
+from parley.client import address as addresses
+from parley.client import events
+from parley.client.conversation import Garbled, Impossible
+from parley.client.events import Event
+from parley.client.opening import Failed, open_soon
+from parley.client.place import Place
+from parley.client.protocols import CONVERSATIONS
+from parley.server.protocols.text import canonical, is_blank
 
 RECEIVE = 65536  # bytes at once
 RECEIVES = 16  # pieces at most before other work gets its turn

@@ -3,8 +3,8 @@ import argparse
 import os
 import sys
 
-from client.conversation import Impossible
-from server.stdout import quiet_when_closed
+from parley.client.conversation import Impossible
+from parley.server.stdout import quiet_when_closed
 
 _USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
 dollar, with +tls behind it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
@@ -26,11 +26,11 @@ def main(arguments=None):
 
 
 def _screen(trust):
-    from client.plain import Plain
+    from parley.client.plain import Plain
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         return Plain(trust)
     try:
-        from client.terminal import Terminal
+        from parley.client.terminal import Terminal
     except ImportError:
         print("Names and commands complete, and messages stay above the input line, with prompt_toolkit: "
               "pip install 'parley-chat[client]'.", file=sys.stderr)

@@ -8,9 +8,9 @@ import fnmatch
 from collections import Counter, deque
 from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from client import events
-from client.events import Event, Request
-from client.place import Message, Place
+from parley.client import events
+from parley.client.events import Event, Request
+from parley.client.place import Message, Place
 
 LONGEST_FRAME = 64 << 20  # bytes; far more than a server sends, and less than what would hurt
 LONGEST_MISSED = 10000  # messages to ask for after a break

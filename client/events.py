@@ -4,8 +4,8 @@ Nothing in them has been made harmless for a terminal; `client.showing` does tha
 """
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
-from client.address import Address
-from server.protocols.events import event
+from parley.client.address import Address
+from parley.server.protocols.events import event
 
 # ---- the connection
 

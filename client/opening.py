@@ -4,7 +4,7 @@ import ssl
 import threading
 from typing import Callable, Optional, Union
 
-from client.address import Address
+from parley.client.address import Address
 
 SECONDS = 10  # for the connection, and for each answer of a TLS handshake
 

@@ -7,8 +7,8 @@ import os
 import select
 import sys
 
-from client import showing
-from client.session import Left, Session
+from parley.client import showing
+from parley.client.session import Left, Session
 
 PATIENCE = 30  # seconds to wait for the answer to a line
 

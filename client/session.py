@@ -1,9 +1,9 @@
 """The terminal client without its screen: typed lines to requests, events to lines to show."""
 from collections import namedtuple
 
-from client import events, showing
-from client.chat import Chat
-from client.conversation import Impossible
+from parley.client import events, showing
+from parley.client.chat import Chat
+from parley.client.conversation import Impossible
 
 
 class Left(Exception):

@@ -3,9 +3,9 @@ import re
 import time
 import zlib
 
-from client import events
-from server.protocols.padded import written_clock
-from server.protocols.text import canonical
+from parley.client import events
+from parley.server.protocols.padded import written_clock
+from parley.server.protocols.text import canonical
 
 # Readable on light and on dark.
 COLOURS = (

@@ -11,8 +11,8 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
-from client import showing
-from client.session import BY_NAME, Left, Session
+from parley.client import showing
+from parley.client.session import BY_NAME, Left, Session
 
 STYLE = Style.from_dict({
     "time": "fg:ansibrightblack",

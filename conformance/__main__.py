@@ -2,9 +2,9 @@
 import argparse
 import sys
 
-from conformance import coverage, report, requirements
-from conformance.stdout import quiet_when_closed
-from conformance.yamlnodes import FileFaults
+from parley.conformance import coverage, report, requirements
+from parley.conformance.stdout import quiet_when_closed
+from parley.conformance.yamlnodes import FileFaults
 
 
 @quiet_when_closed()
@@ -19,7 +19,7 @@ def main(argv=None):
     command.add_argument("--write", metavar="FILE", help="put the table at the end of this Markdown page as well")
     options = parser.parse_args(argv)
     if options.command == "faults":
-        from conformance.faults import battery  # it needs pytest, the other commands do not
+        from parley.conformance.faults import battery  # it needs pytest, the other commands do not
         return battery.main(options.rows, options.n, options.write)
     if options.command != "coverage":
         parser.error("what shall I do? There are: coverage, faults")

@@ -5,8 +5,8 @@ import struct
 import time
 from collections import deque
 
-from conformance import transcript as script
-from conformance.message import spaced, told
+from parley.conformance import transcript as script
+from parley.conformance.message import spaced, told
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0

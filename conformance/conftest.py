@@ -1,5 +1,5 @@
 """Makes `pytest conformance/` play the scenarios."""
-from conformance import plugin
+from parley.conformance import plugin
 
 
 def pytest_addoption(pluginmanager):

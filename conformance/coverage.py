@@ -3,8 +3,8 @@ import os
 import re
 from typing import NamedTuple
 
-from conformance import loader, model, requirements
-from conformance.requirements import ROOT, SCENARIOS
+from parley.conformance import loader, model, requirements
+from parley.conformance.requirements import ROOT, SCENARIOS
 
 NOT_NORMATIVE = "not normative"
 KINDS = ("rule", "example", "program", NOT_NORMATIVE)

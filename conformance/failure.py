@@ -1,7 +1,7 @@
 """How a failed scenario reads: one column an actor, the lines that differ, the requirement, how to run it again."""
 import os
 
-from conformance.transcript import shortened, visible
+from parley.conformance.transcript import shortened, visible
 
 _WIDTH = 150
 _STDERR_LINES = 20

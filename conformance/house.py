@@ -5,9 +5,9 @@ import re
 import string
 import time
 
-from conformance.actor import Actor, Ears
-from conformance.barrier import QUIET, RELAY, SELF, Barrier, Broken
-from conformance.targets import Foreign
+from parley.conformance.actor import Actor, Ears
+from parley.conformance.barrier import QUIET, RELAY, SELF, Barrier, Broken
+from parley.conformance.targets import Foreign
 
 PATIENCE = 10.0  # seconds: a machine that does other things, too, may stand still for some
 _EMPTY_SECONDS = 20.0

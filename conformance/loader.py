@@ -5,9 +5,9 @@ import re
 
 import yaml
 
-from conformance import matching, model
-from conformance.wire import CODECS
-from conformance.yamlnodes import Document, FileFaults, read
+from parley.conformance import matching, model
+from parley.conformance.wire import CODECS
+from parley.conformance.yamlnodes import Document, FileFaults, read
 
 SUFFIX = ".scenario.yaml"
 

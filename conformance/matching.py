@@ -2,7 +2,7 @@
 import re
 from typing import Any, NamedTuple, Tuple
 
-from conformance.message import Message, told
+from parley.conformance.message import Message, told
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 

@@ -1,7 +1,7 @@
 """A message with fields, for protocols whose messages are more than a text."""
 from typing import NamedTuple
 
-from conformance.transcript import shortened
+from parley.conformance.transcript import shortened
 
 _SHOWN_VALUE = 120
 _HEX_BYTES = 96

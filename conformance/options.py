@@ -5,9 +5,9 @@ import re
 import shlex
 import shutil
 
-from conformance import requirements
-from conformance.wire import CODECS
-from conformance.yamlnodes import nearest
+from parley.conformance import requirements
+from parley.conformance.wire import CODECS
+from parley.conformance.yamlnodes import nearest
 
 _PLACE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]+)", re.ASCII)
 _LAST_PORT = 65535

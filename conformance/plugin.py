@@ -5,16 +5,16 @@ import shlex
 
 import pytest
 
-from conformance import failure, loader, model, options, preflight, report, requirements
-from conformance.house import NotUsable, new_suffix
-from conformance.pool import Pool, is_alone
-from conformance.requirements import ROOT, SCENARIOS
-from conformance.runner import Failed, Run
-from conformance.targets import DidNotStart, Foreign
-from conformance.transcript import visible
-from conformance.variants import variants_of
-from conformance.wire import CODECS
-from conformance.yamlnodes import FileFaults
+from parley.conformance import failure, loader, model, options, preflight, report, requirements
+from parley.conformance.house import NotUsable, new_suffix
+from parley.conformance.pool import Pool, is_alone
+from parley.conformance.requirements import ROOT, SCENARIOS
+from parley.conformance.runner import Failed, Run
+from parley.conformance.targets import DidNotStart, Foreign
+from parley.conformance.transcript import visible
+from parley.conformance.variants import variants_of
+from parley.conformance.wire import CODECS
+from parley.conformance.yamlnodes import FileFaults
 
 NAME = "parley-conformance"
 TRANSCRIPTS = os.path.join(ROOT, "build", "transcripts")
@@ -24,7 +24,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 def register(pluginmanager):
     """Called by the conftest files; whichever comes first wins."""
     if not pluginmanager.hasplugin(NAME):
-        pluginmanager.register(__import__("conformance.plugin", fromlist=["plugin"]), NAME)
+        pluginmanager.register(__import__("parley.conformance.plugin", fromlist=["plugin"]), NAME)
 
 
 def pytest_addoption(parser):

@@ -6,8 +6,8 @@ import os
 import tempfile
 from collections import OrderedDict
 
-from conformance import house, targets
-from conformance.wire import CODECS
+from parley.conformance import house, targets
+from parley.conformance.wire import CODECS
 
 _KEPT = 3
 

@@ -3,10 +3,10 @@ import socket
 import ssl
 import time
 
-from conformance.actor import Actor, Ears
-from conformance.house import PATIENCE, NotUsable, no_record, random_name
-from conformance.transcript import visible
-from conformance.wire import CODECS
+from parley.conformance.actor import Actor, Ears
+from parley.conformance.house import PATIENCE, NotUsable, no_record, random_name
+from parley.conformance.transcript import visible
+from parley.conformance.wire import CODECS
 
 _QUIET = 2.0  # seconds of silence that are no answer where nobody can come in without an account
 

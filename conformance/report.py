@@ -2,7 +2,7 @@
 import json
 from collections import Counter, OrderedDict
 
-from conformance.requirements import LEVELS
+from parley.conformance.requirements import LEVELS
 
 PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, NOT_COVERED = "pass", "tolerated", "fail", "differs", "skipped", "not covered"
 UNTESTABLE = "not testable"

@@ -3,8 +3,8 @@ import functools
 import os
 from typing import NamedTuple, Optional, Tuple
 
-from conformance.model import MIXED
-from conformance.yamlnodes import Document, read
+from parley.conformance.model import MIXED
+from parley.conformance.yamlnodes import Document, read
 
 LEVELS = ("must", "should", "may", "survive")
 _KEYS = ("level", "says", "in", "from", "disputed", "we_read", "untestable")

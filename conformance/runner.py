@@ -2,13 +2,13 @@
 import time
 from typing import NamedTuple, Optional
 
-from conformance import matching, model
-from conformance.actor import Actor
-from conformance.barrier import Broken
-from conformance.message import Message, dump, told
-from conformance.transcript import Transcript
-from conformance.variants import Renaming
-from conformance.wire import CODECS
+from parley.conformance import matching, model
+from parley.conformance.actor import Actor
+from parley.conformance.barrier import Broken
+from parley.conformance.message import Message, dump, told
+from parley.conformance.transcript import Transcript
+from parley.conformance.variants import Renaming
+from parley.conformance.wire import CODECS
 
 SCENARIO_SECONDS = 60.0
 

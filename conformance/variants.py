@@ -3,7 +3,7 @@ import itertools
 import re
 from typing import NamedTuple
 
-from conformance import matching, model
+from parley.conformance import matching, model
 
 
 class Variant(NamedTuple):

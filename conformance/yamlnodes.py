@@ -7,7 +7,7 @@ import json
 
 import yaml
 
-from conformance.model import Place
+from parley.conformance.model import Place
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it, takes a tenth of the time
 

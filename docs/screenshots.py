@@ -13,9 +13,9 @@ import tkinter
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from client import connect  # noqa: E402
-from client.gui.window import Window  # noqa: E402
-from conformance.targets import launch  # noqa: E402
+from parley.client import connect  # noqa: E402
+from parley.client.gui.window import Window  # noqa: E402
+from parley.conformance.targets import launch  # noqa: E402
 
 IMAGES = os.path.join(ROOT, "docs", "images")
 USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}

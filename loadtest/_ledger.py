@@ -16,7 +16,7 @@ import os
 import re
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 
-from conformance.transcript import shortened, visible
+from parley.conformance.transcript import shortened, visible
 
 LOBBY = None
 

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import uuid
 
-from conformance.stdout import quiet_when_closed
+from parley.conformance.stdout import quiet_when_closed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

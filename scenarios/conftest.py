@@ -4,7 +4,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from conformance import plugin  # noqa: E402
+from parley.conformance import plugin  # noqa: E402
 
 
 def pytest_addoption(pluginmanager):

@@ -1,6 +1,6 @@
 """`python -m server`: see `server.cli`."""
 import sys
 
-from server.cli import main
+from parley.server.cli import main
 
 sys.exit(main())

@@ -10,29 +10,29 @@ import sys
 import time
 
 from parley import __version__
-from server import commands, config, logs
-from server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
-from server.chat.names import InvalidName, canonical_name, claims, folded
-from server.chat.numbers import BLOCK
-from server.protocols import PROTOCOLS
-from server.stdout import quiet_when_closed
-from server.storage.database import Database, StoreError, TooNew
-from server.storage.directory import CannotUse, Directory
-from server.storage.journal import AtHand, Journal
-from server.storage.memory import Store
-from server.supervisor import places
-from server.supervisor.control import Control
-from server.supervisor.hashing import Unverifiable, chosen, parts
-from server.supervisor.listening import open_private, open_shares, reached, shown
-from server.supervisor.notify import ServiceManager
-from server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
-from server.worker import tls
+from parley.server import commands, config, logs
+from parley.server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
+from parley.server.chat.names import InvalidName, canonical_name, claims, folded
+from parley.server.chat.numbers import BLOCK
+from parley.server.protocols import PROTOCOLS
+from parley.server.stdout import quiet_when_closed
+from parley.server.storage.database import Database, StoreError, TooNew
+from parley.server.storage.directory import CannotUse, Directory
+from parley.server.storage.journal import AtHand, Journal
+from parley.server.storage.memory import Store
+from parley.server.supervisor import places
+from parley.server.supervisor.control import Control
+from parley.server.supervisor.hashing import Unverifiable, chosen, parts
+from parley.server.supervisor.listening import open_private, open_shares, reached, shown
+from parley.server.supervisor.notify import ServiceManager
+from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
+from parley.server.worker import tls
 
 # sysexits.h
 EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 65, 69, 70, 73, 75, 77, 78
 STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
 
-log = logging.getLogger("server")
+log = logging.getLogger("parley.server")
 
 
 class CannotListen(Exception):

@@ -10,18 +10,18 @@ import stat
 import sys
 import time
 
-from server import config
-from server.chat.memory import LAST_ID
-from server.chat.names import InvalidName, canonical_name, claims, folded, spelled
-from server.chat.operators import Operators
-from server.protocols.text import canonical
-from server.storage.database import Database, StoreError
-from server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
-from server.storage.journal import AtHand
-from server.storage.memory import MOST_MESSAGES
-from server.supervisor import places
-from server.supervisor.control import NoServer, ask
-from server.supervisor.hashing import chosen, parts
+from parley.server import config
+from parley.server.chat.memory import LAST_ID
+from parley.server.chat.names import InvalidName, canonical_name, claims, folded, spelled
+from parley.server.chat.operators import Operators
+from parley.server.protocols.text import canonical
+from parley.server.storage.database import Database, StoreError
+from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
+from parley.server.storage.journal import AtHand
+from parley.server.storage.memory import MOST_MESSAGES
+from parley.server.supervisor import places
+from parley.server.supervisor.control import NoServer, ask
+from parley.server.supervisor.hashing import chosen, parts
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
 LATEST = 253402300799  # seconds since the epoch: the end of the year 9999

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections import namedtuple
 
-from server.protocols import PROTOCOLS
+from parley.server.protocols import PROTOCOLS
 
 try:
     import yaml

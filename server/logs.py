@@ -42,7 +42,7 @@ def set_up(level, form):
     """Log what is of `level` or above on stderr, in one of FORMS; forked processes go on with it."""
     _hold_standard_descriptors()
     multiprocessing.current_process().name = "parent"
-    log = logging.getLogger("server")
+    log = logging.getLogger("parley.server")
     log.setLevel(level.upper())
     log.handlers[:] = [Handler(_unshared(STDERR), FORMS[form])]
 

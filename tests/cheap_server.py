@@ -7,8 +7,8 @@ import sys
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from server.cli import main  # noqa: E402
-from server.supervisor import hashing  # noqa: E402
+from parley.server.cli import main  # noqa: E402
+from parley.server.supervisor import hashing  # noqa: E402
 
 hashing.COSTS.update({"scrypt": (2, 1, 1), "pbkdf2": (1,)})
 sys.exit(main())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numbered import Numbered
 
-from conformance import targets
-from server.storage.memory import Store
+from parley.conformance import targets
+from parley.server.storage.memory import Store
 
 # Who runs in the background of a shell ignores it, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

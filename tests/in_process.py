@@ -4,7 +4,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from server import cli
+from parley.server import cli
 
 
 class Done(NamedTuple):

@@ -1,7 +1,7 @@
 """A store, or a journal, whose messages get their places in the order as the hub gives them: number and time."""
 import time
 
-from server.worker.queues import HEAD, placed
+from parley.server.worker.queues import HEAD, placed
 
 
 class Numbered:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench.proofs.processes import is_running
-from conformance.stdout import CLOSED
+from parley.conformance.stdout import CLOSED
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 120

@@ -15,11 +15,11 @@ from numbered import Numbered
 from bench.proofs import voices
 from bench.proofs.clients import Client, Closed
 from bench.proofs.processes import children, wait_until, worker_of
-from conformance.targets import launch
-from server.storage import directory
-from server.storage.database import Database
-from server.storage.directory import Directory
-from server.supervisor import hashing
+from parley.conformance.targets import launch
+from parley.server.storage import directory
+from parley.server.storage.database import Database
+from parley.server.storage.directory import Directory
+from parley.server.supervisor import hashing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60

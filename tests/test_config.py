@@ -14,13 +14,13 @@ import yaml
 from numbered import Numbered
 
 from parley import __version__
-from server import cli, config, logs, protocols
-from server.chat.names import claims
-from server.config import ConfigError, Storage
-from server.storage import directory as directory_module
-from server.storage.database import Database
-from server.storage.directory import Directory
-from server.supervisor import hashing
+from parley.server import cli, config, logs, protocols
+from parley.server.chat.names import claims
+from parley.server.config import ConfigError, Storage
+from parley.server.storage import directory as directory_module
+from parley.server.storage.database import Database
+from parley.server.storage.directory import Directory
+from parley.server.supervisor import hashing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")

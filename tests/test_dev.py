@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 120

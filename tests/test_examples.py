@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLIENTS = {"binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}

@@ -8,7 +8,7 @@ import select
 
 import pytest
 
-from server import logs
+from parley.server import logs
 
 HOSTILE = "a\x1b]52;c;x\x07\r\n\x9b2J\u202e\u2028\x00\x7f\udc80b"
 CLEAN = re.compile(r"[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]*")

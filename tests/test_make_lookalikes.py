@@ -3,7 +3,7 @@ import runpy
 
 import pytest
 
-from server.chat import lookalikes
+from parley.server.chat import lookalikes
 from tools import make_lookalikes
 
 CONFUSABLES = """\ufeff# confusables.txt

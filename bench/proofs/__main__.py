@@ -20,7 +20,7 @@ from bench.proofs import (
     soak,
     start,
 )
-from conformance.stdout import quiet_when_closed
+from parley.conformance.stdout import quiet_when_closed
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour}

@@ -15,7 +15,7 @@ from bench.proofs import demand
 from bench.proofs.clients import Client, Silence
 from bench.proofs.start import fill
 from bench.proofs.voices import Line, Padded
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 MOST_ADDED = 0.020  # seconds
 WARM = 3.0  # seconds before anything is measured

@@ -19,7 +19,7 @@ from bench.proofs.clients import Closed, Silence
 from bench.proofs.ledger import KINDS, Ledger, Stored, mark_of
 from bench.proofs.processes import group, journal_of, wait_until, worker_of
 from bench.proofs.voices import Delimited, Dollar, Line, Padded
-from conformance.targets import DidNotStart, launch
+from parley.conformance.targets import DidNotStart, launch
 
 PROTOCOLS = ("line", "padded", "delimited", "dollar")
 CONFIG = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 26, "stall_seconds": 60}, "idle_timeout": 0}

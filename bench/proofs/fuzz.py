@@ -8,8 +8,8 @@ import struct
 import time
 
 from bench.proofs import demand
-from server.protocols import PROTOCOLS
-from server.protocols.events import COMMANDS
+from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import COMMANDS
 
 LIMITS = {"line_bytes": 8192, "text_bytes": 16384}
 CHUNK = 65536  # bytes, what a worker reads at once

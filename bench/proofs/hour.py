@@ -10,7 +10,7 @@ from bench.proofs.clients import CHUNK, Client
 from bench.proofs.processes import children, descriptors, resident, wait_until
 from bench.proofs.soak import slope
 from bench.proofs.voices import Delimited, Line, Padded
-from conformance.targets import PROTOCOLS, launch
+from parley.conformance.targets import PROTOCOLS, launch
 
 ALLOWED = 1024  # bytes in 1000 operations
 # Visits of the same kind that fill what is bounded, before the time: the room's talk and conversations, of 6 MiB each.

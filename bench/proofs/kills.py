@@ -15,7 +15,7 @@ from bench.proofs import demand
 from bench.proofs.clients import Client
 from bench.proofs.names import take
 from bench.proofs.processes import children, descriptors, wait_until, worker_of
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 UNTOUCHED = 0
 FREE_WITHIN = 0.1  # seconds after the kill

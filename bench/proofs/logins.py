@@ -13,7 +13,7 @@ import time
 
 from bench.proofs import demand
 from bench.proofs.clients import Client
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 GUESSER, OWNER = "127.0.0.2", "127.0.0.3"
 HOARDERS = ("127.0.0.2", "127.0.0.4")

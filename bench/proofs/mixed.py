@@ -11,7 +11,7 @@ import time
 
 from bench.proofs import demand
 from bench.proofs.processes import children
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 LISTENERS = 500
 MESSAGES = 300

@@ -6,7 +6,7 @@ import time
 
 from bench.proofs import demand
 from bench.proofs.clients import Client
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 
 def prove(say, rounds=10000):

@@ -3,7 +3,7 @@ import time
 
 from bench.proofs import demand
 from bench.proofs.clients import Crowd, clients
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 UNLIMITED = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 28, "stall_seconds": 60}, "idle_timeout": 0}
 

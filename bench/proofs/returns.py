@@ -13,7 +13,7 @@ import time
 
 from bench.proofs import demand
 from bench.proofs.clients import CHUNK, SECONDS, Client, clients
-from conformance.targets import PROTOCOLS, launch
+from parley.conformance.targets import PROTOCOLS, launch
 
 WORKERS = (2, 4)
 TALKERS = 20

@@ -12,7 +12,7 @@ from bench.proofs import demand
 from bench.proofs.clients import Client
 from bench.proofs.logins import p99, shown, talk
 from bench.proofs.processes import children, resident
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 TALKERS, STOPPED = 100, 5
 LIMITS = {"messages_per_second": 0, "frame_seconds": 10, "stall_seconds": 10}

@@ -7,7 +7,7 @@ import time
 from bench.proofs import demand
 from bench.proofs.clients import Client
 from bench.proofs.processes import children, descriptors, journal_of, resident, wait_until
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 ALLOWED = 4096  # bytes in 1 000 cycles: one page, the grain of the measurement
 

@@ -3,7 +3,7 @@ import argparse
 import signal
 import sys
 
-from server.stdout import quiet_when_closed
+from parley.server.stdout import quiet_when_closed
 
 
 def scale(text):
@@ -28,7 +28,7 @@ def main(arguments=None):
         import tkinter
     except ImportError:
         return "This Python has no tkinter: install it (Debian: apt install python3-tk), or use python -m client."
-    from client.gui.window import Window
+    from parley.client.gui.window import Window
     try:
         root = tkinter.Tk(className="Parley")
     except tkinter.TclError as error:

@@ -7,8 +7,8 @@ import tkinter
 import unicodedata
 from tkinter import font, ttk
 
-from client import showing
-from server.protocols.text import canonical
+from parley.client import showing
+from parley.server.protocols.text import canonical
 
 PAPER, GROUND, LINE, INK, FAINT = "#ffffff", "#f2f4f7", "#cfd5de", "#1d2433", "#5f6b7d"
 ACCENT, OWN, CODE, TROUBLE, WARNING = "#1f5fbf", "#e9f1fd", "#0d6d70", "#b3261e", "#fdf1d3"

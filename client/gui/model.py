@@ -1,10 +1,10 @@
 """What the window shows, without a window: who is there, what was said, what is unread and what went wrong."""
 import time
 
-from client import address, events
-from client.chat import Chat
-from client.conversation import Impossible
-from server.protocols.text import canonical
+from parley.client import address, events
+from parley.client.chat import Chat
+from parley.client.conversation import Impossible
+from parley.server.protocols.text import canonical
 
 ROOM = None  # stands for the room where a partner's name would
 MOST_MESSAGES = 2000  # of one conversation that are kept

@@ -2,9 +2,9 @@
 import tkinter
 from tkinter import ttk
 
-from client import showing
-from client.gui import looks
-from client.gui.model import ROOM, SENDING
+from parley.client import showing
+from parley.client.gui import looks
+from parley.client.gui.model import ROOM, SENDING
 
 ROOM_NAME = "lobby"
 HELP = ("Enter  send   \u00b7   Shift+Enter  new line   \u00b7   Alt+\u2191 \u2193  other conversation   \u00b7   "

@@ -1,8 +1,8 @@
 """The window: the login, and then the conversations."""
-from client.gui import looks
-from client.gui.login import Login
-from client.gui.model import Model
-from client.gui.talking import Talking
+from parley.client.gui import looks
+from parley.client.gui.login import Login
+from parley.client.gui.model import Model
+from parley.client.gui.talking import Talking
 
 TICK = 100  # milliseconds, as document 004 has it
 

@@ -2,10 +2,10 @@
 import re
 import time
 
-from client import events
-from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting, with_password
-from server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
-from server.protocols.literal import NotALiteral, parse
+from parley.client import events
+from parley.client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting, with_password
+from parley.server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
+from parley.server.protocols.literal import NotALiteral, parse
 
 _MARK = MARK.decode()
 _NOT_NAMED = "The name is taken, or cannot be one."  # if the server gives no reason

@@ -3,9 +3,9 @@
 DELIVER and DELETE may go unanswered, so a LIST of a name that nobody can have follows them, which is answered. Talk in
 the room cannot be told from direct messages, and is taken for talk in the room.
 """
-from client import events
-from client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
-from server.protocols import delimited as wire
+from parley.client import events
+from parley.client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
+from parley.server.protocols import delimited as wire
 
 _LONGEST_DATA = 2 * 16384 + 1024  # bytes of data that a server accepts by default
 _NO_ACCOUNT = "username does not exist"

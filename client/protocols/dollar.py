@@ -6,10 +6,10 @@ message to nobody, which every server refuses.
 import re
 from collections import deque
 
-from client import events
-from client.conversation import LONGEST_FRAME, Conversation, Garbled, fitting
-from server.protocols.dollar import LENGTH_BYTES, LOBBY
-from server.protocols.literal import NotALiteral, parse
+from parley.client import events
+from parley.client.conversation import LONGEST_FRAME, Conversation, Garbled, fitting
+from parley.server.protocols.dollar import LENGTH_BYTES, LOBBY
+from parley.server.protocols.literal import NotALiteral, parse
 
 _WHY = {
     "join": "`dollar` takes only accounts: /login NAME PASSWORD.",

@@ -4,9 +4,9 @@ The answer to WHO has no end mark, and MSG and DM have no answer; a PING after t
 """
 import re
 
-from client import events
-from client.conversation import LONGEST_MISSED, REPLACED, Conversation, Garbled, Impossible, fitting
-from server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
+from parley.client import events
+from parley.client.conversation import LONGEST_MISSED, REPLACED, Conversation, Garbled, Impossible, fitting
+from parley.server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
 
 _LONGEST_LINE = 1 << 20  # bytes, from a server
 

@@ -6,9 +6,9 @@ message ends where the next begins, or where nothing follows for a moment.
 import re
 import time
 
-from client import events
-from client.conversation import Conversation, fitting, with_password
-from server.protocols.padded import HEADER_BYTES, written_clock
+from parley.client import events
+from parley.client.conversation import Conversation, fitting, with_password
+from parley.server.protocols.padded import HEADER_BYTES, written_clock
 
 _RECEIVED = b"Msg received"
 _BEGINNING = re.compile(rb"\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] |" + _RECEIVED)

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from conformance.faults.rows import ALL, covers, load
-from conformance.requirements import ROOT
+from parley.conformance.faults.rows import ALL, covers, load
+from parley.conformance.requirements import ROOT
 
 PASS, IN_PART, FAIL, SKIPPED, NOT_APPLICABLE = "pass", "pass in part", "fail", "skipped", "not applicable"
 VERDICTS = (PASS, IN_PART, FAIL, SKIPPED, NOT_APPLICABLE)

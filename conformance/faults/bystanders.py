@@ -12,7 +12,7 @@ import struct
 import time
 
 from bench.proofs.clients import Client
-from conformance.targets import PROTOCOLS
+from parley.conformance.targets import PROTOCOLS
 from tests.faults import framed
 
 PEOPLE = 100

@@ -8,7 +8,7 @@ import sys
 
 from bench.proofs import voices
 from bench.proofs.clients import Client
-from conformance.targets import PROTOCOLS, launch
+from parley.conformance.targets import PROTOCOLS, launch
 
 ADDRESS = "10.9.8.7"
 # How somebody called carl, who has an account without a password, comes in.

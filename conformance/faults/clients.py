@@ -11,8 +11,8 @@ import pytest
 from bench.proofs import voices
 from bench.proofs.clients import Client
 from bench.proofs.processes import wait_until
-from conformance.faults.cable import HELLOS
-from conformance.targets import PROTOCOLS, ROOT
+from parley.conformance.faults.cable import HELLOS
+from parley.conformance.targets import PROTOCOLS, ROOT
 
 UNLIMITED = {"limits": {"messages_per_second": 0}}
 STOOD_STILL = 5  # seconds

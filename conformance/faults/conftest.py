@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from conformance.targets import ROOT
+from parley.conformance.targets import ROOT
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(ROOT, "tests", "faults"))  # as pytest does for the tests there

@@ -11,7 +11,7 @@ import pytest
 
 from bench.proofs.clients import Client
 from bench.proofs.processes import cpu_seconds, descriptors, resident, wait_until, worker_of, workers_of
-from conformance.targets import PROTOCOLS
+from parley.conformance.targets import PROTOCOLS
 
 PATIENT = {"first_command_seconds": 0}
 LATE = 2.5  # seconds after a deadline at which a client is surely gone: they are looked at once a second

@@ -11,7 +11,7 @@ from bench.proofs import voices
 from bench.proofs.clients import Client
 from bench.proofs.processes import journal_of, wait_until
 from bench.proofs.start import fill
-from conformance.targets import ROOT
+from parley.conformance.targets import ROOT
 
 STORED = ("line", "padded", "delimited")
 NOBODY = 65534  # a user that is not this one
@@ -19,7 +19,7 @@ STORED_BEFORE = 200000  # messages
 KEPT = 1000
 SOON = """
 try:
-    from server.storage import journal
+    from parley.server.storage import journal
 except ImportError:
     pass
 else:

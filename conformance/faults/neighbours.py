@@ -17,8 +17,8 @@ from bench.proofs.clients import Client
 from bench.proofs.logins import p99
 from bench.proofs.processes import resident, workers_of
 from bench.usage import busy_seconds, cpu_seconds, family
-from conformance.faults import attacks, bystanders
-from conformance.targets import PROTOCOLS, ROOT, launch
+from parley.conformance.faults import attacks, bystanders
+from parley.conformance.targets import PROTOCOLS, ROOT, launch
 
 WORKERS = 4
 ACCOUNTS = 9000  # that others have, of the 10 000 that there may be

@@ -9,7 +9,7 @@ import struct
 import time
 from collections import deque
 
-from conformance.message import Message
+from parley.conformance.message import Message
 
 NAME = "binary"
 STRUCTURED = FRAMED = True

@@ -16,7 +16,7 @@ message that no server may send has `broken`, which says why.
 import re
 from collections import deque
 
-from conformance.message import Message
+from parley.conformance.message import Message
 
 NAME = "delimited"
 COMMANDS = ("CREATE", "LIST", "SEND", "DELIVER", "DELETE", "LOGIN", "RESPONSE", "LISTRESPONSE")

@@ -18,7 +18,7 @@ import json
 import re
 from collections import deque
 
-from conformance.message import Message
+from parley.conformance.message import Message
 
 NAME = "dollar"
 STRUCTURED = FRAMED = CAN_WHISPER = REMEMBERS = True

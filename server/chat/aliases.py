@@ -1,6 +1,6 @@
 """Who is shown by which alias in protocols whose field for a name is shorter than some names. In the hub."""
-from server.protocols import LONGEST_FOR_ALL
-from server.protocols.aliases import candidates
+from parley.server.protocols import LONGEST_FOR_ALL
+from parley.server.protocols.aliases import candidates
 
 
 class Aliases:

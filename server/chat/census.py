@@ -1,8 +1,8 @@
 """How many connections each address has, over all workers: counted in the hub, which alone knows all."""
 import collections
 
-from server.chat.origins import origin
-from server.protocols.events import Reason
+from parley.server.chat.origins import origin
+from parley.server.protocols.events import Reason
 
 
 class Census:

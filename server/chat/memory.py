@@ -6,9 +6,9 @@ Sizes are those in memory (`server.chat.sizes`).
 """
 import itertools
 
-from server.chat.aliases import Aliases
-from server.chat.names import Occupied
-from server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
+from parley.server.chat.aliases import Aliases
+from parley.server.chat.names import Occupied
+from parley.server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
 
 MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
 MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub

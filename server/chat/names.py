@@ -6,7 +6,7 @@ combining mark, and not one of the reserved words. In the server it is the UTF-8
 import functools
 import unicodedata
 
-from server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
+from parley.server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
 
 LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long

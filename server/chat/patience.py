@@ -1,7 +1,7 @@
 """How much of one address, and for one account, is borne: wrong passwords, and new accounts."""
 import collections
 
-from server.chat.origins import origin
+from parley.server.chat.origins import origin
 
 MINUTE = 60.0
 OF_AN_ADDRESS = 10  # times what is borne for one account: behind one address there may be a class that mistypes

@@ -1,7 +1,7 @@
 """Shell patterns over names, in time that no pattern can drive up."""
 import re
 
-from server.chat.names import LONGEST
+from parley.server.chat.names import LONGEST
 
 _LONGEST_PATTERN = 512  # characters; only sets could make one longer that still matches a name
 

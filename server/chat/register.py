@@ -4,10 +4,10 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 `post.everyone(entry, ...)` and `post.worker(worker, entry, ...)`, where an entry is a method of
 `server.chat.replica.Replica` and its arguments.
 """
-from server.chat.memory import MOST_ACCOUNTS
-from server.chat.names import Occupied, claims
-from server.chat.origins import network
-from server.protocols.events import Reason
+from parley.server.chat.memory import MOST_ACCOUNTS
+from parley.server.chat.names import Occupied, claims
+from parley.server.chat.origins import network
+from parley.server.protocols.events import Reason
 
 # What is told at once of a box to a client that takes a frame at a time, as it has a moment for each.
 FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500

@@ -3,9 +3,9 @@
 The stream is the same for every worker but for answers and whispers, which go only where they are awaited. Each
 method is one kind of entry in it, in the hub's order (see `server.chat.register` for who writes them).
 """
-from server.chat.roll import Roll
-from server.chat.room import LOBBY
-from server.protocols.events import (
+from parley.server.chat.roll import Roll
+from parley.server.chat.room import LOBBY
+from parley.server.protocols.events import (
     Deliver,
     Described,
     Joined,

@@ -1,5 +1,5 @@
 """Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
-from server.chat.patterns import matcher
+from parley.server.chat.patterns import matcher
 
 MOST_REMOVED = 64  # names, and one more for each so many bytes, that are still in the text
 

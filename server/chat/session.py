@@ -4,8 +4,8 @@ What a client may do depends on its state, and is a table (HANDLERS). Whatever d
 to the hub, because only the hub's order is everybody's order. While a question is open the client's later commands
 wait, so that answers keep the order of the commands.
 """
-from server.chat.names import InvalidName, canonical_name, claims, spelled
-from server.protocols.events import (
+from parley.server.chat.names import InvalidName, canonical_name, claims, spelled
+from parley.server.protocols.events import (
     COMMANDS,
     LONG_ANSWERS,
     Accounts,
@@ -42,7 +42,7 @@ from server.protocols.events import (
     Whisper,
     Who,
 )
-from server.protocols.text import is_blank
+from parley.server.protocols.text import is_blank
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason

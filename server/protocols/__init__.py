@@ -16,7 +16,7 @@ The types are in `server.protocols.contract`; `server.protocols.line` is an exam
 """
 from typing import Any, Dict
 
-from server.protocols import binary, delimited, dollar, line, padded
+from parley.server.protocols import binary, delimited, dollar, line, padded
 
 PROTOCOLS: Dict[str, Any] = {protocol.NAME: protocol for protocol in (line, binary, padded, delimited, dollar)}
 

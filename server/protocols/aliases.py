@@ -8,7 +8,7 @@ import hashlib
 import itertools
 from typing import Iterator
 
-from server.protocols.contract import Aliases
+from parley.server.protocols.contract import Aliases
 
 _DIGEST = 4  # characters of five bits each
 

@@ -43,13 +43,13 @@ import struct
 import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
-from server.protocols import events
-from server.protocols.aliases import shortened
-from server.protocols.contract import Aliases, EncodersFor, Frames
-from server.protocols.events import Reason
-from server.protocols.framing import FramedDecoder
-from server.protocols.text import canonical, name_and_password, pieces
-from server.protocols.traits import Traits
+from parley.server.protocols import events
+from parley.server.protocols.aliases import shortened
+from parley.server.protocols.contract import Aliases, EncodersFor, Frames
+from parley.server.protocols.events import Reason
+from parley.server.protocols.framing import FramedDecoder
+from parley.server.protocols.text import canonical, name_and_password, pieces
+from parley.server.protocols.traits import Traits
 
 NAME = "binary"
 PORT = 12000

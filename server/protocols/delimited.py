@@ -38,12 +38,12 @@ import struct
 from functools import lru_cache
 from typing import Any, Callable, Dict, Match, NamedTuple, Optional, Tuple, Union
 
-from server.protocols import events
-from server.protocols.contract import EncodersFor, Frames
-from server.protocols.events import Reason
-from server.protocols.framing import FramedDecoder
-from server.protocols.text import canonical_within
-from server.protocols.traits import Traits
+from parley.server.protocols import events
+from parley.server.protocols.contract import EncodersFor, Frames
+from parley.server.protocols.events import Reason
+from parley.server.protocols.framing import FramedDecoder
+from parley.server.protocols.text import canonical_within
+from parley.server.protocols.traits import Traits
 
 NAME = "delimited"
 PORT = 9000

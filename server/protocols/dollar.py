@@ -33,13 +33,13 @@ import json
 import re
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from server.protocols import events
-from server.protocols.contract import Frames, Limits
-from server.protocols.events import Malformed, Reason
-from server.protocols.framing import FramedDecoder
-from server.protocols.literal import NotALiteral, parse
-from server.protocols.text import canonical_within
-from server.protocols.traits import Traits
+from parley.server.protocols import events
+from parley.server.protocols.contract import Frames, Limits
+from parley.server.protocols.events import Malformed, Reason
+from parley.server.protocols.framing import FramedDecoder
+from parley.server.protocols.literal import NotALiteral, parse
+from parley.server.protocols.text import canonical_within
+from parley.server.protocols.traits import Traits
 
 NAME = "dollar"
 PORT = 8080

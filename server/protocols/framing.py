@@ -1,8 +1,8 @@
 """What the decoders of protocols with framed messages have in common."""
 from typing import List, Optional
 
-from server.protocols import events
-from server.protocols.contract import Limits
+from parley.server.protocols import events
+from parley.server.protocols.contract import Limits
 
 
 class FramedDecoder:

@@ -37,11 +37,11 @@ A line is at most `line_bytes` long as it was sent: erased bytes count, its end 
 import re
 from typing import Callable, Dict, Iterable, List, Optional
 
-from server.protocols import events
-from server.protocols.contract import Encoders, Frames, Limits
-from server.protocols.events import Reason
-from server.protocols.text import canonical, is_blank, name_and_password, pieces
-from server.protocols.traits import Traits
+from parley.server.protocols import events
+from parley.server.protocols.contract import Encoders, Frames, Limits
+from parley.server.protocols.events import Reason
+from parley.server.protocols.text import canonical, is_blank, name_and_password, pieces
+from parley.server.protocols.traits import Traits
 
 NAME = "line"
 PORT = 4000

@@ -37,12 +37,12 @@ import re
 import time
 from typing import Any, Optional, Tuple
 
-from server.protocols import events
-from server.protocols.contract import Encoders, Frames, Limits
-from server.protocols.events import Reason
-from server.protocols.framing import FramedDecoder
-from server.protocols.text import canonical_within, name_and_password
-from server.protocols.traits import Traits
+from parley.server.protocols import events
+from parley.server.protocols.contract import Encoders, Frames, Limits
+from parley.server.protocols.events import Reason
+from parley.server.protocols.framing import FramedDecoder
+from parley.server.protocols.text import canonical_within, name_and_password
+from parley.server.protocols.traits import Traits
 
 NAME = "padded"
 PORT = 5050

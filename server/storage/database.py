@@ -8,9 +8,9 @@ import time
 import zlib
 from urllib.parse import quote
 
-from server.chat.memory import KEPT_SIZE
-from server.storage.memory import MOST_MESSAGES, page, whole, with_kept
-from server.worker.queues import HEAD, said
+from parley.server.chat.memory import KEPT_SIZE
+from parley.server.storage.memory import MOST_MESSAGES, page, whole, with_kept
+from parley.server.worker.queues import HEAD, said
 
 DAY = 86400  # seconds
 

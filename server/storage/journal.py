@@ -12,9 +12,9 @@ import os
 import sqlite3
 import time
 
-from server.chat.sizes import BYTES, ITEM, tuple_of
-from server.storage.database import StoreError
-from server.worker.queues import CONTROL, HEAD, TALK, called, control
+from parley.server.chat.sizes import BYTES, ITEM, tuple_of
+from parley.server.storage.database import StoreError
+from parley.server.worker.queues import CONTROL, HEAD, TALK, called, control
 
 READS = ("kept", "unread", "past", "lobby", "box", "listed", "outside")
 MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once

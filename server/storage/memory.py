@@ -5,9 +5,9 @@ import heapq
 import itertools
 import time
 
-from server.chat.memory import kept_size
-from server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
-from server.worker.queues import HEAD, said
+from parley.server.chat.memory import kept_size
+from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
+from parley.server.worker.queues import HEAD, said
 
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
 MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox

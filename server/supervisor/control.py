@@ -13,10 +13,10 @@ import stat
 import struct
 import time
 
-from server.chat.names import canonical_name
-from server.storage.directory import CannotUse
-from server.supervisor.hashing import parts
-from server.supervisor.hub import Torn
+from parley.server.chat.names import canonical_name
+from parley.server.storage.directory import CannotUse
+from parley.server.supervisor.hashing import parts
+from parley.server.supervisor.hub import Torn
 
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at once

@@ -2,9 +2,9 @@
 import collections
 import logging
 
-from server.chat.origins import origin
-from server.chat.patience import LONGEST_WAIT
-from server.protocols.events import Reason
+from parley.server.chat.origins import origin
+from parley.server.chat.patience import LONGEST_WAIT
+from parley.server.protocols.events import Reason
 
 MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many for a time to come
 MOST_OF_ONE = 32  # of these from one address

@@ -19,9 +19,9 @@ import multiprocessing.connection
 import os
 import re
 
-from server.chat.session import LONGEST_GIVEN
-from server.protocols.events import Reason
-from server.worker.queues import called, control
+from parley.server.chat.session import LONGEST_GIVEN
+from parley.server.protocols.events import Reason
+from parley.server.worker.queues import called, control
 
 COSTS = {"scrypt": (1 << 14, 8, 5), "pbkdf2": (600000,)}  # of new secrets
 _SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")

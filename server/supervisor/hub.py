@@ -10,17 +10,17 @@ import logging
 import selectors
 import time
 
-from server.chat.census import Census
-from server.chat.numbers import Numbers
-from server.chat.operators import Operators
-from server.chat.patience import Patience
-from server.chat.register import Register
-from server.protocols.events import Reason
-from server.supervisor.door import Door
-from server.supervisor.hashing import Verifier
-from server.worker.beat import HUB_LATER, next_beat
-from server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, said
-from server.worker.strangers import Strangers
+from parley.server.chat.census import Census
+from parley.server.chat.numbers import Numbers
+from parley.server.chat.operators import Operators
+from parley.server.chat.patience import Patience
+from parley.server.chat.register import Register
+from parley.server.protocols.events import Reason
+from parley.server.supervisor.door import Door
+from parley.server.supervisor.hashing import Verifier
+from parley.server.worker.beat import HUB_LATER, next_beat
+from parley.server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, said
+from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 FEW = 4  # messages; a round that carried fewer was hardly worth its sends

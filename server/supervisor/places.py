@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 
-from server.storage.directory import CannotUse
+from parley.server.storage.directory import CannotUse
 
 
 def make(port, environment):

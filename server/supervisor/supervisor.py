@@ -9,9 +9,9 @@ import signal
 import sys
 import time
 
-from server.supervisor.hub import Hub
-from server.worker.loop import Worker
-from server.worker.queues import Queue
+from parley.server.supervisor.hub import Hub
+from parley.server.worker.loop import Worker
+from parley.server.worker.queues import Queue
 
 LOOK = 1.0  # seconds between two looks at everything
 LOOK_CLOSELY = 0.05  # while a worker is missing or being stopped

@@ -8,11 +8,11 @@ import itertools
 import logging
 import time
 
-from server.chat.session import WAITING
-from server.protocols import events
-from server.protocols.events import Said, Users
-from server.worker.outbox import Outbox
-from server.worker.throttle import KIB_SHIFT
+from parley.server.chat.session import WAITING
+from parley.server.protocols import events
+from parley.server.protocols.events import Said, Users
+from parley.server.worker.outbox import Outbox
+from parley.server.worker.throttle import KIB_SHIFT
 
 MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as much as a message

@@ -5,11 +5,11 @@ import selectors
 import socket
 import sys
 
-from server.chat.origins import as_people_write_it
-from server.chat.session import GONE, HANGUP, RESET, WAITING, Session
-from server.protocols.events import Hangup, Reason
-from server.worker.outbox import Outbox
-from server.worker.throttle import KIB_SHIFT
+from parley.server.chat.origins import as_people_write_it
+from parley.server.chat.session import GONE, HANGUP, RESET, WAITING, Session
+from parley.server.protocols.events import Hangup, Reason
+from parley.server.worker.outbox import Outbox
+from parley.server.worker.throttle import KIB_SHIFT
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting

@@ -1,7 +1,7 @@
 """How long a client may take over things: to say its first command, to end a line, to take what it is sent, to go."""
 import collections
 
-from server.protocols.events import Reason
+from parley.server.protocols.events import Reason
 
 LINGER = 2.0  # seconds a client has to take our last words
 HARD_LIMIT = 8  # times outbox_bytes: more than bursts that the rates of several speakers allow

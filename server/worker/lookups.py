@@ -5,9 +5,9 @@ and reads none. Neither may fill the memory of the hub, the journal or this work
 """
 import collections
 
-from server.chat.origins import origin
-from server.chat.session import GONE
-from server.protocols.events import Reason
+from parley.server.chat.origins import origin
+from parley.server.chat.session import GONE
+from parley.server.protocols.events import Reason
 
 MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
 UNREAD_AFTER = 1.0  # seconds; who has not taken its answer by then keeps nobody else from getting one

@@ -5,23 +5,23 @@ import os
 import selectors
 import time
 
-from server.chat.origins import origin
-from server.chat.replica import Replica
-from server.chat.room import LOBBY, Room
-from server.chat.session import GONE, RESET, WAITING
-from server.protocols import PROTOCOLS
-from server.protocols.events import Reason
-from server.worker.audience import audience
-from server.worker.beat import next_beat
-from server.worker.connection import READ, WRITE, Connection
-from server.worker.deadlines import Deadlines
-from server.worker.listener import Listener
-from server.worker.paced import Paced, Turns
-from server.worker.queues import CONTROL, HEAD, called, said
-from server.worker.strangers import Strangers
-from server.worker.throttle import Throttle
-from server.worker.tls import Handshake, Unfit, context
-from server.worker.uplink import Uplink
+from parley.server.chat.origins import origin
+from parley.server.chat.replica import Replica
+from parley.server.chat.room import LOBBY, Room
+from parley.server.chat.session import GONE, RESET, WAITING
+from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import Reason
+from parley.server.worker.audience import audience
+from parley.server.worker.beat import next_beat
+from parley.server.worker.connection import READ, WRITE, Connection
+from parley.server.worker.deadlines import Deadlines
+from parley.server.worker.listener import Listener
+from parley.server.worker.paced import Paced, Turns
+from parley.server.worker.queues import CONTROL, HEAD, called, said
+from parley.server.worker.strangers import Strangers
+from parley.server.worker.throttle import Throttle
+from parley.server.worker.tls import Handshake, Unfit, context
+from parley.server.worker.uplink import Uplink
 
 # Seconds for the clients in one tick, until the hub and the clock have their turn again: at least, and for each second
 # that it takes to tell all what was heard, as words that are heard together are told together; and at most.

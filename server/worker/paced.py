@@ -7,8 +7,8 @@ gets time to wake up and do so.
 import collections
 import time
 
-from server.chat.session import GONE
-from server.worker.connection import Connection
+from parley.server.chat.session import GONE
+from parley.server.worker.connection import Connection
 
 GAP = 0.05  # seconds between two frames: a busy machine wakes a program late
 LAG = 4 * GAP  # seconds that a frame may wait, so that an answer behind it is no later: where many wait they are closer

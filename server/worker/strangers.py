@@ -1,7 +1,7 @@
 """What the log says of strangers, who may cause the same line as often as they like."""
 import logging
 
-from server.chat.origins import origin
+from parley.server.chat.origins import origin
 
 MOST_LINES = 60  # about one kind of event in a minute
 MOST_ADDRESSES = 1000  # that are told apart when the rest is summed up

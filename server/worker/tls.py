@@ -9,8 +9,8 @@ import ssl
 import tempfile
 import time
 
-from server.chat.origins import as_people_write_it
-from server.protocols.events import Reason
+from parley.server.chat.origins import as_people_write_it
+from parley.server.protocols.events import Reason
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _RECORD = 16384  # the most plain bytes in one record (RFC 8446, 5.1)

@@ -2,10 +2,10 @@
 import functools
 import time
 
-from server.chat.room import LOBBY
-from server.chat.session import GONE
-from server.worker.lookups import Lookups
-from server.worker.queues import AWAITED, TALK, control, record, talk
+from parley.server.chat.room import LOBBY
+from parley.server.chat.session import GONE
+from parley.server.worker.lookups import Lookups
+from parley.server.worker.queues import AWAITED, TALK, control, record, talk
 
 
 class Uplink:

@@ -1,10 +1,10 @@
 """A chat without sockets and without bytes: whoever is spoken to only remembers it."""
 import pytest
 
-from server.chat.names import claims
-from server.chat.session import Session
-from server.protocols.events import Login
-from server.protocols.traits import Traits
+from parley.server.chat.names import claims
+from parley.server.chat.session import Session
+from parley.server.protocols.events import Login
+from parley.server.protocols.traits import Traits
 
 
 class Record:

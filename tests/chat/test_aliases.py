@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat import aliases as aliases_module
-from server.chat.aliases import Aliases
-from server.chat.names import LONGEST, InvalidName, canonical_name
-from server.protocols import LONGEST_FOR_ALL, PROTOCOLS
-from server.protocols.aliases import candidates, shortened
+from parley.server.chat import aliases as aliases_module
+from parley.server.chat.aliases import Aliases
+from parley.server.chat.names import LONGEST, InvalidName, canonical_name
+from parley.server.protocols import LONGEST_FOR_ALL, PROTOCOLS
+from parley.server.protocols.aliases import candidates, shortened
 
 FIELD = 10  # bytes
 NAME = b"annabelle-the-first"

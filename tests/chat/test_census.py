@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.census import Census
-from server.chat.origins import network, origin
-from server.protocols.events import Reason
+from parley.server.chat.census import Census
+from parley.server.chat.origins import network, origin
+from parley.server.protocols.events import Reason
 
 HOME, OTHER = "192.0.2.1", "192.0.2.2"
 

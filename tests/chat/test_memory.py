@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat import memory as memory_module
-from server.chat.memory import DAY, SHARE_SIZE, Account, Memory, kept_size
-from server.chat.names import claims
-from server.storage.memory import Store
+from parley.server.chat import memory as memory_module
+from parley.server.chat.memory import DAY, SHARE_SIZE, Account, Memory, kept_size
+from parley.server.chat.names import claims
+from parley.server.storage.memory import Store
 
 
 @pytest.fixture

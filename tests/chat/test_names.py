@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS, UNICODE
-from server.chat.names import LONGEST, InvalidName, Occupied, canonical_name, claims, spelled
+from parley.server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS, UNICODE
+from parley.server.chat.names import LONGEST, InvalidName, Occupied, canonical_name, claims, spelled
 
 VALID = [
     "a", "ann", "Ann", "x" * 32, "\u00fc" * 32, "\U0001f600" * 32, "O'Brien", "a.b-c_d", "<ann>", "100%",

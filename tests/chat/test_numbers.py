@@ -1,7 +1,7 @@
 """The places of messages: no number is given twice, and none that is not reserved."""
 import pytest
 
-from server.chat.numbers import BLOCK, Numbers
+from parley.server.chat.numbers import BLOCK, Numbers
 
 NOW = 1600000000.75
 

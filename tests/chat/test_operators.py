@@ -1,12 +1,12 @@
 """What operators see of accounts and boxes, and do with them."""
 import pytest
 
-from server.chat import operators as operators_module
-from server.chat.memory import Memory
-from server.chat.names import claims
-from server.chat.operators import Operators
-from server.chat.patience import Patience
-from server.chat.register import Register
+from parley.server.chat import operators as operators_module
+from parley.server.chat.memory import Memory
+from parley.server.chat.names import claims
+from parley.server.chat.operators import Operators
+from parley.server.chat.patience import Patience
+from parley.server.chat.register import Register
 
 NOW = 1600000000
 ADDRESS = "192.0.2.1"

@@ -1,8 +1,8 @@
 """How long whoever fails has to wait, and that nobody else has to."""
 import pytest
 
-from server.chat import patience as patience_module
-from server.chat.patience import LONGEST_WAIT, MEMORY, Patience
+from parley.server.chat import patience as patience_module
+from parley.server.chat.patience import LONGEST_WAIT, MEMORY, Patience
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
-from server.chat import patterns
-from server.chat.names import LONGEST
-from server.chat.patterns import matcher
+from parley.server.chat import patterns
+from parley.server.chat.names import LONGEST
+from parley.server.chat.patterns import matcher
 
 # pattern: names it matches, names it does not
 MATCHES = [

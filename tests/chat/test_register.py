@@ -3,18 +3,18 @@ import itertools
 
 import pytest
 
-from server.chat import memory as memory_module
-from server.chat import register as register_module
-from server.chat.aliases import Aliases
-from server.chat.memory import Memory
-from server.chat.names import Occupied, claims
-from server.chat.numbers import Numbers
-from server.chat.patience import Patience
-from server.chat.register import Register
-from server.protocols import LONGEST_FOR_ALL
-from server.protocols.aliases import candidates
-from server.protocols.events import Reason
-from server.worker.queues import placed, record, talk
+from parley.server.chat import memory as memory_module
+from parley.server.chat import register as register_module
+from parley.server.chat.aliases import Aliases
+from parley.server.chat.memory import Memory
+from parley.server.chat.names import Occupied, claims
+from parley.server.chat.numbers import Numbers
+from parley.server.chat.patience import Patience
+from parley.server.chat.register import Register
+from parley.server.protocols import LONGEST_FOR_ALL
+from parley.server.protocols.aliases import candidates
+from parley.server.protocols.events import Reason
+from parley.server.worker.queues import placed, record, talk
 
 NOW = 1600000000.75  # the clock of these tests
 SECOND = 1600000000

@@ -1,11 +1,11 @@
 """What the hub's stream means to one worker."""
 import pytest
 
-from server.chat import replica as replica_module
-from server.chat.replica import Replica
-from server.chat.room import LOBBY, Room
-from server.chat.session import MEMBER, STRANGER, WAITING
-from server.protocols.events import (
+from parley.server.chat import replica as replica_module
+from parley.server.chat.replica import Replica
+from parley.server.chat.room import LOBBY, Room
+from parley.server.chat.session import MEMBER, STRANGER, WAITING
+from parley.server.protocols.events import (
     Accounts,
     Delete,
     Deliver,
@@ -39,7 +39,7 @@ from server.protocols.events import (
     Whispered,
     Who,
 )
-from server.protocols.traits import Traits
+from parley.server.protocols.traits import Traits
 
 HERE, ELSEWHERE = 3, 4  # workers
 LOGIN = Login(b"ann", None)

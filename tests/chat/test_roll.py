@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.roll import Roll
+from parley.server.chat.roll import Roll
 
 # What a worker is told, and whether the list of users is another one then.
 CHANGES = [

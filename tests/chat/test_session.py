@@ -3,9 +3,9 @@ import unicodedata
 
 import pytest
 
-from server.chat.session import GONE, HANDLERS, HANGUP, LONGEST_GIVEN, MEMBER, QUIT, STRANGER, WAITING
-from server.protocols import PROTOCOLS, events
-from server.protocols.events import (
+from parley.server.chat.session import GONE, HANDLERS, HANGUP, LONGEST_GIVEN, MEMBER, QUIT, STRANGER, WAITING
+from parley.server.protocols import PROTOCOLS, events
+from parley.server.protocols.events import (
     COMMANDS,
     Accounts,
     Broken,

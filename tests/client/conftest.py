@@ -4,8 +4,8 @@ import contextlib
 import pytest
 from surroundings import PROTOCOLS, SECONDS, USERS, Doorway, Restarted, urls
 
-from client import Chat, connect
-from conformance.targets import launch
+from parley.client import Chat, connect
+from parley.conformance.targets import launch
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import threading
 import time
 import weakref
 
-from client import Failed, Users
-from conformance.targets import launch
+from parley.client import Failed, Users
+from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")

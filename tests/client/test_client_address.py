@@ -1,7 +1,7 @@
 """What a URL means."""
 import pytest
 
-from client import Address, parse
+from parley.client import Address, parse
 
 MEANS = {
     "line://chat.example:5000": Address("line", "chat.example", 5000, False),

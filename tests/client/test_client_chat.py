@@ -10,7 +10,7 @@ import time
 import pytest
 from surroundings import PROTOCOLS, ROOT, SECONDS, USERS, Scripted, enter, hear
 
-from client import (
+from parley.client import (
     Connected,
     Described,
     Disconnected,
@@ -33,7 +33,7 @@ from client import (
     Whispered,
     connect,
 )
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 NAMES = {"line": "lea", "binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}

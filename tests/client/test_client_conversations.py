@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import events as heard
-from client.conversation import Garbled, Impossible
-from client.place import Place
-from client.protocols import CONVERSATIONS
-from server.protocols import PROTOCOLS, events
-from server.protocols.binary import HEADER, Type
-from server.protocols.events import Reason
-from server.protocols.text import canonical
+from parley.client import events as heard
+from parley.client.conversation import Garbled, Impossible
+from parley.client.place import Place
+from parley.client.protocols import CONVERSATIONS
+from parley.server.protocols import PROTOCOLS, events
+from parley.server.protocols.binary import HEADER, Type
+from parley.server.protocols.events import Reason
+from parley.server.protocols.text import canonical
 
 LIMITS = {"line_bytes": 8192, "text_bytes": 16384}
 TIME = 1600000000

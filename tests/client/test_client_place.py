@@ -2,7 +2,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.place import Place
+from parley.client.place import Place
 
 TEXTS = st.lists(st.sampled_from(["ok", "yes", "no"]), max_size=8)
 

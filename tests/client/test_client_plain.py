@@ -7,7 +7,7 @@ import sys
 import pytest
 from surroundings import PROTOCOLS, ROOT, SECONDS, Answering, Scripted, alone, enter, hear
 
-from client import Said, Whispered
+from parley.client import Said, Whispered
 
 TIME = r"\[\d\d:\d\d [AP]M\] "
 # What is typed, and what it shows on stdout, or else on stderr with the exit code 1.

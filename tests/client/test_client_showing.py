@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from client import events, parse, showing
+from parley.client import events, parse, showing
 
 HOSTILE = ["\x1b[31mred", "\x1b]0;title\x07", "a\rb", "\x00", "\x7f", "\x9b31m", "a\u2028b", "a\x85b", "a\tb",
            "\u202eabc", "\ud800"]

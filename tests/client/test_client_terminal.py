@@ -17,7 +17,7 @@ import time
 import pytest
 from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, alone, enter, hear
 
-from client import Said, Whispered
+from parley.client import Said, Whispered
 
 COMMAND = [sys.executable, "-m", "client"]
 WITHOUT_PROMPT_TOOLKIT = [

@@ -11,8 +11,8 @@ import sys
 import pytest
 from one_behaviour import listening
 
-from client.address import Address
-from client.opening import Failed, open_now
+from parley.client.address import Address
+from parley.client.opening import Failed, open_now
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")

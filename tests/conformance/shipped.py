@@ -1,5 +1,5 @@
 """The scenarios that come with the suite."""
-from conformance import coverage, loader, requirements
+from parley.conformance import coverage, loader, requirements
 
 
 def scenarios_of(*protocols):

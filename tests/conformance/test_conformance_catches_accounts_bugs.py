@@ -5,12 +5,12 @@ import pytest
 from shipped import scenarios_of
 from wrong_accounts_server import BUGS, WrongAccountsServer
 
-from conformance.barrier import RELAY, SELF, Broken
-from conformance.house import PATIENCE, House, NotUsable
-from conformance.runner import Failed, Run
-from conformance.targets import Foreign
-from conformance.variants import variants_of
-from conformance.wire import CODECS
+from parley.conformance.barrier import RELAY, SELF, Broken
+from parley.conformance.house import PATIENCE, House, NotUsable
+from parley.conformance.runner import Failed, Run
+from parley.conformance.targets import Foreign
+from parley.conformance.variants import variants_of
+from parley.conformance.wire import CODECS
 
 BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 BY_NAME = scenarios_of("delimited", "dollar")

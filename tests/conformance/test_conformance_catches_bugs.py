@@ -6,12 +6,12 @@ import os
 import pytest
 from wrong_server import BUGS, WrongServer
 
-from conformance import coverage, loader, requirements
-from conformance.house import PATIENCE, House, NotUsable
-from conformance.pool import config_for
-from conformance.runner import Failed, Run
-from conformance.variants import Variant, variants_of
-from conformance.wire import line
+from parley.conformance import coverage, loader, requirements
+from parley.conformance.house import PATIENCE, House, NotUsable
+from parley.conformance.pool import config_for
+from parley.conformance.runner import Failed, Run
+from parley.conformance.variants import Variant, variants_of
+from parley.conformance.wire import line
 
 BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 

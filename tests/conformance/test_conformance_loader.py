@@ -1,9 +1,9 @@
 """What is wrong with a scenario file is told with its place, the nearest word, and all at once."""
 import pytest
 
-from conformance import loader, matching, requirements
-from conformance.model import Concurrent, Repeat, Unordered, requirements_of
-from conformance.yamlnodes import FileFaults
+from parley.conformance import loader, matching, requirements
+from parley.conformance.model import Concurrent, Repeat, Unordered, requirements_of
+from parley.conformance.yamlnodes import FileFaults
 
 KNOWN = {"LINE-DM-1": None, "LINE-DM-2": None}
 HEAD = 'scenario: "x"\nprotocol: line\nactors:\n  alice: {name: "Alice"}\nsteps:\n'

@@ -11,10 +11,10 @@ from one_behaviour import listening
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
-from conformance import options, preflight
-from conformance.house import NotUsable
-from conformance.requirements import ROOT
-from conformance.targets import Foreign
+from parley.conformance import options, preflight
+from parley.conformance.house import NotUsable
+from parley.conformance.requirements import ROOT
+from parley.conformance.targets import Foreign
 
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 

@@ -3,11 +3,11 @@ import json
 
 import pytest
 
-from conformance import matching, report
-from conformance.message import Message, dump
-from conformance.requirements import Requirement, gravest
-from conformance.transcript import RECEIVED, SENT, Transcript, shortened, visible
-from conformance.variants import Renaming
+from parley.conformance import matching, report
+from parley.conformance.message import Message, dump
+from parley.conformance.requirements import Requirement, gravest
+from parley.conformance.transcript import RECEIVED, SENT, Transcript, shortened, visible
+from parley.conformance.variants import Renaming
 
 LITERAL = matching.Literal("DM ${who} hi")
 PATTERN = matching.Pattern("USER (?P<name>.+)")

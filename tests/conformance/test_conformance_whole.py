@@ -8,11 +8,11 @@ import pytest
 from wrong_server import WrongServer
 
 from bench.proofs.processes import group, wait_until
-from conformance import coverage, requirements, targets
-from conformance.__main__ import main
-from conformance.house import House
-from conformance.requirements import ROOT, Requirement
-from conformance.wire import CODECS, line
+from parley.conformance import coverage, requirements, targets
+from parley.conformance.__main__ import main
+from parley.conformance.house import House
+from parley.conformance.requirements import ROOT, Requirement
+from parley.conformance.wire import CODECS, line
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WRONG = [sys.executable, os.path.join("tests", "conformance", "wrong_server.py")]

@@ -1,7 +1,7 @@
 """The suite's own `line` codec, pinned by bytes written by hand from document 003."""
 import pytest
 
-from conformance.wire import line
+from parley.conformance.wire import line
 
 # (bytes as hex, the messages in them, what is left unfinished)
 VECTORS = [

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from conformance.message import Message
-from conformance.wire import delimited, dollar
+from parley.conformance.message import Message
+from parley.conformance.wire import delimited, dollar
 
 ZEROS = "00 " * 39
 

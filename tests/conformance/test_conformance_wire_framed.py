@@ -1,8 +1,8 @@
 """The suite's own `binary` and `padded` codecs, pinned by bytes written by hand from documents 000 and 001."""
 import pytest
 
-from conformance.message import Message
-from conformance.wire import CODECS, binary, padded
+from parley.conformance.message import Message
+from parley.conformance.wire import CODECS, binary, padded
 
 JOIN = "01 000000C8 00000003 00000003 616E6E00000000000000 662B3C10 616E6E"
 TALK = "01 00000064 00000005 00000002 7AC3AB7A7A0000000000 FFFFFFFF C3A9"

@@ -10,7 +10,7 @@ import time
 
 from one_thread import OneThreadServer
 
-from conformance.wire import dollar
+from parley.conformance.wire import dollar
 
 BUGS = {
     "delimited-little-endian": "the length is little-endian, both ways",

@@ -10,7 +10,7 @@ import pytest
 
 from bench.proofs.clients import Client
 from bench.proofs.processes import group, wait_until
-from conformance import targets
+from parley.conformance import targets
 
 SERVER = tuple(targets.SERVER)
 

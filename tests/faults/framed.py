@@ -13,7 +13,7 @@ import statistics
 import time
 
 from bench.proofs.clients import SECONDS, Connected, Silence
-from conformance.wire import CODECS, binary, padded
+from parley.conformance.wire import CODECS, binary, padded
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 FRAMED = PROTOCOLS[1:]

@@ -15,7 +15,7 @@ UNLIMITED = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 28}, "idl
 DIES_YOUNG = """
 import os
 try:
-    from server.worker import loop
+    from parley.server.worker import loop
 except ImportError:
     pass
 else:
@@ -24,7 +24,7 @@ else:
 
 HAS_BUGS = """
 try:
-    from server.chat.register import Register
+    from parley.server.chat.register import Register
 except ImportError:
     pass
 else:

@@ -13,7 +13,7 @@ import pytest
 from bench.proofs import voices
 from bench.proofs.clients import Client
 from bench.proofs.processes import children, journal_of, wait_until
-from conformance import targets
+from parley.conformance import targets
 
 PROTOCOLS = ("line", "padded", "delimited", "dollar")
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}

@@ -6,7 +6,7 @@ import pytest
 from framed import PROTOCOLS, open_account
 
 from bench.proofs.processes import worker_of
-from conformance.wire import binary
+from parley.conformance.wire import binary
 
 KEPT = [("lina", "one."), ("lina", "two."), ("lina", "three.")]
 LIST_NOBODY = {"LIST": ["nobody"]}  # whose answer shows that all before it has been answered

@@ -7,7 +7,7 @@ import pytest
 from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SILENT, UNFINISHED, Client
 
 from bench.proofs.processes import children, cpu_seconds, descriptors, wait_until, workers_of
-from conformance.wire import binary
+from parley.conformance.wire import binary
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 SLOW_CLIENTS = 300

@@ -6,7 +6,7 @@ import pytest
 from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SLOW_READER
 
 from bench.proofs.processes import descriptors, wait_until, worker_of
-from conformance.wire import padded
+from parley.conformance.wire import padded
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 LINES = 20  # long ones, said at once

@@ -8,12 +8,12 @@ import pytest
 
 from bench.proofs.clients import SECONDS, Client
 from bench.proofs.processes import children, wait_until, worker_of
-from server.worker.strangers import MOST_LINES
+from parley.server.worker.strangers import MOST_LINES
 
 BUG = """
 import os
 try:
-    from server.worker import connection, loop
+    from parley.server.worker import connection, loop
 except ImportError:
     pass
 else:

@@ -3,7 +3,7 @@ import pytest
 
 from bench.proofs import names, order, returns
 from bench.proofs.clients import Client
-from conformance.targets import PROTOCOLS
+from parley.conformance.targets import PROTOCOLS
 
 NOBODY_IS_IDLE = {"idle_timeout": 0}  # however long a busy machine takes over it
 

@@ -19,9 +19,9 @@ BANNERS = {
 BUGS = """
 import os
 try:
-    from server.chat import session
-    from server.protocols import events
-    from server.worker import audience, connection
+    from parley.server.chat import session
+    from parley.server.protocols import events
+    from parley.server.worker import audience, connection
 except ImportError:
     pass
 else:

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from gui_servers import SERVERS, USERS, Server004
 
-from conformance.targets import launch
+from parley.conformance.targets import launch
 
 
 @pytest.fixture(params=sorted(SERVERS))

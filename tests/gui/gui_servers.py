@@ -8,8 +8,8 @@ import socket
 import threading
 import time
 
-from client import connect
-from conformance.targets import launch
+from parley.client import connect
+from parley.conformance.targets import launch
 
 USERS = {"Alice": "123", "Bob": "456", "Charlie": "789"}
 SECONDS = 60  # before it is thought to hang

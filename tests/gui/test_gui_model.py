@@ -4,8 +4,8 @@ import socket
 import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
-from client import Chat, connect
-from client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
+from parley.client import Chat, connect
+from parley.client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
 
 
 def texts(talk):

@@ -13,7 +13,7 @@ import time
 import pytest
 from gui_servers import SECONDS, USERS, login_elsewhere, wait_until
 
-from client import Failed, connect, showing
+from parley.client import Failed, connect, showing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -33,7 +33,7 @@ class Seen:
     def __init__(self, address, name, scale=None):
         import tkinter
 
-        from client.gui.window import Window
+        from parley.client.gui.window import Window
         self.root = tkinter.Tk()
         self.broken = []  # tracebacks that would go to the console
         self.root.report_callback_exception = lambda *raised: self.broken.append(raised)
@@ -322,7 +322,7 @@ def test_every_text_can_be_shown(foreign, see):
 def test_pictures_that_cannot_be_shown_are_written_out(screen, monkeypatch):
     import tkinter
 
-    from client.gui import looks
+    from parley.client.gui import looks
     root = tkinter.Tk()
     try:
         monkeypatch.setattr(looks, "_draws_no_pictures", lambda root: True)
@@ -493,7 +493,7 @@ def _typed_into_a_conversation(foreign):
 
 def test_names_are_told_apart_and_can_be_read():
     pytest.importorskip("tkinter", reason="this Python has no tkinter")
-    from client.gui import looks
+    from parley.client.gui import looks
     colours = {looks.colour("user%d" % number) for number in range(200)}
     assert len(colours) == len(showing.COLOURS)
     for colour in colours:
@@ -515,7 +515,7 @@ def _brightness(colour):
 def test_ticks_that_last_longer_than_their_interval_leave_tk_time_to_draw(foreign, see, monkeypatch):
     alice = see(foreign.address, "Alice")
     alice.enter(USERS["Alice"])
-    monkeypatch.setattr("client.gui.window.TICK", 1)
+    monkeypatch.setattr("parley.client.gui.window.TICK", 1)
     ticks, drawn = [], []
 
     def tick():

@@ -5,7 +5,7 @@ import json
 import pytest
 from real import ACCOUNTS, ACTORS, PASSWORD, Actor, Server
 
-from conformance import targets
+from parley.conformance import targets
 
 
 @pytest.fixture(scope="session")

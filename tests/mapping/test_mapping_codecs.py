@@ -11,7 +11,7 @@ import pytest
 import reference
 from reference import heard
 
-from server.protocols import PROTOCOLS, events
+from parley.server.protocols import PROTOCOLS, events
 
 LIMITS = {"text_bytes": promise.TEXT_LIMIT, "line_bytes": promise.LINE_LIMIT}
 WHEN = 1500000000

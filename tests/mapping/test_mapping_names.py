@@ -7,8 +7,8 @@ import pytest
 import reference
 from real import ACCOUNTS, PASSWORD, Actor
 
-from server.chat.aliases import Aliases
-from server.protocols import PROTOCOLS, events
+from parley.server.chat.aliases import Aliases
+from parley.server.protocols import PROTOCOLS, events
 
 WHEN = 1500000000
 # dollar takes no names but those of accounts, which are in a file.

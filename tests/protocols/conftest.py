@@ -1,7 +1,7 @@
 """Every stream of bytes is fed in every way it may arrive: whole, byte by byte, cut in two at every point."""
 import pytest
 
-from server.protocols.events import Broken
+from parley.server.protocols.events import Broken
 
 
 def every_way(stream):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.protocols import binary, events
-from server.protocols.aliases import shortened
-from server.protocols.events import (
+from parley.server.protocols import binary, events
+from parley.server.protocols.aliases import shortened
+from parley.server.protocols.events import (
     Broken,
     Describe,
     Described,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocols import delimited, events
-from server.protocols.delimited import read, write
-from server.protocols.events import (
+from parley.server.protocols import delimited, events
+from parley.server.protocols.delimited import read, write
+from parley.server.protocols.events import (
     Accounts,
     Broken,
     Create,
@@ -40,7 +40,7 @@ from server.protocols.events import (
     Whisper,
     Whispered,
 )
-from server.protocols.text import canonical
+from parley.server.protocols.text import canonical
 
 LIMIT = 40  # for the vectors; small, so that every cut of the longest frame is tried
 DATA_LIMIT = 2 * LIMIT + 1024

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocols import dollar, events
-from server.protocols.events import (
+from parley.server.protocols import dollar, events
+from parley.server.protocols.events import (
     Broken,
     Create,
     Delete,
@@ -43,7 +43,7 @@ from server.protocols.events import (
     Whisper,
     Whispered,
 )
-from server.protocols.text import canonical
+from parley.server.protocols.text import canonical
 
 LIMIT = 16  # for the vectors; small, so that every cut of a packet at the limit is tried
 DATA_LIMIT = 4 * LIMIT + 4096

@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from server.protocols.events import ANSWERS, COMMANDS, HAPPENINGS, PUSHES, REASONS, Reason
+from parley.server.protocols.events import ANSWERS, COMMANDS, HAPPENINGS, PUSHES, REASONS, Reason
 
 EVENTS = COMMANDS + HAPPENINGS
 ONE_OF_EACH = [kind(*[b"x"] * len(kind._fields)) for kind in EVENTS]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocols import line
-from server.protocols.events import (
+from parley.server.protocols import line
+from parley.server.protocols.events import (
     Broken,
     ChangePassword,
     Help,

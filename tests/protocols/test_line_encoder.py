@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocols import PROTOCOLS, line
-from server.protocols.events import (
+from parley.server.protocols import PROTOCOLS, line
+from parley.server.protocols.events import (
     COMMANDS,
     HAPPENINGS,
     REASONS,
@@ -39,7 +39,7 @@ from server.protocols.events import (
     Whisper,
     Whispered,
 )
-from server.protocols.traits import Traits
+from parley.server.protocols.traits import Traits
 
 LIMITS = {"line_bytes": 10, "text_bytes": 10}
 LONGEST = line.LONGEST_TEXT

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocols.literal import MOST_VALUES, NotALiteral, parse
+from parley.server.protocols.literal import MOST_VALUES, NotALiteral, parse
 
 
 def nested(depth, brackets="[]"):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.protocols import events, padded
-from server.protocols.events import (
+from parley.server.protocols import events, padded
+from parley.server.protocols.events import (
     Broken,
     Described,
     Done,

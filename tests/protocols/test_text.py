@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.protocols.text import canonical, is_blank, name_and_password
+from parley.server.protocols.text import canonical, is_blank, name_and_password
 
 KEPT = [
     "", "plain", "two  words", "tab\there", "line\nend", "gr\u00fc\u00dfe", "\u65e5\u672c\u8a9e", "\U0001f600",

@@ -9,15 +9,15 @@ import types
 import pytest
 from numbered import Numbered
 
-from server.chat import memory as accounts_module
-from server.chat.memory import SHARE_SIZE, Memory, kept_size
-from server.chat.names import claims
-from server.chat.numbers import BLOCK, Numbers
-from server.chat.register import Register
-from server.storage import journal as journal_module
-from server.storage import memory as memory_module
-from server.storage.journal import AtHand, Journal
-from server.storage.memory import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
+from parley.server.chat import memory as accounts_module
+from parley.server.chat.memory import SHARE_SIZE, Memory, kept_size
+from parley.server.chat.names import claims
+from parley.server.chat.numbers import BLOCK, Numbers
+from parley.server.chat.register import Register
+from parley.server.storage import journal as journal_module
+from parley.server.storage import memory as memory_module
+from parley.server.storage.journal import AtHand, Journal
+from parley.server.storage.memory import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
 
 measured = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy does not tell sizes")
 

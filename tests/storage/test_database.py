@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numbered import Numbered
 
-from server.chat.memory import kept_size
-from server.storage import database as database_module
-from server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
+from parley.server.chat.memory import kept_size
+from parley.server.storage import database as database_module
+from parley.server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
 
 NOTHING = b""
 NO_DATABASES = {

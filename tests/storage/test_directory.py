@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from server.storage import directory as directory_module
-from server.storage.directory import LOCK, CannotUse, Directory
+from parley.server.storage import directory as directory_module
+from parley.server.storage.directory import LOCK, CannotUse, Directory
 
 
 @pytest.fixture

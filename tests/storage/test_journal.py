@@ -12,11 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numbered import Numbered
 
-from server.storage import journal as journal_module
-from server.storage.database import Database
-from server.storage.journal import MOST_UNANSWERED, TALK_SIZE, AtHand, Journal, Scribe
-from server.storage.memory import Store
-from server.worker.queues import Queue, called, control
+from parley.server.storage import journal as journal_module
+from parley.server.storage.database import Database
+from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, AtHand, Journal, Scribe
+from parley.server.storage.memory import Store
+from parley.server.worker.queues import Queue, called, control
 
 PATIENCE = 60  # seconds that an answer may really take
 FULL = sqlite3.OperationalError("database or disk is full")

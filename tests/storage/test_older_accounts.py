@@ -7,16 +7,16 @@ import sqlite3
 import pytest
 
 from bench.proofs.clients import Client
-from conformance.targets import launch
-from server import cli
-from server.chat.memory import Memory
-from server.chat.numbers import Numbers
-from server.chat.patience import Patience
-from server.chat.register import Register
-from server.protocols.events import Reason
-from server.storage import memory as memory_module
-from server.storage.database import Database
-from server.storage.journal import AtHand
+from parley.conformance.targets import launch
+from parley.server import cli
+from parley.server.chat.memory import Memory
+from parley.server.chat.numbers import Numbers
+from parley.server.chat.patience import Patience
+from parley.server.chat.register import Register
+from parley.server.protocols.events import Reason
+from parley.server.storage import memory as memory_module
+from parley.server.storage.database import Database
+from parley.server.storage.journal import AtHand
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "older_accounts.sql")
 NOTHING = "ann\U0001d159"  # drawn as "ann"

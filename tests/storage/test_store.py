@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.memory import kept_size
-from server.storage import memory as memory_module
+from parley.server.chat.memory import kept_size
+from parley.server.storage import memory as memory_module
 
 SECOND = 1600000000
 NAMES = [b"ann", b"ANN", b"an", b"ann'", "\u00e4nn".encode(), "\U0001f600".encode()]

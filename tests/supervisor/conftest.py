@@ -3,9 +3,9 @@
 import pytest
 from queue_ends import two_ends
 
-from server.chat.memory import Memory
-from server.supervisor import hub as hub_module
-from server.worker.queues import CONTROL, HEAD, called, placed
+from parley.server.chat.memory import Memory
+from parley.server.supervisor import hub as hub_module
+from parley.server.worker.queues import CONTROL, HEAD, called, placed
 
 
 class Clock:

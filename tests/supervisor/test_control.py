@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from server.storage.directory import CannotUse
-from server.supervisor import control as control_module
-from server.supervisor.control import FORMS, LONGEST_CALL, LONGEST_REQUEST, MOST_CALLERS, Control, NoServer, ask
-from server.supervisor.hub import Torn
+from parley.server.storage.directory import CannotUse
+from parley.server.supervisor import control as control_module
+from parley.server.supervisor.control import FORMS, LONGEST_CALL, LONGEST_REQUEST, MOST_CALLERS, Control, NoServer, ask
+from parley.server.supervisor.hub import Torn
 
 SECRET = "pbkdf2$1$YWJj$YWJj"
 STATUS = b'{"request": "status"}\n'

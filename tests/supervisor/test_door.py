@@ -3,10 +3,10 @@ import logging
 
 import pytest
 
-from server.chat.patience import Patience
-from server.protocols.events import Reason
-from server.supervisor import door as door_module
-from server.supervisor.door import MOST_OF_ONE, MOST_WAITING, Door
+from parley.server.chat.patience import Patience
+from parley.server.protocols.events import Reason
+from parley.server.supervisor import door as door_module
+from parley.server.supervisor.door import MOST_OF_ONE, MOST_WAITING, Door
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 WRONG, LATER = Reason.WRONG_PASSWORD, Reason.TRY_LATER

@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from server.chat.memory import Memory
-from server.chat.names import claims
-from server.protocols.events import Reason
-from server.supervisor import hub as hub_module
-from server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
-from server.worker.beat import HUB_LATER
-from server.worker.queues import AWAITED, control, record, talk
-from server.worker.strangers import MINUTE, MOST_LINES
+from parley.server.chat.memory import Memory
+from parley.server.chat.names import claims
+from parley.server.protocols.events import Reason
+from parley.server.supervisor import hub as hub_module
+from parley.server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
+from parley.server.worker.beat import HUB_LATER
+from parley.server.worker.queues import AWAITED, control, record, talk
+from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 HOST = "192.0.2.1"
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from server.supervisor import listening
-from server.supervisor.listening import open_private, open_shares, reached, shown
+from parley.server.supervisor import listening
+from parley.server.supervisor.listening import open_private, open_shares, reached, shown
 
 HOST = "127.0.0.1"
 

@@ -4,8 +4,8 @@ import tempfile
 
 import pytest
 
-from server.storage.directory import CannotUse
-from server.supervisor import places
+from parley.server.storage.directory import CannotUse
+from parley.server.supervisor import places
 
 
 @pytest.fixture

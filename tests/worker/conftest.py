@@ -10,10 +10,10 @@ import threading
 import pytest
 from queue_ends import two_ends
 
-from server import config
-from server.chat.memory import Memory
-from server.supervisor import hub as hub_module
-from server.worker import loop, paced
+from parley.server import config
+from parley.server.chat.memory import Memory
+from parley.server.supervisor import hub as hub_module
+from parley.server.worker import loop, paced
 
 PATIENCE = 60  # seconds that a tick may really take, before the test is given up
 

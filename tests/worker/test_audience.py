@@ -5,12 +5,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.chat.session import GONE, MEMBER, STRANGER, WAITING
-from server.protocols import PROTOCOLS
-from server.protocols.events import Joined, Left, Renamed, Said
-from server.protocols.traits import Traits
-from server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
-from server.worker.strangers import Strangers
+from parley.server.chat.session import GONE, MEMBER, STRANGER, WAITING
+from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import Joined, Left, Renamed, Said
+from parley.server.protocols.traits import Traits
+from parley.server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
+from parley.server.worker.strangers import Strangers
 
 SESSIONS = 4
 KINDS = [Audience, OneByOne, Personal, AnswersFirst]

@@ -3,10 +3,10 @@ import logging
 
 import pytest
 
-from server.chat.session import HANDLERS, MEMBER, STRANGER
-from server.protocols.events import Ping
-from server.worker.deadlines import LINGER
-from server.worker.strangers import MINUTE, MOST_LINES
+from parley.server.chat.session import HANDLERS, MEMBER, STRANGER
+from parley.server.protocols.events import Ping
+from parley.server.worker.deadlines import LINGER
+from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 
 def test_a_conversation_across_two_workers(house):

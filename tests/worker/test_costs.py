@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from server.protocols import PROTOCOLS
-from server.protocols.events import Said
-from server.worker.audience import MOST_ALONE, audience
-from server.worker.queues import PIECE
-from server.worker.strangers import Strangers
+from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import Said
+from parley.server.worker.audience import MOST_ALONE, audience
+from parley.server.worker.queues import PIECE
+from parley.server.worker.strangers import Strangers
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]
 CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers

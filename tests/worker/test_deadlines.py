@@ -1,8 +1,8 @@
 """How long a client may take over things, by an invented clock."""
 import pytest
 
-from server.protocols.events import Reason
-from server.worker.deadlines import HARD_LIMIT, LINGER, Deadlines
+from parley.server.protocols.events import Reason
+from parley.server.worker.deadlines import HARD_LIMIT, LINGER, Deadlines
 
 SOFT = 1000  # bytes
 LIMITS = {"first_command_seconds": 60, "frame_seconds": 10, "stall_seconds": 20, "outbox_bytes": SOFT}

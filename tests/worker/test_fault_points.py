@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-import server
+from parley import server
 
 ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")

@@ -5,11 +5,11 @@ import struct
 
 import pytest
 
-from server.chat.memory import Memory
-from server.chat.names import claims
-from server.chat.replica import USERS_EVERY
-from server.protocols.events import Reason
-from server.worker.paced import GAP
+from parley.server.chat.memory import Memory
+from parley.server.chat.names import claims
+from parley.server.chat.replica import USERS_EVERY
+from parley.server.protocols.events import Reason
+from parley.server.worker.paced import GAP
 
 PASSWORD = b"123"
 

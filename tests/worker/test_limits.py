@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from server.protocols import PROTOCOLS
-from server.worker.strangers import MINUTE, MOST_LINES
+from parley.server.protocols import PROTOCOLS
+from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 HEADERS = {  # the beginning of a frame that is never completed
     "line": b"MSG he",

@@ -1,12 +1,12 @@
 """Requests with long answers: few at a time, equal ones asked once, in turn by address, and no reader is waited for."""
 import pytest
 
-from server.chat.memory import Memory
-from server.chat.session import GONE, MEMBER
-from server.protocols import PROTOCOLS
-from server.protocols.events import Reason
-from server.worker.lookups import MOST_OPEN, MOST_UNREAD, UNREAD_AFTER, Lookups
-from server.worker.throttle import BURST
+from parley.server.chat.memory import Memory
+from parley.server.chat.session import GONE, MEMBER
+from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import Reason
+from parley.server.worker.lookups import MOST_OPEN, MOST_UNREAD, UNREAD_AFTER, Lookups
+from parley.server.worker.throttle import BURST
 
 
 class Outbox:
@@ -311,7 +311,7 @@ def test_a_pattern_is_paid_for_by_the_names_it_is_held_against(open_house, store
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_what_is_said_to_share_an_answer_reads_the_same_for_everybody(protocol):
-    from server.protocols import events
+    from parley.server.protocols import events
     module = PROTOCOLS[protocol]
     samples = {
         events.Present: events.Present([b"ann", b"bob"]), events.Known: events.Known([b"ann", b"bob"]),

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from server.protocols import line
-from server.worker import loop
-from server.worker.listener import Listener
+from parley.server.protocols import line
+from parley.server.worker import loop
+from parley.server.worker.listener import Listener
 
 MEMBERS = 5
 

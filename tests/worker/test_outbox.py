@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.worker.outbox import Outbox
+from parley.server.worker.outbox import Outbox
 
 
 class Kernel:

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from server.worker.paced import CALM, FLOOD, GAP, LAG
+from parley.server.worker.paced import CALM, FLOOD, GAP, LAG
 
 FLOODED = int(FLOOD / GAP) + 1  # more messages than wait
 LONGEST_QUEUE = FLOODED - 2  # frames that wait at once

@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from server.worker import strangers as strangers_module
-from server.worker.strangers import MINUTE, MOST_ADDRESSES, MOST_LINES, Strangers
+from parley.server.worker import strangers as strangers_module
+from parley.server.worker.strangers import MINUTE, MOST_ADDRESSES, MOST_LINES, Strangers
 
 INFO, DEBUG, WARNING = logging.INFO, logging.DEBUG, logging.WARNING
 

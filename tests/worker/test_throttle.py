@@ -1,7 +1,7 @@
 """Message rates, by an invented clock."""
 import pytest
 
-from server.worker.throttle import BURST, MOST_DEBTORS, STEP, Throttle
+from parley.server.worker.throttle import BURST, MOST_DEBTORS, STEP, Throttle
 
 RATE = 8  # messages a second; a power of two, so that sums are exact
 AT_ONCE = int(RATE * BURST)

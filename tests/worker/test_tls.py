@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import config
-from server.worker import connection, loop, tls
-from server.worker.deadlines import LINGER
-from server.worker.strangers import MINUTE, MOST_LINES
+from parley.server import config
+from parley.server.worker import connection, loop, tls
+from parley.server.worker.deadlines import LINGER
+from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "certificates")
 ALERT, TALK = 21, 23  # types of records, as far as they can be seen

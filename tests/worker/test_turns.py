@@ -3,11 +3,11 @@ import logging
 
 import pytest
 
-from server.protocols import PROTOCOLS
-from server.worker import connection as connection_module
-from server.worker import loop
-from server.worker.strangers import MOST_LINES
-from server.worker.throttle import BURST
+from parley.server.protocols import PROTOCOLS
+from parley.server.worker import connection as connection_module
+from parley.server.worker import loop
+from parley.server.worker.strangers import MOST_LINES
+from parley.server.worker.throttle import BURST
 
 RATE = 100  # messages a second, as configured
 AT_ONCE = int(RATE * BURST)

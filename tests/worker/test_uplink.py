@@ -1,9 +1,9 @@
 """A worker's voice to the hub."""
 import pytest
 
-from server.chat.session import GONE, MEMBER
-from server.worker.queues import AWAITED, CONTROL, HEAD, TALK, called, control, said
-from server.worker.uplink import Uplink
+from parley.server.chat.session import GONE, MEMBER
+from parley.server.worker.queues import AWAITED, CONTROL, HEAD, TALK, called, control, said
+from parley.server.worker.uplink import Uplink
 
 NOW = 1600000000
 
