@@ -1,14 +1,14 @@
 """A client of all five protocols, for programs and for people.
 
-    from parley.client import Said, connect
+    from parley import Said, connect
 
     with connect("line://localhost:4000", "echo") as chat:
         for event in chat:
             if isinstance(event, Said):
                 chat.say(event.text)
 
-Requests are methods of `client.chat.Chat`; what a client hears is in `client.events`; docs/client.md shows both.
-`python -m client` is the terminal client.
+Requests are methods of `parley.client.chat.Chat`; what a client hears is in `parley.client.events`; docs/client.md shows
+both. `parley-client` is the terminal client, `python -m client` in a checkout.
 """
 from parley.client.address import Address, parse
 from parley.client.chat import Chat, connect

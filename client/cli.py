@@ -3,6 +3,8 @@ import argparse
 import os
 import sys
 
+from parley import __version__
+from parley.called import called
 from parley.client.conversation import Impossible
 from parley.server.stdout import quiet_when_closed
 
@@ -14,10 +16,11 @@ what can be typed. Lines that are piped in are done one after the other."""
 @quiet_when_closed()
 def main(arguments=None):
     """Run the client; the exit code: 0, 1 if something could not be done, 2 for a bad command line."""
-    parser = argparse.ArgumentParser(prog="python -m client", description="Talk to a chat server.", epilog=_USAGE)
+    parser = argparse.ArgumentParser(prog=called("parley-client"), description="Talk to a chat server.", epilog=_USAGE)
     parser.add_argument("url", metavar="URL", nargs="?", help="where to connect to; later: /connect URL")
     parser.add_argument("--trust", metavar="FILE",
                         help="for TLS, certificates (PEM) to trust besides the system's: of CAs, or the server's own")
+    parser.add_argument("--version", action="version", version="parley-client " + __version__)
     chosen = parser.parse_args(arguments)
     try:
         return _screen(chosen.trust).run(chosen.url)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 
 from parley.conformance import requirements
+from parley.conformance.targets import START_IN
 from parley.conformance.wire import CODECS
 from parley.conformance.yamlnodes import nearest
 
@@ -70,12 +71,12 @@ def idle_limits(texts, addresses):
 
 
 def command(text):
-    """The words of the command of a server, None if there is none; it runs in the checkout."""
+    """The words of the command of a server, None if there is none; it runs in the checkout, if there is one."""
     try:
         words = shlex.split(text or "")
     except ValueError as error:
         raise Mistake("--server-command=%s: %s" % (text, str(error).lower())) from None
-    if words and not shutil.which(os.path.join(requirements.ROOT, words[0]) if os.sep in words[0] else words[0]):
+    if words and not shutil.which(os.path.join(START_IN, words[0]) if os.sep in words[0] else words[0]):
         raise Mistake("--server-command=%s: there is no program %s" % (text, words[0]))
     return words or None
 

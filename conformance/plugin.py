@@ -8,7 +8,7 @@ import pytest
 from parley.conformance import failure, loader, model, options, preflight, report, requirements
 from parley.conformance.house import NotUsable, new_suffix
 from parley.conformance.pool import Pool, is_alone
-from parley.conformance.requirements import ROOT, SCENARIOS
+from parley.conformance.requirements import INSTALLED, ROOT, SCENARIOS
 from parley.conformance.runner import Failed, Run
 from parley.conformance.targets import DidNotStart, Foreign
 from parley.conformance.transcript import visible
@@ -17,7 +17,7 @@ from parley.conformance.wire import CODECS
 from parley.conformance.yamlnodes import FileFaults
 
 NAME = "parley-conformance"
-TRANSCRIPTS = os.path.join(ROOT, "build", "transcripts")
+TRANSCRIPTS = os.path.join(os.getcwd() if INSTALLED else ROOT, "build", "transcripts")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -35,7 +35,7 @@ def pytest_addoption(parser):
                     help="the idle limit of the target; without it the idle scenarios are skipped")
     group.addoption("--workers", type=options.workers, default=2, help="worker processes of our server (default 2)")
     group.addoption("--server-command", default=None, metavar="COMMAND",
-                    help="start this instead of `python -m server`; same options, same lines on its output")
+                    help="start this instead of ours; same options, same lines on its output")
     group.addoption("--time-scale", type=options.time_scale, default=1.0, metavar="N",
                     help="multiply every time limit, for slow machines")
     group.addoption("--all-levels", action="store_true", help="with --target: let every level fail, not only `must`")
@@ -155,6 +155,8 @@ class Suite:
             extra.append("--server-command=%s" % option("--server-command"))
         if self.workers != 2:
             extra.append("--workers=%d" % self.workers)
+        if INSTALLED:
+            return " ".join(shlex.quote(word) for word in ["parley-conformance", nodeid] + extra)
         elsewhere = os.path.relpath(SCENARIOS, ROOT) != nodeid.split("/")[0]
         return " ".join(shlex.quote(word) for word in ["pytest"] + ["conformance/"] * elsewhere + [nodeid] + extra)
 

@@ -11,6 +11,7 @@ _KEYS = ("level", "says", "in", "from", "disputed", "we_read", "untestable")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCENARIOS = os.path.join(ROOT, "scenarios")
+INSTALLED = os.path.exists(os.path.join(ROOT, "py.typed"))  # and not a checkout, where this lies a folder deeper
 
 
 class Requirement(NamedTuple):

@@ -11,9 +11,12 @@ import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from parley.conformance.requirements import INSTALLED, ROOT
 
-SERVER = [sys.executable, "-m", "server"]  # ours; tests that do not ask for it may put another one here
+SERVER = [sys.executable, "-m", "parley.server"]  # ours; tests that do not ask for it may put another one here
+
+# Somebody else's is started where the suite is, unless that is a checkout.
+START_IN = os.getcwd() if INSTALLED else ROOT
 
 START_SECONDS = 120.0  # bounds against hanging: a busy machine may take its time
 STOP_SECONDS = 30.0
@@ -41,7 +44,7 @@ def _end_with_us():
 class Launched:
     """A server in a process of its own. Its ports are the ones it printed, so there is no race for them."""
 
-    def __init__(self, command, workers, directory):
+    def __init__(self, command, workers, directory, start_in=ROOT):
         self.workers = workers
         self.stdout = []
         self._asked_to_end = False
@@ -50,7 +53,7 @@ class Launched:
         with open(self._stderr_path, "wb") as stderr:
             # A session of its own: an interrupt of the test run does not reach it, and its workers end with it.
             self._process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+                command, cwd=start_in, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
                 start_new_session=True, preexec_fn=_end_with_us,
                 # And what it leaves behind when it is killed lies where everything of this run does.
                 env=dict(os.environ, PYTHONUNBUFFERED="1", XDG_RUNTIME_DIR=directory))
@@ -189,7 +192,8 @@ def launch(workers=2, config=None, args=(), command=None, seconds=START_SECONDS,
         config_path = os.path.join(directory, "config.yaml")
         with open(config_path, "w", encoding="utf-8") as file:
             json.dump(_completed(config or {}, protocols, users, directory), file)  # JSON is YAML
-        server = Launched(command_for(workers, config_path, args, command), workers, directory)
+        server = Launched(
+            command_for(workers, config_path, args, command), workers, directory, START_IN if command else ROOT)
         try:
             server.wait_until_ready(seconds)
             yield server

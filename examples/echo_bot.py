@@ -4,7 +4,7 @@ It comes back if the server restarts. In `dollar` it needs an account, such as A
 """
 import sys
 
-from parley.client import Said, connect
+from parley import Said, connect
 
 with connect(*sys.argv[1:] + ["line://localhost:4000", "echo", None][len(sys.argv) - 1:]) as chat:
     for event in chat:

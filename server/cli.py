@@ -10,6 +10,7 @@ import sys
 import time
 
 from parley import __version__
+from parley.called import called
 from parley.server import commands, config, logs
 from parley.server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded
@@ -81,8 +82,8 @@ def _fail(code, error):
 
 def _parser():
     parser = commands.Parser(
-        prog="python -m server", description="Parley, a chat server: one room for several wire protocols.",
-        epilog="Beside serving: python -m server %s; each with --help." % "|".join(commands.COMMANDS))
+        prog=called("parley"), description="Parley, a chat server: one room for several wire protocols.",
+        epilog="Beside serving: %s %s; each with --help." % (called("parley"), "|".join(commands.COMMANDS)))
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; 0 takes any free one for each protocol")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")

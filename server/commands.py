@@ -10,6 +10,8 @@ import stat
 import sys
 import time
 
+import parley
+from parley.called import called
 from parley.server import config
 from parley.server.chat.memory import LAST_ID
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded, spelled
@@ -22,6 +24,8 @@ from parley.server.storage.memory import MOST_MESSAGES
 from parley.server.supervisor import places
 from parley.server.supervisor.control import NoServer, ask
 from parley.server.supervisor.hashing import chosen, parts
+
+_PACKAGE = os.path.dirname(os.path.abspath(parley.__file__))
 
 LOOK_EVERY = 0.2  # seconds, while a log is followed
 LATEST = 253402300799  # seconds since the epoch: the end of the year 9999
@@ -52,7 +56,7 @@ def run(argv):
 
 
 def _parser():
-    parser = Parser(prog="python -m server", description="Parley, a chat server: beside serving.")
+    parser = Parser(prog=called("parley"), description="Parley, a chat server: beside serving.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--storage", metavar="DIRECTORY", help="of the server; otherwise what the configuration says")
@@ -84,7 +88,32 @@ def _parser():
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
+    says = "print a configuration to begin with: the defaults, with comments"
+    commands.add_parser("config", help=says, description=says)
+    says = "print an example, such as parley.service; without a name, the names of all"
+    commands.add_parser("example", help=says, description=says).add_argument("name", nargs="?", metavar="NAME")
     return parser
+
+
+def _config(arguments):
+    """A configuration to begin with."""
+    _print_file(os.path.join(_PACKAGE, "config.yaml"))
+
+
+def _example(arguments):
+    """One of the examples, or their names."""
+    folder = next(filter(os.path.isdir, (os.path.join(place, "examples") for place in parley.__path__)))
+    if arguments.name is None:
+        print(*sorted(name for name in os.listdir(folder) if not name.startswith("_")), sep="\n")
+    elif arguments.name in os.listdir(folder):
+        _print_file(os.path.join(folder, arguments.name))
+    else:
+        raise Failure("there is no example %r; without a name their names are shown" % arguments.name)
+
+
+def _print_file(path):
+    with open(path, encoding="utf-8") as file:
+        sys.stdout.write(file.read())
 
 
 def _settings(arguments):
@@ -468,4 +497,4 @@ def _message(entry, one, other):
 
 _IMPORTS = {"users": _import_users, "history": _import_history}
 COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "accounts": _accounts, "delete": _delete, "box": _box,
-            "export": _export, "import": _import}
+            "export": _export, "import": _import, "config": _config, "example": _example}

@@ -174,8 +174,22 @@ def test_every_command_explains_itself(command, name):
     assert b"--storage" in done.stdout
 
 
+def test_the_configuration_to_begin_with_is_the_one_of_the_checkout(command):
+    with open(os.path.join(ROOT, "config.yaml"), "rb") as file:
+        assert command("config").stdout == file.read()
+
+
+def test_the_examples_are_listed_and_printed(command):
+    names = command("example").stdout.decode().split()
+    assert {"parley.service", "users.json", "echo_bot.py"} <= set(names)
+    with open(os.path.join(ROOT, "examples", "parley.service"), "rb") as file:
+        assert command("example", "parley.service").stdout == file.read()
+    done = command("example", "../config.yaml")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
+
+
 def test_the_help_of_the_server_names_the_commands(command):
-    assert b"status|log|passwd|accounts|delete|box|export|import" in command("--help").stdout
+    assert b"status|log|passwd|accounts|delete|box|export|import|config|example" in command("--help").stdout
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):

@@ -3,6 +3,8 @@ import argparse
 import signal
 import sys
 
+from parley import __version__
+from parley.called import called
 from parley.server.stdout import quiet_when_closed
 
 
@@ -16,23 +18,24 @@ def scale(text):
 
 @quiet_when_closed()
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m client.gui", description="The desktop client of Parley.")
+    parser = argparse.ArgumentParser(prog=called("parley-window"), description="The desktop client of Parley.")
     parser.add_argument("server", nargs="?", default="localhost", metavar="SERVER",
                         help="host, host:port or dollar+tls://host:port (default: localhost)")
     parser.add_argument("--name", default="", help="the name to log in with")
     parser.add_argument("--scale", type=scale, metavar="N", help="make everything N times as large")
     parser.add_argument("--trust", metavar="FILE",
                         help="certificates (PEM) to trust besides the system's: of CAs, or the server's own")
+    parser.add_argument("--version", action="version", version="parley-window " + __version__)
     options = parser.parse_args(arguments)
     try:
         import tkinter
     except ImportError:
-        return "This Python has no tkinter: install it (Debian: apt install python3-tk), or use python -m client."
+        return "This Python has no tkinter: install it (Debian: apt install python3-tk), or use the terminal client."
     from parley.client.gui.window import Window
     try:
         root = tkinter.Tk(className="Parley")
     except tkinter.TclError as error:
-        return "There is no screen to show a window on (%s); python -m client needs none." % error
+        return "There is no screen to show a window on (%s); the terminal client needs none." % error
     window = Window(root, options.server, options.name, options.scale, options.trust)
     for wish in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wish, lambda *received: root.after_idle(window.leave))

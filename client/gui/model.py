@@ -24,7 +24,7 @@ def address_of(typed):
         raise ValueError("Which server? Type its host, such as localhost or chat.example:8080.")
     found = address.parse(typed, "dollar")
     if found.protocol != "dollar":
-        raise ValueError("This window speaks only `dollar`; for %s there is python -m client." % typed)
+        raise ValueError("This window speaks only `dollar`; for %s there is the terminal client." % typed)
     return found
 
 
