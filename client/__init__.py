@@ -7,8 +7,8 @@
             if isinstance(event, Said):
                 chat.say(event.text)
 
-Requests are methods of `parley.client.chat.Chat`; what a client hears is in `parley.client.events`; docs/client.md shows
-both. `parley-client` is the terminal client, `python -m client` in a checkout.
+Requests are methods of `parley.client.chat.Chat`; what a client hears is in `parley.client.events`; docs/client.md
+shows both. `parley-client` is the terminal client, `python -m client` in a checkout.
 """
 from parley.client.address import Address, parse
 from parley.client.chat import Chat, connect
