@@ -263,7 +263,7 @@ def test_what_room_was_held_for_is_not_taken_from_what_a_later_account_of_that_n
     open_account(memory, b"ann")
     store.late = on_its_way
     assert keep(memory, b"ann")
-    getattr(memory, settle)(b"ann", account, *arguments)
+    getattr(memory, settle)(b"ann", account, *arguments, *[1600000000000] * (settle == "keep_missed"))
     share = memory.accounts[b"ann"].shares["192.0.2.1"]
     assert (share.messages, share.size) == (1, kept_size(b"bob", b"x"))
     assert (share.pending_messages, share.pending_size) == (on_its_way, on_its_way * share.size)
