@@ -132,7 +132,7 @@ def live(house, fault, protocol):
 @pytest.mark.parametrize("extent", ["sample", pytest.param("all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("protocol", sorted(LIVES))
 def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, caplog, chance):
-    caplog.set_level(logging.DEBUG, "server")  # to which more bugs than a minute has lines for are told
+    caplog.set_level(logging.DEBUG, "parley.server")  # to which more bugs than a minute has lines for are told
     house, fault = open_house(), Fault()
     trace(house, fault)
     founder = house.connect(protocol="delimited")

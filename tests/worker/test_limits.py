@@ -53,7 +53,7 @@ every_protocol = pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 @pytest.fixture
 def ended(caplog):
     """What was logged of connections that ended: (level, fields) of each."""
-    caplog.set_level(logging.DEBUG, "server")
+    caplog.set_level(logging.DEBUG, "parley.server")
     return lambda: [(record.levelname, record.args) for record in caplog.records if record.msg == "connection ended"]
 
 
@@ -170,7 +170,7 @@ def test_a_reader_too_far_behind(open_house, ended, protocol):
 
 @every_protocol
 def test_a_refused_command_is_counted_and_logged(house, caplog, protocol):
-    caplog.set_level(logging.DEBUG, "server")
+    caplog.set_level(logging.DEBUG, "parley.server")
     command, reason = REFUSED[protocol]
     house.connect(protocol=protocol).send(command)
     house.settle()
@@ -345,7 +345,7 @@ def test_a_stranger_who_only_came_and_left_is_for_debugging(house, ended):
 
 
 def test_above_info_an_end_costs_no_line(house, caplog, monkeypatch):
-    caplog.set_level(logging.WARNING, "server")
+    caplog.set_level(logging.WARNING, "parley.server")
     peer = house.member(b"ann")
     monkeypatch.setattr(type(house.worker._sessions[1]), "described", None)
     peer.close()
@@ -354,7 +354,7 @@ def test_above_info_an_end_costs_no_line(house, caplog, monkeypatch):
 
 
 def test_a_text_and_a_password_are_never_logged(open_house, caplog):
-    caplog.set_level(logging.DEBUG, "server")
+    caplog.set_level(logging.DEBUG, "parley.server")
     house = open_house()
     ann = house.connect()
     ann.send(b"LOGIN ann hidden\nLOGIN ann\nMSG hidden\nDM bob hidden\nWHAT hidden\nDM ann hidden\n")

@@ -460,7 +460,7 @@ def test_a_bug_in_a_turn_of_a_paced_client_costs_that_one(house, broken, clock):
 
 
 def test_what_happens_in_the_log_is_one_line_for_each_bug(house, broken, caplog):
-    caplog.set_level(logging.INFO, "server")
+    caplog.set_level(logging.INFO, "parley.server")
     house.member(b"bob")
     ann = house.member(b"ann")
     broken(sessions(house)[0], "send")
