@@ -378,7 +378,7 @@ def test_an_emptied_box_has_room_and_a_deleted_account_is_nobodys(command, stora
             ann.enter()
             with Client(server.address(), "witness") as witness:
                 assert command("delete", "ann", "--storage", storage).returncode == 0
-                witness.expect("INFO ann disconnected")
+                witness.until("INFO ann disconnected")
                 with pytest.raises(Closed):
                     while True:
                         ann.deliver()
