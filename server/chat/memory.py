@@ -182,19 +182,23 @@ class Memory:
         self._keep(name, account, sender, text, source, then,
                    "whisper", number, time, sender, name, text, True, source)
 
-    def reserve(self, name, sender, text, source):
-        """Hold room for what may have to be kept: the account that has it, or None if there is none."""
-        return self._hold(name, sender, text, source) if self.has_room(name, sender, text, source) else None
+    def reserve(self, name, sender, text, source, time):
+        """Hold room for what may have to be kept: gives what `keep_missed` or `forgo` takes then, or None."""
+        if not self.has_room(name, sender, text, source):
+            return None
+        return name, self._hold(name, sender, text, source), sender, text, source, time
 
-    def keep_missed(self, name, account, sender, text, source, time):
+    def keep_missed(self, held):
         """Keep what room was reserved for, of which the owner was told too late; if there still is the account."""
+        name, account, sender, text, source, time = held
         if account.closing:
-            self.forgo(name, account, sender, text, source)
+            self.forgo(held)
         elif self._is_still(name, account):
             self._keep(name, account, sender, text, source, _ignore, "keep", time, sender, name, text, source)
 
-    def forgo(self, name, account, sender, text, source):
+    def forgo(self, held):
         """What room was reserved for need not be kept."""
+        name, account, sender, text, source, _ = held
         self._settle(name, account, source, kept_size(sender, text), False)
 
     def _hold(self, name, sender, text, source):

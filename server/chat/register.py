@@ -41,7 +41,7 @@ class Register:
         self._occupied = Occupied()  # by those names
         self._reserved = {}  # holder whose account is being stored -> name
         self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
-        self._untold = {}  # holder -> {mark: arguments of Memory.keep_missed} for what is kept unless it is sent
+        self._untold = {}  # holder -> {mark: what Memory.reserve gave} for what is kept unless it is sent
         self._last_mark = 0
         self._locating = {}  # holder that asks where somebody is -> the worker that knows
         self._probing = {}  # holder that wants a name -> (holder that has it and is looked after, what to do then)
@@ -303,7 +303,7 @@ class Register:
         self._locating.pop(holder, None)
         self._handed.pop(holder, None)
         for missed in self._untold.pop(holder, {}).values():
-            self._memory.keep_missed(*missed)
+            self._memory.keep_missed(missed)
         reserved, name = self._reserved.pop(holder, None), self._members.pop(holder, None)
         if reserved is not None:
             self._vacate(reserved)
@@ -446,10 +446,10 @@ class Register:
 
     def _mark(self, holder, to, sender, text, source, now):
         """What somebody here is being told has its room in the box until the worker says that it has been sent."""
-        account = self._memory.reserve(to, sender, text, source)
-        if account is not None:
+        held = self._memory.reserve(to, sender, text, source, now)
+        if held is not None:
             self._last_mark += 1
-            self._untold.setdefault(holder, {})[self._last_mark] = to, account, sender, text, source, now
+            self._untold.setdefault(holder, {})[self._last_mark] = held
             self._post.worker(_place(holder)[0], "mark", _place(holder)[1], self._last_mark)
 
     def _why_not_kept(self, to, account, sender, text, source):
@@ -464,7 +464,7 @@ class Register:
         holder = _holder(worker, number)
         marks = self._untold.get(holder, {})
         if mark in marks:
-            self._memory.forgo(*marks.pop(mark)[:-1])
+            self._memory.forgo(marks.pop(mark))
             if not marks:
                 del self._untold[holder]
 

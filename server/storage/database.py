@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from parley.server.chat.memory import KEPT_SIZE
 from parley.server.storage.memory import MOST_MESSAGES, page, whole, with_kept
-from parley.server.worker.queues import HEAD, said
+from parley.server.worker.queues import place, said
 
 DAY = 86400  # seconds
 
@@ -221,8 +221,8 @@ class Database:
         return True
 
     def talk(self, frame):
-        _, _, _, _, _, first, time = HEAD.unpack_from(frame)
-        self._insert(LOBBY, first, ((sender, text, time) for _, sender, text, _ in said(frame)))
+        first, now = place(frame)
+        self._insert(LOBBY, first, ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
     def whisper(self, number, time, sender, to, text, keep, source=""):

@@ -7,7 +7,7 @@ import time
 
 from parley.server.chat.memory import kept_size
 from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
-from parley.server.worker.queues import HEAD, said
+from parley.server.worker.queues import HEAD, place, said
 
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
 MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
@@ -54,9 +54,9 @@ class Store:
 
     def talk(self, frame):
         """The messages of a talk frame (`server.worker.queues`) were said in the lobby."""
-        _, _, _, _, messages, first, _ = HEAD.unpack_from(frame)
+        first, _ = place(frame)
         self._lobby.append((first, frame))
-        self._number = first + messages - 1
+        self._number = first + HEAD.unpack_from(frame)[4] - 1
         self._latest = None
         self._lobby_size += TALK_SIZE + len(frame)
         while self._lobby_size > MOST_OF_LOBBY:
@@ -265,8 +265,8 @@ def whole(clock):
 
 
 def _numbered(first, frame):
-    when = HEAD.unpack_from(frame)[6] // 1000
-    return [(number, sender, text, when) for number, (_, sender, text, _) in enumerate(said(frame), first)]
+    _, now = place(frame)
+    return [(number, sender, text, now // 1000) for number, (_, sender, text, _) in enumerate(said(frame), first)]
 
 
 class _Account:

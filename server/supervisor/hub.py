@@ -1,8 +1,8 @@
 """The hub: everything that happens, in one order, to every worker.
 
 It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
-worker, the origin's too. Talk passes verbatim: the hub reads its frames' heads and gives them
-their places (`server.chat.numbers`), and never reads its messages.
+worker, the origin's too. Talk passes verbatim: the hub reads the heads of its frames and gives them their places
+(`server.chat.numbers`), and never reads its messages.
 """
 import contextlib
 import functools

@@ -62,6 +62,11 @@ def placed(frame, number, time):
     return frame[:_PLACE_AT] + _PLACE.pack(number, time) + frame[HEAD.size:]
 
 
+def place(frame):
+    """(number, time) as the hub has given them: see `placed`."""
+    return _PLACE.unpack_from(frame, _PLACE_AT)
+
+
 def said(frame):
     """The (session number, sender, text, time) of a talk frame, in order."""
     position, end = HEAD.size, len(frame)

@@ -10,6 +10,8 @@ from parley.server.chat.memory import DAY, SHARE_SIZE, Account, Memory, kept_siz
 from parley.server.chat.names import claims
 from parley.server.storage.memory import Store
 
+SAID_AT = 1600000000000  # milliseconds since the epoch
+
 
 @pytest.fixture
 def memory(store):
@@ -201,7 +203,7 @@ def test_what_is_on_its_way_to_the_store_counts_on_when_a_box_is_looked_into(mem
     memory.taken(b"ann", 1)
     memory.keep(b"ann", b"bob", b"two", "192.0.2.1", 1, 1600000000000, lambda stored: None)
     memory.keep(b"ann", b"bob", b"three", "192.0.2.2", 1, 1600000000000, lambda stored: None)
-    memory.reserve(b"ann", b"bob", b"four", "192.0.2.3")
+    memory.reserve(b"ann", b"bob", b"four", "192.0.2.3", SAID_AT)
     assert memory.accounts[b"ann"].kept == 4
     store.answer_next(2)  # taken, and what is left then
     assert memory.accounts[b"ann"].kept == 3
@@ -226,13 +228,13 @@ def test_where_the_store_has_less_than_was_counted_it_is_right(memory, store):
 def test_room_is_held_for_what_may_have_to_be_kept(memory, store):
     open_account(memory, b"ann")
     text = b"x" * (memory_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE)
-    arguments = b"bob", text, "192.0.2.1"
-    account = memory.reserve(b"ann", *arguments)
-    assert account is memory.accounts[b"ann"]
+    arguments = b"bob", text, "192.0.2.1", SAID_AT
+    held = memory.reserve(b"ann", *arguments)
+    assert held[1] is memory.accounts[b"ann"]
     assert memory.reserve(b"ann", *arguments) is None
-    memory.forgo(b"ann", account, *arguments)
+    memory.forgo(held)
     assert (memory.accounts[b"ann"].shares, store.store.kept(b"ann")) == (None, [])
-    memory.keep_missed(b"ann", memory.reserve(b"ann", *arguments), *arguments, 1600000000000)
+    memory.keep_missed(memory.reserve(b"ann", *arguments))
     assert (memory.accounts[b"ann"].kept, len(store.store.kept(b"ann"))) == (1, 1)
     check_books(memory)
 
@@ -241,12 +243,12 @@ def test_room_is_held_for_what_may_have_to_be_kept(memory, store):
 @pytest.mark.parametrize("made_anew", [True, False])
 def test_what_room_was_held_for_is_not_kept_for_a_later_account_of_that_name(memory, store, settle, made_anew):
     open_account(memory, b"ann")
-    arguments = b"bob", b"hi", "192.0.2.1"
-    account = memory.reserve(b"ann", *arguments)
+    arguments = b"bob", b"hi", "192.0.2.1", SAID_AT
+    held = memory.reserve(b"ann", *arguments)
     close(memory, b"ann")
     if made_anew:
         open_account(memory, b"ann")
-    getattr(memory, settle)(b"ann", account, *arguments, *[1600000000000] * (settle == "keep_missed"))
+    getattr(memory, settle)(held)
     assert store.store.kept(b"ann") == []
     assert [account.kept for account in memory.accounts.values()] == [0] * made_anew
     check_books(memory)
@@ -257,13 +259,13 @@ def test_what_room_was_held_for_is_not_kept_for_a_later_account_of_that_name(mem
 def test_what_room_was_held_for_is_not_taken_from_what_a_later_account_of_that_name_has(
         memory, store, settle, on_its_way):
     open_account(memory, b"ann")
-    arguments = b"bob", b"hi", "192.0.2.1"
-    account = memory.reserve(b"ann", *arguments)
+    arguments = b"bob", b"hi", "192.0.2.1", SAID_AT
+    held = memory.reserve(b"ann", *arguments)
     close(memory, b"ann")
     open_account(memory, b"ann")
     store.late = on_its_way
     assert keep(memory, b"ann")
-    getattr(memory, settle)(b"ann", account, *arguments, *[1600000000000] * (settle == "keep_missed"))
+    getattr(memory, settle)(held)
     share = memory.accounts[b"ann"].shares["192.0.2.1"]
     assert (share.messages, share.size) == (1, kept_size(b"bob", b"x"))
     assert (share.pending_messages, share.pending_size) == (on_its_way, on_its_way * share.size)
@@ -423,15 +425,10 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
                 if request == "keep":
                     keep(memory, name, b"x" * size, source)
                 else:
-                    said = b"cid", b"y" * size, source
-                    account = memory.reserve(name, *said)
-                    held += [(name, account, *said)] if account else []
+                    reserved = memory.reserve(name, b"cid", b"y" * size, source, SAID_AT)
+                    held += [reserved] if reserved else []
             elif request in ("missed", "told") and held:
-                missed = held.pop(arguments[0] % len(held))
-                if request == "told":
-                    memory.forgo(*missed)
-                else:
-                    memory.keep_missed(*missed, 1600000000000)
+                (memory.forgo if request == "told" else memory.keep_missed)(held.pop(arguments[0] % len(held)))
             elif request == "taken":
                 memory.taken(*arguments)
             elif request == "reopen" and arguments[0] in memory.accounts:
@@ -445,7 +442,7 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
             check_books(memory)
         store.answer()
         for one in held:
-            memory.forgo(*one)
+            memory.forgo(one)
         for name in memory.accounts:
             memory.taken(name, 0)
         store.answer()
