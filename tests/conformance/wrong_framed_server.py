@@ -289,7 +289,10 @@ class WrongFramedServer(OneThreadServer):
                 return self._leave(client)
             end = 64 + int(count)
             if "padded-characters" in self.bugs:
-                end = 64 + len(client.held[64:].decode(errors="replace")[:int(count)].encode())
+                letters = client.held[64:].decode(errors="replace")
+                if len(letters) < int(count):
+                    return None
+                end = 64 + len(letters[:int(count)].encode())
             if "padded-one-recv-is-one-message" not in self.bugs and len(client.held) < end:
                 return None
             body, client.held = client.held[64:end], client.held[end:]
