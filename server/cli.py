@@ -12,14 +12,14 @@ import time
 from parley import __version__
 from parley.called import called
 from parley.server import commands, config, logs
-from parley.server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
+from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded
-from parley.server.chat.numbers import BLOCK
+from parley.server.order.numbers import BLOCK
 from parley.server.protocols import PROTOCOLS
 from parley.server.stdout import quiet_when_closed
 from parley.server.storage.database import Database, StoreError, TooNew
 from parley.server.storage.directory import CannotUse, Directory
-from parley.server.storage.journal import AtHand, Journal
+from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import Store
 from parley.server.supervisor import places
 from parley.server.supervisor.control import Control
@@ -51,7 +51,7 @@ def main(argv=None):
     try:
         settings = _settings(arguments)
         if arguments.check_config:
-            _accounts(settings.users_file, [], {}, Memory(AtHand(Store())))
+            _accounts(settings.users_file, [], {}, Accounts(InProcess(Store())))
             _say("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -205,12 +205,12 @@ def _serve(settings, arguments):
     _raise_descriptor_limit()
     store, directory, rows, boxes = _storage(settings.storage)
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
-    memory = Memory(store, settings.register, settings.guests, most, settings.keep_box_days, time.time)
-    _accounts(settings.users_file, rows, boxes, memory)
+    accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
+    _accounts(settings.users_file, rows, boxes, accounts)
     listening, lines = _open(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     try:
-        Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory,
+        Supervisor(listening, settings, lambda: _reread(settings, arguments), accounts, store, directory,
                    lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
             on_start=lambda: _say_started(service, lines),
             on_stop=lambda: _say_stopping(service),
@@ -247,7 +247,7 @@ def _say_stopping(service):
 def _storage(storage):
     """The store, its directory, and what is in it already: accounts and boxes as a `Database` tells of them."""
     if storage is None:
-        return AtHand(Store()), None, [], {}
+        return InProcess(Store()), None, [], {}
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # here too, and not only in the journal: what is wrong shows at once
@@ -266,16 +266,16 @@ def _storage(storage):
     return Journal(open_again, last, reserved), directory, rows, boxes
 
 
-def _accounts(path, rows, boxes, memory):
-    """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now.
+def _accounts(path, rows, boxes, accounts):
+    """The accounts to begin with: those in the store, and new ones of a users file, hashed here and now.
 
     A new one must not look like one in the store. Those of the file may look alike: what does changes with Unicode.
     """
     for name, secret, _, _ in rows:
-        memory.know(name, Account(claims(name), secret))
+        accounts.know(name, Account(claims(name), secret))
         if name in boxes:
-            memory.know_box(name, *boxes[name])
-    stored, names = set(memory.accounts), set()
+            accounts.know_box(name, *boxes[name])
+    stored, names = set(accounts.accounts), set()
     for raw, password, secret in config.users(path) if path else ():
         try:
             name = canonical_name(raw)
@@ -287,10 +287,10 @@ def _accounts(path, rows, boxes, memory):
         if name in stored:
             continue  # it may have another password by now
         occupied = claims(name)
-        if memory.owners(occupied) & stored:
+        if accounts.owners(occupied) & stored:
             raise config.ConfigError("%s: %r is too much like an account in the storage" % (path, raw.decode()))
-        memory.open(name, occupied, _secret(password, secret, path, raw))
-    return memory
+        accounts.begin_with(name, occupied, _secret(password, secret, path, raw))
+    return accounts
 
 
 def _secret(password, secret, path, raw):

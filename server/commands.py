@@ -13,14 +13,14 @@ import time
 import parley
 from parley.called import called
 from parley.server import config
-from parley.server.chat.memory import LAST_ID
+from parley.server.chat.accounts import LAST_ID
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded, spelled
 from parley.server.chat.operators import Operators
 from parley.server.ipc.messages import ToStore
 from parley.server.protocols.text import canonical
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
-from parley.server.storage.journal import AtHand
+from parley.server.storage.journal import InProcess
 from parley.server.storage.memory import MOST_MESSAGES
 from parley.server.supervisor import places
 from parley.server.supervisor.control import NoServer, ask
@@ -308,7 +308,7 @@ def _asking(arguments):
 
 
 def _operators_of(database):
-    store = AtHand(database)
+    store = InProcess(database)
     return Operators(
         {name for name, *_ in database.accounts()}, store,
         lambda name, then: store.ask(then, ToStore.CloseAccount(name)),

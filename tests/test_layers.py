@@ -6,7 +6,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-LAYERS = ["protocols", "ipc", "chat", "worker", "storage", "supervisor", "commands", "cli"]
+LAYERS = ["protocols", "ipc", "order", "chat", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
 OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "bench"}

@@ -1,8 +1,8 @@
-"""Everything that the processes of the server say to each other, but for talk, which is in frames of its own.
+"""Everything that the processes of the server say to each other, or put into the order, but for talk.
 
 A message is a named tuple, in a class that says who hears it. Whoever hears it has a method of the message's name in
 lower case that takes the fields in order; from a worker, the hub's methods are given the worker's number before them:
-see `handlers`. Talk is in `parley.server.ipc.queues`.
+see `handlers`. Talk has frames of its own: `parley.server.ipc.queues`.
 
 Types of fields:
 
@@ -390,6 +390,135 @@ class ToWorker:
         reason: str
 
 
+class Proven:
+    """What a session asked for, once its password has been looked at: this is what gets a place in the order."""
+
+    class ClaimName(NamedTuple):
+        """As `ToHub.Claim`.
+
+        given: was there a password that is not empty? serial: of the account that it is right for, or None.
+        renewed: the secret that is to replace the account's, or None.
+        """
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+        command: str
+        given: bool
+        serial: Optional[int]
+        renewed: Optional[str]
+
+    class OpenAccount(NamedTuple):
+        """As `ToHub.Create`. Unproven: there is a password, which is hashed once the name is known to be free."""
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+        secret: Optional[str]
+        unproven: bool
+        host: str
+
+    class ReplacePassword(NamedTuple):
+        """As `ToHub.ChangePassword`: the old one was right for the account with this serial."""
+
+        session: int
+        name: bytes
+        serial: int
+        secret: str
+
+
+class Operated:
+    """What an operator asks for; the token comes back with the answer. Asker: nobody, 0."""
+
+    class SetPassword(NamedTuple):
+        """The account, which may be a new one, has this secret."""
+
+        asker: int
+        token: int
+        name: bytes
+        secret: str
+
+    class RemoveAccount(NamedTuple):
+        """The account is deleted, and whoever is here under its name sent away."""
+
+        asker: int
+        token: int
+        name: bytes
+
+    class EmptyBox(NamedTuple):
+        """What is kept for the account is thrown away."""
+
+        asker: int
+        token: int
+        name: bytes
+
+
+class Noticed:
+    """What the hub itself has noticed."""
+
+    class Lost(NamedTuple):
+        """The worker is dead, and its sessions with it."""
+
+    class Tidied(NamedTuple):
+        """It is time to look for what has been kept for too long."""
+
+
+class Settled:
+    """What the store has answered, in the last field, to what was asked of it for a holder or an operator's token."""
+
+    class Opened(NamedTuple):
+        """Is the new account stored?"""
+
+        asker: int
+        token: int
+        name: bytes
+        stored: Optional[bool]
+
+    class Protected(NamedTuple):
+        """Is the account's new secret stored?"""
+
+        asker: int
+        token: int
+        name: bytes
+        serial: int
+        secret: str
+        stored: Optional[bool]
+
+    class Closed(NamedTuple):
+        """Is it stored that the account is deleted?"""
+
+        asker: int
+        token: int
+        name: bytes
+        serial: int
+        stored: Optional[bool]
+
+    class Emptied(NamedTuple):
+        """Is it stored that nothing is kept any more?"""
+
+        asker: int
+        token: int
+        stored: Optional[bool]
+
+    class Kept(NamedTuple):
+        """Is the message stored that room was held for?"""
+
+        asker: int
+        name: bytes
+        serial: int
+        source: str
+        size: int
+        stored: Optional[bool]
+
+    class Boxed(NamedTuple):
+        """What is kept for the account: `ReadStore.Box`."""
+
+        asker: int
+        name: bytes
+        serial: int
+        found: Optional[Tuple[List[Tuple[str, int, int]], Optional[int]]]
+
+
 class ToStore:
     """What the hub asks of the store, in its own process or in the journal's; see `parley.server.storage.memory`.
 
@@ -568,13 +697,20 @@ def _snake(name: str) -> str:
     return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-_DIRECTIONS = (ToHub, ToWorker, ToStore, ReadStore, ToJournal, FromJournal, ToHasher, FromHasher)
+_DIRECTIONS = (
+    ToHub, ToWorker, Proven, Operated, Noticed, Settled, ToStore, ReadStore, ToJournal, FromJournal, ToHasher,
+    FromHasher)
 _NAMES = {kind: name for direction in _DIRECTIONS for name, kind in messages(direction).items()}
 
 
 def name_of(message: Message) -> str:
     """The name of a message's method."""
     return _NAMES[type(message)]
+
+
+def entry(message: Message) -> Tuple[str, Message]:
+    """A message as an entry of the order (see `parley.server.order.at_hand`)."""
+    return _NAMES[type(message)], message
 
 
 def packed(message: Message) -> bytes:

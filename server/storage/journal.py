@@ -31,7 +31,7 @@ MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the proces
 # What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
 # functions and their variables.
 TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
-QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 1024
+QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 704
 UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
 MOST_UNANSWERED = 6  # looks of the hub without an answer, some nine seconds
@@ -40,7 +40,7 @@ HOPELESS = 2  # processes that died one after the other without having done anyt
 log = logging.getLogger(__name__)
 
 
-class AtHand:
+class InProcess:
     """Asks a store in this process: the answer comes at once."""
 
     process = None

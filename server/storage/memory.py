@@ -5,7 +5,7 @@ import heapq
 import itertools
 import time
 
-from parley.server.chat.memory import kept_size
+from parley.server.chat.accounts import kept_size
 from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.queues import HEAD, place, said
 
@@ -199,7 +199,7 @@ class Store:
     def box(self, name):
         """(source, messages, what they cost) for each source of what is kept for `name`, and the earliest time or None.
 
-        For the cost see `server.chat.memory.kept_size`.
+        For the cost see `server.chat.accounts.kept_size`.
         """
         shares, kept = {}, self._kept.get(name, ())
         for _, sender, text, _, source in kept:

@@ -52,16 +52,16 @@ class Supervisor:
         from the sockets of the worker it replaces.
     settings: `server.config.Settings`.
     reread: gives new settings, or None if there are none fit for use.
-    memory, store: see `server.supervisor.hub.Hub`.
+    accounts, store: see `server.supervisor.hub.Hub`.
     directory: `server.storage.directory.Directory`, or None if nothing is kept.
     open_control: gives a `server.supervisor.control.Control`, or None, for requests and a selector.
     """
 
-    def __init__(self, listening, settings, reread, memory, store, directory, open_control):
+    def __init__(self, listening, settings, reread, accounts, store, directory, open_control):
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000, memory, store,
+        self._hub = Hub(settings.pacing_ms / 1000, accounts, store,
                         settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.census.most = settings.limits["connections_per_address"]
         self._directory = directory

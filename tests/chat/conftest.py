@@ -42,7 +42,7 @@ class Post(Record):
     """Remembers what a register sends. Workers that are asked to look after a session answer at once.
 
     gone: (worker, session number) of those whose clients have gone, which only their workers can tell.
-    probed: those that were looked after.
+    probed: those that were looked after. reported: (host, name, reason) of what operators are told.
     """
 
     def __init__(self):
@@ -50,6 +50,7 @@ class Post(Record):
         self.register = None
         self.gone = set()
         self.probed = []
+        self.reported = []
 
     def everyone(self, message):
         self.calls.append(("everyone", *plain(message)))
@@ -63,6 +64,16 @@ class Post(Record):
         if (worker, number) in self.gone:
             self.register.release(worker, number)
         self.register.probed(worker, asker, number)
+
+    def refuse_all(self, worker, sessions, reason):
+        for session in sessions:
+            self.worker(worker, ToWorker.Refused(session, reason))
+
+    def prove(self, holder, trouble):
+        self.register.prove(holder, trouble)
+
+    def report(self, *refusal):
+        self.reported.append(refusal)
 
     def change(self):
         """Nothing can be torn here."""

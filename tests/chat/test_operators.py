@@ -1,12 +1,12 @@
 """What operators see of accounts and boxes, and do with them."""
 import pytest
+from registered import Registered
 
 from parley.server.chat import operators as operators_module
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
 from parley.server.chat.operators import Operators
 from parley.server.chat.patience import Patience
-from parley.server.chat.register import Register
 
 NOW = 1600000000
 ADDRESS = "192.0.2.1"
@@ -22,7 +22,7 @@ class Door:
 
 @pytest.fixture
 def memory(store):
-    return Memory(store)
+    return Accounts(store)
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def patience():
 
 @pytest.fixture
 def register(post, memory, patience, store):
-    return Register(post, memory, Door(), patience, store, lambda: NOW)
+    return Registered(post, memory, Door(), patience, store, lambda: NOW)
 
 
 @pytest.fixture
 def ask(memory, register, store):
     """ask(request, argument=...) gives what has been answered."""
-    requests = Operators(memory.accounts, store, register.remove, memory.empty).requests()
+    requests = Operators(memory.accounts, store, register.remove, register.empty).requests()
 
     def put(request, **arguments):
         answers = []
@@ -51,12 +51,13 @@ def ask(memory, register, store):
 @pytest.fixture
 def accounts(memory):
     for name in ("zoe", "ann", "\u00e4nn"):
-        memory.open(name.encode(), tuple(claims(name.encode())), "secret" if name == "ann" else None)
+        memory.begin_with(name.encode(), tuple(claims(name.encode())), "secret" if name == "ann" else None)
 
 
 def keep(memory, name, *texts):
     for text in texts:
-        memory.keep(name, b"bob", text, ADDRESS, 1, 1600000000000, lambda stored: None)
+        memory.order.now = NOW * 1000
+        memory.keep(name, b"bob", text, ADDRESS, 1)
 
 
 def test_accounts_are_told_in_pages(ask, memory, accounts, monkeypatch):

@@ -2,15 +2,14 @@
 import itertools
 
 import pytest
+from registered import Registered
 
-from parley.server.chat import memory as memory_module
-from parley.server.chat import register as register_module
+from parley.server.chat import accounts as accounts_module
+from parley.server.chat import enrollment as enrollment_module
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.aliases import Aliases
-from parley.server.chat.memory import Memory
 from parley.server.chat.names import Occupied, claims
-from parley.server.chat.numbers import Numbers
 from parley.server.chat.patience import Patience
-from parley.server.chat.register import Register
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import placed, record, talk
 from parley.server.protocols import LONGEST_FOR_ALL
@@ -97,7 +96,7 @@ class Door:
 
 @pytest.fixture
 def memory(store):
-    return Memory(store)
+    return Accounts(store)
 
 
 @pytest.fixture
@@ -113,8 +112,7 @@ def patience():
 
 @pytest.fixture
 def register(post, memory, door, patience, store):
-    post.register = Register(post, memory, door, patience, store, Numbers(store, lambda: NOW))
-    return post.register
+    return Registered(post, memory, door, patience, store, lambda: NOW)
 
 
 @pytest.fixture
@@ -137,7 +135,7 @@ def rename(register, worker, number, name):
 
 
 def open_account(memory, name, secret=None):
-    memory.open(name, tuple(claims(name)), secret)
+    memory.begin_with(name, tuple(claims(name)), secret)
 
 
 def alias_of(name, choice=0):
@@ -265,8 +263,15 @@ def test_accounts_with_the_same_best_alias_may_be_made(register, post, memory):
     assert [entry[1] for entry in post.drain()] == ["account_opened", "joined"] * 2
 
 
+def state_of(register):
+    """All that the parts of a register remember."""
+    parts = ("members", "claims", "enrollment", "direct", "questions", "prover")
+    return {"%s.%s" % (part, name): repr(value) for part in parts
+            for name, value in vars(getattr(register.whole, part)).items()}
+
+
 def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, patience, door):
-    before = {name: repr(value) for name, value in vars(register).items()}
+    before = state_of(register)
     for _ in range(3):
         for number, name in enumerate([*TWINS, LONG, b"ann", b"lan", b"guest"]):
             claim(register, 1, number, name, "Create" if number % 2 else "Login")
@@ -279,10 +284,10 @@ def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, mem
         register.release(1, 4)
         register.delete(1, 5, b"guest")
         register.lose(1)
-    after = {name: repr(value) for name, value in vars(register).items()}
-    assert after.pop("_guests") != before.pop("_guests")
+    after = state_of(register)
+    assert after.pop("claims._guests") != before.pop("claims._guests")
     assert after == before
-    assert vars(register._occupied) == vars(memory._occupied) == vars(Occupied())
+    assert vars(register.members._occupied) == vars(memory._occupied) == vars(Occupied())
     assert vars(memory.aliases) == vars(Aliases())
 
 
@@ -537,7 +542,8 @@ def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(r
 def test_a_deleted_account_is_nobodys_even_if_its_password_was_being_verified(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "Login", b"pw")
-    memory.close(b"ann", lambda stored, gone: None)
+    memory.close(b"ann")
+    assert post.drain() == [("everyone", "account_closed", b"ann")]
     door.finish()
     assert post.drain() == [("worker", 2, "refused", 7, Reason.NO_ACCOUNT)]
 
@@ -653,7 +659,8 @@ def test_of_an_account_that_is_deleted_meanwhile_no_password_is_changed(
     change(register)
     for _ in range(steps):
         door.finish()
-    memory.close(b"ann", lambda stored, gone: None)
+    memory.close(b"ann")
+    assert post.drain() == [("everyone", "account_closed", b"ann")]
     while door.jobs:
         door.finish(secret="changed")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.NO_ACCOUNT)]
@@ -679,7 +686,7 @@ def test_one_address_makes_only_so_many_accounts(register, post, memory, door, c
 
     assert [make(number, HOST) for number in range(4)] == [True, True, False, False]
     assert make(4, OTHER_HOST)
-    assert door.reported == [(HOST, b"u2", Reason.TOO_MANY_ACCOUNTS), (HOST, b"u3", Reason.TOO_MANY_ACCOUNTS)]
+    assert post.reported == [(HOST, b"u2", Reason.TOO_MANY_ACCOUNTS), (HOST, b"u3", Reason.TOO_MANY_ACCOUNTS)]
     register.delete(2, 7, b"u0")
     post.drain()
     assert [make(number, HOST) for number in (5, 6)] == [True, False]
@@ -806,7 +813,7 @@ def test_an_account_whose_owner_is_deleted_is_no_account_any_more(register, post
 
 
 def test_there_is_an_end_to_new_accounts(register, post, memory, monkeypatch):
-    monkeypatch.setattr(register_module, "MOST_ACCOUNTS", 1)
+    monkeypatch.setattr(enrollment_module, "MOST_ACCOUNTS", 1)
     open_account(memory, b"cid")
     claim(register, 1, 5, b"ann", "Create")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.TOO_MANY_ACCOUNTS)]
@@ -855,7 +862,7 @@ def test_what_was_said_to_an_account_and_not_sent_before_its_end_is_kept(
     assert kept(memory, store, b"ann") == (missed, 0)
     register.lose(1)
     assert kept(memory, store, b"ann") == (missed, missed)
-    assert register._untold == {}
+    assert register.direct._untold == {}
 
 
 def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(register, memory, store):
@@ -884,7 +891,7 @@ def test_what_was_said_to_who_is_called_otherwise_meanwhile_is_not_kept_for_a_la
 
 def test_what_was_not_sent_is_kept_only_if_there_is_room(register, post, memory, store):
     """Who is here hears it in any case."""
-    long = b"x" * (memory_module.MOST_OF_BOX // 3)
+    long = b"x" * (accounts_module.MOST_OF_BOX // 3)
     claim(register, 1, 5, b"ann", "Create")
     claim(register, 2, 7, b"bob")
     post.drain()
@@ -952,7 +959,7 @@ def test_who_has_no_account_has_nothing_kept(register, post, ann_and_bob):
 
 def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob):
     open_account(memory, b"cid")
-    long = b"x" * (memory_module.MOST_OF_BOX // 7)
+    long = b"x" * (accounts_module.MOST_OF_BOX // 7)
     for number in range(5):
         whisper(register, 2, 7, b"bob", b"cid", b"%d" % number + long)
     assert post.drain() == [("worker", 2, "confirmed", 7)] * 3 + [("worker", 2, "refused", 7, Reason.BOX_FULL)] * 2
@@ -984,8 +991,8 @@ def test_who_fills_boxes_under_ever_other_names_leaves_room_for_others(register,
 
 
 def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, store):
-    memory = Memory(store, keep_days=10, clock=lambda: NOW)
-    register = Register(post, memory, door, patience, store, Numbers(store, lambda: NOW))
+    memory = Accounts(store, keep_days=10)
+    register = Registered(post, memory, door, patience, store, lambda: NOW)
     open_account(memory, b"cid")
     store.store.keep(b"bob", b"cid", b"one")
     memory.accounts[b"cid"].oldest = SECOND - 10 * 86400 - 1
@@ -1106,7 +1113,7 @@ def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
 
 def test_what_is_not_stored_takes_no_room(register, post, memory, store, ann_and_bob):
     open_account(memory, b"cid")
-    long, store.late = b"x" * (memory_module.MOST_OF_BOX // 3), True
+    long, store.late = b"x" * (accounts_module.MOST_OF_BOX // 3), True
     whisper(register, 2, 7, b"bob", b"cid", long)
     whisper(register, 2, 8, b"bea", b"cid", long)  # there is room for one, which is not stored yet
     assert post.drain() == [("worker", 2, "refused", 8, Reason.BOX_FULL)]
@@ -1137,7 +1144,7 @@ def test_what_was_said_is_told_once_it_is_read(register, post, store, ann_and_bo
 @pytest.fixture
 def said_in_lobby(register, store):
     """Three messages."""
-    place = register._numbers.take(3)
+    place = register.numbers.take(3), int(NOW * 1000)
     frame = talk(0, 1, [record(5, b"ann", text, 9) for text in (b"one", b"two", b"three")])
     store.talk(placed(frame, *place), lambda stored: None)
 
@@ -1285,16 +1292,16 @@ def test_who_changes_its_name_is_handed_what_is_kept_for_that(register, post, me
 def test_who_leaves_before_it_has_been_sent_what_was_handed_over_leaves_nothing_behind(register, store, box):
     register.deliver(1, [6], b"cid", False)
     store.answer()
-    assert register._handed
+    assert register.direct._handed
     register.release(1, 6)
-    assert (register._handed, store.store.kept(b"cid")) == ({}, BOX)
+    assert (register.direct._handed, store.store.kept(b"cid")) == ({}, BOX)
 
 
 def test_who_has_left_before_it_was_answered_has_been_handed_nothing(register, post, store, box):
     register.deliver(1, [6], b"cid", False)
     register.release(1, 6)
     store.answer()
-    assert register._handed == {}
+    assert register.direct._handed == {}
     assert store.store.kept(b"cid") == BOX
 
 

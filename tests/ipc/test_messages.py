@@ -4,12 +4,21 @@ import inspect
 import pytest
 
 from parley.server.chat.census import Census
+from parley.server.chat.claims import Claims
+from parley.server.chat.direct import DirectMessages
+from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.prover import Prover
+from parley.server.chat.questions import Questions
 from parley.server.chat.register import Register
 from parley.server.chat.replica import Replica
 from parley.server.ipc import messages as module
 from parley.server.ipc.messages import (
     FromJournal,
+    Noticed,
+    Operated,
+    Proven,
     ReadStore,
+    Settled,
     ToHub,
     ToStore,
     ToWorker,
@@ -27,7 +36,9 @@ from parley.server.worker.loop import Worker
 
 DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ ==
               module.__name__]
-HEARD = [(ToHub, 1, (Register, Census, Hub)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
+DECIDING = Claims, Enrollment, DirectMessages, Register
+HEARD = [(ToHub, 1, (Prover, Questions, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
+            Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
          (ToStore, 0, (Store,)), (ReadStore, 0, (Store,)), (ToStore, 0, (Database,)), (ReadStore, 0, (Database,))]
 CASES = [(kind, name, before, owners) for direction, before, owners in HEARD
          for name, kind in messages(direction).items()]
@@ -36,7 +47,7 @@ CASES = [(kind, name, before, owners) for direction, before, owners in HEARD
 @pytest.mark.parametrize("kind, name, before, owners", CASES, ids=str)
 def test_a_message_has_one_handler_that_takes_its_fields(kind, name, before, owners):
     (owner,) = [owner for owner in owners if hasattr(owner, name)]
-    _, *parameters = inspect.signature(getattr(owner, name)).parameters.values()
+    _, *parameters = [one for one in inspect.signature(getattr(owner, name)).parameters.values() if one.name != "alive"]
     least = [one for one in parameters if one.default is one.empty]
     assert len(least) <= before + len(kind._fields) <= len(parameters)
 

@@ -15,7 +15,7 @@ from numbered import Numbered
 from parley.server.ipc.queues import Queue, called, control
 from parley.server.storage import journal as journal_module
 from parley.server.storage.database import Database
-from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, AtHand, Journal, Scribe
+from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, InProcess, Journal, Scribe
 from parley.server.storage.memory import Store
 
 PATIENCE = 60  # seconds that an answer may really take
@@ -772,7 +772,7 @@ def test_much_at_once_is_stored_and_nobody_blocks(forked, path, spoken, told):
 def asking(request, forked):
     """Something to ask, and what makes it answer all it was asked."""
     if request.param == "at hand":
-        return Numbered(AtHand(Store())), lambda: None
+        return Numbered(InProcess(Store())), lambda: None
     one = forked()
     one.start()
     return one.journal, one.settle

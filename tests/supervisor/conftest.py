@@ -4,7 +4,7 @@ import pytest
 from plain import plain
 from queue_ends import two_ends
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.ipc.messages import ToWorker, messages
 from parley.server.ipc.queues import CONTROL, HEAD, called, placed
 from parley.server.supervisor import hub as hub_module
@@ -88,7 +88,7 @@ def make_hub(clock, store):
     hubs = []
 
     def make(pacing=0, memory=None, store=store, **limits):
-        hubs.append(hub_module.Hub(pacing, memory or Memory(store), store, **limits))
+        hubs.append(hub_module.Hub(pacing, memory or Accounts(store), store, **limits))
         return hubs[-1]
 
     yield make

@@ -528,6 +528,6 @@ def test_what_is_no_socket_is_no_server(path):
 
 def test_a_bug_in_the_middle_of_a_change_ends_the_server_instead_of_being_answered(make_hub, monkeypatch):
     hub = make_hub()
-    monkeypatch.setattr(hub._register._memory, "open", lambda *arguments: 1 // 0)
+    monkeypatch.setattr(hub._register.enrollment._accounts, "open", lambda *arguments, **named: 1 // 0)
     with pytest.raises(Torn):
         hub.requests_of_operators["passwd"](lambda answer: None, name="ann", secret="secret")

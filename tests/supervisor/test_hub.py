@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import AWAITED, control, record, talk
@@ -207,8 +207,8 @@ def test_what_was_said_in_the_lobby_is_its_history(hub, workers, clock):
 @pytest.fixture
 def protected(make_hub, attach, store):
     """A hub with an account that has a password, and a worker of it."""
-    memory = Memory(store)
-    memory.open(b"ann", tuple(claims(b"ann")), "secret")
+    memory = Accounts(store)
+    memory.begin_with(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory)
     worker = attach(hub, 1)
     hub.turn(0)
@@ -232,8 +232,8 @@ def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, att
 
 
 def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock, store):
-    memory = Memory(store)
-    memory.open(b"ann", tuple(claims(b"ann")), "secret")
+    memory = Accounts(store)
+    memory.begin_with(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory, failed_logins_per_minute=3)
     worker, verifier = attach(hub, 1), attach_verifier(hub, 2)
     answers, began = [], clock.now
@@ -650,7 +650,7 @@ def bug(*arguments):
 
 def test_a_bug_before_anything_is_changed_costs_the_session_that_asked(hub, workers, caplog):
     one, two = workers
-    hub._handlers["who"] = bug
+    hub._at_once["who"] = bug
     one.say(claim(5, b"ann"), control("who", [5]), claim(6, b"bob"))
     hub.turn(0)
     joined = [("joined", 1, 5, b"ann"), ("joined", 1, 6, b"bob")]
@@ -661,7 +661,7 @@ def test_a_bug_before_anything_is_changed_costs_the_session_that_asked(hub, work
 
 def test_a_bug_that_shows_again_and_again_cannot_fill_the_log(hub, workers, clock, caplog):
     caplog.set_level(logging.INFO)
-    hub._handlers["who"] = bug
+    hub._at_once["who"] = bug
     workers[0].say(*[control("who", [number]) for number in range(MOST_LINES + 40)])
     hub.turn(0)
     assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"] * MOST_LINES
@@ -675,7 +675,7 @@ def test_a_bug_after_something_has_changed_ends_the_server(hub, workers):
         hub.everyone(ToWorker.Joined(worker, number, b"ann"))
         bug()
 
-    hub._handlers["claim_guest"] = grant_and_fail
+    hub._in_order["claim_guest"] = grant_and_fail
     workers[0].say(control("claim_guest", 5))
     with pytest.raises(Torn):
         hub.turn(0)
@@ -703,7 +703,7 @@ def test_a_bug_in_what_follows_a_password_costs_the_session_that_gave_it(protect
     worker.say(claim(5, b"ann", "Login", b"pw"))
     hub.turn(0)
     ((_, token, _, _),) = verifier.heard()
-    monkeypatch.setattr(hub._register, "_look_if_taken", bug)
+    monkeypatch.setitem(hub._in_order, "claim_name", bug)
     verifier.say(control("done", token, None, None))
     hub.turn(0)
     assert worker.heard() == [("evict", 5, Reason.BUG)]
@@ -711,7 +711,7 @@ def test_a_bug_in_what_follows_a_password_costs_the_session_that_gave_it(protect
 
 
 def test_a_bug_in_what_a_worker_says_of_itself_costs_nobody(hub, workers):
-    hub._handlers["alive"] = bug
+    hub._at_once["alive"] = bug
     workers[0].say(control("alive", {}), one_talk(1))
     hub.turn(0)
     assert workers[1].heard() == [one_talk(1)]
@@ -819,14 +819,13 @@ def test_no_pacing_is_no_wait(hub, workers, clock):
 
 
 def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make_hub, store, clock):
-    now = [1.6e9]
-    memory = Memory(store, keep_days=10, clock=lambda: now[0])
+    memory = Accounts(store, keep_days=10)
     hub = make_hub(memory=memory)
-    memory.open(b"ann", tuple(claims(b"ann")))
-    memory.keep(b"ann", b"bob", b"hi", HOST, 1, 1600000000000, lambda stored: None)
+    memory.begin_with(b"ann", tuple(claims(b"ann")))
+    memory.order.now = int(clock.time() * 1000)
+    memory.keep(b"ann", b"bob", b"hi", HOST, 1)
     for days in (0, 9, 2):
         assert memory.accounts[b"ann"].kept == 1
-        now[0] += days * 86400
-        clock.now += hub_module.LOOK_EVERY
+        clock.now += days * 86400 + hub_module.LOOK_EVERY
         hub.turn(0)
     assert memory.accounts[b"ann"].kept == 0

@@ -2,7 +2,7 @@
 import pytest
 from plain import plain
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.session import GONE, MEMBER
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
@@ -267,9 +267,9 @@ def enter(house, protocol, name):
 
 @pytest.mark.parametrize("protocol", sorted(LISTS))
 def test_a_list_is_rendered_once_for_each_change(open_house, store, monkeypatch, protocol):
-    memory = Memory(store)
+    memory = Accounts(store)
     for name in (b"ann", b"bob"):
-        memory.open(name, (name,))
+        memory.begin_with(name, (name,))
     house = open_house(memory=memory, messages_per_second=0)
     askers = [enter(house, protocol, name) for name in (b"ann", b"bob")]
     rendered, hearers = [], next(iter(house.worker._sessions.values())).audience
@@ -300,10 +300,10 @@ def test_long_answers_are_paid_for(open_house):
 
 
 def test_a_pattern_is_paid_for_by_the_names_it_is_held_against(open_house, store):
-    memory = Memory(store)
+    memory = Accounts(store)
     for number in range(5000):
         name = b"n%d" % number
-        memory.open(name, (name,))
+        memory.begin_with(name, (name,))
     house = open_house(memory=memory)
     stranger = house.connect(protocol="delimited")
     stranger.send(delimited(1, b"nobody*") * 100)
