@@ -92,7 +92,7 @@ def _digest(method, cost, password, salt):
         if method == "scrypt":
             return hashlib.scrypt(password, salt=salt, n=cost[0], r=cost[1], p=cost[2], maxmem=_SCRYPT_MEMORY)
         return hashlib.pbkdf2_hmac("sha256", password, salt, *cost)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):  # the last is what PyPy raises for an `n` that is no power of 2
         raise Unverifiable("its cost cannot be met") from None
 
 
