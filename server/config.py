@@ -58,7 +58,7 @@ class Settings(namedtuple("Settings", (
     workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
     goodbye: {protocol: bool}, of the protocols whose clients say goodbye with a text.
-    limits: {name: int}, but for text_bytes {protocol: int}.
+    limits: {name: int}; text_bytes: {protocol: int}.
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
     storage: `Storage`, or None if nothing is stored.
