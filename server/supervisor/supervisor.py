@@ -9,9 +9,10 @@ import signal
 import sys
 import time
 
+from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import Queue
 from parley.server.supervisor.hub import Hub
 from parley.server.worker.loop import Worker
-from parley.server.worker.queues import Queue
 
 IDLE_INTERVAL = 1.0  # seconds: the longest wait for events
 BUSY_INTERVAL = 0.05  # the same while a worker is missing, starting or being stopped
@@ -120,11 +121,11 @@ class Supervisor:
 
     def _stop(self):
         """Stop in two steps, so that nothing said is lost: answer what was asked, then disconnect everybody."""
-        self._hub.everyone("stop")
+        self._hub.everyone(ToWorker.Stop())
         self._hub.door.close()  # or a login might wait there longer than a stop may take
         self._run_until(lambda: self._all("done") and not self._hub.store.depth)
         self._hub.dismiss_aides()
-        self._hub.everyone("end")
+        self._hub.everyone(ToWorker.End())
         self._run_until(lambda: not self._children)
         self._hub.strangers.close()
 
@@ -204,7 +205,7 @@ class Supervisor:
         self._settings = settings
         self._hub.pacing = settings.pacing_ms / 1000
         self._hub.census.most = settings.limits["connections_per_address"]
-        self._hub.everyone("configure", settings.of_workers())
+        self._hub.everyone(ToWorker.Configure(settings.of_workers()))
 
     # ---- workers
 
