@@ -93,7 +93,7 @@ def memory(directory):
     database = Database(os.path.join(directory, "parley.db"))
     rows, boxes = database.accounts(), database.boxes()
     database.close()
-    return cli._accounts(None, rows, boxes, Accounts(Store()))
+    return cli._load_accounts(None, rows, boxes, Accounts(Store()))
 
 
 @pytest.fixture
