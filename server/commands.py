@@ -16,6 +16,7 @@ from parley.server import config
 from parley.server.chat.memory import LAST_ID
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded, spelled
 from parley.server.chat.operators import Operators
+from parley.server.ipc.messages import ToStore
 from parley.server.protocols.text import canonical
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
@@ -310,8 +311,8 @@ def _operators_of(database):
     store = AtHand(database)
     return Operators(
         {name for name, *_ in database.accounts()}, store,
-        lambda name, then: store.ask(then, "close_account", name),
-        lambda name, then: store.ask(then, "taken", name, LAST_ID))
+        lambda name, then: store.ask(then, ToStore.CloseAccount(name)),
+        lambda name, then: store.ask(then, ToStore.Taken(name, LAST_ID)))
 
 
 def _pages(ask_, request, key, after, **values):

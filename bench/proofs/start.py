@@ -11,7 +11,7 @@ import time
 from bench.proofs import demand
 from parley.conformance.targets import launch
 from parley.server.storage.database import Database
-from parley.server.worker.queues import placed, record, talk
+from parley.server.ipc.queues import placed, record, talk
 
 WITHIN = 3.0  # seconds
 TEXT = b"%d: some words, about as many as people use in one message of a chat"

@@ -9,6 +9,7 @@ import itertools
 from parley.server.chat.aliases import Aliases
 from parley.server.chat.names import Occupied
 from parley.server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
+from parley.server.ipc.messages import ReadStore, ToStore
 
 MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
 MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub
@@ -99,7 +100,7 @@ class Memory:
                 then(stored)
 
         self.know(name, Account(occupied, secret))
-        self._store.ask(settle, "open_account", name, secret)
+        self._store.ask(settle, ToStore.OpenAccount(name, secret))
 
     def protect(self, name, secret, then=None):
         """The account's password is another from now on; not if that cannot be stored."""
@@ -111,14 +112,14 @@ class Memory:
             if then:
                 then(stored)
 
-        self._store.ask(settle, "protect", name, secret)
+        self._store.ask(settle, ToStore.Protect(name, secret))
 
     def use(self, name):
         """Somebody comes under this name; if it is an account, the store is told once a day."""
         account, today = self.accounts.get(name), int(self._clock()) // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
-            self._store.ask(_ignore, "use", name)
+            self._store.ask(_ignore, ToStore.Use(name))
 
     def close(self, name, then):
         """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
@@ -136,7 +137,7 @@ class Memory:
             then(stored, gone)
 
         account.closing += 1
-        self._store.ask(settle, "close_account", name)
+        self._store.ask(settle, ToStore.CloseAccount(name))
 
     def is_closing(self, name):
         """Is there such an account, and is it being deleted?"""
@@ -180,7 +181,7 @@ class Memory:
         """Keep a message until the account's owner has taken it. `number`, `time`: its place in the order."""
         account = self._hold(name, sender, text, source)
         self._keep(name, account, sender, text, source, then,
-                   "whisper", number, time, sender, name, text, True, source)
+                   ToStore.Whisper(number, time, sender, name, text, True, source))
 
     def reserve(self, name, sender, text, source, time):
         """Hold room for what may have to be kept: gives what `keep_missed` or `forgo` takes then, or None."""
@@ -194,7 +195,7 @@ class Memory:
         if account.closing:
             self.forgo(held)
         elif self._is_still(name, account):
-            self._keep(name, account, sender, text, source, _ignore, "keep", time, sender, name, text, source)
+            self._keep(name, account, sender, text, source, _ignore, ToStore.Keep(time, sender, name, text, source))
 
     def forgo(self, held):
         """What room was reserved for need not be kept."""
@@ -211,12 +212,12 @@ class Memory:
             account.oldest = int(self._clock())
         return account
 
-    def _keep(self, name, account, sender, text, source, then, request, *arguments):
+    def _keep(self, name, account, sender, text, source, then, request):
         def settle(stored):
             self._settle(name, account, source, kept_size(sender, text), stored)
             then(stored)
 
-        self._store.ask(settle, request, *arguments)
+        self._store.ask(settle, request)
 
     def _settle(self, name, account, source, size, stored):
         """What room was held for is stored, or is not kept."""
@@ -254,12 +255,12 @@ class Memory:
 
     def taken(self, name, last, sender=None):
         """What was kept up to the id `last`, of everybody or of one sender, has reached the account's owner."""
-        self._store.ask(_ignore, "taken", name, last, sender)
+        self._store.ask(_ignore, ToStore.Taken(name, last, sender))
         self._look_into(name)
 
     def empty(self, name, then):
         """Throw away all that is kept for the account, `then(stored)`."""
-        self._store.ask(then, "taken", name, LAST_ID)
+        self._store.ask(then, ToStore.Taken(name, LAST_ID))
         self._look_into(name)
 
     def tidy(self, name=None):
@@ -282,7 +283,7 @@ class Memory:
 
     def _expire(self, name, before):
         if self._is_old(name, before):
-            self._store.ask(_ignore, "expire", name, before)
+            self._store.ask(_ignore, ToStore.Expire(name, before))
             self._look_into(name)
 
     def _look_into(self, name):
@@ -304,7 +305,7 @@ class Memory:
             if account.shares:
                 account.oldest = int(self._clock()) if oldest is None else oldest
 
-        self._store.ask(settle, "box", name)
+        self._store.ask(settle, ReadStore.Box(name))
 
 
 _NOTHING = _Share()

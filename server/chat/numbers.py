@@ -1,6 +1,8 @@
 """The place of a message in the order: its number and its time, which the hub gives."""
 import functools
 
+from parley.server.ipc.messages import ToStore
+
 BLOCK = 1 << 20  # numbers reserved at a time; as many messages can be given one while the store does not work
 
 
@@ -37,7 +39,7 @@ class Numbers:
 
     def _reserve(self, through):
         self._reserving = True
-        self._store.ask(functools.partial(self._settle, through), "reserve", through)
+        self._store.ask(functools.partial(self._settle, through), ToStore.Reserve(through))
 
     def _settle(self, through, stored):
         self._reserving = False
@@ -47,7 +49,7 @@ class Numbers:
     def close(self):
         """No more are given: the next start may go on right behind the last one."""
         self._reserved = self.last
-        self._store.ask(_ignore, "release", self.last)
+        self._store.ask(_ignore, ToStore.Release(self.last))
 
 
 def _ignore(stored):

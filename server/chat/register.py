@@ -7,6 +7,7 @@ Requests come in one order, and what they lead to leaves in the same order. `pos
 from parley.server.chat.memory import MOST_ACCOUNTS
 from parley.server.chat.names import Occupied, claims
 from parley.server.chat.origins import network
+from parley.server.ipc.messages import ReadStore, ToStore, ToWorker
 from parley.server.protocols.events import Reason
 
 # What is told at once of a box to a client that takes a frame at a time, as it has a moment for each.
@@ -107,7 +108,7 @@ class Register:
         ghost = self._called(name)
         if ghost is not None and ghost != holder:
             worker, number = _place(ghost)
-            self._post.worker(worker, "evict", number, Reason.REPLACED)
+            self._post.worker(worker, ToWorker.Evict(number, Reason.REPLACED))
             self.release(worker, number)
 
     # ---- who has a name, and is really there
@@ -129,7 +130,7 @@ class Register:
         else:
             worker, number = _place(rival)
             self._probing[holder] = rival, lambda alive: self._look_further(holder, name, occupied, then, alive)
-            self._post.worker(worker, "probe", number, holder)
+            self._post.worker(worker, ToWorker.Probe(number, holder))
 
     def probed(self, worker, holder, number):
         """A worker has looked after the session `number`; if that was not there any more, it is released by now."""
@@ -188,7 +189,7 @@ class Register:
         def settle(stored):
             self._post.change()
             if stored:
-                self._post.everyone("opened", name)
+                self._post.everyone(ToWorker.AccountOpened(name))
             else:
                 self._patience.closed(name)
             is_new = self._reserved.pop(holder, None) is not None
@@ -268,7 +269,7 @@ class Register:
         self._members[holder] = name
         self._hold(holder, name, occupied)
         self._memory.use(name)
-        self._post.everyone("joined", *_place(holder), *self._introduction(name))
+        self._post.everyone(ToWorker.Joined(*_place(holder), *self._introduction(name)))
 
     def rename(self, worker, number, name, occupied):
         """Give the member another name, at one moment for everybody."""
@@ -287,7 +288,7 @@ class Register:
                 self._members[holder] = name
                 self._hold(holder, name, occupied)
                 self._memory.use(name)
-                self._post.everyone("renamed", worker, number, old, *self._introduction(name))
+                self._post.everyone(ToWorker.Renamed(worker, number, old, *self._introduction(name)))
 
         if self._needs_account(name):
             self._refuse(holder, Reason.ACCOUNT_REQUIRED)
@@ -309,7 +310,7 @@ class Register:
             self._vacate(reserved)
         if name is not None:
             self._vacate(name)
-            self._post.everyone("left", name)
+            self._post.everyone(ToWorker.Left(name))
 
     def delete(self, worker, number, name):
         """The member's account is gone, and its name free, once that is stored; if it cannot be, both stay."""
@@ -335,7 +336,7 @@ class Register:
             self._post.change()
             if gone:
                 self._patience.closed(name)
-                self._post.everyone("closed", name)
+                self._post.everyone(ToWorker.AccountClosed(name))
             then(stored, gone)
 
         self._post.change()
@@ -344,7 +345,7 @@ class Register:
     def _dismiss(self, holder):
         """The account of a member is deleted, and with it the name."""
         worker, number = _place(holder)
-        self._post.worker(worker, "deleted", number)
+        self._post.worker(worker, ToWorker.Deleted(number))
         self.release(worker, number)
 
     def lose(self, worker):
@@ -362,7 +363,7 @@ class Register:
 
         def tell(stored):
             if stored and not known:
-                self._post.everyone("opened", name)
+                self._post.everyone(ToWorker.AccountOpened(name))
             reply({"done": True} if stored else {"error": "it could not be stored"})
 
         known = name in self._memory.accounts
@@ -414,13 +415,13 @@ class Register:
         """What was asked is done if it is stored."""
         if stored:
             worker, number = _place(holder)
-            self._post.worker(worker, "confirmed", number)
+            self._post.worker(worker, ToWorker.Confirmed(number))
         else:
             self._refuse(holder, Reason.NOT_STORED)
 
     def _refuse(self, holder, reason):
         worker, number = _place(holder)
-        self._post.worker(worker, "refused", number, reason)
+        self._post.worker(worker, ToWorker.Refused(number, reason))
 
     # ---- messages
 
@@ -439,10 +440,10 @@ class Register:
             to_worker, to_number = _place(holder)
             message, now = place
             told = now // 1000 if time is None else time
-            self._post.worker(to_worker, "whispered", to_number, sender, text, told, message)
+            self._post.worker(to_worker, ToWorker.Whispered(to_number, sender, text, told, message))
             if account is not None:
                 self._mark(holder, to, sender, text, source, now)
-            self._store.ask(answer, "whisper", message, now, sender, to, text, False, source)
+            self._store.ask(answer, ToStore.Whisper(message, now, sender, to, text, False, source))
 
     def _mark(self, holder, to, sender, text, source, now):
         """What somebody here is being told has its room in the box until the worker says that it has been sent."""
@@ -450,7 +451,7 @@ class Register:
         if held is not None:
             self._last_mark += 1
             self._untold.setdefault(holder, {})[self._last_mark] = held
-            self._post.worker(_place(holder)[0], "mark", _place(holder)[1], self._last_mark)
+            self._post.worker(_place(holder)[0], ToWorker.Mark(_place(holder)[1], self._last_mark))
 
     def _why_not_kept(self, to, account, sender, text, source):
         """Why a message for somebody who is not here cannot be kept; None if it can."""
@@ -481,10 +482,10 @@ class Register:
             messages = _portion(left) if in_portions else left
             if messages and holder in self._members:
                 self._handed[holder] = messages[-1][0]
-            self._post.worker(worker, "kept", numbers, name, messages, len(messages) < len(left))
+            self._post.worker(worker, ToWorker.Kept(numbers, name, messages, len(messages) < len(left)))
 
         self._memory.tidy(name)
-        self._look_up(worker, numbers, hand_over, "kept", name)
+        self._look_up(worker, numbers, hand_over, ReadStore.Kept(name))
 
     def taken(self, worker, number, name, last):
         """The member has been sent what was kept up to the id `last`."""
@@ -496,9 +497,9 @@ class Register:
         """From whom something is kept for a member, and how much."""
 
         def tell(counts):
-            self._post.worker(worker, "unread", numbers, counts or [])  # what cannot be read cannot be marked
+            self._post.worker(worker, ToWorker.Unread(numbers, counts or []))  # what cannot be read cannot be marked
 
-        self._store.ask(self._post.guarded(worker, numbers, tell), "unread", name)
+        self._store.ask(self._post.guarded(worker, numbers, tell), ReadStore.Unread(name))
 
     def read(self, worker, number, name, partner, last):
         """The member has been told, with its conversation, what was kept from the partner up to the id `last`."""
@@ -508,23 +509,23 @@ class Register:
         """What two have said to each other."""
 
         def tell(found):
-            self._post.worker(worker, "past", numbers, name, partner, *found)
+            self._post.worker(worker, ToWorker.Past(numbers, name, partner, *found))
 
-        self._look_up(worker, numbers, tell, "past", name, partner)
+        self._look_up(worker, numbers, tell, ReadStore.Past(name, partner))
 
     def recall(self, worker, numbers, since, most):
         """What was said in the lobby after the message of number `since`, or lately."""
 
         def tell(found):
             messages, last, more = found
-            self._post.worker(worker, "recalled", numbers, messages, max(last, since or 0), more)
+            self._post.worker(worker, ToWorker.Recalled(numbers, messages, max(last, since or 0), more))
 
         if since is not None and since > self._numbers.last:
             self._refuse_all(worker, numbers, Reason.NO_SUCH_NUMBER)
             return
-        self._look_up(worker, numbers, tell, "lobby", since, most)
+        self._look_up(worker, numbers, tell, ReadStore.Lobby(since, most))
 
-    def _look_up(self, worker, numbers, tell, request, *arguments):
+    def _look_up(self, worker, numbers, tell, request):
         """Ask the store, and tell the sessions what it finds."""
 
         def answer(found):
@@ -533,11 +534,11 @@ class Register:
             else:
                 tell(found)
 
-        self._store.ask(self._post.guarded(worker, numbers, answer), request, *arguments)
+        self._store.ask(self._post.guarded(worker, numbers, answer), request)
 
     def _refuse_all(self, worker, numbers, reason):
         for number in numbers:
-            self._post.worker(worker, "refused", number, reason)
+            self._post.worker(worker, ToWorker.Refused(number, reason))
 
     # ---- who is here
 
@@ -549,7 +550,7 @@ class Register:
         else:
             there, whom = _place(holder)
             self._locating[asker] = there
-            self._post.worker(there, "locate", whom, asker)
+            self._post.worker(there, ToWorker.Locate(whom, asker))
 
     def located(self, worker, asker, name, host, port):
         """The answer, for the one who asked; the name is None if the member has left meanwhile."""
@@ -557,7 +558,7 @@ class Register:
             self._locate_nobody(asker)
         elif self._locating.pop(asker, None) is not None:
             there, whom = _place(asker)
-            self._post.worker(there, "described", whom, name, host, port)
+            self._post.worker(there, ToWorker.Described(whom, name, host, port))
 
     def _locate_nobody(self, asker):
         if self._locating.pop(asker, None) is not None:
@@ -565,15 +566,15 @@ class Register:
 
     def who(self, worker, numbers):
         """Mark the place at which the asking worker answers from its replica."""
-        self._post.worker(worker, "who", numbers)
+        self._post.worker(worker, ToWorker.Who(numbers))
 
     def accounts(self, worker, numbers, pattern):
         """Likewise."""
-        self._post.worker(worker, "accounts", numbers, pattern)
+        self._post.worker(worker, ToWorker.Accounts(numbers, pattern))
 
     def news(self, worker, numbers):
         """Likewise."""
-        self._post.worker(worker, "news", numbers)
+        self._post.worker(worker, ToWorker.News(numbers))
 
     def count(self):
         """How many names are in use, and how many accounts there are."""
@@ -582,7 +583,7 @@ class Register:
     def admit(self, worker):
         """A worker has started: tell it who is here."""
         present = list(self._members.values())
-        self._post.worker(worker, "known", list(self._memory.accounts), present, self._aliases.of(present))
+        self._post.worker(worker, ToWorker.Known(list(self._memory.accounts), present, self._aliases.of(present)))
 
 
 def _is_protected(account):

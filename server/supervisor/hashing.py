@@ -20,8 +20,9 @@ import os
 import re
 
 from parley.server.chat.session import LONGEST_GIVEN
+from parley.server.ipc.messages import FromHasher, ToHasher, packed
+from parley.server.ipc.queues import called
 from parley.server.protocols.events import Reason
-from parley.server.worker.queues import called, control
 
 COSTS = {"scrypt": (1 << 14, 8, 5), "pbkdf2": (600000,)}  # of new secrets
 _SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
@@ -165,11 +166,11 @@ class Verifier:
 
     def verify(self, password, secret, then):
         """Is it the password? If so, and the secret is out of date, a new one for it is told."""
-        self._ask(then, "verify", password, secret)
+        self._ask(then, ToHasher.Verify, password, secret)
 
     def hash(self, password, then):
         """The secret for a new password is told."""
-        self._ask(then, "hash", password)
+        self._ask(then, ToHasher.Hash, password)
 
     def hear(self):
         """Results have come. EOFError if the process is gone."""
@@ -194,7 +195,7 @@ class Verifier:
         if self.down is not None:
             (job, arguments), _ = self._jobs[token]
             try:
-                self.down.put(control(job, token, *arguments))
+                self.down.put(packed(job(token, *arguments)))
             except BrokenPipeError:
                 pass  # its death is noticed by `hear`; the successor is asked again
 
@@ -208,6 +209,6 @@ class Verifier:
             try:
                 for frame in down.get():
                     job, (token, *arguments) = called(frame)
-                    up.put(control("done", token, *_result(job, arguments)))
+                    up.put(packed(FromHasher.Done(token, *_result(job, arguments))))
             except (EOFError, BrokenPipeError):
                 return

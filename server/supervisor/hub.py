@@ -15,11 +15,12 @@ from parley.server.chat.numbers import Numbers
 from parley.server.chat.operators import Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
+from parley.server.ipc.messages import ToHub, ToWorker, handlers, packed
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, placed, said
 from parley.server.protocols.events import Reason
 from parley.server.supervisor.door import Door
 from parley.server.supervisor.hashing import Verifier
 from parley.server.worker.beat import HUB_LATER, next_beat
-from parley.server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, said
 from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
@@ -83,35 +84,7 @@ class Hub:
         self._memory = memory
         self._numbers = Numbers(store, time.time)
         self._register = Register(self, memory, self.door, patience, store, self._numbers)
-        self._requests = {
-            "claim": self._register.claim,
-            "create": self._register.create,
-            "change_password": self._register.change_password,
-            "claim_guest": self._register.claim_guest,
-            "rename": self._register.rename,
-            "release": self._register.release,
-            "delete": self._register.delete,
-            "whisper": self._register.whisper,
-            "told": self._register.told,
-            "deliver": self._register.deliver,
-            "taken": self._register.taken,
-            "read": self._register.read,
-            "unread": self._register.unread,
-            "history": self._register.history,
-            "recall": self._register.recall,
-            "describe": self._register.describe,
-            "located": self._register.located,
-            "who": self._register.who,
-            "accounts": self._register.accounts,
-            "news": self._register.news,
-            "arrived": self.census.arrived,
-            "departed": self.census.departed,
-            "probed": self._register.probed,
-            "owes": self._pass_on_debt,
-            "ready": self._ready,
-            "alive": self._alive,
-            "done": self._done,
-        }
+        self._handlers = handlers(ToHub, self._register, self.census, self)
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
         operators = Operators(memory.accounts, store, self._register.remove, memory.empty)
         self.requests_of_operators = {
@@ -177,8 +150,8 @@ class Hub:
         for frame in frames:
             kind, _, _, _, messages, _, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
-                request, arguments = called(frame)
-                self._do(worker, arguments[:1], self._requests[request], worker, *arguments)
+                name, arguments = called(frame)
+                self._do(worker, arguments[:1], self._handlers[name], worker, *arguments)
             else:
                 self._messages += messages
                 self._give_place(worker, frame, messages)
@@ -209,7 +182,7 @@ class Hub:
             level = self.strangers.level("a bug", "", time.monotonic(), logging.ERROR)
             log.log(level, "a bug: the session that asked is ended", exc_info=True)
             for asker in _each(askers):
-                self.worker(asker >> 32 or worker, "evict", asker & 0xFFFFFFFF, Reason.BUG)
+                self.worker(asker >> 32 or worker, ToWorker.Evict(asker & 0xFFFFFFFF, Reason.BUG))
 
     def _attempt(self, action, *arguments, **named):
         """Do what may fail by a bug; Torn, if it has changed something before."""
@@ -236,7 +209,8 @@ class Hub:
     def _settle(self, worker, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
         if not stored or HEAD.unpack_from(frame)[0] != TALK:
-            self.worker(worker, "stored" if stored else "unstored", [number for number, _, _, _ in said(frame)])
+            kind = ToWorker.Stored if stored else ToWorker.Unstored
+            self.worker(worker, kind([number for number, _, _, _ in said(frame)]))
 
     def _hear_aide(self, number):
         try:
@@ -262,7 +236,7 @@ class Hub:
                 self.failed[number] = "does not answer"
 
     def speak(self):
-        """Write what there is to be written, as far as the queues take it."""
+        """Write what there is to be frame, as far as the queues take it."""
         for worker, stream in self.streams.items():
             if not stream.frames and not stream.waiting:
                 continue
@@ -292,16 +266,16 @@ class Hub:
         for stream in self.streams.values():
             stream.frames.append(frame)
 
-    def everyone(self, entry, *arguments):
+    def everyone(self, message):
         """Part of every worker's stream."""
-        frame = control(entry, *arguments)
+        frame = packed(message)
         self.change()
         self._pass_on(frame)
 
-    def worker(self, worker, entry, *arguments):
+    def worker(self, worker, message):
         """Part of one worker's stream; of none's if that one has just died."""
         if worker in self.streams:
-            self.streams[worker].frames.append(control(entry, *arguments))
+            self.streams[worker].frames.append(packed(message))
 
     def status(self):
         """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
@@ -328,7 +302,7 @@ class Hub:
 
     def take_leave(self):
         """Nothing is heard any more: all processes are told to end."""
-        self.everyone("end")
+        self.everyone(ToWorker.End())
         self.speak()
         self.dismiss_aides()
 
@@ -373,24 +347,29 @@ class Hub:
             stream.up.close()
             stream.down.close()
 
-    def _pass_on_debt(self, worker, address, until):
+    # ---- what workers tell of themselves
+
+    def owes(self, worker, address, until):
         """Somebody at an address has used up the rate: coming back, to any worker, does not make that good."""
-        self.everyone("owes", address, until)
+        self.everyone(ToWorker.Owes(address, until))
+
+    def ready(self, worker):
+        """It serves."""
+        self.streams[worker].ready = True
+
+    def alive(self, worker, report):
+        """It gives a sign of life."""
+        self.streams[worker].missed = 0
+        self.streams[worker].report = report
+
+    def done(self, worker):
+        """Told to stop, it has nothing more to ask."""
+        self.streams[worker].done = True
 
     # ---- what operators ask
 
     def _set_password(self, reply, name, secret):
         self._register.set_password(name.encode(), secret, reply)
-
-    def _ready(self, worker):
-        self.streams[worker].ready = True
-
-    def _alive(self, worker, report):
-        self.streams[worker].missed = 0
-        self.streams[worker].report = report
-
-    def _done(self, worker):
-        self.streams[worker].done = True
 
 
 def _each(askers):

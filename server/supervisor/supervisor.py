@@ -9,9 +9,10 @@ import signal
 import sys
 import time
 
+from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import Queue
 from parley.server.supervisor.hub import Hub
 from parley.server.worker.loop import Worker
-from parley.server.worker.queues import Queue
 
 LOOK = 1.0  # seconds between two looks at everything
 LOOK_CLOSELY = 0.05  # while a worker is missing or being stopped
@@ -117,11 +118,11 @@ class Supervisor:
 
     def _stop(self):
         """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
-        self._hub.everyone("stop")
+        self._hub.everyone(ToWorker.Stop())
         self._hub.door.close()  # or somebody might wait there longer than a stop may take
         self._turn_until(lambda: self._all("done") and not self._hub.store.depth)
         self._hub.dismiss_aides()
-        self._hub.everyone("end")
+        self._hub.everyone(ToWorker.End())
         self._turn_until(lambda: not self._children)
         self._hub.strangers.close()
 
@@ -201,7 +202,7 @@ class Supervisor:
         self._settings = settings
         self._hub.pacing = settings.pacing_ms / 1000
         self._hub.census.most = settings.limits["connections_per_address"]
-        self._hub.everyone("configure", settings.of_workers())
+        self._hub.everyone(ToWorker.Configure(settings.of_workers()))
 
     # ---- workers
 

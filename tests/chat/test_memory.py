@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from parley.server.chat import memory as memory_module
 from parley.server.chat.memory import DAY, SHARE_SIZE, Account, Memory, kept_size
 from parley.server.chat.names import claims
+from parley.server.ipc.messages import name_of
 from parley.server.storage.memory import Store
 
 SAID_AT = 1600000000000  # milliseconds since the epoch
@@ -280,8 +281,8 @@ def test_what_was_in_the_box_of_an_account_that_is_made_anew_meanwhile_is_not_co
     asked = []
 
     class Store:
-        def ask(self, then, request, *arguments):
-            asked.append((request, then))
+        def ask(self, then, request):
+            asked.append((name_of(request), then))
 
     memory = Memory(Store())
     open_account(memory, b"ann")

@@ -1,5 +1,6 @@
 """The places of messages: no number is given twice, and none that is not reserved."""
 import pytest
+from plain import plain
 
 from parley.server.chat.numbers import BLOCK, Numbers
 
@@ -16,8 +17,8 @@ class Store:
         self.asked = []
         self._waiting = []
 
-    def ask(self, then, request, number):
-        self.asked.append((request, number))
+    def ask(self, then, request):
+        self.asked.append(plain(request))
         self._waiting.append(then)
         if not self.late:
             self.answer(True)

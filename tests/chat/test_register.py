@@ -11,10 +11,11 @@ from parley.server.chat.names import Occupied, claims
 from parley.server.chat.numbers import Numbers
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
+from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import placed, record, talk
 from parley.server.protocols import LONGEST_FOR_ALL
 from parley.server.protocols.aliases import candidates
 from parley.server.protocols.events import Reason
-from parley.server.worker.queues import placed, record, talk
 
 NOW = 1600000000.75  # the clock of these tests
 SECOND = 1600000000
@@ -261,7 +262,7 @@ def test_accounts_with_the_same_best_alias_may_be_made(register, post, memory):
     for number, name in enumerate(TWINS, 5):
         claim(register, 1, number, name, "Create")
     assert list(memory.accounts) == list(TWINS)
-    assert [entry[1] for entry in post.drain()] == ["opened", "joined"] * 2
+    assert [entry[1] for entry in post.drain()] == ["account_opened", "joined"] * 2
 
 
 def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, patience, door):
@@ -318,7 +319,7 @@ def test_a_name_is_given_to_whom_it_belongs(register, post, memory, door, kind, 
     told = post.drain()
     if reason in (None, "verified", "hashed"):
         assert told[-1] == ("everyone", "joined", 2, 7, b"ann")
-        assert told[:-1] == ([("everyone", "opened", b"ann")] if command in ("Create", "SignUp") else [])
+        assert told[:-1] == ([("everyone", "account_opened", b"ann")] if command in ("Create", "SignUp") else [])
         assert (b"ann" in memory.accounts) == bool(kind or command in ("Create", "SignUp"))
         if kind != "plain" and b"ann" in memory.accounts:
             assert memory.accounts[b"ann"].secret == {"SignUp": "new", "Create": None}.get(command, "secret")
@@ -354,8 +355,8 @@ def test_an_account_outlives_its_owners_visit_and_has_one_visitor_at_a_time(regi
     claim(register, 2, 7, b"ann", "Create")
     claim(register, 2, 7, b"ann", "SignIn")
     assert post.drain() == [
-        ("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN, ("everyone", "left", b"ann"),
-        TAKEN, ("everyone", "joined", 2, 7, b"ann")]
+        ("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN,
+        ("everyone", "left", b"ann"), TAKEN, ("everyone", "joined", 2, 7, b"ann")]
 
 
 def test_a_verification_after_its_asker_has_left_is_nobodys(register, post, memory, door):
@@ -467,13 +468,13 @@ def test_who_is_refused_is_refused_by_somebody_who_was_looked_after(register, po
     """Whoever has got the name while its holder was looked after may be gone by then as well."""
     first = post.worker
 
-    def worker(number, entry, *arguments):
-        if entry == "probe" and arguments[0] == 5:
+    def worker(number, message):
+        if type(message) is ToWorker.Probe and message.session == 5:
             register.release(1, 5)
             post.worker = first
             claim(register, 3, 1, b"ann")
             post.gone.add((3, 1))
-        first(number, entry, *arguments)
+        first(number, message)
 
     post.worker = worker
     claim(register, 2, 8, b"ann")
@@ -489,11 +490,11 @@ class Unanswered:
         self._worker = post.worker
         post.worker = self.worker
 
-    def worker(self, worker, entry, *arguments):
-        if entry == "probe":
-            self.questions.append((worker,) + arguments)
+    def worker(self, worker, message):
+        if type(message) is ToWorker.Probe:
+            self.questions.append((worker, *message))
         else:
-            self._worker(worker, entry, *arguments)
+            self._worker(worker, message)
 
 
 def test_who_hangs_up_while_the_holder_is_looked_after_gets_nothing(register, post, ann_and_bob):
@@ -584,7 +585,7 @@ def test_of_two_who_register_one_name_the_first_has_it(register, post, memory, d
     claim(register, 2, 7, b"ann", "SignUp", b"two")
     door.finish(secret="secret of one")
     door.finish(secret="secret of two")
-    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN]
     assert memory.accounts[b"ann"].secret == "secret of one"
 
 
@@ -592,7 +593,7 @@ def test_a_member_protects_the_name_it_has(register, post, memory, door, ann_and
     claim(register, 1, 5, b"ann", "SignUp", b"pw")
     assert post.drain() == []
     door.finish(secret="new")
-    assert post.drain() == [("everyone", "opened", b"ann"), ("worker", 1, "confirmed", 5)]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("worker", 1, "confirmed", 5)]
     assert memory.accounts[b"ann"].secret == "new"
     claim(register, 1, 5, b"ann", "SignUp", b"pw")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.NAME_TAKEN)]
@@ -1039,7 +1040,7 @@ def test_whoever_creates_an_account_has_it_once_it_is_stored(register, post, sto
     claim(register, 1, 5, b"ann", "Create")
     assert post.drain() == []
     store.answer()
-    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
 
 
 @pytest.mark.parametrize("name, command, reason", WAITING_FOR_AN_ACCOUNT)
@@ -1049,7 +1050,7 @@ def test_a_name_is_reserved_while_its_account_is_being_stored(register, post, st
     claim(register, 2, 7, name, command)
     assert post.drain() == [("worker", 2, "refused", 7, reason)]
     store.answer()
-    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
 
 
 def test_an_account_that_cannot_be_stored_is_refused_and_its_name_is_free(register, post, memory, store):
@@ -1069,7 +1070,7 @@ def test_who_goes_while_its_account_is_being_stored_frees_the_name(register, pos
     claim(register, 1, 5, b"ann", "Create")
     go(register)
     store.answer(stored)
-    assert post.drain() == ([("everyone", "opened", b"ann")] if stored else [])
+    assert post.drain() == ([("everyone", "account_opened", b"ann")] if stored else [])
     assert list(memory.accounts) == ([b"ann"] if stored else [])
     register.release(1, 5)
     claim(register, 2, 7, b"ann")
@@ -1179,7 +1180,7 @@ def test_a_name_gets_a_password_and_is_protected_from_then_on(register, post, me
     assert told == []
     store.answer()
     assert told == [{"done": True}]
-    assert post.drain() == [("everyone", "opened", b"ann")]
+    assert post.drain() == [("everyone", "account_opened", b"ann")]
     claim(register, 2, 7, b"ann")
     assert post.drain() == [("worker", 2, "refused", 7, Reason.PASSWORD_REQUIRED)]
     register.set_password(b"ann", "another", told.append)
@@ -1334,11 +1335,11 @@ def test_a_deleted_account_is_gone_and_its_owner_a_stranger(register, post):
     post.drain()
     register.delete(1, 5, b"ann")
     assert post.drain() == [
-        ("everyone", "closed", b"ann"), ("worker", 1, "deleted", 5), ("everyone", "left", b"ann")]
+        ("everyone", "account_closed", b"ann"), ("worker", 1, "deleted", 5), ("everyone", "left", b"ann")]
     claim(register, 2, 7, b"ann", "SignIn")
     claim(register, 2, 7, b"ANN", "Create")
     assert post.drain() == [
-        ("worker", 2, "refused", 7, Reason.NO_ACCOUNT), ("everyone", "opened", b"ANN"),
+        ("worker", 2, "refused", 7, Reason.NO_ACCOUNT), ("everyone", "account_opened", b"ANN"),
         ("everyone", "joined", 2, 7, b"ANN")]
 
 
@@ -1385,7 +1386,7 @@ def deleting(register, post, store, ann_and_bob):
 def test_whoever_deletes_an_account_is_told_once_that_is_stored(register, post, memory, store, deleting):
     store.answer()
     assert post.drain() == [
-        ("everyone", "closed", b"cid"), ("worker", 1, "deleted", 6), ("everyone", "left", b"cid")]
+        ("everyone", "account_closed", b"cid"), ("worker", 1, "deleted", 6), ("everyone", "left", b"cid")]
     assert memory.accounts == {}
 
 
@@ -1399,7 +1400,7 @@ def test_an_account_whose_end_cannot_be_stored_stays_its_owners(register, post, 
         ("worker", 2, "refused"), ("worker", 1, "whispered"), ("worker", 1, "mark"), ("worker", 2, "confirmed")]
     register.told(1, 6, 1)
     register.delete(1, 6, b"cid")
-    assert post.drain()[0] == ("everyone", "closed", b"cid")
+    assert post.drain()[0] == ("everyone", "account_closed", b"cid")
 
 
 @pytest.mark.parametrize("stays", [True, False])
@@ -1426,7 +1427,7 @@ def test_who_leaves_while_its_account_is_being_deleted_is_told_nothing(register,
     register.release(1, 6)
     assert post.drain() == [("everyone", "left", b"cid")]
     store.answer(stored)
-    assert post.drain() == ([("everyone", "closed", b"cid")] if stored else [])
+    assert post.drain() == ([("everyone", "account_closed", b"cid")] if stored else [])
     assert list(memory.accounts) == ([] if stored else [b"cid"])
 
 

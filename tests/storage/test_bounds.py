@@ -210,7 +210,7 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
 @measured
 def test_what_is_held_until_it_has_been_sent_takes_what_is_counted(kept_in, spoken):
     kept, memory = kept_in
-    register = Register(Nobody(), kept, None, None, AtHand(Nothing()), Numbers(AtHand(memory), lambda: 1600000000))
+    register = Register(Nobody(), kept, None, None, Nothing(), Numbers(AtHand(memory), lambda: 1600000000))
     for number in range(10):
         register._grant(number, b"a%d" % number, claims(b"a%d" % number))
     bare = taken_up(register._untold, kept)
@@ -236,12 +236,10 @@ class Nobody:
 
 
 class Nothing:
-    """A store that stores nothing."""
+    """A store that stores nothing, and is asked at once."""
 
-    def whisper(self, *said):
-        return True
-
-    use = whisper
+    def ask(self, then, request):
+        then(True)
 
 
 @measured

@@ -5,6 +5,7 @@ import os
 import sqlite3
 
 import pytest
+from plain import plain
 
 from bench.proofs.clients import Client
 from parley.conformance.targets import launch
@@ -13,6 +14,7 @@ from parley.server.chat.memory import Memory
 from parley.server.chat.numbers import Numbers
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
 from parley.server.storage import memory as memory_module
 from parley.server.storage.database import Database
@@ -45,15 +47,14 @@ class Post:
     def __init__(self):
         self.sent = []
 
-    def everyone(self, *entry):
-        self.sent.append(entry)
+    def everyone(self, message):
+        self.sent.append(plain(message))
 
-    def worker(self, worker, entry, *arguments):
-        if entry == "probe":  # everybody is really there
-            number, asker = arguments
-            self.register.probed(worker, asker, number)
+    def worker(self, worker, message):
+        if type(message) is ToWorker.Probe:  # everybody is really there
+            self.register.probed(worker, message.asker, message.session)
         else:
-            self.sent.append((entry, *arguments))
+            self.sent.append(plain(message))
 
     def change(self):
         """Nothing can be torn here."""
@@ -79,7 +80,7 @@ class Door:
 class Store:
     """Everything is stored at once."""
 
-    def ask(self, then, request, *arguments):
+    def ask(self, then, request):
         then(True)
 
 

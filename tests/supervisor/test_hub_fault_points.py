@@ -13,9 +13,9 @@ import pytest
 from parley import server
 from parley.server.chat.memory import Memory
 from parley.server.chat.names import claims
+from parley.server.ipc.queues import control
 from parley.server.protocols.events import Reason
 from parley.server.supervisor.hub import Torn
-from parley.server.worker.queues import control
 
 ROOT = os.path.dirname(os.path.abspath(server.__file__))
 HUB = os.path.join(ROOT, "supervisor", "hub.py")

@@ -246,15 +246,6 @@ class House:
 
 
 @pytest.fixture
-def ends():
-    """Both ends of a queue: writing, reading."""
-    writing, reading = two_ends()
-    yield writing, reading
-    writing.close()
-    reading.close()
-
-
-@pytest.fixture
 def clock(monkeypatch):
     """The time that workers and hub go by."""
     invented = Clock()

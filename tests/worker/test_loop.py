@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import line
 from parley.server.worker import loop
 from parley.server.worker.listener import Listener
@@ -162,7 +163,7 @@ def test_new_settings_take_effect_for_those_who_are_here(house):
     bob, ann = house.member(b"bob", worker=1), house.member(b"ann", worker=2)
     settings = house.settings._replace(
         echo=dict(house.settings.echo, line=True), idle_timeout=dict(house.settings.idle_timeout, line=5))
-    house.hub.everyone("configure", settings.of_workers())
+    house.hub.everyone(ToWorker.Configure(settings.of_workers()))
     house.settle()
     ann.send(b"MSG hi\n")
     house.settle()
@@ -172,7 +173,7 @@ def test_new_settings_take_effect_for_those_who_are_here(house):
 
 
 def stop(house):
-    house.hub.everyone("stop")
+    house.hub.everyone(ToWorker.Stop())
     house.settle()
 
 
@@ -192,7 +193,7 @@ def test_what_waits_for_the_beat_when_a_stop_comes_is_heard(open_house, clock):
     ann.send(b"MSG one\n")
     house.tick()
     ann.send(b"MSG two\n")
-    house.hub.everyone("stop")
+    house.hub.everyone(ToWorker.Stop())
     house.hub.turn(0)
     house.settle()
     assert bob.heard() == b"MSG ann one\nMSG ann two\n"
@@ -219,7 +220,7 @@ def test_a_stopping_worker_takes_nothing_new_even_of_those_it_has_just_answered(
 def test_the_end_is_told_to_everyone_and_ends_the_loop(house):
     ann, bob, stranger = house.member(b"ann"), house.member(b"bob", worker=2), house.connect()
     stop(house)
-    house.hub.everyone("end")
+    house.hub.everyone(ToWorker.End())
     house.settle()
     for peer in (ann, bob, stranger):
         assert peer.heard() == b"INFO server-shutdown\n"
@@ -232,7 +233,7 @@ def test_the_end_is_told_to_everyone_and_ends_the_loop(house):
 def test_the_end_does_not_wait_for_ever_for_those_who_stay(house):
     house.member(b"ann")
     stop(house)
-    house.hub.everyone("end")
+    house.hub.everyone(ToWorker.End())
     house.wait(5)
     assert all(driven.ended for driven in house.driven)
 
