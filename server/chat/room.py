@@ -4,7 +4,7 @@ LOBBY = 0  # rooms have numbers; everybody is in this one
 
 
 class Room:
-    """audiences: the listeners by the form they hear in (see `server.worker.audience`)."""
+    """audiences: the listeners by the form they hear in (see `server.worker.fanout`)."""
 
     def __init__(self, audiences):
         self.audiences = audiences

@@ -59,7 +59,7 @@ class Session:
     number: this client's in its worker, never given twice.
     name: canonical, or None while it is a stranger.
     hub: where questions and talk go (see `server.worker.uplink.Uplink`).
-    audience: those who hear in the same form (see `server.worker.audience.Audience`).
+    audience: those who hear in the same form (see `server.worker.fanout.Audience`).
     """
 
     __slots__ = ("number", "state", "name", "hub", "audience", "_question", "_later")

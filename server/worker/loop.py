@@ -13,10 +13,10 @@ from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
-from parley.server.worker.audience import audience
 from parley.server.worker.beat import next_beat
 from parley.server.worker.connection import READ, WRITE, Connection
 from parley.server.worker.deadlines import Deadlines
+from parley.server.worker.fanout import audience
 from parley.server.worker.listener import Listener
 from parley.server.worker.paced import Paced, Turns
 from parley.server.worker.strangers import Strangers

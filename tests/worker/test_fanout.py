@@ -9,7 +9,7 @@ from parley.server.chat.session import GONE, MEMBER, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Joined, Left, Renamed, Said
 from parley.server.protocols.traits import Traits
-from parley.server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
+from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
 from parley.server.worker.strangers import Strangers
 
 SESSIONS = 4
