@@ -230,7 +230,7 @@ class Audience:
             if start > position:
                 pieces += self._span(session, position, start)
             pieces += instead
-            position = max(position, stop)
+            position = stop
         if session in self.members and position < len(self._frames):
             pieces += self._span(session, position, len(self._frames))
         return pieces
