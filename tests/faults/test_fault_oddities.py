@@ -41,7 +41,8 @@ else:
         connection.Connection._go_on = unless_asked(
             connection.Connection._go_on, lambda self, answer: self.name == b"victim")
     elif place == "welcome":
-        fanout.Audience.enter = unless_asked(fanout.Audience.enter, lambda self, session: session.name == b"boomer")
+        fanout.Audience.enter = unless_asked(
+            fanout.Audience.enter, lambda self, session, room: session.name == b"boomer")
 """
 
 

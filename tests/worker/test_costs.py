@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from parley.server.chat.room import LOBBY
 from parley.server.ipc.queues import PIECE
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Said
@@ -146,7 +147,7 @@ def hearers(monkeypatch):
         monkeypatch.setattr(protocol, "FORMS", counting)
         those, ears = audience(protocol, form, Strangers()), [Ear(number) for number in range(count)]
         for ear in ears:
-            those.enter(ear)
+            those.enter(ear, LOBBY)
         those.flush()
         return those, ears, rendered
 
@@ -155,7 +156,7 @@ def hearers(monkeypatch):
 
 def say(those, messages):
     for number in range(messages):
-        those.hear(Said(b"ann", b"%d" % number, 1600000000))
+        those.hear(LOBBY, Said(b"ann", b"%d" % number, 1600000000))
     those.flush()
 
 
