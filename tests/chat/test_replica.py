@@ -182,6 +182,18 @@ def test_talk_is_heard_in_order_and_from_its_session(ann, replica, listeners):
         (Said(b"ann", b"one", 3, 1), ann), (Said(b"bob", b"two", 2, 2), None), (Said(b"ann", b"three", 1, 3), ann)]
 
 
+def test_talk_goes_to_its_room_and_says_which_it_is(sessions, hub):
+    lobby, dev = Listeners(), Listeners()
+    rooms = {EVERYWHERE: Room(EVERYWHERE, [lobby]), LOBBY: Room(LOBBY, [lobby]), 5: Room(5, [dev])}
+    dev.rooms = {5: {"somebody": None}}
+    replica = Replica(HERE, sessions, rooms, hub)
+    replica.said(5, ELSEWHERE, 1, [(1, b"bob", b"hi", 1)])
+    replica.said(LOBBY, ELSEWHERE, 2, [(1, b"bob", b"ho", 1)])
+    replica.said(6, ELSEWHERE, 3, [(1, b"bob", b"a room of which nobody is here", 1)])
+    assert dev.heard == [(Said(b"bob", b"hi", 1, 1, 5), None)]
+    assert lobby.heard == [(Said(b"bob", b"ho", 1, 2, LOBBY), None)]
+
+
 def test_every_audience_of_the_room_that_has_members_hears(sessions, hub):
     both, empty = [Listeners(), Listeners()], Listeners()
     empty.rooms = {EVERYWHERE: {}}
