@@ -112,14 +112,14 @@ class Audience:
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._room = LOBBY  # that the last frames were of
         self._runs = [(0, LOBBY)]  # (start, room): the frames from there to the next run are of that room
+        self._active = NOWHERE  # the rooms of the frames that there are groups for
         self._clear()
 
     def _clear(self):
         self._frames = []
         self._cuts = {}
-        self._groups = {}  # rooms -> Group, of those of the frames that there were when the first of these was made:
-        self._all = _NO_FRAMES  # the Group that hears all of them
-        self._active = NOWHERE  # the rooms that they are of
+        self._groups = {}  # rooms -> Group, for as many frames as `_all` has; made when somebody is first sent any
+        self._all = _NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
             self._runs = [(0, self._room)]
 
@@ -291,17 +291,22 @@ class Audience:
 
     def _regroup(self):
         """There are more frames than those that there are groups for. Gives the group that hears them all."""
-        self._groups, runs = {}, self._runs
-        self._active = frozenset(runs[0][1:] if len(runs) == 1 else [room for _, _, room in self._stretches()])
+        self._groups = {}
+        if len(self._runs) > 1:
+            self._active = frozenset([room for _, _, room in self._stretches()])
+        elif len(self._active) != 1 or self._room not in self._active:  # in most ticks it is the room of the last one
+            self._active = frozenset((self._room,))
         self._all = Group(self._frames, len(self._frames))
         return self._all
 
     def _group(self, rooms):
-        """The group of those who are in these rooms; there must be groups for all frames."""
-        active = rooms & self._active
-        group = self._all if active == self._active else self._groups.get(active)
-        if group is None:
-            group = self._groups[active] = self._make_group(active)
+        """The group of those who are in these rooms. `_all` must have all frames (see `_regroup`)."""
+        if self._active <= rooms:
+            group = self._all
+        else:
+            active = rooms & self._active
+            group = self._groups.get(active) or self._make_group(active)
+            self._groups[active] = group
         self._groups[rooms] = group
         return group
 
