@@ -4,7 +4,7 @@ The stream is the same for every worker but for answers and whispers, which go o
 method handles one kind of message in it, in the hub's order: see `ToWorker` in `parley.server.ipc.messages`.
 """
 from parley.server.chat.roll import Roll
-from parley.server.chat.room import LOBBY
+from parley.server.chat.room import EVERYWHERE, LOBBY
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     Deliver,
@@ -37,7 +37,7 @@ class Replica:
 
     worker: this worker's number, which no other worker of this server ever has, had, or will have.
     sessions: this worker's sessions by their numbers; those that are gone are not in it.
-    rooms: Room by number.
+    rooms: Room by number, of those that this worker has any members of; LOBBY and EVERYWHERE are always among them.
     hub: see `server.chat.session.Session`.
     """
 
@@ -50,14 +50,18 @@ class Replica:
         self._lists, self._lists_of = {}, None  # what was last told of it, by the type of the answer, and its version
         self._aliases = {}  # name -> alias, of those who are here and have one
         self._next_push = 0.0
-        for room in rooms.values():
-            room.show_by(self._aliases)
+        rooms[EVERYWHERE].show_by(self._aliases)
 
     def said(self, room, worker, first, records):
-        """`records` of (session number, sender, text, time) from one worker, in order; `first`: the first's number."""
+        """`records` of (session number, sender, text, time) from one worker, in order; `first`: the first's number.
+
+        The hub may tell of a room of which nobody is here.
+        """
+        if room not in self._rooms:
+            return
         find = self._sessions.get if worker == self.worker else _nobody
         self._rooms[room].hear_talk(
-            [(Said(sender, text, time, message), find(number))
+            [(Said(sender, text, time, message, room), find(number))
              for message, (number, sender, text, time) in enumerate(records, first)])
 
     def stored(self, numbers):
@@ -237,14 +241,14 @@ class Replica:
 
     def push_users(self, now):
         """Tell of a changed list: at once after a quiet time, else a few times a second. Gives when to look again."""
-        lobby = self._rooms[LOBBY]
-        if not self._roll.changed or not lobby.wants_users():
+        everywhere = self._rooms[EVERYWHERE]
+        if not self._roll.changed or not everywhere.wants_users():
             return None
         if now >= self._next_push:
             users = self._roll.users()
             self._next_push = now + max(USERS_EVERY, len(users) / USERS_A_SECOND)
             self._roll.changed = False
-            lobby.happen(Users(users))
+            everywhere.happen(Users(users))
             return None
         return self._next_push
 

@@ -5,6 +5,7 @@ to the hub, because only the hub's order is everybody's order. While a question 
 wait, so that answers keep the order of the commands.
 """
 from parley.server.chat.names import InvalidName, canonical_name, claims, spelled
+from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     COMMANDS,
@@ -59,7 +60,7 @@ class Session:
     number: this client's in its worker, never given twice.
     name: canonical, or None while it is a stranger.
     hub: where questions and talk go (see `server.worker.uplink.Uplink`).
-    audience: those who hear in the same form (see `server.worker.audience.Audience`).
+    audience: those who hear in the same form (see `server.worker.fanout.Audience`).
     """
 
     __slots__ = ("number", "state", "name", "hub", "audience", "_question", "_later")
@@ -73,7 +74,7 @@ class Session:
         self._question = None
         self._later = ()
         if audience.traits.hears_at_once:
-            audience.enter(self)
+            audience.enter(self, LOBBY)
 
     def address(self):
         """(host, port) of the client."""
@@ -290,7 +291,7 @@ class Session:
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.name = self.name is None, name
         if was_stranger and not self.audience.traits.hears_at_once:
-            self.audience.enter(self)
+            self.audience.enter(self, LOBBY)
         answers = [Welcome(name, self._question)]
         if kept:
             answers.append(Waiting(kept))

@@ -25,7 +25,7 @@ A name ends with its content, or at the first NUL, which programs in C send with
 of 209 and 204, and read that of 210 as a tuple unless it is empty.
 
 Existing clients read a frame with one recv(2048), and stop if it returns two. So each frame is a send of its own, with
-time to read it before the next, except in a flood (see `server.worker.audience.OneByOne` and `server.worker.paced`),
+time to read it before the next, except in a flood (see `server.worker.fanout.OneByOne` and `server.worker.paced`),
 and no frame is longer than 2048 bytes except 303 and 210, which cannot be split.
 
 What becomes of the texts of others:

@@ -324,12 +324,13 @@ class Pong(NamedTuple):
 
 @event
 class Said(NamedTuple):
-    """`sender` said `text` in the room. `number` is the message's, None where it is not known."""
+    """`sender` said `text` in the room, 0 for the lobby. `number` is the message's, None where it is not known."""
 
     sender: bytes
     text: bytes
     time: int
     number: Optional[int] = None
+    room: int = 0
 
 
 @event

@@ -7,16 +7,16 @@ import time
 
 from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
-from parley.server.chat.room import LOBBY, Room
+from parley.server.chat.room import EVERYWHERE, LOBBY, Room
 from parley.server.chat.session import GONE, RESET, WAITING
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
-from parley.server.worker.audience import audience
 from parley.server.worker.beat import next_beat
 from parley.server.worker.connection import READ, WRITE, Connection
 from parley.server.worker.deadlines import Deadlines
+from parley.server.worker.fanout import audience
 from parley.server.worker.listener import Listener
 from parley.server.worker.paced import Paced, Turns
 from parley.server.worker.strangers import Strangers
@@ -85,8 +85,8 @@ class Worker:
         self._reported = self.now, 0  # when the hub was last told, and how many there were then
         self._counted = set()  # numbers of the sessions that the hub counts by their address
         self.configure(settings)
-        self._replica = replica = Replica(
-            number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
+        rooms = {room: Room(room, list(self._audiences.values())) for room in (EVERYWHERE, LOBBY)}
+        self._replica = replica = Replica(number, self._sessions, rooms, self.uplink)
         self._said = replica.said
         self._handlers = handlers(ToWorker, replica, self)
         self.selector.register(down, READ)

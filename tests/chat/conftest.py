@@ -95,7 +95,7 @@ class Audience(Record):
     def answer(self, session, happening):
         self.calls.append(happening)
 
-    def enter(self, session):
+    def enter(self, session, room):
         self.calls.append("enter")
 
     def leave(self, session):

@@ -3,7 +3,7 @@ import pytest
 
 from parley.server.chat import replica as replica_module
 from parley.server.chat.replica import Replica
-from parley.server.chat.room import LOBBY, Room
+from parley.server.chat.room import EVERYWHERE, LOBBY, Room
 from parley.server.chat.session import MEMBER, STRANGER, WAITING
 from parley.server.protocols.events import (
     Accounts,
@@ -95,14 +95,23 @@ class Listeners:
 
     def __init__(self, **differences):
         self.traits = Traits(**differences)
-        self.members = {"somebody": None}
+        self.rooms = {EVERYWHERE: {"somebody": None}, LOBBY: {"somebody": None}}
+        self.aliases = None
         self.heard = []
 
-    def hear(self, happening, origin):
+    def show_by(self, aliases):
+        assert self.aliases is None, "an encoder would be given them twice"
+        self.aliases = aliases
+
+    def hear(self, room, happening, origin):
         self.heard.append((happening, origin))
 
-    def hear_talk(self, talk):
+    def hear_talk(self, room, talk):
         self.heard += talk
+
+
+def rooms_of(*audiences, others=()):
+    return {room: Room(room, list(audiences)) for room in (EVERYWHERE, LOBBY, *others)}
 
 
 @pytest.fixture
@@ -117,7 +126,7 @@ def sessions():
 
 @pytest.fixture
 def replica(sessions, listeners, hub):
-    return Replica(HERE, sessions, {LOBBY: Room([listeners])}, hub)
+    return Replica(HERE, sessions, rooms_of(listeners), hub)
 
 
 @pytest.fixture
@@ -146,9 +155,9 @@ def test_a_granted_claim_is_heard_by_all_and_makes_a_member(stranger, sessions, 
 
 def test_a_newcomer_enters_the_room_after_its_own_arrival_was_heard(stranger, sessions, replica, listeners):
     order = []
-    listeners.hear = lambda happening, origin: order.append(happening)
-    listeners.hear_talk = lambda talk: order.extend(said for said, origin in talk)
-    stranger.audience.enter = lambda session: order.append("enter")
+    listeners.hear = lambda room, happening, origin: order.append(happening)
+    listeners.hear_talk = lambda room, talk: order.extend(said for said, origin in talk)
+    stranger.audience.enter = lambda session, room: order.append("enter")
     sessions[1] = stranger
     stranger.hear([LOGIN])
     replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"before", 1)])
@@ -173,10 +182,22 @@ def test_talk_is_heard_in_order_and_from_its_session(ann, replica, listeners):
         (Said(b"ann", b"one", 3, 1), ann), (Said(b"bob", b"two", 2, 2), None), (Said(b"ann", b"three", 1, 3), ann)]
 
 
+def test_talk_goes_to_its_room_and_says_which_it_is(sessions, hub):
+    lobby, dev = Listeners(), Listeners()
+    rooms = {EVERYWHERE: Room(EVERYWHERE, [lobby]), LOBBY: Room(LOBBY, [lobby]), 5: Room(5, [dev])}
+    dev.rooms = {5: {"somebody": None}}
+    replica = Replica(HERE, sessions, rooms, hub)
+    replica.said(5, ELSEWHERE, 1, [(1, b"bob", b"hi", 1)])
+    replica.said(LOBBY, ELSEWHERE, 2, [(1, b"bob", b"ho", 1)])
+    replica.said(6, ELSEWHERE, 3, [(1, b"bob", b"a room of which nobody is here", 1)])
+    assert dev.heard == [(Said(b"bob", b"hi", 1, 1, 5), None)]
+    assert lobby.heard == [(Said(b"bob", b"ho", 1, 2, LOBBY), None)]
+
+
 def test_every_audience_of_the_room_that_has_members_hears(sessions, hub):
     both, empty = [Listeners(), Listeners()], Listeners()
-    empty.members = {}
-    Replica(HERE, sessions, {LOBBY: Room([both[0], empty, both[1]])}, hub).left(b"ann")
+    empty.rooms = {EVERYWHERE: {}}
+    Replica(HERE, sessions, rooms_of(both[0], empty, both[1]), hub).left(b"ann")
     assert [listeners.heard for listeners in both] == [[(Left(b"ann"), None)]] * 2
     assert empty.heard == []
 
@@ -238,13 +259,10 @@ class Short(Listeners):
         super().__init__(longest_name=10)
         self.told = []
 
-    def show_by(self, aliases):
-        self.aliases = aliases
-
-    def hear(self, happening, origin):
+    def hear(self, room, happening, origin):
         self.told.append((happening, dict(self.aliases)))
 
-    def hear_talk(self, talk):
+    def hear_talk(self, room, talk):
         self.told += [(said, dict(self.aliases)) for said, _ in talk]
 
 
@@ -258,7 +276,7 @@ def short():
 
 @pytest.fixture
 def short_replica(sessions, listeners, short, hub):
-    return Replica(HERE, sessions, {LOBBY: Room([listeners, short])}, hub)
+    return Replica(HERE, sessions, rooms_of(listeners, short), hub)
 
 
 def test_an_alias_is_known_from_the_first_to_the_last_that_is_heard_of_its_member(short_replica, short):
@@ -424,7 +442,7 @@ def test_a_client_that_has_gone_comes_from_nowhere(ann, replica, hub):
 def wanted(sessions, hub):
     """A replica and listeners in whose protocol the list is pushed."""
     listeners = Listeners(wants_users=True)
-    replica = Replica(HERE, sessions, {LOBBY: Room([Listeners(), listeners])}, hub)
+    replica = Replica(HERE, sessions, rooms_of(Listeners(), listeners), hub)
     replica.known([b"yan"], [b"zoe"], {})
     return replica, listeners
 
@@ -501,9 +519,9 @@ def test_a_long_list_is_pushed_less_often(wanted, monkeypatch):
 
 def test_without_anybody_who_wants_it_no_list_is_pushed_and_whoever_comes_then_has_it_at_once(wanted):
     replica, listeners = wanted
-    members, listeners.members = listeners.members, {}
+    rooms, listeners.rooms = listeners.rooms, {EVERYWHERE: {}}
     assert replica.push_users(1000.0) is None
-    listeners.members = members
+    listeners.rooms = rooms
     replica.push_users(1000.0)
     assert len(pushed(listeners)) == 1
 

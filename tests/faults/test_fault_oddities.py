@@ -21,7 +21,7 @@ import os
 try:
     from parley.server.chat import session
     from parley.server.protocols import events
-    from parley.server.worker import audience, connection
+    from parley.server.worker import connection, fanout
 except ImportError:
     pass
 else:
@@ -41,7 +41,8 @@ else:
         connection.Connection._go_on = unless_asked(
             connection.Connection._go_on, lambda self, answer: self.name == b"victim")
     elif place == "welcome":
-        audience.Audience.enter = unless_asked(audience.Audience.enter, lambda self, session: session.name == b"boomer")
+        fanout.Audience.enter = unless_asked(
+            fanout.Audience.enter, lambda self, session, room: session.name == b"boomer")
 """
 
 

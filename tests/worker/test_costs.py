@@ -10,10 +10,11 @@ import sys
 
 import pytest
 
+from parley.server.chat.room import LOBBY
 from parley.server.ipc.queues import PIECE
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Said
-from parley.server.worker.audience import MOST_ALONE, audience
+from parley.server.worker.fanout import MOST_ALONE, audience
 from parley.server.worker.strangers import Strangers
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]
@@ -146,7 +147,7 @@ def hearers(monkeypatch):
         monkeypatch.setattr(protocol, "FORMS", counting)
         those, ears = audience(protocol, form, Strangers()), [Ear(number) for number in range(count)]
         for ear in ears:
-            those.enter(ear)
+            those.enter(ear, LOBBY)
         those.flush()
         return those, ears, rendered
 
@@ -155,7 +156,7 @@ def hearers(monkeypatch):
 
 def say(those, messages):
     for number in range(messages):
-        those.hear(Said(b"ann", b"%d" % number, 1600000000))
+        those.hear(LOBBY, Said(b"ann", b"%d" % number, 1600000000))
     those.flush()
 
 
@@ -177,6 +178,54 @@ def test_all_are_sent_the_same_bytes_of_which_there_is_one_copy(hearers, protoco
     kept = {id(piece.obj if isinstance(piece, memoryview) else piece)
             for ear in ears for pieces in ear.sends for piece in pieces}
     assert len(kept) == (1 if protocol.TRAITS.coalesces else 3)
+
+
+def talk_in(those, *rooms):
+    for number, room in enumerate(rooms):
+        those.hear_talk(room, [(Said(b"ann", b"%d" % number, 1600000000, None, room), None)])
+    those.flush()
+
+
+def texts(ears):
+    """The texts that they were sent parts of, each once."""
+    return {id(piece.obj): piece.obj for ear in ears for pieces in ear.sends for piece in pieces}.values()
+
+
+def test_a_tick_of_several_rooms_costs_a_join_a_group_and_a_send_a_receiver(hearers):
+    those, ears, rendered = hearers(PROTOCOLS["line"], "text", 40)
+    for number, ear in enumerate(ears):
+        those.enter(ear, 100 + number)  # quiet rooms, so that everybody is in others
+        for room in (1, 2)[:number % 3]:
+            those.enter(ear, room)
+    those.flush()
+    talk_in(those, LOBBY, 1, LOBBY, 2, 1, 3)
+    assert len(rendered) == 6
+    assert [len(ear.sends) for ear in ears] == [1] * 40
+    assert sorted(bytes(text).count(b"\n") for text in texts(ears)) == [2, 4, 5]
+
+
+def test_in_one_room_at_a_time_it_does_not_matter_what_else_members_are_in(hearers):
+    those, ears, _ = hearers(PROTOCOLS["line"], "text", 40)
+    talk_in(those, LOBBY)
+    plain = function_calls(lambda: talk_in(those, LOBBY, LOBBY))
+    for number, ear in enumerate(ears):
+        for room in range(number % 5):
+            those.enter(ear, 1 + room)
+    those.flush()
+    assert function_calls(lambda: talk_in(those, LOBBY, LOBBY)) == plain
+
+
+def test_what_is_said_in_a_small_room_costs_nothing_for_those_who_are_in_others(hearers):
+    those, ears, _ = hearers(PROTOCOLS["line"], "text", 10)
+    for ear in ears[:3]:
+        those.enter(ear, 1)
+    those.flush()
+    talk_in(those, 1)
+    few = function_calls(lambda: talk_in(those, 1))
+    for number in range(200):
+        those.enter(Ear(number), LOBBY)
+    those.flush()
+    assert function_calls(lambda: talk_in(those, 1)) == few
 
 
 # ---- the hub

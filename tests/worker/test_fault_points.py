@@ -15,7 +15,7 @@ from parley import server
 ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")
 PACED = os.path.join(ROOT, "worker", "paced.py")
-AUDIENCE = os.path.join(ROOT, "worker", "audience.py")
+FANOUT = os.path.join(ROOT, "worker", "fanout.py")
 # Whatever is run below these is run for one client: methods of a connection, and of an audience for a session.
 ENTRANCES = ("on_ready", "heed", "send", "catch_up", "take_turn", "pause", "notice_reset")
 SENDS = ("_send", "_pieces")
@@ -97,7 +97,7 @@ class Fault:
                 return False
             if code.co_filename in (CONNECTION, PACED) and code.co_name in ENTRANCES:
                 within = within or frame.f_locals["self"] is self.victim
-            elif code.co_filename == AUDIENCE and code.co_name in SENDS:
+            elif code.co_filename == FANOUT and code.co_name in SENDS:
                 within = within or frame.f_locals["session"] is self.victim
             frame = frame.f_back
         return within

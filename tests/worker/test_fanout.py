@@ -5,11 +5,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from parley.server.chat.room import LOBBY
 from parley.server.chat.session import GONE, MEMBER, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Joined, Left, Renamed, Said
 from parley.server.protocols.traits import Traits
-from parley.server.worker.audience import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
+from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
 from parley.server.worker.strangers import Strangers
 
 SESSIONS = 4
@@ -118,14 +119,14 @@ def test_everybody_hears_exactly_what_is_meant_for_them_in_order(kind, actions, 
         elif action in ("hear", "happen"):
             origin = ear if action == "hear" else None
             for hearers in both:
-                hearers.hear_talk([(happening, origin)])
-                hearers.hear(Left(b"somebody"))
+                hearers.hear_talk(LOBBY, [(happening, origin)])
+                hearers.hear(LOBBY, Left(b"somebody"))
             model.hear(happening, origin)
         elif action == "tell" and ear.state is not GONE:
             ear.audience.tell(ear, happening)
             model.tell(ear, happening)
         elif action == "enter" and ear.state is STRANGER:
-            ear.audience.enter(ear)
+            ear.audience.enter(ear, LOBBY)
             ear.state = MEMBER
         elif action == "forget" and ear.state is MEMBER:
             ear.audience.leave(ear)
@@ -163,7 +164,7 @@ def test_answers_keep_their_order_and_so_does_the_rest_and_nothing_comes_while_o
     answered = set()
     for ear in ears:
         ear.audience = both[0]
-        both[0].enter(ear)
+        both[0].enter(ear, LOBBY)
         ear.state = MEMBER
     for number, (action, index) in enumerate(actions):
         ear, answer, other = ears[index], Said(b"", b"A%d" % number, 7), Said(b"", b"P%d" % number, 7)
@@ -178,7 +179,7 @@ def test_answers_keep_their_order_and_so_does_the_rest_and_nothing_comes_while_o
             answered.clear()
         elif action == "hear":
             for hearers in both:
-                hearers.hear(other, ear)
+                hearers.hear(LOBBY, other, ear)
             for one in ears:
                 if one.state is not GONE and one is not ear:
                     rest[one].append(b":%b|" % other.text)
@@ -217,7 +218,7 @@ def test_answers_keep_their_order_and_so_does_the_rest_and_nothing_comes_while_o
 def asking():
     """One who waits for an answer, and its audience."""
     ear, hearers = Ear(1), make(AnswersFirst)
-    hearers.enter(ear)
+    hearers.enter(ear, LOBBY)
     hearers.flush()
     ear.state = WAITING
     return ear, hearers
@@ -230,20 +231,20 @@ def said(text):
 def test_what_happens_before_the_answer_comes_behind_it(asking):
     ear, hearers = asking
     for text in (b"one", b"two"):
-        hearers.hear(said(text))
+        hearers.hear(LOBBY, said(text))
         hearers.flush()
     assert ear.sends == []
-    hearers.hear(said(b"three"))
+    hearers.hear(LOBBY, said(b"three"))
     hearers.answer(ear, said(b"answer"))
     ear.state = MEMBER
-    hearers.hear(said(b"four"))
+    hearers.hear(LOBBY, said(b"four"))
     hearers.flush()
     assert ear.sends == [b":answer|:one|:two|:three|:four|"]
 
 
 def test_between_two_questions_in_one_breath_and_their_answers_nothing_comes(asking):
     ear, hearers = asking
-    hearers.hear(said(b"push"))
+    hearers.hear(LOBBY, said(b"push"))
     hearers.answer(ear, said(b"first"))  # and the next question is put at once
     hearers.flush()
     hearers.answer(ear, said(b"second"))
@@ -254,7 +255,7 @@ def test_between_two_questions_in_one_breath_and_their_answers_nothing_comes(ask
 
 def test_an_answer_that_is_not_spoken_of_ends_the_waiting_too(asking):
     ear, hearers = asking
-    hearers.hear(said(b"one"))
+    hearers.hear(LOBBY, said(b"one"))
     hearers.flush()
     hearers.answer(ear, Left(b"somebody"))
     ear.state = MEMBER
@@ -264,22 +265,22 @@ def test_an_answer_that_is_not_spoken_of_ends_the_waiting_too(asking):
 
 def test_who_leaves_while_it_waits_gets_all_that_was_withheld(asking):
     ear, hearers = asking
-    hearers.hear(said(b"one"))
+    hearers.hear(LOBBY, said(b"one"))
     hearers.flush()
-    hearers.hear(said(b"two"))
+    hearers.hear(LOBBY, said(b"two"))
     hearers.tell(ear, said(b"good-bye"))
     ear.state = GONE
     hearers.leave(ear)
-    hearers.hear(said(b"three"))
+    hearers.hear(LOBBY, said(b"three"))
     hearers.flush()
     assert ear.sends == [b":one|:two|:good-bye|"]
 
 
 def test_who_leaves_the_room_while_its_question_is_open_gets_what_was_withheld(asking):
     ear, hearers = asking
-    hearers.hear(said(b"one"))
+    hearers.hear(LOBBY, said(b"one"))
     hearers.flush()
-    hearers.hear(said(b"two"))
+    hearers.hear(LOBBY, said(b"two"))
     hearers.leave(ear)
     hearers.flush()
     assert ear.received == b":one|:two|"
@@ -305,7 +306,7 @@ def test_one_is_told_of_ones_own_words_in_their_place_however_late(actions):
     ears, hearers = [Ear(number) for number in range(SESSIONS)], make(Personal)
     expected, place = collections.defaultdict(list), {}
     for ear in ears:
-        hearers.enter(ear)
+        hearers.enter(ear, LOBBY)
         ear.state = MEMBER
     hearers.flush()
     for number, (action, index) in enumerate(actions + [("stored", index) for index in range(SESSIONS)] + [
@@ -318,7 +319,7 @@ def test_one_is_told_of_ones_own_words_in_their_place_however_late(actions):
         elif action in ("say", "hear"):
             if ear.state is WAITING:
                 continue  # it says nothing more until it is told
-            hearers.hear(said(text), ear)
+            hearers.hear(LOBBY, said(text), ear)
             for one in ears:
                 if one is not ear and one.state is not GONE:
                     expected[one].append(b"%b:%b|" % (one.name, text))
@@ -346,18 +347,18 @@ def test_one_is_told_of_ones_own_words_in_their_place_however_late(actions):
 @pytest.mark.parametrize("kind", [Audience, OneByOne, AnswersFirst])
 def test_where_ones_own_words_do_not_come_back_nothing_waits_for_them(gather, ears, kind):
     hearers = gather(kind)
-    hearers.hear(said(b"own"), ears[0])
+    hearers.hear(LOBBY, said(b"own"), ears[0])
     hearers.hold(ears[0])
-    hearers.hear(said(b"other"), ears[1])
+    hearers.hear(LOBBY, said(b"other"), ears[1])
     hearers.flush()
     assert ears[0].received == b":other|"
 
 
 def test_who_waits_for_its_own_words_keeps_nobody_waiting(gather, ears):
     hearers = gather(Personal)
-    hearers.hear(said(b"own"), ears[0])
+    hearers.hear(LOBBY, said(b"own"), ears[0])
     hearers.hold(ears[0])
-    hearers.hear(said(b"other"), ears[0])
+    hearers.hear(LOBBY, said(b"other"), ears[0])
     hearers.flush()
     assert (ears[0].sends, ears[1].received) == ([], b"ear1:own|ear1:other|")
 
@@ -367,19 +368,19 @@ def test_only_whose_protocol_tells_that_it_is_stored_waits_for_its_own_words(ear
         hearers = make(Personal, acknowledges=acknowledges)
         for ear in ears[:2]:
             ear.sends, ear.state = [], MEMBER
-            hearers.enter(ear)
+            hearers.enter(ear, LOBBY)
         hearers.flush()
-        hearers.hear_talk([(said(b"before"), None), (said(b"own"), ears[0]), (said(b"after"), None)])
+        hearers.hear_talk(LOBBY, [(said(b"before"), None), (said(b"own"), ears[0]), (said(b"after"), None)])
         hearers.flush()
         assert [ear.received for ear in ears[:2]] == [received, b"ear1:before|ear1:own|ear1:after|"]
 
 
 def test_who_goes_while_it_waits_for_its_own_words_gets_the_rest(gather, ears):
     hearers = gather(Personal)
-    hearers.hear(said(b"before"), ears[1])
-    hearers.hear(said(b"own"), ears[0])
+    hearers.hear(LOBBY, said(b"before"), ears[1])
+    hearers.hear(LOBBY, said(b"own"), ears[0])
     hearers.hold(ears[0])
-    hearers.hear(said(b"after"), ears[1])
+    hearers.hear(LOBBY, said(b"after"), ears[1])
     hearers.flush()
     hearers.tell(ears[0], said(b"good-bye"))
     hearers.leave(ears[0])
@@ -413,7 +414,7 @@ def gather(ears):
     def make_with_members(kind):
         hearers = make(kind)
         for ear in ears[:-1]:
-            hearers.enter(ear)
+            hearers.enter(ear, LOBBY)
             ear.state = MEMBER
         hearers.flush()
         return hearers
@@ -425,7 +426,7 @@ def gather(ears):
 def test_a_tick_is_one_send_per_member_however_much_was_said(gather, ears, kind):
     hearers = gather(kind)
     for number in range(50):
-        hearers.hear(said(b"%d" % number), ears[number % 2])
+        hearers.hear(LOBBY, said(b"%d" % number), ears[number % 2])
         hearers.tell(ears[0], said(b"!"))
     hearers.flush()
     assert [len(ear.sends) for ear in ears] == [1, 1, 0]
@@ -433,10 +434,10 @@ def test_a_tick_is_one_send_per_member_however_much_was_said(gather, ears, kind)
 
 def test_each_frame_is_a_send_of_its_own_where_clients_need_it_so(gather, ears):
     hearers = gather(OneByOne)
-    hearers.hear(said(b"one,two"), ears[0])
+    hearers.hear(LOBBY, said(b"one,two"), ears[0])
     hearers.tell(ears[0], said(b"three,four"))
     hearers.answer(ears[2], said(b"five"))
-    hearers.hear(said(b"six"))
+    hearers.hear(LOBBY, said(b"six"))
     hearers.flush()
     assert [ear.sends for ear in ears] == [
         [b":three|", b":four|", b":six|"], [b":one|", b":two|", b":six|"], [b":five|"]]
@@ -445,8 +446,8 @@ def test_each_frame_is_a_send_of_its_own_where_clients_need_it_so(gather, ears):
 def test_a_flood_is_sent_together_even_there(gather, ears):
     hearers = gather(OneByOne)
     for number in range(MOST_ALONE):
-        hearers.hear(said(b"%d" % number), ears[0])
-    hearers.hear(said(b"last"))
+        hearers.hear(LOBBY, said(b"%d" % number), ears[0])
+    hearers.hear(LOBBY, said(b"last"))
     hearers.flush()
     assert ears[0].sends == [b":last|"]
     assert ears[1].sends == [b"".join(b":%d|" % number for number in range(MOST_ALONE)) + b":last|"]
@@ -456,8 +457,8 @@ def test_members_who_hear_the_same_are_sent_the_same_object(gather, ears):
     hearers, sent = gather(Audience), []
     for ear in ears:
         ear.send = sent.append
-    hearers.hear(said(b"a"))
-    hearers.hear(said(b"b"))
+    hearers.hear(LOBBY, said(b"a"))
+    hearers.hear(LOBBY, said(b"b"))
     hearers.flush()
     (one,), (other,) = sent
     assert one is other
@@ -468,9 +469,9 @@ def test_what_happens_is_rendered_once_unless_it_names_who_hears_it(ears, kind, 
     rendered = []
     hearers = kind("any", Traits(), lambda happening, me: rendered.append(happening) or (b"frame",), Strangers())
     for ear in ears:
-        hearers.enter(ear)
+        hearers.enter(ear, LOBBY)
     hearers.flush()
-    hearers.hear(said(b"a"))
+    hearers.hear(LOBBY, said(b"a"))
     hearers.flush()
     assert rendered == [said(b"a")] * times
 
@@ -486,12 +487,12 @@ def test_a_quiet_tick_sends_nothing(gather, ears, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_spoken_of_is_not_sent(gather, ears, kind):
     hearers = gather(kind)
-    hearers.hear(Left(b"somebody"))
+    hearers.hear(LOBBY, Left(b"somebody"))
     hearers.tell(ears[0], Left(b"somebody"))
     hearers.answer(ears[2], Left(b"somebody"))
     hearers.flush()
     ears[0].state = GONE
-    hearers.hear(Left(b"somebody"))
+    hearers.hear(LOBBY, Left(b"somebody"))
     hearers.leave(ears[0])
     assert [ear.sends for ear in ears] == [[], [], []]
 
@@ -502,11 +503,11 @@ def test_an_echo_is_only_of_what_was_said(ears, kind, happening):
     hearers = kind("any", Traits(), lambda happening, me: (type(happening).__name__.encode(),), Strangers())
     hearers.echo = True
     for ear in ears:
-        hearers.enter(ear)
+        hearers.enter(ear, LOBBY)
         ear.state = MEMBER
     hearers.flush()
-    hearers.hear(happening, ears[0])
-    hearers.hear_talk([(said(b"hi"), ears[0])])
+    hearers.hear(LOBBY, happening, ears[0])
+    hearers.hear_talk(LOBBY, [(said(b"hi"), ears[0])])
     hearers.flush()
     assert ears[0].received == b"Said"
     assert ears[1].received == type(happening).__name__.encode() + b"Said"
