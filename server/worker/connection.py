@@ -14,7 +14,6 @@ from parley.server.worker.throttle import KIB_SHIFT
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
-_MOST_SLICES = 1024  # what sendmsg takes (IOV_MAX)
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
 # What poll is asked for; _GONE it tells in any case. PyPy does not name it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
@@ -26,25 +25,25 @@ log = logging.getLogger(__name__)
 class Connection(Session):
     """One client of this worker.
 
-    sock: non-blocking, or a `server.worker.tls.TLSSocket`; None once closed.
+    transport: see `server.worker.transports`; None once closed.
     outbox: None while the kernel takes everything.
     heard_at: when the client last sent anything, monotonic seconds.
     paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
     """
 
     __slots__ = (
-        "sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended",
+        "transport", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended",
         "_undecoded")
 
-    def __init__(self, number, sock, worker, audience, decoder):
-        self.sock = sock
+    def __init__(self, number, transport, worker, audience, decoder):
+        self.transport = transport
         super().__init__(number, worker.uplink, audience)
         self.outbox = None
         self.heard_at = worker.now
         self.paid_until = 0.0
         self._worker = worker
         self._decoder = decoder
-        self._origin = _origin(sock, worker.now)
+        self._origin = _origin(transport, worker.now)
         self._mask = 0
         self._paused = False  # not read at the moment, because something is in the way (`_may_read`)
         self._ended = False  # the client sends nothing more
@@ -59,7 +58,7 @@ class Connection(Session):
             self._flush()
         if self._later or self._undecoded:
             self._go_through_backlog()
-        elif mask & READ and self.sock is not None:
+        elif mask & READ and self.transport is not None:
             self._read()
 
     def _read(self):
@@ -67,11 +66,13 @@ class Connection(Session):
             self.pause()
             return
         try:
-            data = self.sock.recv(_CHUNK)
-        except BlockingIOError:
-            return
+            data = self.transport.receive(_CHUNK)
         except OSError:
             self._lose()
+            return
+        if self.transport.unsaid:
+            self._watch()
+        if data is None:
             return
         if not data:
             self._ended = True
@@ -188,23 +189,23 @@ class Connection(Session):
 
     def notice_reset(self):
         """While it is held nothing tells of its end; what it has said before an orderly one is still to be handled."""
-        if self.sock is not None and self._hung_up() & _GONE:
+        if self.transport is not None and self._hung_up() & _GONE:
             self._lose()
 
     def leave_if_gone(self):
         """Somebody else wants the name: if the client has closed, what it has said still counts, but is all."""
-        if self.sock is not None and self._hung_up():
+        if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
                 if self.state is GONE or self.state is WAITING:
                     break
                 self.on_ready(READ)
-        if self.sock is None or self._hung_up():
+        if self.transport is None or self._hung_up():
             self.leave()
 
     def _hung_up(self):
         """True, as poll has it, if the client sends nothing more, whatever is still unread."""
         poll = select.poll()
-        poll.register(self.sock, _HUNG_UP)
+        poll.register(self.transport, _HUNG_UP)
         return sum(events for _, events in poll.poll(0))
 
     def resume(self):
@@ -236,11 +237,15 @@ class Connection(Session):
 
     def send(self, pieces):
         """Send bytes-like pieces, now if the kernel takes them, else as it does."""
-        if self.sock is None or not pieces:
+        if self.transport is None or not pieces:
             return
         if self.outbox is None:
-            sent = self._send_now(pieces)
-            if sent is None:
+            try:
+                sent = self.transport.write(pieces)
+            except OSError:
+                self._lose()
+                return
+            if sent == (len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))):
                 return
             self.outbox = Outbox()
             for piece in pieces:
@@ -253,27 +258,15 @@ class Connection(Session):
                 self.outbox.append(piece)
         self._worker.fell_behind(self)
 
-    def _send_now(self, pieces):
-        """How many bytes the kernel took; None if all, or if the connection is lost."""
-        try:
-            if len(pieces) == 1:
-                size = len(pieces[0])
-                sent = self.sock.send(pieces[0])
-            else:
-                size = sum(map(len, pieces))
-                sent = self.sock.sendmsg(pieces[:_MOST_SLICES])
-        except BlockingIOError:
-            return 0
-        except OSError:
-            self._lose()
-            return None
-        return None if sent == size else sent
-
     def _flush(self):
-        if self.outbox is None:
+        if self.transport is None:
             return
         try:
-            sent = self.outbox.send(self.sock)
+            if self.outbox is None:
+                self.transport.speak()
+                self._watch()
+                return
+            sent = self.outbox.send(self.transport)
             if sent:
                 self._worker.deadlines.took_some(self, sent, self._worker.now)
         except OSError:
@@ -309,7 +302,7 @@ class Connection(Session):
         if self.state is GONE:
             return
         if self.outbox:
-            self.outbox.keep_first(getattr(self.sock, "begun", 0))  # bytes that TLS has encrypted already
+            self.outbox.keep_first(self.transport.begun)  # bytes that TLS has encrypted already
         self.leave(reason)
 
     def part(self, reason):
@@ -338,13 +331,13 @@ class Connection(Session):
         Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
         their way.
         """
-        if self.state is not GONE or self.outbox or self.sock is None:
+        if self.state is not GONE or self.outbox or self.transport is None:
             return
         if self._ended:
             self.close()
         else:
             try:
-                self.sock.shutdown(socket.SHUT_WR)
+                self.transport.shutdown(socket.SHUT_WR)
             except OSError:
                 self.close()
 
@@ -355,35 +348,35 @@ class Connection(Session):
 
     def close(self):
         """Close the socket, whatever is still unsent."""
-        if self.sock is None:
+        if self.transport is None:
             return
         self._ended = self._paused = True
         self.outbox = None
         self._watch()
-        self.sock.close()
-        self.sock = None
+        self.transport.close()
+        self.transport = None
         self._worker.closed(self)
 
     def _watch(self):
         """Tell the selector what this connection waits for."""
-        if self.sock is None:
+        if self.transport is None:
             return
-        mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox else 0)
+        mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox or self.transport.unsaid else 0)
         if mask == self._mask:
             return
         if not self._mask:
-            self._worker.selector.register(self.sock, mask, self)
+            self._worker.selector.register(self.transport, mask, self)
         elif not mask:
-            self._worker.selector.unregister(self.sock)
+            self._worker.selector.unregister(self.transport)
         else:
-            self._worker.selector.modify(self.sock, mask, self)
+            self._worker.selector.modify(self.transport, mask, self)
         self._mask = mask
 
 
-def _origin(sock, now):
+def _origin(transport, now):
     """When and whence a client came, in few bytes, as there is one for each; a reset makes the kernel forget it."""
     try:
-        host, port = sock.getpeername()[:2]
+        host, port = transport.getpeername()[:2]
     except OSError:
         host, port = "", 0  # it is gone already
     return b"%.3f %b %d" % (now, host.encode(), port)

@@ -3,6 +3,8 @@ import errno
 import logging
 import socket
 
+from parley.server.worker.transports.plain import Plain
+
 _AT_ONCE = 64  # connections accepted in one go; a crowd at the door must not starve those inside
 
 # Out of descriptors or memory: accepting can only succeed later. Anything else concerns one connection alone.
@@ -31,9 +33,9 @@ class Listener:
                 elif not isinstance(error, BlockingIOError):
                     continue
                 return
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._admit(sock, self._protocol)
+            transport = Plain.of(sock)
+            transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._admit(transport, self._protocol)
 
     def crash(self):
         """Called in an exception handler: whoever was arriving is lost, the listener goes on."""

@@ -17,11 +17,12 @@ from parley.server.worker.audience import audience
 from parley.server.worker.beat import next_beat
 from parley.server.worker.connection import READ, WRITE, Connection
 from parley.server.worker.deadlines import Deadlines
+from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
 from parley.server.worker.paced import Paced, Turns
 from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
-from parley.server.worker.tls import Handshake, Unfit, context
+from parley.server.worker.transports.tls import TLS, Unfit, context
 from parley.server.worker.uplink import Uplink
 
 # Seconds for the clients in one tick, until the hub and the clock have their turn again: at least, and for each second
@@ -305,13 +306,13 @@ class Worker:
 
     # ---- the clients
 
-    def shake_hands(self, sock, protocol):
+    def shake_hands(self, transport, protocol):
         """A client has connected to a TLS port."""
-        Handshake(sock, protocol, self)
+        Handshake(TLS(transport, self.tls), protocol, self)
 
-    def greet(self, sock, protocol):
+    def greet(self, transport, protocol):
         """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
-        self._each([self.admit(sock, protocol)], "on_ready", READ)
+        self._each([self.admit(transport, protocol)], "on_ready", READ)
 
     def _go_on_with_handshakes(self):
         for _ in range(min(len(self.handshakes), HANDSHAKES_AT_ONCE)):
@@ -326,12 +327,12 @@ class Worker:
         self._endings[ending] += 1
         self.closed(handshake)
 
-    def admit(self, sock, protocol):
+    def admit(self, transport, protocol):
         """A client has connected: its connection."""
         self._next_number += 1
         decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
         kind = Connection if PROTOCOLS[protocol].TRAITS.coalesces else Paced
-        connection = kind(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
+        connection = kind(self._next_number, transport, self, self._audiences[protocol, decoder.form], decoder)
         connection.paid_until = self.throttle.debt(origin(connection.address()[0]), self.now)
         self._sessions[connection.number] = connection
         self._present[protocol] += 1

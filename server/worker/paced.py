@@ -40,7 +40,7 @@ class Paced(Connection):
 
     def send(self, pieces):
         """Send a frame in its turn: now, if none has just been sent."""
-        if self.sock is None or not pieces:
+        if self.transport is None or not pieces:
             return
         now = time.monotonic()  # a tick may have taken long
         load = (self._load_until - now if self._load_until > now else 0.0) + GAP
@@ -116,7 +116,7 @@ class Turns:
                 more = connection.take_turn()
             except Exception:
                 connection.crash()
-                more = connection.sock is not None  # its last words may have to wait for a turn
+                more = connection.transport is not None  # its last words may have to wait for a turn
             if not more:
                 del self._waiting[connection]
         self.next = min((connection.turn for connection in self._waiting), default=float("inf"))
