@@ -9,6 +9,7 @@ from parley.server.chat.origins import as_people_write_it
 from parley.server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from parley.server.protocols.events import Hangup, Reason
 from parley.server.worker.outbox import Outbox
+from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -22,22 +23,30 @@ _GONE = select.POLLERR | select.POLLHUP  # a reset, or the end of both direction
 log = logging.getLogger(__name__)
 
 
-class Connection(Session):
-    """One client of this worker.
+class Connection:
+    """One client of this worker: it has a transport, and a session, whose `client` it is.
 
+    It is also what audiences, lookups and the hub's stream know a client as.
+
+    number: this client's in its worker, never given twice.
+    audience: those who hear in the same form.
     transport: see `server.worker.transports`; None once closed.
+    session: see `server.chat.session`.
+    pace: of a client that takes one recv for one frame (see `server.worker.paced`), else None.
     outbox: None while the kernel takes everything.
     heard_at: when the client last sent anything, monotonic seconds.
     paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
     """
 
     __slots__ = (
-        "transport", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended",
-        "_undecoded")
+        "number", "audience", "transport", "session", "pace", "outbox", "heard_at", "paid_until", "_worker", "_decoder",
+        "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
 
     def __init__(self, number, transport, worker, audience, decoder):
+        self.number = number
+        self.audience = audience
         self.transport = transport
-        super().__init__(number, worker.uplink, audience)
+        self.pace = None if audience.traits.coalesces else Pace()
         self.outbox = None
         self.heard_at = worker.now
         self.paid_until = 0.0
@@ -47,8 +56,20 @@ class Connection(Session):
         self._mask = 0
         self._paused = False  # not read at the moment, because something is in the way (`_may_read`)
         self._ended = False  # the client sends nothing more
+        self._later = ()  # commands that wait: for an answer, for another turn, or until they are within the rate
         self._undecoded = b""  # what was read with more than one turn's worth
+        self.session = Session(self, worker.uplink)
         self._watch()
+
+    @property
+    def state(self):
+        """Of the session."""
+        return self.session.state
+
+    @property
+    def name(self):
+        """Of the member, None of a stranger."""
+        return self.session.name
 
     # ---- reading
 
@@ -62,7 +83,7 @@ class Connection(Session):
             self._read()
 
     def _read(self):
-        if self.state is WAITING:
+        if self.session.state is WAITING:
             self.pause()
             return
         try:
@@ -78,9 +99,9 @@ class Connection(Session):
             self._ended = True
             self._watch()
             self.hear([Hangup()])
-            self._finish()
+            self.finish()
         else:
-            if self.state is not GONE:
+            if self.session.state is not GONE:
                 self._take(data)
             if len(data) >= _CHUNK:
                 self._worker.postpone(self, READ)  # there may be more
@@ -98,7 +119,7 @@ class Connection(Session):
             worker.heed_form(self, self._decoder.form)
             worker.deadlines.completed(self)
             self.hear(commands)
-        if self._decoder.unfinished and not self._paused and self.state is not GONE:
+        if self._decoder.unfinished and not self._paused and self.session.state is not GONE:
             worker.began(self)
 
     def hear(self, commands):
@@ -113,11 +134,17 @@ class Connection(Session):
     def _handle(self, commands):
         """Handle commands that have been charged for. A bug in a handler costs this one connection."""
         try:
-            super().hear(commands)
+            waiting = self.session.hear(commands)
         except Exception:
             self.crash()
-        if self._later:  # they wait for an answer, and are charged for when their turn comes
-            self._worker.charge(self, -len(self._later))
+            return
+        if waiting:  # for an answer; they are charged for when their turn comes
+            self._later = [*waiting, *self._later]
+            self._worker.charge(self, -len(waiting))
+
+    def hear_first(self, command):
+        """Handle this before what waits."""
+        self._later = [command, *self._later]
 
     def catch_up(self):
         """A question has been answered: what came behind it is handled in this connection's next turn."""
@@ -129,15 +156,13 @@ class Connection(Session):
     def _go_through_backlog(self):
         """A turn: some of the commands that wait, or the next bytes."""
         worker = self._worker
-        if self.state is WAITING or worker.throttle.holds(self):
+        if self.session.state is WAITING or worker.throttle.holds(self):
             self.pause()
         elif self._later:
-            later, self._later = self._later, ()
-            allowed = worker.allow(self, min(_SLICE, len(later)))
+            allowed = worker.allow(self, min(_SLICE, len(self._later)))
             if allowed:
-                self._handle(later[:allowed])
-            if self.state is not GONE:
-                self._later = [*self._later, *later[allowed:]]
+                commands, self._later = self._later[:allowed], self._later[allowed:]
+                self._handle(commands)
             self.catch_up()
         else:
             data, self._undecoded = self._undecoded, b""
@@ -152,7 +177,8 @@ class Connection(Session):
     @property
     def is_behind(self):
         """Is there anything that it was told and the kernel has not taken?"""
-        return self.outbox is not None or self.audience.holds(self)
+        return (self.outbox is not None or self.audience.holds(self)
+                or self.pace is not None and self.pace.kept is not None)
 
     @property
     def unfinished(self):
@@ -165,18 +191,31 @@ class Connection(Session):
         return self.audience.traits.typed
 
     def heed(self, answer, *arguments):
-        """So does one in what follows an answer."""
+        """The hub has an answer for the session, or something to tell. A bug in what follows costs this connection."""
         try:
-            super().heed(answer, *arguments)
+            getattr(self.session, answer)(*arguments)
         except Exception:
             self.crash()
+
+    def answered(self):
+        """The session has its answer."""
+        self.heard_at = self._worker.now  # its silence counts from here
+        self._worker.lookups.answered(self)
+
+    def refused(self, reason):
+        """Something that the client has asked is not done."""
+        self._worker.count_refusal(self, reason)
+
+    def leave(self, *why):
+        """End the session, and this with it: see `Session.leave`."""
+        self.session.leave(*why)
 
     def crash(self):
         """Called in an exception handler: log what happened, and end this connection only."""
         described = self.described()
         level = self._worker.strangers.level("a bug", described["host"], self._worker.now, logging.ERROR)
         log.log(level, "a bug: the connection is closed", described, exc_info=True)
-        if self.state is GONE:  # it was in its end
+        if self.session.state is GONE:  # it was in its end
             self.close()
         else:
             self.leave(Reason.BUG)
@@ -196,7 +235,7 @@ class Connection(Session):
         """Somebody else wants the name: if the client has closed, what it has said still counts, but is all."""
         if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
-                if self.state is GONE or self.state is WAITING:
+                if self.session.state is GONE or self.session.state is WAITING:
                     break
                 self.on_ready(READ)
         if self.transport is None or self._hung_up():
@@ -220,7 +259,7 @@ class Connection(Session):
 
     def _may_read(self):
         """Is nothing in the way: no open question, nothing that was read before, no rate that is used up?"""
-        return not (self.state is WAITING or self._later or self._undecoded
+        return not (self.session.state is WAITING or self._later or self._undecoded
                     or self._worker.throttle.holds(self) or self._worker.stopping)
 
     def charge(self, cost):
@@ -228,16 +267,15 @@ class Connection(Session):
         if cost:
             self._worker.throttle.charge(self, cost, self._worker.now)
 
-    def _go_on(self, *answers):
-        self.heard_at = self._worker.now  # its silence counts from here
-        self._worker.lookups.answered(self)
-        super()._go_on(*answers)
-
     # ---- writing
 
-    def send(self, pieces):
-        """Send bytes-like pieces, now if the kernel takes them, else as it does."""
+    def send(self, pieces, in_turn=False):
+        """Send bytes-like pieces, now if the kernel takes them, else as it does. With a pace, in their turn."""
         if self.transport is None or not pieces:
+            return
+        if self.pace is not None and not in_turn:
+            if self.pace.send(self, pieces):
+                self._worker.turns.wait(self)
             return
         if self.outbox is None:
             try:
@@ -276,37 +314,29 @@ class Connection(Session):
             self.outbox = None
             self._worker.deadlines.caught_up(self)
             self._watch()
-            self._finish()
-
-    # ---- refusals
-
-    def refuse(self, reason):
-        """The hub says no."""
-        self._worker.count_refusal(self, reason)
-        super().refuse(reason)
-
-    def _refuse(self, reason, asked):
-        self._worker.count_refusal(self, reason)
-        super()._refuse(reason, asked)
+            self.finish()
 
     def described(self):
         """Who it is, for the log."""
         host, port = self.address()
-        name = self.name and self.name.decode()
-        return {"protocol": self.audience.protocol, "host": host, "port": port, "name": name}
+        name = self.session.name
+        return {"protocol": self.audience.protocol, "host": host, "port": port, "name": name and name.decode()}
 
     # ---- the end
 
     def give_up(self, reason):
         """The client has taken too long. What it will never read is forgotten, but for a message begun."""
-        if self.state is GONE:
+        if self.session.state is GONE:
             return
         if self.outbox:
+            if self.pace is not None:
+                self.pace.kept = None  # it would follow on what is forgotten
             self.outbox.keep_first(self.transport.begun)  # bytes that TLS has encrypted already
         self.leave(reason)
 
     def part(self, reason):
         """What was told goes out, then the connection ends."""
+        self._later = ()
         level = self._level(reason)
         if log.isEnabledFor(level):
             seconds = self._worker.now - float(self._origin.split(b" ")[0])
@@ -315,23 +345,25 @@ class Connection(Session):
         self.audience.leave(self)
         self._paused = False  # what still comes is read and dropped, until the client ends too
         self._watch()
-        self._finish()
+        self.finish()
 
     def _level(self, reason):
         """How loudly the log tells of its end."""
-        if self.name is not None:
+        if self.session.name is not None:
             return logging.INFO
         if reason in (HANGUP, RESET):  # it may be a health check, or somebody who looks for open ports
             return logging.DEBUG
         return self._worker.strangers.level("connection ended", self.address()[0], self._worker.now)
 
-    def _finish(self):
+    def finish(self):
         """Once all is sent: no more from us, and closed when the client has ended too.
 
         Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
         their way.
         """
-        if self.state is not GONE or self.outbox or self.transport is None:
+        if self.session.state is not GONE or self.outbox or self.transport is None:
+            return
+        if self.pace is not None and self.pace.kept is not None:
             return
         if self._ended:
             self.close()
@@ -352,6 +384,8 @@ class Connection(Session):
             return
         self._ended = self._paused = True
         self.outbox = None
+        if self.pace is not None:
+            self.pace.kept = None
         self._watch()
         self.transport.close()
         self.transport = None

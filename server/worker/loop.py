@@ -19,7 +19,7 @@ from parley.server.worker.connection import READ, WRITE, Connection
 from parley.server.worker.deadlines import Deadlines
 from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
-from parley.server.worker.paced import Paced, Turns
+from parley.server.worker.paced import Turns
 from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
 from parley.server.worker.transports.tls import TLS, Unfit, context
@@ -331,8 +331,8 @@ class Worker:
         """A client has connected: its connection."""
         self._next_number += 1
         decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
-        kind = Connection if PROTOCOLS[protocol].TRAITS.coalesces else Paced
-        connection = kind(self._next_number, transport, self, self._audiences[protocol, decoder.form], decoder)
+        connection = Connection(
+            self._next_number, transport, self, self._audiences[protocol, decoder.form], decoder)
         connection.paid_until = self.throttle.debt(origin(connection.address()[0]), self.now)
         self._sessions[connection.number] = connection
         self._present[protocol] += 1

@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")
 PACED = os.path.join(ROOT, "worker", "paced.py")
 AUDIENCE = os.path.join(ROOT, "worker", "audience.py")
-# Whatever is run below these is run for one client: methods of a connection, and of an audience for a session.
+# Whatever is run below these is run for one client: methods of a connection, of its pace, and of an audience for it.
 ENTRANCES = ("on_ready", "heed", "send", "catch_up", "take_turn", "pause", "notice_reset")
 SENDS = ("_send", "_pieces")
 # What ends a connection, a bug included, is the way out itself.
@@ -95,8 +95,10 @@ class Fault:
             code = frame.f_code
             if code.co_name in WAY_OUT:
                 return False
-            if code.co_filename in (CONNECTION, PACED) and code.co_name in ENTRANCES:
+            if code.co_filename == CONNECTION and code.co_name in ENTRANCES:
                 within = within or frame.f_locals["self"] is self.victim
+            elif code.co_filename == PACED and code.co_name in ENTRANCES:
+                within = within or frame.f_locals["connection"] is self.victim
             elif code.co_filename == AUDIENCE and code.co_name in SENDS:
                 within = within or frame.f_locals["session"] is self.victim
             frame = frame.f_back

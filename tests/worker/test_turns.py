@@ -453,7 +453,7 @@ def test_a_bug_in_a_turn_of_a_paced_client_costs_that_one(house, broken, clock):
     ann = house.member(b"ann")
     for peer in peers:
         peer.heard()
-    struck = broken(sessions(house)[0], "take_turn")
+    struck = broken(sessions(house)[0].pace, "take_turn")
     ann.send(b"MSG one\nMSG two\nMSG three\n")
     house.settle()
     assert struck and peers[0].heard() is not None and peers[0].ended
