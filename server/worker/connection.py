@@ -341,7 +341,7 @@ class Connection:
         if log.isEnabledFor(level):
             seconds = self._worker.now - float(self._origin.split(b" ")[0])
             log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
-        self._worker.parted(self, reason)
+        self._worker.admission.parted(self, reason)
         self.audience.leave(self)
         self._paused = False  # what still comes is read and dropped, until the client ends too
         self._watch()
@@ -389,7 +389,7 @@ class Connection:
         self._watch()
         self.transport.close()
         self.transport = None
-        self._worker.closed(self)
+        self._worker.admission.closed(self)
 
     def _watch(self):
         """Tell the selector what this connection waits for."""

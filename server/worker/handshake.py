@@ -17,9 +17,10 @@ class Handshake:
     unfinished = True  # who is late at this is too slow, not idle
     is_typed = False
 
-    def __init__(self, transport, protocol, worker):
+    def __init__(self, transport, protocol, admission, worker):
         self._transport = transport
         self._protocol = protocol
+        self._admission = admission
         self._worker = worker
         self._awaits = 0
         self._await(READ)
@@ -36,7 +37,7 @@ class Handshake:
     def on_ready(self, mask):
         """The selector found the transport ready."""
         self._await(0)
-        self._worker.handshakes.append(self)
+        self._admission.line_up(self)
 
     def go_on(self):
         """Its turn has come."""
@@ -55,7 +56,7 @@ class Handshake:
                 self._await(awaits)
             else:
                 worker.deadlines.completed(self)
-                worker.greet(self._transport, self._protocol)
+                self._admission.greet(self._transport, self._protocol)
 
     def give_up(self, reason):
         """It has taken too long, unless it is we who let it wait."""
@@ -84,4 +85,4 @@ class Handshake:
     def _end(self, ending):
         self._await(0)
         self._transport.close()
-        self._worker.turned_away(self, "tls-" + ending)
+        self._admission.turned_away(self, "tls-" + ending)

@@ -199,7 +199,7 @@ class House:
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
         host = self.driven[worker - 1].worker
-        (host.shake_hands if tls else host.admit)(peer.counted, protocol)
+        (host.admission.shake_hands if tls else host.admission.admit)(peer.counted, protocol)
         return peer
 
     def member(self, name, worker=1, buffer=None):

@@ -20,7 +20,7 @@ AUDIENCE = os.path.join(ROOT, "worker", "audience.py")
 ENTRANCES = ("on_ready", "heed", "send", "catch_up", "take_turn", "pause", "notice_reset")
 SENDS = ("_send", "_pieces")
 # What ends a connection, a bug included, is the way out itself.
-WAY_OUT = {"crash", "leave", "part", "close", "_finish", "_lose", "_watch", "parted", "closed", "_accept", "forget"}
+WAY_OUT = {"crash", "leave", "part", "close", "finish", "_lose", "_watch", "parted", "closed", "accept", "forget"}
 
 
 def binary(kind, content, name=b"victim"):
@@ -120,7 +120,7 @@ def trace(house, fault):
 def live(house, fault, protocol):
     """A victim lives its life; it may be ended at any moment."""
     peer = house.connect(protocol=protocol)
-    fault.victim = house.worker._sessions[house.worker._next_number]
+    fault.victim = house.worker.admission.connections[house.worker.stats.accepted]
     for step in LIVES[protocol]:
         try:
             peer.send(step)
@@ -171,4 +171,4 @@ def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, ca
         assert witness.heard() == b"OK\nUSER bystander\nUSER witness\n", where
         witness.close()
         house.settle()
-    assert len(house.worker._sessions) == 1
+    assert len(house.worker.admission.connections) == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from parley.server import config
 from parley.server.ipc.messages import ToWorker
-from parley.server.worker import connection, loop
+from parley.server.worker import admission, connection
 from parley.server.worker.deadlines import LINGER
 from parley.server.worker.strangers import MINUTE, MOST_LINES
 from parley.server.worker.transports import tls
@@ -161,7 +161,7 @@ def open_house(open_house):
 @pytest.fixture
 def endings(house):
     """Why connections have ended, counted."""
-    return house.worker._endings
+    return house.worker.stats.endings
 
 
 # ---- talking
@@ -351,7 +351,7 @@ def test_an_end_of_any_kind_is_the_end_of_one_client(house, way):
         ann.peer.close()
     house.settle()
     assert bob.heard() == b"INFO ann disconnected\n"
-    assert len(house.worker._sessions) == 1
+    assert len(house.worker.admission.connections) == 1
 
 
 def test_what_was_said_before_the_garbage_is_heard(house):
@@ -413,7 +413,7 @@ def test_nobody_is_here_before_the_handshake_is_done(house):
     pat = house.connect(protocol="padded", tls=True)
     pat.send(Client().hello())
     house.settle()
-    assert house.worker._sessions == {}
+    assert house.worker.admission.connections == {}
 
 
 @pytest.mark.parametrize("data", NEVER_TLS, ids=lambda data: repr(data)[:20])
@@ -455,7 +455,7 @@ def test_a_handshake_must_end_in_the_time_of_a_command(open_house, caplog, proto
     house.wait(2.5)
     peer.heard()
     assert peer.ended
-    assert house.worker._endings == {"tls-too-slow": 1}
+    assert house.worker.stats.endings == {"tls-too-slow": 1}
     assert "failed: it took too long" in caplog.text
 
 
@@ -489,7 +489,7 @@ def test_a_crowd_of_handshakes_shares_its_ticks_with_the_others(house):
     house.tick()
     assert ann.heard() == b"PONG\n"
     answered = [peer for peer in crowd if peer.heard()]
-    assert len(answered) == loop.HANDSHAKES_AT_ONCE
+    assert len(answered) == admission.HANDSHAKES_AT_ONCE
     assert house.driven[0].found  # and those who wait cost nothing meanwhile
     house.tick()
     assert not house.driven[0].found
@@ -498,14 +498,14 @@ def test_a_crowd_of_handshakes_shares_its_ticks_with_the_others(house):
 
 
 def test_who_waits_for_its_turn_is_not_blamed_for_it(open_house, monkeypatch):
-    monkeypatch.setattr(loop, "HANDSHAKES_AT_ONCE", 0)
+    monkeypatch.setattr(admission, "HANDSHAKES_AT_ONCE", 0)
     house = open_house(frame_seconds=10)
     peer = house.connect(tls=True)
     peer.send(Client().hello())
     house.wait(20)
     assert peer.heard() == b""
     assert not peer.ended
-    monkeypatch.setattr(loop, "HANDSHAKES_AT_ONCE", 4)
+    monkeypatch.setattr(admission, "HANDSHAKES_AT_ONCE", 4)
     house.settle()
     assert peer.heard()
     house.wait(2)  # but now it is its turn, and that late nobody waits any more
@@ -519,7 +519,7 @@ def test_a_server_that_stops_does_not_begin_with_anybody(house):
     house.settle()
     peer.send(Client().hello())
     house.settle()
-    assert house.worker._endings == {"tls-shutdown": 1}
+    assert house.worker.stats.endings == {"tls-shutdown": 1}
     with pytest.raises(ConnectionResetError):
         peer.heard()
 
@@ -540,7 +540,7 @@ def stuffed(house):
 def test_a_client_that_does_not_take_the_servers_part_is_ended(house, stuffed):
     assert house.driven[0].found == []  # the server waits for room, and does not turn in circles
     house.wait(12)
-    assert house.worker._endings == {"tls-too-slow": 1}
+    assert house.worker.stats.endings == {"tls-too-slow": 1}
 
 
 def test_a_handshake_goes_on_when_there_is_room_again(house, stuffed):
