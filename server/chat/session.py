@@ -57,11 +57,11 @@ class Session:
     """One client.
 
     state, name: the name is canonical, or None while it is a stranger.
-    hub: where questions and talk go (see `server.worker.uplink.Uplink`).
     client: the connection, which passes on what the client asks (`hear`) and what the hub answers. Of it this uses
 
         number               this client's in its worker, never given twice
         audience             those who hear in the same form (see `server.worker.audience.Audience`)
+        hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
         address()            (host, port) of the client
         refused(reason)      something that it has asked is not done
         answered()           its question is answered
@@ -70,11 +70,10 @@ class Session:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "hub", "state", "name", "_question")
+    __slots__ = ("client", "state", "name", "_question")
 
-    def __init__(self, client, hub):
+    def __init__(self, client):
         self.client = client
-        self.hub = hub
         self.state = STRANGER
         self.name = None
         self._question = None
@@ -107,7 +106,7 @@ class Session:
         if self.state is GONE:
             return
         if self.name or self.state is WAITING:
-            self.hub.ask(ToHub.Release(self.client.number))
+            self.client.hub.ask(ToHub.Release(self.client.number))
         if farewell:
             self.tell(Farewell(farewell))
         self.state = GONE
@@ -121,7 +120,7 @@ class Session:
         """Put a request to the hub, a `ToHub`; nothing else is handled until it is answered."""
         self.state = WAITING
         self._question = command
-        self.hub.ask(request)
+        self.client.hub.ask(request)
 
     def _log_in(self, command):
         password = getattr(command, "password", None)
@@ -166,7 +165,7 @@ class Session:
         if not self._is_fit(say):
             return
         awaited = self._traits.acknowledges
-        self.hub.say(self.client.number, self.name, say.text, say.time, awaited)
+        self.client.hub.say(self.client.number, self.name, say.text, say.time, awaited)
         if awaited:
             self.state = WAITING  # until it is stored
             self._question = say
@@ -207,7 +206,7 @@ class Session:
         self.state = WAITING
         self._question = command
         is_shared = LONG_ANSWERS[type(command)] in self._traits.shared_answers
-        self.hub.look_up(self.client, is_shared, request)
+        self.client.hub.look_up(self.client, is_shared, request)
 
     def _who(self, who):
         self._look_up(who, ToHub.Who(()))

@@ -58,8 +58,13 @@ class Connection:
         self._ended = False  # the client sends nothing more
         self._later = ()  # commands that wait: for an answer, for another turn, or until they are within the rate
         self._undecoded = b""  # what was read with more than one turn's worth
-        self.session = Session(self, worker.uplink)
+        self.session = Session(self)
         self._watch()
+
+    @property
+    def hub(self):
+        """Where the session's questions and talk go."""
+        return self._worker.uplink
 
     @property
     def state(self):

@@ -109,7 +109,8 @@ class Client:
         self.charged = 0
         self.refusals = []
         self._waiting = []
-        self.session = Session(self, hub)
+        self.hub = hub
+        self.session = Session(self)
 
     def __getattr__(self, name):
         return getattr(self.session, name)
