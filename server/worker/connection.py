@@ -121,7 +121,9 @@ class Connection:
             worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
         commands = self._decoder.feed(data)
         if commands:
-            worker.heed_form(self, self._decoder.form)
+            hearers = worker.audiences[self.audience.protocol, self._decoder.form]
+            if hearers is not self.audience:  # as it writes it is answered
+                self.audience.move(self, hearers)
             worker.deadlines.completed(self)
             self.hear(commands)
         if self._decoder.unfinished and not self._paused and self.session.state is not GONE:
@@ -209,7 +211,9 @@ class Connection:
 
     def refused(self, reason):
         """Something that the client has asked is not done."""
-        self._worker.count_refusal(self, reason)
+        self._worker.stats.refusals[reason] += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("command refused", dict(self.described(), reason=reason))
 
     def leave(self, *why):
         """End the session, and this with it: see `Session.leave`."""
@@ -299,7 +303,9 @@ class Connection:
         else:
             for piece in pieces:
                 self.outbox.append(piece)
-        self._worker.fell_behind(self)
+        # With its last words it has LINGER seconds; else too far behind is the end of it.
+        if self.session.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
+            self._worker.overfull.append(self)
 
     def _flush(self):
         if self.transport is None:

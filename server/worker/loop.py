@@ -6,7 +6,7 @@ import time
 from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import LOBBY, Room
-from parley.server.chat.session import GONE, RESET, WAITING
+from parley.server.chat.session import RESET, WAITING
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
@@ -274,25 +274,12 @@ class Worker:
         if number in self.admission.connections:
             self._each([self.admission.connections[number]], "leave", reason)
 
-    def heed_form(self, connection, form):
-        """A client writes in this form, and is to be answered in it."""
-        hearers = self.audiences[connection.audience.protocol, form]
-        if hearers is not connection.audience:
-            connection.audience.move(connection, hearers)
-
     def began(self, connection):
         """A command has begun; typing it may take as long as silence may, as each byte shows that somebody is there."""
         typing_seconds = None
         if connection.is_typed:
             typing_seconds = self._settings["idle_timeout"][connection.audience.protocol] or LONGEST_TYPING
         self.deadlines.began(connection, self.now, typing_seconds)
-
-    def fell_behind(self, connection):
-        """A client does not take what it is sent; too far behind is the end of it."""
-        if connection.state is GONE:
-            return  # it has LINGER seconds for our last words
-        if self.deadlines.behind(connection, self.now):
-            self.overfull.append(connection)
 
     def admits(self, connection, messages):
         """Charge for so many messages if the connection's rate allows them all; does it?"""
@@ -330,12 +317,6 @@ class Worker:
         address = origin(connection.address()[0])
         if self.throttle.remember(address, connection.paid_until, step):
             self.uplink.ask(ToHub.Owes(address, connection.paid_until))
-
-    def count_refusal(self, connection, reason):
-        """What a client asked for is not done."""
-        self.stats.refusals[reason] += 1
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("command refused", dict(connection.described(), reason=reason))
 
     # ---- the clock
 
