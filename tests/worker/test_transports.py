@@ -293,3 +293,29 @@ class TestEveryTransport:
         assert client.transport.fileno() == -1
         assert client.heard() == b"last"
         assert client.ended and getattr(client, "told_so", True)
+
+
+class Talkative(Plain):
+    """Has a word of its own for each that comes, but the client takes it only later."""
+
+    def getpeername(self):
+        return "192.0.2.1", 4711
+
+    def receive(self, most):
+        data = super().receive(most)
+        self.unsaid = bool(data)
+        return data
+
+    def speak(self):
+        self.unsaid = False
+        self.send(b"<own word>")
+
+
+def test_a_connection_lets_its_transport_speak_when_the_client_takes_something_again(house):
+    ours, theirs = socket.socketpair()
+    with theirs:
+        house.worker.admission.admit(Talkative.of(ours), "line")
+        theirs.send(b"PING\n")
+        house.settle()
+        assert theirs.recv(MOST) == b"ERR must-login-first\n<own word>"
+        assert house.driven[0].found == []  # and it waits for nothing more
