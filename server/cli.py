@@ -27,7 +27,7 @@ from parley.server.supervisor.hashing import Unverifiable, parse_secret, secret_
 from parley.server.supervisor.listening import format_address, open_private, open_shares, reachable_addresses
 from parley.server.supervisor.notify import ServiceManager
 from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
-from parley.server.worker import tls
+from parley.server.worker.transports import tls
 
 # sysexits.h
 EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 65, 69, 70, 73, 75, 77, 78

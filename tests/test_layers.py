@@ -23,7 +23,7 @@ OF_THE_WALL_CLOCK = {"time", "localtime", "mktime"}
 BELONGS_TO = {
     "hashlib": {"server.supervisor.hashing", "server.protocols.aliases"},
     "hmac": {"server.supervisor.hashing"},
-    "ssl": {"server.worker.tls"},
+    "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config"},
 }
 

@@ -36,7 +36,7 @@ class Replica:
     """One worker's view of the chat.
 
     worker: this worker's number, which no other worker of this server ever has, had, or will have.
-    sessions: this worker's sessions by their numbers; those that are gone are not in it.
+    sessions: this worker's sessions, as their connections, by number; those that are gone are not in it.
     rooms: Room by number, of those that this worker has any members of; LOBBY and EVERYWHERE are always among them.
     hub: see `server.chat.session.Session`.
     """
@@ -78,7 +78,7 @@ class Replica:
             if session and session.audience.traits.acknowledges:
                 session.heed("refuse", Reason.NOT_STORED)
             elif session:
-                session.tell(Refused(Reason.NOT_STORED, Say))
+                session.heed("tell", Refused(Reason.NOT_STORED, Say))
 
     # ---- who is here
 

@@ -55,94 +55,83 @@ LONGEST_GIVEN = 1024
 
 
 class Session:
-    """One client. A subclass gives it an origin (`address`) and an end (`part`).
+    """One client.
 
-    number: this client's in its worker, never given twice.
-    name: canonical, or None while it is a stranger.
-    hub: where questions and talk go (see `server.worker.uplink.Uplink`).
-    audience: those who hear in the same form (see `server.worker.fanout.Audience`).
+    state, name: the name is canonical, or None while it is a stranger.
+    client: the connection, which passes on what the client asks (`hear`) and what the hub answers. Of it this uses
+
+        number               this client's in its worker, never given twice
+        audience             those who hear in the same form (see `server.worker.fanout.Audience`)
+        hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
+        address()            (host, port) of the client
+        refused(reason)      something that it has asked is not done
+        answered()           its question is answered
+        hear_first(command)  let this be handled before what waits
+        catch_up()           what waits may be handled: no question is open any more
+        part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("number", "state", "name", "hub", "audience", "_question", "_later")
+    __slots__ = ("client", "state", "name", "_question")
 
-    def __init__(self, number, hub, audience):
-        self.number = number
+    def __init__(self, client):
+        self.client = client
         self.state = STRANGER
         self.name = None
-        self.hub = hub
-        self.audience = audience
         self._question = None
-        self._later = ()
-        if audience.traits.hears_at_once:
-            audience.enter(self, LOBBY)
+        if client.audience.traits.hears_at_once:
+            client.audience.enter(client, LOBBY)
 
-    def address(self):
-        """(host, port) of the client."""
-        raise NotImplementedError
-
-    def part(self, reason):
-        """End the connection once everything told has been sent; why is a Reason, HANGUP, QUIT or RESET."""
-        raise NotImplementedError
-
-    def charge(self, cost):
-        """What was asked has cost as much as so many messages more."""
-
-    def leave_if_gone(self):
-        """Be gone if the client is, although nobody has noticed yet; somebody else wants the name."""
-        raise NotImplementedError
+    @property
+    def _traits(self):
+        return self.client.audience.traits
 
     def tell(self, happening):
         """Let the client know, in its place among what it hears."""
-        self.audience.tell(self, happening)
+        self.client.audience.tell(self.client, happening)
+
+    def _reply(self, happening):
+        self.client.audience.answer(self.client, happening)
 
     # ---- what the client asks
 
     def hear(self, commands):
-        """Handle `commands` in order; those behind an open question wait for its answer."""
-        if self.state is WAITING:
-            self._later = [*self._later, *commands]
-            return
-        for position, command in enumerate(commands, 1):
-            HANDLERS[self.state][type(command)](self, command)
+        """Handle `commands` in order; gives those behind an open question, which have to wait for its answer."""
+        for position, command in enumerate(commands):
             if self.state is WAITING:
-                self._later = commands[position:]
-                return
-
-    def catch_up(self):
-        """Handle what waited for an answer."""
-        later, self._later = self._later, ()
-        self.hear(later)
+                return commands[position:]
+            HANDLERS[self.state][type(command)](self, command)
+        return ()
 
     def leave(self, farewell=None, by=HANGUP):
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
         if self.state is GONE:
             return
         if self.name or self.state is WAITING:
-            self.hub.ask(ToHub.Release(self.number))
+            self.client.hub.ask(ToHub.Release(self.client.number))
         if farewell:
             self.tell(Farewell(farewell))
         self.state = GONE
-        self._later = ()
-        self.part(farewell or by)
+        self.client.part(farewell or by)
 
     def _refuse(self, reason, asked):
-        self.audience.answer(self, Refused(reason, asked))
+        self.client.refused(reason)
+        self._reply(Refused(reason, asked))
 
     def _ask(self, command, request):
         """Put a request to the hub, a `ToHub`; nothing else is handled until it is answered."""
         self.state = WAITING
         self._question = command
-        self.hub.ask(request)
+        self.client.hub.ask(request)
 
     def _log_in(self, command):
         password = getattr(command, "password", None)
         if password is not None and len(password) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, command)
         else:
-            self._with_name(command, ToHub.Claim, type(command).__name__, password, self.address()[0])
+            self._with_name(command, ToHub.Claim, type(command).__name__, password, self.client.address()[0])
 
     def _create(self, command):
-        self._with_name(command, ToHub.Create, getattr(command, "password", None), self.address()[0])
+        self._with_name(command, ToHub.Create, getattr(command, "password", None), self.client.address()[0])
 
     def _sign_up(self, sign_up):
         if not _can_be_a_password(sign_up.password):
@@ -156,7 +145,9 @@ class Session:
         if len(change.old) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, change)
         elif _can_be_a_password(change.new):
-            self._ask(change, ToHub.ChangePassword(self.number, self.name, change.old, change.new, self.address()[0]))
+            client = self.client
+            self._ask(change, ToHub.ChangePassword(
+                client.number, self.name, change.old, change.new, client.address()[0]))
         else:
             self._refuse(Reason.INVALID_PASSWORD, change)
 
@@ -169,13 +160,13 @@ class Session:
         except InvalidName:
             self._refuse(Reason.INVALID_NAME, command)
         else:
-            self._ask(command, request(self.number, name, tuple(claims(name)), *arguments))
+            self._ask(command, request(self.client.number, name, tuple(claims(name)), *arguments))
 
     def _say(self, say):
         if not self._is_fit(say):
             return
-        awaited = self.audience.traits.acknowledges
-        self.hub.say(self.number, self.name, say.text, say.time, awaited)
+        awaited = self._traits.acknowledges
+        self.client.hub.say(self.client.number, self.name, say.text, say.time, awaited)
         if awaited:
             self.state = WAITING  # until it is stored
             self._question = say
@@ -183,9 +174,9 @@ class Session:
     def _post(self, post):
         """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
         if is_blank(post.text):
-            self.audience.answer(self, Done(post))
+            self._reply(Done(post))
         elif post.name is None and self.name is None:
-            self._ask(post, ToHub.ClaimGuest(self.number))
+            self._ask(post, ToHub.ClaimGuest(self.client.number))
         elif post.name is None or spelled(post.name) == self.name:
             self._say(Say(post.text, None, post.time))
         elif self.name is None:
@@ -197,8 +188,9 @@ class Session:
 
     def _whisper(self, whisper):
         if self._is_fit(whisper):
-            self._ask(whisper, ToHub.Whisper(self.number, self.name, spelled(whisper.to), whisper.text, whisper.time,
-                                             self.address()[0]))
+            client = self.client
+            self._ask(whisper, ToHub.Whisper(
+                client.number, self.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0]))
 
     def _is_fit(self, said):
         """Is there anything to say, and does nobody claim to be somebody else?"""
@@ -214,8 +206,8 @@ class Session:
         """Put a request to the hub whose answer may be long; who asks is filled in when it is its turn."""
         self.state = WAITING
         self._question = command
-        is_shared = LONG_ANSWERS[type(command)] in self.audience.traits.shared_answers
-        self.hub.look_up(self, is_shared, request)
+        is_shared = LONG_ANSWERS[type(command)] in self._traits.shared_answers
+        self.client.hub.look_up(self.client, is_shared, request)
 
     def _who(self, who):
         self._look_up(who, ToHub.Who(()))
@@ -224,7 +216,7 @@ class Session:
         self._look_up(accounts, ToHub.Accounts((), accounts.pattern))
 
     def _describe(self, describe):
-        self._ask(describe, ToHub.Describe(self.number, spelled(describe.name)))
+        self._ask(describe, ToHub.Describe(self.client.number, spelled(describe.name)))
 
     def _history(self, history):
         self._look_up(history, ToHub.History((), self.name, spelled(history.partner)))
@@ -233,29 +225,29 @@ class Session:
         self._look_up(recall, ToHub.Recall((), recall.since, recall.most))
 
     def _deliver(self, deliver):
-        self._look_up(deliver, ToHub.Deliver((), self.name, not self.audience.traits.coalesces))
+        self._look_up(deliver, ToHub.Deliver((), self.name, not self._traits.coalesces))
 
     def _unread(self, unread):
         self._look_up(unread, ToHub.Unread((), self.name))
 
     def _delete(self, delete):
-        self._ask(delete, ToHub.Delete(self.number, self.name))
+        self._ask(delete, ToHub.Delete(self.client.number, self.name))
 
     def _poll(self, poll):
         self._look_up(poll, ToHub.News(()))
 
     def _ping(self, ping):
-        self.audience.answer(self, Pong(ping.token))
+        self._reply(Pong(ping.token))
 
     def _done(self, command):
-        self.audience.answer(self, Done(command))
+        self._reply(Done(command))
 
     def _quit(self, quit_):
-        self.audience.answer(self, Done(quit_))
+        self._reply(Done(quit_))
         self.leave(by=QUIT)
 
     def _stranger(self, command):
-        if type(command) in self.audience.traits.open_to_strangers:
+        if type(command) in self._traits.open_to_strangers:
             HANDLERS[MEMBER][type(command)](self, command)
         else:
             self._refuse(Reason.MUST_LOGIN, command)
@@ -267,7 +259,7 @@ class Session:
         self._refuse(malformed.reason, malformed.asked)
 
     def _malformed_by_stranger(self, malformed):
-        if malformed.asked in _LOGINS or malformed.asked in self.audience.traits.open_to_strangers:
+        if malformed.asked in _LOGINS or malformed.asked in self._traits.open_to_strangers:
             self._malformed(malformed)
         else:
             self._refuse(Reason.MUST_LOGIN, malformed.asked)
@@ -283,24 +275,21 @@ class Session:
 
     # ---- what the hub answers
 
-    def heed(self, answer, *arguments):
-        """Take one of the answers below, by its name."""
-        getattr(self, answer)(*arguments)
-
     def welcome(self, name, kept=0):
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.name = self.name is None, name
-        if was_stranger and not self.audience.traits.hears_at_once:
-            self.audience.enter(self, LOBBY)
+        if was_stranger and not self._traits.hears_at_once:
+            self.client.audience.enter(self.client, LOBBY)
         answers = [Welcome(name, self._question)]
         if kept:
             answers.append(Waiting(kept))
-            if self.audience.traits.if_missed is not None:
-                self._later = [self.audience.traits.if_missed, *self._later]
+            if self._traits.if_missed is not None:
+                self.client.hear_first(self._traits.if_missed)
         self._go_on(*answers)
 
     def refuse(self, reason):
         """What was asked is not done."""
+        self.client.refused(reason)
         self._question, question = None, self._question
         self._go_on(Refused(reason, question))
 
@@ -314,7 +303,7 @@ class Session:
 
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""
-        self.audience.tell_list(self, marked)
+        self.client.audience.tell_list(self.client, marked)
         self.confirm()
 
     def forget(self):
@@ -322,21 +311,22 @@ class Session:
         if type(self._question) is not Delete:
             self.leave(Reason.ACCOUNT_DELETED)
             return
-        if not self.audience.traits.hears_at_once:
-            self.audience.leave(self)
+        if not self._traits.hears_at_once:
+            self.client.audience.leave(self.client)
         self.name = None
         self.confirm()
 
     def _go_on(self, *answers):
         """The question is answered: handle what waited for that."""
+        self.client.answered()
         for answer in answers:
-            self.audience.answer(self, answer)
+            self._reply(answer)
         question, self._question = self._question, None
         self.state = MEMBER if self.name else STRANGER
         if type(question) is Post:
             self._say(Say(question.text, None, question.time))
         if self.state is not WAITING:
-            self.catch_up()
+            self.client.catch_up()
 
 
 def _can_be_a_password(raw):

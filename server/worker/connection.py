@@ -9,12 +9,12 @@ from parley.server.chat.origins import as_people_write_it
 from parley.server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from parley.server.protocols.events import Hangup, Reason
 from parley.server.worker.outbox import Outbox
+from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
-_MOST_SLICES = 1024  # what sendmsg takes (IOV_MAX)
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
 # What poll is asked for; _GONE it tells in any case. PyPy does not name it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
@@ -23,33 +23,58 @@ _GONE = select.POLLERR | select.POLLHUP  # a reset, or the end of both direction
 log = logging.getLogger(__name__)
 
 
-class Connection(Session):
-    """One client of this worker.
+class Connection:
+    """One client of this worker: it has a transport, and a session, whose `client` it is.
 
-    sock: non-blocking, or a `server.worker.tls.TLSSocket`; None once closed.
+    It is also what audiences, lookups and the hub's stream know a client as.
+
+    number: this client's in its worker, never given twice.
+    audience: those who hear in the same form.
+    transport: see `server.worker.transports`; None once closed.
+    session: see `server.chat.session`.
+    pace: of a client that takes one recv for one frame (see `server.worker.paced`), else None.
     outbox: None while the kernel takes everything.
     heard_at: when the client last sent anything, monotonic seconds.
     paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
     """
 
     __slots__ = (
-        "sock", "outbox", "heard_at", "paid_until", "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended",
-        "_undecoded")
+        "number", "audience", "transport", "session", "pace", "outbox", "heard_at", "paid_until", "_worker", "_decoder",
+        "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
 
-    def __init__(self, number, sock, worker, audience, decoder):
-        self.sock = sock
-        super().__init__(number, worker.uplink, audience)
+    def __init__(self, number, transport, worker, audience, decoder):
+        self.number = number
+        self.audience = audience
+        self.transport = transport
+        self.pace = None if audience.traits.coalesces else Pace()
         self.outbox = None
         self.heard_at = worker.now
         self.paid_until = 0.0
         self._worker = worker
         self._decoder = decoder
-        self._origin = _origin(sock, worker.now)
+        self._origin = _origin(transport, worker.now)
         self._mask = 0
         self._paused = False  # not read at the moment, because something is in the way (`_may_read`)
         self._ended = False  # the client sends nothing more
+        self._later = ()  # commands that wait: for an answer, for another turn, or until they are within the rate
         self._undecoded = b""  # what was read with more than one turn's worth
+        self.session = Session(self)
         self._watch()
+
+    @property
+    def hub(self):
+        """Where the session's questions and talk go."""
+        return self._worker.uplink
+
+    @property
+    def state(self):
+        """Of the session."""
+        return self.session.state
+
+    @property
+    def name(self):
+        """Of the member, None of a stranger."""
+        return self.session.name
 
     # ---- reading
 
@@ -59,27 +84,29 @@ class Connection(Session):
             self._flush()
         if self._later or self._undecoded:
             self._go_through_backlog()
-        elif mask & READ and self.sock is not None:
+        elif mask & READ and self.transport is not None:
             self._read()
 
     def _read(self):
-        if self.state is WAITING:
+        if self.session.state is WAITING:
             self.pause()
             return
         try:
-            data = self.sock.recv(_CHUNK)
-        except BlockingIOError:
-            return
+            data = self.transport.receive(_CHUNK)
         except OSError:
             self._lose()
+            return
+        if self.transport.unsaid:
+            self._watch()
+        if data is None:
             return
         if not data:
             self._ended = True
             self._watch()
             self.hear([Hangup()])
-            self._finish()
+            self.finish()
         else:
-            if self.state is not GONE:
+            if self.session.state is not GONE:
                 self._take(data)
             if len(data) >= _CHUNK:
                 self._worker.postpone(self, READ)  # there may be more
@@ -94,10 +121,12 @@ class Connection(Session):
             worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
         commands = self._decoder.feed(data)
         if commands:
-            worker.heed_form(self, self._decoder.form)
+            hearers = worker.audiences[self.audience.protocol, self._decoder.form]
+            if hearers is not self.audience:  # as it writes it is answered
+                self.audience.move(self, hearers)
             worker.deadlines.completed(self)
             self.hear(commands)
-        if self._decoder.unfinished and not self._paused and self.state is not GONE:
+        if self._decoder.unfinished and not self._paused and self.session.state is not GONE:
             worker.began(self)
 
     def hear(self, commands):
@@ -112,11 +141,17 @@ class Connection(Session):
     def _handle(self, commands):
         """Handle commands that have been charged for. A bug in a handler costs this one connection."""
         try:
-            super().hear(commands)
+            waiting = self.session.hear(commands)
         except Exception:
             self.crash()
-        if self._later:  # they wait for an answer, and are charged for when their turn comes
-            self._worker.charge(self, -len(self._later))
+            return
+        if waiting:  # for an answer; they are charged for when their turn comes
+            self._later = [*waiting, *self._later]
+            self._worker.charge(self, -len(waiting))
+
+    def hear_first(self, command):
+        """Handle this before what waits."""
+        self._later = [command, *self._later]
 
     def catch_up(self):
         """A question has been answered: what came behind it is handled in this connection's next turn."""
@@ -128,15 +163,13 @@ class Connection(Session):
     def _go_through_backlog(self):
         """A turn: some of the commands that wait, or the next bytes."""
         worker = self._worker
-        if self.state is WAITING or worker.throttle.holds(self):
+        if self.session.state is WAITING or worker.throttle.holds(self):
             self.pause()
         elif self._later:
-            later, self._later = self._later, ()
-            allowed = worker.allow(self, min(_SLICE, len(later)))
+            allowed = worker.allow(self, min(_SLICE, len(self._later)))
             if allowed:
-                self._handle(later[:allowed])
-            if self.state is not GONE:
-                self._later = [*self._later, *later[allowed:]]
+                commands, self._later = self._later[:allowed], self._later[allowed:]
+                self._handle(commands)
             self.catch_up()
         else:
             data, self._undecoded = self._undecoded, b""
@@ -151,7 +184,8 @@ class Connection(Session):
     @property
     def is_behind(self):
         """Is there anything that it was told and the kernel has not taken?"""
-        return self.outbox is not None or self.audience.holds(self)
+        return (self.outbox is not None or self.audience.holds(self)
+                or self.pace is not None and self.pace.kept is not None)
 
     @property
     def unfinished(self):
@@ -164,18 +198,33 @@ class Connection(Session):
         return self.audience.traits.typed
 
     def heed(self, answer, *arguments):
-        """So does one in what follows an answer."""
+        """The hub has an answer for the session, or something to tell. A bug in what follows costs this connection."""
         try:
-            super().heed(answer, *arguments)
+            getattr(self.session, answer)(*arguments)
         except Exception:
             self.crash()
+
+    def answered(self):
+        """The session has its answer."""
+        self.heard_at = self._worker.now  # its silence counts from here
+        self._worker.lookups.answered(self)
+
+    def refused(self, reason):
+        """Something that the client has asked is not done."""
+        self._worker.stats.refusals[reason] += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("command refused", dict(self.described(), reason=reason))
+
+    def leave(self, *why):
+        """End the session, and this with it: see `Session.leave`."""
+        self.session.leave(*why)
 
     def crash(self):
         """Called in an exception handler: log what happened, and end this connection only."""
         described = self.described()
         level = self._worker.strangers.level("a bug", described["host"], self._worker.now, logging.ERROR)
         log.log(level, "a bug: the connection is closed", described, exc_info=True)
-        if self.state is GONE:  # it was in its end
+        if self.session.state is GONE:  # it was in its end
             self.close()
         else:
             self.leave(Reason.BUG)
@@ -188,23 +237,23 @@ class Connection(Session):
 
     def notice_reset(self):
         """While it is held nothing tells of its end; what it has said before an orderly one is still to be handled."""
-        if self.sock is not None and self._hung_up() & _GONE:
+        if self.transport is not None and self._hung_up() & _GONE:
             self._lose()
 
     def leave_if_gone(self):
         """Somebody else wants the name: if the client has closed, what it has said still counts, but is all."""
-        if self.sock is not None and self._hung_up():
+        if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
-                if self.state is GONE or self.state is WAITING:
+                if self.session.state is GONE or self.session.state is WAITING:
                     break
                 self.on_ready(READ)
-        if self.sock is None or self._hung_up():
+        if self.transport is None or self._hung_up():
             self.leave()
 
     def _hung_up(self):
         """True, as poll has it, if the client sends nothing more, whatever is still unread."""
         poll = select.poll()
-        poll.register(self.sock, _HUNG_UP)
+        poll.register(self.transport, _HUNG_UP)
         return sum(events for _, events in poll.poll(0))
 
     def resume(self):
@@ -219,7 +268,7 @@ class Connection(Session):
 
     def _may_read(self):
         """Is nothing in the way: no open question, nothing that was read before, no rate that is used up?"""
-        return not (self.state is WAITING or self._later or self._undecoded
+        return not (self.session.state is WAITING or self._later or self._undecoded
                     or self._worker.throttle.holds(self) or self._worker.stopping)
 
     def charge(self, cost):
@@ -227,20 +276,23 @@ class Connection(Session):
         if cost:
             self._worker.throttle.charge(self, cost, self._worker.now)
 
-    def _go_on(self, *answers):
-        self.heard_at = self._worker.now  # its silence counts from here
-        self._worker.lookups.answered(self)
-        super()._go_on(*answers)
-
     # ---- writing
 
-    def send(self, pieces):
-        """Send bytes-like pieces, now if the kernel takes them, else as it does."""
-        if self.sock is None or not pieces:
+    def send(self, pieces, in_turn=False):
+        """Send bytes-like pieces, now if the kernel takes them, else as it does. With a pace, in their turn."""
+        if self.transport is None or not pieces:
+            return
+        if self.pace is not None and not in_turn:
+            if self.pace.send(self, pieces):
+                self._worker.turns.wait(self)
             return
         if self.outbox is None:
-            sent = self._send_now(pieces)
-            if sent is None:
+            try:
+                sent = self.transport.write(pieces)
+            except OSError:
+                self._lose()
+                return
+            if sent == (len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))):
                 return
             self.outbox = Outbox()
             for piece in pieces:
@@ -251,29 +303,19 @@ class Connection(Session):
         else:
             for piece in pieces:
                 self.outbox.append(piece)
-        self._worker.fell_behind(self)
-
-    def _send_now(self, pieces):
-        """How many bytes the kernel took; None if all, or if the connection is lost."""
-        try:
-            if len(pieces) == 1:
-                size = len(pieces[0])
-                sent = self.sock.send(pieces[0])
-            else:
-                size = sum(map(len, pieces))
-                sent = self.sock.sendmsg(pieces[:_MOST_SLICES])
-        except BlockingIOError:
-            return 0
-        except OSError:
-            self._lose()
-            return None
-        return None if sent == size else sent
+        # With its last words it has LINGER seconds; else too far behind is the end of it.
+        if self.session.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
+            self._worker.overfull.append(self)
 
     def _flush(self):
-        if self.outbox is None:
+        if self.transport is None:
             return
         try:
-            sent = self.outbox.send(self.sock)
+            if self.outbox is None:
+                self.transport.speak()
+                self._watch()
+                return
+            sent = self.outbox.send(self.transport)
             if sent:
                 self._worker.deadlines.took_some(self, sent, self._worker.now)
         except OSError:
@@ -283,68 +325,62 @@ class Connection(Session):
             self.outbox = None
             self._worker.deadlines.caught_up(self)
             self._watch()
-            self._finish()
-
-    # ---- refusals
-
-    def refuse(self, reason):
-        """The hub says no."""
-        self._worker.count_refusal(self, reason)
-        super().refuse(reason)
-
-    def _refuse(self, reason, asked):
-        self._worker.count_refusal(self, reason)
-        super()._refuse(reason, asked)
+            self.finish()
 
     def described(self):
         """Who it is, for the log."""
         host, port = self.address()
-        name = self.name and self.name.decode()
-        return {"protocol": self.audience.protocol, "host": host, "port": port, "name": name}
+        name = self.session.name
+        return {"protocol": self.audience.protocol, "host": host, "port": port, "name": name and name.decode()}
 
     # ---- the end
 
     def give_up(self, reason):
         """The client has taken too long. What it will never read is forgotten, but for a message begun."""
-        if self.state is GONE:
+        if self.session.state is GONE:
             return
         if self.outbox:
-            self.outbox.keep_first(getattr(self.sock, "begun", 0))  # bytes that TLS has encrypted already
+            if self.pace is not None:
+                self.pace.kept = None  # it would follow on what is forgotten
+            self.outbox.keep_first(self.transport.begun)  # bytes that TLS has encrypted already
         self.leave(reason)
 
     def part(self, reason):
         """What was told goes out, then the connection ends."""
+        self._later = ()
         level = self._level(reason)
         if log.isEnabledFor(level):
             seconds = self._worker.now - float(self._origin.split(b" ")[0])
             log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
-        self._worker.parted(self, reason)
+        self._worker.admission.parted(self, reason)
         self.audience.leave(self)
         self._paused = False  # what still comes is read and dropped, until the client ends too
         self._watch()
-        self._finish()
+        self.finish()
 
     def _level(self, reason):
         """How loudly the log tells of its end."""
-        if self.name is not None:
+        if self.session.name is not None:
             return logging.INFO
         if reason in (HANGUP, RESET):  # it may be a health check, or somebody who looks for open ports
             return logging.DEBUG
         return self._worker.strangers.level("connection ended", self.address()[0], self._worker.now)
 
-    def _finish(self):
+    def finish(self):
         """Once all is sent: no more from us, and closed when the client has ended too.
 
         Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
         their way.
         """
-        if self.state is not GONE or self.outbox or self.sock is None:
+        if self.session.state is not GONE or self.outbox or self.transport is None:
+            return
+        if self.pace is not None and self.pace.kept is not None:
             return
         if self._ended:
             self.close()
         else:
             try:
-                self.sock.shutdown(socket.SHUT_WR)
+                self.transport.shutdown(socket.SHUT_WR)
             except OSError:
                 self.close()
 
@@ -355,35 +391,37 @@ class Connection(Session):
 
     def close(self):
         """Close the socket, whatever is still unsent."""
-        if self.sock is None:
+        if self.transport is None:
             return
         self._ended = self._paused = True
         self.outbox = None
+        if self.pace is not None:
+            self.pace.kept = None
         self._watch()
-        self.sock.close()
-        self.sock = None
-        self._worker.closed(self)
+        self.transport.close()
+        self.transport = None
+        self._worker.admission.closed(self)
 
     def _watch(self):
         """Tell the selector what this connection waits for."""
-        if self.sock is None:
+        if self.transport is None:
             return
-        mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox else 0)
+        mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox or self.transport.unsaid else 0)
         if mask == self._mask:
             return
         if not self._mask:
-            self._worker.selector.register(self.sock, mask, self)
+            self._worker.selector.register(self.transport, mask, self)
         elif not mask:
-            self._worker.selector.unregister(self.sock)
+            self._worker.selector.unregister(self.transport)
         else:
-            self._worker.selector.modify(self.sock, mask, self)
+            self._worker.selector.modify(self.transport, mask, self)
         self._mask = mask
 
 
-def _origin(sock, now):
+def _origin(transport, now):
     """When and whence a client came, in few bytes, as there is one for each; a reset makes the kernel forget it."""
     try:
-        host, port = sock.getpeername()[:2]
+        host, port = transport.getpeername()[:2]
     except OSError:
         host, port = "", 0  # it is gone already
     return b"%.3f %b %d" % (now, host.encode(), port)

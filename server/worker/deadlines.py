@@ -73,7 +73,7 @@ class Deadlines:
         """It is not a client any more; its socket closes soon."""
         self.completed(connection)
         self._reading.pop(connection, None)
-        if connection.sock is not None:
+        if connection.transport is not None:
             self._parting[connection] = now + LINGER
 
     def closed(self, connection):

@@ -1,27 +1,25 @@
 """The worker process: one loop over its clients, its two queues to the hub, and the clock."""
-import collections
 import logging
-import os
 import selectors
 import time
 
 from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import EVERYWHERE, LOBBY, Room
-from parley.server.chat.session import GONE, RESET, WAITING
+from parley.server.chat.session import RESET, WAITING
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
+from parley.server.worker.admission import Admission
 from parley.server.worker.beat import next_beat
-from parley.server.worker.connection import READ, WRITE, Connection
+from parley.server.worker.connection import READ, WRITE
 from parley.server.worker.deadlines import Deadlines
 from parley.server.worker.fanout import audience
-from parley.server.worker.listener import Listener
-from parley.server.worker.paced import Paced, Turns
+from parley.server.worker.paced import Turns
+from parley.server.worker.stats import Stats
 from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
-from parley.server.worker.tls import Handshake, Unfit, context
 from parley.server.worker.uplink import Uplink
 
 # Seconds for the clients in one tick, until the hub and the clock have their turn again: at least, and for each second
@@ -34,7 +32,6 @@ SWEEP = 1.0  # seconds between two looks at the deadlines
 LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
 STANDSTILL = 5.0  # seconds that such a look comes late only if it was the machine that stood still
 LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
-HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 FD_SETSIZE = 1024  # of select.h
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
 
@@ -69,24 +66,15 @@ class Worker:
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # And until the next beat. epoll only waits whole milliseconds; select knows no higher descriptors.
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
-        self._sessions = {}
-        self._next_number = 0
-        self._audiences = {(name, form): audience(protocol, form, self.strangers)
-                           for name, protocol in PROTOCOLS.items() for form in protocol.FORMS}
-        self.tls = self._certificate = None  # the context for handshakes, and what it was made of
-        self.handshakes = collections.deque()  # that can go on
-        self._listeners = [Listener(sock, name, self, tls) for name, sock, tls in listening]
-        self._accepting = self.stopping = self._done = self._ending = False
+        self.audiences = {(name, form): audience(protocol, form, self.strangers)
+                          for name, protocol in PROTOCOLS.items() for form in protocol.FORMS}
+        self.stats = Stats(self.now)
+        self.admission = Admission(self, listening)
+        self.stopping = self._done = self._ending = False
         self._next_sweep = self._next_idle_sweep = self._next_push = self._next_reading = self.now
-        self._present = collections.Counter()  # connections by protocol
-        self._endings = collections.Counter()  # connections that have ended, by reason
-        self._refusals = collections.Counter()  # commands by reason
-        self._messages = 0  # that clients have sent
-        self._reported = self.now, 0  # when the hub was last told, and how many there were then
-        self._counted = set()  # numbers of the sessions that the hub counts by their address
         self.configure(settings)
-        rooms = {room: Room(room, list(self._audiences.values())) for room in (EVERYWHERE, LOBBY)}
-        self._replica = replica = Replica(number, self._sessions, rooms, self.uplink)
+        rooms = {room: Room(room, list(self.audiences.values())) for room in (EVERYWHERE, LOBBY)}
+        self._replica = replica = Replica(number, self.admission.connections, rooms, self.uplink)
         self._said = replica.said
         self._handlers = handlers(ToWorker, replica, self)
         self.selector.register(down, READ)
@@ -96,7 +84,7 @@ class Worker:
 
     def run(self):
         """Hear the hub, then the clients, then the clock; then speak to the hub, and last to the clients."""
-        self._accept(True)
+        self.admission.accept(True)
         self.uplink.ask(ToHub.Ready())
         self._speak()
         while not self._ending or self.deadlines.parting:
@@ -106,14 +94,14 @@ class Worker:
                 self._hear_hub()
             if not self.uplink.full:
                 self._serve_all(ready)
-                self._go_on_with_handshakes()
+                self.admission.go_on()
             self._look_at_clock()
             self._speak()
             if self.uplink.talked:
                 self.uplink.talked = False
                 self._next_reading = next_beat(self.now, self._settings["pacing"])
         self.strangers.close()
-        log.info("worker done", {"connections_ended": self._endings})
+        log.info("worker done", {"connections_ended": self.stats.endings})
 
     def _select(self):
         """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders.
@@ -128,7 +116,7 @@ class Worker:
                 from_hub = self._between_beats.select(pause)
                 if from_hub:
                     return from_hub
-            return self.selector.select(0 if self.handshakes or self._latest or self._postponed else wait)
+            return self.selector.select(0 if self.admission.hurries or self._latest or self._postponed else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
         return [(key, mask) for key, mask in ready if mask & READ]
@@ -180,7 +168,8 @@ class Worker:
         line = self._latest if connection in self._latest else self._postponed
         line[connection] = line.get(connection, 0) | mask
 
-    def _forget_turn(self, source):
+    def forget_turn(self, source):
+        """It is closed, or not watched any more."""
         self._latest.pop(source, None)
         self._postponed.pop(source, None)
 
@@ -193,7 +182,7 @@ class Worker:
         self.lookups.go_on(self.now)
         self.uplink.flush()
         began = time.monotonic()
-        for hearers in self._audiences.values():
+        for hearers in self.audiences.values():
             hearers.flush()
         self._telling = max(time.monotonic() - began, self._telling * FADES)
         self.uplink.told()
@@ -230,69 +219,44 @@ class Worker:
         self._between_beats.unregister(self._down)
         self.uplink.close()
         self.end()
-        for listener in self._listeners:
-            listener.sock.close()  # while last words are on their way here, a new server may want the port
+        self.admission.close()  # while last words are on their way here, a new server may want the port
 
     def _live(self):
         """The sign of life: the loop turns, however much there is to do."""
         self.uplink.ask(ToHub.Alive(self._report()))
-        self._reported = self.now, self._messages
+        self.stats.reported(self.now)
 
     def _report(self):
-        """What there is now, and what there has been since this worker began: plain values for the hub."""
-        before, messages = self._reported
-        return {
-            "pid": os.getpid(),
-            "connections": dict(self._present),
-            "accepted": self._next_number,
-            "ended": dict(self._endings),
-            "refused": dict(self._refusals),
-            "messages": self._messages,
-            "messages_per_second": (self._messages - messages) / max(self.now - before, 1e-3),
-            "deliveries": sum(hearers.deliveries for hearers in self._audiences.values()),
-            "behind": self.deadlines.lagging,
-            "held": len(self.throttle.held()),
-        }
+        """What the hub shows of this worker."""
+        return self.stats.report(
+            self.now, deliveries=sum(hearers.deliveries for hearers in self.audiences.values()),
+            behind=self.deadlines.lagging, held=len(self.throttle.held()))
 
     def configure(self, settings):
         """These are the settings from now on: `server.config.Settings.of_workers`."""
         self._settings = settings
+        self.admission.configure(settings)
         self.deadlines.limits = settings["limits"]
-        texts = settings["limits"]["text_bytes"]
-        self._decoder_limits = {
-            name: {"line_bytes": settings["limits"]["line_bytes"], "text_bytes": texts.get(name),
-                   "goodbye": settings["goodbye"].get(name)} for name in PROTOCOLS}
         self.throttle.rate = settings["limits"]["messages_per_second"]
-        for (protocol, _), hearers in self._audiences.items():
+        for (protocol, _), hearers in self.audiences.items():
             hearers.echo = settings["echo"][protocol]
-        if settings["certificate"] not in (None, self._certificate):
-            self._certify(settings["certificate"])
-
-    def _certify(self, certificate):
-        """What those who connect from now on are shown. The parent has checked it, but a file more may not be had."""
-        try:
-            self.tls, self._certificate = context(*certificate), certificate
-        except Unfit as error:
-            if self.tls is None:
-                raise
-            log.error("the new certificate cannot be used here, the old one stays in force: %s", error)
 
     def stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
-        self._accept(False)
+        self.admission.accept(False)
         for _ in range(LAST_READS):
             ready = self.selector.select(0)
             self._serve_all(ready)
             if all(key.data is None for key, _ in ready):
                 break
         self.stopping = True
-        self._each(self._sessions.values(), "pause")
+        self._each(self.admission.connections.values(), "pause")
 
     def end(self):
         """Everybody has heard everything: say good-bye."""
-        self._accept(False)
+        self.admission.accept(False)
         self.stopping = self._done = self._ending = True
-        self._each(self._sessions.values(), "leave", Reason.SHUTDOWN)
+        self._each(self.admission.connections.values(), "leave", Reason.SHUTDOWN)
 
     @staticmethod
     def _each(connections, action, *arguments):
@@ -305,60 +269,10 @@ class Worker:
 
     # ---- the clients
 
-    def shake_hands(self, sock, protocol):
-        """A client has connected to a TLS port."""
-        Handshake(sock, protocol, self)
-
-    def greet(self, sock, protocol):
-        """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
-        self._each([self.admit(sock, protocol)], "on_ready", READ)
-
-    def _go_on_with_handshakes(self):
-        for _ in range(min(len(self.handshakes), HANDSHAKES_AT_ONCE)):
-            handshake = self.handshakes.popleft()
-            try:
-                handshake.go_on()
-            except Exception:
-                handshake.crash()
-
-    def turned_away(self, handshake, ending):
-        """It never became a client."""
-        self._endings[ending] += 1
-        self.closed(handshake)
-
-    def admit(self, sock, protocol):
-        """A client has connected: its connection."""
-        self._next_number += 1
-        decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
-        kind = Connection if PROTOCOLS[protocol].TRAITS.coalesces else Paced
-        connection = kind(self._next_number, sock, self, self._audiences[protocol, decoder.form], decoder)
-        connection.paid_until = self.throttle.debt(origin(connection.address()[0]), self.now)
-        self._sessions[connection.number] = connection
-        self._present[protocol] += 1
-        if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
-            self.deadlines.arrived(connection, self.now)
-        self._ask_for_room(connection)
-        return connection
-
-    def _ask_for_room(self, connection):
-        """There may be one too many of this worker's, or, which only the hub knows, of one address."""
-        limits = self._settings["limits"]
-        if limits["connections"] and len(self._sessions) > limits["connections"]:
-            connection.leave(Reason.TOO_MANY_CONNECTIONS)
-        elif limits["connections_per_address"]:
-            self._counted.add(connection.number)
-            self.uplink.ask(ToHub.Arrived(connection.number, connection.address()[0]))
-
     def evict(self, number, reason):
         """The hub ends a session, and says why."""
-        if number in self._sessions:
-            self._each([self._sessions[number]], "leave", reason)
-
-    def heed_form(self, connection, form):
-        """A client writes in this form, and is to be answered in it."""
-        hearers = self._audiences[connection.audience.protocol, form]
-        if hearers is not connection.audience:
-            connection.audience.move(connection, hearers)
+        if number in self.admission.connections:
+            self._each([self.admission.connections[number]], "leave", reason)
 
     def began(self, connection):
         """A command has begun; typing it may take as long as silence may, as each byte shows that somebody is there."""
@@ -367,37 +281,11 @@ class Worker:
             typing_seconds = self._settings["idle_timeout"][connection.audience.protocol] or LONGEST_TYPING
         self.deadlines.began(connection, self.now, typing_seconds)
 
-    def parted(self, connection, reason):
-        """A client is none any more; its last words may still be on their way."""
-        self._endings[reason] += 1
-        self._present[connection.audience.protocol] -= 1
-        del self._sessions[connection.number]
-        if connection.number in self._counted:
-            self._counted.remove(connection.number)
-            self.uplink.ask(ToHub.Departed(connection.number))
-        if self.throttle.is_debtor(connection, self.now):
-            self._remember_debt(connection)
-        self.throttle.forget(connection)
-        self.deadlines.parted(connection, self.now)
-
-    def closed(self, connection):
-        """A socket is closed, so there is a descriptor to accept another with."""
-        self._forget_turn(connection)
-        self.deadlines.closed(connection)
-        self._accept(not self.stopping)
-
-    def fell_behind(self, connection):
-        """A client does not take what it is sent; too far behind is the end of it."""
-        if connection.state is GONE:
-            return  # it has LINGER seconds for our last words
-        if self.deadlines.behind(connection, self.now):
-            self.overfull.append(connection)
-
     def admits(self, connection, messages):
         """Charge for so many messages if the connection's rate allows them all; does it?"""
         affords = self.throttle.affords(connection, messages, self.now)
         if affords:
-            self._messages += messages
+            self.stats.messages += messages
         return affords
 
     def allow(self, connection, most):
@@ -411,7 +299,7 @@ class Worker:
 
     def charge(self, connection, messages):
         """Count a client's messages, against its rate too."""
-        self._messages += messages
+        self.stats.messages += messages
         self.throttle.charge(connection, messages, self.now)
 
     def owes(self, address, until):
@@ -422,41 +310,19 @@ class Worker:
         """It is not heard until it is in credit."""
         self.throttle.hold(connection)
         connection.pause()
-        self._remember_debt(connection, DEBT_STEP)
+        self.remember_debt(connection, DEBT_STEP)
 
-    def _remember_debt(self, connection, step=0.0):
+    def remember_debt(self, connection, step=0.0):
         """Nor does it win anything by coming back, to whatever worker."""
         address = origin(connection.address()[0])
         if self.throttle.remember(address, connection.paid_until, step):
             self.uplink.ask(ToHub.Owes(address, connection.paid_until))
 
-    def count_refusal(self, connection, reason):
-        """What a client asked for is not done."""
-        self._refusals[reason] += 1
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("command refused", dict(connection.described(), reason=reason))
-
-    def stop_accepting(self, error):
-        """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""
-        level = self.strangers.level("not accepting", "", self.now, logging.WARNING)
-        log.log(level, "not accepting for a moment: %(why)s", {"why": error.strerror})
-        self._accept(False)
-
-    def _accept(self, wanted):
-        if wanted != self._accepting:
-            self._accepting = wanted
-            for listener in self._listeners:
-                if wanted:
-                    self.selector.register(listener.sock, READ, listener)
-                else:
-                    self.selector.unregister(listener.sock)
-                    self._forget_turn(listener)
-
     # ---- the clock
 
     def _look_at_clock(self):
         if self.stopping and not self._done and not self._latest and not self._postponed \
-                and not any(s.state is WAITING for s in self._sessions.values()):
+                and not any(s.state is WAITING for s in self.admission.connections.values()):
             self._done = True
             self.uplink.ask(ToHub.Done())
         self._each(self.throttle.release(self.now), "catch_up")
@@ -465,7 +331,7 @@ class Worker:
             self._next_sweep = self.now  # at the end of the next tick, when what was said meanwhile has been heard
         elif self.now >= self._next_sweep:
             self._next_sweep = self.now + SWEEP
-            self._accept(not self.stopping)
+            self.admission.accept(not self.stopping)
             self._sweep()
         self._next_push = self._replica.push_users(self.now) or self._next_sweep
 
@@ -476,12 +342,13 @@ class Worker:
             self._each([connection], "give_up", reason)
         self._each(self.deadlines.lingering(self.now), "close")
         self._each(self.throttle.held(), "notice_reset")
-        for hearers in self._audiences.values():
+        for hearers in self.audiences.values():
             self._each(hearers.kept_waiting(self._settings["limits"]["outbox_bytes"]), "give_up", Reason.NOT_STORED)
         if self.now >= self._next_idle_sweep:
             limits = self._settings["idle_timeout"]
             self._next_idle_sweep = self.now + min([IDLE_SWEEP] + [limit / 10 for limit in limits.values() if limit])
-            self._each([session for session in self._sessions.values() if self._is_idle(session)], "leave", Reason.IDLE)
+            idle = [one for one in self.admission.connections.values() if self._is_idle(one)]
+            self._each(idle, "leave", Reason.IDLE)
 
     def _is_idle(self, session):
         limit = self._settings["idle_timeout"][session.audience.protocol]

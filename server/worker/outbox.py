@@ -39,15 +39,12 @@ class Outbox:
         while len(self._pieces) > 1 and self.size - len(self._pieces[-1]) >= begun:
             self.size -= len(self._pieces.pop())
 
-    def send(self, sock):
-        """Send what the socket takes, or some of it; the number of bytes. OSError if the connection is gone."""
+    def send(self, transport):
+        """Send what the transport takes, or some of it; the number of bytes. OSError if the connection is gone."""
         total = 0
         while self._pieces and total < _MOST_SENT:
             batch = [self._pieces[index] for index in range(min(_AT_ONCE, len(self._pieces)))]
-            try:
-                sent = sock.sendmsg(batch)
-            except BlockingIOError:
-                break
+            sent = transport.write(batch)
             total += sent
             self._drop(sent)
             if sent < sum(map(len, batch)):

@@ -108,13 +108,52 @@ class Audience(Record):
         self.calls.append(marked)
 
 
-class Client(Session):
-    """A session whose end is remembered among what its client hears."""
+class Client:
+    """The connection of a session, which handles at once what may be; its end is remembered among what it hears.
+
+    Whatever else a test wants to know or to do is the session's.
+    """
+
+    def __init__(self, number, hub, audience):
+        self.number = number
+        self.audience = audience
+        self.charged = 0
+        self.refusals = []
+        self._waiting = []
+        self.hub = hub
+        self.session = Session(self)
+
+    def __getattr__(self, name):
+        return getattr(self.session, name)
 
     def address(self):
         return "192.0.2.%d" % self.number, 4711
 
+    def hear(self, commands):
+        self._waiting = [*self._waiting, *commands]
+        self.catch_up()
+
+    def hear_first(self, command):
+        self._waiting.insert(0, command)
+
+    def catch_up(self):
+        waiting, self._waiting = self._waiting, []
+        self._waiting = [*self.session.hear(waiting)]
+
+    def heed(self, answer, *arguments):
+        getattr(self.session, answer)(*arguments)
+
+    def answered(self):
+        """Nobody waits for it."""
+
+    def refused(self, reason):
+        self.refusals.append(reason)
+
+    def charge(self, cost):
+        self.charged += cost
+
     def part(self, reason):
+        self._waiting = []
         self.audience.calls.append(("part", reason))
 
 

@@ -23,7 +23,7 @@ else:
     if os.environ["BUG_IN"] == "connection":
         connection.Connection._take = strike
     else:
-        loop.Worker._sweep = lambda self: self._sessions and strike()
+        loop.Worker._sweep = lambda self: self.admission.connections and strike()
 """
 
 

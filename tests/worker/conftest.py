@@ -14,6 +14,7 @@ from parley.server import config
 from parley.server.chat.accounts import Accounts
 from parley.server.supervisor import hub as hub_module
 from parley.server.worker import loop, paced
+from parley.server.worker.transports.plain import Plain
 
 PATIENCE = 60  # seconds that a tick may really take, before the test is given up
 
@@ -66,8 +67,8 @@ class Peer:
         self.sock.close()
 
 
-class CountedSocket(socket.socket):
-    """Counts the calls that cost a server its time."""
+class CountedSocket(Plain):
+    """A plain transport that counts the calls that cost a server its time."""
 
     def __init__(self, sock):
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
@@ -198,7 +199,7 @@ class House:
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
         host = self.driven[worker - 1].worker
-        (host.shake_hands if tls else host.admit)(peer.counted, protocol)
+        (host.admission.shake_hands if tls else host.admission.admit)(peer.counted, protocol)
         return peer
 
     def member(self, name, worker=1, buffer=None):

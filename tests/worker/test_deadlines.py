@@ -9,7 +9,7 @@ LIMITS = {"first_command_seconds": 60, "frame_seconds": 10, "stall_seconds": 20,
 
 
 class Somebody:
-    """A connection; `unfinished` says whether a command has begun, `sock` is None once it is closed.
+    """A connection; `unfinished` says whether a command has begun, `transport` is None once it is closed.
 
     size: of its outbox.
     """
@@ -17,7 +17,7 @@ class Somebody:
     def __init__(self, unfinished=False, size=10, is_typed=False, host="192.0.2.1"):
         self.unfinished = unfinished
         self.is_typed = is_typed
-        self.sock = object()
+        self.transport = object()
         self.outbox = self
         self.size = size
         self._host = host
@@ -186,6 +186,6 @@ def test_the_closed_are_forgotten(deadlines, ann):
 
 
 def test_who_was_lost_before_it_parted_is_not_awaited(deadlines, ann):
-    ann.sock = None
+    ann.transport = None
     deadlines.parted(ann, 1000)
     assert deadlines.parting == 0

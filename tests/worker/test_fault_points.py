@@ -16,11 +16,11 @@ ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")
 PACED = os.path.join(ROOT, "worker", "paced.py")
 FANOUT = os.path.join(ROOT, "worker", "fanout.py")
-# Whatever is run below these is run for one client: methods of a connection, and of an audience for a session.
+# Whatever is run below these is run for one client: methods of a connection, of its pace, and of an audience for it.
 ENTRANCES = ("on_ready", "heed", "send", "catch_up", "take_turn", "pause", "notice_reset")
 SENDS = ("_send", "_pieces")
 # What ends a connection, a bug included, is the way out itself.
-WAY_OUT = {"crash", "leave", "part", "close", "_finish", "_lose", "_watch", "parted", "closed", "_accept", "forget"}
+WAY_OUT = {"crash", "leave", "part", "close", "finish", "_lose", "_watch", "parted", "closed", "accept", "forget"}
 
 
 def binary(kind, content, name=b"victim"):
@@ -95,8 +95,10 @@ class Fault:
             code = frame.f_code
             if code.co_name in WAY_OUT:
                 return False
-            if code.co_filename in (CONNECTION, PACED) and code.co_name in ENTRANCES:
+            if code.co_filename == CONNECTION and code.co_name in ENTRANCES:
                 within = within or frame.f_locals["self"] is self.victim
+            elif code.co_filename == PACED and code.co_name in ENTRANCES:
+                within = within or frame.f_locals["connection"] is self.victim
             elif code.co_filename == FANOUT and code.co_name in SENDS:
                 within = within or frame.f_locals["session"] is self.victim
             frame = frame.f_back
@@ -118,7 +120,7 @@ def trace(house, fault):
 def live(house, fault, protocol):
     """A victim lives its life; it may be ended at any moment."""
     peer = house.connect(protocol=protocol)
-    fault.victim = house.worker._sessions[house.worker._next_number]
+    fault.victim = house.worker.admission.connections[house.worker.stats.accepted]
     for step in LIVES[protocol]:
         try:
             peer.send(step)
@@ -169,4 +171,4 @@ def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, ca
         assert witness.heard() == b"OK\nUSER bystander\nUSER witness\n", where
         witness.close()
         house.settle()
-    assert len(house.worker._sessions) == 1
+    assert len(house.worker.admission.connections) == 1

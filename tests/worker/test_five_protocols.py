@@ -612,7 +612,7 @@ def test_whoever_waits_for_the_store_in_a_flood_is_ended_when_too_much_is_held_f
     heard = speaker.heard()
     assert (heard.count(b"x" * 4000), heard[-len(farewell):], speaker.ended) == (5, farewell, True)
     assert b"INFO %b disconnected\n" % name in lea.heard()
-    assert not any(hearers._held for hearers in house.driven[1].worker._audiences.values())
+    assert not any(hearers._held for hearers in house.driven[1].worker.audiences.values())
 
 
 def test_who_hangs_up_before_its_words_are_stored_leaves_nothing_behind(met, store):
@@ -624,7 +624,7 @@ def test_who_hangs_up_before_its_words_are_stored_leaves_nothing_behind(met, sto
     store.answer()
     house.settle()
     assert lea.heard() == b"MSG eva hi\nINFO eva disconnected\n"
-    assert all(not hearers._held for (name, _), hearers in house.driven[1].worker._audiences.items()
+    assert all(not hearers._held for (name, _), hearers in house.driven[1].worker.audiences.items()
                if name == "delimited")
 
 

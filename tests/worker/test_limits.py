@@ -238,7 +238,7 @@ def test_who_is_one_too_many_says_nothing(open_house):
 def test_without_a_limit_the_hub_is_not_asked(house):
     house.connect()
     house.tick()
-    assert not house.worker.uplink._frames and not house.worker._counted
+    assert not house.worker.uplink._frames and not house.worker.admission._counted
     assert not house.hub.census._crowds
 
 
@@ -333,7 +333,7 @@ def test_strangers_cannot_fill_the_log_and_members_have_their_lines(house, ended
 def test_a_worker_without_descriptors_says_so_within_bounds(house, caplog):
     caplog.set_level(logging.WARNING)
     for _ in range(MOST_LINES + 40):
-        house.worker.stop_accepting(OSError(errno.EMFILE, "Too many open files"))
+        house.worker.admission.stop_accepting(OSError(errno.EMFILE, "Too many open files"))
     assert [record.getMessage() for record in caplog.records] == [
         "not accepting for a moment: Too many open files"] * MOST_LINES
 
@@ -348,7 +348,7 @@ def test_a_stranger_who_only_came_and_left_is_for_debugging(house, ended):
 def test_above_info_an_end_costs_no_line(house, caplog, monkeypatch):
     caplog.set_level(logging.WARNING, "parley.server")
     peer = house.member(b"ann")
-    monkeypatch.setattr(type(house.worker._sessions[1]), "described", None)
+    monkeypatch.setattr(type(house.worker.admission.connections[1]), "described", None)
     peer.close()
     house.settle()
     assert house.worker._report()["ended"] == {"hangup": 1}

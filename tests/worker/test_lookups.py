@@ -206,7 +206,7 @@ def test_a_history_that_everybody_asks_for_at_once_is_rendered_once_and_costs_it
     members = [house.member(b"m%d" % number) for number in range(60)]
     for member in members:
         member.heard()
-    rendered, hearers = [], next(iter(house.worker._sessions.values())).audience
+    rendered, hearers = [], next(iter(house.worker.admission.connections.values())).audience
     encode = hearers._encode
     monkeypatch.setattr(hearers, "_encode", lambda happening, me: rendered.append(type(happening).__name__) or encode(
         happening, me))
@@ -272,7 +272,7 @@ def test_a_list_is_rendered_once_for_each_change(open_house, store, monkeypatch,
         memory.begin_with(name, (name,))
     house = open_house(memory=memory, messages_per_second=0)
     askers = [enter(house, protocol, name) for name in (b"ann", b"bob")]
-    rendered, hearers = [], next(iter(house.worker._sessions.values())).audience
+    rendered, hearers = [], next(iter(house.worker.admission.connections.values())).audience
     encode = hearers._encode
     monkeypatch.setattr(hearers, "_encode", lambda happening, me: rendered.append(type(happening).__name__) or encode(
         happening, me))

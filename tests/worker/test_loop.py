@@ -285,7 +285,7 @@ def test_while_the_hub_is_behind_clients_wait_and_nothing_is_lost(open_house):
 
 
 class Door:
-    """A listening socket that gives or raises what it is told."""
+    """A listening socket that gives or raises what it is told. What it still has is closed with it."""
 
     def __init__(self, *arrivals):
         self._arrivals = list(arrivals)
@@ -298,13 +298,10 @@ class Door:
             raise arrival
         return arrival, ("127.0.0.1", 1)
 
-
-class Arrival:
-    def setblocking(self, flag):
-        self.blocking = flag
-
-    def setsockopt(self, *option):
-        self.option = option
+    def __del__(self):
+        for arrival in self._arrivals:
+            if not isinstance(arrival, Exception):
+                arrival.close()
 
 
 class Host:
@@ -314,8 +311,9 @@ class Host:
         self.admitted = []
         self.stopped = []
 
-    def admit(self, sock, protocol):
-        self.admitted.append((sock, protocol))
+    def admit(self, transport, protocol):
+        self.admitted.append(transport)
+        self.protocol = protocol
 
     def stop_accepting(self, error):
         self.stopped.append(error.errno)
@@ -323,32 +321,38 @@ class Host:
 
 @pytest.fixture
 def host():
-    return Host()
+    one = Host()
+    yield one
+    for transport in one.admitted:
+        transport.close()
 
 
 def test_those_who_wait_are_accepted_and_made_ready(host):
-    arrivals = [Arrival(), Arrival()]
+    arrivals = [socket.socket(), socket.socket()]
+    numbers = [arrival.fileno() for arrival in arrivals]
     Listener(Door(*arrivals), "line", host).on_ready(1)
-    assert host.admitted == [(arrival, "line") for arrival in arrivals]
-    assert all(arrival.blocking is False for arrival in arrivals)
-    assert all(arrival.option == (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) for arrival in arrivals)
+    assert host.protocol == "line"
+    assert [transport.fileno() for transport in host.admitted] == numbers
+    assert all(transport.gettimeout() == 0 for transport in host.admitted)
+    assert all(transport.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for transport in host.admitted)
 
 
 def test_who_has_gone_before_it_was_accepted_keeps_nobody_waiting(host):
-    Listener(Door(ConnectionAbortedError(), Arrival()), "line", host).on_ready(1)
+    Listener(Door(ConnectionAbortedError(), socket.socket()), "line", host).on_ready(1)
     assert len(host.admitted) == 1
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_without_descriptors_accepting_stops_for_a_while(host, number):
-    Listener(Door(Arrival(), OSError(number, "full"), Arrival()), "line", host).on_ready(1)
+    Listener(Door(socket.socket(), OSError(number, "full"), socket.socket()), "line", host).on_ready(1)
     assert len(host.admitted) == 1
     assert host.stopped == [number]
 
 
 def test_a_crowd_at_the_door_does_not_keep_the_loop(host):
-    Listener(Door(*[Arrival() for _ in range(1000)]), "line", host).on_ready(1)
-    assert 0 < len(host.admitted) < 1000
+    door = Door(*[socket.socket() for _ in range(200)])
+    Listener(door, "line", host).on_ready(1)
+    assert 0 < len(host.admitted) < 200
 
 
 def test_after_a_standstill_clients_are_heard_before_they_are_judged(open_house):

@@ -14,9 +14,9 @@ class Kernel:
         self.most_pieces = 0
         self._takes = list(takes)
 
-    def sendmsg(self, pieces):
+    def write(self, pieces):
         if not self._takes:
-            raise BlockingIOError
+            return 0
         self.most_pieces = max(self.most_pieces, len(pieces))
         taken = b"".join(pieces)[:self._takes.pop(0)]
         self.taken += taken
@@ -86,7 +86,7 @@ def test_pieces_of_which_nothing_is_to_be_sent_end_like_any_others():
 
 def test_a_lost_connection_is_an_error():
     class Lost:
-        def sendmsg(self, pieces):
+        def write(self, pieces):
             raise ConnectionResetError
 
     outbox = Outbox()

@@ -155,7 +155,7 @@ def test_who_is_gone_has_no_turn(house, ben, lea):
 
 
 def test_what_waits_for_its_turn_has_not_been_taken(house, ben, lea):
-    (connection,) = (one for one in house.worker._sessions.values() if one.name == b"ben")
+    (connection,) = (one for one in house.worker.admission.connections.values() if one.name == b"ben")
     lea.send(b"DM ben 1\nDM ben 2\n")
     pass_on(house)
     assert connection.is_behind
@@ -204,7 +204,7 @@ def test_nothing_follows_on_what_was_forgotten_of_a_slow_reader(open_house):
     slow = house.connect(buffer=4096, protocol="padded")
     lea = house.member(b"lea")
     said = 0
-    while not house.worker._endings:
+    while not house.worker.stats.endings:
         lea.send(b"MSG %d %b\n" % (said, b"x" * 4000))
         said += 1
         house.clock.now += GAP / 2  # so that some wait for their turn while others wait for the client

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from parley.server import config
 from parley.server.ipc.messages import ToWorker
-from parley.server.worker import connection, loop, tls
+from parley.server.worker import admission, connection
 from parley.server.worker.deadlines import LINGER
 from parley.server.worker.strangers import MINUTE, MOST_LINES
+from parley.server.worker.transports import tls
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "certificates")
 ALERT, TALK = 21, 23  # types of records, as far as they can be seen
@@ -160,7 +161,7 @@ def open_house(open_house):
 @pytest.fixture
 def endings(house):
     """Why connections have ended, counted."""
-    return house.worker._endings
+    return house.worker.stats.endings
 
 
 # ---- talking
@@ -350,7 +351,7 @@ def test_an_end_of_any_kind_is_the_end_of_one_client(house, way):
         ann.peer.close()
     house.settle()
     assert bob.heard() == b"INFO ann disconnected\n"
-    assert len(house.worker._sessions) == 1
+    assert len(house.worker.admission.connections) == 1
 
 
 def test_what_was_said_before_the_garbage_is_heard(house):
@@ -412,7 +413,7 @@ def test_nobody_is_here_before_the_handshake_is_done(house):
     pat = house.connect(protocol="padded", tls=True)
     pat.send(Client().hello())
     house.settle()
-    assert house.worker._sessions == {}
+    assert house.worker.admission.connections == {}
 
 
 @pytest.mark.parametrize("data", NEVER_TLS, ids=lambda data: repr(data)[:20])
@@ -454,7 +455,7 @@ def test_a_handshake_must_end_in_the_time_of_a_command(open_house, caplog, proto
     house.wait(2.5)
     peer.heard()
     assert peer.ended
-    assert house.worker._endings == {"tls-too-slow": 1}
+    assert house.worker.stats.endings == {"tls-too-slow": 1}
     assert "failed: it took too long" in caplog.text
 
 
@@ -488,7 +489,7 @@ def test_a_crowd_of_handshakes_shares_its_ticks_with_the_others(house):
     house.tick()
     assert ann.heard() == b"PONG\n"
     answered = [peer for peer in crowd if peer.heard()]
-    assert len(answered) == loop.HANDSHAKES_AT_ONCE
+    assert len(answered) == admission.HANDSHAKES_AT_ONCE
     assert house.driven[0].found  # and those who wait cost nothing meanwhile
     house.tick()
     assert not house.driven[0].found
@@ -497,14 +498,14 @@ def test_a_crowd_of_handshakes_shares_its_ticks_with_the_others(house):
 
 
 def test_who_waits_for_its_turn_is_not_blamed_for_it(open_house, monkeypatch):
-    monkeypatch.setattr(loop, "HANDSHAKES_AT_ONCE", 0)
+    monkeypatch.setattr(admission, "HANDSHAKES_AT_ONCE", 0)
     house = open_house(frame_seconds=10)
     peer = house.connect(tls=True)
     peer.send(Client().hello())
     house.wait(20)
     assert peer.heard() == b""
     assert not peer.ended
-    monkeypatch.setattr(loop, "HANDSHAKES_AT_ONCE", 4)
+    monkeypatch.setattr(admission, "HANDSHAKES_AT_ONCE", 4)
     house.settle()
     assert peer.heard()
     house.wait(2)  # but now it is its turn, and that late nobody waits any more
@@ -518,7 +519,7 @@ def test_a_server_that_stops_does_not_begin_with_anybody(house):
     house.settle()
     peer.send(Client().hello())
     house.settle()
-    assert house.worker._endings == {"tls-shutdown": 1}
+    assert house.worker.stats.endings == {"tls-shutdown": 1}
     with pytest.raises(ConnectionResetError):
         peer.heard()
 
@@ -539,7 +540,7 @@ def stuffed(house):
 def test_a_client_that_does_not_take_the_servers_part_is_ended(house, stuffed):
     assert house.driven[0].found == []  # the server waits for room, and does not turn in circles
     house.wait(12)
-    assert house.worker._endings == {"tls-too-slow": 1}
+    assert house.worker.stats.endings == {"tls-too-slow": 1}
 
 
 def test_a_handshake_goes_on_when_there_is_room_again(house, stuffed):
@@ -632,17 +633,15 @@ class Kernel:
         self.taken = b""
         self.gives = []
 
-    def send(self, data):
+    def write(self, pieces):
         if not self.takes:
-            raise BlockingIOError
-        size = self.takes.pop(0)
-        self.taken += bytes(data[:size])
+            return 0
+        data, size = b"".join(pieces), self.takes.pop(0)
+        self.taken += data[:size]
         return min(size, len(data))
 
-    def recv(self, size, flags=0):
-        if not self.gives:
-            raise BlockingIOError
-        return self.gives.pop(0)
+    def receive(self, most):
+        return self.gives.pop(0) if self.gives else None
 
     def all_taken(self):
         taken, self.taken = self.taken, b""
@@ -657,13 +656,13 @@ def context():
 def greet(context):
     """A kernel, and the two sides of a connection through it whose handshake is done."""
     kernel, client = Kernel(), Client(newest=True)
-    server = tls.TLSSocket(kernel, context)
+    server = tls.TLS(kernel, context)
     kernel.takes = [1 << 20] * 5
     for _ in range(3):
         data = client.begin(kernel.all_taken())
         if data:
             kernel.gives = [data]
-            server.shake_hands()
+            server.open()
     kernel.takes = []
     return kernel, client, server
 
@@ -673,20 +672,19 @@ def test_nothing_follows_the_handshake_that_a_client_could_leave_unread(context)
     kernel, client, server = greet(context)
     assert client.tls.version() == "TLSv1.3" and kernel.taken == b""
     kernel.takes = [1 << 20]
-    server.send(b"hi")
+    server.write([b"hi"])
     assert records(kernel.taken) == [TALK] and client.take(kernel.all_taken()) == b"hi"
     assert not client.tls.session.has_ticket
 
 
 def test_a_client_that_makes_tls_answer_and_takes_no_answers_is_lost(context, monkeypatch):
     kernel, client, server = greet(context)
-    with pytest.raises(BlockingIOError):
-        server.send(b"never taken")
+    assert server.write([b"never taken"]) == 0
     kernel.gives = [client.encrypted(b"one"), client.encrypted(b"two")]
-    assert server.recv(4096) == b"one"
+    assert server.receive(4096) == b"one"
     monkeypatch.setattr(tls, "_MOST_UNSENT", -1)
     with pytest.raises(ConnectionAbortedError):
-        server.recv(4096)
+        server.receive(4096)
 
 
 @settings(max_examples=40)
@@ -699,10 +697,7 @@ def test_what_counts_as_sent_is_what_the_kernel_has_and_nothing_is_lost_or_doubl
     unsent, heard = list(pieces), b""
     for _ in range(len(takes) + 50 + len(text) // at_once):
         kernel.takes = kernel.takes or [1 << 20]  # whoever waits is served some time
-        try:
-            sent = server.sendmsg(unsent)
-        except BlockingIOError:
-            sent = 0
+        sent = server.write(unsent)
         heard += client.take(kernel.all_taken())
         assert sent <= len(b"".join(unsent))
         rest = rest[sent:]

@@ -71,7 +71,7 @@ def test_where_it_takes_long_to_tell_everybody_more_are_heard_in_a_tick(house, c
     peers = [house.connect() for _ in range(70)]
     house.settle()
     monkeypatch.setattr(loop, "time", SteppingClock(clock))
-    audience = house.driven[0].worker._audiences["line", "text"]
+    audience = house.driven[0].worker.audiences["line", "text"]
     flush = audience.flush
 
     def flush_slowly():
@@ -179,7 +179,7 @@ def test_who_says_little_is_heard_in_a_crowd_that_says_much_and_takes_long_to_be
     for one in crowd:
         fill(one, b"x\n" * 900)
     monkeypatch.setattr(loop, "time", SteppingClock(clock))
-    audience = house.driven[0].worker._audiences["line", "text"]
+    audience = house.driven[0].worker.audiences["line", "text"]
     flush = audience.flush
 
     def flush_slowly():
@@ -383,7 +383,7 @@ def broken(monkeypatch):
 
 
 def sessions(house):
-    return list(house.worker._sessions.values())
+    return list(house.worker.admission.connections.values())
 
 
 def test_a_bug_at_the_end_of_a_tick_costs_the_one_member_for_whom_it_shows(house, broken, caplog):
@@ -453,7 +453,7 @@ def test_a_bug_in_a_turn_of_a_paced_client_costs_that_one(house, broken, clock):
     ann = house.member(b"ann")
     for peer in peers:
         peer.heard()
-    struck = broken(sessions(house)[0], "take_turn")
+    struck = broken(sessions(house)[0].pace, "take_turn")
     ann.send(b"MSG one\nMSG two\nMSG three\n")
     house.settle()
     assert struck and peers[0].heard() is not None and peers[0].ended

@@ -1,0 +1,167 @@
+"""The way in and out of a worker: its listeners, handshakes, the limits at the door, and who is inside."""
+import collections
+import logging
+
+from parley.server.chat.origins import origin
+from parley.server.ipc.messages import ToHub
+from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import Reason
+from parley.server.worker.connection import READ, Connection
+from parley.server.worker.handshake import Handshake
+from parley.server.worker.listener import Listener
+from parley.server.worker.transports.tls import TLS, Unfit, context
+
+HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
+
+log = logging.getLogger(__name__)
+
+
+class Admission:
+    """Makes connections of those who come, and keeps the books of them until they part.
+
+    worker: whose connections they are to be.
+    listening: (protocol name, socket, with TLS?) of each socket to accept from.
+    connections: this worker's clients, by number.
+    """
+
+    def __init__(self, worker, listening):
+        self.connections = {}
+        self._limits = {}
+        self._worker = worker
+        self._tls = self._certificate = None  # the context for handshakes, and what it was made of
+        self._handshakes = collections.deque()  # that can go on
+        self._listeners = [Listener(sock, name, self, tls) for name, sock, tls in listening]
+        self._accepting = False
+        self._counted = set()  # numbers of the clients that the hub counts by their address
+        self._decoder_limits = {}
+
+    def configure(self, settings):
+        """These are the settings for those who come from now on."""
+        self._limits = limits = settings["limits"]
+        self._decoder_limits = {
+            name: {"line_bytes": limits["line_bytes"], "text_bytes": limits["text_bytes"].get(name),
+                   "goodbye": settings["goodbye"].get(name)} for name in PROTOCOLS}
+        if settings["certificate"] not in (None, self._certificate):
+            self._certify(settings["certificate"])
+
+    def _certify(self, certificate):
+        """What those who connect from now on are shown. The parent has checked it, but a file more may not be had."""
+        try:
+            self._tls, self._certificate = context(*certificate), certificate
+        except Unfit as error:
+            if self._tls is None:
+                raise
+            log.error("the new certificate cannot be used here, the old one stays in force: %s", error)
+
+    # ---- the listeners
+
+    def accept(self, wanted):
+        """Accept clients from now on, or not."""
+        if wanted != self._accepting:
+            self._accepting = wanted
+            for listener in self._listeners:
+                if wanted:
+                    self._worker.selector.register(listener.sock, READ, listener)
+                else:
+                    self._worker.selector.unregister(listener.sock)
+                    self._worker.forget_turn(listener)
+
+    def stop_accepting(self, error):
+        """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""
+        worker = self._worker
+        level = worker.strangers.level("not accepting", "", worker.now, logging.WARNING)
+        log.log(level, "not accepting for a moment: %(why)s", {"why": error.strerror})
+        self.accept(False)
+
+    def lose_one(self):
+        """Called in an exception handler: a bug has cost somebody who was arriving."""
+        level = self._worker.strangers.level("a bug", "", self._worker.now, logging.ERROR)
+        log.log(level, "a bug while accepting", exc_info=True)
+
+    def close(self):
+        """Nobody is accepted any more, so that a new server may have the ports."""
+        for listener in self._listeners:
+            listener.sock.close()
+
+    # ---- before a client is one
+
+    @property
+    def hurries(self):
+        """Are there handshakes that can go on?"""
+        return bool(self._handshakes)
+
+    def shake_hands(self, transport, protocol):
+        """A client has connected to a TLS port."""
+        Handshake(TLS(transport, self._tls), protocol, self, self._worker)
+
+    def line_up(self, handshake):
+        """It can go on, when it is its turn."""
+        self._handshakes.append(handshake)
+
+    def go_on(self):
+        """Some handshakes have their turn."""
+        for _ in range(min(len(self._handshakes), HANDSHAKES_AT_ONCE)):
+            handshake = self._handshakes.popleft()
+            try:
+                handshake.go_on()
+            except Exception:
+                handshake.crash()
+
+    def greet(self, transport, protocol):
+        """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
+        connection = self.admit(transport, protocol)
+        try:
+            connection.on_ready(READ)
+        except Exception:
+            connection.crash()
+
+    def turned_away(self, handshake, ending):
+        """It never became a client."""
+        self._worker.stats.endings[ending] += 1
+        self.closed(handshake)
+
+    # ---- clients
+
+    def admit(self, transport, protocol):
+        """A client has connected: its connection."""
+        worker = self._worker
+        worker.stats.accepted += 1
+        decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
+        connection = Connection(
+            worker.stats.accepted, transport, worker, worker.audiences[protocol, decoder.form], decoder)
+        connection.paid_until = worker.throttle.debt(origin(connection.address()[0]), worker.now)
+        self.connections[connection.number] = connection
+        worker.stats.present[protocol] += 1
+        if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
+            worker.deadlines.arrived(connection, worker.now)
+        self._ask_for_room(connection)
+        return connection
+
+    def _ask_for_room(self, connection):
+        """There may be one too many of this worker's, or, which only the hub knows, of one address."""
+        limits = self._limits
+        if limits["connections"] and len(self.connections) > limits["connections"]:
+            connection.leave(Reason.TOO_MANY_CONNECTIONS)
+        elif limits["connections_per_address"]:
+            self._counted.add(connection.number)
+            self._worker.uplink.ask(ToHub.Arrived(connection.number, connection.address()[0]))
+
+    def parted(self, connection, reason):
+        """A client is none any more; its last words may still be on their way."""
+        worker = self._worker
+        worker.stats.endings[reason] += 1
+        worker.stats.present[connection.audience.protocol] -= 1
+        del self.connections[connection.number]
+        if connection.number in self._counted:
+            self._counted.remove(connection.number)
+            worker.uplink.ask(ToHub.Departed(connection.number))
+        if worker.throttle.is_debtor(connection, worker.now):
+            worker.remember_debt(connection)
+        worker.throttle.forget(connection)
+        worker.deadlines.parted(connection, worker.now)
+
+    def closed(self, connection):
+        """A socket is closed, so there is a descriptor to accept another with."""
+        self._worker.forget_turn(connection)
+        self._worker.deadlines.closed(connection)
+        self.accept(not self._worker.stopping)

@@ -1,0 +1,88 @@
+"""What comes before a client is admitted, where its transport has something to say first."""
+import logging
+import selectors
+
+from parley.server.chat.origins import as_people_write_it
+from parley.server.protocols.events import Reason
+from parley.server.worker.transports import Unopened
+
+READ = selectors.EVENT_READ
+
+log = logging.getLogger(__name__)
+
+
+class Handshake:
+    """A client on a TLS port that is not admitted yet. When it is ready it queues for its turn, which costs us time."""
+
+    unfinished = True  # who is late at this is too slow, not idle
+    is_typed = False
+
+    def __init__(self, transport, protocol, admission, worker):
+        self._transport = transport
+        self._protocol = protocol
+        self._admission = admission
+        self._worker = worker
+        self._awaits = 0
+        self._await(READ)
+        worker.deadlines.began(self, worker.now)
+
+    def _await(self, mask):
+        """Be watched by the selector for this, or not at all."""
+        if mask:
+            self._worker.selector.register(self._transport, mask, self)
+        elif self._awaits:
+            self._worker.selector.unregister(self._transport)
+        self._awaits = mask
+
+    def on_ready(self, mask):
+        """The selector found the transport ready."""
+        self._await(0)
+        self._admission.line_up(self)
+
+    def go_on(self):
+        """Its turn has come."""
+        worker = self._worker
+        if worker.stopping:
+            self._end("shutdown")
+            return
+        try:
+            awaits = self._transport.open()
+        except Unopened as error:
+            self._fail("failed", error)
+        except OSError:
+            self._end("aborted")
+        else:
+            if awaits:
+                self._await(awaits)
+            else:
+                worker.deadlines.completed(self)
+                self._admission.greet(self._transport, self._protocol)
+
+    def give_up(self, reason):
+        """It has taken too long, unless it is we who let it wait."""
+        if self._awaits:
+            self._fail(reason, "it took too long")
+
+    def _fail(self, ending, why):
+        host = self._address()
+        log.log(self._worker.strangers.level("TLS handshake", host, self._worker.now),
+                "TLS handshake with %(host)s for %(protocol)s failed: %(why)s",
+                {"host": host, "protocol": self._protocol, "why": str(why)})
+        self._end(ending)
+
+    def _address(self):
+        try:
+            return as_people_write_it(self._transport.getpeername()[0])
+        except OSError:
+            return "?"  # it is gone
+
+    def crash(self):
+        """Called in an exception handler: this client is lost."""
+        level = self._worker.strangers.level("a bug", self._address(), self._worker.now, logging.ERROR)
+        log.log(level, "a bug in a TLS handshake", exc_info=True)
+        self._end(Reason.BUG)
+
+    def _end(self, ending):
+        self._await(0)
+        self._transport.close()
+        self._admission.turned_away(self, "tls-" + ending)
