@@ -1,4 +1,5 @@
 """Scenario files to values. Every fault has a file, a line and a column, and a file tells all of its faults at once."""
+import functools
 import json
 import os
 import re
@@ -34,6 +35,7 @@ def load(path, requirements_of):
     return parse(read(path), path, requirements_of)
 
 
+@functools.lru_cache(maxsize=None)  # a run of the tests looks at the same ones several times
 def parse(text, path, requirements_of):
     """The scenario in a text."""
     document = Document(path, text)

@@ -181,6 +181,7 @@ def test_one_that_is_deleted_frees_nothing_of_the_other(register, post, memory, 
     assert post.drain() == [("joined", 1, 2, b"Wendy")]
 
 
+@pytest.mark.slow
 def test_their_passwords_are_verified_by_a_real_server(directory):
     with launch(workers=2, args=["--storage", directory]) as server, contextlib.ExitStack() as stack:
         for name, password in PASSWORDS.items():
