@@ -9,7 +9,6 @@ from parley import __version__
 from parley.called import called
 from parley.conformance import coverage, report, requirements
 from parley.conformance.playing import play
-from parley.conformance.requirements import INSTALLED
 from parley.conformance.stdout import quiet_when_closed
 from parley.conformance.yamlnodes import FileFaults
 
@@ -25,7 +24,7 @@ _OPTIONS = """without a command the scenarios are played, with these options and
   --time-scale N                   multiply every time limit, for slow machines
   -n N, -k TEXT, -x, ...           pytest's: N processes, scenarios with this in their names, stop at the first failure
   scenarios/PROTOCOL/NAME.scenario.yaml  only that one"""
-COMMANDS = ("coverage", "faults")
+COMMANDS = ("coverage",)
 _ASK_US = ("-h", "--help", "--version")
 
 
@@ -45,17 +44,7 @@ def _ask(argv):
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=called("parley-conformance"))
     command = commands.add_parser("coverage", help="check statements, requirements and scenarios against each other")
     command.add_argument("--list", action="store_true", help="print each requirement with its scenarios as well")
-    command = commands.add_parser("faults", help="inject every fault that the server promises to survive")
-    command.add_argument("rows", nargs="*", metavar="ROW", help="only these, such as K1 or binary-7")
-    command.add_argument("-n", default="auto", metavar="N", help="test processes at once (auto: one a processor)")
-    command.add_argument("--write", metavar="FILE", help="put the table at the end of this Markdown page as well")
     options = parser.parse_args(argv)
-    if options.command == "faults":
-        if INSTALLED:
-            print("The faults are injected with the help of the tests, which are in a checkout.", file=sys.stderr)
-            return 1
-        from parley.conformance.faults import battery  # it needs pytest, the other commands do not
-        return battery.main(options.rows, options.n, options.write)
     try:
         return max(_cover(protocol, options.list) for protocol in requirements.protocols())
     except FileFaults as faults:

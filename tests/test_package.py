@@ -15,8 +15,8 @@ from parley.called import called
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-FOLDERS = ["parley", "server", "client", "conformance", "scenarios", "loadtest", "tests", "bench", "examples", "tools",
-           "docs"]
+FOLDERS = ["parley", "server", "client", "conformance", "scenarios", "loadtest", "tests", "stress", "bench", "examples",
+           "tools", "docs"]
 BARE = {"server", "client", "conformance"}
 IMPORTS_BARE = re.compile(r"(?m)(^|;)\s*(from\s+|import\b.*(?<![\w.]))(%s)\b" % "|".join(sorted(BARE)))
 

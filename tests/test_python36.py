@@ -6,7 +6,8 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDERS = ["parley", "server", "conformance", "loadtest", "tests", "scenarios", "client", "examples", "bench", "tools"]
+FOLDERS = ["parley", "server", "conformance", "loadtest", "tests", "scenarios", "client", "examples", "stress", "bench",
+           "tools"]
 
 # Not in the language of 3.6, and a proof that this test can tell.
 TOO_NEW = [

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from parley.conformance.faults import battery
-from parley.conformance.faults.rows import ALL, Row, covers, load
 from parley.conformance.requirements import ROOT
+from stress.faults import battery
+from stress.faults.rows import ALL, Row, covers, load
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 LAST = {"K": 43, "binary-": 18, "padded-": 14, "delimited-": 19, "line-": 16, "dollar-": 17, "P": 18, "D": 7, "T": 2}

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from bench.proofs import voices
-from bench.proofs.clients import Client
-from bench.proofs.processes import children, journal_of, wait_until
 from parley.conformance import targets
+from stress.proofs import voices
+from stress.proofs.clients import Client
+from stress.proofs.processes import children, journal_of, wait_until
 
 PROTOCOLS = ("line", "padded", "delimited", "dollar")
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from bench.proofs.clients import Client
-from bench.proofs.processes import children, worker_of
+from stress.proofs.clients import Client
+from stress.proofs.processes import children, worker_of
 
 BANNERS = {
     "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -2,9 +2,7 @@
 import os
 import signal
 
-import pytest
-
-from bench.proofs.processes import wait_until
+from stress.proofs.processes import wait_until
 
 UNFIT = {
     "unknown key": "workerss: 2",

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from bench.proofs.clients import SECONDS, Client, Silence
-from bench.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of
+from stress.proofs.clients import SECONDS, Client, Silence
+from stress.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "certificates")
 LATE = 12  # seconds after a deadline at which a client is surely gone: they are looked at once a second

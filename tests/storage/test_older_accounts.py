@@ -6,7 +6,6 @@ import sqlite3
 
 import pytest
 
-from bench.proofs.clients import Client
 from parley.conformance.targets import launch
 from parley.server import cli
 from parley.server.chat.memory import Memory
@@ -17,6 +16,7 @@ from parley.server.protocols.events import Reason
 from parley.server.storage import memory as memory_module
 from parley.server.storage.database import Database
 from parley.server.storage.journal import AtHand
+from stress.proofs.clients import Client
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "older_accounts.sql")
 NOTHING = "ann\U0001d159"  # drawn as "ann"
