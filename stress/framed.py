@@ -12,7 +12,8 @@ import socket
 import statistics
 import time
 
-from parley.conformance.wire import CODECS, binary, padded
+from parley.conformance.wire import CODECS, binary, delimited, padded
+from stress.padded import Decoder as PaddedDecoder
 from stress.proofs.clients import SECONDS, Connected, Silence
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
@@ -45,7 +46,7 @@ FAREWELLS = {
 _LOGINS = {
     "binary": lambda name: {"type": binary.JOIN, "content": name},
     "padded": lambda name: padded.say(name, HELLO),
-    "delimited": lambda name: {"LOGIN": [_in_ascii(name)]},
+    "delimited": lambda name: {"LOGIN": [delimited.escaped(name)]},
     "dollar": lambda name: {"purpose": "login", "username": name, "password": ""},
 }
 _NEEDS_ACCOUNT = ("delimited", "dollar")
@@ -103,7 +104,7 @@ class Client(Connected):
         super().__init__(socket.socket())
         self.protocol = protocol
         self._codec = CODECS[protocol]
-        self._decoder = _PaddedDecoder() if protocol == "padded" else self._codec.Decoder()
+        self._decoder = PaddedDecoder() if protocol == "padded" else self._codec.Decoder()
         self._messages = collections.deque()
         if reads_little:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -205,19 +206,6 @@ class Client(Connected):
         return _SENTENCES[self.protocol](messages[-1]) if messages else None
 
 
-class _PaddedDecoder:
-    """Keeps the last message until it has its end."""
-
-    def __init__(self):
-        self.unfinished = b""
-
-    def feed(self, data):
-        *texts, last = padded.Decoder().feed(self.unfinished + data)
-        ended = last == padded.RECEIVED or last.endswith(".")
-        self.unfinished = b"" if ended else last.encode()
-        return texts + [last] if ended else texts
-
-
 def enter(server, protocol, name, slot=0, reads_little=False):
     """A client that is in the room, on the worker in `slot`."""
     if protocol in _NEEDS_ACCOUNT:
@@ -234,13 +222,8 @@ def enter(server, protocol, name, slot=0, reads_little=False):
 def open_account(server, name):
     """An account without a password, which nobody uses yet; whether it was given, as there may be one already."""
     with Client(server.worker_address(0, "delimited"), "delimited") as client:
-        client.ask({"CREATE": [_in_ascii(name)]})
+        client.ask({"CREATE": [delimited.escaped(name)]})
         return client.message().fields == {"RESPONSE": []}
-
-
-def _in_ascii(name):
-    """In the escape notation of `delimited`."""
-    return re.sub("[^ -~]+", lambda found: re.sub("(.{4})", r"\\u\1", found.group().encode("utf-16-be").hex()), name)
 
 
 class Bystanders:

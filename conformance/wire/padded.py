@@ -23,8 +23,8 @@ _NONCE = re.compile(r"~sync[0-9]+")
 
 
 def encode(message, me=None):
-    """The text with its length in bytes in front."""
-    body = message.encode("utf-8")
+    """The text, or bytes as they are, with their length in front."""
+    body = message if isinstance(message, bytes) else message.encode("utf-8")
     return str(len(body)).encode("ascii").ljust(_HEADER_BYTES) + body
 
 
@@ -34,9 +34,13 @@ class Decoder:
     unfinished = b""
 
     def feed(self, data):
-        starts = sorted({0}.union(found.start() for found in _BEGINNING.finditer(data)))
-        parts = [data[start:end] for start, end in zip(starts, starts[1:] + [len(data)])]
-        return [part.decode("utf-8", "backslashreplace") for part in parts if part]
+        return [part.decode("utf-8", "backslashreplace") for part in parted(data) if part]
+
+
+def parted(data):
+    """The bytes of each message; what is before the first beginning is one, too."""
+    starts = sorted({0}.union(found.start() for found in _BEGINNING.finditer(data)))
+    return [data[start:end] for start, end in zip(starts, starts[1:] + [len(data)])]
 
 
 class Conversation:

@@ -3,11 +3,12 @@
 `say(to, text)` tells whether it was acknowledged; `to` is None for the lobby. Names and texts are bytes. Closed or
 another OSError if the connection ends, Silence if an answer does not come.
 """
-import json
-import re
+import collections
 import socket
 import time
 
+from parley.conformance.wire import delimited, dollar, line, padded
+from stress.padded import Decoder as PaddedDecoder
 from stress.proofs.clients import CHUNK, Closed, Silence
 
 SECONDS = 60.0  # for an answer: a process may have to be replaced first, and not at once
@@ -15,13 +16,16 @@ LATER = 0.02  # seconds until a name that is not free yet is asked for again
 
 
 class Voice:
-    """One connection, with its name."""
+    """One connection, with its name. `wire` is the suite's codec for it."""
+
+    wire = None
 
     def __init__(self, address, name=None, seconds=SECONDS):
         self.name = name
         self.refusal = None  # the latest one
         self.seconds = seconds
-        self._held = b""
+        self._decoder = self._make_decoder()
+        self._come = collections.deque()  # messages that nobody has looked at
         self._sock = socket.create_connection(address, seconds)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -39,8 +43,8 @@ class Voice:
         """Hear until `answered(message)` is not None; gives that."""
         deadline = time.monotonic() + self.seconds
         while True:
-            for message in self._messages():
-                result = answered(message)
+            while self._come:
+                result = answered(self._come.popleft())
                 if result is not None:
                     return result
             left = deadline - time.monotonic()
@@ -53,11 +57,13 @@ class Voice:
                 continue
             if not data:
                 raise Closed("the connection of %r has ended" % self.name)
-            self._held += data
+            self._come += self._decoder.feed(data)
 
-    def _messages(self):
-        """The whole messages that have come, taken out one by one."""
-        raise NotImplementedError
+    def _make_decoder(self):
+        return self.wire.Decoder()
+
+    def _send(self, *messages):
+        self._sock.sendall(b"".join(self.wire.encode(message) for message in messages))
 
     def _refused(self, why):
         self.refusal = why
@@ -75,23 +81,17 @@ class Voice:
 class Padded(Voice):
     """Its name comes with each text, and nobody else can be called "Msg received" or "[ERROR] "."""
 
-    _ANSWER = re.compile(rb"Msg received|\[ERROR\] [^\[]*\.|\[SERVER\] ")
+    wire = padded
 
-    def _messages(self):
-        while True:
-            found = self._ANSWER.search(self._held)
-            if not found:
-                self._held = self._held[-200:]
-                return
-            self._held = self._held[found.end():]
-            yield found.group()
+    def _make_decoder(self):
+        return PaddedDecoder()
 
     def say(self, to, text):
         """Into the lobby."""
-        body = b"[05:55 AM] %b: %b" % (self.name, text)
-        self._sock.sendall(b"%-64d%b" % (len(body), body))
-        answer = self._until(lambda message: message)
-        return answer == b"Msg received" or self._refused(answer)
+        self._send(padded.say(self.name.decode(), text.decode()))
+        answer = self._until(
+            lambda text: text if text.startswith((padded.RECEIVED, "[ERROR] ", "[SERVER] ")) else None)
+        return answer == padded.RECEIVED or self._refused(answer.encode())
 
     def enter(self):
         """The name is asked for with the first text."""
@@ -100,61 +100,46 @@ class Padded(Voice):
 class Delimited(Voice):
     """Frames of items."""
 
-    _CREATE, _LIST, _SEND, _DELIVER, _DELETE, _LOGIN, _RESPONSE, _LISTED = range(8)
-
-    def _messages(self):
-        while len(self._held) >= 42:
-            end = 42 + int.from_bytes(self._held[2:42], "big")
-            if len(self._held) < end:
-                return
-            message = self._held[1], self._held[42:end]
-            self._held = self._held[end:]
-            yield message
-
-    def _send(self, *frames):
-        self._sock.sendall(b"".join(
-            b"\0%c%b%b" % (command, len(data).to_bytes(40, "big"), data) for command, data in frames))
+    wire = delimited
 
     def _responded(self, message):
-        command, data = message
-        if command != self._RESPONSE:
+        response = message.fields.get("RESPONSE")
+        if response is None:
             return None
-        return self._refused(data) if data else True
+        return self._refused(response[0].encode()) if response else True
 
     def create(self):
         """A new account, and come in as it."""
-        self._send((self._CREATE, self.name))
+        self._send({"CREATE": [self.name.decode()]})
         return self._until(self._responded)
 
     def enter(self):
         """Come in under an account that there is."""
 
         def attempt():
-            self._send((self._LOGIN, self.name))
+            self._send({"LOGIN": [self.name.decode()]})
             return self._until(self._responded)
 
         self._insist(attempt)
 
     def say(self, to, text):
         """Acknowledged by its echo."""
-        data = b"|||".join((self.name, to or b"lobby", _written(text)))
-        self._send((self._SEND, data))
-        return self._until(
-            lambda message: True if message == (self._SEND, data) else self._responded(message))
+        said = {"SEND": [self.name.decode(), to.decode() if to else delimited.LOBBY, delimited.escaped(text.decode())]}
+        self._send(said)
+        return self._until(lambda message: True if message.fields == said else self._responded(message))
 
     def deliver(self):
         """The texts that were kept, and those that are said to it meanwhile."""
         texts = []
 
         def take(message):
-            command, data = message
-            if command == self._SEND:
-                texts.append(_read(data.split(b"|||")[2]))
-            elif command == self._RESPONSE:
-                raise Closed("nothing is delivered to %r: %r" % (self.name, data))
-            return True if command == self._LISTED else None
+            if "SEND" in message.fields:
+                texts.append(delimited.unescaped(message.fields["SEND"][2]).encode())
+            elif "RESPONSE" in message.fields:
+                raise Closed("nothing is delivered to %r: %s" % (self.name, message))
+            return True if "LISTRESPONSE" in message.fields else None
 
-        self._send((self._DELIVER, b""), (self._LIST, b"~nobody"))
+        self._send({"DELIVER": []}, {"LIST": ["~nobody"]})
         self._until(take)
         return texts
 
@@ -163,74 +148,50 @@ class Delimited(Voice):
         refused = []
 
         def take(message):
-            command, data = message
-            if command == self._RESPONSE:
-                refused.append(data)
-            return True if command == self._LISTED else None
+            refused.extend(message.fields.get("RESPONSE", ()))
+            return True if "LISTRESPONSE" in message.fields else None
 
-        self._send((self._DELETE, b""), (self._LIST, b"~nobody"))
+        self._send({"DELETE": []}, {"LIST": ["~nobody"]})
         self._until(take)
-        return self._refused(refused[0]) if refused else True
+        return self._refused(refused[0].encode()) if refused else True
 
     def accounts(self):
         """The names of all."""
-        self._send((self._LIST, b""))
-        return self._until(lambda message: message[1].split(b"|||") if message[0] == self._LISTED else None)
-
-
-def _written(text):
-    """In ASCII, with an escape for each UTF-16 unit of anything else."""
-    return re.sub("[^ -~]", lambda found: re.sub("(....)", r"\\u\1", found.group().encode("utf-16-be").hex()),
-                  text.decode()).encode()
-
-
-def _read(item):
-    return re.sub(rb"(\\u[0-9a-f]{4})+", lambda found: bytes.fromhex(found.group().replace(b"\\u", b"").decode())
-                  .decode("utf-16-be").encode(), item)
+        self._send({"LIST": []})
+        names = self._until(lambda message: message.fields.get("LISTRESPONSE"))
+        return [name.encode() for name in names]
 
 
 class Dollar(Voice):
     """Dictionaries, as JSON. Its account has no password."""
 
-    def _messages(self):
-        while len(self._held) > 11:
-            end = 11 + int(self._held[1:11])
-            if len(self._held) <= end:
-                return
-            message = self._held[11:end]
-            self._held = self._held[end + 1:]
-            yield message
+    wire = dollar
 
-    def _send(self, *requests):
-        packets = []
-        for request in requests:
-            data = json.dumps(request).encode()
-            packets.append(b"$%-10d%b$" % (len(data), data))
-        self._sock.sendall(b"".join(packets))
+    def _ask(self, **fields):
+        self._send(dict(fields, form=dollar.JSON))
 
     def _answered(self, purpose, key="result"):
-        beginning = b'{"purpose": "%b"' % purpose.encode()
         return self._until(
-            lambda message: json.loads(message.decode())[key] if message.startswith(beginning) else None)
+            lambda message: message.fields[key] if message.fields.get("purpose") == purpose else None)
 
     def enter(self):
         """Come in under an account that there is."""
 
         def attempt():
-            self._send({"purpose": "login", "username": self.name.decode(), "password": ""})
+            self._ask(purpose="login", username=self.name.decode(), password="")
             return self._answered("login")
 
         self._insist(attempt)
 
     def say(self, to, text):
         """Acknowledged by a result."""
-        self._send({"purpose": "send_message", "from_user": self.name.decode(), "to_user": (to or b"lobby").decode(),
-                    "message": text.decode()})
+        self._ask(purpose="send_message", from_user=self.name.decode(), to_user=to.decode() if to else dollar.LOBBY,
+                  message=text.decode())
         return self._answered("send_message") or self._refused(b"result: False")
 
     def is_online(self, name):
         """Is somebody here?"""
-        self._send({"purpose": "poll"})
+        self._ask(purpose="poll")
         return any(user["username"] == name.decode() and user["status"] == "online"
                    for user in self._answered("poll", "users"))
 
@@ -239,11 +200,12 @@ class Dollar(Voice):
         found = []
 
         def take(message):
-            message = json.loads(message.decode())
-            found.extend((said["user"].encode(), said["text"].encode()) for said in message.get("message_list", ()))
-            return True if message["purpose"] == "the end" else None
+            found.extend(
+                (said["user"].encode(), said["text"].encode()) for said in message.fields.get("message_list", ()))
+            return True if message.fields["purpose"] == "the end" else None
 
-        self._send({"purpose": "start_reload_message_list", "target_user": partner.decode()}, {"purpose": "the end"})
+        self._ask(purpose="start_reload_message_list", target_user=partner.decode())
+        self._ask(purpose="the end")
         self._until(take)
         return found
 
@@ -251,16 +213,13 @@ class Dollar(Voice):
 class Line(Voice):
     """Lines; what is said is acknowledged by nothing."""
 
-    def _messages(self):
-        while True:
-            line, end, rest = self._held.partition(b"\n")
-            if not end:
-                return
-            self._held = rest
-            yield line
+    wire = line
 
     def _send(self, *lines):
-        self._sock.sendall(b"".join(line + b"\n" for line in lines))
+        super()._send(*[one.decode() for one in lines])
+
+    def _until(self, answered):
+        return super()._until(lambda text: answered(text.encode()))
 
     def enter(self):
         """Come in."""
