@@ -7,12 +7,11 @@
             if isinstance(event, Said):
                 chat.say(event.text)
 
-Requests are methods of `parley.client.chat.Chat`; what a client hears is in `parley.client.events`; docs/client.md
-shows both. `parley-client` is the terminal client, `python -m client` in a checkout.
+Requests are methods of `parley.client.chat.Chat`; their results and all else are the events in `parley.client.events`;
+docs/client.md shows both. `parley-client` is the terminal client, `python -m client` in a checkout.
 """
 from parley.client.address import Address, parse
 from parley.client.chat import Chat, connect
-from parley.client.conversation import Impossible
 from parley.client.events import (
     Connected,
     Described,
@@ -36,6 +35,7 @@ from parley.client.events import (
     Whispered,
 )
 from parley.client.opening import Failed
+from parley.client.protocol import Impossible
 
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Kept",

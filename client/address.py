@@ -18,10 +18,10 @@ class Address(NamedTuple):
     tls: bool
 
     def __str__(self) -> str:
-        return "%s%s://%s" % (self.protocol, "+tls" if self.tls else "", self.place)
+        return "%s%s://%s" % (self.protocol, "+tls" if self.tls else "", self.host_port)
 
     @property
-    def place(self) -> str:
+    def host_port(self) -> str:
         """host:port, as in a URL."""
         return ("[%s]:%d" if ":" in self.host else "%s:%d") % (self.host, self.port)
 
@@ -36,10 +36,10 @@ def parse(url: str, only: Optional[str] = None) -> Address:
     protocol = found and (found.group("protocol") or only or "line")
     if not found or protocol not in PROTOCOLS:
         if only:
-            raise ValueError("%s is no address such as localhost:%d." % (url.strip(), PROTOCOLS[only].PORT))
-        raise ValueError("%s is no address such as line://localhost:4000 (or %s)." % (
+            raise ValueError("%s is not an address such as localhost:%d." % (url.strip(), PROTOCOLS[only].PORT))
+        raise ValueError("%s is not an address such as line://localhost:4000 (or %s)." % (
             url.strip() or "An empty text", ", ".join(name + "://" for name in PROTOCOLS if name != "line")))
     port = int(found.group("port") or PROTOCOLS[protocol].PORT)
     if not 0 < port < 65536:
-        raise ValueError("%d is no port; ports are from 1 to 65535." % port)
+        raise ValueError("%d is not a port; ports are from 1 to 65535." % port)
     return Address(protocol, found.group("v6") or found.group("host"), port, bool(found.group("tls")))

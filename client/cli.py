@@ -5,17 +5,17 @@ import sys
 
 from parley import __version__
 from parley.called import called
-from parley.client.conversation import Impossible
+from parley.client.protocol import Impossible
 from parley.server.stdout import quiet_when_closed
 
 _USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
-dollar, with +tls behind it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
+dollar, with +tls after it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
 what can be typed. Lines that are piped in are done one after the other."""
 
 
 @quiet_when_closed()
 def main(arguments=None):
-    """Run the client; the exit code: 0, 1 if something could not be done, 2 for a bad command line."""
+    """Run the client; returns the exit code: 0, 1 if there was an error in a script, 2 for a wrong command line."""
     parser = argparse.ArgumentParser(prog=called("parley-client"), description="Talk to a chat server.", epilog=_USAGE)
     parser.add_argument("url", metavar="URL", nargs="?", help="where to connect to; later: /connect URL")
     parser.add_argument("--trust", metavar="FILE",

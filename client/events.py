@@ -1,6 +1,6 @@
-"""What a client hears, as the public interface has it. Names and texts are str, times seconds since the epoch.
+"""The events that a client receives. Names and texts are str, times seconds since the epoch.
 
-Nothing in them has been made harmless for a terminal; `client.showing` does that where something is shown.
+Texts are as the server sent them and not safe to print on a terminal; `client.showing` makes them so.
 """
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
@@ -11,14 +11,14 @@ from parley.server.protocols.events import event
 
 @event
 class Connected(NamedTuple):
-    """The server has answered."""
+    """The connection is there."""
 
     address: Address
 
 
 @event
 class Disconnected(NamedTuple):
-    """The connection is gone. `again`: seconds until the next try; None if there will be none."""
+    """The connection is lost. `again`: seconds until the next attempt; None if there will be none."""
 
     why: str
     again: Optional[float]
@@ -35,7 +35,7 @@ class Notice(NamedTuple):
 
 @event
 class Request(NamedTuple):
-    """A request: the name of the method of `Chat`, whom or what it is about, and the text to be said, if any."""
+    """A request: the name of the method of `Chat`, the user or pattern that it is about, and its text, or None."""
 
     kind: str
     about: Optional[str]
@@ -44,21 +44,21 @@ class Request(NamedTuple):
 
 @event
 class Welcomed(NamedTuple):
-    """You are a member called `name`: after a login, and after a rename."""
+    """You are logged in as `name`: after a login, and after a rename."""
 
     name: str
 
 
 @event
 class Done(NamedTuple):
-    """The request was carried out, and everything it asked for has come."""
+    """The request has succeeded, and all its results have come."""
 
     request: Request
 
 
 @event
 class Refused(NamedTuple):
-    """The request was not carried out; `why` is a sentence."""
+    """The request has failed; `why` is a sentence."""
 
     request: Request
     why: str
@@ -66,14 +66,14 @@ class Refused(NamedTuple):
 
 @event
 class Unsure(NamedTuple):
-    """The connection ended before it was known whether this had been said."""
+    """The connection was lost before the server confirmed this message, so it may not have arrived."""
 
     request: Request
 
 
 @event
 class Users(NamedTuple):
-    """(name, here) for each user that was asked for; `here` is None where the server does not tell."""
+    """(name, is online) for each requested user; None where the server does not say whether they are."""
 
     users: Tuple[Tuple[str, Optional[bool]], ...]
 
@@ -89,7 +89,7 @@ class Described(NamedTuple):
 
 @event
 class Pong(NamedTuple):
-    """The server has answered a ping, after this time."""
+    """The reply to a ping: the round-trip time."""
 
     seconds: float
 
@@ -109,9 +109,9 @@ class Recalled(NamedTuple):
 
 @event
 class Kept(NamedTuple):
-    """`count` direct messages came while you were away, and wait for `deliver`.
+    """The server has kept `count` direct messages for you, which `deliver` requests.
 
-    `partners` is {sender: messages}, as far as the server tells.
+    `partners` is {sender: number of messages}, as far as the server says.
     """
 
     count: int  # type: ignore[assignment]  # not tuple.count
@@ -120,7 +120,7 @@ class Kept(NamedTuple):
 
 @event
 class Progress(NamedTuple):
-    """So far `count` messages of a long history have come."""
+    """`count` messages of a long history have come so far."""
 
     request: Request
     count: int  # type: ignore[assignment]  # not tuple.count
@@ -148,21 +148,21 @@ class Whispered(NamedTuple):
 
 @event
 class Joined(NamedTuple):
-    """`name` is here now."""
+    """`name` has joined."""
 
     name: str
 
 
 @event
 class Left(NamedTuple):
-    """`name` is no longer here."""
+    """`name` has left."""
 
     name: str
 
 
 @event
 class Listed(NamedTuple):
-    """(name, here) for each user, which some servers send unasked; and whether there is a room to talk in."""
+    """(name, is online) for each user, which `dollar` servers send unrequested; and whether there is a room."""
 
     users: Tuple[Tuple[str, Optional[bool]], ...]
     has_room: bool

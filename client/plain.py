@@ -1,6 +1,6 @@
 """The client without a terminal, or without prompt_toolkit: lines in, lines out, errors to stderr.
 
-Each line is finished before the next is read, so that a script can be piped in.
+Each line is executed completely before the next, so that a script can be piped in.
 """
 import getpass
 import os
@@ -8,9 +8,9 @@ import select
 import sys
 
 from parley.client import showing
-from parley.client.session import Left, Session
+from parley.client.session import Quit, Session
 
-PATIENCE = 30  # seconds to wait for the answer to a line
+REPLY_SECONDS = 30  # the timeout for the replies to a line
 
 
 class Plain:
@@ -20,41 +20,41 @@ class Plain:
 
     def __init__(self, trust=None):
         self.session = Session(self, trust)
-        self.failed = False  # could anything not be done?
+        self.failed = False  # has there been an error?
 
     # ---- what a session shows
 
     def show(self, line):
-        _write(sys.stdout, showing.plainly(line))
+        _write(sys.stdout, showing.plain_text(line))
 
     def sent(self, line):
         self.show([("", "[SENT] ")] + line)
 
     def error(self, line):
         self.failed = True
-        _write(sys.stderr, showing.plainly(line))
+        _write(sys.stderr, showing.plain_text(line))
 
     not_sent = error
 
-    def asked(self, typed):
+    def echo(self, typed):
         """Nothing to show: the line is visible above, or in the script."""
 
-    def ask_password(self, prompt, then):
+    def ask_password(self, prompt, callback):
         if not sys.stdin.isatty():
-            self.error(showing.error("Without a terminal a password stands behind the name."))
+            self.error(showing.error("Without a terminal the password must follow the name."))
             return
-        then(getpass.getpass(prompt))
+        callback(getpass.getpass(prompt))
 
     # ---- the loop
 
     def run(self, url):
-        """Run until the input ends, the user leaves, or the server does not answer a script; the exit code."""
+        """Run until EOF, /quit, or in a script until there is no connection; returns the exit code, 0 or 1."""
         try:
             if url:
                 self.session.connect(url)
                 self._finish()
             self._read()
-        except Left:
+        except Quit:
             pass
         except KeyboardInterrupt:
             self.failed = True
@@ -65,16 +65,16 @@ class Plain:
         return int(self.failed and not sys.stdin.isatty())
 
     def _read(self):
-        held, stdin = b"", sys.stdin.fileno()
-        while sys.stdin.isatty() or not self._is_given_up():
+        partial, stdin = b"", sys.stdin.fileno()
+        while sys.stdin.isatty() or not self._has_no_connection():
             chat = self.session.chat
             waiting = [stdin] + ([chat] if chat and chat.state != "closed" else [])
             ready, _, _ = select.select(waiting, [], [], chat and chat.until_next())
-            self.session.hear()
+            self.session.update()
             if stdin in ready:
                 data = os.read(stdin, 65536)
-                *lines, held = (held + data).split(b"\n")
-                for line in lines if data else [held]:
+                *lines, partial = (partial + data).split(b"\n")
+                for line in lines if data else [partial]:
                     self._enter(line.decode(errors="replace"))
                 if not data:
                     return
@@ -82,22 +82,22 @@ class Plain:
     def _enter(self, line):
         if not sys.stdin.isatty():
             self._finish()
-            if self._is_given_up():
+            if self._has_no_connection():
                 return
         self.session.enter(line)
         self._finish()
 
     def _finish(self):
         chat = self.session.chat
-        if chat and not chat.finish(PATIENCE) and chat.state != "closed":
+        if chat and not chat.finish(REPLY_SECONDS) and chat.state != "closed":
             self.error(showing.error("There was no answer."))
-        self.session.hear()
+        self.session.update()
 
-    def _is_given_up(self):
+    def _has_no_connection(self):
         return self.session.chat is not None and self.session.chat.state == "closed"
 
 
 def _write(stream, line):
-    """Characters that the stream's encoding lacks are written as escapes."""
+    """Print a line; characters that the stream's encoding lacks are written as escapes."""
     encoding = stream.encoding or "ascii"
     print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

@@ -1,23 +1,23 @@
-"""The terminal client without its screen: typed lines to requests, events to lines to show."""
+"""The terminal client without its screen: typed lines to requests, events to lines of output."""
 from collections import namedtuple
 
 from parley.client import events, showing
 from parley.client.chat import Chat
-from parley.client.conversation import Impossible
+from parley.client.protocol import Impossible
 
 
-class Left(Exception):
+class Quit(Exception):
     """The user wants to leave."""
 
 
 class Session:
-    """Between a screen and a chat.
+    """Connects a screen to a chat.
 
-    The screen has show(line), sent(line), error(line), not_sent(line) for texts that could not be said, asked(typed)
-    for a command that is about to run, ask_password(prompt, then), which calls then(password), and `completes`: does
-    it complete names?
+    The screen has show(line), sent(line), error(line), not_sent(line) for texts that could not be sent, echo(typed) for
+    a command that is about to run, ask_password(prompt, callback), which calls callback(password), and `completes`:
+    does it complete names? A line is a list of (style, text). trust: as in `client.connect`.
 
-    One's own texts are shown once the server has accepted them.
+    Own texts are shown once the server has accepted them.
     """
 
     def __init__(self, screen, trust=None):
@@ -26,28 +26,28 @@ class Session:
         self.progress = None  # messages of a long history received so far
         self._screen = screen
         self._trust = trust
-        self._nick = None  # used at every server that one connects to; never an account
+        self._nick = None  # taken along to the next server; never an account
         self._name = None  # the current name, or the last one
-        self._histories = 0  # requests that are not answered yet
+        self._histories = 0  # pending requests
         self._recalled = 0  # messages received of the current one
         self._lost = False
-        self._reached = False  # has the server been reached since the loss was reported?
+        self._reached = False  # has there been a connection since the loss was reported?
         self._lists = 0  # of users, requested only to complete names
 
     # ---- typed
 
     def enter(self, typed):
-        """Do what was typed; `Left` if the user wants to leave."""
+        """Execute a typed line; raises `Quit` if the user wants to leave."""
         typed = typed.rstrip("\r\n")
         if typed.startswith("/") and not typed.startswith("//"):
             self.attempt(self._command, typed)
         elif typed.strip():
             self.attempt(self._say, typed[1:] if typed.startswith("//") else typed)
 
-    def attempt(self, do, typed):
-        """do(typed), or say why not."""
+    def attempt(self, action, typed):
+        """Call action(typed), and show why if it is not possible."""
         try:
-            do(typed)
+            action(typed)
         except Impossible as impossible:
             self._screen.error(showing.error(str(impossible)))
 
@@ -56,7 +56,7 @@ class Session:
         word, _, rest = typed.partition(" ")
         command = BY_NAME.get(word)
         if not command or command.run not in (Session._say, Session._dm):
-            self._screen.asked(typed)
+            self._screen.echo(typed)
         if not command:
             raise Impossible("Unknown command %s; /help shows them all." % word)
         words = rest.split(None, command.most - 1) if command.most else rest.split()
@@ -96,7 +96,7 @@ class Session:
     def _go_to(self, chat):
         if self.chat:
             self.chat.close()
-            self.hear()
+            self.update()
         self.chat, self._lost = chat, False
 
     def _take_nick(self, name):
@@ -109,7 +109,7 @@ class Session:
         self._nick = name
 
     def _enter(self, method, name, *password):
-        """Log in as `name`. Somebody who has another name keeps it until this is granted."""
+        """Log in as `name`. The current name, if there is one, is kept until this succeeds."""
         me = self._connected().me
         if self._lost:
             raise Impossible("You are not connected to a server.")
@@ -130,8 +130,8 @@ class Session:
         self._screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
         self._go_to(chat)
         for event in chat.poll():
-            if type(event) is not events.Connected:  # one was connected all the time
-                self._hear(event)
+            if type(event) is not events.Connected:  # as there was a connection all the time
+                self._handle(event)
 
     def _login(self, name, password=None):
         if password is None and self._connected().address.protocol != "delimited":  # which has none
@@ -165,7 +165,7 @@ class Session:
             "Anything else is said in the room; // is a slash. \u2191 brings back what was typed."))
 
     def _leave_for_good(self):
-        raise Left()
+        raise Quit()
 
     def leave(self):
         """Leave the server, if there is one."""
@@ -174,25 +174,25 @@ class Session:
         if was_connected:
             self._screen.show([("", "Disconnected from the server.")])
 
-    # ---- heard
+    # ---- received
 
-    def hear(self):
-        """Show what has come."""
+    def update(self):
+        """Show what has been received."""
         for event in self.chat.poll() if self.chat else ():
-            self._hear(event)
+            self._handle(event)
 
-    def _hear(self, event):
+    def _handle(self, event):
         kind = type(event)
         if kind is events.Progress:
             self.progress = event.count
         elif kind is events.Disconnected:
-            self._hear_disconnected(event)
+            self._on_disconnected(event)
         elif kind is events.Recalled:
-            self._hear_recalled(event)
+            self._on_recalled(event)
         elif kind is events.Done:
-            self._hear_done(event)
+            self._on_done(event)
         elif kind is events.Refused:
-            self._hear_refused(event)
+            self._on_refused(event)
         elif kind is events.Unsure:
             self._screen.not_sent(showing.line(event))
         elif kind is events.Users and self._lists:
@@ -219,14 +219,14 @@ class Session:
         if line:
             self._screen.show(line)
 
-    def _hear_disconnected(self, event):
+    def _on_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
-        # That the server cannot be reached is reported once; the status line shows further tries. A refusal is news.
+        # That there is no connection is reported once; the status line shows further attempts. A refusal is reported.
         if event.again is None or not self._lost or self._reached:
             self._screen.error(showing.line(event))
         self._lost, self._reached = event.again is not None, False
 
-    def _hear_recalled(self, event):
+    def _on_recalled(self, event):
         if not self._recalled:
             self._screen.show(showing.aside("What was said %s:" % ("before" if self._histories else "meanwhile")))
         self._recalled += 1
@@ -234,7 +234,7 @@ class Session:
         self.unread += not self._histories and event.sender != self._name
         self._screen.show(showing.dimmed(line) if self._histories else line)
 
-    def _hear_done(self, event):
+    def _on_done(self, event):
         kind, about, text = event.request
         if kind in ("say", "whisper"):
             self._screen.sent(showing.sent(self._name, about, text))
@@ -247,15 +247,15 @@ class Session:
         self._lost = self._lost and kind not in ("join", "login")
         self._show(event)
 
-    def _end_history(self, was_asked):
-        self._histories -= was_asked
+    def _end_history(self, was_requested):
+        self._histories -= was_requested
         if self._recalled:
-            self._screen.show(showing.aside("End of what was said %s." % ("before" if was_asked else "meanwhile")))
-        elif was_asked:
+            self._screen.show(showing.aside("End of what was said %s." % ("before" if was_requested else "meanwhile")))
+        elif was_requested:
             self._screen.show(showing.aside("Nothing has been said yet."))
         self._recalled = 0
 
-    def _hear_refused(self, event):
+    def _on_refused(self, event):
         kind, about, text = event.request
         if kind == "users" and self._lists:
             self._lists -= 1
@@ -273,7 +273,7 @@ class Session:
 
 
 # usage: how it is typed. least, most: the number of arguments; the last one takes the rest of the line. request: the
-# method of `Chat` that it needs, if some protocols lack it.
+# method of `Chat` that it needs, or None if all protocols have it. says: its description in /help.
 Command = namedtuple("Command", "usage least most request run says")
 
 COMMANDS = (

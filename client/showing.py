@@ -1,4 +1,4 @@
-"""How events are shown: lines of (style, text), harmless for any terminal."""
+"""Renders events as lines, lists of (style, text), that are safe to print on any terminal."""
 import re
 import time
 import zlib
@@ -7,13 +7,13 @@ from parley.client import events
 from parley.server.protocols.padded import written_clock
 from parley.server.protocols.text import canonical
 
-# Readable on light and on dark.
+# Readable on a light and on a dark background.
 COLOURS = (
     "#c0392b", "#27865c", "#2f7fc1", "#9b59b6", "#c77f00", "#138d90",
     "#d35400", "#7f8c2d", "#c2477f", "#5d6dc9", "#8d6e63", "#607d8b",
 )  # fmt: skip
 
-SHORT = 200  # characters shown of a text that was not sent
+SHORT = 200  # characters that are shown of a text that was not sent
 _LATEST = 0xFFFFFFFF  # seconds; later times are shown as this one
 # Marks count only at the edges of words, so that 2*3*4 and snake_case stay.
 _MARKED = re.compile(r"(?<![\w*_`])(?:\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_"
@@ -21,13 +21,13 @@ _MARKED = re.compile(r"(?<![\w*_`])(?:\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*|_(?
 
 
 def visible(text, line_end="\u2424"):
-    """`text` with control characters replaced by pictures and tabs by blanks, harmless for a terminal."""
+    """The text made safe for a terminal: control characters become pictures, tabs become blanks."""
     text = canonical(text.encode("utf-8", "replace")).decode()
     return text.replace("\t", "    ").replace("\n", line_end)
 
 
 def colour(name):
-    """The colour of a name, always the same."""
+    """The colour of a name, as #rrggbb; always the same."""
     return COLOURS[zlib.crc32(name.encode("utf-8", "replace")) % len(COLOURS)]
 
 
@@ -42,14 +42,14 @@ def marked_up(text):
 
 
 def clock(seconds):
-    """The local time as document 001 writes it, with the date unless it is today."""
+    """The local time as in document 001, such as [05:55 AM], with the date unless it is today."""
     seconds = min(max(int(seconds), 0), _LATEST)
-    told, then, now = written_clock(seconds).decode(), time.localtime(seconds), time.localtime()
-    return told if then[:3] == now[:3] else "[%04d-%02d-%02d %s" % (then[:3] + (told[1:],))
+    written, then, now = written_clock(seconds).decode(), time.localtime(seconds), time.localtime()
+    return written if then[:3] == now[:3] else "[%04d-%02d-%02d %s" % (then[:3] + (written[1:],))
 
 
 def message(sender, text, seconds, note=""):
-    """A line of talk; `note` marks direct messages."""
+    """The line for a message; `note` marks direct ones."""
     when = clock(seconds)
     shown = visible(text, "\n" + " " * len(when))
     return [("class:time", when), ("bold fg:" + colour(sender), visible(sender)), ("class:note", note), ("", ": "),
@@ -57,7 +57,7 @@ def message(sender, text, seconds, note=""):
 
 
 def sent(me, to, text):
-    """A line for one's own text, just said in the room, or to one user."""
+    """The line for an own text that was sent now, to the room or to one user."""
     return message(me, text, time.time(), _to(to) if to else "")
 
 
@@ -65,8 +65,8 @@ def _to(name):
     return " (to %s)" % visible(name)
 
 
-def plainly(line):
-    """A line without styles, for output that is not a terminal."""
+def plain_text(line):
+    """The text of a line, for output without styles."""
     return "".join(text for _, text in line)
 
 
@@ -75,7 +75,7 @@ def error(sentence):
 
 
 def aside(text):
-    """A line that is not talk."""
+    """A line that is not a message."""
     return [("class:aside", visible(text))]
 
 
@@ -87,7 +87,7 @@ def _recalled(recalled):
 
 
 def dimmed(line):
-    """A line in the colour of what is not new."""
+    """The line in the colour of old messages."""
     return [("class:aside", text) for _, text in line]
 
 
@@ -106,7 +106,7 @@ def _users(event):
 
 
 def not_sent(why, to, text):
-    """Why a text could not be said, in the room or to one user."""
+    """The line for a text that could not be sent, to the room or to one user; `why` is a sentence."""
     return error("%s Not sent: %s" % (why, _shortened(to, text)))
 
 
@@ -115,7 +115,7 @@ def _unsure(event):
 
 
 def _shortened(to, text):
-    """The text as it was typed, or the beginning of it."""
+    """The text as it was typed, at most its first SHORT characters."""
     typed = "/dm %s %s" % (to, text) if to else text
     return typed if len(typed) <= SHORT else typed[:SHORT] + "..."
 
@@ -133,7 +133,7 @@ def _done(event):
 
 _LINES = {
     events.Connected: lambda event: [
-        ("class:good", "[CONNECTED] "), ("", "Connected to " + visible(event.address.place))],
+        ("class:good", "[CONNECTED] "), ("", "Connected to " + visible(event.address.host_port))],
     events.Disconnected: _disconnected,
     events.Notice: lambda event: [("class:note", "[NOTICE] "), ("", visible(event.text))],
     events.Welcomed: lambda event: [("class:good", "[NICKNAME] "), ("", "Nickname set to " + visible(event.name))],
@@ -154,6 +154,6 @@ _LINES = {
 
 
 def line(event):
-    """The line that shows an event; None if there is nothing to show."""
+    """The line for an event; None if nothing is shown for it."""
     show = _LINES.get(type(event))
     return show(event) if show else None

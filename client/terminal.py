@@ -12,7 +12,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
 from parley.client import showing
-from parley.client.session import BY_NAME, Left, Session
+from parley.client.session import BY_NAME, Quit, Session
 
 STYLE = Style.from_dict({
     "time": "fg:ansibrightblack",
@@ -37,20 +37,20 @@ class Terminal:
 
     def __init__(self, trust=None):
         self.session = Session(self, trust)
-        self._lines = []  # to be shown at the end of the round
+        self._lines = []  # to be printed
         self._is_printing = False
         self._has_hinted = False  # at how to recall what was typed
-        self._then = self._question = None  # while a password is asked for: what to do with it, and the prompt
+        self._on_password = self._password_prompt = None  # while a password is requested: its callback, and the prompt
         self._loop = asyncio.new_event_loop()
         self._watched = self._timer = None
         self._prompt = PromptSession(
             self._message, style=STYLE, history=_history(), completer=_Names(self.session), bottom_toolbar=self._status,
-            key_bindings=self._keys(), is_password=Condition(lambda: self._then is not None),
+            key_bindings=self._keys(), is_password=Condition(lambda: self._on_password is not None),
             complete_while_typing=False, complete_style=CompleteStyle.READLINE_LIKE, refresh_interval=0.5,
             erase_when_done=True)
         self._buffer = self._prompt.default_buffer
         self._buffer.accept_handler = self._accept
-        self._prompt.app.key_processor.after_key_press += self._see
+        self._prompt.app.key_processor.after_key_press += self._on_key
 
     # ---- what a session shows
 
@@ -65,12 +65,12 @@ class Terminal:
             self._has_hinted = True
             self.show(showing.aside("(\u2191 brings back what was typed.)"))
 
-    def asked(self, typed):
-        """Show the command, as the input line is cleared and the answer would lack its question."""
+    def echo(self, typed):
+        """Show the command above its output, as the input line is cleared."""
         self.show(showing.aside("> " + _without_password(typed)))
 
-    def ask_password(self, prompt, then):
-        self._question, self._then = prompt, then
+    def ask_password(self, prompt, callback):
+        self._password_prompt, self._on_password = prompt, callback
 
     # ---- the loop
 
@@ -94,11 +94,11 @@ class Terminal:
             self.session.connect(url)
         else:
             self.show(showing.aside("/connect HOST:PORT goes to a server, /help shows what else there is."))
-        self._loop.call_soon(self._round)
+        self._loop.call_soon(self._update)
 
-    def _round(self):
-        """Show what has come, and arrange to be called when there is more."""
-        self.session.hear()
+    def _update(self):
+        """Show what has been received, and wait for more."""
+        self.session.update()
         self._print()
         self._watch()
 
@@ -111,9 +111,9 @@ class Terminal:
             app.create_background_task(self._print_above())
 
     async def _print_above(self):
-        """Print above the input line. Unlike run_in_terminal, stay in the mode in which we read every key."""
+        """Print above the input line. Unlike `run_in_terminal`, stay in raw mode, so that no key is lost."""
         app = self._prompt.app
-        await app.renderer.wait_for_cpr_responses()  # or the terminal's answer would be about another row
+        await app.renderer.wait_for_cpr_responses()  # or the terminal would reply for another row
         self._is_printing = False
         app.renderer.erase()
         app.print_text(self._text(), STYLE)
@@ -131,10 +131,10 @@ class Terminal:
         if chat is not self._watched:
             self._unwatch()
             if chat:
-                self._loop.add_reader(chat.fileno(), self._round)
+                self._loop.add_reader(chat.fileno(), self._update)
                 self._watched, self._watched_at = chat, chat.fileno()
         due = chat.until_next() if chat else None
-        self._timer = None if due is None else self._loop.call_later(due, self._round)
+        self._timer = None if due is None else self._loop.call_later(due, self._update)
 
     def _unwatch(self):
         if self._watched:
@@ -144,19 +144,19 @@ class Terminal:
     # ---- the input line
 
     def _message(self):
-        return [("class:prompt", self._question if self._then else "> ")]
+        return [("class:prompt", self._password_prompt if self._on_password else "> ")]
 
     def _accept(self, buffer):
-        """Do the line that was entered, and clear the input line."""
-        text, then, self._then = buffer.text, self._then, None
-        if then:
+        """Execute the line that was entered, and clear the input line."""
+        text, on_password, self._on_password = buffer.text, self._on_password, None
+        if on_password:
             buffer.reset()  # now, or it would be added to the history
         try:
-            self.session.attempt(then, text) if then else self.session.enter(text)
-            self._loop.call_soon(self._round)  # when the line is empty
+            self.session.attempt(on_password, text) if on_password else self.session.enter(text)
+            self._loop.call_soon(self._update)  # once the line is cleared
             # By default it is loaded when the line is drawn; an arrow key before that would find nothing.
             self._loop.call_soon(self._buffer.load_history_if_not_yet_loaded)
-        except Left:
+        except Quit:
             self._prompt.app.exit()
         return False
 
@@ -164,9 +164,9 @@ class Terminal:
         keys = KeyBindings()
 
         @keys.add("c-c")
-        def give_up(event):
-            if self._then or event.current_buffer.text:
-                self._then = None
+        def cancel(event):
+            if self._on_password or event.current_buffer.text:
+                self._on_password = None
                 event.current_buffer.reset()
             else:
                 event.app.exit()
@@ -177,8 +177,8 @@ class Terminal:
 
         return keys
 
-    def _see(self, keys):
-        """A key was pressed."""
+    def _on_key(self, keys):
+        """Called after each key: whoever types has read."""
         self.session.unread = 0
 
     # ---- the status line
@@ -207,7 +207,7 @@ def _state(chat):
 
 
 class _Names(Completer):
-    """Completes commands at the beginning of a line, and names everywhere."""
+    """Completes commands at the start of a line, and names anywhere."""
 
     def __init__(self, session):
         self._session = session
@@ -223,7 +223,7 @@ class _Names(Completer):
 
 
 class _History(FileHistory):
-    """What was typed, without passwords; failure to save it is ignored."""
+    """The input history in a file, without passwords; errors on writing are ignored."""
 
     def append_string(self, string):
         super().append_string(_without_password(string))
@@ -241,7 +241,7 @@ def _without_password(typed):
 
 
 def _history():
-    """A history that includes earlier sessions, if it can be saved."""
+    """The input history, with that of earlier sessions if there can be a file."""
     folder = os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "parley")
     path = os.path.join(folder, "typed")
     try:

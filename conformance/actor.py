@@ -1,19 +1,19 @@
-"""One connection: a socket, a decoder, an inbox, and a column of the transcript."""
+"""One client connection of a scenario: a socket, a decoder, an inbox, and a column of the transcript."""
 import selectors
 import socket
 import struct
 import time
 from collections import deque
 
-from parley.conformance import transcript as script
-from parley.conformance.message import spaced, told
+from parley.conformance import transcript
+from parley.conformance.message import format_fields, hex_bytes
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
 
 
-class Ears:
-    """Listens to every open connection at once, so that the transcript has the true order of arrival."""
+class Selector:
+    """Reads from all open connections at once, so that the transcript has the true order of arrival."""
 
     def __init__(self):
         self._selector = selectors.DefaultSelector()
@@ -24,8 +24,8 @@ class Ears:
     def remove(self, actor):
         self._selector.unregister(actor.socket)
 
-    def hear_until(self, satisfied, deadline):
-        """Read whatever comes until `satisfied()`; true if it became so before the deadline (monotonic clock)."""
+    def read_until(self, satisfied, deadline):
+        """Read until `satisfied()` is true. Returns False if it is not by the deadline (monotonic seconds)."""
         while not satisfied():
             left = deadline - time.monotonic()
             if left <= 0:
@@ -39,27 +39,28 @@ class Ears:
 
 
 class Actor:
-    """Somebody with a connection.
+    """A client in a scenario, or one of the suite's own.
 
-    `is_crowd` tells whether a name belongs to a bystander or to one of the suite's own witnesses: lines about them are
-    shown in the transcript and kept out of the inbox, because they are nobody's answer.
+    record: called as record(ident, direction, text) for each line of the transcript, as `Transcript.add`.
+    is_ignored: a predicate on names. Messages about such users go to the transcript, but not to the inbox.
+    ignore_echo: keep the actor's own messages out of the inbox when the server sends them back.
     """
 
-    def __init__(self, ident, codec, ears, record, is_crowd, ignore_echo=False):
+    def __init__(self, ident, codec, selector, record, is_ignored, ignore_echo=False):
         self.ident = ident
         self.codec = codec
-        self.ears = ears
+        self.selector = selector
         self.record = record
-        self.is_crowd = is_crowd
+        self.is_ignored = is_ignored
         self.ignore_echo = ignore_echo
         self.socket = None
-        self.closed_by_peer = None
-        self.silent = False
-        self.markers = []
-        self.answers = 0
+        self.closed_by_peer = None  # "fin" or "rst"
+        self.half_closed = False
+        self.markers = []  # (sender, nonce) of each marker that has arrived
+        self.replies = 0  # to the suite's own requests
         self.echoed = False
         self.inbox = deque()
-        self.spoke = False
+        self.spoke = False  # since the last barrier
 
     @property
     def connected(self):
@@ -67,110 +68,115 @@ class Actor:
 
     @property
     def name(self):
-        return self.conversation.name if self.connected else None
+        """The name under which the actor is logged in, or None."""
+        return self.state.name if self.connected else None
 
     def connect(self, address, seconds):
-        self.leave()
+        """Open a new connection, after closing the current one; OSError if there is none within `seconds`."""
+        self.disconnect()
         self.socket = socket.create_connection(address, timeout=seconds)
         self.socket.settimeout(_SEND_SECONDS)
         # Each write becomes a segment of its own as far as the kernel allows.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.closed_by_peer = None
-        self.silent = False
+        self.half_closed = False
         self.inbox.clear()
         self.decoder = self.codec.Decoder()
-        self.conversation = self.codec.Conversation()
-        self.ears.add(self)
-        self.record(self.ident, script.NOTE, "connected")
+        self.state = self.codec.ClientState()
+        self.selector.add(self)
+        self.record(self.ident, transcript.NOTE, "connected")
 
     def send_bytes(self, pieces, shown, own=False):
-        """Write the pieces one by one. A peer that closed meanwhile is no error here: what it said is read later."""
-        self.record(self.ident, script.ASKED if own else script.SENT, shown)
+        """Write the pieces one by one; `shown` is their line in the transcript, `own` marks the suite's own traffic.
+
+        It is no error if the server has closed the connection meanwhile: what it sent before is read later.
+        """
+        self.record(self.ident, transcript.OWN_SENT if own else transcript.SENT, shown)
         self.spoke = self.spoke or not own
         for piece in pieces:
-            self.conversation.sent(piece, own)
+            self.state.sent(piece, own)
             try:
                 self.socket.sendall(piece)
             except (BrokenPipeError, ConnectionResetError):
                 return
 
-    def ask(self, message):
-        """Send a message of the suite's own."""
-        shown = told(message) if self.codec.STRUCTURED else message
+    def send_own(self, message):
+        """Send a message of the suite's own, whose reply stays out of the inbox."""
+        shown = format_fields(message) if self.codec.STRUCTURED else message
         self.send_bytes([self.codec.encode(message, self.name)], shown, own=True)
 
     def read(self):
-        """Take in what has arrived; called when the socket is readable."""
+        """Process what has arrived; called when the socket is readable."""
         try:
             data = self.socket.recv(_READ_SIZE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
-            self._note_end("rst")
+            self._on_close("rst")
             return
         if not data:
-            self._note_end("fin")
+            self._on_close("fin")
         for message in self.decoder.feed(data):
-            self._sort_in(message)
+            self._dispatch(message)
 
-    def _sort_in(self, message):
+    def _dispatch(self, message):
         marker = self.codec.marker_in(message)
         if marker:
             self.markers.append(marker)
-        is_answer = not marker and self.conversation.received(message)
-        self.answers += is_answer
-        if marker or is_answer or self._is_background(message):
-            self.record(self.ident, script.ANSWERED, self._shown(message))
+        is_reply = not marker and self.state.received(message)
+        self.replies += is_reply
+        if marker or is_reply or self._is_background(message):
+            self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))
             return
-        self._hear(message)
+        self._deliver(message)
 
-    def _hear(self, message):
-        without = getattr(self.codec, "without", None)
-        if without:
-            message = without(message, self.is_crowd)
+    def _deliver(self, message):
+        without_names = getattr(self.codec, "without_names", None)
+        if without_names:
+            message = without_names(message, self.is_ignored)
         if message is not None:
-            self.record(self.ident, script.RECEIVED, self._shown(message))
+            self.record(self.ident, transcript.RECEIVED, self._shown(message))
             self.inbox.append(message)
 
     def _shown(self, message):
-        """The message as its column has room for."""
-        brief = getattr(self.codec, "brief", None)
-        return told(brief(message)) if brief else str(message)
+        """The message in the short form for a transcript's column."""
+        summary = getattr(self.codec, "summary", None)
+        return format_fields(summary(message)) if summary else str(message)
 
     def _is_background(self, message):
-        is_echo = self.conversation.is_echo(message)
+        is_echo = self.state.is_echo(message)
         self.echoed = self.echoed or is_echo
-        return (is_echo and self.ignore_echo) or self.is_crowd(self.codec.about(message))
+        return (is_echo and self.ignore_echo) or self.is_ignored(self.codec.subject_of(message))
 
-    def _note_end(self, how):
+    def _on_close(self, how):
         self.closed_by_peer = how
         if self.decoder.unfinished:
             rest = self.decoder.unfinished
-            shown = spaced(rest) if self.codec.STRUCTURED else rest.decode("utf-8", "backslashreplace")
-            self.inbox.append(shown + " (without an end)")
-        self.ears.remove(self)
-        self.record(self.ident, script.NOTE, "closed by the server (%s)" % how)
+            shown = hex_bytes(rest) if self.codec.STRUCTURED else rest.decode("utf-8", "backslashreplace")
+            self.inbox.append(shown + " (incomplete)")
+        self.selector.remove(self)
+        self.record(self.ident, transcript.NOTE, "closed by the server (%s)" % how)
 
-    def take_back(self):
-        """Take the next message out of the inbox: it answers the suite's own question."""
-        self.record(self.ident, script.ANSWERED, "(to the suite) %s" % (self.inbox.popleft(),))
+    def discard_reply(self):
+        """Remove the next message from the inbox: it is the reply to the suite's own probe."""
+        self.record(self.ident, transcript.OWN_RECEIVED, "(to the suite) %s" % (self.inbox.popleft(),))
 
     def half_close(self):
-        self.silent = True
-        self.record(self.ident, script.NOTE, "says no more (half-close)")
+        self.half_closed = True
+        self.record(self.ident, transcript.NOTE, "half-closes")
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the peer was faster; reading will tell
+            pass  # the server has closed first, which is seen on reading
 
-    def leave(self, how="fin"):
-        """Close the connection; `rst` cuts it."""
+    def disconnect(self, how="fin"):
+        """Close the connection, if there is one; `how` is fin or rst."""
         if not self.connected:
             return
         if self.closed_by_peer is None:
-            self.ears.remove(self)
+            self.selector.remove(self)
         if how == "rst":
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
         self.socket = None
-        self.record(self.ident, script.NOTE, "leaves (%s)" % how)
+        self.record(self.ident, transcript.NOTE, "disconnects (%s)" % how)

@@ -1,23 +1,23 @@
-"""How to know that nothing more is coming, without waiting for a time to pass.
+"""Barriers: how to know that nothing more is coming, without waiting for a time to pass.
 
-Everything that a server does for one connection keeps its order on the way, but two connections may sit in different
-workers. So the proof is a round trip that starts at the watched actor, goes to a witness on every worker, and comes
-back: whatever was on its way to the actor when the witness answered has then arrived. Before that, everyone who spoke
-shows with a marker of his own that the server has read what he said.
+A server keeps what it does for one connection in order, but two connections may be in different workers. So a barrier
+is a round trip that starts at the watched actor, goes to a witness on every worker, and comes back. Whatever was on its
+way to the actor when the witness replied has then arrived. Before that, everyone who has spoken sends a marker, which
+shows that the server has read what was said.
 
-Weaker proofs, for servers where the round trip does not work: `self` (a PING of one's own, which says nothing of other
-workers) and `quiet` (no bytes for a while). The report names the kind.
+There are two weaker kinds, for servers where the round trip does not work: `self`, a PING by the actor itself, which
+says nothing about other workers, and `quiet`, no bytes for a while. The report names the kind.
 """
 import itertools
 import time
 
 RELAY, SELF, QUIET = "relay", "self", "quiet"
 _QUIET_SECONDS = 0.2
-_TRIES = 3
+_ATTEMPTS = 3
 
 
-class Broken(Exception):
-    """The proof did not come through for this actor."""
+class BarrierFailed(Exception):
+    """A marker or a reply did not arrive for `actor`; the text says which."""
 
     def __init__(self, actor, why):
         super().__init__(why)
@@ -25,166 +25,177 @@ class Broken(Exception):
 
 
 class _WitnessLost(Exception):
-    pass
+    """The server has closed a witness's connection."""
 
 
 class Barrier:
-    """Proofs on one server; `house` keeps its witnesses."""
+    """The barriers on one server; `fixture` has its witnesses."""
 
-    def __init__(self, house):
-        self.house = house
+    def __init__(self, fixture):
+        self.fixture = fixture
         self.kind = RELAY
         self._counter = itertools.count(1)
 
-    def prove(self, watched, speakers, deadline):
-        """Return when nothing that was caused so far can still be on its way to the watched actors."""
-        for _ in range(_TRIES):
-            try:
-                return self._prove(watched, speakers, deadline)
-            except _WitnessLost:
-                continue  # an idle limit closed a witness; another one takes its place
-        raise Broken(watched[0], "the server keeps closing the suite's witnesses")
+    def wait(self, watched, speakers, deadline):
+        """Return once nothing that was caused so far can still be on its way to the watched actors.
 
-    def _prove(self, watched, speakers, deadline):
+        speakers: the actors who have sent something since the last barrier. deadline: monotonic seconds. Raises
+        BarrierFailed.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._wait(watched, speakers, deadline)
+            except _WitnessLost:
+                continue  # an idle limit has closed it; `refresh_witnesses` logs in another
+        raise BarrierFailed(watched[0], "the server keeps closing the suite's witnesses")
+
+    def _wait(self, watched, speakers, deadline):
         members = [actor for actor in watched if _is_member(actor)]
-        strangers = [actor for actor in watched if actor not in members and _can_ask(actor)]
+        strangers = [actor for actor in watched if actor not in members and _can_send(actor)]
         if self.kind == RELAY:
-            self.house.refresh_witnesses()
-            self._settle(speakers, deadline)
-            self._cross(deadline)
+            self.fixture.refresh_witnesses()
+            self._flush_speakers(speakers, deadline)
+            self._flush_workers(deadline)
             self._round_trips(members, deadline)
         elif self.kind == SELF:
-            self._ping(members, deadline)
+            self._probe(members, deadline)
         else:
-            self._hush()
-        self._ask_strangers(strangers, deadline)
+            self._wait_quietly()
+        self._probe_strangers(strangers, deadline)
         if self.kind == RELAY:
-            self._call_out([actor for actor in strangers if actor.codec.HEARS_AT_ONCE], deadline)
+            self._broadcast_to([actor for actor in strangers if actor.codec.HEARS_BEFORE_LOGIN], deadline)
         for actor in speakers:
             actor.spoke = False
 
-    def _settle(self, speakers, deadline):
-        """The server has acted on all that they said before: a marker from each has reached a witness.
+    def _flush_speakers(self, speakers, deadline):
+        """Make sure that the server has acted on all that was said: a marker from each speaker reaches a witness.
 
-        Who cannot whisper asks a question of his own; the witnesses' markers, which go between all workers after that,
-        do the rest of the way.
+        Speakers who cannot whisper send a probe instead. The markers between witnesses, which follow, then cover the
+        way to the other workers.
         """
-        self._ping([actor for actor in speakers if _can_ask(actor) and self._only_asks(actor)], deadline)
-        whispering = [actor for actor in speakers if _is_member(actor) and not self._only_asks(actor)]
-        self._deliver(self._to_a_witness(whispering), deadline)
+        self._probe([actor for actor in speakers if _can_send(actor) and self._probes_only(actor)], deadline)
+        whispering = [actor for actor in speakers if _is_member(actor) and not self._probes_only(actor)]
+        self._send_markers(self._to_a_witness(whispering), deadline)
 
     def _to_a_witness(self, actors):
         for actor in actors:
-            others = [witness for witness in self.house.witnesses if witness is not actor] or [actor]
+            others = [witness for witness in self.fixture.witnesses if witness is not actor] or [actor]
             yield actor, others[0], others[0].name
 
-    def _only_asks(self, actor):
-        """Whether an actor's round trip begins with a question: in the room his marker would trouble everybody."""
-        return not actor.codec.CAN_WHISPER and self.house.codec.CAN_WHISPER
+    def _probes_only(self, actor):
+        """Whether an actor's round trip starts with a probe, as its marker would be heard by everybody in the room."""
+        return not actor.codec.CAN_WHISPER and self.fixture.codec.CAN_WHISPER
 
-    def _cross(self, deadline):
-        """Each witness to each other: everything on its way between workers has arrived."""
-        self._deliver([(one, other, other.name) for one in self.house.witnesses for other in self.house.witnesses
-                       if one is not other], deadline)
+    def _flush_workers(self, deadline):
+        """Send a marker from each witness to each other: what was on its way between workers has then arrived."""
+        self._send_markers([(one, other, other.name) for one in self.fixture.witnesses
+                            for other in self.fixture.witnesses if one is not other], deadline)
 
     def _round_trips(self, members, deadline):
-        asking = [member for member in members if self._only_asks(member)]
-        self._ping(asking, deadline)
-        there = self._deliver([(member, witness, witness.name) for member in members if member not in asking
-                               for witness in self._witnesses_for(member)], deadline)
-        # The answer goes to the name that the witness saw: the server may have written it otherwise than the member.
-        back = [(witness, member, _seen_sender(witness, nonce)) for member, witness, nonce in there]
-        back += [(witness, member, member.name) for member in asking for witness in self.house.witnesses]
-        self._deliver(back, deadline)
+        probing = [member for member in members if self._probes_only(member)]
+        self._probe(probing, deadline)
+        outward = self._send_markers([(member, witness, witness.name) for member in members if member not in probing
+                                      for witness in self._witnesses_for(member)], deadline)
+        # The way back is to the name that the witness saw: the server may spell it differently from the member.
+        back = [(witness, member, _seen_sender(witness, nonce)) for member, witness, nonce in outward]
+        back += [(witness, member, member.name) for member in probing for witness in self.fixture.witnesses]
+        self._send_markers(back, deadline)
 
     def _witnesses_for(self, member):
-        """All witnesses; where one is watched himself and has no way to talk to himself, the others."""
-        return [one for one in self.house.witnesses if one is not member or one.codec.CAN_WHISPER]
+        """All witnesses, except the member itself where it is one that cannot whisper to itself."""
+        return [one for one in self.fixture.witnesses if one is not member or one.codec.CAN_WHISPER]
 
-    def _call_out(self, hearing, deadline):
-        """Who hears the room without a name cannot be whispered to: the witnesses say their markers to all."""
-        if not hearing:
+    def _broadcast_to(self, listeners, deadline):
+        """Send markers to the room for actors without a name who hear it, as nobody can whisper to them."""
+        if not listeners:
             return
         expected = []
-        for witness in self.house.witnesses:
+        for witness in self.fixture.witnesses:
             nonce = self._nonce()
-            witness.ask(witness.codec.say(witness.name, nonce))
-            expected.extend((witness, actor, nonce) for actor in hearing)
-        self._await(expected, deadline)
+            witness.send_own(witness.codec.say(witness.name, nonce))
+            expected.extend((witness, actor, nonce) for actor in listeners)
+        self._await_markers(expected, deadline)
 
     def _nonce(self):
         return "~sync%d" % next(self._counter)
 
-    def _deliver(self, routes, deadline):
-        """Send a marker for each (from, to, name of to) and wait until all have arrived."""
+    def _send_markers(self, routes, deadline):
+        """Send a marker for each (sender, receiver, name of the receiver), and wait until all have arrived.
+
+        Returns (sender, receiver, nonce) for each.
+        """
         expected = []
         for sender, receiver, name in routes:
             nonce, codec = self._nonce(), sender.codec
-            sender.ask(codec.whisper(sender.name, name, nonce) if codec.CAN_WHISPER else codec.say(sender.name, nonce))
+            sender.send_own(
+                codec.whisper(sender.name, name, nonce) if codec.CAN_WHISPER else codec.say(sender.name, nonce))
             expected.append((sender, receiver, nonce))
-        self._await(expected, deadline)
+        self._await_markers(expected, deadline)
         return expected
 
-    def _await(self, expected, deadline):
+    def _await_markers(self, expected, deadline):
         def arrived(sender, receiver, nonce):
             return any(marker[1] == nonce for marker in receiver.markers)
 
-        def over():
-            gone = any(receiver.closed_by_peer or sender.closed_by_peer for sender, receiver, _ in expected)
-            return gone or all(arrived(*item) for item in expected)
+        def finished():
+            closed = any(receiver.closed_by_peer or sender.closed_by_peer for sender, receiver, _ in expected)
+            return closed or all(arrived(*item) for item in expected)
 
-        self.house.ears.hear_until(over, deadline)
+        self.fixture.selector.read_until(finished, deadline)
         for sender, receiver, nonce in expected:
             if not arrived(sender, receiver, nonce):
-                self._explain(sender, receiver)
+                self._fail(sender, receiver)
 
-    def _explain(self, sender, receiver):
+    def _fail(self, sender, receiver):
         for actor in (sender, receiver):
-            if actor.closed_by_peer and actor in self.house.witnesses:
+            if actor.closed_by_peer and actor in self.fixture.witnesses:
                 raise _WitnessLost()
-        actor = receiver if sender in self.house.witnesses else sender
-        raise Broken(actor, "the suite's direct message from %s to %s did not arrive" % (sender.ident, receiver.ident))
+        actor = receiver if sender in self.fixture.witnesses else sender
+        raise BarrierFailed(
+            actor, "the suite's marker from %s to %s did not arrive" % (sender.ident, receiver.ident))
 
-    def _ping(self, actors, deadline):
+    def _probe(self, actors, deadline):
         for actor in actors:
-            wanted = actor.answers + 1
-            actor.ask(actor.codec.still_there())
-            if not self.house.ears.hear_until(lambda: actor.answers >= wanted or actor.closed_by_peer, deadline):
-                raise Broken(actor, "no answer to the suite's own question")
+            expected = actor.replies + 1
+            actor.send_own(actor.codec.probe())
+            if not self.fixture.selector.read_until(
+                    lambda: actor.replies >= expected or actor.closed_by_peer, deadline):
+                raise BarrierFailed(actor, "no reply to the suite's probe")
 
-    def _hush(self):
-        self.house.ears.hear_until(lambda: False, time.monotonic() + _QUIET_SECONDS)
+    def _wait_quietly(self):
+        self.fixture.selector.read_until(lambda: False, time.monotonic() + _QUIET_SECONDS)
 
-    def _ask_strangers(self, strangers, deadline):
-        """Who is not logged in cannot be whispered to. He asks, and the next line must be the answer.
+    def _probe_strangers(self, strangers, deadline):
+        """Probe actors who are not logged in, as nobody can whisper to them: their next message must be the reply.
 
-        A surprise that looks like that answer is found at the end only, when his connection is read to its end.
+        An unexpected message that looks like the reply is only found at the end, when the connection is read to EOF.
         """
         for actor in strangers:
             if actor.inbox:
-                continue  # a surprise already
-            wanted = actor.answers + 1
-            actor.ask(actor.codec.still_there())
-            if not self.house.ears.hear_until(
-                    lambda: actor.inbox or actor.answers >= wanted or actor.closed_by_peer, deadline):
-                raise Broken(actor, "no answer to the suite's own question")
-            if actor.inbox and actor.codec.answers_still_there(actor.inbox[0]):
-                actor.take_back()
+                continue  # already unexpected
+            expected = actor.replies + 1
+            actor.send_own(actor.codec.probe())
+            if not self.fixture.selector.read_until(
+                    lambda: actor.inbox or actor.replies >= expected or actor.closed_by_peer, deadline):
+                raise BarrierFailed(actor, "no reply to the suite's probe")
+            if actor.inbox and actor.codec.is_probe_reply(actor.inbox[0]):
+                actor.discard_reply()
 
     def pause(self, worker, deadline):
-        """A round trip through one worker, so that what was written just before has most likely been read alone."""
+        """Make a round trip through one worker, after which it has most likely read what was written just before."""
         if self.kind == RELAY:
-            self.house.refresh_witnesses()
-            self._ping([self.house.witnesses[(worker or 0) % len(self.house.witnesses)]], deadline)
+            self.fixture.refresh_witnesses()
+            self._probe([self.fixture.witnesses[(worker or 0) % len(self.fixture.witnesses)]], deadline)
 
 
 def _seen_sender(witness, nonce):
     return next(sender for sender, seen in witness.markers if seen == nonce)
 
 
-def _can_ask(actor):
-    return actor.connected and actor.closed_by_peer is None and actor.conversation.can_ask and not actor.silent
+def _can_send(actor):
+    return (actor.connected and actor.closed_by_peer is None and actor.state.at_message_boundary
+            and not actor.half_closed)
 
 
 def _is_member(actor):
-    return _can_ask(actor) and actor.name is not None
+    return _can_send(actor) and actor.name is not None

@@ -1,4 +1,4 @@
-"""Whether document, requirements and scenarios hang together: every statement asked for, every requirement played."""
+"""Coverage: does every normative statement have a requirement, and every requirement a scenario?"""
 import os
 import re
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Statement(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """What belongs together: statements, requirements by id, and the scenarios with a step for each id."""
+    """A protocol's statements, {id: requirement}, and {id: names of the scenarios that are evidence for it}."""
 
     statements: tuple
     requirements: dict
@@ -33,7 +33,7 @@ def statements_path(protocol):
 
 
 def statements_in(text):
-    """The numbered statements of a docs/protocols page."""
+    """The numbered statements in the text of a docs/protocols page."""
     return tuple(Statement(*found.groups()) for found in map(_ROW.fullmatch, text.split("\n")) if found)
 
 
@@ -45,58 +45,59 @@ def scenario_paths(protocol):
 
 
 def of_protocol(protocol):
-    """Read everything there is on a protocol; raises FileFaults."""
+    """The coverage of a protocol, from its files; raises FileErrors."""
     with open(statements_path(protocol), encoding="utf-8") as file:
         statements = statements_in(file.read())
     wanted = requirements.load(protocol)
     scenarios = {ident: [] for ident in wanted}
     for folder in dict.fromkeys((protocol, model.MIXED)):  # mixed scenarios may be evidence for any protocol
         for path in scenario_paths(folder):
-            scenario = loader.load(path, requirements.usable_in)
-            for ident in set(model.requirements_of(scenario)) & set(scenarios):
+            scenario = loader.load(path, requirements.available_to)
+            for ident in set(model.requirement_ids(scenario)) & set(scenarios):
                 scenarios[ident].append(scenario.name)
     return Coverage(statements, wanted, scenarios)
 
 
 def gaps(coverage):
-    """What is missing or loose, one sentence each; empty when everything hangs together."""
-    return _bad_numbers(coverage.statements) + _unasked(coverage) + _loose(coverage) + _unplayed(coverage)
+    """One sentence for each gap in a protocol's coverage; empty if there is none."""
+    return (_misnumbered(coverage.statements) + _without_requirement(coverage) + _without_statement(coverage)
+            + _without_scenario(coverage))
 
 
-def _bad_numbers(statements):
+def _misnumbered(statements):
     wanted = ["S%d" % number for number in range(1, len(statements) + 1)]
     found = [one.number for one in statements]
-    gaps_found = [] if found == wanted else ["the statements are not numbered S1 to S%d in order" % len(found)]
-    return gaps_found + ["%s is of an unknown kind: %s" % (one.number, one.kind)
-                         for one in statements if one.kind not in KINDS]
+    misnumbered = [] if found == wanted else ["the statements are not numbered S1 to S%d in order" % len(found)]
+    return misnumbered + ["%s has an unknown kind: %s" % (one.number, one.kind)
+                          for one in statements if one.kind not in KINDS]
 
 
-def _unasked(coverage):
-    asked = {number for one in coverage.requirements.values() for number in one.statements}
+def _without_requirement(coverage):
+    required = {number for one in coverage.requirements.values() for number in one.statements}
     return ["%s has no requirement: %s" % (one.number, one.text)
-            for one in coverage.statements if one.kind != NOT_NORMATIVE and one.number not in asked]
+            for one in coverage.statements if one.kind != NOT_NORMATIVE and one.number not in required]
 
 
-def _loose(coverage):
+def _without_statement(coverage):
     kinds = {one.number: one.kind for one in coverage.statements}
     found = []
     for one in coverage.requirements.values():
         for number in one.statements:
             if number not in kinds:
-                found.append("%s rests on %s, which does not exist" % (one.ident, number))
+                found.append("%s is based on %s, which does not exist" % (one.ident, number))
             elif kinds[number] == NOT_NORMATIVE:
-                found.append("%s rests on %s, which is not normative" % (one.ident, number))
+                found.append("%s is based on %s, which is not normative" % (one.ident, number))
         if not one.statements:
-            found.append("%s rests on no statement" % one.ident)
+            found.append("%s is based on no statement" % one.ident)
     return found
 
 
-def _unplayed(coverage):
+def _without_scenario(coverage):
     found = []
     for one in coverage.requirements.values():
-        played = coverage.scenarios[one.ident]
-        if not played and not one.untestable:
+        scenarios = coverage.scenarios[one.ident]
+        if not scenarios and not one.untestable:
             found.append("%s (%s) has no step in any scenario, and no reason why not" % (one.ident, one.level))
-        if played and one.untestable:
-            found.append("%s is said to be untestable, but %s plays it" % (one.ident, played[0]))
+        if scenarios and one.untestable:
+            found.append("%s is marked untestable, but %s tests it" % (one.ident, scenarios[0]))
     return found

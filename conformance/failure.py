@@ -1,4 +1,4 @@
-"""How a failed scenario reads: one column an actor, the lines that differ, the requirement, how to run it again."""
+"""The report of a failed scenario: a transcript, the lines that differ, the requirements, how to run it again."""
 import os
 
 from parley.conformance.transcript import shortened, visible
@@ -7,18 +7,23 @@ _WIDTH = 150
 _STDERR_LINES = 20
 
 
-def told(failed, run, requirements, again):
-    """The whole story of a failure as text. `again` is the command that repeats it."""
+def format_failure(failed, run, requirements, rerun_command):
+    """The report as text.
+
+    failed: a `runner.StepFailed`. run: the `runner.Run`. requirements: {id: requirement}. rerun_command: the shell
+    command that repeats the run.
+    """
     scenario, step = run.scenario, failed.step
     cited = [requirements[ident] for ident in step.req if ident in requirements]
     head = ", ".join("%s (%s)" % (one.ident, one.level) for one in cited) or "no requirement named"
-    lines = ["%s[%s]   %s   %s" % (scenario.name, run.variant, head, step.place), run.transcript.drawn(scenario.actors)]
-    lines += ["  %s, step at line %d: %s" % (failed.actor or "server", step.place.line, failed.what)]
+    lines = ["%s[%s]   %s   %s" % (scenario.name, run.variant, head, step.location)]
+    lines.append(run.transcript.render(scenario.actors))
+    lines.append("  %s, step at line %d: %s" % (failed.actor or "server", step.location.line, failed.what))
     lines += _difference(failed)
     lines += _unread(run, failed)
-    lines += ['  "%s"  %s' % (one.says.strip(), one.found_in) for one in cited]
+    lines += ['  "%s"  %s' % (one.says.strip(), one.source) for one in cited]
     lines += ["  our reading of %s: %s" % pair for pair in scenario.reading if pair[0] in step.req]
-    lines += ["  again: " + again] + _last_words(run.house.target)
+    lines += ["  again: " + rerun_command] + _server_errors(run.fixture.target)
     return "\n".join(lines)
 
 
@@ -34,18 +39,18 @@ def _unread(run, failed):
             for actor in run.actors.values() if actor.ident != failed.actor for message in actor.inbox]
 
 
-def _last_words(target):
-    """The end of what the server wrote to its standard error, when it is dead or had a bug."""
+def _server_errors(target):
+    """The last lines of the server's standard error, if it has ended or printed a traceback."""
     text = target.stderr_text().rstrip()
     if target.exit_code is not None:
-        text = "(the server ended with exit code %s)\n%s" % (target.exit_code, text)
+        text = "(the server exited with code %s)\n%s" % (target.exit_code, text)
     elif "Traceback" not in text:
         return []
     return ["  server: " + line for line in text.split("\n")[-_STDERR_LINES:]] if text else []
 
 
-def keep(text, directory, name):
-    """Write the story to a file of its own; the directory ignores itself in git."""
+def save(text, directory, name):
+    """Write the report to `directory`/`name`.txt; Git ignores the directory."""
     os.makedirs(directory, exist_ok=True)
     ignore = os.path.join(directory, ".gitignore")
     if not os.path.exists(ignore):

@@ -1,4 +1,4 @@
-"""Scenario files to values. Every fault has a file, a line and a column, and a file tells all of its faults at once."""
+"""Scenario files to values. Each error has a file, line and column, and all errors of a file are reported at once."""
 import functools
 import json
 import os
@@ -8,7 +8,7 @@ import yaml
 
 from parley.conformance import matching, model
 from parley.conformance.wire import CODECS
-from parley.conformance.yamlnodes import Document, FileFaults, read
+from parley.conformance.yamlnodes import Document, FileErrors, read
 
 SUFFIX = ".scenario.yaml"
 
@@ -20,16 +20,16 @@ _VERBS = ("connect", "send", "raw", "hex", "chunks", "expect", "expect_nothing",
           "within", "cut")
 _NEEDS = ("config", "users", "workers", "idle_limit", "fresh", "exact_names")
 _CLOSES = ("fin", "rst", "any")
-_LEAVINGS = ("fin", "rst", "half")
+_DISCONNECTS = ("fin", "rst", "half")
 _GRADES = ("ok", "tolerated")
-_MATCHERS = {"re", "between", "any_order", "fill", "hex"}  # what a mapping is, where a field's value stands
+_SPECIAL_KEYS = {"re", "between", "any_order", "fill", "hex"}  # where a field's value is expected, these are no fields
 _HEX_PART = re.compile(r"'([^']*)'|([0-9A-Fa-f]{2})|\s+|#[^\n]*")
 
 
 def load(path, requirements_of):
-    """The scenario in a file, wherever it lies; raises FileFaults.
+    """The `model.Scenario` in the file at `path`; raises FileErrors.
 
-    requirements_of(protocol) are the ids that `req` may name in a scenario of this protocol.
+    requirements_of(protocol) returns the requirements that `req` may name in a scenario of this protocol, by id.
     """
     path = os.path.relpath(path)
     return parse(read(path), path, requirements_of)
@@ -37,13 +37,13 @@ def load(path, requirements_of):
 
 @functools.lru_cache(maxsize=None)  # a run of the tests looks at the same ones several times
 def parse(text, path, requirements_of):
-    """The scenario in a text."""
+    """Like `load`, for the file's text; `path` is for error messages."""
     document = Document(path, text)
-    document.raise_faults()
+    document.raise_errors()
     if document.root is None:
-        raise FileFaults(["%s:1:1: the file is empty" % path])
+        raise FileErrors(["%s:1:1: the file is empty" % path])
     scenario = _ScenarioReader(document, requirements_of).read(document.root)
-    document.raise_faults()
+    document.raise_errors()
     return scenario
 
 
@@ -60,25 +60,26 @@ class _ScenarioReader:
         nodes = {key: node for key, _, node in self.document.known_pairs(root, "the scenario", _TOP)}
         missing = [key for key in _REQUIRED if key not in nodes]
         if missing:
-            return self.document.fault(root, "missing: %s" % ", ".join(missing))
+            return self.document.error(root, "missing: %s" % ", ".join(missing))
         return self._scenario(root, nodes)
 
     def _scenario(self, root, nodes):
         document = self.document
         protocol = document.choice(nodes["protocol"], "protocol", list(CODECS) + [model.MIXED])
         if protocol is None:
-            return None  # what else is wrong depends on it
+            return None  # the rest depends on it
         self.requirements = self.requirements_of(protocol)
         actors = self._actors(nodes["actors"], protocol)
         self.actors = tuple(ident for ident, _, _ in actors)
-        self.codecs = {ident: CODECS.get(spoken) for ident, _, spoken in actors}
+        self.codecs = {ident: CODECS.get(protocol) for ident, _, protocol in actors}
         optional = self._optional(nodes)
         names = [name for _, name, _ in actors if name] + list(optional.pop("names", ()))
         steps = self._steps(nodes["steps"])
         return model.Scenario(
-            name=os.path.basename(document.path)[:-len(SUFFIX)], place=document.place(root),
+            name=os.path.basename(document.path)[:-len(SUFFIX)], location=document.location(root),
             title=document.text(nodes["scenario"], "scenario"), protocol=protocol, actors=self.actors,
-            names=tuple(names), steps=tuple(steps), speaks=tuple(spoken for _, _, spoken in actors), **optional)
+            names=tuple(names), steps=tuple(steps), actor_protocols=tuple(protocol for _, _, protocol in actors),
+            **optional)
 
     def _optional(self, nodes):
         document = self.document
@@ -98,17 +99,17 @@ class _ScenarioReader:
         return found
 
     def _actors(self, node, protocol):
-        """(ident, name, protocol) of each."""
+        """(ident, name, protocol) of each actor."""
         found = []
         for ident, key_node, value in self.document.pairs(node, "actors"):
             if ident in _GROUPS:
-                self.document.fault(key_node, "an actor cannot be called '%s'" % ident)
+                self.document.error(key_node, "an actor cannot be called '%s'" % ident)
             nodes = {key: item for key, _, item in self.document.known_pairs(value, "an actor", ("name", "protocol"))}
             name = self.document.wire_text(nodes["name"], "name") if "name" in nodes else None
-            spoken = self.document.choice(nodes["protocol"], "protocol", CODECS) if "protocol" in nodes else protocol
-            if spoken == model.MIXED:
-                self.document.fault(key_node, "in a mixed scenario each actor needs a protocol")
-            found.append((ident, name, spoken))
+            own = self.document.choice(nodes["protocol"], "protocol", CODECS) if "protocol" in nodes else protocol
+            if own == model.MIXED:
+                self.document.error(key_node, "in a mixed scenario each actor needs a protocol")
+            found.append((ident, name, own))
         return found
 
     def _reading(self, node):
@@ -122,9 +123,9 @@ class _ScenarioReader:
         document = self.document
         readers = {
             "config": lambda value: json.dumps(document.plain(value, "config"), sort_keys=True),
-            "users": lambda value: json.dumps({name: document.wire_text(word, "users") for name, _, word
+            "users": lambda value: json.dumps({name: document.wire_text(password, "users") for name, _, password
                                                in document.pairs(value, "users")}),
-            "workers": lambda value: document.number(value, "workers", whole=True),
+            "workers": lambda value: document.number(value, "workers", integer=True),
             "idle_limit": lambda value: document.number(value, "idle_limit"),
             "fresh": lambda value: document.flag(value, "fresh"),
             "exact_names": lambda value: document.flag(value, "exact_names"),
@@ -146,25 +147,25 @@ class _ScenarioReader:
         if word in _GROUPS:
             return getattr(self, "_" + word)(node, pairs)
         for _, extra_node, _ in pairs[1:]:
-            self.document.fault(extra_node, "a step belongs to one actor; begin a new step")
+            self.document.error(extra_node, "a step belongs to one actor; begin a new step")
         return self._actor_step(word, key_node, value)
 
     def _actor_step(self, ident, key_node, node):
         if ident not in self.actors:
             return self.document.unknown(key_node, "actor", ident, self.actors)
-        fields = {"place": self.document.place(key_node), "actor": ident}
+        fields = {"location": self.document.location(key_node), "actor": ident}
         self.codec = self.codecs[ident]
-        sendings = []
+        sends = []
         for verb, verb_node, value in self.document.pairs(node, "a step of %s" % ident):
             if verb in ("send", "raw", "hex", "chunks"):
-                sendings.extend(self._sendings(verb, value))
+                sends.extend(self._sends(verb, value))
             elif verb in _VERBS:
                 fields.update(self._verb(verb, value))
             else:
                 self.document.unknown(verb_node, "verb", verb, _VERBS)
-        if {"close", "disconnect"} <= set(fields):
-            self.document.fault(key_node, "a step closes first and disconnects last; make two steps of it")
-        return model.Step(sendings=tuple(sendings), **fields)
+        if {"expect_close", "disconnect"} <= set(fields):
+            self.document.error(key_node, "expect_close comes before disconnect in a step; make two steps of it")
+        return model.Step(sends=tuple(sends), **fields)
 
     def _verb(self, verb, node):
         document = self.document
@@ -172,16 +173,16 @@ class _ScenarioReader:
             found = [self._expectation(item) for item in document.items_or_one(node)]
             return {"expects": tuple(item for item in found if item is not None)}
         if verb == "expect_close":
-            return {"close": document.choice(node, verb, _CLOSES)}
+            return {verb: document.choice(node, verb, _CLOSES)}
         if verb == "disconnect":
-            return {"disconnect": document.choice(node, verb, _LEAVINGS)}
+            return {verb: document.choice(node, verb, _DISCONNECTS)}
         if verb == "req":
-            return {"req": self._req(node)}
+            return {verb: self._req(node)}
         if verb == "within":
-            return {"within": document.number(node, verb)}
+            return {verb: document.number(node, verb)}
         if verb == "cut":
-            return {"cut": "${round}" if node.value == "${round}" else document.number(node, verb, whole=True)}
-        return {{"expect_nothing": "nothing"}.get(verb, verb): document.flag(node, verb)}
+            return {verb: "${round}" if node.value == "${round}" else document.number(node, verb, integer=True)}
+        return {verb: document.flag(node, verb)}
 
     def _req(self, node):
         idents = self.document.texts(node, "req")
@@ -193,10 +194,10 @@ class _ScenarioReader:
         if ident not in self.requirements:
             self.document.unknown(node, "requirement", ident, self.requirements)
 
-    def _sendings(self, verb, node):
+    def _sends(self, verb, node):
         if verb == "chunks":
             chunks = [self._bytes(item) for item in self.document.items(node, verb)]
-            return [model.Sending("chunks", tuple(chunk for chunk in chunks if chunk is not None))]
+            return [model.Send("chunks", tuple(chunk for chunk in chunks if chunk is not None))]
         kind = "message" if verb == "send" else "bytes"
         found = []
         for item in self.document.items_or_one(node):
@@ -205,7 +206,7 @@ class _ScenarioReader:
             else:
                 content = self._hex(item) if verb == "hex" else self._long_text(item, verb)
             if content is not None:
-                found.append(model.Sending(kind, content))
+                found.append(model.Send(kind, content))
         return found
 
     @property
@@ -213,9 +214,9 @@ class _ScenarioReader:
         return self.codec is not None and self.codec.STRUCTURED
 
     def _fields(self, node, what):
-        """{field: value}, of the fields that the actor's protocol knows."""
+        """{field: value}, of the fields that the actor's protocol has."""
         if not isinstance(node, yaml.MappingNode):
-            return self.document.fault(node, "messages of '%s' have fields: {field: value}" % self.codec.NAME)
+            return self.document.error(node, "a message of '%s' has fields: {field: value}" % self.codec.NAME)
         found = {}
         for name, name_node, value in self.document.pairs(node, what):
             if self.codec.FIELDS is not None and name not in self.codec.FIELDS:
@@ -224,10 +225,13 @@ class _ScenarioReader:
         return found
 
     def _special_value(self, node, what):
-        """What a mapping stands for where a field's value is wanted: a matcher, a long text, bytes, or itself."""
+        """The matcher, long text or bytes for which a mapping stands as a field's value.
+
+        NotImplemented if it stands for itself.
+        """
         document = self.document
         keys = [key.value if isinstance(key, yaml.ScalarNode) else None for key, _ in node.value]
-        if not set(keys) & _MATCHERS or (keys[0] in ("re", "between", "any_order", "hex") and len(keys) > 1):
+        if not set(keys) & _SPECIAL_KEYS or (keys[0] in ("re", "between", "any_order", "hex") and len(keys) > 1):
             return NotImplemented
         if "fill" in keys:
             return self._long_text(node, what)
@@ -235,24 +239,24 @@ class _ScenarioReader:
         if keys == ["hex"]:
             return self._hex(value)
         if what != "expect":
-            return document.fault(node, "'%s' is for what is expected" % keys[0])
+            return document.error(node, "'%s' is for 'expect' only" % keys[0])
         if keys == ["re"]:
             return self._special_expectation("re", value)
         items = [document.field_value(item, keys[0], lambda inner: self._special_value(inner, what))
                  for item in document.items(value, keys[0])]
         if keys == ["between"]:
-            return matching.Between(*items) if len(items) == 2 else document.fault(node, "between takes two limits")
+            return matching.Between(*items) if len(items) == 2 else document.error(node, "'between' takes two limits")
         return matching.AnyOrder(tuple(items))
 
     def _bytes(self, node):
-        """A chunk: quoted text, or {hex: "..."}."""
+        """A chunk as text or bytes: quoted text, or {hex: "..."}."""
         if isinstance(node, yaml.MappingNode):
             for _, _, value in self.document.known_pairs(node, "a chunk", ("hex",)):
                 return self._hex(value)
         return self.document.wire_text(node, "chunks")
 
     def _hex(self, node):
-        """Two hex digits a byte; 'text' in single quotes stands for its ASCII bytes; # begins a comment."""
+        """Bytes from hex: two digits for each; 'text' in single quotes is its ASCII bytes; # starts a comment."""
         source = node.value if getattr(node, "style", None) == "|" else self.document.wire_text(node, "hex")
         if source is None:
             return None
@@ -260,7 +264,7 @@ class _ScenarioReader:
         while position < len(source):
             part = _HEX_PART.match(source, position)
             if not part:
-                return self.document.fault(node, "not hex: %r" % source[position:position + 10])
+                return self.document.error(node, "not hex: %r" % source[position:position + 10])
             if part.group(1) is not None:
                 found += part.group(1).encode("ascii", "replace")
             elif part.group(2):
@@ -269,7 +273,7 @@ class _ScenarioReader:
         return bytes(found)
 
     def _long_text(self, node, verb):
-        """Quoted text, or {text, fill, length, end}: `fill` is added until there are `length` bytes, then `end`."""
+        """Quoted text, or {text, fill, length, end}: `text`, filled up with `fill` to `length` bytes, then `end`."""
         if not isinstance(node, yaml.MappingNode):
             return self.document.wire_text(node, verb)
         parts = {}
@@ -277,13 +281,13 @@ class _ScenarioReader:
             read = self.document.number if key == "length" else self.document.wire_text
             parts[key] = read(value, key, True) if key == "length" else read(value, key)
         if not {"fill", "length"} <= set(parts) or None in parts.values() or not parts["fill"]:
-            return self.document.fault(node, "a long text needs 'fill' and 'length'")
+            return self.document.error(node, "a long text needs 'fill' and 'length'")
         return _filled(**parts)
 
     def _expectation(self, node):
         if not isinstance(node, yaml.MappingNode):
             if self._structured:
-                return self.document.fault(node, "messages of '%s' have fields: {fields: ...}" % self.codec.NAME)
+                return self.document.error(node, "a message of '%s' has fields: {fields: ...}" % self.codec.NAME)
             text = self.document.wire_text(node, "expect")
             return None if text is None else matching.Literal(text)
         keys = [key for key, _, _ in self.document.pairs(node, "expect")]
@@ -314,7 +318,7 @@ class _ScenarioReader:
         try:
             re.compile(text)
         except re.error as error:
-            return self.document.fault(node, "not a regular expression: %s" % error)
+            return self.document.error(node, "not a regular expression: %s" % error)
         return matching.Pattern(text)
 
     def _graded(self, node):
@@ -329,13 +333,13 @@ class _ScenarioReader:
             elif key != "no_more":
                 matcher = self._special_expectation(key, value)
         if matcher is None:
-            self.document.fault(node, "a choice needs %s" % ("'fields'" if self._structured else "'is' or 're'"))
+            self.document.error(node, "an alternative needs %s" % ("'fields'" if self._structured else "'is' or 're'"))
         return matcher, grade
 
     # Groups
 
     def _group(self, node, pairs, allowed):
-        """The group's value nodes by key, and its common fields."""
+        """({key: value node} of a group, {field: value} that all groups have)."""
         nodes = {}
         for key, key_node, value in pairs:
             if key in allowed or key == "req":
@@ -343,14 +347,15 @@ class _ScenarioReader:
             else:
                 self.document.unknown(key_node, "key in a group", key, allowed + ("req",))
         req = self._req(nodes["req"]) if "req" in nodes else ()
-        return nodes, {"place": self.document.place(node), "req": req}
+        return nodes, {"location": self.document.location(node), "req": req}
 
     def _unordered(self, node, pairs):
         nodes, common = self._group(node, pairs, ("unordered",))
         steps = self._steps(nodes["unordered"])
         for step in steps:
-            if not isinstance(step, model.Step) or step.sendings or step.connect or step.nothing or step.close:
-                self.document.fault(node, "an unordered group holds only 'expect'")
+            if not isinstance(step, model.Step) or (
+                    step.sends or step.connect or step.expect_nothing or step.expect_close):
+                self.document.error(node, "an unordered group holds only 'expect'")
         return model.Unordered(steps=tuple(steps), **common)
 
     def _concurrent(self, node, pairs):
@@ -363,25 +368,25 @@ class _ScenarioReader:
         return model.Concurrent(steps=tuple(step for step in steps if step), tally=tuple(tally), **common)
 
     def _tally(self, node):
-        """{"OK": 1}, or [{expect: ..., times: 1}] for messages that are more than a text."""
+        """(matcher, count) of each: {"OK": 1}, or [{expect: ..., times: 1}] for messages with fields."""
         if isinstance(node, yaml.MappingNode):
-            return [(matching.Literal(text), self.document.number(value, "tally", whole=True))
+            return [(matching.Literal(text), self.document.number(value, "tally", integer=True))
                     for text, _, value in self.document.pairs(node, "tally")]
         found = []
         for item in self.document.items(node, "tally"):
             nodes = {key: value for key, _, value in self.document.known_pairs(item, "tally", ("expect", "times"))}
             if set(nodes) != {"expect", "times"}:
-                self.document.fault(item, "a tally needs 'expect' and 'times'")
+                self.document.error(item, "a tally needs 'expect' and 'times'")
                 continue
             found.append((self._expectation(nodes["expect"]),
-                          self.document.number(nodes["times"], "times", whole=True)))
+                          self.document.number(nodes["times"], "times", integer=True)))
         return found
 
     def _repeat(self, node, pairs):
         nodes, common = self._group(node, pairs, ("repeat", "steps"))
         if "steps" not in nodes:
-            return self.document.fault(node, "repeat needs steps")
-        times = self.document.number(nodes["repeat"], "repeat", whole=True)
+            return self.document.error(node, "repeat needs steps")
+        times = self.document.number(nodes["repeat"], "repeat", integer=True)
         return model.Repeat(times=times, steps=tuple(self._steps(nodes["steps"])), **common)
 
     def _wait(self, node, pairs):
@@ -389,7 +394,7 @@ class _ScenarioReader:
         pairs = self.document.known_pairs(nodes["wait"], "wait", ("for", "seconds", "why"))
         parts = {key: value for key, _, value in pairs}
         if set(parts) != {"for", "seconds", "why"}:
-            return self.document.fault(node, "wait needs for, seconds and why")
+            return self.document.error(node, "wait needs for, seconds and why")
         return model.Wait(what=self.document.text(parts["for"], "for"), why=self.document.text(parts["why"], "why"),
                           seconds=self.document.number(parts["seconds"], "seconds"), **common)
 

@@ -1,4 +1,4 @@
-"""A message with fields, for protocols whose messages are more than a text."""
+"""Messages with fields, for protocols whose messages are more than a text."""
 from typing import NamedTuple
 
 from parley.conformance.transcript import shortened
@@ -8,17 +8,17 @@ _HEX_BYTES = 96
 
 
 class Message(NamedTuple):
-    """What the fields of one message are, and the bytes it came as."""
+    """A message that was received: {field: value}, and its bytes."""
 
     fields: dict
     raw: bytes = b""
 
     def __str__(self):
-        return told(self.fields)
+        return format_fields(self.fields)
 
 
-def told(fields):
-    """Fields in one line, as transcripts show them."""
+def format_fields(fields):
+    """{field: value} as one line, as transcripts show it; long values are shortened."""
     return " ".join("%s=%s" % (name, shortened(_value(value), _SHOWN_VALUE)) for name, value in fields.items())
 
 
@@ -26,12 +26,12 @@ def _value(value):
     return value if isinstance(value, str) and value.isalnum() else repr(value)
 
 
-def dump(data):
-    """Bytes as hex; of long ones both ends, since faults are at the beginning or at the end."""
+def hex_dump(data):
+    """Bytes as hex. Of long ones both ends are shown, as errors are usually there."""
     if len(data) <= _HEX_BYTES:
-        return spaced(data)
-    return "%s ...(%d)... %s" % (spaced(data[:_HEX_BYTES - 16]), len(data), spaced(data[-16:]))
+        return hex_bytes(data)
+    return "%s ...(%d)... %s" % (hex_bytes(data[:_HEX_BYTES - 16]), len(data), hex_bytes(data[-16:]))
 
 
-def spaced(data):
+def hex_bytes(data):
     return " ".join("%02X" % byte for byte in data)

@@ -1,4 +1,4 @@
-"""What a scenario file says, as values. The loader makes them, the runner plays them."""
+"""A scenario file as values: the loader makes them, the runner executes them."""
 from typing import Any, NamedTuple, Optional, Tuple
 
 SEGMENTATIONS = ("whole", "bytes", "joined")
@@ -6,8 +6,8 @@ PLACEMENTS = ("split", "same")
 MIXED = "mixed"  # the protocol of a scenario whose actors speak several
 
 
-class Place(NamedTuple):
-    """Where in a file; line and column count from 1."""
+class Location(NamedTuple):
+    """A location in a file; line and column count from 1."""
 
     path: str
     line: int
@@ -17,8 +17,12 @@ class Place(NamedTuple):
         return "%s:%d" % (self.path, self.line)
 
 
-class Sending(NamedTuple):
-    """Something to send: `kind` is message (for the codec to encode), bytes, or chunks (exact writes)."""
+class Send(NamedTuple):
+    """Something to send.
+
+    `kind` is message (`content` is what the codec encodes), bytes (a text or bytes), or chunks (a tuple of these, each
+    written by itself).
+    """
 
     kind: str
     content: Any
@@ -27,49 +31,52 @@ class Sending(NamedTuple):
 class Step(NamedTuple):
     """One actor's step. Its order is always: connect, send, expect, expect_nothing, expect_close, disconnect."""
 
-    place: Place
+    location: Location
     actor: str
     connect: bool = False
-    sendings: Tuple[Sending, ...] = ()
+    sends: Tuple[Send, ...] = ()
     expects: Tuple[Any, ...] = ()
-    nothing: bool = False
-    close: Optional[str] = None
+    expect_nothing: bool = False
+    expect_close: Optional[str] = None
     disconnect: Optional[str] = None
     req: Tuple[str, ...] = ()
     within: Optional[float] = None
-    cut: Any = None  # where what is sent is cut in two: a number of bytes, or "${round}"
+    cut: Any = None  # split what is sent in two after this many bytes; "${round}" is the number of the round
 
 
 class Unordered(NamedTuple):
-    """Expectations that may be met in any order."""
+    """Steps with expectations only, which each actor may meet in any order."""
 
-    place: Place
+    location: Location
     steps: Tuple[Step, ...]
     req: Tuple[str, ...] = ()
 
 
 class Concurrent(NamedTuple):
-    """Steps of several actors whose bytes leave together; `tally` has (matcher, times) for the next message of each."""
+    """Steps of several actors whose bytes are sent together.
 
-    place: Place
+    `tally` has (matcher, count) for the messages that they receive next, one each.
+    """
+
+    location: Location
     steps: Tuple[Step, ...]
     tally: Tuple[Tuple[Any, int], ...]
     req: Tuple[str, ...] = ()
 
 
 class Repeat(NamedTuple):
-    """Steps to play several times; `${round}` is 1, 2, ... in them."""
+    """Steps to repeat; `${round}` is 1, 2, ... in them."""
 
-    place: Place
+    location: Location
     times: int
     steps: Tuple[Any, ...]
     req: Tuple[str, ...] = ()
 
 
 class Wait(NamedTuple):
-    """The only clock of the language."""
+    """A pause, the only one in the language; `seconds` is scaled to the limits of a foreign server."""
 
-    place: Place
+    location: Location
     what: str
     seconds: float
     why: str
@@ -77,16 +84,19 @@ class Wait(NamedTuple):
 
 
 class ServerStep(NamedTuple):
-    """Something about the server's process: what it prints, and that it ends when it is told to."""
+    """Expectations on the server's process: what it prints, and with `stop` that it ends on SIGTERM."""
 
-    place: Place
+    location: Location
     stop: bool
     printed: Tuple[Any, ...]
     req: Tuple[str, ...] = ()
 
 
 class Needs(NamedTuple):
-    """What a scenario needs of the server. `config` and `users` are canonical JSON: its configuration, its accounts."""
+    """What a scenario requires of the server.
+
+    `config` and `users` are canonical JSON: the configuration, and {account: password}. `idle_limit` is in seconds.
+    """
 
     config: str = "{}"
     users: str = "{}"
@@ -97,17 +107,17 @@ class Needs(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """One file. `protocol` is what its actors speak, or MIXED; `speaks` has the protocol of each actor."""
+    """One file. `protocol` is that of all actors, or MIXED; `actor_protocols` has one for each of `actors`."""
 
     name: str
-    place: Place
+    location: Location
     title: str
     protocol: str
     actors: Tuple[str, ...]
     names: Tuple[str, ...]
     steps: Tuple[Any, ...]
     needs: Needs
-    speaks: Tuple[str, ...]
+    actor_protocols: Tuple[str, ...]
     tags: Tuple[str, ...] = ()
     notes: str = ""
     reading: Tuple[Tuple[str, str], ...] = ()
@@ -117,20 +127,20 @@ class Scenario(NamedTuple):
 
     @property
     def protocols(self):
-        """The protocols in it, each once, in the order of the actors."""
-        return tuple(dict.fromkeys(self.speaks))
+        """The protocols of the actors, without duplicates, in the order of the actors."""
+        return tuple(dict.fromkeys(self.actor_protocols))
 
 
 def every_step(steps):
-    """All steps, those inside groups too, in the file's order."""
+    """All steps, including those in groups, in the file's order."""
     for step in steps:
         yield step
         for inner in every_step(getattr(step, "steps", ())):
             yield inner
 
 
-def requirements_of(scenario):
-    """The ids that the scenario gives evidence for, in the order of their first step."""
+def requirement_ids(scenario):
+    """The ids of the requirements that the scenario is evidence for, in the order of their first step."""
     found = []
     for step in every_step(scenario.steps):
         found.extend(ident for ident in step.req if ident not in found)

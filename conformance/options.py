@@ -1,4 +1,4 @@
-"""What the suite's command line names: servers at addresses, their idle limits, requirements."""
+"""Parses and checks the suite's command-line options."""
 import argparse
 import os
 import re
@@ -10,18 +10,18 @@ from parley.conformance.targets import START_IN
 from parley.conformance.wire import CODECS
 from parley.conformance.yamlnodes import nearest
 
-_PLACE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]+)", re.ASCII)
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]+)", re.ASCII)
 _LAST_PORT = 65535
 
 
-class Mistake(Exception):
-    """What was asked for cannot be meant; the text is a sentence."""
+class UsageError(Exception):
+    """An option is wrong; the text is one line that says which and why."""
 
 
 def workers(text):
     """A number of worker processes, for argparse."""
     if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError("%r is no number of processes" % text)
+        raise argparse.ArgumentTypeError("%r is not a number of processes" % text)
     return int(text)
 
 
@@ -29,12 +29,12 @@ def time_scale(text):
     """A factor above 0, for argparse."""
     factor = _number(text)
     if factor is None:
-        raise argparse.ArgumentTypeError("%r is no number above 0" % text)
+        raise argparse.ArgumentTypeError("%r is not a positive number" % text)
     return factor
 
 
 def _number(text):
-    """A finite number above 0; None if it is none."""
+    """The text as a finite positive number; None if it is not one."""
     try:
         number = float(text)
     except ValueError:
@@ -43,75 +43,78 @@ def _number(text):
 
 
 def targets(texts):
-    """{protocol: (host, port)} of texts such as line=localhost:4000 or line=[::1]:4000."""
+    """{protocol: (host, port)} from texts such as line=localhost:4000 or line=[::1]:4000; raises UsageError."""
     found = {}
-    for protocol, place in _pairs(texts, "--target", "HOST:PORT"):
-        option = "--target %s=%s" % (protocol, place)
-        shape = _PLACE.fullmatch(place)
+    for protocol, address in _pairs(texts, "--target", "HOST:PORT"):
+        option = "--target %s=%s" % (protocol, address)
+        shape = _HOST_PORT.fullmatch(address)
         if not shape:
-            raise Mistake("%s: the address of a server is HOST:PORT, such as localhost:4000 or [::1]:4000" % option)
+            raise UsageError("%s: the address of a server is HOST:PORT, such as localhost:4000 or [::1]:4000" % option)
         port = int(shape.group("port"))
         if not 0 < port <= _LAST_PORT:
-            raise Mistake("%s: %d is no port; ports are from 1 to %d" % (option, port, _LAST_PORT))
+            raise UsageError("%s: %d is not a port; ports are from 1 to %d" % (option, port, _LAST_PORT))
         found[protocol] = (shape.group("v6") or shape.group("host"), port)
     return found
 
 
 def idle_limits(texts, addresses):
-    """{protocol: seconds} of texts such as line=60, for the targets at `addresses`."""
+    """{protocol: seconds} from texts such as line=60; raises UsageError. addresses: what `targets` returned."""
     found = {}
     for protocol, limit in _pairs(texts, "--idle-limit", "SECONDS"):
         option = "--idle-limit %s=%s" % (protocol, limit)
         found[protocol] = _number(limit)
         if found[protocol] is None:
-            raise Mistake("%s: %r is no number of seconds above 0" % (option, limit))
+            raise UsageError("%s: %r is not a positive number of seconds" % (option, limit))
         if protocol not in addresses:
-            raise Mistake("%s: it is about a target, and there is no --target %s=HOST:PORT" % (option, protocol))
+            raise UsageError("%s: it needs the option --target %s=HOST:PORT" % (option, protocol))
     return found
 
 
 def command(text):
-    """The words of the command of a server, None if there is none; it runs in the checkout, if there is one."""
+    """The words of a server's command; None if the text is empty or None. Raises UsageError.
+
+    The command will run in `targets.START_IN`, so a relative path is one from there.
+    """
     try:
         words = shlex.split(text or "")
     except ValueError as error:
-        raise Mistake("--server-command=%s: %s" % (text, str(error).lower())) from None
+        raise UsageError("--server-command=%s: %s" % (text, str(error).lower())) from None
     if words and not shutil.which(os.path.join(START_IN, words[0]) if os.sep in words[0] else words[0]):
-        raise Mistake("--server-command=%s: there is no program %s" % (text, words[0]))
+        raise UsageError("--server-command=%s: there is no program %s" % (text, words[0]))
     return words or None
 
 
 def check_requirements(idents):
-    """Mistake unless each can be asked for."""
+    """Raise UsageError unless these are ids of requirements that have scenarios."""
     known = {}
     for protocol in requirements.protocols() if idents else ():
         known.update(requirements.load(protocol))
     for ident in idents:
         if ident not in known:
-            raise Mistake("--req %s: there is no such requirement%s" % (ident, nearest(ident, known)))
+            raise UsageError("--req %s: there is no such requirement%s" % (ident, nearest(ident, known)))
         if known[ident].untestable:
-            raise Mistake("--req %s: no scenario is evidence for it: %s" % (ident, known[ident].untestable))
+            raise UsageError("--req %s: no scenario is evidence for it: %s" % (ident, known[ident].untestable))
 
 
 def check_report(path):
-    """Mistake unless a report can be written there, or none is wanted."""
+    """Raise UsageError if `path` is not None and a report cannot be written there."""
     if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise Mistake("--report %s: there is no such directory" % path)
+        raise UsageError("--report %s: there is no such directory" % path)
     if path is not None and os.path.isdir(path):
-        raise Mistake("--report %s: this is a directory" % path)
+        raise UsageError("--report %s: it is a directory" % path)
 
 
 def _pairs(texts, option, value):
-    """(protocol, rest) of each PROTOCOL=REST."""
+    """(protocol, value) of each text PROTOCOL=VALUE; raises UsageError. `value` is its name in the error."""
     seen = set()
     for text in texts:
         protocol, equals, rest = text.partition("=")
         if not equals:
-            raise Mistake("%s %s: it has the form PROTOCOL=%s" % (option, text, value))
+            raise UsageError("%s %s: it must have the form PROTOCOL=%s" % (option, text, value))
         if protocol not in CODECS:
-            raise Mistake("%s %s: there is no protocol '%s'%s (known: %s)" % (
+            raise UsageError("%s %s: there is no protocol '%s'%s (known: %s)" % (
                 option, text, protocol, nearest(protocol, CODECS), ", ".join(sorted(CODECS))))
         if protocol in seen:
-            raise Mistake("%s %s: %s is given twice" % (option, text, protocol))
+            raise UsageError("%s %s: %s is given twice" % (option, text, protocol))
         seen.add(protocol)
         yield protocol, rest

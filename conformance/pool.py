@@ -1,4 +1,4 @@
-"""The servers of one test process: started when a scenario needs them, kept for the next one, ended at the end."""
+"""The servers of one test process: started on demand, reused, and stopped at the end of the run."""
 import contextlib
 import fcntl
 import json
@@ -6,16 +6,21 @@ import os
 import tempfile
 from collections import OrderedDict
 
-from parley.conformance import house, targets
+from parley.conformance import targets
+from parley.conformance.fixture import NotUsable, ServerFixture
 from parley.conformance.wire import CODECS
 
-_KEPT = 3
+_MAX_SERVERS = 3
 
-_SLOW_LOGINS = 4  # how much longer everything may take where passwords are verified: that is slow on purpose
+_SLOW_LOGINS = 4  # a factor for the timeouts of servers with passwords, as verifying one is slow on purpose
 
 
 class Pool:
-    """Houses by what the scenarios need of them. A server that misbehaved is not used again."""
+    """Server fixtures by what scenarios need. A server on which a scenario has failed is not used again.
+
+    workers: processes of each server. command: the words that start it; ours if None. foreign: a `targets.Foreign` that
+    is used instead, or None.
+    """
 
     def __init__(self, workers, time_scale, command=None, foreign=None):
         self.workers = workers
@@ -25,21 +30,21 @@ class Pool:
         self._open = OrderedDict()
 
     @contextlib.contextmanager
-    def house_for(self, scenario):
-        """A house that meets the scenario's needs. An exception in the block makes the server be thrown away."""
+    def fixture_for(self, scenario):
+        """A `ServerFixture` that meets the scenario's needs; after an exception in the block it is discarded."""
         key = self._key(scenario)
-        with self._alone(scenario):
+        with self._exclusively():
             try:
-                yield self._ready_house(key, scenario)
+                yield self._ready_fixture(key, scenario)
             except BaseException:
                 self._discard(key)
                 raise
-            if is_alone(scenario) and not self.foreign:
+            if needs_own_server(scenario) and not self.foreign:
                 self._discard(key)
 
     @contextlib.contextmanager
-    def _alone(self, scenario):
-        """A foreign server has one room for all test processes (`-n`), so they take turns."""
+    def _exclusively(self):
+        """Let the test processes (`-n`) take turns on a foreign server, which has one room for all of them."""
         if not self.foreign:
             yield
             return
@@ -52,19 +57,19 @@ class Pool:
         if self.foreign:
             return witness_protocol(scenario, self.foreign)
         return " ".join([",".join(protocols_for(scenario)), config_for(scenario), scenario.needs.users,
-                         scenario.name if is_alone(scenario) else ""])
+                         scenario.name if needs_own_server(scenario) else ""])
 
-    def _ready_house(self, key, scenario):
+    def _ready_fixture(self, key, scenario):
         if key in self._open:
             self._open.move_to_end(key)
         else:
-            while len(self._open) >= _KEPT:
+            while len(self._open) >= _MAX_SERVERS:
                 self._discard(next(iter(self._open)))
             self._open[key] = self._start(scenario)
         return self._open[key][0]
 
     def _start(self, scenario):
-        """(house, what ends it)."""
+        """(fixture, ExitStack that closes it and stops its server)."""
         with contextlib.ExitStack() as undo:
             target = self.foreign or undo.enter_context(targets.launch(
                 self.workers, json.loads(config_for(scenario)), command=self.command,
@@ -72,13 +77,13 @@ class Pool:
                 users=json.loads(scenario.needs.users)))
             witnesses = witness_protocol(scenario, self.foreign)
             try:
-                patience = _SLOW_LOGINS if json.loads(scenario.needs.users) else 1
-                opened = house.House(target, CODECS[witnesses], self.time_scale * patience)
+                factor = _SLOW_LOGINS if json.loads(scenario.needs.users) else 1
+                fixture = ServerFixture(target, CODECS[witnesses], self.time_scale * factor)
             except OSError as error:
                 host, port = target.address(witnesses)
-                raise house.NotUsable("no connection to %s:%d: %s" % (host, port, error)) from error
-            undo.callback(opened.close)
-            return opened, undo.pop_all()
+                raise NotUsable("no connection to %s:%d: %s" % (host, port, error)) from error
+            undo.callback(fixture.close)
+            return fixture, undo.pop_all()
 
     def _discard(self, key):
         if key in self._open:
@@ -90,7 +95,7 @@ class Pool:
 
 
 def config_for(scenario):
-    """The server's configuration for the scenario as canonical JSON; an idle limit is part of it."""
+    """The server's configuration for the scenario, including its idle limit, as canonical JSON."""
     config = json.loads(scenario.needs.config)
     if scenario.needs.idle_limit:
         config["idle_timeout"] = dict.fromkeys(scenario.protocols, scenario.needs.idle_limit)
@@ -98,15 +103,15 @@ def config_for(scenario):
 
 
 def protocols_for(scenario):
-    """What our server is to speak: what the actors do, and `line` for the witnesses."""
+    """The protocols that our server must speak: those of the actors, and `line` for the witnesses."""
     return tuple(sorted({"line"}.union(scenario.protocols)))
 
 
 def witness_protocol(scenario, foreign):
-    """`line`, with its whispers, wherever it is spoken; else what the scenario's first actor speaks."""
+    """The protocol of the witnesses: `line`, which can whisper, if the server has it; else that of the first actor."""
     return "line" if not foreign or "line" in foreign.addresses else scenario.protocols[0]
 
 
-def is_alone(scenario):
-    """Whether our server cannot be used for a second scenario, or not after a first one."""
-    return scenario.needs.fresh or any(CODECS[protocol].REMEMBERS for protocol in scenario.protocols)
+def needs_own_server(scenario):
+    """Whether the scenario needs a server that no other scenario uses, before or after it."""
+    return scenario.needs.fresh or any(CODECS[protocol].STORES_MESSAGES for protocol in scenario.protocols)

@@ -1,4 +1,4 @@
-"""What a run shows of each requirement, gathered from the items' properties and printed as a table."""
+"""The verdict of a run on each requirement, collected from the properties of pytest's items, as a table."""
 import json
 from collections import Counter, OrderedDict
 
@@ -8,12 +8,12 @@ PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, NOT_COVERED = "pass", "tolerated", "fai
 UNTESTABLE = "not testable"
 VERDICTS = (PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, UNTESTABLE, NOT_COVERED)
 
-# Of several verdicts on one requirement the first of these counts.
+# If a requirement has several verdicts, the first of these counts.
 _WORST_FIRST = (FAIL, DIFFERS, TOLERATED, PASS, SKIPPED, NOT_COVERED)
 
 
-class Gathered:
-    """Verdicts of a whole run by requirement."""
+class Results:
+    """The verdicts of a run, by requirement."""
 
     def __init__(self):
         self._verdicts = {}
@@ -22,7 +22,10 @@ class Gathered:
         self._strong = set()
 
     def add(self, properties):
-        """Take in the `verdicts` property of one item's report: [[requirement, verdict, note], ...] as JSON."""
+        """Add the properties of one item: [(name, value)].
+
+        `verdicts` is [[requirement, verdict, note], ...] as JSON, `evidence` the kind of barrier, such as relay.
+        """
         properties = dict(properties)
         for ident, verdict, note in json.loads(properties.get("verdicts", "[]")):
             self._verdicts.setdefault(ident, Counter())[verdict] += 1
@@ -36,7 +39,7 @@ class Gathered:
     def __bool__(self):
         return bool(self._verdicts)
 
-    def knows(self, requirements):
+    def covers(self, requirements):
         """Whether there is a verdict on any of these."""
         return bool(self._verdicts.keys() & set(requirements))
 
@@ -60,27 +63,27 @@ class Gathered:
         return note
 
 
-def counts_table(requirements, gathered):
-    """Rows of text: how many requirements of each level have which verdict."""
+def counts_table(requirements, results):
+    """Lines of a Markdown table: how many of the requirements, {id: requirement}, of each level have each verdict."""
     counts = OrderedDict((level, Counter()) for level in LEVELS)
     for requirement in requirements.values():
-        counts[requirement.level][gathered.verdict(requirement)] += 1
+        counts[requirement.level][results.verdict(requirement)] += 1
     head = ["level"] + list(VERDICTS) + ["all"]
-    rows = [[level] + [str(of[verdict] or "-") for verdict in VERDICTS] + [str(sum(of.values()))]
-            for level, of in counts.items()]
+    rows = [[level] + [str(count[verdict] or "-") for verdict in VERDICTS] + [str(sum(count.values()))]
+            for level, count in counts.items()]
     return markdown([head] + rows)
 
 
-def full_table(requirements, gathered, verdicts=VERDICTS):
-    """Rows of text: each requirement with its verdict; only those with one of the given verdicts."""
-    rows = [[one.ident, one.level, gathered.verdict(one), one.says, gathered.note(one)]
-            for one in requirements.values() if gathered.verdict(one) in verdicts]
+def full_table(requirements, results, verdicts=VERDICTS):
+    """Lines of a Markdown table: each requirement that has one of the verdicts; empty if none has."""
+    rows = [[one.ident, one.level, results.verdict(one), one.says, results.note(one)]
+            for one in requirements.values() if results.verdict(one) in verdicts]
     return markdown([["requirement", "level", "verdict", "what it asks", "note"]] + rows) if rows else []
 
 
 def markdown(rows):
-    """A Markdown table whose columns are lined up for the terminal as well."""
+    """Lines of a Markdown table, of rows of cells; the columns are aligned for the terminal."""
     rows = [[cell.replace("|", "\\|").replace("\n", " ").strip() for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lined = ["| %s |" % " | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return [lined[0], "|%s|" % "|".join("-" * (width + 2) for width in widths)] + lined[1:]
+    aligned = ["| %s |" % " | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return [aligned[0], "|%s|" % "|".join("-" * (width + 2) for width in widths)] + aligned[1:]

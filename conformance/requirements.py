@@ -1,4 +1,4 @@
-"""The requirements of a protocol: an id, a level, our own words, and the statements of the document they come from."""
+"""The requirements of each protocol, which `scenarios/*/requirements.yaml` lists."""
 import functools
 import os
 from typing import NamedTuple, Optional, Tuple
@@ -11,16 +11,21 @@ _KEYS = ("level", "says", "in", "from", "disputed", "we_read", "untestable")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCENARIOS = os.path.join(ROOT, "scenarios")
-INSTALLED = os.path.exists(os.path.join(ROOT, "py.typed"))  # and not a checkout, where this lies a folder deeper
+INSTALLED = os.path.exists(os.path.join(ROOT, "py.typed"))  # not a checkout, where py.typed is in parley/
 
 
 class Requirement(NamedTuple):
-    """`found_in` names the place in the document, `statements` the numbers in our list of its statements."""
+    """One requirement.
+
+    `level` is one of LEVELS. `source` names the section of the document, `statements` the numbers (S1, ...) of its
+    statements in docs/protocols/. `disputed` says where the document contradicts itself or is silent, `we_read` how we
+    read it, `untestable` why no scenario is evidence for it.
+    """
 
     ident: str
     level: str
     says: str
-    found_in: str
+    source: str
     statements: Tuple[str, ...]
     disputed: Optional[str] = None
     we_read: Optional[str] = None
@@ -32,13 +37,13 @@ def path_of(protocol):
 
 
 def protocols():
-    """All protocols that have requirements, `mixed` included, in a stable order."""
+    """The names of all protocols that have requirements, including `mixed`, sorted."""
     return sorted(name for name in os.listdir(SCENARIOS) if os.path.exists(path_of(name)))
 
 
-@functools.lru_cache(maxsize=None)  # as many scenarios name the same ones
-def usable_in(protocol):
-    """The requirements that a scenario of the protocol may name: its own; a mixed one may name all."""
+@functools.lru_cache(maxsize=None)  # it is called once for each scenario
+def available_to(protocol):
+    """{id: requirement} that a scenario of the protocol may name: the protocol's own, or all if it is `mixed`."""
     found = {}
     for name in protocols() if protocol == MIXED else [protocol]:
         found.update(load(name))
@@ -46,18 +51,18 @@ def usable_in(protocol):
 
 
 def load(protocol):
-    """The requirements of a protocol by id, in the file's order; raises FileFaults."""
+    """{id: requirement} of a protocol, in the file's order; raises FileErrors."""
     path = os.path.relpath(path_of(protocol))
     return parse(read(path), path)
 
 
 def parse(text, path):
     document = Document(path, text)
-    document.raise_faults()
+    document.raise_errors()
     found = {}
     for ident, _, node in document.pairs(document.root, "the requirements"):
         found[ident] = _requirement(document, ident, node)
-    document.raise_faults()
+    document.raise_errors()
     return found
 
 
@@ -65,12 +70,12 @@ def _requirement(document, ident, node):
     nodes = {key: value for key, _, value in document.known_pairs(node, ident, _KEYS)}
     missing = [key for key in ("level", "says", "in", "from") if key not in nodes]
     if missing:
-        return document.fault(node, "%s lacks %s" % (ident, ", ".join(missing)))
+        return document.error(node, "%s lacks %s" % (ident, ", ".join(missing)))
     extra = {key: document.text(nodes[key], key) for key in ("disputed", "we_read", "untestable") if key in nodes}
     return Requirement(ident, document.choice(nodes["level"], "level", LEVELS), document.text(nodes["says"], "says"),
                        document.text(nodes["in"], "in"), document.texts(nodes["from"], "from"), **extra)
 
 
-def gravest(levels):
-    """The level that counts when a step is evidence for several; a step without requirements is taken as a must."""
+def strictest(levels):
+    """The strictest of the levels of a step's requirements; `must` if it has none."""
     return min(levels, key=LEVELS.index) if levels else "must"

@@ -1,15 +1,15 @@
-"""What happened on all connections of a scenario, drawn with one column an actor."""
+"""The transcript of a scenario: what happened on all connections, with a column for each actor."""
 from typing import NamedTuple
 
 SENT, RECEIVED = "->", "<-"
-ASKED, ANSWERED = "~>", "<~"  # the suite's own traffic, which no scenario wrote
+OWN_SENT, OWN_RECEIVED = "~>", "<~"  # the suite's own traffic, which is in no scenario
 NOTE = "--"
 
-_NARROWEST, _LINE = 14, 142
+_MIN_COLUMN, _LINE = 14, 142  # characters
 
 
 class Line(NamedTuple):
-    """One thing that happened on one connection; `seconds` since the transcript's first line."""
+    """One event on one connection; `seconds` since the transcript's first line."""
 
     seconds: float
     actor: str
@@ -18,7 +18,7 @@ class Line(NamedTuple):
 
 
 def visible(text):
-    """The text as one line that a terminal shows as it is: what cannot be printed is escaped."""
+    """The text as one line that is safe to print: unprintable characters are escaped."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
@@ -27,7 +27,7 @@ def _escaped(char):
 
 
 def shortened(text, width):
-    """At most `width` characters; a long text keeps both ends, since faults are often at the end."""
+    """The text, cut in its middle if it is longer than `width` characters: errors are often at the end."""
     if len(text) <= width:
         return text
     mark = "...(%d)..." % len(text)
@@ -36,7 +36,7 @@ def shortened(text, width):
 
 
 class Transcript:
-    """Lines in the order in which the runner saw them."""
+    """Lines in the order in which the runner saw them. `clock` returns monotonic seconds."""
 
     def __init__(self, clock):
         self._clock = clock
@@ -49,8 +49,8 @@ class Transcript:
             self._start = now
         self.lines.append(Line(now - self._start, actor, direction, text))
 
-    def drawn(self, actors):
-        """The table as text: time, then a column for each of the actors named."""
+    def render(self, actors):
+        """The transcript as text: the time, then a column for each of these actors."""
         widths = [self._column_width(actor, len(actors)) for actor in actors]
         starts = [sum(widths[:index]) + 2 * index for index in range(len(widths))]
         head = "".join(actor.ljust(width + 2) for actor, width in zip(actors, widths))
@@ -59,8 +59,8 @@ class Transcript:
         return "\n".join([("  time  " + head).rstrip()] + rows)
 
     def _column_width(self, actor, columns):
-        longest = max([len(visible(line.text)) + 3 for line in self.lines if line.actor == actor] + [_NARROWEST])
-        return min(longest, max(_LINE // max(columns, 1) - 2, _NARROWEST))
+        longest = max([len(visible(line.text)) + 3 for line in self.lines if line.actor == actor] + [_MIN_COLUMN])
+        return min(longest, max(_LINE // max(columns, 1) - 2, _MIN_COLUMN))
 
     @staticmethod
     def _row(line, start, width):

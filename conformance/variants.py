@@ -1,4 +1,4 @@
-"""One scenario, many runs: where the actors sit, how the bytes are cut, and which names they have."""
+"""The variants in which a scenario is run: the actors' workers, the segmentation of what they send, their names."""
 import itertools
 import re
 from typing import NamedTuple
@@ -7,7 +7,11 @@ from parley.conformance import matching, model
 
 
 class Variant(NamedTuple):
-    """How a scenario is played. `placement` is `any` where the server's workers cannot be chosen."""
+    """One way to run a scenario.
+
+    `placement` is split, same or any: actors on different workers, on one, or wherever a foreign server puts them.
+    `segmentation` is whole, bytes or joined: each message, byte or run of messages is a segment.
+    """
 
     placement: str
     segmentation: str
@@ -17,28 +21,29 @@ class Variant(NamedTuple):
 
 
 def variants_of(scenario, foreign):
-    """The variants worth playing: one actor has no other placement, one message joins nothing."""
+    """The variants of a scenario that differ: one actor needs one placement, and single messages cannot be joined."""
     placements = ["any"] if foreign else [one for one in model.PLACEMENTS if one in scenario.placements]
     if len(scenario.actors) == 1:
         placements = placements[:1]
-    segmentations = [one for one in scenario.segmentations if one != "joined" or _joins_something(scenario.steps)]
+    segmentations = [one for one in scenario.segmentations if one != "joined" or _has_consecutive_sends(scenario.steps)]
     return [Variant(placement, segmentation) for placement in placements for segmentation in segmentations]
 
 
-def _joins_something(steps):
-    """Whether somebody sends twice in a row without reading in between."""
+def _has_consecutive_sends(steps):
+    """Whether an actor sends twice in a row without reading in between."""
     previous = None
     for step in model.every_step(steps):
-        sendings = getattr(step, "sendings", ())
-        if len(sendings) > 1 or (sendings and previous == getattr(step, "actor", None)):
+        sends = getattr(step, "sends", ())
+        if len(sends) > 1 or (sends and previous == getattr(step, "actor", None)):
             return True
-        quiet = isinstance(step, model.Step) and not (step.expects or step.nothing or step.close or step.disconnect)
-        previous = step.actor if quiet and sendings else None
+        quiet = isinstance(step, model.Step) and not (
+            step.expects or step.expect_nothing or step.expect_close or step.disconnect)
+        previous = step.actor if quiet and sends else None
     return False
 
 
 class Renaming:
-    """Adds a suffix to each declared name wherever it stands as a word, so that a used server is no obstacle."""
+    """Adds a suffix to each declared name wherever it is a whole word, so that names are free on a used server."""
 
     def __init__(self, names, suffix):
         self.suffix = suffix
@@ -53,7 +58,7 @@ class Renaming:
         return self.chunks([data])[0]
 
     def chunks(self, chunks):
-        """The same chunks renamed; a name that is cut in two gets its suffix behind the second part."""
+        """The chunks renamed; a name that is split between two gets its suffix in the second."""
         if not self.active:
             return chunks
         text = b"".join(chunks).decode("utf-8", "surrogateescape")
@@ -64,17 +69,17 @@ class Renaming:
         return [data[start:end] for start, end in zip(moved, moved[1:])]
 
     def value(self, value):
-        """The same value with all texts in it renamed; matchers in it too."""
+        """A value of any shape with all its texts and matchers renamed."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
             return [self.value(item) for item in value]
         if isinstance(value, dict):
             return {key: self.value(item) for key, item in value.items()}
-        return self.matcher(value) if hasattr(value, "judge") else value
+        return self.matcher(value) if hasattr(value, "match") else value
 
     def matcher(self, matcher):
-        """The same matcher with all its texts renamed."""
+        """The matcher with all its texts renamed."""
         if isinstance(matcher, matching.OneOf):
             return matching.OneOf(tuple((self.matcher(one), grade) for one, grade in matcher.choices))
         if isinstance(matcher, matching.Maybe):

@@ -63,14 +63,14 @@ class Seen:
     def log_in(self):
         self.window.login.fill("password", USERS["Alice"])
         self.window.login.button.invoke()
-        self.until(lambda: self.window.talking and self.window.model.open and self.window.model.open.is_loaded)
+        self.until(lambda: self.window.chat_view and self.window.model.open and self.window.model.open.is_loaded)
 
     def say(self, text):
-        self.window.talking.entry.insert("1.0", text)
-        self.window.talking.send.invoke()
+        self.window.chat_view.entry.insert("1.0", text)
+        self.window.chat_view.send.invoke()
 
     def open(self, name):
-        self.window.talking._open(self.window.model.talk(name))
+        self.window.chat_view._open(self.window.model.conversation(name))
         self.until(lambda: self.window.model.open.is_loaded)
 
 
@@ -92,7 +92,7 @@ def take_all(server):
     bob.whisper("Alice", "And lunch at noon?")
     alice.until(lambda: alice.window.model.unread)
     alice.take("lobby")
-    alice.window.talking._go_to_unread(None)
+    alice.window.chat_view._go_to_unread(None)
     alice.until(lambda: alice.window.model.open.is_loaded)
     alice.say("I send them in a minute. Noon is fine.")
     alice.take("conversation")

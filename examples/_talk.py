@@ -1,14 +1,15 @@
-"""What the small reference clients share: a socket, a thread that prints what is heard, and a loop that says lines."""
+"""What the small reference clients share: a socket, a thread that prints messages, a loop that sends typed lines."""
 import socket
 import sys
 import threading
 
 
 def talk(default_port, hello, say, heard):
-    """Run a client: `NAME [HOST [PORT]]` from the command line, lines to say from stdin.
+    """Run a client with `NAME [HOST [PORT]]` from the command line, until stdin ends.
 
-    hello(name) and say(name, text) give the bytes to send; heard(read) prints one message, for which read(n) gives
-    exactly n bytes, or what is there if n is None; it raises EOFError when the server has closed.
+    hello(name) returns the bytes that log in, say(name, text) those of a message. heard(read) reads one message and
+    returns what to print: read(n) returns exactly n bytes, or, for None, whatever has come; it raises EOFError after
+    the server has closed the connection.
     """
     if len(sys.argv) < 2:
         sys.exit("usage: python %s NAME [HOST [PORT]]" % sys.argv[0])
@@ -20,7 +21,7 @@ def talk(default_port, hello, say, heard):
         try:
             for line in sys.stdin:
                 sock.sendall(say(name, line.rstrip("\n")))
-        except KeyboardInterrupt:  # the other way to leave
+        except KeyboardInterrupt:  # leaves like the end of stdin
             pass
         sock.shutdown(socket.SHUT_WR)
         listener.join()

@@ -1,6 +1,6 @@
 """A small client of the `dollar` protocol, in its JSON form: python examples/dollar_client.py NAME [HOST [PORT]].
 
-The name is one of examples/users.json, with which the server is to be started.
+The name must be in examples/users.json, and the server started with `--users examples/users.json`.
 """
 import json
 import os

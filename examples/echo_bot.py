@@ -1,6 +1,6 @@
-"""A bot that says again what it hears: python examples/echo_bot.py [URL [NAME [PASSWORD]]].
+"""A bot that repeats what others say: python examples/echo_bot.py [URL [NAME [PASSWORD]]].
 
-It comes back if the server restarts. In `dollar` it needs an account, such as Alice 123.
+It reconnects if the server restarts. In `dollar` it needs an account, such as Alice 123.
 """
 import sys
 

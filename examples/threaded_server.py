@@ -1,7 +1,7 @@
-"""A small chat server of the `line` protocol, one thread a client, as document 003 sketches its own program.
+"""A small chat server for the `line` protocol with a thread for each client, as document 003 sketches its own.
 
-It is here to be judged: somebody else's reading of the same document, with the copy to the sender that its prose
-promises. Nothing of Parley is used.
+It is an example for the conformance suite to judge: another reading of the same document, which sends each message to
+its sender too, as the document's prose says. It uses nothing of Parley.
 
     python examples/threaded_server.py 4000
     pytest conformance/ --target line=127.0.0.1:4000
@@ -14,7 +14,7 @@ import time
 
 
 class ChatServer:
-    """The users by name, guarded by one lock, and a thread that looks for idle ones."""
+    """The users by name, guarded by one lock, and a thread that disconnects idle ones."""
 
     def __init__(self, host, port, idle_limit, idle_check):
         self.idle_limit = idle_limit
@@ -58,7 +58,7 @@ class ChatServer:
             client.close()
 
     def obey(self, client, name, line):
-        """Act on one line; the name that the client has from then on."""
+        """Act on one line; returns the name that the client has from then on, or None."""
         word, _, rest = line.partition(" ")
         if word == "LOGIN" and name is None:
             return self.login(client, rest.strip())
@@ -109,7 +109,7 @@ class ChatServer:
         try:
             client.sendall(line.encode("utf-8", "replace") + b"\n")
         except OSError:
-            pass  # its own thread will notice
+            pass  # the client's own thread will notice
 
     def watch_idle(self):
         while True:

@@ -41,7 +41,7 @@ class Binary(Codec):
                 return [Heard("DM", sender, text[len(self._MARK):])]
             return [Heard("MSG", sender, text)]
         if code == binary.LISTED:
-            return listed(binary.listed_in(message))
+            return listed(binary.names_in(message))
         if code in self._NOTICES:
             return []
         return [Heard(self._KINDS.get(code, str(code)), "", text or str(code))]

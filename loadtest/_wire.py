@@ -59,10 +59,10 @@ class Codec:
         return self._written(self.wire.whisper(self.me, target, text))
 
     def ping(self):
-        return self._written(self.wire.still_there())
+        return self._written(self.wire.probe())
 
     def who(self):
-        return self._written(self.wire.list_everyone())
+        return self._written(self.wire.list_users())
 
     def leave(self):
         """What to send before the connection is closed, so that the server need not remember this client."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from parley.client import *
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Kept",

@@ -1,4 +1,4 @@
-"""`python -m server`: see `server.cli`."""
+"""`python -m server`: see `parley.server.cli`."""
 import sys
 
 from parley.server.cli import main

@@ -1,4 +1,4 @@
-"""The command line: what to serve, and what to say when that cannot be."""
+"""The command line: reads the settings, starts the server, and turns failures into one line and an exit code."""
 import argparse
 import contextlib
 import errno
@@ -12,19 +12,19 @@ import time
 from parley import __version__
 from parley.called import called
 from parley.server import commands, config, logs
-from parley.server.chat.memory import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Memory
+from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded
-from parley.server.chat.numbers import BLOCK
+from parley.server.order.numbers import BLOCK
 from parley.server.protocols import PROTOCOLS
 from parley.server.stdout import quiet_when_closed
 from parley.server.storage.database import Database, StoreError, TooNew
 from parley.server.storage.directory import CannotUse, Directory
-from parley.server.storage.journal import AtHand, Journal
+from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import Store
 from parley.server.supervisor import places
 from parley.server.supervisor.control import Control
-from parley.server.supervisor.hashing import Unverifiable, chosen, parts
-from parley.server.supervisor.listening import open_private, open_shares, reached, shown
+from parley.server.supervisor.hashing import Unverifiable, parse_secret, secret_for
+from parley.server.supervisor.listening import format_address, open_private, open_shares, reachable_addresses
 from parley.server.supervisor.notify import ServiceManager
 from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 from parley.server.worker import tls
@@ -37,22 +37,25 @@ log = logging.getLogger("parley.server")
 
 
 class CannotListen(Exception):
-    """A port is not to be had; the text says which, why, and what to do."""
+    """A port cannot be opened; the text says which, why, and what to do."""
 
 
 @quiet_when_closed()
 def main(argv=None):
-    """Serve until told to stop, or do what else an operator wants; the exit code."""
+    """Serve until told to stop, or run the operator's command that `argv` begins with. Returns the exit code.
+
+    argv: the arguments without the program's name; those of this process if None.
+    """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in commands.COMMANDS:
         return commands.run(argv)
     arguments = _parser().parse_args(argv)
     logs.set_up(arguments.log_level, arguments.log_format)
     try:
-        settings = _settings(arguments)
+        settings = _load_settings(arguments)
         if arguments.check_config:
-            _accounts(settings.users_file, [], {}, Memory(AtHand(Store())))
-            _say("%s: fit for use" % (config.chosen(arguments.config) or "the defaults"))
+            _load_accounts(settings.users_file, [], {}, Accounts(InProcess(Store())))
+            _print("%s: configuration OK" % (config.find_file(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
     except config.ConfigError as error:
@@ -83,32 +86,33 @@ def _fail(code, error):
 def _parser():
     parser = commands.Parser(
         prog=called("parley"), description="Parley, a chat server: one room for several wire protocols.",
-        epilog="Beside serving: %s %s; each with --help." % (called("parley"), "|".join(commands.COMMANDS)))
+        epilog="Other commands: %s %s; each has --help." % (called("parley"), "|".join(commands.COMMANDS)))
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
-                        help="port of the line protocol; 0 takes any free one for each protocol")
+                        help="port of the line protocol; with 0 every protocol takes a free port")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
     parser.add_argument("--host", metavar="H", type=_host,
-                        help="address or name to listen on; auto is every address, 0.0.0.0 every IPv4 one")
+                        help="address or name to listen on; auto means all addresses, 0.0.0.0 all IPv4 addresses")
     parser.add_argument("--config", metavar="FILE", type=_not_empty,
                         help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
     parser.add_argument("--listen", action="append", default=[], metavar="PROTOCOL=PORT", type=_listen,
                         help='port of a protocol, or "off"; may be given several times')
     parser.add_argument("--idle-timeout", type=_seconds, metavar="S",
-                        help="close connections that are silent for S seconds; 0 is never")
-    parser.add_argument("--echo", action="store_true", default=None, help="let speakers hear themselves")
+                        help="close connections that are silent for S seconds; 0 means never")
+    parser.add_argument("--echo", action="store_true", default=None,
+                        help="send clients a copy of what they say in the room")
     parser.add_argument("--users", metavar="FILE", type=_not_empty,
-                        help="accounts with passwords; examples/users.json shows the form")
+                        help="file of accounts with passwords; `parley example users.json` shows the format")
     parser.add_argument("--storage", metavar="DIRECTORY",
                         help='where accounts and messages are kept; "memory" keeps them only while the server runs')
     parser.add_argument("--socket", metavar="PATH", type=_not_empty,
-                        help="where `status` and `passwd` find this server; by default in the storage directory, or"
-                             " where the system keeps such things")
+                        help="Unix socket for `status`, `passwd` and the other commands; by default in the storage"
+                             " directory, or else in the user's runtime directory")
     parser.add_argument("--worker-ports", action="store_true",
-                        help="open one more port for each worker, for tests that choose where to connect")
-    parser.add_argument("--check-config", action="store_true", help="say whether the configuration is fit for use")
-    parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="how much goes to stderr")
+                        help="open one more port for each worker, for tests that choose their worker")
+    parser.add_argument("--check-config", action="store_true", help="check the configuration, and exit")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="the least level that is logged")
     parser.add_argument("--log-format", choices=sorted(logs.FORMS), default="text",
-                        help="lines on stderr as text, or as one JSON object each")
+                        help="log lines as text, or each as a JSON object")
     parser.add_argument("--version", action="version", version="parley " + __version__)
     return parser
 
@@ -156,11 +160,11 @@ def _listen(text):
     return protocol, port if port == "off" else _port(port)
 
 
-def _settings(arguments):
-    """Defaults, file, environment, flags: the last one wins."""
-    config.need_yaml()  # before any file: whether there is one must not decide it
+def _load_settings(arguments):
+    """The `Settings` from defaults, file, environment and flags, of which the later ones win; or ConfigError."""
+    config.require_yaml()  # even without a file, so that a missing PyYAML does not show only once there is one
     settings = config.defaults()
-    file = config.chosen(arguments.config)
+    file = config.find_file(arguments.config)
     if file:
         settings = config.read(file, settings)
     settings = config.environment(os.environ, settings)
@@ -183,12 +187,12 @@ def _settings(arguments):
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
     config.check_ports(settings)
     if settings.tls.certificate:
-        _check(settings.tls)
+        _check_certificate(settings.tls)
     return settings
 
 
-def _check(given):
-    """ConfigError unless the certificate and the key of a `config.Tls` will do."""
+def _check_certificate(given):
+    """ConfigError unless the certificate and the key of a `config.Tls` can be used, and have not expired."""
     paths = given.certificate.path if given.key is given.certificate else ", ".join(
         (given.certificate.path, given.key.path))
     try:
@@ -203,26 +207,30 @@ def _check(given):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
-    store, directory, rows, boxes = _storage(settings.storage)
+    store, directory, rows, boxes = _open_storage(settings.storage)
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
-    memory = Memory(store, settings.register, settings.guests, most, settings.keep_box_days, time.time)
-    _accounts(settings.users_file, rows, boxes, memory)
-    listening, lines = _open(settings, arguments.worker_ports)
+    accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
+    _load_accounts(settings.users_file, rows, boxes, accounts)
+    listening, lines = _open_sockets(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     try:
-        Supervisor(listening, settings, lambda: _reread(settings, arguments), memory, store, directory,
+        Supervisor(listening, settings, lambda: _reread(settings, arguments), accounts, store, directory,
                    lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
-            on_start=lambda: _say_started(service, lines),
-            on_stop=lambda: _say_stopping(service),
-            on_turn=lambda: service.live(time.monotonic()))
+            on_start=lambda: _announce_start(service, lines),
+            on_stop=lambda: _announce_stop(service),
+            on_turn=lambda: service.feed_watchdog(time.monotonic()))
     finally:
         _close(listening)
-    _say("[SERVER] Server stopped.")
+    _print("[SERVER] Server stopped.")
     return 0
 
 
 def _open_control(arguments, directory, listening, requests, selector):
-    """What `status` and `passwd` talk to; None, with the reason in the log, if nobody asked for it and it cannot be."""
+    """The `Control` that operators' commands talk to.
+
+    CannotUse if there can be no socket where the operator wants it. Where it is in its default place, that is only
+    logged, and the answer is None.
+    """
     chosen = arguments.socket or directory and directory.control
     if chosen:
         return Control(chosen, requests, selector)
@@ -234,27 +242,30 @@ def _open_control(arguments, directory, listening, requests, selector):
         return None
 
 
-def _say_started(service, lines):
-    _say(*lines, "[SERVER] Waiting for connections...")
-    service.tell("READY=1", "STATUS=serving", "MAINPID=%d" % os.getpid())
+def _announce_start(service, lines):
+    _print(*lines, "[SERVER] Waiting for connections...")
+    service.notify("READY=1", "STATUS=serving", "MAINPID=%d" % os.getpid())
 
 
-def _say_stopping(service):
-    service.tell("STOPPING=1")
-    _say("[SERVER] Shutting down...")
+def _announce_stop(service):
+    service.notify("STOPPING=1")
+    _print("[SERVER] Shutting down...")
 
 
-def _storage(storage):
-    """The store, its directory, and what is in it already: accounts and boxes as a `Database` tells of them."""
+def _open_storage(storage):
+    """(store, `Directory`, accounts, boxes) for a `config.Storage`: the last two as `Database` returns them.
+
+    The directory is None if nothing is stored. CannotUse or StoreError if it cannot be used.
+    """
     if storage is None:
-        return AtHand(Store()), None, [], {}
+        return InProcess(Store()), None, [], {}
     directory = Directory(storage.directory)
 
-    database = Database(directory.database)  # here too, and not only in the journal: what is wrong shows at once
+    database = Database(directory.database)  # not only in the journal, so that what is wrong with it shows at once
     database.check()
     rows, boxes, last = database.accounts(), database.boxes(), database.last_given()
     reserved = last
-    with contextlib.suppress(sqlite3.Error), database.transaction():  # or the journal tries it, and says what is wrong
+    with contextlib.suppress(sqlite3.Error), database.transaction():  # the journal tries again, and reports the error
         database.reserve(last + BLOCK)
         reserved = last + BLOCK
     database.close()
@@ -266,39 +277,40 @@ def _storage(storage):
     return Journal(open_again, last, reserved), directory, rows, boxes
 
 
-def _accounts(path, rows, boxes, memory):
-    """The memory to begin with: the accounts in the store, and new ones of a users file, hashed here and now.
+def _load_accounts(path, rows, boxes, accounts):
+    """Put the accounts of the store, and new ones from the users file at `path`, into `accounts`, and return it.
 
-    A new one must not look like one in the store. Those of the file may look alike: what does changes with Unicode.
+    Passwords in the file are hashed here. A new account must not look like one in the store; those of one file may look
+    like each other, because with the next Unicode version they might anyway. ConfigError if one cannot be used.
     """
     for name, secret, _, _ in rows:
-        memory.know(name, Account(claims(name), secret))
+        accounts.know(name, Account(claims(name), secret))
         if name in boxes:
-            memory.know_box(name, *boxes[name])
-    stored, names = set(memory.accounts), set()
+            accounts.know_box(name, *boxes[name])
+    stored, names = set(accounts.accounts), set()
     for raw, password, secret in config.users(path) if path else ():
         try:
             name = canonical_name(raw)
         except InvalidName:
             raise config.ConfigError("%s: %r is not a valid name" % (path, raw.decode())) from None
         if folded(name) in names:
-            raise config.ConfigError("%s: %r is there twice" % (path, raw.decode()))
+            raise config.ConfigError("%s: %r appears twice" % (path, raw.decode()))
         names.add(folded(name))
         if name in stored:
-            continue  # it may have another password by now
+            continue  # its owner may have changed the password
         occupied = claims(name)
-        if memory.owners(occupied) & stored:
-            raise config.ConfigError("%s: %r is too much like an account in the storage" % (path, raw.decode()))
-        memory.open(name, occupied, _secret(password, secret, path, raw))
-    return memory
+        if accounts.owners(occupied) & stored:
+            raise config.ConfigError("%s: %r looks too much like an account in the storage" % (path, raw.decode()))
+        accounts.begin_with(name, occupied, _secret_of_user(password, secret, path, raw))
+    return accounts
 
 
-def _secret(password, secret, path, raw):
-    """The secret of a user in the file, who has one or a password."""
+def _secret_of_user(password, secret, path, raw):
+    """The secret of a user in the users file, who has either a secret or a password; ConfigError if it is unusable."""
     try:
         if secret is None:
-            return chosen(password)
-        parts(secret)
+            return secret_for(password)
+        parse_secret(secret)
     except Unverifiable as error:
         raise config.ConfigError("%s: the secret of %r cannot be used: %s" % (path, raw.decode(), error)) from None
     except ValueError as error:
@@ -306,8 +318,11 @@ def _secret(password, secret, path, raw):
     return secret
 
 
-def _open(settings, private):
-    """For each worker its (protocol, socket, with TLS?) triples, and the lines that say where they listen."""
+def _open_sockets(settings, private):
+    """([(protocol, socket, with TLS?) for each port] for each worker, lines that say where they listen).
+
+    private: whether each worker gets one more port for itself. CannotListen if a port cannot be opened.
+    """
     listening, lines = [[] for _ in range(settings.workers)], []
     wanted = [(protocol, port, False) for protocol, port in settings.listen.items()]
     wanted += [(protocol, port, True) for protocol, port in settings.tls.listen.items()]
@@ -316,16 +331,16 @@ def _open(settings, private):
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
             _close(listening)
-            raise CannotListen(_why_not(error, settings.host, protocol, port, with_tls)) from None
+            raise CannotListen(_listen_error(error, settings.host, protocol, port, with_tls)) from None
         for own, sockets in zip(listening, shares):
             own += [(protocol, sock, with_tls) for sock in sockets]
-        lines += _started(protocol, with_tls, shares[0])
-    lines[1:1] = ["[SERVER] Others reach it at " + address for address in reached(listening[0][0][1])]
+        lines += _listening_lines(protocol, with_tls, shares[0])
+    lines[1:1] = ["[SERVER] Others reach it at " + address for address in reachable_addresses(listening[0][0][1])]
     for slot, own in enumerate(listening):
         for protocol in settings.listen if private else ():
             sock = open_private(settings.host)
             own.append((protocol, sock, False))
-            lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, shown(sock)))
+            lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, format_address(sock)))
     return listening, lines
 
 
@@ -335,15 +350,15 @@ def _close(listening):
             sock.close()
 
 
-def _started(protocol, with_tls, sockets):
-    """A line for each address; the document's words, which know one alone, are for the first."""
+def _listening_lines(protocol, with_tls, sockets):
+    """A start-up line for each address of a protocol; document 003 prescribes the first one of `line`."""
     serving = "[SERVER] Serving %s%s on" % (protocol, " with TLS" if with_tls else "")
     first = serving if with_tls else STARTED.get(protocol, serving)
     words = [first] + [serving] * (len(sockets) - 1)
-    return ["%s %s" % (word, shown(sock)) for word, sock in zip(words, sockets)]
+    return ["%s %s" % (word, format_address(sock)) for word, sock in zip(words, sockets)]
 
 
-def _why_not(error, host, protocol, port, with_tls):
+def _listen_error(error, host, protocol, port, with_tls):
     remedy = "`tls.listen`" if with_tls else "--listen %s=PORT or `listen`" % protocol
     if error.errno == errno.EADDRINUSE:
         return ("port %d is in use, perhaps by a server that still runs; choose another with %s in the configuration"
@@ -356,20 +371,23 @@ def _why_not(error, host, protocol, port, with_tls):
 
 
 def _raise_descriptor_limit():
-    """Each client is a descriptor; take as many as the system lets us."""
+    """Each client needs a descriptor: allow as many as the system permits."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (ValueError, OSError) as error:
-        log.warning("the limit of open files stays as it is: %(why)s", {"why": str(error)})
+        log.warning("the limit of open files cannot be raised: %(why)s", {"why": str(error)})
 
 
 def _reread(running, arguments):
-    """The settings as they are now on disk; None, with the reason in the log, if they are not fit for use."""
+    """The settings as the file has them now; None, with the reason in the log, if they are wrong.
+
+    running: the settings in force. A change that needs a restart is logged.
+    """
     try:
-        settings = _settings(arguments)
+        settings = _load_settings(arguments)
         if running.tls.listen and not settings.tls.certificate:
-            raise config.ConfigError("the TLS ports, which stay open until the next start, need their certificate")
+            raise config.ConfigError("TLS ports stay open until the next start, so `certificate` cannot be removed")
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %(why)s", {"why": str(error)})
         return None
@@ -377,18 +395,18 @@ def _reread(running, arguments):
             "workers", "host", "listen", "users_file", "register", "guests", "failed_logins_per_minute",
             "accounts_per_address", "keep_box_days", "storage"):
         if getattr(settings, name) != getattr(running, name):
-            log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": name})
+            log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": name})
     if settings.tls.listen != running.tls.listen:
-        log.warning("%(setting)s has changed: that takes effect with the next start", {"setting": "tls.listen"})
+        log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": "tls.listen"})
     log.info("configuration reread")
-    return settings._replace(workers=running.workers)  # among whom a limit of connections is shared
+    return settings._replace(workers=running.workers)  # which the limit of connections is divided by
 
 
-def _say(*lines):
-    """On stdout, as document 003 shows it. Whoever listened there may be gone; the chat goes on."""
+def _print(*lines):
+    """Print lines as document 003 shows them. If nobody reads stdout any more, that is logged once, and all goes on."""
     try:
         print(*lines, sep="\n", flush=True)
     except OSError:
         log.warning("nobody reads stdout")
         with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python fails at exit to write what it still holds
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python would fail at exit to flush its buffer

@@ -1,4 +1,7 @@
-"""What an operator does beside serving: look at a server and its log, set passwords, take messages in and out."""
+"""The operator's commands: show a server's state and log, manage accounts, export and import, print examples.
+
+Each command is a function of the parsed arguments; what it cannot do raises `Failure`.
+"""
 import argparse
 import collections
 import contextlib
@@ -13,37 +16,41 @@ import time
 import parley
 from parley.called import called
 from parley.server import config
-from parley.server.chat.memory import LAST_ID
+from parley.server.chat.accounts import LAST_ID
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded, spelled
 from parley.server.chat.operators import Operators
+from parley.server.ipc.messages import ToStore
 from parley.server.protocols.text import canonical
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
-from parley.server.storage.journal import AtHand
+from parley.server.storage.journal import InProcess
 from parley.server.storage.memory import MOST_MESSAGES
 from parley.server.supervisor import places
 from parley.server.supervisor.control import NoServer, ask
-from parley.server.supervisor.hashing import chosen, parts
+from parley.server.supervisor.hashing import parse_secret, secret_for
 
 _PACKAGE = os.path.dirname(os.path.abspath(parley.__file__))
 
-LOOK_EVERY = 0.2  # seconds, while a log is followed
-LATEST = 253402300799  # seconds since the epoch: the end of the year 9999
+POLL_INTERVAL = 0.2  # seconds, while a log is followed
+LATEST_TIME = 253402300799  # seconds since the epoch: the end of the year 9999
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, like everything else here; argparse would print its usage too."""
+    """Reports wrong usage in one line, as all errors here; argparse alone would print the whole usage too."""
 
     def error(self, message):
-        self.exit(2, "parley: %s (--help shows what there is)\n" % message)
+        self.exit(2, "parley: %s (see --help)\n" % message)
 
 
 class Failure(Exception):
-    """It cannot be done; the text says why, and what to do."""
+    """A command cannot do what is asked; the text says why, and what to do."""
 
 
 def run(argv):
-    """Do what `argv` says, whose first word is one of COMMANDS; the exit code."""
+    """Run a command, and return the exit code: 0, or 1 after a failure. Wrong usage exits with 2.
+
+    argv: the arguments without the program's name; the first one is a key of COMMANDS.
+    """
     arguments = _parser().parse_args(argv)
     try:
         COMMANDS[arguments.command](arguments)
@@ -56,59 +63,60 @@ def run(argv):
 
 
 def _parser():
-    parser = Parser(prog=called("parley"), description="Parley, a chat server: beside serving.")
+    parser = Parser(prog=called("parley"), description="Parley, a chat server: commands for operators.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--storage", metavar="DIRECTORY", help="of the server; otherwise what the configuration says")
+    common.add_argument("--storage", metavar="DIRECTORY",
+                        help="the server's storage directory, if it is not in the configuration")
     common.add_argument("--config", metavar="FILE", help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
 
     asking = argparse.ArgumentParser(add_help=False)
-    asking.add_argument("--socket", metavar="PATH", help="where the server was told to listen for this")
+    asking.add_argument("--socket", metavar="PATH", help="the server's socket, if it was started with --socket")
 
     def add(name, says, *more):
         return commands.add_parser(name, parents=[common, *more], help=says, description=says)
 
-    add("status", "show what a running server does", asking).add_argument(
-        "--json", action="store_true", help="all of it, for programs")
+    add("status", "show workers, connections, rates and queues of a running server", asking).add_argument(
+        "--json", action="store_true", help="print everything, as JSON")
     log = add("log", "print what was said in the room")
-    log.add_argument("--since", type=int, default=0, metavar="NUMBER", help="only what follows this message")
-    log.add_argument("--follow", action="store_true", help="go on with what is said from now on")
+    log.add_argument("--since", type=int, default=0, metavar="NUMBER", help="only messages after this one")
+    log.add_argument("--follow", action="store_true", help="go on printing new messages")
     passwd = add("passwd", "give a name a password, read from the terminal or the standard input", asking)
     passwd.add_argument("name")
-    add("accounts", "list the accounts, and how much is kept for each until its owner comes", asking)
-    delete = add("delete", "delete an account, with all that was said to it or by it", asking)
+    add("accounts", "list all accounts, and how many messages are kept for each", asking)
+    delete = add("delete", "delete an account, and all direct messages to it or from it", asking)
     delete.add_argument("name", metavar="ACCOUNT")
-    box = add("box", "show what is kept for an account: from whom and when, not what it says", asking)
+    box = add("box", "list the messages that are kept for an account: from whom and when, without their texts", asking)
     box.add_argument("name", metavar="NAME")
-    box.add_argument("--empty", action="store_true", help="throw it away")
+    box.add_argument("--empty", action="store_true", help="delete them")
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
-            ("import", "read users or conversations from JSON in document 004's form, while no server runs; users"
-                       " first: an account reads what is said or imported from then on")):
+            ("import", "read users or conversations from JSON in document 004's form, while no server runs; import"
+                       " users first: an account can only read messages that are newer than itself")):
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
-    says = "print a configuration to begin with: the defaults, with comments"
+    says = "print a configuration to start from: the defaults, with comments"
     commands.add_parser("config", help=says, description=says)
-    says = "print an example, such as parley.service; without a name, the names of all"
+    says = "print an example, such as parley.service; without a name, list all examples"
     commands.add_parser("example", help=says, description=says).add_argument("name", nargs="?", metavar="NAME")
     return parser
 
 
 def _config(arguments):
-    """A configuration to begin with."""
+    """Print config.yaml as it is shipped."""
     _print_file(os.path.join(_PACKAGE, "config.yaml"))
 
 
 def _example(arguments):
-    """One of the examples, or their names."""
+    """Print one of the examples, or the list of their names."""
     folder = next(filter(os.path.isdir, (os.path.join(place, "examples") for place in parley.__path__)))
     if arguments.name is None:
         print(*sorted(name for name in os.listdir(folder) if not name.startswith("_")), sep="\n")
     elif arguments.name in os.listdir(folder):
         _print_file(os.path.join(folder, arguments.name))
     else:
-        raise Failure("there is no example %r; without a name their names are shown" % arguments.name)
+        raise Failure("there is no example %r; without a name, all are listed" % arguments.name)
 
 
 def _print_file(path):
@@ -117,16 +125,16 @@ def _print_file(path):
 
 
 def _settings(arguments):
-    """As the server's."""
+    """The `config.Settings` of the server, from its file and environment; without its flags."""
     settings = config.defaults()
-    file = config.chosen(arguments.config)
+    file = config.find_file(arguments.config)
     if file:
         settings = config.read(file, settings)
     return config.environment(os.environ, settings)
 
 
 def _storage(arguments):
-    """Of the server; None if nothing is stored."""
+    """The server's `config.Storage`; None if it stores nothing."""
     return _settings(arguments).storage if arguments.storage is None else config.storage(arguments.storage)
 
 
@@ -134,12 +142,12 @@ def _directory(arguments):
     """The path of the storage directory."""
     storage = _storage(arguments)
     if storage is None:
-        raise Failure("nothing is stored: the configuration says storage: memory; name a directory with --storage")
+        raise Failure("the configuration says `storage: memory`, so nothing is stored; name a directory with --storage")
     return storage.directory
 
 
 def _socket(arguments):
-    """The path at which the server listens for operators."""
+    """The path of the server's control socket."""
     if arguments.socket:
         return arguments.socket
     storage = _storage(arguments)
@@ -149,8 +157,8 @@ def _socket(arguments):
 
 
 def _no_server(arguments, error):
-    """The failure to raise where one is needed."""
-    remedy = "is one running here?"
+    """The Failure of a command that needs a running server; error: why it got no answer."""
+    remedy = "is the server running?"
     others = [] if arguments.socket or _storage(arguments) else places.others(os.environ)
     if others:
         remedy = "name the right one with --socket: " + ", ".join(others)
@@ -158,10 +166,10 @@ def _no_server(arguments, error):
 
 
 def _reading(arguments):
-    """The database, which a server may be writing at the same time."""
+    """The database, opened for reading; a server may be writing to it at the same time."""
     path = os.path.join(_directory(arguments), DATABASE)
     if not os.path.exists(path):
-        raise Failure("%s: there is no database; has a server run with this storage?" % path)
+        raise Failure("%s: there is no database; did a server ever run with this storage?" % path)
     return Database(path, mode="ro")
 
 
@@ -170,11 +178,11 @@ def _status(arguments):
         status = ask(_socket(arguments), "status")
     except NoServer as error:
         raise _no_server(arguments, error) from None
-    print(json.dumps(status, indent=2) if arguments.json else "\n".join(_told(status)))
+    print(json.dumps(status, indent=2) if arguments.json else "\n".join(_status_lines(status)))
 
 
-def _told(status):
-    """A status as lines for people."""
+def _status_lines(status):
+    """The lines that show a status, the answer to the request of that name, to people."""
     workers = status["workers"]
     protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
     yield "%d names in use, %d accounts, %d workers" % (status["names"], status["accounts"], len(workers))
@@ -197,7 +205,7 @@ def _told(status):
 
 
 def _table(rows):
-    """Rows of values as lines with columns; texts stand to the left, numbers to the right."""
+    """Lines for rows of values, the first of which has the headings; texts are aligned left, numbers right."""
     widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
     numeric = [all(_is_number(row[place]) for row in rows[1:]) for place in range(len(rows[0]))]
     for row in rows:
@@ -215,16 +223,17 @@ def _log(arguments):
         messages, _, more = database.lobby(last, MOST_MESSAGES)
         for number, sender, text, when in messages:
             last = number
-            _print("%d %s %s: %s" % (number, _shown_time(when), sender.decode(), text.decode().replace("\n", "\n    ")))
+            indented = text.decode().replace("\n", "\n    ")
+            _print("%d %s %s: %s" % (number, _format_time(when), sender.decode(), indented))
         sys.stdout.flush()
         if not more:
             if not arguments.follow:
                 return
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
 
 
-def _shown_time(seconds):
-    """Local time; of a time that this machine cannot show the seconds."""
+def _format_time(seconds):
+    """Local time, for seconds since the epoch; the bare seconds if this machine cannot convert them."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
     except (OverflowError, ValueError, OSError):
@@ -238,16 +247,16 @@ def _passwd(arguments):
     else:
         password = sys.stdin.buffer.readline().rstrip(b"\n")
     if not password:
-        raise Failure("a password has at least one character")
+        raise Failure("a password must have at least one character")
     if not password.decode("utf-8", "ignore").encode() == password:
-        raise Failure("a password is text in UTF-8")
+        raise Failure("a password must be text in UTF-8")
     try:
-        secret = chosen(password)
+        secret = secret_for(password)
     except ValueError as error:
         raise Failure(str(error)) from None
     try:
         answer = ask(_socket(arguments), "passwd", name=name.decode(), secret=secret)
-    except NoServer as error:  # none runs: if there is a directory, it is ours
+    except NoServer as error:  # none is running, so the database can be changed directly
         if _storage(arguments) is None:
             raise _no_server(arguments, error) from None
         with _writing(_directory(arguments)) as database:
@@ -255,13 +264,16 @@ def _passwd(arguments):
     else:
         if "error" in answer:
             raise Failure(answer["error"])
-    _print("%s has a password" % arguments.name)
+    _print("%s has a password now" % arguments.name)
 
 
 def protect(database, name, secret, before=None):
-    """Give an account in the database a password; make it, if there is none, with nothing that was said before.
+    """Give an account a new secret, or make the account, which then reads no earlier messages.
 
-    before: the accounts that a new one must not look like, as those may that come with it; all there are, if not given.
+    database: a `Database`, in a transaction. name: bytes. secret: text, or None for an account without a password.
+    before: the names that a new one must not look like; by default those of all accounts. Names that are imported
+        together may look like each other.
+    Failure if it looks like one of them.
     """
     others = {other for other, _, _, _ in database.accounts()}
     occupied, same = claims(name), folded(name)
@@ -269,16 +281,16 @@ def protect(database, name, secret, before=None):
         database.protect(name, secret)
     elif (any(folded(other) == same for other in others)
           or any(claims(other) & occupied for other in (others if before is None else before))):
-        raise Failure("%s: too much like the name of another account" % name.decode())
+        raise Failure("%s: looks too much like the name of another account" % name.decode())
     else:
         database.open_account(name, secret)
 
 
 @contextlib.contextmanager
-def _asking(arguments):
-    """A function ask(request, argument=..., ...) for requests of `server.chat.operators`; gives the answer, or Failure.
+def _asker(arguments):
+    """A function ask(request, argument=..., ...) for the requests of `parley.server.chat.operators`.
 
-    It asks the server, or, if none runs, looks into the database itself.
+    It returns the answer, a dictionary, or raises Failure. It asks the server, or the database if no server runs.
     """
 
     def answered(answer):
@@ -292,80 +304,80 @@ def _asking(arguments):
     except NoServer as error:
         if arguments.socket or _storage(arguments) is None:
             raise _no_server(arguments, error) from None
-        _reading(arguments).close()  # or there is nothing to look into
+        _reading(arguments).close()  # Failure if there is no database, which the next line would create
         with _writing(_directory(arguments)) as database:
             requests = _operators_of(database).requests()
 
-            def look(request, **values):
+            def ask_database(request, **values):
                 answers = []
                 requests[request](answers.append, **values)
                 return answered(*answers)
 
-            yield look
+            yield ask_database
     else:
         yield lambda request, **values: answered(ask(path, request, **values))
 
 
 def _operators_of(database):
-    store = AtHand(database)
+    store = InProcess(database)
     return Operators(
         {name for name, *_ in database.accounts()}, store,
-        lambda name, then: store.ask(then, "close_account", name),
-        lambda name, then: store.ask(then, "taken", name, LAST_ID))
+        lambda name, then: store.ask(then, ToStore.CloseAccount(name)),
+        lambda name, then: store.ask(then, ToStore.Taken(name, LAST_ID)))
 
 
-def _pages(ask_, request, key, after, **values):
-    """All rows of an answer that comes in pages; the next one is asked for with what stands first in the last row."""
+def _pages(ask_server, request, key, after, **values):
+    """All rows of an answer that comes in pages; each next page begins after the first value of the last row."""
     rows, more = [], True
     while more:
-        answer = ask_(request, after=rows[-1][0] if rows else after, **values)
+        answer = ask_server(request, after=rows[-1][0] if rows else after, **values)
         rows += answer[key]
         more = answer["more"]
     return rows
 
 
 def _accounts(arguments):
-    with _asking(arguments) as ask_:
-        rows = _pages(ask_, "accounts", "accounts", "")
+    with _asker(arguments) as ask_server:
+        rows = _pages(ask_server, "accounts", "accounts", "")
     for line in _table([["account", "password", "kept", "bytes", "made", "last used"]] + [
-            [name, "yes" if has_password else "no", kept, size, _shown_day(made), _shown_day(used)]
+            [name, "yes" if has_password else "no", kept, size, _format_day(made), _format_day(used)]
             for name, has_password, kept, size, made, used in rows]):
         _print(line)
 
 
 def _delete(arguments):
-    with _asking(arguments) as ask_:
-        ask_("delete", name=_as_written(arguments.name))
+    with _asker(arguments) as ask_server:
+        ask_server("delete", name=_account_name(arguments.name))
     _print("%s is deleted" % arguments.name)
 
 
 def _box(arguments):
-    name = _as_written(arguments.name)
-    with _asking(arguments) as ask_:
-        rows = _pages(ask_, "box", "messages", 0, name=name)
+    name = _account_name(arguments.name)
+    with _asker(arguments) as ask_server:
+        rows = _pages(ask_server, "box", "messages", 0, name=name)
         if arguments.empty:
-            ask_("empty", name=name)
+            ask_server("empty", name=name)
     if arguments.empty:
-        _print("%d messages for %s thrown away" % (len(rows), arguments.name))
+        _print("%d messages for %s deleted" % (len(rows), arguments.name))
         return
     _print("%d messages for %s, %d bytes" % (len(rows), arguments.name, sum(row[4] for row in rows)))
     for line in _table([["from", "address", "time", "bytes"]] + [
-            [sender, source or "-", _shown_time(when), size] for _, sender, source, when, size in rows]):
+            [sender, source or "-", _format_time(when), size] for _, sender, source, when, size in rows]):
         _print(line)
 
 
-def _as_written(text):
-    """A name as accounts have it, whether or not one could be made with it today."""
+def _account_name(text):
+    """The name of an account in canonical form (str); it may be one that new accounts cannot have any more."""
     return spelled(text.encode("utf-8", "surrogateescape")).decode()
 
 
-def _shown_day(seconds):
-    return "-" if seconds is None else _shown_time(seconds)[:len("2026-01-31")]
+def _format_day(seconds):
+    return "-" if seconds is None else _format_time(seconds)[:len("2026-01-31")]
 
 
 @contextlib.contextmanager
 def _writing(path):
-    """The database of a directory that no server works with; what is written is stored at the end."""
+    """The database of a directory that no server uses, in a transaction; CannotUse if one does."""
     directory = Directory(path)
     database = Database(directory.database)
     try:
@@ -377,7 +389,7 @@ def _writing(path):
 
 
 def _print(text):
-    """A line, in which what this terminal cannot show is escaped."""
+    """Print a line, with characters escaped that this terminal cannot show."""
     sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "backslashreplace") + b"\n")
     sys.stdout.flush()
 
@@ -412,10 +424,10 @@ def _export(arguments):
 
 
 def _private(path):
-    """A descriptor of an empty file for this user alone, who may have had a more open one there before."""
+    """A descriptor of an emptied or new file that only this user can read, even if the file existed before."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # and not a pipe, or /dev/null
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # not a pipe, and not /dev/null
             os.fchmod(descriptor, 0o600)
             os.ftruncate(descriptor, 0)
     except OSError:
@@ -439,17 +451,17 @@ def _import(arguments):
 
 @contextlib.contextmanager
 def _reading_entry(place):
-    """Whatever is wrong inside is said of this place in a file."""
+    """Turn errors inside into Failures that name this place in a file."""
     try:
         yield
     except KeyError as error:
-        raise Failure("%s: not of document 004's form: there is no %s" % (place, error)) from None
+        raise Failure("%s: not of document 004's form: %s is missing" % (place, error)) from None
     except (TypeError, AttributeError, ValueError, Failure) as error:
         raise Failure("%s: not of document 004's form: %s" % (place, error)) from None
 
 
 def _entries(file, document, key):
-    """(place in the file, entry) of each."""
+    """The (place in the file, entry) pairs of the list that a document has under `key`."""
     with _reading_entry(file):
         entries = document[key]
         if not isinstance(entries, list):
@@ -463,9 +475,9 @@ def _import_users(file, document, database):
         with _reading_entry(place):
             secret = entry.get("secret")
             if secret is not None:
-                parts(secret)  # or nobody could ever log in with it
+                parse_secret(secret)  # Unverifiable, a ValueError, if nobody could ever log in with it
             elif "password" in entry:
-                secret = chosen(entry["password"].encode())
+                secret = secret_for(entry["password"].encode())
             protect(database, _name(entry["username"]), secret, before)
     return len(entries)
 
@@ -486,12 +498,13 @@ def _import_history(file, document, database):
 
 
 def _message(entry, one, other):
-    """(sender, text, time)"""
+    """The (sender, text, time) of an entry: bytes, bytes, seconds since the epoch."""
     sender, text, when = _name(entry["user"]), canonical(entry["text"].encode()), entry["timestamp"]
     if sender not in (one, other) or not text:
-        raise ValueError("it is empty, or somebody else's")
-    if type(when) not in (int, float) or not 0 <= when <= LATEST:
-        raise ValueError("the timestamp %s is not a number of seconds from 0 to %d" % (json.dumps(when)[:40], LATEST))
+        raise ValueError("the message is empty, or its user is not one of the two")
+    if type(when) not in (int, float) or not 0 <= when <= LATEST_TIME:
+        raise ValueError("the timestamp %s is not a number of seconds from 0 to %d"
+                         % (json.dumps(when)[:40], LATEST_TIME))
     return sender, text, int(when)
 
 

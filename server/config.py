@@ -1,4 +1,4 @@
-"""The configuration: defaults, a YAML file, the environment, flags; each wins over what stands before it.
+"""The configuration: defaults, a YAML file, the environment, flags; each overrides those before it.
 
 Every mistake is a ConfigError that names the place, what is wrong, and what was probably meant.
 """
@@ -16,12 +16,12 @@ from parley.server.protocols import PROTOCOLS
 try:
     import yaml
 except ImportError:
-    yaml = None  # see `need_yaml`
+    yaml = None  # see `require_yaml`
 
 DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
-MOST_PACING_MS = 100  # with more a chat is no chat, and who wants to log in waits as long
+MOST_PACING_MS = 100  # with more, conversations and logins would feel slow
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 _NAME = re.compile(r"[\w.-]+")  # of a host
@@ -30,11 +30,11 @@ _WITH_PORT = re.compile(r"[^:]+:[0-9]*|\[.*\]:[0-9]*")
 
 
 class ConfigError(ValueError):
-    """The configuration is not fit for use; the text says where and why, in one line."""
+    """The configuration cannot be used; the text says where and why, in one line."""
 
 
 Storage = namedtuple("Storage", "directory sync keep_messages keep_days")
-Storage.__doc__ = "Where all is kept, how safely (see SYNC), how many messages and for how many days; 0 is no limit."
+Storage.__doc__ = "A path, one of SYNC, how many messages are kept, and for how many days; 0 means no limit."
 
 SYNC = ("each-commit", "system")
 USUAL_STORAGE = Storage(None, SYNC[0], 10000000, 0)
@@ -43,7 +43,7 @@ File = namedtuple("File", "path content")
 
 
 class Tls(namedtuple("Tls", "listen certificate key")):
-    """TLS ports, {protocol: port}, and the `File`s that hold, as PEM (bytes), the certificate and its key, or None."""
+    """listen: {protocol: port}, of the TLS ports. certificate, key: each a `File` with PEM (bytes) in it, or None."""
 
     __slots__ = ()
 
@@ -53,24 +53,26 @@ class Settings(namedtuple("Settings", (
         "register", "guests", "failed_logins_per_minute", "accounts_per_address", "keep_box_days", "storage"))):
     """All settings, complete and checked.
 
-    workers: int. host: str. listen: {protocol: port}, of those that are on. tls: `Tls`.
+    config.yaml says what each of them means.
+
+    workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
-    goodbye: {protocol: bool}, of those whose clients have one that is a text.
-    limits: {name: int}, but text_bytes: {protocol: int}; see config.yaml.
+    goodbye: {protocol: bool}, of the protocols whose clients say goodbye with a text.
+    limits: {name: int}; text_bytes: {protocol: int}.
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
-    storage: Storage, or None if nothing is kept.
+    storage: `Storage`, or None if nothing is stored.
     """
 
     __slots__ = ()
 
     @property
     def first_port(self):
-        """By which a server is known that has no storage: of the first protocol, which is `line` if that is on."""
+        """The port that names the control socket of a server without storage: of `line`, or else the first protocol."""
         return next(iter([*self.listen.values(), *self.tls.listen.values()]), 0)
 
     def of_workers(self):
-        """What a worker needs to know, as plain data."""
+        """The settings of a worker, a dictionary of plain data. certificate: (certificate, key) as bytes, or None."""
         certificate = (self.tls.certificate.content, self.tls.key.content) if self.tls.certificate else None
         share = -(-self.limits["connections"] // self.workers)
         return {
@@ -84,10 +86,10 @@ class Settings(namedtuple("Settings", (
 
 
 def defaults():
-    """The settings of a server that nobody configured."""
+    """The `Settings` that hold if nobody says otherwise."""
     return Settings(
         workers=os.cpu_count() or 1,
-        host="auto",  # a chat server is there to be reached, and `localhost` is ::1 first in many places
+        host="auto",  # a chat server should be reachable, and `localhost` often means ::1 alone
         listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
         tls=Tls({}, None, None),
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
@@ -115,21 +117,21 @@ def defaults():
     )
 
 
-def need_yaml():
-    """ConfigError if configurations cannot be read here."""
+def require_yaml():
+    """ConfigError if PyYAML is missing."""
     if yaml is None:
-        raise ConfigError("PyYAML is not installed for this Python: do `%s -m pip install PyYAML`, or use ./dev"
+        raise ConfigError("PyYAML is not installed for this Python: run `%s -m pip install PyYAML`, or use ./dev"
                           " serve" % (sys.executable or "python3"))
 
 
-def chosen(path):
-    """The file to read: the one that was named, or the default one if it is there, or None."""
+def find_file(path):
+    """The file to read: `path`, or, if that is None, the default file if it exists, or None."""
     return path or (DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None)
 
 
 def read(path, settings):
-    """`settings` as changed by the YAML file at `path`."""
-    document = _composed(path)
+    """`settings` with the changes in the YAML file at `path`; ConfigError if anything in it is wrong."""
+    document = _compose(path)
     if document is None:
         return settings
     reader = _Reader(path)
@@ -155,9 +157,9 @@ def read(path, settings):
     return settings._replace(**values)
 
 
-def _composed(path):
-    """The YAML file at `path` as a node, which knows its line; None if the file says nothing."""
-    need_yaml()
+def _compose(path):
+    """The YAML file at `path` as a node, with line numbers; None if it is empty. ConfigError if it is not YAML."""
+    require_yaml()
     try:
         with open(path, encoding="utf-8") as file:
             document = yaml.compose(file, Loader=yaml.SafeLoader)
@@ -179,10 +181,10 @@ def _composed(path):
 
 
 def users(path):
-    """The (name, password, secret) of each user in a file of document 004's form: {"users": [{"username", ...}, ...]}.
+    """[(name, password, secret)] from a users file; ConfigError if it has another form.
 
-    Name and password are bytes. A "secret", text, may stand in the place of the password of which it was made; one of
-    the two is None.
+    The form is document 004's: {"users": [{"username": ..., "password": ...}, ...]}. An entry may have a "secret", the
+    hash of a password, instead of the password. Name and password are bytes, the secret is str; one of the two is None.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -196,7 +198,7 @@ def users(path):
 
 
 def host(text):
-    """The address or name to listen on that `text` means, without the brackets of an IPv6 address."""
+    """The address or name to listen on, without the brackets around an IPv6 address; ConfigError if it is neither."""
     bracketed = text.startswith("[") and text.endswith("]")
     bare = text[1:-1] if bracketed else text
     if bracketed or ":" in text:
@@ -207,7 +209,7 @@ def host(text):
         fit = _NAME.fullmatch(text)
     if not fit:
         port = "; the port stands under `listen`" if _WITH_PORT.fullmatch(text) else ""
-        raise ConfigError("expected auto, an address of this machine or its name, not %r%s" % (text, port))
+        raise ConfigError("expected auto, or an address or a name of this machine, not %r%s" % (text, port))
     return bare
 
 
@@ -221,50 +223,50 @@ def _is_ipv6(text):
 
 def _is_ipv4(text):
     try:
-        socket.inet_aton(text)  # which knows 127.1 too
+        socket.inet_aton(text)  # which accepts 127.1 too
     except OSError:
         return False
     return True
 
 
 def check_ports(settings):
-    """ConfigError if two are to listen on the same port."""
+    """ConfigError if two protocols have the same port."""
     taken = {}
     wanted = list(settings.listen.items())
     wanted += [(protocol + " with TLS", port) for protocol, port in settings.tls.listen.items()]
     for name, port in wanted:
         if port in taken:
             raise ConfigError(
-                "port %d is to be that of %s and of %s; choose another for one of them under `listen`, or with --listen"
-                % (port, taken[port], name))
+                "%s and %s both have port %d; choose another one under `listen` or with --listen"
+                % (taken[port], name, port))
         if port:
             taken[port] = name
 
 
 def storage(directory):
-    """The storage in `directory`, or none if that is "memory"."""
+    """The `Storage` that --storage means; None for "memory"."""
     if not directory:
-        raise ConfigError('--storage: expected a directory, or "memory", not nothing')
+        raise ConfigError('--storage: expected a directory, or "memory", not an empty text')
     return None if directory == "memory" else USUAL_STORAGE._replace(directory=directory)
 
 
 def _user(entry):
     if ("password" in entry) == ("secret" in entry):
-        raise ValueError("%r needs a password or a secret, and not both" % (entry["username"],))
+        raise ValueError("%r needs either a password or a secret" % (entry["username"],))
     name = entry["username"].encode()
     return (name, entry["password"].encode(), None) if "password" in entry else (name, None, entry["secret"] + "")
 
 
 def environment(variables, settings):
-    """`settings` as changed by the environment."""
+    """`settings` with the changes in the environment, {name: value}; ConfigError if a value is wrong."""
     port = variables.get(PORT_VARIABLE)
     return settings if port is None else with_port(settings, "line", port, "environment variable " + PORT_VARIABLE)
 
 
 def with_port(settings, protocol, port, place):
-    """`settings` with `protocol` on `port`: text, a number or "off"."""
+    """`settings` with `protocol` on `port`, which is a number as text, or "off"; or ConfigError that names `place`."""
     if protocol not in tuple(PROTOCOLS):
-        raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _nearest(protocol, tuple(PROTOCOLS))))
+        raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _suggestion(protocol, tuple(PROTOCOLS))))
     if port in ("off", "false"):
         given = {protocol: False}
     elif port.isdecimal() and int(port) <= 65535:
@@ -275,24 +277,24 @@ def with_port(settings, protocol, port, place):
 
 
 def _listen(ports, given):
-    """{protocol: port} of those that are on, in the order of PROTOCOLS, after what is `given` for some of them."""
+    """`ports` updated by `given`, {protocol: port or False}, without those that are off, in the order of PROTOCOLS."""
     ports = dict(ports, **given)
     return {name: ports[name] for name in PROTOCOLS if ports.get(name, False) is not False}
 
 
-def _nearest(word, known):
+def _suggestion(word, known):
     close = difflib.get_close_matches(str(word), known, 1, 0.5)
     return "; did you mean %r?" % close[0] if close else "; known are: " + ", ".join(known)
 
 
 class _Reader:
-    """Values out of YAML nodes, whose line numbers go into the errors."""
+    """Reads values from the YAML nodes of a file; each error is a ConfigError with the file and the line."""
 
     def __init__(self, path):
         self._path = path
 
     def error(self, node, text):
-        """The error to raise about `node`."""
+        """The ConfigError to raise about `node`."""
         return ConfigError("%s: %s" % (self.place(node), text))
 
     def place(self, node):
@@ -300,23 +302,23 @@ class _Reader:
         return "%s:%d" % (self._path, node.start_mark.line + 1)
 
     def section(self, node, readers):
-        """{key: value} of a mapping node in which only the keys of `readers` may stand."""
+        """{key: value} of a mapping node; readers: {key: function of a node}, with all keys that it may have."""
         if not isinstance(node, yaml.MappingNode):
             raise self.error(node, "expected a mapping with: " + ", ".join(readers))
         values = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.value not in readers:
                 name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-                raise self.error(key, "unknown key %r%s" % (name, _nearest(name, list(readers))))
+                raise self.error(key, "unknown key %r%s" % (name, _suggestion(name, list(readers))))
             if key.value in values:
-                raise self.error(key, "%r stands here twice" % key.value)
+                raise self.error(key, "%r appears twice" % key.value)
             values[key.value] = readers[key.value](value)
         return values
 
     def _scalar(self, node, kinds, expected):
         try:
             value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
-        except Exception:  # PyYAML raises whatever comes up, such as a KeyError for `!!bool maybe`
+        except Exception:  # PyYAML raises all kinds of them, such as a KeyError for `!!bool maybe`
             value = ()
         if type(value) not in kinds or "\0" in str(value):
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
@@ -355,18 +357,18 @@ class _Reader:
             raise self.error(node, error) from None
 
     def path(self, node):
-        """Of a file; None for none."""
-        return self._from_here(self._scalar(node, (str, type(None)), "the path of a file, or null"))
+        """The path of a file; None for null."""
+        return self._relative_to_file(self._scalar(node, (str, type(None)), "the path of a file, or null"))
 
     def directory(self, node):
-        return self._from_here(self.text(node))
+        return self._relative_to_file(self.text(node))
 
-    def _from_here(self, path):
-        """Paths count from the place of the configuration, wherever the server is started."""
+    def _relative_to_file(self, path):
+        """Paths are relative to the configuration file, not to the directory in which the server is started."""
         return path and os.path.join(os.path.dirname(self._path), path)
 
     def storage(self, node):
-        """"memory", or a mapping with a directory."""
+        """A `Storage` from a mapping with a directory; None for "memory"."""
         if isinstance(node, yaml.ScalarNode):
             if node.value != "memory":
                 raise self.error(node, "expected memory, or a mapping with a directory, not %r" % node.value)
@@ -391,7 +393,7 @@ class _Reader:
         return self._number(node, (int,), expected, MOST_WORKERS, least=1)
 
     def listen(self, node, ports):
-        """{protocol: port} of those that are on; what the file does not name stays as it is in `ports`."""
+        """{protocol: port} without those that are off; a protocol that the file does not name stays as in `ports`."""
         return _listen(ports, self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port)))
 
     def tls(self, node):
@@ -403,7 +405,7 @@ class _Reader:
         return given._replace(key=given.key or given.certificate)
 
     def _file(self, node):
-        """The `File` of a path; None for none."""
+        """The `File` at a path, already read; None for null."""
         path = self.path(node)
         if path is None:
             return None
@@ -421,7 +423,7 @@ class _Reader:
         return value
 
     def per_protocol(self, node, read_value, values):
-        """{protocol: value}; one value alone is for all protocols."""
+        """{protocol: value} from a mapping, or from one value for all; those not named stay as in `values`."""
         if isinstance(node, yaml.ScalarNode):
             return dict.fromkeys(values, read_value(node))
         given = self.section(node, dict.fromkeys(values, read_value))

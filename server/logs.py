@@ -1,16 +1,16 @@
-"""The log: lines on stderr, as text or as JSON, for which no process ever waits.
+"""The log: lines on stderr, as text or as JSON. No process ever waits for stderr.
 
     text   2026-01-31T10:20:30.123Z info worker 0 (4711): connection ended protocol=line name=ann reason=hangup
     json   {"time": "2026-01-31T10:20:30.123Z", "level": "info", "pid": 4711, "process": "worker 0",
             "event": "connection ended", "protocol": "line", "name": "ann", "reason": "hangup"}
 
-What belongs to an event is given as a dictionary: `log.info("connection ended", {"name": "ann"})`. The event's text may
-quote some of it, as "%(name)s left", which the text form then does not repeat. Nothing in a line acts on a terminal,
-wherever it came from.
+The fields of an event are passed as a dictionary: `log.info("connection ended", {"name": "ann"})`. If the event's text
+contains a field, as in "%(name)s left", the text form does not repeat it. Everything in a line that could act on a
+terminal is escaped.
 
-A line that stderr does not take at once, because nobody reads it or its disk is full, is dropped; the next one that
-gets through says how many were, as `dropped`. Each process writes for itself: a line is one write, of a size that pipes
-do not tear.
+A line that stderr does not take at once, because nobody reads it or its disk is full, is dropped; the next line that
+gets through has their number in the field `dropped`. Each process writes for itself, one write for each line, of a size
+that pipes take whole.
 """
 import json
 import logging
@@ -24,14 +24,14 @@ import traceback
 
 LEVELS = ("debug", "info", "warning", "error")
 STDERR = 2
-LONGEST = select.PIPE_BUF - 1  # bytes of a line, which with one more a pipe takes whole or not at all
+LONGEST = select.PIPE_BUF - 1  # bytes of a line: with one byte before it, a pipe still takes it whole or not at all
 
-_BARE = re.compile(r"(?!-\Z)[\w.:/@+-]+")  # texts that need no quotes
+_UNQUOTED = re.compile(r"(?!-\Z)[\w.:/@+-]+")  # values that need no quotes in the text form
 _QUOTED = re.compile(r"%\((\w+)\)")
 
 
 def _plain(value):
-    """What JSON has no words for, as text: bytes without Python's quotes."""
+    """The text of a value that JSON has no type for; for bytes without Python's b'...' around it."""
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
@@ -39,16 +39,16 @@ _quoted = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def set_up(level, form):
-    """Log what is of `level` or above on stderr, in one of FORMS; forked processes go on with it."""
-    _hold_standard_descriptors()
+    """Log to stderr from now on, in forked processes too. level: one of LEVELS. form: a key of FORMS."""
+    _reserve_standard_descriptors()
     multiprocessing.current_process().name = "parent"
     log = logging.getLogger("parley.server")
     log.setLevel(level.upper())
-    log.handlers[:] = [Handler(_unshared(STDERR), FORMS[form])]
+    log.handlers[:] = [Handler(_reopen(STDERR), FORMS[form])]
 
 
 class Handler(logging.Handler):
-    """Writes to `descriptor`; `form` makes the text of an event, a dictionary."""
+    """Writes lines to `descriptor`. form: a function that makes the text of an event, which is a dictionary."""
 
     def __init__(self, descriptor, form):
         super().__init__()
@@ -56,13 +56,13 @@ class Handler(logging.Handler):
         self._form = form
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
-        self._begin()
-        multiprocessing.util.register_after_fork(self, Handler._begin)
+        self._reset()
+        multiprocessing.util.register_after_fork(self, Handler._reset)
 
-    def _begin(self):
-        """What others have dropped is theirs to say."""
-        self._dropped = 0  # lines since one got through
-        self._torn = b""  # the end that a line lacks which got through in part
+    def _reset(self):
+        """Begin anew, also in a forked process: lines that the parent dropped are reported by the parent."""
+        self._dropped = 0  # lines since the last one that got through
+        self._torn = b""  # the line end that is missing after a line that was written in part
 
     def emit(self, record):
         """Write one line, or count it as dropped."""
@@ -75,7 +75,7 @@ class Handler(logging.Handler):
             self.handleError(record)
 
     def _line(self, event):
-        """The line in bytes; where it is too long, its longest value keeps only its end."""
+        """The line as bytes; if it is too long, its longest values lose their beginnings."""
         line = self._bytes(event)
         while len(line) > LONGEST:
             longest = max(event, key=lambda key: len(str(event[key])))
@@ -88,7 +88,7 @@ class Handler(logging.Handler):
         return self._form(event).encode("utf-8", "backslashreplace") + b"\n"
 
     def _write(self, line):
-        """Has it got through?"""
+        """Write the line if stderr takes it at once; returns whether all of it was written."""
         if not self._room.poll(0):
             return False
         data = self._torn + line
@@ -101,7 +101,7 @@ class Handler(logging.Handler):
 
 
 class _Event(dict):
-    """What a line says: a value for each name. quoted: the names whose values the text has already."""
+    """The fields of a line, {name: value}. quoted: the names of those that the event's text contains."""
 
     quoted = frozenset()
 
@@ -139,11 +139,11 @@ def _shown(value):
     if value is None:
         return "-"
     text = _plain(value)
-    return text if _BARE.fullmatch(text) else _quoted(value)
+    return text if _UNQUOTED.fullmatch(text) else _quoted(value)
 
 
 def _visible(text):
-    """`text` with everything escaped that could act on a terminal."""
+    """`text` with everything escaped that is not printable, and so could act on a terminal."""
     if text.isprintable():
         return text
     return "".join(
@@ -153,23 +153,24 @@ def _visible(text):
 FORMS = {"text": _as_text, "json": json.JSONEncoder(default=_plain).encode}
 
 
-def _hold_standard_descriptors():
-    """Whoever started us may have closed stderr: no socket may get its number, or what we log would go there."""
+def _reserve_standard_descriptors():
+    """Open /dev/null in place of standard descriptors that are closed, or a socket would get stderr's number."""
     descriptor = os.open(os.devnull, os.O_RDWR)
     while descriptor <= STDERR:
         descriptor = os.open(os.devnull, os.O_RDWR)
     os.close(descriptor)
 
 
-def _unshared(descriptor):
-    """A pipe or a terminal opened anew where that can be, so that it is non-blocking for us alone.
+def _reopen(descriptor):
+    """A new non-blocking descriptor for the same pipe or terminal, if possible; `descriptor` itself otherwise.
 
-    That there was room a moment ago does not mean that a write returns: another process may have filled it meanwhile.
+    Other processes share the old one, so it must stay blocking. Polling for room is not enough: another process may
+    fill the pipe before we write.
     """
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISFIFO(mode) or os.isatty(descriptor):
         try:
             return os.open("/dev/fd/%d" % descriptor, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError:
-            pass  # of another user, or nobody reads it any more
+            pass  # it is another user's, or nobody reads it any more
     return descriptor

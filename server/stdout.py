@@ -1,21 +1,21 @@
-"""Standard output, whose reader may have seen enough."""
+"""Standard output that may be closed early, as by `| head`."""
 import contextlib
 import os
 import signal
 import sys
 
-CLOSED = 128 + signal.SIGPIPE  # the exit code, as a shell shows that of a program which a closed pipe has ended
+CLOSED = 128 + signal.SIGPIPE  # the exit code that a shell reports for a program that SIGPIPE ended
 
 
 @contextlib.contextmanager
 def quiet_when_closed():
-    """Decorates a `main`: once nobody reads standard output the program ends with CLOSED and says nothing."""
+    """Decorates a `main`: when standard output is closed, the program exits with CLOSED and without a message."""
     try:
         try:
             yield
         finally:
             if sys.stdout:  # None if it was closed from the beginning
-                sys.stdout.flush()  # here, or it would be done at exit, where a failure is told
+                sys.stdout.flush()  # here, because Python reports a failure of the flush at exit
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(CLOSED)

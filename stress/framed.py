@@ -54,7 +54,7 @@ _NEEDS_ACCOUNT = ("delimited", "dollar")
 # Was the name given? None where the message is no answer to that.
 _VERDICTS = {
     "binary": lambda message: {binary.JOINED: True, binary.NOT_JOINED: False}.get(message.fields["type"]),
-    "padded": lambda text: text == padded.RECEIVED if padded.answers_still_there(text) else None,
+    "padded": lambda text: text == padded.RECEIVED if padded.is_probe_reply(text) else None,
     "delimited": lambda message: message.fields["RESPONSE"] == [] if "RESPONSE" in message.fields else None,
     "dollar": lambda message: message.fields["result"] if message.fields["purpose"] == "login" else None,
 }

@@ -7,6 +7,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 from numbered import Numbered
+from plain import plain
 
 from parley.conformance import targets
 from parley.server.storage.memory import Store
@@ -62,9 +63,12 @@ class AnsweringStore:
         return {"waiting": len(self._waiting)}
 
     def talk(self, frame, then):
-        self.ask(then, "talk", frame)
+        self._wait(then, "talk", frame)
 
-    def ask(self, then, request, *arguments):
+    def ask(self, then, request):
+        self._wait(then, *plain(request))
+
+    def _wait(self, then, request, *arguments):
         self._waiting.append((then, request, arguments))
         if not self.late:
             self.answer()

@@ -1,7 +1,10 @@
 """A store, or a journal, whose messages get their places in the order as the hub gives them: number and time."""
 import time
 
-from parley.server.worker.queues import HEAD, placed
+from parley.server.ipc.messages import ReadStore, ToStore, messages
+from parley.server.ipc.queues import HEAD, placed
+
+REQUESTS = dict(messages(ToStore), **messages(ReadStore))
 
 
 class Numbered:
@@ -29,12 +32,15 @@ class Numbered:
         return self._store.talk(self.place(frame), *then)
 
     def ask(self, then, request, *arguments):
+        """As that of a journal, but a request is the name of a message and what is in it."""
         if request == "whisper":
             self.last += 1
             arguments = self.last, self._now(), *arguments
         elif request == "keep":
             arguments = self._now(), *arguments
-        self._store.ask(then, request, *arguments)
+        if request in ("whisper", "keep") and len(arguments) < len(REQUESTS[request]._fields):
+            arguments = *arguments, ""  # from nowhere
+        self._store.ask(then, REQUESTS[request](*arguments))
 
     def whisper(self, *message):
         self.last += 1

@@ -3,7 +3,7 @@ import copy
 import os
 from multiprocessing.connection import Connection
 
-from parley.server.worker.queues import Queue
+from parley.server.ipc.queues import Queue
 
 
 def two_ends():

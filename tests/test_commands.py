@@ -37,7 +37,7 @@ MISTAKES = [
     (["log"], "", ["nothing is stored", "--storage"]),
     (["log", "--storage", "nowhere"], "", ["nowhere", "no database"]),
     (["status", "--storage", "nowhere"], "", ["nowhere/control.sock", "no server answers", "No such file"]),
-    (["status", "--storage", ""], "", ["--storage", "not nothing"]),
+    (["status", "--storage", ""], "", ["--storage", "not an empty text"]),
     (["status"], "", ["4000.sock", "no server answers", "No such file"]),
     (["status", "--storage", "memory"], "", ["4000.sock", "no server answers"]),
     (["status", "--socket", "nowhere"], "", ["nowhere", "no server answers", "No such file"]),
@@ -62,17 +62,17 @@ MISTAKES = [
      ["too much like"]),
     (["import", "--storage", "new", "history", "-"],
      '{"conversations": [{"users": ["a", "b"], "messages": [{"user": "c", "text": "x", "timestamp": 1}]}]}',
-     ["somebody else's"]),
+     ["not one of the two"]),
     (["export", "--storage", "nowhere", "users", "-"], "", ["no database"]),
     (["import", "--storage", "new", "users", "-"], '{"users": {"username": "a"}}', ["form", "'users' is not a list"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, {"name": "b"}]}',
-     ["-: users[1]: ", "no 'username'"]),
+     ["-: users[1]: ", "'username' is missing"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, 5]}', ["-: users[1]: ", "form"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "\\ud800"}]}', ["-: users[0]: ", "form"]),
     (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a"], "messages": []}]}',
      ["-: conversations[0]: ", "form"]),
     (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a", "b"]}]}',
-     ["-: conversations[0]: ", "no 'messages'"]),
+     ["-: conversations[0]: ", "'messages' is missing"]),
 ]
 TIMES = ["1e30", "1" + 30 * "0", "-1", "-0.5", "NaN", "Infinity", "-Infinity", '"5"', "true", "null", "[1]",
          "253402300800"]  # fmt: skip
@@ -162,7 +162,7 @@ def test_wrong_usage_in_a_shell_is_one_line_too(process):
 def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(process, command, storage):
     command("import", "--storage", storage, "users", "-", given=json.dumps(USERS))
     done = process("passwd", "--storage", storage, "Zoë", given="x\n", PYTHONIOENCODING="ascii")
-    assert (done.returncode, done.stdout) == (0, b"Zo\\xeb has a password\n")
+    assert (done.returncode, done.stdout) == (0, b"Zo\\xeb has a password now\n")
     done = command("export", "--storage", storage, "users", "-", encoding="ascii")
     assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
@@ -259,7 +259,7 @@ def test_users_that_look_alike_are_imported_together_but_not_beside_those_there_
     more = {"users": [{"username": "torn", "password": "123"}, {"username": "t0m"}]}
     done = command("import", "--storage", storage, "users", "-", given=json.dumps(more))
     assert (done.returncode, done.stderr) == (
-        1, b"parley: -: users[1]: not of document 004's form: t0m: too much like the name of another account\n")
+        1, b"parley: -: users[1]: not of document 004's form: t0m: looks too much like the name of another account\n")
     assert json.loads(command("export", "--storage", storage, "users", "-").stdout.decode()) == users
 
 
@@ -279,7 +279,7 @@ def test_nothing_is_imported_while_a_server_runs(command, storage, monkeypatch):
 
 def test_a_password_protects_a_name_at_once_and_for_good(command, storage):
     with launch(workers=2, args=["--storage", storage]) as server:
-        assert command("passwd", "--storage", storage, "ann", given="s3cret\n").stdout == b"ann has a password\n"
+        assert command("passwd", "--storage", storage, "ann", given="s3cret\n").stdout == b"ann has a password now\n"
         with Client(server.address()) as client:
             client.say("LOGIN ann")
             client.expect("ERR password-required")
@@ -352,7 +352,7 @@ def test_operators_see_and_empty_boxes_and_delete_accounts(command, process, sto
             "bob   192.0.2.1      2020-09-13 12:26:40      3", "cid   2001:db8::/64  2020-09-13 12:26:40      1",
             "b\u00f6b   -              2020-09-13 12:26:40      4"]
         done = command("box", "a\u0308nn", "--empty", "--storage", storage)
-        assert (done.returncode, done.stdout.decode()) == (0, "1 messages for a\u0308nn thrown away\n")
+        assert (done.returncode, done.stdout.decode()) == (0, "1 messages for a\u0308nn deleted\n")
         assert command("delete", "zoe", "--storage", storage).stdout == b"zoe is deleted\n"
         for arguments in (["delete", "zoe"], ["box", "zoe"], ["box", "bob", "--empty"], ["delete", "a b"],
                           ["box", os.fsdecode(b"\xff")]):
@@ -448,7 +448,7 @@ def test_a_server_without_storage_is_found_by_its_port(process, serve, tmp_path)
         here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
         assert b"2 workers" in process("status", CHAT_PORT=str(port), **here).stdout
         (tmp_path / "config.yaml").write_text("listen: {line: %d}" % port)
-        assert process("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password\n"
+        assert process("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password now\n"
         with Client(server.address()) as client:
             client.say("LOGIN ann")
             client.expect("ERR password-required")
@@ -477,7 +477,7 @@ def test_the_socket_may_be_chosen(command, serve, tmp_path, more):
     path = str(tmp_path / "chosen")
     with serve("--socket", path, *(str(tmp_path / word) if word == "storage" else word for word in more)):
         assert b"2 workers" in command("status", "--socket", "chosen").stdout
-        assert command("passwd", "--socket", path, "ann", given="pw\n").stdout == b"ann has a password\n"
+        assert command("passwd", "--socket", path, "ann", given="pw\n").stdout == b"ann has a password now\n"
     assert not os.path.exists(path)
 
 
@@ -489,7 +489,7 @@ def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket
         here["CHAT_PORT"] = str(port)
         other = ["--host", "127.0.0.2", "--listen", "line=%d" % port]
         with serve(*other, XDG_RUNTIME_DIR=here["XDG_RUNTIME_DIR"]) as second:
-            assert "another server answers there" in second.stderr_text()
+            assert "another server uses this socket" in second.stderr_text()
             pids = set(children(first.pid))
             assert [worker["report"]["pid"] in pids for worker in reports(process, **here)] == [True, True]
         assert reports(process, **here)
@@ -507,7 +507,7 @@ def reports(command, *arguments, **variables):
 def test_a_socket_that_is_chosen_and_cannot_be_is_one_line_and_a_code(command, serve, tmp_path):
     with serve("--socket", str(tmp_path / "taken")):
         for path, code, words in (
-                ("taken", 75, b"another server answers there"), ("storage.json", 73, b"File exists"),
+                ("taken", 75, b"another server uses this socket"), ("storage.json", 73, b"File exists"),
                 ("nowhere/socket", 73, b"No such file")):
             (tmp_path / "storage.json").write_text("{}")
             done = command("0", "--host", "127.0.0.1", "--workers", "1", "--socket", path)
@@ -540,8 +540,8 @@ def test_the_status_numbers_the_workers_as_the_log_does(command, storage):
 # What is said to the control socket, and words of the answer: none of it may end anything.
 HOSTILE = [
     (b"[" * 4090 + b"\n", "not a line of JSON"),
-    (b'{"request": "passwd", "name": "ann", "secret": 3}\n', "the secret cannot be used"),
-    (b'{"request": "passwd", "name": 3, "secret": "pbkdf2$1$YWJj$YWJj"}\n', "the name cannot be used"),
+    (b'{"request": "passwd", "name": "ann", "secret": 3}\n', "the secret is not valid"),
+    (b'{"request": "passwd", "name": 3, "secret": "pbkdf2$1$YWJj$YWJj"}\n', "the name is not valid"),
     (b"\xff" * 5000, "less than 4096 bytes"),
 ]
 

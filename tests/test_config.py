@@ -331,7 +331,7 @@ BAD_USERS = [
     (b'{"users": [{"username": "a", "password": 123}]}', "expected"),
     (b'{"users": [{"username": "a", "secret": 123}]}', "expected"),
     (b'{"users": [{"username": "a", "secret": null}]}', "expected"),
-    (b'{"users": [{"username": "a", "password": "b", "secret": "c"}]}', "'a' needs a password or a secret"),
+    (b'{"users": [{"username": "a", "password": "b", "secret": "c"}]}', "'a' needs either a password or a secret"),
     (b'{"users": [{"username": null, "password": "b"}]}', "expected"),
     (b'{"users": [{"username": "\\ud800", "password": "b"}]}', "expected"),
     (b'{"users": [{"username": "a", "password": "\\ud800"}]}', "expected"),
@@ -344,9 +344,9 @@ UNFIT_USERS = [
     (USERS % "a b", "'a b' is not a valid name"),
     (USERS % "", "'' is not a valid name"),
     (USERS % "lobby", "'lobby' is not a valid name"),
-    ('{"users": [{"username": "a", "password": ""}, {"username": "a", "password": ""}]}', "'a' is there twice"),
-    ('{"users": [{"username": "ann", "password": ""}, {"username": "ANN", "password": ""}]}', "'ANN' is there twice"),
-    ('{"users": [{"username": "ann", "password": ""}, {"username": "\\uff41nn", "password": ""}]}', "is there twice"),
+    ('{"users": [{"username": "a", "password": ""}, {"username": "a", "password": ""}]}', "'a' appears twice"),
+    ('{"users": [{"username": "ann", "password": ""}, {"username": "ANN", "password": ""}]}', "'ANN' appears twice"),
+    ('{"users": [{"username": "ann", "password": ""}, {"username": "\\uff41nn", "password": ""}]}', "appears twice"),
     ('{"users": [{"username": "ann", "password": "%s"}]}' % ("x" * 1025),
      "the password of 'ann' cannot be used: a password has at most 1024 bytes"),
     ('{"users": [{"username": "ann", "secret": "123"}]}', "the secret of 'ann' cannot be used: this is not a secret"),
@@ -576,7 +576,7 @@ def start_up(monkeypatch, tmp_path):
     started = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAT_PORT", raising=False)
-    monkeypatch.setattr(cli, "_open", lambda settings, private: ([], []))
+    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: ([], []))
     monkeypatch.setattr(hashing, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
@@ -620,7 +620,8 @@ def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch,
             raise raised
 
     monkeypatch.setattr(cli.Supervisor, "run", run)
-    monkeypatch.setattr(cli, "_open", lambda settings, private: ([[("line", share, False)] for share in shares], []))
+    listening = [[("line", share, False)] for share in shares]
+    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: (listening, []))
     start_up()
     assert not any(share.is_open for share in shares)
 
@@ -636,7 +637,7 @@ def test_the_sockets_before_one_that_cannot_be_had_are_closed(monkeypatch):
 
     monkeypatch.setattr(cli, "open_shares", open_shares)
     with pytest.raises(cli.CannotListen, match="port 9000 is in use"):
-        cli._open(DEFAULTS._replace(workers=2), False)
+        cli._open_sockets(DEFAULTS._replace(workers=2), False)
     assert len(opened) == 6 and not any(share.is_open for share in opened)
 
 
@@ -669,7 +670,7 @@ def test_a_new_account_of_a_users_file_must_not_look_like_one_that_is_stored(sta
     database.close()
     path = write_users(tmp_path, USERS % "torn")
     assert start_up("--storage", "kept", "--users", path) == (78, None)
-    assert capsys.readouterr().err == "parley: %s: 'torn' is too much like an account in the storage\n" % path
+    assert capsys.readouterr().err == "parley: %s: 'torn' looks too much like an account in the storage\n" % path
 
 
 def test_an_account_gets_the_secret_of_a_users_file_as_it_is(start_up, tmp_path):
@@ -717,7 +718,7 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
 
 
 def test_a_bug_is_logged_and_code_70(start_up, monkeypatch, caplog):
-    monkeypatch.setattr(cli, "_open", lambda settings, private: 1 / 0)
+    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: 1 / 0)
     assert start_up() == (70, None)
     record, = caplog.records
     assert record.levelname == "CRITICAL" and record.exc_info[0] is ZeroDivisionError
@@ -956,7 +957,7 @@ def test_the_version_can_be_asked(tmp_path):
 
 def test_the_shipped_configuration_is_fit_for_use(start_up, capsys):
     assert start_up("--config", SHIPPED, "--check-config") == (0, None)
-    assert capsys.readouterr() == ("%s: fit for use\n" % SHIPPED, "")
+    assert capsys.readouterr() == ("%s: configuration OK\n" % SHIPPED, "")
 
 
 def test_a_users_file_that_is_missing_ends_with_code_78(start_up, capsys):
@@ -966,7 +967,7 @@ def test_a_users_file_that_is_missing_ends_with_code_78(start_up, capsys):
 
 def test_without_a_file_the_defaults_are_fit_for_use(start_up, capsys):
     assert start_up("--check-config") == (0, None)
-    assert capsys.readouterr() == ("the defaults: fit for use\n", "")
+    assert capsys.readouterr() == ("the defaults: configuration OK\n", "")
 
 
 def test_a_port_that_is_taken_leaves_no_warning_behind(tmp_path):
@@ -1026,7 +1027,7 @@ def test_a_directory_in_which_no_socket_can_be_made_ends_with_code_73(tmp_path, 
     (tmp_path / name).chmod(0o700)
     code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", name)
     assert (code, out) == (73, "")
-    assert err.startswith("parley: ") and err.count("\n") == 1 and "no socket can be made there" in err and word in err
+    assert err.startswith("parley: ") and err.count("\n") == 1 and "cannot create the socket" in err and word in err
 
 
 def test_a_directory_that_others_can_read_ends_with_code_77(tmp_path):

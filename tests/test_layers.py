@@ -6,7 +6,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-LAYERS = ["protocols", "chat", "worker", "storage", "supervisor", "commands", "cli"]
+LAYERS = ["protocols", "ipc", "order", "chat", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
 OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "stress", "bench"}
@@ -21,7 +21,7 @@ EQUIPMENT = {
 
 NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}
 NEVER_CALLED = {"eval", "exec", "compile", "literal_eval", "__import__"}
-MARSHAL_BELONGS_TO = "server.worker.queues"
+MARSHAL_BELONGS_TO = "server.ipc.queues"
 
 # Two protocols carry the time of day in their frames. They know no other clock.
 WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded"}

@@ -246,7 +246,7 @@ def test_a_line_that_was_torn_does_not_tear_the_next(pipe, make_log, monkeypatch
 def write_lines(descriptor):
     """One of several processes on one pipe: numbered lines, of which the last one gets through."""
     log = logging.Logger("server.test")
-    handler = logs.Handler(logs._unshared(descriptor), logs.FORMS["json"])
+    handler = logs.Handler(logs._reopen(descriptor), logs.FORMS["json"])
     log.addHandler(handler)
     for number in range(10000):
         log.info("line", {"number": number, "padding": "x" * 1000})
@@ -282,7 +282,7 @@ def test_several_processes_share_a_pipe_and_none_waits_or_tears_a_line(pipe):
 def test_with_a_full_pipe_even_a_race_for_its_last_room_makes_nobody_wait(pipe, monkeypatch):
     """Between the look and the write somebody else may fill the pipe."""
     reader, writer = pipe
-    ours = logs._unshared(writer)
+    ours = logs._reopen(writer)
     handler = logs.Handler(ours, logs.FORMS["json"])
     log = logging.Logger("server.test")
     log.addHandler(handler)
@@ -315,7 +315,7 @@ def test_a_forked_process_does_not_say_what_its_parent_dropped(pipe, make_log):
 
 def test_a_terminal_is_not_made_non_blocking_for_others(make_log):
     master, slave = os.openpty()
-    ours = logs._unshared(slave)
+    ours = logs._reopen(slave)
     make_log(ours, "text").info("hello")
     os.set_blocking(master, False)
     assert read(master).rstrip().endswith("hello")

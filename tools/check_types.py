@@ -9,8 +9,8 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CHECKED = ["-p", "parley.server.protocols", "-m", "parley.client"]
-for _module in ("address", "chat", "conversation", "events", "opening", "place"):
+CHECKED = ["-p", "parley.server.protocols", "-p", "parley.server.ipc", "-m", "parley.client"]
+for _module in ("address", "chat", "events", "opening", "position", "protocol"):
     CHECKED += ["-m", "parley.client." + _module]
 
 

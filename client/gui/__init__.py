@@ -1,4 +1,4 @@
 """The desktop client: `python -m client.gui`. It speaks `dollar`.
 
-`client.gui.model` is what a window shows, without a window; `client.gui.window` shows it.
+`client.gui.model` is the client without a window; `client.gui.window` shows it.
 """

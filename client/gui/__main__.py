@@ -37,8 +37,8 @@ def main(arguments=None):
     except tkinter.TclError as error:
         return "There is no screen to show a window on (%s); the terminal client needs none." % error
     window = Window(root, options.server, options.name, options.scale, options.trust)
-    for wish in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wish, lambda *received: root.after_idle(window.leave))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *received: root.after_idle(window.leave))
     root.mainloop()
     return 0
 

@@ -5,9 +5,9 @@ FIELDS = (("server", "Server", ""), ("name", "Name", ""), ("password", "Password
 
 
 class Login(ttk.Frame):
-    """`enter(server, name, password)` is called with what was typed, `give_up()` if they think better of it."""
+    """The login form. It calls enter(server, name, password) with what was typed, and cancel() on Escape."""
 
-    def __init__(self, window, enter, give_up):
+    def __init__(self, window, enter, cancel):
         super().__init__(window)
         self._enter = enter
         self.entries = {}
@@ -23,26 +23,26 @@ class Login(ttk.Frame):
         self.button = ttk.Button(card, text="Log in", style="Send.TButton", command=self._submit)
         self.button.grid(row=4, column=1, sticky="e", pady=("12p", "8p"))
         self.button.bind("<Return>", self._submit)
-        # Always two lines high, so that nothing moves.
+        # Always two lines high, so that the layout does not change.
         self.sentence = ttk.Label(card, style="Trouble.TLabel", text="\n")
         self.sentence.grid(row=5, columnspan=2, sticky="w")
         keys = ttk.Label(self, style="Faint.TLabel",
                          text="Enter  log in   \u00b7   Tab  next field   \u00b7   Esc  give up")
         keys.place(relx=0.5, rely=1.0, y="-12p", anchor="s")
         card.bind("<Configure>", lambda event: self.sentence.configure(wraplength=event.width))
-        self.bind_all("<Escape>", lambda event: give_up() if self.winfo_ismapped() else None)
+        self.bind_all("<Escape>", lambda event: cancel() if self.winfo_ismapped() else None)
 
     def fill(self, field, text):
         self.entries[field].delete(0, "end")
         self.entries[field].insert(0, text)
 
     def focus_empty(self):
-        """Go on where something is missing, else with the password."""
+        """Focus the first empty field, or the password if there is none."""
         empty = [entry for entry in self.entries.values() if not entry.get()]
         (empty or [self.entries["password"]])[0].focus_set()
 
-    def say(self, sentence, is_trouble=True):
-        self.sentence.configure(text=sentence, style="Trouble.TLabel" if is_trouble else "TLabel")
+    def show(self, sentence, is_error=True):
+        self.sentence.configure(text=sentence, style="Trouble.TLabel" if is_error else "TLabel")
 
     def set_waiting(self, is_waiting):
         self.button.configure(state="disabled" if is_waiting else "normal",

@@ -5,4 +5,4 @@ from parley.client.protocols.dollar import Dollar
 from parley.client.protocols.line import Line
 from parley.client.protocols.padded import Padded
 
-CONVERSATIONS = {conversation.NAME: conversation for conversation in (Line, Binary, Padded, Delimited, Dollar)}
+CLIENT_PROTOCOLS = {protocol.NAME: protocol for protocol in (Line, Binary, Padded, Delimited, Dollar)}

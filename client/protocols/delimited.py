@@ -1,23 +1,23 @@
 """The client's side of the `delimited` protocol (`server.protocols.delimited` has its table).
 
-DELIVER and DELETE may go unanswered, so a LIST of a name that nobody can have follows them, which is answered. Talk in
-the room cannot be told from direct messages, and is taken for talk in the room.
+DELIVER and DELETE may have no reply, so a LIST of a name that nobody can have follows them, which has one. Messages to
+the room and direct messages look the same, and are all taken for messages to the room.
 """
 from parley.client import events
-from parley.client.conversation import LONGEST_FRAME, Conversation, Garbled, Impossible, fitting
+from parley.client.protocol import MAX_FRAME_BYTES, ClientProtocol, Impossible, ProtocolError, fitting
 from parley.server.protocols import delimited as wire
 
 _LONGEST_DATA = 2 * 16384 + 1024  # bytes of data that a server accepts by default
 _NO_ACCOUNT = "username does not exist"
-_NOBODY = "/"  # no name begins so
+_NOBODY = "/"  # no name begins with it
 
 
-class Delimited(Conversation):
-    """One connection in `delimited`."""
+class Delimited(ClientProtocol):
+    """The state of one connection in `delimited`."""
 
     NAME = "delimited"
-    SILENT = ("deliver", "kept", "delete")
-    CANNOT = {
+    SILENT_REQUESTS = ("deliver", "kept", "delete")
+    UNSUPPORTED = {
         "rename": "`delimited` cannot change a name.",
         "describe": "`delimited` does not tell where somebody is.",
         "history": "`delimited` has no history; /deliver gives what was kept for you.",
@@ -31,10 +31,10 @@ class Delimited(Conversation):
         if len(data) > _LONGEST_DATA:
             raise Impossible("This message is too long: it takes %d bytes in `delimited`, and may have %d." % (
                 len(data), _LONGEST_DATA))
-        self._ask(head + data, kind, about, text)
+        self._request(head + data, kind, about, text)
 
     def join(self, name):
-        self._frame(wire.LOGIN, [name], "join", name)  # if there is no such account, it is created (`_why_not`)
+        self._frame(wire.LOGIN, [name], "join", name)  # if there is no such account, it is created (`_on_refusal`)
 
     def login(self, name, password):
         if password:
@@ -53,7 +53,7 @@ class Delimited(Conversation):
         self._send(to, text, "whisper", to)
 
     def _send(self, to, text, kind, about):
-        self._frame(wire.SEND, [self.me, to, fitting(self.NAME, text, self.LONGEST)], kind, about, text)
+        self._frame(wire.SEND, [self.me, to, fitting(self.NAME, text, self.MAX_TEXT_BYTES)], kind, about, text)
 
     def users(self, pattern=None):
         self._frame(wire.LIST, [pattern] if pattern else [], "users", pattern)
@@ -72,7 +72,7 @@ class Delimited(Conversation):
 
     def _fenced(self, command, kind):
         self._frame(command, [], kind)
-        if self._asked[-1].kind == kind:
+        if self._pending[-1].kind == kind:
             self.fence()
 
     def arrive(self):
@@ -85,52 +85,52 @@ class Delimited(Conversation):
     # ---- in
 
     def _next(self):
-        if self._held and self._held[0] != wire.VERSION:
-            raise Garbled()
-        if len(self._held) < wire.HEADER_BYTES:
+        if self._buffer and self._buffer[0] != wire.VERSION:
+            raise ProtocolError()
+        if len(self._buffer) < wire.HEADER_BYTES:
             return None
-        length = int.from_bytes(self._held[wire.HEADER_BYTES - wire.LENGTH_BYTES:wire.HEADER_BYTES], "big")
-        if length > LONGEST_FRAME:
-            raise Garbled()
-        end, command = wire.HEADER_BYTES + length, self._held[1]
-        if len(self._held) < end:
+        length = int.from_bytes(self._buffer[wire.HEADER_BYTES - wire.LENGTH_BYTES:wire.HEADER_BYTES], "big")
+        if length > MAX_FRAME_BYTES:
+            raise ProtocolError()
+        end, command = wire.HEADER_BYTES + length, self._buffer[1]
+        if len(self._buffer) < end:
             return None
         data = self._take(wire.HEADER_BYTES, end, end)
         items = data.split(wire.DELIMITER) if data else []
         return command, [wire.read(item).decode(errors="replace") for item in items]
 
-    def _hear(self, frame):
+    def _events_in(self, frame):
         command, items = frame
         if command == wire.SEND and len(items) == 3:
             return self._sent(*items)
         if command == wire.LISTRESPONSE:
             return self._list(items)
         if command == wire.RESPONSE:
-            return self._why_not(items[0]) if items else self._well()
-        raise Garbled()
+            return self._on_refusal(items[0]) if items else self._on_success()
+        raise ProtocolError()
 
     def _sent(self, sender, to, text):
         if sender != self.me:
             return [events.Said(sender, text, None)]
-        request = self._next_of("say", "whisper")
-        # A message to oneself, or a copy that the server sends to speakers, comes once more than there are requests.
+        request = self._first_pending("say", "whisper")
+        # A message to oneself, and a copy that the server sends to its speaker, come in addition to the reply.
         return self._done(request) if request and to == (request.about or wire.LOBBY.decode()) else []
 
     def _list(self, names):
-        request = self._next_of("users", "ping", "fence")
+        request = self._first_pending("users", "ping", "fence")
         if not request:
             return []
         users = [events.Users(tuple((name, None) for name in names))] if request.kind == "users" else []
         return self._done(request, *users)
 
-    def _well(self):
-        request = self._next_of("join", "login", "create")
+    def _on_success(self):
+        request = self._first_pending("join", "login", "create")
         return self._welcome(request) if request else []
 
-    def _why_not(self, why):
-        request = self._next_of("join")
+    def _on_refusal(self, why):
+        request = self._first_pending("join")
         if request and why == _NO_ACCOUNT:
             self._frame(wire.CREATE, [request.about], *request)
             return self._answer(request)
-        first = [request.kind for request in self._asked][:1]
+        first = [request.kind for request in self._pending][:1]
         return self._refuse(why[:1].upper() + why[1:] + ".", *first)

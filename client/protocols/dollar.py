@@ -1,13 +1,13 @@
 """The client's side of the `dollar` protocol (`server.protocols.dollar` has its table).
 
-A history has no end mark, and some servers do not answer if it is empty. So the request for one is followed by a
-message to nobody, which every server refuses.
+A history has no end mark, and some servers do not reply if it is empty. So a message to nobody, which every server
+refuses, follows each request for one.
 """
 import re
 from collections import deque
 
 from parley.client import events
-from parley.client.conversation import LONGEST_FRAME, Conversation, Garbled, fitting
+from parley.client.protocol import MAX_FRAME_BYTES, ClientProtocol, ProtocolError, fitting
 from parley.server.protocols.dollar import LENGTH_BYTES, LOBBY
 from parley.server.protocols.literal import NotALiteral, parse
 
@@ -22,36 +22,36 @@ _LENGTH = re.compile(rb"(?=[ 0-9]{%d}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])" % LENG
 
 
 def _from_the_room(text):
-    """(sender, text) of what comes from `lobby`."""
+    """(sender, text) of a message from `lobby`."""
     sender, _, text = text.partition(": ")
     return sender, text
 
 
-class Dollar(Conversation):
-    """One connection in `dollar`."""
+class Dollar(ClientProtocol):
+    """The state of one connection in `dollar`."""
 
     NAME = "dollar"
-    LOGS = True
-    CANNOT = {
+    HAS_LOG = True
+    UNSUPPORTED = {
         "rename": "`dollar` cannot change a name.",
         "describe": "`dollar` does not tell where somebody is.",
         "create": "`dollar` cannot make accounts; `line` and `delimited` can.",
         "delete": "`dollar` cannot delete an account.",
     }
 
-    def __init__(self, place):
-        super().__init__(place)
-        self._here = None  # names that were online in the last list of users
+    def __init__(self, position):
+        super().__init__(position)
+        self._online = None  # the names that were online in the last list of users
         self._kept = {}  # {partner: how many of their messages were unread at the login}
         self._recalled = []  # (sender, text, time) of the history that is being received
-        self._most = deque()  # for each history requested, how many messages are wanted; None for all
+        self._most = deque()  # for each requested history, the number of messages; None for all
 
     # ---- out
 
     def _packet(self, kind, about=None, text=None, **fields):
         self._out += _packet(fields)
         if kind:
-            self._ask(b"", kind, about, text)
+            self._request(b"", kind, about, text)
 
     def join(self, name):
         self._packet("join", name, purpose="login", username=name, password="")
@@ -61,52 +61,52 @@ class Dollar(Conversation):
 
     def say(self, text):
         self._send(LOBBY, text, "say", None)
-        self.place.hear(self.me, text)
+        self.position.add_said(self.me, text)
 
     def whisper(self, to, text):
         self._send(to, text, "whisper", to)
-        self.place.hear_from(to, self.me, text)
+        self.position.add_whisper(to, self.me, text)
 
     def _send(self, to, text, kind, about):
-        text = fitting(self.NAME, text, self.LONGEST)
+        text = fitting(self.NAME, text, self.MAX_TEXT_BYTES)
         self._packet(kind, about, text, purpose="send_message", from_user=self.me, to_user=to, message=text)
 
     def users(self, pattern=None):
         self._packet("users", pattern, purpose="poll")
 
     def ping(self):
-        self._ask_for_a_no("ping")
+        self._request_refusal("ping")
 
     def fence(self):
-        self._ask_for_a_no("fence")
+        self._request_refusal("fence")
 
-    def _ask_for_a_no(self, kind, about=None):
+    def _request_refusal(self, kind, about=None):
         self._packet(kind, about, purpose="send_message", from_user=self.me, to_user="", message="?")
 
     def history(self, partner=None, most=None):
-        self._ask_history("history", partner, most)
+        self._request_history("history", partner, most)
 
-    def _ask_history(self, kind, partner=None, most=None):
+    def _request_history(self, kind, partner=None, most=None):
         self._most.append(most)
         self._packet(None, purpose="start_reload_message_list", target_user=partner or LOBBY)
-        self._ask_for_a_no(kind, partner)
+        self._request_refusal(kind, partner)
 
     def deliver(self):
         for partner, count in sorted(self._kept.items()):
             if count:
-                self._ask_history("kept", partner, count)
+                self._request_history("kept", partner, count)
         self._kept = dict.fromkeys(self._kept, 0)
-        self._ask_for_a_no("deliver")
+        self._request_refusal("deliver")
 
     def mark(self):
-        self.place.ask()
-        self._ask_history("mark")
+        self.position.mark_requested()
+        self._request_history("mark")
 
     def catch_up(self):
-        self.place.ask()
-        self._ask_history("missed")
-        for partner in self.place.partners():
-            self._ask_history("missed", partner)
+        self.position.mark_requested()
+        self._request_history("missed")
+        for partner in self.position.partners():
+            self._request_history("missed", partner)
         return None
 
     def quit(self):
@@ -115,60 +115,60 @@ class Dollar(Conversation):
     # ---- in
 
     def _next(self):
-        held = self._held
+        held = self._buffer
         if held and held[:1] != _SIGN:
-            raise Garbled()
+            raise ProtocolError()
         head = bytes(held[1:1 + LENGTH_BYTES])
         length = _LENGTH.match(head)
         if not length:
             if len(head) < LENGTH_BYTES:
                 return None
-            raise Garbled()
+            raise ProtocolError()
         begin = 1 + length.end()
         end = begin + int(length.group(length.lastindex))
-        if end > LONGEST_FRAME:
-            raise Garbled()
+        if end > MAX_FRAME_BYTES:
+            raise ProtocolError()
         if len(held) <= end:
             return None
         if held[end:end + 1] != _SIGN:
-            raise Garbled()
+            raise ProtocolError()
         try:
-            return parse(self._take(begin, end, end + 1).decode(), LONGEST_FRAME)  # the list of users may be long
+            return parse(self._take(begin, end, end + 1).decode(), MAX_FRAME_BYTES)  # the list of users may be long
         except (NotALiteral, UnicodeDecodeError):
-            raise Garbled() from None
+            raise ProtocolError() from None
 
-    def _hear(self, fields):
+    def _events_in(self, fields):
         try:
             return self._PURPOSES.get(fields["purpose"], Dollar._other)(self, fields)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # not what the protocol has there
-            raise Garbled() from None
+            raise ProtocolError() from None
 
     def _other(self, fields):
         return []
 
     def _entered(self, fields):
-        request = self._next_of("join", "login")
+        request = self._first_pending("join", "login")
         if not request:
             return []
         return self._welcome(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
 
     def _sent(self, fields):
-        request = self._next_of("say", "whisper", "ping", "fence", "history", "mark", "missed", "kept", "deliver")
+        request = self._first_pending("say", "whisper", "ping", "fence", "history", "mark", "missed", "kept", "deliver")
         if not request:
             return []
         if request.kind not in ("say", "whisper"):
-            return self._refused_at_the_end(request)
+            return self._on_history_end(request)
         return self._done(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
 
     def _received(self, fields):
         sender, text = fields["from_user"], fields["message"]
         if sender != LOBBY:
-            self.place.hear_from(sender, sender, text)
+            self.position.add_whisper(sender, sender, text)
             return [events.Whispered(sender, text, None)]
         sender, text = _from_the_room(text)
         if sender == self.me:
             return []
-        self.place.hear(sender, text)
+        self.position.add_said(sender, text)
         return [events.Said(sender, text, None)]
 
     def _message_list(self, fields):
@@ -177,7 +177,7 @@ class Dollar(Conversation):
             self._recalled.append((sender, text, int(one["timestamp"])))
         return []
 
-    def _refused_at_the_end(self, request):
+    def _on_history_end(self, request):
         if request.kind in ("ping", "fence", "deliver"):
             return self._done(request)
         messages, self._recalled = self._recalled, []
@@ -185,7 +185,7 @@ class Dollar(Conversation):
         if request.kind == "history":
             found = [events.Recalled(request.about, *message) for message in messages[-most if most else 0:]]
         elif request.kind == "mark":
-            self.place.put(messages[-1] if messages else ())
+            self.position.set_mark(messages[-1] if messages else ())
             found = []
         elif request.kind == "kept":
             found = self._delivered(request.about, messages[-most:])
@@ -193,25 +193,25 @@ class Dollar(Conversation):
             found = self._missed(messages)
         else:
             found = [events.Recalled(request.about, *message)
-                     for message in self.place.missed_from(request.about, messages)]
+                     for message in self.position.missed_whispers(request.about, messages)]
         return self._done(request, *found)
 
     def _delivered(self, partner, messages):
-        """The last messages of a conversation: those that `partner` sent."""
+        """The events for the messages that `partner` sent, of the last ones in a conversation."""
         theirs = [message for message in messages if message[0] == partner]
         for sender, text, _ in theirs:
-            self.place.hear_from(partner, sender, text)
+            self.position.add_whisper(partner, sender, text)
         return [events.Whispered(*message) for message in theirs]
 
     def _missed(self, messages):
-        mark, missed = self.place.mark, []
+        mark, missed = self.position.mark, []
         if mark is not None:
             missed = self._missed_in(messages[messages.index(mark) + 1:] if mark in messages else messages)
-        self.place.put(messages[-1] if messages else ())
+        self.position.set_mark(messages[-1] if messages else ())
         return missed
 
     def _polled(self, fields):
-        request = self._next_of("users")
+        request = self._first_pending("users")
         if not request:
             return []
         if not fields["result"]:
@@ -220,23 +220,23 @@ class Dollar(Conversation):
 
     def _reload_user_list(self, fields):
         users = _users(fields)
-        before, self._here = self._here, {name for name, here in users if here}
-        listed = [events.Listed(tuple(users), len(users) < len(fields["users"])), *self._waiting(fields)]
+        before, self._online = self._online, {name for name, is_online in users if is_online}
+        listed = [events.Listed(tuple(users), len(users) < len(fields["users"])), *self._kept_in(fields)]
         if before is None:
             return listed
-        return ([events.Left(name) for name in sorted(before - self._here)]
-                + [events.Joined(name) for name in sorted(self._here - before - {self.me})] + listed)
+        return ([events.Left(name) for name in sorted(before - self._online)]
+                + [events.Joined(name) for name in sorted(self._online - before - {self.me})] + listed)
 
-    def _waiting(self, fields):
-        """The unread messages in a list of users, once for each partner, except those it catches up with anyway."""
-        known = {LOBBY, *self._kept, *self.place.partners()}
+    def _kept_in(self, fields):
+        """`Kept` for the unread messages in a list of users: each partner once, and none whose history is requested."""
+        known = {LOBBY, *self._kept, *self.position.partners()}
         waiting = {user["username"]: user.get("unread") for user in fields["users"] if user["username"] not in known}
         new = {str(name): count for name, count in waiting.items() if type(count) is int and count > 0}
         self._kept.update(new)
         return [events.Kept(sum(new.values()), new)] if new else []
 
     def _quitted(self, fields):
-        request = self._next_of("quit")
+        request = self._first_pending("quit")
         return self._done(request) if request else []
 
     def _error(self, fields):

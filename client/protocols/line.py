@@ -1,11 +1,11 @@
 """The client's side of the `line` protocol (`server.protocols.line` has its table).
 
-The answer to WHO has no end mark, and MSG and DM have no answer; a PING after them supplies both.
+The reply to WHO has no end mark, and MSG and DM have no reply; a PING after them supplies both.
 """
 import re
 
 from parley.client import events
-from parley.client.conversation import LONGEST_MISSED, REPLACED, Conversation, Garbled, Impossible, fitting
+from parley.client.protocol import MAX_MISSED, REPLACED, ClientProtocol, Impossible, ProtocolError, fitting
 from parley.server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
 
 _LONGEST_LINE = 1 << 20  # bytes, from a server
@@ -43,121 +43,121 @@ _WHY = {
 }
 _KEPT = re.compile(r"[1-9][0-9]{0,8} messages? while you were away")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_OF_A_WHISPER = ("user-not-found", "invalid-dm-format", "mailbox-full")
+_WHISPER_ERRORS = ("user-not-found", "invalid-dm-format", "mailbox-full")
 
 
-class Line(Conversation):
-    """One connection in `line`."""
+class Line(ClientProtocol):
+    """The state of one connection in `line`."""
 
     NAME = "line"
-    LONGEST = 8192 - len("MSG ")
-    KEEPALIVE = 25  # the server ends a connection after a minute's silence
-    SILENT = ("say", "whisper")
-    LOGS = True
-    CANNOT = {
+    MAX_TEXT_BYTES = 8192 - len("MSG ")
+    KEEPALIVE = 25  # the server closes a connection after a minute of silence
+    SILENT_REQUESTS = ("say", "whisper")
+    HAS_LOG = True
+    UNSUPPORTED = {
         "rename": "`line` cannot change a name.",
         "describe": "`line` does not tell where somebody is.",
         "delete": "`line` cannot delete an account.",
     }
 
-    def __init__(self, place):
-        super().__init__(place)
+    def __init__(self, position):
+        super().__init__(position)
         self._users, self._recalled = [], []
 
     # ---- out
 
     def join(self, name):
-        self._ask(b"LOGIN %b\n" % _word(name), "join", name)
+        self._request(b"LOGIN %b\n" % _word(name), "join", name)
 
     def login(self, name, password):
-        self._ask(b"LOGIN %b %b\n" % (_word(name), _line(password)), "login", name)
+        self._request(b"LOGIN %b %b\n" % (_word(name), _line(password)), "login", name)
 
     def create(self, name, password):
         if not password:
             raise Impossible("`line` makes accounts with a password only: /create NAME PASSWORD.")
-        self._ask(b"REGISTER %b %b\n" % (_word(name), _word(password)), "create", name)
+        self._request(b"REGISTER %b %b\n" % (_word(name), _word(password)), "create", name)
 
     def say(self, text):
-        for line in self._lines(text, self.LONGEST):
-            self.place.hear(self.me, line)
-            self._ask(b"MSG %b\n" % line.encode(), "say", None, line)
+        for line in self._lines(text, self.MAX_TEXT_BYTES):
+            self.position.add_said(self.me, line)
+            self._request(b"MSG %b\n" % line.encode(), "say", None, line)
 
     def whisper(self, to, text):
-        for line in self._lines(text, self.LONGEST - len(_word(to))):
-            self._ask(b"DM %b %b\n" % (_word(to), line.encode()), "whisper", to, line)
+        for line in self._lines(text, self.MAX_TEXT_BYTES - len(_word(to))):
+            self._request(b"DM %b %b\n" % (_word(to), line.encode()), "whisper", to, line)
 
     def _lines(self, text, longest):
-        """The lines of a text without the blanks at their ends, which the server would drop."""
+        """The lines of a text without trailing blanks, which the server would remove."""
         lines = [line.rstrip(" \t") for line in text.split("\n")]
         return [fitting(self.NAME, line, longest) for line in lines if line]
 
     def users(self, pattern=None):
         self._out += b"WHO\n"
-        self._ask(b"PING\n", "users", pattern)
+        self._request(b"PING\n", "users", pattern)
 
     def ping(self):
-        self._ask(b"PING\n", "ping")
+        self._request(b"PING\n", "ping")
 
     def fence(self):
-        self._ask(b"PING\n", "fence")
+        self._request(b"PING\n", "fence")
 
     def history(self, partner=None, most=None):
         if partner is not None:
             raise Impossible("`line` keeps no conversations, only what was said in the room.")
-        self._ask(b"HISTORY %d\n" % min(most or USUAL_HISTORY, LONGEST_HISTORY), "history")
+        self._request(b"HISTORY %d\n" % min(most or USUAL_HISTORY, LONGEST_HISTORY), "history")
 
     def deliver(self):
-        self._ask(b"UNREAD\n", "deliver")
+        self._request(b"UNREAD\n", "deliver")
 
     def mark(self):
-        self.place.ask()
-        self._ask(b"HISTORY 1\n", "mark")
+        self.position.mark_requested()
+        self._request(b"HISTORY 1\n", "mark")
 
     def catch_up(self):
-        if self.place.mark is None:
+        if self.position.mark is None:
             self.mark()
             return super().catch_up()
         self._recalled = []
-        self._ask_since(self.place.mark)
+        self._request_since(self.position.mark)
         return None
 
-    def _ask_since(self, number):
-        self.place.ask()
-        self._ask(b"HISTORY SINCE %d\n" % number, "missed")
+    def _request_since(self, number):
+        self.position.mark_requested()
+        self._request(b"HISTORY SINCE %d\n" % number, "missed")
 
     # ---- in
 
     def _next(self):
-        end = self._held.find(b"\n")
-        if (end if end >= 0 else len(self._held)) > _LONGEST_LINE:
-            raise Garbled()
+        end = self._buffer.find(b"\n")
+        if (end if end >= 0 else len(self._buffer)) > _LONGEST_LINE:
+            raise ProtocolError()
         return None if end < 0 else self._take(0, end, end + 1)
 
-    def _hear(self, line):
+    def _events_in(self, line):
         word, _, rest = line.decode(errors="replace").rstrip("\r").partition(" ")
         if word not in self._WORDS:
-            raise Garbled()
+            raise ProtocolError()
         return self._WORDS[word](self, rest)
 
     def _ok(self, rest):
-        request = self._next_of("join", "login", "create")
+        request = self._first_pending("join", "login", "create")
         return self._welcome(request) if request else []
 
     def _err(self, word):
         why = _WHY.get(word, word)
-        request = self._next_of("say", "whisper") if word == "storage-failed" else None
-        if word == "invalid-username" and self._next_of("login"):
+        request = self._first_pending("say", "whisper") if word == "storage-failed" else None
+        if word == "invalid-username" and self._first_pending("login"):
             why = "No account of this name has a password."
-        if word in _OF_A_WHISPER:
-            request = self._next_of("whisper")
+        if word in _WHISPER_ERRORS:
+            request = self._first_pending("whisper")
         if request:
-            self._asked.remove(request)  # the other texts may still be refused
+            self._pending.remove(request)  # the other texts may still be refused
             return [events.Refused(request, why)]
-        missed = self._next_of("missed")
+        missed = self._first_pending("missed")
         if missed and word == "no-such-number":
-            lost = self.place.doubted
-            self.place.forget()  # the server has a new log
-            self._ask_since(0)
+            lost = self.position.unconfirmed
+            self.position.reset()  # the server has a new log
+            self._request_since(0)
             return self._answer(missed) + [events.Unsure(events.Request("say", None, text)) for text in lost]
         return self._refuse(why)
 
@@ -165,7 +165,7 @@ class Line(Conversation):
         sender, _, text = rest.partition(" ")
         if sender == self.me:
             return []  # the echo, which is optional in the server
-        self.place.hear(sender, text)
+        self.position.add_said(sender, text)
         return [events.Said(sender, text, None)]
 
     def _dm(self, rest):
@@ -177,7 +177,7 @@ class Line(Conversation):
         return []
 
     def _pong(self, rest):
-        request = self._next_of("ping", "fence", "users")
+        request = self._first_pending("ping", "fence", "users")
         if not request:
             return []
         users, self._users = self._users, []
@@ -191,12 +191,12 @@ class Line(Conversation):
             return [events.Left(name)]
         if what.startswith("is now "):
             return [events.Renamed(name, what[len("is now "):])]
-        return self._tell(_WHY.get(rest, rest))
+        return self._notice(_WHY.get(rest, rest))
 
     def _hist(self, rest):
         number, time, sender, text = (rest.split(" ", 3) + [""] * 3)[:4]
         _number(number)
-        request = self._next_of("history", "mark", "missed")
+        request = self._first_pending("history", "mark", "missed")
         if request and request.kind == "history":
             return [events.Recalled(None, sender, text, _number(time))]
         self._recalled.append((sender, text, _number(time)))
@@ -209,25 +209,25 @@ class Line(Conversation):
     def _end(self, rest):
         what, number, state = (rest.split(" ") + [""] * 2)[:3]
         if what == "UNREAD":
-            request = self._next_of("deliver")
+            request = self._first_pending("deliver")
             return self._done(request) if request else []
-        request = self._next_of("history", "mark", "missed")
+        request = self._first_pending("history", "mark", "missed")
         if what != "HISTORY" or not request:
             return []
         number = _number(number)
         if request.kind == "missed":
             return self._missed(request, number, state == "more")
         if request.kind == "mark":
-            self.place.put(number)
+            self.position.set_mark(number)
             self._recalled = []
         return self._done(request)
 
     def _missed(self, request, number, is_more):
-        if is_more and len(self._recalled) < LONGEST_MISSED:
-            self._ask_since(number)
+        if is_more and len(self._recalled) < MAX_MISSED:
+            self._request_since(number)
             return [*self._answer(request), events.Progress(request, len(self._recalled))]
         missed = self._missed_in(self._recalled)
-        self.place.put(number)
+        self.position.set_mark(number)
         self._recalled = []
         return [
             *missed,
@@ -251,9 +251,9 @@ class Line(Conversation):
 
 
 def _number(word):
-    """A number from the server: a message's, or a time in seconds."""
+    """A number from the server: that of a message, or a time in seconds; raises `ProtocolError`."""
     if not _NUMBER.fullmatch(word):
-        raise Garbled()
+        raise ProtocolError()
     return int(word)
 
 

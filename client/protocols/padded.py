@@ -1,29 +1,28 @@
 """The client's side of the `padded` protocol (`server.protocols.padded` has its table).
 
-Nothing marks the end of what a server says, but each message has its beginning, and "Msg received" is all of one. So a
-message ends where the next begins, or where nothing follows for a moment.
+A message from a server has no end mark, but a recognisable beginning, and "Msg received" is a message by itself. So a
+message ends where the next one begins, or when nothing follows for a moment.
 """
 import re
 import time
 
 from parley.client import events
-from parley.client.conversation import Conversation, fitting, with_password
+from parley.client.protocol import ClientProtocol, fitting, with_password
 from parley.server.protocols.padded import HEADER_BYTES, written_clock
 
 _RECEIVED = b"Msg received"
 _BEGINNING = re.compile(rb"\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] |" + _RECEIVED)
 _TALK = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] (.+?)( \(direct\))?: (.*)", re.DOTALL)
 _ERROR, _SERVER = "[ERROR] ", "[SERVER] "
-_OF_A_NAME = re.compile("nickname|password|^Try again later")  # in refusals of a name
+_NAME_REFUSAL = re.compile("nickname|password|^Try again later")
 
 
-class Padded(Conversation):
-    """One connection in `padded`."""
+class Padded(ClientProtocol):
+    """The state of one connection in `padded`."""
 
     NAME = "padded"
-    SETTLES = 0.1
-    OPEN = True
-    CANNOT = {
+    SETTLE_SECONDS = 0.1
+    UNSUPPORTED = {
         "whisper": "`padded` has no direct messages.",
         "users": "`padded` has no list of users.",
         "describe": "`padded` does not tell where somebody is.",
@@ -35,16 +34,16 @@ class Padded(Conversation):
 
     now = staticmethod(time.time)
 
-    def __init__(self, place):
-        super().__init__(place)
-        self._proven = None  # the last name under which something was said; a name alone is always acknowledged
-        self._password = None  # for the name one has, until something is said under it
+    def __init__(self, position):
+        super().__init__(position)
+        self._proven = None  # the last name under which a message was accepted; a name alone is always acknowledged
+        self._password = None  # for the current name, until a message is accepted
 
     # ---- out
 
     def _frame(self, body, kind, about=None, text=None):
         raw = body.encode()
-        self._ask((b"%d" % len(raw)).ljust(HEADER_BYTES) + raw, kind, about, text)
+        self._request((b"%d" % len(raw)).ljust(HEADER_BYTES) + raw, kind, about, text)
 
     def _talk(self, nick, text):
         return "%s%s: %s" % (written_clock(self.now()).decode(), nick, text)
@@ -54,7 +53,7 @@ class Padded(Conversation):
 
     def login(self, name, password):
         nick, kind = with_password(name, password), "login" if password else "join"
-        self._frame(self._talk(nick, ""), kind, name)  # acknowledged, but not said to anybody
+        self._frame(self._talk(nick, ""), kind, name)  # acknowledged, but sent to nobody
         self._password = password
 
     def rename(self, name):
@@ -63,7 +62,7 @@ class Padded(Conversation):
 
     def say(self, text):
         nick = self.me if self.me == self._proven else with_password(self.me, self._password)
-        self._frame(self._talk(nick, fitting(self.NAME, text, self.LONGEST)), "say", None, text)
+        self._frame(self._talk(nick, fitting(self.NAME, text, self.MAX_TEXT_BYTES)), "say", None, text)
 
     def ping(self):
         self._frame("", "ping")
@@ -75,29 +74,29 @@ class Padded(Conversation):
 
     @property
     def unsettled(self):
-        return bool(self._held)
+        return bool(self._buffer)
 
     def settle(self):
-        """What is held counts as a complete message. Should more of it come, that is shown as a message of its own."""
-        return self._hear(self._take(0, len(self._held), len(self._held))) if self._held else []
+        """What is buffered counts as a complete message. If more of it comes, that is a message of its own."""
+        return self._events_in(self._take(0, len(self._buffer), len(self._buffer))) if self._buffer else []
 
     def _next(self):
-        """One message whose end can be seen."""
-        beginning = _BEGINNING.search(self._held, 0)
+        """The next message whose end is known."""
+        beginning = _BEGINNING.search(self._buffer, 0)
         if not beginning:
             return None
-        if beginning.start():  # the rest of a message that was taken for complete
+        if beginning.start():  # the rest of a message that counted as complete
             end = beginning.start()
         elif beginning.group() == _RECEIVED:
             end = len(_RECEIVED)
         else:
-            following = _BEGINNING.search(self._held, beginning.end())
+            following = _BEGINNING.search(self._buffer, beginning.end())
             if not following:
                 return None
             end = following.start()
         return self._take(0, end, end)
 
-    def _hear(self, raw):
+    def _events_in(self, raw):
         message = raw.decode(errors="replace")
         if raw == _RECEIVED:
             return self._received()
@@ -115,13 +114,13 @@ class Padded(Conversation):
 
     def _refused(self, why):
         refused = self._refuse(why)
-        if not _OF_A_NAME.search(why) or self.me == self._proven:
+        if not _NAME_REFUSAL.search(why) or self.me == self._proven:
             return refused
         self.me = self._proven
         return refused + ([events.Welcomed(self.me)] if self.me else [])
 
     def _received(self):
-        request = next(iter(self._asked), None)
+        request = next(iter(self._pending), None)
         if request is None:
             return []
         if request.kind == "say":

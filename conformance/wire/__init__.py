@@ -1,49 +1,46 @@
-"""The suite's own codecs, one module a protocol. Whatever lies in this folder is found; there is no list to add to.
+"""The suite's own codecs, one module for each protocol. Modules in this folder are found; there is no list of them.
 
-A codec module offers what the rest of the suite needs to know about a protocol, and nothing of it is known elsewhere.
-`me` is the name under which the sender is known, or None; names and texts are str. A *message* is a str where
-STRUCTURED is false (line, padded). Where it is true, a message to be sent is a dict of fields, and a message that came
-is a `conformance.message.Message(fields, raw)`: its fields, and the bytes it came as.
+A codec has everything that the suite knows about a protocol. A *message* is a str where STRUCTURED is False (line,
+padded). Where it is True, a message to send is {field: value}, and a message received is a
+`conformance.message.Message(fields, raw)`: its fields and its bytes. `me` is the name under which the sender is logged
+in, or None. Names and texts are str.
 
-    NAME            the protocol's name, as in `protocol:` and `--target NAME=HOST:PORT`
-    STRUCTURED      whether messages have fields: `send: {field: value}`, `expect: {fields: {field: value}}`
-    FIELDS          names of the fields that scenarios may use; None if any word is one. Absent where not STRUCTURED
-    FRAMED          whether messages have their length in front: then bytes written out in a scenario (`raw`, `hex`,
-                    `chunks`) are sent as they are, without suffixes for names
-    CAN_WHISPER     whether a client can say something to one other user
-    HEARS_AT_ONCE   whether a connection hears the room before it has a name
-    REMEMBERS       whether the server keeps messages of those who left, and nobody can have it forget them: each item
-                    gets a server of its own
+    NAME                    the name of the protocol, as in `protocol:` and `--target NAME=HOST:PORT`
+    STRUCTURED              do messages have fields: `send: {field: value}`, `expect: {fields: {field: value}}`?
+    FIELDS                  the names of the fields that scenarios may use; None for any. Only where STRUCTURED
+    FRAMED                  do messages begin with their length? Then bytes in a scenario (`raw`, `hex`, `chunks`) are
+                            sent as they are, without suffixes for names
+    CAN_WHISPER             can a client say something to one other user?
+    HEARS_BEFORE_LOGIN      does a connection hear the room before it has a name?
+    STORES_MESSAGES         does the server keep messages that nobody can delete? Then each run has its own server
 
-    encode(message, me)     a message to bytes, its end or length included. Structured: fields left out get their usual
-                            value, `me` among them; a value given as bytes is sent as it is; a wrong length, version,
-                            ... can be had by giving that field
-    Decoder()               .feed(data) -> list of messages; .unfinished: the bytes of a message that is not complete
-    Conversation()          what one connection has reached, as far as both directions show it:
-        .name                   under which name, or None
-        .can_ask                whether a whole message may be sent now without becoming part of another one
-        .sent(data, own=False)  note bytes that left; `own` are the suite's, whose answers belong to nobody's scenario
-        .received(message)      note a message that came; true if it answers the suite's own `still_there`
-        .is_echo(message)       whether it is the speaker's own come back
+    encode(message, me)     the bytes of a message. Structured: missing fields get their default, a value of type bytes
+                            is sent as it is, and a wrong length, version, ... is possible by giving that field
+    Decoder()               .feed(data) returns a list of messages; .unfinished has the bytes of an incomplete one
+    ClientState()           the state of one connection, as far as the messages in both directions show it:
+        .name                   the name under which it is logged in, or None
+        .at_message_boundary    may a message be sent now, or would it become part of an incomplete one?
+        .sent(data, own=False)  note bytes that were sent; `own` for the suite's own
+        .received(message)      note a message that was received; True if it is the reply to one of the suite's own
+        .is_echo(message)       is it the client's own message, sent back?
 
-    What the suite itself says, as messages:
-    login(name)             come in, as a witness; None if that is not possible without knowing an account
-    deletion(name)          optional, where the server keeps accounts: what to say, without a name, to delete that one
-    still_there()           a question that is answered whatever the state, and that changes nothing: the barrier
-    answers_still_there(message)    whether this may be the answer, before a login
-    list_everyone()         ask who is there; None if the protocol has no such question
+    Messages that the suite itself sends:
+    login(name)             log in as a witness; None if that takes an account
+    delete_account(name)    optional, where clients can delete accounts: [message], to send without being logged in
+    probe()                 a request that changes nothing and has a reply in every state
+    is_probe_reply(message)     may this be the reply to `probe()`, before a login?
+    list_users()            request the list of users; None if the protocol has none
     say(me, text)           to the room
     whisper(me, to, text)   to one user; only where CAN_WHISPER
 
-    How the suite recognises its own traffic:
-    marker_in(message)      (sender, nonce) if somebody's whole text is a nonce `~sync7`, be it said to one or to all in
-                            the room, by a client of any protocol; else None
-    listed_in(message)      the names in an answer to `list_everyone`; empty for every other message
-    about(message)          whom an unasked message is about (who is listed, came, left, spoke), or None: if that is one
-                            of the suite's witnesses, the message stays out of the inbox
-    brief(message)          optional, where STRUCTURED: the fields that are worth room in a transcript's column
-    without(message, is_crowd)      optional: the message without the names for which is_crowd(name) is true, where it
-                            lists several; None if nothing remains that is worth telling
+    What the suite recognises:
+    marker_in(message)      (sender, nonce) if the text is a marker, such as `~sync7`, from a client of any protocol;
+                            else None
+    names_in(message)       the names in a reply to `list_users()`; empty for other messages
+    subject_of(message)     the user whom an unrequested message is about (is listed, joined, left or spoke), or None
+    summary(message)        optional, where STRUCTURED: {field: value} of the fields for a transcript's column
+    without_names(message, is_ignored)      optional: the message without the names in its list for which
+                            is_ignored(name) is True; None if nothing is left
 """
 import importlib
 import pkgutil

@@ -1,8 +1,8 @@
-"""The `binary` protocol as document 000 describes it: a header of 27 bytes, big-endian, then content, both ways alike.
+"""The `binary` protocol of document 000: a header of 27 bytes, big-endian, then content, in both directions.
 
-    version u8 | type u32 | user_length u32 | length u32 | user, 10 bytes, filled up with NUL | time u32 | content
+    version u8 | type u32 | user_length u32 | length u32 | user, 10 bytes, padded with NUL | time u32 | content
 
-Written from the document and the list of types alone; it knows nothing of the server that is judged.
+Written from the document and the list of types alone, independently of our server.
 """
 import re
 import struct
@@ -13,7 +13,7 @@ from parley.conformance.message import Message
 
 NAME = "binary"
 STRUCTURED = FRAMED = True
-CAN_WHISPER = HEARS_AT_ONCE = REMEMBERS = False
+CAN_WHISPER = HEARS_BEFORE_LOGIN = STORES_MESSAGES = False
 FIELDS = ("type", "user", "content", "time", "version", "user_length", "length")
 
 TALK, ERROR = 100, 102
@@ -38,7 +38,7 @@ def _raw(value):
 
 
 def encode(message, me=None):
-    """The frame with these fields; user is the sender, the lengths fit and the time is now, unless they are given."""
+    """The frame. `user` defaults to the sender, the lengths to the right ones, `time` to now (seconds since 1970)."""
     user, content = _raw(message.get("user", me or "")), _raw(message.get("content", ""))
     return _HEADER.pack(
         message.get("version", 1), message["type"], message.get("user_length", min(len(user), _NAME_BYTES)),
@@ -46,7 +46,7 @@ def encode(message, me=None):
 
 
 class Decoder:
-    """Bytes in, frames out. What is not UTF-8 is shown as `\\xNN`; `user` is the field without the NULs at its end."""
+    """Bytes in, frames out. Bytes that are not UTF-8 become `\\xNN`; `user` is without its padding."""
 
     def __init__(self):
         self.unfinished = b""
@@ -67,8 +67,8 @@ class Decoder:
         return found
 
 
-class Conversation:
-    """What one connection has reached, as far as both directions show it."""
+class ClientState:
+    """See `ClientState` in `conformance.wire`. Replies of each type come in the order of the requests."""
 
     def __init__(self):
         self.name = None
@@ -77,12 +77,12 @@ class Conversation:
         self._pings = deque()
 
     @property
-    def can_ask(self):
+    def at_message_boundary(self):
         return not self._sent.unfinished
 
     def sent(self, data, own=False):
         for message in self._sent.feed(data):
-            if message.fields["type"] == JOIN:  # up to a NUL of C's, or a blank, behind which a password may stand
+            if message.fields["type"] == JOIN:  # it ends at a NUL, as C sends, or at a space before a password
                 self._joins.append(re.split("[\0 ]", message.fields["content"])[0])
             elif message.fields["type"] == PING:
                 self._pings.append(own)
@@ -106,15 +106,15 @@ def login(name):
     return {"type": JOIN, "content": name}
 
 
-def still_there():
+def probe():
     return {"type": PING, "content": _OWN_TOKEN}
 
 
-def answers_still_there(message):
+def is_probe_reply(message):
     return isinstance(message, Message) and message.fields["type"] in (PONG, ERROR)
 
 
-def list_everyone():
+def list_users():
     return {"type": LIST}
 
 
@@ -127,13 +127,13 @@ def marker_in(message):
     return (message.fields["user"], found.group(1)) if found else None
 
 
-def listed_in(message):
+def names_in(message):
     if message.fields["type"] != LISTED:
         return []
     return [found.group(1) or found.group(2) or "" for found in _QUOTED.finditer(message.fields["content"])]
 
 
-def about(message):
+def subject_of(message):
     if message.fields["type"] == TALK:
         return message.fields["user"]
     shape = _ABOUT.get(message.fields["type"])
@@ -141,15 +141,14 @@ def about(message):
     return found.group(1) if found else None
 
 
-def brief(message):
-    """What a column of a transcript shows: who says what."""
+def summary(message):
     return {name: message.fields[name] for name in ("type", "user", "content")}
 
 
-def without(message, is_crowd):
-    """The list of users without the crowd, whose names are cut out of the text so that all else stays as it came."""
+def without_names(message, is_ignored):
+    """The list of users without the ignored names; the rest of its text stays as it was received."""
     content = message.fields["content"]
-    for name in filter(is_crowd, listed_in(message)):
+    for name in filter(is_ignored, names_in(message)):
         shown = re.escape(repr(name))
         content = re.sub(r"(?<=\[)%s, |, %s(?=[,\]])|(?<=\[)%s(?=\])" % (shown, shown, shown), "", content)
     return message._replace(fields=dict(message.fields, content=content))

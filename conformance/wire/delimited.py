@@ -1,4 +1,4 @@
-"""The `delimited` protocol as document 002 describes it: a fixed header, then ASCII items joined by "|||".
+"""The `delimited` protocol of document 002: a fixed header, then ASCII items joined by "|||".
 
     offset  size  field    meaning
     0       1     version  0
@@ -6,12 +6,12 @@
     2       40    length   of the data in bytes, unsigned, big-endian
     42      n     data     ASCII items joined by "|||"; no data, no items
 
-Written from the document alone; it knows nothing of the server that is judged. The document leaves the numbers of the
-commands to its program; they are those that its clients send.
+Written from the document alone, independently of our server. The document does not give the numbers of the commands;
+these are the ones that its clients send.
 
-A message has one field that is called like its command, with the list of its items: {SEND: ["Alice", "Bob", "hi"]}.
-Other fields are for bad messages: `command`, a number; `version`; `length`, of the data; `data`, instead of items. A
-message that no server may send has `broken`, which says why.
+A message has one field, named after its command, with the list of its items: {SEND: ["Alice", "Bob", "hi"]}. Other
+fields are for invalid messages: `command`, a number; `version`; `length`, of the data; `data`, instead of items. A
+received message that is invalid has `broken`, which says why.
 """
 import re
 from collections import deque
@@ -21,7 +21,7 @@ from parley.conformance.message import Message
 NAME = "delimited"
 COMMANDS = ("CREATE", "LIST", "SEND", "DELIVER", "DELETE", "LOGIN", "RESPONSE", "LISTRESPONSE")
 STRUCTURED = FRAMED = CAN_WHISPER = True
-HEARS_AT_ONCE = REMEMBERS = False
+HEARS_BEFORE_LOGIN = STORES_MESSAGES = False
 FIELDS = COMMANDS + ("command", "version", "length", "data", "broken")
 
 VERSION = 0
@@ -30,10 +30,9 @@ HEADER_BYTES = 2 + LENGTH_BYTES
 DELIMITER = "|||"
 LOBBY = "lobby"
 
-# No answer is as long as this: behind a longer one is nothing to be read.
-_LONGEST = 1 << 24
-_ANSWERS = {"LIST": "LISTRESPONSE", "SEND": "SEND"}  # besides RESPONSE
-_NOBODY = "~nobody"  # a pattern that is no scenario's
+_LONGEST = 1 << 24  # bytes; a longer length is an error
+_REPLIES = {"LIST": "LISTRESPONSE", "SEND": "SEND"}  # besides RESPONSE
+_NOBODY = "~nobody"  # a pattern that no scenario uses
 _NONCE = re.compile(r"~sync[0-9]+")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
 
@@ -65,10 +64,7 @@ def unescaped(item):
 
 
 class Decoder:
-    """Bytes in, messages out. `unfinished` are the bytes of a frame that is not complete.
-
-    After a header that cannot be right nothing can be read any more.
-    """
+    """Bytes in, messages out. After an invalid header the rest of the stream cannot be decoded."""
 
     def __init__(self):
         self.unfinished = b""
@@ -104,28 +100,28 @@ def _fields_of(frame):
     return fields
 
 
-class Conversation:
-    """What one connection has reached, as far as both directions show it.
+class ClientState:
+    """See `ClientState` in `conformance.wire`.
 
-    Requests are answered in their order, but some are answered only if they are refused. Whether they will be is known
-    as soon as all before them have been answered, so the first one in the row is always one that will be answered.
+    Replies come in the order of the requests, but DELIVER and DELETE have a reply only if they are refused. Whether
+    they are is known once all earlier requests have their replies, so the first one in the queue always expects one.
     """
 
     def __init__(self):
         self.name = None
         self._frames = Decoder()
-        self._asked = deque()  # (fields, is it the suite's own)
+        self._asked = deque()  # (fields, own) of the requests without a reply yet
 
     @property
-    def can_ask(self):
+    def at_message_boundary(self):
         return not self._frames.unfinished
 
     def sent(self, data, own=False):
         for message in self._frames.feed(data):
-            # The suite's own texts come back as markers, which nobody asks about.
+            # The suite's own texts come back as markers, which are handled elsewhere.
             if not (own and "SEND" in message.fields):
                 self._asked.append((message.fields, own))
-        self._pass_over_silence()
+        self._skip_silent_requests()
 
     def received(self, message):
         fields = message.fields
@@ -133,44 +129,43 @@ class Conversation:
             return False
         asked, own = self._asked[0]
         if own and self.name is not None and "RESPONSE" in fields:
-            return False  # the suite's LIST is not refused; its own text may have been
-        if not any(command in fields for command in ("RESPONSE",) + tuple(_ANSWERS.get(one) for one in asked)):
+            return False  # a LIST is not refused; this may be the reply to one of the suite's own texts
+        if not any(command in fields for command in ("RESPONSE",) + tuple(_REPLIES.get(one) for one in asked)):
             return False
         self._asked.popleft()
         if fields.get("RESPONSE") == []:
             self.name = (asked.get("CREATE") or asked.get("LOGIN") or [self.name])[0]
-        self._pass_over_silence()
+        self._skip_silent_requests()
         return own and "LISTRESPONSE" in fields
 
-    def _pass_over_silence(self):
-        """Leave out what will not be answered, because it is done."""
+    def _skip_silent_requests(self):
+        """Remove requests that will succeed, and therefore have no reply, from the head of the queue."""
         while self._asked and self.name is not None and self._asked[0][0] in ({"DELETE": []}, {"DELIVER": []}):
             asked, _ = self._asked.popleft()
             self.name = None if "DELETE" in asked else self.name
 
     def is_echo(self, message):
-        return False  # what comes back to its sender is the protocol's answer
+        return False  # in this protocol the sender's copy is the reply
 
 
 def login(name):
     return {"CREATE": [name]}
 
 
-def deletion(name):
-    """The account of that name, with all that was kept for it."""
+def delete_account(name):
     return [{"LOGIN": [name]}, {"DELETE": []}]
 
 
-def still_there():
+def probe():
     return {"LIST": [_NOBODY]}
 
 
-def answers_still_there(message):
-    """Before a login, too: whoever does not list anything then must say so."""
+def is_probe_reply(message):
+    """Before a login a server may send the list or refuse to."""
     return "LISTRESPONSE" in message.fields or bool(message.fields.get("RESPONSE"))
 
 
-def list_everyone():
+def list_users():
     return {"LIST": []}
 
 
@@ -183,21 +178,21 @@ def whisper(me, to, text):
 
 
 def marker_in(message):
-    """A nonce that came back to its sender is one, too."""
+    """A marker that was sent back to its sender counts as well."""
     items = message.fields.get("SEND", ())
     return (items[0], items[2]) if len(items) == 3 and _NONCE.fullmatch(items[2]) else None
 
 
-def listed_in(message):
+def names_in(message):
     return message.fields.get("LISTRESPONSE", [])
 
 
-def about(message):
+def subject_of(message):
     return next(iter(message.fields.get("SEND", ())), None)
 
 
-def without(message, is_crowd):
+def without_names(message, is_ignored):
     names = message.fields.get("LISTRESPONSE")
     if not names:
         return message
-    return message._replace(fields={"LISTRESPONSE": [name for name in names if not is_crowd(name)]})
+    return message._replace(fields={"LISTRESPONSE": [name for name in names if not is_ignored(name)]})

@@ -1,4 +1,4 @@
-r"""The `dollar` protocol as document 004 describes it: "$", a length, a dictionary as text, "$".
+r"""The `dollar` protocol of document 004: "$", a length, a dictionary as text, "$".
 
     size  field
     1     "$"
@@ -6,13 +6,12 @@ r"""The `dollar` protocol as document 004 describes it: "$", a length, a diction
     n     the data: a dictionary in UTF-8, in Python's notation or in JSON's
     1     "$"
 
-Written from the document alone; it knows nothing of the server that is judged. The document gives the length no width;
-its clients write, and read, ten bytes. A length that a digit ends is read too.
+Written from the document alone, independently of our server. The document does not give the width of the length; its
+clients write and read ten bytes. An unpadded length is decoded as well.
 
-The fields of a message are the dictionary's, and `form`, which is not on the wire. It says how the rest is written, if
-that is not the usual way: "json", or with a length that is not padded "bare" or "json bare". For bad messages `data` is
-the text to send instead, and `length` is what to write for the length, which is else counted. A message that no server
-may send has nothing but `broken`, which says why.
+The fields of a message are those of the dictionary, and `form`, which is not sent. It gives the encoding if that is not
+the usual one: "json", or with an unpadded length "bare" or "json bare". For invalid messages `data` is the text to send
+instead, and `length` replaces the right length. A received message that is invalid has only `broken`, which says why.
 """
 import json
 import re
@@ -21,23 +20,22 @@ from collections import deque
 from parley.conformance.message import Message
 
 NAME = "dollar"
-STRUCTURED = FRAMED = CAN_WHISPER = REMEMBERS = True
-HEARS_AT_ONCE = False
+STRUCTURED = FRAMED = CAN_WHISPER = STORES_MESSAGES = True
+HEARS_BEFORE_LOGIN = False
 FIELDS = None
 
 LENGTH_BYTES = 10
 LOBBY = "lobby"
 PYTHON, JSON, BARE = "", "json", "bare"
 
-_STILL_THERE = "~still there"  # a purpose that nobody has
+_PROBE = "~probe"  # an unknown purpose
 _NONCE = re.compile(r"~sync[0-9]+")
 
-# No answer is as long as this.
-_LONGEST = 1 << 24
+_LONGEST = 1 << 24  # bytes; a longer length is an error
 _DEEPEST = 16
 
 _LENGTH = re.compile(rb"(?=[0-9 ]{10})([0-9]+) *\Z|([0-9]+)(?=[^0-9 ])")
-_LENGTH_BEGUN = re.compile(rb" *[0-9]* *")
+_PARTIAL_LENGTH = re.compile(rb" *[0-9]* *")
 
 _STRING = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
 _TOKEN = re.compile(r"\s*(?:(?P<mark>[{}\[\]:,])|(?P<string>%s)|(?P<number>-?[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z]+))"
@@ -48,11 +46,11 @@ _WORDS = {"True": True, "False": False, "None": None}
 
 
 class NotReadable(ValueError):
-    """The text is no dictionary in either form. The argument says what is wrong."""
+    """The text is not a dictionary in either encoding; the argument says what is wrong."""
 
 
 def encode(message, me=None):
-    """The bytes of one message, in the form that its `form` names."""
+    """The bytes of one message, in the encoding that its `form` names."""
     fields = dict(message)
     form = fields.pop("form", PYTHON)
     length = fields.pop("length", None)
@@ -64,10 +62,7 @@ def encode(message, me=None):
 
 
 class Decoder:
-    """Bytes in, messages out. `unfinished` are the bytes of a packet that is not complete.
-
-    After a packet without its dollar signs, or with a length that is none, nothing can be read any more.
-    """
+    """Bytes in, messages out. After an invalid length or a missing "$" the rest of the stream cannot be decoded."""
 
     _length = _LENGTH
 
@@ -92,15 +87,15 @@ class Decoder:
         if held[:1] != b"$":
             return self._lose("no dollar sign before the length")
         if not length:
-            begun = len(head) < LENGTH_BYTES and _LENGTH_BEGUN.fullmatch(head)
-            return None if begun else self._lose("no length behind the dollar sign")
+            is_partial = len(head) < LENGTH_BYTES and _PARTIAL_LENGTH.fullmatch(head)
+            return None if is_partial else self._lose("no length after the dollar sign")
         size, start = int(length.group(length.lastindex)), 1 + length.end()
         if size > _LONGEST:
             return self._lose("length %d" % size)
         if len(held) <= start + size:
             return None
         if held[start + size:start + size + 1] != b"$":
-            return self._lose("no dollar sign behind the data")
+            return self._lose("no dollar sign after the data")
         self.unfinished = held[start + size + 1:]
         fields = _fields_of(held[start:start + size], BARE if length.lastindex == 2 else "")
         return Message(fields, held[:start + size + 1])
@@ -111,7 +106,7 @@ class Decoder:
 
 
 class _SentDecoder(Decoder):
-    """What a client may send: its spaces may be in front."""
+    """For what a client sends: the padding of its length may come first."""
 
     _length = re.compile(rb"(?=[0-9 ]{10}) *([0-9]+) *\Z|([0-9]+)(?=[^0-9 ])")
 
@@ -129,7 +124,7 @@ def _fields_of(data, bare):
 
 def read_dictionary(text):
     # type: (str) -> Tuple[dict, str]
-    """The dictionary that a text is, and its form. Nothing is evaluated; NotReadable if it is none."""
+    """(dictionary, form) from a text, as JSON or as a Python literal, without evaluating it; raises NotReadable."""
     if len(text) > _LONGEST:
         raise NotReadable("too long")
     found, form = _read_json(text), JSON
@@ -143,7 +138,7 @@ def read_dictionary(text):
 
 
 def _read_json(text):
-    """The value that a JSON text is; None if it is no JSON, or what only some readers take for JSON."""
+    """The value of a JSON text; None if it is not JSON by the letter of RFC 8259."""
     try:
         return json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError):
@@ -161,7 +156,7 @@ def _without_doubles(pairs):
 
 
 def _has_half_characters(value):
-    """Whether a string in the value has a surrogate without its other half, which nobody can write as UTF-8."""
+    """Whether a string in the value has a lone surrogate, which cannot be encoded as UTF-8."""
     if isinstance(value, dict):
         return any(_has_half_characters(one) for pair in value.items() for one in pair)
     if isinstance(value, list):
@@ -170,7 +165,7 @@ def _has_half_characters(value):
 
 
 class _PythonReader:
-    """Reads what Python's `repr` writes of dictionaries, lists, strings, numbers and the three words; no more."""
+    """Parses what `repr` writes for dictionaries, lists, strings, numbers, True, False and None, and nothing else."""
 
     def __init__(self, text):
         self._text = text
@@ -187,7 +182,7 @@ class _PythonReader:
     def read(self):
         value = self._value(_DEEPEST)
         if self._tokens:
-            raise NotReadable("more behind the value")
+            raise NotReadable("text after the value")
         return value
 
     def _take(self):
@@ -209,7 +204,7 @@ class _PythonReader:
             return self._dictionary(depth - 1)
         if word == "[":
             return self._several("]", lambda: self._value(depth - 1))
-        raise NotReadable("%s where a value belongs" % word[:20])
+        raise NotReadable("%s instead of a value" % word[:20])
 
     def _dictionary(self, depth):
         pairs = self._several("}", lambda: self._pair(depth))
@@ -220,11 +215,11 @@ class _PythonReader:
     def _pair(self, depth):
         kind, key = self._take()
         if kind != "string" or self._take() != ("mark", ":"):
-            raise NotReadable("%s where a key belongs" % key[:20])
+            raise NotReadable("%s instead of a key" % key[:20])
         return _unescaped(key), self._value(depth)
 
     def _several(self, end, read_one):
-        """What is between brackets, separated by commas."""
+        """The items up to the closing bracket `end`."""
         found = []
         if self._tokens and self._tokens[-1] == ("mark", end):
             self._tokens.pop()
@@ -235,11 +230,11 @@ class _PythonReader:
             if mark == ("mark", end):
                 return found
             if mark != ("mark", ","):
-                raise NotReadable("%s where a comma belongs" % mark[1][:20])
+                raise NotReadable("%s instead of a comma" % mark[1][:20])
 
 
 def _unescaped(literal):
-    """The string that a quoted literal stands for."""
+    """The value of a string literal."""
     return _ESCAPE.sub(_character, literal[1:-1])
 
 
@@ -247,27 +242,27 @@ def _character(escape):
     code = escape.group(1) or escape.group(2) or escape.group(3)
     if code:
         if int(code, 16) > 0x10FFFF:
-            raise NotReadable("no character: %s" % escape.group())
+            raise NotReadable("not a character: %s" % escape.group())
         return chr(int(code, 16))
     if escape.group(4) not in _LETTERS:
-        raise NotReadable("an escape that only some readers know: %s" % escape.group())
+        raise NotReadable("an escape that not every reader knows: %s" % escape.group())
     return _LETTERS[escape.group(4)]
 
 
-class Conversation:
-    """What one connection has reached, as far as both directions show it.
+class ClientState:
+    """See `ClientState` in `conformance.wire`.
 
-    Answers have the purpose of the request, and for each purpose they come in the order of the requests.
+    A reply has the purpose of its request, and replies of each purpose come in the order of the requests.
     """
 
     def __init__(self):
         self.name = None
         self._frames = _SentDecoder()
         self._logins = deque()
-        self._sendings = deque()
+        self._messages = deque()
 
     @property
-    def can_ask(self):
+    def at_message_boundary(self):
         return not self._frames.unfinished
 
     def sent(self, data, own=False):
@@ -275,35 +270,34 @@ class Conversation:
             if message.fields.get("purpose") == "login":
                 self._logins.append(message.fields.get("username"))
             elif message.fields.get("purpose") == "send_message":
-                self._sendings.append(own)
+                self._messages.append(own)
 
     def received(self, message):
         purpose, result = message.fields.get("purpose"), message.fields.get("result")
         if purpose == "login" and self._logins:
             name = self._logins.popleft()
             self.name = name if result is True else self.name
-        elif purpose == "send_message" and self._sendings:
-            return self._sendings.popleft()
-        return purpose == _STILL_THERE
+        elif purpose == "send_message" and self._messages:
+            return self._messages.popleft()
+        return purpose == _PROBE
 
     def is_echo(self, message):
         return False
 
 
 def login(name):
-    """Nobody gets in without an account."""
     return None
 
 
-def still_there():
-    return {"purpose": _STILL_THERE}
+def probe():
+    return {"purpose": _PROBE}
 
 
-def answers_still_there(message):
-    return message.fields.get("purpose") == _STILL_THERE or message.fields.get("result") is False
+def is_probe_reply(message):
+    return message.fields.get("purpose") == _PROBE or message.fields.get("result") is False
 
 
-def list_everyone():
+def list_users():
     return None
 
 
@@ -316,31 +310,31 @@ def whisper(me, to, text):
 
 
 def marker_in(message):
-    """What is said in the room comes from `lobby`, with the speaker in front."""
+    """Talk in the room comes from `lobby`, and its text begins with the speaker."""
     sender, text = message.fields.get("from_user"), message.fields.get("message")
     if sender == LOBBY and isinstance(text, str):
         sender, _, text = text.partition(": ")
     return (sender, text) if isinstance(text, str) and _NONCE.fullmatch(text) else None
 
 
-def listed_in(message):
+def names_in(message):
     return [one["username"] for one in _users(message)]
 
 
-def about(message):
+def subject_of(message):
     sender, text = message.fields.get("from_user"), message.fields.get("message")
     name = text.partition(": ")[0] if sender == LOBBY and isinstance(text, str) else sender
     return name if isinstance(name, str) else None
 
 
-def without(message, is_crowd):
+def without_names(message, is_ignored):
     if not _users(message):
         return message
-    users = [one for one in message.fields["users"] if not (isinstance(one, dict) and is_crowd(one.get("username")))]
+    users = [one for one in message.fields["users"] if not (isinstance(one, dict) and is_ignored(one.get("username")))]
     return message._replace(fields=dict(message.fields, users=users))
 
 
 def _users(message):
-    """The entries of a list of users that have a name."""
+    """The entries in a list of users that have a name."""
     users = message.fields.get("users")
     return [one for one in users if isinstance(one, dict) and "username" in one] if isinstance(users, list) else []

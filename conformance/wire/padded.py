@@ -1,35 +1,35 @@
-"""The `padded` protocol as document 001 describes it: from clients a length of 64 bytes, then a text; to clients texts.
+"""The `padded` protocol of document 001: clients send a length of 64 bytes, then a text; servers send texts.
 
-What goes to clients has no length and no end. A message is what came at once, cut where another one begins: at
-`Msg received`, at a time in brackets, at `[ERROR] ` and `[SERVER] `.
+A server's texts have neither length nor end mark. A message is what is received at once, split where another begins:
+at `Msg received`, a time in brackets, `[ERROR] ` or `[SERVER] `.
 
-Written from the document alone; it knows nothing of the server that is judged.
+Written from the document alone, independently of our server.
 """
 import re
 from collections import deque
 
 NAME = "padded"
-STRUCTURED = CAN_WHISPER = REMEMBERS = False
-FRAMED = HEARS_AT_ONCE = True
+STRUCTURED = CAN_WHISPER = STORES_MESSAGES = False
+FRAMED = HEARS_BEFORE_LOGIN = True
 
 RECEIVED = "Msg received"
 _HEADER_BYTES = 64
 _BEGINNING = re.compile(rb"(?=Msg received|\[[0-9]{2}:[0-9]{2} [AP]M\] |\[ERROR\] |\[SERVER\] )")
 _SPOKEN = re.compile(
     r"\[(?:0[1-9]|1[0-2]):[0-5][0-9] [AP]M\] (?P<nick>.+?)(?: \(direct\))?: (?P<text>.+)", re.DOTALL)
-# Something that can be seen: without it a server may take a text for none.
-_SEEN = re.compile("[^\\s\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff]")
+# A visible character: a server may treat a text without one as empty.
+_VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff]")
 _NONCE = re.compile(r"~sync[0-9]+")
 
 
 def encode(message, me=None):
-    """The text, or bytes as they are, with their length in front."""
+    """The length in bytes, padded with spaces, then the text, which may be bytes."""
     body = message if isinstance(message, bytes) else message.encode("utf-8")
     return str(len(body)).encode("ascii").ljust(_HEADER_BYTES) + body
 
 
 class Decoder:
-    """Bytes in, texts out. Bytes that are not UTF-8 are shown as `\\xNN`."""
+    """Bytes in, texts out. Bytes that are not UTF-8 become `\\xNN`."""
 
     unfinished = b""
 
@@ -43,16 +43,16 @@ def parted(data):
     return [data[start:end] for start, end in zip(starts, starts[1:] + [len(data)])]
 
 
-class Conversation:
-    """What one connection has reached, as far as both directions show it."""
+class ClientState:
+    """See `ClientState` in `conformance.wire`."""
 
     def __init__(self):
         self.name = None
         self._half_sent = b""
-        self._owed = deque()
+        self._awaiting = deque()
 
     @property
-    def can_ask(self):
+    def at_message_boundary(self):
         return not self._half_sent
 
     def sent(self, data, own=False):
@@ -64,14 +64,14 @@ class Conversation:
                 break
             body, self._half_sent = self._half_sent[_HEADER_BYTES:end], self._half_sent[end:]
             spoken = _SPOKEN.fullmatch(body.decode("utf-8", "replace"))
-            is_named = spoken and _SEEN.search(spoken.group("text"))
-            self._owed.append((own, _nick(spoken).split(" ")[0] if is_named else None))  # behind it, its password
+            is_named = spoken and _VISIBLE.search(spoken.group("text"))
+            self._awaiting.append((own, _nick(spoken).split(" ")[0] if is_named else None))  # a password may follow
 
     def received(self, message):
-        """Answers come in the order of the messages, each an acknowledgement or an error."""
-        if not self._owed or not answers_still_there(message):
+        """Each message has a reply, in order: an acknowledgement or an error."""
+        if not self._awaiting or not is_probe_reply(message):
             return False
-        own, nick = self._owed.popleft()
+        own, nick = self._awaiting.popleft()
         if nick and message == RECEIVED:
             self.name = nick
         return own
@@ -89,15 +89,15 @@ def login(name):
     return say(name, "~sync0")
 
 
-def still_there():
+def probe():
     return ""
 
 
-def answers_still_there(message):
+def is_probe_reply(message):
     return message == RECEIVED or message.startswith("[ERROR] ")
 
 
-def list_everyone():
+def list_users():
     return None
 
 
@@ -110,10 +110,10 @@ def marker_in(message):
     return (_nick(spoken), spoken.group("text")) if spoken and _NONCE.fullmatch(spoken.group("text")) else None
 
 
-def listed_in(message):
+def names_in(message):
     return []
 
 
-def about(message):
+def subject_of(message):
     spoken = _SPOKEN.fullmatch(message)
     return _nick(spoken) if spoken else None

@@ -2,6 +2,7 @@
 import collections
 
 from parley.server.chat.origins import origin
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
 
 
@@ -22,7 +23,7 @@ class Census:
         """A session has begun on a worker."""
         home = origin(host)
         if self.most and self._crowds[home] >= self.most:
-            self._post.worker(worker, "evict", number, Reason.TOO_MANY_CONNECTIONS)
+            self._post.worker(worker, ToWorker.Evict(number, Reason.TOO_MANY_CONNECTIONS))
         else:
             self._homes[worker][number] = home
             self._crowds[home] += 1

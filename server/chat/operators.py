@@ -1,4 +1,5 @@
 """What operators ask about accounts and boxes, of a running server or of a database that no server works with."""
+from parley.server.ipc.messages import ReadStore
 
 PAGE = 100  # accounts or messages in one answer: nobody has to wait for it, and a socket takes it at once
 
@@ -26,15 +27,16 @@ class Operators:
         if after is None:
             reply({"error": "`after` has to be text"})
         else:
-            self._page(reply, "accounts", lambda row: [row[0].decode(), *row[1:]], "listed", after)
+            self._page(reply, "accounts", lambda row: [row[0].decode(), *row[1:]],
+                       ReadStore.Listed(after, PAGE))
 
     def box(self, reply, name, after=0):
         """A page of what is kept for an account, behind the id `after`: see `server.storage.memory.Store.outside`."""
         if type(after) is not int or not 0 <= after < 1 << 63:
             reply({"error": "`after` has to be the id of a message"})
         elif self._is_there(name, reply):
-            self._page(reply, "messages", lambda row: [row[0], row[1].decode(), *row[2:]], "outside",
-                       name.encode(), after)
+            self._page(reply, "messages", lambda row: [row[0], row[1].decode(), *row[2:]],
+                       ReadStore.Outside(name.encode(), after, PAGE))
 
     def empty(self, reply, name):
         """Throw away what is kept for an account."""
@@ -52,14 +54,14 @@ class Operators:
             reply({"error": "there is no account %r" % (name,)})
         return known
 
-    def _page(self, reply, key, shown, request, *arguments):
+    def _page(self, reply, key, shown, request):
         def tell(rows):
             if rows is None:
                 reply({"error": "it could not be read"})
             else:
                 reply({key: list(map(shown, rows)), "more": len(rows) == PAGE})
 
-        self._store.ask(tell, request, *arguments, PAGE)
+        self._store.ask(tell, request)
 
 
 def _encoded(text):

@@ -1,10 +1,11 @@
 """What the hub's stream means to one worker: its sessions get their answers, its rooms hear what happened.
 
 The stream is the same for every worker but for answers and whispers, which go only where they are awaited. Each
-method is one kind of entry in it, in the hub's order (see `server.chat.register` for who writes them).
+method handles one kind of message in it, in the hub's order: see `ToWorker` in `parley.server.ipc.messages`.
 """
 from parley.server.chat.roll import Roll
 from parley.server.chat.room import LOBBY
+from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     Deliver,
     Described,
@@ -85,11 +86,11 @@ class Replica:
         for name in present:
             self._roll.enter(name)
 
-    def opened(self, name):
+    def account_opened(self, name):
         """There is a new account."""
         self._roll.open(name)
 
-    def closed(self, name):
+    def account_closed(self, name):
         """An account was deleted."""
         self._roll.close(name)
 
@@ -139,13 +140,13 @@ class Replica:
         session = self._sessions.get(number)
         if session:
             session.leave_if_gone()
-        self._hub.ask("probed", asker, number)
+        self._hub.ask(ToHub.Probed(asker, number))
 
     def mark(self, number, mark):
         """The hub wants to know when it has been sent everything up to here."""
         session = self._sessions.get(number)
         if session:
-            self._hub.ask_once_told(session, "told", number, mark)
+            self._hub.ask_once_told(session, ToHub.Told(number, mark))
 
     def refused(self, number, reason):
         """The answer no."""
@@ -182,7 +183,7 @@ class Replica:
         """Somebody elsewhere asks where one of this worker's clients comes from."""
         session = self._sessions.get(number)
         name, address = (session.name, session.address()) if session else (None, ("", 0))
-        self._hub.ask("located", asker, name, *address)
+        self._hub.ask(ToHub.Located(asker, name, *address))
 
     def described(self, number, name, host, port):
         """The answer to Describe."""
@@ -192,7 +193,7 @@ class Replica:
         """The answer to History: (sender, text, time) of each. All that was kept up to the id `last` is in it."""
         self._answer(numbers, Past(messages))
         for session in self._still_here(numbers) if last else ():
-            self._hub.ask_once_told(session, "read", session.number, name, partner, last)
+            self._hub.ask_once_told(session, ToHub.Read(session.number, name, partner, last))
 
     def recalled(self, numbers, messages, last, more):
         """The answer to Recall: (number, sender, text, time) of each."""
@@ -205,7 +206,7 @@ class Replica:
         """
         self._answer(numbers, Missed([message[1:] for message in messages]))
         for session in self._still_here(numbers) if messages else ():
-            self._hub.ask_once_told(session, "taken", session.number, name, messages[-1][0])
+            self._hub.ask_once_told(session, ToHub.Taken(session.number, name, messages[-1][0]))
             if more:
                 self._hub.hear_once_told(session, Deliver())
 

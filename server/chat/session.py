@@ -5,6 +5,7 @@ to the hub, because only the hub's order is everybody's order. While a question 
 wait, so that answers keep the order of the commands.
 """
 from parley.server.chat.names import InvalidName, canonical_name, claims, spelled
+from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     COMMANDS,
     LONG_ANSWERS,
@@ -116,7 +117,7 @@ class Session:
         if self.state is GONE:
             return
         if self.name or self.state is WAITING:
-            self.hub.ask("release", self.number)
+            self.hub.ask(ToHub.Release(self.number))
         if farewell:
             self.tell(Farewell(farewell))
         self.state = GONE
@@ -126,21 +127,21 @@ class Session:
     def _refuse(self, reason, asked):
         self.audience.answer(self, Refused(reason, asked))
 
-    def _ask(self, command, request, *arguments):
-        """Put a question to the hub; nothing else is handled until it is answered."""
+    def _ask(self, command, request):
+        """Put a request to the hub, a `ToHub`; nothing else is handled until it is answered."""
         self.state = WAITING
         self._question = command
-        self.hub.ask(request, self.number, *arguments)
+        self.hub.ask(request)
 
     def _log_in(self, command):
         password = getattr(command, "password", None)
         if password is not None and len(password) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, command)
         else:
-            self._with_name(command, "claim", type(command).__name__, password, self.address()[0])
+            self._with_name(command, ToHub.Claim, type(command).__name__, password, self.address()[0])
 
     def _create(self, command):
-        self._with_name(command, "create", getattr(command, "password", None), self.address()[0])
+        self._with_name(command, ToHub.Create, getattr(command, "password", None), self.address()[0])
 
     def _sign_up(self, sign_up):
         if not _can_be_a_password(sign_up.password):
@@ -154,12 +155,12 @@ class Session:
         if len(change.old) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, change)
         elif _can_be_a_password(change.new):
-            self._ask(change, "change_password", self.name, change.old, change.new, self.address()[0])
+            self._ask(change, ToHub.ChangePassword(self.number, self.name, change.old, change.new, self.address()[0]))
         else:
             self._refuse(Reason.INVALID_PASSWORD, change)
 
     def _rename(self, command):
-        self._with_name(command, "rename")
+        self._with_name(command, ToHub.Rename)
 
     def _with_name(self, command, request, *arguments):
         try:
@@ -167,7 +168,7 @@ class Session:
         except InvalidName:
             self._refuse(Reason.INVALID_NAME, command)
         else:
-            self._ask(command, request, name, tuple(claims(name)), *arguments)
+            self._ask(command, request(self.number, name, tuple(claims(name)), *arguments))
 
     def _say(self, say):
         if not self._is_fit(say):
@@ -183,7 +184,7 @@ class Session:
         if is_blank(post.text):
             self.audience.answer(self, Done(post))
         elif post.name is None and self.name is None:
-            self._ask(post, "claim_guest")
+            self._ask(post, ToHub.ClaimGuest(self.number))
         elif post.name is None or spelled(post.name) == self.name:
             self._say(Say(post.text, None, post.time))
         elif self.name is None:
@@ -195,8 +196,8 @@ class Session:
 
     def _whisper(self, whisper):
         if self._is_fit(whisper):
-            self._ask(whisper, "whisper", self.name, spelled(whisper.to), whisper.text, whisper.time,
-                      self.address()[0])
+            self._ask(whisper, ToHub.Whisper(self.number, self.name, spelled(whisper.to), whisper.text, whisper.time,
+                                             self.address()[0]))
 
     def _is_fit(self, said):
         """Is there anything to say, and does nobody claim to be somebody else?"""
@@ -208,39 +209,39 @@ class Session:
             return True
         return False
 
-    def _look_up(self, command, request, *arguments):
-        """Put a question to the hub whose answer may be long."""
+    def _look_up(self, command, request):
+        """Put a request to the hub whose answer may be long; who asks is filled in when it is its turn."""
         self.state = WAITING
         self._question = command
         is_shared = LONG_ANSWERS[type(command)] in self.audience.traits.shared_answers
-        self.hub.look_up(self, is_shared, request, *arguments)
+        self.hub.look_up(self, is_shared, request)
 
     def _who(self, who):
-        self._look_up(who, "who")
+        self._look_up(who, ToHub.Who(()))
 
     def _accounts(self, accounts):
-        self._look_up(accounts, "accounts", accounts.pattern)
+        self._look_up(accounts, ToHub.Accounts((), accounts.pattern))
 
     def _describe(self, describe):
-        self._ask(describe, "describe", spelled(describe.name))
+        self._ask(describe, ToHub.Describe(self.number, spelled(describe.name)))
 
     def _history(self, history):
-        self._look_up(history, "history", self.name, spelled(history.partner))
+        self._look_up(history, ToHub.History((), self.name, spelled(history.partner)))
 
     def _recall(self, recall):
-        self._look_up(recall, "recall", recall.since, recall.most)
+        self._look_up(recall, ToHub.Recall((), recall.since, recall.most))
 
     def _deliver(self, deliver):
-        self._look_up(deliver, "deliver", self.name, not self.audience.traits.coalesces)
+        self._look_up(deliver, ToHub.Deliver((), self.name, not self.audience.traits.coalesces))
 
     def _unread(self, unread):
-        self._look_up(unread, "unread", self.name)
+        self._look_up(unread, ToHub.Unread((), self.name))
 
     def _delete(self, delete):
-        self._ask(delete, "delete", self.name)
+        self._ask(delete, ToHub.Delete(self.number, self.name))
 
     def _poll(self, poll):
-        self._look_up(poll, "news")
+        self._look_up(poll, ToHub.News(()))
 
     def _ping(self, ping):
         self.audience.answer(self, Pong(ping.token))

@@ -8,9 +8,9 @@ import time
 import zlib
 from urllib.parse import quote
 
-from parley.server.chat.memory import KEPT_SIZE
+from parley.server.chat.accounts import KEPT_SIZE
+from parley.server.ipc.queues import place, said
 from parley.server.storage.memory import MOST_MESSAGES, page, whole, with_kept
-from parley.server.worker.queues import place, said
 
 DAY = 86400  # seconds
 

@@ -13,15 +13,25 @@ import sqlite3
 import time
 
 from parley.server.chat.sizes import BYTES, ITEM, tuple_of
+from parley.server.ipc.messages import (
+    FromJournal,
+    ReadStore,
+    ToJournal,
+    ToStore,
+    handlers,
+    messages,
+    name_of,
+    packed,
+)
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, called
 from parley.server.storage.database import StoreError
-from parley.server.worker.queues import CONTROL, HEAD, TALK, called, control
 
-READS = ("kept", "unread", "past", "lobby", "box", "listed", "outside")
+READS = frozenset(messages(ReadStore))
 MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
 # What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
 # functions and their variables.
 TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
-QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 1024
+QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 704
 UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
 MOST_UNANSWERED = 6  # looks of the hub without an answer, some nine seconds
@@ -30,7 +40,7 @@ HOPELESS = 2  # processes that died one after the other without having done anyt
 log = logging.getLogger(__name__)
 
 
-class AtHand:
+class InProcess:
     """Asks a store in this process: the answer comes at once."""
 
     process = None
@@ -44,22 +54,23 @@ class AtHand:
 
     def __init__(self, store):
         self._store = store
+        self._handlers = _handlers(store)
 
     def talk(self, frame, then):
         """See Journal."""
         then(self._store.talk(frame))
 
-    def ask(self, then, request, *arguments):
+    def ask(self, then, request):
         """See Journal."""
-        then(getattr(self._store, request)(*arguments))
+        then(self._handlers[name_of(request)](*request))
 
 
 class Journal:
     """Asks a store in another process.
 
-    `talk(frame, then)` and `ask(then, request, argument, ...)`, where a request is a method of
-    `server.storage.memory.Store`, lead to a call of `then(result)`, some time: the result is there once what was asked
-    before it and itself is stored. None if it could not be stored, or read.
+    `talk(frame, then)` and `ask(then, request)`, where a request is a `ToStore` or a `ReadStore`, lead to a call of
+    `then(result)`, some time: the result is there once what was asked before it and itself is stored. None if it could
+    not be stored, or read.
 
     open_store: makes the store; called in the process.
     last_number: the latest that may have been given to a message before this start. reserved: those that may be given,
@@ -70,6 +81,7 @@ class Journal:
         self.last_number = last_number
         self.reserved = reserved
         self._open_store = open_store
+        self._handlers = handlers(FromJournal, self)
         self._run = os.urandom(8).hex()
         self.down = self.up = None
         self.waiting = False  # for room in the queue?
@@ -99,9 +111,9 @@ class Journal:
         if self._ready:
             self._unsent.append(frame)
 
-    def ask(self, then, request, *arguments):
+    def ask(self, then, request):
         """Anything else."""
-        self.talk(control(request, *arguments), then)
+        self.talk(packed(request), then)
 
     def flush(self):
         """Send what this turn has collected."""
@@ -118,7 +130,7 @@ class Journal:
         self.down, self.up = down, up
         self._heard_at = time.monotonic()
         self._unanswered = 0
-        self._unsent = [control("begin", self._run, self._answered)]
+        self._unsent = [packed(ToJournal.Begin(self._run, self._answered))]
         self._mourned = False
 
     def detach(self):
@@ -161,8 +173,8 @@ class Journal:
         self._heard_at = time.monotonic()
         self._unanswered = 0
         for frame in frames:
-            entry, arguments = called(frame)
-            (self._begin if entry == "through" else self._finish)(*arguments)
+            name, arguments = called(frame)
+            self._handlers[name](*arguments)
 
     def _mourn(self):
         if not self._mourned:
@@ -171,7 +183,7 @@ class Journal:
             if self._fruitless >= HOPELESS:
                 self._give_up()
 
-    def _begin(self, through):
+    def through(self, through):
         """The process has as many requests of ours in its database: they are done, but for what they read."""
         again = []
         while self._answered < through:
@@ -186,7 +198,7 @@ class Journal:
         self._ready = True
         self._closed = False
 
-    def _finish(self, results, broken):
+    def results(self, results, broken):
         """The next requests are done, with these results. If the process is broken it does no more."""
         self._fruitless = 0
         self._closed = broken
@@ -227,13 +239,13 @@ class Journal:
                 if came and scribe is None:
                     _, (run, answered) = called(came.pop(0))
                     scribe = Scribe(store, run, answered)
-                    up.put(control("through", scribe.through))
+                    up.put(packed(FromJournal.Through(scribe.through)))
                 if came and not frames:
                     due = time.monotonic() + UNAWAITED
                 frames += came
                 if frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
                     batch, frames = frames, []
-                    up.put(control("results", scribe.write(batch), scribe.broken))
+                    up.put(packed(FromJournal.Results(scribe.write(batch), scribe.broken)))
             except (EOFError, BrokenPipeError):
                 break
             if scribe and scribe.broken:
@@ -255,6 +267,7 @@ class Scribe:
 
     def __init__(self, store, run, answered):
         self._store = store
+        self._handlers = _handlers(store)
         self._run = run
         self.through = max(answered, store.through(run))
         self.broken = False
@@ -288,7 +301,7 @@ class Scribe:
         if HEAD.unpack_from(frame)[0] != CONTROL:
             return self._store.talk(frame)
         request, arguments = called(frame)
-        return getattr(self._store, request)(*arguments)
+        return self._handlers[request](*arguments)
 
     def _read(self, frame):
         try:
@@ -305,6 +318,11 @@ class Scribe:
         except sqlite3.Error as error:
             log.error("nothing old could be deleted: %s", error)
             return False
+
+
+def _handlers(store):
+    """{name of a request: the store's method}."""
+    return dict(handlers(ToStore, store), **handlers(ReadStore, store))
 
 
 def _size(frame):

@@ -5,9 +5,9 @@ import heapq
 import itertools
 import time
 
-from parley.server.chat.memory import kept_size
+from parley.server.chat.accounts import kept_size
 from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
-from parley.server.worker.queues import HEAD, place, said
+from parley.server.ipc.queues import HEAD, place, said
 
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
 MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
@@ -53,7 +53,7 @@ class Store:
     # ---- writing
 
     def talk(self, frame):
-        """The messages of a talk frame (`server.worker.queues`) were said in the lobby."""
+        """The messages of a talk frame (`server.ipc.queues`) were said in the lobby."""
         first, _ = place(frame)
         self._lobby.append((first, frame))
         self._number = first + HEAD.unpack_from(frame)[4] - 1
@@ -199,7 +199,7 @@ class Store:
     def box(self, name):
         """(source, messages, what they cost) for each source of what is kept for `name`, and the earliest time or None.
 
-        For the cost see `server.chat.memory.kept_size`.
+        For the cost see `server.chat.accounts.kept_size`.
         """
         shares, kept = {}, self._kept.get(name, ())
         for _, sender, text, _, source in kept:

@@ -1,7 +1,7 @@
-"""The control socket, through which the operator talks to a running server: a line of JSON there, one back.
+"""The control socket, through which operators talk to a running server: a line of JSON each way.
 
-A request is {"request": name, argument: value, ...} with exactly the arguments of its form (FORMS), and is looked at in
-full before anything is done. The answer is an object; {"error": text} if it was not a request, or could not be done.
+A request is {"request": name, argument: value, ...} with exactly the arguments that FORMS lists for it. It is checked
+in full before anything is done. The answer is an object: {"error": text} if the request was malformed, or if it failed.
 """
 import errno
 import json
@@ -15,12 +15,12 @@ import time
 
 from parley.server.chat.names import canonical_name
 from parley.server.storage.directory import CannotUse
-from parley.server.supervisor.hashing import parts
+from parley.server.supervisor.hashing import parse_secret
 from parley.server.supervisor.hub import Torn
 
 LONGEST_REQUEST = 4096  # bytes
-MOST_CALLERS = 8  # at once
-LONGEST_CALL = 30.0  # seconds, from the connection until the answer is taken
+MOST_CALLERS = 8  # at the same time
+LONGEST_CALL = 30.0  # seconds, from the connection until the answer has been sent
 _PEER = struct.Struct("3i")  # what SO_PEERCRED gives: pid, uid, gid
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def _is_name(value):
 
 def _is_secret(value):
     try:
-        return isinstance(value, str) and bool(parts(value))
+        return isinstance(value, str) and bool(parse_secret(value))
     except ValueError:  # Unverifiable is
         return False
 
@@ -51,7 +51,7 @@ def _is_id(value):
     return type(value) is int and 0 <= value < 1 << 63
 
 
-# Request -> argument -> is a value fit? Accounts may have names that could not be given today.
+# Request -> argument -> a function: is this value valid? Existing accounts may have names that new ones cannot have.
 FORMS = {
     "status": {},
     "passwd": {"name": _is_name, "secret": _is_secret},
@@ -63,14 +63,15 @@ FORMS = {
 
 
 class NoServer(ConnectionError):
-    """Nobody answers; the text says why."""
+    """No server answers; the text says why."""
 
 
 class Control:
-    """Listens at `path`, which only this user can reach, and answers with what `requests` give. CannotUse if it cannot.
+    """Listens at `path`, for this user alone, and answers requests; CannotUse if there can be no socket.
 
-    requests: {name: function}. The function is called with the arguments behind `reply`, which it calls with the
-        answer, now or later.
+    requests: {name: function}. The function is called with `reply` and the request's arguments by name, and calls
+        reply(answer) now or later.
+    selector: watches the sockets; the loop that uses it calls `on_ready` of the objects registered there.
     clock: monotonic seconds.
     """
 
@@ -80,12 +81,12 @@ class Control:
         self._selector = selector
         self._clock = clock
         self._callers = []  # the oldest first
-        self._sock = _listening(path)
+        self._sock = _listen(path)
         self._file = os.lstat(path).st_ino
         selector.register(self._sock, selectors.EVENT_READ, self)
 
     def on_ready(self):
-        """Somebody calls."""
+        """Accept a connection."""
         try:
             sock, _ = self._sock.accept()
         except OSError:
@@ -95,17 +96,17 @@ class Control:
         self._callers.append(caller)
         if len(self._callers) > MOST_CALLERS:
             silent = [other for other in self._callers if not other.has_asked]
-            silent[0].reply({"error": "too many ask at the same time"})  # it may be this one
+            silent[0].reply({"error": "too many requests at the same time"})  # perhaps the one that has just come
 
-    def look_at_clock(self):
-        """Whose time is over is hung up on."""
+    def close_expired(self):
+        """Close the connections that have lasted for LONGEST_CALL."""
         while self._callers and self._clock() >= self._callers[0].until:
-            self._callers[0].give_up()
+            self._callers[0].time_out()
 
-    def heed(self, line, reply):
-        """Do what is asked."""
+    def handle(self, line, reply):
+        """Do what the request in `line` (bytes) asks, and have `reply` called with the answer."""
         try:
-            request, arguments = _understood(line)
+            request, arguments = _parse_request(line)
         except ValueError as error:
             reply({"error": str(error)})
             return
@@ -114,15 +115,15 @@ class Control:
         except Torn:
             raise
         except Exception:
-            log.exception("a bug: an operator's request fails", {"request": request})
-            reply({"error": "the server made a mistake, which is in its log"})
+            log.exception("a bug: an operator's request failed", {"request": request})
+            reply({"error": "a bug in the server; its log has the traceback"})
 
     def forget(self, caller):
-        """It has hung up, or has been hung up on."""
+        """The connection is closed."""
         self._callers.remove(caller)
 
     def close(self):
-        """Nobody can call any more."""
+        """Stop listening, and remove the socket's file."""
         self.let_go()
         try:
             if os.lstat(self._path).st_ino == self._file:
@@ -131,14 +132,14 @@ class Control:
             pass
 
     def let_go(self):
-        """This process does not answer."""
+        """Close this process's copies of the sockets, in a child; the parent goes on answering."""
         self._sock.close()
         for caller in self._callers:
             caller.sock.close()
 
 
 class _Caller:
-    """Somebody who asks one thing. until: when that must be over."""
+    """A connection for one request and its answer. until: monotonic seconds, when it is closed at the latest."""
 
     def __init__(self, sock, control, selector, until):
         self.sock = sock
@@ -147,9 +148,9 @@ class _Caller:
         self._control = control
         self._selector = selector
         self._request = b""
-        self._answer = None  # what is still to be sent of it
-        self._awaits = 0
-        self._await(selectors.EVENT_READ)
+        self._answer = None  # the bytes that are still to be sent
+        self._watched = 0
+        self._watch(selectors.EVENT_READ)
 
     def on_ready(self):
         """The selector found the socket ready."""
@@ -171,21 +172,21 @@ class _Caller:
             self.reply({"error": "a request is a line of less than %d bytes" % LONGEST_REQUEST})
         elif end:
             self.has_asked = True
-            self._await(0)
-            self._control.heed(line, self.reply)
+            self._watch(0)
+            self._control.handle(line, self.reply)
         elif not piece:
             self._hang_up()
 
     def reply(self, answer):
-        """Answer, once; what is told later, or to somebody who is gone, is not heard."""
+        """Send this answer, a dictionary; ignored if there was one already, or if the caller is gone."""
         if self._answer is not None or self.sock is None:
             return
         self.has_asked = True
         try:
             self._answer = json.dumps(answer).encode() + b"\n"
         except (TypeError, ValueError):
-            log.exception("a bug: an operator's request is answered with what JSON has no words for")
-            self._answer = b'{"error": "the server made a mistake, which is in its log"}\n'
+            log.exception("a bug: the answer to an operator's request cannot be written as JSON")
+            self._answer = b'{"error": "a bug in the server; its log has the traceback"}\n'
         self._send()
 
     def _send(self):
@@ -196,33 +197,33 @@ class _Caller:
         except OSError:
             self._answer = b""
         if self._answer:
-            self._await(selectors.EVENT_WRITE)
+            self._watch(selectors.EVENT_WRITE)
         else:
             self._hang_up()
 
-    def give_up(self):
-        """It has taken too long: to ask, to be answered, or to take the answer."""
+    def time_out(self):
+        """Close the connection, whatever it waits for: the request, the answer, or the caller to read it."""
         self.reply({"error": "this took longer than %d s" % LONGEST_CALL})
         if self.sock is not None:
             self._hang_up()
 
     def _hang_up(self):
-        self._await(0)
+        self._watch(0)
         self.sock.close()
         self.sock = None
         self._control.forget(self)
 
-    def _await(self, mask):
-        """Be watched by the selector for this, or not at all."""
-        if self._awaits:
+    def _watch(self, mask):
+        """Have the selector watch the socket for these events; 0 for none."""
+        if self._watched:
             self._selector.unregister(self.sock)
         if mask:
             self._selector.register(self.sock, mask, self)
-        self._awaits = mask
+        self._watched = mask
 
 
-def _understood(line):
-    """The request and its arguments; ValueError, whose text says what is wrong, if the line is none of FORMS."""
+def _parse_request(line):
+    """(name, {argument: value}) of the request in a line; ValueError, whose text says what is wrong, if it is none."""
     try:
         asked = json.loads(line.decode())
     except (ValueError, RecursionError):
@@ -233,17 +234,17 @@ def _understood(line):
     form = FORMS[request]
     if set(asked) != set(form):
         raise ValueError("the arguments of %s are: %s" % (request, ", ".join(sorted(form)) or "none"))
-    for argument, is_fit in form.items():
-        if not is_fit(asked[argument]):
-            raise ValueError("the %s cannot be used" % argument)
+    for argument, is_valid in form.items():
+        if not is_valid(asked[argument]):
+            raise ValueError("the %s is not valid" % argument)
     return request, asked
 
 
-def _listening(path):
-    """A socket that listens there, for this user alone."""
+def _listen(path):
+    """A socket that listens at `path`, for this user alone; CannotUse if there can be none."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _make_way(path)
+        _remove_stale_socket(path)
         mask = os.umask(0o177)
         try:
             sock.bind(path)
@@ -252,7 +253,7 @@ def _listening(path):
         sock.listen(MOST_CALLERS)
     except OSError as error:
         sock.close()
-        raise CannotUse("%s: no socket can be made there: %s; name another path with --socket"
+        raise CannotUse("%s: cannot create the socket: %s; choose another path with --socket"
                         % (path, error.strerror or error), error.errno) from None
     except CannotUse:
         sock.close()
@@ -261,8 +262,8 @@ def _listening(path):
     return sock
 
 
-def _make_way(path):
-    """Remove the socket of a server that was killed, and nothing else."""
+def _remove_stale_socket(path):
+    """Remove the socket of a server that was killed. OSError for any other file, CannotUse if a server answers."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -271,14 +272,18 @@ def _make_way(path):
         number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EEXIST
         raise OSError(number, os.strerror(number))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.setblocking(False)  # its backlog may be full
+        sock.setblocking(False)  # a server whose backlog is full is a server, too
         if sock.connect_ex(path) not in (errno.ECONNREFUSED, errno.ENOENT):
-            raise CannotUse("%s: another server answers there; name another path with --socket" % path, errno.EAGAIN)
+            raise CannotUse(
+                "%s: another server uses this socket; choose another path with --socket" % path, errno.EAGAIN)
     os.unlink(path)
 
 
 def ask(path, request, **arguments):
-    """What the server that listens at `path` answers. NoServer if there is none, CannotUse if it is not this user's."""
+    """The answer (a dictionary) of the server that listens at `path`.
+
+    NoServer if none answers, CannotUse if the socket or the server is another user's.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(10)
@@ -289,21 +294,21 @@ def ask(path, request, **arguments):
     except OSError as error:
         raise NoServer(error.strerror or str(error)) from None
     except ValueError:
-        raise NoServer("it hung up without an answer") from None
+        raise NoServer("it closed the connection without an answer") from None
 
 
 def _connect(sock, path):
-    """Only to a server of this user's: somebody else's is told nothing."""
+    """Connect to a server of this user; CannotUse, before anything is sent, if it is another user's."""
     seen = os.lstat(path)
     _check_owner(path, seen.st_uid)
     if not stat.S_ISSOCK(seen.st_mode):
         raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
     sock.connect(path)
-    if hasattr(socket, "SO_PEERCRED"):  # another may have taken the place of the one that was seen
+    if hasattr(socket, "SO_PEERCRED"):  # another file may have taken the place of the one that was checked
         _check_owner(path, _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[1])
 
 
 def _check_owner(path, uid):
     if uid != os.geteuid():
-        raise CannotUse("%s: belongs to another user (uid %d), who was told nothing; run this as that user"
+        raise CannotUse("%s: belongs to another user (uid %d), and nothing was sent; run this command as that user"
                         % (path, uid), errno.EPERM)

@@ -1,14 +1,15 @@
-"""Passwords: how they are hashed, and the process that does it, so that nobody who serves has to wait.
+"""Passwords: how they are hashed, and the process that does it, so that neither hub nor workers wait for it.
 
-A secret is the text that is kept for a password. It says how it was made, so that it can be verified for ever:
+A secret is the text that is stored for a password. It contains its method and cost, so that it can always be verified:
 
     scrypt$16384:8:5$<salt>$<digest>      n, r and p of scrypt
     pbkdf2$600000$<salt>$<digest>         rounds of PBKDF2-SHA256, where Python has no scrypt
 
 Salt and digest are base64.
 
-The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several as equal, from n = 2^17 with
-p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about 0.3 s of CPU.
+The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several equivalent ones, from
+n = 2^17 with p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about
+0.3 s of CPU.
 """
 import base64
 import binascii
@@ -20,61 +21,62 @@ import os
 import re
 
 from parley.server.chat.session import LONGEST_GIVEN
+from parley.server.ipc.messages import FromHasher, ToHasher, packed
+from parley.server.ipc.queues import called
 from parley.server.protocols.events import Reason
-from parley.server.worker.queues import called, control
 
 COSTS = {"scrypt": (1 << 14, 8, 5), "pbkdf2": (600000,)}  # of new secrets
 _SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
-MOST_DEATHS = 3  # of processes in a row, until the job that was theirs is taken for the cause
-_SCRYPT_MEMORY = 256 << 20  # bytes that a secret may ask for
+MOST_DEATHS = 3  # of processes in a row over one job; then the job counts as the cause
+_SCRYPT_MEMORY = 256 << 20  # bytes that verifying a secret may take
 
 log = logging.getLogger(__name__)
 
 
 class Unverifiable(ValueError):
-    """No password can be held against this secret here; the text says why."""
+    """No password can be checked against this secret here; the text says why."""
 
 
 def hashed(password):
-    """The secret to keep for a password (bytes), as text."""
+    """The secret (str) to store for a password (bytes)."""
     method, salt = _method(), os.urandom(16)
     digest = _digest(method, COSTS[method], password, salt)
     return "$".join((method, ":".join(map(str, COSTS[method])), _text(salt), _text(digest)))
 
 
-def chosen(password):
-    """The secret for a password that an operator has chosen; ValueError if it is longer than one that can be given."""
+def secret_for(password):
+    """The secret (str) for a password (bytes) that an operator chose; ValueError if it is too long to log in with."""
     if len(password) > LONGEST_GIVEN:
         raise ValueError("a password has at most %d bytes" % LONGEST_GIVEN)
     return hashed(password)
 
 
 def matches(password, secret):
-    """Is this the password the secret was made of? Takes the same time whatever the answer. Or Unverifiable."""
-    method, cost, salt, digest = parts(secret)
+    """Is this the password (bytes) of the secret (str)? Takes the same time for either answer. Or Unverifiable."""
+    method, cost, salt, digest = parse_secret(secret)
     return hmac.compare_digest(_digest(method, cost, password, salt), digest)
 
 
 def is_outdated(secret):
-    """Would a new secret be a better one?"""
-    method, cost, _, _ = parts(secret)
+    """Was the secret made with another method or at less cost than new ones? Or Unverifiable."""
+    method, cost, _, _ = parse_secret(secret)
     return method != _method() or any(
         have < wanted for have, wanted in zip(_effort(*cost), _effort(*COSTS[method])))
 
 
 def _effort(rounds, size=1, times=1):
-    """The memory that each guess takes, and the work, of scrypt; of PBKDF2 its rounds are both."""
+    """(memory, work) of one guess, in units that can be compared within a method; PBKDF2's rounds stand for both."""
     return rounds * size, rounds * size * times
 
 
-def parts(secret):
-    """The method, its cost as a tuple, the salt and the digest; Unverifiable if that is of no use here."""
+def parse_secret(secret):
+    """(method, cost as a tuple of int, salt, digest) of a secret; Unverifiable if it cannot be used here."""
     found = _SECRET.fullmatch(secret)
     if not found:
-        raise Unverifiable("this is not a secret of ours")
+        raise Unverifiable("this is not a secret in the format of this server")
     method, cost = found.group(1), tuple(map(int, found.group(2).split(":")))
     if len(cost) != len(COSTS[method]):
-        raise Unverifiable("its cost is not one of %s" % method)
+        raise Unverifiable("its cost is not in the format of %s" % method)
     if method == "scrypt" and not hasattr(hashlib, "scrypt"):
         raise Unverifiable("it was made with scrypt, which this Python lacks")
     try:
@@ -92,8 +94,8 @@ def _digest(method, cost, password, salt):
         if method == "scrypt":
             return hashlib.scrypt(password, salt=salt, n=cost[0], r=cost[1], p=cost[2], maxmem=_SCRYPT_MEMORY)
         return hashlib.pbkdf2_hmac("sha256", password, salt, *cost)
-    except (ValueError, OverflowError):
-        raise Unverifiable("its cost cannot be met") from None
+    except (ValueError, OverflowError, TypeError):  # the last is what PyPy raises for an `n` that is no power of 2
+        raise Unverifiable("its cost is invalid, or too high") from None
 
 
 def _text(data):
@@ -101,11 +103,11 @@ def _text(data):
 
 
 def _result(job, arguments):
-    """The result of a job, whatever happens: if it ended this process, its successor would be asked the same."""
+    """The result of a job, even after a bug: if the process died of it, the next one would get the same job."""
     try:
         return _JOBS[job](*arguments)
     except Exception:
-        log.exception("a bug: a password is taken for one that cannot be verified")
+        log.exception("a bug: a password is treated as one that cannot be verified")
         return Reason.UNVERIFIABLE, None
 
 
@@ -119,14 +121,16 @@ def _verify(password, secret):
         return Reason.UNVERIFIABLE, None
 
 
-# What is asked, and what is done: (trouble, secret), see `Verifier`.
+# Job -> a function of its arguments that returns (trouble, secret), see `Verifier`.
 _JOBS = {"verify": _verify, "hash": lambda password: (None, hashed(password))}
 
 
 class Verifier:
-    """The hub's end: jobs go to the process, and come back as calls of then(trouble, secret). They outlive it.
+    """The hub's end: sends jobs to the process, and calls then(trouble, secret) for each result.
 
-    trouble: a Reason, or None.
+    Jobs outlive the process: its replacement gets those that are not done.
+
+    trouble: a `Reason`, or None if the job succeeded. secret: what to store for the password from now on, or None.
     """
 
     def __init__(self):
@@ -137,7 +141,10 @@ class Verifier:
         self._deaths = 0  # of processes since the last result
 
     def attach(self, down, up):
-        """A process has been forked; what the one before it has not done is asked again, unless it ends them all."""
+        """A process has been forked. It gets the jobs that the one before left, but not one that ended MOST_DEATHS.
+
+        down, up: the `Queue`s to the process and from it.
+        """
         if self._deaths >= MOST_DEATHS:
             self._give_up(next(iter(self._jobs)))
         self.down, self.up = down, up
@@ -145,7 +152,7 @@ class Verifier:
             self._send(token)
 
     def detach(self):
-        """The process is dead, or not this process's; gives the queues to close."""
+        """The process is dead, or this is a child that does not own it; returns the queues to close."""
         queues = [queue for queue in (self.down, self.up) if queue is not None]
         self._deaths = self._deaths + 1 if self._jobs else 0
         self.down = self.up = None
@@ -153,26 +160,26 @@ class Verifier:
         return queues
 
     def flush(self):
-        """Send what the process has not taken before."""
+        """Send what did not fit into the queue before."""
         try:
             self.down.put()
         except BrokenPipeError:
-            pass  # its death is noticed by `hear`
+            pass  # `hear` notices that the process is dead
 
     def is_stuck(self):
-        """It takes the time it takes."""
+        """Never: hashing may take long."""
         return False
 
     def verify(self, password, secret, then):
-        """Is it the password? If so, and the secret is out of date, a new one for it is told."""
-        self._ask(then, "verify", password, secret)
+        """Check a password (bytes) against a secret; `then` gets a new secret if it matches and the old is outdated."""
+        self._ask(then, ToHasher.Verify, password, secret)
 
     def hash(self, password, then):
-        """The secret for a new password is told."""
-        self._ask(then, "hash", password)
+        """Hash a new password (bytes); `then` gets its secret."""
+        self._ask(then, ToHasher.Hash, password)
 
     def hear(self):
-        """Results have come. EOFError if the process is gone."""
+        """Read the results that have come, and pass them on. EOFError if the process is gone."""
         for frame in self.up.get():
             _, (token, trouble, secret) = called(frame)
             _, then = self._jobs.pop(token)
@@ -180,7 +187,7 @@ class Verifier:
             then(trouble, secret)
 
     def _give_up(self, token):
-        log.error("a password is taken for one that cannot be verified: with it one process after the other died")
+        log.error("a password is treated as one that cannot be verified: checking it ended several processes")
         _, then = self._jobs.pop(token)
         self._deaths = 0
         then(Reason.UNVERIFIABLE, None)
@@ -194,20 +201,23 @@ class Verifier:
         if self.down is not None:
             (job, arguments), _ = self._jobs[token]
             try:
-                self.down.put(control(job, token, *arguments))
+                self.down.put(packed(job(token, *arguments)))
             except BrokenPipeError:
-                pass  # its death is noticed by `hear`; the successor is asked again
+                pass  # `hear` notices that the process is dead; the next one gets the job
 
     # ---- in the process
 
     def process(self, down, up):
-        """One job after the other, until the hub is gone. `up` blocks, `down` does not, so that reads end."""
+        """In the process: do one job after the other, until the hub is gone.
+
+        `up` is made blocking; `down` is not, so that reading what is there returns.
+        """
         os.set_blocking(up.fileno(), True)
         while True:
             multiprocessing.connection.wait([down])
             try:
                 for frame in down.get():
                     job, (token, *arguments) = called(frame)
-                    up.put(control("done", token, *_result(job, arguments)))
+                    up.put(packed(FromHasher.Done(token, *_result(job, arguments))))
             except (EOFError, BrokenPipeError):
                 return

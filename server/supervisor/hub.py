@@ -1,25 +1,28 @@
 """The hub: everything that happens, in one order, to every worker.
 
-It reads what the workers sent, decides what is asked (`server.chat.register`), and writes the same stream to every
-worker, the origin's too. Talk passes verbatim: the hub reads the heads of its frames and gives them their places
-(`server.chat.numbers`), and never reads its messages.
+It reads what the workers sent, puts it into the order (`server.order`), decides what is asked
+(`server.chat.register`), and writes the same stream to every worker, the origin's too. Talk passes verbatim: the hub
+reads the heads of its frames and gives them their numbers, and never reads its messages.
 """
 import contextlib
 import functools
+import itertools
 import logging
 import selectors
 import time
 
 from parley.server.chat.census import Census
-from parley.server.chat.numbers import Numbers
 from parley.server.chat.operators import Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
+from parley.server.ipc.messages import Noticed, Operated, ToWorker, entry, packed
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, placed, said
+from parley.server.order.at_hand import AtHand
+from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
 from parley.server.supervisor.door import Door
 from parley.server.supervisor.hashing import Verifier
 from parley.server.worker.beat import HUB_LATER, next_beat
-from parley.server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, said
 from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
@@ -65,11 +68,11 @@ class Hub:
 
     pacing: seconds between two rounds that carry talk (see `server.worker.beat`). More messages share a send then;
     after a quiet time the first one does not wait.
-    memory: `server.chat.memory.Memory`. store: `server.storage.journal.Journal`, or AtHand.
+    accounts: `server.chat.accounts.Accounts`. store: `server.storage.journal.Journal`, or InProcess.
     failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
     """
 
-    def __init__(self, pacing, memory, store, failed_logins_per_minute=0, accounts_per_address=0):
+    def __init__(self, pacing, accounts, store, failed_logins_per_minute=0, accounts_per_address=0):
         self.pacing = pacing
         self.verifier = Verifier()
         self.streams = {}
@@ -80,40 +83,15 @@ class Hub:
         self.store = store
         patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
         self.door = Door(self.verifier, patience, time.monotonic)
-        self._memory = memory
-        self._numbers = Numbers(store, time.time)
-        self._register = Register(self, memory, self.door, patience, store, self._numbers)
-        self._requests = {
-            "claim": self._register.claim,
-            "create": self._register.create,
-            "change_password": self._register.change_password,
-            "claim_guest": self._register.claim_guest,
-            "rename": self._register.rename,
-            "release": self._register.release,
-            "delete": self._register.delete,
-            "whisper": self._register.whisper,
-            "told": self._register.told,
-            "deliver": self._register.deliver,
-            "taken": self._register.taken,
-            "read": self._register.read,
-            "unread": self._register.unread,
-            "history": self._register.history,
-            "recall": self._register.recall,
-            "describe": self._register.describe,
-            "located": self._register.located,
-            "who": self._register.who,
-            "accounts": self._register.accounts,
-            "news": self._register.news,
-            "arrived": self.census.arrived,
-            "departed": self.census.departed,
-            "probed": self._register.probed,
-            "owes": self._pass_on_debt,
-            "ready": self._ready,
-            "alive": self._alive,
-            "done": self._done,
-        }
+        self._order = accounts.order = AtHand(self._deliver, time.time)
+        self._numbers = Numbers(store)
+        self._register = Register(self, accounts, self.door, patience, store, self._numbers)
+        self._at_once, self._in_order = self._register.tables(self.census, self)
+        self._tokens = itertools.count(1)
+        self._replies = {}  # token -> what an operator is answered with: reply(error or None)
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
-        operators = Operators(memory.accounts, store, self._register.remove, memory.empty)
+        operators = Operators(accounts.accounts, store, functools.partial(self._operate, Operated.RemoveAccount),
+                              functools.partial(self._operate, Operated.EmptyBox))
         self.requests_of_operators = {
             name: functools.partial(self._attempt, answer)
             for name, answer in dict(operators.requests(), passwd=self._set_password).items()}
@@ -177,19 +155,33 @@ class Hub:
         for frame in frames:
             kind, _, _, _, messages, _, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
-                request, arguments = called(frame)
-                self._do(worker, arguments[:1], self._requests[request], worker, *arguments)
+                name, arguments = called(frame)
+                if name in self._in_order:
+                    self._order.submit(worker, (name, arguments))
+                else:
+                    self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
             else:
                 self._messages += messages
-                self._give_place(worker, frame, messages)
+                self._order.submit(worker, frame)
 
-    def _give_place(self, worker, frame, messages):
-        """Talk gets its place in the order, goes to all workers and to the store."""
-        place = self._numbers.take(messages)
-        if place is None:
+    def _deliver(self, worker, what):
+        """The next entry of the order: decide, or tell everybody and the store what was said."""
+        if isinstance(what, bytes):
+            self._say(worker, what)
+        else:
+            name, fields = what
+            if fields and fields[0]:
+                self._do(worker, fields[:1], self._in_order[name], worker, *fields)
+            else:  # nobody's session is to blame for a bug in it
+                self._attempt(self._in_order[name], worker, *fields)
+
+    def _say(self, worker, frame):
+        """Talk gets its numbers and the time, and goes to all workers and to the store."""
+        number = self._numbers.take(HEAD.unpack_from(frame)[4])
+        if number is None:
             self._settle(worker, frame, False)
         else:
-            frame = placed(frame, *place)
+            frame = placed(frame, number, self._order.now)
             self._pass_on(frame)
             self.store.talk(frame, functools.partial(self._settle, worker, frame))
 
@@ -209,7 +201,7 @@ class Hub:
             level = self.strangers.level("a bug", "", time.monotonic(), logging.ERROR)
             log.log(level, "a bug: the session that asked is ended", exc_info=True)
             for asker in _each(askers):
-                self.worker(asker >> 32 or worker, "evict", asker & 0xFFFFFFFF, Reason.BUG)
+                self.worker(asker >> 32 or worker, ToWorker.Evict(asker & 0xFFFFFFFF, Reason.BUG))
 
     def _attempt(self, action, *arguments, **named):
         """Do what may fail by a bug; Torn, if it has changed something before."""
@@ -236,7 +228,8 @@ class Hub:
     def _settle(self, worker, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
         if not stored or HEAD.unpack_from(frame)[0] != TALK:
-            self.worker(worker, "stored" if stored else "unstored", [number for number, _, _, _ in said(frame)])
+            kind = ToWorker.Stored if stored else ToWorker.Unstored
+            self.worker(worker, kind([number for number, _, _, _ in said(frame)]))
 
     def _hear_aide(self, number):
         try:
@@ -252,7 +245,7 @@ class Hub:
             return
         self._next_look = now + LOOK_EVERY
         self.strangers.look_at_clock(now)
-        self._memory.tidy()
+        self._order.submit(0, entry(Noticed.Tidied()))
         for worker, stream in self.streams.items():
             stream.missed += 1
             if stream.missed > MOST_MISSED:
@@ -262,7 +255,7 @@ class Hub:
                 self.failed[number] = "does not answer"
 
     def speak(self):
-        """Write what there is to be written, as far as the queues take it."""
+        """Write what there is to be frame, as far as the queues take it."""
         for worker, stream in self.streams.items():
             if not stream.frames and not stream.waiting:
                 continue
@@ -292,16 +285,29 @@ class Hub:
         for stream in self.streams.values():
             stream.frames.append(frame)
 
-    def everyone(self, entry, *arguments):
+    def everyone(self, message):
         """Part of every worker's stream."""
-        frame = control(entry, *arguments)
+        frame = packed(message)
         self.change()
         self._pass_on(frame)
 
-    def worker(self, worker, entry, *arguments):
+    def worker(self, worker, message):
         """Part of one worker's stream; of none's if that one has just died."""
         if worker in self.streams:
-            self.streams[worker].frames.append(control(entry, *arguments))
+            self.streams[worker].frames.append(packed(message))
+
+    def refuse_all(self, worker, sessions, reason):
+        """What several sessions of a worker asked is not done."""
+        for session in sessions:
+            self.worker(worker, ToWorker.Refused(session, reason))
+
+    def prove(self, holder, trouble):
+        """An account may be made, or may not: see `server.chat.prover.Prover.prove`."""
+        self._register.prover.prove(holder, trouble)
+
+    def report(self, host, name, reason):
+        """Something was refused to somebody: see `Door.report`."""
+        self.door.report(host, name, reason)
 
     def status(self):
         """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
@@ -328,7 +334,7 @@ class Hub:
 
     def take_leave(self):
         """Nothing is heard any more: all processes are told to end."""
-        self.everyone("end")
+        self.everyone(ToWorker.End())
         self.speak()
         self.dismiss_aides()
 
@@ -351,7 +357,7 @@ class Hub:
         elif number in self.streams:
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)
-            self._register.lose(number)
+            self._order.submit(number, entry(Noticed.Lost()))
             self.census.lose(number)
         self.failed.pop(number, None)
 
@@ -373,24 +379,42 @@ class Hub:
             stream.up.close()
             stream.down.close()
 
-    def _pass_on_debt(self, worker, address, until):
+    # ---- what workers tell of themselves
+
+    def owes(self, worker, address, until):
         """Somebody at an address has used up the rate: coming back, to any worker, does not make that good."""
-        self.everyone("owes", address, until)
+        self.everyone(ToWorker.Owes(address, until))
+
+    def ready(self, worker):
+        """It serves."""
+        self.streams[worker].ready = True
+
+    def alive(self, worker, report):
+        """It gives a sign of life."""
+        self.streams[worker].missed = 0
+        self.streams[worker].report = report
+
+    def done(self, worker):
+        """Told to stop, it has nothing more to ask."""
+        self.streams[worker].done = True
 
     # ---- what operators ask
 
     def _set_password(self, reply, name, secret):
-        self._register.set_password(name.encode(), secret, reply)
+        self._submit_for_operator(lambda error: reply({"error": error} if error else {"done": True}),
+                                  lambda token: Operated.SetPassword(0, token, name.encode(), secret))
 
-    def _ready(self, worker):
-        self.streams[worker].ready = True
+    def _operate(self, kind, name, then):
+        self._submit_for_operator(lambda error: then(error is None), lambda token: kind(0, token, name))
 
-    def _alive(self, worker, report):
-        self.streams[worker].missed = 0
-        self.streams[worker].report = report
+    def _submit_for_operator(self, reply, request):
+        token = next(self._tokens)
+        self._replies[token] = reply
+        self._order.submit(0, entry(request(token)))
 
-    def _done(self, worker):
-        self.streams[worker].done = True
+    def reply(self, token, error):
+        """What an operator has asked for is done, or there is an error."""
+        self._replies.pop(token)(error)
 
 
 def _each(askers):

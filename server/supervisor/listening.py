@@ -4,96 +4,96 @@ import ipaddress
 import socket
 import sys
 
-EVERYWHERE = "auto"  # the host that is every address of this machine
-BACKLOG = 4096  # the kernel caps it; a successor finds those who knocked while a worker was replaced
+EVERYWHERE = "auto"  # the `host` that means every address of this machine
+BACKLOG = 4096  # the kernel caps it; while a worker is replaced, its connections wait here
 
 _BALANCED = sys.platform.startswith("linux")  # elsewhere SO_REUSEPORT exists but balances nothing
-_LOCALHOST = ("127.0.0.1", "::1")  # what it has wherever these exist, whatever a file of hosts leaves out (RFC 6761)
-_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # of nobody (RFC 5737, RFC 3849)
+_LOCALHOST = ("127.0.0.1", "::1")  # of `localhost`, even if the hosts file lacks one of them (RFC 6761)
+_REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # reserved, nobody's (RFC 5737, RFC 3849)
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-_TRIES = 20  # for a free port that is free on all addresses of a host
+_MOST_TRIES = 20  # to find a port that is free on all addresses of a host
 
 
 def open_shares(host, port, workers):
     """For each worker a list of listening sockets, one for each address of `host`, all on one port.
 
-    host: an address, a name, or EVERYWHERE. port: 0 takes any free one.
+    host: an address, a name, or EVERYWHERE. port: 0 means any free one.
 
-    OSError if the port is taken, by another server of ours as well: SO_REUSEPORT would let a second one share it
-    without a word, so the first socket claims the port without that option, and only then joins in.
+    OSError if the port is in use, also by another Parley: with SO_REUSEPORT alone a second server could silently share
+    the port, so the first socket is bound without that option, and gets it afterwards.
     """
     addresses = _addresses(host)
-    for _ in range(_TRIES - 1 if port == 0 else 0):
+    for _ in range(_MOST_TRIES - 1 if port == 0 else 0):
         try:
-            return _shares_of(addresses, port, workers)
+            return _shares_on_all(addresses, port, workers)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    return _shares_of(addresses, port, workers)
+    return _shares_on_all(addresses, port, workers)
 
 
 def open_private(host):
-    """A listening socket of one worker alone, on any free port; of several addresses on the first."""
+    """A listening socket for one worker alone, on any free port of the first address of `host`; or OSError."""
     sock = _bound(_addresses(host)[0], 0)
     sock.listen(BACKLOG)
     return sock
 
 
-def shown(sock):
-    """The address as people write it: 127.0.0.1:4000 or [::1]:4000; 0.0.0.0:4000 if it has all that are IPv4."""
+def format_address(sock):
+    """The address of a socket as people write it: 127.0.0.1:4000 or [::1]:4000; 0.0.0.0:4000 for all addresses."""
     host, port = sock.getsockname()[:2]
-    return _joined("0.0.0.0" if host == "::" else host, port)  # noqa: S104 - see `_bound`
+    return _with_port("0.0.0.0" if host == "::" else host, port)  # noqa: S104 - see `_bound`
 
 
-def reached(sock):
-    """Where other machines reach a socket, as people write it, if it has all addresses: this machine's own.
+def reachable_addresses(sock):
+    """If a socket listens on all addresses: those at which other machines reach it, such as "192.0.2.17:4000".
 
-    Those from which the system would send to somewhere else: a datagram socket knows it without sending anything. A
-    machine with loopback addresses alone has none.
+    They are the addresses from which the system would send to another machine, which a connected datagram socket shows
+    without sending anything. A machine with loopback addresses only has none.
     """
     host, port = sock.getsockname()[:2]
     families = {"0.0.0.0": [socket.AF_INET], "::": [socket.AF_INET, socket.AF_INET6]}.get(host, [])  # noqa: S104
-    own = [_source(family) for family in families]
-    return [_joined(address, port) for address in own if address]
+    own = [_own_address(family) for family in families]
+    return [_with_port(address, port) for address in own if address]
 
 
-def _source(family):
+def _own_address(family):
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((_ELSEWHERE[family], 9))
+            sock.connect((_REMOTE[family], 9))
             address = sock.getsockname()[0]
     except OSError:
-        return None  # there is no way to anywhere
+        return None  # there is no route to anywhere
     found = ipaddress.ip_address(address.partition("%")[0])
     return None if found.is_loopback or found.is_link_local or found.is_unspecified else address
 
 
-def _joined(host, port):
+def _with_port(host, port):
     return ("[%s]:%d" if ":" in host else "%s:%d") % (host, port)
 
 
 def _addresses(host):
-    """The addresses to listen on, IPv4 first: what the start says first is what most clients can use."""
+    """The addresses to listen on, IPv4 first: the start-up lines should begin with what most clients can use."""
     if host == EVERYWHERE:
         return ["::" if _has_dual_stack() else "0.0.0.0"]  # noqa: S104 - which is what it means
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except ValueError:  # UnicodeError is one
         raise OSError(errno.EINVAL, "not the name of a host") from None
-    addresses = [_written(address) for _, _, _, _, address in found]
+    addresses = [_host_with_scope(address) for _, _, _, _, address in found]
     if host == "localhost":
         addresses += _LOCALHOST
     return sorted(dict.fromkeys(addresses), key=lambda address: ":" in address)
 
 
-def _written(address):
-    """The host of an address as `getaddrinfo` has it, with the interface of one that is valid on a link only."""
+def _host_with_scope(address):
+    """The host of an address from `getaddrinfo`, with the interface if it is a link-local one."""
     host, scope = address[0], address[3:]
     return "%s%%%d" % (host, scope[0]) if scope and scope[0] and "%" not in host else host
 
 
 def _has_dual_stack():
-    """May one socket have all addresses of both families? Not without IPv6, and on some systems never."""
+    """Can one socket listen on all IPv4 and IPv6 addresses? Not without IPv6, and on some systems never."""
     try:
         _bound("::", 0).close()
     except OSError:
@@ -101,8 +101,8 @@ def _has_dual_stack():
     return True
 
 
-def _shares_of(addresses, port, workers):
-    """As `open_shares`. An address that this machine lacks is left out, unless that leaves none."""
+def _shares_on_all(addresses, port, workers):
+    """As `open_shares`, for these addresses. Those that this machine lacks are left out; OSError if none is left."""
     shares = [[] for _ in range(workers)]
     missing = None
     for address in addresses:
@@ -124,7 +124,7 @@ def _shares_of(addresses, port, workers):
 
 
 def _shares(address, port, workers):
-    """A listening socket for each worker."""
+    """A listening socket on this address for each worker; or OSError."""
     shares = [_bound(address, port)]
     if not _BALANCED:
         shares[0].listen(BACKLOG)
@@ -153,7 +153,7 @@ def _bound(address, port, share=False):
         if share:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address != "::")  # "::" means everybody
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address != "::")  # "::" includes IPv4
         sock.bind(where)
     except OSError:
         sock.close()
@@ -162,7 +162,7 @@ def _bound(address, port, share=False):
 
 
 def _keep_alive(sock):
-    """Have the kernel ask who is silent whether it is still there; what is accepted inherits that."""
+    """Switch on TCP keep-alive, which accepted sockets inherit: silent peers that are gone are noticed."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):  # two minutes in all
         if hasattr(socket, option):

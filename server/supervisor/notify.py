@@ -1,12 +1,12 @@
-"""What the service manager wants to know: that we serve, that we stop, that we are alive (sd_notify(3))."""
+"""Notifications to the service manager: started, stopping, alive (sd_notify(3))."""
 import os
 import socket
 
 
 class ServiceManager:
-    """The service manager that `environment` speaks of; silence if there is none.
+    """The service manager that NOTIFY_SOCKET in `environment` names; if there is none, nothing is sent.
 
-    interval: seconds between two signs of life it is to get, or None if it wants none.
+    interval: seconds between two watchdog messages, half of what the service manager demands; None if it demands none.
     """
 
     def __init__(self, environment):
@@ -14,10 +14,10 @@ class ServiceManager:
         wanted = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         usec = environment.get("WATCHDOG_USEC", "")
         self.interval = int(usec) / 1e6 / 2 if self._address and wanted and usec.isdigit() and int(usec) else None
-        self._next_sign = 0.0
+        self._next_watchdog = 0.0
 
-    def tell(self, *assignments):
-        """Such as READY=1."""
+    def notify(self, *assignments):
+        """Send assignments such as "READY=1"."""
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
@@ -26,10 +26,10 @@ class ServiceManager:
             try:
                 sock.sendto("\n".join(assignments).encode(), address)
             except OSError:
-                pass  # it will notice by itself
+                pass  # it will notice the silence
 
-    def live(self, now):
-        """A sign of life, if one is due; `now` in monotonic seconds."""
-        if self.interval is not None and now >= self._next_sign:
-            self._next_sign = now + self.interval
-            self.tell("WATCHDOG=1")
+    def feed_watchdog(self, now):
+        """Send a watchdog message if one is due. now: monotonic seconds."""
+        if self.interval is not None and now >= self._next_watchdog:
+            self._next_watchdog = now + self.interval
+            self.notify("WATCHDOG=1")

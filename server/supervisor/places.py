@@ -1,8 +1,8 @@
-"""Where the control socket of a server is that keeps nothing: PORT.sock in a folder of this user's.
+"""Where a server without storage has its control socket: PORT.sock in a folder that is private to its user.
 
-The folder is parley in $XDG_RUNTIME_DIR, which belongs to this user and goes with the last of its sessions; where there
-is none, parley-UID in the directory of temporary files. Who looks for a server looks in both, as a service often has
-not the environment of a shell.
+The folder is `parley` in $XDG_RUNTIME_DIR, which belongs to the user and is removed after their last session; if
+there is none, it is `parley-UID` in the directory of temporary files. A command that looks for a server looks in both,
+because a service often has another environment than a shell.
 """
 import errno
 import os
@@ -13,7 +13,10 @@ from parley.server.storage.directory import CannotUse
 
 
 def make(port, environment):
-    """The path for the socket of the server on `port`; its folder is made if need be. CannotUse if none can be."""
+    """The path for the control socket of the server on `port`; makes its folder. CannotUse if no folder will do.
+
+    environment: {name: value}.
+    """
     troubles = []
     for folder in _folders(environment):
         try:
@@ -25,18 +28,18 @@ def make(port, environment):
             continue
         if _is_private(folder):
             return os.path.join(folder, _name(port))
-        troubles.append("%s: not a folder of this user's alone" % folder)
+        troubles.append("%s: not private to this user" % folder)
     raise CannotUse("; ".join(troubles), errno.EPERM)
 
 
 def find(port, environment):
-    """The path at which the server on `port` listens, if one does."""
+    """The path of the control socket of the server on `port`; if there is none, where it would be."""
     paths = [os.path.join(folder, _name(port)) for folder in _folders(environment)]
     return next((path for path in paths if os.path.lexists(path)), paths[0])
 
 
 def others(environment):
-    """The paths of all sockets there are, for somebody who did not find the right one."""
+    """The paths of all control sockets of this user, to suggest to somebody whose port was wrong."""
     found = []
     for folder in filter(_is_private, _folders(environment)):
         found += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".sock")]
@@ -44,20 +47,20 @@ def others(environment):
 
 
 def _folders(environment):
-    """Those that there are or could be, the better one first."""
+    """The folders that may have sockets, the preferred one first."""
     found, runtime = [], environment.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime) and _is_private(runtime):
         found.append(os.path.join(runtime, "parley"))
     try:
         temporary = tempfile.gettempdir()
-    except FileNotFoundError:  # nothing can be written anywhere
-        temporary = "/tmp"  # noqa: S108 - whatever is done there then says why not
+    except FileNotFoundError:  # no directory is writable
+        temporary = "/tmp"  # noqa: S108 - using it then fails with the system's error
     found.append(os.path.join(temporary, "parley-%d" % os.geteuid()))
     return found
 
 
 def _is_private(folder):
-    """Is it a directory, and can nobody else do anything in it?"""
+    """Is this a directory of this user that nobody else can access?"""
     try:
         seen = os.lstat(folder)
     except OSError:

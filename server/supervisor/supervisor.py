@@ -1,4 +1,4 @@
-"""The supervisor: hears signals, kills the stuck, reaps the dead, tops up; and starts and stops it all."""
+"""The supervisor: starts and stops all processes, handles signals, kills the stuck, reaps and replaces the dead."""
 import collections
 import gc
 import logging
@@ -9,33 +9,34 @@ import signal
 import sys
 import time
 
+from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import Queue
 from parley.server.supervisor.hub import Hub
 from parley.server.worker.loop import Worker
-from parley.server.worker.queues import Queue
 
-LOOK = 1.0  # seconds between two looks at everything
-LOOK_CLOSELY = 0.05  # while a worker is missing or being stopped
-SAME_SIGNAL = 0.5  # seconds in which a second signal is taken for the first: `timeout`, for one, sends it twice
+IDLE_INTERVAL = 1.0  # seconds: the longest wait for events
+BUSY_INTERVAL = 0.05  # the same while a worker is missing, starting or being stopped
+SAME_SIGNAL = 0.5  # seconds within which a second stop signal counts as the first; `timeout` sends it twice, for one
 STOP_WITHIN = 5.0  # seconds for each of the two steps of an orderly stop
-QUICK = 1.0  # seconds; the successor of a worker that lived no longer has to wait
-BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0
+QUICK_DEATH = 1.0  # seconds: the replacement of a worker that lived for less is delayed
+BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0  # seconds of that delay, which doubles with each quick death
 
-STOPS = (signal.SIGINT, signal.SIGTERM)
-HASHING, JOURNAL = "hashing", "journal"  # the slots of the processes that work for the hub; the workers' are numbers
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HASHING, JOURNAL = "hashing", "journal"  # the slots of the hub's helper processes; those of workers are numbers
 
 log = logging.getLogger(__name__)
 
 
 class WorkersDie(Exception):
-    """A worker died before all had begun to serve: trying again would not help."""
+    """A process died before all were serving, so that starting it again would not help."""
 
 
 class StopAtOnce(Exception):
-    """A second signal; its number is the argument."""
+    """A second stop signal has come; its number is the argument."""
 
 
 class Child:
-    """A worker process. Its slot is the place it fills; its number is its own, for ever."""
+    """A child process. slot: the place it fills, which its replacement gets. number: its own, never used again."""
 
     def __init__(self, slot, number, process):
         self.slot = slot
@@ -47,20 +48,23 @@ class Child:
 class Supervisor:
     """The parent process, from the first fork to the last death.
 
-    listening: for each slot its (protocol name, socket, with TLS?) triples. Kept for life, so that a successor accepts
-        from the sockets of the worker it replaces.
-    settings: `server.config.Settings`.
-    reread: gives new settings, or None if there are none fit for use.
-    memory, store: see `server.supervisor.hub.Hub`.
-    directory: `server.storage.directory.Directory`, or None if nothing is kept.
-    open_control: gives a `server.supervisor.control.Control`, or None, for requests and a selector.
+    It forks, with the start method named explicitly, and has one thread, so that forking is safe (docs/pythons.md).
+
+    listening: for each worker's slot a list of (protocol name, socket, with TLS?). The sockets stay open in the parent,
+        so that a replacement accepts from the same ones as its predecessor.
+    settings: `parley.server.config.Settings`.
+    reread: a function without arguments that returns new settings, or None if they are wrong.
+    accounts, store: see `parley.server.supervisor.hub.Hub`.
+    directory: `parley.server.storage.directory.Directory`, or None if nothing is stored.
+    open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
+        None.
     """
 
-    def __init__(self, listening, settings, reread, memory, store, directory, open_control):
+    def __init__(self, listening, settings, reread, accounts, store, directory, open_control):
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000, memory, store,
+        self._hub = Hub(settings.pacing_ms / 1000, accounts, store,
                         settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.census.most = settings.limits["connections_per_address"]
         self._directory = directory
@@ -74,32 +78,32 @@ class Supervisor:
         self._last_number = 0
         self._quick_deaths = collections.Counter()  # in a row, by slot
         self._started = self._stopping = False
-        self._told_at = 0.0  # to stop
+        self._stop_requested_at = 0.0  # to stop
         self._signals = []
         self._wakeup, self._wake = os.pipe()
 
     def run(self, on_start, on_stop, on_turn):
-        """Serve until a signal says stop.
+        """Serve until a signal says stop, and then until everything has stopped. Raises WorkersDie or StopAtOnce.
 
-        on_start is called when all workers serve, on_stop when they are told to stop, and on_turn at least once a
-        second. Raises WorkersDie, StopAtOnce.
+        The arguments are functions without arguments. on_start is called once all processes serve, on_stop once they
+        are about to be stopped, and on_turn at least once a second.
         """
         self._catch_signals()
         self._on_turn = on_turn
-        requests = dict(self._hub.requests_of_operators, status=self._tell_status)
+        requests = dict(self._hub.requests_of_operators, status=self._reply_with_status)
         self._control = self._open_control(requests, self._hub.selector)
         gc.collect()
-        getattr(gc, "freeze", lambda: None)()  # since 3.7; the collector's marks would unshare what the workers share
+        getattr(gc, "freeze", lambda: None)()  # since 3.7; or the collector would write to pages that workers share
         try:
             self._serve(on_start)
             on_stop()
             self._stop()
-            for number in STOPS:
-                signal.signal(number, signal.SIG_IGN)  # what is done cannot be stopped; Python's end would be killed
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # the work is done; a signal could only kill Python at its exit
         except (WorkersDie, StopAtOnce):
             raise
         except Exception:
-            self._take_leave()
+            self._say_goodbye()
             raise
         finally:
             if self._control:
@@ -110,56 +114,56 @@ class Supervisor:
     def _serve(self, on_start):
         self._top_up()
         while not self._stopping:
-            self._turn()
+            self._run_once()
             if not self._started and not self._vacant and self._all("ready") and self._hub.store.ready:
                 self._started = True
                 on_start()
 
     def _stop(self):
-        """In two steps, so that nothing said is lost: what was asked is answered, then everybody is sent home."""
-        self._hub.everyone("stop")
-        self._hub.door.close()  # or somebody might wait there longer than a stop may take
-        self._turn_until(lambda: self._all("done") and not self._hub.store.depth)
+        """Stop in two steps, so that nothing said is lost: answer what was asked, then disconnect everybody."""
+        self._hub.everyone(ToWorker.Stop())
+        self._hub.door.close()  # or a login might wait there longer than a stop may take
+        self._run_until(lambda: self._all("done") and not self._hub.store.depth)
         self._hub.dismiss_aides()
-        self._hub.everyone("end")
-        self._turn_until(lambda: not self._children)
+        self._hub.everyone(ToWorker.End())
+        self._run_until(lambda: not self._children)
         self._hub.strangers.close()
 
-    def _take_leave(self):
-        """After a bug in the hub: everybody is told that this is the end, and what was asked for is left undone."""
+    def _say_goodbye(self):
+        """After a bug in the hub: have the workers say goodbye to their clients; open requests are not answered."""
         self._stopping = True
         self._hub.take_leave()
         deadline = time.monotonic() + STOP_WITHIN
         while self._children and time.monotonic() < deadline:
             self._hub.speak()
-            time.sleep(LOOK_CLOSELY)
+            time.sleep(BUSY_INTERVAL)
             for child in list(self._children.values()):
                 if child.process.exitcode is not None:
                     del self._children[child.number]
 
-    def _turn_until(self, fulfilled):
+    def _run_until(self, fulfilled):
         deadline = time.monotonic() + STOP_WITHIN
         while not fulfilled() and time.monotonic() < deadline:
-            self._turn()
+            self._run_once()
 
     def _all(self, state):
         return all(getattr(stream, state) for stream in self._hub.streams.values())
 
-    def _turn(self):
-        """The hub's work; and, only when there is cause, the supervisor's."""
+    def _run_once(self):
+        """One turn of the hub, and of the supervisor if there is anything to do."""
         quiet = self._started and not self._vacant and not self._stopping
-        self._hub.turn(LOOK if quiet else LOOK_CLOSELY)
+        self._hub.turn(IDLE_INTERVAL if quiet else BUSY_INTERVAL)
         self._on_turn()
         if self._control:
-            self._control.look_at_clock()
+            self._control.close_expired()
         if self._signals or self._hub.failed or not quiet:
-            self._heed_signals()
+            self._handle_signals()
             self._kill_failed()
             self._reap()
             self._top_up()
 
-    def _tell_status(self, reply):
-        """As the hub's, with the workers numbered as in the log."""
+    def _reply_with_status(self, reply):
+        """Reply with the hub's status, with the workers under their slots, as the log names them."""
         status = self._hub.status()
         status["workers"] = {self._children[number].slot: worker for number, worker in status["workers"].items()}
         reply(status)
@@ -171,27 +175,27 @@ class Supervisor:
             os.set_blocking(end, False)
         self._hub.selector.register(self._wakeup, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._wake)
-        for number in (*STOPS, signal.SIGHUP, signal.SIGCHLD):
+        for number in (*STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, lambda number, frame: self._signals.append(number))
 
-    def _heed_signals(self):
+    def _handle_signals(self):
         try:
-            os.read(self._wakeup, 4096)  # before the list: what comes in between wakes us again
+            os.read(self._wakeup, 4096)  # before the list is read: a signal that comes in between wakes us again
         except BlockingIOError:
             pass
         while self._signals:
             number = self._signals.pop(0)
             if number == signal.SIGHUP:
                 self._configure()
-            elif number in STOPS:
-                self._heed_stop(number)
+            elif number in STOP_SIGNALS:
+                self._request_stop(number)
 
-    def _heed_stop(self, number):
+    def _request_stop(self, number):
         now = time.monotonic()
         if not self._stopping:
             self._stopping = True
-            self._told_at = now
-        elif now - self._told_at > SAME_SIGNAL:
+            self._stop_requested_at = now
+        elif now - self._stop_requested_at > SAME_SIGNAL:
             raise StopAtOnce(number)
 
     def _configure(self):
@@ -201,7 +205,7 @@ class Supervisor:
         self._settings = settings
         self._hub.pacing = settings.pacing_ms / 1000
         self._hub.census.most = settings.limits["connections_per_address"]
-        self._hub.everyone("configure", settings.of_workers())
+        self._hub.everyone(ToWorker.Configure(settings.of_workers()))
 
     # ---- workers
 
@@ -212,7 +216,7 @@ class Supervisor:
                 try:
                     self._fork(slot)
                 except OSError as error:
-                    log.error("%(who)s cannot be started: %(why)s; tried again in 1 s",
+                    log.error("%(who)s cannot be started: %(why)s; trying again in 1 s",
                               {"who": _process_name(slot), "why": error.strerror})
                     self._vacant[slot] = now + 1
                 else:
@@ -222,7 +226,7 @@ class Supervisor:
         self._last_number += 1
         number, down, up = self._last_number, Queue(), Queue()
         process = multiprocessing.get_context("fork").Process(
-            target=self._live, args=(slot, number, down, up), name=_process_name(slot))
+            target=self._run_child, args=(slot, number, down, up), name=_process_name(slot))
         process.start()
         self._children[number] = Child(slot, number, process)
         if slot in self._aides:
@@ -230,19 +234,22 @@ class Supervisor:
         else:
             self._hub.attach(number, down.write_here(), up.read_here())
 
-    def _live(self, *arguments):
-        """In the child: a bug that ends it goes to the log, like any other."""
+    def _run_child(self, *arguments):
+        """In the child: serve, and log a bug that ends the process."""
         try:
-            self._be_child(*arguments)
+            self._serve_as_child(*arguments)
         except Exception:
             log.critical("a bug ended this process", exc_info=True)
             sys.exit(1)
 
-    def _be_child(self, slot, number, down, up):
-        """In the child: keep what is its own, let go of everything else, serve."""
+    def _serve_as_child(self, slot, number, down, up):
+        """In the child: close every descriptor that is not its own, and serve until the end.
+
+        down, up: the `Queue`s from the hub and to it.
+        """
         signal.set_wakeup_fd(-1)
-        for ours in (*STOPS, signal.SIGHUP):
-            signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to the whole group; the parent decides
+        for ours in (*STOP_SIGNALS, signal.SIGHUP):
+            signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to all processes; only the parent acts on them
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self._wakeup)
         os.close(self._wake)
@@ -274,10 +281,10 @@ class Supervisor:
     def _reap(self):
         for child in list(self._children.values()):
             if child.process.exitcode is not None:
-                self._bury(child)
+                self._replace(child)
 
-    def _bury(self, child):
-        """Free its clients' names at once, and have its place filled."""
+    def _replace(self, child):
+        """A child is dead: free its clients' names, and schedule its replacement; or WorkersDie, during the start."""
         del self._children[child.number]
         trouble = self._hub.failed.get(child.number, "died")
         self._hub.detach(child.number)
@@ -287,7 +294,8 @@ class Supervisor:
             raise WorkersDie("%s ended with code %s before it served" % (
                 _process_name(child.slot), child.process.exitcode))
         now = time.monotonic()
-        deaths = self._quick_deaths[child.slot] = self._quick_deaths[child.slot] + 1 if now - child.born < QUICK else 0
+        deaths = self._quick_deaths[child.slot] + 1 if now - child.born < QUICK_DEATH else 0
+        self._quick_deaths[child.slot] = deaths
         wait = min(BACK_OFF * 2 ** deaths, LONGEST_BACK_OFF) if deaths else 0
         self._vacant[child.slot] = now + wait
         log.error(
@@ -297,5 +305,5 @@ class Supervisor:
 
 
 def _process_name(slot):
-    """As the log has it."""
+    """The name of a process in the log."""
     return "worker %d" % slot if isinstance(slot, int) else slot

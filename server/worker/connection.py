@@ -289,11 +289,11 @@ class Connection(Session):
 
     def refuse(self, reason):
         """The hub says no."""
-        self._worker.refused(self, reason)
+        self._worker.count_refusal(self, reason)
         super().refuse(reason)
 
     def _refuse(self, reason, asked):
-        self._worker.refused(self, reason)
+        self._worker.count_refusal(self, reason)
         super()._refuse(reason, asked)
 
     def described(self):

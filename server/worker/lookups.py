@@ -7,6 +7,7 @@ import collections
 
 from parley.server.chat.origins import origin
 from parley.server.chat.session import GONE
+from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 
 MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
@@ -17,12 +18,12 @@ MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are
 class Request:
     """One request to the hub, for all sessions that asked the same.
 
+    message: a `ToHub` whose `sessions` are filled in when it is asked.
     until: when its askers should have taken the answer, monotonic seconds; None before it was put to the hub.
     """
 
-    def __init__(self, request, arguments):
-        self.request = request
-        self.arguments = arguments
+    def __init__(self, message):
+        self.message = message
         self.askers = []
         self.until = None
 
@@ -34,30 +35,30 @@ class Request:
 class Lookups:
     """The requests of one worker, in turn by address.
 
-    ask: ask(request, numbers of sessions, argument, ...) puts one to the hub.
+    ask: ask(message) puts one to the hub.
     """
 
     def __init__(self, ask):
         self._ask = ask
         self._asked = {}  # session -> the Request to which it has no answer yet
-        self._waiting = {}  # (request, arguments, who) -> Request, of those that wait for their turn
+        self._waiting = {}  # (type of message, message, who) -> Request, of those that wait for their turn
         self._lines = collections.OrderedDict()  # address -> their keys, in order; the first address is next
-        self._lagging = []  # (session, is_shared, request, arguments) of those who do not take what they are sent
+        self._lagging = []  # (session, is_shared, message) of those who do not take what they are sent
         self._open = []
         self._unread = []  # Requests that are answered, while their askers do not read
 
-    def add(self, session, is_shared, request, *arguments):
+    def add(self, session, is_shared, message):
         """A session asks. is_shared: whether everybody who asks this in its protocol gets the same answer."""
         if session.outbox is not None:  # it must read what it has been sent before it gets more
-            self._lagging.append((session, is_shared, request, arguments))
+            self._lagging.append((session, is_shared, message))
         else:
-            self._line_up(session, is_shared, request, arguments)
+            self._line_up(session, is_shared, message)
 
-    def _line_up(self, session, is_shared, request, arguments):
-        key = request, arguments, session.audience if is_shared else session
+    def _line_up(self, session, is_shared, message):
+        key = type(message), message, session.audience if is_shared else session
         if key not in self._waiting:
             self._lines.setdefault(origin(session.address()[0]), collections.deque()).append(key)
-            self._waiting[key] = Request(request, arguments)
+            self._waiting[key] = Request(message)
         self._waiting[key].askers.append(session)
         self._asked[session] = self._waiting[key]
 
@@ -71,22 +72,22 @@ class Lookups:
             self._look_through(now)
         if self._lagging:
             lagging, self._lagging = self._lagging, []
-            for session, *rest in lagging:
+            for session, is_shared, message in lagging:
                 if session.state is not GONE:
-                    self.add(session, rest[0], rest[1], *rest[2])
+                    self.add(session, is_shared, message)
         while self._lines and len(self._open) < MOST_OPEN and not self._would_be_a_second_pattern():
             request = self._next()
             self._drop_settled(request)
             if request.askers:
                 request.until = now + UNREAD_AFTER
                 self._open.append(request)
-                self._ask(request.request, [session.number for session in request.askers], *request.arguments)
+                self._ask(request.message._replace(sessions=[session.number for session in request.askers]))
 
     def _would_be_a_second_pattern(self):
         """All names are held against a pattern: one at a time, as nobody is served meanwhile."""
-        request, arguments, _ = next(iter(self._lines.values()))[0]
-        return _has_pattern(request, arguments) and any(
-            _has_pattern(other.request, other.arguments) and not self._is_answered(other) for other in self._open)
+        _, message, _ = next(iter(self._lines.values()))[0]
+        return _has_pattern(message) and any(
+            _has_pattern(other.message) and not self._is_answered(other) for other in self._open)
 
     def _next(self):
         address, line = next(iter(self._lines.items()))
@@ -94,7 +95,7 @@ class Lookups:
         self._lines.move_to_end(address)
         if not line:
             del self._lines[address]
-        return self._waiting.pop(key, None) or Request(*key[:2])  # of one that a bug has stopped on its way there
+        return self._waiting.pop(key, None) or Request(key[1])  # of one that a bug has stopped on its way there
 
     def _look_through(self, now):
         for request in (*self._open, *self._unread):
@@ -118,5 +119,5 @@ class Lookups:
         return all(self._asked.get(session) is not request for session in request.askers)
 
 
-def _has_pattern(request, arguments):
-    return request == "accounts" and arguments != (None,)
+def _has_pattern(message):
+    return type(message) is ToHub.Accounts and message.pattern is not None

@@ -9,6 +9,8 @@ from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import LOBBY, Room
 from parley.server.chat.session import GONE, RESET, WAITING
+from parley.server.ipc.messages import ToHub, ToWorker, handlers
+from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
 from parley.server.worker.audience import audience
@@ -17,7 +19,6 @@ from parley.server.worker.connection import READ, WRITE, Connection
 from parley.server.worker.deadlines import Deadlines
 from parley.server.worker.listener import Listener
 from parley.server.worker.paced import Paced, Turns
-from parley.server.worker.queues import CONTROL, HEAD, called, said
 from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
 from parley.server.worker.tls import Handshake, Unfit, context
@@ -83,53 +84,20 @@ class Worker:
         self._messages = 0  # that clients have sent
         self._reported = self.now, 0  # when the hub was last told, and how many there were then
         self._counted = set()  # numbers of the sessions that the hub counts by their address
-        self._configure(settings)
+        self.configure(settings)
         self._replica = replica = Replica(
             number, self._sessions, {LOBBY: Room(list(self._audiences.values()))}, self.uplink)
         self._said = replica.said
-        self._entries = self._entries_with(replica)
+        self._handlers = handlers(ToWorker, replica, self)
         self.selector.register(down, READ)
         self._between_beats.register(down, READ)
         self._hub_alone.register(down, READ)
         self._hub_alone.register(up, WRITE)
 
-    def _entries_with(self, replica):
-        """What the hub's control frames ask for: {entry: what does it}."""
-        return {
-            "known": replica.known,
-            "opened": replica.opened,
-            "closed": replica.closed,
-            "joined": replica.joined,
-            "renamed": replica.renamed,
-            "left": replica.left,
-            "whispered": replica.whispered,
-            "probe": replica.probe,
-            "mark": replica.mark,
-            "refused": replica.refused,
-            "confirmed": replica.confirmed,
-            "who": replica.who,
-            "accounts": replica.accounts,
-            "news": replica.news,
-            "locate": replica.locate,
-            "described": replica.described,
-            "past": replica.past,
-            "kept": replica.kept,
-            "unread": replica.unread,
-            "recalled": replica.recalled,
-            "stored": replica.stored,
-            "unstored": replica.unstored,
-            "deleted": replica.deleted,
-            "evict": self._evict,
-            "owes": self.throttle.remember,
-            "configure": self._configure,
-            "stop": self._stop,
-            "end": self._end,
-        }
-
     def run(self):
         """Hear the hub, then the clients, then the clock; then speak to the hub, and last to the clients."""
         self._accept(True)
-        self.uplink.ask("ready")
+        self.uplink.ask(ToHub.Ready())
         self._speak()
         while not self._ending or self.deadlines.parting:
             ready = self._select()
@@ -251,8 +219,8 @@ class Worker:
         for frame in frames:
             kind, room, worker, _, _, number, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
-                entry, arguments = called(frame)
-                self._entries[entry](*arguments)
+                name, arguments = called(frame)
+                self._handlers[name](*arguments)
             else:
                 self._said(room, worker, number, said(frame))
 
@@ -261,13 +229,13 @@ class Worker:
         self.selector.unregister(self._down)
         self._between_beats.unregister(self._down)
         self.uplink.close()
-        self._end()
+        self.end()
         for listener in self._listeners:
             listener.sock.close()  # while last words are on their way here, a new server may want the port
 
     def _live(self):
         """The sign of life: the loop turns, however much there is to do."""
-        self.uplink.ask("alive", self._report())
+        self.uplink.ask(ToHub.Alive(self._report()))
         self._reported = self.now, self._messages
 
     def _report(self):
@@ -286,7 +254,8 @@ class Worker:
             "held": len(self.throttle.held()),
         }
 
-    def _configure(self, settings):
+    def configure(self, settings):
+        """These are the settings from now on: `server.config.Settings.of_workers`."""
         self._settings = settings
         self.deadlines.limits = settings["limits"]
         texts = settings["limits"]["text_bytes"]
@@ -308,7 +277,7 @@ class Worker:
                 raise
             log.error("the new certificate cannot be used here, the old one stays in force: %s", error)
 
-    def _stop(self):
+    def stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
         self._accept(False)
         for _ in range(LAST_READS):
@@ -319,7 +288,7 @@ class Worker:
         self.stopping = True
         self._each(self._sessions.values(), "pause")
 
-    def _end(self):
+    def end(self):
         """Everybody has heard everything: say good-bye."""
         self._accept(False)
         self.stopping = self._done = self._ending = True
@@ -378,9 +347,9 @@ class Worker:
             connection.leave(Reason.TOO_MANY_CONNECTIONS)
         elif limits["connections_per_address"]:
             self._counted.add(connection.number)
-            self.uplink.ask("arrived", connection.number, connection.address()[0])
+            self.uplink.ask(ToHub.Arrived(connection.number, connection.address()[0]))
 
-    def _evict(self, number, reason):
+    def evict(self, number, reason):
         """The hub ends a session, and says why."""
         if number in self._sessions:
             self._each([self._sessions[number]], "leave", reason)
@@ -405,7 +374,7 @@ class Worker:
         del self._sessions[connection.number]
         if connection.number in self._counted:
             self._counted.remove(connection.number)
-            self.uplink.ask("departed", connection.number)
+            self.uplink.ask(ToHub.Departed(connection.number))
         if self.throttle.is_debtor(connection, self.now):
             self._remember_debt(connection)
         self.throttle.forget(connection)
@@ -445,6 +414,10 @@ class Worker:
         self._messages += messages
         self.throttle.charge(connection, messages, self.now)
 
+    def owes(self, address, until):
+        """Somebody at an address has used up the rate, on whatever worker."""
+        self.throttle.remember(address, until)
+
     def _hold(self, connection):
         """It is not heard until it is in credit."""
         self.throttle.hold(connection)
@@ -455,9 +428,9 @@ class Worker:
         """Nor does it win anything by coming back, to whatever worker."""
         address = origin(connection.address()[0])
         if self.throttle.remember(address, connection.paid_until, step):
-            self.uplink.ask("owes", address, connection.paid_until)
+            self.uplink.ask(ToHub.Owes(address, connection.paid_until))
 
-    def refused(self, connection, reason):
+    def count_refusal(self, connection, reason):
         """What a client asked for is not done."""
         self._refusals[reason] += 1
         if log.isEnabledFor(logging.DEBUG):
@@ -485,7 +458,7 @@ class Worker:
         if self.stopping and not self._done and not self._latest and not self._postponed \
                 and not any(s.state is WAITING for s in self._sessions.values()):
             self._done = True
-            self.uplink.ask("done")
+            self.uplink.ask(ToHub.Done())
         self._each(self.throttle.release(self.now), "catch_up")
         self.turns.give(self.now)
         if self.now - self._next_sweep > STANDSTILL:

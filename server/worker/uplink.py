@@ -4,8 +4,9 @@ import time
 
 from parley.server.chat.room import LOBBY
 from parley.server.chat.session import GONE
+from parley.server.ipc.messages import packed
+from parley.server.ipc.queues import AWAITED, TALK, record, talk
 from parley.server.worker.lookups import Lookups
-from parley.server.worker.queues import AWAITED, TALK, control, record, talk
 
 
 class Uplink:
@@ -45,18 +46,18 @@ class Uplink:
         if awaited:
             self._kind = AWAITED
 
-    def ask(self, request, *arguments):
-        """Anything but talk: a request of the hub (see `server.supervisor.hub`)."""
+    def ask(self, message):
+        """Anything but talk: a `ToHub` (see `parley.server.ipc.messages`)."""
         self._close_talk()
-        self._frames.append(control(request, *arguments))
+        self._frames.append(packed(message))
 
-    def look_up(self, session, is_shared, request, *arguments):
+    def look_up(self, session, is_shared, request):
         """Ask something whose answer may be long, when its turn comes (see `server.worker.lookups.Lookups`)."""
-        self.lookups.add(session, is_shared, request, *arguments)
+        self.lookups.add(session, is_shared, request)
 
-    def ask_once_told(self, session, request, *arguments):
+    def ask_once_told(self, session, message):
         """Ask when the session has been sent all that this tick tells it; never if it ends before."""
-        self._once_told.setdefault(session, []).append(functools.partial(self.ask, request, *arguments))
+        self._once_told.setdefault(session, []).append(functools.partial(self.ask, message))
 
     def hear_once_told(self, session, command):
         """Let the session give a command itself, likewise."""

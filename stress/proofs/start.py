@@ -9,8 +9,8 @@ import tempfile
 import time
 
 from parley.conformance.targets import launch
+from parley.server.ipc.queues import placed, record, talk
 from parley.server.storage.database import Database
-from parley.server.worker.queues import placed, record, talk
 from stress.proofs import demand
 
 WITHIN = 3.0  # seconds

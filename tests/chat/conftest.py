@@ -1,8 +1,10 @@
 """A chat without sockets and without bytes: whoever is spoken to only remembers it."""
 import pytest
+from plain import plain
 
 from parley.server.chat.names import claims
 from parley.server.chat.session import Session
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Login
 from parley.server.protocols.traits import Traits
 
@@ -25,18 +27,22 @@ class Record:
 class Hub(Record):
     """Remembers what is said and asked; a question without the word `ask`."""
 
-    def ask(self, *question):
-        self.calls.append(question)
+    def ask(self, message):
+        self.calls.append(plain(message))
 
-    def look_up(self, session, is_shared, request, *arguments):
-        self.calls.append((request, session.number) + arguments)
+    def ask_once_told(self, session, message):
+        self.calls.append(("ask_once_told", session, *plain(message)))
+
+    def look_up(self, session, is_shared, message):
+        name, _, *fields = plain(message)
+        self.calls.append((name, session.number, *fields))
 
 
 class Post(Record):
     """Remembers what a register sends. Workers that are asked to look after a session answer at once.
 
     gone: (worker, session number) of those whose clients have gone, which only their workers can tell.
-    probed: those that were looked after.
+    probed: those that were looked after. reported: (host, name, reason) of what operators are told.
     """
 
     def __init__(self):
@@ -44,16 +50,30 @@ class Post(Record):
         self.register = None
         self.gone = set()
         self.probed = []
+        self.reported = []
 
-    def worker(self, worker, entry, *arguments):
-        if entry != "probe":
-            self.calls.append(("worker", worker, entry) + arguments)
+    def everyone(self, message):
+        self.calls.append(("everyone", *plain(message)))
+
+    def worker(self, worker, message):
+        if type(message) is not ToWorker.Probe:
+            self.calls.append(("worker", worker, *plain(message)))
             return
-        number, asker = arguments
+        number, asker = message
         self.probed.append((worker, number))
         if (worker, number) in self.gone:
             self.register.release(worker, number)
         self.register.probed(worker, asker, number)
+
+    def refuse_all(self, worker, sessions, reason):
+        for session in sessions:
+            self.worker(worker, ToWorker.Refused(session, reason))
+
+    def prove(self, holder, trouble):
+        self.register.prove(holder, trouble)
+
+    def report(self, *refusal):
+        self.reported.append(refusal)
 
     def change(self):
         """Nothing can be torn here."""

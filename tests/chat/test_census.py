@@ -2,6 +2,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plain import plain
 
 from parley.server.chat.census import Census
 from parley.server.chat.origins import network, origin
@@ -107,7 +108,7 @@ def test_it_is_exact_and_forgets_who_has_gone(steps):
     posted, homes = [], {}
 
     class Post:
-        worker = staticmethod(lambda *arguments: posted.append(arguments))
+        worker = staticmethod(lambda worker, message: posted.append((worker, *plain(message))))
 
     census = Census(Post)
     census.most = 2

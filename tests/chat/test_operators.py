@@ -1,12 +1,12 @@
 """What operators see of accounts and boxes, and do with them."""
 import pytest
+from registered import Registered
 
 from parley.server.chat import operators as operators_module
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
 from parley.server.chat.operators import Operators
 from parley.server.chat.patience import Patience
-from parley.server.chat.register import Register
 
 NOW = 1600000000
 ADDRESS = "192.0.2.1"
@@ -22,7 +22,7 @@ class Door:
 
 @pytest.fixture
 def memory(store):
-    return Memory(store)
+    return Accounts(store)
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def patience():
 
 @pytest.fixture
 def register(post, memory, patience, store):
-    return Register(post, memory, Door(), patience, store, lambda: NOW)
+    return Registered(post, memory, Door(), patience, store, lambda: NOW)
 
 
 @pytest.fixture
 def ask(memory, register, store):
     """ask(request, argument=...) gives what has been answered."""
-    requests = Operators(memory.accounts, store, register.remove, memory.empty).requests()
+    requests = Operators(memory.accounts, store, register.remove, register.empty).requests()
 
     def put(request, **arguments):
         answers = []
@@ -51,12 +51,13 @@ def ask(memory, register, store):
 @pytest.fixture
 def accounts(memory):
     for name in ("zoe", "ann", "\u00e4nn"):
-        memory.open(name.encode(), tuple(claims(name.encode())), "secret" if name == "ann" else None)
+        memory.begin_with(name.encode(), tuple(claims(name.encode())), "secret" if name == "ann" else None)
 
 
 def keep(memory, name, *texts):
     for text in texts:
-        memory.keep(name, b"bob", text, ADDRESS, 1, 1600000000000, lambda stored: None)
+        memory.order.now = NOW * 1000
+        memory.keep(name, b"bob", text, ADDRESS, 1)
 
 
 def test_accounts_are_told_in_pages(ask, memory, accounts, monkeypatch):
@@ -99,8 +100,8 @@ def test_an_account_is_deleted_once_that_is_stored_and_its_visitor_sent_away(
     assert (answers, post.drain()) == ([], [])
     store.answer(stored)
     assert answers == [answer]
-    assert post.drain() == ([("everyone", "closed", b"zoe"), ("worker", 1, "deleted", 5), ("everyone", "left", b"zoe")]
-                            if stored else [])
+    gone = [("everyone", "account_closed", b"zoe"), ("worker", 1, "deleted", 5), ("everyone", "left", b"zoe")]
+    assert post.drain() == (gone if stored else [])
     assert (b"zoe" in memory.accounts) is not stored
 
 
@@ -114,7 +115,7 @@ def test_the_visitor_of_an_account_made_anew_meanwhile_stays(ask, register, post
     store.answer()
     assert answers == [{"done": True}]
     assert [entry[1:] for entry in post.drain() if entry[0] == "everyone"] == [
-        ("joined", 1, 5, b"nobody"), ("closed", b"zoe"), ("opened", b"zoe"), ("joined", 2, 7, b"zoe")]
+        ("joined", 1, 5, b"nobody"), ("account_closed", b"zoe"), ("account_opened", b"zoe"), ("joined", 2, 7, b"zoe")]
 
 
 def test_who_had_too_many_accounts_may_make_another_once_one_is_deleted(ask, register, patience, memory):

@@ -2,19 +2,19 @@
 import itertools
 
 import pytest
+from registered import Registered
 
-from parley.server.chat import memory as memory_module
-from parley.server.chat import register as register_module
+from parley.server.chat import accounts as accounts_module
+from parley.server.chat import enrollment as enrollment_module
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.aliases import Aliases
-from parley.server.chat.memory import Memory
 from parley.server.chat.names import Occupied, claims
-from parley.server.chat.numbers import Numbers
 from parley.server.chat.patience import Patience
-from parley.server.chat.register import Register
+from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import placed, record, talk
 from parley.server.protocols import LONGEST_FOR_ALL
 from parley.server.protocols.aliases import candidates
 from parley.server.protocols.events import Reason
-from parley.server.worker.queues import placed, record, talk
 
 NOW = 1600000000.75  # the clock of these tests
 SECOND = 1600000000
@@ -96,7 +96,7 @@ class Door:
 
 @pytest.fixture
 def memory(store):
-    return Memory(store)
+    return Accounts(store)
 
 
 @pytest.fixture
@@ -112,8 +112,7 @@ def patience():
 
 @pytest.fixture
 def register(post, memory, door, patience, store):
-    post.register = Register(post, memory, door, patience, store, Numbers(store, lambda: NOW))
-    return post.register
+    return Registered(post, memory, door, patience, store, lambda: NOW)
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ def rename(register, worker, number, name):
 
 
 def open_account(memory, name, secret=None):
-    memory.open(name, tuple(claims(name)), secret)
+    memory.begin_with(name, tuple(claims(name)), secret)
 
 
 def alias_of(name, choice=0):
@@ -261,11 +260,18 @@ def test_accounts_with_the_same_best_alias_may_be_made(register, post, memory):
     for number, name in enumerate(TWINS, 5):
         claim(register, 1, number, name, "Create")
     assert list(memory.accounts) == list(TWINS)
-    assert [entry[1] for entry in post.drain()] == ["opened", "joined"] * 2
+    assert [entry[1] for entry in post.drain()] == ["account_opened", "joined"] * 2
+
+
+def state_of(register):
+    """All that the parts of a register remember."""
+    parts = ("members", "claims", "enrollment", "direct", "questions", "prover")
+    return {"%s.%s" % (part, name): repr(value) for part in parts
+            for name, value in vars(getattr(register.whole, part)).items()}
 
 
 def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, patience, door):
-    before = {name: repr(value) for name, value in vars(register).items()}
+    before = state_of(register)
     for _ in range(3):
         for number, name in enumerate([*TWINS, LONG, b"ann", b"lan", b"guest"]):
             claim(register, 1, number, name, "Create" if number % 2 else "Login")
@@ -278,10 +284,10 @@ def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, mem
         register.release(1, 4)
         register.delete(1, 5, b"guest")
         register.lose(1)
-    after = {name: repr(value) for name, value in vars(register).items()}
-    assert after.pop("_guests") != before.pop("_guests")
+    after = state_of(register)
+    assert after.pop("claims._guests") != before.pop("claims._guests")
     assert after == before
-    assert vars(register._occupied) == vars(memory._occupied) == vars(Occupied())
+    assert vars(register.members._occupied) == vars(memory._occupied) == vars(Occupied())
     assert vars(memory.aliases) == vars(Aliases())
 
 
@@ -318,7 +324,7 @@ def test_a_name_is_given_to_whom_it_belongs(register, post, memory, door, kind, 
     told = post.drain()
     if reason in (None, "verified", "hashed"):
         assert told[-1] == ("everyone", "joined", 2, 7, b"ann")
-        assert told[:-1] == ([("everyone", "opened", b"ann")] if command in ("Create", "SignUp") else [])
+        assert told[:-1] == ([("everyone", "account_opened", b"ann")] if command in ("Create", "SignUp") else [])
         assert (b"ann" in memory.accounts) == bool(kind or command in ("Create", "SignUp"))
         if kind != "plain" and b"ann" in memory.accounts:
             assert memory.accounts[b"ann"].secret == {"SignUp": "new", "Create": None}.get(command, "secret")
@@ -354,8 +360,8 @@ def test_an_account_outlives_its_owners_visit_and_has_one_visitor_at_a_time(regi
     claim(register, 2, 7, b"ann", "Create")
     claim(register, 2, 7, b"ann", "SignIn")
     assert post.drain() == [
-        ("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN, ("everyone", "left", b"ann"),
-        TAKEN, ("everyone", "joined", 2, 7, b"ann")]
+        ("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN,
+        ("everyone", "left", b"ann"), TAKEN, ("everyone", "joined", 2, 7, b"ann")]
 
 
 def test_a_verification_after_its_asker_has_left_is_nobodys(register, post, memory, door):
@@ -467,13 +473,13 @@ def test_who_is_refused_is_refused_by_somebody_who_was_looked_after(register, po
     """Whoever has got the name while its holder was looked after may be gone by then as well."""
     first = post.worker
 
-    def worker(number, entry, *arguments):
-        if entry == "probe" and arguments[0] == 5:
+    def worker(number, message):
+        if type(message) is ToWorker.Probe and message.session == 5:
             register.release(1, 5)
             post.worker = first
             claim(register, 3, 1, b"ann")
             post.gone.add((3, 1))
-        first(number, entry, *arguments)
+        first(number, message)
 
     post.worker = worker
     claim(register, 2, 8, b"ann")
@@ -489,11 +495,11 @@ class Unanswered:
         self._worker = post.worker
         post.worker = self.worker
 
-    def worker(self, worker, entry, *arguments):
-        if entry == "probe":
-            self.questions.append((worker,) + arguments)
+    def worker(self, worker, message):
+        if type(message) is ToWorker.Probe:
+            self.questions.append((worker, *message))
         else:
-            self._worker(worker, entry, *arguments)
+            self._worker(worker, message)
 
 
 def test_who_hangs_up_while_the_holder_is_looked_after_gets_nothing(register, post, ann_and_bob):
@@ -536,7 +542,8 @@ def test_a_name_is_free_while_a_password_is_verified_and_then_as_good_as_taken(r
 def test_a_deleted_account_is_nobodys_even_if_its_password_was_being_verified(register, post, memory, door):
     open_account(memory, b"ann", "secret")
     claim(register, 2, 7, b"ann", "Login", b"pw")
-    memory.close(b"ann", lambda stored, gone: None)
+    memory.close(b"ann")
+    assert post.drain() == [("everyone", "account_closed", b"ann")]
     door.finish()
     assert post.drain() == [("worker", 2, "refused", 7, Reason.NO_ACCOUNT)]
 
@@ -584,7 +591,7 @@ def test_of_two_who_register_one_name_the_first_has_it(register, post, memory, d
     claim(register, 2, 7, b"ann", "SignUp", b"two")
     door.finish(secret="secret of one")
     door.finish(secret="secret of two")
-    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann"), TAKEN]
     assert memory.accounts[b"ann"].secret == "secret of one"
 
 
@@ -592,7 +599,7 @@ def test_a_member_protects_the_name_it_has(register, post, memory, door, ann_and
     claim(register, 1, 5, b"ann", "SignUp", b"pw")
     assert post.drain() == []
     door.finish(secret="new")
-    assert post.drain() == [("everyone", "opened", b"ann"), ("worker", 1, "confirmed", 5)]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("worker", 1, "confirmed", 5)]
     assert memory.accounts[b"ann"].secret == "new"
     claim(register, 1, 5, b"ann", "SignUp", b"pw")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.NAME_TAKEN)]
@@ -652,7 +659,8 @@ def test_of_an_account_that_is_deleted_meanwhile_no_password_is_changed(
     change(register)
     for _ in range(steps):
         door.finish()
-    memory.close(b"ann", lambda stored, gone: None)
+    memory.close(b"ann")
+    assert post.drain() == [("everyone", "account_closed", b"ann")]
     while door.jobs:
         door.finish(secret="changed")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.NO_ACCOUNT)]
@@ -678,7 +686,7 @@ def test_one_address_makes_only_so_many_accounts(register, post, memory, door, c
 
     assert [make(number, HOST) for number in range(4)] == [True, True, False, False]
     assert make(4, OTHER_HOST)
-    assert door.reported == [(HOST, b"u2", Reason.TOO_MANY_ACCOUNTS), (HOST, b"u3", Reason.TOO_MANY_ACCOUNTS)]
+    assert post.reported == [(HOST, b"u2", Reason.TOO_MANY_ACCOUNTS), (HOST, b"u3", Reason.TOO_MANY_ACCOUNTS)]
     register.delete(2, 7, b"u0")
     post.drain()
     assert [make(number, HOST) for number in (5, 6)] == [True, False]
@@ -805,7 +813,7 @@ def test_an_account_whose_owner_is_deleted_is_no_account_any_more(register, post
 
 
 def test_there_is_an_end_to_new_accounts(register, post, memory, monkeypatch):
-    monkeypatch.setattr(register_module, "MOST_ACCOUNTS", 1)
+    monkeypatch.setattr(enrollment_module, "MOST_ACCOUNTS", 1)
     open_account(memory, b"cid")
     claim(register, 1, 5, b"ann", "Create")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.TOO_MANY_ACCOUNTS)]
@@ -854,7 +862,7 @@ def test_what_was_said_to_an_account_and_not_sent_before_its_end_is_kept(
     assert kept(memory, store, b"ann") == (missed, 0)
     register.lose(1)
     assert kept(memory, store, b"ann") == (missed, missed)
-    assert register._untold == {}
+    assert register.direct._untold == {}
 
 
 def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(register, memory, store):
@@ -883,7 +891,7 @@ def test_what_was_said_to_who_is_called_otherwise_meanwhile_is_not_kept_for_a_la
 
 def test_what_was_not_sent_is_kept_only_if_there_is_room(register, post, memory, store):
     """Who is here hears it in any case."""
-    long = b"x" * (memory_module.MOST_OF_BOX // 3)
+    long = b"x" * (accounts_module.MOST_OF_BOX // 3)
     claim(register, 1, 5, b"ann", "Create")
     claim(register, 2, 7, b"bob")
     post.drain()
@@ -951,7 +959,7 @@ def test_who_has_no_account_has_nothing_kept(register, post, ann_and_bob):
 
 def test_a_full_box_takes_no_more_and_loses_nothing(register, post, memory, ann_and_bob):
     open_account(memory, b"cid")
-    long = b"x" * (memory_module.MOST_OF_BOX // 7)
+    long = b"x" * (accounts_module.MOST_OF_BOX // 7)
     for number in range(5):
         whisper(register, 2, 7, b"bob", b"cid", b"%d" % number + long)
     assert post.drain() == [("worker", 2, "confirmed", 7)] * 3 + [("worker", 2, "refused", 7, Reason.BOX_FULL)] * 2
@@ -983,8 +991,8 @@ def test_who_fills_boxes_under_ever_other_names_leaves_room_for_others(register,
 
 
 def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, store):
-    memory = Memory(store, keep_days=10, clock=lambda: NOW)
-    register = Register(post, memory, door, patience, store, Numbers(store, lambda: NOW))
+    memory = Accounts(store, keep_days=10)
+    register = Registered(post, memory, door, patience, store, lambda: NOW)
     open_account(memory, b"cid")
     store.store.keep(b"bob", b"cid", b"one")
     memory.accounts[b"cid"].oldest = SECOND - 10 * 86400 - 1
@@ -1039,7 +1047,7 @@ def test_whoever_creates_an_account_has_it_once_it_is_stored(register, post, sto
     claim(register, 1, 5, b"ann", "Create")
     assert post.drain() == []
     store.answer()
-    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
 
 
 @pytest.mark.parametrize("name, command, reason", WAITING_FOR_AN_ACCOUNT)
@@ -1049,7 +1057,7 @@ def test_a_name_is_reserved_while_its_account_is_being_stored(register, post, st
     claim(register, 2, 7, name, command)
     assert post.drain() == [("worker", 2, "refused", 7, reason)]
     store.answer()
-    assert post.drain() == [("everyone", "opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
+    assert post.drain() == [("everyone", "account_opened", b"ann"), ("everyone", "joined", 1, 5, b"ann")]
 
 
 def test_an_account_that_cannot_be_stored_is_refused_and_its_name_is_free(register, post, memory, store):
@@ -1069,7 +1077,7 @@ def test_who_goes_while_its_account_is_being_stored_frees_the_name(register, pos
     claim(register, 1, 5, b"ann", "Create")
     go(register)
     store.answer(stored)
-    assert post.drain() == ([("everyone", "opened", b"ann")] if stored else [])
+    assert post.drain() == ([("everyone", "account_opened", b"ann")] if stored else [])
     assert list(memory.accounts) == ([b"ann"] if stored else [])
     register.release(1, 5)
     claim(register, 2, 7, b"ann")
@@ -1105,7 +1113,7 @@ def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
 
 def test_what_is_not_stored_takes_no_room(register, post, memory, store, ann_and_bob):
     open_account(memory, b"cid")
-    long, store.late = b"x" * (memory_module.MOST_OF_BOX // 3), True
+    long, store.late = b"x" * (accounts_module.MOST_OF_BOX // 3), True
     whisper(register, 2, 7, b"bob", b"cid", long)
     whisper(register, 2, 8, b"bea", b"cid", long)  # there is room for one, which is not stored yet
     assert post.drain() == [("worker", 2, "refused", 8, Reason.BOX_FULL)]
@@ -1136,7 +1144,7 @@ def test_what_was_said_is_told_once_it_is_read(register, post, store, ann_and_bo
 @pytest.fixture
 def said_in_lobby(register, store):
     """Three messages."""
-    place = register._numbers.take(3)
+    place = register.numbers.take(3), int(NOW * 1000)
     frame = talk(0, 1, [record(5, b"ann", text, 9) for text in (b"one", b"two", b"three")])
     store.talk(placed(frame, *place), lambda stored: None)
 
@@ -1179,7 +1187,7 @@ def test_a_name_gets_a_password_and_is_protected_from_then_on(register, post, me
     assert told == []
     store.answer()
     assert told == [{"done": True}]
-    assert post.drain() == [("everyone", "opened", b"ann")]
+    assert post.drain() == [("everyone", "account_opened", b"ann")]
     claim(register, 2, 7, b"ann")
     assert post.drain() == [("worker", 2, "refused", 7, Reason.PASSWORD_REQUIRED)]
     register.set_password(b"ann", "another", told.append)
@@ -1284,16 +1292,16 @@ def test_who_changes_its_name_is_handed_what_is_kept_for_that(register, post, me
 def test_who_leaves_before_it_has_been_sent_what_was_handed_over_leaves_nothing_behind(register, store, box):
     register.deliver(1, [6], b"cid", False)
     store.answer()
-    assert register._handed
+    assert register.direct._handed
     register.release(1, 6)
-    assert (register._handed, store.store.kept(b"cid")) == ({}, BOX)
+    assert (register.direct._handed, store.store.kept(b"cid")) == ({}, BOX)
 
 
 def test_who_has_left_before_it_was_answered_has_been_handed_nothing(register, post, store, box):
     register.deliver(1, [6], b"cid", False)
     register.release(1, 6)
     store.answer()
-    assert register._handed == {}
+    assert register.direct._handed == {}
     assert store.store.kept(b"cid") == BOX
 
 
@@ -1334,11 +1342,11 @@ def test_a_deleted_account_is_gone_and_its_owner_a_stranger(register, post):
     post.drain()
     register.delete(1, 5, b"ann")
     assert post.drain() == [
-        ("everyone", "closed", b"ann"), ("worker", 1, "deleted", 5), ("everyone", "left", b"ann")]
+        ("everyone", "account_closed", b"ann"), ("worker", 1, "deleted", 5), ("everyone", "left", b"ann")]
     claim(register, 2, 7, b"ann", "SignIn")
     claim(register, 2, 7, b"ANN", "Create")
     assert post.drain() == [
-        ("worker", 2, "refused", 7, Reason.NO_ACCOUNT), ("everyone", "opened", b"ANN"),
+        ("worker", 2, "refused", 7, Reason.NO_ACCOUNT), ("everyone", "account_opened", b"ANN"),
         ("everyone", "joined", 2, 7, b"ANN")]
 
 
@@ -1385,7 +1393,7 @@ def deleting(register, post, store, ann_and_bob):
 def test_whoever_deletes_an_account_is_told_once_that_is_stored(register, post, memory, store, deleting):
     store.answer()
     assert post.drain() == [
-        ("everyone", "closed", b"cid"), ("worker", 1, "deleted", 6), ("everyone", "left", b"cid")]
+        ("everyone", "account_closed", b"cid"), ("worker", 1, "deleted", 6), ("everyone", "left", b"cid")]
     assert memory.accounts == {}
 
 
@@ -1399,7 +1407,7 @@ def test_an_account_whose_end_cannot_be_stored_stays_its_owners(register, post, 
         ("worker", 2, "refused"), ("worker", 1, "whispered"), ("worker", 1, "mark"), ("worker", 2, "confirmed")]
     register.told(1, 6, 1)
     register.delete(1, 6, b"cid")
-    assert post.drain()[0] == ("everyone", "closed", b"cid")
+    assert post.drain()[0] == ("everyone", "account_closed", b"cid")
 
 
 @pytest.mark.parametrize("stays", [True, False])
@@ -1426,7 +1434,7 @@ def test_who_leaves_while_its_account_is_being_deleted_is_told_nothing(register,
     register.release(1, 6)
     assert post.drain() == [("everyone", "left", b"cid")]
     store.answer(stored)
-    assert post.drain() == ([("everyone", "closed", b"cid")] if stored else [])
+    assert post.drain() == ([("everyone", "account_closed", b"cid")] if stored else [])
     assert list(memory.accounts) == ([] if stored else [b"cid"])
 
 

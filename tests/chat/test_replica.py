@@ -218,8 +218,8 @@ def test_an_answer_that_was_given_does_not_change_any_more(ann, replica):
 
 def test_accounts_are_known_from_the_beginning_and_as_they_come_and_go(ann, replica):
     replica.known([b"zoe", b"yan"], [b"bob"], {})
-    replica.opened(b"cid")
-    replica.closed(b"zoe")
+    replica.account_opened(b"cid")
+    replica.account_closed(b"zoe")
     ann.hear([Accounts(None), Poll()])
     replica.accounts([1], None)
     replica.news([1])
@@ -295,7 +295,7 @@ def test_a_new_worker_knows_the_aliases_of_those_who_are_here(short_replica, sho
 
 @pytest.mark.parametrize("question, entry, heard", ANSWERS, ids=repr)
 def test_an_answer_ends_the_question(ann, replica, question, entry, heard):
-    replica.opened(b"yan")
+    replica.account_opened(b"yan")
     ann.hear([question])
     getattr(replica, entry[0])(*entry[1:])
     assert ann.audience.drain() == heard
@@ -304,7 +304,7 @@ def test_an_answer_ends_the_question(ann, replica, question, entry, heard):
 
 def test_a_deleted_account_makes_a_stranger(ann, replica):
     ann.hear([Delete()])
-    replica.closed(b"ann")
+    replica.account_closed(b"ann")
     replica.deleted(1)
     replica.left(b"ann")
     assert ann.audience.drain() == ["leave", Done(Delete())]
@@ -445,8 +445,8 @@ def test_a_changed_list_is_pushed_once(wanted):
 
 @pytest.mark.parametrize("change", [
     lambda replica: replica.joined(ELSEWHERE, 1, b"bob"), lambda replica: replica.left(b"zoe"),
-    lambda replica: replica.renamed(ELSEWHERE, 1, b"zoe", b"zed"), lambda replica: replica.opened(b"bob"),
-    lambda replica: replica.closed(b"yan"),
+    lambda replica: replica.renamed(ELSEWHERE, 1, b"zoe", b"zed"), lambda replica: replica.account_opened(b"bob"),
+    lambda replica: replica.account_closed(b"yan"),
 ])  # fmt: skip
 def test_whoever_comes_goes_or_is_renamed_changes_the_list(wanted, change):
     replica, listeners = wanted

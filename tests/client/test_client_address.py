@@ -26,5 +26,5 @@ def test_a_url_means_an_address(url):
 
 @pytest.mark.parametrize("url", MEANS_NOTHING)
 def test_what_is_no_address_is_refused_with_a_sentence(url):
-    with pytest.raises(ValueError, match=r"no address|no port"):
+    with pytest.raises(ValueError, match=r"not an address|not a port"):
         parse(url)

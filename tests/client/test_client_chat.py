@@ -348,7 +348,7 @@ def test_nobody_else_is_trusted(tls_urls, server, join):
         join(tls_urls["line"].replace("localhost", "127.1"), "ann", trust=os.path.join(CERTIFICATES, "first.pem"))
     with pytest.raises(Failed, match="does not speak TLS"):
         join(server["line"].replace("line:", "line+tls:"), "ann")
-    with pytest.raises(Failed, match="is no file of certificates"):
+    with pytest.raises(Failed, match="is not a file of certificates"):
         join(tls_urls["line"], "ann", trust=os.devnull + "/nothing")
 
 

@@ -28,14 +28,14 @@ REFUSED = [
     ("/nick " + "n" * 300, "[ERROR] This cannot be a name. You are still you."),
     ("/login nobody guess", "[ERROR] No account of this name has a password. You are still you."),
     ("/login Alice guess", "[ERROR] The password is wrong. You are still you."),
-    ("/create x", "[ERROR] Without a terminal a password stands behind the name."),
+    ("/create x", "[ERROR] Without a terminal the password must follow the name."),
     ("/user me", "[ERROR] `line` does not tell where somebody is."),
     ("/delete", "[ERROR] `line` cannot delete an account."),
     ("/dm nobody psst", "[ERROR] Nobody here has that name. Not sent: /dm nobody psst\n"),
     ("/dm nobody", "[ERROR] This is written /dm NAME TEXT."),
     ("/ping twice", "[ERROR] This is written /ping."),
     ("/wat", "[ERROR] Unknown command /wat; /help shows them all."),
-    ("/connect irc://x", "[ERROR] irc://x is no address such as line://localhost:4000"),
+    ("/connect irc://x", "[ERROR] irc://x is not an address such as line://localhost:4000"),
     ("x" * 9000, "[ERROR] This message is too long: it has 9000 bytes, and `line` takes 8188. Not sent: xxx"),
     ("/history bob", "[ERROR] `line` keeps no conversations, only what was said in the room."),
 ]
@@ -153,7 +153,7 @@ def test_nobody_can_say_anything(server):
 
 def test_a_password_is_not_asked_for_in_a_script(server):
     assert run(server["line"], "/login Bob\n")[::2] == (
-        1, "[ERROR] Without a terminal a password stands behind the name.\n")
+        1, "[ERROR] Without a terminal the password must follow the name.\n")
     assert run(server["line"], "/login Bob guess\n")[::2] == (1, "[ERROR] The password is wrong.\n")
 
 
@@ -171,7 +171,7 @@ def test_a_script_ends_where_nobody_answers():
 
 
 def test_a_bad_command_line_is_told():
-    for url, sentence in (("irc://x", "is no address such as"), ("line://x:0", "is no port")):
+    for url, sentence in (("irc://x", "is not an address such as"), ("line://x:0", "is not a port")):
         code, out, err = run(url, "")
         assert (code, out) == (2, "")
         assert sentence in err

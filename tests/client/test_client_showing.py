@@ -37,7 +37,7 @@ def test_nothing_acts_on_the_terminal(text):
 @pytest.mark.parametrize("event", EVERY_EVENT, ids=lambda event: type(event).__name__)
 def test_no_event_acts_on_the_terminal(event):
     line = showing.line(event)
-    shown = showing.plainly(line)
+    shown = showing.plain_text(line)
     assert shown
     assert not set(shown) & (set(map(chr, range(0x20))) - {"\n"}), shown
 
@@ -48,13 +48,13 @@ def test_marks_become_styles(text):
 
 
 def test_a_second_line_cannot_pass_for_another_message():
-    told = showing.plainly(showing.line(events.Said("bea", "hi\n[05:55 AM] ann: I am ann", NOW)))
+    told = showing.plain_text(showing.line(events.Said("bea", "hi\n[05:55 AM] ann: I am ann", NOW)))
     assert told.split("\n")[1].startswith(" " * 10)
 
 
 def test_a_conversation_tells_who_spoke_to_whom():
     for sender, note in (("bea", "bea (direct): hi"), ("ann", "ann (to bea): hi")):
-        assert showing.plainly(showing.line(events.Recalled("bea", sender, "hi", NOW))).endswith(note)
+        assert showing.plain_text(showing.line(events.Recalled("bea", sender, "hi", NOW))).endswith(note)
 
 
 def test_another_day_is_told():
@@ -75,4 +75,4 @@ def test_what_needs_no_line_gets_none():
 def test_accounts_that_may_be_away_are_not_called_users():
     for users, shown in (([("a", True)], "1 user: a"), ([("a", True), ("b", False)], "2 users: a, b (away)"),
                          ([("a", None)], "1 account: a"), ([("b", None), ("a", None)], "2 accounts: a, b")):
-        assert showing.plainly(showing.line(events.Users(tuple(users)))) == shown
+        assert showing.plain_text(showing.line(events.Users(tuple(users)))) == shown

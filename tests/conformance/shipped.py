@@ -6,4 +6,4 @@ def scenarios_of(*protocols):
     """{"protocol/scenario": scenario}"""
     return {"%s/%s" % (protocol, scenario.name): scenario for protocol in protocols
             for path in coverage.scenario_paths(protocol)
-            for scenario in [loader.load(path, requirements.usable_in)]}
+            for scenario in [loader.load(path, requirements.available_to)]}

@@ -5,9 +5,9 @@ import pytest
 from shipped import scenarios_of
 from wrong_accounts_server import BUGS, WrongAccountsServer
 
-from parley.conformance.barrier import RELAY, SELF, Broken
-from parley.conformance.house import PATIENCE, House, NotUsable
-from parley.conformance.runner import Failed, Run
+from parley.conformance.barrier import RELAY, SELF, BarrierFailed
+from parley.conformance.fixture import REPLY_SECONDS, NotUsable, ServerFixture
+from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import variants_of
 from parley.conformance.wire import CODECS
@@ -72,16 +72,16 @@ MEANT_FOR = {
 
 
 @contextlib.contextmanager
-def house_of(scenario, bugs=()):
+def fixture_for(scenario, bugs=()):
     server = WrongAccountsServer(bugs)
     protocol = scenario.protocol
     try:
-        house = House(Foreign({protocol: server.address(protocol)}), CODECS[protocol],
-                      patience=BRIEF if bugs else PATIENCE)
+        fixture = ServerFixture(Foreign({protocol: server.address(protocol)}), CODECS[protocol],
+                                reply_seconds=BRIEF if bugs else REPLY_SECONDS)
         try:
-            yield house
+            yield fixture
         finally:
-            house.close()
+            fixture.close()
     finally:
         server.stop()
 
@@ -89,8 +89,8 @@ def house_of(scenario, bugs=()):
 def play(scenario, bugs=()):
     """Play the scenario in all its variants, each on a server of its own."""
     for variant in variants_of(scenario, True):
-        with house_of(scenario, bugs) as house:
-            Run(scenario, variant, house).play()
+        with fixture_for(scenario, bugs) as fixture:
+            Run(scenario, variant, fixture).play()
 
 
 @pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
@@ -100,26 +100,26 @@ def test_the_correct_server_passes(name):
 
 @pytest.mark.parametrize("bug", sorted(BUGS))
 def test_the_bug_is_caught(bug):
-    with pytest.raises((Failed, NotUsable, Broken, OSError)):
+    with pytest.raises((StepFailed, NotUsable, BarrierFailed, OSError)):
         play(BY_NAME[MEANT_FOR[bug]], [bug])
 
 
 def test_a_scenario_can_be_played_again_once_its_accounts_are_deleted():
     scenario = BY_NAME["delimited/account-outlives-connections"]
     variant = variants_of(scenario, True)[0]
-    with house_of(scenario) as house:
-        Run(scenario, variant, house).play()
-        with pytest.raises(Failed):
-            Run(scenario, variant, house).play()
-        assert house.delete_accounts(CODECS["delimited"], set()) == set()
-        Run(scenario, variant, house).play()
+    with fixture_for(scenario) as fixture:
+        Run(scenario, variant, fixture).play()
+        with pytest.raises(StepFailed):
+            Run(scenario, variant, fixture).play()
+        assert fixture.delete_accounts(CODECS["delimited"], set()) == set()
+        Run(scenario, variant, fixture).play()
 
 
 @pytest.mark.parametrize("protocol, kind, witnesses", [("delimited", RELAY, 1), ("dollar", SELF, 0)])
 def test_how_a_foreign_server_is_proved_silent(protocol, kind, witnesses):
-    with house_of(BY_NAME[protocol + "/alice-and-bob"]) as house:
-        assert house.barrier.kind == kind
-        assert len(house.witnesses) == witnesses
+    with fixture_for(BY_NAME[protocol + "/alice-and-bob"]) as fixture:
+        assert fixture.barrier.kind == kind
+        assert len(fixture.witnesses) == witnesses
 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))

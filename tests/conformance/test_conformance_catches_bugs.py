@@ -7,15 +7,15 @@ import pytest
 from wrong_server import BUGS, WrongServer
 
 from parley.conformance import coverage, loader, requirements
-from parley.conformance.house import PATIENCE, House, NotUsable
+from parley.conformance.fixture import REPLY_SECONDS, NotUsable, ServerFixture
 from parley.conformance.pool import config_for
-from parley.conformance.runner import Failed, Run
+from parley.conformance.runner import Run, StepFailed
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import line
 
 BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
 
-SCENARIOS = [loader.load(path, requirements.usable_in) for path in coverage.scenario_paths("line")]
+SCENARIOS = [loader.load(path, requirements.available_to) for path in coverage.scenario_paths("line")]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 VARIANTS = (Variant("split", "whole"), Variant("same", "bytes"))
 
@@ -87,25 +87,25 @@ MEANT_FOR = {
 
 
 @contextlib.contextmanager
-def house_of(scenario, bugs=()):
-    """A house around a wrong server in this process, configured as the scenario needs it."""
+def fixture_for(scenario, bugs=()):
+    """A fixture around a wrong server in this process, configured as the scenario needs it."""
     server = WrongServer(bugs, workers=2, config=json.loads(config_for(scenario)))
     try:
-        house = House(server, line, patience=BRIEF if bugs else PATIENCE)
+        fixture = ServerFixture(server, line, reply_seconds=BRIEF if bugs else REPLY_SECONDS)
         try:
-            yield house
+            yield fixture
         finally:
-            house.close()
+            fixture.close()
     finally:
         server.stop()
 
 
 def play(scenario, variant, bugs=()):
-    """Play one scenario on a server of its own; raises Failed or NotUsable."""
-    with house_of(scenario, bugs) as house:
-        Run(scenario, variant, house).play()
+    """Play one scenario on a server of its own; raises StepFailed or NotUsable."""
+    with fixture_for(scenario, bugs) as fixture:
+        Run(scenario, variant, fixture).play()
         if not scenario.needs.fresh:
-            names = house.wait_until_empty()
+            names = fixture.wait_until_empty()
             assert not names, "still on the list: %s" % names
 
 
@@ -114,7 +114,7 @@ def is_caught(bug, scenario):
         if variant in variants_of(scenario, False):
             try:
                 play(scenario, variant, [bug])
-            except (Failed, NotUsable):
+            except (StepFailed, NotUsable):
                 return True
     return False
 
@@ -135,7 +135,7 @@ def test_the_bug_is_caught(bug):
 def test_a_late_leak_is_caught_every_time():
     # The reason for witnesses on every worker: a PING of one's own misses what another worker sends late.
     for _ in range(6):
-        with pytest.raises(Failed):
+        with pytest.raises(StepFailed):
             play(BY_NAME["direct-messages"], Variant("split", "whole"), ["leak"])
 
 

@@ -6,8 +6,8 @@ from shipped import scenarios_of
 from wrong_framed_server import BUGS, WrongFramedServer
 
 from parley.conformance.barrier import RELAY
-from parley.conformance.house import PATIENCE, House, NotUsable
-from parley.conformance.runner import Failed, Run
+from parley.conformance.fixture import REPLY_SECONDS, NotUsable, ServerFixture
+from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import CODECS
@@ -71,24 +71,25 @@ MEANT_FOR = {
 
 
 @contextlib.contextmanager
-def house_of(scenario, bugs=(), foreign=False):
-    """A house around a wrong server: with witnesses that speak `line`, or as a foreign one that lacks it."""
+def fixture_for(scenario, bugs=(), foreign=False):
+    """A fixture around a wrong server: with witnesses that speak `line`, or as a foreign one that lacks it."""
     server = WrongFramedServer(bugs)
     protocol = scenario.protocol
     target = Foreign({protocol: server.address(protocol)}) if foreign else server
     try:
-        house = House(target, CODECS[protocol if foreign else "line"], patience=BRIEF if bugs else PATIENCE)
+        codec = CODECS[protocol if foreign else "line"]
+        fixture = ServerFixture(target, codec, reply_seconds=BRIEF if bugs else REPLY_SECONDS)
         try:
-            yield house
+            yield fixture
         finally:
-            house.close()
+            fixture.close()
     finally:
         server.stop()
 
 
 def play(scenario, variant, bugs=(), foreign=False):
-    with house_of(scenario, bugs, foreign) as house:
-        Run(scenario, variant, house).play()
+    with fixture_for(scenario, bugs, foreign) as fixture:
+        Run(scenario, variant, fixture).play()
 
 
 def is_caught(bug, scenario, foreign=False):
@@ -96,7 +97,7 @@ def is_caught(bug, scenario, foreign=False):
         if variant in variants_of(scenario, False):
             try:
                 play(scenario, variant._replace(placement="any") if foreign else variant, [bug], foreign)
-            except (Failed, NotUsable, OSError):
+            except (StepFailed, NotUsable, OSError):
                 return True
     return False
 
@@ -121,13 +122,13 @@ def test_the_bug_is_caught(bug):
 
 @pytest.mark.parametrize("protocol", ["binary", "padded"])
 def test_a_server_without_line_is_proved_by_talk(protocol):
-    with house_of(BY_NAME[protocol + "/hello"], foreign=True) as house:
-        assert house.barrier.kind == RELAY
-        assert not house.echoes
-        assert len(house.witnesses) == 2
+    with fixture_for(BY_NAME[protocol + "/hello"], foreign=True) as fixture:
+        assert fixture.barrier.kind == RELAY
+        assert not fixture.echoes
+        assert len(fixture.witnesses) == 2
 
 
 @pytest.mark.parametrize("bug", ["binary-echo", "padded-echo"])
 def test_a_foreign_echo_is_learned(bug):
-    with house_of(BY_NAME[bug.partition("-")[0] + "/hello"], [bug], foreign=True) as house:
-        assert house.echoes
+    with fixture_for(BY_NAME[bug.partition("-")[0] + "/hello"], [bug], foreign=True) as fixture:
+        assert fixture.echoes

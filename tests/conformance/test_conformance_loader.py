@@ -1,9 +1,9 @@
-"""What is wrong with a scenario file is told with its place, the nearest word, and all at once."""
+"""Errors in a scenario file have a location and suggest the most similar word, and all are reported at once."""
 import pytest
 
 from parley.conformance import loader, matching, requirements
-from parley.conformance.model import Concurrent, Repeat, Unordered, requirements_of
-from parley.conformance.yamlnodes import FileFaults
+from parley.conformance.model import Concurrent, Repeat, Unordered, requirement_ids
+from parley.conformance.yamlnodes import FileErrors
 
 KNOWN = {"LINE-DM-1": None, "LINE-DM-2": None}
 HEAD = 'scenario: "x"\nprotocol: line\nactors:\n  alice: {name: "Alice"}\nsteps:\n'
@@ -13,14 +13,14 @@ def load(text):
     return loader.parse(text, "x.scenario.yaml", lambda protocol: KNOWN)
 
 
-def faults(steps, head=HEAD):
-    with pytest.raises(FileFaults) as caught:
+def errors(steps, head=HEAD):
+    with pytest.raises(FileErrors) as caught:
         load(head + steps)
-    return caught.value.faults
+    return caught.value.errors
 
 
 # (steps, line, column, part of the message)
-FAULTY_STEPS = [
+INVALID_STEPS = [
     ("  - alice: {expct: \"OK\"}", 6, 13, "unknown verb 'expct'; did you mean 'expect'?"),
     ("  - alice: {send: \"a\", send: \"b\"}", 6, 24, "key 'send' given twice"),
     ("  - alice: {send: hello}", 6, 19, "wire text of 'send' must be quoted"),
@@ -33,7 +33,7 @@ FAULTY_STEPS = [
     ("  - alice: {expect: {one_of: [{is: \"a\", grade: fine}]}}", 6, 48, "unknown grade 'fine'"),
     ("  - alice: {hex: \"41 4\"}", 6, 18, "not hex: '4'"),
     ("  - alice: {expect_close: maybe}", 6, 27, "unknown expect_close 'maybe'"),
-    ("  - alice: {within: -1}", 6, 21, "within must be a number above 0"),
+    ("  - alice: {within: -1}", 6, 21, "within must be a positive number"),
     ("  - alice: {connect: yes}", 6, 22, "connect can only be true"),
     ("  - alice: {expect_close: fin, disconnect: half}", 6, 5, "make two steps of it"),
     ("  - alice: {send: {text: \"a\", fil: \"b\", length: 3}}", 6, 31, "unknown key in send 'fil'; did you mean"),
@@ -49,33 +49,33 @@ FAULTY_STEPS = [
 FRAMED = 'scenario: "x"\nprotocol: mixed\nactors:\n  ann: {protocol: binary}\nsteps:\n'
 
 # The same for an actor whose messages have fields.
-FAULTY_FIELDS = [
-    ('  - ann: {send: "a"}', 6, 17, "messages of 'binary' have fields: {field: value}"),
+INVALID_FIELDS = [
+    ('  - ann: {send: "a"}', 6, 17, "a message of 'binary' has fields: {field: value}"),
     ('  - ann: {send: {tpye: 1}}', 6, 18, "unknown field 'tpye'; did you mean 'type'?"),
     ('  - ann: {send: {type: 1, content: hello}}', 6, 36, "text in 'content' must be quoted"),
-    ('  - ann: {send: {type: {re: "1"}}}', 6, 24, "'re' is for what is expected"),
-    ('  - ann: {expect: "a"}', 6, 19, "messages of 'binary' have fields: {fields: ...}"),
+    ('  - ann: {send: {type: {re: "1"}}}', 6, 24, "'re' is for 'expect' only"),
+    ('  - ann: {expect: "a"}', 6, 19, "a message of 'binary' has fields: {fields: ...}"),
     ('  - ann: {expect: {is: "a"}}', 6, 20, "unknown key in expect 'is'"),
     ('  - ann: {expect: {fields: {user: {re: "("}}}}', 6, 40, "not a regular expression"),
-    ('  - ann: {expect: {fields: {time: {between: [1]}}}}', 6, 35, "between takes two limits"),
+    ('  - ann: {expect: {fields: {time: {between: [1]}}}}', 6, 35, "'between' takes two limits"),
     ('  - ann: {send: {type: !!bool maybe}}', 6, 24, "'type' must be text, numbers, true, false, null"),
     ('  - ann: {send: {type: !!timestamp x}}', 6, 24, "'type' must be text, numbers, true, false, null"),
     ('  - ann: {send: {type: .nan}}', 6, 24, "'type' must be text, numbers, true, false, null"),
     ('  - ann: {send: {type: {[a]: 1}}}', 6, 25, "a key must be a word"),
-    ('  - ann: {cut: -1}', 6, 16, "cut must be a whole number above 0"),
+    ('  - ann: {cut: -1}', 6, 16, "cut must be a positive integer"),
     ('  - concurrent: {ann: {send: {type: 1}}}\n    tally: [{times: 1}]', 7, 13, "a tally needs 'expect' and 'times'"),
 ]
 
 
-@pytest.mark.parametrize("steps, line, column, message", FAULTY_FIELDS)
-def test_a_fault_in_fields_has_its_place(steps, line, column, message):
-    found = faults(steps + "\n", FRAMED)
+@pytest.mark.parametrize("steps, line, column, message", INVALID_FIELDS)
+def test_an_error_in_fields_has_its_location(steps, line, column, message):
+    found = errors(steps + "\n", FRAMED)
     assert found[0].startswith("x.scenario.yaml:%d:%d: " % (line, column))
     assert message in found[0]
 
 
 def test_an_actor_of_a_mixed_scenario_needs_a_protocol():
-    found = faults("  - ann: {connect: true}\n", FRAMED.replace("{protocol: binary}", "{}"))
+    found = errors("  - ann: {connect: true}\n", FRAMED.replace("{protocol: binary}", "{}"))
     assert "in a mixed scenario each actor needs a protocol" in found[0]
 
 
@@ -85,24 +85,24 @@ def test_fields_become_values():
                     'cut: "${round}"}\n')
     step = scenario.steps[0]
     assert scenario.protocols == ("binary",)
-    assert step.sendings[0].content == {"type": 1, "content": b"\xff", "user": "abb"}
+    assert step.sends[0].content == {"type": 1, "content": b"\xff", "user": "abb"}
     assert step.expects[0] == matching.Fields((("time", matching.Between(1, "${now}")), ("content", "x")), True)
     assert step.cut == "${round}"
 
 
-@pytest.mark.parametrize("steps, line, column, message", FAULTY_STEPS)
-def test_a_fault_has_its_place(steps, line, column, message):
-    found = faults(steps + "\n")
+@pytest.mark.parametrize("steps, line, column, message", INVALID_STEPS)
+def test_an_error_has_its_location(steps, line, column, message):
+    found = errors(steps + "\n")
     assert found[0].startswith("x.scenario.yaml:%d:%d: " % (line, column))
     assert message in found[0]
 
 
-def test_a_fault_shows_the_source_line():
-    assert faults("  - alice: {expct: \"OK\"}\n")[0].endswith('    - alice: {expct: "OK"}')
+def test_an_error_shows_the_source_line():
+    assert errors("  - alice: {expct: \"OK\"}\n")[0].endswith('    - alice: {expct: "OK"}')
 
 
-def test_all_faults_of_a_file_are_told_at_once():
-    found = faults("  - alice: {expct: \"OK\"}\n  - bob: {send: \"a\"}\n  - alice: {send: plain}\n")
+def test_all_errors_of_a_file_are_reported_at_once():
+    found = errors("  - alice: {expct: \"OK\"}\n  - bob: {send: \"a\"}\n  - alice: {send: plain}\n")
     assert [one.split(":")[1] for one in found] == ["6", "7", "8"]
 
 
@@ -116,8 +116,8 @@ def test_all_faults_of_a_file_are_told_at_once():
     (HEAD + "  - alice: " + "[" * 20000, "not YAML"),
     (HEAD.replace("alice:", "repeat:") + "  - repeat: {send: \"a\"}\n", "an actor cannot be called 'repeat'"),
 ])
-def test_faults_of_the_whole_file(text, message):
-    with pytest.raises(FileFaults) as caught:
+def test_errors_of_the_whole_file(text, message):
+    with pytest.raises(FileErrors) as caught:
         load(text)
     assert message in str(caught.value)
 
@@ -133,20 +133,20 @@ def test_the_verbs_become_values():
     steps: [{alice: {expect_nothing: true}}]
 ''')
     first, second = scenario.steps[:2]
-    assert [tuple(one) for one in first.sendings] == [
+    assert [tuple(one) for one in first.sends] == [
         ("message", "a"), ("message", "b"), ("bytes", "c\n"), ("bytes", b"\xffab\n"), ("chunks", ("d", b"\xc3"))]
     assert second.expects == (
         matching.Literal("a"), matching.Pattern("b(?P<x>.)"), matching.Maybe(matching.Literal("c")))
     assert second.within == 0.5
     assert [type(step) for step in scenario.steps[2:]] == [Unordered, Concurrent, Repeat]
-    assert requirements_of(scenario) == ["LINE-DM-1", "LINE-DM-2"]
+    assert requirement_ids(scenario) == ["LINE-DM-1", "LINE-DM-2"]
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     path = tmp_path / "x.scenario.yaml"
     for message in ("No such file", "not UTF-8"):
-        with pytest.raises(FileFaults, match=message):
-            loader.load(str(path), requirements.usable_in)
+        with pytest.raises(FileErrors, match=message):
+            loader.load(str(path), requirements.available_to)
         path.write_bytes(b"\xff")
 
 
@@ -157,12 +157,12 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
 ])
 def test_a_long_text_is_as_long_as_it_says(written, text):
     scenario = load(HEAD + "  - alice: {raw: %s}\n" % written)
-    assert scenario.steps[0].sendings[0].content == text
+    assert scenario.steps[0].sends[0].content == text
 
 
 def test_a_requirement_needs_its_parts():
-    with pytest.raises(FileFaults) as caught:
+    with pytest.raises(FileErrors) as caught:
         requirements.parse('LINE-X-1: {level: mussed, says: "a", in: "b", from: [S1]}\n'
                            'LINE-X-2: {level: must}\n', "r.yaml")
-    assert caught.value.faults[0].startswith("r.yaml:1:19: unknown level 'mussed'; did you mean 'must'?")
-    assert "LINE-X-2 lacks says, in, from" in caught.value.faults[1]
+    assert caught.value.errors[0].startswith("r.yaml:1:19: unknown level 'mussed'; did you mean 'must'?")
+    assert "LINE-X-2 lacks says, in, from" in caught.value.errors[1]

@@ -1,4 +1,4 @@
-"""What is wrong on the suite's command line is one sentence; so is a server that is not there to be judged."""
+"""Errors on the suite's command line, and targets that are no servers, are reported in one sentence."""
 import os
 import re
 import socket
@@ -12,13 +12,13 @@ from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
 from parley.conformance import options, preflight
-from parley.conformance.house import NotUsable
+from parley.conformance.fixture import NotUsable
 from parley.conformance.requirements import ROOT
 from parley.conformance.targets import Foreign
 
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 
-MISTAKEN_TARGETS = [
+WRONG_TARGETS = [
     ("line=localhost", "HOST:PORT, such as localhost:4000"),
     ("line=", "HOST:PORT"),
     ("line=:4000", "HOST:PORT"),
@@ -27,20 +27,20 @@ MISTAKEN_TARGETS = [
     ("line=tcp://localhost:4000", "HOST:PORT"),
     ("line=localhost:x", "HOST:PORT"),
     ("line=localhost:\u00b2", "HOST:PORT"),
-    ("line=localhost:0", "0 is no port"),
-    ("line=localhost:65536", "65536 is no port"),
+    ("line=localhost:0", "0 is not a port"),
+    ("line=localhost:65536", "65536 is not a port"),
     ("localhost:4000", "PROTOCOL=HOST:PORT"),
     ("lines=localhost:4000", "no protocol 'lines'; did you mean 'line'?"),
     ("irc=localhost:4000", "known: binary, delimited, dollar, line, padded"),
 ]
 
 
-@pytest.mark.parametrize("text, said", MISTAKEN_TARGETS)
-def test_a_mistaken_target_is_told_with_its_form(text, said):
-    with pytest.raises(options.Mistake) as caught:
+@pytest.mark.parametrize("text, expected", WRONG_TARGETS)
+def test_a_wrong_target_is_an_error_that_gives_the_form(text, expected):
+    with pytest.raises(options.UsageError) as caught:
         options.targets([text])
     assert str(caught.value).startswith("--target %s: " % text)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_target_has_a_name_or_an_address_of_either_kind():
@@ -49,35 +49,36 @@ def test_a_target_has_a_name_or_an_address_of_either_kind():
 
 
 def test_a_protocol_has_one_target():
-    with pytest.raises(options.Mistake, match="line is given twice"):
+    with pytest.raises(options.UsageError, match="line is given twice"):
         options.targets(["line=a:1", "line=b:1"])
 
 
-@pytest.mark.parametrize("text, said", [
-    ("line=", "no number of seconds"), ("line=x", "no number of seconds"), ("line=0", "no number of seconds"),
-    ("line=nan", "no number of seconds"), ("line", "PROTOCOL=SECONDS"), ("binary=5", "no --target binary=HOST:PORT"),
+@pytest.mark.parametrize("text, expected", [
+    ("line=", "not a positive number of seconds"), ("line=x", "not a positive number of seconds"),
+    ("line=0", "not a positive number of seconds"), ("line=nan", "not a positive number of seconds"),
+    ("line", "PROTOCOL=SECONDS"), ("binary=5", "needs the option --target binary=HOST:PORT"),
     ("lin=5", "did you mean 'line'?"),
 ])
-def test_a_mistaken_idle_limit_is_told(text, said):
-    with pytest.raises(options.Mistake, match=re.escape(said)):
+def test_a_wrong_idle_limit_is_an_error(text, expected):
+    with pytest.raises(options.UsageError, match=re.escape(expected)):
         options.idle_limits([text], {"line": ("localhost", 1)})
 
 
-@pytest.mark.parametrize("ident, said", [
+@pytest.mark.parametrize("ident, expected", [
     ("LINE-DM-33", "did you mean 'LINE-DM-3'?"), ("line-dm-3", "no such requirement"),
     ("LINE-IDLE-4", "no scenario is evidence for it: takes more than a minute"),
 ])
-def test_a_requirement_that_nothing_plays_is_told(ident, said):
-    with pytest.raises(options.Mistake, match=re.escape(said)):
+def test_a_requirement_without_a_scenario_is_an_error(ident, expected):
+    with pytest.raises(options.UsageError, match=re.escape(expected)):
         options.check_requirements(["LINE-DM-3", ident])
 
 
-@pytest.mark.parametrize("text, said", [
+@pytest.mark.parametrize("text, expected", [
     ("nowhere-to-be-found --x", "there is no program nowhere-to-be-found"), ("./no/program", "there is no program"),
     ('python "', "no closing quotation"),
 ])
-def test_a_mistaken_command_is_told(text, said):
-    with pytest.raises(options.Mistake, match=said):
+def test_a_wrong_command_is_an_error(text, expected):
+    with pytest.raises(options.UsageError, match=expected):
         options.command(text)
 
 
@@ -110,45 +111,45 @@ NO_SERVERS = [
     ("line", lambda sock: None, "closes the connection"),
     ("dollar", lambda sock: None, "closes the connection"),
     ("padded", lambda sock: sock.recv(65536), "closes the connection"),
-    ("line", over_tls, "TLS is spoken there"),
-    ("binary", over_tls, "TLS is spoken there"),
-    ("dollar", over_tls, "TLS is spoken there"),
-    ("line", until_they_leave, "does not answer a login"),
-    ("line", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it says HTTP/1.1 400 Bad Request"),
-    ("line", answering(b"ERR \x1b[2J\n"), "it says ERR \\x1b[2J"),
+    ("line", over_tls, "this is a TLS port"),
+    ("binary", over_tls, "this is a TLS port"),
+    ("dollar", over_tls, "this is a TLS port"),
+    ("line", until_they_leave, "does not reply to a login"),
+    ("line", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it replies HTTP/1.1 400 Bad Request"),
+    ("line", answering(b"ERR \x1b[2J\n"), "it replies ERR \\x1b[2J"),
 ]
 
 
-@pytest.mark.parametrize("protocol, behave, said", NO_SERVERS)
-def test_what_is_no_server_to_be_judged_is_told(protocol, behave, said):
+@pytest.mark.parametrize("protocol, behave, expected", NO_SERVERS)
+def test_what_is_not_a_server_of_the_protocol_is_an_error(protocol, behave, expected):
     with listening(behave) as address, pytest.raises(NotUsable) as caught:
         preflight.check(Foreign({protocol: address}), 0.1)
     assert str(caught.value).startswith("--target %s=127.0.0.1:%d: " % (protocol, address[1]))
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_port_without_a_server_is_told():
+def test_a_port_without_a_server_is_an_error():
     with listening(until_they_leave) as address:
         pass
     with pytest.raises(NotUsable, match="nothing listens there"):
         preflight.check(Foreign({"line": address}))
 
 
-@pytest.mark.parametrize("error, said", [
-    (socket.gaierror(socket.EAI_NONAME, "unknown"), "no host has this name"),
-    (UnicodeError("label empty"), "no host has this name"),
-    (socket.timeout("timed out"), "nothing answers there"),
+@pytest.mark.parametrize("error, expected", [
+    (socket.gaierror(socket.EAI_NONAME, "unknown"), "there is no such host"),
+    (UnicodeError("label empty"), "there is no such host"),
+    (socket.timeout("timed out"), "the connection timed out"),
     (OSError(101, "Network is unreachable"), "no connection: Network is unreachable"),
 ])
-def test_a_host_that_cannot_be_reached_is_told(monkeypatch, error, said):
+def test_an_unreachable_host_is_an_error(monkeypatch, error, expected):
     def refuse(*arguments, **options):
         raise error
     monkeypatch.setattr(socket, "create_connection", refuse)
-    with pytest.raises(NotUsable, match=said):
+    with pytest.raises(NotUsable, match=expected):
         preflight.check(Foreign({"line": ("a.example", 4000)}))
 
 
-def test_every_target_is_looked_at():
+def test_every_target_is_checked():
     server = WrongServer()
     try:
         with listening(until_they_leave) as address:
@@ -160,7 +161,7 @@ def test_every_target_is_looked_at():
 
 
 @pytest.mark.parametrize("protocol", ["binary", "padded"])
-def test_a_server_that_is_there_may_be_judged(protocol):
+def test_a_running_server_passes_the_check(protocol):
     server = WrongFramedServer()
     try:
         assert preflight.check(Foreign({"line": server.address(), protocol: server.address(protocol)})) is None
@@ -168,7 +169,7 @@ def test_a_server_that_is_there_may_be_judged(protocol):
         server.stop()
 
 
-def test_who_needs_an_account_is_only_asked():
+def test_a_server_that_requires_accounts_is_only_probed():
     with listening(until_they_leave) as address:
         assert preflight.check(Foreign({"dollar": address}), 0.1) is None
 
@@ -180,21 +181,21 @@ def run(*arguments):
     return done.returncode, done.stdout.strip()
 
 
-@pytest.mark.parametrize("arguments, said", [
+@pytest.mark.parametrize("arguments, expected", [
     (["--target", "line=localhost"], "ERROR: --target line=localhost: the address of a server is HOST:PORT, such as "
                                      "localhost:4000 or [::1]:4000"),
-    (["--target", "line=a..example:4000"], "ERROR: --target line=a..example:4000: no host has this name"),
+    (["--target", "line=a..example:4000"], "ERROR: --target line=a..example:4000: there is no such host"),
     (["--target", "line=a..example:4000", "-n", "2"],
-     "ERROR: --target line=a..example:4000: no host has this name"),
+     "ERROR: --target line=a..example:4000: there is no such host"),
     (["--req", "LINE-DM-33"], "ERROR: --req LINE-DM-33: there is no such requirement; did you mean 'LINE-DM-3'?"),
     (["--report", os.path.join("nowhere", "x")],
      "ERROR: --report %s: there is no such directory" % os.path.join("nowhere", "x")),
 ])
-def test_a_mistake_is_one_sentence_and_exit_code_4(arguments, said):
-    assert run("conformance/", *arguments) == (4, said)
+def test_a_usage_error_is_one_sentence_and_exit_code_4(arguments, expected):
+    assert run("conformance/", *arguments) == (4, expected)
 
 
 @pytest.mark.parametrize("option", [["--workers", "0"], ["--time-scale", "0"], ["--time-scale", "x"]])
-def test_a_mistaken_number_is_a_mistake_of_the_command_line(option):
+def test_a_wrong_number_is_a_usage_error(option):
     code, output = run("conformance/", *option)
-    assert code == 4 and "argument %s: %r is no number" % tuple(option) in output and "Traceback" not in output
+    assert code == 4 and "argument %s: %r is not a" % tuple(option) in output and "Traceback" not in output

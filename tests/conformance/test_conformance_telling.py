@@ -1,11 +1,11 @@
-"""How matchers judge, how transcripts and tables read, and how names and chunks are renamed."""
+"""Matchers, transcripts, tables of verdicts, and the renaming of names."""
 import json
 
 import pytest
 
 from parley.conformance import matching, report
-from parley.conformance.message import Message, dump
-from parley.conformance.requirements import Requirement, gravest
+from parley.conformance.message import Message, hex_dump
+from parley.conformance.requirements import Requirement, strictest
 from parley.conformance.transcript import RECEIVED, SENT, Transcript, shortened, visible
 from parley.conformance.variants import Renaming
 
@@ -24,22 +24,22 @@ CHOICE = matching.OneOf(((matching.Literal("OK"), "ok"), (PATTERN, "tolerated"))
     (CHOICE, "USER Bob", True, "tolerated"),
     (CHOICE, "NO", False, "ok"),
 ])
-def test_a_matcher_judges(matcher, message, fits, grade):
-    outcome = matcher.judge(message, {"who": "Bob"})
-    assert (outcome.fits, outcome.grade) == (fits, grade)
+def test_a_matcher_matches(matcher, message, fits, grade):
+    result = matcher.match(message, {"who": "Bob"})
+    assert (result.matches, result.grade) == (fits, grade)
 
 
 def test_a_value_is_no_pattern():
-    assert not matching.Pattern("USER ${who}").judge("USER axb", {"who": "a.b"}).fits
+    assert not matching.Pattern("USER ${who}").match("USER axb", {"who": "a.b"}).matches
 
 
 def test_named_groups_come_back():
-    assert dict(PATTERN.judge("USER Bob", {}).groups) == {"name": "Bob"}
+    assert dict(PATTERN.match("USER Bob", {}).groups) == {"name": "Bob"}
 
 
 @pytest.mark.parametrize("matcher, described", [
     (LITERAL, "DM Bob hi"), (PATTERN, "/USER (?P<name>.+)/"), (CHOICE, "OK or /USER (?P<name>.+)/"),
-    (matching.Maybe(matching.Literal("x")), "(perhaps) x"),
+    (matching.Maybe(matching.Literal("x")), "(optional) x"),
 ])
 def test_a_matcher_says_what_it_wants(matcher, described):
     assert matcher.describe({"who": "Bob"}) == described
@@ -58,19 +58,19 @@ def message(**fields):
     ({"l": [1, {"k": "v"}]}, True), ({"l": [1]}, False), ({"l": [{"k": "v"}, 1]}, False),
     ({"l": matching.AnyOrder(({"k": "v"}, 1))}, True), ({"l": matching.AnyOrder((1, 1))}, False),
 ])
-def test_fields_are_judged_one_by_one(wanted, fits):
+def test_fields_are_matched_one_by_one(wanted, fits):
     came = message(a="x", b="Bob", n=7, t=True, l=[1, {"k": "v"}])
-    assert matching.Fields(tuple(wanted.items())).judge(came, {"who": "Bob", "limit": 9}).fits is fits
+    assert matching.Fields(tuple(wanted.items())).match(came, {"who": "Bob", "limit": 9}).matches is fits
 
 
 def test_no_more_fields_than_named_can_be_asked_for():
-    assert matching.Fields((("a", 1),), True).judge(message(a=1), {}).fits
-    assert not matching.Fields((("a", 1),), True).judge(message(a=1, b=2), {}).fits
+    assert matching.Fields((("a", 1),), True).match(message(a=1), {}).matches
+    assert not matching.Fields((("a", 1),), True).match(message(a=1, b=2), {}).matches
 
 
 def test_fields_describe_themselves_and_give_groups():
     fields = matching.Fields((("a", matching.Pattern("(?P<x>.)b")), ("n", 1)))
-    assert dict(fields.judge(message(a="ab", n=1), {}).groups) == {"x": "a"}
+    assert dict(fields.match(message(a="ab", n=1), {}).groups) == {"x": "a"}
     assert fields.describe({}) == "a='/(?P<x>.)b/' n=1"
     assert fields.literal({}) is None
     assert matching.Fields((("a", "${x}"),)).literal({"x": "y"}) == {"a": "y"}
@@ -82,7 +82,7 @@ def test_a_transcript_has_a_column_an_actor():
     transcript.add("alice", SENT, "MSG hi")
     transcript.add("bob", RECEIVED, "MSG Alice hi")
     transcript.add("alice", RECEIVED, "\x1b[2J")
-    assert transcript.drawn(["alice", "bob"]).split("\n") == [
+    assert transcript.render(["alice", "bob"]).split("\n") == [
         "  time  alice           bob",
         " 0.000  -> MSG hi",
         " 0.250                  <- MSG Alice hi",
@@ -95,8 +95,8 @@ def test_what_cannot_be_printed_is_escaped():
 
 
 def test_long_bytes_keep_both_ends():
-    assert dump(b"\x01\xff") == "01 FF"
-    assert dump(bytes(200)).endswith(" 00 00 ...(200)... " + " ".join(["00"] * 16))
+    assert hex_dump(b"\x01\xff") == "01 FF"
+    assert hex_dump(bytes(200)).endswith(" 00 00 ...(200)... " + " ".join(["00"] * 16))
 
 
 def test_a_long_text_keeps_both_ends():
@@ -112,32 +112,32 @@ REQUIREMENTS = {
 }
 
 
-def gathered(*verdicts, **more):
-    found = report.Gathered()
+def results(*verdicts, **more):
+    found = report.Results()
     found.add([("verdicts", json.dumps(verdicts)), ("evidence", more.get("evidence", "relay"))])
     return found
 
 
 def test_the_worst_verdict_counts():
-    found = gathered(["A-1", "pass", ""], ["A-1", "fail", "why"], ["A-2", "skipped", "no"], ["A-2", "pass", ""])
+    found = results(["A-1", "pass", ""], ["A-1", "fail", "why"], ["A-2", "skipped", "no"], ["A-2", "pass", ""])
     assert [found.verdict(one) for one in REQUIREMENTS.values()] == ["fail", "pass", "not testable", "not covered"]
     assert found.note(REQUIREMENTS["A-1"]) == "1 of 2 checks: why"
 
 
 def test_weak_evidence_is_marked():
-    assert "weak evidence: quiet" in gathered(["A-1", "pass", ""], evidence="quiet").note(REQUIREMENTS["A-1"])
+    assert "weak evidence: quiet" in results(["A-1", "pass", ""], evidence="quiet").note(REQUIREMENTS["A-1"])
 
 
 def test_the_table_counts_each_level():
-    table = report.counts_table(REQUIREMENTS, gathered(["A-1", "pass", ""], ["A-2", "differs", "x"]))
+    table = report.counts_table(REQUIREMENTS, results(["A-1", "pass", ""], ["A-2", "differs", "x"]))
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
     assert rows[2] == ["must", "1", "-", "-", "-", "-", "-", "1", "2"]
     assert rows[3] == ["should", "-", "-", "-", "1", "-", "-", "-", "1"]
 
 
-def test_the_gravest_level_counts():
-    assert gravest(["may", "should"]) == "should"
-    assert gravest([]) == "must"
+def test_the_strictest_level_counts():
+    assert strictest(["may", "should"]) == "should"
+    assert strictest([]) == "must"
 
 
 @pytest.mark.parametrize("text, renamed", [

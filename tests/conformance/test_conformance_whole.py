@@ -9,7 +9,7 @@ from wrong_server import WrongServer
 
 from parley.conformance import coverage, requirements, targets
 from parley.conformance.__main__ import main
-from parley.conformance.house import House
+from parley.conformance.fixture import ServerFixture
 from parley.conformance.requirements import ROOT, Requirement
 from parley.conformance.wire import CODECS, line
 from stress.proofs.processes import group, wait_until
@@ -42,14 +42,14 @@ def test_gaps_are_found():
     gaps = coverage.gaps(coverage.Coverage(statements, wanted, {"A": [], "B": ["some"], "C": ["other"]}))
     assert gaps == [
         "the statements are not numbered S1 to S4 in order",
-        "S4 is of an unknown kind: guess",
+        "S4 has an unknown kind: guess",
         "S1 has no requirement: one",
         "S3 has no requirement: two",
-        "A rests on S2, which is not normative",
-        "A rests on S9, which does not exist",
-        "B rests on no statement",
+        "A is based on S2, which is not normative",
+        "A is based on S9, which does not exist",
+        "B is based on no statement",
         "A (must) has no step in any scenario, and no reason why not",
-        "C is said to be untestable, but other plays it",
+        "C is marked untestable, but other tests it",
     ]
 
 
@@ -226,7 +226,7 @@ def test_a_foreign_server_that_breaks_a_must_fails():
 def test_a_used_server_with_people_on_it_can_be_graded():
     server = WrongServer()
     try:
-        people = House(server, line)  # two users who stay logged in
+        people = ServerFixture(server, line)  # two users who stay logged in
         code, output = run(scenario("who"), scenario("alice-and-bob"), "--target=line=%s:%d" % server.address())
         people.close()
     finally:

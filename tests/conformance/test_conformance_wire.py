@@ -35,15 +35,15 @@ def test_a_message_ends_with_a_newline():
     assert line.encode("LOGIN Zo\u00eb") == bytes.fromhex("4C 4F 47 49 4E 20 5A 6F C3 AB 0A")
 
 
-def test_a_conversation_knows_who_is_logged_in():
-    conversation = line.Conversation()
-    conversation.sent(b"MSG early\nLOGIN Alice\nLOG")
-    conversation.received("ERR must-login-first")
-    assert conversation.name is None
-    conversation.received("ERR username-taken")
-    conversation.sent(b"IN Bob\n")
-    conversation.received("OK")
-    assert conversation.name == "Bob"
+def test_the_client_state_knows_who_is_logged_in():
+    state = line.ClientState()
+    state.sent(b"MSG early\nLOGIN Alice\nLOG")
+    state.received("ERR must-login-first")
+    assert state.name is None
+    state.received("ERR username-taken")
+    state.sent(b"IN Bob\n")
+    state.received("OK")
+    assert state.name == "Bob"
 
 
 @pytest.mark.parametrize("sent", [
@@ -52,11 +52,11 @@ def test_a_conversation_knows_who_is_logged_in():
     b"\x04LOGIN Bob secret\n", b"\x08\x08LOXX\x7f\x7fGIN Bob\n",
 ])
 def test_a_login_that_is_not_exactly_spelled_may_be_one(sent):
-    conversation = line.Conversation()
-    conversation.sent(sent)
-    conversation.received("OK")
-    assert conversation.name == "Bob"
-    strict = line.Conversation()
+    state = line.ClientState()
+    state.sent(sent)
+    state.received("OK")
+    assert state.name == "Bob"
+    strict = line.ClientState()
     strict.sent(sent)
     strict.received("ERR must-login-first" if not sent.startswith(b"LOGIN ") else "ERR invalid-username")
     strict.sent(b"LOGIN Rob\n")
@@ -66,34 +66,34 @@ def test_a_login_that_is_not_exactly_spelled_may_be_one(sent):
 
 @pytest.mark.parametrize("half", [b"\xff\xf4\xff\xfd\x06", b"\x04", b"ab\x08\x7f", b" ", b"\xef\xbb\xbf", b"\r"])
 def test_what_is_no_half_of_a_line_is_in_nobodys_way(half):
-    conversation = line.Conversation()
-    conversation.sent(half)
-    assert conversation.can_ask
-    conversation.sent(b"x")
-    assert not conversation.can_ask
+    state = line.ClientState()
+    state.sent(half)
+    assert state.at_message_boundary
+    state.sent(b"x")
+    assert not state.at_message_boundary
 
 
 def test_a_pong_belongs_to_who_asked_first():
-    conversation = line.Conversation()
-    conversation.sent(b"PING\n")
-    conversation.sent(b"PING\n", own=True)
-    assert [conversation.received("PONG") for _ in range(3)] == [False, True, False]
+    state = line.ClientState()
+    state.sent(b"PING\n")
+    state.sent(b"PING\n", own=True)
+    assert [state.received("PONG") for _ in range(3)] == [False, True, False]
 
 
 def test_nothing_can_be_asked_in_the_middle_of_a_line():
-    conversation = line.Conversation()
-    conversation.sent(b"MSG ha")
-    assert not conversation.can_ask
-    conversation.sent(b"lf\n")
-    assert conversation.can_ask
+    state = line.ClientState()
+    state.sent(b"MSG ha")
+    assert not state.at_message_boundary
+    state.sent(b"lf\n")
+    assert state.at_message_boundary
 
 
 def test_an_echo_carries_ones_own_name():
-    conversation = line.Conversation()
-    conversation.sent(b"LOGIN Bob\nMSG hi\n")
-    conversation.received("OK")
-    assert conversation.is_echo("MSG Bob hi")
-    assert not conversation.is_echo("MSG Bobby hi")
+    state = line.ClientState()
+    state.sent(b"LOGIN Bob\nMSG hi\n")
+    state.received("OK")
+    assert state.is_echo("MSG Bob hi")
+    assert not state.is_echo("MSG Bobby hi")
 
 
 @pytest.mark.parametrize("message, name", [
@@ -101,7 +101,7 @@ def test_an_echo_carries_ones_own_name():
     ("DM Alice hi", None), ("OK", None), ("INFO idle-timeout", None), ("USER a b", None),
 ])
 def test_whom_a_line_is_about(message, name):
-    assert line.about(message) == name
+    assert line.subject_of(message) == name
 
 
 def test_a_marker_is_a_message_that_is_nothing_but_a_nonce():

@@ -54,7 +54,7 @@ DOLLAR_BROKEN = [
     ("24 2D 35", "no length"),
     ("24 20 32 30" + "20 " * 7, "no length"),
     ("24" + "39 " * 10, "length 9999999999"),
-    ("24 31" + "20 " * 9 + "7B 7D 24", "no dollar sign behind the data"),
+    ("24 31" + "20 " * 9 + "7B 7D 24", "no dollar sign after the data"),
     ("24 32" + "20 " * 9 + "5B 5D 24", "not a dictionary: []"),
     ("24 32" + "20 " * 9 + "C3 28 24", "not UTF-8: \\xc3("),
 ]
@@ -161,61 +161,61 @@ def test_what_only_some_read_is_not_read(text):
         dollar.read_dictionary(text)
 
 
-def ask(conversation, message, own=False):
-    conversation.sent(delimited.encode(message), own)
+def ask(state, message, own=False):
+    state.sent(delimited.encode(message), own)
 
 
-def test_a_delimited_conversation_knows_who_is_logged_in():
-    conversation = delimited.Conversation()
+def test_a_delimited_client_state_knows_who_is_logged_in():
+    state = delimited.ClientState()
     for message in ({"SEND": ["A", "B", "early"]}, {"LIST": []}, {"CREATE": ["A"]}, {"DELETE": []}, {"CREATE": ["B"]}):
-        ask(conversation, message)
-    conversation.received(Message({"RESPONSE": ["not logged in"]}))
-    conversation.received(Message({"SEND": ["C", "A", "from somebody else"]}))
-    conversation.received(Message({"LISTRESPONSE": []}))
-    assert conversation.name is None
-    conversation.received(Message({"RESPONSE": []}))
-    assert conversation.name is None  # created, and deleted without an answer
-    conversation.received(Message({"RESPONSE": []}))
-    assert conversation.name == "B"
-    ask(conversation, {"DELETE": []})
-    assert conversation.name is None
+        ask(state, message)
+    state.received(Message({"RESPONSE": ["not logged in"]}))
+    state.received(Message({"SEND": ["C", "A", "from somebody else"]}))
+    state.received(Message({"LISTRESPONSE": []}))
+    assert state.name is None
+    state.received(Message({"RESPONSE": []}))
+    assert state.name is None  # created, and deleted without an answer
+    state.received(Message({"RESPONSE": []}))
+    assert state.name == "B"
+    ask(state, {"DELETE": []})
+    assert state.name is None
 
 
 def test_a_list_belongs_to_who_asked_first():
-    conversation = delimited.Conversation()
-    ask(conversation, {"LIST": []})
-    ask(conversation, delimited.still_there(), own=True)
-    ask(conversation, {"LIST": []})
-    assert [conversation.received(Message({"LISTRESPONSE": []})) for _ in range(4)] == [False, True, False, False]
+    state = delimited.ClientState()
+    ask(state, {"LIST": []})
+    ask(state, delimited.probe(), own=True)
+    ask(state, {"LIST": []})
+    assert [state.received(Message({"LISTRESPONSE": []})) for _ in range(4)] == [False, True, False, False]
 
 
-def test_a_dollar_conversation_knows_who_is_logged_in():
-    conversation = dollar.Conversation()
+def test_a_dollar_client_state_knows_who_is_logged_in():
+    state = dollar.ClientState()
     for name in ("Alice", "Bob"):
-        conversation.sent(dollar.encode({"purpose": "login", "username": name, "password": "x"}))
-    conversation.received(Message({"purpose": "login", "result": False}))
-    assert conversation.name is None
-    conversation.received(Message({"purpose": "login", "result": True}))
-    assert conversation.name == "Bob"
+        state.sent(dollar.encode({"purpose": "login", "username": name, "password": "x"}))
+    state.received(Message({"purpose": "login", "result": False}))
+    assert state.name is None
+    state.received(Message({"purpose": "login", "result": True}))
+    assert state.name == "Bob"
 
 
 def test_the_answer_to_the_suites_own_message_is_its_own():
-    conversation = dollar.Conversation()
-    conversation.sent(dollar.encode(dollar.whisper("A", "B", "hi")))
-    conversation.sent(dollar.encode(dollar.whisper("A", "B", "~sync1")), own=True)
+    state = dollar.ClientState()
+    state.sent(dollar.encode(dollar.whisper("A", "B", "hi")))
+    state.sent(dollar.encode(dollar.whisper("A", "B", "~sync1")), own=True)
     answer = Message({"purpose": "send_message", "result": True})
-    assert [conversation.received(answer) for _ in range(3)] == [False, True, False]
-    assert conversation.received(Message(dict(dollar.still_there(), result=False)))
+    assert [state.received(answer) for _ in range(3)] == [False, True, False]
+    assert state.received(Message(dict(dollar.probe(), result=False)))
 
 
 @pytest.mark.parametrize("codec", [delimited, dollar])
 def test_nothing_can_be_asked_in_the_middle_of_a_message(codec):
-    conversation = codec.Conversation()
-    data = codec.encode(codec.still_there())
-    conversation.sent(data[:15])
-    assert not conversation.can_ask
-    conversation.sent(data[15:])
-    assert conversation.can_ask
+    state = codec.ClientState()
+    data = codec.encode(codec.probe())
+    state.sent(data[:15])
+    assert not state.at_message_boundary
+    state.sent(data[15:])
+    assert state.at_message_boundary
 
 
 MARKERS = [
@@ -234,13 +234,13 @@ def test_a_marker_is_a_text_that_is_a_nonce(codec, fields, marker):
     assert codec.marker_in(Message(fields)) == marker
 
 
-def test_the_crowd_is_left_out_of_lists():
-    def is_crowd(name):
+def test_ignored_names_are_removed_from_lists():
+    def is_ignored(name):
         return name == "w"
 
     names = Message({"LISTRESPONSE": ["A", "w", "B"]})
-    assert delimited.without(names, is_crowd).fields == {"LISTRESPONSE": ["A", "B"]}
+    assert delimited.without_names(names, is_ignored).fields == {"LISTRESPONSE": ["A", "B"]}
     users = Message({"users": [{"username": "w", "status": "online"}, {"username": "A", "status": "online"}]})
-    assert dollar.without(users, is_crowd).fields == {"users": [{"username": "A", "status": "online"}]}
+    assert dollar.without_names(users, is_ignored).fields == {"users": [{"username": "A", "status": "online"}]}
     odd = Message({"users": 3})
-    assert dollar.without(odd, is_crowd) == odd
+    assert dollar.without_names(odd, is_ignored) == odd

@@ -43,41 +43,41 @@ def came(kind, user="server", content=""):
     return binary.Decoder().feed(binary.encode({"type": kind, "user": user, "content": content, "time": 1}))[0]
 
 
-def test_a_binary_conversation_knows_its_name():
-    conversation = binary.Conversation()
-    conversation.sent(binary.encode({"type": 200, "content": "bob"}) + binary.encode({"type": 200, "content": "ann"}))
-    conversation.received(came(209))
-    assert conversation.name is None
-    conversation.received(came(207))
-    assert conversation.name == "ann"
-    conversation.received(came(206, content="eve"))
-    assert conversation.name == "eve"
-    assert conversation.is_echo(came(100, "eve", "hi"))
-    assert not conversation.is_echo(came(300, "eve", "hi"))
+def test_a_binary_client_state_knows_its_name():
+    state = binary.ClientState()
+    state.sent(binary.encode({"type": 200, "content": "bob"}) + binary.encode({"type": 200, "content": "ann"}))
+    state.received(came(209))
+    assert state.name is None
+    state.received(came(207))
+    assert state.name == "ann"
+    state.received(came(206, content="eve"))
+    assert state.name == "eve"
+    assert state.is_echo(came(100, "eve", "hi"))
+    assert not state.is_echo(came(300, "eve", "hi"))
 
 
 @pytest.mark.parametrize("content", ["ann secret", "ann\0", "ann\0\x01garbage", "ann two words"])
 def test_a_binary_name_ends_before_its_password_and_at_the_nul_of_c(content):
-    conversation = binary.Conversation()
-    conversation.sent(binary.encode({"type": 200, "content": content}))
-    conversation.received(came(207))
-    assert conversation.name == "ann"
+    state = binary.ClientState()
+    state.sent(binary.encode({"type": 200, "content": content}))
+    state.received(came(207))
+    assert state.name == "ann"
 
 
 def test_a_binary_pong_belongs_to_who_asked_first():
-    conversation = binary.Conversation()
-    conversation.sent(binary.encode({"type": 211, "content": "1"}))
-    conversation.sent(binary.encode(binary.still_there()), own=True)
-    assert [conversation.received(came(212)) for _ in range(3)] == [False, True, False]
+    state = binary.ClientState()
+    state.sent(binary.encode({"type": 211, "content": "1"}))
+    state.sent(binary.encode(binary.probe()), own=True)
+    assert [state.received(came(212)) for _ in range(3)] == [False, True, False]
 
 
 def test_nothing_can_be_asked_in_the_middle_of_a_frame():
     for codec, whole in ((binary, bytes.fromhex(JOIN)), (padded, padded.encode("hi"))):
-        conversation = codec.Conversation()
-        conversation.sent(whole[:-1])
-        assert not conversation.can_ask
-        conversation.sent(whole[-1:])
-        assert conversation.can_ask
+        state = codec.ClientState()
+        state.sent(whole[:-1])
+        assert not state.at_message_boundary
+        state.sent(whole[-1:])
+        assert state.at_message_boundary
 
 
 @pytest.mark.parametrize("message, name", [
@@ -86,15 +86,15 @@ def test_nothing_can_be_asked_in_the_middle_of_a_frame():
     (came(303, content="['ann']"), None), (came(102, content="ann left!"), None),
 ])
 def test_whom_a_binary_frame_is_about(message, name):
-    assert binary.about(message) == name
+    assert binary.subject_of(message) == name
 
 
 @pytest.mark.parametrize("content, left", [
     ("['w1']", "[]"), ("['w1', 'ann', 'w2']", "['ann']"), ("['ann', 'w1', 'bob']", "['ann', 'bob']"),
     ("['w2', 'w1']", "[]"), ("['ann',  'w1']", "['ann',  'w1']"), ("[w1]", "[w1]"),
 ])
-def test_the_crowd_is_cut_out_of_a_list_and_nothing_else(content, left):
-    assert binary.without(came(303, content=content), {"w1", "w2"}.__contains__).fields["content"] == left
+def test_ignored_names_are_removed_from_a_list_and_nothing_else(content, left):
+    assert binary.without_names(came(303, content=content), {"w1", "w2"}.__contains__).fields["content"] == left
 
 
 def test_markers_are_known_whatever_way_they_came():
@@ -125,42 +125,42 @@ def test_a_padded_stream_is_cut_where_a_message_begins(data, messages):
 
 
 def test_a_padded_nick_is_known_by_its_acknowledgement():
-    conversation = padded.Conversation()
+    state = padded.ClientState()
     for text in ("[05:55 AM] bob: hi", "no form", "[05:55 AM] ann: ", "[12:61 AM] eve: hi", "[05:55 AM] ann: hi"):
-        conversation.sent(padded.encode(text))
-    conversation.received("[ERROR] taken")
+        state.sent(padded.encode(text))
+    state.received("[ERROR] taken")
     for _ in range(3):
-        conversation.received("Msg received")
-        assert conversation.name is None
-    conversation.received("Msg received")
-    assert conversation.name == "ann"
-    assert conversation.is_echo("[05:55 AM] ann: hi")
+        state.received("Msg received")
+        assert state.name is None
+    state.received("Msg received")
+    assert state.name == "ann"
+    assert state.is_echo("[05:55 AM] ann: hi")
 
 
 def test_a_padded_nick_is_known_without_its_password_and_not_by_a_text_that_is_not_seen():
-    conversation = padded.Conversation()
+    state = padded.ClientState()
     for text in ("[05:55 AM] ann: \u00a0", "[05:55 AM] ann:  \u200b\n", "[05:55 AM] ann secret: hi"):
-        conversation.sent(padded.encode(text))
+        state.sent(padded.encode(text))
     for _ in range(2):
-        conversation.received("Msg received")
-        assert conversation.name is None
-    conversation.received("Msg received")
-    assert conversation.name == "ann"
+        state.received("Msg received")
+        assert state.name is None
+    state.received("Msg received")
+    assert state.name == "ann"
 
 
 def test_an_acknowledgement_belongs_to_who_spoke_first():
-    conversation = padded.Conversation()
-    conversation.sent(padded.encode("hi"))
-    conversation.sent(padded.encode(padded.still_there()), own=True)
-    assert [conversation.received("Msg received") for _ in range(3)] == [False, True, False]
+    state = padded.ClientState()
+    state.sent(padded.encode("hi"))
+    state.sent(padded.encode(padded.probe()), own=True)
+    assert [state.received("Msg received") for _ in range(3)] == [False, True, False]
 
 
 @pytest.mark.parametrize("name", sorted(CODECS))
 def test_every_codec_offers_what_the_suite_needs(name):
     codec = CODECS[name]
-    wanted = ["NAME", "STRUCTURED", "FRAMED", "CAN_WHISPER", "HEARS_AT_ONCE", "REMEMBERS", "encode", "Decoder",
-              "Conversation", "login", "still_there", "answers_still_there", "list_everyone", "say", "marker_in",
-              "listed_in", "about"]
+    wanted = ["NAME", "STRUCTURED", "FRAMED", "CAN_WHISPER", "HEARS_BEFORE_LOGIN", "STORES_MESSAGES", "encode",
+              "Decoder", "ClientState", "login", "probe", "is_probe_reply", "list_users", "say", "marker_in",
+              "names_in", "subject_of"]
     wanted += ["FIELDS"] * codec.STRUCTURED + ["whisper"] * codec.CAN_WHISPER
     assert [word for word in wanted if not hasattr(codec, word)] == []
     assert codec.Decoder().unfinished == b""
@@ -171,6 +171,6 @@ def test_a_message_shows_its_fields():
 
 
 def test_the_names_in_a_list_are_found():
-    assert binary.listed_in(came(303, content="['ann', \"o'neil\", 'x\\\\y']")) == ["ann", "o'neil", "x\\\\y"]
-    assert binary.listed_in(came(303, content="[]")) == []
-    assert binary.listed_in(came(100, content="['ann']")) == []
+    assert binary.names_in(came(303, content="['ann', \"o'neil\", 'x\\\\y']")) == ["ann", "o'neil", "x\\\\y"]
+    assert binary.names_in(came(303, content="[]")) == []
+    assert binary.names_in(came(100, content="['ann']")) == []

@@ -68,7 +68,7 @@ _ELSEWHERE = "You have logged in elsewhere."
 
 
 class WrongFramedServer(OneThreadServer):
-    """A server with the given bugs, in a thread of this process; made to be the target of a House."""
+    """A server with the given bugs, in a thread of this process; made to be the target of a ServerFixture."""
 
     workers = 1
     exit_code = None

@@ -24,21 +24,22 @@ else:
 
 HAS_BUGS = """
 try:
-    from parley.server.chat.register import Register
+    from parley.server.chat.claims import Claims
+    from parley.server.chat.questions import Questions
 except ImportError:
     pass
 else:
     def who(self, *arguments):
         raise RuntimeError("injected")
 
-    grant = Register._grant
+    grant = Claims.grant
 
     def grant_and_fail(self, holder, name, occupied):
         grant(self, holder, name, occupied)
         if name == b"torn":
             raise RuntimeError("injected")
 
-    Register.who, Register._grant = who, grant_and_fail
+    Questions.who, Claims.grant = who, grant_and_fail
 """
 
 

@@ -348,7 +348,7 @@ def test_a_configuration_without_tls_leaves_its_ports_their_certificate(serve, s
     server = serve()
     settings.write(echo=True)
     reread(server)
-    assert "need their certificate" in server.stderr_text()
+    assert "cannot be removed" in server.stderr_text()
     assert join_tls(server, "ann").certificate() == "first"
 
 

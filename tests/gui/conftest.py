@@ -1,4 +1,4 @@
-"""Servers to talk to, and a screen to show windows on."""
+"""The servers that the tests use, and a screen to show windows on."""
 import os
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The servers that the desktop client talks to: ours, and one of document 004."""
+"""The servers that the desktop client is tested with: ours, and one of document 004."""
 import ast
 import collections
 import contextlib

@@ -5,11 +5,11 @@ import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
 from parley.client import Chat, connect
-from parley.client.gui.model import FAILED, ROOM, UNSURE, Message, Model, Talk, address_of
+from parley.client.gui.model import FAILED, ROOM, UNSURE, Conversation, Message, Model, address_of
 
 
-def texts(talk):
-    return [message.text for message in talk.messages]
+def texts(conversation):
+    return [message.text for message in conversation.messages]
 
 
 @pytest.mark.parametrize("typed, address", [
@@ -47,19 +47,19 @@ MERGES = [  # what is here, was the history here, what the server tells, what co
 
 @pytest.mark.parametrize("here, is_loaded, told, merged, new", MERGES)
 def test_a_history_is_put_in_its_place(here, is_loaded, told, merged, new):
-    talk = Talk("Bob")
-    talk.messages, talk.is_loaded = [Message("Bob", text, 1) for text in here], is_loaded
-    found = talk.merge([Message("Bob", text, 2) for text in told])
-    assert ("".join(texts(talk)), "".join(message.text for message in found)) == (merged, new)
+    conversation = Conversation("Bob")
+    conversation.messages, conversation.is_loaded = [Message("Bob", text, 1) for text in here], is_loaded
+    found = conversation.merge([Message("Bob", text, 2) for text in told])
+    assert ("".join(texts(conversation)), "".join(message.text for message in found)) == (merged, new)
 
 
 @pytest.mark.parametrize("seconds_ago, times", [(0, 1), (60, 2)])
 def test_what_crosses_the_history_is_there_once(seconds_ago, times):
-    talk = Talk("Bob")
-    talk.merge([Message("Bob", "hi", 1000 - seconds_ago, is_told=True)])
+    conversation = Conversation("Bob")
+    conversation.merge([Message("Bob", "hi", 1000 - seconds_ago, from_history=True)])
     heard = Message("Bob", "hi", 1000)
-    assert talk.is_known(heard) == (times == 1)
-    assert not talk.is_known(heard)
+    assert conversation.is_known(heard) == (times == 1)
+    assert not conversation.is_known(heard)
 
 
 class Somebody:
@@ -67,17 +67,17 @@ class Somebody:
 
     def __init__(self, server, name):
         self.model = Model("%s:%d" % server.address, name, USERS[name])
-        self.until(lambda model: model.is_welcome and len(model.here) >= len(USERS))
+        self.until(lambda model: model.is_welcome and len(model.online) >= len(USERS))
 
     def until(self, is_so):
         wait_until(lambda: is_so(self.model), self.model.tick)
 
     def open(self, partner):
-        self.model.look_at(self.model.talk(partner))
+        self.model.open_conversation(self.model.conversation(partner))
         self.until(lambda model: model.open.is_loaded)
 
     def has(self, partner, *said):
-        self.until(lambda model: texts(model.talk(partner))[-len(said):] == list(said))
+        self.until(lambda model: texts(model.conversation(partner))[-len(said):] == list(said))
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def somebody(server):
 
 def test_people_talk_and_see_what_is_unread_and_the_history(server, somebody):
     alice, bob = somebody("Alice"), somebody("Bob")
-    assert [talk.partner for talk in bob.model.listing()] == [ROOM] * server.has_room + ["Alice", "Charlie"]
-    alice.until(lambda model: model.here["Bob"])
+    assert [one.partner for one in bob.model.listing()] == [ROOM] * server.has_room + ["Alice", "Charlie"]
+    alice.until(lambda model: model.online["Bob"])
     alice.open("Bob")
     for number in range(23):
         assert alice.model.say("%d" % number)
@@ -110,17 +110,17 @@ def test_people_talk_and_see_what_is_unread_and_the_history(server, somebody):
     bob.model.say("  'a' \"b\" \\ \n\u00e9\U0001f600\x1b\0")
     alice.has("Bob", "  'a' \"b\" \\ \n\u00e9\U0001f600\u241b\u2400")
     bob.model.close()
-    alice.until(lambda model: not model.here["Bob"])
+    alice.until(lambda model: not model.online["Bob"])
 
 
 def test_what_nobody_looks_at_is_unread(server, somebody):
     alice, bob = somebody("Alice"), somebody("Bob")
     bob.open("Alice")
-    bob.model.look(False)
+    bob.model.set_focus(False)
     alice.open("Bob")
     alice.model.say("psst")
     bob.until(lambda model: model.unread == 1)
-    bob.model.look(True)
+    bob.model.set_focus(True)
     assert bob.model.unread == 0
 
 
@@ -144,7 +144,7 @@ def test_what_was_said_while_the_server_was_away_is_shown(server, somebody):
     alice.until(lambda model: not model.open.messages[-1].state)
     bob.has("Alice", "before", "meanwhile")
     bob.has("Charlie", "from Charlie")
-    assert (bob.model.talk("Charlie").unread, bob.model.connection) == (1, "")
+    assert (bob.model.conversation("Charlie").unread, bob.model.connection) == (1, "")
 
 
 def leave(server, one):
@@ -171,7 +171,7 @@ def alice(marking):
 
 def test_what_was_said_while_one_was_away_is_unread_until_it_is_looked_at(marking, alice):
     alice.until(lambda model: model.unread == 4)
-    assert {talk.partner: talk.unread for talk in alice.model.listing()} == {"Bob": 3, "Charlie": 1}
+    assert {one.partner: one.unread for one in alice.model.listing()} == {"Bob": 3, "Charlie": 1}
     alice.open("Bob")
     assert texts(alice.model.open) == ["long ago", "one", "two"] and alice.model.open.first_unread.text == "long ago"
     assert all(message.time for message in alice.model.open.messages)
@@ -209,8 +209,9 @@ def test_what_was_said_before_and_after_a_break_is_counted_once(marking, alice):
     alice.until(lambda model: model.connection)
     said_to_alice(marking, "three")
     marking.start()
-    alice.until(lambda model: model.is_online and model.talk("Bob").is_loaded and model.talk("Charlie").is_loaded)
-    assert {talk.partner: talk.unread for talk in alice.model.listing()} == {"Bob": 4, "Charlie": 1}
+    alice.until(lambda model: model.is_online and all(
+        model.conversation(name).is_loaded for name in ("Bob", "Charlie")))
+    assert {one.partner: one.unread for one in alice.model.listing()} == {"Bob": 4, "Charlie": 1}
     alice.open("Bob")
     assert alice.model.open.first_unread.text == "long ago" and alice.model.unread == 1
 
@@ -258,7 +259,7 @@ def test_what_may_not_have_arrived_says_so_until_the_history_has_it(foreign):
 
 def test_what_is_refused_is_given_back(server, somebody):
     alice = somebody("Alice")
-    alice.model.open = alice.model.talk("nobody")
+    alice.model.open = alice.model.conversation("nobody")
     assert alice.model.say("hello?")
     alice.until(lambda model: model.trouble)
     assert [message.state for message in alice.model.open.messages] == [FAILED]

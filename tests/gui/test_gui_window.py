@@ -40,8 +40,8 @@ class Seen:
         self.window = Window(self.root, "%s:%d" % address, name, scale)
 
     @property
-    def talking(self):
-        return self.window.talking
+    def chat_view(self):
+        return self.window.chat_view
 
     def until(self, is_so):
         wait_until(is_so, self.root.update)
@@ -61,35 +61,35 @@ class Seen:
 
     def enter(self, password):
         self.log_in(password)
-        self.until(lambda: self.talking and len(self.talking.model.here) >= len(USERS))
+        self.until(lambda: self.chat_view and len(self.chat_view.model.online) >= len(USERS))
 
     def type(self, text, *keys):
-        self.talking.entry.insert("end", text)
-        self.press(self.talking.entry, *keys)
+        self.chat_view.entry.insert("end", text)
+        self.press(self.chat_view.entry, *keys)
 
     def rows(self):
         """(text, unread) of each row of the list."""
-        tree = self.talking.list
+        tree = self.chat_view.list
         return [(tree.item(row, "text"), str(tree.set(row, "unread"))) for row in tree.get_children()]
 
     def row(self, name):
-        return next((row for row in self.talking.list.get_children()
-                     if self.talking.list.item(row, "text").endswith("  " + name)), None)
+        return next((row for row in self.chat_view.list.get_children()
+                     if self.chat_view.list.item(row, "text").endswith("  " + name)), None)
 
     def click(self, name):
-        self.until(lambda: self.row(name) and self.talking.list.bbox(self.row(name), "#0"))
-        x, y, width, height = self.talking.list.bbox(self.row(name), "#0")
+        self.until(lambda: self.row(name) and self.chat_view.list.bbox(self.row(name), "#0"))
+        x, y, width, height = self.chat_view.list.bbox(self.row(name), "#0")
         for event in ("<ButtonPress-1>", "<ButtonRelease-1>"):
-            self.talking.list.event_generate(event, x=x + width // 2, y=y + height // 2)
-        self.until(lambda: self.talking.model.open and self.talking.model.open.partner == name)
+            self.chat_view.list.event_generate(event, x=x + width // 2, y=y + height // 2)
+        self.until(lambda: self.chat_view.model.open and self.chat_view.model.open.partner == name)
 
     @property
     def said(self):
-        return self.talking.said.get("1.0", "end-1c")
+        return self.chat_view.said.get("1.0", "end-1c")
 
     def sees_end(self):
         self.root.update()
-        return self.talking.said.bbox("end-2c") is not None
+        return self.chat_view.said.bbox("end-2c") is not None
 
     @property
     def sentence(self):
@@ -130,7 +130,7 @@ def test_control_a_selects_all_there_is(server, see):
     assert name.get() == "x"
     seen.window.login.fill("name", "Alice")
     seen.enter(USERS["Alice"])
-    entry = seen.talking.entry
+    entry = seen.chat_view.entry
     entry.insert("end", "one\ntwo")
     seen.press(entry, "<Control-a>", "<x>")
     assert entry.get("1.0", "end-1c") == "x"
@@ -142,13 +142,13 @@ def test_one_talks_with_who_is_clicked(server, see, bob):
     lobby = [("#  lobby", "")] if server.has_room else []
     alice.until(lambda: alice.rows() == lobby + [("\u25cf  Bob", ""), ("\u25cb  Charlie", "")])
     alice.click("Bob")
-    assert str(alice.talking.heading.cget("text")) == "Bob, online"
+    assert str(alice.chat_view.heading.cget("text")) == "Bob, online"
     alice.type("with Enter", "<Return>")
     alice.type("with Send")
-    alice.talking.send.invoke()
-    alice.until(lambda: [message.state for message in alice.talking.model.open.messages] == ["", ""])
+    alice.chat_view.send.invoke()
+    alice.until(lambda: [message.state for message in alice.chat_view.model.open.messages] == ["", ""])
     assert "Alice  with Enter\n" in alice.said and "Alice  with Send\n" in alice.said
-    assert alice.talking.entry.get("1.0", "end-1c") == ""
+    assert alice.chat_view.entry.get("1.0", "end-1c") == ""
     wait_until(lambda: bob.poll(0.1))
     bob.whisper("Alice", "hello Alice")
     alice.until(lambda: "Bob  hello Alice\n" in alice.said)
@@ -161,9 +161,9 @@ def test_who_is_not_looked_at_is_marked_until_then(server, see, bob):
     bob.whisper("Alice", "one")
     bob.whisper("Alice", "two")
     alice.until(lambda: ("\u25cf  Bob", "(2)") in alice.rows())
-    assert "unread" in alice.talking.list.item(alice.row("Bob"), "tags")
+    assert "unread" in alice.chat_view.list.item(alice.row("Bob"), "tags")
     assert alice.root.title().startswith("(2) ")
-    alice.press(alice.talking.entry, "<Alt-n>")
+    alice.press(alice.chat_view.entry, "<Alt-n>")
     alice.until(lambda: "one" in alice.said and "two" in alice.said)
     assert ("\u25cf  Bob", "") in alice.rows() and not alice.root.title().startswith("(")
 
@@ -183,8 +183,8 @@ def test_what_was_said_while_one_was_away_is_marked_in_the_list(marking, see):
     alice = see(marking.address, "Alice")
     alice.enter(USERS["Alice"])
     alice.until(lambda: alice.rows() == [("\u25cb  Bob", "(2)"), ("\u25cb  Charlie", "")])
-    assert "unread" in alice.talking.list.item(alice.row("Bob"), "tags") and alice.root.title().startswith("(2) ")
-    alice.press(alice.talking.entry, "<Alt-n>")
+    assert "unread" in alice.chat_view.list.item(alice.row("Bob"), "tags") and alice.root.title().startswith("(2) ")
+    alice.press(alice.chat_view.entry, "<Alt-n>")
     alice.until(lambda: "two" in alice.said)
     assert re.search(r"\u2014  new  \u2014\n\d\d:\d\d\tBob  one\n\d\d:\d\d\tBob  two\n", alice.said)
     assert alice.rows()[0] == ("\u25cb  Bob", "") and not alice.root.title().startswith("(")
@@ -192,35 +192,35 @@ def test_what_was_said_while_one_was_away_is_marked_in_the_list(marking, see):
 
 def test_the_next_unread_is_found_before_it_is_shown(foreign, stopped):
     stopped.click("Charlie")
-    wait_until(lambda: stopped.talking.model.open.is_loaded, stopped.talking.tick)
+    wait_until(lambda: stopped.chat_view.model.open.is_loaded, stopped.chat_view.tick)
     foreign.say("Bob", "Alice", "psst")
-    assert select.select([stopped.talking.model._chat], [], [], SECONDS)[0]  # it has come
-    stopped.press(stopped.talking.entry, "<Alt-n>")
-    assert stopped.talking.model.open.partner == "Bob" and "psst" in stopped.said
+    assert select.select([stopped.chat_view.model._chat], [], [], SECONDS)[0]  # it has come
+    stopped.press(stopped.chat_view.entry, "<Alt-n>")
+    assert stopped.chat_view.model.open.partner == "Bob" and "psst" in stopped.said
 
 
 def test_a_click_counts_if_the_clock_ticks_before_it_is_done(stopped):
     stopped.click("Bob")
-    stopped.talking.list.selection_set(stopped.row("Charlie"))  # which tells what has been selected a little later
-    stopped.talking.tick()
+    stopped.chat_view.list.selection_set(stopped.row("Charlie"))  # which tells what has been selected a little later
+    stopped.chat_view.tick()
     stopped.root.update()
-    assert stopped.talking.model.open.partner == "Charlie"
+    assert stopped.chat_view.model.open.partner == "Charlie"
 
 
 def test_one_row_stays_selected(stopped):
     stopped.click("Bob")
-    stopped.talking.list.selection_set(())
+    stopped.chat_view.list.selection_set(())
     stopped.root.update()
-    stopped.talking.tick()
-    assert stopped.talking.list.selection() == (stopped.row("Bob"),)
+    stopped.chat_view.tick()
+    assert stopped.chat_view.list.selection() == (stopped.row("Bob"),)
 
 
 def test_what_is_typed_to_nobody_is_kept_for_somebody(stopped):
     stopped.type("hello", "<Return>")
-    assert "To whom?" in str(stopped.talking.trouble.cget("text"))
+    assert "To whom?" in str(stopped.chat_view.trouble.cget("text"))
     stopped.click("Bob")
-    assert stopped.talking.entry.get("1.0", "end-1c") == "hello"
-    assert not stopped.talking.trouble.winfo_ismapped()
+    assert stopped.chat_view.entry.get("1.0", "end-1c") == "hello"
+    assert not stopped.chat_view.trouble.winfo_ismapped()
 
 
 def test_a_name_that_is_too_long_ends_in_dots(foreign, see):
@@ -230,7 +230,7 @@ def test_a_name_that_is_too_long_ends_in_dots(foreign, see):
     alice.root.update()
     rows = [text for text, _ in alice.rows() if "W" in text]
     assert rows and rows[0].endswith("W\u2026")
-    assert alice.window.fonts["bold"].measure(rows[0]) < alice.talking.list.column("#0", "width")
+    assert alice.window.fonts["bold"].measure(rows[0]) < alice.chat_view.list.column("#0", "width")
 
 
 def test_bold_italic_and_code_are_shown_as_such(foreign, see):
@@ -239,7 +239,7 @@ def test_bold_italic_and_code_are_shown_as_such(foreign, see):
     alice.click("Bob")
     foreign.say("Bob", "Alice", "*loud* and _soft_,\n`x = 1`, 2*3*4, snake_case_name")
     alice.until(lambda: "Bob  loud and soft,\nx = 1, 2*3*4, snake_case_name\n" in alice.said)
-    said = alice.talking.said
+    said = alice.chat_view.said
     for style, text in (("bold", "loud"), ("italic", "soft"), ("code", "x = 1")):
         assert said.get(*said.tag_ranges("class:" + style)) == text
         assert said.tag_cget("class:" + style, "font") == str(alice.window.fonts[style])
@@ -254,13 +254,13 @@ def test_whoever_reads_what_was_said_earlier_stays_there(foreign, see):
     for number in range(60):
         foreign.say("Bob", "Alice", "number %d." % number)
     alice.until(lambda: "number 59." in alice.said)
-    said = alice.talking.said
+    said = alice.chat_view.said
     alice.until(alice.sees_end)
     alice.root.geometry("%dx%d" % alice.root.minsize())
     alice.until(lambda: alice.root.winfo_width() == alice.root.minsize()[0])
     alice.until(alice.sees_end)
     said.see("1.0")
-    alice.talking.model.open.messages[30].state = "not sent"
+    alice.chat_view.model.open.messages[30].state = "not sent"
     foreign.say("Bob", "Alice", "the latest")
     alice.until(lambda: "the latest" in alice.said and "not sent" in alice.said)
     assert said.index("@0,0") == "1.0"
@@ -275,22 +275,22 @@ def test_the_keyboard_alone_suffices(server, see, bob):
     alice.press(login.entries["name"], "<Tab>")
     assert alice.root.focus_get() is login.entries["password"]
     alice.enter(USERS["Alice"])
-    talking = alice.talking
-    alice.press(talking.entry)
-    names = [talk.partner for talk in talking.model.listing()]
+    chat_view = alice.chat_view
+    alice.press(chat_view.entry)
+    names = [conversation.partner for conversation in chat_view.model.listing()]
     for keys in ("<Alt-Down>", "<Control-Next>"):
-        at = names.index(talking.model.open.partner) if talking.model.open else -1
-        alice.press(talking.entry, keys)
-        assert talking.model.open.partner == names[(at + 1) % len(names)]
-    alice.press(talking.entry, "<Alt-Up>")
-    assert talking.model.open.partner == names[at]
+        at = names.index(chat_view.model.open.partner) if chat_view.model.open else -1
+        alice.press(chat_view.entry, keys)
+        assert chat_view.model.open.partner == names[(at + 1) % len(names)]
+    alice.press(chat_view.entry, "<Alt-Up>")
+    assert chat_view.model.open.partner == names[at]
     reached = []
     for _ in range(20):
         reached.append(alice.root.focus_get())
         alice.press(reached[-1], "<Tab>")
-    assert {talking.list, talking.said, talking.entry, talking.send} <= set(reached)
-    alice.press(talking.entry, "<Shift-Return>")
-    assert talking.entry.get("1.0", "end-1c") == "\n"
+    assert {chat_view.list, chat_view.said, chat_view.entry, chat_view.send} <= set(reached)
+    alice.press(chat_view.entry, "<Shift-Return>")
+    assert chat_view.entry.get("1.0", "end-1c") == "\n"
 
 
 def test_the_history_is_there_on_a_click(server, see, bob):
@@ -313,20 +313,20 @@ def test_every_text_can_be_shown(foreign, see):
     for text, shown in NASTY:
         foreign.say("Bob", "Alice", text)
         alice.until(lambda: shown in alice.said)
-    alice.talking.said.see("1.0")
+    alice.chat_view.said.see("1.0")
     alice.root.update()
     alice.type("\U0001f600" if sys.version_info >= (3, 8) else "x", "<Return>")
-    alice.until(lambda: not alice.talking.model.open.messages[-1].state)
+    alice.until(lambda: not alice.chat_view.model.open.messages[-1].state)
 
 
 def test_pictures_that_cannot_be_shown_are_written_out(screen, monkeypatch):
     import tkinter
 
-    from parley.client.gui import looks
+    from parley.client.gui import theme
     root = tkinter.Tk()
     try:
-        monkeypatch.setattr(looks, "_draws_no_pictures", lambda root: True)
-        assert looks.shower(root)("a \u2764 \U0001f600 \U0010ffff \u00e9") == (
+        monkeypatch.setattr(theme, "_cannot_draw_emoji", lambda root: True)
+        assert theme.text_filter(root)("a \u2764 \U0001f600 \U0010ffff \u00e9") == (
             "a [heavy black heart] [grinning face] [u+10ffff] \u00e9")
     finally:
         root.destroy()
@@ -338,9 +338,9 @@ def test_what_is_typed_belongs_to_its_conversation(server, see, bob):
     alice.click("Bob")
     alice.type("half a sent")
     alice.click("Charlie")
-    assert alice.talking.entry.get("1.0", "end-1c") == ""
+    assert alice.chat_view.entry.get("1.0", "end-1c") == ""
     alice.click("Bob")
-    assert alice.talking.entry.get("1.0", "end-1c") == "half a sent"
+    assert alice.chat_view.entry.get("1.0", "end-1c") == "half a sent"
 
 
 def test_a_text_that_is_too_long_stays(server, see, bob):
@@ -348,8 +348,8 @@ def test_a_text_that_is_too_long_stays(server, see, bob):
     alice.enter(USERS["Alice"])
     alice.click("Bob")
     alice.type("x" * 20000, "<Return>")
-    alice.until(lambda: "too long" in str(alice.talking.trouble.cget("text")))
-    assert len(alice.talking.entry.get("1.0", "end-1c")) == 20000
+    alice.until(lambda: "too long" in str(alice.chat_view.trouble.cget("text")))
+    assert len(alice.chat_view.entry.get("1.0", "end-1c")) == 20000
 
 
 def test_what_is_wrong_with_a_login_stands_in_the_window(server, see, bob):
@@ -368,7 +368,7 @@ def test_no_server_is_a_sentence_in_the_window(see):
         alice = see(taken.getsockname(), "Alice")
         alice.log_in("123")
         alice.until(lambda: "refused" in alice.sentence)
-    for typed, why in (("", "Which server?"), ("a b", "no address"), ("line://localhost", "speaks only"),
+    for typed, why in (("", "Which server?"), ("a b", "not an address"), ("line://localhost", "speaks only"),
                        ("x" * 64, "host"), ("\u20ac..x", "host")):
         alice.window.login.fill("server", typed)
         alice.log_in("123")
@@ -381,20 +381,20 @@ def test_a_server_that_goes_and_comes_back_is_no_end(server, see):
     alice.enter(USERS["Alice"])
     alice.click("Bob")
     alice.type("before", "<Return>")
-    alice.until(lambda: "before" in alice.said and not alice.talking.model.open.messages[-1].state)
+    alice.until(lambda: "before" in alice.said and not alice.chat_view.model.open.messages[-1].state)
     server.stop()
-    alice.until(lambda: alice.talking.banner.winfo_ismapped())
-    assert "Trying again in" in str(alice.talking.banner_text.cget("text"))
+    alice.until(lambda: alice.chat_view.banner.winfo_ismapped())
+    assert "Trying again in" in str(alice.chat_view.banner_text.cget("text"))
     alice.type("not yet", "<Return>")
-    assert alice.talking.entry.get("1.0", "end-1c") == "not yet" and str(alice.talking.trouble.cget("text"))
+    assert alice.chat_view.entry.get("1.0", "end-1c") == "not yet" and str(alice.chat_view.trouble.cget("text"))
     server.start()
     with connect("dollar://%s:%d" % server.address, "Bob", USERS["Bob"]) as bob:
         bob.whisper("Alice", "meanwhile")
         assert bob.finish(SECONDS)
-        alice.until(lambda: "meanwhile" in alice.said and not alice.talking.banner.winfo_ismapped())
-        assert alice.said.count("before") == 1 and not alice.talking.trouble.winfo_ismapped()
-        alice.press(alice.talking.entry, "<Return>")
-        alice.until(lambda: "not yet" in alice.said and not alice.talking.model.open.messages[-1].state)
+        alice.until(lambda: "meanwhile" in alice.said and not alice.chat_view.banner.winfo_ismapped())
+        assert alice.said.count("before") == 1 and not alice.chat_view.trouble.winfo_ismapped()
+        alice.press(alice.chat_view.entry, "<Return>")
+        alice.until(lambda: "not yet" in alice.said and not alice.chat_view.model.open.messages[-1].state)
 
 
 def test_who_has_logged_in_elsewhere_sees_so_and_comes_back_by_the_button(mixed, see):
@@ -402,16 +402,16 @@ def test_who_has_logged_in_elsewhere_sees_so_and_comes_back_by_the_button(mixed,
     alice.enter(USERS["Alice"])
     alice.window.model._chat.DELAYS = (0.01,)
     with login_elsewhere(mixed, "line", "Alice"):
-        alice.until(lambda: alice.talking.banner_button.winfo_ismapped())
-        assert str(alice.talking.banner_text.cget("text")).startswith("You have logged in elsewhere")
-    alice.talking.banner_button.invoke()
-    alice.until(lambda: alice.window.model.is_online and not alice.talking.banner.winfo_ismapped())
+        alice.until(lambda: alice.chat_view.banner_button.winfo_ismapped())
+        assert str(alice.chat_view.banner_text.cget("text")).startswith("You have logged in elsewhere")
+    alice.chat_view.banner_button.invoke()
+    alice.until(lambda: alice.window.model.is_online and not alice.chat_view.banner.winfo_ismapped())
 
 
 def test_closing_logs_out(server, see, bob):
     alice = Seen(server.address, "Alice")
     alice.enter(USERS["Alice"])
-    alice.press(alice.talking.entry)
+    alice.press(alice.chat_view.entry)
     alice.close()
     wait_until(lambda: _can_log_in(server, "Alice"))
 
@@ -427,8 +427,8 @@ def _can_log_in(server, name):
 def test_the_window_is_gone_before_the_server_has_answered(foreign, screen):
     alice = Seen(foreign.address, "Alice")
     alice.enter(USERS["Alice"])
-    root, log_out, was_seen = alice.root, alice.talking.model.close, []
-    alice.talking.model.close = lambda: (was_seen.append(root.winfo_viewable()), log_out())
+    root, log_out, was_seen = alice.root, alice.chat_view.model.close, []
+    alice.chat_view.model.close = lambda: (was_seen.append(root.winfo_viewable()), log_out())
     assert root.winfo_viewable()
     alice.close()
     assert was_seen == [False] and "exit" in foreign.heard
@@ -493,11 +493,11 @@ def _typed_into_a_conversation(foreign):
 
 def test_names_are_told_apart_and_can_be_read():
     pytest.importorskip("tkinter", reason="this Python has no tkinter")
-    from parley.client.gui import looks
-    colours = {looks.colour("user%d" % number) for number in range(200)}
+    from parley.client.gui import theme
+    colours = {theme.colour("user%d" % number) for number in range(200)}
     assert len(colours) == len(showing.COLOURS)
     for colour in colours:
-        assert min(_contrast(colour, looks.PAPER), _contrast(colour, looks.OWN)) >= 4.5, colour
+        assert min(_contrast(colour, theme.PAPER), _contrast(colour, theme.OWN)) >= 4.5, colour
 
 
 def _contrast(*colours):
@@ -524,7 +524,7 @@ def test_ticks_that_last_longer_than_their_interval_leave_tk_time_to_draw(foreig
         alice.root.after_idle(lambda: drawn.append(len(ticks)))
         if len(ticks) == 5:
             alice.root.quit()
-    monkeypatch.setattr(alice.talking, "tick", tick)
+    monkeypatch.setattr(alice.chat_view, "tick", tick)
     alice.root.mainloop()
     assert drawn[:4] == [1, 2, 3, 4]
 
@@ -539,7 +539,7 @@ def test_a_mistake_in_one_tick_does_not_stop_the_clock(foreign, see, monkeypatch
         if len(ticks) == 2:
             alice.root.quit()
         raise ValueError("a mistake")
-    monkeypatch.setattr(alice.talking, "tick", tick)
+    monkeypatch.setattr(alice.chat_view, "tick", tick)
     alice.root.mainloop()
     assert len(ticks) == 2 and [raised[0] for raised in alice.broken] == [ValueError] * 2
     alice.broken.clear()
@@ -549,7 +549,7 @@ def test_who_leaves_while_a_tick_is_drawn_is_gone(foreign, see, monkeypatch):
     alice = see(foreign.address, "Alice")
     alice.enter(USERS["Alice"])
     # As a signal does that comes in the middle of a tick.
-    monkeypatch.setattr(alice.talking, "tick", lambda: alice.root.after_idle(alice.window.leave))
+    monkeypatch.setattr(alice.chat_view, "tick", lambda: alice.root.after_idle(alice.window.leave))
     alice.root.mainloop()
     assert not alice.broken and "exit" in foreign.heard
     alice.window.leave = lambda: None  # it is closed already

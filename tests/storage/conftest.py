@@ -7,9 +7,9 @@ import pytest
 from numbered import Numbered
 from queue_ends import two_ends
 
+from parley.server.ipc.queues import record, talk
 from parley.server.storage.database import Database
 from parley.server.storage.memory import Store
-from parley.server.worker.queues import record, talk
 
 NOW = 1600000000.75
 SECOND = 1600000000

@@ -1,4 +1,5 @@
 """What a store in memory forgets, and in which order; and that what it counts is what it takes."""
+import collections
 import functools
 import gc
 import platform
@@ -8,15 +9,16 @@ import types
 
 import pytest
 from numbered import Numbered
+from registered import Settling
 
-from parley.server.chat import memory as accounts_module
-from parley.server.chat.memory import SHARE_SIZE, Memory, kept_size
+from parley.server.chat import accounts as accounts_module
+from parley.server.chat.accounts import SHARE_SIZE, Accounts, kept_size
 from parley.server.chat.names import claims
-from parley.server.chat.numbers import BLOCK, Numbers
 from parley.server.chat.register import Register
+from parley.server.order.numbers import BLOCK, Numbers
 from parley.server.storage import journal as journal_module
 from parley.server.storage import memory as memory_module
-from parley.server.storage.journal import AtHand, Journal
+from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
 
 measured = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy does not tell sizes")
@@ -189,10 +191,12 @@ MANY = 1000  # accounts, and messages for them
 @pytest.fixture
 def kept_in(memory):
     """Memory with many accounts, and its store."""
-    kept = Memory(AtHand(memory._store))
+    kept = Accounts(InProcess(memory._store))
     for number in range(MANY):
         name = b"a%d" % number
-        kept.open(name, tuple(claims(name)))
+        kept.begin_with(name, tuple(claims(name)))
+    kept.order = Settling(kept, lambda: 1600000000)
+    kept.order.told = collections.deque(maxlen=0)
     return kept, memory
 
 
@@ -205,7 +209,7 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
     bare, conversations = taken_up(kept), store._size
     for number in range(MANY):
         kept.keep(b"a%d" % (number % boxes), fresh(name(number)), fresh(text(number)),
-                  "2001:db8:1234:%x::/64" % (number % sources), number, 1600000000000, lambda stored: None)
+                  "2001:db8:1234:%x::/64" % (number % sources), number)
         for conversation in list(store._conversations.values()):
             store._forget(conversation)
     assert store._size == conversations
@@ -215,14 +219,16 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
 @measured
 def test_what_is_held_until_it_has_been_sent_takes_what_is_counted(kept_in, spoken):
     kept, memory = kept_in
-    register = Register(Nobody(), kept, None, None, AtHand(Nothing()), Numbers(AtHand(memory), lambda: 1600000000))
+    register = Register(Nobody(), kept, None, None, Nothing(), Numbers(InProcess(memory)))
     for number in range(10):
-        register._grant(number, b"a%d" % number, claims(b"a%d" % number))
-    bare = taken_up(register._untold, kept)
+        register.claims.grant(number, b"a%d" % number, claims(b"a%d" % number))
+    untold = register.direct._untold
+    bare = taken_up(untold, kept)
     for number in range(3000):
-        register.whisper(1, 1, fresh(b"bob"), b"a%d" % (number % 10), fresh(b"x"), 7, "192.0.2.%d" % (number % 9))
-    assert sum(map(len, register._untold.values())) > 1000
-    check(kept._size, taken_up(register._untold, kept) - bare)
+        register.direct.whisper(
+            1, 1, fresh(b"bob"), b"a%d" % (number % 10), fresh(b"x"), 7, "192.0.2.%d" % (number % 9))
+    assert sum(map(len, untold.values())) > 1000
+    check(kept._size, taken_up(untold, kept) - bare)
 
 
 class Nobody:
@@ -241,12 +247,10 @@ class Nobody:
 
 
 class Nothing:
-    """A store that stores nothing."""
+    """A store that stores nothing, and is asked at once."""
 
-    def whisper(self, *said):
-        return True
-
-    use = whisper
+    def ask(self, then, request):
+        then(True)
 
 
 @measured
@@ -268,11 +272,11 @@ def test_what_is_asked_of_the_journal_takes_what_is_counted(kept_in, sizes):
     kept, _ = kept_in
     journal = Journal(None, 0, BLOCK)
     kept._store = journal
-    register = Register(Nobody(), kept, None, None, journal, Numbers(journal, lambda: 1600000000))
+    register = Register(Nobody(), kept, None, None, journal, Numbers(journal))
     bare, random_ = taken_up(journal, kept), random.Random(1)
     for number in range(2000):
         text = fresh(b"x" * random_.choice(sizes))
-        register.whisper(1, 1, fresh(b"bob"), b"a%d" % (number % 10), text, 7, "192.0.2.1")
+        register.direct.whisper(1, 1, fresh(b"bob"), b"a%d" % (number % 10), text, 7, "192.0.2.1")
     in_the_queue = sum(len(frame) for frame, _ in journal._waiting)  # a second time
     check(journal.status()["bytes"] + kept._size, taken_up(journal, kept) - bare + in_the_queue)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numbered import Numbered
 
-from parley.server.chat.memory import kept_size
+from parley.server.chat.accounts import kept_size
 from parley.server.storage import database as database_module
 from parley.server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
 

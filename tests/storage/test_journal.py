@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numbered import Numbered
 
+from parley.server.ipc.queues import Queue, called, control
 from parley.server.storage import journal as journal_module
 from parley.server.storage.database import Database
-from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, AtHand, Journal, Scribe
+from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, InProcess, Journal, Scribe
 from parley.server.storage.memory import Store
-from parley.server.worker.queues import Queue, called, control
 
 PATIENCE = 60  # seconds that an answer may really take
 FULL = sqlite3.OperationalError("database or disk is full")
@@ -435,11 +435,13 @@ def test_after_any_other_error_the_process_leaves_and_nobody_waits_for_the_next_
 def test_what_cannot_be_read_is_answered_too(start, read, say, told):
     process = start()
     process.work()
-    process.store.lobby = lambda since, most: 1 // 0 if since is None else raise_(sqlite3.DatabaseError("malformed"))
+    handlers = process._scribe._handlers
+    lobby = handlers["lobby"]
+    handlers["lobby"] = lambda since, most: raise_(sqlite3.DatabaseError("malformed"))
     read("lobby")
     process.work()
     assert told == [("lobby", None)]
-    del process.store.lobby
+    handlers["lobby"] = lobby
     say(b"one")
     read("again")
     process.work()
@@ -769,7 +771,7 @@ def test_much_at_once_is_stored_and_nobody_blocks(forked, path, spoken, told):
 def asking(request, forked):
     """Something to ask, and what makes it answer all it was asked."""
     if request.param == "at hand":
-        return Numbered(AtHand(Store())), lambda: None
+        return Numbered(InProcess(Store())), lambda: None
     one = forked()
     one.start()
     return one.journal, one.settle

@@ -5,17 +5,16 @@ import os
 import sqlite3
 
 import pytest
+from plain import plain
+from registered import Registered
 
 from parley.conformance.targets import launch
 from parley.server import cli
-from parley.server.chat.memory import Memory
-from parley.server.chat.numbers import Numbers
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.patience import Patience
-from parley.server.chat.register import Register
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
-from parley.server.storage import memory as memory_module
 from parley.server.storage.database import Database
-from parley.server.storage.journal import AtHand
 from stress.proofs.clients import Client
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "older_accounts.sql")
@@ -45,15 +44,14 @@ class Post:
     def __init__(self):
         self.sent = []
 
-    def everyone(self, *entry):
-        self.sent.append(entry)
+    def everyone(self, message):
+        self.sent.append(plain(message))
 
-    def worker(self, worker, entry, *arguments):
-        if entry == "probe":  # everybody is really there
-            number, asker = arguments
-            self.register.probed(worker, asker, number)
+    def worker(self, worker, message):
+        if type(message) is ToWorker.Probe:  # everybody is really there
+            self.register.probed(worker, message.asker, message.session)
         else:
-            self.sent.append((entry, *arguments))
+            self.sent.append(plain(message))
 
     def change(self):
         """Nothing can be torn here."""
@@ -79,7 +77,9 @@ class Door:
 class Store:
     """Everything is stored at once."""
 
-    def ask(self, then, request, *arguments):
+    last_number, reserved = 0, 1 << 30
+
+    def ask(self, then, request):
         then(True)
 
 
@@ -93,18 +93,17 @@ def memory(directory):
     database = Database(os.path.join(directory, "parley.db"))
     rows, boxes = database.accounts(), database.boxes()
     database.close()
-    return cli._accounts(None, rows, boxes, Memory(Store()))
+    return cli._load_accounts(None, rows, boxes, Accounts(Store()))
 
 
 @pytest.fixture
 def register(memory, post):
-    numbers = Numbers(AtHand(memory_module.Store()), lambda: 7.0)
-    post.register = Register(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), numbers)
-    return post.register
+    return Registered(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), lambda: 7.0)
 
 
 def claim(register, number, name, command="Login"):
-    password = b"pw" if register._memory.accounts.get(name) and register._memory.accounts[name].secret else None
+    account = register.all_accounts.accounts.get(name)
+    password = b"pw" if account and account.secret else None
     register.claim(1, number, name, tuple(cli.claims(name)), command, password, HOST)
 
 

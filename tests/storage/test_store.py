@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.server.chat.memory import kept_size
+from parley.server.chat.accounts import kept_size
 from parley.server.storage import memory as memory_module
 
 SECOND = 1600000000

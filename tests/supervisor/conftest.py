@@ -1,11 +1,15 @@
 """A hub with real queues in one process, an invented clock, and workers that say what the test wants."""
 
 import pytest
+from plain import plain
 from queue_ends import two_ends
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
+from parley.server.ipc.messages import ToWorker, messages
+from parley.server.ipc.queues import CONTROL, HEAD, called, placed
 from parley.server.supervisor import hub as hub_module
-from parley.server.worker.queues import CONTROL, HEAD, called, placed
+
+KINDS = messages(ToWorker)
 
 
 class Clock:
@@ -59,8 +63,8 @@ class WorkerEnds:
         found = []
         for frame in self.frames():
             if HEAD.unpack_from(frame)[0] == CONTROL:
-                entry, arguments = called(frame)
-                found.append((entry,) + arguments)
+                name, arguments = called(frame)
+                found.append(plain(KINDS[name](*arguments)) if name in KINDS else (name, *arguments))
             else:
                 found.append(frame)
         return [one for one in found if one != ("ping",)]
@@ -84,7 +88,7 @@ def make_hub(clock, store):
     hubs = []
 
     def make(pacing=0, memory=None, store=store, **limits):
-        hubs.append(hub_module.Hub(pacing, memory or Memory(store), store, **limits))
+        hubs.append(hub_module.Hub(pacing, memory or Accounts(store), store, **limits))
         return hubs[-1]
 
     yield make

@@ -48,26 +48,26 @@ NO_REQUESTS = [
     (passwd(name=...), "arguments of passwd are: name, secret"),
     (passwd(reply=1), "arguments of passwd are: name, secret"),
     (passwd(self=1), "arguments of passwd are: name, secret"),
-    (passwd(secret=1), "the secret cannot be used"),
-    (passwd(secret=None), "the secret cannot be used"),
-    (passwd(secret=True), "the secret cannot be used"),
-    (passwd(secret=[SECRET]), "the secret cannot be used"),
-    (passwd(secret={"a": 1}), "the secret cannot be used"),
-    (passwd(secret=""), "the secret cannot be used"),
-    (passwd(secret="pw"), "the secret cannot be used"),
-    (passwd(secret="\ud800"), "the secret cannot be used"),
-    (passwd(secret=SECRET + "\0"), "the secret cannot be used"),
-    (passwd(secret="pbkdf2$1$a$a"), "the secret cannot be used"),
-    (passwd(secret=1e999), "the secret cannot be used"),
-    (passwd(name=1), "the name cannot be used"),
-    (passwd(name=None), "the name cannot be used"),
-    (passwd(name=["ann"]), "the name cannot be used"),
-    (passwd(name=""), "the name cannot be used"),
-    (passwd(name="a b"), "the name cannot be used"),
-    (passwd(name="server"), "the name cannot be used"),
-    (passwd(name="a\u0308nn"), "the name cannot be used"),  # not as it is kept
-    (passwd(name="\ud800"), "the name cannot be used"),
-    (passwd(name="x" * 33), "the name cannot be used"),
+    (passwd(secret=1), "the secret is not valid"),
+    (passwd(secret=None), "the secret is not valid"),
+    (passwd(secret=True), "the secret is not valid"),
+    (passwd(secret=[SECRET]), "the secret is not valid"),
+    (passwd(secret={"a": 1}), "the secret is not valid"),
+    (passwd(secret=""), "the secret is not valid"),
+    (passwd(secret="pw"), "the secret is not valid"),
+    (passwd(secret="\ud800"), "the secret is not valid"),
+    (passwd(secret=SECRET + "\0"), "the secret is not valid"),
+    (passwd(secret="pbkdf2$1$a$a"), "the secret is not valid"),
+    (passwd(secret=1e999), "the secret is not valid"),
+    (passwd(name=1), "the name is not valid"),
+    (passwd(name=None), "the name is not valid"),
+    (passwd(name=["ann"]), "the name is not valid"),
+    (passwd(name=""), "the name is not valid"),
+    (passwd(name="a b"), "the name is not valid"),
+    (passwd(name="server"), "the name is not valid"),
+    (passwd(name="a\u0308nn"), "the name is not valid"),  # not as it is kept
+    (passwd(name="\ud800"), "the name is not valid"),
+    (passwd(name="x" * 33), "the name is not valid"),
 ]
 
 
@@ -95,7 +95,7 @@ class House:
     def turn(self):
         """What the hub does with those who are ready, and the supervisor with the clock, until nobody is."""
         for _ in range(1000):
-            self.control.look_at_clock()
+            self.control.close_expired()
             ready = self.selector.select(0)
             if not ready:
                 return
@@ -252,7 +252,7 @@ def test_a_handler_that_raises_costs_its_caller_alone(house, caplog, monkeypatch
 
     monkeypatch.setitem(house.control._requests, "status", status)
     told = answer(house.call(STATUS))
-    assert told == {"names": 8} if when == "behind" else "made a mistake" in told["error"]
+    assert told == {"names": 8} if when == "behind" else "a bug in the server" in told["error"]
     record, = caplog.records
     assert record.exc_info[0] is RuntimeError and record.args == {"request": "status"}
     answered = house.call(passwd())
@@ -264,7 +264,7 @@ def test_a_handler_that_raises_costs_its_caller_alone(house, caplog, monkeypatch
 def test_an_answer_that_cannot_be_told_is_a_bug_and_no_end(house, caplog, told):
     caller = house.call(passwd())
     house.waiting.pop()(told)
-    assert "made a mistake" in answer(caller)["error"]
+    assert "a bug in the server" in answer(caller)["error"]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
@@ -398,7 +398,7 @@ def test_a_server_that_lives_keeps_its_socket(path, full):
             callers[-1].setblocking(False)
             if callers[-1].connect_ex(path) == errno.EAGAIN:
                 break
-        with pytest.raises(CannotUse, match="another server answers there") as raised:
+        with pytest.raises(CannotUse, match="another server uses this socket") as raised:
             House(path)
         assert raised.value.errno == errno.EAGAIN
         assert os.path.lexists(path)
@@ -419,7 +419,7 @@ def test_a_socket_that_took_ours_place_stays(house, path):
     (lambda path: os.symlink("elsewhere", path), "File exists")], ids=["file", "directory", "link"])
 def test_what_is_no_socket_stays(path, make, word):
     make(path)
-    with pytest.raises(CannotUse, match="no socket can be made there: " + word):
+    with pytest.raises(CannotUse, match="cannot create the socket: " + word):
         House(path)
     assert os.path.lexists(path)
 
@@ -528,6 +528,6 @@ def test_what_is_no_socket_is_no_server(path):
 
 def test_a_bug_in_the_middle_of_a_change_ends_the_server_instead_of_being_answered(make_hub, monkeypatch):
     hub = make_hub()
-    monkeypatch.setattr(hub._register._memory, "open", lambda *arguments: 1 // 0)
+    monkeypatch.setattr(hub._register.enrollment._accounts, "open", lambda *arguments, **named: 1 // 0)
     with pytest.raises(Torn):
         hub.requests_of_operators["passwd"](lambda answer: None, name="ann", secret="secret")

@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
+from parley.server.ipc.queues import PIECE, called, control
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hashing
 from parley.server.supervisor.hashing import COSTS, MOST_DEATHS, Unverifiable, Verifier, hashed, is_outdated, matches
-from parley.server.worker.queues import PIECE, called, control
 
 PATIENCE = 60  # seconds that an answer may really take
 PASSWORDS = [b"", b"123", "p\u00e4ss w\u00f6rd".encode(), b"$a$b$", b"\xff\x00\n", b"x" * 100000]

@@ -4,13 +4,14 @@ import os
 
 import pytest
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
+from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import AWAITED, control, record, talk
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hub as hub_module
 from parley.server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
 from parley.server.worker.beat import HUB_LATER
-from parley.server.worker.queues import AWAITED, control, record, talk
 from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 HOST = "192.0.2.1"
@@ -153,8 +154,8 @@ def test_every_question_is_answered(hub, workers, clock):
             control("whisper", 5, b"ann", b"guest-1", b"hi", None, HOST),
             control("rename", 6, b"bea", tuple(claims(b"bea"))), control("delete", 5, b"ann"))
     hub.turn(0)
-    public = [("opened", b"ann"), ("joined", 1, 5, b"ann"), ("joined", 1, 6, b"guest-1"),
-              ("renamed", 1, 6, b"guest-1", b"bea"), ("closed", b"ann"), ("left", b"ann")]
+    public = [("account_opened", b"ann"), ("joined", 1, 5, b"ann"), ("joined", 1, 6, b"guest-1"),
+              ("renamed", 1, 6, b"guest-1", b"bea"), ("account_closed", b"ann"), ("left", b"ann")]
     assert two.heard() == public
     assert one.heard() == [
         *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]),
@@ -206,8 +207,8 @@ def test_what_was_said_in_the_lobby_is_its_history(hub, workers, clock):
 @pytest.fixture
 def protected(make_hub, attach, store):
     """A hub with an account that has a password, and a worker of it."""
-    memory = Memory(store)
-    memory.open(b"ann", tuple(claims(b"ann")), "secret")
+    memory = Accounts(store)
+    memory.begin_with(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory)
     worker = attach(hub, 1)
     hub.turn(0)
@@ -231,8 +232,8 @@ def test_a_password_is_verified_elsewhere_and_nobody_waits_for_it(protected, att
 
 
 def test_who_has_to_wait_to_try_again_gets_its_turn_when_it_is_time(make_hub, attach, attach_verifier, clock, store):
-    memory = Memory(store)
-    memory.open(b"ann", tuple(claims(b"ann")), "secret")
+    memory = Accounts(store)
+    memory.begin_with(b"ann", tuple(claims(b"ann")), "secret")
     hub = make_hub(memory=memory, failed_logins_per_minute=3)
     worker, verifier = attach(hub, 1), attach_verifier(hub, 2)
     answers, began = [], clock.now
@@ -392,7 +393,7 @@ def test_what_is_stored_for_a_worker_that_has_died_is_told_nobody(hub, workers, 
     hub.detach(1)
     store.answer()
     hub.turn(0)
-    assert two.heard() == [awaited(1, (5, b"hi")), ("opened", b"ann")]
+    assert two.heard() == [awaited(1, (5, b"hi")), ("account_opened", b"ann")]
 
 
 class Aide:
@@ -516,7 +517,7 @@ def test_an_answer_for_a_detached_worker_is_dropped(hub, workers):
     two.say(claim(1, b"bob"))
     hub.turn(0)
     two.heard()
-    hub.worker(9, "who", 1)
+    hub.worker(9, ToWorker.Who([1]))
     hub.detach(2)
     one.heard()
     one.say(control("whisper", 1, b"ann", b"bob", b"hi", None, HOST))
@@ -649,7 +650,7 @@ def bug(*arguments):
 
 def test_a_bug_before_anything_is_changed_costs_the_session_that_asked(hub, workers, caplog):
     one, two = workers
-    hub._requests["who"] = bug
+    hub._at_once["who"] = bug
     one.say(claim(5, b"ann"), control("who", [5]), claim(6, b"bob"))
     hub.turn(0)
     joined = [("joined", 1, 5, b"ann"), ("joined", 1, 6, b"bob")]
@@ -660,7 +661,7 @@ def test_a_bug_before_anything_is_changed_costs_the_session_that_asked(hub, work
 
 def test_a_bug_that_shows_again_and_again_cannot_fill_the_log(hub, workers, clock, caplog):
     caplog.set_level(logging.INFO)
-    hub._requests["who"] = bug
+    hub._at_once["who"] = bug
     workers[0].say(*[control("who", [number]) for number in range(MOST_LINES + 40)])
     hub.turn(0)
     assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"] * MOST_LINES
@@ -671,10 +672,10 @@ def test_a_bug_that_shows_again_and_again_cannot_fill_the_log(hub, workers, cloc
 
 def test_a_bug_after_something_has_changed_ends_the_server(hub, workers):
     def grant_and_fail(worker, number):
-        hub.everyone("joined", worker, number, b"ann")
+        hub.everyone(ToWorker.Joined(worker, number, b"ann"))
         bug()
 
-    hub._requests["claim_guest"] = grant_and_fail
+    hub._in_order["claim_guest"] = grant_and_fail
     workers[0].say(control("claim_guest", 5))
     with pytest.raises(Torn):
         hub.turn(0)
@@ -689,8 +690,8 @@ def test_a_bug_in_what_follows_an_answer_of_the_store_costs_the_session_that_ask
     one.say(control("recall", [5], None, 9), control("recall", [6], None, 9))
     hub.turn(0)
     answers = hub.worker
-    monkeypatch.setattr(hub, "worker", lambda worker, entry, number, *arguments: bug() if (entry, number) == (
-        "recalled", [5]) else answers(worker, entry, number, *arguments))
+    monkeypatch.setattr(hub, "worker", lambda worker, message: bug() if type(message) is ToWorker.Recalled and
+                        message.sessions == [5] else answers(worker, message))
     store.answer()
     hub.turn(0)
     assert [entry[:2] for entry in one.heard()] == [("evict", 5), ("recalled", [6])]
@@ -702,7 +703,7 @@ def test_a_bug_in_what_follows_a_password_costs_the_session_that_gave_it(protect
     worker.say(claim(5, b"ann", "Login", b"pw"))
     hub.turn(0)
     ((_, token, _, _),) = verifier.heard()
-    monkeypatch.setattr(hub._register, "_look_if_taken", bug)
+    monkeypatch.setitem(hub._in_order, "claim_name", bug)
     verifier.say(control("done", token, None, None))
     hub.turn(0)
     assert worker.heard() == [("evict", 5, Reason.BUG)]
@@ -710,7 +711,7 @@ def test_a_bug_in_what_follows_a_password_costs_the_session_that_gave_it(protect
 
 
 def test_a_bug_in_what_a_worker_says_of_itself_costs_nobody(hub, workers):
-    hub._requests["alive"] = bug
+    hub._at_once["alive"] = bug
     workers[0].say(control("alive", {}), one_talk(1))
     hub.turn(0)
     assert workers[1].heard() == [one_talk(1)]
@@ -818,14 +819,13 @@ def test_no_pacing_is_no_wait(hub, workers, clock):
 
 
 def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make_hub, store, clock):
-    now = [1.6e9]
-    memory = Memory(store, keep_days=10, clock=lambda: now[0])
+    memory = Accounts(store, keep_days=10)
     hub = make_hub(memory=memory)
-    memory.open(b"ann", tuple(claims(b"ann")))
-    memory.keep(b"ann", b"bob", b"hi", HOST, 1, 1600000000000, lambda stored: None)
+    memory.begin_with(b"ann", tuple(claims(b"ann")))
+    memory.order.now = int(clock.time() * 1000)
+    memory.keep(b"ann", b"bob", b"hi", HOST, 1)
     for days in (0, 9, 2):
         assert memory.accounts[b"ann"].kept == 1
-        now[0] += days * 86400
-        clock.now += hub_module.LOOK_EVERY
+        clock.now += days * 86400 + hub_module.LOOK_EVERY
         hub.turn(0)
     assert memory.accounts[b"ann"].kept == 0

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from parley.server.supervisor import listening
-from parley.server.supervisor.listening import open_private, open_shares, reached, shown
+from parley.server.supervisor.listening import format_address, open_private, open_shares, reachable_addresses
 
 HOST = "127.0.0.1"
 
@@ -139,14 +139,14 @@ def test_a_private_port_is_one_of_its_own(opened):
 
 def test_an_address_is_shown_as_people_write_it(opened):
     (share,) = opened()
-    assert shown(share) == "127.0.0.1:%d" % port_of(share)
+    assert format_address(share) == "127.0.0.1:%d" % port_of(share)
 
 
 @needs_ipv6
 def test_an_ipv6_address_is_served_and_shown_in_brackets(opened):
     shares = opened(host="::1", workers=2)
     assert len(shares) == 2
-    assert shown(shares[0]) == "[::1]:%d" % port_of(shares[0])
+    assert format_address(shares[0]) == "[::1]:%d" % port_of(shares[0])
     with socket.create_connection(("::1", port_of(shares[0]))):
         pass
 
@@ -155,7 +155,7 @@ def test_an_ipv6_address_is_served_and_shown_in_brackets(opened):
 @pytest.mark.parametrize("host", ["auto", "::"])
 def test_one_socket_may_have_everybody_and_is_shown_as_all_ipv4_addresses(opened, host):
     (share,) = opened(host=host)
-    assert shown(share) == "0.0.0.0:%d" % port_of(share)
+    assert format_address(share) == "0.0.0.0:%d" % port_of(share)
     for address in ("::1", HOST):
         with socket.create_connection((address, port_of(share))):
             pass
@@ -164,14 +164,14 @@ def test_one_socket_may_have_everybody_and_is_shown_as_all_ipv4_addresses(opened
 @needs_ipv6
 def test_all_ipv4_addresses_are_no_ipv6_address(opened):
     (share,) = opened(host="0.0.0.0")
-    assert shown(share) == "0.0.0.0:%d" % port_of(share)
+    assert format_address(share) == "0.0.0.0:%d" % port_of(share)
     assert can_connect(HOST, port_of(share)) and not can_connect("::1", port_of(share))
 
 
 def test_without_ipv6_everybody_is_who_has_ipv4(opened, no_ipv6):
     shares = opened(host="auto", workers=2)
     assert [sock.family for sock in shares] == [socket.AF_INET] * 2
-    assert shown(shares[0]) == "0.0.0.0:%d" % port_of(shares[0])
+    assert format_address(shares[0]) == "0.0.0.0:%d" % port_of(shares[0])
     with pytest.raises(OSError) as raised:
         opened(host="::")
     assert raised.value.errno == errno.EAFNOSUPPORT
@@ -193,13 +193,14 @@ def test_where_one_socket_cannot_have_both_families_everybody_is_who_has_ipv4(op
 def test_localhost_is_both_its_addresses_on_one_port_whatever_the_file_of_hosts_says(opened, workers):
     shares = opened(host="localhost", workers=workers, every=True)
     port = port_of(shares[0][0])
-    assert [[shown(sock) for sock in own] for own in shares] == [["127.0.0.1:%d" % port, "[::1]:%d" % port]] * workers
+    addresses = [[format_address(sock) for sock in own] for own in shares]
+    assert addresses == [["127.0.0.1:%d" % port, "[::1]:%d" % port]] * workers
     assert can_connect(HOST, port) and can_connect("::1", port)
 
 
 def test_localhost_without_ipv6_is_its_other_address(opened, no_ipv6):
     (share,) = opened(host="localhost")
-    assert shown(share) == "127.0.0.1:%d" % port_of(share)
+    assert format_address(share) == "127.0.0.1:%d" % port_of(share)
 
 
 @needs_ipv6
@@ -279,13 +280,14 @@ def test_who_has_all_addresses_is_reached_at_the_machines_own(
             pass
 
     monkeypatch.setattr(listening.socket, "socket", Datagrams)
-    assert reached(share) == [address % port_of(share) for address in addresses
+    assert reachable_addresses(share) == [address % port_of(share) for address in addresses
                               if ("6" if "[" in address else "4") in families]
 
 
 def test_where_others_are_said_to_reach_us_they_do(opened):
     (share,) = opened(host="auto")
-    assert all(can_connect(address.rpartition(":")[0].strip("[]"), port_of(share)) for address in reached(share))
+    for address in reachable_addresses(share):
+        assert can_connect(address.rpartition(":")[0].strip("[]"), port_of(share))
 
 
 def test_who_is_accepted_is_asked_by_the_kernel_whether_it_is_still_there(opened):

@@ -74,7 +74,7 @@ def test_that_of_another_user_is_none(tmp_path, runtime, monkeypatch):
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
     os.mkdir(os.path.dirname(in_temporary(tmp_path)), 0o700)  # made by somebody who expected us
-    with pytest.raises(CannotUse, match="not a folder of this user's alone"):
+    with pytest.raises(CannotUse, match="not private to this user"):
         places.make(4000, runtime)
     assert places.others(runtime) == []
 
@@ -87,7 +87,7 @@ def test_a_folder_that_others_can_use_is_none(tmp_path, runtime, make):
         make(os.path.dirname(in_temporary(tmp_path)))
     finally:
         os.umask(before)
-    with pytest.raises(CannotUse, match="not a folder of this user's alone"):
+    with pytest.raises(CannotUse, match="not private to this user"):
         places.make(4000, {})
 
 

@@ -11,7 +11,7 @@ import pytest
 from queue_ends import two_ends
 
 from parley.server import config
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.supervisor import hub as hub_module
 from parley.server.worker import loop, paced
 
@@ -246,15 +246,6 @@ class House:
 
 
 @pytest.fixture
-def ends():
-    """Both ends of a queue: writing, reading."""
-    writing, reading = two_ends()
-    yield writing, reading
-    writing.close()
-    reading.close()
-
-
-@pytest.fixture
 def clock(monkeypatch):
     """The time that workers and hub go by."""
     invented = Clock()
@@ -279,7 +270,7 @@ def open_house(clock, store):
             changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
         changes.setdefault("pacing_ms", 0)
         settings = settings._replace(workers=workers, limits=dict(settings.limits, **limits), **changes)
-        houses.append(House(clock, settings, workers, memory or Memory(store), store))
+        houses.append(House(clock, settings, workers, memory or Accounts(store), store))
         return houses[-1]
 
     yield make

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
+from parley.server.ipc.queues import PIECE
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Said
 from parley.server.worker.audience import MOST_ALONE, audience
-from parley.server.worker.queues import PIECE
 from parley.server.worker.strangers import Strangers
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]

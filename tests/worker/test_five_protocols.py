@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
 from parley.server.chat.replica import USERS_EVERY
 from parley.server.protocols.events import Reason
@@ -81,11 +81,11 @@ def home(open_house, store):
     """Two workers, and accounts with a password, which is verified at once; with a switch off, bert has one without."""
 
     def make(register=True, guests=True, **settings):
-        memory = Memory(store, register, guests)
+        memory = Accounts(store, register, guests)
         for name in (b"ann", b"dora"):
-            memory.open(name, tuple(claims(name)), "secret")
+            memory.begin_with(name, tuple(claims(name)), "secret")
         if not (register and guests):
-            memory.open(b"bert", tuple(claims(b"bert")))
+            memory.begin_with(b"bert", tuple(claims(b"bert")))
         house = open_house(workers=2, memory=memory, **settings)
         house.memory = memory
         house.hub.verifier.verify = lambda password, secret, then: then(

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import PROTOCOLS
 from parley.server.worker.strangers import MINUTE, MOST_LINES
 
@@ -245,7 +246,7 @@ def test_without_a_limit_the_hub_is_not_asked(house):
 def configure(house, **limits):
     settings = house.settings._replace(limits=dict(house.settings.limits, **limits))
     house.hub.census.most = settings.limits["connections_per_address"]
-    house.hub.everyone("configure", settings.of_workers())
+    house.hub.everyone(ToWorker.Configure(settings.of_workers()))
     house.settle()
 
 
@@ -279,7 +280,7 @@ def test_the_limit_of_texts_changes_for_those_who_come(open_house):
 ENDS = {  # by reason
     "hangup": lambda house, peer: peer.close(),
     "quit": lambda house, peer: peer.send(b"\x01\x00\x00\x00\xcd" + bytes(22)),
-    "shutdown": lambda house, peer: house.hub.everyone("end"),
+    "shutdown": lambda house, peer: house.hub.everyone(ToWorker.End()),
 }
 
 

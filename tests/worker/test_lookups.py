@@ -1,8 +1,10 @@
 """Requests with long answers: few at a time, equal ones asked once, in turn by address, and no reader is waited for."""
 import pytest
+from plain import plain
 
-from parley.server.chat.memory import Memory
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.session import GONE, MEMBER
+from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
 from parley.server.worker.lookups import MOST_OPEN, MOST_UNREAD, UNREAD_AFTER, Lookups
@@ -48,12 +50,12 @@ def asked():
 
 @pytest.fixture
 def lookups(asked):
-    return Lookups(lambda *request: asked.append(request))
+    return Lookups(lambda message: asked.append(plain(message)))
 
 
 def ask_all(lookups, askers, shared=False):
     for asker in askers:
-        lookups.add(asker, shared, "recall", None, 100)
+        lookups.add(asker, shared, ToHub.Recall((), None, 100))
 
 
 def test_the_same_question_of_many_is_asked_once(lookups, asked):
@@ -69,9 +71,9 @@ def test_an_answer_that_differs_with_who_asks_is_asked_for_by_each(lookups, aske
 
 
 def test_other_arguments_and_other_forms_are_other_questions(lookups, asked):
-    lookups.add(Asker(1), True, "recall", None, 100)
-    lookups.add(Asker(2), True, "recall", 7, 100)
-    lookups.add(Asker(3, audience="dollar"), True, "recall", None, 100)
+    lookups.add(Asker(1), True, ToHub.Recall((), None, 100))
+    lookups.add(Asker(2), True, ToHub.Recall((), 7, 100))
+    lookups.add(Asker(3, audience="dollar"), True, ToHub.Recall((), None, 100))
     lookups.go_on(1000)
     assert [numbers for _, numbers, _, _ in asked] == [[1], [2], [3]]
 
@@ -171,7 +173,7 @@ def test_the_worker_waits_for_the_hub_however_long_that_takes(lookups, asked):
 def test_patterns_which_all_names_are_held_against_are_asked_for_one_at_a_time(lookups, asked):
     askers = [Asker(number) for number in range(3)]
     for asker in askers:
-        lookups.add(asker, False, "accounts", b"a*")
+        lookups.add(asker, False, ToHub.Accounts((), b"a*"))
     ask_all(lookups, [Asker(9)])
     lookups.go_on(1000)
     assert asked == [("accounts", [0], b"a*")]
@@ -266,9 +268,9 @@ def enter(house, protocol, name):
 
 @pytest.mark.parametrize("protocol", sorted(LISTS))
 def test_a_list_is_rendered_once_for_each_change(open_house, store, monkeypatch, protocol):
-    memory = Memory(store)
+    memory = Accounts(store)
     for name in (b"ann", b"bob"):
-        memory.open(name, (name,))
+        memory.begin_with(name, (name,))
     house = open_house(memory=memory, messages_per_second=0)
     askers = [enter(house, protocol, name) for name in (b"ann", b"bob")]
     rendered, hearers = [], next(iter(house.worker._sessions.values())).audience
@@ -300,10 +302,10 @@ def test_long_answers_are_paid_for(open_house):
 
 @pytest.mark.slow
 def test_a_pattern_is_paid_for_by_the_names_it_is_held_against(open_house, store):
-    memory = Memory(store)
+    memory = Accounts(store)
     for number in range(5000):
         name = b"n%d" % number
-        memory.open(name, (name,))
+        memory.begin_with(name, (name,))
     house = open_house(memory=memory)
     stranger = house.connect(protocol="delimited")
     stranger.send(delimited(1, b"nobody*") * 100)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.server import config
+from parley.server.ipc.messages import ToWorker
 from parley.server.worker import connection, loop, tls
 from parley.server.worker.deadlines import LINGER
 from parley.server.worker.strangers import MINUTE, MOST_LINES
@@ -514,7 +515,7 @@ def test_who_waits_for_its_turn_is_not_blamed_for_it(open_house, monkeypatch):
 
 def test_a_server_that_stops_does_not_begin_with_anybody(house):
     peer = house.connect(tls=True)
-    house.hub.everyone("stop")
+    house.hub.everyone(ToWorker.Stop())
     house.settle()
     peer.send(Client().hello())
     house.settle()
@@ -572,7 +573,7 @@ def shown(house):
 
 def test_a_new_certificate_is_for_who_comes_and_disturbs_nobody(house):
     ann, before = shown(house)
-    house.hub.everyone("configure", house.settings._replace(tls=SECOND).of_workers())
+    house.hub.everyone(ToWorker.Configure(house.settings._replace(tls=SECOND).of_workers()))
     house.settle()
     _, after = shown(house)
     assert before == ssl.PEM_cert_to_DER_cert(FIRST.certificate.content.decode())
@@ -584,7 +585,7 @@ def test_a_new_certificate_is_for_who_comes_and_disturbs_nobody(house):
 
 @pytest.mark.parametrize("bad", [None, (b"", b""), (pair(FIRST)[0], pair(SECOND)[1])])
 def test_a_certificate_that_does_not_do_leaves_the_old_one(house, bad):
-    house.hub.everyone("configure", dict(house.settings.of_workers(), certificate=bad))
+    house.hub.everyone(ToWorker.Configure(dict(house.settings.of_workers(), certificate=bad)))
     house.settle()
     assert shown(house)[1] == ssl.PEM_cert_to_DER_cert(FIRST.certificate.content.decode())
 

@@ -3,6 +3,7 @@ import logging
 
 import pytest
 
+from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import PROTOCOLS
 from parley.server.worker import connection as connection_module
 from parley.server.worker import loop
@@ -205,7 +206,7 @@ def test_what_was_asked_before_a_stop_is_answered_although_its_turn_comes_later(
     ann.send(b"MSG hi\n" * 500 + b"PING\n")
     one_turn_a_tick(monkeypatch)
     house.tick()
-    house.hub.everyone("stop")
+    house.hub.everyone(ToWorker.Stop())
     for _ in range(40):
         house.settle(1)
     assert ann.heard() == b"PONG\n"
@@ -440,9 +441,9 @@ def test_a_bug_while_held_clients_come_back_costs_that_one(house, broken):
 def test_a_bug_while_the_server_stops_keeps_nobody_from_its_good_bye(house, broken, method):
     peers = [house.member(b"ann"), house.member(b"bob"), house.member(b"cid")]
     struck = broken(sessions(house)[1], method)
-    house.hub.everyone("stop")
+    house.hub.everyone(ToWorker.Stop())
     house.settle()
-    house.hub.everyone("end")
+    house.hub.everyone(ToWorker.End())
     house.settle()
     assert struck
     for peer in (peers[0], peers[2]):

@@ -2,10 +2,12 @@
 import pytest
 
 from parley.server.chat.session import GONE, MEMBER
-from parley.server.worker.queues import AWAITED, CONTROL, HEAD, TALK, called, control, said
+from parley.server.ipc.messages import ToHub
+from parley.server.ipc.queues import AWAITED, CONTROL, HEAD, TALK, called, said
 from parley.server.worker.uplink import Uplink
 
 NOW = 1600000000
+HOST = "192.0.2.1"
 
 
 class HubQueue:
@@ -45,22 +47,22 @@ def contents(data):
 def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
     uplink.say(1, b"ann", b"one", 5, False)
     uplink.say(2, b"bob", b"two", None, False)
-    uplink.ask("who", 1)
+    uplink.ask(ToHub.Who([1]))
     uplink.say(1, b"ann", b"three", 0, False)
-    uplink.ask("release", 1)
+    uplink.ask(ToHub.Release(1))
     uplink.flush()
     (data,) = queue.puts
     assert contents(data) == [
-        [(1, b"ann", b"one", 5), (2, b"bob", b"two", NOW)], ("who", (1,)), [(1, b"ann", b"three", 0)],
+        [(1, b"ann", b"one", 5), (2, b"bob", b"two", NOW)], ("who", ([1],)), [(1, b"ann", b"three", 0)],
         ("release", (1,))]
 
 
 def test_a_question_goes_up_as_it_is_asked(uplink, queue):
-    uplink.ask("claim", 1, b"ann", (b"ann",), "Login", None)
-    uplink.ask("whisper", 1, b"ann", b"bob", b"hi", 5)
+    uplink.ask(ToHub.Claim(1, b"ann", (b"ann",), "Login", None, HOST))
+    uplink.ask(ToHub.Whisper(1, b"ann", b"bob", b"hi", 5, HOST))
     uplink.flush()
     assert contents(queue.puts[0]) == [
-        ("claim", (1, b"ann", (b"ann",), "Login", None)), ("whisper", (1, b"ann", b"bob", b"hi", 5))]
+        ("claim", (1, b"ann", (b"ann",), "Login", None, HOST)), ("whisper", (1, b"ann", b"bob", b"hi", 5, HOST))]
 
 
 def test_talk_carries_the_workers_number(uplink, queue):
@@ -84,7 +86,7 @@ def test_talk_says_whether_anybody_wants_to_know_that_it_is_stored(uplink, queue
 
 def test_what_is_said_behind_a_question_is_awaited_for_itself(uplink, queue):
     uplink.say(1, b"ann", b"one", None, True)
-    uplink.ask("who", 1)
+    uplink.ask(ToHub.Who([1]))
     uplink.say(2, b"bob", b"two", None, False)
     uplink.flush()
     (data,) = queue.puts
@@ -106,8 +108,8 @@ class Told:
 
 def test_what_is_to_be_asked_once_a_session_has_been_sent_everything_waits_for_that(uplink, queue):
     behind, gone = Told(is_behind=True), Told(GONE)
-    uplink.ask_once_told(behind, "taken", 1, b"ann", 7, 2, 6)
-    uplink.ask_once_told(gone, "taken", 2, b"bob", 7, 2, 6)
+    uplink.ask_once_told(behind, ToHub.Taken(1, b"ann", 7))
+    uplink.ask_once_told(gone, ToHub.Taken(2, b"bob", 7))
     for _ in range(2):
         uplink.told()
         uplink.flush()
@@ -116,12 +118,12 @@ def test_what_is_to_be_asked_once_a_session_has_been_sent_everything_waits_for_t
     uplink.told()
     uplink.told()
     uplink.flush()
-    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7, 2, 6))]
+    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7))]
 
 
 def test_who_goes_before_it_has_been_sent_everything_has_taken_nothing(uplink, queue):
     behind = Told(is_behind=True)
-    uplink.ask_once_told(behind, "taken", 1, b"ann", 7, 2, 6)
+    uplink.ask_once_told(behind, ToHub.Taken(1, b"ann", 7))
     uplink.told()
     behind.state, behind.is_behind = GONE, False
     uplink.told()
@@ -130,16 +132,16 @@ def test_who_goes_before_it_has_been_sent_everything_has_taken_nothing(uplink, q
 
 
 def test_what_is_to_be_asked_once_told_waits_until_it_has_been_told(uplink, queue):
-    uplink.ask_once_told(Told(), "taken", 1, b"ann", 7, 2, 6)
-    uplink.ask_once_told(Told(), "taken", 2, b"bob", 8, 1, 3)
-    uplink.ask("who", 1)
+    uplink.ask_once_told(Told(), ToHub.Taken(1, b"ann", 7))
+    uplink.ask_once_told(Told(), ToHub.Taken(2, b"bob", 8))
+    uplink.ask(ToHub.Who([1]))
     uplink.flush()
-    assert contents(queue.puts.pop()) == [("who", (1,))]
+    assert contents(queue.puts.pop()) == [("who", ([1],))]
     uplink.told()
     uplink.told()
     uplink.flush()
     uplink.flush()
-    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7, 2, 6)), ("taken", (2, b"bob", 8, 1, 3))]
+    assert contents(queue.puts.pop()) == [("taken", (1, b"ann", 7)), ("taken", (2, b"bob", 8))]
     assert queue.puts == []
 
 
@@ -161,17 +163,17 @@ def test_it_is_full_while_the_hub_does_not_take_everything(uplink, queue):
 
 def test_without_a_hub_everything_is_asked_in_vain(uplink, queue):
     queue.broken, queue.backlog_size = True, 1
-    uplink.ask("who", 1)
+    uplink.ask(ToHub.Who([1]))
     uplink.flush()
     assert not uplink.full
     queue.broken = False
-    uplink.ask("done")
+    uplink.ask(ToHub.Done())
     uplink.flush()
     uplink.retry()
     assert queue.puts == []
 
 
 def test_any_request_can_be_asked(uplink, queue):
-    uplink.ask("ready")
+    uplink.ask(ToHub.Ready())
     uplink.flush()
-    assert queue.puts == [control("ready")]
+    assert contents(queue.puts[-1]) == [("ready", ())]

@@ -4,11 +4,13 @@ What is kept for one account is its box. What comes from one address may take as
 leaves free: the first at most half, the next one half of the rest. Another name or another account makes that no more.
 Sizes are those in memory (`server.chat.sizes`).
 """
+import functools
 import itertools
 
 from parley.server.chat.aliases import Aliases
 from parley.server.chat.names import Occupied
 from parley.server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
+from parley.server.ipc.messages import ReadStore, Settled, ToStore, entry
 
 MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
 MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub
@@ -34,16 +36,18 @@ def kept_size(sender, text):
 class Account:
     """One account.
 
-    occupied: what its name occupies (`server.chat.names.claims`). secret: the hashed password; None if it has none.
+    serial: another for each account that there is or was. occupied: what its name occupies
+    (`server.chat.names.claims`). secret: the hashed password; None if it has none.
     kept, size: messages kept for it, and what they take in memory. shares: address -> _Share of these, or None.
     oldest: a time; no kept message is older. None if there are none.
     closing: requests to delete it that the store has not answered yet.
     used_on: the day on which the store was last told that it is in use, or None.
     """
 
-    __slots__ = ("occupied", "secret", "kept", "size", "shares", "oldest", "closing", "used_on")
+    __slots__ = ("serial", "occupied", "secret", "kept", "size", "shares", "oldest", "closing", "used_on")
 
     def __init__(self, occupied, secret):
+        self.serial = 0
         self.occupied = occupied
         self.secret = secret
         self.kept = self.size = self.closing = 0
@@ -59,17 +63,21 @@ class _Share:
         self.messages = self.size = self.pending_messages = self.pending_size = 0
 
 
-class Memory:
+class Accounts:
     """All accounts, in the order of their creation. What changes is told to the store.
 
-    store: see `server.storage.journal.Journal`. `then` is called with true once it is stored.
+    What the store answers comes back as an entry of the order, a `Settled`, and changes something only then: by the
+    methods `settle_...`, which take the fields of these.
+
+    order: see `server.order.at_hand`; set before anything is asked for, and its time is all that is known of time.
+    store: see `server.storage.journal.Journal`.
     register: may clients make accounts? guests: may names without an account be used?
     most_of_boxes: bytes. keep_days: how long a message is kept for somebody who is away; 0 is for ever.
-    clock: gives seconds since the epoch; without one nothing is ever too old.
     aliases: of the accounts' names, so that nobody else is shown by them while the owner is away.
     """
 
-    def __init__(self, store, register=True, guests=True, most_of_boxes=MOST_OF_BOXES, keep_days=0, clock=lambda: 0.0):
+    def __init__(self, store, register=True, guests=True, most_of_boxes=MOST_OF_BOXES, keep_days=0):
+        self.order = None
         self.register = register
         self.guests = guests
         self.accounts = {}  # name -> Account
@@ -77,66 +85,79 @@ class Memory:
         self._store = store
         self._most_of_boxes = most_of_boxes
         self._keep_days = keep_days
-        self._clock = clock
+        self._last_serial = 0
         self._occupied = Occupied()
         self._size = 0  # of all boxes
         self._of_sources = {}  # address -> the size of all its shares
         self._next_tidy = 0.0  # seconds since the epoch
 
+    def _now(self):
+        return self.order.now // 1000
+
+    def _ask(self, request, settled, *fields):
+        """Ask the store; the answer is the last field of an entry in the order."""
+        self._store.ask(functools.partial(self._settle, settled, fields), request)
+
+    def _settle(self, settled, fields, answer):
+        self.order.submit(0, entry(settled(*fields, answer)))
+
     def know(self, name, account):
         """An account that is in the store already; it may look like another one."""
+        self._last_serial += 1
+        account.serial = self._last_serial
         self.accounts[name] = account
         self.aliases.hold(name)
         self._occupied.add(name, account.occupied)
 
-    def open(self, name, occupied, secret=None, then=None):
-        """A new account; none if it cannot be stored."""
-
-        def settle(stored):
-            if not stored:
-                self._forget(name)
-            if then:
-                then(stored)
-
+    def begin_with(self, name, occupied, secret=None):
+        """A new account before there is an order; none if it cannot be stored."""
         self.know(name, Account(occupied, secret))
-        self._store.ask(settle, "open_account", name, secret)
+        self._store.ask(functools.partial(self.settle_opened, name), ToStore.OpenAccount(name, secret))
 
-    def protect(self, name, secret, then=None):
-        """The account's password is another from now on; not if that cannot be stored."""
-        account = self.accounts[name]
+    def open(self, name, occupied, secret=None, asker=0, token=0):
+        """A new account; none if it cannot be stored. Leads to a `Settled.Opened`."""
+        self.know(name, Account(occupied, secret))
+        self._ask(ToStore.OpenAccount(name, secret), Settled.Opened, asker, token, name)
 
-        def settle(stored):
-            if stored:
-                account.secret = secret
-            if then:
-                then(stored)
+    def settle_opened(self, name, stored):
+        """Is it stored? An account that is not stored is none."""
+        if not stored:
+            self._forget(name)
 
-        self._store.ask(settle, "protect", name, secret)
+    def protect(self, name, secret, asker=0, token=0):
+        """The account's password is to be another; not if that cannot be stored. Leads to a `Settled.Protected`."""
+        serial = self.accounts[name].serial
+        self._ask(ToStore.Protect(name, secret), Settled.Protected, asker, token, name, serial, secret)
+
+    def settle_protected(self, name, serial, secret, stored):
+        """From here on the account has another password, if there still is the account."""
+        if stored and self._is_still(name, serial):
+            self.accounts[name].secret = secret
 
     def use(self, name):
         """Somebody comes under this name; if it is an account, the store is told once a day."""
-        account, today = self.accounts.get(name), int(self._clock()) // DAY
+        account, today = self.accounts.get(name), self._now() // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
-            self._store.ask(_ignore, "use", name)
+            self._store.ask(_ignore, ToStore.Use(name))
 
-    def close(self, name, then):
+    def close(self, name, asker=0, token=0):
         """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
 
-        Until that is stored the name is nobody else's, and nothing is kept for it. `then(stored, gone)`: gone is true
-        if this has deleted it, and not another request meanwhile.
+        Until that is stored the name is nobody else's, and nothing is kept for it. Leads to a `Settled.Closed`.
         """
         account = self.accounts[name]
-
-        def settle(stored):
-            account.closing -= 1
-            gone = bool(stored) and self._is_still(name, account)
-            if gone:
-                self._forget(name)
-            then(stored, gone)
-
         account.closing += 1
-        self._store.ask(settle, "close_account", name)
+        self._ask(ToStore.CloseAccount(name), Settled.Closed, asker, token, name, account.serial)
+
+    def settle_closed(self, name, serial, stored):
+        """Is it stored? True if this has deleted the account, and not another request before."""
+        if not self._is_still(name, serial):
+            return False
+        self.accounts[name].closing -= 1
+        if stored:
+            self._forget(name)
+        return bool(stored)
 
     def is_closing(self, name):
         """Is there such an account, and is it being deleted?"""
@@ -149,9 +170,13 @@ class Memory:
         self.aliases.free(name)
         self._occupied.remove(name, account.occupied)
 
-    def _is_still(self, name, account):
+    def _is_still(self, name, serial):
         """Or has it been deleted meanwhile, and perhaps made anew?"""
-        return self.accounts.get(name) is account
+        return name in self.accounts and self.accounts[name].serial == serial
+
+    def with_serial(self, name, serial):
+        """The account, or None if that one is deleted."""
+        return self.accounts[name] if self._is_still(name, serial) else None
 
     def owners(self, occupied):
         """The accounts' names that `occupied` would be too much alike."""
@@ -176,51 +201,48 @@ class Memory:
         return (not account.closing
                 and of_box <= MOST_OF_BOX - account.size - size and of_all <= self._most_of_boxes - self._size - size)
 
-    def keep(self, name, sender, text, source, number, time, then):
-        """Keep a message until the account's owner has taken it. `number`, `time`: its place in the order."""
-        account = self._hold(name, sender, text, source)
-        self._keep(name, account, sender, text, source, then,
-                   "whisper", number, time, sender, name, text, True, source)
+    def keep(self, name, sender, text, source, number, asker=0):
+        """Keep a message until the account's owner has taken it; `number` is its own. Leads to a `Settled.Kept`."""
+        serial = self._hold(name, sender, text, source)
+        self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source),
+                  Settled.Kept, asker, name, serial, source, kept_size(sender, text))
 
-    def reserve(self, name, sender, text, source, time):
+    def reserve(self, name, sender, text, source):
         """Hold room for what may have to be kept: gives what `keep_missed` or `forgo` takes then, or None."""
         if not self.has_room(name, sender, text, source):
             return None
-        return name, self._hold(name, sender, text, source), sender, text, source, time
+        return name, self._hold(name, sender, text, source), source, sender, text, self.order.now
 
     def keep_missed(self, held):
         """Keep what room was reserved for, of which the owner was told too late; if there still is the account."""
-        name, account, sender, text, source, time = held
-        if account.closing:
+        name, serial, source, sender, text, time = held
+        account = self.with_serial(name, serial)
+        if account is None or account.closing:
             self.forgo(held)
-        elif self._is_still(name, account):
-            self._keep(name, account, sender, text, source, _ignore, "keep", time, sender, name, text, source)
+        else:
+            self._ask(ToStore.Keep(time, sender, name, text, source),
+                      Settled.Kept, 0, name, serial, source, kept_size(sender, text))
 
     def forgo(self, held):
         """What room was reserved for need not be kept."""
-        name, account, sender, text, source, _ = held
-        self._settle(name, account, source, kept_size(sender, text), False)
+        name, serial, source, sender, text, _ = held
+        self.settle_kept(name, serial, source, kept_size(sender, text), False)
 
     def _hold(self, name, sender, text, source):
+        """There is to be one more: the serial of the account."""
         account, size = self.accounts[name], kept_size(sender, text)
         self._count(account, source, 1, size)
         share = account.shares[source]
         share.pending_messages += 1
         share.pending_size += size
         if account.oldest is None:
-            account.oldest = int(self._clock())
-        return account
+            account.oldest = self._now()
+        return account.serial
 
-    def _keep(self, name, account, sender, text, source, then, request, *arguments):
-        def settle(stored):
-            self._settle(name, account, source, kept_size(sender, text), stored)
-            then(stored)
-
-        self._store.ask(settle, request, *arguments)
-
-    def _settle(self, name, account, source, size, stored):
+    def settle_kept(self, name, serial, source, size, stored):
         """What room was held for is stored, or is not kept."""
-        if not self._is_still(name, account):
+        account = self.with_serial(name, serial)
+        if account is None:
             return
         share = account.shares[source]
         share.pending_messages -= 1
@@ -254,19 +276,19 @@ class Memory:
 
     def taken(self, name, last, sender=None):
         """What was kept up to the id `last`, of everybody or of one sender, has reached the account's owner."""
-        self._store.ask(_ignore, "taken", name, last, sender)
+        self._store.ask(_ignore, ToStore.Taken(name, last, sender))
         self._look_into(name)
 
-    def empty(self, name, then):
-        """Throw away all that is kept for the account, `then(stored)`."""
-        self._store.ask(then, "taken", name, LAST_ID)
+    def empty(self, name, token):
+        """Throw away all that is kept for the account. Leads to a `Settled.Emptied`."""
+        self._ask(ToStore.Taken(name, LAST_ID), Settled.Emptied, 0, token)
         self._look_into(name)
 
     def tidy(self, name=None):
         """Throw away what has been kept for too long: for the account `name`, and once a minute for others too."""
         if not self._keep_days:
             return
-        now = self._clock()
+        now = self.order.now / 1000
         before = int(now) - self._keep_days * DAY
         if name in self.accounts:
             self._expire(name, before)
@@ -282,29 +304,31 @@ class Memory:
 
     def _expire(self, name, before):
         if self._is_old(name, before):
-            self._store.ask(_ignore, "expire", name, before)
+            self._store.ask(_ignore, ToStore.Expire(name, before))
             self._look_into(name)
 
     def _look_into(self, name):
         """Ask the store what is in a box after what was asked last; its answers come in the order of the questions."""
         account = self.accounts.get(name)
+        if account is not None:
+            self._ask(ReadStore.Box(name), Settled.Boxed, 0, name, account.serial)
 
-        def settle(found):
-            if found is None or account is None or not self._is_still(name, account):
-                return
-            shares, oldest = found
-            stored = {source: (messages, size) for source, messages, size in shares}
-            for source in {*stored, *(account.shares or ())}:
-                share = (account.shares or {}).get(source, _NOTHING)
-                messages, size = stored.get(source, (0, 0))
-                messages += share.pending_messages - share.messages
-                size += share.pending_size - share.size
-                if messages or size:
-                    self._count(account, source, messages, size)
-            if account.shares:
-                account.oldest = int(self._clock()) if oldest is None else oldest
-
-        self._store.ask(settle, "box", name)
+    def settle_boxed(self, name, serial, found):
+        """What is in the box by what the store says: `server.storage.memory.Store.box`; None if it cannot be read."""
+        account = self.with_serial(name, serial)
+        if found is None or account is None:
+            return
+        shares, oldest = found
+        stored = {source: (messages, size) for source, messages, size in shares}
+        for source in dict.fromkeys([*stored, *(account.shares or ())]):
+            share = (account.shares or {}).get(source, _NOTHING)
+            messages, size = stored.get(source, (0, 0))
+            messages += share.pending_messages - share.messages
+            size += share.pending_size - share.size
+            if messages or size:
+                self._count(account, source, messages, size)
+        if account.shares:
+            account.oldest = self._now() if oldest is None else oldest
 
 
 _NOTHING = _Share()

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from queue_ends import two_ends
 
-from parley.server.worker import queues
-from parley.server.worker.queues import CONTROL, HEAD, TALK, called, control, placed, record, said, talk
+from parley.server.ipc import queues
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, control, placed, record, said, talk
 
 FRAMES = [
     control("ready"),

@@ -19,6 +19,7 @@ import marshal
 import multiprocessing
 import os
 import struct
+from typing import Any, Deque, Iterator, List, Sequence, Tuple, Union
 
 PIECE = 65536  # one read; larger pieces cost more than they save
 PIPE_SIZE = 1 << 20
@@ -34,40 +35,42 @@ _PLACE_AT = HEAD.size - _PLACE.size
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 
 
-def control(entry, *arguments):
-    """The frame that asks the reader to do `entry`."""
+def control(entry: str, *arguments: Any) -> bytes:
+    """The frame that asks the reader to do `entry`: see `parley.server.ipc.messages`."""
     body = marshal.dumps((entry,) + arguments)
     return HEAD.pack(CONTROL, 0, 0, len(body), 0, 0, 0) + body
 
 
-def called(frame):
+def called(frame: bytes) -> Tuple[str, Tuple[Any, ...]]:
     """The entry and the arguments of a control frame."""
     call = marshal.loads(memoryview(frame)[HEAD.size:])  # noqa: S302 - from a process of ours
-    return call[0], call[1:]
+    name: str = call[0]
+    return name, call[1:]
 
 
-def record(number, sender, text, time):
+def record(number: int, sender: bytes, text: bytes, time: int) -> bytes:
     """One message of a talk frame; `time` in seconds since the epoch, of which 32 bits are kept."""
     return RECORD.pack(number, time & 0xFFFFFFFF, len(sender), len(sender) + len(text)) + sender + text
 
 
-def talk(room, worker, records, kind=TALK):
+def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK) -> bytes:
     """The frame that carries what was said in `room` on one worker, in order."""
     body = b"".join(records)
     return HEAD.pack(kind, room, worker, len(body), len(records), 0, 0) + body
 
 
-def placed(frame, number, time):
+def placed(frame: bytes, number: int, time: int) -> bytes:
     """The same talk with its place in the order: its first message's number, and the time in milliseconds."""
     return frame[:_PLACE_AT] + _PLACE.pack(number, time) + frame[HEAD.size:]
 
 
-def place(frame):
+def place(frame: bytes) -> Tuple[int, int]:
     """(number, time) as the hub has given them: see `placed`."""
-    return _PLACE.unpack_from(frame, _PLACE_AT)
+    number, time = _PLACE.unpack_from(frame, _PLACE_AT)
+    return number, time
 
 
-def said(frame):
+def said(frame: bytes) -> Iterator[Tuple[int, bytes, bytes, int]]:
     """The (session number, sender, text, time) of a talk frame, in order."""
     position, end = HEAD.size, len(frame)
     while position < end:
@@ -80,10 +83,10 @@ def said(frame):
 class Queue:
     """One direction between two processes. Made before the fork; each side then says which end it is."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._reader, self._writer = multiprocessing.Pipe(duplex=False)
         self._held = b""
-        self._backlog = collections.deque()
+        self._backlog: Deque[Union[bytes, memoryview]] = collections.deque()
         self.backlog_size = 0
         for end in (self._reader, self._writer):
             os.set_blocking(end.fileno(), False)
@@ -92,28 +95,28 @@ class Queue:
         except OSError:
             pass  # not Linux, or above what this user may have: smaller is only slower
 
-    def read_here(self):
+    def read_here(self) -> "Queue":
         """This process reads; the other end is closed here, so that the writer's death shows as an end."""
         self._writer.close()
         return self
 
-    def write_here(self):
+    def write_here(self) -> "Queue":
         """This process writes."""
         self._reader.close()
         return self
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Of the end that is still open here, for a selector."""
         return (self._writer if self._reader.closed else self._reader).fileno()
 
-    def close(self):
+    def close(self) -> None:
         """Close whatever is open here."""
         self._reader.close()
         self._writer.close()
 
     # ---- the writing end
 
-    def put(self, data=b""):
+    def put(self, data: bytes = b"") -> None:
         """Send whole frames, after what was kept earlier; keep what the pipe does not take now.
 
         Without data it only sends what was kept. BrokenPipeError if the reader is gone.
@@ -134,7 +137,7 @@ class Queue:
 
     # ---- the reading end
 
-    def get(self):
+    def get(self) -> List[bytes]:
         """The whole frames that are here now, heads included; EOFError once the writer is gone and all is read.
 
         The torn tail of a writer that died in the middle of a frame is never part of the answer.
@@ -156,9 +159,10 @@ class Queue:
         return frames
 
 
-def _cut(data):
+def _cut(data: bytes) -> Tuple[List[bytes], bytes]:
     """The whole frames in `data`, and the rest."""
-    frames, position, size = [], 0, len(data)
+    frames: List[bytes] = []
+    position, size = 0, len(data)
     while size - position >= HEAD.size:
         end = position + HEAD.size + HEAD.unpack_from(data, position)[3]
         if end > size:

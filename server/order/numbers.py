@@ -1,5 +1,8 @@
-"""The place of a message in the order: its number and its time, which the hub gives."""
+"""The numbers of messages, which the hub gives as it delivers them."""
 import functools
+from typing import Any, Optional
+
+from parley.server.ipc.messages import ToStore
 
 BLOCK = 1 << 20  # numbers reserved at a time; as many messages can be given one while the store does not work
 
@@ -12,18 +15,16 @@ class Numbers:
 
     last: the latest number that has been given.
     store: see `server.storage.journal.Journal`; its `last_number` and `reserved` are where this begins.
-    clock: gives seconds since the epoch.
     """
 
-    def __init__(self, store, clock):
-        self.last = store.last_number
-        self._reserved = store.reserved
+    def __init__(self, store: Any) -> None:
+        self.last: int = store.last_number
+        self._reserved: int = store.reserved
         self._reserving = False
         self._store = store
-        self._clock = clock
 
-    def take(self, count=1):
-        """The first of the next `count` numbers, and the time in milliseconds since the epoch.
+    def take(self, count: int = 1) -> Optional[int]:
+        """The first of the next `count` numbers.
 
         None if that many are not reserved, because the store has not worked for long: without a number nothing is said.
         """
@@ -33,22 +34,22 @@ class Numbers:
             return None
         first = self.last + 1
         self.last += count
-        return first, max(0, int(self._clock() * 1000))
+        return first
 
-    def _reserve(self, through):
+    def _reserve(self, through: int) -> None:
         self._reserving = True
-        self._store.ask(functools.partial(self._settle, through), "reserve", through)
+        self._store.ask(functools.partial(self._settle, through), ToStore.Reserve(through))
 
-    def _settle(self, through, stored):
+    def _settle(self, through: int, stored: Optional[bool]) -> None:
         self._reserving = False
         if stored:
             self._reserved = through
 
-    def close(self):
+    def close(self) -> None:
         """No more are given: the next start may go on right behind the last one."""
         self._reserved = self.last
-        self._store.ask(_ignore, "release", self.last)
+        self._store.ask(_ignore, ToStore.Release(self.last))
 
 
-def _ignore(stored):
+def _ignore(stored: Optional[bool]) -> None:
     pass

@@ -1,4 +1,4 @@
-"""Colours, fonts and sizes, and texts as every Tk can show them. Lengths are in points, so that they scale."""
+"""Colours, fonts and sizes, and texts that every Tk can show. Lengths are in points, so that they scale."""
 import ctypes
 import ctypes.util
 import re
@@ -12,18 +12,18 @@ from parley.server.protocols.text import canonical
 
 PAPER, GROUND, LINE, INK, FAINT = "#ffffff", "#f2f4f7", "#cfd5de", "#1d2433", "#5f6b7d"
 ACCENT, OWN, CODE, TROUBLE, WARNING = "#1f5fbf", "#e9f1fd", "#0d6d70", "#b3261e", "#fdf1d3"
-# Those of the terminal client, darker, as PAPER is bright.
+# The colours of the terminal client, darker, as the background is light.
 NAMES = {bright: "#%02x%02x%02x" % tuple(int(bright[at:at + 2], 16) * 3 // 4 for at in (1, 3, 5))
          for bright in showing.COLOURS}
 
-_LATEST = 0xFFFFFFFF  # seconds; no clock that is right shows more
-_DRAWS_PICTURES = 20305  # the first libXft that can
+_LATEST = 0xFFFFFFFF  # seconds since the epoch; later times are shown as this one
+_EMOJI_VERSION = 20305  # the first libXft that can draw coloured glyphs
 _BEYOND_FFFF = re.compile("[\U00010000-\U0010ffff]")
-_PICTURES = re.compile("[\u231a-\u23ff\u2600-\u27bf\u2b00-\u2bff\U00010000-\U0010ffff]")
+_EMOJI = re.compile("[\u231a-\u23ff\u2600-\u27bf\u2b00-\u2bff\U00010000-\U0010ffff]")
 
 
 def prepare(root, scale=None):
-    """Make the fonts and styles; `scale` is a factor, None for what the screen says."""
+    """Configure fonts and styles; returns {name: font}. scale: a factor for all sizes, None for that of the screen."""
     if scale:
         root.tk.call("tk", "scaling", scale * 4 / 3)  # pixels a point; 96 to the inch is 1
     for name in ("TkDefaultFont", "TkTextFont", "TkMenuFont", "TkHeadingFont"):
@@ -52,7 +52,7 @@ def prepare(root, scale=None):
                     darkcolor=ACCENT, focuscolor=PAPER)
     style.map("Send.TButton", background=[("disabled", LINE), ("active", "#174a96")],
               foreground=[("disabled", FAINT)])
-    # A bar without arrows, that cannot be seen while there is nothing to scroll.
+    # A bar without arrows, which is invisible while there is nothing to scroll.
     style.layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [
         ("Vertical.Scrollbar.thumb", {"sticky": "nswe"})]})])
     style.configure("TScrollbar", gripcount=0, background=LINE, troughcolor=PAPER, bordercolor=PAPER,
@@ -76,7 +76,7 @@ def prepare(root, scale=None):
 
 
 def colour(name):
-    """The colour of somebody: always the same, and that of the terminal client."""
+    """The colour of a user's name, as #rrggbb: the same as in the terminal client."""
     return NAMES[showing.colour(name)]
 
 
@@ -92,18 +92,18 @@ def _local(seconds):
     return time.localtime(min(max(int(seconds), 0), _LATEST))
 
 
-def shower(root):
-    """A function from a text to what this Tk can show of it: harmless, and pictures in words if they would end it."""
-    pictures = _PICTURES if _draws_no_pictures(root) else _BEYOND_FFFF if _takes_no_pictures(root) else None
+def text_filter(root):
+    """A function that makes a text safe to show in this Tk, with emoji written out where they would crash it."""
+    emoji = _EMOJI if _cannot_draw_emoji(root) else _BEYOND_FFFF if _lacks_astral_characters(root) else None
 
     def shown(text):
         text = canonical(text.encode("utf-8", "replace")).decode()
-        return pictures.sub(_in_words, text) if pictures else text
+        return emoji.sub(_in_words, text) if emoji else text
     return shown
 
 
-def _takes_no_pictures(root):
-    """Until Python 3.8 or so."""
+def _lacks_astral_characters(root):
+    """Whether Tk cannot represent characters beyond U+FFFF, as before Python 3.8."""
     try:
         root.tk.call("string", "length", "\U0001f600")
     except (tkinter.TclError, ValueError):
@@ -111,15 +111,15 @@ def _takes_no_pictures(root):
     return False
 
 
-def _draws_no_pictures(root):
-    """The X server ends a program that draws a coloured glyph with an old libXft."""
+def _cannot_draw_emoji(root):
+    """Whether an old libXft would crash the program when it draws a coloured glyph."""
     if root.tk.call("tk", "windowingsystem") != "x11":
         return False
     try:
-        return ctypes.CDLL(ctypes.util.find_library("Xft")).XftGetVersion() < _DRAWS_PICTURES
+        return ctypes.CDLL(ctypes.util.find_library("Xft")).XftGetVersion() < _EMOJI_VERSION
     except (OSError, AttributeError, TypeError):
         return True
 
 
-def _in_words(picture):
-    return "[%s]" % unicodedata.name(picture.group(), "U+%X" % ord(picture.group())).lower()
+def _in_words(match):
+    return "[%s]" % unicodedata.name(match.group(), "U+%X" % ord(match.group())).lower()

@@ -4,34 +4,44 @@ import collections
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from registered import Settling
 
-from parley.server.chat import memory as memory_module
-from parley.server.chat.memory import DAY, SHARE_SIZE, Account, Memory, kept_size
+from parley.server.chat import accounts as accounts_module
+from parley.server.chat.accounts import DAY, SHARE_SIZE, Account, Accounts, kept_size
 from parley.server.chat.names import claims
+from parley.server.ipc.messages import name_of
 from parley.server.storage.memory import Store
 
-SAID_AT = 1600000000000  # milliseconds since the epoch
+NOW = 1600000000  # seconds since the epoch
+
+
+def accounts_of(store, clock=lambda: NOW, **limits):
+    accounts = Accounts(store, **limits)
+    accounts.order = Settling(accounts, clock)
+    return accounts
 
 
 @pytest.fixture
 def memory(store):
-    return Memory(store)
+    return accounts_of(store)
 
 
-def open_account(memory, name, secret=None, then=None):
-    memory.open(name, tuple(claims(name)), secret, then)
+def open_account(memory, name, secret=None):
+    memory.open(name, tuple(claims(name)), secret)
 
 
-def close(memory, name):
-    memory.close(name, lambda stored, gone: None)
+def told(memory, name):
+    """What came of the store's answers of this name."""
+    return [(answer, result) for kind, answer, result in memory.order.told if kind == name]
 
 
 def keep(memory, name, text=b"x", source="192.0.2.1", sender=b"bob"):
     """As the register does: is there room, and was it stored?"""
-    told = [memory.has_room(name, sender, text, source)]
-    if told[0]:
-        memory.keep(name, sender, text, source, 1, int(memory._clock() * 1000), told.append)
-    return all(told)
+    if not memory.has_room(name, sender, text, source):
+        return False
+    before = len(told(memory, "kept"))
+    memory.keep(name, sender, text, source, 1)
+    return all(answer for answer, _ in told(memory, "kept")[before:])
 
 
 def fill(memory, name, text=b"x", source="192.0.2.1", sender=b"bob"):
@@ -65,7 +75,7 @@ def check_books(memory):
 def test_accounts_are_in_the_order_of_their_creation(memory, store):
     for name in (b"zoe", b"ann", b"bob"):
         open_account(memory, name)
-    close(memory, b"ann")
+    memory.close(b"ann")
     open_account(memory, b"ann")
     assert list(memory.accounts) == [row[0] for row in store.store.accounts()] == [b"zoe", b"bob", b"ann"]
 
@@ -94,7 +104,7 @@ def test_the_owners_of_a_name_are_the_accounts_too_much_like_it(memory):
     assert memory.owners(claims(b"ian")) == {b"ian"}
     assert memory.owners(claims(b"IAN")) == {b"ian", b"lan"}
     assert memory.owners(claims(b"bob")) == set()
-    close(memory, b"ian")
+    memory.close(b"ian")
     assert memory.owners(claims(b"IAN")) == {b"lan"}
 
 
@@ -108,18 +118,18 @@ def test_an_account_that_is_in_the_store_already_is_known_without_a_word_to_it(m
 
 
 def test_whoever_opens_an_account_is_told_once_it_is_stored(memory, store):
-    told, store.late = [], True
-    open_account(memory, b"ann", None, told.append)
-    assert (list(memory.accounts), told) == ([b"ann"], [])
+    store.late = True
+    open_account(memory, b"ann")
+    assert (list(memory.accounts), told(memory, "opened")) == ([b"ann"], [])
     store.answer()
-    assert (list(memory.accounts), told) == ([b"ann"], [True])
+    assert (list(memory.accounts), told(memory, "opened")) == ([b"ann"], [(True, None)])
 
 
 def test_an_account_that_cannot_be_stored_is_none(memory, store):
-    told, store.late = [], True
-    open_account(memory, b"ann", None, told.append)
+    store.late = True
+    open_account(memory, b"ann")
     store.answer(stored=False)
-    assert (list(memory.accounts), told) == ([], [None])
+    assert (list(memory.accounts), told(memory, "opened")) == ([], [(None, None)])
     assert memory.owners(claims(b"ann")) == set()
     open_account(memory, b"ann")
     store.answer()
@@ -131,12 +141,12 @@ def test_an_account_that_cannot_be_stored_is_none(memory, store):
 
 def test_an_address_fills_half_of_a_box_and_the_next_one_half_of_the_rest(memory):
     open_account(memory, b"ann")
-    left = memory_module.MOST_OF_BOX
+    left = accounts_module.MOST_OF_BOX
     for number in range(5):
         kept = fill(memory, b"ann", source="192.0.2.%d" % number)
         assert kept == (left // 2 - SHARE_SIZE) // kept_size(b"bob", b"x")
         left -= SHARE_SIZE + kept * kept_size(b"bob", b"x")
-        assert memory.accounts[b"ann"].size == memory_module.MOST_OF_BOX - left
+        assert memory.accounts[b"ann"].size == accounts_module.MOST_OF_BOX - left
     check_books(memory)
 
 
@@ -148,7 +158,7 @@ def test_another_name_makes_nobodys_share_larger(memory):
 
 
 def test_an_address_fills_half_of_all_boxes_and_others_have_room_in_the_rest(store):
-    memory = Memory(store, most_of_boxes=400000)
+    memory = accounts_of(store, most_of_boxes=400000)
     names = [b"ann", b"bob", b"cid", b"dan"]
     for name in names:
         open_account(memory, name)
@@ -161,9 +171,9 @@ def test_an_address_fills_half_of_all_boxes_and_others_have_room_in_the_rest(sto
 
 def test_what_takes_more_than_half_of_a_box_is_not_kept(memory):
     open_account(memory, b"ann")
-    assert keep(memory, b"ann", b"x" * (memory_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE))
+    assert keep(memory, b"ann", b"x" * (accounts_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE))
     open_account(memory, b"bob")
-    assert not keep(memory, b"bob", b"x" * (memory_module.MOST_OF_BOX // 2))
+    assert not keep(memory, b"bob", b"x" * (accounts_module.MOST_OF_BOX // 2))
 
 
 def test_what_was_taken_makes_room(memory, store):
@@ -181,18 +191,18 @@ def test_what_was_taken_makes_room(memory, store):
 
 def test_what_was_kept_by_the_server_before_counts_for_the_address_that_it_came_from(memory):
     memory.know(b"ann", Account(claims(b"ann"), None))
-    memory.know_box(b"ann", [("192.0.2.1", 9, memory_module.MOST_OF_BOX // 2 - SHARE_SIZE), ("192.0.2.2", 2, 900)], 0)
+    memory.know_box(b"ann", [("192.0.2.1", 9, accounts_module.MOST_OF_BOX // 2 - SHARE_SIZE), ("192.0.2.2", 2, 900)], 0)
     assert [keep(memory, b"ann", source="192.0.2.%d" % last) for last in (1, 2)] == [False, True]
     assert memory.accounts[b"ann"].kept == 12
 
 
 def test_what_is_not_stored_yet_counts_and_what_cannot_be_stored_does_not(memory, store):
     open_account(memory, b"ann")
-    text, told, store.late = b"x" * (memory_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE), [], True
-    memory.keep(b"ann", b"bob", text, "192.0.2.1", 1, 1600000000000, told.append)
-    assert (memory.has_room(b"ann", b"bob", text, "192.0.2.1"), told) == (False, [])
+    text, store.late = b"x" * (accounts_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE), True
+    memory.keep(b"ann", b"bob", text, "192.0.2.1", 1)
+    assert (memory.has_room(b"ann", b"bob", text, "192.0.2.1"), told(memory, "kept")) == (False, [])
     store.answer(stored=False)
-    assert (memory.has_room(b"ann", b"bob", text, "192.0.2.1"), told) == (True, [None])
+    assert (memory.has_room(b"ann", b"bob", text, "192.0.2.1"), told(memory, "kept")) == (True, [(None, None)])
     assert memory.accounts[b"ann"].shares is None
 
 
@@ -201,9 +211,9 @@ def test_what_is_on_its_way_to_the_store_counts_on_when_a_box_is_looked_into(mem
     keep(memory, b"ann", b"one")
     store.late = True
     memory.taken(b"ann", 1)
-    memory.keep(b"ann", b"bob", b"two", "192.0.2.1", 1, 1600000000000, lambda stored: None)
-    memory.keep(b"ann", b"bob", b"three", "192.0.2.2", 1, 1600000000000, lambda stored: None)
-    memory.reserve(b"ann", b"bob", b"four", "192.0.2.3", SAID_AT)
+    memory.keep(b"ann", b"bob", b"two", "192.0.2.1", 1)
+    memory.keep(b"ann", b"bob", b"three", "192.0.2.2", 1)
+    memory.reserve(b"ann", b"bob", b"four", "192.0.2.3")
     assert memory.accounts[b"ann"].kept == 4
     store.answer_next(2)  # taken, and what is left then
     assert memory.accounts[b"ann"].kept == 3
@@ -227,10 +237,9 @@ def test_where_the_store_has_less_than_was_counted_it_is_right(memory, store):
 
 def test_room_is_held_for_what_may_have_to_be_kept(memory, store):
     open_account(memory, b"ann")
-    text = b"x" * (memory_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE)
-    arguments = b"bob", text, "192.0.2.1", SAID_AT
+    text = b"x" * (accounts_module.MOST_OF_BOX // 2 - 2 * SHARE_SIZE)
+    arguments = b"bob", text, "192.0.2.1"
     held = memory.reserve(b"ann", *arguments)
-    assert held[1] is memory.accounts[b"ann"]
     assert memory.reserve(b"ann", *arguments) is None
     memory.forgo(held)
     assert (memory.accounts[b"ann"].shares, store.store.kept(b"ann")) == (None, [])
@@ -243,9 +252,9 @@ def test_room_is_held_for_what_may_have_to_be_kept(memory, store):
 @pytest.mark.parametrize("made_anew", [True, False])
 def test_what_room_was_held_for_is_not_kept_for_a_later_account_of_that_name(memory, store, settle, made_anew):
     open_account(memory, b"ann")
-    arguments = b"bob", b"hi", "192.0.2.1", SAID_AT
+    arguments = b"bob", b"hi", "192.0.2.1"
     held = memory.reserve(b"ann", *arguments)
-    close(memory, b"ann")
+    memory.close(b"ann")
     if made_anew:
         open_account(memory, b"ann")
     getattr(memory, settle)(held)
@@ -259,9 +268,9 @@ def test_what_room_was_held_for_is_not_kept_for_a_later_account_of_that_name(mem
 def test_what_room_was_held_for_is_not_taken_from_what_a_later_account_of_that_name_has(
         memory, store, settle, on_its_way):
     open_account(memory, b"ann")
-    arguments = b"bob", b"hi", "192.0.2.1", SAID_AT
+    arguments = b"bob", b"hi", "192.0.2.1"
     held = memory.reserve(b"ann", *arguments)
-    close(memory, b"ann")
+    memory.close(b"ann")
     open_account(memory, b"ann")
     store.late = on_its_way
     assert keep(memory, b"ann")
@@ -280,13 +289,13 @@ def test_what_was_in_the_box_of_an_account_that_is_made_anew_meanwhile_is_not_co
     asked = []
 
     class Store:
-        def ask(self, then, request, *arguments):
-            asked.append((request, then))
+        def ask(self, then, request):
+            asked.append((name_of(request), then))
 
-    memory = Memory(Store())
+    memory = accounts_of(Store())
     open_account(memory, b"ann")
     memory.taken(b"ann", 1)
-    close(memory, b"ann")
+    memory.close(b"ann")
     answers = dict(asked)
     answers["close_account"](True)
     open_account(memory, b"ann")
@@ -315,7 +324,7 @@ class Clock:
 def forgetful(store, clock):
     """A memory that keeps messages for ten days, and its store has the same clock."""
     store.store = store._store = Store(clock)
-    return Memory(store, keep_days=10, clock=clock)
+    return accounts_of(store, clock, keep_days=10)
 
 
 def test_what_has_been_kept_for_too_long_is_forgotten(forgetful, store, clock):
@@ -336,7 +345,7 @@ def test_what_has_been_kept_for_too_long_is_forgotten(forgetful, store, clock):
 
 
 def test_nothing_is_forgotten_where_there_is_no_limit(store, clock):
-    memory = Memory(store, clock=clock)
+    memory = accounts_of(store, clock)
     open_account(memory, b"ann")
     keep(memory, b"ann")
     clock.now += 10000 * DAY
@@ -346,7 +355,7 @@ def test_nothing_is_forgotten_where_there_is_no_limit(store, clock):
 
 
 def test_boxes_are_looked_through_once_a_minute_and_some_at_a_time(forgetful, store, clock, monkeypatch):
-    monkeypatch.setattr(memory_module, "TIDIED_AT_ONCE", 2)
+    monkeypatch.setattr(accounts_module, "TIDIED_AT_ONCE", 2)
     names = [b"a%d" % number for number in range(5)]
     for name in names:
         open_account(forgetful, name)
@@ -380,11 +389,11 @@ def test_a_clock_that_was_set_back_is_no_reason_to_look_no_more(forgetful, clock
 
 
 def test_what_is_thrown_away_makes_room(memory, store):
-    told = []
     open_account(memory, b"ann")
     fill(memory, b"ann", b"x" * 9000)
-    memory.empty(b"ann", told.append)
-    assert (told, store.store.kept(b"ann"), memory.accounts[b"ann"].shares) == ([True], [], None)
+    memory.empty(b"ann", 7)
+    assert told(memory, "emptied") == [(True, None)]
+    assert (store.store.kept(b"ann"), memory.accounts[b"ann"].shares) == ([], None)
     check_books(memory)
 
 
@@ -415,7 +424,7 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
     @given(REQUESTS)
     def property_(requests):
         store, held = answering_store(), []
-        memory = Memory(store)
+        memory = accounts_of(store)
         for name in (b"ann", b"bob"):
             open_account(memory, name)
         store.late = True
@@ -425,18 +434,18 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
                 if request == "keep":
                     keep(memory, name, b"x" * size, source)
                 else:
-                    reserved = memory.reserve(name, b"cid", b"y" * size, source, SAID_AT)
+                    reserved = memory.reserve(name, b"cid", b"y" * size, source)
                     held += [reserved] if reserved else []
             elif request in ("missed", "told") and held:
                 (memory.forgo if request == "told" else memory.keep_missed)(held.pop(arguments[0] % len(held)))
             elif request == "taken":
                 memory.taken(*arguments)
             elif request == "reopen" and arguments[0] in memory.accounts:
-                close(memory, arguments[0])
+                memory.close(arguments[0])
             elif request == "reopen":
                 open_account(memory, arguments[0])
             elif request == "empty" and arguments[0] in memory.accounts:
-                memory.empty(arguments[0], lambda stored: None)
+                memory.empty(arguments[0], 7)
             elif request == "answer":
                 store.answer_next(*arguments)
             check_books(memory)
@@ -458,8 +467,8 @@ def test_whatever_happens_in_whichever_order_the_books_are_right(answering_store
 def test_what_is_stored_for_an_account_that_is_gone_meanwhile_counts_for_nobody(memory, store, stored):
     open_account(memory, b"ann")
     store.late = True
-    memory.keep(b"ann", b"bob", b"x", "192.0.2.1", 1, 1600000000000, lambda stored: None)
-    close(memory, b"ann")
+    memory.keep(b"ann", b"bob", b"x", "192.0.2.1", 1)
+    memory.close(b"ann")
     store.answer(stored)
     memory.taken(b"ann", 1)
     open_account(memory, b"ann")
@@ -470,7 +479,7 @@ def test_a_closed_account_leaves_nothing_behind(memory, store):
     for name in (b"ann", b"bob"):
         open_account(memory, name)
     keep(memory, b"ann")
-    close(memory, b"ann")
+    memory.close(b"ann")
     assert list(memory.accounts) == [b"bob"]
     assert memory.owners(claims(b"ann")) == set()
     open_account(memory, b"ann")
@@ -480,27 +489,25 @@ def test_a_closed_account_leaves_nothing_behind(memory, store):
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_an_account_is_gone_once_that_is_stored_and_else_stays_as_it_was(memory, store, stored):
-    told = []
     open_account(memory, b"ann", "secret")
     account, store.late = memory.accounts[b"ann"], True
-    memory.close(b"ann", lambda *answer: told.append(answer))
-    assert (memory.accounts[b"ann"], memory.is_closing(b"ann"), told) == (account, True, [])
+    memory.close(b"ann")
+    assert (memory.accounts[b"ann"], memory.is_closing(b"ann"), told(memory, "closed")) == (account, True, [])
     assert not memory.has_room(b"ann", b"bob", b"x", "192.0.2.1")
     store.answer(stored)
     assert memory.is_closing(b"ann") is False
-    assert told == ([(True, True)] if stored else [(None, False)])
+    assert told(memory, "closed") == ([(True, True)] if stored else [(None, False)])
     assert memory.accounts == ({} if stored else {b"ann": account})
     assert memory.owners(claims(b"ann")) == (set() if stored else {b"ann"})
 
 
 def test_an_account_that_is_deleted_twice_is_gone_once(memory, store):
-    told = []
     open_account(memory, b"ann")
     store.late = True
     for _ in range(2):
-        memory.close(b"ann", lambda *answer: told.append(answer))
+        memory.close(b"ann")
     store.answer()
-    assert told == [(True, True), (True, False)]
+    assert told(memory, "closed") == [(True, True), (True, False)]
     store.late = False
     open_account(memory, b"ann")
     assert list(memory.accounts) == [b"ann"]

@@ -1,9 +1,8 @@
-"""The places of messages: no number is given twice, and none that is not reserved."""
+"""The numbers of messages: no number is given twice, and none that is not reserved."""
 import pytest
+from plain import plain
 
-from parley.server.chat.numbers import BLOCK, Numbers
-
-NOW = 1600000000.75
+from parley.server.order.numbers import BLOCK, Numbers
 
 
 class Store:
@@ -16,8 +15,8 @@ class Store:
         self.asked = []
         self._waiting = []
 
-    def ask(self, then, request, number):
-        self.asked.append((request, number))
+    def ask(self, then, request):
+        self.asked.append(plain(request))
         self._waiting.append(then)
         if not self.late:
             self.answer(True)
@@ -28,24 +27,19 @@ class Store:
             then(stored)
 
 
-def test_each_message_has_the_next_number_and_the_time_in_milliseconds():
-    numbers = Numbers(Store(), lambda: NOW)
-    assert [numbers.take(), numbers.take(3), numbers.take()] == [
-        (1, 1600000000750), (2, 1600000000750), (5, 1600000000750)]
+def test_each_message_has_the_next_number():
+    numbers = Numbers(Store())
+    assert [numbers.take(), numbers.take(3), numbers.take()] == [1, 2, 5]
     assert numbers.last == 5
 
 
-def test_no_time_is_before_the_epoch():
-    assert Numbers(Store(), lambda: -7.5).take() == (1, 0)
-
-
 def test_numbers_go_on_behind_those_that_may_have_been_given_before():
-    assert Numbers(Store(1000, 2000), lambda: NOW).take()[0] == 1001
+    assert Numbers(Store(1000, 2000)).take() == 1001
 
 
 def test_the_next_block_is_reserved_while_half_of_this_one_is_left():
     store = Store(0, BLOCK)
-    numbers = Numbers(store, lambda: NOW)
+    numbers = Numbers(store)
     store.late = True
     numbers.take(BLOCK // 2)
     assert store.asked == []
@@ -59,19 +53,19 @@ def test_the_next_block_is_reserved_while_half_of_this_one_is_left():
 def test_what_is_not_reserved_is_not_given():
     store = Store(0, 3)
     store.late = True
-    numbers = Numbers(store, lambda: NOW)
-    assert (numbers.take(3)[0], numbers.take()) == (1, None)
+    numbers = Numbers(store)
+    assert (numbers.take(3), numbers.take()) == (1, None)
     store.answer(False)
     assert (numbers.take(), numbers.last) == (None, 3)
     store.answer(True)
-    assert numbers.take(2)[0] == 4
+    assert numbers.take(2) == 4
     assert store.asked == [("reserve", BLOCK)] + [("reserve", 3 + BLOCK)]
 
 
 @pytest.mark.parametrize("given", [0, 7])
 def test_at_an_orderly_end_the_rest_is_given_back(given):
     store = Store(0, BLOCK)
-    numbers = Numbers(store, lambda: NOW)
+    numbers = Numbers(store)
     numbers.take(given)
     numbers.close()
     assert store.asked[-1] == ("release", given)

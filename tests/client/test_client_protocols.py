@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.client import events as heard
-from parley.client.conversation import Garbled, Impossible
-from parley.client.place import Place
-from parley.client.protocols import CONVERSATIONS
+from parley.client.position import ResumePosition
+from parley.client.protocol import Impossible, ProtocolError
+from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.binary import HEADER, Type
 from parley.server.protocols.events import Reason
@@ -100,9 +100,9 @@ NOT_THE_PROTOCOL = {
 }
 
 
-def talking(protocol, place=None):
-    """A conversation in which ann is a member."""
-    chat = CONVERSATIONS[protocol](place or Place())
+def talking(protocol, position=None):
+    """The protocol of a connection on which ann is logged in."""
+    chat = CLIENT_PROTOCOLS[protocol](position or ResumePosition())
     chat.me = "ann"
     chat.now = lambda: TIME
     return chat
@@ -138,7 +138,7 @@ def test_the_server_reads_what_is_asked(protocol):
         assert not any(isinstance(command, (events.Malformed, events.Broken)) for command in read)
 
 
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_arrives_as_it_was_said(protocol, text):
     chat = talking(protocol)
@@ -147,7 +147,7 @@ def test_a_text_arrives_as_it_was_said(protocol, text):
     assert said.text.decode() == (text.rstrip() if protocol == "line" else text)
 
 
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_is_heard_as_the_server_writes_it(protocol, text):
     found = fed(lambda: talking(protocol), frames(protocol, events.Said("zoé".encode(), text.encode(), TIME)))
@@ -157,7 +157,7 @@ def test_a_text_is_heard_as_the_server_writes_it(protocol, text):
     assert told.replace("\uff3b", "[").replace("\u00a0", " ") == text
 
 
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 def test_a_word_to_oneself_alone_is_heard_as_that(protocol):
     found = fed(lambda: talking(protocol), frames(protocol, events.Whispered(b"bob", b"psst: a", TIME)))
     expected = heard.Said if protocol == "delimited" else heard.Whispered
@@ -165,7 +165,7 @@ def test_a_word_to_oneself_alone_is_heard_as_that(protocol):
 
 
 @pytest.mark.parametrize("happening, expected", TOLD, ids=repr)
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 def test_what_happens_is_heard(protocol, happening, expected):
     assert fed(lambda: talking(protocol), frames(protocol, happening)) == expected.get(protocol, [])
 
@@ -276,9 +276,9 @@ def test_what_is_no_count_in_a_dollar_list_is_passed_over(unread):
 
 
 def test_who_is_caught_up_with_after_a_break_is_not_told_of_twice():
-    place = Place()
-    place.hear_from("bob", "bob", "before")
-    assert talking("dollar", place).feed(users_packet(bob=2, cid=1))[1:] == [heard.Kept(1, {"cid": 1})]
+    position = ResumePosition()
+    position.add_whisper("bob", "bob", "before")
+    assert talking("dollar", position).feed(users_packet(bob=2, cid=1))[1:] == [heard.Kept(1, {"cid": 1})]
 
 
 def test_delimited_asks_by_itself_for_what_was_kept():
@@ -301,7 +301,7 @@ def test_what_is_said_in_line_is_known_to_have_arrived_by_the_next_answer():
         heard.Done(heard.Request("say", None, "one")), heard.Done(heard.Request("fence", None, None))]
     assert chat.to_send() == b"PING\n"
     assert heard.Done(heard.Request("say", None, "two")) in chat.feed(b"PONG\n")
-    assert not chat.waits
+    assert not chat.has_pending
 
 
 def test_a_refusal_in_line_finds_what_it_is_about():
@@ -314,13 +314,13 @@ def test_a_refusal_in_line_finds_what_it_is_about():
 
 
 def test_what_was_missed_in_line_comes_in_pages_and_only_once():
-    place = Place()
-    place.ask()
-    place.put(7)
+    position = ResumePosition()
+    position.mark_requested()
+    position.set_mark(7)
     for text in ("a", "b"):
-        place.hear("bob", text)
-    place.breaks()
-    chat = talking("line", place)
+        position.add_said("bob", text)
+    position.connection_lost()
+    chat = talking("line", position)
     assert chat.catch_up() is None
     assert chat.to_send() == b"HISTORY SINCE 7\n"
     first = chat.feed(b"HIST 8 1 bob a\nHIST 9 2 bob b\nEND HISTORY 9 more\n")
@@ -328,15 +328,15 @@ def test_what_was_missed_in_line_comes_in_pages_and_only_once():
     assert chat.to_send() == b"HISTORY SINCE 9\n"
     found = chat.feed(b"HIST 10 3 bob c\nHIST 11 4 ann d\nEND HISTORY 11 complete\n")
     assert found[:-1] == [heard.Recalled(None, "bob", "c", 3), heard.Recalled(None, "ann", "d", 4)]
-    assert place.mark == 11
+    assert position.mark == 11
 
 
 def test_another_log_than_before_is_read_from_its_beginning():
-    place = Place()
-    place.put(70)
-    place.hear("bob", "from another life")
-    place.breaks()
-    chat = talking("line", place)
+    position = ResumePosition()
+    position.set_mark(70)
+    position.add_said("bob", "from another life")
+    position.connection_lost()
+    chat = talking("line", position)
     chat.catch_up()
     chat.to_send()
     chat.feed(b"ERR no-such-number\n")
@@ -346,37 +346,37 @@ def test_another_log_than_before_is_read_from_its_beginning():
 
 
 def test_the_log_tells_of_each_text_that_was_on_its_way_whether_it_has_arrived():
-    place = Place()
-    place.put(7)
-    before = talking("line", place)
+    position = ResumePosition()
+    position.set_mark(7)
+    before = talking("line", position)
     before.say("one")
     before.say("two")
-    assert before.breaks()[0].request.kind == "fence"
-    chat = talking("line", place)
+    assert before.connection_lost()[0].request.kind == "fence"
+    chat = talking("line", position)
     chat.catch_up()
     found = chat.feed(b"HIST 8 1 ann one\nHIST 9 2 bob hi\nEND HISTORY 9 complete\n")
     assert found[:-1] == [heard.Done(heard.Request("say", None, "one")), heard.Recalled(None, "bob", "hi", 2),
                           heard.Unsure(heard.Request("say", None, "two"))]
-    assert place.doubted == []
+    assert position.unconfirmed == []
 
 
 def test_another_log_leaves_what_was_on_its_way_unsure():
-    place = Place()
-    place.put(7)
-    before = talking("line", place)
+    position = ResumePosition()
+    position.set_mark(7)
+    before = talking("line", position)
     before.say("one")
-    before.breaks()
-    chat = talking("line", place)
+    before.connection_lost()
+    chat = talking("line", position)
     chat.catch_up()
     assert chat.feed(b"ERR no-such-number\n") == [heard.Unsure(heard.Request("say", None, "one"))]
 
 
 def test_a_server_without_a_history_is_not_asked_for_what_was_missed():
-    place = Place()
-    chat = talking("line", place)
+    position = ResumePosition()
+    chat = talking("line", position)
     chat.mark()
     chat.feed(b"ERR unknown-command\n")
-    assert "cannot be asked for" in talking("line", place).catch_up()
+    assert "cannot be asked for" in talking("line", position).catch_up()
 
 
 def test_what_was_not_answered_is_unsure_in_the_end():
@@ -384,12 +384,12 @@ def test_what_was_not_answered_is_unsure_in_the_end():
     chat.say("hi")
     chat.whisper("bob", "psst")
     chat.users()
-    unsure = chat.breaks()
+    unsure = chat.connection_lost()
     assert [type(event) for event in unsure] == [heard.Unsure, heard.Unsure, heard.Refused]
     assert [event.request.text for event in unsure] == ["hi", "psst", None]
 
 
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 def test_a_text_that_is_too_long_is_not_sent(protocol):
     chat = talking(protocol)
     with pytest.raises(Impossible, match="too long"):
@@ -397,7 +397,7 @@ def test_a_text_that_is_too_long_is_not_sent(protocol):
     assert chat.to_send() == b""
 
 
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 @settings(max_examples=60)
 @given(text=st.text(max_size=16000))
 def test_whatever_can_be_sent_is_read(protocol, text):
@@ -420,20 +420,20 @@ def test_what_is_not_the_protocol_is_garbled(protocol, stream):
         chat.describe("bob")
     elif protocol == "dollar":
         chat.login("ann", "pw")
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         chat.feed(stream)
 
 
-@pytest.mark.parametrize("protocol", sorted(CONVERSATIONS))
+@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
 @settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_worse_than_garbled(protocol, stream):
     chat = talking(protocol)
-    chat.users() if "users" not in chat.CANNOT else chat.ping()
+    chat.users() if "users" not in chat.UNSUPPORTED else chat.ping()
     try:
         chat.feed(stream)
         chat.settle()
-    except Garbled:
+    except ProtocolError:
         pass
 
 
@@ -450,7 +450,7 @@ def test_a_padded_name_that_is_refused_with_the_first_words_is_none():
     found = chat.settle()
     assert [type(event) for event in found] == [heard.Refused, heard.Welcomed]
     assert (found[1].name, chat.me) == ("ann", "ann")
-    stranger = CONVERSATIONS["padded"](Place())
+    stranger = CLIENT_PROTOCOLS["padded"](ResumePosition())
     stranger.join("bob")
     stranger.feed(received)
     stranger.say("not mine")
@@ -465,7 +465,7 @@ def test_that_one_has_logged_in_elsewhere_is_no_answer_to_what_was_said(protocol
     chat.say("x")
     found = chat.feed(frames(protocol, events.Farewell(Reason.REPLACED))) + chat.settle()
     assert [type(event) for event in found] == [heard.Disconnected]
-    assert heard.Unsure(heard.Request("say", None, "x")) in chat.breaks()
+    assert heard.Unsure(heard.Request("say", None, "x")) in chat.connection_lost()
 
 
 def said_by(chat):
@@ -476,7 +476,7 @@ def said_by(chat):
 
 def test_a_padded_password_is_given_until_something_was_said_with_it():
     received = frames("padded", events.Done(events.Post(b"ann", None, b"x", None)))
-    chat = CONVERSATIONS["padded"](Place())
+    chat = CLIENT_PROTOCOLS["padded"](ResumePosition())
     chat.login("ann", "pw")
     assert chat.feed(received)[0] == heard.Welcomed("ann")
     chat.say("one")
@@ -492,7 +492,7 @@ def test_a_padded_password_is_given_until_something_was_said_with_it():
 
 @pytest.mark.parametrize("reason", [Reason.WRONG_PASSWORD, Reason.PASSWORD_REQUIRED, Reason.TRY_LATER])
 def test_a_padded_password_that_is_refused_is_not_given_again(reason):
-    chat = CONVERSATIONS["padded"](Place())
+    chat = CLIENT_PROTOCOLS["padded"](ResumePosition())
     chat.login("ann", "guess")
     chat.feed(frames("padded", events.Done(events.Post(b"ann", None, b"", None))))
     chat.say("mine")
@@ -503,7 +503,7 @@ def test_a_padded_password_that_is_refused_is_not_given_again(reason):
 @pytest.mark.parametrize("protocol", ["binary", "padded"])
 @pytest.mark.parametrize("name, password", [("a b", "pw"), ("ann", " pw"), ("ann", "pw ")])
 def test_a_password_that_could_not_be_told_from_the_name_is_not_sent(protocol, name, password):
-    chat = CONVERSATIONS[protocol](Place())
+    chat = CLIENT_PROTOCOLS[protocol](ResumePosition())
     with pytest.raises(Impossible, match="one word"):
         chat.login(name, password)
-    assert not chat.to_send() and not chat.waits
+    assert not chat.to_send() and not chat.has_pending

@@ -3,7 +3,7 @@ import tkinter
 from tkinter import ttk
 
 from parley.client import showing
-from parley.client.gui import looks
+from parley.client.gui import theme
 from parley.client.gui.model import ROOM, SENDING
 
 ROOM_NAME = "lobby"
@@ -11,18 +11,22 @@ HELP = ("Enter  send   \u00b7   Shift+Enter  new line   \u00b7   Alt+\u2191 \u21
         "Alt+N  next unread   \u00b7   Page\u2191 \u2193  scroll   \u00b7   Ctrl+Q  quit")
 
 
-class Talking:
-    """Shows a `Model` that is logged in, in `frame`. shown: see `looks.shower`."""
+class ChatView:
+    """Shows a `Model` that is logged in, in `frame`.
+
+    fonts: what `theme.prepare` returns. shown: what `theme.text_filter` returns.
+    """
 
     def __init__(self, root, model, fonts, shown):
         self.frame = ttk.Frame(root)
         self.model = model
         self._root, self._fonts, self._shown = root, fonts, shown
-        self._rows = {}  # partner -> its row in the list
+        self._rows = {}  # {partner: its row in the list}
         self._listed, self._head, self._selected = [], None, None  # as shown last
-        self._drawn_talk, self._drawn, self._starts = None, [], []  # what was said, and where each message begins
-        self._is_at_end = True  # is the latest of it in sight?
-        self._make_foot()
+        self._drawn_conversation, self._drawn = None, []  # the conversation that is shown, and its messages
+        self._starts = []  # the text index at which each message begins
+        self._is_at_end = True  # is the latest message visible?
+        self._make_footer()
         self._make_banner()
         self._panes = panes = ttk.Panedwindow(self.frame, orient="horizontal")
         panes.pack(fill="both", expand=True, padx="8p", pady=("8p", "0p"))
@@ -32,7 +36,7 @@ class Talking:
 
     # ---- parts
 
-    def _make_foot(self):
+    def _make_footer(self):
         foot = ttk.Label(self.frame, text=HELP, style="Faint.TLabel", anchor="center", justify="center")
         foot.pack(side="bottom", fill="x", padx="8p", pady="6p")
         _wrap(foot)
@@ -48,8 +52,8 @@ class Talking:
     def _make_list(self, panes):
         frame = ttk.Frame(panes)
         me = self._shown(self.model.me)
-        ttk.Label(frame, text=me, style="Heading.TLabel", foreground=looks.colour(self.model.me)).pack(anchor="w")
-        ttk.Label(frame, text=self.model.place, style="Faint.TLabel").pack(anchor="w", pady=("0p", "6p"))
+        ttk.Label(frame, text=me, style="Heading.TLabel", foreground=theme.colour(self.model.me)).pack(anchor="w")
+        ttk.Label(frame, text=self.model.host_port, style="Faint.TLabel").pack(anchor="w", pady=("0p", "6p"))
         outside = self._make_outside(frame)
         outside.pack(fill="both", expand=True)
         self.list = ttk.Treeview(outside, show="tree", columns=("unread",), selectmode="browse")
@@ -57,7 +61,7 @@ class Talking:
         self.list.column("#0", width=width, minwidth=width // 2, stretch=True)
         self.list.column("unread", width=self._fonts["bold"].measure("(9999)"), stretch=False, anchor="e")
         _fill(outside, self.list)
-        self.list.tag_configure("offline", foreground=looks.FAINT)
+        self.list.tag_configure("offline", foreground=theme.FAINT)
         self.list.tag_configure("unread", font=self._fonts["bold"])
         self.list.bind("<<TreeviewSelect>>", self._select)
         self.list.bind("<Return>", lambda event: self.entry.focus_set())
@@ -85,16 +89,16 @@ class Talking:
         return frame
 
     def _make_outside(self, parent):
-        """A frame that shows where the keyboard is."""
-        return tkinter.Frame(parent, background=looks.PAPER, highlightthickness=self._root.winfo_pixels("1p"),
-                             highlightbackground=looks.LINE, highlightcolor=looks.ACCENT)
+        """A frame that shows whether its content has the focus."""
+        return tkinter.Frame(parent, background=theme.PAPER, highlightthickness=self._root.winfo_pixels("1p"),
+                             highlightbackground=theme.LINE, highlightcolor=theme.ACCENT)
 
     def _make_text(self, parent, **options):
         outside = self._make_outside(parent)
         text = tkinter.Text(
-            outside, wrap="word", background=looks.PAPER, foreground=looks.INK, borderwidth=0, highlightthickness=0,
-            insertbackground=looks.INK, padx="6p", pady="4p", spacing1="2p", spacing3="1p",
-            selectbackground=looks.ACCENT, selectforeground=looks.PAPER, width=1, **options)
+            outside, wrap="word", background=theme.PAPER, foreground=theme.INK, borderwidth=0, highlightthickness=0,
+            insertbackground=theme.INK, padx="6p", pady="4p", spacing1="2p", spacing3="1p",
+            selectbackground=theme.ACCENT, selectforeground=theme.PAPER, width=1, **options)
         _fill(outside, text)
         text.outside = outside
         return text
@@ -104,29 +108,29 @@ class Talking:
         tags = self.said
         tags.tag_configure("message", font="TkTextFont", lmargin2=indent, tabs=(indent,))
         tags.tag_configure("further", lmargin1=indent, spacing1="0p")
-        tags.tag_configure("own", background=looks.OWN)
-        tags.tag_configure("time", font=self._fonts["small"], foreground=looks.FAINT)
-        tags.tag_configure("day", font=self._fonts["small"], foreground=looks.FAINT, justify="center",
+        tags.tag_configure("own", background=theme.OWN)
+        tags.tag_configure("time", font=self._fonts["small"], foreground=theme.FAINT)
+        tags.tag_configure("day", font=self._fonts["small"], foreground=theme.FAINT, justify="center",
                            spacing1="8p", spacing3="4p")
-        tags.tag_configure("new", font=self._fonts["small"], foreground=looks.TROUBLE, justify="center")
+        tags.tag_configure("new", font=self._fonts["small"], foreground=theme.TROUBLE, justify="center")
         for style in ("bold", "italic", "code"):
             tags.tag_configure("class:" + style, font=self._fonts[style])
-        tags.tag_configure("class:code", foreground=looks.CODE)
-        for colour in looks.NAMES.values():
+        tags.tag_configure("class:code", foreground=theme.CODE)
+        for colour in theme.NAMES.values():
             tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
-        tags.tag_configure("sending", foreground=looks.FAINT)
-        tags.tag_configure("state", font=self._fonts["small"], foreground=looks.TROUBLE)
-        tags.tag_configure("empty", font="TkTextFont", foreground=looks.FAINT, justify="center", spacing1="20p")
+        tags.tag_configure("sending", foreground=theme.FAINT)
+        tags.tag_configure("state", font=self._fonts["small"], foreground=theme.TROUBLE)
+        tags.tag_configure("empty", font="TkTextFont", foreground=theme.FAINT, justify="center", spacing1="20p")
         tags.tag_raise("sel")
 
     def _bind_keys(self):
         for keys, act in (
                 ("<Return>", self._say), ("<KP_Enter>", self._say),
-                ("<Tab>", lambda event: _go(event.widget.tk_focusNext())),
-                ("<Shift-Tab>", lambda event: _go(event.widget.tk_focusPrev())),
+                ("<Tab>", lambda event: _focus(event.widget.tk_focusNext())),
+                ("<Shift-Tab>", lambda event: _focus(event.widget.tk_focusPrev())),
                 ("<Prior>", lambda event: self._scroll(-1)), ("<Next>", lambda event: self._scroll(1))):
             self.entry.bind(keys, act)
-        self.entry.bind("<Shift-Return>", lambda event: None)  # a line end, as the text has it
+        self.entry.bind("<Shift-Return>", lambda event: None)  # the default action: a new line
         self.said.bind("<Button-1>", lambda event: self.said.focus_set())
         self.send.bind("<Return>", self._say)
         for keys, act in (
@@ -134,12 +138,12 @@ class Talking:
                 ("<Control-Prior>", lambda event: self._step(-1)), ("<Control-Next>", lambda event: self._step(1)),
                 ("<Alt-n>", self._go_to_unread), ("<Alt-N>", self._go_to_unread)):  # with Caps Lock, too
             self._root.bind(keys, act)
-            self.entry.bind(keys, act)  # before what a text does with them
+            self.entry.bind(keys, act)  # before the default actions of a text
 
-    # ---- what one does
+    # ---- what the user does
 
     def _typed(self):
-        # An old Tk gives halves of what is beyond U+FFFF.
+        # An old Tk returns surrogates for characters beyond U+FFFF.
         return self.entry.get("1.0", "end-1c").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _type(self, text):
@@ -148,7 +152,7 @@ class Talking:
         self.entry.edit_reset()
 
     def _say(self, event=None):
-        self.tick()  # so that it stands behind what has come
+        self.tick()  # so that it comes after what has been received
         if self.model.say(self._typed()):
             self._type("")
             self.said.see("end")
@@ -168,51 +172,51 @@ class Talking:
 
     def _select(self, event):
         row = self.list.selection()
-        if not row:  # the open one stays selected
+        if not row:  # keep the open one selected
             self._selected = None
-        for talk in self.model.listing():
-            if row and self._rows.get(talk.partner) == row[0]:
-                self._open(talk)
+        for conversation in self.model.listing():
+            if row and self._rows.get(conversation.partner) == row[0]:
+                self._open(conversation)
 
     def _step(self, by):
-        talks = self.model.listing()
-        if talks:
-            at = talks.index(self.model.open) + by if self.model.open in talks else 0
-            self._open(talks[at % len(talks)])
+        conversations = self.model.listing()
+        if conversations:
+            at = conversations.index(self.model.open) + by if self.model.open in conversations else 0
+            self._open(conversations[at % len(conversations)])
         return "break"
 
     def _go_to_unread(self, event):
-        self.tick()  # what has come since the last may be what they saw elsewhere
-        talk = next((talk for talk in self.model.listing() if talk.unread and talk is not self.model.open), None)
-        if talk:
-            self._open(talk)
+        self.tick()  # what counts as unread may have changed
+        conversation = next((one for one in self.model.listing() if one.unread and one is not self.model.open), None)
+        if conversation:
+            self._open(conversation)
         return "break"
 
-    def _open(self, talk):
-        if talk is self.model.open:
+    def _open(self, conversation):
+        if conversation is self.model.open:
             return
         if self.model.open:
             self.model.open.draft = self._typed()
-        else:  # it was typed before anybody was chosen
-            talk.draft = talk.draft or self._typed()
-        self.model.look_at(talk)
-        self._type(talk.draft)
+        else:  # it was typed before a conversation was chosen
+            conversation.draft = conversation.draft or self._typed()
+        self.model.open_conversation(conversation)
+        self._type(conversation.draft)
         self._show()
 
-    # ---- what there is to see
+    # ---- what is shown
 
     def tick(self):
-        """Hear what there is, and show it."""
+        """Process and show what has been received."""
         self._is_at_end = self._sees_end()
-        talk = self.model.open
+        conversation = self.model.open
         typed = self._typed()
-        if talk:
-            talk.draft = typed
+        if conversation:
+            conversation.draft = typed
         self.model.tick()
-        if talk and talk.draft != typed:  # given back
-            self._type(talk.draft)
-        if not talk and self.model.has_room:
-            self._open(self.model.talk(ROOM))
+        if conversation and conversation.draft != typed:  # a message that was refused
+            self._type(conversation.draft)
+        if not conversation and self.model.has_room:
+            self._open(self.model.conversation(ROOM))
         self._show()
 
     def _show(self):
@@ -222,7 +226,7 @@ class Talking:
 
     def _show_list(self):
         width = self.list.column("#0", "width")
-        listed = [(talk.partner, self._is_here(talk), talk.unread, width) for talk in self.model.listing()]
+        listed = [(one.partner, self._is_online(one), one.unread, width) for one in self.model.listing()]
         if listed != self._listed:
             for changed in set(listed) - set(self._listed):
                 self._show_row(*changed)
@@ -231,49 +235,49 @@ class Talking:
             self.list.set_children("", *[self._rows[partner] for partner, *_ in listed])
             self._listed = listed
         row = self.model.open and self._rows.get(self.model.open.partner)
-        # Only if it is another than last time: what they have just selected is still to be opened.
+        # Only if it has changed: a row that the user has just selected is not open yet.
         if row and row != self._selected:
             self.list.selection_set((row,))
             self.list.focus(row)
             self.list.see(row)
         self._selected = row
 
-    def _show_row(self, partner, is_here, unread, width):
+    def _show_row(self, partner, is_online, unread, width):
         if partner not in self._rows:
             self._rows[partner] = self.list.insert("", "end")
-        mark = "#" if partner is ROOM else "\u25cf" if is_here else "\u25cb"
+        mark = "#" if partner is ROOM else "\u25cf" if is_online else "\u25cb"
         text = self._cut("%s  %s" % (mark, self._called(partner)), width - self._root.winfo_pixels("9p"))
         self.list.item(self._rows[partner], text=text, values=("(%d)" % unread if unread else "",),
-                       tags=(() if is_here else ("offline",)) + (("unread",) if unread else ()))
+                       tags=(() if is_online else ("offline",)) + (("unread",) if unread else ()))
 
     def _cut(self, text, width):
-        """As much of a text as fits into `width` pixels."""
+        """As much of the text as fits into `width` pixels."""
         measure, shown = self._fonts["bold"].measure, text
         while measure(shown) > width and len(text) > 4:
             text = text[:min(len(text) - 1, 100)]
             shown = text + "\u2026"
         return shown
 
-    def _is_here(self, talk):
-        return talk.partner is ROOM or bool(self.model.here.get(talk.partner))
+    def _is_online(self, conversation):
+        return conversation.partner is ROOM or bool(self.model.online.get(conversation.partner))
 
     def _called(self, partner):
         return ROOM_NAME if partner is ROOM else self._shown(partner)
 
     def _show_head(self):
-        model, talk = self.model, self.model.open
-        head = (talk and talk.partner, talk and self._is_here(talk), model.connection, model.why_given_up,
-                model.trouble, model.unread)
+        model, conversation = self.model, self.model.open
+        head = (conversation and (conversation.partner, self._is_online(conversation)), model.connection,
+                model.why_given_up, model.trouble, model.unread)
         if head == self._head:
             return
         self._head = head
-        if talk is None:
+        if conversation is None:
             self.heading.configure(text="Choose somebody on the left")
-        elif talk.partner is ROOM:
+        elif conversation.partner is ROOM:
             self.heading.configure(text=ROOM_NAME + ", where everybody hears everything")
         else:
-            self.heading.configure(text="%s, %s" % (self._called(talk.partner),
-                                                    "online" if self._is_here(talk) else "offline"))
+            self.heading.configure(text="%s, %s" % (self._called(conversation.partner),
+                                                    "online" if self._is_online(conversation) else "offline"))
         self.trouble.configure(text=self._shown(model.trouble))
         if model.trouble:
             self.trouble.grid(row=3, columnspan=2, sticky="ew", pady=("4p", "0p"))
@@ -296,28 +300,29 @@ class Talking:
             self.banner.pack(side="top", fill="x", before=self._panes)
 
     def _sees_end(self):
-        # yview() only estimates what is not in sight.
+        # yview() only estimates what is not visible.
         return self.said.dlineinfo("end-1c") is not None
 
     def _show_said(self):
-        talk = self.model.open
-        if talk is None:
+        conversation = self.model.open
+        if conversation is None:
             return
-        drawn = self._drawn if talk is self._drawn_talk else None
-        self._drawn = [(message, message.state, message is talk.first_unread) for message in talk.messages]
+        drawn = self._drawn if conversation is self._drawn_conversation else None
+        first_unread = conversation.first_unread
+        self._drawn = [(message, message.state, message is first_unread) for message in conversation.messages]
         if self._drawn == drawn:
             return
-        self._is_at_end = talk is not self._drawn_talk or self._sees_end()
-        self._drawn_talk = talk
-        # What stays as it was keeps its place, and with it whoever reads there.
-        same = _in_common(drawn or [], self._drawn)
+        self._is_at_end = conversation is not self._drawn_conversation or self._sees_end()
+        self._drawn_conversation = conversation
+        # Redraw only from the first change on, so that the scroll position stays.
+        same = _common_prefix(drawn or [], self._drawn)
         self.said.configure(state="normal")
         self.said.delete([*self._starts, "end"][same] if same else "1.0", "end-1c")
         del self._starts[same:]
-        for at in range(same, len(talk.messages)):
+        for at in range(same, len(conversation.messages)):
             self._starts.append(self.said.index("end-1c"))
-            self._draw(talk.messages[at - 1] if at else None, talk.messages[at])
-        if not talk.messages:
+            self._draw(conversation.messages[at - 1] if at else None, conversation.messages[at])
+        if not conversation.messages:
             self.said.insert("end", "Nothing has been said here yet.", "empty")
         self.said.configure(state="disabled")
         if self._is_at_end:
@@ -325,12 +330,12 @@ class Talking:
 
     def _draw(self, before, message):
         put, own = self.said.insert, ("own",) if message.sender == self.model.me else ()
-        if before is None or looks.day(before.time) != looks.day(message.time):
-            put("end", looks.day(message.time) + "\n", "day")
+        if before is None or theme.day(before.time) != theme.day(message.time):
+            put("end", theme.day(message.time) + "\n", "day")
         if message is self.model.open.first_unread:
             put("end", "\u2014  new  \u2014\n", "new")
-        put("end", looks.hour(message.time) + "\t", ("message", "time") + own)
-        put("end", self._shown(message.sender) + "  ", ("message", looks.colour(message.sender)) + own)
+        put("end", theme.hour(message.time) + "\t", ("message", "time") + own)
+        put("end", self._shown(message.sender) + "  ", ("message", theme.colour(message.sender)) + own)
         first = self.said.index("end-1c")
         sending = ("sending",) if message.state == SENDING else ()
         for style, piece in showing.marked_up(self._shown(message.text)):
@@ -341,13 +346,13 @@ class Talking:
         self.said.tag_add("further", first + " +1line linestart", "end-1c")
 
 
-def _in_common(one, other):
-    """How many of the first are the same."""
+def _common_prefix(one, other):
+    """The length of the common prefix of two lists."""
     return next((at for at, (this, that) in enumerate(zip(one, other)) if this != that), min(len(one), len(other)))
 
 
 def _fill(outside, inside):
-    """Put it inside, and a scroll bar beside it."""
+    """Pack the widget `inside` into a frame, with a scroll bar."""
     scroll = ttk.Scrollbar(outside, command=inside.yview, takefocus=0)
     inside.configure(yscrollcommand=scroll.set)
     scroll.pack(side="right", fill="y")
@@ -355,10 +360,10 @@ def _fill(outside, inside):
 
 
 def _wrap(label):
-    """Let a label take as many lines as it needs."""
+    """Make a label wrap its text at its own width."""
     label.bind("<Configure>", lambda event: label.configure(wraplength=event.width))
 
 
-def _go(widget):
+def _focus(widget):
     widget.focus_set()
     return "break"

@@ -1,0 +1,209 @@
+"""The base class of the five client protocols, which are sans-I/O: requests to bytes, bytes to events.
+
+An instance has the state of one connection. Each request is a method, which may raise `Impossible`; `to_send()` returns
+the bytes to send; `feed(data)` returns the events in what was received. A server answers requests in order, so those
+that are pending form a queue.
+"""
+import fnmatch
+from collections import Counter, deque
+from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from parley.client import events
+from parley.client.events import Event, Request
+from parley.client.position import Message, ResumePosition
+
+MAX_FRAME_BYTES = 64 << 20  # far more than a server sends, and little enough to keep in memory
+MAX_MISSED = 10000  # messages to request after a reconnect
+REPLACED = "You have logged in elsewhere."
+
+
+class Impossible(Exception):
+    """The request cannot be made, here or now; the text is a sentence that says why."""
+
+
+class ProtocolError(Exception):
+    """The bytes received are not valid in this protocol."""
+
+
+class ClientProtocol:
+    """The base class of all five. UNSUPPORTED is {method: sentence} for what the protocol cannot do.
+
+    `me` is the name under which the client is logged in, or None. `position` outlives the connection.
+    """
+
+    NAME = ""
+    MAX_TEXT_BYTES = 16384  # of a message; the server's default limit
+    KEEPALIVE = 60  # seconds between pings
+    SETTLE_SECONDS: float = 0  # after which a message is complete; 0 if messages have an end
+    SILENT_REQUESTS: Tuple[str, ...] = ()  # kinds of requests that have a reply only if they are refused
+    HAS_LOG = False  # can the log of the room be requested?
+    UNSUPPORTED: Dict[str, str] = {}
+
+    def __init__(self, position: ResumePosition) -> None:
+        self.me: Optional[str] = None
+        self.position = position
+        self._pending: Deque[Request] = deque()
+        self._out = bytearray()
+        self._buffer = bytearray()
+
+    # ---- bytes
+
+    def to_send(self) -> bytes:
+        """The bytes of the requests made since the last call."""
+        out, self._out = bytes(self._out), bytearray()
+        return out
+
+    def feed(self, data: bytes) -> List[Event]:
+        """The events that `data` completes; raises `ProtocolError`."""
+        self._buffer += data
+        found: List[Event] = []
+        message = self._next()
+        while message is not None:
+            found += self._events_in(message)
+            message = self._next()
+        if len(self._buffer) > MAX_FRAME_BYTES:
+            raise ProtocolError()
+        return found
+
+    def settle(self) -> List[Event]:
+        """The events in the buffered bytes, after `SETTLE_SECONDS` without new ones."""
+        return []
+
+    @property
+    def unsettled(self) -> bool:
+        """Are bytes buffered that may or may not be a complete message?"""
+        return False
+
+    def _next(self) -> Any:
+        """The next message, removed from `_buffer`; None if it is incomplete."""
+        raise NotImplementedError
+
+    def _events_in(self, message: Any) -> List[Event]:
+        """The events in one message."""
+        raise NotImplementedError
+
+    def _take(self, start: int, end: int, frame_end: int) -> bytes:
+        """The buffered bytes from `start` to `end`; removes the frame around them, up to `frame_end`."""
+        content = bytes(self._buffer[start:end])
+        del self._buffer[:frame_end]
+        return content
+
+    # ---- requests
+
+    @property
+    def has_pending(self) -> bool:
+        """Is a request pending?"""
+        return bool(self._pending)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many messages may not have arrived yet."""
+        return sum(request.kind in ("say", "whisper") for request in self._pending)
+
+    def connection_lost(self) -> List[Any]:
+        """The connection is lost: the events for pending requests, except those on which the log will tell."""
+        logged: Tuple[str, ...] = ("say",) if self.HAS_LOG and self.position.mark is not None else ()
+        self.position.connection_lost([request.text or "" for request in self._pending if request.kind in logged])
+        return [events.Unsure(request) if request.kind in ("say", "whisper") else
+                events.Refused(request, "The connection broke before the answer.")
+                for request in self._pending if request.kind not in logged]
+
+    def _missed_in(self, messages: Sequence[Message]) -> List[Event]:
+        """The events for the log after the mark: what was missed, and which of the own texts have arrived."""
+        unconfirmed = Counter(self.position.unconfirmed)
+        new, lost = self.position.missed(self.me, messages)
+        self.position.unconfirmed = []
+        return [
+            *(events.Done(events.Request("say", None, text)) for text in (unconfirmed - Counter(lost)).elements()),
+            *(events.Recalled(None, *message) for message in new),
+            *(events.Unsure(events.Request("say", None, text)) for text in lost),
+        ]
+
+    def _request(self, data: bytes, kind: str, about: Optional[str] = None, text: Optional[str] = None) -> None:
+        self._out += data
+        self._pending.append(events.Request(kind, about, text))
+        if kind in self.SILENT_REQUESTS and not self._has_answered_request():
+            self.fence()
+
+    def _has_answered_request(self) -> bool:
+        return any(request.kind not in self.SILENT_REQUESTS for request in self._pending)
+
+    def _first_pending(self, *kinds: str) -> Optional[Request]:
+        """The first pending request of one of these kinds; None if there is none."""
+        return next((request for request in self._pending if request.kind in kinds), None)
+
+    def _answer(self, request: Request) -> List[Event]:
+        """`request` has its reply: the events for those before it, which are done if they are of a silent kind."""
+        skipped: List[Event] = []
+        while self._pending[0] is not request:
+            before = self._pending.popleft()
+            skipped.append(events.Done(before) if before.kind in self.SILENT_REQUESTS else
+                          events.Refused(before, "There was no answer."))
+        self._pending.popleft()
+        if self._pending and not self._has_answered_request():
+            self.fence()
+        return skipped
+
+    def _done(self, request: Request, *found: Event) -> List[Event]:
+        return [*self._answer(request), *found, events.Done(request)]
+
+    def _welcome(self, request: Request) -> List[Event]:
+        """`request`, for a login or a rename, is granted."""
+        self.me = request.about
+        return self._done(request, events.Welcomed(request.about))  # type: ignore[arg-type]  # it has a name
+
+    def _refuse(self, why: str, *kinds: str) -> List[Event]:
+        """The first pending request (of these kinds, if any are given) is refused; a `Notice` if there is none."""
+        if why == REPLACED:  # not a reply
+            return self._notice(why)
+        request = next((request for request in self._pending
+                        if (request.kind in kinds if kinds else request.kind not in self.SILENT_REQUESTS)), None)
+        if request is None:
+            return [events.Notice(why)]
+        return [*self._answer(request), events.Refused(request, why)]
+
+    def _notice(self, why: str) -> List[Event]:
+        """An unsolicited sentence from the server: a `Notice`, or the reason why it closes the connection for good."""
+        return [events.Disconnected(why, None) if why == REPLACED else events.Notice(why)]
+
+    def fence(self) -> None:
+        """Make a request that has a reply, after silent ones, so that the reply shows that they are done."""
+        raise NotImplementedError
+
+    def _listed(self, request: Request, users: Iterable[Tuple[str, Optional[bool]]]) -> List[Event]:
+        """Complete the request `users` with those of all users, (name, here), that match its pattern."""
+        pattern = request.about or "*"
+        return self._done(request, events.Users(tuple(user for user in users if fnmatch.fnmatchcase(user[0], pattern))))
+
+    # ---- optional in a protocol
+
+    def quit(self) -> None:
+        """Say good-bye, if the protocol has a word for it."""
+
+    def arrive(self) -> None:
+        """After the first login: request what a reconnect will need, and messages that were kept."""
+        self.mark()
+
+    def mark(self) -> None:
+        """Request the current position in the log, for `catch_up`."""
+
+    def catch_up(self) -> Optional[str]:
+        """Request what was missed. Returns a sentence if that is not possible, else None."""
+        return "What was said meanwhile cannot be asked for in `%s`." % self.NAME
+
+
+def fitting(name: str, text: str, longest: int) -> str:
+    """`text`; raises `Impossible` if it is longer than `longest` bytes, the limit in protocol `name`."""
+    size = len(text.encode())
+    if size > longest:
+        raise Impossible("This message is too long: it has %d bytes, and `%s` takes %d." % (size, name, longest))
+    return text
+
+
+def with_password(name: str, password: Optional[str]) -> str:
+    """The name, followed by its password if there is one, as `binary` and `padded` send them."""
+    if not password:
+        return name
+    if " " in name or password != password.strip(" "):
+        raise Impossible("Before a password a name is one word, and a password has no blanks around it.")
+    return "%s %s" % (name, password)

@@ -1,0 +1,220 @@
+"""A running server with the suite's witnesses: one client on each worker, logged in as long as the server runs."""
+import contextlib
+import random
+import re
+import string
+import time
+
+from parley.conformance.actor import Actor, Selector
+from parley.conformance.barrier import QUIET, RELAY, SELF, Barrier, BarrierFailed
+from parley.conformance.targets import Foreign
+
+REPLY_SECONDS = 10.0  # the default timeout for a reply; a busy machine may stall for some seconds
+_EMPTY_SECONDS = 20.0
+
+# The suffix of names on a foreign server begins with this, so that parallel test processes recognise each other.
+_SUFFIX_MARK = "zz"
+_OTHER_PROCESS = re.compile(r"wtn[a-z0-9]{6}|.*zz[a-z0-9]{4}.*")
+
+
+class NotUsable(Exception):
+    """The suite's own witness cannot log in to the server."""
+
+
+def random_word(length):
+    return "".join(random.choice(string.ascii_lowercase + string.digits) for _ in range(length))
+
+
+def random_name():
+    """A name for one of the suite's own clients; short enough for every protocol."""
+    return "wtn" + random_word(6)
+
+
+def new_suffix():
+    """A random suffix for the names of one run on a foreign server."""
+    return _SUFFIX_MARK + random_word(4)
+
+
+def no_record(actor, direction, text):
+    """Stands in for `Transcript.add` where nothing is recorded."""
+
+
+class ServerFixture:
+    """One server, the selector of all connections to it, and its witnesses.
+
+    target: a `targets.Launched` or `targets.Foreign`. codec: the codec of the witnesses. time_scale: a factor for all
+    timeouts. reply_seconds: the timeout for a reply where the scenario has none, before scaling.
+
+    `ignored_names` are users whose messages no scenario expects: the witnesses and, on a foreign server, whoever was
+    there before. Raises NotUsable if a witness cannot log in, and OSError if there is no connection.
+    """
+
+    def __init__(self, target, codec, time_scale=1.0, reply_seconds=REPLY_SECONDS):
+        self.target = target
+        self.codec = codec
+        self.time_scale = time_scale
+        self.reply_seconds = reply_seconds * time_scale
+        self.selector = Selector()
+        self.ignored_names = set()
+        self.echoes = False
+        self.witnesses = []
+        self.barrier = Barrier(self)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            self._log_in_witnesses()
+            if self.is_foreign:
+                self._probe_foreign_server()
+            undo.pop_all()
+
+    @property
+    def is_foreign(self):
+        return isinstance(self.target, Foreign)
+
+    def is_ignored(self, name):
+        return name in self.ignored_names
+
+    def ignore_filter(self, suffix):
+        """`is_ignored` for the actors of one run, who have this suffix.
+
+        On a foreign server it also ignores the names of other test processes, which have other suffixes.
+        """
+        def is_ignored(name):
+            if name in self.ignored_names or not suffix:
+                return name in self.ignored_names
+            return bool(name and suffix not in name and _OTHER_PROCESS.fullmatch(name))
+        return is_ignored
+
+    def address(self, protocol, worker):
+        """(host, port) of one worker; of the shared listener if `worker` is None."""
+        if worker is None:
+            return self.target.address(protocol)
+        return self.target.worker_address(worker, protocol)
+
+    def reply_deadline(self):
+        """When a reply to what is sent now times out (monotonic seconds)."""
+        return time.monotonic() + self.reply_seconds
+
+    def _log_in_witnesses(self):
+        if self.codec.login("") is None:
+            return  # this protocol requires an account, so there are no witnesses and each actor probes for itself
+        # Without direct messages the marker goes to the room, and its sender does not get it back: use two witnesses.
+        count = self.target.workers or (1 if self.codec.CAN_WHISPER else 2)
+        for index in range(count):
+            witness = Actor("witness%d" % index, self.codec, self.selector, no_record, self.is_ignored)
+            self.witnesses.append(witness)
+            self._log_in(witness, index if self.target.workers else None)
+
+    def _log_in(self, witness, worker):
+        name = random_name()
+        self.ignored_names.add(name)
+        witness.connect(self.address(self.codec.NAME, worker), self.reply_seconds)
+        witness.send_own(self.codec.login(name))
+        self.selector.read_until(lambda: witness.name or witness.closed_by_peer, self.reply_deadline())
+        if not witness.name:
+            raise NotUsable("the suite's witness could not log in as %s; the server replied %s" % (
+                name, [str(message) for message in witness.inbox]))
+        witness.inbox.clear()
+
+    def refresh_witnesses(self):
+        """Log in again each witness that the server has disconnected, for instance for being idle."""
+        self.selector.read_until(lambda: True, self.reply_deadline())
+        for index, witness in enumerate(self.witnesses):
+            witness.markers.clear()
+            if witness.closed_by_peer:
+                self._log_in(witness, index if self.target.workers else None)
+
+    def _probe_foreign_server(self):
+        """Find out which barrier works, and whether the server sends speakers their own messages."""
+        if not self.witnesses:
+            self.barrier.kind = SELF
+            return
+        witness = self.witnesses[0]
+        self.barrier.kind = self._strongest_barrier(witness)
+        witness.inbox.clear()
+        witness.send_own(self.codec.say(witness.name, "~probe"))
+        self.barrier.wait([witness], [witness], self.reply_deadline())
+        self.echoes = any(witness.state.is_echo(message) for message in witness.inbox) or witness.echoed
+
+    def _strongest_barrier(self, witness):
+        for kind in (RELAY, SELF):
+            self.barrier.kind = kind
+            witness.inbox.clear()
+            try:
+                self.barrier.wait([witness], [witness], self.reply_deadline())
+            except BarrierFailed:
+                continue
+            if not witness.inbox:
+                return kind
+        return QUIET
+
+    def ignore_bystanders(self):
+        """Ignore the users who are on a foreign server now."""
+        self.ignored_names.update(self._listed_names())
+
+    def _listed_names(self):
+        """The names on the server's user list that are not ignored; empty if the protocol has no such list."""
+        if not self.witnesses or self.codec.list_users() is None:
+            return set()
+        witness = self.witnesses[0]
+        self.refresh_witnesses()
+        witness.inbox.clear()
+        expected = witness.replies + 1
+        witness.send_own(self.codec.list_users())
+        witness.send_own(self.codec.probe())
+        self.selector.read_until(lambda: witness.replies >= expected or witness.closed_by_peer, self.reply_deadline())
+        names = {name for message in witness.inbox for name in self.codec.names_in(message)}
+        witness.inbox.clear()
+        return names - self.ignored_names
+
+    def wait_until_empty(self):
+        """Poll the user list until only ignored names are on it; returns the names that remain at the timeout."""
+        deadline = time.monotonic() + _EMPTY_SECONDS * self.time_scale
+        names = self._listed_names()
+        while names and time.monotonic() < deadline:
+            names = self._listed_names()
+        return names
+
+    def delete_accounts(self, codec, kept):
+        """Delete all accounts except `kept`, in a protocol that lets anybody do so; returns the names that remain."""
+        cleaner = Actor("cleaner", codec, self.selector, no_record, self.is_ignored)
+        cleaner.connect(self.address(codec.NAME, None), self.reply_seconds)
+        try:
+            for name in self._accounts(cleaner) - kept:
+                for message in codec.delete_account(name):
+                    cleaner.send_own(message)
+            return self._accounts(cleaner) - kept
+        finally:
+            cleaner.disconnect()
+
+    def _accounts(self, cleaner):
+        expected = cleaner.replies + 1
+        # As if the actor had asked: the reply to an own request would be kept out of the inbox.
+        cleaner.send_bytes([cleaner.codec.encode(cleaner.codec.list_users())], "the list")
+        cleaner.send_own(cleaner.codec.probe())
+        self.selector.read_until(lambda: cleaner.replies >= expected or cleaner.closed_by_peer, self.reply_deadline())
+        names = {name for message in cleaner.inbox for name in cleaner.codec.names_in(message)}
+        cleaner.inbox.clear()
+        return names
+
+    def still_serves(self):
+        """Whether a new client can log in and receive messages. Every server must still do this after bad input."""
+        if not self.witnesses:
+            return True  # there is no way to find out
+        try:
+            newcomer = Actor("newcomer", self.codec, self.selector, no_record, self.is_ignored)
+            try:
+                self._log_in(newcomer, None)
+                self.barrier.wait([newcomer], [newcomer], self.reply_deadline())
+            finally:
+                newcomer.disconnect()
+            return True
+        except (NotUsable, BarrierFailed, OSError):
+            return False
+
+    def disconnect_witnesses(self):
+        for witness in self.witnesses:
+            witness.disconnect()
+
+    def close(self):
+        self.disconnect_witnesses()
+        self.selector.close()

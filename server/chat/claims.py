@@ -1,0 +1,182 @@
+"""Who may have which name: decided in the order of the requests, and by nothing else (see `server.order.at_hand`)."""
+from parley.server.chat.members import holder_of, split
+from parley.server.chat.names import claims
+from parley.server.ipc.messages import Proven, ToHub, ToWorker, name_of
+from parley.server.protocols.events import Reason
+
+
+class Claims:
+    """Claims of names, and their end. The methods handle messages: see `parley.server.ipc.messages`.
+
+    Whoever has just closed its connection may have its name still, as its worker has not told of that yet. So before a
+    name is refused as taken the worker of whoever has it is asked, and the claim decided again: what is refused is
+    refused by somebody who is there. What is too much like an account's name is taken in any case.
+
+    post, members, accounts: see `server.chat.register.Register`.
+    """
+
+    def __init__(self, post, members, accounts):
+        self._post = post
+        self._members = members
+        self._accounts = accounts
+        self._probing = {}  # holder that wants a name -> (holder that has it and is looked after, worker, claim)
+        self._guests = 0
+        self.deciders = {"claim_name": self.claim_name, "rename": self.rename}  # of what may be decided again
+        self.on_release, self.on_rename = [], []  # what is called with a holder that is gone, or has another name
+
+    def claim_name(self, worker, session, name, occupied, command, given, serial, renewed, alive=None):
+        """Login, SignIn and Post: give the name to the session, or say why not.
+
+        The right password takes it away from whoever has it, except for SignIn. `alive`: who has been looked after.
+        """
+        holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
+        if serial is not None:
+            self._claim_own(worker, session, name, command, serial, renewed, alive)
+        elif command == "SignIn" and account is None:
+            self._refuse(holder, Reason.NO_ACCOUNT)
+        elif self._needs_account(name):
+            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+        else:
+            claim = Proven.ClaimName(session, name, occupied, command, given, None, None)
+            taken = self.is_taken(worker, claim, name, occupied, alive)
+            if taken:
+                self._refuse(holder, Reason.NAME_TAKEN)
+            elif taken is not None:
+                trouble = _why_not(account, given)
+                if trouble:
+                    self._refuse(holder, trouble)
+                else:
+                    self.grant(holder, name, occupied)
+
+    def _claim_own(self, worker, session, name, command, serial, renewed, alive):
+        holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
+        if account is None:
+            self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
+            return
+        self._post.change()
+        if renewed:
+            self._accounts.protect(name, renewed)
+        if command != "SignIn":
+            self._evict_namesake(name, holder)
+        claim = Proven.ClaimName(session, name, account.occupied, command, True, serial, None)
+        taken = self.is_taken(worker, claim, name, account.occupied, alive)
+        if taken:
+            self._refuse(holder, Reason.NAME_TAKEN)
+        elif taken is not None:
+            self.grant(holder, name, account.occupied)
+
+    def _evict_namesake(self, name, holder):
+        """One name has one connection: the older one is told and ended."""
+        ghost = self._members.called(name)
+        if ghost is not None and ghost != holder:
+            worker, session = split(ghost)
+            self._post.worker(worker, ToWorker.Evict(session, Reason.REPLACED))
+            self.release(worker, session)
+
+    def _needs_account(self, name):
+        """May the name not be used as it is?"""
+        return not self._accounts.guests and name not in self._accounts.accounts
+
+    def claim_guest(self, worker, session):
+        """Give a free `guest-N` to the session, if names without an account may be used."""
+        holder = holder_of(worker, session)
+        if not self._accounts.guests:
+            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+            return
+        while True:
+            self._guests += 1
+            name = b"guest-%d" % self._guests
+            occupied = claims(name)
+            if (name not in self._accounts.accounts and self._members.rival(holder, name, occupied) is None
+                    and not self._members.is_like_an_account(name, occupied)):
+                self.grant(holder, name, occupied)
+                return
+
+    def grant(self, holder, name, occupied):
+        """The session is a member from here on, and everybody is told so."""
+        self._post.change()
+        self._members.enter(holder, name, occupied)
+        self._accounts.use(name)
+        self._post.everyone(ToWorker.Joined(*split(holder), *self._members.introduction(name)))
+
+    def rename(self, worker, session, name, occupied, alive=None):
+        """Give the member another name, at one moment for everybody."""
+        holder = holder_of(worker, session)
+        if self._needs_account(name):
+            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+            return
+        taken = self.is_taken(worker, ToHub.Rename(session, name, occupied), name, occupied, alive)
+        if taken:
+            self._refuse(holder, Reason.NAME_TAKEN)
+        elif taken is not None and is_protected(self._accounts.accounts.get(name)):
+            self._refuse(holder, Reason.PASSWORD_REQUIRED)
+        elif taken is not None and holder in self._members:  # or its name was taken over meanwhile
+            self._post.change()
+            old = self._members.rename(holder, name, occupied)
+            self._accounts.use(name)
+            for forget in self.on_rename:
+                forget(holder)
+            self._post.everyone(ToWorker.Renamed(worker, session, old, *self._members.introduction(name)))
+
+    def release(self, worker, session):
+        """The session is gone; if it held a name, that is free now."""
+        holder = holder_of(worker, session)
+        self._post.change()
+        self._probing.pop(holder, None)
+        for forget in self.on_release:
+            forget(holder)
+        self._members.give_back(holder)
+        name = self._members.leave(holder)
+        if name is not None:
+            self._post.everyone(ToWorker.Left(name))
+
+    # ---- who has a name, and is really there
+
+    def is_taken(self, worker, claim, name, occupied, alive):
+        """Has somebody else the name, who is really there? None: that is found out, and `claim` decided again then.
+
+        claim: the message that is being decided. alive: who has been looked after already, or None.
+        """
+        holder = holder_of(worker, claim.session)
+        rival = self._members.rival(holder, name, occupied)
+        if self._accounts.is_closing(name) or self._members.is_like_an_account(name, occupied):
+            return True
+        if rival is None or rival == alive:
+            return rival is not None
+        self._probing[holder] = rival, worker, claim
+        self._post.worker(split(rival)[0], ToWorker.Probe(split(rival)[1], holder))
+        return None
+
+    def probed(self, worker, asker, session):
+        """A worker has looked after the session; if that was not there any more, it is released by now."""
+        rival, _, _ = self._probing.get(asker, (None, None, None))
+        if rival == holder_of(worker, session):
+            self._decide_again(asker)
+
+    def _decide_again(self, asker):
+        rival, worker, claim = self._probing.pop(asker)
+        self.deciders[name_of(claim)](worker, *claim, alive=rival)
+
+    def lose(self, worker):
+        """A worker died, and its clients with it."""
+        for holder in (*self._members.of_worker(worker), *self._probing):
+            if split(holder)[0] == worker:
+                self.release(*split(holder))
+        for asker in [asker for asker, (rival, _, _) in self._probing.items() if split(rival)[0] == worker]:
+            self._decide_again(asker)
+
+    def _refuse(self, holder, reason):
+        worker, session = split(holder)
+        self._post.worker(worker, ToWorker.Refused(session, reason))
+
+
+def _why_not(account, given):
+    """Why the name of this account, or of none, is not given to somebody who has proven nothing."""
+    if is_protected(account):
+        return Reason.PASSWORD_REQUIRED
+    return Reason.NO_PASSWORD if given else None
+
+
+def is_protected(account):
+    """Is there such an account, and has it a password?"""
+    return account is not None and account.secret is not None

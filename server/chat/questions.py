@@ -1,0 +1,110 @@
+"""Questions change nothing: the store answers, or another worker, or the asker's own at this place in the order."""
+from parley.server.chat.members import holder_of, split
+from parley.server.ipc.messages import ReadStore, ToWorker
+from parley.server.protocols.events import Reason
+
+
+class Questions:
+    """The questions of sessions. The methods handle messages: see `parley.server.ipc.messages`.
+
+    post, members, store, numbers: see `server.chat.register.Register`.
+    """
+
+    def __init__(self, post, members, store, numbers):
+        self._post = post
+        self._members = members
+        self._store = store
+        self._numbers = numbers
+        self._locating = {}  # holder that asks where somebody is -> the worker that knows
+
+    # ---- what the store knows
+
+    def unread(self, worker, sessions, name):
+        """From whom something is kept for a member, and how much."""
+
+        def tell(counts):
+            self._post.worker(worker, ToWorker.Unread(sessions, counts or []))  # what cannot be read cannot be marked
+
+        self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Unread(name))
+
+    def history(self, worker, sessions, name, partner):
+        """What two have said to each other."""
+
+        def tell(found):
+            self._post.worker(worker, ToWorker.Past(sessions, name, partner, *found))
+
+        self._look_up(worker, sessions, tell, ReadStore.Past(name, partner))
+
+    def recall(self, worker, sessions, since, most):
+        """What was said in the lobby after the message of number `since`, or lately."""
+
+        def tell(found):
+            messages, last, more = found
+            self._post.worker(worker, ToWorker.Recalled(sessions, messages, max(last, since or 0), more))
+
+        if since is not None and since > self._numbers.last:
+            self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
+            return
+        self._look_up(worker, sessions, tell, ReadStore.Lobby(since, most))
+
+    def _look_up(self, worker, sessions, tell, request):
+        """Ask the store, and tell the sessions what it finds."""
+
+        def answer(found):
+            if found is None:
+                self._post.refuse_all(worker, sessions, Reason.NOT_STORED)
+            else:
+                tell(found)
+
+        self._store.ask(self._post.guarded(worker, sessions, answer), request)
+
+    # ---- what a worker knows
+
+    def describe(self, worker, session, name):
+        """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
+        holder, asker = self._members.described_as(name), holder_of(worker, session)
+        if holder is None:
+            self._refuse(asker, Reason.NOBODY)
+        else:
+            there, whom = split(holder)
+            self._locating[asker] = there
+            self._post.worker(there, ToWorker.Locate(whom, asker))
+
+    def located(self, worker, asker, name, host, port):
+        """The answer, for the one who asked; the name is None if the member has left meanwhile."""
+        if name is None:
+            self._locate_nobody(asker)
+        elif self._locating.pop(asker, None) is not None:
+            there, whom = split(asker)
+            self._post.worker(there, ToWorker.Described(whom, name, host, port))
+
+    def _locate_nobody(self, asker):
+        if self._locating.pop(asker, None) is not None:
+            self._refuse(asker, Reason.NOBODY)
+
+    def who(self, worker, sessions):
+        """Mark the place at which the asking worker answers from its replica."""
+        self._post.worker(worker, ToWorker.Who(sessions))
+
+    def accounts(self, worker, sessions, pattern):
+        """Likewise."""
+        self._post.worker(worker, ToWorker.Accounts(sessions, pattern))
+
+    def news(self, worker, sessions):
+        """Likewise."""
+        self._post.worker(worker, ToWorker.News(sessions))
+
+    # ---- who is gone
+
+    def forget(self, holder):
+        """The session is gone, and wants no answer."""
+        self._locating.pop(holder, None)
+
+    def lose(self, worker):
+        """A worker died: nobody is located there."""
+        for asker in [asker for asker, target in self._locating.items() if target == worker]:
+            self._locate_nobody(asker)
+
+    def _refuse(self, holder, reason):
+        worker, session = split(holder)
+        self._post.worker(worker, ToWorker.Refused(session, reason))

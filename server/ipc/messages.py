@@ -1,0 +1,732 @@
+"""Everything that the processes of the server say to each other, or put into the order, but for talk.
+
+A message is a named tuple, in a class that says who hears it. Whoever hears it has a method of the message's name in
+lower case that takes the fields in order; from a worker, the hub's methods are given the worker's number before them:
+see `handlers`. Talk has frames of its own: `parley.server.ipc.queues`.
+
+Types of fields:
+
+    session      number of a session, given by its worker, never twice (32 bits)
+    sessions     of one worker, that have asked the same and get the same answer
+    holder       a session of any worker: the worker's number << 32 | that of the session
+    name, text   canonical bytes
+    occupied     what a name occupies: `parley.server.chat.names.claims`
+    host, port   of a client, as it is connected
+    source       the address that a message comes from: `parley.server.chat.origins.network`
+    time         seconds since the epoch; the store is told milliseconds
+    id           of a message that is kept for somebody who is away
+"""
+import re
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+
+from parley.server.ipc.queues import control
+
+Listed = Tuple[int, bytes, bytes, int]  # number or id, sender, text, time
+Message = Tuple[Any, ...]
+
+
+class ToHub:
+    """What a worker says for its sessions, or of itself."""
+
+    # ---- a session asks, and waits for the answer
+
+    class Claim(NamedTuple):
+        """Login, SignIn or Post, which `command` says: the session wants the name."""
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+        command: str
+        password: Optional[bytes]
+        host: str
+
+    class ClaimGuest(NamedTuple):
+        """The session wants any free name for guests."""
+
+        session: int
+
+    class Create(NamedTuple):
+        """The session wants an account, and its name if it has none."""
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+        password: Optional[bytes]
+        host: str
+
+    class ChangePassword(NamedTuple):
+        """The owner of an account wants another password."""
+
+        session: int
+        name: bytes
+        old: bytes
+        new: bytes
+        host: str
+
+    class Rename(NamedTuple):
+        """A member wants another name."""
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+
+    class Delete(NamedTuple):
+        """A member leaves its name, and deletes the account if it is one."""
+
+        session: int
+        name: bytes
+
+    class Whisper(NamedTuple):
+        """A member says something to one other. `time` is its own clock's, or None."""
+
+        session: int
+        sender: bytes
+        to: bytes
+        text: bytes
+        time: Optional[int]
+        host: str
+
+    class Describe(NamedTuple):
+        """A member asks where another one is connected from."""
+
+        session: int
+        name: bytes
+
+    # ---- sessions ask what may take long to tell: see `parley.server.worker.lookups`
+
+    class Who(NamedTuple):
+        """Who is here?"""
+
+        sessions: Sequence[int]
+
+    class Accounts(NamedTuple):
+        """Who is known? With a shell pattern: of those that match."""
+
+        sessions: Sequence[int]
+        pattern: Optional[bytes]
+
+    class News(NamedTuple):
+        """Who is known, and who of them is here?"""
+
+        sessions: Sequence[int]
+
+    class History(NamedTuple):
+        """What have the two said to each other?"""
+
+        sessions: Sequence[int]
+        name: bytes
+        partner: bytes
+
+    class Recall(NamedTuple):
+        """What was said to all after the message `since`? None: lately."""
+
+        sessions: Sequence[int]
+        since: Optional[int]
+        most: int
+
+    class Deliver(NamedTuple):
+        """What is kept for the member? In portions: for a client that reads a frame at a time."""
+
+        sessions: Sequence[int]
+        name: bytes
+        in_portions: bool
+
+    class Unread(NamedTuple):
+        """From whom is something kept for the member, and how much?"""
+
+        sessions: Sequence[int]
+        name: bytes
+
+    # ---- a worker tells how it went
+
+    class Release(NamedTuple):
+        """The session is gone."""
+
+        session: int
+
+    class Told(NamedTuple):
+        """The session has been sent everything in front of the `ToWorker.Mark`."""
+
+        session: int
+        mark: int
+
+    class Taken(NamedTuple):
+        """The session has been sent what was kept for the name, up to an id."""
+
+        session: int
+        name: bytes
+        last: int
+
+    class Read(NamedTuple):
+        """The same, but only what the partner had said."""
+
+        session: int
+        name: bytes
+        partner: bytes
+        last: int
+
+    class Probed(NamedTuple):
+        """The answer to `ToWorker.Probe`: the session has been looked after, and released if its client was gone."""
+
+        asker: int
+        session: int
+
+    class Located(NamedTuple):
+        """The answer to `ToWorker.Locate`; the name is None if the session has left."""
+
+        asker: int
+        name: Optional[bytes]
+        host: str
+        port: int
+
+    class Arrived(NamedTuple):
+        """There is a new session; told while there is a limit of those with one address."""
+
+        session: int
+        host: str
+
+    class Departed(NamedTuple):
+        """A session that had arrived is gone."""
+
+        session: int
+
+    class Owes(NamedTuple):
+        """An address has used up its rate until then, monotonic seconds."""
+
+        address: str
+        until: float
+
+    class Ready(NamedTuple):
+        """The worker serves."""
+
+    class Alive(NamedTuple):
+        """The worker's loop turns; its counters."""
+
+        report: Dict[str, Any]
+
+    class Done(NamedTuple):
+        """The worker, told to stop, has nothing more to ask."""
+
+
+class ToWorker:
+    """What the hub says to a worker."""
+
+    # ---- to all workers, in one order: what happens to everybody
+
+    class Known(NamedTuple):
+        """To a worker that begins: the accounts and the members there are, and {name: alias} of those with one."""
+
+        accounts: List[bytes]
+        present: List[bytes]
+        aliases: Dict[bytes, bytes]
+
+    class AccountOpened(NamedTuple):
+        """There is a new account."""
+
+        name: bytes
+
+    class AccountClosed(NamedTuple):
+        """An account is deleted."""
+
+        name: bytes
+
+    class Joined(NamedTuple):
+        """The session has its name, for which `kept` messages are waiting."""
+
+        worker: int
+        session: int
+        name: bytes
+        alias: Optional[bytes] = None
+        kept: int = 0
+
+    class Renamed(NamedTuple):
+        """The session has another name."""
+
+        worker: int
+        session: int
+        old: bytes
+        new: bytes
+        alias: Optional[bytes] = None
+        kept: int = 0
+
+    class Left(NamedTuple):
+        """A member is gone."""
+
+        name: bytes
+
+    class Owes(NamedTuple):
+        """As `ToHub.Owes`."""
+
+        address: str
+        until: float
+
+    class Configure(NamedTuple):
+        """The settings are these from now on: `parley.server.config.Settings.of_workers`."""
+
+        settings: Dict[str, Any]
+
+    class Stop(NamedTuple):
+        """Take nothing new; be done with what was asked."""
+
+    class End(NamedTuple):
+        """Say good-bye to everybody, and end."""
+
+    # ---- to one worker: the answers for its sessions
+
+    class Confirmed(NamedTuple):
+        """Yes."""
+
+        session: int
+
+    class Refused(NamedTuple):
+        """No; why is a `parley.server.protocols.events.Reason`."""
+
+        session: int
+        reason: str
+
+    class Deleted(NamedTuple):
+        """The session's account is deleted: by itself, or by an operator."""
+
+        session: int
+
+    class Described(NamedTuple):
+        """The answer to `ToHub.Describe`."""
+
+        session: int
+        name: bytes
+        host: str
+        port: int
+
+    class Who(NamedTuple):
+        """The place in the order at which it is answered from what the worker knows."""
+
+        sessions: Sequence[int]
+
+    class Accounts(NamedTuple):
+        """Likewise."""
+
+        sessions: Sequence[int]
+        pattern: Optional[bytes]
+
+    class News(NamedTuple):
+        """Likewise."""
+
+        sessions: Sequence[int]
+
+    class Past(NamedTuple):
+        """The answer to `ToHub.History`: (sender, text, time) of each; what was kept up to the id `last` is in it."""
+
+        sessions: Sequence[int]
+        name: bytes
+        partner: bytes
+        messages: List[Tuple[bytes, bytes, int]]
+        last: int
+
+    class Recalled(NamedTuple):
+        """The answer to `ToHub.Recall`."""
+
+        sessions: Sequence[int]
+        messages: List[Listed]
+        last: int
+        more: bool
+
+    class Kept(NamedTuple):
+        """The answer to `ToHub.Deliver`. More: there is another portion."""
+
+        sessions: Sequence[int]
+        name: bytes
+        messages: List[Listed]
+        more: bool
+
+    class Unread(NamedTuple):
+        """The answer to `ToHub.Unread`: (sender, messages) of each."""
+
+        sessions: Sequence[int]
+        counts: List[Tuple[bytes, int]]
+
+    class Stored(NamedTuple):
+        """What these sessions said is stored."""
+
+        sessions: Sequence[int]
+
+    class Unstored(NamedTuple):
+        """What these sessions said could not be stored."""
+
+        sessions: Sequence[int]
+
+    # ---- to one worker: what it is to do for a session
+
+    class Whispered(NamedTuple):
+        """Somebody says something to the session alone; `message` is its number."""
+
+        session: int
+        sender: bytes
+        text: bytes
+        time: int
+        message: int
+
+    class Mark(NamedTuple):
+        """Answer with `ToHub.Told` once everything in front of this has been sent."""
+
+        session: int
+        mark: int
+
+    class Probe(NamedTuple):
+        """The holder `asker` wants the session's name: look whether its client is gone, and answer `ToHub.Probed`."""
+
+        session: int
+        asker: int
+
+    class Locate(NamedTuple):
+        """The holder `asker` wants to know where the session is connected from: answer with `ToHub.Located`."""
+
+        session: int
+        asker: int
+
+    class Evict(NamedTuple):
+        """End the session for this reason."""
+
+        session: int
+        reason: str
+
+
+class Proven:
+    """What a session asked for, once its password has been looked at: this is what gets a place in the order."""
+
+    class ClaimName(NamedTuple):
+        """As `ToHub.Claim`.
+
+        given: was there a password that is not empty? serial: of the account that it is right for, or None.
+        renewed: the secret that is to replace the account's, or None.
+        """
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+        command: str
+        given: bool
+        serial: Optional[int]
+        renewed: Optional[str]
+
+    class OpenAccount(NamedTuple):
+        """As `ToHub.Create`. Unproven: there is a password, which is hashed once the name is known to be free."""
+
+        session: int
+        name: bytes
+        occupied: Tuple[bytes, ...]
+        secret: Optional[str]
+        unproven: bool
+        host: str
+
+    class ReplacePassword(NamedTuple):
+        """As `ToHub.ChangePassword`: the old one was right for the account with this serial."""
+
+        session: int
+        name: bytes
+        serial: int
+        secret: str
+
+
+class Operated:
+    """What an operator asks for; the token comes back with the answer. Asker: nobody, 0."""
+
+    class SetPassword(NamedTuple):
+        """The account, which may be a new one, has this secret."""
+
+        asker: int
+        token: int
+        name: bytes
+        secret: str
+
+    class RemoveAccount(NamedTuple):
+        """The account is deleted, and whoever is here under its name sent away."""
+
+        asker: int
+        token: int
+        name: bytes
+
+    class EmptyBox(NamedTuple):
+        """What is kept for the account is thrown away."""
+
+        asker: int
+        token: int
+        name: bytes
+
+
+class Noticed:
+    """What the hub itself has noticed."""
+
+    class Lost(NamedTuple):
+        """The worker is dead, and its sessions with it."""
+
+    class Tidied(NamedTuple):
+        """It is time to look for what has been kept for too long."""
+
+
+class Settled:
+    """What the store has answered, in the last field, to what was asked of it for a holder or an operator's token."""
+
+    class Opened(NamedTuple):
+        """Is the new account stored?"""
+
+        asker: int
+        token: int
+        name: bytes
+        stored: Optional[bool]
+
+    class Protected(NamedTuple):
+        """Is the account's new secret stored?"""
+
+        asker: int
+        token: int
+        name: bytes
+        serial: int
+        secret: str
+        stored: Optional[bool]
+
+    class Closed(NamedTuple):
+        """Is it stored that the account is deleted?"""
+
+        asker: int
+        token: int
+        name: bytes
+        serial: int
+        stored: Optional[bool]
+
+    class Emptied(NamedTuple):
+        """Is it stored that nothing is kept any more?"""
+
+        asker: int
+        token: int
+        stored: Optional[bool]
+
+    class Kept(NamedTuple):
+        """Is the message stored that room was held for?"""
+
+        asker: int
+        name: bytes
+        serial: int
+        source: str
+        size: int
+        stored: Optional[bool]
+
+    class Boxed(NamedTuple):
+        """What is kept for the account: `ReadStore.Box`."""
+
+        asker: int
+        name: bytes
+        serial: int
+        found: Optional[Tuple[List[Tuple[str, int, int]], Optional[int]]]
+
+
+class ToStore:
+    """What the hub asks of the store, in its own process or in the journal's; see `parley.server.storage.memory`.
+
+    A write is answered with True, and anything with None that could not be done.
+    """
+
+    class Reserve(NamedTuple):
+        """Numbers up to this one may be given."""
+
+        through: int
+
+    class Release(NamedTuple):
+        """Numbers behind this one have not been given."""
+
+        last: int
+
+    class Whisper(NamedTuple):
+        """Said by one to another."""
+
+        number: int
+        time: int
+        sender: bytes
+        to: bytes
+        text: bytes
+        keep: bool
+        source: str
+
+    class Keep(NamedTuple):
+        """Said by one to another before, and not told: kept."""
+
+        time: int
+        sender: bytes
+        to: bytes
+        text: bytes
+        source: str
+
+    class Taken(NamedTuple):
+        """What is kept up to an id, of one sender or (None) of all, has been told."""
+
+        name: bytes
+        last: int
+        sender: Optional[bytes] = None
+
+    class Expire(NamedTuple):
+        """What was kept before then is forgotten; in seconds."""
+
+        name: bytes
+        before: int
+
+    class OpenAccount(NamedTuple):
+        """A new account, with a secret or (None) without."""
+
+        name: bytes
+        secret: Optional[str]
+
+    class Protect(NamedTuple):
+        """The account has another secret."""
+
+        name: bytes
+        secret: str
+
+    class Use(NamedTuple):
+        """The account is in use."""
+
+        name: bytes
+
+    class CloseAccount(NamedTuple):
+        """The account is deleted."""
+
+        name: bytes
+
+
+class ReadStore:
+    """What the hub asks of the store that changes nothing."""
+
+    class Kept(NamedTuple):
+        """What is kept for an account."""
+
+        name: bytes
+
+    class Unread(NamedTuple):
+        """How much is kept for an account, by sender."""
+
+        name: bytes
+
+    class Box(NamedTuple):
+        """How much is kept for an account, by source."""
+
+        name: bytes
+
+    class Past(NamedTuple):
+        """What two have said to each other."""
+
+        name: bytes
+        partner: bytes
+
+    class Lobby(NamedTuple):
+        """What was said to all."""
+
+        since: Optional[int]
+        most: int
+
+    class Listed(NamedTuple):
+        """A page of accounts."""
+
+        after: bytes
+        most: int
+
+    class Outside(NamedTuple):
+        """A page of what is kept for an account, without the texts."""
+
+        name: bytes
+        after: int
+        most: int
+
+
+class ToJournal:
+    """What the hub says to the process of the journal besides."""
+
+    class Begin(NamedTuple):
+        """The run of the server, and how many of its requests have been answered."""
+
+        run: str
+        answered: int
+
+
+class FromJournal:
+    """What the process of the journal says to the hub."""
+
+    class Through(NamedTuple):
+        """So many requests of this run are in the database."""
+
+        through: int
+
+    class Results(NamedTuple):
+        """The next requests are done. Broken: no more will be."""
+
+        results: List[Any]
+        broken: bool
+
+
+class ToHasher:
+    """What the hub asks of the process that hashes passwords; the token comes back with the answer."""
+
+    class Verify(NamedTuple):
+        """Is the secret made of this password?"""
+
+        token: int
+        password: bytes
+        secret: str
+
+    class Hash(NamedTuple):
+        """Make a secret of the password."""
+
+        token: int
+        password: bytes
+
+
+class FromHasher:
+    """What the process that hashes passwords says to the hub."""
+
+    class Done(NamedTuple):
+        """A job is done: why it has failed is a Reason, or None; the secret that is to be kept, or None."""
+
+        token: int
+        trouble: Optional[str]
+        secret: Optional[str]
+
+
+def messages(direction: type) -> Dict[str, Type[Message]]:
+    """{name: message} of one of the classes above; the name is that of the method which handles it."""
+    return {_snake(name): kind for name, kind in vars(direction).items() if isinstance(kind, type)}
+
+
+def _snake(name: str) -> str:
+    return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+_DIRECTIONS = (
+    ToHub, ToWorker, Proven, Operated, Noticed, Settled, ToStore, ReadStore, ToJournal, FromJournal, ToHasher,
+    FromHasher)
+_NAMES = {kind: name for direction in _DIRECTIONS for name, kind in messages(direction).items()}
+
+
+def name_of(message: Message) -> str:
+    """The name of a message's method."""
+    return _NAMES[type(message)]
+
+
+def entry(message: Message) -> Tuple[str, Message]:
+    """A message as an entry of the order (see `parley.server.order.at_hand`)."""
+    return _NAMES[type(message)], message
+
+
+def packed(message: Message) -> bytes:
+    """A message as a frame for a queue (see `parley.server.ipc.queues.called`)."""
+    return control(_NAMES[type(message)], *message)
+
+
+def handlers(direction: type, *owners: object) -> Dict[str, Callable[..., Any]]:
+    """{name: method} for every message of a direction: of that owner which has one of this name.
+
+    TypeError if none of the owners has a method for a message, or more than one.
+    """
+    found = {}
+    for name in messages(direction):
+        methods = [getattr(owner, name) for owner in owners if hasattr(owner, name)]
+        if len(methods) != 1:
+            raise TypeError("%s.%s has %d handlers" % (direction.__name__, name, len(methods)))
+        found[name] = methods[0]
+    return found

@@ -1,0 +1,201 @@
+"""Apply random entries to a register: `python apply_entries.py SEED COUNT` tells what it came to.
+
+Whatever a register says and remembers is in the digests, twenty of them along the way. Two processes that get
+the same entries have the same, although each has an order of its own for whatever is in a set.
+"""
+import collections
+import hashlib
+import json
+import os
+import random
+import sys
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [TESTS, os.path.dirname(TESTS)]
+
+from registered import Registered  # noqa: E402
+
+from parley.server.chat.accounts import Accounts  # noqa: E402
+from parley.server.chat.members import holder_of, split  # noqa: E402
+from parley.server.chat.names import claims  # noqa: E402
+from parley.server.chat.patience import Patience  # noqa: E402
+from parley.server.ipc.messages import ToWorker, name_of  # noqa: E402
+from parley.server.storage.journal import InProcess  # noqa: E402
+from parley.server.storage.memory import Store  # noqa: E402
+
+NAMES = [b"ann", b"ANN", b"anne", b"Bill", b"BiII", b"bob", b"b0b", b"torn", b"tom", b"Bartholomew", b"student-0105",
+         b"student-1501", b"zoe", b"z0e", *(b"a%d" % number for number in range(20))]
+HOSTS = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
+    "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"]
+WORKERS, SESSIONS, KEEP_DAYS = range(1, 5), 12, 3
+
+
+class Post:
+    """Puts all that it is given into the digest, and remembers what workers are to answer."""
+
+    def __init__(self, digest):
+        self._digest = digest
+        self.said = collections.Counter()
+        self.probes, self.marks, self.kept = [], [], []
+
+    def everyone(self, message):
+        self._note(0, message)
+
+    def worker(self, worker, message):
+        self._note(worker, message)
+        if type(message) is ToWorker.Probe:
+            self.probes.append((worker, message.asker, message.session))
+        elif type(message) is ToWorker.Mark:
+            self.marks.append((worker, message.session, message.mark))
+        elif type(message) is ToWorker.Kept and message.messages:
+            self.kept.append((worker, message.sessions[0], message.name, message.messages[-1][0]))
+
+    def refuse_all(self, worker, sessions, reason):
+        for session in sessions:
+            self.worker(worker, ToWorker.Refused(session, reason))
+
+    def prove(self, holder, trouble):
+        self._note(holder, (trouble,))
+
+    def report(self, *refusal):
+        self._note(0, refusal)
+
+    def _note(self, whom, message):
+        name = name_of(message) if type(message) in vars(ToWorker).values() else "other"
+        self.said[name] += 1
+        self._digest.update(repr((whom, name, tuple(message))).encode())
+
+    def change(self):
+        """Nothing is torn here."""
+
+    def guarded(self, worker, session, then):
+        return then
+
+
+class Door:
+    """Nobody waits there."""
+
+    def leave(self, holder):
+        pass
+
+    def holders(self):
+        return []
+
+
+class Run:
+    """One register, and the entries that it is given."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.digest = hashlib.sha256()
+        self.now = 1600000000.0
+        self.post = Post(self.digest)
+        store = InProcess(Store(lambda: self.now))
+        store.reserved = 1 << 40
+        self.accounts = Accounts(store, keep_days=KEEP_DAYS)
+        patience = Patience(0, 40, lambda: 0.0)
+        self.register = Registered(self.post, self.accounts, Door(), patience, store, lambda: self.now)
+
+    def step(self):
+        """Give it one entry more."""
+        choose = self.random.choice
+        self.now += choose([0, 0.25, 1, 3600])
+        worker, session, name, host = choose(WORKERS), self.random.randrange(SESSIONS), choose(NAMES), choose(HOSTS)
+        holder, members = holder_of(worker, session), self.register.members
+        if holder in members:
+            self._as_member(worker, session, members.names[holder], name, host)
+        elif not self.post.probes or self.random.random() < 0.7:
+            self._as_stranger(worker, session, name, host)
+        else:
+            self._as_worker()
+
+    def _as_member(self, worker, session, own, name, host):
+        choose = self.random.choice
+        action = choose(ACTIONS)
+        if action == "say":
+            self.register.whisper(worker, session, own, name, b"x" * choose([1, 50, 9000]), None, host)
+        elif action == "rename":
+            self.register.rename(worker, session, name, tuple(claims(name)))
+        elif action == "leave":
+            self.register.release(worker, session)
+        elif action == "delete":
+            self.register.delete(worker, session, own)
+        elif action == "deliver":
+            self.register.deliver(worker, [session], own, choose([True, False]))
+        elif action == "read":
+            self.register.read(worker, session, own, name, choose([1, 50, 5000]))
+        elif action == "password" and own in self.accounts.accounts:
+            serial = self.accounts.accounts[own].serial + choose([0, 0, 0, 1])
+            self.register.replace_password(worker, session, own, serial, "secret%d" % self.random.randrange(9))
+        elif action == "account":
+            self.register.open_account(worker, session, own, tuple(claims(own)), choose([None, "s"]), False, host)
+        elif action == "operate":
+            self._as_operator(name)
+        else:
+            self._as_worker()
+
+    def _as_stranger(self, worker, session, name, host):
+        choose, occupied, account = self.random.choice, tuple(claims(name)), self.accounts.accounts.get(name)
+        action = choose(["claim"] * 6 + ["guest", "create", "proven", "proven"])
+        if action == "guest":
+            self.register.claim_guest(worker, session)
+        elif action == "create":
+            self.register.open_account(
+                worker, session, name, occupied, choose([None, "s"]), choose([False, False, True]), host)
+        elif action == "proven" and account is not None and account.secret:
+            self.register.claim_name(worker, session, name, occupied, choose(["Login", "SignIn"]), True,
+                                     account.serial - choose([0, 0, 0, 1]), choose([None, None, "renewed"]))
+        else:
+            self.register.claim_name(worker, session, name, occupied, choose(["Login", "SignIn", "Post"]),
+                                     choose([False, False, True]), None, None)
+
+    def _as_worker(self):
+        if self.post.probes:
+            worker, asker, session = self.post.probes.pop(0)
+            if self.random.random() < 0.5:
+                self.register.release(worker, session)
+            self.register.probed(worker, asker, session)
+        elif self.post.marks:
+            self.register.told(*self.post.marks.pop(self.random.randrange(len(self.post.marks))))
+        elif self.post.kept:
+            self.register.taken(*self.post.kept.pop(0))
+        elif self.random.random() < 0.1:
+            self.register.lose(self.random.choice(WORKERS))
+        else:
+            self.register.tidied(0)
+
+    def _as_operator(self, name):
+        action = self.random.choice(["set", "remove", "empty"])
+        if action == "set":
+            self.register.set_password(name, "chosen", self._answer)
+        elif action == "remove":
+            self.register.remove(name, self._answer)
+        elif name in self.accounts.accounts:
+            self.register.empty(name, self._answer)
+
+    def _answer(self, answer):
+        self.digest.update(repr(answer).encode())
+
+    def remembered(self):
+        """All that counts of what it knows."""
+        members = self.register.members
+        return [
+            [(split(holder), name.decode()) for holder, name in members.names.items()],
+            [(name.decode(), account.serial, account.secret, account.kept, account.size, account.oldest)
+             for name, account in self.accounts.accounts.items()],
+            self.register.numbers.last]
+
+
+def main(seed, count):
+    run, digests = Run(seed), []
+    for number in range(count):
+        run.step()
+        if number % (count // 20) == 0:
+            run.digest.update(json.dumps(run.remembered()).encode())
+            digests.append(run.digest.hexdigest())
+    json.dump({"digests": digests, "said": run.post.said, "remembered": run.remembered()}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,93 @@
+"""A register with an order of its own, whose clock stands still."""
+from parley.server.chat.register import Register
+from parley.server.ipc.messages import Noticed, Operated, Settled, entry, messages
+from parley.server.order.at_hand import AtHand
+from parley.server.order.numbers import Numbers
+
+KINDS = messages(Settled)
+
+
+class Elsewhere:
+    """Whoever hears what workers say of themselves."""
+
+    def arrived(self, worker, *fields):
+        pass
+
+    departed = owes = ready = alive = done = arrived
+
+
+class Registered:
+    """Its methods have the names of messages and take a worker and the fields; they are decided in their order.
+
+    post: see `server.chat.register.Register`; gets a `register`, which is this, and `replies` to operators.
+    """
+
+    def __init__(self, post, accounts, door, patience, store, clock):
+        self._replies = {}
+        post.register, post.reply = self, self._reply
+        self.all_accounts = accounts
+        self.order = accounts.order = AtHand(self._deliver, clock)
+        self.numbers = Numbers(store)
+        self.whole = Register(post, accounts, door, patience, store, self.numbers)
+        self.at_once, self.in_order = self.whole.tables(Elsewhere())
+        self.admit, self.count = self.whole.admit, self.whole.count
+        self.members, self.direct, self.questions = self.whole.members, self.whole.direct, self.whole.questions
+
+    def __getattr__(self, name):
+        if name in self.__dict__.get("at_once", ()):
+            return self.at_once[name]
+        if name in self.__dict__.get("in_order", ()):
+            return lambda worker, *fields: self.order.submit(worker, (name, fields))
+        raise AttributeError(name)
+
+    def _deliver(self, worker, what):
+        name, fields = what
+        self.in_order[name](worker, *fields)
+
+    def lose(self, worker):
+        self.order.submit(worker, entry(Noticed.Lost()))
+
+    def prove(self, holder, trouble):
+        self.whole.prover.prove(holder, trouble)
+
+    # ---- what operators ask
+
+    def set_password(self, name, secret, reply):
+        self._operate(Operated.SetPassword, (name, secret),
+                      lambda error: reply({"error": error} if error else {"done": True}))
+
+    def remove(self, name, then):
+        self._operate(Operated.RemoveAccount, (name,), lambda error: then(error is None))
+
+    def empty(self, name, then):
+        self._operate(Operated.EmptyBox, (name,), lambda error: then(error is None))
+
+    def _operate(self, kind, fields, reply):
+        token = len(self._replies) + 1
+        self._replies[token] = reply
+        self.order.submit(0, entry(kind(0, token, *fields)))
+
+    def _reply(self, token, error):
+        self._replies[token](error)
+
+
+class Settling:
+    """An order for accounts alone: what the store answers is settled at once.
+
+    told: (name of a `Settled`, the store's answer, what came of it) of each.
+    """
+
+    def __init__(self, accounts, clock):
+        self._accounts = accounts
+        self._clock = clock
+        self.told = []
+
+    @property
+    def now(self):
+        return int(self._clock() * 1000)
+
+    def submit(self, worker, what):
+        name, fields = what
+        values = [value for field, value in zip(KINDS[name]._fields, fields) if field not in ("asker", "token")]
+        settle = getattr(self._accounts, "settle_" + name, lambda *fields: None)
+        self.told.append((name, fields[-1], settle(*values)))
