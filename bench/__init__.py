@@ -1,1 +1,1 @@
-"""Measurements and proofs that take longer than a test may: `python -m bench`, `python -m bench.proofs`."""
+"""Measurements that take longer than a test may: `python -m bench`."""

@@ -14,8 +14,8 @@ from bench.crowd import crowd
 from bench.rooms import ROOMS
 from bench.series import FULL, QUICK, Series, chosen_servers
 from bench.servers import KNOWN
-from bench.usage import busy_seconds
 from parley.conformance.stdout import quiet_when_closed
+from stress.usage import busy_seconds
 
 DESCRIPTORS = 16000  # for the largest rooms
 PROCESSES = max(2, min(8, os.cpu_count()))  # of the load

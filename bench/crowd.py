@@ -8,8 +8,8 @@ import signal
 import time
 
 from bench.generator import Newcomer, Process
-from bench.usage import cpu_seconds
 from bench.wires import WIRES
+from stress.usage import cpu_seconds
 
 LEAD = 0.05  # seconds from telling all when to begin until they do
 

@@ -2,9 +2,9 @@
 import contextlib
 
 from bench.crowd import newcomers
-from bench.proofs.clients import Client
-from bench.proofs.processes import wait_until
 from bench.rooms import Room, Talk, hold
+from stress.proofs.clients import Client
+from stress.proofs.processes import wait_until
 
 ROOM = Room("five protocols", 500, 10, [
     Talk("paced", "pace", 80, "80 messages/s"),

@@ -4,8 +4,8 @@ import contextlib
 import time
 
 from bench.crowd import newcomers
-from bench.proofs.clients import clients
-from bench.usage import spent
+from stress.proofs.clients import clients
+from stress.usage import spent
 
 GUESTS = 300  # who come and go
 PROBERS = 20

@@ -2,7 +2,7 @@
 import collections
 
 from bench.crowd import newcomers
-from bench.usage import memory, spent
+from stress.usage import memory, spent
 
 WARMING = 0.2  # seconds of talk before anything is counted
 

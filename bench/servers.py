@@ -8,8 +8,8 @@ import sys
 import tempfile
 import time
 
-from bench.usage import family
 from parley.conformance.targets import PROTOCOLS, ROOT, launch
+from stress.usage import family
 
 START_SECONDS = 15
 STOP_SECONDS = 5

@@ -4,7 +4,8 @@ What is said is a text with one "=" in it (see `text`), which nothing else conta
 that texts can be counted without being parsed.
 """
 import re
-import struct
+
+from parley.conformance.wire import binary, delimited, dollar, line
 
 SIZE = 64  # bytes of a text
 MARK = re.compile(rb"=([0-9]{5}) ([0-9]{8}) ([0-9]{14})x")
@@ -49,21 +50,17 @@ class Wire:
         return before.replace(b"NAME", name) + said + after
 
 
-def _binary_join(name):
-    return struct.pack("!BIII10sI", 1, 200, len(name), len(name), name, 0) + name
+def _login(codec):
+    """The bytes by which a client comes in, as the conformance suite writes them."""
+    return lambda name: codec.encode(codec.login(name.decode()), name.decode())
 
 
 def _create(name):
-    return b"\0\0%b%b" % (len(name).to_bytes(40, "big"), name)
-
-
-def dollar(data):
-    """A packet of it."""
-    return b"$%-10d%b$" % (len(data), data)
+    return delimited.encode({"CREATE": [name.decode()]})
 
 
 def _dollar_login(name):
-    return dollar(b"{'purpose': 'login', 'username': '%b', 'password': ''}" % name)
+    return dollar.encode({"purpose": "login", "username": name.decode(), "password": ""})
 
 
 def _mqtt_connect(name):
@@ -71,9 +68,9 @@ def _mqtt_connect(name):
 
 
 WIRES = {
-    "line": Wire([(b"LOGIN NAME\n", rb"OK\n")], (b"MSG ", b"\n")),
+    "line": Wire([(_login(line), rb"OK\n")], (b"MSG ", b"\n")),
     # The next three are only listened to. They frame a text with bytes that may be any, or with its receiver's name.
-    "binary": Wire([(_binary_join, rb"\x01\x00\x00\x00\xcf")], None, checked=SCANNED),
+    "binary": Wire([(_login(binary), rb"\x01\x00\x00\x00\xcf")], None, checked=SCANNED),
     "delimited": Wire([(_create, rb"\x00\x06")], None, checked=SCANNED),
     "dollar": Wire([(_dollar_login, rb"'login', 'result': True")], None),
     "padded": Wire([], None),

@@ -8,7 +8,6 @@ import sys
 from parley import __version__
 from parley.called import called
 from parley.conformance import coverage, report, requirements
-from parley.conformance.requirements import INSTALLED
 from parley.conformance.standalone import run
 from parley.conformance.stdout import quiet_when_closed
 from parley.conformance.yamlnodes import FileErrors
@@ -25,7 +24,7 @@ _OPTIONS = """without a command the scenarios are run, with these options and th
   --time-scale N                   multiply every time limit, for slow machines
   -n N, -k TEXT, -x, ...           pytest's: N processes, scenarios with this in their names, stop at the first failure
   scenarios/PROTOCOL/NAME.scenario.yaml  only that one"""
-COMMANDS = ("coverage", "faults")
+COMMANDS = ("coverage",)
 _OWN_OPTIONS = ("-h", "--help", "--version")  # not pytest's
 
 
@@ -45,17 +44,7 @@ def _run_command(argv):
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=called("parley-conformance"))
     command = commands.add_parser("coverage", help="check that all statements have requirements, and these scenarios")
     command.add_argument("--list", action="store_true", help="also print each requirement with its scenarios")
-    command = commands.add_parser("faults", help="inject every fault that the server promises to survive")
-    command.add_argument("rows", nargs="*", metavar="ROW", help="only these, such as K1 or binary-7")
-    command.add_argument("-n", default="auto", metavar="N", help="number of test processes (default: one a processor)")
-    command.add_argument("--write", metavar="FILE", help="also write the table to the end of this Markdown page")
     options = parser.parse_args(argv)
-    if options.command == "faults":
-        if INSTALLED:
-            print("The faults need the tests, which only a checkout has.", file=sys.stderr)
-            return 1
-        from parley.conformance.faults import battery  # here, as only this command needs pytest
-        return battery.main(options.rows, options.n, options.write)
     try:
         return max(_cover(protocol, options.list) for protocol in requirements.protocols())
     except FileErrors as errors:

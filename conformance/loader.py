@@ -1,4 +1,5 @@
 """Scenario files to values. Each error has a file, line and column, and all errors of a file are reported at once."""
+import functools
 import json
 import os
 import re
@@ -34,6 +35,7 @@ def load(path, requirements_of):
     return parse(read(path), path, requirements_of)
 
 
+@functools.lru_cache(maxsize=None)  # a run of the tests looks at the same ones several times
 def parse(text, path, requirements_of):
     """Like `load`, for the file's text; `path` is for error messages."""
     document = Document(path, text)

@@ -15,6 +15,10 @@ import time
 from xml.sax.saxutils import escape
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+from parley.conformance.targets import PROTOCOLS, SERVER, Launched  # noqa: E402
+
 IMAGES = os.path.join(ROOT, "docs", "images")
 COLUMNS, ROWS = 76, 24
 WIDE, HIGH, MARGIN = 8.4, 18, 12
@@ -29,30 +33,23 @@ PLAIN = {"fill": None, "paper": None, "bold": False, "italic": False, "reverse":
 class Server:
     """Ours, which can be killed and started again where it was."""
 
-    def __init__(self, storage):
-        self._storage, self._process, self.port = storage, None, 0
+    def __init__(self, directory):
+        self._directory, self._launched, self.port = directory, None, 0
 
     def start(self):
-        off = [word for name in ("binary", "padded", "delimited", "dollar") for word in ("--listen", name + "=off")]
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "server", str(self.port), "--host", "127.0.0.1", "--storage", self._storage]
-            + off, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True,
-            start_new_session=True)
-        for line in self._process.stdout:
-            started = re.search(r"started on \S*:(\d+)", line)
-            if started:
-                self.port = int(started.group(1))
-            if "Waiting for connections" in line:
-                return
-        sys.exit("The server did not start.")
+        off = [word for name in PROTOCOLS if name != "line" for word in ("--listen", name + "=off")]
+        storage = os.path.join(self._directory, "storage")
+        self._launched = Launched(
+            SERVER + [str(self.port), "--host", "127.0.0.1", "--storage", storage] + off, 1, self._directory)
+        self._launched.wait_until_ready(SECONDS)
+        self.port = self._launched.address()[1]
 
     def kill(self):
         """At once, with its workers."""
-        if self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process.stdout.close()
-            self._process = None
+        if self._launched:
+            os.killpg(self._launched.pid, signal.SIGKILL)
+            self._launched.stop()
+            self._launched = None
 
 
 class Bea:
@@ -277,7 +274,7 @@ def main():
     if not shutil.which("tmux"):
         sys.exit("This needs tmux (Debian: apt install tmux).")
     with tempfile.TemporaryDirectory() as directory:
-        server, screen = Server(os.path.join(directory, "storage")), Screen()
+        server, screen = Server(directory), Screen()
         try:
             screen.open(directory)
             record(screen, server)

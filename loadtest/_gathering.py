@@ -94,7 +94,7 @@ class Gathering:
     def address(self, codec):
         """Where this protocol is served: `line` at --host, the others at the same host and a port of their own."""
         host, port = self._address
-        return host, port if codec.name == "line" else int(getattr(self._options, codec.name + "_port"))
+        return host, port if codec.wire.NAME == "line" else int(getattr(self._options, codec.wire.NAME + "_port"))
 
     def partners(self, guest):
         """The names of all others who talk. Silent guests are left out: the server may send them away at any moment."""
@@ -198,7 +198,7 @@ class Guest:
 
     @property
     def protocol(self):
-        return self._codec.name
+        return self._codec.wire.NAME
 
     def enter(self):
         """Connect and log in; each is a request of its own, so that a refused connect shows as one."""

@@ -3,34 +3,24 @@
 Ends with Locust's exit code: 0 only if every delivery was right.
 """
 import argparse
-import contextlib
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
 import tempfile
-import threading
 import uuid
 
 from parley.conformance.stdout import quiet_when_closed
+from parley.conformance.targets import PROTOCOLS, DidNotStart, Launched
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 # Users of dollar need accounts. Each is hashed when the server starts, which takes a moment by design.
 ACCOUNTS = ("dolly", "jason", "buck")
 
-STARTED = re.compile(r"\[SERVER\] (?:Chat server started|Serving (\w+)) on \S+:(\d+)")
-READY = "[SERVER] Waiting for connections"
-
 START_TIMEOUT = 120
 STOP_TIMEOUT = 20
-
-
-class NotStarted(Exception):
-    """The server ended, or kept silent, before it was ready."""
 
 
 @quiet_when_closed()
@@ -39,15 +29,17 @@ def main(argv=None):
     with tempfile.TemporaryDirectory(prefix="loadtest-") as folder:
         files = Files(folder, options)
         command = shlex.split(options.server) if options.server else server_command(options, files)
+        server = Launched(command, options.workers, folder)
         try:
-            server = Server(command)
-        except NotStarted as error:
+            server.wait_until_ready(START_TIMEOUT)
+            print("\n".join(server.stdout), flush=True)
+            code = subprocess.call(locust_command(options, files, server), cwd=ROOT, stdin=subprocess.DEVNULL)
+        except (DidNotStart, LookupError) as error:
             print("loadtest: %s: %s" % (" ".join(command), error), file=sys.stderr)
             return 1
-        try:
-            code = subprocess.call(locust_command(options, files, server.ports), cwd=ROOT, stdin=subprocess.DEVNULL)
         finally:
-            stopped = server.stop()
+            stopped = server.stop(STOP_TIMEOUT)
+        sys.stderr.write(server.stderr_text())
     if stopped != 0:
         print("loadtest: the server ended with %s" % stopped, file=sys.stderr)
     return code or int(stopped != 0)
@@ -105,7 +97,8 @@ def server_command(options, files):
     ] + (["--users", files.users] if files.users else [])  # fmt: skip
 
 
-def locust_command(options, files, ports):
+def locust_command(options, files, server):
+    ports = {protocol: server.address(protocol)[1] for protocol in options.protocols}
     command = [
         sys.executable, "-m", "locust", "-f", locustfile(), "--headless", "--only-summary",
         "-u", str(options.users), "-r", str(options.users), "-t", "%ds" % options.time,
@@ -121,52 +114,6 @@ def locust_command(options, files, ports):
 def locustfile():
     """Locust loads a directory from 2.11 on, which does not run on Python 3.6."""
     return "loadtest/locustfile.py" if sys.version_info < (3, 7) else "loadtest/"
-
-
-class Server:
-    """A server process of ours, ready for connections on `ports`, by protocol."""
-
-    def __init__(self, command):
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, universal_newlines=True
-        )
-        # A server that hangs before it is ready is killed; its output then ends, and so does the wait for it.
-        watchdog = threading.Timer(START_TIMEOUT, self._process.kill)
-        watchdog.start()
-        try:
-            self.ports = self._wait_until_ready()
-        except BaseException:
-            self.stop()
-            raise
-        finally:
-            watchdog.cancel()
-        # The pipe must be read to the end, or a talkative server would block on it.
-        threading.Thread(target=self._copy_output, daemon=True).start()
-
-    def stop(self):
-        """Ask it to stop, and return its exit code."""
-        self._process.terminate()
-        try:
-            return self._process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
-
-    def _wait_until_ready(self):
-        ports = {}
-        for line in self._process.stdout:
-            sys.stdout.write(line)
-            started = STARTED.match(line)
-            if started:
-                ports[started.group(1) or "line"] = int(started.group(2))
-            if line.startswith(READY) and ports:
-                return ports
-        raise NotStarted("ended with %d before it was ready" % self._process.wait())
-
-    def _copy_output(self):
-        for line in self._process.stdout:
-            with contextlib.suppress(BrokenPipeError):  # the main thread will find that, too
-                sys.stdout.write(line)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""What all codecs of the load test have in common: what is heard, and what a codec is.
+"""What the codecs of the load test have in common: what is heard, and what a codec is.
 
-The codecs are the load test's own and share nothing with the server: a mistake made on both sides would go unseen.
+Bytes are written and read by the codecs of the conformance suite, which share nothing with the server: a mistake made
+on both sides would go unseen.
 """
 from collections import namedtuple
 
@@ -10,6 +11,7 @@ from collections import namedtuple
 #       USER      one line of a list, which ends with PONG
 #       PONG      the answer to a ping
 #       INFO      the server's own words
+#       broken    what no server may send
 # The sender is empty for all but the first three.
 Heard = namedtuple("Heard", "kind sender text")
 
@@ -17,12 +19,12 @@ Heard = namedtuple("Heard", "kind sender text")
 class Codec:
     """One client's side of a protocol: commands to bytes, and bytes to what is heard. No socket.
 
-    name, port: of the protocol. acknowledges: is everything that is said answered with OK or ERR, so that all answers
-    come in the order of the commands? enters_by_talking: is there no login but the first thing said?
+    wire: the suite's codec. port: of the protocol. acknowledges: is everything that is said answered with OK or ERR, so
+    that all answers come in the order of the commands? enters_by_talking: is there no login but the first thing said?
     needs_account: does only an account with a password get in? nobody: the ERR for a receiver who is not here.
     """
 
-    name = port = None
+    wire = port = None
     acknowledges = True
     enters_by_talking = False
     needs_account = False
@@ -33,40 +35,34 @@ class Codec:
         self.me = me
         self.password = password
         self.is_whole = is_whole
-        self._held = b""
+        self._decoder = self.wire.Decoder()
 
     def feed(self, data):
         """What these bytes complete, in order. Keeps at most one unfinished message."""
-        held, heard, at = self._held + data, [], 0
-        end = self._end(held, at)
-        while end:
-            heard += self._parse(held[at:end])
-            at, end = end, self._end(held, end)
-        self._held = held[at:]
-        return heard
-
-    def _end(self, held, at):
-        """Where the message that begins at `at` ends, 0 if it is not all here."""
-        raise NotImplementedError
+        return [heard for message in self._decoder.feed(data) for heard in self._parse(message)]
 
     def _parse(self, message):
         """What one message says, as a list; what this test has no use for is left out."""
         raise NotImplementedError
 
+    def _written(self, message):
+        """The bytes of a message."""
+        return self.wire.encode(message, self.me)
+
     def login(self):
-        raise NotImplementedError
+        return self._written(self.wire.login(self.me))
 
     def say(self, text):
-        raise NotImplementedError
+        return self._written(self.wire.say(self.me, text))
 
     def whisper(self, target, text):
-        raise NotImplementedError
+        return self._written(self.wire.whisper(self.me, target, text))
 
     def ping(self):
-        raise NotImplementedError
+        return self._written(self.wire.probe())
 
     def who(self):
-        raise NotImplementedError
+        return self._written(self.wire.list_users())
 
     def leave(self):
         """What to send before the connection is closed, so that the server need not remember this client."""

@@ -46,13 +46,13 @@ def add_arguments(parser):
         help="Which protocols have users, with commas between, or all (default line)",
     )
     for codec in CODECS.values():
-        if codec.name != "line":
+        if codec.wire.NAME != "line":
             parser.add_argument(
-                "--%s-port" % codec.name,
+                "--%s-port" % codec.wire.NAME,
                 type=int,
                 default=codec.port,
-                env_var="LOCUST_%s_PORT" % codec.name.upper(),
-                help="Port of %s, at the same host as line (default %d)" % (codec.name, codec.port),
+                env_var="LOCUST_%s_PORT" % codec.wire.NAME.upper(),
+                help="Port of %s, at the same host as line (default %d)" % (codec.wire.NAME, codec.port),
             )
     parser.add_argument(
         "--users-file",
@@ -73,7 +73,7 @@ def choose_users(environment, **kwargs):
         if unknown:
             sys.exit("locust: --protocols: no such protocol: %s; there are %s"
                      % (", ".join(sorted(unknown)), ", ".join(CODECS)))
-        chosen = [user for user in environment.user_classes if user.codec.name in names]
+        chosen = [user for user in environment.user_classes if user.codec.wire.NAME in names]
         environment.user_classes = chosen
     try:
         parse_host(environment.host or DEFAULT_HOST)  # here, or the run begins without it

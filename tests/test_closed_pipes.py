@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from bench.proofs.processes import is_running
 from parley.conformance.stdout import CLOSED
+from stress.proofs.processes import is_running
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 120
 
 # With a buffer the output fails at the end of the program, without one when the first of it is printed.
 COMMANDS = [
-    ("conformance --help", ""), ("conformance faults K99", ""), ("conformance faults K99", "1"),
-    ("conformance coverage --list", "1"), ("bench --help", ""), ("bench.proofs --help", ""),
+    ("conformance --help", ""), ("stress.faults K99", ""), ("stress.faults K99", "1"),
+    ("conformance coverage --list", "1"), ("bench --help", ""), ("stress.proofs --help", ""),
     ("loadtest._run --help", ""), ("server --help", ""), ("server log --help", ""), ("client --help", ""),
     ("client.gui --help", ""),
 ]

@@ -12,14 +12,14 @@ import pytest
 from in_process import run_main
 from numbered import Numbered
 
-from bench.proofs import voices
-from bench.proofs.clients import Client, Closed
-from bench.proofs.processes import children, wait_until, worker_of
 from parley.conformance.targets import launch
 from parley.server.storage import directory
 from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
 from parley.server.supervisor import hashing
+from stress.proofs import voices
+from stress.proofs.clients import Client, Closed
+from stress.proofs.processes import children, wait_until, worker_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60

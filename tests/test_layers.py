@@ -9,7 +9,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAYERS = ["protocols", "ipc", "order", "chat", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
 OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
-OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "bench"}
+OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "stress", "bench"}
+
+# What the tests are made with, and what each package of it must not know: the suite knows not even the server.
+EQUIPMENT = {
+    "conformance": {"server", "client", "loadtest", "stress", "bench", "tests"},
+    "loadtest": {"server", "client", "stress", "bench", "tests"},
+    "stress": {"client", "loadtest", "bench", "tests"},
+    "bench": {"client", "loadtest", "tests"},
+}
 
 NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}
 NEVER_CALLED = {"eval", "exec", "compile", "literal_eval", "__import__"}
@@ -151,3 +159,11 @@ def test_the_client_knows_the_protocols_of_the_server_and_nothing_of_its_state()
             if other.split(".")[0] == "server":
                 assert other.startswith(OPEN_TO_THE_CLIENT), "%s imports %s" % (name, other)
             assert other.split(".")[0] not in OUTSIDE
+
+
+@pytest.mark.parametrize("package", sorted(EQUIPMENT))
+def test_test_equipment_knows_nothing_of_what_is_built_on_it(package):
+    trees = modules(package)
+    assert trees
+    for name, tree in trees.items():
+        assert not EQUIPMENT[package] & {other.split(".")[0] for other in imported(name, tree)}, name

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDERS = ["parley", "server", "conformance", "loadtest", "tests", "scenarios", "client", "examples", "bench", "tools"]
+FOLDERS = ["parley", "server", "conformance", "loadtest", "tests", "scenarios", "client", "examples", "stress", "bench",
+           "tools"]
 
 # Not in the language of 3.6, and a proof that this test can tell.
 TOO_NEW = [
@@ -17,8 +18,8 @@ TOO_NEW = [
 ]
 
 
-def sources():
-    for folder in FOLDERS:
+def sources(*folders):
+    for folder in folders or FOLDERS:
         for place, folders, files in os.walk(os.path.join(ROOT, folder)):
             folders[:] = [one for one in folders if not one.startswith((".", "__pycache__"))]
             for file in sorted(files):
@@ -57,6 +58,11 @@ def faults_of(path):
         return [(path, error.msg, error.lineno)]
 
 
+def test_the_server_is_written_in_the_language_of_36():
+    assert [fault for path in sources("parley", "server") for fault in faults_of(path)] == []
+
+
+@pytest.mark.long  # and `./dev lint` sees to it, too
 def test_every_file_is_written_in_the_language_of_36():
     assert [fault for path in sources() for fault in faults_of(path)] == []
 

@@ -34,6 +34,7 @@ _LONGEST = 1 << 24  # bytes; a longer length is an error
 _REPLIES = {"LIST": "LISTRESPONSE", "SEND": "SEND"}  # besides RESPONSE
 _NOBODY = "~nobody"  # a pattern that no scenario uses
 _NONCE = re.compile(r"~sync[0-9]+")
+_ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
 
 
 def encode(message, me=None):
@@ -44,6 +45,22 @@ def encode(message, me=None):
     code = message.get("command", COMMANDS.index(command) if command else 0)
     length = message.get("length", len(data))
     return bytes([message.get("version", VERSION), code]) + length.to_bytes(LENGTH_BYTES, "big") + data
+
+
+def escaped(text):
+    r"""An item in ASCII: of anything else each unit of UTF-16 is an escape such as \\u00e9, as our server reads it."""
+    return "".join(character if " " <= character <= "~" else _escape(character) for character in text)
+
+
+def _escape(character):
+    units = character.encode("utf-16-be")
+    return "".join("\\u%02x%02x" % pair for pair in zip(units[::2], units[1::2]))
+
+
+def unescaped(item):
+    """The text that such an item is."""
+    return _ESCAPES.sub(
+        lambda run: bytes.fromhex(run.group().replace("\\u", "")).decode("utf-16-be", "replace"), item)
 
 
 class Decoder:

@@ -23,8 +23,8 @@ _NONCE = re.compile(r"~sync[0-9]+")
 
 
 def encode(message, me=None):
-    """The length in bytes, padded with spaces, then the text."""
-    body = message.encode("utf-8")
+    """The length in bytes, padded with spaces, then the text, which may be bytes."""
+    body = message if isinstance(message, bytes) else message.encode("utf-8")
     return str(len(body)).encode("ascii").ljust(_HEADER_BYTES) + body
 
 
@@ -34,9 +34,13 @@ class Decoder:
     unfinished = b""
 
     def feed(self, data):
-        starts = sorted({0}.union(found.start() for found in _BEGINNING.finditer(data)))
-        parts = [data[start:end] for start, end in zip(starts, starts[1:] + [len(data)])]
-        return [part.decode("utf-8", "backslashreplace") for part in parts if part]
+        return [part.decode("utf-8", "backslashreplace") for part in parted(data) if part]
+
+
+def parted(data):
+    """The bytes of each message; what is before the first beginning is one, too."""
+    starts = sorted({0}.union(found.start() for found in _BEGINNING.finditer(data)))
+    return [data[start:end] for start, end in zip(starts, starts[1:] + [len(data)])]
 
 
 class ClientState:
@@ -91,9 +95,6 @@ def probe():
 
 def is_probe_reply(message):
     return message == RECEIVED or message.startswith("[ERROR] ")
-
-
-answers_still_there = is_probe_reply  # the former name, which tests/faults/framed.py has
 
 
 def list_users():

@@ -13,7 +13,7 @@ from bench.rooms import Room, Talk
 from bench.series import Extent, Series, chosen_servers
 from bench.servers import OTHERS, PARLEY, Other
 from bench.table import figure, ratio, table
-from bench.usage import cpu_seconds, family, memory
+from stress.usage import cpu_seconds, family, memory
 
 MEMBERS, SPEAKERS = 12, 2
 ROOM = Room("small", MEMBERS, SPEAKERS, [

@@ -1,13 +1,14 @@
 """The list of faults is complete, and everything that it names exists."""
+import os
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
 
-from parley.conformance.faults import battery
-from parley.conformance.faults.rows import ALL, Row, covers, load
 from parley.conformance.requirements import ROOT
+from stress.faults import battery
+from stress.faults.rows import ALL, Row, covers, load
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 LAST = {"K": 43, "binary-": 18, "padded-": 14, "delimited-": 19, "line-": 16, "dollar-": 17, "P": 18, "D": 7, "T": 2}
@@ -31,6 +32,15 @@ def test_every_fault_is_shown_or_it_is_said_why_not():
         assert set(row.shown_by) in (set(), {ALL}, set(PROTOCOLS)), "%s: all protocols, or none" % row.ident
 
 
+def test_every_function_that_is_named_exists():
+    for reference in sorted({ref for row in ROWS for ref in row.references}):
+        path, _, name = reference.partition("::")
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+            text = file.read()
+        assert not path.endswith(".py") or not name or "def %s(" % name.split("[")[0] in text, reference
+
+
+@pytest.mark.long  # as everything is collected
 def test_everything_that_is_named_exists():
     references = sorted({ref for row in ROWS for ref in row.references})
     listed = subprocess.run(

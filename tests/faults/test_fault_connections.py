@@ -3,7 +3,7 @@ import os
 import signal
 import socket
 
-from bench.proofs.processes import children, wait_until, worker_of
+from stress.proofs.processes import children, wait_until, worker_of
 
 TOO_MANY = b"ERR too-many-connections"
 

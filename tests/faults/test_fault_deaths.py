@@ -5,10 +5,10 @@ import signal
 import socket
 import time
 
-from bench.proofs import kills
-from bench.proofs.clients import SECONDS, Client, clients
-from bench.proofs.names import take
-from bench.proofs.processes import children, group, wait_until, worker_of
+from stress.proofs import kills
+from stress.proofs.clients import SECONDS, Client, clients
+from stress.proofs.names import take
+from stress.proofs.processes import children, group, wait_until, worker_of
 
 UNLIMITED = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 28}, "idle_timeout": 0}
 
@@ -128,7 +128,7 @@ def test_a_killed_worker_costs_the_others_nothing(start):
         for slot in (1, 2, 1):
             kills.kill(server, load, slot, measured)
     load.check()
-    # How soon exactly is for `python -m bench.proofs kills` to say, on a machine that does nothing else.
+    # How soon exactly is for `python -m stress.proofs kills` to say, on a machine that does nothing else.
     assert max(measured.free) < 10, "names were free after %r" % measured.free
     assert max(measured.served) < 10
     assert len(children(server.pid)) == family

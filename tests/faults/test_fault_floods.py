@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from bench.proofs.clients import Client, Silence
-from bench.proofs.names import take
-from bench.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of, workers_of
+from stress.proofs.clients import Client, Silence
+from stress.proofs.names import take
+from stress.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of, workers_of
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 

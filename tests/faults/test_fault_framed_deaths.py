@@ -3,10 +3,10 @@ import os
 import signal
 
 import pytest
-from framed import PROTOCOLS, open_account
 
-from bench.proofs.processes import worker_of
 from parley.conformance.wire import binary
+from stress.framed import PROTOCOLS, open_account
+from stress.proofs.processes import worker_of
 
 KEPT = [("lina", "one."), ("lina", "two."), ("lina", "three.")]
 LIST_NOBODY = {"LIST": ["nobody"]}  # whose answer shows that all before it has been answered

@@ -4,10 +4,10 @@ import selectors
 import time
 
 import pytest
-from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SILENT, UNFINISHED, Client
 
-from bench.proofs.processes import children, cpu_seconds, descriptors, wait_until, workers_of
 from parley.conformance.wire import binary
+from stress.framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SILENT, UNFINISHED, Client
+from stress.proofs.processes import children, cpu_seconds, descriptors, wait_until, workers_of
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 SLOW_CLIENTS = 300

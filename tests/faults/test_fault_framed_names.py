@@ -1,8 +1,8 @@
 """Names, as each of the five protocols gives, refuses and frees them."""
 import pytest
-from framed import FRAMED, HELLO, PROTOCOLS, Client, open_account
 
-from bench.proofs.clients import Client as LineClient
+from stress.framed import FRAMED, HELLO, PROTOCOLS, Client, open_account
+from stress.proofs.clients import Client as LineClient
 
 HAND_OVERS = 100
 

@@ -3,10 +3,10 @@ import re
 import time
 
 import pytest
-from framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SLOW_READER
 
-from bench.proofs.processes import descriptors, wait_until, worker_of
 from parley.conformance.wire import padded
+from stress.framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SLOW_READER
+from stress.proofs.processes import descriptors, wait_until, worker_of
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 LINES = 20  # long ones, said at once

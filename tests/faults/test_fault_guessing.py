@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from bench.proofs import logins
-from bench.proofs.clients import Client
-from bench.proofs.processes import children, wait_until, worker_of
+from stress.proofs import logins
+from stress.proofs.clients import Client
+from stress.proofs.processes import children, wait_until, worker_of
 
 PATIENCE = 30  # seconds for what takes a few passwords' time on a busy machine
 GUESSER, OTHER = logins.GUESSER, logins.OWNER

@@ -1,7 +1,7 @@
 """The checker of the proof `durable` finds each kind of violation, and nothing where there is none."""
 import pytest
 
-from bench.proofs.ledger import KINDS, Ledger, Stored
+from stress.proofs.ledger import KINDS, Ledger, Stored
 
 A1, A2, B1 = b"ann-1 hi", b"ann-2 there", b"bob-1 psst"
 STORED = [Stored(1, b"ann", None, A1), Stored(2, b"bob", b"cid", B1), Stored(4, b"ann", None, A2)]

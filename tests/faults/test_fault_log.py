@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from bench.proofs.clients import SECONDS, Client
-from bench.proofs.processes import children, wait_until, worker_of
 from parley.server.worker.strangers import MOST_LINES
+from stress.proofs.clients import SECONDS, Client
+from stress.proofs.processes import children, wait_until, worker_of
 
 BUG = """
 import os

@@ -1,9 +1,9 @@
-"""What only several processes can get wrong: who has a name, and what came first. The long runs are `bench.proofs`."""
+"""What only several processes can get wrong: who has a name, and what came first. The long runs are `stress.proofs`."""
 import pytest
 
-from bench.proofs import names, order, returns
-from bench.proofs.clients import Client
 from parley.conformance.targets import PROTOCOLS
+from stress.proofs import names, order, returns
+from stress.proofs.clients import Client
 
 NOBODY_IS_IDLE = {"idle_timeout": 0}  # however long a busy machine takes over it
 

@@ -2,8 +2,8 @@
 import re
 import time
 
-from bench.proofs.clients import Client
-from bench.proofs.processes import resident, wait_until, worker_of
+from stress.proofs.clients import Client
+from stress.proofs.processes import resident, wait_until, worker_of
 
 TEXT = 1000 * "x"
 

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from bench.proofs.clients import SECONDS, Client, clients
-from bench.proofs.processes import children, group, is_running, wait_until, worker_of
 from parley.conformance.targets import ROOT
+from stress.proofs.clients import SECONDS, Client, clients
+from stress.proofs.processes import children, group, is_running, wait_until, worker_of
 
 FAREWELL = b"INFO server-shutdown"
 # Whoever chooses a port chooses that of `line`; the others are not to be those that anybody on this machine may use.

@@ -1,25 +1,20 @@
 """A real server, and one client of each protocol in its room."""
 import contextlib
-import json
 
 import pytest
-from real import ACCOUNTS, ACTORS, PASSWORD, Actor, Server
+from real import ACCOUNTS, ACTORS, PASSWORD, PATIENCE, Actor
 
 from parley.conformance import targets
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server():
     """With two workers, of which every other actor is on the other one."""
-    place = tmp_path_factory.mktemp("mapping")
-    names = [ACTORS["dollar"], ACTORS["dollar-json"]] + ACCOUNTS
-    users = place / "users.json"
-    users.write_text(json.dumps({"users": [{"username": name, "password": PASSWORD} for name in names]}))
-    settings = place / "settings.yaml"
-    settings.write_text("limits: {messages_per_second: 0}\nidle_timeout: 0\n")  # a test may take long
-    command = targets.command_for(2, str(settings), ["--users", str(users)])
-    with Server(command, str(place / "stderr")) as server:
+    users = dict.fromkeys([ACTORS["dollar"], ACTORS["dollar-json"]] + ACCOUNTS, PASSWORD)
+    config = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}  # a test may take long
+    with targets.launch(2, config, protocols=targets.PROTOCOLS, users=users, seconds=PATIENCE) as server:
         yield server
+        assert (server.stop(PATIENCE), "Traceback" in server.stderr_text()) == (0, False), server.stderr_text()
 
 
 @pytest.fixture(scope="session")

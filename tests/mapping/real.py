@@ -1,14 +1,10 @@
-"""A server in processes of its own, and clients that read all the time."""
-import os
-import re
+"""Clients of a real server that read all the time."""
 import socket
-import subprocess
 import threading
 import time
 
 import reference
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = 300  # seconds, for whatever is waited for; Python 3.6 needs a second of CPU for each password
 # {form: name}, none longer than binary's names may be. dollar's need accounts; so do the hostile ones it can have.
 ACTORS = {
@@ -17,48 +13,6 @@ ACTORS = {
 }
 PASSWORD = "secret"
 ACCOUNTS = ["O'Brien\"\\", "{0}%s", "Maximiliane-von-Hohenlohe", "\u738b\u4e94\u8d75\u516d", "Kelvin"]
-
-_ADDRESS = re.compile(r"\[SERVER\] (?:Worker (\d+) serves (\w+)|Serving (\w+)|Chat server started) on \S+:(\d+)\n")
-
-
-class Server:
-    """ports: {(protocol, worker)}: port; the worker is None for a port that all share."""
-
-    def __init__(self, command, log):
-        self._log = log
-        with open(log, "w") as stderr:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-                universal_newlines=True)
-        self.ports = {}
-        watchdog = threading.Timer(PATIENCE, self._process.kill)
-        watchdog.start()
-        for line in self._process.stdout:
-            found = _ADDRESS.fullmatch(line)
-            if found:
-                worker, private, shared, port = found.groups()
-                self.ports[private or shared or "line", worker and int(worker)] = int(port)
-            elif line.startswith("[SERVER] Waiting"):
-                break
-        watchdog.cancel()
-        assert self.ports, self.log_text()
-
-    def log_text(self):
-        with open(self._log) as file:
-            return file.read()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._process.terminate()
-        try:
-            self._process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-        if exception[0] is None:
-            assert self._process.returncode == 0 and "Traceback" not in self.log_text(), self.log_text()
 
 
 class Actor:
@@ -73,7 +27,9 @@ class Actor:
         self.ended = False
         self.trouble = None
         self.raw = name if isinstance(name, bytes) else name.encode()
-        self._sock = socket.create_connection(("127.0.0.1", server.ports[form.split("-")[0], worker]), PATIENCE)
+        protocol = form.split("-")[0]
+        address = server.address(protocol) if worker is None else server.worker_address(worker, protocol)
+        self._sock = socket.create_connection(address, PATIENCE)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = reference.READERS[form](name)
         self._forgotten = 0

@@ -1,7 +1,8 @@
 r"""Clients of the five protocols, small and strict: what they make of bytes, and how they write what they have to say.
 
-Written from the documents and from what the server promises, sharing no code with it. A reader raises NotClean for
-every byte that a client of its protocol should never get. What it hears:
+Written from the documents and from what the server promises, sharing no code with it. The frames are those of the
+suite's codecs. The readers are not, as they are stricter than any client: they raise NotClean for every byte that a
+client of the protocol should never get. What they hear:
 
     Heard(kind, sender, text, time)
 
@@ -18,6 +19,8 @@ import re
 import struct
 import unicodedata
 from collections import namedtuple
+
+from parley.conformance.wire import binary, delimited, dollar, padded
 
 Heard = namedtuple("Heard", "kind sender text time")
 
@@ -339,20 +342,19 @@ READERS = {
 # ---- what clients write; payloads and names are bytes, so that they can be wrong
 
 def binary_frame(code, content, sender=b"", time=1500000000):
-    return BINARY_HEADER.pack(1, code, len(sender), len(content), sender, time) + content
+    return binary.encode({"type": code, "content": content, "user": sender, "user_length": len(sender), "time": time})
 
 
 def padded_frame(body):
-    return str(len(body)).ljust(64).encode() + body
+    return padded.encode(body)
 
 
 def delimited_frame(command, *items):
-    data = b"|||".join(items)
-    return bytes([0, command]) + len(data).to_bytes(40, "big") + data
+    return delimited.encode({"command": command, "data": b"|||".join(items)})
 
 
 def dollar_packet(data):
-    return b"$%-10d%b$" % (len(data), data)
+    return dollar.encode({"data": data})
 
 
 def delimited_item(payload):

@@ -162,14 +162,16 @@ SHAPES = [  # of what a client sends to take up as much as it can: names, texts
 
 
 @measured
+@pytest.mark.parametrize("bytes_", [1 << 20, pytest.param(memory_module.MOST_OF_CONVERSATIONS, marks=pytest.mark.long)])
 @pytest.mark.parametrize("sources", [1, 500, 20000])
 @pytest.mark.parametrize("name, text", SHAPES)
-def test_conversations_take_what_is_counted(memory, name, text, sources):
+def test_conversations_take_what_is_counted(memory, monkeypatch, name, text, sources, bytes_):
+    monkeypatch.setattr(memory_module, "MOST_OF_CONVERSATIONS", bytes_)
     bare = taken_up(memory)
     for number in range(30000):
         memory.whisper(name(number), fresh(b"b%d" % (number // 40)), fresh(text(number)), False,
                        "2001:db8:1:%x::/64" % (number % sources))
-        if memory._size > memory_module.MOST_OF_CONVERSATIONS * 0.95:
+        if memory._size > bytes_ * 0.95:
             break
     check(memory._size, taken_up(memory) - bare)
 
@@ -183,11 +185,14 @@ def test_the_lobby_takes_what_is_counted(memory, spoken, size, messages):
     check(memory._lobby_size, taken_up(memory) - bare)
 
 
+MANY = 1000  # accounts, and messages for them
+
+
 @pytest.fixture
 def kept_in(memory):
     """Memory with many accounts, and its store."""
     kept = Accounts(InProcess(memory._store))
-    for number in range(3000):
+    for number in range(MANY):
         name = b"a%d" % number
         kept.begin_with(name, tuple(claims(name)))
     kept.order = Settling(kept, lambda: 1600000000)
@@ -196,13 +201,13 @@ def kept_in(memory):
 
 
 @measured
-@pytest.mark.parametrize("sources, boxes, most", [(1, 10, 2), (20, 10, 2), (3000, 3000, 2.2), (3000, 10, 5)])
+@pytest.mark.parametrize("sources, boxes, most", [(1, 10, 2), (20, 10, 2), (MANY, MANY, 2.2), (MANY, 10, 5)])
 @pytest.mark.parametrize("name, text", SHAPES[:3] + SHAPES[4:])
 def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, name, text):
     monkeypatch.setattr(accounts_module, "MOST_OF_BOX", 1 << 30)
     kept, store = kept_in
     bare, conversations = taken_up(kept), store._size
-    for number in range(3000):
+    for number in range(MANY):
         kept.keep(b"a%d" % (number % boxes), fresh(name(number)), fresh(text(number)),
                   "2001:db8:1234:%x::/64" % (number % sources), number)
         for conversation in list(store._conversations.values()):
@@ -260,6 +265,7 @@ def test_talk_that_waits_for_the_journal_takes_what_is_counted(spoken, size):
     check(journal.status()["bytes"], taken_up(journal) - bare + in_the_queue)
 
 
+@pytest.mark.slow
 @measured
 @pytest.mark.parametrize("sizes", [[1], [16384], [1, 700]])
 def test_what_is_asked_of_the_journal_takes_what_is_counted(kept_in, sizes):

@@ -751,6 +751,7 @@ def read(path):
         return file.read()
 
 
+@pytest.mark.slow
 def test_of_a_log_whose_end_is_missing_a_beginning_is_there(killed):
     path, said = killed
     wal = read(path + "-wal")
@@ -764,6 +765,7 @@ def test_of_a_log_whose_end_is_missing_a_beginning_is_there(killed):
     assert len(set(lengths)) > 20
 
 
+@pytest.mark.slow
 def test_of_a_log_with_a_torn_end_a_beginning_is_there(killed):
     path, said = killed
     wal = read(path + "-wal")

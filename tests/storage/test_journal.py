@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numbered import Numbered
 
@@ -271,7 +271,6 @@ REQUESTS = st.lists(st.sampled_from(["say", "say", "whisper", "read", "work", "m
 def test_whenever_processes_die_everything_is_written_once_and_answered_once(make_queue, spoken, monkeypatch):
     monkeypatch.setattr(journal_module, "HOPELESS", 1 << 30)
 
-    @settings(max_examples=60)
     @given(REQUESTS)
     @example(["work", "read", "work", "die", "work", "say", "mute"])  # what was only read is in no database
     @example(["work", "say", "read", "read", "say", "mute", "work", "die", "read", "say", "mute"])

@@ -8,7 +8,6 @@ import pytest
 from plain import plain
 from registered import Registered
 
-from bench.proofs.clients import Client
 from parley.conformance.targets import launch
 from parley.server import cli
 from parley.server.chat.accounts import Accounts
@@ -16,6 +15,7 @@ from parley.server.chat.patience import Patience
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
 from parley.server.storage.database import Database
+from stress.proofs.clients import Client
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "older_accounts.sql")
 NOTHING = "ann\U0001d159"  # drawn as "ann"
@@ -180,6 +180,7 @@ def test_one_that_is_deleted_frees_nothing_of_the_other(register, post, memory, 
     assert post.drain() == [("joined", 1, 2, b"Wendy")]
 
 
+@pytest.mark.slow
 def test_their_passwords_are_verified_by_a_real_server(directory):
     with launch(workers=2, args=["--storage", directory]) as server, contextlib.ExitStack() as stack:
         for name, password in PASSWORDS.items():

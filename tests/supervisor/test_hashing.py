@@ -54,6 +54,7 @@ def test_a_secret_names_its_method_and_cost_and_is_never_twice_the_same(method):
     assert "correct-horse" not in one
 
 
+@pytest.mark.slow
 def test_the_real_cost_is_worth_its_name():
     secret = hashed(b"123")
     assert secret.startswith("scrypt$16384:8:5$" if hasattr(hashlib, "scrypt") else "pbkdf2$600000$")

@@ -64,7 +64,7 @@ LIVES = {
                b'$21        {"purpose": "poll"  }$', dollar(purpose=1), b"$9         {'a': [}]}$", b"$10  "],
 }
 FEWEST_POINTS = 100
-SAMPLE = 25  # of the lines, for each protocol
+SAMPLE = 10  # of the lines, for each protocol
 
 
 class Fault:
@@ -131,6 +131,7 @@ def live(house, fault, protocol):
     return peer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extent", ["sample", pytest.param("all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("protocol", sorted(LIVES))
 def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, caplog, chance):

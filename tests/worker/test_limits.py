@@ -149,6 +149,7 @@ def test_a_client_that_says_too_much_is_held(open_house, protocol):
     assert house.worker._report()["messages"] == 21
 
 
+@pytest.mark.slow
 @every_protocol
 def test_a_reader_too_far_behind(open_house, ended, protocol):
     house = open_house(outbox_bytes=20000, messages_per_second=0, first_command_seconds=0)

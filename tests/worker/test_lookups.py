@@ -223,6 +223,7 @@ def test_a_history_that_everybody_asks_for_at_once_is_rendered_once_and_costs_it
     assert len(set(heard)) == 1 and heard[0].count(b"HIST ") == 1000 and heard[0].endswith(b" complete\n")
 
 
+@pytest.mark.slow
 def test_different_histories_that_everybody_asks_for_at_once_are_read_one_after_the_other(open_house):
     house = open_house(messages_per_second=0)
     talk_of_history(house)
@@ -299,6 +300,7 @@ def test_long_answers_are_paid_for(open_house):
     assert house.worker._report()["messages"] < 1000 + 30
 
 
+@pytest.mark.slow
 def test_a_pattern_is_paid_for_by_the_names_it_is_held_against(open_house, store):
     memory = Accounts(store)
     for number in range(5000):

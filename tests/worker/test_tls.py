@@ -201,6 +201,7 @@ def test_a_client_that_comes_byte_by_byte_is_heard(house, newest):
     assert client.take(peer.heard()) == b"OK\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [16, 100, 4096, 1 << 16])
 def test_nothing_is_left_where_no_selector_finds_it(open_house, monkeypatch, size):
     monkeypatch.setattr(connection, "_CHUNK", size)
@@ -687,6 +688,7 @@ def test_a_client_that_makes_tls_answer_and_takes_no_answers_is_lost(context, mo
         server.receive(4096)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(pieces=st.lists(st.binary(max_size=40) | st.integers(0, 30000).map(bytes), max_size=20),
        takes=st.lists(st.integers(1, 9000), max_size=40), at_once=st.integers(1000, 50000))

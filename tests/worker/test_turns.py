@@ -144,17 +144,18 @@ def test_who_says_much_has_its_turns_although_others_always_have_something_new(h
         assert clock.now - began < (900 / connection_module._SLICE + 3) * 2 * loop.PASSED_OVER
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_others_have_their_turns_in_a_flood_of_the_smallest_commands(house, clock, monkeypatch, protocol):
-    """From twenty who read nothing of what they are answered."""
+    """From ten who read nothing of what they are answered."""
     calm = house.member(b"calm")
     smallest = {"line": b"x\n", "binary": binary(1, b""), "padded": b"%-64d" % 0, "delimited": bytes([0, 2] + 40 * [0]),
                 "dollar": b"$2         {}$"}[protocol]
-    flooders = [house.connect(protocol=protocol) for _ in range(20)]
+    flooders = [house.connect(protocol=protocol) for _ in range(10)]
     for flooder in flooders:
         assert fill(flooder, smallest * 3000) >= 1000 * len(smallest)
     monkeypatch.setattr(loop, "time", SteppingClock(clock))
-    for _ in range(100):
+    for _ in range(30):
         calm.send(b"PING\n")
         for _ in range(len(flooders)):
             house.tick()
@@ -162,6 +163,7 @@ def test_others_have_their_turns_in_a_flood_of_the_smallest_commands(house, cloc
     assert not any(driven.ended for driven in house.driven)
 
 
+@pytest.mark.slow
 def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_gives_signs_of_life(
         house, clock, monkeypatch):
     for _ in range(20):
@@ -174,6 +176,7 @@ def test_while_clients_have_more_to_say_than_a_tick_has_time_for_the_worker_give
     assert clock.now > 1010
 
 
+@pytest.mark.slow
 def test_who_says_little_is_heard_in_a_crowd_that_says_much_and_takes_long_to_be_told(house, clock, monkeypatch):
     crowd, calm = [house.connect() for _ in range(100)], house.connect()
     for one in crowd:
@@ -289,6 +292,7 @@ def test_a_flood_before_an_orderly_end_is_heard_whole_and_the_name_is_free_for_w
     assert bob.heard() == b"MSG ann b\n" * 1300 + b"INFO ann disconnected\n"
 
 
+@pytest.mark.slow
 def test_a_question_that_waits_for_its_answer_is_charged_for_once(house):
     ann = house.member(b"ann")
     ann.send(b"WHO\n" * 400)
@@ -304,6 +308,7 @@ def test_a_question_that_waits_for_its_answer_is_charged_for_once(house):
 # ---- readers on slow lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", sorted(PROTOCOLS))
 def test_a_burst_that_the_rate_allows_ends_no_reader_on_a_slow_line(open_house, reader):
     house = open_house(workers=2)

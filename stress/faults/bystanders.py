@@ -1,0 +1,221 @@
+"""People who do nothing wrong: they ping and talk a little, within the rate, and note how long everything took.
+
+They are a process of their own, so that nothing else that a check does is in the way of the measuring.
+"""
+import collections
+import contextlib
+import multiprocessing
+import os
+import re
+import selectors
+import struct
+import time
+
+from parley.conformance.targets import PROTOCOLS
+from stress import framed
+from stress.proofs.clients import Client
+
+PEOPLE = 100
+PAUSE = 0.005  # seconds between two of what they do, in turn: each pings twice a second
+TALK_EVERY = 41  # of what they do is a word to all; no divisor of PEOPLE, so that everybody has his turn
+PATIENCE = 30.0  # seconds for what should come at once
+CHUNK = 1 << 18
+
+_UNKNOWN = b"{'purpose': '~ping'}"
+# What each pings with, and what is in the answer and in nothing else that is said. Where there is no command for it:
+# a message without a text, a word to nobody (which the hub has to answer), a purpose that there is not.
+PINGS = {
+    "line": (b"PING\n", b"PONG\n"),
+    "binary": (struct.pack("!BIII10sI", 1, 211, 0, 4, b"", 0) + b"7.25", struct.pack("!BI", 1, 212)),
+    "padded": (b"%-64d" % 0, b"Msg received"),
+    "delimited": (b"", b"\0\6" + bytes(36)),
+    "dollar": (b"$%-10d%b$" % (len(_UNKNOWN), _UNKNOWN), b"~ping"),
+}
+_SAID = re.compile(rb"said ([0-9]+)\.")
+
+Seen = collections.namedtuple("Seen", "pings talk ended lost")
+Seen.__doc__ = """What happened since they were asked last.
+
+pings: [(seconds, protocol)] of each round trip. talk: seconds until a word was heard. ended: who was, and how.
+lost: how many pings and words had no answer, and nobody heard, within PATIENCE.
+"""
+
+_fork = multiprocessing.get_context("fork")
+
+
+@contextlib.contextmanager
+def going_on(server):
+    """They are there as long as the block lasts; gives a Crowd."""
+    ours, theirs = _fork.Pipe()
+    process = _fork.Process(target=_run, args=(server, theirs))
+    process.start()
+    theirs.close()
+    try:
+        ours.recv()  # all are in
+        yield Crowd(process.pid, ours)
+    finally:
+        with contextlib.suppress(OSError):
+            ours.send(False)
+        process.join(PATIENCE)
+        process.terminate()
+
+
+class Crowd:
+    """The people, seen from outside. pid: of their process."""
+
+    def __init__(self, pid, conductor):
+        self.pid = pid
+        self._conductor = conductor
+
+    def told(self):
+        """What happened since they were asked last: Seen."""
+        self._conductor.send(True)
+        return Seen(*self._conductor.recv())
+
+
+def _run(server, conductor):
+    os.setsid()  # what Linux shares its processors out to, if it has automatic groups
+    with contextlib.ExitStack() as stack:
+        people = _People([_Bystander(stack.enter_context(_enter(server, number)), number) for number in range(PEOPLE)])
+        conductor.send(True)
+        while people.go_on_until_told(conductor):
+            conductor.send(people.seen())
+
+
+def _enter(server, number):
+    """Those of `dollar` come last: whoever comes after them changes the list that they are sent."""
+    protocol, slot = PROTOCOLS[number * len(PROTOCOLS) // PEOPLE], number % server.workers
+    if protocol != "line":
+        return framed.enter(server, protocol, "by%d" % number, slot)
+    client = Client(server.worker_address(slot), "by%d" % number)
+    client.protocol = protocol
+    return client
+
+
+class _Bystander:
+    """One of them.
+
+    due: when each ping that is not answered should have been sent; None for what else is answered in the same way.
+    """
+
+    def __init__(self, client, number):
+        self.sock = client.sock
+        self.sock.setblocking(False)
+        self.protocol = client.protocol
+        self.name = client.name
+        self.due = collections.deque()
+        self._say = (lambda text: b"MSG %b\n" % text.encode()) if self.protocol == "line" else client.frame
+        self._ping, self._mark = PINGS[self.protocol]
+        if self.protocol == "delimited":
+            data = b"by%d|||nobody|||~ping" % number
+            self._ping = b"\0\2" + len(data).to_bytes(40, "big") + data
+        self._held = b""
+
+    def ping(self, due):
+        self.due.append(due)
+        self.sock.send(self._ping)
+
+    def say(self, text):
+        if self.protocol == "padded":
+            self.due.append(None)
+        self.sock.send(self._say(text))
+
+    def hear(self):
+        """What has come, with the end of what came before it, and how many answers are in it."""
+        data = self.sock.recv(CHUNK)
+        if not data:
+            raise ConnectionError("it was ended, after %r" % self._held[-80:])
+        heard = self._held + data
+        answers = heard.count(self._mark)
+        self._held = heard[1 - len(self._mark):]
+        return data, answers
+
+
+class _People:
+    def __init__(self, people):
+        self._people = people
+        self._ear = people[0]  # who never talks, and in whose stream all words are looked for
+        self._overheard = b""
+        self._said = {}  # number -> when
+        self._number = 0
+        self._there = set(people)
+        self._forget()
+
+    def _forget(self):
+        self._pings, self._talk, self._ended = [], [], []
+
+    def seen(self):
+        """For the conductor; what is not answered by now never will be."""
+        lost = len(self._said) + sum(len(person.due) for person in self._there)
+        result = tuple(Seen(self._pings, self._talk, self._ended, lost))
+        self._forget()
+        self._said.clear()
+        return result
+
+    def go_on_until_told(self, conductor):
+        """Ping and talk; once told to report, until everything is answered. False if told to go."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(conductor, selectors.EVENT_READ)
+            for person in self._there:
+                selector.register(person.sock, selectors.EVENT_READ, person)
+            due = time.monotonic()
+            while not self._listen(selector, max(0.0, due - time.monotonic())):
+                while due <= time.monotonic():
+                    self._do_next(due)
+                    due += PAUSE
+            if not conductor.recv():
+                return False
+            selector.unregister(conductor)
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline and (self._said or any(person.due for person in self._there)):
+                self._listen(selector, 0.1)
+        return True
+
+    def _do_next(self, due):
+        self._number += 1
+        person = self._people[self._number % PEOPLE]
+        if person not in self._there:
+            return
+        try:
+            if self._number % TALK_EVERY == 0 and person is not self._ear:
+                self._said[self._number] = time.monotonic()
+                person.say("said %d." % self._number)
+            else:
+                # From when it was due, if the one before is not answered: or a wait would count once only.
+                person.ping(due if person.due else time.monotonic())
+        except OSError as error:
+            self._lose(person, error)
+
+    def _listen(self, selector, seconds):
+        """Hear all who have something; has the conductor?"""
+        told = False
+        for key, _ in selector.select(seconds):
+            person = key.data
+            if person is None:
+                told = True
+                continue
+            try:
+                data, answers = person.hear()
+            except OSError as error:
+                selector.unregister(person.sock)
+                self._lose(person, error)
+                continue
+            now = time.monotonic()
+            for _ in range(min(answers, len(person.due))):  # a good-bye may look like one answer more
+                due = person.due.popleft()
+                if due is not None:
+                    self._pings.append((now - due, person.protocol))
+            if person is self._ear:
+                self._overhear(data, now)
+        return told
+
+    def _overhear(self, data, now):
+        lines, _, self._overheard = (self._overheard + data).rpartition(b"\n")
+        for number in map(int, _SAID.findall(lines)):
+            if number in self._said:
+                self._talk.append(now - self._said.pop(number))
+
+    def _lose(self, person, error):
+        self._ended.append("%s of %s: %s" % (person.name, person.protocol, error))
+        self._there.discard(person)
+        self._said.clear()

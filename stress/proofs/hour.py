@@ -1,0 +1,153 @@
+"""An hour of ever other long names in all protocols, with a storage and without: no process grows any more."""
+import contextlib
+import os
+import struct
+import tempfile
+import time
+
+from parley.conformance.targets import PROTOCOLS, launch
+from stress.proofs import demand
+from stress.proofs.clients import CHUNK, Client
+from stress.proofs.processes import children, descriptors, resident, wait_until
+from stress.proofs.soak import slope
+from stress.proofs.voices import Delimited, Line, Padded
+
+ALLOWED = 1024  # bytes in 1000 operations
+# Visits of the same kind that fill what is bounded, before the time: the room's talk and conversations, of 6 MiB each.
+THAT_FILL = 30000
+SETTLING = 1 / 6  # of the time, which is not judged either: the database's cache fills, and freed memory is used again
+PAUSE = 0.005  # seconds between two visits, so that the machine can do something else as well
+SAMPLES = 120
+EVERY = 1.0  # seconds between two looks at who hears, who would be ended as slow otherwise
+
+# Nothing is in the way of one address that does all of it.
+LIMITS = {"messages_per_second": 0}
+
+
+def prove(say, minutes=60):
+    """Come in, talk, ask and leave, under a name of more than ten bytes that nobody had before."""
+    with contextlib.ExitStack() as stack:
+        directory = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="hour-")), "storage")
+        storage = {"directory": directory, "sync": "system", "keep_messages": 10000}
+        houses = [
+            _House("without storage", stack, {"limits": LIMITS}),
+            _House("with storage", stack, {"limits": LIMITS, "storage": storage})]
+        looked = 0
+
+        def visit(number):
+            nonlocal looked
+            for house in houses:
+                house.visit(number)
+            if time.monotonic() > looked + EVERY:
+                looked = time.monotonic()
+                for house in houses:
+                    house.listen()
+
+        for number in range(THAT_FILL):
+            visit(number)
+        for house in houses:
+            house.begin()
+        began = time.monotonic()
+        for sample in range(1, SAMPLES + 1):
+            until = began + 60 * minutes * sample / SAMPLES
+            while time.monotonic() < until:
+                number += 1
+                visit(number)
+                time.sleep(PAUSE)
+            for house in houses:
+                house.sample()
+        grown = [growth for house in houses for growth in house.grown(say)]
+        demand(max(grown) <= ALLOWED, "a process grows by %.0f bytes in 1000 operations", max(grown))
+
+
+class _House:
+    """A server, who hears everything in it, and what its processes have come to."""
+
+    def __init__(self, what, stack, config):
+        self._what = what
+        self._operations = [0]  # so many, at each sample
+        self._server = stack.enter_context(launch(2, dict(config, idle_timeout=0), protocols=PROTOCOLS))
+        # One to whom long names are shown by aliases; the other ones are told them as they are.
+        self._listeners = [stack.enter_context(Client(self._server.address("binary")))]
+        self._listeners[0].send(_frame(200, b"listener"))
+        self._listeners.append(stack.enter_context(Client(self._server.address(), "observer")))
+        self._pids = [self._server.pid, *children(self._server.pid)]
+        self._descriptors = {pid: descriptors(pid) for pid in self._pids}
+        self._sizes = {pid: [] for pid in self._pids}
+
+    def begin(self):
+        """What has been done until now does not count."""
+        self._operations = [0]
+
+    def visit(self, number):
+        """Somebody new comes, in one protocol after the other, and does what one does there."""
+        name = b"somebody-else-%d" % number
+        operations = (self._by_line, self._by_binary, self._by_padded, self._by_delimited)[number % 4](name, number)
+        self._operations[-1] += operations
+
+    def _by_line(self, name, number):
+        with Line(self._server.address(), name) as line:
+            line.enter()
+            line.say(None, b"hello %d" % number)
+            for listener in (b"observer", b"listener"):
+                line.say(listener, b"psst")
+            line.ask(b"HISTORY 5")
+            line.ask(b"WHO")
+        return 7
+
+    def _by_binary(self, name, number):
+        client = Client(self._server.address("binary"))
+        for code, content in ((200, name), (100, b"hello %d" % number), (203, b""), (202, name + b"-renamed")):
+            client.send(_frame(code, content))
+        client.close()
+        return 5
+
+    def _by_padded(self, name, number):
+        with Padded(self._server.address("padded"), name) as padded:
+            padded.say(None, b"hello %d" % number)
+            padded.name = name + b"-renamed"
+            padded.say(None, b"hello again")
+        return 4
+
+    def _by_delimited(self, name, number):
+        """An account that is made, written to while it is away, and deleted."""
+        with Delimited(self._server.address("delimited"), name) as delimited:
+            delimited.create()
+        with Line(self._server.address(), b"writes-to-" + name) as line:
+            line.enter()
+            line.say(name, b"for later %d" % number)
+        with Delimited(self._server.address("delimited"), name) as delimited:
+            delimited.enter()
+            delimited.deliver()
+            delimited.delete()
+        return 9
+
+    def listen(self):
+        """What has come is read, and forgotten."""
+        for listener in self._listeners:
+            listener.sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while listener.sock.recv(CHUNK):
+                    pass
+
+    def sample(self):
+        """How large are they now?"""
+        for pid in self._pids:
+            self._sizes[pid].append(resident(pid))
+        self._operations.append(self._operations[-1])
+
+    def grown(self, say):
+        """How much each process has grown in 1000 operations, after what had to fill; what was opened is closed."""
+        first = int(SAMPLES * SETTLING)
+        thousands = (self._operations[-1] - self._operations[first]) / (SAMPLES - first) / 1000
+        say("%s: %d operations" % (self._what, self._operations[-1]))
+        wait_until(lambda: self._descriptors == {pid: descriptors(pid) for pid in self._pids})
+        for place, sizes in enumerate(self._sizes.values()):
+            growth = slope(sizes[first:]) / thousands
+            say("%s: process %d: %s KiB of its own in each sixth of the time, slope %+.0f bytes in 1000 operations" % (
+                self._what, place, ", ".join(str(size // 1024) for size in sizes[first - 1::first]), growth))
+            yield growth
+
+
+def _frame(code, content):
+    return struct.pack("!BIII10sI", 1, code, 0, len(content), b"", 0) + content

@@ -1,0 +1,117 @@
+"""Whoever closes its connection and comes back at once gets its name again, every time, in a quiet room and a busy one.
+
+Connect, log in, read the answer, close; and again at once, with the same name. Nothing tells a client when its name is
+free, so it has to be free before anybody can ask for it, on whatever worker. Nothing in the server's limits is in the
+way: connections of an address are not limited by default, and only passwords are counted.
+"""
+import contextlib
+import itertools
+import multiprocessing
+import socket
+import struct
+import time
+
+from parley.conformance.targets import PROTOCOLS, launch
+from stress.proofs import demand
+from stress.proofs.clients import CHUNK, SECONDS, Client, clients
+
+WORKERS = (2, 4)
+TALKERS = 20
+PAUSE = 0.01  # seconds between two words of the load, in turn by its talkers
+LOOK_EVERY = 100  # returns after which an observer reads what it was told
+
+# How the name is asked for; what in the answer grants it, and what refuses it.
+_OK_IN_BINARY, _NO_IN_BINARY = struct.pack("!I", 207), struct.pack("!I", 209)
+_CONFIRMED = b"\0\6" + bytes(40)
+_TEXT = b"[05:55 AM] rapid: hi!"
+_LOGIN = b"{'purpose': 'login', 'username': 'rapid', 'password': ''}"
+_CREATE = b"\0\0" + (5).to_bytes(40, "big") + b"rapid"
+HELLOS = {
+    "line": (b"LOGIN rapid\n", b"OK\n", b"ERR "),
+    "binary": (struct.pack("!BIII10sI", 1, 200, 5, 5, b"rapid", 0) + b"rapid", _OK_IN_BINARY, _NO_IN_BINARY),
+    "padded": (b"%-64d%b" % (len(_TEXT), _TEXT), b"Msg received", b"[ERROR] "),
+    "delimited": (b"\0\5" + (5).to_bytes(40, "big") + b"rapid", _CONFIRMED, b"user"),
+    "dollar": (b"$%-10d%b$" % (len(_LOGIN), _LOGIN), b"'result': True", b"'result': False"),
+}
+NEED_AN_ACCOUNT = ("delimited", "dollar")
+
+_fork = multiprocessing.get_context("fork")
+
+
+def prove(say, returns=10000, framed=500):
+    """So many in `line` at each number of workers, quiet and under load; and so many in each of the other protocols."""
+    for workers, busy in itertools.product(WORKERS, (False, True)):
+        for protocol in PROTOCOLS:
+            count = returns if protocol == "line" else framed
+            with launch(workers, protocols=PROTOCOLS) as server, contextlib.ExitStack() as stack:
+                if busy:
+                    stack.enter_context(load(server))
+                seconds = come_back(server, protocol, count)
+            say("%s, %d workers, %s: %d returns, 0 refused, %.2f ms each" % (
+                protocol, workers, "busy" if busy else "quiet", count, 1000 * seconds / count))
+
+
+def come_back(server, protocol, count):
+    """Return so many times, which must be granted each time and told once; the seconds that took."""
+    address, ends = server.address(protocol), 0
+    with Client(server.address(), "observer") as observer:
+        if protocol in NEED_AN_ACCOUNT:
+            with socket.create_connection(server.address("delimited"), SECONDS) as founder:
+                founder.sendall(_CREATE)
+                ends -= _granted(founder, _CONFIRMED, b"user")  # or there is one already
+        began = time.monotonic()
+        for number in range(count):
+            demand(_return(address, *HELLOS[protocol]), "%s: return %d was refused", protocol, number)
+            if number % LOOK_EVERY == 0:
+                ends += observer.heard().count(b"INFO rapid disconnected")
+        seconds = time.monotonic() - began
+        while ends < count:
+            ends += observer.until("INFO rapid disconnected").count(b"INFO rapid disconnected") + 1
+        demand(observer.heard().count(b"INFO rapid disconnected") == 0, "somebody left twice")
+    return seconds
+
+
+def _return(address, hello, granted, refused):
+    """Connect, ask for the name, read the answer, close; was it granted?"""
+    with socket.create_connection(address, SECONDS) as sock:
+        sock.sendall(hello)
+        return _granted(sock, granted, refused)
+
+
+def _granted(sock, granted, refused):
+    """Which of the two answers comes first?"""
+    heard = b""
+    while granted not in heard:
+        data = sock.recv(CHUNK)
+        heard += data
+        if not data or refused in heard:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def load(server):
+    """Others talk in a process of their own, as long as the block lasts."""
+    over, ours = _fork.Pipe()
+    process = _fork.Process(target=_talk, args=(server, ours))
+    process.start()
+    ours.close()
+    try:
+        over.recv()
+        yield
+    finally:
+        over.send(None)
+        process.join()
+
+
+def _talk(server, over):
+    names = ["talker-%d" % number for number in range(TALKERS)]
+    addresses = [server.worker_address(slot) for slot in range(server.workers)]
+    with clients(addresses, names) as talkers:
+        over.send(None)
+        for number in itertools.count():
+            if over.poll(PAUSE):
+                return
+            talker = talkers[number % TALKERS]
+            talker.say("MSG %d" % number)
+            talker.heard()
