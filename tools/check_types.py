@@ -9,7 +9,9 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CHECKED = ["-p", "parley.server.protocols", "-p", "parley.server.ipc", "-m", "parley.client"]
+CHECKED = ["-m", "parley.client"]
+for _package in ("ipc", "order", "protocols"):
+    CHECKED += ["-p", "parley.server." + _package]
 for _module in ("address", "chat", "events", "opening", "position", "protocol"):
     CHECKED += ["-m", "parley.client." + _module]
 
