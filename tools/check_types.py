@@ -9,7 +9,13 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CHECKED = ["-p", "parley.server.protocols", "-p", "parley.server.ipc", "-m", "parley.client"]
+CHECKED = ["-m", "parley.client", "-m", "parley.server.chat"]
+for _package in ("ipc", "order", "protocols", "storage"):
+    CHECKED += ["-p", "parley.server." + _package]
+for _module in (
+        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "members", "names", "operators",
+        "origins", "patience", "patterns", "prover", "questions", "register", "sizes"):
+    CHECKED += ["-m", "parley.server.chat." + _module]
 for _module in ("address", "chat", "events", "opening", "position", "protocol"):
     CHECKED += ["-m", "parley.client." + _module]
 

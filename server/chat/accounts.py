@@ -6,11 +6,14 @@ Sizes are those in memory (`server.chat.sizes`).
 """
 import functools
 import itertools
+from typing import Any, Callable, Collection, Dict, List, Optional, Set, Tuple
 
 from parley.server.chat.aliases import Aliases
 from parley.server.chat.names import Occupied
 from parley.server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
-from parley.server.ipc.messages import ReadStore, Settled, ToStore, entry
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Message, ReadStore, Settled, ToStore, entry
+from parley.server.order.at_hand import Order
 
 MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
 MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub
@@ -27,31 +30,41 @@ KEPT_SIZE = tuple_of(5) + SLOT + 2 * INT + 4 * BYTES
 # The first one from an address takes more: its share, its place among all addresses, and at worst a box of its own.
 SHARE_SIZE = (SLOT + OBJECT + 4 * INT + 2 * BYTES) + (SLOT + INT + 2 * BYTES) + (2 * SLOT + DICT + LIST + 4 * BYTES)
 
+# What room is held for: receiver, serial of its account, source, sender, text, time in milliseconds.
+Held = Tuple[bytes, int, str, bytes, bytes, int]
 
-def kept_size(sender, text):
-    """What a kept message takes in memory."""
+# What is kept for an account: (source, messages, bytes of memory) of each, and the earliest time in seconds.
+Box = Tuple[List[Tuple[str, int, int]], Optional[int]]
+
+
+def kept_size(sender: bytes, text: bytes) -> int:
+    """What a kept message takes in memory, in bytes."""
     return KEPT_SIZE + len(sender) + len(text)
 
 
 class Account:
     """One account.
 
-    serial: another for each account that there is or was. occupied: what its name occupies
-    (`server.chat.names.claims`). secret: the hashed password; None if it has none.
-    kept, size: messages kept for it, and what they take in memory. shares: address -> _Share of these, or None.
-    oldest: a time; no kept message is older. None if there are none.
-    closing: requests to delete it that the store has not answered yet.
-    used_on: the day on which the store was last told that it is in use, or None.
+    serial: another for each account that there is or was.
+    occupied: what its name occupies (`server.chat.names.claims`).
+    secret: the hashed password; None if it has none.
+    kept, size: how many messages are kept for it, and the bytes of memory that they take.
+    shares: {source: _Share} of these; None if there are none.
+    oldest: seconds since the epoch; no kept message is older. None if there are none.
+    closing: how many requests to delete it the store has not answered yet.
+    used_on: the day since the epoch on which the store was last told that it is in use, or None.
     """
 
     __slots__ = ("serial", "occupied", "secret", "kept", "size", "shares", "oldest", "closing", "used_on")
 
-    def __init__(self, occupied, secret):
+    def __init__(self, occupied: Collection[bytes], secret: Optional[str]) -> None:
         self.serial = 0
         self.occupied = occupied
         self.secret = secret
         self.kept = self.size = self.closing = 0
-        self.shares = self.oldest = self.used_on = None
+        self.shares: Optional[Dict[str, _Share]] = None
+        self.oldest: Optional[int] = None
+        self.used_on: Optional[int] = None
 
 
 class _Share:
@@ -59,7 +72,7 @@ class _Share:
 
     __slots__ = ("messages", "size", "pending_messages", "pending_size")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.messages = self.size = self.pending_messages = self.pending_size = 0
 
 
@@ -69,18 +82,23 @@ class Accounts:
     What the store answers comes back as an entry of the order, a `Settled`, and changes something only then: by the
     methods `settle_...`, which take the fields of these.
 
-    order: see `server.order.at_hand`; set before anything is asked for, and its time is all that is known of time.
-    store: see `server.storage.journal.Journal`.
-    register: may clients make accounts? guests: may names without an account be used?
-    most_of_boxes: bytes. keep_days: how long a message is kept for somebody who is away; 0 is for ever.
+    order: has to be set before anything is asked for; there is no other clock.
+    register: may clients make accounts?
+    guests: may names without an account be used?
+    most_of_boxes: bytes of memory.
+    keep_days: how long a message is kept for somebody who is away; 0 is for ever.
+    accounts: {name: Account}, in the order of their creation.
     aliases: of the accounts' names, so that nobody else is shown by them while the owner is away.
+    asker: the holder that waits for the answer; token: what the operator who waits was given. Both 0 if nobody does.
     """
 
-    def __init__(self, store, register=True, guests=True, most_of_boxes=MOST_OF_BOXES, keep_days=0):
-        self.order = None
+    order: Order
+
+    def __init__(self, store: AskedStore, register: bool = True, guests: bool = True,
+                 most_of_boxes: int = MOST_OF_BOXES, keep_days: int = 0) -> None:
         self.register = register
         self.guests = guests
-        self.accounts = {}  # name -> Account
+        self.accounts: Dict[bytes, Account] = {}
         self.aliases = Aliases()
         self._store = store
         self._most_of_boxes = most_of_boxes
@@ -88,60 +106,61 @@ class Accounts:
         self._last_serial = 0
         self._occupied = Occupied()
         self._size = 0  # of all boxes
-        self._of_sources = {}  # address -> the size of all its shares
+        self._of_sources: Dict[str, int] = {}  # address -> the size of all its shares
         self._next_tidy = 0.0  # seconds since the epoch
 
-    def _now(self):
+    def _now(self) -> int:
         return self.order.now // 1000
 
-    def _ask(self, request, settled, *fields):
+    def _ask(self, request: Message, settled: Callable[..., Message], *fields: Any) -> None:
         """Ask the store; the answer is the last field of an entry in the order."""
         self._store.ask(functools.partial(self._settle, settled, fields), request)
 
-    def _settle(self, settled, fields, answer):
+    def _settle(self, settled: Callable[..., Message], fields: Message, answer: Any) -> None:
         self.order.submit(0, entry(settled(*fields, answer)))
 
-    def know(self, name, account):
-        """An account that is in the store already; it may look like another one."""
+    def know(self, name: bytes, account: Account) -> None:
+        """Add an account that is in the store already, even if its name looks like that of another one."""
         self._last_serial += 1
         account.serial = self._last_serial
         self.accounts[name] = account
         self.aliases.hold(name)
         self._occupied.add(name, account.occupied)
 
-    def begin_with(self, name, occupied, secret=None):
-        """A new account before there is an order; none if it cannot be stored."""
+    def begin_with(self, name: bytes, occupied: Collection[bytes], secret: Optional[str] = None) -> None:
+        """Make an account before there is an order. It is gone again if it cannot be stored."""
         self.know(name, Account(occupied, secret))
         self._store.ask(functools.partial(self.settle_opened, name), ToStore.OpenAccount(name, secret))
 
-    def open(self, name, occupied, secret=None, asker=0, token=0):
-        """A new account; none if it cannot be stored. Leads to a `Settled.Opened`."""
+    def open(self, name: bytes, occupied: Collection[bytes], secret: Optional[str] = None,
+             asker: int = 0, token: int = 0) -> None:
+        """Make an account. Leads to a `Settled.Opened`."""
         self.know(name, Account(occupied, secret))
         self._ask(ToStore.OpenAccount(name, secret), Settled.Opened, asker, token, name)
 
-    def settle_opened(self, name, stored):
-        """Is it stored? An account that is not stored is none."""
+    def settle_opened(self, name: bytes, stored: Optional[bool]) -> None:
+        """The account is gone again if it could not be stored."""
         if not stored:
             self._forget(name)
 
-    def protect(self, name, secret, asker=0, token=0):
-        """The account's password is to be another; not if that cannot be stored. Leads to a `Settled.Protected`."""
+    def protect(self, name: bytes, secret: str, asker: int = 0, token: int = 0) -> None:
+        """Give the account another secret, once that is stored. Leads to a `Settled.Protected`."""
         serial = self.accounts[name].serial
         self._ask(ToStore.Protect(name, secret), Settled.Protected, asker, token, name, serial, secret)
 
-    def settle_protected(self, name, serial, secret, stored):
-        """From here on the account has another password, if there still is the account."""
+    def settle_protected(self, name: bytes, serial: int, secret: str, stored: Optional[bool]) -> None:
+        """From here on the account has another secret, if that is stored and the account still exists."""
         if stored and self._is_still(name, serial):
             self.accounts[name].secret = secret
 
-    def use(self, name):
-        """Somebody comes under this name; if it is an account, the store is told once a day."""
+    def use(self, name: bytes) -> None:
+        """Somebody comes under this name. If it is that of an account, the store is told, once a day."""
         account, today = self.accounts.get(name), self._now() // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
             self._store.ask(_ignore, ToStore.Use(name))
 
-    def close(self, name, asker=0, token=0):
+    def close(self, name: bytes, asker: int = 0, token: int = 0) -> None:
         """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
 
         Until that is stored the name is nobody else's, and nothing is kept for it. Leads to a `Settled.Closed`.
@@ -150,8 +169,8 @@ class Accounts:
         account.closing += 1
         self._ask(ToStore.CloseAccount(name), Settled.Closed, asker, token, name, account.serial)
 
-    def settle_closed(self, name, serial, stored):
-        """Is it stored? True if this has deleted the account, and not another request before."""
+    def settle_closed(self, name: bytes, serial: int, stored: Optional[bool]) -> bool:
+        """Delete the account if that is stored. False if it is not, or if another request had deleted it before."""
         if not self._is_still(name, serial):
             return False
         self.accounts[name].closing -= 1
@@ -159,39 +178,39 @@ class Accounts:
             self._forget(name)
         return bool(stored)
 
-    def is_closing(self, name):
-        """Is there such an account, and is it being deleted?"""
+    def is_closing(self, name: bytes) -> bool:
+        """Is this the name of an account that is being deleted?"""
         return name in self.accounts and self.accounts[name].closing > 0
 
-    def _forget(self, name):
+    def _forget(self, name: bytes) -> None:
         account = self.accounts.pop(name)
         for source, share in list((account.shares or {}).items()):
             self._count(account, source, -share.messages, -share.size)
         self.aliases.free(name)
         self._occupied.remove(name, account.occupied)
 
-    def _is_still(self, name, serial):
-        """Or has it been deleted meanwhile, and perhaps made anew?"""
+    def _is_still(self, name: bytes, serial: int) -> bool:
+        """Is it still that account, neither deleted nor made anew?"""
         return name in self.accounts and self.accounts[name].serial == serial
 
-    def with_serial(self, name, serial):
-        """The account, or None if that one is deleted."""
+    def with_serial(self, name: bytes, serial: int) -> Optional[Account]:
+        """The account, or None if the one of this serial is deleted."""
         return self.accounts[name] if self._is_still(name, serial) else None
 
-    def owners(self, occupied):
-        """The accounts' names that `occupied` would be too much alike."""
+    def owners(self, occupied: Collection[bytes]) -> Set[bytes]:
+        """The names of accounts that occupy any of `occupied`."""
         return self._occupied.names(occupied)
 
     # ---- boxes. `source` is the address that a message comes from, as `server.chat.origins.network` has it
 
-    def know_box(self, name, shares, oldest):
-        """What the store keeps for an account already; see `server.storage.memory.Store.box`."""
+    def know_box(self, name: bytes, shares: List[Tuple[str, int, int]], oldest: Optional[int]) -> None:
+        """Add what the store keeps for an account already: see `Box`."""
         account = self.accounts[name]
         for source, messages, size in shares:
             self._count(account, source, messages, size)
         account.oldest = oldest
 
-    def has_room(self, name, sender, text, source):
+    def has_room(self, name: bytes, sender: bytes, text: bytes, source: str) -> bool:
         """May this be kept for the account?"""
         account = self.accounts[name]
         share = (account.shares or {}).get(source)
@@ -201,20 +220,23 @@ class Accounts:
         return (not account.closing
                 and of_box <= MOST_OF_BOX - account.size - size and of_all <= self._most_of_boxes - self._size - size)
 
-    def keep(self, name, sender, text, source, number, asker=0):
-        """Keep a message until the account's owner has taken it; `number` is its own. Leads to a `Settled.Kept`."""
+    def keep(self, name: bytes, sender: bytes, text: bytes, source: str, number: int, asker: int = 0) -> None:
+        """Keep the message of this number until the account's owner has taken it. Leads to a `Settled.Kept`."""
         serial = self._hold(name, sender, text, source)
         self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source),
                   Settled.Kept, asker, name, serial, source, kept_size(sender, text))
 
-    def reserve(self, name, sender, text, source):
-        """Hold room for what may have to be kept: gives what `keep_missed` or `forgo` takes then, or None."""
+    def reserve(self, name: bytes, sender: bytes, text: bytes, source: str) -> Optional[Held]:
+        """Hold room for a message that may have to be kept. None if there is no room.
+
+        The result is for `keep_missed` or `forgo`, one of which has to be called some time.
+        """
         if not self.has_room(name, sender, text, source):
             return None
         return name, self._hold(name, sender, text, source), source, sender, text, self.order.now
 
-    def keep_missed(self, held):
-        """Keep what room was reserved for, of which the owner was told too late; if there still is the account."""
+    def keep_missed(self, held: Held) -> None:
+        """The owner has left before it was sent: keep what `reserve` held room for, unless the account is gone."""
         name, serial, source, sender, text, time = held
         account = self.with_serial(name, serial)
         if account is None or account.closing:
@@ -223,35 +245,35 @@ class Accounts:
             self._ask(ToStore.Keep(time, sender, name, text, source),
                       Settled.Kept, 0, name, serial, source, kept_size(sender, text))
 
-    def forgo(self, held):
-        """What room was reserved for need not be kept."""
+    def forgo(self, held: Held) -> None:
+        """Give back the room that `reserve` held: the message need not be kept."""
         name, serial, source, sender, text, _ = held
         self.settle_kept(name, serial, source, kept_size(sender, text), False)
 
-    def _hold(self, name, sender, text, source):
-        """There is to be one more: the serial of the account."""
+    def _hold(self, name: bytes, sender: bytes, text: bytes, source: str) -> int:
+        """Count a message that the store does not have yet. Returns the serial of the account."""
         account, size = self.accounts[name], kept_size(sender, text)
         self._count(account, source, 1, size)
-        share = account.shares[source]
+        share = (account.shares or {})[source]
         share.pending_messages += 1
         share.pending_size += size
         if account.oldest is None:
             account.oldest = self._now()
         return account.serial
 
-    def settle_kept(self, name, serial, source, size, stored):
-        """What room was held for is stored, or is not kept."""
+    def settle_kept(self, name: bytes, serial: int, source: str, size: int, stored: Optional[bool]) -> None:
+        """What room of `size` bytes was held for is stored, or is not kept."""
         account = self.with_serial(name, serial)
         if account is None:
             return
-        share = account.shares[source]
+        share = (account.shares or {})[source]
         share.pending_messages -= 1
         share.pending_size -= size
         if not stored:
             self._count(account, source, -1, -size)
 
-    def _count(self, account, source, messages, size):
-        """There is more from an address in a box, or less."""
+    def _count(self, account: Account, source: str, messages: int, size: int) -> None:
+        """There is more from an address in a box, or (negative) less."""
         if account.shares is None:
             account.shares = {}
         share = account.shares.get(source)
@@ -272,19 +294,20 @@ class Accounts:
         if of_source:
             self._of_sources[source] = of_source
         if not account.shares:
-            account.shares = account.oldest = None
+            account.shares = None
+            account.oldest = None
 
-    def taken(self, name, last, sender=None):
-        """What was kept up to the id `last`, of everybody or of one sender, has reached the account's owner."""
+    def taken(self, name: bytes, last: int, sender: Optional[bytes] = None) -> None:
+        """What was kept up to the id `last`, of one sender or (None) of all, has reached the account's owner."""
         self._store.ask(_ignore, ToStore.Taken(name, last, sender))
         self._look_into(name)
 
-    def empty(self, name, token):
+    def empty(self, name: bytes, token: int) -> None:
         """Throw away all that is kept for the account. Leads to a `Settled.Emptied`."""
         self._ask(ToStore.Taken(name, LAST_ID), Settled.Emptied, 0, token)
         self._look_into(name)
 
-    def tidy(self, name=None):
+    def tidy(self, name: Optional[bytes] = None) -> None:
         """Throw away what has been kept for too long: for the account `name`, and once a minute for others too."""
         if not self._keep_days:
             return
@@ -298,23 +321,23 @@ class Accounts:
                 self._expire(other, before)
             self._next_tidy = now + (TIDY_ON_AFTER if len(old) == TIDIED_AT_ONCE else TIDY_EVERY)
 
-    def _is_old(self, name, before):
+    def _is_old(self, name: bytes, before: int) -> bool:
         oldest = self.accounts[name].oldest
         return oldest is not None and oldest < before
 
-    def _expire(self, name, before):
+    def _expire(self, name: bytes, before: int) -> None:
         if self._is_old(name, before):
             self._store.ask(_ignore, ToStore.Expire(name, before))
             self._look_into(name)
 
-    def _look_into(self, name):
+    def _look_into(self, name: bytes) -> None:
         """Ask the store what is in a box after what was asked last; its answers come in the order of the questions."""
         account = self.accounts.get(name)
         if account is not None:
             self._ask(ReadStore.Box(name), Settled.Boxed, 0, name, account.serial)
 
-    def settle_boxed(self, name, serial, found):
-        """What is in the box by what the store says: `server.storage.memory.Store.box`; None if it cannot be read."""
+    def settle_boxed(self, name: bytes, serial: int, found: Optional[Box]) -> None:
+        """Count the box anew by what the store has found in it; None if it could not be read."""
         account = self.with_serial(name, serial)
         if found is None or account is None:
             return
@@ -334,5 +357,5 @@ class Accounts:
 _NOTHING = _Share()
 
 
-def _ignore(stored):
+def _ignore(stored: Optional[bool]) -> None:
     pass

@@ -1,4 +1,6 @@
 """Who is shown by which alias in protocols whose field for a name is shorter than some names. In the hub."""
+from typing import Any, Dict, Iterable, List, Optional
+
 from parley.server.protocols import LONGEST_FOR_ALL
 from parley.server.protocols.aliases import candidates
 
@@ -10,12 +12,12 @@ class Aliases:
     are not kept.
     """
 
-    def __init__(self):
-        self._held = {}  # name -> [alias, how often it is held]
-        self._names = {}  # alias -> name
+    def __init__(self) -> None:
+        self._held: Dict[bytes, List[Any]] = {}  # name -> [alias, how often it is held]
+        self._names: Dict[bytes, bytes] = {}  # alias -> name
 
-    def hold(self, name):
-        """The alias of `name`, which keeps it until it has been freed as often; None if it needs none."""
+    def hold(self, name: bytes) -> Optional[bytes]:
+        """The alias of `name`, which keeps it until `free` has been called as often; None if it needs none."""
         if len(name) <= LONGEST_FOR_ALL:
             return None
         held = self._held.get(name)
@@ -24,9 +26,10 @@ class Aliases:
             held = self._held[name] = [alias, 0]
             self._names[alias] = name
         held[1] += 1
-        return held[0]
+        own: bytes = held[0]
+        return own
 
-    def free(self, name):
+    def free(self, name: bytes) -> None:
         """Undo one `hold`."""
         held = self._held.get(name)
         if held is None:
@@ -35,10 +38,10 @@ class Aliases:
         if not held[1]:
             del self._held[name], self._names[held[0]]
 
-    def of(self, names):
+    def of(self, names: Iterable[bytes]) -> Dict[bytes, bytes]:
         """{name: alias} of those of `names` that have one."""
         return {name: self._held[name][0] for name in names if name in self._held}
 
-    def name(self, alias):
+    def name(self, alias: bytes) -> Optional[bytes]:
         """The name that has the alias, or None."""
         return self._names.get(alias)

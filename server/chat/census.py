@@ -1,7 +1,9 @@
 """How many connections each address has, over all workers: counted in the hub, which alone knows all."""
 import collections
+from typing import Counter, DefaultDict, Dict
 
-from parley.server.chat.origins import origin
+from parley.server.chat.contract import Post
+from parley.server.chat.origins import Origin, origin
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
 
@@ -9,17 +11,16 @@ from parley.server.protocols.events import Reason
 class Census:
     """Tells a worker to end the connection that is one too many; it is not counted.
 
-    post: see `server.chat.register`.
-    most: connections of one address; 0 is no limit, for those who come from then on.
+    most: connections of one address; 0 is no limit. A change is for those who come from then on.
     """
 
-    def __init__(self, post):
+    def __init__(self, post: Post) -> None:
         self.most = 0
         self._post = post
-        self._homes = collections.defaultdict(dict)  # worker -> session number -> origin
-        self._crowds = collections.Counter()  # origin -> connections
+        self._homes: DefaultDict[int, Dict[int, Origin]] = collections.defaultdict(dict)  # by worker, and session
+        self._crowds: Counter[Origin] = collections.Counter()  # connections of each
 
-    def arrived(self, worker, number, host):
+    def arrived(self, worker: int, number: int, host: str) -> None:
         """A session has begun on a worker."""
         home = origin(host)
         if self.most and self._crowds[home] >= self.most:
@@ -28,18 +29,18 @@ class Census:
             self._homes[worker][number] = home
             self._crowds[home] += 1
 
-    def departed(self, worker, number):
+    def departed(self, worker: int, number: int) -> None:
         """It has ended; it may be one that was not counted."""
         homes = self._homes.get(worker, {})  # a worker that is lost may have said so before
         if number in homes:
             self._forget(homes.pop(number))
 
-    def lose(self, worker):
+    def lose(self, worker: int) -> None:
         """A worker died, and its connections with it."""
         for home in self._homes.pop(worker, {}).values():
             self._forget(home)
 
-    def _forget(self, home):
+    def _forget(self, home: Origin) -> None:
         self._crowds[home] -= 1
         if not self._crowds[home]:
             del self._crowds[home]

@@ -1,8 +1,14 @@
 """Who may have which name: decided in the order of the requests, and by nothing else (see `server.order.at_hand`)."""
-from parley.server.chat.members import holder_of, split
+from typing import Callable, Collection, Dict, List, Optional, Tuple, Union
+
+from parley.server.chat.accounts import Account, Accounts
+from parley.server.chat.contract import Post
+from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import claims
 from parley.server.ipc.messages import Proven, ToHub, ToWorker, name_of
 from parley.server.protocols.events import Reason
+
+Claim = Union[Proven.ClaimName, Proven.OpenAccount, ToHub.Rename]
 
 
 class Claims:
@@ -12,22 +18,29 @@ class Claims:
     name is refused as taken the worker of whoever has it is asked, and the claim decided again: what is refused is
     refused by somebody who is there. What is too much like an account's name is taken in any case.
 
-    post, members, accounts: see `server.chat.register.Register`.
+    deciders: {name of a message: what decides it}, of those that may be decided again.
+    on_release, on_rename: what is called with a holder that is gone, or that has another name.
     """
 
-    def __init__(self, post, members, accounts):
+    def __init__(self, post: Post, members: Members, accounts: Accounts) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
-        self._probing = {}  # holder that wants a name -> (holder that has it and is looked after, worker, claim)
+        # Holder that wants a name -> (holder that has it and is looked after, worker that asks, claim).
+        self._probing: Dict[int, Tuple[int, int, Claim]] = {}
         self._guests = 0
-        self.deciders = {"claim_name": self.claim_name, "rename": self.rename}  # of what may be decided again
-        self.on_release, self.on_rename = [], []  # what is called with a holder that is gone, or has another name
+        self.deciders: Dict[str, Callable[..., None]] = {"claim_name": self.claim_name, "rename": self.rename}
+        self.on_release: List[Callable[[int], None]] = []
+        self.on_rename: List[Callable[[int], None]] = []
 
-    def claim_name(self, worker, session, name, occupied, command, given, serial, renewed, alive=None):
+    def claim_name(
+            self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str, given: bool,
+            serial: Optional[int], renewed: Optional[str], alive: Optional[int] = None) -> None:
         """Login, SignIn and Post: give the name to the session, or say why not.
 
-        The right password takes it away from whoever has it, except for SignIn. `alive`: who has been looked after.
+        The right password takes it away from whoever has it, except for SignIn.
+
+        alive: the holder of the name, if it has been looked after already and is there.
         """
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
         if serial is not None:
@@ -48,7 +61,8 @@ class Claims:
                 else:
                     self.grant(holder, name, occupied)
 
-    def _claim_own(self, worker, session, name, command, serial, renewed, alive):
+    def _claim_own(self, worker: int, session: int, name: bytes, command: str, serial: int,
+                   renewed: Optional[str], alive: Optional[int]) -> None:
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
             self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
@@ -65,7 +79,7 @@ class Claims:
         elif taken is not None:
             self.grant(holder, name, account.occupied)
 
-    def _evict_namesake(self, name, holder):
+    def _evict_namesake(self, name: bytes, holder: int) -> None:
         """One name has one connection: the older one is told and ended."""
         ghost = self._members.called(name)
         if ghost is not None and ghost != holder:
@@ -73,11 +87,11 @@ class Claims:
             self._post.worker(worker, ToWorker.Evict(session, Reason.REPLACED))
             self.release(worker, session)
 
-    def _needs_account(self, name):
-        """May the name not be used as it is?"""
+    def _needs_account(self, name: bytes) -> bool:
+        """May the name not be used, because it has no account?"""
         return not self._accounts.guests and name not in self._accounts.accounts
 
-    def claim_guest(self, worker, session):
+    def claim_guest(self, worker: int, session: int) -> None:
         """Give a free `guest-N` to the session, if names without an account may be used."""
         holder = holder_of(worker, session)
         if not self._accounts.guests:
@@ -92,14 +106,16 @@ class Claims:
                 self.grant(holder, name, occupied)
                 return
 
-    def grant(self, holder, name, occupied):
-        """The session is a member from here on, and everybody is told so."""
+    def grant(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
+        """Make the holder a member of this name, and tell everybody."""
+        worker, session = split(holder)
         self._post.change()
         self._members.enter(holder, name, occupied)
         self._accounts.use(name)
-        self._post.everyone(ToWorker.Joined(*split(holder), *self._members.introduction(name)))
+        self._post.everyone(ToWorker.Joined(worker, session, *self._members.introduction(name)))
 
-    def rename(self, worker, session, name, occupied, alive=None):
+    def rename(self, worker: int, session: int, name: bytes, occupied: Collection[bytes],
+               alive: Optional[int] = None) -> None:
         """Give the member another name, at one moment for everybody."""
         holder = holder_of(worker, session)
         if self._needs_account(name):
@@ -118,7 +134,7 @@ class Claims:
                 forget(holder)
             self._post.everyone(ToWorker.Renamed(worker, session, old, *self._members.introduction(name)))
 
-    def release(self, worker, session):
+    def release(self, worker: int, session: int) -> None:
         """The session is gone; if it held a name, that is free now."""
         holder = holder_of(worker, session)
         self._post.change()
@@ -132,10 +148,13 @@ class Claims:
 
     # ---- who has a name, and is really there
 
-    def is_taken(self, worker, claim, name, occupied, alive):
-        """Has somebody else the name, who is really there? None: that is found out, and `claim` decided again then.
+    def is_taken(self, worker: int, claim: Claim, name: bytes, occupied: Collection[bytes],
+                 alive: Optional[int]) -> Optional[bool]:
+        """Has somebody else the name, who is really there?
 
-        claim: the message that is being decided. alive: who has been looked after already, or None.
+        None if that has to be found out first; `claim` is decided again once it is known.
+
+        claim: the message that is being decided. alive: the holder that has been looked after already, or None.
         """
         holder = holder_of(worker, claim.session)
         rival = self._members.rival(holder, name, occupied)
@@ -147,17 +166,17 @@ class Claims:
         self._post.worker(split(rival)[0], ToWorker.Probe(split(rival)[1], holder))
         return None
 
-    def probed(self, worker, asker, session):
+    def probed(self, worker: int, asker: int, session: int) -> None:
         """A worker has looked after the session; if that was not there any more, it is released by now."""
         rival, _, _ = self._probing.get(asker, (None, None, None))
         if rival == holder_of(worker, session):
             self._decide_again(asker)
 
-    def _decide_again(self, asker):
+    def _decide_again(self, asker: int) -> None:
         rival, worker, claim = self._probing.pop(asker)
         self.deciders[name_of(claim)](worker, *claim, alive=rival)
 
-    def lose(self, worker):
+    def lose(self, worker: int) -> None:
         """A worker died, and its clients with it."""
         for holder in (*self._members.of_worker(worker), *self._probing):
             if split(holder)[0] == worker:
@@ -165,18 +184,18 @@ class Claims:
         for asker in [asker for asker, (rival, _, _) in self._probing.items() if split(rival)[0] == worker]:
             self._decide_again(asker)
 
-    def _refuse(self, holder, reason):
+    def _refuse(self, holder: int, reason: str) -> None:
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Refused(session, reason))
 
 
-def _why_not(account, given):
+def _why_not(account: Optional[Account], given: bool) -> Optional[str]:
     """Why the name of this account, or of none, is not given to somebody who has proven nothing."""
     if is_protected(account):
         return Reason.PASSWORD_REQUIRED
     return Reason.NO_PASSWORD if given else None
 
 
-def is_protected(account):
+def is_protected(account: Optional[Account]) -> bool:
     """Is there such an account, and has it a password?"""
     return account is not None and account.secret is not None

@@ -1,7 +1,13 @@
 """What is said to one alone: told at once, or kept until its reader comes. Decided in the order of the requests."""
-from parley.server.chat.members import holder_of, split
+from typing import Dict, List, Optional, Sequence
+
+from parley.server.chat.accounts import Accounts, Held
+from parley.server.chat.contract import Post
+from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.origins import network
-from parley.server.ipc.messages import ReadStore, ToStore, ToWorker
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Listed, ReadStore, ToStore, ToWorker
+from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
 
 # What is told at once of a box to a client that takes a frame at a time, as it has a moment for each.
@@ -9,22 +15,21 @@ FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500
 
 
 class DirectMessages:
-    """Direct messages, and what is kept. The methods handle messages: see `parley.server.ipc.messages`.
+    """Direct messages, and what is kept. The methods handle messages: see `parley.server.ipc.messages`."""
 
-    post, members, accounts, store, numbers: see `server.chat.register.Register`.
-    """
-
-    def __init__(self, post, members, accounts, store, numbers):
+    def __init__(
+            self, post: Post, members: Members, accounts: Accounts, store: AskedStore, numbers: Numbers) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._store = store
         self._numbers = numbers
-        self._handed = {}  # holder that is being sent what was kept for it -> the last message's id
-        self._untold = {}  # holder -> {mark: what Accounts.reserve gave} for what is kept unless it is sent
+        self._handed: Dict[int, int] = {}  # holder that is being sent what was kept for it -> the last message's id
+        self._untold: Dict[int, Dict[int, Held]] = {}  # holder -> {mark: what is kept unless it is sent}
         self._last_mark = 0
 
-    def whisper(self, worker, session, sender, to, text, time, host):
+    def whisper(self, worker: int, session: int, sender: bytes, to: bytes, text: bytes, time: Optional[int],
+                host: str) -> None:
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
         asker, holder, source = holder_of(worker, session), self._members.called(to), network(host)
         reason = None if holder is not None else self._why_not_kept(to, sender, text, source)
@@ -43,14 +48,15 @@ class DirectMessages:
             answer = self._post.guarded(worker, session, lambda stored: self._confirm(asker, stored))
             self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source))
 
-    def kept(self, worker, asker, name, serial, source, size, stored):
+    def kept(self, worker: int, asker: int, name: bytes, serial: int, source: str, size: int,
+             stored: Optional[bool]) -> None:
         """The store's answer to a message that is to be kept; nobody may wait for it."""
         self._post.change()
         self._accounts.settle_kept(name, serial, source, size, stored)
         if asker:
             self._confirm(asker, stored)
 
-    def _why_not_kept(self, to, sender, text, source):
+    def _why_not_kept(self, to: bytes, sender: bytes, text: bytes, source: str) -> Optional[str]:
         """Why a message for somebody who is not here cannot be kept; None if it can."""
         account = self._accounts.accounts.get(to)
         if account is None or account.closing:
@@ -58,7 +64,7 @@ class DirectMessages:
         self._accounts.tidy(to)
         return None if self._accounts.has_room(to, sender, text, source) else Reason.BOX_FULL
 
-    def _mark(self, holder, to, sender, text, source):
+    def _mark(self, holder: int, to: bytes, sender: bytes, text: bytes, source: str) -> None:
         """What somebody here is being told has its room in the box until the worker says that it has been sent."""
         held = self._accounts.reserve(to, sender, text, source)
         if held is not None:
@@ -67,7 +73,7 @@ class DirectMessages:
             worker, session = split(holder)
             self._post.worker(worker, ToWorker.Mark(session, self._last_mark))
 
-    def told(self, worker, session, mark):
+    def told(self, worker: int, session: int, mark: int) -> None:
         """The member has been sent what was said to it alone in front of this mark."""
         holder = holder_of(worker, session)
         marks = self._untold.get(holder, {})
@@ -78,7 +84,7 @@ class DirectMessages:
 
     # ---- what is kept
 
-    def deliver(self, worker, sessions, name, in_portions):
+    def deliver(self, worker: int, sessions: Sequence[int], name: bytes, in_portions: bool) -> None:
         """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`).
 
         in_portions: to a client that takes a frame at a time, and loses what comes in a flood.
@@ -86,7 +92,7 @@ class DirectMessages:
         holder = holder_of(worker, sessions[0])
         handed = self._handed.get(holder, 0)  # as of now: by the time of the answer that may have been taken
 
-        def hand_over(kept):
+        def hand_over(kept: Optional[List[Listed]]) -> None:
             if kept is None:
                 self._post.refuse_all(worker, sessions, Reason.NOT_STORED)
                 return
@@ -99,39 +105,39 @@ class DirectMessages:
         self._accounts.tidy(name)
         self._store.ask(self._post.guarded(worker, sessions, hand_over), ReadStore.Kept(name))
 
-    def taken(self, worker, session, name, last):
+    def taken(self, worker: int, session: int, name: bytes, last: int) -> None:
         """The member has been sent what was kept up to the id `last`."""
         if self._handed.get(holder_of(worker, session)) == last:
             del self._handed[holder_of(worker, session)]
         self._accounts.taken(name, last)
 
-    def read(self, worker, session, name, partner, last):
-        """The member has been told, with its conversation, what was kept from the partner up to the id `last`."""
+    def read(self, worker: int, session: int, name: bytes, partner: bytes, last: int) -> None:
+        """The member has been sent, with its conversation, what was kept from the partner up to the id `last`."""
         self._accounts.taken(name, last, partner)
 
     # ---- who is gone
 
-    def forget(self, holder):
+    def forget(self, holder: int) -> None:
         """The session is gone: what it has not been sent is kept."""
         self.begin_anew(holder)
         for held in self._untold.pop(holder, {}).values():
             self._accounts.keep_missed(held)
 
-    def begin_anew(self, holder):
+    def begin_anew(self, holder: int) -> None:
         """The session has another name, and with it another box."""
         self._handed.pop(holder, None)
 
     # ---- answers
 
-    def _confirm(self, holder, stored):
+    def _confirm(self, holder: int, stored: Optional[bool]) -> None:
         self._settle(holder, None if stored else Reason.NOT_STORED)
 
-    def _settle(self, holder, reason):
+    def _settle(self, holder: int, reason: Optional[str]) -> None:
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Refused(session, reason) if reason else ToWorker.Confirmed(session))
 
 
-def _portion(messages):
+def _portion(messages: List[Listed]) -> List[Listed]:
     """The first of these messages, as many as a client can take that takes a frame at a time."""
     most, left = 0, FRAMES_OF_PORTION
     for _, _, text, _ in messages:

@@ -1,18 +1,21 @@
 """Accounts are made, get other passwords and are deleted: decided in the order of the requests."""
-from parley.server.chat.accounts import MOST_ACCOUNTS
-from parley.server.chat.members import holder_of, split
+from typing import Collection, Optional
+
+from parley.server.chat.accounts import MOST_ACCOUNTS, Accounts, Box
+from parley.server.chat.claims import Claims
+from parley.server.chat.contract import Post
+from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import claims
+from parley.server.chat.patience import Patience
 from parley.server.ipc.messages import Proven, ToWorker
 from parley.server.protocols.events import Reason
 
 
 class Enrollment:
-    """What sessions and operators ask about accounts. The methods handle messages: see `parley.server.ipc.messages`.
+    """What sessions and operators ask about accounts. The methods handle messages: see `parley.server.ipc.messages`."""
 
-    post, members, accounts, patience: see `server.chat.register.Register`. claims: `server.chat.claims.Claims`.
-    """
-
-    def __init__(self, post, members, accounts, claims, patience):
+    def __init__(
+            self, post: Post, members: Members, accounts: Accounts, claims: Claims, patience: Patience) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
@@ -22,10 +25,14 @@ class Enrollment:
 
     # ---- a new account
 
-    def open_account(self, worker, session, name, occupied, secret, unproven, host, alive=None):
-        """Create and SignUp: a new account, for a stranger, or for the member called so; without a secret, if None.
+    def open_account(
+            self, worker: int, session: int, name: bytes, occupied: Collection[bytes], secret: Optional[str],
+            unproven: bool, host: str, alive: Optional[int] = None) -> None:
+        """Create and SignUp: make an account, for the member called so or for somebody who has no name.
 
-        unproven: its password is still to be hashed, which the name has to be free for.
+        secret: the hashed password, or None if there is none.
+        unproven: is there a password that is to be hashed if the name is free?
+        alive: see `Claims.is_taken`.
         """
         claim = Proven.OpenAccount(session, name, occupied, secret, unproven, host)
         taken = self._claims.is_taken(worker, claim, name, occupied, alive)
@@ -44,8 +51,8 @@ class Enrollment:
             self._patience.opened(host, name)
             self._accounts.open(name, occupied, secret, holder)
 
-    def _why_not(self, name, host):
-        """The Reason for which nobody at `host` may make an account of this name, that nobody is in the way of."""
+    def _why_not(self, name: bytes, host: str) -> Optional[str]:
+        """Why nobody at `host` may make an account of this name, which nobody else has; None if that may be done."""
         if not self._accounts.register:
             return Reason.REGISTRATION_CLOSED
         if name in self._accounts.accounts:
@@ -57,7 +64,7 @@ class Enrollment:
             return Reason.TOO_MANY_ACCOUNTS
         return None
 
-    def opened(self, worker, asker, token, name, stored):
+    def opened(self, worker: int, asker: int, token: int, name: bytes, stored: Optional[bool]) -> None:
         """The store's answer to a new account."""
         self._post.change()
         occupied = self._accounts.accounts[name].occupied
@@ -78,7 +85,7 @@ class Enrollment:
 
     # ---- another password
 
-    def replace_password(self, worker, session, name, serial, secret):
+    def replace_password(self, worker: int, session: int, name: bytes, serial: int, secret: str) -> None:
         """The member has given the right password, and a new one."""
         holder = holder_of(worker, session)
         if self._accounts.with_serial(name, serial) is None:
@@ -87,8 +94,8 @@ class Enrollment:
             self._post.change()
             self._accounts.protect(name, secret, holder)
 
-    def set_password(self, worker, asker, token, name, secret):
-        """The operator's word: whoever has the name from now on needs this password."""
+    def set_password(self, worker: int, asker: int, token: int, name: bytes, secret: str) -> None:
+        """An operator gives the account, which is made if there is none, another password."""
         known = name in self._accounts.accounts
         if self._accounts.is_closing(name):
             self._post.reply(token, "this account is being deleted")
@@ -101,7 +108,8 @@ class Enrollment:
             self._post.change()
             self._accounts.open(name, claims(name), secret, token=token)
 
-    def protected(self, worker, asker, token, name, serial, secret, stored):
+    def protected(self, worker: int, asker: int, token: int, name: bytes, serial: int, secret: str,
+                  stored: Optional[bool]) -> None:
         """The store's answer to another password."""
         self._post.change()
         self._accounts.settle_protected(name, serial, secret, stored)
@@ -112,8 +120,8 @@ class Enrollment:
 
     # ---- the end of an account
 
-    def delete(self, worker, session, name):
-        """The member's account is gone, and its name free, once that is stored; if it cannot be, both stay."""
+    def delete(self, worker: int, session: int, name: bytes) -> None:
+        """Delete the member's account, and free its name, once that is stored; if it cannot be, both stay."""
         holder = holder_of(worker, session)
         if holder not in self._members:
             return  # its name was taken over meanwhile
@@ -123,15 +131,15 @@ class Enrollment:
         else:
             self._dismiss(holder)
 
-    def remove_account(self, worker, asker, token, name):
-        """The operator's word: an account is deleted, and whoever is here under its name sent away."""
+    def remove_account(self, worker: int, asker: int, token: int, name: bytes) -> None:
+        """An operator deletes an account; whoever is here under its name is sent away."""
         if name in self._accounts.accounts:
             self._post.change()
             self._accounts.close(name, token=token)
         else:
             self._post.reply(token, "there is no such account")
 
-    def closed(self, worker, asker, token, name, serial, stored):
+    def closed(self, worker: int, asker: int, token: int, name: bytes, serial: int, stored: Optional[bool]) -> None:
         """The store's answer to the end of an account."""
         self._post.change()
         gone = self._accounts.settle_closed(name, serial, stored)
@@ -149,7 +157,7 @@ class Enrollment:
             else:
                 self._refuse(asker, Reason.NOT_STORED)
 
-    def _dismiss(self, holder):
+    def _dismiss(self, holder: int) -> None:
         """The account of a member is deleted, and with it the name."""
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Deleted(session))
@@ -157,26 +165,26 @@ class Enrollment:
 
     # ---- what is kept for it
 
-    def empty_box(self, worker, asker, token, name):
-        """The operator's word: what is kept for the account is thrown away."""
+    def empty_box(self, worker: int, asker: int, token: int, name: bytes) -> None:
+        """An operator throws away what is kept for the account."""
         self._accounts.empty(name, token)
 
-    def emptied(self, worker, asker, token, stored):
-        """The store's answer to that."""
+    def emptied(self, worker: int, asker: int, token: int, stored: Optional[bool]) -> None:
+        """The store's answer to `empty_box`."""
         self._answer(token, stored)
 
-    def boxed(self, worker, asker, name, serial, found):
-        """What the store says that is in a box."""
+    def boxed(self, worker: int, asker: int, name: bytes, serial: int, found: Optional[Box]) -> None:
+        """What the store has found in a box; None if it could not be read."""
         self._post.change()
         self._accounts.settle_boxed(name, serial, found)
 
-    def tidied(self, worker):
-        """What has been kept for too long is thrown away, now and then."""
+    def tidied(self, worker: int) -> None:
+        """Throw away what has been kept for too long."""
         self._accounts.tidy()
 
     # ---- answers
 
-    def _confirm(self, holder, stored):
+    def _confirm(self, holder: int, stored: Optional[bool]) -> None:
         """What was asked is done if it is stored."""
         if stored:
             worker, session = split(holder)
@@ -184,9 +192,9 @@ class Enrollment:
         else:
             self._refuse(holder, Reason.NOT_STORED)
 
-    def _refuse(self, holder, reason):
+    def _refuse(self, holder: int, reason: str) -> None:
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Refused(session, reason))
 
-    def _answer(self, token, stored):
+    def _answer(self, token: int, stored: Optional[bool]) -> None:
         self._post.reply(token, None if stored else "it could not be stored")

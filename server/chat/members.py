@@ -1,14 +1,17 @@
 """Who is here under which name, and what else is held: the state that the decisions about names are made from."""
+from typing import Collection, Dict, List, Optional, Tuple
+
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import Occupied
 
 
-def holder_of(worker, session):
-    """A session of any worker as one small object, as there is one for each client: see `split`."""
+def holder_of(worker: int, session: int) -> int:
+    """One number for a session of any worker: the worker's << 32 | that of the session. See `split`."""
     return worker << 32 | session
 
 
-def split(holder):
-    """The worker and the session."""
+def split(holder: int) -> Tuple[int, int]:
+    """The numbers of the worker and of its session."""
     return holder >> 32, holder & 0xFFFFFFFF
 
 
@@ -18,98 +21,98 @@ class Members:
     A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
     account beside it, unless both are accounts from before they were known to look alike.
 
-    names: holder -> name, in login order.
-    accounts: `server.chat.accounts.Accounts`.
+    names: {holder: name} of the members, in the order of their logins.
     """
 
-    def __init__(self, accounts):
-        self.names = {}
+    def __init__(self, accounts: Accounts) -> None:
+        self.names: Dict[int, bytes] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
-        self._held = {}  # name of a member, or reserved -> (holder, what it occupies)
+        # Name of a member, or reserved -> (holder, what it occupies).
+        self._held: Dict[bytes, Tuple[int, Collection[bytes]]] = {}
         self._occupied = Occupied()  # by those names
-        self._reserved = {}  # holder whose account is being stored -> name
+        self._reserved: Dict[int, bytes] = {}  # holder whose account is being stored -> name
 
-    def __contains__(self, holder):
+    def __contains__(self, holder: int) -> bool:
         return holder in self.names
 
-    def enter(self, holder, name, occupied):
-        """It is a member, called so, or is called so from now on."""
+    def enter(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
+        """The holder is a member of this name from now on."""
         self.names[holder] = name
         self._hold(holder, name, occupied)
 
-    def reserve(self, holder, name, occupied):
-        """Nobody else gets the name, while the account is stored that the holder is to have."""
+    def reserve(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
+        """Keep the name for the holder while its new account is being stored."""
         self._reserved[holder] = name
         self._hold(holder, name, occupied)
 
-    def give_back(self, holder):
-        """It has no name reserved any more; had it one?"""
+    def give_back(self, holder: int) -> bool:
+        """End what `reserve` did; was there anything reserved for the holder?"""
         name = self._reserved.pop(holder, None)
         if name is not None:
             self._vacate(name)
         return name is not None
 
-    def leave(self, holder):
-        """It is no member any more: the name that it had, or None."""
+    def leave(self, holder: int) -> Optional[bytes]:
+        """The holder is no member any more. Returns the name that it had, or None."""
         name = self.names.pop(holder, None)
         if name is not None:
             self._vacate(name)
         return name
 
-    def rename(self, holder, name, occupied):
-        """The member has another name; gives the one that it had. It keeps its place in the order of logins."""
+    def rename(self, holder: int, name: bytes, occupied: Collection[bytes]) -> bytes:
+        """Give the member another name, at its place in the order of logins. Returns the name that it had."""
         old = self.names[holder]
         self._vacate(old)
         self.enter(holder, name, occupied)
         return old
 
-    def _hold(self, holder, name, occupied):
+    def _hold(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
         self._held[name] = holder, occupied
         self._occupied.add(name, occupied)
         self._aliases.hold(name)
 
-    def _vacate(self, name):
+    def _vacate(self, name: bytes) -> None:
         _, occupied = self._held.pop(name)
         self._occupied.remove(name, occupied)
         self._aliases.free(name)
 
     # ---- looking
 
-    def called(self, name):
-        """The holder of exactly this name, or None."""
+    def called(self, name: bytes) -> Optional[int]:
+        """The member of exactly this name, or None."""
         holder, _ = self._held.get(name, (None, None))
         return holder if holder in self.names else None
 
-    def described_as(self, name):
-        """The holder of a name that is given in full or as its alias, or None."""
+    def described_as(self, name: bytes) -> Optional[int]:
+        """The member whose name is given in full or as its alias, or None."""
         return self.called(self._aliases.name(name) or name)
 
-    def rival(self, holder, name, occupied):
-        """Who else has the name, or one that looks alike, as a member or while its account is being stored; or None."""
+    def rival(self, holder: int, name: bytes, occupied: Collection[bytes]) -> Optional[int]:
+        """Another holder who has the name, or one that looks alike, as a member or by `reserve`; or None."""
         if self._held.get(name, (holder,))[0] != holder:
             return self._held[name][0]
         alike = self._occupied.names(occupied) - {self.names.get(holder)}
         return next((self._held[other][0] for other in sorted(alike) if self._may_not_stand_beside(name, other)), None)
 
-    def is_like_an_account(self, name, occupied):
-        """Would it be too much like the name of an account?"""
+    def is_like_an_account(self, name: bytes, occupied: Collection[bytes]) -> bool:
+        """Does it look like the name of an account that it may not stand beside?"""
         return any(self._may_not_stand_beside(name, owner) for owner in self._accounts.owners(occupied))
 
-    def _may_not_stand_beside(self, name, other):
-        """Are these two that look alike not accounts both, which may be here together?"""
+    def _may_not_stand_beside(self, name: bytes, other: bytes) -> bool:
+        """Of two names that look alike: are they different, and not both those of accounts?"""
         return other != name and not (name in self._accounts.accounts and other in self._accounts.accounts)
 
-    def introduction(self, name):
-        """A member as the workers are told: its name; its alias, or None; how many messages it has missed."""
+    def introduction(self, name: bytes) -> Tuple[bytes, Optional[bytes], int]:
+        """What the workers are told of a member: its name; its alias, or None; how many messages are kept for it."""
         account = self._accounts.accounts.get(name)
         return name, self._aliases.of([name]).get(name), account.kept if account else 0
 
-    def of_worker(self, worker):
-        """Its holders, of names and of reserved ones."""
+    def of_worker(self, worker: int) -> List[int]:
+        """Its members, and those of its holders for whom a name is reserved."""
         return [holder for holder in (*self.names, *self._reserved) if split(holder)[0] == worker]
 
-    def known(self):
+    def known(self) -> Tuple[List[bytes], List[bytes], Dict[bytes, bytes]]:
         """The accounts, the members and {name: alias} of these, as a worker that begins is told."""
         present = list(self.names.values())
         return list(self._accounts.accounts), present, self._aliases.of(present)

@@ -5,6 +5,7 @@ combining mark, and not one of the reserved words. In the server it is the UTF-8
 """
 import functools
 import unicodedata
+from typing import Collection, Dict, FrozenSet, Set, Tuple
 
 from parley.server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
 
@@ -12,8 +13,9 @@ LONGEST = 32
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
 
 # What UTS 39 makes of each character: its prototype, or nothing where nothing is drawn.
-_PROTOTYPES = {ord(copy): prototype for line in LOOKS_LIKE.split("\n")
-               for prototype, _, copies in [line.rpartition("\t")] for copy in copies}
+_PROTOTYPES: Dict[int, str] = {
+    ord(copy): prototype for line in LOOKS_LIKE.split("\n")
+    for prototype, _, copies in [line.rpartition("\t")] for copy in copies}
 _PROTOTYPES.update((code, "") for first, last in NOT_DRAWN for code in range(first, last + 1))
 
 
@@ -21,7 +23,7 @@ class InvalidName(ValueError):
     """This can be nobody's name."""
 
 
-def canonical_name(raw):
+def canonical_name(raw: bytes) -> bytes:
     """The name that the received bytes stand for; InvalidName if they stand for none."""
     if len(raw) > _LONGEST_RAW:
         raise InvalidName(raw)
@@ -37,7 +39,7 @@ def canonical_name(raw):
     return name.encode()
 
 
-def spelled(raw):
+def spelled(raw: bytes) -> bytes:
     """The spelling under which `raw` would be found among canonical names; empty if it can be none."""
     if len(raw) > _LONGEST_RAW:
         return b""
@@ -47,22 +49,22 @@ def spelled(raw):
         return b""
 
 
-def claims(name):
-    """All that a canonical name occupies, as a set of bytes; a name that shares any of it with another looks like that.
+def claims(name: bytes) -> Set[bytes]:
+    """What a canonical name occupies. Two names that have any of it in common look alike.
 
-    Its skeletons, in which two letters that look like one are two: "torn" and "tom" are the same.
+    It is the name's skeletons (see `_skeletons`) with one letter that looks like two spelled as these: "tom" as "torn".
     """
     return {_with_pairs(skeleton).encode() for skeleton in _skeletons(name.decode(errors="replace"))}
 
 
-def _with_pairs(skeleton):
+def _with_pairs(skeleton: str) -> str:
     for one, two in PAIRS.items():
         skeleton = skeleton.replace(one, two)
     return skeleton
 
 
-def folded(name):
-    """What names have in common that differ in capitals or in form only. Unlike `claims`, it never changes."""
+def folded(name: bytes) -> str:
+    """What names have in common that differ only in case or in NFKC form. Unlike `claims`, it never changes."""
     return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()
 
 
@@ -72,15 +74,15 @@ class Occupied:
     Several may share it: accounts keep their names, also if they are found to look alike later.
     """
 
-    def __init__(self):
-        self._names = {}  # what is occupied -> a tuple of names
+    def __init__(self) -> None:
+        self._names: Dict[bytes, Tuple[bytes, ...]] = {}  # what is occupied -> the names that occupy it
 
-    def add(self, name, occupied):
+    def add(self, name: bytes, occupied: Collection[bytes]) -> None:
         """`name` occupies all of `occupied`."""
         for key in occupied:
             self._names[key] = (*self._names.get(key, ()), name)
 
-    def remove(self, name, occupied):
+    def remove(self, name: bytes, occupied: Collection[bytes]) -> None:
         """Undo `add`."""
         for key in occupied:
             others = tuple(other for other in self._names[key] if other != name)
@@ -89,13 +91,13 @@ class Occupied:
             else:
                 del self._names[key]
 
-    def names(self, occupied):
+    def names(self, occupied: Collection[bytes]) -> Set[bytes]:
         """The names that share any of it."""
         return {name for key in occupied for name in self._names.get(key, ())}
 
 
 @functools.lru_cache(maxsize=1)  # who claims a name asks twice: is it valid, and what does it occupy
-def _skeletons(name):
+def _skeletons(name: str) -> Set[str]:
     """What is left of a name if one looks at it only: two names with a common skeleton look alike.
 
     There are two, because "I" looks like "l" but is the capital of "i": one takes the letters as they are drawn, so
@@ -106,7 +108,7 @@ def _skeletons(name):
     return {unicodedata.normalize("NFKD", one).translate(_PROTOTYPES).casefold() for one in (drawn, folded)}
 
 
-_RESERVED = frozenset().union(*map(_skeletons, (
+_RESERVED: FrozenSet[str] = frozenset().union(*map(_skeletons, (
     "", "server", "lobby",
     "LOGIN", "OK", "ERR", "MSG", "WHO", "USER", "DM", "PING", "PONG", "INFO", "disconnected", "idle-timeout",
 )))  # fmt: skip

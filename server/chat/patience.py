@@ -1,7 +1,8 @@
 """How much of one address, and for one account, is borne: wrong passwords, and new accounts."""
 import collections
+from typing import Callable, Counter, Dict, MutableMapping, NamedTuple, Optional
 
-from parley.server.chat.origins import origin
+from parley.server.chat.origins import Origin, origin
 
 MINUTE = 60.0
 OF_AN_ADDRESS = 10  # times what is borne for one account: behind one address there may be a class that mistypes
@@ -9,9 +10,18 @@ LONGEST_WAIT = 60.0  # seconds; whoever would have to wait longer for a try does
 MEMORY = 600.0  # seconds for which a failure counts against its address
 MOST_REMEMBERED = 4096  # addresses, and accounts; the longest quiet ones are forgotten first
 
-# until: when all failures would have come at the rate that is borne. at: the latest.
-# name: whose password all of an address's failures were for; None if that is not one account alone.
-_Failures = collections.namedtuple("_Failures", "until at name")
+
+class _Failures(NamedTuple):
+    """Of an address, or for an account.
+
+    until: when all of them would have come at the rate that is borne; monotonic seconds, like `at`.
+    at: when the latest came.
+    name: whose password all of an address's failures were for; None if that is not one account alone.
+    """
+
+    until: float
+    at: float
+    name: Optional[bytes]
 
 
 class Patience:
@@ -20,21 +30,23 @@ class Patience:
     That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
     in the last ten minutes does not wait for others who have guessed: only one try of each further address is free.
 
-    failed_logins_per_minute: 0 is no limit. accounts_per_address: made since the server started, and not deleted; 0 is
-        no limit.
+    host: the address of a client, as it is connected. name: of an account.
+    failed_logins_per_minute: 0 is no limit.
+    accounts_per_address: that were made since the server started, and are not deleted; 0 is no limit.
     clock: gives monotonic seconds.
     """
 
-    def __init__(self, failed_logins_per_minute, accounts_per_address, clock):
+    def __init__(
+            self, failed_logins_per_minute: float, accounts_per_address: int, clock: Callable[[], float]) -> None:
         self._every = MINUTE / failed_logins_per_minute if failed_logins_per_minute else 0.0
         self._accounts_per_address = accounts_per_address
         self._clock = clock
-        self._addresses = _Bounded()  # address -> _Failures
-        self._accounts = _Bounded()  # name -> _Failures
-        self._opened = collections.Counter()  # by address: its accounts
-        self._openers = {}  # name of an account -> address
+        self._addresses: MutableMapping[Origin, _Failures] = _Bounded()
+        self._accounts: MutableMapping[Origin, _Failures] = _Bounded()  # by name
+        self._opened: Counter[Origin] = collections.Counter()  # accounts of each address
+        self._openers: Dict[bytes, Origin] = {}  # name of an account -> address
 
-    def wait(self, host, name):
+    def wait(self, host: str, name: bytes) -> float:
         """Seconds until a password for the account `name` may be tried from `host`."""
         now = self._clock()
         failures = self._addresses.get(origin(host))
@@ -45,39 +57,39 @@ class Patience:
             latest = max(latest, self._accounts[name].until + self._every)
         return max(0.0, latest - now - MINUTE)
 
-    def failed(self, host, name):
+    def failed(self, host: str, name: bytes) -> None:
         """A try has failed."""
         for table, key, every in ((self._addresses, origin(host), self._every / OF_AN_ADDRESS),
                                   (self._accounts, name, self._every)):
             table[key] = self._one_more(table.get(key), name, every)
 
-    def _one_more(self, failures, name, every):
+    def _one_more(self, failures: Optional[_Failures], name: bytes, every: float) -> _Failures:
         now = self._clock()
         if failures is None or now - failures.at >= MEMORY:
             return _Failures(now + every, now, name)
         until = min(max(failures.until, now) + every, now + MINUTE + LONGEST_WAIT)
         return _Failures(until, now, name if name == failures.name else None)
 
-    def succeeded(self, host, name):
-        """A password was right: what went wrong there before is forgotten, unless it was for another account as well.
+    def succeeded(self, host: str, name: bytes) -> None:
+        """A password was right: forget the failures of the address, if all of them were for this account.
 
-        Or whoever has an account could go on guessing at others.
+        If they were forgotten in any case, whoever has an account could go on guessing at others.
         """
         failures = self._addresses.get(origin(host))
         if failures is not None and failures.name == name:
             del self._addresses[origin(host)]
             self._accounts.pop(name, None)
 
-    def may_open(self, host):
+    def may_open(self, host: str) -> bool:
         """May one more account be made from there?"""
         return not self._accounts_per_address or self._opened[origin(host)] < self._accounts_per_address
 
-    def opened(self, host, name):
+    def opened(self, host: str, name: bytes) -> None:
         """The account `name` was made from there."""
         self._openers[name] = origin(host)
         self._opened[origin(host)] += 1
 
-    def closed(self, name):
+    def closed(self, name: bytes) -> None:
         """The account is gone, wherever it was made."""
         opener = self._openers.pop(name, None)
         if opener is not None:
@@ -86,10 +98,10 @@ class Patience:
                 del self._opened[opener]
 
 
-class _Bounded(collections.OrderedDict):
+class _Bounded(collections.OrderedDict):  # type: ignore[type-arg]  # there are none in Python 3.6
     """Forgets what was set longest ago."""
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Origin, value: _Failures) -> None:
         super().__setitem__(key, value)
         self.move_to_end(key)
         if len(self) > MOST_REMEMBERED:

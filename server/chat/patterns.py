@@ -1,5 +1,6 @@
 """Shell patterns over names, in time that no pattern can drive up."""
 import re
+from typing import Callable
 
 from parley.server.chat.names import LONGEST
 
@@ -10,8 +11,8 @@ _PART = re.compile(r"\*+|\[(?:[!^]|(?![!^])).[^\]]*\]|.", re.DOTALL)
 _RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
 
 
-def matcher(pattern):
-    """A function that tells whether a name (str) matches `pattern` (str): `*`, `?` and `[...]` as in a shell.
+def matcher(pattern: str) -> Callable[[str], object]:
+    """A function whose result is true if a name matches `pattern`: `*`, `?` and `[...]` as in a shell.
 
     What stands between two stars is sought from the left and then held (a lookahead and a reference to what it found),
     so nothing is tried twice.
@@ -33,7 +34,7 @@ def matcher(pattern):
     return re.compile("(?s:%s)\\Z" % regex).match
 
 
-def _regex(part):
+def _regex(part: str) -> str:
     """The regular expression of what matches one character."""
     if part == "?":
         return "."
@@ -46,7 +47,7 @@ def _regex(part):
     return "[%s%s]" % ("^" if negated else "", ranges)
 
 
-def _range(low, high, one):
+def _range(low: str, high: str, one: str) -> str:
     if one:
         return re.escape(one)
     return "%s-%s" % (re.escape(low), re.escape(high)) if low <= high else ""

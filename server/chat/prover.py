@@ -1,42 +1,48 @@
 """Passwords are looked at before what they are for gets its place in the order, and never enter it."""
-from parley.server.chat.claims import is_protected
-from parley.server.chat.members import holder_of, split
-from parley.server.ipc.messages import Proven, ToWorker, entry
+from typing import Any, Collection, Dict, Optional, Tuple
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.contract import Passwords, Post
+from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.ipc.messages import Message, Proven, ToWorker, entry
 from parley.server.protocols.events import Reason
 
 
 class Prover:
-    """What sessions ask for that may come with a password. The methods handle messages.
+    """What sessions ask for that may come with a password. The methods handle messages."""
 
-    post, members, accounts, door: see `server.chat.register.Register`. enrollment: `server.chat.enrollment.Enrollment`.
-    """
-
-    def __init__(self, post, members, accounts, enrollment, door):
+    def __init__(
+            self, post: Post, members: Members, accounts: Accounts, enrollment: Enrollment, door: Passwords) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._enrollment = enrollment
         self._door = door
-        self._unproven = {}  # holder -> (Proven.OpenAccount, password), until it is known whether the name is free
+        # Holder -> (request, password), until it is known whether the name is free.
+        self._unproven: Dict[int, Tuple[Proven.OpenAccount, bytes]] = {}
 
-    def claim(self, worker, session, name, occupied, command, password, host):
+    def claim(self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str,
+              password: Optional[bytes], host: str) -> None:
         """Login, SignIn and Post."""
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
         given = bool(password)
+        if account is None or account.secret is None or password is None:
+            self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, None, None))
+            return
+        serial = account.serial
 
-        def proven(trouble, renewed):
+        def proven(trouble: Optional[str], renewed: Optional[str]) -> None:
             if trouble:
                 self._refuse(holder, trouble)
             else:
-                self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, account.serial, renewed))
+                self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, serial, renewed))
 
-        if is_protected(account) and password is not None:
-            self._post.change()
-            self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))
-        else:
-            self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, None, None))
+        self._post.change()
+        self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))
 
-    def create(self, worker, session, name, occupied, password, host):
+    def create(self, worker: int, session: int, name: bytes, occupied: Collection[bytes],
+               password: Optional[bytes], host: str) -> None:
         """Create and SignUp; the password may be None."""
         holder, request = holder_of(worker, session), Proven.OpenAccount(
             session, name, occupied, None, password is not None, host)
@@ -44,14 +50,14 @@ class Prover:
             self._unproven[holder] = request, password
         self._submit(worker, request)
 
-    def prove(self, holder, trouble):
-        """The name of an account-to-be is free: its password is hashed. Or there is a Reason why not."""
+    def prove(self, holder: int, trouble: Optional[str]) -> None:
+        """Hash the password of an account whose name is free; if `trouble` is a Reason, refuse it instead."""
         if holder not in self._unproven:
             return
         request, password = self._unproven.pop(holder)
         worker, session = split(holder)
 
-        def hashed(trouble, secret):
+        def hashed(trouble: Optional[str], secret: Optional[str]) -> None:
             if trouble:
                 self._refuse(holder, trouble)
             else:
@@ -63,43 +69,45 @@ class Prover:
             self._post.change()
             self._door.hash(holder, request.host, password, self._post.guarded(worker, session, hashed))
 
-    def change_password(self, worker, session, name, old, new, host):
-        """The member's account has another password, if it gives the one there is."""
+    def change_password(
+            self, worker: int, session: int, name: bytes, old: bytes, new: bytes, host: str) -> None:
+        """Give the member's account another password, if the old one is right."""
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
+        if account is None or account.secret is None:
+            self._refuse(holder, Reason.NO_PASSWORD)
+            return
+        serial = account.serial
 
-        def verified(trouble, renewed):
+        def verified(trouble: Optional[str], renewed: Optional[str]) -> None:
             if trouble:
                 self._refuse(holder, trouble)
             else:
                 self._post.change()
                 self._door.hash(holder, host, new, self._post.guarded(worker, session, hashed))
 
-        def hashed(trouble, secret):
+        def hashed(trouble: Optional[str], secret: Any) -> None:
             if trouble:
                 self._refuse(holder, trouble)
             else:
-                self._submit(worker, Proven.ReplacePassword(session, name, account.serial, secret))
+                self._submit(worker, Proven.ReplacePassword(session, name, serial, secret))
 
-        if is_protected(account):
-            self._post.change()
-            self._door.verify(holder, host, name, account, old, self._post.guarded(worker, session, verified))
-        else:
-            self._refuse(holder, Reason.NO_PASSWORD)
+        self._post.change()
+        self._door.verify(holder, host, name, account, old, self._post.guarded(worker, session, verified))
 
-    def forget(self, holder):
+    def forget(self, holder: int) -> None:
         """The session is gone."""
         self._door.leave(holder)
         self._unproven.pop(holder, None)
 
-    def lose(self, worker):
+    def lose(self, worker: int) -> None:
         """A worker died, and its clients with it."""
         for holder in (*self._door.holders(), *self._unproven):
             if split(holder)[0] == worker:
                 self.forget(holder)
 
-    def _submit(self, worker, request):
+    def _submit(self, worker: int, request: Message) -> None:
         self._accounts.order.submit(worker, entry(request))
 
-    def _refuse(self, holder, reason):
+    def _refuse(self, holder: int, reason: str) -> None:
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Refused(session, reason))

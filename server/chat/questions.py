@@ -1,44 +1,46 @@
 """Questions change nothing: the store answers, or another worker, or the asker's own at this place in the order."""
-from parley.server.chat.members import holder_of, split
-from parley.server.ipc.messages import ReadStore, ToWorker
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from parley.server.chat.contract import Post
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Listed, Message, ReadStore, ToWorker
+from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
 
 
 class Questions:
-    """The questions of sessions. The methods handle messages: see `parley.server.ipc.messages`.
+    """The questions of sessions. The methods handle messages: see `parley.server.ipc.messages`."""
 
-    post, members, store, numbers: see `server.chat.register.Register`.
-    """
-
-    def __init__(self, post, members, store, numbers):
+    def __init__(self, post: Post, members: Members, store: AskedStore, numbers: Numbers) -> None:
         self._post = post
         self._members = members
         self._store = store
         self._numbers = numbers
-        self._locating = {}  # holder that asks where somebody is -> the worker that knows
+        self._locating: Dict[int, int] = {}  # holder that asks where somebody is -> the worker that knows
 
     # ---- what the store knows
 
-    def unread(self, worker, sessions, name):
+    def unread(self, worker: int, sessions: Sequence[int], name: bytes) -> None:
         """From whom something is kept for a member, and how much."""
 
-        def tell(counts):
+        def tell(counts: Optional[List[Tuple[bytes, int]]]) -> None:
             self._post.worker(worker, ToWorker.Unread(sessions, counts or []))  # what cannot be read cannot be marked
 
         self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Unread(name))
 
-    def history(self, worker, sessions, name, partner):
+    def history(self, worker: int, sessions: Sequence[int], name: bytes, partner: bytes) -> None:
         """What two have said to each other."""
 
-        def tell(found):
+        def tell(found: Tuple[List[Tuple[bytes, bytes, int]], int]) -> None:
             self._post.worker(worker, ToWorker.Past(sessions, name, partner, *found))
 
         self._look_up(worker, sessions, tell, ReadStore.Past(name, partner))
 
-    def recall(self, worker, sessions, since, most):
-        """What was said in the lobby after the message of number `since`, or lately."""
+    def recall(self, worker: int, sessions: Sequence[int], since: Optional[int], most: int) -> None:
+        """What was said in the lobby after the message of number `since`, or (None) lately: at most `most` messages."""
 
-        def tell(found):
+        def tell(found: Tuple[List[Listed], int, bool]) -> None:
             messages, last, more = found
             self._post.worker(worker, ToWorker.Recalled(sessions, messages, max(last, since or 0), more))
 
@@ -47,10 +49,11 @@ class Questions:
             return
         self._look_up(worker, sessions, tell, ReadStore.Lobby(since, most))
 
-    def _look_up(self, worker, sessions, tell, request):
+    def _look_up(
+            self, worker: int, sessions: Sequence[int], tell: Callable[[Any], None], request: Message) -> None:
         """Ask the store, and tell the sessions what it finds."""
 
-        def answer(found):
+        def answer(found: Any) -> None:
             if found is None:
                 self._post.refuse_all(worker, sessions, Reason.NOT_STORED)
             else:
@@ -60,7 +63,7 @@ class Questions:
 
     # ---- what a worker knows
 
-    def describe(self, worker, session, name):
+    def describe(self, worker: int, session: int, name: bytes) -> None:
         """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
         holder, asker = self._members.described_as(name), holder_of(worker, session)
         if holder is None:
@@ -70,41 +73,41 @@ class Questions:
             self._locating[asker] = there
             self._post.worker(there, ToWorker.Locate(whom, asker))
 
-    def located(self, worker, asker, name, host, port):
-        """The answer, for the one who asked; the name is None if the member has left meanwhile."""
+    def located(self, worker: int, asker: int, name: Optional[bytes], host: str, port: int) -> None:
+        """Pass the worker's answer on to the asker; the name is None if the member has left meanwhile."""
         if name is None:
             self._locate_nobody(asker)
         elif self._locating.pop(asker, None) is not None:
             there, whom = split(asker)
             self._post.worker(there, ToWorker.Described(whom, name, host, port))
 
-    def _locate_nobody(self, asker):
+    def _locate_nobody(self, asker: int) -> None:
         if self._locating.pop(asker, None) is not None:
             self._refuse(asker, Reason.NOBODY)
 
-    def who(self, worker, sessions):
+    def who(self, worker: int, sessions: Sequence[int]) -> None:
         """Mark the place at which the asking worker answers from its replica."""
         self._post.worker(worker, ToWorker.Who(sessions))
 
-    def accounts(self, worker, sessions, pattern):
+    def accounts(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes]) -> None:
         """Likewise."""
         self._post.worker(worker, ToWorker.Accounts(sessions, pattern))
 
-    def news(self, worker, sessions):
+    def news(self, worker: int, sessions: Sequence[int]) -> None:
         """Likewise."""
         self._post.worker(worker, ToWorker.News(sessions))
 
     # ---- who is gone
 
-    def forget(self, holder):
+    def forget(self, holder: int) -> None:
         """The session is gone, and wants no answer."""
         self._locating.pop(holder, None)
 
-    def lose(self, worker):
+    def lose(self, worker: int) -> None:
         """A worker died: nobody is located there."""
         for asker in [asker for asker, target in self._locating.items() if target == worker]:
             self._locate_nobody(asker)
 
-    def _refuse(self, holder, reason):
+    def _refuse(self, holder: int, reason: str) -> None:
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Refused(session, reason))

@@ -13,6 +13,6 @@ SLOT = 64  # an entry of a dictionary or a set
 ORDERED_SLOT = 128  # an entry of an OrderedDict
 
 
-def tuple_of(items):
+def tuple_of(items: int) -> int:
     """A tuple with so many items."""
     return 64 + 8 * items

@@ -17,7 +17,7 @@ Types of fields:
     id           of a message that is kept for somebody who is away
 """
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from parley.server.ipc.queues import control
 
@@ -35,7 +35,7 @@ class ToHub:
 
         session: int
         name: bytes
-        occupied: Tuple[bytes, ...]
+        occupied: Collection[bytes]
         command: str
         password: Optional[bytes]
         host: str
@@ -50,7 +50,7 @@ class ToHub:
 
         session: int
         name: bytes
-        occupied: Tuple[bytes, ...]
+        occupied: Collection[bytes]
         password: Optional[bytes]
         host: str
 
@@ -68,7 +68,7 @@ class ToHub:
 
         session: int
         name: bytes
-        occupied: Tuple[bytes, ...]
+        occupied: Collection[bytes]
 
     class Delete(NamedTuple):
         """A member leaves its name, and deletes the account if it is one."""
@@ -402,7 +402,7 @@ class Proven:
 
         session: int
         name: bytes
-        occupied: Tuple[bytes, ...]
+        occupied: Collection[bytes]
         command: str
         given: bool
         serial: Optional[int]
@@ -413,7 +413,7 @@ class Proven:
 
         session: int
         name: bytes
-        occupied: Tuple[bytes, ...]
+        occupied: Collection[bytes]
         secret: Optional[str]
         unproven: bool
         host: str

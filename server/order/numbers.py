@@ -1,7 +1,8 @@
 """The numbers of messages, which the hub gives as it delivers them."""
 import functools
-from typing import Any, Optional
+from typing import Optional
 
+from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import ToStore
 
 BLOCK = 1 << 20  # numbers reserved at a time; as many messages can be given one while the store does not work
@@ -14,19 +15,19 @@ class Numbers:
     that was heard and never stored: the server goes on behind what was reserved. Numbers may jump, and never repeat.
 
     last: the latest number that has been given.
-    store: see `server.storage.journal.Journal`; its `last_number` and `reserved` are where this begins.
+    store: reserves numbers; its `last_number` and `reserved` are where this begins.
     """
 
-    def __init__(self, store: Any) -> None:
-        self.last: int = store.last_number
-        self._reserved: int = store.reserved
+    def __init__(self, store: AskedStore) -> None:
+        self.last = store.last_number
+        self._reserved = store.reserved
         self._reserving = False
         self._store = store
 
     def take(self, count: int = 1) -> Optional[int]:
-        """The first of the next `count` numbers.
+        """Give the next `count` numbers, and return the first of them.
 
-        None if that many are not reserved, because the store has not worked for long: without a number nothing is said.
+        None if fewer are reserved, because the store has not worked for long. What gets no number is not said.
         """
         if self._reserved - self.last < BLOCK // 2 and not self._reserving:
             self._reserve(self.last + BLOCK)

@@ -6,11 +6,13 @@ import shutil
 import sqlite3
 import time
 import zlib
+from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import quote
 
-from parley.server.chat.accounts import KEPT_SIZE
+from parley.server.chat.accounts import KEPT_SIZE, Box
+from parley.server.ipc.messages import Listed
 from parley.server.ipc.queues import place, said
-from parley.server.storage.memory import MOST_MESSAGES, page, whole, with_kept
+from parley.server.storage.memory import MOST_MESSAGES, Pair, Row, Told, page, whole, with_kept
 
 DAY = 86400  # seconds
 
@@ -73,14 +75,17 @@ class TooNew(StoreError):
 class Database:
     """A store as `server.storage.memory.Store` describes it, in a file.
 
-    Writes belong into a `transaction()`. Any of it may raise sqlite3.Error; what is not committed is then not stored.
+    Writes belong into a `transaction()`. Any method may raise sqlite3.Error; what is not committed is then not stored.
 
-    path: of the database. sync: a key of SYNC. clock: seconds since the epoch.
-    keep_messages, keep_days: how many, and for how long; 0 is for ever.
+    path: of the database. StoreError if it cannot be used.
+    sync: a key of SYNC.
+    keep_messages, keep_days: how many messages, and for how long; 0 is no limit.
+    clock: gives seconds since the epoch.
     mode: "rwc" makes the file if it is not there, "rw" does not, "ro" only reads.
     """
 
-    def __init__(self, path, sync="each-commit", keep_messages=0, keep_days=0, clock=time.time, mode="rwc"):
+    def __init__(self, path: str, sync: str = "each-commit", keep_messages: int = 0, keep_days: int = 0,
+                 clock: Callable[[], float] = time.time, mode: str = "rwc") -> None:
         self._path = path
         self._clock = clock
         self._keep_messages = keep_messages
@@ -103,7 +108,7 @@ class Database:
             self.close()
             raise
 
-    def _prepare(self, path, sync):
+    def _prepare(self, path: str, sync: str) -> None:
         self._pragma("auto_vacuum = INCREMENTAL")
         self._pragma("journal_mode = WAL")
         self._pragma("synchronous = " + SYNC[sync])
@@ -121,19 +126,19 @@ class Database:
             self._connection.executescript(
                 "BEGIN; %s PRAGMA user_version = %d; COMMIT;" % (MIGRATIONS[number], number + 1))
 
-    def _back_up(self, path):
+    def _back_up(self, path: str) -> None:
         try:
             shutil.copy2(self._path, path)
         except OSError as error:
             raise StoreError("%s: no copy can be made before the schema changes: %s" % (path, error.strerror)) from None
 
-    def _load(self):
+    def _load(self) -> None:
         """What is kept in memory of the last commit."""
-        self._number = self._fact("number")
-        self._day = None  # the last one that was noted
-        self._conversations = {}
+        self._number: int = self._fact("number")
+        self._day: Optional[int] = None  # the last one that was noted
+        self._conversations: Dict[Tuple[str, str], int] = {}  # ids, by the two names, sorted
 
-    def _cursor(self, query, *values):
+    def _cursor(self, query: str, *values: Any) -> ContextManager[sqlite3.Cursor]:
         """A cursor for a `with`, at the end of which it is closed.
 
         A statement with rows that nobody has fetched keeps transactions from their commit. CPython ends it with the
@@ -141,28 +146,28 @@ class Database:
         """
         return contextlib.closing(self._connection.execute(query, values))
 
-    def _rows(self, query, *values):
+    def _rows(self, query: str, *values: Any) -> List[Any]:
         with self._cursor(query, *values) as cursor:
             return cursor.fetchall()
 
-    def _row(self, query, *values):
+    def _row(self, query: str, *values: Any) -> Any:
         """The first one, or None."""
         rows = self._rows(query, *values)
         return rows[0] if rows else None
 
-    def _pragma(self, words):
+    def _pragma(self, words: str) -> None:
         self._rows("PRAGMA " + words)
 
-    def _fact(self, key):
+    def _fact(self, key: str) -> Any:
         return self._row("SELECT value FROM facts WHERE key = ?", key)[0]
 
-    def close(self):
+    def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
 
     @contextlib.contextmanager
-    def transaction(self):
-        """All that is written inside is stored at its end, or, if anything is raised, none of it."""
+    def transaction(self) -> Iterator[None]:
+        """A context: what is written in it is stored at its end or, if anything is raised, not at all."""
         if not self._is_in_place():
             raise sqlite3.OperationalError("the file %s has been removed" % self._path)
         self._connection.execute("BEGIN IMMEDIATE")
@@ -176,15 +181,15 @@ class Database:
             self._load()
             raise
 
-    def _is_in_place(self):
+    def _is_in_place(self) -> bool:
         """What is written into a file that nobody finds any more is not stored."""
         try:
             return os.stat(self._path).st_ino == self._file
         except OSError:
             return False
 
-    def check(self):
-        """Raise StoreError if the file is not as it was written. Large ones are not looked through."""
+    def check(self) -> None:
+        """Raise StoreError if the file is damaged. One of more than 256 MiB is not looked through."""
         if os.stat(self._path).st_size > _LONGEST_CHECK:
             return
         trouble = self._row("PRAGMA quick_check(1)")[0]
@@ -194,56 +199,60 @@ class Database:
 
     # ---- which requests are in it
 
-    def through(self, run):
+    def through(self, run: str) -> int:
         """How many of the requests of this run of the server are in the database."""
-        return self._fact("through") if self._fact("run") == run.encode() else 0
+        through: int = self._fact("through") if self._fact("run") == run.encode() else 0
+        return through
 
-    def note(self, run, through):
-        """Part of the transaction that brings it there."""
+    def note(self, run: str, through: int) -> None:
+        """Write down what `through` is to return; in the transaction that stores the last of these requests."""
         self._connection.execute("UPDATE facts SET value = ? WHERE key = 'run'", (run,))
         self._connection.execute("UPDATE facts SET value = ? WHERE key = 'through'", (through,))
 
     # ---- writing
 
-    def _now(self):
+    def _now(self) -> int:
         return whole(self._clock())
 
-    def last_given(self):
-        """The latest number that a message may have, whether or not it came to the disk."""
-        return max(self._number, self._fact("reserved"))
+    def last_given(self) -> int:
+        """The latest number that may have been given to a message, whether or not that is stored."""
+        reserved: int = self._fact("reserved")
+        return max(self._number, reserved)
 
-    def reserve(self, through):
+    def reserve(self, through: int) -> bool:
         self._connection.execute("UPDATE facts SET value = max(value, ?) WHERE key = 'reserved'", (through,))
         return True
 
-    def release(self, last):
+    def release(self, last: int) -> bool:
         self._connection.execute("UPDATE facts SET value = ? WHERE key = 'reserved'", (last,))
         return True
 
-    def talk(self, frame):
+    def talk(self, frame: bytes) -> bool:
         first, now = place(frame)
         self._insert(LOBBY, first, ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
-    def whisper(self, number, time, sender, to, text, keep, source=""):
+    def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool,
+                source: str = "") -> bool:
         self._insert(self._conversation(sender, to), number, [(sender, text, time)])
         if keep:
             self.keep(time, sender, to, text, source)
         return True
 
-    def keep(self, time, sender, to, text, source=""):
+    def keep(self, time: int, sender: bytes, to: bytes, text: bytes, source: str = "") -> bool:
         self._connection.execute(
             "INSERT INTO kept (receiver, time, sender, text, checksum, source) VALUES (?, ?, ?, ?, ?, ?)",
             (to.decode(), time, sender.decode(), text.decode(), _checksum(time, sender, text), source))
         return True
 
-    def add_conversation(self, one, other, messages):
-        """What two have said elsewhere: (sender, text, time) of each, in order; times in seconds."""
+    def add_conversation(self, one: bytes, other: bytes, messages: Iterable[Told]) -> None:
+        """Add what two have said to each other elsewhere: (sender, text, time) of each, in order; times in seconds."""
         self._insert(self._conversation(one, other), self.last_given() + 1,
                      [(sender, text, when * 1000) for sender, text, when in messages])
         self.reserve(self._number)
 
-    def _insert(self, conversation, first, messages):
+    def _insert(self, conversation: int, first: int, messages: Iterable[Told]) -> None:
+        """(sender, text, time) of each, in order; times in milliseconds. The first one has the number `first`."""
         rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
                 for number, (sender, text, when) in enumerate(messages, first)]
         if not rows:
@@ -256,16 +265,16 @@ class Database:
             "INSERT INTO messages (conversation, number, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._number = first + len(rows) - 1
 
-    def _today(self):
+    def _today(self) -> int:
         return self._now() // DAY
 
-    def _note_day(self, first):
+    def _note_day(self, first: int) -> None:
         """What is said from this number on is said today."""
         self._day = self._today()
         self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, first))
 
-    def _conversation(self, one, other):
-        pair = tuple(sorted([one.decode(), other.decode()]))
+    def _conversation(self, one: bytes, other: bytes) -> int:
+        pair = _pair(one, other)
         if pair not in self._conversations:
             if len(self._conversations) == _MOST_PAIRS:
                 self._conversations.clear()
@@ -273,47 +282,47 @@ class Database:
             self._conversations[pair] = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)[0]
         return self._conversations[pair]
 
-    def taken(self, name, last, sender=None):
-        name, sender = name.decode(), sender and sender.decode()
+    def taken(self, name: bytes, last: int, sender: Optional[bytes] = None) -> bool:
         self._connection.execute(
-            "DELETE FROM kept WHERE receiver = ? AND id <= ? AND sender = coalesce(?, sender)", (name, last, sender))
+            "DELETE FROM kept WHERE receiver = ? AND id <= ? AND sender = coalesce(?, sender)",
+            (name.decode(), last, sender and sender.decode()))
         return True
 
-    def expire(self, name, before):
-        name = name.decode()
+    def expire(self, name: bytes, before: int) -> bool:
+        receiver = name.decode()
         self._connection.execute(
             "DELETE FROM kept WHERE receiver = ? AND (time < ? OR time > ? AND id < ("
             "SELECT max(id) FROM kept WHERE receiver = ? AND time < ?))",
-            (name, before * 1000, self._now() * 1000 + 999, name, before * 1000))
+            (receiver, before * 1000, self._now() * 1000 + 999, receiver, before * 1000))
         return True
 
-    def open_account(self, name, secret, since=None):
+    def open_account(self, name: bytes, secret: Optional[str], since: Optional[int] = None) -> bool:
         self._connection.execute(
             "INSERT OR REPLACE INTO accounts (name, secret, since, made) VALUES (?, ?, ?, ?)",
             (name.decode(), secret, self._number if since is None else since, self._now()))
         self._connection.execute("DELETE FROM kept WHERE receiver = ?", (name.decode(),))  # it was for somebody else
         return True
 
-    def protect(self, name, secret):
+    def protect(self, name: bytes, secret: str) -> bool:
         self._connection.execute("UPDATE accounts SET secret = ? WHERE name = ?", (secret, name.decode()))
         return True
 
-    def use(self, name):
+    def use(self, name: bytes) -> bool:
         self._connection.execute("UPDATE accounts SET used = ? WHERE name = ?", (self._now(), name.decode()))
         return True
 
-    def close_account(self, name):
-        name = name.decode()
+    def close_account(self, name: bytes) -> bool:
+        owner = name.decode()
         execute = self._connection.execute
-        execute("DELETE FROM accounts WHERE name = ?", (name,))
-        execute("DELETE FROM kept WHERE receiver = ?", (name,))
+        execute("DELETE FROM accounts WHERE name = ?", (owner,))
+        execute("DELETE FROM kept WHERE receiver = ?", (owner,))
         # Nobody finds them any more. There may be so many messages in them that `prune` is to delete them bit by bit.
-        execute("UPDATE conversations SET one = NULL, other = NULL WHERE one = ? OR other = ?", (name, name))
+        execute("UPDATE conversations SET one = NULL, other = NULL WHERE one = ? OR other = ?", (owner, owner))
         self._conversations.clear()
         return True
 
-    def prune(self):
-        """Delete some of what is older or more than is to be kept; true if there may be more of it."""
+    def prune(self) -> bool:
+        """Delete some of the messages beyond `keep_messages` and `keep_days`; true if there may be more of them."""
         forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
         if forgotten:
             if not self._delete("conversation = ?", *forgotten):
@@ -331,7 +340,7 @@ class Database:
             self._pragma("incremental_vacuum(1)")
         return False
 
-    def _delete(self, condition, value):
+    def _delete(self, condition: str, value: Any) -> bool:
         """Delete some of the messages for which this is true, and conversations that have none then; were there any?"""
         query = "SELECT number, conversation FROM messages WHERE %s ORDER BY number LIMIT ?" % condition
         rows = self._rows(query, value, _PRUNED_AT_ONCE)
@@ -344,7 +353,7 @@ class Database:
             self._conversations.clear()
         return bool(rows)
 
-    def _first_of(self, most):
+    def _first_of(self, most: int) -> int:
         """The number of the first of the latest `most` messages. Numbers in gaps, never stored, do not count."""
         last = self._number
         for before, after in self._rows("SELECT last, first FROM gaps ORDER BY last DESC"):
@@ -354,7 +363,7 @@ class Database:
             last = before
         return max(0, last + 1 - most)
 
-    def _first_since(self, oldest_day):
+    def _first_since(self, oldest_day: int) -> int:
         """The number of the first message of this day or a later one.
 
         A day that is still to come was noted under a clock that was ahead. What was said then was said no later than
@@ -374,73 +383,73 @@ class Database:
 
     # ---- reading
 
-    def accounts(self):
+    def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
         rows = self._rows(
             "SELECT accounts.name, accounts.secret, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0)"
             " FROM accounts LEFT JOIN kept ON kept.receiver = accounts.name GROUP BY accounts.id ORDER BY accounts.id")
         return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
 
-    def listed(self, after, most):
+    def listed(self, after: bytes, most: int) -> List[Row]:
         rows = self._rows(
             "SELECT name, secret IS NOT NULL, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0), made,"
             " used FROM (SELECT * FROM accounts WHERE name > ? ORDER BY name LIMIT ?) LEFT JOIN kept ON receiver = name"
             " GROUP BY name ORDER BY name", after.decode(), most)
-        return [(name, bool(has_password), *rest) for name, has_password, *rest in rows]
+        return [(name, bool(has_password), kept, size, made, used)
+                for name, has_password, kept, size, made, used in rows]
 
-    def outside(self, name, after, most):
+    def outside(self, name: bytes, after: int, most: int) -> List[Tuple[int, bytes, str, int, int]]:
         rows = self._rows(
             "SELECT id, sender, source, time / 1000, length(CAST(text AS BLOB)) FROM kept WHERE receiver = ? AND id > ?"
             " ORDER BY id LIMIT ?", name.decode(), after, most)
-        return [(number, sender, source.decode(), *rest) for number, sender, source, *rest in rows]
+        return [(number, sender, source.decode(), when, size) for number, sender, source, when, size in rows]
 
-    def box(self, name):
+    def box(self, name: bytes) -> Box:
         shares = self._rows(_BOXES % "WHERE receiver = ?", name.decode())
         return ([(source.decode(), messages, size) for _, source, messages, size, _ in shares],
                 min([oldest for *_, oldest in shares], default=None))
 
-    def boxes(self):
-        """{name: what `box` says of it} of all boxes with anything in them."""
-        boxes = {}
+    def boxes(self) -> Dict[bytes, Tuple[List[Tuple[str, int, int]], int]]:
+        """{name: what `box` returns for it} of all accounts for which anything is kept."""
+        boxes: Dict[bytes, Tuple[List[Tuple[str, int, int]], int]] = {}
         for name, source, messages, size, oldest in self._rows(_BOXES % ""):
             shares, before = boxes.get(name, ([], oldest))
             boxes[name] = [*shares, (source.decode(), messages, size)], min(before, oldest)
         return boxes
 
-    def kept(self, name):
+    def kept(self, name: bytes) -> List[Listed]:
         return list(_sound(self._rows(
             "SELECT id, sender, text, time, checksum FROM kept WHERE receiver = ? ORDER BY id", name.decode())))
 
-    def unread(self, name):
+    def unread(self, name: bytes) -> List[Tuple[bytes, int]]:
         return self._rows(
             "SELECT sender, count(*) FROM kept WHERE receiver = ? GROUP BY sender ORDER BY min(id)", name.decode())
 
-    def conversation(self, one, other):
-        pair = tuple(sorted([one.decode(), other.decode()]))
-        known = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair)
+    def conversation(self, one: bytes, other: bytes) -> List[Told]:
+        known = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *_pair(one, other))
         since = self._row("SELECT since FROM accounts WHERE name = ?", one.decode()) or (0,)
         return [message[1:] for message in self._latest(known[0], MOST_MESSAGES, *since)] if known else []
 
-    def past(self, name, partner):
+    def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
         return with_kept(self.conversation(name, partner), partner, self.kept(name))
 
-    def lobby(self, since, most):
+    def lobby(self, since: Optional[int], most: int) -> Tuple[List[Listed], int, bool]:
         if since is None:
             found, more = self._latest(LOBBY, most), False
         else:
             found, more = self._page(" ORDER BY number", LOBBY, max(0, min(since, _LAST_NUMBER)), most)
         return found, found[-1][0] if found else self._number, more
 
-    def _latest(self, conversation, most, since=0):
+    def _latest(self, conversation: int, most: int, since: int = 0) -> List[Listed]:
         return self._page(" ORDER BY number DESC", conversation, since, most)[0][::-1]
 
-    def _page(self, order, conversation, since, most):
+    def _page(self, order: str, conversation: int, since: int, most: int) -> Tuple[List[Listed], bool]:
         with self._cursor(
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
                 + order, conversation, since) as rows:  # there may be millions
             return page(_sound(rows), most)
 
-    def conversations(self):
-        """((one, other), messages) for each two who have talked to each other: all of their (sender, text, time)."""
+    def conversations(self) -> Iterator[Tuple[Pair, List[Told]]]:
+        """((one, other), messages) for each two who have talked to each other: (sender, text, time) of each message."""
         for conversation, one, other in self._rows(
                 "SELECT id, one, other FROM conversations WHERE id > 0 AND one IS NOT NULL ORDER BY id"):
             messages = _sound(self._rows(
@@ -455,7 +464,7 @@ _BOXES = (
     " min(time) / 1000 FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
 
 
-def _remedy(error):
+def _remedy(error: sqlite3.Error) -> str:
     if "full" in str(error):
         return "make room for it"
     if type(error) is sqlite3.DatabaseError:  # what SQLite says of a file that is damaged, or no database
@@ -463,19 +472,27 @@ def _remedy(error):
     return "see that this user may read and write it, and that no other program has it open"
 
 
-def _in_milliseconds(checksum, seconds, sender, text):
+def _pair(one: bytes, other: bytes) -> Tuple[str, str]:
+    first, second = sorted([one.decode(), other.decode()])
+    return first, second
+
+
+def _in_milliseconds(checksum: int, seconds: int, sender: bytes, text: bytes) -> int:
     """The checksum of a message whose time was in seconds; none that fits if it did not before."""
     return _checksum(seconds * 1000, sender, text) if checksum == _checksum(seconds, sender, text) else -1
 
 
-def _checksum(now, sender, text):
+def _checksum(now: int, sender: bytes, text: bytes) -> int:
     return zlib.crc32(b"%d %b %b" % (now, sender, text))
 
 
-def _sound(rows):
-    """The rows without their checksums; one that is not as it was written is left out, and said to be so."""
-    for *head, sender, text, when, checksum in rows:
+def _sound(rows: Iterable[Tuple[int, bytes, bytes, int, int]]) -> Iterator[Listed]:
+    """(number or id, sender, text, time in seconds) of each row (number or id, sender, text, milliseconds, checksum).
+
+    A message that does not fit its checksum is left out, and logged.
+    """
+    for number, sender, text, when, checksum in rows:
         if _checksum(when, sender, text) == checksum:
-            yield (*head, sender, text, when // 1000)
+            yield number, sender, text, when // 1000
         else:
-            log.error("message %s is damaged on the disk: left out", *head)
+            log.error("message %s is damaged on the disk: left out", number)

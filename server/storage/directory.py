@@ -4,15 +4,16 @@ import fcntl
 import os
 import stat
 import time
+from typing import Optional
 
 DATABASE, LOCK, CONTROL = "parley.db", "lock", "control.sock"
 WAIT = 5.0  # seconds for the last processes of a server that was killed to leave, on a busy machine
 
 
 class CannotUse(Exception):
-    """The directory is not fit for use; the text says which, why, and what to do. errno: what kind of trouble."""
+    """The directory is not fit for use; the text says which, why, and what to do. errno: as of an OSError."""
 
-    def __init__(self, text, number):
+    def __init__(self, text: str, number: Optional[int]) -> None:
         super().__init__(text)
         self.errno = number
 
@@ -20,14 +21,17 @@ class CannotUse(Exception):
 class Directory:
     """A directory of our own, locked for as long as a process that has not let go of it lives.
 
-    It is made, for its owner alone, if it is not there. CannotUse if it is not safe, not ours or in use.
+    It is made, with access for its owner only, if it is not there. CannotUse if others can write to it or read it, if
+    it is not this user's, or if another process has locked it.
+
+    path: absolute. database, control: paths of the database, and of the socket for operators, in it.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         self.database = os.path.join(self.path, DATABASE)
         self.control = os.path.join(self.path, CONTROL)
-        self._lock = None
+        self._lock: Optional[int] = None
         try:
             os.makedirs(self.path, 0o700, exist_ok=True)
             self._look()
@@ -36,7 +40,7 @@ class Directory:
             raise CannotUse("%s: %s; choose another directory for the storage, or make it writable for this user"
                             % (path, error.strerror), error.errno) from None
 
-    def _look(self):
+    def _look(self) -> None:
         """Whoever else can write here could give out accounts."""
         seen = os.lstat(self.path)
         if not stat.S_ISDIR(seen.st_mode):
@@ -49,7 +53,8 @@ class Directory:
             raise CannotUse("%s: open to other users (mode %o); `chmod 700` it" % (self.path, seen.st_mode & 0o777),
                             errno.EPERM)
 
-    def _locked(self):
+    def _locked(self) -> int:
+        """The descriptor of the file that is locked."""
         lock = os.open(os.path.join(self.path, LOCK), os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         deadline = time.monotonic() + WAIT
         while True:
@@ -67,8 +72,8 @@ class Directory:
                 os.pwrite(lock, b"%d\n" % os.getpid(), 0)
                 return lock
 
-    def let_go(self):
-        """This process does not hold it any more."""
+    def let_go(self) -> None:
+        """Unlock the directory, unless another process has inherited the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

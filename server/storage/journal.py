@@ -11,10 +11,13 @@ import multiprocessing.connection
 import os
 import sqlite3
 import time
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.sizes import BYTES, ITEM, tuple_of
+from parley.server.ipc.asked import AskedStore, Then
 from parley.server.ipc.messages import (
     FromJournal,
+    Message,
     ReadStore,
     ToJournal,
     ToStore,
@@ -23,8 +26,9 @@ from parley.server.ipc.messages import (
     name_of,
     packed,
 )
-from parley.server.ipc.queues import CONTROL, HEAD, TALK, called
-from parley.server.storage.database import StoreError
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, Queue, called
+from parley.server.storage.database import Database, StoreError
+from parley.server.storage.memory import Store
 
 READS = frozenset(messages(ReadStore))
 MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
@@ -40,7 +44,7 @@ HOPELESS = 2  # processes that died one after the other without having done anyt
 log = logging.getLogger(__name__)
 
 
-class InProcess:
+class InProcess(AskedStore):
     """Asks a store in this process: the answer comes at once."""
 
     process = None
@@ -48,47 +52,47 @@ class InProcess:
     depth = last_number = reserved = 0
 
     @staticmethod
-    def status():
-        """See Journal."""
+    def status() -> Dict[str, float]:
+        """See `Journal`."""
         return {"waiting": 0, "bytes": 0, "seconds": 0.0}
 
-    def __init__(self, store):
+    def __init__(self, store: Union[Store, Database]) -> None:
         self._store = store
         self._handlers = _handlers(store)
 
-    def talk(self, frame, then):
-        """See Journal."""
+    def talk(self, frame: bytes, then: Then) -> None:
+        """See `AskedStore`."""
         then(self._store.talk(frame))
 
-    def ask(self, then, request):
-        """See Journal."""
+    def ask(self, then: Then, request: Message) -> None:
+        """See `AskedStore`."""
         then(self._handlers[name_of(request)](*request))
 
 
-class Journal:
-    """Asks a store in another process.
+class Journal(AskedStore):
+    """Asks a database in another process.
 
-    `talk(frame, then)` and `ask(then, request)`, where a request is a `ToStore` or a `ReadStore`, lead to a call of
-    `then(result)`, some time: the result is there once what was asked before it and itself is stored. None if it could
-    not be stored, or read.
-
-    open_store: makes the store; called in the process.
-    last_number: the latest that may have been given to a message before this start. reserved: those that may be given,
-        up to this one, are reserved in the store already.
+    open_store: opens it; called in the process.
+    last_number, reserved: see `AskedStore`.
+    down, up: the queues to the process and from it, while there is one.
+    waiting: does `down` have no room, so that the hub waits for it?
     """
 
-    def __init__(self, open_store, last_number=0, reserved=0):
+    down: Queue
+    up: Queue
+
+    def __init__(self, open_store: Callable[[], Database], last_number: int = 0, reserved: int = 0) -> None:
         self.last_number = last_number
         self.reserved = reserved
         self._open_store = open_store
         self._handlers = handlers(FromJournal, self)
         self._run = os.urandom(8).hex()
-        self.down = self.up = None
-        self.waiting = False  # for room in the queue?
+        self.down = self.up = None  # type: ignore[assignment]
+        self.waiting = False
         self._answered = 0  # requests of this run
-        self._waiting = collections.deque()  # (frame, then)
+        self._waiting: Deque[Tuple[bytes, Then]] = collections.deque()
         self._waiting_size = 0  # in memory
-        self._unsent = []  # frames of this turn
+        self._unsent: List[bytes] = []  # frames of this turn
         self._ready = False  # has the process said how far it has come?
         self._closed = False  # is it no use to ask until there is another process?
         self._fruitless = 0  # processes in a row that have done nothing
@@ -98,8 +102,8 @@ class Journal:
 
     # ---- asking
 
-    def talk(self, frame, then):
-        """The messages of a talk frame were said in the lobby; the hub has given it its place."""
+    def talk(self, frame: bytes, then: Then) -> None:
+        """See `AskedStore`."""
         if self._closed or self._waiting_size > MOST_WAITING:
             then(None)
             return
@@ -111,12 +115,12 @@ class Journal:
         if self._ready:
             self._unsent.append(frame)
 
-    def ask(self, then, request):
-        """Anything else."""
+    def ask(self, then: Then, request: Message) -> None:
+        """See `AskedStore`."""
         self.talk(packed(request), then)
 
-    def flush(self):
-        """Send what this turn has collected."""
+    def flush(self) -> None:
+        """Send to the process what was asked since the last call, and what its queue had no room for then."""
         unsent, self._unsent = self._unsent, []
         try:
             self.down.put(b"".join(unsent))
@@ -125,46 +129,50 @@ class Journal:
 
     # ---- the process and its queues
 
-    def attach(self, down, up):
-        """A process has been forked."""
+    def attach(self, down: Queue, up: Queue) -> None:
+        """A process has been forked, which reads from `down` and writes to `up`."""
         self.down, self.up = down, up
         self._heard_at = time.monotonic()
         self._unanswered = 0
         self._unsent = [packed(ToJournal.Begin(self._run, self._answered))]
         self._mourned = False
 
-    def detach(self):
-        """It is dead, or dismissed, or not this process's; gives the queues to close."""
+    def detach(self) -> List[Queue]:
+        """Let go of the process, which is dead, dismissed, or another one's child. Returns the queues to close."""
         queues = [queue for queue in (self.down, self.up) if queue is not None]
-        self.down = self.up = None
+        self.down = self.up = None  # type: ignore[assignment]
         self._ready = self.waiting = False
         return queues
 
     @property
-    def ready(self):
-        """Does the process work?"""
+    def ready(self) -> bool:
+        """Has the process opened the database, and said how far it has come?"""
         return self._ready
 
     @property
-    def depth(self):
-        """Requests that are not answered yet."""
+    def depth(self) -> int:
+        """How many requests are not answered yet."""
         return len(self._waiting)
 
-    def status(self):
-        """What operators want to know."""
+    def status(self) -> Dict[str, float]:
+        """What operators want to know.
+
+        waiting: how many requests are not answered yet. bytes: of memory that these take.
+        seconds: since the last answer, or since the first of these was asked.
+        """
         return {"waiting": len(self._waiting), "bytes": self._waiting_size,
                 "seconds": time.monotonic() - self._heard_at}
 
-    def is_stuck(self):
-        """Asked at each look: has there been no answer for too many of them?
+    def is_stuck(self) -> bool:
+        """Called at each look of the hub: has there been no answer for more than MOST_UNANSWERED of them?
 
-        Looks, and not seconds: after a standstill of the machine the process has its time to answer.
+        Looks are counted, not seconds, so that the process has time to answer after a standstill of the machine.
         """
         self._unanswered = self._unanswered + 1 if self._waiting or not self._ready else 0
         return self._unanswered > MOST_UNANSWERED
 
-    def hear(self):
-        """Answers have come. EOFError if the process is gone."""
+    def hear(self) -> None:
+        """Take the answers that are there. EOFError if the process is gone."""
         try:
             frames = self.up.get()
         except EOFError:
@@ -176,15 +184,15 @@ class Journal:
             name, arguments = called(frame)
             self._handlers[name](*arguments)
 
-    def _mourn(self):
+    def _mourn(self) -> None:
         if not self._mourned:
             self._mourned = True
             self._fruitless += 1
             if self._fruitless >= HOPELESS:
                 self._give_up()
 
-    def through(self, through):
-        """The process has as many requests of ours in its database: they are done, but for what they read."""
+    def through(self, through: int) -> None:
+        """The process has this many requests of our run in its database: only what they were to read is asked again."""
         again = []
         while self._answered < through:
             frame, then = self._next()
@@ -198,8 +206,8 @@ class Journal:
         self._ready = True
         self._closed = False
 
-    def results(self, results, broken):
-        """The next requests are done, with these results. If the process is broken it does no more."""
+    def results(self, results: List[Any], broken: bool) -> None:
+        """The next requests are done, with these results. If `broken`, the process ends without doing any more."""
         self._fruitless = 0
         self._closed = broken
         for result in results:
@@ -208,13 +216,13 @@ class Journal:
         if broken:
             self._give_up()
 
-    def _next(self):
+    def _next(self) -> Tuple[bytes, Then]:
         frame, then = self._waiting.popleft()
         self._waiting_size -= _size(frame)
         self._answered += 1
         return frame, then
 
-    def _give_up(self):
+    def _give_up(self) -> None:
         """Nobody is there to ask: whoever waits is told so."""
         self._closed = True
         while self._waiting:
@@ -222,18 +230,23 @@ class Journal:
 
     # ---- in the process
 
-    def process(self, down, up):
-        """What it does, until the hub is gone and all is stored. `up` blocks, `down` does not, so that reads end."""
+    def process(self, down: Queue, up: Queue) -> None:
+        """What the process does, until the hub is gone and all is stored, or the database is broken.
+
+        Writes to `up` block; reads from `down` do not.
+        """
         os.set_blocking(up.fileno(), True)
         try:
             store = self._open_store()
         except StoreError as error:
             log.error("%s", error)
             return
-        scribe, frames = None, []
+        scribe: Optional[Scribe] = None
+        frames: List[bytes] = []
         next_prune = due = time.monotonic() + PRUNE_EVERY
         while True:
-            multiprocessing.connection.wait([down], max(0.0, (due if frames else next_prune) - time.monotonic()))
+            multiprocessing.connection.wait(
+                [down.fileno()], max(0.0, (due if frames else next_prune) - time.monotonic()))
             try:
                 came = down.get()
                 if came and scribe is None:
@@ -243,7 +256,7 @@ class Journal:
                 if came and not frames:
                     due = time.monotonic() + UNAWAITED
                 frames += came
-                if frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
+                if scribe and frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
                     batch, frames = frames, []
                     up.put(packed(FromJournal.Results(scribe.write(batch), scribe.broken)))
             except (EOFError, BrokenPipeError):
@@ -252,7 +265,7 @@ class Journal:
                 break
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + (0.1 if scribe and scribe.prune() else PRUNE_EVERY)
-        if frames:
+        if scribe and frames:
             scribe.write(frames)  # the hub is gone, but this was said
         store.close()
 
@@ -260,12 +273,12 @@ class Journal:
 class Scribe:
     """Writes batches of requests into a database, one transaction for each.
 
-    run, answered: the run of the server, and how many requests of it the hub has had answers to.
-    through: how many there are in the database or answered.
-    broken: has anything gone wrong but for a full disk? Then what the database knows of its file may be wrong too.
+    run: of the server, a text that no other run has. answered: how many of its requests the hub has had answers to.
+    through: how many of its requests are in the database or answered.
+    broken: has anything but a full disk made a batch fail? Then what the open database knows of its file may be wrong.
     """
 
-    def __init__(self, store, run, answered):
+    def __init__(self, store: Database, run: str, answered: int) -> None:
         self._store = store
         self._handlers = _handlers(store)
         self._run = run
@@ -273,8 +286,8 @@ class Scribe:
         self.broken = False
         self._failed = False  # was the last batch not stored?
 
-    def write(self, frames):
-        """The results of the requests in `frames`, once they are stored; None for each that could not be."""
+    def write(self, frames: Sequence[bytes]) -> List[Any]:
+        """Store the requests in `frames`. Returns their results; None for each that could not be stored, or read."""
         through = self.through + len(frames)
         failed, self._failed = self._failed, False
         try:
@@ -297,21 +310,21 @@ class Scribe:
         self.through = through
         return results
 
-    def _do(self, frame):
+    def _do(self, frame: bytes) -> Any:
         if HEAD.unpack_from(frame)[0] != CONTROL:
             return self._store.talk(frame)
         request, arguments = called(frame)
         return self._handlers[request](*arguments)
 
-    def _read(self, frame):
+    def _read(self, frame: bytes) -> Any:
         try:
             return self._do(frame)
         except sqlite3.Error as error:
             log.error("cannot be read: %s", error)
             return None
 
-    def prune(self):
-        """Delete some of what is old; true if there is more of it."""
+    def prune(self) -> bool:
+        """See `Database.prune`; false also if that fails."""
         try:
             with self._store.transaction():
                 return self._store.prune()
@@ -320,20 +333,22 @@ class Scribe:
             return False
 
 
-def _handlers(store):
+def _handlers(store: Union[Store, Database]) -> Dict[str, Callable[..., Any]]:
     """{name of a request: the store's method}."""
     return dict(handlers(ToStore, store), **handlers(ReadStore, store))
 
 
-def _size(frame):
+def _size(frame: bytes) -> int:
     """What a request takes while it waits; its frame may be in the queue to the process too."""
     return (QUESTION_SIZE if HEAD.unpack_from(frame)[0] == CONTROL else TALK_SIZE) + 2 * len(frame)
 
 
-def _is_unawaited(frame):
+def _is_unawaited(frame: bytes) -> bool:
     """Is this talk of which nobody wants to know when it is stored?"""
-    return HEAD.unpack_from(frame)[0] == TALK
+    kind: int = HEAD.unpack_from(frame)[0]
+    return kind == TALK
 
 
-def _reads(frame):
-    return HEAD.unpack_from(frame)[0] == CONTROL and called(frame)[0] in READS
+def _reads(frame: bytes) -> bool:
+    kind: int = HEAD.unpack_from(frame)[0]
+    return kind == CONTROL and called(frame)[0] in READS

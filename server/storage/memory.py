@@ -4,9 +4,11 @@ import collections
 import heapq
 import itertools
 import time
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, MutableMapping, Optional, Tuple, TypeVar
 
-from parley.server.chat.accounts import kept_size
+from parley.server.chat.accounts import Box, kept_size
 from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
+from parley.server.ipc.messages import Listed
 from parley.server.ipc.queues import HEAD, place, said
 
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
@@ -23,36 +25,43 @@ SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender'
 CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
 SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
 
+Told = Tuple[bytes, bytes, int]  # sender, text, time
+Pair = Tuple[bytes, bytes]  # two names, sorted
+# Name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used; see `listed`.
+Row = Tuple[bytes, bool, int, int, Optional[int], Optional[int]]
+_Kept = Tuple[int, bytes, bytes, int, str]  # id, sender, text, time, source
+_Message = TypeVar("_Message", bound=Tuple[Any, ...])
+
 
 class Store:
     """What the server knows of the past. The interface of every store, and this one for as long as the server runs.
 
     Names and texts are canonical bytes. Messages come with their places in the order: numbers, each greater than the
     last, and times of the server's clock in milliseconds since the epoch. All times that are read, and those of
-    accounts, are whole seconds. A write gives True.
+    accounts, are whole seconds since the epoch. A write returns True.
 
-    clock: seconds since the epoch.
+    clock: gives seconds since the epoch.
     """
 
-    def __init__(self, clock=time.time):
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._number = 0  # of the latest message
-        self._accounts = {}  # name -> _Account, in the order of creation
-        self._kept = {}  # name -> [(id, sender, text, time, source)]
+        self._accounts: Dict[bytes, _Account] = {}  # by name, in the order of creation
+        self._kept: Dict[bytes, List[_Kept]] = {}  # by name
         self._last_kept = 0  # the latest id
-        self._conversations = {}  # the two names, sorted -> _Conversation
-        self._sources = {}  # address -> _Source of the conversations in which it has said the latest
+        self._conversations: Dict[Pair, _Conversation] = {}
+        self._sources: Dict[str, _Source] = {}  # address -> the conversations in which it has said the latest
         self._size = 0  # of all that, in memory
-        self._lobby = collections.deque()  # (number of the first message, talk frame)
+        self._lobby: Deque[Tuple[int, bytes]] = collections.deque()  # (number of the first message, talk frame)
         self._lobby_size = 0  # in memory
-        self._latest = None  # what was last told of the lobby, as long as it is all there is
+        self._latest: Optional[List[Listed]] = None  # what was last told of the lobby, as long as it is all there is
 
-    def _now(self):
+    def _now(self) -> int:
         return whole(self._clock())
 
     # ---- writing
 
-    def talk(self, frame):
+    def talk(self, frame: bytes) -> bool:
         """The messages of a talk frame (`server.ipc.queues`) were said in the lobby."""
         first, _ = place(frame)
         self._lobby.append((first, frame))
@@ -63,23 +72,25 @@ class Store:
             self._lobby_size -= TALK_SIZE + len(self._lobby.popleft()[1])
         return True
 
-    def reserve(self, through):
-        """Numbers up to this one may be given from now on, and none of them after a crash."""
+    def reserve(self, through: int) -> bool:
+        """Numbers up to this one may be given from now on. After a crash none of them may be given."""
         return True
 
-    def release(self, last):
+    def release(self, last: int) -> bool:
         """Numbers behind this one have not been given after all."""
         return True
 
-    def whisper(self, number, time, sender, to, text, keep, source=""):
-        """Said by one to another; `keep`: until `to` has taken it, too.
+    def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool,
+                source: str = "") -> bool:
+        """Said by one to another.
 
+        keep: is it to be kept, besides, until `to` has taken it?
         source: the address that it came from, as `server.chat.origins.network` has it.
         """
         self._number = number
         if keep:
             self.keep(time, sender, to, text, source)
-        pair = tuple(sorted([sender, to]))
+        pair = _pair(sender, to)
         conversation = self._conversations.get(pair)
         if conversation is None:
             conversation = self._conversations[pair] = _Conversation(pair)
@@ -92,7 +103,7 @@ class Store:
             self._forget(next(iter(largest.conversations.values())))
         return True
 
-    def _put_in(self, conversation, key):
+    def _put_in(self, conversation: "_Conversation", key: str) -> None:
         source = self._sources.get(key)
         if source is None:
             source = self._sources[key] = _Source(key)
@@ -102,7 +113,7 @@ class Store:
         self._size += conversation.size
         conversation.source = source
 
-    def _take_out(self, conversation):
+    def _take_out(self, conversation: "_Conversation") -> None:
         source = conversation.source
         del source.conversations[conversation.names]
         source.size -= conversation.size
@@ -111,52 +122,56 @@ class Store:
             del self._sources[source.key]
             self._size -= source.size
 
-    def _forget(self, conversation):
+    def _forget(self, conversation: "_Conversation") -> None:
         self._take_out(conversation)
         del self._conversations[conversation.names]
 
-    def keep(self, time, sender, to, text, source=""):
-        """Said by one to another earlier: until `to` has taken it. `source`: as in `whisper`."""
+    def keep(self, time: int, sender: bytes, to: bytes, text: bytes, source: str = "") -> bool:
+        """Keep what was said by one to another earlier until `to` has taken it. `source`: as in `whisper`."""
         self._last_kept += 1
         self._kept.setdefault(to, []).append((self._last_kept, sender, text, time // 1000, source))
         return True
 
-    def taken(self, name, last, sender=None):
-        """What was kept for `name` up to id `last`, of everybody or of one sender, has reached it."""
+    def taken(self, name: bytes, last: int, sender: Optional[bytes] = None) -> bool:
+        """What was kept for `name` up to the id `last`, of one sender or (None) of all, has reached it."""
         self._keep_only(name, lambda message: message[0] > last or sender not in (None, message[1]))
         return True
 
-    def expire(self, name, before):
-        """What was kept for `name` before a time is forgotten, and what came earlier under a clock that was ahead."""
+    def expire(self, name: bytes, before: int) -> bool:
+        """Forget what was kept for `name` before a time, seconds since the epoch.
+
+        That is what has an earlier time. It is also what was kept under a clock that was ahead: what has a time that is
+        still to come, and a smaller id than a message with such an earlier time.
+        """
         latest = max([message[0] for message in self._kept.get(name, ()) if message[3] < before], default=0)
         now = self._now()
         self._keep_only(name, lambda message: message[3] >= before and (message[3] <= now or message[0] > latest))
         return True
 
-    def _keep_only(self, name, is_wanted):
+    def _keep_only(self, name: bytes, is_wanted: Callable[[_Kept], bool]) -> None:
         left = list(filter(is_wanted, self._kept.pop(name, ())))
         if left:
             self._kept[name] = left
 
-    def open_account(self, name, secret):
+    def open_account(self, name: bytes, secret: Optional[str]) -> bool:
         """There is a new account; the secret is a hashed password, or None. What was said before is not its owner's."""
         self._accounts[name] = _Account(secret, self._number, self._now())
         self._kept.pop(name, None)
         return True
 
-    def protect(self, name, secret):
+    def protect(self, name: bytes, secret: str) -> bool:
         """An account, if there still is one, has another secret."""
         if name in self._accounts:
             self._accounts[name].secret = secret
         return True
 
-    def use(self, name):
+    def use(self, name: bytes) -> bool:
         """An account, if there is one, is in use now."""
         if name in self._accounts:
             self._accounts[name].used = self._now()
         return True
 
-    def close_account(self, name):
+    def close_account(self, name: bytes) -> bool:
         """An account is gone with all that was said to it or by it: the next owner of the name is somebody else."""
         self._accounts.pop(name, None)
         self._kept.pop(name, None)
@@ -166,15 +181,15 @@ class Store:
 
     # ---- reading
 
-    def accounts(self):
+    def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
         """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""
         return [(name, account.secret, *self._counted(name)) for name, account in self._accounts.items()]
 
-    def _counted(self, name):
+    def _counted(self, name: bytes) -> Tuple[int, int]:
         kept = self._kept.get(name, ())
         return len(kept), sum(len(message[2]) for message in kept)
 
-    def listed(self, after, most):
+    def listed(self, after: bytes, most: int) -> List[Row]:
         """The accounts whose names follow `after`, in the order of the names' bytes, at most `most`.
 
         (name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used) of
@@ -184,53 +199,58 @@ class Store:
         return [(name, account.secret is not None, *self._counted(name), account.made, account.used)
                 for name, account in ((name, self._accounts[name]) for name in names)]
 
-    def kept(self, name):
+    def kept(self, name: bytes) -> List[Listed]:
         """(id, sender, text, time) of what is kept for `name`, oldest first."""
         return [message[:4] for message in self._kept.get(name, ())]
 
-    def outside(self, name, after, most):
-        """What can be seen of what is kept for `name` without reading it, in order, behind the id `after`.
+    def outside(self, name: bytes, after: int, most: int) -> List[Tuple[int, bytes, str, int, int]]:
+        """(id, sender, source, time, bytes of the text) of what is kept for `name`.
 
-        (id, sender, source, time, bytes of the text) of each, at most `most`.
+        In the order of the ids, of the first `most` that follow `after`.
         """
         return [(number, sender, source, when, len(text))
                 for number, sender, text, when, source in self._kept.get(name, ()) if number > after][:most]
 
-    def box(self, name):
-        """(source, messages, what they cost) for each source of what is kept for `name`, and the earliest time or None.
+    def box(self, name: bytes) -> Box:
+        """(source, messages, bytes of memory) of what is kept for `name`, by source; and the earliest time, or None.
 
-        For the cost see `server.chat.accounts.kept_size`.
+        Memory is counted as by `server.chat.accounts.kept_size`, whichever store keeps it.
         """
-        shares, kept = {}, self._kept.get(name, ())
+        shares: Dict[str, Tuple[int, int]] = {}
+        kept = self._kept.get(name, ())
         for _, sender, text, _, source in kept:
             messages, size = shares.get(source, (0, 0))
             shares[source] = messages + 1, size + kept_size(sender, text)
         oldest = min([message[3] for message in kept], default=None)
         return [(source, *share) for source, share in shares.items()], oldest
 
-    def unread(self, name):
-        """(sender, messages) of what is kept for `name`."""
+    def unread(self, name: bytes) -> List[Tuple[bytes, int]]:
+        """(sender, messages) of what is kept for `name`, by sender."""
         return list(collections.Counter(message[1] for message in self._kept.get(name, ())).items())
 
-    def conversation(self, one, other):
+    def conversation(self, one: bytes, other: bytes) -> List[Told]:
         """(sender, text, time) of the latest that two have said to each other since `one` has its account."""
-        conversation = self._conversations.get(tuple(sorted([one, other])))
+        conversation = self._conversations.get(_pair(one, other))
         if conversation is None:
             return []
         since = self._accounts[one].since if one in self._accounts else 0
         found, _ = page((message for message in reversed(conversation.messages) if message[0] > since), MOST_MESSAGES)
         return [message[1:] for message in reversed(found)]
 
-    def past(self, name, partner):
-        """(messages, last): their conversation, and what is kept for `name` from the partner, up to that id or 0."""
+    def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
+        """(messages, last): their conversation with what is kept for `name` from the partner, in order.
+
+        messages: (sender, text, time) of each. last: the latest id of what is kept, or 0.
+        """
         return with_kept(self.conversation(name, partner), partner, self.kept(name))
 
-    def lobby(self, since, most):
-        """What was said in the lobby: (messages, last number, whether there are more).
+    def lobby(self, since: Optional[int], most: int) -> Tuple[List[Listed], int, bool]:
+        """(messages, last, more): what was said in the lobby, at most `most` and what may be told at once.
 
+        since: the number of a message, for those that follow it; None for the latest ones.
         messages: (number, sender, text, time) of each, in order.
-        since: a number, for what follows it; None for the latest. At most `most` messages, and as many as may be told
-        at once. If there is none, the last number is that of the latest message of all.
+        last: the number of the last of them; if there are none, that of the latest message of all.
+        more: are there more of those that were asked for? Always False if `since` is None.
         """
         if since is None:
             if self._latest is None:
@@ -241,30 +261,37 @@ class Store:
             found, more = page((message for message in self._messages(max(start, 0)) if message[0] > since), most)
         return found, found[-1][0] if found else self._number, more
 
-    def _messages(self, start):
+    def _messages(self, start: int) -> Iterator[Listed]:
         """(number, sender, text, time) from the frame at `start` on."""
         for talk in itertools.islice(self._lobby, start, None):
             yield from _numbered(*talk)
 
-    def _backwards(self):
+    def _backwards(self) -> Iterator[Listed]:
         for talk in reversed(self._lobby):
             yield from reversed(_numbered(*talk))
 
 
-def with_kept(messages, sender, kept):
-    """The messages of a conversation and those kept from the sender that it has no more; and the last id of these."""
+def with_kept(messages: List[Told], sender: bytes, kept: List[Listed]) -> Tuple[List[Told], int]:
+    """(messages, last): those of a conversation, with what is kept from the sender and no longer in it, by time.
+
+    last: the latest id of what is kept from the sender, or 0.
+    """
     kept = [message for message in kept if message[1] == sender]
     told = {text for name, text, _ in messages if name == sender}
     forgotten = [message[1:] for message in kept if message[2] not in told]
     return sorted(messages + forgotten, key=lambda message: message[2]), kept[-1][0] if kept else 0
 
 
-def whole(clock):
-    """The time of a clock as messages have it: whole seconds since the epoch, and never before it."""
+def whole(clock: float) -> int:
+    """A time in whole seconds since the epoch, and never before it."""
     return max(0, int(clock))
 
 
-def _numbered(first, frame):
+def _pair(one: bytes, other: bytes) -> Pair:
+    return (one, other) if one <= other else (other, one)
+
+
+def _numbered(first: int, frame: bytes) -> List[Listed]:
     _, now = place(frame)
     return [(number, sender, text, now // 1000) for number, (_, sender, text, _) in enumerate(said(frame), first)]
 
@@ -274,11 +301,11 @@ class _Account:
 
     __slots__ = ("secret", "since", "made", "used")
 
-    def __init__(self, secret, since, made):
+    def __init__(self, secret: Optional[str], since: int, made: int) -> None:
         self.secret = secret
         self.since = since
         self.made = made
-        self.used = None
+        self.used: Optional[int] = None
 
 
 class _Source:
@@ -286,24 +313,28 @@ class _Source:
 
     __slots__ = ("key", "size", "conversations")
 
-    def __init__(self, key):
+    def __init__(self, key: str) -> None:
         self.key = key
         self.size = SOURCE_SIZE
-        self.conversations = collections.OrderedDict()  # names -> _Conversation
+        self.conversations: MutableMapping[Pair, _Conversation] = collections.OrderedDict()
 
 
 class _Conversation:
-    """(number, sender, text, time) of the latest messages between two, of a bounded number and size in memory."""
+    """The latest messages between two, of a bounded number and size in memory. Times are in seconds.
+
+    source: of the latest one.
+    """
 
     __slots__ = ("names", "size", "messages", "source")
 
-    def __init__(self, names):
+    source: _Source
+
+    def __init__(self, names: Pair) -> None:
         self.names = names
         self.size = CONVERSATION_SIZE + sum(map(len, names))
-        self.messages = []
-        self.source = None
+        self.messages: List[Listed] = []
 
-    def add(self, number, sender, text, when):
+    def add(self, number: int, sender: bytes, text: bytes, when: int) -> None:
         """One more, and perhaps fewer of the oldest."""
         own_copy = self.names[sender == self.names[1]]  # of the name, of which one is enough
         self.messages.append((number, own_copy, text, when))
@@ -316,9 +347,10 @@ class _Conversation:
         del self.messages[:forgotten]
 
 
-def page(messages, most):
-    """As many of the messages as may be told at once, at most `most`; and whether there are more."""
-    found, size = [], 0
+def page(messages: Iterable[_Message], most: int) -> Tuple[List[_Message], bool]:
+    """(messages, more): as many as may be told at once, at most `most`. A message ends with its text and its time."""
+    found: List[_Message] = []
+    size = 0
     for message in messages:
         size += len(message[-2])  # its text
         if len(found) == min(most, MOST_MESSAGES) or found and size > MOST_BYTES:

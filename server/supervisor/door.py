@@ -2,6 +2,7 @@
 import collections
 import logging
 
+from parley.server.chat.contract import Passwords
 from parley.server.chat.origins import origin
 from parley.server.chat.patience import LONGEST_WAIT
 from parley.server.protocols.events import Reason
@@ -31,7 +32,7 @@ class Job:
         self.due = None
 
 
-class Door:
+class Door(Passwords):
     """Lets one job after the other to the process that hashes, one of each address in turn.
 
     Results are told by then(trouble, secret): trouble is a Reason, or None.

@@ -12,6 +12,7 @@ import selectors
 import time
 
 from parley.server.chat.census import Census
+from parley.server.chat.contract import Post
 from parley.server.chat.operators import Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
@@ -63,7 +64,7 @@ class Stream:
         return self.down.backlog_size > ENOUGH_PENDING and self.missed <= 1
 
 
-class Hub:
+class Hub(Post):
     """Names, order, and the queues of all workers, by worker number.
 
     pacing: seconds between two rounds that carry talk (see `server.worker.beat`). More messages share a send then;

@@ -1,0 +1,67 @@
+"""What the parts of the register need of those around them, in the hub or in a test."""
+from typing import Any, Callable, List, Optional, Sequence, Union
+
+from parley.server.chat.accounts import Account
+from parley.server.ipc.messages import Message
+
+# Called with (trouble, secret): a Reason or None; and a hashed password, or None. See `Passwords`.
+Looked = Callable[[Optional[str], Any], object]
+
+
+class Post:
+    """Takes what is decided to those who are to know it. Messages are of `ToWorker`, reasons of `Reason`."""
+
+    def everyone(self, message: Message) -> None:
+        """Tell all workers, in the same order."""
+        raise NotImplementedError
+
+    def worker(self, worker: int, message: Message) -> None:
+        """Tell one worker."""
+        raise NotImplementedError
+
+    def refuse_all(self, worker: int, sessions: Sequence[int], reason: str) -> None:
+        """Refuse what these sessions of a worker have asked."""
+        raise NotImplementedError
+
+    def reply(self, token: int, error: Optional[str]) -> None:
+        """Answer the operator who was given this token: None if it is done, or why not, in words."""
+        raise NotImplementedError
+
+    def report(self, host: str, name: bytes, reason: str) -> None:
+        """Log that somebody at `host` was refused a password or an account."""
+        raise NotImplementedError
+
+    def prove(self, holder: int, trouble: Optional[str]) -> None:
+        """See `parley.server.chat.prover.Prover.prove`."""
+        raise NotImplementedError
+
+    def change(self) -> None:
+        """Called before anything changes, because a bug that shows only after that cannot be undone."""
+        raise NotImplementedError
+
+    def guarded(self, worker: int, asker: Union[int, Sequence[int]], then: Callable[..., Any]) -> Callable[..., Any]:
+        """The callback `then` in a form in which a bug in it costs only the session, or the sessions, `asker`."""
+        raise NotImplementedError
+
+
+class Passwords:
+    """Looks at passwords, one after the other, and calls `then(trouble, secret)` with each result.
+
+    trouble: the Reason why there is no result, or None. host: of the client whose password it is.
+    """
+
+    def verify(self, holder: int, host: str, name: bytes, account: Account, password: bytes, then: Looked) -> None:
+        """Is this the account's password? The secret is one that is to replace the account's, or None."""
+        raise NotImplementedError
+
+    def hash(self, holder: int, host: str, password: bytes, then: Looked) -> None:
+        """Hash a new password. The secret is None if there is trouble."""
+        raise NotImplementedError
+
+    def leave(self, holder: int) -> None:
+        """The session is gone: its result is told to nobody."""
+        raise NotImplementedError
+
+    def holders(self) -> List[int]:
+        """The sessions that wait for a result."""
+        raise NotImplementedError
