@@ -57,9 +57,10 @@ LONGEST_GIVEN = 1024
 class Session:
     """One client.
 
-    state, name: the name is canonical, or None while it is a stranger.
     client: the connection, which passes on what the client asks (`hear`) and what the hub answers. Of it this uses
 
+        state, name          which only this sets; the name is canonical, or None while it is a stranger. They are there
+                             and not here, because they are looked at for each client and tick.
         number               this client's in its worker, never given twice
         audience             those who hear in the same form (see `server.worker.fanout.Audience`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
@@ -71,12 +72,12 @@ class Session:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "state", "name", "_question")
+    __slots__ = ("client", "_question")
 
     def __init__(self, client):
         self.client = client
-        self.state = STRANGER
-        self.name = None
+        client.state = STRANGER
+        client.name = None
         self._question = None
         if client.audience.traits.hears_at_once:
             client.audience.enter(client, LOBBY)
@@ -97,20 +98,20 @@ class Session:
     def hear(self, commands):
         """Handle `commands` in order; gives those behind an open question, which have to wait for its answer."""
         for position, command in enumerate(commands):
-            if self.state is WAITING:
+            if self.client.state is WAITING:
                 return commands[position:]
-            HANDLERS[self.state][type(command)](self, command)
+            HANDLERS[self.client.state][type(command)](self, command)
         return ()
 
     def leave(self, farewell=None, by=HANGUP):
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
-        if self.state is GONE:
+        if self.client.state is GONE:
             return
-        if self.name or self.state is WAITING:
+        if self.client.name or self.client.state is WAITING:
             self.client.hub.ask(ToHub.Release(self.client.number))
         if farewell:
             self.tell(Farewell(farewell))
-        self.state = GONE
+        self.client.state = GONE
         self.client.part(farewell or by)
 
     def _refuse(self, reason, asked):
@@ -119,7 +120,7 @@ class Session:
 
     def _ask(self, command, request):
         """Put a request to the hub, a `ToHub`; nothing else is handled until it is answered."""
-        self.state = WAITING
+        self.client.state = WAITING
         self._question = command
         self.client.hub.ask(request)
 
@@ -136,7 +137,7 @@ class Session:
     def _sign_up(self, sign_up):
         if not _can_be_a_password(sign_up.password):
             self._refuse(Reason.INVALID_PASSWORD, sign_up)
-        elif self.name is not None and spelled(sign_up.name) != self.name:
+        elif self.client.name is not None and spelled(sign_up.name) != self.client.name:
             self._refuse(Reason.NOT_YOU, sign_up)
         else:
             self._create(sign_up)
@@ -147,7 +148,7 @@ class Session:
         elif _can_be_a_password(change.new):
             client = self.client
             self._ask(change, ToHub.ChangePassword(
-                client.number, self.name, change.old, change.new, client.address()[0]))
+                client.number, self.client.name, change.old, change.new, client.address()[0]))
         else:
             self._refuse(Reason.INVALID_PASSWORD, change)
 
@@ -166,20 +167,20 @@ class Session:
         if not self._is_fit(say):
             return
         awaited = self._traits.acknowledges
-        self.client.hub.say(self.client.number, self.name, say.text, say.time, awaited)
+        self.client.hub.say(self.client.number, self.client.name, say.text, say.time, awaited)
         if awaited:
-            self.state = WAITING  # until it is stored
+            self.client.state = WAITING  # until it is stored
             self._question = say
 
     def _post(self, post):
         """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
         if is_blank(post.text):
             self._reply(Done(post))
-        elif post.name is None and self.name is None:
+        elif post.name is None and self.client.name is None:
             self._ask(post, ToHub.ClaimGuest(self.client.number))
-        elif post.name is None or spelled(post.name) == self.name:
+        elif post.name is None or spelled(post.name) == self.client.name:
             self._say(Say(post.text, None, post.time))
-        elif self.name is None:
+        elif self.client.name is None:
             self._log_in(post)
         elif post.password is None:
             self._rename(post)
@@ -190,11 +191,11 @@ class Session:
         if self._is_fit(whisper):
             client = self.client
             self._ask(whisper, ToHub.Whisper(
-                client.number, self.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0]))
+                client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0]))
 
     def _is_fit(self, said):
         """Is there anything to say, and does nobody claim to be somebody else?"""
-        if said.claimed is not None and spelled(said.claimed) != self.name:
+        if said.claimed is not None and spelled(said.claimed) != self.client.name:
             self._refuse(Reason.NOT_YOU, said)
         elif is_blank(said.text):
             self._refuse(Reason.BAD_FORM, said)
@@ -204,7 +205,7 @@ class Session:
 
     def _look_up(self, command, request):
         """Put a request to the hub whose answer may be long; who asks is filled in when it is its turn."""
-        self.state = WAITING
+        self.client.state = WAITING
         self._question = command
         is_shared = LONG_ANSWERS[type(command)] in self._traits.shared_answers
         self.client.hub.look_up(self.client, is_shared, request)
@@ -219,19 +220,19 @@ class Session:
         self._ask(describe, ToHub.Describe(self.client.number, spelled(describe.name)))
 
     def _history(self, history):
-        self._look_up(history, ToHub.History((), self.name, spelled(history.partner)))
+        self._look_up(history, ToHub.History((), self.client.name, spelled(history.partner)))
 
     def _recall(self, recall):
         self._look_up(recall, ToHub.Recall((), recall.since, recall.most))
 
     def _deliver(self, deliver):
-        self._look_up(deliver, ToHub.Deliver((), self.name, not self._traits.coalesces))
+        self._look_up(deliver, ToHub.Deliver((), self.client.name, not self._traits.coalesces))
 
     def _unread(self, unread):
-        self._look_up(unread, ToHub.Unread((), self.name))
+        self._look_up(unread, ToHub.Unread((), self.client.name))
 
     def _delete(self, delete):
-        self._ask(delete, ToHub.Delete(self.client.number, self.name))
+        self._ask(delete, ToHub.Delete(self.client.number, self.client.name))
 
     def _poll(self, poll):
         self._look_up(poll, ToHub.News(()))
@@ -277,7 +278,7 @@ class Session:
 
     def welcome(self, name, kept=0):
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
-        was_stranger, self.name = self.name is None, name
+        was_stranger, self.client.name = self.client.name is None, name
         if was_stranger and not self._traits.hears_at_once:
             self.client.audience.enter(self.client, LOBBY)
         answers = [Welcome(name, self._question)]
@@ -313,7 +314,7 @@ class Session:
             return
         if not self._traits.hears_at_once:
             self.client.audience.leave(self.client)
-        self.name = None
+        self.client.name = None
         self.confirm()
 
     def _go_on(self, *answers):
@@ -322,10 +323,10 @@ class Session:
         for answer in answers:
             self._reply(answer)
         question, self._question = self._question, None
-        self.state = MEMBER if self.name else STRANGER
+        self.client.state = MEMBER if self.client.name else STRANGER
         if type(question) is Post:
             self._say(Say(question.text, None, question.time))
-        if self.state is not WAITING:
+        if self.client.state is not WAITING:
             self.client.catch_up()
 
 

@@ -29,6 +29,7 @@ class Connection:
     It is also what audiences, lookups and the hub's stream know a client as.
 
     number: this client's in its worker, never given twice.
+    state, name: of the session, which sets them.
     audience: those who hear in the same form.
     transport: see `server.worker.transports`; None once closed.
     session: see `server.chat.session`.
@@ -39,8 +40,8 @@ class Connection:
     """
 
     __slots__ = (
-        "number", "audience", "transport", "session", "pace", "outbox", "heard_at", "paid_until", "_worker", "_decoder",
-        "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
+        "number", "state", "name", "audience", "transport", "session", "pace", "outbox", "heard_at", "paid_until",
+        "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
 
     def __init__(self, number, transport, worker, audience, decoder):
         self.number = number
@@ -66,16 +67,6 @@ class Connection:
         """Where the session's questions and talk go."""
         return self._worker.uplink
 
-    @property
-    def state(self):
-        """Of the session."""
-        return self.session.state
-
-    @property
-    def name(self):
-        """Of the member, None of a stranger."""
-        return self.session.name
-
     # ---- reading
 
     def on_ready(self, mask):
@@ -88,7 +79,7 @@ class Connection:
             self._read()
 
     def _read(self):
-        if self.session.state is WAITING:
+        if self.state is WAITING:
             self.pause()
             return
         try:
@@ -106,7 +97,7 @@ class Connection:
             self.hear([Hangup()])
             self.finish()
         else:
-            if self.session.state is not GONE:
+            if self.state is not GONE:
                 self._take(data)
             if len(data) >= _CHUNK:
                 self._worker.postpone(self, READ)  # there may be more
@@ -126,7 +117,7 @@ class Connection:
                 self.audience.move(self, hearers)
             worker.deadlines.completed(self)
             self.hear(commands)
-        if self._decoder.unfinished and not self._paused and self.session.state is not GONE:
+        if self._decoder.unfinished and not self._paused and self.state is not GONE:
             worker.began(self)
 
     def hear(self, commands):
@@ -163,7 +154,7 @@ class Connection:
     def _go_through_backlog(self):
         """A turn: some of the commands that wait, or the next bytes."""
         worker = self._worker
-        if self.session.state is WAITING or worker.throttle.holds(self):
+        if self.state is WAITING or worker.throttle.holds(self):
             self.pause()
         elif self._later:
             allowed = worker.allow(self, min(_SLICE, len(self._later)))
@@ -224,7 +215,7 @@ class Connection:
         described = self.described()
         level = self._worker.strangers.level("a bug", described["host"], self._worker.now, logging.ERROR)
         log.log(level, "a bug: the connection is closed", described, exc_info=True)
-        if self.session.state is GONE:  # it was in its end
+        if self.state is GONE:  # it was in its end
             self.close()
         else:
             self.leave(Reason.BUG)
@@ -244,7 +235,7 @@ class Connection:
         """Somebody else wants the name: if the client has closed, what it has said still counts, but is all."""
         if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
-                if self.session.state is GONE or self.session.state is WAITING:
+                if self.state is GONE or self.state is WAITING:
                     break
                 self.on_ready(READ)
         if self.transport is None or self._hung_up():
@@ -268,7 +259,7 @@ class Connection:
 
     def _may_read(self):
         """Is nothing in the way: no open question, nothing that was read before, no rate that is used up?"""
-        return not (self.session.state is WAITING or self._later or self._undecoded
+        return not (self.state is WAITING or self._later or self._undecoded
                     or self._worker.throttle.holds(self) or self._worker.stopping)
 
     def charge(self, cost):
@@ -304,7 +295,7 @@ class Connection:
             for piece in pieces:
                 self.outbox.append(piece)
         # With its last words it has LINGER seconds; else too far behind is the end of it.
-        if self.session.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
+        if self.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
             self._worker.overfull.append(self)
 
     def _flush(self):
@@ -330,14 +321,14 @@ class Connection:
     def described(self):
         """Who it is, for the log."""
         host, port = self.address()
-        name = self.session.name
+        name = self.name
         return {"protocol": self.audience.protocol, "host": host, "port": port, "name": name and name.decode()}
 
     # ---- the end
 
     def give_up(self, reason):
         """The client has taken too long. What it will never read is forgotten, but for a message begun."""
-        if self.session.state is GONE:
+        if self.state is GONE:
             return
         if self.outbox:
             if self.pace is not None:
@@ -360,7 +351,7 @@ class Connection:
 
     def _level(self, reason):
         """How loudly the log tells of its end."""
-        if self.session.name is not None:
+        if self.name is not None:
             return logging.INFO
         if reason in (HANGUP, RESET):  # it may be a health check, or somebody who looks for open ports
             return logging.DEBUG
@@ -372,7 +363,7 @@ class Connection:
         Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
         their way.
         """
-        if self.session.state is not GONE or self.outbox or self.transport is None:
+        if self.state is not GONE or self.outbox or self.transport is None:
             return
         if self.pace is not None and self.pace.kept is not None:
             return
