@@ -38,8 +38,8 @@ else:
     elif place == "read":
         connection.Connection._take = unless_asked(connection.Connection._take, lambda self, data: b"boom" in data)
     elif place == "answer":
-        connection.Connection._go_on = unless_asked(
-            connection.Connection._go_on, lambda self, answer: self.name == b"victim")
+        session.Session._go_on = unless_asked(
+            session.Session._go_on, lambda self, answer: self.client.name == b"victim")
     elif place == "welcome":
         fanout.Audience.enter = unless_asked(
             fanout.Audience.enter, lambda self, session, room: session.name == b"boomer")
