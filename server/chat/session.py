@@ -54,6 +54,22 @@ LONGEST_PASSWORD = 128  # bytes of a new one
 LONGEST_GIVEN = 1024
 
 
+# state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
+HANDLERS = {STRANGER: {}, MEMBER: {}, GONE: {}}
+_LOGINS = (Login, SignIn, Create, SignUp, Post)
+
+
+def _handles(*commands, of=(MEMBER,)):
+    """The method handles these commands of a client that is in one of these states."""
+
+    def note(method):
+        for state in of:
+            HANDLERS[state].update(dict.fromkeys(commands, method))
+        return method
+
+    return note
+
+
 class Session:
     """One client.
 
@@ -124,6 +140,7 @@ class Session:
         self._question = command
         self.client.hub.ask(request)
 
+    @_handles(Login, SignIn, of=(STRANGER,))
     def _log_in(self, command):
         password = getattr(command, "password", None)
         if password is not None and len(password) > LONGEST_GIVEN:
@@ -131,9 +148,11 @@ class Session:
         else:
             self._with_name(command, ToHub.Claim, type(command).__name__, password, self.client.address()[0])
 
+    @_handles(Create, of=(STRANGER,))
     def _create(self, command):
         self._with_name(command, ToHub.Create, getattr(command, "password", None), self.client.address()[0])
 
+    @_handles(SignUp, of=(STRANGER, MEMBER))
     def _sign_up(self, sign_up):
         if not _can_be_a_password(sign_up.password):
             self._refuse(Reason.INVALID_PASSWORD, sign_up)
@@ -142,6 +161,7 @@ class Session:
         else:
             self._create(sign_up)
 
+    @_handles(ChangePassword)
     def _change_password(self, change):
         if len(change.old) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, change)
@@ -152,6 +172,7 @@ class Session:
         else:
             self._refuse(Reason.INVALID_PASSWORD, change)
 
+    @_handles(Rename)
     def _rename(self, command):
         self._with_name(command, ToHub.Rename)
 
@@ -163,6 +184,7 @@ class Session:
         else:
             self._ask(command, request(self.client.number, name, tuple(claims(name)), *arguments))
 
+    @_handles(Say)
     def _say(self, say):
         if not self._is_fit(say):
             return
@@ -172,6 +194,7 @@ class Session:
             self.client.state = WAITING  # until it is stored
             self._question = say
 
+    @_handles(Post, of=(STRANGER, MEMBER))
     def _post(self, post):
         """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
         if is_blank(post.text):
@@ -187,6 +210,7 @@ class Session:
         else:
             self._already_in(post)  # a password is for the first name only
 
+    @_handles(Whisper)
     def _whisper(self, whisper):
         if self._is_fit(whisper):
             client = self.client
@@ -210,39 +234,52 @@ class Session:
         is_shared = LONG_ANSWERS[type(command)] in self._traits.shared_answers
         self.client.hub.look_up(self.client, is_shared, request)
 
+    @_handles(Who)
     def _who(self, who):
         self._look_up(who, ToHub.Who(()))
 
+    @_handles(Accounts)
     def _accounts(self, accounts):
         self._look_up(accounts, ToHub.Accounts((), accounts.pattern))
 
+    @_handles(Describe)
     def _describe(self, describe):
         self._ask(describe, ToHub.Describe(self.client.number, spelled(describe.name)))
 
+    @_handles(History)
     def _history(self, history):
         self._look_up(history, ToHub.History((), self.client.name, spelled(history.partner)))
 
+    @_handles(Recall)
     def _recall(self, recall):
         self._look_up(recall, ToHub.Recall((), recall.since, recall.most))
 
+    @_handles(Deliver)
     def _deliver(self, deliver):
         self._look_up(deliver, ToHub.Deliver((), self.client.name, not self._traits.coalesces))
 
+    @_handles(Unread)
     def _unread(self, unread):
         self._look_up(unread, ToHub.Unread((), self.client.name))
 
+    @_handles(Delete)
     def _delete(self, delete):
         self._ask(delete, ToHub.Delete(self.client.number, self.client.name))
 
+    @_handles(Poll)
     def _poll(self, poll):
         self._look_up(poll, ToHub.News(()))
 
+    @_handles(Ping)
     def _ping(self, ping):
         self._reply(Pong(ping.token))
 
+    @_handles(Help)
+    @_handles(TimingMark, of=(STRANGER, MEMBER))
     def _done(self, command):
         self._reply(Done(command))
 
+    @_handles(Quit)
     def _quit(self, quit_):
         self._reply(Done(quit_))
         self.leave(by=QUIT)
@@ -253,24 +290,30 @@ class Session:
         else:
             self._refuse(Reason.MUST_LOGIN, command)
 
+    @_handles(Login, SignIn, Create)
     def _already_in(self, command):
         self._refuse(Reason.ALREADY_IN, command)
 
+    @_handles(Malformed)
     def _malformed(self, malformed):
         self._refuse(malformed.reason, malformed.asked)
 
+    @_handles(Malformed, of=(STRANGER,))
     def _malformed_by_stranger(self, malformed):
         if malformed.asked in _LOGINS or malformed.asked in self._traits.open_to_strangers:
             self._malformed(malformed)
         else:
             self._refuse(Reason.MUST_LOGIN, malformed.asked)
 
+    @_handles(Broken, of=(STRANGER, MEMBER))
     def _broken(self, broken):
         self.leave(broken.reason)
 
+    @_handles(Hangup, of=(STRANGER, MEMBER))
     def _hang_up(self, hangup):
         self.leave()
 
+    @_handles(Nothing, of=(STRANGER, MEMBER))
     def _ignore(self, command):
         pass
 
@@ -339,50 +382,6 @@ def _can_be_a_password(raw):
     return 1 <= len(raw) <= LONGEST_PASSWORD
 
 
-_LOGINS = (Login, SignIn, Create, SignUp, Post)
-_ALWAYS = {
-    TimingMark: Session._done,
-    Nothing: Session._ignore,
-    Broken: Session._broken,
-    Hangup: Session._hang_up,
-}
-
-# state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
-HANDLERS = {
-    STRANGER: dict(dict.fromkeys(COMMANDS, Session._stranger)),
-    MEMBER: {
-        Login: Session._already_in,
-        SignIn: Session._already_in,
-        Create: Session._already_in,
-        SignUp: Session._sign_up,
-        ChangePassword: Session._change_password,
-        Rename: Session._rename,
-        Say: Session._say,
-        Post: Session._post,
-        Whisper: Session._whisper,
-        Who: Session._who,
-        Accounts: Session._accounts,
-        Describe: Session._describe,
-        History: Session._history,
-        Recall: Session._recall,
-        Deliver: Session._deliver,
-        Unread: Session._unread,
-        Delete: Session._delete,
-        Poll: Session._poll,
-        Ping: Session._ping,
-        Help: Session._done,
-        Quit: Session._quit,
-        Malformed: Session._malformed,
-    },
-    GONE: dict.fromkeys(COMMANDS, Session._ignore),
-}
-HANDLERS[STRANGER].update({
-    Login: Session._log_in,
-    SignIn: Session._log_in,
-    Create: Session._create,
-    SignUp: Session._sign_up,
-    Post: Session._post,
-    Malformed: Session._malformed_by_stranger,
-})
-for _state in (STRANGER, MEMBER):
-    HANDLERS[_state].update(_ALWAYS)
+for _command in COMMANDS:
+    HANDLERS[STRANGER].setdefault(_command, Session._stranger)
+    HANDLERS[GONE][_command] = Session._ignore
