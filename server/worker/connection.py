@@ -279,11 +279,18 @@ class Connection:
             return
         if self.outbox is None:
             try:
-                sent = self.transport.write(pieces)
+                if len(pieces) == 1:
+                    size = len(pieces[0])
+                    sent = self.transport.send(pieces[0])
+                else:
+                    size = sum(map(len, pieces))
+                    sent = self.transport.write(pieces)
+            except BlockingIOError:
+                sent = 0
             except OSError:
                 self._lose()
                 return
-            if sent == (len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))):
+            if sent == size:
                 return
             self.outbox = Outbox()
             for piece in pieces:

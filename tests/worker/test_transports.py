@@ -230,7 +230,7 @@ class TestEveryTransport:
                 raise ConnectionResetError  # some kernels tell of a reset once only
 
     def test_pieces_arrive_in_order_and_are_taken_whole_where_there_is_room(self, client):
-        assert client.transport.write([b"one"]) == 3
+        assert client.transport.send(b"one") == 3
         assert client.transport.write([b"two", memoryview(b"three"), b"four"]) == 12
         assert client.heard() == b"onetwothreefour"
         assert client.transport.begun == 0
@@ -255,6 +255,8 @@ class TestEveryTransport:
             rest = rest[taken:]
             taken = client.transport.write([rest])
         assert rest and client.transport.write([rest]) == 0
+        with pytest.raises(BlockingIOError):
+            client.transport.send(rest)
 
     def test_it_has_nothing_to_say_by_itself_while_all_is_well(self, client):
         client.send(b"hi")

@@ -10,6 +10,7 @@ connection uses of it, and so does a transport that lies over it:
                     would find it.
     write(pieces)   Send bytes-like pieces, none of them empty: how many bytes are taken, 0 if none are at the moment;
                     OSError if the client is lost. Taken means that the kernel has them.
+    send(piece)     The same for one piece, but BlockingIOError if nothing is taken: of a socket this is its own.
     begun           How many of the bytes that were not taken must come next, as they are on their way in another form.
     unsaid          Has it words of its own, such as the answer to a ping, that are not taken yet?
     speak()         Send what is unsaid, as far as it is taken; for when the client takes something again.

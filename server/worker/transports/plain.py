@@ -33,8 +33,6 @@ class Plain(socket.socket):
     def write(self, pieces):
         """Send: in one system call."""
         try:
-            if len(pieces) == 1:
-                return self.send(pieces[0])
             return self.sendmsg(pieces[:_MOST_SLICES])
         except BlockingIOError:
             return 0

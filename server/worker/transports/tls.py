@@ -154,6 +154,13 @@ class TLS:
 
     # ---- sending
 
+    def send(self, piece):
+        """One piece: how many bytes the kernel has; BlockingIOError if none."""
+        sent = self.write([piece])
+        if not sent:
+            raise BlockingIOError
+        return sent
+
     def write(self, pieces):
         """Send; what one call is given goes out in as few records as possible."""
         data = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))
