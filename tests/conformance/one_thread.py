@@ -27,6 +27,7 @@ class OneThreadServer:
 
     def __init__(self, protocols):
         self.clients = []
+        self.leaving = []  # clients that have left, whose last words are on their way
         self.selector = selectors.DefaultSelector()
         self.listeners = {protocol: _listener() for protocol in protocols}
         for protocol, listener in self.listeners.items():
@@ -42,7 +43,8 @@ class OneThreadServer:
     def stop(self):
         self.end.close()
         self.thread.join()
-        for one in list(self.listeners.values()) + [client.sock for client in self.clients] + [self.ending]:
+        for one in list(self.listeners.values()) + [
+                client.sock for client in self.clients + self.leaving] + [self.ending]:
             one.close()
         self.selector.close()
 
@@ -56,7 +58,7 @@ class OneThreadServer:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.clients.append(Client(sock, address, key.data))
                     self.selector.register(sock, selectors.EVENT_READ, self.clients[-1])
-                elif not key.data.gone:
+                else:
                     self._read(key.data)
 
     def _read(self, client):
@@ -64,20 +66,28 @@ class OneThreadServer:
             data = client.sock.recv(65536)
         except OSError:
             data = b""
-        if data:
+        if data and not client.gone:
             client.held += data
             getattr(self, "_feed_" + client.protocol)(client)
-        else:
+        elif not data:
             self._leave(client)
+            self._close(client)
 
     def _leave(self, client):
+        """No more is said to it; what it still says is dropped, as closing at once could cost it its last words."""
         if client.gone:
             return
         client.gone = True
         self.clients.remove(client)
+        self.leaving.append(client)
+        with contextlib.suppress(OSError):
+            client.sock.shutdown(socket.SHUT_WR)
+        self._part(client)
+
+    def _close(self, client):
+        self.leaving.remove(client)
         self.selector.unregister(client.sock)
         client.sock.close()
-        self._part(client)
 
     def _part(self, client):
         """It has left."""
