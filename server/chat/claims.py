@@ -46,18 +46,18 @@ class Claims:
         if serial is not None:
             self._claim_own(worker, session, name, command, serial, renewed, alive)
         elif command == "SignIn" and account is None:
-            self._refuse(holder, Reason.NO_ACCOUNT)
+            self._post.refuse(holder, Reason.NO_ACCOUNT)
         elif self._needs_account(name):
-            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+            self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
         else:
             claim = Proven.ClaimName(session, name, occupied, command, given, None, None)
             taken = self.is_taken(worker, claim, name, occupied, alive)
             if taken:
-                self._refuse(holder, Reason.NAME_TAKEN)
+                self._post.refuse(holder, Reason.NAME_TAKEN)
             elif taken is not None:
                 trouble = _why_not(account, given)
                 if trouble:
-                    self._refuse(holder, trouble)
+                    self._post.refuse(holder, trouble)
                 else:
                     self.grant(holder, name, occupied)
 
@@ -65,7 +65,7 @@ class Claims:
                    renewed: Optional[str], alive: Optional[int]) -> None:
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
-            self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
+            self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
             return
         self._post.change()
         if renewed:
@@ -75,7 +75,7 @@ class Claims:
         claim = Proven.ClaimName(session, name, account.occupied, command, True, serial, None)
         taken = self.is_taken(worker, claim, name, account.occupied, alive)
         if taken:
-            self._refuse(holder, Reason.NAME_TAKEN)
+            self._post.refuse(holder, Reason.NAME_TAKEN)
         elif taken is not None:
             self.grant(holder, name, account.occupied)
 
@@ -95,7 +95,7 @@ class Claims:
         """Give a free `guest-N` to the session, if names without an account may be used."""
         holder = holder_of(worker, session)
         if not self._accounts.guests:
-            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+            self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
             return
         while True:
             self._guests += 1
@@ -119,13 +119,13 @@ class Claims:
         """Give the member another name, at one moment for everybody."""
         holder = holder_of(worker, session)
         if self._needs_account(name):
-            self._refuse(holder, Reason.ACCOUNT_REQUIRED)
+            self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
             return
         taken = self.is_taken(worker, ToHub.Rename(session, name, occupied), name, occupied, alive)
         if taken:
-            self._refuse(holder, Reason.NAME_TAKEN)
+            self._post.refuse(holder, Reason.NAME_TAKEN)
         elif taken is not None and is_protected(self._accounts.accounts.get(name)):
-            self._refuse(holder, Reason.PASSWORD_REQUIRED)
+            self._post.refuse(holder, Reason.PASSWORD_REQUIRED)
         elif taken is not None and holder in self._members:  # or its name was taken over meanwhile
             self._post.change()
             old = self._members.rename(holder, name, occupied)
@@ -183,10 +183,6 @@ class Claims:
                 self.release(*split(holder))
         for asker in [asker for asker, (rival, _, _) in self._probing.items() if split(rival)[0] == worker]:
             self._decide_again(asker)
-
-    def _refuse(self, holder: int, reason: str) -> None:
-        worker, session = split(holder)
-        self._post.worker(worker, ToWorker.Refused(session, reason))
 
 
 def _why_not(account: Optional[Account], given: bool) -> Optional[str]:

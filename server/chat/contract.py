@@ -2,7 +2,9 @@
 from typing import Any, Callable, List, Optional, Sequence, Union
 
 from parley.server.chat.accounts import Account
-from parley.server.ipc.messages import Message
+from parley.server.chat.members import split
+from parley.server.ipc.messages import Message, ToWorker
+from parley.server.protocols.events import Reason
 
 # Called with (trouble, secret): a Reason or None; and a hashed password, or None. See `Passwords`.
 Looked = Callable[[Optional[str], Any], object]
@@ -19,9 +21,23 @@ class Post:
         """Tell one worker."""
         raise NotImplementedError
 
+    def refuse(self, holder: int, reason: str) -> None:
+        """Refuse what the session has asked."""
+        worker, session = split(holder)
+        self.worker(worker, ToWorker.Refused(session, reason))
+
     def refuse_all(self, worker: int, sessions: Sequence[int], reason: str) -> None:
         """Refuse what these sessions of a worker have asked."""
-        raise NotImplementedError
+        for session in sessions:
+            self.worker(worker, ToWorker.Refused(session, reason))
+
+    def confirm(self, holder: int, stored: Optional[bool]) -> None:
+        """What the session has asked is done, if it is stored."""
+        if stored:
+            worker, session = split(holder)
+            self.worker(worker, ToWorker.Confirmed(session))
+        else:
+            self.refuse(holder, Reason.NOT_STORED)
 
     def reply(self, token: int, error: Optional[str]) -> None:
         """Answer the operator who was given this token: None if it is done, or why not, in words."""

@@ -35,7 +35,7 @@ class DirectMessages:
         reason = None if holder is not None else self._why_not_kept(to, sender, text, source)
         number = self._numbers.take() if reason is None else None
         if number is None:
-            self._settle(asker, reason or Reason.NOT_STORED)
+            self._post.refuse(asker, reason or Reason.NOT_STORED)
         elif holder is None:
             self._accounts.keep(to, sender, text, source, number, asker)
         else:
@@ -45,7 +45,7 @@ class DirectMessages:
             self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number))
             if to in self._accounts.accounts:
                 self._mark(holder, to, sender, text, source)
-            answer = self._post.guarded(worker, session, lambda stored: self._confirm(asker, stored))
+            answer = self._post.guarded(worker, session, lambda stored: self._post.confirm(asker, stored))
             self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source))
 
     def kept(self, worker: int, asker: int, name: bytes, serial: int, source: str, size: int,
@@ -54,7 +54,7 @@ class DirectMessages:
         self._post.change()
         self._accounts.settle_kept(name, serial, source, size, stored)
         if asker:
-            self._confirm(asker, stored)
+            self._post.confirm(asker, stored)
 
     def _why_not_kept(self, to: bytes, sender: bytes, text: bytes, source: str) -> Optional[str]:
         """Why a message for somebody who is not here cannot be kept; None if it can."""
@@ -126,15 +126,6 @@ class DirectMessages:
     def begin_anew(self, holder: int) -> None:
         """The session has another name, and with it another box."""
         self._handed.pop(holder, None)
-
-    # ---- answers
-
-    def _confirm(self, holder: int, stored: Optional[bool]) -> None:
-        self._settle(holder, None if stored else Reason.NOT_STORED)
-
-    def _settle(self, holder: int, reason: Optional[str]) -> None:
-        worker, session = split(holder)
-        self._post.worker(worker, ToWorker.Refused(session, reason) if reason else ToWorker.Confirmed(session))
 
 
 def _portion(messages: List[Listed]) -> List[Listed]:

@@ -43,7 +43,7 @@ class Enrollment:
         if unproven:
             self._post.prove(holder, trouble)
         elif trouble:
-            self._refuse(holder, trouble)
+            self._post.refuse(holder, trouble)
         else:
             self._post.change()
             if holder not in self._members:
@@ -79,9 +79,9 @@ class Enrollment:
             if stored:
                 self._claims.grant(asker, name, occupied)
             else:
-                self._refuse(asker, Reason.NOT_STORED)
+                self._post.refuse(asker, Reason.NOT_STORED)
         elif asker in self._members:  # or it has left meanwhile
-            self._confirm(asker, stored)
+            self._post.confirm(asker, stored)
 
     # ---- another password
 
@@ -89,7 +89,7 @@ class Enrollment:
         """The member has given the right password, and a new one."""
         holder = holder_of(worker, session)
         if self._accounts.with_serial(name, serial) is None:
-            self._refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
+            self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
         else:
             self._post.change()
             self._accounts.protect(name, secret, holder)
@@ -116,7 +116,7 @@ class Enrollment:
         if token:
             self._answer(token, stored)
         elif asker in self._members:
-            self._confirm(asker, stored)
+            self._post.confirm(asker, stored)
 
     # ---- the end of an account
 
@@ -155,7 +155,7 @@ class Enrollment:
             if stored:
                 self._dismiss(asker)
             else:
-                self._refuse(asker, Reason.NOT_STORED)
+                self._post.refuse(asker, Reason.NOT_STORED)
 
     def _dismiss(self, holder: int) -> None:
         """The account of a member is deleted, and with it the name."""
@@ -183,18 +183,6 @@ class Enrollment:
         self._accounts.tidy()
 
     # ---- answers
-
-    def _confirm(self, holder: int, stored: Optional[bool]) -> None:
-        """What was asked is done if it is stored."""
-        if stored:
-            worker, session = split(holder)
-            self._post.worker(worker, ToWorker.Confirmed(session))
-        else:
-            self._refuse(holder, Reason.NOT_STORED)
-
-    def _refuse(self, holder: int, reason: str) -> None:
-        worker, session = split(holder)
-        self._post.worker(worker, ToWorker.Refused(session, reason))
 
     def _answer(self, token: int, stored: Optional[bool]) -> None:
         self._post.reply(token, None if stored else "it could not be stored")

@@ -3,21 +3,17 @@ from typing import Any, Collection, Dict, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Passwords, Post
-from parley.server.chat.enrollment import Enrollment
-from parley.server.chat.members import Members, holder_of, split
-from parley.server.ipc.messages import Message, Proven, ToWorker, entry
+from parley.server.chat.members import holder_of, split
+from parley.server.ipc.messages import Message, Proven, entry
 from parley.server.protocols.events import Reason
 
 
 class Prover:
     """What sessions ask for that may come with a password. The methods handle messages."""
 
-    def __init__(
-            self, post: Post, members: Members, accounts: Accounts, enrollment: Enrollment, door: Passwords) -> None:
+    def __init__(self, post: Post, accounts: Accounts, door: Passwords) -> None:
         self._post = post
-        self._members = members
         self._accounts = accounts
-        self._enrollment = enrollment
         self._door = door
         # Holder -> (request, password), until it is known whether the name is free.
         self._unproven: Dict[int, Tuple[Proven.OpenAccount, bytes]] = {}
@@ -34,7 +30,7 @@ class Prover:
 
         def proven(trouble: Optional[str], renewed: Optional[str]) -> None:
             if trouble:
-                self._refuse(holder, trouble)
+                self._post.refuse(holder, trouble)
             else:
                 self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, serial, renewed))
 
@@ -59,12 +55,12 @@ class Prover:
 
         def hashed(trouble: Optional[str], secret: Optional[str]) -> None:
             if trouble:
-                self._refuse(holder, trouble)
+                self._post.refuse(holder, trouble)
             else:
                 self._submit(worker, request._replace(secret=secret, unproven=False))
 
         if trouble:
-            self._refuse(holder, trouble)
+            self._post.refuse(holder, trouble)
         else:
             self._post.change()
             self._door.hash(holder, request.host, password, self._post.guarded(worker, session, hashed))
@@ -74,20 +70,20 @@ class Prover:
         """Give the member's account another password, if the old one is right."""
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
         if account is None or account.secret is None:
-            self._refuse(holder, Reason.NO_PASSWORD)
+            self._post.refuse(holder, Reason.NO_PASSWORD)
             return
         serial = account.serial
 
         def verified(trouble: Optional[str], renewed: Optional[str]) -> None:
             if trouble:
-                self._refuse(holder, trouble)
+                self._post.refuse(holder, trouble)
             else:
                 self._post.change()
                 self._door.hash(holder, host, new, self._post.guarded(worker, session, hashed))
 
         def hashed(trouble: Optional[str], secret: Any) -> None:
             if trouble:
-                self._refuse(holder, trouble)
+                self._post.refuse(holder, trouble)
             else:
                 self._submit(worker, Proven.ReplacePassword(session, name, serial, secret))
 
@@ -107,7 +103,3 @@ class Prover:
 
     def _submit(self, worker: int, request: Message) -> None:
         self._accounts.order.submit(worker, entry(request))
-
-    def _refuse(self, holder: int, reason: str) -> None:
-        worker, session = split(holder)
-        self._post.worker(worker, ToWorker.Refused(session, reason))

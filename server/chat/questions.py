@@ -67,7 +67,7 @@ class Questions:
         """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
         holder, asker = self._members.described_as(name), holder_of(worker, session)
         if holder is None:
-            self._refuse(asker, Reason.NOBODY)
+            self._post.refuse(asker, Reason.NOBODY)
         else:
             there, whom = split(holder)
             self._locating[asker] = there
@@ -83,7 +83,7 @@ class Questions:
 
     def _locate_nobody(self, asker: int) -> None:
         if self._locating.pop(asker, None) is not None:
-            self._refuse(asker, Reason.NOBODY)
+            self._post.refuse(asker, Reason.NOBODY)
 
     def who(self, worker: int, sessions: Sequence[int]) -> None:
         """Mark the place at which the asking worker answers from its replica."""
@@ -107,7 +107,3 @@ class Questions:
         """A worker died: nobody is located there."""
         for asker in [asker for asker, target in self._locating.items() if target == worker]:
             self._locate_nobody(asker)
-
-    def _refuse(self, holder: int, reason: str) -> None:
-        worker, session = split(holder)
-        self._post.worker(worker, ToWorker.Refused(session, reason))

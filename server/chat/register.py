@@ -37,7 +37,7 @@ class Register:
         self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers)
         self.questions = Questions(post, self.members, store, numbers)
-        self.prover = Prover(post, self.members, accounts, self.enrollment, door)
+        self.prover = Prover(post, accounts, door)
         self.claims.on_release += [self.prover.forget, self.questions.forget, self.direct.forget]
         self.claims.on_rename += [self.direct.begin_anew]
 

@@ -256,7 +256,7 @@ class Hub(Post):
                 self.failed[number] = "does not answer"
 
     def speak(self):
-        """Write what there is to be frame, as far as the queues take it."""
+        """Write what there is to be written, as far as the queues take it."""
         for worker, stream in self.streams.items():
             if not stream.frames and not stream.waiting:
                 continue
@@ -296,11 +296,6 @@ class Hub(Post):
         """Part of one worker's stream; of none's if that one has just died."""
         if worker in self.streams:
             self.streams[worker].frames.append(packed(message))
-
-    def refuse_all(self, worker, sessions, reason):
-        """What several sessions of a worker asked is not done."""
-        for session in sessions:
-            self.worker(worker, ToWorker.Refused(session, reason))
 
     def prove(self, holder, trouble):
         """An account may be made, or may not: see `server.chat.prover.Prover.prove`."""

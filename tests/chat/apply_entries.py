@@ -15,6 +15,7 @@ sys.path[:0] = [TESTS, os.path.dirname(TESTS)]
 
 from registered import Registered  # noqa: E402
 
+from parley.server.chat import contract  # noqa: E402
 from parley.server.chat.accounts import Accounts  # noqa: E402
 from parley.server.chat.members import holder_of, split  # noqa: E402
 from parley.server.chat.names import claims  # noqa: E402
@@ -31,7 +32,7 @@ ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
 WORKERS, SESSIONS, KEEP_DAYS = range(1, 5), 12, 3
 
 
-class Post:
+class Post(contract.Post):
     """Puts all that it is given into the digest, and remembers what workers are to answer."""
 
     def __init__(self, digest):
@@ -50,10 +51,6 @@ class Post:
             self.marks.append((worker, message.session, message.mark))
         elif type(message) is ToWorker.Kept and message.messages:
             self.kept.append((worker, message.sessions[0], message.name, message.messages[-1][0]))
-
-    def refuse_all(self, worker, sessions, reason):
-        for session in sessions:
-            self.worker(worker, ToWorker.Refused(session, reason))
 
     def prove(self, holder, trouble):
         self._note(holder, (trouble,))

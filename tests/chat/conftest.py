@@ -2,6 +2,7 @@
 import pytest
 from plain import plain
 
+from parley.server.chat import contract
 from parley.server.chat.names import claims
 from parley.server.chat.session import Session
 from parley.server.ipc.messages import ToWorker
@@ -38,7 +39,7 @@ class Hub(Record):
         self.calls.append((name, session.number, *fields))
 
 
-class Post(Record):
+class Post(Record, contract.Post):
     """Remembers what a register sends. Workers that are asked to look after a session answer at once.
 
     gone: (worker, session number) of those whose clients have gone, which only their workers can tell.
@@ -64,10 +65,6 @@ class Post(Record):
         if (worker, number) in self.gone:
             self.register.release(worker, number)
         self.register.probed(worker, asker, number)
-
-    def refuse_all(self, worker, sessions, reason):
-        for session in sessions:
-            self.worker(worker, ToWorker.Refused(session, reason))
 
     def prove(self, holder, trouble):
         self.register.prove(holder, trouble)

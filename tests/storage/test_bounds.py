@@ -12,6 +12,7 @@ from numbered import Numbered
 from registered import Settling
 
 from parley.server.chat import accounts as accounts_module
+from parley.server.chat import contract
 from parley.server.chat.accounts import SHARE_SIZE, Accounts, kept_size
 from parley.server.chat.names import claims
 from parley.server.chat.register import Register
@@ -231,7 +232,7 @@ def test_what_is_held_until_it_has_been_sent_takes_what_is_counted(kept_in, spok
     check(kept._size, taken_up(untold, kept) - bare)
 
 
-class Nobody:
+class Nobody(contract.Post):
     """Hears all, remembers nothing."""
 
     def everyone(self, *entry):

@@ -10,6 +10,7 @@ from registered import Registered
 
 from parley.conformance.targets import launch
 from parley.server import cli
+from parley.server.chat import contract
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.patience import Patience
 from parley.server.ipc.messages import ToWorker
@@ -38,7 +39,7 @@ def directory(tmp_path):
     return str(tmp_path)
 
 
-class Post:
+class Post(contract.Post):
     """What the register sends to the workers."""
 
     def __init__(self):
