@@ -8,7 +8,7 @@ from parley.server.chat.names import claims
 from parley.server.ipc.messages import Proven, ToHub, ToWorker, name_of
 from parley.server.protocols.events import Reason
 
-Claim = Union[Proven.ClaimName, Proven.OpenAccount, ToHub.Rename]
+Claim = Union[ToHub.ClaimUnproven, Proven.ClaimName, Proven.OpenAccount, ToHub.Rename]
 
 
 class Claims:
@@ -29,40 +29,37 @@ class Claims:
         # Holder that wants a name -> (holder that has it and is looked after, worker that asks, claim).
         self._probing: Dict[int, Tuple[int, int, Claim]] = {}
         self._guests = 0
-        self.deciders: Dict[str, Callable[..., None]] = {"claim_name": self.claim_name, "rename": self.rename}
+        self.deciders: Dict[str, Callable[..., None]] = {
+            "claim_unproven": self.claim_unproven, "claim_name": self.claim_name, "rename": self.rename}
         self.on_release: List[Callable[[int], None]] = []
         self.on_rename: List[Callable[[int], None]] = []
 
-    def claim_name(
-            self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str, given: bool,
-            serial: Optional[int], renewed: Optional[str], alive: Optional[int] = None) -> None:
-        """Login, SignIn and Post: give the name to the session, or say why not.
-
-        The right password takes it away from whoever has it, except for SignIn.
+    def claim_unproven(
+            self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str,
+            given: bool = False, alive: Optional[int] = None) -> None:
+        """Login, SignIn and Post, where nothing is proven: give the name to the session, or say why not.
 
         alive: the holder of the name, if it has been looked after already and is there.
         """
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
-        if serial is not None:
-            self._claim_own(worker, session, name, command, serial, renewed, alive)
-        elif command == "SignIn" and account is None:
+        if command == "SignIn" and account is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT)
         elif self._needs_account(name):
             self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
         else:
-            claim = Proven.ClaimName(session, name, occupied, command, given, None, None)
-            taken = self.is_taken(worker, claim, name, occupied, alive)
-            if taken:
-                self._post.refuse(holder, Reason.NAME_TAKEN)
-            elif taken is not None:
-                trouble = _why_not(account, given)
-                if trouble:
-                    self._post.refuse(holder, trouble)
-                else:
-                    self.grant(holder, name, occupied)
+            taken = self.is_taken(holder, name, occupied, alive)
+            if taken is None:
+                self.probe(holder, ToHub.ClaimUnproven(session, name, occupied, command, given), name, occupied)
+                return
+            trouble = Reason.NAME_TAKEN if taken else _why_not(account, given)
+            if trouble:
+                self._post.refuse(holder, trouble)
+            else:
+                self.grant(holder, name, occupied)
 
-    def _claim_own(self, worker: int, session: int, name: bytes, command: str, serial: int,
-                   renewed: Optional[str], alive: Optional[int]) -> None:
+    def claim_name(self, worker: int, session: int, name: bytes, command: str, serial: int,
+                   renewed: Optional[str], alive: Optional[int] = None) -> None:
+        """The same with the right password, which takes the name away from whoever has it, except for SignIn."""
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
@@ -72,11 +69,13 @@ class Claims:
             self._accounts.protect(name, renewed)
         if command != "SignIn":
             self._evict_namesake(name, holder)
-        claim = Proven.ClaimName(session, name, account.occupied, command, True, serial, None)
-        taken = self.is_taken(worker, claim, name, account.occupied, alive)
-        if taken:
+        taken = self.is_taken(holder, name, account.occupied, alive)
+        if taken is None:
+            claim = Proven.ClaimName(session, name, command, serial, None)
+            self.probe(holder, claim, name, account.occupied)
+        elif taken:
             self._post.refuse(holder, Reason.NAME_TAKEN)
-        elif taken is not None:
+        else:
             self.grant(holder, name, account.occupied)
 
     def _evict_namesake(self, name: bytes, holder: int) -> None:
@@ -121,12 +120,14 @@ class Claims:
         if self._needs_account(name):
             self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
             return
-        taken = self.is_taken(worker, ToHub.Rename(session, name, occupied), name, occupied, alive)
-        if taken:
+        taken = self.is_taken(holder, name, occupied, alive)
+        if taken is None:
+            self.probe(holder, ToHub.Rename(session, name, occupied), name, occupied)
+        elif taken:
             self._post.refuse(holder, Reason.NAME_TAKEN)
-        elif taken is not None and is_protected(self._accounts.accounts.get(name)):
+        elif is_protected(self._accounts.accounts.get(name)):
             self._post.refuse(holder, Reason.PASSWORD_REQUIRED)
-        elif taken is not None and holder in self._members:  # or its name was taken over meanwhile
+        elif holder in self._members:  # or its name was taken over meanwhile
             self._post.change()
             old = self._members.rename(holder, name, occupied)
             self._accounts.use(name)
@@ -148,23 +149,27 @@ class Claims:
 
     # ---- who has a name, and is really there
 
-    def is_taken(self, worker: int, claim: Claim, name: bytes, occupied: Collection[bytes],
-                 alive: Optional[int]) -> Optional[bool]:
-        """Has somebody else the name, who is really there?
+    def is_taken(self, holder: int, name: bytes, occupied: Collection[bytes], alive: Optional[int]) -> Optional[bool]:
+        """Has somebody else than the holder the name, who is really there? None if that has to be found out: `probe`.
 
-        None if that has to be found out first; `claim` is decided again once it is known.
-
-        claim: the message that is being decided. alive: the holder that has been looked after already, or None.
+        alive: who has been looked after already, or None.
         """
-        holder = holder_of(worker, claim.session)
-        rival = self._members.rival(holder, name, occupied)
         if self._accounts.is_closing(name) or self._members.is_like_an_account(name, occupied):
             return True
-        if rival is None or rival == alive:
-            return rival is not None
-        self._probing[holder] = rival, worker, claim
-        self._post.worker(split(rival)[0], ToWorker.Probe(split(rival)[1], holder))
-        return None
+        rival = self._members.rival(holder, name, occupied)
+        if rival is None:
+            return False
+        return True if rival == alive else None
+
+    def probe(self, holder: int, claim: Claim, name: bytes, occupied: Collection[bytes]) -> None:
+        """Let somebody look after who has the name that the holder wants; then the claim is decided again.
+
+        claim: the message that is being decided.
+        """
+        rival = self._members.rival(holder, name, occupied)
+        if rival is not None:  # as `is_taken` has found
+            self._probing[holder] = rival, split(holder)[0], claim
+            self._post.worker(split(rival)[0], ToWorker.Probe(split(rival)[1], holder))
 
     def probed(self, worker: int, asker: int, session: int) -> None:
         """A worker has looked after the session; if that was not there any more, it is released by now."""

@@ -34,11 +34,12 @@ class Enrollment:
         unproven: is there a password that is to be hashed if the name is free?
         alive: see `Claims.is_taken`.
         """
-        claim = Proven.OpenAccount(session, name, occupied, secret, unproven, host)
-        taken = self._claims.is_taken(worker, claim, name, occupied, alive)
-        if taken is None:
-            return
         holder = holder_of(worker, session)
+        taken = self._claims.is_taken(holder, name, occupied, alive)
+        if taken is None:
+            claim = Proven.OpenAccount(session, name, occupied, secret, unproven, host)
+            self._claims.probe(holder, claim, name, occupied)
+            return
         trouble = Reason.NAME_TAKEN if taken else self._why_not(name, host)
         if unproven:
             self._post.prove(holder, trouble)

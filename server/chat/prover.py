@@ -4,7 +4,7 @@ from typing import Any, Collection, Dict, Optional, Tuple
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Passwords, Post
 from parley.server.chat.members import holder_of, split
-from parley.server.ipc.messages import Message, Proven, entry
+from parley.server.ipc.messages import Message, Proven, ToHub, entry
 from parley.server.protocols.events import Reason
 
 
@@ -19,12 +19,11 @@ class Prover:
         self._unproven: Dict[int, Tuple[Proven.OpenAccount, bytes]] = {}
 
     def claim(self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str,
-              password: Optional[bytes], host: str) -> None:
-        """Login, SignIn and Post."""
+              password: bytes, host: str) -> None:
+        """Login, SignIn and Post with a password."""
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
-        given = bool(password)
-        if account is None or account.secret is None or password is None:
-            self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, None, None))
+        if account is None or account.secret is None:
+            self._submit(worker, ToHub.ClaimUnproven(session, name, occupied, command, bool(password)))
             return
         serial = account.serial
 
@@ -32,7 +31,7 @@ class Prover:
             if trouble:
                 self._post.refuse(holder, trouble)
             else:
-                self._submit(worker, Proven.ClaimName(session, name, occupied, command, given, serial, renewed))
+                self._submit(worker, Proven.ClaimName(session, name, command, serial, renewed))
 
         self._post.change()
         self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))

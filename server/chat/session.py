@@ -143,7 +143,9 @@ class Session:
     @_handles(Login, SignIn, of=(STRANGER,))
     def _log_in(self, command):
         password = getattr(command, "password", None)
-        if password is not None and len(password) > LONGEST_GIVEN:
+        if password is None:
+            self._with_name(command, ToHub.ClaimUnproven, type(command).__name__)
+        elif len(password) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, command)
         else:
             self._with_name(command, ToHub.Claim, type(command).__name__, password, self.client.address()[0])

@@ -31,14 +31,26 @@ class ToHub:
     # ---- a session asks, and waits for the answer
 
     class Claim(NamedTuple):
-        """Login, SignIn or Post, which `command` says: the session wants the name."""
+        """Login, SignIn or Post, which `command` says, with a password: the session wants the name."""
 
         session: int
         name: bytes
         occupied: Collection[bytes]
         command: str
-        password: Optional[bytes]
+        password: bytes
         host: str
+
+    class ClaimUnproven(NamedTuple):
+        """The same without a password, or (given) with one for a name that has none, so that there is nothing to prove.
+
+        given: was there a password that is not empty?
+        """
+
+        session: int
+        name: bytes
+        occupied: Collection[bytes]
+        command: str
+        given: bool = False
 
     class ClaimGuest(NamedTuple):
         """The session wants any free name for guests."""
@@ -394,18 +406,15 @@ class Proven:
     """What a session asked for, once its password has been looked at: this is what gets a place in the order."""
 
     class ClaimName(NamedTuple):
-        """As `ToHub.Claim`.
+        """As `ToHub.Claim`, with the right password for the account of this serial.
 
-        given: was there a password that is not empty? serial: of the account that it is right for, or None.
         renewed: the secret that is to replace the account's, or None.
         """
 
         session: int
         name: bytes
-        occupied: Collection[bytes]
         command: str
-        given: bool
-        serial: Optional[int]
+        serial: int
         renewed: Optional[str]
 
     class OpenAccount(NamedTuple):

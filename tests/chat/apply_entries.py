@@ -141,11 +141,11 @@ class Run:
             self.register.open_account(
                 worker, session, name, occupied, choose([None, "s"]), choose([False, False, True]), host)
         elif action == "proven" and account is not None and account.secret:
-            self.register.claim_name(worker, session, name, occupied, choose(["Login", "SignIn"]), True,
+            self.register.claim_name(worker, session, name, choose(["Login", "SignIn"]),
                                      account.serial - choose([0, 0, 0, 1]), choose([None, None, "renewed"]))
         else:
-            self.register.claim_name(worker, session, name, occupied, choose(["Login", "SignIn", "Post"]),
-                                     choose([False, False, True]), None, None)
+            self.register.claim_unproven(worker, session, name, occupied, choose(["Login", "SignIn", "Post"]),
+                                         choose([False, False, True]))
 
     def _as_worker(self):
         if self.post.probes:

@@ -156,6 +156,8 @@ class Client:
 
 def claim(number, name, command="Login", password=None):
     """The question with which a name is claimed."""
+    if password is None:
+        return "claim_unproven", number, name, tuple(claims(name)), command
     return "claim", number, name, tuple(claims(name)), command, password, "192.0.2.%d" % number
 
 

@@ -93,7 +93,7 @@ def test_a_box_is_emptied_once_that_is_stored(ask, memory, store, accounts, stor
 @pytest.mark.parametrize("stored, answer", [(True, {"done": True}), (False, {"error": "it could not be stored"})])
 def test_an_account_is_deleted_once_that_is_stored_and_its_visitor_sent_away(
         ask, register, memory, post, store, accounts, stored, answer):
-    register.claim(1, 5, b"zoe", tuple(claims(b"zoe")), "SignIn", None, ADDRESS)
+    register.claim_unproven(1, 5, b"zoe", tuple(claims(b"zoe")), "SignIn")
     post.drain()
     store.late = True
     answers = ask("delete", name="zoe")
@@ -108,7 +108,7 @@ def test_an_account_is_deleted_once_that_is_stored_and_its_visitor_sent_away(
 def test_the_visitor_of_an_account_made_anew_meanwhile_stays(ask, register, post, store, accounts):
     store.late = True
     answers = ask("delete", name="zoe")
-    register.claim(1, 5, b"nobody", (b"nobody",), "Login", None, ADDRESS)
+    register.claim_unproven(1, 5, b"nobody", (b"nobody",), "Login")
     ask("delete", name="zoe")
     store.answer_next(1)
     register.create(2, 7, b"zoe", tuple(claims(b"zoe")), None, ADDRESS)

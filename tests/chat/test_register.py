@@ -126,6 +126,8 @@ def ann_and_bob(register, post):
 def claim(register, worker, number, name, command="Login", password=None, host=HOST):
     if command in ("Create", "SignUp"):
         register.create(worker, number, name, tuple(claims(name)), password, host)
+    elif password is None:
+        register.claim_unproven(worker, number, name, tuple(claims(name)), command)
     else:
         register.claim(worker, number, name, tuple(claims(name)), command, password, host)
 

@@ -26,9 +26,12 @@ SAMPLE = 10  # of the lines, for each life
 
 
 def claim(number, name, command="Login", password=None):
-    request = "create" if command in ("Create", "SignUp") else "claim"
-    arguments = (password,) if request == "create" else (command, password)
-    return control(request, number, name, tuple(claims(name)), *arguments, "192.0.2.1")
+    occupied = tuple(claims(name))
+    if command in ("Create", "SignUp"):
+        return control("create", number, name, occupied, password, "192.0.2.1")
+    if password is None:
+        return control("claim_unproven", number, name, occupied, command)
+    return control("claim", number, name, occupied, command, password, "192.0.2.1")
 
 
 # What a session does, one step after the other; each begins with a hub in which bob (on worker 2) and two accounts are.

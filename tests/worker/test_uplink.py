@@ -58,11 +58,11 @@ def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
 
 
 def test_a_question_goes_up_as_it_is_asked(uplink, queue):
-    uplink.ask(ToHub.Claim(1, b"ann", (b"ann",), "Login", None, HOST))
+    uplink.ask(ToHub.Claim(1, b"ann", (b"ann",), "Login", b"pw", HOST))
     uplink.ask(ToHub.Whisper(1, b"ann", b"bob", b"hi", 5, HOST))
     uplink.flush()
     assert contents(queue.puts[0]) == [
-        ("claim", (1, b"ann", (b"ann",), "Login", None, HOST)), ("whisper", (1, b"ann", b"bob", b"hi", 5, HOST))]
+        ("claim", (1, b"ann", (b"ann",), "Login", b"pw", HOST)), ("whisper", (1, b"ann", b"bob", b"hi", 5, HOST))]
 
 
 def test_talk_carries_the_workers_number(uplink, queue):
