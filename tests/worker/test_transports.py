@@ -300,6 +300,10 @@ class TestEveryTransport:
 class Talkative(Plain):
     """Has a word of its own for each that comes, but the client takes it only later."""
 
+    def __init__(self, sock):
+        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        self.setblocking(False)
+
     def getpeername(self):
         return "192.0.2.1", 4711
 
@@ -316,7 +320,7 @@ class Talkative(Plain):
 def test_a_connection_lets_its_transport_speak_when_the_client_takes_something_again(house):
     ours, theirs = socket.socketpair()
     with theirs:
-        house.worker.admission.admit(Talkative.of(ours), "line")
+        house.worker.admission.admit(Talkative(ours), "line")
         theirs.send(b"PING\n")
         house.settle()
         assert theirs.recv(MOST) == b"ERR must-login-first\n<own word>"

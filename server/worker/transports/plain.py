@@ -12,12 +12,12 @@ class Plain(socket.socket):
     begun = 0
     unsaid = False
 
-    @classmethod
-    def of(cls, sock):
-        """Take over a socket, which cannot be used any more, and let it never block."""
-        plain = cls(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        plain.setblocking(False)
-        return plain
+    @staticmethod
+    def of(sock):
+        """Let an accepted socket be a transport itself, instead of making a second one of it; it never blocks."""
+        sock.__class__ = Plain
+        sock.setblocking(False)
+        return sock
 
     def open(self):
         """Nothing comes before the first message."""
