@@ -83,7 +83,9 @@ class Connection:
             self.pause()
             return
         try:
-            data = self.transport.receive(_CHUNK)
+            data = self.transport.recv(_CHUNK)
+        except BlockingIOError:
+            data = None
         except OSError:
             self._lose()
             return

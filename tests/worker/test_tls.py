@@ -641,8 +641,10 @@ class Kernel:
         self.taken += data[:size]
         return min(size, len(data))
 
-    def receive(self, most):
-        return self.gives.pop(0) if self.gives else None
+    def recv(self, most):
+        if not self.gives:
+            raise BlockingIOError
+        return self.gives.pop(0)
 
     def all_taken(self):
         taken, self.taken = self.taken, b""
@@ -682,10 +684,10 @@ def test_a_client_that_makes_tls_answer_and_takes_no_answers_is_lost(context, mo
     kernel, client, server = greet(context)
     assert server.write([b"never taken"]) == 0
     kernel.gives = [client.encrypted(b"one"), client.encrypted(b"two")]
-    assert server.receive(4096) == b"one"
+    assert server.recv(4096) == b"one"
     monkeypatch.setattr(tls, "_MOST_UNSENT", -1)
     with pytest.raises(ConnectionAbortedError):
-        server.receive(4096)
+        server.recv(4096)
 
 
 @pytest.mark.slow

@@ -5,9 +5,9 @@ connection uses of it, and so does a transport that lies over it:
 
     open()          Go on with what comes before the first message, such as a handshake: READ or WRITE if it waits for
                     that, 0 once it is done. Unopened if it failed, OSError if the client is gone.
-    receive(most)   The bytes that have come, about `most` of them; None if there are none yet, b"" once there will be
-                    none any more; OSError if the client is lost. Nothing that has come stays inside, where no selector
-                    would find it.
+    recv(most)      The bytes that have come, about `most` of them; BlockingIOError if there are none yet, b"" once
+                    there will be none any more; another OSError if the client is lost. Nothing that has come stays
+                    inside, where no selector would find it. Of a socket this is its own.
     write(pieces)   Send bytes-like pieces, none of them empty: how many bytes are taken, 0 if none are at the moment;
                     OSError if the client is lost. Taken means that the kernel has them.
     send(piece)     The same for one piece, but BlockingIOError if nothing is taken: of a socket this is its own.

@@ -23,13 +23,6 @@ class Plain(socket.socket):
         """Nothing comes before the first message."""
         return 0
 
-    def receive(self, most):
-        """What has come."""
-        try:
-            return self.recv(most)
-        except BlockingIOError:
-            return None
-
     def write(self, pieces):
         """Send: in one system call."""
         try:

@@ -83,7 +83,7 @@ def expiry(certificate):
 class TLS:
     """TLS over another transport.
 
-    What is sent counts as taken when the kernel has it encrypted. `receive` gives up to a record more than it was asked
+    What is sent counts as taken when the kernel has it encrypted. `recv` gives up to a record more than it was asked
     for.
     """
 
@@ -105,10 +105,13 @@ class TLS:
 
     def open(self):
         """Go on with the handshake."""
-        data = self._below.receive(_RECORD)
-        if data == b"":
-            raise ConnectionAbortedError
-        if data:  # else it waited to write
+        try:
+            data = self._below.recv(_RECORD)
+        except BlockingIOError:
+            pass  # it waited to write
+        else:
+            if not data:
+                raise ConnectionAbortedError
             self._incoming.write(data)
         awaits = 0
         try:
@@ -121,12 +124,12 @@ class TLS:
 
     # ---- receiving
 
-    def receive(self, most):
+    def recv(self, most):
         """What has come; b"" is the end in any form."""
         if self._ended:
             return b""
         if not self._incoming.pending:  # as it is, but for what came along with the end of the handshake
-            data = self._below.receive(most)
+            data = self._below.recv(most)
             if not data:
                 return data
             self._incoming.write(data)
@@ -134,7 +137,7 @@ class TLS:
         if not self._push() and self._outgoing.pending > _MOST_UNSENT:
             raise ConnectionAbortedError("it makes TLS answer, and does not take the answers")
         if not data and not self._ended:
-            return None
+            raise BlockingIOError
         if data and self._ended:
             self._below.shutdown(socket.SHUT_RD)  # or no selector would know that there is an end to be read
         return data
