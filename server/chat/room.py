@@ -5,7 +5,10 @@ EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any
 
 
 class Room:
-    """number: of the room, or EVERYWHERE; audiences: its members, and others, by form (see `server.worker.fanout`)."""
+    """number: of the room, or EVERYWHERE; audiences: its members, and others, by form (see `server.worker.fanout`).
+
+    What happens is rendered only for those audiences of which any member is in the room.
+    """
 
     def __init__(self, number, audiences):
         self.number = number
@@ -18,13 +21,15 @@ class Room:
 
     def happen(self, happening, origin=None):
         """Let the members hear it; `origin` is the session it comes from, if that is one of this worker's."""
-        for audience in self._present():
-            audience.hear(self.number, happening, origin)
+        for audience in self.audiences:
+            if audience.rooms.get(self.number):
+                audience.hear(self.number, happening, origin)
 
     def hear_talk(self, talk):
         """Let the members hear what was said: (Said, the session it comes from, or None) each, in order."""
-        for audience in self._present():
-            audience.hear_talk(self.number, talk)
+        for audience in self.audiences:
+            if audience.rooms.get(self.number):
+                audience.hear_talk(self.number, talk)
 
     def show_by(self, aliases):
         """Show names that are too long for a protocol by {name: alias}, which changes as people come and go."""
@@ -34,8 +39,4 @@ class Room:
 
     def wants_users(self):
         """Is anybody here in whose protocol the list of users is pushed?"""
-        return any(audience.traits.wants_users for audience in self._present())
-
-    def _present(self):
-        """The audiences of which any member is in the room; for the others nothing need be rendered."""
-        return [audience for audience in self.audiences if audience.rooms.get(self.number)]
+        return any(audience.traits.wants_users and audience.rooms.get(self.number) for audience in self.audiences)
