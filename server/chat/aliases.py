@@ -38,6 +38,10 @@ class Aliases:
         if not held[1]:
             del self._held[name], self._names[held[0]]
 
+    def alias(self, name: bytes) -> Optional[bytes]:
+        """The alias of a name that is held; None if it has none."""
+        return self._held[name][0] if name in self._held else None
+
     def of(self, names: Iterable[bytes]) -> Dict[bytes, bytes]:
         """{name: alias} of those of `names` that have one."""
         return {name: self._held[name][0] for name in names if name in self._held}

@@ -92,12 +92,18 @@ class Members:
         """Another holder who has the name, or one that looks alike, as a member or by `reserve`; or None."""
         if self._held.get(name, (holder,))[0] != holder:
             return self._held[name][0]
-        alike = self._occupied.names(occupied) - {self.names.get(holder)}
-        return next((self._held[other][0] for other in sorted(alike) if self._may_not_stand_beside(name, other)), None)
+        own = self.names.get(holder)
+        for other in sorted(self._occupied.names(occupied)):
+            if other != own and self._may_not_stand_beside(name, other):
+                return self._held[other][0]
+        return None
 
     def is_like_an_account(self, name: bytes, occupied: Collection[bytes]) -> bool:
         """Does it look like the name of an account that it may not stand beside?"""
-        return any(self._may_not_stand_beside(name, owner) for owner in self._accounts.owners(occupied))
+        for owner in self._accounts.owners(occupied):
+            if self._may_not_stand_beside(name, owner):
+                return True
+        return False
 
     def _may_not_stand_beside(self, name: bytes, other: bytes) -> bool:
         """Of two names that look alike: are they different, and not both those of accounts?"""
@@ -106,7 +112,7 @@ class Members:
     def introduction(self, name: bytes) -> Tuple[bytes, Optional[bytes], int]:
         """What the workers are told of a member: its name; its alias, or None; how many messages are kept for it."""
         account = self._accounts.accounts.get(name)
-        return name, self._aliases.of([name]).get(name), account.kept if account else 0
+        return name, self._aliases.alias(name), account.kept if account else 0
 
     def of_worker(self, worker: int) -> List[int]:
         """Its members, and those of its holders for whom a name is reserved."""

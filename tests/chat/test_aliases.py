@@ -31,6 +31,7 @@ def test_only_names_that_are_too_long_for_a_protocol_get_an_alias(aliases):
     assert aliases.hold(b"0123456789") is None
     assert aliases.hold(b"0123456789a") == first(b"0123456789a")
     assert aliases.of([b"0123456789", b"0123456789a", b"somebody-else"]) == {b"0123456789a": first(b"0123456789a")}
+    assert aliases.alias(b"0123456789") is None and aliases.alias(b"0123456789a") == first(b"0123456789a")
 
 
 def test_everybody_has_an_alias_of_their_own_and_most_have_the_best_one(aliases):
