@@ -75,25 +75,30 @@ class Occupied:
     """
 
     def __init__(self) -> None:
-        self._names: Dict[bytes, Tuple[bytes, ...]] = {}  # what is occupied -> the names that occupy it
+        self._first: Dict[bytes, bytes] = {}  # what is occupied -> the name that occupies it, most often the only one
+        self._others: Dict[bytes, Tuple[bytes, ...]] = {}  # what several occupy -> those behind the first
 
     def add(self, name: bytes, occupied: Collection[bytes]) -> None:
         """`name` occupies all of `occupied`."""
         for key in occupied:
-            self._names[key] = (*self._names.get(key, ()), name)
+            if self._first.setdefault(key, name) != name:
+                self._others[key] = (*self._others.get(key, ()), name)
 
     def remove(self, name: bytes, occupied: Collection[bytes]) -> None:
         """Undo `add`."""
         for key in occupied:
-            others = tuple(other for other in self._names[key] if other != name)
-            if others:
-                self._names[key] = others
-            else:
-                del self._names[key]
+            left = [one for one in (self._first.pop(key), *self._others.pop(key, ())) if one != name]
+            if left:
+                self._first[key] = left[0]
+            if left[1:]:
+                self._others[key] = tuple(left[1:])
 
     def names(self, occupied: Collection[bytes]) -> Set[bytes]:
         """The names that share any of it."""
-        return {name for key in occupied for name in self._names.get(key, ())}
+        found = {self._first[key] for key in occupied if key in self._first}
+        if self._others:
+            found.update(*[self._others.get(key, ()) for key in occupied])
+        return found
 
 
 @functools.lru_cache(maxsize=1)  # who claims a name asks twice: is it valid, and what does it occupy
