@@ -1,5 +1,5 @@
 """Who is here under which name, and what else is held: the state that the decisions about names are made from."""
-from typing import Collection, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import Occupied
@@ -28,8 +28,8 @@ class Members:
         self.names: Dict[int, bytes] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
-        # Name of a member, or reserved -> (holder, what it occupies).
-        self._held: Dict[bytes, Tuple[int, Collection[bytes]]] = {}
+        # Name of a member, or reserved -> (holder, what it occupies, ...), in one tuple as there are so many.
+        self._held: Dict[bytes, Tuple[Any, ...]] = {}
         self._occupied = Occupied()  # by those names
         self._reserved: Dict[int, bytes] = {}  # holder whose account is being stored -> name
 
@@ -68,12 +68,12 @@ class Members:
         return old
 
     def _hold(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
-        self._held[name] = holder, occupied
+        self._held[name] = (holder, *occupied)
         self._occupied.add(name, occupied)
         self._aliases.hold(name)
 
     def _vacate(self, name: bytes) -> None:
-        _, occupied = self._held.pop(name)
+        _, *occupied = self._held.pop(name)
         self._occupied.remove(name, occupied)
         self._aliases.free(name)
 
@@ -81,7 +81,7 @@ class Members:
 
     def called(self, name: bytes) -> Optional[int]:
         """The member of exactly this name, or None."""
-        holder, _ = self._held.get(name, (None, None))
+        holder = self._holder(name)
         return holder if holder in self.names else None
 
     def described_as(self, name: bytes) -> Optional[int]:
@@ -90,13 +90,19 @@ class Members:
 
     def rival(self, holder: int, name: bytes, occupied: Collection[bytes]) -> Optional[int]:
         """Another holder who has the name, or one that looks alike, as a member or by `reserve`; or None."""
-        if self._held.get(name, (holder,))[0] != holder:
-            return self._held[name][0]
+        rival = self._holder(name)
+        if rival is not None and rival != holder:
+            return rival
         own = self.names.get(holder)
         for other in sorted(self._occupied.names(occupied)):
             if other != own and self._may_not_stand_beside(name, other):
-                return self._held[other][0]
+                return self._holder(other)
         return None
+
+    def _holder(self, name: bytes) -> Optional[int]:
+        """Who has exactly this name, as a member or by `reserve`; or None."""
+        holder: Optional[int] = self._held.get(name, (None,))[0]
+        return holder
 
     def is_like_an_account(self, name: bytes, occupied: Collection[bytes]) -> bool:
         """Does it look like the name of an account that it may not stand beside?"""
