@@ -11,13 +11,13 @@ import time
 
 from bench import grow
 from bench.crowd import crowd
-from bench.rooms import ROOMS
+from bench.lobby import LOADS
 from bench.series import FULL, QUICK, Series, chosen_servers
 from bench.servers import KNOWN
 from parley.conformance.stdout import quiet_when_closed
 from stress.usage import busy_seconds
 
-DESCRIPTORS = 16000  # for the largest rooms
+DESCRIPTORS = 16000  # for the largest loads
 PROCESSES = max(2, min(8, os.cpu_count()))  # of the load
 
 
@@ -47,8 +47,8 @@ def _parsed(argv):
     parser.add_argument("--plots", metavar="DIRECTORY", default="build", help="where the SVGs go (%(default)s)")
     names = [server.name for server in KNOWN]
     parser.add_argument("--servers", metavar="NAME", nargs="+", choices=names, help="only these: %s" % ", ".join(names))
-    parser.add_argument("--rooms", metavar="NAME", nargs="+", choices=[room.name for room in ROOMS],
-                        help="only these rooms, and nothing else: %s" % ", ".join(room.name for room in ROOMS))
+    parser.add_argument("--loads", metavar="NAME", nargs="+", choices=[load.name for load in LOADS],
+                        help="only these loads, and nothing else: %s" % ", ".join(load.name for load in LOADS))
     return parser.parse_args(argv)
 
 
@@ -57,15 +57,15 @@ def _raise_limit():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS
     if not enough:
-        print("bench: the largest rooms will fail: `ulimit -Hn` is %d, they need %d" % (hard, DESCRIPTORS),
+        print("bench: the largest loads will fail: `ulimit -Hn` is %d, they need %d" % (hard, DESCRIPTORS),
               file=sys.stderr)
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS if enough else hard, hard))
 
 
 def _compare(arguments, everybody):
     extent = QUICK if arguments.quick else FULL
-    if arguments.rooms:
-        extent = extent._replace(rooms=arguments.rooms, idle=0, present=(), five=False)
+    if arguments.loads:
+        extent = extent._replace(loads=arguments.loads, idle=0, present=(), five=False)
     servers, absent = chosen_servers(arguments.servers)
     series = Series(everybody, extent, servers, _say)
     series.run()

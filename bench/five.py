@@ -1,12 +1,12 @@
-"""Five protocols at once: what a delivery costs then, and what in a room of `line` alone. Ours only."""
+"""Five protocols at once: what a delivery costs then, and what in a lobby of `line` alone. Ours only."""
 import contextlib
 
 from bench.crowd import newcomers
-from bench.rooms import Room, Talk, hold
+from bench.lobby import Load, Talk, hold
 from stress.proofs.clients import Client
 from stress.proofs.processes import wait_until
 
-ROOM = Room("five protocols", 500, 10, [
+LOAD = Load("five protocols", 500, 10, [
     Talk("paced", "pace", 80, "80 messages/s"),
     Talk("saturated", "saturate", 100, "100 messages in flight"),
 ])
@@ -18,12 +18,12 @@ PARTS = [
 
 
 def measure(server, crowd, protocols, seconds):
-    """An Outcome for each of the room's talks, with members of these protocols in equal parts; `line` talks."""
+    """An Outcome for each of the load's talks, with members of these protocols in equal parts; `line` talks."""
     with server.running() as running:
         try:
-            members = newcomers(ROOM.members, ROOM.speakers, running.address, protocols)
+            members = newcomers(LOAD.members, LOAD.speakers, running.address, protocols)
             _make_accounts([one for one in members if one.wire == "dollar"], running, crowd)
-            return hold(ROOM, members, server, running, crowd, seconds)
+            return hold(LOAD, members, server, running, crowd, seconds)
         finally:
             crowd.clear()
 

@@ -3,10 +3,10 @@ import collections
 import statistics
 import time
 
-from bench import rooms
+from bench import lobby
 from bench.crowd import Broken
+from bench.lobby import Load, Talk
 from bench.plot import lines
-from bench.rooms import Room, Talk
 from bench.series import cost
 from bench.servers import Ours
 from bench.table import figure, table
@@ -48,11 +48,11 @@ def grow(crowd, say):
 
 
 def _measure(crowd, size):
-    """(row, Outcome) of a room of this size."""
+    """(row, Outcome) of a lobby of this size."""
     talks = [Talk("paced", "pace", max(1, DELIVERIES_A_SECOND // size["members"]), ""),
              Talk("saturated", "saturate", IN_FLIGHT, "")]
-    room = Room("grow", size["members"], min(size["speakers"], size["members"]), talks)
-    outcomes = rooms.measure(Ours(workers=size["workers"]), crowd, room, SECONDS)
+    load = Load("grow", size["members"], min(size["speakers"], size["members"]), talks)
+    outcomes = lobby.measure(Ours(workers=size["workers"]), crowd, load, SECONDS)
     return [(talk.row, outcome) for talk, outcome in zip(talks, outcomes)]
 
 

@@ -3,7 +3,7 @@ import collections
 import statistics
 import time
 
-from bench import five, present, rooms
+from bench import five, lobby, present
 from bench.crowd import Broken
 from bench.plot import bars
 from bench.servers import JOURNAL, KNOWN, OURS, PARLEY
@@ -12,15 +12,15 @@ from parley.conformance.targets import DidNotStart
 
 MOST_ROUNDS = 5
 SLOW = 10  # seconds
-STORING = ("b", "c")  # rooms in which what a journal costs is measured
+STORING = ("b", "c")  # loads with which what a journal costs is measured
 
-Extent = collections.namedtuple("Extent", "limit rounds seconds rooms idle present five")
+Extent = collections.namedtuple("Extent", "limit rounds seconds loads idle present five")
 Extent.__doc__ = """How much is measured.
 
-limit: seconds in which no more is begun. rounds: at most. seconds: of each talk. rooms: their names. idle: members of
-the room in which nobody talks. present: how many members are compared. five: are protocols compared?
+limit: seconds in which no more is begun. rounds: at most. seconds: of each talk. loads: their names. idle: members of
+the lobby in which nobody talks. present: how many members are compared. five: are protocols compared?
 """
-FULL = Extent(13 * 60, MOST_ROUNDS, 1.5, ("a", "b", "c", "d", "e"), rooms.IDLE_MEMBERS, (10, 10000), True)
+FULL = Extent(13 * 60, MOST_ROUNDS, 1.5, ("a", "b", "c", "d", "e"), lobby.IDLE_MEMBERS, (10, 10000), True)
 QUICK = Extent(45, 1, 0.4, ("b",), 500, (10, 1000), True)
 
 
@@ -32,7 +32,7 @@ class Series:
     """
 
     def __init__(self, crowd, extent, servers, say):
-        self.rooms = [room for room in rooms.ROOMS if room.name in extent.rooms]
+        self.loads = [load for load in lobby.LOADS if load.name in extent.loads]
         self.servers = servers
         self.outcomes = collections.defaultdict(list)
         self.idle = collections.defaultdict(list)
@@ -60,14 +60,14 @@ class Series:
     def _steps(self):
         """(what, how to measure it) of one round."""
         ours = PARLEY in self.servers
-        for room in self.rooms:
+        for load in self.loads:
             for server in self.servers:
-                if server is not JOURNAL or room.name in STORING:
-                    yield "%s, %s" % (room.name, server.name), lambda: self._measure_room(room, server)
+                if server is not JOURNAL or load.name in STORING:
+                    yield "%s, %s" % (load.name, server.name), lambda: self._measure_load(load, server)
         for server in self.servers if self._extent.idle else ():
             if server is not JOURNAL:
                 yield "idle, %s" % server.name, lambda: self.idle[server.name].append(
-                    rooms.measure_idle(server, self._crowd, self._extent.idle))
+                    lobby.measure_idle(server, self._crowd, self._extent.idle))
         for members in self._extent.present if ours else ():
             yield "%d present" % members, lambda: self.presences[members].append(
                 present.measure(PARLEY, self._crowd, members, self._extent.seconds * 2))
@@ -84,14 +84,14 @@ class Series:
         if (what, why) not in self.failures:
             self.failures.append((what, why))
 
-    def _measure_room(self, room, server):
-        outcomes = rooms.measure(server, self._crowd, room, self._extent.seconds)
-        for talk, outcome in zip(room.talks, outcomes):
+    def _measure_load(self, load, server):
+        outcomes = lobby.measure(server, self._crowd, load, self._extent.seconds)
+        for talk, outcome in zip(load.talks, outcomes):
             self.outcomes[talk.row, server.name].append(outcome)
 
     def _measure_mixed(self, protocols):
         outcomes = five.measure(PARLEY, self._crowd, protocols, self._extent.seconds)
-        for talk, outcome in zip(five.ROOM.talks, outcomes):
+        for talk, outcome in zip(five.LOAD.talks, outcomes):
             self.mixed[talk.row, protocols].append(outcome)
 
     # ---- what it comes to
@@ -105,8 +105,8 @@ class Series:
 
     def report(self):
         """The lines of all tables."""
-        for room in self.rooms:
-            for talk in room.talks:
+        for load in self.loads:
+            for talk in load.talks:
                 yield from self._report_talk(talk)
         if self.idle:
             yield from self._report_idle()
@@ -155,20 +155,20 @@ class Series:
         rows = []
         for protocols in five.PARTS:
             row = [", ".join(protocols)]
-            for talk in five.ROOM.talks:
+            for talk in five.LOAD.talks:
                 costs = list(map(cost, self.mixed[talk.row, protocols]))
                 row += [figure(costs), ratio(costs, list(map(cost, self.mixed[talk.row, five.PARTS[0]])))]
-            rows.append([*row, "%d" % sum(_wrong(outcome) for talk in five.ROOM.talks
+            rows.append([*row, "%d" % sum(_wrong(outcome) for talk in five.LOAD.talks
                                           for outcome in self.mixed[talk.row, protocols])])
-        yield from ["", "### Several protocols: %d members in equal parts (parley)" % five.ROOM.members, ""]
-        heads = [head for talk in five.ROOM.talks
+        yield from ["", "### Several protocols: %d members in equal parts (parley)" % five.LOAD.members, ""]
+        heads = [head for talk in five.LOAD.talks
                  for head in ("%s (%s): CPU s / million deliveries" % (talk.row, talk.meaning), "of line's")]
         yield from table(["protocols", *heads, "wrong"], rows)
 
     def plot(self):
         """An SVG of the CPU of each row and server."""
         groups = []
-        for talk in [talk for room in self.rooms for talk in room.talks]:
+        for talk in [talk for load in self.loads for talk in load.talks]:
             found = [(server.name, list(map(cost, self.outcomes[talk.row, server.name]))) for server in self.servers]
             measured = [(name, statistics.median(costs), min(costs), max(costs)) for name, costs in found if costs]
             if measured:

@@ -5,18 +5,18 @@ import xml.dom.minidom
 
 import pytest
 
-from bench import five, generator, grow, present, rooms
+from bench import five, generator, grow, lobby, present
 from bench.__main__ import main
 from bench.crowd import Broken, Outcome, crowd
+from bench.lobby import Load, Talk
 from bench.plot import bars, lines
-from bench.rooms import Room, Talk
 from bench.series import Extent, Series, chosen_servers
 from bench.servers import OTHERS, PARLEY, Other
 from bench.table import figure, ratio, table
 from stress.usage import cpu_seconds, family, memory
 
 MEMBERS, SPEAKERS = 12, 2
-ROOM = Room("small", MEMBERS, SPEAKERS, [
+LOAD = Load("small", MEMBERS, SPEAKERS, [
     Talk("paced", "pace", 300, ""), Talk("saturated", "saturate", 4, ""), Talk("one each", "saturate", 2, "")])
 WRONG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faulty_server.py")
 SECONDS = 0.3
@@ -38,7 +38,7 @@ def everybody(monkeypatch):
 @pytest.mark.parametrize("name", [
     name if name == "parley" else pytest.param(name, marks=pytest.mark.long) for name in sorted(KNOWN)])
 def test_whoever_hears_all_is_counted_with_all(everybody, name):
-    for outcome in rooms.measure(KNOWN[name], everybody, ROOM, SECONDS):
+    for outcome in lobby.measure(KNOWN[name], everybody, LOAD, SECONDS):
         assert outcome.texts and outcome.deliveries == outcome.texts * (MEMBERS if name in ECHO else MEMBERS - 1)
         assert (outcome.missing, outcome.disordered, outcome.differing) == (0, 0, 0)
         assert outcome.cpu > 0
@@ -46,7 +46,7 @@ def test_whoever_hears_all_is_counted_with_all(everybody, name):
 
 
 def test_pace_is_kept(everybody):
-    paced, _, _ = rooms.measure(PARLEY, everybody, ROOM, SECONDS)
+    paced, _, _ = lobby.measure(PARLEY, everybody, LOAD, SECONDS)
     assert paced.texts == int(SECONDS * 300)
 
 
@@ -57,7 +57,7 @@ def test_a_server_that_does_wrong_is_found_out(monkeypatch, fault, scanned):
     monkeypatch.setattr(generator, "MOST_SCANNED", scanned)  # so that who hears wrong reads it, or only sums it up
     wrong = Other("wrong", "line", [sys.executable, WRONG, "%(port)d", fault])
     with crowd(2) as clients:
-        paced, = rooms.measure(wrong, clients, ROOM._replace(talks=ROOM.talks[:1]), SECONDS)
+        paced, = lobby.measure(wrong, clients, LOAD._replace(talks=LOAD.talks[:1]), SECONDS)
     assert paced.missing == (fault in ("lost", "doubled"))
     assert paced.missing + paced.disordered + paced.differing > 0
 
@@ -66,15 +66,15 @@ def test_who_is_sent_away_is_a_failure_and_the_next_server_is_measured_all_the_s
     redis_clients = Other("threads", "redis", [sys.executable, "-m", "bench.rivals.threads", "%(port)d"])
     with redis_clients.running() as running:
         with pytest.raises(Broken):
-            everybody.enter(rooms.newcomers(4, 1, running.address, redis_clients.wires), seconds=0.2)
+            everybody.enter(lobby.newcomers(4, 1, running.address, redis_clients.wires), seconds=0.2)
         everybody.clear()
-    assert len(rooms.measure(PARLEY, everybody, ROOM, SECONDS)) == 3
+    assert len(lobby.measure(PARLEY, everybody, LOAD, SECONDS)) == 3
 
 
 def test_an_answer_for_which_nobody_has_waited_is_not_taken_for_another(everybody):
     for control in everybody._controls:
         control.send((0, "settle", (0,)))  # as when an interrupt comes in between
-    assert len(rooms.measure(PARLEY, everybody, ROOM, SECONDS)) == 3
+    assert len(lobby.measure(PARLEY, everybody, LOAD, SECONDS)) == 3
 
 
 def test_a_server_that_does_not_start_says_why():
@@ -93,7 +93,7 @@ def test_a_server_that_is_not_installed_is_left_out():
 
 
 def test_members_who_are_idle_cost_memory(everybody):
-    idle = rooms.measure_idle(PARLEY, everybody, 50)
+    idle = lobby.measure_idle(PARLEY, everybody, 50)
     assert idle.base > 1 << 20
     assert idle.logins > 0 and idle.login_cpu > 0
 
@@ -105,7 +105,7 @@ def test_presence_is_measured(everybody):
 
 
 def test_five_protocols_are_measured(everybody, monkeypatch):
-    monkeypatch.setattr(five, "ROOM", five.ROOM._replace(members=25, speakers=2))
+    monkeypatch.setattr(five, "LOAD", five.LOAD._replace(members=25, speakers=2))
     paced, saturated = five.measure(PARLEY, everybody, five.PARTS[-1], SECONDS)
     for outcome in (paced, saturated):
         assert outcome.texts and outcome.deliveries == outcome.texts * 24
@@ -177,7 +177,7 @@ def test_growth_is_measured(everybody, monkeypatch):
 
 def test_the_command_prints_tables_and_writes_a_plot(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("bench.__main__.QUICK", Extent(60, 1, 0.1, ("a",), 0, (), False))
-    assert main(["--quick", "--servers", "parley", "--rooms", "a", "--plots", str(tmp_path)]) == 0
+    assert main(["--quick", "--servers", "parley", "--loads", "a", "--plots", str(tmp_path)]) == 0
     assert "### a, paced: 10 members, all talk, 4000 messages/s" in capsys.readouterr().out
     assert xml.dom.minidom.parse(str(tmp_path / "compare.svg"))
 
