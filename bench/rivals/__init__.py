@@ -1,1 +1,1 @@
-"""Chat servers as they are usually written first and second, for the `line` protocol, to compare ours with."""
+"""Chat servers as they are usually written, for the `line` protocol: first, second, and then with many rooms."""
