@@ -1,7 +1,4 @@
-"""`python -m bench`: what our server costs, and what others cost for the same work, side by side.
-
-`python -m bench grow`: how that grows with members, workers, and those who talk.
-"""
+"""`python -m bench`: what our server costs, and what others cost for the same work, side by side."""
 import argparse
 import os
 import platform
@@ -9,30 +6,32 @@ import resource
 import sys
 import time
 
-from bench import grow
+from bench import grow, lobby, plans, rooms
+from bench.compiled import NoCompiler
 from bench.crowd import crowd
-from bench.lobby import LOADS
 from bench.series import FULL, QUICK, Series, chosen_servers
-from bench.servers import KNOWN
+from bench.servers import KNOWN, WORKERS
 from parley.conformance.stdout import quiet_when_closed
 from stress.usage import busy_seconds
 
 DESCRIPTORS = 16000  # for the largest loads
-PROCESSES = max(2, min(8, os.cpu_count()))  # of the load
+PROCESSES = max(2, min(8, os.cpu_count()))  # of the lobby's load
 
 
 @quiet_when_closed()
 def main(argv=None):
     """Measure what was asked for; the exit code."""
-    arguments = _parsed(argv)
+    arguments = _parsed(sys.argv[1:] if argv is None else argv)
     if not sys.platform.startswith("linux"):
         print("bench: it counts CPU and memory by /proc, so it needs Linux", file=sys.stderr)
         return 2
     _raise_limit()
-    os.makedirs(arguments.plots, exist_ok=True)
     began, busy = time.monotonic(), busy_seconds() - _own_seconds()
-    with crowd(PROCESSES) as everybody:
-        code = (_grow if arguments.what == "grow" else _compare)(arguments, everybody)
+    try:
+        code = arguments.measure(arguments)
+    except NoCompiler as error:
+        print("bench: %s" % error, file=sys.stderr)
+        return 2
     took = time.monotonic() - began
     print("\n%.0f s; everything else on this machine used %.2f of its %d cores meanwhile." % (
         took, max(0.0, busy_seconds() - _own_seconds() - busy) / took, os.cpu_count()))
@@ -40,16 +39,47 @@ def main(argv=None):
 
 
 def _parsed(argv):
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["compare", "grow"], default="compare")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    things = parser.add_subparsers(metavar="WHAT", help="if none is named, it is the first:")
+    _add_compare(things.add_parser("compare", help="the lobby, on our server and on others"))
+    _add_grow(things.add_parser("grow", help="how the cost of a delivery grows with members, workers and speakers"))
+    _add_rooms(things.add_parser("rooms", help="many rooms, on our server and on others"))
+    is_named = argv and (argv[0] in things.choices or argv[0] in ("-h", "--help"))
+    return parser.parse_args(argv if is_named else ["compare", *argv])
+
+
+def _add_compare(parser):
+    servers, loads = [server.name for server in KNOWN], [load.name for load in lobby.LOADS]
     parser.add_argument("--quick", action="store_true", help="a look, in less than a minute, at fewer rows")
+    parser.add_argument("--servers", metavar="NAME", nargs="+", choices=servers,
+                        help="only these: %s" % ", ".join(servers))
+    parser.add_argument("--loads", metavar="NAME", nargs="+", choices=loads,
+                        help="only these loads, and nothing else: %s" % ", ".join(loads))
+    _add_plots(parser)
+    parser.set_defaults(measure=_compare)
+
+
+def _add_grow(parser):
+    _add_plots(parser)
+    parser.set_defaults(measure=_grow)
+
+
+def _add_plots(parser):
     parser.add_argument("--plots", metavar="DIRECTORY", default="build", help="where the SVGs go (%(default)s)")
-    names = [server.name for server in KNOWN]
-    parser.add_argument("--servers", metavar="NAME", nargs="+", choices=names, help="only these: %s" % ", ".join(names))
-    parser.add_argument("--loads", metavar="NAME", nargs="+", choices=[load.name for load in LOADS],
-                        help="only these loads, and nothing else: %s" % ", ".join(load.name for load in LOADS))
-    return parser.parse_args(argv)
+
+
+def _add_rooms(parser):
+    loads = [load.name for load in plans.LOADS]
+    parser.add_argument("--loads", metavar="NAME", nargs="+", choices=loads, default=loads,
+                        help="only these: %s" % ", ".join(loads))
+    parser.add_argument("--peers", metavar="NAME", nargs="*", choices=rooms.PEERS, default=rooms.PEERS,
+                        help="only these beside ours, or none: %s" % ", ".join(rooms.PEERS))
+    parser.add_argument("--target", metavar="DIRECTORY", help="another checkout of this project, to be compared too")
+    parser.add_argument("--workers", metavar="COUNT", type=int, default=WORKERS,
+                        help="of ours and of the prototype (%(default)s)")
+    parser.add_argument("--repetitions", metavar="COUNT", type=int, default=3, help="of all (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=2, help="of each phase (%(default)s)")
+    parser.set_defaults(measure=_compare_rooms)
 
 
 def _raise_limit():
@@ -62,45 +92,63 @@ def _raise_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS if enough else hard, hard))
 
 
-def _compare(arguments, everybody):
+def _compare(arguments):
     extent = QUICK if arguments.quick else FULL
     if arguments.loads:
         extent = extent._replace(loads=arguments.loads, idle=0, present=(), five=False)
     servers, absent = chosen_servers(arguments.servers)
-    series = Series(everybody, extent, servers, _say)
-    series.run()
-    _print_head()
-    for name in absent:
-        print("%s is not installed, so it is left out." % name)
-    for line in series.report():
-        print(line)
+    with crowd(PROCESSES) as everybody:
+        series = Series(everybody, extent, servers, _say)
+        series.run()
+    _print_head("%d processes" % PROCESSES, absent)
+    _print_lines(series.report())
     plot = series.plot()
     if plot:
         _write(arguments.plots, "compare", plot)
-    if not series.all_heard_all:
-        print("\nSomething was lost, doubled or reordered by our server.")
-        return 1
-    return 0
+    return _judged(series.all_heard_all)
 
 
-def _grow(arguments, everybody):
-    found, failures = grow.grow(everybody, _say)
-    _print_head()
-    for line in grow.report(found):
-        print(line)
-    for failure in failures:
-        print("- not measured: %s" % failure)
+def _grow(arguments):
+    with crowd(PROCESSES) as everybody:
+        found, failures = grow.grow(everybody, _say)
+    _print_head("%d processes" % PROCESSES)
+    _print_lines(grow.report(found))
+    _print_lines("- not measured: %s" % failure for failure in failures)
     for what, plot in grow.plots(found):
         _write(arguments.plots, "grow-%s" % what, plot)
     return 0
 
 
-def _print_head():
-    print("Python %s, Linux %s, %d cores, load from %d processes" % (
-        platform.python_version(), platform.release(), os.cpu_count(), PROCESSES))
+def _compare_rooms(arguments):
+    loads = [load for load in plans.LOADS if load.name in arguments.loads]
+    servers, absent = rooms.servers(arguments.workers, arguments.target, arguments.peers)
+    found, failures = rooms.compare(servers, loads, arguments.repetitions, arguments.seconds, _say)
+    _print_head("a process in C", absent)
+    _print_lines(["", *rooms.report(found, loads, servers), ""])
+    _print_lines("- not measured: %s" % failure for failure in failures)
+    return _judged(rooms.all_heard_all(found))
+
+
+def _judged(all_heard_all):
+    """The exit code."""
+    if not all_heard_all:
+        print("\nSomething was lost, doubled or reordered by our server.")
+    return 0 if all_heard_all else 1
+
+
+def _print_head(load, absent=()):
+    print("Python %s, Linux %s, %d cores, load from %s" % (
+        platform.python_version(), platform.release(), os.cpu_count(), load))
+    _print_lines("%s is not installed, so it is left out." % name for name in absent)
+
+
+def _print_lines(lines):
+    for line in lines:
+        print(line)
 
 
 def _write(directory, name, plot):
+    os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name + ".svg")
     with open(path, "w", encoding="utf-8") as file:
         file.write(plot)

@@ -87,23 +87,26 @@ class Running:
 
 
 class Ours:
-    """This project's. config: what differs from the usual settings; stores: with a directory for what lasts?"""
+    """This project's. stores: with a directory for what lasts? checkout: where it is, if not here."""
 
     wires = ("line",)
     at_once = 32
     is_installed = True
 
-    def __init__(self, name="parley", workers=WORKERS, stores=False):
+    def __init__(self, name="parley", workers=WORKERS, stores=False, checkout=None):
         self.name = name
         self._workers = workers
         self._stores = stores
+        self._command = (
+            ["env", "--chdir=%s" % checkout, sys.executable, "-m", "parley.server"] if checkout else None)
 
     @contextlib.contextmanager
     def running(self):
         """Started, and stopped at the end of the block."""
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
             options = ("--storage", os.path.join(directory, "storage")) if self._stores else ()
-            with launch(self._workers, config=_OURS, args=options, protocols=PROTOCOLS) as server:
+            with launch(self._workers, config=_OURS, args=options, command=self._command,
+                        protocols=PROTOCOLS) as server:
                 yield Running(server.pid, server.address)
 
 

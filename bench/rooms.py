@@ -1,0 +1,190 @@
+"""Many rooms: what they cost our server and its peers. `bench.plans` has the loads."""
+import collections
+import contextlib
+import json
+import subprocess
+import sys
+import time
+
+from bench.compiled import compiled
+from bench.crowd import Broken
+from bench.plans import PACED, plan
+from bench.servers import OTHERS, PARLEY, Other, Ours
+from bench.table import figure, ratio, table
+from bench.wires import WIRES
+from parley.conformance.targets import DidNotStart
+from stress.usage import busy_seconds, cpu_seconds, memory, spent
+
+SILENCE = 3.0  # seconds after which what has not come is lost
+JOINING = 32  # users who join at the same time
+PEERS = ("limit", "prototype", "inspircd", "redis", "ngircd")
+FAULTS = ("lost", "doubled", "stray", "own", "odd")
+
+Entry = collections.namedtuple("Entry", "joins settled connection membership")
+Entry.__doc__ = """Joins a second until they are confirmed, and until all is quiet. Bytes for each of the others."""
+Outcome = collections.namedtuple("Outcome", "deliveries cpu wall p50 p99 p999 behind others faults")
+Outcome.__doc__ = """What became of what was said.
+
+cpu: seconds of the server's processes. wall: seconds from the first message to the last delivery.
+p50, p99, p999: seconds from when a message was due to when it was heard.
+behind: seconds by which the generator itself was late, the 99th percentile.
+others: how many cores everything else on this machine used meanwhile.
+faults: how many deliveries were `lost`; were `doubled` or came too late; went `stray`, to somebody who is not in the
+room or under the name of another one; reached their `own` author; or were `odd`, which is anything else.
+"""
+
+
+def servers(workers, target, peers):
+    """(ours, that of the checkout `target`, and the peers that can be started; the names of those that cannot)."""
+    known = {server.name: server for server in [
+        Other("limit", "line", [compiled("limit"), "%(port)d"]),
+        Other("prototype", "line", [sys.executable, "-m", "bench.rivals.prototype", "%(port)d", str(workers)]),
+        *OTHERS]}
+    ours = [Ours(workers=workers)] + ([Ours("target", workers=workers, checkout=target)] if target else [])
+    wanted = [known[name] for name in peers]
+    return ours + [one for one in wanted if one.is_installed], [one.name for one in wanted if not one.is_installed]
+
+
+class Crowd:
+    """All users, in a process of `bench/c/crowd.c`."""
+
+    def __init__(self, wire, port, publishers, load, planned):
+        self._process = subprocess.Popen(
+            [compiled("crowd"), wire, str(port), str(SILENCE)], universal_newlines=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid = self._process.pid
+        self._tell(load.users, publishers, load.rooms, len(planned.voices))
+        for rooms in planned.rooms:
+            self._tell(len(rooms), *rooms)
+        for voice in planned.voices:
+            self._tell(*voice)
+
+    def _tell(self, *words):
+        with contextlib.suppress(BrokenPipeError):  # if it is gone, it has said why
+            self._process.stdin.write(" ".join(map(str, words)) + "\n")
+
+    def do(self, *words):
+        """One of the things that it can do; what it answers."""
+        self._tell(*words)
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline() or '{"error": "the load generator is gone"}')
+        if "error" in answer:
+            raise Broken(answer["error"])
+        return answer
+
+    def close(self):
+        """All are gone."""
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+
+def measure(server, load, planned, seconds):
+    """(an Entry, an Outcome for each of the load's phases) on a server started for that, by this Plan."""
+    wire, = server.wires
+    publishers = load.speakers if WIRES[wire].speaks_only else 0
+    with server.running() as running:
+        _, port = running.address(wire)
+        with contextlib.closing(Crowd(wire, port, publishers, load, planned)) as crowd:
+            entry = _enter(crowd, server, running.pids, load.users + publishers, sum(map(len, planned.rooms)))
+            return entry, [_talk(crowd, running.pids, phase, seconds, turns)
+                           for phase, turns in zip(load.phases, planned.turns)]
+
+
+def _enter(crowd, server, pids, connections, memberships):
+    before = memory(pids)
+    crowd.do("enter", server.at_once)
+    inside = memory(pids)
+    took = crowd.do("join", JOINING)
+    return Entry(memberships / took["seconds"], memberships / took["settled"],
+                 (inside - before) / connections, (memory(pids) - inside) / memberships)
+
+
+def _talk(crowd, pids, phase, seconds, turns):
+    length = () if phase.how == PACED else (int(seconds * 1000),)
+    began, busy, own = time.monotonic(), busy_seconds(), cpu_seconds([crowd.pid])
+    with spent(pids) as cpu:
+        found = crowd.do(phase.how, *length, phase.measure, len(turns), *turns)
+    own = cpu_seconds([crowd.pid]) - own + cpu[0]
+    others = max(0.0, busy_seconds() - busy - own) / (time.monotonic() - began)
+    times = [found[name] / 1e6 for name in ("p50", "p99", "p999", "behind")]
+    return Outcome(found["deliveries"], cpu[0], found["wall"], *times, others, {name: found[name] for name in FAULTS})
+
+
+def compare(those, loads, repetitions, seconds, say):
+    """{(load, server): [what `measure` gives]}, by their names, and what could not be measured.
+
+    Every repetition has each server once.
+    """
+    found, failures = collections.defaultdict(list), []
+    for load in loads:
+        planned = plan(load, seconds)
+        for number in range(1, repetitions + 1):
+            for server in those:
+                what = "%s, %s" % (load.name, server.name)
+                say("repetition %d: %s" % (number, what))
+                try:
+                    found[load.name, server.name].append(measure(server, load, planned, seconds))
+                except (Broken, DidNotStart, OSError) as error:
+                    failure = "%s: %s" % (what, error)
+                    failures += [failure] if failure not in failures else []
+    return found, failures
+
+
+def report(found, loads, those):
+    """The lines of one table."""
+    rows = []
+    for load in loads:
+        for index, phase in enumerate(load.phases):
+            costs = {server.name: [_cost(outcomes[index]) for _, outcomes in found[load.name, server.name]]
+                     for server in those}
+            for server in those:
+                if costs[server.name]:
+                    entries, outcomes = zip(*found[load.name, server.name])
+                    rows.append([
+                        "%s, %s" % (load.name, _meaning(phase)), server.name,
+                        figure(costs[server.name]), ratio(costs[server.name], costs[those[0].name]),
+                        *_talk_cells([several[index] for several in outcomes]),
+                        *(_entry_cells(entries) if index == 0 else [""] * 4), "%d" % len(entries)])
+    return table(["load", "server", "CPU us a delivery", "of %s's" % those[0].name, "thousand deliveries/s", "p50 ms",
+                  "p99 ms", "p999 ms", "wrong", "cores of others", "joins/s", "joins/s until quiet", "KB a connection",
+                  "KB a membership", "runs"], rows)
+
+
+def all_heard_all(found):
+    """Has our server lost, doubled or reordered nothing?"""
+    return not any(sum(outcome.faults.values()) for (_, server), measured in found.items() if server == PARLEY.name
+                   for _, outcomes in measured for outcome in outcomes)
+
+
+def _meaning(phase):
+    return "%d messages/s" % phase.measure if phase.how == PACED else "saturated, %d each" % phase.measure
+
+
+def _talk_cells(outcomes):
+    return [
+        figure([outcome.deliveries / outcome.wall for outcome in outcomes], 1e-3),
+        figure([outcome.p50 for outcome in outcomes], 1e3), figure([outcome.p99 for outcome in outcomes], 1e3),
+        figure([outcome.p999 for outcome in outcomes], 1e3), _wrong(outcomes),
+        figure([outcome.others for outcome in outcomes])]
+
+
+def _entry_cells(entries):
+    return [
+        figure([entry.joins for entry in entries]), figure([entry.settled for entry in entries]),
+        figure([entry.connection for entry in entries], 1 / 1024),
+        figure([entry.membership for entry in entries], 1 / 1024)]
+
+
+def _cost(outcome):
+    """Microseconds of CPU; endless if nothing was delivered."""
+    return outcome.cpu / outcome.deliveries * 1e6 if outcome.deliveries else float("inf")
+
+
+def _wrong(outcomes):
+    """How much was, and in what way."""
+    sums = {name: sum(outcome.faults[name] for outcome in outcomes) for name in FAULTS}
+    return ", ".join("%d %s" % (count, name) for name, count in sums.items() if count) or "0"
