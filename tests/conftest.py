@@ -2,8 +2,8 @@
 import os
 import random
 import signal
-import sys
 
+import preloaded
 import pytest
 from hypothesis import HealthCheck, settings
 from numbered import Numbered
@@ -15,8 +15,9 @@ from parley.server.storage.memory import Store
 # Who runs in the background of a shell ignores it, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Where a test needs a server, and none in particular, passwords shall not take its time.
-targets.SERVER[:] = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "cheap_server.py")]
+# Where a test needs a server, and none in particular, neither passwords nor imports shall take its time.
+targets.SERVER[:] = preloaded.SERVER
+targets.subprocess = preloaded
 
 # How many examples Hypothesis tries; `./dev quick` and `./dev long` choose. A busy machine is not a failure.
 for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):

@@ -1,0 +1,96 @@
+"""The module `subprocess` for who starts servers: the usual one of the tests is forked by a process that is ready to.
+
+A start of Python with all of the server's modules takes five times as long as what the server does until it serves, and
+the tests start hundreds. `targets.subprocess` may be this module. What else is started, or where that cannot be done,
+is started as ever: so is a server with variables of its own, which Python itself may heed.
+"""
+import array
+import atexit
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from subprocess import DEVNULL, PIPE, TimeoutExpired  # noqa: F401
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = [sys.executable, os.path.join(HERE, "cheap_server.py")]
+CAN_FORK = sys.platform.startswith("linux") and hasattr(os, "waitid")  # PyPy has not
+
+
+def Popen(command, cwd, env, stderr, **options):
+    """What `targets.Launched` takes for a process."""
+    words = command[1:] if command[:2] == ["env", SERVER[0]] else command
+    if CAN_FORK and words[:len(SERVER)] == SERVER:
+        return _nursery.fork(words[len(SERVER):], cwd, env, stderr)
+    return subprocess.Popen(command, cwd=cwd, env=env, stderr=stderr, **options)
+
+
+class Forked:
+    """Like `subprocess.Popen`, as far as that is needed."""
+
+    def __init__(self, stdout, report):
+        self.stdout = stdout
+        self.returncode = None
+        self._report = report
+        self._lock = threading.Lock()
+        self.pid = self._told()
+
+    def poll(self):
+        try:
+            return self.wait(0)
+        except TimeoutExpired:
+            return None
+
+    def wait(self, timeout=None):
+        with self._lock:
+            if self.returncode is None:
+                if not select.select([self._report], [], [], timeout)[0]:
+                    raise TimeoutExpired("a server", timeout)
+                self.returncode = self._told()
+                self._report.close()
+        return self.returncode
+
+    def _told(self):
+        told = self._report.recv(64)
+        if not told:
+            raise EOFError("the process that forks servers has ended")
+        return int(told)
+
+
+class Nursery:
+    """`preloaded_server.py`, once it is needed. It ends with this process."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._requests = self._process = None
+
+    def fork(self, arguments, cwd, environment, stderr):
+        request = json.dumps({"arguments": arguments, "cwd": cwd, "environment": environment})
+        report, its_report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        stdout, its_stdout = os.pipe()
+        descriptors = array.array("i", [its_report.fileno(), its_stdout, stderr.fileno()])
+        with self._lock:
+            if not self._process:
+                self._start()
+            self._requests.sendmsg([request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        its_report.close()
+        os.close(its_stdout)
+        return Forked(open(stdout, "rb"), report)
+
+    def _start(self):
+        self._requests, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with requests:
+            self._process = subprocess.Popen(
+                [sys.executable, os.path.join(HERE, "preloaded_server.py")], stdin=requests, stdout=DEVNULL,
+                start_new_session=True, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+        atexit.register(self._end)
+
+    def _end(self):
+        self._requests.close()
+        self._process.wait()
+
+
+_nursery = Nursery()
