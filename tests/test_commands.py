@@ -565,7 +565,7 @@ def test_nothing_that_the_control_socket_is_told_ends_a_process(command, serve, 
 
 def test_who_calls_and_says_nothing_is_hung_up_on_without_anybody_else_calling(serve, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
-        "import server.supervisor.control as control\ncontrol.LONGEST_CALL = 0.01\n")
+        "from parley.server.supervisor import control\ncontrol.LONGEST_CALL = 0.01\n")
     path = str(tmp_path / "s")
     with serve("--socket", path, PYTHONPATH=os.pathsep.join([str(tmp_path), ROOT])):
         with socket.socket(socket.AF_UNIX) as silent:

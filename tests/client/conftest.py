@@ -1,5 +1,6 @@
 """One server with five protocols, clients of it, and one that can be restarted."""
 import contextlib
+import json
 
 import pytest
 from surroundings import PROTOCOLS, SECONDS, USERS, Doorway, Restarted, urls
@@ -9,9 +10,15 @@ from parley.conformance.targets import launch
 
 
 @pytest.fixture(scope="module")
-def server():
-    """{protocol: URL} of a server that all tests of a module share; each takes names of its own."""
-    with launch(workers=2, protocols=PROTOCOLS, users=USERS) as server:
+def server(tmp_path_factory):
+    """{protocol: URL} of a server that all tests of a module share; each takes names of its own.
+
+    Wrong passwords are not slowed down: the tests of a module give more of them than one person may.
+    """
+    users = tmp_path_factory.mktemp("server") / "users.json"
+    users.write_text(json.dumps({"users": [{"username": name, "password": word} for name, word in USERS.items()]}))
+    config = {"accounts": {"users_file": str(users), "failed_logins_per_minute": 0}}
+    with launch(workers=2, config=config, protocols=PROTOCOLS) as server:
         yield urls(server)
 
 

@@ -12,7 +12,7 @@ from parley.conformance.targets import Foreign
 from parley.conformance.variants import variants_of
 from parley.conformance.wire import CODECS
 
-BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
+BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 BY_NAME = scenarios_of("delimited", "dollar")
 
 # The scenario that was written with the bug in mind. Others may catch it too, but this one has to.

@@ -13,7 +13,7 @@ from parley.conformance.runner import Run, StepFailed
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import line
 
-BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
+BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 
 SCENARIOS = [loader.load(path, requirements.available_to) for path in coverage.scenario_paths("line")]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

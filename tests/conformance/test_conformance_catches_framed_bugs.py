@@ -12,7 +12,7 @@ from parley.conformance.targets import Foreign
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import CODECS
 
-BRIEF = 2.0  # seconds; nobody has to be patient with a wrong server
+BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 
 VARIANTS = (Variant("split", "whole"), Variant("split", "bytes"), Variant("split", "joined"))
 

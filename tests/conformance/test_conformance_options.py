@@ -121,7 +121,9 @@ NO_SERVERS = [
 
 
 @pytest.mark.parametrize("protocol, behave, expected", NO_SERVERS)
-def test_what_is_not_a_server_of_the_protocol_is_an_error(protocol, behave, expected):
+def test_what_is_not_a_server_of_the_protocol_is_an_error(monkeypatch, protocol, behave, expected):
+    if behave is until_they_leave:
+        monkeypatch.setattr(preflight, "REPLY_SECONDS", 1.0)  # it will not say that it is a TLS port either
     with listening(behave) as address, pytest.raises(NotUsable) as caught:
         preflight.check(Foreign({protocol: address}), 0.1)
     assert str(caught.value).startswith("--target %s=127.0.0.1:%d: " % (protocol, address[1]))
