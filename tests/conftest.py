@@ -1,4 +1,5 @@
 """A store that answers when a test says so, and choices that can be made again."""
+import gc
 import os
 import random
 import signal
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(config, items):
     """Each process of `-n` is given hundreds of tests that follow each other: none shall get all of the slow ones."""
     if hasattr(config, "workerinput"):
         items[:] = dealt(items, SLOW, FAST)
+
+
+def pytest_collection_finish():
+    """The thousands of items stay to the end: Python need not look through them for garbage each time."""
+    gc.collect()
+    getattr(gc, "freeze", lambda: None)()  # since Python 3.7
 
 
 def dealt(items, slow, fast):
