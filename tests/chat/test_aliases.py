@@ -92,6 +92,7 @@ def test_an_alias_is_cut_between_characters(name, beginning):
     assert first(name.encode()).decode()[:-5] == beginning
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=32))
 def test_no_alias_is_a_name_and_all_fit(text):
     try:

@@ -350,6 +350,7 @@ def test_any_fields_of_a_request_give_one_command_in_either_form(purpose, fields
 
 
 # CPU time, because copying cannot be counted; the margin is wide.
+@pytest.mark.slow
 def test_a_large_packet_in_tiny_pieces_costs_in_proportion_to_its_length():
     assert cost_of_pieces(1 << 20) < 100 * cost_of_pieces(1 << 16)  # sixteen times as long
 

@@ -168,6 +168,7 @@ def test_values_are_counted_wherever_they_are():
         parse(full[:-1] + ", 'z': 0}")
 
 
+@pytest.mark.slow
 @given(DICTIONARIES)
 def test_a_dictionary_is_read_however_it_was_written(value):
     for text in (repr(value), json.dumps(value), json.dumps(value, ensure_ascii=False), json.dumps(value, indent=1)):

@@ -268,6 +268,7 @@ def test_another_run_of_the_server_knows_nothing_of_the_requests_of_this_one(sta
 REQUESTS = st.lists(st.sampled_from(["say", "say", "whisper", "read", "work", "mute", "die"]), max_size=40)
 
 
+@pytest.mark.slow
 def test_whenever_processes_die_everything_is_written_once_and_answered_once(make_queue, spoken, monkeypatch):
     monkeypatch.setattr(journal_module, "HOPELESS", 1 << 30)
 

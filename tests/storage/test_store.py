@@ -141,6 +141,7 @@ OPERATIONS = st.lists(st.one_of(
     st.tuples(st.just("ask"), st.integers(1, 5))), max_size=30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["memory", "database"])
 def test_whoever_asks_on_from_the_last_number_misses_nothing_and_gets_nothing_twice(
         kind, open_empty, spoken, small_pages):
@@ -468,6 +469,7 @@ def answers(store, requests, frame):
         yield [[message[1:] for message in store.kept(name)] for name in (b"ann", b"bob", b"cid")]
 
 
+@pytest.mark.slow
 def test_nobody_can_tell_one_store_from_another(open_empty, spoken, small_pages):
 
     @given(REQUESTS)
