@@ -17,6 +17,7 @@ from parley.client.events import (
     Described,
     Disconnected,
     Done,
+    Invited,
     Joined,
     Kept,
     Left,
@@ -28,7 +29,10 @@ from parley.client.events import (
     Refused,
     Renamed,
     Request,
+    RoomNotice,
+    Rooms,
     Said,
+    Topic,
     Unsure,
     Users,
     Welcomed,
@@ -38,7 +42,7 @@ from parley.client.opening import Failed
 from parley.client.protocol import Impossible
 
 __all__ = [
-    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Kept",
-    "Left", "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure",
-    "Users", "Welcomed", "Whispered", "connect", "parse",
+    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Invited", "Joined",
+    "Kept", "Left", "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "RoomNotice",
+    "Rooms", "Said", "Topic", "Unsure", "Users", "Welcomed", "Whispered", "connect", "parse",
 ]

@@ -1,6 +1,6 @@
 """The address of a server and its protocol: `line://localhost:4000`, `binary+tls://chat.example`, `localhost`."""
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 from parley.server.protocols import PROTOCOLS
 
@@ -43,3 +43,12 @@ def parse(url: str, only: Optional[str] = None) -> Address:
     if not 0 < port < 65536:
         raise ValueError("%d is not a port; ports are from 1 to 65535." % port)
     return Address(protocol, found.group("v6") or found.group("host"), port, bool(found.group("tls")))
+
+
+def with_name(typed: str) -> Tuple[Optional[str], str]:
+    """(name, URL) of an address with the name to take there: `ann@localhost`, `line://ann@localhost`; None: none."""
+    front, sign, rest = typed.strip().rpartition("@")
+    if not sign:
+        return None, rest
+    protocol, slashes, name = front.rpartition("://")
+    return name or None, protocol + slashes + rest

@@ -14,8 +14,10 @@ from parley.client import events
 from parley.client.events import Event
 from parley.client.opening import Failed, open_in_thread
 from parley.client.position import ResumePosition
-from parley.client.protocol import Impossible, ProtocolError
+from parley.client.protocol import LOBBY_ROOM, NOT_INSIDE, Impossible, ProtocolError
 from parley.client.protocols import CLIENT_PROTOCOLS
+from parley.client.reactions import Command, Reactions
+from parley.client.rooms import RoomRequests, place, room_name
 from parley.server.protocols.text import canonical, is_blank
 
 RECEIVE_BYTES = 65536  # in one call
@@ -50,7 +52,7 @@ def connect(
     return chat
 
 
-class Chat:
+class Chat(RoomRequests):
     """A connection to one server. It is made in the background; the function `connect` waits for it.
 
     Requests are methods; they return at once, and raise `Impossible` with a sentence if they cannot be made. Their
@@ -62,8 +64,8 @@ class Chat:
     In an event loop of your own: select on `chat` (it has a fileno() where the system has epoll or kqueue) for at most
     `chat.until_next()` seconds, then call `chat.poll()`. Only one thread may use a chat.
 
-    If the connection is lost after a login, the chat reconnects, with growing delays between attempts, and requests
-    what it has missed. It does not if somebody has logged in under the name elsewhere.
+    If the connection is lost after a login, the chat reconnects, with growing delays between attempts, enters its rooms
+    again, and requests what it has missed. It does not if somebody has logged in under the name elsewhere.
     """
 
     DELAYS = (0.5, 1, 2, 4, 8, 15, 30)  # seconds before each attempt to reconnect; the last one repeats
@@ -71,8 +73,11 @@ class Chat:
     def __init__(self, url: str, trust: Optional[str] = None) -> None:
         self.address = addresses.parse(url)
         self.names: Set[str] = set()  # of the users known to be online
+        self.inside: Dict[str, Optional[str]] = {}  # {room that you are in, beside the lobby: its key or None}
+        self._keys: Dict[str, Optional[str]] = {}  # the same for those that are being entered
         self._trust = trust
         self._position = ResumePosition()
+        self._reactions = Reactions()
         self._events: Deque[Event] = collections.deque()
         self._sock: Any = None
         self._protocol: Any = None
@@ -115,7 +120,8 @@ class Chat:
     @property
     def unconfirmed(self) -> int:
         """The number of messages that were sent and may not have arrived yet."""
-        return len(self._position.unconfirmed) + int(self._protocol.unconfirmed if self._protocol else 0)
+        logged = sum(len(self._position.of(room).unconfirmed) for room in self._position.rooms)
+        return logged + int(self._protocol.unconfirmed if self._protocol else 0)
 
     def can(self, request: str) -> bool:
         """Does the protocol support this request, such as "whisper"? It is the name of the method."""
@@ -166,11 +172,21 @@ class Chat:
         """Change the name to `name`."""
         self._request("rename", _nfc(name))
 
-    def say(self, text: str) -> None:
-        """Say `text` in the room."""
-        text = _canonical(text)
+    def join_room(self, room: str, key: Optional[str] = None) -> None:
+        """Enter `room`, which is made if there is none of this name; `key`: the word that its owner may demand.
+
+        The chat enters it again when it has reconnected.
+        """
+        super().join_room(room, key)
+        self._keys[room_name(room)] = key
+
+    def say(self, text: str, room: Optional[str] = None) -> None:
+        """Say `text` in `room`, None: in the lobby."""
+        text, room = _canonical(text), place(room)
+        if room:
+            self.check("join_room")
         if not is_blank(text.encode()):
-            self._request("say", text)
+            self._request("say", text, *filter(None, [room]))
 
     def whisper(self, to: str, text: str) -> None:
         """Say `text` to one user alone."""
@@ -193,8 +209,8 @@ class Chat:
         self._ping_times.append(start)
 
     def history(self, partner: Optional[str] = None, most: Optional[int] = None) -> None:
-        """The latest messages in the room, or with `partner`, at most `most`: `Recalled` for each."""
-        self._request("history", partner and _nfc(partner), most)
+        """The latest messages in the lobby, or in the room or with the user `partner`, at most `most`: `Recalled`s."""
+        self._request("history", None if partner == LOBBY_ROOM else partner and _nfc(partner), most)
 
     def deliver(self) -> None:
         """The direct messages that were kept while you were away: `Whispered` for each, in `delimited` `Said`."""
@@ -204,12 +220,48 @@ class Chat:
         """Delete your account."""
         self._request("delete")
 
+    # ---- bots
+
+    def on_command(self, word: str, function: Command) -> None:
+        """Call function(said, rest) for each message that begins with `word`, such as "!roll", in `poll` or iteration.
+
+        said: the `Said` or `Whispered`, which is reported as well. rest: the text behind the word. If the function
+        returns a text, that is said where the word was: see `answer`.
+        """
+        self._reactions.commands[word] = function
+
+    def every(self, seconds: float, function: Callable[[], Any]) -> None:
+        """Call function() every `seconds` seconds, in `poll` or iteration, while you are logged in."""
+        self._reactions.add_timer(seconds, function)
+
+    def answer(self, said: Union[events.Said, events.Whispered], text: str) -> None:
+        """Say `text` where `said` was: in its room, or to its sender alone."""
+        if isinstance(said, events.Said):
+            self.say(text, said.room)
+        else:
+            self.whisper(said.sender, text)
+
+    def _react(self, found: Iterable[Event]) -> None:
+        for event in found:
+            if isinstance(event, (events.Said, events.Whispered)) and event.sender != self.me:
+                answer = self._reactions.answer_to(event)
+                if answer:
+                    self.answer(event, answer)
+
     # ---- waiting
 
     def poll(self, timeout: Optional[float] = 0) -> List[Event]:
-        """The events that have come. If there are none, wait for one up to `timeout` seconds; None: without a limit."""
-        self._work_until(lambda: self._events or self._is_over, timeout)
+        """The events that have come. If there are none, wait for one up to `timeout` seconds; None: without a limit.
+
+        Calls the functions of `on_command` and `every`; what they raise is raised here. If one of `every` is called,
+        it may return without an event, before the time is over.
+        """
+        self._work_until(lambda: self._events or self._is_over or self._has_due_timer, timeout)
+        for function in self._reactions.due() if self._has_due_timer else ():
+            if self.me is not None:
+                function()
         found, self._events = list(self._events), collections.deque()
+        self._react(found)
         return found
 
     def __iter__(self) -> Iterator[Event]:
@@ -264,8 +316,13 @@ class Chat:
 
     def until_next(self) -> Optional[float]:
         """Seconds after which to call `poll` even if nothing has come; None if that is not needed."""
-        due = [at for at in (self._retry_at, self._settle_at, self._ping_at, self._pong_by) if at is not None]
+        timers = (self._retry_at, self._settle_at, self._ping_at, self._pong_by, self._reactions.next_at)
+        due = [at for at in timers if at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
+
+    @property
+    def _has_due_timer(self) -> bool:
+        return self._reactions.next_at is not None and self._reactions.next_at <= time.monotonic()
 
     @property
     def _is_over(self) -> bool:
@@ -397,7 +454,7 @@ class Chat:
             self._handle(protocol.settle())
             if self._protocol is not protocol:
                 return
-            self._events.extend(event for event in protocol.connection_lost() if event.request.kind not in _UNREPORTED)
+            self._events.extend(event for event in protocol.connection_lost() if self._is_reported(event.request))
         self._close_socket()
         delay: Optional[float] = None
         if not self._granted:
@@ -409,10 +466,16 @@ class Chat:
         if not self._is_leaving:
             self._events.append(events.Disconnected(why or "", delay))
 
+    def _is_reported(self, request: events.Request) -> bool:
+        """Is it reported that this request had no answer when the connection was lost?"""
+        return request.kind not in _UNREPORTED and not (request.kind == "join_room" and request.about in self.inside)
+
     def _report_unconfirmed(self) -> None:
         """Report unconfirmed texts as `Unsure`, as there will be no log to tell."""
-        texts, self._position.unconfirmed = self._position.unconfirmed, []
-        self._events.extend(events.Unsure(events.Request("say", None, text)) for text in texts)
+        for room in self._position.rooms:
+            position = self._position.of(room)
+            texts, position.unconfirmed = position.unconfirmed, []
+            self._events.extend(_unsure(texts, room))
 
     def _close_socket(self) -> None:
         if self._sock:
@@ -447,8 +510,9 @@ class Chat:
             if self._protocol is not protocol:
                 return
         if self._protocol:
-            if self._protocol.HAS_LOG and self._position.needs_new_mark:
-                self._protocol.mark()
+            for room in self._position.rooms if self._protocol.HAS_LOG else ():
+                if self._position.of(room).needs_new_mark:
+                    self._protocol.mark(*filter(None, [room]))
             self._flush()
 
     def _pass_on(self, event: Event) -> List[Event]:
@@ -462,6 +526,8 @@ class Chat:
 
     def _on_talk(self, event: Union[events.Said, events.Whispered]) -> List[Event]:
         self.names.add(event.sender)
+        if isinstance(event, events.Said) and event.room:
+            self.inside.setdefault(event.room, None)
         return [event if event.time is not None else event._replace(time=int(time.time()))]
 
     def _on_joined(self, event: events.Joined) -> List[Event]:
@@ -469,7 +535,20 @@ class Chat:
         return [event]
 
     def _on_left(self, event: events.Left) -> List[Event]:
-        self.names.discard(event.name)
+        if event.room is None:
+            self.names.discard(event.name)
+        elif event.name == self.me:
+            self._put_out(event.room)
+        return [event]
+
+    def _put_out(self, room: str) -> None:
+        """We are no more in this room."""
+        self.inside.pop(room, None)
+        self._events.extend(_unsure(self._position.forget(room), room))
+
+    def _on_listed(self, event: events.Listed) -> List[Event]:
+        for room in event.rooms:
+            self.inside.setdefault(room, None)
         return [event]
 
     def _on_renamed(self, event: events.Renamed) -> List[Event]:
@@ -493,6 +572,8 @@ class Chat:
         else:
             self._protocol.arrive()
         self._was_logged_in = True
+        for room, key in self.inside.items():
+            self._protocol.join_room(room, key)
         return [event, events.Notice(notice)] if notice else [event]
 
     def _login_as(self, name: str) -> Any:
@@ -500,12 +581,19 @@ class Chat:
         return self._first if name == self._first[1][0] else ("join", (name,))
 
     def _on_done(self, event: events.Done) -> List[Event]:
-        kind = event.request.kind
+        kind, room = event.request.kind, event.request.about or ""
         if kind == "ping":
             return [events.Pong(time.perf_counter() - self._ping_times.popleft()), event]
         if kind == "create":  # it exists now, so log in next time
             method = "login" if self._login[1][1:] != (None,) else "join"
             self._login = method, self._login[1] if method == "login" else self._login[1][:1]
+        if kind == "join_room":
+            self.inside[room] = self._keys.pop(room, None) or self.inside.get(room)
+            self._protocol.catch_up_in(room)
+        if kind == "say" and room:  # in some protocols that enters it
+            self.inside.setdefault(room, None)
+        if kind == "leave_room":
+            self._put_out(room)
         if kind == "delete":
             self._login, self._granted, self._was_logged_in = None, False, False
             self._protocol.me = None
@@ -522,8 +610,12 @@ class Chat:
                 return []
             self._login, self._granted, self._refusals = None, False, 0
             self._report_unconfirmed()
+        elif kind == "join_room":
+            self._put_out(event.request.about or "")
         elif kind == "say" and self.me is None:  # the name was not valid after all
             self._login, self._granted = None, False
+        elif event.why == NOT_INSIDE and event.request.about in self.inside:  # put out in words that do not name us
+            self._put_out(event.request.about or "")
         return [] if kind in _OWN else [event]
 
     _REACTIONS: Dict[type, Callable[["Chat", Any], List[Event]]] = {
@@ -532,12 +624,17 @@ class Chat:
         events.Whispered: _on_talk,
         events.Joined: _on_joined,
         events.Left: _on_left,
+        events.Listed: _on_listed,
         events.Renamed: _on_renamed,
         events.Users: _on_users,
         events.Welcomed: _on_welcomed,
         events.Done: _on_done,
         events.Refused: _on_refused,
     }
+
+
+def _unsure(texts: Iterable[str], room: Optional[str]) -> List[events.Unsure]:
+    return [events.Unsure(events.Request("say", room, text)) for text in texts]
 
 
 def _nfc(name: str) -> str:

@@ -6,11 +6,12 @@ import sys
 from parley import __version__
 from parley.called import called
 from parley.client.protocol import Impossible
+from parley.client.settings import Settings, usual_path
 from parley.server.stdout import quiet_when_closed
 
 _USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
-dollar, with +tls after it for TLS. Without a protocol it is line, without a port the protocol's usual one. /help shows
-what can be typed. Lines that are piped in are done one after the other."""
+dollar, with +tls after it for TLS. Without a protocol it is line, without a port the protocol's usual one; NAME@HOST
+takes the name there. /help shows what can be typed. Lines that are piped in are done one after the other."""
 
 
 @quiet_when_closed()
@@ -23,19 +24,20 @@ def main(arguments=None):
     parser.add_argument("--version", action="version", version="parley-client " + __version__)
     chosen = parser.parse_args(arguments)
     try:
-        return _screen(chosen.trust).run(chosen.url)
-    except Impossible as impossible:
-        parser.error(str(impossible))
+        settings = Settings(usual_path())
+        return _screen(chosen.trust, settings).run(chosen.url or settings.address)
+    except (Impossible, ValueError) as error:
+        parser.error(str(error))
 
 
-def _screen(trust):
+def _screen(trust, settings):
     from parley.client.plain import Plain
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
-        return Plain(trust)
+        return Plain(trust, settings)
     try:
         from parley.client.terminal import Terminal
     except ImportError:
         print("Names and commands complete, and messages stay above the input line, with prompt_toolkit: "
               "pip install 'parley-chat[client]'.", file=sys.stderr)
-        return Plain(trust)
-    return Terminal(trust)
+        return Plain(trust, settings)
+    return Terminal(trust, settings)

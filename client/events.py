@@ -1,5 +1,7 @@
 """The events that a client receives. Names and texts are str, times seconds since the epoch.
 
+A `room` is the name of a room, such as #dev, or None for the lobby, in which everybody is.
+
 Texts are as the server sent them and not safe to print on a terminal; `client.showing` makes them so.
 """
 from typing import Dict, NamedTuple, Optional, Tuple, Union
@@ -35,7 +37,10 @@ class Notice(NamedTuple):
 
 @event
 class Request(NamedTuple):
-    """A request: the name of the method of `Chat`, the user or pattern that it is about, and its text, or None."""
+    """A request: the name of the method of `Chat`, the user, room or pattern that it is about, and its text, or None.
+
+    Those of `manage`, and of all methods that are one of its acts, are `manage`; the text is as in "kick bob why".
+    """
 
     kind: str
     about: Optional[str]
@@ -73,9 +78,28 @@ class Unsure(NamedTuple):
 
 @event
 class Users(NamedTuple):
-    """(name, is online) for each requested user; None where the server does not say whether they are."""
+    """(name, is online) for each requested user; None where the server does not say whether they are.
+
+    `room`: they are the members of this room; None: everybody.
+    """
 
     users: Tuple[Tuple[str, Optional[bool]], ...]
+    room: Optional[str] = None
+
+
+@event
+class Rooms(NamedTuple):
+    """(name, number of members, topic) for each requested room; the topic is empty if there is none."""
+
+    rooms: Tuple[Tuple[str, int, str], ...]
+
+
+@event
+class Topic(NamedTuple):
+    """The topic of a room; empty if there is none."""
+
+    room: str
+    text: str
 
 
 @event
@@ -96,7 +120,7 @@ class Pong(NamedTuple):
 
 @event
 class Recalled(NamedTuple):
-    """An earlier message: in the room (`partner` is None), or between you and `partner`.
+    """An earlier message: in the lobby (`partner` is None), in the room `partner`, or between you and `partner`.
 
     It is part of the answer to `history`, or was missed while the connection was down.
     """
@@ -130,11 +154,12 @@ class Progress(NamedTuple):
 
 @event
 class Said(NamedTuple):
-    """`sender` said `text` in the room."""
+    """`sender` said `text` in a room."""
 
     sender: str
     text: str
     time: int
+    room: Optional[str] = None
 
 
 @event
@@ -148,35 +173,58 @@ class Whispered(NamedTuple):
 
 @event
 class Joined(NamedTuple):
-    """`name` has joined."""
+    """`name` has joined: the server, or a room."""
 
     name: str
+    room: Optional[str] = None
 
 
 @event
 class Left(NamedTuple):
-    """`name` has left."""
+    """`name` has left: the server, or a room. Yourself: you are out of that room, whether you wanted it or not."""
 
     name: str
+    room: Optional[str] = None
 
 
 @event
 class Listed(NamedTuple):
-    """(name, is online) for each user, which `dollar` servers send unrequested; and whether there is a room."""
+    """(name, is online) for each user, which `dollar` servers send unrequested.
+
+    `has_room`: is there a lobby? `rooms`: those that you are in.
+    """
 
     users: Tuple[Tuple[str, Optional[bool]], ...]
     has_room: bool
+    rooms: Tuple[str, ...] = ()
 
 
 @event
 class Renamed(NamedTuple):
-    """`old` is called `new` now."""
+    """`old` is called `new` now. `room`: one that you share; None where the server says it of everybody."""
 
     old: str
     new: str
+    room: Optional[str] = None
+
+
+@event
+class RoomNotice(NamedTuple):
+    """Something was done to a room or to somebody in it, in the server's words: "ann kicked bob: why"."""
+
+    room: str
+    text: str
+
+
+@event
+class Invited(NamedTuple):
+    """`by` invites you to a room."""
+
+    room: str
+    by: str
 
 
 Event = Union[
     Connected, Disconnected, Notice, Welcomed, Done, Refused, Unsure, Users, Described, Pong, Recalled, Kept, Progress,
-    Said, Whispered, Joined, Left, Listed, Renamed,
+    Said, Whispered, Joined, Left, Listed, Renamed, Rooms, Topic, RoomNotice, Invited,
 ]  # fmt: skip

@@ -16,10 +16,10 @@ REPLY_SECONDS = 30  # the timeout for the replies to a line
 class Plain:
     """A screen of lines on stdout."""
 
-    completes = False
+    completes = has_places = False
 
-    def __init__(self, trust=None):
-        self.session = Session(self, trust)
+    def __init__(self, trust=None, settings=None):
+        self.session = Session(self, trust, settings)
         self.failed = False  # has there been an error?
 
     # ---- what a session shows
@@ -38,6 +38,15 @@ class Plain:
 
     def echo(self, typed):
         """Nothing to show: the line is visible above, or in the script."""
+
+    def look(self, lines):
+        self.show(lines[0])  # all else was shown when it came
+
+    def search(self, text):
+        self.error(showing.error("Only on a terminal, and with prompt_toolkit, there is something to search."))
+
+    def ring(self):
+        """Nobody hears it in a script."""
 
     def ask_password(self, prompt, callback):
         if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""How far a client has followed the room, to find what it has missed after a reconnect."""
+"""How far a client has followed each room, to find what it has missed after a reconnect."""
 import collections
 from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
@@ -17,13 +17,30 @@ class ResumePosition:
 
     `mark` is the position in the log in the protocol's own terms, or None. `unconfirmed` are own texts for which the
     log will tell whether they have arrived.
+
+    This is the position in the lobby. `of(room)` is that in another room, which has a log of its own.
     """
 
     def __init__(self) -> None:
+        self._rooms: Dict[str, ResumePosition] = {}
         self.reset()
 
+    def of(self, room: Optional[str]) -> "ResumePosition":
+        """The position in a room; None: in the lobby."""
+        return self if room is None else self._rooms.setdefault(room, ResumePosition())
+
+    def forget(self, room: str) -> List[str]:
+        """You are in this room no more: the own texts of which the log will not tell any more."""
+        left = self._rooms.pop(room, None)
+        return left.unconfirmed if left else []
+
+    @property
+    def rooms(self) -> List[Optional[str]]:
+        """All rooms that have a position, the lobby (None) included."""
+        return [None, *self._rooms]
+
     def reset(self) -> None:
-        """Start over: the server has a new log, or none."""
+        """Start over in this room: the server has a new log, or none."""
         self.mark: Any = None
         self.unconfirmed: List[str] = []
         self._said: List[Message] = []  # (sender, text) in the room, after the mark

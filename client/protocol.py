@@ -5,16 +5,26 @@ the bytes to send; `feed(data)` returns the events in what was received. A serve
 that are pending form a queue.
 """
 import fnmatch
+import re
 from collections import Counter, deque
 from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from parley.client import events
 from parley.client.events import Event, Request
 from parley.client.position import Message, ResumePosition
+from parley.server.protocols import reasons
 
 MAX_FRAME_BYTES = 64 << 20  # far more than a server sends, and little enough to keep in memory
 MAX_MISSED = 10000  # messages to request after a reconnect
 REPLACED = "You have logged in elsewhere."
+LOBBY_ROOM = "#lobby"  # the lobby's name among the rooms
+NOT_INSIDE = "You are not in this room."
+KICKED, BANNED = "You were kicked.", "You are banned here."
+_FINAL = (REPLACED, KICKED, BANNED)  # sentences after which coming back by oneself would be wrong
+# What happens in a room, in the server's words. No name has a blank in it.
+_WENT = re.compile(r"(\S+) (joined|left)")
+_NAMED = re.compile(r"(\S+) is now (\S+)")
+_INVITED = re.compile(r"(\S+) invites you to (#\S+)")
 
 
 class Impossible(Exception):
@@ -36,7 +46,7 @@ class ClientProtocol:
     KEEPALIVE = 60  # seconds between pings
     SETTLE_SECONDS: float = 0  # after which a message is complete; 0 if messages have an end
     SILENT_REQUESTS: Tuple[str, ...] = ()  # kinds of requests that have a reply only if they are refused
-    HAS_LOG = False  # can the log of the room be requested?
+    HAS_LOG = False  # can the log of a room be requested?
     UNSUPPORTED: Dict[str, str] = {}
 
     def __init__(self, position: ResumePosition) -> None:
@@ -102,21 +112,28 @@ class ClientProtocol:
 
     def connection_lost(self) -> List[Any]:
         """The connection is lost: the events for pending requests, except those on which the log will tell."""
-        logged: Tuple[str, ...] = ("say",) if self.HAS_LOG and self.position.mark is not None else ()
-        self.position.connection_lost([request.text or "" for request in self._pending if request.kind in logged])
+        for room in self.position.rooms:
+            self.position.of(room).connection_lost([
+                request.text or "" for request in self._pending if request.about == room and self._is_logged(request)])
         return [events.Unsure(request) if request.kind in ("say", "whisper") else
                 events.Refused(request, "The connection broke before the answer.")
-                for request in self._pending if request.kind not in logged]
+                for request in self._pending if not self._is_logged(request)]
 
-    def _missed_in(self, messages: Sequence[Message]) -> List[Event]:
-        """The events for the log after the mark: what was missed, and which of the own texts have arrived."""
-        unconfirmed = Counter(self.position.unconfirmed)
-        new, lost = self.position.missed(self.me, messages)
-        self.position.unconfirmed = []
+    def _is_logged(self, request: Request) -> bool:
+        """Will the log tell whether this request has arrived?"""
+        return (self.HAS_LOG and request.kind == "say" and request.about in self.position.rooms
+                and self.position.of(request.about).mark is not None)
+
+    def _missed_in(self, messages: Sequence[Message], room: Optional[str] = None) -> List[Event]:
+        """The events for a room's log after the mark: what was missed, and which of the own texts have arrived."""
+        position = self.position.of(room)
+        unconfirmed = Counter(position.unconfirmed)
+        new, lost = position.missed(self.me, messages)
+        position.unconfirmed = []
         return [
-            *(events.Done(events.Request("say", None, text)) for text in (unconfirmed - Counter(lost)).elements()),
-            *(events.Recalled(None, *message) for message in new),
-            *(events.Unsure(events.Request("say", None, text)) for text in lost),
+            *(events.Done(events.Request("say", room, text)) for text in (unconfirmed - Counter(lost)).elements()),
+            *(events.Recalled(room, *message) for message in new),
+            *(events.Unsure(events.Request("say", room, text)) for text in lost),
         ]
 
     def _request(self, data: bytes, kind: str, about: Optional[str] = None, text: Optional[str] = None) -> None:
@@ -154,7 +171,8 @@ class ClientProtocol:
 
     def _refuse(self, why: str, *kinds: str) -> List[Event]:
         """The first pending request (of these kinds, if any are given) is refused; a `Notice` if there is none."""
-        if why == REPLACED:  # not a reply
+        is_banned = why == BANNED and self._first_pending("join", "login", "create", "join_room")
+        if why in _FINAL and not is_banned:  # not a reply
             return self._notice(why)
         request = next((request for request in self._pending
                         if (request.kind in kinds if kinds else request.kind not in self.SILENT_REQUESTS)), None)
@@ -164,7 +182,27 @@ class ClientProtocol:
 
     def _notice(self, why: str) -> List[Event]:
         """An unsolicited sentence from the server: a `Notice`, or the reason why it closes the connection for good."""
-        return [events.Disconnected(why, None) if why == REPLACED else events.Notice(why)]
+        invited = _INVITED.fullmatch(why)
+        if invited:
+            return [events.Invited(invited.group(2), invited.group(1))]
+        return [events.Disconnected(why, None) if why in _FINAL else events.Notice(why)]
+
+    def _room_happening(self, room: str, words: str) -> List[Event]:
+        """The event for what has happened in a room, in the server's words, such as "bob joined"."""
+        went, named = _WENT.fullmatch(words), _NAMED.fullmatch(words)
+        if went:
+            return [(events.Joined if went.group(2) == "joined" else events.Left)(went.group(1), room)]
+        if named:
+            return [events.Renamed(named.group(1), named.group(2), room)]
+        found: List[Event] = [events.RoomNotice(room, words)]
+        if self._is_put_out_by(words):
+            found.append(events.Left(self.me or "", room))
+        return found
+
+    def _is_put_out_by(self, words: str) -> bool:
+        """Has what was done to a room put us out of it?"""
+        by, act, about = (words.split(" ") + [""] * 2)[:3]
+        return words == by + " closed the room" or act in ("kicked", "banned") and about in (self.me, "%s:" % self.me)
 
     def fence(self) -> None:
         """Make a request that has a reply, after silent ones, so that the reply shows that they are done."""
@@ -184,8 +222,11 @@ class ClientProtocol:
         """After the first login: request what a reconnect will need, and messages that were kept."""
         self.mark()
 
-    def mark(self) -> None:
-        """Request the current position in the log, for `catch_up`."""
+    def mark(self, room: Optional[str] = None) -> None:
+        """Request the current position in a room's log, for `catch_up`."""
+
+    def catch_up_in(self, room: str) -> None:
+        """Request what was missed in a room that was entered again, where that is possible."""
 
     def catch_up(self) -> Optional[str]:
         """Request what was missed. Returns a sentence if that is not possible, else None."""
@@ -197,6 +238,24 @@ def fitting(name: str, text: str, longest: int) -> str:
     size = len(text.encode())
     if size > longest:
         raise Impossible("This message is too long: it has %d bytes, and `%s` takes %d." % (size, name, longest))
+    return text
+
+
+def sentence_of(words: str) -> str:
+    """The sentence for a server's word, or words, on why it refuses something."""
+    words = reasons.SENTENCES.get(words, words)
+    return words[:1].upper() + words[1:].rstrip(".") + "."
+
+
+def unindented(text: str) -> str:
+    """A text as it was said, without what a server puts in front of its further lines in a room."""
+    return text.replace("\n\t", "\n")
+
+
+def one_word(text: str, what: str) -> str:
+    """`text`; raises `Impossible` if it is not one word. what: "A name" or the like."""
+    if not text or any(character.isspace() for character in text):
+        raise Impossible("%s is one word." % what)
     return text
 
 

@@ -2,8 +2,13 @@
 from collections import namedtuple
 
 from parley.client import events, showing
+from parley.client.address import with_name
 from parley.client.chat import Chat
+from parley.client.places import Places
 from parley.client.protocol import Impossible
+from parley.client.settings import Settings
+
+SHOWN_AGAIN = 10  # lines of a place that one goes to, if not more are unread
 
 
 class Quit(Exception):
@@ -14,20 +19,26 @@ class Session:
     """Connects a screen to a chat.
 
     The screen has show(line), sent(line), error(line), not_sent(line) for texts that could not be sent, echo(typed) for
-    a command that is about to run, ask_password(prompt, callback), which calls callback(password), and `completes`:
-    does it complete names? A line is a list of (style, text). trust: as in `client.connect`.
+    a command that is about to run, ask_password(prompt, callback), which calls callback(password), look(lines) for what
+    was said in a place that is open now, search(text), ring() when one's name is mentioned, and two properties:
+    `completes`: does it complete names? `has_places`: does it show only what is said in the open place? A line is a
+    list of (style, text). trust: as in `client.connect`.
 
     Own texts are shown once the server has accepted them.
     """
 
-    def __init__(self, screen, trust=None):
+    def __init__(self, screen, trust=None, settings=None):
         self.chat = None
-        self.unread = 0  # messages since the last key was pressed
+        self.places = Places()
+        self.rooms = set()  # the names of those that were heard of
+        self.unread = 0  # messages shown since the last key was pressed
         self.progress = None  # messages of a long history received so far
         self._screen = screen
         self._trust = trust
-        self._nick = None  # taken along to the next server; never an account
+        self._settings = settings or Settings()
+        self._nick = self._settings.name or None  # taken along to the next server; never an account
         self._name = None  # the current name, or the last one
+        self._going = None  # the room that is being entered, to be gone to
         self._histories = 0  # pending requests
         self._recalled = 0  # messages received of the current one
         self._lost = False
@@ -55,27 +66,115 @@ class Session:
         typed = typed.rstrip()
         word, _, rest = typed.partition(" ")
         command = BY_NAME.get(word)
-        if not command or command.run not in (Session._say, Session._dm):
+        if not command or command.run not in UNECHOED:
             self._screen.echo(typed)
         if not command:
             raise Impossible("Unknown command %s; /help shows them all." % word)
+        room = ()
+        if "[#ROOM]" in command.usage:
+            first, _, others = rest.partition(" ")
+            room, rest = ((first,), others) if first.startswith("#") else ((self.places.open.room,), rest)
         words = rest.split(None, command.most - 1) if command.most else rest.split()
         if not command.least <= len(words) <= command.most:
             raise Impossible("This is written %s." % command.usage)
-        command.run(self, *words)
+        command.run(self, *room, *words)
 
     def _say(self, text):
-        self._send("say", None, text)
+        self._send(self.places.open.name, text)
+
+    def _me(self, text):
+        self._say("* %s %s" % (self._connected().me, text))
 
     def _dm(self, to, text):
-        self._send("whisper", to, text)
+        if to in self.places:
+            self._read(self.places[to])
+        self._send(to, text)
 
-    def _send(self, kind, to, text):
+    def _send(self, to, text):
         try:
             chat = self._connected()
-            chat.say(text) if to is None else chat.whisper(to, text)
+            chat.say(text, to) if to is None or to.startswith("#") else chat.whisper(to, text)
         except Impossible as impossible:
             self._screen.not_sent(showing.not_sent(str(impossible), to, text))
+
+    # ---- places
+
+    def go(self, name):
+        """Open a place: what is typed is said there, and what is said there is shown."""
+        if name.startswith("#") and name not in self.places and name not in ("#lobby", *self._inside):
+            raise Impossible("You are not in %s: /join %s." % (name, name))
+        self.open(self.places[name])
+
+    def open(self, place):
+        """The same, of a `Place`."""
+        self.places.open = place
+        again = list(place.talk)[-max(place.unread, SHOWN_AGAIN):] if self._screen.has_places else []
+        old = max(0, len(again) - place.unread)
+        self._read(place)
+        heading = [("class:place", "--- %s ---" % showing.visible(place.shown_name))]
+        self._screen.look([heading, *map(showing.dimmed, again[:old]), *again[old:]])
+
+    def _read(self, place):
+        place.unread = place.mentions = 0
+
+    def _go(self, name=None):
+        if name:
+            self.go(name)
+            return
+        self._screen.show(showing.aside("; ".join(
+            place.shown_name + (", which is open" if place is self.places.open else
+                                ": %d unread" % place.unread if place.unread else "")
+            for place in self.places.listing())))
+
+    @property
+    def _inside(self):
+        return self.chat.inside if self.chat else ()
+
+    def _join(self, room, key=None):
+        self._connected().join_room(room, key)
+        self._going = room
+
+    def _part(self, name=None):
+        name = name or self.places.open.name
+        if name is None:
+            raise Impossible("Everybody is in the lobby; /quit leaves the server.")
+        if name in self._inside:
+            self._connected().leave_room(name)
+        elif name in self.places:
+            self._forget(name)
+        else:
+            raise Impossible("You are not in %s." % name)
+
+    def _forget(self, name):
+        was_open = name is not None and self.places.open.name == name
+        self.places.remove(name)
+        if was_open:
+            self.open(self.places.lobby)
+
+    def _rooms(self, pattern="#*"):
+        self._connected().rooms(pattern if pattern.startswith("#") else "#" + pattern)
+
+    def _who(self, room):
+        if room == "#lobby":
+            self._connected().users()
+        else:
+            self._connected().who(room)
+
+    def _topic(self, room, text=None):
+        self._connected().topic(room, "" if text == "-" else text)
+
+    def _ignore(self, name=None):
+        if name:
+            is_now = self._settings.ignore(name)
+            self._screen.show(showing.aside("%s is %s." % (name, "ignored now" if is_now else "no longer ignored")))
+        else:
+            ignored = ", ".join(sorted(self._settings.ignored))
+            self._screen.show(showing.aside("Ignored: %s." % ignored if ignored else "Nobody is ignored."))
+
+    def _search(self, text):
+        self._screen.search(text)
+
+    # ---- servers and names
 
     def _connected(self):
         if not self.chat:
@@ -83,15 +182,21 @@ class Session:
         return self.chat
 
     def connect(self, url):
-        """Leave the current server, and connect to another."""
+        """Leave the current server, and connect to another. A name before an @ in the URL is taken there."""
+        name, url = with_name(url)
         try:
             chat = Chat(url, self._trust)
         except ValueError as error:
             raise Impossible(str(error)) from None
         self.leave()
         self._go_to(chat)
+        self.places.clear()
+        self.rooms.clear()
+        self._nick = name or self._nick
         if self._nick and chat.address.protocol != "dollar":  # which takes only accounts
             chat.join(self._nick)
+        elif name:
+            self._login(name)
 
     def _go_to(self, chat):
         if self.chat:
@@ -128,7 +233,10 @@ class Session:
             chat.close(0)
             raise
         self._screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
+        rooms = dict(self.chat.inside)
         self._go_to(chat)
+        for room, key in rooms.items():
+            chat.join_room(room, key)
         for event in chat.poll():
             if type(event) is not events.Connected:  # as there was a connection all the time
                 self._handle(event)
@@ -149,7 +257,7 @@ class Session:
 
     def _history(self, what=None):
         if what is None or what.isdecimal() and len(what) < 10:
-            self._connected().history(None, int(what or 0) or None)
+            self._connected().history(self.places.open.name, int(what or 0) or None)
         else:
             self._connected().history(what)
         self._histories += 1
@@ -162,7 +270,9 @@ class Session:
                 ("class:code", command.usage.ljust(width)),
                 ("", command.says + ("" if can else " (not in `%s`)" % self.chat.address.protocol))])
         self._screen.show(showing.aside(
-            "Anything else is said in the room; // is a slash. \u2191 brings back what was typed."))
+            "Anything else is said in the place that is open; // is a slash. [#ROOM] is the one that is open, if it is "
+            "left out. \u2191 brings back what was typed, Tab completes, PageUp looks back, Alt+\u2191 and Alt+\u2193 "
+            "open the place above and below, Alt+N the next one with unread messages."))
 
     def _leave_for_good(self):
         raise Quit()
@@ -195,10 +305,14 @@ class Session:
             self._on_refused(event)
         elif kind is events.Unsure:
             self._screen.not_sent(showing.line(event))
-        elif kind is events.Users and self._lists:
+        elif kind is events.Users and self._lists and event.room is None:
             self._lists -= 1
+        elif kind in (events.Said, events.Whispered):
+            self._on_talk(event)
+        elif kind in (events.Joined, events.Left, events.Renamed, events.RoomNotice) and event.room:
+            self._on_room_notice(event)
         else:
-            self.unread += kind in (events.Said, events.Whispered)
+            self._note_rooms(event)
             self._show(event)
         if kind is events.Kept and self.chat.state == "connected":
             self.chat.deliver()
@@ -219,6 +333,61 @@ class Session:
         if line:
             self._screen.show(line)
 
+    def _note_rooms(self, event):
+        """Remember the names of rooms, to complete them."""
+        if type(event) is events.Rooms:
+            self.rooms.update(name for name, _, _ in event.rooms)
+        elif type(event) is events.Invited:
+            self.rooms.add(event.room)
+
+    def _is_ignored(self, name):
+        return name in self._settings.ignored
+
+    def _on_talk(self, event):
+        if self._is_ignored(event.sender):
+            return
+        is_direct = type(event) is events.Whispered
+        place = self.places[event.sender if is_direct else event.room]
+        is_mention = showing.mentions(event.text, self._name)
+        note = " (direct)" if is_direct else self._note(event.room)
+        line = showing.message(event.sender, event.text, event.time, note, self._name)
+        self._put(place, line, is_direct)
+        self._count(place, is_mention)
+        if is_mention:
+            self._screen.ring()
+
+    def _note(self, room):
+        """What tells the room of a message, where all places are shown at once."""
+        return " (%s)" % showing.visible(room) if room and not self._screen.has_places else ""
+
+    def _put(self, place, line, at_once=False):
+        """Show a line where it belongs; at_once: now, too, whatever is open."""
+        is_open = place is self.places.open
+        self._keep(place, line)
+        if is_open or at_once or not self._screen.has_places:
+            self._screen.show(line)
+            self.unread += 1
+
+    def _keep(self, place, line):
+        """Keep a line of a place. If that is open, the screen keeps it among the others that it shows."""
+        place.talk.append(line)
+        if place is not self.places.open:
+            place.lines.append(line)
+
+    def _count(self, place, is_mention):
+        if self._screen.has_places and place is not self.places.open:
+            place.unread += 1
+            place.mentions += is_mention
+
+    def _on_room_notice(self, event):
+        line = showing.in_room(event, "" if self._screen.has_places else event.room + ": ")
+        if event.room in self.places or event.room in self._inside:
+            unread = self.unread
+            self._put(self.places[event.room], line)
+            self.unread = unread
+        else:
+            self._screen.show(showing.in_room(event, event.room + ": "))
+
     def _on_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
         # That there is no connection is reported once; the status line shows further attempts. A refusal is reported.
@@ -227,30 +396,67 @@ class Session:
         self._lost, self._reached = event.again is not None, False
 
     def _on_recalled(self, event):
-        if not self._recalled:
-            self._screen.show(showing.aside("What was said %s:" % ("before" if self._histories else "meanwhile")))
-        self._recalled += 1
+        if self._is_ignored(event.sender):
+            return
         line = showing.line(event)
-        self.unread += not self._histories and event.sender != self._name
-        self._screen.show(showing.dimmed(line) if self._histories else line)
+        if self._histories:
+            self._recalled += 1
+            if self._recalled == 1:
+                self._screen.show(showing.aside("What was said before:"))
+            self._screen.show(showing.dimmed(line))
+            return
+        place = self.places[event.partner]
+        if not self._recalled:
+            self._put_aside(place, "What was said meanwhile:")
+        self._recalled += 1
+        unread = self.unread
+        self._put(place, line)
+        self.unread = unread + (self.unread > unread and event.sender != self._name)
+        self._count(place, showing.mentions(event.text, self._name))
+
+    def _put_aside(self, place, text):
+        unread = self.unread
+        self._put(place, showing.aside(text))
+        self.unread = unread
 
     def _on_done(self, event):
         kind, about, text = event.request
         if kind in ("say", "whisper"):
-            self._screen.sent(showing.sent(self._name, about, text))
+            self._on_sent(about, text)
             return
         self.progress = None
         if kind in ("history", "missed"):
-            self._end_history(kind == "history")
+            self._end_history(kind == "history", about)
         if kind in ("login", "create"):
             self._nick = None
         self._lost = self._lost and kind not in ("join", "login")
+        if kind == "join_room":
+            self._on_entered(about)
+        elif kind == "leave_room":
+            self._forget(about)
         self._show(event)
 
-    def _end_history(self, was_requested):
+    def _on_sent(self, to, text):
+        is_direct = to is not None and not to.startswith("#")
+        line = showing.sent(self._name, to, text, "" if is_direct else self._note(to))
+        self._keep(self.places[to], line)
+        self._screen.sent(line)
+
+    def _on_entered(self, room):
+        """Go to a room that was entered by hand, and ask who is there and what it is about."""
+        place = self.places[room]
+        if room == self._going:
+            self._going = None
+            self.open(place)
+            self.chat.topic(room)
+            self.chat.who(room)
+
+    def _end_history(self, was_requested, about):
         self._histories -= was_requested
-        if self._recalled:
-            self._screen.show(showing.aside("End of what was said %s." % ("before" if was_requested else "meanwhile")))
+        if self._recalled and was_requested:
+            self._screen.show(showing.aside("End of what was said before."))
+        elif self._recalled:
+            self._put_aside(self.places[about], "End of what was said meanwhile.")
         elif was_requested:
             self._screen.show(showing.aside("Nothing has been said yet."))
         self._recalled = 0
@@ -272,9 +478,17 @@ class Session:
         self._screen.error(showing.line(event))
 
 
-# usage: how it is typed. least, most: the number of arguments; the last one takes the rest of the line. request: the
-# method of `Chat` that it needs, or None if all protocols have it. says: its description in /help.
+# usage: how it is typed; where [#ROOM] comes first, `run` gets a room first, which may be the open one. least, most:
+# the number of arguments beside it; the last one takes the rest of the line. request: the method of `Chat` that it
+# needs, or None if all protocols have it. says: its description in /help.
 Command = namedtuple("Command", "usage least most request run says")
+
+
+def _managing(act, usage, least, most, says):
+    """The command that does `act` in a room."""
+    return Command("/%s [#ROOM] %s" % (act, usage) if usage else "/%s [#ROOM]" % act, least, most, "manage",
+                   lambda self, room, *words: self._connected().manage(room, act, *words), says)
+
 
 COMMANDS = (
     Command("/connect URL", 1, 1, None, Session.connect, "go to a server: line://host:4000, binary://host, host:port"),
@@ -282,18 +496,40 @@ COMMANDS = (
     Command("/username NAME", 1, 1, None, Session._take_nick, "the same"),
     Command("/login NAME [PASSWORD]", 1, 2, None, Session._login, "be the account NAME; a password is asked for"),
     Command("/create NAME [PASSWORD]", 1, 2, "create", Session._create, "make the account NAME"),
-    Command("/msg TEXT", 1, 1, None, Session._say, "say TEXT in the room, like TEXT alone"),
+    Command("/msg TEXT", 1, 1, None, Session._say, "say TEXT in the open place, like TEXT alone"),
+    Command("/me TEXT", 1, 1, None, Session._me, "say what you do: * NAME TEXT"),
     Command("/dm NAME TEXT", 2, 2, "whisper", Session._dm, "say TEXT to NAME alone"),
+    Command("/go [PLACE]", 0, 1, None, Session._go, "open a room, lobby, or the conversation with a user; list them"),
+    Command("/join #ROOM [KEY]", 1, 2, "join_room", Session._join, "enter a room, which is made if there is none"),
+    Command("/part [PLACE]", 0, 1, None, Session._part, "leave a room, close a conversation"),
+    Command("/rooms [PATTERN]", 0, 1, "rooms", Session._rooms, "which rooms there are, with their members and topics"),
+    Command("/who [#ROOM]", 0, 0, "who", Session._who, "who is in the room"),
+    Command("/topic [#ROOM] [TEXT]", 0, 1, "topic", Session._topic, "the topic; change it; - takes it away"),
+    _managing("invite", "NAME", 1, 1, "let NAME in"),
+    _managing("kick", "NAME [WHY]", 1, 2, "put NAME out"),
+    _managing("ban", "PATTERN [WHY]", 1, 2, "put NAME, or all of a pattern such as bot*, out for good"),
+    _managing("unban", "PATTERN", 1, 1, "take a ban back"),
+    _managing("mute", "NAME [WHY]", 1, 2, "do not let NAME speak"),
+    _managing("unmute", "NAME", 1, 1, "let NAME speak again"),
+    _managing("voice", "NAME", 1, 1, "let NAME speak where not everybody may"),
+    _managing("devoice", "NAME", 1, 1, "take that back"),
+    _managing("op", "NAME", 1, 1, "let NAME keep order, too"),
+    _managing("deop", "NAME", 1, 1, "take that back"),
+    _managing("set", "SETTING VALUE", 2, 2, "private, invite, moderated: on, off; key, limit, slow: a value, off"),
+    _managing("drop", "", 0, 0, "close the room for good"),
+    Command("/ignore [NAME]", 0, 1, None, Session._ignore, "hide what NAME says, or show it again; who is ignored"),
+    Command("/search TEXT", 1, 1, None, Session._search, "where TEXT was said in the open place"),
     Command("/users [PATTERN]", 0, 1, "users", lambda self, pattern=None: self._connected().users(pattern),
             "who is there; PATTERN may have * and ?"),
     Command("/user NAME", 1, 1, "describe", lambda self, name: self._connected().describe(name),
             "where NAME is connected from"),
     Command("/ping", 0, 0, None, lambda self: self._connected().ping(), "how long an answer of the server takes"),
-    Command("/history [NUMBER or NAME]", 0, 1, "history", Session._history, "what was said in the room, or with NAME"),
+    Command("/history [NUMBER or PLACE]", 0, 1, "history", Session._history, "what was said here, or there"),
     Command("/deliver", 0, 0, "deliver", lambda self: self._connected().deliver(),
             "what was kept for you while you were away"),
     Command("/delete", 0, 0, "delete", lambda self: self._connected().delete(), "delete your account"),
     Command("/help", 0, 0, None, Session._help, "show this"),
     Command("/quit", 0, 0, None, Session._leave_for_good, "leave"),
 )
+UNECHOED = (Session._say, Session._me, Session._dm, Session._search)
 BY_NAME = {command.usage.split(" ")[0]: command for command in COMMANDS}

@@ -41,6 +41,26 @@ def marked_up(text):
     yield "", text[end:]
 
 
+def mentions(text, name):
+    """Does a text contain this name, as a word?"""
+    return bool(name and _mention(name).search(text))
+
+
+def _mention(name):
+    return re.compile(r"(?<!\w)%s(?!\w)" % re.escape(name), re.IGNORECASE)
+
+
+def _with_mentions(pieces, name):
+    """(style, text) of each piece, with the places marked where `name` is mentioned."""
+    for style, text in pieces:
+        end = 0
+        for found in _mention(name).finditer(text) if name else ():
+            yield style, text[end:found.start()]
+            yield (style + " class:mention").strip(), found.group()
+            end = found.end()
+        yield style, text[end:]
+
+
 def clock(seconds):
     """The local time as in document 001, such as [05:55 AM], with the date unless it is today."""
     seconds = min(max(int(seconds), 0), _LATEST)
@@ -48,17 +68,25 @@ def clock(seconds):
     return written if then[:3] == now[:3] else "[%04d-%02d-%02d %s" % (then[:3] + (written[1:],))
 
 
-def message(sender, text, seconds, note=""):
-    """The line for a message; `note` marks direct ones."""
+def message(sender, text, seconds, note="", me=None):
+    """The line for a message; `note` marks direct ones, or tells the room. me: the name that is marked in the text.
+
+    A text that begins with an asterisk and the sender's name tells what they do.
+    """
     when = clock(seconds)
+    name = ("bold fg:" + colour(sender), visible(sender))
+    does = "* %s " % sender
+    if text.startswith(does):
+        front, text = [("", "* "), name, ("class:note", note), ("", " ")], text[len(does):]
+    else:
+        front = [name, ("class:note", note), ("", ": ")]
     shown = visible(text, "\n" + " " * len(when))
-    return [("class:time", when), ("bold fg:" + colour(sender), visible(sender)), ("class:note", note), ("", ": "),
-            *marked_up(shown)]
+    return [("class:time", when), *front, *_with_mentions(marked_up(shown), me)]
 
 
-def sent(me, to, text):
-    """The line for an own text that was sent now, to the room or to one user."""
-    return message(me, text, time.time(), _to(to) if to else "")
+def sent(me, to, text, note=""):
+    """The line for an own text that was sent now, to a room or to one user."""
+    return message(me, text, time.time(), note or (_to(to) if to and not to.startswith("#") else ""))
 
 
 def _to(name):
@@ -74,6 +102,10 @@ def error(sentence):
     return [("class:error", "[ERROR] "), ("", visible(sentence))]
 
 
+def notice(sentence):
+    return [("class:note", "[NOTICE] "), ("", visible(sentence))]
+
+
 def aside(text):
     """A line that is not a message."""
     return [("class:aside", visible(text))]
@@ -81,7 +113,7 @@ def aside(text):
 
 def _recalled(recalled):
     note = ""
-    if recalled.partner:
+    if recalled.partner and not recalled.partner.startswith("#"):
         note = " (direct)" if recalled.sender == recalled.partner else _to(recalled.partner)
     return message(recalled.sender, recalled.text, recalled.time, note)
 
@@ -98,11 +130,32 @@ def _disconnected(event):
 
 
 def _users(event):
+    if event.room:
+        names = ", ".join(visible(name) for name, _ in sorted(event.users))
+        return aside("%d in %s: %s" % (len(event.users), event.room, names))
     if not event.users:
         return aside("Nobody of that name.")
     shown = [visible(name) if here is not False else visible(name) + " (away)" for name, here in sorted(event.users)]
     noun = "account" if any(here is None for _, here in event.users) else "user"  # who may be there, or not
     return aside("%d %s: %s" % (len(shown), noun if len(shown) == 1 else noun + "s", ", ".join(shown)))
+
+
+def _rooms(event):
+    """A line for each room."""
+    if not event.rooms:
+        return aside("There are no such rooms.")
+    return [("class:aside", "\n".join(visible("%s  %d  %s" % room) for room in event.rooms))]
+
+
+def _topic(event):
+    return aside("The topic of %s: %s" % event if event.text else "%s has no topic." % event.room)
+
+
+def in_room(event, front=""):
+    """The line for what has happened in a room: a `Joined`, `Left`, `Renamed` or `RoomNotice`; `front` comes first."""
+    if isinstance(event, events.RoomNotice):
+        return aside("%s%s." % (front, event.text.rstrip(".")))
+    return aside(front + plain_text(line(event._replace(room=None))))
 
 
 def not_sent(why, to, text):
@@ -116,11 +169,13 @@ def _unsure(event):
 
 def _shortened(to, text):
     """The text as it was typed, at most its first SHORT characters."""
-    typed = "/dm %s %s" % (to, text) if to else text
+    typed = "/dm %s %s" % (to, text) if to and not to.startswith("#") else text
     return typed if len(typed) <= SHORT else typed[:SHORT] + "..."
 
 
 _DONE = {
+    "join_room": "You are in %s.",
+    "leave_room": "You have left %s.",
     "create": "The account is made.",
     "delete": "Your account is deleted.",
     "deliver": "That is all that was kept for you.",
@@ -128,14 +183,15 @@ _DONE = {
 
 
 def _done(event):
-    return aside(_DONE[event.request.kind]) if event.request.kind in _DONE else None
+    says = _DONE.get(event.request.kind)
+    return aside(says.replace("%s", event.request.about or "")) if says else None
 
 
 _LINES = {
     events.Connected: lambda event: [
         ("class:good", "[CONNECTED] "), ("", "Connected to " + visible(event.address.host_port))],
     events.Disconnected: _disconnected,
-    events.Notice: lambda event: [("class:note", "[NOTICE] "), ("", visible(event.text))],
+    events.Notice: lambda event: notice(event.text),
     events.Welcomed: lambda event: [("class:good", "[NICKNAME] "), ("", "Nickname set to " + visible(event.name))],
     events.Said: lambda event: message(event.sender, event.text, event.time),
     events.Whispered: lambda event: message(event.sender, event.text, event.time, " (direct)"),
@@ -143,8 +199,12 @@ _LINES = {
     events.Kept: lambda event: aside("%d message%s while you were away:" % (event.count, "s" * (event.count != 1))),
     events.Joined: lambda event: aside("%s is here now." % event.name),
     events.Left: lambda event: aside("%s has left." % event.name),
-    events.Renamed: lambda event: aside("%s is called %s now." % event),
+    events.Renamed: lambda event: aside("%s is called %s now." % event[:2]),
     events.Users: _users,
+    events.Rooms: _rooms,
+    events.Topic: _topic,
+    events.RoomNotice: lambda event: in_room(event, event.room + ": "),
+    events.Invited: lambda event: notice("%s invites you to %s: /join %s" % (event.by, event.room, event.room)),
     events.Described: lambda event: aside("%s is at %s, port %s." % event),
     events.Pong: lambda event: aside("Round-trip time: %.2f ms" % (1000 * event.seconds)),
     events.Refused: lambda event: error(event.why),

@@ -3,6 +3,7 @@ import asyncio
 import os
 
 from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.application import in_terminal
 from prompt_toolkit.completion import Completer, Completion
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
@@ -12,6 +13,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
 from parley.client import showing
+from parley.client.pager import Pager, holds, wrapped
 from parley.client.session import BY_NAME, Quit, Session
 
 STYLE = Style.from_dict({
@@ -24,6 +26,9 @@ STYLE = Style.from_dict({
     "error": "fg:ansired bold",
     "good": "fg:ansigreen bold",
     "prompt": "bold",
+    "place": "bold",
+    "mention": "bold reverse",
+    "found": "reverse",
     "bottom-toolbar": "noreverse bg:#444444 fg:#dddddd",
     "bottom-toolbar.bad": "bg:#a03030 fg:#ffffff",
     "bottom-toolbar.unread": "bold fg:#ffd75f",
@@ -33,12 +38,12 @@ STYLE = Style.from_dict({
 class Terminal:
     """A screen that is a terminal."""
 
-    completes = True
+    completes = has_places = True
 
-    def __init__(self, trust=None):
-        self.session = Session(self, trust)
+    def __init__(self, trust=None, settings=None):
+        self.session = Session(self, trust, settings)
         self._lines = []  # to be printed
-        self._is_printing = False
+        self._is_printing = self._is_paging = False
         self._has_hinted = False  # at how to recall what was typed
         self._on_password = self._password_prompt = None  # while a password is requested: its callback, and the prompt
         self._loop = asyncio.new_event_loop()
@@ -56,6 +61,7 @@ class Terminal:
 
     def show(self, line):
         self._lines.append(line)
+        self.session.places.open.lines.append(line)
 
     sent = error = show
 
@@ -68,6 +74,19 @@ class Terminal:
     def echo(self, typed):
         """Show the command above its output, as the input line is cleared."""
         self.show(showing.aside("> " + _without_password(typed)))
+
+    def look(self, lines):
+        self._lines += lines
+
+    def search(self, text):
+        if any(holds(line, text) for line in self.session.places.open.lines):
+            self._page(text)
+        else:
+            self.show(showing.aside("That was not said here."))
+
+    def ring(self):
+        self._prompt.app.output.bell()
+        self._prompt.app.output.flush()
 
     def ask_password(self, prompt, callback):
         self._password_prompt, self._on_password = prompt, callback
@@ -106,7 +125,7 @@ class Terminal:
         app = self._prompt.app
         if not app.is_running:
             print_formatted_text(self._text(), end="", style=STYLE)
-        elif self._lines and not self._is_printing:
+        elif self._lines and not self._is_printing and not self._is_paging:
             self._is_printing = True
             app.create_background_task(self._print_above())
 
@@ -115,6 +134,8 @@ class Terminal:
         app = self._prompt.app
         await app.renderer.wait_for_cpr_responses()  # or the terminal would reply for another row
         self._is_printing = False
+        if self._is_paging:
+            return
         app.renderer.erase()
         app.print_text(self._text(), STYLE)
         app.renderer.request_absolute_cursor_position()
@@ -122,7 +143,26 @@ class Terminal:
 
     def _text(self):
         lines, self._lines = self._lines, []
-        return FormattedText([piece for line in lines for piece in [*line, ("", "\n")]])
+        columns = self._prompt.app.output.get_size().columns
+        rows = [row for line in lines for row in wrapped(line, columns)]
+        return FormattedText([piece for row in rows for piece in [*row, ("", "\n")]])
+
+    def _page(self, needle=None):
+        """Look back at what was shown in the open place."""
+        if not self._is_paging and self.session.places.open.lines:
+            self._is_paging = True
+            self._prompt.app.create_background_task(self._look_back(needle))
+
+    async def _look_back(self, needle):
+        place = self.session.places.open
+        pager = Pager(showing.visible(place.shown_name), place.lines, STYLE, needle)
+        try:
+            async with in_terminal():
+                typed = await pager.run()
+        finally:
+            self._is_paging = False
+        self._buffer.insert_text(typed)
+        self._update()
 
     def _watch(self):
         chat = self.session.chat
@@ -144,7 +184,9 @@ class Terminal:
     # ---- the input line
 
     def _message(self):
-        return [("class:prompt", self._password_prompt if self._on_password else "> ")]
+        place = self.session.places.open
+        prompt = "%s> " % showing.visible(place.name) if place.name else "> "
+        return [("class:prompt", self._password_prompt if self._on_password else prompt)]
 
     def _accept(self, buffer):
         """Execute the line that was entered, and clear the input line."""
@@ -175,7 +217,28 @@ class Terminal:
         def leave(event):
             event.app.exit()
 
+        @keys.add("pageup")
+        def look_back(event):
+            self._page()
+
+        @keys.add("escape", "up")
+        def above(event):
+            self._open(self.session.places.beside(-1))
+
+        @keys.add("escape", "down")
+        def below(event):
+            self._open(self.session.places.beside(1))
+
+        @keys.add("escape", "n")
+        def unread(event):
+            self._open(self.session.places.next_unread())
+
         return keys
+
+    def _open(self, place):
+        if place and place is not self.session.places.open:
+            self.session.open(place)
+            self._loop.call_soon(self._update)
 
     def _on_key(self, keys):
         """Called after each key: whoever types has read."""
@@ -197,6 +260,10 @@ class Terminal:
             pieces.append(("", " %d on the way " % chat.unconfirmed))
         if session.unread:
             pieces.append(("class:bottom-toolbar.unread", " %d unread " % session.unread))
+        for place in session.places.listing():
+            if place.unread:
+                count = "%d!" % place.unread if place.mentions else "%d" % place.unread
+                pieces.append(("class:bottom-toolbar.unread", " %s %s " % (showing.visible(place.shown_name), count)))
         return pieces + [("", " %s " % showing.visible(str(chat.address)))]  # last, as a narrow terminal cuts it off
 
 
@@ -207,7 +274,7 @@ def _state(chat):
 
 
 class _Names(Completer):
-    """Completes commands at the start of a line, and names anywhere."""
+    """Completes commands at the start of a line, and names of users and rooms anywhere."""
 
     def __init__(self, session):
         self._session = session
@@ -215,11 +282,15 @@ class _Names(Completer):
     def get_completions(self, document, complete_event):
         before = document.text_before_cursor
         word = before.rpartition(" ")[2]
-        chat = self._session.chat
-        known = BY_NAME if before.startswith("/") and " " not in before else chat.names if chat else ()
-        for name in sorted(known):
+        for name in sorted(BY_NAME if before.startswith("/") and " " not in before else self._names()):
             if name.lower().startswith(word.lower()):
                 yield Completion(showing.visible(name) + " ", -len(word), display=showing.visible(name))
+
+
+    def _names(self):
+        chat = self._session.chat
+        places = [place.shown_name for place in self._session.places.listing()]
+        return {*places, *self._session.rooms, *(chat.names if chat else ()), *(chat.inside if chat else ())}
 
 
 class _History(FileHistory):
@@ -237,7 +308,9 @@ class _History(FileHistory):
 
 def _without_password(typed):
     words = typed.split()
-    return " ".join(words[:2]) if words and words[0] in ("/login", "/create") else typed
+    if words and words[0] in ("/login", "/create", "/join"):
+        return " ".join(words[:2])
+    return " ".join(words[:-1]) if words and words[0] == "/set" and "key" in words[:-1] else typed
 
 
 def _history():

@@ -9,7 +9,7 @@ from parley.conformance.requirements import ROOT, SCENARIOS
 NOT_NORMATIVE = "not normative"
 KINDS = ("rule", "example", "program", NOT_NORMATIVE)
 
-_ROW = re.compile(r"\| (S\d+) \| ([^|]+) \| (.+) \|")
+_ROW = re.compile(r"\| ([SR]\d+) \| ([^|]+) \| (.+) \|")
 
 
 class Statement(NamedTuple):
@@ -32,8 +32,13 @@ def statements_path(protocol):
     return os.path.join(ROOT, "docs", "protocols", protocol + ".md")
 
 
+def extensions_path(protocol):
+    """What docs/rooms.md says of a protocol; its statements are called R1, R2, ... It need not be there."""
+    return os.path.join(SCENARIOS, protocol, "rooms.md")
+
+
 def statements_in(text):
-    """The numbered statements in the text of a docs/protocols page."""
+    """The numbered statements in the text of such a page."""
     return tuple(Statement(*found.groups()) for found in map(_ROW.fullmatch, text.split("\n")) if found)
 
 
@@ -46,8 +51,10 @@ def scenario_paths(protocol):
 
 def of_protocol(protocol):
     """The coverage of a protocol, from its files; raises FileErrors."""
-    with open(statements_path(protocol), encoding="utf-8") as file:
-        statements = statements_in(file.read())
+    statements = ()
+    for path in filter(os.path.exists, (statements_path(protocol), extensions_path(protocol))):
+        with open(path, encoding="utf-8") as file:
+            statements += statements_in(file.read())
     wanted = requirements.load(protocol)
     scenarios = {ident: [] for ident in wanted}
     for folder in dict.fromkeys((protocol, model.MIXED)):  # mixed scenarios may be evidence for any protocol
@@ -65,9 +72,11 @@ def gaps(coverage):
 
 
 def _misnumbered(statements):
-    wanted = ["S%d" % number for number in range(1, len(statements) + 1)]
-    found = [one.number for one in statements]
-    misnumbered = [] if found == wanted else ["the statements are not numbered S1 to S%d in order" % len(found)]
+    misnumbered = []
+    for letter in "SR":
+        found = [one.number for one in statements if one.number.startswith(letter)]
+        if found != ["%s%d" % (letter, number) for number in range(1, len(found) + 1)]:
+            misnumbered.append("the statements are not numbered %s1 to %s%d in order" % (letter, letter, len(found)))
     return misnumbered + ["%s has an unknown kind: %s" % (one.number, one.kind)
                           for one in statements if one.kind not in KINDS]
 

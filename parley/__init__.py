@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
-    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Joined", "Kept",
-    "Left", "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "Said", "Unsure",
-    "Users", "Welcomed", "Whispered", "connect", "parse",
+    "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Invited", "Joined",
+    "Kept", "Left", "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "RoomNotice",
+    "Rooms", "Said", "Topic", "Unsure", "Users", "Welcomed", "Whispered", "connect", "parse",
 ]
 
 _HERE = os.path.dirname(os.path.abspath(__file__))

@@ -16,6 +16,7 @@ from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Acc
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded
 from parley.server.order.numbers import BLOCK
 from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import HOME
 from parley.server.stdout import quiet_when_closed
 from parley.server.storage.database import Database, StoreError, TooNew
 from parley.server.storage.directory import CannotUse, Directory
@@ -54,7 +55,9 @@ def main(argv=None):
     try:
         settings = _load_settings(arguments)
         if arguments.check_config:
-            _load_accounts(settings.users_file, [], {}, Accounts(InProcess(Store())))
+            accounts = _load_accounts(settings.users_file, [], {}, Accounts(InProcess(Store())))
+            if settings.storage is None:  # which is not looked into
+                _check_operators(settings.operators, accounts)
             _print("%s: configuration OK" % (config.find_file(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
@@ -86,7 +89,7 @@ def _fail(code, error):
 def _parser():
     parser = commands.Parser(
         prog=called("parley"), description="Parley, a chat server: one room for several wire protocols.",
-        epilog="Other commands: %s %s; each has --help." % (called("parley"), "|".join(commands.COMMANDS)))
+        epilog="Other commands: %s; each has --help." % ", ".join(commands.COMMANDS))
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; with 0 every protocol takes a free port")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
@@ -95,7 +98,8 @@ def _parser():
     parser.add_argument("--config", metavar="FILE", type=_not_empty,
                         help="configuration to read instead of ./%s" % config.DEFAULT_FILE)
     parser.add_argument("--listen", action="append", default=[], metavar="PROTOCOL=PORT", type=_listen,
-                        help='port of a protocol, or "off"; may be given several times')
+                        help='port of a protocol, or "off"; with :#ROOM behind it, one at which this room stands in the'
+                             " lobby's place; may be given several times")
     parser.add_argument("--idle-timeout", type=_seconds, metavar="S",
                         help="close connections that are silent for S seconds; 0 means never")
     parser.add_argument("--echo", action="store_true", default=None,
@@ -156,8 +160,13 @@ def _listen(text):
     protocol, _, port = text.partition("=")
     if not port or protocol not in PROTOCOLS:
         raise argparse.ArgumentTypeError(
-            "%r is not of the form PROTOCOL=PORT with one of %s" % (text, ", ".join(PROTOCOLS)))
-    return protocol, port if port == "off" else _port(port)
+            "%r is not of the form PROTOCOL=PORT or PROTOCOL=PORT:#ROOM with one of %s" % (
+                text, ", ".join(PROTOCOLS)))
+    try:
+        config.with_port(config.defaults(), protocol, port, text)
+    except config.ConfigError as error:
+        raise argparse.ArgumentTypeError(error) from None
+    return protocol, port
 
 
 def _load_settings(arguments):
@@ -172,7 +181,7 @@ def _load_settings(arguments):
         for protocol in settings.listen if int(arguments.port) == 0 else ("line",):
             settings = config.with_port(settings, protocol, arguments.port, "PORT")
         if int(arguments.port) == 0:
-            settings = settings._replace(tls=settings.tls._replace(listen=dict.fromkeys(settings.tls.listen, 0)))
+            settings = _with_any_ports(settings)
     for protocol, port in arguments.listen:
         settings = config.with_port(settings, protocol, port, "--listen")
     flags = {"workers": arguments.workers, "host": arguments.host, "users_file": arguments.users}
@@ -183,12 +192,32 @@ def _load_settings(arguments):
     settings = settings._replace(**{key: value for key, value in flags.items() if value is not None})
     if arguments.storage is not None:
         settings = settings._replace(storage=config.storage(arguments.storage))
-    if not settings.listen and not settings.tls.listen:
+    if not (settings.listen or settings.tls.listen or settings.room_ports or settings.tls.room_ports):
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
     config.check_ports(settings)
     if settings.tls.certificate:
         _check_certificate(settings.tls)
     return settings
+
+
+def _with_any_ports(settings):
+    """Any free port for each TLS port and each port of a room, too."""
+    tls_ports = settings.tls._replace(
+        listen=dict.fromkeys(settings.tls.listen, 0),
+        room_ports=tuple((protocol, 0, room) for protocol, _, room in settings.tls.room_ports))
+    return settings._replace(
+        room_ports=tuple((protocol, 0, room) for protocol, _, room in settings.room_ports), tls=tls_ports)
+
+
+def _check_operators(operators, accounts):
+    """ConfigError unless each of the operators, (name, place), has an account with a password."""
+    for name, place in operators:
+        account = accounts.accounts.get(name)
+        if account is None or account.secret is None:
+            name = name.decode()
+            raise config.ConfigError(
+                "%s: the operator %s has no account with a password; give it one with `%s passwd %s` or in the users"
+                " file, or take it out of `operators`" % (place, name, called("parley"), name))
 
 
 def _check_certificate(given):
@@ -207,15 +236,17 @@ def _check_certificate(given):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
-    store, directory, rows, boxes = _open_storage(settings.storage)
+    store, directory, rows, boxes, rooms = _open_storage(settings.storage, settings.rooms["keep_messages"])
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
     accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
     _load_accounts(settings.users_file, rows, boxes, accounts)
+    _check_operators(settings.operators, accounts)
     listening, lines = _open_sockets(settings, arguments.worker_ports)
     service = ServiceManager(os.environ)
     try:
-        Supervisor(listening, settings, lambda: _reread(settings, arguments), accounts, store, directory,
-                   lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
+        Supervisor(
+            listening, settings, lambda: _reread(settings, arguments, accounts), accounts, store, rooms, directory,
+            lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
             on_start=lambda: _announce_start(service, lines),
             on_stop=lambda: _announce_stop(service),
             on_turn=lambda: service.feed_watchdog(time.monotonic()))
@@ -252,19 +283,19 @@ def _announce_stop(service):
     _print("[SERVER] Shutting down...")
 
 
-def _open_storage(storage):
-    """(store, `Directory`, accounts, boxes) for a `config.Storage`: the last two as `Database` returns them.
+def _open_storage(storage, keep_room_messages):
+    """(store, `Directory`, accounts, boxes, rooms) for a `config.Storage`: the last three as `Database` returns them.
 
     The directory is None if nothing is stored. CannotUse or StoreError if it cannot be used.
     """
     if storage is None:
-        return InProcess(Store()), None, [], {}
+        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, ([], 0)
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # not only in the journal, so that what is wrong with it shows at once
     database.check()
     rows, boxes, last = database.accounts(), database.boxes(), database.last_given()
-    reserved = last
+    rooms, reserved = database.rooms(), last
     with contextlib.suppress(sqlite3.Error), database.transaction():  # the journal tries again, and reports the error
         database.reserve(last + BLOCK)
         reserved = last + BLOCK
@@ -272,9 +303,10 @@ def _open_storage(storage):
 
     def open_again():
         return Database(
-            directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw")
+            directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw",
+            keep_room_messages=keep_room_messages)
 
-    return Journal(open_again, last, reserved), directory, rows, boxes
+    return Journal(open_again, last, reserved), directory, rows, boxes, rooms
 
 
 def _load_accounts(path, rows, boxes, accounts):
@@ -319,41 +351,44 @@ def _secret_of_user(password, secret, path, raw):
 
 
 def _open_sockets(settings, private):
-    """([(protocol, socket, with TLS?) for each port] for each worker, lines that say where they listen).
+    """([(protocol, socket, with TLS?, room or HOME) for each port] for each worker, lines that say where they listen).
 
     private: whether each worker gets one more port for itself. CannotListen if a port cannot be opened.
     """
     listening, lines = [[] for _ in range(settings.workers)], []
-    wanted = [(protocol, port, False) for protocol, port in settings.listen.items()]
-    wanted += [(protocol, port, True) for protocol, port in settings.tls.listen.items()]
-    for protocol, port, with_tls in wanted:
+    wanted = [(protocol, port, False, HOME) for protocol, port in settings.listen.items()]
+    wanted += [(protocol, port, True, HOME) for protocol, port in settings.tls.listen.items()]
+    wanted += [(protocol, port, False, room) for protocol, port, room in settings.room_ports]
+    wanted += [(protocol, port, True, room) for protocol, port, room in settings.tls.room_ports]
+    for protocol, port, with_tls, room in wanted:
         try:
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
             _close(listening)
             raise CannotListen(_listen_error(error, settings.host, protocol, port, with_tls)) from None
         for own, sockets in zip(listening, shares):
-            own += [(protocol, sock, with_tls) for sock in sockets]
-        lines += _listening_lines(protocol, with_tls, shares[0])
+            own += [(protocol, sock, with_tls, room) for sock in sockets]
+        lines += _listening_lines(protocol, with_tls, room, shares[0])
     lines[1:1] = ["[SERVER] Others reach it at " + address for address in reachable_addresses(listening[0][0][1])]
     for slot, own in enumerate(listening):
         for protocol in settings.listen if private else ():
             sock = open_private(settings.host)
-            own.append((protocol, sock, False))
+            own.append((protocol, sock, False, HOME))
             lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, format_address(sock)))
     return listening, lines
 
 
 def _close(listening):
     for own in listening:
-        for _, sock, _ in own:
+        for _, sock, _, _ in own:
             sock.close()
 
 
-def _listening_lines(protocol, with_tls, sockets):
+def _listening_lines(protocol, with_tls, room, sockets):
     """A start-up line for each address of a protocol; document 003 prescribes the first one of `line`."""
-    serving = "[SERVER] Serving %s%s on" % (protocol, " with TLS" if with_tls else "")
-    first = serving if with_tls else STARTED.get(protocol, serving)
+    serving = "[SERVER] Serving %s%s%s on" % (
+        protocol, " with TLS" if with_tls else "", " for " + room.decode() if room else "")
+    first = serving if with_tls or room else STARTED.get(protocol, serving)
     words = [first] + [serving] * (len(sockets) - 1)
     return ["%s %s" % (word, format_address(sock)) for word, sock in zip(words, sockets)]
 
@@ -379,25 +414,29 @@ def _raise_descriptor_limit():
         log.warning("the limit of open files cannot be raised: %(why)s", {"why": str(error)})
 
 
-def _reread(running, arguments):
+def _reread(running, arguments, accounts):
     """The settings as the file has them now; None, with the reason in the log, if they are wrong.
 
-    running: the settings in force. A change that needs a restart is logged.
+    running: the settings at the start. accounts: `Accounts`, of which the operators need one each. A change that needs
+        a restart is logged.
     """
     try:
         settings = _load_settings(arguments)
-        if running.tls.listen and not settings.tls.certificate:
+        if (running.tls.listen or running.tls.room_ports) and not settings.tls.certificate:
             raise config.ConfigError("TLS ports stay open until the next start, so `certificate` cannot be removed")
+        _check_operators(settings.operators, accounts)
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %(why)s", {"why": str(error)})
         return None
     for name in (
-            "workers", "host", "listen", "users_file", "register", "guests", "failed_logins_per_minute",
+            "workers", "host", "listen", "room_ports", "users_file", "register", "guests", "failed_logins_per_minute",
             "accounts_per_address", "keep_box_days", "storage"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": name})
-    if settings.tls.listen != running.tls.listen:
+    if (settings.tls.listen, settings.tls.room_ports) != (running.tls.listen, running.tls.room_ports):
         log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": "tls.listen"})
+    if settings.rooms["keep_messages"] != running.rooms["keep_messages"]:
+        log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": "rooms.keep_messages"})
     log.info("configuration reread")
     return settings._replace(workers=running.workers)  # which the limit of connections is divided by
 

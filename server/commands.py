@@ -1,4 +1,4 @@
-"""The operator's commands: show a server's state and log, manage accounts, export and import, print examples.
+"""The operator's commands: show a server's state and log, manage accounts, keep order, export and import, and others.
 
 Each command is a function of the parsed arguments; what it cannot do raises `Failure`.
 """
@@ -16,22 +16,20 @@ import time
 import parley
 from parley.called import called
 from parley.server import config
-from parley.server.chat.accounts import LAST_ID
-from parley.server.chat.names import InvalidName, canonical_name, claims, folded, spelled
-from parley.server.chat.operators import Operators
-from parley.server.ipc.messages import ToStore
+from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, folded, spelled
 from parley.server.protocols.text import canonical
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
-from parley.server.storage.journal import InProcess
 from parley.server.storage.memory import MOST_MESSAGES
 from parley.server.supervisor import places
-from parley.server.supervisor.control import NoServer, ask
+from parley.server.supervisor.control import LONGEST_REQUEST, NoServer, ask
 from parley.server.supervisor.hashing import parse_secret, secret_for
+from parley.server.supervisor.offline import Offline
 
 _PACKAGE = os.path.dirname(os.path.abspath(parley.__file__))
 
 POLL_INTERVAL = 0.2  # seconds, while a log is followed
+LONGEST_SAID = LONGEST_REQUEST - 100  # bytes of JSON
 LATEST_TIME = 253402300799  # seconds since the epoch: the end of the year 9999
 
 
@@ -89,6 +87,23 @@ def _parser():
     box = add("box", "list the messages that are kept for an account: from whom and when, without their texts", asking)
     box.add_argument("name", metavar="NAME")
     box.add_argument("--empty", action="store_true", help="delete them")
+    add("who", "list who is here: on which worker, from where, and in which rooms", asking)
+    room = argparse.ArgumentParser(add_help=False)
+    room.add_argument("--room", metavar="ROOM", type=_room, default="#lobby", help="the room; without it, the lobby")
+    whom = {"kick": "send somebody out of a room; out of the lobby: end the connection",
+            "ban": "keep somebody out of a room; out of the lobby: refuse every login",
+            "unban": "take a ban back, as it was given", "mute": "let somebody say nothing in a room",
+            "unmute": "take that back"}
+    for name, says in whom.items():
+        command = add(name, says, asking, room)
+        command.add_argument("name", metavar="NAME" if "ban" not in name else "NAME|PATTERN|ADDRESS")
+        if name in ("kick", "ban"):
+            command.add_argument("why", nargs="*", metavar="WHY", help="what everybody there is told")
+    add("say", "say something in the lobby, as `server`", asking).add_argument("text", nargs="+", metavar="TEXT")
+    add("rooms", "list all rooms, with owners, settings and topics", asking)
+    add("drop", "end a room, with all that was said there", asking).add_argument("room", metavar="ROOM", type=_room)
+    add("backup", "copy all that is stored into a new file, while the server runs", asking).add_argument(
+        "file", metavar="FILE")
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
             ("import", "read users or conversations from JSON in document 004's form, while no server runs; import"
@@ -101,6 +116,15 @@ def _parser():
     says = "print an example, such as parley.service; without a name, list all examples"
     commands.add_parser("example", help=says, description=says).add_argument("name", nargs="?", metavar="NAME")
     return parser
+
+
+def _room(text):
+    """The name of a room, with or without its #, which a shell takes for the beginning of a comment."""
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        return canonical_room(raw if raw[:1] == b"#" else b"#" + raw).decode()
+    except InvalidName:
+        raise argparse.ArgumentTypeError("%r is not the name of a room" % text) from None
 
 
 def _config(arguments):
@@ -185,7 +209,8 @@ def _status_lines(status):
     """The lines that show a status, the answer to the request of that name, to people."""
     workers = status["workers"]
     protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
-    yield "%d names in use, %d accounts, %d workers" % (status["names"], status["accounts"], len(workers))
+    yield "%d names in use, %d accounts, %d rooms, %d workers" % (
+        status["names"], status["accounts"], status["rooms"], len(workers))
     yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
     rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
     for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
@@ -287,10 +312,11 @@ def protect(database, name, secret, before=None):
 
 
 @contextlib.contextmanager
-def _asker(arguments):
+def _asker(arguments, needs_server=False):
     """A function ask(request, argument=..., ...) for the requests of `parley.server.chat.operators`.
 
-    It returns the answer, a dictionary, or raises Failure. It asks the server, or the database if no server runs.
+    It returns the answer, a dictionary, or raises Failure. It asks the server, or the database if no server runs and
+    none is needed.
     """
 
     def answered(answer):
@@ -302,28 +328,37 @@ def _asker(arguments):
     try:
         ask(path, "status")
     except NoServer as error:
-        if arguments.socket or _storage(arguments) is None:
+        if needs_server or arguments.socket or _storage(arguments) is None:
             raise _no_server(arguments, error) from None
         _reading(arguments).close()  # Failure if there is no database, which the next line would create
-        with _writing(_directory(arguments)) as database:
-            requests = _operators_of(database).requests()
+        with _asker_of_database(_directory(arguments), _settings(arguments)) as ask_database:
+            yield lambda request, **values: answered(ask_database(request, **values))
+    else:
+        yield lambda request, **values: answered(_asked(arguments, path, request, values))
+
+
+def _asked(arguments, path, request, values):
+    try:
+        return ask(path, request, **values)
+    except NoServer as error:  # it has ended meanwhile
+        raise _no_server(arguments, error) from None
+
+
+@contextlib.contextmanager
+def _asker_of_database(directory, settings):
+    """A function ask(request, argument=..., ...) that returns what a server would answer that works with a database."""
+    with _open(directory) as database:
+        rooms = database.rooms()
+        with database.transaction():
+            operators = frozenset(name for name, _ in settings.operators)
+            requests = Offline(database, rooms, settings.rooms, operators).requests
 
             def ask_database(request, **values):
                 answers = []
                 requests[request](answers.append, **values)
-                return answered(*answers)
+                return answers[0]
 
             yield ask_database
-    else:
-        yield lambda request, **values: answered(ask(path, request, **values))
-
-
-def _operators_of(database):
-    store = InProcess(database)
-    return Operators(
-        {name for name, *_ in database.accounts()}, store,
-        lambda name, then: store.ask(then, ToStore.CloseAccount(name)),
-        lambda name, then: store.ask(then, ToStore.Taken(name, LAST_ID)))
 
 
 def _pages(ask_server, request, key, after, **values):
@@ -366,6 +401,75 @@ def _box(arguments):
         _print(line)
 
 
+def _who(arguments):
+    with _asker(arguments, needs_server=True) as ask_server:
+        rows = _pages(ask_server, "who", "who", "")
+    for line in _table([["name", "worker", "address", "rooms"]] + [
+            [name, "-" if worker is None else worker, host or "-", " ".join(rooms)]
+            for name, worker, host, rooms in rows]):
+        _print(line)
+
+
+def _rooms(arguments):
+    with _asker(arguments) as ask_server:
+        rows = _pages(ask_server, "rooms", "rooms", "")
+    for line in _table([["room", "members", "owner", "bans", "mutes", "settings", "topic"]] + [
+            [name, members, ",".join(owners) or "-", bans, mutes, ",".join(settings) or "-", topic]
+            for name, members, owners, bans, mutes, settings, topic in rows]):
+        _print(line)
+
+
+_DONE = {"kick": "%s is kicked out of %s", "ban": "%s is banned from %s", "unban": "%s is banned from %s no more",
+         "mute": "%s is muted in %s", "unmute": "%s is muted in %s no more"}
+
+
+def _manage(arguments):
+    about = _account_name(arguments.name)
+    if not about:
+        raise Failure("%r is nobody's name" % arguments.name)
+    why = _text(getattr(arguments, "why", []))
+    with _asker(arguments, needs_server=arguments.command == "kick") as ask_server:
+        ask_server("manage", room=arguments.room, act=arguments.command, about=about, text=why)
+    _print(_DONE[arguments.command] % (about, "the lobby" if arguments.room == "#lobby" else arguments.room))
+
+
+def _drop(arguments):
+    with _asker(arguments) as ask_server:
+        ask_server("manage", room=arguments.room, act="drop", about="", text="")
+    _print("%s is dropped" % arguments.room)
+
+
+def _say(arguments):
+    text = _text(arguments.text)
+    with _asker(arguments, needs_server=True) as ask_server:
+        ask_server("say", text=text)
+
+
+def _text(words):
+    """The text that these arguments are."""
+    text = " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if len(json.dumps(text)) > LONGEST_SAID:
+        raise Failure("the text is too long for a request; make it shorter, or several")
+    return text
+
+
+def _backup(arguments):
+    file = os.path.abspath(arguments.file)
+    path = _socket(arguments)
+    try:
+        answer = ask(path, "backup", file=os.fsencode(file).decode("utf-8", "replace"))
+    except NoServer as error:
+        if arguments.socket or _storage(arguments) is None:
+            raise _no_server(arguments, error) from None
+        with contextlib.closing(_reading(arguments)) as database:
+            result = database.backup(file)
+    else:
+        result = answer.get("error", True)
+    if result is not True:
+        raise Failure("no copy was made: %s" % result)
+    _print("%s is a copy of all that is stored" % arguments.file)
+
+
 def _account_name(text):
     """The name of an account in canonical form (str); it may be one that new accounts cannot have any more."""
     return spelled(text.encode("utf-8", "surrogateescape")).decode()
@@ -378,11 +482,17 @@ def _format_day(seconds):
 @contextlib.contextmanager
 def _writing(path):
     """The database of a directory that no server uses, in a transaction; CannotUse if one does."""
+    with _open(path) as database, database.transaction():
+        yield database
+
+
+@contextlib.contextmanager
+def _open(path):
+    """The same without a transaction."""
     directory = Directory(path)
     database = Database(directory.database)
     try:
-        with database.transaction():
-            yield database
+        yield database
     finally:
         database.close()
         directory.let_go()
@@ -510,4 +620,5 @@ def _message(entry, one, other):
 
 _IMPORTS = {"users": _import_users, "history": _import_history}
 COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "accounts": _accounts, "delete": _delete, "box": _box,
-            "export": _export, "import": _import, "config": _config, "example": _example}
+            "who": _who, **dict.fromkeys(_DONE, _manage), "say": _say, "rooms": _rooms, "drop": _drop,
+            "backup": _backup, "export": _export, "import": _import, "config": _config, "example": _example}

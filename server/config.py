@@ -11,7 +11,9 @@ import socket
 import sys
 from collections import namedtuple
 
+from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims
 from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.text import canonical, is_blank
 
 try:
     import yaml
@@ -22,10 +24,13 @@ DEFAULT_FILE = "config.yaml"
 PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
 MOST_PACING_MS = 100  # with more, conversations and logins would feel slow
+LONGEST_MOTD = 4096  # bytes, so that every protocol can tell it
+LOBBY = ("lobby", "#lobby")  # what stands for it where a port is that of a room
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 _NAME = re.compile(r"[\w.-]+")  # of a host
 _DIGITS = re.compile(r"[0-9.]+")
+_BARE_ROOM = re.compile(r"[0-9]: +#[^ ]")
 _WITH_PORT = re.compile(r"[^:]+:[0-9]*|\[.*\]:[0-9]*")
 
 
@@ -42,23 +47,30 @@ USUAL_STORAGE = Storage(None, SYNC[0], 10000000, 0)
 File = namedtuple("File", "path content")
 
 
-class Tls(namedtuple("Tls", "listen certificate key")):
-    """listen: {protocol: port}, of the TLS ports. certificate, key: each a `File` with PEM (bytes) in it, or None."""
+class Tls(namedtuple("Tls", "listen certificate key room_ports")):
+    """listen: {protocol: port}, of the TLS ports. certificate, key: each a `File` with PEM (bytes) in it, or None.
+
+    room_ports: see `Settings`.
+    """
 
     __slots__ = ()
 
 
 class Settings(namedtuple("Settings", (
-        "workers", "host", "listen", "tls", "idle_timeout", "echo", "goodbye", "limits", "pacing_ms", "users_file",
-        "register", "guests", "failed_logins_per_minute", "accounts_per_address", "keep_box_days", "storage"))):
+        "workers", "host", "listen", "room_ports", "tls", "idle_timeout", "echo", "goodbye", "motd", "limits", "rooms",
+        "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
+        "accounts_per_address", "keep_box_days", "storage"))):
     """All settings, complete and checked.
 
     config.yaml says what each of them means.
 
     workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`.
+    room_ports: (protocol, port, name of the room as bytes) of each port at which a room stands in the lobby's place.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
     goodbye: {protocol: bool}, of the protocols whose clients say goodbye with a text.
-    limits: {name: int}; text_bytes: {protocol: int}.
+    motd: the message of the day, as canonical bytes; empty if there is none.
+    limits: {name: int}; text_bytes: {protocol: int}. rooms: {name: int}, as `parley.server.chat.gate.LIMITS`.
+    operators: (name as bytes, place in the file) of each.
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
     storage: `Storage`, or None if nothing is stored.
@@ -69,7 +81,8 @@ class Settings(namedtuple("Settings", (
     @property
     def first_port(self):
         """The port that names the control socket of a server without storage: of `line`, or else the first protocol."""
-        return next(iter([*self.listen.values(), *self.tls.listen.values()]), 0)
+        of_rooms = [port for _, port, _ in (*self.room_ports, *self.tls.room_ports)]
+        return next(iter([*self.listen.values(), *self.tls.listen.values(), *of_rooms]), 0)
 
     def of_workers(self):
         """The settings of a worker, a dictionary of plain data. certificate: (certificate, key) as bytes, or None."""
@@ -79,6 +92,7 @@ class Settings(namedtuple("Settings", (
             "idle_timeout": self.idle_timeout,
             "echo": self.echo,
             "goodbye": self.goodbye,
+            "motd": self.motd,
             "limits": dict(self.limits, connections=share),
             "certificate": certificate,
             "pacing": self.pacing_ms / 1000,
@@ -91,10 +105,12 @@ def defaults():
         workers=os.cpu_count() or 1,
         host="auto",  # a chat server should be reachable, and `localhost` often means ::1 alone
         listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
-        tls=Tls({}, None, None),
+        room_ports=(),
+        tls=Tls({}, None, None, ()),
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
         echo=dict.fromkeys(PROTOCOLS, False),
         goodbye={"padded": True},
+        motd=b"",
         limits={
             "line_bytes": 8192,
             "text_bytes": {name: 16384 for name in PROTOCOLS if name != "line"},
@@ -106,6 +122,17 @@ def defaults():
             "connections": 50000,
             "connections_per_address": 0,
         },
+        rooms={
+            "most": 1000,
+            "owned": 10,
+            "joined": 50,
+            "joins_per_second": 5,
+            "topic_bytes": 390,
+            "bans": 100,
+            "empty_room_days": 30,
+            "keep_messages": 0,
+        },
+        operators=(),
         pacing_ms=2,
         users_file=None,
         register=True,
@@ -148,12 +175,18 @@ def read(path, settings):
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "goodbye": lambda node: reader.per_protocol(node, reader.switch, settings.goodbye),
+        "motd": reader.motd,
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
+        "rooms": lambda node: dict(
+            settings.rooms, **reader.section(node, dict.fromkeys(settings.rooms, reader.count))),
+        "operators": reader.operators,
         "pacing_ms": reader.pacing,
         "accounts": lambda node: reader.section(node, accounts),
         "storage": reader.storage,
     })
     values.update(values.pop("accounts", {}))
+    if "listen" in values:
+        values["listen"], values["room_ports"] = values["listen"]
     return settings._replace(**values)
 
 
@@ -176,8 +209,17 @@ def _compose(path):
         problem = ", ".join(filter(None, told))
         if "\\t" in problem:
             problem += "; indent with spaces"
+        elif _has_bare_room(path, getattr(error, "context_mark", None) or mark, line):
+            problem += '; the name of a room needs quotes, as in "#dev": a bare # begins a comment'
         raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
     return None if document is None or document.tag == "tag:yaml.org,2002:null" else document
+
+
+def _has_bare_room(path, start, last):
+    """Does something that looks like the name of a room stand without quotes in these lines of the file?"""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()[start.line if start else 0:last]
+    return any(_BARE_ROOM.search(line) for line in lines)
 
 
 def users(path):
@@ -230,10 +272,12 @@ def _is_ipv4(text):
 
 
 def check_ports(settings):
-    """ConfigError if two protocols have the same port."""
+    """ConfigError if two protocols have the same port, or if two rooms with ports look alike."""
     taken = {}
     wanted = list(settings.listen.items())
     wanted += [(protocol + " with TLS", port) for protocol, port in settings.tls.listen.items()]
+    wanted += [("%s for %s" % (protocol, room.decode()), port)
+               for protocol, port, room in settings.room_ports + settings.tls.room_ports]
     for name, port in wanted:
         if port in taken:
             raise ConfigError(
@@ -241,6 +285,14 @@ def check_ports(settings):
                 % (taken[port], name, port))
         if port:
             taken[port] = name
+    rooms = {b"#lobby": claims(b"#lobby")}
+    for _, _, room in settings.room_ports + settings.tls.room_ports:
+        occupied = claims(room)
+        for other, others in rooms.items():
+            if room != other and not occupied.isdisjoint(others):
+                raise ConfigError("the rooms %s and %s look alike; give one of them another name under `listen` or"
+                                  " with --listen" % (other.decode(), room.decode()))
+        rooms[room] = occupied
 
 
 def storage(directory):
@@ -264,7 +316,11 @@ def environment(variables, settings):
 
 
 def with_port(settings, protocol, port, place):
-    """`settings` with `protocol` on `port`, which is a number as text, or "off"; or ConfigError that names `place`."""
+    """`settings` with `protocol` on `port`; or ConfigError that names `place`.
+
+    port: text: a number, or a number, ":" and the name of a room, or "off".
+    """
+    port, colon, room = port.partition(":")
     if protocol not in tuple(PROTOCOLS):
         raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, _suggestion(protocol, tuple(PROTOCOLS))))
     if port in ("off", "false"):
@@ -273,7 +329,24 @@ def with_port(settings, protocol, port, place):
         given = {protocol: int(port)}
     else:
         raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
+    if colon and room not in LOBBY:
+        try:
+            if given[protocol] is False:
+                raise ConfigError("a room's port cannot be off; leave it out")
+            ports = (*settings.room_ports, (protocol, given[protocol], room_name(room)))
+        except ConfigError as error:
+            raise ConfigError("%s: %s" % (place, error)) from None
+        return settings._replace(room_ports=ports)
     return settings._replace(listen=_listen(settings.listen, given))
+
+
+def room_name(text):
+    """The name of a room, as bytes, that a text stands for; ConfigError if it stands for none."""
+    try:
+        return canonical_room(text.encode())
+    except ValueError:  # InvalidName and UnicodeEncodeError are
+        raise ConfigError("%r is not the name of a room: # and 1 to 32 characters, none of them a blank, a comma or a"
+                          " colon; or lobby" % text) from None
 
 
 def _listen(ports, given):
@@ -346,6 +419,28 @@ class _Reader:
     def switch(self, node):
         return self._scalar(node, (bool,), "true or false")
 
+    def motd(self, node):
+        """The message of the day, in canonical form; null is none."""
+        text = canonical((self._scalar(node, (str, type(None)), "a text") or "").encode("utf-8", "replace"))
+        if len(text) > LONGEST_MOTD:
+            raise self.error(node, "the message of the day has %d bytes; at most %d are told" % (
+                len(text), LONGEST_MOTD))
+        return b"" if is_blank(text) else text.rstrip(b"\n")
+
+    def operators(self, node):
+        """(name, place) of each."""
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.error(node, "expected a list of names, such as [ann, bob]")
+        return tuple((self._person(one), self.place(one)) for one in node.value)
+
+    def _person(self, node):
+        """Somebody's name, as canonical bytes."""
+        text = self._scalar(node, (str,), "a name, in quotes if it is a number")
+        try:
+            return canonical_name(text.encode("utf-8", "surrogatepass"))
+        except InvalidName:
+            raise self.error(node, "%r is not a valid name" % text) from None
+
     def text(self, node):
         return self._scalar(node, (str,), "text")
 
@@ -393,14 +488,41 @@ class _Reader:
         return self._number(node, (int,), expected, MOST_WORKERS, least=1)
 
     def listen(self, node, ports):
-        """{protocol: port} without those that are off; a protocol that the file does not name stays as in `ports`."""
-        return _listen(ports, self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._port)))
+        """({protocol: port} without those that are off, the room ports): see `Settings`.
+
+        A protocol that the file does not name stays as in `ports`.
+        """
+        given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._ports))
+        room_ports = tuple((protocol, port, room) for protocol, (_, rooms) in given.items() for port, room in rooms)
+        lobby = {protocol: port for protocol, (port, _) in given.items() if port is not None}
+        return _listen(ports, lobby), room_ports
+
+    def _ports(self, node):
+        """(port of the lobby or None, [(port, name of a room)]) from a port, or from a mapping of ports to rooms."""
+        if not isinstance(node, yaml.MappingNode):
+            return self._port(node), []
+        lobby, rooms = None, []
+        for key, value in node.value:
+            port = self._number(key, (int,), "a port from 0 to 65535", 65535)
+            room = self._scalar(value, (str,), 'lobby, or the name of a room in quotes, as in "#dev"')
+            if room not in LOBBY:
+                try:
+                    rooms.append((port, room_name(room)))
+                except ConfigError as error:
+                    raise self.error(value, error) from None
+            elif lobby is None:
+                lobby = port
+            else:
+                raise self.error(key, "the lobby has port %d already" % lobby)
+        return False if lobby is None else lobby, rooms
 
     def tls(self, node):
         """A complete `Tls`."""
-        given = Tls({}, None, None)._replace(**self.section(node, {
-            "listen": lambda node: self.listen(node, {}), "certificate": self._file, "key": self._file}))
-        if not given.certificate and (given.listen or given.key):
+        values = self.section(node, {
+            "listen": lambda node: self.listen(node, {}), "certificate": self._file, "key": self._file})
+        listen, room_ports = values.pop("listen", ({}, ()))
+        given = Tls(listen, None, None, room_ports)._replace(**values)
+        if not given.certificate and (listen or room_ports or given.key):
             raise self.error(node, "TLS needs a `certificate`")
         return given._replace(key=given.key or given.certificate)
 

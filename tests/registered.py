@@ -1,4 +1,5 @@
 """A register with an order of its own, whose clock stands still."""
+from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, Operated, Settled, entry, messages
 from parley.server.order.at_hand import AtHand
@@ -19,17 +20,21 @@ class Elsewhere:
 class Registered:
     """Its methods have the names of messages and take a worker and the fields; they are decided in their order.
 
-    post: see `server.chat.register.Register`; gets a `register`, which is this, and `replies` to operators.
+    post: see `server.chat.register.Register`; gets a `register`, which is this.
+    operators: what they ask, see `server.chat.operators.Operators`.
     """
 
     def __init__(self, post, accounts, door, patience, store, clock):
-        self._replies = {}
-        post.register, post.reply = self, self._reply
+        post.register = self
         self.all_accounts = accounts
         self.order = accounts.order = AtHand(self._deliver, clock)
         self.numbers = Numbers(store)
+        asked = Asked(self.order)
+        post.reply = asked.reply
         self.whole = Register(post, accounts, door, patience, store, self.numbers)
         self.at_once, self.in_order = self.whole.tables(Elsewhere())
+        self._submit = asked.submit
+        self.operators = Operators(self.whole, accounts, store, asked.submit)
         self.admit, self.count = self.whole.admit, self.whole.count
         self.members, self.direct, self.questions = self.whole.members, self.whole.direct, self.whole.questions
 
@@ -53,22 +58,13 @@ class Registered:
     # ---- what operators ask
 
     def set_password(self, name, secret, reply):
-        self._operate(Operated.SetPassword, (name, secret),
-                      lambda error: reply({"error": error} if error else {"done": True}))
+        self.operators.passwd(reply, name.decode(), secret)
 
     def remove(self, name, then):
-        self._operate(Operated.RemoveAccount, (name,), lambda error: then(error is None))
+        self._submit(Operated.RemoveAccount, (name,), lambda error: then(error is None))
 
     def empty(self, name, then):
-        self._operate(Operated.EmptyBox, (name,), lambda error: then(error is None))
-
-    def _operate(self, kind, fields, reply):
-        token = len(self._replies) + 1
-        self._replies[token] = reply
-        self.order.submit(0, entry(kind(0, token, *fields)))
-
-    def _reply(self, token, error):
-        self._replies[token](error)
+        self._submit(Operated.EmptyBox, (name,), lambda error: then(error is None))
 
 
 class Settling:

@@ -44,6 +44,15 @@ MISTAKES = [
     (["status", "--socket", "."], "", [".", "no server answers", "socket"]),
     (["passwd", "ann"], "pw\n", ["4000.sock", "no server answers"]),
     (["passwd", "--socket", "nowhere", "ann"], "pw\n", ["nowhere", "no server answers"]),
+    (["who"], "", ["4000.sock", "no server answers"]),
+    (["kick", "--storage", "nowhere", "ann"], "", ["nowhere/control.sock", "no server answers"]),
+    (["say", "--socket", "nowhere", "hi"], "", ["nowhere", "no server answers"]),
+    (["say", "x" * 4000], "", ["too long"]),
+    (["ban", "--storage", "nowhere", "ann"], "", ["nowhere", "no database"]),
+    (["rooms", "--storage", "nowhere"], "", ["nowhere", "no database"]),
+    (["drop", "--storage", "nowhere", "dev"], "", ["nowhere", "no database"]),
+    (["backup", "--storage", "nowhere", "copy"], "", ["nowhere", "no database"]),
+    (["mute", os.fsdecode(b"a\xff")], "", ["nobody's name"]),
     (["passwd", "--storage", "new", "ann"], "\n", ["at least one character"]),
     (["passwd", "--storage", "new", "ann"], "x" * 1025 + "\n", ["at most 1024 bytes"]),
     (["passwd", "--storage", "new", "a b"], "x\n", ["'a b'", "not a valid name"]),
@@ -137,7 +146,8 @@ def test_a_mistake_is_one_line(command, arguments, given, words):
 
 @pytest.mark.parametrize("arguments", [
     ["status", "--bogus"], ["delete"], ["box"], ["accounts", "x"], ["export"], ["export", "all", "-"],
-    ["log", "--since", "x"], ["passwd"], ["import", "users"],
+    ["log", "--since", "x"], ["passwd"], ["import", "users"], ["kick"], ["kick", "x", "--room", "a b"], ["ban"],
+    ["say"], ["drop"], ["drop", "a,b"], ["backup"], ["mute", "x", "y"], ["who", "x"],
 ])  # fmt: skip
 def test_wrong_usage_is_one_line(command, arguments):
     done = command(*arguments)
@@ -167,7 +177,9 @@ def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(process, command, st
     assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
 
-@pytest.mark.parametrize("name", ["status", "log", "passwd", "accounts", "delete", "box", "export", "import"])
+@pytest.mark.parametrize("name", [
+    "status", "log", "passwd", "accounts", "delete", "box", "who", "kick", "ban", "unban", "mute", "unmute", "say",
+    "rooms", "drop", "backup", "export", "import"])  # fmt: skip
 def test_every_command_explains_itself(command, name):
     done = command(name, "--help")
     assert done.returncode == 0
@@ -189,7 +201,9 @@ def test_the_examples_are_listed_and_printed(command):
 
 
 def test_the_help_of_the_server_names_the_commands(command):
-    assert b"status|log|passwd|accounts|delete|box|export|import|config|example" in command("--help").stdout
+    told = " ".join(command("--help").stdout.decode().split())
+    assert ("status, log, passwd, accounts, delete, box, who, kick, ban, unban, mute, unmute, say, rooms, drop, backup,"
+            " export, import, config, example") in told
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):
@@ -434,7 +448,7 @@ def test_the_status_tells_of_every_worker(command, storage):
         assert (told["names"], told["accounts"], len(told["workers"])) == (1, 0, 2)
         assert told["journal"]["waiting"] == 0
         lines = command("status", "--storage", storage).stdout.decode().splitlines()
-        assert lines[0] == "1 names in use, 0 accounts, 2 workers"
+        assert lines[0] == "1 names in use, 0 accounts, 0 rooms, 2 workers"
         assert lines[2].split()[:3] == ["worker", "pid", "line"]
     assert command("status", "--storage", storage).returncode == 1
 

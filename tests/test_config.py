@@ -15,11 +15,15 @@ from numbered import Numbered
 
 from parley import __version__
 from parley.server import cli, config, logs, protocols
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.gate import LIMITS
 from parley.server.chat.names import claims
 from parley.server.config import ConfigError, Storage
 from parley.server.storage import directory as directory_module
 from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
+from parley.server.storage.journal import InProcess
+from parley.server.storage.memory import Store
 from parley.server.supervisor import hashing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -90,6 +94,16 @@ FORMS = [
     ("accounts: {failed_logins_per_minute: 60}", "failed_logins_per_minute", 60),
     ("accounts: {}", "accounts_per_address", 1000),
     ("accounts: {accounts_per_address: 7}", "accounts_per_address", 7),
+    ("motd: Hello", "motd", b"Hello"),
+    ("motd: |\n  Hello,\n  you.\n", "motd", b"Hello,\nyou."),
+    ('motd: "a\\eb"', "motd", "a\u241bb".encode()),
+    ("motd: null", "motd", b""),
+    ('motd: " "', "motd", b""),
+    ("rooms: {}", "rooms", DEFAULTS.rooms),
+    ("rooms: {most: 0, joins_per_second: 7}", "rooms", default("rooms", most=0, joins_per_second=7)),
+    ("operators: []", "operators", ()),
+    ("operators:\n  - ann\n  - b\u00f6b\n", "operators",
+     ((b"ann", "config.yaml:2"), ("b\u00f6b".encode(), "config.yaml:3"))),
     ("storage: memory", "storage", None),
     ("storage: {directory: a b/c}", "storage", Storage("a b/c", "each-commit", 10000000, 0)),
     ("storage: {directory: memory}", "storage", Storage("memory", "each-commit", 10000000, 0)),
@@ -102,6 +116,7 @@ CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 # text: what is said about it
 UNFIT_TLS = [
     ("tls: {listen: {line: 0}}", ":1: TLS needs a `certificate`"),
+    ('tls: {listen: {line: {4002: "#dev"}}}', ":1: TLS needs a `certificate`"),
     ("\ntls: {key: first.key}", ":2: TLS needs a `certificate`"),
     ("tls:\n  certificate: missing.pem", "missing.pem: No such file"),
     ("tls:\n  certificate: first.pem\n  key: .", ":3: ./.: Is a directory"),
@@ -163,6 +178,25 @@ MISTAKES = [
     ("listen:\n  line: 4000\n  binari: 12000", 3, ["'binari'", "'binary'"]),
     ("listen:\n  zzz: 23", 2, ["'zzz'", *PROTOCOLS]),
     ("listen:\n  line: null", 2, ["port"]),
+    ("listen:\n  line: {lobby: 4000}", 2, ["'lobby'", "a port from 0 to 65535"]),
+    ("listen:\n  line: {false: lobby}", 2, ["'false'", "a port from 0 to 65535"]),
+    ("listen:\n  line: {4000: dev}", 2, ["'dev' is not the name of a room", "#"]),
+    ('listen:\n  line: {4000: "#a b"}', 2, ["'#a b' is not the name of a room"]),
+    ("listen:\n  line: {4000: 7}", 2, ["lobby, or the name of a room in quotes", "'7'"]),
+    ("listen:\n  line:\n    4000: #dev\n", 3, ["lobby, or the name of a room in quotes"]),
+    ("listen:\n  line: {4000: #dev}\n  binary: 1\n", 3, ["needs quotes", '"#dev"']),
+    ("listen:\n  line: {4000: lobby, 4001: lobby}", 2, ["the lobby has port 4000 already"]),
+    ("rooms:\n  owner: 3", 2, ["'owner'", "'owned'"]),
+    ("rooms:\n  owned: -1", 2, ["-1", "0 or more"]),
+    ("rooms: 5", 1, ["mapping"]),
+    ("operators: ann", 1, ["list of names"]),
+    ("operators:\n  - ann\n  - 5", 3, ["a name", "'5'"]),
+    ("operators:\n  - a b", 2, ["'a b' is not a valid name"]),
+    ("operators:\n  - server", 2, ["'server' is not a valid name"]),
+    ("operators: [[ann]]", 1, ["a name"]),
+    ("motd: [a]", 1, ["a text"]),
+    ("motd: 5", 1, ["a text", "5"]),
+    ("\nmotd: " + 4097 * "x", 2, ["4097 bytes", "4096"]),
     ("limits:\n  text_byte: 1", 2, ["'text_byte'", "'text_bytes'"]),
     ("limits:\n  text_bytes: null", 2, ["whole number"]),
     ("limits:\n  text_bytes:\n    line: 5", 3, ["'line'", "padded"]),
@@ -250,6 +284,8 @@ BAD_USAGE = [
     ["http"], ["65536"], ["-1"], ["\u00b2"], ["4000", "5000"], ["--workers", "0"], ["--workers", "many"],
     ["--workers", "257"],
     ["--listen", "line"], ["--listen", "lime=4000"], ["--listen", "line=http"], ["--listen", "line="],
+    ["--listen", "line=4000:"], ["--listen", "line=4000:dev"], ["--listen", "line=off:#dev"],
+    ["--listen", "line=4000:#a b"], ["--listen", "line=:#dev"],
     ["--idle-timeout", "-1"],
     ["--idle-timeout", "nan"], ["--idle-timeout", "inf"], ["--idle-timeout", "soon"], ["--log-level", "loud"],
     ["--log-format", "xml"],
@@ -266,6 +302,10 @@ BAD_CONFIGURATION = [
     (["12000"], {}, ["port 12000", "line", "binary", "--listen"]),
     ([], {"CHAT_PORT": "9000"}, ["port 9000", "line", "delimited"]),
     (["--listen", "dollar=5050"], {}, ["port 5050", "dollar", "padded"]),
+    (["--listen", "padded=5050:#dev"], {}, ["port 5050", "padded and padded for #dev"]),
+    (["--listen", "padded=1:#dev", "--listen", "line=1:#ops"], {}, ["port 1", "padded for #dev", "line for #ops"]),
+    (["--listen", "padded=1:#dev", "--listen", "line=2:#DEV"], {}, ["#dev and #DEV look alike"]),
+    (["--listen", "padded=1:#L0bby"], {}, ["#lobby and #L0bby look alike"]),
     (["--config", "missing.yaml"], {}, ["missing.yaml", "No such file"]),
     (["--config", "."], {}, [".: "]),
 ]
@@ -287,6 +327,11 @@ PRECEDENCE = [
     (["0"], {"CHAT_PORT": "1002"}, "listen", everywhere(0)),
     (["0", "--listen", "padded=1005"], {}, "listen", dict(everywhere(0), padded=1005)),
     ([], {"CHAT_PORT": "0"}, "listen", listening(line=0)),
+    (["--listen", "line=1004:lobby"], {}, "listen", listening(line=1004)),
+    (["--listen", "line=1004:#dev"], {}, "listen", listening(line=1001)),
+    (["--listen", "line=1004:#dev", "--listen", "dollar=7:#dev"], {}, "room_ports",
+     (("line", 1004, b"#dev"), ("dollar", 7, b"#dev"))),
+    (["0", "--listen", "line=0:#dev"], {}, "room_ports", (("line", 0, b"#dev"),)),
     ([], {}, "workers", 2),
     (["--workers", "5"], {}, "workers", 5),
     (["--host", "::"], {}, "host", "::"),
@@ -400,8 +445,9 @@ def test_the_shipped_file_is_complete():
     with open(SHIPPED, encoding="utf-8") as file:
         shipped = yaml.safe_load(file)
     accounts = shipped.pop("accounts")
-    assert set(shipped) | set(accounts) == set(config.Settings._fields)
+    assert set(shipped) | set(accounts) == set(config.Settings._fields) - {"room_ports"}  # which `listen` has
     assert set(shipped["limits"]) == set(config.defaults().limits)
+    assert set(shipped["rooms"]) == set(DEFAULTS.rooms)
     for name in ("listen", "idle_timeout", "echo"):
         assert list(shipped[name]) == PROTOCOLS
 
@@ -418,6 +464,16 @@ def test_a_path_in_the_file_is_relative_to_the_file(monkeypatch, tmp_path, text,
 @pytest.mark.parametrize("text, name, value", FORMS)
 def test_a_setting_is_read_and_the_others_keep_their_defaults(read, text, name, value):
     assert read(text) == config.defaults()._replace(**{name: value})
+
+
+@pytest.mark.parametrize("text, listen, room_ports", [
+    ('listen: {line: {1: lobby}}', listening(line=1), ()),
+    ('listen: {padded: {5051: "#dev"}}', listening(padded=None), (("padded", 5051, b"#dev"),)),
+    ('listen: {padded: {0: "#a", 5050: "#lobby"}, line: {1: "#a", 0: "#b"}}', listening(line=None),
+     (("padded", 0, b"#a"), ("line", 1, b"#a"), ("line", 0, b"#b"))),
+])  # fmt: skip
+def test_a_port_may_be_that_of_a_room(read, text, listen, room_ports):
+    assert read(text) == DEFAULTS._replace(listen=listen, room_ports=room_ports)
 
 
 @pytest.mark.parametrize("text", NOTHING)
@@ -582,7 +638,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
-        def __init__(self, listening, settings, reread, memory, store, directory, open_control):
+        def __init__(self, listening, settings, reread, memory, store, rooms, directory, open_control):
             started.append(memory)
 
             self._directory = directory
@@ -620,7 +676,7 @@ def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch,
             raise raised
 
     monkeypatch.setattr(cli.Supervisor, "run", run)
-    listening = [[("line", share, False)] for share in shares]
+    listening = [[("line", share, False, b"")] for share in shares]
     monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: (listening, []))
     start_up()
     assert not any(share.is_open for share in shares)
@@ -692,6 +748,83 @@ def test_a_secret_that_this_python_cannot_verify_is_one_line_and_code_78(start_u
 def test_an_accounts_name_is_kept_in_its_canonical_form(start_up, tmp_path):
     _, memory = start_up("--users", write_users(tmp_path, USERS % "a\u0308nn"))
     assert list(memory.accounts) == ["\u00e4nn".encode()]
+
+
+OPERATORS = "operators:\n  - Alice\n  - zoe\naccounts: {users_file: users.json}\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--check-config"]])
+def test_operators_need_accounts_with_passwords(start_up, tmp_path, capsys, options):
+    (tmp_path / "config.yaml").write_text(OPERATORS)
+    write_users(tmp_path, json.dumps({"users": [{"username": "Alice", "password": "123"}]}))
+    code, _ = start_up(*options)
+    told = capsys.readouterr().err
+    assert (code, told.count("\n")) == (78, 1)
+    for word in ("parley: config.yaml:3: the operator zoe has no account with a password", "passwd zoe", "`operators`"):
+        assert word in told
+    write_users(tmp_path, json.dumps({"users": [{"username": name, "password": "123"} for name in ("Alice", "zoe")]}))
+    assert start_up(*options)[0] == 0
+
+
+@pytest.mark.parametrize("secret, code", [(None, 78), ("secret", 0)])
+def test_an_operators_account_is_one_with_a_password(start_up, tmp_path, capsys, secret, code):
+    Directory(str(tmp_path / "kept")).let_go()
+    database = Database(str(tmp_path / "kept" / "parley.db"))
+    with database.transaction():
+        database.open_account(b"ann", secret)
+    database.close()
+    (tmp_path / "config.yaml").write_text("operators: [ann]\nstorage: {directory: kept}\n")
+    assert start_up("--check-config")[0] == 0  # which does not look into the directory
+    assert start_up()[0] == code
+    assert ("the operator ann has no account with a password" in capsys.readouterr().err) is (code != 0)
+
+
+@pytest.fixture
+def reread(tmp_path, monkeypatch):
+    """reread(text, store) gives what the file has changed to, while zoe has an account with a password."""
+    monkeypatch.chdir(tmp_path)
+    accounts = Accounts(InProcess(Store()))
+    accounts.begin_with(b"zoe", claims(b"zoe"), "secret")
+    arguments = cli._parser().parse_args([])
+
+    def put(text):
+        (tmp_path / "config.yaml").write_text(text)
+        return cli._reread(DEFAULTS, arguments, accounts)
+
+    return put
+
+
+def test_operators_are_reread_if_all_of_them_can_be(reread, caplog):
+    caplog.set_level("INFO")
+    assert [name for name, _ in reread("operators: [zoe]").operators] == [b"zoe"]
+    assert reread("operators: [zoe, ann]") is None
+    assert "the old one stays in force: config.yaml:1: the operator ann has no account" in caplog.messages[-1]
+
+
+def test_limits_of_rooms_and_the_message_of_the_day_are_reread(reread, caplog):
+    settings = reread("rooms: {owned: 3}\nmotd: Hello")
+    assert (settings.rooms["owned"], settings.of_workers()["motd"]) == (3, b"Hello")
+    assert not caplog.messages
+    reread("rooms: {keep_messages: 3}")
+    assert caplog.messages == ["rooms.keep_messages has changed: this takes effect at the next start"]
+
+
+def test_what_limits_rooms_is_what_the_gate_knows():
+    assert DEFAULTS.rooms == LIMITS
+
+
+def test_ports_of_rooms_alone_are_something_to_serve(start):
+    arguments = [word for name in PROTOCOLS for word in ("--listen", name + "=off")]
+    code, settings = start([*arguments, "--listen", "line=7:#dev"])
+    assert (code, settings.listen, settings.first_port) == (0, {}, 7)
+
+
+def test_tls_ports_of_rooms_need_a_certificate_and_are_free_ones_if_all_are(start, tls_file):
+    path = tls_file('tls: {certificate: first.pem, key: first.key, listen: {line: {4001: lobby, 4002: "#dev"}}}')
+    code, settings = start(["--config", path])
+    assert (code, settings.tls.listen, settings.tls.room_ports) == (0, {"line": 4001}, (("line", 4002, b"#dev"),))
+    code, settings = start(["0", "--config", path])
+    assert (code, settings.tls.listen, settings.tls.room_ports) == (0, {"line": 0}, (("line", 0, b"#dev"),))
 
 
 def test_without_a_users_file_there_are_no_accounts(start_up):

@@ -101,8 +101,9 @@ def test_only_the_command_line_knows_the_configuration():
             assert not [other for other in imported(name) if other.startswith("server.config")], name
 
 
-def test_the_configuration_knows_only_the_protocols():
-    assert all(rank(other) == 0 for other in imported("server.config") if other.startswith("server."))
+def test_the_configuration_knows_only_the_protocols_and_what_a_name_is():
+    known = ("server.protocols.", "server.protocols", "server.chat.names.")
+    assert all(other.startswith(known) for other in imported("server.config") if other.startswith("server."))
 
 
 def test_the_server_knows_nothing_of_its_tests():

@@ -5,6 +5,7 @@ import sys
 
 from parley import __version__
 from parley.called import called
+from parley.client.settings import Settings, usual_path
 from parley.server.stdout import quiet_when_closed
 
 
@@ -28,6 +29,10 @@ def main(arguments=None):
     parser.add_argument("--version", action="version", version="parley-window " + __version__)
     options = parser.parse_args(arguments)
     try:
+        settings = Settings(usual_path())
+    except ValueError as error:
+        parser.error(str(error))
+    try:
         import tkinter
     except ImportError:
         return "This Python has no tkinter: install it (Debian: apt install python3-tk), or use the terminal client."
@@ -36,7 +41,7 @@ def main(arguments=None):
         root = tkinter.Tk(className="Parley")
     except tkinter.TclError as error:
         return "There is no screen to show a window on (%s); the terminal client needs none." % error
-    window = Window(root, options.server, options.name, options.scale, options.trust)
+    window = Window(root, options.server, options.name, options.scale, options.trust, settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *received: root.after_idle(window.leave))
     root.mainloop()

@@ -1,4 +1,4 @@
-"""The conversations: users on the left, messages on the right, and the text entry below them."""
+"""The conversations: rooms and users on the left, messages on the right, and the text entry below them."""
 import tkinter
 from tkinter import ttk
 
@@ -65,6 +65,7 @@ class ChatView:
         self.list.tag_configure("unread", font=self._fonts["bold"])
         self.list.bind("<<TreeviewSelect>>", self._select)
         self.list.bind("<Return>", lambda event: self.entry.focus_set())
+        self.list.bind("<ButtonRelease-1>", lambda event: self.entry.focus_set())
         return frame
 
     def _make_conversation(self, panes):
@@ -112,6 +113,7 @@ class ChatView:
         tags.tag_configure("time", font=self._fonts["small"], foreground=theme.FAINT)
         tags.tag_configure("day", font=self._fonts["small"], foreground=theme.FAINT, justify="center",
                            spacing1="8p", spacing3="4p")
+        tags.tag_configure("notice", font="TkTextFont", foreground=theme.FAINT)
         tags.tag_configure("new", font=self._fonts["small"], foreground=theme.TROUBLE, justify="center")
         for style in ("bold", "italic", "code"):
             tags.tag_configure("class:" + style, font=self._fonts[style])
@@ -245,8 +247,8 @@ class ChatView:
     def _show_row(self, partner, is_online, unread, width):
         if partner not in self._rows:
             self._rows[partner] = self.list.insert("", "end")
-        mark = "#" if partner is ROOM else "\u25cf" if is_online else "\u25cb"
-        text = self._cut("%s  %s" % (mark, self._called(partner)), width - self._root.winfo_pixels("9p"))
+        mark = "#" if partner is ROOM or partner.startswith("#") else "\u25cf" if is_online else "\u25cb"
+        text = self._cut("%s  %s" % (mark, self._called(partner).lstrip("#")), width - self._root.winfo_pixels("9p"))
         self.list.item(self._rows[partner], text=text, values=("(%d)" % unread if unread else "",),
                        tags=(() if is_online else ("offline",)) + (("unread",) if unread else ()))
 
@@ -259,6 +261,8 @@ class ChatView:
         return shown
 
     def _is_online(self, conversation):
+        if conversation.is_room:
+            return conversation.partner in self.model.inside
         return conversation.partner is ROOM or bool(self.model.online.get(conversation.partner))
 
     def _called(self, partner):
@@ -266,7 +270,8 @@ class ChatView:
 
     def _show_head(self):
         model, conversation = self.model, self.model.open
-        head = (conversation and (conversation.partner, self._is_online(conversation)), model.connection,
+        head = (conversation and (conversation.partner, self._is_online(conversation), conversation.topic),
+                model.connection,
                 model.why_given_up, model.trouble, model.unread)
         if head == self._head:
             return
@@ -275,6 +280,9 @@ class ChatView:
             self.heading.configure(text="Choose somebody on the left")
         elif conversation.partner is ROOM:
             self.heading.configure(text=ROOM_NAME + ", where everybody hears everything")
+        elif conversation.is_room:
+            about = conversation.topic if self._is_online(conversation) else "in which you are not"
+            self.heading.configure(text=self._called(conversation.partner) + (about and ", " + self._shown(about)))
         else:
             self.heading.configure(text="%s, %s" % (self._called(conversation.partner),
                                                     "online" if self._is_online(conversation) else "offline"))
@@ -335,10 +343,20 @@ class ChatView:
         if message is self.model.open.first_unread:
             put("end", "\u2014  new  \u2014\n", "new")
         put("end", theme.hour(message.time) + "\t", ("message", "time") + own)
-        put("end", self._shown(message.sender) + "  ", ("message", theme.colour(message.sender)) + own)
+        if message.sender is None:
+            first = self.said.index("end-1c")
+            put("end", self._shown(message.text) + "\n", ("message", "notice"))
+            self.said.tag_add("further", first + " +1line linestart", "end-1c")
+            return
+        text, does = message.text, "* %s " % message.sender
+        if text.startswith(does):
+            put("end", "* ", ("message",) + own)
+            text = text[len(does):]
+        put("end", self._shown(message.sender) + ("  " if text is message.text else " "),
+            ("message", theme.colour(message.sender)) + own)
         first = self.said.index("end-1c")
         sending = ("sending",) if message.state == SENDING else ()
-        for style, piece in showing.marked_up(self._shown(message.text)):
+        for style, piece in showing.marked_up(self._shown(text)):
             put("end", piece, ("message",) + ((style,) if style else ()) + own + sending)
         if message.state and not sending:
             put("end", "   (%s)" % message.state, ("message", "state") + own)

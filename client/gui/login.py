@@ -5,11 +5,14 @@ FIELDS = (("server", "Server", ""), ("name", "Name", ""), ("password", "Password
 
 
 class Login(ttk.Frame):
-    """The login form. It calls enter(server, name, password) with what was typed, and cancel() on Escape."""
+    """The login form. It calls enter(server, name, password) with what was typed, and cancel() on Escape.
 
-    def __init__(self, window, enter, cancel):
+    create(server, name, password) is called instead for a new account.
+    """
+
+    def __init__(self, window, enter, create, cancel):
         super().__init__(window)
-        self._enter = enter
+        self._enter, self._create = enter, create
         self.entries = {}
         card = ttk.Frame(self)
         card.place(relx=0.5, rely=0.48, anchor="center")
@@ -20,9 +23,14 @@ class Login(ttk.Frame):
             entry.grid(row=row, column=1, sticky="ew", pady="4p")
             entry.bind("<Return>", self._submit)
             entry.bind("<KP_Enter>", self._submit)
-        self.button = ttk.Button(card, text="Log in", style="Send.TButton", command=self._submit)
-        self.button.grid(row=4, column=1, sticky="e", pady=("12p", "8p"))
+        buttons = ttk.Frame(card)
+        buttons.grid(row=4, column=1, sticky="e", pady=("12p", "8p"))
+        self.button = ttk.Button(buttons, text="Log in", style="Send.TButton", command=self._submit)
+        self.button.pack(side="right")
         self.button.bind("<Return>", self._submit)
+        self.new = ttk.Button(buttons, text="Create account", command=self._submit_new)
+        self.new.pack(side="right", padx=("0p", "8p"))
+        self.new.bind("<Return>", self._submit_new)
         # Always two lines high, so that the layout does not change.
         self.sentence = ttk.Label(card, style="Trouble.TLabel", text="\n")
         self.sentence.grid(row=5, columnspan=2, sticky="w")
@@ -47,8 +55,15 @@ class Login(ttk.Frame):
     def set_waiting(self, is_waiting):
         self.button.configure(state="disabled" if is_waiting else "normal",
                               text="Connecting ..." if is_waiting else "Log in")
+        self.new.configure(state="disabled" if is_waiting else "normal")
 
     def _submit(self, event=None):
+        return self._call(self._enter)
+
+    def _submit_new(self, event=None):
+        return self._call(self._create)
+
+    def _call(self, then):
         if str(self.button.cget("state")) != "disabled":
-            self._enter(*(self.entries[field].get() for field, _, _ in FIELDS))
+            then(*(self.entries[field].get() for field, _, _ in FIELDS))
         return "break"

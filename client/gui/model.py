@@ -1,12 +1,14 @@
-"""The desktop client without its window: users, conversations, unread messages, and errors."""
+"""The desktop client without its window: users, rooms, conversations, unread messages, and errors."""
 import time
 
-from parley.client import address, events
+from parley.client import address, events, showing
 from parley.client.chat import Chat
+from parley.client.gui import commands
 from parley.client.protocol import Impossible
+from parley.client.settings import Settings
 from parley.server.protocols.text import canonical
 
-ROOM = None  # the room, where otherwise a partner's name is
+ROOM = None  # the lobby, where otherwise the name of a room or of a partner is
 MAX_MESSAGES = 2000  # that are kept of a conversation
 MAX_HISTORIES = 50  # that are requested after a reconnect
 MAX_CLOCK_SKEW = 3  # seconds between the server's clock and ours
@@ -14,6 +16,7 @@ MAX_IN_FLIGHT = 20  # messages of a history that may come once more, as they wer
 
 # `dollar` cannot say which of the two. Somebody takes a name over with its password, in another protocol.
 LOGGED_IN_ELSEWHERE = "You have logged in elsewhere, or your password is another now."
+ACCOUNTS = "line"  # the protocol in which accounts are made, at its usual port
 SENDING, FAILED, UNSURE = "sending", "not sent", "may not have arrived"
 
 
@@ -28,8 +31,39 @@ def address_of(typed):
     return found
 
 
+class NewAccount:
+    """An account that is being made. `dollar` cannot do that, so it is done in `line`, on the same host."""
+
+    def __init__(self, server, name, password, trust=None, port=None):
+        """Raises ValueError, with a sentence, for what cannot be used. port: that of `line`; None: the usual one."""
+        found = address_of(server)
+        if not name.strip() or not password:
+            raise ValueError("Which name and which password shall the account have? Type them above.")
+        host = found.host_port.rpartition(":")[0]
+        self.is_made, self.why_not = False, ""
+        self._chat = Chat("%s%s://%s%s" % (ACCOUNTS, "+tls" * found.tls, host, ":%d" % port if port else ""), trust)
+        try:
+            self._chat.create(name.strip(), password)
+        except Impossible as impossible:
+            self.why_not = str(impossible)
+
+    def tick(self):
+        """See whether it `is_made`, or else `why_not`, a sentence."""
+        for event in self._chat.poll():
+            if type(event) is events.Disconnected and not self.why_not:
+                self.why_not = "%s (Accounts are made in `%s`, there.)" % (event.why, ACCOUNTS)
+            elif type(event) is events.Refused:
+                self.why_not = event.why
+            elif type(event) is events.Done and event.request.kind == "create":
+                self.is_made = True
+
+    def close(self, timeout=1):
+        """Log out, so that the name is free again."""
+        self._chat.close(timeout)
+
+
 class Message:
-    """A message. `time` is in seconds since the epoch.
+    """A message. `time` is in seconds since the epoch; without a `sender` it tells what has happened.
 
     `state` is SENDING, FAILED or UNSURE, or empty if the message has arrived.
     from_history: is it in a history, and has not been received live?
@@ -42,10 +76,12 @@ class Message:
 
 
 class Conversation:
-    """The conversation with one partner, or in the room."""
+    """The conversation with one partner, in a room, or in the lobby."""
 
     def __init__(self, partner):
         self.partner = partner
+        self.is_room = partner is not ROOM and partner.startswith("#")
+        self.topic = ""  # of a room
         self.messages = []
         self.unread = 0
         self.kept = 0  # how many of these the server has kept; they come with the history
@@ -100,10 +136,11 @@ class Model:
     """The state of the client, logged in to one server. Call `tick` ten times a second, and show what is here.
 
     me: the user's name. online: {name: is online}. open: the `Conversation` that is shown, or None. has_room: does the
-    server have a room? is_welcome: has there been a login? trouble: a sentence about the latest error, or "".
+    server have a lobby? is_welcome: has there been a login? trouble: a sentence about the latest error, or "".
+    settings: those of the terminal client, of which this one knows who is ignored.
     """
 
-    def __init__(self, server, name, password, trust=None, clock=time.time, connect=Chat):
+    def __init__(self, server, name, password, trust=None, clock=time.time, connect=Chat, settings=None):
         """Raises ValueError, with a sentence, if what was typed cannot be used."""
         found = address_of(server)
         self.me = name.strip()
@@ -115,6 +152,9 @@ class Model:
         self.trouble = ""
         self.why_given_up = ""  # why there will be no further attempt, or ""
         self.has_focus = True
+        self.settings = settings or Settings()
+        self._going = None  # the room that was entered by hand and will be open
+        self._shown_topics = set()  # the rooms whose topics were asked for by hand
         self._password = password
         self._clock = clock
         self._conversations = {}
@@ -151,10 +191,17 @@ class Model:
         return sum(conversation.unread for conversation in self._conversations.values())
 
     def listing(self):
-        """The conversations in the order of the list: the room, users who are online, and users who are not."""
-        names = set(self.online) | {partner for partner, one in self._conversations.items() if one.messages}
-        ordered = sorted(names - {self.me, ROOM}, key=lambda name: (not self.online.get(name), name.lower(), name))
-        return [self.conversation(partner) for partner in ([ROOM] if self.has_room else []) + ordered]
+        """The conversations in the order of the list: the lobby, rooms, users who are online, and users who are not."""
+        talks = {partner for partner, one in self._conversations.items() if one.messages}
+        rooms = set(self.inside) | {one for one in talks if one is not ROOM and one.startswith("#")}
+        ordered = sorted((set(self.online) | talks) - {self.me, ROOM} - rooms,
+                         key=lambda name: (not self.online.get(name), name.lower(), name))
+        return [self.conversation(partner) for partner in ([ROOM] if self.has_room else []) + sorted(rooms) + ordered]
+
+    @property
+    def inside(self):
+        """The names of the rooms that one is in."""
+        return self._chat.inside
 
     def conversation(self, partner):
         return self._conversations.setdefault(partner, Conversation(partner))
@@ -177,7 +224,10 @@ class Model:
         self._mark_read()
 
     def say(self, text):
-        """Say `text` in the open conversation; returns whether it could be sent, else `trouble` says why not."""
+        """Say `text` in the open conversation, or do what it says if it is a command that begins with a slash.
+
+        Returns whether it could be sent, else `trouble` says why not.
+        """
         text = canonical(text.rstrip().encode("utf-8", "replace")).decode()
         conversation = self.open
         if not text:
@@ -186,16 +236,49 @@ class Model:
             self.trouble = "To whom? Choose somebody on the left first."
             return False
         try:
-            if conversation.partner is ROOM:
-                self._chat.say(text)
+            self.trouble = ""
+            if text.startswith("/") and not text.startswith("//"):
+                commands.run(self, self._chat, text)
             else:
-                self._chat.whisper(conversation.partner, text)
+                self.say_to(conversation, text[1:] if text.startswith("//") else text)
         except Impossible as impossible:
             self.trouble = str(impossible)
             return False
-        conversation.add(Message(self.me, text, self._clock(), SENDING))
-        conversation.first_unread, self.trouble = None, ""
         return True
+
+    def say_to(self, conversation, text):
+        """Say `text` in a conversation; raises `Impossible`."""
+        if conversation.partner is ROOM or conversation.is_room:
+            self._chat.say(text, conversation.partner)
+        else:
+            self._chat.whisper(conversation.partner, text)
+        conversation.add(Message(self.me, text, self._clock(), SENDING))
+        conversation.first_unread = None
+
+    def join(self, room, key=None):
+        """Enter a room, and open it once one is in it; raises `Impossible`."""
+        self._chat.join_room(room, key)
+        self._going = room
+
+    def forget(self, room):
+        """Leave a room, and have no more of it in the list; raises `Impossible`."""
+        if room in self.inside:
+            self._chat.leave_room(room)
+        else:
+            self._on_left_room(room)
+
+    def ask_topic(self, room):
+        """Ask for the topic, to tell it; raises `Impossible`."""
+        self._chat.topic(room)
+        self._shown_topics.add(room)
+
+    def tell(self, text, conversation=None):
+        """Show a sentence among the messages of a conversation, or of the open one."""
+        conversation = conversation or self.open
+        if conversation:
+            conversation.add(Message(None, text, self._clock()))
+        else:
+            self.trouble = text
 
     def retry(self):
         """Log in again, after the last attempt."""
@@ -217,17 +300,48 @@ class Model:
         pass
 
     def _on_said(self, event):
-        self._receive(self.conversation(ROOM), event)
+        self._receive(self.conversation(event.room), event)
 
     def _on_whispered(self, event):
         self._receive(self.conversation(event.sender), event)
 
     def _receive(self, conversation, event):
         message = Message(event.sender, event.text, event.time)
-        if conversation.is_known(message):
+        if event.sender in self.settings.ignored or conversation.is_known(message):
             return
         conversation.add(message)
         self._mark_unread(conversation, [message])
+
+    def _on_room_notice(self, event):
+        if event.room is None:
+            return  # the list tells who is here
+        conversation = self.conversation(event.room)
+        self.tell(showing.plain_text(showing.in_room(event)), conversation)
+        if type(event) is events.RoomNotice and self.is_online and event.room in self.inside:
+            self._chat.topic(event.room)  # which may be another now
+
+    def _on_topic(self, event):
+        self.conversation(event.room).topic = event.text
+        if event.room in self._shown_topics:
+            self._shown_topics.discard(event.room)
+            self._on_answer(event)
+
+    def _on_answer(self, event):
+        self.tell(showing.plain_text(showing.line(event)))
+
+    def _on_entered(self, room):
+        conversation = self.conversation(room)
+        self._chat.topic(room)
+        if room == self._going:
+            self._going = None
+            self.open_conversation(conversation)
+
+    def _on_left_room(self, room):
+        conversation = self._conversations.pop(room, None)
+        if conversation is not None and conversation is self.open:
+            self.open = None
+            if self.has_room:
+                self.open_conversation(self.conversation(ROOM))
 
     def _on_listed(self, event):
         self.online, self.has_room = dict(event.users), event.has_room
@@ -270,6 +384,10 @@ class Model:
             self._add_history(self.conversation(about), history)
         elif kind in ("say", "whisper"):
             self.conversation(about).settle(self.me, text, "")
+        elif kind == "join_room":
+            self._on_entered(about)
+        elif kind == "leave_room":
+            self._on_left_room(about)
 
     def _on_refused(self, event):
         kind, about, text = event.request
@@ -301,6 +419,14 @@ class Model:
         events.Refused: _on_refused,
         events.Unsure: _on_unsure,
         events.Notice: _on_notice,
+        events.Joined: _on_room_notice,
+        events.Left: _on_room_notice,
+        events.Renamed: _on_room_notice,
+        events.RoomNotice: _on_room_notice,
+        events.Invited: _on_answer,
+        events.Topic: _on_topic,
+        events.Rooms: _on_answer,
+        events.Users: _on_answer,
     }
 
     # ---- histories and unread messages
@@ -311,7 +437,7 @@ class Model:
 
     def _add_history(self, conversation, history):
         is_first = not conversation.is_loaded
-        new = conversation.merge(history)
+        new = conversation.merge([message for message in history if message.sender not in self.settings.ignored])
         if is_first and conversation.kept:
             self._mark_kept(conversation, new)
             return

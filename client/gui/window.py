@@ -2,7 +2,7 @@
 from parley.client.gui import theme
 from parley.client.gui.chat_view import ChatView
 from parley.client.gui.login import Login
-from parley.client.gui.model import Model
+from parley.client.gui.model import Model, NewAccount
 
 TICK = 100  # milliseconds, as document 004 has it
 
@@ -11,15 +11,16 @@ class Window:
     """The content of `root`, and the timer that updates it. `model` is None until the user logs in.
 
     server, name: the initial content of the login form. scale: a factor for all sizes, None for that of the screen.
-    trust: as in `client.connect`.
+    trust: as in `client.connect`. settings: a `client.settings.Settings`, or None.
     """
 
-    def __init__(self, root, server="localhost", name="", scale=None, trust=None):
+    def __init__(self, root, server="localhost", name="", scale=None, trust=None, settings=None):
         self.root, self.model = root, None
-        self._trust = trust
+        self._account, self._typed = None, ()  # that is being made, and with what one will log in to it
+        self._trust, self._settings = trust, settings
         self.fonts = theme.prepare(root, scale)
         self.shown = theme.text_filter(root)
-        self.login = Login(root, self.enter, self.cancel)
+        self.login = Login(root, self.enter, self.create, self.cancel)
         self.chat_view = None
         self.login.fill("server", server)
         self.login.fill("name", name)
@@ -47,16 +48,29 @@ class Window:
     def enter(self, server, name, password):
         """Log in with what was typed."""
         try:
-            self.model = Model(server, name, password, self._trust)
+            self.model = Model(server, name, password, self._trust, settings=self._settings)
         except ValueError as error:
             self.login.show(str(error))
             return
         self.login.set_waiting(True)
         self.login.show(self.model.connection, is_error=False)
 
+    def create(self, server, name, password, port=None):
+        """Make an account of what was typed, and log in to it. port: as in `NewAccount`."""
+        try:
+            self._account = NewAccount(server, name, password, self._trust, port)
+        except ValueError as error:
+            self.login.show(str(error))
+            return
+        self._typed = server, name, password
+        self.login.set_waiting(True)
+        self.login.show("Making the account ...", is_error=False)
+
     def cancel(self):
         """Cancel the login; leave if there is none in progress."""
-        if self.model:
+        if self._account:
+            self._end_account("")
+        elif self.model:
             self._back_to_login("")
         else:
             self.leave()
@@ -66,8 +80,8 @@ class Window:
         self.root.after_cancel(self._next_tick)
         self.root.withdraw()
         self.root.update_idletasks()
-        if self.model:
-            self.model.close()
+        for one in filter(None, (self._account, self.model)):
+            one.close()
         self.root.destroy()
 
     def _tick(self):
@@ -79,6 +93,14 @@ class Window:
         self.root.update_idletasks()
 
     def _work(self):
+        if self._account:
+            self._account.tick()
+            if self._account.is_made:
+                self._end_account("")
+                self.enter(*self._typed)
+            elif self._account.why_not:
+                self._end_account(self._account.why_not)
+            return
         if not self.model:
             return
         if self.chat_view:
@@ -94,9 +116,17 @@ class Window:
         elif self.model.why_given_up:
             self._back_to_login(self.model.why_given_up)
 
+    def _end_account(self, sentence):
+        self._account.close(1 if self._account.is_made else 0)
+        self._account = None
+        self._show_login(sentence)
+
     def _back_to_login(self, sentence):
         self.model.close(0)
         self.model = None
+        self._show_login(sentence)
+
+    def _show_login(self, sentence):
         self.login.set_waiting(False)
         self.login.show(self.shown(sentence))
         self.login.focus_empty()

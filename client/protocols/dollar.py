@@ -7,7 +7,7 @@ import re
 from collections import deque
 
 from parley.client import events
-from parley.client.protocol import MAX_FRAME_BYTES, ClientProtocol, ProtocolError, fitting
+from parley.client.protocol import MAX_FRAME_BYTES, ClientProtocol, ProtocolError, fitting, sentence_of, unindented
 from parley.server.protocols.dollar import LENGTH_BYTES, LOBBY
 from parley.server.protocols.literal import NotALiteral, parse
 
@@ -21,10 +21,20 @@ _SIGN = b"$"
 _LENGTH = re.compile(rb"(?=[ 0-9]{%d}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])" % LENGTH_BYTES)  # padded, or bare
 
 
-def _from_the_room(text):
-    """(sender, text) of a message from `lobby`."""
+def _is_room(name):
+    """Is this one of the users that stand for a room, such as "lobby" and "#dev"?"""
+    return name == LOBBY or name.startswith("#")
+
+
+def _place(name):
+    """The room that such a user stands for; None for the lobby."""
+    return None if name == LOBBY else name
+
+
+def _from_a_room(text):
+    """(sender, text) of a message from a room."""
     sender, _, text = text.partition(": ")
-    return sender, text
+    return sender, unindented(text)
 
 
 class Dollar(ClientProtocol):
@@ -59,9 +69,9 @@ class Dollar(ClientProtocol):
     def login(self, name, password):
         self._packet("login", name, purpose="login", username=name, password=password)
 
-    def say(self, text):
-        self._send(LOBBY, text, "say", None)
-        self.position.add_said(self.me, text)
+    def say(self, text, room=None):
+        self._send(room or LOBBY, text, "say", room)
+        self.position.of(room).add_said(self.me, text)
 
     def whisper(self, to, text):
         self._send(to, text, "whisper", to)
@@ -98,9 +108,35 @@ class Dollar(ClientProtocol):
         self._kept = dict.fromkeys(self._kept, 0)
         self._request_refusal("deliver")
 
-    def mark(self):
-        self.position.mark_requested()
-        self._request_history("mark")
+    def mark(self, room=None):
+        self.position.of(room).mark_requested()
+        self._request_history("mark", room)
+
+    def catch_up_in(self, room):
+        self.position.of(room).mark_requested()
+        self._request_history("missed" if self.position.of(room).mark is not None else "mark", room)
+
+    def join_room(self, room, key=None):
+        self._packet("join_room", room, purpose="join_room", room=room, **_given(key=key))
+
+    def leave_room(self, room):
+        self._packet("leave_room", room, purpose="leave_room", room=room)
+
+    def rooms(self, pattern=None):
+        self._packet("rooms", pattern, purpose="list_rooms", **_given(pattern=pattern))
+
+    def who(self, room):
+        self._packet("who", room, purpose="room", room=room, act="who")
+
+    def topic(self, room):
+        self._packet("topic", room, purpose="room", room=room, act="topic")
+
+    def manage(self, room, act, about, text):
+        text = text or ("-" if act == "topic" else None)
+        what = " ".join(filter(None, (act, about, text)))
+        fitting(self.NAME, what, self.MAX_TEXT_BYTES)
+        self._out += _packet(dict(purpose="room", room=room, act=act, **_given(about=about, text=text)))
+        self._request(b"", "manage", room, what)
 
     def catch_up(self):
         self.position.mark_requested()
@@ -158,22 +194,28 @@ class Dollar(ClientProtocol):
             return []
         if request.kind not in ("say", "whisper"):
             return self._on_history_end(request)
-        return self._done(request) if fields["result"] else self._refuse(_WHY[request.kind], request.kind)
+        if fields["result"]:
+            return self._done(request)
+        why = fields.get("reason")
+        return self._refuse(sentence_of(why) if why else _WHY[request.kind], request.kind)
 
     def _received(self, fields):
         sender, text = fields["from_user"], fields["message"]
-        if sender != LOBBY:
+        if not _is_room(sender):
             self.position.add_whisper(sender, sender, text)
             return [events.Whispered(sender, text, None)]
-        sender, text = _from_the_room(text)
+        room = _place(sender)
+        if text.startswith("* "):
+            return self._room_happening(room, text[2:]) if room else self._notice(text[2:])
+        sender, text = _from_a_room(text)
         if sender == self.me:
             return []
-        self.position.add_said(sender, text)
-        return [events.Said(sender, text, None)]
+        self.position.of(room).add_said(sender, text)
+        return [events.Said(sender, text, None, room)]
 
     def _message_list(self, fields):
         for one in fields["message_list"]:
-            sender, text = _from_the_room(one["text"]) if one["user"] == LOBBY else (one["user"], one["text"])
+            sender, text = _from_a_room(one["text"]) if _is_room(one["user"]) else (one["user"], one["text"])
             self._recalled.append((sender, text, int(one["timestamp"])))
         return []
 
@@ -185,12 +227,12 @@ class Dollar(ClientProtocol):
         if request.kind == "history":
             found = [events.Recalled(request.about, *message) for message in messages[-most if most else 0:]]
         elif request.kind == "mark":
-            self.position.set_mark(messages[-1] if messages else ())
+            self.position.of(request.about).set_mark(messages[-1] if messages else ())
             found = []
         elif request.kind == "kept":
             found = self._delivered(request.about, messages[-most:])
-        elif request.about is None:
-            found = self._missed(messages)
+        elif request.about is None or _is_room(request.about):
+            found = self._missed(messages, request.about)
         else:
             found = [events.Recalled(request.about, *message)
                      for message in self.position.missed_whispers(request.about, messages)]
@@ -203,12 +245,34 @@ class Dollar(ClientProtocol):
             self.position.add_whisper(partner, sender, text)
         return [events.Whispered(*message) for message in theirs]
 
-    def _missed(self, messages):
-        mark, missed = self.position.mark, []
+    def _missed(self, messages, room):
+        position, missed = self.position.of(room), []
+        mark = position.mark
         if mark is not None:
-            missed = self._missed_in(messages[messages.index(mark) + 1:] if mark in messages else messages)
-        self.position.set_mark(messages[-1] if messages else ())
+            missed = self._missed_in(messages[messages.index(mark) + 1:] if mark in messages else messages, room)
+        position.set_mark(messages[-1] if messages else ())
         return missed
+
+    def _about_room(self, fields):
+        request = self._first_pending("join_room", "leave_room", "who", "topic", "manage")
+        if not request:
+            return []
+        if not fields["result"]:
+            return self._refuse(sentence_of(fields.get("reason") or "not-allowed"), request.kind)
+        told = {
+            "who": lambda: [events.Users(tuple(_users(fields)), request.about)],
+            "topic": lambda: [events.Topic(request.about, fields["topic"])],
+        }
+        return self._done(request, *told.get(request.kind, list)())
+
+    def _rooms(self, fields):
+        request = self._first_pending("rooms")
+        if not request:
+            return []
+        if not fields["result"]:
+            return self._refuse(sentence_of(fields.get("reason") or "The server has no rooms"), "rooms")
+        return self._done(request, events.Rooms(tuple(
+            (room["room"], int(room["members"]), room["topic"]) for room in fields["rooms"])))
 
     def _polled(self, fields):
         request = self._first_pending("users")
@@ -221,7 +285,9 @@ class Dollar(ClientProtocol):
     def _reload_user_list(self, fields):
         users = _users(fields)
         before, self._online = self._online, {name for name, is_online in users if is_online}
-        listed = [events.Listed(tuple(users), len(users) < len(fields["users"])), *self._kept_in(fields)]
+        names = [user["username"] for user in fields["users"]]
+        rooms = tuple(name for name in names if name.startswith("#"))
+        listed = [events.Listed(tuple(users), LOBBY in names, rooms), *self._kept_in(fields)]
         if before is None:
             return listed
         return ([events.Left(name) for name in sorted(before - self._online)]
@@ -230,7 +296,8 @@ class Dollar(ClientProtocol):
     def _kept_in(self, fields):
         """`Kept` for the unread messages in a list of users: each partner once, and none whose history is requested."""
         known = {LOBBY, *self._kept, *self.position.partners()}
-        waiting = {user["username"]: user.get("unread") for user in fields["users"] if user["username"] not in known}
+        waiting = {user["username"]: user.get("unread") for user in fields["users"]
+                   if user["username"] not in known and not _is_room(user["username"])}
         new = {str(name): count for name, count in waiting.items() if type(count) is int and count > 0}
         self._kept.update(new)
         return [events.Kept(sum(new.values()), new)] if new else []
@@ -252,6 +319,10 @@ class Dollar(ClientProtocol):
         "reload_user_list": _reload_user_list,
         "exit": _quitted,
         "error": _error,
+        "join_room": _about_room,
+        "leave_room": _about_room,
+        "room": _about_room,
+        "list_rooms": _rooms,
     }
 
 
@@ -260,5 +331,11 @@ def _packet(fields):
     return b"$%-10d%b$" % (len(data), data)
 
 
+def _given(**fields):
+    """Those of the fields that are there."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _users(fields):
-    return [(user["username"], user["status"] == "online") for user in fields["users"] if user["username"] != LOBBY]
+    return [(user["username"], user["status"] == "online") for user in fields["users"]
+            if not _is_room(user["username"])]

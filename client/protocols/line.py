@@ -1,16 +1,30 @@
 """The client's side of the `line` protocol (`server.protocols.line` has its table).
 
-The reply to WHO has no end mark, and MSG and DM have no reply; a PING after them supplies both.
+The reply to WHO has no end mark, and MSG and DM have no reply; a PING after each of them supplies both. So every
+request has a reply, and an ERR is about the first one that is pending.
 """
 import re
 
 from parley.client import events
-from parley.client.protocol import MAX_MISSED, REPLACED, ClientProtocol, Impossible, ProtocolError, fitting
+from parley.client.protocol import (
+    BANNED,
+    KICKED,
+    MAX_MISSED,
+    REPLACED,
+    ClientProtocol,
+    Impossible,
+    ProtocolError,
+    fitting,
+    one_word,
+    sentence_of,
+)
+from parley.server.protocols.events import ROOM_REASONS
 from parley.server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
 
 _LONGEST_LINE = 1 << 20  # bytes, from a server
 
 _WHY = {
+    **{word: sentence_of(word) for word in ROOM_REASONS},
     "must-login-first": "You must log in first.",
     "unknown-command": "The server does not know this command.",
     "username-taken": "The name is taken.",
@@ -43,7 +57,9 @@ _WHY = {
 }
 _KEPT = re.compile(r"[1-9][0-9]{0,8} messages? while you were away")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_WHISPER_ERRORS = ("user-not-found", "invalid-dm-format", "mailbox-full")
+_ENDS = {"kicked": KICKED, "banned": BANNED}  # of the connection
+_CONFIRMED = ("join", "login", "create", "join_room", "leave_room", "manage")  # by OK
+_PASTS = ("history", "mark", "missed")
 
 
 class Line(ClientProtocol):
@@ -62,9 +78,15 @@ class Line(ClientProtocol):
 
     def __init__(self, position):
         super().__init__(position)
-        self._users, self._recalled = [], []
+        self._users, self._rooms = [], []
+        self._recalled = {}  # {room: (sender, text, time) of what was missed in it}
 
     # ---- out
+
+    def _request(self, data, kind, about=None, text=None):
+        super()._request(data, kind, about, text)
+        if kind in self.SILENT_REQUESTS and self._pending[-1].kind != "fence":
+            self.fence()
 
     def join(self, name):
         self._request(b"LOGIN %b\n" % _word(name), "join", name)
@@ -77,10 +99,10 @@ class Line(ClientProtocol):
             raise Impossible("`line` makes accounts with a password only: /create NAME PASSWORD.")
         self._request(b"REGISTER %b %b\n" % (_word(name), _word(password)), "create", name)
 
-    def say(self, text):
-        for line in self._lines(text, self.MAX_TEXT_BYTES):
-            self.position.add_said(self.me, line)
-            self._request(b"MSG %b\n" % line.encode(), "say", None, line)
+    def say(self, text, room=None):
+        for line in self._lines(text, self.MAX_TEXT_BYTES - len(_front(room))):
+            self.position.of(room).add_said(self.me, line)
+            self._request(b"%bMSG %b\n" % (_front(room), line.encode()), "say", room, line)
 
     def whisper(self, to, text):
         for line in self._lines(text, self.MAX_TEXT_BYTES - len(_word(to))):
@@ -102,28 +124,58 @@ class Line(ClientProtocol):
         self._request(b"PING\n", "fence")
 
     def history(self, partner=None, most=None):
-        if partner is not None:
-            raise Impossible("`line` keeps no conversations, only what was said in the room.")
-        self._request(b"HISTORY %d\n" % min(most or USUAL_HISTORY, LONGEST_HISTORY), "history")
+        if partner is not None and not partner.startswith("#"):
+            raise Impossible("`line` keeps no conversations, only what was said in rooms.")
+        most = min(most or USUAL_HISTORY, LONGEST_HISTORY)
+        self._request(b"%bHISTORY %d\n" % (_front(partner), most), "history", partner)
 
     def deliver(self):
         self._request(b"UNREAD\n", "deliver")
 
-    def mark(self):
-        self.position.mark_requested()
-        self._request(b"HISTORY 1\n", "mark")
+    def mark(self, room=None):
+        self.position.of(room).mark_requested()
+        self._request(b"%bHISTORY 1\n" % _front(room), "mark", room)
 
     def catch_up(self):
         if self.position.mark is None:
             self.mark()
             return super().catch_up()
-        self._recalled = []
         self._request_since(self.position.mark)
         return None
 
-    def _request_since(self, number):
-        self.position.mark_requested()
-        self._request(b"HISTORY SINCE %d\n" % number, "missed")
+    def catch_up_in(self, room):
+        if self.position.of(room).mark is None:
+            self.mark(room)
+        else:
+            self._request_since(self.position.of(room).mark, room)
+
+    def _request_since(self, number, room=None):
+        self.position.of(room).mark_requested()
+        self._request(b"%bHISTORY SINCE %d\n" % (_front(room), number), "missed", room)
+
+    def join_room(self, room, key=None):
+        self._request(b" ".join([b"JOIN", _word(room)] + ([_word(key)] if key else [])) + b"\n", "join_room", room)
+
+    def leave_room(self, room):
+        self._request(b"PART %b\n" % _word(room), "leave_room", room)
+
+    def rooms(self, pattern=None):
+        self._request(b"ROOMS %b\n" % one_word(pattern, "A pattern").encode() if pattern else b"ROOMS\n",
+                      "rooms", pattern)
+
+    def who(self, room):
+        self._request(_front(room) + b"WHO\n", "who", room)
+
+    def topic(self, room):
+        self._request(_front(room) + b"TOPIC\n", "topic", room)
+
+    def manage(self, room, act, about, text):
+        words = [act.upper()] + ([one_word(about, "A name")] if about else []) + [text or "-" * (act == "topic")]
+        line = _front(room) + " ".join(filter(None, words)).encode()
+        if b"\n" in line:
+            raise Impossible("This takes one line of text.")
+        fitting(self.NAME, line.decode(), self.MAX_TEXT_BYTES)
+        self._request(line + b"\n", "manage", room, " ".join(filter(None, (act, about, text))))
 
     # ---- in
 
@@ -134,45 +186,58 @@ class Line(ClientProtocol):
         return None if end < 0 else self._take(0, end, end + 1)
 
     def _events_in(self, line):
-        word, _, rest = line.decode(errors="replace").rstrip("\r").partition(" ")
-        if word not in self._WORDS:
+        line, room = line.decode(errors="replace").rstrip("\r"), None
+        if line.startswith("#"):
+            room, _, line = line.partition(" ")
+        word, _, rest = line.partition(" ")
+        words = self._WORDS if room is None else self._ROOM_WORDS
+        if word not in words:
             raise ProtocolError()
-        return self._WORDS[word](self, rest)
+        return words[word](self, rest) if room is None else words[word](self, rest, room)
 
     def _ok(self, rest):
-        request = self._first_pending("join", "login", "create")
-        return self._welcome(request) if request else []
+        request = self._first_pending(*_CONFIRMED)
+        if not request:
+            return []
+        return self._welcome(request) if request.kind in _CONFIRMED[:3] else self._done(request)
 
     def _err(self, word):
         why = _WHY.get(word, word)
-        request = self._first_pending("say", "whisper") if word == "storage-failed" else None
-        if word == "invalid-username" and self._first_pending("login"):
+        first = next(iter(self._pending), None)
+        if first is None:
+            return self._refuse(why)
+        if word == "invalid-username" and first.kind == "login":
             why = "No account of this name has a password."
-        if word in _WHISPER_ERRORS:
-            request = self._first_pending("whisper")
-        if request:
-            self._pending.remove(request)  # the other texts may still be refused
-            return [events.Refused(request, why)]
-        missed = self._first_pending("missed")
-        if missed and word == "no-such-number":
-            lost = self.position.unconfirmed
-            self.position.reset()  # the server has a new log
-            self._request_since(0)
-            return self._answer(missed) + [events.Unsure(events.Request("say", None, text)) for text in lost]
-        return self._refuse(why)
+        if first.kind == "missed" and word == "no-such-number":
+            return self._start_over(first)
+        if first.kind == "missed" and word in ROOM_REASONS:  # that of a room in which we are no more
+            self._recalled.pop(first.about, None)
+            return [*self._answer(first), *self._given_up(self.position.forget(first.about), first.about)]
+        return self._refuse(why, first.kind)
 
-    def _msg(self, rest):
+    def _start_over(self, missed):
+        """The room has a new log."""
+        position = self.position.of(missed.about)
+        lost = position.unconfirmed
+        position.reset()
+        self._request_since(0, missed.about)
+        return self._answer(missed) + self._given_up(lost, missed.about)
+
+    def _given_up(self, texts, room):
+        return [events.Unsure(events.Request("say", room, text)) for text in texts]
+
+    def _msg(self, rest, room=None):
         sender, _, text = rest.partition(" ")
         if sender == self.me:
             return []  # the echo, which is optional in the server
-        self.position.add_said(sender, text)
-        return [events.Said(sender, text, None)]
+        self.position.of(room).add_said(sender, text)
+        return [events.Said(sender, text, None, room)]
 
     def _dm(self, rest):
         sender, _, text = rest.partition(" ")
         return [events.Whispered(sender, text, None)]
 
-    def _user(self, name):
+    def _user(self, name, room=None):
         self._users.append((name, True))
         return []
 
@@ -191,49 +256,68 @@ class Line(ClientProtocol):
             return [events.Left(name)]
         if what.startswith("is now "):
             return [events.Renamed(name, what[len("is now "):])]
-        return self._notice(_WHY.get(rest, rest))
+        return self._notice(_ENDS.get(rest) or _WHY.get(rest, rest))
 
-    def _hist(self, rest):
+    def _room_info(self, rest, room):
+        return self._room_happening(room, rest)
+
+    def _topic(self, rest, room):
+        request = self._first_pending("topic")
+        return self._done(request, events.Topic(room, rest)) if request else []
+
+    def _room(self, rest):
+        name, members, topic = (rest.split(" ", 2) + [""] * 2)[:3]
+        self._rooms.append((name, _number(members), topic))
+        return []
+
+    def _hist(self, rest, room=None):
         number, time, sender, text = (rest.split(" ", 3) + [""] * 3)[:4]
         _number(number)
-        request = self._first_pending("history", "mark", "missed")
+        request = self._first_pending(*_PASTS)
         if request and request.kind == "history":
-            return [events.Recalled(None, sender, text, _number(time))]
-        self._recalled.append((sender, text, _number(time)))
+            return [events.Recalled(room, sender, text, _number(time))]
+        self._recalled.setdefault(room, []).append((sender, text, _number(time)))
         return []
 
     def _unread(self, rest):
         time, sender, text = (rest.split(" ", 2) + [""] * 2)[:3]
         return [events.Whispered(sender, text, _number(time))]
 
-    def _end(self, rest):
+    def _end(self, rest, room=None):
         what, number, state = (rest.split(" ") + [""] * 2)[:3]
-        if what == "UNREAD":
-            request = self._first_pending("deliver")
-            return self._done(request) if request else []
-        request = self._first_pending("history", "mark", "missed")
-        if what != "HISTORY" or not request:
+        request = self._first_pending(*self._ENDED.get(what, ()))
+        if not request:
             return []
-        number = _number(number)
+        if what == "HISTORY":
+            return self._end_history(request, _number(number), state == "more")
+        (users, self._users), (rooms, self._rooms) = (self._users, []), (self._rooms, [])
+        told = {"who": [events.Users(tuple(users), room)], "rooms": [events.Rooms(tuple(rooms))]}
+        return self._done(request, *told.get(request.kind, []))
+
+    def _end_history(self, request, number, is_more):
         if request.kind == "missed":
-            return self._missed(request, number, state == "more")
+            return self._missed(request, number, is_more)
         if request.kind == "mark":
-            self.position.set_mark(number)
-            self._recalled = []
+            self.position.of(request.about).set_mark(number)
+            self._recalled.pop(request.about, None)
         return self._done(request)
 
     def _missed(self, request, number, is_more):
-        if is_more and len(self._recalled) < MAX_MISSED:
-            self._request_since(number)
-            return [*self._answer(request), events.Progress(request, len(self._recalled))]
-        missed = self._missed_in(self._recalled)
-        self.position.set_mark(number)
-        self._recalled = []
+        room = request.about
+        recalled = self._recalled.get(room, [])
+        if is_more and len(recalled) < MAX_MISSED:
+            self._request_since(number, room)
+            return [*self._answer(request), events.Progress(request, len(recalled))]
+        missed = self._missed_in(recalled, room)
+        self.position.of(room).set_mark(number)
+        self._recalled.pop(room, None)
         return [
             *missed,
             *([events.Notice("More was said than is shown here.")] if is_more else []),
             *self._done(request),
         ]
+
+    _ENDED = {"UNREAD": ("deliver",), "HISTORY": _PASTS, "WHO": ("who",), "ROOMS": ("rooms",)}
 
     _WORDS = {
         "OK": _ok,
@@ -247,7 +331,22 @@ class Line(ClientProtocol):
         "UNREAD": _unread,
         "END": _end,
         "HELP": lambda self, rest: [],
+        "ROOM": _room,
     }
+
+    _ROOM_WORDS = {
+        "MSG": _msg,
+        "USER": _user,
+        "TOPIC": _topic,
+        "INFO": _room_info,
+        "HIST": _hist,
+        "END": _end,
+    }
+
+
+def _front(room):
+    """What stands in front of a line about a room; nothing for the lobby."""
+    return _word(room) + b" " if room else b""
 
 
 def _number(word):
@@ -258,9 +357,7 @@ def _number(word):
 
 
 def _word(word):
-    if not word or any(character.isspace() for character in word):
-        raise Impossible("A name or a password in `line` is one word.")
-    return word.encode()
+    return one_word(word, "A name or a password in `line`").encode()
 
 
 def _line(password):

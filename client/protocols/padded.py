@@ -30,6 +30,9 @@ class Padded(ClientProtocol):
         "history": "`padded` has no history.",
         "deliver": "`padded` keeps no messages for those who are away.",
         "delete": "`padded` has no accounts.",
+        **dict.fromkeys(
+            ("join_room", "leave_room", "rooms", "who", "topic", "manage"),
+            "`padded` has no commands for rooms; a room can have a port of its own."),
     }
 
     now = staticmethod(time.time)

@@ -33,6 +33,16 @@ in, or None. Names and texts are str.
     say(me, text)           to the room
     whisper(me, to, text)   to one user; only where CAN_WHISPER
 
+    Rooms, an extension that docs/rooms.md describes; `room` is a name such as `#dev`. Only where HAS_ROOMS, which a
+    codec need not have:
+    enter_room(room, key=None)      be in it
+    leave_room(room)
+    say_in_room(me, room, text)
+    list_rooms(pattern=None)        those that match; None: those one is in
+    manage_room(room, act, about="", text="")   what one may do to a room or to somebody in it; `who` and `topic` ask
+    heard_in_room(message)      (room, who said it, text) of what was said in a room; `who` is None where the text is
+                                something that happened in it, such as `bob joined`. None for all other messages
+
     What the suite recognises:
     marker_in(message)      (sender, nonce) if the text is a marker, such as `~sync7`, from a client of any protocol;
                             else None

@@ -13,6 +13,7 @@ from parley.conformance.message import Message
 
 NAME = "binary"
 STRUCTURED = FRAMED = True
+HAS_ROOMS = True
 CAN_WHISPER = HEARS_BEFORE_LOGIN = STORES_MESSAGES = False
 FIELDS = ("type", "user", "content", "time", "version", "user_length", "length")
 
@@ -20,6 +21,9 @@ TALK, ERROR = 100, 102
 JOIN, RENAME, LIST, PING = 200, 202, 203, 211
 NOT_RENAMED, RENAMED, JOINED, NOT_JOINED, PONG = 204, 206, 207, 209, 212
 SOMEBODY_JOINED, SOMEBODY_LEFT, SOMEBODY_RENAMED, LISTED = 300, 301, 302, 303
+# Rooms: docs/rooms.md
+ENTER, ROOM_TALK, LEAVE, ROOMS, MANAGE = 400, 404, 405, 406, 408
+DONE, NOT_DONE, ROOMS_LISTED, HAPPENED, MEMBERS_LISTED = 401, 402, 407, 409, 410
 
 _HEADER = struct.Struct(">BIII10sI")
 _NAME_BYTES = 10
@@ -134,7 +138,7 @@ def names_in(message):
 
 
 def subject_of(message):
-    if message.fields["type"] == TALK:
+    if message.fields["type"] in (TALK, ROOM_TALK):
         return message.fields["user"]
     shape = _ABOUT.get(message.fields["type"])
     found = shape.fullmatch(message.fields["content"]) if shape else None
@@ -152,3 +156,33 @@ def without_names(message, is_ignored):
         shown = re.escape(repr(name))
         content = re.sub(r"(?<=\[)%s, |, %s(?=[,\]])|(?<=\[)%s(?=\])" % (shown, shown, shown), "", content)
     return message._replace(fields=dict(message.fields, content=content))
+
+
+# Rooms: docs/rooms.md
+
+
+def enter_room(room, key=None):
+    return {"type": ENTER, "content": " ".join(filter(None, (room, key)))}
+
+
+def leave_room(room):
+    return {"type": LEAVE, "content": room}
+
+
+def say_in_room(me, room, text):
+    return {"type": ROOM_TALK, "content": "%s %s" % (room, text)}
+
+
+def list_rooms(pattern=None):
+    return {"type": ROOMS, "content": pattern or ""}
+
+
+def manage_room(room, act, about="", text=""):
+    return {"type": MANAGE, "content": " ".join(filter(None, (room, act, about, text)))}
+
+
+def heard_in_room(message):
+    if message.fields["type"] not in (ROOM_TALK, HAPPENED):
+        return None
+    room, _, text = message.fields["content"].partition(" ")
+    return room, message.fields["user"] if message.fields["type"] == ROOM_TALK else None, text

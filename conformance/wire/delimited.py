@@ -19,8 +19,9 @@ from collections import deque
 from parley.conformance.message import Message
 
 NAME = "delimited"
-COMMANDS = ("CREATE", "LIST", "SEND", "DELIVER", "DELETE", "LOGIN", "RESPONSE", "LISTRESPONSE")
-STRUCTURED = FRAMED = CAN_WHISPER = True
+COMMANDS = ("CREATE", "LIST", "SEND", "DELIVER", "DELETE", "LOGIN", "RESPONSE", "LISTRESPONSE",
+            "JOIN", "PART", "ROOMS", "MANAGE", "ROOMSRESPONSE")  # the last five are for rooms: docs/rooms.md
+STRUCTURED = FRAMED = CAN_WHISPER = HAS_ROOMS = True
 HEARS_BEFORE_LOGIN = STORES_MESSAGES = False
 FIELDS = COMMANDS + ("command", "version", "length", "data", "broken")
 
@@ -31,7 +32,8 @@ DELIMITER = "|||"
 LOBBY = "lobby"
 
 _LONGEST = 1 << 24  # bytes; a longer length is an error
-_REPLIES = {"LIST": "LISTRESPONSE", "SEND": "SEND"}  # besides RESPONSE
+# Besides RESPONSE.
+_REPLIES = {"LIST": "LISTRESPONSE", "SEND": "SEND", "ROOMS": "ROOMSRESPONSE", "MANAGE": "ROOMSRESPONSE"}
 _NOBODY = "~nobody"  # a pattern that no scenario uses
 _NONCE = re.compile(r"~sync[0-9]+")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
@@ -188,7 +190,8 @@ def names_in(message):
 
 
 def subject_of(message):
-    return next(iter(message.fields.get("SEND", ())), None)
+    heard = heard_in_room(message)
+    return heard[1] if heard else next(iter(message.fields.get("SEND", ())), None)
 
 
 def without_names(message, is_ignored):
@@ -196,3 +199,41 @@ def without_names(message, is_ignored):
     if not names:
         return message
     return message._replace(fields={"LISTRESPONSE": [name for name in names if not is_ignored(name)]})
+
+
+# Rooms: docs/rooms.md
+
+
+def enter_room(room, key=None):
+    return {"JOIN": [room] + [key] * bool(key)}
+
+
+def leave_room(room):
+    return {"PART": [room]}
+
+
+def say_in_room(me, room, text):
+    return {"SEND": [me, room, text]}
+
+
+def list_rooms(pattern=None):
+    return {"ROOMS": [pattern] * bool(pattern)}
+
+
+def manage_room(room, act, about="", text=""):
+    return {"MANAGE": list(filter(None, (room, act, about, text)))}
+
+
+def heard_in_room(message):
+    items = message.fields.get("SEND", ())
+    return parted_room_talk(items[0], items[2]) if len(items) == 3 else None
+
+
+def parted_room_talk(room, text):
+    """(room, who, text) of what a room says as if it were a user: `ann: hi`, or `* bob joined`; None for people."""
+    if not room.startswith("#"):
+        return None
+    if text.startswith("* "):
+        return room, None, text[2:]
+    who, _, said = text.partition(": ")
+    return room, who, said

@@ -18,9 +18,10 @@ import re
 from collections import deque
 
 from parley.conformance.message import Message
+from parley.conformance.wire.delimited import parted_room_talk
 
 NAME = "dollar"
-STRUCTURED = FRAMED = CAN_WHISPER = STORES_MESSAGES = True
+STRUCTURED = FRAMED = CAN_WHISPER = STORES_MESSAGES = HAS_ROOMS = True
 HEARS_BEFORE_LOGIN = False
 FIELDS = None
 
@@ -322,6 +323,9 @@ def names_in(message):
 
 
 def subject_of(message):
+    heard = heard_in_room(message)
+    if heard:
+        return heard[1]
     sender, text = message.fields.get("from_user"), message.fields.get("message")
     name = text.partition(": ")[0] if sender == LOBBY and isinstance(text, str) else sender
     return name if isinstance(name, str) else None
@@ -338,3 +342,33 @@ def _users(message):
     """The entries in a list of users that have a name."""
     users = message.fields.get("users")
     return [one for one in users if isinstance(one, dict) and "username" in one] if isinstance(users, list) else []
+
+
+# Rooms: docs/rooms.md
+
+
+def enter_room(room, key=None):
+    return dict({"purpose": "join_room", "room": room}, **({"key": key} if key else {}))
+
+
+def leave_room(room):
+    return {"purpose": "leave_room", "room": room}
+
+
+def say_in_room(me, room, text):
+    return whisper(me, room, text)
+
+
+def list_rooms(pattern=None):
+    return dict({"purpose": "list_rooms"}, **({"pattern": pattern} if pattern else {}))
+
+
+def manage_room(room, act, about="", text=""):
+    fields = {"purpose": "room", "room": room, "act": act}
+    fields.update((key, value) for key, value in (("about", about), ("text", text)) if value)
+    return fields
+
+
+def heard_in_room(message):
+    room, text = message.fields.get("from_user"), message.fields.get("message")
+    return parted_room_talk(room, text) if isinstance(room, str) and isinstance(text, str) else None

@@ -7,7 +7,7 @@ from collections import deque
 
 NAME = "line"
 STRUCTURED = FRAMED = STORES_MESSAGES = HEARS_BEFORE_LOGIN = False
-CAN_WHISPER = True
+CAN_WHISPER = HAS_ROOMS = True
 ACCEPTED = "OK"
 
 # Telnet (RFC 854): an option from the server, and any command that a client may send.
@@ -19,7 +19,11 @@ _ERASED = re.compile("[^\x08\x7f][\x08\x7f]|^[\x08\x7f]+")
 _REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-required", "ERR wrong-password",
                    "ERR account-required")
 _MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
-_ABOUT = re.compile(r"(?:USER (?P<listed>\S+))|(?:INFO (?P<left>\S+) disconnected)|(?:MSG (?P<speaker>\S+) .*)")
+_ABOUT = re.compile(
+    r"(?:USER (?P<listed>\S+))|(?:INFO (?P<left>\S+) disconnected)|(?:MSG (?P<speaker>\S+) .*)"
+    r"|(?:INFO (?P<host>\S+) invites you to #\S+)|(?:#\S+ USER (?P<member>\S+))"
+    r"|(?:#\S+ MSG (?P<said>\S+) .*)|(?:#\S+ INFO (?P<does>\S+) .*)")
+_IN_ROOM = re.compile(r"(?P<room>#\S+) (?:MSG (?P<speaker>\S+)|INFO) (?P<text>.*)", re.DOTALL)
 
 
 def encode(message, me=None):
@@ -144,3 +148,31 @@ def names_in(message):
 def subject_of(message):
     found = _ABOUT.fullmatch(message)
     return found.group(found.lastgroup) if found else None
+
+
+# Rooms: docs/rooms.md
+
+
+def enter_room(room, key=None):
+    return " ".join(filter(None, ("JOIN", room, key)))
+
+
+def leave_room(room):
+    return "PART " + room
+
+
+def say_in_room(me, room, text):
+    return "%s MSG %s" % (room, text)
+
+
+def list_rooms(pattern=None):
+    return " ".join(filter(None, ("ROOMS", pattern)))
+
+
+def manage_room(room, act, about="", text=""):
+    return " ".join(filter(None, (room, act.upper(), about, text)))
+
+
+def heard_in_room(message):
+    found = _IN_ROOM.fullmatch(message)
+    return (found.group("room"), found.group("speaker"), found.group("text")) if found else None

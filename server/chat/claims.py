@@ -1,8 +1,10 @@
 """Who may have which name: decided in the order of the requests, and by nothing else (see `server.order.at_hand`)."""
+import sys
 from typing import Callable, Collection, Dict, List, Optional, Tuple, Union
 
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import claims
 from parley.server.ipc.messages import Proven, ToHub, ToWorker, name_of
@@ -19,50 +21,58 @@ class Claims:
     refused by somebody who is there. What is too much like an account's name is taken in any case.
 
     deciders: {name of a message: what decides it}, of those that may be decided again.
-    on_release, on_rename: what is called with a holder that is gone, or that has another name.
+    on_grant: what is called with a holder that has its first name. on_release: with one that is gone.
+    on_rename: with a holder, its old name and its new one.
     """
 
-    def __init__(self, post: Post, members: Members, accounts: Accounts) -> None:
+    def __init__(self, post: Post, members: Members, accounts: Accounts, gate: Gate) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
+        self._gate = gate
         # Holder that wants a name -> (holder that has it and is looked after, worker that asks, claim).
         self._probing: Dict[int, Tuple[int, int, Claim]] = {}
         self._guests = 0
         self.deciders: Dict[str, Callable[..., None]] = {
             "claim_unproven": self.claim_unproven, "claim_name": self.claim_name, "rename": self.rename}
+        self.on_grant: List[Callable[[int], None]] = []
         self.on_release: List[Callable[[int], None]] = []
-        self.on_rename: List[Callable[[int], None]] = []
+        self.on_rename: List[Callable[[int, bytes, bytes], None]] = []
 
     def claim_unproven(
             self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str,
-            given: bool = False, alive: Optional[int] = None) -> None:
+            given: bool = False, host: str = "", alive: Optional[int] = None) -> None:
         """Login, SignIn and Post, where nothing is proven: give the name to the session, or say why not.
 
         alive: the holder of the name, if it has been looked after already and is there.
         """
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
-        if command == "SignIn" and account is None:
-            self._post.refuse(holder, Reason.NO_ACCOUNT)
-        elif self._needs_account(name):
-            self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
+        no_account = command == "SignIn" and account is None
+        trouble = Reason.NO_ACCOUNT if no_account else self._gate.why_no_name(name, holder, host)
+        if trouble:
+            self._post.refuse(holder, trouble)
         else:
             taken = self.is_taken(holder, name, occupied, alive)
             if taken is None:
-                self.probe(holder, ToHub.ClaimUnproven(session, name, occupied, command, given), name, occupied)
+                self.probe(
+                    holder, ToHub.ClaimUnproven(session, name, occupied, command, given, host), name, occupied)
                 return
             trouble = Reason.NAME_TAKEN if taken else _why_not(account, given)
             if trouble:
                 self._post.refuse(holder, trouble)
             else:
-                self.grant(holder, name, occupied)
+                self.grant(holder, name, occupied, host)
 
     def claim_name(self, worker: int, session: int, name: bytes, command: str, serial: int,
-                   renewed: Optional[str], alive: Optional[int] = None) -> None:
+                   renewed: Optional[str], host: str = "", alive: Optional[int] = None) -> None:
         """The same with the right password, which takes the name away from whoever has it, except for SignIn."""
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
+            return
+        trouble = self._gate.why_no_name(name, holder, host)
+        if trouble:
+            self._post.refuse(holder, trouble)
             return
         self._post.change()
         if renewed:
@@ -71,26 +81,26 @@ class Claims:
             self._evict_namesake(name, holder)
         taken = self.is_taken(holder, name, account.occupied, alive)
         if taken is None:
-            claim = Proven.ClaimName(session, name, command, serial, None)
+            claim = Proven.ClaimName(session, name, command, serial, None, host)
             self.probe(holder, claim, name, account.occupied)
         elif taken:
             self._post.refuse(holder, Reason.NAME_TAKEN)
         else:
-            self.grant(holder, name, account.occupied)
+            self.grant(holder, name, account.occupied, host)
 
     def _evict_namesake(self, name: bytes, holder: int) -> None:
         """One name has one connection: the older one is told and ended."""
         ghost = self._members.called(name)
         if ghost is not None and ghost != holder:
-            worker, session = split(ghost)
-            self._post.worker(worker, ToWorker.Evict(session, Reason.REPLACED))
-            self.release(worker, session)
+            self.evict(ghost, Reason.REPLACED)
 
-    def _needs_account(self, name: bytes) -> bool:
-        """May the name not be used, because it has no account?"""
-        return not self._accounts.guests and name not in self._accounts.accounts
+    def evict(self, holder: int, reason: str) -> None:
+        """End a session for this reason, and free its name."""
+        worker, session = split(holder)
+        self._post.worker(worker, ToWorker.Evict(session, reason))
+        self.release(worker, session)
 
-    def claim_guest(self, worker: int, session: int) -> None:
+    def claim_guest(self, worker: int, session: int, host: str = "") -> None:
         """Give a free `guest-N` to the session, if names without an account may be used."""
         holder = holder_of(worker, session)
         if not self._accounts.guests:
@@ -102,23 +112,32 @@ class Claims:
             occupied = claims(name)
             if (name not in self._accounts.accounts and self._members.rival(holder, name, occupied) is None
                     and not self._members.is_like_an_account(name, occupied)):
-                self.grant(holder, name, occupied)
+                self.grant(holder, name, occupied, host)
                 return
 
-    def grant(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
-        """Make the holder a member of this name, and tell everybody."""
+    def grant(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
+        """Make the holder a member of this name, and tell everybody; unless the room that it comes to refuses it."""
         worker, session = split(holder)
+        trouble = self._gate.why_kept_away(name, host) or self._gate.why_not_come(holder, name)
+        if trouble:
+            self._post.refuse(holder, trouble)
+            return
         self._post.change()
         self._members.enter(holder, name, occupied)
+        self._members.hosts[holder] = sys.intern(host)  # there are many from the same
         self._accounts.use(name)
-        self._post.everyone(ToWorker.Joined(worker, session, *self._members.introduction(name)))
+        for follow in self.on_grant:
+            follow(holder)
+        self._post.everyone(ToWorker.Joined(
+            worker, session, *self._members.introduction(name), self._gate.is_in_lobby(holder)))
 
     def rename(self, worker: int, session: int, name: bytes, occupied: Collection[bytes],
                alive: Optional[int] = None) -> None:
         """Give the member another name, at one moment for everybody."""
         holder = holder_of(worker, session)
-        if self._needs_account(name):
-            self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
+        trouble = self._gate.why_no_name(name, holder, self._members.hosts.get(holder, ""))
+        if trouble:
+            self._post.refuse(holder, trouble)
             return
         taken = self.is_taken(holder, name, occupied, alive)
         if taken is None:
@@ -131,21 +150,23 @@ class Claims:
             self._post.change()
             old = self._members.rename(holder, name, occupied)
             self._accounts.use(name)
-            for forget in self.on_rename:
-                forget(holder)
-            self._post.everyone(ToWorker.Renamed(worker, session, old, *self._members.introduction(name)))
+            for follow in self.on_rename:
+                follow(holder, old, name)
+            self._post.everyone(ToWorker.Renamed(
+                worker, session, old, *self._members.introduction(name), self._gate.is_in_lobby(holder)))
 
     def release(self, worker: int, session: int) -> None:
         """The session is gone; if it held a name, that is free now."""
         holder = holder_of(worker, session)
         self._post.change()
         self._probing.pop(holder, None)
+        in_lobby = self._gate.is_in_lobby(holder)
         for forget in self.on_release:
             forget(holder)
         self._members.give_back(holder)
         name = self._members.leave(holder)
         if name is not None:
-            self._post.everyone(ToWorker.Left(name))
+            self._post.everyone(ToWorker.Left(name, in_lobby))
 
     # ---- who has a name, and is really there
 

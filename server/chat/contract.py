@@ -1,5 +1,5 @@
 """What the parts of the register need of those around them, in the hub or in a test."""
-from typing import Any, Callable, List, Optional, Sequence, Union
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Union
 
 from parley.server.chat.accounts import Account
 from parley.server.chat.members import split
@@ -15,6 +15,10 @@ class Post:
 
     def everyone(self, message: Message) -> None:
         """Tell all workers, in the same order."""
+        raise NotImplementedError
+
+    def some(self, workers: Iterable[int], message: Message) -> None:
+        """Tell these workers."""
         raise NotImplementedError
 
     def worker(self, worker: int, message: Message) -> None:
@@ -41,6 +45,18 @@ class Post:
 
     def reply(self, token: int, error: Optional[str]) -> None:
         """Answer the operator who was given this token: None if it is done, or why not, in words."""
+        raise NotImplementedError
+
+    def announce(self, frame: bytes, then: Callable[[Optional[bool]], object]) -> None:
+        """Tell everybody what is said in the lobby by who runs the server: one message, as talk. then: is it stored?"""
+        raise NotImplementedError
+
+    def audit(self, who: bytes, holder: int, act: str, room: bytes, about: bytes, text: bytes) -> None:
+        """Log what somebody has done to a room, or who runs the server to something else.
+
+        holder: the session that asked for it; 0 if it was asked through the control socket. about, text: as in
+            `parley.server.protocols.events.ACTS`, without what is secret.
+        """
         raise NotImplementedError
 
     def report(self, host: str, name: bytes, reason: str) -> None:

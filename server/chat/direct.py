@@ -119,11 +119,11 @@ class DirectMessages:
 
     def forget(self, holder: int) -> None:
         """The session is gone: what it has not been sent is kept."""
-        self.begin_anew(holder)
+        self._handed.pop(holder, None)
         for held in self._untold.pop(holder, {}).values():
             self._accounts.keep_missed(held)
 
-    def begin_anew(self, holder: int) -> None:
+    def begin_anew(self, holder: int, old: bytes, new: bytes) -> None:
         """The session has another name, and with it another box."""
         self._handed.pop(holder, None)
 

@@ -1,9 +1,10 @@
 """Accounts are made, get other passwords and are deleted: decided in the order of the requests."""
-from typing import Collection, Optional
+from typing import Callable, Collection, List, Optional
 
 from parley.server.chat.accounts import MOST_ACCOUNTS, Accounts, Box
 from parley.server.chat.claims import Claims
 from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import claims
 from parley.server.chat.patience import Patience
@@ -12,16 +13,22 @@ from parley.server.protocols.events import Reason
 
 
 class Enrollment:
-    """What sessions and operators ask about accounts. The methods handle messages: see `parley.server.ipc.messages`."""
+    """What sessions and operators ask about accounts. The methods handle messages: see `parley.server.ipc.messages`.
+
+    on_close: what is called with the name of an account that is gone.
+    """
 
     def __init__(
-            self, post: Post, members: Members, accounts: Accounts, claims: Claims, patience: Patience) -> None:
+            self, post: Post, members: Members, accounts: Accounts, claims: Claims, patience: Patience,
+            gate: Gate) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._claims = claims
         self._patience = patience
+        self._gate = gate
         claims.deciders["open_account"] = self.open_account
+        self.on_close: List[Callable[[bytes], None]] = []
 
     # ---- a new account
 
@@ -49,13 +56,15 @@ class Enrollment:
             self._post.change()
             if holder not in self._members:
                 self._members.reserve(holder, name, occupied)
+                self._members.hosts[holder] = host
             self._patience.opened(host, name)
             self._accounts.open(name, occupied, secret, holder)
 
     def _why_not(self, name: bytes, host: str) -> Optional[str]:
         """Why nobody at `host` may make an account of this name, which nobody else has; None if that may be done."""
-        if not self._accounts.register:
-            return Reason.REGISTRATION_CLOSED
+        trouble = self._gate.why_no_account(name) or self._gate.why_kept_away(name, host)
+        if trouble:
+            return trouble
         if name in self._accounts.accounts:
             return Reason.NAME_TAKEN
         if len(self._accounts.accounts) >= MOST_ACCOUNTS:
@@ -77,8 +86,9 @@ class Enrollment:
         if token:
             self._answer(token, stored)
         elif self._members.give_back(asker):
+            host = self._members.hosts.pop(asker, "")
             if stored:
-                self._claims.grant(asker, name, occupied)
+                self._claims.grant(asker, name, occupied, host)
             else:
                 self._post.refuse(asker, Reason.NOT_STORED)
         elif asker in self._members:  # or it has left meanwhile
@@ -100,6 +110,8 @@ class Enrollment:
         known = name in self._accounts.accounts
         if self._accounts.is_closing(name):
             self._post.reply(token, "this account is being deleted")
+        elif not known and self._gate.is_of_rooms(name):
+            self._post.reply(token, "names that begin with # or & are those of rooms")
         elif not known and self._accounts.owners(claims(name)):
             self._post.reply(token, "too much like the name of another account")
         elif known:
@@ -147,6 +159,8 @@ class Enrollment:
         if gone:
             self._patience.closed(name)
             self._post.everyone(ToWorker.AccountClosed(name))
+            for follow in self.on_close:
+                follow(name)
         if token:
             holder = self._members.called(name) if gone else None
             if holder is not None:
@@ -178,10 +192,6 @@ class Enrollment:
         """What the store has found in a box; None if it could not be read."""
         self._post.change()
         self._accounts.settle_boxed(name, serial, found)
-
-    def tidied(self, worker: int) -> None:
-        """Throw away what has been kept for too long."""
-        self._accounts.tidy()
 
     # ---- answers
 

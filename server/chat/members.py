@@ -22,10 +22,12 @@ class Members:
     account beside it, unless both are accounts from before they were known to look alike.
 
     names: {holder: name} of the members, in the order of their logins.
+    hosts: {holder: address} of the members, and of holders for whom a name is reserved; empty where it is not known.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self.names: Dict[int, bytes] = {}
+        self.hosts: Dict[int, str] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
         # Name of a member, or reserved -> (holder, what it occupies, ...), in one tuple as there are so many.
@@ -55,6 +57,7 @@ class Members:
 
     def leave(self, holder: int) -> Optional[bytes]:
         """The holder is no member any more. Returns the name that it had, or None."""
+        self.hosts.pop(holder, None)
         name = self.names.pop(holder, None)
         if name is not None:
             self._vacate(name)

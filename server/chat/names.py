@@ -10,6 +10,7 @@ from typing import Collection, Dict, FrozenSet, Set, Tuple
 from parley.server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
 
 LONGEST = 32
+_NOT_OF_ROOMS = frozenset(",:")
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
 
 # What UTS 39 makes of each character: its prototype, or nothing where nothing is drawn.
@@ -31,12 +32,32 @@ def canonical_name(raw: bytes) -> bytes:
         name = unicodedata.normalize("NFC", raw.decode())
     except UnicodeDecodeError:
         raise InvalidName(raw) from None
-    # isprintable() leaves out controls, format characters, surrogates, unassigned ones and all white space but " ".
-    if not 1 <= len(name) <= LONGEST or not name.isprintable() or " " in name or "|" in name:
-        raise InvalidName(raw)
-    if name[0] == "/" or unicodedata.category(name[0])[0] == "M" or not _RESERVED.isdisjoint(_skeletons(name)):
+    if not _is_drawn(name) or name[0] == "/" or not _RESERVED.isdisjoint(_skeletons(name)):
         raise InvalidName(raw)
     return name.encode()
+
+
+def _is_drawn(name: str) -> bool:
+    """Is it of the right length, and each of its characters seen as one?"""
+    # isprintable() leaves out controls, format characters, surrogates, unassigned ones and all white space but " ".
+    return (1 <= len(name) <= LONGEST and name.isprintable() and " " not in name and "|" not in name
+            and unicodedata.category(name[0])[0] != "M" and not all(skeleton == "" for skeleton in _skeletons(name)))
+
+
+def canonical_room(raw: bytes) -> bytes:
+    """The name of a room that the received bytes stand for, with its "#"; InvalidName if they stand for none.
+
+    Behind the "#" it is as a name, but for reserved words, and has no "," and no ":".
+    """
+    if raw[:1] != b"#" or len(raw) > _LONGEST_RAW:
+        raise InvalidName(raw)
+    try:
+        name = unicodedata.normalize("NFC", raw[1:].decode())
+    except UnicodeDecodeError:
+        raise InvalidName(raw) from None
+    if not _is_drawn(name) or not _NOT_OF_ROOMS.isdisjoint(name):
+        raise InvalidName(raw)
+    return b"#" + name.encode()
 
 
 def spelled(raw: bytes) -> bytes:

@@ -1,13 +1,56 @@
-"""What operators ask about accounts and boxes, of a running server or of a database that no server works with."""
-from typing import Any, Callable, Container, Dict, List, Optional
+"""What operators ask, of a running server or of a database that no server works with."""
+import heapq
+import itertools
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from parley.server.ipc.asked import AskedStore, Then
-from parley.server.ipc.messages import Message, ReadStore
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.members import split
+from parley.server.chat.moderation import SERVER
+from parley.server.chat.register import Register
+from parley.server.chat.rooms import COUNTS, LOBBY_NAME, OWNER, SETTINGS, Room
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Message, Operated, ReadStore, ToStore, entry
+from parley.server.order.at_hand import Order
+from parley.server.protocols.events import Reason
+from parley.server.protocols.text import canonical, is_blank, one_line
 
 Reply = Callable[[Dict[str, Any]], object]
-Deed = Callable[[bytes, Then], object]  # something that is done to the account of a name
+Then = Callable[[Optional[str]], object]  # called with what is wrong, or None once it is done
 
 PAGE = 100  # accounts or messages in one answer: nobody has to wait for it, and a socket takes it at once
+ACTS = ("kick", "ban", "unban", "mute", "unmute", "drop")  # what operators do to rooms by their requests
+_MOST_TOLD = 20  # bans in an error
+
+# What is wrong, by Reason; of these words some are about a name or a room.
+_WORDS = {
+    Reason.NO_ROOM: "there is no room %(room)s; `rooms` lists those there are",
+    Reason.NOBODY: "nobody called %(about)s is here; `who` lists everybody",
+    Reason.NOT_THERE: "%(about)s is not in %(room)s; `who` tells who is where",
+    Reason.OUTRANKED: "%(about)s is an operator; take the name out of `operators` in the configuration first",
+    Reason.LIST_FULL: "the list of %(room)s is full; take something out of it, or raise `rooms.bans`",
+    Reason.NOT_STORED: "it could not be stored; the log of the server says why",
+}
+_WORDS_OF_LOBBY = "the lobby cannot be dropped"
+_WORDS_OF_PORT = "%s has a port of its own; take that out of the configuration first"
+
+
+class Asked:
+    """Puts what operators ask for into the order, and tells what has come of it."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._tokens = itertools.count(1)
+        self._waiting: Dict[int, Then] = {}  # by token
+
+    def submit(self, kind: Callable[..., Message], fields: Iterable[Any], then: Then) -> None:
+        """Ask for a message of `Operated`, of which these are the fields behind the token."""
+        token = next(self._tokens)
+        self._waiting[token] = then
+        self._order.submit(0, entry(kind(0, token, *fields)))
+
+    def reply(self, token: int, error: Optional[str]) -> None:
+        """See `parley.server.chat.contract.Post.reply`."""
+        self._waiting.pop(token)(error)
 
 
 class Operators:
@@ -15,23 +58,26 @@ class Operators:
 
     The arguments of a request come from outside and may be of any type.
 
-    names: of all accounts.
-    delete, empty: delete an account, and empty its box; `then(True)` is called once that is stored, `then(None)` if it
-        could not be.
+    submit: see `Asked.submit`.
     """
 
-    def __init__(self, names: Container[Optional[bytes]], store: AskedStore, delete: Deed, empty: Deed) -> None:
-        self._names = names
+    def __init__(self, register: Register, accounts: Accounts, store: AskedStore,
+                 submit: Callable[[Any, Iterable[Any], Then], None]) -> None:
+        self._register = register
+        self._accounts = accounts
         self._store = store
-        self._delete = delete
-        self._empty = empty
+        self._submit = submit
 
     def requests(self) -> Dict[str, Callable[..., None]]:
         """{name of a request: the method that answers it}.
 
         Arguments that the method does not have are a TypeError; values that do not fit are answered with an error.
         """
-        return {"accounts": self.accounts, "box": self.box, "empty": self.empty, "delete": self.delete}
+        return {"accounts": self.accounts, "box": self.box, "empty": self.empty, "delete": self.delete,
+                "passwd": self.passwd, "who": self.who, "rooms": self.rooms, "manage": self.manage, "say": self.say,
+                "backup": self.backup}
+
+    # ---- accounts
 
     def accounts(self, reply: Reply, after: Any = "") -> None:
         """Answer {"accounts": the first PAGE whose names follow `after`, "more": may there be others?}.
@@ -59,15 +105,27 @@ class Operators:
     def empty(self, reply: Reply, name: Any) -> None:
         """Throw away what is kept for an account."""
         if self._is_there(name, reply):
-            self._empty(name.encode(), lambda stored: reply(_done(stored)))
+            self._change("empty", name, Operated.EmptyBox, (name.encode(),), reply)
 
     def delete(self, reply: Reply, name: Any) -> None:
         """Delete an account; whoever is here under its name is sent away."""
         if self._is_there(name, reply):
-            self._delete(name.encode(), lambda stored: reply(_done(stored)))
+            self._change("delete", name, Operated.RemoveAccount, (name.encode(),), reply)
+
+    def passwd(self, reply: Reply, name: str, secret: str) -> None:
+        """Give an account, which may be a new one, another secret."""
+        self._change("passwd", name, Operated.SetPassword, (name.encode(), secret), reply)
+
+    def _change(self, act: str, name: str, kind: Any, fields: Iterable[Any], reply: Reply) -> None:
+        def done(error: Optional[str]) -> None:
+            if error is None:
+                self._audit(act, name.encode())
+            reply({"error": error} if error else {"done": True})
+
+        self._submit(kind, fields, done)
 
     def _is_there(self, name: Any, reply: Reply) -> bool:
-        known = _encoded(name) in self._names
+        known = _encoded(name) in self._accounts.accounts
         if not known:
             reply({"error": "there is no account %r" % (name,)})
         return known
@@ -81,6 +139,99 @@ class Operators:
 
         self._store.ask(tell, request)
 
+    # ---- who is here, and in which rooms
+
+    def who(self, reply: Reply, after: Any = "") -> None:
+        """Answer {"who": the first PAGE whose names follow `after`, "more": may there be others?}.
+
+        Each is a list: name, number of the worker, address or "", names of the rooms.
+        """
+        members, rooms = self._register.members, self._register.rooms
+        found = self._first_after(after, ((name, holder) for holder, name in members.names.items()), reply)
+        if found is not None:
+            reply({"who": [
+                [name.decode(), split(holder)[0], members.hosts.get(holder, ""),
+                 [LOBBY_NAME.decode()] * self._register.gate.is_in_lobby(holder)
+                 + [room.name.decode() for room in rooms.joined(holder)]]
+                for name, holder in found], "more": len(found) == PAGE})
+
+    def rooms(self, reply: Reply, after: Any = "") -> None:
+        """Answer {"rooms": the first PAGE whose names follow `after`, "more": may there be others?}.
+
+        Each is a list: name, members, owners, bans, mutes, settings as texts, topic.
+        """
+        found = self._first_after(after, self._register.rooms.by_name.items(), reply)
+        if found is not None:
+            reply({"rooms": [self._described(room) for _, room in found], "more": len(found) == PAGE})
+
+    def _described(self, room: Room) -> List[Any]:
+        members = len(room.members)
+        if room is self._register.rooms.lobby:
+            members = sum(map(self._register.gate.is_in_lobby, self._register.members.names))
+        owners = [name.decode() for name, role in room.roles.items() if role == OWNER]
+        settings = [name if name not in COUNTS else "%s=%d" % (name, getattr(room, name))
+                    for name in SETTINGS if getattr(room, name)]
+        return [room.name.decode(), members, owners, len(room.banned), len(room.muted), settings,
+                room.topic[0].decode()]
+
+    @staticmethod
+    def _first_after(after: Any, named: Iterable[Any], reply: Reply) -> Optional[List[Any]]:
+        start = _encoded(after)
+        if start is None:
+            reply({"error": "`after` has to be text"})
+            return None
+        return heapq.nsmallest(PAGE, (one for one in named if one[0] > start), key=lambda one: one[0])
+
+    # ---- keeping order
+
+    def manage(self, reply: Reply, room: str, act: str, about: str, text: str) -> None:
+        """Do one of ACTS to a room, as whoever may do everything there."""
+
+        def done(error: Optional[str]) -> None:
+            reply({"error": self._why(error, room, act, about)} if error else {"done": True})
+
+        self._submit(Operated.ManageRoom, (room.encode(), act, _line(about), _line(text)), done)
+
+    def _why(self, reason: str, room: str, act: str, about: str) -> str:
+        if reason == Reason.IS_LOBBY:
+            return _WORDS_OF_LOBBY if room.encode() == LOBBY_NAME else _WORDS_OF_PORT % room
+        if reason == Reason.NOBODY and act in ("unban", "unmute"):
+            there = self._register.rooms.by_name[room.encode()]
+            entries = [name.decode() for name in (there.banned if act == "unban" else there.muted)]
+            return "%s is not %s in %s; these are: %s" % (
+                about, {"unban": "banned", "unmute": "muted"}[act], room,
+                ", ".join(entries[:_MOST_TOLD]) + ", ..." * (len(entries) > _MOST_TOLD) or "none")
+        return _WORDS.get(reason, reason) % {"room": room, "about": about}
+
+    def say(self, reply: Reply, text: str) -> None:
+        """Say something in the lobby."""
+        said = canonical(text.encode())
+
+        def done(error: Optional[str]) -> None:
+            if error is None:
+                self._audit("say", b"", said, LOBBY_NAME)
+            reply({"error": _WORDS.get(error, error)} if error else {"done": True})
+
+        if is_blank(said):
+            reply({"error": "there is nothing to say: the text is empty"})
+        else:
+            self._submit(Operated.Announce, (said,), done)
+
+    def backup(self, reply: Reply, file: str) -> None:
+        """Copy all that is stored into a file."""
+
+        def done(result: Any) -> None:
+            if result is True:
+                self._audit("backup", file.encode())
+                reply({"done": True})
+            else:
+                reply({"error": result or "nothing can be stored; the log of the server says why"})
+
+        self._store.ask(done, ToStore.Backup(file))
+
+    def _audit(self, act: str, about: bytes, text: bytes = b"", room: bytes = b"") -> None:
+        self._register.post.audit(SERVER, 0, act, room, about, text)
+
 
 def _encoded(text: Any) -> Optional[bytes]:
     """None of what is no text, or none in UTF-8."""
@@ -91,5 +242,5 @@ def _encoded(text: Any) -> Optional[bytes]:
     return encoded
 
 
-def _done(stored: Optional[bool]) -> Dict[str, Any]:
-    return {"done": True} if stored else {"error": "it could not be stored"}
+def _line(text: str) -> bytes:
+    return one_line(canonical(text.encode()))

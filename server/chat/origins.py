@@ -1,8 +1,10 @@
 """What counts as one address, wherever addresses are counted."""
 import ipaddress
-from typing import Union
+from typing import Optional, Union
 
 Origin = Union[str, bytes]
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 _MAPPED = "::ffff:"  # in front of the IPv4 address of a client that came in through an IPv6 socket (RFC 4291, 2.5.5.2)
 
@@ -18,6 +20,34 @@ def origin(host: str) -> Origin:
     if ":" not in host:
         return host
     return ipaddress.IPv6Address(host.partition("%")[0]).packed[:8]
+
+
+def address(host: str) -> Optional[Address]:
+    """The address of a client; None if that is not known."""
+    try:
+        return ipaddress.ip_address(as_people_write_it(host).partition("%")[0])
+    except ValueError:
+        return None
+
+
+def network_of(text: str) -> Optional[Network]:
+    """The network that is written as "192.0.2.0/24" or "2001:db8::/32", or as an address; None if it is none.
+
+    A single IPv6 address stands for all that begin as it does: see `origin`.
+    """
+    text = as_people_write_it(text)
+    try:
+        if "/" not in text:
+            ipaddress.ip_address(text)
+            text = network(text)
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def written(net: Network) -> str:
+    """A network as text, of one IPv4 address without a prefix: `network_of` finds it again."""
+    return str(net.network_address) if net.prefixlen == 32 and net.version == 4 else str(net)
 
 
 def network(host: str) -> str:

@@ -24,7 +24,7 @@ def matcher(pattern: str) -> Callable[[str], object]:
         else:
             pieces[-1] += _regex(part)
             size += 1
-    if size > LONGEST or len(pattern) > _LONGEST_PATTERN:
+    if size > LONGEST + 1 or len(pattern) > _LONGEST_PATTERN:
         return lambda name: False
     if len(pieces) == 1:
         regex = pieces[0]

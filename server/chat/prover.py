@@ -23,7 +23,7 @@ class Prover:
         """Login, SignIn and Post with a password."""
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
         if account is None or account.secret is None:
-            self._submit(worker, ToHub.ClaimUnproven(session, name, occupied, command, bool(password)))
+            self._submit(worker, ToHub.ClaimUnproven(session, name, occupied, command, bool(password), host))
             return
         serial = account.serial
 
@@ -31,7 +31,7 @@ class Prover:
             if trouble:
                 self._post.refuse(holder, trouble)
             else:
-                self._submit(worker, Proven.ClaimName(session, name, command, serial, renewed))
+                self._submit(worker, Proven.ClaimName(session, name, command, serial, renewed, host))
 
         self._post.change()
         self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))

@@ -11,10 +11,13 @@ from parley.server.chat.claims import Claims
 from parley.server.chat.contract import Passwords, Post
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members
+from parley.server.chat.moderation import Moderation
 from parley.server.chat.patience import Patience
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
+from parley.server.chat.rooms import Rooms
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Noticed, Operated, Proven, Settled, ToHub, ToWorker, handlers
 from parley.server.order.numbers import Numbers
@@ -23,7 +26,7 @@ Table = Dict[str, Callable[..., Any]]
 
 
 class Register:
-    """Who has which name, who may, and what is said to one alone.
+    """Who has which name, who may, what is said to one alone, and rooms.
 
     accounts: those whose `order` is set already.
     """
@@ -33,20 +36,27 @@ class Register:
         self._accounts = accounts
         self.post = post
         self.members = Members(accounts)
-        self.claims = Claims(post, self.members, accounts)
-        self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience)
+        self.rooms = Rooms()
+        self.gate = Gate(self.members, accounts, self.rooms, lambda: accounts.order.now)
+        self.claims = Claims(post, self.members, accounts, self.gate)
+        self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience, self.gate)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers)
         self.questions = Questions(post, self.members, store, numbers)
+        self.moderation = Moderation(
+            post, self.members, accounts, self.rooms, self.gate, store, numbers, self.claims.evict)
         self.prover = Prover(post, accounts, door)
-        self.claims.on_release += [self.prover.forget, self.questions.forget, self.direct.forget]
-        self.claims.on_rename += [self.direct.begin_anew]
+        self.enrollment.on_close += [self.moderation.account_closed]
+        self.claims.on_grant += [self.moderation.come_home]
+        self.claims.on_release += [
+            self.prover.forget, self.questions.forget, self.direct.forget, self.moderation.forget]
+        self.claims.on_rename += [self.direct.begin_anew, self.moderation.renamed]
 
     def tables(self, *others: object) -> Tuple[Table, Table]:
         """Two times {name of a message: its method}: what is handled as it comes, and what is decided in order.
 
         The first is of messages from workers only. others: those who handle further ones of these.
         """
-        deciding = self.claims, self.enrollment, self.direct
+        deciding = self.claims, self.enrollment, self.direct, self.moderation
         of_workers = handlers(ToHub, self.prover, self.questions, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding)}
@@ -55,15 +65,22 @@ class Register:
             in_order.update(handlers(direction, *deciding, self))
         return at_once, in_order
 
+    def tidied(self, worker: int) -> None:
+        """It is time to look for what has been kept for too long."""
+        self._accounts.tidy()
+        self.moderation.tidy()
+
     def lost(self, worker: int) -> None:
         """A worker died, and its clients with it."""
         self.prover.lose(worker)
+        self.moderation.lose(worker)
         self.claims.lose(worker)
         self.questions.lose(worker)
 
     def count(self) -> Dict[str, int]:
-        """How many names are in use, and how many accounts there are: {"names": ..., "accounts": ...}."""
-        return {"names": len(self.members.names), "accounts": len(self._accounts.accounts)}
+        """{"names": how many are in use, "accounts": how many there are, "rooms": likewise, beside the lobby}."""
+        return {"names": len(self.members.names), "accounts": len(self._accounts.accounts),
+                "rooms": len(self.rooms.by_name) - 1}
 
     def admit(self, worker: int) -> None:
         """A worker has started: tell it who is here."""

@@ -4,25 +4,28 @@ The stream is the same for every worker but for answers and whispers, which go o
 method handles one kind of message in it, in the hub's order: see `ToWorker` in `parley.server.ipc.messages`.
 """
 from parley.server.chat.roll import Roll
-from parley.server.chat.room import EVERYWHERE, LOBBY
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     Deliver,
     Described,
+    Entered,
+    Exited,
+    Invited,
     Joined,
     Known,
     Left,
+    Managed,
     Marked,
     Missed,
     News,
     Past,
     Present,
-    Reason,
     Recalled,
     Refused,
     Renamed,
-    Said,
+    RoomList,
     Say,
+    TopicTold,
     Users,
     Whispered,
 )
@@ -37,7 +40,7 @@ class Replica:
 
     worker: this worker's number, which no other worker of this server ever has, had, or will have.
     sessions: this worker's sessions, as their connections, by number; those that are gone are not in it.
-    rooms: Room by number, of those that this worker has any members of; LOBBY and EVERYWHERE are always among them.
+    rooms: `server.chat.room.Rooms`.
     hub: see `server.chat.session.Session`.
     """
 
@@ -50,19 +53,17 @@ class Replica:
         self._lists, self._lists_of = {}, None  # what was last told of it, by the type of the answer, and its version
         self._aliases = {}  # name -> alias, of those who are here and have one
         self._next_push = 0.0
-        rooms[EVERYWHERE].show_by(self._aliases)
+        rooms.everywhere.show_by(self._aliases)
 
     def said(self, room, worker, first, records):
         """`records` of (session number, sender, text, time) from one worker, in order; `first`: the first's number.
 
         The hub may tell of a room of which nobody is here.
         """
-        if room not in self._rooms:
+        here = self._rooms.by_number.get(room)
+        if here is None:
             return
-        find = self._sessions.get if worker == self.worker else _nobody
-        self._rooms[room].hear_talk(
-            [(Said(sender, text, time, message, room), find(number))
-             for message, (number, sender, text, time) in enumerate(records, first)])
+        here.hear_talk(first, list(records), self._sessions.get if worker == self.worker else None)
 
     def stored(self, numbers):
         """What these sessions said in the room is stored; those whose protocol has a word for that are told."""
@@ -71,14 +72,14 @@ class Replica:
             if session and session.audience.traits.acknowledges:
                 session.heed("confirm")
 
-    def unstored(self, numbers):
-        """What these sessions said was heard, but is not stored."""
+    def unsaid(self, numbers, reason):
+        """What these sessions said was not heard, or was not stored."""
         for number in numbers:
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("refuse", Reason.NOT_STORED)
+                session.heed("refuse", reason)
             elif session:
-                session.heed("tell", Refused(Reason.NOT_STORED, Say))
+                session.heed("tell", Refused(reason, Say))
 
     # ---- who is here
 
@@ -98,32 +99,35 @@ class Replica:
         """An account was deleted."""
         self._roll.close(name)
 
-    def joined(self, worker, number, name, alias=None, kept=0):
+    def joined(self, worker, number, name, alias=None, kept=0, in_lobby=True):
         """A claim was granted. The new member hears only what follows. `kept`: messages that it has missed."""
         session = self._find(worker, number)
         self._enter(name, alias)
         self._roll.enter(name)
-        self._rooms[LOBBY].happen(Joined(name), session)
+        if in_lobby:
+            self._rooms.lobby.happen(Joined(name), session)
         if session:
             if kept:
                 session.audience.await_list(session)
             session.heed("welcome", name, kept)
 
-    def renamed(self, worker, number, old, new, alias=None, kept=0):
+    def renamed(self, worker, number, old, new, alias=None, kept=0, in_lobby=True):
         """A member has another name, for which there may be messages."""
         session = self._find(worker, number)
         self._enter(new, alias)
         self._roll.rename(old, new)
-        self._rooms[LOBBY].happen(Renamed(old, new), session)
+        if in_lobby:
+            self._rooms.lobby.happen(Renamed(old, new), session)
         if old != new:
             self._aliases.pop(old, None)
         if session:
             session.heed("welcome", new, kept)
 
-    def left(self, name):
+    def left(self, name, in_lobby=True):
         """A member is gone."""
         self._roll.leave(name)
-        self._rooms[LOBBY].happen(Left(name))
+        if in_lobby:
+            self._rooms.lobby.happen(Left(name))
         self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
 
     def _enter(self, name, alias):
@@ -132,6 +136,77 @@ class Replica:
 
     def _find(self, worker, number):
         return self._sessions.get(number) if worker == self.worker else None
+
+    # ---- rooms
+
+    def entered(self, number, room_name, topic, worker, session_number, name):
+        """A member is in a room now; the others there are told."""
+        session = self._find(worker, session_number)
+        room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
+        if room:
+            room.happen(Entered(room_name, name))
+        if session:
+            session.heed("inside", room, topic)
+            self._list_rooms(session)
+
+    def exited(self, number, worker, sessions, names):
+        """Members of one worker are in a room no more; those who still are are told."""
+        room = self._rooms.by_number.get(number)
+        if room is None:
+            return
+        for session_number in sessions:
+            self._put_out(room, worker, session_number)
+        for name in names:
+            room.happen(Exited(room.name, name))
+        self._rooms.drop_if_empty(number)
+
+    def renamed_in(self, number, worker, session_number, old, new, alias):
+        """A member of a room has another name, of which `renamed` tells next."""
+        self._enter(new, alias)
+        room = self._rooms.by_number.get(number)
+        if room:
+            room.happen(Renamed(old, new, room.name), self._find(worker, session_number))
+
+    def managed(self, number, act, by, about, text, out):
+        """Something was done to a room. Those who are put `out` hear that as the last."""
+        room = self._rooms.by_number.get(number)
+        if room is None:
+            return
+        room.happen(Managed(room.name, act, by, about, text))
+        for worker, session_number in out:
+            self._put_out(room, worker, session_number)
+        self._rooms.drop_if_empty(number)
+
+    def _put_out(self, room, worker, session_number):
+        session = self._find(worker, session_number)
+        if session:
+            session.heed("outside", room)
+            self._list_rooms(session)
+
+    def _list_rooms(self, session):
+        """Where lists of users are pushed the rooms that one is in are among these."""
+        if session.audience.traits.wants_users and session.name:
+            session.heed("tell", Users(self._roll.users(), self._rooms.names(session)))
+
+    def invited(self, number, room_name, by):
+        """Somebody invites a session to a room."""
+        self._heed(number, "tell", Invited(room_name, by))
+
+    def within(self, numbers, room_name, names):
+        """The answer to Who, of a room."""
+        self._answer(numbers, Present(names, room_name))
+
+    def rooms_listed(self, numbers, rooms):
+        """The answer to Rooms."""
+        self._answer(numbers, RoomList(rooms))
+
+    def topic(self, number, room_name, text, by, time):
+        """The answer to Topic."""
+        self._heed(number, "answer", TopicTold(room_name, text, by, time))
+
+    def reread(self, numbers, room_name, messages, last, more):
+        """The answer to Recall, of a room: (place, sender, text, time) of each."""
+        self._answer(numbers, Recalled(messages, last, more, room_name))
 
     # ---- for one session, if it has not just left
 
@@ -241,17 +316,13 @@ class Replica:
 
     def push_users(self, now):
         """Tell of a changed list: at once after a quiet time, else a few times a second. Gives when to look again."""
-        everywhere = self._rooms[EVERYWHERE]
+        everywhere = self._rooms.everywhere
         if not self._roll.changed or not everywhere.wants_users():
             return None
         if now >= self._next_push:
             users = self._roll.users()
             self._next_push = now + max(USERS_EVERY, len(users) / USERS_A_SECOND)
             self._roll.changed = False
-            everywhere.happen(Users(users))
+            self._rooms.tell_users(Users(users))
             return None
         return self._next_push
-
-
-def _nobody(number):
-    return None

@@ -1,17 +1,24 @@
-"""A room as one worker sees it: which of its clients hear what happens there."""
+"""Rooms as one worker sees them: which of its clients hear what happens there."""
+
+from parley.server.protocols.events import Said
 
 LOBBY = 0  # rooms have numbers; everybody is in this one
 EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any room hears it, or has entered only this
 
 
 class Room:
-    """number: of the room, or EVERYWHERE; audiences: its members, and others, by form (see `server.worker.fanout`).
+    """number: of the room, or EVERYWHERE. name: with its "#", and empty of these two.
 
     What happens is rendered only for those audiences of which any member is in the room.
+
+    audiences: its members, and others, by form (see `server.worker.fanout`).
     """
 
-    def __init__(self, number, audiences):
+    __slots__ = ("number", "name", "audiences")
+
+    def __init__(self, number, name, audiences):
         self.number = number
+        self.name = name
         self.audiences = audiences
 
     @property
@@ -19,16 +26,27 @@ class Room:
         """Those of this worker's sessions that are in the room."""
         return [member for audience in self.audiences for member in audience.rooms.get(self.number, ())]
 
+    def is_empty(self):
+        """Is none of this worker's sessions in the room?"""
+        return not any(audience.rooms.get(self.number) for audience in self.audiences)
+
     def happen(self, happening, origin=None):
         """Let the members hear it; `origin` is the session it comes from, if that is one of this worker's."""
         for audience in self.audiences:
             if audience.rooms.get(self.number):
                 audience.hear(self.number, happening, origin)
 
-    def hear_talk(self, talk):
-        """Let the members hear what was said: (Said, the session it comes from, or None) each, in order."""
+    def hear_talk(self, first, records, find):
+        """Let the members hear what was said: (session number, sender, text, time) each, in order.
+
+        first: the number of the first message. find: gives this worker's session of a number; None if it has none.
+        """
+        talk = None
         for audience in self.audiences:
-            if audience.rooms.get(self.number):
+            if audience.rooms.get(self.number) and not audience.hear_plainly(self.number, self.name, records, find):
+                if talk is None:
+                    talk = [(Said(sender, text, time, message, self.name), find and find(number))
+                            for message, (number, sender, text, time) in enumerate(records, first)]
                 audience.hear_talk(self.number, talk)
 
     def show_by(self, aliases):
@@ -40,3 +58,61 @@ class Room:
     def wants_users(self):
         """Is anybody here in whose protocol the list of users is pushed?"""
         return any(audience.traits.wants_users and audience.rooms.get(self.number) for audience in self.audiences)
+
+
+class Rooms:
+    """The rooms of which this worker has members; the lobby and EVERYWHERE are always among them.
+
+    by_number, by_name: Room by its number, and, but for the lobby and EVERYWHERE, by its name.
+    """
+
+    def __init__(self, audiences):
+        self._audiences = audiences
+        self.by_number = {number: Room(number, b"", audiences) for number in (EVERYWHERE, LOBBY)}
+        self.by_name = {}
+
+    @property
+    def lobby(self):
+        """The lobby."""
+        return self.by_number[LOBBY]
+
+    @property
+    def everywhere(self):
+        """All sessions."""
+        return self.by_number[EVERYWHERE]
+
+    def open(self, number, name):
+        """One of this worker's sessions is about to enter the room."""
+        room = self.by_number.get(number)
+        if room is None:
+            room = self.by_number[number] = self.by_name[name] = Room(number, name, self._audiences)
+        return room
+
+    def names(self, session):
+        """The names of the rooms that a session is in, but for the one that stands in the lobby's place for it."""
+        home, by_number = session.audience.home, self.by_number
+        names = [by_number[number].name for number in session.audience.members.get(session, ())]
+        return [name for name in names if name and name != home]
+
+    def tell_users(self, users):
+        """Push the list of users. Whoever is in rooms gets one of its own, in which these are."""
+        for audience in self._audiences:
+            if audience.traits.wants_users and audience.rooms.get(EVERYWHERE):
+                own = {session: users._replace(rooms=names) for session, names in
+                       ((session, self.names(session)) for session in audience.members) if names}
+                audience.hear_users(users, own)
+
+    def leave_all(self, session):
+        """The session leaves all rooms, and EVERYWHERE."""
+        numbers = session.audience.members.get(session, ())
+        session.audience.leave(session)
+        for number in numbers:
+            self.drop_if_empty(number)
+
+    def drop_if_empty(self, number):
+        """A session has left the room."""
+        room = self.by_number.get(number)
+        if room is not None and room.name and room.is_empty():
+            del self.by_number[number]
+            if self.by_name.get(room.name) is room:  # a new room may have the name already
+                del self.by_name[room.name]

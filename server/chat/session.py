@@ -4,11 +4,12 @@ What a client may do depends on its state, and is a table (HANDLERS). Whatever d
 to the hub, because only the hub's order is everybody's order. While a question is open the client's later commands
 wait, so that answers keep the order of the commands.
 """
-from parley.server.chat.names import InvalidName, canonical_name, claims, spelled
+from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, spelled
 from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     COMMANDS,
+    HOME,
     LONG_ANSWERS,
     Accounts,
     Broken,
@@ -18,13 +19,20 @@ from parley.server.protocols.events import (
     Deliver,
     Describe,
     Done,
+    Enter,
+    Exit,
     Farewell,
     Hangup,
     Help,
     History,
+    Inside,
+    Known,
     Login,
     Malformed,
+    Manage,
+    News,
     Nothing,
+    Notice,
     Ping,
     Poll,
     Pong,
@@ -34,18 +42,22 @@ from parley.server.protocols.events import (
     Recall,
     Refused,
     Rename,
+    RoomList,
+    Rooms,
     Say,
     SignIn,
     SignUp,
     TimingMark,
+    Topic,
     Unread,
     Waiting,
     Welcome,
     Whisper,
     Who,
 )
-from parley.server.protocols.text import is_blank
+from parley.server.protocols.text import canonical, is_blank, one_line
 
+LOBBY_NAME = b"#lobby"
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
 LONGEST_PASSWORD = 128  # bytes of a new one
@@ -79,6 +91,7 @@ class Session:
                              and not here, because they are looked at for each client and tick.
         number               this client's in its worker, never given twice
         audience             those who hear in the same form (see `server.worker.fanout.Audience`)
+        rooms                those of which this worker has members (see `server.chat.room.Rooms`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
         address()            (host, port) of the client
         refused(reason)      something that it has asked is not done
@@ -95,7 +108,9 @@ class Session:
         client.state = STRANGER
         client.name = None
         self._question = None
-        if client.audience.traits.hears_at_once:
+        if client.audience.home:
+            client.hub.ask(ToHub.CameBy(client.number, client.audience.home))
+        elif client.audience.traits.hears_at_once:
             client.audience.enter(client, LOBBY)
 
     @property
@@ -115,6 +130,8 @@ class Session:
         """Handle `commands` in order; gives those behind an open question, which have to wait for its answer."""
         for position, command in enumerate(commands):
             if self.client.state is WAITING:
+                if type(command) is Enter and self._enter_along(command):
+                    continue
                 return commands[position:]
             HANDLERS[self.client.state][type(command)](self, command)
         return ()
@@ -123,7 +140,7 @@ class Session:
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
         if self.client.state is GONE:
             return
-        if self.client.name or self.client.state is WAITING:
+        if self.client.name or self.client.state is WAITING or self.client.audience.home:
             self.client.hub.ask(ToHub.Release(self.client.number))
         if farewell:
             self.tell(Farewell(farewell))
@@ -144,7 +161,8 @@ class Session:
     def _log_in(self, command):
         password = getattr(command, "password", None)
         if password is None:
-            self._with_name(command, ToHub.ClaimUnproven, type(command).__name__)
+            self._with_name(
+                command, ToHub.ClaimUnproven, type(command).__name__, False, self.client.address()[0])
         elif len(password) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, command)
         else:
@@ -190,11 +208,72 @@ class Session:
     def _say(self, say):
         if not self._is_fit(say):
             return
-        awaited = self._traits.acknowledges
-        self.client.hub.say(self.client.number, self.client.name, say.text, say.time, awaited)
+        client, awaited = self.client, self._traits.acknowledges
+        room = LOBBY if say.room == HOME and not client.audience.home else self._room(say.room)
+        if room is None:
+            if self._traits.enters_by_talking:
+                self._enter(say)
+            else:
+                self._refuse(Reason.NOT_INSIDE, say)
+            return
+        client.hub.say(room, client.number, client.name, say.text, say.time, awaited)
         if awaited:
-            self.client.state = WAITING  # until it is stored
+            client.state = WAITING  # until it is stored
             self._question = say
+
+    def _named(self, raw):
+        """The name of the room that a command means."""
+        return spelled(raw) if raw != HOME else self.client.audience.home or LOBBY_NAME
+
+    def _room(self, raw):
+        """The number of a room that the client is in, or None."""
+        name = self._named(raw)
+        if name == LOBBY_NAME and not self.client.audience.home:
+            return LOBBY
+        room = self.client.rooms.by_name.get(name)
+        return room.number if room and room.number in self.client.audience.members[self.client] else None
+
+    @_handles(Enter)
+    def _enter(self, command):
+        try:
+            name = canonical_room(command.room)
+        except InvalidName:
+            self._refuse(Reason.INVALID_ROOM, command)
+        else:
+            key = getattr(command, "key", None)
+            self._ask(command, ToHub.Enter(self.client.number, name, tuple(claims(name)), key))
+
+    def _enter_along(self, command):
+        """Ask for one room more while such questions are open: whoever is in many comes back to all at once."""
+        if type(self._question) is Enter:
+            self._question = [self._question]
+        if type(self._question) is not list:
+            return False
+        try:
+            name = canonical_room(command.room)
+        except InvalidName:
+            return False
+        self._question.append(command)
+        self.client.hub.ask(ToHub.Enter(self.client.number, name, tuple(claims(name)), command.key))
+        return True
+
+    @_handles(Exit)
+    def _exit(self, command):
+        self._ask(command, ToHub.Exit(self.client.number, self._named(command.room)))
+
+    @_handles(Manage)
+    def _manage(self, command):
+        self._ask(command, ToHub.Manage(
+            self.client.number, self._named(command.room), command.act,
+            one_line(canonical(spelled(command.about))), one_line(command.text)))
+
+    @_handles(Topic)
+    def _topic(self, command):
+        self._ask(command, ToHub.Topic(self.client.number, self._named(command.room)))
+
+    @_handles(Rooms)
+    def _rooms(self, command):
+        self._look_up(command, ToHub.ListRooms((), command.pattern))
 
     @_handles(Post, of=(STRANGER, MEMBER))
     def _post(self, post):
@@ -202,7 +281,7 @@ class Session:
         if is_blank(post.text):
             self._reply(Done(post))
         elif post.name is None and self.client.name is None:
-            self._ask(post, ToHub.ClaimGuest(self.client.number))
+            self._ask(post, ToHub.ClaimGuest(self.client.number, self.client.address()[0]))
         elif post.name is None or spelled(post.name) == self.client.name:
             self._say(Say(post.text, None, post.time))
         elif self.client.name is None:
@@ -238,7 +317,8 @@ class Session:
 
     @_handles(Who)
     def _who(self, who):
-        self._look_up(who, ToHub.Who(()))
+        name = self._named(who.room)
+        self._look_up(who, ToHub.Who(()) if name == LOBBY_NAME else ToHub.Within((), name))
 
     @_handles(Accounts)
     def _accounts(self, accounts):
@@ -254,7 +334,13 @@ class Session:
 
     @_handles(Recall)
     def _recall(self, recall):
-        self._look_up(recall, ToHub.Recall((), recall.since, recall.most))
+        name = self._named(recall.room)
+        if name == LOBBY_NAME and self.client.audience.home:
+            self._refuse(Reason.NOT_INSIDE, recall)
+        elif name == LOBBY_NAME:
+            self._look_up(recall, ToHub.Recall((), recall.since, recall.most))
+        else:
+            self._look_up(recall, ToHub.Reread((), name, recall.since, recall.most))
 
     @_handles(Deliver)
     def _deliver(self, deliver):
@@ -287,7 +373,7 @@ class Session:
         self.leave(by=QUIT)
 
     def _stranger(self, command):
-        if type(command) in self._traits.open_to_strangers:
+        if type(command) in self._traits.open_to_strangers and getattr(command, "room", HOME) == HOME:
             HANDLERS[MEMBER][type(command)](self, command)
         else:
             self._refuse(Reason.MUST_LOGIN, command)
@@ -324,28 +410,54 @@ class Session:
     def welcome(self, name, kept=0):
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.client.name = self.client.name is None, name
-        if was_stranger and not self._traits.hears_at_once:
+        if was_stranger and not self._traits.hears_at_once and not self.client.audience.home:
             self.client.audience.enter(self.client, LOBBY)
-        answers = [Welcome(name, self._question)]
+        question = self._answered()
+        answers = [Welcome(name, question)]
+        if was_stranger and self.client.audience.motd:
+            answers.append(Notice(self.client.audience.motd))
         if kept:
             answers.append(Waiting(kept))
             if self._traits.if_missed is not None:
                 self.client.hear_first(self._traits.if_missed)
-        self._go_on(*answers)
+        self._go_on(*answers, then=Say(question.text, None, question.time) if type(question) is Post else None)
+
+    def inside(self, room, topic):
+        """It may be in the room, and hears from here on what happens there."""
+        self.client.audience.enter(self.client, room.number)
+        if room.name == self.client.audience.home:
+            return  # it has asked for its name, and is welcomed next
+        question = self._answered()
+        if type(question) is Say:
+            self._go_on(then=question)
+        else:
+            self._go_on(Inside(room.name, topic, question))
+
+    def outside(self, room):
+        """It is in the room no more; without the room by whose port it has come it is not here at all."""
+        if room.name == self.client.audience.home:
+            self.leave(Reason.KICKED)
+        else:
+            self.client.audience.leave(self.client, room.number)
 
     def refuse(self, reason):
         """What was asked is not done."""
         self.client.refused(reason)
-        self._question, question = None, self._question
-        self._go_on(Refused(reason, question))
+        self._go_on(Refused(reason, self._answered()))
 
     def answer(self, happening):
         """What was asked to be told."""
+        question, kind = self._answered(), type(happening)
+        if kind is RoomList:
+            happening = happening._replace(asked=question)
+        elif kind is News or kind is Known and question.pattern is None:
+            rooms = self.client.rooms.names(self.client)
+            happening = happening._replace(rooms=rooms) if rooms else happening
         self._go_on(happening)
 
     def confirm(self):
         """What was asked is done."""
-        self._go_on(Done(self._question))
+        self._go_on(Done(self._answered()))
 
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""
@@ -357,20 +469,33 @@ class Session:
         if type(self._question) is not Delete:
             self.leave(Reason.ACCOUNT_DELETED)
             return
-        if not self._traits.hears_at_once:
-            self.client.audience.leave(self.client)
+        self.client.rooms.leave_all(self.client)
+        if self._traits.hears_at_once and not self.client.audience.home:
+            self.client.audience.enter(self.client, LOBBY)
         self.client.name = None
         self.confirm()
 
-    def _go_on(self, *answers):
-        """The question is answered: handle what waited for that."""
+    def _answered(self):
+        """The question to which the answer has come: the first, if there are several."""
+        question = self._question
+        if type(question) is list:
+            first = question.pop(0)
+            if not question:
+                self._question = None
+            return first
+        self._question = None
+        return question
+
+    def _go_on(self, *answers, then=None):
+        """A question is answered: say what it was asked for, if anything, and handle what waited for that."""
         self.client.answered()
         for answer in answers:
             self._reply(answer)
-        question, self._question = self._question, None
+        if self._question is not None:
+            return  # there are others
         self.client.state = MEMBER if self.client.name else STRANGER
-        if type(question) is Post:
-            self._say(Say(question.text, None, question.time))
+        if then is not None:
+            self._say(then)
         if self.client.state is not WAITING:
             self.client.catch_up()
 

@@ -15,9 +15,10 @@ Types of fields:
     source       the address that a message comes from: `parley.server.chat.origins.network`
     time         seconds since the epoch; the store is told milliseconds
     id           of a message that is kept for somebody who is away
+    room         a room's number, 0 for the lobby; `room_name`: its name, with "#" in front
 """
 import re
-from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 from parley.server.ipc.queues import control
 
@@ -51,11 +52,13 @@ class ToHub:
         occupied: Collection[bytes]
         command: str
         given: bool = False
+        host: str = ""
 
     class ClaimGuest(NamedTuple):
         """The session wants any free name for guests."""
 
         session: int
+        host: str = ""
 
     class Create(NamedTuple):
         """The session wants an account, and its name if it has none."""
@@ -104,12 +107,53 @@ class ToHub:
         session: int
         name: bytes
 
+    class Enter(NamedTuple):
+        """A member wants to be in a room, which is made if there is none of this name."""
+
+        session: int
+        room_name: bytes
+        occupied: Collection[bytes]
+        key: Optional[bytes]
+
+    class Exit(NamedTuple):
+        """A member wants to be in the room no more."""
+
+        session: int
+        room_name: bytes
+
+    class Manage(NamedTuple):
+        """A member does something to a room: `parley.server.protocols.events.Manage`."""
+
+        session: int
+        room_name: bytes
+        act: str
+        about: bytes
+        text: bytes
+
+    class Topic(NamedTuple):
+        """A member asks for a room's topic."""
+
+        session: int
+        room_name: bytes
+
     # ---- sessions ask what may take long to tell: see `parley.server.worker.lookups`
 
     class Who(NamedTuple):
         """Who is here?"""
 
         sessions: Sequence[int]
+
+    class Within(NamedTuple):
+        """Who is in the room?"""
+
+        sessions: Sequence[int]
+        room_name: bytes
+
+    class ListRooms(NamedTuple):
+        """Which rooms are there? With a shell pattern: of those that match. Without one: of those the session is in."""
+
+        sessions: Sequence[int]
+        pattern: Optional[bytes]
 
     class Accounts(NamedTuple):
         """Who is known? With a shell pattern: of those that match."""
@@ -130,9 +174,17 @@ class ToHub:
         partner: bytes
 
     class Recall(NamedTuple):
-        """What was said to all after the message `since`? None: lately."""
+        """What was said in the lobby after the message `since`? None: lately."""
 
         sessions: Sequence[int]
+        since: Optional[int]
+        most: int
+
+    class Reread(NamedTuple):
+        """What was said in the room after the message at the place `since`? None: lately."""
+
+        sessions: Sequence[int]
+        room_name: bytes
         since: Optional[int]
         most: int
 
@@ -197,6 +249,12 @@ class ToHub:
         session: int
         host: str
 
+    class CameBy(NamedTuple):
+        """The session has come by a room's own port: that room stands in the lobby's place for it."""
+
+        session: int
+        room_name: bytes
+
     class Departed(NamedTuple):
         """A session that had arrived is gone."""
 
@@ -250,6 +308,7 @@ class ToWorker:
         name: bytes
         alias: Optional[bytes] = None
         kept: int = 0
+        in_lobby: bool = True
 
     class Renamed(NamedTuple):
         """The session has another name."""
@@ -260,11 +319,54 @@ class ToWorker:
         new: bytes
         alias: Optional[bytes] = None
         kept: int = 0
+        in_lobby: bool = True
 
     class Left(NamedTuple):
         """A member is gone."""
 
         name: bytes
+        in_lobby: bool = True
+
+    class Entered(NamedTuple):
+        """The session is in the room now. To the workers that have members there, this one's among them."""
+
+        room: int
+        room_name: bytes
+        topic: bytes
+        worker: int
+        session: int
+        name: bytes
+
+    class Exited(NamedTuple):
+        """These sessions of a worker, with these names, are in the room no more. To the workers with members there."""
+
+        room: int
+        worker: int
+        sessions: Sequence[int]
+        names: Sequence[bytes]
+
+    class RenamedIn(NamedTuple):
+        """A member of the room has another name. To the workers with members there."""
+
+        room: int
+        worker: int
+        session: int
+        old: bytes
+        new: bytes
+        alias: Optional[bytes]
+
+    class Managed(NamedTuple):
+        """Something was done to the room: `parley.server.protocols.events.Managed`. To the workers with members there.
+
+        out: (worker, session) of who is in the room no more because of it.
+        """
+
+        room: int
+        act: str
+        by: bytes
+        about: bytes
+        text: bytes
+        out: Sequence[Tuple[int, int]]
 
     class Owes(NamedTuple):
         """As `ToHub.Owes`."""
@@ -342,6 +444,37 @@ class ToWorker:
         last: int
         more: bool
 
+    class Reread(NamedTuple):
+        """The answer to `ToHub.Reread`; the number of a message is its place in the room."""
+
+        sessions: Sequence[int]
+        room_name: bytes
+        messages: List[Listed]
+        last: int
+        more: bool
+
+    class Within(NamedTuple):
+        """The answer to `ToHub.Within`."""
+
+        sessions: Sequence[int]
+        room_name: bytes
+        names: List[bytes]
+
+    class RoomsListed(NamedTuple):
+        """The answer to `ToHub.ListRooms`: `parley.server.protocols.events.RoomList`."""
+
+        sessions: Sequence[int]
+        rooms: List[Tuple[bytes, int, bytes, bool]]
+
+    class Topic(NamedTuple):
+        """The answer to `ToHub.Topic`: `parley.server.protocols.events.TopicTold`."""
+
+        session: int
+        room_name: bytes
+        text: bytes
+        by: bytes
+        time: int
+
     class Kept(NamedTuple):
         """The answer to `ToHub.Deliver`. More: there is another portion."""
 
@@ -361,10 +494,11 @@ class ToWorker:
 
         sessions: Sequence[int]
 
-    class Unstored(NamedTuple):
-        """What these sessions said could not be stored."""
+    class Unsaid(NamedTuple):
+        """What these sessions said is not heard, or not stored; why is a `Reason`."""
 
         sessions: Sequence[int]
+        reason: str
 
     # ---- to one worker: what it is to do for a session
 
@@ -376,6 +510,13 @@ class ToWorker:
         text: bytes
         time: int
         message: int
+
+    class Invited(NamedTuple):
+        """Somebody invites the session to a room."""
+
+        session: int
+        room_name: bytes
+        by: bytes
 
     class Mark(NamedTuple):
         """Answer with `ToHub.Told` once everything in front of this has been sent."""
@@ -416,6 +557,7 @@ class Proven:
         command: str
         serial: int
         renewed: Optional[str]
+        host: str = ""
 
     class OpenAccount(NamedTuple):
         """As `ToHub.Create`. Unproven: there is a password, which is hashed once the name is known to be free."""
@@ -460,6 +602,24 @@ class Operated:
         asker: int
         token: int
         name: bytes
+
+
+    class ManageRoom(NamedTuple):
+        """As `ToHub.Manage`, by who runs the server."""
+
+        asker: int
+        token: int
+        room_name: bytes
+        act: str
+        about: bytes
+        text: bytes
+
+    class Announce(NamedTuple):
+        """Who runs the server says something in the lobby."""
+
+        asker: int
+        token: int
+        text: bytes
 
 
 class Noticed:
@@ -577,6 +737,18 @@ class ToStore:
         name: bytes
         before: int
 
+    class KeepRoom(NamedTuple):
+        """A room that lasts is as `state` has it (`parley.server.chat.rooms`)."""
+
+        room: int
+        room_name: bytes
+        state: str
+
+    class CloseRoom(NamedTuple):
+        """The room is gone, with all that was said in it."""
+
+        room: int
+
     class OpenAccount(NamedTuple):
         """A new account, with a secret or (None) without."""
 
@@ -598,6 +770,14 @@ class ToStore:
         """The account is deleted."""
 
         name: bytes
+
+    class Backup(NamedTuple):
+        """Copy it all to an absolute path, where nothing may be. Answered once that is done: True, or why it is not.
+
+        What is asked later may be answered before.
+        """
+
+        path: str
 
 
 class ReadStore:
@@ -629,6 +809,14 @@ class ReadStore:
 
         since: Optional[int]
         most: int
+
+    class Room(NamedTuple):
+        """What was said in a room, of the messages with numbers above `after`; `since`: a place in it."""
+
+        room: int
+        since: Optional[int]
+        most: int
+        after: int
 
     class Listed(NamedTuple):
         """A page of accounts."""
@@ -667,6 +855,11 @@ class FromJournal:
 
         results: List[Any]
         broken: bool
+
+    class BackedUp(NamedTuple):
+        """The copy that is being made is complete (True), or there is none, and why."""
+
+        result: Union[bool, str]
 
 
 class ToHasher:

@@ -19,7 +19,7 @@ import marshal
 import multiprocessing
 import os
 import struct
-from typing import Any, Deque, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Deque, Iterator, List, Sequence, Set, Tuple, Union
 
 PIECE = 65536  # one read; larger pieces cost more than they save
 PIPE_SIZE = 1 << 20
@@ -59,6 +59,12 @@ def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK) -> 
     return HEAD.pack(kind, room, worker, len(body), len(records), 0, 0) + body
 
 
+def talk_of(frame: bytes, records: Sequence[bytes]) -> bytes:
+    """Talk as in `frame`, of which only these records are left."""
+    kind, room, worker = HEAD.unpack_from(frame)[:3]
+    return talk(room, worker, records, kind)
+
+
 def placed(frame: bytes, number: int, time: int) -> bytes:
     """The same talk with its place in the order: its first message's number, and the time in milliseconds."""
     return frame[:_PLACE_AT] + _PLACE.pack(number, time) + frame[HEAD.size:]
@@ -78,6 +84,16 @@ def said(frame: bytes) -> Iterator[Tuple[int, bytes, bytes, int]]:
         start = position + RECORD.size
         middle, position = start + sender_size, start + size
         yield number, frame[start:middle], frame[middle:position], time
+
+
+def speakers(frame: bytes) -> Set[int]:
+    """The numbers of the sessions whose words are in a talk frame."""
+    position, end, numbers = HEAD.size, len(frame), set()
+    while position < end:
+        number, _, _, size = RECORD.unpack_from(frame, position)
+        numbers.add(number)
+        position += RECORD.size + size
+    return numbers
 
 
 class Queue:

@@ -21,19 +21,37 @@
     205              quit       208, and the end of the connection  301 <name> left!
     anything else               102 <why>
 
+    in rooms, which are an extension of ours and begin with "#"
+    400 <room> [<key>]          401 <room> [<topic>]                409 <room> <name> joined
+    404 <room> <text>           nothing | 402 <room> <why>          404 <room> <text>
+    405 <room>                  401 <room>                          409 <room> <name> left
+    406 [<pattern>]             407 [('#dev', 12, 'the topic')], of those that match, or that one is in
+    408 <room> who              410 <room> ['ann', 'bob']
+    408 <room> topic            401 <room> [<topic>]
+    408 <room> topic <text>     401 <room>                          409 <room> <name> set the topic: <text>
+    408 <room> <act> ...        401 <room>                          409 <room> <what was done>
+    what is refused             402 <room> <why>, or 402 <why> if it is of no known form; 102 <why> for such a 404
+    (an invitation, a notice, something done to the lobby)          101 <what it is>
+
 A name ends with its content, or at the first NUL, which programs in C send with it. Existing clients ignore the content
 of 209 and 204, and read that of 210 as a tuple unless it is empty.
 
+The acts are those of `events.ACTS`, each with a name, "set" with a setting and its value; behind kick, ban and mute may
+stand why. "-" as a topic takes it away. The words of 409 are those of `server.protocols.happenings`. A client that
+never sends any of 400 to 408 never gets any of 401 to 410.
+
 Existing clients read a frame with one recv(2048), and stop if it returns two. So each frame is a send of its own, with
 time to read it before the next, except in a flood (see `server.worker.fanout.OneByOne` and `server.worker.paced`),
-and no frame is longer than 2048 bytes except 303 and 210, which cannot be split.
+and no frame is longer than 2048 bytes except 303, 210, 407 and 410, which cannot be split.
 
 What becomes of the texts of others:
 
     carried   all characters of a text, including tabs and line ends, and its time
     cut       a text over 2021 bytes comes in several frames, cut between characters
-    marked    a direct message begins with "[direct] ", in each of its frames
-    escaped   "[direct] " in a text said in the room has U+FF3B for its bracket, as only the server may mark
+    marked    a direct message begins with "[direct] ", in each of its frames; in a room, its name does
+    escaped   "[direct] " in a text said to many has U+FF3B for its bracket, as only the server may mark; in a room, a
+              TAB follows each line end, so that no line looks like one of another room
+    ended     a 401 or 409 that would not fit into a frame has "..." (U+2026) for its end
     shortened names over 10 bytes, in the name field and in contents (`server.protocols.aliases`)
     clamped   times before 1970 and after 2106
     lost      lists of accounts, histories, and who is known but not here
@@ -44,11 +62,14 @@ import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from parley.server.protocols import events
+from parley.server.protocols.acts import is_about_somebody, is_room, request
 from parley.server.protocols.aliases import shortened
 from parley.server.protocols.contract import Aliases, EncodersFor, Frames
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import HOME, Reason
 from parley.server.protocols.framing import FramedDecoder
-from parley.server.protocols.text import canonical, name_and_password, pieces
+from parley.server.protocols.happenings import indented, sentence
+from parley.server.protocols.reasons import with_full_stops
+from parley.server.protocols.text import canonical, name_and_password, one_line, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "binary"
@@ -65,8 +86,12 @@ TRAITS = Traits(
 now = time.time
 
 HEADER = struct.Struct(">BIII10sI")
+_MOST = LONGEST_FRAME - HEADER.size  # bytes of a frame's content
 _SERVER = b"server"
 _LATEST = 0xFFFFFFFF  # seconds
+_LOBBY = b"#lobby"
+_LONGEST_ROOM = 512  # bytes, of one that is told as the client has spelled it
+_CUT = "\u2026".encode()
 MARK, _NO_MARK = b"[direct] ", "\uff3bdirect] ".encode()
 # A client may ping with a time or any other number, which is sent back; hence the limit of its length.
 _NUMBER = re.compile(rb"(?=.{1,40}\Z)[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -76,10 +101,12 @@ class Type:
     """The types of frames."""
 
     TALK = 100
-    ERROR = 102
+    SERVER_SAYS, ERROR = 101, 102
     JOIN, USER, RENAME, USERS, QUIT, PING = 200, 201, 202, 203, 205, 211
     NOT_RENAMED, RENAMED, JOINED, QUITTED, NOT_JOINED, USER_IS, PONG = 204, 206, 207, 208, 209, 210, 212
     SOMEBODY_JOINED, SOMEBODY_LEFT, SOMEBODY_RENAMED, USERS_ARE = 300, 301, 302, 303
+    ENTER, DONE, NOT_DONE, ROOM_TALK, EXIT, ROOMS, ROOMS_ARE, MANAGE = 400, 401, 402, 404, 405, 406, 407, 408
+    HAPPENED, USERS_IN_ROOM = 409, 410
 
 
 class Decoder(FramedDecoder):
@@ -151,10 +178,47 @@ def _rename(content: bytes, claimed_time: int) -> events.Command:
     return events.Rename(content)
 
 
+def _enter(content: bytes, claimed_time: int) -> events.Command:
+    room, key = name_and_password(content)
+    return events.Enter(room, key and canonical(key)) if _is_one_room(room) else _bad(events.Enter)
+
+
+def _exit(content: bytes, claimed_time: int) -> events.Command:
+    room = content.strip(b" ")
+    return events.Exit(room) if _is_one_room(room) else _bad(events.Exit)
+
+
+def _say_in_room(content: bytes, claimed_time: int) -> events.Command:
+    room, _, text = content.partition(b" ")
+    return events.Say(canonical(text), None, claimed_time, room) if is_room(room) and text else _bad(events.Say)
+
+
+def _rooms(content: bytes, claimed_time: int) -> events.Command:
+    return events.Rooms(content or None)
+
+
+def _manage(content: bytes, claimed_time: int) -> events.Command:
+    room, _, rest = content.partition(b" ")
+    act, _, rest = rest.strip(b" ").partition(b" ")
+    about, text = b"", rest.strip(b" ")
+    if is_about_somebody(act):
+        about, _, text = text.partition(b" ")
+    return request(room, act, about or None, text.strip(b" ") or None)
+
+
+def _is_one_room(raw: bytes) -> bool:
+    return is_room(raw) and b" " not in raw
+
+
+def _bad(asked: type) -> events.Malformed:
+    return events.Malformed(Reason.BAD_FORM, asked)
+
+
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
 _WHO, _QUIT = events.Who(), events.Quit()
 
-_NAMED = (events.Login, events.Rename, events.Describe)  # commands whose content is a name
+# Commands whose content is a name, or begins with one.
+_NAMED = (events.Login, events.Rename, events.Describe, events.Enter, events.Exit, events.Rooms, events.Manage)
 _COMMANDS: Dict[int, Tuple[type, Callable[[bytes, int], events.Command]]] = {
     Type.TALK: (events.Say, _say),
     Type.JOIN: (events.Login, _join),
@@ -163,47 +227,25 @@ _COMMANDS: Dict[int, Tuple[type, Callable[[bytes, int], events.Command]]] = {
     Type.USER: (events.Describe, lambda content, claimed_time: events.Describe(content)),
     Type.PING: (events.Ping, lambda content, claimed_time: events.Ping(content)),
     Type.QUIT: (events.Quit, lambda content, claimed_time: _QUIT),
+    Type.ENTER: (events.Enter, _enter),
+    Type.ROOM_TALK: (events.Say, _say_in_room),
+    Type.EXIT: (events.Exit, _exit),
+    Type.ROOMS: (events.Rooms, _rooms),
+    Type.MANAGE: (events.Manage, _manage),
 }
 
 _WORDS = {
-    Reason.UNKNOWN_COMMAND: b"There is no such command.",
-    Reason.BAD_FORM: b"The message is not of the right form.",
-    Reason.NOT_UTF8: b"The message is not valid UTF-8.",
-    Reason.TEXT_TOO_LONG: b"The message is too long.",
+    **with_full_stops(),
     Reason.MUST_LOGIN: b"You must join first.",
     Reason.ALREADY_IN: b"You have joined already.",
-    Reason.NOT_YOU: b"You are somebody else.",
-    Reason.INVALID_NAME: b"This cannot be a name.",
-    Reason.NAME_TAKEN: b"The name is taken.",
-    Reason.NO_ACCOUNT: b"There is no such account.",
-    Reason.TOO_MANY_ACCOUNTS: b"There are too many accounts.",
-    Reason.REGISTRATION_CLOSED: b"New accounts cannot be made here.",
-    Reason.ACCOUNT_REQUIRED: b"Only names that have an account can be used here.",
     Reason.PASSWORD_REQUIRED: b"The name needs its password behind it.",
-    Reason.WRONG_PASSWORD: b"The password is wrong.",
-    Reason.NO_PASSWORD: b"The name has no password.",
-    Reason.INVALID_PASSWORD: b"This cannot be a password.",
-    Reason.UNVERIFIABLE: b"The password cannot be verified here.",
-    Reason.TRY_LATER: b"Try again later.",
-    Reason.NOBODY: b"Nobody here has that name.",
-    Reason.YOURSELF: b"That is you.",
-    Reason.BOX_FULL: b"The mailbox is full.",
-    Reason.NOT_STORED: b"The server could not store this.",
-    Reason.NO_SUCH_NUMBER: b"There is no such message.",
-    Reason.BROKEN: b"The server does not understand this client.",
-    Reason.TOO_LONG: b"The message is too long.",
-    Reason.TOO_SLOW: b"The message did not arrive in time.",
-    Reason.FOREIGN: b"This is another protocol.",
-    Reason.IDLE: b"You were silent for too long.",
-    Reason.SLOW_READER: b"You read too slowly.",
-    Reason.TOO_MANY_CONNECTIONS: b"There are too many connections.",
-    Reason.REPLACED: b"You have logged in elsewhere.",
-    Reason.ACCOUNT_DELETED: b"Your account was deleted by an operator.",
-    Reason.SHUTDOWN: b"The server is shutting down.",
-    Reason.BUG: b"The server made a mistake.",
 }
 
-_FAILURES = {events.Login: Type.NOT_JOINED, events.Rename: Type.NOT_RENAMED, events.Describe: Type.USER_IS}
+_DONE_IN_ROOMS = (events.Enter, events.Exit, events.Manage)
+_FAILURES = {
+    events.Login: Type.NOT_JOINED, events.Rename: Type.NOT_RENAMED, events.Describe: Type.USER_IS,
+    **dict.fromkeys([events.Enter, events.Exit, events.Rooms, events.Manage, events.Topic], Type.NOT_DONE),
+}
 
 
 def _frame(code: int, sender: bytes, content: bytes, seconds: float) -> bytes:
@@ -216,11 +258,52 @@ def _own(code: int, content: bytes = b"") -> Frames:
     return (_frame(code, _SERVER, content, now()),)
 
 
-def _talk(talk: Any, text: bytes, aliases: Aliases, mark: bytes = b"") -> Frames:
-    """A member's words, in as many frames as they need."""
+def _talk(talk: Any, text: bytes, aliases: Aliases, mark: bytes = b"", code: int = Type.TALK) -> Frames:
+    """A member's words, in as many frames as they need, each with a mark in front."""
     sender = _shown(talk.sender, aliases)
-    most = LONGEST_FRAME - HEADER.size - len(mark)
-    return tuple(_frame(Type.TALK, sender, mark + piece, talk.time) for piece in pieces(text, most))
+    return tuple(_frame(code, sender, mark + piece, talk.time) for piece in pieces(text, _MOST - len(mark)))
+
+
+def _said(said: events.Said, aliases: Aliases) -> Frames:
+    text = said.text.replace(MARK, _NO_MARK)
+    if said.room == HOME:
+        return _talk(said, text, aliases)
+    return _talk(said, indented(text), aliases, said.room + b" ", Type.ROOM_TALK)
+
+
+def _about(room: bytes, code: int, words: bytes) -> Frames:
+    """A message of the server itself about a room, in one frame whatever its length is."""
+    content = b"%b %b" % (room, words) if words else room
+    if len(content) > _MOST:
+        content = next(pieces(content, _MOST - len(_CUT))) + _CUT
+    return _own(code, content)
+
+
+def _happened(happening: Any, aliases: Aliases) -> Frames:
+    told = sentence(happening, lambda name: _shown(name, aliases))
+    return _about(happening.room, Type.HAPPENED, told) if happening.room else _server_says(told)
+
+
+def _server_says(text: bytes) -> Frames:
+    return tuple([frame for piece in pieces(text, _MOST) for frame in _own(Type.SERVER_SAYS, piece)])
+
+
+def _as_spelled(asked: Any) -> bytes:
+    """The room that was asked about, as it can be told; nothing if there is none, or it is far too long for one."""
+    room = HOME if isinstance(asked, type) else getattr(asked, "room", HOME)
+    return one_line(canonical(room)) if len(room) <= _LONGEST_ROOM else HOME
+
+
+def _done(done: events.Done, aliases: Aliases) -> Frames:
+    asked = events.kind_of(done.asked)
+    if asked is events.Quit:
+        return _own(Type.QUITTED)
+    return _own(Type.DONE, _as_spelled(done.asked)) if asked in _DONE_IN_ROOMS else ()
+
+
+def _room_list(listed: events.RoomList, aliases: Aliases) -> Frames:
+    return _own(Type.ROOMS_ARE, _literal([
+        (name.decode(), members, topic.decode()) for name, members, topic, _ in listed.rooms]))
 
 
 def _literal(value: Any) -> bytes:
@@ -238,13 +321,26 @@ def _welcome(welcome: events.Welcome, aliases: Aliases) -> Frames:
     return _own(Type.JOINED)
 
 
+def _joined(name: bytes, aliases: Aliases) -> Frames:
+    return _own(Type.SOMEBODY_JOINED, b"%b joined!" % _shown(name, aliases))
+
+
+def _left(name: bytes, aliases: Aliases) -> Frames:
+    return _own(Type.SOMEBODY_LEFT, b"%b left!" % _shown(name, aliases))
+
+
 def _renamed(renamed: events.Renamed, aliases: Aliases) -> Frames:
+    if renamed.room != HOME:
+        return _happened(renamed, aliases)
     return _own(Type.SOMEBODY_RENAMED, b"user '%b' changed username to '%b'!" % (
         _shown(renamed.old, aliases), _shown(renamed.new, aliases)))
 
 
 def _present(present: events.Present, aliases: Aliases) -> Frames:
-    return _own(Type.USERS_ARE, _literal([_shown(name, aliases).decode() for name in present.names]))
+    names = _literal([_shown(name, aliases).decode() for name in present.names])
+    if present.room == HOME:
+        return _own(Type.USERS_ARE, names)
+    return _own(Type.USERS_IN_ROOM, b"%b %b" % (present.room, names))
 
 
 def _described(described: events.Described, aliases: Aliases) -> Frames:
@@ -253,7 +349,9 @@ def _described(described: events.Described, aliases: Aliases) -> Frames:
 
 def _refused(refused: events.Refused, aliases: Aliases) -> Frames:
     asked = events.kind_of(refused.asked)
-    code = _FAILURES.get(asked)
+    code, room = _FAILURES.get(asked), _as_spelled(refused.asked)
+    if room or code == Type.NOT_DONE:
+        return _own(Type.NOT_DONE, b"%b %b" % (room, _WORDS[refused.reason]) if room else _WORDS[refused.reason])
     if code is None or asked is events.Rename and refused.reason == Reason.MUST_LOGIN:
         code = Type.ERROR
     return _own(code, b"" if code == Type.USER_IS else _WORDS[refused.reason])
@@ -271,18 +369,27 @@ ENCODERS: EncodersFor = {
     **dict.fromkeys(events.HAPPENINGS, _silence),
     events.Welcome: _welcome,
     events.Refused: _refused,
-    events.Done: lambda done, aliases: _own(Type.QUITTED) if events.kind_of(done.asked) is events.Quit else (),
-    events.Said: lambda said, aliases: _talk(said, said.text.replace(MARK, _NO_MARK), aliases),
+    events.Done: _done,
+    events.Said: _said,
     events.Whispered: lambda whispered, aliases: _talk(whispered, whispered.text, aliases, MARK),
     events.Missed: lambda missed, aliases: tuple([
         frame for sender, text, time in missed.messages
         for frame in _talk(events.Whispered(sender, text, time), text, aliases, MARK)]),
-    events.Joined: lambda joined, aliases: _own(Type.SOMEBODY_JOINED, b"%b joined!" % _shown(joined.name, aliases)),
-    events.Left: lambda left, aliases: _own(Type.SOMEBODY_LEFT, b"%b left!" % _shown(left.name, aliases)),
+    events.Joined: lambda joined, aliases: _joined(joined.name, aliases),
+    events.Left: lambda left, aliases: _left(left.name, aliases),
     events.Renamed: _renamed,
     events.Present: _present,
     events.Described: _described,
     events.Pong: _pong,
+    events.Inside: lambda inside, aliases: _about(inside.room, Type.DONE, one_line(inside.topic)),
+    events.TopicTold: lambda told, aliases: _about(told.room or _LOBBY, Type.DONE, one_line(told.text)),
+    events.RoomList: _room_list,
+    events.Entered: lambda entered, aliases: (
+        _happened(entered, aliases) if entered.room else _joined(entered.name, aliases)),
+    events.Exited: lambda exited, aliases: _happened(exited, aliases) if exited.room else _left(exited.name, aliases),
+    events.Managed: _happened,
+    events.Invited: lambda invited, aliases: _server_says(sentence(invited, lambda name: _shown(name, aliases))),
+    events.Notice: lambda notice, aliases: _server_says(indented(notice.text)),
     events.Farewell: lambda farewell, aliases: _own(Type.ERROR, _WORDS[farewell.reason]),
 }
 _NONE: Mapping[bytes, bytes] = {}

@@ -16,9 +16,29 @@ r"""The `delimited` protocol (document 002): a fixed header, then ASCII items jo
     RESPONSE 6     [why not]          (only from the server)
     LISTRESPONSE 7 names              (only from the server)
 
+    in rooms, which are an extension of ours and begin with "#"
+    SEND 2         from, room, text   as above; it enters the room first     SEND room, receiver, "<from>: <text>"
+    LIST 1         #pattern           LISTRESPONSE of the rooms that match
+    JOIN 8         room, [key]        RESPONSE: no item if done, else why not SEND room, receiver, "* <name> joined"
+    PART 9         room               RESPONSE                               SEND room, receiver, "* <name> left"
+    ROOMS 10       [pattern]          ROOMSRESPONSE: "#dev 12 the topic" for each room that matches, or that one is in
+    MANAGE 11      room, act, [about], [text]
+                                      RESPONSE                               SEND room, receiver, "* <what was done>"
+                   room, "who"        ROOMSRESPONSE of the names of those who are there
+                   room, "topic"      ROOMSRESPONSE of the topic, if there is one
+    ROOMSRESPONSE 12                  (only from the server)
+
 A SEND to "lobby" is said in the room. What others say there reaches a client as a SEND to that client, because clients
 ignore a SEND to anybody else. A SEND has exactly three items, none of them empty. An item neither contains "|||" nor
 begins or ends with "|", or nobody could tell where it ends.
+
+LIST without a pattern begins with the rooms that one is in. The acts are those of `events.ACTS`, each with a name,
+"set" with a setting and its value, "topic" with a text; behind kick, ban and mute may stand why. "-" as a topic takes
+it away. What happens in a room is told in the words of `server.protocols.happenings`. Notices, invitations and what is
+done to the lobby come from "lobby", in the same form.
+
+No name has a blank in it, so no "<from>: " begins with "* ", and in what is said in a room a TAB follows each line end:
+nobody can forge a sentence or somebody else's words there, neither for a program nor for the eye.
 
 Texts and names that this cannot carry are escaped with a backslash, "u" and four lower-case hex digits, by the server
 and by clients that want to:
@@ -36,23 +56,27 @@ escaped form, which is read as the same text. What a client wrote comes back as 
 import re
 import struct
 from functools import lru_cache
-from typing import Any, Callable, Dict, Match, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Match, NamedTuple, Optional, Sequence, Tuple, Union
 
 from parley.server.protocols import events
+from parley.server.protocols.acts import is_about_somebody, is_room, request
 from parley.server.protocols.contract import EncodersFor, Frames
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import HOME, Reason
 from parley.server.protocols.framing import FramedDecoder
-from parley.server.protocols.text import canonical_within
+from parley.server.protocols.happenings import EVENT, indented, sentence, spoken
+from parley.server.protocols.reasons import in_lower_case
+from parley.server.protocols.text import canonical, canonical_within, one_line
 from parley.server.protocols.traits import Traits
 
 NAME = "delimited"
 PORT = 9000
 IDLE_TIMEOUT = 0  # its clients may sit silent for hours
 TRAITS = Traits(
-    personal=True, acknowledges=True, open_to_strangers=(events.Accounts,), shared_answers=(events.Known,))
+    personal=True, acknowledges=True, open_to_strangers=(events.Accounts,), shared_answers=(events.Known,),
+    enters_by_talking=True)
 
 VERSION = 0
-CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
+CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE, JOIN, PART, ROOMS, MANAGE, ROOMSRESPONSE = range(13)
 LENGTH_BYTES = 40
 HEADER_BYTES = 2 + LENGTH_BYTES
 _HEADER = struct.Struct(">BB32xQ")  # of our frames, whose length fits into the last 8 of its 40 bytes
@@ -119,44 +143,72 @@ class Decoder(FramedDecoder):
         items = data.split(DELIMITER) if data else []
         if len(items) not in request.counts or not all(map(_is_well_formed, items)):
             return events.Malformed(Reason.BAD_FORM, request.asks)
-        command: events.Command = request.command(*map(read, items))
-        return self._in_canonical_form(command) if code == SEND else command
-
-    def _in_canonical_form(self, sent: Any) -> events.Command:
-        text = canonical_within(sent.text, self._text_limit)
-        if text is None:
-            return events.Malformed(Reason.TEXT_TOO_LONG, type(sent))
-        said: events.Command = sent._replace(text=text)
-        return said
+        if request.has_text:
+            return request.command(self._text_limit, *map(read, items))
+        return request.command(*map(read, items))
 
 
 def _is_well_formed(item: bytes) -> bool:
     return bool(item) and not item.startswith(b"|") and not item.endswith(b"|")
 
 
-def _send(claimed: bytes, to: bytes, text: bytes) -> events.Command:
-    return events.Say(text, claimed, None) if to == LOBBY else events.Whisper(to, text, claimed, None)
+def _send(text_limit: int, claimed: bytes, to: bytes, raw: bytes) -> events.Command:
+    asks: type = events.Say if to == LOBBY or is_room(to) else events.Whisper
+    text = canonical_within(raw, text_limit)
+    if text is None:
+        return events.Malformed(Reason.TEXT_TOO_LONG, asks)
+    if asks is events.Whisper:
+        return events.Whisper(to, text, claimed, None)
+    return events.Say(text, claimed, None, HOME if to == LOBBY else to)
+
+
+def _list(pattern: Optional[bytes] = None) -> events.Command:
+    return events.Rooms(pattern, True) if is_room(pattern or b"") else events.Accounts(pattern)
+
+
+def _join(room: bytes, key: Optional[bytes] = None) -> events.Command:
+    return events.Enter(room, key and canonical(key)) if is_room(room) else _BAD_ENTER
+
+
+def _part(room: bytes) -> events.Command:
+    return events.Exit(room) if is_room(room) else _BAD_EXIT
+
+
+def _manage(text_limit: int, room: bytes, act: bytes, *items: bytes) -> events.Command:
+    given: List[Optional[bytes]] = [*items] if is_about_somebody(act) else [None, *items]
+    if len(given) > 2:
+        return _BAD_MANAGE
+    about, text = [*given, None, None][:2]
+    return request(room, act, about, text, text_limit)
 
 
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
+_BAD_ENTER, _BAD_EXIT, _BAD_MANAGE = (
+    events.Malformed(Reason.BAD_FORM, asks) for asks in (events.Enter, events.Exit, events.Manage))
 _DELIVER, _DELETE = events.Deliver(), events.Delete()
 
 class _Request(NamedTuple):
     asks: type  # of command, for refusals
     counts: Tuple[int, ...]  # of items that it may have
     command: Callable[..., events.Command]  # makes it from the items
+    has_text: bool = False  # then it is made from the limit of texts and the items
 
 
 _REQUESTS = {
     CREATE: _Request(events.Create, (1,), events.Create),
-    LIST: _Request(events.Accounts, (0, 1), lambda pattern=None: events.Accounts(pattern)),
-    SEND: _Request(events.Whisper, (3,), _send),
+    LIST: _Request(events.Accounts, (0, 1), _list),
+    SEND: _Request(events.Whisper, (3,), _send, has_text=True),
     DELIVER: _Request(events.Deliver, (0,), lambda: _DELIVER),
     DELETE: _Request(events.Delete, (0,), lambda: _DELETE),
     LOGIN: _Request(events.SignIn, (1,), lambda name: events.SignIn(name, None)),
+    JOIN: _Request(events.Enter, (1, 2), _join),
+    PART: _Request(events.Exit, (1,), _part),
+    ROOMS: _Request(events.Rooms, (0, 1), lambda pattern=None: events.Rooms(pattern)),
+    MANAGE: _Request(events.Manage, (2, 3, 4), _manage, has_text=True),
 }
 
 _WORDS = {
+    **in_lower_case(),
     Reason.UNKNOWN_COMMAND: b"unknown command",
     Reason.BAD_FORM: b"this command takes other items",
     Reason.NOT_UTF8: b"only ASCII is allowed",
@@ -167,29 +219,19 @@ _WORDS = {
     Reason.INVALID_NAME: b"username is not allowed",
     Reason.NAME_TAKEN: b"username is taken",
     Reason.NO_ACCOUNT: b"username does not exist",
-    Reason.TOO_MANY_ACCOUNTS: b"there are too many accounts",
-    Reason.REGISTRATION_CLOSED: b"new accounts cannot be made here",
     Reason.ACCOUNT_REQUIRED: b"only usernames that have an account can be used here",
     Reason.PASSWORD_REQUIRED: b"username needs a password, which this protocol cannot give",
     Reason.WRONG_PASSWORD: b"wrong password",
     Reason.NO_PASSWORD: b"username has no password",
     Reason.INVALID_PASSWORD: b"password is not allowed",
     Reason.UNVERIFIABLE: b"password cannot be verified here",
-    Reason.TRY_LATER: b"try again later",
     Reason.NOBODY: b"recipient does not exist",
     Reason.YOURSELF: b"you cannot send to yourself",
     Reason.BOX_FULL: b"recipient has too many undelivered messages",
-    Reason.NOT_STORED: b"the server could not store this",
-    Reason.NO_SUCH_NUMBER: b"there is no such message",
     Reason.BROKEN: b"this server speaks version 0 of the protocol",
     Reason.TOO_LONG: b"data is too long",
     Reason.TOO_SLOW: b"command took too long to arrive",
     Reason.FOREIGN: b"unknown protocol",
-    Reason.IDLE: b"you were silent for too long",
-    Reason.SLOW_READER: b"you read too slowly",
-    Reason.TOO_MANY_CONNECTIONS: b"there are too many connections",
-    Reason.REPLACED: b"you have logged in elsewhere",
-    Reason.ACCOUNT_DELETED: b"your account was deleted by an operator",
     Reason.SHUTDOWN: b"server is shutting down",
     Reason.BUG: b"internal error",
 }
@@ -205,6 +247,13 @@ _WORDS_FOR = {
     (events.Whisper, Reason.BAD_FORM): b"SEND takes your username, a recipient and a message",
     (events.Deliver, Reason.BAD_FORM): b"DELIVER takes no data",
     (events.Delete, Reason.BAD_FORM): b"DELETE takes no data",
+    (events.Enter, Reason.BAD_FORM): b"JOIN takes a room such as #dev, and perhaps its key",
+    (events.Exit, Reason.BAD_FORM): b"PART takes a room such as #dev",
+    (events.Rooms, Reason.BAD_FORM): b"ROOMS takes one pattern or none",
+    (events.Manage, Reason.BAD_FORM): b"MANAGE takes a room such as #dev, an act, and what that is about",
+    (events.Manage, Reason.UNKNOWN_COMMAND): b"MANAGE knows no such act",
+    (events.Manage, Reason.NOBODY): b"username does not exist",
+    (events.Manage, Reason.TEXT_TOO_LONG): b"text is too long",
 }
 
 
@@ -219,19 +268,53 @@ def _refused(refused: events.Refused, me: Optional[bytes]) -> Frames:
 
 
 def _done(done: events.Done, me: Optional[bytes]) -> Frames:
-    """A SEND is echoed to its sender; other requests that were done get no answer here."""
+    """A SEND is echoed to its sender; most other requests that were done get no answer here."""
+    if events.kind_of(done.asked) in (events.Enter, events.Exit, events.Manage):
+        return (_frame(RESPONSE),)
     make = _ECHOES.get(type(done.asked))
     return _sent(me, *make(done.asked)) if make and me is not None else ()
 
 
 _ECHOES: Dict[type, Callable[[Any], Tuple[bytes, bytes]]] = {
-    events.Say: lambda say: (LOBBY, say.text),
+    events.Say: lambda say: (say.room or LOBBY, say.text),
     events.Whisper: lambda whisper: (whisper.to, whisper.text),
 }
 
 
 def _heard(said: Union[events.Said, events.Whispered], me: Optional[bytes]) -> Frames:
     return () if me is None else _sent(said.sender, me, said.text)
+
+
+def _said(said: events.Said, me: Optional[bytes]) -> Frames:
+    if said.room == HOME or me is None:
+        return _heard(said, me)
+    return _sent(said.room, me, spoken(said.sender, said.text))
+
+
+def _told(room: bytes, words: bytes, me: Optional[bytes]) -> Frames:
+    """Something that the server tells of a room."""
+    return () if me is None else _sent(room or LOBBY, me, EVENT + words)
+
+
+def _happened(happening: Any, me: Optional[bytes]) -> Frames:
+    return _told(happening.room, sentence(happening), me)
+
+
+def _happened_in_room(happening: Any, me: Optional[bytes]) -> Frames:
+    """Of what this protocol is silent about the lobby."""
+    return _happened(happening, me) if happening.room != HOME else ()
+
+
+def _room_list(listed: events.RoomList, me: Optional[bytes]) -> Frames:
+    if isinstance(listed.asked, events.Rooms) and listed.asked.names_only:
+        return _items(LISTRESPONSE, [name for name, _, _, _ in listed.rooms])
+    return _items(ROOMSRESPONSE, [
+        b"%b %d %b" % (name, members, one_line(topic)) if topic else b"%b %d" % (name, members)
+        for name, members, topic, _ in listed.rooms])
+
+
+def _items(command: int, texts: Sequence[bytes]) -> Frames:
+    return (_frame(command, *map(write, texts)),)
 
 
 def _missed(missed: events.Missed, me: bytes) -> Frames:
@@ -259,10 +342,20 @@ ENCODERS: EncodersFor = {
     events.Welcome: lambda welcome, me: (_frame(RESPONSE),),
     events.Refused: _refused,
     events.Done: _done,
-    events.Known: lambda known, me: (_frame(LISTRESPONSE, *map(write, known.names)),),
-    events.Said: _heard,
+    events.Known: lambda known, me: _items(LISTRESPONSE, [*known.rooms, *known.names]),
+    events.Said: _said,
     events.Whispered: _heard,
     events.Missed: _missed,
+    events.Inside: lambda inside, me: (_frame(RESPONSE),) if events.kind_of(inside.asked) is events.Enter else (),
+    events.RoomList: _room_list,
+    events.Present: lambda present, me: _items(ROOMSRESPONSE, present.names) if present.room != HOME else (),
+    events.TopicTold: lambda told, me: _items(ROOMSRESPONSE, [one_line(told.text)] if told.text else []),
+    events.Entered: _happened_in_room,
+    events.Exited: _happened_in_room,
+    events.Renamed: _happened_in_room,
+    events.Managed: _happened,
+    events.Invited: lambda invited, me: _told(HOME, sentence(invited), me),
+    events.Notice: lambda notice, me: _told(HOME, indented(notice.text), me),
     events.Farewell: lambda farewell, me: (_frame(RESPONSE, _WORDS[farewell.reason]),),
 }
 

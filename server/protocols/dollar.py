@@ -16,6 +16,18 @@ r"""The `dollar` protocol (document 004): the text of a dictionary, with its len
     exit                                               exit {result}                       reload_user_list {users}
     (any other)                                        the same {result: False}
 
+    in rooms, which are an extension of ours and begin with "#"
+    send_message {from_user, to_user: "#dev", message} send_message {result, [reason]}     receive_message from "#dev"
+                                                       it enters the room first
+    start_reload_message_list {target_user: "#dev"}    as above
+    join_room {room, [key]}                            join_room {result, [reason]}        receive_message from "#dev"
+    leave_room {room}                                  leave_room {result, [reason]}       receive_message from "#dev"
+    list_rooms {[pattern]}                             list_rooms {result, rooms | reason}: those that match, or that
+                                                       one is in, each {room, members, topic, joined}
+    room {room, act, [about], [text]}                  room {result, [reason]}             receive_message from "#dev"
+    room {room, act: "who"}                            room {result, users | reason}
+    room {room, act: "topic"}                          room {result, topic | reason}
+
 A client may also put spaces before the digits, or omit the padding. Without padding, the digits end at the brace with
 which a dictionary begins. A length with a space before or after its digits must fill the ten bytes.
 
@@ -26,19 +38,30 @@ The room is a user called "lobby", which is always there. What others say in it 
 "<sender>: <text>", in its history too, because clients show only their own messages and those of the user they have
 selected.
 
+A room that one is in is a user, too, "#dev", which is always there. What others say in it comes from it in the same
+form, with a TAB behind each line end, so that no line looks like another message. What happens in it comes from it as
+"* bob joined", with the words of `server.protocols.happenings`. Notices, invitations and what is done to the lobby come
+from "lobby" in that form. As no name has a blank in it, nobody's words begin with "* ".
+
+The acts are those of `events.ACTS`: `about` is a name, or a setting for "set"; with kick, ban and mute `text` may say
+why; as a topic, "-" or an empty text takes it away. Fields that an act does not take are left out or empty.
+
 Answers are written like the request, as Python or as JSON: clients that write Python read nothing else, and evaluate
 what they read. So only plain str, int, bool, list and dict are sent, written by `repr` or `json.dumps`.
 """
 import json
 import re
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
+from parley.server.protocols.acts import is_room, request
 from parley.server.protocols.contract import Frames, Limits
-from parley.server.protocols.events import Malformed, Reason
+from parley.server.protocols.events import HOME, Malformed, Reason
 from parley.server.protocols.framing import FramedDecoder
+from parley.server.protocols.happenings import EVENT, indented, sentence, spoken
 from parley.server.protocols.literal import NotALiteral, parse
-from parley.server.protocols.text import canonical_within
+from parley.server.protocols.reasons import SENTENCES
+from parley.server.protocols.text import canonical, canonical_within
 from parley.server.protocols.traits import Traits
 
 NAME = "dollar"
@@ -46,7 +69,7 @@ PORT = 8080
 IDLE_TIMEOUT = 0  # its clients only poll if they follow the document; others sit silent for hours
 TRAITS = Traits(
     answers_first=True, acknowledges=True, wants_users=True, open_to_strangers=(events.Ping, events.Quit),
-    shared_answers=(events.News,), if_missed=events.Unread())
+    shared_answers=(events.News,), enters_by_talking=True, if_missed=events.Unread())
 
 LENGTH_BYTES = 10
 LOBBY = "lobby"
@@ -126,7 +149,7 @@ def _made_of(command: Any, *keys: str) -> Callable[[Fields, int], events.Command
 
 
 def _send_message(fields: Fields, text_limit: int) -> events.Command:
-    asks: type = events.Say if fields.get("to_user") == LOBBY else events.Whisper
+    asks: type = events.Say if fields.get("to_user") == LOBBY or _room(fields, "to_user") else events.Whisper
     values = _strings(fields, "from_user", "to_user", "message")
     if values is None or not values[2]:
         return Malformed(Reason.BAD_FORM, asks)
@@ -136,13 +159,58 @@ def _send_message(fields: Fields, text_limit: int) -> events.Command:
     text = canonical_within(raw, text_limit)
     if text is None:
         return Malformed(Reason.TEXT_TOO_LONG, asks)
-    return events.Say(text, claimed, None) if asks is events.Say else events.Whisper(to, text, claimed, None)
+    if asks is events.Whisper:
+        return events.Whisper(to, text, claimed, None)
+    return events.Say(text, claimed, None, _room(fields, "to_user") or HOME)
 
 
 def _history_of(fields: Fields, text_limit: int) -> events.Command:
     if fields.get("target_user") == LOBBY:
         return events.Recall(None, LOBBY_HISTORY)
-    return _OF_TWO(fields, text_limit)
+    room = _room(fields, "target_user")
+    return events.Recall(None, LOBBY_HISTORY, room) if room else _OF_TWO(fields, text_limit)
+
+
+def _room(fields: Fields, key: str = "room") -> Optional[bytes]:
+    """The room that is the value of a key; None if there is none."""
+    name = fields.get(key)
+    return name.encode() if isinstance(name, str) and is_room(name[:1].encode()) else None
+
+
+def _optional(fields: Fields, *keys: str) -> Optional[List[Optional[bytes]]]:
+    """The values of `keys` in UTF-8, None for those that are missing; None if one is not a string."""
+    values: List[Any] = [fields.get(key) for key in keys]
+    if not all(value is None or isinstance(value, str) for value in values):
+        return None
+    return [None if value is None else value.encode() for value in values]
+
+
+def _join_room(fields: Fields, text_limit: int) -> events.Command:
+    room, optional = _room(fields), _optional(fields, "key")
+    if room is None or optional is None:
+        return Malformed(Reason.BAD_FORM, events.Enter)
+    key, = optional
+    return events.Enter(room, canonical(key) if key else None)
+
+
+def _leave_room(fields: Fields, text_limit: int) -> events.Command:
+    room = _room(fields)
+    return Malformed(Reason.BAD_FORM, events.Exit) if room is None else events.Exit(room)
+
+
+def _list_rooms(fields: Fields, text_limit: int) -> events.Command:
+    optional = _optional(fields, "pattern")
+    return Malformed(Reason.BAD_FORM, events.Rooms) if optional is None else events.Rooms(optional[0] or None)
+
+
+def _of_room(fields: Fields, text_limit: int) -> events.Command:
+    room, act, optional = _room(fields), _strings(fields, "act"), _optional(fields, "about", "text")
+    if room is None or act is None or optional is None:
+        return Malformed(Reason.BAD_FORM, events.Manage)
+    about, text = optional
+    if act != [b"topic"]:  # which may become an empty one
+        text = text or None
+    return request(room, act[0], about or None, text, text_limit)
 
 
 def _other(fields: Fields, text_limit: int) -> events.Command:
@@ -157,6 +225,10 @@ _REQUESTS: Dict[str, Callable[[Fields, int], events.Command]] = {
     "start_reload_message_list": _history_of,
     "poll": _made_of(events.Poll),
     "exit": _made_of(events.Quit),
+    "join_room": _join_room,
+    "leave_room": _leave_room,
+    "list_rooms": _list_rooms,
+    "room": _of_room,
 }
 
 
@@ -178,19 +250,25 @@ def _past(past: events.Past, me: bytes) -> Tuple[Fields, ...]:
 
 
 def _recalled(recalled: events.Recalled, me: bytes) -> Tuple[Fields, ...]:
-    """The room's history as it was heard: what `me` said comes from `me`, everything else from the lobby."""
+    """A room's history as it was heard: what `me` said comes from `me`, everything else from the room."""
+    room = _as_user(recalled.room)
     return _history(
-        (me.decode(), text.decode(), time) if sender == me else (LOBBY, _in_the_lobby(sender, text), time)
+        (me.decode(), text.decode(), time) if sender == me else (room, _in_room(recalled.room, sender, text), time)
         for _, sender, text, time in recalled.messages)
 
 
-def _in_the_lobby(sender: bytes, text: bytes) -> str:
-    return "%s: %s" % (sender.decode(), text.decode())
+def _as_user(room: bytes) -> str:
+    return room.decode() or LOBBY
 
 
-def _with_users(dictionary: Fields, users: Iterable[Tuple[bytes, bool]]) -> Fields:
+def _in_room(room: bytes, sender: bytes, text: bytes) -> str:
+    return (spoken(sender, text) if room else b"%b: %b" % (sender, text)).decode()
+
+
+def _with_users(dictionary: Fields, users: Iterable[Tuple[bytes, bool]], rooms: Sequence[bytes] = ()) -> Fields:
     """`dictionary` with (name, online) of each user as its last value; `_written` turns these into dictionaries."""
-    return dict(dictionary, users=[(LOBBY, True)] + [(name.decode(), online) for name, online in users])
+    here = [(LOBBY, True)] + [(room.decode(), True) for room in rooms]
+    return dict(dictionary, users=here + [(name.decode(), online) for name, online in users])
 
 
 def _marked(marked: events.Marked, me: bytes) -> Tuple[Fields, ...]:
@@ -198,18 +276,47 @@ def _marked(marked: events.Marked, me: bytes) -> Tuple[Fields, ...]:
     strangers = sorted(marked.unread.keys() - {name for name, _ in marked.users})
     unread = {name.decode(): count for name, count in marked.unread.items()}
     return (_with_users({"purpose": "reload_user_list", "unread": unread},
-                        marked.users + [(name, False) for name in strangers]),)
+                        marked.users + [(name, False) for name in strangers], marked.rooms),)
 
 
 def _received(sender: str, message: str) -> Tuple[Fields, ...]:
     return ({"purpose": "receive_message", "from_user": sender, "message": message},)
 
 
+def _told(room: bytes, words: bytes) -> Tuple[Fields, ...]:
+    """Something that the server tells of a room."""
+    return _received(_as_user(room), (EVENT + words).decode())
+
+
+def _happened(happening: Any, me: bytes) -> Tuple[Fields, ...]:
+    return _told(happening.room, sentence(happening))
+
+
+def _happened_in_room(happening: Any, me: bytes) -> Tuple[Fields, ...]:
+    """Of what this protocol is silent about the lobby."""
+    return _happened(happening, me) if happening.room != HOME else ()
+
+
+def _room_list(listed: events.RoomList, me: bytes) -> Tuple[Fields, ...]:
+    return (dict(_result("list_rooms", True), rooms=[
+        {"room": name.decode(), "members": members, "topic": topic.decode(), "joined": joined}
+        for name, members, topic, joined in listed.rooms]),)
+
+
+def _present(present: events.Present, me: bytes) -> Tuple[Fields, ...]:
+    if present.room == HOME:
+        return ()
+    return (dict(_result("room", True), users=[(name.decode(), True) for name in present.names]),)
+
+
 def _refused(refused: events.Refused, me: bytes) -> Tuple[Fields, ...]:
     asked = events.kind_of(refused.asked)
     if asked in (events.History, events.Recall):
         return _history([])
-    return (_result(_PURPOSES.get(asked, "error"), False),)
+    answer = _result(_PURPOSES.get(asked, "error"), False)
+    if asked in _OF_ROOMS or isinstance(refused.asked, events.Say) and refused.asked.room != HOME:
+        answer["reason"] = SENTENCES[refused.reason]
+    return (answer,)
 
 
 _PURPOSES: Dict[type, str] = {
@@ -218,7 +325,14 @@ _PURPOSES: Dict[type, str] = {
     events.Whisper: "send_message",
     events.Poll: "poll",
     events.Quit: "exit",
+    events.Enter: "join_room",
+    events.Exit: "leave_room",
+    events.Rooms: "list_rooms",
+    events.Manage: "room",
+    events.Topic: "room",
+    events.Who: "room",
 }
+_OF_ROOMS = (events.Enter, events.Exit, events.Rooms, events.Manage, events.Topic, events.Who)  # refused with a reason
 
 
 def _done(done: events.Done, me: bytes) -> Tuple[Fields, ...]:
@@ -238,12 +352,23 @@ ENCODERS: Dict[type, Callable[[Any, Any], Tuple[Fields, ...]]] = {
     events.Done: _done,
     events.Past: _past,
     events.Recalled: _recalled,
-    events.News: lambda news, me: (_with_users(dict(_result("poll", True), messages=[]), news.users),),
+    events.News: lambda news, me: (_with_users(dict(_result("poll", True), messages=[]), news.users, news.rooms),),
     events.Pong: lambda pong, me: (_result(pong.token.decode(), False),),
-    events.Said: lambda said, me: _received(LOBBY, _in_the_lobby(said.sender, said.text)),
+    events.Said: lambda said, me: _received(_as_user(said.room), _in_room(said.room, said.sender, said.text)),
     events.Whispered: lambda whispered, me: _received(whispered.sender.decode(), whispered.text.decode()),
-    events.Users: lambda users, me: (_with_users({"purpose": "reload_user_list"}, users.users),),
+    events.Users: lambda users, me: (_with_users({"purpose": "reload_user_list"}, users.users, users.rooms),),
     events.Marked: _marked,
+    events.Inside: lambda inside, me: (
+        (_result("join_room", True),) if events.kind_of(inside.asked) is events.Enter else ()),
+    events.RoomList: _room_list,
+    events.Present: _present,
+    events.TopicTold: lambda told, me: (dict(_result("room", True), topic=told.text.decode()),),
+    events.Entered: _happened_in_room,
+    events.Exited: _happened_in_room,
+    events.Renamed: _happened_in_room,
+    events.Managed: _happened,
+    events.Invited: lambda invited, me: _told(HOME, sentence(invited)),
+    events.Notice: lambda notice, me: _told(HOME, indented(notice.text)),
 }
 
 

@@ -36,6 +36,26 @@ def _members(union: Any) -> Tuple[Type[Any], ...]:
     return members
 
 
+HOME = b""  # the room that a client means if it names none, and in which it hears what is said unnamed: the lobby
+
+# What can be done to a room: what `about` and `text` of a `Manage` are.
+ACTS = {
+    "topic": "text: the new topic, or nothing",
+    "invite": "about: a name",
+    "kick": "about: a name; text: why",
+    "ban": "about: a name, or a shell pattern of names; text: why",
+    "unban": "about: as it was banned",
+    "mute": "about: a name; text: why",
+    "unmute": "about: a name",
+    "voice": "about: a name",
+    "devoice": "about: a name",
+    "op": "about: a name",
+    "deop": "about: a name",
+    "set": "about: a setting (see `parley.server.chat.rooms`); text: its value",
+    "drop": "",
+}
+
+
 # ---- commands: what a client asks
 
 @event
@@ -86,11 +106,12 @@ class Rename(NamedTuple):
 
 @event
 class Say(NamedTuple):
-    """Say `text` in the room. `claimed` and `time`: who and when, according to the client; None if it does not tell."""
+    """Say `text` in a room. `claimed` and `time`: who and when, according to the client; None if it does not tell."""
 
     text: bytes
     claimed: Optional[bytes]
     time: Optional[int]
+    room: bytes = HOME
 
 
 @event
@@ -115,7 +136,9 @@ class Whisper(NamedTuple):
 
 @event
 class Who(NamedTuple):
-    """Who is here?"""
+    """Who is here, or in a room?"""
+
+    room: bytes = HOME
 
 
 @event
@@ -141,10 +164,57 @@ class History(NamedTuple):
 
 @event
 class Recall(NamedTuple):
-    """What was said in the room after message number `since`? None: the latest. At most `most` messages."""
+    """What was said in a room after message `since`? None: the latest. At most `most` messages.
+
+    `since` is a message's number if the room is HOME, and else its place in the room.
+    """
 
     since: Optional[int]
     most: int
+    room: bytes = HOME
+
+
+@event
+class Enter(NamedTuple):
+    """Be in a room, which is made if there is none of this name. `key`: what its owner may demand, or None."""
+
+    room: bytes
+    key: Optional[bytes]
+
+
+@event
+class Exit(NamedTuple):
+    """Be in a room no more."""
+
+    room: bytes
+
+
+@event
+class Rooms(NamedTuple):
+    """Which rooms are there that I may know of, and whose names match a shell pattern? None: which am I in?
+
+    names_only: are their names all that is asked?
+    """
+
+    pattern: Optional[bytes]
+    names_only: bool = False
+
+
+@event
+class Topic(NamedTuple):
+    """What is a room's topic?"""
+
+    room: bytes
+
+
+@event
+class Manage(NamedTuple):
+    """Do something to a room or to somebody in it: `act` is a key of ACTS, which says what `about` and `text` are."""
+
+    room: bytes
+    act: str
+    about: bytes
+    text: bytes
 
 
 @event
@@ -216,7 +286,8 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
-    Recall, Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
+    Recall, Enter, Exit, Rooms, Topic, Manage, Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing,
+    Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -262,16 +333,18 @@ class Refused(NamedTuple):
 
 @event
 class Present(NamedTuple):
-    """The answer to `Who`: the names of all members, in the order in which they logged in."""
+    """The answer to `Who`: the names of all members, in the order in which they logged in, or came to the room."""
 
     names: Sequence[bytes]
+    room: bytes = HOME
 
 
 @event
 class Known(NamedTuple):
-    """The answer to `Accounts`."""
+    """The answer to `Accounts`. `rooms`: those that you are in, if all names were asked for."""
 
     names: Sequence[bytes]
+    rooms: Sequence[bytes] = ()
 
 
 @event
@@ -299,18 +372,50 @@ class Missed(NamedTuple):
 
 @event
 class Recalled(NamedTuple):
-    """The answer to `Recall`: (number, sender, text, time) of each message, and the number to ask from next."""
+    """The answer to `Recall`: (number, sender, text, time) of each message, and the number to ask from next.
+
+    Where the room is not HOME these numbers are places in it: 1, 2, 3 and so on.
+    """
 
     messages: Sequence[Tuple[int, bytes, bytes, int]]
     last: int
     more: bool
+    room: bytes = HOME
+
+
+@event
+class Inside(NamedTuple):
+    """The answer to `Enter`: you are in the room. `topic`: empty if there is none."""
+
+    room: bytes
+    topic: bytes
+    asked: Any
+
+
+@event
+class RoomList(NamedTuple):
+    """The answer to `Rooms`: (name, number of members, topic, are you in it?) of each."""
+
+    rooms: Sequence[Tuple[bytes, int, bytes, bool]]
+    asked: Any = None
+
+
+@event
+class TopicTold(NamedTuple):
+    """The answer to `Topic`: the text, empty if there is none, who set it, and when."""
+
+    room: bytes
+    text: bytes
+    by: bytes
+    time: int
 
 
 @event
 class News(NamedTuple):
-    """The answer to `Poll`: (name, online) for each known name."""
+    """The answer to `Poll`: (name, online) for each known name, and the rooms that you are in."""
 
     users: Sequence[Tuple[bytes, bool]]
+    rooms: Sequence[bytes] = ()
 
 
 @event
@@ -324,13 +429,13 @@ class Pong(NamedTuple):
 
 @event
 class Said(NamedTuple):
-    """`sender` said `text` in the room, 0 for the lobby. `number` is the message's, None where it is not known."""
+    """`sender` said `text` in a room. `number` is the message's, None where it is not known."""
 
     sender: bytes
     text: bytes
     time: int
     number: Optional[int] = None
-    room: int = 0
+    room: bytes = HOME
 
 
 @event
@@ -359,17 +464,65 @@ class Left(NamedTuple):
 
 @event
 class Renamed(NamedTuple):
-    """`old` is called `new` now."""
+    """`old` is called `new` now, of which those are told who are in a room with it."""
 
     old: bytes
     new: bytes
+    room: bytes = HOME
+
+
+@event
+class Entered(NamedTuple):
+    """`name` is in the room now."""
+
+    room: bytes
+    name: bytes
+
+
+@event
+class Exited(NamedTuple):
+    """`name` is in the room no more, by its own will or because its connection has ended."""
+
+    room: bytes
+    name: bytes
+
+
+@event
+class Managed(NamedTuple):
+    """Somebody has done something to the room, or to somebody in it: see `Manage`.
+
+    Whoever was in the room then hears it. So somebody who was kicked, and whoever was in a room that was dropped, hears
+    this of the room as the last.
+    """
+
+    room: bytes
+    act: str
+    by: bytes
+    about: bytes
+    text: bytes
+
+
+@event
+class Invited(NamedTuple):
+    """`by` invites you to a room."""
+
+    room: bytes
+    by: bytes
+
+
+@event
+class Notice(NamedTuple):
+    """Something that the server says to you, such as its message of the day."""
+
+    text: bytes
 
 
 @event
 class Users(NamedTuple):
-    """(name, online) for each known name, sent when the list has changed."""
+    """(name, online) for each known name, and the rooms that you are in, sent when the list has changed."""
 
     users: Sequence[Tuple[bytes, bool]]
+    rooms: Sequence[bytes] = ()
 
 
 @event
@@ -378,6 +531,7 @@ class Marked(NamedTuple):
 
     users: List[Tuple[bytes, bool]]
     unread: Dict[bytes, int]
+    rooms: Sequence[bytes] = ()
 
 
 @event
@@ -388,10 +542,11 @@ class Farewell(NamedTuple):
 
 
 Answer = Union[
-    Welcome, Waiting, Done, Refused, Present, Known, Described, Past, Missed, Recalled, News, Pong,
+    Welcome, Waiting, Done, Refused, Present, Known, Described, Past, Missed, Recalled, News, Pong, Inside, RoomList,
+    TopicTold,
 ]  # fmt: skip
 Push = Union[
-    Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell,
+    Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 
@@ -401,7 +556,8 @@ HAPPENINGS = ANSWERS + PUSHES
 
 # The answers that may be long, by the type of the request.
 LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
-    Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Missed, Unread: Done}
+    Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Missed, Unread: Done,
+    Rooms: RoomList}
 
 
 class Reason:
@@ -411,6 +567,7 @@ class Reason:
     UNKNOWN_COMMAND = "unknown-command"
     BAD_FORM = "bad-form"  # known, but not of its form: missing items, a wrong type, no text
     NOT_UTF8 = "not-utf8"
+    INVALID_SETTING = "invalid-setting"  # of a room
     TEXT_TOO_LONG = "text-too-long"
     # who asks
     MUST_LOGIN = "must-login"
@@ -433,6 +590,26 @@ class Reason:
     NOBODY = "nobody"  # of that name
     YOURSELF = "yourself"
     BOX_FULL = "box-full"  # too much is kept for somebody who is away
+    # rooms
+    INVALID_ROOM = "invalid-room"  # no room can have this name, or it looks like that of another room
+    NO_ROOM = "no-such-room"  # or none that the asker may know of
+    NOT_INSIDE = "not-in-room"
+    NOT_THERE = "user-not-in-room"  # whom it is about
+    BANNED = "banned"
+    INVITE_ONLY = "invite-only"
+    WRONG_KEY = "wrong-key"
+    ROOM_FULL = "room-full"
+    TOO_MANY_ROOMS = "too-many-rooms"  # on this server
+    TOO_MANY_OWNED = "too-many-rooms-owned"
+    TOO_MANY_JOINED = "too-many-rooms-joined"
+    JOINS_TOO_FAST = "joining-too-fast"
+    MUTED = "muted"
+    MODERATED = "moderated"
+    SLOW_MODE = "slow-mode"
+    NOT_ALLOWED = "not-allowed"  # it takes another role
+    OUTRANKED = "outranked"  # whom it is about has as good a role
+    LIST_FULL = "list-full"  # of bans or mutes
+    IS_LOBBY = "is-lobby"  # with which this cannot be done
     # the store
     NOT_STORED = "not-stored"  # or it could not be read
     NO_SUCH_NUMBER = "no-such-number"  # of a message
@@ -446,8 +623,16 @@ class Reason:
     TOO_MANY_CONNECTIONS = "too-many-connections"
     REPLACED = "logged-in-elsewhere"
     ACCOUNT_DELETED = "account-deleted"  # by an operator
+    KICKED = "kicked"
     SHUTDOWN = "shutdown"
     BUG = "bug"
 
+
+# Why something that has to do with rooms was refused.
+ROOM_REASONS = (
+    Reason.INVALID_SETTING, Reason.INVALID_ROOM, Reason.NO_ROOM, Reason.NOT_INSIDE, Reason.NOT_THERE, Reason.BANNED,
+    Reason.INVITE_ONLY, Reason.WRONG_KEY, Reason.ROOM_FULL, Reason.TOO_MANY_ROOMS, Reason.TOO_MANY_OWNED,
+    Reason.TOO_MANY_JOINED, Reason.JOINS_TOO_FAST, Reason.MUTED, Reason.MODERATED, Reason.SLOW_MODE, Reason.NOT_ALLOWED,
+    Reason.OUTRANKED, Reason.LIST_FULL, Reason.IS_LOBBY, Reason.TEXT_TOO_LONG)
 
 REASONS = tuple(value for name, value in sorted(vars(Reason).items()) if name.isupper())

@@ -17,11 +17,23 @@ r"""The `line` protocol (document 003): UTF-8 text, one command per line, each e
     UNREAD                    UNREAD <time> <username> <text> for each message that was kept, then END UNREAD
     HELP                      HELP <usage> for each command, END HELP
     QUIT                      OK, and the end of the connection
+    JOIN <room> [<key>]       OK | ERR <why>                 <room> INFO <name> joined
+    PART <room>               OK | ERR <why>                 <room> INFO <name> left
+    ROOMS [<pattern>]         ROOM <room> <members> [<topic>] for each of those that match, or one is in, END ROOMS
+    <room> MSG <text>         nothing | ERR <why>            <room> MSG <sender> <text>
+    <room> WHO                <room> USER <name> for each member, <room> END WHO
+    <room> HISTORY ...        <room> HIST <place> ... as above, <room> END HISTORY ...; places are those in the room
+    <room> TOPIC              <room> TOPIC [<topic>]
+    <room> TOPIC <text>       OK | ERR <why>                 <room> INFO <name> set the topic: <text>
+    <room> <ACT> ...          OK | ERR <why>                 <room> INFO <what was done>
     (end of connection)                                      INFO <name> disconnected
     (a rename, in another protocol)                          INFO <old> is now <new>
 
-REGISTER, PASSWD, HISTORY, UNREAD, HELP, QUIT, the notice of messages that were kept, and the password of LOGIN are our
-extensions. Commands are upper case. What people and their programs add to a line is handled as follows:
+Rooms begin with "#". The acts are INVITE, KICK, BAN, UNBAN, MUTE, UNMUTE, VOICE, DEVOICE, OP and DEOP, each with a name
+and perhaps a reason behind it; SET with a setting and its value; DROP; and TOPIC, where "-" takes the topic away.
+
+Rooms, REGISTER, PASSWD, HISTORY, UNREAD, HELP, QUIT, the notice of messages that were kept, and the password of LOGIN
+are our extensions. Commands are upper case. What people and their programs add to a line is handled as follows:
 
     at both ends      blanks, CR, NUL and EOT (Ctrl+D in telnet) are dropped; an empty line asks for nothing
     between words     several blanks count as one, except before a text (after MSG, and after the username of DM)
@@ -35,11 +47,12 @@ extensions. Commands are upper case. What people and their programs add to a lin
 A line is at most `line_bytes` long as it was sent: erased bytes count, its end and telnet's bytes do not.
 """
 import re
-from typing import Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Reason
+from parley.server.protocols.happenings import sentence
 from parley.server.protocols.text import canonical, is_blank, name_and_password, pieces
 from parley.server.protocols.traits import Traits
 
@@ -187,6 +200,8 @@ class Decoder:
         parse = _COMMANDS.get(word)
         if parse:
             return parse(rest.rstrip(_EDGES))
+        if word[:1] == b"#":
+            return _in_room(word, rest.strip(_EDGES))
         bare = line.lstrip(_IN_FRONT).rstrip(_EDGES)
         if not bare:
             return _NOTHING
@@ -250,6 +265,42 @@ def _history(rest: bytes) -> events.Command:
     return _BAD_RECALL
 
 
+def _join(rest: bytes) -> events.Command:
+    words = _words(rest)
+    return events.Enter(words[0], words[1] if len(words) == 2 else None) if 1 <= len(words) <= 2 else _BAD_ENTER
+
+
+def _part(rest: bytes) -> events.Command:
+    words = _words(rest)
+    return events.Exit(*words) if len(words) == 1 else _BAD_EXIT
+
+
+def _rooms(rest: bytes) -> events.Command:
+    return events.Rooms(rest.lstrip(b" ") or None)
+
+
+def _in_room(room: bytes, rest: bytes) -> events.Command:
+    """A command with a room in front."""
+    word, _, rest = rest.partition(b" ")
+    if word == b"MSG":
+        return events.Say(canonical(rest), None, None, room) if rest else _WITHOUT_TEXT
+    if word == b"WHO" and not rest:
+        return events.Who(room)
+    if word == b"HISTORY":
+        command = _history(rest)
+        return command._replace(room=room) if isinstance(command, events.Recall) else command
+    if word == b"TOPIC":
+        return events.Manage(room, "topic", b"", b"" if rest == b"-" else canonical(rest)) if rest \
+            else events.Topic(room)
+    act = _ACTS.get(word)
+    if act is None:
+        return _UNKNOWN
+    about, _, text = rest.lstrip(b" ").partition(b" ")
+    if bool(about) == (act == "drop") or act == "set" and not text:
+        return _BAD_MANAGE
+    return events.Manage(room, act, about, canonical(text))
+
+
 def _bare(command: events.Command) -> Callable[[bytes], events.Command]:
     unknown = events.Malformed(Reason.UNKNOWN_COMMAND, type(command))
     return lambda rest: unknown if rest else command
@@ -257,6 +308,9 @@ def _bare(command: events.Command) -> Callable[[bytes], events.Command]:
 
 _WITHOUT_TEXT = events.Malformed(Reason.UNKNOWN_COMMAND, events.Say)
 _BAD_WHISPER = events.Malformed(Reason.BAD_FORM, events.Whisper)
+_BAD_ENTER = events.Malformed(Reason.INVALID_ROOM, events.Enter)
+_BAD_EXIT = events.Malformed(Reason.INVALID_ROOM, events.Exit)
+_BAD_MANAGE = events.Malformed(Reason.UNKNOWN_COMMAND, events.Manage)
 _BAD_RECALL = events.Malformed(Reason.BAD_FORM, events.Recall)
 
 _COMMANDS: Dict[bytes, Callable[[bytes], events.Command]] = {
@@ -269,9 +323,14 @@ _COMMANDS: Dict[bytes, Callable[[bytes], events.Command]] = {
     b"REGISTER": _register,
     b"PASSWD": _passwd,
     b"UNREAD": _bare(events.Deliver()),
+    b"JOIN": _join,
+    b"PART": _part,
+    b"ROOMS": _rooms,
     b"HELP": _bare(events.Help()),
     b"QUIT": _bare(events.Quit()),
 }
+
+_ACTS = {act.upper().encode(): act for act in events.ACTS if act != "topic"}
 
 _USAGES = (
     b"LOGIN <username> [<password>]",
@@ -284,6 +343,18 @@ _USAGES = (
     b"REGISTER <username> <password>",
     b"PASSWD <old password> <new password>",
     b"UNREAD",
+    b"JOIN #<room> [<key>]",
+    b"PART #<room>",
+    b"ROOMS [<pattern>]",
+    b"#<room> MSG <text>",
+    b"#<room> WHO",
+    b"#<room> HISTORY [<count>]",
+    b"#<room> HISTORY SINCE <place>",
+    b"#<room> TOPIC [<text>]",
+    b"#<room> INVITE|KICK|BAN|UNBAN|MUTE|UNMUTE|VOICE|DEVOICE|OP|DEOP <username> [<why>]",
+    b"#<room> SET private|invite|moderated on|off",
+    b"#<room> SET key|limit|slow <value>|off",
+    b"#<room> DROP",
     b"HELP",
     b"QUIT",
 )
@@ -310,6 +381,7 @@ _ERRORS = {
     Reason.NOT_STORED: b"ERR storage-failed\n",
     Reason.NO_SUCH_NUMBER: b"ERR no-such-number\n",
     Reason.UNKNOWN_COMMAND: b"ERR unknown-command\n",
+    **{reason: b"ERR %b\n" % reason.encode() for reason in events.ROOM_REASONS},
 }
 
 # Where the word depends on the request.
@@ -325,6 +397,9 @@ _DONE: Dict[type, Frames] = {
     events.ChangePassword: (b"OK\n",),
     events.Help: (_HELP,),
     events.Quit: (b"OK\n",),
+    events.Enter: (b"OK\n",),
+    events.Exit: (b"OK\n",),
+    events.Manage: (b"OK\n",),
     events.TimingMark: (_WONT_TIMING_MARK,),
 }
 
@@ -335,6 +410,8 @@ _FAREWELLS = {
     Reason.REPLACED: b"INFO logged-in-elsewhere\n",
     Reason.TOO_MANY_CONNECTIONS: b"ERR too-many-connections\n",
     Reason.ACCOUNT_DELETED: b"INFO account-deleted\n",
+    Reason.KICKED: b"INFO kicked\n",
+    Reason.BANNED: b"INFO banned\n",
     Reason.TOO_LONG: b"ERR line-too-long\n",
     Reason.TOO_SLOW: b"ERR line-timeout\n",
     Reason.FOREIGN: b"ERR unknown-protocol\n",
@@ -350,11 +427,35 @@ def _said(word: bytes, sender: bytes, text: bytes) -> Frames:
                  for line in text.split(b"\n") if not is_blank(line) for piece in pieces(line, LONGEST_TEXT))
 
 
+def _front(room: bytes) -> bytes:
+    """What stands in front of a line about a room."""
+    return room and room + b" "
+
+
 def _recalled(recalled: events.Recalled) -> Frames:
     """All messages in one frame. Each line of a message has its number; the last line tells how far the answer goes."""
+    front = _front(recalled.room)
     lines = [line for number, sender, text, time in recalled.messages
-             for line in _said(b"HIST %d %d" % (number, time), sender, text)]
-    return (b"".join([*lines, b"END HISTORY %d %b\n" % (recalled.last, b"more" if recalled.more else b"complete")]),)
+             for line in _said(b"%bHIST %d %d" % (front, number, time), sender, text)]
+    lines.append(b"%bEND HISTORY %d %b\n" % (front, recalled.last, b"more" if recalled.more else b"complete"))
+    return (b"".join(lines),)
+
+
+def _present(present: events.Present) -> Frames:
+    front = _front(present.room)
+    lines = [b"%bUSER %b\n" % (front, name) for name in present.names]
+    return (b"".join([*lines, front + b"END WHO\n"] if front else lines),)
+
+
+def _room_list(listed: events.RoomList) -> Frames:
+    lines = [b" ".join([b"ROOM", name, b"%d" % members, *filter(None, [topic])]) + b"\n"
+             for name, members, topic, _ in listed.rooms]
+    return (b"".join([*lines, b"END ROOMS\n"]),)
+
+
+def _info(happening: Any) -> Frames:
+    """A sentence about what has happened in a room."""
+    return (b"%bINFO %b\n" % (_front(happening.room), sentence(happening)),)
 
 
 def _missed(missed: events.Missed) -> Frames:
@@ -378,11 +479,19 @@ ENCODERS: Encoders = {
     events.Waiting: lambda waiting: (b"INFO %d messages while you were away\n" % waiting,),
     events.Done: lambda done: _DONE.get(events.kind_of(done.asked), ()),
     events.Refused: _refused,
-    events.Said: lambda said: _said(b"MSG", said.sender, said.text),
+    events.Said: lambda said: _said(said.room + b" MSG" if said.room else b"MSG", said.sender, said.text),
     events.Whispered: lambda whispered: _said(b"DM", whispered.sender, whispered.text),
     events.Left: lambda left: (b"INFO %b disconnected\n" % left,),
-    events.Renamed: lambda renamed: (b"INFO %b is now %b\n" % renamed,),
-    events.Present: lambda present: (b"".join([b"USER %b\n" % name for name in present.names]),),
+    events.Renamed: _info,
+    events.Entered: _info,
+    events.Exited: _info,
+    events.Managed: _info,
+    events.Invited: lambda invited: (b"INFO %b\n" % sentence(invited),),
+    events.Notice: lambda notice: tuple(b"INFO %b\n" % line for line in notice.text.split(b"\n") if line),
+    events.Inside: lambda inside: (b"OK\n",),
+    events.RoomList: _room_list,
+    events.TopicTold: lambda told: (b"%b TOPIC %b\n" % (told.room or b"#lobby", told.text),),
+    events.Present: _present,
     events.Recalled: _recalled,
     events.Missed: _missed,
     events.Pong: lambda pong: (b"PONG\n",),
@@ -395,4 +504,14 @@ def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
     return ENCODERS[type(happening)](happening)
 
 
+def encode_talk(room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]]) -> Optional[List[bytes]]:
+    """A line for each of (number, sender, text, time); None if a text takes several. `room`: its name, or HOME."""
+    for _, _, text, _ in records:
+        if b"\n" in text or len(text) > LONGEST_TEXT:
+            return None
+    word = _front(room) + b"MSG"
+    return [b"%b %b %b\n" % (word, sender, text) for _, sender, text, _ in records]
+
+
 FORMS = {"text": encode}
+TALK = {"text": encode_talk}

@@ -15,6 +15,7 @@
     (what is refused)           [ERROR] <why>
     (other protocols' direct messages)                    [<time>] <sender> (direct): <text>, to one
     (the end)                   [ERROR] <why> | [SERVER] <why>
+    (the server's own notices)  [SERVER] <text>
 
 The part before the first ": " is the nick, or a nick, a blank and its password. <time> is the local wall clock,
 "hh:mm AM" or "hh:mm PM". A nick without a text is only acknowledged.
@@ -31,7 +32,7 @@ another message either, as two may be read at once. What becomes of the texts of
     escaped   a line end is U+2424; "[hh:mm AM] ", "[ERROR] " and "[SERVER] " have U+FF3B for their bracket, with any
               digits for hh and mm; "Msg received" has U+00A0 for its space. This applies to everything after the time,
               including the sender's name.
-    lost      the day and the seconds; who comes, goes or is renamed; all lists
+    lost      the day and the seconds; who comes, goes or is renamed; all lists; what is said and done in rooms
 """
 import re
 import time
@@ -39,8 +40,9 @@ from typing import Any, Optional, Tuple
 
 from parley.server.protocols import events
 from parley.server.protocols.contract import Encoders, Frames, Limits
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import HOME, Reason
 from parley.server.protocols.framing import FramedDecoder
+from parley.server.protocols.reasons import with_full_stops
 from parley.server.protocols.text import canonical_within, name_and_password
 from parley.server.protocols.traits import Traits
 
@@ -139,41 +141,15 @@ def written_clock(seconds: float) -> bytes:
 
 
 _WORDS = {
-    Reason.UNKNOWN_COMMAND: b"There is no such command.",
-    Reason.BAD_FORM: b"The message is not of the right form.",
-    Reason.NOT_UTF8: b"The message is not valid UTF-8.",
-    Reason.TEXT_TOO_LONG: b"The message is too long.",
+    **with_full_stops(),
     Reason.MUST_LOGIN: b"You need a nickname first.",
     Reason.ALREADY_IN: b"You have a nickname already.",
-    Reason.NOT_YOU: b"You are somebody else.",
     Reason.INVALID_NAME: b"This cannot be a nickname.",
     Reason.NAME_TAKEN: b"The nickname is taken.",
-    Reason.NO_ACCOUNT: b"There is no such account.",
-    Reason.TOO_MANY_ACCOUNTS: b"There are too many accounts.",
-    Reason.REGISTRATION_CLOSED: b"New accounts cannot be made here.",
     Reason.ACCOUNT_REQUIRED: b"Only nicknames that have an account can be used here.",
     Reason.PASSWORD_REQUIRED: b"The nickname needs its password behind it.",
-    Reason.WRONG_PASSWORD: b"The password is wrong.",
     Reason.NO_PASSWORD: b"The nickname has no password.",
-    Reason.INVALID_PASSWORD: b"This cannot be a password.",
-    Reason.UNVERIFIABLE: b"The password cannot be verified here.",
-    Reason.TRY_LATER: b"Try again later.",
     Reason.NOBODY: b"Nobody here has that nickname.",
-    Reason.YOURSELF: b"That is you.",
-    Reason.BOX_FULL: b"The mailbox is full.",
-    Reason.NOT_STORED: b"The server could not store this.",
-    Reason.NO_SUCH_NUMBER: b"There is no such message.",
-    Reason.BROKEN: b"The server does not understand this client.",
-    Reason.TOO_LONG: b"The message is too long.",
-    Reason.TOO_SLOW: b"The message did not arrive in time.",
-    Reason.FOREIGN: b"This is another protocol.",
-    Reason.IDLE: b"You were silent for too long.",
-    Reason.SLOW_READER: b"You read too slowly.",
-    Reason.TOO_MANY_CONNECTIONS: b"There are too many connections.",
-    Reason.REPLACED: b"You have logged in elsewhere.",
-    Reason.ACCOUNT_DELETED: b"Your account was deleted by an operator.",
-    Reason.SHUTDOWN: b"The server is shutting down.",
-    Reason.BUG: b"The server made a mistake.",
 }
 
 
@@ -202,10 +178,11 @@ ENCODERS: Encoders = {
     # A Post may have become two commands, one for the name and a Say.
     events.Done: lambda done: (_RECEIVED,) if isinstance(done.asked, (events.Post, events.Say, events.Quit)) else (),
     events.Refused: lambda refused: (b"[ERROR] %b" % _WORDS[refused.reason],),
-    events.Said: lambda said: _talk(said, b"%b: %b"),
+    events.Said: lambda said: _talk(said, b"%b: %b") if said.room == HOME else (),
     events.Whispered: lambda whispered: _talk(whispered, _DIRECT),
     events.Missed: lambda missed: tuple([
         message for heard in missed.messages for message in _talk(events.Whispered(*heard), _DIRECT)]),
+    events.Notice: lambda notice: (b"[SERVER] %b" % _harmless(notice.text),),
     events.Farewell: _farewell,
 }
 

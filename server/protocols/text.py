@@ -21,6 +21,8 @@ _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t
 _PICTURES.update({code: 0xFFFD for code in range(0x80, 0xA0)})
 _PICTURES.update({0x7F: 0x2421, 0x85: 0x2424, 0x2028: 0x2424, 0x2029: 0x2424})
 
+_LINE_END = "\u2424".encode()
+
 _PICTURED = re.compile("[%s]" % "".join(map(re.escape, map(chr, sorted(_PICTURES)))))
 
 _POP_EMBEDDING, _POP_ISOLATE = "\u202c", "\u2069"
@@ -49,6 +51,11 @@ def canonical(raw: bytes) -> bytes:
     if _PICTURED.search(text):
         text = text.translate(_PICTURES)
     return (text + _unclosed(text)).encode()
+
+
+def one_line(text: bytes) -> bytes:
+    """A canonical text in which line ends are pictures of them, for what has to be in one line everywhere."""
+    return text.replace(b"\n", _LINE_END)
 
 
 def is_blank(text: bytes) -> bool:

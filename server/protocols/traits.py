@@ -16,6 +16,7 @@ class Traits(NamedTuple):
     shared_answers: the types of the answers that are the same, byte for byte, for all clients that ask the same.
     typed: commands may be typed by hand, into a program that sends every character as it is typed.
     longest_name: the most bytes of a name that fit into a frame; longer names are shown as aliases. None: all fit.
+    enters_by_talking: whoever says something in a room that it is not in enters it first.
     if_missed: the command to run for a member that logs in, if messages were kept for it while it was away. None: it
         is only told that there are some.
     """
@@ -30,4 +31,5 @@ class Traits(NamedTuple):
     shared_answers: Tuple[type, ...] = ()
     typed: bool = False
     longest_name: Optional[int] = None
+    enters_by_talking: bool = False
     if_missed: Any = None

@@ -1,4 +1,5 @@
 """The store of a server that keeps everything: an SQLite database."""
+import collections
 import contextlib
 import logging
 import os
@@ -6,12 +7,14 @@ import shutil
 import sqlite3
 import time
 import zlib
-from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, Counter, Dict, Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import quote
 
 from parley.server.chat.accounts import KEPT_SIZE, Box
+from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import Listed
-from parley.server.ipc.queues import place, said
+from parley.server.ipc.queues import HEAD, place, said
+from parley.server.storage.backup import Result, copied
 from parley.server.storage.memory import MOST_MESSAGES, Pair, Row, Told, page, whole, with_kept
 
 DAY = 86400  # seconds
@@ -53,12 +56,23 @@ MIGRATIONS = (
     UPDATE kept SET time = time * 1000,
         checksum = in_milliseconds(checksum, time, CAST(sender AS BLOB), CAST(text AS BLOB));
     """,
+    # The conversation of a room has the names '' and '#<number>', as no two people have; that of the lobby has '' and
+    # ''. Each message has its place in its conversation: 1, 2, 3 in the order of their numbers, in which a table is
+    # read without an index. `last_place` is the latest place in a room of which the message is deleted.
+    """
+    CREATE TABLE rooms (number INTEGER PRIMARY KEY, name TEXT, state TEXT);
+    INSERT INTO facts VALUES ('room', 0);
+    ALTER TABLE conversations ADD COLUMN last_place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN place INTEGER;
+    UPDATE messages NOT INDEXED SET place = next_place(conversation);
+    DROP INDEX said_in;
+    CREATE UNIQUE INDEX placed_in ON messages (conversation, place);
+    """,
 )
 
-LOBBY = 0  # the id of its conversation
 _PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
 _MOST_PAIRS = 10000  # whose conversations' ids are remembered
-_LAST_NUMBER = (1 << 63) - 1  # that SQLite can compare with
+_LAST_NUMBER = (1 << 63) - 1  # or place, that SQLite can compare with
 _LONGEST_CHECK = 256 << 20  # bytes of a file that is looked through at the start, which takes a second or two
 
 log = logging.getLogger(__name__)
@@ -80,16 +94,19 @@ class Database:
     path: of the database. StoreError if it cannot be used.
     sync: a key of SYNC.
     keep_messages, keep_days: how many messages, and for how long; 0 is no limit.
+    keep_room_messages: how many of each room but the lobby; 0 is no limit.
     clock: gives seconds since the epoch.
     mode: "rwc" makes the file if it is not there, "rw" does not, "ro" only reads.
     """
 
     def __init__(self, path: str, sync: str = "each-commit", keep_messages: int = 0, keep_days: int = 0,
-                 clock: Callable[[], float] = time.time, mode: str = "rwc") -> None:
-        self._path = path
+                 clock: Callable[[], float] = time.time, mode: str = "rwc", keep_room_messages: int = 0) -> None:
+        self.path = path
         self._clock = clock
         self._keep_messages = keep_messages
         self._keep_days = keep_days
+        self._keep_room_messages = keep_room_messages
+        self._looked_at = ""  # the latest room that `prune` has looked at, as its conversation is named
         try:
             self._connection = sqlite3.connect(
                 "file:%s?mode=%s" % (quote(path), mode), isolation_level=None, uri=True)
@@ -99,6 +116,9 @@ class Database:
         try:
             if mode != "ro":
                 self._prepare(path, sync)
+            elif self._version(path) < len(MIGRATIONS):
+                raise StoreError("%s: written by an older version of this server; start this one, which upgrades it"
+                                 % path)
             self._load()
             self._file = os.stat(path).st_ino
         except sqlite3.Error as error:
@@ -112,23 +132,29 @@ class Database:
         self._pragma("auto_vacuum = INCREMENTAL")
         self._pragma("journal_mode = WAL")
         self._pragma("synchronous = " + SYNC[sync])
-        version = self._row("PRAGMA user_version")[0]
-        if version > len(MIGRATIONS):
-            raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
-                         % (path, version, len(MIGRATIONS)))
+        version = self._version(path)
         if not version and self._row("SELECT count(*) FROM sqlite_master")[0]:
             raise StoreError("%s: a database of another program; choose another directory" % path)
         if 0 < version < len(MIGRATIONS):
             self._pragma("wal_checkpoint(TRUNCATE)")
             self._back_up("%s.schema-%d" % (path, version))
         self._connection.create_function("in_milliseconds", 4, _in_milliseconds)
+        self._connection.create_function("next_place", 1, _Places().next)
         for number in range(version, len(MIGRATIONS)):
             self._connection.executescript(
                 "BEGIN; %s PRAGMA user_version = %d; COMMIT;" % (MIGRATIONS[number], number + 1))
 
+    def _version(self, path: str) -> int:
+        """Of the schema."""
+        version: int = self._row("PRAGMA user_version")[0]
+        if version > len(MIGRATIONS):
+            raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
+                         % (path, version, len(MIGRATIONS)))
+        return version
+
     def _back_up(self, path: str) -> None:
         try:
-            shutil.copy2(self._path, path)
+            shutil.copy2(self.path, path)
         except OSError as error:
             raise StoreError("%s: no copy can be made before the schema changes: %s" % (path, error.strerror)) from None
 
@@ -137,6 +163,7 @@ class Database:
         self._number: int = self._fact("number")
         self._day: Optional[int] = None  # the last one that was noted
         self._conversations: Dict[Tuple[str, str], int] = {}  # ids, by the two names, sorted
+        self._places: Dict[int, int] = {}  # id of a conversation -> the place of its latest message
 
     def _cursor(self, query: str, *values: Any) -> ContextManager[sqlite3.Cursor]:
         """A cursor for a `with`, at the end of which it is closed.
@@ -169,7 +196,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """A context: what is written in it is stored at its end or, if anything is raised, not at all."""
         if not self._is_in_place():
-            raise sqlite3.OperationalError("the file %s has been removed" % self._path)
+            raise sqlite3.OperationalError("the file %s has been removed" % self.path)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -184,18 +211,21 @@ class Database:
     def _is_in_place(self) -> bool:
         """What is written into a file that nobody finds any more is not stored."""
         try:
-            return os.stat(self._path).st_ino == self._file
+            return os.stat(self.path).st_ino == self._file
         except OSError:
             return False
 
+    def backup(self, path: str) -> Result:
+        return copied(self.path, path)
+
     def check(self) -> None:
         """Raise StoreError if the file is damaged. One of more than 256 MiB is not looked through."""
-        if os.stat(self._path).st_size > _LONGEST_CHECK:
+        if os.stat(self.path).st_size > _LONGEST_CHECK:
             return
         trouble = self._row("PRAGMA quick_check(1)")[0]
         if trouble != b"ok":
             raise StoreError("%s: damaged: %s; restore it from a copy, or move it away to begin anew"
-                             % (self._path, " ".join(trouble.decode(errors="replace").split())))
+                             % (self.path, " ".join(trouble.decode(errors="replace").split())))
 
     # ---- which requests are in it
 
@@ -229,7 +259,8 @@ class Database:
 
     def talk(self, frame: bytes) -> bool:
         first, now = place(frame)
-        self._insert(LOBBY, first, ((sender, text, now) for _, sender, text, _ in said(frame)))
+        self._insert(self._talk_of(HEAD.unpack_from(frame)[1]), first,
+                     ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool,
@@ -253,8 +284,9 @@ class Database:
 
     def _insert(self, conversation: int, first: int, messages: Iterable[Told]) -> None:
         """(sender, text, time) of each, in order; times in milliseconds. The first one has the number `first`."""
-        rows = [(conversation, number, when, sender.decode(), text.decode(), _checksum(when, sender, text))
-                for number, (sender, text, when) in enumerate(messages, first)]
+        shift = self._place(conversation) + 1 - first
+        rows = [(conversation, number + shift, number, when, sender.decode(), text.decode(),
+                 _checksum(when, sender, text)) for number, (sender, text, when) in enumerate(messages, first)]
         if not rows:
             return
         if first > self._number + 1:
@@ -262,8 +294,18 @@ class Database:
         if self._today() != self._day:
             self._note_day(first)
         self._connection.executemany(
-            "INSERT INTO messages (conversation, number, time, sender, text, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows)
+            "INSERT INTO messages (conversation, place, number, time, sender, text, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         self._number = first + len(rows) - 1
+        self._places[conversation] = self._number + shift
+
+    def _place(self, conversation: int) -> int:
+        """Of the latest message."""
+        if conversation not in self._places:
+            if len(self._places) == _MOST_PAIRS:
+                self._places.clear()
+            self._places[conversation] = self._last_place(conversation)
+        return self._places[conversation]
 
     def _today(self) -> int:
         return self._now() // DAY
@@ -273,8 +315,22 @@ class Database:
         self._day = self._today()
         self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, first))
 
+    def _talk_of(self, room: int) -> int:
+        """The id of its conversation, which is made if there is none."""
+        if room == LOBBY:
+            return LOBBY  # its conversation has the same number
+        pair = _room_pair(room)
+        if pair not in self._conversations:
+            self._note_room(room)
+        return self._id(pair)
+
+    def _note_room(self, room: int) -> None:
+        self._connection.execute("UPDATE facts SET value = max(value, ?) WHERE key = 'room'", (room,))
+
     def _conversation(self, one: bytes, other: bytes) -> int:
-        pair = _pair(one, other)
+        return self._id(_pair(one, other))
+
+    def _id(self, pair: Tuple[str, str]) -> int:
         if pair not in self._conversations:
             if len(self._conversations) == _MOST_PAIRS:
                 self._conversations.clear()
@@ -316,22 +372,45 @@ class Database:
         execute = self._connection.execute
         execute("DELETE FROM accounts WHERE name = ?", (owner,))
         execute("DELETE FROM kept WHERE receiver = ?", (owner,))
-        # Nobody finds them any more. There may be so many messages in them that `prune` is to delete them bit by bit.
-        execute("UPDATE conversations SET one = NULL, other = NULL WHERE one = ? OR other = ?", (owner, owner))
-        self._conversations.clear()
+        self._forget("one = ? OR other = ? AND one > ''", owner, owner)
         return True
 
+    def keep_room(self, room: int, room_name: bytes, state: str) -> bool:
+        self._connection.execute("INSERT OR REPLACE INTO rooms VALUES (?, ?, ?)", (room, room_name.decode(), state))
+        self._note_room(room)
+        return True
+
+    def close_room(self, room: int) -> bool:
+        self._connection.execute("DELETE FROM rooms WHERE number = ?", (room,))
+        self._forget("one = ? AND other = ?", *_room_pair(room))
+        return True
+
+    def _forget(self, condition: str, *values: str) -> None:
+        """Nobody finds these conversations any more.
+
+        There may be so many messages in them that `prune` is to delete them bit by bit.
+        """
+        self._connection.execute("UPDATE conversations SET one = NULL, other = NULL WHERE " + condition, values)
+        self._let_go_of_ids()
+
+    def _let_go_of_ids(self) -> None:
+        """Conversations are gone, and others may get their ids."""
+        self._conversations.clear()
+        self._places.clear()
+
     def prune(self) -> bool:
-        """Delete some of the messages beyond `keep_messages` and `keep_days`; true if there may be more of them."""
+        """Delete some of the messages that are not to be kept any longer; true if there may be more of them."""
         forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
         if forgotten:
-            if not self._delete("conversation = ?", *forgotten):
+            if not self._delete(_PRUNED_AT_ONCE, "conversation = ? ORDER BY place", *forgotten):
                 self._connection.execute("DELETE FROM conversations WHERE id = ?", forgotten)
+            return True
+        if self._keep_room_messages and self._prune_rooms():
             return True
         first = self._first_of(self._keep_messages) if self._keep_messages else 0
         if self._keep_days:
             first = max(first, self._first_since(self._today() - self._keep_days))
-        if self._delete("number < ?", first):
+        if self._delete(_PRUNED_AT_ONCE, "number < ? ORDER BY number", first):
             return True
         self._connection.execute(
             "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
@@ -340,18 +419,44 @@ class Database:
             self._pragma("incremental_vacuum(1)")
         return False
 
-    def _delete(self, condition: str, value: Any) -> bool:
-        """Delete some of the messages for which this is true, and conversations that have none then; were there any?"""
-        query = "SELECT number, conversation FROM messages WHERE %s ORDER BY number LIMIT ?" % condition
-        rows = self._rows(query, value, _PRUNED_AT_ONCE)
-        self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _ in rows])
-        conversations = {conversation for _, conversation in rows} - {LOBBY}
+    def _prune_rooms(self) -> bool:
+        """Look at some of the rooms, in turn, and delete what is too much; true if there are more to look at."""
+        rooms = self._rows(
+            "SELECT other, id, (SELECT max(place) FROM messages WHERE conversation = id) FROM conversations"
+            " WHERE one = '' AND other > ? ORDER BY other LIMIT ?", self._looked_at, _PRUNED_AT_ONCE)
+        left = _PRUNED_AT_ONCE
+        for name, conversation, last in rooms:
+            if last is not None:
+                left -= self._delete(
+                    left, "conversation = ? AND place <= ? ORDER BY place", conversation,
+                    last - self._keep_room_messages)
+            if not left:
+                return True  # perhaps there is more to delete in this one
+            self._looked_at = name.decode()
+        if len(rooms) == _PRUNED_AT_ONCE:
+            return True
+        self._looked_at = ""
+        return False
+
+    def _delete(self, most: int, which: str, *values: int) -> int:
+        """Delete at most so many of these messages, and conversations that have none then; how many were there?
+
+        The rows of rooms stay, as the next message there needs to know its place.
+        """
+        query = "SELECT number, conversation, place FROM messages WHERE %s LIMIT ?" % which
+        rows = self._rows(query, *values, most)
+        self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _, _ in rows])
+        last = {conversation: place for _, conversation, place in rows}  # they come in order
         self._connection.executemany(
-            "DELETE FROM conversations WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?)",
-            [(conversation, conversation) for conversation in conversations])
-        if conversations:
-            self._conversations.clear()
-        return bool(rows)
+            "UPDATE conversations SET last_place = ? WHERE id = ? AND one = ''",
+            [(place, conversation) for conversation, place in last.items()])
+        gone = self._connection.executemany(
+            "DELETE FROM conversations"
+            " WHERE id = ? AND one IS NOT '' AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = id)",
+            [(conversation,) for conversation in last])
+        if gone.rowcount > 0:
+            self._let_go_of_ids()
+        return len(rows)
 
     def _first_of(self, most: int) -> int:
         """The number of the first of the latest `most` messages. Numbers in gaps, never stored, do not count."""
@@ -425,35 +530,104 @@ class Database:
             "SELECT sender, count(*) FROM kept WHERE receiver = ? GROUP BY sender ORDER BY min(id)", name.decode())
 
     def conversation(self, one: bytes, other: bytes) -> List[Told]:
-        known = self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *_pair(one, other))
+        known = self._known(_pair(one, other))
+        if known is None:
+            return []
         since = self._row("SELECT since FROM accounts WHERE name = ?", one.decode()) or (0,)
-        return [message[1:] for message in self._latest(known[0], MOST_MESSAGES, *since)] if known else []
+        found = self._latest("number", known, self._place_of(known, *since), MOST_MESSAGES)
+        return [message[1:] for message in found]
+
+    def _known(self, pair: Tuple[str, str]) -> Optional[int]:
+        """The id of a conversation, if there is one."""
+        known: Tuple[Optional[int]] = (
+            self._row("SELECT id FROM conversations WHERE one = ? AND other = ?", *pair) or (None,))
+        return known[0]
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
         return with_kept(self.conversation(name, partner), partner, self.kept(name))
 
     def lobby(self, since: Optional[int], most: int) -> Tuple[List[Listed], int, bool]:
         if since is None:
-            found, more = self._latest(LOBBY, most), False
+            found, more = self._latest("number", LOBBY, 0, most), False
         else:
-            found, more = self._page(" ORDER BY number", LOBBY, max(0, min(since, _LAST_NUMBER)), most)
+            found, more = self._page("number", "ASC", LOBBY, self._place_of(LOBBY, since), most)
         return found, found[-1][0] if found else self._number, more
 
-    def _latest(self, conversation: int, most: int, since: int = 0) -> List[Listed]:
-        return self._page(" ORDER BY number DESC", conversation, since, most)[0][::-1]
+    def room(self, room: int, since: Optional[int], most: int, after: int) -> Tuple[List[Listed], int, bool]:
+        talk = LOBBY if room == LOBBY else self._known(_room_pair(room))
+        if talk is None:
+            return [], 0, False
+        last, start = self._last_place(talk), self._place_of(talk, after)
+        if self._keep_room_messages and room != LOBBY:
+            start = max(start, last - self._keep_room_messages)
+        if since is None:
+            found, more = self._latest("place", talk, start, most), False
+        else:
+            found, more = self._page("place", "ASC", talk, max(start, min(since, _LAST_NUMBER)), most)
+        return found, found[-1][0] if found else last, more
 
-    def _page(self, order: str, conversation: int, since: int, most: int) -> Tuple[List[Listed], bool]:
+    def _last_place(self, conversation: int) -> int:
+        """The place of the latest message that a conversation ever had."""
+        last: int = self._row(
+            "SELECT max(last_place, coalesce((SELECT max(place) FROM messages WHERE conversation = id), 0))"
+            " FROM conversations WHERE id = ?", conversation)[0]
+        return last
+
+    def _place_of(self, conversation: int, number: int) -> int:
+        """A place that all of its messages up to this number are at or before, and all others behind.
+
+        The index is of places only, so the number is searched for by halves: not behind the place that it would be if
+        nothing had been said elsewhere before, nor before that if nothing had been since.
+        """
+        if number <= 0:
+            return 0
+        last = self._last_place(conversation)
+        newest: int = self._row("SELECT coalesce(max(number), 0) FROM messages")[0]
+        low, high = max(0, last - max(0, newest - number)), min(last, number)
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = self._row("SELECT place, number FROM messages WHERE conversation = ? AND place <= ?"
+                              " ORDER BY place DESC LIMIT 1", conversation, middle)
+            if found and found[1] > number:
+                high = found[0] - 1
+            else:
+                low = middle
+        return low
+
+    def _latest(self, key: str, conversation: int, start: int, most: int) -> List[Listed]:
+        return self._page(key, "DESC", conversation, start, most)[0][::-1]
+
+    def _page(self, key: str, order: str, conversation: int, start: int, most: int) -> Tuple[List[Listed], bool]:
+        """(messages, more): (number or place, which `key` says, sender, text, time) of those behind the place `start`.
+
+        At most `most`, and what may be told at once.
+        """
         with self._cursor(
-                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND number > ?"
-                + order, conversation, since) as rows:  # there may be millions
-            return page(_sound(rows), most)
+                "SELECT %s, sender, text, time, checksum FROM messages WHERE conversation = ? AND place > ?"
+                " ORDER BY place %s" % (key, order), conversation, start) as rows:  # there may be millions
+            return page(_sound(rows, key), most)
+
+    def rooms(self) -> Tuple[List[Tuple[int, bytes, str]], int]:
+        """(rooms, last), for a server that starts: no transaction may have begun.
+
+        rooms: (number, name, state) of those that were kept. What was said in any other is forgotten, as these have
+        ended with the server before.
+        last: a number from which on no room has had one, of which anything is stored.
+        """
+        try:
+            with self.transaction():
+                self._forget("one = '' AND other > '' AND other NOT IN (SELECT '#' || number FROM rooms)")
+        except sqlite3.Error as error:  # the next start tries it again; no other room gets the number
+            log.error("what was said in rooms that have ended could not be forgotten: %s", error)
+        kept = self._rows("SELECT number, name, state FROM rooms ORDER BY number")
+        return [(number, name, state.decode()) for number, name, state in kept], self._fact("room")
 
     def conversations(self) -> Iterator[Tuple[Pair, List[Told]]]:
         """((one, other), messages) for each two who have talked to each other: (sender, text, time) of each message."""
         for conversation, one, other in self._rows(
-                "SELECT id, one, other FROM conversations WHERE id > 0 AND one IS NOT NULL ORDER BY id"):
+                "SELECT id, one, other FROM conversations WHERE one > '' ORDER BY id"):
             messages = _sound(self._rows(
-                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY number",
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY place",
                 conversation))
             yield (one, other), [message[1:] for message in messages]
 
@@ -477,6 +651,23 @@ def _pair(one: bytes, other: bytes) -> Tuple[str, str]:
     return first, second
 
 
+def _room_pair(room: int) -> Tuple[str, str]:
+    """The names of the conversation of a room, which is not the lobby."""
+    return "", "#%d" % room
+
+
+class _Places:
+    """Gives places to messages, whose conversations it is told in the order of their numbers."""
+
+    def __init__(self) -> None:
+        self._last: Counter[int] = collections.Counter()
+
+    def next(self, conversation: int) -> int:
+        """The place of the next one."""
+        self._last[conversation] += 1
+        return self._last[conversation]
+
+
 def _in_milliseconds(checksum: int, seconds: int, sender: bytes, text: bytes) -> int:
     """The checksum of a message whose time was in seconds; none that fits if it did not before."""
     return _checksum(seconds * 1000, sender, text) if checksum == _checksum(seconds, sender, text) else -1
@@ -486,13 +677,14 @@ def _checksum(now: int, sender: bytes, text: bytes) -> int:
     return zlib.crc32(b"%d %b %b" % (now, sender, text))
 
 
-def _sound(rows: Iterable[Tuple[int, bytes, bytes, int, int]]) -> Iterator[Listed]:
-    """(number or id, sender, text, time in seconds) of each row (number or id, sender, text, milliseconds, checksum).
+def _sound(rows: Iterable[Tuple[int, bytes, bytes, int, int]], key: str = "number") -> Iterator[Listed]:
+    """(key, sender, text, time in seconds) of each row (key, sender, text, milliseconds, checksum).
 
-    A message that does not fit its checksum is left out, and logged.
+    The key is a number, a place or an id, which `key` says. A message that does not fit its checksum is left out, and
+    logged.
     """
     for number, sender, text, when, checksum in rows:
         if _checksum(when, sender, text) == checksum:
             yield number, sender, text, when // 1000
         else:
-            log.error("message %s is damaged on the disk: left out", number)
+            log.error("message %s%s is damaged on the disk: left out", "at the place " * (key == "place"), number)

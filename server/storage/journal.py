@@ -11,7 +11,7 @@ import multiprocessing.connection
 import os
 import sqlite3
 import time
-from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.sizes import BYTES, ITEM, tuple_of
 from parley.server.ipc.asked import AskedStore, Then
@@ -27,10 +27,12 @@ from parley.server.ipc.messages import (
     packed,
 )
 from parley.server.ipc.queues import CONTROL, HEAD, TALK, Queue, called
+from parley.server.storage.backup import Copying, Result
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.memory import Store
 
-READS = frozenset(messages(ReadStore))
+READS = frozenset(messages(ReadStore)) | {"backup"}  # what changes nothing
+LATER = False  # the result of a request that gets an answer of its own: `FromJournal.BackedUp`
 MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
 # What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
 # functions and their variables.
@@ -38,6 +40,7 @@ TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
 QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 704
 UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
+LOOK_AT_COPY = 0.1  # seconds
 MOST_UNANSWERED = 6  # looks of the hub without an answer, some nine seconds
 HOPELESS = 2  # processes that died one after the other without having done anything
 
@@ -99,6 +102,7 @@ class Journal(AskedStore):
         self._mourned = False  # has the end of this process been noticed?
         self._heard_at = time.monotonic()
         self._unanswered = 0  # looks since it was asked or has answered
+        self._backed_up: Optional[Then] = None  # what waits for a copy that is being made
 
     # ---- asking
 
@@ -190,6 +194,8 @@ class Journal(AskedStore):
             self._fruitless += 1
             if self._fruitless >= HOPELESS:
                 self._give_up()
+            if self._backed_up:
+                self.backed_up("the process that made the copy has ended")
 
     def through(self, through: int) -> None:
         """The process has this many requests of our run in its database: only what they were to read is asked again."""
@@ -212,9 +218,18 @@ class Journal(AskedStore):
         self._closed = broken
         for result in results:
             _, then = self._next()
-            then(result)
+            if result is LATER:
+                self._backed_up = then
+            else:
+                then(result)
         if broken:
             self._give_up()
+
+    def backed_up(self, result: Result) -> None:
+        """A copy of the database is complete, or failed."""
+        then, self._backed_up = self._backed_up, None
+        if then:
+            then(result)
 
     def _next(self) -> Tuple[bytes, Then]:
         frame, then = self._waiting.popleft()
@@ -245,8 +260,10 @@ class Journal(AskedStore):
         frames: List[bytes] = []
         next_prune = due = time.monotonic() + PRUNE_EVERY
         while True:
-            multiprocessing.connection.wait(
-                [down.fileno()], max(0.0, (due if frames else next_prune) - time.monotonic()))
+            patience = max(0.0, (due if frames else next_prune) - time.monotonic())
+            if scribe and scribe.is_copying:
+                patience = min(patience, LOOK_AT_COPY)
+            multiprocessing.connection.wait([down.fileno()], patience)
             try:
                 came = down.get()
                 if came and scribe is None:
@@ -259,6 +276,9 @@ class Journal(AskedStore):
                 if scribe and frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
                     batch, frames = frames, []
                     up.put(packed(FromJournal.Results(scribe.write(batch), scribe.broken)))
+                copied = scribe.copied() if scribe else None
+                if copied is not None:
+                    up.put(packed(FromJournal.BackedUp(copied)))
             except (EOFError, BrokenPipeError):
                 break
             if scribe and scribe.broken:
@@ -267,7 +287,15 @@ class Journal(AskedStore):
                 next_prune = time.monotonic() + (0.1 if scribe and scribe.prune() else PRUNE_EVERY)
         if scribe and frames:
             scribe.write(frames)  # the hub is gone, but this was said
+        if scribe:
+            scribe.stop_copying()
         store.close()
+
+
+class _Wanted(NamedTuple):
+    """A copy at this path, of what is there once the transaction is committed."""
+
+    path: str
 
 
 class Scribe:
@@ -280,14 +308,18 @@ class Scribe:
 
     def __init__(self, store: Database, run: str, answered: int) -> None:
         self._store = store
-        self._handlers = _handlers(store)
+        self._handlers: Dict[str, Callable[..., Any]] = dict(_handlers(store), backup=_Wanted)
+        self._copying: Optional[Copying] = None
         self._run = run
         self.through = max(answered, store.through(run))
         self.broken = False
         self._failed = False  # was the last batch not stored?
 
     def write(self, frames: Sequence[bytes]) -> List[Any]:
-        """Store the requests in `frames`. Returns their results; None for each that could not be stored, or read."""
+        """Store the requests in `frames`. Returns their results.
+
+        None for each that could not be stored, or read; LATER for a copy, which is being made then: see `copied`.
+        """
         through = self.through + len(frames)
         failed, self._failed = self._failed, False
         try:
@@ -308,7 +340,30 @@ class Scribe:
             if failed and not self._failed:
                 log.error("it can be stored again")
         self.through = through
-        return results
+        return [self._begin(result) if isinstance(result, _Wanted) else result for result in results]
+
+    def _begin(self, wanted: _Wanted) -> Result:
+        if self._copying:
+            return "another copy is being made"
+        self._copying = Copying(self._store.path, wanted.path)
+        return LATER
+
+    @property
+    def is_copying(self) -> bool:
+        """Is a copy being made?"""
+        return self._copying is not None
+
+    def copied(self) -> Optional[Result]:
+        """What has become of the copy: True, or why there is none. None, until that is known, and from then on."""
+        result = self._copying.result() if self._copying else None
+        if result is not None:
+            self._copying = None
+        return result
+
+    def stop_copying(self) -> None:
+        """If a copy is being made, it is not any more."""
+        if self._copying:
+            self._copying.stop()
 
     def _do(self, frame: bytes) -> Any:
         if HEAD.unpack_from(frame)[0] != CONTROL:

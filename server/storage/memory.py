@@ -7,20 +7,24 @@ import time
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, MutableMapping, Optional, Tuple, TypeVar
 
 from parley.server.chat.accounts import Box, kept_size
+from parley.server.chat.room import LOBBY
 from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.messages import Listed
 from parley.server.ipc.queues import HEAD, place, said
+from parley.server.storage.backup import Result
 
 MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
 MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
 
-# Bytes of memory. The lobby's oldest talk is forgotten first. Of conversations, the address that has most of them loses
-# the one that was silent longest, so that nobody talks those of others away.
+# Bytes of memory. The lobby's oldest talk is forgotten first, and that of the room which has most of it, so that nobody
+# talks that of others away. Of conversations, the address that has most of them loses the one that was silent longest.
 MOST_OF_LOBBY = 6 << 20
+MOST_OF_ROOMS = 6 << 20  # beside the lobby
 MOST_OF_CONVERSATIONS = 6 << 20
 MOST_OF_ONE = 2 * MOST_BYTES  # conversation
 
-TALK_SIZE = tuple_of(2) + INT + BYTES + ITEM  # beside the frame
+TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM  # beside the frame
+ROOM_SIZE = SLOT + OBJECT + ITEM + 3 * INT + 640  # beside its talk; most of it is for an empty deque
 SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
 CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
 SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
@@ -30,6 +34,7 @@ Pair = Tuple[bytes, bytes]  # two names, sorted
 # Name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used; see `listed`.
 Row = Tuple[bytes, bool, int, int, Optional[int], Optional[int]]
 _Kept = Tuple[int, bytes, bytes, int, str]  # id, sender, text, time, source
+_Said = Tuple[int, int, bytes, bytes, int]  # place, number, sender, text, time
 _Message = TypeVar("_Message", bound=Tuple[Any, ...])
 
 
@@ -41,10 +46,12 @@ class Store:
     accounts, are whole seconds since the epoch. A write returns True.
 
     clock: gives seconds since the epoch.
+    keep_room_messages: how many of each room but the lobby; 0 is no limit.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, keep_room_messages: int = 0) -> None:
         self._clock = clock
+        self._keep_room_messages = keep_room_messages
         self._number = 0  # of the latest message
         self._accounts: Dict[bytes, _Account] = {}  # by name, in the order of creation
         self._kept: Dict[bytes, List[_Kept]] = {}  # by name
@@ -52,9 +59,10 @@ class Store:
         self._conversations: Dict[Pair, _Conversation] = {}
         self._sources: Dict[str, _Source] = {}  # address -> the conversations in which it has said the latest
         self._size = 0  # of all that, in memory
-        self._lobby: Deque[Tuple[int, bytes]] = collections.deque()  # (number of the first message, talk frame)
-        self._lobby_size = 0  # in memory
+        self._lobby = _Talk()
         self._latest: Optional[List[Listed]] = None  # what was last told of the lobby, as long as it is all there is
+        self._rooms: Dict[int, _Talk] = {}  # by number, without the lobby
+        self._rooms_size = 0  # in memory
 
     def _now(self) -> int:
         return whole(self._clock())
@@ -62,15 +70,44 @@ class Store:
     # ---- writing
 
     def talk(self, frame: bytes) -> bool:
-        """The messages of a talk frame (`server.ipc.queues`) were said in the lobby."""
-        first, _ = place(frame)
-        self._lobby.append((first, frame))
-        self._number = first + HEAD.unpack_from(frame)[4] - 1
+        """The messages of a talk frame (`server.ipc.queues`) were said in its room."""
+        _, room, _, _, count, first, _ = HEAD.unpack_from(frame)
+        self._number = first + count - 1
+        if room != LOBBY:
+            self._talk_in(room, frame)
+            return True
+        self._lobby.add(frame)
         self._latest = None
-        self._lobby_size += TALK_SIZE + len(frame)
-        while self._lobby_size > MOST_OF_LOBBY:
-            self._lobby_size -= TALK_SIZE + len(self._lobby.popleft()[1])
+        while self._lobby.size > MOST_OF_LOBBY:
+            self._lobby.forget()
         return True
+
+    def _talk_in(self, room: int, frame: bytes) -> None:
+        talk = self._rooms.get(room)
+        if talk is None:
+            talk = self._rooms[room] = _Talk()
+            self._rooms_size += ROOM_SIZE
+        before = talk.size
+        talk.add(frame)
+        if self._keep_room_messages:
+            talk.forget_all_but(self._keep_room_messages)
+        self._rooms_size += talk.size - before
+        if self._rooms_size > MOST_OF_ROOMS:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """The rooms that have most of it lose their oldest talk: somewhat more than must be, as they are gone through.
+        """
+        largest = [(-talk.size, number) for number, talk in self._rooms.items() if talk.frames]
+        heapq.heapify(largest)
+        while largest and self._rooms_size > MOST_OF_ROOMS - MOST_OF_ROOMS // 16:
+            _, number = heapq.heappop(largest)
+            talk = self._rooms[number]
+            self._rooms_size -= talk.size
+            talk.forget()
+            self._rooms_size += talk.size
+            if talk.frames:
+                heapq.heappush(largest, (-talk.size, number))
 
     def reserve(self, through: int) -> bool:
         """Numbers up to this one may be given from now on. After a crash none of them may be given."""
@@ -179,7 +216,30 @@ class Store:
             self._forget(self._conversations[pair])
         return True
 
+    def keep_room(self, room: int, room_name: bytes, state: str) -> bool:
+        """A room that outlives its last member is as `state` has it: see `rooms`."""
+        return True
+
+    def close_room(self, room: int) -> bool:
+        """A room is gone, with all that was said in it. No other gets its number."""
+        talk = self._rooms.pop(room, None)
+        if talk is not None:
+            self._rooms_size -= ROOM_SIZE + talk.size
+        return True
+
+    def backup(self, path: str) -> Result:
+        """Copy all of it into a file, where nothing may be yet: `server.storage.backup.copied`."""
+        return "the server keeps nothing on a disk; start it with a storage"
+
     # ---- reading
+
+    def rooms(self) -> Tuple[List[Tuple[int, bytes, str]], int]:
+        """(rooms, last), for a server that starts: (number, name, state) of those that are kept, and a number.
+
+        No room that has a greater number than `last` is in the store. What was said in rooms that are not kept is
+        forgotten, as they have ended with the server before. This store ends with its server, and keeps none.
+        """
+        return [], 0
 
     def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
         """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""
@@ -254,21 +314,31 @@ class Store:
         """
         if since is None:
             if self._latest is None:
-                self._latest = page(self._backwards(), MOST_MESSAGES)[0][::-1]
+                self._latest = [message[1:] for message in self._lobby.latest(MOST_MESSAGES)]
             found, more = self._latest[-most:], False
         else:
-            start = bisect.bisect([first for first, _ in self._lobby], since) - 1
-            found, more = page((message for message in self._messages(max(start, 0)) if message[0] > since), most)
+            later, more = self._lobby.following(0, since, most)
+            found = [message[1:] for message in later]
         return found, found[-1][0] if found else self._number, more
 
-    def _messages(self, start: int) -> Iterator[Listed]:
-        """(number, sender, text, time) from the frame at `start` on."""
-        for talk in itertools.islice(self._lobby, start, None):
-            yield from _numbered(*talk)
+    def room(self, room: int, since: Optional[int], most: int, after: int) -> Tuple[List[Listed], int, bool]:
+        """(messages, last, more): what was said in a room, as `lobby` tells it, but with places in it for numbers.
 
-    def _backwards(self) -> Iterator[Listed]:
-        for talk in reversed(self._lobby):
-            yield from reversed(_numbered(*talk))
+        since: the place of a message, for those that follow it; None for the latest ones.
+        after: a number: of the messages up to this one none is told.
+        messages: (place, sender, text, time) of each, in order.
+        last: the place of the last of them; if there are none, that of the latest message in the room, or 0.
+        """
+        talk = self._lobby if room == LOBBY else self._rooms.get(room)
+        if talk is None:
+            return [], 0, False
+        start = talk.last - self._keep_room_messages if self._keep_room_messages and room != LOBBY else 0
+        if since is None:
+            found, more = talk.latest(most, start, after), False
+        else:
+            found, more = talk.following(max(since, start), after, most)
+        listed = [(place_, sender, text, when) for place_, _, sender, text, when in found]
+        return listed, found[-1][0] if found else talk.last, more
 
 
 def with_kept(messages: List[Told], sender: bytes, kept: List[Listed]) -> Tuple[List[Told], int]:
@@ -291,9 +361,59 @@ def _pair(one: bytes, other: bytes) -> Pair:
     return (one, other) if one <= other else (other, one)
 
 
-def _numbered(first: int, frame: bytes) -> List[Listed]:
+class _Talk:
+    """What was said in a room.
+
+    frames: (number of the first message, its place, talk frame) of each, oldest first.
+    last: the place of the latest message. size: of the frames, in memory.
+    """
+
+    __slots__ = ("frames", "last", "size")
+
+    def __init__(self) -> None:
+        self.frames: Deque[Tuple[int, int, bytes]] = collections.deque()
+        self.last = self.size = 0
+
+    def add(self, frame: bytes) -> None:
+        """More is said."""
+        first, _ = place(frame)
+        self.frames.append((first, self.last + 1, frame))
+        self.last += HEAD.unpack_from(frame)[4]
+        self.size += TALK_SIZE + len(frame)
+
+    def forget(self) -> None:
+        """The oldest frame is gone."""
+        self.size -= TALK_SIZE + len(self.frames.popleft()[2])
+
+    def forget_all_but(self, most: int) -> None:
+        """Frames that have none of the latest `most` messages are gone."""
+        while len(self.frames) > 1 and self.frames[1][1] <= self.last - most + 1:
+            self.forget()
+
+    def latest(self, most: int, start: int = 0, after: int = 0) -> List[_Said]:
+        """At most `most` of the messages behind the place `start` and the number `after`: the latest, in order."""
+        wanted = itertools.takewhile(lambda message: message[0] > start and message[1] > after, self._backwards())
+        return page(wanted, most)[0][::-1]
+
+    def following(self, start: int, after: int, most: int) -> Tuple[List[_Said], bool]:
+        """(messages, more): at most `most` of those behind the place `start` and the number `after`: the first."""
+        skipped = max(bisect.bisect([place_ for _, place_, _ in self.frames], start),
+                      bisect.bisect([number for number, _, _ in self.frames], after)) - 1
+        frames = itertools.islice(self.frames, max(skipped, 0), None)
+        messages = itertools.chain.from_iterable(map(_told, frames))
+        return page((message for message in messages if message[0] > start and message[1] > after), most)
+
+    def _backwards(self) -> Iterator[_Said]:
+        for frame in reversed(self.frames):
+            yield from reversed(_told(frame))
+
+
+def _told(talk: Tuple[int, int, bytes]) -> List[_Said]:
+    """The messages of a talk frame that comes with the number and the place of the first one."""
+    number, first, frame = talk
     _, now = place(frame)
-    return [(number, sender, text, now // 1000) for number, (_, sender, text, _) in enumerate(said(frame), first)]
+    return [(first + index, number + index, sender, text, now // 1000)
+            for index, (_, sender, text, _) in enumerate(said(frame))]
 
 
 class _Account:

@@ -13,7 +13,8 @@ import stat
 import struct
 import time
 
-from parley.server.chat.names import canonical_name
+from parley.server.chat.names import canonical_name, canonical_room
+from parley.server.chat.operators import ACTS
 from parley.server.storage.directory import CannotUse
 from parley.server.supervisor.hashing import parse_secret
 from parley.server.supervisor.hub import Torn
@@ -21,6 +22,8 @@ from parley.server.supervisor.hub import Torn
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at the same time
 LONGEST_CALL = 30.0  # seconds, from the connection until the answer has been sent
+LONGEST_COPY = 6 * 3600.0  # the same of a request that waits for a copy of the database
+LONG = frozenset(["backup"])
 _PEER = struct.Struct("3i")  # what SO_PEERCRED gives: pid, uid, gid
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,21 @@ def _is_id(value):
     return type(value) is int and 0 <= value < 1 << 63
 
 
+def _is_room(value):
+    try:
+        return isinstance(value, str) and canonical_room(value.encode()).decode() == value
+    except ValueError:
+        return False
+
+
+def _is_act(value):
+    return isinstance(value, str) and value in ACTS
+
+
+def _is_path(value):
+    return _is_text(value) and os.path.isabs(value) and "\0" not in value
+
+
 # Request -> argument -> a function: is this value valid? Existing accounts may have names that new ones cannot have.
 FORMS = {
     "status": {},
@@ -59,6 +77,11 @@ FORMS = {
     "box": {"name": _is_text, "after": _is_id},
     "empty": {"name": _is_text},
     "delete": {"name": _is_text},
+    "who": {"after": _is_text},
+    "rooms": {"after": _is_text},
+    "manage": {"room": _is_room, "act": _is_act, "about": _is_text, "text": _is_text},
+    "say": {"text": _is_text},
+    "backup": {"file": _is_path},
 }
 
 
@@ -92,24 +115,29 @@ class Control:
         except OSError:
             return
         sock.setblocking(False)
-        caller = _Caller(sock, self, self._selector, self._clock() + LONGEST_CALL)
+        caller = _Caller(sock, self, self._selector, self._clock())
         self._callers.append(caller)
         if len(self._callers) > MOST_CALLERS:
             silent = [other for other in self._callers if not other.has_asked]
             silent[0].reply({"error": "too many requests at the same time"})  # perhaps the one that has just come
 
     def close_expired(self):
-        """Close the connections that have lasted for LONGEST_CALL."""
-        while self._callers and self._clock() >= self._callers[0].until:
-            self._callers[0].time_out()
+        """Close the connections that have lasted for too long."""
+        if self._callers:
+            now = self._clock()
+            for caller in [caller for caller in self._callers if now >= caller.since + caller.longest]:
+                caller.time_out()
 
-    def handle(self, line, reply):
-        """Do what the request in `line` (bytes) asks, and have `reply` called with the answer."""
+    def handle(self, line, caller):
+        """Do what the request in `line` (bytes) asks, and have the caller's `reply` called with the answer."""
+        reply = caller.reply
         try:
             request, arguments = _parse_request(line)
         except ValueError as error:
             reply({"error": str(error)})
             return
+        if request in LONG:
+            caller.longest = LONGEST_COPY
         try:
             self._requests[request](reply, **arguments)
         except Torn:
@@ -139,11 +167,12 @@ class Control:
 
 
 class _Caller:
-    """A connection for one request and its answer. until: monotonic seconds, when it is closed at the latest."""
+    """A connection for one request and its answer. since: when it began, monotonic; longest: for how many seconds."""
 
-    def __init__(self, sock, control, selector, until):
+    def __init__(self, sock, control, selector, since):
         self.sock = sock
-        self.until = until
+        self.since = since
+        self.longest = LONGEST_CALL
         self.has_asked = False
         self._control = control
         self._selector = selector
@@ -173,7 +202,7 @@ class _Caller:
         elif end:
             self.has_asked = True
             self._watch(0)
-            self._control.handle(line, self.reply)
+            self._control.handle(line, self)
         elif not piece:
             self._hang_up()
 
@@ -203,7 +232,7 @@ class _Caller:
 
     def time_out(self):
         """Close the connection, whatever it waits for: the request, the answer, or the caller to read it."""
-        self.reply({"error": "this took longer than %d s" % LONGEST_CALL})
+        self.reply({"error": "this took longer than %d s" % self.longest})
         if self.sock is not None:
             self._hang_up()
 
@@ -286,7 +315,7 @@ def ask(path, request, **arguments):
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(10)
+            sock.settimeout(LONGEST_COPY if request in LONG else 10)
             _connect(sock, path)
             sock.sendall(json.dumps(dict(arguments, request=request)).encode() + b"\n")
             with sock.makefile("rb") as answer:

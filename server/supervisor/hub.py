@@ -6,21 +6,22 @@ reads the heads of its frames and gives them their numbers, and never reads its 
 """
 import contextlib
 import functools
-import itertools
 import logging
 import selectors
 import time
 
 from parley.server.chat.census import Census
 from parley.server.chat.contract import Post
-from parley.server.chat.operators import Operators
+from parley.server.chat.members import split
+from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
-from parley.server.ipc.messages import Noticed, Operated, ToWorker, entry, packed
+from parley.server.ipc.messages import Noticed, ToWorker, entry, packed
 from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, placed, said
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
+from parley.server.protocols.text import canonical, one_line
 from parley.server.supervisor.door import Door
 from parley.server.supervisor.hashing import Verifier
 from parley.server.worker.beat import HUB_LATER, next_beat
@@ -29,6 +30,7 @@ from parley.server.worker.strangers import Strangers
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 FEW = 4  # messages; a round that carried fewer was hardly worth its sends
 LONG_BEAT = 4  # beats until the next round after such a one
+ARRIVALS_EVERY = 0.02  # seconds until more are let into rooms, where many come
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
@@ -86,18 +88,18 @@ class Hub(Post):
         self.door = Door(self.verifier, patience, time.monotonic)
         self._order = accounts.order = AtHand(self._deliver, time.time)
         self._numbers = Numbers(store)
-        self._register = Register(self, accounts, self.door, patience, store, self._numbers)
-        self._at_once, self._in_order = self._register.tables(self.census, self)
-        self._tokens = itertools.count(1)
-        self._replies = {}  # token -> what an operator is answered with: reply(error or None)
+        self.register = Register(self, accounts, self.door, patience, store, self._numbers)
+        self._at_once, self._in_order = self.register.tables(self.census, self)
+        self.slot_of = lambda worker: worker  # as the log and `status` call a worker
+        asked = Asked(self._order)
+        self.reply = asked.reply
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
-        operators = Operators(accounts.accounts, store, functools.partial(self._operate, Operated.RemoveAccount),
-                              functools.partial(self._operate, Operated.EmptyBox))
         self.requests_of_operators = {
             name: functools.partial(self._attempt, answer)
-            for name, answer in dict(operators.requests(), passwd=self._set_password).items()}
+            for name, answer in Operators(self.register, accounts, store, asked.submit).requests().items()}
         self._changed = False  # has what is being done changed names or accounts already?
-        self._next_talk = self._next_look = time.monotonic()
+        self._arrivals = []  # (worker, request) of those who want to be in rooms
+        self._next_talk = self._next_look = self._next_arrivals = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
 
     def turn(self, wait):
@@ -105,10 +107,13 @@ class Hub(Post):
         now = time.monotonic()
         if now < self._next_talk:
             time.sleep(self._next_talk - now)
-        self._hear_all(max(0.0, min(wait, self._next_look - now, self.door.next_due - now)))
+        until = min(self._next_look, self.door.next_due)
+        self._hear_all(max(0.0, min(wait, (min(until, self._next_arrivals) if self._arrivals else until) - now)))
         if self._messages:
             self._gather()
             self._set_next_beat()
+        if self._arrivals and time.monotonic() >= self._next_arrivals:
+            self._let_in()
         self.door.look_at_clock()
         self._look_around()
         self.speak()
@@ -127,7 +132,7 @@ class Hub(Post):
 
     def _gather(self):
         """There is talk: where it is lively, and to tell a crowd costs more than a little patience, wait for more."""
-        crowd = self._register.count()["names"]
+        crowd = self.register.count()["names"]
         if self._messages_before > 1 and crowd >= CROWD and self.pacing:
             time.sleep(crowd * PATIENCE_A_MEMBER)
             self._hear_all(0)
@@ -137,6 +142,14 @@ class Hub(Post):
         beats = LONG_BEAT if self._messages < FEW else 1
         self._messages_before, self._messages = self._messages, 0
         self._next_talk = next_beat(time.monotonic(), beats * self.pacing, HUB_LATER / beats)
+
+    def _let_in(self):
+        """Those who want to be in rooms, together: to tell a room who has come is what that costs."""
+        arrivals, self._arrivals = self._arrivals, []
+        for worker, request in arrivals:
+            self._order.submit(worker, request)
+        if len(arrivals) > FEW:
+            self._next_arrivals = time.monotonic() + ARRIVALS_EVERY
 
     def _hear(self, number):
         """A child's queue: a worker's, or that of a process which works for the hub."""
@@ -157,7 +170,9 @@ class Hub(Post):
             kind, _, _, _, messages, _, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 name, arguments = called(frame)
-                if name in self._in_order:
+                if name == "enter":
+                    self._arrivals.append((worker, (name, arguments)))
+                elif name in self._in_order:
                     self._order.submit(worker, (name, arguments))
                 else:
                     self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
@@ -177,14 +192,28 @@ class Hub(Post):
                 self._attempt(self._in_order[name], worker, *fields)
 
     def _say(self, worker, frame):
-        """Talk gets its numbers and the time, and goes to all workers and to the store."""
+        """Talk gets its numbers and the time, and goes to the workers with members in the room, and to the store."""
+        room = HEAD.unpack_from(frame)[1]
+        frame, interest = self.register.moderation.heard(worker, room, frame)
+        if frame is None:
+            return
         number = self._numbers.take(HEAD.unpack_from(frame)[4])
         if number is None:
             self._settle(worker, frame, False)
         else:
             frame = placed(frame, number, self._order.now)
-            self._pass_on(frame)
+            self._pass_on(frame, interest)
             self.store.talk(frame, functools.partial(self._settle, worker, frame))
+
+    def announce(self, frame, then):
+        """See `Post.announce`."""
+        number = self._numbers.take()
+        if number is None:
+            then(None)
+        else:
+            frame = placed(frame, number, self._order.now)
+            self._pass_on(frame)
+            self.store.talk(frame, then)
 
     # ---- bugs
 
@@ -229,8 +258,8 @@ class Hub(Post):
     def _settle(self, worker, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
         if not stored or HEAD.unpack_from(frame)[0] != TALK:
-            kind = ToWorker.Stored if stored else ToWorker.Unstored
-            self.worker(worker, kind([number for number, _, _, _ in said(frame)]))
+            sessions = [number for number, _, _, _ in said(frame)]
+            self.worker(worker, ToWorker.Stored(sessions) if stored else ToWorker.Unsaid(sessions, Reason.NOT_STORED))
 
     def _hear_aide(self, number):
         try:
@@ -282,15 +311,27 @@ class Hub(Post):
 
     # ---- what goes where
 
-    def _pass_on(self, frame):
-        for stream in self.streams.values():
-            stream.frames.append(frame)
+    def _pass_on(self, frame, workers=None):
+        """Part of the streams of these workers, or of all."""
+        if workers is None:
+            for stream in self.streams.values():
+                stream.frames.append(frame)
+        else:
+            for worker in workers:
+                if worker in self.streams:  # it may have just died
+                    self.streams[worker].frames.append(frame)
 
     def everyone(self, message):
         """Part of every worker's stream."""
         frame = packed(message)
         self.change()
         self._pass_on(frame)
+
+    def some(self, workers, message):
+        """Part of these workers' streams."""
+        frame = packed(message)
+        self.change()
+        self._pass_on(frame, workers)
 
     def worker(self, worker, message):
         """Part of one worker's stream; of none's if that one has just died."""
@@ -299,7 +340,17 @@ class Hub(Post):
 
     def prove(self, holder, trouble):
         """An account may be made, or may not: see `server.chat.prover.Prover.prove`."""
-        self._register.prover.prove(holder, trouble)
+        self.register.prover.prove(holder, trouble)
+
+    def audit(self, who, holder, act, room, about, text):
+        """See `Post.audit`; docs/operating.md has the form of the line."""
+        place = "control socket"
+        if holder:
+            worker, session = split(holder)
+            host = self.register.members.hosts.get(holder) or "?"
+            place = "%s worker %s session %d" % (host, self.slot_of(worker), session)
+        fields = {"who": who, "from": place.encode(), "act": act.encode(), "room": room, "about": about, "text": text}
+        log.info("audit", {name: _in_one_line(value) or None for name, value in fields.items()})
 
     def report(self, host, name, reason):
         """Something was refused to somebody: see `Door.report`."""
@@ -312,7 +363,7 @@ class Hub(Post):
                      "queued_bytes": stream.down.backlog_size, "report": stream.report}
             for worker, stream in self.streams.items()
         }
-        return dict(self._register.count(), workers=workers, journal=self.store.status())
+        return dict(self.register.count(), workers=workers, journal=self.store.status())
 
     # ---- workers come and go
 
@@ -320,7 +371,7 @@ class Hub(Post):
         """A worker has been forked; these are our ends of its queues."""
         self.streams[worker] = Stream(down, up)
         self.selector.register(up, selectors.EVENT_READ, worker)
-        self._register.admit(worker)
+        self.register.admit(worker)
 
     def attach_aide(self, number, aide, down, up):
         """A process that works for the hub has been forked."""
@@ -394,26 +445,13 @@ class Hub(Post):
         """Told to stop, it has nothing more to ask."""
         self.streams[worker].done = True
 
-    # ---- what operators ask
-
-    def _set_password(self, reply, name, secret):
-        self._submit_for_operator(lambda error: reply({"error": error} if error else {"done": True}),
-                                  lambda token: Operated.SetPassword(0, token, name.encode(), secret))
-
-    def _operate(self, kind, name, then):
-        self._submit_for_operator(lambda error: then(error is None), lambda token: kind(0, token, name))
-
-    def _submit_for_operator(self, reply, request):
-        token = next(self._tokens)
-        self._replies[token] = reply
-        self._order.submit(0, entry(request(token)))
-
-    def reply(self, token, error):
-        """What an operator has asked for is done, or there is an error."""
-        self._replies.pop(token)(error)
-
 
 def _each(askers):
     """The sessions that a request is for: one or a list of them, or none where it is a worker's own."""
     asker = askers[0] if askers else ()
     return [asker] if isinstance(asker, int) else asker if isinstance(asker, list) else ()
+
+
+def _in_one_line(text):
+    """Text for the log, without anything in it that ends a line or controls a terminal."""
+    return one_line(canonical(text)).replace(b"\t", b" ").decode()

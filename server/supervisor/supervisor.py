@@ -50,23 +50,28 @@ class Supervisor:
 
     It forks, with the start method named explicitly, and has one thread, so that forking is safe (docs/pythons.md).
 
-    listening: for each worker's slot a list of (protocol name, socket, with TLS?). The sockets stay open in the parent,
-        so that a replacement accepts from the same ones as its predecessor.
+    listening: for each worker's slot a list of (protocol name, socket, with TLS?, room or HOME). The sockets stay open
+        in the parent, so that a replacement accepts from the same ones as its predecessor.
     settings: `parley.server.config.Settings`.
     reread: a function without arguments that returns new settings, or None if they are wrong.
     accounts, store: see `parley.server.supervisor.hub.Hub`.
+    rooms: those that are stored, as `parley.server.storage.memory.Store.rooms` gives them.
     directory: `parley.server.storage.directory.Directory`, or None if nothing is stored.
     open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
         None.
     """
 
-    def __init__(self, listening, settings, reread, accounts, store, directory, open_control):
+    def __init__(self, listening, settings, reread, accounts, store, rooms, directory, open_control):
         self._listening = listening
         self._settings = settings
         self._reread = reread
         self._hub = Hub(settings.pacing_ms / 1000, accounts, store,
                         settings.failed_logins_per_minute, settings.accounts_per_address)
-        self._hub.census.most = settings.limits["connections_per_address"]
+        self._hub.slot_of = self._slot_of
+        register = self._hub.register
+        register.rooms.restore(*rooms)
+        register.moderation.found({room for _, _, room in (*settings.room_ports, *settings.tls.room_ports)})
+        self._set_limits()
         self._directory = directory
         self._open_control = open_control
         self._control = None
@@ -90,7 +95,7 @@ class Supervisor:
         """
         self._catch_signals()
         self._on_turn = on_turn
-        requests = dict(self._hub.requests_of_operators, status=self._reply_with_status)
+        requests = dict(self._hub.requests_of_operators, status=self._reply_with_status, who=self._reply_with_who)
         self._control = self._open_control(requests, self._hub.selector)
         gc.collect()
         getattr(gc, "freeze", lambda: None)()  # since 3.7; or the collector would write to pages that workers share
@@ -168,6 +173,20 @@ class Supervisor:
         status["workers"] = {self._children[number].slot: worker for number, worker in status["workers"].items()}
         reply(status)
 
+    def _reply_with_who(self, reply, **asked):
+        """Reply with who is here, on workers that are named likewise."""
+
+        def with_slots(answer):
+            for row in answer.get("who", ()):
+                row[1] = self._slot_of(row[1])
+            reply(answer)
+
+        self._hub.requests_of_operators["who"](with_slots, **asked)
+
+    def _slot_of(self, number):
+        """The slot of a worker, by which the log names it; None if it has just died."""
+        return self._children[number].slot if number in self._children else None
+
     # ---- signals
 
     def _catch_signals(self):
@@ -204,8 +223,15 @@ class Supervisor:
             return
         self._settings = settings
         self._hub.pacing = settings.pacing_ms / 1000
-        self._hub.census.most = settings.limits["connections_per_address"]
+        self._set_limits()
         self._hub.everyone(ToWorker.Configure(settings.of_workers()))
+
+    def _set_limits(self):
+        """What the hub itself heeds of the settings."""
+        self._hub.census.most = self._settings.limits["connections_per_address"]
+        gate = self._hub.register.gate
+        gate.limits = self._settings.rooms
+        gate.operators = frozenset(name for name, _ in self._settings.operators)
 
     # ---- workers
 
@@ -255,7 +281,7 @@ class Supervisor:
         os.close(self._wake)
         self._hub.let_go()
         own = [] if slot in self._aides else self._listening[slot]
-        for _, sock, _ in {share for shares in self._listening for share in shares} - set(own):
+        for _, sock, _, _ in {share for shares in self._listening for share in shares} - set(own):
             sock.close()
         down.read_here()
         up.write_here()

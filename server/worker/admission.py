@@ -5,7 +5,7 @@ import logging
 from parley.server.chat.origins import origin
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import HOME, Reason
 from parley.server.worker.connection import READ, Connection
 from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
@@ -20,7 +20,7 @@ class Admission:
     """Makes connections of those who come, and keeps the books of them until they part.
 
     worker: whose connections they are to be.
-    listening: (protocol name, socket, with TLS?) of each socket to accept from.
+    listening: (protocol name, socket, with TLS?, name of the room or HOME) of each socket to accept from.
     connections: this worker's clients, by number.
     """
 
@@ -30,7 +30,7 @@ class Admission:
         self._worker = worker
         self._tls = self._certificate = None  # the context for handshakes, and what it was made of
         self._handshakes = collections.deque()  # that can go on
-        self._listeners = [Listener(sock, name, self, tls) for name, sock, tls in listening]
+        self._listeners = [Listener(sock, name, self, tls, home) for name, sock, tls, home in listening]
         self._accepting = False
         self._counted = set()  # numbers of the clients that the hub counts by their address
         self._decoder_limits = {}
@@ -90,9 +90,9 @@ class Admission:
         """Are there handshakes that can go on?"""
         return bool(self._handshakes)
 
-    def shake_hands(self, transport, protocol):
+    def shake_hands(self, transport, protocol, home=HOME):
         """A client has connected to a TLS port."""
-        Handshake(TLS(transport, self._tls), protocol, self, self._worker)
+        Handshake(TLS(transport, self._tls), protocol, home, self, self._worker)
 
     def line_up(self, handshake):
         """It can go on, when it is its turn."""
@@ -107,9 +107,9 @@ class Admission:
             except Exception:
                 handshake.crash()
 
-    def greet(self, transport, protocol):
+    def greet(self, transport, protocol, home):
         """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
-        connection = self.admit(transport, protocol)
+        connection = self.admit(transport, protocol, home)
         try:
             connection.on_ready(READ)
         except Exception:
@@ -122,13 +122,13 @@ class Admission:
 
     # ---- clients
 
-    def admit(self, transport, protocol):
+    def admit(self, transport, protocol, home=HOME):
         """A client has connected: its connection."""
         worker = self._worker
         worker.stats.accepted += 1
         decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
         connection = Connection(
-            worker.stats.accepted, transport, worker, worker.audiences[protocol, decoder.form], decoder)
+            worker.stats.accepted, transport, worker, worker.audiences[protocol, decoder.form, home], decoder)
         connection.paid_until = worker.throttle.debt(origin(connection.address()[0]), worker.now)
         self.connections[connection.number] = connection
         worker.stats.present[protocol] += 1

@@ -67,6 +67,11 @@ class Connection:
         """Where the session's questions and talk go."""
         return self._worker.uplink
 
+    @property
+    def rooms(self):
+        """Those of which this worker has members."""
+        return self._worker.rooms
+
     # ---- reading
 
     def on_ready(self, mask):
@@ -114,7 +119,7 @@ class Connection:
             worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
         commands = self._decoder.feed(data)
         if commands:
-            hearers = worker.audiences[self.audience.protocol, self._decoder.form]
+            hearers = worker.audiences[self.audience.protocol, self._decoder.form, self.audience.home]
             if hearers is not self.audience:  # as it writes it is answered
                 self.audience.move(self, hearers)
             worker.deadlines.completed(self)
@@ -353,7 +358,7 @@ class Connection:
             seconds = self._worker.now - float(self._origin.split(b" ")[0])
             log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
         self._worker.admission.parted(self, reason)
-        self.audience.leave(self)
+        self._worker.rooms.leave_all(self)
         self._paused = False  # what still comes is read and dropped, until the client ends too
         self._watch()
         self.finish()

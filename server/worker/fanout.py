@@ -9,6 +9,7 @@ same frames with cuts. A cut is (start, stop, instead, rooms): the frames `inste
 start to stop, and those before are heard as far as they are of `rooms`, in which the session was until then. The
 indices are into the one list, whichever rooms a session is in.
 """
+import bisect
 import collections
 import itertools
 import logging
@@ -17,24 +18,26 @@ import time
 from parley.server.chat.room import EVERYWHERE, LOBBY
 from parley.server.chat.session import WAITING
 from parley.server.protocols import events
-from parley.server.protocols.events import Said, Users
+from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Said, Users
 from parley.server.worker.outbox import Outbox
 from parley.server.worker.throttle import KIB_SHIFT
 
 MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as much as a message
 
-NOWHERE = frozenset()  # the rooms of who is no member
-NOTHING = b""  # a frame that is not heard
+NOWHERE = ()  # the rooms of who is no member
+MOST_SHARED = 3  # rooms in a tuple of which there is one for all who are in them; of more, few are in the same
 
+_AS_IN_LOBBY = {Entered: Joined, Exited: Left}
 _LONG = frozenset(events.LONG_ANSWERS.values())
 
 log = logging.getLogger(__name__)
 
 
-def audience(protocol, form, strangers):
+def audience(protocol, form, strangers, home=HOME):
     """The audience for a form of a protocol module, of the kind that its traits call for.
 
+    home: the name of the room that stands in the lobby's place for its members; empty where that is the lobby.
     strangers: `server.worker.strangers.Strangers`, as a bug in an encoder may show again and again.
     """
     if protocol.TRAITS.personal:
@@ -43,7 +46,24 @@ def audience(protocol, form, strangers):
         kind = AnswersFirst
     else:
         kind = Audience if protocol.TRAITS.coalesces else OneByOne
-    return kind(protocol.NAME, protocol.TRAITS, protocol.FORMS[form], strangers)
+    encode = protocol.FORMS[form]
+    return kind(protocol.NAME, protocol.TRAITS, _at_home(encode, home) if home else encode, strangers, home,
+                getattr(protocol, "TALK", {}).get(form))
+
+
+def _at_home(encode, home):
+    """An encoder to which what happens in the room `home` is what happens in the lobby to others."""
+
+    def encode_at_home(happening, *others):
+        if getattr(happening, "room", None) == home:
+            kind = type(happening)
+            if kind in _AS_IN_LOBBY:
+                happening = _AS_IN_LOBBY[kind](happening.name)
+            else:
+                happening = happening._replace(room=HOME)
+        return encode(happening, *others)
+
+    return encode_at_home
 
 
 def _charge(session, frames, shift):
@@ -54,17 +74,23 @@ def _charge(session, frames, shift):
 class Group:
     """The tick's frames so far as they are heard by those who are in the same of its active rooms.
 
-    frames: all of the tick's, so that cuts fit; in the place of what is not heard there is NOTHING.
-    size: how many of them are heard.
-    text: these joined; offsets: where each of `frames` begins in it. Both are None until they are wanted.
+    everything: the list of all frames. indices: of those in it that are heard; None if they all are.
+    size: how many are heard. The list of all grows, and is another group then.
+    text: these joined; offsets: where each of them begins in it. Both are None until they are wanted.
     """
 
-    __slots__ = ("frames", "size", "text", "offsets")
+    __slots__ = ("everything", "indices", "size", "text", "offsets")
 
-    def __init__(self, frames, size):
-        self.frames = frames
-        self.size = size
+    def __init__(self, everything, indices=None):
+        self.everything = everything
+        self.indices = indices
+        self.size = len(everything if indices is None else indices)
         self.text = self.offsets = None
+
+    @property
+    def frames(self):
+        """Those that are heard."""
+        return self.everything if self.indices is None else [*map(self.everything.__getitem__, self.indices)]
 
     def join(self):
         """The one text that all who are in the group are sent, or parts of it."""
@@ -78,33 +104,36 @@ class Group:
         self.offsets = [0, *itertools.accumulate(map(len, self.frames))]
         return self.offsets
 
-    def heard(self, start, stop):
-        """Those of the frames from start to stop that are."""
-        frames = self.frames[start:stop]
-        return frames if self.size == len(self.frames) else [frame for frame in frames if frame is not NOTHING]
+    def place(self, index):
+        """How many of the group's frames come before the one of this index in the list of all?"""
+        return index if self.indices is None else bisect.bisect_left(self.indices, index)
 
 
-_NO_FRAMES = Group([], 0)
+_NO_FRAMES = Group([], [])
 
 
 class Audience:
     """The members that hear in one form on this worker, and the tick's frames for them.
 
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
-    echo: do speakers hear themselves?
-    members: session -> the rooms it is in, a frozenset which those share who are in the same; an ordered mapping.
+    home: see `audience`. encode_talk: see TALK in `server.protocols`; or None.
+    echo: do speakers hear themselves? motd: the message of the day, or empty.
+    members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
     rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
     deliveries: how many of the frames that are for all who are in a room were sent, each counted for each receiver.
     """
 
-    def __init__(self, protocol, traits, encode, strangers):
+    def __init__(self, protocol, traits, encode, strangers, home=HOME, encode_talk=None):
         self.protocol = protocol
+        self._encode_talk = encode_talk
+        self.home = home
         self.traits = traits
         self.echo = False
+        self.motd = b""
         self.deliveries = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}
-        self._sets = {}  # the values of `members`, each by itself; and some that were
+        self._tuples = {}  # the short values of `members`, each by itself; and some that were
         self._encode = encode
         self._strangers = strangers
         self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
@@ -112,13 +141,13 @@ class Audience:
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._room = LOBBY  # that the last frames were of
         self._runs = [(0, LOBBY)]  # (start, room): the frames from there to the next run are of that room
-        self._active = NOWHERE  # the rooms of the frames that there are groups for
+        self._active = {}  # room -> indices of its frames, of those that there are groups for
         self._clear()
 
     def _clear(self):
         self._frames = []
         self._cuts = {}
-        self._groups = {}  # rooms -> Group, for as many frames as `_all` has; made when somebody is first sent any
+        self._groups = {}  # active rooms, sorted -> Group of `_all`'s frames; made when somebody is first sent any
         self._all = _NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
             self._runs = [(0, self._room)]
@@ -132,14 +161,15 @@ class Audience:
 
     def enter(self, session, room):
         """From here on it hears what happens in the room; and everywhere, as all members do."""
-        self._join(session, frozenset((room, EVERYWHERE)))
+        self._join(session, (EVERYWHERE, room))
 
     def _join(self, session, rooms):
         before = self.members.get(session, NOWHERE)
         self._cut(session, len(self._frames), ())
-        self.members[session] = self._interned(before | rooms)
-        for room in rooms - before - {EVERYWHERE}:
-            self.rooms.setdefault(room, {})[session] = None
+        self.members[session] = self._shared_tuple(tuple(sorted({*before, *rooms})))
+        for room in rooms:
+            if room != EVERYWHERE and room not in before:
+                self.rooms.setdefault(room, {})[session] = None
 
     def leave(self, session, room=EVERYWHERE):
         """From here on it hears nothing of the room. Who leaves everywhere is sent at once what it has heard so far."""
@@ -149,11 +179,11 @@ class Audience:
             self._cuts.pop(session, None)
             self._unlisted.discard(session)
             self.members.pop(session, None)
-            self._take_out(session, rooms - {EVERYWHERE})
+            self._take_out(session, [room for room in rooms if room != EVERYWHERE])
             session.send([*self._held.pop(session, ())])
         elif room in rooms:
             self._cut(session, len(self._frames), ())
-            self.members[session] = self._interned(rooms - {room})
+            self.members[session] = self._shared_tuple(tuple([other for other in rooms if other != room]))
             self._take_out(session, (room,))
 
     def _take_out(self, session, rooms):
@@ -163,11 +193,13 @@ class Audience:
             if not members:
                 self.rooms.pop(room, None)
 
-    def _interned(self, rooms):
-        """The one set for all members who are in just these rooms."""
-        if len(self._sets) > 2 * len(self.members) + 1:
-            self._sets = {known: known for known in self.members.values()}
-        return self._sets.setdefault(rooms, rooms)
+    def _shared_tuple(self, rooms):
+        """The one tuple for all members who are in just these rooms, if there are few."""
+        if len(rooms) > MOST_SHARED:
+            return rooms
+        if len(self._tuples) > 2 * len(self.members) + 1:
+            self._tuples = {known: known for known in self.members.values() if len(known) <= MOST_SHARED}
+        return self._tuples.setdefault(rooms, rooms)
 
     def move(self, session, other):
         """From here on it hears in another form, what happens in the same rooms."""
@@ -207,6 +239,46 @@ class Audience:
         if self._unlisted and type(happening) is Users:
             for session in self._unlisted:
                 self._cut(session, start, ())
+
+    def hear_users(self, users, own):
+        """All hear the list of users, but for those who hear one of their `own`, {session: Users}."""
+        start = len(self._frames)
+        self.hear(EVERYWHERE, users)
+        for session, instead in own.items():
+            if session not in self._unlisted:
+                self._cut(session, start, self._encode(instead, session.name))
+
+    def hear_plainly(self, room, name, records, find):
+        """What `hear_talk` does, for most talk in most forms; false, and nothing done, where it has to do it.
+
+        name: of the room. records: (session number, sender, text, time) of each message.
+        find: gives the session of a number, if that is one of this worker's.
+        """
+        if self._encode_talk is None:
+            return False
+        try:
+            rendered = self._encode_talk(HOME if name == self.home else name, records)
+        except Exception:
+            return False  # a bug, which `hear_talk` finds in one of them
+        if rendered is None:
+            return False
+        if room != self._room:
+            self._begin(room)
+        start, frames = len(self._frames), self._frames
+        frames += rendered
+        if find is not None and not self.echo:
+            members, speaker = self.rooms[room], None
+            for position, record in enumerate(records, start):
+                if record[0] != speaker:
+                    if speaker is not None:
+                        self._cut_own(find(speaker), members, start, position)
+                    speaker, start = record[0], position
+            self._cut_own(find(speaker), members, start, len(frames))
+        return True
+
+    def _cut_own(self, speaker, members, start, stop):
+        if speaker in members:
+            self._cuts.setdefault(speaker, []).append((start, stop, (), self.members[speaker]))
 
     def hear_talk(self, room, talk):
         """All who are in the room hear what was said there: (Said, the session it comes from, or None) each, in order.
@@ -293,59 +365,36 @@ class Audience:
         """There are more frames than those that there are groups for. Gives the group that hears them all."""
         self._groups = {}
         if len(self._runs) > 1:
-            self._active = frozenset([room for _, _, room in self._stretches()])
+            self._active = active = {}
+            for start, stop, room in self._stretches():
+                active.setdefault(room, []).extend(range(start, stop))
         elif len(self._active) != 1 or self._room not in self._active:  # in most ticks it is the room of the last one
-            self._active = frozenset((self._room,))
-        self._all = Group(self._frames, len(self._frames))
+            self._active = {self._room: ()}
+        self._all = Group(self._frames)
         return self._all
 
     def _group(self, rooms):
         """The group of those who are in these rooms. `_all` must have all frames (see `_regroup`)."""
-        if self._active <= rooms:
-            group = self._all
-        else:
-            active = rooms & self._active
-            group = self._groups.get(active) or self._make_group(active)
-            self._groups[active] = group
-        self._groups[rooms] = group
-        return group
+        active = self._active
+        if len(active) != 1:
+            return self._group_of_active(tuple([room for room in rooms if room in active]))
+        (room,) = active
+        return self._all if room in rooms else _NO_FRAMES
 
-    def _make_group(self, rooms):
-        frames, size = [], 0
-        for start, stop, room in self._stretches():
-            if room in rooms:
-                frames += self._frames[start:stop]
-                size += stop - start
-            else:
-                frames += [NOTHING] * (stop - start)
-        return Group(frames, size)
+    def _group_of_active(self, rooms):
+        """The group of those who are in these of the active rooms, a sorted tuple, and in no others of them."""
+        if len(rooms) == len(self._active):
+            return self._all
+        group = self._groups.get(rooms)
+        if group is None:
+            indices = sorted(itertools.chain.from_iterable(map(self._active.__getitem__, rooms)))
+            group = self._groups[rooms] = Group(self._frames, indices)
+        return group
 
     def _stretches(self):
         """(start, stop, room) of the runs in which there are any frames."""
         stops = [start for start, _ in self._runs[1:]] + [len(self._frames)]
         return [(start, stop, room) for (start, room), stop in zip(self._runs, stops) if start < stop]
-
-    def _receivers(self):
-        """(group, members) of those who have no cuts; others may be among them."""
-        group = self._regroup()
-        if len(self._active) > 1:
-            return self._receivers_by_rooms()
-        (room,) = self._active
-        members = self.rooms.get(room, ())
-        others = sum(map(members.__contains__, self._cuts)) if self._cuts else 0
-        self.deliveries += group.size * (len(members) - others)
-        return ((group, members),)
-
-    def _receivers_by_rooms(self):
-        hearing, by_rooms = {}, collections.defaultdict(list)
-        for room in self._active:
-            hearing.update(self.rooms.get(room, ()))
-        for member in hearing:
-            if member not in self._cuts:
-                by_rooms[self.members[member]].append(member)
-        groups = [(self._groups.get(rooms) or self._group(rooms), members) for rooms, members in by_rooms.items()]
-        self.deliveries += sum(group.size * len(members) for group, members in groups)
-        return groups
 
     # ---- the end of the tick
 
@@ -355,8 +404,14 @@ class Audience:
             return
         failed = {}  # session -> the bug that kept it from being sent its frames
         if self._frames:
-            for group, members in self._receivers():
+            group = self._regroup()
+            if len(self._active) == 1:
+                (room,) = self._active
+                members = self.rooms.get(room, ())
+                self.deliveries += group.size * self._count_uncut(members)
                 self._send_to_group(group, members, failed)
+            else:
+                self._send_by_rooms(failed)
         for session in self._cuts:
             try:
                 self._send(session, self._pieces(session))
@@ -368,6 +423,38 @@ class Audience:
                 raise error
             except Exception:
                 session.crash()
+
+    def _count_uncut(self, members):
+        return len(members) - (sum(map(members.__contains__, self._cuts)) if self._cuts else 0)
+
+    def _send_by_rooms(self, failed):
+        """To each member but those who have cuts what it hears of several rooms.
+
+        There are so many sets of rooms that hardly anybody hears just the same, so each has its texts joined for
+        itself, except where they are those of the member before.
+        """
+        hearing = collections.defaultdict(list)  # member -> texts, in order
+        of_several = {}  # text -> of how many frames, by its identity
+        for start, stop, room in self._stretches():
+            members = self.rooms.get(room, ())
+            if stop - start == 1:
+                text = self._frames[start]
+            else:
+                text = b"".join(self._frames[start:stop])
+                of_several[id(text)] = stop - start
+            self.deliveries += (stop - start) * len(members)
+            for member in members:
+                hearing[member].append(text)
+        for member in self._cuts:
+            self.deliveries -= sum([of_several.get(id(text), 1) for text in hearing.pop(member, ())])
+        last = whole = None
+        for member, texts in hearing.items():
+            if texts != last:
+                last, whole = texts, texts if len(texts) == 1 else [b"".join(texts)]
+            try:
+                member.send(whole)
+            except Exception as error:
+                failed[member] = error
 
     def _send_to_group(self, group, members, failed):
         """To all members but those who have cuts: the same bytes."""
@@ -384,13 +471,15 @@ class Audience:
         size = len(self._frames)
         if self._all.size != size:
             self._regroup()
-        groups, position, pieces, delivered = self._groups, 0, [], 0
+        position, pieces, delivered = 0, [], 0
         last = size, size, (), self.members.get(session, NOWHERE)
         for start, stop, instead, rooms in [*self._cuts.get(session, ()), last]:
             if start > position and rooms:
-                group = groups.get(rooms) or self._group(rooms)
-                pieces += self._span(session, group, position, start)
-                delivered += start - position if group.size == size else len(group.heard(position, start))
+                group = self._group(rooms)
+                first, behind = group.place(position), group.place(start)
+                if first < behind:
+                    pieces += self._span(session, group, first, behind)
+                    delivered += behind - first
             pieces += instead
             position = stop
         self.deliveries += delivered
@@ -401,11 +490,10 @@ class Audience:
     def _render(self, happening):
         return self._encode(happening, None)
 
-    def _span(self, session, group, start, stop):
-        """The group's frames from start to stop, as they are sent to `session`: bytes-like pieces."""
+    def _span(self, session, group, first, behind):
+        """Of the group's frames the first to that before `behind`, as they are sent to `session`: bytes-like pieces."""
         offsets = group.offsets or group.measure()
-        start, stop = offsets[start], offsets[stop]
-        return [group.text[start:stop]] if start < stop else ()
+        return [group.text[offsets[first]:offsets[behind]]]
 
     def _send(self, session, pieces):
         session.send(pieces)
@@ -414,8 +502,19 @@ class Audience:
 class Separate(Audience):
     """There is more to do for a member than to send it its frames."""
 
+    def _send_by_rooms(self, failed):
+        by_rooms = collections.defaultdict(list)
+        for room in self._active:
+            for member in self.rooms.get(room, ()):
+                by_rooms[self.members[member]].append(member)
+        for rooms, members in by_rooms.items():
+            group = self._group(rooms)
+            members = dict.fromkeys(members)  # each once, however many of the rooms it is in
+            self.deliveries += group.size * self._count_uncut(members)
+            self._send_to_group(group, members, failed)
+
     def _send_to_group(self, group, members, failed):
-        whole = self._span(None, group, 0, len(group.frames))
+        whole = self._span(None, group, 0, group.size)
         for member in members:
             if member not in self._cuts:
                 try:
@@ -430,15 +529,17 @@ class OneByOne(Separate):
     In a flood they are sent together: the kernel joins what such a client has not read yet, so it loses them anyway.
     """
 
-    def _span(self, session, group, start, stop):
-        return super()._span(session, group, start, stop) if group.size > MOST_ALONE else group.heard(start, stop)
+    def _span(self, session, group, first, behind):
+        if group.size > MOST_ALONE:
+            return super()._span(session, group, first, behind)
+        return group.frames[first:behind]
 
     def _send(self, session, pieces):
         for piece in pieces:
             session.send([piece])
 
 
-class Personal(Audience):
+class Personal(Separate):
     """Frames name their receiver: what is kept is what happened, rendered for each.
 
     Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
@@ -466,8 +567,8 @@ class Personal(Audience):
         """Kept, unless it is talk, only if the protocol speaks of it: most of what happens besides, it does not."""
         return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
 
-    def _span(self, session, group, start, stop):
-        return self._written(session, group.heard(start, stop))
+    def _span(self, session, group, first, behind):
+        return self._written(session, group.frames[first:behind])
 
     def _written(self, session, happenings):
         encode, name = self._encode, session.name
@@ -475,7 +576,7 @@ class Personal(Audience):
         return [text] if text else []
 
     def _send_to_group(self, group, members, failed):
-        happenings = group.heard(0, len(group.frames))
+        happenings = group.frames
         for member in members:
             if member not in self._cuts:
                 try:
@@ -487,8 +588,8 @@ class Personal(Audience):
 class AnswersFirst(Separate):
     """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that."""
 
-    def __init__(self, protocol, traits, encode, strangers):
-        super().__init__(protocol, traits, encode, strangers)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         self._answers = {}  # session -> frames
 
     def answer(self, session, happening):

@@ -17,9 +17,10 @@ class Handshake:
     unfinished = True  # who is late at this is too slow, not idle
     is_typed = False
 
-    def __init__(self, transport, protocol, admission, worker):
+    def __init__(self, transport, protocol, home, admission, worker):
         self._transport = transport
         self._protocol = protocol
+        self._home = home
         self._admission = admission
         self._worker = worker
         self._awaits = 0
@@ -56,7 +57,7 @@ class Handshake:
                 self._await(awaits)
             else:
                 worker.deadlines.completed(self)
-                self._admission.greet(self._transport, self._protocol)
+                self._admission.greet(self._transport, self._protocol, self._home)
 
     def give_up(self, reason):
         """It has taken too long, unless it is we who let it wait."""

@@ -2,6 +2,7 @@
 import errno
 import socket
 
+from parley.server.protocols.events import HOME
 from parley.server.worker.transports.plain import Plain
 
 _AT_ONCE = 64  # connections accepted in one go; a crowd at the door must not starve those inside
@@ -11,11 +12,15 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Listener:
-    """One listening socket of this worker; `admission` admits who arrives, on a TLS port after a handshake."""
+    """One listening socket of this worker; `admission` admits who arrives, on a TLS port after a handshake.
 
-    def __init__(self, sock, protocol, admission, tls=False):
+    home: the name of the room that stands in the lobby's place here, or HOME.
+    """
+
+    def __init__(self, sock, protocol, admission, tls=False, home=HOME):
         self.sock = sock
         self._protocol = protocol
+        self._home = home
         self._admission = admission
         self._admit = admission.shake_hands if tls else admission.admit
 
@@ -32,7 +37,7 @@ class Listener:
                 return
             transport = Plain.of(sock)
             transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._admit(transport, self._protocol)
+            self._admit(transport, self._protocol, self._home)
 
     def crash(self):
         """Called in an exception handler: whoever was arriving is lost, the listener goes on."""

@@ -5,12 +5,12 @@ import time
 
 from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
-from parley.server.chat.room import EVERYWHERE, LOBBY, Room
+from parley.server.chat.room import Rooms
 from parley.server.chat.session import RESET, WAITING
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import HOME, Reason
 from parley.server.worker.admission import Admission
 from parley.server.worker.beat import next_beat
 from parley.server.worker.connection import READ, WRITE
@@ -43,7 +43,7 @@ class Worker:
 
     number: of this process; no other process of this server ever has it.
     down, up: the queues from and to the hub.
-    listening: (protocol name, socket, with TLS?) of each socket to accept from.
+    listening: (protocol name, socket, with TLS?, name of the room or HOME) of each socket to accept from.
     settings: `server.config.Settings`.
     """
 
@@ -66,15 +66,16 @@ class Worker:
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # And until the next beat. epoll only waits whole milliseconds; select knows no higher descriptors.
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
-        self.audiences = {(name, form): audience(protocol, form, self.strangers)
-                          for name, protocol in PROTOCOLS.items() for form in protocol.FORMS}
+        homes = {*((name, HOME) for name in PROTOCOLS), *((name, home) for name, _, _, home in listening)}
+        self.audiences = {(name, form, home): audience(PROTOCOLS[name], form, self.strangers, home)
+                          for name, home in sorted(homes) for form in PROTOCOLS[name].FORMS}
         self.stats = Stats(self.now)
         self.admission = Admission(self, listening)
         self.stopping = self._done = self._ending = False
         self._next_sweep = self._next_idle_sweep = self._next_push = self._next_reading = self.now
         self.configure(settings)
-        rooms = {room: Room(room, list(self.audiences.values())) for room in (EVERYWHERE, LOBBY)}
-        self._replica = replica = Replica(number, self.admission.connections, rooms, self.uplink)
+        self.rooms = Rooms(list(self.audiences.values()))
+        self._replica = replica = Replica(number, self.admission.connections, self.rooms, self.uplink)
         self._said = replica.said
         self._handlers = handlers(ToWorker, replica, self)
         self.selector.register(down, READ)
@@ -238,8 +239,9 @@ class Worker:
         self.admission.configure(settings)
         self.deadlines.limits = settings["limits"]
         self.throttle.rate = settings["limits"]["messages_per_second"]
-        for (protocol, _), hearers in self.audiences.items():
+        for (protocol, _, _), hearers in self.audiences.items():
             hearers.echo = settings["echo"][protocol]
+            hearers.motd = settings["motd"]
 
     def stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""

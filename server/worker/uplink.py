@@ -10,7 +10,7 @@ from parley.server.worker.lookups import Lookups
 
 
 class Uplink:
-    """Collects a tick's requests in order; consecutive talk becomes one frame.
+    """Collects a tick's requests in order; consecutive talk in one room becomes one frame.
 
     talked: has anybody said anything since this was last cleared?
     """
@@ -22,6 +22,7 @@ class Uplink:
         self._worker = worker
         self._frames = []
         self._records = []
+        self._room = LOBBY  # of these
         self._kind = TALK
         self._once_told = {}  # session -> [what to do then]
         self.lookups = Lookups(self.ask)
@@ -39,8 +40,11 @@ class Uplink:
         """The hub is gone: what is asked from now on is asked in vain."""
         self._queue = None
 
-    def say(self, number, sender, text, claimed_time, awaited):
-        """Said in the lobby, now or when the client says it was; `awaited`: it wants to know when that is stored."""
+    def say(self, room, number, sender, text, claimed_time, awaited):
+        """Said in a room, now or when the client says it was; `awaited`: it wants to know when that is stored."""
+        if room != self._room:
+            self._close_talk()
+            self._room = room
         self._records.append(record(number, sender, text, self._clock() if claimed_time is None else claimed_time))
         self.talked = True
         if awaited:
@@ -86,6 +90,6 @@ class Uplink:
 
     def _close_talk(self):
         if self._records:
-            self._frames.append(talk(LOBBY, self._worker, self._records, self._kind))
+            self._frames.append(talk(self._room, self._worker, self._records, self._kind))
             self._records = []
             self._kind = TALK

@@ -1,5 +1,5 @@
 """The proofs of `stress.proofs`, as long as a battery can wait for them; on their own they run longer."""
-from stress.proofs import durable, fuzz, kills, logins, names, returns, soak
+from stress.proofs import durable, fuzz, kills, logins, names, returns, rooms, soak
 from stress.proofs import start as beginning
 
 
@@ -41,3 +41,7 @@ def test_100000_mutated_inputs_for_each_decoder():
 
 def test_a_storm_of_wrong_passwords():
     logins.prove(quietly)
+
+
+def test_people_of_each_protocol_hear_exactly_their_rooms():
+    rooms.prove(quietly, rounds=20)

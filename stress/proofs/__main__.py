@@ -17,13 +17,15 @@ from stress.proofs import (
     names,
     order,
     returns,
+    rooms,
     slow,
     soak,
     start,
 )
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
-          "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour}
+          "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour,
+          "rooms": rooms}
 
 
 @quiet_when_closed()

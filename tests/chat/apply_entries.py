@@ -20,7 +20,10 @@ from parley.server.chat.accounts import Accounts  # noqa: E402
 from parley.server.chat.members import holder_of, split  # noqa: E402
 from parley.server.chat.names import claims  # noqa: E402
 from parley.server.chat.patience import Patience  # noqa: E402
+from parley.server.chat.rooms import OP, Room  # noqa: E402
 from parley.server.ipc.messages import ToWorker, name_of  # noqa: E402
+from parley.server.ipc.queues import AWAITED, TALK, record, talk  # noqa: E402
+from parley.server.protocols.events import ACTS  # noqa: E402
 from parley.server.storage.journal import InProcess  # noqa: E402
 from parley.server.storage.memory import Store  # noqa: E402
 
@@ -28,7 +31,16 @@ NAMES = [b"ann", b"ANN", b"anne", b"Bill", b"BiII", b"bob", b"b0b", b"torn", b"t
          b"student-1501", b"zoe", b"z0e", *(b"a%d" % number for number in range(20))]
 HOSTS = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
-    "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"]
+    "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"] + [
+        "enter"] * 12 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3
+ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % number for number in range(4))]
+BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
+VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
+          b"key": [b"word", b"off"], b"limit": [b"3", b"off"], b"slow": [b"60", b"off"], b"colour": [b"red"]}
+OPERATORS = [b"ann", b"a7"]
+LIMITS = {"most": 7, "owned": 2, "joined": 3, "joins_per_second": 5, "topic_bytes": 30, "bans": 3, "empty_room_days": 1,
+          "keep_messages": 0}
+NOT_ORDERED = ("occupied", "_bans")  # a set's order, and functions
 WORKERS, SESSIONS, KEEP_DAYS = range(1, 5), 12, 3
 
 
@@ -42,6 +54,9 @@ class Post(contract.Post):
 
     def everyone(self, message):
         self._note(0, message)
+
+    def some(self, workers, message):
+        self._note(list(workers), message)
 
     def worker(self, worker, message):
         self._note(worker, message)
@@ -61,7 +76,12 @@ class Post(contract.Post):
     def _note(self, whom, message):
         name = name_of(message) if type(message) in vars(ToWorker).values() else "other"
         self.said[name] += 1
+        if type(message) is ToWorker.Managed:
+            self.said[message.act] += 1
         self._digest.update(repr((whom, name, tuple(message))).encode())
+
+    def audit(self, *act):
+        """Nobody looks at it here."""
 
     def change(self):
         """Nothing is torn here."""
@@ -93,19 +113,41 @@ class Run:
         self.accounts = Accounts(store, keep_days=KEEP_DAYS)
         patience = Patience(0, 40, lambda: 0.0)
         self.register = Registered(self.post, self.accounts, Door(), patience, store, lambda: self.now)
+        self.register.whole.gate.operators, self.register.whole.gate.limits = frozenset(OPERATORS), LIMITS
+        self.rooms = self.register.whole.rooms
 
     def step(self):
         """Give it one entry more."""
         choose = self.random.choice
         self.now += choose([0, 0.25, 1, 3600])
         worker, session, name, host = choose(WORKERS), self.random.randrange(SESSIONS), choose(NAMES), choose(HOSTS)
-        holder, members = holder_of(worker, session), self.register.members
+        members = self.register.members
+        if members.names and self.random.random() < 0.6:
+            worker, session = split(choose(list(members.names)))
+        holder = holder_of(worker, session)
         if holder in members:
             self._as_member(worker, session, members.names[holder], name, host)
         elif not self.post.probes or self.random.random() < 0.7:
             self._as_stranger(worker, session, name, host)
         else:
             self._as_worker()
+
+    def hold_court(self):
+        """What chance seldom leads to: each act once, by somebody who may."""
+        room, whole = b"#court", self.register
+        for session, name in ((SESSIONS, b"judge"), (SESSIONS + 1, b"clerk")):
+            whole.claim_unproven(1, session, name, tuple(claims(name)), "Login")
+            whole.enter(1, session, room, tuple(claims(room)), None)
+        for act, about in (("voice", b"clerk"), ("devoice", b"clerk"), ("mute", b"clerk"), ("unmute", b"clerk"),
+                           ("ban", b"a*"), ("unban", b"a*"), ("set", b"slow"), ("topic", b""), ("invite", b"clerk"),
+                           ("op", b"clerk"), ("deop", b"judge")):
+            whole.manage(1, SESSIONS, room, act, about, b"9")
+        whole.within(1, [SESSIONS], room)
+        whole.reread(1, [SESSIONS], room, None, 9)
+        for act in ("kick", "drop"):
+            whole.manage(1, SESSIONS + 1, room, act, b"judge", b"")
+        for session in (SESSIONS, SESSIONS + 1):
+            whole.release(1, session)
 
     def _as_member(self, worker, session, own, name, host):
         choose = self.random.choice
@@ -129,8 +171,66 @@ class Run:
             self.register.open_account(worker, session, own, tuple(claims(own)), choose([None, "s"]), False, host)
         elif action == "operate":
             self._as_operator(name)
+        elif action == "enter":
+            room = choose(ROOMS)
+            self.register.enter(worker, session, room, tuple(claims(room)), choose([None, None, b"word"]))
+        elif action == "exit":
+            self.register.exit(worker, session, choose(ROOMS))
+        elif action == "manage":
+            self._manage(worker, session)
+        elif action == "talk":
+            self._talk(worker)
+        elif action == "look":
+            self._look(worker, session)
         else:
             self._as_worker()
+
+    def _manage(self, worker, session):
+        choose = self.random.choice
+        names, room = self.register.members.names, choose(ROOMS)
+        ops = [(holder, known) for known in self.rooms.by_number.values() for holder, role in known.members.items()
+               if role >= OP]
+        whom = names
+        if ops and self.random.random() < 0.8:  # rather where it may succeed
+            holder, known = choose(ops)
+            (worker, session), room, whom = split(holder), known.name, known.members
+        act, about, text = choose([*ACTS, "set", "set"]), names[choose([*(whom if choose([1, 1, 0]) else names)])], b""
+        if act == "set":
+            about = choose(sorted(VALUES))
+            text = choose(VALUES[about])
+        elif act == "topic":
+            about, text = b"", choose([b"", b"news", b"x" * 31])
+        elif act in ("ban", "unban") and room != b"#lobby":
+            about = choose(BANS if act == "ban" or room not in self.rooms.by_name else [
+                *self.rooms.by_name[room].banned, about])
+        elif act == "unmute" and room in self.rooms.by_name:
+            about = choose([*self.rooms.by_name[room].muted, about])
+        elif act == "drop" and choose([True, True, False]):
+            act = "invite"
+        self.register.manage(worker, session, room, act, about, text)
+
+    def _talk(self, worker):
+        """As the hub does, which asks in the order whether it may be said."""
+        number, choose = self.random.choice([*self.rooms.by_number, 1]), self.random.choice
+        here = [split(holder)[1] for holder in self.register.members.names if split(holder)[0] == worker]
+        records = [record(choose(here), b"somebody", b"text %d" % count, 7) for count in range(choose([1, 3]))]
+        self.register.order.now = int(self.now * 1000)
+        frame, workers = self.register.whole.moderation.heard(
+            worker, number, talk(number, worker, records, choose([TALK, AWAITED])))
+        self.post.said["heard" if frame else "unheard"] += 1
+        self.digest.update(repr((frame, workers and list(workers))).encode())
+
+    def _look(self, worker, session):
+        choose = self.random.choice
+        question = choose(["within", "list_rooms", "topic", "reread"])
+        if question == "list_rooms":
+            self.register.list_rooms(worker, [session], choose([None, b"#*", b"#r?"]))
+        elif question == "topic":
+            self.register.topic(worker, session, choose(ROOMS))
+        elif question == "within":
+            self.register.within(worker, [session], choose(ROOMS))
+        else:
+            self.register.reread(worker, [session], choose(ROOMS), None, 9)
 
     def _as_stranger(self, worker, session, name, host):
         choose, occupied, account = self.random.choice, tuple(claims(name)), self.accounts.accounts.get(name)
@@ -181,13 +281,18 @@ class Run:
             [(split(holder), name.decode()) for holder, name in members.names.items()],
             [(name.decode(), account.serial, account.secret, account.kept, account.size, account.oldest)
              for name, account in self.accounts.accounts.items()],
-            self.register.numbers.last]
+            self.register.numbers.last, self.rooms.last, [
+                repr((name, room.state(), [getattr(room, slot) for slot in Room.__slots__ if slot not in NOT_ORDERED]))
+                for name, room in self.rooms.by_name.items()],
+            [(split(holder), [room.number for room in rooms]) for holder, (_, rooms) in self.rooms._joined.items()]]
 
 
 def main(seed, count):
     run, digests = Run(seed), []
     for number in range(count):
         run.step()
+        if number % 200 == 0:
+            run.hold_court()
         if number % (count // 20) == 0:
             run.digest.update(json.dumps(run.remembered()).encode())
             digests.append(run.digest.hexdigest())

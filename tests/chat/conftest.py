@@ -4,9 +4,10 @@ from plain import plain
 
 from parley.server.chat import contract
 from parley.server.chat.names import claims
+from parley.server.chat.room import EVERYWHERE, LOBBY, Rooms
 from parley.server.chat.session import Session
 from parley.server.ipc.messages import ToWorker
-from parley.server.protocols.events import Login
+from parley.server.protocols.events import HOME, Login
 from parley.server.protocols.traits import Traits
 
 
@@ -56,6 +57,9 @@ class Post(Record, contract.Post):
     def everyone(self, message):
         self.calls.append(("everyone", *plain(message)))
 
+    def some(self, workers, message):
+        self.calls.append(("some", sorted(workers), *plain(message)))
+
     def worker(self, worker, message):
         if type(message) is not ToWorker.Probe:
             self.calls.append(("worker", worker, *plain(message)))
@@ -72,6 +76,9 @@ class Post(Record, contract.Post):
     def report(self, *refusal):
         self.reported.append(refusal)
 
+    def audit(self, *act):
+        """Nobody looks at it here."""
+
     def change(self):
         """Nothing can be torn here."""
 
@@ -80,11 +87,19 @@ class Post(Record, contract.Post):
 
 
 class Audience(Record):
-    """Remembers what is told, without saying to whom: a test has one client per audience."""
+    """Remembers what is told, without saying to whom: a test has one client per audience.
+
+    Entering and leaving is noted by a word, with the number of the room if it is not the lobby, or all of them.
+    """
+
+    home = motd = b""
 
     def __init__(self, **differences):
         super().__init__()
         self.traits = Traits(**differences)
+        self.home = HOME
+        self.members = {}
+        self.rooms = {EVERYWHERE: self.members}
 
     def tell(self, session, happening):
         self.calls.append(happening)
@@ -93,10 +108,23 @@ class Audience(Record):
         self.calls.append(happening)
 
     def enter(self, session, room):
-        self.calls.append("enter")
+        self.members[session] = self.members.get(session, frozenset()) | {room, EVERYWHERE}
+        self.rooms.setdefault(room, {})[session] = None
+        self.calls.append("enter" if room == LOBBY else ("enter", room))
 
-    def leave(self, session):
-        self.calls.append("leave")
+    def leave(self, session, room=EVERYWHERE):
+        rooms = self.members.pop(session, frozenset())
+        if room != EVERYWHERE:
+            self.members[session] = rooms - {room}
+        for left in rooms - {EVERYWHERE} if room == EVERYWHERE else {room}:
+            self.rooms.pop(left, None)
+        self.calls.append("leave" if room == EVERYWHERE else ("leave", room))
+
+    def hear_plainly(self, room, name, records, find):
+        return False
+
+    def hear_users(self, users, own):
+        self.calls += [own.get(session, users) for session in self.members]
 
     def await_list(self, session):
         self.calls.append("await_list")
@@ -118,6 +146,7 @@ class Client:
         self.refusals = []
         self._waiting = []
         self.hub = hub
+        self.rooms = Rooms([audience])
         self.session = Session(self)
 
     def __getattr__(self, name):
@@ -157,7 +186,7 @@ class Client:
 def claim(number, name, command="Login", password=None):
     """The question with which a name is claimed."""
     if password is None:
-        return "claim_unproven", number, name, tuple(claims(name)), command
+        return "claim_unproven", number, name, tuple(claims(name)), command, False, "192.0.2.%d" % number
     return "claim", number, name, tuple(claims(name)), command, password, "192.0.2.%d" % number
 
 

@@ -3,9 +3,10 @@ import pytest
 
 from parley.server.chat import replica as replica_module
 from parley.server.chat.replica import Replica
-from parley.server.chat.room import EVERYWHERE, LOBBY, Room
+from parley.server.chat.room import EVERYWHERE, LOBBY, Rooms
 from parley.server.chat.session import MEMBER, STRANGER, WAITING
 from parley.server.protocols.events import (
+    HOME,
     Accounts,
     Delete,
     Deliver,
@@ -60,7 +61,7 @@ ANSWERS_TO_NOBODY = [
     ("recalled", [99], NUMBERED, 7, False),
     ("kept", [99], b"ann", [], False),
     ("stored", [99]),
-    ("unstored", [99]),
+    ("unsaid", [99], Reason.NOT_STORED),
     ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
     ("renamed", HERE, 99, b"bob", b"rob"),
@@ -95,6 +96,8 @@ class Listeners:
 
     def __init__(self, **differences):
         self.traits = Traits(**differences)
+        self.home = HOME
+        self.members = {}
         self.rooms = {EVERYWHERE: {"somebody": None}, LOBBY: {"somebody": None}}
         self.aliases = None
         self.heard = []
@@ -106,12 +109,18 @@ class Listeners:
     def hear(self, room, happening, origin):
         self.heard.append((happening, origin))
 
+    def hear_users(self, users, own):
+        self.heard.append((users, None))
+
+    def hear_plainly(self, room, name, records, find):
+        return False
+
     def hear_talk(self, room, talk):
         self.heard += talk
 
 
-def rooms_of(*audiences, others=()):
-    return {room: Room(room, list(audiences)) for room in (EVERYWHERE, LOBBY, *others)}
+def rooms_of(*audiences):
+    return Rooms(list(audiences))
 
 
 @pytest.fixture
@@ -125,14 +134,20 @@ def sessions():
 
 
 @pytest.fixture
-def replica(sessions, listeners, hub):
-    return Replica(HERE, sessions, rooms_of(listeners), hub)
+def rooms(listeners):
+    return rooms_of(listeners)
 
 
 @pytest.fixture
-def ann(stranger, sessions, replica, listeners, hub):
+def replica(sessions, rooms, hub):
+    return Replica(HERE, sessions, rooms, hub)
+
+
+@pytest.fixture
+def ann(stranger, sessions, replica, rooms, listeners, hub):
     """Session 1 of this worker, a member."""
     sessions[1] = stranger
+    stranger.rooms = rooms
     stranger.hear([LOGIN])
     replica.joined(HERE, 1, b"ann")
     hub.drain()
@@ -184,14 +199,15 @@ def test_talk_is_heard_in_order_and_from_its_session(ann, replica, listeners):
 
 def test_talk_goes_to_its_room_and_says_which_it_is(sessions, hub):
     lobby, dev = Listeners(), Listeners()
-    rooms = {EVERYWHERE: Room(EVERYWHERE, [lobby]), LOBBY: Room(LOBBY, [lobby]), 5: Room(5, [dev])}
+    rooms = rooms_of(lobby, dev)
     dev.rooms = {5: {"somebody": None}}
+    rooms.open(5, b"#dev")
     replica = Replica(HERE, sessions, rooms, hub)
     replica.said(5, ELSEWHERE, 1, [(1, b"bob", b"hi", 1)])
     replica.said(LOBBY, ELSEWHERE, 2, [(1, b"bob", b"ho", 1)])
     replica.said(6, ELSEWHERE, 3, [(1, b"bob", b"a room of which nobody is here", 1)])
-    assert dev.heard == [(Said(b"bob", b"hi", 1, 1, 5), None)]
-    assert lobby.heard == [(Said(b"bob", b"ho", 1, 2, LOBBY), None)]
+    assert dev.heard == [(Said(b"bob", b"hi", 1, 1, b"#dev"), None)]
+    assert lobby.heard == [(Said(b"bob", b"ho", 1, 2, b""), None)]
 
 
 def test_every_audience_of_the_room_that_has_members_hears(sessions, hub):
@@ -370,7 +386,7 @@ def test_what_is_not_stored_is_refused_as_what_was_asked(make_member, sessions, 
     say, client = Say(b"hi", None, 1), make_member(acknowledges=True)
     sessions[client.number] = client
     client.hear([say])
-    replica.unstored([99, client.number])
+    replica.unsaid([99, client.number], Reason.NOT_STORED)
     assert client.audience.drain() == [Refused(Reason.NOT_STORED, say)]
     assert client.state is MEMBER
 
@@ -379,7 +395,7 @@ def test_who_does_not_wait_for_it_is_told_only_that_something_is_not_stored(ann,
     ann.hear([Say(b"hi", None, 1), Who()])
     replica.stored([1])
     assert ann.audience.drain() == []
-    replica.unstored([1])
+    replica.unsaid([1], Reason.NOT_STORED)
     assert ann.audience.drain() == [Refused(Reason.NOT_STORED, Say)]
     assert ann.state is WAITING  # for who is here
     replica.who([1])

@@ -3,6 +3,8 @@ import unicodedata
 
 import pytest
 
+from parley.server.chat.names import claims
+from parley.server.chat.room import LOBBY
 from parley.server.chat.session import GONE, HANDLERS, HANGUP, LONGEST_GIVEN, MEMBER, QUIT, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.events import (
@@ -16,13 +18,17 @@ from parley.server.protocols.events import (
     Describe,
     Described,
     Done,
+    Enter,
+    Exit,
     Farewell,
     Hangup,
     Help,
     History,
+    Inside,
     Known,
     Login,
     Malformed,
+    Manage,
     Marked,
     Missed,
     News,
@@ -39,10 +45,14 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Rename,
+    RoomList,
+    Rooms,
     Say,
     SignIn,
     SignUp,
     TimingMark,
+    Topic,
+    TopicTold,
     Unread,
     Waiting,
     Welcome,
@@ -53,18 +63,21 @@ from parley.server.protocols.events import (
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
+ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
+KICK = Manage(b"#dev", "kick", b"bob", b"why")
+DEV = b"#dev", tuple(claims(b"#dev"))
 HOST = "192.0.2.1"
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
-SAY_HI, SAY_HI_AND_WAIT = [("say", 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
+SAY_HI, SAY_HI_AND_WAIT = [("say", LOBBY, 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
 WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi", 7, HOST)
 RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
 ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
     LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
-    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), Deliver(), Unread(), Delete(), Poll(), Ping(b"1"),
-    Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), ENTER, EXIT, ROOMS, TOPIC, KICK, Deliver(),
+    Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
 ]  # fmt: skip
 
 
@@ -74,7 +87,7 @@ def must_login(asked):
 
 def claim_ann(command, password=None):
     if password is None:
-        return [("claim_unproven", 1, b"ann", (b"ann",), command)]
+        return [("claim_unproven", 1, b"ann", (b"ann",), command, False, "192.0.2.1")]
     return [("claim", 1, b"ann", (b"ann",), command, password, HOST)]
 
 
@@ -108,6 +121,11 @@ TABLE = {
     (MEMBER, Describe(b"bob")): (WAITING, [("describe", 1, b"bob")], []),
     (MEMBER, History(b"bob")): (WAITING, [("history", 1, b"ann", b"bob")], []),
     (MEMBER, Recall(5, 9)): (WAITING, [("recall", 1, 5, 9)], []),
+    (MEMBER, ENTER): (WAITING, [("enter", 1, *DEV, None)], []),
+    (MEMBER, EXIT): (WAITING, [("exit", 1, b"#dev")], []),
+    (MEMBER, ROOMS): (WAITING, [("list_rooms", 1, b"#*")], []),
+    (MEMBER, TOPIC): (WAITING, [("topic", 1, b"#dev")], []),
+    (MEMBER, KICK): (WAITING, [("manage", 1, b"#dev", "kick", b"bob", b"why")], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann", False)], []),
     (MEMBER, Unread()): (WAITING, [("unread", 1, b"ann")], []),
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
@@ -172,6 +190,17 @@ ANSWERS = [
     (Recall(None, 9), lambda client: client.answer(Recalled([], 4, False)), MEMBER, [Recalled([], 4, False)]),
     (Recall(5, 9), lambda client: client.refuse(Reason.NO_SUCH_NUMBER), MEMBER,
      [Refused(Reason.NO_SUCH_NUMBER, Recall(5, 9))]),
+    (ENTER, lambda client: client.inside(client.rooms.open(5, b"#dev"), b"news"), MEMBER,
+     [("enter", 5), Inside(b"#dev", b"news", ENTER)]),
+    (ENTER, lambda client: client.confirm(), MEMBER, [Done(ENTER)]),
+    (ENTER, lambda client: client.refuse(Reason.BANNED), MEMBER, [Refused(Reason.BANNED, ENTER)]),
+    (EXIT, lambda client: client.confirm(), MEMBER, [Done(EXIT)]),
+    (EXIT, lambda client: client.refuse(Reason.NOT_INSIDE), MEMBER, [Refused(Reason.NOT_INSIDE, EXIT)]),
+    (ROOMS, lambda client: client.answer(RoomList([])), MEMBER, [RoomList([], ROOMS)]),
+    (TOPIC, lambda client: client.answer(TopicTold(b"#dev", b"news", b"bob", 7)), MEMBER,
+     [TopicTold(b"#dev", b"news", b"bob", 7)]),
+    (KICK, lambda client: client.confirm(), MEMBER, [Done(KICK)]),
+    (KICK, lambda client: client.refuse(Reason.NOT_ALLOWED), MEMBER, [Refused(Reason.NOT_ALLOWED, KICK)]),
     (Deliver(), lambda client: client.answer(Missed([])), MEMBER, [Missed([])]),
     (Unread(), lambda client: client.list_users(Marked([], {})), MEMBER, [Marked([], {}), Done(Unread())]),
     (Delete(), lambda client: client.forget(), STRANGER, ["leave", Done(Delete())]),
@@ -266,14 +295,14 @@ def test_who_hears_before_it_has_a_name_enters_once(make_client, protocol):
     client.hear([Delete()])
     client.forget()
     assert client.audience.drain() == [
-        Welcome(b"bea", Rename(b"bea")), *([] if at_once else ["leave"]), Done(Delete())]
+        Welcome(b"bea", Rename(b"bea")), "leave", *(["enter"] if at_once else []), Done(Delete())]
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_a_speaker_is_told_that_its_words_are_stored_if_its_protocol_does_so(speaking, hub, protocol):
     client = speaking(protocol, MEMBER)
     client.hear([SAY, Say(b"more", None, None)])
-    more = ("say", client.number, b"ann", b"more", None, protocol in ACKNOWLEDGING)
+    more = ("say", LOBBY, client.number, b"ann", b"more", None, protocol in ACKNOWLEDGING)
     if protocol not in ACKNOWLEDGING:
         assert hub.drain() == [SAY_HI, more]
         return
@@ -292,7 +321,7 @@ def test_what_is_not_stored_is_refused_and_what_follows_it_is_said(make_member, 
     client.hear([SAY, Say(b"more", None, None)])
     client.refuse(Reason.NOT_STORED)
     assert client.audience.drain() == [Refused(Reason.NOT_STORED, SAY)]
-    assert hub.drain() == [SAY_HI_AND_WAIT, ("say", 1, b"ann", b"more", None, True)]
+    assert hub.drain() == [SAY_HI_AND_WAIT, ("say", LOBBY, 1, b"ann", b"more", None, True)]
 
 
 def test_who_goes_is_not_told_whether_its_words_are_stored(make_member, hub):
@@ -410,7 +439,7 @@ def test_a_member_protects_no_name_but_its_own(member, hub, name):
 
 def test_a_member_says_things_under_its_registered_name(member, hub):
     member.hear([Say(b"one", b"ann", None), Say(b"two", None, 7)])
-    assert hub.drain() == [("say", 1, b"ann", b"one", None, False), ("say", 1, b"ann", b"two", 7, False)]
+    assert hub.drain() == [("say", LOBBY, 1, b"ann", b"one", None, False), ("say", LOBBY, 1, b"ann", b"two", 7, False)]
 
 
 @pytest.mark.parametrize("claimed", [b"bob", b"ANN", b"", b"ann ", b"\xff", b"x" * 600], ids=repr)
@@ -427,7 +456,7 @@ def test_ones_own_name_may_be_claimed_in_any_normal_form(make_member, hub):
     name = "\u00e4nn"
     client = make_member(name.encode())
     client.hear([Say(b"hi", unicodedata.normalize("NFD", name).encode(), None)])
-    assert hub.drain() == [("say", 1, name.encode(), b"hi", None, False)]
+    assert hub.drain() == [("say", LOBBY, 1, name.encode(), b"hi", None, False)]
 
 
 @pytest.mark.parametrize("text", [b"", *BLANK], ids=ascii)
@@ -441,7 +470,7 @@ def test_nothing_cannot_be_said(member, hub, command, text):
 def test_what_is_said_keeps_its_blanks(member, hub):
     texts = [b"\n a \n", "\u00a0a\u200b".encode()]
     member.hear([Say(text, None, None) for text in texts])
-    assert [call[3] for call in hub.drain()] == texts
+    assert [call[4] for call in hub.drain()] == texts
 
 
 # ---- posts, whose name comes with the text
@@ -457,9 +486,9 @@ def test_a_strangers_post_claims_its_name_and_is_then_said(stranger, hub, claime
 
 def test_a_strangers_post_without_a_name_is_a_guests(stranger, hub):
     stranger.hear([NAMELESS_POST])
-    assert hub.drain() == [("claim_guest", 1)]
+    assert hub.drain() == [("claim_guest", 1, "192.0.2.1")]
     stranger.welcome(b"guest-1")
-    assert hub.drain() == [("say", 1, b"guest-1", b"hi", 7, False)]
+    assert hub.drain() == [("say", LOBBY, 1, b"guest-1", b"hi", 7, False)]
 
 
 def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, hub):
@@ -467,7 +496,7 @@ def test_a_members_post_under_another_name_renames_it_and_is_then_said(member, h
     member.hear([post])
     assert hub.drain() == [RENAME_TO_BEA]
     member.welcome(b"bea")
-    assert hub.drain() == [("say", 1, b"bea", b"hi", 7, False)]
+    assert hub.drain() == [("say", LOBBY, 1, b"bea", b"hi", 7, False)]
     assert member.audience.drain() == [Welcome(b"bea", post)]
 
 
@@ -475,7 +504,7 @@ def test_a_members_post_without_a_name_or_with_its_own_is_said(make_member, hub)
     name = "\u00e4nn"
     client = make_member(name.encode())
     client.hear([NAMELESS_POST, Post(unicodedata.normalize("NFD", name).encode(), None, b"hi", 7)])
-    assert hub.drain() == [("say", 1, name.encode(), b"hi", 7, False)] * 2
+    assert hub.drain() == [("say", LOBBY, 1, name.encode(), b"hi", 7, False)] * 2
 
 
 @pytest.mark.parametrize("state, post", [(STRANGER, POST), (MEMBER, Post(b"bea", None, b"hi", 7))])
@@ -501,7 +530,7 @@ def test_the_password_in_a_post_is_for_the_name_that_it_claims(stranger, hub, cl
     stranger.hear([post, post])
     assert hub.drain() == [claimed(1, b"ann", "Post", b"pw")]
     stranger.welcome(b"ann")
-    assert hub.drain() == [("say", 1, b"ann", b"hi", 7, False)] * 2
+    assert hub.drain() == [("say", LOBBY, 1, b"ann", b"hi", 7, False)] * 2
 
 
 def test_a_member_cannot_be_renamed_with_a_password(member, hub):
@@ -519,11 +548,11 @@ def test_what_is_behind_a_post_waits_until_its_text_is_stored(make_client, hub, 
     assert hub.drain() == [SAY_HI_AND_WAIT]
     assert client.state is WAITING
     client.confirm()
-    assert hub.drain() == [("say", 1, b"ann", b"more", 8, True)]
+    assert hub.drain() == [("say", LOBBY, 1, b"ann", b"more", 8, True)]
     client.confirm()
     assert hub.drain() == [RENAME_TO_BEA]
     client.welcome(b"bea")
-    assert hub.drain() == [("say", 1, b"bea", b"last", 9, True)]
+    assert hub.drain() == [("say", LOBBY, 1, b"bea", b"last", 9, True)]
     client.confirm()
     assert [heard for heard in client.audience.drain() if type(heard) is Done] == [
         Done(SAY), Done(Say(b"more", None, 8)), Done(Say(b"last", None, 9))]
@@ -697,3 +726,151 @@ def test_what_follows_the_end_in_the_same_breath_is_ignored(member, hub, end):
     member.hear([end, SAY, Ping(b""), Hangup(), Quit()])
     assert hub.drain() == [("release", 1)]
     assert len(member.audience.drain()) == (1 if end == Hangup() else 2)
+
+
+def test_the_message_of_the_day_is_told_once_behind_the_login(make_client, hub):
+    client = make_client()
+    client.audience.motd = b"two\nlines"
+    client.hear([Login(b"ann", None)])
+    client.welcome(b"ann", 3)
+    told = [one for one in client.audience.drain() if isinstance(one, tuple)]
+    assert [type(one).__name__ for one in told] == ["Welcome", "Notice", "Waiting"] and told[1].text == b"two\nlines"
+    client.hear([Rename(b"bob")])
+    client.welcome(b"bob")
+    assert [type(one).__name__ for one in client.audience.drain()] == ["Welcome"]
+
+
+# ---- rooms
+
+
+SAY_IN_DEV = Say(b"hi", None, 7, b"#dev")
+
+
+@pytest.fixture
+def inside(member, hub):
+    """A member that is in room 5, #dev, of which nobody remembers anything."""
+    member.hear([ENTER])
+    member.inside(member.rooms.open(5, b"#dev"), b"")
+    hub.drain()
+    member.audience.drain()
+    return member
+
+
+def test_what_is_said_in_a_room_is_said_there_by_its_number(inside, hub):
+    inside.hear([SAY_IN_DEV, SAY, SAY_IN_DEV])
+    assert hub.drain() == [("say", room, 1, b"ann", b"hi", 7, False) for room in (5, LOBBY, 5)]
+    assert inside.audience.drain() == []
+
+
+def test_the_lobby_may_be_called_by_its_name(inside, hub):
+    inside.hear([SAY._replace(room=b"#lobby"), Who(b"#lobby")])
+    assert hub.drain() == [SAY_HI, ("who", 1)]
+    inside.answer(Present([]))
+    inside.hear([Recall(5, 9, b"#lobby")])
+    assert hub.drain() == [("recall", 1, 5, 9)]
+
+
+@pytest.mark.parametrize("room", [b"#dev", b"#DEV", b"#", b"dev", b"\xff", b"#lobby ", b"x" * 600])
+def test_talk_in_a_room_that_one_is_not_in_is_refused_at_once(member, hub, room):
+    say = SAY_IN_DEV._replace(room=room)
+    member.hear([say, Ping(b"")])
+    assert (member.state, hub.drain()) == (MEMBER, [])
+    assert member.audience.drain() == [Refused(Reason.NOT_INSIDE, say), Pong(b"")]
+
+
+def test_of_a_room_in_which_only_others_of_this_worker_are_one_is_not_a_member(member, hub):
+    member.rooms.open(5, b"#dev")
+    member.audience.rooms[5] = {"somebody": None}
+    member.hear([SAY_IN_DEV])
+    assert (hub.drain(), member.audience.drain()) == ([], [Refused(Reason.NOT_INSIDE, SAY_IN_DEV)])
+
+
+def test_who_was_put_out_says_nothing_more_there(inside, hub):
+    inside.outside(inside.rooms.by_name[b"#dev"])
+    inside.hear([SAY_IN_DEV])
+    assert hub.drain() == []
+    assert inside.audience.drain() == [("leave", 5), Refused(Reason.NOT_INSIDE, SAY_IN_DEV)]
+
+
+def test_in_some_protocols_who_says_something_in_a_room_enters_it_first(make_member, hub):
+    member = make_member(enters_by_talking=True)
+    member.hear([SAY_IN_DEV, Ping(b"")])
+    assert (member.state, hub.drain()) == (WAITING, [("enter", 1, *DEV, None)])
+    member.inside(member.rooms.open(5, b"#dev"), b"news")
+    assert hub.drain() == [("say", 5, 1, b"ann", b"hi", 7, False)]
+    assert member.audience.drain() == [("enter", 5), Pong(b"")]
+    member.hear([SAY_IN_DEV])
+    assert hub.drain() == [("say", 5, 1, b"ann", b"hi", 7, False)]
+
+
+def test_who_enters_by_talking_waits_until_its_words_are_stored(make_member, hub):
+    member = make_member(enters_by_talking=True, acknowledges=True)
+    member.hear([SAY_IN_DEV, Ping(b"")])
+    member.inside(member.rooms.open(5, b"#dev"), b"")
+    assert hub.drain() == [("enter", 1, *DEV, None), ("say", 5, 1, b"ann", b"hi", 7, True)]
+    assert (member.state, member.audience.drain()) == (WAITING, [("enter", 5)])
+    member.confirm()
+    assert member.audience.drain() == [Done(SAY_IN_DEV), Pong(b"")]
+
+
+@pytest.mark.parametrize("reason", [Reason.BANNED, Reason.INVITE_ONLY, Reason.JOINS_TOO_FAST])
+def test_who_may_not_enter_says_nothing_and_is_told_why(make_member, hub, reason):
+    member = make_member(enters_by_talking=True)
+    member.hear([SAY_IN_DEV])
+    hub.drain()
+    member.refuse(reason)
+    assert (member.state, hub.drain(), member.audience.drain()) == (MEMBER, [], [Refused(reason, SAY_IN_DEV)])
+
+
+@pytest.mark.parametrize("room", [
+    b"", b"dev", b"#", b"#a b", b"#a,b", b"#a:b", b"#\xff", b"# ", b"#" + b"x" * 33, b"#\x1b[31m", b"#a|b", b"#" * 600])
+@pytest.mark.parametrize("command", [lambda room: Enter(room, None), lambda room: SAY_IN_DEV._replace(room=room)])
+def test_what_can_be_no_rooms_name_is_refused_without_asking_the_hub(make_member, hub, command, room):
+    member, asked = make_member(enters_by_talking=True), command(room)
+    if room or type(asked) is Enter:  # without a room it is the lobby
+        member.hear([asked])
+        assert (member.state, hub.drain()) == (MEMBER, [])
+        assert member.audience.drain() == [Refused(Reason.INVALID_ROOM, asked)]
+
+
+@pytest.mark.parametrize("room", [b"#d", b"#server", b"#LOGIN", b"##", b"#&x", b"#/x", b"#" + b"x" * 32])
+def test_a_rooms_name_is_one_to_32_characters_and_may_be_a_reserved_word(member, hub, room):
+    member.hear([Enter(room, b"word")])
+    assert hub.drain() == [("enter", 1, room, tuple(claims(room)), b"word")]
+
+
+@pytest.mark.parametrize("command, question", [
+    (lambda room: Enter(room, None), lambda room: ("enter", 1, room, tuple(claims(room)), None)),
+    (Exit, lambda room: ("exit", 1, room)),
+    (Topic, lambda room: ("topic", 1, room)),
+    (lambda room: Manage(room, "drop", b"", b""), lambda room: ("manage", 1, room, "drop", b"", b"")),
+    (Who, lambda room: ("within", 1, room)),
+    (lambda room: Recall(5, 9, room), lambda room: ("reread", 1, room, 5, 9)),
+])
+def test_a_room_is_found_in_whatever_normal_form_its_name_is_written(member, hub, command, question):
+    room = "#b\u00fcro"
+    member.hear([command(unicodedata.normalize("NFD", room).encode())])
+    assert hub.drain() == [question(room.encode())]
+
+
+@pytest.mark.parametrize("about, text, as_lines", [
+    (b"", b"one\ntwo\n", (b"", "one\u2424two\u2424".encode())), (b"a\nb", b"why", ("a\u2424b".encode(), b"why")),
+    (b"a\x1b[31m", b"why", ("a\u241b[31m".encode(), b"why")), (b"\xff", b"why", (b"", b"why"))])
+@pytest.mark.parametrize("act", ["topic", "kick", "ban", "set"])
+def test_what_is_managed_is_in_one_line(member, hub, act, about, text, as_lines):
+    member.hear([Manage(b"#dev", act, about, text)])
+    assert hub.drain() == [("manage", 1, b"#dev", act, *as_lines)]
+
+
+def test_who_deletes_its_account_is_in_no_room_any_more(inside):
+    inside.hear([Delete()])
+    inside.forget()
+    assert inside.audience.drain() == ["leave", Done(Delete())]
+    assert (inside.rooms.by_name, sorted(inside.rooms.by_number)) == ({}, [-1, LOBBY])
+
+
+def test_another_name_changes_nothing_about_ones_rooms(inside, hub):
+    inside.hear([Rename(b"bea")])
+    inside.welcome(b"bea")
+    inside.hear([SAY_IN_DEV])
+    assert hub.drain()[1:] == [("say", 5, 1, b"bea", b"hi", 7, False)]

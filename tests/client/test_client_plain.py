@@ -20,6 +20,11 @@ SHOWN = [
     ("/users nobody*", "Nobody of that name."),
     ("/ping", r"Round-trip time: (?!0\.00)\d+\.\d\d ms"),
     ("hi\n/history 1", "What was said before:\n" + TIME + "me: hi\nEnd of what was said before.\n"),
+    ("/join #one\nhi", r"You are in #one\.\n#one has no topic\.\n1 in #one: me\n\[SENT\] " + TIME + r"me \(#one\): hi"),
+    ("/join #two\n/topic for us\n/topic\n/rooms",
+     "me set the topic: for us.\nThe topic of #two: for us\n#two  1  for us\n"),
+    ("/join #three\n/part\nhi", r"You have left #three\.\n\[SENT\] " + TIME + "me: hi"),
+    ("/me waves", r"\[SENT\] " + TIME + r"\* me waves"),
     ("/help", r"/nick NAME +be called NAME, now or once you are connected\n"),
 ]
 REFUSED = [
@@ -34,18 +39,22 @@ REFUSED = [
     ("/dm nobody psst", "[ERROR] Nobody here has that name. Not sent: /dm nobody psst\n"),
     ("/dm nobody", "[ERROR] This is written /dm NAME TEXT."),
     ("/ping twice", "[ERROR] This is written /ping."),
+    ("/go #nowhere", "[ERROR] You are not in #nowhere: /join #nowhere."),
+    ("/join nowhere", "[ERROR] The name of a room is one word that begins with #, such as #dev."),
+    ("/kick #nowhere bob", "[ERROR] There is no such room."),
+    ("/search x", "[ERROR] Only on a terminal"),
     ("/wat", "[ERROR] Unknown command /wat; /help shows them all."),
     ("/connect irc://x", "[ERROR] irc://x is not an address such as line://localhost:4000"),
     ("x" * 9000, "[ERROR] This message is too long: it has 9000 bytes, and `line` takes 8188. Not sent: xxx"),
-    ("/history bob", "[ERROR] `line` keeps no conversations, only what was said in the room."),
+    ("/history bob", "[ERROR] `line` keeps no conversations, only what was said in rooms."),
 ]
 
 
-def run(url, typed, *arguments):
-    """(exit code, stdout, stderr) of the client with these lines piped in."""
+def run(url, typed, *arguments, settings=None):
+    """(exit code, stdout, stderr) of the client with these lines piped in; settings: the folder of a file of them."""
     process = subprocess.Popen(
         [sys.executable, "-m", "client", *([url] if url else []), *arguments], cwd=ROOT, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, XDG_CONFIG_HOME=settings or os.devnull))
     try:
         out, err = process.communicate(typed.encode(), timeout=SECONDS)
     finally:
@@ -105,6 +114,26 @@ def test_a_script_can_connect_by_itself_and_keep_its_nickname(server):
     code, out, err = taken_back(lambda: run(None, "/nick carol\n/connect %s\nhello\n" % host))
     assert (code, err) == (0, "")
     assert "carol: hello" in out
+
+
+def test_the_settings_say_where_to_connect_to_and_who_one_is(server, tmp_path):
+    folder = tmp_path / "parley"
+    folder.mkdir()
+    place = server["line"].rpartition("/")[2]
+    (folder / "settings.ini").write_text("[parley]\naddress = %s\nname = setty\n" % place)
+    code, out, err = taken_back(lambda: run(None, "hi\n", settings=str(tmp_path)))
+    assert (code, err) == (0, "") and "setty: hi\n" in out
+    code, out, err = taken_back(lambda: run("other@" + place, "hi\n", settings=str(tmp_path)))
+    assert (code, err) == (0, "") and "other: hi\n" in out
+    (folder / "settings.ini").write_text("address\n")
+    code, out, err = run(None, "hi\n", settings=str(tmp_path))
+    assert code == 2 and "settings.ini cannot be read" in err
+
+
+def test_rooms_are_entered_again_under_another_name(server):
+    code, out, err = taken_back(lambda: run(server["line"], "/nick was\n/join #stay\n/nick willbe\n/msg hi\n"))
+    assert (code, err) == (0, "")
+    assert re.search(r"come back as willbe\.\n(.*\n)*You are in #stay\.\n(.*\n)*.*willbe \(#stay\): hi\n", out), out
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS[:-1])

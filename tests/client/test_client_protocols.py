@@ -296,10 +296,9 @@ def test_what_is_said_in_line_is_known_to_have_arrived_by_the_next_answer():
     chat = talking("line")
     chat.say("one")
     chat.say("two")
-    assert chat.to_send() == b"MSG one\nPING\nMSG two\n"
+    assert chat.to_send() == b"MSG one\nPING\nMSG two\nPING\n"
     assert chat.feed(b"PONG\n") == [
         heard.Done(heard.Request("say", None, "one")), heard.Done(heard.Request("fence", None, None))]
-    assert chat.to_send() == b"PING\n"
     assert heard.Done(heard.Request("say", None, "two")) in chat.feed(b"PONG\n")
     assert not chat.has_pending
 
@@ -308,9 +307,12 @@ def test_a_refusal_in_line_finds_what_it_is_about():
     chat = talking("line")
     chat.say("one")
     chat.whisper("nobody", "psst")
+    chat.say("three")
     chat.ping()
-    refused = [event for event in chat.feed(b"ERR user-not-found\n") if isinstance(event, heard.Refused)]
-    assert [event.request for event in refused] == [heard.Request("whisper", "nobody", "psst")]
+    found = chat.feed(b"PONG\nERR user-not-found\nPONG\nERR slow-mode\nPONG\nPONG\n")
+    ends = [(event.request.kind, type(event)) for event in found if event.request.kind != "fence"]
+    assert ends == [("say", heard.Done), ("whisper", heard.Refused), ("say", heard.Refused), ("ping", heard.Done)]
+    assert not chat.has_pending
 
 
 def test_what_was_missed_in_line_comes_in_pages_and_only_once():

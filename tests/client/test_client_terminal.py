@@ -95,7 +95,7 @@ def comfort():
 @pytest.fixture
 def home(tmp_path):
     """The environment of somebody with a home directory of their own."""
-    return {"XDG_STATE_HOME": str(tmp_path / "state")}
+    return {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
 
 
 @pytest.fixture
@@ -173,6 +173,30 @@ def test_commands_and_names_complete(server, join, sit_down):
     typist.sees("Round-trip time")
     typist.type("/dm rum" + TAB + "psst" + ENTER)
     typist.sees("tess (to rumpelstilzchen): psst")
+
+
+def test_rooms_are_places_and_keys_are_not_kept(server, join, sit_down, home):
+    other = enter(join, server["line"], "roomer")
+    other.join_room("#places", "sesame")
+    typist = joined(sit_down(server["line"]), "rosa")
+    typist.enter("/join #places sesame")
+    typist.sees("--- #places ---")
+    typist.sees("2 in #places: roomer, rosa")
+    typist.sees("#places>")
+    typist.enter("hello")
+    hear(other, lambda event: isinstance(event, Said) and (event.text, event.room) == ("hello", "#places"))
+    typist.type("/go lob" + TAB + ENTER)
+    typist.sees("--- lobby ---")
+    other.say("Rosa?", "#places")
+    typist.sees("\a")
+    typist.type("\x1bn")
+    typist.sees("roomer: Rosa?")
+    typist.enter("/part")
+    typist.sees("You have left #places.")
+    typist.enter("/quit")
+    assert typist.ends() == 0
+    with open(os.path.join(home["XDG_STATE_HOME"], "parley", "typed"), encoding="utf-8") as file:
+        assert "sesame" not in file.read()
 
 
 def test_passwords_are_not_shown_and_not_kept(server, sit_down, home):
@@ -282,7 +306,7 @@ def tmux(home, tmp_path):
 
 def opened(tmux, home, url, columns=80):
     """The client at `url` in a terminal of 12 lines; when it has ended, that shows its exit code."""
-    client = ["env", "XDG_STATE_HOME=" + home["XDG_STATE_HOME"], *COMMAND, url]
+    client = ["env", *("%s=%s" % one for one in home.items()), *COMMAND, url]
     # Not what tmux says of a pane that is dead: it does not always learn how.
     shell = " ".join(map(shlex.quote, client)) + "; echo exit code $?"
     tmux("new-session", "-d", "-x", str(columns), "-y", "12", shell, ";", "set", "-g", "remain-on-exit", "on")
@@ -314,6 +338,41 @@ def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tm
     screen_with(tmux, "tux")
     tmux("send-keys", "/quit", "Enter")
     screen_with(tmux, "Disconnected from the server.", "exit code 0")
+
+
+def test_one_looks_back_and_searches(server, join, home, tmux):
+    other = enter(join, server["line"], "bygone")
+    opened(tmux, home, server["line"])
+    screen_with(tmux, "no name yet")
+    tmux("send-keys", "/nick luca", "Enter")
+    screen_with(tmux, "Nickname set to luca")
+    for number in range(60):
+        other.say("talk %d" % number)
+    screen_with(tmux, "talk 59\n")
+    tmux("send-keys", "PageUp")
+    screen_with(tmux, "talk 49\n", " lobby, rows ")
+    tmux("send-keys", "PageUp")
+    screen_with(tmux, "talk 38\n")
+    other.say("while away")
+    tmux("send-keys", "Escape")
+    screen_with(tmux, "while away\n>")
+    for chat in (other, enter(join, server["line"], "luca2")):
+        chat.join_room("#past")
+    tmux("send-keys", "/join #past", "Enter")
+    screen_with(tmux, "3 in #past: bygone, luca, luca2\n#past>")
+    tmux("send-keys", "M-Up")
+    screen_with(tmux, "while away\n>")
+    other.say("luca!", "#past")
+    screen_with(tmux, " #past 1!  line:")
+    tmux("send-keys", "/search TALK 1", "Enter")
+    screen_with(tmux, "match 11 of 11", "talk 19\n")
+    tmux("send-keys", "N")
+    screen_with(tmux, "match 10 of 11")
+    tmux("send-keys", "h")
+    screen_with(tmux, "> h\n")
+    tmux("send-keys", "C-u")
+    tmux("send-keys", "/search never", "Enter")
+    screen_with(tmux, "That was not said here.")
 
 
 def test_what_is_on_its_way_shows_in_the_status_and_is_unconfirmed_in_the_end(home, tmux):

@@ -29,7 +29,7 @@ DELIMITED = [
 # What no server may send, and what is said of it.
 DELIMITED_BROKEN = [
     ("01 06" + ZEROS + "00", "version 1"),
-    ("00 08" + ZEROS + "00", "unknown command"),
+    ("00 0D" + ZEROS + "00", "unknown command"),
     ("00 06" + ZEROS + "02 C3 A9", "not ASCII"),
     ("00 06" + "00 " * 36 + "01 00 00 01", "length 16777217"),
     ("00 06 80" + "00 " * 39, "length %d" % (1 << 319)),

@@ -85,7 +85,20 @@ BUGS = {
 
 HELP = ("HELP LOGIN <username> [<password>]", "HELP MSG <text>", "HELP WHO", "HELP DM <username> <text>", "HELP PING",
         "HELP HISTORY [<count>]", "HELP HISTORY SINCE <number>", "HELP REGISTER <username> <password>",
-        "HELP PASSWD <old password> <new password>", "HELP UNREAD", "HELP HELP", "HELP QUIT", "END HELP")
+        "HELP PASSWD <old password> <new password>", "HELP UNREAD",
+        "HELP JOIN #<room> [<key>]",
+        "HELP PART #<room>",
+        "HELP ROOMS [<pattern>]",
+        "HELP #<room> MSG <text>",
+        "HELP #<room> WHO",
+        "HELP #<room> HISTORY [<count>]",
+        "HELP #<room> HISTORY SINCE <place>",
+        "HELP #<room> TOPIC [<text>]",
+        "HELP #<room> INVITE|KICK|BAN|UNBAN|MUTE|UNMUTE|VOICE|DEVOICE|OP|DEOP <username> [<why>]",
+        "HELP #<room> SET private|invite|moderated on|off",
+        "HELP #<room> SET key|limit|slow <value>|off",
+        "HELP #<room> DROP",
+        "HELP HELP", "HELP QUIT", "END HELP")
 LINE_LIMIT = 8192
 BUS_SECONDS = 0.005
 RESERVED = ("server lobby login ok err msg who user dm ping pong info disconnected idle-timeout").split()
@@ -148,7 +161,7 @@ def skeleton(name):
 
 def good_name(name):
     categories = [unicodedata.category(char) for char in name]
-    return (1 <= len(name) <= 32 and "|" not in name and not name.startswith("/")
+    return (1 <= len(name) <= 32 and "|" not in name and name[0] not in "/#&"
             and not any(category in ("Cc", "Cf", "Cn", "Cs", "Co") or category[0] == "Z" for category in categories)
             and categories[0][0] != "M" and skeleton(name) not in RESERVED and "\ufffd" not in name)
 

@@ -34,8 +34,8 @@ else:
 
     grant = Claims.grant
 
-    def grant_and_fail(self, holder, name, occupied):
-        grant(self, holder, name, occupied)
+    def grant_and_fail(self, holder, name, *others):
+        grant(self, holder, name, *others)
         if name == b"torn":
             raise RuntimeError("injected")
 

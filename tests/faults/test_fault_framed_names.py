@@ -1,4 +1,6 @@
 """Names, as each of the five protocols gives, refuses and frees them."""
+import json
+
 import pytest
 
 from stress.framed import FRAMED, HELLO, PROTOCOLS, Client, open_account
@@ -16,7 +18,9 @@ NAMES = {
     "Server": NOWHERE,
     "INFO": NOWHERE,
     "*": EVERYWHERE,
-    "#x": EVERYWHERE,
+    "#x": NOWHERE,
+    "&x": NOWHERE,
+    "x#&": EVERYWHERE,
     "../x": EVERYWHERE,
     "/x": NOWHERE,
     "a b": NOWHERE,
@@ -65,6 +69,21 @@ def is_given(server, protocol, name, observer):
     if given:
         observer.until("INFO %s disconnected" % name.partition("\0")[0])
     return given
+
+
+@pytest.mark.parametrize("name", ["#old", "&old"])
+def test_an_account_that_has_the_name_of_a_room_keeps_it(start, join, tmp_path, name):
+    path = tmp_path / "users.json"
+    path.write_text(json.dumps({"users": [{"username": name, "password": "pw"}]}))
+    server = start(workers=2, config={"accounts": {"users_file": str(path)}})
+    observer = join(server.worker_address(1), "observer")
+    for other in ("#new", "&new", name.upper()):
+        assert not is_given(server, "line", other, observer), other
+    with LineClient(server.worker_address(0)) as client:
+        client.say("LOGIN %s pw" % name)
+        assert client.line() == b"OK"
+        client.say("MSG hi")
+        assert observer.line() == b"MSG %s hi" % name.encode()
 
 
 @each_framed

@@ -29,7 +29,7 @@ else:
         raise RuntimeError("injected")
 
     def unless_asked(original, asked):
-        return lambda self, *args: strike() if asked(self, *args) else original(self, *args)
+        return lambda self, *args, **named: strike() if asked(self, *args) else original(self, *args, **named)
 
     place = os.environ["BUG_IN"]
     member = session.HANDLERS[session.MEMBER]
@@ -39,7 +39,7 @@ else:
         connection.Connection._take = unless_asked(connection.Connection._take, lambda self, data: b"boom" in data)
     elif place == "answer":
         session.Session._go_on = unless_asked(
-            session.Session._go_on, lambda self, answer: self.client.name == b"victim")
+            session.Session._go_on, lambda self, *answers: self.client.name == b"victim")
     elif place == "welcome":
         fanout.Audience.enter = unless_asked(
             fanout.Audience.enter, lambda self, session, room: session.name == b"boomer")

@@ -89,3 +89,26 @@ def test_a_storm_of_signals_does_no_harm(start, settings, join):
     bob.expect(*["MSG ann %d" % number for number in range(100)])
     settings.write(echo=True)
     hup(server, server.stderr_text().count("reread") + 1)
+
+
+def test_limits_of_rooms_and_the_message_of_the_day_change(start, settings, join):
+    settings.write(rooms={"most": 1}, motd="Old.")
+    server = start(workers=1, args=settings.args)
+    ann = join(server.address(), "ann")
+    ann.say("JOIN #a", "JOIN #b")
+    ann.until("ERR too-many-rooms")
+    settings.write(rooms={"most": 2}, motd="New.")
+    hup(server, 1)
+    ann.say("JOIN #b")
+    ann.until("OK")
+    join(server.address(), "bob").until("INFO New.")
+
+
+def test_operators_that_have_no_account_change_nothing(start, settings, join):
+    settings.write(motd="Old.")
+    server = start(workers=1, args=settings.args)
+    settings.write(operators=["ann"], motd="New.")
+    hup(server, 1)
+    assert "the old one stays in force: " in server.stderr_text()
+    assert "the operator ann has no account with a password" in server.stderr_text()
+    join(server.address(), "bob").until("INFO Old.")

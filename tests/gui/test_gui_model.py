@@ -5,7 +5,7 @@ import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
 from parley.client import Chat, connect
-from parley.client.gui.model import FAILED, ROOM, UNSURE, Conversation, Message, Model, address_of
+from parley.client.gui.model import FAILED, ROOM, UNSURE, Conversation, Message, Model, NewAccount, address_of
 
 
 def texts(conversation):
@@ -338,3 +338,129 @@ def test_who_has_logged_in_elsewhere_is_not_driven_out_and_one_comes_back_by_han
         assert not model.connection
     finally:
         model.close(0)
+
+
+# ---- rooms
+
+
+@pytest.fixture
+def alice_and_bob(mixed):
+    """Alice's model, and Bob's chat in `line`, who is in #dev."""
+    with connect("line://%s:%d" % mixed["line"], "Bob", USERS["Bob"]) as bob:
+        bob.join_room("#dev")
+        bob.topic("#dev", "what for")
+        assert bob.finish(SECONDS)
+        model = Model("%s:%d" % mixed["dollar"], "Alice", USERS["Alice"])
+        wait_until(lambda: model.has_room, model.tick)
+        model.open_conversation(model.conversation(ROOM))
+        yield model, bob
+        model.close(0)
+
+
+def typed(model, text):
+    assert model.say(text), model.trouble
+
+
+def told(model, partner):
+    """(who, what) of each message."""
+    return [(message.sender, message.text) for message in model.conversation(partner).messages]
+
+
+def test_a_room_is_entered_spoken_in_and_left(alice_and_bob):
+    model, bob = alice_and_bob
+    typed(model, "/join #dev")
+    wait_until(lambda: model.open.partner == "#dev" and model.open.topic, model.tick)
+    assert model.open.topic == "what for"
+    assert [one.partner for one in model.listing()][:2] == [ROOM, "#dev"]
+    typed(model, "hi")
+    bob.say("hello", "#dev")
+    wait_until(lambda: ("Bob", "hello") in told(model, "#dev"), model.tick)
+    wait_until(lambda: not any(message.state for message in model.open.messages), model.tick)
+    bob.topic("#dev", "another")
+    wait_until(lambda: model.open.topic == "another", model.tick)
+    assert (None, "Bob set the topic: another.") in told(model, "#dev")
+    typed(model, "/me waves")
+    assert told(model, "#dev")[-1] == ("Alice", "* Alice waves")
+    typed(model, "/who")
+    wait_until(lambda: (None, "2 in #dev: Alice, Bob") in told(model, "#dev"), model.tick)
+    typed(model, "/part")
+    wait_until(lambda: model.open.partner is ROOM, model.tick)
+    assert not model.inside and model.conversation("#dev") not in model.listing()
+
+
+def test_what_is_said_in_a_room_that_is_not_open_is_unread(alice_and_bob):
+    model, bob = alice_and_bob
+    typed(model, "/join #dev")
+    wait_until(lambda: model.open.partner == "#dev", model.tick)
+    model.open_conversation(model.conversation(ROOM))
+    bob.say("psst", "#dev")
+    bob.kick("#dev", "Alice", "too quiet")
+    wait_until(lambda: not model.inside, model.tick)
+    assert (model.conversation("#dev").unread, model.conversation(ROOM).unread) == (1, 0)
+    assert told(model, "#dev")[-2:] == [(None, "Bob kicked Alice: too quiet."), (None, "Alice has left.")]
+    model.open_conversation(model.conversation("#dev"))
+    typed(model, "still?")
+    wait_until(lambda: model.inside, model.tick)  # who speaks there enters
+
+
+def test_an_invitation_and_a_refusal_are_told(alice_and_bob):
+    model, bob = alice_and_bob
+    bob.set("#dev", "invite", "on")
+    assert bob.finish(SECONDS)
+    typed(model, "/join #dev")
+    wait_until(lambda: model.trouble, model.tick)
+    assert model.trouble == "One enters this room only if invited."
+    bob.invite("#dev", "Alice")
+    wait_until(lambda: (None, "[NOTICE] Bob invites you to #dev: /join #dev") in told(model, ROOM), model.tick)
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("/wat", "Unknown command /wat; /help shows them all, // is a slash."), ("/kick", "This is written /kick [#ROOM]"),
+    ("/part", "Everybody is in the lobby."), ("/join dev", "The name of a room is one word that begins with #")])
+def test_a_command_that_cannot_be_done_is_said_in_a_sentence(alice_and_bob, text, sentence):
+    model, _ = alice_and_bob
+    assert not model.say(text)
+    assert model.trouble.startswith(sentence)
+
+
+def test_two_slashes_are_one(alice_and_bob):
+    model, _ = alice_and_bob
+    typed(model, "//kick")
+    assert told(model, ROOM)[-1] == ("Alice", "/kick")
+
+
+def test_who_is_ignored_is_not_shown(alice_and_bob):
+    model, bob = alice_and_bob
+    typed(model, "/ignore Bob")
+    bob.say("rude")
+    bob.whisper("Alice", "rude")
+    bob.topic("#dev", "x")
+    assert bob.finish(SECONDS)
+    typed(model, "/rooms")
+    wait_until(lambda: any("#dev  1  x" in text for _, text in told(model, ROOM)), model.tick)
+    assert not any(sender == "Bob" for partner in (ROOM, "Bob") for sender, _ in told(model, partner))
+
+
+def made(account):
+    wait_until(lambda: account.is_made or account.why_not, account.tick)
+    account.close()
+    return account.why_not
+
+
+def test_an_account_is_made_and_used(mixed):
+    server, port = "%s:%d" % mixed["dollar"], mixed["line"][1]
+    assert made(NewAccount(server, "Dora", "s3cret", port=port)) == ""
+    model = Model(server, "Dora", "s3cret")
+    wait_until(lambda: model.is_welcome, model.tick)
+    model.close()
+    assert made(NewAccount(server, "Dora", "other", port=port)) != ""
+    assert "one word" in made(NewAccount(server, "Dora", "two words", port=port))
+    with pytest.raises(ValueError, match="password"):
+        NewAccount(server, "Dora", "")
+
+
+def test_where_no_account_can_be_made_that_is_said_in_a_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        assert made(NewAccount("127.0.0.1", "Dora", "x", port=taken.getsockname()[1])).endswith(
+            "connection refused. (Accounts are made in `line`, there.)")

@@ -76,12 +76,12 @@ class Seen:
         return next((row for row in self.chat_view.list.get_children()
                      if self.chat_view.list.item(row, "text").endswith("  " + name)), None)
 
-    def click(self, name):
+    def click(self, name, partner=None):
         self.until(lambda: self.row(name) and self.chat_view.list.bbox(self.row(name), "#0"))
         x, y, width, height = self.chat_view.list.bbox(self.row(name), "#0")
         for event in ("<ButtonPress-1>", "<ButtonRelease-1>"):
             self.chat_view.list.event_generate(event, x=x + width // 2, y=y + height // 2)
-        self.until(lambda: self.chat_view.model.open and self.chat_view.model.open.partner == name)
+        self.until(lambda: self.chat_view.model.open and self.chat_view.model.open.partner == (partner or name))
 
     @property
     def said(self):
@@ -598,3 +598,50 @@ def test_who_ends_it_by_a_signal_is_logged_out(foreign, screen, wish):
         client.kill()
         client.wait()
         client.stderr.close()
+
+
+# ---- rooms and new accounts
+
+
+def test_a_room_in_the_list_is_opened_by_a_click_and_one_writes_at_once(mixed, see):
+    seen = see(mixed["dollar"], "Alice")
+    seen.enter(USERS["Alice"])
+    with connect("line://%s:%d" % mixed["line"], "Bob", USERS["Bob"], timeout=SECONDS) as bob:
+        bob.join_room("#dev")
+        bob.topic("#dev", "what for")
+        assert bob.finish(SECONDS)
+        seen.type("/join #dev", "<Return>")
+        seen.until(lambda: str(seen.chat_view.heading.cget("text")) == "#dev, what for")
+        seen.press(seen.chat_view.entry, "<Alt-Up>")
+        seen.until(lambda: seen.chat_view.model.open.partner is None)
+        bob.say("* Bob waves", "#dev")
+        seen.until(lambda: ("#  dev", "(1)") in seen.rows())
+        seen.root.focus_force()
+        seen.click("dev", "#dev")
+        seen.until(lambda: "* Bob waves" in seen.said)
+        seen.until(lambda: seen.root.focus_get() is seen.chat_view.entry)
+        bob.kick("#dev", "Alice")
+        seen.until(lambda: str(seen.chat_view.heading.cget("text")) == "#dev, in which you are not")
+        assert "Bob kicked Alice." in seen.said
+
+
+def test_an_account_is_made_in_the_login_window(mixed, see):
+    seen = see(mixed["dollar"], "Dora")
+    create = seen.window.create
+    seen.window.login._create = lambda *typed: create(*typed, port=mixed["line"][1])
+    seen.window.login.new.invoke()
+    assert "Which name and which password" in seen.sentence
+    seen.window.login.fill("password", "s3cret")
+    seen.press(seen.window.login.new, "<Return>")
+    seen.until(lambda: seen.chat_view)
+    assert seen.window.model.me == "Dora"
+
+
+def test_an_account_that_cannot_be_made_leaves_one_at_the_login(mixed, see):
+    seen = see(mixed["dollar"], "Alice")
+    create = seen.window.create
+    seen.window.login._create = lambda *typed: create(*typed, port=mixed["line"][1])
+    seen.window.login.fill("password", "guess")
+    seen.window.login.new.invoke()
+    seen.until(lambda: seen.sentence == "The name is taken.")
+    assert str(seen.window.login.new.cget("state")) == "normal"

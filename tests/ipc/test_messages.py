@@ -7,6 +7,7 @@ from parley.server.chat.census import Census
 from parley.server.chat.claims import Claims
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.moderation import Moderation
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
 from parley.server.chat.register import Register
@@ -36,7 +37,7 @@ from parley.server.worker.loop import Worker
 
 DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ ==
               module.__name__]
-DECIDING = Claims, Enrollment, DirectMessages, Register
+DECIDING = Claims, Enrollment, DirectMessages, Moderation, Register
 HEARD = [(ToHub, 1, (Prover, Questions, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
             Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
          (ToStore, 0, (Store,)), (ReadStore, 0, (Store,)), (ToStore, 0, (Database,)), (ReadStore, 0, (Database,))]
@@ -62,7 +63,7 @@ def test_every_message_says_what_it_is(direction):
 def test_a_message_comes_back_from_its_frame_by_the_name_of_its_handler():
     message = ToHub.ClaimGuest(7)
     assert name_of(message) == "claim_guest"
-    assert called(packed(message)) == ("claim_guest", (7,))
+    assert called(packed(message)) == ("claim_guest", (7, ""))
 
 
 def test_what_nobody_hears_or_two_do_is_an_error_at_the_start():
@@ -73,8 +74,12 @@ def test_what_nobody_hears_or_two_do_is_an_error_at_the_start():
         def results(self, results, broken):
             pass
 
+        def backed_up(self, result):
+            pass
+
     one = Hearer()
-    assert handlers(FromJournal, one, object()) == {"through": one.through, "results": one.results}
+    assert handlers(FromJournal, one, object()) == {
+        "through": one.through, "results": one.results, "backed_up": one.backed_up}
     for owners in ([one, Hearer()], [object()], []):
         with pytest.raises(TypeError, match="FromJournal.* handlers"):
             handlers(FromJournal, *owners)

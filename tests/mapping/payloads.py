@@ -156,7 +156,7 @@ CUTS = [2048 - 27, 2048 - 27 - len("[direct] "), 8192]
 # What is a name, and what is none, in all protocols alike: {the bytes: is it one?}
 NAMES = {
     b"admin": True, b"root": True, b"disconnect": True, b"null": True, b"None": True, b"True": True,
-    b"*": True, b"#x": True, b"../x": True, b"x/y": True, b"a:b": True, b"a:": True, b":": True, b"@x": True,
+    b"*": True, b"../x": True, b"x/y": True, b"a:b": True, b"a:": True, b":": True, b"@x": True,
     b"$": True, b"%s": True, b"{0}": True, b"${jndi:x}": True, b"<b>": True, b"';drop--": True, b"it's": True,
     b'"': True, b"\\": True, b"\\'": True, b"\\u00e9": True, b"\\u007c": True, b"[ERROR]": True, b"[direct]": True,
     b"[05:55": True, b"(direct)": True, b"['a','b']": True, b"x": True, b"1234567890": True, b"12345678901": True,
@@ -168,6 +168,7 @@ NAMES = {
     # refused
     b"": False, b" ": False, b"a b": False, b" ab": False, b"ab ": False, b"a\tb": False, b"a" * 33: False,
     b"a|b": False, b"|": False, b"|||": False, b"abcde|wxyz": False, b"/x": False, b"/": False,
+    b"#x": False, b"&x": False,
     b"server": False, b"Server": False, b"SERVER": False, b"lobby": False, b"LOBBY": False, b"l0bby": False,
     "\uff53erver": False, "s\u0435rver": False, "ser\ufe0fver": False,
     b"Msg": False, b"INFO": False, b"info": False, b"OK": False, b"ERR": False, b"PONG": False, b"disconnected": False,

@@ -177,6 +177,25 @@ def _whole(text, direct):
     return [text]
 
 
+def heard_in_room(receiver, room, text):
+    """The texts in which a client that speaks of rooms hears what was said in one."""
+    if receiver == BINARY:
+        text = text.replace(DIRECT, "\uff3bdirect] ").replace("\n", "\n\t")
+        return pieces(text, BINARY_PIECE - len((room + " ").encode()))
+    return [text]
+
+
+def told(receiver, room, sentence):
+    """What has happened in a room, as such a client is told it: in one line, and in binary in one frame."""
+    sentence = sentence.replace("\n", "\u2424")
+    if receiver != BINARY:
+        return sentence
+    content = room + " " + sentence
+    if len(content.encode()) > BINARY_PIECE:
+        content = pieces(content, BINARY_PIECE - len("\u2026".encode()))[0] + "\u2026"
+    return content[len(room) + 1:]
+
+
 _HEARD = {LINE: _line, BINARY: _binary, PADDED: _padded, DELIMITED: _whole, DOLLAR: _whole, DOLLAR_JSON: _whole}
 
 

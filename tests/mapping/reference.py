@@ -10,6 +10,9 @@ client of the protocol should never get. What they hear:
     echo              what the reader itself sent comes back (delimited)
     done, refused     answers; the text is what they answer, or why
     joined, left, renamed, users, user, farewell, accounts ...: the text is the name, or a tuple of what is listed
+    said in           somebody said it in a room: the text is (room, what was said), as the sender meant its line ends
+    happened          the server tells it of a room: the text is (room, the sentence), the room "" if it is none or all
+    rooms, members, topic: what was asked for, as it is listed
 
 `time` is what the protocol shows of it, or None.
 """
@@ -111,6 +114,28 @@ class Line(Reader):
         return heard("done", text="ping")
 
 
+# ---- rooms
+
+def a_room(room):
+    """Could this be the name of a room?"""
+    return room[:1] == "#" and len(room) > 1 and not re.search(r"[\s,:|]", room)
+
+
+def line_ends(text):
+    """A text of several lines, none of which but the first begins like a message: as it was meant."""
+    must(re.fullmatch("(?:[^\n]|\n\t)*", text), text)
+    return text.replace("\n\t", "\n")
+
+
+def from_room(room, text):
+    """What comes from a room that is a user: somebody's words, or what has happened there."""
+    if text.startswith("* "):
+        return heard("happened", text=(room, line_ends(text[2:])))
+    sender, colon, said = text.partition(": ")
+    must(colon and sender and " " not in sender and said, text)
+    return heard("said in", sender, (room, line_ends(said)))
+
+
 # ---- binary
 
 BINARY_HEADER = struct.Struct(">BIII10sI")
@@ -122,7 +147,7 @@ class Binary(Reader):
             return 0, None
         version, code, name_size, size, name, time = BINARY_HEADER.unpack_from(data)
         must(version == 1 and name_size <= 10 and name[name_size:].strip(b"\0") == b"", data[:27])
-        must(BINARY_HEADER.size + size <= 2048 or code in (210, 303), data[:27])
+        must(BINARY_HEADER.size + size <= 2048 or code in (210, 303, 407, 410), data[:27])
         if len(data) < BINARY_HEADER.size + size:
             return 0, None
         sender = without_controls(name[:name_size].decode(), "")
@@ -135,7 +160,24 @@ class Binary(Reader):
             if text.startswith("[direct] "):
                 return heard("whispered", sender, text[len("[direct] "):], time)
             return heard("said", sender, text, time)
+        if code == 404:
+            room, blank, text = text.partition(" ")
+            must(a_room(room) and blank and text and sender != "server" and "[direct] " not in text, text)
+            return heard("said in", sender, (room, text), time)
         must(sender == "server", sender)
+        if code == 101:
+            return heard("happened", text=("", line_ends(text)))
+        if code == 409:
+            must("\n" not in text and a_room(text.partition(" ")[0]) and text.partition(" ")[2], text)
+            return heard("happened", text=(text.partition(" ")[0], text.partition(" ")[2]))
+        if code in (401, 402):
+            must("\n" not in text and (code == 402 or a_room(text.partition(" ")[0])), text)
+            return heard({401: "done", 402: "refused"}[code], text=text)
+        if code in (407, 410):
+            room, _, listed = text.partition(" ") if code == 410 else ("", "", text)
+            value = ast.literal_eval(listed)  # noqa: TID251
+            must(type(value) is list and repr(value) == listed and (code == 407 or a_room(room)), text)
+            return heard({407: "rooms", 410: "members"}[code], text=tuple(value))
         if code in self._FORMS:
             kind, pattern = self._FORMS[code]
             found = re.fullmatch(pattern, text)
@@ -269,6 +311,11 @@ class Delimited(Reader):
         if sender == self.me and to != self.me:
             return heard("echo", to, text)
         must(to == self.me, items)
+        if sender == "lobby":
+            must(text.startswith("* "), text)
+            return heard("happened", text=("", line_ends(text[2:])))
+        if a_room(sender) and re.match(r"\* |[^ ]+: ", text):  # what else is from a user of an old name like that
+            return from_room(sender, text)
         return heard("sent", sender, text)
 
     def _command_6(self, items):
@@ -277,6 +324,10 @@ class Delimited(Reader):
 
     def _command_7(self, items):
         return heard("accounts", text=tuple(items))
+
+    def _command_12(self, items):
+        must(all("\n" not in item for item in items), items)
+        return heard("listed", text=tuple(items))
 
 
 # ---- dollar
@@ -305,6 +356,10 @@ class Dollar(Reader):
         if purpose == "receive_message":
             sender, text = fields.pop("from_user"), fields.pop("message")
             must(not fields and sender and text, fields)
+            if sender == "lobby" and text.startswith("* "):
+                return heard("happened", text=("", line_ends(text[2:])))
+            if a_room(sender) and re.match(r"\* |[^ ]+: ", text):  # what else is from a user of an old name like that
+                return from_room(sender, text)
             if sender == "lobby":
                 sender, colon, text = text.partition(": ")
                 must(colon and " " not in sender, text)
@@ -315,6 +370,17 @@ class Dollar(Reader):
             must(not any(fields.pop("users")) and not fields, fields)
             return heard("users", text=tuple(users))
         result = fields.pop("result")
+        if purpose == "list_rooms" and result:
+            rooms = [tuple(one.pop(key) for key in ("room", "members", "topic", "joined")) for one in fields["rooms"]]
+            must(not any(fields.pop("rooms")) and not fields, fields)
+            return heard("rooms", text=tuple(rooms))
+        if purpose == "room" and result and fields:
+            (kind, value), = fields.items()
+            must(kind in ("users", "topic"), fields)
+            return heard("members", text=tuple(one["username"] for one in value)) if kind == "users" else heard(
+                "topic", text=value)
+        if not result and purpose in ("join_room", "leave_room", "list_rooms", "room", "send_message"):
+            fields.pop("reason", None)
         must(type(result) is bool and not fields, fields)
         return heard("done" if result else "refused", text=purpose)
 
@@ -408,6 +474,24 @@ def whispers(protocol, me, to, payload):
     if protocol == "delimited":
         return delimited_frame(2, delimited_item(me), delimited_item(to), delimited_item(payload))
     return dollar_packet(_TEXTS[protocol](purpose=b"send_message", from_user=me, to_user=to, message=payload))
+
+
+def says_in(protocol, me, room, payload):
+    """The bytes by which it says that in a room."""
+    if protocol == "binary":
+        return binary_frame(404, room + b" " + payload, me[:10])
+    return whispers(protocol, me, room, payload)
+
+
+def manages(protocol, room, act, about=None, text=None):
+    """The bytes by which it asks for something to be done to a room."""
+    given = [one for one in (room, act, about, text) if one is not None]
+    if protocol == "binary":
+        return binary_frame(408, b" ".join(given))
+    if protocol == "delimited":
+        return delimited_frame(11, *map(delimited_item, given))
+    fields = {"purpose": b"room", "room": room, "act": act, "about": about, "text": text}
+    return dollar_packet(_TEXTS[protocol](**{key: value for key, value in fields.items() if value is not None}))
 
 
 def enters(protocol, name, password=b""):

@@ -13,15 +13,24 @@ from parley.server.protocols.events import (
     Describe,
     Described,
     Done,
+    Enter,
+    Entered,
+    Exit,
+    Exited,
     Farewell,
+    Inside,
+    Invited,
     Joined,
     Known,
     Left,
     Login,
     Malformed,
+    Manage,
+    Managed,
     Marked,
     Missed,
     News,
+    Notice,
     Past,
     Ping,
     Pong,
@@ -32,8 +41,12 @@ from parley.server.protocols.events import (
     Refused,
     Rename,
     Renamed,
+    RoomList,
+    Rooms,
     Said,
     Say,
+    Topic,
+    TopicTold,
     Users,
     Waiting,
     Welcome,
@@ -165,9 +178,55 @@ INVALID_UTF8 = [b"\xff", b"\xc0\xaf", b"a\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\
 NOT_UTF8 = [(frame(code, raw), [Malformed(Reason.NOT_UTF8, KINDS[code])])
             for code in sorted(KINDS) for raw in INVALID_UTF8]
 
+KINDS_IN_ROOMS = {400: Enter, 404: Say, 405: Exit, 406: Rooms, 408: Manage}
+BAD_MANAGE, NO_ACT = Malformed(Reason.BAD_FORM, Manage), Malformed(Reason.UNKNOWN_COMMAND, Manage)
+IN_ROOMS = [
+    (bytes.fromhex("01 00000190 00000003 00000004 616e6e00000000000000 6553f100 23646576"), [Enter(b"#dev", None)]),
+    (frame(400, b"#dev secret"), [Enter(b"#dev", b"secret")]),
+    (frame(400, b"#dev  two words "), [Enter(b"#dev", b"two words")]),
+    (frame(400, b"#dev\0garbage\xff"), [Enter(b"#dev", None)]),
+    (frame(400, b"#d\xc3\xa9v a\x1bb"), [Enter("#d\u00e9v".encode(), "a\u241bb".encode())]),
+    (frame(400, b"#"), [Enter(b"#", None)]),  # the chat knows what the name of a room is
+    (frame(404, b"#dev hi"), [Say(b"hi", None, TIME, b"#dev")]),
+    (frame(404, b"#dev  a\0b\r\nc "), [Say(" a\u2400b\nc ".encode(), None, TIME, b"#dev")]),
+    (frame(404, b"#lobby hi", time=7), [Say(b"hi", None, 7, b"#lobby")]),
+    (frame(404, b"#dev #ops hi"), [Say(b"#ops hi", None, TIME, b"#dev")]),
+    (frame(100, b"#dev hi"), [Say(b"#dev hi", None, TIME)]),
+    (frame(405, b"#dev"), [Exit(b"#dev")]),
+    (frame(405, b" #dev \0"), [Exit(b"#dev")]),
+    (frame(406), [Rooms(None)]),
+    (frame(406, b"\0"), [Rooms(None)]),
+    (frame(406, b"#*"), [Rooms(b"#*")]),
+    (frame(408, b"#dev who"), [Who(b"#dev")]),
+    (frame(408, b"#dev topic"), [Topic(b"#dev")]),
+    (frame(408, b"#dev topic "), [Topic(b"#dev")]),
+    (frame(408, b"#dev topic two words"), [Manage(b"#dev", "topic", b"", b"two words")]),
+    (frame(408, b"#dev topic a\x1bb\0c"), [Manage(b"#dev", "topic", b"", "a\u241bb".encode())]),
+    (frame(408, b"#dev topic -"), [Manage(b"#dev", "topic", b"", b"")]),
+    (frame(408, b"#dev kick bob"), [Manage(b"#dev", "kick", b"bob", b"")]),
+    (frame(408, b"#dev  kick  bob  why so "), [Manage(b"#dev", "kick", b"bob", b"why so")]),
+    (frame(408, b"#dev ban bot* spam"), [Manage(b"#dev", "ban", b"bot*", b"spam")]),
+    (frame(408, b"#dev mute bob"), [Manage(b"#dev", "mute", b"bob", b"")]),
+    *((frame(408, b"#d %b bob" % act.encode()), [Manage(b"#d", act, b"bob", b"")])
+      for act in ("invite", "unban", "unmute", "voice", "devoice", "op", "deop")),
+    (frame(408, b"#dev set limit 20"), [Manage(b"#dev", "set", b"limit", b"20")]),
+    (frame(408, b"#dev drop"), [Manage(b"#dev", "drop", b"", b"")]),
+    *((frame(400, content), [Malformed(Reason.BAD_FORM, Enter)]) for content in (b"", b" ", b"dev", b" #dev", b"\0")),
+    *((frame(404, content), [Malformed(Reason.BAD_FORM, Say)])
+      for content in (b"", b"#dev", b"#dev ", b"dev hi", b" hi", b" #dev hi")),
+    *((frame(405, content), [Malformed(Reason.BAD_FORM, Exit)]) for content in (b"", b"dev", b"#dev #ops", b"# x")),
+    *((frame(408, content), [BAD_MANAGE]) for content in (
+        b"", b"dev who", b"who", b" #dev who", b"#dev who bob", b"#dev drop it", b"#dev kick", b"#dev kick ",
+        b"#dev op bob why", b"#dev voice", b"#dev set", b"#dev set limit", b"#dev set limit ", b"#dev unban bob why")),
+    *((frame(408, content), [NO_ACT]) for content in (
+        b"#dev", b"#dev ", b"#dev KICK bob", b"#dev x", b"#dev \xc3\xa9 bob", b"#dev bob kick")),
+    *((frame(code, b"#\xff"), [Malformed(Reason.NOT_UTF8, KINDS_IN_ROOMS[code])]) for code in KINDS_IN_ROOMS),
+    *((frame(code), [UNKNOWN]) for code in (401, 402, 403, 407, 409, 410, 411)),
+]  # fmt: skip
+
 VECTORS = (
     [(bytes.fromhex(digits), commands) for digits, commands in BY_HAND]
-    + COMMAND_TABLE + STREAMS + VERSIONS + TYPES + FIELDS + LENGTHS + LONG_NAMES + NOT_UTF8
+    + COMMAND_TABLE + STREAMS + VERSIONS + TYPES + FIELDS + LENGTHS + LONG_NAMES + NOT_UTF8 + IN_ROOMS
 )  # fmt: skip
 
 
@@ -203,8 +262,10 @@ def test_a_frame_that_has_begun_is_unfinished():
 
 
 FRAMES = st.builds(
-    frame, st.sampled_from(sorted(KINDS) + [99, 300]),
-    st.one_of(st.binary(max_size=LIMIT + 2), st.text(max_size=8).map(str.encode)),
+    frame, st.sampled_from(sorted(KINDS) + sorted(KINDS_IN_ROOMS) + [99, 300]),
+    st.one_of(st.binary(max_size=LIMIT + 2), st.text(max_size=8).map(str.encode), st.lists(
+        st.sampled_from(["#dev", "#", " ", "kick", "topic", "set", "bob", "-", "\0"]), max_size=6).map(
+            lambda words: "".join(words).encode()[:LIMIT])),
     st.binary(max_size=10), version=st.sampled_from([1] * 9 + [2]), time=st.integers(0, 2**32 - 1),
     size=st.one_of(st.none(), st.none(), st.integers(0, LIMIT + 1)),
     name_size=st.one_of(st.none(), st.none(), st.integers(0, 11)))
@@ -335,6 +396,54 @@ TOLD = [
     (Recalled([(3, b"ann", b"hi", 1)], 3, False), []),
     (News([(b"ann", True)]), []),
     (Users([(b"ann", True)]), []),
+    (Inside(b"#dev", b"", Enter(b"#dev", None)), own(401, b"#dev")),
+    (Inside(b"#dev", b"the\ntopic", Enter(b"#dev", None)), own(401, "#dev the\u2424topic".encode())),
+    (Done(Enter(b"#dev", None)), own(401, b"#dev")),
+    (Done(Exit(b"#dev")), own(401, b"#dev")),
+    (Done(Manage(b"#dev", "kick", b"bob", b"")), own(401, b"#dev")),
+    (Done(Say(b"hi", None, 0, b"#dev")), []),
+    (Refused(Reason.BANNED, Enter(b"#dev", None)), own(402, b"#dev You are banned here.")),
+    (Refused(Reason.MUST_LOGIN, Enter(b"#dev", None)), own(402, b"#dev You must join first.")),
+    (Refused(Reason.MUTED, Say(b"hi", None, 0, b"#dev")), own(402, b"#dev You are muted here.")),
+    (Refused(Reason.NOT_INSIDE, Exit(b"#dev")), own(402, b"#dev You are not in this room.")),
+    (Refused(Reason.NO_ROOM, Who(b"#dev")), own(402, b"#dev There is no such room.")),
+    (Refused(Reason.NO_ROOM, Topic(b"#dev")), own(402, b"#dev There is no such room.")),
+    (Refused(Reason.OUTRANKED, Manage(b"#dev", "kick", b"bob", b"")),
+     own(402, b"#dev That user has as good a role as yours.")),
+    (Refused(Reason.INVALID_ROOM, Enter(b"#\x1b[2J\n", None)),
+     own(402, "#\u241b[2J\u2424 This cannot be the name of a room.".encode())),
+    (Refused(Reason.INVALID_ROOM, Enter(b"#" + b"x" * 600, None)), own(402, b"This cannot be the name of a room.")),
+    (Refused(Reason.BAD_FORM, Enter), own(402, b"The message is not of the right form.")),
+    (Refused(Reason.MUST_LOGIN, Rooms(None)), own(402, b"You must join first.")),
+    (Refused(Reason.MUTED, Say(b"hi", None, 0)), own(102, b"You are muted here.")),
+    (Said(b"ann", b"hi", 7, None, b"#dev"), [Frame(404, "ann", 7, b"#dev hi")]),
+    (Said(b"ann", b"#ops hi\n#ops hi", 7, None, b"#dev"), [Frame(404, "ann", 7, b"#dev #ops hi\n\t#ops hi")]),
+    (Said(b"ann", b"[direct] hi", 7, None, b"#dev"), [Frame(404, "ann", 7, "#dev \uff3bdirect] hi".encode())]),
+    (Said(LONG_NAME, b"x" * 2020, 7, None, b"#dev"),
+     [Frame(404, "annab|xn62", 7, b"#dev " + b"x" * 2016), Frame(404, "annab|xn62", 7, b"#dev xxxx")]),
+    (Present([b"ann", LONG_NAME], b"#dev"), own(410, b"#dev ['ann', 'annab|xn62']")),
+    (TopicTold(b"#dev", b"the topic", b"ann", 7), own(401, b"#dev the topic")),
+    (TopicTold(b"#dev", b"", b"", 0), own(401, b"#dev")),
+    (TopicTold(b"", b"the topic", b"ann", 7), own(401, b"#lobby the topic")),
+    (TopicTold(b"#dev", "\u00e9".encode() * 1010, b"ann", 7),
+     own(401, b"#dev " + "\u00e9".encode() * 1006 + "\u2026".encode())),
+    (RoomList([]), own(407, b"[]")),
+    (RoomList([(b"#dev", 12, b"it's", True), (b"#ops", 1, b"", False)]),
+     own(407, b"[('#dev', 12, \"it's\"), ('#ops', 1, '')]")),
+    (Entered(b"#dev", b"bob"), own(409, b"#dev bob joined")),
+    (Exited(b"#dev", LONG_NAME), own(409, b"#dev annab|xn62 left")),
+    (Entered(b"", b"bob"), own(300, b"bob joined!")),
+    (Exited(b"", b"bob"), own(301, b"bob left!")),
+    (Renamed(LONG_NAME, b"rob", b"#dev"), own(409, b"#dev annab|xn62 is now rob")),
+    (Managed(b"#dev", "kick", LONG_NAME, b"bob", b"why"), own(409, b"#dev annab|xn62 kicked bob: why")),
+    (Managed(b"#dev", "voice", b"ann", LONG_NAME, b""), own(409, b"#dev ann gave annab|xn62 a voice")),
+    (Managed(b"#dev", "ban", b"ann", LONG_NAME + b"*", b""), own(409, b"#dev ann banned %b*" % LONG_NAME)),
+    (Managed(b"#dev", "kick", b"ann", b"bob", b"x" * 3000),
+     own(409, b"#dev ann kicked bob: " + b"x" * (2021 - 24) + "\u2026".encode())),
+    (Managed(b"", "set", b"ann", b"slow", b"5"), own(101, b"ann set slow: 5")),
+    (Invited(b"#dev", LONG_NAME), own(101, b"annab|xn62 invites you to #dev")),
+    (Notice(b"welcome\nall"), own(101, b"welcome\n\tall")),
+    (Notice(b"x" * 2022), own(101, b"x" * 2021) + own(101, b"x")),
 ]
 
 
@@ -379,6 +488,16 @@ def test_whatever_else_a_ping_holds_is_answered_with_the_time(token):
     assert told(Pong(token)) == own(212, b"1700000123.456789")
 
 
+@pytest.mark.parametrize("reason", events.REASONS)
+def test_every_reason_has_words_in_rooms(reason):
+    words = told(Refused(reason, None))[0].content
+    for asked in Enter(b"#dev", b"key"), Exit(b"#dev"), Say(b"hi", None, 0, b"#dev"), Topic(b"#dev"), Who(b"#dev"):
+        assert told(Refused(reason, asked)) == own(402, b"#dev " + (
+            b"You must join first." if reason == Reason.MUST_LOGIN else words))
+    for kind in Enter, Exit, Rooms, Manage:
+        assert told(Refused(reason, kind)) == own(402, words)
+
+
 NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), blacklist_characters="|"),
                 min_size=1, max_size=32).map(str.encode)  # fmt: skip
 
@@ -417,6 +536,19 @@ def test_a_long_text_comes_whole_in_frames_for_one_recv(text, offset):
         assert whole == (text if mark else text.replace("[direct] ", "\uff3bdirect] "))
 
 
+@given(TEXTS, st.integers(0, 9), st.sampled_from(["#d", "#" + "\U0001f600" * 32]))
+@example("\U0001f600" * 4096, 3, "#dev")
+@example("[direct] #ops \n" * 1000, 8, "#dev")
+def test_a_long_text_in_a_room_has_the_room_in_each_of_its_frames(text, offset, room):
+    text = "x" * offset + text
+    raw = binary.encode(Said(b"ann", text.encode(), 7, None, room.encode()), None)
+    assert all(len(one) <= 2048 for one in raw)
+    frames = [read(one) for one in raw]
+    assert {(one.code, one.name, one.content.decode().split(" ")[0]) for one in frames} == {(404, "ann", room)}
+    whole = "".join(one.content.decode()[len(room) + 1:] for one in frames)
+    assert whole == text.replace("[direct] ", "\uff3bdirect] ").replace("\n", "\n\t")
+
+
 @pytest.mark.parametrize("size, frames", [(1, 1), (2021, 1), (2022, 2), (16384, 9)])
 def test_a_text_is_cut_no_sooner_than_it_has_to(size, frames):
     assert len(told(Said(b"ann", b"x" * size, 7))) == frames
@@ -448,6 +580,10 @@ NAMED = {
     Renamed: lambda name: Renamed(name, name),
     Present: lambda name: Present([name]),
     Described: lambda name: Described(name, "::1", 1),
+    Entered: lambda name: Entered(b"#dev", name),
+    Exited: lambda name: Exited(b"#dev", name),
+    Invited: lambda name: Invited(b"#dev", name),
+    Managed: lambda name: Managed(b"#dev", "topic", name, b"", b"x"),
 }
 
 
@@ -464,9 +600,9 @@ def test_wherever_a_name_stands_it_is_short(kind, name, shown):
 
 
 def test_every_kind_of_happening_with_a_name_in_it_is_told_or_says_nothing():
-    fields = {"name", "names", "sender", "old", "new"}
+    fields = {"name", "names", "sender", "old", "new", "by"}
     with_names = {kind for kind in events.HAPPENINGS if fields & set(kind._fields)}
-    assert with_names - set(NAMED) == {events.Known}
+    assert with_names - set(NAMED) == {events.Known, TopicTold}  # the latter does not tell who set it
     assert told(Known([LONG_NAME])) == []
 
 

@@ -16,14 +16,23 @@ from parley.server.protocols.events import (
     Deliver,
     Described,
     Done,
+    Enter,
+    Entered,
+    Exit,
+    Exited,
     Farewell,
+    Inside,
+    Invited,
     Joined,
     Known,
     Left,
     Malformed,
+    Manage,
+    Managed,
     Marked,
     Missed,
     News,
+    Notice,
     Past,
     Pong,
     Present,
@@ -31,14 +40,19 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Renamed,
+    RoomList,
+    Rooms,
     Said,
     Say,
     SignIn,
+    Topic,
+    TopicTold,
     Users,
     Waiting,
     Welcome,
     Whisper,
     Whispered,
+    Who,
 )
 from parley.server.protocols.text import canonical
 
@@ -117,7 +131,7 @@ CHARACTERS = [
 ]
 
 MALFORMED = [
-    *((frame(code, data), UNKNOWN) for code in (6, 7, 8, 9, 127, 255) for data in (b"", b"x", b"\xff|||")),
+    *((frame(code, data), UNKNOWN) for code in (6, 7, 12, 13, 127, 255) for data in (b"", b"x", b"\xff|||")),
     *((frame(code), bad_form(asked)) for code, asked in ((0, Create), (5, SignIn), (2, Whisper))),
     (frame(0, b"a|||b"), bad_form(Create)),
     (frame(0, b"|||"), bad_form(Create)),
@@ -179,7 +193,50 @@ OTHER_VERSIONS = [(bytes([version]), BROKEN) for version in range(1, 256)] + [
     (b"SSH-2.0-a\r\n", BROKEN),
 ]
 
-VECTORS = BY_HAND + REQUESTS + MALFORMED + LIMITS + OTHER_VERSIONS + [
+IN_ROOMS = [
+    (b"\0\x08" + b"\0" * 39 + b"\x04#dev", [Enter(b"#dev", None)]),
+    (frame(8, b"#dev|||two words"), [Enter(b"#dev", b"two words")]),
+    (frame(8, rb"#d\u00e9v|||\u001b"), [Enter("#d\u00e9v".encode(), "\u241b".encode())]),
+    (frame(8, b"#"), [Enter(b"#", None)]),  # the chat knows what the name of a room is
+    (frame(9, b"#dev"), [Exit(b"#dev")]),
+    (frame(10), [Rooms(None)]),
+    (frame(10, b"*"), [Rooms(b"*")]),
+    (frame(1, b"#*"), [Rooms(b"#*", True)]),
+    (frame(1, b"*#"), [Accounts(b"*#")]),
+    (frame(2, b"ann|||#dev|||hi"), [Say(b"hi", b"ann", None, b"#dev")]),
+    (frame(2, b"ann|||#lobby|||hi"), [Say(b"hi", b"ann", None, b"#lobby")]),
+    (frame(2, b"ann|||#|||a\r\nb"), [Say(b"a\nb", b"ann", None, b"#")]),
+    (frame(2, b"ann|||#dev|||" + b"x" * (LIMIT + 1)), refused(Reason.TEXT_TOO_LONG, Say)),
+    (frame(11, b"#dev|||who"), [Who(b"#dev")]),
+    (frame(11, b"#dev|||topic"), [Topic(b"#dev")]),
+    (frame(11, b"#dev|||topic|||two words"), [Manage(b"#dev", "topic", b"", b"two words")]),
+    (frame(11, rb"#dev|||topic|||\u001b"), [Manage(b"#dev", "topic", b"", "\u241b".encode())]),
+    (frame(11, b"#dev|||topic|||-"), [Manage(b"#dev", "topic", b"", b"")]),
+    (frame(11, b"#dev|||topic|||" + b"x" * LIMIT), [Manage(b"#dev", "topic", b"", b"x" * LIMIT)]),
+    (frame(11, b"#dev|||topic|||" + b"x" * (LIMIT + 1)), refused(Reason.TEXT_TOO_LONG, Manage)),
+    (frame(11, b"#dev|||kick|||bob"), [Manage(b"#dev", "kick", b"bob", b"")]),
+    (frame(11, b"#dev|||kick|||bob|||why so"), [Manage(b"#dev", "kick", b"bob", b"why so")]),
+    (frame(11, b"#dev|||ban|||bot*|||spam"), [Manage(b"#dev", "ban", b"bot*", b"spam")]),
+    (frame(11, b"#dev|||mute|||bob"), [Manage(b"#dev", "mute", b"bob", b"")]),
+    *((frame(11, b"#dev|||%b|||bob" % act.encode()), [Manage(b"#dev", act, b"bob", b"")])
+      for act in ("invite", "unban", "unmute", "voice", "devoice", "op", "deop")),
+    (frame(11, b"#dev|||set|||limit|||20"), [Manage(b"#dev", "set", b"limit", b"20")]),
+    (frame(11, b"#dev|||drop"), [Manage(b"#dev", "drop", b"", b"")]),
+    *((frame(8, data), bad_form(Enter)) for data in (
+        b"", b"dev", b" #dev", b"#dev|||a|||b", b"|||#dev", b"#dev|||", b"dev|||#key")),
+    *((frame(9, data), bad_form(Exit)) for data in (b"", b"dev", b"#dev|||#ops", b"#dev|")),
+    *((frame(10, data), bad_form(Rooms)) for data in (b"a|||b", b"|")),
+    *((frame(11, data), bad_form(Manage)) for data in (
+        b"", b"#dev", b"dev|||who", b"who|||#dev", b"#dev|||who|||bob", b"#dev|||drop|||it", b"#dev|||kick",
+        b"#dev|||kick|||bob|||a|||b", b"#dev|||op|||bob|||why", b"#dev|||set|||limit", b"#dev|||set",
+        b"#dev|||topic|||a|||b", b"#dev|||topic|||", b"#dev||||||bob")),
+    *((frame(11, data), refused(Reason.UNKNOWN_COMMAND, Manage)) for data in (
+        b"#dev|||KICK|||bob", b"#dev|||x", rb"#dev|||\u00e9|||bob")),
+    *((frame(code, b"#\xff"), refused(Reason.NOT_UTF8, asked))
+      for code, asked in ((8, Enter), (9, Exit), (10, Rooms), (11, Manage))),
+]
+
+VECTORS = BY_HAND + REQUESTS + MALFORMED + LIMITS + OTHER_VERSIONS + IN_ROOMS + [
     (frame(2, b"ann|||bob|||" + item), [Whisper(b"bob", text.encode(), b"ann", None)]) for item, text in CHARACTERS
 ]
 
@@ -226,8 +283,9 @@ def test_a_frame_that_has_begun_is_unfinished():
 
 
 FRAME_PARTS = st.sampled_from([
-    *(bytes([0, code]) for code in range(9)), b"\0" * 39, b"\0" * 38, b"\0\0", b"\1", b"\x03", b"\x0f",
-    b"ann", b"bob", b"lobby", b"|||", b"|", b"\\u00e9", b"\\ud83d", b"\\u", b"\xff", b"\x1b", b"\xc3\xa9",
+    *(bytes([0, code]) for code in range(13)), b"\0" * 39, b"\0" * 38, b"\0\0", b"\1", b"\x03", b"\x0f",
+    b"#dev", b"kick", b"topic", b"ann", b"bob", b"lobby",
+    b"|||", b"|", b"\\u00e9", b"\\ud83d", b"\\u", b"\xff", b"\x1b", b"\xc3\xa9",
     frame(3), frame(0, b"a"),
     frame(2, b"a|||b|||c"), frame(2, b"a|||lobby|||" + b"x" * LIMIT), header(2, DATA_LIMIT), header(2, DATA_LIMIT + 1),
     b"x" * LIMIT,
@@ -447,6 +505,39 @@ TELLINGS = [
     (Left(b"bob"), []),
     (Renamed(b"bob", b"rob"), []),
     (Users([(b"ann", True)]), []),
+    (Known([b"ann"], [b"#dev", b"#ops"]), [frame(7, b"#dev|||#ops|||ann")]),
+    (Done(Say(b"a\nb", b"ann", None, b"#dev")), [frame(2, b"ann|||#dev|||a\nb")]),
+    (Done(Enter(b"#dev", None)), [frame(6)]),
+    (Done(Exit(b"#dev")), [frame(6)]),
+    (Done(Manage(b"#dev", "drop", b"", b"")), [frame(6)]),
+    (Inside(b"#dev", b"the topic", Enter(b"#dev", None)), [frame(6)]),
+    (Inside(b"#dev", b"the topic", Say(b"hi", b"ann", None, b"#dev")), []),
+    (Refused(Reason.BANNED, Enter(b"#dev", None)), [frame(6, b"you are banned here")]),
+    (Refused(Reason.INVITE_ONLY, Say(b"hi", b"ann", None, b"#dev")),
+     [frame(6, b"one enters this room only if invited")]),
+    (Refused(Reason.BAD_FORM, Enter), [frame(6, b"JOIN takes a room such as #dev, and perhaps its key")]),
+    (Refused(Reason.UNKNOWN_COMMAND, Manage), [frame(6, b"MANAGE knows no such act")]),
+    (RoomList([(b"#dev", 12, b"the\ntopic", True), (b"#ops", 1, b"", False)], Rooms(None)),
+     [frame(12, rb"#dev 12 the\u2424topic|||#ops 1")]),
+    (RoomList([], Rooms(b"#*")), [frame(12)]),
+    (RoomList([(b"#dev", 12, b"the topic", True), (b"#ops", 1, b"", False)], Rooms(b"#*", True)),
+     [frame(7, b"#dev|||#ops")]),
+    (Present([b"ann", b"bob"], b"#dev"), [frame(12, b"ann|||bob")]),
+    (TopicTold(b"#dev", b"the topic", b"ann", 7), [frame(12, b"the topic")]),
+    (TopicTold(b"#dev", b"", b"", 0), [frame(12)]),
+    (Said(b"bob", b"hi", 0, None, b"#dev"), [frame(2, b"#dev|||ann|||bob: hi")]),
+    (Said(b"*", b"bob joined\n* bob left\nbob: hi", 0, None, b"#dev"),
+     [frame(2, b"#dev|||ann|||*: bob joined\n\t* bob left\n\tbob: hi")]),
+    (Entered(b"#dev", b"bob"), [frame(2, b"#dev|||ann|||* bob joined")]),
+    (Exited(b"#dev", b"bob"), [frame(2, b"#dev|||ann|||* bob left")]),
+    (Renamed(b"bob", b"rob", b"#dev"), [frame(2, b"#dev|||ann|||* bob is now rob")]),
+    (Managed(b"#dev", "kick", b"cid", b"bob", "\u00e9\nx: y".encode()),
+     [frame(2, rb"#dev|||ann|||* cid kicked bob: \u00e9\u2424x: y")]),
+    (Managed(b"", "set", b"cid", b"slow", b"5"), [frame(2, b"lobby|||ann|||* cid set slow: 5")]),
+    (Entered(b"", b"bob"), []),
+    (Exited(b"", b"bob"), []),
+    (Invited(b"#dev", b"bob"), [frame(2, b"lobby|||ann|||* bob invites you to #dev")]),
+    (Notice(b"welcome\nall"), [frame(2, b"lobby|||ann|||* welcome\n\tall")]),
 ]
 
 
@@ -461,7 +552,8 @@ def test_every_kind_of_happening_can_be_told():
 
 
 def test_a_stranger_is_sent_nothing():
-    for happening in (Said(b"bob", b"hi", 0), Whispered(b"bob", b"hi", 0), Done(Say(b"hi", b"bob", None))):
+    for happening in (Said(b"bob", b"hi", 0), Whispered(b"bob", b"hi", 0), Done(Say(b"hi", b"bob", None)),
+                      Said(b"bob", b"hi", 0, None, b"#dev"), Entered(b"#dev", b"bob"), Notice(b"hi")):
         assert delimited.encode(happening, None) == ()
     assert delimited.encode(Refused(Reason.MUST_LOGIN, Deliver()), None) == (frame(6, b"you are not logged in"),)
 

@@ -14,15 +14,24 @@ from parley.server.protocols.events import (
     Delete,
     Described,
     Done,
+    Enter,
+    Entered,
+    Exit,
+    Exited,
     Farewell,
     History,
+    Inside,
+    Invited,
     Joined,
     Known,
     Left,
     Malformed,
+    Manage,
+    Managed,
     Marked,
     Missed,
     News,
+    Notice,
     Past,
     Ping,
     Poll,
@@ -34,14 +43,19 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Renamed,
+    RoomList,
+    Rooms,
     Said,
     Say,
     SignIn,
+    Topic,
+    TopicTold,
     Users,
     Waiting,
     Welcome,
     Whisper,
     Whispered,
+    Who,
 )
 from parley.server.protocols.text import canonical
 
@@ -230,7 +244,68 @@ PURPOSES = [
     (packet(b"\xc0\xaf") + packet(POLL), [*refused(Reason.NOT_UTF8, None), Poll()]),
 ]
 
-VECTORS = BY_HAND + LENGTHS + REQUESTS + PURPOSES
+def asks(purpose, **fields):
+    return packet(repr(dict({"purpose": purpose}, **fields)))
+
+
+def of_room(act, **fields):
+    return asks("room", room="#dev", act=act, **fields)
+
+
+IN_ROOMS = [
+    (b"$44        {'purpose': 'join_room', 'room': '#dev1234'}$", [Enter(b"#dev1234", None)]),
+    (asks("join_room", room="#dev", key="two words"), [Enter(b"#dev", b"two words")]),
+    (asks("join_room", room="#d\u00e9v", key="\x1b"), [Enter("#d\u00e9v".encode(), "\u241b".encode())]),
+    (asks("join_room", room="#dev", key=None), [Enter(b"#dev", None)]),
+    (asks("join_room", room="#dev", key=""), [Enter(b"#dev", None)]),
+    (asks("join_room", room="#"), [Enter(b"#", None)]),  # the chat knows what the name of a room is
+    (asks("leave_room", room="#dev"), [Exit(b"#dev")]),
+    (asks("list_rooms"), [Rooms(None)]),
+    (asks("list_rooms", pattern=""), [Rooms(None)]),
+    (asks("list_rooms", pattern="#*"), [Rooms(b"#*")]),
+    (message("hi", to="#dev"), [Say(b"hi", b"ann", None, b"#dev")]),
+    (message("hi", to="#lobby"), [Say(b"hi", b"ann", None, b"#lobby")]),
+    (message("hi", to="#dev", claimed="#dev"), [Say(b"hi", b"#dev", None, b"#dev")]),
+    (message("a\r\nb", to="#"), [Say(b"a\nb", b"ann", None, b"#")]),
+    (message("", to="#dev"), bad_form(Say)),
+    (message(1, to="#dev"), bad_form(Say)),
+    (message("x" * (LIMIT + 1), to="#dev"), refused(Reason.TEXT_TOO_LONG, Say)),
+    (asks("start_reload_message_list", target_user="#dev"), [Recall(None, dollar.LOBBY_HISTORY, b"#dev")]),
+    (of_room("who"), [Who(b"#dev")]),
+    (of_room("who", about="", text=""), [Who(b"#dev")]),
+    (of_room("topic"), [Topic(b"#dev")]),
+    (of_room("topic", text=None), [Topic(b"#dev")]),
+    (of_room("topic", text="two words"), [Manage(b"#dev", "topic", b"", b"two words")]),
+    (of_room("topic", text="\x1b"), [Manage(b"#dev", "topic", b"", "\u241b".encode())]),
+    (of_room("topic", text=""), [Manage(b"#dev", "topic", b"", b"")]),
+    (of_room("topic", text="-"), [Manage(b"#dev", "topic", b"", b"")]),
+    (of_room("topic", text="x" * (LIMIT + 1)), refused(Reason.TEXT_TOO_LONG, Manage)),
+    (of_room("kick", about="bob"), [Manage(b"#dev", "kick", b"bob", b"")]),
+    (of_room("kick", about="bob", text="why so"), [Manage(b"#dev", "kick", b"bob", b"why so")]),
+    (of_room("ban", about="bot*", text=""), [Manage(b"#dev", "ban", b"bot*", b"")]),
+    (of_room("mute", about="bob"), [Manage(b"#dev", "mute", b"bob", b"")]),
+    *((of_room(act, about="bob"), [Manage(b"#dev", act, b"bob", b"")])
+      for act in ("invite", "unban", "unmute", "voice", "devoice", "op", "deop")),
+    (of_room("set", about="limit", text="20"), [Manage(b"#dev", "set", b"limit", b"20")]),
+    (of_room("drop"), [Manage(b"#dev", "drop", b"", b"")]),
+    *((asks("join_room", **fields), bad_form(Enter)) for fields in (
+        {}, {"room": "dev"}, {"room": ""}, {"room": None}, {"room": 1}, {"room": ["#dev"]}, {"key": "x"},
+        {"room": "#dev", "key": 1}, {"room": "#dev", "key": ["x"]})),
+    *((asks("leave_room", **fields), bad_form(Exit)) for fields in ({}, {"room": "dev"}, {"room": True})),
+    *((asks("list_rooms", pattern=pattern), bad_form(Rooms)) for pattern in (1, ["#*"], {})),
+    *((asks("room", **fields), bad_form(Manage)) for fields in (
+        {}, {"room": "#dev"}, {"act": "who"}, {"room": "dev", "act": "who"}, {"room": 1, "act": "who"},
+        {"room": "#dev", "act": 1}, {"room": "#dev", "act": None}, {"room": "#dev", "act": ["who"]})),
+    *((of_room(act, **fields), bad_form(Manage)) for act, fields in (
+        ("who", {"about": "bob"}), ("who", {"text": "x"}), ("drop", {"text": "x"}), ("kick", {}),
+        ("kick", {"text": "x"}),
+        ("kick", {"about": ""}), ("kick", {"about": 1}), ("kick", {"about": "bob", "text": 1}),
+        ("op", {"about": "bob", "text": "x"}), ("set", {"about": "limit"}), ("set", {"text": "20"}),
+        ("set", {"about": "limit", "text": 20}), ("topic", {"about": "x"}), ("topic", {"text": ["x"]}))),
+    *((of_room(act, about="bob"), refused(Reason.UNKNOWN_COMMAND, Manage)) for act in ("", "KICK", "x", "\u00e9")),
+]
+
+VECTORS = BY_HAND + LENGTHS + REQUESTS + PURPOSES + IN_ROOMS
 
 FORMS_OF_REQUESTS = [
     (b"{'purpose': 'poll'}", "python"),
@@ -336,12 +411,18 @@ def test_any_data_in_a_whole_packet_give_one_command(data):
         assert type(commands[0]) in events.COMMANDS
 
 
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=8), st.just("lobby"), st.just([]))
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=8), st.just("lobby"), st.just([]),
+    st.sampled_from(["#dev", "kick", "topic", "set", "who", "-", ""]))
 REQUEST_FIELDS = st.dictionaries(
-    st.sampled_from(["username", "password", "from_user", "to_user", "message", "target_user", "x"]), VALUES)
+    st.sampled_from([
+        "username", "password", "from_user", "to_user", "message", "target_user", "x", "room", "key", "pattern", "act",
+        "about", "text"]), VALUES)
 
 
-@given(st.sampled_from(["login", "send_message", "start_reload_message_list", "exit", "poll", "x"]), REQUEST_FIELDS)
+@given(st.sampled_from([
+    "login", "send_message", "start_reload_message_list", "exit", "poll", "x", "join_room", "leave_room", "list_rooms",
+    "room"]), REQUEST_FIELDS)
 def test_any_fields_of_a_request_give_one_command_in_either_form(purpose, fields):
     request = dict(fields, purpose=purpose)
     commands = commands_in([packet(repr(request))], 100)
@@ -389,11 +470,16 @@ def received(sender, text):
     return [{"purpose": "receive_message", "from_user": sender, "message": text}]
 
 
+def why_not(purpose, why):
+    return [{"purpose": purpose, "result": False, "reason": why}]
+
+
 WHISPER = Whisper(b"bob", b"hi", b"ann", None)
 SAY = Say(b"hi", b"ann", None)
 LOBBY = {"username": "lobby", "status": "online"}
 BOTH = [(b"ann", True), ("b\u00f6b".encode(), False)]
 LISTED = [LOBBY, {"username": "ann", "status": "online"}, {"username": "b\u00f6b", "status": "offline"}]
+IN_DEV = [LOBBY, {"username": "#dev", "status": "online"}, *LISTED[1:]]
 
 TELLINGS = [
     (Welcome(b"ann", SignIn(b"ann", b"1")), result("login", True)),
@@ -443,6 +529,53 @@ TELLINGS = [
     (Joined(b"bob"), []),
     (Left(b"bob"), []),
     (Renamed(b"bob", b"rob"), []),
+    (Inside(b"#dev", b"the topic", Enter(b"#dev", None)), result("join_room", True)),
+    (Inside(b"#dev", b"the topic", Say(b"hi", b"ann", None, b"#dev")), []),
+    (Done(Enter(b"#dev", None)), result("join_room", True)),
+    (Done(Exit(b"#dev")), result("leave_room", True)),
+    (Done(Manage(b"#dev", "kick", b"bob", b"")), result("room", True)),
+    (Done(Say(b"hi", b"ann", None, b"#dev")), result("send_message", True)),
+    (Refused(Reason.BANNED, Enter(b"#dev", None)), why_not("join_room", "you are banned here")),
+    (Refused(Reason.BAD_FORM, Enter), why_not("join_room", "the message is not of the right form")),
+    (Refused(Reason.NOT_INSIDE, Exit(b"#dev")), why_not("leave_room", "you are not in this room")),
+    (Refused(Reason.MUST_LOGIN, Rooms(None)), why_not("list_rooms", "you must log in first")),
+    (Refused(Reason.NO_ROOM, Who(b"#dev")), why_not("room", "there is no such room")),
+    (Refused(Reason.NO_ROOM, Topic(b"#dev")), why_not("room", "there is no such room")),
+    (Refused(Reason.OUTRANKED, Manage(b"#dev", "kick", b"bob", b"")),
+     why_not("room", "that user has as good a role as yours")),
+    (Refused(Reason.MUTED, Say(b"hi", b"ann", None, b"#dev")), why_not("send_message", "you are muted here")),
+    (Refused(Reason.NOT_INSIDE, Recall(None, 1, b"#dev")),
+     [{"purpose": "start_reload_message_list", "message_list": []}]),
+    (RoomList([(b"#dev", 12, b"the topic", True), (b"#ops", 1, b"", False)]),
+     [{"purpose": "list_rooms", "result": True, "rooms": [
+         {"room": "#dev", "members": 12, "topic": "the topic", "joined": True},
+         {"room": "#ops", "members": 1, "topic": "", "joined": False}]}]),
+    (Present([b"ann", "b\u00f6b".encode()], b"#dev"),
+     [{"purpose": "room", "result": True, "users": [
+         {"username": "ann", "status": "online"}, {"username": "b\u00f6b", "status": "online"}]}]),
+    (TopicTold(b"#dev", b"the topic", b"ann", 7), [{"purpose": "room", "result": True, "topic": "the topic"}]),
+    (TopicTold(b"#dev", b"", b"", 0), [{"purpose": "room", "result": True, "topic": ""}]),
+    (Recalled([(1, b"bob", b"hi\n* x", 1), (2, b"ann", b"a\nb", 2)], 2, False, b"#dev"),
+     [{"purpose": "start_reload_message_list",
+       "message_list": [{"user": "#dev", "text": "bob: hi\n\t* x", "timestamp": 1},
+                        {"user": "ann", "text": "a\nb", "timestamp": 2}]}]),
+    (News(BOTH, [b"#dev"]), [{"purpose": "poll", "result": True, "messages": [], "users": IN_DEV}]),
+    (Users(BOTH, [b"#dev"]), [{"purpose": "reload_user_list", "users": IN_DEV}]),
+    (Marked(BOTH, {b"ann": 3}, [b"#dev"]),
+     [{"purpose": "reload_user_list", "users": [*IN_DEV[:2], dict(IN_DEV[2], unread=3), IN_DEV[3]]}]),
+    (Said(b"bob", b"hi", 0, None, b"#dev"), received("#dev", "bob: hi")),
+    (Said(b"*", b"bob joined\n* bob left\nbob: hi", 0, None, b"#dev"),
+     received("#dev", "*: bob joined\n\t* bob left\n\tbob: hi")),
+    (Said(b"bob", b"a\nb", 0), received("lobby", "bob: a\nb")),
+    (Entered(b"#dev", b"bob"), received("#dev", "* bob joined")),
+    (Exited(b"#dev", b"bob"), received("#dev", "* bob left")),
+    (Renamed(b"bob", b"rob", b"#dev"), received("#dev", "* bob is now rob")),
+    (Managed(b"#dev", "kick", b"cid", b"bob", b"why\nx: y"), received("#dev", "* cid kicked bob: why\u2424x: y")),
+    (Managed(b"", "set", b"cid", b"slow", b"5"), received("lobby", "* cid set slow: 5")),
+    (Entered(b"", b"bob"), []),
+    (Exited(b"", b"bob"), []),
+    (Invited(b"#dev", b"bob"), received("lobby", "* bob invites you to #dev")),
+    (Notice(b"welcome\nall"), received("lobby", "* welcome\n\tall")),
 ]
 
 IN_FULL = [
@@ -507,7 +640,8 @@ def test_a_history_comes_ten_at_a_time_in_order(count, sizes, form):
 def test_every_refusal_is_one_answer_whatever_was_asked(reason):
     for asked in (None, *events.COMMANDS, SignIn(b"ann", b"1"), SAY, WHISPER, History(b"x"), Quit(), Create(b"a")):
         answer, = told(Refused(reason, asked), "python")
-        assert answer.pop("purpose")
+        if answer.pop("purpose") in ("join_room", "leave_room", "list_rooms", "room"):
+            assert 5 < len(answer.pop("reason")) < 60
         assert answer in ({"result": False}, {"message_list": []})
     assert told(Farewell(reason), "python") == []
 

@@ -7,19 +7,25 @@ from hypothesis import strategies as st
 
 from parley.server.protocols import line
 from parley.server.protocols.events import (
+    ACTS,
     Broken,
     ChangePassword,
+    Enter,
+    Exit,
     Help,
     Login,
     Malformed,
+    Manage,
     Nothing,
     Ping,
     Quit,
     Reason,
     Recall,
+    Rooms,
     Say,
     SignUp,
     TimingMark,
+    Topic,
     Whisper,
     Who,
 )
@@ -41,6 +47,8 @@ def bad_password(asked):
 def unknown(asked):
     return Malformed(Reason.UNKNOWN_COMMAND, asked)
 
+
+ABOUT_SOMEBODY = [act for act in ACTS if act not in ("topic", "set", "drop")]
 
 COMMAND_TABLE = [
     (b"LOGIN ann\n", [Login(b"ann", None)]),
@@ -86,6 +94,40 @@ COMMAND_TABLE = [
     (b"HELP REGISTER\n", [unknown(Help)]),
     (b"QUIT\n", [Quit()]),
     (b"QUIT now\n", [unknown(Quit)]),
+    (b"JOIN #dev\n", [Enter(b"#dev", None)]),
+    (b"JOIN #dev word\n", [Enter(b"#dev", b"word")]),
+    (b"JOIN #dev two words\n", [Malformed(Reason.INVALID_ROOM, Enter)]),
+    (b"JOIN\n", [Malformed(Reason.INVALID_ROOM, Enter)]),
+    (b"JOIN dev\n", [Enter(b"dev", None)]),
+    (b"PART #dev\n", [Exit(b"#dev")]),
+    (b"PART\n", [Malformed(Reason.INVALID_ROOM, Exit)]),
+    (b"PART #dev now\n", [Malformed(Reason.INVALID_ROOM, Exit)]),
+    (b"ROOMS\n", [Rooms(None)]),
+    (b"ROOMS #*\n", [Rooms(b"#*")]),
+    (b"#dev MSG hi\n", [Say(b"hi", None, None, b"#dev")]),
+    (b"#dev MSG two  words\n", [Say(b"two  words", None, None, b"#dev")]),
+    (b"#dev MSG   three in front\n", [Say(b"  three in front", None, None, b"#dev")]),
+    (b"#dev MSG\n", [unknown(Say)]),
+    (b"#dev WHO\n", [Who(b"#dev")]),
+    (b"#dev WHO ann\n", [UNKNOWN]),
+    (b"#dev HISTORY\n", [Recall(None, 100, b"#dev")]),
+    (b"#dev HISTORY 7\n", [Recall(None, 7, b"#dev")]),
+    (b"#dev HISTORY SINCE 7\n", [Recall(7, 1000, b"#dev")]),
+    (b"#dev HISTORY x\n", [BAD_RECALL]),
+    (b"#dev TOPIC\n", [Topic(b"#dev")]),
+    (b"#dev TOPIC -\n", [Manage(b"#dev", "topic", b"", b"")]),
+    (b"#dev TOPIC two  words\n", [Manage(b"#dev", "topic", b"", b"two  words")]),
+    (b"#dev SET limit 20\n", [Manage(b"#dev", "set", b"limit", b"20")]),
+    (b"#dev SET limit\n", [unknown(Manage)]),
+    (b"#dev DROP\n", [Manage(b"#dev", "drop", b"", b"")]),
+    (b"#dev DROP it\n", [unknown(Manage)]),
+    (b"#dev\n", [UNKNOWN]),
+    (b"#dev hi\n", [UNKNOWN]),
+    (b"# MSG hi\n", [Say(b"hi", None, None, b"#")]),
+    *[(b"#dev %b bob\n" % act.upper().encode(), [Manage(b"#dev", act, b"bob", b"")]) for act in ABOUT_SOMEBODY],
+    *[(b"#dev %b bob two  words\n" % act.upper().encode(), [Manage(b"#dev", act, b"bob", b"two  words")])
+      for act in ABOUT_SOMEBODY],
+    *[(b"#dev %b\n" % act.upper().encode(), [unknown(Manage)]) for act in ABOUT_SOMEBODY],
 ]
 
 # What is understood beyond the letter: blanks at the ends, and between words where no text stands.
@@ -102,6 +144,13 @@ BLANKS = [
         (Recall(None, 100), [b"HISTORY \n"]),
         (Recall(None, 7), [b"HISTORY  7 \n"]),
         (Recall(7, 1000), [b" HISTORY  SINCE   7\n"]),
+        (Enter(b"#dev", b"word"), [b"JOIN  #dev  word \n", b" JOIN #dev word\t\r\n"]),
+        (Exit(b"#dev"), [b"PART #dev \n", b"PART  #dev\n"]),
+        (Rooms(None), [b"ROOMS \n", b" ROOMS\n"]),
+        (Rooms(b"#*"), [b"ROOMS #* \n", b"ROOMS  #* \n"]),
+        (Who(b"#dev"), [b"#dev WHO \n", b" #dev WHO\n", b"#dev  WHO\n"]),
+        (Say(b"hi", None, None, b"#dev"), [b"#dev MSG hi \n", b" #dev MSG hi\t\r\n", b"#dev  MSG hi\n"]),
+        (Manage(b"#dev", "kick", b"bob", b"why"), [b"#dev KICK  bob why \n", b"#dev  KICK bob why\n"]),
         (Say(b"hi", None, None), [b"MSG hi \n", b"MSG hi\t \r\n", b" MSG hi\n", b"MSG hi\0\n"]),
         (Say(b" two  words", None, None), [b"MSG  two  words  \n"]),
         (Whisper(b"bob", b" two  words", None, None), [b" DM bob  two  words \n"]),

@@ -5,21 +5,32 @@ from hypothesis import strategies as st
 
 from parley.server.protocols import PROTOCOLS, line
 from parley.server.protocols.events import (
+    ACTS,
     COMMANDS,
     HAPPENINGS,
     REASONS,
+    ROOM_REASONS,
     ChangePassword,
     Described,
     Done,
+    Enter,
+    Entered,
+    Exit,
+    Exited,
     Farewell,
     Help,
+    Inside,
+    Invited,
     Joined,
     Known,
     Left,
     Login,
+    Manage,
+    Managed,
     Marked,
     Missed,
     News,
+    Notice,
     Past,
     Pong,
     Present,
@@ -29,10 +40,12 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Renamed,
+    RoomList,
     Said,
     Say,
     SignUp,
     TimingMark,
+    TopicTold,
     Users,
     Waiting,
     Welcome,
@@ -44,6 +57,7 @@ from parley.server.protocols.traits import Traits
 LIMITS = {"line_bytes": 10, "text_bytes": 10}
 LONGEST = line.LONGEST_TEXT
 GREETING = Login(b"ann", None)
+ENTER = Enter(b"#dev", None)
 SIGN_UP, CHANGE = SignUp(b"ann", b"pw"), ChangePassword(b"pw", b"new")
 
 # What is told: the lines.
@@ -100,12 +114,47 @@ ANSWERS = [
     (Done(Help()), [b"HELP LOGIN <username> [<password>]\nHELP MSG <text>\nHELP WHO\n"
                     b"HELP DM <username> <text>\nHELP PING\n"
                     b"HELP HISTORY [<count>]\nHELP HISTORY SINCE <number>\nHELP REGISTER <username> <password>\n"
-                    b"HELP PASSWD <old password> <new password>\nHELP UNREAD\nHELP HELP\nHELP QUIT\nEND HELP\n"]),
+                    b"HELP PASSWD <old password> <new password>\nHELP UNREAD\n"
+                    b"HELP JOIN #<room> [<key>]\nHELP PART #<room>\nHELP ROOMS [<pattern>]\n"
+                    b"HELP #<room> MSG <text>\nHELP #<room> WHO\nHELP #<room> HISTORY [<count>]\n"
+                    b"HELP #<room> HISTORY SINCE <place>\nHELP #<room> TOPIC [<text>]\n"
+                    b"HELP #<room> INVITE|KICK|BAN|UNBAN|MUTE|UNMUTE|VOICE|DEVOICE|OP|DEOP <username> [<why>]\n"
+                    b"HELP #<room> SET private|invite|moderated on|off\n"
+                    b"HELP #<room> SET key|limit|slow <value>|off\nHELP #<room> DROP\n"
+                    b"HELP HELP\nHELP QUIT\nEND HELP\n"]),
     (Done(Quit()), [b"OK\n"]),
     (Done(TimingMark()), [b"\xff\xfc\x06"]),
     (Refused(Reason.BAD_FORM, Say), [b"ERR unknown-command\n"]),
     (Farewell(Reason.TOO_LONG), [b"ERR line-too-long\n"]),
     (Farewell(Reason.IDLE), [b"INFO idle-timeout\n"]),
+    (Farewell(Reason.KICKED), [b"INFO kicked\n"]),
+    (Farewell(Reason.BANNED), [b"INFO banned\n"]),
+    (Inside(b"#dev", b"", ENTER), [b"OK\n"]),
+    (Inside(b"#dev", b"news", ENTER), [b"OK\n"]),
+    (Done(ENTER), [b"OK\n"]),
+    (Done(Exit(b"#dev")), [b"OK\n"]),
+    (Done(Manage(b"#dev", "kick", b"bob", b"")), [b"OK\n"]),
+    (Said(b"bob", b"two  words", 7, 3, b"#dev"), [b"#dev MSG bob two  words\n"]),
+    (Said(b"bob", b"one\n\ntwo", 7, 3, b"#dev"), [b"#dev MSG bob one\n", b"#dev MSG bob two\n"]),
+    (Entered(b"#dev", b"bob"), [b"#dev INFO bob joined\n"]),
+    (Exited(b"#dev", b"bob"), [b"#dev INFO bob left\n"]),
+    (Renamed(b"bob", b"rob", b"#dev"), [b"#dev INFO bob is now rob\n"]),
+    (Managed(b"#dev", "kick", b"ann", b"bob", b"why"), [b"#dev INFO ann kicked bob: why\n"]),
+    (Managed(b"#dev", "kick", b"ann", b"bob", b""), [b"#dev INFO ann kicked bob\n"]),
+    (Managed(b"#dev", "topic", b"ann", b"", b"text"), [b"#dev INFO ann set the topic: text\n"]),
+    (Managed(b"#dev", "topic", b"ann", b"", b""), [b"#dev INFO ann took the topic away\n"]),
+    (Invited(b"#dev", b"ann"), [b"INFO ann invites you to #dev\n"]),
+    (Notice(b"one\n\ntwo"), [b"INFO one\n", b"INFO two\n"]),
+    (RoomList([]), [b"END ROOMS\n"]),
+    (RoomList([(b"#dev", 12, b"the topic", True), (b"#ops", 0, b"", False)]),
+     [b"ROOM #dev 12 the topic\nROOM #ops 0\nEND ROOMS\n"]),
+    (TopicTold(b"#dev", b"the topic", b"ann", 7), [b"#dev TOPIC the topic\n"]),
+    (Present([b"ann", b"bob"], b"#dev"), [b"#dev USER ann\n#dev USER bob\n#dev END WHO\n"]),
+    (Present([], b"#dev"), [b"#dev END WHO\n"]),
+    (Recalled([(1, b"bob", b"one\ntwo", 7)], 2, True, b"#dev"),
+     [b"#dev HIST 1 7 bob one\n#dev HIST 1 7 bob two\n#dev END HISTORY 2 more\n"]),
+    (Recalled([], 0, False, b"#dev"), [b"#dev END HISTORY 0 complete\n"]),
+    *[(Refused(reason, ENTER), [b"ERR %b\n" % reason.encode()]) for reason in ROOM_REASONS],
 ]
 
 NOT_SPOKEN_OF = [
@@ -131,6 +180,12 @@ ONE_OF_EACH = [
     Recalled([(3, b"ann", b"hi", 7)], 3, False),
     Said(b"ann", b"hi", 7), Whispered(b"ann", b"hi", 7), Joined(b"ann"), Left(b"ann"), Renamed(b"ann", b"bea"),
     Users([(b"ann", False)]), Waiting(2), Missed([(b"ann", b"hi", 7)]), Marked([(b"ann", False)], {b"ann": 1}),
+    Inside(b"#dev", b"news", ENTER), Entered(b"#dev", b"ann"), Exited(b"#dev", b"ann"),
+    Renamed(b"ann", b"bea", b"#dev"), Said(b"ann", b"hi", 7, 3, b"#dev"),
+    *(Managed(b"#dev", act, b"ann", b"bob", b"why") for act in ACTS),
+    Managed(b"#dev", "topic", b"ann", b"", b""), Invited(b"#dev", b"ann"), Notice(b"welcome"),
+    RoomList([(b"#dev", 1, b"news", True)]), TopicTold(b"#dev", b"news", b"ann", 7), Present([b"ann"], b"#dev"),
+    Recalled([(3, b"ann", b"hi", 7)], 3, False, b"#dev"),
 ]  # fmt: skip
 
 
@@ -141,7 +196,10 @@ def test_a_happening_is_told_in_the_words_of_the_document(happening, lines):
 
 def test_help_lists_every_command():
     (told,) = line.encode(Done(Help()), None)
-    assert {usage.split(b" ")[1] for usage in told.splitlines()[:-1]} == set(line._COMMANDS)
+    usages = [usage.split(b" ")[1:] for usage in told.splitlines()[:-1]]
+    in_rooms = {word for front, *rest in usages if front == b"#<room>" for word in rest[0].split(b"|")}
+    assert {front for front, *_ in usages if front != b"#<room>"} == set(line._COMMANDS)
+    assert in_rooms == {b"MSG", b"WHO", b"HISTORY", b"TOPIC", *(act.upper().encode() for act in ACTS)}
 
 
 @pytest.mark.parametrize("happening", NOT_SPOKEN_OF, ids=repr)

@@ -18,7 +18,8 @@ SECOND = 1600000000
 class Transacted:
     """A database, each of whose writes is a transaction."""
 
-    WRITES = ("talk", "whisper", "keep", "taken", "expire", "open_account", "protect", "use", "close_account")
+    WRITES = ("talk", "whisper", "keep", "taken", "expire", "open_account", "protect", "use", "close_account",
+              "keep_room", "close_room")
 
     def __init__(self, database):
         self._database = database
@@ -36,22 +37,22 @@ class Transacted:
 
 
 @contextlib.contextmanager
-def opened(kind, clock=lambda: NOW):
+def opened(kind, clock=lambda: NOW, **options):
     """An empty store of a kind, "memory" or "database"."""
     if kind == "memory":
-        yield Numbered(Store(clock), clock)
+        yield Numbered(Store(clock, **options), clock)
         return
     with tempfile.TemporaryDirectory() as directory:
-        database = Database(os.path.join(directory, "parley.db"), "system", clock=clock)
+        database = Database(os.path.join(directory, "parley.db"), "system", clock=clock, **options)
         try:
             yield Numbered(Transacted(database), clock)
         finally:
             database.close()
 
 
-def say(*texts, sender=b"ann"):
+def say(*texts, sender=b"ann", room=0):
     """A talk frame."""
-    return talk(0, 1, [record(1, sender, text, 7) for text in texts])
+    return talk(room, 1, [record(1, sender, text, 7) for text in texts])
 
 
 class Clock:
@@ -89,7 +90,7 @@ def store(kind, clock):
 
 @pytest.fixture(scope="session")
 def spoken():
-    """Makes the talk frame in which ann, or another, says some texts."""
+    """Makes the talk frame in which ann, or another, says some texts, in the lobby or in another room."""
     return say
 
 

@@ -20,7 +20,7 @@ from parley.server.order.numbers import BLOCK, Numbers
 from parley.server.storage import journal as journal_module
 from parley.server.storage import memory as memory_module
 from parley.server.storage.journal import InProcess, Journal
-from parley.server.storage.memory import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
+from parley.server.storage.memory import CONVERSATION_SIZE, ROOM_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
 
 measured = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy does not tell sizes")
 
@@ -49,6 +49,45 @@ def test_of_the_lobby_no_more_is_remembered_than_the_most(memory, spoken, monkey
     assert (lobby(memory), memory.lobby(None, 9)) == ([], ([], 10, False))
     memory.talk(frame)
     assert lobby(memory) == [(11, b"x")]
+
+
+def room_texts(memory, room):
+    return [text[:1] for _, _, text, _ in memory.room(room, 0, 1000, 0)[0]]
+
+
+def test_of_all_rooms_together_the_one_with_the_most_talk_forgets_some_first(memory, spoken, monkeypatch):
+    frame = spoken(b"x" * 100)
+    monkeypatch.setattr(memory_module, "MOST_OF_ROOMS", 3 * ROOM_SIZE + 5 * (TALK_SIZE + len(frame)))
+    for room, text in [(1, b"a"), (1, b"b"), (2, b"c"), (2, b"d"), (3, b"e"), (2, b"f"), (2, b"g")]:
+        memory.talk(spoken(text * 100, room=room))
+    # Somewhat more is forgotten than must be: with f there is one too many, so two go, with g nothing has to.
+    assert [room_texts(memory, room) for room in (1, 2, 3)] == [[b"b"], [b"d", b"f", b"g"], [b"e"]]
+    assert memory.room(2, 0, 9, 0)[0][0][0] == 2  # its place
+    memory.talk(spoken(b"h" * 1500, room=3))
+    assert [room_texts(memory, room) for room in (1, 2, 3)] == [[b"b"], [b"d", b"f", b"g"], []]
+    assert memory.room(3, None, 9, 0) == ([], 2, False)
+    memory.talk(spoken(b"i" * 100, room=3))
+    assert memory.room(3, 0, 9, 0) == ([(3, b"ann", b"i" * 100, 1600000000)], 3, False)
+    for room in (1, 2, 3):
+        memory.close_room(room)
+    assert (memory._rooms, memory._rooms_size) == ({}, 0)
+
+
+def test_more_rooms_than_there_is_memory_for_have_no_talk(memory, spoken, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_OF_ROOMS", 3 * ROOM_SIZE)
+    for room in range(1, 9):
+        memory.talk(spoken(b"x", room=room))
+    assert [memory.room(room, 0, 9, 0) for room in range(1, 9)] == [([], 1, False)] * 8
+
+
+def test_a_room_forgets_what_is_never_told_of_it(spoken):
+    memory = Numbered(Store(keep_room_messages=3))
+    for _ in range(5):
+        memory.talk(spoken(b"1", b"2", room=1))
+    assert memory._rooms[1].size == 2 * (TALK_SIZE + len(spoken(b"1", b"2")))
+    memory.talk(spoken(*[b"x"] * 9, room=1))
+    assert memory._rooms[1].size == TALK_SIZE + len(spoken(*[b"x"] * 9))
+    assert memory._rooms_size == ROOM_SIZE + memory._rooms[1].size
 
 
 def test_the_conversation_that_was_silent_longest_is_forgotten_first(memory, monkeypatch):
@@ -181,9 +220,20 @@ def test_conversations_take_what_is_counted(memory, monkeypatch, name, text, sou
 @pytest.mark.parametrize("size, messages", [(1, 1), (1, 10), (400, 1), (16384, 1)])
 def test_the_lobby_takes_what_is_counted(memory, spoken, size, messages):
     bare = taken_up(memory)
-    while memory._lobby_size < memory_module.MOST_OF_LOBBY // 4:
+    while memory._lobby.size < memory_module.MOST_OF_LOBBY // 4:
         memory.talk(spoken(*[b"x" * size] * messages))
-    check(memory._lobby_size, taken_up(memory) - bare)
+    check(memory._lobby.size, taken_up(memory) - bare)
+
+
+@measured
+@pytest.mark.parametrize("size, rooms", [(1, 1), (1, 100), (1, 1500), (400, 100), (16384, 3)])
+def test_rooms_take_what_is_counted(memory, spoken, size, rooms):
+    bare = taken_up(memory)
+    for number in range(3000):
+        memory.talk(spoken(b"x" * size, room=1000 + number % rooms))
+        if memory._rooms_size > memory_module.MOST_OF_ROOMS // 4:
+            break
+    check(memory._rooms_size, taken_up(memory) - bare)
 
 
 MANY = 1000  # accounts, and messages for them
@@ -222,7 +272,7 @@ def test_what_is_held_until_it_has_been_sent_takes_what_is_counted(kept_in, spok
     kept, memory = kept_in
     register = Register(Nobody(), kept, None, None, Nothing(), Numbers(InProcess(memory)))
     for number in range(10):
-        register.claims.grant(number, b"a%d" % number, claims(b"a%d" % number))
+        register.claims.grant(number, b"a%d" % number, claims(b"a%d" % number), "192.0.2.1")
     untold = register.direct._untold
     bare = taken_up(untold, kept)
     for number in range(3000):
@@ -284,7 +334,8 @@ def test_what_is_asked_of_the_journal_takes_what_is_counted(kept_in, sizes):
 
 def test_the_bounds_together_leave_room_under_64_megabytes():
     """Beside 26 MB of a parent process without clients."""
-    in_memory = memory_module.MOST_OF_LOBBY + memory_module.MOST_OF_CONVERSATIONS + accounts_module.MOST_OF_BOXES
+    in_memory = (memory_module.MOST_OF_LOBBY + memory_module.MOST_OF_ROOMS + memory_module.MOST_OF_CONVERSATIONS
+                 + accounts_module.MOST_OF_BOXES)
     shares = accounts_module.MOST_OF_STORED_BOXES * SHARE_SIZE // (SHARE_SIZE + kept_size(b"", b""))
-    assert in_memory <= 18 << 20
+    assert in_memory <= 24 << 20
     assert journal_module.MOST_WAITING + shares <= 48 << 20

@@ -83,11 +83,17 @@ def test_of_a_transaction_that_fails_nothing_is_left_and_its_numbers_are_not_use
             store.open_account(b"cid", None)
             store.taken(b"bob", 1 << 40)
             store.note("run", 9)
+            store.talk(spoken(b"no", room=5))  # a room that was not there
             raise Trouble
     assert everything(store) == before
     assert store.through("run") == 0
     write(store, spoken(b"three"), ("whisper", b"cid", b"dan", b"four", False))
-    assert numbers(store.lobby(0, 9)[0]) == [1, 7]
+    assert numbers(store.lobby(0, 9)[0]) == [1, 8]
+    assert store.room(0, 0, 9, 0)[1] == 2
+    assert store.room(5, 0, 9, 0) == ([], 0, False)
+    write(store, spoken(b"five", room=5))
+    assert numbers(store.room(5, 0, 9, 0)[0]) == [1]
+    assert store.rooms() == ([], 5)
     assert texts(store.conversation(b"cid", b"dan")) == [b"four"]
     assert texts(database().conversation(b"cid", b"dan")) == [b"four"]
 
@@ -409,11 +415,140 @@ def test_what_a_deleted_account_has_said_goes_in_steps_too_and_nobody_finds_it_m
     assert len(store.conversation(b"bob", b"b0")) == 100
 
 
+# ---- rooms
+
+
+def test_rooms_that_are_kept_are_there_at_the_next_start_and_of_others_nothing_is(database, spoken):
+    store = database()
+    assert store.rooms() == ([], 0)
+    write(store, spoken(b"one", room=1), ("keep_room", 1, b"#one", "first"), ("keep_room", 3, "#\u00e9".encode(), "{}"))
+    write(store, spoken(b"two", room=2), ("keep_room", 1, b"#one", "second"), ("keep_room", 0, b"#lobby", "lobby"))
+    write(store, spoken(b"lobby"), ("whisper", b"ann", b"bob", b"hi", False))
+    assert database().room(2, 0, 9, 0)[1] == 1  # the journal's process, not the server, has begun again
+    store = database()
+    for _ in range(2):
+        assert store.rooms() == ([(0, b"#lobby", "lobby"), (1, b"#one", "second"), (3, "#\u00e9".encode(), "{}")], 3)
+        assert store.room(2, 0, 9, 0) == ([], 0, False)
+        assert texts(store.room(1, 0, 9, 0)[0]) == [b"one"]
+        assert (texts(store.lobby(0, 9)[0]), texts(store.conversation(b"ann", b"bob"))) == ([b"lobby"], [b"hi"])
+    write(store, spoken(b"two, again", room=2))
+    prune(store)
+    assert store.room(2, 0, 9, 0)[0] == [(1, b"ann", b"two, again", 1600000000)]
+    assert count(store, "messages") == 4
+
+
+def test_the_number_of_a_room_is_remembered_when_that_is_gone(database, spoken):
+    write(database(), spoken(b"x", room=7), ("close_room", 7))
+    assert database().rooms() == ([], 7)
+    write(database(), NOTHING, ("keep_room", 9, b"#nine", "{}"), ("close_room", 9))
+    write(database(), spoken(b"x", room=8))
+    prune(database())
+    assert database().rooms() == ([], 9)
+
+
+def test_rooms_are_told_even_if_nothing_can_be_written(database, spoken, monkeypatch, caplog):
+    write(database(), spoken(b"x", room=7), ("keep_room", 1, b"#one", "{}"))
+    store = database()
+    store._connection.execute("PRAGMA query_only = ON")
+    assert store.rooms() == ([(1, b"#one", "{}")], 7)
+    assert "rooms that have ended could not be forgotten" in caplog.text
+
+
+def test_places_go_on_when_all_was_forgotten(database, spoken):
+    store = database(keep_messages=3)
+    write(store, spoken(b"1", b"2", room=1), ("keep_room", 1, b"#one", "{}"))
+    write(store, spoken(*[b"x"] * 5))
+    prune(store)
+    assert store.room(1, 0, 9, 0) == store.room(1, None, 9, 0) == ([], 2, False)
+    assert database().room(1, 0, 9, 0) == ([], 2, False)
+    write(database(), spoken(b"3", room=1))
+    store = database(keep_messages=1)
+    assert numbers(store.room(1, 0, 9, 0)[0]) == [3]
+    write(store, spoken(b"4", room=1))
+    prune(store)
+    assert store.room(1, 0, 9, 0) == ([(4, b"ann", b"4", 1600000000)], 4, False)
+    assert store.lobby(3, 9) == ([], 9, False)
+    write(store, spoken(b"lobby"))
+    assert (numbers(store.lobby(3, 9)[0]), numbers(store.room(0, 0, 9, 0)[0])) == ([10], [6])
+
+
+def test_of_each_room_so_many_messages_are_kept(database, spoken):
+    store = database(keep_room_messages=4)
+    for room in (0, 1, 2, 1, 3, 1, 2):
+        write(store, spoken(b"1", b"2", room=room))
+        prune(store)
+    places = store._rows("SELECT other, place FROM messages JOIN conversations ON id = conversation ORDER BY number")
+    assert [(name.decode(), place) for name, place in places] == [
+        ("", 1), ("", 2), ("#2", 1), ("#2", 2), ("#1", 3), ("#1", 4), ("#3", 1), ("#3", 2), ("#1", 5), ("#1", 6),
+        ("#2", 3), ("#2", 4)]
+    assert database().room(1, 0, 9, 0)[1] == 6
+    write(database(), spoken(b"3", room=3))
+    assert database().room(3, 0, 9, 0)[1] == 3
+
+
+def test_rooms_are_pruned_in_steps_so_that_nobody_waits_long(database, spoken, monkeypatch):
+    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 5)
+    store = database(keep_room_messages=2)
+    for room in range(1, 13):
+        write(store, spoken(*[b"x"] * room, room=room), ("whisper", b"ann", b"b%d" % room, b"hi", False))
+    left = [count(store, "messages")]
+    steps = 0
+    while left[-1] != 12 + 1 + 11 * 2:
+        write(store, NOTHING, ("prune",))
+        left.append(count(store, "messages"))
+        steps += 1
+        assert steps < 50
+    assert all(before - after <= 5 for before, after in zip(left, left[1:]))
+    prune(store)
+    assert count(store, "messages") == left[-1]
+    write(store, spoken(*[b"x"] * 3, room=1))
+    prune(store)
+    assert [numbers(store.room(room, 0, 99, 0)[0]) for room in (1, 2, 12)] == [[3, 4], [1, 2], [11, 12]]
+
+
+def test_what_was_said_in_a_closed_room_goes_in_steps_and_nobody_finds_it_meanwhile(database, spoken, monkeypatch):
+    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    store = database()
+    write(store, spoken(*[b"x"] * 95, room=1), ("close_room", 1))
+    write(store, spoken(b"new", room=1))
+    left = [count(store, "messages")]
+    for _ in range(12):
+        assert store.room(1, 0, 9, 0) == ([(1, b"ann", b"new", 1600000000)], 1, False)
+        write(store, NOTHING, ("prune",))
+        left.append(count(store, "messages"))
+    assert all(before - after <= 10 for before, after in zip(left, left[1:]))
+    assert (left[-1], count(store, "conversations")) == (1, 2)
+
+
+def test_what_is_said_in_rooms_is_no_conversation_of_two(database, spoken):
+    store = database()
+    write(store, spoken(b"x", room=1), ("whisper", b"ann", b"bob", b"hi", False), ("open_account", b"#1", None))
+    assert [pair for pair, _ in store.conversations()] == [(b"ann", b"bob")]
+
+
+def test_a_number_or_a_place_is_found_however_much_is_gone(database, spoken):
+    store = database(keep_messages=40)
+    for number in range(1, 61):
+        write(store, spoken(b"%d" % number, room=number % 3))
+    prune(store)
+    write(store, NOTHING)
+    store._connection.execute("DELETE FROM messages WHERE number IN (30, 33)")
+    lobby = [number for number in range(21, 61) if number % 3 == 0 and number not in (30, 33)]
+    ones = [number for number in range(21, 61) if number % 3 == 1]
+    for since in range(63):
+        assert numbers(store.lobby(since, 99)[0]) == [number for number in lobby if number > since]
+        for found in (store.room(1, 0, 99, since), store.room(1, None, 99, since)):
+            assert numbers(found[0]) == [(number + 2) // 3 for number in ones if number > since]
+
+
 @pytest.mark.parametrize("since", [10 ** 30, 1 << 63, -1, -10 ** 30])
 def test_any_number_can_be_asked_for(database, spoken, since):
     store = database()
     write(store, spoken(b"one"))
     assert texts(store.lobby(since, 9)[0]) == ([] if since > 0 else [b"one"])
+
+
+# ---- the file
 
 
 def test_what_was_forgotten_leaves_room_on_the_disk(database, spoken):
@@ -479,6 +614,15 @@ def test_a_message_that_is_not_as_it_was_written_is_left_out_and_said_to_be_so(d
         assert [record.getMessage() for record in caplog.records] == ["message 2 is damaged on the disk: left out"]
     write(store, spoken(b"fourth text"))
     assert numbers(store.lobby(0, 9)[0]) == [1, 3, 4]
+
+
+def test_what_was_said_in_a_room_is_looked_at_likewise(database, spoken, caplog):
+    write(database(), spoken(b"first text", b"second text", b"third text", room=1))
+    database().close()
+    corrupt(database.path, b"second text", b"second tixt")
+    assert database().room(1, 0, 9, 0) == (
+        [(1, b"ann", b"first text", 1600000000), (3, b"ann", b"third text", 1600000000)], 3, False)
+    assert "message at the place 2 is damaged" in caplog.text
 
 
 def test_what_is_kept_or_said_to_one_is_looked_at_likewise(database, caplog):
@@ -652,11 +796,17 @@ def test_a_database_of_version_1_is_brought_up_to_date(database):
     assert version_of(database.path + ".schema-1") == 1
 
 
-def test_a_database_of_version_2_is_brought_up_to_date(database):
-    """As a server has left it: see the file."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "schema_2.sql"), encoding="utf-8") as file:
-        connection = sqlite3.connect(database.path)
+def left_by(version, path):
+    """A connection to a database as a server of this schema has left it: see the file."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    connection = sqlite3.connect(path)
+    with open(os.path.join(folder, "schema_%d.sql" % version), encoding="utf-8") as file:
         connection.executescript(file.read())
+    return connection
+
+
+def test_a_database_of_version_2_is_brought_up_to_date(database):
+    connection = left_by(2, database.path)
     connection.execute("UPDATE messages SET text = 'by somebody else' WHERE number = 1")
     connection.commit()
     connection.close()
@@ -669,6 +819,28 @@ def test_a_database_of_version_2_is_brought_up_to_date(database):
     assert store.last_given() == 5
     assert store._rows("SELECT time FROM messages WHERE number = 2") == [(then * 1000,)]
     assert version_of(database.path + ".schema-2") == 2
+
+
+def test_a_database_of_version_3_is_brought_up_to_date(database, spoken):
+    left_by(3, database.path).close()
+    with pytest.raises(StoreError) as refused:
+        Database(database.path, mode="ro")
+    assert "written by an older version" in str(refused.value)
+    store, then = database(), 1795952129
+    assert store._rows("SELECT conversation, place, number FROM messages ORDER BY conversation, place") == [
+        (0, 1, 1), (0, 2, 4), (0, 3, 6), (0, 4, 9), (1, 1, 2), (1, 2, 3), (1, 3, 7), (1, 4, 8), (2, 1, 5)]
+    assert [row[1:] for row in store._rows("PRAGMA index_info(placed_in)")] == [(1, b"conversation"), (6, b"place")]
+    assert store.lobby(1, 9) == (
+        [(4, b"bob", b"hello, ann", then), (6, b"cid", "gr\u00fc\u00dfe \U0001f600".encode(), then),
+         (9, b"ann", b"the last word", then + 1)], 9, False)
+    assert texts(store.conversation(b"bob", b"ann")) == [b"hi bob", b"hi ann", b"how are you?", b"while you were away"]
+    assert store.rooms() == ([], 0)
+    write(store, spoken(b"next"), ("whisper", b"ann", b"bob", b"next", False))
+    assert (store.room(0, 4, 9, 0)[1], store.room(0, None, 1, 0)[1]) == (5, 5)
+    assert texts(store.conversation(b"ann", b"bob"))[-1] == b"next"
+    prune(store)
+    assert (count(store, "conversations"), count(store, "messages")) == (2, 10)
+    assert version_of(database.path + ".schema-3") == 3
 
 
 def test_what_the_log_of_an_older_database_still_holds_is_in_the_copy(database, spoken, monkeypatch):

@@ -12,10 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numbered import Numbered
 
-from parley.server.ipc.queues import Queue, called, control
+from parley.server.ipc.messages import ToStore, packed
+from parley.server.ipc.queues import Queue, called, control, placed
+from parley.server.storage import backup as backup_module
 from parley.server.storage import journal as journal_module
 from parley.server.storage.database import Database
-from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, InProcess, Journal, Scribe
+from parley.server.storage.journal import LATER, MOST_UNANSWERED, TALK_SIZE, InProcess, Journal, Scribe
 from parley.server.storage.memory import Store
 
 PATIENCE = 60  # seconds that an answer may really take
@@ -336,6 +338,103 @@ def test_whoever_asks_after_that_is_heard_again_once_there_is_a_process_that_wor
     process.work()
     assert told == [(b"too early", None), (b"one", True)]
     assert texts(process.store.lobby(0, 9)) == [b"one"]
+
+
+# ---- copies
+
+
+@pytest.fixture
+def slow_copies(monkeypatch):
+    """None of them is ever done."""
+    monkeypatch.setattr(backup_module, "PAGES", 1)
+    monkeypatch.setattr(backup_module, "STEPS", 10)
+    monkeypatch.setattr(backup_module, "PAUSE", 2 * PATIENCE)
+
+
+@pytest.fixture
+def back_up(journal, told, tmp_path):
+    """Asks for a copy."""
+    return lambda name: journal.ask(lambda result: told.append((name, result)), "backup", str(tmp_path / name))
+
+
+def test_a_copy_has_what_was_said_before_in_the_same_transaction(path, tmp_path, spoken):
+    store = Database(path, "system")
+    scribe = Scribe(store, "run", 0)
+    copy = str(tmp_path / "copy.db")
+    results = scribe.write([placed(spoken(b"one"), 1, 7), packed(ToStore.Backup(copy)),
+                            packed(ToStore.Backup(copy + "2")), placed(spoken(b"two"), 2, 7)])
+    assert results == [True, LATER, "another copy is being made", True]
+    assert scribe.is_copying
+    scribe._copying._thread.join()
+    assert [scribe.copied(), scribe.copied(), scribe.is_copying] == [True, None, False]
+    assert lobby(copy) == [b"one", b"two"]
+    store.close()
+
+
+def test_nobody_waits_for_a_copy_but_who_has_asked_for_it(journal, start, say, told, back_up, slow_copies):
+    process = start()
+    process.work()
+    back_up("copy.db")
+    say(b"one")
+    process.work()
+    back_up("other.db")
+    say(b"two")
+    process.work()
+    assert told == [(b"one", True), ("other.db", "another copy is being made"), (b"two", True)]
+    assert journal.depth == 0
+    process.up.put(control("backed_up", True))
+    journal.hear()
+    assert told[3:] == [("copy.db", True)]
+    process._scribe.stop_copying()
+
+
+def test_who_waits_for_a_copy_is_told_that_the_process_has_died(start, say, told, back_up, slow_copies):
+    first = start()
+    first.work()
+    say(b"one")
+    back_up("copy.db")
+    first.work()
+    first._scribe.stop_copying()
+    first.die()
+    assert told == [(b"one", True), ("copy.db", "the process that made the copy has ended")]
+
+
+def test_a_copy_that_was_not_begun_is_asked_of_the_successor(start, say, told, back_up, slow_copies):
+    first = start()
+    first.work()
+    say(b"one")
+    back_up("copy.db")
+    first.work(answer=False)
+    first._scribe.stop_copying()
+    first.die()
+    second = start()
+    second.work()
+    second.work()
+    assert told == [(b"one", True)]
+    assert second._scribe.is_copying
+    second._scribe.stop_copying()
+
+
+def test_a_process_makes_a_copy_and_says_so(forked, path, tmp_path, spoken, told):
+    one = forked()
+    one.start()
+    one.journal.talk(spoken(b"one"), lambda result: None)
+    one.journal.ask(told.append, "backup", str(tmp_path / "copy.db"))
+    while not told:
+        one.turn()
+    assert told == [True]
+    assert lobby(str(tmp_path / "copy.db")) == [b"one"]
+
+
+def test_a_process_whose_hub_is_gone_makes_no_copy_any_more(forked, tmp_path, spoken, told, slow_copies):
+    one = forked()
+    one.start()
+    one.journal.talk(spoken(b"one"), told.append)
+    one.journal.ask(told.append, "backup", str(tmp_path / "copy.db"))
+    one.settle()
+    assert one.dismiss() == 0
+    assert [name for name in os.listdir(str(tmp_path)) if "copy" in name] == []
+    assert told == [True]
 
 
 # ---- trouble on the disk
@@ -808,6 +907,10 @@ REQUESTS_AND_RESULTS = [
     (("lobby", 0, 10), ([], 2, False)),
     (("close_account", b"bob"), True),
     (("past", b"bob", b"ann"), ([], 0)),
+    (("keep_room", 1, b"#one", "{}"), True),
+    (("room", 1, None, 10, 0), ([], 0, False)),
+    (("room", 0, 0, 10, 0), ([], 0, False)),
+    (("close_room", 1), True),
 ]
 
 
@@ -828,6 +931,16 @@ def test_every_request_has_its_result(asking):
         elif request[0] == "past":
             result = without_times(result[0]), result[1]
         assert result == expected, request
+
+
+def test_talk_goes_to_its_room(asking, spoken, told):
+    store, settle = asking
+    for room in (0, 7, 8, 7):
+        store.talk(spoken(b"in %d" % room, room=room), told.append)
+        store.ask(lambda found: told.append([(place, text) for place, _, text, _ in found[0]]), "room", 7, 0, 9, 0)
+    store.ask(lambda found: told.append(texts(found)), "lobby", 0, 9)
+    settle()
+    assert told == [True, [], True, [(1, b"in 7")], True, [(1, b"in 7")], True, [(1, b"in 7"), (2, b"in 7")], [b"in 0"]]
 
 
 def test_a_frame_that_nobody_waits_for_is_talk_like_any_other(asking, spoken, told):

@@ -86,6 +86,105 @@ def test_a_message_has_the_time_at_which_the_server_had_it(store, spoken, clock)
         assert all(type(message[-1]) is int for message in found)
 
 
+# ---- rooms
+
+
+def all_of_room(store, room, most=1000, after=0):
+    """As a client reads it that asks on until there is no more."""
+    found, last, more = [], 0, True
+    while more:
+        messages, last, more = store.room(room, last, most, after)
+        found += messages
+    return found
+
+
+def test_what_is_said_in_a_room_has_places_there_without_a_gap(store, spoken):
+    for number, room in enumerate([7, 0, 7, 8, 7, 8]):
+        store.talk(spoken(b"%d" % number, b"and on", room=room))
+        store.whisper(b"ann", b"bob", b"hi", False)
+    said = [b"0", b"and on", b"2", b"and on", b"4", b"and on"]
+    assert all_of_room(store, 7) == [(place, b"ann", text, SECOND) for place, text in enumerate(said, 1)]
+    assert texts(all_of_room(store, 8)) == [b"3", b"and on", b"5", b"and on"]
+    assert texts(all_of_lobby(store)) == [b"1", b"and on"]
+    assert numbers(all_of_lobby(store)) == [4, 5]
+    assert all_of_room(store, 0) == [(1, b"ann", b"1", SECOND), (2, b"ann", b"and on", SECOND)]
+
+
+def test_of_a_room_in_which_nothing_was_said_there_is_nothing(store, spoken):
+    for since in (None, 0, 7, 1 << 70, -1 << 70):
+        assert store.room(5, since, 10, 0) == store.room(0, since, 10, 0) == ([], 0, False)
+
+
+def test_a_room_is_told_in_pages_by_places(store, spoken):
+    store.talk(spoken(b"in the lobby", b"in the lobby"))
+    store.talk(spoken(*[b"%d" % number for number in range(1, 5)], room=1))
+    store.talk(spoken(*[b"%d" % number for number in range(5, 8)], room=1))
+    assert [(numbers(found), last, more) for found, last, more in (
+        store.room(1, since, 3, 0) for since in (0, 3, 6, 7, 1 << 70, -1 << 70, None))] == [
+            ([1, 2, 3], 3, True), ([4, 5, 6], 6, True), ([7], 7, False), ([], 7, False), ([], 7, False),
+            ([1, 2, 3], 3, True), ([5, 6, 7], 7, False)]
+    assert store.room(1, 4, 3, 0)[1:] == (7, False)
+
+
+def test_nothing_is_told_of_a_room_up_to_a_number(store, spoken):
+    store.talk(spoken(b"in the lobby", b"in the lobby"))  # 1, 2
+    store.talk(spoken(b"3", b"4", room=1))
+    store.whisper(b"ann", b"bob", b"5", False)
+    store.talk(spoken(b"6", b"7", room=1))
+    for after, expected in [(0, b"3467"), (2, b"3467"), (3, b"467"), (4, b"67"), (5, b"67"), (6, b"7"), (7, b""),
+                            (1 << 70, b"")]:
+        told = texts(store.room(1, 0, 9, after)[0])
+        assert b"".join(told) == expected
+        assert texts(store.room(1, None, 9, after)[0]) == told
+        assert texts(all_of_room(store, 1, 1, after)) == told
+        assert texts(store.room(1, None, 1, after)[0]) == told[-1:]
+    assert store.room(1, 2, 9, 3) == ([(3, b"ann", b"6", SECOND), (4, b"ann", b"7", SECOND)], 4, False)
+    assert store.room(1, 0, 9, 7) == store.room(1, None, 9, 7) == ([], 4, False)
+
+
+def test_no_more_of_a_room_is_told_at_once_than_of_the_lobby(store, spoken, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+    store.talk(spoken(b"1", b"2", b"3", b"4", b"much too long", b"5", b"67", b"89", room=1))
+    assert texts(store.room(1, 0, 99, 0)[0]) == [b"1", b"2", b"3"]
+    assert texts(store.room(1, 3, 99, 0)[0]) == [b"4"]
+    assert texts(store.room(1, None, 99, 0)[0]) == [b"5", b"67", b"89"]
+    assert len(all_of_room(store, 1)) == 8
+
+
+def test_what_was_said_in_a_room_that_is_closed_is_gone_and_that_in_others_is_not(store, spoken):
+    assert store.keep_room(1, b"#one", "{}") is True
+    for room in (0, 1, 2):
+        store.talk(spoken(b"%d" % room, room=room))
+    assert store.close_room(1) is True
+    assert store.close_room(3) is True
+    assert store.room(1, 0, 9, 0) == ([], 0, False)
+    assert texts(all_of_room(store, 2)) == [b"2"]
+    assert texts(all_of_lobby(store)) == [b"0"]
+
+
+def test_of_each_room_so_many_messages_are_told_and_of_the_lobby_all(kind, spoken, open_empty):
+    with open_empty(kind, keep_room_messages=3) as store:
+        for room in (0, 1, 2, 1, 1):
+            store.talk(spoken(b"1", b"2", room=room))
+        assert numbers(all_of_room(store, 1)) == numbers(store.room(1, None, 9, 0)[0]) == [4, 5, 6]
+        assert numbers(all_of_room(store, 2)) == [1, 2]
+        assert len(all_of_lobby(store)) == 2
+        store.talk(spoken(*[b"x"] * 9, room=2))
+        assert store.room(2, 1, 2, 0) == ([(9, b"ann", b"x", SECOND), (10, b"ann", b"x", SECOND)], 10, True)
+
+
+def test_an_account_that_is_named_like_a_room_of_the_store_is_none(store, spoken):
+    store.open_account(b"#1", None)
+    store.talk(spoken(b"in the room", room=1))
+    store.whisper(b"#1", b"ann", b"hi", False)
+    assert texts(all_of_room(store, 1)) == [b"in the room"]
+    assert texts(store.conversation(b"#1", b"ann")) == [b"hi"]
+    store.close_account(b"#1")
+    assert texts(all_of_room(store, 1)) == [b"in the room"]
+    assert store.conversation(b"ann", b"#1") == []
+
+
 # ---- the lobby
 
 
@@ -443,7 +542,10 @@ def test_a_new_account_inherits_nothing_that_was_said_to_or_by_its_name_before(s
 PEOPLE = st.sampled_from([b"ann", b"bob", b"cid"])
 SIZES = st.integers(1, 9).map(lambda size: b"x" * size)
 REQUESTS = st.lists(st.one_of(
-    st.tuples(st.just("talk"), st.lists(SIZES, max_size=3)),
+    st.tuples(st.just("talk"), st.lists(SIZES, max_size=3), st.integers(0, 2)),
+    st.tuples(st.just("close_room"), st.integers(1, 2)),
+    st.tuples(st.just("room"), st.integers(0, 2), st.one_of(st.none(), st.integers(0, 9)), st.integers(1, 5),
+              st.integers(0, 40)),
     st.tuples(st.just("whisper"), PEOPLE, PEOPLE, SIZES, st.booleans()),
     st.tuples(st.just("taken"), PEOPLE, st.integers(0, 3)),
     st.tuples(st.just("reopen"), PEOPLE),
@@ -456,7 +558,7 @@ def answers(store, requests, frame):
         store.open_account(name, None)
     for request, *arguments in requests:
         if request == "talk":
-            store.talk(frame(*arguments[0]))
+            store.talk(frame(*arguments[0], room=arguments[1]))
         elif request == "taken":  # ids are each store's own
             kept = store.kept(arguments[0])[:arguments[1]]
             store.taken(arguments[0], kept[-1][0] if kept else 0)

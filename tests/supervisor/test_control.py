@@ -37,7 +37,7 @@ NO_REQUESTS = [
     (b"null\n", "not a request"),
     (b"[]\n", "not a request"),
     (b"3\n", "not a request"),
-    (b"{}\n", "passwd, status"),
+    (b"{}\n", "it knows: accounts, backup"),
     (b'{"request": null}\n', "not a request"),
     (b'{"request": ["status"]}\n', "not a request"),
     (b'{"request": {}}\n', "not a request"),
@@ -68,6 +68,17 @@ NO_REQUESTS = [
     (passwd(name="a\u0308nn"), "the name is not valid"),  # not as it is kept
     (passwd(name="\ud800"), "the name is not valid"),
     (passwd(name="x" * 33), "the name is not valid"),
+]
+
+
+MANAGE = {"request": "manage", "room": "#dev", "act": "kick", "about": "bob", "text": "why"}
+# What is wrong in it, and words of the answer.
+NO_ACTS = [
+    ({"room": "dev"}, "the room is not valid"), ({"room": "#a b"}, "the room is not valid"),
+    ({"room": 5}, "the room is not valid"), ({"room": "\ud800"}, "the room is not valid"),
+    ({"act": "op"}, "the act is not valid"), ({"act": ["kick"]}, "the act is not valid"),
+    ({"about": None}, "the about is not valid"), ({"text": "\ud800"}, "the text is not valid"),
+    ({"more": 1}, "the arguments of manage are: about, act, room, text"),
 ]
 
 
@@ -528,6 +539,28 @@ def test_what_is_no_socket_is_no_server(path):
 
 def test_a_bug_in_the_middle_of_a_change_ends_the_server_instead_of_being_answered(make_hub, monkeypatch):
     hub = make_hub()
-    monkeypatch.setattr(hub._register.enrollment._accounts, "open", lambda *arguments, **named: 1 // 0)
+    monkeypatch.setattr(hub.register.enrollment._accounts, "open", lambda *arguments, **named: 1 // 0)
     with pytest.raises(Torn):
         hub.requests_of_operators["passwd"](lambda answer: None, name="ann", secret="secret")
+
+
+@pytest.mark.parametrize("changes, words", NO_ACTS)
+def test_what_is_no_act_is_said_to_be_none(house, changes, words):
+    assert words in answer(house.call(json.dumps(dict(MANAGE, **changes)).encode() + b"\n"))["error"]
+
+
+@pytest.mark.parametrize("file", ["copy", "", "/a\0b", 5, None])
+def test_a_copy_has_an_absolute_path(house, file):
+    asked = json.dumps({"request": "backup", "file": file}).encode() + b"\n"
+    assert "the file is not valid" in answer(house.call(asked))["error"]
+
+
+def test_who_waits_for_a_copy_waits_longer_than_others(house):
+    house.control._requests["backup"] = lambda reply, file: house.waiting.append(reply)
+    waiting, other = house.call(json.dumps({"request": "backup", "file": "/copy"}).encode() + b"\n"), house.call()
+    house.now += LONGEST_CALL
+    house.turn()
+    assert heard(waiting) == (b"", False)
+    assert "longer than 30 s" in answer(other)["error"]
+    house.waiting.pop()({"done": True})
+    assert answer(waiting) == {"done": True}

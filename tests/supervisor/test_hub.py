@@ -80,7 +80,7 @@ def test_without_a_number_nothing_is_said(make_hub, store, attach):
     hub.turn(0)
     assert [place[:2] for place in two.places()] == [(2, 1)]
     heard = one.heard()
-    assert ("unstored", [1]) in heard and ("refused", 5, Reason.NOT_STORED) in heard
+    assert ("unsaid", [1], Reason.NOT_STORED) in heard and ("refused", 5, Reason.NOT_STORED) in heard
 
 
 def test_all_workers_are_told_the_same_in_the_same_order(hub, workers):
@@ -362,7 +362,7 @@ def test_of_what_is_not_stored_everybody_is_told_who_said_it(hub, workers, store
     hub.turn(0)
     store.answer(stored=False)
     hub.turn(0)
-    assert one.heard() == [frame, ("unstored", numbers)]
+    assert one.heard() == [frame, ("unsaid", numbers, Reason.NOT_STORED)]
     assert two.heard() == [frame]
 
 
@@ -740,7 +740,7 @@ def test_the_status_has_what_each_worker_reports_what_is_queued_and_who_is_here(
         one.heard()
     queued = hub.streams[2].down.backlog_size
     assert hub.status() == {
-        "names": 2, "accounts": 1, "journal": {"waiting": 0},
+        "names": 2, "accounts": 1, "rooms": 0, "journal": {"waiting": 0},
         "workers": {
             1: {"ready": True, "missed_signs_of_life": 0, "queued_bytes": 0, "report": {"accepted": 7}},
             2: {"ready": False, "missed_signs_of_life": 1, "queued_bytes": queued, "report": {}},
@@ -831,3 +831,19 @@ def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make
         clock.now += days * 86400 + hub_module.LOOK_EVERY
         hub.turn(0)
     assert memory.accounts[b"ann"].kept == 0
+
+
+def test_an_act_is_one_line_of_the_log_without_control_characters(hub, caplog):
+    caplog.set_level("INFO")
+    hub.register.members.hosts[3 << 32 | 7] = "192.0.2.1"
+    hub.slot_of = {3: 0, 4: 1}.get
+    hub.audit(b"ann", 3 << 32 | 7, "kick", b"#dev", b"bob", b"a\tb\x1b[31m\nc")
+    hub.audit(b"ann", 4 << 32 | 8, "topic", b"#dev", b"", b"")
+    hub.audit(b"server", 0, "ban", b"#lobby", b"192.0.2.0/24", b"")
+    assert [record.args for record in caplog.records] == [
+        {"who": "ann", "from": "192.0.2.1 worker 0 session 7", "act": "kick", "room": "#dev", "about": "bob",
+         "text": "a b\u241b[31m\u2424c"},
+        {"who": "ann", "from": "? worker 1 session 8", "act": "topic", "room": "#dev", "about": None, "text": None},
+        {"who": "server", "from": "control socket", "act": "ban", "room": "#lobby", "about": "192.0.2.0/24",
+         "text": None}]
+    assert {record.message for record in caplog.records} == {"audit"}

@@ -13,7 +13,7 @@ import pytest
 from parley import server
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
-from parley.server.ipc.queues import control
+from parley.server.ipc.queues import control, record, talk
 from parley.server.protocols.events import Reason
 from parley.server.supervisor.hub import Torn
 
@@ -21,6 +21,7 @@ ROOT = os.path.dirname(os.path.abspath(server.__file__))
 HUB = os.path.join(ROOT, "supervisor", "hub.py")
 WAY_OUT = {"release", "lose", "_vacate"}  # what ends a session, a bug included; a bug in there ends the server
 VICTIM, BYSTANDER = 5, 9
+ROOM = 2  # the number of the first that the victim makes; the bystander has made one before
 FEWEST_POINTS = 100
 SAMPLE = 10  # of the lines, for each life
 
@@ -32,6 +33,10 @@ def claim(number, name, command="Login", password=None):
     if password is None:
         return control("claim_unproven", number, name, occupied, command)
     return control("claim", number, name, occupied, command, password, "192.0.2.1")
+
+
+def enter(number, room, key=None):
+    return control("enter", number, room, tuple(claims(room)), key)
 
 
 # What a session does, one step after the other; each begins with a hub in which bob (on worker 2) and two accounts are.
@@ -59,6 +64,23 @@ LIVES = {
         claim(VICTIM, b"ann"), control("who", [VICTIM]), control("accounts", [VICTIM], b"*"),
         control("news", [VICTIM]), control("history", [VICTIM], b"ann", b"bob"), control("recall", [VICTIM], None, 9),
         control("recall", [VICTIM], 999, 9), control("describe", VICTIM, b"bob"), control("describe", VICTIM, b"x")],
+    "a room": [
+        claim(VICTIM, b"ann"), enter(VICTIM, b"#dev"), control("manage", VICTIM, b"#dev", "topic", b"", b"news"),
+        talk(ROOM, 1, [record(VICTIM, b"ann", b"hi", 7)]), control("manage", VICTIM, b"#dev", "set", b"slow", b"9"),
+        talk(ROOM, 1, [record(VICTIM, b"ann", b"hi", 7)] * 2), control("topic", VICTIM, b"#dev"),
+        control("manage", VICTIM, b"#dev", "kick", b"x", b""), control("exit", VICTIM, b"#dev"),
+        control("exit", VICTIM, b"#dev")],
+    "a room that lasts": [
+        claim(VICTIM, b"owner", "Login", b"pw"), enter(VICTIM, b"#dev"),
+        *(control("manage", VICTIM, b"#dev", *act) for act in (
+            ("ban", b"b*", b""), ("unban", b"b*", b""), ("mute", b"bob", b""), ("unmute", b"bob", b""),
+            ("set", b"key", b"word"), ("invite", b"bob", b""), ("op", b"owner", b""), ("drop", b"", b"")))],
+    "other rooms": [
+        claim(VICTIM, b"ann"), enter(VICTIM, b"#den"), enter(VICTIM, b"#DEN"), enter(VICTIM, b"#one"),
+        control("rename", VICTIM, b"eva", tuple(claims(b"eva"))), control("within", [VICTIM], b"#den"),
+        control("list_rooms", [VICTIM], None), control("list_rooms", [VICTIM], b"#*"),
+        control("reread", [VICTIM], b"#den", None, 9), control("manage", VICTIM, b"#den", "kick", b"bob", b"why"),
+        control("manage", VICTIM, b"#lobby", "kick", b"bob", b"why")],
     "a place": [control("arrived", VICTIM, "192.0.2.1"), control("departed", VICTIM)],
 }
 
@@ -105,7 +127,7 @@ class House:
     def __init__(self, hub, one, two, verifier):
         self.hub, self.one, self.two, self.verifier = hub, one, two, verifier
         self.heard = []
-        self.two.say(claim(BYSTANDER, b"bob"))
+        self.two.say(claim(BYSTANDER, b"bob"), enter(BYSTANDER, b"#den"))
         self.settle()
 
     def settle(self):
@@ -115,8 +137,9 @@ class House:
                 self.verifier.say(control("done", token, None, "secret" if entry == "hash" else None))
             for number, worker in ((1, self.one), (2, self.two)):
                 for entry in worker.heard():
-                    self.heard.append((number,) + entry)
-                    self._answer(worker, *entry)
+                    if isinstance(entry, tuple):  # and not talk
+                        self.heard.append((number,) + entry)
+                        self._answer(worker, *entry)
 
     def _answer(self, worker, entry, *arguments):
         """As a worker does."""
@@ -129,7 +152,7 @@ class House:
 
     def state(self):
         """Who has which name, and which accounts there are."""
-        members = self.hub._register.members
+        members = self.hub.register.members
         held = {name: holder for name, (holder, _) in members._held.items()}
         return (dict(members.names), held, dict(members._reserved),
                 {name: (account.secret, account.kept, account.size)
@@ -138,6 +161,8 @@ class House:
     def is_sound(self):
         """Do all these agree, and with what everybody has been told?"""
         members, held, reserved, _ = self.state()
+        if not self._rooms_are_sound(members):
+            return False
         told = {}
         for _, entry, *arguments in [heard for heard in self.heard if heard[0] == 2]:
             if entry == "joined":
@@ -149,6 +174,17 @@ class House:
                 told[arguments[3]] = True
         return set(told) == set(members.values()) and held == {
             name: holder for names in (members, reserved) for holder, name in names.items()}
+
+    def _rooms_are_sound(self, members):
+        rooms = self.hub.register.rooms
+        for room in rooms.by_number.values():
+            homes = [holder >> 32 for holder in room.members]
+            if room.interest != {worker: homes.count(worker) for worker in homes}:
+                return False
+            if not set(room.members) <= set(members):
+                return False
+        return all(room in rooms.by_name.values() and rooms.is_alike(room.occupied) and all(
+            room in rooms.joined(holder) for holder in room.members) for room in rooms.by_number.values())
 
 
 @pytest.fixture

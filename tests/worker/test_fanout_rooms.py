@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from parley.server.chat.room import EVERYWHERE, LOBBY, Room
+from parley.server.chat.room import EVERYWHERE, LOBBY, Room, Rooms
 from parley.server.chat.session import MEMBER, WAITING
 from parley.server.protocols.events import Said, Users
 from parley.server.protocols.traits import Traits
@@ -284,12 +284,12 @@ def test_who_awaits_a_list_of_its_own_gets_no_other_whatever_its_rooms(ears):
 
 def test_a_room_has_its_own_members_and_only_forms_with_any_render_what_happens_there(ears):
     forms = [make(kind) for kind in KINDS]
-    lobby, dev = (Room(room, forms) for room in (LOBBY, DEV))
+    lobby, dev = (Room(room, name, forms) for room, name in ((LOBBY, b""), (DEV, b"#dev")))
     forms[0].enter(ears[0], LOBBY)
     forms[0].enter(ears[0], DEV)
     forms[2].enter(ears[1], LOBBY)
-    assert (lobby.members, dev.members, Room(EVERYWHERE, forms).members) == (ears[:2], ears[:1], ears[:2])
-    dev.hear_talk([(said(b"1", DEV), None)])
+    assert (lobby.members, dev.members, Room(EVERYWHERE, b"", forms).members) == (ears[:2], ears[:1], ears[:2])
+    dev.hear_talk(1, [(1, b"somebody", b"1", 7)], None)
     lobby.happen(said(b"2"), ears[1])
     assert [len(form._frames) for form in forms] == [2, 0, 1, 0]
     for form in forms:
@@ -297,14 +297,45 @@ def test_a_room_has_its_own_members_and_only_forms_with_any_render_what_happens_
     assert [ear.received for ear in ears[:2]] == [b"1|2|", b""]
 
 
-def test_members_of_the_same_rooms_share_one_set_and_there_are_no_more_sets_than_members(ears):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_room_is_known_from_its_first_member_here_to_its_last(ears, kind):
+    form = make(kind)
+    rooms = Rooms([form])
+    for ear in ears[:2]:
+        ear.audience = form
+        form.enter(ear, LOBBY)
+    for number in range(1, 500):
+        name = b"#r%d" % number
+        room = rooms.open(number, name)
+        assert rooms.open(number, name) is room is rooms.by_name[name]
+        for ear in ears[:2]:
+            form.enter(ear, number)
+        hear(form, number, b"1")
+        rooms.drop_if_empty(number)
+        assert number in rooms.by_number, "somebody is there"
+        for ear in ears[:2]:
+            form.leave(ear, number)
+            rooms.drop_if_empty(number)
+        assert (list(rooms.by_name), sorted(rooms.by_number)) == ([], [EVERYWHERE, LOBBY])
+    rooms.open(500, b"#last")
+    form.enter(ears[0], 500)
+    hear(form, 500, b"2")
+    for ear in ears[:2]:
+        rooms.leave_all(ear)
+    assert (rooms.by_name, sorted(rooms.by_number)) == ({}, [EVERYWHERE, LOBBY])
+    assert (form.members, form.rooms) == ({}, {EVERYWHERE: {}})
+    form.flush()
+    assert [ear.received.replace(ear.name, b"") for ear in ears[:2]] == [b"1|" * 499 + b"2|", b"1|" * 499]
+
+
+def test_members_of_the_same_rooms_share_one_tuple_and_there_are_no_more_of_them_than_members(ears):
     form = make(Audience)
     for room in range(1, 300):
         for ear in ears:
             form.enter(ear, room)
             form.leave(ear, room - 1)
         assert len({id(rooms) for rooms in form.members.values()}) == 1
-        assert len(form._sets) <= 2 * len(ears) + 2
+        assert len(form._tuples) <= 2 * len(ears) + 2
     assert sorted(form.rooms) == [EVERYWHERE, 299]
 
 

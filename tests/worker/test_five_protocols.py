@@ -624,7 +624,7 @@ def test_who_hangs_up_before_its_words_are_stored_leaves_nothing_behind(met, sto
     store.answer()
     house.settle()
     assert lea.heard() == b"MSG eva hi\nINFO eva disconnected\n"
-    assert all(not hearers._held for (name, _), hearers in house.driven[1].worker.audiences.items()
+    assert all(not hearers._held for (name, _, _), hearers in house.driven[1].worker.audiences.items()
                if name == "delimited")
 
 

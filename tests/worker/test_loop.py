@@ -17,11 +17,13 @@ MEMBERS = 5
 
 @pytest.fixture
 def rendered(monkeypatch):
-    """The happenings that have been rendered."""
+    """The happenings that have been rendered, and the records of what was said."""
     happenings = []
-    encode = line.encode
+    encode, encode_talk = line.encode, line.encode_talk
     counting = {"text": lambda happening, me: happenings.append(happening) or encode(happening, me)}
     monkeypatch.setattr(line, "FORMS", counting)
+    counting_talk = {"text": lambda room, records: happenings.extend(records) or encode_talk(room, records)}
+    monkeypatch.setattr(line, "TALK", counting_talk)
     return happenings
 
 
@@ -311,7 +313,7 @@ class Host:
         self.admitted = []
         self.stopped = []
 
-    def admit(self, transport, protocol):
+    def admit(self, transport, protocol, home):
         self.admitted.append(transport)
         self.protocol = protocol
 

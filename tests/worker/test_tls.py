@@ -27,7 +27,7 @@ def stored(name):
 
 def given_as(name):
     """The settings of a certificate."""
-    return config.Tls({}, *[config.File(name + kind, stored(name + kind)) for kind in (".pem", ".key")])
+    return config.Tls({}, *[config.File(name + kind, stored(name + kind)) for kind in (".pem", ".key")], room_ports=())
 
 
 FIRST, SECOND = given_as("first"), given_as("second")

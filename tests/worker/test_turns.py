@@ -5,6 +5,7 @@ import pytest
 
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import PROTOCOLS
+from parley.server.protocols.events import HOME
 from parley.server.worker import connection as connection_module
 from parley.server.worker import loop
 from parley.server.worker.strangers import MOST_LINES
@@ -71,7 +72,7 @@ def test_where_it_takes_long_to_tell_everybody_more_are_heard_in_a_tick(house, c
     peers = [house.connect() for _ in range(70)]
     house.settle()
     monkeypatch.setattr(loop, "time", SteppingClock(clock))
-    audience = house.driven[0].worker.audiences["line", "text"]
+    audience = house.driven[0].worker.audiences["line", "text", HOME]
     flush = audience.flush
 
     def flush_slowly():
@@ -182,7 +183,7 @@ def test_who_says_little_is_heard_in_a_crowd_that_says_much_and_takes_long_to_be
     for one in crowd:
         fill(one, b"x\n" * 900)
     monkeypatch.setattr(loop, "time", SteppingClock(clock))
-    audience = house.driven[0].worker.audiences["line", "text"]
+    audience = house.driven[0].worker.audiences["line", "text", HOME]
     flush = audience.flush
 
     def flush_slowly():
@@ -407,6 +408,7 @@ def test_a_bug_in_the_rendering_of_one_event_costs_no_connection(house, monkeypa
     render = hearers._encode
     monkeypatch.setattr(hearers, "_encode", lambda happening, me: render(happening, me) if b"bad" not in getattr(
         happening, "text", b"") else 1 // 0)
+    monkeypatch.setattr(hearers, "_encode_talk", lambda room, records: 1 // 0)
     ann.send(b"MSG bad\n" * 2 * MOST_LINES + b"MSG good\n")
     house.settle(20)
     assert bob.heard() == b"MSG ann good\n"

@@ -1,6 +1,7 @@
 """A worker's voice to the hub."""
 import pytest
 
+from parley.server.chat.room import LOBBY
 from parley.server.chat.session import GONE, MEMBER
 from parley.server.ipc.messages import ToHub
 from parley.server.ipc.queues import AWAITED, CONTROL, HEAD, TALK, called, said
@@ -45,10 +46,10 @@ def contents(data):
 
 
 def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
-    uplink.say(1, b"ann", b"one", 5, False)
-    uplink.say(2, b"bob", b"two", None, False)
+    uplink.say(LOBBY, 1, b"ann", b"one", 5, False)
+    uplink.say(LOBBY, 2, b"bob", b"two", None, False)
     uplink.ask(ToHub.Who([1]))
-    uplink.say(1, b"ann", b"three", 0, False)
+    uplink.say(LOBBY, 1, b"ann", b"three", 0, False)
     uplink.ask(ToHub.Release(1))
     uplink.flush()
     (data,) = queue.puts
@@ -66,7 +67,7 @@ def test_a_question_goes_up_as_it_is_asked(uplink, queue):
 
 
 def test_talk_carries_the_workers_number(uplink, queue):
-    uplink.say(1, b"ann", b"hi", None, False)
+    uplink.say(LOBBY, 1, b"ann", b"hi", None, False)
     uplink.flush()
     assert HEAD.unpack_from(queue.puts[0])[2] == 9
 
@@ -75,9 +76,9 @@ def test_talk_carries_the_workers_number(uplink, queue):
     ([False], TALK), ([True], AWAITED), ([False, True, False], AWAITED), ([False, False], TALK)])
 def test_talk_says_whether_anybody_wants_to_know_that_it_is_stored(uplink, queue, awaited, kind):
     for number, wanted in enumerate(awaited):
-        uplink.say(number, b"ann", b"hi", None, wanted)
+        uplink.say(LOBBY, number, b"ann", b"hi", None, wanted)
     uplink.flush()
-    uplink.say(1, b"ann", b"next", None, False)
+    uplink.say(LOBBY, 1, b"ann", b"next", None, False)
     uplink.flush()
     first, second = queue.puts
     assert (HEAD.unpack_from(first)[0], HEAD.unpack_from(first)[4]) == (kind, len(awaited))
@@ -85,9 +86,9 @@ def test_talk_says_whether_anybody_wants_to_know_that_it_is_stored(uplink, queue
 
 
 def test_what_is_said_behind_a_question_is_awaited_for_itself(uplink, queue):
-    uplink.say(1, b"ann", b"one", None, True)
+    uplink.say(LOBBY, 1, b"ann", b"one", None, True)
     uplink.ask(ToHub.Who([1]))
-    uplink.say(2, b"bob", b"two", None, False)
+    uplink.say(LOBBY, 2, b"bob", b"two", None, False)
     uplink.flush()
     (data,) = queue.puts
     kinds = []
@@ -147,7 +148,7 @@ def test_what_is_to_be_asked_once_told_waits_until_it_has_been_told(uplink, queu
 
 def test_a_tick_in_which_nothing_was_asked_puts_nothing(uplink, queue):
     uplink.flush()
-    uplink.say(1, b"ann", b"hi", None, False)
+    uplink.say(LOBBY, 1, b"ann", b"hi", None, False)
     uplink.flush()
     uplink.flush()
     assert len(queue.puts) == 1
@@ -177,3 +178,20 @@ def test_any_request_can_be_asked(uplink, queue):
     uplink.ask(ToHub.Ready())
     uplink.flush()
     assert contents(queue.puts[-1]) == [("ready", ())]
+
+
+def test_talk_in_a_row_in_one_room_is_one_frame_and_in_another_room_another(uplink, queue):
+    for room, text in ((LOBBY, b"1"), (5, b"2"), (5, b"3"), (6, b"4"), (LOBBY, b"5"), (LOBBY, b"6"), (5, b"7")):
+        uplink.say(room, 1, b"ann", text, 7, False)
+    uplink.ask(ToHub.Exit(1, b"#dev"))
+    uplink.say(5, 1, b"ann", b"8", 7, True)
+    uplink.say(6, 1, b"ann", b"9", 7, False)
+    uplink.flush()
+    (data,) = queue.puts
+    found = []
+    while data:
+        kind, room, worker, size, count, _, _ = HEAD.unpack_from(data)
+        found.append((kind, room, count) if kind != CONTROL else called(data[:HEAD.size + size])[0])
+        data = data[HEAD.size + size:]
+    assert found == [(TALK, LOBBY, 1), (TALK, 5, 2), (TALK, 6, 1), (TALK, LOBBY, 2), (TALK, 5, 1), "exit",
+                     (AWAITED, 5, 1), (TALK, 6, 1)]

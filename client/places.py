@@ -1,0 +1,76 @@
+"""Where one can talk: the lobby, rooms, and conversations with one user."""
+import collections
+
+from parley.client.protocol import LOBBY_ROOM, Impossible
+
+MOST_LINES = 5000  # that are kept of a place
+LOBBY_NAME = "lobby"
+
+
+class Place:
+    """The lobby (`name` is None), a room, or a conversation.
+
+    unread: messages that came while another place was open; mentions: those with one's own name in them. talk: what
+    was said and has happened there; lines: that, and what else was shown while it was open.
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self.unread = self.mentions = 0
+        self.talk, self.lines = (collections.deque(maxlen=MOST_LINES) for _ in range(2))
+
+    @property
+    def shown_name(self):
+        return self.name or LOBBY_NAME
+
+    @property
+    def is_room(self):
+        return bool(self.name) and self.name.startswith("#")
+
+    @property
+    def room(self):
+        """The name of this room among rooms, the lobby's included; raises `Impossible` in a conversation."""
+        if self.name and not self.is_room:
+            raise Impossible("%s is no room: go to one, or write its name behind the command." % self.name)
+        return self.name or LOBBY_ROOM
+
+
+class Places:
+    """All places, and the one that is open."""
+
+    def __init__(self):
+        self.lobby = self.open = Place(None)
+        self._others = {}
+
+    def __getitem__(self, name):
+        """The place of this name, which is made if there is none."""
+        if name in (None, LOBBY_ROOM, LOBBY_NAME):
+            return self.lobby
+        return self._others.setdefault(name, Place(name))
+
+    def __contains__(self, name):
+        return name in self._others
+
+    def listing(self):
+        """The lobby, the rooms, and the conversations, each sorted."""
+        return [self.lobby] + sorted(self._others.values(), key=lambda place: (not place.is_room, place.name))
+
+    def remove(self, name):
+        """Forget a place; the lobby is open instead of it."""
+        if self._others.pop(name, None) is self.open:
+            self.open = self.lobby
+
+    def clear(self):
+        """Only the lobby is left."""
+        self._others.clear()
+        self.open = self.lobby
+
+    def beside(self, by):
+        """The place so many places below the open one, around the end."""
+        places = self.listing()
+        return places[(places.index(self.open) + by) % len(places)]
+
+    def next_unread(self):
+        """The next place with unread messages, those with mentions first; None if there is none."""
+        waiting = [place for place in self.listing() if place.unread]
+        return max(waiting, key=lambda place: place.mentions > 0) if waiting else None

@@ -1,0 +1,302 @@
+"""The gate: may this be done, by this one, now? What it says no to gets a Reason, and changes nothing.
+
+It is asked before each command that takes effect on others, in the order of the entries, and knows nothing but the
+state that these have led to, and the settings.
+"""
+from typing import Any, Callable, Collection, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.members import Members
+from parley.server.chat.names import claims
+from parley.server.chat.origins import Origin, origin
+from parley.server.chat.rooms import COUNTS, MEMBER, NOBODY, OP, OPERATOR, OWNER, SETTINGS, SWITCHES, VOICE, Room, Rooms
+from parley.server.protocols.events import Reason
+
+# The limits of a server whose configuration says nothing; 0 is no limit.
+LIMITS = {"most": 1000, "owned": 10, "joined": 50, "joins_per_second": 5, "topic_bytes": 390, "bans": 100,
+          "empty_room_days": 30, "keep_messages": 0}
+_JOINS_AT_ONCE = 10000  # milliseconds' worth of joins that may come at once: clients come back to all their rooms
+_KICKED_FOR = 60000  # milliseconds
+_FIRST_WITHOUT_NAME = b"#&"  # of a name, with which those of rooms begin
+_MOST_COUNT = 10 ** 6
+_LONGEST_KEY = 64  # bytes
+
+
+class _Act(NamedTuple):
+    """Which role it takes; is it about somebody there, whose role has to be below? Can it be done in the lobby?"""
+
+    role: int
+    about_member: bool = False
+    outranks: bool = False
+    in_lobby: bool = False
+
+
+_ACTS: Dict[str, _Act] = {
+    "topic": _Act(OP, in_lobby=True),
+    "invite": _Act(MEMBER),
+    "kick": _Act(OP, about_member=True, outranks=True, in_lobby=True),
+    "ban": _Act(OP, outranks=True, in_lobby=True),
+    "unban": _Act(OP, in_lobby=True),
+    "mute": _Act(OP, outranks=True, in_lobby=True),
+    "unmute": _Act(OP, in_lobby=True),
+    "voice": _Act(OP, about_member=True, outranks=True),
+    "devoice": _Act(OP, about_member=True, outranks=True),
+    "op": _Act(OP, about_member=True, outranks=True),
+    "deop": _Act(OP, about_member=True, outranks=True),
+    "set": _Act(OP, in_lobby=True),
+    "drop": _Act(OWNER),
+}
+_LOBBY_SETTINGS = ("moderated", "slow")
+
+
+class Gate:
+    """Decides who may do what.
+
+    operators: the names that may do all of it in every room, as long as they are those of accounts with passwords.
+    limits: {name: number}, see LIMITS.
+    now: gives milliseconds since the epoch, those of the entry.
+    """
+
+    def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int]) -> None:
+        self.operators: FrozenSet[bytes] = frozenset()
+        self.limits: Mapping[str, int] = LIMITS
+        self._members = members
+        self._accounts = accounts
+        self._rooms = rooms
+        self._now = now
+        # (what the name occupies, address, until when, milliseconds) of who was kicked from the lobby.
+        self._kicked: List[Tuple[Collection[bytes], Origin, int]] = []
+        self._paid_until: Dict[int, float] = {}  # holder -> how far its joins have used up its rate, milliseconds
+
+    def forget(self, holder: int) -> None:
+        """The session is gone."""
+        self._paid_until.pop(holder, None)
+
+    # ---- roles
+
+    def role(self, room: Room, holder: int) -> int:
+        """What the holder is in a room."""
+        if self.is_operator(self._members.names.get(holder)):
+            return OPERATOR
+        if room is self._rooms.lobby:
+            return MEMBER
+        return room.members.get(holder, NOBODY)
+
+    def is_operator(self, name: Optional[bytes]) -> bool:
+        """Is this an operator's name? Not while it has no account with a password, so that nobody else is one."""
+        return name is not None and name in self.operators and self.is_protected(name)
+
+    def first_role(self, room: Room, name: bytes) -> int:
+        """What somebody of this name is who enters."""
+        return room.roles.get(name, MEMBER) if self.is_protected(name) else MEMBER
+
+    def is_protected(self, name: bytes) -> bool:
+        """Is this the name of an account with a password?"""
+        account = self._accounts.accounts.get(name)
+        return account is not None and account.secret is not None
+
+    def knows(self, room: Room, holder: int) -> bool:
+        """May the holder know that there is such a room?"""
+        return not room.private or self.role(room, holder) != NOBODY
+
+    def why_not_look(self, room: Optional[Room], holder: int) -> Optional[str]:
+        """Why the holder may not look who is in the room, or what was said there; None if there is no reason."""
+        if room is None or not self.knows(room, holder):
+            return Reason.NO_ROOM
+        return Reason.NOT_INSIDE if self.role(room, holder) == NOBODY else None
+
+    # ---- names and accounts
+
+    def is_in_lobby(self, holder: int) -> bool:
+        """Is the holder in the lobby, as all are but those who have come by a room's own port?"""
+        return holder not in self._rooms.homes
+
+    def why_not_come(self, holder: int, name: bytes) -> Optional[str]:
+        """Why the holder, who is to have this name, may not come to the room by whose port it has come."""
+        home = self._rooms.homes.get(holder)
+        room = self._rooms.by_name.get(home) if home else None
+        if room is None or holder in room.members:
+            return None
+        return self._why_kept_out(room, name, None)
+
+    def kicked(self, name: bytes, host: str) -> None:
+        """Somebody was kicked from the lobby: for a while the name is not given to the same address again."""
+        now = self._now()
+        self._kicked = [one for one in self._kicked if one[2] > now]
+        if host:
+            self._kicked.append((claims(name), origin(host), now + _KICKED_FOR))
+
+    def why_kept_away(self, name: bytes, host: str) -> Optional[str]:
+        """Why nobody who comes from this address may be here under the name, whosever it is."""
+        lobby = self._rooms.lobby
+        if lobby.banned and not self.is_operator(name) and lobby.bans(name, host):
+            return Reason.BANNED
+        if self._kicked and host:
+            occupied, now = claims(name), self._now()
+            for names, source, until in self._kicked:
+                if until > now and source == origin(host) and not occupied.isdisjoint(names):
+                    return Reason.TRY_LATER
+        return None
+
+    def why_no_name(self, name: bytes, holder: int, host: str = "") -> Optional[str]:
+        """Why the holder, who comes from this address, may not be here under the name."""
+        if name not in self._accounts.accounts:
+            if self.is_of_rooms(name):
+                return Reason.INVALID_NAME
+            if not self._accounts.guests:
+                return Reason.ACCOUNT_REQUIRED
+        return self.why_kept_away(name, host) or (self.why_not_come(holder, name) if self._rooms.homes else None)
+
+    def why_no_account(self, name: bytes) -> Optional[str]:
+        """Why nobody may make an account of this name."""
+        if not self._accounts.register:
+            return Reason.REGISTRATION_CLOSED
+        if name in self.operators:
+            return Reason.NAME_TAKEN  # its account was deleted: only who runs the server may make another
+        return Reason.INVALID_NAME if self.is_of_rooms(name) else None
+
+    @staticmethod
+    def is_of_rooms(name: bytes) -> bool:
+        """Does the name begin as those of rooms do?"""
+        return name[0] in _FIRST_WITHOUT_NAME
+
+    # ---- coming to a room
+
+    def why_no_room(self, name: bytes, owner: bytes, occupied: Collection[bytes]) -> Optional[str]:
+        """Why there can be no new room of this name."""
+        if self._rooms.is_alike(occupied) or name in self._accounts.accounts:  # from before there were rooms
+            return Reason.INVALID_ROOM
+        if _is_reached(self.limits["most"], len(self._rooms.by_name) - 1):
+            return Reason.TOO_MANY_ROOMS
+        if self.is_protected(owner) and _is_reached(self.limits["owned"], self._rooms.owned(owner)):
+            return Reason.TOO_MANY_OWNED
+        return None
+
+    def why_not_enter(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
+        """Why the holder may not enter the room, which it is not in."""
+        return self._why_kept_out(room, self._members.names[holder], key)
+
+    def _why_kept_out(self, room: Room, name: bytes, key: Optional[bytes]) -> Optional[str]:
+        role = OPERATOR if self.is_operator(name) else self.first_role(room, name)
+        if role < OP:
+            if room.bans(name):
+                return Reason.BANNED
+            invited = room.invited.get(name, 0) >= self._now()
+            if room.invite and not invited:
+                return Reason.INVITE_ONLY
+            if room.key and not invited and key != room.key:
+                return Reason.WRONG_KEY
+            if _is_reached(room.limit, len(room.members)):
+                return Reason.ROOM_FULL
+        return None
+
+    def why_no_more_joins(self, holder: int) -> Optional[str]:
+        """Why the holder may not enter another room, whichever; if it may, that counts."""
+        if _is_reached(self.limits["joined"], len(self._rooms.joined(holder))):
+            return Reason.TOO_MANY_JOINED
+        rate, now = self.limits["joins_per_second"], self._now()
+        if rate:
+            paid_until = max(self._paid_until.get(holder, 0), now)
+            if paid_until - now >= _JOINS_AT_ONCE:
+                return Reason.JOINS_TOO_FAST
+            self._paid_until[holder] = paid_until + 1000 / rate
+        return None
+
+    # ---- speaking
+
+    def why_not_say(self, room: Room, holder: int) -> Optional[str]:
+        """Why the holder may say nothing in the room; if it may, that counts where the room is slow."""
+        role = room.members.get(holder) if room is not self._rooms.lobby else MEMBER
+        if role is None:
+            return Reason.NOT_INSIDE
+        if not room.is_walked or role >= VOICE:
+            return None
+        name = self._members.names.get(holder)
+        if self.is_operator(name):
+            return None
+        if name in room.muted:
+            return Reason.MUTED
+        if room.moderated:
+            return Reason.MODERATED
+        if room.slow:
+            now = self._now()
+            if now - room.spoke.get(holder, 0) < room.slow * 1000:
+                return Reason.SLOW_MODE
+            room.spoke[holder] = now
+        return None
+
+    # ---- managing
+
+    def why_not_manage(self, room: Room, holder: int, act: str, about: bytes, text: bytes) -> Optional[str]:
+        """Why the holder may not do this to the room: see `parley.server.protocols.events.Manage`."""
+        return self.why_not_with(self.role(room, holder), room, holder, act, about, text)
+
+    def why_not_with(self, role: int, room: Room, holder: int, act: str, about: bytes, text: bytes) -> Optional[str]:
+        """Why whoever has this role may not do it. `holder`: 0 for who runs the server, and is not here."""
+        rule = _ACTS[act]
+        if room is self._rooms.lobby and not rule.in_lobby or act == "drop" and room.name in self._rooms.with_ports:
+            return Reason.IS_LOBBY
+        if role == NOBODY:
+            return Reason.NOT_INSIDE if self.knows(room, holder) else Reason.NO_ROOM
+        trouble = self._why_not_with_role(room, rule, role, act)
+        if trouble is None and rule.about_member or act == "invite":
+            trouble = trouble or self._why_not_about(room, act, about)
+        if trouble is None and rule.outranks:
+            whom = self._members.described_as(about)
+            its = self.first_role(room, about) if whom is None else self.role(room, whom)
+            if whom != holder and its >= role:
+                trouble = Reason.OUTRANKED
+        return trouble or self._why_no_value(room, act, about, text)
+
+    def _why_not_with_role(self, room: Room, rule: _Act, role: int, act: str) -> Optional[str]:
+        needed = rule.role
+        if room is self._rooms.lobby:
+            needed = OPERATOR
+        elif act == "invite" and not room.is_open:
+            needed = OP
+        elif act == "drop" and not room.lasts:
+            needed = OP
+        return Reason.NOT_ALLOWED if role < needed else None
+
+    def _why_not_about(self, room: Room, act: str, about: bytes) -> Optional[str]:
+        whom = self._members.described_as(about)
+        if whom is None:
+            return Reason.NOBODY
+        if act != "invite" and room is not self._rooms.lobby and whom not in room.members:
+            return Reason.NOT_THERE
+        return None
+
+    def _why_no_value(self, room: Room, act: str, about: bytes, text: bytes) -> Optional[str]:
+        if act == "topic" and _is_reached(self.limits["topic_bytes"], len(text) - 1):
+            return Reason.TEXT_TOO_LONG
+        if act in ("ban", "mute"):
+            entries = room.banned if act == "ban" else room.muted
+            if not about:
+                return Reason.NOBODY
+            return Reason.LIST_FULL if _is_reached(self.limits["bans"], len(entries)) else None
+        if act == "unban" and about not in room.banned or act == "unmute" and about not in room.muted:
+            return Reason.NOBODY
+        if act == "set" and (about.decode(errors="replace") not in (
+                _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS) or setting(about, text) is INVALID):
+            return Reason.INVALID_SETTING
+        return None
+
+
+INVALID = object()
+_SWITCHED = {b"on": True, b"off": False}
+
+
+def setting(about: bytes, text: bytes) -> Any:
+    """The value of a setting of a room that a text stands for; INVALID if it stands for none."""
+    name = about.decode(errors="replace")
+    if name in SWITCHES:
+        return _SWITCHED.get(text, INVALID)
+    if text == b"off":
+        return 0 if name in COUNTS else None
+    if name in COUNTS:
+        return int(text) if text.isdigit() and len(text) < 8 and 0 < int(text) <= _MOST_COUNT else INVALID
+    return text if 0 < len(text) <= _LONGEST_KEY and b" " not in text else INVALID
+
+
+def _is_reached(limit: int, count: int) -> bool:
+    return 0 < limit <= count

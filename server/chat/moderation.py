@@ -1,0 +1,456 @@
+"""What members do in rooms: enter, exit, look, speak, and keep order. Decided in the order of the requests."""
+import functools
+from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate, setting
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.origins import network_of, written
+from parley.server.chat.patterns import matcher
+from parley.server.chat.room import LOBBY
+from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OPERATOR, OWNER, VOICE, Room, Rooms
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Listed, Message, ReadStore, ToStore, ToWorker
+from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of
+from parley.server.order.numbers import Numbers
+from parley.server.protocols.events import Reason
+
+DAY = 86400  # seconds
+MILLISECONDS = 1000
+_ROLES = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}  # what an act makes of somebody
+SERVER = b"server"  # the name of who runs the server, which nobody can have
+
+
+class Moderation:
+    """Rooms and what is done in them. The methods handle messages: see `parley.server.ipc.messages`.
+
+    evict: ends the session of a holder, and frees its name: evict(holder, reason).
+    """
+
+    def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate, store: AskedStore,
+                 numbers: Numbers, evict: Callable[[int, str], None]) -> None:
+        self._post = post
+        self._members = members
+        self._accounts = accounts
+        self._rooms = rooms
+        self._gate = gate
+        self._store = store
+        self._numbers = numbers
+        self._evict = evict
+        self._tidied_at = 0  # milliseconds
+        self._acts: Dict[str, Callable[[Room, bytes, bytes, bytes], Sequence[int]]] = {
+            "topic": self._set_topic, "invite": self._invite, "kick": self._kick, "ban": self._ban,
+            "unban": self._unban, "mute": self._mute, "unmute": self._unmute, "set": self._set, "drop": self._drop,
+            **{act: functools.partial(self._set_role, role) for act, role in _ROLES.items()}}
+
+    @property
+    def _now(self) -> int:
+        return self._accounts.order.now
+
+    # ---- coming and going
+
+    def found(self, names: Iterable[bytes]) -> None:
+        """Make the rooms that have ports of their own. They last, and nobody has a role there for having come first."""
+        self._rooms.with_ports = frozenset(names)
+        for name in self._rooms.with_ports - self._rooms.by_name.keys():
+            room = self._rooms.open(name)
+            room.lasts = True
+            self._keep(room)
+
+    def came_by(self, worker: int, session: int, room_name: bytes) -> None:
+        """The session has come by a room's own port."""
+        self._rooms.homes[holder_of(worker, session)] = room_name
+
+    def come_home(self, holder: int) -> None:
+        """A member has its first name: if it has come by a room's port, it is in that room."""
+        home = self._rooms.homes.get(holder)
+        if home is not None:
+            self._admit(self._rooms.by_name[home], holder, split(holder)[0], self._members.names[holder])
+
+    def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
+              key: Optional[bytes]) -> None:
+        """Let the member into the room, which is made if there is none of this name."""
+        holder = holder_of(worker, session)
+        name, room = self._members.names.get(holder), self._rooms.by_name.get(room_name)
+        if name is None:
+            return  # it was taken over meanwhile
+        if room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
+            self._post.refuse(holder, Reason.IS_LOBBY)
+            return
+        if room is self._rooms.lobby or room is not None and holder in room.members:
+            self._post.confirm(holder, True)
+            return
+        if room is None:
+            trouble = self._gate.why_no_room(room_name, name, occupied)
+        else:
+            trouble = self._gate.why_not_enter(room, holder, key)
+        trouble = trouble or self._gate.why_no_more_joins(holder)
+        if trouble:
+            self._post.refuse(holder, trouble)
+            return
+        self._post.change()
+        if room is None:
+            room = self._open(room_name, name)
+        self._admit(room, holder, worker, name)
+
+    def _open(self, room_name: bytes, owner: bytes) -> Room:
+        room = self._rooms.open(room_name)
+        room.left_at = self._now // 1000
+        room.lasts = self._gate.is_protected(owner)
+        if room.lasts:
+            room.roles[owner] = OWNER
+            self._keep(room)
+        return room
+
+    def _admit(self, room: Room, holder: int, worker: int, name: bytes) -> None:
+        role = self._gate.first_role(room, name)
+        if not room.members and not room.lasts:
+            role = OP
+        room.invited.pop(name, None)
+        if not room.is_open and name not in room.since:
+            room.since[name] = self._numbers.last
+            self._keep(room)
+        self._rooms.enter(room, holder, worker, role)
+        if room.lasts and room.left_at < self._now // MILLISECONDS - DAY:
+            self._keep(room)
+        self._tell(room, ToWorker.Entered(
+            room.number, room.name, room.topic[0], worker, split(holder)[1], name))
+
+    def exit(self, worker: int, session: int, room_name: bytes) -> None:
+        """The member leaves the room."""
+        holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        if room is self._rooms.lobby or room_name == self._rooms.homes.get(holder):
+            self._post.refuse(holder, Reason.IS_LOBBY)
+        elif room is None or holder not in room.members:
+            self._post.refuse(holder, Reason.NOT_INSIDE)
+        else:
+            self._post.change()
+            self._tell(room, ToWorker.Exited(room.number, worker, [session], [self._members.names[holder]]))
+            self._take_out(room, holder)
+            self._post.confirm(holder, True)
+
+    def _take_out(self, room: Room, holder: int) -> None:
+        self._rooms.leave(room, holder, split(holder)[0])
+        if not room.members:
+            room.left_at = self._now // 1000
+            if room.lasts:
+                self._keep(room)
+            else:
+                self._close(room)
+
+    def _close(self, room: Room) -> None:
+        self._rooms.close(room)
+        self._store.ask(_ignore, ToStore.CloseRoom(room.number))
+
+    def forget(self, holder: int) -> None:
+        """The session is gone, from all rooms."""
+        self._gate.forget(holder)
+        for room in self._rooms.slow:
+            room.spoke.pop(holder, None)
+        self._rooms.homes.pop(holder, None)
+        worker, session = split(holder)
+        name = self._members.names.get(holder, b"")
+        for room in [*self._rooms.joined(holder)]:
+            self._rooms_left(room, worker, [session], [name])
+
+    def lose(self, worker: int) -> None:
+        """A worker died, and its clients with it: they leave each room at once."""
+        for room in [room for room in self._rooms.by_number.values() if worker in room.interest]:
+            sessions = [split(holder)[1] for holder in room.members if split(holder)[0] == worker]
+            names = [self._members.names[holder_of(worker, session)] for session in sessions]
+            self._rooms_left(room, worker, sessions, names)
+
+    def _rooms_left(self, room: Room, worker: int, sessions: Sequence[int], names: Sequence[bytes]) -> None:
+        for session in sessions:
+            self._take_out(room, holder_of(worker, session))
+        self._tell(room, ToWorker.Exited(room.number, worker, sessions, names))
+
+    def renamed(self, holder: int, old: bytes, new: bytes) -> None:
+        """A member has another name. Its own role goes with it, that of an account stays with the account."""
+        worker, session = split(holder)
+        rooms = self._rooms.joined(holder)
+        for room in [self._rooms.lobby, *rooms]:
+            if old in room.muted:
+                room.muted.setdefault(new, room.muted[old])
+            if old in room.since:
+                room.since.setdefault(new, room.since[old])
+        _, alias, _ = self._members.introduction(new)
+        for room in rooms:
+            kept = MEMBER if old in room.roles else room.members[holder]
+            room.members[holder] = max(kept, self._gate.first_role(room, new))
+            self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
+
+    def account_closed(self, name: bytes) -> None:
+        """The account is gone: the next who has its name is somebody else, and inherits nothing."""
+        for room in self._rooms.by_number.values():
+            if name in room.roles or name in room.since:
+                room.roles.pop(name, None)
+                room.since.pop(name, None)
+                self._keep(room)
+
+    def _tell(self, room: Room, message: Message) -> None:
+        """Tell the workers that have members in the room."""
+        self._post.some(room.interest, message)
+
+    # ---- speaking
+
+    def heard(self, worker: int, number: int, frame: bytes) -> Tuple[Optional[bytes], Optional[Dict[int, int]]]:
+        """(frame, interest): of talk in a room what may be said, and which workers are to hear it; None is all.
+
+        Those who may not speak are told. The frame is None if nothing is left.
+        """
+        room = self._rooms.by_number.get(number)
+        if room is not None and not room.is_walked:
+            if room is self._rooms.lobby:
+                return frame, None
+            base = holder_of(worker, 0)
+            if all(base | session in room.members for session in speakers(frame)):
+                return frame, room.interest
+        refused: Dict[str, List[int]] = {}
+        fit = []
+        for session, sender, text, time in said(frame):
+            reason = Reason.NO_ROOM if room is None else self._gate.why_not_say(room, holder_of(worker, session))
+            if reason is None:
+                fit.append((session, sender, text, time))
+            else:
+                refused.setdefault(reason, []).append(session)
+        for reason, sessions in refused.items():
+            self._post.worker(worker, ToWorker.Unsaid(sessions, reason))
+        if refused:
+            frame = talk_of(frame, [record(*message) for message in fit])
+        interest = None if room is None or room is self._rooms.lobby else room.interest
+        return frame if fit else None, interest
+
+    # ---- looking
+
+    def within(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
+        """Who is in the room?"""
+        room = self._rooms.by_name.get(room_name)
+        inside = []
+        for session in sessions:
+            trouble = self._gate.why_not_look(room, holder_of(worker, session))
+            if trouble:
+                self._post.refuse(holder_of(worker, session), trouble)
+            else:
+                inside.append(session)
+        if room is not None and inside:
+            names = [self._members.names[holder] for holder in room.members]
+            self._post.worker(worker, ToWorker.Within(inside, room_name, names))
+
+    def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes]) -> None:
+        """Which rooms are there that the sessions may know of?"""
+        fits = None if pattern is None else matcher(pattern.decode(errors="replace"))
+        for session in sessions:
+            holder = holder_of(worker, session)
+            if fits is None:
+                found = self._rooms.joined(holder)
+            else:
+                found = [room for room in self._rooms.by_number.values() if room is not self._rooms.lobby
+                         and self._gate.knows(room, holder) and fits(room.name.decode())]
+            self._post.worker(worker, ToWorker.RoomsListed([session], [
+                (room.name, len(room.members), room.topic[0], holder in room.members) for room in found]))
+
+    def topic(self, worker: int, session: int, room_name: bytes) -> None:
+        """What is the room's topic?"""
+        holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        if room is None or not self._gate.knows(room, holder):
+            self._post.refuse(holder, Reason.NO_ROOM)
+        else:
+            self._post.worker(worker, ToWorker.Topic(session, room_name, *room.topic))
+
+    def reread(
+            self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:
+        """What was said in the room; in one that is not open, since the member first came there."""
+        room = self._rooms.by_name.get(room_name)
+        asking: Dict[int, List[int]] = {}  # the message behind which the past begins for them -> sessions
+        for session in sessions:
+            holder = holder_of(worker, session)
+            trouble = self._gate.why_not_look(room, holder)
+            if room is None or trouble:
+                self._post.refuse(holder, trouble or Reason.NO_ROOM)
+            else:
+                after = 0 if room.is_open else room.since.get(self._members.names[holder], 0)
+                asking.setdefault(after, []).append(session)
+        for after, those in asking.items():
+            if room is not None:
+                self._tell_past(room, worker, those, since, most, after)
+
+    def _tell_past(self, room: Room, worker: int, sessions: List[int], since: Optional[int], most: int,
+                   after: int) -> None:
+
+        def tell(found: Optional[Tuple[List[Listed], int, bool]]) -> None:
+            if found is None:
+                self._post.refuse_all(worker, sessions, Reason.NOT_STORED)
+            elif since is not None and since > found[1]:
+                self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
+            else:
+                self._post.worker(worker, ToWorker.Reread(sessions, room.name, *found))
+
+        self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Room(room.number, since, most, after))
+
+    # ---- keeping order
+
+    def manage(self, worker: int, session: int, room_name: bytes, act: str, about: bytes, text: bytes) -> None:
+        """Do something to the room, or to somebody in it."""
+        holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        about = self._meant(room, act, about)
+        trouble = Reason.NO_ROOM if room is None else self._gate.why_not_manage(room, holder, act, about, text)
+        if room is None or trouble:
+            self._post.refuse(holder, trouble or Reason.NO_ROOM)
+            return
+        self._do(room, self._members.names[holder], holder, act, about, text)
+        if act == "drop":
+            self._post.confirm(holder, True)
+        else:
+            self._keep(room, lambda stored: self._post.confirm(holder, stored), worker, session)
+
+    def manage_room(self, worker: int, asker: int, token: int, room_name: bytes, act: str, about: bytes,
+                    text: bytes) -> None:
+        """Who runs the server does something to the room, or to somebody in it."""
+        room = self._rooms.by_name.get(room_name)
+        about = self._meant(room, act, about)
+        trouble = Reason.NO_ROOM if room is None else self._gate.why_not_with(OPERATOR, room, 0, act, about, text)
+        if room is None or trouble:
+            self._post.reply(token, trouble)
+            return
+        self._do(room, SERVER, 0, act, about, text)
+        if act == "drop":
+            self._post.reply(token, None)
+        else:
+            self._keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
+
+    def announce(self, worker: int, asker: int, token: int, text: bytes) -> None:
+        """Who runs the server says something in the lobby."""
+        self._post.change()
+        frame = talk(LOBBY, 0, [record(0, SERVER, text, self._now // MILLISECONDS)], AWAITED)
+        self._post.announce(frame, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
+
+    def _meant(self, room: Optional[Room], act: str, about: bytes) -> bytes:
+        """What an act is about, as it is kept: a network, or the name of whoever is here and has this name or alias."""
+        if room is self._rooms.lobby and act in ("ban", "unban"):
+            network = network_of(about.decode(errors="replace"))
+            if network is not None:
+                return written(network).encode()
+        whom = None if act == "set" else self._members.described_as(about)
+        return about if whom is None else self._members.names[whom]
+
+    def _do(self, room: Room, by: bytes, holder: int, act: str, about: bytes, text: bytes) -> None:
+        """Do what the gate has let through, and tell the room. holder: of `by`, see `Post.audit`."""
+        self._post.change()
+        told = b"" if act == "set" and about == b"key" else text  # which is a secret
+        self._post.audit(by, holder, act, room.name, about, told)
+        interest = dict(room.interest)  # as those hear it who are in it now
+        out = self._acts[act](room, by, about, text)
+        if room is self._rooms.lobby:
+            self._post.everyone(ToWorker.Managed(room.number, act, by, about, told, []))
+            for holder in out:  # they are told why their connection ends
+                self._evict(holder, Reason.BANNED if act == "ban" else Reason.KICKED)
+        else:
+            self._post.some(interest, ToWorker.Managed(
+                room.number, act, by, about, told, [split(holder) for holder in out]))
+
+    def _set_topic(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.topic = text, by, self._now // 1000
+        return ()
+
+    def _invite(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.invited = {name: until for name, until in room.invited.items() if until >= self._now}
+        room.invited[about] = self._now + INVITED_FOR
+        whom = self._members.called(about)
+        if whom is not None:
+            worker, session = split(whom)
+            self._post.worker(worker, ToWorker.Invited(session, room.name, by))
+        return ()
+
+    def _kick(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        whom = self._members.called(about)
+        if room is self._rooms.lobby and whom is not None:
+            self._gate.kicked(about, self._members.hosts.get(whom, ""))
+        return self._put_out(room, [whom])
+
+    def _ban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.banned[about] = by, text
+        inside = self._members.names if room is self._rooms.lobby else room.members
+        return self._put_out(room, [
+            holder for holder in inside
+            if self._gate.role(room, holder) < OP
+            and room.bans(self._members.names[holder], self._members.hosts.get(holder, ""))])
+
+    def _put_out(self, room: Room, holders: Sequence[Optional[int]]) -> Sequence[int]:
+        out = [holder for holder in holders if holder is not None]
+        if room is not self._rooms.lobby:
+            for holder in out:
+                self._take_out(room, holder)
+        return out
+
+    def _unban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.unban(about)
+        return ()
+
+    def _mute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.muted[about] = by, text
+        return ()
+
+    def _unmute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        del room.muted[about]
+        return ()
+
+    def _set_role(self, role: int, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        holder = self._members.called(about)
+        if holder is not None:
+            room.members[holder] = role
+        if self._gate.is_protected(about):
+            room.roles.pop(about, None)
+            if role > MEMBER:
+                room.roles[about] = role
+        return ()
+
+    def _set(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        was_open = room.is_open
+        setattr(room, about.decode(), setting(about, text))
+        if was_open and not room.is_open:
+            for holder in room.members:  # they may have read all of the past
+                room.since.setdefault(self._members.names[holder], 0)
+        self._rooms.note_slow(room)
+        return ()
+
+    def _drop(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.lasts = False
+        out = [*room.members]
+        if not out:
+            self._close(room)
+        return self._put_out(room, out)
+
+    # ---- what is stored
+
+    def _keep(self, room: Room, then: Optional[Callable[[Optional[bool]], None]] = None, worker: int = 0,
+              session: int = 0) -> None:
+        """Store the room if it lasts, then answer."""
+        if room.members:
+            room.left_at = self._now // MILLISECONDS  # if the server should end now
+        if room.lasts or room is self._rooms.lobby:
+            answer = _ignore if then is None else self._post.guarded(worker, session or (), then)
+            self._store.ask(answer, ToStore.KeepRoom(room.number, room.name, room.state()))
+        elif then is not None:
+            then(True)
+
+    def tidy(self) -> None:
+        """Once a day, close rooms that nobody has visited for too long; one in which somebody is was visited today."""
+        days = self._gate.limits["empty_room_days"]
+        if not days or self._now - self._tidied_at < DAY * MILLISECONDS:
+            return
+        self._tidied_at = self._now
+        today = self._now // MILLISECONDS
+        for room in [*self._rooms.by_number.values()]:
+            if room.members:
+                self._keep(room)
+            elif not (room is self._rooms.lobby or room.name in self._rooms.with_ports
+                      or room.left_at >= today - days * DAY):
+                self._close(room)
+
+
+def _ignore(stored: Optional[bool]) -> None:
+    pass

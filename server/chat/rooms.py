@@ -1,0 +1,216 @@
+"""Rooms: who is in them, with which role, and how they are set. The state that `parley.server.chat.gate` decides by.
+
+The lobby is room 0. Everybody is in it who has not come in by a room's own port, so of the lobby no members are kept
+here. Nobody owns it: only operators may do anything to it.
+"""
+import json
+from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
+
+from parley.server.chat.names import Occupied, claims
+from parley.server.chat.origins import address, network_of
+from parley.server.chat.patterns import matcher
+from parley.server.chat.room import LOBBY
+
+LOBBY_NAME = b"#lobby"
+NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
+INVITED_FOR = 3600 * 1000  # milliseconds
+
+# The settings of a room: whether it is True and False, or a number or a text that may be missing.
+SWITCHES = ("private", "invite", "moderated")
+COUNTS = ("limit", "slow")
+SETTINGS = (*SWITCHES, *COUNTS, "key")
+_PATTERN_CHARACTERS = frozenset(b"*?[")
+
+
+class Room:
+    """One room.
+
+    number: never given again. name: with "#" in front. occupied: what the name occupies (see `names.claims`).
+    lasts: does it outlive its last member, because an account with a password owns it?
+    members: {holder: role} of who is in it, in the order in which they came.
+    interest: {worker: number of its members}, of the workers that have any.
+    roles: {name: role} of accounts with passwords.
+    banned, muted: {name, or pattern of banned names, or of the lobby a network: (by whom, why)}.
+    invited: {name: milliseconds since the epoch, until which the invitation holds}.
+    since: {name: number} of who came to a private room: of the message before, as history begins behind that.
+    private: is it shown to members only? invite: does one need an invitation?
+    moderated: does one need a voice to speak?
+    key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
+    topic: (text, by whom, seconds since the epoch).
+    left_at: seconds since the epoch, at which it was left by the last, or opened.
+    """
+
+    __slots__ = (
+        "number", "name", "occupied", "lasts", "members", "interest", "roles", "banned", "muted", "invited", "since",
+        "private", "invite", "moderated", "key", "limit", "slow", "topic", "left_at", "spoke", "_bans")
+
+    def __init__(self, number: int, name: bytes) -> None:
+        self.number = number
+        self.name = name
+        self.occupied: Collection[bytes] = tuple(claims(name))
+        self.lasts = False
+        self.members: Dict[int, int] = {}
+        self.interest: Dict[int, int] = {}
+        self.roles: Dict[bytes, int] = {}
+        self.banned: Dict[bytes, Tuple[bytes, bytes]] = {}
+        self.muted: Dict[bytes, Tuple[bytes, bytes]] = {}
+        self.invited: Dict[bytes, int] = {}
+        self.since: Dict[bytes, int] = {}
+        self.private = self.invite = self.moderated = False
+        self.key: Optional[bytes] = None
+        self.limit = self.slow = 0
+        self.topic = b"", b"", 0
+        self.left_at = 0
+        self.spoke: Dict[int, int] = {}  # holder -> when it spoke last, milliseconds; while the room is slow
+        self._bans: Dict[bytes, Any] = {}  # a ban -> what it occupies, or a function that says whether a name matches
+
+    @property
+    def is_open(self) -> bool:
+        """May everybody enter who is not banned, and know what was said before?"""
+        return not (self.private or self.invite or self.key)
+
+    def bans(self, name: bytes, host: str = "") -> bool:
+        """Is somebody of this name banned, or from the lobby somebody who comes from this address?"""
+        if not self.banned:
+            return False
+        occupied, origin = claims(name), address(host)
+        for ban in self.banned:
+            known = self._bans.get(ban)
+            if known is None:
+                known = self._bans[ban] = _matcher(ban, self.number == LOBBY)
+            if known(name, occupied, origin):
+                return True
+        return False
+
+    def unban(self, ban: bytes) -> None:
+        """Take a ban back."""
+        del self.banned[ban]
+        self._bans.pop(ban, None)
+
+    @property
+    def is_walked(self) -> bool:
+        """Does it depend on the speaker, in the lobby, whether something may be said?"""
+        return bool(self.muted or self.moderated or self.slow)
+
+    # ---- what is stored
+
+    def state(self) -> str:
+        """All of it that outlives its members, as JSON."""
+        kept: Dict[str, Any] = {setting: getattr(self, setting) for setting in (*SWITCHES, *COUNTS)}
+        kept["key"] = self.key and self.key.decode()
+        kept["topic"] = [self.topic[0].decode(), self.topic[1].decode(), self.topic[2]]
+        kept["roles"] = {name.decode(): role for name, role in self.roles.items()}
+        kept["since"] = {name.decode(): number for name, number in self.since.items()}
+        for entries in ("banned", "muted"):
+            kept[entries] = {name.decode(): [by.decode(), why.decode()]
+                             for name, (by, why) in getattr(self, entries).items()}
+        kept["left_at"] = self.left_at
+        return json.dumps(kept, sort_keys=True)
+
+    def restore(self, state: str) -> None:
+        """Be as `state` says."""
+        kept = json.loads(state)
+        for setting in (*SWITCHES, *COUNTS, "left_at"):
+            setattr(self, setting, kept[setting])
+        self.key = kept["key"] and kept["key"].encode()
+        text, by, when = kept["topic"]
+        self.topic = text.encode(), by.encode(), when
+        self.roles = {name.encode(): role for name, role in kept["roles"].items()}
+        self.since = {name.encode(): number for name, number in kept["since"].items()}
+        for entries in ("banned", "muted"):
+            setattr(self, entries, {name.encode(): (by.encode(), why.encode())
+                                    for name, (by, why) in kept[entries].items()})
+        self.lasts = True
+
+
+class Rooms:
+    """All rooms of the server, by name and by number, and who is in which.
+
+    slow: those in which it matters who spoke when.
+    with_ports: the names of those that have ports of their own.
+    homes: {holder: the name of the room} of those who have come by a room's own port, and are not in the lobby.
+    last: the latest number that was given to a room.
+    """
+
+    def __init__(self) -> None:
+        self.lobby = Room(LOBBY, LOBBY_NAME)
+        self.by_name: Dict[bytes, Room] = {LOBBY_NAME: self.lobby}
+        self.by_number: Dict[int, Room] = {LOBBY: self.lobby}
+        self.last = 0
+        self.homes: Dict[int, bytes] = {}
+        self.slow: Set[Room] = set()
+        self.with_ports: FrozenSet[bytes] = frozenset()
+        self._occupied = Occupied()
+        self._occupied.add(LOBBY_NAME, self.lobby.occupied)
+        self._joined: Dict[int, Tuple[int, List[Room]]] = {}  # holder -> (the same, its rooms), one object for all uses
+
+    def restore(self, kept: Iterable[Tuple[int, bytes, str]], last: int) -> None:
+        """The rooms that lasted: (number, name, state) of each; `last` is the latest number that was given."""
+        for number, name, state in kept:
+            room = self.lobby if number == LOBBY else self.open(name, number)
+            room.restore(state)
+            self.note_slow(room)
+        self.last = max(last, self.last)
+
+    def open(self, name: bytes, number: Optional[int] = None) -> Room:
+        """Make a room."""
+        if number is None:
+            number = self.last + 1
+        self.last = max(self.last, number)
+        room = self.by_name[name] = self.by_number[number] = Room(number, name)
+        self._occupied.add(name, room.occupied)
+        return room
+
+    def close(self, room: Room) -> None:
+        """There is no such room any more. Nobody may be in it."""
+        del self.by_name[room.name], self.by_number[room.number]
+        self.slow.discard(room)
+        self._occupied.remove(room.name, room.occupied)
+
+    def note_slow(self, room: Room) -> None:
+        """The room may be slow from now on, or may not be any more. Nobody has spoken there yet."""
+        room.spoke.clear()
+        (self.slow.add if room.slow else self.slow.discard)(room)
+
+    def is_alike(self, occupied: Collection[bytes]) -> bool:
+        """Does a name that occupies this look like that of a room?"""
+        return bool(self._occupied.names(occupied))
+
+    def joined(self, holder: int) -> List[Room]:
+        """The rooms that the holder is in, but for the lobby, in the order in which it came."""
+        return self._joined.get(holder, (0, []))[1]
+
+    def enter(self, room: Room, holder: int, worker: int, role: int) -> None:
+        """The holder is in the room from now on."""
+        holder, rooms = self._joined.setdefault(holder, (holder, []))
+        rooms.append(room)
+        room.members[holder] = role
+        room.interest[worker] = room.interest.get(worker, 0) + 1
+
+    def leave(self, room: Room, holder: int, worker: int) -> None:
+        """The holder is in the room no more."""
+        rooms = self._joined[holder][1]
+        rooms.remove(room)
+        if not rooms:
+            del self._joined[holder]
+        del room.members[holder]
+        room.interest[worker] -= 1
+        if not room.interest[worker]:
+            del room.interest[worker]
+
+    def owned(self, name: bytes) -> int:
+        """How many rooms does the account own?"""
+        return sum(room.roles.get(name) == OWNER for room in self.by_number.values())
+
+
+def _matcher(ban: bytes, is_of_lobby: bool) -> Any:
+    """A function (name, what it occupies, address or None) that is true of who is banned."""
+    network = network_of(ban.decode(errors="replace")) if is_of_lobby else None
+    if network is not None:
+        return lambda name, others, origin: origin is not None and origin in network
+    occupied: Set[bytes] = claims(ban)
+    if _PATTERN_CHARACTERS.isdisjoint(ban):
+        return lambda name, others, origin: not occupied.isdisjoint(others)
+    matches = matcher(ban.decode(errors="replace").casefold())  # or it is a name that has such characters
+    return lambda name, others, origin: (
+        not occupied.isdisjoint(others) or matches(name.decode(errors="replace").casefold()))

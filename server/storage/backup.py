@@ -1,0 +1,107 @@
+"""Copies of a database, made while a server writes to it."""
+import contextlib
+import os
+import sqlite3
+import sys
+import threading
+from typing import Any, Callable, Optional, Union
+from urllib.parse import quote
+
+UNFINISHED = ".unfinished"  # the end of a copy's name until it is complete
+PAGES = 256  # that are copied at a time; of 4 KiB each
+STEPS = 20000  # of SQLite's virtual machine at a time, where it copies all pages in one statement
+IN_PAGES = hasattr(sqlite3.Connection, "backup")  # from Python 3.7 on
+PAUSE = 0.005  # seconds in between, in which the disk is there for others
+
+Result = Union[bool, str]  # True, or why there is no copy
+
+
+class _Stopped(Exception):
+    """Nobody wants the copy any more."""
+
+
+class Copying:
+    """A copy that a thread makes. database, path: see `copied`."""
+
+    def __init__(self, database: str, path: str) -> None:
+        self._result: Optional[Result] = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(database, path), daemon=True)
+        self._thread.start()
+
+    def _run(self, database: str, path: str) -> None:
+        self._result = copied(database, path, self._pause)
+
+    def _pause(self, *progress: Any) -> None:
+        if self._stopped.wait(PAUSE):
+            raise _Stopped
+
+    def result(self) -> Optional[Result]:
+        """What `copied` returns; None until it is done."""
+        return self._result
+
+    def stop(self) -> None:
+        """Make no copy, unless it is complete."""
+        self._stopped.set()
+        self._thread.join()
+
+
+def copied(database: str, path: str, pause: Optional[Callable[..., None]] = None) -> Result:
+    """Copy what the last commit has left in a database. Others may read it and write to it meanwhile.
+
+    Returns True once the copy is on the disk, or a text that says why there is none.
+
+    database: its path. path: of the copy, absolute; nothing may be there. Only this user may read the copy.
+    pause: called again and again meanwhile; what it raises ends it.
+    """
+    if not os.path.isabs(path):
+        return "%s: not an absolute path" % path
+    unfinished = path + UNFINISHED
+    try:
+        if os.path.lexists(path):
+            return "%s: is there already; choose another name" % path
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)  # of a server that was killed
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            _copy(database, unfinished, pause)
+            _flush(unfinished)
+            os.rename(unfinished, path)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+        _flush(os.path.dirname(path))
+    except OSError as error:
+        return "%s: %s" % (path, error.strerror)
+    except (sqlite3.Error, ValueError) as error:  # ValueError: no path can be like that
+        return "%s: %s" % (path, error)
+    except _Stopped:
+        return "%s: the server ends" % path
+    return True
+
+
+def _copy(database: str, path: str, pause: Optional[Callable[..., None]]) -> None:
+    with contextlib.closing(
+            sqlite3.connect("file:%s?mode=ro" % quote(database), isolation_level=None, uri=True)) as source:
+        if IN_PAGES:
+            # Within a transaction it sees nothing of what is committed later, which would have it begin anew.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:
+                target.execute("PRAGMA journal_mode = OFF").fetchall()
+                source.backup(target, pages=PAGES, progress=pause)
+        elif sqlite3.sqlite_version_info >= (3, 27):
+            source.set_progress_handler(pause, STEPS)
+            source.execute("VACUUM INTO ?", (path,))
+        else:
+            raise ValueError("Python %d.%d with SQLite %s copies no database in use; stop the server, and copy the file"
+                             % (*sys.version_info[:2], sqlite3.sqlite_version))
+
+
+def _flush(path: str) -> None:
+    """See that it is on the disk: a file, or what a directory says of those in it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
