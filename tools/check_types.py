@@ -13,10 +13,10 @@ CHECKED = ["-m", "parley.client", "-m", "parley.server.chat"]
 for _package in ("ipc", "order", "protocols", "storage"):
     CHECKED += ["-p", "parley.server." + _package]
 for _module in (
-        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "members", "names", "operators",
-        "origins", "patience", "patterns", "prover", "questions", "register", "sizes"):
+        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "gate", "members", "moderation",
+        "names", "operators", "origins", "patience", "patterns", "prover", "questions", "register", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
-for _module in ("address", "chat", "events", "opening", "position", "protocol"):
+for _module in ("address", "chat", "events", "reactions", "rooms", "opening", "position", "protocol"):
     CHECKED += ["-m", "parley.client." + _module]
 
 

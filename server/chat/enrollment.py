@@ -47,7 +47,7 @@ class Enrollment:
             claim = Proven.OpenAccount(session, name, occupied, secret, unproven, host)
             self._claims.probe(holder, claim, name, occupied)
             return
-        trouble = Reason.NAME_TAKEN if taken else self._why_not(name, host)
+        trouble = Reason.NAME_TAKEN if taken else self._why_not(holder, name, host)
         if unproven:
             self._post.prove(holder, trouble)
         elif trouble:
@@ -60,9 +60,10 @@ class Enrollment:
             self._patience.opened(host, name)
             self._accounts.open(name, occupied, secret, holder)
 
-    def _why_not(self, name: bytes, host: str) -> Optional[str]:
-        """Why nobody at `host` may make an account of this name, which nobody else has; None if that may be done."""
-        trouble = self._gate.why_no_account(name) or self._gate.why_kept_away(name, host)
+    def _why_not(self, holder: int, name: bytes, host: str) -> Optional[str]:
+        """Why the holder, at `host`, may not make an account of this name, which nobody else has; None if it may."""
+        trouble = (self._gate.why_no_account(name) or self._gate.why_kept_away(name, host)
+                   or self._gate.why_not_come(holder, name))
         if trouble:
             return trouble
         if name in self._accounts.accounts:
@@ -111,7 +112,7 @@ class Enrollment:
         if self._accounts.is_closing(name):
             self._post.reply(token, "this account is being deleted")
         elif not known and self._gate.is_of_rooms(name):
-            self._post.reply(token, "names that begin with # or & are those of rooms")
+            self._post.reply(token, "no new name may begin with # or &, or what looks like these")
         elif not known and self._accounts.owners(claims(name)):
             self._post.reply(token, "too much like the name of another account")
         elif known:
@@ -119,12 +120,21 @@ class Enrollment:
             self._accounts.protect(name, secret, token=token)
         else:
             self._post.change()
+            self._evict_unproven(name)
             self._accounts.open(name, claims(name), secret, token=token)
+
+    def _evict_unproven(self, name: bytes) -> None:
+        """Whoever is here under a name that gets its first password has proven nothing: it might become an operator."""
+        holder = self._members.called(name)
+        if holder is not None and not self._gate.is_protected(name):
+            self._claims.evict(holder, Reason.REPLACED)
 
     def protected(self, worker: int, asker: int, token: int, name: bytes, serial: int, secret: str,
                   stored: Optional[bool]) -> None:
         """The store's answer to another password."""
         self._post.change()
+        if token and stored and self._accounts.with_serial(name, serial) is not None:
+            self._evict_unproven(name)
         self._accounts.settle_protected(name, serial, secret, stored)
         if token:
             self._answer(token, stored)

@@ -23,29 +23,39 @@ _LONGEST_KEY = 64  # bytes
 
 
 class _Act(NamedTuple):
-    """Which role it takes; is it about somebody there, whose role has to be below? Can it be done in the lobby?"""
+    """What it takes to do something.
+
+    role: that one needs at least; `Gate._why_not_with_role` has the exceptions.
+    about_user, about_member: is it about somebody who has to be on the server, or in the room?
+    outranks: has the role of whom it is about to be below one's own?
+    in_lobby: can it be done there?
+    gives_role: does it give a role, or take one? An owner stays one, or there were no limit to rooms that last.
+    """
 
     role: int
+    about_user: bool = False
     about_member: bool = False
     outranks: bool = False
     in_lobby: bool = False
+    gives_role: bool = False
 
 
 _ACTS: Dict[str, _Act] = {
     "topic": _Act(OP, in_lobby=True),
-    "invite": _Act(MEMBER),
+    "invite": _Act(MEMBER, about_user=True),
     "kick": _Act(OP, about_member=True, outranks=True, in_lobby=True),
     "ban": _Act(OP, outranks=True, in_lobby=True),
     "unban": _Act(OP, in_lobby=True),
     "mute": _Act(OP, outranks=True, in_lobby=True),
     "unmute": _Act(OP, in_lobby=True),
-    "voice": _Act(OP, about_member=True, outranks=True),
-    "devoice": _Act(OP, about_member=True, outranks=True),
-    "op": _Act(OP, about_member=True, outranks=True),
-    "deop": _Act(OP, about_member=True, outranks=True),
+    "voice": _Act(OP, about_member=True, outranks=True, gives_role=True),
+    "devoice": _Act(OP, about_member=True, outranks=True, gives_role=True),
+    "op": _Act(OP, about_member=True, outranks=True, gives_role=True),
+    "deop": _Act(OP, about_member=True, outranks=True, gives_role=True),
     "set": _Act(OP, in_lobby=True),
     "drop": _Act(OWNER),
 }
+_WITH_TEXT = ("topic", "kick", "ban", "mute")  # or why
 _LOBBY_SETTINGS = ("moderated", "slow")
 
 
@@ -89,6 +99,10 @@ class Gate:
     def first_role(self, room: Room, name: bytes) -> int:
         """What somebody of this name is who enters."""
         return room.roles.get(name, MEMBER) if self.is_protected(name) else MEMBER
+
+    def _standing(self, room: Room, name: bytes) -> int:
+        """What somebody of this name, who is not in the room, would be there."""
+        return OPERATOR if self.is_operator(name) else self.first_role(room, name)
 
     def is_protected(self, name: bytes) -> bool:
         """Is this the name of an account with a password?"""
@@ -157,14 +171,15 @@ class Gate:
 
     @staticmethod
     def is_of_rooms(name: bytes) -> bool:
-        """Does the name begin as those of rooms do?"""
-        return name[0] in _FIRST_WITHOUT_NAME
+        """Does the name begin as those of rooms do, or look so?"""
+        return name[0] in _FIRST_WITHOUT_NAME or name[0] > 0x7F and any(
+            claim[0] in _FIRST_WITHOUT_NAME for claim in claims(name) if claim)
 
     # ---- coming to a room
 
     def why_no_room(self, name: bytes, owner: bytes, occupied: Collection[bytes]) -> Optional[str]:
         """Why there can be no new room of this name."""
-        if self._rooms.is_alike(occupied) or name in self._accounts.accounts:  # from before there were rooms
+        if self._rooms.is_alike(occupied) or self._accounts.owners(occupied):  # accounts from before there were rooms
             return Reason.INVALID_ROOM
         if _is_reached(self.limits["most"], len(self._rooms.by_name) - 1):
             return Reason.TOO_MANY_ROOMS
@@ -177,18 +192,19 @@ class Gate:
         return self._why_kept_out(room, self._members.names[holder], key)
 
     def _why_kept_out(self, room: Room, name: bytes, key: Optional[bytes]) -> Optional[str]:
-        role = OPERATOR if self.is_operator(name) else self.first_role(room, name)
-        if role < OP:
-            if room.bans(name):
-                return Reason.BANNED
-            invited = room.invited.get(name, 0) >= self._now()
-            if room.invite and not invited:
-                return Reason.INVITE_ONLY
-            if room.key and not invited and key != room.key:
-                return Reason.WRONG_KEY
-            if _is_reached(room.limit, len(room.members)):
-                return Reason.ROOM_FULL
-        return None
+        if self._standing(room, name) >= OP:
+            return None
+        invited = room.invited.get(name, 0) >= self._now()
+        trouble = None
+        if room.bans(name):
+            trouble = Reason.BANNED
+        elif room.invite and not invited:
+            trouble = Reason.INVITE_ONLY
+        elif room.key and not invited and key != room.key:
+            trouble = Reason.WRONG_KEY
+        elif _is_reached(room.limit, len(room.members)):
+            trouble = Reason.ROOM_FULL
+        return Reason.INVITE_ONLY if trouble and room.private else trouble  # as the true one would tell more of it
 
     def why_no_more_joins(self, holder: int) -> Optional[str]:
         """Why the holder may not enter another room, whichever; if it may, that counts."""
@@ -209,7 +225,7 @@ class Gate:
         role = room.members.get(holder) if room is not self._rooms.lobby else MEMBER
         if role is None:
             return Reason.NOT_INSIDE
-        if not room.is_walked or role >= VOICE:
+        if not room.is_restricted or role >= VOICE:
             return None
         name = self._members.names.get(holder)
         if self.is_operator(name):
@@ -234,19 +250,13 @@ class Gate:
     def why_not_with(self, role: int, room: Room, holder: int, act: str, about: bytes, text: bytes) -> Optional[str]:
         """Why whoever has this role may not do it. `holder`: 0 for who runs the server, and is not here."""
         rule = _ACTS[act]
-        if room is self._rooms.lobby and not rule.in_lobby or act == "drop" and room.name in self._rooms.with_ports:
-            return Reason.IS_LOBBY
         if role == NOBODY:
             return Reason.NOT_INSIDE if self.knows(room, holder) else Reason.NO_ROOM
-        trouble = self._why_not_with_role(room, rule, role, act)
-        if trouble is None and rule.about_member or act == "invite":
-            trouble = trouble or self._why_not_about(room, act, about)
-        if trouble is None and rule.outranks:
-            whom = self._members.described_as(about)
-            its = self.first_role(room, about) if whom is None else self.role(room, whom)
-            if whom != holder and its >= role:
-                trouble = Reason.OUTRANKED
-        return trouble or self._why_no_value(room, act, about, text)
+        if room is self._rooms.lobby and not rule.in_lobby or act == "drop" and room.name in self._rooms.with_ports:
+            return Reason.IS_LOBBY
+        return (self._why_not_with_role(room, rule, role, act)
+                or self._why_not_about(room, rule, role, holder, about)
+                or self._why_no_value(room, act, about, text))
 
     def _why_not_with_role(self, room: Room, rule: _Act, role: int, act: str) -> Optional[str]:
         needed = rule.role
@@ -258,28 +268,35 @@ class Gate:
             needed = OP
         return Reason.NOT_ALLOWED if role < needed else None
 
-    def _why_not_about(self, room: Room, act: str, about: bytes) -> Optional[str]:
+    def _why_not_about(self, room: Room, rule: _Act, role: int, holder: int, about: bytes) -> Optional[str]:
         whom = self._members.described_as(about)
-        if whom is None:
+        if (rule.about_user or rule.about_member) and whom is None:
             return Reason.NOBODY
-        if act != "invite" and room is not self._rooms.lobby and whom not in room.members:
+        if rule.about_member and room is not self._rooms.lobby and whom not in room.members:
             return Reason.NOT_THERE
+        if rule.outranks and (whom != holder or role == OWNER and rule.gives_role):
+            its = self.role(room, whom) if whom in room.members else self._standing(room, about)
+            return Reason.OUTRANKED if its >= role else None
         return None
 
     def _why_no_value(self, room: Room, act: str, about: bytes, text: bytes) -> Optional[str]:
-        if act == "topic" and _is_reached(self.limits["topic_bytes"], len(text) - 1):
+        if act in _WITH_TEXT and _is_reached(self.limits["topic_bytes"], len(text) - 1):
             return Reason.TEXT_TOO_LONG
         if act in ("ban", "mute"):
             entries = room.banned if act == "ban" else room.muted
             if not about:
                 return Reason.NOBODY
-            return Reason.LIST_FULL if _is_reached(self.limits["bans"], len(entries)) else None
+            return Reason.LIST_FULL if self.is_full(entries) else None
         if act == "unban" and about not in room.banned or act == "unmute" and about not in room.muted:
             return Reason.NOBODY
         if act == "set" and (about.decode(errors="replace") not in (
                 _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS) or setting(about, text) is INVALID):
             return Reason.INVALID_SETTING
         return None
+
+    def is_full(self, entries: Collection[bytes]) -> bool:
+        """Is a list of bans or of mutes as long as it may be?"""
+        return _is_reached(self.limits["bans"], len(entries))
 
 
 INVALID = object()

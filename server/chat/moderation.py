@@ -6,6 +6,7 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate, setting
 from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.names import spelled
 from parley.server.chat.origins import network_of, written
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY
@@ -48,6 +49,10 @@ class Moderation:
     def _now(self) -> int:
         return self._accounts.order.now
 
+    @property
+    def _seconds(self) -> int:
+        return self._now // MILLISECONDS
+
     # ---- coming and going
 
     def found(self, names: Iterable[bytes]) -> None:
@@ -66,7 +71,8 @@ class Moderation:
         """A member has its first name: if it has come by a room's port, it is in that room."""
         home = self._rooms.homes.get(holder)
         if home is not None:
-            self._admit(self._rooms.by_name[home], holder, split(holder)[0], self._members.names[holder])
+            name, alias, _ = self._members.introduction(self._members.names[holder])
+            self._admit(self._rooms.by_name[home], holder, split(holder)[0], name, alias)
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
               key: Optional[bytes]) -> None:
@@ -96,26 +102,46 @@ class Moderation:
 
     def _open(self, room_name: bytes, owner: bytes) -> Room:
         room = self._rooms.open(room_name)
-        room.left_at = self._now // 1000
+        room.left_at = self._seconds
         room.lasts = self._gate.is_protected(owner)
         if room.lasts:
             room.roles[owner] = OWNER
             self._keep(room)
         return room
 
-    def _admit(self, room: Room, holder: int, worker: int, name: bytes) -> None:
+    def _admit(self, room: Room, holder: int, worker: int, name: bytes, alias: Optional[bytes] = None) -> None:
         role = self._gate.first_role(room, name)
         if not room.members and not room.lasts:
             role = OP
         room.invited.pop(name, None)
-        if not room.is_open and name not in room.since:
-            room.since[name] = self._numbers.last
-            self._keep(room)
+        is_new = not room.is_open and self._begin_past(room, holder, name, self._numbers.last)
         self._rooms.enter(room, holder, worker, role)
-        if room.lasts and room.left_at < self._now // MILLISECONDS - DAY:
+        if is_new or room.left_at < self._seconds - DAY:
             self._keep(room)
         self._tell(room, ToWorker.Entered(
-            room.number, room.name, room.topic[0], worker, split(holder)[1], name))
+            room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias))
+
+    def _begin_past(self, room: Room, holder: int, name: bytes, number: int) -> bool:
+        """In a room that is not open, tell a member what follows this message, or more if it was there before.
+
+        Is there anything new that has to be stored?
+        """
+        if not self._gate.is_protected(name):
+            of_guest = self._rooms.since_of_guests.setdefault(holder, {})
+            for gone in of_guest.keys() - self._rooms.by_number.keys():
+                del of_guest[gone]
+            of_guest.setdefault(room.number, number)
+        elif name not in room.since:
+            room.since[name] = self._rooms.since_of_guests.get(holder, {}).get(room.number, number)
+            return True
+        return False
+
+    def _past_of(self, room: Room, holder: int) -> int:
+        """The number of the message behind which the past of the room begins for the holder."""
+        if room.is_open:
+            return 0
+        of_guest = self._rooms.since_of_guests.get(holder, {})
+        return room.since.get(self._members.names[holder], of_guest.get(room.number, 0))
 
     def exit(self, worker: int, session: int, room_name: bytes) -> None:
         """The member leaves the room."""
@@ -128,20 +154,17 @@ class Moderation:
             self._post.change()
             self._tell(room, ToWorker.Exited(room.number, worker, [session], [self._members.names[holder]]))
             self._take_out(room, holder)
+            if not room.members:
+                self._keep(room)
             self._post.confirm(holder, True)
 
     def _take_out(self, room: Room, holder: int) -> None:
+        """The holder is in the room no more. If nobody is, that has to be stored."""
         self._rooms.leave(room, holder, split(holder)[0])
         if not room.members:
-            room.left_at = self._now // 1000
-            if room.lasts:
-                self._keep(room)
-            else:
-                self._close(room)
-
-    def _close(self, room: Room) -> None:
-        self._rooms.close(room)
-        self._store.ask(_ignore, ToStore.CloseRoom(room.number))
+            room.left_at = self._seconds
+            if not room.lasts:
+                self._rooms.close(room)
 
     def forget(self, holder: int) -> None:
         """The session is gone, from all rooms."""
@@ -149,6 +172,7 @@ class Moderation:
         for room in self._rooms.slow:
             room.spoke.pop(holder, None)
         self._rooms.homes.pop(holder, None)
+        self._rooms.since_of_guests.pop(holder, None)
         worker, session = split(holder)
         name = self._members.names.get(holder, b"")
         for room in [*self._rooms.joined(holder)]:
@@ -156,34 +180,54 @@ class Moderation:
 
     def lose(self, worker: int) -> None:
         """A worker died, and its clients with it: they leave each room at once."""
+        for holder in [one for one in self._rooms.homes if split(one)[0] == worker and one not in self._members]:
+            self.forget(holder)  # members are released next
         for room in [room for room in self._rooms.by_number.values() if worker in room.interest]:
             sessions = [split(holder)[1] for holder in room.members if split(holder)[0] == worker]
             names = [self._members.names[holder_of(worker, session)] for session in sessions]
             self._rooms_left(room, worker, sessions, names)
+        homes = self._rooms.homes
+        for holder in [one for one in homes if split(one)[0] == worker and one not in self._members]:
+            del homes[holder]  # who had a name is released next, and its home matters there
 
     def _rooms_left(self, room: Room, worker: int, sessions: Sequence[int], names: Sequence[bytes]) -> None:
         for session in sessions:
             self._take_out(room, holder_of(worker, session))
+        if not room.members:
+            self._keep(room)
         self._tell(room, ToWorker.Exited(room.number, worker, sessions, names))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
-        """A member has another name. Its own role goes with it, that of an account stays with the account."""
+        """A member has another name, which has no password. A role of its own goes along, an account's stays there."""
         worker, session = split(holder)
         rooms = self._rooms.joined(holder)
+        for room in rooms:
+            if not room.is_open and old in room.since:
+                self._begin_past(room, holder, new, room.since[old])
         for room in [self._rooms.lobby, *rooms]:
-            if old in room.muted:
-                room.muted.setdefault(new, room.muted[old])
-            if old in room.since:
-                room.since.setdefault(new, room.since[old])
+            self._keep_muted(room, old, new)
         _, alias, _ = self._members.introduction(new)
         for room in rooms:
-            kept = MEMBER if old in room.roles else room.members[holder]
-            room.members[holder] = max(kept, self._gate.first_role(room, new))
+            if old in room.roles:
+                room.members[holder] = MEMBER
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
+
+    def _keep_muted(self, room: Room, old: bytes, new: bytes) -> None:
+        """A mute goes along to another name. A guest's is in the list once, that of an account stays there as well."""
+        entry = room.muted.get(old)
+        if entry is None or old == new:
+            return
+        if not self._gate.is_protected(old):
+            del room.muted[old]
+        elif self._gate.is_full(room.muted):
+            return
+        room.muted.setdefault(new, entry)
+        self._keep(room)
 
     def account_closed(self, name: bytes) -> None:
         """The account is gone: the next who has its name is somebody else, and inherits nothing."""
         for room in self._rooms.by_number.values():
+            room.invited.pop(name, None)
             if name in room.roles or name in room.since:
                 room.roles.pop(name, None)
                 room.since.pop(name, None)
@@ -201,7 +245,7 @@ class Moderation:
         Those who may not speak are told. The frame is None if nothing is left.
         """
         room = self._rooms.by_number.get(number)
-        if room is not None and not room.is_walked:
+        if room is not None and not room.is_restricted:
             if room is self._rooms.lobby:
                 return frame, None
             base = holder_of(worker, 0)
@@ -270,8 +314,7 @@ class Moderation:
             if room is None or trouble:
                 self._post.refuse(holder, trouble or Reason.NO_ROOM)
             else:
-                after = 0 if room.is_open else room.since.get(self._members.names[holder], 0)
-                asking.setdefault(after, []).append(session)
+                asking.setdefault(self._past_of(room, holder), []).append(session)
         for after, those in asking.items():
             if room is not None:
                 self._tell_past(room, worker, those, since, most, after)
@@ -302,30 +345,24 @@ class Moderation:
             self._post.refuse(holder, trouble or Reason.NO_ROOM)
             return
         self._do(room, self._members.names[holder], holder, act, about, text)
-        if act == "drop":
-            self._post.confirm(holder, True)
-        else:
-            self._keep(room, lambda stored: self._post.confirm(holder, stored), worker, session)
+        self._keep(room, lambda stored: self._post.confirm(holder, stored), worker, session)
 
     def manage_room(self, worker: int, asker: int, token: int, room_name: bytes, act: str, about: bytes,
                     text: bytes) -> None:
         """Who runs the server does something to the room, or to somebody in it."""
         room = self._rooms.by_name.get(room_name)
-        about = self._meant(room, act, about)
+        about = self._meant(room, act, spelled(about))
         trouble = Reason.NO_ROOM if room is None else self._gate.why_not_with(OPERATOR, room, 0, act, about, text)
         if room is None or trouble:
             self._post.reply(token, trouble)
             return
         self._do(room, SERVER, 0, act, about, text)
-        if act == "drop":
-            self._post.reply(token, None)
-        else:
-            self._keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
+        self._keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def announce(self, worker: int, asker: int, token: int, text: bytes) -> None:
         """Who runs the server says something in the lobby."""
         self._post.change()
-        frame = talk(LOBBY, 0, [record(0, SERVER, text, self._now // MILLISECONDS)], AWAITED)
+        frame = talk(LOBBY, 0, [record(0, SERVER, text, self._seconds)], AWAITED)
         self._post.announce(frame, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def _meant(self, room: Optional[Room], act: str, about: bytes) -> bytes:
@@ -353,7 +390,7 @@ class Moderation:
                 room.number, act, by, about, told, [split(holder) for holder in out]))
 
     def _set_topic(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.topic = text, by, self._now // 1000
+        room.topic = text, by, self._seconds
         return ()
 
     def _invite(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
@@ -413,26 +450,29 @@ class Moderation:
         setattr(room, about.decode(), setting(about, text))
         if was_open and not room.is_open:
             for holder in room.members:  # they may have read all of the past
-                room.since.setdefault(self._members.names[holder], 0)
-        self._rooms.note_slow(room)
+                self._begin_past(room, holder, self._members.names[holder], 0)
+        if about == b"slow":
+            self._rooms.note_slow(room)
         return ()
 
     def _drop(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.lasts = False
         out = [*room.members]
-        if not out:
-            self._close(room)
-        return self._put_out(room, out)
+        for holder in out:
+            self._rooms.leave(room, holder, split(holder)[0])
+        self._rooms.close(room)
+        return out
 
     # ---- what is stored
 
     def _keep(self, room: Room, then: Optional[Callable[[Optional[bool]], None]] = None, worker: int = 0,
               session: int = 0) -> None:
-        """Store the room if it lasts, then answer."""
+        """Store the room if it lasts, or that there is none any more; then answer."""
+        answer = _ignore if then is None else self._post.guarded(worker, session or (), then)
         if room.members:
-            room.left_at = self._now // MILLISECONDS  # if the server should end now
-        if room.lasts or room is self._rooms.lobby:
-            answer = _ignore if then is None else self._post.guarded(worker, session or (), then)
+            room.left_at = self._seconds  # if the server should end now
+        if room.number not in self._rooms.by_number:
+            self._store.ask(answer, ToStore.CloseRoom(room.number))
+        elif room.lasts or room is self._rooms.lobby:
             self._store.ask(answer, ToStore.KeepRoom(room.number, room.name, room.state()))
         elif then is not None:
             then(True)
@@ -443,13 +483,14 @@ class Moderation:
         if not days or self._now - self._tidied_at < DAY * MILLISECONDS:
             return
         self._tidied_at = self._now
-        today = self._now // MILLISECONDS
+        self._post.change()
         for room in [*self._rooms.by_number.values()]:
             if room.members:
                 self._keep(room)
             elif not (room is self._rooms.lobby or room.name in self._rooms.with_ports
-                      or room.left_at >= today - days * DAY):
-                self._close(room)
+                      or room.left_at >= self._seconds - days * DAY):
+                self._rooms.close(room)
+                self._keep(room)
 
 
 def _ignore(stored: Optional[bool]) -> None:

@@ -60,6 +60,13 @@ def canonical_room(raw: bytes) -> bytes:
     return b"#" + name.encode()
 
 
+@functools.lru_cache(maxsize=1024)
+def room_and_claims(raw: bytes) -> Tuple[bytes, Tuple[bytes, ...]]:
+    """`canonical_room` and what that name occupies; remembered, as many ask for the same."""
+    name = canonical_room(raw)
+    return name, tuple(claims(name))
+
+
 def spelled(raw: bytes) -> bytes:
     """The spelling under which `raw` would be found among canonical names; empty if it can be none."""
     if len(raw) > _LONGEST_RAW:

@@ -139,8 +139,9 @@ class Replica:
 
     # ---- rooms
 
-    def entered(self, number, room_name, topic, worker, session_number, name):
-        """A member is in a room now; the others there are told."""
+    def entered(self, number, room_name, topic, worker, session_number, name, alias=None):
+        """A member is in a room now; the others there are told. `alias`: of one of whom `joined` tells next."""
+        self._enter(name, alias)
         session = self._find(worker, session_number)
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
         if room:

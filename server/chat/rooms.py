@@ -30,14 +30,16 @@ class Room:
     members: {holder: role} of who is in it, in the order in which they came.
     interest: {worker: number of its members}, of the workers that have any.
     roles: {name: role} of accounts with passwords.
-    banned, muted: {name, or pattern of banned names, or of the lobby a network: (by whom, why)}.
+    banned, muted: {what: (by whom, why)}; a name, or if banned also a pattern of names, or for the lobby a network.
     invited: {name: milliseconds since the epoch, until which the invitation holds}.
-    since: {name: number} of who came to a private room: of the message before, as history begins behind that.
+    since: {name: number} of accounts with passwords that came while the room was not open: of the message before, as
+        history begins behind that. Of others see `Rooms.since_of_guests`.
     private: is it shown to members only? invite: does one need an invitation?
     moderated: does one need a voice to speak?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
-    left_at: seconds since the epoch, at which it was left by the last, or opened.
+    left_at: seconds since the epoch, at which it was left by the last, or opened; while somebody is there, last stored.
+    spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
     """
 
     __slots__ = (
@@ -61,7 +63,7 @@ class Room:
         self.limit = self.slow = 0
         self.topic = b"", b"", 0
         self.left_at = 0
-        self.spoke: Dict[int, int] = {}  # holder -> when it spoke last, milliseconds; while the room is slow
+        self.spoke: Dict[int, int] = {}
         self._bans: Dict[bytes, Any] = {}  # a ban -> what it occupies, or a function that says whether a name matches
 
     @property
@@ -88,8 +90,8 @@ class Room:
         self._bans.pop(ban, None)
 
     @property
-    def is_walked(self) -> bool:
-        """Does it depend on the speaker, in the lobby, whether something may be said?"""
+    def is_restricted(self) -> bool:
+        """Are there members, or in the lobby people, who may not speak, or not at any time?"""
         return bool(self.muted or self.moderated or self.slow)
 
     # ---- what is stored
@@ -129,6 +131,8 @@ class Rooms:
     slow: those in which it matters who spoke when.
     with_ports: the names of those that have ports of their own.
     homes: {holder: the name of the room} of those who have come by a room's own port, and are not in the lobby.
+    since_of_guests: {holder: {number of a room: see `Room.since`}} of those who came without an account that has a
+        password, as long as they are here.
     last: the latest number that was given to a room.
     """
 
@@ -138,6 +142,7 @@ class Rooms:
         self.by_number: Dict[int, Room] = {LOBBY: self.lobby}
         self.last = 0
         self.homes: Dict[int, bytes] = {}
+        self.since_of_guests: Dict[int, Dict[int, int]] = {}
         self.slow: Set[Room] = set()
         self.with_ports: FrozenSet[bytes] = frozenset()
         self._occupied = Occupied()
@@ -168,7 +173,7 @@ class Rooms:
         self._occupied.remove(room.name, room.occupied)
 
     def note_slow(self, room: Room) -> None:
-        """The room may be slow from now on, or may not be any more. Nobody has spoken there yet."""
+        """Whether the room is slow has been set. Nobody counts as having spoken there yet."""
         room.spoke.clear()
         (self.slow.add if room.slow else self.slow.discard)(room)
 

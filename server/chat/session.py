@@ -4,7 +4,7 @@ What a client may do depends on its state, and is a table (HANDLERS). Whatever d
 to the hub, because only the hub's order is everybody's order. While a question is open the client's later commands
 wait, so that answers keep the order of the commands.
 """
-from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, spelled
+from parley.server.chat.names import InvalidName, canonical_name, claims, room_and_claims, spelled
 from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
@@ -109,9 +109,13 @@ class Session:
         client.name = None
         self._question = None
         if client.audience.home:
-            client.hub.ask(ToHub.CameBy(client.number, client.audience.home))
+            self._come_by_port()
         elif client.audience.traits.hears_at_once:
             client.audience.enter(client, LOBBY)
+
+    def _come_by_port(self):
+        """Let the hub know by which room's port it has come."""
+        self.client.hub.ask(ToHub.CameBy(self.client.number, self.client.audience.home))
 
     @property
     def _traits(self):
@@ -227,21 +231,30 @@ class Session:
 
     def _room(self, raw):
         """The number of a room that the client is in, or None."""
-        name = self._named(raw)
-        if name == LOBBY_NAME and not self.client.audience.home:
-            return LOBBY
-        room = self.client.rooms.by_name.get(name)
+        room = self.client.rooms.by_name.get(raw)  # which most write as it is
+        if room is None:
+            name = self._named(raw)
+            if name == LOBBY_NAME and not self.client.audience.home:
+                return LOBBY
+            room = self.client.rooms.by_name.get(name)
         return room.number if room and room.number in self.client.audience.members[self.client] else None
 
     @_handles(Enter)
     def _enter(self, command):
-        try:
-            name = canonical_room(command.room)
-        except InvalidName:
+        request = self._to_enter(command)
+        if request is None:
             self._refuse(Reason.INVALID_ROOM, command)
         else:
-            key = getattr(command, "key", None)
-            self._ask(command, ToHub.Enter(self.client.number, name, tuple(claims(name)), key))
+            self._ask(command, request)
+
+    def _to_enter(self, command):
+        """The request to enter the room of an Enter or a Say; None if there can be none of this name."""
+        try:
+            name, occupied = room_and_claims(command.room)
+        except InvalidName:
+            return None
+        key = getattr(command, "key", None)
+        return ToHub.Enter(self.client.number, name, occupied, None if key is None else one_line(canonical(key)))
 
     def _enter_along(self, command):
         """Ask for one room more while such questions are open: whoever is in many comes back to all at once."""
@@ -249,12 +262,11 @@ class Session:
             self._question = [self._question]
         if type(self._question) is not list:
             return False
-        try:
-            name = canonical_room(command.room)
-        except InvalidName:
+        request = self._to_enter(command)
+        if request is None:
             return False
         self._question.append(command)
-        self.client.hub.ask(ToHub.Enter(self.client.number, name, tuple(claims(name)), command.key))
+        self.client.hub.ask(request)
         return True
 
     @_handles(Exit)
@@ -436,7 +448,8 @@ class Session:
     def outside(self, room):
         """It is in the room no more; without the room by whose port it has come it is not here at all."""
         if room.name == self.client.audience.home:
-            self.leave(Reason.KICKED)
+            if self.client.name is not None:  # else it is a stranger again (see `forget`), and may come back
+                self.leave(Reason.KICKED)
         else:
             self.client.audience.leave(self.client, room.number)
 
@@ -470,7 +483,9 @@ class Session:
             self.leave(Reason.ACCOUNT_DELETED)
             return
         self.client.rooms.leave_all(self.client)
-        if self._traits.hears_at_once and not self.client.audience.home:
+        if self.client.audience.home:
+            self._come_by_port()  # the hub has forgotten that
+        elif self._traits.hears_at_once:
             self.client.audience.enter(self.client, LOBBY)
         self.client.name = None
         self.confirm()

@@ -336,6 +336,7 @@ class ToWorker:
         worker: int
         session: int
         name: bytes
+        alias: Optional[bytes] = None  # of who comes by the room's own port, of whom `joined` tells next
 
     class Exited(NamedTuple):
         """These sessions of a worker, with these names, are in the room no more. To the workers with members there."""

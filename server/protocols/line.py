@@ -284,6 +284,7 @@ def _in_room(room: bytes, rest: bytes) -> events.Command:
     word, _, rest = rest.partition(b" ")
     if word == b"MSG":
         return events.Say(canonical(rest), None, None, room) if rest else _WITHOUT_TEXT
+    rest = rest.lstrip(b" ")
     if word == b"WHO" and not rest:
         return events.Who(room)
     if word == b"HISTORY":
@@ -295,7 +296,8 @@ def _in_room(room: bytes, rest: bytes) -> events.Command:
     act = _ACTS.get(word)
     if act is None:
         return _UNKNOWN
-    about, _, text = rest.lstrip(b" ").partition(b" ")
+    about, _, text = rest.partition(b" ")
+    text = text.lstrip(b" ")
     if bool(about) == (act == "drop") or act == "set" and not text:
         return _BAD_MANAGE
     return events.Manage(room, act, about, canonical(text))

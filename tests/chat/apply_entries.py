@@ -144,10 +144,14 @@ class Run:
             whole.manage(1, SESSIONS, room, act, about, b"9")
         whole.within(1, [SESSIONS], room)
         whole.reread(1, [SESSIONS], room, None, 9)
+        whole.within(1, [SESSIONS], room)
         for act in ("kick", "drop"):
             whole.manage(1, SESSIONS + 1, room, act, b"judge", b"")
         for session in (SESSIONS, SESSIONS + 1):
             whole.release(1, session)
+        whole.claim_unproven(1, SESSIONS, b"judge", tuple(claims(b"judge")), "Login")
+        whole.set_password(b"judge", "chosen", self._answer)  # which sends the judge away
+        whole.remove(b"judge", self._answer)
 
     def _as_member(self, worker, session, own, name, host):
         choose = self.random.choice

@@ -238,7 +238,7 @@ class Roomed:
         return list(map(repr, [
             rooms, self.rooms.last, list(self.rooms.by_name), [
                 (holder, [room.number for room in joined]) for holder, (_, joined) in self.rooms._joined.items()],
-            self.gate._paid_until, self.store.rooms, self.store.closed]))
+            self.rooms.since_of_guests, self.gate._paid_until, self.store.rooms, self.store.closed]))
 
     def _ask(self, question, who, *fields):
         before, told = self.state() if self.is_watched else None, len(self.post.told)

@@ -113,10 +113,10 @@ RANKS = ["member", "voice", "op", "owner", "operator"]
 @pytest.mark.parametrize("act", ["kick", "ban", "mute", "devoice", "deop"])
 @pytest.mark.parametrize("who", RANKS[2:])
 def test_nobody_does_anything_to_one_of_as_good_a_role(roomed, act, who):
-    """But to oneself."""
-    rank = RANKS.index(who)
+    """But to oneself, except that an owner stays one."""
+    rank, stays = RANKS.index(who), who == "owner" and act in ("devoice", "deop")
     assert [why_not(roomed, who, act, whom.encode()) for whom in RANKS] == [
-        Reason.OUTRANKED if place >= rank and whom != who else None for place, whom in enumerate(RANKS)]
+        Reason.OUTRANKED if place >= rank and (whom != who or stays) else None for place, whom in enumerate(RANKS)]
 
 
 def test_two_of_the_same_role_do_each_other_nothing(roomed):
@@ -248,6 +248,23 @@ def test_a_key_has_to_be_the_right_one(roomed, key, reason):
     assert roomed.enter(b"outside", key=key) == reason
 
 
+@pytest.mark.parametrize("key", [None, b"wrong"])
+@pytest.mark.parametrize("obstacle", [
+    ("invite", True), ("key", b"word"), ("limit", 7), ("banned", {b"outside": (b"owner", b"")})])
+def test_of_a_private_room_one_is_not_told_why_one_may_not_enter(roomed, obstacle, key):
+    room = roomed.rooms.by_name[b"#dev"]
+    room.private = True
+    setattr(room, *obstacle)
+    assert roomed.enter(b"outside", key=key) == Reason.INVITE_ONLY
+
+
+def test_of_a_private_room_one_is_not_told_that_it_has_a_port(roomed):
+    roomed.rooms.with_ports = frozenset([b"#dev"])
+    assert why_not(roomed, "outside", "drop") == Reason.NOT_INSIDE
+    roomed.rooms.by_name[b"#dev"].private = True
+    assert why_not(roomed, "outside", "drop") == Reason.NO_ROOM
+
+
 @pytest.mark.parametrize("obstacle, reason", [
     (("invite", True), None), (("key", b"word"), None), (("limit", 7), Reason.ROOM_FULL),
     (("banned", {b"outside": (b"owner", b"")}), Reason.BANNED)])
@@ -319,13 +336,18 @@ def test_the_lobby_may_be_slow(roomed):
 # ---- names
 
 
-@pytest.mark.parametrize("name", [b"#dev", b"#", b"&dev", b"&", b"#ann", b"&#", b"#lobby"])
+@pytest.mark.parametrize("name", [
+    b"#dev", b"#", b"&dev", b"&", b"#ann", b"&#", b"#lobby", *map(str.encode, (
+        "\uff03dev", "\ufe5fdev", "\uff06dev", "\ufe60dev", "\uff03"))])
 def test_new_names_do_not_begin_as_those_of_rooms(name):
     roomed = Roomed()
     assert roomed.come(name) == Reason.INVALID_NAME
     roomed.come(b"ann")
     assert roomed.rename(b"ann", name) == Reason.INVALID_NAME
     assert roomed._ask("open_account", roomed.people[b"ann"], name, (name,), None, False, "::1") == Reason.INVALID_NAME
+    answers = []
+    roomed.register.set_password(name, "secret", answers.append)
+    assert "error" in answers[0]
 
 
 @pytest.mark.parametrize("name", [b"a#b", b"a&", b"ann#", b"*dev", b"!dev", b"+dev"])
@@ -333,7 +355,7 @@ def test_elsewhere_in_a_name_these_are_characters_like_others(name):
     assert Roomed().come(name) is None
 
 
-@pytest.mark.parametrize("name", [b"#old", b"&old"])
+@pytest.mark.parametrize("name", [b"#old", b"&old", "\uff03old".encode()])
 @pytest.mark.parametrize("secret", [None, "secret"])
 def test_accounts_that_have_such_a_name_keep_it(name, secret):
     roomed = Roomed()

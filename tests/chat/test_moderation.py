@@ -241,6 +241,23 @@ def test_what_is_done_is_confirmed_once_it_is_stored_and_not_stored_is_said(spre
     assert spread.do(b"owner", "topic", text=b"newer") == DONE
 
 
+@pytest.mark.parametrize("is_left", [True, False])
+def test_that_a_room_is_dropped_is_confirmed_once_it_is_stored(spread, is_left):
+    spread.owner(b"boss", 4)
+    if is_left:
+        for name in (b"owner", b"ann", b"bob", b"cid"):
+            spread.exit(name)
+    spread.store.broken = True
+    assert spread.do(b"boss", "drop") == Reason.NOT_STORED
+
+
+def test_however_the_last_member_is_put_out_a_room_is_closed_once(spread):
+    spread.make(b"dan", room=b"#own")
+    assert spread.do(b"owner", "drop") == DONE
+    assert spread.do(b"dan", "kick", b"dan", room=b"#own") == DONE
+    assert spread.store.closed == [1, 2]
+
+
 def test_of_a_room_of_guests_nothing_is_stored(roomed):
     roomed.make(b"ann", b"bob")
     roomed.store.broken = True
@@ -408,6 +425,30 @@ def test_another_name_is_no_way_out_of_a_mute(spread):
     assert spread.say(b"eve")[0] == DONE
 
 
+def test_a_mute_that_goes_along_with_a_guest_is_stored_and_stands_there_once(spread):
+    spread.owner(b"boss", 4)
+    spread.do(b"owner", "mute", b"ann")
+    spread.do(b"boss", "mute", b"ann", room=b"#lobby")
+    spread.rename(b"ann", b"a0")
+    for number in range(1, 200):
+        spread.rename(b"a%d" % (number - 1), b"a%d" % number)
+    for number, by in ((0, b"boss"), (1, b"owner")):
+        room = spread.rooms.by_number[number]
+        assert room.muted == {b"a199": (by, b"")}
+        assert spread.store.rooms[number] == (room.name, room.state())
+
+
+def test_the_mute_of_an_account_stays_with_it_and_does_not_fill_the_list(spread):
+    spread.gate.limits = dict(spread.gate.limits, bans=3)
+    spread.owner(b"pat")
+    spread.do(b"owner", "mute", b"pat")
+    for number in range(5):
+        spread.owner(b"pat")
+        spread.enter(b"pat")
+        spread.rename(b"pat", b"p%d" % number)
+    assert list(dev(spread).muted) == [b"pat", b"p0", b"p1"]
+
+
 def test_who_was_made_an_op_keeps_order(spread):
     assert spread.do(b"ann", "kick", b"cid") == Reason.NOT_ALLOWED
     spread.do(b"owner", "op", b"ann")
@@ -470,19 +511,63 @@ def test_in_an_open_room_all_of_the_past_is_told_from_its_beginning(spread):
 @pytest.mark.parametrize("setting, text, key", [
     (b"private", b"on", None), (b"invite", b"on", None), (b"key", b"word", b"word")])
 def test_where_not_everybody_may_enter_the_past_begins_with_the_first_coming(spread, setting, text, key):
+    spread.owner(b"pat", 4)
     spread.do(b"owner", "set", setting, text)
-    spread.do(b"owner", "invite", b"dan")
+    spread.do(b"owner", "invite", b"pat")
     spread.register.numbers.take(41)
-    spread.enter(b"dan", key=key)
-    spread.exit(b"dan")
+    spread.enter(b"pat", key=key)
+    spread.exit(b"pat")
     spread.register.numbers.take(10)
-    spread.do(b"owner", "invite", b"dan")
-    spread.enter(b"dan", key=key)
+    spread.do(b"owner", "invite", b"pat")
+    spread.enter(b"pat", key=key)
     spread.drain()
-    spread.tell(b"dan", "reread", b"#dev", 5, 9)
+    spread.tell(b"pat", "reread", b"#dev", 5, 9)
     assert spread.store.read[-1].after == 41, "not the second coming"
     assert tuple(spread.store.read[-1])[:3] == (1, 5, 9)
-    assert '"dan": 41' in spread.store.rooms[1][1]
+    assert '"pat": 41' in spread.store.rooms[1][1]
+
+
+def test_when_an_account_with_a_password_first_came_is_kept_for_good_and_when_a_guest_did_while_it_is_here(spread):
+    spread.register.numbers.take(41)
+    spread.do(b"owner", "set", b"key", b"word")
+    for name in (b"pat", b"guest"):
+        (spread.owner if name == b"pat" else spread.come)(name)
+        spread.enter(name, key=b"word")
+        spread.go(name)
+    spread.register.numbers.take(10)
+    assert dev(spread).since == {b"owner": 0, b"pat": 41}
+    assert '"pat": 41' in spread.store.rooms[1][1]
+    for name, after in ((b"pat", 41), (b"guest", 51)):
+        (spread.owner if name == b"pat" else spread.come)(name)
+        spread.enter(name, key=b"word")
+        spread.drain()
+        spread.tell(name, "reread", b"#dev", None, 9)
+        assert spread.store.read[-1].after == after
+
+
+def test_of_rooms_that_are_gone_it_is_forgotten_when_a_guest_came(spread):
+    for number in range(20):
+        spread.come(b"maker%d" % number)
+        room = b"#room%d" % number
+        spread.make(b"maker%d" % number, room=room)
+        spread.do(b"maker%d" % number, "set", b"key", b"word", room)
+        spread.enter(b"dan", room, b"word")
+        spread.do(b"maker%d" % number, "drop", room=room)
+    assert len(spread.rooms.since_of_guests[spread.holder(b"dan")]) == 1
+
+
+def test_who_gets_an_account_while_it_is_in_a_room_knows_no_less_of_the_past(spread):
+    spread.do(b"owner", "set", b"key", b"word")
+    spread.register.numbers.take(41)
+    spread.enter(b"dan", key=b"word")
+    spread.register.numbers.take(10)
+    spread.account(b"dan")
+    spread.exit(b"dan")
+    spread.enter(b"dan", key=b"word")
+    spread.drain()
+    spread.tell(b"dan", "reread", b"#dev", None, 9)
+    assert spread.store.read[-1].after == 41
+    assert dev(spread).since[b"dan"] == 41
 
 
 def test_the_past_of_a_room_is_told_to_members_and_operators_only(spread):

@@ -862,6 +862,22 @@ def test_what_is_managed_is_in_one_line(member, hub, act, about, text, as_lines)
     assert hub.drain() == [("manage", 1, b"#dev", act, *as_lines)]
 
 
+def test_who_deletes_its_account_at_the_port_of_a_room_may_come_there_again(make_client, hub):
+    client = make_client()
+    client.audience.home = b"#dev"
+    room = client.rooms.open(5, b"#dev")
+    client.hear([Create(b"ann")])
+    client.inside(room, b"")
+    client.welcome(b"ann")
+    client.hear([Delete()])
+    client.audience.drain()
+    hub.drain()
+    client.forget()
+    client.outside(room)  # as others there, of this worker, are told that it has left
+    assert (client.state, client.audience.drain()) == (STRANGER, ["leave", Done(Delete())])
+    assert hub.drain() == [("came_by", client.number, b"#dev")]
+
+
 def test_who_deletes_its_account_is_in_no_room_any_more(inside):
     inside.hear([Delete()])
     inside.forget()

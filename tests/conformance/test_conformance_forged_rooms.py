@@ -140,16 +140,13 @@ def four(server):
     four.people["delimited"].send({"DELETE": []})
     four.close()
     deadline, found = time.monotonic() + SECONDS, None
-    with socket.create_connection(server.address(), SECONDS) as sock:  # until their names are free
+    with socket.create_connection(server.address(), SECONDS) as sock, sock.makefile("rb") as lines:
         sock.sendall(b"LOGIN watcher\n")
-        while found != b"USER watcher\n":
+        assert next(lines) == b"OK\n"
+        while found != [b"USER watcher\n"]:  # until their names are free
             assert time.monotonic() < deadline, found
             sock.sendall(b"WHO\nPING\n")
-            found = b""
-            while not found.endswith(b"PONG\n"):
-                found += sock.recv(4096)
-            found = found.replace(b"OK\n", b"").replace(b"PONG\n", b"")
-            found = b"".join(line + b"\n" for line in found.split(b"\n") if line.startswith(b"USER "))
+            found = [line for line in iter(lines.readline, b"PONG\n") if line.startswith(b"USER ")]
 
 
 def texts_for(sender):

@@ -121,7 +121,7 @@ def test_a_padded_client_that_reads_no_acknowledgement_is_ended_and_nobody_else_
     server = start(workers=1, config=limits(outbox_bytes=10000), protocols=PROTOCOLS)
     deaf, good = enter(server, "padded", "deaf", reads_little=True), bystanders(server, "padded")
     deaf.heard(*good.talk()[-1])  # up to here it does read
-    for _ in range(0, UNREAD, 1000):
+    for _ in range(0, 10 * UNREAD, 1000):
         deaf.ask(*[""] * 1000)
         good.talk()
         if good.noticed:

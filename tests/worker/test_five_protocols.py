@@ -364,11 +364,12 @@ DELETED = {
 def test_whose_account_an_operator_deletes_is_told_so_and_ended(home, protocol):
     house, replies = home(), []
     witness = enter(house, "line", b"wit", 2)
-    name = b"dora" if protocol == "dollar" else b"lea"
-    peer = enter(house, protocol, name)
+    name, password = b"dora" if protocol == "dollar" else b"lea", b""
     operators = house.hub.requests_of_operators
     if protocol in ("line", "binary", "padded"):
-        operators["passwd"](replies.append, name="lea", secret="x")
+        operators["passwd"](replies.append, name="lea", secret="secret")
+        password = b" " + PASSWORD
+    peer = enter(house, protocol, name + password)
     operators["delete"](replies.append, name=name.decode())
     house.settle()
     assert replies[-1] == {"done": True}
