@@ -38,7 +38,7 @@ def network_of(text: str) -> Optional[Network]:
     text = as_people_write_it(text)
     try:
         if "/" not in text:
-            ipaddress.ip_address(text)
+            ipaddress.ip_address(text.partition("%")[0])  # which Python knows with a zone since 3.9
             text = network(text)
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
