@@ -26,6 +26,7 @@ SERVER = b"server"  # the name of who runs the server, which nobody can have
 class Moderation:
     """Rooms and what is done in them. The methods handle messages: see `parley.server.ipc.messages`.
 
+    told_of_newcomers: how many members have been told that somebody has come, each counted for each newcomer.
     evict: ends the session of a holder, and frees its name: evict(holder, reason).
     """
 
@@ -39,6 +40,7 @@ class Moderation:
         self._store = store
         self._numbers = numbers
         self._evict = evict
+        self.told_of_newcomers = 0
         self._tidied_at = 0  # milliseconds
         self._acts: Dict[str, Callable[[Room, bytes, bytes, bytes], Sequence[int]]] = {
             "topic": self._set_topic, "invite": self._invite, "kick": self._kick, "ban": self._ban,
@@ -116,6 +118,7 @@ class Moderation:
         room.invited.pop(name, None)
         is_new = not room.is_open and self._begin_past(room, holder, name, self._numbers.last)
         self._rooms.enter(room, holder, worker, role)
+        self.told_of_newcomers += len(room.members)
         if is_new or room.left_at < self._seconds - DAY:
             self._keep(room)
         self._tell(room, ToWorker.Entered(

@@ -30,7 +30,8 @@ from parley.server.worker.strangers import Strangers
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 FEW = 4  # messages; a round that carried fewer was hardly worth its sends
 LONG_BEAT = 4  # beats until the next round after such a one
-ARRIVALS_EVERY = 0.02  # seconds until more are let into rooms, where many come
+# Seconds until more are let into rooms, where many come: for each member that is told of each of them, and at most.
+TELLING, ARRIVALS_EVERY = 4e-6, 0.02
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
@@ -146,10 +147,12 @@ class Hub(Post):
     def _let_in(self):
         """Those who want to be in rooms, together: to tell a room who has come is what that costs."""
         arrivals, self._arrivals = self._arrivals, []
+        told = self.register.moderation.told_of_newcomers
         for worker, request in arrivals:
             self._order.submit(worker, request)
         if len(arrivals) > FEW:
-            self._next_arrivals = time.monotonic() + ARRIVALS_EVERY
+            told = self.register.moderation.told_of_newcomers - told
+            self._next_arrivals = time.monotonic() + min(ARRIVALS_EVERY, told * TELLING)
 
     def _hear(self, number):
         """A child's queue: a worker's, or that of a process which works for the hub."""
