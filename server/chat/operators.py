@@ -28,6 +28,7 @@ _WORDS = {
     Reason.NOT_THERE: "%(about)s is not in %(room)s; `who` tells who is where",
     Reason.OUTRANKED: "%(about)s is an operator; take the name out of `operators` in the configuration first",
     Reason.LIST_FULL: "the list of %(room)s is full; take something out of it, or raise `rooms.bans`",
+    Reason.TEXT_TOO_LONG: "the reason is longer than `rooms.topic_bytes` allows; say it shorter",
     Reason.NOT_STORED: "it could not be stored; the log of the server says why",
 }
 _WORDS_OF_LOBBY = "the lobby cannot be dropped"

@@ -270,6 +270,10 @@ def test_a_list_that_is_full_is_said_to_be(order, roomed):
     assert "the list of #dev is full" in managed(order, "ban", "mel")["error"]
 
 
+def test_a_reason_that_is_too_long_is_said_to_be(order):
+    assert "say it shorter" in managed(order, "ban", "eve", text="x" * 391)["error"]
+
+
 def test_of_many_bans_an_error_tells_some(order, roomed):
     for number in range(30):
         managed(order, "ban", "eve%02d" % number)
