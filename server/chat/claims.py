@@ -2,7 +2,7 @@
 import sys
 from typing import Callable, Collection, Dict, List, Optional, Tuple, Union
 
-from parley.server.chat.accounts import Account, Accounts
+from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
@@ -46,8 +46,8 @@ class Claims:
 
         alive: the holder of the name, if it has been looked after already and is there.
         """
-        holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
-        no_account = command == "SignIn" and account is None
+        holder = holder_of(worker, session)
+        no_account = command == "SignIn" and name not in self._accounts.accounts
         trouble = Reason.NO_ACCOUNT if no_account else self._gate.why_no_name(name, holder, host)
         if trouble:
             self._post.refuse(holder, trouble)
@@ -57,11 +57,17 @@ class Claims:
                 self.probe(
                     holder, ToHub.ClaimUnproven(session, name, occupied, command, given, host), name, occupied)
                 return
-            trouble = Reason.NAME_TAKEN if taken else _why_not(account, given)
+            trouble = Reason.NAME_TAKEN if taken else self._why_not(name, given)
             if trouble:
                 self._post.refuse(holder, trouble)
             else:
                 self.grant(holder, name, occupied, host)
+
+    def _why_not(self, name: bytes, given: bool) -> Optional[str]:
+        """Why the name is not given to somebody who has proven nothing. given: was there a password?"""
+        if self._gate.is_protected(name):
+            return Reason.PASSWORD_REQUIRED
+        return Reason.NO_PASSWORD if given else None
 
     def claim_name(self, worker: int, session: int, name: bytes, command: str, serial: int,
                    renewed: Optional[str], host: str = "", alive: Optional[int] = None) -> None:
@@ -144,7 +150,7 @@ class Claims:
             self.probe(holder, ToHub.Rename(session, name, occupied), name, occupied)
         elif taken:
             self._post.refuse(holder, Reason.NAME_TAKEN)
-        elif is_protected(self._accounts.accounts.get(name)):
+        elif self._gate.is_protected(name):
             self._post.refuse(holder, Reason.PASSWORD_REQUIRED)
         elif holder in self._members:  # or its name was taken over meanwhile
             self._post.change()
@@ -209,15 +215,3 @@ class Claims:
                 self.release(*split(holder))
         for asker in [asker for asker, (rival, _, _) in self._probing.items() if split(rival)[0] == worker]:
             self._decide_again(asker)
-
-
-def _why_not(account: Optional[Account], given: bool) -> Optional[str]:
-    """Why the name of this account, or of none, is not given to somebody who has proven nothing."""
-    if is_protected(account):
-        return Reason.PASSWORD_REQUIRED
-    return Reason.NO_PASSWORD if given else None
-
-
-def is_protected(account: Optional[Account]) -> bool:
-    """Is there such an account, and has it a password?"""
-    return account is not None and account.secret is not None

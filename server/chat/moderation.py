@@ -184,14 +184,11 @@ class Moderation:
     def lose(self, worker: int) -> None:
         """A worker died, and its clients with it: they leave each room at once."""
         for holder in [one for one in self._rooms.homes if split(one)[0] == worker and one not in self._members]:
-            self.forget(holder)  # members are released next
+            self.forget(holder)  # who has a name is released next, and its home matters there
         for room in [room for room in self._rooms.by_number.values() if worker in room.interest]:
             sessions = [split(holder)[1] for holder in room.members if split(holder)[0] == worker]
             names = [self._members.names[holder_of(worker, session)] for session in sessions]
             self._rooms_left(room, worker, sessions, names)
-        homes = self._rooms.homes
-        for holder in [one for one in homes if split(one)[0] == worker and one not in self._members]:
-            del homes[holder]  # who had a name is released next, and its home matters there
 
     def _rooms_left(self, room: Room, worker: int, sessions: Sequence[int], names: Sequence[bytes]) -> None:
         for session in sessions:

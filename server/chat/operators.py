@@ -7,7 +7,8 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.members import split
 from parley.server.chat.moderation import SERVER
 from parley.server.chat.register import Register
-from parley.server.chat.rooms import COUNTS, LOBBY_NAME, OWNER, SETTINGS, Room
+from parley.server.chat.room import LOBBY_NAME
+from parley.server.chat.rooms import COUNTS, OWNER, SETTINGS, Room
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Message, Operated, ReadStore, ToStore, entry
 from parley.server.order.at_hand import Order

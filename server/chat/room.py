@@ -2,7 +2,7 @@
 
 from parley.server.protocols.events import Said
 
-LOBBY = 0  # rooms have numbers; everybody is in this one
+LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
 EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any room hears it, or has entered only this
 
 

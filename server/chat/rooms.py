@@ -9,9 +9,8 @@ from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, S
 from parley.server.chat.names import Occupied, claims
 from parley.server.chat.origins import address, network_of
 from parley.server.chat.patterns import matcher
-from parley.server.chat.room import LOBBY
+from parley.server.chat.room import LOBBY, LOBBY_NAME
 
-LOBBY_NAME = b"#lobby"
 NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
 INVITED_FOR = 3600 * 1000  # milliseconds
 
@@ -64,7 +63,7 @@ class Room:
         self.topic = b"", b"", 0
         self.left_at = 0
         self.spoke: Dict[int, int] = {}
-        self._bans: Dict[bytes, Any] = {}  # a ban -> what it occupies, or a function that says whether a name matches
+        self._bans: Dict[bytes, Any] = {}  # ban -> its `_matcher`
 
     @property
     def is_open(self) -> bool:

@@ -5,7 +5,7 @@ to the hub, because only the hub's order is everybody's order. While a question 
 wait, so that answers keep the order of the commands.
 """
 from parley.server.chat.names import InvalidName, canonical_name, claims, room_and_claims, spelled
-from parley.server.chat.room import LOBBY
+from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     COMMANDS,
@@ -57,7 +57,6 @@ from parley.server.protocols.events import (
 )
 from parley.server.protocols.text import canonical, is_blank, one_line
 
-LOBBY_NAME = b"#lobby"
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
 LONGEST_PASSWORD = 128  # bytes of a new one

@@ -2,7 +2,8 @@
 
 What happens is rendered once for a form and kept as frames, in one list over all rooms, as the hub's order is one. At
 the end of the tick each member gets the frames of its rooms in one send. The rooms in which anything happened in the
-tick are its active ones; the members who are in the same of these are a group, and get the same bytes, joined once.
+tick are its active ones. If there is one, all its members get the same bytes, joined once; of several, each member has
+its own joined, unless the one before hears the same.
 
 Who is to hear something else (a speaker not its own words, a newcomer only what follows, somebody an answer) gets the
 same frames with cuts. A cut is (start, stop, instead, rooms): the frames `instead` take the place of the frames from
@@ -141,6 +142,7 @@ class Audience:
         self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
         self._room = LOBBY  # that the last frames were of
         self._runs = [(0, LOBBY)]  # (start, room): the frames from there to the next run are of that room
+        self._stretches = ()  # (start, stop, room) of the runs of these frames, if they may be of several rooms
         self._active = {}  # room -> indices of its frames, of those that there are groups for
         self._clear()
 
@@ -365,8 +367,11 @@ class Audience:
         """There are more frames than those that there are groups for. Gives the group that hears them all."""
         self._groups = {}
         if len(self._runs) > 1:
+            stops = [start for start, _ in self._runs[1:]] + [len(self._frames)]
+            self._stretches = [
+                (start, stop, room) for (start, room), stop in zip(self._runs, stops) if start < stop]
             self._active = active = {}
-            for start, stop, room in self._stretches():
+            for start, stop, room in self._stretches:
                 active.setdefault(room, []).extend(range(start, stop))
         elif len(self._active) != 1 or self._room not in self._active:  # in most ticks it is the room of the last one
             self._active = {self._room: ()}
@@ -376,25 +381,17 @@ class Audience:
     def _group(self, rooms):
         """The group of those who are in these rooms. `_all` must have all frames (see `_regroup`)."""
         active = self._active
-        if len(active) != 1:
-            return self._group_of_active(tuple([room for room in rooms if room in active]))
-        (room,) = active
-        return self._all if room in rooms else _NO_FRAMES
-
-    def _group_of_active(self, rooms):
-        """The group of those who are in these of the active rooms, a sorted tuple, and in no others of them."""
-        if len(rooms) == len(self._active):
+        if len(active) == 1:
+            (room,) = active
+            return self._all if room in rooms else _NO_FRAMES
+        rooms = tuple([room for room in rooms if room in active])
+        if len(rooms) == len(active):
             return self._all
         group = self._groups.get(rooms)
         if group is None:
-            indices = sorted(itertools.chain.from_iterable(map(self._active.__getitem__, rooms)))
+            indices = sorted(itertools.chain.from_iterable(map(active.__getitem__, rooms)))
             group = self._groups[rooms] = Group(self._frames, indices)
         return group
-
-    def _stretches(self):
-        """(start, stop, room) of the runs in which there are any frames."""
-        stops = [start for start, _ in self._runs[1:]] + [len(self._frames)]
-        return [(start, stop, room) for (start, room), stop in zip(self._runs, stops) if start < stop]
 
     # ---- the end of the tick
 
@@ -435,7 +432,7 @@ class Audience:
         """
         hearing = collections.defaultdict(list)  # member -> texts, in order
         of_several = {}  # text -> of how many frames, by its identity
-        for start, stop, room in self._stretches():
+        for start, stop, room in self._stretches:
             members = self.rooms.get(room, ())
             if stop - start == 1:
                 text = self._frames[start]
