@@ -17,6 +17,16 @@ class Elsewhere:
     departed = owes = ready = alive = done = arrived
 
 
+class Door:
+    """Nobody waits there."""
+
+    def leave(self, holder):
+        pass
+
+    def holders(self):
+        return []
+
+
 class Registered:
     """Its methods have the names of messages and take a worker and the fields; they are decided in their order.
 

@@ -13,7 +13,7 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.dirname(TESTS)]
 
-from registered import Registered  # noqa: E402
+from registered import Door, Registered  # noqa: E402
 
 from parley.server.chat import contract  # noqa: E402
 from parley.server.chat.accounts import Accounts  # noqa: E402
@@ -88,16 +88,6 @@ class Post(contract.Post):
 
     def guarded(self, worker, session, then):
         return then
-
-
-class Door:
-    """Nobody waits there."""
-
-    def leave(self, holder):
-        pass
-
-    def holders(self):
-        return []
 
 
 class Run:

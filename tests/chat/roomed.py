@@ -1,6 +1,6 @@
 """A register with rooms, people who are known by their names, and a clock that a test moves."""
 from plain import plain
-from registered import Registered
+from registered import Door, Registered
 
 from parley.server.chat import contract
 from parley.server.chat.accounts import Accounts
@@ -57,16 +57,6 @@ class Post(contract.Post):
 
     def guarded(self, worker, asker, then):
         return then
-
-
-class Door:
-    """Nobody waits there."""
-
-    def leave(self, holder):
-        pass
-
-    def holders(self):
-        return []
 
 
 class Store:

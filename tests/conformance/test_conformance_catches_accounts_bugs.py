@@ -1,18 +1,17 @@
 """The suite is tried on a server for `delimited` and `dollar` that can be wrong on purpose, as on a foreign one."""
-import contextlib
 
 import pytest
 from shipped import scenarios_of
 from wrong_accounts_server import BUGS, WrongAccountsServer
+from wrong_fixture import fixture_around
 
 from parley.conformance.barrier import RELAY, SELF, BarrierFailed
-from parley.conformance.fixture import REPLY_SECONDS, NotUsable, ServerFixture
+from parley.conformance.fixture import NotUsable
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import variants_of
 from parley.conformance.wire import CODECS
 
-BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 BY_NAME = scenarios_of("delimited", "dollar")
 
 # The scenario that was written with the bug in mind. Others may catch it too, but this one has to.
@@ -71,19 +70,10 @@ MEANT_FOR = {
 }
 
 
-@contextlib.contextmanager
 def fixture_for(scenario, bugs=()):
     server = WrongAccountsServer(bugs)
     protocol = scenario.protocol
-    try:
-        fixture = ServerFixture(Foreign({protocol: server.address(protocol)}), CODECS[protocol],
-                                reply_seconds=BRIEF if bugs else REPLY_SECONDS)
-        try:
-            yield fixture
-        finally:
-            fixture.close()
-    finally:
-        server.stop()
+    return fixture_around(server, Foreign({protocol: server.address(protocol)}), CODECS[protocol], bugs)
 
 
 def play(scenario, bugs=()):

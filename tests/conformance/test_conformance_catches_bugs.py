@@ -1,19 +1,17 @@
 """The suite is tried on a server that can be wrong on purpose: every bug is caught, and the correct server passes."""
-import contextlib
 import json
 import os
 
 import pytest
+from wrong_fixture import fixture_around
 from wrong_server import BUGS, WrongServer
 
 from parley.conformance import coverage, loader, requirements
-from parley.conformance.fixture import REPLY_SECONDS, NotUsable, ServerFixture
+from parley.conformance.fixture import NotUsable
 from parley.conformance.pool import config_for
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import line
-
-BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 
 SCENARIOS = [loader.load(path, requirements.available_to) for path in coverage.scenario_paths("line")]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -86,18 +84,10 @@ MEANT_FOR = {
 }
 
 
-@contextlib.contextmanager
 def fixture_for(scenario, bugs=()):
     """A fixture around a wrong server in this process, configured as the scenario needs it."""
     server = WrongServer(bugs, workers=2, config=json.loads(config_for(scenario)))
-    try:
-        fixture = ServerFixture(server, line, reply_seconds=BRIEF if bugs else REPLY_SECONDS)
-        try:
-            yield fixture
-        finally:
-            fixture.close()
-    finally:
-        server.stop()
+    return fixture_around(server, server, line, bugs)
 
 
 def play(scenario, variant, bugs=()):

@@ -1,18 +1,16 @@
 """The suite is tried on a server for `binary` and `padded` that can be wrong on purpose."""
-import contextlib
 
 import pytest
 from shipped import scenarios_of
+from wrong_fixture import fixture_around
 from wrong_framed_server import BUGS, WrongFramedServer
 
 from parley.conformance.barrier import RELAY
-from parley.conformance.fixture import REPLY_SECONDS, NotUsable, ServerFixture
+from parley.conformance.fixture import NotUsable
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import CODECS
-
-BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 
 VARIANTS = (Variant("split", "whole"), Variant("split", "bytes"), Variant("split", "joined"))
 
@@ -70,21 +68,12 @@ MEANT_FOR = {
 }
 
 
-@contextlib.contextmanager
 def fixture_for(scenario, bugs=(), foreign=False):
     """A fixture around a wrong server: with witnesses that speak `line`, or as a foreign one that lacks it."""
     server = WrongFramedServer(bugs)
     protocol = scenario.protocol
     target = Foreign({protocol: server.address(protocol)}) if foreign else server
-    try:
-        codec = CODECS[protocol if foreign else "line"]
-        fixture = ServerFixture(target, codec, reply_seconds=BRIEF if bugs else REPLY_SECONDS)
-        try:
-            yield fixture
-        finally:
-            fixture.close()
-    finally:
-        server.stop()
+    return fixture_around(server, target, CODECS[protocol if foreign else "line"], bugs)
 
 
 def play(scenario, variant, bugs=(), foreign=False):

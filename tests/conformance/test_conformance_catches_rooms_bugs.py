@@ -1,19 +1,17 @@
 """The suite is tried on a server that can be wrong about rooms, and every requirement of rooms on a bug."""
-import contextlib
 import json
 
 import pytest
 from shipped import scenarios_of
+from wrong_fixture import fixture_around
 from wrong_rooms_server import BUGS, WrongRoomsServer
 
 from parley.conformance import requirements
 from parley.conformance.barrier import BarrierFailed
-from parley.conformance.fixture import REPLY_SECONDS, ServerFixture
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import line
 
-BRIEF = 1.0  # seconds; nobody has to be patient with a wrong server
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar", "mixed")
 BY_NAME = {name: scenario for name, scenario in scenarios_of(*PROTOCOLS).items() if "rooms" in scenario.tags}
 VARIANTS = (Variant("split", "whole"), Variant("same", "bytes"))
@@ -155,18 +153,10 @@ CAUGHT = [
 ]
 
 
-@contextlib.contextmanager
 def fixture_for(scenario, bugs=()):
     """A fixture around a wrong server in this process, configured as the scenario needs it."""
     server = WrongRoomsServer(bugs, json.loads(scenario.needs.config), json.loads(scenario.needs.users))
-    try:
-        fixture = ServerFixture(server, line, reply_seconds=BRIEF if bugs else REPLY_SECONDS)
-        try:
-            yield fixture
-        finally:
-            fixture.close()
-    finally:
-        server.stop()
+    return fixture_around(server, server, line, bugs)
 
 
 def play(scenario, bugs=(), variants=VARIANTS):
