@@ -1,7 +1,11 @@
 """Errors in a scenario file have a location and suggest the most similar word, and all are reported at once."""
+import re
+
 import pytest
+from shipped import scenarios_of
 
 from parley.conformance import loader, matching, requirements
+from parley.conformance.matching import Literal
 from parley.conformance.model import Concurrent, Repeat, Unordered, requirement_ids
 from parley.conformance.yamlnodes import FileErrors
 
@@ -166,3 +170,26 @@ def test_a_requirement_needs_its_parts():
                            'LINE-X-2: {level: must}\n', "r.yaml")
     assert caught.value.errors[0].startswith("r.yaml:1:19: unknown level 'mussed'; did you mean 'must'?")
     assert "LINE-X-2 lacks says, in, from" in caught.value.errors[1]
+
+
+# A good-bye, or a nick without a text.
+GOODBYE = re.compile(r"(?i)(^|\] \w+: )(!disconnect|!exit|!dc|disconnect)$|: $")
+
+
+def talks(step):
+    """Whether the others of `padded` are told what this step sends."""
+    return Literal("Msg received") in getattr(step, "expects", ()) and any(
+        send.kind == "message" and not GOODBYE.search(send.content) for send in step.sends)
+
+
+@pytest.mark.parametrize("name, scenario", scenarios_of("padded").items())
+def test_who_hears_at_once_is_there_before_anybody_talks(name, scenario):
+    """A newcomer may come to a worker that has yet to tell what others have heard already, and then hears it too."""
+    speaks = dict(zip(scenario.actors, scenario.actor_protocols))
+    talked = False
+    late = []
+    for step in scenario.steps:
+        if talked and getattr(step, "connect", False) and speaks[step.actor] == "padded":
+            late.append(str(step.location))
+        talked = talked or talks(step)
+    assert late == []
