@@ -248,8 +248,11 @@ class Moderation:
         if room is not None and not room.is_restricted:
             if room is self._rooms.lobby:
                 return frame, None
-            base = holder_of(worker, 0)
-            if all(base | session in room.members for session in speakers(frame)):
+            base, members = holder_of(worker, 0), room.members
+            for session in speakers(frame):
+                if base | session not in members:
+                    break
+            else:
                 return frame, room.interest
         refused: Dict[str, List[int]] = {}
         fit = []

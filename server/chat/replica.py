@@ -56,14 +56,14 @@ class Replica:
         rooms.everywhere.show_by(self._aliases)
 
     def said(self, room, worker, first, records):
-        """`records` of (session number, sender, text, time) from one worker, in order; `first`: the first's number.
+        """A list of (session number, sender, text, time) from one worker, in order; `first`: the first's number.
 
         The hub may tell of a room of which nobody is here.
         """
         here = self._rooms.by_number.get(room)
         if here is None:
             return
-        here.hear_talk(first, list(records), self._sessions.get if worker == self.worker else None)
+        here.hear_talk(first, records, self._sessions.get if worker == self.worker else None)
 
     def stored(self, numbers):
         """What these sessions said in the room is stored; those whose protocol has a word for that are told."""

@@ -19,7 +19,7 @@ import marshal
 import multiprocessing
 import os
 import struct
-from typing import Any, Deque, Iterator, List, Sequence, Set, Tuple, Union
+from typing import Any, Deque, List, Sequence, Set, Tuple, Union
 
 PIECE = 65536  # one read; larger pieces cost more than they save
 PIPE_SIZE = 1 << 20
@@ -76,14 +76,15 @@ def place(frame: bytes) -> Tuple[int, int]:
     return number, time
 
 
-def said(frame: bytes) -> Iterator[Tuple[int, bytes, bytes, int]]:
+def said(frame: bytes) -> List[Tuple[int, bytes, bytes, int]]:
     """The (session number, sender, text, time) of a talk frame, in order."""
-    position, end = HEAD.size, len(frame)
+    position, end, messages = HEAD.size, len(frame), []
     while position < end:
         number, time, sender_size, size = RECORD.unpack_from(frame, position)
         start = position + RECORD.size
         middle, position = start + sender_size, start + size
-        yield number, frame[start:middle], frame[middle:position], time
+        messages.append((number, frame[start:middle], frame[middle:position], time))
+    return messages
 
 
 def speakers(frame: bytes) -> Set[int]:

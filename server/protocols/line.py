@@ -508,11 +508,13 @@ def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
 
 def encode_talk(room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]]) -> Optional[List[bytes]]:
     """A line for each of (number, sender, text, time); None if a text takes several. `room`: its name, or HOME."""
-    for _, _, text, _ in records:
+    word = _front(room) + b"MSG"
+    lines = []
+    for _, sender, text, _ in records:
         if b"\n" in text or len(text) > LONGEST_TEXT:
             return None
-    word = _front(room) + b"MSG"
-    return [b"%b %b %b\n" % (word, sender, text) for _, sender, text, _ in records]
+        lines.append(b"%b %b %b\n" % (word, sender, text))
+    return lines
 
 
 FORMS = {"text": encode}

@@ -74,21 +74,21 @@ class Store:
         _, room, _, _, count, first, _ = HEAD.unpack_from(frame)
         self._number = first + count - 1
         if room != LOBBY:
-            self._talk_in(room, frame)
+            self._talk_in(room, frame, first, count)
             return True
-        self._lobby.add(frame)
+        self._lobby.add(frame, first, count)
         self._latest = None
         while self._lobby.size > MOST_OF_LOBBY:
             self._lobby.forget()
         return True
 
-    def _talk_in(self, room: int, frame: bytes) -> None:
+    def _talk_in(self, room: int, frame: bytes, first: int, count: int) -> None:
         talk = self._rooms.get(room)
         if talk is None:
             talk = self._rooms[room] = _Talk()
             self._rooms_size += ROOM_SIZE
         before = talk.size
-        talk.add(frame)
+        talk.add(frame, first, count)
         if self._keep_room_messages:
             talk.forget_all_but(self._keep_room_messages)
         self._rooms_size += talk.size - before
@@ -374,11 +374,10 @@ class _Talk:
         self.frames: Deque[Tuple[int, int, bytes]] = collections.deque()
         self.last = self.size = 0
 
-    def add(self, frame: bytes) -> None:
-        """More is said."""
-        first, _ = place(frame)
+    def add(self, frame: bytes, first: int, count: int) -> None:
+        """More is said: so many messages, the first of which has this number."""
         self.frames.append((first, self.last + 1, frame))
-        self.last += HEAD.unpack_from(frame)[4]
+        self.last += count
         self.size += TALK_SIZE + len(frame)
 
     def forget(self) -> None:

@@ -196,17 +196,19 @@ class Hub(Post):
 
     def _say(self, worker, frame):
         """Talk gets its numbers and the time, and goes to the workers with members in the room, and to the store."""
-        room = HEAD.unpack_from(frame)[1]
-        frame, interest = self.register.moderation.heard(worker, room, frame)
-        if frame is None:
+        kind, room, _, _, count, _, _ = HEAD.unpack_from(frame)
+        fit, interest = self.register.moderation.heard(worker, room, frame)
+        if fit is None:
             return
-        number = self._numbers.take(HEAD.unpack_from(frame)[4])
+        if fit is not frame:
+            count = HEAD.unpack_from(fit)[4]
+        number = self._numbers.take(count)
         if number is None:
-            self._settle(worker, frame, False)
+            self._settle(worker, kind, fit, False)
         else:
-            frame = placed(frame, number, self._order.now)
+            frame = placed(fit, number, self._order.now)
             self._pass_on(frame, interest)
-            self.store.talk(frame, functools.partial(self._settle, worker, frame))
+            self.store.talk(frame, functools.partial(self._settle, worker, kind, frame))
 
     def announce(self, frame, then):
         """See `Post.announce`."""
@@ -258,9 +260,9 @@ class Hub(Post):
         """`then` in a form in which a bug in it costs the session, or the list of sessions, that it is for."""
         return functools.partial(self._do, worker, [asker], then)
 
-    def _settle(self, worker, frame, stored):
+    def _settle(self, worker, kind, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
-        if not stored or HEAD.unpack_from(frame)[0] != TALK:
+        if not stored or kind != TALK:
             sessions = [number for number, _, _, _ in said(frame)]
             self.worker(worker, ToWorker.Stored(sessions) if stored else ToWorker.Unsaid(sessions, Reason.NOT_STORED))
 

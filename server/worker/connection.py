@@ -119,9 +119,9 @@ class Connection:
             worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
         commands = self._decoder.feed(data)
         if commands:
-            hearers = worker.audiences[self.audience.protocol, self._decoder.form, self.audience.home]
-            if hearers is not self.audience:  # as it writes it is answered
-                self.audience.move(self, hearers)
+            audience = self.audience
+            if self._decoder.form != audience.form:  # as it writes it is answered
+                audience.move(self, worker.audiences[audience.protocol, self._decoder.form, audience.home])
             worker.deadlines.completed(self)
             self.hear(commands)
         if self._decoder.unfinished and not self._paused and self.state is not GONE:

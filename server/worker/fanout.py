@@ -48,7 +48,7 @@ def audience(protocol, form, strangers, home=HOME):
     else:
         kind = Audience if protocol.TRAITS.coalesces else OneByOne
     encode = protocol.FORMS[form]
-    return kind(protocol.NAME, protocol.TRAITS, _at_home(encode, home) if home else encode, strangers, home,
+    return kind(protocol.NAME, protocol.TRAITS, _at_home(encode, home) if home else encode, strangers, home, form,
                 getattr(protocol, "TALK", {}).get(form))
 
 
@@ -117,15 +117,16 @@ class Audience:
     """The members that hear in one form on this worker, and the tick's frames for them.
 
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
-    home: see `audience`. encode_talk: see TALK in `server.protocols`; or None.
+    home, form: see `audience`. encode_talk: see TALK in `server.protocols`; or None.
     echo: do speakers hear themselves? motd: the message of the day, or empty.
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
     rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
     deliveries: how many of the frames that are for all who are in a room were sent, each counted for each receiver.
     """
 
-    def __init__(self, protocol, traits, encode, strangers, home=HOME, encode_talk=None):
+    def __init__(self, protocol, traits, encode, strangers, home=HOME, form="", encode_talk=None):
         self.protocol = protocol
+        self.form = form
         self._encode_talk = encode_talk
         self.home = home
         self.traits = traits
@@ -143,12 +144,14 @@ class Audience:
         self._room = LOBBY  # that the last frames were of
         self._runs = [(0, LOBBY)]  # (start, room): the frames from there to the next run are of that room
         self._stretches = ()  # (start, stop, room) of the runs of these frames, if they may be of several rooms
-        self._active = {}  # room -> indices of its frames, of those that there are groups for
+        self._active = {}  # an ordered set of the rooms of the frames that there are groups for
+        self._indices = {}  # room -> indices of its frames, if there are any groups but `_all`
         self._clear()
 
     def _clear(self):
         self._frames = []
-        self._cuts = {}
+        self._cuts = {}  # session -> its cuts, in order
+        self._own = {}  # session that has no cuts -> (start, stop) of its own words, which it does not hear, in order
         self._groups = {}  # active rooms, sorted -> Group of `_all`'s frames; made when somebody is first sent any
         self._all = _NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
@@ -280,7 +283,10 @@ class Audience:
 
     def _cut_own(self, speaker, members, start, stop):
         if speaker in members:
-            self._cuts.setdefault(speaker, []).append((start, stop, (), self.members[speaker]))
+            if speaker in self._cuts:
+                self._cuts[speaker].append((start, stop, (), self.members[speaker]))
+            else:
+                self._own.setdefault(speaker, []).append((start, stop))
 
     def hear_talk(self, room, talk):
         """All who are in the room hear what was said there: (Said, the session it comes from, or None) each, in order.
@@ -358,8 +364,19 @@ class Audience:
         return [session for session, held in self._held.items() if held.size > most]
 
     def _cut(self, session, start, instead):
+        if session in self._own:
+            self._cut_out_own(session)
         cut = start, len(self._frames), instead, self.members.get(session, NOWHERE)
         self._cuts.setdefault(session, []).append(cut)
+
+    def _cut_out_own(self, session):
+        """What it is not to hear of its own words becomes cuts like any others."""
+        rooms = self.members[session]
+        self._cuts[session] = [(start, stop, (), rooms) for start, stop in self._own.pop(session)]
+
+    def _cut_out_all_own(self):
+        for session in list(self._own):
+            self._cut_out_own(session)
 
     # ---- the groups
 
@@ -370,11 +387,10 @@ class Audience:
             stops = [start for start, _ in self._runs[1:]] + [len(self._frames)]
             self._stretches = [
                 (start, stop, room) for (start, room), stop in zip(self._runs, stops) if start < stop]
-            self._active = active = {}
-            for start, stop, room in self._stretches:
-                active.setdefault(room, []).extend(range(start, stop))
+            self._active = dict.fromkeys([room for _, _, room in self._stretches])
+            self._indices = {}
         elif len(self._active) != 1 or self._room not in self._active:  # in most ticks it is the room of the last one
-            self._active = {self._room: ()}
+            self._active = {self._room: None}
         self._all = Group(self._frames)
         return self._all
 
@@ -389,9 +405,15 @@ class Audience:
             return self._all
         group = self._groups.get(rooms)
         if group is None:
-            indices = sorted(itertools.chain.from_iterable(map(active.__getitem__, rooms)))
+            indices = sorted(itertools.chain.from_iterable(map(self._indices_of, rooms)))
             group = self._groups[rooms] = Group(self._frames, indices)
         return group
+
+    def _indices_of(self, room):
+        if not self._indices:
+            for start, stop, active in self._stretches:
+                self._indices.setdefault(active, []).extend(range(start, stop))
+        return self._indices[room]
 
     # ---- the end of the tick
 
@@ -405,6 +427,7 @@ class Audience:
             if len(self._active) == 1:
                 (room,) = self._active
                 members = self.rooms.get(room, ())
+                self._cut_out_all_own()
                 self.deliveries += group.size * self._count_uncut(members)
                 self._send_to_group(group, members, failed)
             else:
@@ -432,6 +455,7 @@ class Audience:
         """
         hearing = collections.defaultdict(list)  # member -> texts, in order
         of_several = {}  # text -> of how many frames, by its identity
+        own = self._own_by_stretch()
         for start, stop, room in self._stretches:
             members = self.rooms.get(room, ())
             if stop - start == 1:
@@ -442,16 +466,36 @@ class Audience:
             self.deliveries += (stop - start) * len(members)
             for member in members:
                 hearing[member].append(text)
+            for member, spans in own.get(start, ()):
+                texts = hearing[member]
+                texts.pop()
+                self._add_others(texts, start, spans, stop)
         for member in self._cuts:
             self.deliveries -= sum([of_several.get(id(text), 1) for text in hearing.pop(member, ())])
         last = whole = None
         for member, texts in hearing.items():
             if texts != last:
-                last, whole = texts, texts if len(texts) == 1 else [b"".join(texts)]
+                last, whole = texts, texts if len(texts) < 2 else [b"".join(texts)]
             try:
                 member.send(whole)
             except Exception as error:
                 failed[member] = error
+
+    def _own_by_stretch(self):
+        """start of a stretch -> (member, spans) of those who spoke in it."""
+        found = {}
+        starts = [start for start, _, _ in self._stretches]
+        for member, own in self._own.items():
+            for start, spans in itertools.groupby(own, lambda span: starts[bisect.bisect(starts, span[0]) - 1]):
+                found.setdefault(start, []).append((member, list(spans)))
+        return found
+
+    def _add_others(self, texts, position, spans, stop):
+        """Of a stretch, from `position` to `stop`, what a member hears who has said what is in the spans."""
+        for start, behind in [*spans, (stop, stop)]:
+            self.deliveries -= behind - start
+            texts += self._frames[position:start]
+            position = behind
 
     def _send_to_group(self, group, members, failed):
         """To all members but those who have cuts: the same bytes."""
@@ -468,6 +512,8 @@ class Audience:
         size = len(self._frames)
         if self._all.size != size:
             self._regroup()
+        if session in self._own:
+            self._cut_out_own(session)
         position, pieces, delivered = 0, [], 0
         last = size, size, (), self.members.get(session, NOWHERE)
         for start, stop, instead, rooms in [*self._cuts.get(session, ()), last]:
@@ -500,6 +546,7 @@ class Separate(Audience):
     """There is more to do for a member than to send it its frames."""
 
     def _send_by_rooms(self, failed):
+        self._cut_out_all_own()
         by_rooms = collections.defaultdict(list)
         for room in self._active:
             for member in self.rooms.get(room, ()):

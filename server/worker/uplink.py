@@ -24,6 +24,7 @@ class Uplink:
         self._records = []
         self._room = LOBBY  # of these
         self._kind = TALK
+        self._now = None  # what the clock said at the first word of the tick
         self._once_told = {}  # session -> [what to do then]
         self.lookups = Lookups(self.ask)
 
@@ -45,7 +46,11 @@ class Uplink:
         if room != self._room:
             self._close_talk()
             self._room = room
-        self._records.append(record(number, sender, text, self._clock() if claimed_time is None else claimed_time))
+        if claimed_time is None:
+            if self._now is None:
+                self._now = self._clock()
+            claimed_time = self._now
+        self._records.append(record(number, sender, text, claimed_time))
         self.talked = True
         if awaited:
             self._kind = AWAITED
@@ -77,6 +82,7 @@ class Uplink:
     def flush(self):
         """Send what the tick has collected."""
         self._close_talk()
+        self._now = None
         if self._frames:
             self._put(b"".join(self._frames))
             self._frames = []

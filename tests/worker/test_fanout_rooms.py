@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from parley.server.chat.room import EVERYWHERE, LOBBY, Room, Rooms
 from parley.server.chat.session import MEMBER, WAITING
-from parley.server.protocols.events import Said, Users
+from parley.server.protocols.events import HOME, Said, Users
 from parley.server.protocols.traits import Traits
 from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal
 from parley.server.worker.strangers import Strangers
@@ -49,7 +49,8 @@ def frames_of(kind, happening, me):
 
 
 def make(kind, **differences):
-    return kind("any", Traits(**differences), lambda happening, me: frames_of(kind, happening, me), Strangers())
+    return kind("any", Traits(**differences), lambda happening, me: frames_of(kind, happening, me), Strangers(),
+                HOME, "any", lambda room, records: [b"%b|" % text for _, _, text, _ in records])
 
 
 def said(text, room=LOBBY):
@@ -344,8 +345,8 @@ def test_members_of_the_same_rooms_share_one_tuple_and_there_are_no_more_of_them
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["hear", "hear", "hear", "hear", "happen", "everywhere", "enter", "enter", "leave", "leave",
-                         "go", "tell", "move", "hold", "flush"]),
+        st.sampled_from(["hear", "hear", "plainly", "plainly", "plainly", "happen", "everywhere", "enter", "enter",
+                         "leave", "leave", "go", "tell", "move", "hold", "flush"]),
         st.integers(0, SESSIONS - 1), st.sampled_from(ROOMS), st.sampled_from([b"a", b"bb", b"c,d", b","])),
     max_size=80,
 )
@@ -360,6 +361,7 @@ def test_everybody_hears_exactly_what_is_of_its_rooms_in_order(kind, actions, ec
     ears, forms = [Ear(number) for number in range(SESSIONS)], [make(kind), make(kind)]
     rooms, expected = collections.defaultdict(set), collections.defaultdict(list)
     held = {}  # ear -> what it will have been sent before it is answered
+    deliveries = 0
     for form in forms:
         form.echo = echo
     for ear in ears:
@@ -381,6 +383,17 @@ def test_everybody_hears_exactly_what_is_of_its_rooms_in_order(kind, actions, ec
             for one in ears:
                 if one in rooms and (room in rooms[one] or room == EVERYWHERE) and (one is not origin or echo):
                     note(one, said(text))
+                    deliveries += len(frames_of(kind, said(text), b""))
+        elif action == "plainly" and kind is not Personal:  # this one and the next one talk, with a frame for each text
+            records = [(speaker, b"somebody", b"%d" % number, 7) for speaker in (index, index, (index + 1) % SESSIONS)]
+            for form in forms:
+                if form.rooms.get(room):
+                    assert form.hear_plainly(room, b"", records, ears.__getitem__)
+            for one in ears:
+                for speaker, _, text, _ in records:
+                    if one in rooms and room in rooms[one] and (one is not ears[speaker] or echo):
+                        note(one, said(text))
+                        deliveries += 1
         elif action == "enter":
             ear.audience.enter(ear, room)
             rooms[ear].add(room)
@@ -409,6 +422,7 @@ def test_everybody_hears_exactly_what_is_of_its_rooms_in_order(kind, actions, ec
                 form.flush()
             assert kind is OneByOne or all(len(one.sent) <= sends + 1 for one, sends in zip(ears, before))
             check(ears)
+    assert kind is Personal or deliveries == sum(form.deliveries for form in forms)
     for ear in list(held):
         ear.audience.answer(ear, Users([]))
         ear.audience.flush()
