@@ -356,8 +356,8 @@ ACTIONS = st.lists(
 @given(actions=ACTIONS, echo=st.booleans())
 @example(actions=[("enter", 0, LOBBY, b""), ("happen", 0, LOBBY, b"a"), ("happen", 0, DEV, b","), ("go", 0, DEV, b"")],
          echo=False)
-@example(actions=[("enter", 0, LOBBY, b""), ("enter", 0, DEV, b""), ("enter", 1, DEV, b""), ("plainly", 0, LOBBY, b""),
-                  ("plainly", 3, DEV, b""), ("plainly", 1, LOBBY, b"")], echo=False)
+@example(actions=[("enter", 0, LOBBY, b""), ("enter", 0, DEV, b""), ("enter", 1, DEV, b""), ("flush", 0, DEV, b""),
+                  ("plainly", 0, LOBBY, b""), ("plainly", 3, DEV, b""), ("plainly", 1, LOBBY, b"")], echo=False)
 def test_everybody_hears_exactly_what_is_of_its_rooms_in_order(kind, actions, echo):
     """Of several rooms at once, with members who come and go in the middle of ticks."""
     ears, forms = [Ear(number) for number in range(SESSIONS)], [make(kind), make(kind)]
