@@ -15,7 +15,7 @@ import time
 
 import parley
 from parley.called import called
-from parley.server import config
+from parley.server import certificates, config
 from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, folded, spelled
 from parley.server.protocols.text import canonical
 from parley.server.storage.database import Database, StoreError
@@ -111,6 +111,11 @@ def _parser():
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
+    says = "make a certificate for this machine, and a CA's that others can trust"
+    cert = commands.add_parser("cert", help=says, description=says + "; run again, it renews the server's.")
+    cert.add_argument("names", nargs="*", metavar="NAME",
+                      help="host names and addresses that others use; without any, those that this machine seems to have")
+    cert.add_argument("--directory", metavar="DIRECTORY", default=".", help="where to write the files; by default, here")
     says = "print a configuration to start from: the defaults, with comments"
     commands.add_parser("config", help=says, description=says)
     says = "print an example, such as parley.service; without a name, list all examples"
@@ -130,6 +135,26 @@ def _room(text):
 def _config(arguments):
     """Print config.yaml as it is shipped."""
     _print_file(os.path.join(_PACKAGE, "config.yaml"))
+
+
+def _cert(arguments):
+    """Make a certificate, and say what to do with it."""
+    names = arguments.names or certificates.own_names()
+    try:
+        is_new = certificates.make(arguments.directory, names)
+    except certificates.CannotMake as error:
+        raise Failure(str(error)) from None
+    ca, key, server, server_key = [
+        os.path.normpath(os.path.join(arguments.directory, name)) for name in
+        (certificates.CA, certificates.CA_KEY, certificates.SERVER, certificates.SERVER_KEY)]
+    if is_new:
+        _print("%s: for everybody who connects; valid for ten years" % ca)
+        _print("%s: to renew the server's certificate. Keep it secret: whoever has it can be any host to those who"
+               " trust %s" % (key, ca))
+    _print("%s, %s: for the server; valid for %d days, for %s"
+           % (server, server_key, certificates.SERVER_DAYS, ", ".join(names)))
+    _print("In config.yaml: tls: {certificate: %s, key: %s, listen: {line: 4001}}" % (server, server_key))
+    _print("To connect: parley-client --trust %s line+tls://%s:4001" % (ca, names[0]))
 
 
 def _example(arguments):
@@ -621,4 +646,5 @@ def _message(entry, one, other):
 _IMPORTS = {"users": _import_users, "history": _import_history}
 COMMANDS = {"status": _status, "log": _log, "passwd": _passwd, "accounts": _accounts, "delete": _delete, "box": _box,
             "who": _who, **dict.fromkeys(_DONE, _manage), "say": _say, "rooms": _rooms, "drop": _drop,
-            "backup": _backup, "export": _export, "import": _import, "config": _config, "example": _example}
+            "backup": _backup, "export": _export, "import": _import, "cert": _cert,
+            "config": _config, "example": _example}

@@ -203,7 +203,7 @@ def test_the_examples_are_listed_and_printed(command):
 def test_the_help_of_the_server_names_the_commands(command):
     told = " ".join(command("--help").stdout.decode().split())
     assert ("status, log, passwd, accounts, delete, box, who, kick, ban, unban, mute, unmute, say, rooms, drop, backup,"
-            " export, import, config, example") in told
+            " export, import, cert, config, example") in told
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):

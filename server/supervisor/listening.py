@@ -53,8 +53,12 @@ def reachable_addresses(sock):
     """
     host, port = sock.getsockname()[:2]
     families = {"0.0.0.0": [socket.AF_INET], "::": [socket.AF_INET, socket.AF_INET6]}.get(host, [])  # noqa: S104
-    own = [_own_address(family) for family in families]
-    return [_with_port(address, port) for address in own if address]
+    return [_with_port(address, port) for address in own_addresses(families)]
+
+
+def own_addresses(families=(socket.AF_INET, socket.AF_INET6)):
+    """The addresses from which the system would send to another machine, at most one for each family."""
+    return list(filter(None, map(_own_address, families)))
 
 
 def _own_address(family):

@@ -2,10 +2,7 @@
 import contextlib
 import os
 import re
-import shutil
-import socket
 import ssl
-import subprocess
 import sys
 
 import pytest
@@ -66,30 +63,3 @@ def test_trust_means_the_same_whatever_the_defaults_are(monkeypatch, flags, name
     reason = r" \(%s\)" % why if sys.version_info >= (3, 7) else ""
     assert re.fullmatch(r"The certificate of localhost:\d+ is not trusted here%s: it may be anybody\." % reason,
                         str(caught.value))
-
-
-def commands():
-    """The blocks of the README that make certificates."""
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        section = file.read().partition("\n## With TLS\n")[2].partition("\n## ")[0]
-    return [block for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if "openssl req" in block]
-
-
-def test_the_readme_has_commands_for_both_kinds():
-    own, signed = commands()
-    assert "ca.pem" not in own and "ca.pem" in signed
-
-
-@pytest.mark.skipif(not shutil.which("openssl"), reason="it takes the openssl command")
-@pytest.mark.parametrize("block, trusted", [(0, ["server.pem"]), (1, ["ca.pem", "server.pem"])])
-def test_what_the_readme_makes_is_trusted(tmp_path, block, trusted):
-    subprocess.run(["sh", "-ec", commands()[block]], cwd=str(tmp_path), check=True, timeout=SECONDS,
-                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with server(str(tmp_path / "server.pem"), str(tmp_path / "server.key")) as address:
-        for name in trusted:
-            open_now(address, str(tmp_path / name)).close()
-        # By others, too, be they as strict as they can.
-        strict = ssl.create_default_context(cafile=str(tmp_path / trusted[0]))
-        strict.verify_flags = int(ssl.VERIFY_X509_STRICT)
-        with socket.create_connection((address.host, address.port), SECONDS) as plain:
-            strict.wrap_socket(plain, server_hostname="localhost").close()
