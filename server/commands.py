@@ -114,8 +114,8 @@ def _parser():
     says = "make a certificate for this machine, and a CA's that others can trust"
     cert = commands.add_parser("cert", help=says, description=says + "; run again, it renews the server's.")
     cert.add_argument("names", nargs="*", metavar="NAME",
-                      help="host names and addresses that others use; without any, those that this machine seems to have")
-    cert.add_argument("--directory", metavar="DIRECTORY", default=".", help="where to write the files; by default, here")
+                      help="host names and addresses that others use; by default, what this machine seems to have")
+    cert.add_argument("--directory", metavar="DIRECTORY", default=".", help="where to write the files; by default here")
     says = "print a configuration to start from: the defaults, with comments"
     commands.add_parser("config", help=says, description=says)
     says = "print an example, such as parley.service; without a name, list all examples"

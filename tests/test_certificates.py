@@ -4,6 +4,7 @@ import shutil
 import socket
 import ssl
 import stat
+import sys
 
 import pytest
 from one_behaviour import listening
@@ -46,7 +47,8 @@ def test_it_is_trusted_by_strict_programs_under_each_of_its_names(tmp_path, caps
                                 "--directory", tmp_path / "new")
     assert (code, errors) == (0, "")
     directory = tmp_path / "new"
-    for host in ["localhost", "127.0.0.1", "xn--bcher-kva.example"]:
+    # Python 3.6 compares such a name as people write it.
+    for host in ["localhost", "127.0.0.1"] + ["xn--bcher-kva.example"] * (sys.version_info >= (3, 7)):
         visit(directory, host, directory / "ca.pem")
     with pytest.raises(ssl.CertificateError if hasattr(ssl, "match_hostname") else ssl.SSLError):
         visit(directory, "other.example", directory / "ca.pem")
