@@ -1,5 +1,6 @@
 """Who may do what: tables of what is done, by whom and where, and why it is refused."""
 import pytest
+from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
 from parley.server.chat.gate import INVALID, LIMITS, setting
@@ -164,7 +165,7 @@ def test_who_is_shown_by_an_alias_is_found_by_it(roomed):
 # ---- values
 
 
-@pytest.mark.parametrize("about, text, value", [
+@for_each("about, text, value", [
     *[(switch, text, value) for switch in (b"private", b"invite", b"moderated") for text, value in (
         (b"on", True), (b"off", False), (b"", INVALID), (b"ON", INVALID), (b"1", INVALID), (b"true", INVALID))],
     *[(count, text, value) for count in (b"limit", b"slow") for text, value in (

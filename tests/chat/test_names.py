@@ -4,6 +4,7 @@ import string
 import unicodedata
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,19 +94,19 @@ DIFFERENT = [
 ]
 
 
-@pytest.mark.parametrize("name", VALID, ids=ascii)
+@for_each("name", VALID)
 def test_a_valid_name_is_its_normal_form(name):
     assert canonical_name(name.encode()) == unicodedata.normalize("NFC", name).encode()
 
 
-@pytest.mark.parametrize("raw", INVALID, ids=repr)
+@for_each("raw", INVALID)
 def test_an_invalid_name_is_refused(raw):
     with pytest.raises(InvalidName):
         canonical_name(raw)
 
 
-@pytest.mark.parametrize("character", INVALID_CHARACTERS, ids=ascii)
-@pytest.mark.parametrize("form", ["{}", "a{}b", "a{}", "{}a"])
+@for_each("character", INVALID_CHARACTERS)
+@for_each("form", ["{}", "a{}b", "a{}", "{}a"])
 def test_white_space_controls_and_format_characters_are_refused(form, character):
     with pytest.raises(InvalidName):
         canonical_name(form.format(character).encode())
@@ -117,25 +118,25 @@ def test_a_name_does_not_begin_with_a_mark(name):
         canonical_name(name.encode())
 
 
-@pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
+@for_each("character", INVISIBLE)
 def test_an_invisible_name_is_refused(character):
     with pytest.raises(InvalidName):
         canonical_name(character.encode())
 
 
-@pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
+@for_each("character", INVISIBLE)
 def test_an_invisible_character_makes_no_other_name(character):
     with_it = "a" + character + "nn"
     assert is_refused(with_it) or too_alike("ann", with_it)
 
 
-@pytest.mark.parametrize("name", RESERVED, ids=ascii)
+@for_each("name", RESERVED)
 def test_reserved_words_and_their_look_alikes_are_refused(name):
     with pytest.raises(InvalidName):
         canonical_name(name.encode())
 
 
-@pytest.mark.parametrize("one, other", TOO_ALIKE, ids=ascii)
+@for_each("one, other", TOO_ALIKE)
 def test_look_alikes_claim_the_same_skeleton(one, other):
     assert too_alike(one, other)
     assert too_alike(other, one)

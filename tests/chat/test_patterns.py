@@ -5,6 +5,7 @@ import time
 import warnings
 
 import pytest
+from cases import for_each
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
@@ -81,7 +82,7 @@ SHELL = st.text(st.sampled_from("ab-]*?[!"), max_size=12)
 NAMES = st.text(st.sampled_from("ab-]*[!"), max_size=10)
 
 
-@pytest.mark.parametrize("pattern, matching, others", MATCHES, ids=lambda value: ascii(value)[:40])
+@for_each("pattern, matching, others", MATCHES)
 def test_a_pattern_matches_as_in_a_shell(pattern, matching, others):
     matches = matcher(pattern)
     assert [name for name in matching if not matches(name)] == []

@@ -1,5 +1,6 @@
 """The client's side of each protocol against the server's: what one writes, the other reads."""
 import pytest
+from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,8 +139,8 @@ def test_the_server_reads_what_is_asked(protocol):
         assert not any(isinstance(command, (events.Malformed, events.Broken)) for command in read)
 
 
-@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
-@pytest.mark.parametrize("text", TEXTS)
+@for_each("protocol", sorted(CLIENT_PROTOCOLS))
+@for_each("text", TEXTS)
 def test_a_text_arrives_as_it_was_said(protocol, text):
     chat = talking(protocol)
     chat.say(text)
@@ -147,8 +148,8 @@ def test_a_text_arrives_as_it_was_said(protocol, text):
     assert said.text.decode() == (text.rstrip() if protocol == "line" else text)
 
 
-@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
-@pytest.mark.parametrize("text", TEXTS)
+@for_each("protocol", sorted(CLIENT_PROTOCOLS))
+@for_each("text", TEXTS)
 def test_a_text_is_heard_as_the_server_writes_it(protocol, text):
     found = fed(lambda: talking(protocol), frames(protocol, events.Said("zoé".encode(), text.encode(), TIME)))
     assert {type(event) for event in found} == {heard.Said}
@@ -164,8 +165,8 @@ def test_a_word_to_oneself_alone_is_heard_as_that(protocol):
     assert [(type(event), event.sender, event.text) for event in found] == [(expected, "bob", "psst: a")]
 
 
-@pytest.mark.parametrize("happening, expected", TOLD, ids=repr)
-@pytest.mark.parametrize("protocol", sorted(CLIENT_PROTOCOLS))
+@for_each("happening, expected", TOLD)
+@for_each("protocol", sorted(CLIENT_PROTOCOLS))
 def test_what_happens_is_heard(protocol, happening, expected):
     assert fed(lambda: talking(protocol), frames(protocol, happening)) == expected.get(protocol, [])
 
@@ -413,7 +414,7 @@ def test_whatever_can_be_sent_is_read(protocol, text):
         assert not isinstance(command, events.Broken)
 
 
-@pytest.mark.parametrize("protocol, stream", [
+@for_each("protocol, stream", [
     (protocol, stream) for protocol, streams in sorted(NOT_THE_PROTOCOL.items()) for stream in streams])
 def test_what_is_not_the_protocol_is_garbled(protocol, stream):
     chat = talking(protocol)

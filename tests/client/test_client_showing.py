@@ -2,6 +2,7 @@
 import time
 
 import pytest
+from cases import for_each
 
 from parley.client import events, parse, showing
 
@@ -34,7 +35,7 @@ def test_nothing_acts_on_the_terminal(text):
     shown.encode()
 
 
-@pytest.mark.parametrize("event", EVERY_EVENT, ids=lambda event: type(event).__name__)
+@for_each("event", EVERY_EVENT)
 def test_no_event_acts_on_the_terminal(event):
     line = showing.line(event)
     shown = showing.plain_text(line)

@@ -2,6 +2,7 @@
 import re
 
 import pytest
+from cases import for_each
 from shipped import scenarios_of
 
 from parley.conformance import loader, matching, requirements
@@ -94,7 +95,7 @@ def test_fields_become_values():
     assert step.cut == "${round}"
 
 
-@pytest.mark.parametrize("steps, line, column, message", INVALID_STEPS)
+@for_each("steps, line, column, message", INVALID_STEPS)
 def test_an_error_has_its_location(steps, line, column, message):
     found = errors(steps + "\n")
     assert found[0].startswith("x.scenario.yaml:%d:%d: " % (line, column))
@@ -182,7 +183,7 @@ def talks(step):
         send.kind == "message" and not GOODBYE.search(send.content) for send in step.sends)
 
 
-@pytest.mark.parametrize("name, scenario", scenarios_of("padded").items())
+@for_each("name, scenario", scenarios_of("padded").items())
 def test_who_hears_at_once_is_there_before_anybody_talks(name, scenario):
     """A newcomer may come to a worker that has yet to tell what others have heard already, and then hears it too."""
     speaks = dict(zip(scenario.actors, scenario.actor_protocols))

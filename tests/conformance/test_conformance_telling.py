@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from cases import for_each
 
 from parley.conformance import matching, report
 from parley.conformance.message import Message, hex_dump
@@ -49,7 +50,7 @@ def message(**fields):
     return Message(fields, b"")
 
 
-@pytest.mark.parametrize("wanted, fits", [
+@for_each("wanted, fits", [
     ({"a": "x"}, True), ({"a": "${who}"}, False), ({"b": "${who}"}, True), ({"a": "x", "n": 7}, True),
     ({"n": "7"}, False), ({"n": matching.Between(7, "${limit}")}, True), ({"n": matching.Between(8, 9)}, False),
     ({"c": "x"}, False),

@@ -2,6 +2,7 @@ r"""The suite's own codecs of `delimited` and `dollar`, pinned by bytes written 
 import json
 
 import pytest
+from cases import for_each
 
 from parley.conformance.message import Message
 from parley.conformance.wire import delimited, dollar
@@ -136,7 +137,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("fields", PLAIN)
+@for_each("fields", PLAIN)
 def test_what_python_and_json_write_is_read_as_the_same(fields):
     assert dollar.read_dictionary(json.dumps(fields)) == (fields, "json")
     assert dollar.read_dictionary(json.dumps(fields, ensure_ascii=False)) == (fields, "json")
@@ -155,7 +156,7 @@ NO_DICTIONARIES = [
 ]
 
 
-@pytest.mark.parametrize("text", NO_DICTIONARIES, ids=lambda text: text[:20])
+@for_each("text", NO_DICTIONARIES)
 def test_what_only_some_read_is_not_read(text):
     with pytest.raises(dollar.NotReadable):
         dollar.read_dictionary(text)

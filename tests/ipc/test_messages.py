@@ -2,6 +2,7 @@
 import inspect
 
 import pytest
+from cases import for_each
 
 from parley.server.chat.census import Census
 from parley.server.chat.claims import Claims
@@ -45,7 +46,7 @@ CASES = [(kind, name, before, owners) for direction, before, owners in HEARD
          for name, kind in messages(direction).items()]
 
 
-@pytest.mark.parametrize("kind, name, before, owners", CASES, ids=str)
+@for_each("kind, name, before, owners", CASES)
 def test_a_message_has_one_handler_that_takes_its_fields(kind, name, before, owners):
     (owner,) = [owner for owner in owners if hasattr(owner, name)]
     _, *parameters = [one for one in inspect.signature(getattr(owner, name)).parameters.values() if one.name != "alive"]

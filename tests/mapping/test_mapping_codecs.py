@@ -9,6 +9,7 @@ import payloads
 import promise
 import pytest
 import reference
+from cases import for_each
 from reference import heard
 
 from parley.server.protocols import PROTOCOLS, events
@@ -150,9 +151,9 @@ def test_where_the_target_allows_it_the_text_comes_back_as_it_was(receiver):
 
 # ---- long texts
 
-@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("receiver", promise.FORMS)
-@pytest.mark.parametrize("character", payloads.CODE_POINTS)
+@for_each("direct", [False, True])
+@for_each("character", payloads.CODE_POINTS)
 def test_the_longest_text_of_one_character_arrives_whole(character, receiver, direct):
     text = "." + character * (promise.TEXT_LIMIT // len(character.encode()) - 1)
     assert_joins(receiver, promise.canonical(text.encode()), direct)

@@ -3,6 +3,7 @@ import ast
 import collections
 
 import pytest
+from cases import for_each
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -234,7 +235,7 @@ def decoder():
     return binary.Decoder({"text_bytes": LIMIT})
 
 
-@pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:60])
+@for_each("stream, commands", VECTORS)
 def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
     assert decoded(decoder, stream) == commands
 
@@ -447,7 +448,7 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize("happening, frames", TOLD, ids=lambda value: repr(value)[:60])
+@for_each("happening, frames", TOLD)
 def test_a_happening_is_told_in_the_frames_of_the_document(happening, frames):
     assert told(happening) == frames
 
@@ -464,7 +465,7 @@ def test_every_kind_of_happening_can_be_told():
     assert {type(happening) for happening, _ in TOLD} == set(events.HAPPENINGS)
 
 
-@pytest.mark.parametrize("reason", events.REASONS)
+@for_each("reason", events.REASONS)
 def test_every_reason_has_words(reason):
     for happening in Refused(reason, None), Refused(reason, Say), Farewell(reason):
         (only,) = told(happening)
@@ -488,7 +489,7 @@ def test_whatever_else_a_ping_holds_is_answered_with_the_time(token):
     assert told(Pong(token)) == own(212, b"1700000123.456789")
 
 
-@pytest.mark.parametrize("reason", events.REASONS)
+@for_each("reason", events.REASONS)
 def test_every_reason_has_words_in_rooms(reason):
     words = told(Refused(reason, None))[0].content
     for asked in Enter(b"#dev", b"key"), Exit(b"#dev"), Say(b"hi", None, 0, b"#dev"), Topic(b"#dev"), Who(b"#dev"):
@@ -587,8 +588,8 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("name, shown", [
+@for_each("kind", NAMED)
+@for_each("name, shown", [
     (LONG_NAME, "annab|xn62"), (b"0123456789", "0123456789"), (b"not-here-any-more", "not-here-|"),
 ])  # fmt: skip
 def test_wherever_a_name_stands_it_is_short(kind, name, shown):

@@ -3,6 +3,7 @@ import re
 import time
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -249,7 +250,7 @@ def name_of(value):
     return repr(value)[:60]
 
 
-@pytest.mark.parametrize("stream, commands", VECTORS, ids=name_of)
+@for_each("stream, commands", VECTORS)
 def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
     assert decoded(decoder, stream) == commands
 
@@ -400,7 +401,7 @@ RAW = st.one_of(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("text, item", NOTATION, ids=name_of)
+@for_each("text, item", NOTATION)
 def test_a_text_is_written_in_one_way_and_read_as_what_it_was(text, item):
     assert write(text.encode()) == item
     assert read(item) == text.encode()
@@ -541,7 +542,7 @@ TELLINGS = [
 ]
 
 
-@pytest.mark.parametrize("happening, frames", TELLINGS, ids=name_of)
+@for_each("happening, frames", TELLINGS)
 def test_a_happening_is_told_in_the_words_of_the_document(happening, frames):
     assert delimited.encode(happening, b"ann") == tuple(frames)
 
@@ -562,7 +563,7 @@ def test_a_name_that_is_not_ascii_is_written_where_it_receives():
     assert delimited.encode(Said(b"bob", b"hi", 0), "\u00e9".encode()) == (frame(2, rb"bob|||\u00e9|||hi"),)
 
 
-@pytest.mark.parametrize("reason", events.REASONS)
+@for_each("reason", events.REASONS)
 def test_every_reason_has_words_whatever_was_asked(reason):
     for asked in (None, *events.COMMANDS, Create(b"ann"), Say(b"hi", None, None), Deliver(), Delete()):
         frames = delimited.encode(Refused(reason, asked), b"ann")

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -326,7 +327,7 @@ def short(value):
     return repr(value)[:60]
 
 
-@pytest.mark.parametrize("stream, commands", VECTORS, ids=short)
+@for_each("stream, commands", VECTORS)
 def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
     if len(stream) > 1000:  # there, not every cut is tried
         whole, bytewise = commands_in([stream]), commands_in([stream[at:at + 1] for at in range(len(stream))])
@@ -596,8 +597,8 @@ AWKWARD = st.lists(st.sampled_from([
 TEXTS = st.one_of(st.text(), AWKWARD)
 
 
-@pytest.mark.parametrize("form", sorted(dollar.FORMS))
-@pytest.mark.parametrize("happening, dictionaries", TELLINGS, ids=short)
+@for_each("form", sorted(dollar.FORMS))
+@for_each("happening, dictionaries", TELLINGS)
 def test_a_happening_is_told_in_the_words_of_the_document(happening, dictionaries, form):
     assert told(happening, form) == dictionaries
 
@@ -636,7 +637,7 @@ def test_a_history_comes_ten_at_a_time_in_order(count, sizes, form):
     assert [entry["text"] for chunk in chunks for entry in chunk["message_list"]] == [str(n) for n in range(count)]
 
 
-@pytest.mark.parametrize("reason", events.REASONS)
+@for_each("reason", events.REASONS)
 def test_every_refusal_is_one_answer_whatever_was_asked(reason):
     for asked in (None, *events.COMMANDS, SignIn(b"ann", b"1"), SAY, WHISPER, History(b"x"), Quit(), Create(b"a")):
         answer, = told(Refused(reason, asked), "python")

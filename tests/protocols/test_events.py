@@ -2,6 +2,7 @@
 import itertools
 
 import pytest
+from cases import for_each
 
 from parley.server.protocols.events import ANSWERS, COMMANDS, HAPPENINGS, PUSHES, REASONS, Reason
 
@@ -15,7 +16,7 @@ def test_events_of_different_types_are_never_equal():
         assert not one == other
 
 
-@pytest.mark.parametrize("event", ONE_OF_EACH, ids=repr)
+@for_each("event", ONE_OF_EACH)
 def test_an_event_is_equal_to_one_of_its_type_with_the_same_content(event):
     twin = type(event)(*event)
     assert event == twin
@@ -24,12 +25,12 @@ def test_an_event_is_equal_to_one_of_its_type_with_the_same_content(event):
     assert event != tuple(event)
 
 
-@pytest.mark.parametrize("event", [event for event in ONE_OF_EACH if len(event)], ids=repr)
+@for_each("event", [event for event in ONE_OF_EACH if len(event)])
 def test_an_event_with_other_content_is_another(event):
     assert event != type(event)(*[b"y"] * len(event))
 
 
-@pytest.mark.parametrize("event", ONE_OF_EACH, ids=repr)
+@for_each("event", ONE_OF_EACH)
 def test_an_event_is_frozen_and_shows_its_name(event):
     with pytest.raises(AttributeError):
         event.anything = 1

@@ -2,6 +2,7 @@
 import re
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,7 +62,7 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize("happening, words", SENTENCES, ids=lambda value: repr(value)[:60])
+@for_each("happening, words", SENTENCES)
 def test_what_happens_is_told_in_a_sentence(happening, words):
     assert sentence(happening) == words
 
@@ -167,7 +168,7 @@ def test_there_is_a_sentence_for_every_reason():
     assert set(reasons.SENTENCES) == set(REASONS)
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@for_each("reason", REASONS)
 def test_the_sentence_for_a_reason_is_short_and_plain(reason):
     words = reasons.SENTENCES[reason]
     assert re.fullmatch("[a-z][A-Za-z0-9 -]{4,57}[a-z0-9]", words.replace("UTF-8", "utf-8"))

@@ -2,6 +2,7 @@
 import time
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -388,7 +389,7 @@ def real_decoder():
     return line.Decoder({"line_bytes": REAL_LIMIT})
 
 
-@pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:60])
+@for_each("stream, commands", VECTORS)
 def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
     assert decoded(decoder, stream) == commands
 

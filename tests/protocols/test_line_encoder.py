@@ -1,5 +1,6 @@
 """The `line` protocol's encoder, and what every protocol's has to have."""
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -189,7 +190,7 @@ ONE_OF_EACH = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("happening, lines", ANSWERS, ids=repr)
+@for_each("happening, lines", ANSWERS)
 def test_a_happening_is_told_in_the_words_of_the_document(happening, lines):
     assert list(line.encode(happening, None)) == lines
 
@@ -223,7 +224,7 @@ def test_whatever_is_said_arrives_whole_in_lines_that_are_not_too_long(text):
         told.decode()
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@for_each("reason", REASONS)
 def test_every_reason_has_one_line_of_words(reason):
     for happening in (Refused(reason, None), Farewell(reason)):
         (told,) = line.encode(happening, None)

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,13 +138,13 @@ def short(value):
     return repr(value)[:60]
 
 
-@pytest.mark.parametrize("text, value", READ, ids=short)
+@for_each("text, value", READ)
 def test_what_both_notations_write_is_read(text, value):
     assert parse(text) == value
     assert repr(parse(text)) == repr(value)  # True is not 1 here
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=short)
+@for_each("text", REFUSED)
 def test_anything_else_is_refused(text):
     with pytest.raises(NotALiteral):
         parse(text)

@@ -3,6 +3,7 @@ import re
 import time
 
 import pytest
+from cases import for_each
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -196,7 +197,7 @@ def decoder():
     return padded.Decoder({"text_bytes": LIMIT})
 
 
-@pytest.mark.parametrize("stream, commands", VECTORS, ids=lambda value: repr(value)[:80])
+@for_each("stream, commands", VECTORS)
 def test_a_stream_gives_its_commands_however_it_arrives(decoded, stream, commands):
     assert decoded(decoder, stream) == commands
 
@@ -361,7 +362,7 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize("happening, messages", TOLD, ids=lambda value: repr(value)[:60])
+@for_each("happening, messages", TOLD)
 def test_a_happening_is_told_in_the_words_of_the_document(happening, messages):
     assert list(padded.encode(happening, None)) == messages
 
@@ -371,7 +372,7 @@ def test_every_kind_of_happening_can_be_told():
     assert {type(happening) for happening, _ in TOLD} == set(events.HAPPENINGS)
 
 
-@pytest.mark.parametrize("reason", events.REASONS)
+@for_each("reason", events.REASONS)
 def test_every_reason_has_words(reason):
     (refusal,) = padded.encode(Refused(reason, Post), None)
     assert padded.encode(Refused(reason, None), None) == (refusal,)
@@ -403,7 +404,7 @@ ESCAPED = [
 ]
 
 
-@pytest.mark.parametrize("text, shown", ESCAPED, ids=ascii)
+@for_each("text, shown", ESCAPED)
 def test_a_text_does_not_read_like_the_beginning_of_a_message(text, shown):
     assert padded.encode(Said(b"ann", text.encode(), NOON), None) == (b"[12:00 PM] ann: " + shown.encode(),)
     assert padded.encode(Whispered(b"ann", text.encode(), NOON), None) == (

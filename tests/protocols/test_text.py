@@ -2,6 +2,7 @@
 import unicodedata
 
 import pytest
+from cases import for_each
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -72,17 +73,17 @@ def test_a_harmless_text_is_kept(text):
     assert canonical(text.encode()) == text.encode()
 
 
-@pytest.mark.parametrize("raw, text", CHANGED, ids=ascii)
+@for_each("raw, text", CHANGED)
 def test_what_acts_on_a_terminal_is_replaced(raw, text):
     assert canonical(raw).decode() == text
 
 
-@pytest.mark.parametrize("text", BLANK, ids=lambda text: ascii(text)[:60])
+@for_each("text", BLANK)
 def test_a_text_in_which_nothing_is_drawn_is_blank(text):
     assert is_blank(text.encode()) and is_blank(canonical(text.encode()))
 
 
-@pytest.mark.parametrize("text", SEEN, ids=lambda text: ascii(text)[:60])
+@for_each("text", SEEN)
 def test_a_text_in_which_anything_is_drawn_is_none_of_these(text):
     assert not is_blank(text.encode())
 
