@@ -1,4 +1,4 @@
-"""Where passwords are given: in which order they are looked at, who has to wait, and who is sent away."""
+"""The queue of password checks: in which order they are done, who has to wait, and who is refused."""
 import collections
 import logging
 
@@ -7,9 +7,9 @@ from parley.server.chat.origins import origin
 from parley.server.chat.patience import LONGEST_WAIT
 from parley.server.protocols.events import Reason
 
-MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many for a time to come
+MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many that are delayed
 MOST_OF_ONE = 32  # of these from one address
-MOST_ADDRESSES = 1000  # that have at least one waiting, whatever others have: each has its turn after one of the others
+MOST_ADDRESSES = 1000  # that may have one job each in the queue, even if it is full: they take turns
 LINE_EVERY = 1.0  # seconds between two lines in the log about the same: a flood must not become one there
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Job:
 
 
 class Door(Passwords):
-    """Lets one job after the other to the process that hashes, one of each address in turn.
+    """Passes one job at a time to the process that hashes, from each address in turn.
 
     Results are told by then(trouble, secret): trouble is a Reason, or None.
 
@@ -75,7 +75,7 @@ class Door(Passwords):
                 del self._lines[job.origin]
 
     def holders(self):
-        """Those who wait."""
+        """The sessions that wait for a result."""
         return list(self._jobs)
 
     def close(self):
@@ -101,7 +101,7 @@ class Door(Passwords):
         while self._delayed and self._delayed[0].due <= self._clock():
             self._line_up(self._delayed.pop(0))
 
-    # ---- from hand to hand
+    # ---- the way of a job
 
     def _admit(self, job):
         self._jobs[job.holder] = job
@@ -111,7 +111,7 @@ class Door(Passwords):
         elif wait > LONGEST_WAIT or len(self._delayed) == MOST_WAITING or self._closed:
             self._refuse(job)
         else:
-            self._patience.failed(job.host, job.name)  # as long as it is not right, so that the next one waits longer
+            self._patience.failed(job.host, job.name)  # until it proves right, so that the next one waits longer
             job.due = self._clock() + wait
             self._delayed.append(job)
             self._delayed.sort(key=lambda job: job.due)

@@ -30,13 +30,13 @@ from parley.server.worker.strangers import Strangers
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 FEW = 4  # messages; a round that carried fewer was hardly worth its sends
 LONG_BEAT = 4  # beats until the next round after such a one
-# Seconds until more are let into rooms, where many come: for each member that is told of each of them, and at most.
+# Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
-PRESSED = 0.002  # seconds between two rounds while that one catches up
+PRESSED = 0.002  # seconds between two rounds while a worker that is far behind catches up
 ENOUGH_PENDING = 8 << 20  # bytes kept for a worker that is behind; with more, no worker is heard until it catches up
 MOST_PENDING = 32 << 20  # bytes kept for one that gives no sign of life either
 
@@ -132,7 +132,7 @@ class Hub(Post):
                 key.data.on_ready()
 
     def _gather(self):
-        """There is talk: where it is lively, and to tell a crowd costs more than a little patience, wait for more."""
+        """There is talk. If it is lively, and to tell a crowd costs more than a short wait, wait for more."""
         crowd = self.register.count()["names"]
         if self._messages_before > 1 and crowd >= CROWD and self.pacing:
             time.sleep(crowd * PATIENCE_A_MEMBER)
@@ -145,7 +145,7 @@ class Hub(Post):
         self._next_talk = next_beat(time.monotonic(), beats * self.pacing, HUB_LATER / beats)
 
     def _let_in(self):
-        """Those who want to be in rooms, together: to tell a room who has come is what that costs."""
+        """Let all in together who want to be in rooms: what that costs is to tell a room who has come."""
         arrivals, self._arrivals = self._arrivals, []
         told = self.register.moderation.told_of_newcomers
         for worker, request in arrivals:
@@ -317,7 +317,7 @@ class Hub(Post):
     # ---- what goes where
 
     def _pass_on(self, frame, workers=None):
-        """Part of the streams of these workers, or of all."""
+        """Put a frame into the streams of these workers, or of all."""
         if workers is None:
             for stream in self.streams.values():
                 stream.frames.append(frame)
@@ -327,19 +327,19 @@ class Hub(Post):
                     self.streams[worker].frames.append(frame)
 
     def everyone(self, message):
-        """Part of every worker's stream."""
+        """Put a message into every worker's stream."""
         frame = packed(message)
         self.change()
         self._pass_on(frame)
 
     def some(self, workers, message):
-        """Part of these workers' streams."""
+        """Put a message into these workers' streams."""
         frame = packed(message)
         self.change()
         self._pass_on(frame, workers)
 
     def worker(self, worker, message):
-        """Part of one worker's stream; of none's if that one has just died."""
+        """Put a message into one worker's stream, unless it has just died."""
         if worker in self.streams:
             self.streams[worker].frames.append(packed(message))
 
@@ -434,20 +434,20 @@ class Hub(Post):
     # ---- what workers tell of themselves
 
     def owes(self, worker, address, until):
-        """Somebody at an address has used up the rate: coming back, to any worker, does not make that good."""
+        """Somebody at an address has used up the rate; reconnecting, to any worker, does not restore it."""
         self.everyone(ToWorker.Owes(address, until))
 
     def ready(self, worker):
-        """It serves."""
+        """The worker serves."""
         self.streams[worker].ready = True
 
     def alive(self, worker, report):
-        """It gives a sign of life."""
+        """The worker gives a sign of life."""
         self.streams[worker].missed = 0
         self.streams[worker].report = report
 
     def done(self, worker):
-        """Told to stop, it has nothing more to ask."""
+        """Told to stop, the worker has nothing more to ask."""
         self.streams[worker].done = True
 
 

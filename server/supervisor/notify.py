@@ -26,7 +26,7 @@ class ServiceManager:
             try:
                 sock.sendto("\n".join(assignments).encode(), address)
             except OSError:
-                pass  # it will notice the silence
+                pass  # the service manager will notice the silence
 
     def feed_watchdog(self, now):
         """Send a watchdog message if one is due. now: monotonic seconds."""

@@ -16,7 +16,7 @@ from parley.server.worker.loop import Worker
 
 IDLE_INTERVAL = 1.0  # seconds: the longest wait for events
 BUSY_INTERVAL = 0.05  # the same while a worker is missing, starting or being stopped
-SAME_SIGNAL = 0.5  # seconds within which a second stop signal counts as the first; `timeout` sends it twice, for one
+SAME_SIGNAL = 0.5  # seconds within which a second stop signal counts as the first; `timeout`, for one, sends it twice
 STOP_WITHIN = 5.0  # seconds for each of the two steps of an orderly stop
 QUICK_DEATH = 1.0  # seconds: the replacement of a worker that lived for less is delayed
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0  # seconds of that delay, which doubles with each quick death
@@ -83,7 +83,7 @@ class Supervisor:
         self._last_number = 0
         self._quick_deaths = collections.Counter()  # in a row, by slot
         self._started = self._stopping = False
-        self._stop_requested_at = 0.0  # to stop
+        self._stop_requested_at = 0.0  # monotonic seconds
         self._signals = []
         self._wakeup, self._wake = os.pipe()
 

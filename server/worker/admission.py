@@ -45,7 +45,7 @@ class Admission:
             self._certify(settings["certificate"])
 
     def _certify(self, certificate):
-        """What those who connect from now on are shown. The parent has checked it, but a file more may not be had."""
+        """The certificate for those who connect from now on. The parent has checked it, but loading it takes files."""
         try:
             self._tls, self._certificate = context(*certificate), certificate
         except Unfit as error:
@@ -108,7 +108,7 @@ class Admission:
                 handshake.crash()
 
     def greet(self, transport, protocol, home):
-        """Its handshake is done; what it said at once came along with that, and no selector knows of it."""
+        """Its handshake is done. What it said at once may have come along with that, and no selector knows of it."""
         connection = self.admit(transport, protocol, home)
         try:
             connection.on_ready(READ)
@@ -138,7 +138,7 @@ class Admission:
         return connection
 
     def _ask_for_room(self, connection):
-        """There may be one too many of this worker's, or, which only the hub knows, of one address."""
+        """End it if this worker has too many. Whether its address has, only the hub knows: ask there."""
         limits = self._limits
         if limits["connections"] and len(self.connections) > limits["connections"]:
             connection.leave(Reason.TOO_MANY_CONNECTIONS)
@@ -147,7 +147,7 @@ class Admission:
             self._worker.uplink.ask(ToHub.Arrived(connection.number, connection.address()[0]))
 
     def parted(self, connection, reason):
-        """A client is none any more; its last words may still be on their way."""
+        """It is no client any more; its last words may still be on their way."""
         worker = self._worker
         worker.stats.endings[reason] += 1
         worker.stats.present[connection.audience.protocol] -= 1

@@ -16,7 +16,7 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
-# What poll is asked for; _GONE it tells in any case. PyPy does not name it, but passes it on.
+# What poll is asked for; it reports _GONE in any case. PyPy has no name for it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
 _GONE = select.POLLERR | select.POLLHUP  # a reset, or the end of both directions
 
@@ -120,7 +120,7 @@ class Connection:
         commands = self._decoder.feed(data)
         if commands:
             audience = self.audience
-            if self._decoder.form != audience.form:  # as it writes it is answered
+            if self._decoder.form != audience.form:  # it is answered in the form in which it writes
                 audience.move(self, worker.audiences[audience.protocol, self._decoder.form, audience.home])
             worker.deadlines.completed(self)
             self.hear(commands)
@@ -175,7 +175,7 @@ class Connection:
             self.catch_up()
 
     def address(self):
-        """(host, port) of the client; an IPv4 one that came in through an IPv6 socket is told as what it is."""
+        """(host, port) of the client; an IPv4 address stays one if it came in through an IPv6 socket."""
         _, host, port = self._origin.decode().split(" ")
         return as_people_write_it(host), int(port)
 
@@ -230,16 +230,16 @@ class Connection:
     def pause(self):
         """Read nothing until `resume`."""
         self._paused = True
-        self._worker.deadlines.completed(self)  # nothing is awaited of whom we do not hear
+        self._worker.deadlines.completed(self)  # whoever is not read cannot be late
         self._watch()
 
     def notice_reset(self):
-        """While it is held nothing tells of its end; what it has said before an orderly one is still to be handled."""
+        """Close it if it was reset while held back, and so not read. After an orderly end its commands still count."""
         if self.transport is not None and self._hung_up() & _GONE:
             self._lose()
 
     def leave_if_gone(self):
-        """Somebody else wants the name: if the client has closed, what it has said still counts, but is all."""
+        """Somebody else wants the name: if the client has closed, handle what it has said, and leave."""
         if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
                 if self.state is GONE or self.state is WAITING:

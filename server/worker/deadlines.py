@@ -1,4 +1,4 @@
-"""How long a client may take over things: to say its first command, to end a line, to take what it is sent, to go."""
+"""How long a client may take: for its first command, for the end of a line, to read what it is sent, to leave."""
 import collections
 
 from parley.server.protocols.events import Reason
@@ -43,7 +43,7 @@ class Deadlines:
     def began(self, connection, now, typing_seconds=None):
         """Bytes of a command have come, whose end must come within `frame_seconds` from its first byte.
 
-        typing_seconds: where commands are typed, each byte gives `frame_seconds` for the next, and this is for it all.
+        typing_seconds: where commands are typed, each byte gives `frame_seconds` for the next; this is for the whole.
         """
         frame = self.limits["frame_seconds"]
         if connection not in self._unfinished:
@@ -53,12 +53,12 @@ class Deadlines:
             self._unfinished[connection] = min(now + frame, latest), latest
 
     def behind(self, connection, now):
-        """It has been sent more than it takes; over the hard limit it has lost its time."""
+        """It has been sent more than it takes. Is that over the hard limit, so that it gets no more time?"""
         self._reading.setdefault(connection, [now + self.limits["stall_seconds"], 0])
         return connection.outbox.size > HARD_LIMIT * self.limits["outbox_bytes"]
 
     def took_some(self, connection, size, now):
-        """It is behind, but reads. Further behind than `outbox_bytes`, so many have to be read for that to count."""
+        """It is behind, but reads. If it is behind by more than `outbox_bytes`, only reading that many is progress."""
         progress, soft_limit = self._reading.get(connection), self.limits["outbox_bytes"]
         if progress:
             progress[1] += size

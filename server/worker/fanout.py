@@ -1,12 +1,12 @@
-"""The fan-out: what a tick has for one worker's clients, by the form in which they are sent it.
+"""The fan-out: what a tick has for one worker's clients, in the form in which each is sent it.
 
 What happens is rendered once for a form and kept as frames, in one list over all rooms, as the hub's order is one. At
 the end of the tick each member gets the frames of its rooms in one send. The rooms in which anything happened in the
-tick are its active ones. If there is one, all its members get the same bytes, joined once; of several, each member has
-its own joined, unless the one before hears the same.
+tick are its active ones. If there is one, all its members get the same bytes, joined once; if there are several, what
+each member hears is joined for it alone, unless the one before hears the same.
 
-Who is to hear something else (a speaker not its own words, a newcomer only what follows, somebody an answer) gets the
-same frames with cuts. A cut is (start, stop, instead, rooms): the frames `instead` take the place of the frames from
+Whoever hears less (not its own words, or only what follows its login) or more (an answer) gets the same frames with
+cuts. A cut is (start, stop, instead, rooms): the frames `instead` take the place of the frames from
 start to stop, and those before are heard as far as they are of `rooms`, in which the session was until then. The
 indices are into the one list, whichever rooms a session is in.
 """
@@ -73,10 +73,10 @@ def _charge(session, frames, shift):
 
 
 class Group:
-    """The tick's frames so far as they are heard by those who are in the same of its active rooms.
+    """Those of the tick's frames that are heard by all who are in the same of its active rooms.
 
     everything: the list of all frames. indices: of those in it that are heard; None if they all are.
-    size: how many are heard. The list of all grows, and is another group then.
+    size: how many are heard. When the list of all grows, it takes another group.
     text: these joined; offsets: where each of them begins in it. Both are None until they are wanted.
     """
 
@@ -135,7 +135,7 @@ class Audience:
         self.deliveries = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}
-        self._tuples = {}  # the short values of `members`, each by itself; and some that were
+        self._tuples = {}  # {rooms: the same}: the short values of `members`, and some that were
         self._encode = encode
         self._strangers = strangers
         self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
@@ -254,7 +254,7 @@ class Audience:
                 self._cut(session, start, self._encode(instead, session.name))
 
     def hear_plainly(self, room, name, records, find):
-        """What `hear_talk` does, for most talk in most forms; false, and nothing done, where it has to do it.
+        """What `hear_talk` does, for most talk in most forms; false, with nothing done, where `hear_talk` has to.
 
         name: of the room. records: (session number, sender, text, time) of each message.
         find: gives the session of a number, if that is one of this worker's.
@@ -450,8 +450,8 @@ class Audience:
     def _send_by_rooms(self, failed):
         """To each member but those who have cuts what it hears of several rooms.
 
-        There are so many sets of rooms that hardly anybody hears just the same, so each has its texts joined for
-        itself, except where they are those of the member before.
+        There are so many sets of rooms that hardly any two hear just the same, so texts are joined for each member,
+        unless they are those of the member before.
         """
         hearing = collections.defaultdict(list)  # member -> texts, in order
         of_several = {}  # text -> of how many frames, by its identity
@@ -608,7 +608,7 @@ class Personal(Separate):
             session.send(pieces)
 
     def _render(self, happening):
-        """Kept, unless it is talk, only if the protocol speaks of it: most of what happens besides, it does not."""
+        """Talk is kept; anything else only if the protocol has frames for it, as for most it has none."""
         return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
 
     def _span(self, session, group, first, behind):

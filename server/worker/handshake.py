@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Handshake:
-    """A client on a TLS port that is not admitted yet. When it is ready it queues for its turn, which costs us time."""
+    """A client on a TLS port that is not admitted yet. When it is ready it queues for a turn, which costs CPU time."""
 
     unfinished = True  # who is late at this is too slow, not idle
     is_typed = False
@@ -28,7 +28,7 @@ class Handshake:
         worker.deadlines.began(self, worker.now)
 
     def _await(self, mask):
-        """Be watched by the selector for this, or not at all."""
+        """Have the selector watch for READ or WRITE; 0 for nothing."""
         if mask:
             self._worker.selector.register(self._transport, mask, self)
         elif self._awaits:

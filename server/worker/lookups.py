@@ -11,8 +11,8 @@ from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 
 MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
-UNREAD_AFTER = 1.0  # seconds; who has not taken its answer by then keeps nobody else from getting one
-MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind for longest are ended
+UNREAD_AFTER = 1.0  # seconds; whoever has not read its answer by then keeps nobody else from getting one
+MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind longest are ended
 
 
 class Request:
@@ -84,7 +84,7 @@ class Lookups:
                 self._ask(request.message._replace(sessions=[session.number for session in request.askers]))
 
     def _would_be_a_second_pattern(self):
-        """All names are held against a pattern: one at a time, as nobody is served meanwhile."""
+        """One pattern at a time: all names are matched against it, and nobody is served meanwhile."""
         _, message, _ = next(iter(self._lines.values()))[0]
         return _has_pattern(message) and any(
             _has_pattern(other.message) and not self._is_answered(other) for other in self._open)
@@ -95,7 +95,7 @@ class Lookups:
         self._lines.move_to_end(address)
         if not line:
             del self._lines[address]
-        return self._waiting.pop(key, None) or Request(key[1])  # of one that a bug has stopped on its way there
+        return self._waiting.pop(key, None) or Request(key[1])  # a bug has kept it out of `_waiting`
 
     def _look_through(self, now):
         for request in (*self._open, *self._unread):

@@ -22,15 +22,15 @@ from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
 from parley.server.worker.uplink import Uplink
 
-# Seconds for the clients in one tick, until the hub and the clock have their turn again: at least, and for each second
-# that it takes to tell all what was heard, as words that are heard together are told together; and at most.
+# Seconds for the clients in one tick, until the hub and the clock have their turn again: at least; for each second that
+# it takes to tell everybody what was said, as messages read together share their sends; and at most.
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
-FADES = 0.9  # of what it took, after each tick in which it took less
-PASSED_OVER = 0.05  # seconds for which those who have had a turn may have to wait for others
+FADES = 0.9  # to this part of itself falls the estimate of that time, at most, in each tick
+PASSED_OVER = 0.05  # seconds that those who have had a turn may have to wait for others
 DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are told again
 SWEEP = 1.0  # seconds between two looks at the deadlines
 LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
-STANDSTILL = 5.0  # seconds that such a look comes late only if it was the machine that stood still
+STANDSTILL = 5.0  # seconds; a look that comes later still means that the machine stood still
 LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
 FD_SETSIZE = 1024  # of select.h
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
@@ -64,7 +64,7 @@ class Worker:
         self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
         self._down = down
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
-        # And until the next beat. epoll only waits whole milliseconds; select knows no higher descriptors.
+        # Watched until the next beat: epoll waits whole milliseconds only, select takes no higher descriptors.
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
         homes = {*((name, HOME) for name in PROTOCOLS), *((name, home) for name, _, _, home in listening)}
         self.audiences = {(name, form, home): audience(PROTOCOLS[name], form, self.strangers, home)
@@ -125,8 +125,8 @@ class Worker:
     def _serve_all(self, ready):
         """The clients, and those at the door; not the hub. They have turns until all is done, or the time is over.
 
-        Whoever has something new comes before those who have had a turn, so that a word is not behind one of each who
-        says much; unless these have been passed over for PASSED_OVER.
+        Whoever has something new comes before those who have had a turn, so that one message does not wait for all of
+        those who send many; unless these have been passed over for PASSED_OVER.
         """
         latest, postponed = self._latest, self._postponed
         if not postponed:
@@ -262,7 +262,7 @@ class Worker:
 
     @staticmethod
     def _each(connections, action, *arguments):
-        """Let each of them do it; a bug costs the one in whose turn it shows, and not those behind it."""
+        """Let each of them do it; a bug costs only the one in whose turn it shows."""
         for connection in list(connections):
             try:
                 getattr(connection, action)(*arguments)
@@ -315,7 +315,7 @@ class Worker:
         self.remember_debt(connection, DEBT_STEP)
 
     def remember_debt(self, connection, step=0.0):
-        """Nor does it win anything by coming back, to whatever worker."""
+        """Nor does reconnecting, to whatever worker, restore its rate."""
         address = origin(connection.address()[0])
         if self.throttle.remember(address, connection.paid_until, step):
             self.uplink.ask(ToHub.Owes(address, connection.paid_until))

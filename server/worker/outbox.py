@@ -32,15 +32,15 @@ class Outbox:
             self.size += len(piece)
 
     def keep_first(self, begun=0):
-        """Forget all but the pieces that are being sent: they begin and end with whole messages.
+        """Forget all but the pieces that are being sent; each piece is of whole messages.
 
-        That is the first one, or those that hold the first `begun` bytes.
+        These are the first one, or those that hold the first `begun` bytes.
         """
         while len(self._pieces) > 1 and self.size - len(self._pieces[-1]) >= begun:
             self.size -= len(self._pieces.pop())
 
     def send(self, transport):
-        """Send what the transport takes, or some of it; the number of bytes. OSError if the connection is gone."""
+        """Send what the transport takes, or some of it. Returns how many bytes; OSError if the connection is gone."""
         total = 0
         while self._pieces and total < _MOST_SENT:
             batch = [self._pieces[index] for index in range(min(_AT_ONCE, len(self._pieces)))]

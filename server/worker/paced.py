@@ -1,20 +1,20 @@
-"""Connections of clients that take one recv for one frame: the next is sent once they will have taken the last.
+"""Connections of clients that take one recv for one frame: the next one is sent when they should have read the last.
 
-Sends of their own are not enough: the kernel joins what a client has not read yet, and what one tick has for it, such
-as that somebody joined and what he said, is sent within microseconds. TCP cannot tell what a program has read; so it
-gets time to wake up and do so.
+A send for each frame is not enough: the kernel joins what a client has not read yet, and what one tick has for it, such
+as that somebody joined and what he said, is sent within microseconds. TCP cannot tell what a program has read; so the
+program gets time to wake up and read.
 """
 import collections
 import time
 
 GAP = 0.05  # seconds between two frames: a busy machine wakes a program late
-LAG = 4 * GAP  # seconds that a frame may wait, so that an answer behind it is no later: where many wait they are closer
+LAG = 4 * GAP  # seconds that a frame may wait, so that an answer behind it is no later; many that wait are sent closer
 FLOOD = 16 * GAP  # what would wait longer is sent at once: nobody could read it, and talk must not lag behind
 CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
 
 
 class Pace:
-    """Keeps one connection's frames apart. Whoever has spoken since the last one is awake, and need not be waited for.
+    """Keeps one connection's frames apart. A client that has spoken since the last one is awake, and needs no gap.
 
     kept: the frames that wait for their turn, a deque; None if none does.
     """
@@ -33,7 +33,7 @@ class Pace:
         return self._told_at + min(GAP, share)
 
     def send(self, connection, pieces):
-        """Send a frame: now, if none has just been sent. Else it is kept; is it?"""
+        """Send a frame now, if none has just been sent; else keep it. Was it kept?"""
         now = time.monotonic()  # a tick may have taken long
         load = (self._load_until - now if self._load_until > now else 0.0) + GAP
         self._load_until = now + (load if load < CALM else CALM)

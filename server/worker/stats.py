@@ -4,12 +4,12 @@ import os
 
 
 class Stats:
-    """Plain counters, written where it happens.
+    """Plain counters, which are written where something happens.
 
-    accepted: connections that there have been.
-    present: those that there are, by protocol.
-    endings: those that have ended, by reason.
-    refusals: commands that were not done, by reason.
+    accepted: how many connections there have been.
+    present: the open ones, by protocol.
+    endings: the ended ones, by reason.
+    refusals: commands that were refused, by reason.
     messages: that clients have sent.
     """
 
@@ -29,5 +29,5 @@ class Stats:
             messages_per_second=(self.messages - messages) / max(now - before, 1e-3))
 
     def reported(self, now):
-        """It has been told."""
+        """The hub has been told."""
         self._reported = now, self.messages

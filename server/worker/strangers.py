@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class _Minute:
-    """What there was of one kind of event since the first of it. until: when that is summed up, monotonic seconds."""
+    """The events of one kind in a minute. until: when its end is, and they are summed up, monotonic seconds."""
 
     def __init__(self, until):
         self.until = until
@@ -23,15 +23,15 @@ class _Minute:
 class Strangers:
     """Gives each event of a kind its level: its own for MOST_LINES of them a minute, `debug` for the rest.
 
-    At the end of that minute one line says how many more there were, and from how many addresses: at least so many, if
-    it is MOST_ADDRESSES.
+    At the end of that minute one line says how many more there were, and from how many addresses; MOST_ADDRESSES means
+    that many or more.
     """
 
     def __init__(self):
         self._minutes = {}  # kind -> _Minute; there are as many kinds as there are callers
 
     def level(self, kind, host, now, usual=logging.INFO):
-        """Of an event that somebody at `host` causes."""
+        """The level of an event that somebody at `host` causes."""
         self.look_at_clock(now)
         minute = self._minutes.setdefault(kind, _Minute(now + MINUTE))
         if minute.lines < MOST_LINES:
@@ -43,7 +43,7 @@ class Strangers:
         return logging.DEBUG
 
     def look_at_clock(self, now):
-        """Sum up the minutes that are over; what is asked often enough is told in time."""
+        """Sum up the minutes that are over."""
         for kind in [kind for kind, minute in self._minutes.items() if minute.until <= now]:
             self._sum_up(kind, self._minutes.pop(kind))
 

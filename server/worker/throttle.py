@@ -11,15 +11,15 @@ class Throttle:
     """Lets each connection through at `rate` messages a second on average; 0 lets everything through.
 
     A connection's `paid_until` is the moment at which all its messages so far would have come at that rate. It is in
-    credit while that is less than BURST ahead. What is in credit is handled, whatever it costs: a dear message makes
-    the next ones wait.
+    credit while that is less than BURST ahead. In credit, its next message is handled whatever it costs: an expensive
+    one makes those after it wait.
     """
 
     def __init__(self):
         self.rate = 0
         self._held = {}  # connection -> when it may be read again
         self._first = self._looked = 0.0  # when the first of them may; when they were last looked at
-        self._debts = collections.OrderedDict()  # address -> when the debt of who left from there is paid
+        self._debts = collections.OrderedDict()  # address -> when the debt of those who left there is paid
 
     def charge(self, connection, cost, now):
         """Count what a client has cost, in messages."""
@@ -36,7 +36,7 @@ class Throttle:
         return True
 
     def allowance(self, connection, now):
-        """How many messages it may be heard with now; for a dear one the credit need not suffice."""
+        """How many of its messages may be handled now; for an expensive one the credit need not suffice."""
         if not self.rate:
             return float("inf")
         credit = BURST - (max(connection.paid_until, now) - now)
@@ -79,11 +79,11 @@ class Throttle:
     # ---- who comes back
 
     def is_debtor(self, connection, now):
-        """Has it used up so much that coming back must not make it good?"""
+        """Has it used up so much that reconnecting must not restore it?"""
         return connection.paid_until - now > BURST / 2
 
     def remember(self, address, until, step=0.0):
-        """Somebody there has used up the rate until then, monotonic seconds; is that news, by more than `step`?"""
+        """Somebody there has used up the rate `until` (monotonic seconds). Is that news by more than `step` seconds?"""
         if until - self._debts.get(address, 0.0) <= step:
             return False
         self._debts[address] = until

@@ -1,4 +1,4 @@
-"""A worker's voice to the hub: what its sessions say and ask, one write a tick."""
+"""The way from a worker to the hub: what its sessions say and ask, one write a tick."""
 import functools
 import time
 
@@ -69,7 +69,7 @@ class Uplink:
         self._once_told.setdefault(session, []).append(functools.partial(self.ask, message))
 
     def hear_once_told(self, session, command):
-        """Let the session give a command itself, likewise."""
+        """Let the session handle a command then, likewise."""
         self._once_told.setdefault(session, []).append(functools.partial(session.hear, [command]))
 
     def told(self):
