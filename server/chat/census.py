@@ -9,9 +9,9 @@ from parley.server.protocols.events import Reason
 
 
 class Census:
-    """Tells a worker to end the connection that is one too many; it is not counted.
+    """Tells a worker to end the connection that is one too many, which is not counted.
 
-    most: connections of one address; 0 is no limit. A change is for those who come from then on.
+    most: connections of one address; 0 is no limit. A change applies to those who come from then on.
     """
 
     def __init__(self, post: Post) -> None:

@@ -16,9 +16,9 @@ Claim = Union[ToHub.ClaimUnproven, Proven.ClaimName, Proven.OpenAccount, ToHub.R
 class Claims:
     """Claims of names, and their end. The methods handle messages: see `parley.server.ipc.messages`.
 
-    Whoever has just closed its connection may have its name still, as its worker has not told of that yet. So before a
-    name is refused as taken the worker of whoever has it is asked, and the claim decided again: what is refused is
-    refused by somebody who is there. What is too much like an account's name is taken in any case.
+    Whoever has just closed its connection may still have its name, as its worker has not reported that yet. So before a
+    name is refused as taken the worker of its holder is asked, and the claim is decided again: a name is refused only
+    if its holder is there. What is too much like an account's name is taken in any case.
 
     deciders: {name of a message: what decides it}, of those that may be decided again.
     on_grant: what is called with a holder that has its first name. on_release: with one that is gone.
@@ -30,7 +30,7 @@ class Claims:
         self._members = members
         self._accounts = accounts
         self._gate = gate
-        # Holder that wants a name -> (holder that has it and is looked after, worker that asks, claim).
+        # Holder that wants a name -> (holder that has it and is being checked, worker that asks, claim).
         self._probing: Dict[int, Tuple[int, int, Claim]] = {}
         self._guests = 0
         self.deciders: Dict[str, Callable[..., None]] = {
@@ -44,7 +44,7 @@ class Claims:
             given: bool = False, host: str = "", alive: Optional[int] = None) -> None:
         """Login, SignIn and Post, where nothing is proven: give the name to the session, or say why not.
 
-        alive: the holder of the name, if it has been looked after already and is there.
+        alive: the holder of the name, if its worker has just said that it is there.
         """
         holder = holder_of(worker, session)
         no_account = command == "SignIn" and name not in self._accounts.accounts
@@ -71,7 +71,7 @@ class Claims:
 
     def claim_name(self, worker: int, session: int, name: bytes, command: str, serial: int,
                    renewed: Optional[str], host: str = "", alive: Optional[int] = None) -> None:
-        """The same with the right password, which takes the name away from whoever has it, except for SignIn."""
+        """A claim with the right password, which takes the name away from whoever has it, except for SignIn."""
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
@@ -179,7 +179,7 @@ class Claims:
     def is_taken(self, holder: int, name: bytes, occupied: Collection[bytes], alive: Optional[int]) -> Optional[bool]:
         """Has somebody else than the holder the name, who is really there? None if that has to be found out: `probe`.
 
-        alive: who has been looked after already, or None.
+        alive: the holder whose worker has just said that it is there, or None.
         """
         if self._accounts.is_closing(name) or self._members.is_like_an_account(name, occupied):
             return True
@@ -189,7 +189,7 @@ class Claims:
         return True if rival == alive else None
 
     def probe(self, holder: int, claim: Claim, name: bytes, occupied: Collection[bytes]) -> None:
-        """Let somebody look after who has the name that the holder wants; then the claim is decided again.
+        """Have a worker check who has the name that the holder wants; then the claim is decided again.
 
         claim: the message that is being decided.
         """
@@ -199,7 +199,7 @@ class Claims:
             self._post.worker(split(rival)[0], ToWorker.Probe(split(rival)[1], holder))
 
     def probed(self, worker: int, asker: int, session: int) -> None:
-        """A worker has looked after the session; if that was not there any more, it is released by now."""
+        """A worker has checked the session; if its client was gone, it is released by now."""
         rival, _, _ = self._probing.get(asker, (None, None, None))
         if rival == holder_of(worker, session):
             self._decide_again(asker)

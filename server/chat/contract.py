@@ -11,7 +11,7 @@ Looked = Callable[[Optional[str], Any], object]
 
 
 class Post:
-    """Takes what is decided to those who are to know it. Messages are of `ToWorker`, reasons of `Reason`."""
+    """Delivers what is decided to those who are to know it. Messages are of `ToWorker`, reasons of `Reason`."""
 
     def everyone(self, message: Message) -> None:
         """Tell all workers, in the same order."""
@@ -48,11 +48,11 @@ class Post:
         raise NotImplementedError
 
     def announce(self, frame: bytes, then: Callable[[Optional[bool]], object]) -> None:
-        """Tell everybody what is said in the lobby by who runs the server: one message, as talk. then: is it stored?"""
+        """Tell everybody what the server's operator says in the lobby: one message, as talk. then: is it stored?"""
         raise NotImplementedError
 
     def audit(self, who: bytes, holder: int, act: str, room: bytes, about: bytes, text: bytes) -> None:
-        """Log what somebody has done to a room, or who runs the server to something else.
+        """Log what somebody has done to a room, or whoever runs the server to anything else.
 
         holder: the session that asked for it; 0 if it was asked through the control socket. about, text: as in
             `parley.server.protocols.events.ACTS`, without what is secret.
@@ -77,7 +77,7 @@ class Post:
 
 
 class Passwords:
-    """Looks at passwords, one after the other, and calls `then(trouble, secret)` with each result.
+    """Checks and hashes passwords, one after the other, and calls `then(trouble, secret)` with each result.
 
     trouble: the Reason why there is no result, or None. host: of the client whose password it is.
     """

@@ -10,7 +10,7 @@ from parley.server.ipc.messages import Listed, ReadStore, ToStore, ToWorker
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
 
-# What is told at once of a box to a client that takes a frame at a time, as it has a moment for each.
+# How much of a box is sent at once to a client that takes a frame at a time, and needs a moment for each.
 FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500
 
 
@@ -65,7 +65,7 @@ class DirectMessages:
         return None if self._accounts.has_room(to, sender, text, source) else Reason.BOX_FULL
 
     def _mark(self, holder: int, to: bytes, sender: bytes, text: bytes, source: str) -> None:
-        """What somebody here is being told has its room in the box until the worker says that it has been sent."""
+        """Hold room in the box for what a member is being told, until the worker says that it has been sent."""
         held = self._accounts.reserve(to, sender, text, source)
         if held is not None:
             self._last_mark += 1
@@ -74,7 +74,7 @@ class DirectMessages:
             self._post.worker(worker, ToWorker.Mark(session, self._last_mark))
 
     def told(self, worker: int, session: int, mark: int) -> None:
-        """The member has been sent what was said to it alone in front of this mark."""
+        """The member has been sent what was said to it alone before this mark."""
         holder = holder_of(worker, session)
         marks = self._untold.get(holder, {})
         if mark in marks:

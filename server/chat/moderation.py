@@ -125,7 +125,7 @@ class Moderation:
             room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias))
 
     def _begin_past(self, room: Room, holder: int, name: bytes, number: int) -> bool:
-        """In a room that is not open, tell a member what follows this message, or more if it was there before.
+        """In a room that is not open, a member's past begins behind this message, or earlier if it was there before.
 
         Is there anything new that has to be stored?
         """
@@ -240,7 +240,7 @@ class Moderation:
     # ---- speaking
 
     def heard(self, worker: int, number: int, frame: bytes) -> Tuple[Optional[bytes], Optional[Dict[int, int]]]:
-        """(frame, interest): of talk in a room what may be said, and which workers are to hear it; None is all.
+        """(frame, interest): what may be said of this talk, and which workers are to hear it; None is all of them.
 
         Those who may not speak are told. The frame is None if nothing is left.
         """

@@ -38,8 +38,8 @@ def canonical_name(raw: bytes) -> bytes:
 
 
 def _is_drawn(name: str) -> bool:
-    """Is it of the right length, and each of its characters seen as one?"""
-    # isprintable() leaves out controls, format characters, surrogates, unassigned ones and all white space but " ".
+    """Is it of the right length, and is each of its characters visible as one?"""
+    # isprintable() is false for controls, format characters, surrogates, unassigned ones and all white space but " ".
     return (1 <= len(name) <= LONGEST and name.isprintable() and " " not in name and "|" not in name
             and unicodedata.category(name[0])[0] != "M" and not all(skeleton == "" for skeleton in _skeletons(name)))
 
@@ -80,7 +80,7 @@ def spelled(raw: bytes) -> bytes:
 def claims(name: bytes) -> Set[bytes]:
     """What a canonical name occupies. Two names that have any of it in common look alike.
 
-    It is the name's skeletons (see `_skeletons`) with one letter that looks like two spelled as these: "tom" as "torn".
+    It is its skeletons (see `_skeletons`), in which a letter that looks like two is written as two: "tom" as "torn".
     """
     return {_with_pairs(skeleton).encode() for skeleton in _skeletons(name.decode(errors="replace"))}
 
@@ -99,7 +99,7 @@ def folded(name: bytes) -> str:
 class Occupied:
     """Which names occupy what.
 
-    Several may share it: accounts keep their names, also if they are found to look alike later.
+    Several may share it: accounts keep their names, even if these are found to look alike later.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class Occupied:
 
 @functools.lru_cache(maxsize=1)  # who claims a name asks twice: is it valid, and what does it occupy
 def _skeletons(name: str) -> Set[str]:
-    """What is left of a name if one looks at it only: two names with a common skeleton look alike.
+    """What is left of a name if one only looks at it: two names with a common skeleton look alike.
 
     There are two, because "I" looks like "l" but is the capital of "i": one takes the letters as they are drawn, so
     that "BiII" does not pass for "Bill"; one folds them first, so that "IAN" does not pass for "ian".

@@ -22,7 +22,7 @@ PAGE = 100  # accounts or messages in one answer: nobody has to wait for it, and
 ACTS = ("kick", "ban", "unban", "mute", "unmute", "drop")  # what operators do to rooms by their requests
 _MOST_TOLD = 20  # bans in an error
 
-# What is wrong, by Reason; of these words some are about a name or a room.
+# What is wrong, by Reason; some of these texts name somebody or a room.
 _WORDS = {
     Reason.NO_ROOM: "there is no room %(room)s; `rooms` lists those there are",
     Reason.NOBODY: "nobody called %(about)s is here; `who` lists everybody",
@@ -236,7 +236,7 @@ class Operators:
 
 
 def _encoded(text: Any) -> Optional[bytes]:
-    """None of what is no text, or none in UTF-8."""
+    """The text in UTF-8; None if it is no text, or not one that UTF-8 can have."""
     try:
         encoded: bytes = text.encode()
     except (AttributeError, UnicodeEncodeError):

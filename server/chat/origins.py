@@ -15,7 +15,7 @@ def as_people_write_it(host: str) -> str:
 
 
 def origin(host: str) -> Origin:
-    """An IPv4 address as text; of an IPv6 address the first 8 bytes, as whoever has one has all that begin so."""
+    """An IPv4 address as text; of an IPv6 address the first 8 bytes, as whoever has one has all with these."""
     host = as_people_write_it(host)
     if ":" not in host:
         return host
@@ -38,7 +38,7 @@ def network_of(text: str) -> Optional[Network]:
     text = as_people_write_it(text)
     try:
         if "/" not in text:
-            ipaddress.ip_address(text.partition("%")[0])  # which Python knows with a zone since 3.9
+            ipaddress.ip_address(text.partition("%")[0])  # Python knows zones only since 3.9
             text = network(text)
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -46,11 +46,11 @@ def network_of(text: str) -> Optional[Network]:
 
 
 def written(net: Network) -> str:
-    """A network as text, of one IPv4 address without a prefix: `network_of` finds it again."""
+    """A network as text that `network_of` reads; a single IPv4 address is without a prefix."""
     return str(net.network_address) if net.prefixlen == 32 and net.version == 4 else str(net)
 
 
 def network(host: str) -> str:
-    """The same as text, to be stored and shown: "192.0.2.1", or "2001:db8::/64"."""
+    """`origin` as text, to be stored and shown: "192.0.2.1", or "2001:db8::/64"."""
     one = origin(host)
     return one if isinstance(one, str) else "%s/64" % ipaddress.IPv6Address(one + bytes(8))

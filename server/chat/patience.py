@@ -1,20 +1,20 @@
-"""How much of one address, and for one account, is borne: wrong passwords, and new accounts."""
+"""How many wrong passwords and new accounts are tolerated from one address, and for one account."""
 import collections
 from typing import Callable, Counter, Dict, MutableMapping, NamedTuple, Optional
 
 from parley.server.chat.origins import Origin, origin
 
 MINUTE = 60.0
-OF_AN_ADDRESS = 10  # times what is borne for one account: behind one address there may be a class that mistypes
+OF_AN_ADDRESS = 10  # times what is tolerated for one account: a class that mistypes may share one address
 LONGEST_WAIT = 60.0  # seconds; whoever would have to wait longer for a try does not get one
 MEMORY = 600.0  # seconds for which a failure counts against its address
 MOST_REMEMBERED = 4096  # addresses, and accounts; the longest quiet ones are forgotten first
 
 
 class _Failures(NamedTuple):
-    """Of an address, or for an account.
+    """The failures from an address, or for an account.
 
-    until: when all of them would have come at the rate that is borne; monotonic seconds, like `at`.
+    until: when all of them would have come at the rate that is tolerated; monotonic seconds, like `at`.
     at: when the latest came.
     name: whose password all of an address's failures were for; None if that is not one account alone.
     """
@@ -25,14 +25,14 @@ class _Failures(NamedTuple):
 
 
 class Patience:
-    """Bears so many failures a minute for an account, ten times as many of an address; the next tries have to wait.
+    """Tolerates so many failures a minute for an account, ten times as many from an address; further ones have to wait.
 
     That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
     in the last ten minutes does not wait for others who have guessed: only one try of each further address is free.
 
     host: the address of a client, as it is connected. name: of an account.
     failed_logins_per_minute: 0 is no limit.
-    accounts_per_address: that were made since the server started, and are not deleted; 0 is no limit.
+    accounts_per_address: those made since the server started, and not deleted; 0 is no limit.
     clock: gives monotonic seconds.
     """
 

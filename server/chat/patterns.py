@@ -1,4 +1,4 @@
-"""Shell patterns over names, in time that no pattern can drive up."""
+"""Shell patterns over names, matched in a time that no pattern can drive up."""
 import re
 from typing import Callable
 

@@ -1,4 +1,4 @@
-"""Passwords are looked at before what they are for gets its place in the order, and never enter it."""
+"""Passwords are checked before the request that they come with gets its place in the order; they never enter it."""
 from typing import Any, Collection, Dict, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts

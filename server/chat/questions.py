@@ -1,4 +1,4 @@
-"""Questions change nothing: the store answers, or another worker, or the asker's own at this place in the order."""
+"""Questions, which change nothing: the store answers, or another worker, or the asker's at this place in the order."""
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post
@@ -64,7 +64,7 @@ class Questions:
     # ---- what a worker knows
 
     def describe(self, worker: int, session: int, name: bytes) -> None:
-        """Only the worker that has the member, who may be named by its alias, knows where it comes from: ask there."""
+        """Where a member comes from (the name may be its alias): only its worker knows, and is asked."""
         holder, asker = self._members.described_as(name), holder_of(worker, session)
         if holder is None:
             self._post.refuse(asker, Reason.NOBODY)

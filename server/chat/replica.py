@@ -50,7 +50,7 @@ class Replica:
         self._sessions = sessions
         self._rooms = rooms
         self._roll = Roll()
-        self._lists, self._lists_of = {}, None  # what was last told of it, by the type of the answer, and its version
+        self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
         self._aliases = {}  # name -> alias, of those who are here and have one
         self._next_push = 0.0
         rooms.everywhere.show_by(self._aliases)
@@ -185,7 +185,7 @@ class Replica:
             self._list_rooms(session)
 
     def _list_rooms(self, session):
-        """Where lists of users are pushed the rooms that one is in are among these."""
+        """Where the list of users is pushed, it includes the rooms that its reader is in."""
         if session.audience.traits.wants_users and session.name:
             session.heed("tell", Users(self._roll.users(), self._rooms.names(session)))
 

@@ -1,7 +1,7 @@
 """Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
 from parley.server.chat.patterns import matcher
 
-MOST_REMOVED = 64  # names, and one more for each so many bytes, that are still in the text
+MOST_REMOVED = 64  # removed names that are still in the text; and one more for each so many of its bytes
 
 
 class Names:
@@ -9,7 +9,7 @@ class Names:
 
     They are one text with a line for each, as no name has a line's end in it: every worker has every name, and a table
     of objects takes ten times as much. Whoever is removed is taken out when the names are looked at, or when many are,
-    so that one costs the same however many there are.
+    so that a removal costs the same however many names there are.
     """
 
     def __init__(self):

@@ -7,7 +7,7 @@ EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any
 
 
 class Room:
-    """number: of the room, or EVERYWHERE. name: with its "#", and empty of these two.
+    """number: of the room, or EVERYWHERE. name: with its "#"; empty for the lobby and EVERYWHERE.
 
     What happens is rendered only for those audiences of which any member is in the room.
 

@@ -14,7 +14,7 @@ from parley.server.chat.room import LOBBY, LOBBY_NAME
 NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
 INVITED_FOR = 3600 * 1000  # milliseconds
 
-# The settings of a room: whether it is True and False, or a number or a text that may be missing.
+# The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
 SWITCHES = ("private", "invite", "moderated")
 COUNTS = ("limit", "slow")
 SETTINGS = (*SWITCHES, *COUNTS, "key")
@@ -31,13 +31,13 @@ class Room:
     roles: {name: role} of accounts with passwords.
     banned, muted: {what: (by whom, why)}; a name, or if banned also a pattern of names, or for the lobby a network.
     invited: {name: milliseconds since the epoch, until which the invitation holds}.
-    since: {name: number} of accounts with passwords that came while the room was not open: of the message before, as
-        history begins behind that. Of others see `Rooms.since_of_guests`.
+    since: {name: number} of accounts with passwords that came while the room was not open: the message before, behind
+        which their history begins. For others see `Rooms.since_of_guests`.
     private: is it shown to members only? invite: does one need an invitation?
     moderated: does one need a voice to speak?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
-    left_at: seconds since the epoch, at which it was left by the last, or opened; while somebody is there, last stored.
+    left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
     spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
     """
 
@@ -90,7 +90,7 @@ class Room:
 
     @property
     def is_restricted(self) -> bool:
-        """Are there members, or in the lobby people, who may not speak, or not at any time?"""
+        """Is there anybody in the room who may not speak, or not at any time?"""
         return bool(self.muted or self.moderated or self.slow)
 
     # ---- what is stored

@@ -60,8 +60,8 @@ from parley.server.protocols.text import canonical, is_blank, one_line
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
 LONGEST_PASSWORD = 128  # bytes of a new one
-# Bytes of one that may be right, as an operator may choose longer ones. Many may wait to be looked at, here and in the
-# hub, and `dollar` would take some that have 64 KiB.
+# Bytes of a given one that may be right, as operators may choose longer ones. Many may wait for a check, here and in
+# the hub, and `dollar` would take some of 64 KiB.
 LONGEST_GIVEN = 1024
 
 
@@ -256,7 +256,7 @@ class Session:
         return ToHub.Enter(self.client.number, name, occupied, None if key is None else one_line(canonical(key)))
 
     def _enter_along(self, command):
-        """Ask for one room more while such questions are open: whoever is in many comes back to all at once."""
+        """Ask for one more room while such questions are open: whoever reconnects enters all its rooms at once."""
         if type(self._question) is Enter:
             self._question = [self._question]
         if type(self._question) is not list:

@@ -230,7 +230,7 @@ class ToHub:
         last: int
 
     class Probed(NamedTuple):
-        """The answer to `ToWorker.Probe`: the session has been looked after, and released if its client was gone."""
+        """The answer to `ToWorker.Probe`: the session has been checked, and released if its client was gone."""
 
         asker: int
         session: int
