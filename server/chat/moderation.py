@@ -12,7 +12,7 @@ from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OPERATOR, OWNER, VOICE, Room, Rooms
 from parley.server.ipc.asked import AskedStore
-from parley.server.ipc.messages import Listed, Message, ReadStore, ToStore, ToWorker
+from parley.server.ipc.messages import Listed, Message, ReadStore, Settled, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -42,6 +42,8 @@ class Moderation:
         self._evict = evict
         self.told_of_newcomers = 0
         self._tidied_at = 0  # milliseconds
+        # Holder whose new room is being stored -> its requests to enter others, which are answered behind that one.
+        self._opening: Dict[int, List[Tuple[bytes, Collection[bytes], Optional[bytes]]]] = {}
         self._acts: Dict[str, Callable[[Room, bytes, bytes, bytes], Sequence[int]]] = {
             "topic": self._set_topic, "invite": self._invite, "kick": self._kick, "ban": self._ban,
             "unban": self._unban, "mute": self._mute, "unmute": self._unmute, "set": self._set, "drop": self._drop,
@@ -56,6 +58,14 @@ class Moderation:
         return self._now // MILLISECONDS
 
     # ---- coming and going
+
+    def restore(self, kept: Iterable[Tuple[int, bytes, str]], last: int) -> None:
+        """See `Rooms.restore`. An account may have been deleted just before the server ended."""
+        self._rooms.restore(kept, last)
+        for room in self._rooms.by_number.values():
+            for names in (room.roles, room.since):
+                for name in [name for name in names if name not in self._accounts.accounts]:
+                    del names[name]
 
     def found(self, names: Iterable[bytes]) -> None:
         """Make the rooms that have ports of their own. They last, and nobody has a role there for having come first."""
@@ -78,11 +88,14 @@ class Moderation:
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
               key: Optional[bytes]) -> None:
-        """Let the member into the room, which is made if there is none of this name."""
+        """Let the member into the room, which is made if there is none of this name; one that lasts is stored first."""
         holder = holder_of(worker, session)
         name, room = self._members.names.get(holder), self._rooms.by_name.get(room_name)
         if name is None:
             return  # it was taken over meanwhile
+        if holder in self._opening:
+            self._opening[holder].append((room_name, occupied, key))
+            return
         if room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
             self._post.refuse(holder, Reason.IS_LOBBY)
             return
@@ -100,6 +113,11 @@ class Moderation:
         self._post.change()
         if room is None:
             room = self._open(room_name, name)
+            if room.lasts:
+                self._opening[holder] = []
+                self._keep(room, lambda stored: self._accounts.order.submit(
+                    0, entry(Settled.RoomOpened(holder, room.number, stored))), worker, session)
+                return
         self._admit(room, holder, worker, name)
 
     def _open(self, room_name: bytes, owner: bytes) -> Room:
@@ -108,8 +126,32 @@ class Moderation:
         room.lasts = self._gate.is_protected(owner)
         if room.lasts:
             room.roles[owner] = OWNER
-            self._keep(room)
         return room
+
+    def room_opened(self, worker: int, asker: int, number: int, stored: Optional[bool]) -> None:
+        """The store's answer to a new room: who has made it may be in it.
+
+        If it is not stored, there is none, or only as long as those are in it who have entered it meanwhile.
+        """
+        self._post.change()
+        room = self._rooms.by_number.get(number)
+        if room is not None and not stored:
+            room.lasts = False
+            room.roles.clear()
+            if not room.members:
+                self._rooms.close(room)
+        waiting = self._opening.pop(asker, None)
+        if waiting is None:
+            return  # it has left meanwhile
+        worker, session = split(asker)
+        if not stored:
+            self._post.refuse(asker, Reason.NOT_STORED)
+        elif room is None:
+            self._post.refuse(asker, Reason.NO_ROOM)  # it was dropped meanwhile
+        else:
+            self._admit(room, asker, worker, self._members.names[asker])
+        for request in waiting:
+            self.enter(worker, session, *request)
 
     def _admit(self, room: Room, holder: int, worker: int, name: bytes, alias: Optional[bytes] = None) -> None:
         role = self._gate.first_role(room, name)
@@ -172,6 +214,7 @@ class Moderation:
     def forget(self, holder: int) -> None:
         """The session is gone, from all rooms."""
         self._gate.forget(holder)
+        self._opening.pop(holder, None)
         for room in self._rooms.slow:
             room.spoke.pop(holder, None)
         self._rooms.homes.pop(holder, None)

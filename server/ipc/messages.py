@@ -688,6 +688,13 @@ class Settled:
         serial: int
         found: Optional[Tuple[List[Tuple[str, int, int]], Optional[int]]]
 
+    class RoomOpened(NamedTuple):
+        """Is the new room stored that the holder wants to be in?"""
+
+        asker: int
+        room: int
+        stored: Optional[bool]
+
 
 class ToStore:
     """What the hub asks of the store, in its own process or in the journal's; see `parley.server.storage.memory`.

@@ -69,7 +69,7 @@ class Supervisor:
                         settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.slot_of = self._slot_of
         register = self._hub.register
-        register.rooms.restore(*rooms)
+        register.moderation.restore(*rooms)
         register.moderation.found({room for _, _, room in (*settings.room_ports, *settings.tls.room_ports)})
         self._set_limits()
         self._directory = directory

@@ -60,7 +60,7 @@ class Post(contract.Post):
 
 
 class Store:
-    """Stores everything, or nothing if it is `broken`.
+    """Stores everything, or nothing if it is `broken`; at once, or if it is `late` only by `catch_up`.
 
     rooms: {number: (name, state)} of those that are kept. closed: the numbers of those that were. read: what was asked
     for. past: what is found, see `ReadStore.Room`.
@@ -70,11 +70,14 @@ class Store:
 
     def __init__(self):
         self.rooms, self.closed, self.read = {}, [], []
-        self.broken = False
+        self.broken = self.late = False
+        self._behind = []
         self.past = [], 0, False
 
     def ask(self, then, request):
-        if self.broken:
+        if self.late:
+            self._behind.append((then, request))
+        elif self.broken:
             then(None)
         elif type(request) is ReadStore.Room:
             self.read.append(request)
@@ -82,6 +85,11 @@ class Store:
         else:
             self._keep(request)
             then(True)
+
+    def catch_up(self):
+        self.late, behind, self._behind = False, self._behind, []
+        for then, request in behind:
+            self.ask(then, request)
 
     def _keep(self, request):
         if type(request) is ToStore.KeepRoom:

@@ -54,6 +54,86 @@ def test_somebody_with_a_password_owns_the_room_for_good(roomed):
     assert roomed.store.rooms[1][0] == b"#dev"
 
 
+@pytest.fixture
+def late(spread):
+    """owner has asked for a new room, #new, which is not stored yet."""
+    spread.store.late = True
+    assert spread.enter(b"owner", b"#new") is None
+    return spread
+
+
+def answered(roomed):
+    """(session, DONE or why not) of each, and what was told; what is asked for later is stored at once."""
+    roomed.drain()
+    roomed.store.catch_up()
+    answers, roomed.post.answers = roomed.post.answers, []
+    return [(session, answer) for _, session, answer in answers], roomed.drain()
+
+
+def test_who_makes_a_room_that_lasts_enters_it_once_it_is_stored(late):
+    worker, session = late.people[b"owner"]
+    assert late.drain() == []
+    assert answered(late) == ([], [([1], "entered", 2, b"#new", b"", worker, session, b"owner")])
+    assert roles(late, b"#new") == {b"owner": OWNER}
+    assert 2 in late.store.rooms
+
+
+def test_a_room_that_cannot_be_stored_is_not_made(late):
+    late.store.broken = True
+    assert answered(late) == ([(late.people[b"owner"][1], Reason.NOT_STORED)], [])
+    assert b"#new" not in late.rooms.by_name
+
+
+def test_whoever_has_entered_a_room_that_could_not_be_stored_is_in_one_that_does_not_last(late):
+    assert late.enter(b"ann", b"#new") is None
+    late.store.broken = True
+    assert answered(late) == ([(late.people[b"owner"][1], Reason.NOT_STORED)], [])
+    late.store.broken = False
+    assert roles(late, b"#new") == {b"ann": MEMBER}
+    assert late.exit(b"ann", b"#new") == DONE
+    assert b"#new" not in late.rooms.by_name
+
+
+def test_requests_behind_one_for_a_new_room_are_answered_behind_it(late):
+    assert [late.enter(b"owner", room) for room in (b"#dev", b"#NEW", b"#more", b"#lobby")] == [None] * 4
+    session = late.people[b"owner"][1]
+    answers, told = answered(late)
+    assert answers == [(session, DONE), (session, Reason.INVALID_ROOM), (session, DONE)]
+    assert [(what[1], what[3]) for what in told] == [("entered", b"#new"), ("entered", b"#more")]
+
+
+def test_who_goes_before_its_room_is_stored_leaves_it_behind_empty(late):
+    assert late.enter(b"owner", b"#more") is None
+    late.go(b"owner")
+    assert answered(late) == ([], [])
+    assert (late.rooms.by_name[b"#new"].members, b"#more" in late.rooms.by_name) == ({}, False)
+    late.owner(b"owner")
+    late.enter(b"owner", b"#new")
+    assert roles(late, b"#new") == {b"owner": OWNER}
+
+
+def test_a_room_that_is_dropped_before_it_is_stored_is_not_entered(late):
+    late.owner(b"boss")
+    assert late.do(b"boss", "drop", room=b"#new") is None
+    boss, owner = late.people[b"boss"][1], late.people[b"owner"][1]
+    assert answered(late) == ([(owner, Reason.NO_ROOM), (boss, DONE)], [])
+    assert 2 not in late.store.rooms
+
+
+def test_of_accounts_that_were_deleted_just_before_the_end_nothing_is_left_in_the_rooms(spread):
+    """The store has been told of the account, and not yet of the room."""
+    spread.owner(b"pat")
+    spread.enter(b"pat")
+    assert spread.do(b"owner", "op", b"pat") == DONE
+    assert spread.do(b"owner", "set", b"key", b"word") == DONE
+    kept = [(number, name, state) for number, (name, state) in spread.store.rooms.items()]
+    again = Roomed()
+    again.account(b"owner")
+    again.moderation.restore(kept, 1)
+    assert dev(again).roles == {b"owner": OWNER}
+    assert list(dev(again).since) == [b"owner"]
+
+
 def test_an_account_without_a_password_owns_nothing(roomed):
     roomed.account(b"ann", None)
     roomed.make(b"ann")

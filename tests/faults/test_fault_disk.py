@@ -288,3 +288,33 @@ def _last_number(client):
     while not line.startswith(b"END HISTORY "):
         line = client.line()
     return int(line.split()[2])
+
+
+def test_a_room_that_lasts_is_on_the_disk_before_its_maker_is_answered(tmp_path, start):
+    """Everything is killed as soon as it is answered; while the journal hangs, it is not."""
+    args = ("--storage", str(tmp_path / "storage"))
+    server = start(args=args, trouble=True)
+    with Client(server.address(), "ann") as ann, Client(server.address(), "bob") as bob:
+        ann.say("REGISTER ann secret")
+        ann.until("OK")
+        journal = journal_of(server)
+        os.kill(journal, signal.SIGSTOP)
+        ann.say("JOIN #dev", "PING")
+        wait_until(lambda: _is_listed(bob, b"#dev"))
+        bob.say("DM ann made")
+        assert ann.line() == b"DM bob made"
+        os.kill(journal, signal.SIGCONT)
+        assert [ann.line(), ann.line()] == [b"OK", b"PONG"]
+        os.killpg(server.pid, signal.SIGKILL)
+    with Client(start(args=args).address(), "ann secret") as ann:
+        assert _is_listed(ann, b"#dev")
+        ann.say("JOIN #dev", "#dev TOPIC mine")
+        ann.until("#dev INFO ann set the topic: mine")
+
+
+def _is_listed(client, room):
+    client.say("ROOMS #*")
+    lines = [client.line()]
+    while lines[-1] != b"END ROOMS":
+        lines.append(client.line())
+    return any(line.split()[1] == room for line in lines[:-1])
