@@ -133,6 +133,10 @@ class Gate:
             return None
         return self._why_kept_out(room, name, None)
 
+    def may_listen(self, room: Room, host: str) -> bool:
+        """May somebody from this address, who has no name yet, hear what happens in the room by whose port it came?"""
+        return room.is_open and not _is_reached(room.limit, len(room.members)) and not self._rooms.lobby.bans(b"", host)
+
     def kicked(self, name: bytes, host: str) -> None:
         """Somebody was kicked from the lobby: for a while the name is not given to the same address again."""
         now = self._now()

@@ -75,9 +75,23 @@ class Moderation:
             room.lasts = True
             self._keep(room)
 
-    def came_by(self, worker: int, session: int, room_name: bytes) -> None:
-        """The session has come by a room's own port."""
-        self._rooms.homes[holder_of(worker, session)] = room_name
+    def came_by(self, worker: int, session: int, room_name: bytes, host: Optional[str] = None) -> None:
+        """The session has come by a room's own port. host: if it hears at once what happens there."""
+        holder, room = holder_of(worker, session), self._rooms.by_name[room_name]
+        self._rooms.homes[holder] = room_name
+        if host is not None and self._gate.may_listen(room, host):
+            self._rooms.listen(room, holder, worker, host)
+            self._post.worker(worker, ToWorker.Listening(session, room.number, room.name, True))
+
+    def _turn_away(self) -> None:
+        """Those who may hear no more what happens in a room, without a name, hear nothing from here on."""
+        for name in self._rooms.with_ports:
+            room = self._rooms.by_name[name]
+            for holder, host in [*room.listeners.items()]:
+                if not self._gate.may_listen(room, host):
+                    worker, session = split(holder)
+                    self._rooms.turn_away(room, holder, worker)
+                    self._post.worker(worker, ToWorker.Listening(session, room.number, room.name, False))
 
     def come_home(self, holder: int) -> None:
         """A member has its first name: if it has come by a room's port, it is in that room."""
@@ -159,6 +173,7 @@ class Moderation:
             role = OP
         room.invited.pop(name, None)
         is_new = not room.is_open and self._begin_past(room, holder, name, self._numbers.last)
+        self._rooms.turn_away(room, holder, worker)  # it is told as a member what happens
         self._rooms.enter(room, holder, worker, role)
         self.told_of_newcomers += len(room.members)
         if is_new or room.left_at < self._seconds - DAY:
@@ -217,9 +232,11 @@ class Moderation:
         self._opening.pop(holder, None)
         for room in self._rooms.slow:
             room.spoke.pop(holder, None)
-        self._rooms.homes.pop(holder, None)
         self._rooms.since_of_guests.pop(holder, None)
         worker, session = split(holder)
+        home = self._rooms.homes.pop(holder, None)
+        if home is not None:
+            self._rooms.turn_away(self._rooms.by_name[home], holder, worker)
         name = self._members.names.get(holder, b"")
         for room in [*self._rooms.joined(holder)]:
             self._rooms_left(room, worker, [session], [name])
@@ -434,6 +451,8 @@ class Moderation:
         else:
             self._post.some(interest, ToWorker.Managed(
                 room.number, act, by, about, told, [split(holder) for holder in out]))
+        if act in ("set", "ban"):
+            self._turn_away()
 
     def _set_topic(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         room.topic = text, by, self._seconds

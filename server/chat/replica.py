@@ -20,6 +20,7 @@ from parley.server.protocols.events import (
     News,
     Past,
     Present,
+    Reason,
     Recalled,
     Refused,
     Renamed,
@@ -145,10 +146,17 @@ class Replica:
         session = self._find(worker, session_number)
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
         if room:
-            room.happen(Entered(room_name, name))
+            room.happen(Entered(room_name, name), session)
         if session:
             session.heed("inside", room, topic)
             self._list_rooms(session)
+
+    def listening(self, session_number, number, room_name, hears):
+        """A session without a name hears what happens in the room by whose port it has come, or no more."""
+        session = self._sessions.get(session_number)
+        if session:
+            session.heed("listen", self._rooms.open(number, room_name), hears)
+            self._rooms.drop_if_empty(number)
 
     def exited(self, number, worker, sessions, names):
         """Members of one worker are in a room no more; those who still are are told."""
@@ -175,13 +183,13 @@ class Replica:
             return
         room.happen(Managed(room.name, act, by, about, text))
         for worker, session_number in out:
-            self._put_out(room, worker, session_number)
+            self._put_out(room, worker, session_number, Reason.BANNED if act == "ban" else Reason.KICKED)
         self._rooms.drop_if_empty(number)
 
-    def _put_out(self, room, worker, session_number):
+    def _put_out(self, room, worker, session_number, reason=None):
         session = self._find(worker, session_number)
         if session:
-            session.heed("outside", room)
+            session.heed("outside", room, reason)
             self._list_rooms(session)
 
     def _list_rooms(self, session):

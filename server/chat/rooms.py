@@ -27,7 +27,8 @@ class Room:
     number: never given again. name: with "#" in front. occupied: what the name occupies (see `names.claims`).
     lasts: does it outlive its last member, because an account with a password owns it?
     members: {holder: role} of who is in it, in the order in which they came.
-    interest: {worker: number of its members}, of the workers that have any.
+    listeners: {holder: address} of those who have come by its port, and hear what happens there without a name.
+    interest: {worker: number of its members and listeners}, of the workers that have any.
     roles: {name: role} of accounts with passwords.
     banned, muted: {what: (by whom, why)}; a name, or if banned also a pattern of names, or for the lobby a network.
     invited: {name: milliseconds since the epoch, until which the invitation holds}.
@@ -42,8 +43,9 @@ class Room:
     """
 
     __slots__ = (
-        "number", "name", "occupied", "lasts", "members", "interest", "roles", "banned", "muted", "invited", "since",
-        "private", "invite", "moderated", "key", "limit", "slow", "topic", "left_at", "spoke", "_bans")
+        "number", "name", "occupied", "lasts", "members", "listeners", "interest", "roles", "banned", "muted",
+        "invited", "since", "private", "invite", "moderated", "key", "limit", "slow", "topic", "left_at", "spoke",
+        "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -51,6 +53,7 @@ class Room:
         self.occupied: Collection[bytes] = tuple(claims(name))
         self.lasts = False
         self.members: Dict[int, int] = {}
+        self.listeners: Dict[int, str] = {}
         self.interest: Dict[int, int] = {}
         self.roles: Dict[bytes, int] = {}
         self.banned: Dict[bytes, Tuple[bytes, bytes]] = {}
@@ -198,13 +201,29 @@ class Rooms:
         if not rooms:
             del self._joined[holder]
         del room.members[holder]
-        room.interest[worker] -= 1
-        if not room.interest[worker]:
-            del room.interest[worker]
+        _lose_interest(room, worker)
+
+    @staticmethod
+    def listen(room: Room, holder: int, worker: int, host: str) -> None:
+        """The holder, which has no name, hears from now on what happens in the room."""
+        room.listeners[holder] = host
+        room.interest[worker] = room.interest.get(worker, 0) + 1
+
+    @staticmethod
+    def turn_away(room: Room, holder: int, worker: int) -> None:
+        """If the holder has heard without a name what happens in the room, it does so no more."""
+        if room.listeners.pop(holder, None) is not None:
+            _lose_interest(room, worker)
 
     def owned(self, name: bytes) -> int:
         """How many rooms does the account own?"""
         return sum(room.roles.get(name) == OWNER for room in self.by_number.values())
+
+
+def _lose_interest(room: Room, worker: int) -> None:
+    room.interest[worker] -= 1
+    if not room.interest[worker]:
+        del room.interest[worker]
 
 
 def _matcher(ban: bytes, is_of_lobby: bool) -> Any:

@@ -113,8 +113,9 @@ class Session:
             client.audience.enter(client, LOBBY)
 
     def _come_by_port(self):
-        """Let the hub know by which room's port it has come."""
-        self.client.hub.ask(ToHub.CameBy(self.client.number, self.client.audience.home))
+        """Let the hub know by which room's port it has come, and whether it hears at once what happens there."""
+        host = self.client.address()[0] if self._traits.hears_at_once else None
+        self.client.hub.ask(ToHub.CameBy(self.client.number, self.client.audience.home, host))
 
     @property
     def _traits(self):
@@ -444,11 +445,21 @@ class Session:
         else:
             self._go_on(Inside(room.name, topic, question))
 
-    def outside(self, room):
-        """It is in the room no more; without the room by whose port it has come it is not here at all."""
+    def listen(self, room, hears):
+        """Without a name, it hears what happens in the room by whose port it has come, or does so no more."""
+        if hears:
+            self.client.audience.enter(self.client, room.number)
+        else:
+            self.client.audience.leave(self.client, room.number)
+
+    def outside(self, room, reason=None):
+        """It is in the room no more; without the room by whose port it has come it is not here at all.
+
+        reason: if it was put out.
+        """
         if room.name == self.client.audience.home:
             if self.client.name is not None:  # else it is a stranger again (see `forget`), and may come back
-                self.leave(Reason.KICKED)
+                self.leave(reason)
         else:
             self.client.audience.leave(self.client, room.number)
 

@@ -250,10 +250,14 @@ class ToHub:
         host: str
 
     class CameBy(NamedTuple):
-        """The session has come by a room's own port: that room stands in the lobby's place for it."""
+        """The session has come by a room's own port: that room stands in the lobby's place for it.
+
+        host: of a client that hears what happens there before it has a name; else None.
+        """
 
         session: int
         room_name: bytes
+        host: Optional[str] = None
 
     class Departed(NamedTuple):
         """A session that had arrived is gone."""
@@ -337,6 +341,14 @@ class ToWorker:
         session: int
         name: bytes
         alias: Optional[bytes] = None  # of who comes by the room's own port, of whom `joined` tells next
+
+    class Listening(NamedTuple):
+        """The session, which has no name yet, hears what happens in the room from here on, or not. To its worker."""
+
+        session: int
+        room: int
+        room_name: bytes
+        hears: bool
 
     class Exited(NamedTuple):
         """These sessions of a worker, with these names, are in the room no more. To the workers with members there."""

@@ -40,8 +40,9 @@ selected.
 
 A room that one is in is a user, too, "#dev", which is always there. What others say in it comes from it in the same
 form, with a TAB behind each line end, so that no line looks like another message. What happens in it comes from it as
-"* bob joined", with the words of `server.protocols.happenings`. Notices, invitations and what is done to the lobby come
-from "lobby" in that form. As no name has a blank in it, nobody's words begin with "* ".
+"* bob joined", with the words of `server.protocols.happenings`. Notices, invitations, what is done to the lobby, and
+why the server ends the connection of a member come from "lobby" in that form. As no name has a blank in it, nobody's
+words begin with "* ".
 
 The acts are those of `events.ACTS`: `about` is a name, or a setting for "set"; with kick, ban and mute `text` may say
 why; as a topic, "-" or an empty text takes it away. Fields that an act does not take are left out or empty.
@@ -340,6 +341,11 @@ def _done(done: events.Done, me: bytes) -> Tuple[Fields, ...]:
     return (_result(purpose, True),) if purpose else ()
 
 
+def _farewell(farewell: events.Farewell, me: Optional[bytes]) -> Tuple[Fields, ...]:
+    """Told to members only: a client that logs in takes the next packet for the answer."""
+    return () if me is None else _told(HOME, SENTENCES[farewell.reason].encode())
+
+
 def _silence(happening: events.Happening, me: bytes) -> Tuple[Fields, ...]:
     return ()
 
@@ -369,6 +375,7 @@ ENCODERS: Dict[type, Callable[[Any, Any], Tuple[Fields, ...]]] = {
     events.Managed: _happened,
     events.Invited: lambda invited, me: _told(HOME, sentence(invited)),
     events.Notice: lambda notice, me: _told(HOME, indented(notice.text)),
+    events.Farewell: _farewell,
 }
 
 

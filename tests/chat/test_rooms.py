@@ -9,7 +9,7 @@ from parley.server.chat.rooms import LOBBY_NAME, MEMBER, OP, OWNER, SETTINGS, VO
 
 DEV, OPS = b"#dev", b"#ops"
 ANN, BOB, CID = 1 << 32 | 5, 1 << 32 | 6, 2 << 32 | 5
-OF_MEMBERS = ("members", "interest", "invited", "spoke")  # what ends with them
+OF_MEMBERS = ("members", "listeners", "interest", "invited", "spoke")  # what ends with them
 
 
 @pytest.fixture

@@ -523,7 +523,7 @@ TELLINGS = [
     (Pong("\u00e9'\n".encode()), result("\u00e9'\n", False)),
     (Said(b"bob", b"hi: $", 0), received("lobby", "bob: hi: $")),
     (Whispered("b\u00f6b".encode(), b"two\nlines", 0), received("b\u00f6b", "two\nlines")),
-    (Farewell(Reason.SHUTDOWN), []),
+    (Farewell(Reason.SHUTDOWN), received("lobby", "* the server is shutting down")),
     (Present([b"ann"]), []),
     (Known([b"ann"]), []),
     (Described(b"ann", b"127.0.0.1", 4000), []),
@@ -644,7 +644,9 @@ def test_every_refusal_is_one_answer_whatever_was_asked(reason):
         if answer.pop("purpose") in ("join_room", "leave_room", "list_rooms", "room"):
             assert 5 < len(answer.pop("reason")) < 60
         assert answer in ({"result": False}, {"message_list": []})
-    assert told(Farewell(reason), "python") == []
+    (farewell,) = told(Farewell(reason), "python")
+    assert (farewell["from_user"], farewell["message"][:2]) == ("lobby", "* ")
+    assert dollar.encode(Farewell(reason), None) == ()  # a client that logs in would take it for the answer
 
 
 @pytest.mark.parametrize("form", sorted(dollar.FORMS))

@@ -12,6 +12,7 @@ from queue_ends import two_ends
 
 from parley.server import config
 from parley.server.chat.accounts import Accounts
+from parley.server.protocols.events import HOME
 from parley.server.supervisor import hub as hub_module
 from parley.server.worker import loop, paced
 from parley.server.worker.transports.plain import Plain
@@ -98,18 +99,18 @@ class Abandoned(BaseException):
 class Driven:
     """A worker whose `run` makes a tick when it is told to."""
 
-    def __init__(self, number, down, up, settings):
+    def __init__(self, number, down, up, settings, listening=()):
         self.ended = False
         self.found = []  # who was ready at the last tick
         self._error = None
         self._abandoned = False
         self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
-        self.worker = self._make(number, down, up, settings)
+        self.worker = self._make(number, down, up, settings, list(listening))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self._wait()
 
-    def _make(self, number, down, up, settings):
+    def _make(self, number, down, up, settings, listening):
         driven = self
 
         class StandingSelector(selectors.DefaultSelector):
@@ -129,7 +130,7 @@ class Driven:
         originals = selectors.DefaultSelector, selectors.SelectSelector
         selectors.DefaultSelector, selectors.SelectSelector = StandingSelector, TimelessSelector
         try:
-            return loop.Worker(number, down, up, [], settings.of_workers())
+            return loop.Worker(number, down, up, listening, settings.of_workers())
         finally:
             selectors.DefaultSelector, selectors.SelectSelector = originals
 
@@ -168,14 +169,17 @@ class Driven:
 
 
 class House:
-    """Some workers and their hub, in one process."""
+    """Some workers and their hub, in one process. ports: (protocol, room) of each port of a room's own."""
 
-    def __init__(self, clock, settings, workers, memory, store):
+    def __init__(self, clock, settings, workers, memory, store, ports=()):
         self.clock = clock
         self.settings = settings
         self.store = store
         self.hub = hub_module.Hub(settings.pacing_ms / 1000, memory, store)
         self.hub.census.most = settings.limits["connections_per_address"]
+        self._ports = ports
+        self._doors = []
+        self.hub.register.moderation.found({room for _, room in ports})
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._peers = []
         self.settle()
@@ -183,15 +187,24 @@ class House:
     def _start(self, number):
         (down, to_worker), (from_worker, up) = two_ends(), two_ends()
         self.hub.attach(number, down, up)
-        return Driven(number, to_worker, from_worker, self.settings)
+        listening = []
+        for protocol, room in self._ports:  # nobody connects there: see `connect`
+            self._doors.append(socket.socket())
+            self._doors[-1].bind(("127.0.0.1", 0))
+            self._doors[-1].listen(1)
+            listening.append((protocol, self._doors[-1], False, room))
+        return Driven(number, to_worker, from_worker, self.settings, listening)
 
     @property
     def worker(self):
         """The first one."""
         return self.driven[0].worker
 
-    def connect(self, worker=1, buffer=None, protocol="line", tls=False):
-        """A new client of a worker; `buffer` are the bytes that the kernel keeps for a slow one."""
+    def connect(self, worker=1, buffer=None, protocol="line", tls=False, home=HOME):
+        """A new client of a worker; `buffer` are the bytes that the kernel keeps for a slow one.
+
+        home: the room by whose port it comes.
+        """
         ours, theirs = socket.socketpair()
         if buffer:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
@@ -199,7 +212,7 @@ class House:
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
         host = self.driven[worker - 1].worker
-        (host.admission.shake_hands if tls else host.admission.admit)(peer.counted, protocol)
+        (host.admission.shake_hands if tls else host.admission.admit)(peer.counted, protocol, home)
         return peer
 
     def member(self, name, worker=1, buffer=None):
@@ -239,7 +252,7 @@ class House:
         for driven in self.driven:
             driven.abandon()
             driven.worker.selector.close()
-        for peer in self._peers:
+        for peer in (*self._peers, *self._doors):
             peer.close()
         for stream in self.hub.streams.values():
             stream.up.close()
@@ -264,14 +277,14 @@ def open_house(clock, store):
     """
     houses = []
 
-    def make(workers=1, memory=None, **changes):
+    def make(workers=1, memory=None, ports=(), **changes):
         settings = config.defaults()
         limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
         for name in ("idle_timeout", "echo"):
             changes[name] = dict(getattr(settings, name), **changes.get(name, {}))
         changes.setdefault("pacing_ms", 0)
         settings = settings._replace(workers=workers, limits=dict(settings.limits, **limits), **changes)
-        houses.append(House(clock, settings, workers, memory or Accounts(store), store))
+        houses.append(House(clock, settings, workers, memory or Accounts(store), store, ports))
         return houses[-1]
 
     yield make
