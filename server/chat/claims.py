@@ -141,7 +141,7 @@ class Claims:
                alive: Optional[int] = None) -> None:
         """Give the member another name, at one moment for everybody."""
         holder = holder_of(worker, session)
-        trouble = self._gate.why_no_name(name, holder, self._members.hosts.get(holder, ""))
+        trouble = self._gate.why_no_other_name(name, holder)
         if trouble:
             self._post.refuse(holder, trouble)
             return

@@ -100,6 +100,10 @@ class Gate:
         """What somebody of this name is who enters."""
         return room.roles.get(name, MEMBER) if self.is_protected(name) else MEMBER
 
+    def role_as_another(self, room: Room, holder: int) -> int:
+        """What the holder is in a room with another name, which has no password: an account's role stays with that."""
+        return MEMBER if self._members.names[holder] in room.roles else room.members[holder]
+
     def _standing(self, room: Room, name: bytes) -> int:
         """What somebody of this name, who is not in the room, would be there."""
         return OPERATOR if self.is_operator(name) else self.first_role(room, name)
@@ -131,7 +135,7 @@ class Gate:
         room = self._rooms.by_name.get(home) if home else None
         if room is None or holder in room.members:
             return None
-        return self._why_kept_out(room, name, None)
+        return self._why_kept_out(room, holder, name, None)
 
     def may_listen(self, room: Room, host: str) -> bool:
         """May somebody from this address, who has no name yet, hear what happens in the room by whose port it came?"""
@@ -179,6 +183,18 @@ class Gate:
         return name[0] in _FIRST_WITHOUT_NAME or name[0] > 0x7F and any(
             claim[0] in _FIRST_WITHOUT_NAME for claim in claims(name) if claim)
 
+    def why_no_other_name(self, name: bytes, holder: int) -> Optional[str]:
+        """Why the member may not have this name instead of its own."""
+        for room in self._rooms.joined(holder):
+            if self.role_as_another(room, holder) < OP and room.bans(name):
+                return Reason.BANNED
+        return self.why_no_name(name, holder, self._members.hosts.get(holder, ""))
+
+    def is_banned(self, room: Room, holder: int) -> bool:
+        """Has a member of the room, or in the lobby anybody, to leave it because of a ban?"""
+        host = self._members.hosts.get(holder, "")
+        return self.role(room, holder) < OP and any(room.bans(name, host) for name in self._members.names_of(holder))
+
     # ---- coming to a room
 
     def why_no_room(self, name: bytes, owner: bytes, occupied: Collection[bytes]) -> Optional[str]:
@@ -193,14 +209,14 @@ class Gate:
 
     def why_not_enter(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
         """Why the holder may not enter the room, which it is not in."""
-        return self._why_kept_out(room, self._members.names[holder], key)
+        return self._why_kept_out(room, holder, self._members.names[holder], key)
 
-    def _why_kept_out(self, room: Room, name: bytes, key: Optional[bytes]) -> Optional[str]:
+    def _why_kept_out(self, room: Room, holder: int, name: bytes, key: Optional[bytes]) -> Optional[str]:
         if self._standing(room, name) >= OP:
             return None
         invited = room.invited.get(name, 0) >= self._now()
         trouble = None
-        if room.bans(name):
+        if any(map(room.bans, (name, *self._members.former.get(holder, ())))):
             trouble = Reason.BANNED
         elif room.invite and not invited:
             trouble = Reason.INVITE_ONLY
@@ -234,7 +250,7 @@ class Gate:
         name = self._members.names.get(holder)
         if self.is_operator(name):
             return None
-        if name in room.muted:
+        if room.muted and name is not None and not room.muted.keys().isdisjoint(self._members.names_of(holder)):
             return Reason.MUTED
         if room.moderated:
             return Reason.MODERATED

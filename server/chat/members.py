@@ -4,6 +4,8 @@ from typing import Any, Collection, Dict, List, Optional, Tuple
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import Occupied
 
+MOST_FORMER = 16  # names of a member that are remembered: whoever wants to have had none can come anew instead
+
 
 def holder_of(worker: int, session: int) -> int:
     """One number for a session of any worker: the worker's << 32 | that of the session. See `split`."""
@@ -22,11 +24,13 @@ class Members:
     account beside it, unless both are accounts from before they were known to look alike.
 
     names: {holder: name} of the members, in the order of their logins.
+    former: {holder: the last names that it had before}, of the members that have had others.
     hosts: {holder: address} of the members, and of holders for whom a name is reserved; empty where it is not known.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self.names: Dict[int, bytes] = {}
+        self.former: Dict[int, Tuple[bytes, ...]] = {}
         self.hosts: Dict[int, str] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
@@ -58,6 +62,7 @@ class Members:
     def leave(self, holder: int) -> Optional[bytes]:
         """The holder is no member any more. Returns the name that it had, or None."""
         self.hosts.pop(holder, None)
+        self.former.pop(holder, None)
         name = self.names.pop(holder, None)
         if name is not None:
             self._vacate(name)
@@ -66,6 +71,9 @@ class Members:
     def rename(self, holder: int, name: bytes, occupied: Collection[bytes]) -> bytes:
         """Give the member another name, at its place in the order of logins. Returns the name that it had."""
         old = self.names[holder]
+        if old != name:
+            others = [other for other in self.former.get(holder, ()) if other not in (old, name)]
+            self.former[holder] = (*others, old)[-MOST_FORMER:]
         self._vacate(old)
         self.enter(holder, name, occupied)
         return old
@@ -81,6 +89,10 @@ class Members:
         self._aliases.free(name)
 
     # ---- looking
+
+    def names_of(self, holder: int) -> Tuple[bytes, ...]:
+        """The name of a member, and the last ones that it had before."""
+        return (self.names[holder], *self.former.get(holder, ()))
 
     def called(self, name: bytes) -> Optional[int]:
         """The member of exactly this name, or None."""

@@ -264,25 +264,11 @@ class Moderation:
         for room in rooms:
             if not room.is_open and old in room.since:
                 self._begin_past(room, holder, new, room.since[old])
-        for room in [self._rooms.lobby, *rooms]:
-            self._keep_muted(room, old, new)
         _, alias, _ = self._members.introduction(new)
         for room in rooms:
             if old in room.roles:
-                room.members[holder] = MEMBER
+                room.members[holder] = MEMBER  # see `Gate.role_as_another`
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
-
-    def _keep_muted(self, room: Room, old: bytes, new: bytes) -> None:
-        """A mute goes along to another name. A guest's is in the list once, that of an account stays there as well."""
-        entry = room.muted.get(old)
-        if entry is None or old == new:
-            return
-        if not self._gate.is_protected(old):
-            del room.muted[old]
-        elif self._gate.is_full(room.muted):
-            return
-        room.muted.setdefault(new, entry)
-        self._keep(room)
 
     def account_closed(self, name: bytes) -> None:
         """The account is gone: the next who has its name is somebody else, and inherits nothing."""
@@ -429,13 +415,22 @@ class Moderation:
         self._post.announce(frame, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def _meant(self, room: Optional[Room], act: str, about: bytes) -> bytes:
-        """What an act is about, as it is kept: a network, or the name of whoever is here and has this name or alias."""
+        """What an act is about, as it is kept: a network, or the name of whoever is here and has this name or alias.
+
+        What is taken back is that of a former name, if there is none of this.
+        """
         if room is self._rooms.lobby and act in ("ban", "unban"):
             network = network_of(about.decode(errors="replace"))
             if network is not None:
                 return written(network).encode()
         whom = None if act == "set" else self._members.described_as(about)
-        return about if whom is None else self._members.names[whom]
+        if whom is None:
+            return about
+        names = self._members.names_of(whom)
+        if room is not None and act in ("unban", "unmute"):
+            entries = room.banned if act == "unban" else room.muted
+            return next((name for name in names if name in entries), names[0])
+        return names[0]
 
     def _do(self, room: Room, by: bytes, holder: int, act: str, about: bytes, text: bytes) -> None:
         """Do what the gate has let through, and tell the room. holder: of `by`, see `Post.audit`."""
@@ -477,9 +472,7 @@ class Moderation:
         room.banned[about] = by, text
         inside = self._members.names if room is self._rooms.lobby else room.members
         return self._put_out(room, [
-            holder for holder in inside
-            if self._gate.role(room, holder) < OP
-            and room.bans(self._members.names[holder], self._members.hosts.get(holder, ""))])
+            holder for holder in inside if self._gate.is_banned(room, holder)])
 
     def _put_out(self, room: Room, holders: Sequence[Optional[int]]) -> Sequence[int]:
         out = [holder for holder in holders if holder is not None]

@@ -505,28 +505,56 @@ def test_another_name_is_no_way_out_of_a_mute(spread):
     assert spread.say(b"eve")[0] == DONE
 
 
-def test_a_mute_that_goes_along_with_a_guest_is_stored_and_stands_there_once(spread):
-    spread.owner(b"boss", 4)
-    spread.do(b"owner", "mute", b"ann")
-    spread.do(b"boss", "mute", b"ann", room=b"#lobby")
+def test_another_name_while_one_is_outside_is_no_way_out_of_a_mute_either(spread):
+    assert spread.do(b"owner", "mute", b"ann") == DONE
+    assert spread.exit(b"ann") == DONE
+    for old, new in ((b"ann", b"eve"), (b"eve", b"eva")):
+        spread.rename(old, new)
+    assert spread.enter(b"eva") is None
+    assert spread.say(b"eva")[0] == Reason.MUTED
+    assert spread.do(b"owner", "unmute", b"eva") == DONE
+    assert (dev(spread).muted, spread.say(b"eva")[0]) == ({}, DONE)
+
+
+@pytest.mark.parametrize("ban", [b"ann", b"a*", b"ANN"])
+def test_another_name_is_no_way_out_of_a_ban(spread, ban):
+    assert spread.do(b"owner", "ban", ban) == DONE
+    spread.rename(b"ann", b"eve")
+    assert spread.enter(b"eve") == Reason.BANNED
+    assert spread.do(b"owner", "unban", b"eve" if ban == b"ann" else ban) == DONE
+    assert spread.enter(b"eve") is None
+
+
+def test_a_ban_is_of_all_names_that_one_has_had(spread):
+    spread.rename(b"ann", b"eve")
+    assert spread.do(b"owner", "ban", b"ann") == DONE
+    assert roles(spread) == {b"owner": OWNER, b"bob": MEMBER, b"cid": MEMBER}
+
+
+@pytest.mark.parametrize("ban", [b"eve", b"e*", b"EVE"])
+def test_nobody_takes_a_name_that_is_banned_where_one_is(spread, ban):
+    spread.do(b"owner", "ban", ban)
+    assert spread.rename(b"ann", b"eve") == Reason.BANNED
+    assert spread.rename(b"dan", b"eve") is None
+
+
+def test_a_guest_who_is_an_op_takes_a_name_that_is_banned_and_an_account_loses_its_role_with_its_name(spread):
+    spread.owner(b"pat")
+    spread.enter(b"pat")
+    for name in (b"ann", b"pat"):
+        assert spread.do(b"owner", "op", name) == DONE
+    spread.do(b"owner", "ban", b"e*")
+    assert (spread.rename(b"ann", b"eve"), spread.rename(b"pat", b"ede")) == (None, Reason.BANNED)
+
+
+def test_only_so_many_names_of_one_are_remembered(spread):
     spread.rename(b"ann", b"a0")
     for number in range(1, 200):
         spread.rename(b"a%d" % (number - 1), b"a%d" % number)
-    for number, by in ((0, b"boss"), (1, b"owner")):
-        room = spread.rooms.by_number[number]
-        assert room.muted == {b"a199": (by, b"")}
-        assert spread.store.rooms[number] == (room.name, room.state())
-
-
-def test_the_mute_of_an_account_stays_with_it_and_does_not_fill_the_list(spread):
-    spread.gate.limits = dict(spread.gate.limits, bans=3)
-    spread.owner(b"pat")
-    spread.do(b"owner", "mute", b"pat")
-    for number in range(5):
-        spread.owner(b"pat")
-        spread.enter(b"pat")
-        spread.rename(b"pat", b"p%d" % number)
-    assert list(dev(spread).muted) == [b"pat", b"p0", b"p1"]
+    former = [b"a%d" % number for number in range(183, 199)]
+    assert spread.members.names_of(spread.holder(b"a199")) == (b"a199", *former)
+    spread.go(b"a199")
+    assert spread.members.former == {}
 
 
 def test_who_was_made_an_op_keeps_order(spread):

@@ -63,6 +63,7 @@ class Model:
 
     def __init__(self):
         self.names = {}  # who -> name
+        self.former = {}  # who -> the names that it had before
         self.rooms = {}
         self.last = 0
         self.now = None
@@ -77,6 +78,9 @@ class Model:
 
     def role(self, room, who):
         return OPERATOR if self.names[who] == BOSS else room.members.get(who, NOBODY)
+
+    def all_names(self, who):
+        return [self.names[who], *self.former.get(who, ())]
 
     def joined(self, who):
         return [room for room in self.rooms.values() if who in room.members]
@@ -98,7 +102,7 @@ class Model:
                 troubles.add(Reason.TOO_MANY_OWNED)
         elif owner != BOSS and room.roles.get(owner, MEMBER) < OP:
             invited = room.invited.get(owner, -1) >= self.now
-            if room.bans(owner):
+            if any(map(room.bans, self.all_names(who))):
                 troubles.add(Reason.BANNED)
             if room[b"invite"] and not invited:
                 troubles.add(Reason.INVITE_ONLY)
@@ -151,19 +155,21 @@ class Model:
                           [self.names[who] for who in gone])
         for who in whos:
             del self.names[who]
+            self.former.pop(who, None)
 
     def rename(self, who, new):
         old, holder = self.names[who], self.who(new)
-        if holder not in (None, who):
-            return {Reason.NAME_TAKEN}, None
+        troubles = {Reason.NAME_TAKEN} if holder not in (None, who) else set()
+        if any(room.bans(new) and (old in room.roles or room.members[who] < OP) for room in self.joined(who)):
+            troubles.add(Reason.BANNED)
+        if troubles:
+            return troubles, None
         self.names[who] = new
+        if new != old:
+            self.former[who] = [old] + [name for name in self.former.get(who, ()) if name not in (old, new)]
         for room in self.joined(who):
             if old in room.roles:
                 room.members[who] = MEMBER
-            if old in room.muted and (old in GUESTS or len(room.muted) < MOST_BANS):
-                if old in GUESTS:
-                    room.muted.remove(old)
-                room.muted.add(new)
             self.tell(room.workers(), "renamed_in", room.number, *who, old, new, None)
         return set(), None
 
@@ -182,7 +188,7 @@ class Model:
             return {Reason.NOT_INSIDE}, []
         troubles = set()
         if room.members[who] < VOICE and self.names[who] != BOSS:
-            if self.names[who] in room.muted:
+            if not room.muted.isdisjoint(self.all_names(who)):
                 troubles.add(Reason.MUTED)
             if room[b"moderated"]:
                 troubles.add(Reason.MODERATED)
@@ -194,6 +200,10 @@ class Model:
 
     def manage(self, who, name, act, about, text):
         room = self.rooms.get(name)
+        if room and act in ("unban", "unmute") and self.who(about):  # a former name will do
+            entries = room.banned if act == "unban" else room.muted
+            known = [one for one in self.all_names(self.who(about)) if one in entries]
+            about = about if about in entries else known[0] if known else about
         troubles = {Reason.NO_ROOM} if room is None else self.why_not_manage(room, who, act, about, text)
         if troubles:
             return troubles, None
@@ -207,7 +217,8 @@ class Model:
             out = [whom]
         elif act == "ban":
             room.banned.add(about)
-            out = [one for one in room.members if self.role(room, one) < OP and room.bans(self.names[one])]
+            out = [one for one in room.members
+                   if self.role(room, one) < OP and any(map(room.bans, self.all_names(one)))]
         elif act == "unban":
             room.banned.remove(about)
         elif act == "mute":
