@@ -107,27 +107,24 @@ class Claims:
         self.release(worker, session)
 
     def claim_guest(self, worker: int, session: int, host: str = "") -> None:
-        """Give a free `guest-N` to the session, if names without an account may be used."""
+        """Give a free `guest-N` to the session."""
         holder = holder_of(worker, session)
-        if not self._accounts.guests:
-            self._post.refuse(holder, Reason.ACCOUNT_REQUIRED)
-            return
         while True:
             self._guests += 1
             name = b"guest-%d" % self._guests
             occupied = claims(name)
             if (name not in self._accounts.accounts and self._members.rival(holder, name, occupied) is None
                     and not self._members.is_like_an_account(name, occupied)):
-                self.grant(holder, name, occupied, host)
-                return
-
-    def grant(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
-        """Make the holder a member of this name, and tell everybody; unless the room that it comes to refuses it."""
-        worker, session = split(holder)
-        trouble = self._gate.why_kept_away(name, host) or self._gate.why_not_come(holder, name)
+                break
+        trouble = self._gate.why_no_name(name, holder, host)
         if trouble:
             self._post.refuse(holder, trouble)
-            return
+        else:
+            self.grant(holder, name, occupied, host)
+
+    def grant(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
+        """Make the holder a member of this name, as the gate lets it, and tell everybody."""
+        worker, session = split(holder)
         self._post.change()
         self._members.enter(holder, name, occupied)
         self._members.hosts[holder] = sys.intern(host)  # there are many from the same

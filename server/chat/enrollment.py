@@ -88,7 +88,10 @@ class Enrollment:
             self._answer(token, stored)
         elif self._members.give_back(asker):
             host = self._members.hosts.pop(asker, "")
-            if stored:
+            trouble = self._gate.why_no_name(name, asker, host) if stored else None  # as it may be banned by now
+            if trouble:
+                self._post.refuse(asker, trouble)
+            elif stored:
                 self._claims.grant(asker, name, occupied, host)
             else:
                 self._post.refuse(asker, Reason.NOT_STORED)
