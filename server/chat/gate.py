@@ -9,6 +9,7 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.members import Members
 from parley.server.chat.names import claims
 from parley.server.chat.origins import Origin, origin
+from parley.server.chat.patience import Patience
 from parley.server.chat.rooms import COUNTS, MEMBER, NOBODY, OP, OPERATOR, OWNER, SETTINGS, SWITCHES, VOICE, Room, Rooms
 from parley.server.protocols.events import Reason
 
@@ -65,15 +66,18 @@ class Gate:
     operators: the names that may do all of it in every room, as long as they are those of accounts with passwords.
     limits: {name: number}, see LIMITS.
     now: gives milliseconds since the epoch, those of the entry.
+    keys: how many wrong keys of rooms are borne; it has the same clock.
     """
 
-    def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int]) -> None:
+    def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int],
+                 keys: Patience) -> None:
         self.operators: FrozenSet[bytes] = frozenset()
         self.limits: Mapping[str, int] = LIMITS
         self._members = members
         self._accounts = accounts
         self._rooms = rooms
         self._now = now
+        self._keys = keys
         # (what the name occupies, address, until when, milliseconds) of who was kicked from the lobby.
         self._kicked: List[Tuple[Collection[bytes], Origin, int]] = []
         self._paid_until: Dict[int, float] = {}  # holder -> how far its joins have used up its rate, milliseconds
@@ -208,7 +212,7 @@ class Gate:
         return None
 
     def why_not_enter(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
-        """Why the holder may not enter the room, which it is not in."""
+        """Why the holder may not enter the room, which it is not in. A wrong key is remembered."""
         return self._why_kept_out(room, holder, self._members.names[holder], key)
 
     def _why_kept_out(self, room: Room, holder: int, name: bytes, key: Optional[bytes]) -> Optional[str]:
@@ -220,11 +224,24 @@ class Gate:
             trouble = Reason.BANNED
         elif room.invite and not invited:
             trouble = Reason.INVITE_ONLY
-        elif room.key and not invited and key != room.key:
-            trouble = Reason.WRONG_KEY
         elif _is_reached(room.limit, len(room.members)):
             trouble = Reason.ROOM_FULL
+        elif room.key and not invited:
+            trouble = self._why_not_with_key(room, holder, key)
         return Reason.INVITE_ONLY if trouble and room.private else trouble  # as the true one would tell more of it
+
+    def _why_not_with_key(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
+        """Who has given wrong ones has to wait, as with passwords."""
+        if key is None:
+            return Reason.WRONG_KEY
+        host = self._members.hosts.get(holder, "")
+        if self._keys.wait(host, room.name):
+            return Reason.TRY_LATER
+        if key != room.key:
+            self._keys.failed(host, room.name)
+            return Reason.WRONG_KEY
+        self._keys.succeeded(host, room.name)
+        return None
 
     def why_no_more_joins(self, holder: int) -> Optional[str]:
         """Why the holder may not enter another room, whichever; if it may, that counts."""

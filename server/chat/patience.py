@@ -38,6 +38,7 @@ class Patience:
 
     def __init__(
             self, failed_logins_per_minute: float, accounts_per_address: int, clock: Callable[[], float]) -> None:
+        self._failed_logins_per_minute = failed_logins_per_minute
         self._every = MINUTE / failed_logins_per_minute if failed_logins_per_minute else 0.0
         self._accounts_per_address = accounts_per_address
         self._clock = clock
@@ -46,11 +47,15 @@ class Patience:
         self._opened: Counter[Origin] = collections.Counter()  # accounts of each address
         self._openers: Dict[bytes, Origin] = {}  # name of an account -> address
 
+    def for_others(self, clock: Callable[[], float]) -> "Patience":
+        """One that bears as many failures, of another kind; its clock may go back."""
+        return Patience(self._failed_logins_per_minute, self._accounts_per_address, clock)
+
     def wait(self, host: str, name: bytes) -> float:
         """Seconds until a password for the account `name` may be tried from `host`."""
         now = self._clock()
         failures = self._addresses.get(origin(host))
-        if failures is None or now - failures.at >= MEMORY:
+        if failures is None or not 0 <= now - failures.at < MEMORY:
             return 0.0
         latest = failures.until + self._every / OF_AN_ADDRESS
         if name in self._accounts:
@@ -65,7 +70,7 @@ class Patience:
 
     def _one_more(self, failures: Optional[_Failures], name: bytes, every: float) -> _Failures:
         now = self._clock()
-        if failures is None or now - failures.at >= MEMORY:
+        if failures is None or not 0 <= now - failures.at < MEMORY:
             return _Failures(now + every, now, name)
         until = min(max(failures.until, now) + every, now + MINUTE + LONGEST_WAIT)
         return _Failures(until, now, name if name == failures.name else None)

@@ -37,7 +37,8 @@ class Register:
         self.post = post
         self.members = Members(accounts)
         self.rooms = Rooms()
-        self.gate = Gate(self.members, accounts, self.rooms, lambda: accounts.order.now)
+        self.gate = Gate(self.members, accounts, self.rooms, lambda: accounts.order.now,
+                         patience.for_others(lambda: accounts.order.now / 1000))
         self.claims = Claims(post, self.members, accounts, self.gate)
         self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience, self.gate)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers)

@@ -105,15 +105,16 @@ class Roomed:
     Whatever is refused must leave all as it was, and be told to nobody else: that is looked at each time, unless a test
     that looks at everything itself says that it is not `is_watched`.
 
+    failures: wrong keys of a room that are borne in a minute; 0 is no limit.
     people: {name under which somebody came: (worker, session)}. told: what was told since the last look (see `Post`).
     """
 
-    def __init__(self, operators=(), **limits):
+    def __init__(self, operators=(), failures=0, **limits):
         self.now = BEGIN
         self.store, self.post = Store(), Post()
         self.accounts = Accounts(self.store)
         self.register = Registered(
-            self.post, self.accounts, Door(), Patience(0, 1000, lambda: 0.0), self.store, lambda: self.now)
+            self.post, self.accounts, Door(), Patience(failures, 1000, lambda: 0.0), self.store, lambda: self.now)
         whole = self.register.whole
         self.rooms, self.gate, self.moderation, self.members = whole.rooms, whole.gate, whole.moderation, whole.members
         self.gate.limits = dict(LIMITS, **dict({"joins_per_second": 0}, **limits))

@@ -249,6 +249,67 @@ def test_a_key_has_to_be_the_right_one(roomed, key, reason):
     assert roomed.enter(b"outside", key=key) == reason
 
 
+@pytest.fixture
+def locked():
+    """#dev of owner needs a key, as does #ops; ann and bob, who are at another address, are outside."""
+    roomed = Roomed(failures=3)
+    roomed.owner(b"owner")
+    for room in (b"#dev", b"#ops"):
+        roomed.make(b"owner", room=room)
+        assert roomed.do(b"owner", "set", b"key", b"word", room=room) == DONE
+    roomed.come(b"ann")
+    roomed.come(b"bob", host="198.51.100.7")
+    roomed.drain()
+    return roomed
+
+
+def test_whoever_gives_wrong_keys_has_to_wait_and_nobody_else(locked):
+    assert [locked.enter(b"ann", key=b"wrong") for _ in range(5)] == [Reason.WRONG_KEY] * 3 + [Reason.TRY_LATER] * 2
+    assert locked.enter(b"ann", key=b"word") == Reason.TRY_LATER
+    assert locked.enter(b"ann") == Reason.WRONG_KEY  # it has not tried one
+    assert locked.enter(b"bob", key=b"word") is None
+    locked.wait(20)
+    assert [locked.enter(b"ann", key=b"wrong") for _ in range(2)] == [Reason.WRONG_KEY, Reason.TRY_LATER]
+    locked.wait(20)
+    assert locked.enter(b"ann", key=b"word") is None
+
+
+def test_the_right_key_makes_the_wrong_ones_before_forgotten(locked):
+    for _ in range(3):
+        assert [locked.enter(b"ann", key=b"wrong") for _ in range(2)] == [Reason.WRONG_KEY] * 2
+        assert locked.enter(b"ann", key=b"word") is None
+        assert locked.exit(b"ann") == DONE
+
+
+def test_wrong_keys_of_other_rooms_count_a_tenth(locked):
+    for _ in range(4):
+        locked.enter(b"ann", key=b"wrong")
+    assert locked.enter(b"ann", b"#ops", b"word") is None
+
+
+def test_another_name_or_connection_makes_no_key_sooner_tried(locked):
+    for _ in range(3):
+        locked.enter(b"ann", key=b"wrong")
+    locked.rename(b"ann", b"eve")
+    assert locked.enter(b"eve", key=b"word") == Reason.TRY_LATER
+    locked.go(b"eve")
+    locked.come(b"eva")
+    assert locked.enter(b"eva", key=b"word") == Reason.TRY_LATER
+
+
+def test_in_a_private_room_wrong_keys_are_not_told_from_right_ones(locked):
+    assert locked.do(b"owner", "set", b"private", b"on") == DONE
+    answers = [locked.enter(b"ann", key=key) for key in (b"wrong", b"wrong", b"wrong", b"word")]
+    assert answers == [Reason.INVITE_ONLY] * 4
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out(locked):
+    for _ in range(9):
+        locked.enter(b"ann", key=b"wrong")
+    locked.wait(-3600)
+    assert locked.enter(b"ann", key=b"word") is None
+
+
 @pytest.mark.parametrize("key", [None, b"wrong"])
 @pytest.mark.parametrize("obstacle", [
     ("invite", True), ("key", b"word"), ("limit", 7), ("banned", {b"outside": (b"owner", b"")})])
