@@ -63,6 +63,7 @@ class Rooms:
         self.everybody = everybody  # gives all clients
         self.lobby = Room(LOBBY, None)
         self.rooms = {}
+        self.former = {}  # client -> the names that it had before
         self.held = []  # what a bug holds back
 
     # ---- who may what
@@ -82,7 +83,7 @@ class Rooms:
         return room
 
     def _is_hidden(self, client, room):
-        return room.is_on("private") and client not in room.members and self.rank(room, client.name) < OP
+        return room.is_on("private") and client not in room.members and self.rank(room, client.name) < OPERATOR
 
     def _inside(self, client, name):
         room = self._known(client, name)
@@ -117,7 +118,12 @@ class Rooms:
                 room.roles[client.name] = OP
         if client in room.members:
             return room
-        self._keep_out(client, room, key)
+        try:
+            self._keep_out(client, room, key)
+        except Refused:
+            if room.is_on("private") and "rooms-private-answers" not in self.bugs:
+                raise Refused("invite-only") from None
+            raise
         room.invited.discard(client.name) if "rooms-invited-for-good" not in self.bugs else None
         room.first.setdefault(client.name, len(room.said))
         room.members.append(client)
@@ -131,7 +137,8 @@ class Rooms:
     def _keep_out(self, client, room, key):
         if self.rank(room, client.name) >= OP and "rooms-ops-kept-out" not in self.bugs:
             return
-        if self._is_listed(room.bans, client.name, "rooms-bans-exact") and "rooms-ban-nothing" not in self.bugs:
+        is_banned = self.is_listed(room.bans, self.names_of(client), "rooms-bans-exact")
+        if is_banned and "rooms-ban-nothing" not in self.bugs:
             raise Refused("banned")
         if room.is_on("invite") and client.name not in room.invited and "rooms-invite-open" not in self.bugs:
             raise Refused("invite-only")
@@ -142,16 +149,21 @@ class Rooms:
             if "rooms-no-limit" not in self.bugs:
                 raise Refused("room-full")
 
-    def _is_listed(self, patterns, name, exact):
+    def names_of(self, client):
+        """Its name, and those that it had before."""
+        return [client.name, *self.former.get(client, ())]
+
+    def is_listed(self, patterns, names, exact):
         if exact in self.bugs:
-            return name in patterns
-        return any(skeleton(one) == skeleton(name) or fnmatch.fnmatchcase(name, one) for one in patterns)
+            return names[0] in patterns
+        return any(skeleton(one) == skeleton(name) or fnmatch.fnmatchcase(name, one)
+                   for one in patterns for name in names)
 
     def leave(self, client, name):
-        room = self._known(client, name)
-        if room is self.lobby:
+        if name == LOBBY:
             raise Refused("is-lobby")
-        if client not in room.members:
+        room = self.rooms.get(name)
+        if room is None or client not in room.members:
             raise Refused("not-in-room")
         self._remove(room, client)
         self._happens(room, "%s left" % client.name, bug="rooms-silent-leave")
@@ -169,6 +181,7 @@ class Rooms:
 
     def gone(self, client):
         """Its connection has ended."""
+        self.former.pop(client, None)
         for room in [room for room in self.rooms.values() if client in room.members]:
             room.members.remove(client)
             if "rooms-ends-are-silent" not in self.bugs:
@@ -179,6 +192,7 @@ class Rooms:
             self.bugs = bugs
 
     def renamed(self, client, old):
+        self.former.setdefault(client, []).append(old)
         for room in self.rooms.values():
             if client in room.members:
                 room.roles[client.name] = room.roles.pop(old, MEMBER)
@@ -192,7 +206,9 @@ class Rooms:
         if enters and "rooms-send-enters-not" not in self.bugs:
             if not (name in self.rooms and client in self.rooms[name].members):
                 self.enter(client, name)
-        room = self._inside(client, name)
+        room = self.rooms.get(name)
+        if room is None or client not in room.members and "rooms-outsiders-may" not in self.bugs:
+            raise Refused("not-in-room")
         self.may_speak(client, room)
         room.said.append((int(time.time()), client.name, text))
         for member in list(room.members):
@@ -218,7 +234,8 @@ class Rooms:
 
     def may_speak(self, client, room):
         rank = self.rank(room, client.name)
-        if rank < VOICE and self._is_listed(room.mutes, client.name, "") and "rooms-mute-nothing" not in self.bugs:
+        is_muted = self.is_listed(room.mutes, self.names_of(client), "")
+        if rank < VOICE and is_muted and "rooms-mute-nothing" not in self.bugs:
             raise Refused("muted")
         if rank < VOICE and room.is_on("moderated") and "rooms-moderate-nothing" not in self.bugs:
             raise Refused("moderated")
@@ -257,7 +274,7 @@ class Rooms:
         return [one.name for one in members if one.name]
 
     def topic(self, client, name):
-        return self._inside(client, name).topic
+        return self._known(client, name).topic
 
     def history(self, client, name):
         """(place, time, who, text) of all that the client is told."""

@@ -172,7 +172,7 @@ class WrongRoomsServer(OneThreadServer):
             return "username-taken"
         if self.users.get(name) != (password or None):
             return "wrong-password" if password else "password-required"
-        banned = self.rooms._is_listed(self.rooms.lobby.bans, name, "")
+        banned = self.rooms.is_listed(self.rooms.lobby.bans, [name], "")
         return "banned" if banned and "rooms-lobby-ban-nothing" not in self.bugs else None
 
     def _come(self, client, name):
