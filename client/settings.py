@@ -1,6 +1,7 @@
 """The settings of the terminal client: `~/.config/parley/settings.ini`."""
 import configparser
 import os
+import re
 
 _SECTION = "parley"
 
@@ -15,12 +16,14 @@ class Settings:
     def __init__(self, path=None):
         self._path = path
         self._parser = configparser.ConfigParser(interpolation=None)
+        self._written = ""
         try:
-            self._parser.read([path] if path else [], encoding="utf-8")
+            if path and os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    self._written = file.read()
+            self._parser.read_string(self._written, path)
         except (configparser.Error, OSError, UnicodeDecodeError) as error:
             raise ValueError("%s cannot be read: %s" % (path, str(error).replace("\n", " "))) from None
-        if not self._parser.has_section(_SECTION):
-            self._parser.add_section(_SECTION)
         self.address, self.name = self._get("address"), self._get("name")
         self.ignored = set(self._get("ignored").split())
 
@@ -30,20 +33,40 @@ class Settings:
     def ignore(self, name):
         """Ignore `name`, or no more if it was ignored; returns whether it is now."""
         self.ignored ^= {name}
-        self._parser.set(_SECTION, "ignored", " ".join(sorted(self.ignored)))
-        self._save()
+        self._save("ignored", " ".join(sorted(self.ignored)))
         return name in self.ignored
 
-    def _save(self):
-        """Write the file; that it cannot be written matters to nobody who is chatting."""
+    def _save(self, option, value):
+        """Write the file with a new value; that it cannot be written matters to nobody who is chatting."""
+        self._written = _with(self._written, option, value)
         if self._path is None:
             return
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             with open(self._path, "w", encoding="utf-8") as file:
-                self._parser.write(file)
+                file.write(self._written)
         except OSError:
             pass
+
+
+def _with(written, option, value):
+    """The text of a file in which the option has the value, and all else is as it was written."""
+    lines = written.splitlines()
+    section = next((at for at, line in enumerate(lines) if line.strip() == "[%s]" % _SECTION), None)
+    if section is None:
+        lines += ["[%s]" % _SECTION]
+        section = len(lines) - 1
+    end = next((at for at, line in enumerate(lines) if at > section and line.startswith("[")), len(lines))
+    is_it = re.compile(option + r"\s*[=:]", re.IGNORECASE).match
+    start = next((at for at in range(section + 1, end) if is_it(lines[at])), None)
+    if start is None:
+        start = stop = section + 1
+    else:
+        stop = start + 1
+        while stop < end and lines[stop][:1].isspace() and lines[stop].strip():  # the value goes on there
+            stop += 1
+    lines[start:stop] = ["%s = %s" % (option, value)]
+    return "\n".join(lines) + "\n"
 
 
 def usual_path():

@@ -50,7 +50,7 @@ def _mention(name):
     return re.compile(r"(?<!\w)%s(?!\w)" % re.escape(name), re.IGNORECASE)
 
 
-def _with_mentions(pieces, name):
+def with_mentions(pieces, name):
     """(style, text) of each piece, with the places marked where `name` is mentioned."""
     for style, text in pieces:
         end = 0
@@ -81,7 +81,7 @@ def message(sender, text, seconds, note="", me=None):
     else:
         front = [name, ("class:note", note), ("", ": ")]
     shown = visible(text, "\n" + " " * len(when))
-    return [("class:time", when), *front, *_with_mentions(marked_up(shown), me)]
+    return [("class:time", when), *front, *with_mentions(marked_up(shown), me)]
 
 
 def sent(me, to, text, note=""):

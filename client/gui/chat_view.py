@@ -118,6 +118,7 @@ class ChatView:
         for style in ("bold", "italic", "code"):
             tags.tag_configure("class:" + style, font=self._fonts[style])
         tags.tag_configure("class:code", foreground=theme.CODE)
+        tags.tag_configure("class:mention", background=theme.WARNING, font=self._fonts["bold"])
         for colour in theme.NAMES.values():
             tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
         tags.tag_configure("sending", foreground=theme.FAINT)
@@ -214,7 +215,10 @@ class ChatView:
         typed = self._typed()
         if conversation:
             conversation.draft = typed
+        rings = self.model.rings
         self.model.tick()
+        if self.model.rings != rings:
+            self._root.bell()
         if conversation and conversation.draft != typed:  # a message that was refused
             self._type(conversation.draft)
         if not conversation and self.model.has_room:
@@ -228,7 +232,8 @@ class ChatView:
 
     def _show_list(self):
         width = self.list.column("#0", "width")
-        listed = [(one.partner, self._is_online(one), one.unread, width) for one in self.model.listing()]
+        listed = [(one.partner, self._is_online(one), "%d!" % one.unread if one.mentions else one.unread, width)
+                  for one in self.model.listing()]
         if listed != self._listed:
             for changed in set(listed) - set(self._listed):
                 self._show_row(*changed)
@@ -249,7 +254,7 @@ class ChatView:
             self._rows[partner] = self.list.insert("", "end")
         mark = "#" if partner is ROOM or partner.startswith("#") else "\u25cf" if is_online else "\u25cb"
         text = self._cut("%s  %s" % (mark, self._called(partner).lstrip("#")), width - self._root.winfo_pixels("9p"))
-        self.list.item(self._rows[partner], text=text, values=("(%d)" % unread if unread else "",),
+        self.list.item(self._rows[partner], text=text, values=("(%s)" % unread if unread else "",),
                        tags=(() if is_online else ("offline",)) + (("unread",) if unread else ()))
 
     def _cut(self, text, width):
@@ -356,8 +361,9 @@ class ChatView:
             ("message", theme.colour(message.sender)) + own)
         first = self.said.index("end-1c")
         sending = ("sending",) if message.state == SENDING else ()
-        for style, piece in showing.marked_up(self._shown(text)):
-            put("end", piece, ("message",) + ((style,) if style else ()) + own + sending)
+        me = None if own else self.model.me
+        for style, piece in showing.with_mentions(showing.marked_up(self._shown(text)), me):
+            put("end", piece, ("message",) + tuple(style.split()) + own + sending)
         if message.state and not sending:
             put("end", "   (%s)" % message.state, ("message", "state") + own)
         put("end", "\n", ("message",) + own)

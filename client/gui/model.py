@@ -84,6 +84,7 @@ class Conversation:
         self.topic = ""  # of a room
         self.messages = []
         self.unread = 0
+        self.mentions = 0  # of these with one's own name in them
         self.kept = 0  # how many of these the server has kept; they come with the history
         self.first_unread = None  # the first message that was unread when the conversation was opened
         self.draft = ""  # what is typed and not sent
@@ -137,6 +138,7 @@ class Model:
 
     me: the user's name. online: {name: is online}. open: the `Conversation` that is shown, or None. has_room: does the
     server have a lobby? is_welcome: has there been a login? trouble: a sentence about the latest error, or "".
+    rings: how often one's own name was mentioned in what was heard.
     settings: those of the terminal client, of which this one knows who is ignored.
     """
 
@@ -152,6 +154,7 @@ class Model:
         self.trouble = ""
         self.why_given_up = ""  # why there will be no further attempt, or ""
         self.has_focus = True
+        self.rings = 0
         self.settings = settings or Settings()
         self._going = None  # the room that was entered by hand and will be open
         self._shown_topics = set()  # the rooms whose topics were asked for by hand
@@ -311,6 +314,7 @@ class Model:
             return
         conversation.add(message)
         self._mark_unread(conversation, [message])
+        self.rings += showing.mentions(event.text, self.me)
 
     def _on_room_notice(self, event):
         if event.room is None:
@@ -459,6 +463,7 @@ class Model:
             if not conversation.unread:
                 conversation.first_unread = messages[0]
             conversation.unread += len(messages)
+            conversation.mentions += sum(showing.mentions(message.text, self.me) for message in messages)
 
     def _is_seen(self, conversation):
         return conversation is self.open and self.has_focus
@@ -467,7 +472,7 @@ class Model:
         if self.open and self.has_focus:
             if not self.open.unread:
                 self.open.first_unread = None
-            self.open.unread = 0
+            self.open.unread = self.open.mentions = 0
 
     def _return_draft(self, about, text, state):
         """Put a text that was refused back into the entry."""

@@ -175,6 +175,24 @@ def test_who_is_ignored_is_not_heard_and_that_is_kept(tmp_path):
     assert Settings(path).ignored == {"bob"}
 
 
+@pytest.mark.parametrize("before, after", [
+    ("", "[parley]\nignored = bob\n"),
+    ("# mine\n[parley]\n# at work\nAddress = x\n\n; who is rude\nIgnored: zoe\n# the end\nname = ann\n",
+     "# mine\n[parley]\n# at work\nAddress = x\n\n; who is rude\nignored = bob zoe\n# the end\nname = ann\n"),
+    ("[other]\nignored = x\n[parley]\nignored = zoe\n   al\n\nname = ann\n[more]\nignored = y",
+     "[other]\nignored = x\n[parley]\nignored = al bob zoe\n\nname = ann\n[more]\nignored = y\n"),
+    ("[other]\nignored = x\n", "[other]\nignored = x\n[parley]\nignored = bob\n")])
+def test_who_is_ignored_is_written_between_all_else_that_stands_there(tmp_path, before, after):
+    path = str(tmp_path / "settings.ini")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before)
+    assert Settings(path).ignore("bob")
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == after
+    settings = Settings(path)
+    assert "bob" in settings.ignored and not settings.ignore("bob") and "bob" not in Settings(path).ignored
+
+
 def test_settings_are_read(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     os.mkdir(str(tmp_path / "parley"))

@@ -429,6 +429,21 @@ def test_two_slashes_are_one(alice_and_bob):
     assert told(model, ROOM)[-1] == ("Alice", "/kick")
 
 
+def test_mentions_are_counted_until_they_are_seen_and_ring(alice_and_bob):
+    model, bob = alice_and_bob
+    model.open_conversation(model.conversation("Bob"))
+    bob.say("hello all")
+    bob.say("hello, ALICE!")
+    room = model.conversation(ROOM)
+    wait_until(lambda: room.unread == 2, model.tick)
+    assert (room.mentions, model.rings) == (1, 1)
+    model.open_conversation(room)
+    assert (room.unread, room.mentions) == (0, 0)
+    bob.say("Alice?")
+    wait_until(lambda: model.rings == 2, model.tick)
+    assert room.mentions == 0
+
+
 def test_who_is_ignored_is_not_shown(alice_and_bob):
     model, bob = alice_and_bob
     typed(model, "/ignore Bob")

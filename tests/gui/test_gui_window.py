@@ -247,6 +247,22 @@ def test_bold_italic_and_code_are_shown_as_such(foreign, see):
     assert "further" in said.tag_names("end-2l") and "further" not in said.tag_names("end-3l")
 
 
+def test_where_one_is_mentioned_is_marked_and_rung_once_and_shown_in_the_list(foreign, see):
+    alice, rang = see(foreign.address, "Alice"), []
+    alice.enter(USERS["Alice"])
+    alice.root.bell = lambda: rang.append(True)
+    foreign.say("Bob", "Alice", "is Alicey there, or *alice*?")
+    alice.until(lambda: ("\u25cb  Bob", "(1!)") in alice.rows())
+    alice.click("Bob")
+    alice.until(lambda: "or alice?" in alice.said)
+    said = alice.chat_view.said
+    assert [str(one) for one in said.tag_ranges("class:mention")] == [str(one) for one in said.tag_ranges("class:bold")]
+    assert said.get(*said.tag_ranges("class:mention")) == "alice"
+    foreign.say("Bob", "Alice", "nobody")
+    alice.until(lambda: "nobody" in alice.said)
+    assert (rang, ("\u25cb  Bob", "") in alice.rows()) == ([True], True)
+
+
 def test_whoever_reads_what_was_said_earlier_stays_there(foreign, see):
     alice = see(foreign.address, "Alice")
     alice.enter(USERS["Alice"])
