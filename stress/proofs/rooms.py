@@ -1,8 +1,8 @@
-"""People of each protocol in two rooms and the lobby hear exactly their rooms, in one order, whatever is killed.
+"""People of each protocol in rooms and the lobby hear exactly their rooms, in one order, whatever is killed.
 
-Everybody talks in all places that they are in. Two of the four workers are killed meanwhile, whose people come again,
-and in the end the server starts anew on the same storage: nothing was heard twice, nothing is missing in what the rooms
-tell, and topics and roles are as they were.
+Everybody talks in all places that they are in; `padded` has no commands for rooms, but a port for one. Two of the four
+workers are killed meanwhile, whose people come again, and in the end the server starts anew on the same storage:
+nothing was heard twice, nothing is missing in what the rooms tell, and topics and roles are as they were.
 """
 import collections
 import contextlib
@@ -18,29 +18,34 @@ from parley.conformance.targets import PROTOCOLS, launch
 from parley.conformance.wire import CODECS
 from stress.padded import Decoder as PaddedDecoder
 from stress.proofs import demand
-from stress.proofs.processes import worker_of
+from stress.proofs.processes import children, worker_of
 
 DEV, OPS, LOBBY = "#dev", "#ops", "the lobby"
 ROOMS = (DEV, OPS)
+HALL = "#hall"  # has a port of its own, so nobody owns it
 TOPICS = {DEV: "what we build.", OPS: "what we run."}
 PASSWORD = "secret"
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
+HERE = "here."  # what one says in `padded` to have a name
 SECONDS = 60  # for everything that is waited for
 LATER = 0.02  # seconds until a name that is not free yet is asked for again
 UNDISTURBED = 2  # workers that nobody kills
 
-# (name, protocol, rooms, slot of the worker). Owners have passwords, so their roles last.
+# (name, protocol, rooms, slot of the worker). Owners have passwords, so their roles last. Who has no slot comes by the
+# port of its only room, to any worker.
 PEOPLE = [
     ("lina", "line", ROOMS, 0), ("bina", "binary", ROOMS, 2), ("pada", "padded", (), 1),
     ("deli", "delimited", ROOMS, 1), ("dora", "dollar", ROOMS, 3),
-    ("devon", "line", (DEV,), 2), ("opal", "line", (OPS,), 3), ("nobody", "line", (), 3),
+    ("devon", "line", (DEV,), 2), ("opal", "line", (OPS, HALL), 3), ("nobody", "line", (), 3),
+    ("hal", "padded", (HALL,), None), ("hope", "padded", (HALL,), None),
 ]
-OBSERVER = ("olga", "line", ROOMS, 0)  # who says nothing, and hears the order of all
+OBSERVER = ("olga", "line", (*ROOMS, HALL), 0)  # who says nothing, and hears the order of all
 
 Heard = collections.namedtuple("Heard", "place who text")
 
 _LOBBY_LINE = re.compile(r"MSG (\S+) (.*)")
 _SPOKEN = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] (\S+): (.+)")
+_PORT = re.compile(r"\[SERVER\] Serving padded for %s on (.+):([0-9]+)" % HALL)
 _TOLD = re.compile(r"(#\S+) HIST ([0-9]+) [0-9]+ (\S+) (.*)")
 
 
@@ -48,7 +53,8 @@ def prove(say, rounds=40, workers=4, kills=2):
     """`rounds` of talk before, between and after the kills."""
     with tempfile.TemporaryDirectory(prefix="rooms-") as directory:
         storage = ("--storage", os.path.join(directory, "storage"))
-        with launch(workers, CONFIG, storage, protocols=PROTOCOLS) as server:
+        port = ("--listen", "padded=0:" + HALL)
+        with launch(workers, CONFIG, storage + port, protocols=PROTOCOLS) as server:
             _make_accounts(server)
             with House(server) as house:
                 house.talk(rounds)
@@ -58,7 +64,7 @@ def prove(say, rounds=40, workers=4, kills=2):
                 order = house.check()
                 lives = house.lives
             demand("Traceback" not in server.stderr_text(), "%s", server.stderr_text())
-        say("%d messages in two rooms and the lobby, %d workers killed" % (len(order), kills))
+        say("%d messages in three rooms and the lobby, %d workers killed" % (len(order), kills))
         say("in each of %d lives exactly the places that one was in were heard, in one order" % lives)
         with launch(workers, CONFIG, storage, protocols=PROTOCOLS) as server:
             _look_back(server, order)
@@ -108,9 +114,9 @@ class House:
         self._selector.close()
 
     def _come(self, name, protocol, rooms, slot):
-        person = Person(self._server, name, protocol, slot, self._lives[name])
+        person = Person(self._server, name, protocol, slot, self._lives[name], rooms[0] if slot is None else LOBBY)
         person.log_in()
-        for room in rooms:
+        for room in rooms if slot is not None else ():
             person.enter(room)
         person.start()
         self._people[name] = person
@@ -122,13 +128,16 @@ class House:
         people = [one for one in [OBSERVER] + PEOPLE if one[3] == slot]
         for number in range(5):
             self._speak(number)
-        os.kill(worker_of(self._server, slot), signal.SIGKILL)
+        worker = worker_of(self._server, slot)
+        os.kill(worker, signal.SIGKILL)
         self._until(lambda: all(self._people[name].is_over for name, _, _, _ in people), "somebody stayed")
-        for name, protocol, rooms, _ in people:
-            person = self._people.pop(name)
-            self._over.append(person)
-            self._lives[name] += 1
-            self._come(name, protocol, rooms, slot)
+        self._until(lambda: worker not in children(self._server.pid), "the worker stayed")
+        self._hear_what_is_there()
+        for name, protocol, rooms, its_slot in PEOPLE:
+            if self._people[name].is_over:
+                self._over.append(self._people.pop(name))
+                self._lives[name] += 1
+                self._come(name, protocol, rooms, its_slot)
         self._settle()
 
     def talk(self, rounds):
@@ -159,6 +168,13 @@ class House:
         for key, _ in self._selector.select(seconds):
             if not key.data.hear():
                 self._selector.unregister(key.fileobj)
+
+    def _hear_what_is_there(self):
+        """Until there is nothing more to be heard at the moment, an end of a connection neither."""
+        deadline = time.monotonic() + SECONDS
+        while self._selector.select(0):
+            demand(time.monotonic() < deadline, "they do not cease to hear")
+            self._hear(0)
 
     def _until(self, satisfied, trouble):
         deadline = time.monotonic() + SECONDS
@@ -198,16 +214,16 @@ class House:
 class Person:
     """One connection. `life`: how often its worker was killed before. `heard`: what others said, as it came."""
 
-    def __init__(self, server, name, protocol, slot, life=0):
+    def __init__(self, server, name, protocol, slot, life=0, home=LOBBY):
         self.name = name
         self.life = life
         self.protocol = protocol
         self.codec = CODECS[protocol]
-        self.places = (LOBBY,)
+        self.places = (home,)  # the first is where one talks who names no room
         self.heard = []
         self.said = 0
         self.is_over = False
-        self._address = server.worker_address(slot, protocol)
+        self._address = server.worker_address(slot, protocol) if home == LOBBY else _address_of_port(server)
         self._answers = []
         self._messages = collections.deque()
         self._connect()
@@ -245,7 +261,7 @@ class Person:
         claim = ("%s %s" % (self.name, word)).rstrip()
         login = {
             "line": "LOGIN " + claim, "binary": {"type": 200, "content": claim}, "delimited": {"LOGIN": [self.name]},
-            "padded": "[12:00 AM] %s: here." % self.name,
+            "padded": "[12:00 AM] %s: %s" % (self.name, HERE),
             "dollar": {"purpose": "login", "username": self.name, "password": ""},
         }[self.protocol]
         while True:
@@ -296,15 +312,23 @@ class Person:
             heard = Heard(room, who, text) if who else None
             if room and not who and "topic" in text:
                 self._answers.append("topic")
-        if heard and heard.text != "here.":
+        elif heard:
+            heard = heard._replace(place=self.places[0])
+        if heard and heard.text != HERE:
             self.heard.append(heard)
 
     def is_answered(self, word):
         return word in self._answers
 
 
+def _address_of_port(server):
+    """(host, port) of the room's own port."""
+    found = next(filter(None, map(_PORT.fullmatch, server.stdout)))
+    return found.group(1), int(found.group(2))
+
+
 def _in_lobby(protocol, message):
-    """Heard of what was said in the lobby, else None."""
+    """Heard of what was said in the lobby, or in the room that stands in its place, else None."""
     if protocol in ("line", "padded"):
         found = (_LOBBY_LINE if protocol == "line" else _SPOKEN).fullmatch(message)
         return Heard(LOBBY, *found.groups()) if found else None
