@@ -114,7 +114,7 @@ def _parser():
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose their worker")
     parser.add_argument("--check-config", action="store_true", help="check the configuration, and exit")
-    parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="the least level that is logged")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="the lowest level that is logged")
     parser.add_argument("--log-format", choices=sorted(logs.FORMS), default="text",
                         help="log lines as text, or each as a JSON object")
     parser.add_argument("--version", action="version", version="parley " + __version__)

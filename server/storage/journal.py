@@ -333,12 +333,12 @@ class Scribe:
         except sqlite3.Error as error:
             self._failed = True
             if not failed:
-                log.error("nothing can be stored: %s; who says something is told so", error)
+                log.error("nothing can be stored: %s; whoever says something gets an error", error)
             self.broken = "full" not in str(error)  # Python 3.6 has no error codes
             results = [self._read(frame) if _reads(frame) else None for frame in frames]
         else:
             if failed and not self._failed:
-                log.error("it can be stored again")
+                log.error("messages can be stored again")
         self.through = through
         return [self._begin(result) if isinstance(result, _Wanted) else result for result in results]
 
@@ -354,14 +354,14 @@ class Scribe:
         return self._copying is not None
 
     def copied(self) -> Optional[Result]:
-        """What has become of the copy: True, or why there is none. None, until that is known, and from then on."""
+        """Has the copy been made? True, or why not. None until that is known, and again after it was told."""
         result = self._copying.result() if self._copying else None
         if result is not None:
             self._copying = None
         return result
 
     def stop_copying(self) -> None:
-        """If a copy is being made, it is not any more."""
+        """Stop the copy, if one is being made."""
         if self._copying:
             self._copying.stop()
 
@@ -375,7 +375,7 @@ class Scribe:
         try:
             return self._do(frame)
         except sqlite3.Error as error:
-            log.error("cannot be read: %s", error)
+            log.error("reading from the database failed: %s", error)
             return None
 
     def prune(self) -> bool:
@@ -384,7 +384,7 @@ class Scribe:
             with self._store.transaction():
                 return self._store.prune()
         except sqlite3.Error as error:
-            log.error("nothing old could be deleted: %s", error)
+            log.error("old messages could not be deleted: %s", error)
             return False
 
 

@@ -282,7 +282,7 @@ def test_people_meet_in_a_room_and_one_is_put_out(server, join, protocol):
     assert type(answered(ann, "manage")[-1]) is Done
     bob.say("still?", room)
     refused = answered(bob, "say")[-1]
-    assert refused.why in ("You are not in this room.", "One enters this room only if invited.")
+    assert refused.why in ("You are not in this room.", "You need an invitation to enter this room.")
     ann.invite(room, names[1])
     hear(bob, of(Invited, room=room, by=names[0]))
     bob.join_room(room)

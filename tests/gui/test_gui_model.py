@@ -409,7 +409,7 @@ def test_an_invitation_and_a_refusal_are_told(alice_and_bob):
     assert bob.finish(SECONDS)
     typed(model, "/join #dev")
     wait_until(lambda: model.trouble, model.tick)
-    assert model.trouble == "One enters this room only if invited."
+    assert model.trouble == "You need an invitation to enter this room."
     bob.invite("#dev", "Alice")
     wait_until(lambda: (None, "[NOTICE] Bob invites you to #dev: /join #dev") in told(model, ROOM), model.tick)
 

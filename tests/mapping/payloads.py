@@ -105,7 +105,7 @@ TEXTS = {
     "a padded time at the end": b"x [05:55 AM]",
     "a padded acknowledgement": b"Msg received",
     "padded acknowledgements in a row": b"Msg receivedMsg received\nMsg received",
-    "a padded error": b"[ERROR] You are somebody else.",
+    "a padded error": b"[ERROR] That is not your name.",
     "a padded farewell": b"bye\n[SERVER] The server is shutting down.",
     "a padded direct message": b"mallory (direct): hi",
     "a delimited frame": _forged_delimited(2, b"mallory|||bob|||hi"),

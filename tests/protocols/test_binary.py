@@ -410,7 +410,7 @@ TOLD = [
     (Refused(Reason.NO_ROOM, Who(b"#dev")), own(402, b"#dev There is no such room.")),
     (Refused(Reason.NO_ROOM, Topic(b"#dev")), own(402, b"#dev There is no such room.")),
     (Refused(Reason.OUTRANKED, Manage(b"#dev", "kick", b"bob", b"")),
-     own(402, b"#dev That user has as good a role as yours.")),
+     own(402, b"#dev That user has the same role as you or a higher one.")),
     (Refused(Reason.INVALID_ROOM, Enter(b"#\x1b[2J\n", None)),
      own(402, "#\u241b[2J\u2424 This cannot be the name of a room.".encode())),
     (Refused(Reason.INVALID_ROOM, Enter(b"#" + b"x" * 600, None)), own(402, b"This cannot be the name of a room.")),

@@ -515,7 +515,7 @@ TELLINGS = [
     (Inside(b"#dev", b"the topic", Say(b"hi", b"ann", None, b"#dev")), []),
     (Refused(Reason.BANNED, Enter(b"#dev", None)), [frame(6, b"you are banned here")]),
     (Refused(Reason.INVITE_ONLY, Say(b"hi", b"ann", None, b"#dev")),
-     [frame(6, b"one enters this room only if invited")]),
+     [frame(6, b"you need an invitation to enter this room")]),
     (Refused(Reason.BAD_FORM, Enter), [frame(6, b"JOIN takes a room such as #dev, and perhaps its key")]),
     (Refused(Reason.UNKNOWN_COMMAND, Manage), [frame(6, b"MANAGE knows no such act")]),
     (RoomList([(b"#dev", 12, b"the\ntopic", True), (b"#ops", 1, b"", False)], Rooms(None)),

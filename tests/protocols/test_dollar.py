@@ -543,7 +543,7 @@ TELLINGS = [
     (Refused(Reason.NO_ROOM, Who(b"#dev")), why_not("room", "there is no such room")),
     (Refused(Reason.NO_ROOM, Topic(b"#dev")), why_not("room", "there is no such room")),
     (Refused(Reason.OUTRANKED, Manage(b"#dev", "kick", b"bob", b"")),
-     why_not("room", "that user has as good a role as yours")),
+     why_not("room", "that user has the same role as you or a higher one")),
     (Refused(Reason.MUTED, Say(b"hi", b"ann", None, b"#dev")), why_not("send_message", "you are muted here")),
     (Refused(Reason.NOT_INSIDE, Recall(None, 1, b"#dev")),
      [{"purpose": "start_reload_message_list", "message_list": []}]),
