@@ -83,6 +83,10 @@ class Moderation:
             self._rooms.listen(room, holder, worker, host)
             self._post.worker(worker, ToWorker.Listening(session, room.number, room.name, True))
 
+    def barred(self) -> List[str]:
+        """The networks that are banned in the lobby."""
+        return [ban.decode() for ban in self._rooms.lobby.banned if network_of(ban.decode(errors="replace"))]
+
     def _turn_away(self) -> None:
         """Those who may hear no more what happens in a room, without a name, hear nothing from here on."""
         for name in self._rooms.with_ports:
@@ -448,6 +452,8 @@ class Moderation:
                 room.number, act, by, about, told, [split(holder) for holder in out]))
         if act in ("set", "ban"):
             self._turn_away()
+        if room is self._rooms.lobby and act in ("ban", "unban") and network_of(about.decode(errors="replace")):
+            self._post.everyone(ToWorker.Barred(self.barred()))
 
     def _set_topic(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         room.topic = text, by, self._seconds

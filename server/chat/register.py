@@ -86,3 +86,6 @@ class Register:
     def admit(self, worker: int) -> None:
         """A worker has started: tell it who is here."""
         self.post.worker(worker, ToWorker.Known(*self.members.known()))
+        barred = self.moderation.barred()
+        if barred:
+            self.post.worker(worker, ToWorker.Barred(barred))

@@ -3,6 +3,7 @@
 The stream is the same for every worker but for answers and whispers, which go only where they are awaited. Each
 method handles one kind of message in it, in the hub's order: see `ToWorker` in `parley.server.ipc.messages`.
 """
+from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
@@ -91,6 +92,12 @@ class Replica:
             self._roll.open(name)
         for name in present:
             self._roll.enter(name)
+
+    def barred(self, networks):
+        """From these networks nobody hears the lobby without a name, from now on."""
+        self._rooms.barred = list(map(network_of, networks))
+        for session in self._rooms.lobby.members:
+            session.heed("check_bar")
 
     def account_opened(self, name):
         """There is a new account."""

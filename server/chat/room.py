@@ -1,5 +1,5 @@
 """Rooms as one worker sees them: which of its clients hear what happens there."""
-
+from parley.server.chat.origins import address
 from parley.server.protocols.events import Said
 
 LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
@@ -64,12 +64,14 @@ class Rooms:
     """The rooms of which this worker has members; the lobby and EVERYWHERE are always among them.
 
     by_number, by_name: Room by its number, and, but for the lobby and EVERYWHERE, by its name.
+    barred: networks from which nobody hears the lobby without a name.
     """
 
     def __init__(self, audiences):
         self._audiences = audiences
         self.by_number = {number: Room(number, b"", audiences) for number in (EVERYWHERE, LOBBY)}
         self.by_name = {}
+        self.barred = []
 
     @property
     def lobby(self):
@@ -80,6 +82,13 @@ class Rooms:
     def everywhere(self):
         """All sessions."""
         return self.by_number[EVERYWHERE]
+
+    def is_barred(self, host):
+        """Does nobody hear the lobby without a name who comes from this address?"""
+        if not self.barred:
+            return False
+        origin = address(host)
+        return origin is not None and any(origin in network for network in self.barred)
 
     def open(self, number, name):
         """One of this worker's sessions is about to enter the room."""

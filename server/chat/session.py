@@ -109,8 +109,21 @@ class Session:
         self._question = None
         if client.audience.home:
             self._come_by_port()
-        elif client.audience.traits.hears_at_once:
-            client.audience.enter(client, LOBBY)
+        else:
+            self._overhear()
+
+    def _overhear(self):
+        """Hear the lobby without a name, if that is so in its protocol, and its address is not banned there."""
+        if self._traits.hears_at_once and not self._is_barred():
+            self.client.audience.enter(self.client, LOBBY)
+
+    def _is_barred(self):
+        return self.client.rooms.is_barred(self.client.address()[0])
+
+    def check_bar(self):
+        """Other addresses are banned in the lobby now: who has no name may have to hear no more of it."""
+        if self.client.name is None and self._is_barred():
+            self.client.audience.leave(self.client, LOBBY)
 
     def _come_by_port(self):
         """Let the hub know by which room's port it has come, and whether it hears at once what happens there."""
@@ -422,7 +435,8 @@ class Session:
     def welcome(self, name, kept=0):
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.client.name = self.client.name is None, name
-        if was_stranger and not self._traits.hears_at_once and not self.client.audience.home:
+        if was_stranger and not self.client.audience.home and not (
+                self._traits.hears_at_once and LOBBY in self.client.audience.members.get(self.client, ())):
             self.client.audience.enter(self.client, LOBBY)
         question = self._answered()
         answers = [Welcome(name, question)]
@@ -495,8 +509,8 @@ class Session:
         self.client.rooms.leave_all(self.client)
         if self.client.audience.home:
             self._come_by_port()  # the hub has forgotten that
-        elif self._traits.hears_at_once:
-            self.client.audience.enter(self.client, LOBBY)
+        else:
+            self._overhear()
         self.client.name = None
         self.confirm()
 

@@ -294,6 +294,11 @@ class ToWorker:
         present: List[bytes]
         aliases: Dict[bytes, bytes]
 
+    class Barred(NamedTuple):
+        """From these networks nobody hears the lobby without a name: addresses that are banned there."""
+
+        networks: List[str]
+
     class AccountOpened(NamedTuple):
         """There is a new account."""
 

@@ -118,6 +118,26 @@ def test_nothing_is_heard_before_a_login_from_an_address_that_is_banned(house, t
     assert (early.heard(), late.heard(), members(house)) == (b"", b"", speaker)
 
 
+def test_in_the_lobby_nothing_is_heard_without_a_name_from_an_address_that_is_banned(house):
+    early = house.connect(protocol="padded")
+    house.settle()
+    register = house.hub.register
+    register.members.hosts[next(iter(register.members.names))] = "198.51.100.7"  # boss, who may say something yet
+    manage(house, b"BAN 192.0.2.0/24", b"#lobby")
+    late = house.connect(protocol="padded")
+    tell(house, house.boss, b"MSG secret\n")
+    assert (early.heard(), late.heard()) == (b"", b"")
+    assert b"banned" in tell(house, late, LOGINS["padded"](b"pat"))
+    assert tell(house, late, LOGINS["padded"](b"boss secret")).endswith(b"Msg received")  # whom no ban keeps out
+    house.boss = house.connect(2)
+    tell(house, house.boss, b"LOGIN boss secret\n")
+    manage(house, b"UNBAN 192.0.2.0/24", b"#lobby")
+    again = house.connect(protocol="padded")
+    house.settle()
+    tell(house, house.boss, b"MSG news\n")
+    assert again.heard().endswith(b"M] boss: news")
+
+
 def test_where_the_room_is_full_nothing_is_heard_before_a_login(house, talk):
     manage(house, b"SET limit 1")
     stranger = house.connect(protocol="padded", home=DEV)
