@@ -46,7 +46,10 @@ class AtHand(Order):
             return
         self._is_delivering = True
         try:
-            self._next(worker, entry)
+            if self._entries:  # an error has left them
+                self._entries.append((worker, entry))
+            else:
+                self._next(worker, entry)
             while self._entries:
                 self._next(*self._entries.popleft())
         finally:
