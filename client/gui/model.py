@@ -309,12 +309,14 @@ class Model:
         self._receive(self.conversation(event.sender), event)
 
     def _receive(self, conversation, event):
+        if event.sender in self.settings.ignored:
+            return
+        self.rings += showing.mentions(event.text, self.me)  # also if a history has told it just before
         message = Message(event.sender, event.text, event.time)
-        if event.sender in self.settings.ignored or conversation.is_known(message):
+        if conversation.is_known(message):
             return
         conversation.add(message)
         self._mark_unread(conversation, [message])
-        self.rings += showing.mentions(event.text, self.me)
 
     def _on_room_notice(self, event):
         if event.room is None:
