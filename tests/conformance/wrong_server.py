@@ -414,7 +414,8 @@ class WrongServer:
             line = erased(line)
         if "minds-blanks" not in self.bugs:
             line = line.lstrip(b" \t\r\0\x04\xff\xf2")
-        return line.rstrip(b"\0" if {"keeps-blanks", "forgets-crlf"} & self.bugs else b" \t\r\0")
+        return line.rstrip(b"\0" + (b"" if "keeps-blanks" in self.bugs else b" \t") +
+                           (b"" if "forgets-crlf" in self.bugs else b"\r"))
 
     def _cut(self, held, data):
         if "one-recv-is-one-line" in self.bugs:
