@@ -76,7 +76,7 @@ MEANT_FOR = {
     "leaves-telnet-waiting": "faults-telnet-interrupt",
     "answers-at-the-end": "faults-telnet-interrupt",
     "answers-every-option": "faults-telnet-interrupt",
-    "newline-only": "crlf",
+    "newline-only": "line-ends",
     "says-nothing": "faults-msg-without-text",
     "leaves-silently": "quit",
     "stays": "quit",
