@@ -345,8 +345,7 @@ class WrongServer:
             ends = [idle_from + self.idle] + ([frame_from + self.frame_seconds] if frame_from else [])
             client.sock.settimeout(max(min(ends) - time.monotonic(), 0.001))
             try:
-                # One byte at a time, as a busy machine may join segments before they are read.
-                data = client.sock.recv(1 if "cuts-utf8" in self.bugs else 65536)
+                data = client.sock.recv(65536)
             except socket.timeout:
                 if frame_from and time.monotonic() >= frame_from + self.frame_seconds:
                     return self._farewell(client, "ERR line-timeout")
@@ -421,7 +420,8 @@ class WrongServer:
         if "one-recv-is-one-line" in self.bugs:
             return [data.rstrip(b"\n")], b""
         if "cuts-utf8" in self.bugs:
-            data = data.decode("utf-8", "replace").encode("utf-8")
+            # As if each byte came alone: a busy machine may join segments before they are read.
+            data = b"".join(bytes([byte]).decode("utf-8", "replace").encode("utf-8") for byte in data)
         if "info-from-text" in self.bugs:
             *lines, rest = re.split(r"[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]",
                                     (held + data).decode("utf-8", "surrogateescape"))
