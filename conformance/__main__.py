@@ -3,11 +3,12 @@
 Without a command it takes the options of the suite and of pytest: `--target line=HOST:PORT` tests the server there.
 """
 import argparse
+import json
 import sys
 
 from parley import __version__
 from parley.called import called
-from parley.conformance import coverage, report, requirements
+from parley.conformance import coverage, report, requirements, verdict
 from parley.conformance.standalone import run
 from parley.conformance.stdout import quiet_when_closed
 from parley.conformance.yamlnodes import FileErrors
@@ -20,11 +21,13 @@ _OPTIONS = """without a command the scenarios are run, with these options and th
   --workers N                      worker processes of our server (2)
   --req ID                         only scenarios with this requirement
   --all-levels                     let every level fail, not only `must`
+  --table                          print the whole table of requirements
   --report FILE                    write the table of requirements to a Markdown file
+  --json FILE                      write the verdicts to a JSON file; --junitxml FILE is pytest's
   --time-scale N                   multiply every time limit, for slow machines
   -n N, -k TEXT, -x, ...           pytest's: N processes, scenarios with this in their names, stop at the first failure
   scenarios/PROTOCOL/NAME.scenario.yaml  only that one"""
-COMMANDS = ("coverage",)
+COMMANDS = ("coverage", "diff", "badge")
 _OWN_OPTIONS = ("-h", "--help", "--version")  # not pytest's
 
 
@@ -44,12 +47,44 @@ def _run_command(argv):
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=called("parley-conformance"))
     command = commands.add_parser("coverage", help="check that all statements have requirements, and these scenarios")
     command.add_argument("--list", action="store_true", help="also print each requirement with its scenarios")
+    command = commands.add_parser("diff", help="compare two files of --json: exit code 1 if anything has become worse")
+    command.add_argument("old", metavar="OLD.json")
+    command.add_argument("new", metavar="NEW.json")
+    command = commands.add_parser("badge", help="print the text of a badge for each protocol in a file of --json")
+    command.add_argument("file", metavar="FILE.json")
     options = parser.parse_args(argv)
     try:
+        if options.command == "diff":
+            return _compare(_read(options.old), _read(options.new))
+        if options.command == "badge":
+            for protocol, found in _read(options.file).items():
+                print("%s: %s" % (protocol, found["badge"]))
+            return 0
         return max(_cover(protocol, options.list) for protocol in requirements.protocols())
     except FileErrors as errors:
         print(errors)
         return 1
+    except OSError as error:
+        print("%s: %s" % (error.filename, error.strerror), file=sys.stderr)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        print("not a file that --json has written", file=sys.stderr)
+    return 4  # a mistake on the command line, as in pytest
+
+
+def _read(path):
+    """The report in a file of `--json`: {protocol: `verdict.as_json`}."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _compare(old, new):
+    """Print in what two reports differ; returns 1 if a requirement is broken that was not."""
+    changes = list(verdict.changes(old, new))
+    for change in changes:
+        print("%s (%s): %s, was %s" % (change.ident, change.level, change.new, change.old))
+    if not changes:
+        print("no verdict has changed")
+    return int(any(change.new == report.FAIL for change in changes))
 
 
 def _cover(protocol, with_list):

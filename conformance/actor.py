@@ -7,6 +7,8 @@ from collections import deque
 
 from parley.conformance import transcript
 from parley.conformance.message import format_fields, hex_bytes
+from parley.conformance.profile import Reader
+from parley.conformance.unread import acknowledge_at_once, wait_until_read
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
@@ -44,15 +46,17 @@ class Actor:
     record: called as record(ident, direction, text) for each line of the transcript, as `Transcript.add`.
     is_ignored: a predicate on names. Messages about such users go to the transcript, but not to the inbox.
     ignore_echo: keep the actor's own messages out of the inbox when the server sends them back.
+    profile: the `Profile` of a foreign server, in whose manner its messages are read; None for ours.
     """
 
-    def __init__(self, ident, codec, selector, record, is_ignored, ignore_echo=False):
+    def __init__(self, ident, codec, selector, record, is_ignored, ignore_echo=False, profile=None):
         self.ident = ident
         self.codec = codec
         self.selector = selector
         self.record = record
         self.is_ignored = is_ignored
         self.ignore_echo = ignore_echo
+        self.profile = profile
         self.socket = None
         self.closed_by_peer = None  # "fin" or "rst"
         self.half_closed = False
@@ -60,6 +64,7 @@ class Actor:
         self.replies = 0  # to the suite's own requests
         self.echoed = False
         self.inbox = deque()
+        self.latest = None  # the message that came into the inbox last
         self.spoke = False  # since the last barrier
 
     @property
@@ -81,8 +86,10 @@ class Actor:
         self.closed_by_peer = None
         self.half_closed = False
         self.inbox.clear()
+        self.latest = None
         self.decoder = self.codec.Decoder()
         self.state = self.codec.ClientState()
+        self.reader = Reader(self.profile, self.state) if self.profile else None
         self.selector.add(self)
         self.record(self.ident, transcript.NOTE, "connected")
 
@@ -94,11 +101,17 @@ class Actor:
         self.record(self.ident, transcript.OWN_SENT if own else transcript.SENT, shown)
         self.spoke = self.spoke or not own
         for piece in pieces:
+            self._pause()
             self.state.sent(piece, own)
             try:
                 self.socket.sendall(piece)
             except (BrokenPipeError, ConnectionResetError):
                 return
+
+    def _pause(self):
+        """Let a server that takes one read for one message read what was written before."""
+        if self.profile and self.profile.pause:
+            wait_until_read(self.socket, _SEND_SECONDS, self.profile.pause)
 
     def send_own(self, message):
         """Send a message of the suite's own, whose reply stays out of the inbox."""
@@ -116,19 +129,29 @@ class Actor:
             return
         if not data:
             self._on_close("fin")
+        elif self.profile:
+            acknowledge_at_once(self.socket)
         for message in self.decoder.feed(data):
-            self._dispatch(message)
+            read = self.reader.read(message) if self.reader else [message]
+            if not read:
+                self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))
+            for one in read:
+                self._dispatch(one)
 
     def _dispatch(self, message):
         marker = self.codec.marker_in(message)
         if marker:
             self.markers.append(marker)
-        is_reply = not marker and self.state.received(message)
+        is_reply = not marker and self.state.received(self.answer(message))
         self.replies += is_reply
         if marker or is_reply or self._is_background(message):
             self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))
             return
         self._deliver(message)
+
+    def answer(self, message):
+        """The answer of the document for which a message stands, or the message itself."""
+        return self.reader.answer(message) if self.reader else message
 
     def _deliver(self, message):
         without_names = getattr(self.codec, "without_names", None)
@@ -137,6 +160,7 @@ class Actor:
         if message is not None:
             self.record(self.ident, transcript.RECEIVED, self._shown(message))
             self.inbox.append(message)
+            self.latest = message
 
     def _shown(self, message):
         """The message in the short form for a transcript's column."""
@@ -150,8 +174,8 @@ class Actor:
 
     def _on_close(self, how):
         self.closed_by_peer = how
-        if self.decoder.unfinished:
-            rest = self.decoder.unfinished
+        rest = self.decoder.unfinished
+        if rest and not (self.profile and rest == self.profile.prompt.encode()):
             shown = hex_bytes(rest) if self.codec.STRUCTURED else rest.decode("utf-8", "backslashreplace")
             self.inbox.append(shown + " (incomplete)")
         self.selector.remove(self)

@@ -12,6 +12,7 @@ import itertools
 import time
 
 RELAY, SELF, QUIET = "relay", "self", "quiet"
+STRANGERS, PROBES = "a probe before the login", "a probe"  # in `Profile.unanswered`
 _QUIET_SECONDS = 0.2
 _ATTEMPTS = 3
 
@@ -60,7 +61,7 @@ class Barrier:
         elif self.kind == SELF:
             self._probe(members, deadline)
         else:
-            self._wait_quietly()
+            self.wait_quietly()
         self._probe_strangers(strangers, deadline)
         if self.kind == RELAY:
             self._broadcast_to([actor for actor in strangers if actor.codec.HEARS_BEFORE_LOGIN], deadline)
@@ -156,13 +157,16 @@ class Barrier:
 
     def _probe(self, actors, deadline):
         for actor in actors:
+            if actor.profile and PROBES in actor.profile.unanswered:
+                self.wait_quietly()
+                continue
             expected = actor.replies + 1
             actor.send_own(actor.codec.probe())
             if not self.fixture.selector.read_until(
                     lambda: actor.replies >= expected or actor.closed_by_peer, deadline):
                 raise BarrierFailed(actor, "no reply to the suite's probe")
 
-    def _wait_quietly(self):
+    def wait_quietly(self):
         self.fixture.selector.read_until(lambda: False, time.monotonic() + _QUIET_SECONDS)
 
     def _probe_strangers(self, strangers, deadline):
@@ -173,12 +177,15 @@ class Barrier:
         for actor in strangers:
             if actor.inbox:
                 continue  # already unexpected
+            if actor.profile and STRANGERS in actor.profile.unanswered:
+                self.wait_quietly()
+                continue
             expected = actor.replies + 1
             actor.send_own(actor.codec.probe())
             if not self.fixture.selector.read_until(
                     lambda: actor.inbox or actor.replies >= expected or actor.closed_by_peer, deadline):
                 raise BarrierFailed(actor, "no reply to the suite's probe")
-            if actor.inbox and actor.codec.is_probe_reply(actor.inbox[0]):
+            if actor.inbox and actor.codec.is_probe_reply(actor.answer(actor.inbox[0])):
                 actor.discard_reply()
 
     def pause(self, worker, deadline):

@@ -27,6 +27,12 @@ def format_failure(failed, run, requirements, rerun_command):
     return "\n".join(lines)
 
 
+def evidence(failed, run):
+    """The transcript, and the lines that differ."""
+    who = "  %s, line %d of %s" % (failed.actor or "server", failed.step.location.line, run.scenario.name)
+    return "\n".join([run.transcript.render(run.scenario.actors), who] + _difference(failed))
+
+
 def _difference(failed):
     wanted = [("- ", one) for one in failed.wanted]
     got = [("+ ", one) for one in failed.got]

@@ -182,13 +182,3 @@ class Maybe(NamedTuple):
 
     def describe(self, values):
         return "(optional) " + self.wanted.describe(values)
-
-
-def first_match(matchers, message, values):
-    # type: (list, object, dict) -> Optional[Tuple[object, MatchResult]]
-    """The first of the matchers that matches the message, with its result; None if there is none."""
-    for matcher in matchers:
-        result = matcher.match(message, values)
-        if result.matches:
-            return matcher, result
-    return None

@@ -96,12 +96,12 @@ def check_requirements(idents):
             raise UsageError("--req %s: no scenario is evidence for it: %s" % (ident, known[ident].untestable))
 
 
-def check_report(path):
+def check_report(option, path):
     """Raise UsageError if `path` is not None and a report cannot be written there."""
     if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise UsageError("--report %s: there is no such directory" % path)
+        raise UsageError("%s %s: there is no such directory" % (option, path))
     if path is not None and os.path.isdir(path):
-        raise UsageError("--report %s: it is a directory" % path)
+        raise UsageError("%s %s: it is a directory" % (option, path))
 
 
 def _pairs(texts, option, value):

@@ -5,9 +5,14 @@ import shlex
 
 import pytest
 
-from parley.conformance import failure, loader, model, options, preflight, report, requirements
+from parley.conformance import failure, loader, model, options, preflight, report, requirements, verdict
+from parley.conformance.acquaintance import Refused, acquaint
+from parley.conformance.barrier import RELAY, BarrierFailed
+from parley.conformance.charging import charge
 from parley.conformance.fixture import NotUsable, new_suffix
 from parley.conformance.pool import Pool, needs_own_server
+from parley.conformance.probes import PROBES
+from parley.conformance.profile import Profile
 from parley.conformance.requirements import INSTALLED, ROOT, SCENARIOS
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import DidNotStart, Foreign
@@ -19,6 +24,7 @@ from parley.conformance.yamlnodes import FileErrors
 NAME = "parley-conformance"
 TRANSCRIPTS = os.path.join(os.getcwd() if INSTALLED else ROOT, "build", "transcripts")
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_LOST = 2  # after so many scenarios without an answer a foreign server is taken to be gone
 
 
 def register(pluginmanager):
@@ -40,6 +46,8 @@ def pytest_addoption(parser):
                     help="multiply every time limit, for slow machines")
     group.addoption("--all-levels", action="store_true", help="with --target: let every level fail, not only `must`")
     group.addoption("--req", action="append", default=[], metavar="ID", help="only scenarios with this requirement")
+    group.addoption("--table", action="store_true", help="print the whole table of requirements")
+    group.addoption("--json", default=None, metavar="FILE", help="write the verdicts to a JSON file")
     group.addoption("--report", default=None, metavar="FILE", help="write the table of requirements to a Markdown file")
 
 
@@ -48,6 +56,11 @@ def pytest_configure(config):
         config.parley = Suite(config)
     except options.UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    if config.parley.foreign:  # the verdict tells what pytest would, once for each cause
+        if config.option.tbstyle == "auto":
+            config.option.tbstyle = "no"
+        if config.option.reportchars == "fE":
+            config.option.reportchars = "E"
 
 
 def pytest_sessionstart(session):
@@ -57,11 +70,25 @@ def pytest_sessionstart(session):
         return
     try:
         options.check_requirements(suite.requested)
-        options.check_report(suite.report_path)
+        options.check_report("--report", suite.report_path)
+        options.check_report("--json", suite.json_path)
         if suite.foreign and not session.config.option.collectonly:
             preflight.check(suite.foreign, session.config.getoption("--time-scale"))
+            suite.get_acquainted(_teller(session.config))
     except (options.UsageError, FileErrors, NotUsable) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _teller(config):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.write_line if reporter and config.option.verbose >= 0 else lambda line: None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Tell a process of `-n` what the controller has learnt about the server."""
+    profiles = node.config.parley.profiles
+    node.workerinput["parley_profiles"] = {protocol: one.to_json() for protocol, one in profiles.items()}
 
 
 def pytest_unconfigure(config):
@@ -122,14 +149,34 @@ class Suite:
         self.strict = option("--all-levels", False)
         self.requested = option("--req", [])
         self.report_path = option("--report", None)
+        self.json_path = option("--json", None)
+        self.whole_table = option("--table", False)
+        self.as_json = {}
         addresses = options.targets(option("--target", []))
         idle_limits = options.idle_limits(option("--idle-limit", []), addresses)
         self.foreign = Foreign(addresses, idle_limits) if addresses else None
         self.workers = option("--workers", 2)
+        learnt = getattr(config, "workerinput", {}).get("parley_profiles", {})
+        self.profiles = {protocol: Profile.from_json(text) for protocol, text in learnt.items()}
         self.pool = Pool(self.workers, option("--time-scale", 1.0), options.command(option("--server-command", None)),
-                         self.foreign)
+                         self.foreign, self.profiles)
+        self.lost = 0  # scenarios in a row to which a foreign server did not answer
+        self.failed_scenarios = set()
+        self.failed_requirements = set()
         self.reported = False
         self.results = report.Results()
+
+    def get_acquainted(self, tell):
+        """Learn how each target talks, before the first scenario; tell(line) shows the progress."""
+        for protocol, address in self.foreign.addresses.items():
+            try:
+                self.profiles[protocol] = acquaint(CODECS[protocol], address, PROBES[protocol])
+            except (Refused, OSError) as error:
+                raise NotUsable("--target %s=%s:%d: nobody is let in; the server replies %s" % (
+                    (protocol,) + address + (error,))) from None
+            failed = self.profiles[protocol].failed
+            tell("acquainted with the %s server: %s" % (
+                protocol, "it breaks %s" % ", ".join(failed) if failed else "nothing to be noted"))
 
     def reason_to_skip(self, scenario):
         """Why the scenario cannot run on this server; None if it can."""
@@ -148,6 +195,18 @@ class Suite:
 
     def rerun_command(self, nodeid):
         """The shell command that runs one item again."""
+        extra = self._extra_options()
+        if INSTALLED:
+            return _shell(["parley-conformance", nodeid] + extra)
+        elsewhere = os.path.relpath(SCENARIOS, ROOT) != nodeid.split("/")[0]
+        return _shell(["pytest"] + ["conformance/"] * elsewhere + [nodeid] + extra)
+
+    def repeat_command(self, ident):
+        """The shell command that judges one requirement again."""
+        start = ["parley-conformance"] if INSTALLED else ["pytest", "conformance/"]
+        return _shell(start + self._extra_options() + ["--req=" + ident])
+
+    def _extra_options(self):
         option = self.config.getoption
         extra = ["--target=%s" % one for one in option("--target", [])]
         extra += ["--idle-limit=%s" % one for one in option("--idle-limit", [])]
@@ -155,10 +214,7 @@ class Suite:
             extra.append("--server-command=%s" % option("--server-command"))
         if self.workers != 2:
             extra.append("--workers=%d" % self.workers)
-        if INSTALLED:
-            return " ".join(shlex.quote(word) for word in ["parley-conformance", nodeid] + extra)
-        elsewhere = os.path.relpath(SCENARIOS, ROOT) != nodeid.split("/")[0]
-        return " ".join(shlex.quote(word) for word in ["pytest"] + ["conformance/"] * elsewhere + [nodeid] + extra)
+        return extra
 
     def summarise(self, reporter, protocol):
         try:
@@ -167,9 +223,13 @@ class Suite:
             return  # a collection error already
         if not self.results.covers(all_of_them):
             return
-        foreign = self.foreign is not None
+        if self.foreign:
+            reporter.section("verdict on %s" % protocol)
+            for line in verdict.told(all_of_them, self.results, self.repeat_command):
+                reporter.write_line(line)
         reporter.section("requirements of %s" % protocol)
-        shown = report.VERDICTS if foreign else (report.FAIL, report.TOLERATED, report.SKIPPED)
+        shown = report.VERDICTS if self.whole_table else (report.FAIL, report.TOLERATED, report.SKIPPED)
+        shown = () if self.foreign and not self.whole_table else shown
         table = report.full_table(all_of_them, self.results, shown)
         counts = report.counts_table(all_of_them, self.results)
         for line in table + [""] * bool(table) + counts:
@@ -179,12 +239,23 @@ class Suite:
                 rows = ["## %s" % protocol, ""] + counts + [""] + report.full_table(all_of_them, self.results)
                 file.write("\n" * self.reported + "\n".join(rows) + "\n")
             self.reported = True
+        if self.json_path:
+            self.as_json[protocol] = verdict.as_json(all_of_them, self.results)
+            with open(self.json_path, "w", encoding="utf-8") as file:
+                json.dump(self.as_json, file, indent=1)
+                file.write("\n")
 
 
 class AllScenarios(pytest.File):
     """Every scenario file of every protocol, in a stable order."""
 
     def collect(self):
+        suite = self.config.parley
+        for protocol, profile in suite.profiles.items():
+            for finding in profile.findings:
+                if not suite.requested or finding.ident in suite.requested:
+                    yield FindingItem.from_parent(self, name="acquaintance[%s]" % finding.ident, protocol=protocol,
+                                                  finding=finding)
         for folder, folders, names in os.walk(SCENARIOS):
             folders.sort()
             for name in sorted(names):
@@ -220,6 +291,55 @@ class ScenarioFile(pytest.File):
             yield item
 
 
+class FindingItem(pytest.Item):
+    """What the acquaintance with a foreign server has found out about one requirement."""
+
+    def __init__(self, protocol, finding, **kwargs):
+        super().__init__(**kwargs)
+        self.finding = finding
+        self.requirement = requirements.load(protocol)[finding.ident]
+
+    def runtest(self):
+        finding, suite = self.finding, self.config.parley
+        self.user_properties.append(("req", finding.ident))
+        word = finding.verdict
+        if word == report.FAIL and self.requirement.level in ("may", "survive") and not suite.strict:
+            word = report.DIFFERS
+        self.user_properties.append(("verdicts", json.dumps([(finding.ident, word, finding.note)])))
+        self.user_properties.append(("evidence", RELAY))
+        if finding.evidence:
+            self.user_properties.append(("transcripts", json.dumps({finding.ident: finding.evidence})))
+        if finding.verdict == report.FAIL:
+            self.user_properties.append(("learnt", finding.ident))
+        if finding.hinders:
+            self.user_properties.append(("hinders", finding.ident))
+        if finding.verdict == report.FAIL:
+            suite.failed_requirements.add(finding.ident)
+            if self.requirement.level == "must" or suite.strict:
+                raise Broken(finding.note)
+            pytest.xfail(finding.note)
+        if finding.verdict != report.PASS:
+            pytest.skip(finding.note)
+
+    def repr_failure(self, excinfo):
+        return _told(excinfo.value) or super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, 0, "%s: %s" % (self.name, self.requirement.says)
+
+
+class Broken(Exception):
+    """A requirement is broken; the text says how, and the summary shows the evidence."""
+
+
+def _told(error):
+    """What there is to say of an exception whose traceback tells nothing; None for all others."""
+    if isinstance(error, StepFailed):
+        return error.text
+    quiet = (Broken, DidNotStart, NotUsable, pytest.xfail.Exception, pytest.skip.Exception)
+    return str(error) if isinstance(error, quiet) else None
+
+
 class ScenarioItem(pytest.Item):
     """One scenario in one variant."""
 
@@ -239,6 +359,24 @@ class ScenarioItem(pytest.Item):
         if reason:
             self._record([(ident, report.SKIPPED, reason) for ident in model.requirement_ids(self.scenario)], None)
             pytest.skip(reason)
+        if not self.suite.foreign:
+            return self._play()
+        self._skip_in_vain()
+        try:
+            self._play()
+        except (NotUsable, OSError, BarrierFailed) as error:
+            self.suite.lost += 1
+            self._lose(str(error))
+        self.suite.lost = 0
+        return None
+
+    def _lose(self, why):
+        """The server of somebody else does not answer any more: nothing is reached."""
+        note = "not reached: the server lets nobody in any more: " + why
+        self._record([(ident, report.NOT_REACHED, note) for ident in model.requirement_ids(self.scenario)], None)
+        pytest.skip(note)
+
+    def _play(self):
         with self.suite.pool.fixture_for(self.scenario) as fixture:
             foreign = fixture.is_foreign
             if foreign:
@@ -253,7 +391,25 @@ class ScenarioItem(pytest.Item):
             except StepFailed as failed:
                 self._fail(failed, run)
             else:
-                self._record(_verdicts(run.passed), fixture.barrier.kind)
+                if run.other_words or run.passed_over:
+                    self._charge(None, run)
+                else:
+                    self._record(_verdicts(run.passed), fixture.barrier.kind)
+
+    def _skip_in_vain(self):
+        """Skip a cut variant if the first one has failed, or if it can tell no more than the acquaintance did.
+
+        And all of them if the server has been lost.
+        """
+        if self.suite.lost >= _LOST:
+            self._lose("as before")
+        if self.scenario.name in self.suite.failed_scenarios:
+            pytest.skip("its first variant has failed")
+        for protocol in self.scenario.protocols:
+            profile = self.suite.profiles.get(protocol)
+            cut = PROBES[protocol].CUT.get(self.variant.segmentation)
+            if profile and cut in profile.failed:
+                pytest.skip("%s failed" % cut)
 
     def _clean_up(self, fixture):
         """Make the names free for the next scenario on our server: wait for logouts, delete accounts."""
@@ -275,28 +431,67 @@ class ScenarioItem(pytest.Item):
             raise StepFailed(end, None, "standard error", ["(no traceback)"], text.rstrip().split("\n")[-1:])
 
     def _fail(self, failed, run):
-        """Record the verdicts of a failed run and fail the item.
-
-        On a foreign server only a `must` fails it; other levels are reported. Our server must meet all levels.
-        """
-        known = requirements.available_to(self.scenario.protocol)
-        level = requirements.strictest([known[ident].level for ident in failed.step.req])
-        rerun = self.suite.rerun_command(self.nodeid) + (" -m ''" if self.get_closest_marker("long") else "")
-        text = failure.format_failure(failed, run, known, rerun)
-        failure.save(text, TRANSCRIPTS, self.name)
-        serves = run.fixture.is_foreign and run.fixture.still_serves()
-        lenient = serves and level != "must" and not self.suite.strict
-        verdict = report.DIFFERS if lenient and level in ("may", "survive") else report.FAIL
-        note = "wanted %s, got %s" % (_in_one_line(failed.wanted, run), _in_one_line(failed.got, run))
-        verdicts = _verdicts(run.passed) + [(ident, verdict, note) for ident in failed.step.req]
-        reached = {ident for ident, _, _ in verdicts}
-        verdicts += [(ident, report.NOT_COVERED, "not reached in %s" % self.scenario.name)
-                     for ident in model.requirement_ids(self.scenario) if ident not in reached]
-        self._record(verdicts, run.fixture.barrier.kind)
-        if lenient:
-            pytest.xfail("%s (%s): %s" % (", ".join(failed.step.req), level, note))
-        failed.text = text if serves or not run.fixture.is_foreign else text + "\n  and the server no longer serves"
+        """Record the verdicts of a failed run and fail the item: our server must meet all levels."""
+        if run.fixture.is_foreign:
+            return self._charge(failed, run)
+        failed.text = self._described(failed, run)
+        note = _note(failed, run)
+        verdicts = _verdicts(run.passed) + [(ident, report.FAIL, note) for ident in failed.step.req]
+        self._record(verdicts + self._not_reached(verdicts), run.fixture.barrier.kind)
         raise failed
+
+    def _described(self, failed, run):
+        """The failure as text, which is saved too."""
+        rerun = self.suite.rerun_command(self.nodeid) + (" -m ''" if self.get_closest_marker("long") else "")
+        text = failure.format_failure(failed, run, requirements.available_to(self.scenario.protocol), rerun)
+        failure.save(text, TRANSCRIPTS, self.name)
+        return text
+
+    def _charge(self, failed, run):
+        """Charge what went wrong in a run on a foreign server, where only a broken `must` fails the item.
+
+        failed: the `StepFailed` that ended it, or None.
+        """
+        suite, known = self.suite, requirements.available_to(self.scenario.protocol)
+        serves = run.fixture.still_serves()
+        verdicts, transcripts = {}, {}
+        for one in run.other_words + [failed] * bool(failed):
+            charged = charge(one, run, known)
+            if one is failed or not set(charged) <= set(verdicts):
+                self._described(one, run)
+            for ident, outcome in charged.items():
+                if outcome != report.FAIL:
+                    verdicts.setdefault(ident, (report.NOT_REACHED, "not reached: %s failed" % outcome))
+                elif ident not in transcripts:
+                    lenient = serves and known[ident].level in ("may", "survive") and not suite.strict
+                    verdicts[ident] = (report.DIFFERS if lenient else report.FAIL, _note(one, run))
+                    transcripts[ident] = failure.evidence(one, run)
+        for ident, wanted in run.passed_over.items():
+            own = [one for one in sorted(wanted) if one in (known[ident].we_read or "")]
+            if own:
+                verdicts.setdefault(ident, (report.DIFFERS, "wanted %s, got (no answer)" % own[0]))
+            else:
+                verdicts.setdefault(ident, (report.NOT_REACHED, "not reached: %s is never said" % min(wanted)))
+        if failed or transcripts:
+            suite.failed_scenarios.add(self.scenario.name)
+        found = [(ident, verdict, note) for ident, (verdict, note) in verdicts.items()]
+        found += [one for one in _verdicts(run.passed) if one[0] not in transcripts]
+        self._record(found + self._not_reached(found), run.fixture.barrier.kind)
+        if transcripts:
+            self.user_properties.append(("transcripts", json.dumps(transcripts)))
+        failing = {ident for ident in transcripts if not serves or suite.strict or known[ident].level == "must"}
+        news = failing - suite.failed_requirements
+        suite.failed_requirements.update(transcripts)
+        if news:
+            raise Broken("%s: %s%s" % (", ".join(sorted(news)), verdicts[min(news)][1],
+                                       "" if serves else "; and the server no longer serves"))
+        if failed or transcripts:
+            pytest.xfail(", ".join(transcripts) or "explained by what is known")
+
+    def _not_reached(self, verdicts):
+        reached = {ident for ident, _, _ in verdicts}
+        return [(ident, report.NOT_REACHED, "not reached in %s" % self.scenario.name)
+                for ident in model.requirement_ids(self.scenario) if ident not in reached]
 
     def _record(self, verdicts, evidence):
         """Add the properties that `report.Results.add` reads; they also go into JUnit XML."""
@@ -306,14 +501,14 @@ class ScenarioItem(pytest.Item):
             self.user_properties.append(("evidence", evidence))
 
     def repr_failure(self, excinfo):
-        if isinstance(excinfo.value, StepFailed):
-            return excinfo.value.text
-        if isinstance(excinfo.value, (DidNotStart, NotUsable)):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo)
+        return _told(excinfo.value) or super().repr_failure(excinfo)
 
     def reportinfo(self):
         return self.path, self.scenario.location.line - 1, "%s: %s" % (self.name, self.scenario.title)
+
+
+def _shell(words):
+    return " ".join(map(shlex.quote, words))
 
 
 def _may_rename(scenario):
@@ -328,6 +523,10 @@ def _verdicts(passed):
         if grade == report.TOLERATED or ident not in found:
             found[ident] = report.TOLERATED if grade == report.TOLERATED else report.PASS
     return [(ident, verdict, "") for ident, verdict in found.items()]
+
+
+def _note(failed, run):
+    return "wanted %s, got %s" % (_in_one_line(failed.wanted, run), _in_one_line(failed.got, run))
 
 
 def _in_one_line(lines, run):

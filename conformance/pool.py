@@ -19,14 +19,15 @@ class Pool:
     """Server fixtures by what scenarios need. A server on which a scenario has failed is not used again.
 
     workers: processes of each server. command: the words that start it; ours if None. foreign: a `targets.Foreign` that
-    is used instead, or None.
+    is used instead, or None; profiles: {protocol: `Profile`} of it.
     """
 
-    def __init__(self, workers, time_scale, command=None, foreign=None):
+    def __init__(self, workers, time_scale, command=None, foreign=None, profiles=None):
         self.workers = workers
         self.time_scale = time_scale
         self.command = command
         self.foreign = foreign
+        self.profiles = {} if profiles is None else profiles
         self._open = OrderedDict()
 
     @contextlib.contextmanager
@@ -44,8 +45,8 @@ class Pool:
 
     @contextlib.contextmanager
     def _exclusively(self):
-        """Let the test processes (`-n`) take turns on a foreign server, which has one room for all of them."""
-        if not self.foreign:
+        """Let the test processes (`-n`) take turns on a foreign server, unless its one room will do for all of them."""
+        if not self.foreign or self.profiles and all(one.shared for one in self.profiles.values()):
             yield
             return
         name = "conformance-%s.lock" % "-".join("%s-%d" % one for one in sorted(self.foreign.addresses.values()))
@@ -78,7 +79,7 @@ class Pool:
             witnesses = witness_protocol(scenario, self.foreign)
             try:
                 factor = _SLOW_LOGINS if json.loads(scenario.needs.users) else 1
-                fixture = ServerFixture(target, CODECS[witnesses], self.time_scale * factor)
+                fixture = ServerFixture(target, CODECS[witnesses], self.time_scale * factor, profiles=self.profiles)
             except OSError as error:
                 host, port = target.address(witnesses)
                 raise NotUsable("no connection to %s:%d: %s" % (host, port, error)) from error

@@ -5,11 +5,11 @@ from collections import Counter, OrderedDict
 from parley.conformance.requirements import LEVELS
 
 PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, NOT_COVERED = "pass", "tolerated", "fail", "differs", "skipped", "not covered"
-UNTESTABLE = "not testable"
-VERDICTS = (PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, UNTESTABLE, NOT_COVERED)
+UNTESTABLE, NOT_REACHED = "not testable", "not reached"
+VERDICTS = (PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, UNTESTABLE, NOT_REACHED, NOT_COVERED)
 
 # If a requirement has several verdicts, the first of these counts.
-_WORST_FIRST = (FAIL, DIFFERS, TOLERATED, PASS, SKIPPED, NOT_COVERED)
+_WORST_FIRST = (FAIL, DIFFERS, TOLERATED, PASS, NOT_REACHED, SKIPPED, NOT_COVERED)
 
 
 class Results:
@@ -20,11 +20,16 @@ class Results:
         self._notes = {}
         self._weak = {}
         self._strong = set()
+        self.transcripts = {}  # requirement: the smallest transcript that shows that it is broken
+        self.learnt = set()  # requirements of which the acquaintance has found that they are broken
+        self.hinders = set()  # requirements that are in the way of others
 
     def add(self, properties):
         """Add the properties of one item: [(name, value)].
 
-        `verdicts` is [[requirement, verdict, note], ...] as JSON, `evidence` the kind of barrier, such as relay.
+        `verdicts` is [[requirement, verdict, note], ...] as JSON, `evidence` the kind of barrier, such as relay,
+        `transcripts` {requirement: text} as JSON, `learnt` a requirement that the acquaintance has found broken, and
+        `hinders` one that is in the way of others.
         """
         properties = dict(properties)
         for ident, verdict, note in json.loads(properties.get("verdicts", "[]")):
@@ -35,6 +40,14 @@ class Results:
                 self._strong.add(ident)
             elif properties.get("evidence"):
                 self._weak[ident] = properties["evidence"]
+
+        for ident, text in json.loads(properties.get("transcripts", "{}")).items():
+            if len(text) < len(self.transcripts.get(ident, text + " ")):
+                self.transcripts[ident] = text
+        if properties.get("learnt"):
+            self.learnt.add(properties["learnt"])
+        if properties.get("hinders"):
+            self.hinders.add(properties["hinders"])
 
     def __bool__(self):
         return bool(self._verdicts)
@@ -56,7 +69,7 @@ class Results:
             return requirement.untestable
         note = self._notes.get((requirement.ident, verdict), "")
         runs = self._verdicts.get(requirement.ident, {})
-        if verdict in (FAIL, DIFFERS) and runs.get(PASS):
+        if verdict in (FAIL, DIFFERS) and runs.get(PASS) and requirement.ident not in self.learnt:
             note = "%d of %d checks: %s" % (runs[verdict], sum(runs.values()), note)
         if requirement.ident in self._weak and requirement.ident not in self._strong:
             note = (note + " " if note else "") + "(weak evidence: %s)" % self._weak[requirement.ident]

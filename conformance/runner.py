@@ -6,9 +6,16 @@ from parley.conformance import matching, model
 from parley.conformance.actor import Actor
 from parley.conformance.barrier import BarrierFailed
 from parley.conformance.message import Message, format_fields, hex_dump
+from parley.conformance.probes import PROBES
 from parley.conformance.transcript import Transcript
 from parley.conformance.variants import Renaming
 from parley.conformance.wire import CODECS
+
+_PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof that it has nothing to say
+_STRANGERS_SECONDS = 1.0  # before the login, where there is no such proof, for what only some servers say
+_SLOW_SECONDS = 5.0  # and for what all should say
+_DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
+_PROOF_SECONDS = 3.0
 
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
 
@@ -25,6 +32,7 @@ class StepFailed(Exception):
         self.dumps = list(dumps)
         self.step = step
         self.actor = actor
+        self.played = None  # how many steps of the run came before, if it went on
         self.what = what
         self.wanted = wanted
         self.got = [str(one) for one in got]
@@ -52,6 +60,10 @@ class Run:
         self.transcript = Transcript(time.monotonic)
         self.values = {"start": int(time.time())}
         self.passed = []
+        self.passed_over = {}  # requirement: {what would be evidence for it, and never comes from this server}
+        self.unproved = []  # the steps whose evidence has not come
+        self.other_words = []  # a StepFailed for each answer in other words than the scenario's
+        self.played = []
         self.renaming = Renaming(scenario.names, suffix)
         self._stretch = self._time_stretch()
         self._deadline = time.monotonic() + self._time_limit()
@@ -61,8 +73,10 @@ class Run:
 
     def _make_actor(self, ident, codec):
         ignore_echo = self.fixture.echoes and "echo" not in self.scenario.tags
-        is_ignored = self.fixture.ignore_filter(self.renaming.suffix)
-        return Actor(ident, codec, self.fixture.selector, self.transcript.add, is_ignored, ignore_echo)
+        said = str([step.sends for step in model.every_step(self.scenario.steps) if isinstance(step, model.Step)])
+        is_ignored = self.fixture.ignore_filter(self.renaming.suffix, said)
+        return Actor(ident, codec, self.fixture.selector, self.transcript.add, is_ignored, ignore_echo,
+                     self.fixture.profile_of(codec))
 
     def _time_stretch(self):
         """The factor by which the idle limit of a foreign server is longer than the scenario's."""
@@ -95,7 +109,9 @@ class Run:
                 raise StepFailed(step, error.actor.ident, "barrier: %s" % error, [], list(error.actor.inbox)) from error
             except OSError as error:
                 raise StepFailed(step, getattr(step, "actor", None), "connection: %s" % error, [], []) from error
-            self.passed.extend((ident, "ok") for ident in step.req)
+            if step not in self.unproved:
+                self.passed.extend((ident, "ok") for ident in step.req)
+            self.played.append(step)
 
     # One actor's step
 
@@ -103,6 +119,8 @@ class Run:
         actor = self.actors[step.actor]
         self._flush_others(actor)
         if step.connect:
+            self._connect(actor)
+        elif self._was_shown_the_door(actor):
             self._connect(actor)
         self._require_connection(step, actor)
         if step.cut:
@@ -115,8 +133,8 @@ class Run:
     def _expectations(self, step, actor):
         if step.expects or step.expect_nothing or step.expect_close or step.disconnect:
             self._flush()
-        for matcher in step.expects:
-            self._expect(step, actor, matcher)
+        for number, matcher in enumerate(step.expects, 1):
+            self._expect(step, actor, matcher, step.expects[number:])
         if step.expect_nothing:
             self._expect_nothing(step, actor)
         if step.expect_close:
@@ -132,6 +150,16 @@ class Run:
         self._flush()
         address = self.fixture.address(actor.codec.NAME, self._worker_of(actor))
         actor.connect(address, self.fixture.reply_seconds)
+
+    def _was_shown_the_door(self, actor):
+        """Whether a foreign server has closed a stranger's connection where the acquaintance says that it does.
+
+        The scenario goes on with another one.
+        """
+        if not (actor.connected and actor.profile and actor.name is None and actor.profile.closes_after(actor.latest)):
+            return False
+        self.fixture.selector.read_until(lambda: actor.closed_by_peer, time.monotonic() + _PATIENCE_SECONDS)
+        return bool(actor.closed_by_peer and not actor.inbox)
 
     def _worker_of(self, actor):
         if self.variant.placement == "any":
@@ -208,21 +236,104 @@ class Run:
         seconds = within * self._stretch * self.fixture.time_scale if within else self.fixture.reply_seconds
         return min(time.monotonic() + seconds, self._deadline)
 
-    def _next_message(self, actor, within=None):
-        """The actor's next message, or None on a timeout or at the end of the connection."""
-        self.fixture.selector.read_until(lambda: actor.inbox or actor.closed_by_peer, self._reply_deadline(within))
+    def _next_message(self, actor, within=None, wanted=None):
+        """The actor's next message, or None on a timeout or at the end of the connection.
+
+        A foreign server is waited for only as long as it may still answer: `wanted` says for what.
+        """
+        deadline = self._reply_deadline(within)
+        if actor.profile and within is None:
+            self._read_with_patience(actor, PROBES[actor.codec.NAME].kind(wanted.describe({})), deadline)
+        else:
+            self._read(actor, deadline)
         return actor.inbox.popleft() if actor.inbox else None
 
-    def _expect(self, step, actor, matcher):
+    def _read_with_patience(self, actor, what, deadline):
+        """Wait for a message of a foreign server until there is a proof that it does not come.
+
+        To a client that is not logged in there is no proof: it waits for long the first time, and not again for what
+        did not come then.
+        """
+        known = what in self.fixture.disappointed
+        provable = actor.name is not None and actor.profile.proof
+        unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(what)
+        first = _PATIENCE_SECONDS if provable else _STRANGERS_SECONDS if unlikely else _SLOW_SECONDS
+        later = _DISAPPOINTED_SECONDS if provable else _PATIENCE_SECONDS
+        self._read(actor, min(deadline, time.monotonic() + (later if known else first) * self.fixture.time_scale))
+        if not actor.inbox and not actor.closed_by_peer:
+            self.fixture.disappointed.add(what)
+            if provable:
+                self._prove_silence(actor)
+
+    def _read(self, actor, deadline):
+        self.fixture.selector.read_until(lambda: actor.inbox or actor.closed_by_peer, deadline)
+
+    def _prove_silence(self, actor):
+        """Make sure that what does not come to the actor of a foreign server is not merely late."""
+        try:
+            self._await_barrier([actor], time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale)
+        except (BarrierFailed, OSError):
+            pass  # the server answers nothing at all
+
+    def _expect(self, step, actor, matcher, later):
+        """Check the next message; `later` are the step's expectations of those that follow."""
         matcher = self.renaming.matcher(matcher)
         self.values["now"] = int(time.time()) + 1
         if isinstance(matcher, matching.Maybe):
             return self._expect_maybe(step, actor, matcher)
-        message = self._next_message(actor, step.within)
-        result = matching.NO_MATCH if message is None else matcher.match(message, self.values)
-        if not result.matches:
+        if self._never_comes(actor, matcher):
+            return self._pass_over(step, actor, matcher, later)
+        message = self._next_message(actor, step.within, matcher)
+        result = matching.NO_MATCH if message is None else self._match(actor, matcher, message)
+        if result.matches:
+            return self._accept(step, result)
+        try:
             self._fail(step, actor, "expect", [matcher], message)
-        self._accept(step, result)
+        except StepFailed as failed:
+            if not self._may_go_on(actor, matcher, message):
+                raise
+            failed.played = len(self.played)
+            self.unproved.append(step)
+            self.other_words.append(failed)
+
+    def _may_go_on(self, actor, matcher, message):
+        """Whether a foreign server has said something else of the same kind, so that the scenario can go on."""
+        if not actor.profile or not isinstance(matcher, matching.Literal):
+            return False
+        wanted = matcher.text.split(" ")[0]
+        if message is None:
+            return wanted == "INFO" and bool(actor.closed_by_peer)
+        if not isinstance(message, str):
+            return False
+        words = 2 if wanted in ("MSG", "DM") else 1
+        return wanted in ("ERR", "INFO", "MSG", "DM") and (
+            message.split(" ")[:words] == matcher.describe(self.values).split(" ")[:words])
+
+    def _match(self, actor, matcher, message):
+        """`matcher.match`, where a foreign server may have words of its own."""
+        result = matcher.match(message, self.values)
+        if not result.matches and actor.profile and isinstance(matcher, matching.Literal):
+            if actor.profile.accepts(matcher.describe(self.values), message):
+                return matching.MatchResult(True)
+        return result
+
+    def _never_comes(self, actor, matcher):
+        """Whether the acquaintance has found that a foreign server never says this."""
+        return bool(actor.profile and actor.profile.unanswered and isinstance(matcher, matching.Literal) and
+                    PROBES[actor.codec.NAME].kind(matcher.text) in actor.profile.unanswered)
+
+    def _pass_over(self, step, actor, matcher, later):
+        """Go on without a message that never comes, or take it if it comes after all; another answer is a failure."""
+        self._read(actor, time.monotonic() + _DISAPPOINTED_SECONDS * self.fixture.time_scale)
+        message = actor.inbox[0] if actor.inbox else None
+        if message is not None and self._match(actor, matcher, message).matches:
+            actor.inbox.popleft()
+        elif message is not None and PROBES[actor.codec.NAME].is_answer(message) and not any(
+                self._match(actor, self.renaming.matcher(one), message).matches for one in later):
+            self._fail(step, actor, "expect", [matcher], actor.inbox.popleft())
+        self.unproved.append(step)
+        for ident in step.req:
+            self.passed_over.setdefault(ident, set()).add(matcher.text)
 
     def _accept(self, step, result):
         self.values.update(result.groups)
@@ -263,12 +374,15 @@ class Run:
         if actor.closed_by_peer:
             raise StepFailed(step, actor.ident, "expect_nothing", ["(open)"], ["(closed by the server)"])
 
-    def _await_barrier(self, actors):
+    def _await_barrier(self, actors, deadline=None):
         speakers = [actor for actor in self.actors.values() if actor.spoke]
-        self.fixture.barrier.wait(actors, speakers, self._reply_deadline())
+        self.fixture.barrier.wait(actors, speakers, deadline or self._reply_deadline())
 
     def _expect_close(self, step, actor):
-        self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline(step.within))
+        deadline = self._reply_deadline(step.within)
+        if actor.profile and step.within is None:
+            deadline = min(deadline, time.monotonic() + _PATIENCE_SECONDS * self.fixture.time_scale)
+        self.fixture.selector.read_until(lambda: actor.closed_by_peer, deadline)
         if actor.inbox:
             raise StepFailed(step, actor.ident, "expect_close", ["(close)"], list(actor.inbox))
         if not actor.closed_by_peer:
@@ -288,9 +402,9 @@ class Run:
         wanted = [(self.renaming.matcher(matcher), step)
                   for step in group.steps if step.actor == actor.ident for matcher in step.expects]
         while wanted:
-            message = self._next_message(actor)
+            message = self._next_message(actor, None, wanted[0][0])
             matchers = [matcher for matcher, _ in wanted]
-            found = None if message is None else matching.first_match(matchers, message, self.values)
+            found = None if message is None else self._first_match(actor, matchers, message)
             if found is None:
                 self._fail(wanted[0][1], actor, "expect in any order", matchers, message)
             position = matchers.index(found[0])
@@ -316,14 +430,19 @@ class Run:
             self._expectations(step, self.actors[step.actor])
             self.passed.extend((ident, "ok") for ident in step.req)
 
+    def _first_match(self, actor, matchers, message):
+        """(matcher, result) of the first of the matchers that matches the message; None if there is none."""
+        results = ((matcher, self._match(actor, matcher, message)) for matcher in matchers)
+        return next((pair for pair in results if pair[1].matches), None)
+
     def _check_tally(self, group):
         if not group.tally:
             return
-        messages = [self._next_message(self.actors[step.actor]) for step in group.steps]
         wanted = [self.renaming.matcher(matcher) for matcher, times in group.tally for _ in range(times)]
+        messages = [self._next_message(self.actors[step.actor], None, wanted[0]) for step in group.steps]
         left = list(wanted)
-        for message in messages:
-            found = None if message is None else matching.first_match(left, message, self.values)
+        for step, message in zip(group.steps, messages):
+            found = None if message is None else self._first_match(self.actors[step.actor], left, message)
             if found:
                 left.remove(found[0])
         if left:
@@ -374,7 +493,7 @@ class Run:
         for actor in actors:
             if actor.inbox:
                 raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))
-            if actor.closed_by_peer and not actor.half_closed:
+            if actor.closed_by_peer and not actor.half_closed and not self._was_shown_the_door(actor):
                 raise StepFailed(end, actor.ident, "at the end, still open", ["(open)"], ["(closed by the server)"])
 
     def _read_to_eof(self, end, actor):

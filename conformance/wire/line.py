@@ -20,7 +20,7 @@ _REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-r
                    "ERR account-required")
 _MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
 _ABOUT = re.compile(
-    r"(?:USER (?P<listed>\S+))|(?:INFO (?P<left>\S+) disconnected)|(?:MSG (?P<speaker>\S+) .*)"
+    r"(?:USER (?P<listed>.+))|(?:INFO (?P<left>.+) disconnected)|(?:MSG (?P<speaker>\S+) .*)"
     r"|(?:INFO (?P<host>\S+) invites you to #\S+)|(?:#\S+ USER (?P<member>\S+))"
     r"|(?:#\S+ MSG (?P<said>\S+) .*)|(?:#\S+ INFO (?P<does>\S+) .*)")
 _IN_ROOM = re.compile(r"(?P<room>#\S+) (?:MSG (?P<speaker>\S+)|INFO) (?P<text>.*)", re.DOTALL)
@@ -73,6 +73,7 @@ class ClientState:
 
     def __init__(self):
         self.name = None
+        self.asked_list = False
         self.half_sent = b""
         self._logins = deque()
         self._pings = deque()
@@ -88,12 +89,16 @@ class ClientState:
             self._logins.append((rest.lstrip(" ").split(" ")[0], line.startswith("LOGIN ")))
         elif line == "PING":
             self._pings.append(own)
+        elif word == "WHO" and self.name:
+            self.asked_list = True
 
     def received(self, message):
         if message == "PONG" and self._pings:
             return self._pings.popleft()
         if not self._logins:
             return False
+        if message == ACCEPTED:
+            self._drop_empty_logins()
         name, is_exact = self._logins[0]
         if message == ACCEPTED:
             self.name = name
@@ -102,12 +107,21 @@ class ClientState:
             self._logins.popleft()
         return False
 
+    def _drop_empty_logins(self):
+        """A login without a name is never accepted: it was refused in other words than the document's."""
+        while len(self._logins) > 1 and not self._logins[0][0]:
+            self._logins.popleft()
+
     def is_echo(self, message):
         return self.name is not None and message.startswith("MSG %s " % self.name)
 
     @property
     def at_message_boundary(self):
         return not _as_typed(self.half_sent)
+
+    @property
+    def awaits_login(self):
+        return bool(self._logins) and self.name is None
 
 
 def login(name):

@@ -115,7 +115,8 @@ NO_SERVERS = [
     ("binary", over_tls, "this is a TLS port"),
     ("dollar", over_tls, "this is a TLS port"),
     ("line", until_they_leave, "does not reply to a login"),
-    ("line", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it replies HTTP/1.1 400 Bad Request"),
+    ("line", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+     "a web server is there, which replies HTTP/1.1 400 Bad Request"),
     ("line", answering(b"ERR \x1b[2J\n"), "it replies ERR \\x1b[2J"),
 ]
 

@@ -132,8 +132,8 @@ def test_weak_evidence_is_marked():
 def test_the_table_counts_each_level():
     table = report.counts_table(REQUIREMENTS, results(["A-1", "pass", ""], ["A-2", "differs", "x"]))
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
-    assert rows[2] == ["must", "1", "-", "-", "-", "-", "-", "1", "2"]
-    assert rows[3] == ["should", "-", "-", "-", "1", "-", "-", "-", "1"]
+    assert rows[2] == ["must", "1", "-", "-", "-", "-", "-", "-", "1", "2"]
+    assert rows[3] == ["should", "-", "-", "-", "1", "-", "-", "-", "-", "1"]
 
 
 def test_the_strictest_level_counts():

@@ -168,7 +168,7 @@ def test_a_run_ends_with_counts_a_level():
 def test_only_scenarios_with_a_requirement_can_be_asked_for():
     code, output = run("conformance", wrong(), "--req", "LINE-DM-6", "--collect-only")
     assert code == 0
-    assert "faults-direct-message-forms[split-whole]" in output
+    assert "faults-note-to-self[split-whole]" in output
     assert "alice-and-bob" not in output
 
 
@@ -198,8 +198,8 @@ def test_a_scenario_is_played_wherever_it_lies(tmp_path):
 def test_a_foreign_server_is_graded():
     server = WrongServer(["echo"])
     try:
-        code, output = run("conformance", "--target=line=%s:%d" % server.address(), "-rs", "-k",
-                           "echo or alice or start-and-stop or idle or stranger")
+        code, output = run("conformance", "--target=line=%s:%d" % server.address(), "-rs", "--table", "-k",
+                           "echo or alice or start-and-stop or idle or stranger or acquaintance")
     finally:
         server.stop()
     assert code == 0  # the copy breaks a `should`, which is written down and does not fail

@@ -46,6 +46,14 @@ def test_the_client_state_knows_who_is_logged_in():
     assert state.name == "Bob"
 
 
+def test_a_login_without_a_name_is_not_the_one_that_is_accepted():
+    state = line.ClientState()
+    state.sent(b"LOGIN \nLOGIN Ann\n")
+    state.received("ERR please say who you are")
+    state.received("OK")
+    assert state.name == "Ann" and not state.awaits_login
+
+
 @pytest.mark.parametrize("sent", [
     b"LOGIN Bob \n", b" LOGIN  Bob\r\n", b"LOGIN Boc\x08b\n", b"\xef\xbb\xbfLOGIN Bob\n",
     b"\xff\xfd\x03LOGIN Bob\r\r\n",
@@ -98,7 +106,7 @@ def test_an_echo_carries_ones_own_name():
 
 @pytest.mark.parametrize("message, name", [
     ("USER Alice", "Alice"), ("INFO Alice disconnected", "Alice"), ("MSG Alice hi there", "Alice"),
-    ("DM Alice hi", None), ("OK", None), ("INFO idle-timeout", None), ("USER a b", None),
+    ("DM Alice hi", None), ("OK", None), ("INFO idle-timeout", None), ("USER a b", "a b"),
 ])
 def test_whom_a_line_is_about(message, name):
     assert line.subject_of(message) == name

@@ -1,0 +1,247 @@
+"""Getting acquainted with a foreign server: what it does in small experiments, each with guests of its own.
+
+The experiments of a protocol are in `conformance/probes/`. They find out how the server talks (a `profile.Profile`),
+and what that breaks (a `profile.Finding` for each requirement).
+"""
+import contextlib
+import re
+import socket
+import time
+
+from parley.conformance import profile as profiles
+from parley.conformance.actor import Selector
+from parley.conformance.fixture import random_name
+from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
+from parley.conformance.unread import acknowledge_at_once, wait_until_read
+
+ANSWER_SECONDS = 1.0  # how long an answer is waited for that nothing proves to be missing
+QUIET_SECONDS = 0.15  # after which, where nothing better is known, no more is taken to come
+PAUSE_SECONDS = 0.05  # in which a server that is not on this machine has most likely read what was written
+_CONNECT_SECONDS = 3.0
+_OWN_NAME = re.compile("wtn[a-z]{6}")  # as `random_name` makes them
+_FIRST = 2  # so many experiments show that one can log in at all
+
+
+class Refused(Exception):
+    """A guest could not log in: the requirement that this breaks, and what the server said, or None."""
+
+    def __init__(self, ident, answer):
+        super().__init__(answer or "nothing")
+        self.ident, self.answer = ident, answer
+
+
+class Guest:
+    """A client of an experiment. `lines` are what has come and was not taken, read in the manner of the server."""
+
+    def __init__(self, visit, ident, name):
+        self.visit = visit
+        self.ident = ident
+        self.name = name
+        self.lines = []
+        self.raw = []  # all that has come, as it came
+        self.replies = 0  # to the suite's own requests
+        self.closed = False
+        self.socket = None
+
+    def connect(self):
+        self.socket = socket.create_connection(self.visit.address, _CONNECT_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.extras = []
+        self.decoder = self.visit.codec.Decoder()
+        self.state = self.visit.codec.ClientState()
+        self.reader = profiles.Reader(self.visit.profile, self.state)
+        self.visit.selector.add(self)
+        self.visit.guests.append(self)
+        self.visit.note(self, NOTE, "connected")
+        return self
+
+    def read(self):
+        """Called by the selector."""
+        try:
+            data = self.socket.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        acknowledge_at_once(self.socket)
+        for message in self.decoder.feed(data):
+            self._take(message)
+        if not data:
+            self.closed = True
+            self.visit.selector.remove(self)
+            self.visit.note(self, NOTE, "closed by the server")
+
+    def _take(self, message):
+        self.raw.append(message)
+        found = []
+        for one in [] if self.visit.is_about_the_gone(message) else self.reader.read(message):
+            if self.state.received(one):
+                self.replies += 1
+            else:
+                found.append(one)
+        self.lines.extend(found)
+        self.visit.note(self, RECEIVED if found else OWN_RECEIVED, str(message))
+
+    def say(self, message, own=False):
+        """Send one message."""
+        shown = message if isinstance(message, str) else str(message)
+        self.write(self.visit.codec.encode(message, self.name), shown, own)
+
+    def write(self, data, shown=None, own=False):
+        """Send bytes, in one segment."""
+        if self.visit.profile.pause:
+            self.let_read()
+        self.state.sent(data, own)
+        self.visit.note(self, OWN_SENT if own else SENT, shown or data.decode("utf-8", "backslashreplace"))
+        with contextlib.suppress(OSError):  # the server has closed: that is seen on reading
+            self.socket.sendall(data)
+
+    def let_read(self):
+        """Let the server read what was written to it, by itself."""
+        if self.socket and not self.closed:
+            wait_until_read(self.socket, ANSWER_SECONDS, PAUSE_SECONDS)
+
+    def hear(self, seconds=ANSWER_SECONDS):
+        """The next line; None if there is none."""
+        self.visit.selector.read_until(lambda: self.lines or self.closed, time.monotonic() + seconds)
+        return self.lines.pop(0) if self.lines else None
+
+    def hear_all(self, seconds=QUIET_SECONDS):
+        """All lines, when none has come for so long."""
+        count = -1
+        while count != len(self.raw) and not self.closed:
+            count = len(self.raw)
+            self.visit.selector.read_until(
+                lambda: len(self.raw) > count or self.closed, time.monotonic() + seconds)  # noqa: B023
+        found, self.lines = self.lines, []
+        return found
+
+    def half_close(self):
+        self.visit.note(self, NOTE, "half-closes")
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def leave(self, how="fin"):
+        if self.socket is None:
+            return
+        if not self.closed:
+            self.visit.selector.remove(self)
+        if how == "rst":
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.socket.close()
+        self.socket = None
+        self.visit.guests.remove(self)
+        self.visit.note(self, NOTE, "disconnects (%s)" % how)
+
+
+class Visit:
+    """The acquaintance with the server at one address. `profile` grows with each experiment."""
+
+    def __init__(self, codec, address, is_reply=None):
+        self.codec = codec
+        self.is_reply = is_reply
+        self.address = address
+        self.profile = profiles.Profile()
+        self.selector = Selector()
+        self.guests = []
+        self.findings = {}
+        self._names = set()
+        self.gone = set()  # the names of guests of earlier experiments
+        self.transcript = Transcript(time.monotonic)
+
+    def note(self, guest, direction, text):
+        """Add a line to the transcript, which shows none of the suite's own."""
+        if direction not in (OWN_SENT, OWN_RECEIVED):
+            self.transcript.add(guest.ident, direction, text)
+
+    def newcomer(self, ident):
+        """A guest who is connected, and not logged in."""
+        name = random_name()
+        self._names.add(name)
+        return Guest(self, ident, name).connect()
+
+    def listen(self, seconds):
+        """Read whatever comes meanwhile."""
+        self.selector.read_until(lambda: False, time.monotonic() + seconds)
+
+    def learn(self, **known):
+        """Put into the profile what is known now; tuples are added to those that are there."""
+        for key, value in known.items():
+            old = getattr(self.profile, key)
+            if isinstance(old, tuple):
+                known[key] = old + tuple(one for one in value if one not in old)
+        self.profile = self.profile._replace(**known)
+        for guest in self.guests:
+            guest.reader.profile = self.profile
+
+    def find(self, ident, fits, wanted="", got="", hinders=False):
+        """Note what has come of a requirement; a failure counts more than a success. Returns `fits`."""
+        old = self.findings.get(ident)
+        if not fits and (old is None or old.verdict != "fail"):
+            note = "wanted %s, got %s" % (wanted or "(nothing)", _in_words(got))
+            self.findings[ident] = profiles.Finding(ident, "fail", note, self._evidence(), hinders)
+        elif fits and old is None:
+            self.findings[ident] = profiles.Finding(ident, "pass")
+        return fits
+
+    def not_reached(self, ident, because):
+        if ident not in self.findings:
+            self.findings[ident] = profiles.Finding(ident, "not reached", "not reached: %s failed" % because)
+
+    def _evidence(self):
+        actors = list(dict.fromkeys(line.actor for line in self.transcript.lines))
+        return self.transcript.render(actors)
+
+    def start_transcript(self):
+        """What follows is evidence of its own: what is said of guests who have left is no part of it."""
+        self.transcript = Transcript(time.monotonic)
+        self.gone.update(self._names - {guest.name for guest in self.guests})
+
+    def is_about_the_gone(self, message):
+        """Whether a message is about clients of the suite that were here before, and about nobody of now."""
+        named = _OWN_NAME.findall(str(message))
+        return bool(named) and not any(name in self._names - self.gone for name in named)
+
+    @contextlib.contextmanager
+    def experiment(self):
+        """A transcript of its own; at the end all guests leave."""
+        self.start_transcript()
+        try:
+            yield
+        finally:
+            for guest in list(self.guests):
+                guest.leave()
+            self.listen(PAUSE_SECONDS)  # in which the server notices
+
+    def close(self):
+        for guest in list(self.guests):
+            guest.leave()
+        self.selector.close()
+
+    def result(self):
+        return self.profile._replace(findings=tuple(self.findings.values()))
+
+
+def _in_words(got):
+    if isinstance(got, (list, tuple)):
+        got = " / ".join(map(str, got))
+    return visible(str(got)) if got else "(nothing)"
+
+
+def acquaint(codec, address, probes):
+    """The `Profile` of the server at (host, port), by the experiments of a module of `conformance.probes`.
+
+    Raises Refused where nobody can log in, and OSError where nobody is.
+    """
+    visit = Visit(codec, address, probes.is_reply)
+    try:
+        for number, experiment in enumerate(probes.EXPERIMENTS):
+            with visit.experiment():
+                try:
+                    experiment(visit)
+                except (Refused, OSError):
+                    if number < _FIRST:
+                        raise  # nobody has been let in yet
+        return visit.result()
+    finally:
+        visit.close()

@@ -1,0 +1,100 @@
+"""Which requirement a failed step of a scenario is charged to, on a foreign server.
+
+Each deviation is charged once, to the requirement that forbids it. What cannot be judged because of it is not reached.
+"""
+from parley.conformance import model, report
+from parley.conformance.probes import PROBES
+
+_NOTHING = "(nothing)"
+
+
+def charge(failed, run, known):
+    """{requirement: verdict, or the id of the broken requirement that is in the way}, for a failed run.
+
+    known: {id: Requirement} of those that the scenario may name. All requirements of the failed step are in it, and
+    others where what came breaks another one.
+    """
+    return _Case(failed, run, known).verdicts()
+
+
+class _Case:
+    def __init__(self, failed, run, known):
+        self.failed = failed
+        self.run = run
+        self.known = known
+        self.actor = run.actors.get(failed.actor)
+        codec = self.actor.codec if self.actor else run.fixture.codec
+        self.probes = PROBES[codec.NAME]
+        self.profile = run.fixture.profile_of(codec)
+        self.broken = self.profile.failed if self.profile else {}
+        self.passed = {one.ident for one in self.profile.findings if one.verdict == "pass"} if self.profile else set()
+
+    def verdicts(self):
+        asked = list(self.failed.step.req)
+        cause = self._known_cause()
+        if cause:
+            return {ident: report.FAIL if ident == cause else cause for ident in asked}
+        blamed = self._blamed()
+        found = {ident: blamed[0] for ident in asked}
+        found.update((ident, report.FAIL) for ident in blamed)
+        return found
+
+    def _known_cause(self):
+        """A requirement that the acquaintance has found broken and that explains the failure; None if there is none."""
+        for ident in self._suspects():
+            if ident in self.broken:
+                return ident
+        if self._was_shown_the_door():
+            return next((ident for ident in self.probes.CLOSED if ident in self.broken), None)
+        for wanted in self.failed.wanted:
+            if self.profile and self.probes.kind(wanted) in self.profile.unanswered:
+                return self.probes.ground(wanted)
+        used = self._used().union(map(self.probes.ground, self.failed.wanted))
+        if self.passed.issuperset(self.failed.step.req):
+            used.update(model.requirement_ids(self.run.scenario))  # what it is about is likelier to be the cause
+        return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
+
+    def _was_shown_the_door(self):
+        """Whether the server has closed a connection where the acquaintance says that it does."""
+        return bool(self.profile) and any(
+            actor.closed_by_peer and self.profile.closes_after(actor.latest) for actor in self.run.actors.values())
+
+    def _suspects(self):
+        """The requirements that may be behind it, the likeliest first."""
+        yield from filter(None, [self._unexpected()])
+        yield from self.failed.step.req
+
+    def _unexpected(self):
+        """The requirement that what came breaks by coming at all."""
+        for got in self.failed.got[:1]:
+            if not self.failed.wanted or self.probes.kind(got) not in map(self.probes.kind, self.failed.wanted):
+                return self.probes.blame(got, self.actor)
+        return None
+
+    def _used(self):
+        """The requirements that the scenario has relied on up to the failed step."""
+        found = set(self.failed.step.req)
+        for step in model.every_step(self.run.played[:self.failed.played] + [self.failed.step]):
+            found.update(getattr(step, "req", ()))
+            found.update(self.probes.relies_on(step, self.run.variant, self.run.renaming))
+        return found
+
+    def _blamed(self):
+        """The requirements to charge."""
+        asked = list(self.failed.step.req)
+        unexpected = self._unexpected()
+        if unexpected in asked or unexpected and not asked:
+            return [unexpected]
+        cut = self._cut()
+        if cut:
+            return [cut]
+        if asked:
+            # What was seen to be kept elsewhere is not the likeliest to be broken here.
+            return [ident for ident in asked if ident not in self.passed] or asked[:1]
+        grounds = [self.probes.ground(wanted) for wanted in self.failed.wanted]
+        return [ident for ident in grounds if ident] or model.requirement_ids(self.run.scenario)[:1]
+
+    def _cut(self):
+        """The requirement that segments do not matter, if the scenario has passed uncut and is not about extensions."""
+        levels = {self.known[ident].level for ident in self.failed.step.req if ident in self.known}
+        return self.probes.CUT.get(self.run.variant.segmentation) if not levels & {"may", "survive"} else None

@@ -1,0 +1,43 @@
+"""The experiments with which the suite gets acquainted with a foreign server, one module for each protocol.
+
+A module has
+
+    EXPERIMENTS             functions of an `acquaintance.Visit`, in their order. What they find out about the server's
+                            manner goes into the visit's profile; what about a requirement, into its findings
+    CUT                     {segmentation: the requirement that is broken if a scenario fails with this one only}
+    is_reply(message)       does it answer a request of an experiment?
+
+and, for messages that are texts, what else the charging of failures has to know; the default is nothing:
+
+    CLOSED                  the requirements that are broken by closing behind an answer
+    is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
+    is_answer(message)      does it answer a command, and is not what somebody else has done?
+    kind(text)              the kind of a message: its words without names and texts
+    ground(text)            the requirement that says that such a message comes, or None
+    blame(text, actor)      the requirement that it breaks if nobody expects it, or None
+    relies_on(step, variant, renaming)      the requirements that a step relies on without naming them
+"""
+import importlib
+
+from parley.conformance.wire import CODECS
+
+_DEFAULTS = {
+    "CLOSED": (),
+    "is_in": lambda lines: False,
+    "is_answer": lambda message: False,
+    "kind": lambda text: text,
+    "ground": lambda text: None,
+    "blame": lambda text, actor: None,
+    "relies_on": lambda step, variant, renaming: set(),
+}
+
+
+class _Probes:
+    """A module of this folder, with the defaults for what it lacks."""
+
+    def __init__(self, name):
+        module = importlib.import_module("%s.%s" % (__name__, name))
+        self.__dict__.update(_DEFAULTS, **vars(module))
+
+
+PROBES = {name: _Probes(name) for name in CODECS}

@@ -1,0 +1,564 @@
+"""How a foreign server of `line` talks, and which of the document's sentences that breaks."""
+import re
+import time
+
+from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
+from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
+from parley.conformance.fixture import random_word
+from parley.conformance.profile import pattern_of
+
+_TEXT = "wtm some words"
+_PEOPLE = 13  # the twelve of a scenario, and a witness
+_RACERS, _RACES = 4, 5
+_ORDERED = 20
+_PAUSE = PAUSE_SECONDS
+# The likeliest first.
+_WORDS_OF_SUCCESS = (r"OK", r"(?:\W+|200 )?OK\b.*", r"(?:INFO |SERVER:? |MSG )?.*\b(?:logged in|login successful)\b.*",
+                     r"(?:INFO |SERVER:? )?(?:success|welcome|hello|hi)\b.*")
+
+# Each answer of the document that refuses something: the requirement, whether the guest is logged in, what it says,
+# and the answer. `{bob}` is a user who is there.
+_REFUSALS = (
+    ("LINE-LOGIN-4", False, "MSG hello", "ERR must-login-first"),
+    ("LINE-LOGIN-4", False, "DM {bob} hello", "ERR must-login-first"),
+    ("LINE-LOGIN-4", False, "WHO", "ERR must-login-first"),
+    ("LINE-LOGIN-2", False, "LOGIN {bob}", "ERR username-taken"),
+    ("LINE-LOGIN-3", False, "LOGIN", "ERR invalid-username"),
+    ("LINE-LOGIN-3", False, "LOGIN ", "ERR invalid-username"),
+    ("LINE-ERR-1", True, "INVALID", "ERR unknown-command"),
+    ("LINE-ERR-1", True, "EXIT", "ERR unknown-command"),
+    ("LINE-DM-3", True, "DM wtnobody hello", "ERR user-not-found"),
+    ("LINE-DM-4", True, "DM {bob}", "ERR invalid-dm-format"),
+    ("LINE-DM-4", True, "DM", "ERR invalid-dm-format"),
+)
+
+
+def _settle(visit, *guests):
+    """Return when all that was caused so far has come to these guests, who are logged in, or is taken not to come."""
+    for guest in guests:
+        if PROBES in visit.profile.unanswered or guest.closed or not guest.state.name:
+            guest.visit.listen(QUIET_SECONDS)
+            continue
+        expected = guest.replies + 1
+        guest.say("PING", own=True)
+        guest.visit.selector.read_until(
+            lambda: guest.replies >= expected or guest.closed, time.monotonic() + ANSWER_SECONDS)
+
+
+def _enter(visit, *idents):
+    """Guests who are logged in, and have taken note of each other."""
+    guests = []
+    for ident in idents:
+        guest = visit.newcomer(ident)
+        if not _log_in(guest):
+            raise Refused("LINE-LOGIN-1", None)
+        guests.append(guest)
+    _settle(visit, *guests)
+    for guest in guests:
+        guest.lines.clear()
+    return guests
+
+
+def _log_in(guest):
+    """Log the guest in under its name; returns whether that has succeeded."""
+    guest.say("LOGIN " + guest.name)
+    answer = guest.hear()
+    while answer is not None and answer.startswith(("INFO ", "MSG ")):
+        answer = guest.hear()  # what others do meanwhile
+    return answer == "OK"
+
+
+def _answer(visit, guest, line):
+    """All that comes to the guest because of a line."""
+    guest.say(line)
+    if guest.state.name and PROBES not in visit.profile.unanswered:
+        _settle(visit, guest)
+    else:
+        first = guest.hear(ANSWER_SECONDS / 2)
+        return ([first] if first is not None else []) + guest.hear_all(QUIET_SECONDS / 2)
+    found, guest.lines = guest.lines, []
+    return found
+
+
+# The experiments
+
+def greeting(visit):
+    """Who connects hears nothing."""
+    guest = visit.newcomer("ann")
+    lines = guest.hear_all(2 * QUIET_SECONDS)
+    prompt = guest.decoder.unfinished.decode("utf-8", "replace")
+    shown = [line.rstrip("\r") for line in lines]
+    visit.find("LINE-LOGIN-5", not lines and not prompt, "", shown + [prompt] * bool(prompt))
+    visit.learn(greeting=tuple(map(pattern_of, shown)), prompt=prompt, carriage_return=shown != lines)
+
+
+def login(visit):
+    """`OK` answers a login, and nothing more comes."""
+    guest = visit.newcomer("ann")
+    guest.say("LOGIN " + guest.name)
+    first = guest.hear(2 * ANSWER_SECONDS)
+    if first is None:
+        raise Refused("LINE-LOGIN-1", "closed" if guest.closed else None)
+    lines = [first] + guest.hear_all()
+    if any(line.endswith("\r") for line in lines):
+        visit.learn(carriage_return=True)  # which is no part of a line, as LINE-FRAME-3 has it for the other direction
+        lines = [line.rstrip("\r") for line in lines]
+    answer = _accepting(lines, _WORDS_OF_SUCCESS)
+    if answer is None:
+        raise Refused("LINE-LOGIN-1", first)
+    lines.remove(answer)
+    lines = _heard_by_all(visit, lines, guest)
+    visit.find("LINE-LOGIN-1", answer == "OK", "OK", answer)
+    if answer != "OK":
+        visit.learn(rewrites=((pattern_of(answer, [guest.name]), "OK"),))
+    visit.find("LINE-LOGIN-5", not lines, "", lines)
+    listed = [line for line in lines if line.startswith("USER ")]
+    named = [line for line in lines if guest.name in line and line not in listed]
+    others = [line for line in lines if line not in listed + named]
+    visit.learn(asides=[pattern_of(line, [guest.name]) for line in named], unasked=["USER .*"] * bool(listed),
+                to_members=[pattern_of(line) for line in others])
+
+
+def _heard_by_all(visit, lines, guest):
+    """Of the lines that came at a guest's login those that come at the next one's too."""
+    if not lines:
+        return []
+    other = visit.newcomer("bob")
+    other.say("LOGIN " + other.name)
+    heard = ([other.hear()] + other.hear_all()) if lines else []
+    return [line for line in lines if any(re.fullmatch(pattern_of(line, [guest.name]), one or "") for one in heard)]
+
+
+def _accepting(lines, shapes):
+    """The line that says that a login has succeeded; None if there is none."""
+    found = (line for shape in shapes for line in lines if re.fullmatch(shape, line, re.IGNORECASE))
+    return next(found, None)
+
+
+def ping(visit):
+    """`PONG` answers `PING`."""
+    guest, = _enter(visit, "ann")
+    guest.say("PING")
+    lines = [guest.hear()] + guest.hear_all()
+    lines = [line for line in lines if line is not None]
+    if not visit.find("LINE-PING-1", lines == ["PONG"], "PONG", lines):
+        pong = next((line for line in lines if "PONG" in line.upper()), None)
+        if pong is None:
+            visit.learn(unanswered=("PONG", PROBES) if not lines else (PROBES,),
+                        answers=(("PONG", tuple(map(pattern_of, lines))),) if lines else ())
+        elif pong != "PONG":
+            visit.learn(rewrites=((pattern_of(pong), "PONG"),))
+
+
+def segments(visit):
+    """A newline ends a message, wherever the segments are cut."""
+    word, answers = ("PING", "PONG") if PROBES not in visit.profile.unanswered else ("WHO", "USER ")
+    guest, = _enter(visit, "ann")
+    data = (word + "\n").encode()
+    guest.write(data + data)
+    lines = [line for line in (guest.hear(), guest.hear(ANSWER_SECONDS / 2)) if line is not None]
+    two = len(lines) >= 2 and all(line.startswith(answers) for line in lines)
+    visit.find("LINE-FRAME-2", two, "%s / %s" % (answers, answers), lines, hinders=True)
+    visit.start_transcript()
+    guest, = _enter(visit, "bob")
+    guest.write(data[:2])
+    guest.let_read()
+    visit.listen(_PAUSE)
+    guest.write(data[2:])
+    lines = [line for line in [guest.hear()] + guest.hear_all(_PAUSE) if line is not None]
+    one = bool(lines) and all(line.startswith(answers) for line in lines)
+    visit.find("LINE-FRAME-1", one, answers, lines, hinders=True)
+    if not (two and one):
+        visit.learn(pause=_PAUSE)
+
+
+def joins(visit):
+    """Nobody is told who logs in, neither before a login of his own nor after it."""
+    stranger = visit.newcomer("stranger")
+    ann, = _enter(visit, "ann")
+    bob, = _enter(visit, "bob")
+    _settle(visit, ann)
+    heard = ann.hear_all(_PAUSE)
+    visit.find("LINE-LOGIN-5", not heard, "", heard)
+    visit.learn(asides=[pattern_of(line, [bob.name]) for line in heard if bob.name in line],
+                to_members=[pattern_of(line) for line in heard if bob.name not in line])
+    told = stranger.hear_all(_PAUSE)
+    visit.find("LINE-LOGIN-5", not told, "", told)
+    visit.learn(to_strangers=[pattern_of(line, [name]) for line in told for name in (ann.name, bob.name)
+                              if name in line])
+
+
+def talk(visit):
+    """A message reaches the others, in the document's form; neither its sender nor strangers."""
+    stranger = visit.newcomer("stranger")
+    ann, bob = _enter(visit, "ann", "bob")
+    stranger.lines.clear()
+    ann.say("MSG " + _TEXT)
+    wanted = "MSG %s %s" % (ann.name, _TEXT)
+    first = bob.hear()
+    own = _drained(visit, ann)
+    lines = ([first] if first is not None else []) + _drained(visit, bob)
+    form = next((line for line in lines if _TEXT in line), None)
+    mended = form == wanted or form is not None and ann.name in form
+    visit.find("LINE-MSG-1", wanted in lines, wanted, lines, hinders=not mended)
+    if mended and form != wanted:
+        visit.learn(rewrites=((pattern_of(form, [ann.name], [_TEXT]), r"MSG \g<name> \g<text>"),))
+    elif not mended and form is None:
+        visit.learn(unanswered=("MSG",))
+    copies = [line for line in own if _TEXT in line]
+    words = [line for line in own if _TEXT not in line]
+    visit.find("LINE-MSG-2", not copies, "", copies)
+    visit.find("LINE-MSG-3", not words, "", words)
+    same = [line for line in copies if line in (wanted, form)]
+    visit.learn(echoes=bool(same), acknowledgements=[pattern_of(line, [ann.name], [_TEXT]) for line in copies + words
+                                                     if line not in same])
+    heard = stranger.hear_all(_PAUSE)
+    visit.find("LINE-MSG-5", not [line for line in heard if _TEXT in line], "", heard)
+    visit.learn(to_strangers=[pattern_of(line, [ann.name], [_TEXT]) for line in heard])
+
+
+def _drained(visit, guest):
+    """All that has come to the guest by now."""
+    _settle(visit, guest)
+    found, guest.lines = guest.lines, []
+    return found
+
+
+def whispers(visit):
+    """A direct message reaches one user, in the document's form, and is not acknowledged."""
+    ann, bob, cat = _enter(visit, "ann", "bob", "cat")
+    ann.say("DM %s %s" % (bob.name, _TEXT))
+    wanted = "DM %s %s" % (ann.name, _TEXT)
+    came = len(ann.raw)
+    first = bob.hear()
+    own, others = _drained(visit, ann), _drained(visit, cat)
+    own += [line for line in ann.raw[came:] if line not in own and visit.profile.acknowledges(line)]
+    lines = ([first] if first is not None else []) + _drained(visit, bob)
+    form = next((line for line in lines if _TEXT in line), None)
+    mended = form == wanted or form is not None and ann.name in form
+    visit.find("LINE-DM-1", wanted in lines, wanted, lines, hinders=not mended)
+    if mended and form != wanted:
+        visit.learn(rewrites=((pattern_of(form, [ann.name], [_TEXT]), r"DM \g<name> \g<text>"),))
+    elif not mended and form is None:
+        visit.learn(unanswered=("DM",))
+    if form is not None:
+        visit.find("LINE-DM-2", not own, "", own)
+        visit.learn(acknowledgements=[pattern_of(line, [bob.name, ann.name], [_TEXT]) for line in own])
+        visit.find("LINE-DM-5", not others, "", others, hinders=True)
+    else:
+        visit.not_reached("LINE-DM-2", "LINE-DM-1")
+        visit.not_reached("LINE-DM-5", "LINE-DM-1")
+
+
+def who(visit):
+    """The list has a line for every user, for the one who asks, and nobody else."""
+    ann, bob = _enter(visit, "ann", "bob")
+    lines = _answer(visit, ann, "WHO")
+    mine = [line for line in lines if ann.name in line]
+    his = [line for line in lines if bob.name in line]
+    wanted = {"USER " + ann.name, "USER " + bob.name}
+    items = [line for line in lines if line.startswith("USER ") and line not in mine + his]  # of other people
+    rest = [line for line in lines if line not in mine + his + items]
+    others = _drained(visit, bob)
+    complete = wanted <= set(lines) and not rest
+    joined = bool(mine) and mine == his
+    mended = bool(mine and his)
+    visit.find("LINE-WHO-1", complete, " / ".join(sorted(wanted)), lines, hinders=not mended)
+    if joined:
+        visit.learn(lists=(_list_in_a_line(mine[0], ann.name, bob.name),))
+    else:
+        for line, name in [(one, ann.name) for one in mine] + [(one, bob.name) for one in his]:
+            if line != "USER " + name:
+                visit.learn(rewrites=((pattern_of(line, [name]), r"USER \g<name>"),))
+    if not lines:
+        visit.learn(unanswered=("USER",))
+    visit.learn(to_members=[pattern_of(line) for line in rest])
+    visit.find("LINE-WHO-3", not others, "", others)
+    visit.learn(unasked=["USER .*"] * bool(others))
+    if mended:
+        twice = len(mine) > 1 and not joined or len(his) > 1 and not joined
+        visit.find("LINE-WHO-2", not twice, " / ".join(sorted(wanted)), lines)
+        visit.start_transcript()
+        lines = _answer(visit, ann, "WHO")
+        strangers = [visit.newcomer("stranger"), visit.newcomer("another")]
+        visit.listen(QUIET_SECONDS)
+        more = _answer(visit, ann, "WHO")
+        extra = [line for line in more if line not in lines]
+        visit.find("LINE-WHO-5", len(more) <= len(lines), " / ".join(lines), more)
+        visit.learn(to_members=[pattern_of(line) for line in extra])
+        for stranger in strangers:
+            stranger.leave()
+    else:
+        visit.not_reached("LINE-WHO-2", "LINE-WHO-1")
+        visit.not_reached("LINE-WHO-5", "LINE-WHO-1")
+
+
+def _list_in_a_line(line, one, other):
+    """(pattern, separator, template) of a list that stands in one line."""
+    first, second = sorted((one, other), key=line.index)
+    before, rest = line.split(first, 1)
+    between, after = rest.split(second, 1)
+    separator = re.escape(between) if between.strip() else r"\s+"
+    return "%s(?P<names>.*?)%s" % (pattern_of(before), pattern_of(after)), separator, "USER %s"
+
+
+def refusals(visit):
+    """What is refused is refused in the document's words, has no effect, and does not end the connection."""
+    closing = []
+    for ident, logged_in, request, wanted in _REFUSALS:
+        visit.start_transcript()
+        bob, = _enter(visit, "bob")
+        guest = _enter(visit, "ann")[0] if logged_in else visit.newcomer("stranger")
+        bob.lines.clear()
+        lines = _answer(visit, guest, request.format(bob=bob.name))
+        heard = [line for line in _drained(visit, bob) if "INFO" not in line]
+        visit.find(ident, lines == [wanted] and not heard, wanted, lines + heard)
+        if lines and lines != [wanted] and lines != ["OK"] and not any(line.startswith("USER ") for line in lines):
+            visit.learn(answers=((wanted, tuple(
+                _refusal_pattern(line, wanted, [bob.name, guest.name], request) for line in lines)),))
+        elif not lines and not guest.closed:
+            visit.learn(unanswered=(wanted,))
+        if guest.closed:
+            visit.learn(closing=[pattern_of(line, [bob.name]) for line in lines])
+            closing.append(ident)
+        if guest.state.name:
+            visit.find("LINE-ERR-2", not guest.closed, "(open)", lines + ["(closed by the server)"])
+        elif "LOGIN" in request:
+            _try_again(visit, guest)
+        guest.leave()
+        bob.leave()
+
+
+def _try_again(visit, guest):
+    """After a refused login another name can be tried."""
+    if guest.state.name:
+        return  # it was not refused
+    came = len(guest.raw)
+    again = _log_in(guest)
+    visit.find("LINE-LOGIN-7", again, "OK", guest.raw[came:] or ["(closed by the server)"] * guest.closed)
+
+
+def leaving(visit):
+    """Who leaves is announced to the others, once, however he leaves; his name is free again, and not on the list."""
+    stranger = visit.newcomer("stranger")
+    _leave(visit, "fin")
+    heard = stranger.hear_all(_PAUSE)
+    visit.learn(to_strangers=[re.sub(r"wtn[a-z]{6}", r"\\S+", pattern_of(line)) for line in heard])
+    stranger.leave()
+
+
+def cuts(visit):
+    """The same for whose connection is cut: last, as there are servers that do not survive it."""
+    _leave(visit, "rst")
+    _strangers_leave(visit, "rst")
+
+
+def _leave(visit, how):
+    visit.start_transcript()
+    ann, bob, cat = _enter(visit, "ann", "bob", "cat")
+    name = bob.name
+    bob.leave(how)
+    wanted = "INFO %s disconnected" % name
+    first = ann.hear()
+    lines = ([first] if first is not None else []) + ann.hear_all(2 * _PAUSE) + _drained(visit, ann)
+    told = [line for line in lines if name in line]
+    mended = bool(told)
+    visit.find("LINE-LEAVE-1", wanted in lines and set(told) == {wanted}, wanted, lines, hinders=False)
+    if not told:
+        visit.learn(unanswered=("INFO disconnected",))
+        visit.not_reached("LINE-LEAVE-2", "LINE-LEAVE-1")
+    elif wanted not in told:
+        visit.learn(rewrites=((pattern_of(told[0], [name]), r"INFO \g<name> disconnected"),),
+                    asides=[pattern_of(line, [name]) for line in told[1:] if line != told[0]])
+    if mended:
+        times = max(map(told.count, told))
+        visit.find("LINE-LEAVE-2", times == 1, told[0], told)
+        if times > 1:
+            visit.learn(repeats=((r"INFO (\S+) disconnected", times),))
+    listed = [line for line in _answer(visit, ann, "WHO") if name in line]
+    if "USER" not in visit.profile.unanswered:
+        visit.find("LINE-WHO-2", not listed, "", listed, hinders=True)
+    again = visit.newcomer("bob again")
+    again.name = name
+    visit.find("LINE-LOGIN-6", _log_in(again), "OK", again.raw[-1:], hinders=True)
+    for guest in (ann, cat, again):
+        guest.leave()
+
+
+def _strangers_leave(visit, how):
+    visit.start_transcript()
+    ann, = _enter(visit, "ann")
+    visit.newcomer("stranger").leave(how)
+    came = len(ann.raw)
+    ann.hear_all(QUIET_SECONDS)
+    heard = [line for line in ann.raw[came:] if not visit.is_about_the_gone(line)]
+    visit.find("LINE-LEAVE-3", not heard, "", heard)
+    visit.learn(to_members=[pattern_of(line) for line in heard])
+
+
+def _hinders(visit, ident):
+    """Whether nothing can be judged that depends on this requirement."""
+    return ident not in visit.findings or visit.findings[ident].hinders
+
+
+def texts(visit):
+    """A text arrives as it was sent, in one line."""
+    if _hinders(visit, "LINE-MSG-1"):
+        for ident in ("LINE-TEXT-1", "LINE-TEXT-6", "LINE-MSG-4", "LINE-MSG-6", "LINE-FRAME-3"):
+            visit.not_reached(ident, "LINE-MSG-1")
+        return
+    ann, bob = _enter(visit, "ann", "bob")
+    for ident, sent, text in (
+            ("LINE-TEXT-1", "na\u00efve \u4e16\u754c \U0001f600", None),
+            ("LINE-MSG-6", "  two  spaces", None),
+            ("LINE-FRAME-3", "from telnet\r", "from telnet")):
+        visit.start_transcript()
+        ann.say("MSG " + sent)
+        wanted = "MSG %s %s" % (ann.name, sent if text is None else text)
+        first = bob.hear()
+        lines = ([first] if first is not None else []) + _drained(visit, bob)
+        visit.find(ident, lines == [wanted], wanted, lines)
+        _drained(visit, ann)
+    visit.start_transcript()
+    for number in range(_ORDERED):
+        ann.say("MSG number %d" % number)
+    wanted = ["MSG %s number %d" % (ann.name, number) for number in range(_ORDERED)]
+    lines = [bob.hear() for _ in wanted]
+    came = [line for line in wanted if line in lines]
+    visit.find("LINE-MSG-4", [line for line in lines if line in wanted] == came, " / ".join(wanted), lines)
+
+
+def crowd(visit):
+    """Ten and more users can be there at the same time; of several who ask for a name at once, one gets it."""
+    guests = []
+    for number in range(_PEOPLE):
+        try:
+            guest = visit.newcomer("guest%d" % number)
+        except OSError:
+            break
+        if not _log_in(guest):
+            break
+        guests.append(guest)
+    if len(guests) < _PEOPLE:
+        visit.find("LINE-NET-2", False, "%d users" % _PEOPLE, "%d users" % len(guests), hinders=True)
+    else:
+        visit.find("LINE-NET-2", True)
+        visit.learn(shared=True)
+
+
+def _refusal_pattern(line, wanted, names, request):
+    """The pattern of a refusal: the document's word and more, or other words, in which the request may stand."""
+    if re.match(re.escape(wanted) + r"\W", line):
+        return re.escape(wanted) + r"\W.*"
+    return pattern_of(line, names, [request] if line.endswith(request) else ())
+
+
+def names(visit):
+    """Names of letters of all scripts, of 32 characters and with a sign in them are valid."""
+    for name in ("wtn\u0416\u00fc\u4e16", "wtn" + "x" * 29, "wtn-d.ot_s"):
+        visit.start_transcript()
+        guest = visit.newcomer("ann")
+        guest.name = name + random_word(4) if len(name) < 28 else name[:28] + random_word(4)
+        fits = _log_in(guest)
+        visit.find("LINE-LOGIN-9", fits, "OK", guest.raw[-1:])
+        guest.leave()
+
+
+def before_login(visit):
+    """What a stranger's probe is answered, which the suite has to know."""
+    guest = visit.newcomer("stranger")
+    lines = _answer(visit, guest, "PING")
+    if not lines:
+        visit.learn(unanswered=(STRANGERS,))
+    elif not set(lines) & {"PONG", "ERR must-login-first"} and lines[0] != "PONG":
+        visit.learn(answers=(("ERR must-login-first", tuple(map(pattern_of, lines))),))
+    if guest.closed:
+        visit.learn(unanswered=(STRANGERS,), closing=map(pattern_of, lines))
+
+
+def proof(visit):
+    """How to prove that nothing comes."""
+    if not _hinders(visit, "LINE-DM-1"):
+        visit.learn(proof=RELAY)
+    else:
+        visit.learn(proof=QUIET if PROBES in visit.profile.unanswered else SELF)
+
+
+def strangers(visit):
+    """Nobody is told of the end of a connection that was never logged in."""
+    _strangers_leave(visit, "fin")
+
+
+EXPERIMENTS = (greeting, login, ping, strangers, segments, before_login, joins, talk, whispers, proof, who, refusals,
+               leaving, texts, names, crowd, cuts)
+
+
+# How scenarios are read
+
+CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
+CLOSED = ("LINE-ERR-2", "LINE-LOGIN-7")
+
+_KINDS = ((r"INFO .+ disconnected", "INFO disconnected"), (r"MSG \S+ .*", "MSG"), (r"DM \S+ .*", "DM"),
+          (r"USER .*", "USER"), (r"OK.*", "OK"), (r"INFO.*", "INFO"))
+_GROUNDS = {
+    "OK": "LINE-LOGIN-1", "MSG": "LINE-MSG-1", "DM": "LINE-DM-1", "USER": "LINE-WHO-1", "PONG": "LINE-PING-1",
+    "INFO disconnected": "LINE-LEAVE-1", "ERR must-login-first": "LINE-LOGIN-4", "ERR username-taken": "LINE-LOGIN-2",
+    "ERR invalid-username": "LINE-LOGIN-3", "ERR unknown-command": "LINE-ERR-1", "ERR user-not-found": "LINE-DM-3",
+    "ERR invalid-dm-format": "LINE-DM-4"}
+
+
+def kind(text):
+    """The kind of a message: its words without names and texts."""
+    text = text.lstrip("/")  # a pattern, as it is described
+    return next((name for shape, name in _KINDS if re.fullmatch(shape, text, re.DOTALL)), text)
+
+
+def ground(wanted):
+    """The requirement that says that such a message comes; None if it is none of the document's."""
+    return _GROUNDS.get(kind(wanted))
+
+
+def blame(got, actor):
+    """The requirement that such a message breaks where nobody expects it; None if that depends."""
+    if got == "(closed by the server)":
+        return "LINE-ERR-2" if actor is not None and actor.state.name else "LINE-LOGIN-7"
+    what = kind(got)
+    if what == "MSG" and actor is not None and actor.connected:
+        if actor.name is None:
+            return "LINE-MSG-5"
+        return "LINE-MSG-2" if got.startswith("MSG %s " % actor.name) else None
+    return {"DM": "LINE-DM-5", "INFO": "LINE-LOGIN-5", "INFO disconnected": "LINE-LEAVE-2", "USER": "LINE-WHO-3"}.get(
+        what)
+
+
+def relies_on(step, variant, renaming):
+    """The requirements that a step relies on without naming them."""
+    found = set()
+    for send in getattr(step, "sends", ()):
+        content = send.content
+        if send.kind == "chunks" or getattr(step, "cut", None) or variant.segmentation == "bytes":
+            found.add("LINE-FRAME-1")
+        if variant.segmentation == "joined" or send.kind == "bytes" and content[:-1].count(
+                b"\n" if isinstance(content, bytes) else "\n"):
+            found.add("LINE-FRAME-2")
+        if send.kind == "message" and content.startswith("LOGIN "):
+            found.add("LINE-LOGIN-1")
+    if len(getattr(step, "sends", ())) > 1:
+        found.add("LINE-FRAME-2")  # they may come together
+    for matcher in getattr(step, "expects", ()):
+        found.update(filter(None, [ground(getattr(matcher, "text", "") or "")]))
+    return found
+
+
+def is_in(lines):
+    """Whether these lines are the reply to a login that has succeeded, in whatever words."""
+    return _accepting([line.rstrip("\r") for line in lines], _WORDS_OF_SUCCESS) is not None
+
+
+def is_answer(message):
+    """Whether the message answers a command, and is not what somebody else has done."""
+    return kind(message) not in ("MSG", "DM", "INFO", "INFO disconnected")
+
+
+def is_reply(message):
+    return is_answer(message)

@@ -1,0 +1,187 @@
+"""How a foreign server talks, as the acquaintance has learnt it, and the reading of what it says.
+
+A server may say what its document asks for in other words, or more than that. That breaks one requirement each, which
+the acquaintance reports. A scenario is then read as if the server kept to the document in this point.
+"""
+import json
+import re
+from collections import Counter
+from typing import NamedTuple, Tuple
+
+from parley.conformance.message import format_fields
+
+ME = "<me>"  # in a pattern, the name of the one who gets the message
+
+
+class Finding(NamedTuple):
+    """What the acquaintance found out about one requirement.
+
+    `verdict` is pass, fail, differs or not reached; `note` says what was wanted and what came, or which requirement is
+    in the way, and `evidence` is a transcript. `hinders`: no scenario that depends on this requirement can be judged.
+    """
+
+    ident: str
+    verdict: str
+    note: str = ""
+    evidence: str = ""
+    hinders: bool = False
+
+
+class Profile(NamedTuple):
+    """What is known of one server and protocol. Patterns are regular expressions for a whole message.
+
+    greeting: of the lines that greet a connection. prompt: what stands in front of lines. carriage_return: lines end in
+    CR LF. asides: of lines that nobody asked for; to_members, to_strangers: the same, for those who are logged in or
+    are not; unasked: the same, for those who have not asked for the list of users. acknowledgements: of what speakers
+    are told. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator,
+    template) of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered:
+    the kinds of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of
+    answers after which the server closes. echoes: speakers hear themselves. proof: the kind of barrier that works,
+    or empty. pause: seconds between two writes, where one read is one message. shared: there is room for several runs
+    at the same time, which can tell each other's messages from their own.
+    """
+
+    greeting: Tuple[str, ...] = ()
+    prompt: str = ""
+    carriage_return: bool = False
+    asides: Tuple[str, ...] = ()
+    to_members: Tuple[str, ...] = ()
+    acknowledgements: Tuple[str, ...] = ()
+    to_strangers: Tuple[str, ...] = ()
+    unasked: Tuple[str, ...] = ()
+    rewrites: Tuple[Tuple[str, str], ...] = ()
+    lists: Tuple[Tuple[str, str, str], ...] = ()
+    answers: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()
+    unanswered: Tuple[str, ...] = ()
+    repeats: Tuple[Tuple[str, int], ...] = ()
+    closing: Tuple[str, ...] = ()
+    echoes: bool = False
+    proof: str = ""
+    pause: float = 0.0
+    shared: bool = False
+    findings: Tuple[Finding, ...] = ()
+
+    @property
+    def failed(self):
+        """{id: Finding} of the requirements that are broken."""
+        return {one.ident: one for one in self.findings if one.verdict == "fail"}
+
+    def accepts(self, wanted, message):
+        """Whether the message stands for the document's answer."""
+        return isinstance(message, str) and any(
+            re.fullmatch(one, message, re.DOTALL) for answer, patterns in self.answers if answer == wanted
+            for one in patterns)
+
+    def acknowledges(self, message):
+        """Whether the message is what a speaker is told."""
+        return any(re.fullmatch(one, message, re.DOTALL) for one in self.acknowledgements)
+
+    def closes_after(self, message):
+        """Whether the server closes a connection behind this message."""
+        return isinstance(message, str) and any(re.fullmatch(one, message, re.DOTALL) for one in self.closing)
+
+    def to_json(self):
+        return json.dumps(self)
+
+    @classmethod
+    def from_json(cls, text):
+        """The inverse of `to_json`."""
+        values = [_tuples(value) for value in json.loads(text)]
+        found = cls(*values)
+        return found._replace(findings=tuple(Finding(*one) for one in found.findings))
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def pattern_of(line, names=(), texts=()):
+    """A pattern for lines like this one: numbers may be others, and so may these names and texts.
+
+    The first of the names becomes the group `name`, the first of the texts the group `text`.
+    """
+    source, groups = re.escape(line), set()
+    source = re.sub(r"\d+", r"\\d+", source)
+    for group, shape, words in (("text", ".*", texts), ("name", r"\S+?", names)):
+        for word in words:
+            escaped = re.sub(r"\d+", r"\\d+", re.escape(word))
+            before, found, after = source.partition(escaped)
+            if found:
+                mark = shape if group in groups else "(?P<%s>%s)" % (group, shape)
+                source = before + mark + after.replace(escaped, shape)
+                groups.add(group)
+    return source
+
+
+def told(message):
+    """A message as the text that patterns are for: where it has fields, all but its time."""
+    if isinstance(message, str):
+        return message
+    return format_fields({name: value for name, value in message.fields.items() if name != "time"})
+
+
+class Reader:
+    """Reads what comes on one connection as the document would have it; `state` is the codec's `ClientState`."""
+
+    def __init__(self, profile, state):
+        self.profile = profile
+        self.state = state
+        self._greeting = list(profile.greeting)
+        self._seen = Counter()
+
+    def read(self, message):
+        """The messages for which this one stands: none if it is set aside."""
+        profile = self.profile
+        if not isinstance(message, str):
+            return [] if self._is_aside(told(message)) else [message]
+        line = message
+        if profile.carriage_return and line.endswith("\r"):
+            line = line[:-1]
+        while profile.prompt and line.startswith(profile.prompt):
+            line = line[len(profile.prompt):]
+        if self._is_greeting(line) or self._is_aside(line):
+            return []
+        return [one for one in self._rewritten(line) if not self._is_repeated(one)]
+
+    def answer(self, message):
+        """The answer of the document for which a message stands; the message itself if there is none."""
+        for answer, patterns in self.profile.answers if isinstance(message, str) else ():
+            if any(re.fullmatch(one, message, re.DOTALL) for one in patterns):
+                return answer
+        return message
+
+    def _is_greeting(self, line):
+        if self._greeting and re.fullmatch(self._greeting[0], line):
+            del self._greeting[0]
+            return True
+        return False
+
+    def _is_aside(self, text):
+        me = re.escape(self.state.name or "")
+        return any(re.fullmatch(one.replace(ME, me), text, re.DOTALL) for one in self._asides())
+
+    def _asides(self):
+        """The patterns that apply in the state of the connection."""
+        profile, state = self.profile, self.state
+        unasked = () if getattr(state, "asked_list", True) else profile.unasked
+        if getattr(state, "awaits_login", False) or not state.name:
+            return profile.asides + profile.to_strangers + unasked
+        return profile.asides + profile.to_members + profile.acknowledgements + unasked
+
+    def _rewritten(self, line):
+        for pattern, template in self.profile.rewrites:
+            found = re.fullmatch(pattern, line, re.DOTALL)
+            if found:
+                return [found.expand(template)]
+        for pattern, separator, template in self.profile.lists:
+            found = re.fullmatch(pattern, line, re.DOTALL)
+            if found:
+                return [template % name.strip() for name in re.split(separator, found.group("names")) if name.strip()]
+        return [line]
+
+    def _is_repeated(self, line):
+        for pattern, times in self.profile.repeats:
+            if re.fullmatch(pattern, line, re.DOTALL):
+                self._seen[line] += 1
+                return self._seen[line] % times != 1
+        return False
