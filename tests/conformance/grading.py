@@ -1,5 +1,6 @@
 """Starts servers that are not ours, and has the suite grade them as its users do."""
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -26,17 +27,18 @@ def started(command, mark=""):
 
 def graded(port, folder, *options):
     """Grade the `line` server at this port; returns the exit code, {requirement: verdict} and the output."""
-    report = os.path.join(str(folder), "report.md")
-    command = [sys.executable, "-m", "conformance", "--target", "line=127.0.0.1:%d" % port, "--report", report]
+    path = os.path.join(str(folder), "grade.json")
+    command = [sys.executable, "-m", "conformance", "--target", "line=127.0.0.1:%d" % port, "--json", path,
+               "--time-scale", "4"]  # the machine may be busy with other tests
     done = subprocess.run(command + list(options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True)
-    return done.returncode, verdicts_in(report), done.stdout
+    return done.returncode, verdicts_in(path), done.stdout
 
 
-def verdicts_in(report):
-    """{requirement: verdict} of a report's table; empty if there is no report."""
-    if not os.path.exists(report):
+def verdicts_in(path):
+    """{requirement: verdict} of a report; empty if there is none."""
+    if not os.path.exists(path):
         return {}
-    with open(report, encoding="utf-8") as file:
-        cells = [[cell.strip() for cell in line.split("|")] for line in file if line.startswith("| LINE-")]
-    return {row[1]: row[3] for row in cells}
+    with open(path, encoding="utf-8") as file:
+        rows = json.load(file)["line"]["requirements"]
+    return {ident: row["verdict"] for ident, row in rows.items()}

@@ -13,6 +13,8 @@ from grading import REQUIREMENTS, graded, started
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "habits")
 SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py", "clock.py",
            "lobby.js", "chunks.js", "terse.js")
+IDLE_SECONDS = 3
+QUICK = ("greeter.py", "own_words.py", "lobby.js")  # the others take long together
 
 
 def table_of(server):
@@ -33,6 +35,29 @@ def command_of(server, *arguments):
     if not interpreter:
         pytest.skip("%s needs node, which is not installed" % server)
     return [interpreter, os.path.join(HERE, server), "0"] + list(arguments)
+
+
+def accepted(server):
+    """{requirement: the verdicts that agree with the table}"""
+    table, found = table_of(server), {}
+    for section in ("pass", "tolerated", "fail", "not reached"):
+        found.update({ident: {reported(ident, section)} for ident in table.get(section, ())})
+    for ident, choice in table.get("either", {}).items():
+        found[ident] = {reported(ident, verdict) for verdict in choice["verdicts"]}
+    found.update({ident: {"skipped", "not testable"} for ident in COMMON["not tested"]})
+    found.update({ident: {"differs", "not reached", "skipped", "not testable"} for ident in COMMON["absent"]})
+    return found
+
+
+def reported(ident, verdict):
+    """The report's word for a verdict of a table."""
+    return "differs" if verdict == "fail" and REQUIREMENTS[ident].level in ("may", "survive") else verdict
+
+
+def differences(server, verdicts, left_out):
+    return ["%s: %s, the table says %s" % (ident, verdicts.get(ident), " or ".join(sorted(wanted)))
+            for ident, wanted in sorted(accepted(server).items())
+            if ident not in left_out and verdicts.get(ident) not in wanted]
 
 
 # The tables
@@ -58,6 +83,26 @@ def test_what_is_in_the_way_has_failed(server):
 
 
 # The suite
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("server", [pytest.param(server, marks=() if server in QUICK else pytest.mark.long)
+                                    for server in SERVERS])
+def test_the_suite_finds_what_a_person_finds(server, tmp_path):
+    with started(command_of(server)) as port:
+        _, verdicts, output = graded(port, tmp_path)
+    assert not differences(server, verdicts, COMMON["idle"]), output
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_suite_finds_who_minds_the_idle(server, tmp_path):
+    with started(command_of(server, str(IDLE_SECONDS))) as port:
+        options = [word for ident in COMMON["idle"] for word in ("--req", ident)]
+        _, verdicts, output = graded(port, tmp_path, "--idle-limit", "line=%d" % IDLE_SECONDS, *options)
+    others = set(REQUIREMENTS) - set(COMMON["idle"])
+    assert not differences(server, verdicts, others), output
+
 
 def test_who_cannot_log_in_is_told_so(tmp_path):
     with started(command_of("small_letters.py")) as port:
