@@ -236,7 +236,7 @@ def _check_certificate(given):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
-    store, directory, rows, boxes, rooms = _open_storage(settings.storage, settings.rooms["keep_messages"])
+    store, directory, rows, boxes, rooms, sessions = _open_storage(settings.storage, settings.rooms["keep_messages"])
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
     accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
     _load_accounts(settings.users_file, rows, boxes, accounts)
@@ -245,7 +245,8 @@ def _serve(settings, arguments):
     service = ServiceManager(os.environ)
     try:
         Supervisor(
-            listening, settings, lambda: _reread(settings, arguments, accounts), accounts, store, rooms, directory,
+            listening, settings, lambda: _reread(settings, arguments, accounts), accounts, store, rooms, sessions,
+            directory,
             lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
             on_start=lambda: _announce_start(service, lines),
             on_stop=lambda: _announce_stop(service),
@@ -284,18 +285,18 @@ def _announce_stop(service):
 
 
 def _open_storage(storage, keep_room_messages):
-    """(store, `Directory`, accounts, boxes, rooms) for a `config.Storage`: the last three as `Database` returns them.
+    """(store, `Directory`, accounts, boxes, rooms, sessions) for a `config.Storage`: these four as `Database` has them.
 
     The directory is None if nothing is stored. CannotUse or StoreError if it cannot be used.
     """
     if storage is None:
-        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, ([], 0)
+        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, ([], 0), []
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # not only in the journal, so that what is wrong with it shows at once
     database.check()
     rows, boxes, last = database.accounts(), database.boxes(), database.last_given()
-    rooms, reserved = database.rooms(), last
+    rooms, reserved, sessions, identity = database.rooms(), last, database.sessions(), database.identity()
     with contextlib.suppress(sqlite3.Error), database.transaction():  # the journal tries again, and reports the error
         database.reserve(last + BLOCK)
         reserved = last + BLOCK
@@ -306,7 +307,7 @@ def _open_storage(storage, keep_room_messages):
             directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw",
             keep_room_messages=keep_room_messages)
 
-    return Journal(open_again, last, reserved), directory, rows, boxes, rooms
+    return Journal(open_again, last, reserved, identity), directory, rows, boxes, rooms, sessions
 
 
 def _load_accounts(path, rows, boxes, accounts):

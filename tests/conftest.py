@@ -85,7 +85,7 @@ def dealt(items, slow, fast):
 class AnsweringStore:
     """Asks a store in this process, at once or, once it is `late`, when the test says so."""
 
-    last_number, reserved = 0, 1 << 30
+    last_number, reserved, identity = 0, 1 << 30, b"run"
 
     def __init__(self):
         self._store = Store(lambda: NOW)

@@ -94,6 +94,7 @@ class Settling:
 
     def submit(self, worker, what):
         name, fields = what
-        values = [value for field, value in zip(KINDS[name]._fields, fields) if field not in ("asker", "token")]
+        values = [value for field, value in zip(KINDS[name]._fields, fields)
+                  if field not in ("asker", "token", "number", "time", "key", "tag")]
         settle = getattr(self._accounts, "settle_" + name, lambda *fields: None)
         self.told.append((name, fields[-1], settle(*values)))

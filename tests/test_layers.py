@@ -27,9 +27,10 @@ MARSHAL_BELONGS_TO = "server.ipc.queues"
 WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded"}
 OF_THE_WALL_CLOCK = {"time", "localtime", "mktime"}
 
-# Cryptography has a place, and so has the short form of a name, which is drawn from its digest.
+# Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
+# session: the digest of its token.
 BELONGS_TO = {
-    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases"},
+    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions"},
     "hmac": {"server.supervisor.hashing"},
     "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config"},

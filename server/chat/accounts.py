@@ -220,11 +220,16 @@ class Accounts:
         return (not account.closing
                 and of_box <= MOST_OF_BOX - account.size - size and of_all <= self._most_of_boxes - self._size - size)
 
-    def keep(self, name: bytes, sender: bytes, text: bytes, source: str, number: int, asker: int = 0) -> None:
-        """Keep the message of this number until the account's owner has taken it. Leads to a `Settled.Kept`."""
+    def keep(self, name: bytes, sender: bytes, text: bytes, source: str, number: int, asker: int = 0, key: bytes = b"",
+             tag: bytes = b"") -> None:
+        """Keep the message of this number until the account's owner has taken it. Leads to a `Settled.Kept`.
+
+        key, tag: as in `ToStore.Whisper`.
+        """
         serial = self._hold(name, sender, text, source)
-        self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source),
-                  Settled.Kept, asker, name, serial, source, kept_size(sender, text))
+        self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source, key, tag),
+                  Settled.Kept, asker, name, serial, source, kept_size(sender, text), number, self._now(),
+                  key, tag)
 
     def reserve(self, name: bytes, sender: bytes, text: bytes, source: str) -> Optional[Held]:
         """Hold room for a message that may have to be kept. None if there is no room.
@@ -243,7 +248,7 @@ class Accounts:
             self.forgo(held)
         else:
             self._ask(ToStore.Keep(time, sender, name, text, source),
-                      Settled.Kept, 0, name, serial, source, kept_size(sender, text))
+                      Settled.Kept, 0, name, serial, source, kept_size(sender, text), 0, 0, b"", b"")
 
     def forgo(self, held: Held) -> None:
         """Give back the room that `reserve` held: the message need not be kept."""

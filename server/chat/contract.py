@@ -35,11 +35,11 @@ class Post:
         for session in sessions:
             self.worker(worker, ToWorker.Refused(session, reason))
 
-    def confirm(self, holder: int, stored: Optional[bool]) -> None:
-        """What the session has asked is done, if it is stored."""
+    def confirm(self, holder: int, stored: Optional[bool], number: int = 0, time: int = 0) -> None:
+        """What the session has asked is done, if it is stored. number, time: of what it has said, if it has."""
         if stored:
             worker, session = split(holder)
-            self.worker(worker, ToWorker.Confirmed(session))
+            self.worker(worker, ToWorker.Confirmed(session, number, time))
         else:
             self.refuse(holder, Reason.NOT_STORED)
 
@@ -49,6 +49,10 @@ class Post:
 
     def announce(self, frame: bytes, then: Callable[[Optional[bool]], object]) -> None:
         """Tell everybody what the server's operator says in the lobby: one message, as talk. then: is it stored?"""
+        raise NotImplementedError
+
+    def spread(self, frame: bytes, workers: Optional[Iterable[int]]) -> None:
+        """Let these workers, or all, hear talk that has its place already."""
         raise NotImplementedError
 
     def audit(self, who: bytes, holder: int, act: str, room: bytes, about: bytes, text: bytes) -> None:

@@ -5,6 +5,7 @@ from parley.server.chat.accounts import Accounts, Held
 from parley.server.chat.contract import Post
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.origins import network
+from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, ReadStore, ToStore, ToWorker
 from parley.server.order.numbers import Numbers
@@ -18,26 +19,30 @@ class DirectMessages:
     """Direct messages, and what is kept. The methods handle messages: see `parley.server.ipc.messages`."""
 
     def __init__(
-            self, post: Post, members: Members, accounts: Accounts, store: AskedStore, numbers: Numbers) -> None:
+            self, post: Post, members: Members, accounts: Accounts, store: AskedStore, numbers: Numbers,
+            sessions: Sessions) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._store = store
         self._numbers = numbers
+        self._sessions = sessions
         self._handed: Dict[int, int] = {}  # holder that is being sent what was kept for it -> the last message's id
         self._untold: Dict[int, Dict[int, Held]] = {}  # holder -> {mark: what is kept unless it is sent}
         self._last_mark = 0
 
     def whisper(self, worker: int, session: int, sender: bytes, to: bytes, text: bytes, time: Optional[int],
-                host: str) -> None:
+                host: str, tag: bytes = b"") -> None:
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
+        if tag and self._is_settled(holder_of(worker, session), tag):
+            return
         asker, holder, source = holder_of(worker, session), self._members.called(to), network(host)
         reason = None if holder is not None else self._why_not_kept(to, sender, text, source)
         number = self._numbers.take() if reason is None else None
         if number is None:
             self._post.refuse(asker, reason or Reason.NOT_STORED)
         elif holder is None:
-            self._accounts.keep(to, sender, text, source, number, asker)
+            self._accounts.keep(to, sender, text, source, number, asker, self._sessions.note(asker, tag, number), tag)
         else:
             to_worker, to_session = split(holder)
             now = self._accounts.order.now
@@ -45,16 +50,27 @@ class DirectMessages:
             self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number))
             if to in self._accounts.accounts:
                 self._mark(holder, to, sender, text, source)
-            answer = self._post.guarded(worker, session, lambda stored: self._post.confirm(asker, stored))
-            self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source))
+            key = self._sessions.note(asker, tag, number)
+            answer = self._sessions.settler(key, tag) if key else self._post.guarded(
+                worker, session, lambda stored: self._post.confirm(asker, stored, number, now // 1000))
+            self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source, key, tag))
 
-    def kept(self, worker: int, asker: int, name: bytes, serial: int, source: str, size: int,
-             stored: Optional[bool]) -> None:
+    def _is_settled(self, asker: int, tag: bytes) -> bool:
+        """Is there nothing to do about what was said by a tag?
+
+        If its session has another connection by now, that may have said it already, or says it again.
+        """
+        return asker not in self._members or self._sessions.was_said(asker, tag)
+
+    def kept(self, worker: int, asker: int, name: bytes, serial: int, source: str, size: int, number: int, time: int,
+             key: bytes, tag: bytes, stored: Optional[bool]) -> None:
         """The store's answer to a message that is to be kept; nobody may wait for it."""
         self._post.change()
         self._accounts.settle_kept(name, serial, source, size, stored)
-        if asker:
-            self._post.confirm(asker, stored)
+        if key:
+            self._sessions.said(worker, asker, key, tag, stored)
+        elif asker:
+            self._post.confirm(asker, stored, number, time)
 
     def _why_not_kept(self, to: bytes, sender: bytes, text: bytes, source: str) -> Optional[str]:
         """Why a message for somebody who is not here cannot be kept; None if it can."""

@@ -15,7 +15,8 @@ from parley.server.protocols.events import Reason
 class Enrollment:
     """What sessions and operators ask about accounts. The methods handle messages: see `parley.server.ipc.messages`.
 
-    on_close: what is called with the name of an account that is gone.
+    on_close: what is called with the name of an account that is gone. on_open: with that of a new one.
+    on_protect: with the name of one that has got another password, and the member who wanted that, or 0.
     """
 
     def __init__(
@@ -29,6 +30,8 @@ class Enrollment:
         self._gate = gate
         claims.deciders["open_account"] = self.open_account
         self.on_close: List[Callable[[bytes], None]] = []
+        self.on_open: List[Callable[[bytes], None]] = []
+        self.on_protect: List[Callable[[bytes, int], None]] = []
 
     # ---- a new account
 
@@ -82,6 +85,8 @@ class Enrollment:
         self._accounts.settle_opened(name, stored)
         if stored:
             self._post.everyone(ToWorker.AccountOpened(name))
+            for follow in self.on_open:
+                follow(name)
         else:
             self._patience.closed(name)
         if token:
@@ -139,6 +144,9 @@ class Enrollment:
         if token and stored and self._accounts.with_serial(name, serial) is not None:
             self._evict_unproven(name)
         self._accounts.settle_protected(name, serial, secret, stored)
+        if stored and (token or asker):
+            for follow in self.on_protect:
+                follow(name, asker)
         if token:
             self._answer(token, stored)
         elif asker in self._members:

@@ -211,14 +211,19 @@ class Gate:
             return Reason.TOO_MANY_OWNED
         return None
 
-    def why_not_enter(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
-        """Why the holder may not enter the room, which it is not in. A wrong key is remembered."""
-        return self._why_kept_out(room, holder, self._members.names[holder], key)
+    def why_not_enter(
+            self, room: Room, holder: int, key: Optional[bytes], was_inside: bool = False) -> Optional[str]:
+        """Why the holder may not enter the room, which it is not in. A wrong key is remembered.
 
-    def _why_kept_out(self, room: Room, holder: int, name: bytes, key: Optional[bytes]) -> Optional[str]:
+        was_inside: as in `Moderation.let_in`.
+        """
+        return self._why_kept_out(room, holder, self._members.names[holder], key, was_inside)
+
+    def _why_kept_out(self, room: Room, holder: int, name: bytes, key: Optional[bytes],
+                      was_inside: bool = False) -> Optional[str]:
         if self._standing(room, name) >= OP:
             return None
-        invited = room.invited.get(name, 0) >= self._now()
+        invited = was_inside or room.invited.get(name, 0) >= self._now()
         trouble = None
         if any(map(room.bans, (name, *self._members.former.get(holder, ())))):
             trouble = Reason.BANNED

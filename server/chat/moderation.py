@@ -108,35 +108,48 @@ class Moderation:
               key: Optional[bytes]) -> None:
         """Let the member into the room, which is made if there is none of this name; one that lasts is stored first."""
         holder = holder_of(worker, session)
-        name, room = self._members.names.get(holder), self._rooms.by_name.get(room_name)
-        if name is None:
-            return  # it was taken over meanwhile
+        room = self._rooms.by_name.get(room_name)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
         if holder in self._opening:
             self._opening[holder].append((room_name, occupied, key))
             return
         if room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
             self._post.refuse(holder, Reason.IS_LOBBY)
-            return
-        if room is self._rooms.lobby or room is not None and holder in room.members:
+        elif room is self._rooms.lobby or room is not None and holder in room.members:
             self._post.confirm(holder, True)
-            return
+        else:
+            trouble = self.let_in(holder, room_name, occupied, key)
+            if trouble:
+                self._post.refuse(holder, trouble)
+
+    def let_in(self, holder: int, room_name: bytes, occupied: Collection[bytes], key: Optional[bytes],
+               alias: Optional[bytes] = None, was_inside: bool = False) -> Optional[str]:
+        """Let the member into the room, which is not the lobby; why not, or None if it is in.
+
+        alias: of the member, if the workers are told of it next. was_inside: was it in the room when its connection
+            ended? Then it needs no key, and no invitation.
+        """
+        name, room = self._members.names[holder], self._rooms.by_name.get(room_name)
         if room is None:
             trouble = self._gate.why_no_room(room_name, name, occupied)
+        elif holder in room.members:
+            return None
         else:
-            trouble = self._gate.why_not_enter(room, holder, key)
+            trouble = self._gate.why_not_enter(room, holder, key, was_inside)
         trouble = trouble or self._gate.why_no_more_joins(holder)
         if trouble:
-            self._post.refuse(holder, trouble)
-            return
+            return trouble
         self._post.change()
         if room is None:
             room = self._open(room_name, name)
             if room.lasts:
                 self._opening[holder] = []
                 self._keep(room, lambda stored: self._accounts.order.submit(
-                    0, entry(Settled.RoomOpened(holder, room.number, stored))), worker, session)
-                return
-        self._admit(room, holder, worker, name)
+                    0, entry(Settled.RoomOpened(holder, room.number, stored))), *split(holder))
+                return None
+        self._admit(room, holder, split(holder)[0], name, alias)
+        return None
 
     def _open(self, room_name: bytes, owner: bytes) -> Room:
         room = self._rooms.open(room_name)
@@ -200,7 +213,7 @@ class Moderation:
             return True
         return False
 
-    def _past_of(self, room: Room, holder: int) -> int:
+    def past_of(self, room: Room, holder: int) -> int:
         """The number of the message behind which the past of the room begins for the holder."""
         if room.is_open:
             return 0
@@ -367,7 +380,7 @@ class Moderation:
             if room is None or trouble:
                 self._post.refuse(holder, trouble or Reason.NO_ROOM)
             else:
-                asking.setdefault(self._past_of(room, holder), []).append(session)
+                asking.setdefault(self.past_of(room, holder), []).append(session)
         for after, those in asking.items():
             if room is not None:
                 self._tell_past(room, worker, those, since, most, after)

@@ -14,10 +14,12 @@ from parley.server.chat.enrollment import Enrollment
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members
 from parley.server.chat.moderation import Moderation
+from parley.server.chat.past import Past
 from parley.server.chat.patience import Patience
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
 from parley.server.chat.rooms import Rooms
+from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Noticed, Operated, Proven, Settled, ToHub, ToWorker, handlers
 from parley.server.order.numbers import Numbers
@@ -41,24 +43,29 @@ class Register:
                          patience.for_others(lambda: accounts.order.now / 1000))
         self.claims = Claims(post, self.members, accounts, self.gate)
         self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience, self.gate)
-        self.direct = DirectMessages(post, self.members, accounts, store, numbers)
         self.questions = Questions(post, self.members, store, numbers)
         self.moderation = Moderation(
             post, self.members, accounts, self.rooms, self.gate, store, numbers, self.claims.evict)
+        self.sessions = Sessions(
+            post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
+        self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions)
+        self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
         self.prover = Prover(post, accounts, door)
-        self.enrollment.on_close += [self.moderation.account_closed]
-        self.claims.on_grant += [self.moderation.come_home]
+        self.enrollment.on_close += [self.moderation.account_closed, self.sessions.account_changed]
+        self.enrollment.on_open += [self.sessions.account_opened]
+        self.enrollment.on_protect += [self.sessions.account_changed]
+        self.claims.on_grant += [self.moderation.come_home, self.sessions.begin]
         self.claims.on_release += [
-            self.prover.forget, self.questions.forget, self.direct.forget, self.moderation.forget]
-        self.claims.on_rename += [self.direct.begin_anew, self.moderation.renamed]
+            self.prover.forget, self.questions.forget, self.direct.forget, self.sessions.forget, self.moderation.forget]
+        self.claims.on_rename += [self.direct.begin_anew, self.moderation.renamed, self.sessions.renamed]
 
     def tables(self, *others: object) -> Tuple[Table, Table]:
         """Two times {name of a message: its method}: what is handled as it comes, and what is decided in order.
 
         The first is of messages from workers only. others: those who handle further ones of these.
         """
-        deciding = self.claims, self.enrollment, self.direct, self.moderation
-        of_workers = handlers(ToHub, self.prover, self.questions, *deciding, *others)
+        deciding = self.claims, self.enrollment, self.direct, self.moderation, self.sessions
+        of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding)}
         at_once = {name: method for name, method in of_workers.items() if name not in in_order}
@@ -70,10 +77,12 @@ class Register:
         """It is time to look for what has been kept for too long."""
         self._accounts.tidy()
         self.moderation.tidy()
+        self.sessions.tidy()
 
     def lost(self, worker: int) -> None:
         """A worker died, and its clients with it."""
         self.prover.lose(worker)
+        self.sessions.leave_rooms(worker)
         self.moderation.lose(worker)
         self.claims.lose(worker)
         self.questions.lose(worker)

@@ -7,6 +7,7 @@ from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
+    Browsed,
     Deliver,
     Described,
     Entered,
@@ -67,12 +68,15 @@ class Replica:
             return
         here.hear_talk(first, records, self._sessions.get if worker == self.worker else None)
 
-    def stored(self, numbers):
-        """What these sessions said in the room is stored; those whose protocol has a word for that are told."""
-        for number in numbers:
+    def stored(self, numbers, first=0, time=0):
+        """What these sessions said in the room is stored; those whose protocol has a word for that are told.
+
+        first, time: the number of the first of these messages, and when they were said.
+        """
+        for message, number in enumerate(numbers, first):
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("confirm")
+                session.heed("confirm", message, time)
 
     def unsaid(self, numbers, reason):
         """What these sessions said was not heard, or was not stored."""
@@ -82,6 +86,27 @@ class Replica:
                 session.heed("refuse", reason)
             elif session:
                 session.heed("tell", Refused(reason, Say))
+
+    def greeted(self, number, run):
+        """The answer to Hello, or the first of two."""
+        self._heed(number, "greeted", run)
+
+    def begun(self, number, account, message, kept, entered, refused):
+        """A session that may be resumed has begun, or goes on; `message` is the number of the latest message."""
+        self._heed(number, "begun", account, message, kept, entered, refused)
+
+    def caught_up(self, numbers, parts, last):
+        """What a session has missed: (room, messages, gap) of each. All that was kept up to the id `last` is in it."""
+        for session in self._still_here(numbers):
+            session.heed("caught_up", parts)
+            if last:
+                self._hub.ask_once_told(session, ToHub.Taken(session.number, session.name, last))
+
+    def browsed(self, numbers, room_name, partner, messages, more, last):
+        """The answer to Browse. All that was kept from the partner up to the id `last` is in it, or before it."""
+        self._answer(numbers, Browsed(room_name or None, partner or None, messages, more))
+        for session in self._still_here(numbers) if last else ():
+            self._hub.ask_once_told(session, ToHub.Read(session.number, session.name, partner, last))
 
     # ---- who is here
 
@@ -247,9 +272,9 @@ class Replica:
         """The answer no."""
         self._heed(number, "refuse", reason)
 
-    def confirmed(self, number):
-        """The answer yes."""
-        self._heed(number, "confirm")
+    def confirmed(self, number, message=0, time=0):
+        """The answer yes; to what was said to one alone with its number and time."""
+        self._heed(number, "confirm", message, time)
 
     def who(self, numbers):
         """The place in the order at which Who is answered."""

@@ -43,7 +43,8 @@ class Room:
         """
         talk = None
         for audience in self.audiences:
-            if audience.rooms.get(self.number) and not audience.hear_plainly(self.number, self.name, records, find):
+            if audience.rooms.get(self.number) and not audience.hear_plainly(
+                    self.number, self.name, first, records, find):
                 if talk is None:
                     talk = [(Said(sender, text, time, message, self.name), find and find(number))
                             for message, (number, sender, text, time) in enumerate(records, first)]

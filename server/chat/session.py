@@ -6,6 +6,7 @@ wait, so that answers keep the order of the commands.
 """
 from parley.server.chat.names import InvalidName, canonical_name, claims, room_and_claims, spelled
 from parley.server.chat.room import LOBBY, LOBBY_NAME
+from parley.server.chat.sessions import key_of
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     COMMANDS,
@@ -13,6 +14,8 @@ from parley.server.protocols.events import (
     LONG_ANSWERS,
     Accounts,
     Broken,
+    Browse,
+    CaughtUp,
     ChangePassword,
     Create,
     Delete,
@@ -22,7 +25,9 @@ from parley.server.protocols.events import (
     Enter,
     Exit,
     Farewell,
+    Greeted,
     Hangup,
+    Hello,
     Help,
     History,
     Inside,
@@ -47,6 +52,7 @@ from parley.server.protocols.events import (
     Say,
     SignIn,
     SignUp,
+    Stored,
     TimingMark,
     Topic,
     Unread,
@@ -93,6 +99,7 @@ class Session:
         rooms                those of which this worker has members (see `server.chat.room.Rooms`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
         address()            (host, port) of the client
+        new_token()          one that nobody can guess
         refused(reason)      something that it has asked is not done
         answered()           its question is answered
         hear_first(command)  let this be handled before what waits
@@ -100,13 +107,14 @@ class Session:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "_question")
+    __slots__ = ("client", "_question", "_coming")
 
     def __init__(self, client):
         self.client = client
         client.state = STRANGER
         client.name = None
         self._question = None
+        self._coming = None  # (token, run, marks) of a stranger that may come back, see Hello
         if client.audience.home:
             self._come_by_port()
         else:
@@ -157,7 +165,7 @@ class Session:
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
         if self.client.state is GONE:
             return
-        if self.client.name or self.client.state is WAITING or self.client.audience.home:
+        if self.client.name or self.client.state is WAITING or self.client.audience.home or self._coming:
             self.client.hub.ask(ToHub.Release(self.client.number))
         if farewell:
             self.tell(Farewell(farewell))
@@ -173,6 +181,16 @@ class Session:
         self.client.state = WAITING
         self._question = command
         self.client.hub.ask(request)
+
+    @_handles(Hello, of=(STRANGER,))
+    def _hello(self, hello):
+        client, marks = self.client, tuple([(room and self._named(room), number) for room, number in hello.marks])
+        self._coming = hello.session or b"", hello.run, marks
+        if hello.session is None:
+            self._ask(hello, ToHub.Hello(client.number))
+        else:
+            client.hub.ask(ToHub.Hello(client.number))
+            self._ask(hello, ToHub.Resume(client.number, key_of(hello.session), marks, client.address()[0]))
 
     @_handles(Login, SignIn, of=(STRANGER,))
     def _log_in(self, command):
@@ -219,7 +237,15 @@ class Session:
         except InvalidName:
             self._refuse(Reason.INVALID_NAME, command)
         else:
+            if self._traits.resumes and self.client.name is None:
+                self._bring()
             self._ask(command, request(self.client.number, name, tuple(claims(name)), *arguments))
+
+    def _bring(self):
+        """With the name that it is about to ask for, a session begins that it can come back to."""
+        _, *others = self._coming or (b"", b"", ())
+        self._coming = token, _, marks = (self.client.new_token(), *others)
+        self.client.hub.ask(ToHub.Bring(self.client.number, key_of(token), marks))
 
     @_handles(Say)
     def _say(self, say):
@@ -233,7 +259,10 @@ class Session:
             else:
                 self._refuse(Reason.NOT_INSIDE, say)
             return
-        client.hub.say(room, client.number, client.name, say.text, say.time, awaited)
+        if say.tag:
+            client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag))
+        else:
+            client.hub.say(room, client.number, client.name, say.text, say.time, awaited)
         if awaited:
             client.state = WAITING  # until it is stored
             self._question = say
@@ -321,7 +350,8 @@ class Session:
         if self._is_fit(whisper):
             client = self.client
             self._ask(whisper, ToHub.Whisper(
-                client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0]))
+                client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0],
+                whisper.tag))
 
     def _is_fit(self, said):
         """Is there anything to say, and does nobody claim to be somebody else?"""
@@ -367,6 +397,12 @@ class Session:
         else:
             self._look_up(recall, ToHub.Reread((), name, recall.since, recall.most))
 
+    @_handles(Browse)
+    def _browse(self, browse):
+        room = b"" if browse.room is None else self._named(browse.room)
+        partner = b"" if browse.partner is None else spelled(browse.partner)
+        self._look_up(browse, ToHub.Browse((), room, partner, browse.before, browse.after, browse.most))
+
     @_handles(Deliver)
     def _deliver(self, deliver):
         self._look_up(deliver, ToHub.Deliver((), self.client.name, not self._traits.coalesces))
@@ -403,7 +439,7 @@ class Session:
         else:
             self._refuse(Reason.MUST_LOGIN, command)
 
-    @_handles(Login, SignIn, Create)
+    @_handles(Hello, Login, SignIn, Create)
     def _already_in(self, command):
         self._refuse(Reason.ALREADY_IN, command)
 
@@ -435,6 +471,9 @@ class Session:
     def welcome(self, name, kept=0):
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.client.name = self.client.name is None, name
+        if was_stranger and self._coming:
+            self._come_back()
+            return
         if was_stranger and not self.client.audience.home and not (
                 self._traits.hears_at_once and LOBBY in self.client.audience.members.get(self.client, ())):
             self.client.audience.enter(self.client, LOBBY)
@@ -448,11 +487,54 @@ class Session:
                 self.client.hear_first(self._traits.if_missed)
         self._go_on(*answers, then=Say(question.text, None, question.time) if type(question) is Post else None)
 
+    def _come_back(self):
+        """Somebody who may come back has its name. What it is told from here on is held back until it has caught up."""
+        self.client.audience.hold_back(self.client)
+        if not self.client.audience.home:
+            self.client.audience.enter(self.client, LOBBY)
+
+    def greeted(self, run):
+        """The answer to Hello; or it wants its session, and has another answer to come."""
+        if self._question.session is None:
+            self._answered()
+            self._go_on(Greeted(run))
+        else:
+            self._reply(Greeted(run))
+
+    def begun(self, account, number, kept, entered, refused):
+        """Its session has begun, or goes on: it is in the rooms `entered`, and has to be told what it has missed."""
+        token, run, marks = self._coming
+        self._reply(Welcome(self.client.name, self._question, account, token, number))
+        if self.client.audience.motd:
+            self._reply(Notice(self.client.audience.motd))
+        for room, topic in entered:
+            self._reply(Inside(room, topic, Enter(room, None)))
+        for room, reason in refused:
+            self._reply(Refused(reason, Enter(room, None)))
+        if kept and b"" not in dict(marks):
+            self._reply(Waiting(kept))
+        if marks:
+            self.client.hub.look_up(self.client, False, ToHub.CatchUp((), run, marks, number))
+        else:
+            self.caught_up(())
+
+    def caught_up(self, parts):
+        """What it has missed: (room, messages, gap) of each. Behind that it is told what has happened since."""
+        self._coming = None
+        for part in parts:
+            self._reply(CaughtUp(*part))
+        self.client.audience.let_go_on(self.client)
+        self._answered()
+        self._go_on()
+
     def inside(self, room, topic):
         """It may be in the room, and hears from here on what happens there."""
+        if self.client.name is None:  # it has asked for that, and is welcomed next
+            if self._coming:
+                self.client.audience.hold_back(self.client)
+            self.client.audience.enter(self.client, room.number)
+            return
         self.client.audience.enter(self.client, room.number)
-        if room.name == self.client.audience.home:
-            return  # it has asked for its name, and is welcomed next
         question = self._answered()
         if type(question) is Say:
             self._go_on(then=question)
@@ -492,9 +574,10 @@ class Session:
             happening = happening._replace(rooms=rooms) if rooms else happening
         self._go_on(happening)
 
-    def confirm(self):
-        """What was asked is done."""
-        self._go_on(Done(self._answered()))
+    def confirm(self, number=0, time=0):
+        """What was asked is done; if it was to say something, that has this number and time."""
+        question = self._answered()
+        self._go_on(Stored(question, number, time) if number and self._traits.numbered else Done(question))
 
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""

@@ -11,10 +11,12 @@ class AskedStore:
 
     last_number: the latest number that may have been given to a message before this start.
     reserved: the latest number that the store has reserved, so that it may be given.
+    identity: a text that no other store has: in that one, the same numbers are those of other messages.
     """
 
     last_number: int
     reserved: int
+    identity: bytes
 
     def talk(self, frame: bytes, then: Then) -> None:
         """Store the messages of a talk frame to which the hub has given its place (`parley.server.ipc.queues`).

@@ -23,6 +23,8 @@ from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, 
 from parley.server.ipc.queues import control
 
 Listed = Tuple[int, bytes, bytes, int]  # number or id, sender, text, time
+Missed = Tuple[int, bytes, bytes, bytes, int]  # number, sender, to whom (empty in a room), text, time
+Marks = Tuple[Tuple[bytes, int], ...]  # room, or empty of what was said to one alone; number
 Message = Tuple[Any, ...]
 
 
@@ -78,6 +80,37 @@ class ToHub:
         new: bytes
         host: str
 
+    class Hello(NamedTuple):
+        """The session wants to know which run of numbers this is."""
+
+        session: int
+
+    class Bring(NamedTuple):
+        """The session is about to ask for a name, and wants to be able to come back with this key.
+
+        marks: (room, number) as in `parley.server.protocols.events.Hello`; it goes on in these rooms.
+        """
+
+        session: int
+        key: bytes
+        marks: Marks
+
+    class Resume(NamedTuple):
+        """The session comes back with the key of an earlier one, whose name it wants."""
+
+        session: int
+        key: bytes
+        marks: Marks
+        host: str
+
+    class SayOnce(NamedTuple):
+        """A member says something in a room, unless it has said it before by the same tag."""
+
+        session: int
+        room: int
+        text: bytes
+        tag: bytes
+
     class Rename(NamedTuple):
         """A member wants another name."""
 
@@ -92,7 +125,7 @@ class ToHub:
         name: bytes
 
     class Whisper(NamedTuple):
-        """A member says something to one other. `time` is its own clock's, or None."""
+        """A member says something to one other. `time` is its own clock's, or None. `tag`: as in `SayOnce`."""
 
         session: int
         sender: bytes
@@ -100,6 +133,7 @@ class ToHub:
         text: bytes
         time: Optional[int]
         host: str
+        tag: bytes = b""
 
     class Describe(NamedTuple):
         """A member asks where another one is connected from."""
@@ -187,6 +221,27 @@ class ToHub:
         room_name: bytes
         since: Optional[int]
         most: int
+
+    class Browse(NamedTuple):
+        """As `parley.server.protocols.events.Browse`; the room is empty, or the partner is."""
+
+        sessions: Sequence[int]
+        room_name: bytes
+        partner: bytes
+        before: Optional[int]
+        after: Optional[int]
+        most: int
+
+    class CatchUp(NamedTuple):
+        """What has the session missed: what was said since its marks, and up to the number `through`?
+
+        run: of which the numbers of its marks are.
+        """
+
+        sessions: Sequence[int]
+        run: bytes
+        marks: Marks
+        through: int
 
     class Deliver(NamedTuple):
         """What is kept for the member? In portions: for a client that reads a frame at a time."""
@@ -406,9 +461,51 @@ class ToWorker:
     # ---- to one worker: the answers for its sessions
 
     class Confirmed(NamedTuple):
-        """Yes."""
+        """Yes. If the session has said something to one alone: its number and time."""
 
         session: int
+        number: int = 0
+        time: int = 0
+
+    class Greeted(NamedTuple):
+        """The answer to `ToHub.Hello`."""
+
+        session: int
+        run: bytes
+
+    class Begun(NamedTuple):
+        """The session, which has its name, is one that may come back.
+
+        account: has the name an account? number: of the latest message. kept: messages that are waiting.
+        entered: (room, topic) of each that it is in again. refused: (room, why not) of each that it is not.
+        """
+
+        session: int
+        account: bool
+        number: int
+        kept: int
+        entered: List[Tuple[bytes, bytes]]
+        refused: List[Tuple[bytes, str]]
+
+    class CaughtUp(NamedTuple):
+        """The answer to `ToHub.CatchUp`: `parley.server.protocols.events.CaughtUp` of each.
+
+        last: the id up to which all that was kept for the session is among them, or 0.
+        """
+
+        sessions: Sequence[int]
+        parts: List[Tuple[bytes, List[Missed], bool]]
+        last: int
+
+    class Browsed(NamedTuple):
+        """The answer to `ToHub.Browse`; all that was kept from the partner up to the id `last` is before its end."""
+
+        sessions: Sequence[int]
+        room_name: bytes
+        partner: bytes
+        messages: List[Listed]
+        more: bool
+        last: int
 
     class Refused(NamedTuple):
         """No; why is a `parley.server.protocols.events.Reason`."""
@@ -508,9 +605,11 @@ class ToWorker:
         counts: List[Tuple[bytes, int]]
 
     class Stored(NamedTuple):
-        """What these sessions said is stored."""
+        """What these sessions said, one message each, is stored: the number of the first one, and the time of all."""
 
         sessions: Sequence[int]
+        first: int = 0
+        time: int = 0
 
     class Unsaid(NamedTuple):
         """What these sessions said is not heard, or not stored; why is a `Reason`."""
@@ -688,13 +787,39 @@ class Settled:
         stored: Optional[bool]
 
     class Kept(NamedTuple):
-        """Is the message stored that room was held for?"""
+        """Is the message stored that room was held for?
+
+        number, time: its own, in seconds, if somebody waits for the answer. key, tag: as in `Said`, or empty.
+        """
 
         asker: int
         name: bytes
         serial: int
         source: str
         size: int
+        number: int
+        time: int
+        key: bytes
+        tag: bytes
+        stored: Optional[bool]
+
+    class Said(NamedTuple):
+        """Is what was said by this tag, in the session of this key, stored?"""
+
+        asker: int
+        key: bytes
+        tag: bytes
+        stored: Optional[bool]
+
+    class Began(NamedTuple):
+        """The session that may come back is stored, or cannot be. The fields are those of `ToWorker.Begun`."""
+
+        asker: int
+        account: bool
+        number: int
+        kept: int
+        entered: List[Tuple[bytes, bytes]]
+        refused: List[Tuple[bytes, str]]
         stored: Optional[bool]
 
     class Boxed(NamedTuple):
@@ -730,7 +855,7 @@ class ToStore:
         last: int
 
     class Whisper(NamedTuple):
-        """Said by one to another."""
+        """Said by one to another; by a tag, in the session of this key, unless these are empty."""
 
         number: int
         time: int
@@ -739,6 +864,31 @@ class ToStore:
         text: bytes
         keep: bool
         source: str
+        key: bytes = b""
+        tag: bytes = b""
+
+    class SayOnce(NamedTuple):
+        """Said in a room: a talk frame with one message, by a tag in the session of this key."""
+
+        key: bytes
+        tag: bytes
+        frame: bytes
+
+    class KeepSession(NamedTuple):
+        """There is a session of this key and name, or it has another name now.
+
+        account: has the name an account? since: what was said up to this number is not its own past.
+        """
+
+        key: bytes
+        name: bytes
+        account: bool
+        since: int
+
+    class DropSessions(NamedTuple):
+        """The sessions of these keys are over."""
+
+        keys: List[bytes]
 
     class Keep(NamedTuple):
         """Said by one to another before, and not told: kept."""
@@ -842,6 +992,38 @@ class ReadStore:
         since: Optional[int]
         most: int
         after: int
+
+    class Browse(NamedTuple):
+        """What was said in a room behind the number `since`: of that, what is before or after a number."""
+
+        room: int
+        before: Optional[int]
+        after: Optional[int]
+        most: int
+        since: int
+
+    class BrowseDirect(NamedTuple):
+        """Likewise what two have said to each other, and what of it is kept for `name`."""
+
+        name: bytes
+        partner: bytes
+        before: Optional[int]
+        after: Optional[int]
+        most: int
+        since: int
+
+    class CatchUp(NamedTuple):
+        """What was said behind a number in each of these rooms, and to or by `name` alone, up to `through`.
+
+        rooms: (room, number) of each. after: the number for what was said alone, or None if that is not wanted.
+        since: nothing up to this number was said to or by `name`.
+        """
+
+        rooms: List[Tuple[int, int]]
+        name: bytes
+        after: Optional[int]
+        since: int
+        through: int
 
     class Listed(NamedTuple):
         """A page of accounts."""

@@ -59,6 +59,20 @@ ACTS = {
 # ---- commands: what a client asks
 
 @event
+class Hello(NamedTuple):
+    """The first words of a client that may come back: from where it wants to go on, once it is a member.
+
+    session: what it was welcomed with, so that it has the same name without a password; or None.
+    run: of the server, as it was greeted with, or empty.
+    marks: (room, number) of the latest message that it has of a room; of what was said to it alone the room is HOME.
+    """
+
+    session: Optional[bytes]
+    run: bytes
+    marks: Tuple[Tuple[bytes, int], ...]
+
+
+@event
 class Login(NamedTuple):
     """Be known as `name`; `password` is None if none was given."""
 
@@ -106,12 +120,16 @@ class Rename(NamedTuple):
 
 @event
 class Say(NamedTuple):
-    """Say `text` in a room. `claimed` and `time`: who and when, according to the client; None if it does not tell."""
+    """Say `text` in a room. `claimed` and `time`: who and when, according to the client; None if it does not tell.
+
+    tag: what the client calls it, so that it is said once however often it is sent; empty if it is not called anything.
+    """
 
     text: bytes
     claimed: Optional[bytes]
     time: Optional[int]
     room: bytes = HOME
+    tag: bytes = b""
 
 
 @event
@@ -126,12 +144,13 @@ class Post(NamedTuple):
 
 @event
 class Whisper(NamedTuple):
-    """Say `text` to one user alone; `claimed` and `time` as in `Say`."""
+    """Say `text` to one user alone; `claimed`, `time` and `tag` as in `Say`."""
 
     to: bytes
     text: bytes
     claimed: Optional[bytes]
     time: Optional[int]
+    tag: bytes = b""
 
 
 @event
@@ -172,6 +191,21 @@ class Recall(NamedTuple):
     since: Optional[int]
     most: int
     room: bytes = HOME
+
+
+@event
+class Browse(NamedTuple):
+    """What was said in a room, or by a partner and me to each other? The other one is None.
+
+    before, after: a message's number, for those said before it or after it; if both are None: the latest. At most
+    `most` messages, of which the nearest to that number are told.
+    """
+
+    room: Optional[bytes]
+    partner: Optional[bytes]
+    before: Optional[int]
+    after: Optional[int]
+    most: int
 
 
 @event
@@ -285,9 +319,9 @@ class Hangup(NamedTuple):
 
 
 Command = Union[
-    Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
-    Recall, Enter, Exit, Rooms, Topic, Manage, Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark, Nothing,
-    Malformed, Broken, Hangup,
+    Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
+    Recall, Browse, Enter, Exit, Rooms, Topic, Manage, Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark,
+    Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -302,11 +336,39 @@ def kind_of(asked: Any) -> Type[Any]:
 # Answers. `asked` is the command that is answered. Where a refusal answers malformed bytes it is a type, or None.
 
 @event
+class Greeted(NamedTuple):
+    """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing."""
+
+    run: bytes
+
+
+@event
 class Welcome(NamedTuple):
-    """You are a member now, called `name`."""
+    """You are a member now, called `name`.
+
+    Whoever may come back (see `Hello`) is told besides: has the name an account? With which `session` to come back, and
+    the number of the latest message; what follows is told as it is said, or in a `CaughtUp`.
+    """
 
     name: bytes
     asked: Any
+    account: bool = False
+    session: bytes = b""
+    number: int = 0
+
+
+@event
+class CaughtUp(NamedTuple):
+    """Follows a `Welcome` that answers a `Hello`: what you have missed in a room, or (HOME) what was said to you alone.
+
+    messages: (number, sender, to whom, text, time) of each, oldest first; in a room the receiver is empty. The number
+        is 0 of what was kept for you and is too old to have one.
+    gap: are there so many that older ones are left out?
+    """
+
+    room: bytes
+    messages: Sequence[Tuple[int, bytes, bytes, bytes, int]]
+    gap: bool
 
 
 @event
@@ -321,6 +383,15 @@ class Done(NamedTuple):
     """Your request was carried out."""
 
     asked: Any
+
+
+@event
+class Stored(NamedTuple):
+    """What you said is stored, and has this number. `time`: as history tells it."""
+
+    asked: Any
+    number: int
+    time: int
 
 
 @event
@@ -381,6 +452,16 @@ class Recalled(NamedTuple):
     last: int
     more: bool
     room: bytes = HOME
+
+
+@event
+class Browsed(NamedTuple):
+    """The answer to `Browse`: (number, sender, text, time) of each message, oldest first; are there more that way?"""
+
+    room: Optional[bytes]
+    partner: Optional[bytes]
+    messages: Sequence[Tuple[int, bytes, bytes, int]]
+    more: bool
 
 
 @event
@@ -542,8 +623,8 @@ class Farewell(NamedTuple):
 
 
 Answer = Union[
-    Welcome, Waiting, Done, Refused, Present, Known, Described, Past, Missed, Recalled, News, Pong, Inside, RoomList,
-    TopicTold,
+    Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
+    Browsed, News, Pong, Inside, RoomList, TopicTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
@@ -556,8 +637,8 @@ HAPPENINGS = ANSWERS + PUSHES
 
 # The answers that may be long, by the type of the request.
 LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
-    Who: Present, Accounts: Known, Recall: Recalled, Poll: News, History: Past, Deliver: Missed, Unread: Done,
-    Rooms: RoomList}
+    Who: Present, Accounts: Known, Recall: Recalled, Browse: Browsed, Hello: CaughtUp, Poll: News, History: Past,
+    Deliver: Missed, Unread: Done, Rooms: RoomList}
 
 
 class Reason:
@@ -586,6 +667,7 @@ class Reason:
     INVALID_PASSWORD = "invalid-password"  # it can be nobody's
     UNVERIFIABLE = "unverifiable-password"  # by this Python
     TRY_LATER = "try-again-later"  # too many wrong passwords, or too many at once
+    NO_SESSION = "no-session"  # that one could come back to, or none any more
     # whispers
     NOBODY = "nobody"  # of that name
     YOURSELF = "yourself"

@@ -506,7 +506,8 @@ def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
     return ENCODERS[type(happening)](happening)
 
 
-def encode_talk(room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]]) -> Optional[List[bytes]]:
+def encode_talk(
+        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int) -> Optional[List[bytes]]:
     """A line for each of (number, sender, text, time); None if a text takes several. `room`: its name, or HOME."""
     word = _front(room) + b"MSG"
     lines = []

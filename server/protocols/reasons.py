@@ -27,6 +27,7 @@ SENTENCES: Dict[str, str] = {
     Reason.INVALID_PASSWORD: "this cannot be a password",
     Reason.UNVERIFIABLE: "the password cannot be verified here",
     Reason.TRY_LATER: "try again later",
+    Reason.NO_SESSION: "this session is over",
     Reason.NOBODY: "nobody here has that name",
     Reason.YOURSELF: "that is you",
     Reason.BOX_FULL: "the mailbox is full",

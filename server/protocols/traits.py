@@ -11,6 +11,8 @@ class Traits(NamedTuple):
     answers_first: nothing may come between a request and its answer; what happens meanwhile is sent afterwards.
     hears_at_once: a client hears the room before it has a name.
     acknowledges: a client is told when what it said has its place in the order; its later commands wait for that.
+    numbered: it is told the number of what it said with that.
+    resumes: a client that comes back may be told first what it has missed, and then what happens: see `events.Hello`.
     wants_users: the list of users is pushed whenever it changes.
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
     shared_answers: the types of the answers that are the same, byte for byte, for all clients that ask the same.
@@ -26,6 +28,8 @@ class Traits(NamedTuple):
     answers_first: bool = False
     hears_at_once: bool = False
     acknowledges: bool = False
+    numbered: bool = False
+    resumes: bool = False
     wants_users: bool = False
     open_to_strangers: Tuple[type, ...] = ()
     shared_answers: Tuple[type, ...] = ()

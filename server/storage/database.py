@@ -1,21 +1,24 @@
 """The store of a server that keeps everything: an SQLite database."""
 import collections
 import contextlib
+import heapq
 import logging
 import os
 import shutil
 import sqlite3
 import time
 import zlib
-from typing import Any, Callable, ContextManager, Counter, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, Counter, Dict, Generator, Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import quote
 
 from parley.server.chat.accounts import KEPT_SIZE, Box
 from parley.server.chat.room import LOBBY
-from parley.server.ipc.messages import Listed
+from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, Stored
+from parley.server.ipc.messages import Listed, Missed
 from parley.server.ipc.queues import HEAD, place, said
 from parley.server.storage.backup import Result, copied
-from parley.server.storage.memory import MOST_MESSAGES, Pair, Row, Told, page, whole, with_kept
+from parley.server.storage.memory import Pair, Row, Told, whole, with_kept
+from parley.server.storage.pages import MOST_MESSAGES, Pages, page
 
 DAY = 86400  # seconds
 
@@ -68,6 +71,14 @@ MIGRATIONS = (
     DROP INDEX said_in;
     CREATE UNIQUE INDEX placed_in ON messages (conversation, place);
     """,
+    # The numbers of messages are those of this database, whose name `identity` no other has. Of what was said by a tag,
+    # `tags` has the latest (see `server.chat.sessions`).
+    """
+    INSERT INTO facts VALUES ('identity', lower(hex(randomblob(8))));
+    CREATE TABLE sessions (key BLOB PRIMARY KEY, name TEXT, account INTEGER, since INTEGER) WITHOUT ROWID;
+    CREATE TABLE tags (number INTEGER PRIMARY KEY, session BLOB, tag BLOB, time INTEGER);
+    CREATE INDEX with_other ON conversations (other);
+    """,
 )
 
 _PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
@@ -86,7 +97,7 @@ class TooNew(StoreError):
     """A newer server has written it."""
 
 
-class Database:
+class Database(Pages):
     """A store as `server.storage.memory.Store` describes it, in a file.
 
     Writes belong into a `transaction()`. Any method may raise sqlite3.Error; what is not committed is then not stored.
@@ -263,9 +274,28 @@ class Database:
                      ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
 
-    def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool,
-                source: str = "") -> bool:
+    def say_once(self, key: bytes, tag: bytes, frame: bytes) -> bool:
+        self.talk(frame)
+        self._note_tag(key, tag, *place(frame))
+        return True
+
+    def _note_tag(self, key: bytes, tag: bytes, number: int, time: int) -> None:
+        self._connection.execute("INSERT INTO tags VALUES (?, ?, ?, ?)", (number, key, tag, time))
+
+    def keep_session(self, key: bytes, name: bytes, account: bool, since: int) -> bool:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?)", (key, name.decode(), account, since))
+        return True
+
+    def drop_sessions(self, keys: List[bytes]) -> bool:
+        self._connection.executemany("DELETE FROM sessions WHERE key = ?", [(key,) for key in keys])
+        return True
+
+    def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
+                key: bytes = b"", tag: bytes = b"") -> bool:
         self._insert(self._conversation(sender, to), number, [(sender, text, time)])
+        if key:
+            self._note_tag(key, tag, number, time)
         if keep:
             self.keep(time, sender, to, text, source)
         return True
@@ -407,6 +437,8 @@ class Database:
             return True
         if self._keep_room_messages and self._prune_rooms():
             return True
+        if self._prune_tags():
+            return True
         first = self._first_of(self._keep_messages) if self._keep_messages else 0
         if self._keep_days:
             first = max(first, self._first_since(self._today() - self._keep_days))
@@ -418,6 +450,14 @@ class Database:
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
+
+    def _prune_tags(self) -> bool:
+        """Forget some of the tags that are too old, or of a time that is still to come; true if there may be more."""
+        now = self._now()
+        gone = self._connection.execute(
+            "DELETE FROM tags WHERE number IN (SELECT number FROM tags WHERE time < ? OR time > ? LIMIT ?)",
+            ((now - RESUMED_FOR) * 1000, (now + RESUMED_FOR) * 1000, _PRUNED_AT_ONCE))
+        return gone.rowcount == _PRUNED_AT_ONCE
 
     def _prune_rooms(self) -> bool:
         """Look at some of the rooms, in turn, and delete what is too much; true if there are more to look at."""
@@ -533,9 +573,51 @@ class Database:
         known = self._known(_pair(one, other))
         if known is None:
             return []
-        since = self._row("SELECT since FROM accounts WHERE name = ?", one.decode()) or (0,)
-        found = self._latest("number", known, self._place_of(known, *since), MOST_MESSAGES)
+        found = self._latest("number", known, self._place_of(known, self._since(one)), MOST_MESSAGES)
         return [message[1:] for message in found]
+
+    def _since(self, name: bytes) -> int:
+        """The number of the latest message when the account was made; 0 if it is none."""
+        since: Tuple[int] = self._row("SELECT since FROM accounts WHERE name = ?", name.decode()) or (0,)
+        return since[0]
+
+    def _look(self, room: int, after: int, before: int, latest: bool) -> Generator[Listed, None, None]:
+        talk = LOBBY if room == LOBBY else self._known(_room_pair(room))
+        if talk is None:
+            return
+        start = 0
+        if self._keep_room_messages and room != LOBBY:
+            start = self._last_place(talk) - self._keep_room_messages
+        yield from self._look_in(talk, start, after, before, latest)
+
+    def _look_in(self, conversation: int, start: int, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        """The messages behind the place `start` with numbers between two others."""
+        start, stop = max(start, self._place_of(conversation, after)), self._place_of(conversation, before - 1)
+        with self._cursor(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND place > ?"
+                " AND place <= ? ORDER BY place %s" % ("DESC" if latest else "ASC"), conversation, start, stop) as rows:
+            yield from _sound(rows)
+
+    def _look_between(self, one: bytes, other: bytes, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        known = self._known(_pair(one, other))
+        if known is not None:
+            yield from self._look_in(known, 0, max(after, self._since(one)), before, latest)
+
+    def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
+        after = max(after, self._since(name))
+        conversations = self._rows(
+            "SELECT id, one, other FROM (SELECT *, (SELECT number FROM messages WHERE conversation = id"
+            " ORDER BY place DESC LIMIT 1) AS latest FROM conversations WHERE one = ?1 OR other = ?1 AND one > '')"
+            " WHERE latest > ?2 ORDER BY latest DESC LIMIT ?3", name.decode(), after, MOST_MESSAGES + 1)
+        with contextlib.ExitStack() as stack:
+            found = []
+            for conversation, one, other in conversations:
+                messages = stack.enter_context(contextlib.closing(
+                    self._look_in(conversation, 0, after, before, latest)))
+                found.append(_with_receiver(messages, one, other))
+            yield from heapq.merge(*found, reverse=latest)
 
     def _known(self, pair: Tuple[str, str]) -> Optional[int]:
         """The id of a conversation, if there is one."""
@@ -622,6 +704,18 @@ class Database:
         kept = self._rows("SELECT number, name, state FROM rooms ORDER BY number")
         return [(number, name, state.decode()) for number, name, state in kept], self._fact("room")
 
+    def identity(self) -> bytes:
+        """What no other database is called."""
+        identity: bytes = self._fact("identity")
+        return identity
+
+    def sessions(self) -> List[Stored]:
+        tags: Dict[bytes, List[Tuple[bytes, int, int]]] = {}
+        for key, tag, number, when in self._rows("SELECT session, tag, number, time FROM tags ORDER BY number"):
+            tags.setdefault(key, []).append((tag, number, when))
+        return [(key, name, bool(account), since, tags.get(key, [])[-MOST_TAGS:])
+                for key, name, account, since in self._rows("SELECT key, name, account, since FROM sessions")]
+
     def conversations(self) -> Iterator[Tuple[Pair, List[Told]]]:
         """((one, other), messages) for each two who have talked to each other: (sender, text, time) of each message."""
         for conversation, one, other in self._rows(
@@ -654,6 +748,11 @@ def _pair(one: bytes, other: bytes) -> Tuple[str, str]:
 def _room_pair(room: int) -> Tuple[str, str]:
     """The names of the conversation of a room, which is not the lobby."""
     return "", "#%d" % room
+
+
+def _with_receiver(messages: Iterable[Listed], one: bytes, other: bytes) -> Iterator[Missed]:
+    for number, sender, text, when in messages:
+        yield number, sender, one if sender == other else other, text, when
 
 
 class _Places:

@@ -60,6 +60,7 @@ class InProcess(AskedStore):
         return {"waiting": 0, "bytes": 0, "seconds": 0.0}
 
     def __init__(self, store: Union[Store, Database]) -> None:
+        self.identity = os.urandom(8).hex().encode()  # as the store in memory is another at each start
         self._store = store
         self._handlers = _handlers(store)
 
@@ -76,7 +77,7 @@ class Journal(AskedStore):
     """Asks a database in another process.
 
     open_store: opens it; called in the process.
-    last_number, reserved: see `AskedStore`.
+    last_number, reserved, identity: see `AskedStore`.
     down, up: the queues to the process and from it, while there is one.
     waiting: does `down` have no room, so that the hub waits for it?
     """
@@ -84,9 +85,11 @@ class Journal(AskedStore):
     down: Queue
     up: Queue
 
-    def __init__(self, open_store: Callable[[], Database], last_number: int = 0, reserved: int = 0) -> None:
+    def __init__(self, open_store: Callable[[], Database], last_number: int = 0, reserved: int = 0,
+                 identity: bytes = b"") -> None:
         self.last_number = last_number
         self.reserved = reserved
+        self.identity = identity
         self._open_store = open_store
         self._handlers = handlers(FromJournal, self)
         self._run = os.urandom(8).hex()

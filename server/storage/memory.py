@@ -4,17 +4,16 @@ import collections
 import heapq
 import itertools
 import time
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, MutableMapping, Optional, Tuple, TypeVar
+from typing import Callable, Deque, Dict, Generator, Iterator, List, MutableMapping, Optional, Tuple
 
 from parley.server.chat.accounts import Box, kept_size
 from parley.server.chat.room import LOBBY
+from parley.server.chat.sessions import Stored
 from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
-from parley.server.ipc.messages import Listed
+from parley.server.ipc.messages import Listed, Missed
 from parley.server.ipc.queues import HEAD, place, said
 from parley.server.storage.backup import Result
-
-MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
-MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
+from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pages, page
 
 # Bytes of memory. The lobby's oldest talk is forgotten first, and that of the room which has most of it, so that nobody
 # talks that of others away. Of conversations, the address that has most of them loses the one that was silent longest.
@@ -35,10 +34,9 @@ Pair = Tuple[bytes, bytes]  # two names, sorted
 Row = Tuple[bytes, bool, int, int, Optional[int], Optional[int]]
 _Kept = Tuple[int, bytes, bytes, int, str]  # id, sender, text, time, source
 _Said = Tuple[int, int, bytes, bytes, int]  # place, number, sender, text, time
-_Message = TypeVar("_Message", bound=Tuple[Any, ...])
 
 
-class Store:
+class Store(Pages):
     """What the server knows of the past. The interface of every store, and this one for as long as the server runs.
 
     Names and texts are canonical bytes. Messages come with their places in the order: numbers, each greater than the
@@ -117,12 +115,25 @@ class Store:
         """Numbers behind this one have not been given after all."""
         return True
 
-    def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool,
-                source: str = "") -> bool:
+    def say_once(self, key: bytes, tag: bytes, frame: bytes) -> bool:
+        """The message of a talk frame was said by a tag in the session of this key: see `sessions`."""
+        return self.talk(frame)
+
+    def keep_session(self, key: bytes, name: bytes, account: bool, since: int) -> bool:
+        """There is a session of this key, with the name that it has now: see `sessions`."""
+        return True
+
+    def drop_sessions(self, keys: List[bytes]) -> bool:
+        """The sessions of these keys are over."""
+        return True
+
+    def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
+                key: bytes = b"", tag: bytes = b"") -> bool:
         """Said by one to another.
 
         keep: is it to be kept, besides, until `to` has taken it?
         source: the address that it came from, as `server.chat.origins.network` has it.
+        key, tag: as in `say_once`, or empty.
         """
         self._number = number
         if keep:
@@ -241,6 +252,10 @@ class Store:
         """
         return [], 0
 
+    def sessions(self) -> List[Stored]:
+        """The sessions that one may come back to, for a server that starts. This store ends with its server."""
+        return []
+
     def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
         """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""
         return [(name, account.secret, *self._counted(name)) for name, account in self._accounts.items()]
@@ -293,9 +308,35 @@ class Store:
         conversation = self._conversations.get(_pair(one, other))
         if conversation is None:
             return []
-        since = self._accounts[one].since if one in self._accounts else 0
+        since = self._since(one)
         found, _ = page((message for message in reversed(conversation.messages) if message[0] > since), MOST_MESSAGES)
         return [message[1:] for message in reversed(found)]
+
+    def _since(self, name: bytes) -> int:
+        """The number of the latest message when the account was made; 0 if it is none."""
+        return self._accounts[name].since if name in self._accounts else 0
+
+    def _look(self, room: int, after: int, before: int, latest: bool) -> Generator[Listed, None, None]:
+        talk = self._lobby if room == LOBBY else self._rooms.get(room)
+        if talk is not None:
+            if self._keep_room_messages and room != LOBBY:
+                after = max(after, talk.number_at(talk.last - self._keep_room_messages))
+            yield from (message[1:] for message in talk.between(after, before, latest))
+
+    def _look_between(self, one: bytes, other: bytes, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        conversation = self._conversations.get(_pair(one, other))
+        if conversation is not None:
+            yield from _between(conversation.messages, max(after, self._since(one)), before, latest)
+
+    def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
+        after = max(after, self._since(name))
+        found: List[Missed] = []
+        for (one, other), conversation in self._conversations.items():
+            if name in (one, other):
+                found += [(number, sender, one if sender == other else other, text, when)
+                          for number, sender, text, when in _between(conversation.messages, after, before, False)]
+        yield from sorted(found, reverse=latest)
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
         """(messages, last): their conversation with what is kept for `name` from the partner, in order.
@@ -357,6 +398,11 @@ def whole(clock: float) -> int:
     return max(0, int(clock))
 
 
+def _between(messages: List[Listed], after: int, before: int, latest: bool) -> List[Listed]:
+    found = [message for message in messages if after < message[0] < before]
+    return found[::-1] if latest else found
+
+
 def _pair(one: bytes, other: bytes) -> Pair:
     return (one, other) if one <= other else (other, one)
 
@@ -401,6 +447,23 @@ class _Talk:
         frames = itertools.islice(self.frames, max(skipped, 0), None)
         messages = itertools.chain.from_iterable(map(_told, frames))
         return page((message for message in messages if message[0] > start and message[1] > after), most)
+
+    def number_at(self, place: int) -> int:
+        """The number of the message at a place, or a smaller one if that is forgotten."""
+        for first, first_place, _ in reversed(self.frames):
+            if first_place <= place:
+                return first + place - first_place
+        return 0
+
+    def between(self, after: int, before: int, latest: bool) -> Iterator[_Said]:
+        """The messages that have numbers between two others, from the first on or from the latest."""
+        if latest:
+            messages = itertools.dropwhile(lambda message: message[1] >= before, self._backwards())
+            return itertools.takewhile(lambda message: message[1] > after, messages)
+        skipped = max(0, bisect.bisect([number for number, _, _ in self.frames], after) - 1)
+        later = itertools.chain.from_iterable(map(_told, itertools.islice(self.frames, skipped, None)))
+        return itertools.takewhile(lambda message: message[1] < before,
+                                   itertools.dropwhile(lambda message: message[1] <= after, later))
 
     def _backwards(self) -> Iterator[_Said]:
         for frame in reversed(self.frames):
@@ -464,15 +527,3 @@ class _Conversation:
             self.size -= SAID_SIZE + len(self.messages[forgotten][2])
             forgotten += 1
         del self.messages[:forgotten]
-
-
-def page(messages: Iterable[_Message], most: int) -> Tuple[List[_Message], bool]:
-    """(messages, more): as many as may be told at once, at most `most`. A message ends with its text and its time."""
-    found: List[_Message] = []
-    size = 0
-    for message in messages:
-        size += len(message[-2])  # its text
-        if len(found) == min(most, MOST_MESSAGES) or found and size > MOST_BYTES:
-            return found, True
-        found.append(message)
-    return found, False

@@ -17,7 +17,7 @@ from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, ToWorker, entry, packed
-from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, placed, said
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, place, placed, said
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -220,6 +220,11 @@ class Hub(Post):
             self._pass_on(frame)
             self.store.talk(frame, then)
 
+    def spread(self, frame, workers):
+        """See `Post.spread`."""
+        self.change()
+        self._pass_on(frame, workers)
+
     # ---- bugs
 
     def _do(self, worker, askers, action, *arguments):
@@ -264,7 +269,9 @@ class Hub(Post):
         """Talk is stored, or not: tell those who want to know."""
         if not stored or kind != TALK:
             sessions = [number for number, _, _, _ in said(frame)]
-            self.worker(worker, ToWorker.Stored(sessions) if stored else ToWorker.Unsaid(sessions, Reason.NOT_STORED))
+            first, when = place(frame)
+            self.worker(worker, ToWorker.Stored(sessions, first, when // 1000) if stored
+                        else ToWorker.Unsaid(sessions, Reason.NOT_STORED))
 
     def _hear_aide(self, number):
         try:
@@ -349,12 +356,12 @@ class Hub(Post):
 
     def audit(self, who, holder, act, room, about, text):
         """See `Post.audit`; docs/operating.md has the form of the line."""
-        place = "control socket"
+        source = "control socket"
         if holder:
             worker, session = split(holder)
             host = self.register.members.hosts.get(holder) or "?"
-            place = "%s worker %s session %d" % (host, self.slot_of(worker), session)
-        fields = {"who": who, "from": place.encode(), "act": act.encode(), "room": room, "about": about, "text": text}
+            source = "%s worker %s session %d" % (host, self.slot_of(worker), session)
+        fields = {"who": who, "from": source.encode(), "act": act.encode(), "room": room, "about": about, "text": text}
         log.info("audit", {name: _in_one_line(value) or None for name, value in fields.items()})
 
     def report(self, host, name, reason):

@@ -29,6 +29,7 @@ class Offline(Post):
         self._register = register = Register(
             self, accounts, Passwords(), Patience(0, 0, time.monotonic), store, Numbers(store))
         register.moderation.restore(*rooms)
+        register.sessions.restore(database.sessions())
         register.gate.limits, register.gate.operators = limits, operators
         asked = Asked(self._order)
         self.reply = asked.reply

@@ -55,13 +55,13 @@ class Supervisor:
     settings: `parley.server.config.Settings`.
     reread: a function without arguments that returns new settings, or None if they are wrong.
     accounts, store: see `parley.server.supervisor.hub.Hub`.
-    rooms: those that are stored, as `parley.server.storage.memory.Store.rooms` gives them.
+    rooms, sessions: those that are stored, as `parley.server.storage.memory.Store` gives them.
     directory: `parley.server.storage.directory.Directory`, or None if nothing is stored.
     open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
         None.
     """
 
-    def __init__(self, listening, settings, reread, accounts, store, rooms, directory, open_control):
+    def __init__(self, listening, settings, reread, accounts, store, rooms, sessions, directory, open_control):
         self._listening = listening
         self._settings = settings
         self._reread = reread
@@ -70,6 +70,7 @@ class Supervisor:
         self._hub.slot_of = self._slot_of
         register = self._hub.register
         register.moderation.restore(*rooms)
+        register.sessions.restore(sessions)
         register.moderation.found({room for _, _, room in (*settings.room_ports, *settings.tls.room_ports)})
         self._set_limits()
         self._directory = directory

@@ -1,5 +1,7 @@
 """A client's socket: bytes to commands, text to the kernel, and a close that lets the last words arrive."""
+import binascii
 import logging
+import os
 import select
 import selectors
 import socket
@@ -15,6 +17,7 @@ from parley.server.worker.throttle import KIB_SHIFT
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
+_TOKEN = 16  # random bytes
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
 # What poll is asked for; it reports _GONE in any case. PyPy has no name for it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
@@ -178,6 +181,11 @@ class Connection:
         """(host, port) of the client; an IPv4 address stays one if it came in through an IPv6 socket."""
         _, host, port = self._origin.decode().split(" ")
         return as_people_write_it(host), int(port)
+
+    @staticmethod
+    def new_token():
+        """A text that nobody can guess, with which the client may come back."""
+        return binascii.hexlify(os.urandom(_TOKEN))
 
     @property
     def is_behind(self):

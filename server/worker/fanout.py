@@ -45,6 +45,8 @@ def audience(protocol, form, strangers, home=HOME):
         kind = Personal
     elif protocol.TRAITS.answers_first:
         kind = AnswersFirst
+    elif protocol.TRAITS.resumes:
+        kind = Resuming
     else:
         kind = Audience if protocol.TRAITS.coalesces else OneByOne
     encode = protocol.FORMS[form]
@@ -253,16 +255,16 @@ class Audience:
             if session not in self._unlisted:
                 self._cut(session, start, self._encode(instead, session.name))
 
-    def hear_plainly(self, room, name, records, find):
+    def hear_plainly(self, room, name, first, records, find):
         """What `hear_talk` does, for most talk in most forms; false, with nothing done, where `hear_talk` has to.
 
-        name: of the room. records: (session number, sender, text, time) of each message.
+        name: of the room. first: the number of the first message. records: (session number, sender, text, time) each.
         find: gives the session of a number, if that is one of this worker's.
         """
         if self._encode_talk is None:
             return False
         try:
-            rendered = self._encode_talk(HOME if name == self.home else name, records)
+            rendered = self._encode_talk(HOME if name == self.home else name, records, first)
         except Exception:
             return False  # a bug, which `hear_talk` finds in one of them
         if rendered is None:
@@ -528,6 +530,11 @@ class Audience:
         self.deliveries += delivered
         return pieces
 
+    def _send_so_far(self, session):
+        """It is sent, or held for it, what it has heard in this tick, and hears nothing of that again."""
+        self._send(session, self._pieces(session))
+        self._cuts[session] = [(0, len(self._frames), (), NOWHERE)]
+
     # ---- what differs with the kind of audience
 
     def _render(self, happening):
@@ -540,6 +547,39 @@ class Audience:
 
     def _send(self, session, pieces):
         session.send(pieces)
+
+
+class Resuming(Audience):
+    """Whoever comes back is told what it has missed before all that happens meanwhile, which is held back for it."""
+
+    def hold_back(self, session):
+        """Of what it is told from here on, only the answers are sent, until `let_go_on`."""
+        if session not in self._held:
+            self._send_so_far(session)
+            self._held[session] = Outbox()
+
+    def let_go_on(self, session):
+        """It is sent what was held back, and hears on."""
+        if session in self._held:
+            self._send_so_far(session)
+            session.send([b"".join(self._held.pop(session))])
+
+    def answer(self, session, happening):
+        if session in self._held:
+            session.send(self._answer_frames(session, happening))
+        else:
+            super().answer(session, happening)
+
+    def flush(self):
+        for session in self._held.keys() - self._cuts.keys():
+            self._cut(session, len(self._frames), ())
+        super().flush()
+
+    def _send(self, session, pieces):
+        if session in self._held:
+            self._held[session].extend(pieces)
+        else:
+            session.send(pieces)
 
 
 class Separate(Audience):
@@ -590,8 +630,7 @@ class Personal(Separate):
     """
 
     def hold(self, session):
-        self._send(session, self._pieces(session))
-        self._cuts[session] = [(0, len(self._frames), (), NOWHERE)]
+        self._send_so_far(session)
         self._held[session] = Outbox()
 
     def answer(self, session, happening):

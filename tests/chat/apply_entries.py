@@ -32,12 +32,13 @@ NAMES = [b"ann", b"ANN", b"anne", b"Bill", b"BiII", b"bob", b"b0b", b"torn", b"t
 HOSTS = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
     "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"] + [
-        "enter"] * 12 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3
+        "enter"] * 12 + ["once"] * 6 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3
 ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % number for number in range(4))]
 BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
 VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
           b"key": [b"word", b"off"], b"limit": [b"3", b"off"], b"slow": [b"60", b"off"], b"colour": [b"red"]}
 OPERATORS = [b"ann", b"a7"]
+TAGS = [b"1", b"2", b"3"]
 LIMITS = {"most": 7, "owned": 2, "joined": 3, "joins_per_second": 5, "topic_bytes": 30, "bans": 3, "empty_room_days": 1,
           "keep_messages": 0}
 NOT_ORDERED = ("occupied", "_bans")  # a set's order, and functions
@@ -80,6 +81,10 @@ class Post(contract.Post):
             self.said[message.act] += 1
         self._digest.update(repr((whom, name, tuple(message))).encode())
 
+    def spread(self, frame, workers):
+        self.said["spread"] += 1
+        self._digest.update(repr((frame, workers and list(workers))).encode())
+
     def audit(self, *act):
         """Nobody looks at it here."""
 
@@ -95,6 +100,7 @@ class Run:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.keys = [b"nobody's"]
         self.digest = hashlib.sha256()
         self.now = 1600000000.0
         self.post = Post(self.digest)
@@ -165,6 +171,8 @@ class Run:
             self.register.open_account(worker, session, own, tuple(claims(own)), choose([None, "s"]), False, host)
         elif action == "operate":
             self._as_operator(name)
+        elif action == "once":
+            self.register.say_once(worker, session, choose([0, *self.rooms.by_number]), b"text", choose(TAGS))
         elif action == "enter":
             room = choose(ROOMS)
             self.register.enter(worker, session, room, tuple(claims(room)), choose([None, None, b"word"]))
@@ -178,6 +186,10 @@ class Run:
             self._look(worker, session)
         else:
             self._as_worker()
+
+    def _marks(self):
+        rooms = [b"", b"#no,room", *ROOMS]
+        return tuple((self.random.choice(rooms), self.random.randrange(99)) for _ in range(self.random.randrange(4)))
 
     def _manage(self, worker, session):
         choose = self.random.choice
@@ -228,8 +240,13 @@ class Run:
 
     def _as_stranger(self, worker, session, name, host):
         choose, occupied, account = self.random.choice, tuple(claims(name)), self.accounts.accounts.get(name)
-        action = choose(["claim"] * 6 + ["guest", "create", "proven", "proven"])
-        if action == "guest":
+        action = choose(["claim"] * 6 + ["guest", "create", "proven", "proven", "resume", "resume"])
+        if choose([True, False]):
+            self.keys.append(b"%d" % len(self.keys))
+            self.register.bring(worker, session, self.keys[-1], self._marks())
+        if action == "resume":
+            self.register.resume(worker, session, choose(self.keys[-20:]), self._marks(), host)
+        elif action == "guest":
             self.register.claim_guest(worker, session)
         elif action == "create":
             self.register.open_account(
@@ -276,6 +293,10 @@ class Run:
             [(name.decode(), account.serial, account.secret, account.kept, account.size, account.oldest)
              for name, account in self.accounts.accounts.items()],
             self.register.numbers.last, self.rooms.last, [
+                repr((session.key, session.name, session.serial, session.since, session.holder,
+                      sorted(session.rooms), session.since_in_rooms, [
+                          (tag, known.number, known.time, known.stored) for tag, known in session.tags.items()]))
+                for session in self.register.whole.sessions._sessions.values()], [
                 repr((name, room.state(), [getattr(room, slot) for slot in Room.__slots__ if slot not in NOT_ORDERED]))
                 for name, room in self.rooms.by_name.items()],
             [(split(holder), [room.number for room in rooms]) for holder, (_, rooms) in self.rooms._joined.items()]]

@@ -45,6 +45,8 @@ class Post(Record, contract.Post):
 
     gone: (worker, session number) of those whose clients have gone, which only their workers can tell.
     probed: those that were looked after. reported: (host, name, reason) of what operators are told.
+    numbers: (worker, session number, number, time) of what was said and stored, beside the calls.
+    spread_talk: (frame, workers) of each.
     """
 
     def __init__(self):
@@ -53,6 +55,8 @@ class Post(Record, contract.Post):
         self.gone = set()
         self.probed = []
         self.reported = []
+        self.numbers = []
+        self.spread_talk = []
 
     def everyone(self, message):
         self.calls.append(("everyone", *plain(message)))
@@ -61,6 +65,9 @@ class Post(Record, contract.Post):
         self.calls.append(("some", sorted(workers), *plain(message)))
 
     def worker(self, worker, message):
+        if type(message) is ToWorker.Confirmed and message.number:
+            self.numbers.append((worker, *message))
+            message = ToWorker.Confirmed(message.session)
         if type(message) is not ToWorker.Probe:
             self.calls.append(("worker", worker, *plain(message)))
             return
@@ -69,6 +76,9 @@ class Post(Record, contract.Post):
         if (worker, number) in self.gone:
             self.register.release(worker, number)
         self.register.probed(worker, asker, number)
+
+    def spread(self, frame, workers):
+        self.spread_talk.append((frame, workers and sorted(workers)))
 
     def prove(self, holder, trouble):
         self.register.prove(holder, trouble)
@@ -120,7 +130,7 @@ class Audience(Record):
             self.rooms.pop(left, None)
         self.calls.append("leave" if room == EVERYWHERE else ("leave", room))
 
-    def hear_plainly(self, room, name, records, find):
+    def hear_plainly(self, room, name, first, records, find):
         return False
 
     def hear_users(self, users, own):

@@ -11,6 +11,7 @@ from parley.server.protocols.events import (
     COMMANDS,
     Accounts,
     Broken,
+    Browse,
     ChangePassword,
     Create,
     Delete,
@@ -22,6 +23,7 @@ from parley.server.protocols.events import (
     Exit,
     Farewell,
     Hangup,
+    Hello,
     Help,
     History,
     Inside,
@@ -62,6 +64,7 @@ from parley.server.protocols.events import (
 
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
+HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
@@ -75,9 +78,10 @@ RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
 ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
-    LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
-    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), ENTER, EXIT, ROOMS, TOPIC, KICK, Deliver(),
-    Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG, Hangup(),
+    HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
+    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, KICK,
+    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG,
+    Hangup(),
 ]  # fmt: skip
 
 
@@ -97,6 +101,7 @@ def create_ann(password=None):
 
 # state, command: state afterwards, what the hub is asked, what the client hears; with the usual traits
 TABLE = {
+    (STRANGER, HELLO): (WAITING, [("hello", 1)], []),
     (STRANGER, LOGIN): (WAITING, claim_ann("Login"), []),
     (STRANGER, SIGN_IN): (WAITING, claim_ann("SignIn", b"pw"), []),
     (STRANGER, CREATE): (WAITING, create_ann(), []),
@@ -107,6 +112,8 @@ TABLE = {
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
     (STRANGER, TOO_LONG): (GONE, [], ENDED),
     (STRANGER, Hangup()): (GONE, [], [("part", HANGUP)]),
+    (MEMBER, HELLO): (MEMBER, [], [Refused(Reason.ALREADY_IN, HELLO)]),
+    (MEMBER, BROWSE): (WAITING, [("browse", 1, b"#dev", b"", 9, None, 50)], []),
     (MEMBER, LOGIN): (MEMBER, [], [Refused(Reason.ALREADY_IN, LOGIN)]),
     (MEMBER, SIGN_IN): (MEMBER, [], [Refused(Reason.ALREADY_IN, SIGN_IN)]),
     (MEMBER, CREATE): (MEMBER, [], [Refused(Reason.ALREADY_IN, CREATE)]),

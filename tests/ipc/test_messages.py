@@ -9,10 +9,12 @@ from parley.server.chat.claims import Claims
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
 from parley.server.chat.moderation import Moderation
+from parley.server.chat.past import Past
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
 from parley.server.chat.register import Register
 from parley.server.chat.replica import Replica
+from parley.server.chat.sessions import Sessions
 from parley.server.ipc import messages as module
 from parley.server.ipc.messages import (
     FromJournal,
@@ -38,8 +40,8 @@ from parley.server.worker.loop import Worker
 
 DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ ==
               module.__name__]
-DECIDING = Claims, Enrollment, DirectMessages, Moderation, Register
-HEARD = [(ToHub, 1, (Prover, Questions, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
+DECIDING = Claims, Enrollment, DirectMessages, Moderation, Sessions, Register
+HEARD = [(ToHub, 1, (Prover, Questions, Past, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
             Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
          (ToStore, 0, (Store,)), (ReadStore, 0, (Store,)), (ToStore, 0, (Database,)), (ReadStore, 0, (Database,))]
 CASES = [(kind, name, before, owners) for direction, before, owners in HEARD

@@ -4,6 +4,7 @@ import collections
 
 import pytest
 from cases import for_each
+from for_numbered import ONLY_FOR_NUMBERED
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -445,6 +446,7 @@ TOLD = [
     (Invited(b"#dev", LONG_NAME), own(101, b"annab|xn62 invites you to #dev")),
     (Notice(b"welcome\nall"), own(101, b"welcome\n\tall")),
     (Notice(b"x" * 2022), own(101, b"x" * 2021) + own(101, b"x")),
+    *((happening, []) for happening in ONLY_FOR_NUMBERED),
 ]
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from cases import for_each
+from for_numbered import ONLY_FOR_NUMBERED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -539,6 +540,7 @@ TELLINGS = [
     (Exited(b"", b"bob"), []),
     (Invited(b"#dev", b"bob"), [frame(2, b"lobby|||ann|||* bob invites you to #dev")]),
     (Notice(b"welcome\nall"), [frame(2, b"lobby|||ann|||* welcome\n\tall")]),
+    *((happening, []) for happening in ONLY_FOR_NUMBERED),
 ]
 
 

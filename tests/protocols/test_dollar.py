@@ -5,6 +5,7 @@ import time
 
 import pytest
 from cases import for_each
+from for_numbered import ONLY_FOR_NUMBERED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -577,6 +578,7 @@ TELLINGS = [
     (Exited(b"", b"bob"), []),
     (Invited(b"#dev", b"bob"), received("lobby", "* bob invites you to #dev")),
     (Notice(b"welcome\nall"), received("lobby", "* welcome\n\tall")),
+    *((happening, []) for happening in ONLY_FOR_NUMBERED),
 ]
 
 IN_FULL = [

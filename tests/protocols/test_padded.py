@@ -4,6 +4,7 @@ import time
 
 import pytest
 from cases import for_each
+from for_numbered import ONLY_FOR_NUMBERED
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -359,6 +360,7 @@ TOLD = [
     (Inside(b"#dev", b"", None), []),
     (RoomList([(b"#dev", 1, b"", True)]), []),
     (TopicTold(b"#dev", b"x", b"ann", 1), []),
+    *((happening, []) for happening in ONLY_FOR_NUMBERED),
 ]
 
 

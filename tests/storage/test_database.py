@@ -843,6 +843,38 @@ def test_a_database_of_version_3_is_brought_up_to_date(database, spoken):
     assert version_of(database.path + ".schema-3") == 3
 
 
+def test_a_database_of_version_4_is_brought_up_to_date(database, spoken):
+    left_by(4, database.path).close()
+    store, began = database(), 1795960000
+    assert store.lobby(0, 9)[0] == [
+        (1, b"ann", b"hello, all", began + 1), (8, b"cid", "gr\u00fc\u00dfe \U0001f600".encode(), began + 8),
+        (10, b"ann", b"the last word", began + 10)]
+    assert store.browse(1, None, None, 9, 0)[0] == [
+        (4, b"ann", b"first in dev", began + 4), (5, b"bob", b"second in dev", began + 5)]
+    assert store.rooms()[0][0][:2] == (1, b"#dev")
+    alone = [(2, b"ann", b"bob", b"hi bob", began + 2), (3, b"bob", b"ann", b"hi ann", began + 3),
+             (9, b"ann", b"bob", b"while you were away", began + 9)]
+    assert store.catch_up([(0, 8)], b"bob", 0, 0, 10) == (
+        [([(10, b"ann", b"", b"the last word", began + 10)], False), (alone, False)], 1)
+    assert store.sessions() == []
+    assert len(store.identity()) == 16
+    write(store, None, ("keep_session", b"key", b"bob", True, 4),
+          ("say_once", b"key", b"tag", store.place(spoken(b"next"))))
+    ((key, name, is_account, since, ((tag, number, _),)),) = store.sessions()
+    assert (key, name, is_account, since, tag, number) == (b"key", b"bob", True, 4, b"tag", 11)
+    prune(store)
+    assert count(store, "messages") == 9
+    assert version_of(database.path + ".schema-4") == 4
+
+
+def test_each_database_has_a_name_of_its_own_that_it_keeps(database, tmp_path):
+    first = database().identity()
+    assert database().identity() == first
+    other = Database(str(tmp_path / "other.db"), "system")
+    assert other.identity() != first
+    other.close()
+
+
 def test_what_the_log_of_an_older_database_still_holds_is_in_the_copy(database, spoken, monkeypatch):
     """A server that was killed has not brought it into the database."""
     store = database()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.server.chat.accounts import kept_size
-from parley.server.storage import memory as memory_module
+from parley.server.storage import pages as pages_module
 
 SECOND = 1600000000
 NAMES = [b"ann", b"ANN", b"an", b"ann'", "\u00e4nn".encode(), "\U0001f600".encode()]
@@ -143,8 +143,8 @@ def test_nothing_is_told_of_a_room_up_to_a_number(store, spoken):
 
 
 def test_no_more_of_a_room_is_told_at_once_than_of_the_lobby(store, spoken, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
-    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 5)
     store.talk(spoken(b"1", b"2", b"3", b"4", b"much too long", b"5", b"67", b"89", room=1))
     assert texts(store.room(1, 0, 99, 0)[0]) == [b"1", b"2", b"3"]
     assert texts(store.room(1, 3, 99, 0)[0]) == [b"4"]
@@ -217,7 +217,7 @@ def test_what_exactly_fills_a_page_is_complete(store, spoken):
 
 
 def test_no_more_than_the_most_is_told_at_once(store, spoken, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 3)
     store.talk(spoken(*[b"%d" % number for number in range(1, 8)]))
     assert numbers(store.lobby(None, 99)[0]) == [5, 6, 7]
     assert [numbers(store.lobby(0, 99)[0]), store.lobby(0, 99)[2]] == [[1, 2, 3], True]
@@ -225,7 +225,7 @@ def test_no_more_than_the_most_is_told_at_once(store, spoken, monkeypatch):
 
 
 def test_no_more_bytes_than_the_most_are_told_at_once_but_always_something(store, spoken, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 5)
     store.talk(spoken(b"one", b"two", b"3", b"much too long", b"5"))
     pages, last, more = [], 0, True
     while more:
@@ -271,10 +271,10 @@ def test_whoever_asks_on_from_the_last_number_misses_nothing_and_gets_nothing_tw
 @pytest.fixture(scope="module")
 def small_pages():
     """At most 3 messages and 12 bytes are told at once."""
-    before = memory_module.MOST_MESSAGES, memory_module.MOST_BYTES
-    memory_module.MOST_MESSAGES, memory_module.MOST_BYTES = 3, 12
+    before = pages_module.MOST_MESSAGES, pages_module.MOST_BYTES
+    pages_module.MOST_MESSAGES, pages_module.MOST_BYTES = 3, 12
     yield
-    memory_module.MOST_MESSAGES, memory_module.MOST_BYTES = before
+    pages_module.MOST_MESSAGES, pages_module.MOST_BYTES = before
 
 
 # ---- what is kept
@@ -428,14 +428,14 @@ def test_who_talks_to_itself_has_a_conversation_of_one(store):
 
 
 def test_of_a_conversation_the_latest_is_told(store, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 3)
     for number in range(5):
         store.whisper(b"ann", b"bob", b"%d" % number, False)
     assert texts(store.conversation(b"bob", b"ann")) == [b"2", b"3", b"4"]
 
 
 def test_of_a_conversation_no_more_bytes_than_the_most_are_told(store, monkeypatch):
-    monkeypatch.setattr(memory_module, "MOST_BYTES", 5)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 5)
     for text in (b"one", b"two", b"4"):
         store.whisper(b"ann", b"bob", text, False)
     assert texts(store.conversation(b"ann", b"bob")) == [b"two", b"4"]

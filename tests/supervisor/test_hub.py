@@ -128,7 +128,7 @@ def test_a_round_is_one_write_to_each_worker(hub, workers, monkeypatch):
 # ---- names
 
 
-def test_answers_go_only_where_they_are_awaited(hub, workers):
+def test_answers_go_only_where_they_are_awaited(hub, workers, clock):
     one, two = workers
     one.say(claim(5, b"ann"))
     hub.turn(0)
@@ -137,7 +137,8 @@ def test_answers_go_only_where_they_are_awaited(hub, workers):
     hub.turn(0)
     assert one.heard() == [
         ("joined", 1, 5, b"ann"), ("probe", 5, 2 << 32 | 5), ("whispered", 5, b"bob", b"psst", 7, 1)]
-    assert two.heard() == [("joined", 1, 5, b"ann"), ("confirmed", 7), ("refused", 7, Reason.NOBODY)]
+    assert two.heard() == [
+        ("joined", 1, 5, b"ann"), ("confirmed", 7, 1, int(clock.time())), ("refused", 7, Reason.NOBODY)]
 
 
 def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, attach):
@@ -162,7 +163,7 @@ def test_every_question_is_answered(hub, workers, clock):
     assert one.heard() == [
         *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]),
         ("past", [5], b"ann", b"bob", [], 0), ("kept", [5], b"ann", [], False),
-        public[2], ("whispered", 6, b"ann", b"hi", int(clock.time()), 1), ("confirmed", 5),
+        public[2], ("whispered", 6, b"ann", b"hi", int(clock.time()), 1), ("confirmed", 5, 1, int(clock.time())),
         public[3], public[4], ("deleted", 5),
         public[5]]
 
@@ -333,7 +334,7 @@ def awaited(worker, *messages):
     return talk(0, worker, [record(number, b"ann", text, 7) for number, text in messages], AWAITED)
 
 
-def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(hub, workers, store):
+def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(hub, workers, store, clock):
     one, two = workers
     store.late = True
     frame = awaited(1, (5, b"hi"), (6, b"ho"))
@@ -342,7 +343,7 @@ def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(h
     assert one.heard() == two.heard() == [frame]
     store.answer()
     hub.turn(0)
-    assert (one.heard(), two.heard()) == ([("stored", [5, 6])], [])
+    assert (one.heard(), two.heard()) == ([("stored", [5, 6], 1, int(clock.time()))], [])
 
 
 def test_where_nobody_wants_to_know_nobody_is_told(hub, workers, store):
@@ -381,8 +382,9 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     hub.turn(0)
     now = int(clock.time())
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
-        ("stored", [5]), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5]), ("confirmed", 5),
-        ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0), ("kept", [5], b"ann", [], False)]
+        ("stored", [5], 1, now), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5], 2, now),
+        ("confirmed", 5, 3, now), ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0),
+        ("kept", [5], b"ann", [], False)]
 
 
 def test_what_is_stored_for_a_worker_that_has_died_is_told_nobody(hub, workers, store):

@@ -9,6 +9,7 @@ from parley.server.protocols.events import Reason
 HOST = "192.0.2.1"
 DEV = 1  # the number of the first room
 WORKERS = 10
+NOW = 1600001000  # by the invented clock
 
 
 def claim(number, name):
@@ -84,7 +85,7 @@ def test_of_a_frame_the_rest_is_said_and_who_waits_is_told(crew):
     hub.turn(0)
     hub.turn(0)
     assert ends[0].heard() == [
-        ("unsaid", [2, 2], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED), ("stored", [1])]
+        ("unsaid", [2, 2], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED), ("stored", [1], 1, NOW)]
     assert [end.heard() for end in ends[1:]] == [[said_in(DEV, 1, 1, kind=AWAITED)]] * 2 + [[]] * 7
 
 

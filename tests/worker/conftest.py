@@ -181,8 +181,27 @@ class House:
         self._doors = []
         self.hub.register.moderation.found({room for _, room in ports})
         self.driven = [self._start(number) for number in range(1, workers + 1)]
+        self._last_number = workers
         self._peers = []
         self.settle()
+
+    def kill(self, index):
+        """A worker dies, as by kill -9; another takes its place."""
+        old = self.driven[index]
+        old.abandon()
+        worker = old.worker
+        for connection in list(worker.admission.connections.values()):
+            if connection.transport is not None:
+                connection.transport.close()
+        worker.selector.close()
+        worker._down.close()
+        worker.uplink._queue.close()
+        number = worker.uplink._worker
+        while number not in self.hub.failed:
+            self.hub.turn(0)
+        self.hub.detach(number)
+        self._last_number += 1
+        self.driven[index] = self._start(self._last_number)
 
     def _start(self, number):
         (down, to_worker), (from_worker, up) = two_ends(), two_ends()
@@ -277,7 +296,7 @@ def open_house(clock, store):
     """
     houses = []
 
-    def make(workers=1, memory=None, ports=(), **changes):
+    def make(workers=1, memory=None, ports=(), store=store, **changes):
         settings = config.defaults()
         limits = {name: changes.pop(name) for name in list(changes) if name in settings.limits}
         for name in ("idle_timeout", "echo"):

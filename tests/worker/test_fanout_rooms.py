@@ -50,7 +50,7 @@ def frames_of(kind, happening, me):
 
 def make(kind, **differences):
     return kind("any", Traits(**differences), lambda happening, me: frames_of(kind, happening, me), Strangers(),
-                HOME, "any", lambda room, records: [b"%b|" % text for _, _, text, _ in records])
+                HOME, "any", lambda room, records, first: [b"%b|" % text for _, _, text, _ in records])
 
 
 def said(text, room=LOBBY):
@@ -390,7 +390,7 @@ def test_everybody_hears_exactly_what_is_of_its_rooms_in_order(kind, actions, ec
             records = [(speaker, b"somebody", b"%d" % number, 7) for speaker in (index, index, (index + 1) % SESSIONS)]
             for form in forms:
                 if form.rooms.get(room):
-                    assert form.hear_plainly(room, b"", records, ears.__getitem__)
+                    assert form.hear_plainly(room, b"", 0, records, ears.__getitem__)
             for one in ears:
                 for speaker, _, text, _ in records:
                     if one in rooms and room in rooms[one] and (one is not ears[speaker] or echo):

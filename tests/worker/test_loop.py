@@ -22,8 +22,8 @@ def rendered(monkeypatch):
     encode, encode_talk = line.encode, line.encode_talk
     counting = {"text": lambda happening, me: happenings.append(happening) or encode(happening, me)}
     monkeypatch.setattr(line, "FORMS", counting)
-    counting_talk = {"text": lambda room, records: happenings.extend(records) or encode_talk(room, records)}
-    monkeypatch.setattr(line, "TALK", counting_talk)
+    counting_talk = lambda room, records, first: happenings.extend(records) or encode_talk(room, records, first)  # noqa: E731
+    monkeypatch.setattr(line, "TALK", {"text": counting_talk})
     return happenings
 
 

@@ -408,7 +408,7 @@ def test_a_bug_in_the_rendering_of_one_event_costs_no_connection(house, monkeypa
     render = hearers._encode
     monkeypatch.setattr(hearers, "_encode", lambda happening, me: render(happening, me) if b"bad" not in getattr(
         happening, "text", b"") else 1 // 0)
-    monkeypatch.setattr(hearers, "_encode_talk", lambda room, records: 1 // 0)
+    monkeypatch.setattr(hearers, "_encode_talk", lambda room, records, first: 1 // 0)
     ann.send(b"MSG bad\n" * 2 * MOST_LINES + b"MSG good\n")
     house.settle(20)
     assert bob.heard() == b"MSG ann good\n"

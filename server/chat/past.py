@@ -1,0 +1,90 @@
+"""What was said, by its numbers: pages of it, and what a client that comes back has missed. Questions, to the store."""
+from typing import Any, Callable, List, Optional, Sequence, Tuple
+
+from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
+from parley.server.chat.members import Members, holder_of
+from parley.server.chat.moderation import Moderation
+from parley.server.chat.room import LOBBY_NAME
+from parley.server.chat.rooms import Rooms
+from parley.server.chat.sessions import Sessions
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Listed, Marks, Message, Missed, ReadStore, ToWorker
+from parley.server.protocols.events import Reason
+
+
+class Past:
+    """Pages of the past, for members. The methods handle messages: see `parley.server.ipc.messages`."""
+
+    def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate, moderation: Moderation,
+                 sessions: Sessions, store: AskedStore) -> None:
+        self._post = post
+        self._members = members
+        self._rooms = rooms
+        self._gate = gate
+        self._moderation = moderation
+        self._sessions = sessions
+        self._store = store
+
+    def browse(self, worker: int, sessions: Sequence[int], room_name: bytes, partner: bytes, before: Optional[int],
+               after: Optional[int], most: int) -> None:
+        """A page of what was said in a room, or by the partner and each of the sessions to each other."""
+        for session in sessions:
+            holder = holder_of(worker, session)
+            if holder not in self._members:
+                continue  # its name was taken over meanwhile
+            request: Message
+            if room_name:
+                room = self._rooms.by_name.get(room_name)
+                trouble = self._why_not_read(room_name, holder)
+                if room is None or trouble:
+                    self._post.refuse(holder, trouble or Reason.NO_ROOM)
+                    continue
+                request = ReadStore.Browse(room.number, before, after, most, self._moderation.past_of(room, holder))
+            else:
+                request = ReadStore.BrowseDirect(
+                    self._members.names[holder], partner, before, after, most, self._sessions.since(holder))
+            tell = self._teller(worker, session, room_name, partner)
+            self._store.ask(self._post.guarded(worker, session, tell), request)
+
+    def _teller(self, worker: int, session: int, room_name: bytes, partner: bytes) -> Callable[[Any], None]:
+
+        def tell(found: Optional[Tuple[List[Listed], bool, int]]) -> None:
+            if found is None:
+                self._post.refuse(holder_of(worker, session), Reason.NOT_STORED)
+            else:
+                self._post.worker(worker, ToWorker.Browsed([session], room_name, partner, *found))
+
+        return tell
+
+    def _why_not_read(self, room_name: bytes, holder: int) -> Optional[str]:
+        if room_name == LOBBY_NAME:
+            return None if self._gate.is_in_lobby(holder) else Reason.NOT_INSIDE
+        return self._gate.why_not_look(self._rooms.by_name.get(room_name), holder)
+
+    def catch_up(self, worker: int, sessions: Sequence[int], run: bytes, marks: Marks, through: int) -> None:
+        """What each session has missed since its marks. Numbers of another run, or that were not given, count as 0."""
+        for session in sessions:
+            holder = holder_of(worker, session)
+            if holder in self._members:
+                self._catch_up(worker, session, holder, run, marks, through)
+
+    def _catch_up(self, worker: int, session: int, holder: int, run: bytes, marks: Marks, through: int) -> None:
+        names, rooms, alone = [], [], None
+        for room_name, number in marks:
+            begin = number if run == self._store.identity and 0 <= number <= through else 0
+            room = self._rooms.by_name.get(room_name)
+            if not room_name:
+                alone = begin
+            elif room is not None and not self._why_not_read(room_name, holder) and room_name not in names:
+                names.append(room_name)
+                rooms.append((room.number, max(begin, self._moderation.past_of(room, holder))))
+
+        def tell(found: Optional[Tuple[List[Tuple[List[Missed], bool]], int]]) -> None:
+            told = [*names, b""] if alone is not None else names
+            parts, last = found if found is not None else ([([], True) for _ in told], 0)  # as nobody knows
+            self._post.worker(worker, ToWorker.CaughtUp(
+                [session], [(name, *part) for name, part in zip(told, parts)], last))
+
+        self._store.ask(self._post.guarded(worker, session, tell), ReadStore.CatchUp(
+            rooms, self._members.names[holder], alone, self._sessions.since(holder), through))

@@ -1,0 +1,359 @@
+"""Sessions that outlive their connections, and what was said in them by a tag, so that it is said once.
+
+Whoever logs in by a protocol with the trait `resumes` brings a key: the hash of a random token, which only its client
+has. Whoever brings the key again within RESUMED_FOR has the name again, without a password, and is in its rooms again.
+What a client says by a tag, and sends again because it has had no answer, is answered with the number that it got the
+first time. Decided in the order of the requests.
+"""
+import collections
+import functools
+import hashlib
+from typing import Dict, Iterable, List, Optional, Set, Tuple
+
+from parley.server.chat.accounts import Account, Accounts
+from parley.server.chat.claims import Claims
+from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.moderation import Moderation
+from parley.server.chat.names import InvalidName, claims, room_and_claims
+from parley.server.chat.room import LOBBY
+from parley.server.chat.rooms import Rooms
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import Marks, Settled, ToHub, ToStore, ToWorker, entry
+from parley.server.ipc.queues import AWAITED, placed, record, talk
+from parley.server.order.numbers import Numbers
+from parley.server.protocols.events import Reason
+
+RESUMED_FOR = 600  # seconds after the end of the connection
+MOST_ENDED = 16384  # sessions without a connection; with more, the one that ended first is over
+MOST_TAGS = 64  # of one session
+MOST_ROOMS = 100  # that one may go on in at once
+
+# What is stored of a session: key, name, has that an account?, since, (tag, number, milliseconds) of what was said.
+Stored = Tuple[bytes, bytes, bool, int, List[Tuple[bytes, int, int]]]
+
+
+def key_of(token: bytes) -> bytes:
+    """The key of the session with this token."""
+    return hashlib.sha256(token).digest()
+
+
+class _Said:
+    """What was said by a tag: its number, its time in milliseconds, is it stored?, and who waits to be told so."""
+
+    __slots__ = ("number", "time", "stored", "waiting")
+
+    def __init__(self, number: int, time: int, stored: bool, waiting: List[int]) -> None:
+        self.number = number
+        self.time = time
+        self.stored = stored
+        self.waiting = waiting
+
+
+class _Session:
+    """One session.
+
+    serial: of the account that it is of, or 0.
+    since: what was said up to this number is not the past of a session without an account.
+    holder: who has it, or None.
+    rooms, since_in_rooms: the numbers of those that it was in when its connection ended; see `Rooms.since_of_guests`.
+    tags: what was said in it, the latest last.
+    """
+
+    __slots__ = ("key", "name", "serial", "since", "holder", "rooms", "since_in_rooms", "tags")
+
+    def __init__(self, key: bytes, name: bytes, serial: int, since: int) -> None:
+        self.key = key
+        self.name = name
+        self.serial = serial
+        self.since = since
+        self.holder: Optional[int] = None
+        self.rooms: Set[int] = set()
+        self.since_in_rooms: Dict[int, int] = {}
+        self.tags: Dict[bytes, _Said] = collections.OrderedDict()
+
+
+class Sessions:
+    """The sessions that one may come back to. The methods handle messages: see `parley.server.ipc.messages`."""
+
+    def __init__(self, post: Post, members: Members, accounts: Accounts, claims: Claims, rooms: Rooms, gate: Gate,
+                 moderation: Moderation, store: AskedStore, numbers: Numbers) -> None:
+        self._post = post
+        self._members = members
+        self._accounts = accounts
+        self._claims = claims
+        self._rooms = rooms
+        self._gate = gate
+        self._moderation = moderation
+        self._store = store
+        self._numbers = numbers
+        self._sessions: Dict[bytes, _Session] = {}  # by key
+        self._of_holders: Dict[int, _Session] = {}
+        self._brought: Dict[int, Tuple[bytes, Marks]] = {}  # holder -> what it has brought, until it has a name
+        # Key -> the second in which the connection ended, in that order; 0 if that was before the server's start.
+        self._ended: Dict[bytes, int] = collections.OrderedDict()
+        claims.deciders["resume"] = self.resume
+
+    @property
+    def _now(self) -> int:
+        return self._accounts.order.now // 1000
+
+    def restore(self, stored: Iterable[Stored]) -> None:
+        """The sessions that were stored before the server started; for all of them it ended just now."""
+        for key, name, is_account, since, tags in stored:
+            account = self._accounts.accounts.get(name)
+            if is_account != (account is not None):
+                continue
+            session = self._sessions[key] = _Session(key, name, account.serial if account else 0, since)
+            for tag, number, time in tags:
+                session.tags[tag] = _Said(number, time, True, [])
+            self._ended[key] = 0
+
+    # ---- coming
+
+    def hello(self, worker: int, session: int) -> None:
+        """Which run of numbers is this?"""
+        self._post.worker(worker, ToWorker.Greeted(session, self._store.identity))
+
+    def bring(self, worker: int, session: int, key: bytes, marks: Marks) -> None:
+        """Somebody is about to ask for a name."""
+        self._brought[holder_of(worker, session)] = key, marks
+
+    def resume(self, worker: int, session: int, key: bytes, marks: Marks, host: str,
+               alive: Optional[int] = None) -> None:
+        """Give the name of an earlier session to who has its key; the connection that still has it is ended.
+
+        alive: as in `Claims.claim_unproven`.
+        """
+        holder, known = holder_of(worker, session), self._sessions.get(key)
+        account = None if known is None else self._accounts.accounts.get(known.name)
+        if known is None or known.serial != (account.serial if account else 0):
+            self._post.refuse(holder, Reason.NO_SESSION)
+            return
+        name, occupied = known.name, account.occupied if account else tuple(claims(known.name))
+        trouble = self._gate.why_no_name(name, holder, host)
+        if trouble:
+            self._post.refuse(holder, trouble)
+            return
+        self._post.change()
+        ghost = self._members.called(name)
+        if ghost is not None and (account or ghost == known.holder):
+            self._claims.evict(ghost, Reason.REPLACED)
+        taken = self._claims.is_taken(holder, name, occupied, alive)
+        if taken is None:
+            self._claims.probe(holder, ToHub.Resume(session, key, marks, host), name, occupied)
+        elif taken:
+            self._post.refuse(holder, Reason.NAME_TAKEN)
+        else:
+            self._brought[holder] = key, marks
+            self._claims.grant(holder, name, occupied, host)
+
+    def begin(self, holder: int) -> None:
+        """A member has its name. If it has brought a key, its session begins, or goes on."""
+        key, marks = self._brought.pop(holder, (None, ()))
+        if key is None:
+            return
+        name, session = self._members.names[holder], self._sessions.get(key)
+        account = self._accounts.accounts.get(name)
+        is_new = session is None
+        if session is None:
+            session = self._sessions[key] = _Session(key, name, account.serial if account else 0, self._numbers.last)
+        session.holder = holder
+        self._ended.pop(key, None)
+        self._of_holders[holder] = session
+        if session.since_in_rooms:
+            self._rooms.since_of_guests[holder] = session.since_in_rooms
+        began = functools.partial(
+            Settled.Began, holder, account is not None, self._numbers.last, account.kept if account else 0,
+            *self._go_on_in_rooms(session, holder, marks))
+        session.rooms, session.since_in_rooms = set(), {}
+        if is_new:
+            self._store.ask(
+                lambda stored: self._accounts.order.submit(0, entry(began(stored))), self._kept(session, account))
+        else:
+            self._accounts.order.submit(0, entry(began(True)))
+
+    def _go_on_in_rooms(self, session: _Session, holder: int, marks: Marks) -> Tuple[
+            List[Tuple[bytes, bytes]], List[Tuple[bytes, str]]]:
+        """Let it into the rooms again: (name, topic) of those that it is in, (name, why not) of the others."""
+        entered, refused = [], []
+        _, alias, _ = self._members.introduction(session.name)
+        for written, _ in marks[:MOST_ROOMS]:
+            try:
+                name, occupied = room_and_claims(written)
+            except InvalidName:
+                if written:
+                    refused.append((written, Reason.INVALID_ROOM))
+                continue
+            room = self._rooms.by_name.get(name)
+            if room is self._rooms.lobby:
+                continue
+            was_inside = room is not None and room.number in session.rooms
+            if room is None and self._gate.is_protected(session.name):  # it would make one that lasts
+                refused.append((name, Reason.NO_ROOM))
+                continue
+            trouble = self._moderation.let_in(holder, name, occupied, None, alias, was_inside)
+            if trouble:
+                refused.append((name, trouble))
+            else:
+                entered.append((name, self._rooms.by_name[name].topic[0]))
+        return entered, refused
+
+    def began(self, worker: int, holder: int, account: bool, number: int, kept: int,
+              entered: List[Tuple[bytes, bytes]], refused: List[Tuple[bytes, str]], stored: Optional[bool]) -> None:
+        """The session is stored; if it could not be, it lasts as long as the server."""
+        if holder in self._members:
+            there, session = split(holder)
+            self._post.worker(there, ToWorker.Begun(session, account, number, kept, entered, refused))
+
+    # ---- what becomes of a session
+
+    def _kept(self, session: _Session, account: Optional[Account]) -> ToStore.KeepSession:
+        return ToStore.KeepSession(session.key, session.name, account is not None, session.since)
+
+    def _change(self, holder: int) -> None:
+        """The name of the holder, or whether that has an account, has changed."""
+        session, name = self._of_holders.get(holder), self._members.names.get(holder)
+        if session is not None and name is not None:
+            account = self._accounts.accounts.get(name)
+            session.name, session.serial = name, account.serial if account else 0
+            self._store.ask(_ignore, self._kept(session, account))
+
+    def renamed(self, holder: int, old: bytes, new: bytes) -> None:
+        """The session goes on under another name, of which the past is not its own."""
+        session = self._of_holders.get(holder)
+        if session is not None and old != new:
+            session.since = self._numbers.last
+            self._change(holder)
+
+    def account_opened(self, name: bytes) -> None:
+        """Whoever is here under this name has the account."""
+        holder = self._members.called(name)
+        if holder is not None:
+            self._change(holder)
+
+    def account_changed(self, name: bytes, but: int = 0) -> None:
+        """Who may use the account is another question now: nobody comes back to it, `but` this holder."""
+        self._drop([session for session in self._sessions.values()
+                    if session.name == name and session.serial and (not but or session.holder != but)])
+
+    def leave_rooms(self, worker: int) -> None:
+        """A worker died. Before its members leave their rooms, remember which these were."""
+        for holder, session in self._of_holders.items():
+            if split(holder)[0] == worker:
+                self._note_rooms(holder, session)
+
+    def _note_rooms(self, holder: int, session: _Session) -> None:
+        session.rooms.update([room.number for room in self._rooms.joined(holder)])
+        session.since_in_rooms = self._rooms.since_of_guests.get(holder, {})
+
+    def forget(self, holder: int) -> None:
+        """The connection has ended."""
+        self._brought.pop(holder, None)
+        session = self._of_holders.pop(holder, None)
+        if session is not None:
+            self._note_rooms(holder, session)
+            session.holder = None
+            self._ended[session.key] = self._now
+
+    def tidy(self) -> None:
+        """Sessions are over whose connections ended long ago, or too many of them."""
+        now, over = self._now, []
+        if not next(iter(self._ended.values()), now):
+            for key, ended in self._ended.items():
+                self._ended[key] = ended or now
+        for key, ended in self._ended.items():
+            if ended + RESUMED_FOR > now and len(self._ended) - len(over) <= MOST_ENDED:
+                break
+            over.append(self._sessions[key])
+        self._drop(over)
+
+    def _drop(self, sessions: List[_Session]) -> None:
+        if not sessions:
+            return
+        for session in sessions:
+            del self._sessions[session.key]
+            self._ended.pop(session.key, None)
+            if session.holder is not None:
+                del self._of_holders[session.holder]
+        self._store.ask(_ignore, ToStore.DropSessions([session.key for session in sessions]))
+
+    def since(self, holder: int) -> int:
+        """Up to which number nothing is the past of the holder, if its name has no account."""
+        session = self._of_holders.get(holder)
+        return self._numbers.last if session is None else 0 if session.serial else session.since
+
+    # ---- what is said once
+
+    def say_once(self, worker: int, session: int, room: int, text: bytes, tag: bytes) -> None:
+        """Say it in the room, if it was not said by this tag before."""
+        holder = holder_of(worker, session)
+        name, where = self._members.names.get(holder), self._rooms.by_number.get(room)
+        if name is None or self.was_said(holder, tag):
+            return  # its name was taken over meanwhile, or it is answered
+        trouble = Reason.NO_ROOM if where is None else self._gate.why_not_say(where, holder)
+        number = None if trouble else self._numbers.take()
+        if number is None:
+            self._post.worker(worker, ToWorker.Unsaid([session], trouble or Reason.NOT_STORED))
+            return
+        self._post.change()
+        frame = placed(talk(room, worker, [record(session, name, text, self._now)], AWAITED), number,
+                       self._accounts.order.now)
+        key = self.note(holder, tag, number)
+        self._post.spread(frame, None if where is None or room == LOBBY else where.interest)
+        if key:
+            self._store.ask(self.settler(key, tag), ToStore.SayOnce(key, tag, frame))
+        else:  # its account has got another password, so that one cannot come back to this session
+            time = self._now
+            self._store.talk(frame, self._post.guarded(
+                worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, time)))
+
+    def was_said(self, holder: int, tag: bytes) -> bool:
+        """Has the holder said anything by this tag before? Then it is answered with that, at once or when it is stored.
+        """
+        session = self._of_holders.get(holder)
+        known = session.tags.get(tag) if session and tag else None
+        if known is None or known.time // 1000 + RESUMED_FOR <= self._now:
+            return False
+        if known.stored:
+            self._post.confirm(holder, True, known.number, known.time // 1000)
+        else:
+            known.waiting.append(holder)
+        return True
+
+    def note(self, holder: int, tag: bytes, number: int) -> bytes:
+        """What the holder says by this tag has this number. Returns the key of its session; empty if it has none."""
+        session = self._of_holders.get(holder)
+        if session is None or not tag:
+            return b""
+        session.tags.pop(tag, None)
+        session.tags[tag] = _Said(number, self._accounts.order.now, False, [holder])
+        while len(session.tags) > MOST_TAGS:
+            del session.tags[next(iter(session.tags))]
+        return session.key
+
+    def settler(self, key: bytes, tag: bytes) -> "functools.partial[None]":
+        """What is to be called with the store's answer to what was said by a tag."""
+        return functools.partial(self._settle, key, tag)
+
+    def _settle(self, key: bytes, tag: bytes, stored: Optional[bool]) -> None:
+        self._accounts.order.submit(0, entry(Settled.Said(0, key, tag, stored)))
+
+    def said(self, worker: int, asker: int, key: bytes, tag: bytes, stored: Optional[bool]) -> None:
+        """The store's answer to what was said by a tag. If it is not stored it may be said by it again."""
+        session = self._sessions.get(key)
+        known = session.tags.get(tag) if session else None
+        if session is None or known is None:
+            return
+        known.stored = bool(stored)
+        if not stored:
+            del session.tags[tag]
+        waiting, known.waiting = known.waiting, []
+        for holder in waiting:
+            if holder in self._members:
+                self._post.confirm(holder, stored, known.number, known.time // 1000)
+
+
+def _ignore(stored: Optional[bool]) -> None:
+    pass

@@ -1,0 +1,330 @@
+"""Sessions that one may come back to, and what is said in them once: decided by a register."""
+import pytest
+from registered import Door, Registered
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.names import claims
+from parley.server.chat.patience import Patience
+from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, key_of
+from parley.server.ipc.queues import said
+from parley.server.protocols.events import Reason
+
+SECOND = 1600000000
+HOST = "192.0.2.1"
+KEY, OTHER_KEY = key_of(b"token"), key_of(b"another")
+LOBBY = 0
+
+
+class Clock:
+    now = float(SECOND)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def store(answering_store):
+    return answering_store()
+
+
+@pytest.fixture
+def register(post, store, clock):
+    """With the account ann, which has no password, and carl, which has one."""
+    accounts = Accounts(store)
+    for name, secret in ((b"ann", None), (b"carl", "secret")):
+        accounts.begin_with(name, tuple(claims(name)), secret)
+    return Registered(post, accounts, Door(), Patience(0, 0, lambda: 0.0), store, clock)
+
+
+def log_in(register, name, session=5, worker=1, key=KEY, marks=()):
+    """A session brings a key, and has a name."""
+    register.bring(worker, session, key, marks)
+    register.claim_unproven(worker, session, name, tuple(claims(name)), "Login", False, HOST)
+
+
+def told(post, message):
+    """The fields of what workers were told, behind the number of the session."""
+    return [call[4:] for call in post.drain() if call[0] == "worker" and call[2] == message]
+
+
+def resume(register, session=6, worker=1, key=KEY, marks=(), host=HOST):
+    register.resume(worker, session, key, marks, host)
+
+
+def refusals(post):
+    return [reason for (reason,) in told(post, "refused")]
+
+
+def test_what_is_kept_of_a_token_does_not_tell_it():
+    assert key_of(b"token") != key_of(b"tokem") and b"token" not in key_of(b"token")
+
+
+def test_who_brings_a_key_is_told_that_a_session_has_begun_once_it_is_stored(register, post, store):
+    store.late = True
+    log_in(register, b"bob")
+    assert told(post, "begun") == []
+    store.answer()
+    assert told(post, "begun") == [(False, 0, 0, [], [])]
+
+
+def test_a_session_that_cannot_be_stored_begins_all_the_same(register, post, store):
+    store.late = True
+    log_in(register, b"bob")
+    store.answer(stored=False)
+    assert told(post, "begun") == [(False, 0, 0, [], [])]
+
+
+def test_whoever_brings_none_is_not_told_anything(register, post):
+    register.claim_unproven(1, 5, b"bob", (b"bob",), "Login", False, HOST)
+    assert told(post, "begun") == []
+
+
+@pytest.mark.parametrize("name, account", [(b"bob", False), (b"ann", True)])
+def test_with_the_key_one_has_the_name_again(register, post, name, account):
+    log_in(register, name)
+    register.release(1, 5)
+    post.drain()
+    resume(register)
+    calls = post.drain()
+    assert ("everyone", "joined", 1, 6, name) in calls
+    assert ("worker", 1, "begun", 6, account, 0, 0, [], []) in calls
+    assert list(register.members.names.values()) == [name]
+
+
+def test_an_account_with_a_password_needs_none_with_the_key(register, post):
+    register.bring(1, 5, KEY, ())
+    register.claim_name(1, 5, b"carl", "Login", register.all_accounts.accounts[b"carl"].serial, None, HOST)
+    register.release(1, 5)
+    resume(register)
+    assert list(register.members.names.values()) == [b"carl"]
+
+
+@pytest.mark.parametrize("name", [b"bob", b"ann"])
+def test_the_connection_that_has_the_session_still_is_ended(register, post, name):
+    log_in(register, name)
+    post.drain()
+    resume(register, worker=2)
+    assert ("worker", 1, "evict", 5, Reason.REPLACED) in post.drain()
+    assert list(register.members.names.values()) == [name]
+
+
+def test_with_another_key_nobody_has_it(register, post):
+    log_in(register, b"bob")
+    register.release(1, 5)
+    resume(register, key=OTHER_KEY)
+    assert refusals(post) == [Reason.NO_SESSION]
+
+
+def test_a_session_is_over_some_time_after_its_connection_and_only_then(register, post, clock):
+    log_in(register, b"bob")
+    clock.now += 2 * RESUMED_FOR
+    register.tidied(0)
+    register.release(1, 5)
+    clock.now += RESUMED_FOR - 1
+    register.tidied(0)
+    resume(register)
+    assert refusals(post) == []
+    register.release(1, 6)
+    clock.now += RESUMED_FOR
+    register.tidied(0)
+    resume(register, session=7)
+    assert refusals(post) == [Reason.NO_SESSION]
+
+
+def test_another_guest_who_has_the_name_keeps_it(register, post):
+    log_in(register, b"bob")
+    register.release(1, 5)
+    log_in(register, b"bob", session=8, key=OTHER_KEY)
+    resume(register)
+    assert refusals(post) == [Reason.NAME_TAKEN]
+
+
+def test_another_guest_who_had_the_name_and_is_gone_is_looked_after_first(register, post):
+    log_in(register, b"bob")
+    register.release(1, 5)
+    log_in(register, b"bob", session=8, worker=2, key=OTHER_KEY)
+    post.gone.add((2, 8))
+    resume(register)
+    assert refusals(post) == []
+    assert post.probed == [(2, 8)]
+
+
+def test_who_is_kept_away_does_not_come_back(register, post):
+    log_in(register, b"bob")
+    register.whole.rooms.lobby.banned[b"bob"] = b"server", b""
+    register.release(1, 5)
+    resume(register)
+    assert refusals(post) == [Reason.BANNED]
+
+
+def test_the_guests_session_is_no_use_once_the_name_has_an_account(register, post):
+    log_in(register, b"bob")
+    register.release(1, 5)
+    register.open_account(1, 9, b"bob", (b"bob",), None, False, HOST)
+    register.release(1, 9)
+    resume(register)
+    assert refusals(post) == [Reason.NO_SESSION]
+
+
+def test_a_guest_who_makes_an_account_comes_back_to_that(register, post, store):
+    log_in(register, b"bob")
+    register.open_account(1, 5, b"bob", (b"bob",), "secret", False, HOST)
+    register.release(1, 5)
+    resume(register)
+    assert refusals(post) == []
+
+
+@pytest.mark.parametrize("end", [
+    lambda register: register.delete(1, 5, b"ann"),
+    lambda register: register.remove(b"ann", lambda done: None),
+    lambda register: register.set_password(b"ann", "other", lambda error: None),
+])  # fmt: skip
+def test_a_session_is_over_when_its_account_is_gone_or_has_another_password(register, post, end):
+    log_in(register, b"ann")
+    end(register)
+    register.release(1, 5)
+    resume(register)
+    assert refusals(post) == [Reason.NO_SESSION]
+
+
+def test_who_changes_the_password_keeps_the_session_and_ends_all_others(register, post):
+    serial = register.all_accounts.accounts[b"carl"].serial
+    for session, key in ((4, OTHER_KEY), (5, KEY)):
+        register.bring(1, session, key, ())
+        register.claim_name(1, session, b"carl", "Login", serial, None, HOST)
+    register.replace_password(1, 5, b"carl", serial, "other")
+    register.release(1, 5)
+    resume(register, key=OTHER_KEY)
+    assert refusals(post) == [Reason.NO_SESSION]
+    resume(register)
+    assert refusals(post) == []
+
+
+def test_a_better_secret_of_the_same_password_ends_no_session(register, post):
+    serial = register.all_accounts.accounts[b"carl"].serial
+    for key in (KEY, OTHER_KEY):
+        register.bring(1, 5, key, ())
+        register.claim_name(1, 5, b"carl", "Login", serial, "renewed", HOST)
+        register.release(1, 5)
+    resume(register)
+    assert refusals(post) == []
+
+
+def test_the_session_goes_along_with_a_new_name(register, post):
+    log_in(register, b"bob")
+    register.rename(1, 5, b"rob", (b"rob",))
+    register.release(1, 5)
+    resume(register)
+    assert list(register.members.names.values()) == [b"rob"]
+
+
+# ---- what is said once
+
+
+def say(register, tag, session=5, text=b"hi", room=LOBBY):
+    register.say_once(1, session, room, text, tag)
+
+
+def words(post):
+    talk, post.spread_talk = post.spread_talk, []
+    return [text for frame, _ in talk for _, _, text, _ in said(frame)]
+
+
+def test_what_is_said_by_a_tag_is_heard_once_and_answered_with_one_number(register, post):
+    log_in(register, b"bob")
+    say(register, b"a")
+    say(register, b"a")
+    say(register, b"b")
+    assert words(post) == [b"hi", b"hi"]
+    assert post.numbers == [(1, 5, 1, SECOND), (1, 5, 1, SECOND), (1, 5, 2, SECOND)]
+
+
+def test_who_says_it_again_on_another_connection_is_answered_when_it_is_stored(register, post, store):
+    log_in(register, b"bob")
+    store.late = True
+    say(register, b"a")
+    register.release(1, 5)
+    resume(register)
+    say(register, b"a", session=6)
+    assert (len(words(post)), post.numbers) == (1, [])
+    store.answer()
+    assert post.numbers == [(1, 6, 1, SECOND)]
+
+
+def test_what_could_not_be_stored_may_be_said_again(register, post, store):
+    log_in(register, b"bob")
+    store.late = True
+    say(register, b"a")
+    store.answer(stored=False)
+    assert refusals(post) == [Reason.NOT_STORED]
+    say(register, b"a")
+    store.answer()
+    assert (len(words(post)), post.numbers) == (2, [(1, 5, 2, SECOND)])
+
+
+def test_tags_count_in_one_session_only(register, post):
+    log_in(register, b"bob")
+    log_in(register, b"cid", session=6, key=OTHER_KEY)
+    say(register, b"a")
+    say(register, b"a", session=6)
+    assert len(words(post)) == 2
+
+
+def test_the_latest_tags_are_known_and_not_for_ever(register, post, clock):
+    log_in(register, b"bob")
+    for number in range(MOST_TAGS + 1):
+        say(register, b"%d" % number)
+    words(post)
+    say(register, b"1")
+    assert words(post) == []
+    say(register, b"0")
+    assert len(words(post)) == 1
+    clock.now += RESUMED_FOR
+    say(register, b"0")
+    assert len(words(post)) == 1
+
+
+@pytest.mark.parametrize("to, keeps", [(b"ann", True), (b"cid", False)])
+def test_what_is_said_to_one_alone_by_a_tag_is_said_once(register, post, store, to, keeps):
+    log_in(register, b"bob")
+    if not keeps:
+        log_in(register, to, session=6, key=OTHER_KEY)
+    post.drain()
+    for _ in range(2):
+        register.whisper(1, 5, b"bob", to, b"psst", None, HOST, b"a")
+    assert post.numbers == 2 * [(1, 5, 1, SECOND)]
+    assert len(told(post, "whispered")) == (0 if keeps else 1)
+    assert len(store.store.kept(to)) == (1 if keeps else 0)
+
+
+def test_a_muted_member_is_refused_and_a_tag_is_no_way_around(register, post):
+    log_in(register, b"bob")
+    register.whole.rooms.lobby.muted[b"bob"] = b"server", b""
+    say(register, b"a")
+    assert words(post) == []
+    assert ("worker", 1, "unsaid", [5], Reason.MUTED) in post.drain()
+
+
+def test_who_is_still_here_when_the_session_is_over_is_answered_with_a_number_too(register, post):
+    register.bring(1, 5, KEY, ())
+    register.claim_name(1, 5, b"carl", "Login", register.all_accounts.accounts[b"carl"].serial, None, HOST)
+    register.set_password(b"carl", "other", lambda error: None)
+    say(register, b"a")
+    register.whisper(1, 5, b"carl", b"ann", b"psst", None, HOST, b"b")
+    assert post.numbers == [(1, 5, 1, SECOND), (1, 5, 2, SECOND)]
+
+
+def test_what_the_old_connection_said_last_is_said_by_the_new_one_only(register, post):
+    log_in(register, b"bob")
+    resume(register)
+    post.drain()
+    register.whisper(1, 6, b"bob", b"ann", b"psst", None, HOST, b"a")
+    say(register, b"b", session=6)
+    register.whisper(1, 5, b"bob", b"ann", b"psst", None, HOST, b"a")
+    say(register, b"b", session=5)
+    assert post.numbers == [(1, 6, 1, SECOND), (1, 6, 2, SECOND)]
