@@ -283,6 +283,15 @@ class Gate:
             room.spoke[holder] = now
         return None
 
+    def may_type(self, room: Room, holder: int) -> bool:
+        """Is the room told that the holder, a member, is typing? Not if it may not speak there."""
+        role = room.members.get(holder, MEMBER)
+        if room is not self._rooms.lobby and holder not in room.members:
+            return False
+        if not room.is_restricted or role >= VOICE or self.is_operator(self._members.names[holder]):
+            return True
+        return not room.moderated and room.muted.keys().isdisjoint(self._members.names_of(holder))
+
     # ---- managing
 
     def why_not_manage(self, room: Room, holder: int, act: str, about: bytes, text: bytes) -> Optional[str]:

@@ -16,6 +16,7 @@ from parley.server.chat.members import Members
 from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
 from parley.server.chat.patience import Patience
+from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
 from parley.server.chat.rooms import Rooms
@@ -49,22 +50,25 @@ class Register:
         self.sessions = Sessions(
             post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions)
+        self.presence = Presence(post, self.members, self.rooms, self.gate)
         self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
         self.prover = Prover(post, accounts, door)
         self.enrollment.on_close += [self.moderation.account_closed, self.sessions.account_changed]
         self.enrollment.on_open += [self.sessions.account_opened]
         self.enrollment.on_protect += [self.sessions.account_changed]
-        self.claims.on_grant += [self.moderation.come_home, self.sessions.begin]
+        self.claims.on_grant += [self.moderation.come_home, self.sessions.begin, self.presence.came]
         self.claims.on_release += [
-            self.prover.forget, self.questions.forget, self.direct.forget, self.sessions.forget, self.moderation.forget]
-        self.claims.on_rename += [self.direct.begin_anew, self.moderation.renamed, self.sessions.renamed]
+            self.prover.forget, self.questions.forget, self.direct.forget, self.sessions.forget, self.presence.forget,
+            self.moderation.forget]
+        self.claims.on_rename += [
+            self.direct.begin_anew, self.moderation.renamed, self.sessions.renamed, self.presence.renamed]
 
     def tables(self, *others: object) -> Tuple[Table, Table]:
         """Two times {name of a message: its method}: what is handled as it comes, and what is decided in order.
 
         The first is of messages from workers only. others: those who handle further ones of these.
         """
-        deciding = self.claims, self.enrollment, self.direct, self.moderation, self.sessions
+        deciding = self.claims, self.enrollment, self.direct, self.moderation, self.sessions, self.presence
         of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding)}

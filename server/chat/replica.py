@@ -13,6 +13,7 @@ from parley.server.protocols.events import (
     Entered,
     Exited,
     Invited,
+    IsTyping,
     Joined,
     Known,
     Left,
@@ -21,6 +22,7 @@ from parley.server.protocols.events import (
     Missed,
     News,
     Past,
+    Presence,
     Present,
     Reason,
     Recalled,
@@ -228,6 +230,20 @@ class Replica:
         """Where the list of users is pushed, it includes the rooms that its reader is in."""
         if session.audience.traits.wants_users and session.name:
             session.heed("tell", Users(self._roll.users(), self._rooms.names(session)))
+
+    def typing(self, number, worker, session_number, name):
+        """A member of a room is typing."""
+        room = self._rooms.by_number.get(number)
+        if room:
+            room.happen(IsTyping(name, room.name), self._find(worker, session_number))
+
+    def typing_alone(self, number, name):
+        """Somebody is typing to a session alone."""
+        self._heed(number, "tell", IsTyping(name, alone=True))
+
+    def presence(self, number, name, state):
+        """A name that a session watches is here, away or gone."""
+        self._heed(number, "tell", Presence(name, state))
 
     def invited(self, number, room_name, by):
         """Somebody invites a session to a room."""

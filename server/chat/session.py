@@ -13,6 +13,7 @@ from parley.server.protocols.events import (
     HOME,
     LONG_ANSWERS,
     Accounts,
+    Away,
     Broken,
     Browse,
     CaughtUp,
@@ -55,8 +56,10 @@ from parley.server.protocols.events import (
     Stored,
     TimingMark,
     Topic,
+    Typing,
     Unread,
     Waiting,
+    Watch,
     Welcome,
     Whisper,
     Who,
@@ -69,6 +72,7 @@ LONGEST_PASSWORD = 128  # bytes of a new one
 # Bytes of a given one that may be right, as operators may choose longer ones. Many may wait for a check, here and in
 # the hub, and `dollar` would take some of 64 KiB.
 LONGEST_GIVEN = 1024
+TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
 
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
@@ -99,6 +103,7 @@ class Session:
         rooms                those of which this worker has members (see `server.chat.room.Rooms`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
         address()            (host, port) of the client
+        heard_at             when it last sent anything, monotonic seconds
         new_token()          one that nobody can guess
         refused(reason)      something that it has asked is not done
         answered()           its question is answered
@@ -107,7 +112,7 @@ class Session:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "_question", "_coming")
+    __slots__ = ("client", "_question", "_coming", "_typed_at")
 
     def __init__(self, client):
         self.client = client
@@ -115,6 +120,7 @@ class Session:
         client.name = None
         self._question = None
         self._coming = None  # (token, run, marks) of a stranger that may come back, see Hello
+        self._typed_at = float("-inf")  # when others were last told that it is typing, monotonic seconds
         if client.audience.home:
             self._come_by_port()
         else:
@@ -402,6 +408,21 @@ class Session:
         room = b"" if browse.room is None else self._named(browse.room)
         partner = b"" if browse.partner is None else spelled(browse.partner)
         self._look_up(browse, ToHub.Browse((), room, partner, browse.before, browse.after, browse.most))
+
+    @_handles(Typing)
+    def _typing(self, typing):
+        room = LOBBY if typing.to else self._room(typing.room)
+        if room is not None and self.client.heard_at - self._typed_at >= TYPING_EVERY:
+            self._typed_at = self.client.heard_at
+            self.client.hub.ask(ToHub.Typing(self.client.number, room, typing.to and spelled(typing.to)))
+
+    @_handles(Away)
+    def _away(self, away):
+        self.client.hub.ask(ToHub.Away(self.client.number, away.away))
+
+    @_handles(Watch)
+    def _watch(self, watch):
+        self.client.hub.ask(ToHub.Watch(self.client.number, tuple(map(spelled, watch.names))))
 
     @_handles(Deliver)
     def _deliver(self, deliver):

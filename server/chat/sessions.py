@@ -8,7 +8,7 @@ first time. Decided in the order of the requests.
 import collections
 import functools
 import hashlib
-from typing import Dict, Iterable, List, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.claims import Claims
@@ -51,6 +51,9 @@ class _Said:
         self.waiting = waiting
 
 
+_NO_ROOMS: FrozenSet[int] = frozenset()
+
+
 class _Session:
     """One session.
 
@@ -58,7 +61,7 @@ class _Session:
     since: what was said up to this number is not the past of a session without an account.
     holder: who has it, or None.
     rooms, since_in_rooms: the numbers of those that it was in when its connection ended; see `Rooms.since_of_guests`.
-    tags: what was said in it, the latest last.
+    tags: what was said in it, the latest last; None if nothing was, as there are many such sessions.
     """
 
     __slots__ = ("key", "name", "serial", "since", "holder", "rooms", "since_in_rooms", "tags")
@@ -69,9 +72,13 @@ class _Session:
         self.serial = serial
         self.since = since
         self.holder: Optional[int] = None
-        self.rooms: Set[int] = set()
-        self.since_in_rooms: Dict[int, int] = {}
-        self.tags: Dict[bytes, _Said] = collections.OrderedDict()
+        self.rooms: FrozenSet[int] = _NO_ROOMS
+        self.since_in_rooms: Optional[Dict[int, int]] = None
+        self.tags: Optional[Dict[bytes, _Said]] = None
+
+    def tagged(self, tag: bytes) -> Optional[_Said]:
+        """What was said by a tag."""
+        return self.tags.get(tag) if self.tags else None
 
 
 class Sessions:
@@ -106,8 +113,9 @@ class Sessions:
             if is_account != (account is not None):
                 continue
             session = self._sessions[key] = _Session(key, name, account.serial if account else 0, since)
-            for tag, number, time in tags:
-                session.tags[tag] = _Said(number, time, True, [])
+            if tags:
+                session.tags = collections.OrderedDict(
+                    (tag, _Said(number, time, True, [])) for tag, number, time in tags)
             self._ended[key] = 0
 
     # ---- coming
@@ -167,7 +175,7 @@ class Sessions:
         began = functools.partial(
             Settled.Began, holder, account is not None, self._numbers.last, account.kept if account else 0,
             *self._go_on_in_rooms(session, holder, marks))
-        session.rooms, session.since_in_rooms = set(), {}
+        session.rooms, session.since_in_rooms = _NO_ROOMS, None
         if is_new:
             self._store.ask(
                 lambda stored: self._accounts.order.submit(0, entry(began(stored))), self._kept(session, account))
@@ -245,8 +253,8 @@ class Sessions:
                 self._note_rooms(holder, session)
 
     def _note_rooms(self, holder: int, session: _Session) -> None:
-        session.rooms.update([room.number for room in self._rooms.joined(holder)])
-        session.since_in_rooms = self._rooms.since_of_guests.get(holder, {})
+        session.rooms |= {room.number for room in self._rooms.joined(holder)}
+        session.since_in_rooms = self._rooms.since_of_guests.get(holder)
 
     def forget(self, holder: int) -> None:
         """The connection has ended."""
@@ -313,7 +321,7 @@ class Sessions:
         """Has the holder said anything by this tag before? Then it is answered with that, at once or when it is stored.
         """
         session = self._of_holders.get(holder)
-        known = session.tags.get(tag) if session and tag else None
+        known = session.tagged(tag) if session else None
         if known is None or known.time // 1000 + RESUMED_FOR <= self._now:
             return False
         if known.stored:
@@ -327,6 +335,8 @@ class Sessions:
         session = self._of_holders.get(holder)
         if session is None or not tag:
             return b""
+        if session.tags is None:
+            session.tags = collections.OrderedDict()
         session.tags.pop(tag, None)
         session.tags[tag] = _Said(number, self._accounts.order.now, False, [holder])
         while len(session.tags) > MOST_TAGS:
@@ -343,8 +353,8 @@ class Sessions:
     def said(self, worker: int, asker: int, key: bytes, tag: bytes, stored: Optional[bool]) -> None:
         """The store's answer to what was said by a tag. If it is not stored it may be said by it again."""
         session = self._sessions.get(key)
-        known = session.tags.get(tag) if session else None
-        if session is None or known is None:
+        known = session.tagged(tag) if session else None
+        if session is None or session.tags is None or known is None:
             return
         known.stored = bool(stored)
         if not stored:

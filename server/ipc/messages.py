@@ -111,6 +111,25 @@ class ToHub:
         text: bytes
         tag: bytes
 
+    class Watch(NamedTuple):
+        """A member wants to know of these names who is here, away or gone, and of no others any more."""
+
+        session: int
+        names: Sequence[bytes]
+
+    class Away(NamedTuple):
+        """A member is away, or here again."""
+
+        session: int
+        away: bool
+
+    class Typing(NamedTuple):
+        """A member is typing in a room, or to one member."""
+
+        session: int
+        room: int
+        to: bytes
+
     class Rename(NamedTuple):
         """A member wants another name."""
 
@@ -441,6 +460,14 @@ class ToWorker:
         text: bytes
         out: Sequence[Tuple[int, int]]
 
+    class Typing(NamedTuple):
+        """A member of the room is typing. To the workers that have members there."""
+
+        room: int
+        worker: int
+        session: int
+        name: bytes
+
     class Owes(NamedTuple):
         """As `ToHub.Owes`."""
 
@@ -627,6 +654,19 @@ class ToWorker:
         text: bytes
         time: int
         message: int
+
+    class Presence(NamedTuple):
+        """A name that the session watches is "here", "away" or "gone"."""
+
+        session: int
+        name: bytes
+        state: str
+
+    class TypingAlone(NamedTuple):
+        """Somebody is typing something to the session alone."""
+
+        session: int
+        name: bytes
 
     class Invited(NamedTuple):
         """Somebody invites the session to a room."""

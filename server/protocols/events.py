@@ -252,6 +252,28 @@ class Manage(NamedTuple):
 
 
 @event
+class Typing(NamedTuple):
+    """I am typing in a room, or (if `to` is not empty) to one user alone. Nothing answers this."""
+
+    room: bytes
+    to: bytes
+
+
+@event
+class Away(NamedTuple):
+    """I am away, or here again. Nothing answers this."""
+
+    away: bool
+
+
+@event
+class Watch(NamedTuple):
+    """Tell me of these names who is here, away or gone, now and when it changes, and of no others any more."""
+
+    names: Tuple[bytes, ...]
+
+
+@event
 class Deliver(NamedTuple):
     """What was kept for me while I was away?"""
 
@@ -320,8 +342,8 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
-    Recall, Browse, Enter, Exit, Rooms, Topic, Manage, Deliver, Unread, Delete, Poll, Ping, Help, Quit, TimingMark,
-    Nothing, Malformed, Broken, Hangup,
+    Recall, Browse, Enter, Exit, Rooms, Topic, Manage, Typing, Away, Watch, Deliver, Unread, Delete, Poll,
+    Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -592,6 +614,23 @@ class Invited(NamedTuple):
 
 
 @event
+class IsTyping(NamedTuple):
+    """`name` is typing in a room, or to you alone."""
+
+    name: bytes
+    room: bytes = HOME
+    alone: bool = False
+
+
+@event
+class Presence(NamedTuple):
+    """Somebody whom you watch is "here", "away" or "gone"."""
+
+    name: bytes
+    state: str
+
+
+@event
 class Notice(NamedTuple):
     """Something that the server says to you, such as its message of the day."""
 
@@ -628,6 +667,7 @@ Answer = Union[
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
+    IsTyping, Presence,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 

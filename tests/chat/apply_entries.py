@@ -295,7 +295,8 @@ class Run:
             self.register.numbers.last, self.rooms.last, [
                 repr((session.key, session.name, session.serial, session.since, session.holder,
                       sorted(session.rooms), session.since_in_rooms, [
-                          (tag, known.number, known.time, known.stored) for tag, known in session.tags.items()]))
+                          (tag, known.number, known.time, known.stored)
+                          for tag, known in (session.tags or {}).items()]))
                 for session in self.register.whole.sessions._sessions.values()], [
                 repr((name, room.state(), [getattr(room, slot) for slot in Room.__slots__ if slot not in NOT_ORDERED]))
                 for name, room in self.rooms.by_name.items()],

@@ -152,7 +152,7 @@ class Client:
     def __init__(self, number, hub, audience):
         self.number = number
         self.audience = audience
-        self.charged = 0
+        self.charged = self.heard_at = 0
         self.refusals = []
         self._waiting = []
         self.hub = hub

@@ -9,7 +9,9 @@ from parley.server.chat.session import GONE, HANDLERS, HANGUP, LONGEST_GIVEN, ME
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.events import (
     COMMANDS,
+    HOME,
     Accounts,
+    Away,
     Broken,
     Browse,
     ChangePassword,
@@ -55,8 +57,10 @@ from parley.server.protocols.events import (
     TimingMark,
     Topic,
     TopicTold,
+    Typing,
     Unread,
     Waiting,
+    Watch,
     Welcome,
     Whisper,
     Who,
@@ -64,6 +68,7 @@ from parley.server.protocols.events import (
 
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
+TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
@@ -80,6 +85,7 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, KICK,
+    TYPING, Away(True), WATCH,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG,
     Hangup(),
 ]  # fmt: skip
@@ -133,6 +139,9 @@ TABLE = {
     (MEMBER, ROOMS): (WAITING, [("list_rooms", 1, b"#*")], []),
     (MEMBER, TOPIC): (WAITING, [("topic", 1, b"#dev")], []),
     (MEMBER, KICK): (WAITING, [("manage", 1, b"#dev", "kick", b"bob", b"why")], []),
+    (MEMBER, TYPING): (MEMBER, [("typing", 1, LOBBY, b"")], []),
+    (MEMBER, Away(True)): (MEMBER, [("away", 1, True)], []),
+    (MEMBER, WATCH): (MEMBER, [("watch", 1, (b"bob",))], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann", False)], []),
     (MEMBER, Unread()): (WAITING, [("unread", 1, b"ann")], []),
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),

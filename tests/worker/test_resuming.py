@@ -580,12 +580,11 @@ class Village:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runs", [5, pytest.param(200, marks=pytest.mark.long)])
-def test_whoever_follows_hears_everything_once_whatever_dies(open_house, store, chance, runs):
+@pytest.mark.parametrize("time", [1, *[pytest.param(time, marks=pytest.mark.long) for time in range(2, 41)]])
+def test_whoever_follows_hears_everything_once_whatever_dies(open_house, store, chance, time):
     village = Village(open_house, store, chance)
-    for run in range(runs):
-        for number in range(100):
-            village.step(b"%d.%d" % (run, number))
+    for number in range(500):
+        village.step(b"%d" % number)
     village.settle()
     village.check()
 
@@ -615,3 +614,52 @@ def test_with_a_database_one_comes_back_after_a_restart_and_what_was_said_by_a_t
         for client in clients:
             client.cut()
         database.close()
+
+
+# ---- presence
+
+
+def test_whoever_watches_a_name_is_told_how_it_is_now_and_when_it_changes(house, ann):
+    ann.ask("Watch", (b"bob", b"ann"))
+    assert ann.drain() == [("Presence", b"bob", "gone"), ("Presence", b"ann", "here")]
+    bob = Client(house, b"bob")
+    bob.connect(2)
+    bob.drain()
+    bob.ask("Away", True)
+    bob.drain()
+    bob.ask("Away", True)
+    bob.ask("Away", False)
+    bob.drain()
+    bob.ask("Rename", b"rob")
+    bob.drain()
+    assert [state for kind, _, *state in ann.drain() if kind == "Presence"] == [["here"], ["away"], ["here"], ["gone"]]
+    ann.ask("Watch", (b"rob",))
+    bob.cut()
+    assert [heard for heard in ann.drain() if heard[0] == "Presence"] == [
+        ("Presence", b"rob", "here"), ("Presence", b"rob", "gone")]
+    presence = house.hub.register.presence
+    ann.cut()
+    house.settle()
+    assert (presence._away, presence._watched, presence._watchers) == ({}, {}, {})
+
+
+def test_that_somebody_is_typing_is_told_where_it_is_heard_and_not_too_often(house, ann, bob):
+    cid = Client(house, b"cid")
+    cid.connect(2)
+    cid.drain()
+    ann.drain()
+    for _ in range(2):
+        cid.ask("Typing", b"", b"")
+        cid.drain()
+    assert (ann.drain(), bob.heard()) == ([("IsTyping", b"cid", b"", False)], b"")
+    house.wait(3)
+    cid.ask("Typing", b"", b"ann")
+    assert cid.drain() == []
+    assert ann.drain() == [("IsTyping", b"cid", b"", True)]
+    house.wait(3)
+    cid.ask("Typing", b"#dev", b"")  # where it is not
+    assert (cid.drain(), ann.drain()) == ([], [])
+    house.hub.register.rooms.lobby.muted[b"cid"] = b"server", b""
+    house.wait(3)
+    cid.ask("Typing", b"", b"")
+    assert (cid.drain(), ann.drain()) == ([], [])

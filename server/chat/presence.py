@@ -1,0 +1,100 @@
+"""Who is here, away or gone, for those who want to know; and who is typing. Decided in the order of the requests."""
+from typing import Dict, Sequence, Tuple
+
+from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.room import LOBBY
+from parley.server.chat.rooms import Rooms
+from parley.server.ipc.messages import ToWorker
+
+HERE, AWAY, GONE = "here", "away", "gone"
+MOST_WATCHED = 200  # names
+
+
+class Presence:
+    """The presence of members. The methods handle messages: see `parley.server.ipc.messages`."""
+
+    def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate) -> None:
+        self._post = post
+        self._members = members
+        self._rooms = rooms
+        self._gate = gate
+        self._away: Dict[int, bool] = {}  # of those holders who are
+        self._watched: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the names that it watches
+        self._watchers: Dict[bytes, Dict[int, bool]] = {}  # name -> the holders that watch it
+
+    def watch(self, worker: int, session: int, names: Sequence[bytes]) -> None:
+        """Tell the member how it is with these names, now and at each change, and with no others any more."""
+        holder = holder_of(worker, session)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        self._post.change()
+        self._watch_nobody(holder)
+        self._watched[holder] = tuple(dict.fromkeys(names))[:MOST_WATCHED]
+        for name in self._watched[holder]:
+            self._watchers.setdefault(name, {})[holder] = True
+            whom = self._members.called(name)
+            self._post.worker(worker, ToWorker.Presence(session, name, GONE if whom is None else self._state(whom)))
+
+    def _watch_nobody(self, holder: int) -> None:
+        for name in self._watched.pop(holder, ()):
+            watchers = self._watchers[name]
+            del watchers[holder]
+            if not watchers:
+                del self._watchers[name]
+
+    def away(self, worker: int, session: int, away: bool) -> None:
+        """The member is away from now on, or here again."""
+        holder = holder_of(worker, session)
+        if holder in self._members and away != (holder in self._away):
+            self._post.change()
+            if away:
+                self._away[holder] = True
+            else:
+                del self._away[holder]
+            self._tell(self._members.names[holder], self._state(holder))
+
+    def _state(self, holder: int) -> str:
+        return AWAY if holder in self._away else HERE
+
+    def _tell(self, name: bytes, state: str) -> None:
+        for watcher in self._watchers.get(name, ()):
+            worker, session = split(watcher)
+            self._post.worker(worker, ToWorker.Presence(session, name, state))
+
+    def came(self, holder: int) -> None:
+        """Somebody has its first name."""
+        self._tell(self._members.names[holder], HERE)
+
+    def renamed(self, holder: int, old: bytes, new: bytes) -> None:
+        """A member has another name."""
+        if old != new:
+            self._tell(old, GONE)
+            self._tell(new, self._state(holder))
+
+    def forget(self, holder: int) -> None:
+        """The session is gone."""
+        self._watch_nobody(holder)
+        self._away.pop(holder, None)
+        name = self._members.names.get(holder)
+        if name is not None:
+            self._tell(name, GONE)
+
+    def typing(self, worker: int, session: int, room: int, to: bytes) -> None:
+        """The member is typing: tell those in the room, or (if that is not empty) the member called `to`."""
+        holder = holder_of(worker, session)
+        name, where = self._members.names.get(holder), self._rooms.by_number.get(room)
+        if name is None:
+            return
+        if to:
+            whom = self._members.called(to)
+            if whom is not None:
+                there, to_session = split(whom)
+                self._post.worker(there, ToWorker.TypingAlone(to_session, name))
+        elif where is not None and self._gate.may_type(where, holder):
+            message = ToWorker.Typing(room, worker, session, name)
+            if room == LOBBY:
+                self._post.everyone(message)
+            else:
+                self._post.some(where.interest, message)
