@@ -24,7 +24,8 @@ STOP_SECONDS = 30.0
 _WORKER_LINE = re.compile(r"\[SERVER\] Worker (\d+) serves (\w+) on (\S+):(\d+)")
 _SHARED_LINES = (re.compile(r"\[SERVER\] Chat server started on (?P<host>\S+):(?P<port>\d+)(?P<protocol>)"),
                  re.compile(r"\[SERVER\] Serving (?P<protocol>\w+) on (?P<host>\S+):(?P<port>\d+)"))
-PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # that our server speaks
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # that the suite knows
+WEB = "web"  # which our server speaks, too
 _LAST_LINE = "[SERVER] Waiting for connections..."
 
 _PR_SET_PDEATHSIG = 1
@@ -204,7 +205,7 @@ def launch(workers=2, config=None, args=(), command=None, seconds=START_SECONDS,
 def _completed(config, protocols, users, directory):
     """The configuration with the ports, and with a file of the users."""
     config = dict(config)
-    config.setdefault("listen", {protocol: 0 if protocol in protocols else False for protocol in PROTOCOLS})
+    config.setdefault("listen", {protocol: 0 if protocol in protocols else False for protocol in (*PROTOCOLS, WEB)})
     if users:
         path = os.path.join(directory, "users.json")
         with open(path, "w", encoding="utf-8") as file:

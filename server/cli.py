@@ -241,7 +241,8 @@ def _serve(settings, arguments):
     accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
     _load_accounts(settings.users_file, rows, boxes, accounts)
     _check_operators(settings.operators, accounts)
-    listening, lines = _open_sockets(settings, arguments.worker_ports)
+    listening, lines = _open_sockets(
+        settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
     service = ServiceManager(os.environ)
     try:
         Supervisor(
@@ -351,10 +352,17 @@ def _secret_of_user(password, secret, path, raw):
     return secret
 
 
-def _open_sockets(settings, private):
+def _can_do_without(protocol, port, with_tls, named):
+    """Is it on, at its default port, only because nobody has said anything of it?"""
+    return PROTOCOLS[protocol].TRAITS.http and port == PROTOCOLS[protocol].PORT and not with_tls \
+        and protocol not in named
+
+
+def _open_sockets(settings, private, named):
     """([(protocol, socket, with TLS?, room or HOME) for each port] for each worker, lines that say where they listen).
 
-    private: whether each worker gets one more port for itself. CannotListen if a port cannot be opened.
+    private: whether each worker gets one more port for itself. named: the protocols that --listen names.
+    CannotListen if a port cannot be opened.
     """
     listening, lines = [[] for _ in range(settings.workers)], []
     wanted = [(protocol, port, False, HOME) for protocol, port in settings.listen.items()]
@@ -365,6 +373,10 @@ def _open_sockets(settings, private):
         try:
             shares = open_shares(settings.host, port, settings.workers)
         except OSError as error:
+            if error.errno == errno.EADDRINUSE and _can_do_without(protocol, port, with_tls, named):
+                log.warning("%(protocol)s is not served: port %(port)d is in use; --listen %(protocol)s=PORT chooses"
+                            " another", {"protocol": protocol, "port": port})
+                continue
             _close(listening)
             raise CannotListen(_listen_error(error, settings.host, protocol, port, with_tls)) from None
         for own, sockets in zip(listening, shares):

@@ -28,6 +28,8 @@ LONGEST_MOTD = 4096  # bytes, so that every protocol can tell it
 LOBBY = ("lobby", "#lobby")  # what stands for it where a port is that of a room
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
+_ORIGIN = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _NAME = re.compile(r"[\w.-]+")  # of a host
 _DIGITS = re.compile(r"[0-9.]+")
 _BARE_ROOM = re.compile(r"[0-9]: +#[^ ]")
@@ -56,15 +58,20 @@ class Tls(namedtuple("Tls", "listen certificate key room_ports")):
     __slots__ = ()
 
 
+Web = namedtuple("Web", "trusted_proxies origins path")
+Web.__doc__ = "Networks as text, origins (bytes) such as https://example.org, and what stands before all paths (bytes)."
+
+
 class Settings(namedtuple("Settings", (
-        "workers", "host", "listen", "room_ports", "tls", "idle_timeout", "echo", "goodbye", "motd", "limits", "rooms",
-        "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
+        "workers", "host", "listen", "room_ports", "tls", "web", "proxy", "idle_timeout", "echo", "goodbye", "motd",
+        "limits", "rooms", "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
         "accounts_per_address", "keep_box_days", "storage"))):
     """All settings, complete and checked.
 
     config.yaml says what each of them means.
 
-    workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`.
+    workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`. web: `Web`.
+    proxy: bool.
     room_ports: (protocol, port, name of the room as bytes) of each port at which a room stands in the lobby's place.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
     goodbye: {protocol: bool}, of the protocols whose clients say goodbye with a text.
@@ -95,6 +102,9 @@ class Settings(namedtuple("Settings", (
             "motd": self.motd,
             "limits": dict(self.limits, connections=share),
             "certificate": certificate,
+            "web": dict(self.web._asdict()),
+            "proxy": self.proxy,
+            "only_tls": "web" not in self.listen,
             "pacing": self.pacing_ms / 1000,
         }
 
@@ -107,6 +117,8 @@ def defaults():
         listen={name: protocol.PORT for name, protocol in PROTOCOLS.items()},
         room_ports=(),
         tls=Tls({}, None, None, ()),
+        web=Web(("127.0.0.1/32", "::1/128"), (), b""),
+        proxy=False,
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
         echo=dict.fromkeys(PROTOCOLS, False),
         goodbye={"padded": True},
@@ -172,6 +184,9 @@ def read(path, settings):
         "host": reader.host,
         "listen": lambda node: reader.listen(node, settings.listen),
         "tls": reader.tls,
+        "web": lambda node: settings.web._replace(**reader.section(
+            node, {"trusted_proxies": reader.networks, "origins": reader.origins, "path": reader.prefix})),
+        "proxy": reader.switch,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "goodbye": lambda node: reader.per_protocol(node, reader.switch, settings.goodbye),
@@ -331,6 +346,7 @@ def with_port(settings, protocol, port, place):
         raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))
     if colon and room not in LOBBY:
         try:
+            _check_has_rooms(protocol)
             if given[protocol] is False:
                 raise ConfigError("a room's port cannot be off; leave it out")
             ports = (*settings.room_ports, (protocol, given[protocol], room_name(room)))
@@ -338,6 +354,12 @@ def with_port(settings, protocol, port, place):
             raise ConfigError("%s: %s" % (place, error)) from None
         return settings._replace(room_ports=ports)
     return settings._replace(listen=_listen(settings.listen, given))
+
+
+def _check_has_rooms(protocol):
+    """ConfigError if a room cannot stand in the lobby's place in this protocol."""
+    if PROTOCOLS[protocol].TRAITS.http:
+        raise ConfigError("%s has one port, on which all rooms are; it has none for a room" % protocol)
 
 
 def room_name(text):
@@ -429,9 +451,42 @@ class _Reader:
 
     def operators(self, node):
         """(name, place) of each."""
+        return tuple((self._person(one), self.place(one)) for one in self._items(node, "names, such as [ann, bob]"))
+
+    def _items(self, node, what):
         if not isinstance(node, yaml.SequenceNode):
-            raise self.error(node, "expected a list of names, such as [ann, bob]")
-        return tuple((self._person(one), self.place(one)) for one in node.value)
+            raise self.error(node, "expected a list of %s" % what)
+        return node.value
+
+    def networks(self, node):
+        """Addresses and networks, as text."""
+        what = 'addresses and networks, such as ["127.0.0.1", "192.0.2.0/24"]'
+        return tuple(self._network(one, what) for one in self._items(node, what))
+
+    def _network(self, node, what):
+        text = self._scalar(node, (str,), "one of the " + what)
+        try:
+            return str(ipaddress.ip_network(text))
+        except ValueError:
+            raise self.error(node, "expected one of the %s, not %r" % (what, text)) from None
+
+    def origins(self, node):
+        """Origins of web pages, as bytes."""
+        what = 'origins, such as ["https://example.org"]'
+        return tuple(self._origin(one, what) for one in self._items(node, what))
+
+    def _origin(self, node, what):
+        text = self._scalar(node, (str,), "one of the " + what)
+        if not _ORIGIN.fullmatch(text):
+            raise self.error(node, "expected one of the %s, without a path, not %r" % (what, text))
+        return text.lower().encode()
+
+    def prefix(self, node):
+        """What stands before all paths, as bytes; null is nothing."""
+        text = self._scalar(node, (str, type(None)), "a path, such as /chat") or ""
+        if not _PREFIX.fullmatch(text):
+            raise self.error(node, "expected a path, such as /chat, not %r" % text)
+        return text.rstrip("/").encode()
 
     def _person(self, node):
         """Somebody's name, as canonical bytes."""
@@ -493,6 +548,12 @@ class _Reader:
         A protocol that the file does not name stays as in `ports`.
         """
         given = self.section(node, dict.fromkeys(tuple(PROTOCOLS), self._ports))
+        for protocol, (_, rooms) in given.items():
+            if rooms:
+                try:
+                    _check_has_rooms(protocol)
+                except ConfigError as error:
+                    raise self.error(node, error) from None
         room_ports = tuple((protocol, port, room) for protocol, (_, rooms) in given.items() for port, room in rooms)
         lobby = {protocol: port for protocol, (port, _) in given.items() if port is not None}
         return _listen(ports, lobby), room_ports

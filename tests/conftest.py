@@ -86,6 +86,7 @@ class AnsweringStore:
     """Asks a store in this process, at once or, once it is `late`, when the test says so."""
 
     last_number, reserved, identity = 0, 1 << 30, b"run"
+    ready = True
 
     def __init__(self):
         self._store = Store(lambda: NOW)
@@ -94,7 +95,7 @@ class AnsweringStore:
         self._waiting = []
 
     def status(self):
-        return {"waiting": len(self._waiting)}
+        return {"waiting": len(self._waiting), "seconds": 0.0}
 
     def talk(self, frame, then):
         self._wait(then, "talk", frame)

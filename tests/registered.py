@@ -14,7 +14,7 @@ class Elsewhere:
     def arrived(self, worker, *fields):
         pass
 
-    departed = owes = ready = alive = done = arrived
+    departed = owes = ready = ask_health = alive = done = arrived
 
 
 class Door:

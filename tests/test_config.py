@@ -30,7 +30,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")
 EXAMPLE_USERS = os.path.join(ROOT, "examples", "users.json")
 
-PROTOCOLS = ["line", "binary", "padded", "delimited", "dollar"]
+PROTOCOLS = ["line", "binary", "padded", "delimited", "dollar", "web"]
 DEFAULTS = config.defaults()
 
 
@@ -64,7 +64,7 @@ FORMS = [
     ("listen: {line: false}", "listen", listening(line=None)),
     ("listen: {line: off}", "listen", listening(line=None)),
     ("listen: {binary: false}", "listen", listening(binary=None)),
-    ("listen: {line: false, binary: false, padded: false, delimited: false, dollar: false}", "listen", {}),
+    ("listen: {line: false, binary: false, padded: false, delimited: false, dollar: false, web: false}", "listen", {}),
     ("idle_timeout: 5", "idle_timeout", everywhere(5)),
     ("idle_timeout: 0.5", "idle_timeout", everywhere(0.5)),
     ("idle_timeout: {line: 7}", "idle_timeout", default("idle_timeout", line=7)),
@@ -79,7 +79,7 @@ FORMS = [
     ("limits: {line_bytes: 100}", "limits", default("limits", line_bytes=100)),
     ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=dict.fromkeys(PROTOCOLS[1:], 100))),
     ("limits: {text_bytes: {padded: 9, dollar: 7}}", "limits",
-     default("limits", text_bytes={"binary": 16384, "padded": 9, "delimited": 16384, "dollar": 7})),
+     default("limits", text_bytes={"binary": 16384, "padded": 9, "delimited": 16384, "dollar": 7, "web": 16384})),
     ("limits: {connections: 7, connections_per_address: 3}", "limits",
      default("limits", connections=7, connections_per_address=3)),
     ("accounts: {users_file: users.json}", "users_file", "users.json"),
@@ -512,14 +512,15 @@ def test_reading_changes_no_settings_that_others_have(read):
 
 
 def test_without_a_file_all_protocols_are_on_their_documents_ports():
-    assert DEFAULTS.listen == {"line": 4000, "binary": 12000, "padded": 5050, "delimited": 9000, "dollar": 8080}
+    assert DEFAULTS.listen == {"line": 4000, "binary": 12000, "padded": 5050, "delimited": 9000, "dollar": 8080,
+                               "web": 8000}
     assert DEFAULTS.idle_timeout == dict(everywhere(0), line=60)
     assert DEFAULTS.users_file is None
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_the_limits_have_what_every_decoder_needs(name):
-    assert protocols.PROTOCOLS[name].Decoder(DEFAULTS.limits).feed(b"") == []
+    assert protocols.PROTOCOLS[name].Decoder(dict(DEFAULTS.limits, text_bytes=9)).feed(b"") == []
 
 
 def test_workers_are_told_only_plain_data():
@@ -588,7 +589,8 @@ def test_flags_win_over_the_environment_and_that_over_the_file(start, tmp_path, 
 def test_the_protocols_keep_their_order_whatever_says_their_ports(start, tmp_path):
     (tmp_path / "config.yaml").write_text("listen: {dollar: 1, line: 2}")
     _, settings = start(["--listen", "padded=3", "--listen", "line=4", "--listen", "binary=off"])
-    assert list(settings.listen.items()) == [("line", 4), ("padded", 3), ("delimited", 9000), ("dollar", 1)]
+    assert list(settings.listen.items()) == [("line", 4), ("padded", 3), ("delimited", 9000), ("dollar", 1),
+                                             ("web", 8000)]
 
 
 def test_without_anything_the_defaults_hold(start):
@@ -632,7 +634,7 @@ def start_up(monkeypatch, tmp_path):
     started = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAT_PORT", raising=False)
-    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: ([], []))
+    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private, named: ([], []))
     monkeypatch.setattr(hashing, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
@@ -677,7 +679,7 @@ def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch,
 
     monkeypatch.setattr(cli.Supervisor, "run", run)
     listening = [[("line", share, False, b"")] for share in shares]
-    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: (listening, []))
+    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private, named: (listening, []))
     start_up()
     assert not any(share.is_open for share in shares)
 
@@ -693,7 +695,7 @@ def test_the_sockets_before_one_that_cannot_be_had_are_closed(monkeypatch):
 
     monkeypatch.setattr(cli, "open_shares", open_shares)
     with pytest.raises(cli.CannotListen, match="port 9000 is in use"):
-        cli._open_sockets(DEFAULTS._replace(workers=2), False)
+        cli._open_sockets(DEFAULTS._replace(workers=2), False, ())
     assert len(opened) == 6 and not any(share.is_open for share in opened)
 
 
@@ -854,7 +856,7 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
 
 
 def test_a_bug_is_logged_and_code_70(start_up, monkeypatch, caplog):
-    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private: 1 / 0)
+    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private, named: 1 / 0)
     assert start_up() == (70, None)
     record, = caplog.records
     assert record.levelname == "CRITICAL" and record.exc_info[0] is ZeroDivisionError
@@ -911,7 +913,7 @@ def test_two_on_one_port_are_one_line_and_code_78(start, tls_file, capsys, text,
 
 def test_any_free_port_and_none_may_be_those_of_several(start, tls_file):
     code, settings = start(["--config", tls_file("listen: {line: 0, binary: 0, padded: off, dollar: off}")])
-    assert (code, settings.listen) == (0, {"line": 0, "binary": 0, "delimited": 9000})
+    assert (code, settings.listen) == (0, {"line": 0, "binary": 0, "delimited": 9000, "web": 8000})
 
 
 def test_tls_ports_alone_are_something_to_serve(start, tls_file):

@@ -6,7 +6,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-LAYERS = ["protocols", "ipc", "order", "chat", "worker", "storage", "supervisor", "commands", "cli"]
+LAYERS = ["protocols", "ipc", "order", "chat", "http", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
 OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "stress", "bench"}
@@ -30,16 +30,19 @@ OF_THE_WALL_CLOCK = {"time", "localtime", "mktime"}
 # Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
 # session: the digest of its token.
 BELONGS_TO = {
-    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions"},
+    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions", "server.http.site"},
     "hmac": {"server.supervisor.hashing"},
     "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config"},
+    "h11": {"server.http.head"},
+    "wsproto": {"server.protocols.websocket", "server.__main__"},
 }
 
 # What a layer does not touch, whoever imports it.
 NOT_IN = {
     "protocols": {"socket", "selectors", "time", "os", "multiprocessing", "marshal", "threading", "logging"},
     "chat": {"socket", "selectors", "time", "os", "multiprocessing", "marshal", "threading", "struct", "logging"},
+    "http": {"socket", "selectors", "time", "multiprocessing", "marshal", "threading", "struct", "logging"},
 }
 
 

@@ -10,7 +10,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHECKED = ["-m", "parley.client", "-m", "parley.server.chat"]
-for _package in ("ipc", "order", "protocols", "storage"):
+for _package in ("http", "ipc", "order", "protocols", "storage"):
     CHECKED += ["-p", "parley.server." + _package]
 for _module in (
         "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "gate", "members", "moderation",

@@ -33,6 +33,7 @@ from parley.server.protocols.events import (
     History,
     Inside,
     Known,
+    Labelled,
     Login,
     Malformed,
     Manage,
@@ -474,6 +475,11 @@ class Session:
             self._malformed(malformed)
         else:
             self._refuse(Reason.MUST_LOGIN, malformed.asked)
+
+    @_handles(Labelled, of=(STRANGER, MEMBER))
+    def _labelled(self, labelled):
+        self.client.audience.label(self.client, labelled.label)
+        HANDLERS[self.client.state][type(labelled.command)](self, labelled.command)
 
     @_handles(Broken, of=(STRANGER, MEMBER))
     def _broken(self, broken):

@@ -347,6 +347,9 @@ class ToHub:
     class Ready(NamedTuple):
         """The worker serves."""
 
+    class AskHealth(NamedTuple):
+        """Is the server well? Somebody asks the worker."""
+
     class Alive(NamedTuple):
         """The worker's loop turns; its counters."""
 
@@ -478,6 +481,11 @@ class ToWorker:
         """The settings are these from now on: `parley.server.config.Settings.of_workers`."""
 
         settings: Dict[str, Any]
+
+    class Health(NamedTuple):
+        """The answer to AskHealth: what is not as it should be, in words; nothing if all is well."""
+
+        troubles: Sequence[str]
 
     class Stop(NamedTuple):
         """Take nothing new; be done with what was asked."""

@@ -21,9 +21,10 @@ The types are in `server.protocols.contract`; `server.protocols.line` is an exam
 """
 from typing import Any, Dict
 
-from parley.server.protocols import binary, delimited, dollar, line, padded
+from parley.server.protocols import binary, delimited, dollar, line, padded, web
 
-PROTOCOLS: Dict[str, Any] = {protocol.NAME: protocol for protocol in (line, binary, padded, delimited, dollar)}
+PROTOCOLS: Dict[str, Any] = {protocol.NAME: protocol for protocol in (
+    line, binary, padded, delimited, dollar, web)}
 
 # Names of up to this many bytes are shown unchanged by all protocols.
 LONGEST_FOR_ALL: int = min(

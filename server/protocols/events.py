@@ -316,6 +316,14 @@ class TimingMark(NamedTuple):
 
 
 @event
+class Labelled(NamedTuple):
+    """A command whose answer is to bear the client's label for it."""
+
+    label: bytes
+    command: Any
+
+
+@event
 class Nothing(NamedTuple):
     """Bytes that ask for nothing, such as a blank line."""
 
@@ -343,7 +351,7 @@ class Hangup(NamedTuple):
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
     Recall, Browse, Enter, Exit, Rooms, Topic, Manage, Typing, Away, Watch, Deliver, Unread, Delete, Poll,
-    Ping, Help, Quit, TimingMark, Nothing, Malformed, Broken, Hangup,
+    Ping, Help, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 

@@ -35,6 +35,7 @@ TELLING, ARRIVALS_EVERY = 4e-6, 0.02
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
+LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
 PRESSED = 0.002  # seconds between two rounds while a worker that is far behind catches up
 ENOUGH_PENDING = 8 << 20  # bytes kept for a worker that is behind; with more, no worker is heard until it catches up
@@ -80,6 +81,7 @@ class Hub(Post):
         self.pacing = pacing
         self.verifier = Verifier()
         self.streams = {}
+        self.workers_wanted = 0  # how many there should be
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
         self.selector = selectors.DefaultSelector()
         self.strangers = Strangers()
@@ -447,6 +449,20 @@ class Hub(Post):
     def ready(self, worker):
         """The worker serves."""
         self.streams[worker].ready = True
+
+    def ask_health(self, worker):
+        """It wants to know how the server is."""
+        self.worker(worker, ToWorker.Health(self._troubles()))
+
+    def _troubles(self):
+        troubles = []
+        ready = sum(stream.ready for stream in self.streams.values())
+        if ready < self.workers_wanted:
+            troubles.append("%d of %d workers serve" % (ready, self.workers_wanted))
+        journal = self.store.status()
+        if not self.store.ready or journal["waiting"] and journal["seconds"] > LONGEST_COMMIT:
+            troubles.append("the journal does not commit")
+        return troubles
 
     def alive(self, worker, report):
         """The worker gives a sign of life."""

@@ -68,6 +68,7 @@ class Supervisor:
         self._hub = Hub(settings.pacing_ms / 1000, accounts, store,
                         settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.slot_of = self._slot_of
+        self._hub.workers_wanted = len(listening)
         register = self._hub.register
         register.moderation.restore(*rooms)
         register.sessions.restore(sessions)

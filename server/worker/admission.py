@@ -1,15 +1,19 @@
 """The way in and out of a worker: its listeners, handshakes, the limits at the door, and who is inside."""
 import collections
+import ipaddress
 import logging
 
-from parley.server.chat.origins import origin
+from parley.server.chat.origins import address, origin
+from parley.server.http.site import Site, read_page
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME, Reason
 from parley.server.worker.connection import READ, Connection
 from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
+from parley.server.worker.proxy import Introduction
 from parley.server.worker.transports.tls import TLS, Unfit, context
+from parley.server.worker.visitor import Visitors
 
 HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 
@@ -30,6 +34,8 @@ class Admission:
         self._worker = worker
         self._tls = self._certificate = None  # the context for handshakes, and what it was made of
         self._handshakes = collections.deque()  # that can go on
+        self._proxies = ()  # addresses and networks whose connections begin with what the proxy says of its client
+        self.visitors = Visitors(worker, self)
         self._listeners = [Listener(sock, name, self, tls, home) for name, sock, tls, home in listening]
         self._accepting = False
         self._counted = set()  # numbers of the clients that the hub counts by their address
@@ -41,6 +47,11 @@ class Admission:
         self._decoder_limits = {
             name: {"line_bytes": limits["line_bytes"], "text_bytes": limits["text_bytes"].get(name),
                    "goodbye": settings["goodbye"].get(name)} for name in PROTOCOLS}
+        web = settings["web"]
+        proxies = [ipaddress.ip_network(one) for one in web["trusted_proxies"]]
+        self._proxies = proxies if settings["proxy"] else ()
+        self.visitors.site = Site(read_page(), web["path"], proxies, web["origins"], settings["only_tls"])
+        self.visitors.most = limits["connections_per_address"]
         if settings["certificate"] not in (None, self._certificate):
             self._certify(settings["certificate"])
 
@@ -90,6 +101,37 @@ class Admission:
         """Are there handshakes that can go on?"""
         return bool(self._handshakes)
 
+    @property
+    def expects_proxies(self):
+        """Do some connections begin with what a proxy says of its client?"""
+        return bool(self._proxies)
+
+    def arrive(self, transport, protocol, home, tls):
+        """Somebody has connected, and may be a proxy."""
+        if self._is_proxy(transport):
+            Introduction(transport, protocol, home, tls, self, self._worker)
+        else:
+            self.receive(transport, protocol, home, tls)
+
+    def _is_proxy(self, transport):
+        """Does it come from a proxy itself, such as a check that the server is there?"""
+        if not self._proxies:
+            return False
+        try:
+            host = address(transport.getpeername()[0])
+        except OSError:
+            return False  # it is gone
+        return host is not None and any(host in network for network in self._proxies)
+
+    def receive(self, transport, protocol, home, tls):
+        """Somebody has connected, and it is known who it is."""
+        if tls:
+            self.shake_hands(transport, protocol, home)
+        elif PROTOCOLS[protocol].TRAITS.http:
+            self.visitors.visit(transport, protocol, home)
+        else:
+            self.admit(transport, protocol, home)
+
     def shake_hands(self, transport, protocol, home=HOME):
         """A client has connected to a TLS port."""
         Handshake(TLS(transport, self._tls), protocol, home, self, self._worker)
@@ -109,7 +151,8 @@ class Admission:
 
     def greet(self, transport, protocol, home):
         """Its handshake is done. What it said at once may have come along with that, and no selector knows of it."""
-        connection = self.admit(transport, protocol, home)
+        enter = self.visitors.visit if PROTOCOLS[protocol].TRAITS.http else self.admit
+        connection = enter(transport, protocol, home)
         try:
             connection.on_ready(READ)
         except Exception:
@@ -121,6 +164,12 @@ class Admission:
         self.closed(handshake)
 
     # ---- clients
+
+    @property
+    def is_full(self):
+        """Are there as many of this worker's as there may be, or more?"""
+        most = self._limits["connections"]
+        return most and len(self.connections) + len(self.visitors) > most
 
     def admit(self, transport, protocol, home=HOME):
         """A client has connected: its connection."""
@@ -142,7 +191,7 @@ class Admission:
         limits = self._limits
         if limits["connections"] and len(self.connections) > limits["connections"]:
             connection.leave(Reason.TOO_MANY_CONNECTIONS)
-        elif limits["connections_per_address"]:
+        elif limits["connections_per_address"] and not self._is_proxy(connection.transport):
             self._counted.add(connection.number)
             self._worker.uplink.ask(ToHub.Arrived(connection.number, connection.address()[0]))
 

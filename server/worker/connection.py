@@ -130,6 +130,10 @@ class Connection:
         if self._decoder.unfinished and not self._paused and self.state is not GONE:
             worker.began(self)
 
+    def begin_with(self, data):
+        """These bytes have come along with what was before the connection."""
+        self._take(data)
+
     def hear(self, commands):
         """Handle what has come: at once, or within its rate and a slice a turn, so that nobody else has to wait."""
         worker = self._worker

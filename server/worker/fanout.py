@@ -12,6 +12,7 @@ indices are into the one list, whichever rooms a session is in.
 """
 import bisect
 import collections
+import functools
 import itertools
 import logging
 import time
@@ -45,6 +46,8 @@ def audience(protocol, form, strangers, home=HOME):
         kind = Personal
     elif protocol.TRAITS.answers_first:
         kind = AnswersFirst
+    elif protocol.TRAITS.labels:
+        kind = functools.partial(Labelling, protocol.with_label)
     elif protocol.TRAITS.resumes:
         kind = Resuming
     else:
@@ -580,6 +583,32 @@ class Resuming(Audience):
             self._held[session].extend(pieces)
         else:
             session.send(pieces)
+
+
+class Labelling(Resuming):
+    """The answer to what has a label bears it, too.
+
+    with_label: (frame, label) to the frame with it.
+    """
+
+    def __init__(self, with_label, *arguments):
+        super().__init__(*arguments)
+        self._with_label = with_label
+        self._labels = {}  # session -> label of what it has asked and is not answered
+
+    def label(self, session, label):
+        """The next answer bears this."""
+        self._labels[session] = label
+
+    def _answer_frames(self, session, happening):
+        frames = super()._answer_frames(session, happening)
+        label = self._labels.pop(session, None)
+        return (self._with_label(frames[0], label), *frames[1:]) if frames and label is not None else frames
+
+    def leave(self, session, room=EVERYWHERE):
+        if room == EVERYWHERE:
+            self._labels.pop(session, None)
+        super().leave(session, room)
 
 
 class Separate(Audience):

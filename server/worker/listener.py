@@ -2,6 +2,7 @@
 import errno
 import socket
 
+from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
 from parley.server.worker.transports.plain import Plain
 
@@ -22,7 +23,9 @@ class Listener:
         self._protocol = protocol
         self._home = home
         self._admission = admission
-        self._admit = admission.shake_hands if tls else admission.admit
+        self._tls = tls
+        self._enter = admission.shake_hands if tls else (
+            admission.visitors.visit if PROTOCOLS[protocol].TRAITS.http else admission.admit)
 
     def on_ready(self, mask):
         """Accept those who wait."""
@@ -37,7 +40,10 @@ class Listener:
                 return
             transport = Plain.of(sock)
             transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._admit(transport, self._protocol, self._home)
+            if self._admission.expects_proxies:
+                self._admission.arrive(transport, self._protocol, self._home, self._tls)
+            else:
+                self._enter(transport, self._protocol, self._home)
 
     def crash(self):
         """Called in an exception handler: whoever was arriving is lost, the listener goes on."""

@@ -33,6 +33,9 @@ LAST_READS = 100  # ticks' worth at most of what clients have said when the serv
 STANDSTILL = 5.0  # seconds; a look that comes later still means that the machine stood still
 LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
 FD_SETSIZE = 1024  # of select.h
+HEARTBEAT = 25.0  # seconds of silence after which a client is sent a heartbeat; proxies close what is silent for 60
+MOST_SILENCE = 3 * HEARTBEAT  # after two that were not answered
+_WITH_HEARTBEATS = [name for name, protocol in PROTOCOLS.items() if protocol.TRAITS.heartbeat]
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
 
 log = logging.getLogger(__name__)
@@ -72,6 +75,7 @@ class Worker:
         self.stats = Stats(self.now)
         self.admission = Admission(self, listening)
         self.stopping = self._done = self._ending = False
+        self._last_heartbeats = self.now
         self._next_sweep = self._next_idle_sweep = self._next_push = self._next_reading = self.now
         self.configure(settings)
         self.rooms = Rooms(list(self.audiences.values()))
@@ -258,6 +262,7 @@ class Worker:
         """Everybody has heard everything: say good-bye."""
         self.admission.accept(False)
         self.stopping = self._done = self._ending = True
+        self.admission.visitors.end()
         self._each(self.admission.connections.values(), "leave", Reason.SHUTDOWN)
 
     @staticmethod
@@ -270,6 +275,10 @@ class Worker:
                 connection.crash()
 
     # ---- the clients
+
+    def health(self, troubles):
+        """The hub says how the server is."""
+        self.admission.visitors.tell_health(troubles)
 
     def evict(self, number, reason):
         """The hub ends a session, and says why."""
@@ -335,6 +344,7 @@ class Worker:
             self._next_sweep = self.now + SWEEP
             self.admission.accept(not self.stopping)
             self._sweep()
+            self.admission.visitors.sweep(self.now)
         self._next_push = self._replica.push_users(self.now) or self._next_sweep
 
     def _sweep(self):
@@ -346,6 +356,7 @@ class Worker:
         self._each(self.throttle.held(), "notice_reset")
         for hearers in self.audiences.values():
             self._each(hearers.kept_waiting(self._settings["limits"]["outbox_bytes"]), "give_up", Reason.NOT_STORED)
+        self._look_for_the_silent()
         if self.now >= self._next_idle_sweep:
             limits = self._settings["idle_timeout"]
             self._next_idle_sweep = self.now + min([IDLE_SWEEP] + [limit / 10 for limit in limits.values() if limit])
@@ -355,6 +366,22 @@ class Worker:
     def _is_idle(self, session):
         limit = self._settings["idle_timeout"][session.audience.protocol]
         return limit and self.now - session.heard_at >= limit and not self._is_ours_to_speak(session)
+
+    def _look_for_the_silent(self):
+        """Who has been silent for a while is sent a heartbeat, and ended if it is silent for longer."""
+        before, self._last_heartbeats = self._last_heartbeats, self.now
+        if not any(map(self.stats.present.get, _WITH_HEARTBEATS)):
+            return
+        for one in list(self.admission.connections.values()):
+            silence = self.now - one.heard_at
+            if silence < HEARTBEAT or not one.audience.traits.heartbeat:
+                continue
+            if self.now - before > STANDSTILL:
+                one.heard_at = self.now - HEARTBEAT
+            if one.heard_at <= self.now - MOST_SILENCE and not (one.is_behind or self._is_ours_to_speak(one)):
+                self._each([one], "leave", Reason.IDLE)
+            elif silence // HEARTBEAT > (before - one.heard_at) // HEARTBEAT:
+                self._each([one], "send", [one.audience.traits.heartbeat])
 
     def _is_ours_to_speak(self, session):
         """True if the client is silent because of us: an answer, its rate or its turn is still to come."""

@@ -117,6 +117,9 @@ class Audience(Record):
     def answer(self, session, happening):
         self.calls.append(happening)
 
+    def label(self, session, label):
+        self.calls.append(("label", label))
+
     def enter(self, session, room):
         self.members[session] = self.members.get(session, frozenset()) | {room, EVERYWHERE}
         self.rooms.setdefault(room, {})[session] = None

@@ -30,6 +30,7 @@ from parley.server.protocols.events import (
     History,
     Inside,
     Known,
+    Labelled,
     Login,
     Malformed,
     Manage,
@@ -75,6 +76,7 @@ ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), T
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
 HOST = "192.0.2.1"
+LABELLED = Labelled(b"7", TimingMark())
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 SAY_HI, SAY_HI_AND_WAIT = [("say", LOBBY, 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
@@ -86,7 +88,8 @@ ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, KICK,
     TYPING, Away(True), WATCH,
-    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), Nothing(), BAD_WHISPER, TOO_LONG,
+    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), LABELLED, Nothing(), BAD_WHISPER,
+    TOO_LONG,
     Hangup(),
 ]  # fmt: skip
 
@@ -114,6 +117,7 @@ TABLE = {
     (STRANGER, SIGN_UP): (WAITING, create_ann(b"pw"), []),
     (STRANGER, POST): (WAITING, claim_ann("Post"), []),
     (STRANGER, TimingMark()): (STRANGER, [], [Done(TimingMark())]),
+    (STRANGER, LABELLED): (STRANGER, [], [("label", b"7"), Done(TimingMark())]),
     (STRANGER, Nothing()): (STRANGER, [], []),
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
     (STRANGER, TOO_LONG): (GONE, [], ENDED),
@@ -150,6 +154,7 @@ TABLE = {
     (MEMBER, Help()): (MEMBER, [], [Done(Help())]),
     (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", QUIT)]),
     (MEMBER, TimingMark()): (MEMBER, [], [Done(TimingMark())]),
+    (MEMBER, LABELLED): (MEMBER, [], [("label", b"7"), Done(TimingMark())]),
     (MEMBER, Nothing()): (MEMBER, [], []),
     (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
     (MEMBER, TOO_LONG): (GONE, [("release", 1)], ENDED),
@@ -169,9 +174,10 @@ OPEN = {
     "padded": {Quit},
     "delimited": {Accounts},
     "dollar": {Ping, Quit},
+    "web": {Ping, Quit},
 }
 HEARING_AT_ONCE = {"padded"}
-ACKNOWLEDGING = {"padded", "delimited", "dollar"}
+ACKNOWLEDGING = {"padded", "delimited", "dollar", "web"}
 
 BLANK = [text.encode() for text in (" ", "\n", " \t\n ", "\u00a0", "\u200b", "\u3000\u2060\ufeff", "\u2066\u2069")]
 INVALID_NAMES = [b"", b"a b", b"\xff", b"server", b"lobby", b"x" * 33, b"/a"]

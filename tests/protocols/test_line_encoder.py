@@ -266,4 +266,4 @@ def test_a_protocol_has_the_form_that_the_server_expects(protocol):
 
 
 def test_no_two_protocols_share_a_port():
-    assert len({module.PORT for module in PROTOCOLS.values()}) == len(PROTOCOLS) == 5
+    assert len({module.PORT for module in PROTOCOLS.values()}) == len(PROTOCOLS) == 6

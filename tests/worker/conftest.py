@@ -219,7 +219,7 @@ class House:
         """The first one."""
         return self.driven[0].worker
 
-    def connect(self, worker=1, buffer=None, protocol="line", tls=False, home=HOME):
+    def connect(self, worker=1, buffer=None, protocol="line", tls=False, http=False, home=HOME):
         """A new client of a worker; `buffer` are the bytes that the kernel keeps for a slow one.
 
         home: the room by whose port it comes.
@@ -230,8 +230,9 @@ class House:
         peer = Peer(theirs)
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
-        host = self.driven[worker - 1].worker
-        (host.admission.shake_hands if tls else host.admission.admit)(peer.counted, protocol, home)
+        admission = self.driven[worker - 1].worker.admission
+        come = admission.shake_hands if tls else admission.visitors.visit if http else admission.admit
+        come(peer.counted, protocol, home)
         return peer
 
     def member(self, name, worker=1, buffer=None):

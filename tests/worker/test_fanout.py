@@ -10,7 +10,7 @@ from parley.server.chat.session import GONE, MEMBER, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Joined, Left, Renamed, Said
 from parley.server.protocols.traits import Traits
-from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal, audience
+from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, Labelling, OneByOne, Personal, audience
 from parley.server.worker.strangers import Strangers
 
 SESSIONS = 4
@@ -393,7 +393,8 @@ def test_who_goes_while_it_waits_for_its_own_words_gets_the_rest(gather, ears):
 
 
 @pytest.mark.parametrize("protocol, kind", [
-    ("line", Audience), ("binary", OneByOne), ("padded", OneByOne), ("delimited", Personal), ("dollar", AnswersFirst)])
+    ("line", Audience), ("binary", OneByOne), ("padded", OneByOne), ("delimited", Personal), ("dollar", AnswersFirst),
+    ("web", Labelling)])
 def test_each_protocol_has_the_audience_that_its_traits_call_for(protocol, kind):
     module = PROTOCOLS[protocol]
     for form in module.FORMS:

@@ -3,6 +3,7 @@ import errno
 import logging
 
 import pytest
+from web_frames import frame, said
 
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import PROTOCOLS
@@ -14,6 +15,7 @@ HEADERS = {  # the beginning of a frame that is never completed
     "padded": b"12   ",
     "delimited": b"\x00\x02\x00",
     "dollar": b"$12  ",
+    "web": frame(b'{"do":"ping"}')[:4],
 }
 ENDLESS = {  # the beginning of a frame of 100 bytes or more of text, as far as it has to be heard to be refused
     "line": b"MSG " + b"x" * 100,
@@ -21,6 +23,7 @@ ENDLESS = {  # the beginning of a frame of 100 bytes or more of text, as far as 
     "padded": b"%-64d" % 1000,
     "delimited": b"\x00\x02" + (5000).to_bytes(40, "big"),
     "dollar": b"$%-10d" % 50000,
+    "web": frame(b"x" * 65537)[:14],
 }
 ASKS = {  # what is answered in some way
     "line": b"PING\n",
@@ -28,6 +31,7 @@ ASKS = {  # what is answered in some way
     "padded": b"%-64d" % 0,
     "delimited": b"\x00\x01" + bytes(40),
     "dollar": b"$16        {'purpose': 'x'}$",
+    "web": said(do="ping"),
 }
 REFUSED = {  # what is refused for this reason, by a stranger
     "line": (b"WHO\n", "must-login"),
@@ -35,17 +39,18 @@ REFUSED = {  # what is refused for this reason, by a stranger
     "padded": (b"%-64d\xff" % 1, "not-utf8"),
     "delimited": (b"\x00\x03" + bytes(40), "must-login"),
     "dollar": (b"$19        {'purpose': 'poll'}$", "must-login"),
+    "web": (said(do="who"), "must-login"),
 }
 WORDS = {
     "too-slow": {"line": b"ERR line-timeout\n", "binary": b"not arrive in time", "padded": b"not arrive in time",
-                 "delimited": b"took too long", "dollar": b""},
+                 "delimited": b"took too long", "dollar": b"", "web": b"\x0f\xa2too-slow"},
     "too-long": {"line": b"ERR line-too-long\n", "binary": b"too long", "padded": b"too long",
-                 "delimited": b"too long", "dollar": b""},
+                 "delimited": b"too long", "dollar": b"", "web": b"\x03\xf1too-long"},
     "idle": {"line": b"INFO idle-timeout\n", "binary": b"silent for too long", "delimited": b"silent for too long",
-             "dollar": b""},
+             "dollar": b"", "web": b"\x0f\xa2idle"},
     "too-many-connections": {
         "line": b"ERR too-many-connections\n", "binary": b"too many connections", "padded": b"too many connections",
-        "delimited": b"too many connections", "dollar": b""},
+        "delimited": b"too many connections", "dollar": b"", "web": b"\x03\xf0too-many-connections"},
 }
 
 every_protocol = pytest.mark.parametrize("protocol", sorted(PROTOCOLS))

@@ -309,6 +309,8 @@ class Door:
 class Host:
     """In the place of a worker."""
 
+    expects_proxies = False
+
     def __init__(self):
         self.admitted = []
         self.stopped = []

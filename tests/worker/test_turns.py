@@ -2,6 +2,7 @@
 import logging
 
 import pytest
+from web_frames import PONG, frame, said
 
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import PROTOCOLS
@@ -151,7 +152,7 @@ def test_others_have_their_turns_in_a_flood_of_the_smallest_commands(house, cloc
     """From ten who read nothing of what they are answered."""
     calm = house.member(b"calm")
     smallest = {"line": b"x\n", "binary": binary(1, b""), "padded": b"%-64d" % 0, "delimited": bytes([0, 2] + 40 * [0]),
-                "dollar": b"$2         {}$"}[protocol]
+                "dollar": b"$2         {}$", "web": frame(b"", PONG)}[protocol]
     flooders = [house.connect(protocol=protocol) for _ in range(10)]
     for flooder in flooders:
         assert fill(flooder, smallest * 3000) >= 1000 * len(smallest)
@@ -318,7 +319,8 @@ def test_a_burst_that_the_rate_allows_ends_no_reader_on_a_slow_line(open_house, 
     slow = house.connect(2, protocol=reader, buffer=1 << 16)
     slow.send({
         "line": b"LOGIN slow\n", "binary": binary(200, b"slow"), "padded": b"%-64d[05:55 AM] slow: hi" % 19,
-        "delimited": b"\0\0" + (4).to_bytes(40, "big") + b"slow", "dollar": b"$2         {}$"}[reader])
+        "delimited": b"\0\0" + (4).to_bytes(40, "big") + b"slow", "dollar": b"$2         {}$",
+        "web": said(do="login", name="slow")}[reader])
     house.settle()
     frame, frames, heard, left = binary(100, b"x" * 16000), 120, 0, b""
     for _ in range(600):

@@ -17,6 +17,8 @@ connection uses of it, and so does a transport that lies over it:
     shutdown(how)   As of a socket: with SHUT_WR nothing more comes from us, and the client can tell that this is all.
     close()         The end, whatever is unsent.
     fileno(), getpeername()   As of a socket.
+    proxied(address)   The same transport for a client that a proxy speaks for, which `getpeername` tells. The one that
+                    it was is not used any more.
 
 Words of its own that answer what has come (a TLS alert, a pong) are sent when it is received, without the connection.
 """

@@ -19,6 +19,13 @@ class Plain(socket.socket):
         sock.setblocking(False)
         return sock
 
+    def proxied(self, address):
+        """The same for a client that a proxy speaks for. address: (host, port) of it."""
+        transport = Proxied(self.family, self.type, self.proto, self.detach())
+        transport.setblocking(False)
+        transport.client = address
+        return transport
+
     def open(self):
         """Nothing comes before the first message."""
         return 0
@@ -32,3 +39,12 @@ class Plain(socket.socket):
 
     def speak(self):
         """Nothing is ever unsaid."""
+
+
+class Proxied(Plain):
+    """The socket of a proxy, with the address of the client that it speaks for."""
+
+    __slots__ = ("client",)
+
+    def getpeername(self):
+        return self.client

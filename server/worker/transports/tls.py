@@ -103,6 +103,10 @@ class TLS:
     def getpeername(self):
         return self._below.getpeername()
 
+    def proxied(self, address):
+        self._below = self._below.proxied(address)
+        return self
+
     def open(self):
         """Go on with the handshake."""
         try:

@@ -1,0 +1,1 @@
+"""HTTP in front of WebSocket: bytes to requests (`head`), and requests to answers (`site`). No sockets, no clocks."""

@@ -1,0 +1,378 @@
+r"""The `web` protocol: JSON objects in the text frames of a WebSocket, for browsers and bots (subprotocol `parley.1`).
+
+A client's message is an object with what to `do`. An `id`, a string of at most 64 characters, comes back in the answer.
+Unknown keys are ignored. What the server says is an object with what it is about, `on`. `room` is "#lobby" if a client
+does not give it; `at` is in seconds since the epoch.
+
+    do                                  answer, on
+    login {name, [password]}            welcome {name}, waiting {count} if any messages were kept
+    register {name, password}           welcome, or done if one has the name
+    rename {name}                       welcome
+    password {old, new}                 done
+    say {[room], text}                  done, once it is stored
+    whisper {to, text}                  done, likewise
+    who {[room]}                        who {room, names}
+    history {[room], [after], [most]}   history {room, messages: [{n, by, at, text}], last, more}
+    missed                              missed {messages: [{by, at, text}]}
+    join {room, [key]}                  room {room, topic}
+    part {room}                         done
+    rooms {[pattern]}                   rooms {rooms: [{room, members, topic, inside}]}
+    topic {room, [text]}                topic {room, topic, by, at}; or, with a text, done
+    kick, ban, mute {room, name, [text]}, invite, unban, unmute, voice, devoice, op, deop {room, name},
+    set {room, setting, value}, drop {room}
+                                        done
+    delete                              done
+    ping                                pong
+    (anything that is not done)         no {why, text}: the word for the reason, and a sentence
+
+    on, to all whom it concerns
+    said {n, room, by, at, text}        whispered {n, by, to, at, text}
+    joined {room, name}                 left {room, name}                   renamed {room, old, new}
+    managed {room, act, by, name, text} invited {room, by}                  notice {text}
+    bye {why, text, [retry]}, and a close frame. retry: seconds after which to come back
+
+A message is at most 64 KiB long, in one frame or several, and its text `text_bytes`; where those are more than 20000
+a message may be three times as long as the text. Close codes beside those of the RFC: 4000 too slow, 4001 another
+log-in, 4002 idle.
+"""
+import json
+import re
+from json.encoder import encode_basestring_ascii
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+
+from parley.server.protocols import events, websocket
+from parley.server.protocols.contract import Encoders, Frames, Limits
+from parley.server.protocols.events import Malformed, Reason
+from parley.server.protocols.reasons import SENTENCES
+from parley.server.protocols.text import canonical, canonical_within
+from parley.server.protocols.traits import Traits
+from parley.server.protocols.websocket import close_frame, text_frame
+
+NAME = "web"
+PORT = 8000
+IDLE_TIMEOUT = 0  # whoever does not answer pings is not idle but gone
+TRAITS = Traits(
+    acknowledges=True, open_to_strangers=(events.Ping, events.Quit), shared_answers=(events.Present, events.Recalled),
+    labels=True, http=True, heartbeat=websocket.PING)
+
+LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
+AROUND_TEXT = 4096  # bytes
+LONGEST_LABEL = 64  # characters
+MOST_HISTORY = 200  # messages
+_LOBBY = b"#lobby"
+_MOST_DIGITS = 18
+
+Fields = Mapping[str, Any]
+
+_BAD_FORM = Malformed(Reason.BAD_FORM, None)
+_UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
+_ENDS = {
+    websocket.UNSUPPORTED: events.Broken(Reason.FOREIGN),
+    websocket.NOT_UTF8: events.Broken(Reason.NOT_UTF8),
+    websocket.TOO_LONG: events.Broken(Reason.TOO_LONG),
+}
+
+
+class _Unfit(ValueError):
+    """A field is missing or of the wrong type, or its text is too long. reason: a Reason."""
+
+    def __init__(self, reason: str = Reason.BAD_FORM) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("no number here is so long")
+    return int(digits)
+
+
+_decode = json.JSONDecoder(parse_int=_whole).decode
+
+
+class Decoder(websocket.Decoder):
+    """Bytes in, commands out. Holds at most one unfinished message."""
+
+    __slots__ = ("_text_limit",)
+    form = "json"
+
+    def __init__(self, limits: Limits) -> None:
+        self._text_limit: int = limits["text_bytes"]
+        super().__init__(max(LONGEST_MESSAGE, 3 * self._text_limit + AROUND_TEXT))
+
+    def feed(self, data: bytes) -> List[events.Command]:
+        """The commands that `data` completes; none after a Broken or a Quit."""
+        return [self._command(message) for message in self.receive(data)]
+
+    def _command(self, message: websocket.Message) -> events.Command:
+        if isinstance(message, websocket.Text):
+            return self._parse(message.text)
+        if isinstance(message, websocket.Pinged):
+            return events.Ping(message.content)
+        if isinstance(message, websocket.Closed):
+            return events.Quit()
+        if isinstance(message, websocket.Failed):
+            return _ENDS.get(message.code, events.Broken(Reason.BROKEN))
+        return events.Nothing()
+
+    def _parse(self, text: str) -> events.Command:
+        try:
+            fields = _decode(text)
+        except (ValueError, RecursionError):
+            return _BAD_FORM
+        if not isinstance(fields, dict):
+            return _BAD_FORM
+        label = fields.get("id")
+        if label is not None and not (isinstance(label, str) and len(label) <= LONGEST_LABEL):
+            return _BAD_FORM
+        word = fields.get("do")
+        kind, read = _COMMANDS.get(word, (None, None)) if isinstance(word, str) else (None, None)
+        if read is None:
+            command: events.Command = _UNKNOWN if isinstance(word, str) else _BAD_FORM
+        else:
+            try:
+                command = read(fields, self._text_limit)
+            except _Unfit as error:
+                command = Malformed(error.reason, kind)
+        return command if label is None else events.Labelled(encode_basestring_ascii(label).encode(), command)
+
+
+# ---- fields
+
+def _raw(fields: Fields, key: str) -> bytes:
+    """A string that has to be there, as it was sent. What is no text becomes bytes that are no UTF-8."""
+    value = fields.get(key)
+    if not isinstance(value, str):
+        raise _Unfit
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _raw_or_none(fields: Fields, key: str) -> Optional[bytes]:
+    return None if fields.get(key) is None else _raw(fields, key)
+
+
+def _room(fields: Fields) -> bytes:
+    room = _raw_or_none(fields, "room")
+    if room == b"":
+        raise _Unfit
+    return events.HOME if room is None else room
+
+
+def _text(fields: Fields, most: int) -> bytes:
+    """The text of a message, in canonical form."""
+    text = canonical_within(_raw(fields, "text"), most)
+    if text is None:
+        raise _Unfit(Reason.TEXT_TOO_LONG)
+    return text
+
+
+def _number(fields: Fields, key: str) -> Optional[int]:
+    value = fields.get(key)
+    if value is None:
+        return None
+    if type(value) is not int or value < 0:
+        raise _Unfit
+    return value
+
+
+def _most(fields: Fields) -> int:
+    most = _number(fields, "most")
+    return MOST_HISTORY if most is None else max(1, min(most, MOST_HISTORY))
+
+
+# ---- commands
+
+def _topic(fields: Fields, most: int) -> events.Command:
+    if fields.get("text") is None:
+        return events.Topic(_room(fields))
+    return events.Manage(_room(fields), "topic", b"", _text(fields, most))
+
+
+def _act(act: str) -> Callable[[Fields, int], events.Command]:
+    """Something that is done to somebody in a room."""
+
+    def read(fields: Fields, most: int) -> events.Command:
+        text = b"" if fields.get("text") is None else _text(fields, most)
+        return events.Manage(_room(fields), act, _raw(fields, "name"), text)
+
+    return read
+
+
+# How each command is read, and of which type it is.
+_Read = Callable[[Fields, int], events.Command]
+_COMMANDS: Dict[str, Any] = {
+    "login": (events.Login, lambda fields, most: events.Login(
+        _raw(fields, "name"), _raw_or_none(fields, "password"))),
+    "register": (events.SignUp, lambda fields, most: events.SignUp(_raw(fields, "name"), _raw(fields, "password"))),
+    "rename": (events.Rename, lambda fields, most: events.Rename(_raw(fields, "name"))),
+    "password": (events.ChangePassword, lambda fields, most: events.ChangePassword(
+        _raw(fields, "old"), _raw(fields, "new"))),
+    "say": (events.Say, lambda fields, most: events.Say(_text(fields, most), None, None, _room(fields))),
+    "whisper": (events.Whisper, lambda fields, most: events.Whisper(
+        _raw(fields, "to"), _text(fields, most), None, None)),
+    "who": (events.Who, lambda fields, most: events.Who(_room(fields))),
+    "history": (events.Recall, lambda fields, most: events.Recall(
+        _number(fields, "after"), _most(fields), _room(fields))),
+    "missed": (events.Deliver, lambda fields, most: events.Deliver()),
+    "join": (events.Enter, lambda fields, most: events.Enter(_raw(fields, "room"), _raw_or_none(fields, "key"))),
+    "part": (events.Exit, lambda fields, most: events.Exit(_raw(fields, "room"))),
+    "rooms": (events.Rooms, lambda fields, most: events.Rooms(_raw_or_none(fields, "pattern"))),
+    "topic": (events.Manage, _topic),
+    "set": (events.Manage, lambda fields, most: events.Manage(
+        _room(fields), "set", _raw(fields, "setting"), canonical(_raw(fields, "value")))),
+    "drop": (events.Manage, lambda fields, most: events.Manage(_room(fields), "drop", b"", b"")),
+    **{act: (events.Manage, _act(act)) for act in (
+        "invite", "kick", "ban", "unban", "mute", "unmute", "voice", "devoice", "op", "deop")},
+    "delete": (events.Delete, lambda fields, most: events.Delete()),
+    "ping": (events.TimingMark, lambda fields, most: events.TimingMark()),
+}
+
+
+# ---- what a client is told
+
+_ODD = re.compile(rb'["\\\x00-\x1f]')
+_ESCAPES = [(b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\t", b"\\t")]
+
+
+def quoted(text: bytes) -> bytes:
+    """A canonical text as a JSON string. Of what has to be escaped, there are only these in it."""
+    if _ODD.search(text):
+        for character, escaped in _ESCAPES:
+            text = text.replace(character, escaped)
+    return b'"%b"' % text
+
+
+def _list(items: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(items)
+
+
+def _shown(room: bytes) -> bytes:
+    return quoted(room or _LOBBY)
+
+
+def _on(word: bytes, *fields: bytes) -> Frames:
+    """The frame for an object; fields: key and value each."""
+    return (text_frame(b",".join([b'{"on":"%b"' % word, *fields]) + b"}"),)
+
+
+def _with_room(word: bytes) -> Callable[[Any], Frames]:
+    """Somebody has come to a room, or left it."""
+    return lambda happening: _on(
+        word, b'"room":%b' % _shown(getattr(happening, "room", events.HOME)), b'"name":' + quoted(happening.name))
+
+
+_DONE: Dict[type, Frames] = {
+    events.TimingMark: _on(b"pong"),
+    events.Quit: (close_frame(websocket.NORMAL),),
+}
+_CLOSE_CODES = {
+    Reason.SHUTDOWN: websocket.GOING_AWAY,
+    Reason.BROKEN: websocket.PROTOCOL_ERROR,
+    Reason.FOREIGN: websocket.UNSUPPORTED,
+    Reason.NOT_UTF8: websocket.NOT_UTF8,
+    Reason.TOO_LONG: websocket.TOO_LONG,
+    Reason.BUG: websocket.BUG,
+    Reason.NOT_STORED: websocket.BUG,
+    Reason.SLOW_READER: 4000,
+    Reason.REPLACED: 4001,
+    Reason.IDLE: 4002,
+    Reason.TOO_SLOW: 4002,
+}
+_RETRY = 2  # seconds
+
+
+def _why(reason: str) -> bytes:
+    return b'"why":"%b","text":"%b"' % (reason.encode(), SENTENCES[reason].encode())
+
+
+def _farewell(farewell: events.Farewell) -> Frames:
+    reason = farewell.reason
+    retry = [b'"retry":%d' % _RETRY] if reason == Reason.SHUTDOWN else []
+    return (*_on(b"bye", _why(reason), *retry),
+            close_frame(_CLOSE_CODES.get(reason, websocket.POLICY), reason.encode()))
+
+
+def _said(said: events.Said) -> Frames:
+    return (text_frame(b'{"on":"said","n":%d,"room":%b,"by":%b,"at":%d,"text":%b}' % (
+        said.number or 0, _shown(said.room), quoted(said.sender), said.time, quoted(said.text))),)
+
+
+def _whispered(whispered: events.Whispered, me: Optional[bytes]) -> Frames:
+    return _on(b"whispered", b'"n":%d,"by":%b,"to":%b,"at":%d,"text":%b' % (
+        whispered.number or 0, quoted(whispered.sender), quoted(me or b""), whispered.time, quoted(whispered.text)))
+
+
+def _message(number: int, sender: bytes, text: bytes, time: int) -> bytes:
+    return b'{"n":%d,"by":%b,"at":%d,"text":%b}' % (number, quoted(sender), time, quoted(text))
+
+
+def _recalled(recalled: events.Recalled) -> Frames:
+    messages = _list(_message(*message) for message in recalled.messages)
+    return _on(b"history", b'"room":%b,"messages":%b,"last":%d,"more":%b' % (
+        _shown(recalled.room), messages, recalled.last, b"true" if recalled.more else b"false"))
+
+
+def _missed(missed: events.Missed) -> Frames:
+    return _on(b"missed", b'"messages":' + _list(
+        b'{"by":%b,"at":%d,"text":%b}' % (quoted(sender), time, quoted(text))
+        for sender, text, time in missed.messages))
+
+
+def _room_list(listed: events.RoomList) -> Frames:
+    return _on(b"rooms", b'"rooms":' + _list(
+        b'{"room":%b,"members":%d,"topic":%b,"inside":%b}' % (
+            quoted(name), members, quoted(topic), b"true" if inside else b"false")
+        for name, members, topic, inside in listed.rooms))
+
+
+def _managed(managed: events.Managed) -> Frames:
+    return _on(b"managed", b'"room":%b,"act":"%b","by":%b,"name":%b,"text":%b' % (
+        _shown(managed.room), managed.act.encode(), quoted(managed.by), quoted(managed.about), quoted(managed.text)))
+
+
+def _silence(happening: events.Happening) -> Frames:
+    return ()
+
+
+ENCODERS: Encoders = {
+    **dict.fromkeys(events.HAPPENINGS, _silence),
+    events.Welcome: lambda welcome: _on(b"welcome", b'"name":' + quoted(welcome.name)),
+    events.Waiting: lambda waiting: _on(b"waiting", b'"count":%d' % waiting.count),
+    events.Done: lambda done: _DONE.get(events.kind_of(done.asked)) or _on(b"done"),
+    events.Refused: lambda refused: _on(b"no", _why(refused.reason)),
+    events.Present: lambda present: _on(
+        b"who", b'"room":%b,"names":%b' % (_shown(present.room), _list(map(quoted, present.names)))),
+    events.Missed: _missed,
+    events.Recalled: _recalled,
+    events.Pong: lambda pong: (websocket.pong_frame(pong.token),),
+    events.Inside: lambda inside: _on(b"room", b'"room":%b,"topic":%b' % (quoted(inside.room), quoted(inside.topic))),
+    events.RoomList: _room_list,
+    events.TopicTold: lambda told: _on(b"topic", b'"room":%b,"topic":%b,"by":%b,"at":%d' % (
+        _shown(told.room), quoted(told.text), quoted(told.by), told.time)),
+    events.Said: _said,
+    events.Joined: _with_room(b"joined"),
+    events.Left: _with_room(b"left"),
+    events.Entered: _with_room(b"joined"),
+    events.Exited: _with_room(b"left"),
+    events.Renamed: lambda renamed: _on(b"renamed", b'"room":%b,"old":%b,"new":%b' % (
+        _shown(renamed.room), quoted(renamed.old), quoted(renamed.new))),
+    events.Managed: _managed,
+    events.Invited: lambda invited: _on(b"invited", b'"room":%b,"by":%b' % (quoted(invited.room), quoted(invited.by))),
+    events.Notice: lambda notice: _on(b"notice", b'"text":' + quoted(notice.text)),
+    events.Farewell: _farewell,
+}
+
+
+def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
+    """The frames for `happening`; none if this protocol has no message for it."""
+    if type(happening) is events.Whispered:
+        return _whispered(happening, me)
+    return ENCODERS[type(happening)](happening)
+
+
+def with_label(frame: bytes, label: bytes) -> bytes:
+    """An answer with the `id` of what it answers. label: a JSON string."""
+    return text_frame(b'{"id":%b,%b' % (label, websocket.text_of(frame)[1:])) if frame[:1] == b"\x81" else frame
+
+
+FORMS = {"json": encode}

@@ -1,0 +1,144 @@
+"""What a proxy says first of the client that it speaks for: the PROXY protocol, versions 1 and 2."""
+import ipaddress
+import logging
+import selectors
+import struct
+
+READ = selectors.EVENT_READ
+SECONDS = 10.0  # for all of it
+_MOST_V1 = 107  # bytes of a line
+_MOST_V2 = 4096  # bytes behind the head, which may say more than addresses
+_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+_HEAD = struct.Struct("!12sBBH")
+_LOCAL, _PROXY = 0x20, 0x21
+_TCP4, _TCP6 = 0x11, 0x21
+_PORTS = struct.Struct("!HH")
+
+log = logging.getLogger(__name__)
+
+
+class Garbled(ValueError):
+    """It is no such introduction."""
+
+
+def wanted(head):
+    """How many bytes more are surely part of it, of which `head` has come; 0 if that is all. Garbled if it is none."""
+    if head.startswith(_SIGNATURE[:len(head)]):
+        if len(head) < _HEAD.size:
+            return _HEAD.size - len(head)
+        size = _HEAD.unpack_from(head)[3]
+        if size > _MOST_V2:
+            raise Garbled("it is too long")
+        return _HEAD.size + size - len(head)
+    if head.startswith(b"PROXY "[:len(head)]):
+        if head.endswith(b"\r\n"):
+            return 0
+        if len(head) < _MOST_V1:
+            return 1 if head.endswith(b"\r") else 2
+    raise Garbled("it does not begin with a PROXY header")
+
+
+def client(head):
+    """(host, port) that a whole introduction tells; None if the proxy speaks for itself. Garbled if it is none."""
+    return _client_v2(head) if head.startswith(_SIGNATURE) else _client_v1(head)
+
+
+def _client_v1(line):
+    words = line[:-2].split(b" ")
+    if words[1:2] == [b"UNKNOWN"]:
+        return None
+    if len(words) != 6 or words[1] not in (b"TCP4", b"TCP6"):
+        raise Garbled("it is not of the right form")
+    try:
+        host, port = ipaddress.ip_address(words[2].decode("ascii")), int(words[4])
+    except ValueError:
+        raise Garbled("it has no address") from None
+    return _plain(host), port
+
+
+def _client_v2(head):
+    _, command, family, size = _HEAD.unpack_from(head)
+    if command == _LOCAL:
+        return None
+    if command != _PROXY:
+        raise Garbled("it is of an unknown version")
+    length = {_TCP4: 4, _TCP6: 16}.get(family)
+    if length is None:
+        return None  # it came by a way that has no addresses of ours
+    if size < 2 * length + _PORTS.size:
+        raise Garbled("it is too short")
+    host = ipaddress.ip_address(head[_HEAD.size:_HEAD.size + length])
+    port, _ = _PORTS.unpack_from(head, _HEAD.size + 2 * length)
+    return _plain(host), port
+
+
+def _plain(host):
+    return str(getattr(host, "ipv4_mapped", None) or host)
+
+
+class Introduction:
+    """A connection from a proxy whose introduction is not complete. Not a byte behind that is read."""
+
+    unfinished = True  # who is late at this is too slow, not idle
+    is_typed = False
+
+    def __init__(self, transport, protocol, home, tls, admission, worker):
+        self._transport = transport
+        self._whereto = protocol, home, tls
+        self._admission = admission
+        self._worker = worker
+        self._head = b""
+        worker.selector.register(transport, READ, self)
+        worker.deadlines.began(self, worker.now)
+
+    def on_ready(self, mask):
+        """More of it has come."""
+        try:
+            more = wanted(self._head)
+            while more:
+                data = self._transport.recv(more)
+                if not data:
+                    self._end()
+                    return
+                self._head += data
+                more = wanted(self._head)
+            told = client(self._head)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end()
+            return
+        except Garbled as error:
+            self._fail(str(error))
+            return
+        self._unwatch()
+        transport = self._transport if told is None else self._transport.proxied(told)
+        self._admission.receive(transport, *self._whereto)
+
+    def give_up(self, reason):
+        """It has taken too long."""
+        self._fail("it took too long")
+
+    def _fail(self, why):
+        try:
+            host = self._transport.getpeername()[0]
+        except OSError:
+            host = "?"  # it is gone
+        level = self._worker.strangers.level("PROXY header", host, self._worker.now, logging.WARNING)
+        log.log(level, "no PROXY header from the proxy %(host)s: %(why)s", {"host": host, "why": why})
+        self._end()
+
+    def crash(self):
+        """Called in an exception handler: this connection is lost."""
+        level = self._worker.strangers.level("a bug", "", self._worker.now, logging.ERROR)
+        log.log(level, "a bug while a proxy introduced its client", exc_info=True)
+        self._end()
+
+    def _unwatch(self):
+        self._worker.selector.unregister(self._transport)
+        self._worker.deadlines.completed(self)
+
+    def _end(self):
+        self._unwatch()
+        self._transport.close()
+        self._admission.turned_away(self, "proxy")

@@ -1,0 +1,314 @@
+"""Who comes by HTTP: asks for pages, and perhaps becomes a client that speaks WebSocket."""
+import collections
+import contextlib
+import email.utils
+import logging
+import selectors
+import socket
+import time
+
+from parley.server.chat.origins import as_people_write_it, origin
+from parley.server.http.head import Reader, Refused, rendered
+from parley.server.http.site import Health, Upgrade
+from parley.server.ipc.messages import ToHub
+from parley.server.protocols.events import Reason
+from parley.server.worker.outbox import Outbox
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+HEAD_SECONDS = 10.0  # for the head of a request, from the beginning of the connection or of the head
+KEEP_ALIVE_SECONDS = 60.0  # between two requests
+TAKE_SECONDS = 60.0  # for a client to take an answer
+HUB_SECONDS = 5.0  # for the hub to say how the server is
+LINGER = 2.0  # for a client to take our last words
+_CHUNK = 4096
+
+log = logging.getLogger(__name__)
+
+
+class Visitors:
+    """Those of one worker.
+
+    site: `server.http.site.Site`, which answers them.
+    most: of one address, 0 for no limit; what they become when they are clients is counted by the hub.
+    """
+
+    def __init__(self, worker, admission):
+        self.site = None
+        self.most = 0
+        self.worker = worker
+        self.admission = admission
+        self._until = {}  # visitor -> when it has had its time, monotonic seconds
+        self._asking = []  # (visitor, request, `Health`) of those that wait for the hub's answer
+        self._counted = set()  # those that have not heard their last answer
+        self._addresses = collections.Counter()  # origin -> how many of these there are
+
+    def __len__(self):
+        """How many there are, but for those that have heard their last answer."""
+        return len(self._counted)
+
+    def visit(self, transport, protocol, home):
+        """Somebody has connected."""
+        return Visitor(transport, protocol, home, self)
+
+    def came(self, visitor):
+        """Here it is; is there room for it?"""
+        self._counted.add(visitor)
+        self._addresses[visitor.origin] += 1
+        self.await_(visitor, HEAD_SECONDS)
+        return not (self.admission.is_full or self.most and self._addresses[visitor.origin] > self.most)
+
+    def await_(self, visitor, seconds):
+        """It has this long for what comes next."""
+        self._until[visitor] = self.worker.now + seconds
+
+    def finished(self, visitor):
+        """It hears its last answer, or is a client."""
+        if visitor in self._counted:
+            self._counted.remove(visitor)
+            self._addresses[visitor.origin] -= 1
+            if not self._addresses[visitor.origin]:
+                del self._addresses[visitor.origin]
+
+    def left(self, visitor):
+        """It is none any more."""
+        self.finished(visitor)
+        del self._until[visitor]
+
+    def ask_hub(self, visitor, request, health):
+        """It wants to know how the server is."""
+        if not self._asking:
+            self.worker.uplink.ask(ToHub.AskHealth())
+        self._asking.append((visitor, request, health))
+        self.await_(visitor, HUB_SECONDS)
+
+    def tell_health(self, troubles):
+        """The hub's answer."""
+        asking, self._asking = self._asking, []
+        if self.worker.stopping:
+            troubles = [*troubles, "the server is stopping"]
+        for visitor, request, health in asking:
+            self.guard(visitor, visitor.tell_health, request, troubles if health.readiness else ())
+
+    def sweep(self, now):
+        """Who has had its time?"""
+        for visitor in [visitor for visitor, until in self._until.items() if until <= now]:
+            self.guard(visitor, visitor.give_up)
+        self._asking = [asking for asking in self._asking if asking[0] in self._until]
+
+    def end(self):
+        """The server ends."""
+        for visitor in list(self._until):
+            self.guard(visitor, visitor.close)
+
+    @staticmethod
+    def guard(visitor, action, *arguments):
+        """A bug costs this visitor only."""
+        try:
+            action(*arguments)
+        except Exception:
+            visitor.crash()
+
+
+class Visitor:
+    """One HTTP connection. It has one request at a time, and is not read before that is answered.
+
+    origin: what it is counted by.
+    paid_until: see `server.worker.throttle`.
+    """
+
+    __slots__ = ("origin", "paid_until", "_transport", "_protocol", "_home", "_visitors", "_reader", "_outbox", "_mask",
+                 "_host", "_asks", "_closing")
+
+    def __init__(self, transport, protocol, home, visitors):
+        self._transport = transport
+        self._protocol = protocol
+        self._home = home
+        self._visitors = visitors
+        self._reader = Reader()
+        self._outbox = None  # what the kernel has not taken
+        self._mask = 0
+        self._asks = False  # does it wait for the hub?
+        self._closing = False  # is the last answer said?
+        try:
+            self._host = as_people_write_it(transport.getpeername()[0])
+        except OSError:
+            self._host = ""  # it is gone already
+        worker = visitors.worker
+        self.origin = origin(self._host)
+        self.paid_until = worker.throttle.debt(self.origin, worker.now)
+        if visitors.came(self):
+            self._watch()
+        else:
+            self._refuse(503, "there are too many connections")
+
+    # ---- reading
+
+    def on_ready(self, mask):
+        """The selector found the socket ready, or it is its turn."""
+        if mask & WRITE and self._outbox is not None:
+            self._flush()
+        if mask & READ and self._transport is not None and self._outbox is None and not self._asks:
+            self._read()
+
+    def _read(self):
+        data, self._reader.rest = self._reader.rest, b""
+        if not data:
+            try:
+                data = self._transport.recv(_CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.close()
+                return
+        if self._closing:
+            return  # what still comes is dropped, until the client ends too
+        if not self._reader.has_begun:
+            self._visitors.await_(self, HEAD_SECONDS)
+        try:
+            request = self._reader.feed(data)
+        except Refused as refused:
+            self._refuse(refused.status, str(refused))
+            return
+        if request is not None:
+            self._hear(request)
+
+    def _hear(self, request):
+        visitors = self._visitors
+        worker = visitors.worker
+        if not worker.throttle.affords(self, 1, worker.now):
+            self._refuse(429, "there are too many requests")
+            return
+        answer = visitors.site.answer(request, self._host)
+        if isinstance(answer, Health):
+            self._asks = True
+            self._watch()
+            visitors.ask_hub(self, request, answer)
+        elif worker.stopping:
+            self._refuse(503, "the server is stopping")
+        elif not isinstance(answer, Upgrade):
+            self._answer(request, answer)
+        elif visitors.admission.is_full:
+            self._refuse(503, "there are too many connections")
+        else:
+            self._become_client(answer)
+
+    def tell_health(self, request, troubles):
+        """What there is to say of the server's health."""
+        if self._transport is None:
+            return
+        self._asks = False
+        self._answer(request, self._visitors.site.text(503 if troubles else 200, "; ".join(troubles) or "ok"))
+
+    def _become_client(self, upgrade):
+        transport, rest = self._transport, self._reader.rest
+        self._leave()
+        if upgrade.address is not None:
+            transport = transport.proxied((upgrade.address, 0))
+        connection = self._visitors.admission.admit(transport, self._protocol, self._home)
+        try:
+            connection.send([rendered(upgrade.answer, _date(), False)])
+            if rest:
+                connection.begin_with(rest)
+        except Exception:
+            connection.crash()
+
+    # ---- answering
+
+    def _refuse(self, status, why):
+        """The last answer."""
+        self._answer(None, self._visitors.site.text(status, why, closes=True))
+
+    def _answer(self, request, answer):
+        self._closing = answer.closes or request is None or not request.keeps_alive
+        answer = answer._replace(closes=self._closing)
+        if self._closing:
+            self._visitors.finished(self)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("request", {"host": self._host, "status": answer.status,
+                                  "target": request and request.target.decode("latin-1")})
+        self._outbox = Outbox()
+        self._outbox.append(rendered(answer, _date(), request is not None and request.method == b"HEAD"))
+        self._visitors.await_(self, TAKE_SECONDS)
+        self._flush()
+
+    def _flush(self):
+        try:
+            self._outbox.send(self._transport)
+        except OSError:
+            self.close()
+            return
+        if self._outbox.size:
+            self._watch()
+            return
+        self._outbox = None
+        if self._closing:
+            self._visitors.await_(self, LINGER)
+            try:
+                self._transport.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.close()
+                return
+        else:
+            self._visitors.await_(self, KEEP_ALIVE_SECONDS)
+        self._watch()
+        if self._reader.rest and not self._closing:
+            self._visitors.worker.postpone(self, READ)
+
+    # ---- the end
+
+    def give_up(self):
+        """It has had its time."""
+        if self._asks:
+            self._asks = False
+            self._refuse(503, "the hub does not answer")
+        elif self._reader.has_begun and not self._closing:
+            self._refuse(408, "the request did not arrive in time")
+        else:
+            self.close()
+
+    def close(self):
+        """Nothing more is said or heard."""
+        if self._transport is None:
+            return
+        worker = self._visitors.worker
+        if worker.throttle.is_debtor(self, worker.now):
+            worker.throttle.remember(self.origin, self.paid_until)
+        transport = self._transport
+        self._leave()
+        with contextlib.suppress(OSError):
+            transport.close()
+
+    def _leave(self):
+        self._outbox = None
+        self._asks = True  # and so it is not watched
+        self._watch()
+        self._transport = None
+        self._visitors.left(self)
+        self._visitors.admission.closed(self)
+
+    def crash(self):
+        """Called in an exception handler: this visitor is lost."""
+        worker = self._visitors.worker
+        level = worker.strangers.level("a bug", self._host, worker.now, logging.ERROR)
+        log.log(level, "a bug while answering a request", exc_info=True)
+        worker.stats.endings[Reason.BUG] += 1
+        self.close()
+
+    def _watch(self):
+        mask = WRITE if self._outbox is not None else 0 if self._asks else READ
+        if mask == self._mask:
+            return
+        selector = self._visitors.worker.selector
+        if not self._mask:
+            selector.register(self._transport, mask, self)
+        elif not mask:
+            selector.unregister(self._transport)
+        else:
+            selector.modify(self._transport, mask, self)
+        self._mask = mask
+
+
+def _date():
+    return email.utils.formatdate(time.time(), usegmt=True)

@@ -1,0 +1,199 @@
+"""The `web` protocol: JSON from a client to commands, and happenings to JSON."""
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from web_frames import BINARY, CLOSE, MORE, PING, PONG, contents, frame, objects, said
+
+from parley.server.protocols import events, web
+from parley.server.protocols.events import HOME, REASONS, Broken, Labelled, Malformed, Reason
+from parley.server.protocols.text import canonical
+
+LIMITS = {"text_bytes": 100}
+MANAGE = events.Manage
+BAD = Malformed(Reason.BAD_FORM, None)
+
+COMMANDS = [
+    ({"do": "login", "name": "ann"}, events.Login(b"ann", None)),
+    ({"do": "login", "name": "ann", "password": "x y"}, events.Login(b"ann", b"x y")),
+    ({"do": "login", "name": "ann", "password": None}, events.Login(b"ann", None)),
+    ({"do": "register", "name": "ann", "password": "x"}, events.SignUp(b"ann", b"x")),
+    ({"do": "rename", "name": "bea"}, events.Rename(b"bea")),
+    ({"do": "password", "old": "x", "new": "y"}, events.ChangePassword(b"x", b"y")),
+    ({"do": "say", "text": "hi"}, events.Say(b"hi", None, None)),
+    ({"do": "say", "text": "hi\n\u00fc", "room": "#dev"}, events.Say(b"hi\n\xc3\xbc", None, None, b"#dev")),
+    ({"do": "say", "text": "\x1b[m"}, events.Say("\u241b[m".encode(), None, None)),
+    ({"do": "whisper", "to": "bob", "text": "hi"}, events.Whisper(b"bob", b"hi", None, None)),
+    ({"do": "who"}, events.Who()),
+    ({"do": "who", "room": "#dev"}, events.Who(b"#dev")),
+    ({"do": "missed"}, events.Deliver()),
+    ({"do": "join", "room": "#dev"}, events.Enter(b"#dev", None)),
+    ({"do": "join", "room": "#dev", "key": "k"}, events.Enter(b"#dev", b"k")),
+    ({"do": "part", "room": "#dev"}, events.Exit(b"#dev")),
+    ({"do": "rooms"}, events.Rooms(None)),
+    ({"do": "rooms", "pattern": "#d*"}, events.Rooms(b"#d*")),
+    ({"do": "topic", "room": "#dev"}, events.Topic(b"#dev")),
+    ({"do": "topic", "room": "#dev", "text": "news"}, MANAGE(b"#dev", "topic", b"", b"news")),
+    ({"do": "topic", "room": "#dev", "text": ""}, MANAGE(b"#dev", "topic", b"", b"")),
+    ({"do": "kick", "room": "#dev", "name": "bob", "text": "why"}, MANAGE(b"#dev", "kick", b"bob", b"why")),
+    ({"do": "op", "room": "#dev", "name": "bob"}, MANAGE(b"#dev", "op", b"bob", b"")),
+    ({"do": "ban", "name": "b*"}, MANAGE(HOME, "ban", b"b*", b"")),
+    ({"do": "set", "room": "#dev", "setting": "limit", "value": "9"}, MANAGE(b"#dev", "set", b"limit", b"9")),
+    ({"do": "drop", "room": "#dev"}, MANAGE(b"#dev", "drop", b"", b"")),
+    ({"do": "delete"}, events.Delete()),
+    ({"do": "ping"}, events.TimingMark()),
+    ({"do": "ping", "more": [{}], "room": 7}, events.TimingMark()),
+    ({"do": "nothing"}, Malformed(Reason.UNKNOWN_COMMAND, None)),
+    ({"do": "say"}, Malformed(Reason.BAD_FORM, events.Say)),
+    ({"do": "say", "text": 7}, Malformed(Reason.BAD_FORM, events.Say)),
+    ({"do": "say", "text": "hi", "room": ""}, Malformed(Reason.BAD_FORM, events.Say)),
+    ({"do": "say", "text": "hi", "room": ["#dev"]}, Malformed(Reason.BAD_FORM, events.Say)),
+    ({"do": "say", "text": "x" * 101}, Malformed(Reason.TEXT_TOO_LONG, events.Say)),
+    ({"do": "say", "text": "\x07" * 34}, Malformed(Reason.TEXT_TOO_LONG, events.Say)),
+    ({"do": "login", "name": None}, Malformed(Reason.BAD_FORM, events.Login)),
+    ({"do": "join"}, Malformed(Reason.BAD_FORM, events.Enter)),
+    ({"do": "kick", "room": "#dev"}, Malformed(Reason.BAD_FORM, MANAGE)),
+    ({"do": "set", "setting": "limit"}, Malformed(Reason.BAD_FORM, MANAGE)),
+    ({"do": 7}, BAD), ({"do": None}, BAD), ({}, BAD), ([], BAD), ("say", BAD), (None, BAD), (7, BAD),
+    ({"do": "ping", "id": 7}, BAD), ({"do": "ping", "id": "x" * 65}, BAD),
+]  # fmt: skip
+
+
+def fed(data):
+    return web.Decoder(LIMITS).feed(data)
+
+
+@pytest.mark.parametrize("fields, command", COMMANDS, ids=str)
+def test_an_object_is_a_command(fields, command):
+    assert fed(frame(json.dumps(fields).encode())) == [command]
+
+
+@pytest.mark.parametrize(
+    "fields, command", [one for one in COMMANDS if isinstance(one[0], dict) and "id" not in one[0]], ids=str)
+def test_an_id_is_the_label_of_the_answer(fields, command):
+    for label in ("7", "x" * 64, 'a"\\\n\u00fc\U0001f600'):
+        assert fed(said(id=label, **fields)) == [Labelled(json.dumps(label).encode(), command)]
+
+
+def test_every_act_can_be_done():
+    acts = {command.act for _, command in COMMANDS if isinstance(command, MANAGE)}
+    for act in set(events.ACTS) - acts:
+        assert fed(said(do=act, name="bob")) == [MANAGE(HOME, act, b"bob", b"")]
+
+
+@pytest.mark.parametrize("text", [
+    b"", b"{", b"{}{}", b"\xef\xbb\xbf{}", b"[" * 60000, b'{"do":' * 10000, b'{"do":"ping","x":%b}' % (b"9" * 5000),
+    b'{"do":"ping","x":"\x01"}'], ids=lambda text: repr(text[:9]))
+def test_what_is_no_json_is_malformed_and_what_follows_is_read(text):
+    assert fed(frame(text) + said(do="ping")) == [BAD, events.TimingMark()]
+
+
+def test_what_is_no_text_is_no_utf8_either():
+    assert fed(said(do="login", name="\ud800")) == [events.Login(b"\xed\xa0\x80", None)]
+    assert fed(said(do="say", text="\ud800")) == [events.Say(canonical(b"\xed\xa0\x80"), None, None)]
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["do", "id", "text", "room", "name", "to", "most", "after", "key", "value"]), inner, max_size=5)),
+    st.sampled_from(sorted(web._COMMANDS)))
+def test_no_object_is_too_strange(value, word):
+    if isinstance(value, dict):
+        value["do"] = value.get("do", word)
+    command, = fed(frame(json.dumps(value).encode()))
+    assert isinstance(command, events.COMMANDS)
+
+
+@pytest.mark.parametrize("data, commands", [
+    (frame(b"x", PING), [events.Ping(b"x")]),
+    (frame(b"", PONG), [events.Nothing()]),
+    (frame(b'{"do":', last=False) + frame(b'"ping"}', MORE), [events.Nothing(), events.TimingMark()]),
+    (frame(b"\x03\xe8", CLOSE) + said(do="ping"), [events.Quit()]),
+    (frame(b"x", BINARY), [Broken(Reason.FOREIGN)]),
+    (frame(b"\xff"), [Broken(Reason.NOT_UTF8)]),
+    (frame(b"x" * 65537), [Broken(Reason.TOO_LONG)]),
+    (b"GET / HTTP/1.1\r\n", [Broken(Reason.BROKEN)]),
+])
+def test_other_frames_are_commands_too(data, commands):
+    assert fed(data) == commands
+
+
+def test_a_message_may_be_as_long_as_its_text():
+    long = web.Decoder({"text_bytes": 100000})
+    assert long.feed(said(do="say", text="\u00fc" * 50000)) == [events.Say("\u00fc".encode() * 50000, None, None)]
+
+
+# ---- what a client is told
+
+EVENT_OBJECTS = [
+    (events.Welcome(b"ann", None), {"on": "welcome", "name": "ann"}),
+    (events.Waiting(3), {"on": "waiting", "count": 3}),
+    (events.Done(events.Say), {"on": "done"}),
+    (events.Done(events.TimingMark()), {"on": "pong"}),
+    (events.Present([b"ann", b"b\xc3\xbcb"]), {"on": "who", "room": "#lobby", "names": ["ann", "büb"]}),
+    (events.Present([], b"#dev"), {"on": "who", "room": "#dev", "names": []}),
+    (events.Missed([(b"bob", b"hi", 7)]), {"on": "missed", "messages": [{"by": "bob", "at": 7, "text": "hi"}]}),
+    (events.Inside(b"#dev", b"news", None), {"on": "room", "room": "#dev", "topic": "news"}),
+    (events.RoomList([(b"#dev", 2, b"t", True)]),
+     {"on": "rooms", "rooms": [{"room": "#dev", "members": 2, "topic": "t", "inside": True}]}),
+    (events.TopicTold(b"#dev", b"t", b"bob", 7), {"on": "topic", "room": "#dev", "topic": "t", "by": "bob", "at": 7}),
+    (events.Said(b"bob", b"hi", 7, 5), {"on": "said", "n": 5, "room": "#lobby", "by": "bob", "at": 7, "text": "hi"}),
+    (events.Said(b"bob", b"hi", 7, 5, b"#dev"),
+     {"on": "said", "n": 5, "room": "#dev", "by": "bob", "at": 7, "text": "hi"}),
+    (events.Whispered(b"bob", b"hi", 7, 5),
+     {"on": "whispered", "n": 5, "by": "bob", "to": "me", "at": 7, "text": "hi"}),
+    (events.Joined(b"bob"), {"on": "joined", "room": "#lobby", "name": "bob"}),
+    (events.Left(b"bob"), {"on": "left", "room": "#lobby", "name": "bob"}),
+    (events.Entered(b"#dev", b"bob"), {"on": "joined", "room": "#dev", "name": "bob"}),
+    (events.Exited(b"#dev", b"bob"), {"on": "left", "room": "#dev", "name": "bob"}),
+    (events.Renamed(b"bob", b"rob"), {"on": "renamed", "room": "#lobby", "old": "bob", "new": "rob"}),
+    (events.Managed(b"#dev", "kick", b"ann", b"bob", b"why"),
+     {"on": "managed", "room": "#dev", "act": "kick", "by": "ann", "name": "bob", "text": "why"}),
+    (events.Invited(b"#dev", b"bob"), {"on": "invited", "room": "#dev", "by": "bob"}),
+    (events.Notice(b"a\nb"), {"on": "notice", "text": "a\nb"}),
+    (events.Users([]), None),
+]
+
+
+@pytest.mark.parametrize("happening, fields", EVENT_OBJECTS, ids=str)
+def test_a_happening_is_an_object(happening, fields):
+    frames = web.encode(happening, b"me")
+    assert objects(b"".join(frames)) == ([] if fields is None else [fields])
+    for one in frames:
+        assert objects(web.with_label(one, b'"a\\"b"')) == [dict(fields, id='a"b')]
+
+
+@given(st.text(max_size=300))
+def test_any_canonical_text_is_read_as_it_is(text):
+    text = canonical(text.encode("utf-8", "surrogatepass"))
+    (fields,) = objects(b"".join(web.encode(events.Said(text, text, 7, 5, b"#" + text), None)))
+    assert (fields["by"], fields["text"], fields["room"]) == (text.decode(), text.decode(), "#" + text.decode())
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_has_its_word_and_a_sentence(reason):
+    (no,) = objects(web.encode(events.Refused(reason, None), None)[0])
+    assert (no["on"], no["why"]) == ("no", reason)
+    assert no["text"][0].islower()
+    bye, closing = contents(b"".join(web.encode(events.Farewell(reason), None)))
+    assert json.loads(bye[1].decode())["why"] == reason
+    assert closing[0] == CLOSE and closing[1][2:] == reason.encode()
+
+
+@pytest.mark.parametrize("reason, code", [
+    (Reason.SHUTDOWN, 1001), (Reason.BROKEN, 1002), (Reason.FOREIGN, 1003), (Reason.NOT_UTF8, 1007),
+    (Reason.BANNED, 1008), (Reason.TOO_MANY_CONNECTIONS, 1008), (Reason.TOO_LONG, 1009), (Reason.BUG, 1011),
+    (Reason.SLOW_READER, 4000), (Reason.REPLACED, 4001), (Reason.IDLE, 4002)])
+def test_a_farewell_closes_with_the_code_of_its_reason(reason, code):
+    bye, (_, content) = contents(b"".join(web.encode(events.Farewell(reason), None)))
+    assert int.from_bytes(content[:2], "big") == code
+    assert ("retry" in json.loads(bye[1].decode())) == (reason == Reason.SHUTDOWN)
+
+
+def test_a_ping_is_answered_with_its_content_and_a_close_with_a_close():
+    assert contents(web.encode(events.Pong(b"x"), None)[0]) == [(PONG, b"x")]
+    closing, = web.encode(events.Done(events.Quit()), None)
+    assert contents(closing) == [(CLOSE, b"\x03\xe8")]
+    assert web.with_label(closing, b'"1"') == closing
