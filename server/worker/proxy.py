@@ -6,6 +6,7 @@ import struct
 
 READ = selectors.EVENT_READ
 SECONDS = 10.0  # for all of it
+_LEAST = 8  # bytes of either version; of a line there are more
 _MOST_V1 = 107  # bytes of a line
 _MOST_V2 = 4096  # bytes behind the head, which may say more than addresses
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -23,6 +24,8 @@ class Garbled(ValueError):
 
 def wanted(head):
     """How many bytes more are surely part of it, of which `head` has come; 0 if that is all. Garbled if it is none."""
+    if not head:
+        return _LEAST
     if head.startswith(_SIGNATURE[:len(head)]):
         if len(head) < _HEAD.size:
             return _HEAD.size - len(head)
