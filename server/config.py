@@ -100,6 +100,8 @@ class Settings(namedtuple("Settings", (
             "echo": self.echo,
             "goodbye": self.goodbye,
             "motd": self.motd,
+            "register": self.register,
+            "guests": self.guests,
             "limits": dict(self.limits, connections=share),
             "certificate": certificate,
             "web": dict(self.web._asdict()),

@@ -95,7 +95,7 @@ class AnsweringStore:
         self._waiting = []
 
     def status(self):
-        return {"waiting": len(self._waiting), "seconds": 0.0}
+        return {"waiting": len(self._waiting)}
 
     def talk(self, frame, then):
         self._wait(then, "talk", frame)

@@ -6,9 +6,8 @@ The testsuite (`autobahntestsuite` on PyPI) needs Python 2.7, so it is no part o
     python2.7 -m pip install --target autobahn autobahntestsuite
     PYTHONPATH=autobahn python2.7 -m autobahntestsuite.wstest -m fuzzingclient -s tools/autobahn.json
 
-with the report in `autobahn-report/`. The cases 12 and 13 are about compression, which is never agreed on. The testsuite
-sends binary messages, too, which Parley refuses; here they are echoed by wsproto's own reading of them, as `Decoder`
-would otherwise end the connection.
+with the report in `autobahn-report/`. The cases 12 and 13 are about compression, which is never agreed on. The
+testsuite sends binary messages, too, which Parley refuses; here they are echoed.
 """
 import os
 import socket

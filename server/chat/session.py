@@ -522,11 +522,13 @@ class Session:
 
     def greeted(self, run):
         """The answer to Hello; or it wants its session, and has another answer to come."""
+        audience = self.client.audience
+        greeted = Greeted(run, *audience.rules, audience.motd)
         if self._question.session is None:
             self._answered()
-            self._go_on(Greeted(run))
+            self._go_on(greeted)
         else:
-            self._reply(Greeted(run))
+            self._reply(greeted)
 
     def begun(self, account, number, kept, entered, refused):
         """Its session has begun, or goes on: it is in the rooms `entered`, and has to be told what it has missed."""

@@ -367,9 +367,17 @@ def kind_of(asked: Any) -> Type[Any]:
 
 @event
 class Greeted(NamedTuple):
-    """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing."""
+    """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing.
+
+    text_bytes: how long a text may be. register: may clients make accounts? guests: may names without one be used?
+    motd: the message of the day, or empty.
+    """
 
     run: bytes
+    text_bytes: int = 0
+    register: bool = True
+    guests: bool = True
+    motd: bytes = b""
 
 
 @event

@@ -5,14 +5,17 @@ Unknown keys are ignored. What the server says is an object with what it is abou
 does not give it; `at` is in seconds since the epoch.
 
     do                                  answer, on
-    login {name, [password]}            welcome {name}, waiting {count} if any messages were kept
+    hello {[session], [resume]}         hello {server, run, limits: {text, register, guests}, motd}, and with a session
+                                        welcome or no
+    login {name, [password]}            welcome {name, account, session, me}, waiting {count} if messages were kept
     register {name, password}           welcome, or done if one has the name
     rename {name}                       welcome
     password {old, new}                 done
-    say {[room], text}                  done, once it is stored
-    whisper {to, text}                  done, likewise
+    say {[room], text, [tag]}           done {n, at}, once it is stored
+    whisper {to, text, [tag]}           done {n, at}, likewise
     who {[room]}                        who {room, names}
-    history {[room], [after], [most]}   history {room, messages: [{n, by, at, text}], last, more}
+    history {[room] | with, [before | after], [most]}
+                                        history {room | with, messages: [{n, by, at, text}], more}
     missed                              missed {messages: [{by, at, text}]}
     join {room, [key]}                  room {room, topic}
     part {room}                         done
@@ -24,6 +27,12 @@ does not give it; `at` is in seconds since the epoch.
     delete                              done
     ping                                pong
     (anything that is not done)         no {why, text}: the word for the reason, and a sentence
+
+Who comes back says so first: the `session` of its last welcome gives it the name without a password, for ten minutes.
+`resume` is {"run": run of the last hello, room: n of its latest message there, ..., "me": n of the latest that was said
+to it alone, or of the welcome}. After the welcome it is told, before all else, for each room but the lobby `room` or
+`no`, and for all `missed {room or me: true, messages: [{n, by, to, at, text}], gap}`; with a gap, older ones are left
+out. What is said again with the same `tag`, at most 64 characters, is answered with the number that it got at first.
 
     on, to all whom it concerns
     said {n, room, by, at, text}        whispered {n, by, to, at, text}
@@ -38,8 +47,9 @@ log-in, 4002 idle.
 import json
 import re
 from json.encoder import encode_basestring_ascii
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from parley import __version__
 from parley.server.protocols import events, websocket
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Malformed, Reason
@@ -52,14 +62,16 @@ NAME = "web"
 PORT = 8000
 IDLE_TIMEOUT = 0  # whoever does not answer pings is not idle but gone
 TRAITS = Traits(
-    acknowledges=True, open_to_strangers=(events.Ping, events.Quit), shared_answers=(events.Present, events.Recalled),
-    labels=True, http=True, heartbeat=websocket.PING)
+    acknowledges=True, numbered=True, resumes=True, open_to_strangers=(events.Ping, events.Quit),
+    shared_answers=(events.Present,), labels=True, http=True, heartbeat=websocket.PING)
 
 LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
 AROUND_TEXT = 4096  # bytes
-LONGEST_LABEL = 64  # characters
+LONGEST_LABEL = LONGEST_TAG = 64  # characters
+MOST_MARKS = 100  # rooms that are resumed
 MOST_HISTORY = 200  # messages
 _LOBBY = b"#lobby"
+_ALONE = "me"  # what was said to one alone, among rooms
 _MOST_DIGITS = 18
 
 Fields = Mapping[str, Any]
@@ -182,6 +194,37 @@ def _most(fields: Fields) -> int:
 
 # ---- commands
 
+def _tag(fields: Fields) -> bytes:
+    tag = fields.get("tag")
+    if tag is None:
+        return b""
+    if not isinstance(tag, str) or len(tag) > LONGEST_TAG:
+        raise _Unfit
+    return tag.encode("utf-8", "surrogatepass")
+
+
+def _hello(fields: Fields, most: int) -> events.Command:
+    resume = fields.get("resume")
+    if resume is None:
+        resume = {}
+    if not isinstance(resume, dict) or len(resume) > MOST_MARKS:
+        raise _Unfit
+    run = _raw_or_none(resume, "run") or b""
+    marks = []
+    for room in resume:
+        number = _number(resume, room) if room != "run" else None
+        if number is not None:
+            marks.append((events.HOME if room == _ALONE else room.encode("utf-8", "surrogatepass"), number))
+    return events.Hello(_raw_or_none(fields, "session"), run, tuple(marks))
+
+
+def _history(fields: Fields, most: int) -> events.Command:
+    partner, before, after = _raw_or_none(fields, "with"), _number(fields, "before"), _number(fields, "after")
+    if partner is not None and "room" in fields or before is not None and after is not None:
+        raise _Unfit
+    return events.Browse(_room(fields) if partner is None else None, partner, before, after, _most(fields))
+
+
 def _topic(fields: Fields, most: int) -> events.Command:
     if fields.get("text") is None:
         return events.Topic(_room(fields))
@@ -201,18 +244,18 @@ def _act(act: str) -> Callable[[Fields, int], events.Command]:
 # How each command is read, and of which type it is.
 _Read = Callable[[Fields, int], events.Command]
 _COMMANDS: Dict[str, Any] = {
+    "hello": (events.Hello, _hello),
     "login": (events.Login, lambda fields, most: events.Login(
         _raw(fields, "name"), _raw_or_none(fields, "password"))),
     "register": (events.SignUp, lambda fields, most: events.SignUp(_raw(fields, "name"), _raw(fields, "password"))),
     "rename": (events.Rename, lambda fields, most: events.Rename(_raw(fields, "name"))),
     "password": (events.ChangePassword, lambda fields, most: events.ChangePassword(
         _raw(fields, "old"), _raw(fields, "new"))),
-    "say": (events.Say, lambda fields, most: events.Say(_text(fields, most), None, None, _room(fields))),
+    "say": (events.Say, lambda fields, most: events.Say(_text(fields, most), None, None, _room(fields), _tag(fields))),
     "whisper": (events.Whisper, lambda fields, most: events.Whisper(
-        _raw(fields, "to"), _text(fields, most), None, None)),
+        _raw(fields, "to"), _text(fields, most), None, None, _tag(fields))),
     "who": (events.Who, lambda fields, most: events.Who(_room(fields))),
-    "history": (events.Recall, lambda fields, most: events.Recall(
-        _number(fields, "after"), _most(fields), _room(fields))),
+    "history": (events.Browse, _history),
     "missed": (events.Deliver, lambda fields, most: events.Deliver()),
     "join": (events.Enter, lambda fields, most: events.Enter(_raw(fields, "room"), _raw_or_none(fields, "key"))),
     "part": (events.Exit, lambda fields, most: events.Exit(_raw(fields, "room"))),
@@ -306,10 +349,37 @@ def _message(number: int, sender: bytes, text: bytes, time: int) -> bytes:
     return b'{"n":%d,"by":%b,"at":%d,"text":%b}' % (number, quoted(sender), time, quoted(text))
 
 
-def _recalled(recalled: events.Recalled) -> Frames:
-    messages = _list(_message(*message) for message in recalled.messages)
-    return _on(b"history", b'"room":%b,"messages":%b,"last":%d,"more":%b' % (
-        _shown(recalled.room), messages, recalled.last, b"true" if recalled.more else b"false"))
+def _bool(value: bool) -> bytes:
+    return b"true" if value else b"false"
+
+
+def _browsed(browsed: events.Browsed) -> Frames:
+    where = b'"with":' + quoted(browsed.partner) if browsed.room is None and browsed.partner else \
+        b'"room":' + _shown(browsed.room or events.HOME)
+    messages = _list(_message(*message) for message in browsed.messages)
+    return _on(b"history", where, b'"messages":%b,"more":%b' % (messages, _bool(browsed.more)))
+
+
+def _caught_up(caught: events.CaughtUp) -> Frames:
+    alone = caught.room == events.HOME
+    messages = _list(
+        b'{"n":%d,"by":%b,%b"at":%d,"text":%b}' % (
+            number, quoted(sender), b'"to":%b,' % quoted(to) if alone else b"", time, quoted(text))
+        for number, sender, to, text, time in caught.messages)
+    where = b'"me":true' if alone else b'"room":' + quoted(caught.room)
+    return _on(b"missed", where, b'"messages":%b,"gap":%b' % (messages, _bool(caught.gap)))
+
+
+def _greeted(greeted: events.Greeted) -> Frames:
+    return _on(b"hello", b'"server":%b,"run":%b,"limits":{"text":%d,"register":%b,"guests":%b},"motd":%b' % (
+        quoted(b"Parley " + __version__.encode()), quoted(greeted.run), greeted.text_bytes, _bool(greeted.register),
+        _bool(greeted.guests), quoted(greeted.motd)))
+
+
+def _welcomed(welcome: events.Welcome) -> Frames:
+    coming_back = b'"session":%b,"me":%d' % (quoted(welcome.session), welcome.number)
+    return _on(b"welcome", b'"name":%b,"account":%b' % (quoted(welcome.name), _bool(welcome.account)),
+               *[coming_back] if welcome.session else [])
 
 
 def _missed(missed: events.Missed) -> Frames:
@@ -321,7 +391,7 @@ def _missed(missed: events.Missed) -> Frames:
 def _room_list(listed: events.RoomList) -> Frames:
     return _on(b"rooms", b'"rooms":' + _list(
         b'{"room":%b,"members":%d,"topic":%b,"inside":%b}' % (
-            quoted(name), members, quoted(topic), b"true" if inside else b"false")
+            quoted(name), members, quoted(topic), _bool(inside))
         for name, members, topic, inside in listed.rooms))
 
 
@@ -336,14 +406,17 @@ def _silence(happening: events.Happening) -> Frames:
 
 ENCODERS: Encoders = {
     **dict.fromkeys(events.HAPPENINGS, _silence),
-    events.Welcome: lambda welcome: _on(b"welcome", b'"name":' + quoted(welcome.name)),
+    events.Greeted: _greeted,
+    events.Welcome: _welcomed,
+    events.CaughtUp: _caught_up,
+    events.Stored: lambda stored: _on(b"done", b'"n":%d,"at":%d' % (stored.number, stored.time)),
     events.Waiting: lambda waiting: _on(b"waiting", b'"count":%d' % waiting.count),
     events.Done: lambda done: _DONE.get(events.kind_of(done.asked)) or _on(b"done"),
     events.Refused: lambda refused: _on(b"no", _why(refused.reason)),
     events.Present: lambda present: _on(
         b"who", b'"room":%b,"names":%b' % (_shown(present.room), _list(map(quoted, present.names)))),
     events.Missed: _missed,
-    events.Recalled: _recalled,
+    events.Browsed: _browsed,
     events.Pong: lambda pong: (websocket.pong_frame(pong.token),),
     events.Inside: lambda inside: _on(b"room", b'"room":%b,"topic":%b' % (quoted(inside.room), quoted(inside.topic))),
     events.RoomList: _room_list,
@@ -375,4 +448,13 @@ def with_label(frame: bytes, label: bytes) -> bytes:
     return text_frame(b'{"id":%b,%b' % (label, websocket.text_of(frame)[1:])) if frame[:1] == b"\x81" else frame
 
 
+def encode_talk(room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int) -> Optional[List[bytes]]:
+    """A frame for each of (number, sender, text, time); `first`: the number of the first message."""
+    shown = _shown(room)
+    return [text_frame(b'{"on":"said","n":%d,"room":%b,"by":%b,"at":%d,"text":%b}' % (
+        number, shown, quoted(sender), time, quoted(text))) for number, (_, sender, text, time) in enumerate(
+            records, first)]
+
+
 FORMS = {"json": encode}
+TALK = {"json": encode_talk}

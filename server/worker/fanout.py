@@ -123,7 +123,7 @@ class Audience:
 
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
     home, form: see `audience`. encode_talk: see TALK in `server.protocols`; or None.
-    echo: do speakers hear themselves? motd: the message of the day, or empty.
+    echo: do speakers hear themselves? motd: the message of the day, or empty. rules: what a `Greeted` tells of them.
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
     rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
     deliveries: how many of the frames that are for all who are in a room were sent, each counted for each receiver.
@@ -137,6 +137,7 @@ class Audience:
         self.traits = traits
         self.echo = False
         self.motd = b""
+        self.rules = 0, True, True
         self.deliveries = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}

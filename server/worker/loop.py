@@ -246,6 +246,8 @@ class Worker:
         for (protocol, _, _), hearers in self.audiences.items():
             hearers.echo = settings["echo"][protocol]
             hearers.motd = settings["motd"]
+            hearers.rules = (
+                settings["limits"]["text_bytes"].get(protocol, 0), settings["register"], settings["guests"])
 
     def stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""

@@ -103,6 +103,7 @@ class Audience(Record):
     """
 
     home = motd = b""
+    rules = 16384, True, True
 
     def __init__(self, **differences):
         super().__init__()

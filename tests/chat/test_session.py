@@ -167,6 +167,12 @@ TABLE.update({(GONE, command): (GONE, [], []) for command in ONE_OF_EACH})
 
 LOGINS = (Login, SignIn, Create, SignUp, Post)
 
+
+def traits_of(protocol):
+    """As they are, but for what has tests of its own: that clients may come back."""
+    return dict(PROTOCOLS[protocol].TRAITS._asdict(), resumes=False)
+
+
 # What a protocol answers to strangers, by the documents.
 OPEN = {
     "line": {Help, Quit},
@@ -250,7 +256,7 @@ def in_state(make_client, make_member, hub):
 @pytest.fixture
 def speaking(in_state):
     """Makes a client in a state that speaks a protocol."""
-    return lambda protocol, state: in_state(state, **PROTOCOLS[protocol].TRAITS._asdict())
+    return lambda protocol, state: in_state(state, **traits_of(protocol))
 
 
 def test_every_command_has_a_handler_in_every_state_that_handles_any():
@@ -306,7 +312,7 @@ def test_a_strangers_mistake_is_told_only_in_what_it_may_do(speaking, hub, proto
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_who_hears_before_it_has_a_name_enters_once(make_client, protocol):
-    client = make_client(**PROTOCOLS[protocol].TRAITS._asdict())
+    client = make_client(**traits_of(protocol))
     at_once = protocol in HEARING_AT_ONCE
     assert client.audience.drain() == (["enter"] if at_once else [])
     client.hear([LOGIN])

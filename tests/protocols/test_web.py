@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_frames import BINARY, CLOSE, MORE, PING, PONG, contents, frame, objects, said
 
+from parley import __version__
 from parley.server.protocols import events, web
 from parley.server.protocols.events import HOME, REASONS, Broken, Labelled, Malformed, Reason
 from parley.server.protocols.text import canonical
@@ -27,6 +28,26 @@ COMMANDS = [
     ({"do": "whisper", "to": "bob", "text": "hi"}, events.Whisper(b"bob", b"hi", None, None)),
     ({"do": "who"}, events.Who()),
     ({"do": "who", "room": "#dev"}, events.Who(b"#dev")),
+    ({"do": "say", "text": "hi", "tag": "\u00fc"}, events.Say(b"hi", None, None, HOME, b"\xc3\xbc")),
+    ({"do": "whisper", "to": "bob", "text": "hi", "tag": "t" * 64},
+     events.Whisper(b"bob", b"hi", None, None, b"t" * 64)),
+    ({"do": "say", "text": "hi", "tag": "t" * 65}, Malformed(Reason.BAD_FORM, events.Say)),
+    ({"do": "say", "text": "hi", "tag": 7}, Malformed(Reason.BAD_FORM, events.Say)),
+    ({"do": "hello"}, events.Hello(None, b"", ())),
+    ({"do": "hello", "session": "abc", "resume": {"run": "r", "#lobby": 5, "me": 6, "#dev": None}},
+     events.Hello(b"abc", b"r", ((b"#lobby", 5), (HOME, 6)))),
+    ({"do": "hello", "resume": {"#dev": 0}}, events.Hello(None, b"", ((b"#dev", 0),))),
+    ({"do": "hello", "resume": []}, Malformed(Reason.BAD_FORM, events.Hello)),
+    ({"do": "hello", "resume": {"#dev": "5"}}, Malformed(Reason.BAD_FORM, events.Hello)),
+    ({"do": "hello", "resume": {"#dev": -1}}, Malformed(Reason.BAD_FORM, events.Hello)),
+    ({"do": "hello", "resume": {str(n): n for n in range(101)}}, Malformed(Reason.BAD_FORM, events.Hello)),
+    ({"do": "history"}, events.Browse(HOME, None, None, None, 200)),
+    ({"do": "history", "room": "#dev", "before": 9, "most": 5}, events.Browse(b"#dev", None, 9, None, 5)),
+    ({"do": "history", "with": "bob", "after": 0, "most": 999}, events.Browse(None, b"bob", None, 0, 200)),
+    ({"do": "history", "with": "bob", "room": "#dev"}, Malformed(Reason.BAD_FORM, events.Browse)),
+    ({"do": "history", "before": 1, "after": 1}, Malformed(Reason.BAD_FORM, events.Browse)),
+    ({"do": "history", "before": 1.5}, Malformed(Reason.BAD_FORM, events.Browse)),
+    ({"do": "history", "before": True}, Malformed(Reason.BAD_FORM, events.Browse)),
     ({"do": "missed"}, events.Deliver()),
     ({"do": "join", "room": "#dev"}, events.Enter(b"#dev", None)),
     ({"do": "join", "room": "#dev", "key": "k"}, events.Enter(b"#dev", b"k")),
@@ -128,7 +149,22 @@ def test_a_message_may_be_as_long_as_its_text():
 # ---- what a client is told
 
 EVENT_OBJECTS = [
-    (events.Welcome(b"ann", None), {"on": "welcome", "name": "ann"}),
+    (events.Greeted(b"r", 9, False, True, b"hi"),
+     {"on": "hello", "server": "Parley " + __version__, "run": "r", "motd": "hi",
+      "limits": {"text": 9, "register": False, "guests": True}}),
+    (events.Welcome(b"ann", None), {"on": "welcome", "name": "ann", "account": False}),
+    (events.Welcome(b"ann", None, True, b"s", 5),
+     {"on": "welcome", "name": "ann", "account": True, "session": "s", "me": 5}),
+    (events.Stored(events.Say, 5, 7), {"on": "done", "n": 5, "at": 7}),
+    (events.CaughtUp(b"#dev", [(5, b"bob", b"", b"hi", 7)], True),
+     {"on": "missed", "room": "#dev", "messages": [{"n": 5, "by": "bob", "at": 7, "text": "hi"}], "gap": True}),
+    (events.CaughtUp(HOME, [(5, b"bob", b"ann", b"hi", 7)], False),
+     {"on": "missed", "me": True, "messages": [{"n": 5, "by": "bob", "to": "ann", "at": 7, "text": "hi"}],
+      "gap": False}),
+    (events.Browsed(b"#dev", None, [(5, b"bob", b"hi", 7)], True),
+     {"on": "history", "room": "#dev", "messages": [{"n": 5, "by": "bob", "at": 7, "text": "hi"}], "more": True}),
+    (events.Browsed(HOME, None, [], False), {"on": "history", "room": "#lobby", "messages": [], "more": False}),
+    (events.Browsed(None, b"bob", [], False), {"on": "history", "with": "bob", "messages": [], "more": False}),
     (events.Waiting(3), {"on": "waiting", "count": 3}),
     (events.Done(events.Say), {"on": "done"}),
     (events.Done(events.TimingMark()), {"on": "pong"}),
@@ -163,6 +199,17 @@ def test_a_happening_is_an_object(happening, fields):
     assert objects(b"".join(frames)) == ([] if fields is None else [fields])
     for one in frames:
         assert objects(web.with_label(one, b'"a\\"b"')) == [dict(fields, id='a"b')]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=9), st.text(max_size=9), st.integers(0, 9)), max_size=5))
+def test_talk_is_told_as_each_of_its_messages(records):
+    records = [(number, canonical(sender.encode()), canonical(text.encode()), time)
+               for number, sender, text, time in records]
+    for room in (HOME, b"#dev"):
+        frames = web.encode_talk(room, records, 7)
+        assert [(one,) for one in frames] == [
+            web.encode(events.Said(sender, text, time, number, room), None)
+            for number, (_, sender, text, time) in enumerate(records, 7)]
 
 
 @given(st.text(max_size=300))
