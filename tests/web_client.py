@@ -54,13 +54,15 @@ def _more(sock):
 class WebClient:
     """closed: the code of the server's close frame, once it has come."""
 
-    def __init__(self, address, path="/chat", headers=(), wrap=None):
+    def __init__(self, address, path="/chat", headers=(), wrap=None, source=None):
         self.closed = None
-        self._sock = socket.create_connection(address, PATIENCE)
+        self._sock = socket.create_connection(address, PATIENCE, source and (source, 0))
         if wrap:
             self._sock = wrap(self._sock)
         status, self.headers, rest = fetch(self._sock, upgrade(path, headers))
-        assert status == 101, (status, rest)
+        if status != 101:
+            self._sock.close()
+            raise AssertionError("no WebSocket: %d %r" % (status, rest))
         self._held = rest
 
     def do(self, word, **fields):

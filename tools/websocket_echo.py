@@ -3,10 +3,10 @@
 The testsuite (`autobahntestsuite` on PyPI) needs Python 2.7, so it is no part of the tests. To run it:
 
     python tools/websocket_echo.py 9001 &
-    python2.7 -m pip install --target autobahn autobahntestsuite
-    PYTHONPATH=autobahn python2.7 -m autobahntestsuite.wstest -m fuzzingclient -s tools/autobahn.json
+    python2.7 -m pip install --user autobahntestsuite
+    python2.7 -m autobahntestsuite.wstest -m fuzzingclient -s tools/autobahn.json
 
-with the report in `autobahn-report/`. The cases 12 and 13 are about compression, which is never agreed on. The
+The report is in `autobahn-report/`. Left out are the cases 12 and 13, about compression, which is never agreed on. The
 testsuite sends binary messages, too, which Parley refuses; here they are echoed.
 """
 import os

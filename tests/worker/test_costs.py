@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from parley.server.chat.room import LOBBY
+from parley.server.chat.room import LOBBY, Rooms
 from parley.server.ipc.queues import PIECE
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Said
@@ -316,3 +316,27 @@ def test_to_go_costs_no_more_than_telling_those_who_are_here(crowd):
     few, many = (cost_of_a_guest(crowd(count), True) for count in (10, MANY))
     assert few[:2] == many[:2]
     assert many[2] - few[2] <= (MANY - 10) * CALLS_A_RECEIVER
+
+
+def calls_of_talk(names, members):
+    """How many calls it takes to tell `members` of line what two have said, where these protocols are served."""
+    audiences = [audience(PROTOCOLS[name], form, Strangers()) for name in names for form in PROTOCOLS[name].FORMS]
+    rooms, calls = Rooms(audiences), []
+    for number in range(members):
+        audiences[0].enter(Ear(number), LOBBY)
+    audiences[0].flush()
+    sys.setprofile(lambda frame, event, argument: calls.append(event) if event in ("call", "c_call") else None)
+    try:
+        rooms.lobby.hear_talk(1, [(1, b"ann", b"hi", 7), (2, b"bob", b"ho", 7)], None)
+        for hearers in audiences:
+            hearers.flush()
+    finally:
+        sys.setprofile(None)
+    return len(calls)
+
+
+@pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="its calls are not those of CPython")
+def test_a_delivery_costs_the_same_whatever_else_is_served():
+    with_web, without = list(PROTOCOLS), [name for name in PROTOCOLS if name != "web"]
+    each = calls_of_talk(without, 31) - calls_of_talk(without, 1)
+    assert calls_of_talk(with_web, 31) - calls_of_talk(with_web, 1) == each > 0
