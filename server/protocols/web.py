@@ -24,6 +24,8 @@ does not give it; `at` is in seconds since the epoch.
     kick, ban, mute {room, name, [text]}, invite, unban, unmute, voice, devoice, op, deop {room, name},
     set {room, setting, value}, drop {room}
                                         done
+    typing {[room] | to}, away {away}, watch {names}
+                                        nothing; what is watched is told by presence
     delete                              done
     ping                                pong
     (anything that is not done)         no {why, text}: the word for the reason, and a sentence
@@ -38,6 +40,7 @@ out. What is said again with the same `tag`, at most 64 characters, is answered 
     said {n, room, by, at, text}        whispered {n, by, to, at, text}
     joined {room, name}                 left {room, name}                   renamed {room, old, new}
     managed {room, act, by, name, text} invited {room, by}                  notice {text}
+    typing {room | from, name}          presence {name, state}: here, away, gone
     bye {why, text, [retry]}, and a close frame. retry: seconds after which to come back
 
 A message is at most 64 KiB long, in one frame or several, and its text `text_bytes`; where those are more than 20000
@@ -69,6 +72,7 @@ LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
 AROUND_TEXT = 4096  # bytes
 LONGEST_LABEL = LONGEST_TAG = 64  # characters
 MOST_MARKS = 100  # rooms that are resumed
+MOST_WATCHED = 200  # names
 MOST_HISTORY = 200  # messages
 _LOBBY = b"#lobby"
 _ALONE = "me"  # what was said to one alone, among rooms
@@ -76,6 +80,7 @@ _MOST_DIGITS = 18
 
 Fields = Mapping[str, Any]
 
+_UNANSWERED = (events.Typing, events.Away, events.Watch)
 _BAD_FORM = Malformed(Reason.BAD_FORM, None)
 _UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
 _ENDS = {
@@ -146,7 +151,9 @@ class Decoder(websocket.Decoder):
                 command = read(fields, self._text_limit)
             except _Unfit as error:
                 command = Malformed(error.reason, kind)
-        return command if label is None else events.Labelled(encode_basestring_ascii(label).encode(), command)
+        if label is None or isinstance(command, _UNANSWERED):
+            return command
+        return events.Labelled(encode_basestring_ascii(label).encode(), command)
 
 
 # ---- fields
@@ -225,6 +232,25 @@ def _history(fields: Fields, most: int) -> events.Command:
     return events.Browse(_room(fields) if partner is None else None, partner, before, after, _most(fields))
 
 
+def _typing(fields: Fields, most: int) -> events.Command:
+    to = _raw_or_none(fields, "to")
+    return events.Typing(_room(fields), b"") if to is None else events.Typing(events.HOME, to)
+
+
+def _away(fields: Fields, most: int) -> events.Command:
+    away = fields.get("away", True)
+    if not isinstance(away, bool):
+        raise _Unfit
+    return events.Away(away)
+
+
+def _watch(fields: Fields, most: int) -> events.Command:
+    names = fields.get("names")
+    if not isinstance(names, list) or len(names) > MOST_WATCHED or not all(isinstance(name, str) for name in names):
+        raise _Unfit
+    return events.Watch(tuple(name.encode("utf-8", "surrogatepass") for name in names))
+
+
 def _topic(fields: Fields, most: int) -> events.Command:
     if fields.get("text") is None:
         return events.Topic(_room(fields))
@@ -266,6 +292,9 @@ _COMMANDS: Dict[str, Any] = {
     "drop": (events.Manage, lambda fields, most: events.Manage(_room(fields), "drop", b"", b"")),
     **{act: (events.Manage, _act(act)) for act in (
         "invite", "kick", "ban", "unban", "mute", "unmute", "voice", "devoice", "op", "deop")},
+    "typing": (events.Typing, _typing),
+    "away": (events.Away, _away),
+    "watch": (events.Watch, _watch),
     "delete": (events.Delete, lambda fields, most: events.Delete()),
     "ping": (events.TimingMark, lambda fields, most: events.TimingMark()),
 }
@@ -431,6 +460,11 @@ ENCODERS: Encoders = {
         _shown(renamed.room), quoted(renamed.old), quoted(renamed.new))),
     events.Managed: _managed,
     events.Invited: lambda invited: _on(b"invited", b'"room":%b,"by":%b' % (quoted(invited.room), quoted(invited.by))),
+    events.IsTyping: lambda typing: _on(
+        b"typing", b'"from":' + quoted(typing.name) if typing.alone else b'"room":' + _shown(typing.room),
+        b'"name":' + quoted(typing.name)),
+    events.Presence: lambda presence: _on(
+        b"presence", b'"name":%b,"state":"%b"' % (quoted(presence.name), presence.state.encode())),
     events.Notice: lambda notice: _on(b"notice", b'"text":' + quoted(notice.text)),
     events.Farewell: _farewell,
 }

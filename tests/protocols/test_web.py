@@ -49,6 +49,16 @@ COMMANDS = [
     ({"do": "history", "before": 1.5}, Malformed(Reason.BAD_FORM, events.Browse)),
     ({"do": "history", "before": True}, Malformed(Reason.BAD_FORM, events.Browse)),
     ({"do": "missed"}, events.Deliver()),
+    ({"do": "typing"}, events.Typing(HOME, b"")), ({"do": "typing", "room": "#dev"}, events.Typing(b"#dev", b"")),
+    ({"do": "typing", "to": "bob"}, events.Typing(HOME, b"bob")),
+    ({"do": "typing", "to": 7}, Malformed(Reason.BAD_FORM, events.Typing)),
+    ({"do": "away"}, events.Away(True)), ({"do": "away", "away": False}, events.Away(False)),
+    ({"do": "away", "away": 0}, Malformed(Reason.BAD_FORM, events.Away)),
+    ({"do": "watch", "names": ["ann", "bob"]}, events.Watch((b"ann", b"bob"))),
+    ({"do": "watch", "names": []}, events.Watch(())),
+    ({"do": "watch", "names": "ann"}, Malformed(Reason.BAD_FORM, events.Watch)),
+    ({"do": "watch", "names": [7]}, Malformed(Reason.BAD_FORM, events.Watch)),
+    ({"do": "watch", "names": ["a"] * 201}, Malformed(Reason.BAD_FORM, events.Watch)),
     ({"do": "join", "room": "#dev"}, events.Enter(b"#dev", None)),
     ({"do": "join", "room": "#dev", "key": "k"}, events.Enter(b"#dev", b"k")),
     ({"do": "part", "room": "#dev"}, events.Exit(b"#dev")),
@@ -94,7 +104,9 @@ def test_an_object_is_a_command(fields, command):
     "fields, command", [one for one in COMMANDS if isinstance(one[0], dict) and "id" not in one[0]], ids=str)
 def test_an_id_is_the_label_of_the_answer(fields, command):
     for label in ("7", "x" * 64, 'a"\\\n\u00fc\U0001f600'):
-        assert fed(said(id=label, **fields)) == [Labelled(json.dumps(label).encode(), command)]
+        unanswered = isinstance(command, (events.Typing, events.Away, events.Watch))
+        assert fed(said(id=label, **fields)) == [
+            command if unanswered else Labelled(json.dumps(label).encode(), command)]
 
 
 def test_every_act_can_be_done():
@@ -188,6 +200,10 @@ EVENT_OBJECTS = [
     (events.Managed(b"#dev", "kick", b"ann", b"bob", b"why"),
      {"on": "managed", "room": "#dev", "act": "kick", "by": "ann", "name": "bob", "text": "why"}),
     (events.Invited(b"#dev", b"bob"), {"on": "invited", "room": "#dev", "by": "bob"}),
+    (events.IsTyping(b"bob"), {"on": "typing", "room": "#lobby", "name": "bob"}),
+    (events.IsTyping(b"bob", b"#dev"), {"on": "typing", "room": "#dev", "name": "bob"}),
+    (events.IsTyping(b"bob", HOME, True), {"on": "typing", "from": "bob", "name": "bob"}),
+    (events.Presence(b"bob", "away"), {"on": "presence", "name": "bob", "state": "away"}),
     (events.Notice(b"a\nb"), {"on": "notice", "text": "a\nb"}),
     (events.Users([]), None),
 ]
