@@ -1,19 +1,19 @@
 """The web port of a real server: its start, talk over several workers, TLS, its end, and a proxy in front of it."""
+import errno
 import os
-import signal
 import socket
 import ssl
-import subprocess
-import sys
 
 import pytest
 from web_client import PATIENCE, WebClient, ask, fetch, request, upgrade
 
 from parley.conformance.targets import launch
+from parley.server import cli, config
+from parley.server.protocols import web
+from parley.server.supervisor import listening
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CERTIFICATES = os.path.join(HERE, "certificates")
-OFF = [word for name in ("line", "binary", "padded", "delimited", "dollar") for word in ("--listen", name + "=off")]
 
 
 @pytest.fixture(scope="module")
@@ -129,45 +129,44 @@ def test_a_web_port_may_be_one_of_tls(version):
 
 # ---- its start
 
-def run_server(tmp_path, *arguments):
-    """(exit code, what it has said) of a server that ends by itself, or, where it serves, is ended."""
-    server = subprocess.Popen(
-        [sys.executable, os.path.join(HERE, "cheap_server.py"), "--host", "127.0.0.1", "--workers", "1", *OFF,
-         *arguments], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
-        env=dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path)))
-    said = ""
-    for line in server.stdout:
-        said += line
-        if "Waiting for connections" in line:
-            server.send_signal(signal.SIGTERM)
-    return server.wait(PATIENCE), said
-
-
 @pytest.fixture
-def taken():
-    """The default port, taken by this test, or by whoever has it already."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", 8000))
-            sock.listen(1)
-        except OSError:
-            pass
-        yield
+def settings(monkeypatch):
+    """Those of a server with web at its default port, which somebody has."""
+
+    def open_shares(host, port, workers):
+        if port == web.PORT:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        return listening.open_shares(host, port, workers)
+
+    monkeypatch.setattr(cli, "open_shares", open_shares)
+    return config.defaults()._replace(workers=2, host="127.0.0.1", listen={"line": 0, "web": web.PORT})
 
 
-def test_without_its_default_port_the_server_starts_without_the_web(tmp_path, taken):
-    code, said = run_server(tmp_path, "--listen", "line=0")
-    assert code == 0
-    assert "web is not served: port 8000 is in use" in said and "Serving web" not in said
+def test_without_its_default_port_the_server_starts_without_the_web(settings, caplog):
+    sockets, lines = cli._open_sockets(settings, False, {"line"})
+    cli._close(sockets)
+    assert [[protocol for protocol, _, _, _ in own] for own in sockets] == [["line"], ["line"]]
+    assert not any("web" in line for line in lines)
+    (record,) = caplog.records
+    assert "web is not served: port 8000 is in use; --listen web=PORT chooses another" == record.getMessage()
 
 
-def test_a_port_that_was_named_has_to_be_free(tmp_path, taken):
-    code, said = run_server(tmp_path, "--listen", "line=0", "--listen", "web=8000")
-    assert code == 69
-    assert said.startswith("parley: port 8000 is in use") and "--listen web=PORT" in said
+def test_a_port_that_was_named_has_to_be_free(settings):
+    with pytest.raises(cli.CannotListen, match="port 8000 is in use.*--listen web=PORT"):
+        cli._open_sockets(settings, False, {"web"})
 
 
-def test_a_room_has_no_web_port_of_its_own(tmp_path):
-    code, said = run_server(tmp_path, "--listen", "web=0:#dev")
-    assert code == 2 and "it has none for a room" in said
+def test_another_port_has_to_be_free_whoever_names_it(settings, monkeypatch):
+    monkeypatch.setattr(web, "PORT", 7999)  # so that the one that somebody has is not the default
+    monkeypatch.setattr(cli, "open_shares", refuse)
+    with pytest.raises(cli.CannotListen):
+        cli._open_sockets(settings, False, ())
+
+
+def refuse(host, port, workers):
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def test_a_room_has_no_web_port_of_its_own():
+    with pytest.raises(config.ConfigError, match="it has none for a room"):
+        config.with_port(config.defaults(), "web", "0:#dev", "--listen")
