@@ -1,0 +1,460 @@
+// What the page knows: conversations, who is here, and what has not been read. No page and no socket in here.
+//
+// A conversation is a room ("#dev") or a person ("bob"). Its `items` are sorted by `n`:
+//   {kind: "text", n, by, at, text}
+//   {kind: "event", n, at, parts}       parts: strings and {name}; n: that of the message before it
+//   {kind: "comings", n, at, people}    people: Map from name to "joined", "left", …
+//   {kind: "gap", n}                    messages before this are missing
+// `version` of an item counts up when it changes.
+
+import {mentions} from "./text.js";
+
+export const LOBBY = "#lobby";
+const MOST_ITEMS = 6000; // of one conversation; what is cut off can be had from the server again
+const TOGETHER = 600; // seconds between comings that are told in one line
+const MODERATORS = ["op", "owner", "operator"];
+const QUIET_LOBBY = 40; // with more people in the lobby, who comes and goes there is not told
+
+export const isRoom = (name) => name.startsWith("#");
+
+export class Conversation {
+  constructor(name) {
+    this.name = name;
+    this.isRoom = isRoom(name);
+    this.inside = !this.isRoom || name === LOBBY;
+    this.topic = "";
+    this.count = 0;
+    this.role = ""; // mine: "", "voice", "op", "owner", "operator"
+    this.roles = new Map(); // of those that have one, by name
+    this.settings = {};
+    this.members = null; // a set of names, once known
+    this.items = [];
+    this.numbers = new Set();
+    this.more = true; // may there be older messages than those in `items`?
+    this.loaded = false; // were the latest asked for?
+    this.unread = 0;
+    this.manyUnread = false; // more than `unread`
+    this.mentioned = false;
+    this.newFrom = 0; // the first that was not read when the conversation was opened
+    this.read = 0;
+    this.top = 0; // the greatest number known of
+    this.typing = new Map(); // until when, by name
+  }
+
+  get texts() {
+    return this.items.filter((item) => item.kind === "text");
+  }
+
+  // May I keep order here?
+  get isMine() {
+    return this.inside && MODERATORS.includes(this.role);
+  }
+
+  get last() {
+    return this.items.length ? this.items[this.items.length - 1] : null;
+  }
+
+  get firstNumber() {
+    const first = this.items.find((item) => item.kind === "text");
+    return first ? first.n : 0;
+  }
+
+  // Put an item where it belongs. Gives whether it is new.
+  add(item) {
+    if (item.kind === "text") {
+      if (this.numbers.has(item.n)) return false;
+      this.numbers.add(item.n);
+      this.top = Math.max(this.top, item.n);
+    }
+    let at = this.items.length;
+    while (at && this.items[at - 1].n > item.n) at--;
+    this.items.splice(at, 0, {version: 0, ...item});
+    return true;
+  }
+
+  // Older messages: much faster than `add` for each.
+  addOlder(messages) {
+    const texts = new Set(messages.map(({at, text}) => at + " " + text));
+    this.items = this.items.filter((item) => !item.kept || !texts.has(item.at + " " + item.text));
+    const fresh = messages
+      .filter(({n}) => !this.numbers.has(n))
+      .map((message) => ({version: 0, kind: "text", ...message}));
+    for (const {n} of fresh) this.numbers.add(n);
+    if (fresh.length) this.top = Math.max(this.top, fresh[fresh.length - 1].n);
+    if (!fresh.length) return;
+    this.items = [...fresh, ...this.items];
+    if (this.items.length > fresh.length && this.items[fresh.length].n < fresh[fresh.length - 1].n) {
+      this.items = this.items
+        .map((item, at) => ({item, at}))
+        .sort((a, b) => a.item.n - b.item.n || a.at - b.at)
+        .map(({item}) => item);
+    }
+  }
+
+  trim() {
+    if (this.items.length <= MOST_ITEMS) return;
+    for (const item of this.items.splice(0, MOST_ITEMS / 4)) this.numbers.delete(item.n);
+    this.more = true;
+  }
+
+  event(at, ...parts) {
+    this.add({kind: "event", n: this.top, at, parts});
+  }
+
+  came(name, how, at) {
+    const last = this.last;
+    if (last && last.kind === "comings" && at - last.at < TOGETHER) {
+      const before = last.people.get(name);
+      last.people.delete(name);
+      last.people.set(
+        name,
+        before && before !== how && before !== "came and went"
+          ? before === "joined"
+            ? "came and went"
+            : "came back"
+          : how
+      );
+      last.version++;
+    } else this.add({kind: "comings", n: this.top, at, people: new Map([[name, how]])});
+  }
+}
+
+const DEEDS = {
+  // act: what stands between who does it and to whom, and behind that
+  invite: ["invited", ""],
+  kick: ["removed", ""],
+  ban: ["banned", ""],
+  unban: ["lifted the ban on", ""],
+  mute: ["muted", ""],
+  unmute: ["lets", "speak again"],
+  voice: ["gave", "a voice"],
+  devoice: ["took the voice of", ""],
+  op: ["made", "a moderator"],
+  deop: ["made", "a moderator no more"]
+};
+
+export class Model {
+  // now(): seconds. attentive(): is the page before somebody's eyes? alert(conversation, item): something to be told of.
+  constructor({now = () => Math.floor(Date.now() / 1000), attentive = () => true, alert = () => {}} = {}) {
+    Object.assign(this, {now, attentive, alert});
+    this.drafts = {};
+    this.reset();
+    this.me = "";
+    this.account = false;
+    this.operator = false;
+  }
+
+  reset() {
+    this.conversations = new Map();
+    this.online = new Set();
+    this.away = new Set();
+    this.directory = []; // rooms that I may know of
+    this.open = LOBBY;
+    this.conversation(LOBBY);
+  }
+
+  conversation(name) {
+    let found = this.conversations.get(name);
+    if (!found) {
+      found = new Conversation(name);
+      this.conversations.set(name, found);
+    }
+    return found;
+  }
+
+  get current() {
+    return this.conversation(this.open);
+  }
+
+  get rooms() {
+    return this._sorted((one) => one.isRoom);
+  }
+
+  get people() {
+    return this._sorted((one) => !one.isRoom);
+  }
+
+  _sorted(test) {
+    return [...this.conversations.values()]
+      .filter(test)
+      .sort((a, b) => (b.name === LOBBY) - (a.name === LOBBY) || compare(a.name, b.name));
+  }
+
+  get unread() {
+    return [...this.conversations.values()].reduce((sum, one) => sum + one.unread, 0);
+  }
+
+  // What deserves more than a number: whispers, and where my name is said.
+  get calls() {
+    return [...this.conversations.values()].filter((one) => one.mentioned || (!one.isRoom && one.unread)).length;
+  }
+
+  isRoomKnown(name) {
+    return this.conversations.has(name) || this.directory.some((room) => room.room === name);
+  }
+
+  look(name) {
+    const before = this.conversations.get(this.open);
+    if (before && name !== this.open) before.newFrom = 0;
+    this.open = name;
+    this.seen();
+  }
+
+  // What is open is before somebody's eyes.
+  seen() {
+    if (!this.attentive()) return;
+    const current = this.current;
+    current.unread = 0;
+    current.manyUnread = current.mentioned = false;
+  }
+
+  partner(message) {
+    return message.by === this.me ? message.to : message.by;
+  }
+
+  heard(frame) {
+    const hear = this["_" + frame.on];
+    if (hear) hear.call(this, frame);
+  }
+
+  _welcome({name, account, operator, read}) {
+    this.me = name;
+    this.account = Boolean(account);
+    this.operator = Boolean(operator);
+    for (const [where, n] of Object.entries(read || {})) {
+      if (!isRoom(where) && !this.conversations.has(where)) continue;
+      const one = this.conversation(where);
+      one.read = Math.max(one.read, n);
+    }
+  }
+
+  _said({room, n, by, at, text}) {
+    this._text(this.conversation(room), {n, by, at, text});
+  }
+
+  _whispered({n, by, to, at, text}) {
+    this._text(this.conversation(this.partner({by, to: to || this.me})), {n, by, at, text});
+  }
+
+  _stored({entry, n, at}) {
+    const where = entry.do === "say" ? entry.room : entry.to;
+    const one = this.conversation(where);
+    one.add({kind: "text", n, by: this.me, at, text: entry.text});
+    one.newFrom = 0;
+  }
+
+  _text(one, message) {
+    if (!one.add({kind: "text", ...message})) return;
+    one.typing.delete(message.by);
+    one.trim();
+    if (message.by === this.me || message.n <= one.read) return;
+    const seen = one.name === this.open && this.attentive();
+    if (!one.newFrom && !seen) one.newFrom = message.n;
+    const called = !one.isRoom || mentions(message.text, this.me);
+    if (!seen) {
+      one.unread++;
+      one.mentioned = one.mentioned || called;
+    }
+    this.alert(one, message, called, seen);
+  }
+
+  _missed({room, me, messages, gap}) {
+    if (gap && room && messages.length) {
+      const one = this.conversation(room);
+      if (one.firstNumber && one.top < messages[0].n) one.add({kind: "gap", n: messages[0].n - 0.5});
+    }
+    for (const message of messages) {
+      if (room) this._said({room, ...message});
+      else if (me && message.n) this._whispered(message);
+      else this._kept(message);
+    }
+  }
+
+  // A message that was kept while I was away, and has no number: it is shown as the last until the history has it.
+  _kept({by, at, text}) {
+    const one = this.conversation(by);
+    if (!one.items.some((item) => item.at === at && item.text === text)) {
+      this._text(one, {n: one.top + 0.001, by, at, text, kept: true});
+    }
+  }
+
+  history(one, {messages, more}, {before = false} = {}) {
+    one.addOlder(messages);
+    if (before || !one.loaded) one.more = more;
+    one.loaded = true;
+  }
+
+  // The messages that came after the last one read, at most so many as one answer takes.
+  unseen(one, {messages, more}) {
+    const others = messages.filter(({n, by}) => n > one.read && by !== this.me);
+    if (!others.length || (one.name === this.open && this.attentive())) return;
+    one.unread = others.length;
+    one.manyUnread = more;
+    one.newFrom = others[0].n;
+    one.mentioned = !one.isRoom || others.some(({text}) => mentions(text, this.me));
+  }
+
+  _room({room, topic, members, n}) {
+    const one = this.conversation(room);
+    one.inside = true;
+    if (topic !== undefined) one.topic = topic;
+    if (typeof members === "number") one.count = members;
+    one.top = Math.max(one.top, n || 0);
+  }
+
+  _who({room, names}) {
+    const one = this.conversation(room || LOBBY);
+    one.members = new Set(names);
+    one.count = names.length;
+    if (one.name === LOBBY) this.online = new Set(names);
+  }
+
+  _roles({room, roles, settings}) {
+    const one = this.conversation(room);
+    one.roles = new Map(Object.entries(roles));
+    one.role = one.roles.get(this.me) || "";
+    one.settings = settings;
+  }
+
+  _rooms({rooms}) {
+    this.directory = rooms;
+    for (const {room, topic, members} of rooms) {
+      const one = this.conversations.get(room);
+      if (one) Object.assign(one, {topic, count: members});
+    }
+  }
+
+  _joined({room, name}) {
+    const one = this.conversation(room);
+    if (name === this.me) one.inside = true;
+    if (one.members && !one.members.has(name)) one.count = one.members.add(name).size;
+    if (room === LOBBY) this.online.add(name);
+    if (name !== this.me) this._tellComing(one, name, "joined");
+  }
+
+  _left({room, name}) {
+    const one = this.conversation(room);
+    one.typing.delete(name);
+    if (one.members && one.members.delete(name)) one.count = one.members.size;
+    if (room === LOBBY) {
+      this.online.delete(name);
+      this.away.delete(name);
+    }
+    if (name === this.me) this._outside(one);
+    else this._tellComing(one, name, "left");
+  }
+
+  _tellComing(one, name, how) {
+    if (one.name !== LOBBY || one.count <= QUIET_LOBBY) one.came(name, how, this.now());
+  }
+
+  _outside(one) {
+    one.inside = one.name === LOBBY;
+    one.members = null;
+  }
+
+  _renamed({room, old, new: name}) {
+    if (old === this.me) this.me = name;
+    const one = this.conversation(room || LOBBY);
+    if (one.members && one.members.has(old)) {
+      one.members.add(name).delete(old);
+      if (one.roles.has(old)) one.roles.set(name, one.roles.get(old)).delete(old);
+    }
+    if (one.name === LOBBY && this.online.delete(old)) this.online.add(name);
+    one.event(this.now(), {name: old}, " is now called ", {name});
+    const talk = this.conversations.get(old);
+    if (talk && !this.conversations.has(name)) {
+      this.conversations.delete(old);
+      this.conversations.set(name, Object.assign(talk, {name}));
+      this.drafts[name] = this.drafts[old];
+      if (this.open === old) this.open = name;
+    }
+  }
+
+  _managed({room, act, by, name, text}) {
+    const one = this.conversation(room);
+    const why = text ? [": ", {quote: text}] : [];
+    if (act === "topic") {
+      one.topic = text || "";
+      one.event(
+        this.now(),
+        {name: by},
+        text ? " set the topic: " : " took the topic away",
+        ...(text ? [{quote: text}] : [])
+      );
+    } else if (act === "set") {
+      const isOff = !text || text === "off";
+      if (name === "key") one.event(this.now(), {name: by}, isOff ? " took the key away" : " set a key");
+      else one.event(this.now(), {name: by}, ` set ${name}: ${text}`);
+    } else if (act === "drop") {
+      one.event(this.now(), {name: by}, " closed the room for good");
+      this._outside(one);
+    } else if (DEEDS[act]) {
+      const [verb, behind] = DEEDS[act];
+      one.event(this.now(), {name: by}, ` ${verb} `, {name}, behind && " " + behind, ...why);
+      this._role(one, act, name);
+    }
+  }
+
+  _role(one, act, name) {
+    const role = {voice: "voice", op: "op", devoice: "", deop: ""}[act];
+    if (role !== undefined) one.roles.set(name, role);
+    if (role !== undefined && name === this.me) one.role = role;
+    if (act === "kick" || act === "ban") {
+      if (name === this.me) this._outside(one);
+      else if (one.members && one.members.delete(name)) one.count = one.members.size;
+    }
+  }
+
+  _invited({room, by}) {
+    this.current.event(this.now(), {name: by}, " invites you to ", {room});
+  }
+
+  _notice({text}) {
+    this.current.event(this.now(), {quote: text});
+  }
+
+  _presence({name, state}) {
+    if (state === "away") this.away.add(name);
+    else this.away.delete(name);
+    if (state === "gone") this.online.delete(name);
+    else this.online.add(name);
+  }
+
+  _typing({room, from, name}) {
+    const who = name || from;
+    if (who !== this.me) this.conversation(room || from).typing.set(who, this.now() + 5);
+  }
+
+  // Read elsewhere, on the same account.
+  _read({room, with: partner, n}) {
+    const one = this.conversations.get(room || partner);
+    if (!one) return;
+    one.read = Math.max(one.read, n);
+    if (one.top <= n) {
+      one.unread = 0;
+      one.manyUnread = one.mentioned = false;
+    }
+  }
+
+  typists(one) {
+    for (const [name, until] of one.typing) if (until < this.now()) one.typing.delete(name);
+    return [...one.typing.keys()];
+  }
+
+  // Names that somebody may mean who has written so much of one: who spoke last comes first.
+  completions(start) {
+    const low = start.toLowerCase();
+    const one = this.current;
+    const spoke = one.items
+      .slice(-200)
+      .reverse()
+      .filter((item) => item.kind === "text")
+      .map((item) => item.by);
+    const names = new Set([...spoke, ...(one.members || []), ...(one.isRoom ? this.online : [one.name])]);
+    return [...names].filter((name) => name !== this.me && name.toLowerCase().startsWith(low)).slice(0, 8);
+  }
+}
+
+const collator = new Intl.Collator(undefined, {sensitivity: "base", numeric: true});
+export const compare = (a, b) => collator.compare(a, b);

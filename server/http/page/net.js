@@ -1,0 +1,343 @@
+// The connection: subprotocol parley.1 over a WebSocket that comes back by itself, so that nothing is missed or doubled.
+//
+// Phases: "connecting" (a socket is being opened, or the server has not answered `hello` yet), "door" (connected, without
+// a name), "in" (with a name), "waiting" (for the next attempt, at `retryAt`), "ended" (for good, until `connect`).
+//
+// What is said waits in `outbox` until the server has stored it: {tag, do, room or to, text, state}, where state is
+// "waiting" (not sent on this connection), "sent", or "refused" (with `why`, a sentence). After a reconnect it is sent
+// again with its tag, by which the server knows it.
+
+export const CLOSED = {SHUTDOWN: 1001, REFUSED: 1008, TOO_LONG: 1009, BUG: 1011, TOO_SLOW: 4000, REPLACED: 4001};
+
+const FIRST_DELAY = 500; // milliseconds, as all times here
+const LONGEST_DELAY = 30000;
+const GREETING_LIMIT = 10000;
+const SILENCE = 30000; // after which the server is asked whether it is there
+const PONG_LIMIT = 10000;
+const WAKING_LIMIT = 4000; // the same, for a page that comes back to the foreground
+const ERROR_LIMIT = 3000; // between a socket's `error` and its `close`, which may never come
+const TOLD = "told "; // in front of the id of what has no answer
+const IN_FLIGHT = 32; // the server remembers 64 tags
+
+// A request that was refused, or that nobody answers any more (`why` is then "offline").
+export class Refusal extends Error {
+  constructor({why, text}) {
+    super(text || why);
+    this.why = why;
+  }
+}
+
+// A random word of 96 bits. There is no crypto.randomUUID on plain http.
+export function randomTag() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export class Net {
+  // open(): a new WebSocket. heard(frame), changed(): called for what the server says, and for a new phase or outbox.
+  constructor({open, heard, changed, saved = {}, clock = globalThis, now = Date.now, random = Math.random}) {
+    Object.assign(this, {open, heard, changed, clock, now, random});
+    this.phase = "ended";
+    this.why = ""; // the server's sentence for the end
+    this.code = 0; // with which the last connection ended
+    this.retryAt = 0;
+    this.limits = {};
+    this.unknown = new Set(); // what this server does not do
+    this.session = saved.session || "";
+    this.name = saved.name || "";
+    this.account = saved.account || false;
+    this.outbox = (saved.outbox || []).map((entry) => (entry.state === "sent" ? {...entry, state: "waiting"} : entry));
+    this.run = saved.run || "";
+    this.positions = saved.positions || {}; // by room that I am in, "me" for whispers: everything up to this was heard
+    this._top = 0; // the greatest number heard of at all
+    this._base = saved.base || 0; // everything up to this was heard in all rooms
+    this._socket = null;
+    this._requests = new Map();
+    this._lastId = 0;
+    this._attempts = 0;
+    this._timer = null; // of the phase
+    this._silence = null;
+  }
+
+  // What a reload has to find again.
+  get state() {
+    const {session, name, account, outbox, run, positions, _base: base} = this;
+    return {session, name, account, outbox, run, positions, base};
+  }
+
+  connect() {
+    this._drop();
+    this._enter("connecting");
+    let socket;
+    try {
+      socket = this._socket = this.open();
+    } catch {
+      return this._lost(0);
+    }
+    const mine = (handle) => (event) => {
+      if (socket === this._socket) handle(event);
+    };
+    socket.onopen = mine(() => this._greet());
+    socket.onmessage = mine((event) => this._hear(event.data));
+    socket.onclose = mine((event) => this._lost(event.code));
+    socket.onerror = mine(() => this._after(ERROR_LIMIT, () => this._lost(0)));
+    this._after(GREETING_LIMIT, () => this._lost(0));
+  }
+
+  // The network may be back, or the page was asleep: try at once, or find out whether the line still holds.
+  wake() {
+    if (this.phase === "waiting") this.connect();
+    else if (this.phase === "in" || this.phase === "door") this._probe(WAKING_LIMIT);
+  }
+
+  // Ask the server: the answer, or a Refusal.
+  request(frame) {
+    return new Promise((resolve, reject) => {
+      if (this.phase !== "in" && this.phase !== "door")
+        return reject(new Refusal({why: "offline", text: "No connection"}));
+      const id = String(++this._lastId);
+      this._requests.set(id, {resolve, reject});
+      this._send({...frame, id});
+    });
+  }
+
+  // What has no answer, such as `typing`; a server may not know it, and is not told again then.
+  tell(frame) {
+    if (this.phase === "in" && !this.unknown.has(frame.do)) this._send({...frame, id: TOLD + frame.do});
+  }
+
+  // login or register.
+  async enter(frame) {
+    const welcome = await this.request(frame);
+    this.name = welcome.name;
+    return welcome;
+  }
+
+  // Say or whisper: now, or when there is a connection.
+  post(frame) {
+    const entry = {...frame, tag: randomTag(), at: Math.floor(this.now() / 1000), state: "waiting"};
+    this.outbox.push(entry);
+    this.flush();
+    return entry;
+  }
+
+  // Let what waits go.
+  flush() {
+    if (this.phase === "in") {
+      let room = IN_FLIGHT - this.outbox.filter((entry) => entry.state === "sent").length;
+      for (const entry of this.outbox) if (entry.state === "waiting" && room-- > 0) this._post(entry);
+    }
+    this.changed();
+  }
+
+  again(entry) {
+    entry.state = "waiting";
+    this.flush();
+  }
+
+  forget(entry) {
+    this.outbox = this.outbox.filter((one) => one !== entry);
+    this.changed();
+  }
+
+  // I am in a room, and hear what is said there from now on.
+  entered(room) {
+    if (!(room in this.positions)) this.positions[room] = this._base;
+  }
+
+  left(room) {
+    delete this.positions[room];
+  }
+
+  // Message `n` of a room (or of whispers: "me") was heard, and with it everything before it.
+  _reached(room, n) {
+    this._top = Math.max(this._top, n);
+    if (n > (this.positions[room] || 0)) this.positions[room] = n;
+  }
+
+  // Leave for good.
+  logout() {
+    if (this.phase === "in") this._send({do: "logout"});
+    this.session = this.name = this.run = "";
+    this.outbox = [];
+    this.reset();
+    this.connect();
+  }
+
+  reset() {
+    this.positions = {};
+    this._base = this._top = 0;
+  }
+
+  _greet() {
+    const resume = this.run ? {resume: {run: this.run, ...this.positions}} : {};
+    this._lastId++;
+    this._greeting = String(this._lastId);
+    this._send({do: "hello", id: this._greeting, ...(this.session ? {session: this.session} : {}), ...resume});
+  }
+
+  _hear(data) {
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (frame === null || typeof frame !== "object") return;
+    this._listen();
+    if (frame.on === "hello") this._greeted(frame);
+    else if (frame.on === "welcome") this._welcomed(frame);
+    else if (frame.on === "bye") this._bye = frame;
+    else if (
+      (frame.on === "no" && frame.id === undefined && frame.why === "no-session") ||
+      (frame.on === "no" && frame.id === this._greeting)
+    ) {
+      this.session = "";
+      this._enter("door");
+      return this.heard({on: "stranger", name: this.name, account: this.account});
+    }
+    if (frame.on === "no" && frame.why === "unknown-command" && String(frame.id).startsWith(TOLD)) {
+      this.unknown.add(frame.id.slice(TOLD.length));
+      return this.changed();
+    }
+    if (frame.on === "said" || frame.on === "whispered") {
+      this._reached(frame.on === "said" ? frame.room : "me", frame.n);
+      if (frame.tag) this._stored(frame.tag);
+    }
+    if (frame.on === "missed" && (frame.room || frame.me)) {
+      for (const {n, tag} of frame.messages) {
+        this._reached(frame.room || "me", n);
+        if (tag) this._stored(tag);
+      }
+    }
+    this._settle(frame, () => this.heard(frame));
+  }
+
+  // A request's answer is heard first, and then given to who asked.
+  _settle(frame, hear) {
+    const request = frame.id === undefined ? undefined : this._requests.get(frame.id);
+    hear();
+    if (!request) return;
+    this._requests.delete(frame.id);
+    if (frame.on === "no") request.reject(new Refusal(frame));
+    else request.resolve(frame);
+  }
+
+  _greeted(frame) {
+    this.limits = frame.limits || {};
+    this.motd = frame.motd || "";
+    if (this.run && frame.run !== this.run) {
+      this.reset();
+      this.heard({on: "reset"});
+    }
+    this.run = frame.run || "";
+    if (this.session) return;
+    this._enter("door");
+    if (this.name) this.heard({on: "stranger", name: this.name, account: this.account});
+  }
+
+  _welcomed(frame) {
+    this.name = frame.name;
+    this.account = Boolean(frame.account);
+    if (frame.session) this.session = frame.session;
+    if (!("me" in this.positions)) {
+      this._base = this._top = this.positions.me = frame.me || 0;
+      this.entered("#lobby");
+    }
+    this._attempts = 0;
+    this._enter("in");
+    this.flush();
+  }
+
+  _post(entry) {
+    entry.state = "sent";
+    const {tag, text} = entry;
+    const where = entry.do === "say" ? {room: entry.room} : {to: entry.to};
+    this.request({do: entry.do, ...where, text, tag}).then(
+      (done) => {
+        this._stored(tag);
+        this._top = Math.max(this._top, done.n);
+        this.heard({on: "stored", entry, n: done.n, at: done.at});
+        this.flush();
+      },
+      (refusal) => {
+        if (!this.outbox.includes(entry)) return;
+        if (refusal.why === "offline") entry.state = "waiting";
+        else Object.assign(entry, {state: "refused", why: refusal.message});
+        this.flush();
+      }
+    );
+  }
+
+  _stored(tag) {
+    this.outbox = this.outbox.filter((entry) => entry.tag !== tag);
+    this.changed();
+  }
+
+  _listen() {
+    this.clock.clearTimeout(this._silence);
+    this._silence = this.clock.setTimeout(() => this._probe(PONG_LIMIT), SILENCE);
+  }
+
+  // Is the server there? Its answer also proves that everything it had said before has come. (The answer to what I said
+  // does not: the number is given before others' messages are sent.)
+  _probe(limit) {
+    const top = this._top;
+    this.request({do: "ping"}).then(
+      () => {
+        this._base = top;
+        for (const room in this.positions) this._reached(room, top);
+      },
+      () => {}
+    );
+    this.clock.clearTimeout(this._silence);
+    this._silence = this.clock.setTimeout(() => this._lost(0), limit);
+  }
+
+  _send(frame) {
+    this._socket.send(JSON.stringify(frame));
+  }
+
+  _lost(code) {
+    this.code = code;
+    const bye = this._bye;
+    this._drop();
+    this.why = bye ? bye.text || bye.why || "" : "";
+    if (code === CLOSED.TOO_LONG) {
+      for (const entry of this.outbox) {
+        if (entry.state === "sent")
+          Object.assign(entry, {state: "refused", why: this.why || "The message is too long"});
+      }
+    }
+    for (const entry of this.outbox) if (entry.state === "sent") entry.state = "waiting";
+    if (code === CLOSED.REPLACED || code === CLOSED.REFUSED) return this._enter("ended");
+    const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this._attempts++) * (0.7 + 0.6 * this.random());
+    const wait = Math.max(delay, bye && bye.retry > 0 ? bye.retry * 1000 : 0);
+    this.retryAt = this.now() + wait;
+    this._enter("waiting");
+    this._after(wait, () => this.connect());
+  }
+
+  // Nothing more is heard of this socket.
+  _drop() {
+    const socket = this._socket;
+    this._socket = null;
+    this._bye = null;
+    this.clock.clearTimeout(this._timer);
+    this.clock.clearTimeout(this._silence);
+    if (socket) socket.close();
+    const requests = [...this._requests.values()];
+    this._requests.clear();
+    for (const request of requests) request.reject(new Refusal({why: "offline", text: "The connection was lost"}));
+  }
+
+  _enter(phase) {
+    this.phase = phase;
+    if (phase === "in" || phase === "door") this.clock.clearTimeout(this._timer);
+    this.changed();
+  }
+
+  _after(delay, call) {
+    this.clock.clearTimeout(this._timer);
+    this._timer = this.clock.setTimeout(call, delay);
+  }
+}
