@@ -1,0 +1,384 @@
+"""The page in Chromium, with the real server behind it."""
+import contextlib
+import json
+import os
+import signal
+import urllib.request
+
+import pytest
+from hostile import NAMES, RICH, TEXTS, TOPICS
+from web_server import Cable, Line, site
+
+from parley.client import connect
+from parley.client.opening import Failed
+from stress.proofs.processes import worker_of
+
+MOST_BYTES = 60 * 1024
+MOST_REQUESTS = 8
+ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
+CONTROL, ALT, SHIFT, UP = "\ue009", "\ue00a", "\ue008", "\ue013"
+# The other five, and who comes by each: accounts where a password is needed.
+CLOSING = "\u202c\u2069"  # the server ends what a text has begun of these
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
+NAMES_IN = {"line": ("<b>lin</b>",), "binary": ("<b>b</b>",), "padded": ("<i>p</i>",), "delimited": ("<i>d</i>",),
+            "dollar": ("<u>d</u>", "word")}
+
+
+@contextlib.contextmanager
+def at_nc(server, name):
+    line = Line(server.address("line"), name)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+def connected(server, protocol, name, password=None):
+    """Somebody with the client of a protocol."""
+    return connect("%s://%s:%d" % (protocol, *server.address(protocol)), name, password)
+
+
+def test_two_pages_and_nc_talk(server, open_page):
+    ann, bob = open_page(), open_page()
+    ann.enter(server.url, "ann")
+    bob.enter(server.url, "bob")
+    with at_nc(server, "lea") as lea:
+        ann.say("hello from a page")
+        lea.until("MSG ann hello from a page")
+        lea.send("MSG hello from nc")
+        bob.say("hello from another")
+        lea.until("MSG bob hello from another")
+        for page in (ann, bob):
+            for text in ("hello from a page", "hello from nc", "hello from another"):
+                page.until_shown(text)
+        assert ann.texts() == bob.texts()
+        ann.go("lea")
+        ann.say("psst")
+        lea.until("DM ann psst")
+        lea.send("DM ann what?")
+        ann.until_shown("what?")
+        lea.send("DM bob over here")
+        bob.until("document.title.startsWith('(! 1)')")
+        bob.go("lea")
+        bob.until_shown("over here")
+        bob.until("!document.title.startsWith('(')")
+    ann.until("!document.querySelector('#people .here')?.parentNode.textContent.includes('lea')")
+    assert ann.wrongs() == bob.wrongs() == []
+
+
+def test_the_page_is_small(server, open_page):
+    page = open_page()
+    page.open(server.url)
+    page.until("document.getElementById('enter').checkVisibility()")
+    page.until("document.readyState === 'complete'")
+    loaded = json.loads(page.run(
+        "return JSON.stringify(['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))"
+        ".map((entry) => [entry.name, entry.encodedBodySize]))"))
+    sizes = dict(loaded)
+    assert len(sizes) <= MOST_REQUESTS
+    assert all(sizes.values()) and sum(sizes.values()) <= MOST_BYTES
+
+
+_CALLED = "%(node)s.id || %(node)s.getAttribute('aria-label') || %(node)s.textContent"
+
+
+def reached_by_tab(page):
+    """The ids, or else the texts, of all that Tab comes to, from the beginning of the page."""
+    page.run("document.activeElement.blur(); document.body.tabIndex = -1; document.body.focus()")
+    reached = []
+    for _ in range(100):
+        page.keys(TAB)
+        at = page.run("const at = document.activeElement;"
+                      "return at === document.body ? '' : %s" % _CALLED % {"node": "at"})
+        if not at or at in reached:
+            break
+        reached.append(at)
+    return reached
+
+
+def test_everything_can_be_done_with_keys_alone(server, open_page):
+    page = open_page()
+    page.open(server.url)
+    page.until("document.activeElement.id === 'name'")
+    page.keys("ann", ENTER)
+    page.until("document.activeElement.id === 'text'")
+    page.keys("first words", ENTER)
+    page.until_shown("first words")
+    page.chord(CONTROL, "k")
+    page.until("document.getElementById('dialog').open")
+    page.keys("#dev", ENTER)
+    page.until("document.getElementById('title').textContent === '#dev' && document.activeElement.id === 'text'")
+    page.keys("in here")
+    page.chord(SHIFT, ENTER)
+    page.keys("two lines", ENTER)
+    page.until_shown("in here\ntwo lines")
+    with at_nc(server, "lea") as lea:
+        lea.send("JOIN #dev")
+        lea.until("OK")
+        lea.send("#dev MSG hello")
+        page.until_shown("hello")
+        page.keys("le", TAB)
+        page.until("document.getElementById('text').value === 'lea: '")
+        page.keys("hi", ENTER)
+        lea.until("#dev MSG ann lea: hi")
+        page.keys(UP)
+        page.until("document.getElementById('text').value === 'lea: hi'")
+        page.keys(UP)
+        page.until("document.getElementById('text').value === 'in here\\ntwo lines'")
+        page.chord(ALT, UP)
+        page.until("document.getElementById('title').textContent === '#lobby'")
+        lea.send("#dev MSG ann: are you there?")
+        page.until("document.querySelector('#rooms .unread .count.call')?.textContent === '@ 1'")
+        page.chord(CONTROL, SHIFT, "f")
+        page.until("document.activeElement.type === 'search'")
+        page.keys("FIRST")
+        page.until("document.querySelectorAll('.result').length === 1")
+        page.keys(ESCAPE)
+        page.until("document.activeElement.id === 'text' && document.getElementById('panel').hidden")
+        reached = reached_by_tab(page)
+    wanted = page.run("return [...document.querySelectorAll('#talk button, #talk a, #talk textarea, #scroll')]"
+                      ".filter((node) => node.checkVisibility() && node.tabIndex >= 0)"
+                      ".map((node) => %s)" % _CALLED % {"node": "node"})
+    assert set(wanted) <= set(reached) and {"me", "scroll", "text", "about-button"} <= set(wanted)
+    assert page.wrongs() == []
+
+
+def test_it_fits_a_phone(server, open_page):
+    page = open_page(size="phone")
+    page.open(server.url)
+    page.until("document.getElementById('enter')?.checkVisibility()")
+
+    def fits():
+        return page.run("return document.scrollingElement.scrollWidth <= innerWidth"
+                        " && document.scrollingElement.scrollHeight <= innerHeight")
+
+    assert fits()
+    page.enter(server.url, "ann")
+    page.say("a-very-long-word-" + 200 * "x")
+    page.until_shown("a-very-long-word-" + 200 * "x")
+    assert fits() and page.run("return !document.getElementById('side').checkVisibility({visibilityProperty: true})")
+    page.click("#back")
+    page.until("document.getElementById('side').checkVisibility({visibilityProperty: true})")
+    assert fits() and page.run("return !document.getElementById('middle').checkVisibility({visibilityProperty: true})")
+    page.click("#rooms a")
+    page.until("document.getElementById('middle').checkVisibility({visibilityProperty: true})")
+    page.click("#about-button")
+    page.until("document.getElementById('panel').getBoundingClientRect().width === innerWidth")
+    assert fits()
+    page.click("#panel button")
+    page.size(320, 256)  # the same at 400 %
+    assert fits() and page.run("return document.getElementById('text').getBoundingClientRect().bottom <= innerHeight")
+    assert page.wrongs() == []
+
+
+def test_nothing_typed_is_lost_by_a_reload(server, open_page):
+    page = open_page()
+    page.enter(server.url, "ann")
+    page.say("said before")
+    page.until_shown("said before")
+    page.go("#dev")
+    page.run("document.getElementById('text').focus()")
+    page.keys("half a sentence")
+    page.go("#lobby")
+    page.run("document.getElementById('text').focus()")
+    page.keys("and another")
+    page.reload()
+    page.until("document.getElementById('text')?.value === 'and another'")
+    page.until_shown("said before")
+    page.go("#dev")
+    page.until("document.getElementById('text').value === 'half a sentence'")
+    with at_nc(server, "lea") as lea:  # or the room would end with its last member
+        lea.send("JOIN #dev")
+        lea.until("OK")
+        page.say("")
+        page.until_shown("half a sentence")
+        page.reload()
+        page.until_shown("half a sentence")
+    assert page.wrongs() == []
+
+
+@pytest.mark.parametrize("cuts", [20, pytest.param(980, marks=pytest.mark.long)])
+def test_what_is_said_while_the_line_is_cut_comes_once_and_in_order(server, open_page, cuts):
+    cable = Cable(server.address("web"))
+    try:
+        page = open_page()
+        page.enter(cable.url, "ann")
+        with at_nc(server, "lea") as lea:
+            for cut in range(cuts):
+                lea.send("MSG nc %d" % cut)
+                page.run("document.getElementById('text').value = arguments[0];"
+                         "document.getElementById('composer').requestSubmit()", "page %d" % cut)
+                cable.cut()
+                lea.send("MSG nc again %d" % cut)
+                page.run("dispatchEvent(new Event('online'))")  # no need to wait for the time to be over
+            page.until(_AT_REST)
+            lea.send("MSG last")
+            page.until_shown("last")
+            said = [line for line in lea.until("MSG ann page %d" % (cuts - 1)) if line.startswith("MSG ann ")]
+        assert said == ["MSG ann page %d" % cut for cut in range(cuts)]
+        texts = [text for _, text in page.run_async(_ALL_ROWS)]
+        assert sorted(texts) == sorted(
+            ["last"] + [text % cut for cut in range(cuts) for text in ("nc %d", "nc again %d", "page %d")])
+        page.reload()
+        page.until_shown("last")
+        assert [text for _, text in page.run_async(_ALL_ROWS)] == texts, "the order was not that of the server"
+        assert page.wrongs() == []
+    finally:
+        cable.close()
+
+
+_AT_REST = "document.getElementById('bar').hidden && !document.querySelector('.message.waiting')"
+
+
+def test_workers_and_the_server_are_killed_and_nothing_is_missed(open_page, tmp_path):
+    storage = tmp_path / "storage"
+    storage.mkdir(mode=0o700)
+    page = open_page()
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(site(storage={"directory": str(storage)}))
+        cable = Cable(first.address("web"))
+        stack.callback(cable.close)
+        page.enter(cable.url, "ann")
+        page.go("#dev")
+        said = []
+        for slot in range(2):
+            page.say("before %d" % slot)
+            page.until_shown("before %d" % slot)
+            os.kill(worker_of(first.server, slot), signal.SIGKILL)
+            page.say("behind %d" % slot)
+            page.until(_AT_REST)
+            page.until_shown("behind %d" % slot)
+            said += ["before %d" % slot, "behind %d" % slot]
+        os.killpg(first.server.pid, signal.SIGKILL)
+        page.until("!document.getElementById('bar').hidden")
+        page.say("while there is no server")
+        second = stack.enter_context(site(storage={"directory": str(storage)}))
+        cable.lead_to(second.address("web"))
+        page.run("dispatchEvent(new Event('online'))")
+        page.until(_AT_REST)
+        with at_nc(second, "lea") as lea:
+            lea.send("JOIN #dev")
+            lea.until("OK")
+            lea.send("#dev MSG the last")
+            page.until_shown("the last")
+        assert [text for _, text in page.texts()] == [*said, "while there is no server", "the last"]
+        assert page.wrongs() == []
+
+
+SCREENS = {
+    "talk": "",
+    "about": "document.getElementById('about-button').click()",
+    "search": "document.getElementById('search-button').click(); const field = document.querySelector('#panel input');"
+              "field.value = 'words'; field.dispatchEvent(new Event('input'))",
+    "jump": "document.getElementById('jump-button').click()",
+    "menu": "document.getElementById('me').click()",
+    "list": "document.getElementById('back').click()",
+}
+_AXE = """
+const [done] = [...arguments].slice(-1);
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.violations
+  .filter((one) => one.impact !== "minor" && one.impact !== null)
+  .map((one) => [one.impact, one.id, one.nodes.map((node) => node.target.join(" ") + ": " + node.failureSummary)])),
+  (error) => done([String(error)]));
+"""
+
+
+@pytest.mark.parametrize("size, screens", [
+    ("desk", ["talk", "about", "search", "jump", "menu"]), ("phone", ["talk", "about", "list"])], ids=["desk", "phone"])
+def test_axe_finds_nothing_serious_on_any_screen(server, open_page, size, screens):
+    browser = pytest.importorskip("browser")
+    axe = browser.axe_script()
+    if axe is None:
+        pytest.skip("axe-core is not installed (npm install axe-core)")
+    found = {}
+    for dark in (False, True):
+        page = open_page(size=size, dark=dark, scripts=[axe])
+        page.media(dark, motion=False)
+        page.open(server.url)
+        page.until("document.getElementById('enter')?.checkVisibility()")
+        found["door", dark] = page.run_async(_AXE)
+        page.enter(server.url, "ann%d" % dark)
+        with at_nc(server, "lea") as lea:
+            lea.send("MSG ann%d: *bold* `code` https://example.org/ some words" % dark)
+            page.until("document.querySelector('#rows .called a')")
+        page.say("answer")
+        page.until_shown("answer")
+        for screen in screens:
+            page.run(SCREENS[screen])
+            found[screen, dark] = page.run_async(_AXE)
+            page.run("document.getElementById('dialog').close(); document.querySelector('#panel button')?.click()")
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_hostile_names_texts_and_topics_are_only_text(server, open_page):
+    page = open_page()
+    page.enter(server.url, "ann")
+    said = []  # (name, text) as the page has to show them
+
+    def say(chat, name, texts):
+        end = "end %d" % len(said)
+        for text in (*texts, end):
+            chat.say(text)
+        said.extend((name, text) for text in (*texts, end))
+        page.until_shown(end)
+
+    taken = 0
+    for name in NAMES:
+        with contextlib.suppress(Failed), contextlib.closing(connected(server, "line", name)) as chat:
+            taken += 1
+            say(chat, chat.me, ())
+    assert taken >= 25, "most of these can be names"
+    for protocol in PROTOCOLS:
+        name = NAMES_IN[protocol]
+        with contextlib.closing(connected(server, protocol, *name)) as chat:
+            say(chat, name[0], TEXTS)
+            said.append((name[0], None))
+            for text in RICH:
+                chat.say(text)
+            said.extend((name[0], None) for text in RICH[1:])
+            chat.say("end of " + protocol)
+            said.append((name[0], "end of " + protocol))
+            page.until_shown("end of " + protocol)
+    rows = page.run_async(_ALL_ROWS)
+    assert len(rows) == len(said)
+    forged = [(shown, expected) for shown, expected in zip(rows, said) if shown[0] != expected[0]
+              or expected[1] not in (None, shown[1].rstrip(CLOSING))]
+    assert forged == []
+    with at_nc(server, "op") as op:
+        op.send("JOIN #topics")
+        op.until("OK")
+        page.go("#topics")
+        for topic in TOPICS:
+            op.send("#topics TOPIC " + topic)
+            page.until("document.getElementById('topic').textContent === arguments[0]", topic.strip())
+    page.go(NAMES[0])
+    active = "script, iframe, object, embed, base, form, meta, link, style, video, input, textarea"
+    served = urllib.request.urlopen(server.url).read().decode()
+    assert page.run("return document.querySelectorAll(arguments[0]).length", active) == page.run(
+        "const served = new DOMParser().parseFromString(arguments[1], 'text/html');"
+        "return served.querySelectorAll(arguments[0]).length", active, served)
+    assert page.run("return document.querySelectorAll('#rows img, #rows svg, #rows [onclick]').length") == 0
+    protocols = page.run("return [...document.querySelectorAll('#rows a')].map((link) => link.protocol)")
+    assert set(protocols) <= {"http:", "https:"}
+    assert page.wrongs() == []
+
+
+# Scrolls from the newest message to the oldest. What each shows, in the order of their numbers.
+_ALL_ROWS = """
+const done = arguments[arguments.length - 1];
+(async () => {
+  const scroll = document.getElementById("scroll");
+  const seen = new Map();
+  for (let still = 0; still < 15; still++) {
+    const before = seen.size;
+    for (const row of document.querySelectorAll("#rows .message")) {
+      seen.set(Number(row.dataset.row), [row.querySelector("bdi").textContent, row.querySelector(".said").textContent]);
+    }
+    if (seen.size > before) still = 0;
+    scroll.scrollTop = 0;
+    scroll.dispatchEvent(new Event("scroll"));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return [...seen].sort((a, b) => a[0] - b[0]).map(([, shown]) => shown);
+})().then(done, (error) => done([["error", String(error)]]));
+"""
