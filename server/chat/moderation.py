@@ -10,7 +10,19 @@ from parley.server.chat.names import spelled
 from parley.server.chat.origins import network_of, written
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY
-from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OPERATOR, OWNER, VOICE, Room, Rooms
+from parley.server.chat.rooms import (
+    COUNTS,
+    INVITED_FOR,
+    MEMBER,
+    OP,
+    OPERATOR,
+    OWNER,
+    ROLES,
+    SWITCHES,
+    VOICE,
+    Room,
+    Rooms,
+)
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, Settled, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of
@@ -368,6 +380,24 @@ class Moderation:
             self._post.refuse(holder, Reason.NO_ROOM)
         else:
             self._post.worker(worker, ToWorker.Topic(session, room_name, *room.topic))
+
+    def roles(self, worker: int, session: int, room_name: bytes) -> None:
+        """Who has which role in the room, and how is it set?"""
+        holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        trouble = self._gate.why_not_look(room, holder)
+        if room is None or trouble:
+            self._post.refuse(holder, trouble or Reason.NO_ROOM)
+            return
+        holders: Iterable[Optional[int]] = room.members
+        if room is self._rooms.lobby:
+            holders = map(self._members.called, sorted(self._gate.operators))
+        found = [(self._members.names[one], ROLES[self._gate.role(room, one)])
+                 for one in holders if one is not None and self._gate.role(room, one) in ROLES]
+        settings = [(setting.encode(), int(getattr(room, setting))) for setting in (*SWITCHES, *COUNTS)
+                    if getattr(room, setting)]
+        if room.key is not None:
+            settings.append((b"key", 1))
+        self._post.worker(worker, ToWorker.Roles(session, room_name, found, settings))
 
     def reread(
             self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:

@@ -28,6 +28,7 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Renamed,
+    RolesTold,
     RoomList,
     Say,
     TopicTold,
@@ -260,6 +261,10 @@ class Replica:
     def topic(self, number, room_name, text, by, time):
         """The answer to Topic."""
         self._heed(number, "answer", TopicTold(room_name, text, by, time))
+
+    def roles(self, number, room_name, roles, settings):
+        """The answer to Roles."""
+        self._heed(number, "answer", RolesTold(room_name, roles, settings))
 
     def reread(self, numbers, room_name, messages, last, more):
         """The answer to Recall, of a room: (place, sender, text, time) of each."""

@@ -15,6 +15,7 @@ NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has 
 INVITED_FOR = 3600 * 1000  # milliseconds
 
 # The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
+ROLES = {VOICE: b"voice", OP: b"op", OWNER: b"owner", OPERATOR: b"operator"}
 SWITCHES = ("private", "invite", "moderated")
 COUNTS = ("limit", "slow")
 SETTINGS = (*SWITCHES, *COUNTS, "key")

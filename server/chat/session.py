@@ -49,6 +49,7 @@ from parley.server.protocols.events import (
     Recall,
     Refused,
     Rename,
+    Roles,
     RoomList,
     Rooms,
     Say,
@@ -331,6 +332,10 @@ class Session:
     @_handles(Topic)
     def _topic(self, command):
         self._ask(command, ToHub.Topic(self.client.number, self._named(command.room)))
+
+    @_handles(Roles)
+    def _roles(self, command):
+        self._ask(command, ToHub.Roles(self.client.number, self._named(command.room)))
 
     @_handles(Rooms)
     def _rooms(self, command):

@@ -189,6 +189,12 @@ class ToHub:
         session: int
         room_name: bytes
 
+    class Roles(NamedTuple):
+        """A member asks who has which role in a room, and for its settings."""
+
+        session: int
+        room_name: bytes
+
     # ---- sessions ask what may take long to tell: see `parley.server.worker.lookups`
 
     class Who(NamedTuple):
@@ -624,6 +630,14 @@ class ToWorker:
         text: bytes
         by: bytes
         time: int
+
+    class Roles(NamedTuple):
+        """The answer to `ToHub.Roles`: `parley.server.protocols.events.RolesTold`."""
+
+        session: int
+        room_name: bytes
+        roles: List[Tuple[bytes, bytes]]
+        settings: List[Tuple[bytes, int]]
 
     class Kept(NamedTuple):
         """The answer to `ToHub.Deliver`. More: there is another portion."""

@@ -242,6 +242,13 @@ class Topic(NamedTuple):
 
 
 @event
+class Roles(NamedTuple):
+    """Who may do more in a room than others, and how is it set?"""
+
+    room: bytes = HOME
+
+
+@event
 class Manage(NamedTuple):
     """Do something to a room or to somebody in it: `act` is a key of ACTS, which says what `about` and `text` are."""
 
@@ -350,8 +357,8 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
-    Recall, Browse, Enter, Exit, Rooms, Topic, Manage, Typing, Away, Watch, Deliver, Unread, Delete, Poll,
-    Ping, Help, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Typing, Away, Watch, Deliver, Unread, Delete,
+    Poll, Ping, Help, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -530,6 +537,18 @@ class TopicTold(NamedTuple):
 
 
 @event
+class RolesTold(NamedTuple):
+    """The answer to `Roles`: (name, role) of the members that have one, and (setting, value) of what is set.
+
+    A role is "voice", "op", "owner" or "operator". A value is a number, and 1 for what is on; so it is for a key.
+    """
+
+    room: bytes
+    roles: Sequence[Tuple[bytes, bytes]]
+    settings: Sequence[Tuple[bytes, int]]
+
+
+@event
 class News(NamedTuple):
     """The answer to `Poll`: (name, online) for each known name, and the rooms that you are in."""
 
@@ -679,7 +698,7 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,

@@ -21,6 +21,8 @@ does not give it; `at` is in seconds since the epoch.
     part {room}                         done
     rooms {[pattern]}                   rooms {rooms: [{room, members, topic, inside}]}
     topic {room, [text]}                topic {room, topic, by, at}; or, with a text, done
+    roles {[room]}                      roles {room, roles: {name: role}, settings: {setting: number}}; a role is voice,
+                                        op, owner or operator; what is on is 1, and so is a key
     kick, ban, mute {room, name, [text]}, invite, unban, unmute, voice, devoice, op, deop {room, name},
     set {room, setting, value}, drop {room}
                                         done
@@ -287,6 +289,7 @@ _COMMANDS: Dict[str, Any] = {
     "part": (events.Exit, lambda fields, most: events.Exit(_raw(fields, "room"))),
     "rooms": (events.Rooms, lambda fields, most: events.Rooms(_raw_or_none(fields, "pattern"))),
     "topic": (events.Manage, _topic),
+    "roles": (events.Roles, lambda fields, most: events.Roles(_room(fields))),
     "set": (events.Manage, lambda fields, most: events.Manage(
         _room(fields), "set", _raw(fields, "setting"), canonical(_raw(fields, "value")))),
     "drop": (events.Manage, lambda fields, most: events.Manage(_room(fields), "drop", b"", b"")),
@@ -424,6 +427,12 @@ def _room_list(listed: events.RoomList) -> Frames:
         for name, members, topic, inside in listed.rooms))
 
 
+def _roles_told(told: events.RolesTold) -> Frames:
+    roles = b",".join(b"%b:%b" % (quoted(name), quoted(role)) for name, role in told.roles)
+    settings = b",".join(b"%b:%d" % (quoted(setting), value) for setting, value in told.settings)
+    return _on(b"roles", b'"room":%b,"roles":{%b},"settings":{%b}' % (_shown(told.room), roles, settings))
+
+
 def _managed(managed: events.Managed) -> Frames:
     return _on(b"managed", b'"room":%b,"act":"%b","by":%b,"name":%b,"text":%b' % (
         _shown(managed.room), managed.act.encode(), quoted(managed.by), quoted(managed.about), quoted(managed.text)))
@@ -451,6 +460,7 @@ ENCODERS: Encoders = {
     events.RoomList: _room_list,
     events.TopicTold: lambda told: _on(b"topic", b'"room":%b,"topic":%b,"by":%b,"at":%d' % (
         _shown(told.room), quoted(told.text), quoted(told.by), told.time)),
+    events.RolesTold: _roles_told,
     events.Said: _said,
     events.Joined: _with_room(b"joined"),
     events.Left: _with_room(b"left"),

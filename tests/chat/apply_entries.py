@@ -228,11 +228,11 @@ class Run:
 
     def _look(self, worker, session):
         choose = self.random.choice
-        question = choose(["within", "list_rooms", "topic", "reread"])
+        question = choose(["within", "list_rooms", "topic", "roles", "reread"])
         if question == "list_rooms":
             self.register.list_rooms(worker, [session], choose([None, b"#*", b"#r?"]))
-        elif question == "topic":
-            self.register.topic(worker, session, choose(ROOMS))
+        elif question in ("topic", "roles"):
+            getattr(self.register, question)(worker, session, choose(ROOMS))
         elif question == "within":
             self.register.within(worker, [session], choose(ROOMS))
         else:

@@ -206,7 +206,7 @@ class Roomed:
     def tell(self, name, question, *fields):
         """What somebody is told who asks a question of the hub: a message, or why not."""
         worker, session = self.people[name]
-        whom = session if question == "topic" else [session]
+        whom = session if question in ("topic", "roles") else [session]
         getattr(self.register, question)(worker, whom, *fields)
         answer = self._answer(worker, session)
         if answer is not None:

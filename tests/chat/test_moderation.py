@@ -410,6 +410,23 @@ def test_who_set_the_topic_and_when_is_told(spread):
     assert spread.tell(b"ann", "topic", b"#none") == Reason.NO_ROOM
 
 
+def test_who_has_which_role_is_told_to_members_and_how_the_room_is_set(spread):
+    spread.do(b"owner", "voice", b"ann")
+    for setting, value in ((b"slow", b"5"), (b"moderated", b"on"), (b"key", b"word")):
+        spread.do(b"owner", "set", setting, value)
+    spread.drain()
+    for name in (b"ann", b"bob"):
+        assert spread.tell(name, "roles", b"#dev") == (
+            b"#dev", [(b"owner", b"owner"), (b"ann", b"voice")], [(b"moderated", 1), (b"slow", 5), (b"key", 1)])
+    assert spread.tell(b"dan", "roles", b"#dev") == Reason.NOT_INSIDE
+    assert spread.tell(b"ann", "roles", b"#none") == Reason.NO_ROOM
+
+
+def test_in_the_lobby_the_operators_who_are_here_are_told(spread):
+    spread.gate.operators = frozenset([b"owner", b"nobody"])
+    assert spread.tell(b"ann", "roles", b"#lobby") == (b"#lobby", [(b"owner", b"operator")], [])
+
+
 # ---- the lobby
 
 

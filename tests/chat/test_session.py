@@ -50,6 +50,8 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Rename,
+    Roles,
+    RolesTold,
     RoomList,
     Rooms,
     Say,
@@ -73,6 +75,7 @@ TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
+ROLES = Roles(b"#dev")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
 HOST = "192.0.2.1"
@@ -86,8 +89,8 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
-    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, KICK,
-    TYPING, Away(True), WATCH,
+    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, ROLES,
+    KICK, TYPING, Away(True), WATCH,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), LABELLED, Nothing(), BAD_WHISPER,
     TOO_LONG,
     Hangup(),
@@ -142,6 +145,7 @@ TABLE = {
     (MEMBER, EXIT): (WAITING, [("exit", 1, b"#dev")], []),
     (MEMBER, ROOMS): (WAITING, [("list_rooms", 1, b"#*")], []),
     (MEMBER, TOPIC): (WAITING, [("topic", 1, b"#dev")], []),
+    (MEMBER, ROLES): (WAITING, [("roles", 1, b"#dev")], []),
     (MEMBER, KICK): (WAITING, [("manage", 1, b"#dev", "kick", b"bob", b"why")], []),
     (MEMBER, TYPING): (MEMBER, [("typing", 1, LOBBY, b"")], []),
     (MEMBER, Away(True)): (MEMBER, [("away", 1, True)], []),
@@ -227,6 +231,7 @@ ANSWERS = [
     (ROOMS, lambda client: client.answer(RoomList([])), MEMBER, [RoomList([], ROOMS)]),
     (TOPIC, lambda client: client.answer(TopicTold(b"#dev", b"news", b"bob", 7)), MEMBER,
      [TopicTold(b"#dev", b"news", b"bob", 7)]),
+    (ROLES, lambda client: client.answer(RolesTold(b"#dev", [], [])), MEMBER, [RolesTold(b"#dev", [], [])]),
     (KICK, lambda client: client.confirm(), MEMBER, [Done(KICK)]),
     (KICK, lambda client: client.refuse(Reason.NOT_ALLOWED), MEMBER, [Refused(Reason.NOT_ALLOWED, KICK)]),
     (Deliver(), lambda client: client.answer(Missed([])), MEMBER, [Missed([])]),
@@ -871,6 +876,7 @@ def test_a_rooms_name_is_one_to_32_characters_and_may_be_a_reserved_word(member,
     (lambda room: Enter(room, None), lambda room: ("enter", 1, room, tuple(claims(room)), None)),
     (Exit, lambda room: ("exit", 1, room)),
     (Topic, lambda room: ("topic", 1, room)),
+    (Roles, lambda room: ("roles", 1, room)),
     (lambda room: Manage(room, "drop", b"", b""), lambda room: ("manage", 1, room, "drop", b"", b"")),
     (Who, lambda room: ("within", 1, room)),
     (lambda room: Recall(5, 9, room), lambda room: ("reread", 1, room, 5, 9)),

@@ -45,6 +45,7 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Renamed,
+    RolesTold,
     RoomList,
     Rooms,
     Said,
@@ -503,6 +504,7 @@ TELLINGS = [
     (Done(Delete()), []),
     (Missed([(b"ann", b"hi", 7)]), []),
     (Waiting(2), []),
+    (RolesTold(b"#dev", [(b"ann", b"op")], []), []),
     (Marked(BOTH, {}), [{"purpose": "reload_user_list", "users": LISTED}]),
     (Marked(BOTH, {BOTH[0][0]: 3, b"gone": 1}),
      [{"purpose": "reload_user_list", "users": [

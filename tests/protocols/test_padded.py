@@ -36,6 +36,7 @@ from parley.server.protocols.events import (
     Recalled,
     Refused,
     Renamed,
+    RolesTold,
     RoomList,
     Said,
     Say,
@@ -360,6 +361,7 @@ TOLD = [
     (Inside(b"#dev", b"", None), []),
     (RoomList([(b"#dev", 1, b"", True)]), []),
     (TopicTold(b"#dev", b"x", b"ann", 1), []),
+    (RolesTold(b"#dev", [(b"ann", b"op")], []), []),
     *((happening, []) for happening in ONLY_FOR_NUMBERED),
 ]
 
