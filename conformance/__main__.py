@@ -64,17 +64,26 @@ def _run_command(argv):
     except FileErrors as errors:
         print(errors)
         return 1
-    except OSError as error:
-        print("%s: %s" % (error.filename, error.strerror), file=sys.stderr)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except _Unreadable as error:
+        print(error, file=sys.stderr)
+    except (KeyError, TypeError, AttributeError):
         print("not a file that --json has written", file=sys.stderr)
     return 4  # a mistake on the command line, as in pytest
 
 
+class _Unreadable(Exception):
+    """This file has no report; the text says why."""
+
+
 def _read(path):
     """The report in a file of `--json`: {protocol: `verdict.as_json`}."""
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise _Unreadable("%s: %s" % (path, error.strerror)) from None
+    except ValueError:
+        raise _Unreadable("%s: not a file that --json has written" % path) from None
 
 
 def _compare(old, new):

@@ -30,7 +30,8 @@ for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # Tests that wait for servers of their own, and such that are over at once.
-SLOW = ("tests/bench/", "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c", "tests/web/test_page.py")
+SLOW = ("tests/bench/", "tests/conformance/test_conformance_combined", "tests/conformance/test_conformance_habits",
+        "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c", "tests/web/test_page.py")
 FAST = ("tests/chat/", "tests/protocols/")
 
 NOW = 1600000000.75  # the store's clock
