@@ -29,9 +29,9 @@ for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
         profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
-# Tests that wait for servers of their own, and such that are over at once.
-SLOW = ("tests/bench/", "tests/conformance/test_conformance_combined", "tests/conformance/test_conformance_habits",
-        "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c", "tests/web/test_page.py")
+# Tests that take most of a minute, others that wait for servers of their own, and such that are over at once.
+SLOWEST = ("tests/conformance/test_conformance_combined", "tests/conformance/test_conformance_habits")
+SLOW = ("tests/bench/", "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c", "tests/web/test_page.py")
 FAST = ("tests/chat/", "tests/protocols/")
 
 NOW = 1600000000.75  # the store's clock
@@ -64,7 +64,7 @@ def modules_below(arguments):
 def pytest_collection_modifyitems(config, items):
     """Each process of `-n` is given hundreds of tests that follow each other: none shall get all of the slow ones."""
     if hasattr(config, "workerinput"):
-        items[:] = dealt(items, SLOW, FAST)
+        items[:] = dealt(items, SLOWEST, SLOW, FAST)
 
 
 def pytest_collection_finish():
@@ -73,14 +73,14 @@ def pytest_collection_finish():
     getattr(gc, "freeze", lambda: None)()  # since Python 3.7
 
 
-def dealt(items, slow, fast):
-    """Those of the folders `slow` evenly among those of `fast`, and then the others."""
-    kinds = {slow: [], fast: [], (): []}
+def dealt(items, *kinds):
+    """Those whose names begin as a kind says, each kind evenly among the others, and then all the rest."""
+    found = {kind: [] for kind in (*kinds, ())}
     for item in items:
-        kinds[next((kind for kind in (slow, fast) if item.nodeid.startswith(kind)), ())].append(item)
-    places = [(number / len(kinds[kind]), kind is fast, number, item)
-              for kind in (slow, fast) for number, item in enumerate(kinds[kind])]
-    return [item for *_, item in sorted(places, key=lambda place: place[:3])] + kinds[()]
+        found[next((kind for kind in kinds if item.nodeid.startswith(kind)), ())].append(item)
+    places = [(number / len(found[kind]), rank, number, item)
+              for rank, kind in enumerate(kinds) for number, item in enumerate(found[kind])]
+    return [item for *_, item in sorted(places, key=lambda place: place[:3])] + found[()]
 
 
 class AnsweringStore:
