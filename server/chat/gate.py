@@ -201,15 +201,25 @@ class Gate:
 
     # ---- coming to a room
 
-    def why_no_room(self, name: bytes, owner: bytes, occupied: Collection[bytes]) -> Optional[str]:
-        """Why there can be no new room of this name."""
+    def why_no_room(self, holder: int, owner: bytes, occupied: Collection[bytes]) -> Optional[str]:
+        """Why the holder cannot make a new room, whose name occupies this."""
         if self._rooms.is_alike(occupied) or self._accounts.owners(occupied):  # accounts from before there were rooms
             return Reason.INVALID_ROOM
-        if _is_reached(self.limits["most"], len(self._rooms.by_name) - 1):
+        if self._has_no_room_left(self.origin_of(holder)):
             return Reason.TOO_MANY_ROOMS
         if self.is_protected(owner) and _is_reached(self.limits["owned"], self._rooms.owned(owner)):
             return Reason.TOO_MANY_OWNED
         return None
+
+    def origin_of(self, holder: int) -> Origin:
+        """Where a member comes from; empty where that is not known."""
+        return origin(self._members.hosts.get(holder, ""))
+
+    def _has_no_room_left(self, source: Origin) -> bool:
+        """Are there as many rooms as there may be, or has one address made as many as are left for all?"""
+        most, rooms = self.limits["most"], self._rooms.by_name.values()
+        left = most - (len(rooms) - 1)  # without the lobby
+        return bool(most) and (left <= 0 or bool(source) and sum(room.source == source for room in rooms) >= left)
 
     def why_not_enter(
             self, room: Room, holder: int, key: Optional[bytes], was_inside: bool = False) -> Optional[str]:

@@ -144,7 +144,7 @@ class Moderation:
         """
         name, room = self._members.names[holder], self._rooms.by_name.get(room_name)
         if room is None:
-            trouble = self._gate.why_no_room(room_name, name, occupied)
+            trouble = self._gate.why_no_room(holder, name, occupied)
         elif holder in room.members:
             return None
         else:
@@ -155,6 +155,7 @@ class Moderation:
         self._post.change()
         if room is None:
             room = self._open(room_name, name)
+            room.source = self._gate.origin_of(holder)
             if room.lasts:
                 self._opening[holder] = []
                 self._keep(room, lambda stored: self._accounts.order.submit(

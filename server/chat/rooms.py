@@ -7,7 +7,7 @@ import json
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
 from parley.server.chat.names import Occupied, claims
-from parley.server.chat.origins import address, network_of
+from parley.server.chat.origins import Origin, address, network_of
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 
@@ -41,12 +41,13 @@ class Room:
     topic: (text, by whom, seconds since the epoch).
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
     spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
+    source: from where it was made since the server started (see `origins.origin`); empty where that is not known.
     """
 
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "listeners", "interest", "roles", "banned", "muted",
         "invited", "since", "private", "invite", "moderated", "key", "limit", "slow", "topic", "left_at", "spoke",
-        "_bans")
+        "source", "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -67,6 +68,7 @@ class Room:
         self.topic = b"", b"", 0
         self.left_at = 0
         self.spoke: Dict[int, int] = {}
+        self.source: Origin = ""
         self._bans: Dict[bytes, Any] = {}  # ban -> its `_matcher`
 
     @property

@@ -450,11 +450,25 @@ def test_who_is_banned_in_the_lobby_gets_no_name_but_operators_do():
 
 def test_the_server_has_only_so_many_rooms_beside_the_lobby():
     roomed = Roomed(most=2)
-    roomed.come(b"ann")
+    roomed.come(b"ann", host="")
     assert [roomed.enter(b"ann", b"#r%d" % number) for number in range(3)] == [None, None, Reason.TOO_MANY_ROOMS]
     assert roomed.enter(b"ann", b"#r0") == DONE
     roomed.exit(b"ann", b"#r0")
     assert roomed.enter(b"ann", b"#r2") is None
+
+
+def test_one_address_leaves_as_many_rooms_to_others_as_it_has_made():
+    roomed = Roomed(most=8)
+    for name, host in ((b"ann", "192.0.2.1"), (b"bob", "192.0.2.1"), (b"cid", "192.0.2.2"), (b"dan", "2001:db8::1")):
+        roomed.come(name, host=host)
+    made = [roomed.enter(name, b"#%b%d" % (name, number)) for name in (b"ann", b"bob") for number in range(3)]
+    assert made == [None] * 4 + [Reason.TOO_MANY_ROOMS] * 2
+    assert [roomed.enter(b"cid", b"#c%d" % number) for number in range(3)] == [None, None, Reason.TOO_MANY_ROOMS]
+    assert roomed.enter(b"dan", b"#dan0") is None
+    roomed.exit(b"ann", b"#ann0")
+    assert roomed.enter(b"bob", b"#bob3") == Reason.TOO_MANY_ROOMS
+    roomed.exit(b"ann", b"#ann1")
+    assert roomed.enter(b"bob", b"#bob3") is None
 
 
 def test_somebody_owns_only_so_many_rooms():

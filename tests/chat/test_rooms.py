@@ -79,7 +79,7 @@ def test_what_ends_with_the_members_is_not_stored(rooms, dev):
 def test_nothing_of_a_room_is_forgotten_to_be_stored(dev):
     """Whatever a room has is either in its state or ends with its members."""
     kept = set(json.loads(dev.state()))
-    assert kept | {"number", "name", "occupied", "lasts", "_bans", *OF_MEMBERS} == set(Room.__slots__)
+    assert kept | {"number", "name", "occupied", "lasts", "source", "_bans", *OF_MEMBERS} == set(Room.__slots__)
     assert set(SETTINGS) <= kept
 
 

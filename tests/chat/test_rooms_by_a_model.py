@@ -336,7 +336,7 @@ class Run:
     def _come(self):
         name, worker = self.choose([*GUESTS, *OWNERS, BOSS]), self.choose(WORKERS)
         before = self.model.who(name)
-        answer = self.roomed.come(name, worker)
+        answer = self.roomed.come(name, worker, host="")
         if before is None or name not in GUESTS:  # who gives the right password takes the place of whoever is there
             if before is not None:
                 self.model.go([before])
