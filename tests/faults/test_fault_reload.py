@@ -97,7 +97,7 @@ def test_limits_of_rooms_and_the_message_of_the_day_change(start, settings, join
     ann = join(server.address(), "ann")
     ann.say("JOIN #a", "JOIN #b")
     ann.until("ERR too-many-rooms")
-    settings.write(rooms={"most": 2}, motd="New.")
+    settings.write(rooms={"most": 3}, motd="New.")
     hup(server, 1)
     ann.say("JOIN #b")
     ann.until("OK")
