@@ -41,21 +41,13 @@ class AtHand(Order):
 
     def submit(self, worker: int, entry: Entry) -> None:
         """See `Order`. What `deliver` raises is raised here."""
+        self._entries.append((worker, entry))
         if self._is_delivering:
-            self._entries.append((worker, entry))
             return
-        self._is_delivering = True
         try:
-            if self._entries:  # an error has left them
-                self._entries.append((worker, entry))
-            else:
-                self._next(worker, entry)
+            self._is_delivering = True
             while self._entries:
-                self._next(*self._entries.popleft())
+                self.now = max(0, int(self._clock() * 1000))
+                self._deliver(*self._entries.popleft())
         finally:
             self._is_delivering = False
-
-    def _next(self, worker: int, entry: Entry) -> None:
-        now = int(self._clock() * 1000)
-        self.now = now if now > 0 else 0
-        self._deliver(worker, entry)
