@@ -194,27 +194,33 @@ def talk(visit):
     ann, bob = _enter(visit, "ann", "bob")
     stranger.lines.clear()
     ann.say("MSG " + _TEXT)
-    wanted = "MSG %s %s" % (ann.name, _TEXT)
     first = bob.hear()
     own = _drained(visit, ann)
     lines = ([first] if first is not None else []) + _drained(visit, bob)
-    form = next((line for line in lines if _TEXT in line), None)
-    mended = form == wanted or form is not None and ann.name in form
-    visit.find("LINE-MSG-1", wanted in lines, wanted, lines, hinders=not mended)
-    if mended and form != wanted:
-        visit.learn(rewrites=((pattern_of(form, [ann.name], [_TEXT]), r"MSG \g<name> \g<text>"),))
-    elif not mended and form is None:
-        visit.learn(unanswered=("MSG",))
+    form = _judge_form(visit, "LINE-MSG-1", "MSG", ann.name, lines)
     copies = [line for line in own if _TEXT in line]
     words = [line for line in own if _TEXT not in line]
     visit.find("LINE-MSG-2", not copies, "", copies)
     visit.find("LINE-MSG-3", not words, "", words)
-    same = [line for line in copies if line in (wanted, form)]
+    same = [line for line in copies if line in ("MSG %s %s" % (ann.name, _TEXT), form)]
     visit.learn(echoes=bool(same), acknowledgements=[pattern_of(line, [ann.name], [_TEXT]) for line in copies + words
                                                      if line not in same])
     heard = stranger.hear_all(_PAUSE)
     visit.find("LINE-MSG-5", not [line for line in heard if _TEXT in line], "", heard)
     visit.learn(to_strangers=[pattern_of(line, [ann.name], [_TEXT]) for line in heard])
+
+
+def _judge_form(visit, ident, word, speaker, lines):
+    """In which form was the text told, among these lines? None if it was not; another form is learnt."""
+    wanted = "%s %s %s" % (word, speaker, _TEXT)
+    form = next((line for line in lines if _TEXT in line), None)
+    mended = form is not None and (form == wanted or speaker in form)
+    visit.find(ident, wanted in lines, wanted, lines, hinders=not mended)
+    if mended and form != wanted:
+        visit.learn(rewrites=((pattern_of(form, [speaker], [_TEXT]), r"%s \g<name> \g<text>" % word),))
+    elif form is None:
+        visit.learn(unanswered=(word,))
+    return form
 
 
 def _drained(visit, guest):
@@ -228,19 +234,12 @@ def whispers(visit):
     """A direct message reaches one user, in the document's form, and is not acknowledged."""
     ann, bob, cat = _enter(visit, "ann", "bob", "cat")
     ann.say("DM %s %s" % (bob.name, _TEXT))
-    wanted = "DM %s %s" % (ann.name, _TEXT)
     came = len(ann.raw)
     first = bob.hear()
     own, others = _drained(visit, ann), _drained(visit, cat)
     own += [line for line in ann.raw[came:] if line not in own and visit.profile.acknowledges(line)]
     lines = ([first] if first is not None else []) + _drained(visit, bob)
-    form = next((line for line in lines if _TEXT in line), None)
-    mended = form == wanted or form is not None and ann.name in form
-    visit.find("LINE-DM-1", wanted in lines, wanted, lines, hinders=not mended)
-    if mended and form != wanted:
-        visit.learn(rewrites=((pattern_of(form, [ann.name], [_TEXT]), r"DM \g<name> \g<text>"),))
-    elif not mended and form is None:
-        visit.learn(unanswered=("DM",))
+    form = _judge_form(visit, "LINE-DM-1", "DM", ann.name, lines)
     if form is not None:
         visit.find("LINE-DM-2", not own, "", own)
         visit.learn(acknowledgements=[pattern_of(line, [bob.name, ann.name], [_TEXT]) for line in own])
