@@ -125,12 +125,13 @@ class Admission:
 
     def receive(self, transport, protocol, home, tls):
         """Somebody has connected, and it is known who it is."""
+        self.entrance(protocol, tls)(transport, protocol, home)
+
+    def entrance(self, protocol, tls):
+        """How one comes in: a function of (transport, protocol, home)."""
         if tls:
-            self.shake_hands(transport, protocol, home)
-        elif PROTOCOLS[protocol].TRAITS.http:
-            self.visitors.visit(transport, protocol, home)
-        else:
-            self.admit(transport, protocol, home)
+            return self.shake_hands
+        return self.visitors.visit if PROTOCOLS[protocol].TRAITS.http else self.admit
 
     def shake_hands(self, transport, protocol, home=HOME):
         """A client has connected to a TLS port."""
@@ -151,8 +152,7 @@ class Admission:
 
     def greet(self, transport, protocol, home):
         """Its handshake is done. What it said at once may have come along with that, and no selector knows of it."""
-        enter = self.visitors.visit if PROTOCOLS[protocol].TRAITS.http else self.admit
-        connection = enter(transport, protocol, home)
+        connection = self.entrance(protocol, False)(transport, protocol, home)
         try:
             connection.on_ready(READ)
         except Exception:

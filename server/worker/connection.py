@@ -13,6 +13,7 @@ from parley.server.protocols.events import Hangup, Reason
 from parley.server.worker.outbox import Outbox
 from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
+from parley.server.worker.watching import watch
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
@@ -424,14 +425,7 @@ class Connection:
         if self.transport is None:
             return
         mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox or self.transport.unsaid else 0)
-        if mask == self._mask:
-            return
-        if not self._mask:
-            self._worker.selector.register(self.transport, mask, self)
-        elif not mask:
-            self._worker.selector.unregister(self.transport)
-        else:
-            self._worker.selector.modify(self.transport, mask, self)
+        watch(self._worker.selector, self.transport, self, self._mask, mask)
         self._mask = mask
 
 

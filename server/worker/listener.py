@@ -2,7 +2,6 @@
 import errno
 import socket
 
-from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
 from parley.server.worker.transports.plain import Plain
 
@@ -24,8 +23,7 @@ class Listener:
         self._home = home
         self._admission = admission
         self._tls = tls
-        self._enter = admission.shake_hands if tls else (
-            admission.visitors.visit if PROTOCOLS[protocol].TRAITS.http else admission.admit)
+        self._enter = admission.entrance(protocol, tls)
 
     def on_ready(self, mask):
         """Accept those who wait."""

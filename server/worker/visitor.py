@@ -12,14 +12,15 @@ from parley.server.http.head import Reader, Refused, rendered
 from parley.server.http.site import Health, Upgrade
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
+from parley.server.worker.deadlines import LINGER
 from parley.server.worker.outbox import Outbox
+from parley.server.worker.watching import watch
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 HEAD_SECONDS = 10.0  # for the head of a request, from the beginning of the connection or of the head
 KEEP_ALIVE_SECONDS = 60.0  # between two requests
 TAKE_SECONDS = 60.0  # for a client to take an answer
 HUB_SECONDS = 5.0  # for the hub to say how the server is
-LINGER = 2.0  # for a client to take our last words
 _CHUNK = 4096
 
 log = logging.getLogger(__name__)
@@ -298,15 +299,7 @@ class Visitor:
 
     def _watch(self):
         mask = WRITE if self._outbox is not None else 0 if self._asks else READ
-        if mask == self._mask:
-            return
-        selector = self._visitors.worker.selector
-        if not self._mask:
-            selector.register(self._transport, mask, self)
-        elif not mask:
-            selector.unregister(self._transport)
-        else:
-            selector.modify(self._transport, mask, self)
+        watch(self._visitors.worker.selector, self._transport, self, self._mask, mask)
         self._mask = mask
 
 

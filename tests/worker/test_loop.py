@@ -315,6 +315,9 @@ class Host:
         self.admitted = []
         self.stopped = []
 
+    def entrance(self, protocol, tls):
+        return self.admit
+
     def admit(self, transport, protocol, home):
         self.admitted.append(transport)
         self.protocol = protocol
