@@ -494,10 +494,15 @@ def with_label(frame: bytes, label: bytes) -> bytes:
 
 def encode_talk(room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int) -> Optional[List[bytes]]:
     """A frame for each of (number, sender, text, time); `first`: the number of the first message."""
-    shown = _shown(room)
-    return [text_frame(b'{"on":"said","n":%d,"room":%b,"by":%b,"at":%d,"text":%b}' % (
-        number, shown, quoted(sender), time, quoted(text))) for number, (_, sender, text, time) in enumerate(
-            records, first)]
+    frames, shown, last, before_text, is_odd = [], _shown(room), None, b"", _ODD.search
+    for number, (_, sender, text, time) in enumerate(records, first):
+        if (sender, time) != last:
+            last = sender, time
+            before_text = b',"room":%b,"by":%b,"at":%d,"text":' % (shown, quoted(sender), time)
+        said = b'{"on":"said","n":%d%b%b}' % (number, before_text, quoted(text)) if is_odd(text) else (
+            b'{"on":"said","n":%d%b"%b"}' % (number, before_text, text))
+        frames.append(text_frame(said))
+    return frames
 
 
 FORMS = {"json": encode}

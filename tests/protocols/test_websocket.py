@@ -127,10 +127,20 @@ def test_a_message_is_unfinished_between_its_fragments():
     assert decoder.unfinished == 0
 
 
-def test_who_only_answers_pings_holds_nothing():
-    decoder = Decoder(MOST)
-    decoder.receive(frame(b"hi"))
-    decoder.receive(frame(b"", PONG))
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 4096, 65535, 65536])
+def test_a_text_of_any_size_is_read_alone_behind_another_and_in_pieces(size):
+    content = bytes(97 + number % 26 for number in range(size))
+    message, data = Text(content.decode()), frame(content)
+    for pieces, times in (([data], 1), ([data + data], 2), ([frame(b"", PONG) + data[:7], data[7:]], 1)):
+        found, decoder = parsed(*pieces, most=65536)
+        assert [one for one in found if one != Ponged()] == [message] * times
+
+
+@pytest.mark.parametrize("pieces", [
+    [frame(b"hi")], [frame(b"", PONG)], [frame(b"", PING)], [frame(b"hi")[:3], frame(b"hi")[3:]],
+    [frame(b"h", last=False) + frame(b"i", MORE)], [frame(b"hi"), frame(b"", PONG)[:1], frame(b"", PONG)[1:]]])
+def test_between_two_messages_nothing_is_held(pieces):
+    _, decoder = parsed(*pieces)
     assert (decoder._frames, decoder._sizes, decoder._parts) == (None, None, None)
     assert decoder.receive(frame(b"ho")) == [Text("ho")]
 
