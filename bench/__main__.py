@@ -3,14 +3,15 @@ import argparse
 import os
 import platform
 import resource
+import statistics
 import sys
 import time
 
-from bench import grow, lobby, plans, rooms
+from bench import grow, lobby, pairs, plans, rooms
 from bench.compiled import NoCompiler
 from bench.crowd import crowd
 from bench.series import FULL, QUICK, Series, chosen_servers
-from bench.servers import KNOWN, WORKERS
+from bench.servers import IN_PAIRS, KNOWN, WORKERS
 from parley.conformance.stdout import quiet_when_closed
 from stress.usage import busy_seconds
 
@@ -44,6 +45,7 @@ def _parsed(argv):
     _add_compare(things.add_parser("compare", help="the lobby, on our server and on others"))
     _add_grow(things.add_parser("grow", help="how the cost of a delivery grows with members, workers and speakers"))
     _add_rooms(things.add_parser("rooms", help="many rooms, on our server and on others"))
+    _add_pairs(things.add_parser("pairs", help="the CPU that one server needs, of another's, measured in turn"))
     is_named = argv and (argv[0] in things.choices or argv[0] in ("-h", "--help"))
     return parser.parse_args(argv if is_named else ["compare", *argv])
 
@@ -80,6 +82,17 @@ def _add_rooms(parser):
     parser.add_argument("--repetitions", metavar="COUNT", type=int, default=3, help="of all (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2, help="of each phase (%(default)s)")
     parser.set_defaults(measure=_compare_rooms)
+
+
+def _add_pairs(parser):
+    names, loads = [server.name for server in IN_PAIRS], [load.name for load in lobby.LOADS]
+    parser.add_argument("servers", metavar="NAME", nargs=2, choices=names, help="two of these: %s" % ", ".join(names))
+    parser.add_argument("--loads", metavar="NAME", nargs="+", choices=loads, default=["b", "c"],
+                        help="of these (%%(default)s): %s" % ", ".join(loads))
+    parser.add_argument("--pairs", metavar="COUNT", type=int, default=9, help="how many (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each talk (%(default)s)")
+    parser.add_argument("--most", metavar="RATIO", type=float, help="exit with 1 if the median of all is above it")
+    parser.set_defaults(measure=_compare_pairs)
 
 
 def _raise_limit():
@@ -127,6 +140,18 @@ def _compare_rooms(arguments):
     _print_lines(["", *rooms.report(found, loads, servers), ""])
     _print_lines("- not measured: %s" % failure for failure in failures)
     return _judged(rooms.all_heard_all(found))
+
+
+def _compare_pairs(arguments):
+    first, second = (server for name in arguments.servers for server in IN_PAIRS if server.name == name)
+    loads = [load for load in lobby.LOADS if load.name in arguments.loads]
+    with crowd(PROCESSES) as everybody:
+        ratios, failures = pairs.compare(everybody, first, second, loads, arguments.pairs, arguments.seconds, _say)
+    _print_head("%d processes" % PROCESSES)
+    _print_lines(["", *pairs.report(ratios, first, second), ""])
+    _print_lines("- not measured: %s" % failure for failure in failures)
+    most = arguments.most
+    return 1 if failures or most is not None and statistics.median(pairs.overall(ratios)) > most else 0
 
 
 def _judged(all_heard_all):

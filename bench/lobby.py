@@ -34,8 +34,11 @@ def measure(server, crowd, load, seconds):
     """An Outcome for each of the load's talks, on a server started for that."""
     with server.running() as running:
         try:
-            return hold(load, newcomers(load.members, load.speakers, running.address, server.wires), server, running,
-                        crowd, seconds)
+            members = newcomers(load.members, load.speakers, running.address, server.wires)
+            if server.heard_in:
+                members = [one._replace(wire=server.heard_in, address=running.address(server.heard_in))
+                           if one.speaker is None else one for one in members]
+            return hold(load, members, server, running, crowd, seconds)
         finally:
             crowd.clear()  # or the server would wait for them when it stops
 

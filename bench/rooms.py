@@ -9,15 +9,15 @@ import time
 from bench.compiled import compiled
 from bench.crowd import Broken
 from bench.plans import PACED, plan
-from bench.servers import OTHERS, PARLEY, Other, Ours
+from bench.servers import OTHERS, PARLEY, WEB_MEMBERS, Other, Ours
 from bench.table import figure, ratio, table
 from bench.wires import WIRES
-from parley.conformance.targets import DidNotStart
+from parley.conformance.targets import WEB, DidNotStart
 from stress.usage import busy_seconds, cpu_seconds, memory, spent
 
 SILENCE = 3.0  # seconds after which what has not come is lost
 JOINING = 32  # users who join at the same time
-PEERS = ("limit", "prototype", "inspircd", "redis", "ngircd")
+PEERS = ("parley-web", "limit", "prototype", "inspircd", "redis", "ngircd")
 FAULTS = ("lost", "doubled", "stray", "own", "odd")
 
 Entry = collections.namedtuple("Entry", "joins settled connection membership")
@@ -37,6 +37,7 @@ room or under the name of another one; reached their `own` author; or were `odd`
 def servers(workers, target, peers):
     """(ours, that of the checkout `target`, and the peers that can be started; the names of those that cannot)."""
     known = {server.name: server for server in [
+        Ours(WEB_MEMBERS.name, workers=workers, wire="web", protocols=(WEB,)),
         Other("limit", "line", [compiled("limit"), "%(port)d"]),
         Other("prototype", "line", [sys.executable, "-m", "bench.rivals.prototype", "%(port)d", str(workers)]),
         *OTHERS]}
@@ -156,7 +157,8 @@ def report(found, loads, those):
 
 def all_heard_all(found):
     """Has our server lost, doubled or reordered nothing?"""
-    return not any(sum(outcome.faults.values()) for (_, server), measured in found.items() if server == PARLEY.name
+    ours = [server.name for server in (PARLEY, WEB_MEMBERS)]
+    return not any(sum(outcome.faults.values()) for (_, server), measured in found.items() if server in ours
                    for _, outcomes in measured for outcome in outcomes)
 
 

@@ -6,7 +6,7 @@ import time
 from bench import five, lobby, present
 from bench.crowd import Broken
 from bench.plot import bars
-from bench.servers import JOURNAL, KNOWN, OURS, PARLEY
+from bench.servers import JOURNAL, KNOWN, OURS, PARLEY, WEB_LISTENERS
 from bench.table import figure, ratio, table
 from parley.conformance.targets import DidNotStart
 
@@ -62,10 +62,10 @@ class Series:
         ours = PARLEY in self.servers
         for load in self.loads:
             for server in self.servers:
-                if server is not JOURNAL or load.name in STORING:
+                if _differs(server, load):
                     yield "%s, %s" % (load.name, server.name), lambda: self._measure_load(load, server)
         for server in self.servers if self._extent.idle else ():
-            if server is not JOURNAL:
+            if server not in (JOURNAL, WEB_LISTENERS):
                 yield "idle, %s" % server.name, lambda: self.idle[server.name].append(
                     lobby.measure_idle(server, self._crowd, self._extent.idle))
         for members in self._extent.present if ours else ():
@@ -175,6 +175,13 @@ class Series:
                 groups.append((talk.row, measured))
         return bars("CPU of all server processes, by row and server; less is better",
                     "CPU seconds per million deliveries", groups) if groups else None
+
+
+def _differs(server, load):
+    """Is it another than one that is measured anyhow?"""
+    if server is JOURNAL:
+        return load.name in STORING
+    return server is not WEB_LISTENERS or load.speakers < load.members
 
 
 def cost(outcome):

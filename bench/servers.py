@@ -1,5 +1,6 @@
-"""The servers that are measured: ours, two that anybody might write, and well-known ones where they are installed."""
+"""The servers that are measured: ours, some that anybody might write, and well-known ones where they are installed."""
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -8,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from parley.conformance.targets import PROTOCOLS, ROOT, launch
+from parley.conformance.targets import PROTOCOLS, ROOT, WEB, launch
 from stress.usage import family
 
 START_SECONDS = 15
@@ -87,16 +88,23 @@ class Running:
 
 
 class Ours:
-    """This project's. stores: with a directory for what lasts? checkout: where it is, if not here."""
+    """This project's. stores: with a directory for what lasts? checkout: where it is, if not here.
 
-    wires = ("line",)
-    at_once = 32
+    wire: what members speak. heard_in: likewise, for those who only listen, if that is another protocol.
+    protocols: that are served.
+    """
+
     is_installed = True
 
-    def __init__(self, name="parley", workers=WORKERS, stores=False, checkout=None):
+    def __init__(self, name="parley", workers=WORKERS, stores=False, checkout=None, wire="line", heard_in=None,
+                 at_once=32, protocols=PROTOCOLS):
         self.name = name
+        self.at_once = at_once
+        self.wires = (wire,)
+        self.heard_in = heard_in
         self._workers = workers
         self._stores = stores
+        self._protocols = protocols
         self._command = (
             ["env", "--chdir=%s" % checkout, sys.executable, "-m", "parley.server"] if checkout else None)
 
@@ -106,7 +114,7 @@ class Ours:
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
             options = ("--storage", os.path.join(directory, "storage")) if self._stores else ()
             with launch(self._workers, config=_OURS, args=options, command=self._command,
-                        protocols=PROTOCOLS) as server:
+                        protocols=self._protocols) as server:
                 yield Running(server.pid, server.address)
 
 
@@ -114,13 +122,16 @@ class Other:
     """Somebody else's.
 
     command: with %(port)d, %(directory)s and %(config)s, which is a file with the text `config`.
-    at_once: how many it likes to be let in at the same time.
+    at_once: how many it likes to be let in at the same time. library: the module that it is made with.
     """
 
-    def __init__(self, name, wire, command, config="", at_once=32):
+    heard_in = None
+
+    def __init__(self, name, wire, command, config="", at_once=32, library=None):
         self.name = name
         self.wires = (wire,)
         self.at_once = at_once
+        self._library = library
         self._config = config
         # The servers of a Debian are where only root looks.
         self._program = shutil.which(command[0], path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
@@ -129,7 +140,7 @@ class Other:
     @property
     def is_installed(self):
         """Can it be started here?"""
-        return self._program is not None
+        return self._program is not None and (not self._library or importlib.util.find_spec(self._library) is not None)
 
     @contextlib.contextmanager
     def running(self):
@@ -179,10 +190,17 @@ def _end(process):
 
 PARLEY = Ours()
 JOURNAL = Ours("parley-journal", stores=True)
-OURS = [PARLEY, Ours("parley-1", workers=1), Ours("parley-4", workers=4), JOURNAL]
+# Members of `web` are told of each who comes; of those who come at once in one send.
+_WITH_WEB = (*PROTOCOLS, WEB)
+WEB_MEMBERS = Ours("parley-web", wire="web", at_once=100, protocols=_WITH_WEB)
+WEB_LISTENERS = Ours("parley-to-web", heard_in="web", at_once=100, protocols=_WITH_WEB)
+WEB_UNUSED = Ours("parley-web-unused", protocols=_WITH_WEB)
+OURS = [PARLEY, Ours("parley-1", workers=1), Ours("parley-4", workers=4), JOURNAL, WEB_LISTENERS, WEB_MEMBERS]
 OTHERS = [
     Other("threads", "line", [sys.executable, "-m", "bench.rivals.threads", "%(port)d"]),
     Other("asyncio", "line", [sys.executable, "-m", "bench.rivals.streams", "%(port)d"]),
+    Other("websockets", "web", [sys.executable, "-m", "bench.rivals.by_websockets", "%(port)d"], library="websockets"),
+    Other("aiohttp", "web", [sys.executable, "-m", "bench.rivals.by_aiohttp", "%(port)d"], library="aiohttp"),
     Other("ngircd", "irc", ["ngircd", "-n", "-f", "%(config)s"], _NGIRCD, at_once=8),
     # It lets people in once a second, but as many as there are.
     Other("inspircd", "irc", ["inspircd", "--nofork", "--runasroot", "--config", "%(config)s"], _INSPIRCD,
@@ -192,3 +210,4 @@ OTHERS = [
     Other("redis", "redis", ["redis-server", "%(config)s"], _REDIS),
 ]
 KNOWN = OURS + OTHERS
+IN_PAIRS = [*KNOWN, WEB_UNUSED]

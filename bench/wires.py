@@ -6,6 +6,7 @@ that texts can be counted without being parsed.
 import re
 
 from parley.conformance.wire import binary, delimited, dollar, line
+from stress import web
 
 SIZE = 64  # bytes of a text
 MARK = re.compile(rb"=([0-9]{5}) ([0-9]{8}) ([0-9]{14})x")
@@ -24,17 +25,18 @@ class Wire:
 
     greetings: (what to send, what in the answer says that it is done) in turn, with the client's name for NAME.
     listening: one more of these, for whoever does not hear the others from the start.
-    around: what stands before and after a text that is said; NAME as above.
+    around: what stands before and after a text that is said; NAME as above. framed: how that is sent, if not as it is.
     echoes: does a speaker hear itself?
     speaks_only: is whoever speaks unable to listen?
     checked: how a listener is checked. COUNTED: how many texts it gets. SUMMED: their checksum too, as all hear the
     same bytes. SCANNED: each text is read. (Of every protocol, some are scanned.)
     """
 
-    def __init__(self, greetings, around, listening=(), echoes=False, speaks_only=False, checked=SUMMED):
+    def __init__(self, greetings, around, listening=(), framed=bytes, echoes=False, speaks_only=False, checked=SUMMED):
         self._greetings = greetings
         self._listening = listening
         self._around = around
+        self._framed = framed
         self.echoes = echoes
         self.speaks_only = speaks_only
         self.checked = checked
@@ -47,7 +49,7 @@ class Wire:
     def speech(self, name, said):
         """The bytes that say it."""
         before, after = self._around
-        return before.replace(b"NAME", name) + said + after
+        return self._framed(before.replace(b"NAME", name) + said + after)
 
 
 def _login(codec):
@@ -63,6 +65,10 @@ def _dollar_login(name):
     return dollar.encode({"purpose": "login", "username": name.decode(), "password": ""})
 
 
+def _web_login(name):
+    return web.asked("login", name=name.decode())
+
+
 def _mqtt_connect(name):
     return b"\x10%c\0\4MQTT\4\2\0\0\0%c%b" % (12 + len(name), len(name), name)
 
@@ -74,6 +80,9 @@ WIRES = {
     "delimited": Wire([(_create, rb"\x00\x06")], None, checked=SCANNED),
     "dollar": Wire([(_dollar_login, rb"'login', 'result': True")], None),
     "padded": Wire([], None),
+    "web": Wire(
+        [(web.UPGRADE, web.UPGRADED.pattern), (_web_login, rb'"on": ?"welcome".*}')],
+        (b'{"do":"say","text":"', b'"}'), framed=web.frame),
     "irc": Wire(
         [(b"NICK NAME\r\nUSER NAME 0 * :NAME\r\n", rb" (376|422) ")], (b"PRIVMSG #bench :", b"\r\n"),
         listening=[(b"JOIN #bench\r\n", rb" 366 ")]),

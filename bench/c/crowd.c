@@ -1,7 +1,7 @@
 /* Everybody who talks and listens in many rooms, in one thread. It compares every text that anybody hears with the one
  * that is next from its speaker, which a generator in Python is too slow for.
  *
- *     crowd line|irc|redis PORT SILENCE
+ *     crowd line|web|irc|redis PORT SILENCE
  *
  * SILENCE is after how many seconds what has not come is lost. On its standard input it is told who is there, and then
  * one thing after the other to do; each of these it answers with a line of JSON. `bench/rooms.py` is the other end.
@@ -47,10 +47,19 @@ enum {
     AFTERMATH = 20000,           /* for what nobody has said */
     BUFFER = 1 << 18,
     SLOWEST = 1 << 22,           /* whatever took longer counts as this long */
+    TEXT = 0x81, PING = 0x89, PONG = 0x8A,   /* the first byte of a frame */
 };
+
+static const char MASK[] = "\x12\x34\xab\xfe";
+static const char UPGRADE[] =
+    "GET /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    "Sec-WebSocket-Protocol: parley.1\r\n\r\n";
+static const char UPGRADED[] = "HTTP/1.1 101 ";
 
 typedef struct {
     int number, fd, is_in;
+    int is_upgraded;             /* web: is this a WebSocket yet? */
     int is_full;                 /* does it wait until the kernel takes more? */
     int rooms, awaited;          /* how many; how many are not confirmed yet */
     int *room, *place;           /* its rooms, and which of each room's members it is */
@@ -72,7 +81,8 @@ typedef struct {
     const char *name;
     int echoes;                  /* does the speaker hear itself? */
     const char *greeting, *join, *speech;                  /* formats for: a user; a room; a room and a text */
-    void (*hear)(Connection *, const char *, int);         /* a line, without its end */
+    void (*hear)(Connection *, const char *, int);         /* a line, without its end; or what is in a frame */
+    int is_framed;               /* is it spoken in WebSocket's frames, and not in lines? */
 } Wire;
 
 typedef struct { unsigned count[SLOWEST + 1]; uint64_t total; } Histogram;
@@ -151,15 +161,33 @@ static void watch(Connection *one, int operation) {
     epoll_ctl(poller, operation, one->fd, &event);
 }
 
-static void put(Connection *one, const char *format, ...) {
-    va_list rest;
-    if (one->unsent_space < one->unsent_size + LONGEST) {
-        one->unsent_space = 2 * one->unsent_size + LONGEST;
+static void put_bytes(Connection *one, const char *bytes, int size) {
+    if (one->unsent_space < one->unsent_size + size) {
+        one->unsent_space = 2 * one->unsent_size + size;
         if (!(one->unsent = realloc(one->unsent, one->unsent_space))) fail("out of memory");
     }
+    memcpy(one->unsent + one->unsent_size, bytes, size);
+    one->unsent_size += size;
+}
+
+/* Less than 64 KiB, masked as all is that comes from clients. */
+static void put_frame(Connection *one, unsigned char kind, const char *content, int size) {
+    unsigned char head[8] = {kind, size < 126 ? 128 + size : 254, size >> 8, size}, masked[LONGEST];
+    int length = size < 126 ? 2 : 4;
+    memcpy(head + length, MASK, 4);
+    for (int index = 0; index < size; index++) masked[index] = content[index] ^ MASK[index % 4];
+    put_bytes(one, (char *)head, length + 4);
+    put_bytes(one, (char *)masked, size);
+}
+
+static void put(Connection *one, const char *format, ...) {
+    char text[LONGEST];
+    va_list rest;
     va_start(rest, format);
-    one->unsent_size += vsnprintf(one->unsent + one->unsent_size, LONGEST, format, rest);
+    int size = vsnprintf(text, sizeof text, format, rest);
     va_end(rest);
+    if (wire->is_framed) put_frame(one, TEXT, text, size);
+    else put_bytes(one, text, size);
 }
 
 static void flush(Connection *one) {
@@ -272,29 +300,81 @@ static void hear_redis(Connection *one, const char *line, int size) {
     else if (*line == '-') refused(line, size);
 }
 
+static int begins(const char *line, int size, const char *beginning) {
+    return size >= (int)strlen(beginning) && !memcmp(line, beginning, strlen(beginning));
+}
+
+/* {"on":"said","n":7,"room":"#r0042","by":"u00007","at":1,"text":"TEXT"}, and answers. Others tell who comes and goes. */
+static void hear_web(Connection *one, const char *line, int size) {
+    if (begins(line, size, "{\"on\":\"said\"")) {
+        const char *room = memmem(line, size, "\"room\":\"#r", 10);
+        if (!room || room + 28 > line + size || !has_text(line, size - 2)) odd++;
+        else heard(one, digits(room + 10, 4), digits(room + 23, 5), line + size - 2 - SIZE);
+    } else if (begins(line, size, "{\"on\":\"welcome\"") || begins(line, size, "{\"on\":\"room\"")) confirmed(one);
+    else if (begins(line, size, "{\"on\":\"no\"") || begins(line, size, "{\"on\":\"bye\"")) refused(line, size);
+}
+
 static const Wire wires[] = {
-    {"line", 0, "LOGIN u%05d\n", "JOIN #r%04d\n", "#r%04d MSG %s\n", hear_line},
-    {"irc", 0, "NICK u%1$05d\r\nUSER u%1$05d 0 * :u\r\n", "JOIN #r%04d\r\n", "PRIVMSG #r%04d :%s\r\n", hear_irc},
+    {"line", 0, "LOGIN u%05d\n", "JOIN #r%04d\n", "#r%04d MSG %s\n", hear_line, 0},
+    {"web", 0, "{\"do\":\"login\",\"name\":\"u%05d\"}", "{\"do\":\"join\",\"room\":\"#r%04d\"}",
+     "{\"do\":\"say\",\"room\":\"#r%04d\",\"text\":\"%s\"}", hear_web, 1},
+    {"irc", 0, "NICK u%1$05d\r\nUSER u%1$05d 0 * :u\r\n", "JOIN #r%04d\r\n", "PRIVMSG #r%04d :%s\r\n", hear_irc,
+     0},
     {"redis", 1, "PING\r\n", "SUBSCRIBE #r%04d\r\n",
-     "*3\r\n$7\r\nPUBLISH\r\n$6\r\n#r%04d\r\n$64\r\n%s\r\n", hear_redis},
+     "*3\r\n$7\r\nPUBLISH\r\n$6\r\n#r%04d\r\n$64\r\n%s\r\n", hear_redis, 0},
 };
 
-static void receive(Connection *one) {
-    char *at = buffer, *end, *newline;
-    memcpy(buffer, one->held, one->held_size);
-    ssize_t size = recv(one->fd, buffer + one->held_size, BUFFER, 0);
-    if (size < 0 && errno == EAGAIN) return;
-    if (size <= 0) fail("the server has ended a connection: %s", size ? strerror(errno) : "end of file");
-    look_at_clock();
-    end = buffer + one->held_size + size;
+/* The lines from `at` on; where the unfinished one begins. */
+static char *hear_lines(Connection *one, char *at, char *end) {
+    char *newline;
     while ((newline = memchr(at, '\n', end - at))) {
         int length = newline - at;
         if (length && at[length - 1] == '\r') length--;
         if (length) wire->hear(one, at, length);
         at = newline + 1;
     }
+    return at;
+}
+
+/* Likewise the frames, before which comes the answer to the upgrade. */
+static char *hear_frames(Connection *one, char *at, char *end) {
+    if (!one->is_upgraded) {
+        char *behind = memmem(at, end - at, "\r\n\r\n", 4);
+        if (!behind) return at;
+        if (!begins(at, end - at, UPGRADED)) fail("the server said: %.*s", (int)(behind - at), at);
+        one->is_upgraded = 1;
+        put(one, wire->greeting, one->number);
+        flush(one);
+        at = behind + 4;
+    }
+    while (end - at >= 2) {
+        unsigned char *head = (unsigned char *)at;
+        int size = head[1], length = size < 126 ? 2 : 4;
+        if (size > 126) fail("a frame is longer than it can be");
+        if (end - at < length) break;
+        if (size == 126) size = head[2] << 8 | head[3];
+        if (end - at < length + size) break;
+        if (*head == TEXT) wire->hear(one, at + length, size);
+        else if (*head == PING) {
+            put_frame(one, PONG, at + length, size);
+            flush(one);
+        } else fail("the server has ended a connection: frame %02x", *head);
+        at += length + size;
+    }
+    return at;
+}
+
+static void receive(Connection *one) {
+    char *at = buffer, *end;
+    memcpy(buffer, one->held, one->held_size);
+    ssize_t size = recv(one->fd, buffer + one->held_size, BUFFER, 0);
+    if (size < 0 && errno == EAGAIN) return;
+    if (size <= 0) fail("the server has ended a connection: %s", size ? strerror(errno) : "end of file");
+    look_at_clock();
+    end = buffer + one->held_size + size;
+    at = (wire->is_framed ? hear_frames : hear_lines)(one, at, end);
     one->held_size = end - at;
-    if (one->held_size > LONGEST) fail("a line is longer than %d", LONGEST);
+    if (one->held_size > LONGEST) fail("a line or frame is longer than %d", LONGEST);
     memcpy(one->held, at, one->held_size);
 }
 
@@ -328,7 +408,8 @@ static void open_connection(Connection *one) {
     setsockopt(one->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     if (connect(one->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS)
         fail("cannot connect: %s", strerror(errno));
-    put(one, wire->greeting, one->number);
+    if (wire->is_framed) put_bytes(one, UPGRADE, strlen(UPGRADE));
+    else put(one, wire->greeting, one->number);
     one->is_full = 1;                                      /* until it is connected */
     watch(one, EPOLL_CTL_ADD);
 }
@@ -469,7 +550,7 @@ static void read_plan(void) {
 
 int main(int count, char **arguments) {
     char what[10];
-    if (count != 4) fail("usage: crowd line|irc|redis PORT SILENCE");
+    if (count != 4) fail("usage: crowd line|web|irc|redis PORT SILENCE");
     for (size_t index = 0; index < sizeof wires / sizeof *wires; index++)
         if (!strcmp(wires[index].name, arguments[1])) wire = &wires[index];
     if (!wire) fail("it does not speak %s", arguments[1]);

@@ -79,7 +79,7 @@ class Client(Connected):
     """
 
     def __init__(self, address, name=None, receive_buffer=None, source=None):
-        super().__init__(_connected(address, receive_buffer, source))
+        super().__init__(connected(address, receive_buffer, source))
         self.name = name
         self.address = address
         self._held = b""
@@ -153,7 +153,8 @@ class Client(Connected):
         return heard
 
 
-def _connected(address, receive_buffer, source):
+def connected(address, receive_buffer=None, source=None):
+    """A socket; see `Client`."""
     family, kind, _, _, where = socket.getaddrinfo(*address[:2], type=socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind)
     try:

@@ -11,7 +11,7 @@ from bench.crowd import Broken, Outcome, crowd
 from bench.lobby import Load, Talk
 from bench.plot import bars, lines
 from bench.series import Extent, Series, chosen_servers
-from bench.servers import OTHERS, PARLEY, Other
+from bench.servers import OTHERS, PARLEY, WEB_LISTENERS, WEB_MEMBERS, Other
 from bench.table import figure, ratio, table
 from stress.usage import cpu_seconds, family, memory
 
@@ -20,7 +20,7 @@ LOAD = Load("small", MEMBERS, SPEAKERS, [
     Talk("paced", "pace", 300, ""), Talk("saturated", "saturate", 4, ""), Talk("one each", "saturate", 2, "")])
 WRONG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faulty_server.py")
 SECONDS = 0.3
-KNOWN = {server.name: server for server in (PARLEY, *OTHERS) if server.is_installed}
+KNOWN = {server.name: server for server in (PARLEY, WEB_LISTENERS, WEB_MEMBERS, *OTHERS) if server.is_installed}
 ECHO = {"mosquitto", "redis"}  # in the others, who says something does not hear it
 
 
@@ -36,7 +36,8 @@ def everybody(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [
-    name if name == "parley" else pytest.param(name, marks=pytest.mark.long) for name in sorted(KNOWN)])
+    name if name in ("parley", "parley-to-web") else pytest.param(name, marks=pytest.mark.long)
+    for name in sorted(KNOWN)])
 def test_whoever_hears_all_is_counted_with_all(everybody, name):
     for outcome in lobby.measure(KNOWN[name], everybody, LOAD, SECONDS):
         assert outcome.texts and outcome.deliveries == outcome.texts * (MEMBERS if name in ECHO else MEMBERS - 1)
@@ -118,6 +119,35 @@ def test_a_process_costs_what_the_kernel_says():
     assert before.user + before.system == pytest.approx(counted, abs=0.05)
     assert memory([os.getpid()]) > 1 << 20
     assert family(os.getpid())[0] == os.getpid()
+
+
+# ---- pairs
+
+
+def outcome_of(cpu):
+    return Outcome(10, 1000, cpu, 1.0, 0.1, 0.1, 0, 0, 0)
+
+
+def test_two_servers_are_compared_pair_by_pair(monkeypatch, capsys):
+    measured, cpu = [], {"parley": 1.0, "parley-web-unused": 1.5}
+    monkeypatch.setattr(lobby, "measure", lambda server, crowd, load, seconds: measured.append(
+        server.name) or [outcome_of(cpu[server.name])] * len(load.talks))
+    command = ["pairs", "parley", "parley-web-unused", "--loads", "b", "c", "--pairs", "2"]
+    assert main([*command, "--most", "1.5"]) == 0
+    assert measured == 2 * ["parley", "parley-web-unused"] + 2 * ["parley-web-unused", "parley"]
+    printed = capsys.readouterr().out
+    for row in ("b, paced", "b", "w1", "c, paced", "c"):
+        assert "| %s | 1.50 | 2 |" % row in printed
+    assert main([*command, "--most", "1.4"]) == 1
+
+
+def test_a_pair_that_cannot_be_measured_is_named(monkeypatch, capsys):
+    def measure(server, crowd, load, seconds):
+        raise Broken("nobody came in")
+
+    monkeypatch.setattr(lobby, "measure", measure)
+    assert main(["pairs", "parley", "redis", "--loads", "d", "--pairs", "1"]) == 1
+    assert "- not measured: pair 1, d, redis: nobody came in" in capsys.readouterr().out
 
 
 # ---- a series

@@ -79,7 +79,7 @@ def known(name):
 
 @needs_compiler
 @pytest.mark.parametrize("name", [
-    name if name in ("prototype", "limit") else pytest.param(name, marks=pytest.mark.long) for name in rooms.PEERS])
+    name if name in ("parley-web", "limit") else pytest.param(name, marks=pytest.mark.long) for name in rooms.PEERS])
 def test_every_delivery_is_checked_and_nothing_is_wrong(name):
     planned = plan(SMALL, SECONDS)
     server = known(name)

@@ -1,0 +1,140 @@
+"""Clients of `web`, which share nothing with the server: the bytes that they send and hear, and one that does so."""
+import json
+import re
+import struct
+import time
+
+from stress.proofs.clients import SECONDS, Connected, connected
+
+# How one begins. Where there is no proxy, one key and one mask are as good as others.
+UPGRADE = (b"GET /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+           b"Sec-WebSocket-Protocol: parley.1\r\n\r\n")
+UPGRADED = re.compile(rb"HTTP/1\.1 101 .*\r\n\r\n", re.DOTALL)
+MASK = b"\x12\x34\xab\xfe"
+MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+_SHORT, _MEDIUM = 125, 65535
+
+
+def frame(content, opcode=TEXT, is_last=True):
+    """One frame, as clients send it."""
+    return head(len(content), opcode, is_last) + masked(content)
+
+
+def head(size, opcode=TEXT, is_last=True):
+    """The beginning of a frame of so many bytes, up to its mask."""
+    first = opcode | (0x80 if is_last else 0)
+    if size <= _SHORT:
+        return struct.pack("!BB", first, 0x80 | size) + MASK
+    if size <= _MEDIUM:
+        return struct.pack("!BBH", first, 0xFE, size) + MASK
+    return struct.pack("!BBQ", first, 0xFF, size) + MASK
+
+
+def masked(content):
+    """The content of a frame as it is sent."""
+    size = len(content)
+    mask = int.from_bytes((MASK * (size // 4 + 1))[:size], "big")
+    return (int.from_bytes(content, "big") ^ mask).to_bytes(size, "big")
+
+
+def asked(do, **fields):
+    """The frame of what is to be done."""
+    return frame(json.dumps(dict(fields, do=do)).encode())
+
+
+def parted(data):
+    """([(opcode, content) of each frame that a server has sent], the bytes of the one that is not whole)."""
+    found, start = [], 0
+    while len(data) >= start + 2:
+        size, begin = data[start + 1], start + 2
+        if size > _SHORT:
+            begin += 2 if size == _SHORT + 1 else 8
+            if len(data) < begin:
+                break
+            size = int.from_bytes(data[start + 2:begin], "big")
+        if len(data) < begin + size:
+            break
+        found.append((data[start] & 0x0F, data[begin:begin + size]))
+        start = begin + size
+    return found, data[start:]
+
+
+class WebClient(Connected):
+    """One connection, upgraded to WebSocket. It answers pings.
+
+    name: logged in as that at once; None stays a stranger. session: what the last welcome gave to come back with.
+    """
+
+    def __init__(self, address, name=None, receive_buffer=None):
+        super().__init__(connected(address, receive_buffer))
+        self.session = None
+        self._held = b""
+        self._frames = []
+        self.send(UPGRADE)
+        deadline = time.monotonic() + SECONDS
+        while not UPGRADED.match(self._held):
+            self._held += self._received(deadline, self._held)
+        self._held = self._held[UPGRADED.match(self._held).end():]
+        if name is not None:
+            self.welcomed(self.answer("login", name=name))
+
+    def welcomed(self, welcome):
+        """It is a member; what it was told."""
+        assert welcome["on"] == "welcome", welcome
+        self.name, self.session = welcome["name"], welcome["session"]
+        return welcome
+
+    def ask(self, do, **fields):
+        """Ask for something."""
+        self.send(asked(do, **fields))
+
+    def answer(self, do, **fields):
+        """What it is answered."""
+        self.ask(do, id="~", **fields)
+        return self.until(lambda told: told.get("id") == "~")
+
+    def come_back(self, session, **marks):
+        """Under the name of an earlier session."""
+        self.ask("hello", session=session, resume=marks)
+        return self.welcomed(self.until(lambda told: told["on"] in ("welcome", "no")))
+
+    def frame(self, seconds=SECONDS):
+        """The next (opcode, content). Closed at the end of the stream, Silence after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not self._frames:
+            self._frames, self._held = parted(self._held + self._received(deadline, self._held))
+        opcode, content = self._frames.pop(0)
+        if opcode == PING:
+            self.send(frame(content, PONG))
+        return opcode, content
+
+    def told(self, seconds=SECONDS):
+        """The next object. Closed at the end of the stream, Silence after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            opcode, content = self.frame(max(0.0, deadline - time.monotonic()))
+            if opcode == TEXT:
+                return json.loads(content.decode())
+
+    def until(self, satisfies, seconds=SECONDS):
+        """The next object that satisfies; those before it are forgotten."""
+        deadline = time.monotonic() + seconds
+        while True:
+            told = self.told(max(0.0, deadline - time.monotonic()))
+            if satisfies(told):
+                return told
+
+    def rest(self, seconds=SECONDS):
+        """(code of the close frame or None, all objects) until the server ends the connection; Silence if it does not.
+        """
+        deadline, code, objects = time.monotonic() + seconds, None, []
+        try:
+            while True:
+                opcode, content = self.frame(max(0.0, deadline - time.monotonic()))
+                if opcode == TEXT:
+                    objects.append(json.loads(content.decode()))
+                elif opcode == CLOSE:
+                    code = int.from_bytes(content[:2], "big")
+        except ConnectionError:
+            return code, objects
