@@ -575,8 +575,9 @@ class Resuming(Audience):
             super().answer(session, happening)
 
     def flush(self):
-        for session in self._held.keys() - self._cuts.keys():
-            self._cut(session, len(self._frames), ())
+        if self._held:
+            for session in self._held.keys() - self._cuts.keys():
+                self._cut(session, len(self._frames), ())
         super().flush()
 
     def _send(self, session, pieces):

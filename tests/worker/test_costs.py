@@ -318,16 +318,17 @@ def test_to_go_costs_no_more_than_telling_those_who_are_here(crowd):
     assert many[2] - few[2] <= (MANY - 10) * CALLS_A_RECEIVER
 
 
-def calls_of_talk(names, members):
+def calls_of_talk(names, members, messages=2):
     """How many calls it takes to tell `members` of line what two have said, where these protocols are served."""
     audiences = [audience(PROTOCOLS[name], form, Strangers()) for name in names for form in PROTOCOLS[name].FORMS]
     rooms, calls = Rooms(audiences), []
     for number in range(members):
         audiences[0].enter(Ear(number), LOBBY)
     audiences[0].flush()
+    records = [(1, b"ann", b"hi", 7), (2, b"bob", b"ho", 7)] * (messages // 2)
     sys.setprofile(lambda frame, event, argument: calls.append(event) if event in ("call", "c_call") else None)
     try:
-        rooms.lobby.hear_talk(1, [(1, b"ann", b"hi", 7), (2, b"bob", b"ho", 7)], None)
+        rooms.lobby.hear_talk(1, records, None)
         for hearers in audiences:
             hearers.flush()
     finally:
@@ -340,3 +341,6 @@ def test_a_delivery_costs_the_same_whatever_else_is_served():
     with_web, without = list(PROTOCOLS), [name for name in PROTOCOLS if name != "web"]
     each = calls_of_talk(without, 31) - calls_of_talk(without, 1)
     assert calls_of_talk(with_web, 31) - calls_of_talk(with_web, 1) == each > 0
+    added = {calls_of_talk(with_web, members, messages) - calls_of_talk(without, members, messages)
+             for members in (1, 31) for messages in (2, 300)}
+    assert len(added) == 1 and max(added) < 5, "in each tick a look whether there is anything for anybody"
