@@ -36,7 +36,7 @@ class DidNotStart(Exception):
     """The server ended, or said nothing, before it waited for connections."""
 
 
-def _end_with_us():
+def end_with_us():
     """In the child: die when the thread that starts it is gone, be it killed. Our server's workers then leave."""
     if _prctl:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -55,7 +55,7 @@ class Launched:
             # A session of its own: an interrupt of the test run does not reach it, and its workers end with it.
             self._process = subprocess.Popen(
                 command, cwd=start_in, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-                start_new_session=True, preexec_fn=_end_with_us,
+                start_new_session=True, preexec_fn=end_with_us,
                 # And what it leaves behind when it is killed lies where everything of this run does.
                 env=dict(os.environ, PYTHONUNBUFFERED="1", XDG_RUNTIME_DIR=directory))
         self.pid = self._process.pid

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from numbered import Numbered
 from plain import plain
 
-from parley.conformance import targets
+from parley.conformance import engine, targets
 from parley.server.storage.memory import Store
 
 # Who runs in the background of a shell ignores it, and so would all that the tests start.
@@ -31,7 +31,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # Tests that take most of a minute, others that wait for servers of their own, and such that are over at once.
 SLOWEST = ("tests/conformance/test_conformance_combined", "tests/conformance/test_conformance_habits")
-SLOW = ("tests/bench/", "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c", "tests/web/test_page.py")
+SLOW = ("tests/bench/", "tests/cluster/", "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c",
+        "tests/web/test_page.py")
 FAST = ("tests/chat/", "tests/protocols/")
 
 NOW = 1600000000.75  # the store's clock
@@ -71,6 +72,13 @@ def pytest_collection_finish():
     """The thousands of items stay to the end: Python need not look through them for garbage each time."""
     gc.collect()
     getattr(gc, "freeze", lambda: None)()  # since Python 3.7
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was not tested, which a number of skipped tests hides."""
+    without = [report for report in terminalreporter.stats.get("skipped", ()) if engine.MISSING in str(report.longrepr)]
+    if without:
+        terminalreporter.section("%d tests of several machines did not run: %s" % (len(without), engine.MISSING))
 
 
 def dealt(items, *kinds):

@@ -39,7 +39,7 @@ def prove(say, kills=200, workers=4, seed=None, victims=VICTIMS, pauses=BETWEEN_
     with tempfile.TemporaryDirectory(prefix="durable-") as directory:
         storage = os.path.join(directory, "storage")
         with House(storage, workers, ledger) as house:
-            with Speakers(house, ledger) as speakers:
+            with Speakers(house, ledger, everybody()) as speakers:
                 speakers.flow()
                 for number in range(kills):
                     time.sleep(chance.uniform(*pauses))  # no synchronisation: any moment is a good one
@@ -141,20 +141,11 @@ class House:
 class Speakers:
     """All of them, each in a thread of its own, until the end of the block."""
 
-    def __init__(self, house, ledger):
+    def __init__(self, house, ledger, everybody):
         self._over = threading.Event()
         self._ledger = ledger
         self._failures = []
-        addressees = [b"delimited0", b"delimited1", b"dollar0", b"dollar1"]
-        self._all = [
-            *[Speaker(Padded, b"padded%d" % n, [None]) for n in range(3)],
-            *[Speaker(Delimited, b"delimited%d" % n, [None]) for n in range(2)],
-            *[Speaker(Delimited, b"whisperer%d" % n, addressees) for n in range(2)],
-            *[Speaker(Dollar, b"dollar%d" % n, [None, b"dollar%d" % (1 - n)]) for n in range(2)],
-            *[Speaker(Line, b"line%d" % n, [None]) for n in range(2)],
-            Hoarder(), Founder(), Postman(), Reader(),
-            *[Observer(b"observer%d" % n) for n in range(2)],
-        ]
+        self._all = everybody
         for one in self._all:
             one.house, one.ledger = house, ledger
         self._threads = [threading.Thread(target=self._live, args=(one,)) for one in self._all]
@@ -197,6 +188,20 @@ class Speakers:
                     self._ledger.note("silent", "%s" % silence)
         except Exception as error:  # ours; without it the thread would end without a word
             self._failures.append(repr(error))
+
+
+def everybody():
+    """Those whom this proof needs."""
+    addressees = [b"delimited0", b"delimited1", b"dollar0", b"dollar1"]
+    return [
+        *[Speaker(Padded, b"padded%d" % n, [None]) for n in range(3)],
+        *[Speaker(Delimited, b"delimited%d" % n, [None]) for n in range(2)],
+        *[Speaker(Delimited, b"whisperer%d" % n, addressees) for n in range(2)],
+        *[Speaker(Dollar, b"dollar%d" % n, [None, b"dollar%d" % (1 - n)]) for n in range(2)],
+        *[Speaker(Line, b"line%d" % n, [None]) for n in range(2)],
+        Hoarder(), Founder(), Postman(), Reader(),
+        *[Observer(b"observer%d" % n) for n in range(2)],
+    ]
 
 
 class Role:

@@ -266,15 +266,15 @@ class Person:
         }[self.protocol]
         while True:
             self.send(login)
-            answer = self.until(lambda message: _granted(self.protocol, message) is not None)
-            if _granted(self.protocol, answer):
+            answer = self.until(lambda message: granted(self.protocol, message) is not None)
+            if granted(self.protocol, answer):
                 return
             demand(time.monotonic() < deadline, "%s is not let in", self.name)
             time.sleep(LATER)
 
     def enter(self, room):
         self.send(self.codec.enter_room(room))
-        self.until(lambda message: _entered(self.protocol, message))
+        self.until(lambda message: entered(self.protocol, message))
         self.places += (room,)
 
     def start(self):
@@ -306,7 +306,7 @@ class Person:
         return bool(data)
 
     def _take(self, message):
-        heard = _in_lobby(self.protocol, message)
+        heard = in_lobby(self.protocol, message)
         if self.codec is not CODECS["padded"] and not heard:
             room, who, text = self.codec.heard_in_room(message) or (None, None, None)
             heard = Heard(room, who, text) if who else None
@@ -327,7 +327,7 @@ def _address_of_port(server):
     return found.group(1), int(found.group(2))
 
 
-def _in_lobby(protocol, message):
+def in_lobby(protocol, message):
     """Heard of what was said in the lobby, or in the room that stands in its place, else None."""
     if protocol in ("line", "padded"):
         found = (_LOBBY_LINE if protocol == "line" else _SPOKEN).fullmatch(message)
@@ -343,7 +343,7 @@ def _in_lobby(protocol, message):
     return Heard(LOBBY, who, text) if sender == "lobby" and not who.startswith("* ") else None
 
 
-def _granted(protocol, message):
+def granted(protocol, message):
     """Is it the answer to a login, and which?"""
     if protocol == "line":
         return True if message == "OK" else False if message.startswith("ERR ") else None
@@ -357,7 +357,7 @@ def _granted(protocol, message):
     return fields["result"] if fields["purpose"] == "login" else None
 
 
-def _entered(protocol, message):
+def entered(protocol, message):
     """Is it the confirmation? A refusal is a violation."""
     if protocol == "line":
         refused, done = message.startswith("ERR "), message == "OK"

@@ -223,13 +223,15 @@ class Line(Voice):
 
     def enter(self):
         """Come in."""
+        self._insist(self.attempt)
 
-        def attempt():
-            self._send(b"LOGIN " + self.name)
-            return self._until(lambda line: True if line == b"OK" else
-                               self._refused(line) if line.startswith(b"ERR") else None)
+    def attempt(self):
+        """Ask for the name once: was it given?"""
+        self._send(b"LOGIN " + self.name)
+        return self._until(self._accepted)
 
-        self._insist(attempt)
+    def _accepted(self, line):
+        return True if line == b"OK" else self._refused(line) if line.startswith(b"ERR") else None
 
     def say(self, to, text):
         """Never acknowledged."""
@@ -251,25 +253,38 @@ class Line(Voice):
         """The text of the next message in the lobby."""
         return self._until(lambda line: line.split(b" ", 2)[2] if line.startswith(b"MSG ") else None)
 
-    def recall(self, since):
-        """What was said in the lobby after the number `since`: ([(number, sender, text)], last number, more?).
-
-        None if it is not told, and `refusal` says why.
-        """
-        found = []
+    def present(self):
+        """The names of those who are here."""
+        names = set()
 
         def take(line):
-            word, _, rest = line.partition(b" ")
+            if line.startswith(b"USER "):
+                names.add(line[len(b"USER "):])
+            return True if line == b"PONG" else None
+
+        self._send(b"WHO", b"PING")
+        self._until(take)
+        return names
+
+    def recall(self, since, room=b""):
+        """What was said in the lobby, or in a room, after a number: ([(number, sender, text)], last number, more?).
+
+        The numbers of a room are its own. None if it is not told, and `refusal` says why.
+        """
+        found, before = [], room + b" " if room else b""
+
+        def take(line):
+            if line.startswith(b"ERR"):
+                self.refusal = line
+                return False
+            word, _, rest = line[len(before):].partition(b" ") if line.startswith(before) else (b"", b"", b"")
             if word == b"HIST":
                 number, _, sender, text = rest.split(b" ", 3)
                 found.append((int(number), sender, text))
-            elif word == b"ERR":
-                self.refusal = line
-                return False
-            elif line.startswith(b"END HISTORY "):
-                _, _, last, more = line.split(b" ")
+            elif word == b"END":
+                _, last, more = rest.split(b" ")
                 return found, int(last), more == b"more"
             return None
 
-        self._send(b"HISTORY SINCE %d" % since)
+        self._send(before + b"HISTORY SINCE %d" % since)
         return self._until(take) or None

@@ -1,0 +1,85 @@
+"""What can go wrong with several nodes and their engine: each failure is made, lasts for a while, and is mended."""
+import contextlib
+import time
+
+from parley.conformance.engine import EngineError, wait_until
+from stress.cluster.nodes import SILENCE
+from stress.cluster.relay import CUT, HANG
+
+WHILE_CUT = (0.2, 1.0)  # seconds in which the master is written to and the replica hears nothing
+SHORT = (0.2, 3.0)  # seconds, too few for anybody to be taken for dead
+LONG = (SILENCE + 1.0, SILENCE + 3.0)
+
+# Behind a cut link a promoted replica has less than its master acknowledged: only these show what a log loses.
+# In the last one the old master is made a replica that follows nobody: it still has what only it has acknowledged.
+BEHIND_A_CUT = ("cut, failover", "cut, kill master", "cut, freeze master", "cut, failover, cut")
+OF_THE_ENGINE = (*BEHIND_A_CUT, "kill master", "freeze master", "failover", "kill replica", "freeze replica",
+                 "cut", "drop connections")
+OF_A_NODE = ("kill node", "freeze node", "bury node", "cut off node", "hang node's network")
+
+
+class Failures:
+    """Makes failures at an `Engine` and at `Nodes`, and writes them into the record. chance: decides the details."""
+
+    def __init__(self, engine, nodes, record, chance):
+        self._engine = engine
+        self._nodes = nodes
+        self._record = record
+        self._chance = chance
+
+    @property
+    def kinds(self):
+        """Of all that there are; those of processes have their names."""
+        return (*OF_THE_ENGINE, *OF_A_NODE, *["%s %s" % (verb, kind) for kind in self._nodes.kinds
+                                              for verb in ("kill", "freeze")])
+
+    def make(self, kind):
+        """Let it happen, wait for what the engine does about it, and mend all."""
+        self._record.fail(kind)
+        if kind in OF_THE_ENGINE:
+            self._harm_engine(kind)
+        else:
+            self._harm_node(kind, self._chance.randrange(self._nodes.count))
+        self._engine.mend()
+        self._nodes.mend()
+
+    def _harm_engine(self, kind):
+        engine, master = self._engine, self._engine.master()
+        if kind.startswith("cut"):
+            engine.cut_replication()
+            self._last(WHILE_CUT)
+        if kind.endswith(("kill master", "freeze master")):
+            master.kill() if "kill" in kind else master.freeze()
+            wait_until(lambda: engine.master() is not master, "the replica is not promoted")
+        elif "failover" in kind:
+            engine.failover()
+            if kind.endswith("cut"):
+                engine.cut_replication()
+                self._last(WHILE_CUT)
+        elif kind.endswith("replica"):
+            engine.replica().kill() if "kill" in kind else engine.replica().freeze()
+            self._last(SHORT)
+        elif kind == "drop connections":
+            for server in engine.servers:
+                with contextlib.suppress(OSError, EngineError):
+                    server.ask("CLIENT", "KILL", "TYPE", "normal")
+
+    def _harm_node(self, kind, node):
+        nodes = self._nodes
+        if kind == "kill node":
+            nodes.kill(*nodes.pids(node))
+            self._last(SHORT)
+        elif kind in ("freeze node", "bury node"):
+            nodes.freeze(*nodes.pids(node))
+            self._last(SHORT if kind == "freeze node" else LONG)
+        elif kind in ("cut off node", "hang node's network"):
+            nodes.relays[node].do(CUT if kind == "cut off node" else HANG)
+            self._last(self._chance.choice((SHORT, LONG)))
+        else:
+            verb, _, process = kind.partition(" ")
+            pid = nodes.pid_of(node, process, self._chance)
+            nodes.kill(pid) if verb == "kill" else nodes.freeze(pid)
+            self._last(SHORT)
+
+    def _last(self, seconds):
+        time.sleep(self._chance.uniform(*seconds))  # no synchronisation: it is the time that is tried

@@ -1,0 +1,347 @@
+"""Clients of several nodes, who write down what they said, heard and were promised.
+
+Who loses the connection to one node goes to the next one.
+"""
+import collections
+import selectors
+import socket
+import time
+
+from parley.conformance.wire import CODECS
+from stress.cluster.record import Told
+from stress.padded import Decoder as PaddedDecoder
+from stress.proofs.clients import CHUNK, Closed, Silence
+from stress.proofs.durable import Role
+from stress.proofs.rooms import granted, in_lobby
+from stress.proofs.voices import Delimited, Line
+
+RENAME, RENAMED = 202, {206: True, 204: False}  # the types in `binary`, of the request and of its answers
+A_BOX = 50  # messages that are kept for one account
+LATER = 0.05  # seconds until a name that is not free yet is asked for again
+A_MOMENT = 0.02  # seconds in which a listener listens before it does something else
+
+
+class Person(Role):
+    """Somebody at one node, and at the next one when its connection ends. `house` are the nodes, `ledger` the record.
+
+    `arrive(enter, node)` connects and logs in, entering what is to be closed; `act()` does one thing.
+
+    seconds: for an answer.
+    """
+
+    seconds = 60.0
+    pause = 0.05
+
+    def __init__(self, name, node):
+        self.name = name.encode()
+        self.tenure = None
+        self._node = node
+        self._said = 0
+
+    def come(self, enter):
+        node, self._node = self._node % self.house.count, self._node + 1
+        self.tenure = None
+        try:
+            self.arrive(enter, node)
+        except Silence as silence:
+            self.ledger.note("held by nobody", "node %d: %s" % (node, silence))
+
+    def next_text(self):
+        """Something new to say."""
+        self._said += 1
+        return b"%b-%d and more." % (self.name, self._said)
+
+
+class Speaker(Person):
+    """Says something in the lobby, time and again, in a protocol that acknowledges it. kind: its `Voice`."""
+
+    def __init__(self, kind, name, node):
+        super().__init__(name, node)
+        self._kind = kind
+
+    def arrive(self, enter, node):
+        self.voice = enter(self._kind(self.house.address(node, self._kind.__name__.lower()), self.name, self.seconds))
+        self.voice.enter()
+        self.tenure = self.ledger.grant(self.name)
+
+    def act(self):
+        self.utter()
+
+    def utter(self):
+        """Was it acknowledged?"""
+        text, since = self.next_text(), self.ledger.now()
+        mark = self.ledger.say(self.tenure, b"", text)
+        acknowledged = self.voice.say(None, text)
+        if acknowledged:
+            self.ledger.acknowledge(mark, since)
+        else:
+            self.ledger.refused[mark] = self.voice.refusal
+        return acknowledged
+
+
+class Stranger(Speaker):
+    """One who has its name only with the first text that is acknowledged, as in `padded`."""
+
+    def arrive(self, enter, node):
+        super().arrive(enter, node)
+        self._is_in = False
+
+    def act(self):
+        if self.utter() and not self._is_in:
+            self._is_in = True
+            self.tenure.since = self.tenure.until = self.ledger.now()
+
+
+class Contender(Person):
+    """Wants a name that others want too; speaks by it a few times, and lets it go."""
+
+    pause = 0.05
+
+    def __init__(self, kind, name, node):
+        super().__init__(name, node)
+        self._kind = kind
+        self._number = node
+
+    def arrive(self, enter, node):
+        self.voice = enter(self._kind(self.house.address(node, "line"), self.name, self.seconds))
+
+    def act(self):
+        if not self.voice.attempt():
+            return
+        self.tenure = self.ledger.grant(self.name)
+        for _ in range(3):
+            self._said += 1
+            text, since = b"%b-%d-%d hurrah." % (self.name, self._number, self._said), self.ledger.now()
+            mark = self.ledger.say(self.tenure, b"", text)
+            if self.voice.say(None, text):
+                self.ledger.acknowledge(mark, since)
+        raise Closed("it lets the name go")
+
+
+class Ear:
+    """A connection that hears all, and writes it down."""
+
+    def __init__(self, address, protocol, life, seconds):
+        self.codec = CODECS[protocol]
+        self._protocol = protocol
+        self.life = life
+        self._seconds = seconds
+        self._decoder = PaddedDecoder() if protocol == "padded" else self.codec.Decoder()
+        self._come = collections.deque()
+        self._sock = socket.create_connection(address, seconds)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._sock, selectors.EVENT_READ)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._selector.close()
+        self._sock.close()
+
+    def send(self, *messages):
+        self._sock.sendall(b"".join(self.codec.encode(message) for message in messages))
+
+    def until(self, satisfied):
+        """Hear until a message satisfies, and no further; Silence if none does."""
+        deadline = time.monotonic() + self._seconds
+        while True:
+            while self._come:
+                message = self._come.popleft()
+                self._take(message)
+                if satisfied(message):
+                    return message
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Silence("%r had no answer in %g s" % (self.life.name, self._seconds))
+            self._receive(left)
+
+    def listen(self, seconds):
+        """Hear what comes in so many seconds, or what is there."""
+        self._receive(seconds)
+        while self._come:
+            self._take(self._come.popleft())
+
+    def _receive(self, seconds):
+        if self._selector.select(seconds):
+            data = self._sock.recv(CHUNK)
+            if not data:
+                raise Closed("the connection of %r has ended" % self.life.name)
+            self._come += self._decoder.feed(data)
+
+    def _take(self, message):
+        heard = in_lobby(self._protocol, message)
+        if heard:
+            self.life.heard.append((b"", heard.text.encode()))
+        elif self._protocol != "padded":
+            room, who, text = self.codec.heard_in_room(message) or (None, None, None)
+            if who:
+                self.life.heard.append((room.encode(), text.encode()))
+
+
+class Listener(Person):
+    """Hears everything in one of the protocols. Those that acknowledge nothing talk, too, if they shall."""
+
+    pause = 0.0
+
+    def __init__(self, protocol, name, node, talks=False):
+        super().__init__(name, node)
+        self._protocol = protocol
+        self._talks = talks
+
+    def arrive(self, enter, node):
+        life = self.ledger.live(self.name)
+        self.ear = enter(Ear(self.house.address(node, self._protocol), self._protocol, life, self.seconds))
+        if self._protocol != "padded":  # which hears without a name
+            self._log_in()
+            self.tenure = self.ledger.grant(self.name)
+
+    def _log_in(self):
+        """Ask for the name until it is given: it may still be held by a connection that has ended."""
+        name, deadline = self.name.decode(), time.monotonic() + self.seconds
+        login = {"line": "LOGIN " + name, "binary": {"type": 200, "content": name}, "delimited": {"LOGIN": [name]},
+                 "dollar": {"purpose": "login", "username": name, "password": ""}}[self._protocol]
+        while True:
+            self.ear.send(login)
+            answer = self.ear.until(lambda message: granted(self._protocol, message) is not None)
+            if granted(self._protocol, answer):
+                return
+            if time.monotonic() > deadline:
+                raise Silence("%r is not let in: %s" % (self.name, answer))
+            time.sleep(LATER)
+
+    def act(self):
+        if self._talks:
+            text = self.next_text()
+            self.ledger.say(self.tenure, b"", text)
+            self.ear.send(self.ear.codec.say(self.name.decode(), text.decode()))
+        self.ear.listen(A_MOMENT)
+
+
+class Changeling(Listener):
+    """A client of `binary` that changes its name, says something, and changes it back."""
+
+    def __init__(self, name, node):
+        super().__init__("binary", name, node)
+        self._names = name.encode(), name.encode() + b"2"
+
+    def arrive(self, enter, node):
+        self.name = self._names[0]
+        super().arrive(enter, node)
+
+    def act(self):
+        other = self._names[self.name == self._names[0]]
+        self.ear.send({"type": RENAME, "content": other.decode()})
+        answer = self.ear.until(lambda message: message.fields["type"] in RENAMED)
+        if RENAMED[answer.fields["type"]]:
+            self.name = other
+            self.tenure = self.ledger.grant(other)
+            text = self.next_text()
+            self.ledger.say(self.tenure, b"", text)
+            self.ear.send(self.ear.codec.say(other.decode(), text.decode()))
+        self.ear.listen(10 * A_MOMENT)
+
+
+class Wanderer(Listener):
+    """Goes into a room and out of it, in `line`, and talks there."""
+
+    def __init__(self, name, node, room):
+        super().__init__("line", name, node)
+        self._room = room
+
+    def arrive(self, enter, node):
+        super().arrive(enter, node)
+        self._is_in = False
+
+    def act(self):
+        codec, room = self.ear.codec, self._room
+        if not self._is_in:
+            self._is_in = self._ask(codec.enter_room(room))
+            if self._is_in:
+                self.ear.life.enter(room.encode())
+            return
+        for _ in range(4):
+            text = self.next_text()
+            self.ledger.say(self.tenure, room.encode(), text)
+            self.ear.send(codec.say_in_room(self.name.decode(), room, text.decode()))
+            self.ear.listen(A_MOMENT)
+        self.ear.life.leave(room.encode())
+        self._is_in = not self._ask(codec.leave_room(room))
+
+    def _ask(self, command):
+        self.ear.send(command)
+        return self.ear.until(lambda line: line == "OK" or line.startswith("ERR ")) == "OK"
+
+
+class Postman(Person):
+    """Says something to accounts whose owners are away. They are made as they are needed."""
+
+    pause = 0.1
+
+    def arrive(self, enter, node):
+        self._lookout = enter(Line(self.house.address(node, "line"), self.name + b"eye"))
+        self._lookout.enter()
+        self._voice = enter(Delimited(self.house.address(node, "delimited"), self.name))
+        self._voice.enter()
+        self.tenure = self.ledger.grant(self.name)
+
+    def act(self):
+        box = b"box%d" % (self._said // A_BOX)
+        if self._said % A_BOX == 0:
+            self._found(box)
+        if box in self._lookout.present():
+            return  # who has made it has only just left
+        text, since = self.next_text(), self.ledger.now()
+        mark = self.ledger.say(self.tenure, box, text)
+        if self._voice.say(box, text):
+            self.ledger.kept[mark] = box
+            self.ledger.acknowledge(mark, since)
+
+    def _found(self, box):
+        with Delimited(self.house.address(0, "delimited"), box) as owner:
+            if not owner.create() and owner.refusal != b"username already exists":
+                raise Closed("no account for %r: %r" % (box, owner.refusal))
+
+
+class Historian(Person):
+    """Reads what one node tells of the past, on and on, always at this node."""
+
+    pause = 0.1
+
+    def __init__(self, name, node, rooms):
+        super().__init__(name, node)
+        self._at = node
+        self._last = dict.fromkeys([b"", *[room.encode() for room in rooms]], 0)
+
+    def arrive(self, enter, node):
+        self._voice = enter(reader(self.house, self._at, self.name, self._last, self.seconds))
+
+    def act(self):
+        for place in self._last:
+            entries, self._last[place] = recall(self._voice, place, self._last[place])
+            self.ledger.tell(self.house.name(self._at), place, entries)
+
+
+def reader(nodes, node, name, places, seconds):
+    """A connection to one node, in these rooms."""
+    voice = Line(nodes.address(node, "line"), name, seconds)
+    try:
+        voice.enter()
+        voice.ask(*[b"JOIN " + place for place in places if place])
+    except BaseException:
+        voice.close()
+        raise
+    return voice
+
+
+def recall(voice, place, since):
+    """([Told], last number) of all that is told of a place, after a number."""
+    found, more = [], True
+    while more:
+        told = voice.recall(since, place)
+        if told is None:
+            raise Closed("no history of %r: %r" % (place, voice.refusal))
+        entries, since, more = told
+        found += [Told(*entry) for entry in entries]
+    return found, since

@@ -1,0 +1,140 @@
+"""A relay between a node and the engine, a process of its own, so that this one way can be cut or hang.
+
+`python -m stress.cluster.relay PORT...` relays to each of these ports from another one. What Sentinels say of the ports
+is changed to those of the relay, so that a node that asks them comes here again. All ports have five digits.
+"""
+import re
+import selectors
+import socket
+import subprocess
+import sys
+
+from parley.conformance.engine import HOST, free_port
+from parley.conformance.requirements import ROOT
+
+CHUNK = 1 << 16
+CUT, HANG, OPEN = "cut", "hang", "open"
+_UNFINISHED = re.compile(rb"[0-9]{1,4}\Z")  # perhaps the beginning of a port
+
+
+class Relay:
+    """The process. ports: {port: that of the relay}. It can be `cut`, made to `hang`, and be `open` again."""
+
+    def __init__(self, ports):
+        self._process = subprocess.Popen([sys.executable, "-m", "stress.cluster.relay", *map(str, ports)], cwd=ROOT,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+        self.ports = dict(zip(ports, map(int, self._process.stdout.readline().split())))
+
+    def do(self, what):
+        """CUT ends all connections, and makes no new ones; HANG passes nothing on, OPEN everything."""
+        self._process.stdin.write(what + "\n")
+        self._process.stdin.flush()
+        self._process.stdout.readline()
+
+    def close(self):
+        """It ends with its input."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+class _Relaying:
+    def __init__(self, ports):
+        self._selector = selectors.DefaultSelector()
+        self._is = OPEN
+        self._other = {}  # each side of a connection, and the other one
+        self._held = {}  # an unfinished port that came from this side
+        self._listeners = {}
+        for port in ports:
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, free_port()))
+            listener.listen(100)
+            self._listeners[listener] = port
+        self.ports = {port: listener.getsockname()[1] for listener, port in self._listeners.items()}
+        self._known = re.compile(b"(?<![0-9a-f])(?:%s)(?![0-9a-f])" % b"|".join(b"%d" % port for port in ports))
+        for sock in (*self._listeners, sys.stdin):
+            self._selector.register(sock, selectors.EVENT_READ)
+
+    def run(self):
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is sys.stdin:
+                    command = sys.stdin.readline().strip()
+                    if not command:
+                        return
+                    self._obey(command)
+                elif key.fileobj in self._listeners:
+                    self._accept(key.fileobj)
+                elif key.fileobj in self._other:  # it may have ended with the other side
+                    self._pass_on(key.fileobj)
+
+    def _obey(self, command):
+        if command == CUT:
+            for sock in list(self._other):
+                self._end(sock)
+        for sock in self._other:
+            if (command == HANG) != (self._is == HANG):
+                self._watch(sock, command != HANG)
+        self._is = command
+        print("done", flush=True)
+
+    def _watch(self, sock, yes):
+        if yes:
+            self._selector.register(sock, selectors.EVENT_READ)
+        else:
+            self._selector.unregister(sock)
+
+    def _accept(self, listener):
+        near, _ = listener.accept()
+        far = socket.socket()
+        try:
+            if self._is == CUT:
+                raise ConnectionRefusedError
+            far.connect((HOST, self._listeners[listener]))
+        except OSError:
+            near.close()
+            far.close()
+            return
+        for sock in (near, far):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._held[sock] = b""
+            if self._is == OPEN:
+                self._watch(sock, True)
+        self._other.update({near: far, far: near})
+
+    def _pass_on(self, sock):
+        try:
+            data = sock.recv(CHUNK)
+            if data:
+                self._other[sock].sendall(self._changed(sock, data))
+        except OSError:
+            data = b""
+        if not data:
+            self._end(sock)
+
+    def _changed(self, sock, data):
+        """With the relay's ports in the place of those that it relays to."""
+        data = self._held[sock] + data
+        unfinished = _UNFINISHED.search(data)
+        self._held[sock] = unfinished.group() if unfinished else b""
+        data = data[:unfinished.start()] if unfinished else data
+        return self._known.sub(lambda found: b"%d" % self.ports[int(found.group())], data)
+
+    def _end(self, sock):
+        for side in (sock, self._other.get(sock)):
+            if side in self._other:
+                del self._other[side], self._held[side]
+                if self._is != HANG:
+                    self._watch(side, False)
+                side.close()
+
+
+def main(*ports):
+    relaying = _Relaying([int(port) for port in ports])
+    print(*relaying.ports.values(), flush=True)
+    relaying.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,19 @@
+"""Real engines. Without one on this machine these tests are skipped, and the end of the run says so."""
+import contextlib
+import sys
+
+import pytest
+
+from parley.conformance import engine
+
+# The processes are watched through /proc.
+collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*.py"]
+
+
+@pytest.fixture(params=sorted(engine.PROGRAMS) or [None])
+def start_engine(request):
+    """start_engine(replica=..., sentinels=...): an `Engine` of each program that there is, ended after the test."""
+    if request.param is None:
+        pytest.skip(engine.MISSING)
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(engine.started(program=request.param, **options))
