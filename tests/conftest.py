@@ -104,7 +104,7 @@ class AnsweringStore:
         self._waiting = []
 
     def status(self):
-        return {"waiting": len(self._waiting)}
+        return {"waiting": len(self._waiting), "failing": False}
 
     def talk(self, frame, then):
         self._wait(then, "talk", frame)

@@ -1120,10 +1120,15 @@ class FromJournal:
         through: int
 
     class Results(NamedTuple):
-        """The next requests are done. Broken: no more will be."""
+        """The next requests are done. Broken: no more will be. Failing: could the last ones not be stored?
+
+        commit_seconds: what storing them took; None if they were not stored, or only questions.
+        """
 
         results: List[Any]
         broken: bool
+        failing: bool
+        commit_seconds: Optional[float]
 
     class BackedUp(NamedTuple):
         """The copy that is being made is complete (True), or there is none, and why."""

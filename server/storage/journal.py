@@ -15,6 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Seque
 
 from parley.server.chat.sizes import BYTES, ITEM, tuple_of
 from parley.server.ipc.asked import AskedStore, Then
+from parley.server.ipc.counts import Durations
 from parley.server.ipc.messages import (
     FromJournal,
     Message,
@@ -41,6 +42,7 @@ QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 704
 UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
 PRUNE_EVERY = 60.0  # seconds
 LOOK_AT_COPY = 0.1  # seconds
+TRY_AGAIN = 10.0  # seconds until it is tried whether something can be stored again
 MOST_UNANSWERED = 6  # looks of the hub without an answer, some nine seconds
 HOPELESS = 2  # processes that died one after the other without having done anything
 
@@ -55,9 +57,9 @@ class InProcess(AskedStore):
     depth = last_number = reserved = 0
 
     @staticmethod
-    def status() -> Dict[str, float]:
+    def status() -> Dict[str, Any]:
         """See `Journal`."""
-        return {"waiting": 0, "bytes": 0, "seconds": 0.0}
+        return {"waiting": 0, "bytes": 0, "seconds": 0.0, "failing": False}
 
     def __init__(self, store: Union[Store, Database]) -> None:
         self.identity = os.urandom(8).hex().encode()  # as the store in memory is another at each start
@@ -105,6 +107,8 @@ class Journal(AskedStore):
         self._mourned = False  # has the end of this process been noticed?
         self._heard_at = time.monotonic()
         self._unanswered = 0  # looks since it was asked or has answered
+        self._failing = False
+        self._commits = Durations()
         self._backed_up: Optional[Then] = None  # what waits for a copy that is being made
 
     # ---- asking
@@ -161,14 +165,16 @@ class Journal(AskedStore):
         """How many requests are not answered yet."""
         return len(self._waiting)
 
-    def status(self) -> Dict[str, float]:
+    def status(self) -> Dict[str, Any]:
         """What operators want to know.
 
         waiting: how many requests are not answered yet. bytes: of memory that these take.
         seconds: since the last answer, or since the first of these was asked.
+        failing: could the latest of them not be stored? commits: how long storing took, as `Durations.plain`.
         """
         return {"waiting": len(self._waiting), "bytes": self._waiting_size,
-                "seconds": time.monotonic() - self._heard_at}
+                "seconds": time.monotonic() - self._heard_at, "failing": self._failing,
+                "commits": self._commits.plain()}
 
     def is_stuck(self) -> bool:
         """Called at each look of the hub: has there been no answer for more than MOST_UNANSWERED of them?
@@ -213,11 +219,14 @@ class Journal(AskedStore):
         self._waiting_size += sum(_size(frame) for frame, _ in again)
         self._unsent += [frame for frame, _ in self._waiting]
         self._ready = True
-        self._closed = False
+        self._closed = self._failing = False
 
-    def results(self, results: List[Any], broken: bool) -> None:
-        """The next requests are done, with these results. If `broken`, the process ends without doing any more."""
+    def results(self, results: List[Any], broken: bool, failing: bool, commit_seconds: Optional[float]) -> None:
+        """See `FromJournal.Results`. If `broken`, the process ends without doing any more."""
         self._fruitless = 0
+        self._failing = failing
+        if commit_seconds is not None:
+            self._commits.note(commit_seconds)
         self._closed = broken
         for result in results:
             _, then = self._next()
@@ -261,11 +270,13 @@ class Journal(AskedStore):
             return
         scribe: Optional[Scribe] = None
         frames: List[bytes] = []
-        next_prune = due = time.monotonic() + PRUNE_EVERY
+        next_prune = next_try = due = time.monotonic() + PRUNE_EVERY
         while True:
             patience = max(0.0, (due if frames else next_prune) - time.monotonic())
             if scribe and scribe.is_copying:
                 patience = min(patience, LOOK_AT_COPY)
+            if scribe and scribe.failing and not frames:
+                patience = min(patience, max(0.0, next_try - time.monotonic()))
             multiprocessing.connection.wait([down.fileno()], patience)
             try:
                 came = down.get()
@@ -278,7 +289,13 @@ class Journal(AskedStore):
                 frames += came
                 if scribe and frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
                     batch, frames = frames, []
-                    up.put(packed(FromJournal.Results(scribe.write(batch), scribe.broken)))
+                    results = scribe.write(batch)
+                    up.put(packed(FromJournal.Results(results, scribe.broken, scribe.failing, scribe.commit_seconds)))
+                    next_try = time.monotonic() + TRY_AGAIN
+                elif scribe and scribe.failing and not frames and time.monotonic() >= next_try:
+                    next_try = time.monotonic() + TRY_AGAIN
+                    if scribe.try_again():
+                        up.put(packed(FromJournal.Results([], False, False, None)))
                 copied = scribe.copied() if scribe else None
                 if copied is not None:
                     up.put(packed(FromJournal.BackedUp(copied)))
@@ -307,6 +324,8 @@ class Scribe:
     run: of the server, a text that no other run has. answered: how many of its requests the hub has had answers to.
     through: how many of its requests are in the database or answered.
     broken: has anything but a full disk made a batch fail? Then what the open database knows of its file may be wrong.
+    failing: could the last batch not be stored?
+    commit_seconds: what storing the last batch took; None if it was not stored, or only asked.
     """
 
     def __init__(self, store: Database, run: str, answered: int) -> None:
@@ -315,8 +334,8 @@ class Scribe:
         self._copying: Optional[Copying] = None
         self._run = run
         self.through = max(answered, store.through(run))
-        self.broken = False
-        self._failed = False  # was the last batch not stored?
+        self.broken = self.failing = False
+        self.commit_seconds: Optional[float] = None
 
     def write(self, frames: Sequence[bytes]) -> List[Any]:
         """Store the requests in `frames`. Returns their results.
@@ -324,26 +343,39 @@ class Scribe:
         None for each that could not be stored, or read; LATER for a copy, which is being made then: see `copied`.
         """
         through = self.through + len(frames)
-        failed, self._failed = self._failed, False
+        failed, self.failing, self.commit_seconds = self.failing, False, None
         try:
             if all(map(_reads, frames)):
                 results = [self._read(frame) for frame in frames]
-                self._failed = failed  # which says nothing of what is to be stored
+                self.failing = failed  # which says nothing of what is to be stored
             else:
+                began = time.monotonic()
                 with self._store.transaction():
                     results = [self._do(frame) for frame in frames]
                     self._store.note(self._run, through)
+                self.commit_seconds = time.monotonic() - began
         except sqlite3.Error as error:
-            self._failed = True
+            self.failing = True
             if not failed:
                 log.error("nothing can be stored: %s; whoever says something gets an error", error)
             self.broken = "full" not in str(error)  # Python 3.6 has no error codes
             results = [self._read(frame) if _reads(frame) else None for frame in frames]
         else:
-            if failed and not self._failed:
+            if failed and not self.failing:
                 log.error("messages can be stored again")
         self.through = through
         return [self._begin(result) if isinstance(result, _Wanted) else result for result in results]
+
+    def try_again(self) -> bool:
+        """Can something be stored again, after a batch that could not?"""
+        try:
+            with self._store.transaction():
+                self._store.note(self._run, self.through)
+        except sqlite3.Error:
+            return False
+        self.failing = False
+        log.error("messages can be stored again")
+        return True
 
     def _begin(self, wanted: _Wanted) -> Result:
         if self._copying:

@@ -460,7 +460,7 @@ class Hub(Post):
         if ready < self.workers_wanted:
             troubles.append("%d of %d workers serve" % (ready, self.workers_wanted))
         journal = self.store.status()
-        if not self.store.ready or journal["waiting"] and journal["seconds"] > LONGEST_COMMIT:
+        if not self.store.ready or journal["failing"] or journal["waiting"] and journal["seconds"] > LONGEST_COMMIT:
             troubles.append("the journal does not commit")
         return troubles
 

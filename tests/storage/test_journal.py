@@ -67,7 +67,10 @@ class ByHand:
         if frames:
             results = self._scribe.write(frames)
             if answer:
-                self.up.put(control("results", results, self._scribe.broken))
+                scribe = self._scribe
+                self.up.put(control("results", results, scribe.broken, scribe.failing, scribe.commit_seconds))
+        elif self._scribe and self._scribe.failing and self._scribe.try_again():
+            self.up.put(control("results", [], False, False, None))
         self._hear()
 
     def _hear(self):
@@ -491,6 +494,25 @@ def test_the_log_says_once_that_the_disk_is_full_and_once_that_it_is_not(start, 
     assert ["again" in record.getMessage() for record in caplog.records] == [False, True]
 
 
+def test_the_hub_knows_whether_the_disk_is_full_also_if_nobody_says_anything_more(journal, start, say):
+    process = start()
+    process.work()
+    assert journal.status()["commits"]["counts"]["+Inf"] == 0
+    no_room(process.store)
+    say(b"x" * 100000)
+    process.work()
+    assert journal.status()["failing"]
+    assert sum(journal.status()["commits"]["counts"].values()) == 0
+    room(process.store)
+    process.work()
+    assert not journal.status()["failing"]
+    say(b"one")
+    process.work()
+    status = journal.status()
+    assert (sum(status["commits"]["counts"].values()), status["failing"]) == (1, False)
+    assert status["commits"]["seconds"] > 0
+
+
 def test_what_was_said_to_be_not_stored_is_not_stored_by_a_successor_either(start, say, told):
     first = start()
     first.work()
@@ -517,7 +539,7 @@ def test_after_any_other_error_the_process_leaves_and_nobody_waits_for_the_next_
     say(b"two")  # which that process does not look at any more
     results = first._scribe.write(frames)
     assert first._scribe.broken
-    first.up.put(control("results", results, True))
+    first.up.put(control("results", results, True, True, None))
     journal.hear()
     assert told == [(b"one", None), ("lobby", []), (b"two", None)]
     say(b"three")
@@ -957,5 +979,5 @@ def test_it_works_once_all_is_answered_and_nothing_waits(asking, spoken, told):
     store.talk(spoken(b"one"), told.append)
     settle()
     assert (store.ready, store.depth) == (True, 0)
-    assert set(store.status()) == {"waiting", "bytes", "seconds"}
+    assert {"waiting", "bytes", "seconds", "failing"} <= set(store.status())
     assert (store.status()["waiting"], store.status()["bytes"]) == (0, 0)

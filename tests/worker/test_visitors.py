@@ -210,10 +210,18 @@ def test_the_hub_says_how_the_server_is(house):
 
 def test_a_journal_that_does_not_commit_is_no_journal(house, monkeypatch):
     peer = house.connect(protocol="web", http=True)
-    monkeypatch.setattr(house.hub.store, "status", lambda: {"waiting": 1, "bytes": 1, "seconds": 9.0})
+    monkeypatch.setattr(house.hub.store, "status", lambda: {"waiting": 1, "seconds": 9.0, "failing": False})
     peer.send(get(b"/readyz"))
     (status, _, body), = heard(house, peer)
     assert (status, body) == (503, b"the journal does not commit\n")
+
+
+def test_a_full_disk_is_told_of(house, monkeypatch):
+    peer = house.connect(protocol="web", http=True)
+    monkeypatch.setattr(house.hub.store, "status", lambda: {"waiting": 0, "seconds": 0.0, "failing": True})
+    peer.send(get(b"/livez") + get(b"/readyz"))
+    assert [(status, body) for status, _, body in heard(house, peer)] == [
+        (200, b"ok\n"), (503, b"the journal does not commit\n")]
 
 
 def test_without_the_hub_nothing_lives(house):
