@@ -14,6 +14,8 @@ from parley.called import called
 from parley.server import commands, config, logs
 from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded
+from parley.server.http import metrics
+from parley.server.http.metrics import METRICS
 from parley.server.order.numbers import BLOCK
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
@@ -111,6 +113,8 @@ def _parser():
     parser.add_argument("--socket", metavar="PATH", type=_not_empty,
                         help="Unix socket for `status`, `passwd` and the other commands; by default in the storage"
                              " directory, or else in the user's runtime directory")
+    parser.add_argument("--metrics", metavar="HOST:PORT", type=_metrics,
+                        help='where to tell metrics to Prometheus, such as 127.0.0.1:9105, or "off"')
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose their worker")
     parser.add_argument("--check-config", action="store_true", help="check the configuration, and exit")
@@ -156,6 +160,13 @@ def _port(text):
     return text
 
 
+def _metrics(text):
+    try:
+        return False if text == "off" else config.address(text)
+    except config.ConfigError as error:
+        raise argparse.ArgumentTypeError(error) from None
+
+
 def _listen(text):
     protocol, _, port = text.partition("=")
     if not port or protocol not in PROTOCOLS:
@@ -192,21 +203,35 @@ def _load_settings(arguments):
     settings = settings._replace(**{key: value for key, value in flags.items() if value is not None})
     if arguments.storage is not None:
         settings = settings._replace(storage=config.storage(arguments.storage))
+    if arguments.metrics is not None:
+        settings = settings._replace(metrics=arguments.metrics or None)
     if not (settings.listen or settings.tls.listen or settings.room_ports or settings.tls.room_ports):
         raise config.ConfigError("every protocol is off: there is nothing to serve; turn one on under `listen`")
     config.check_ports(settings)
     if settings.tls.certificate:
         _check_certificate(settings.tls)
+    if settings.metrics:
+        _require_prometheus_client()
     return settings
 
 
+def _require_prometheus_client():
+    """ConfigError if it is missing."""
+    try:
+        metrics.require()
+    except ImportError:
+        raise config.ConfigError("metrics need prometheus_client, which is not installed for this Python: run"
+                                 " `%s -m pip install prometheus_client`" % (sys.executable or "python3")) from None
+
+
 def _with_any_ports(settings):
-    """Any free port for each TLS port and each port of a room, too."""
+    """Any free port for each TLS port, each port of a room, and the metrics, too."""
     tls_ports = settings.tls._replace(
         listen=dict.fromkeys(settings.tls.listen, 0),
         room_ports=tuple((protocol, 0, room) for protocol, _, room in settings.tls.room_ports))
     return settings._replace(
-        room_ports=tuple((protocol, 0, room) for protocol, _, room in settings.room_ports), tls=tls_ports)
+        room_ports=tuple((protocol, 0, room) for protocol, _, room in settings.room_ports), tls=tls_ports,
+        metrics=settings.metrics and (settings.metrics[0], 0))
 
 
 def _check_operators(operators, accounts):
@@ -354,8 +379,8 @@ def _secret_of_user(password, secret, path, raw):
 
 def _can_do_without(protocol, port, with_tls, named):
     """Is it on, at its default port, only because nobody has said anything of it?"""
-    return PROTOCOLS[protocol].TRAITS.http and port == PROTOCOLS[protocol].PORT and not with_tls \
-        and protocol not in named
+    return protocol not in (METRICS, *named) and PROTOCOLS[protocol].TRAITS.http and port == PROTOCOLS[protocol].PORT \
+        and not with_tls
 
 
 def _open_sockets(settings, private, named):
@@ -365,20 +390,22 @@ def _open_sockets(settings, private, named):
     CannotListen if a port cannot be opened.
     """
     listening, lines = [[] for _ in range(settings.workers)], []
-    wanted = [(protocol, port, False, HOME) for protocol, port in settings.listen.items()]
-    wanted += [(protocol, port, True, HOME) for protocol, port in settings.tls.listen.items()]
-    wanted += [(protocol, port, False, room) for protocol, port, room in settings.room_ports]
-    wanted += [(protocol, port, True, room) for protocol, port, room in settings.tls.room_ports]
-    for protocol, port, with_tls, room in wanted:
+    wanted = [(protocol, settings.host, port, False, HOME) for protocol, port in settings.listen.items()]
+    wanted += [(protocol, settings.host, port, True, HOME) for protocol, port in settings.tls.listen.items()]
+    wanted += [(protocol, settings.host, port, False, room) for protocol, port, room in settings.room_ports]
+    wanted += [(protocol, settings.host, port, True, room) for protocol, port, room in settings.tls.room_ports]
+    if settings.metrics:
+        wanted.append((METRICS, *settings.metrics, False, HOME))
+    for protocol, host, port, with_tls, room in wanted:
         try:
-            shares = open_shares(settings.host, port, settings.workers)
+            shares = open_shares(host, port, settings.workers)
         except OSError as error:
             if error.errno == errno.EADDRINUSE and _can_do_without(protocol, port, with_tls, named):
                 log.warning("%(protocol)s is not served: port %(port)d is in use; --listen %(protocol)s=PORT chooses"
                             " another", {"protocol": protocol, "port": port})
                 continue
             _close(listening)
-            raise CannotListen(_listen_error(error, settings.host, protocol, port, with_tls)) from None
+            raise CannotListen(_listen_error(error, host, protocol, port, with_tls)) from None
         for own, sockets in zip(listening, shares):
             own += [(protocol, sock, with_tls, room) for sock in sockets]
         lines += _listening_lines(protocol, with_tls, room, shares[0])
@@ -408,14 +435,16 @@ def _listening_lines(protocol, with_tls, room, sockets):
 
 def _listen_error(error, host, protocol, port, with_tls):
     remedy = "`tls.listen`" if with_tls else "--listen %s=PORT or `listen`" % protocol
+    if protocol == METRICS:
+        remedy = "--metrics HOST:PORT or `metrics.listen`"
     if error.errno == errno.EADDRINUSE:
         return ("port %d is in use, perhaps by a server that still runs; choose another with %s in the configuration"
                 % (port, remedy))
     if error.errno == errno.EACCES:
         return "port %d is not allowed to this user; choose one above 1023 with %s in the configuration" % (
             port, remedy)
-    return "cannot listen on %s port %d for %s: %s; choose another address with --host" % (
-        host, port, protocol, error.strerror or error)
+    return "cannot listen on %s port %d for %s: %s; choose another address with %s" % (
+        host, port, protocol, error.strerror or error, "--metrics" if protocol == METRICS else "--host")
 
 
 def _raise_descriptor_limit():
@@ -443,7 +472,7 @@ def _reread(running, arguments, accounts):
         return None
     for name in (
             "workers", "host", "listen", "room_ports", "users_file", "register", "guests", "failed_logins_per_minute",
-            "accounts_per_address", "keep_box_days", "storage"):
+            "accounts_per_address", "keep_box_days", "storage", "metrics"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": name})
     if (settings.tls.listen, settings.tls.room_ports) != (running.tls.listen, running.tls.room_ports):

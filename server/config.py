@@ -65,7 +65,7 @@ Web.__doc__ = "Networks as text, origins (bytes) such as https://example.org, an
 class Settings(namedtuple("Settings", (
         "workers", "host", "listen", "room_ports", "tls", "web", "proxy", "idle_timeout", "echo", "goodbye", "motd",
         "limits", "rooms", "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
-        "accounts_per_address", "keep_box_days", "storage"))):
+        "accounts_per_address", "keep_box_days", "storage", "metrics"))):
     """All settings, complete and checked.
 
     config.yaml says what each of them means.
@@ -81,6 +81,7 @@ class Settings(namedtuple("Settings", (
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
     storage: `Storage`, or None if nothing is stored.
+    metrics: (host, port) to tell metrics at, or None.
     """
 
     __slots__ = ()
@@ -155,6 +156,7 @@ def defaults():
         accounts_per_address=1000,
         keep_box_days=30,
         storage=None,
+        metrics=None,
     )
 
 
@@ -200,6 +202,7 @@ def read(path, settings):
         "pacing_ms": reader.pacing,
         "accounts": lambda node: reader.section(node, accounts),
         "storage": reader.storage,
+        "metrics": lambda node: reader.section(node, {"listen": reader.address}).get("listen", settings.metrics),
     })
     values.update(values.pop("accounts", {}))
     if "listen" in values:
@@ -272,6 +275,14 @@ def host(text):
     return bare
 
 
+def address(text):
+    """(host, port) of HOST:PORT, an IPv6 address in brackets; ConfigError if it is something else."""
+    name, colon, port = text.rpartition(":")
+    if not (name and port.isdecimal() and int(port) <= 65535) or ":" in name.strip("[]") and name[0] != "[":
+        raise ConfigError("expected an address and a port, such as 127.0.0.1:9105, not %r" % text)
+    return host(name), int(port)
+
+
 def _is_ipv6(text):
     try:
         ipaddress.IPv6Address(text.partition("%")[0])
@@ -295,6 +306,8 @@ def check_ports(settings):
     wanted += [(protocol + " with TLS", port) for protocol, port in settings.tls.listen.items()]
     wanted += [("%s for %s" % (protocol, room.decode()), port)
                for protocol, port, room in settings.room_ports + settings.tls.room_ports]
+    if settings.metrics:
+        wanted.append(("metrics", settings.metrics[1]))
     for name, port in wanted:
         if port in taken:
             raise ConfigError(
@@ -505,6 +518,16 @@ class _Reader:
         text = self._scalar(node, (str,), 'auto, or an address or a name as text ("[::1]" needs its quotes)')
         try:
             return host(text)
+        except ConfigError as error:
+            raise self.error(node, error) from None
+
+    def address(self, node):
+        """(host, port); None for null."""
+        text = self._scalar(node, (str, type(None)), "an address and a port, such as 127.0.0.1:9105, or null")
+        if text is None:
+            return None
+        try:
+            return address(text)
         except ConfigError as error:
             raise self.error(node, error) from None
 

@@ -14,7 +14,7 @@ class Elsewhere:
     def arrived(self, worker, *fields):
         pass
 
-    departed = owes = ready = ask_health = alive = done = arrived
+    departed = owes = ready = ask_health = ask_status = alive = done = arrived
 
 
 class Door:

@@ -511,6 +511,24 @@ def test_reading_changes_no_settings_that_others_have(read):
     assert config.defaults() == before
 
 
+def test_metrics_are_told_where_the_file_or_the_flag_says(read, monkeypatch, tmp_path):
+    assert DEFAULTS.metrics is None
+    assert read("metrics: {listen: 127.0.0.1:9105}").metrics == ("127.0.0.1", 9105)
+    assert read('metrics: {listen: "[::1]:0"}').metrics == ("::1", 0)
+    assert read("metrics: {listen: localhost:1}").metrics == ("localhost", 1)
+    assert read("metrics: {listen: null}").metrics is None
+    for text in ("9105", "127.0.0.1", "127.0.0.1:70000", '"::1:9105"', '":1"', "127.0.0.1:x", "[1, 2]"):
+        with pytest.raises(ConfigError, match="FILE:1: expected an address"):
+            read("metrics: {listen: %s}" % text)
+    with pytest.raises(ConfigError, match="line and metrics both have port 4000"):
+        config.check_ports(read("metrics: {listen: 127.0.0.1:4000}"))
+    read("metrics: {listen: 127.0.0.1:9105}")  # which is the file that lies there now
+    pytest.importorskip("prometheus_client")
+    for given, metrics in [([], ("127.0.0.1", 9105)), (["0"], ("127.0.0.1", 0)),
+                           (["--metrics", "[::1]:7"], ("::1", 7)), (["--metrics", "off"], None)]:
+        assert cli._load_settings(cli._parser().parse_args(given)).metrics == metrics
+
+
 def test_without_a_file_all_protocols_are_on_their_documents_ports():
     assert DEFAULTS.listen == {"line": 4000, "binary": 12000, "padded": 5050, "delimited": 9000, "dollar": 8080,
                                "web": 8000}

@@ -35,6 +35,7 @@ BELONGS_TO = {
     "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config"},
     "h11": {"server.http.head"},
+    "prometheus_client": {"server.http.metrics"},
     "wsproto": {"server.protocols.websocket", "server.__main__"},
 }
 

@@ -267,6 +267,7 @@ class Session:
             else:
                 self._refuse(Reason.NOT_INSIDE, say)
             return
+        client.audience.said += 1
         if say.tag:
             client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag))
         else:
@@ -361,6 +362,7 @@ class Session:
     def _whisper(self, whisper):
         if self._is_fit(whisper):
             client = self.client
+            client.audience.whispered += 1
             self._ask(whisper, ToHub.Whisper(
                 client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0],
                 whisper.tag))

@@ -18,7 +18,7 @@ import hashlib
 import ipaddress
 import os
 import re
-from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from parley.server.http.head import Answer, Headers, Request
 
@@ -48,6 +48,8 @@ _TYPES = {
 }
 _ZIPPED = ("html", "js", "css", "svg")
 _FOREVER = b"public, max-age=31536000, immutable"
+_COUNTED = (b"/", b"/chat", b"/livez", b"/readyz")
+OTHER = "other"  # how all other paths are counted
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"CONNECT")
 _REFERENCE = re.compile(rb'((?:src|href)=")static/')
 _WEBSOCKET_KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
@@ -74,10 +76,10 @@ class Upgrade(NamedTuple):
     address: Optional[str]
 
 
-class Health(NamedTuple):
-    """It is asked whether the server is well. readiness: or else only whether it lives?"""
+class Pending(NamedTuple):
+    """The hub has to be asked first. then: gives the answer for what it says."""
 
-    readiness: bool
+    then: Callable[[Any], Answer]
 
 
 @functools.lru_cache(maxsize=None)
@@ -124,7 +126,7 @@ class Site:
         self._origins = frozenset(origins)
         self._headers = [*_ALWAYS, _HSTS] if only_tls else _ALWAYS
 
-    def answer(self, request: Request, peer: str) -> Union[Answer, Upgrade, Health]:
+    def answer(self, request: Request, peer: str) -> Union[Answer, Upgrade, Pending]:
         """What to do. peer: the address at the other end, which may be a proxy's."""
         path = request.path
         if not path.startswith(b"/"):
@@ -143,10 +145,24 @@ class Site:
         if path == self._prefix + b"/chat":
             return self._upgrade(request, peer)
         if bare in (b"/livez", b"/readyz"):
-            return Health(bare == b"/readyz")
+            return Pending(self._ready if bare == b"/readyz" else self._live)
         if self._prefix and path in (b"/", self._prefix):
             return self.text(308, "the page is at %s/" % self._prefix.decode(), [(b"Location", self._prefix + b"/")])
         return self.text(404, "there is nothing here")
+
+    def label(self, request: Request) -> str:
+        """The path of a request as it is counted: one of few, whatever is asked for."""
+        path = request.path
+        bare = path[len(self._prefix):] if path.startswith(self._prefix) else path
+        if bare in _COUNTED:
+            return bare.decode()
+        return "/static" if path in self._files else OTHER
+
+    def _live(self, troubles: Sequence[str]) -> Answer:
+        return self.text(200, "ok")
+
+    def _ready(self, troubles: Sequence[str]) -> Answer:
+        return self.text(503 if troubles else 200, "; ".join(troubles) or "ok")
 
     def text(self, status: int, text: str, headers: Headers = (), closes: bool = False) -> Answer:
         """An answer in one line."""

@@ -356,6 +356,9 @@ class ToHub:
     class AskHealth(NamedTuple):
         """Is the server well? Somebody asks the worker."""
 
+    class AskStatus(NamedTuple):
+        """What is there to tell of the server? Somebody asks the worker."""
+
     class Alive(NamedTuple):
         """The worker's loop turns; its counters."""
 
@@ -492,6 +495,11 @@ class ToWorker:
         """The answer to AskHealth: what is not as it should be, in words; nothing if all is well."""
 
         troubles: Sequence[str]
+
+    class Status(NamedTuple):
+        """The answer to AskStatus: `parley.server.supervisor.hub.Hub.status`."""
+
+        status: Dict[str, Any]
 
     class Stop(NamedTuple):
         """Take nothing new; be done with what was asked."""

@@ -23,6 +23,7 @@ from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical, one_line
 from parley.server.supervisor.door import Door
+from parley.server.supervisor.figures import Figures
 from parley.server.supervisor.hashing import Verifier
 from parley.server.worker.beat import HUB_LATER, next_beat
 from parley.server.worker.strangers import Strangers
@@ -94,6 +95,7 @@ class Hub(Post):
         self.register = Register(self, accounts, self.door, patience, store, self._numbers)
         self._at_once, self._in_order = self.register.tables(self.census, self)
         self.slot_of = lambda worker: worker  # as the log and `status` call a worker
+        self.figures = Figures()
         asked = Asked(self._order)
         self.reply = asked.reply
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
@@ -373,11 +375,14 @@ class Hub(Post):
     def status(self):
         """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
         workers = {
-            worker: {"ready": stream.ready, "missed_signs_of_life": stream.missed,
-                     "queued_bytes": stream.down.backlog_size, "report": stream.report}
+            self.slot_of(worker): {
+                "ready": stream.ready, "missed_signs_of_life": stream.missed,
+                "queued_bytes": stream.down.backlog_size, "report": stream.report}
             for worker, stream in self.streams.items()
         }
-        return dict(self.register.count(), workers=workers, journal=self.store.status())
+        told = self.figures.told([stream.report for stream in self.streams.values()])
+        return dict(self.register.count(), workers=workers, workers_wanted=self.workers_wanted,
+                    journal=self.store.status(), **told)
 
     # ---- workers come and go
 
@@ -418,6 +423,7 @@ class Hub(Post):
         elif number in self.streams:
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)
+            self.figures.lose(stream.report)
             self._order.submit(number, entry(Noticed.Lost()))
             self.census.lose(number)
         self.failed.pop(number, None)
@@ -453,6 +459,10 @@ class Hub(Post):
     def ask_health(self, worker):
         """It wants to know how the server is."""
         self.worker(worker, ToWorker.Health(self._troubles()))
+
+    def ask_status(self, worker):
+        """It wants to know what there is to tell of the server."""
+        self.worker(worker, ToWorker.Status(self.status()))
 
     def _troubles(self):
         troubles = []

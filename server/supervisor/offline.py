@@ -66,4 +66,4 @@ class _Nobody:
     def arrived(self, *fields):
         """No worker is there to say anything."""
 
-    departed = owes = ready = alive = done = ask_health = arrived
+    departed = owes = ready = alive = done = ask_health = ask_status = arrived

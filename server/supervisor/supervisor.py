@@ -11,6 +11,7 @@ import time
 
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import Queue
+from parley.server.supervisor.figures import BEHIND, DIED, STUCK
 from parley.server.supervisor.hub import Hub
 from parley.server.worker.loop import Worker
 
@@ -20,6 +21,8 @@ SAME_SIGNAL = 0.5  # seconds within which a second stop signal counts as the fir
 STOP_WITHIN = 5.0  # seconds for each of the two steps of an orderly stop
 QUICK_DEATH = 1.0  # seconds: the replacement of a worker that lived for less is delayed
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0  # seconds of that delay, which doubles with each quick death
+
+_REASONS = {"does not answer": STUCK, "is too far behind": BEHIND}  # as `Hub.failed` has it
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HASHING, JOURNAL = "hashing", "journal"  # the slots of the hub's helper processes; those of workers are numbers
@@ -69,6 +72,8 @@ class Supervisor:
                         settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.slot_of = self._slot_of
         self._hub.workers_wanted = len(listening)
+        self._hub.figures.serving = sorted({(protocol, with_tls) for protocol, _, with_tls, _ in listening[0]})
+        self._hub.figures.processes = self._pids
         register = self._hub.register
         register.moderation.restore(*rooms)
         register.sessions.restore(sessions)
@@ -170,10 +175,7 @@ class Supervisor:
             self._top_up()
 
     def _reply_with_status(self, reply):
-        """Reply with the hub's status, with the workers under their slots, as the log names them."""
-        status = self._hub.status()
-        status["workers"] = {self._children[number].slot: worker for number, worker in status["workers"].items()}
-        reply(status)
+        reply(self._hub.status())
 
     def _reply_with_who(self, reply, **asked):
         """Reply with who is here, on workers that are named likewise."""
@@ -188,6 +190,10 @@ class Supervisor:
     def _slot_of(self, number):
         """The slot of a worker, by which the log names it; None if it has just died."""
         return self._children[number].slot if number in self._children else None
+
+    def _pids(self):
+        return dict({_process_name(child.slot): child.process.pid for child in self._children.values()},
+                    parent=os.getpid())
 
     # ---- signals
 
@@ -321,6 +327,8 @@ class Supervisor:
         if not self._started:
             raise WorkersDie("%s ended with code %s before it served" % (
                 _process_name(child.slot), child.process.exitcode))
+        if child.slot not in self._aides:
+            self._hub.figures.restarts[_REASONS.get(trouble, DIED)] += 1
         now = time.monotonic()
         deaths = self._quick_deaths[child.slot] + 1 if now - child.born < QUICK_DEATH else 0
         self._quick_deaths[child.slot] = deaths

@@ -4,6 +4,7 @@ import ipaddress
 import logging
 
 from parley.server.chat.origins import address, origin
+from parley.server.http.metrics import METRICS, Metrics
 from parley.server.http.site import Site, read_page
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
@@ -13,7 +14,7 @@ from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
 from parley.server.worker.proxy import Introduction
 from parley.server.worker.transports.tls import TLS, Unfit, context
-from parley.server.worker.visitor import Visitors
+from parley.server.worker.visitor import Scrapers, Visitors
 
 HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 
@@ -36,9 +37,13 @@ class Admission:
         self._handshakes = collections.deque()  # that can go on
         self._proxies = ()  # addresses and networks whose connections begin with what the proxy says of its client
         self.visitors = Visitors(worker, self)
+        self.scrapers = Scrapers(worker, self)
+        self.scrapers.site = Metrics()
+        self.all_visitors = self.visitors, self.scrapers
         self._listeners = [Listener(sock, name, self, tls, home) for name, sock, tls, home in listening]
         self._accepting = False
         self._counted = set()  # numbers of the clients that the hub counts by their address
+        self._encrypted = set()  # numbers of the clients with TLS
         self._decoder_limits = {}
 
     def configure(self, settings):
@@ -108,7 +113,7 @@ class Admission:
 
     def arrive(self, transport, protocol, home, tls):
         """Somebody has connected, and may be a proxy."""
-        if self._is_proxy(transport):
+        if protocol != METRICS and self._is_proxy(transport):
             Introduction(transport, protocol, home, tls, self, self._worker)
         else:
             self.receive(transport, protocol, home, tls)
@@ -131,6 +136,8 @@ class Admission:
         """How one comes in: a function of (transport, protocol, home)."""
         if tls:
             return self.shake_hands
+        if protocol == METRICS:
+            return self.scrapers.visit
         return self.visitors.visit if PROTOCOLS[protocol].TRAITS.http else self.admit
 
     def shake_hands(self, transport, protocol, home=HOME):
@@ -158,9 +165,9 @@ class Admission:
         except Exception:
             connection.crash()
 
-    def turned_away(self, handshake, ending):
+    def turned_away(self, handshake, protocol, ending):
         """It never became a client."""
-        self._worker.stats.endings[ending] += 1
+        self._worker.stats.endings[protocol, ending] += 1
         self.closed(handshake)
 
     # ---- clients
@@ -180,7 +187,11 @@ class Admission:
             worker.stats.accepted, transport, worker, worker.audiences[protocol, decoder.form, home], decoder)
         connection.paid_until = worker.throttle.debt(origin(connection.address()[0]), worker.now)
         self.connections[connection.number] = connection
+        worker.stats.arrivals[protocol] += 1
         worker.stats.present[protocol] += 1
+        if isinstance(transport, TLS):
+            self._encrypted.add(connection.number)
+            worker.stats.encrypted[protocol] += 1
         if not connection.audience.traits.hears_at_once:  # who only listens need not say anything
             worker.deadlines.arrived(connection, worker.now)
         self._ask_for_room(connection)
@@ -198,8 +209,12 @@ class Admission:
     def parted(self, connection, reason):
         """It is no client any more; its last words may still be on their way."""
         worker = self._worker
-        worker.stats.endings[reason] += 1
-        worker.stats.present[connection.audience.protocol] -= 1
+        protocol = connection.audience.protocol
+        worker.stats.endings[protocol, reason] += 1
+        worker.stats.present[protocol] -= 1
+        if connection.number in self._encrypted:
+            self._encrypted.remove(connection.number)
+            worker.stats.encrypted[protocol] -= 1
         del self.connections[connection.number]
         if connection.number in self._counted:
             self._counted.remove(connection.number)

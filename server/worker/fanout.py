@@ -127,6 +127,7 @@ class Audience:
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
     rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
     deliveries: how many of the frames that are for all who are in a room were sent, each counted for each receiver.
+    commands: how many members and strangers have sent; said, whispered: how many of these were talk.
     """
 
     def __init__(self, protocol, traits, encode, strangers, home=HOME, form="", encode_talk=None):
@@ -138,7 +139,7 @@ class Audience:
         self.echo = False
         self.motd = b""
         self.rules = 0, True, True
-        self.deliveries = 0
+        self.deliveries = self.commands = self.said = self.whispered = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}
         self._tuples = {}  # {rooms: the same}: the short values of `members`, and some that were

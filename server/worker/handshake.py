@@ -86,4 +86,4 @@ class Handshake:
     def _end(self, ending):
         self._await(0)
         self._transport.close()
-        self._admission.turned_away(self, "tls-" + ending)
+        self._admission.turned_away(self, self._protocol, "tls-" + ending)

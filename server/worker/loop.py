@@ -7,6 +7,7 @@ from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import Rooms
 from parley.server.chat.session import RESET, WAITING
+from parley.server.ipc.counts import BOUNDS
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, said
 from parley.server.protocols import PROTOCOLS
@@ -69,7 +70,8 @@ class Worker:
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # Watched until the next beat: epoll waits whole milliseconds only, select takes no higher descriptors.
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
-        homes = {*((name, HOME) for name in PROTOCOLS), *((name, home) for name, _, _, home in listening)}
+        homes = {*((name, HOME) for name in PROTOCOLS),
+                 *((name, home) for name, _, _, home in listening if name in PROTOCOLS)}
         self.audiences = {(name, form, home): audience(PROTOCOLS[name], form, self.strangers, home)
                           for name, home in sorted(homes) for form in PROTOCOLS[name].FORMS}
         self.stats = Stats(self.now)
@@ -106,7 +108,7 @@ class Worker:
                 self.uplink.talked = False
                 self._next_reading = next_beat(self.now, self._settings["pacing"])
         self.strangers.close()
-        log.info("worker done", {"connections_ended": self.stats.endings})
+        log.info("worker done", {"connections_ended": self.stats.by_reason()})
 
     def _select(self):
         """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders.
@@ -189,7 +191,14 @@ class Worker:
         began = time.monotonic()
         for hearers in self.audiences.values():
             hearers.flush()
-        self._telling = max(time.monotonic() - began, self._telling * FADES)
+        told = time.monotonic()
+        self._telling = max(told - began, self._telling * FADES)
+        turns, seconds = self.stats.turns, told - self.now
+        if seconds > BOUNDS[0]:
+            turns.note(seconds)
+        else:
+            turns.counts[0] += 1
+            turns.seconds += seconds
         self.uplink.told()
         self.lookups.go_on(self.now)
         if self.overfull or self.lost:
@@ -234,8 +243,8 @@ class Worker:
     def _report(self):
         """What the hub shows of this worker."""
         return self.stats.report(
-            self.now, deliveries=sum(hearers.deliveries for hearers in self.audiences.values()),
-            behind=self.deadlines.lagging, held=len(self.throttle.held()))
+            self.now, self.audiences.values(), behind=self.deadlines.lagging, held=len(self.throttle.held()),
+            visitors=len(self.admission.visitors), unsent_bytes=self.uplink.unsent)
 
     def configure(self, settings):
         """These are the settings from now on: `server.config.Settings.of_workers`."""
@@ -264,7 +273,8 @@ class Worker:
         """Everybody has heard everything: say good-bye."""
         self.admission.accept(False)
         self.stopping = self._done = self._ending = True
-        self.admission.visitors.end()
+        for visitors in self.admission.all_visitors:
+            visitors.end()
         self._each(self.admission.connections.values(), "leave", Reason.SHUTDOWN)
 
     @staticmethod
@@ -280,7 +290,11 @@ class Worker:
 
     def health(self, troubles):
         """The hub says how the server is."""
-        self.admission.visitors.tell_health(troubles)
+        self.admission.visitors.tell([*troubles, "the server is stopping"] if self.stopping else troubles)
+
+    def status(self, status):
+        """The hub says what the metrics are made of."""
+        self.admission.scrapers.tell(status)
 
     def evict(self, number, reason):
         """The hub ends a session, and says why."""
@@ -298,7 +312,7 @@ class Worker:
         """Charge for so many messages if the connection's rate allows them all; does it?"""
         affords = self.throttle.affords(connection, messages, self.now)
         if affords:
-            self.stats.messages += messages
+            connection.audience.commands += messages
         return affords
 
     def allow(self, connection, most):
@@ -312,7 +326,7 @@ class Worker:
 
     def charge(self, connection, messages):
         """Count a client's messages, against its rate too."""
-        self.stats.messages += messages
+        connection.audience.commands += messages
         self.throttle.charge(connection, messages, self.now)
 
     def owes(self, address, until):
@@ -346,7 +360,8 @@ class Worker:
             self._next_sweep = self.now + SWEEP
             self.admission.accept(not self.stopping)
             self._sweep()
-            self.admission.visitors.sweep(self.now)
+            for visitors in self.admission.all_visitors:
+                visitors.sweep(self.now)
         self._next_push = self._replica.push_users(self.now) or self._next_sweep
 
     def _sweep(self):

@@ -144,4 +144,4 @@ class Introduction:
     def _end(self):
         self._unwatch()
         self._transport.close()
-        self._admission.turned_away(self, "proxy")
+        self._admission.turned_away(self, self._whereto[0], "proxy")

@@ -33,6 +33,11 @@ class Uplink:
         """Does the hub not take more at the moment?"""
         return self._queue is not None and self._queue.backlog_size > 0
 
+    @property
+    def unsent(self):
+        """How many bytes the hub has not taken."""
+        return self._queue.backlog_size if self._queue is not None else 0
+
     def retry(self):
         """Send what the hub did not take before."""
         self._put(b"")

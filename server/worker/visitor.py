@@ -9,7 +9,7 @@ import time
 
 from parley.server.chat.origins import as_people_write_it, origin
 from parley.server.http.head import Reader, Refused, rendered
-from parley.server.http.site import Health, Upgrade
+from parley.server.http.site import OTHER, Pending, Upgrade
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 from parley.server.worker.deadlines import LINGER
@@ -21,6 +21,7 @@ HEAD_SECONDS = 10.0  # for the head of a request, from the beginning of the conn
 KEEP_ALIVE_SECONDS = 60.0  # between two requests
 TAKE_SECONDS = 60.0  # for a client to take an answer
 HUB_SECONDS = 5.0  # for the hub to say how the server is
+MOST_SCRAPERS = 16
 _CHUNK = 4096
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,11 @@ log = logging.getLogger(__name__)
 class Visitors:
     """Those of one worker.
 
-    site: `server.http.site.Site`, which answers them.
+    site: `server.http.site.Site`, which answers them. question: what it asks the hub for, where it has to.
     most: of one address, 0 for no limit; what they become when they are clients is counted by the hub.
     """
+
+    question = ToHub.AskHealth()
 
     def __init__(self, worker, admission):
         self.site = None
@@ -39,7 +42,7 @@ class Visitors:
         self.worker = worker
         self.admission = admission
         self._until = {}  # visitor -> when it has had its time, monotonic seconds
-        self._asking = []  # (visitor, request, `Health`) of those that wait for the hub's answer
+        self._asking = []  # (visitor, request, what makes its answer) of those that wait for the hub's answer
         self._counted = set()  # those that have not heard their last answer
         self._addresses = collections.Counter()  # origin -> how many of these there are
 
@@ -56,7 +59,14 @@ class Visitors:
         self._counted.add(visitor)
         self._addresses[visitor.origin] += 1
         self.await_(visitor, HEAD_SECONDS)
+        return self._have_room_for(visitor)
+
+    def _have_room_for(self, visitor):
         return not (self.admission.is_full or self.most and self._addresses[visitor.origin] > self.most)
+
+    def admit_request(self, visitor):
+        """Charge for a request if the rate of its address allows it; does it?"""
+        return self.worker.throttle.affords(visitor, 1, self.worker.now)
 
     def await_(self, visitor, seconds):
         """It has this long for what comes next."""
@@ -75,20 +85,18 @@ class Visitors:
         self.finished(visitor)
         del self._until[visitor]
 
-    def ask_hub(self, visitor, request, health):
-        """It wants to know how the server is."""
+    def ask_hub(self, visitor, request, then):
+        """Its answer is what `then` makes of the hub's."""
         if not self._asking:
-            self.worker.uplink.ask(ToHub.AskHealth())
-        self._asking.append((visitor, request, health))
+            self.worker.uplink.ask(self.question)
+        self._asking.append((visitor, request, then))
         self.await_(visitor, HUB_SECONDS)
 
-    def tell_health(self, troubles):
+    def tell(self, answer):
         """The hub's answer."""
         asking, self._asking = self._asking, []
-        if self.worker.stopping:
-            troubles = [*troubles, "the server is stopping"]
-        for visitor, request, health in asking:
-            self.guard(visitor, visitor.tell_health, request, troubles if health.readiness else ())
+        for visitor, request, then in asking:
+            self.guard(visitor, visitor.tell, request, then, answer)
 
     def sweep(self, now):
         """Who has had its time?"""
@@ -108,6 +116,18 @@ class Visitors:
             action(*arguments)
         except Exception:
             visitor.crash()
+
+
+class Scrapers(Visitors):
+    """Those that ask for the metrics. They are few, and answered also where clients and pages are not any more."""
+
+    question = ToHub.AskStatus()
+
+    def _have_room_for(self, visitor):
+        return len(self) <= MOST_SCRAPERS
+
+    def admit_request(self, visitor):
+        return True
 
 
 class Visitor:
@@ -178,29 +198,30 @@ class Visitor:
     def _hear(self, request):
         visitors = self._visitors
         worker = visitors.worker
-        if not worker.throttle.affords(self, 1, worker.now):
-            self._refuse(429, "there are too many requests")
+        if not visitors.admit_request(self):
+            self._refuse(429, "there are too many requests", request)
             return
         answer = visitors.site.answer(request, self._host)
-        if isinstance(answer, Health):
+        if isinstance(answer, Pending):
             self._asks = True
             self._watch()
-            visitors.ask_hub(self, request, answer)
+            visitors.ask_hub(self, request, answer.then)
         elif worker.stopping:
-            self._refuse(503, "the server is stopping")
+            self._refuse(503, "the server is stopping", request)
         elif not isinstance(answer, Upgrade):
             self._answer(request, answer)
         elif visitors.admission.is_full:
-            self._refuse(503, "there are too many connections")
+            self._refuse(503, "there are too many connections", request)
         else:
+            self._count(request, answer.answer)
             self._become_client(answer)
 
-    def tell_health(self, request, troubles):
-        """What there is to say of the server's health."""
+    def tell(self, request, then, answer):
+        """The hub has said what this needs for its answer."""
         if self._transport is None:
             return
         self._asks = False
-        self._answer(request, self._visitors.site.text(503 if troubles else 200, "; ".join(troubles) or "ok"))
+        self._answer(request, then(answer))
 
     def _become_client(self, upgrade):
         transport, rest = self._transport, self._reader.rest
@@ -217,11 +238,16 @@ class Visitor:
 
     # ---- answering
 
-    def _refuse(self, status, why):
+    def _refuse(self, status, why, request=None):
         """The last answer."""
-        self._answer(None, self._visitors.site.text(status, why, closes=True))
+        self._answer(request, self._visitors.site.text(status, why, closes=True))
+
+    def _count(self, request, answer):
+        path = OTHER if request is None else self._visitors.site.label(request)
+        self._visitors.worker.stats.requests[path, str(answer.status)] += 1
 
     def _answer(self, request, answer):
+        self._count(request, answer)
         self._closing = answer.closes or request is None or not request.keeps_alive
         answer = answer._replace(closes=self._closing)
         if self._closing:
@@ -294,7 +320,7 @@ class Visitor:
         worker = self._visitors.worker
         level = worker.strangers.level("a bug", self._host, worker.now, logging.ERROR)
         log.log(level, "a bug while answering a request", exc_info=True)
-        worker.stats.endings[Reason.BUG] += 1
+        worker.stats.endings[self._protocol, Reason.BUG] += 1
         self.close()
 
     def _watch(self):

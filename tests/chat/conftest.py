@@ -109,6 +109,7 @@ class Audience(Record):
         super().__init__()
         self.traits = Traits(**differences)
         self.home = HOME
+        self.said = self.whispered = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}
 

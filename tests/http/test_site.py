@@ -6,7 +6,7 @@ import ipaddress
 import pytest
 
 from parley.server.http.head import Answer, Request
-from parley.server.http.site import Health, Site, Upgrade, read_page
+from parley.server.http.site import Pending, Site, Upgrade, read_page
 
 KEY = base64.b64encode(b"the sample nonce")
 SAMPLE_KEY, SAMPLE_ACCEPT = b"dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, 1.3
@@ -121,8 +121,11 @@ def test_where_all_is_tls_browsers_are_told_so(files):
 
 
 def test_health_is_asked_for(site):
-    assert site.answer(request(b"/livez"), PEER) == Health(False)
-    assert site.answer(request(b"/readyz"), PEER) == Health(True)
+    for path, troubles, status, body in [
+            (b"/livez", ["trouble"], 200, b"ok\n"), (b"/readyz", [], 200, b"ok\n"),
+            (b"/readyz", ["one", "two"], 503, b"one; two\n")]:
+        answer = site.answer(request(path), PEER).then(troubles)
+        assert (answer.status, answer.body) == (status, body)
 
 
 def test_a_prefix_stands_before_all_paths(files):
@@ -132,7 +135,7 @@ def test_a_prefix_stands_before_all_paths(files):
     assert isinstance(site.answer(upgrade(b"/parley/chat"), PEER), Upgrade)
     assert site.answer(upgrade(b"/chat"), PEER).status == 404
     for path in (b"/readyz", b"/parley/readyz"):
-        assert site.answer(request(path), PEER) == Health(True)
+        assert isinstance(site.answer(request(path), PEER), Pending)
     for path in (b"/", b"/parley"):
         answer = site.answer(request(path), PEER)
         assert (answer.status, header(answer, b"Location")) == (308, b"/parley/")

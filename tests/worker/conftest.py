@@ -12,6 +12,7 @@ from queue_ends import two_ends
 
 from parley.server import config
 from parley.server.chat.accounts import Accounts
+from parley.server.http.metrics import METRICS
 from parley.server.protocols.events import HOME
 from parley.server.supervisor import hub as hub_module
 from parley.server.worker import loop, paced
@@ -231,7 +232,8 @@ class House:
         self._peers.append(peer)
         peer.counted = CountedSocket(ours)
         admission = self.driven[worker - 1].worker.admission
-        come = admission.shake_hands if tls else admission.visitors.visit if http else admission.admit
+        visit = admission.scrapers.visit if protocol == METRICS else admission.visitors.visit
+        come = admission.shake_hands if tls else visit if http else admission.admit
         come(peer.counted, protocol, home)
         return peer
 

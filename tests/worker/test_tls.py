@@ -161,7 +161,7 @@ def open_house(open_house):
 @pytest.fixture
 def endings(house):
     """Why connections have ended, counted."""
-    return house.worker.stats.endings
+    return house.worker.stats.by_reason
 
 
 # ---- talking
@@ -426,7 +426,7 @@ def test_who_speaks_no_tls_is_turned_away_and_one_line_says_so(house, caplog, en
     heard = peer.heard()
     assert peer.ended
     assert set(records(heard)) <= {ALERT}
-    assert endings == {"tls-failed": 1}
+    assert endings() == {"tls-failed": 1}
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("TLS handshake with 192.0.2.1 for line failed: ")
 
@@ -437,7 +437,7 @@ def test_handshakes_that_fail_cannot_fill_the_log(house, caplog, endings):
         house.connect(tls=True).send(NEVER_TLS[0])
         house.settle(1)
     house.settle(20)
-    assert endings == {"tls-failed": MOST_LINES + 40}
+    assert endings() == {"tls-failed": MOST_LINES + 40}
     assert [record.args["host"] for record in caplog.records] == ["192.0.2.1"] * MOST_LINES
     house.wait(MINUTE + 1)
     assert [record.getMessage() for record in caplog.records[MOST_LINES:]] == ["TLS handshake: 40 more like it"]
@@ -456,7 +456,7 @@ def test_a_handshake_must_end_in_the_time_of_a_command(open_house, caplog, proto
     house.wait(2.5)
     peer.heard()
     assert peer.ended
-    assert house.worker.stats.endings == {"tls-too-slow": 1}
+    assert house.worker.stats.by_reason() == {"tls-too-slow": 1}
     assert "failed: it took too long" in caplog.text
 
 
@@ -476,7 +476,7 @@ def test_who_goes_during_the_handshake_is_only_counted(house, caplog, endings):
         house.tick()
         peer.close()
     house.settle(30)
-    assert endings == {"tls-aborted": 50}
+    assert endings() == {"tls-aborted": 50}
     assert caplog.records == []
     assert len(house.worker.selector.get_map()) == 1  # the hub's queue
 
@@ -520,7 +520,7 @@ def test_a_server_that_stops_does_not_begin_with_anybody(house):
     house.settle()
     peer.send(Client().hello())
     house.settle()
-    assert house.worker.stats.endings == {"tls-shutdown": 1}
+    assert house.worker.stats.by_reason() == {"tls-shutdown": 1}
     with pytest.raises(ConnectionResetError):
         peer.heard()
 
@@ -541,7 +541,7 @@ def stuffed(house):
 def test_a_client_that_does_not_take_the_servers_part_is_ended(house, stuffed):
     assert house.driven[0].found == []  # the server waits for room, and does not turn in circles
     house.wait(12)
-    assert house.worker.stats.endings == {"tls-too-slow": 1}
+    assert house.worker.stats.by_reason() == {"tls-too-slow": 1}
 
 
 def test_a_handshake_goes_on_when_there_is_room_again(house, stuffed):
@@ -561,7 +561,7 @@ def test_a_client_with_which_nothing_can_be_agreed_on_is_told_so(house, endings)
     house.settle()
     with pytest.raises(ssl.SSLError, match="(?i)handshake.failure"):
         client.take(peer.heard())
-    assert endings == {"tls-failed": 1}
+    assert endings() == {"tls-failed": 1}
 
 
 # ---- the certificate
