@@ -409,6 +409,8 @@ def _open_sockets(settings, private, named):
         for own, sockets in zip(listening, shares):
             own += [(protocol, sock, with_tls, room) for sock in sockets]
         lines += _listening_lines(protocol, with_tls, room, shares[0])
+        if protocol != METRICS and PROTOCOLS[protocol].TRAITS.http:
+            lines.append(_page_line(settings, with_tls, shares[0][0]))
     lines[1:1] = ["[SERVER] Others reach it at " + address for address in reachable_addresses(listening[0][0][1])]
     for slot, own in enumerate(listening):
         for protocol in settings.listen if private else ():
@@ -431,6 +433,27 @@ def _listening_lines(protocol, with_tls, room, sockets):
     first = serving if with_tls or room else STARTED.get(protocol, serving)
     words = [first] + [serving] * (len(sockets) - 1)
     return ["%s %s" % (word, format_address(sock)) for word, sock in zip(words, sockets)]
+
+
+def _page_line(settings, with_tls, sock):
+    """The start-up line that says what to type into a browser, on this machine and on others."""
+    address, _, port = format_address(sock).rpartition(":")
+    hosts = [address]
+    if settings.host == "localhost" or address == "0.0.0.0":  # noqa: S104 - which means everywhere
+        hosts = ["localhost", *(address.rpartition(":")[0] for address in reachable_addresses(sock)[:1])]
+    if with_tls:
+        hosts = _as_certified(hosts, tls.names(settings.tls.certificate.content))
+    places = ["%s://%s:%s%s/" % ("https" if with_tls else "http", host, port, settings.web.path.decode())
+              for host in hosts]
+    return "[SERVER] Open the page at " + ", and on other devices at ".join(places)
+
+
+def _as_certified(hosts, names):
+    """These hosts under names that a certificate is for, as far as there are any."""
+    public = [name for name in names if "." in name and ":" not in name and "*" not in name
+              and not name.replace(".", "").isdigit()]
+    fit = [host if host.strip("[]") in names else public[0] if public else None for host in hosts]
+    return list(filter(None, dict.fromkeys(fit))) or hosts
 
 
 def _listen_error(error, host, protocol, port, with_tls):

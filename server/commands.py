@@ -153,7 +153,7 @@ def _cert(arguments):
                " trust %s" % (key, ca))
     _print("%s, %s: for the server; valid for %d days, for %s"
            % (server, server_key, certificates.SERVER_DAYS, ", ".join(names)))
-    _print("In config.yaml: tls: {certificate: %s, key: %s, listen: {line: 4001}}" % (server, server_key))
+    _print("In config.yaml: tls: {certificate: %s, key: %s, listen: {line: 4001, web: 8443}}" % (server, server_key))
     _print("To connect: parley-client --trust %s line+tls://%s:4001" % (ca, names[0]))
 
 

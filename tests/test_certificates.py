@@ -12,6 +12,7 @@ from one_behaviour import listening
 from parley.client.address import Address
 from parley.client.opening import Failed, open_now
 from parley.server import certificates, commands
+from parley.server.worker.transports import tls
 
 SECONDS = 60
 FILES = ["ca.key", "ca.pem", "server.key", "server.pem"]
@@ -73,6 +74,7 @@ def test_without_names_it_is_for_this_machine(tmp_path, capsys):
     assert {"localhost", "127.0.0.1", "::1"} <= set(names)
     code, output, _ = cert(capsys, "--directory", tmp_path)
     assert code == 0 and ", ".join(names) in output
+    assert tls.names((tmp_path / "server.pem").read_bytes()) == names
     visit(tmp_path, "localhost", tmp_path / "ca.pem")
 
 

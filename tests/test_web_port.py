@@ -121,6 +121,8 @@ def test_a_web_port_may_be_one_of_tls(version):
         with context.wrap_socket(socket.create_connection(address, PATIENCE)) as sock:
             status, headers, _ = fetch(sock, request("/nothing"))
         assert (status, "strict-transport-security" in headers) == (404, version == "tls")
+        assert "[SERVER] Open the page at https://127.0.0.1:%d/" % address[1] in server.stdout
+        assert (version == "tls") != any("page at http://" in line for line in server.stdout)
         ann = WebClient(address, wrap=context.wrap_socket)
         assert ann.answer("login", name="ann")["on"] == "welcome"
         assert ann.answer("say", text="x" * 16384)["on"] == "done"
@@ -165,6 +167,35 @@ def test_another_port_has_to_be_free_whoever_names_it(settings, monkeypatch):
 
 def refuse(host, port, workers):
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def test_the_start_says_what_to_type_into_a_browser(monkeypatch):
+    def page_line(host, path="", names=None):
+        """names: of the certificate."""
+        sock = socket.socket()
+        sock.bind(("127.0.0.1" if host in ("localhost", "127.0.0.1") else "0.0.0.0", 0))  # noqa: S104
+        monkeypatch.setattr(cli.tls, "names", lambda certificate: names)
+        settings = config.defaults()
+        settings = settings._replace(
+            host=host, web=settings.web._replace(path=path.encode()),
+            tls=settings.tls._replace(certificate=config.File("server.pem", b"")))
+        with sock:
+            line = cli._page_line(settings, names is not None, sock)
+            return line.replace(":%d" % sock.getsockname()[1], ":1").split(" Open the page at ")[1]
+
+    monkeypatch.setattr(cli, "reachable_addresses", lambda sock: [] if "127." in str(sock) else ["192.0.2.17:8000"])
+    everywhere = "http://localhost:1/, and on other devices at http://192.0.2.17:1/"
+    assert page_line("auto") == everywhere
+    assert page_line("auto", "/parley") == everywhere.replace(":1/", ":1/parley/")
+    assert page_line("127.0.0.1") == "http://127.0.0.1:1/"
+    assert page_line("localhost") == "http://localhost:1/"
+    ours = ["box", "box.local", "localhost", "192.0.2.17", "127.0.0.1", "::1"]
+    assert page_line("auto", names=ours) == everywhere.replace("http:", "https:")
+    assert page_line("auto", names=["*.chat.example", "chat.example"]) == "https://chat.example:1/"
+    assert page_line("auto", names=["localhost", "127.0.0.1"]) == "https://localhost:1/"
+    assert page_line("auto", names=[]) == everywhere.replace("http:", "https:")
+    monkeypatch.setattr(cli, "reachable_addresses", lambda sock: [])
+    assert page_line("auto") == "http://localhost:1/"
 
 
 def test_a_room_has_no_web_port_of_its_own():

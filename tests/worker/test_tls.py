@@ -1,4 +1,5 @@
 """TLS in a worker: the handshake, what of a socket's ways survives it, and how it ends."""
+import base64
 import logging
 import os
 import ssl
@@ -621,6 +622,13 @@ def test_the_key_file_may_hold_another_certificate_and_the_other_way_round():
 @pytest.mark.parametrize("name, end", [("first", 2713910400), ("second", 2713910400), ("expired", 1577836800)])
 def test_the_end_of_a_certificate_is_known(name, end):
     assert tls.expiry(b"What openssl prints:\n" + stored(name + ".pem")) == end
+
+
+def test_the_names_of_a_certificate_are_known():
+    assert tls.names(b"What openssl prints:\n" + stored("first.pem")) == ["localhost", "127.0.0.1"]
+    for der in (b"0\0", b"\x06\x03\x55\x1d\x11", b"\x06\x03\x55\x1d\x11\x04\x82"):
+        pem = b"-----BEGIN CERTIFICATE-----\n%b\n-----END CERTIFICATE-----\n" % base64.b64encode(der)
+        assert tls.names(pem) == []
 
 
 # ---- whatever the kernel takes

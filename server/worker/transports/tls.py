@@ -1,6 +1,7 @@
 """TLS: the context for a certificate, and a transport that speaks it."""
 import base64
 import calendar
+import ipaddress
 import re
 import selectors
 import socket
@@ -18,6 +19,9 @@ _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]
 _ENCRYPTED = re.compile(rb"BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
 # The validity in a certificate (RFC 5280, 4.1): a sequence of two times, whose forms are fixed to the byte.
 _VALIDITY = re.compile(rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)(?:\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)")
+# The names in a certificate (RFC 5280, 4.2.1.6), which are critical in none that has a subject.
+_ALTERNATIVE_NAMES = b"\x06\x03\x55\x1d\x11"
+_DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 
 _WORDS = {  # OpenSSL's reasons that can be said more plainly
     None: "damaged",
@@ -78,6 +82,32 @@ def expiry(certificate):
         return None
     short, long = validity.groups()
     return calendar.timegm(time.strptime((long or b"20" + short).decode("ascii"), "%Y%m%d%H%M%S"))
+
+
+def names(certificate):
+    """The names of hosts and the addresses (str) that the first certificate of a PEM text is for."""
+    found = []
+    rest = base64.b64decode(_CERTIFICATE.search(certificate).group(1)).partition(_ALTERNATIVE_NAMES)[2]
+    for _ in range(2):  # a string of bytes, and in it a sequence
+        _, rest, _ = _element(rest)
+    while rest:
+        kind, value, rest = _element(rest)
+        if kind == _DNS_NAME:
+            found.append(value.decode("ascii", "replace"))
+        elif kind == _IP_ADDRESS and len(value) in (4, 16):
+            found.append(str(ipaddress.ip_address(value)))
+    return found
+
+
+def _element(data):
+    """(tag, content, rest) of the first element in DER; empty ones if there is none."""
+    if len(data) < 2:
+        return 0, b"", b""
+    begin, length = 2, data[1]
+    if length & 0x80:
+        begin += length & 0x7F
+        length = int.from_bytes(data[2:begin], "big")
+    return data[0], data[begin:begin + length], data[begin + length:]
 
 
 class TLS:
