@@ -236,7 +236,8 @@ def _status_lines(status):
     protocols = sorted({name for worker in workers.values() for name in worker["report"].get("connections", ())})
     yield "%d names in use, %d accounts, %d rooms, %d workers" % (
         status["names"], status["accounts"], status["rooms"], len(workers))
-    yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"]
+    yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"] + (
+        "; nothing can be stored" if status["journal"]["failing"] else "")
     rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
     for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
         report = worker["report"]
@@ -246,12 +247,19 @@ def _status_lines(status):
                      report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
                      report.get("held", 0)])
     yield from _table(rows)
-    for key, title in (("ended", "connections ended"), ("refused", "commands refused")):
-        total = collections.Counter()
-        for worker in workers.values():
-            total.update(worker["report"].get(key, {}))
-        if total:
-            yield "%s: %s" % (title, ", ".join("%s %d" % pair for pair in total.most_common()))
+    totals = status["totals"]
+    if "web" in [protocol for protocol, _ in status["serving"]]:
+        yield "HTTP: %d connections open, %d requests answered" % (
+            sum(worker["report"].get("visitors", 0) for worker in workers.values()),
+            sum(sum(answers.values()) for answers in totals.get("requests", {}).values()))
+    ended = collections.Counter()
+    for reasons in totals.get("ended", {}).values():
+        ended.update(reasons)
+    for title, counts in (("connections ended", ended), ("commands refused", totals.get("refused", {})),
+                          ("workers replaced", status["restarts"])):
+        told = ["%s %d" % pair for pair in collections.Counter(counts).most_common() if pair[1]]
+        if told:
+            yield "%s: %s" % (title, ", ".join(told))
 
 
 def _table(rows):

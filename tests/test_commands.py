@@ -13,6 +13,7 @@ from in_process import run_main
 from numbered import Numbered
 
 from parley.conformance.targets import launch
+from parley.server import commands
 from parley.server.storage import directory
 from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
@@ -450,7 +451,24 @@ def test_the_status_tells_of_every_worker(command, storage):
         lines = command("status", "--storage", storage).stdout.decode().splitlines()
         assert lines[0] == "1 names in use, 0 accounts, 0 rooms, 2 workers"
         assert lines[2].split()[:3] == ["worker", "pid", "line"]
+        assert not any("HTTP" in line or "replaced" in line for line in lines)  # which is off, and none was
     assert command("status", "--storage", storage).returncode == 1
+
+
+def test_the_status_tells_of_the_web_and_of_what_workers_that_are_gone_have_counted():
+    report = {"pid": 5, "connections": {"web": 2}, "visitors": 3}
+    status = {
+        "names": 2, "accounts": 0, "rooms": 0, "serving": [["line", False], ["web", False]],
+        "workers": {"0": {"queued_bytes": 0, "report": report}, "1": {"queued_bytes": 0, "report": {}}},
+        "journal": {"waiting": 0, "bytes": 0, "seconds": 0.0, "failing": True},
+        "restarts": {"died": 0, "stuck": 2, "behind": 0},
+        "totals": {"requests": {"/": {"200": 4, "304": 1}, "other": {"404": 2}}, "refused": {"muted": 3},
+                   "ended": {"line": {"quit": 2, "idle": 1}, "web": {"quit": 2}}}}
+    lines = list(commands._status_lines(status))
+    assert lines[1].endswith("0.0 s ago; nothing can be stored")
+    assert (lines[2].split()[:3], lines[3].split()[:3]) == (["worker", "pid", "web"], ["0", "5", "2"])
+    assert lines[5:] == ["HTTP: 3 connections open, 7 requests answered", "connections ended: quit 4, idle 1",
+                         "commands refused: muted 3", "workers replaced: stuck 2"]
 
 
 def test_a_server_without_storage_is_found_by_its_port(process, serve, tmp_path):
@@ -544,6 +562,7 @@ def test_the_status_numbers_the_workers_as_the_log_does(command, storage):
         lines = command("status", "--storage", storage).stdout.decode().splitlines()
         assert [line.split()[:2] for line in lines[3:5]] == [
             [number, str(worker_of(server, int(number)))] for number in "01"]
+        assert "workers replaced: died 1" in lines
         assert "parent (%d): worker 1 (pid %d, exit code -9) " % (server.pid, before) in server.stderr_text()
         told = {pid: number for number, pid in pids().items()}
         server.stop()
