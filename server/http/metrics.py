@@ -36,8 +36,7 @@ def _one(value: float) -> List[Sample]:
 def _workers(status: Status) -> List[Sample]:
     states = {"serving": 0, "starting": 0, "silent": 0}
     for worker in status["workers"].values():
-        silent = worker["missed_signs_of_life"] > 2
-        states["silent" if silent else "serving" if worker["ready"] else "starting"] += 1
+        states["silent" if worker["silent"] else "serving" if worker["ready"] else "starting"] += 1
     states["missing"] = max(0, status["workers_wanted"] - len(status["workers"]))
     return [((state,), count) for state, count in states.items()]
 

@@ -35,6 +35,7 @@ LONG_BEAT = 4  # beats until the next round after such a one
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
 CROWD = 250  # members; to send to fewer takes no longer than a beat
 PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
+MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cannot be counted on
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
@@ -63,6 +64,10 @@ class Stream:
         self.done = False  # has it, told to stop, asked its last question?
         self.report = {}  # what it last told of itself
 
+    @property
+    def is_silent(self):
+        """Has it given no sign of life for some seconds?"""
+        return self.missed > MISSED_IF_WELL
 
     def is_pressed(self):
         """Is it far behind, but alive? Then it is waited for."""
@@ -376,7 +381,7 @@ class Hub(Post):
         """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
         workers = {
             self.slot_of(worker): {
-                "ready": stream.ready, "missed_signs_of_life": stream.missed,
+                "ready": stream.ready, "silent": stream.is_silent, "missed_signs_of_life": stream.missed,
                 "queued_bytes": stream.down.backlog_size, "report": stream.report}
             for worker, stream in self.streams.items()
         }
@@ -466,7 +471,7 @@ class Hub(Post):
 
     def _troubles(self):
         troubles = []
-        ready = sum(stream.ready for stream in self.streams.values())
+        ready = sum(stream.ready and not stream.is_silent for stream in self.streams.values())
         if ready < self.workers_wanted:
             troubles.append("%d of %d workers serve" % (ready, self.workers_wanted))
         journal = self.store.status()

@@ -36,9 +36,9 @@ def status(**more):
                       "worker 0": {"pid": 2, "cpu_seconds": None, "resident_bytes": None}},
         "journal": {"waiting": 3, "bytes": 9, "seconds": 0.1, "failing": True, "commits": durations(0.002)},
         "workers": {
-            0: {"ready": True, "missed_signs_of_life": 0, "queued_bytes": 7, "report": report()},
-            1: {"ready": True, "missed_signs_of_life": 4, "queued_bytes": 0, "report": report()},
-            2: {"ready": False, "missed_signs_of_life": 0, "queued_bytes": 0, "report": {}}},
+            0: {"ready": True, "silent": False, "queued_bytes": 7, "report": report()},
+            1: {"ready": True, "silent": True, "queued_bytes": 0, "report": report()},
+            2: {"ready": False, "silent": False, "queued_bytes": 0, "report": {}}},
         "totals": {
             "accepted": {"line": 9, "web": 2, "binary": 0}, "ended": {"line": {"quit": 3, "idle": 1}},
             "refused": {"name-taken": 2}, "messages": {"line": {"room": 5, "direct": 1, "command": 8}},

@@ -744,8 +744,8 @@ def test_the_status_has_what_each_worker_reports_what_is_queued_and_who_is_here(
     status = hub.status()
     assert (status["names"], status["accounts"], status["rooms"], status["journal"]["waiting"]) == (2, 1, 0, 0)
     assert status["workers"] == {
-        1: {"ready": True, "missed_signs_of_life": 0, "queued_bytes": 0, "report": {"accepted": 7}},
-        2: {"ready": False, "missed_signs_of_life": 1, "queued_bytes": queued, "report": {}},
+        1: {"ready": True, "silent": False, "missed_signs_of_life": 0, "queued_bytes": 0, "report": {"accepted": 7}},
+        2: {"ready": False, "silent": False, "missed_signs_of_life": 1, "queued_bytes": queued, "report": {}},
     }
     assert queued > 0
 

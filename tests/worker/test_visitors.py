@@ -8,6 +8,7 @@ from web_frames import CLOSE, PING, PONG, contents, frame, objects, said
 from parley.server import config
 from parley.server.http import site as site_module
 from parley.server.ipc.messages import ToWorker
+from parley.server.supervisor import hub
 from parley.server.worker import loop, visitor
 from parley.server.worker.throttle import BURST
 
@@ -206,6 +207,11 @@ def test_the_hub_says_how_the_server_is(house):
     peer.send(get(b"/livez") + get(b"/readyz"))
     (live, _, _), (ready, _, body) = heard(house, peer)
     assert (live, ready, body) == (200, 503, b"2 of 3 workers serve\n")
+    house.hub.workers_wanted = 2
+    house.hub.streams[2].missed = hub.MISSED_IF_WELL + 1
+    peer.send(get(b"/readyz"))
+    (ready, _, body), = heard(house, peer)
+    assert (ready, body) == (503, b"1 of 2 workers serve\n")
 
 
 def test_a_journal_that_does_not_commit_is_no_journal(house, monkeypatch):
