@@ -94,9 +94,9 @@ class Replica:
         """The answer to Hello, or the first of two."""
         self._heed(number, "greeted", run)
 
-    def begun(self, number, account, message, kept, entered, refused):
+    def begun(self, number, account, message, kept, entered, refused, read):
         """A session that may be resumed has begun, or goes on; `message` is the number of the latest message."""
-        self._heed(number, "begun", account, message, kept, entered, refused)
+        self._heed(number, "begun", account, message, kept, entered, refused, read)
 
     def caught_up(self, numbers, parts, last):
         """What a session has missed: (room, messages, gap) of each. All that was kept up to the id `last` is in it."""

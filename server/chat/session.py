@@ -35,8 +35,10 @@ from parley.server.protocols.events import (
     Known,
     Labelled,
     Login,
+    LogOut,
     Malformed,
     Manage,
+    MarkRead,
     News,
     Nothing,
     Notice,
@@ -432,6 +434,16 @@ class Session:
     def _watch(self, watch):
         self.client.hub.ask(ToHub.Watch(self.client.number, tuple(map(spelled, watch.names))))
 
+    @_handles(MarkRead)
+    def _mark_read(self, mark):
+        room, partner = LOBBY if mark.partner else self._room(mark.room), spelled(mark.partner)
+        if room is None:
+            self._refuse(Reason.NOT_INSIDE, mark)
+        elif mark.partner and not partner:
+            self._refuse(Reason.INVALID_NAME, mark)
+        else:
+            self.client.hub.ask(ToHub.MarkRead(self.client.number, room, partner, mark.number))
+
     @_handles(Deliver)
     def _deliver(self, deliver):
         self._look_up(deliver, ToHub.Deliver((), self.client.name, not self._traits.coalesces))
@@ -456,6 +468,10 @@ class Session:
     @_handles(TimingMark, of=(STRANGER, MEMBER))
     def _done(self, command):
         self._reply(Done(command))
+
+    @_handles(LogOut)
+    def _log_out(self, log_out):
+        self._ask(log_out, ToHub.LogOut(self.client.number))
 
     @_handles(Quit)
     def _quit(self, quit_):
@@ -537,10 +553,10 @@ class Session:
         else:
             self._reply(greeted)
 
-    def begun(self, account, number, kept, entered, refused):
+    def begun(self, account, number, kept, entered, refused, read):
         """Its session has begun, or goes on: it is in the rooms `entered`, and has to be told what it has missed."""
         token, run, marks = self._coming
-        self._reply(Welcome(self.client.name, self._question, account, token, number))
+        self._reply(Welcome(self.client.name, self._question, account, token, number, read))
         if self.client.audience.motd:
             self._reply(Notice(self.client.audience.motd))
         for room, topic in entered:
@@ -613,7 +629,10 @@ class Session:
     def confirm(self, number=0, time=0):
         """What was asked is done; if it was to say something, that has this number and time."""
         question = self._answered()
-        self._go_on(Stored(question, number, time) if number and self._traits.numbered else Done(question))
+        if type(question) is LogOut:
+            self._quit(question)
+        else:
+            self._go_on(Stored(question, number, time) if number and self._traits.numbered else Done(question))
 
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""

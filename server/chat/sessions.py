@@ -3,12 +3,14 @@
 Whoever logs in by a protocol with the trait `resumes` brings a key: the hash of a random token, which only its client
 has. Whoever brings the key again within RESUMED_FOR has the name again, without a password, and is in its rooms again.
 What a client says by a tag, and sends again because it has had no answer, is answered with the number that it got the
-first time. Decided in the order of the requests.
+first time. Up to where a client has read is kept by the store: for as long as there is the account, or the session if
+that has none. Decided in the order of the requests.
 """
+import binascii
 import collections
 import functools
 import hashlib
-from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.claims import Claims
@@ -20,7 +22,7 @@ from parley.server.chat.names import InvalidName, claims, room_and_claims
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
 from parley.server.ipc.asked import AskedStore
-from parley.server.ipc.messages import Marks, Settled, ToHub, ToStore, ToWorker, entry
+from parley.server.ipc.messages import Marker, Marks, ReadStore, Settled, ToHub, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, placed, record, talk
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -177,10 +179,9 @@ class Sessions:
             *self._go_on_in_rooms(session, holder, marks))
         session.rooms, session.since_in_rooms = _NO_ROOMS, None
         if is_new:
-            self._store.ask(
-                lambda stored: self._accounts.order.submit(0, entry(began(stored))), self._kept(session, account))
-        else:
-            self._accounts.order.submit(0, entry(began(True)))
+            self._store.ask(_ignore, self._kept(session, account))
+        self._store.ask(lambda markers: self._accounts.order.submit(0, entry(began(markers))),
+                        ReadStore.Markers(_owner(session)))
 
     def _go_on_in_rooms(self, session: _Session, holder: int, marks: Marks) -> Tuple[
             List[Tuple[bytes, bytes]], List[Tuple[bytes, str]]]:
@@ -209,11 +210,25 @@ class Sessions:
         return entered, refused
 
     def began(self, worker: int, holder: int, account: bool, number: int, kept: int,
-              entered: List[Tuple[bytes, bytes]], refused: List[Tuple[bytes, str]], stored: Optional[bool]) -> None:
+              entered: List[Tuple[bytes, bytes]], refused: List[Tuple[bytes, str]],
+              markers: Optional[List[Marker]]) -> None:
         """The session is stored; if it could not be, it lasts as long as the server."""
         if holder in self._members:
             there, session = split(holder)
-            self._post.worker(there, ToWorker.Begun(session, account, number, kept, entered, refused))
+            read = [(b"" if partner else self._rooms.by_number[room].name, partner, last)
+                    for room, partner, last in markers or () if room in self._rooms.by_number]
+            self._post.worker(there, ToWorker.Begun(session, account, number, kept, entered, refused, read))
+
+    # ---- what was read
+
+    def mark_read(self, worker: int, session: int, room: int, partner: bytes, number: int) -> None:
+        """A member has read up to this number, in a room in which it is, or with a partner."""
+        holder = holder_of(worker, session)
+        mine, where = self._of_holders.get(holder), self._rooms.by_number.get(room)
+        if mine is None or where is None:
+            return
+        if partner or holder in where.members or where is self._rooms.lobby and self._gate.is_in_lobby(holder):
+            self._store.ask(_ignore, ToStore.MarkRead(_owner(mine), room, partner, min(number, self._numbers.last)))
 
     # ---- what becomes of a session
 
@@ -246,6 +261,14 @@ class Sessions:
         self._drop([session for session in self._sessions.values()
                     if session.name == name and session.serial and (not but or session.holder != but)])
 
+    def log_out(self, worker: int, session: int) -> None:
+        """The member, who leaves next, will not come back to its session; it is told so once that is stored."""
+        holder = holder_of(worker, session)
+        mine = self._of_holders.get(holder)
+        self._post.change()
+        self._drop([mine] if mine else [],
+                   self._post.guarded(worker, session, lambda stored: self._post.confirm(holder, stored)))
+
     def leave_rooms(self, worker: int) -> None:
         """A worker died. Before its members leave their rooms, remember which these were."""
         for holder, session in self._of_holders.items():
@@ -277,15 +300,14 @@ class Sessions:
             over.append(self._sessions[key])
         self._drop(over)
 
-    def _drop(self, sessions: List[_Session]) -> None:
-        if not sessions:
-            return
+    def _drop(self, sessions: List[_Session], then: Optional[Callable[[Optional[bool]], object]] = None) -> None:
         for session in sessions:
             del self._sessions[session.key]
             self._ended.pop(session.key, None)
             if session.holder is not None:
                 del self._of_holders[session.holder]
-        self._store.ask(_ignore, ToStore.DropSessions([session.key for session in sessions]))
+        if sessions or then:
+            self._store.ask(then or _ignore, ToStore.DropSessions([session.key for session in sessions]))
 
     def since(self, holder: int) -> int:
         """Up to which number nothing is the past of the holder, if its name has no account."""
@@ -363,6 +385,11 @@ class Sessions:
         for holder in waiting:
             if holder in self._members:
                 self._post.confirm(holder, stored, known.number, known.time // 1000)
+
+
+def _owner(session: _Session) -> bytes:
+    """Whose read markers the session's are: the account's, or else its own. No name is as long as a key."""
+    return session.name if session.serial else binascii.hexlify(session.key)
 
 
 def _ignore(stored: Optional[bool]) -> None:

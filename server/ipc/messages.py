@@ -16,6 +16,7 @@ Types of fields:
     time         seconds since the epoch; the store is told milliseconds
     id           of a message that is kept for somebody who is away
     room         a room's number, 0 for the lobby; `room_name`: its name, with "#" in front
+    owner        of read markers: the name of an account, or a session's key as hexadecimal digits
 """
 import re
 from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
@@ -25,6 +26,7 @@ from parley.server.ipc.queues import control
 Listed = Tuple[int, bytes, bytes, int]  # number or id, sender, text, time
 Missed = Tuple[int, bytes, bytes, bytes, int]  # number, sender, to whom (empty in a room), text, time
 Marks = Tuple[Tuple[bytes, int], ...]  # room, or empty of what was said to one alone; number
+Marker = Tuple[int, bytes, int]  # room, partner (or empty), number: up to where somebody has read
 Message = Tuple[Any, ...]
 
 
@@ -129,6 +131,19 @@ class ToHub:
         session: int
         room: int
         to: bytes
+
+    class MarkRead(NamedTuple):
+        """A member has read, up to this number, what was said in a room, or (if not empty) by a partner and it."""
+
+        session: int
+        room: int
+        partner: bytes
+        number: int
+
+    class LogOut(NamedTuple):
+        """A member leaves, and its session is not to be resumed."""
+
+        session: int
 
     class Rename(NamedTuple):
         """A member wants another name."""
@@ -527,6 +542,7 @@ class ToWorker:
 
         account: has the name an account? number: of the latest message. kept: messages that are waiting.
         entered: (room, topic) of each that it is in again. refused: (room, why not) of each that it is not.
+        read: its read markers: `parley.server.protocols.events.Welcome`.
         """
 
         session: int
@@ -535,6 +551,7 @@ class ToWorker:
         kept: int
         entered: List[Tuple[bytes, bytes]]
         refused: List[Tuple[bytes, str]]
+        read: List[Tuple[bytes, bytes, int]]
 
     class CaughtUp(NamedTuple):
         """The answer to `ToHub.CatchUp`: `parley.server.protocols.events.CaughtUp` of each.
@@ -882,7 +899,10 @@ class Settled:
         stored: Optional[bool]
 
     class Began(NamedTuple):
-        """The session that may come back is stored, or cannot be. The fields are those of `ToWorker.Begun`."""
+        """The session that may come back is stored, or cannot be. The fields are those of `ToWorker.Begun`.
+
+        markers: of what its owner has read (`ReadStore.Markers`); None if they could not be told.
+        """
 
         asker: int
         account: bool
@@ -890,7 +910,7 @@ class Settled:
         kept: int
         entered: List[Tuple[bytes, bytes]]
         refused: List[Tuple[bytes, str]]
-        stored: Optional[bool]
+        markers: Optional[List[Marker]]
 
     class Boxed(NamedTuple):
         """What is kept for the account: `ReadStore.Box`."""
@@ -959,6 +979,14 @@ class ToStore:
         """The sessions of these keys are over."""
 
         keys: List[bytes]
+
+    class MarkRead(NamedTuple):
+        """The owner has read up to this number: in a room, or (if not empty) of what a partner and it have said."""
+
+        owner: bytes
+        room: int
+        partner: bytes
+        number: int
 
     class Keep(NamedTuple):
         """Said by one to another before, and not told: kept."""
@@ -1094,6 +1122,11 @@ class ReadStore:
         after: Optional[int]
         since: int
         through: int
+
+    class Markers(NamedTuple):
+        """Up to where the owner has read."""
+
+        owner: bytes
 
     class Listed(NamedTuple):
         """A page of accounts."""

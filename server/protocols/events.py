@@ -281,6 +281,15 @@ class Watch(NamedTuple):
 
 
 @event
+class MarkRead(NamedTuple):
+    """I have read up to this number, in a room or (if that is not empty) with a partner. Nothing answers this."""
+
+    room: bytes
+    partner: bytes
+    number: int
+
+
+@event
 class Deliver(NamedTuple):
     """What was kept for me while I was away?"""
 
@@ -310,6 +319,11 @@ class Ping(NamedTuple):
 @event
 class Help(NamedTuple):
     """What can I ask?"""
+
+
+@event
+class LogOut(NamedTuple):
+    """I am leaving, and will not come back to my session."""
 
 
 @event
@@ -357,8 +371,8 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
-    Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Typing, Away, Watch, Deliver, Unread, Delete,
-    Poll, Ping, Help, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Typing, Away, Watch, MarkRead, Deliver, Unread,
+    Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -393,6 +407,8 @@ class Welcome(NamedTuple):
 
     Whoever may come back (see `Hello`) is told besides: has the name an account? With which `session` to come back, and
     the number of the latest message; what follows is told as it is said, or in a `CaughtUp`.
+
+    read: (room, partner, number) of each read marker; the room is empty, or the partner is.
     """
 
     name: bytes
@@ -400,6 +416,7 @@ class Welcome(NamedTuple):
     account: bool = False
     session: bytes = b""
     number: int = 0
+    read: Sequence[Tuple[bytes, bytes, int]] = ()
 
 
 @event

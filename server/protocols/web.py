@@ -7,7 +7,8 @@ does not give it; `at` is in seconds since the epoch.
     do                                  answer, on
     hello {[session], [resume]}         hello {server, run, limits: {text, register, guests}, motd}, and with a session
                                         welcome or no
-    login {name, [password]}            welcome {name, account, session, me}, waiting {count} if messages were kept
+    login {name, [password]}            welcome {name, account, session, me, read}, and waiting {count} if messages were
+                                        kept
     register {name, password}           welcome, or done if one has the name
     rename {name}                       welcome
     password {old, new}                 done
@@ -26,8 +27,9 @@ does not give it; `at` is in seconds since the epoch.
     kick, ban, mute {room, name, [text]}, invite, unban, unmute, voice, devoice, op, deop {room, name},
     set {room, setting, value}, drop {room}
                                         done
-    typing {[room] | to}, away {away}, watch {names}
+    typing {[room] | to}, away {away}, watch {names}, read {[room] | with, n}
                                         nothing; what is watched is told by presence
+    logout                              done, and a close frame: the session is over, and the name free
     delete                              done
     ping                                pong
     (anything that is not done)         no {why, text}: the word for the reason, and a sentence
@@ -37,6 +39,10 @@ Who comes back says so first: the `session` of its last welcome gives it the nam
 to it alone, or of the welcome}. After the welcome it is told, before all else, for each room but the lobby `room` or
 `no`, and for all `missed {room or me: true, messages: [{n, by, to, at, text}], gap}`; with a gap, older ones are left
 out. What is said again with the same `tag`, at most 64 characters, is answered with the number that it got at first.
+
+`read` says up to which message one has read, in a room that one is in or with a partner. It never goes back. A welcome
+tells all of it as {room or name: n}, so that another device knows what is new: 200 at most, the latest, kept for as
+long as the account, and for guests as long as the session.
 
     on, to all whom it concerns
     said {n, room, by, at, text}        whispered {n, by, to, at, text}
@@ -82,7 +88,7 @@ _MOST_DIGITS = 18
 
 Fields = Mapping[str, Any]
 
-_UNANSWERED = (events.Typing, events.Away, events.Watch)
+_UNANSWERED = (events.Typing, events.Away, events.Watch, events.MarkRead)
 _BAD_FORM = Malformed(Reason.BAD_FORM, None)
 _UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
 _ENDS = {
@@ -253,6 +259,13 @@ def _watch(fields: Fields, most: int) -> events.Command:
     return events.Watch(tuple(name.encode("utf-8", "surrogatepass") for name in names))
 
 
+def _mark_read(fields: Fields, most: int) -> events.Command:
+    partner, number = _raw_or_none(fields, "with"), _number(fields, "n")
+    if number is None or partner == b"" or partner is not None and "room" in fields:
+        raise _Unfit
+    return events.MarkRead(_room(fields), partner or b"", number)
+
+
 def _topic(fields: Fields, most: int) -> events.Command:
     if fields.get("text") is None:
         return events.Topic(_room(fields))
@@ -298,6 +311,8 @@ _COMMANDS: Dict[str, Any] = {
     "typing": (events.Typing, _typing),
     "away": (events.Away, _away),
     "watch": (events.Watch, _watch),
+    "read": (events.MarkRead, _mark_read),
+    "logout": (events.LogOut, lambda fields, most: events.LogOut()),
     "delete": (events.Delete, lambda fields, most: events.Delete()),
     "ping": (events.TimingMark, lambda fields, most: events.TimingMark()),
 }
@@ -338,6 +353,7 @@ def _with_room(word: bytes) -> Callable[[Any], Frames]:
 
 _DONE: Dict[type, Frames] = {
     events.TimingMark: _on(b"pong"),
+    events.LogOut: (*_on(b"done"), close_frame(websocket.NORMAL)),
     events.Quit: (close_frame(websocket.NORMAL),),
 }
 _CLOSE_CODES = {
@@ -409,7 +425,9 @@ def _greeted(greeted: events.Greeted) -> Frames:
 
 
 def _welcomed(welcome: events.Welcome) -> Frames:
-    coming_back = b'"session":%b,"me":%d' % (quoted(welcome.session), welcome.number)
+    read = b",".join([b"%b:%d" % (quoted(partner) if partner else _shown(room), number)
+                      for room, partner, number in welcome.read])
+    coming_back = b'"session":%b,"me":%d,"read":{%b}' % (quoted(welcome.session), welcome.number, read)
     return _on(b"welcome", b'"name":%b,"account":%b' % (quoted(welcome.name), _bool(welcome.account)),
                *[coming_back] if welcome.session else [])
 

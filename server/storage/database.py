@@ -1,4 +1,5 @@
 """The store of a server that keeps everything: an SQLite database."""
+import binascii
 import collections
 import contextlib
 import heapq
@@ -14,10 +15,10 @@ from urllib.parse import quote
 from parley.server.chat.accounts import KEPT_SIZE, Box
 from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, Stored
-from parley.server.ipc.messages import Listed, Missed
+from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import HEAD, place, said
 from parley.server.storage.backup import Result, copied
-from parley.server.storage.memory import Pair, Row, Told, whole, with_kept
+from parley.server.storage.memory import MOST_MARKERS, Pair, Row, Told, whole, with_kept
 from parley.server.storage.pages import MOST_MESSAGES, Pages, page
 
 DAY = 86400  # seconds
@@ -78,6 +79,11 @@ MIGRATIONS = (
     CREATE TABLE sessions (key BLOB PRIMARY KEY, name TEXT, account INTEGER, since INTEGER) WITHOUT ROWID;
     CREATE TABLE tags (number INTEGER PRIMARY KEY, session BLOB, tag BLOB, time INTEGER);
     CREATE INDEX with_other ON conversations (other);
+    """,
+    # Up to where somebody has read: what was said in a room, or (if not empty) by the partner and the owner.
+    """
+    CREATE TABLE markers (
+        owner TEXT, room INTEGER, partner TEXT, number INTEGER, PRIMARY KEY (owner, room, partner)) WITHOUT ROWID;
     """,
 )
 
@@ -289,6 +295,22 @@ class Database(Pages):
 
     def drop_sessions(self, keys: List[bytes]) -> bool:
         self._connection.executemany("DELETE FROM sessions WHERE key = ?", [(key,) for key in keys])
+        self._connection.executemany(
+            "DELETE FROM markers WHERE owner = ?", [(binascii.hexlify(key).decode(),) for key in keys])
+        return True
+
+    def mark_read(self, owner: bytes, room: int, partner: bytes, number: int) -> bool:
+        place = owner.decode(), room, partner.decode()
+        moved = self._connection.execute(
+            "UPDATE markers SET number = max(number, ?) WHERE owner = ? AND room = ? AND partner = ?", (number, *place))
+        if moved.rowcount:
+            return True
+        self._connection.execute("INSERT INTO markers VALUES (?, ?, ?, ?)", (*place, number))
+        for room, partner in self._rows(
+                "SELECT room, partner FROM markers WHERE owner = ? ORDER BY number DESC, room DESC, partner DESC"
+                " LIMIT -1 OFFSET ?", place[0], MOST_MARKERS):
+            self._connection.execute("DELETE FROM markers WHERE owner = ? AND room = ? AND partner = ?",
+                                     (place[0], room, partner.decode()))
         return True
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
@@ -402,6 +424,7 @@ class Database(Pages):
         execute = self._connection.execute
         execute("DELETE FROM accounts WHERE name = ?", (owner,))
         execute("DELETE FROM kept WHERE receiver = ?", (owner,))
+        execute("DELETE FROM markers WHERE owner = ?", (owner,))
         self._forget("one = ? OR other = ? AND one > ''", owner, owner)
         return True
 
@@ -715,6 +738,9 @@ class Database(Pages):
             tags.setdefault(key, []).append((tag, number, when))
         return [(key, name, bool(account), since, tags.get(key, [])[-MOST_TAGS:])
                 for key, name, account, since in self._rows("SELECT key, name, account, since FROM sessions")]
+
+    def markers(self, owner: bytes) -> List[Marker]:
+        return self._rows("SELECT room, partner, number FROM markers WHERE owner = ?", owner.decode())
 
     def conversations(self) -> Iterator[Tuple[Pair, List[Told]]]:
         """((one, other), messages) for each two who have talked to each other: (sender, text, time) of each message."""

@@ -1,4 +1,5 @@
 """The store of a server that keeps nothing: all of it in memory, and within bounds."""
+import binascii
 import bisect
 import collections
 import heapq
@@ -9,8 +10,8 @@ from typing import Callable, Deque, Dict, Generator, Iterator, List, MutableMapp
 from parley.server.chat.accounts import Box, kept_size
 from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import Stored
-from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
-from parley.server.ipc.messages import Listed, Missed
+from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
+from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import HEAD, place, said
 from parley.server.storage.backup import Result
 from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pages, page
@@ -21,11 +22,16 @@ MOST_OF_LOBBY = 6 << 20
 MOST_OF_ROOMS = 6 << 20  # beside the lobby
 MOST_OF_CONVERSATIONS = 6 << 20
 MOST_OF_ONE = 2 * MOST_BYTES  # conversation
+# Of read markers the owner loses its own that has not moved any for the longest time.
+MOST_OF_MARKERS = 4 << 20
+MOST_MARKERS = 200  # of one owner
 
 TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM  # beside the frame
 ROOM_SIZE = SLOT + OBJECT + ITEM + 3 * INT + 640  # beside its talk; most of it is for an empty deque
 SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
 CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
+MARKER_SIZE = tuple_of(2) + 2 * INT + BYTES + SLOT + 32  # with a partner's name
+OWNER_SIZE = SLOT + ORDERED_SLOT + DICT + 2 * BYTES + 64  # beside its markers; a session's key is its name
 SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
 
 Told = Tuple[bytes, bytes, int]  # sender, text, time
@@ -61,6 +67,9 @@ class Store(Pages):
         self._latest: Optional[List[Listed]] = None  # what was last told of the lobby, as long as it is all there is
         self._rooms: Dict[int, _Talk] = {}  # by number, without the lobby
         self._rooms_size = 0  # in memory
+        # Read markers by owner, the one that changed first in front: {(room, partner): number}.
+        self._markers: Dict[bytes, Dict[Tuple[int, bytes], int]] = collections.OrderedDict()
+        self._markers_size = 0  # in memory
 
     def _now(self) -> int:
         return whole(self._clock())
@@ -124,8 +133,36 @@ class Store(Pages):
         return True
 
     def drop_sessions(self, keys: List[bytes]) -> bool:
-        """The sessions of these keys are over."""
+        """The sessions of these keys are over, and so are the read markers that they own."""
+        for key in keys:
+            self._forget_markers(binascii.hexlify(key))
         return True
+
+    def mark_read(self, owner: bytes, room: int, partner: bytes, number: int) -> bool:
+        """The owner has read up to this number: in a room, or (if not empty) of what a partner and it have said.
+
+        It never counts back. An owner's markers with the smallest numbers are forgotten if there are too many.
+        """
+        markers = self._markers.pop(owner, None)
+        if markers is None:
+            markers = {}
+            self._markers_size += OWNER_SIZE
+        self._markers[owner] = markers  # the last, as it was changed last
+        place = room, partner
+        if place not in markers:
+            self._markers_size += MARKER_SIZE
+        markers[place] = max(number, markers.get(place, 0))
+        if len(markers) > MOST_MARKERS:
+            del markers[min(markers, key=lambda place: (markers[place], place))]
+            self._markers_size -= MARKER_SIZE
+        while self._markers_size > MOST_OF_MARKERS:
+            self._forget_markers(next(iter(self._markers)))
+        return True
+
+    def _forget_markers(self, owner: bytes) -> None:
+        markers = self._markers.pop(owner, None)
+        if markers is not None:
+            self._markers_size -= OWNER_SIZE + MARKER_SIZE * len(markers)
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
                 key: bytes = b"", tag: bytes = b"") -> bool:
@@ -223,6 +260,7 @@ class Store(Pages):
         """An account is gone with all that was said to it or by it: the next owner of the name is somebody else."""
         self._accounts.pop(name, None)
         self._kept.pop(name, None)
+        self._forget_markers(name)
         for pair in [pair for pair in self._conversations if name in pair]:
             self._forget(self._conversations[pair])
         return True
@@ -255,6 +293,10 @@ class Store(Pages):
     def sessions(self) -> List[Stored]:
         """The sessions that one may come back to, for a server that starts. This store ends with its server."""
         return []
+
+    def markers(self, owner: bytes) -> List[Marker]:
+        """(room, partner, number) of each read marker of an owner."""
+        return [(*place, number) for place, number in self._markers.get(owner, {}).items()]
 
     def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
         """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""

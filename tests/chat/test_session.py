@@ -32,9 +32,11 @@ from parley.server.protocols.events import (
     Known,
     Labelled,
     Login,
+    LogOut,
     Malformed,
     Manage,
     Marked,
+    MarkRead,
     Missed,
     News,
     Nothing,
@@ -72,6 +74,7 @@ from parley.server.protocols.events import (
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
 TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
+MARK_READ = MarkRead(HOME, b"", 7)
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
@@ -90,8 +93,9 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, ROLES,
-    KICK, TYPING, Away(True), WATCH,
-    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), Quit(), TimingMark(), LABELLED, Nothing(), BAD_WHISPER,
+    KICK, TYPING, Away(True), WATCH, MARK_READ,
+    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
+    Nothing(), BAD_WHISPER,
     TOO_LONG,
     Hangup(),
 ]  # fmt: skip
@@ -150,6 +154,8 @@ TABLE = {
     (MEMBER, TYPING): (MEMBER, [("typing", 1, LOBBY, b"")], []),
     (MEMBER, Away(True)): (MEMBER, [("away", 1, True)], []),
     (MEMBER, WATCH): (MEMBER, [("watch", 1, (b"bob",))], []),
+    (MEMBER, MARK_READ): (MEMBER, [("mark_read", 1, LOBBY, b"", 7)], []),
+    (MEMBER, LogOut()): (WAITING, [("log_out", 1)], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann", False)], []),
     (MEMBER, Unread()): (WAITING, [("unread", 1, b"ann")], []),
     (MEMBER, Delete()): (WAITING, [("delete", 1, b"ann")], []),
@@ -738,6 +744,22 @@ def test_a_refused_claim_leaves_nothing_to_release(stranger, hub):
     hub.drain()
     stranger.leave()
     assert hub.drain() == []
+
+
+def test_who_has_logged_out_is_told_so_and_gone(member, hub):
+    member.hear([LogOut(), SAY])
+    hub.drain()
+    member.confirm()
+    assert hub.drain() == [("release", 1)]
+    assert member.audience.drain() == [Done(LogOut()), ("part", QUIT)]
+
+
+def test_where_one_is_not_nothing_is_marked_as_read(member, hub):
+    elsewhere, with_nobody = MarkRead(b"#dev", b"", 7), MarkRead(HOME, b"a" * 1000, 7)
+    member.hear([elsewhere, with_nobody, MarkRead(HOME, b"bob", 7)])
+    assert member.audience.drain() == [
+        Refused(Reason.NOT_INSIDE, elsewhere), Refused(Reason.INVALID_NAME, with_nobody)]
+    assert hub.drain() == [("mark_read", 1, LOBBY, b"bob", 7)]
 
 
 def test_who_leaves_without_a_reason_hears_none(member):

@@ -69,14 +69,14 @@ def test_who_brings_a_key_is_told_that_a_session_has_begun_once_it_is_stored(reg
     log_in(register, b"bob")
     assert told(post, "begun") == []
     store.answer()
-    assert told(post, "begun") == [(False, 0, 0, [], [])]
+    assert told(post, "begun") == [(False, 0, 0, [], [], [])]
 
 
 def test_a_session_that_cannot_be_stored_begins_all_the_same(register, post, store):
     store.late = True
     log_in(register, b"bob")
     store.answer(stored=False)
-    assert told(post, "begun") == [(False, 0, 0, [], [])]
+    assert told(post, "begun") == [(False, 0, 0, [], [], [])]
 
 
 def test_whoever_brings_none_is_not_told_anything(register, post):
@@ -92,7 +92,7 @@ def test_with_the_key_one_has_the_name_again(register, post, name, account):
     resume(register)
     calls = post.drain()
     assert ("everyone", "joined", 1, 6, name) in calls
-    assert ("worker", 1, "begun", 6, account, 0, 0, [], []) in calls
+    assert ("worker", 1, "begun", 6, account, 0, 0, [], [], []) in calls
     assert list(register.members.names.values()) == [name]
 
 

@@ -59,6 +59,14 @@ COMMANDS = [
     ({"do": "watch", "names": "ann"}, Malformed(Reason.BAD_FORM, events.Watch)),
     ({"do": "watch", "names": [7]}, Malformed(Reason.BAD_FORM, events.Watch)),
     ({"do": "watch", "names": ["a"] * 201}, Malformed(Reason.BAD_FORM, events.Watch)),
+    ({"do": "read", "n": 7}, events.MarkRead(HOME, b"", 7)),
+    ({"do": "read", "room": "#dev", "n": 7}, events.MarkRead(b"#dev", b"", 7)),
+    ({"do": "read", "with": "bob", "n": 7}, events.MarkRead(HOME, b"bob", 7)),
+    ({"do": "read", "with": "", "n": 7}, Malformed(Reason.BAD_FORM, events.MarkRead)),
+    ({"do": "read", "with": "bob", "room": "#dev", "n": 7}, Malformed(Reason.BAD_FORM, events.MarkRead)),
+    ({"do": "read", "room": "#dev"}, Malformed(Reason.BAD_FORM, events.MarkRead)),
+    ({"do": "read", "n": "7"}, Malformed(Reason.BAD_FORM, events.MarkRead)),
+    ({"do": "logout"}, events.LogOut()),
     ({"do": "join", "room": "#dev"}, events.Enter(b"#dev", None)),
     ({"do": "join", "room": "#dev", "key": "k"}, events.Enter(b"#dev", b"k")),
     ({"do": "part", "room": "#dev"}, events.Exit(b"#dev")),
@@ -104,7 +112,7 @@ def test_an_object_is_a_command(fields, command):
     "fields, command", [one for one in COMMANDS if isinstance(one[0], dict) and "id" not in one[0]], ids=str)
 def test_an_id_is_the_label_of_the_answer(fields, command):
     for label in ("7", "x" * 64, 'a"\\\n\u00fc\U0001f600'):
-        unanswered = isinstance(command, (events.Typing, events.Away, events.Watch))
+        unanswered = isinstance(command, (events.Typing, events.Away, events.Watch, events.MarkRead))
         assert fed(said(id=label, **fields)) == [
             command if unanswered else Labelled(json.dumps(label).encode(), command)]
 
@@ -166,7 +174,7 @@ EVENT_OBJECTS = [
       "limits": {"text": 9, "register": False, "guests": True}}),
     (events.Welcome(b"ann", None), {"on": "welcome", "name": "ann", "account": False}),
     (events.Welcome(b"ann", None, True, b"s", 5),
-     {"on": "welcome", "name": "ann", "account": True, "session": "s", "me": 5}),
+     {"on": "welcome", "name": "ann", "account": True, "session": "s", "me": 5, "read": {}}),
     (events.Stored(events.Say, 5, 7), {"on": "done", "n": 5, "at": 7}),
     (events.CaughtUp(b"#dev", [(5, b"bob", b"", b"hi", 7)], True),
      {"on": "missed", "room": "#dev", "messages": [{"n": 5, "by": "bob", "at": 7, "text": "hi"}], "gap": True}),

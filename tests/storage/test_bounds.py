@@ -21,7 +21,16 @@ from parley.server.order.numbers import BLOCK, Numbers
 from parley.server.storage import journal as journal_module
 from parley.server.storage import memory as memory_module
 from parley.server.storage.journal import InProcess, Journal
-from parley.server.storage.memory import CONVERSATION_SIZE, ROOM_SIZE, SAID_SIZE, SOURCE_SIZE, TALK_SIZE, Store
+from parley.server.storage.memory import (
+    CONVERSATION_SIZE,
+    MARKER_SIZE,
+    OWNER_SIZE,
+    ROOM_SIZE,
+    SAID_SIZE,
+    SOURCE_SIZE,
+    TALK_SIZE,
+    Store,
+)
 
 measured = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy does not tell sizes")
 
@@ -235,6 +244,23 @@ def test_rooms_take_what_is_counted(memory, spoken, size, rooms):
         if memory._rooms_size > memory_module.MOST_OF_ROOMS // 4:
             break
     check(memory._rooms_size, taken_up(memory) - bare)
+
+
+@measured
+@pytest.mark.parametrize("owners", [1, 20, 3000])
+def test_markers_take_what_is_counted(memory, owners):
+    bare = taken_up(memory)
+    for number in range(3000):
+        memory.mark_read(fresh(b"a%d" % (number % owners)), 1000 + number, fresh(b"b%d" % number), 10000 + number)
+    check(memory._markers_size, taken_up(memory) - bare, 2.2)
+
+
+def test_of_all_markers_those_are_forgotten_that_moved_first(memory, monkeypatch):
+    monkeypatch.setattr(memory_module, "MOST_OF_MARKERS", 3 * (OWNER_SIZE + MARKER_SIZE))
+    for owner in (b"ann", b"bob", b"cid", b"ann", b"dan"):
+        memory.mark_read(owner, 0, b"", 7)
+    assert [len(memory.markers(owner)) for owner in (b"ann", b"bob", b"cid", b"dan")] == [1, 0, 1, 1]
+    assert memory._markers_size == 3 * (OWNER_SIZE + MARKER_SIZE)
 
 
 MANY = 1000  # accounts, and messages for them

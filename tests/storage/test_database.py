@@ -867,6 +867,17 @@ def test_a_database_of_version_4_is_brought_up_to_date(database, spoken):
     assert version_of(database.path + ".schema-4") == 4
 
 
+def test_a_database_of_version_5_is_brought_up_to_date(database, spoken, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(database_module, "MIGRATIONS", MIGRATIONS[:5])
+        write(database(), spoken(b"hi"))
+    store = database()
+    assert (texts(store.lobby(0, 9)[0]), store.markers(b"ann")) == ([b"hi"], [])
+    write(store, None, ("mark_read", b"ann", 0, b"", 1))
+    assert database().markers(b"ann") == [(0, b"", 1)]
+    assert version_of(database.path + ".schema-5") == 5
+
+
 def test_each_database_has_a_name_of_its_own_that_it_keeps(database, tmp_path):
     first = database().identity()
     assert database().identity() == first

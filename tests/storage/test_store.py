@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from parley.server.chat.accounts import kept_size
 from parley.server.storage import pages as pages_module
+from parley.server.storage.memory import MOST_MARKERS
 
 SECOND = 1600000000
 NAMES = [b"ann", b"ANN", b"an", b"ann'", "\u00e4nn".encode(), "\U0001f600".encode()]
@@ -539,6 +540,29 @@ def test_a_new_account_inherits_nothing_that_was_said_to_or_by_its_name_before(s
 # ---- both alike
 
 
+def test_markers_never_go_back_and_the_oldest_goes_first(store, monkeypatch):
+    assert store.markers(b"ann") == []
+    for number in (7, 5):
+        assert store.mark_read(b"ann", 0, b"", number) is True
+    store.mark_read(b"bob", 0, b"", 2)
+    assert store.markers(b"ann") == [(0, b"", 7)]
+    for number in range(1, MOST_MARKERS + 2):
+        store.mark_read(b"ann", 0, b"b%d" % number, 100 - number if number < 3 else 1000 - number)
+    found = store.markers(b"ann")
+    assert len(found) == MOST_MARKERS
+    assert {(0, b"", 7), (0, b"b2", 98)}.isdisjoint(found) and (0, b"b3", 997) in found
+    store.close_account(b"ann")
+    assert (store.markers(b"ann"), store.markers(b"bob")) == ([], [(0, b"", 2)])
+
+
+def test_the_markers_of_a_session_go_with_it(store):
+    store.keep_session(b"\x01\x02", b"bob", False, 0)
+    for owner in (b"0102", b"0103"):
+        store.mark_read(owner, 3, b"", 7)
+    store.drop_sessions([b"\x01\x02"])
+    assert (store.markers(b"0102"), store.markers(b"0103")) == ([], [(3, b"", 7)])
+
+
 PEOPLE = st.sampled_from([b"ann", b"bob", b"cid"])
 SIZES = st.integers(1, 9).map(lambda size: b"x" * size)
 REQUESTS = st.lists(st.one_of(
@@ -550,6 +574,7 @@ REQUESTS = st.lists(st.one_of(
     st.tuples(st.just("taken"), PEOPLE, st.integers(0, 3)),
     st.tuples(st.just("reopen"), PEOPLE),
     st.tuples(st.just("lobby"), st.one_of(st.none(), st.integers(0, 40)), st.integers(1, 5)),
+    st.tuples(st.just("mark_read"), PEOPLE, st.integers(0, 2), st.sampled_from([b"", b"bob"]), st.integers(0, 9)),
     st.tuples(st.just("conversation"), PEOPLE, PEOPLE)), max_size=40)
 
 
@@ -569,6 +594,7 @@ def answers(store, requests, frame):
             yield getattr(store, request)(*arguments)
         yield store.accounts()
         yield [[message[1:] for message in store.kept(name)] for name in (b"ann", b"bob", b"cid")]
+        yield [sorted(store.markers(name)) for name in (b"ann", b"bob", b"cid")]
 
 
 @pytest.mark.slow

@@ -185,8 +185,9 @@ class Client:
     def _hear_greeted(self, run, *rules):
         self.run = run
 
-    def _hear_welcome(self, name, asked, account, session, number):
+    def _hear_welcome(self, name, asked, account, session, number, read):
         self.session = session
+        self.read = read
         if not self.marks:
             self.marks = {b"#lobby": number, b"": number}
 
@@ -225,9 +226,9 @@ def bob(house, ann):
 
 
 def test_who_logs_in_is_greeted_and_welcomed_with_a_session(house, ann):
-    greeted, (kind, name, asked, account, session, number) = ann.welcomed
+    greeted, (kind, name, asked, account, session, number, read) = ann.welcomed
     assert greeted == ("Greeted", house.store.identity, 16384, True, True, b"")
-    assert (kind, name, asked, account, number) == ("Welcome", b"ann", "Login", False, 0)
+    assert (kind, name, asked, account, number, read) == ("Welcome", b"ann", "Login", False, 0, [])
     assert len(session) == 32
 
 
@@ -250,7 +251,8 @@ def test_who_comes_back_has_the_name_and_hears_what_it_has_missed_before_anythin
     bob.send(b"MSG four\nDM ann psst\n")
     heard = ann.drain()
     assert heard == [
-        ("Greeted", house.store.identity, 16384, True, True, b""), ("Welcome", b"ann", "Hello", False, ann.session, 3),
+        ("Greeted", house.store.identity, 16384, True, True, b""),
+        ("Welcome", b"ann", "Hello", False, ann.session, 3, []),
         ("CaughtUp", b"#lobby", [(2, b"bob", b"", b"two", NOW), (3, b"bob", b"", b"three", NOW)], False),
         ("CaughtUp", b"", [], False), ("Said", b"bob", b"four", heard[4][3], 4, b""),
         ("Whispered", b"bob", b"psst", NOW, 5)]
@@ -614,6 +616,54 @@ def test_with_a_database_one_comes_back_after_a_restart_and_what_was_said_by_a_t
         for client in clients:
             client.cut()
         database.close()
+
+
+# ---- what was read, and logging out
+
+
+def test_what_one_has_read_is_told_when_one_comes_back(house, ann, bob):
+    bob.send(b"MSG one\nMSG two\nDM ann three\nJOIN #dev\n")
+    ann.ask("Enter", b"#dev", None)
+    for mark in ((b"", b"", 2), (b"", b"", 1), (b"", b"bob", 3), (b"#dev", b"", 2), (b"#dev", b"", 99)):
+        ann.ask("MarkRead", *mark)
+    ann.drain()
+    ann.ask("MarkRead", b"#ops", b"", 3)
+    assert ann.drain() == [("Refused", Reason.NOT_INSIDE, "MarkRead")]
+    ann.cut()
+    ann.connect(2)
+    ann.drain()
+    # Never back, and never to what is not said yet.
+    assert sorted(ann.read) == [(b"", b"bob", 3), (b"#dev", b"", 3), (b"#lobby", b"", 2)]
+    other = Client(house, b"ann")
+    ann.cut()
+    house.settle()
+    other.connect()
+    other.drain()
+    assert other.read == [], "a guest of the same name is somebody else"
+
+
+def test_what_an_account_has_read_is_told_on_another_device(open_house, store):
+    accounts = Accounts(store)
+    accounts.begin_with(b"ann", tuple(claims(b"ann")))
+    house = open_house(memory=accounts, store=store)
+    for read in ([], [(b"#lobby", b"", 1)]):
+        device = Client(house, b"ann")
+        device.connect()
+        device.ask("Say", b"hi", None, None)
+        device.ask("MarkRead", b"", b"", 1)
+        device.drain()
+        assert device.read == read
+        device.cut()
+        house.settle()
+
+
+def test_who_has_logged_out_does_not_come_back_and_the_name_is_free(house, ann):
+    session = ann.session
+    ann.ask("LogOut")
+    assert ann.drain() == [("Done", "LogOut")] and ann.peer is None
+    house.member(b"ann", 2)
+    ann.connect()
+    assert ann.drain()[1:] == [("Refused", Reason.NO_SESSION, "Hello")] and ann.session == session
 
 
 # ---- presence
