@@ -20,11 +20,13 @@ import os
 import re
 from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+from parley.server.http.bundle import joined
 from parley.server.http.head import Answer, Headers, Request
 
 SUBPROTOCOL = b"parley.1"
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 FIRST = "index.html"
+SCRIPT = "app.js"  # with all that it imports
 
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src blob:; "
@@ -90,6 +92,9 @@ def read_page(folder: str = PAGE) -> Dict[bytes, File]:
         if name.rpartition(".")[2] in _TYPES:
             with open(os.path.join(folder, name), "rb") as file:
                 contents[name] = file.read()
+    scripts = {name: contents.pop(name).decode() for name in list(contents) if name.endswith(".js")}
+    if scripts:
+        contents[SCRIPT] = joined(scripts, SCRIPT).encode()
     whole = hashlib.sha256(b"".join(b"%b\0%b\0" % (name.encode(), content) for name, content in contents.items()))
     version = whole.hexdigest()[:16]
     files = {}

@@ -5,6 +5,7 @@ import ipaddress
 
 import pytest
 
+from parley.server.http.bundle import joined
 from parley.server.http.head import Answer, Request
 from parley.server.http.site import Pending, Site, Upgrade, read_page
 
@@ -12,7 +13,8 @@ KEY = base64.b64encode(b"the sample nonce")
 SAMPLE_KEY, SAMPLE_ACCEPT = b"dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, 1.3
 PEER, PROXY = "192.0.2.7", "198.51.100.1"
 PROXIES = [ipaddress.ip_network("198.51.100.0/24"), ipaddress.ip_network("2001:db8::/32")]
-SCRIPT = b"// " + b"x" * 500
+SOURCE = b"// " + b"x" * 500
+SCRIPT = joined({"app.js": SOURCE.decode()}, "app.js").encode()
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (folder / "index.html").write_bytes(
         b'<script src="static/app.js"></script>static/<a href="static/a.css">' + b" " * 99)
-    (folder / "app.js").write_bytes(SCRIPT)
+    (folder / "app.js").write_bytes(SOURCE)
     (folder / "a.css").write_bytes(b"a{}")
     (folder / "notes.txt").write_bytes(b"not a part of it")
     return read_page(str(folder))

@@ -94,6 +94,11 @@ class Page:
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "no-preference" if motion else "reduce"}])
 
+    def empty_cache(self):
+        """Have nothing of the pages that were opened before."""
+        self._command("Network.enable")
+        self._command("Network.setCacheDisabled", cacheDisabled=True)
+
     def slow_down(self, times):
         self._command("Emulation.setCPUThrottlingRate", rate=times)
 
@@ -162,12 +167,12 @@ class Page:
 
     # ---- the page
 
-    def enter(self, url, name):
+    def enter(self, url, name, password=""):
         """Come in by the door."""
         self.open(url)
         self.until("document.getElementById('enter')?.checkVisibility() && document.activeElement.id === 'name'")
         self.run("document.getElementById('name').select()")
-        self.keys(name, "\ue007")
+        self.keys(name, "\ue004", password, "\ue007")
         self.until("document.getElementById('talk').checkVisibility()"
                    " && document.getElementById('me').textContent.includes(arguments[0])", name)
         self.until("document.getElementById('composer').checkVisibility()")

@@ -11,6 +11,7 @@ import {mentions} from "./text.js";
 
 export const LOBBY = "#lobby";
 const MOST_ITEMS = 6000; // of one conversation; what is cut off can be had from the server again
+const TYPING_FOR = 6; // seconds
 const TOGETHER = 600; // seconds between comings that are told in one line
 const MODERATORS = ["op", "owner", "operator"];
 const QUIET_LOBBY = 40; // with more people in the lobby, who comes and goes there is not told
@@ -34,7 +35,9 @@ export class Conversation {
     this.loaded = false; // were the latest asked for?
     this.unread = 0;
     this.manyUnread = false; // more than `unread`
+    this.counted = new Set(); // times and texts of these, if they are not in `items`
     this.mentioned = false;
+    this.refusal = ""; // why I am not in it, as a sentence
     this.newFrom = 0; // the first that was not read when the conversation was opened
     this.read = 0;
     this.top = 0; // the greatest number known of
@@ -149,6 +152,7 @@ export class Model {
     this.online = new Set();
     this.away = new Set();
     this.directory = []; // rooms that I may know of
+    this.marks = new Map(); // up to where I have read, here or on another device, by conversation
     this.open = LOBBY;
     this.conversation(LOBBY);
   }
@@ -156,10 +160,35 @@ export class Model {
   conversation(name) {
     let found = this.conversations.get(name);
     if (!found) {
-      found = new Conversation(name);
+      found = this.stranger(name);
       this.conversations.set(name, found);
     }
     return found;
+  }
+
+  // A conversation that is not among mine, unless it is kept.
+  stranger(name) {
+    const found = new Conversation(name);
+    found.read = this.marks.get(name) || 0;
+    return found;
+  }
+
+  keep(one) {
+    if (!this.conversations.has(one.name)) this.conversations.set(one.name, one);
+  }
+
+  // I have read up to there.
+  mark(name, n) {
+    this.marks.set(name, Math.max(n, this.marks.get(name) || 0));
+    const one = this.conversations.get(name);
+    if (one) one.read = Math.max(one.read, n);
+  }
+
+  // People with whom I have talked, who are not among my conversations: the latest first.
+  get partners() {
+    return [...this.marks.keys()]
+      .filter((name) => !isRoom(name) && !this.conversations.has(name))
+      .sort((a, b) => this.marks.get(b) - this.marks.get(a));
   }
 
   get current() {
@@ -221,10 +250,15 @@ export class Model {
     this.me = name;
     this.account = Boolean(account);
     this.operator = Boolean(operator);
-    for (const [where, n] of Object.entries(read || {})) {
-      if (!isRoom(where) && !this.conversations.has(where)) continue;
-      const one = this.conversation(where);
-      one.read = Math.max(one.read, n);
+    for (const [where, n] of Object.entries(read || {})) this.mark(where, n);
+  }
+
+  // Numbers begin anew.
+  _reset() {
+    this.marks.clear();
+    for (const one of this.conversations.values()) {
+      Object.assign(one, {items: [], numbers: new Set(), more: true, loaded: false, top: 0});
+      Object.assign(one, {read: 0, newFrom: 0, unread: 0, manyUnread: false, mentioned: false});
     }
   }
 
@@ -273,9 +307,8 @@ export class Model {
   // A message that was kept while I was away, and has no number: it is shown as the last until the history has it.
   _kept({by, at, text}) {
     const one = this.conversation(by);
-    if (!one.items.some((item) => item.at === at && item.text === text)) {
-      this._text(one, {n: one.top + 0.001, by, at, text, kept: true});
-    }
+    if (one.counted.has(at + " " + text) || one.items.some((item) => item.at === at && item.text === text)) return;
+    this._text(one, {n: Math.max(one.top, one.read) + 0.001, by, at, text, kept: true});
   }
 
   history(one, {messages, more}, {before = false} = {}) {
@@ -287,10 +320,12 @@ export class Model {
   // The messages that came after the last one read, at most so many as one answer takes.
   unseen(one, {messages, more}) {
     const others = messages.filter(({n, by}) => n > one.read && by !== this.me);
-    if (!others.length || (one.name === this.open && this.attentive())) return;
+    if (!others.length) return;
+    one.counted = new Set(others.map(({at, text}) => at + " " + text));
+    one.newFrom = others[0].n;
+    if (one.name === this.open && this.attentive()) return;
     one.unread = others.length;
     one.manyUnread = more;
-    one.newFrom = others[0].n;
     one.mentioned = !one.isRoom || others.some(({text}) => mentions(text, this.me));
   }
 
@@ -423,18 +458,7 @@ export class Model {
 
   _typing({room, from, name}) {
     const who = name || from;
-    if (who !== this.me) this.conversation(room || from).typing.set(who, this.now() + 5);
-  }
-
-  // Read elsewhere, on the same account.
-  _read({room, with: partner, n}) {
-    const one = this.conversations.get(room || partner);
-    if (!one) return;
-    one.read = Math.max(one.read, n);
-    if (one.top <= n) {
-      one.unread = 0;
-      one.manyUnread = one.mentioned = false;
-    }
+    if (who !== this.me) this.conversation(room || from).typing.set(who, this.now() + TYPING_FOR);
   }
 
   typists(one) {

@@ -15,6 +15,7 @@ const GREETING_LIMIT = 10000;
 const SILENCE = 30000; // after which the server is asked whether it is there
 const PONG_LIMIT = 10000;
 const WAKING_LIMIT = 4000; // the same, for a page that comes back to the foreground
+const LEAVING_LIMIT = 3000; // for the server to end the connection
 const ERROR_LIMIT = 3000; // between a socket's `error` and its `close`, which may never come
 const TOLD = "told "; // in front of the id of what has no answer
 const IN_FLIGHT = 32; // the server remembers 64 tags
@@ -56,6 +57,7 @@ export class Net {
     this._attempts = 0;
     this._timer = null; // of the phase
     this._silence = null;
+    this._leaving = false;
   }
 
   // What a reload has to find again.
@@ -65,6 +67,7 @@ export class Net {
   }
 
   connect() {
+    this._leaving = false;
     this._drop();
     this._enter("connecting");
     let socket;
@@ -154,13 +157,18 @@ export class Net {
     if (n > (this.positions[room] || 0)) this.positions[room] = n;
   }
 
-  // Leave for good.
+  // Leave for good: the server ends the session, and closes the connection. Then there is another one, at the door.
   logout() {
-    if (this.phase === "in") this._send({do: "logout"});
+    const wasIn = this.phase === "in";
+    if (wasIn) this._send({do: "logout", id: "logout"});
     this.session = this.name = this.run = "";
+    this.account = false;
     this.outbox = [];
     this.reset();
-    this.connect();
+    if (!wasIn) return this.connect();
+    this._leaving = true;
+    this._enter("connecting");
+    this._after(LEAVING_LIMIT, () => this._lost(0));
   }
 
   reset() {
@@ -182,7 +190,7 @@ export class Net {
     } catch {
       return;
     }
-    if (frame === null || typeof frame !== "object") return;
+    if (frame === null || typeof frame !== "object" || this._leaving) return;
     this._listen();
     if (frame.on === "hello") this._greeted(frame);
     else if (frame.on === "welcome") this._welcomed(frame);
@@ -298,6 +306,7 @@ export class Net {
   }
 
   _lost(code) {
+    if (this._leaving) return this.connect();
     this.code = code;
     const bye = this._bye;
     this._drop();

@@ -1,0 +1,251 @@
+// Where one writes: drafts, names that are completed, and what one has sent before.
+
+import {$, arrange, el, face, plural} from "./nodes.js";
+
+const TYPING_EVERY = 3200; // milliseconds; the server passes on what comes 3 s after the last
+const TALLEST = 0.4; // of the window
+
+export class Composer {
+  // actions: announce(text), changed(): there is something to be saved, sent(): and it was sent.
+  // saved: {drafts, sent}, as `state` has it.
+  constructor(model, net, log, actions, saved) {
+    Object.assign(this, {model, net, log, actions});
+    this.text = $("text");
+    this.sent = saved.sent || [];
+    this._recalled = 0; // how far back in `sent`
+    this._told = 0; // when the server was last told that I am typing
+    this._timer = null;
+    this._choices = [];
+    this._chosen = 0;
+    this._focusWanted = false; // as soon as there is a field, unless somebody goes elsewhere meanwhile
+    document.addEventListener("focusin", () => {
+      this._focusWanted = false;
+    });
+    this.text.addEventListener("input", () => {
+      this.typed();
+      const current = this._word();
+      this._choose(current && current.found.startsWith("@") && current.name ? model.completions(current.name) : []);
+    });
+    this.text.addEventListener("blur", () => this._choose([]));
+    this.text.addEventListener("keydown", (event) => this._key(event));
+    $("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._send();
+      this.text.focus();
+    });
+  }
+
+  // What a reload of the page has to find again.
+  get state() {
+    this.keepDraft();
+    return {drafts: this.model.drafts, sent: this.sent.slice(-50)};
+  }
+
+  forget() {
+    this.text.value = "";
+    this.sent.length = 0;
+  }
+
+  keepDraft() {
+    if (this.text.dataset.of) this.model.drafts[this.text.dataset.of] = this.text.value;
+  }
+
+  restoreDraft() {
+    this.text.dataset.of = this.model.open;
+    this.text.value = this.model.drafts[this.model.open] || "";
+    this._recalled = 0;
+    this._grow();
+    this._choose([]);
+  }
+
+  focus() {
+    if (matchMedia("(pointer: coarse)").matches) return; // a keyboard would come up
+    this._focusWanted = $("composer").hidden;
+    if (!this._focusWanted) this.text.focus();
+  }
+
+  draw() {
+    const one = this.model.current;
+    $("composer").hidden = !one.inside;
+    if (this._focusWanted) this.focus();
+    const placeholder = `Message ${one.name}`;
+    if (this.text.placeholder !== placeholder) {
+      this.text.placeholder = placeholder;
+      $("text-label").textContent = `Message to ${one.isRoom ? "room " + one.name : one.name}`;
+    }
+  }
+
+  // Put something where the caret is.
+  insert(text) {
+    this.text.setRangeText(text, this.text.selectionStart, this.text.selectionEnd, "end");
+    this.typed();
+    this.text.focus();
+  }
+
+  // Let something be written anew, in front of what is there.
+  putBack(text) {
+    this.text.value = [text, this.text.value].filter(Boolean).join("\n");
+    this.typed();
+    this.text.focus();
+  }
+
+  typed() {
+    this._grow();
+    if (this.log.sticks) this.log.scroll.scrollTop = this.log.scroll.scrollHeight;
+    this._tell();
+    this.keepDraft();
+    this.actions.changed();
+  }
+
+  // Let others know that I am typing: now, or as soon as the server passes it on.
+  _tell() {
+    clearTimeout(this._timer);
+    if (!this.text.value.trim()) return;
+    const wait = this._told + TYPING_EVERY - Date.now();
+    if (wait > 0) {
+      this._timer = setTimeout(() => this._tell(), wait);
+      return;
+    }
+    this._told = Date.now();
+    const one = this.model.current;
+    this.net.tell({do: "typing", ...(one.isRoom ? {room: one.name} : {to: one.name})});
+  }
+
+  // As high as what is in it. Gives whether that is short enough to be sent.
+  _grow() {
+    const {text} = this;
+    text.style.height = "auto";
+    if (text.value) text.style.height = Math.min(text.scrollHeight, innerHeight * TALLEST) + "px";
+    const limit = this.net.limits.text || 0;
+    const bytes = limit && text.value.length * 4 > limit * 0.8 ? new TextEncoder().encode(text.value).length : 0;
+    $("counter").classList.toggle("over", bytes > limit);
+    $("counter").textContent =
+      bytes > limit
+        ? `${(bytes - limit).toLocaleString("en")} bytes too long`
+        : bytes > limit * 0.8
+          ? `${(limit - bytes).toLocaleString("en")} left`
+          : "";
+    return bytes <= limit;
+  }
+
+  _send() {
+    const {value} = this.text;
+    if (!value.trim() || !this._grow()) return;
+    const one = this.model.current;
+    this.sent.push(value);
+    this.net.post({...(one.isRoom ? {do: "say", room: one.name} : {do: "whisper", to: one.name}), text: value.trimEnd()});
+    this.text.value = "";
+    this._recalled = 0;
+    this.typed();
+    one.newFrom = 0;
+    this.actions.sent();
+  }
+
+  _key(event) {
+    if (event.isComposing) return;
+    const plain = !event.ctrlKey && !event.altKey && !event.metaKey;
+    if (this._choices.length && plain && this._keyOfChoice(event)) return;
+    if (event.key === "Enter" && plain && !event.shiftKey) {
+      event.preventDefault();
+      this._send();
+    } else if (event.key === "Tab" && plain && !event.shiftKey) {
+      const current = this._word();
+      const names = current && current.name ? this.model.completions(current.name) : [];
+      if (!names.length) return;
+      event.preventDefault();
+      if (names.length === 1) this._complete(names[0]);
+      else this._choose(names);
+    } else if (
+      event.key === "ArrowUp" &&
+      plain &&
+      (this._recalled || !this.text.value) &&
+      this._recalled < this.sent.length
+    ) {
+      event.preventDefault();
+      this._recall(this._recalled + 1);
+    } else if (event.key === "ArrowDown" && plain && this._recalled) {
+      event.preventDefault();
+      this._recall(this._recalled - 1);
+    } else if (event.key.length === 1) this._recalled = 0;
+  }
+
+  // What I sent before: 1 is the latest, 0 nothing.
+  _recall(at) {
+    this._recalled = at;
+    this.text.value = at ? this.sent[this.sent.length - at] : "";
+    this.typed();
+  }
+
+  // ---- names
+
+  // The word before the caret, from which a name may be made.
+  _word() {
+    const {text} = this;
+    if (text.selectionStart !== text.selectionEnd) return null;
+    const front = text.value.slice(0, text.selectionStart);
+    const [found] = /@?[^\s]*$/u.exec(front);
+    return {found, start: front.length - found.length, name: found.replace(/^@/, "")};
+  }
+
+  _keyOfChoice(event) {
+    const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    if (step) {
+      this._chosen = (this._chosen + step + this._choices.length) % this._choices.length;
+      this._mark();
+    } else if (event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) {
+      this._complete(this._choices[this._chosen]);
+    } else if (event.key === "Escape") {
+      event.stopPropagation();
+      this._choose([]);
+    } else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  _choose(names) {
+    if (!names.length && !this._choices.length) return;
+    this._choices = names;
+    this._chosen = 0;
+    $("names").hidden = !names.length;
+    arrange(
+      $("names"),
+      names.map((name, at) =>
+        el(
+          "div",
+          {
+            className: "option",
+            role: "option",
+            id: "name-" + at,
+            onmousedown: (event) => {
+              event.preventDefault();
+              this._complete(name);
+            }
+          },
+          face(name, "small"),
+          el("bdi", {className: "label", textContent: name})
+        )
+      )
+    );
+    this._mark();
+    if (names.length) this.actions.announce(`${plural(names.length, "name")}: ${names.join(", ")}`);
+  }
+
+  _mark() {
+    [...$("names").children].forEach((node, at) => node.setAttribute("aria-selected", String(at === this._chosen)));
+    if (this._choices.length) this.text.setAttribute("aria-activedescendant", "name-" + this._chosen);
+    else this.text.removeAttribute("aria-activedescendant");
+  }
+
+  _complete(name) {
+    const {found, start} = this._word();
+    const behind = start === 0 ? ": " : " ";
+    this.text.setRangeText(
+      (found.startsWith("@") ? "@" : "") + name + behind,
+      start,
+      start + found.length,
+      "end"
+    );
+    this._choose([]);
+    this.typed();
+  }
+}

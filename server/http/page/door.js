@@ -1,0 +1,111 @@
+// The door: where one says who one is.
+
+import {sentence} from "./dialogs.js";
+import {$} from "./nodes.js";
+import {Refusal} from "./net.js";
+
+const PATIENCE = 10000; // milliseconds
+const FIELDS = {
+  "wrong-password": "password",
+  "password-required": "password",
+  "invalid-password": "password",
+  "no-password": "password",
+  "unverifiable-password": "password"
+};
+
+export class Door {
+  // changed(): something is to be drawn. entering(name): somebody asks for this name. entered(): and has it.
+  constructor(net, {changed, entering, entered}) {
+    Object.assign(this, {net, changed, entering, entered});
+    this.shown = false;
+    this.busy = false;
+    $("enter").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._submit($("name").value.trim(), $("password").value);
+    });
+    $("make").addEventListener("change", changed);
+    $("name").addEventListener("input", () => this._say(""));
+    $("password").addEventListener("input", () => this._say(""));
+  }
+
+  // name: what is proposed, if nothing was typed yet.
+  show(name, error = "") {
+    this.shown = true;
+    this.busy = false;
+    if (!$("name").value) $("name").value = name;
+    this.changed();
+    this._say(error);
+    $(this.net.account && this.net.name ? "password" : "name").select();
+  }
+
+  // What a reload of the page has to find again.
+  get state() {
+    return {name: $("name").value, make: $("make").checked};
+  }
+
+  restore({name = "", make = false}) {
+    $("name").value = name;
+    $("make").checked = Boolean(make);
+  }
+
+  draw() {
+    const {limits, motd} = this.net;
+    $("motto").textContent = motd || "Say your name, and talk.";
+    $("make").parentNode.hidden = limits.register === false;
+    const making = this._isMaking;
+    $("password").required = making;
+    $("password").autocomplete = making ? "new-password" : "current-password";
+    $("password-why").textContent = making ? "that only you know" : "if the name has one";
+    const button = this.busy ? "One moment …" : making ? "Make the account and talk" : "Talk";
+    if ($("talk-button").textContent !== button) $("talk-button").textContent = button;
+    $("talk-button").disabled = this.busy;
+  }
+
+  get _isMaking() {
+    return $("make").checked && this.net.limits.register !== false;
+  }
+
+  // Say what is wrong, below the field that it is about.
+  _say(text, field = null) {
+    const error = $("door-error");
+    const above = field || "password";
+    if (error.previousElementSibling !== $(above)) $(above).after(error);
+    error.textContent = text;
+    for (const one of ["name", "password"]) $(one).setAttribute("aria-invalid", String(field === one));
+    if (field) $(field).select();
+  }
+
+  async _submit(name, password) {
+    if (!name || this.busy) return;
+    this.busy = true;
+    this._say("");
+    this.changed();
+    try {
+      await this._ready();
+      this.entering(name);
+      await this.net.enter({do: this._isMaking ? "register" : "login", name, ...(password ? {password} : {})});
+      this.shown = false;
+      $("password").value = "";
+      $("make").checked = false;
+      this.entered();
+    } catch (refusal) {
+      this._say(sentence(refusal), refusal.why === "offline" ? null : FIELDS[refusal.why] || "name");
+    }
+    this.busy = false;
+    this.changed();
+  }
+
+  // There is a connection, or the time is over.
+  _ready() {
+    return new Promise((resolve, reject) => {
+      const until = Date.now() + PATIENCE;
+      const look = () => {
+        if (this.net.phase === "door") resolve();
+        else if (Date.now() > until) reject(new Refusal({why: "offline", text: "The server does not answer"}));
+        else setTimeout(look, 50);
+      };
+      if (this.net.phase === "waiting" || this.net.phase === "ended") this.net.connect();
+      look();
+    });
+  }
+}

@@ -1,0 +1,91 @@
+// Nodes of the page, and how names, times and numbers are shown.
+
+import {isRoom} from "./model.js";
+
+export const $ = (id) => document.getElementById(id);
+
+// A node: properties, `on…` handlers, `data-`, `aria-` and other attributes, then what is in it.
+export function el(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (key in node && !key.includes("-")) node[key] = value;
+    else node.setAttribute(key, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", "#i-" + name);
+  svg.append(use);
+  return svg;
+}
+
+export const nameNode = (name) => el("bdi", {textContent: name});
+
+export function hue(name) {
+  let hash = 0x811c9dc5; // FNV-1a, and then mixed so that like names differ
+  for (const char of name.toLowerCase()) hash = Math.imul(hash ^ char.codePointAt(0), 0x1000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca77);
+  return ((hash ^ (hash >>> 13)) >>> 0) % 360;
+}
+
+export function face(name, ...classes) {
+  const node = el("span", {
+    className: ["face", ...classes].join(" "),
+    "aria-hidden": "true",
+    textContent: [...name][0].toUpperCase()
+  });
+  node.style.setProperty("--hue", hue(name));
+  return node;
+}
+
+// Formats are made when they are first needed, as that takes a browser some milliseconds each.
+const formats = {};
+const format = (name, language, options) => (formats[name] = formats[name] || new Intl.DateTimeFormat(language, options));
+const time = (date) => format("time", undefined, {hour: "numeric", minute: "2-digit"}).format(date);
+const full = (date) => format("full", "en", {dateStyle: "full", timeStyle: "short"}).format(date);
+
+function day(date, withYear) {
+  const year = withYear ? {year: "numeric"} : {};
+  return format("day" + withYear, "en", {weekday: "long", day: "numeric", month: "long", ...year}).format(date);
+}
+
+export function dayName(date, today = new Date()) {
+  const days = Math.round((midnight(today) - midnight(date)) / 86400000);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return day(date, date.getFullYear() !== today.getFullYear());
+}
+
+const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+
+export function timeNode(at) {
+  const date = new Date(at * 1000);
+  return el("time", {dateTime: date.toISOString(), title: full(date), textContent: time(date)});
+}
+
+export const dateAndTime = (at) => {
+  const date = new Date(at * 1000);
+  return dayName(date) + ", " + time(date);
+};
+
+export const plural = (count, one, many = one + "s") => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+export const hashOf = (name) =>
+  isRoom(name) ? "#" + encodeURIComponent(name.slice(1)) : "#@" + encodeURIComponent(name);
+
+// The children of `parent` become `wanted`, and whatever stays is not touched, so that focus stays where it is.
+export function arrange(parent, wanted) {
+  const keep = new Set(wanted);
+  for (const node of [...parent.children]) if (!keep.has(node)) node.remove();
+  let next = parent.firstElementChild;
+  for (const node of wanted) {
+    if (node === next) next = next.nextElementSibling;
+    else parent.insertBefore(node, next);
+  }
+}

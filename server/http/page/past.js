@@ -1,0 +1,104 @@
+// What was said before: asked of the server in pages.
+
+const PAGE = 100; // messages asked for at a time
+const MOST_PAGE = 200;
+const FURTHER = 2000; // messages that one search looks through
+
+const whereOf = (one) => (one.isRoom ? {room: one.name} : {with: one.name});
+
+export class Past {
+  // actions: draw(), changed(conversation): there is more in it, unread(): and of the open one something is not read,
+  // trouble(refusal)
+  constructor(model, net, actions) {
+    Object.assign(this, {model, net, actions});
+  }
+
+  // The latest messages of a conversation, once.
+  async latest(one) {
+    if (one.loaded || one.asking || !one.inside) return;
+    one.asking = true;
+    try {
+      const answer = await this.net.request({do: "history", ...whereOf(one), most: PAGE});
+      this.model.history(one, answer);
+      if (one.read && !one.unread) {
+        this.model.unseen(one, answer);
+        if (one.newFrom && one === this.model.current) this.actions.unread();
+      }
+    } catch (refusal) {
+      if (refusal.why !== "offline") Object.assign(one, {loaded: true, more: false});
+    }
+    one.asking = false;
+    this.actions.draw();
+  }
+
+  // What was said in a conversation since it was read, perhaps on another device.
+  async unseen(one) {
+    try {
+      const answer = await this.net.request({do: "history", ...whereOf(one), after: one.read, most: MOST_PAGE});
+      if (answer.messages.some(({by}) => by !== this.model.me)) this.model.keep(one);
+      this.model.unseen(one, answer);
+    } catch {
+      // it shows when the conversation is opened
+    }
+    this.actions.draw();
+  }
+
+  // More of what was said before.
+  async older(one) {
+    if (!one.more || one.asking) return;
+    if (!one.loaded) return this.latest(one);
+    one.asking = true;
+    try {
+      const before = one.firstNumber;
+      const answer = await this.net.request({
+        do: "history",
+        ...whereOf(one),
+        ...(before ? {before} : {}),
+        most: PAGE
+      });
+      this.model.history(one, answer, {before: true});
+    } catch (refusal) {
+      if (refusal.why !== "offline") one.more = false;
+    }
+    one.asking = false;
+    this.actions.changed(one);
+  }
+
+  // What was said in a gap, its end first.
+  async fill(one, gap) {
+    try {
+      const {messages, more} = await this.net.request({
+        do: "history",
+        ...whereOf(one),
+        before: Math.ceil(gap.n),
+        most: MOST_PAGE
+      });
+      const known = messages.some(({n}) => one.numbers.has(n));
+      for (const message of messages) one.add({kind: "text", ...message});
+      one.items = one.items.filter((item) => item !== gap);
+      if (more && messages.length && !known) one.add({kind: "gap", n: messages[0].n - 0.5});
+    } catch (refusal) {
+      this.actions.trouble(refusal);
+      gap.version++;
+    }
+    this.actions.draw();
+  }
+
+  // What is found in what was loaded; `further`: in what was said before, too.
+  async *search(one, words, further, isOver) {
+    const low = words.toLowerCase();
+    let looked = 0;
+    do {
+      if (looked) await this.older(one);
+      if (isOver()) return;
+      const texts = one.texts;
+      const found = texts
+        .filter((item) => item.text.toLowerCase().includes(low) || item.by.toLowerCase() === low)
+        .reverse();
+      const before = looked;
+      looked = texts.length;
+      yield {found, looked, since: texts.length ? texts[0].at : 0, more: one.more};
+      if (looked === before) return;
+    } while (further && one.more && looked < FURTHER * Math.ceil((looked + 1) / FURTHER) && this.net.phase === "in");
+  }
+}

@@ -1,0 +1,85 @@
+// The list of rooms and people.
+
+import {compare, isRoom} from "./model.js";
+import {$, arrange, el, face, hashOf, plural} from "./nodes.js";
+
+const MOST_PEOPLE = 60;
+
+export class Side {
+  constructor(model) {
+    this.model = model;
+    this.entries = new Map();
+    this.hint = el("li", {className: "hint"});
+  }
+
+  update() {
+    const {model} = this;
+    arrange(
+      $("rooms"),
+      model.rooms.map((one) => this._entry(one.name, one))
+    );
+    const talked = model.people;
+    const others = [...model.online]
+      .filter((name) => name !== model.me && !model.conversations.has(name))
+      .sort(compare);
+    const shown = others.slice(0, Math.max(0, MOST_PEOPLE - talked.length));
+    const nodes = [...talked.map((one) => this._entry(one.name, one)), ...shown.map((name) => this._entry(name, null))];
+    const left = others.length - shown.length;
+    this.hint.textContent = left
+      ? `and ${plural(left, "other")}: all are in the lobby's list`
+      : nodes.length
+        ? ""
+        : "Nobody else is here yet.";
+    arrange($("people"), this.hint.textContent ? [...nodes, this.hint] : nodes);
+    for (const [name, {node}] of this.entries) if (!node.isConnected) this.entries.delete(name);
+  }
+
+  _entry(name, one) {
+    let entry = this.entries.get(name);
+    if (!entry) {
+      const count = el("span", {className: "count", "aria-hidden": "true"});
+      const spoken = el("span", {className: "hidden"});
+      const sign = isRoom(name)
+        ? el("span", {className: "sign", "aria-hidden": "true", textContent: "#"})
+        : face(name, "small");
+      const label = el("bdi", {className: "label", textContent: isRoom(name) ? name.slice(1) : name});
+      const link = el("a", {className: "entry", href: hashOf(name)}, sign, label, spoken, count);
+      entry = {node: el("li", {}, link), link, count, spoken, sign};
+      this.entries.set(name, entry);
+    }
+    const unread = one ? one.unread : 0;
+    const called = Boolean(unread) && (one.mentioned || !one.isRoom);
+    const state = isRoom(name)
+      ? ""
+      : this.model.away.has(name)
+        ? "away"
+        : this.model.online.has(name)
+          ? "here"
+          : "gone";
+    const signature = [
+      unread,
+      one && one.manyUnread,
+      called,
+      state,
+      name === this.model.open,
+      one && one.inside
+    ].join();
+    if (entry.signature !== signature) {
+      entry.signature = signature;
+      entry.link.className = "entry" + (unread ? " unread" : "") + (one && one.isRoom && !one.inside ? " outside" : "");
+      if (name === this.model.open) entry.link.setAttribute("aria-current", "page");
+      else entry.link.removeAttribute("aria-current");
+      entry.count.hidden = !unread;
+      entry.count.className = "count" + (called ? " call" : "");
+      entry.count.textContent =
+        (called && isRoom(name) ? "@ " : "") + (unread > 99 ? "99+" : unread + (one && one.manyUnread ? "+" : ""));
+      entry.spoken.textContent = [
+        state && ", " + {here: "here", away: "away", gone: "not here"}[state],
+        unread ? `, ${plural(unread, "unread message")}` : "",
+        called && isRoom(name) ? ", you are named" : ""
+      ].join("");
+      if (!isRoom(name)) entry.sign.className = `face small ${state}`;
+    }
+    return entry.node;
+  }
+}
