@@ -209,7 +209,7 @@ export class Log {
         : `Nobody else is here yet. Others come in at ${location.origin + location.pathname}`
       : "You are alone here: invite somebody, or send them this page’s address.";
     this.start.replaceChildren(
-      face(isLobby ? "Lobby" : one.name.replace(/^#/, ""), "large"),
+      face(one.name, "large"),
       el("h2", {}, nameNode(isLobby ? "The lobby" : one.name)),
       el("p", {textContent: text}),
       isAlone ? el("p", {textContent: hint}) : "",
