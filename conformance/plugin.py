@@ -257,7 +257,9 @@ class AllScenarios(pytest.File):
                     yield FindingItem.from_parent(self, name="acquaintance[%s]" % finding.ident, protocol=protocol,
                                                   finding=finding)
         for folder, folders, names in os.walk(SCENARIOS):
-            folders.sort()
+            # What belongs to protocols that the target has not need not be read.
+            folders[:] = sorted(set(folders) - set(CODECS) | set(folders) & set(suite.foreign.addresses)
+                                if suite.foreign else folders)
             for name in sorted(names):
                 if name.endswith(loader.SUFFIX):
                     yield ScenarioFile.at(self, type(self.path)(folder, name))

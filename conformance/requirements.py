@@ -56,6 +56,7 @@ def load(protocol):
     return parse(read(path), path)
 
 
+@functools.lru_cache(maxsize=None)  # each of what a server does wrong asks for it
 def parse(text, path):
     document = Document(path, text)
     document.raise_errors()
