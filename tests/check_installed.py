@@ -57,7 +57,8 @@ def check():
         server.send_signal(signal.SIGTERM)
         said = server.communicate()[0]
     assert (server.returncode, said.splitlines()[-1]) == (0, "[SERVER] Server stopped.")
-    print(played(run("parley-conformance", "--workers", "1", "scenarios/line/ping.scenario.yaml")), "by a server that the suite starts")
+    told = run("parley-conformance", "--workers", "1", "scenarios/line/ping.scenario.yaml")
+    print(played(told), "by a server that the suite starts")
 
 
 def use(address):
