@@ -2,7 +2,7 @@
 
 A start of Python with all of the server's modules takes five times as long as what the server does until it serves, and
 the tests start hundreds. `targets.subprocess` may be this module. What else is started, or where that cannot be done,
-is started as ever: so is a server with variables of its own, which Python itself may heed.
+is started as ever: so is a server with variables that Python itself heeds.
 """
 import array
 import atexit
@@ -22,9 +22,13 @@ CAN_FORK = sys.platform.startswith("linux") and hasattr(os, "waitid")  # PyPy ha
 
 def Popen(command, cwd, env, stderr, **options):
     """What `targets.Launched` takes for a process."""
-    words = command[1:] if command[:2] == ["env", SERVER[0]] else command
+    words, variables = list(command), {}
+    if words[0] == "env":
+        del words[0]
+        while "=" in words[0] and not words[0].startswith("PYTHON"):
+            name, _, variables[name] = words.pop(0).partition("=")
     if CAN_FORK and words[:len(SERVER)] == SERVER:
-        return _nursery.fork(words[len(SERVER):], cwd, env, stderr)
+        return _nursery.fork(words[len(SERVER):], cwd, dict(env, **variables), stderr)
     return subprocess.Popen(command, cwd=cwd, env=env, stderr=stderr, **options)
 
 

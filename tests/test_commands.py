@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
+import preloaded
 import pytest
 from in_process import run_main
 from numbered import Numbered
@@ -96,11 +98,18 @@ MISTAKES += [
 
 @pytest.fixture
 def command(monkeypatch, tmp_path):
-    """command(argument, ..., given="") is `python -m server` with these arguments, in an empty directory."""
+    """command(argument, ..., given="") is `python -m server` with these arguments, in an empty directory.
+
+    Its environment has more variables; among them is where no server of this machine is found.
+    """
     monkeypatch.setattr(hashing, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
 
-    def run(*arguments, given="", encoding="utf-8"):
-        return run_main(monkeypatch, tmp_path, arguments, given.encode("utf-8", "surrogateescape"), encoding)
+    def run(*arguments, given="", encoding="utf-8", **variables):
+        with monkeypatch.context() as patch:
+            for name, value in dict({"XDG_RUNTIME_DIR": str(tmp_path)}, **variables).items():
+                patch.setenv(name, value)
+            patch.setattr(tempfile, "tempdir", str(tmp_path))
+            return run_main(monkeypatch, tmp_path, arguments, given.encode("utf-8", "surrogateescape"), encoding)
 
     return run
 
@@ -130,7 +139,7 @@ def serve():
     """launch(...) with these variables, in the place of what the tests' own are."""
     def start(*arguments, **variables):
         environment = ["env"] + ["%s=%s" % pair for pair in variables.items()]
-        return launch(workers=2, args=arguments, command=[*environment, sys.executable, "-m", "server"])
+        return launch(workers=2, args=arguments, command=[*environment, *preloaded.SERVER])
 
     return start
 
@@ -471,23 +480,23 @@ def test_the_status_tells_of_the_web_and_of_what_workers_that_are_gone_have_coun
                          "commands refused: muted 3", "workers replaced: stuck 2"]
 
 
-def test_a_server_without_storage_is_found_by_its_port(process, serve, tmp_path):
+def test_a_server_without_storage_is_found_by_its_port(command, serve, tmp_path):
     (tmp_path / "run").mkdir(0o700)
     with serve(XDG_RUNTIME_DIR=tmp_path / "run") as server:
         port = server.address()[1]
         path = tmp_path / "run" / "parley" / ("%d.sock" % port)
         assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
         here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
-        assert b"2 workers" in process("status", CHAT_PORT=str(port), **here).stdout
+        assert b"2 workers" in command("status", CHAT_PORT=str(port), **here).stdout
         (tmp_path / "config.yaml").write_text("listen: {line: %d}" % port)
-        assert process("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password now\n"
+        assert command("passwd", "ann", given="s3cret\n", **here).stdout == b"ann has a password now\n"
         with Client(server.address()) as client:
             client.say("LOGIN ann")
             client.expect("ERR password-required")
-        lost = process("status", CHAT_PORT="1", **here)
+        lost = command("status", CHAT_PORT="1", **here)
         assert lost.returncode == 1 and lost.stderr.decode().endswith("name the right one with --socket: %s\n" % path)
     assert not path.exists()
-    assert process("status", **here).returncode == 1
+    assert command("status", **here).returncode == 1
 
 
 def test_without_a_folder_for_what_runs_it_is_among_the_temporary_files(process, serve, tmp_path):
@@ -513,7 +522,7 @@ def test_the_socket_may_be_chosen(command, serve, tmp_path, more):
     assert not os.path.exists(path)
 
 
-def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket(process, serve, tmp_path):
+def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket(command, serve, tmp_path):
     (tmp_path / "run").mkdir(0o700)
     here = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
     with serve(**here) as first:
@@ -523,8 +532,8 @@ def test_two_servers_of_one_port_on_two_addresses_do_not_take_each_others_socket
         with serve(*other, XDG_RUNTIME_DIR=here["XDG_RUNTIME_DIR"]) as second:
             assert "another server uses this socket" in second.stderr_text()
             pids = set(children(first.pid))
-            assert [worker["report"]["pid"] in pids for worker in reports(process, **here)] == [True, True]
-        assert reports(process, **here)
+            assert [worker["report"]["pid"] in pids for worker in reports(command, **here)] == [True, True]
+        assert reports(command, **here)
 
 
 def reports(command, *arguments, **variables):

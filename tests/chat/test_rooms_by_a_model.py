@@ -5,6 +5,7 @@ whether something is refused, for one of the reasons that there are.
 """
 import fnmatch
 
+import pytest
 from roomed import DONE, Roomed
 
 from parley.server.chat.members import holder_of
@@ -405,6 +406,7 @@ def model_of(room):
             room[b"key"] or None, room[b"limit"], room[b"slow"])
 
 
+@pytest.mark.slow
 def test_rooms_are_as_a_simple_model_has_them(chance):
     run = Run(chance)
     for _ in range(STEPS):

@@ -285,6 +285,7 @@ def test_with_a_session_that_there_is_not_one_is_refused_and_may_log_in(house):
     assert client.kinds() == ["Welcome"]
 
 
+@pytest.mark.slow
 def test_a_session_is_over_ten_minutes_after_its_connection(house, ann):
     house.wait(700)
     for seconds, kind in ((595, "Welcome"), (603, "Refused")):
