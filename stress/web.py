@@ -64,10 +64,11 @@ class WebClient(Connected):
     """One connection, upgraded to WebSocket. It answers pings.
 
     name: logged in as that at once; None stays a stranger. session: what the last welcome gave to come back with.
+    receive_buffer, source: as of `stress.proofs.clients.Client`.
     """
 
-    def __init__(self, address, name=None, receive_buffer=None):
-        super().__init__(connected(address, receive_buffer))
+    def __init__(self, address, name=None, receive_buffer=None, source=None):
+        super().__init__(connected(address, receive_buffer, source))
         self.session = None
         self._held = b""
         self._frames = []

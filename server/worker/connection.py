@@ -9,7 +9,7 @@ import sys
 
 from parley.server.chat.origins import as_people_write_it
 from parley.server.chat.session import GONE, HANGUP, RESET, WAITING, Session
-from parley.server.protocols.events import Hangup, Reason
+from parley.server.protocols.events import Hangup, Nothing, Reason
 from parley.server.worker.outbox import Outbox
 from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
@@ -126,7 +126,9 @@ class Connection:
             audience = self.audience
             if self._decoder.form != audience.form:  # it is answered in the form in which it writes
                 audience.move(self, worker.audiences[audience.protocol, self._decoder.form, audience.home])
-            worker.deadlines.completed(self)
+            if type(commands[-1]) is not Nothing or not self._decoder.unfinished or any(
+                    type(command) is not Nothing for command in commands):
+                worker.deadlines.completed(self)  # and not by a part of a message
             self.hear(commands)
         if self._decoder.unfinished and not self._paused and self.state is not GONE:
             worker.began(self)

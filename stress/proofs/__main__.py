@@ -21,11 +21,12 @@ from stress.proofs import (
     slow,
     soak,
     start,
+    web,
 )
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour,
-          "rooms": rooms}
+          "rooms": rooms, "web": web}
 
 
 @quiet_when_closed()

@@ -1,11 +1,13 @@
 """Processes that die or hang, and what the others notice of it: nothing but that somebody has left."""
+import contextlib
 import os
 import re
 import signal
 import socket
 import time
 
-from stress.proofs import kills
+from parley.conformance.targets import WEB
+from stress.proofs import kills, web
 from stress.proofs.clients import SECONDS, Client, clients
 from stress.proofs.names import take
 from stress.proofs.processes import children, group, wait_until, worker_of
@@ -41,6 +43,12 @@ else:
 
     Questions.who, Claims.grant = who, grant_and_fail
 """
+
+
+def test_pages_come_back_with_their_sessions_after_the_death_of_their_worker(start):
+    server = start(workers=2, protocols=("line", WEB), trouble=True)
+    with contextlib.closing(web.Crowd()) as crowd:
+        web.come_back(server, crowd, 20, lambda text: None, soon=SECONDS)
 
 
 def test_a_bug_in_the_hub_costs_the_session_that_asked_and_in_the_middle_of_a_change_ends_the_server_in_order(

@@ -3,7 +3,7 @@ import json
 import logging
 
 import pytest
-from web_frames import CLOSE, PING, PONG, contents, frame, objects, said
+from web_frames import CLOSE, MORE, PING, PONG, contents, frame, objects, said
 
 from parley.server import config
 from parley.server.http import site as site_module
@@ -301,6 +301,21 @@ def test_who_breaks_the_rules_is_told_and_ended(house):
     assert json.loads(bye.decode())["why"] == "not-utf8"
     assert closing == (CLOSE, b"\x03\xefnot-utf8")
     assert ann.ended
+
+
+def test_parts_of_a_message_win_it_no_time_and_messages_do(house):
+    ann, ben = member(house, "ann"), member(house, "ben", 2)
+    ann.send(frame(b"{", last=False))
+    ben.send(frame(b"{", last=False))
+    for seconds in (6, 6):
+        house.wait(seconds)
+        ben.send(frame(b'"do":"ping"}', MORE) + frame(b"{", last=False))
+        ann.send(frame(b"", MORE, last=False) + frame(b"", PONG))
+        house.settle()
+    house.wait(1)
+    assert contents(ann.heard())[-1] == (CLOSE, b"\x0f\xa2too-slow")
+    assert [one["on"] for one in objects(ben.heard())] == ["pong", "left", "pong"]
+    assert ann.ended and not ben.ended
 
 
 def test_the_end_of_the_server_is_told_and_nobody_is_let_in_any_more(house):
