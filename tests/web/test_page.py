@@ -381,8 +381,12 @@ SCREENS = {
               "field.value = 'words'; field.dispatchEvent(new Event('input'))",
     "jump": "document.getElementById('jump-button').click()",
     "menu": "document.getElementById('me').click()",
+    "moderation": "location.hash = '#of-' + document.querySelector('#me bdi').textContent",
+    "person": "[...document.querySelectorAll('.member')].find((one) => one.textContent.includes('lea')).click()",
+    "question": "[...document.querySelectorAll('#dialog .danger')].pop().click()",
     "list": "document.getElementById('back').click()",
 }
+_CLOSE = "document.getElementById('dialog').close(); document.querySelector('#panel button')?.click()"
 _AXE = """
 const [done] = [...arguments].slice(-1);
 const rules = document.documentElement.dataset.theme === "dark" ? {runOnly: ["color-contrast"]} : {};
@@ -394,7 +398,8 @@ axe.run(document, {resultTypes: ["violations"], ...rules}).then((found) => done(
 
 
 @pytest.mark.parametrize("size, screens", [
-    ("desk", ["talk", "about", "search", "jump", "menu"]), ("phone", ["talk", "about", "list"])], ids=["desk", "phone"])
+    ("desk", ["talk", "about", "search", "jump", "menu", "moderation", "person", "question"]),
+    ("phone", ["talk", "about", "list"])], ids=["desk", "phone"])
 def test_axe_finds_nothing_serious_on_any_screen(server, open_page, size, screens):
     """In the dark only contrast differs, so only that is looked at there."""
     browser = pytest.importorskip("browser")
@@ -407,17 +412,27 @@ def test_axe_finds_nothing_serious_on_any_screen(server, open_page, size, screen
         page.media(dark, motion=False)
         page.open(server.url)
         page.until("document.getElementById('enter')?.checkVisibility()")
+        page.until("document.activeElement.id === 'name'")
+        page.keys("root", TAB, "wrong", ENTER)
+        page.until("document.getElementById('door-error').textContent")
         found["door", dark] = page.run_async(_AXE)
         page.enter(server.url, "ann%d" % dark)
         with at_nc(server, "lea") as lea:
             lea.send("MSG ann%d: *bold* `code` https://example.org/ some words" % dark)
             page.until("document.querySelector('#rows .called a')")
-        page.say("answer")
-        page.until_shown("answer")
-        for screen in screens:
-            page.run(SCREENS[screen])
-            found[screen, dark] = page.run_async(_AXE)
-            page.run("document.getElementById('dialog').close(); document.querySelector('#panel button')?.click()")
+            page.say("answer")
+            page.until_shown("answer")
+            for screen in screens:
+                page.run(SCREENS[screen])
+                if screen == "moderation":
+                    page.until("document.getElementById('title').textContent === '#of-ann%d'" % dark)
+                    page.click("#about-button")
+                    page.until("document.querySelector('#panel [data-setting]')")
+                    lea.send("JOIN #of-ann%d" % dark)
+                    page.until("document.querySelectorAll('.member').length === 2")
+                found[screen, dark] = page.run_async(_AXE)
+                if screen not in ("moderation", "person"):
+                    page.run(_CLOSE)
     assert {where: what for where, what in found.items() if what} == {}
 
 
