@@ -1,6 +1,6 @@
 // Where one writes: drafts, names that are completed, and what one has sent before.
 
-import {$, arrange, el, face, plural} from "./nodes.js";
+import {$, arrange, el, face, grouped, plural} from "./nodes.js";
 
 const TYPING_EVERY = 3200; // milliseconds; the server passes on what comes 3 s after the last
 const TALLEST = 0.4; // of the window
@@ -121,9 +121,9 @@ export class Composer {
     $("counter").classList.toggle("over", bytes > limit);
     $("counter").textContent =
       bytes > limit
-        ? `${(bytes - limit).toLocaleString("en")} bytes too long`
+        ? `${grouped(bytes - limit)} bytes too long`
         : bytes > limit * 0.8
-          ? `${(limit - bytes).toLocaleString("en")} left`
+          ? `${grouped(limit - bytes)} left`
           : "";
     return bytes <= limit;
   }

@@ -1,7 +1,7 @@
 // What was said in the open conversation. What people wrote becomes text and never markup.
 
 import {LOBBY} from "./model.js";
-import {$, arrange, dayName, el, face, hashOf, hue, nameNode, plural, timeNode} from "./nodes.js";
+import {$, arrange, dayName, el, face, full, hashOf, hue, nameNode, plural, timeNode} from "./nodes.js";
 import {mentions, parse, render} from "./text.js";
 
 const SHOWN = 80; // messages at first
@@ -51,6 +51,10 @@ export class Log {
     this.start = el("div", {className: "start"});
     this.name = null;
     this.scroll.addEventListener("scroll", () => this.settle(), {passive: true});
+    // What a mouse rests on is told in full.
+    this.rows.addEventListener("mouseover", ({target}) => {
+      if (target.tagName === "TIME" && !target.title) target.title = full(new Date(target.dateTime));
+    });
     new ResizeObserver(() => {
       if (this.sticks) this.toBottom();
     }).observe(this.scroll);

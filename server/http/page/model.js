@@ -480,5 +480,8 @@ export class Model {
   }
 }
 
-const collator = new Intl.Collator(undefined, {sensitivity: "base", numeric: true});
-export const compare = (a, b) => collator.compare(a, b);
+let collator = null; // made when it is needed, as that takes some time
+export const compare = (a, b) => {
+  collator = collator || new Intl.Collator(undefined, {sensitivity: "base", numeric: true});
+  return collator.compare(a, b);
+};
