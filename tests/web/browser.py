@@ -99,6 +99,14 @@ class Page:
         self._command("Network.enable")
         self._command("Network.setCacheDisabled", cacheDisabled=True)
 
+    def measure_work(self):
+        self._command("Performance.enable", timeDomain="threadTicks")
+
+    def work(self):
+        """Milliseconds of CPU that what is seen of the page has taken since `measure_work`."""
+        measured = {one["name"]: one["value"] for one in self._command("Performance.getMetrics")["metrics"]}
+        return round(measured["TaskDuration"] * 1000)
+
     def slow_down(self, times):
         self._command("Emulation.setCPUThrottlingRate", rate=times)
 

@@ -343,6 +343,31 @@ test("a server with another past makes the page begin anew", async () => {
   assert.deepEqual(one.net.positions, {me: 2, "#lobby": 2});
 });
 
+test("who logs out waits for the end, and is at the door again without anything of before", async () => {
+  const one = page();
+  await enter(one);
+  one.net.post({do: "say", room: "#lobby", text: "never said"});
+  one.net.logout();
+  assert.deepEqual(one.socket.of("logout").length, 1);
+  one.socket.hear({on: "said", n: 11, room: "#lobby", by: "bob", at: 1, text: "too late"});
+  assert.ok(!one.frames.some((frame) => frame.on === "said"));
+  one.socket.end(1000);
+  assert.equal(one.sockets.length, 2);
+  greet(one);
+  assert.deepEqual([one.net.phase, one.socket.sent.length, one.socket.last.session], ["door", 1, undefined]);
+  assert.deepEqual([one.net.name, one.net.outbox, one.net.positions], ["", [], {}]);
+});
+
+test("a server that does not end the connection of who logs out is not waited for long", async () => {
+  const one = page();
+  await enter(one);
+  one.net.logout();
+  one.clock.pass(2999);
+  assert.equal(one.sockets.length, 1);
+  one.clock.pass(1);
+  assert.equal(one.sockets.length, 2);
+});
+
 // A server that numbers, keeps and resumes, and a line that is cut anywhere: also between an answer and its arrival.
 class FakeServer {
   constructor() {
@@ -497,6 +522,42 @@ test("a message that was kept is shown once, also when the history has it with i
     one.items.map(({n, text}) => [n, text]),
     [[3, "kept"]]
   );
+});
+
+test("one reads on where one has stopped on another device", () => {
+  const {model} = known({attentive: false});
+  model.heard({on: "welcome", name: "ann", me: 9, read: {"#lobby": 3, "#dev": 5, bob: 7, cid: 8, dan: 0}});
+  model.mark("#lobby", 2);
+  assert.equal(model.conversation("#lobby").read, 3);
+  assert.deepEqual(model.partners, ["cid", "bob", "dan"]);
+  const one = model.conversation("#dev");
+  model.unseen(one, {messages: [5, 6, 7].map((n) => ({n, by: "bob", at: n, text: "m" + n})), more: false});
+  assert.deepEqual([one.unread, one.newFrom], [2, 6]);
+  const bob = model.stranger("bob");
+  assert.equal(bob.read, 7);
+  model.keep(bob);
+  model.unseen(bob, {messages: [{n: 9, by: "bob", at: 5, text: "kept"}], more: false});
+  model.heard({on: "missed", messages: [{by: "bob", at: 5, text: "kept"}]});
+  assert.deepEqual([bob.unread, bob.newFrom], [1, 9], "what the server keeps for me is not counted twice");
+  model.heard({on: "missed", messages: [{by: "cid", at: 5, text: "kept"}]});
+  assert.equal(model.conversation("cid").unread, 1);
+});
+
+test("what I see is not counted, but marked where it begins", () => {
+  const {model} = known();
+  model.mark("#lobby", 3);
+  const one = model.current;
+  model.unseen(one, {messages: [2, 3, 4].map((n) => ({n, by: "bob", at: n, text: "m" + n})), more: false});
+  assert.deepEqual([one.unread, one.newFrom], [0, 4]);
+});
+
+test("numbers of another run mean nothing, and neither does what was read by them", () => {
+  const {model} = known();
+  model.mark("#lobby", 30);
+  model.heard({on: "reset"});
+  model.look("#dev");
+  model.heard(said(2, "hello"));
+  assert.deepEqual([model.conversation("#lobby").unread, model.marks.size], [1, 0]);
 });
 
 test("who comes and goes is told in one line", () => {

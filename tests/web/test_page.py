@@ -173,19 +173,22 @@ look();
 
 @pytest.mark.long
 def test_the_first_word_is_said_within_two_seconds_on_a_slow_machine(open_page, capsys):
-    found = []
+    """By the clock where the machine has nothing else to do; in any case it is no more than two seconds of work."""
+    found, is_busy = [], os.getloadavg()[0] > 1
     for _ in range(5):
         with site() as server:
             page = open_page(size="phone", scripts=[_FIRST_WORD])
             page.empty_cache()
             page.slow_down(4)
+            page.measure_work()
             page.open(server.url)
             page.until("since.said")
-            found.append(page.run("return ['door', 'talk', 'said'].map((what) => Math.round(since[what]))"))
+            found.append((page.run("return Math.round(since.said)"), page.work()))
     with capsys.disabled():
-        print("\nmilliseconds to the door, to the talk, and until the first word was said, with the CPU slowed down"
-              " four times: " + ", ".join("%d %d %d" % tuple(times) for times in found))
-    assert min(said for _, _, said in found) <= 2000  # the other ones tell what else the machine was doing
+        print("\nwith the CPU slowed down four times, milliseconds until the first word, and of work for it: %s"
+              % ", ".join("%d %d" % times for times in found))
+    assert min(work for _, work in found) <= 2000
+    assert is_busy or min(said for said, _ in found) <= 2000
 
 
 _CALLED = "%(node)s.id || %(node)s.getAttribute('aria-label') || %(node)s.textContent"
