@@ -87,7 +87,7 @@ class Arriving:
     """An admission at which everybody comes by the listener's way."""
 
     def __init__(self, admission):
-        self.visitors = self
+        self.visitors = self.scrapers = self
         self.admit = self.visit = lambda transport, protocol, home=HOME: admission.arrive(
             transport, protocol, home, False)
 
@@ -110,6 +110,14 @@ def test_it_is_admitted_by_http_too(house):
     peer.send(INTRODUCTIONS[0][0] + b"GET /x HTTP/1.0\r\n\r\n")
     house.settle()
     assert peer.heard().startswith(b"HTTP/1.1 404 ")
+
+
+def test_whoever_asks_for_the_metrics_is_not_introduced(house):
+    pytest.importorskip("prometheus_client")
+    peer = arrive(house, "metrics", http=True)
+    peer.send(b"GET /metrics HTTP/1.0\r\n\r\n")
+    house.settle()
+    assert peer.heard().startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("data", [b"LOGIN an", b"PROXY TCP4 no 1.2.3.4 1 2\r\n"])

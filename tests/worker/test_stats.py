@@ -1,4 +1,5 @@
 """What workers count, and that nothing of it is lost with them."""
+import pytest
 from web_frames import said
 
 from parley.server.worker.loop import SWEEP
@@ -89,6 +90,7 @@ def test_a_long_turn_is_counted_as_one(house):
 # ---- who asks for the metrics
 
 def scrape(house):
+    pytest.importorskip("prometheus_client")
     peer = house.connect(2, protocol="metrics", http=True)
     peer.send(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
     house.settle()
