@@ -81,7 +81,7 @@ TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
 HANDLERS = {STRANGER: {}, MEMBER: {}, GONE: {}}
-_LOGINS = (Login, SignIn, Create, SignUp, Post)
+_LOGINS = (Hello, Login, SignIn, Create, SignUp, Post)
 
 
 def _handles(*commands, of=(MEMBER,)):

@@ -14,7 +14,8 @@ class Traits(NamedTuple):
     numbered: it is told the number of what it said with that.
     resumes: a client that comes back may be told first what it has missed, and then what happens: see `events.Hello`.
     wants_users: the list of users is pushed whenever it changes.
-    open_to_strangers: the types of the commands that are answered before a login, besides those that log in.
+    open_to_strangers: the types of the commands that are answered before a login, besides those that log in; None: who
+        says what is no command at all is told so, and not to log in first.
     shared_answers: the types of the answers that are the same, byte for byte, for all clients that ask the same.
     typed: commands may be typed by hand, into a program that sends every character as it is typed.
     longest_name: the most bytes of a name that fit into a frame; longer names are shown as aliases. None: all fit.
@@ -34,7 +35,7 @@ class Traits(NamedTuple):
     numbered: bool = False
     resumes: bool = False
     wants_users: bool = False
-    open_to_strangers: Tuple[type, ...] = ()
+    open_to_strangers: Tuple[Optional[type], ...] = ()
     shared_answers: Tuple[type, ...] = ()
     typed: bool = False
     longest_name: Optional[int] = None

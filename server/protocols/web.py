@@ -73,7 +73,7 @@ NAME = "web"
 PORT = 8000
 IDLE_TIMEOUT = 0  # whoever does not answer pings is not idle but gone
 TRAITS = Traits(
-    acknowledges=True, numbered=True, resumes=True, open_to_strangers=(events.Ping, events.Quit),
+    acknowledges=True, numbered=True, resumes=True, open_to_strangers=(events.Ping, events.Quit, None),
     shared_answers=(events.Present,), labels=True, http=True, heartbeat=websocket.PING)
 
 LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
@@ -113,6 +113,7 @@ def _whole(digits: str) -> int:
 
 
 _decode = json.JSONDecoder(parse_int=_whole).decode
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Decoder(websocket.Decoder):
@@ -186,8 +187,11 @@ def _room(fields: Fields) -> bytes:
 
 
 def _text(fields: Fields, most: int) -> bytes:
-    """The text of a message, in canonical form."""
-    text = canonical_within(_raw(fields, "text"), most)
+    """The text of a message, in canonical form; half a surrogate pair is one U+FFFD."""
+    raw = _raw(fields, "text")
+    if b"\xed" in raw:
+        raw = _HALF_PAIR.sub("\ufffd", fields["text"]).encode()
+    text = canonical_within(raw, most)
     if text is None:
         raise _Unfit(Reason.TEXT_TOO_LONG)
     return text
@@ -452,6 +456,8 @@ def _roles_told(told: events.RolesTold) -> Frames:
 
 
 def _managed(managed: events.Managed) -> Frames:
+    if managed.act == "set" and managed.about == b"key":
+        managed = managed._replace(text=b"")  # which is never told
     return _on(b"managed", b'"room":%b,"act":"%b","by":%b,"name":%b,"text":%b' % (
         _shown(managed.room), managed.act.encode(), quoted(managed.by), quoted(managed.about), quoted(managed.text)))
 

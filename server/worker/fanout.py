@@ -18,7 +18,7 @@ import logging
 import time
 
 from parley.server.chat.room import EVERYWHERE, LOBBY
-from parley.server.chat.session import WAITING
+from parley.server.chat.session import GONE, WAITING
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Said, Users
 from parley.server.worker.outbox import Outbox
@@ -609,7 +609,7 @@ class Labelling(Resuming):
         return (self._with_label(frames[0], label), *frames[1:]) if frames and label is not None else frames
 
     def leave(self, session, room=EVERYWHERE):
-        if room == EVERYWHERE:
+        if room == EVERYWHERE and session.state is GONE:  # or else it has deleted its account, and is answered next
             self._labels.pop(session, None)
         super().leave(session, room)
 

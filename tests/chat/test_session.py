@@ -175,7 +175,7 @@ TABLE.update({
     for command in ONE_OF_EACH if (STRANGER, command) not in TABLE})
 TABLE.update({(GONE, command): (GONE, [], []) for command in ONE_OF_EACH})
 
-LOGINS = (Login, SignIn, Create, SignUp, Post)
+LOGINS = (Hello, Login, SignIn, Create, SignUp, Post)
 
 
 def traits_of(protocol):
@@ -190,7 +190,7 @@ OPEN = {
     "padded": {Quit},
     "delimited": {Accounts},
     "dollar": {Ping, Quit},
-    "web": {Ping, Quit},
+    "web": {Ping, Quit, None},
 }
 HEARING_AT_ONCE = {"padded"}
 ACKNOWLEDGING = {"padded", "delimited", "dollar", "web"}

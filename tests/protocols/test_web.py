@@ -130,9 +130,15 @@ def test_what_is_no_json_is_malformed_and_what_follows_is_read(text):
     assert fed(frame(text) + said(do="ping")) == [BAD, events.TimingMark()]
 
 
-def test_what_is_no_text_is_no_utf8_either():
+def test_half_a_surrogate_pair_is_one_replacement_character_in_a_text_and_no_utf8_in_a_name():
     assert fed(said(do="login", name="\ud800")) == [events.Login(b"\xed\xa0\x80", None)]
-    assert fed(said(do="say", text="\ud800")) == [events.Say(canonical(b"\xed\xa0\x80"), None, None)]
+    assert fed(said(do="say", text="\ud800\ud55c\U0001f600\udfff")) == [
+        events.Say("\ufffd\ud55c\U0001f600\ufffd".encode(), None, None)]
+
+
+def test_a_key_is_not_told_whatever_the_happening_says():
+    managed, = objects(web.encode(events.Managed(b"#dev", "set", b"ann", b"key", b"sesame"), None)[0])
+    assert (managed["name"], managed["text"]) == ("key", "")
 
 
 @given(st.recursive(
