@@ -53,6 +53,10 @@ class Guest:
         self.visit.selector.add(self)
         self.visit.guests.append(self)
         self.visit.note(self, NOTE, "connected")
+        if hasattr(self.decoder, "opening"):
+            self.write(self.decoder.opening(self.visit.address), "the opening", own=True)
+            self.visit.selector.read_until(
+                lambda: self.replies or self.lines or self.closed, time.monotonic() + ANSWER_SECONDS)
         return self
 
     def read(self):

@@ -76,8 +76,11 @@ class Actor:
         """The name under which the actor is logged in, or None."""
         return self.state.name if self.connected else None
 
-    def connect(self, address, seconds):
-        """Open a new connection, after closing the current one; OSError if there is none within `seconds`."""
+    def connect(self, address, seconds, bare=False):
+        """Open a new connection, after closing the current one; OSError if there is none within `seconds`.
+
+        bare: without what the protocol opens it with.
+        """
         self.disconnect()
         self.socket = socket.create_connection(address, timeout=seconds)
         self.socket.settimeout(_SEND_SECONDS)
@@ -92,6 +95,15 @@ class Actor:
         self.reader = Reader(self.profile, self.state) if self.profile else None
         self.selector.add(self)
         self.record(self.ident, transcript.NOTE, "connected")
+        if not bare and hasattr(self.decoder, "opening"):
+            self._open(self.decoder.opening(address), seconds)
+
+    def _open(self, opening, seconds):
+        """Begin as clients of the protocol do, and read the answer; one that is not the usual comes into the inbox."""
+        opened = self.replies + 1
+        self.send_bytes([opening], opening.split(b"\r\n")[0].decode("ascii"), own=True)
+        self.selector.read_until(lambda: self.replies >= opened or self.inbox or self.closed_by_peer,
+                                 time.monotonic() + seconds)
 
     def send_bytes(self, pieces, shown, own=False):
         """Write the pieces one by one; `shown` is their line in the transcript, `own` marks the suite's own traffic.
@@ -139,6 +151,11 @@ class Actor:
                 self._dispatch(one)
 
     def _dispatch(self, message):
+        beat = self.codec.heartbeat(message) if hasattr(self.codec, "heartbeat") else None
+        if beat is not None:
+            self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))
+            self.send_own(beat)
+            return
         marker = self.codec.marker_in(message)
         if marker:
             self.markers.append(marker)

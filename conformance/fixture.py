@@ -70,6 +70,12 @@ class ServerFixture:
     def is_foreign(self):
         return isinstance(self.target, Foreign)
 
+    @property
+    def path(self):
+        """The path of a foreign WebSocket, or the usual one."""
+        paths = [getattr(address, "path", None) for address in getattr(self.target, "addresses", {}).values()]
+        return next(filter(None, paths), "/chat")
+
     def is_ignored(self, name):
         return name in self.ignored_names
 

@@ -22,7 +22,8 @@ _NEEDS = ("config", "users", "workers", "idle_limit", "fresh", "exact_names")
 _CLOSES = ("fin", "rst", "any")
 _DISCONNECTS = ("fin", "rst", "half")
 _GRADES = ("ok", "tolerated")
-_SPECIAL_KEYS = {"re", "between", "any_order", "fill", "hex"}  # where a field's value is expected, these are no fields
+# Where a field's value is expected, these are no fields.
+_SPECIAL_KEYS = {"re", "between", "any_order", "number", "fill", "hex"}
 _HEX_PART = re.compile(r"'([^']*)'|([0-9A-Fa-f]{2})|\s+|#[^\n]*")
 
 
@@ -178,6 +179,8 @@ class _ScenarioReader:
             return {verb: document.choice(node, verb, _DISCONNECTS)}
         if verb == "req":
             return {verb: self._req(node)}
+        if verb == "connect" and getattr(node, "value", None) == model.BARE:
+            return {verb: model.BARE}
         if verb == "within":
             return {verb: document.number(node, verb)}
         if verb == "cut":
@@ -231,13 +234,15 @@ class _ScenarioReader:
         """
         document = self.document
         keys = [key.value if isinstance(key, yaml.ScalarNode) else None for key, _ in node.value]
-        if not set(keys) & _SPECIAL_KEYS or (keys[0] in ("re", "between", "any_order", "hex") and len(keys) > 1):
+        if not set(keys) & _SPECIAL_KEYS or (keys[0] in _SPECIAL_KEYS - {"fill"} and len(keys) > 1):
             return NotImplemented
         if "fill" in keys:
             return self._long_text(node, what)
         value = node.value[0][1]
         if keys == ["hex"]:
             return self._hex(value)
+        if keys == ["number"]:
+            return self._number(value, what)
         if what != "expect":
             return document.error(node, "'%s' is for 'expect' only" % keys[0])
         if keys == ["re"]:
@@ -247,6 +252,12 @@ class _ScenarioReader:
         if keys == ["between"]:
             return matching.Between(*items) if len(items) == 2 else document.error(node, "'between' takes two limits")
         return matching.AnyOrder(tuple(items))
+
+    def _number(self, node, what):
+        text = self.document.wire_text(node, "number") or ""
+        if not re.fullmatch(r"\$\{\w+\}" if what == "send" else r"(?!\d)\w+|\$\{\w+\}", text):
+            return self.document.error(node, "'number' takes \"${name}\", and in 'expect' a name, too")
+        return matching.Number(text)
 
     def _bytes(self, node):
         """A chunk as text or bytes: quoted text, or {hex: "..."}."""

@@ -35,7 +35,7 @@ def substitute_all(value, values):
         return [substitute_all(item, values) for item in value]
     if isinstance(value, dict):
         return {key: substitute_all(item, values) for key, item in value.items()}
-    return value
+    return value.number(values) if isinstance(value, Number) else value
 
 
 class Literal(NamedTuple):
@@ -84,6 +84,26 @@ class Between(NamedTuple):
         return "between %s and %s" % tuple(substitute_all(limit, values) for limit in self)
 
 
+class Number(NamedTuple):
+    """A whole number. Where it is expected, `text` is a name, under which later steps have it, or the number itself."""
+
+    text: str
+
+    def number(self, values):
+        """The number for which the text stands; ValueError if it is none."""
+        return int(substitute(self.text, values))
+
+    def match(self, value, values):
+        if type(value) is not int:
+            return NO_MATCH
+        if self.text.isidentifier():
+            return MatchResult(True, "ok", ((self.text, value),))
+        return MatchResult(value == self.number(values))
+
+    def describe(self, values):
+        return "a number" if self.text.isidentifier() else substitute(self.text, values)
+
+
 class AnyOrder(NamedTuple):
     """A list with these values, in any order."""
 
@@ -130,6 +150,10 @@ def _match_all(pairs, values):
 
 
 def _described(wanted, values):
+    if isinstance(wanted, list):
+        return [_described(item, values) for item in wanted]
+    if isinstance(wanted, dict):
+        return {key: _described(item, values) for key, item in wanted.items()}
     return wanted.describe(values) if hasattr(wanted, "describe") else substitute_all(wanted, values)
 
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, Optional, Tuple
 SEGMENTATIONS = ("whole", "bytes", "joined")
 PLACEMENTS = ("split", "same")
 MIXED = "mixed"  # the protocol of a scenario whose actors speak several
+BARE = "bare"  # a connection that the scenario opens itself, where the protocol has an opening
 
 
 class Location(NamedTuple):
@@ -29,11 +30,14 @@ class Send(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One actor's step. Its order is always: connect, send, expect, expect_nothing, expect_close, disconnect."""
+    """One actor's step. Its order is always: connect, send, expect, expect_nothing, expect_close, disconnect.
+
+    `connect` is False, True or BARE.
+    """
 
     location: Location
     actor: str
-    connect: bool = False
+    connect: Any = False
     sends: Tuple[Send, ...] = ()
     expects: Tuple[Any, ...] = ()
     expect_nothing: bool = False

@@ -11,6 +11,7 @@ from parley.conformance.wire import CODECS
 from parley.conformance.yamlnodes import nearest
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]+)", re.ASCII)
+_WITH_PATH = re.compile(r"(?:ws://)?(?P<address>[^/]*)(?P<path>/[!-~]*)?", re.ASCII)
 _LAST_PORT = 65535
 
 
@@ -42,18 +43,33 @@ def _number(text):
     return number if 0 < number < float("inf") else None
 
 
+class Address(tuple):
+    """(host, port), and the `path` there; None for the usual one, or where the protocol knows no paths."""
+
+    path = None
+
+
 def targets(texts):
-    """{protocol: (host, port)} from texts such as line=localhost:4000 or line=[::1]:4000; raises UsageError."""
+    """{protocol: Address} from texts such as line=localhost:4000 or line=[::1]:4000; raises UsageError.
+
+    Where the protocol has paths, such as web=localhost:8000/parley/chat or web=ws://localhost:8000/parley/chat, too.
+    """
     found = {}
     for protocol, address in _pairs(texts, "--target", "HOST:PORT"):
         option = "--target %s=%s" % (protocol, address)
+        path, example = None, "localhost:4000 or [::1]:4000"
+        if hasattr(CODECS[protocol], "PATH"):
+            example = "localhost:8000 or ws://localhost:8000/chat"
+            with_path = _WITH_PATH.fullmatch(address)
+            address, path = with_path.group("address", "path") if with_path else (address, None)
         shape = _HOST_PORT.fullmatch(address)
         if not shape:
-            raise UsageError("%s: the address of a server is HOST:PORT, such as localhost:4000 or [::1]:4000" % option)
+            raise UsageError("%s: the address of a server is HOST:PORT, such as %s" % (option, example))
         port = int(shape.group("port"))
         if not 0 < port <= _LAST_PORT:
             raise UsageError("%s: %d is not a port; ports are from 1 to %d" % (option, port, _LAST_PORT))
-        found[protocol] = (shape.group("v6") or shape.group("host"), port)
+        found[protocol] = Address((shape.group("v6") or shape.group("host"), port))
+        found[protocol].path = path
     return found
 
 

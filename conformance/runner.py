@@ -36,7 +36,7 @@ class StepFailed(Exception):
         self.what = what
         self.wanted = wanted
         self.got = [str(one) for one in got]
-        self.dumps += ["+ hex: " + hex_dump(one.raw) for one in got if isinstance(one, Message)]
+        self.dumps += ["+ hex: " + hex_dump(one.raw) for one in got if isinstance(one, Message) and one.raw]
 
 
 class Pending(NamedTuple):
@@ -58,7 +58,7 @@ class Run:
         self.variant = variant
         self.fixture = fixture
         self.transcript = Transcript(time.monotonic)
-        self.values = {"start": int(time.time())}
+        self.values = {"start": int(time.time()), "path": fixture.path}
         self.passed = []
         self.passed_over = {}  # requirement: {what would be evidence for it, and never comes from this server}
         self.unproved = []  # the steps whose evidence has not come
@@ -119,7 +119,7 @@ class Run:
         actor = self.actors[step.actor]
         self._flush_others(actor)
         if step.connect:
-            self._connect(actor)
+            self._connect(actor, step.connect == model.BARE)
         elif self._was_shown_the_door(actor):
             self._connect(actor)
         self._require_connection(step, actor)
@@ -146,10 +146,10 @@ class Run:
         if not actor.connected:
             raise StepFailed(step, actor.ident, "the scenario uses a connection that is not open", [], [])
 
-    def _connect(self, actor):
+    def _connect(self, actor, bare=False):
         self._flush()
         address = self.fixture.address(actor.codec.NAME, self._worker_of(actor))
-        actor.connect(address, self.fixture.reply_seconds)
+        actor.connect(address, self.fixture.reply_seconds, bare)
 
     def _was_shown_the_door(self, actor):
         """Whether a foreign server has closed a stranger's connection where the acquaintance says that it does.
@@ -360,7 +360,7 @@ class Run:
         found = []
         for matcher in wanted:
             fields = matcher.literal(self.values) if isinstance(matcher, matching.Fields) else None
-            if fields is not None:
+            if fields is not None and not getattr(actor.codec, "AS_TEXT", False):
                 try:
                     found.append("- hex: " + hex_dump(actor.codec.encode(fields, None)))
                 except (KeyError, TypeError, ValueError):
@@ -417,7 +417,7 @@ class Run:
         for step in group.steps:
             actor = self.actors[step.actor]
             if step.connect:
-                self._connect(actor)
+                self._connect(actor, step.connect == model.BARE)
             self._require_connection(step, actor)
             parts = [self._encoded(actor, send) for send in step.sends]
             ready.append((actor, b"".join(data for data, _ in parts), " + ".join(shown for _, shown in parts)))

@@ -24,8 +24,8 @@ STOP_SECONDS = 30.0
 _WORKER_LINE = re.compile(r"\[SERVER\] Worker (\d+) serves (\w+) on (\S+):(\d+)")
 _SHARED_LINES = (re.compile(r"\[SERVER\] Chat server started on (?P<host>\S+):(?P<port>\d+)(?P<protocol>)"),
                  re.compile(r"\[SERVER\] Serving (?P<protocol>\w+) on (?P<host>\S+):(?P<port>\d+)"))
-PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # that the suite knows
-WEB = "web"  # which our server speaks, too
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # of plain TCP
+WEB = "web"
 _LAST_LINE = "[SERVER] Waiting for connections..."
 
 _PR_SET_PDEATHSIG = 1

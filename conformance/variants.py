@@ -75,7 +75,7 @@ class Renaming:
         if isinstance(value, list):
             return [self.value(item) for item in value]
         if isinstance(value, dict):
-            return {key: self.value(item) for key, item in value.items()}
+            return {self.text(key): self.value(item) for key, item in value.items()}
         return self.matcher(value) if hasattr(value, "match") else value
 
     def matcher(self, matcher):

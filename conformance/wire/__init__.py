@@ -11,12 +11,17 @@ in, or None. Names and texts are str.
     FRAMED                  do messages begin with their length? Then bytes in a scenario (`raw`, `hex`, `chunks`) are
                             sent as they are, without suffixes for names
     CAN_WHISPER             can a client say something to one other user?
+    PATH                    optional: the path at which a server usually is, where addresses have one
     HEARS_BEFORE_LOGIN      does a connection hear the room before it has a name?
     STORES_MESSAGES         does the server keep messages that nobody can delete? Then each run has its own server
+    AS_TEXT                 optional, where STRUCTURED: do the bytes of a message tell no more than its fields? Then
+                            failures do not show them
 
     encode(message, me)     the bytes of a message. Structured: missing fields get their default, a value of type bytes
                             is sent as it is, and a wrong length, version, ... is possible by giving that field
-    Decoder()               .feed(data) returns a list of messages; .unfinished has the bytes of an incomplete one
+    Decoder()               .feed(data) returns a list of messages; .unfinished has the bytes of an incomplete one;
+                            optional: .opening(address), the bytes with which a client begins, and which are answered
+    heartbeat(message)      optional: what every client answers to this message by itself, and no scenario sees; or None
     ClientState()           the state of one connection, as far as the messages in both directions show it:
         .name                   the name under which it is logged in, or None
         .at_message_boundary    may a message be sent now, or would it become part of an incomplete one?

@@ -20,7 +20,7 @@ import payloads  # noqa: E402
 import promise  # noqa: E402
 from reference import read_item, write_item  # noqa: E402
 
-PEOPLE = {"line": "lina", "binary": "bina", "delimited": "deli", "dollar": "dora"}
+PEOPLE = {"line": "lina", "binary": "bina", "delimited": "deli", "dollar": "dora", "web": "wanda"}
 ROOM = "#dev"
 SECONDS = 60
 CONFIG = {"limits": {"messages_per_second": 0}, "rooms": {"joins_per_second": 0}, "idle_timeout": 0}
@@ -38,13 +38,18 @@ class Person:
         self._decoder = self.codec.Decoder()
         self.sock = socket.create_connection(server.worker_address(slot, protocol), SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if protocol == "web":
+            self.sock.sendall(self._decoder.opening(self.sock.getpeername()))
+            while not self._decoder.feed(self.sock.recv(1 << 18)):
+                pass
 
     def send(self, message):
         self.sock.sendall(message if isinstance(message, bytes) else self.codec.encode(message, self.name))
 
     def log_in(self):
         logins = {"line": "LOGIN lina", "binary": {"type": 200, "content": "bina"}, "delimited": {"CREATE": ["deli"]},
-                  "dollar": {"purpose": "login", "username": "dora", "password": "secret"}}
+                  "dollar": {"purpose": "login", "username": "dora", "password": "secret"},
+                  "web": {"do": "login", "name": "wanda"}}
         self.send(logins[self.protocol])
 
     def say(self, room, said):
@@ -55,7 +60,7 @@ class Person:
             return self.send({"type": 404, "content": room.encode() + b" " + said})
         if self.protocol == "delimited":
             return self.send({"SEND": [self.name, room, write_item(said.decode())]})
-        return self.send({"purpose": "send_message", "from_user": self.name, "to_user": room, "message": said.decode()})
+        return self.send(self.codec.say_in_room(self.name, room, said.decode()))
 
     def set_topic(self, said):
         if self.protocol == "line":
@@ -68,13 +73,17 @@ class Person:
         data = self.sock.recv(1 << 18)
         assert data, "%s was sent away, after %r" % (self.name, self.heard[-1:])
         for message in self._decoder.feed(data):
+            beat = self.codec.heartbeat(message) if self.protocol == "web" else None
+            if beat:
+                self.send(beat)
+                continue
             room, who, text = self.codec.heard_in_room(message) or (None, None, message)
             if room and self.protocol == "delimited":
                 room, text = read_item(room), read_item(text)
             self.heard.append((room, who, text))
 
 
-class Four:
+class Everybody:
     """One of each protocol, on two workers, in one room."""
 
     def __init__(self, server):
@@ -86,7 +95,7 @@ class Four:
             self.until(lambda: person.heard)
         for person in self.people.values():
             self.enter(person, ROOM)
-        for protocol in ("binary", "delimited", "dollar"):
+        for protocol in ("binary", "delimited", "dollar", "web"):
             self.people["line"].send("%s OP %s" % (ROOM, PEOPLE[protocol]))
             self.until(lambda: any("op" in str(text) and PEOPLE[protocol] in str(text) and room and not who
                                    for room, who, text in self.people[protocol].heard))
@@ -134,11 +143,11 @@ def server():
 
 
 @pytest.fixture
-def four(server):
-    four = Four(server)
-    yield four
-    four.people["delimited"].send({"DELETE": []})
-    four.close()
+def everybody(server):
+    everybody = Everybody(server)
+    yield everybody
+    everybody.people["delimited"].send({"DELETE": []})
+    everybody.close()
     deadline, found = time.monotonic() + SECONDS, None
     with socket.create_connection(server.address(), SECONDS) as sock, sock.makefile("rb") as lines:
         sock.sendall(b"LOGIN watcher\n")
@@ -162,12 +171,12 @@ def heard_by(receiver, text):
     if receiver == "line":
         return promise.heard("line", text)
     pieces = promise.heard_in_room(receiver, ROOM, text)
-    return pieces if receiver == "binary" else [piece.replace("\n", "\n\t") for piece in pieces]
+    return pieces if receiver in ("binary", "web") else [piece.replace("\n", "\n\t") for piece in pieces]
 
 
 @pytest.mark.parametrize("sender", PEOPLE)
-def test_a_text_is_heard_as_that_by_all_others(four, sender):
-    speaker, wanted = four.people[sender], {receiver: [] for receiver in PEOPLE}
+def test_a_text_is_heard_as_that_by_all_others(everybody, sender):
+    speaker, wanted = everybody.people[sender], {receiver: [] for receiver in PEOPLE}
     for number, (said, text) in enumerate(texts_for(sender)):
         speaker.say(ROOM, said)
         speaker.say(ROOM, b"next: %d." % number)
@@ -175,10 +184,10 @@ def test_a_text_is_heard_as_that_by_all_others(four, sender):
             wanted[receiver] += (heard_by(receiver, text) if text is not None else []) + ["next: %d." % number]
         if number % 20 == 0:
             last = (ROOM, speaker.name, "next: %d." % number)
-            four.until(lambda: all(last in one.heard[-50:] for one in four.others(sender)))
+            everybody.until(lambda: all(last in one.heard[-50:] for one in everybody.others(sender)))
     last = (ROOM, speaker.name, "next: %d." % number)
-    four.until(lambda: all(last in one.heard for one in four.others(sender)))
-    for one in four.others(sender):
+    everybody.until(lambda: all(last in one.heard for one in everybody.others(sender)))
+    for one in everybody.others(sender):
         expected = [(ROOM, speaker.name, text) for text in wanted[one.protocol]]
         for found, right in zip(one.heard, expected):
             assert found == right, one.protocol
@@ -186,8 +195,8 @@ def test_a_text_is_heard_as_that_by_all_others(four, sender):
 
 
 @pytest.mark.parametrize("sender", PEOPLE)
-def test_a_topic_is_told_as_one_event_by_who_set_it(four, sender):
-    speaker = four.people[sender]
+def test_a_topic_is_told_as_one_event_by_who_set_it(everybody, sender):
+    speaker = everybody.people[sender]
     topics = [said for said, text in texts_for(sender)
               if text not in (None, "-") and len(text.encode()) <= 200 and promise.is_utf8(said)
               and not said.isdigit()]  # there are a thousand lines of these
@@ -195,8 +204,8 @@ def test_a_topic_is_told_as_one_event_by_who_set_it(four, sender):
         speaker.set_topic(said)
         speaker.say(ROOM, b"next: %d." % number)
     last = (ROOM, speaker.name, "next: %d." % number)
-    four.until(lambda: all(last in one.heard for one in four.others(sender)))
-    told = {one.protocol: by_number(one.heard, speaker.name) for one in four.others(sender)}
+    everybody.until(lambda: all(last in one.heard for one in everybody.others(sender)))
+    told = {one.protocol: by_number(one.heard, speaker.name) for one in everybody.others(sender)}
     for number, said in enumerate(topics):
         events = [found[number] for found in told.values()]
         assert events[1:] == events[:-1], said  # all are told the same
@@ -219,24 +228,24 @@ def by_number(heard, name):
 
 
 @pytest.mark.parametrize("count", [25, pytest.param(len(NAMES), marks=pytest.mark.long)], ids=["some", "all"])
-def test_rooms_of_every_name_are_told_apart(four, chance, count):
+def test_rooms_of_every_name_are_told_apart(everybody, chance, count):
     entered, names = 0, chance.sample(NAMES, count)
     for name in names:
         room = "#" + name
-        first = four.people["line"]
-        four.settle()
-        if four.enter(first, room) != "OK":
+        first = everybody.people["line"]
+        everybody.settle()
+        if everybody.enter(first, room) != "OK":
             continue  # it looks like another one
-        for person in four.others("line"):
-            four.enter(person, write_item(room) if person.protocol == "delimited" else room)
-        four.settle()
-        for person in four.people.values():
+        for person in everybody.others("line"):
+            everybody.enter(person, write_item(room) if person.protocol == "delimited" else room)
+        everybody.settle()
+        for person in everybody.people.values():
             person.say(write_item(room) if person.protocol == "delimited" else room, b"hi")
-        shown = {protocol: [(promise_room(room), other.name, "hi") for other in four.others(protocol)]
+        shown = {protocol: [(promise_room(room), other.name, "hi") for other in everybody.others(protocol)]
                  for protocol in PEOPLE}
-        four.until(lambda: all(said in one.heard for one in four.people.values()
+        everybody.until(lambda: all(said in one.heard for one in everybody.people.values()
                                for said in shown[one.protocol]))
-        for person in four.people.values():
+        for person in everybody.people.values():
             in_rooms = [heard for heard in person.heard if heard[0] and heard[2] == "hi"]
             assert sorted(in_rooms) == sorted(shown[person.protocol]), person.protocol
             person.send(person.codec.leave_room(write_item(room) if person.protocol == "delimited" else room))

@@ -2,9 +2,9 @@
 import pytest
 
 from parley.conformance.message import Message
-from parley.conformance.wire import CODECS, binary, delimited, dollar, line
+from parley.conformance.wire import CODECS, binary, delimited, dollar, line, web
 
-WITH_ROOMS = [line, binary, delimited, dollar]
+WITH_ROOMS = [line, binary, delimited, dollar, web]
 ZEROS = "00 " * 38
 
 

@@ -10,11 +10,11 @@ have to be made twice.
 import re
 import unicodedata
 
-LINE, BINARY, PADDED, DELIMITED, DOLLAR, DOLLAR_JSON = (
-    "line", "binary", "padded", "delimited", "dollar", "dollar-json")
-PROTOCOLS = (LINE, BINARY, PADDED, DELIMITED, DOLLAR)
+LINE, BINARY, PADDED, DELIMITED, DOLLAR, DOLLAR_JSON, WEB = (
+    "line", "binary", "padded", "delimited", "dollar", "dollar-json", "web")
+PROTOCOLS = (LINE, BINARY, PADDED, DELIMITED, DOLLAR, WEB)
 FORMS = PROTOCOLS + (DOLLAR_JSON,)  # in which one can speak and hear: dollar has two
-WHISPERERS = (LINE, DELIMITED, DOLLAR, DOLLAR_JSON)  # those that can say something to one alone
+WHISPERERS = (LINE, DELIMITED, DOLLAR, DOLLAR_JSON, WEB)  # those that can say something to one alone
 
 TEXT_LIMIT = 16384  # bytes, of a text that is sent
 LINE_LIMIT = 8192  # bytes of a line in either direction: of its text, towards a client
@@ -35,12 +35,14 @@ def accepted(sender, payload):
         if payload is None:
             return None
         payload = payload.rstrip(b" \t\r\0\x04\xf2")
+    elif sender == WEB:  # which can write what is no UTF-8 as halves of surrogate pairs
+        payload = re.sub("[\ud800-\udfff]", "\ufffd", payload.decode("utf-8", "surrogateescape")).encode()
     elif not is_utf8(payload):
         return None
     text = canonical(payload)
     if is_blank(text):
         return None
-    if sender in (DELIMITED, DOLLAR, DOLLAR_JSON) and len(text.encode()) > TEXT_LIMIT:
+    if sender in (DELIMITED, DOLLAR, DOLLAR_JSON, WEB) and len(text.encode()) > TEXT_LIMIT:
         return None
     return text
 
@@ -196,7 +198,9 @@ def told(receiver, room, sentence):
     return content[len(room) + 1:]
 
 
-_HEARD = {LINE: _line, BINARY: _binary, PADDED: _padded, DELIMITED: _whole, DOLLAR: _whole, DOLLAR_JSON: _whole}
+_HEARD = {
+    LINE: _line, BINARY: _binary, PADDED: _padded, DELIMITED: _whole, DOLLAR: _whole, DOLLAR_JSON: _whole, WEB: _whole,
+}
 
 
 # ---- names

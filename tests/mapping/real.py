@@ -9,7 +9,7 @@ PATIENCE = 300  # seconds, for whatever is waited for; Python 3.6 needs a second
 # {form: name}, none longer than binary's names may be. dollar's need accounts; so do the hostile ones it can have.
 ACTORS = {
     "line": "lina", "binary": "bina", "padded": "paddy", "delimited": "delia", "dollar": "dolly",
-    "dollar-json": "jason",
+    "dollar-json": "jason", "web": "wanda",
 }
 PASSWORD = "secret"
 ACCOUNTS = ["O'Brien\"\\", "{0}%s", "Maximiliane-von-Hohenlohe", "\u738b\u4e94\u8d75\u516d", "Kelvin"]
@@ -32,6 +32,9 @@ class Actor:
         self._sock = socket.create_connection(address, PATIENCE)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = reference.READERS[form](name)
+        self._sending = threading.Lock()
+        if form == "web":
+            self._sock.sendall(reference.web.Decoder().opening(address))
         self._forgotten = 0
         self._news = threading.Condition(threading.RLock())
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -59,14 +62,25 @@ class Actor:
                 self.ended = not data
                 try:
                     self._reader.feed(data)
+                    self._show_that_it_is_here()
                 except Exception as error:
                     self.trouble, self.ended = error, True
                 self._news.notify_all()
 
+    def _show_that_it_is_here(self):
+        """Answer a ping; but whoever is sending anyway shows that it is here, and must not be waited for."""
+        if self._reader.answer and self._sending.acquire(False):
+            try:
+                self._sock.sendall(self._reader.answer)
+            finally:
+                self._sending.release()
+        self._reader.answer = b""
+
     # ---- what it does
 
     def send(self, data):
-        self._sock.sendall(data)
+        with self._sending:
+            self._sock.sendall(data)
 
     def say(self, payload):
         self.send(self.words(payload))

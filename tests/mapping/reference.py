@@ -1,4 +1,4 @@
-r"""Clients of the five protocols, small and strict: what they make of bytes, and how they write what they have to say.
+r"""Clients of the six protocols, small and strict: what they make of bytes, and how they write what they have to say.
 
 Written from the documents and from what the server promises, sharing no code with it. The frames are those of the
 suite's codecs. The readers are not, as they are stricter than any client: they raise NotClean for every byte that a
@@ -23,7 +23,7 @@ import struct
 import unicodedata
 from collections import namedtuple
 
-from parley.conformance.wire import binary, delimited, dollar, padded
+from parley.conformance.wire import binary, delimited, dollar, padded, web
 
 Heard = namedtuple("Heard", "kind sender text time")
 
@@ -48,7 +48,9 @@ def without_controls(text, but="\t"):
 
 
 class Reader:
-    """feed(bytes); `heard` is all that was heard so far, `rest` what has only begun."""
+    """feed(bytes); `heard` is all that was heard so far, `rest` what has only begun; `answer` is to be sent at once."""
+
+    answer = b""
 
     def __init__(self, me):
         self.me = me
@@ -62,7 +64,8 @@ class Reader:
             if not size:
                 return
             self.rest = self.rest[size:]
-            self.heard.append(event)
+            if event is not None:
+                self.heard.append(event)
 
 
 # ---- line
@@ -399,9 +402,135 @@ def _must_be_plain(value, depth=0):
         value.encode()
 
 
+# ---- web
+
+class Web(Reader):
+    def first(self, data):
+        if data.startswith(b"HTTP/1.1 101 "):
+            end = data.find(b"\r\n\r\n") + 4
+            return (end, heard("opened")) if end > 3 else (0, None)
+        if len(data) < 2:
+            return 0, None
+        must(data[0] in (0x81, 0x88, 0x89) and data[1] < 128, data[:2])
+        size, start = data[1], {126: 4, 127: 10}.get(data[1], 2)
+        if start > 2:
+            size = int.from_bytes(data[2:start], "big") if len(data) >= start else 1 << 62
+            must(size > {4: 125, 10: 65535}[start], data[:10])
+        if len(data) < start + size:
+            return 0, None
+        content = data[start:start + size]
+        if data[0] == 0x89:
+            self.answer = web.encode({"frame": "pong", "content": content})
+            return start + size, None
+        if data[0] == 0x88:
+            return start + size, heard("closed")
+        fields = json.loads(content.decode(), object_pairs_hook=_once_each)
+        _must_be_plain(fields)
+        event = getattr(self, "_" + fields.pop("on"))(fields)
+        must(not fields, fields)
+        return start + size, event
+
+    def _talk(self, fields):
+        must(type(fields.pop("n")) is int, fields)
+        return fields.pop("by"), without_controls(fields.pop("text"), "\t\n"), fields.pop("at")
+
+    def _said(self, fields):
+        room, (sender, text, time) = _room(fields), self._talk(fields)
+        must(sender and text, text)
+        return heard("said in", sender, (room, text), time) if room else heard("said", sender, text, time)
+
+    def _whispered(self, fields):
+        must(fields.pop("to") == self.me, fields)
+        return heard("whispered", *self._talk(fields))
+
+    def _happened(self, fields, sentence):
+        return heard("happened", text=(_room(fields), without_controls(sentence.replace("\n", "\u2424"))))
+
+    def _came(self, kind, fields):
+        name = without_controls(fields.pop("name"), "")
+        if fields["room"] != web.LOBBY:
+            return self._happened(fields, "%s %s" % (name, kind))
+        return heard(kind, text=name, sender=_room(fields))
+
+    def _joined(self, fields):
+        return self._came("joined", fields)
+
+    def _left(self, fields):
+        return self._came("left", fields)
+
+    def _renamed(self, fields):
+        names = fields.pop("old"), fields.pop("new")
+        if fields["room"] != web.LOBBY:
+            return self._happened(fields, "%s is now %s" % names)
+        return heard("renamed", text=names, sender=_room(fields))
+
+    _ACTS = {
+        "kick": "kicked %s", "ban": "banned %s", "unban": "unbanned %s", "mute": "muted %s", "unmute": "unmuted %s",
+        "voice": "gave %s a voice", "devoice": "took %s's voice", "op": "made %s an op",
+        "deop": "made %s an ordinary member", "invite": "invited %s",
+    }
+
+    def _managed(self, fields):
+        act, by, name, text = (fields.pop(key) for key in ("act", "by", "name", "text"))
+        if act in self._ACTS:
+            must(name and (not text or act in ("kick", "ban", "mute")), act)
+            done = self._ACTS[act] % name + (": " + text if text else "")
+        elif act == "set":
+            done = "set %s: %s" % (name, text) if name != "key" else "changed the key" + text
+        else:
+            must(act in ("topic", "drop") and not name and (not text or act == "topic"), act)
+            done = "closed the room" if act == "drop" else "set the topic: " + text if text else "took the topic away"
+        return self._happened(fields, "%s %s" % (by, done))
+
+    def _invited(self, fields):
+        return heard("happened", text=("", "%s invites you to %s" % (fields.pop("by"), _room(fields))))
+
+    def _notice(self, fields):
+        return heard("happened", text=("", without_controls(fields.pop("text"), "\t\n")))
+
+    def _welcome(self, fields):
+        must(all(type(fields.pop(key)) is kind for key, kind in (
+            ("name", str), ("account", bool), ("session", str), ("me", int))), fields)
+        return heard("done", text="login")
+
+    def _done(self, fields):
+        must(all(type(fields.pop(key, 0)) is int for key in ("n", "at")), fields)
+        return heard("done")
+
+    def _no(self, fields):
+        why = fields.pop("why")
+        must(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", why) and fields.pop("text"), why)
+        return heard("refused", text=why)
+
+    def _who(self, fields):
+        _room(fields)
+        return heard("members", text=tuple(fields.pop("names")))
+
+    def _rooms(self, fields):
+        rooms = [tuple(one.pop(key) for key in ("room", "members", "topic", "inside")) for one in fields["rooms"]]
+        must(not any(fields.pop("rooms")), fields)
+        return heard("rooms", text=tuple(rooms))
+
+    def _topic(self, fields):
+        must(type(fields.pop("by")) is str and type(fields.pop("at")) is int and a_room(fields.pop("room")), fields)
+        return heard("topic", text=fields.pop("topic"))
+
+
+def _once_each(pairs):
+    must(len(dict(pairs)) == len(pairs), pairs)
+    return dict(pairs)
+
+
+def _room(fields):
+    """The room in which it is, as "" if that is the lobby."""
+    room = fields.pop("room")
+    must(a_room(room), room)
+    return "" if room == web.LOBBY else room
+
+
 READERS = {
     "line": Line, "binary": Binary, "padded": Padded, "delimited": Delimited, "dollar": Dollar,
-    "dollar-json": DollarJson,
+    "dollar-json": DollarJson, "web": Web,
 }
 
 
@@ -456,6 +585,12 @@ def _json(raw):
 _TEXTS = {"dollar": python_text, "dollar-json": json_text}
 
 
+def web_message(do, **fields):
+    """A frame; where a value is not UTF-8, each wrong byte is half a surrogate pair."""
+    values = {key: value.decode("utf-8", "surrogateescape") for key, value in fields.items() if value is not None}
+    return web.encode(dict(values, do=do))
+
+
 def says(protocol, me, payload):
     """The bytes by which the client `me` says `payload` in the room."""
     if protocol == "line":
@@ -464,6 +599,8 @@ def says(protocol, me, payload):
         return binary_frame(100, payload, me[:10])
     if protocol == "padded":
         return padded_frame(b"[05:55 AM] %b: %b" % (me, payload))
+    if protocol == "web":
+        return web_message("say", text=payload)
     return whispers(protocol, me, b"lobby", payload)
 
 
@@ -473,6 +610,8 @@ def whispers(protocol, me, to, payload):
         return b"DM %b %b\n" % (to, payload)
     if protocol == "delimited":
         return delimited_frame(2, delimited_item(me), delimited_item(to), delimited_item(payload))
+    if protocol == "web":
+        return web_message("whisper", to=to, text=payload)
     return dollar_packet(_TEXTS[protocol](purpose=b"send_message", from_user=me, to_user=to, message=payload))
 
 
@@ -480,6 +619,8 @@ def says_in(protocol, me, room, payload):
     """The bytes by which it says that in a room."""
     if protocol == "binary":
         return binary_frame(404, room + b" " + payload, me[:10])
+    if protocol == "web":
+        return web_message("say", room=room, text=payload)
     return whispers(protocol, me, room, payload)
 
 
@@ -490,6 +631,8 @@ def manages(protocol, room, act, about=None, text=None):
         return binary_frame(408, b" ".join(given))
     if protocol == "delimited":
         return delimited_frame(11, *map(delimited_item, given))
+    if protocol == "web":
+        return web_message(act.decode(), room=room, name=about, text=text)
     fields = {"purpose": b"room", "room": room, "act": act, "about": about, "text": text}
     return dollar_packet(_TEXTS[protocol](**{key: value for key, value in fields.items() if value is not None}))
 
@@ -504,4 +647,6 @@ def enters(protocol, name, password=b""):
         return says(protocol, name, b"hello")
     if protocol == "delimited":
         return delimited_frame(0, delimited_item(name))
+    if protocol == "web":
+        return web_message("login", name=name)
     return dollar_packet(_TEXTS[protocol](purpose=b"login", username=name, password=password))

@@ -55,6 +55,15 @@ OWN_SPELLINGS = [
         ("[\u0660\u0665:\u0665\u0665 AM] ann: hi".encode(), "[\u0660\u0665:\u0665\u0665 AM] ann: hi"),
         (b"[05:55 AM] ann: bob: hi", "bob: hi"), (b"[05:55 AM] ann: [05:56 AM] bob: hi", "[05:56 AM] bob: hi"),
     ]
+] + [
+    ("web", reference.web.encode({"frame": "text", "content": b'{"do":"say","text":%b}' % literal}), text)
+    for literal, text in [
+        (b'"\\u00e9\\ud83d\\ude00"', "\u00e9\U0001f600"), (b'"\xc3\xa9"', "\u00e9"),
+        (b'"\\u001b[2J\\u0000\\u0085\\u2028\\b\\f\\r"', "\u241b[2J\u2400\u2424\u2424\u2408\u240c\u240d"),
+        (b'"a\\r\\nb\\n\\t"', "a\nb\n\t"), (b'"\\ud83d \\ude00\\ud83d"', "\ufffd \ufffd\ufffd"),
+        (b'"\\/\\"\\\\"', "/\"\\"), (b"'a'", None), (b"1", None), (b"null", None), (b'["a"]', None),
+        (b'{"a":1}', None), (b'"a" "b"', None), (b'"a\nb"', None), (b'"\\x41"', None), (b'""', None),
+    ]
 ]
 
 
@@ -74,7 +83,7 @@ def carried(receiver, *happenings):
     encode = module.FORMS[form] if form else next(iter(module.FORMS.values()))
     reader = reference.READERS[receiver](ME)
     for happening in happenings:
-        for frame in encode(happening, ME.encode() if module.TRAITS.personal else None):
+        for frame in encode(happening, ME.encode()):
             reader.feed(frame)
     assert not reader.rest or receiver == "padded"
     return reader.heard
@@ -84,7 +93,7 @@ def promised_events(receiver, texts, direct, sender=SENDER):
     kind = "whispered" if direct else "said"
     if receiver == "delimited":
         kind = "sent"
-    shown = {"binary": WHEN, "padded": time.strftime("%I:%M %p", time.localtime(WHEN))}.get(receiver)
+    shown = {"binary": WHEN, "web": WHEN, "padded": time.strftime("%I:%M %p", time.localtime(WHEN))}.get(receiver)
     return [heard(kind, sender, text, shown) for text in texts]
 
 
@@ -138,7 +147,7 @@ def test_a_canonical_text_stays_what_it_is(sender):
                 assert promise.accepted(sender, text.encode()) == text
 
 
-@pytest.mark.parametrize("receiver", ["delimited", "dollar", "dollar-json"])
+@pytest.mark.parametrize("receiver", ["delimited", "dollar", "dollar-json", "web"])
 def test_where_the_target_allows_it_the_text_comes_back_as_it_was(receiver):
     """What one client hears and says again is, to the letter, what was said first."""
     for payload in payloads.TEXTS.values():

@@ -12,7 +12,7 @@ from parley.server.protocols import PROTOCOLS, events
 
 WHEN = 1500000000
 # dollar takes no names but those of accounts, which are in a file.
-WAYS_IN = ("line", "binary", "padded", "delimited")
+WAYS_IN = ("line", "binary", "padded", "delimited", "web")
 NAMES = {name.decode(): name for name, is_one in payloads.NAMES.items() if is_one}
 HELLO = b"hello from here"
 
@@ -21,14 +21,15 @@ INVALID = {
     "binary": {"login"},
     "padded": {"This cannot be a nickname.", "The message is not valid UTF-8.", "The nickname has no password."},
     "delimited": {"username is not allowed", "only ASCII is allowed", "CREATE takes a username"},
+    "web": {"invalid-name"},
 }
 TAKEN = {
     "line": "username-taken", "binary": "login", "padded": "The nickname is taken.",
-    "delimited": "username already exists",
+    "delimited": "username already exists", "web": "name-taken",
 }
 PROTECTED = {
     "line": "password-required", "binary": "login", "padded": "The nickname needs its password behind it.",
-    "delimited": "username already exists",
+    "delimited": "username already exists", "web": "password-required",
 }
 BESIDE = ["Maximilian%d" % number for number in range(3000)]  # here too; two of them would draw the same alias
 _GIVEN_OUT = Aliases()
@@ -84,8 +85,8 @@ def is_seen(actors, newcomer, name):
     if newcomer.form == "delimited":
         newcomer.send(reference.delimited_frame(4))  # or the account would stay
     newcomer.hang_up()
-    for form in ("line", "binary"):
-        kinds = ("joined", "left") if form == "binary" else ("left",)
+    for form in ("line", "binary", "web"):
+        kinds = ("left",) if form == "line" else ("joined", "left")
         for kind in kinds:
             told = actors[form].wait_for(lambda event: event.kind == kind)
             assert promise.is_shown_as(form, name, told.text), (form, name, told)
@@ -119,7 +120,7 @@ def test_look_alikes_of_those_who_are_here_are_refused(server, actors):
         for holder in here:
             holder.__exit__()
     for name in holders:
-        for form in ("line", "binary"):
+        for form in ("line", "binary", "web"):
             actors[form].wait_for(lambda event: (event.kind, event.text) == ("left", name))
 
 
@@ -138,7 +139,7 @@ def carried(receiver, happening, me="bob"):
     module = PROTOCOLS[name]
     encode = module.FORMS[form] if form else next(iter(module.FORMS.values()))
     reader = reference.READERS[receiver](me)
-    arguments = [happening, me.encode() if module.TRAITS.personal else None]
+    arguments = [happening, me.encode()]
     if module.TRAITS.longest_name:
         arguments.append(ALIASES)
     for frame in encode(*arguments):
@@ -165,7 +166,7 @@ def stands_everywhere(receiver, name):
 
 
 LISTS = {
-    "line": events.Present, "binary": events.Present, "delimited": events.Known,
+    "line": events.Present, "binary": events.Present, "web": events.Present, "delimited": events.Known,
     "dollar": lambda names: events.Users([(name, True) for name in names]),
     "dollar-json": lambda names: events.Users([(name, True) for name in names]),
 }

@@ -20,7 +20,7 @@ LIMITS = {"text_bytes": promise.TEXT_LIMIT, "line_bytes": promise.LINE_LIMIT}
 WHEN = 1500000000
 CASES = 500
 ME, NEXT = "me", "the next one"
-FORMS = ("binary", "delimited", "dollar", "dollar-json")
+FORMS = ("binary", "delimited", "dollar", "dollar-json", "web")
 
 # Of which names of rooms, texts, topics and reasons are made.
 FRAGMENTS = [
@@ -232,7 +232,7 @@ def decoded(sender, data):
 @pytest.mark.parametrize("sender", FORMS)
 def test_what_a_client_says_in_a_room_is_what_is_said_there(cases, sender):
     time = WHEN if sender == "binary" else None
-    claimed = None if sender == "binary" else b"ann"
+    claimed = None if sender in ("binary", "web") else b"ann"
     for room, _, _, _, _ in cases:
         for spelling in {room, unicodedata.normalize("NFD", room)}:
             raw = spelling.encode()
@@ -258,13 +258,13 @@ def test_what_a_client_asks_of_a_room_is_asked_of_it(cases, sender):
             assert command == events.Manage(raw, act, about or b"", why)
 
 
-@pytest.mark.parametrize("receiver", ["delimited", "dollar", "dollar-json"])
+@pytest.mark.parametrize("receiver", ["delimited", "dollar", "dollar-json", "web"])
 def test_what_was_heard_in_a_room_can_be_said_there_again(cases, receiver):
     for room, text, _, _, _ in cases:
         again, = carried(receiver, said("ann", text, room))
         assert again.text == (room, text)
         command = decoded(receiver, reference.says_in(receiver, b"ann", room.encode(), text.encode()))
-        assert command == events.Say(text.encode(), b"ann", None, room.encode())
+        assert command == events.Say(text.encode(), None if receiver == "web" else b"ann", None, room.encode())
 
 
 def test_a_long_text_in_a_room_is_cut_between_characters():

@@ -38,6 +38,8 @@ def answers(sender, said, text, to):
         return [("refused", "", "")] if text is None else [("echo", to, text)]
     if sender in ("line", "binary"):
         return [("refused", "", "")] if text is None else []
+    if sender == "web":
+        return [("refused" if text is None else "done", "", "")]
     if sender == "padded":  # which acknowledges what is blank
         return [("done" if promise.is_utf8(said) else "refused", "", "")]
     # dollar cannot tell what was asked where it cannot read it
@@ -131,7 +133,7 @@ def longest(sender, character):
     return "." + character * (most - 1)
 
 
-@pytest.mark.parametrize("sender", ["binary", "padded", "delimited", "dollar", "dollar-json"])
+@pytest.mark.parametrize("sender", ["binary", "padded", "delimited", "dollar", "dollar-json", "web"])
 def test_the_longest_texts(actors, sender):
     """Each of one character; none that is cut loses anything."""
     speaker = actors[sender]
