@@ -490,7 +490,7 @@ class Web(Reader):
 
     def _welcome(self, fields):
         must(all(type(fields.pop(key)) is kind for key, kind in (
-            ("name", str), ("account", bool), ("session", str), ("me", int))), fields)
+            ("name", str), ("account", bool), ("session", str), ("me", int), ("read", dict))), fields)
         return heard("done", text="login")
 
     def _done(self, fields):
