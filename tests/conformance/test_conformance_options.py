@@ -10,6 +10,7 @@ import pytest
 from one_behaviour import listening
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
+from wrong_web_server import WrongWebServer
 
 from parley.conformance import options, preflight
 from parley.conformance.fixture import NotUsable
@@ -31,7 +32,11 @@ WRONG_TARGETS = [
     ("line=localhost:65536", "65536 is not a port"),
     ("localhost:4000", "PROTOCOL=HOST:PORT"),
     ("lines=localhost:4000", "no protocol 'lines'; did you mean 'line'?"),
-    ("irc=localhost:4000", "known: binary, delimited, dollar, line, padded"),
+    ("irc=localhost:4000", "known: binary, delimited, dollar, line, padded, web"),
+    ("web=http://localhost:8000/chat", "HOST:PORT, such as localhost:8000 or ws://localhost:8000/chat"),
+    ("web=localhost", "ws://localhost:8000/chat"),
+    ("web=ws://localhost:8000/a b", "ws://localhost:8000/chat"),
+    ("line=localhost:4000/chat", "HOST:PORT, such as localhost:4000"),
 ]
 
 
@@ -46,6 +51,14 @@ def test_a_wrong_target_is_an_error_that_gives_the_form(text, expected):
 def test_a_target_has_a_name_or_an_address_of_either_kind():
     assert options.targets(["line=a.example:1", "binary=127.0.0.1:65535", "padded=[::1]:3"]) == {
         "line": ("a.example", 1), "binary": ("127.0.0.1", 65535), "padded": ("::1", 3)}
+
+
+@pytest.mark.parametrize("text, path", [
+    ("localhost:8000", None), ("ws://localhost:8000", None), ("localhost:8000/chat", "/chat"),
+    ("ws://localhost:8000/parley/chat?x=1", "/parley/chat?x=1")])
+def test_a_target_of_web_may_have_a_path(text, path):
+    target = options.targets(["web=" + text])["web"]
+    assert (target, target.path) == (("localhost", 8000), path)
 
 
 def test_a_protocol_has_one_target():
@@ -117,6 +130,10 @@ NO_SERVERS = [
     ("line", until_they_leave, "does not reply to a login"),
     ("line", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
      "a web server is there, which replies HTTP/1.1 400 Bad Request"),
+    ("web", lambda sock: None, "closes the connection"),
+    ("web", answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+     "a web server is there, which replies status=404"),
+    ("web", answering(b"ERR unknown-command\n"), "not an answer of HTTP/1.1: ERR unknown-command"),
     ("line", answering(b"ERR \x1b[2J\n"), "it replies ERR \\x1b[2J"),
 ]
 
@@ -163,9 +180,9 @@ def test_every_target_is_checked():
         server.stop()
 
 
-@pytest.mark.parametrize("protocol", ["binary", "padded"])
+@pytest.mark.parametrize("protocol", ["binary", "padded", "web"])
 def test_a_running_server_passes_the_check(protocol):
-    server = WrongFramedServer()
+    server = WrongWebServer() if protocol == "web" else WrongFramedServer()
     try:
         assert preflight.check(Foreign({"line": server.address(), protocol: server.address(protocol)})) is None
     finally:
