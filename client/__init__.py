@@ -1,4 +1,4 @@
-"""A client of all five protocols, for programs and for people.
+"""A client of all protocols, for programs and for people.
 
     from parley import Said, connect
 
@@ -24,6 +24,7 @@ from parley.client.events import (
     Listed,
     Notice,
     Pong,
+    Presence,
     Progress,
     Recalled,
     Refused,
@@ -33,6 +34,7 @@ from parley.client.events import (
     Rooms,
     Said,
     Topic,
+    Typing,
     Unsure,
     Users,
     Welcomed,
@@ -43,6 +45,6 @@ from parley.client.protocol import Impossible
 
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Invited", "Joined",
-    "Kept", "Left", "Listed", "Notice", "Pong", "Progress", "Recalled", "Refused", "Renamed", "Request", "RoomNotice",
-    "Rooms", "Said", "Topic", "Unsure", "Users", "Welcomed", "Whispered", "connect", "parse",
+    "Kept", "Left", "Listed", "Notice", "Pong", "Presence", "Progress", "Recalled", "Refused", "Renamed", "Request",
+    "RoomNotice", "Rooms", "Said", "Topic", "Typing", "Unsure", "Users", "Welcomed", "Whispered", "connect", "parse",
 ]

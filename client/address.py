@@ -6,19 +6,24 @@ from parley.server.protocols import PROTOCOLS
 
 # The host is in brackets if it contains colons.
 _URL = re.compile(r"(?:(?P<protocol>[a-z]+)(?P<tls>\+tls)?://)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^\s:/@\[\]]+))"
-                  r"(?::(?P<port>[0-9]{1,5}))?/?")
+                  r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[A-Za-z0-9._~/%+-]*)?")
+_WITH_PATH = ("web",)  # protocols in which an address may have one
 
 
 class Address(NamedTuple):
-    """`protocol` is one of line, binary, padded, delimited, dollar; str() gives the URL."""
+    """`protocol` is one of line, binary, padded, delimited, dollar and web; str() gives the URL.
+
+    path: only in `web`, that of the page, such as /parley; empty: the page is at the top.
+    """
 
     protocol: str
     host: str
     port: int
     tls: bool
+    path: str = ""
 
     def __str__(self) -> str:
-        return "%s%s://%s" % (self.protocol, "+tls" if self.tls else "", self.host_port)
+        return "%s%s://%s%s" % (self.protocol, "+tls" if self.tls else "", self.host_port, self.path)
 
     @property
     def host_port(self) -> str:
@@ -34,7 +39,8 @@ def parse(url: str, only: Optional[str] = None) -> Address:
     """
     found = _URL.fullmatch(url.strip())
     protocol = found and (found.group("protocol") or only or "line")
-    if not found or protocol not in PROTOCOLS:
+    path = (found and found.group("path") or "").rstrip("/")
+    if not found or protocol not in PROTOCOLS or path and protocol not in _WITH_PATH:
         if only:
             raise ValueError("%s is not an address such as localhost:%d." % (url.strip(), PROTOCOLS[only].PORT))
         raise ValueError("%s is not an address such as line://localhost:4000 (or %s)." % (
@@ -42,7 +48,7 @@ def parse(url: str, only: Optional[str] = None) -> Address:
     port = int(found.group("port") or PROTOCOLS[protocol].PORT)
     if not 0 < port < 65536:
         raise ValueError("%d is not a port; ports are from 1 to 65535." % port)
-    return Address(protocol, found.group("v6") or found.group("host"), port, bool(found.group("tls")))
+    return Address(protocol, found.group("v6") or found.group("host"), port, bool(found.group("tls")), path)
 
 
 def with_name(typed: str) -> Tuple[Optional[str], str]:

@@ -7,14 +7,13 @@ import socket
 import ssl
 import time
 import unicodedata
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Type, Union
 
 from parley.client import address as addresses
 from parley.client import events
 from parley.client.events import Event
 from parley.client.opening import Failed, open_in_thread
-from parley.client.position import ResumePosition
-from parley.client.protocol import LOBBY_ROOM, NOT_INSIDE, Impossible, ProtocolError
+from parley.client.protocol import LOBBY_ROOM, NOT_INSIDE, ClientProtocol, Impossible, ProtocolError
 from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.client.reactions import Command, Reactions
 from parley.client.rooms import RoomRequests, place, room_name
@@ -76,11 +75,11 @@ class Chat(RoomRequests):
         self.inside: Dict[str, Optional[str]] = {}  # {room that you are in, beside the lobby: its key or None}
         self._keys: Dict[str, Optional[str]] = {}  # the same for those that are being entered
         self._trust = trust
-        self._position = ResumePosition()
+        self._position: Any = self.protocol.POSITION()
         self._reactions = Reactions()
         self._events: Deque[Event] = collections.deque()
         self._sock: Any = None
-        self._protocol: Any = None
+        self._protocol: Any = None  # of the current connection
         self._login: Any = None  # (method, arguments) by which to log in again
         self._first: Any = None  # the last login that was requested; its password is for its name only
         self._granted = False  # has a login succeeded?
@@ -120,17 +119,21 @@ class Chat(RoomRequests):
     @property
     def unconfirmed(self) -> int:
         """The number of messages that were sent and may not have arrived yet."""
-        logged = sum(len(self._position.of(room).unconfirmed) for room in self._position.rooms)
-        return logged + int(self._protocol.unconfirmed if self._protocol else 0)
+        return int(self._position.unanswered + (self._protocol.unconfirmed if self._protocol else 0))
+
+    @property
+    def protocol(self) -> Type[ClientProtocol]:
+        """The protocol: its class has what is the same for all of its connections, such as MAX_TEXT_BYTES."""
+        return CLIENT_PROTOCOLS[self.address.protocol]
 
     def can(self, request: str) -> bool:
         """Does the protocol support this request, such as "whisper"? It is the name of the method."""
-        return request not in CLIENT_PROTOCOLS[self.address.protocol].UNSUPPORTED
+        return request not in self.protocol.UNSUPPORTED
 
     def check(self, request: str) -> None:
         """Raise `Impossible` if this request, the name of a method, cannot be made now."""
         if not self.can(request):
-            raise Impossible(CLIENT_PROTOCOLS[self.address.protocol].UNSUPPORTED[request])
+            raise Impossible(self.protocol.UNSUPPORTED[request])
         if request in _LOGINS:
             if self.me is not None:
                 raise Impossible("You are %s already." % self.me)
@@ -219,6 +222,18 @@ class Chat(RoomRequests):
     def delete(self) -> None:
         """Delete your account."""
         self._request("delete")
+
+    def typing(self, to: Optional[str] = None) -> None:
+        """Let others know that you are typing: in the lobby, or in the room or to the user `to`. Nothing answers."""
+        self._request("typing", None if to == LOBBY_ROOM else to and _nfc(to))
+
+    def away(self, is_away: bool = True) -> None:
+        """Let those who watch you know that you are away, or here again. Nothing answers."""
+        self._request("away", is_away)
+
+    def watch(self, names: Iterable[str]) -> None:
+        """Be told who of these is here, away or gone, now and when it changes: `Presence`. Of nobody else any more."""
+        self._request("watch", [_nfc(name) for name in names])
 
     # ---- bots
 
@@ -369,9 +384,10 @@ class Chat(RoomRequests):
         elif self._ping_at is not None and now >= self._ping_at:
             self._ping_at = now + self._protocol.KEEPALIVE
             if self.me is not None:
-                self._pong_by = self._pong_by or now + PONG_SECONDS
                 self._protocol.fence()
                 self._flush()
+            if self._granted:  # also if it is coming back, and its login has no answer yet
+                self._pong_by = self._pong_by or now + PONG_SECONDS
 
     # ---- the connection
 
@@ -393,10 +409,16 @@ class Chat(RoomRequests):
         if isinstance(outcome, Failed):
             self._lost(str(outcome))
             return
-        self._sock, self._protocol = outcome, CLIENT_PROTOCOLS[self.address.protocol](self._position)
+        self._sock, self._protocol = outcome, self.protocol(self._position)
         self._selector.register(self._sock, selectors.EVENT_READ)
         self._ping_at = time.monotonic() + self._protocol.KEEPALIVE
         self._events.append(events.Connected(self.address))
+        try:
+            self._protocol.open(self.address)
+        except ProtocolError as error:
+            self._lost(str(error))
+            return
+        self._flush()
         if self._login:
             self._log_in_again(*self._login)
 
@@ -427,8 +449,9 @@ class Chat(RoomRequests):
         protocol, self._pong_by = self._protocol, None
         try:
             found = protocol.feed(data)
-        except ProtocolError:
-            self._lost("What comes from %s is not `%s`." % (self.address.host_port, self.address.protocol))
+        except ProtocolError as error:
+            self._lost(str(error) or "What comes from %s is not `%s`." % (
+                self.address.host_port, self.address.protocol))
             return
         self._handle(found)
         if self._protocol is protocol:
@@ -461,6 +484,7 @@ class Chat(RoomRequests):
             self._report_unconfirmed()
         else:
             delay = self.DELAYS[min(self._failures, len(self.DELAYS) - 1)] * random.uniform(0.8, 1.2)
+            delay = max(delay, protocol.retry_seconds if protocol else 0)
             self._retry_at = time.monotonic() + delay
         self._failures += 1
         if not self._is_leaving:
@@ -472,10 +496,7 @@ class Chat(RoomRequests):
 
     def _report_unconfirmed(self) -> None:
         """Report unconfirmed texts as `Unsure`, as there will be no log to tell."""
-        for room in self._position.rooms:
-            position = self._position.of(room)
-            texts, position.unconfirmed = position.unconfirmed, []
-            self._events.extend(_unsure(texts, room))
+        self._events.extend(map(events.Unsure, self._position.give_up()))
 
     def _close_socket(self) -> None:
         if self._sock:
@@ -510,9 +531,7 @@ class Chat(RoomRequests):
             if self._protocol is not protocol:
                 return
         if self._protocol:
-            for room in self._position.rooms if self._protocol.HAS_LOG else ():
-                if self._position.of(room).needs_new_mark:
-                    self._protocol.mark(*filter(None, [room]))
+            self._protocol.renew_marks()
             self._flush()
 
     def _pass_on(self, event: Event) -> List[Event]:
@@ -544,7 +563,8 @@ class Chat(RoomRequests):
     def _put_out(self, room: str) -> None:
         """We are no more in this room."""
         self.inside.pop(room, None)
-        self._events.extend(_unsure(self._position.forget(room), room))
+        for text in self._position.forget(room):
+            self._events.append(events.Unsure(events.Request("say", room, text)))
 
     def _on_listed(self, event: events.Listed) -> List[Event]:
         for room in event.rooms:
@@ -631,10 +651,6 @@ class Chat(RoomRequests):
         events.Done: _on_done,
         events.Refused: _on_refused,
     }
-
-
-def _unsure(texts: Iterable[str], room: Optional[str]) -> List[events.Unsure]:
-    return [events.Unsure(events.Request("say", room, text)) for text in texts]
 
 
 def _nfc(name: str) -> str:

@@ -9,9 +9,10 @@ from parley.client.protocol import Impossible
 from parley.client.settings import Settings, usual_path
 from parley.server.stdout import quiet_when_closed
 
-_USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited or
-dollar, with +tls after it for TLS. Without a protocol it is line, without a port the protocol's usual one; NAME@HOST
-takes the name there. /help shows what can be typed. Lines that are piped in are done one after the other."""
+_USAGE = """URL is PROTOCOL://HOST[:PORT], such as line://localhost:4000; PROTOCOL is line, binary, padded, delimited,
+dollar or web, with +tls after it for TLS; in web a path may follow. Without a protocol it is line, without a port the
+protocol's usual one; NAME@HOST takes the name there. /help shows what can be typed. Lines that are piped in are done
+one after the other."""
 
 
 @quiet_when_closed()

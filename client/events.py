@@ -217,6 +217,22 @@ class RoomNotice(NamedTuple):
 
 
 @event
+class Typing(NamedTuple):
+    """`name` is typing: in the lobby (`place` is None), in the room `place`, or to you alone, and `place` is `name`."""
+
+    place: Optional[str]
+    name: str
+
+
+@event
+class Presence(NamedTuple):
+    """Of somebody whom you watch: `state` is here, away or gone."""
+
+    name: str
+    state: str
+
+
+@event
 class Invited(NamedTuple):
     """`by` invites you to a room."""
 
@@ -226,5 +242,6 @@ class Invited(NamedTuple):
 
 Event = Union[
     Connected, Disconnected, Notice, Welcomed, Done, Refused, Unsure, Users, Described, Pong, Recalled, Kept, Progress,
-    Said, Whispered, Joined, Left, Listed, Renamed, Rooms, Topic, RoomNotice, Invited,
+    Said, Whispered, Joined, Left, Listed, Renamed, Rooms, Topic, RoomNotice, Invited, Typing,
+    Presence,
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 import collections
 from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
+from parley.client.events import Request
+
 _MAX_WHISPERS = 20  # that are kept for each partner, to find the position in a conversation
 _MARK_INTERVAL = 500  # messages after which a new mark is requested
 
@@ -33,6 +35,18 @@ class ResumePosition:
         """You are in this room no more: the own texts of which the log will not tell any more."""
         left = self._rooms.pop(room, None)
         return left.unconfirmed if left else []
+
+    @property
+    def unanswered(self) -> int:
+        """How many own messages are there, in all rooms, on which the log will tell?"""
+        return sum(len(self.of(room).unconfirmed) for room in self.rooms)
+
+    def give_up(self) -> List[Request]:
+        """There will be no log to tell: the requests of those messages."""
+        given_up = [Request("say", room, text) for room in self.rooms for text in self.of(room).unconfirmed]
+        for room in self.rooms:
+            self.of(room).unconfirmed = []
+        return given_up
 
     @property
     def rooms(self) -> List[Optional[str]]:

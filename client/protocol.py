@@ -1,4 +1,4 @@
-"""The base class of the five client protocols, which are sans-I/O: requests to bytes, bytes to events.
+"""The base class of the client protocols, which are sans-I/O: requests to bytes, bytes to events.
 
 An instance has the state of one connection. Each request is a method, which may raise `Impossible`; `to_send()` returns
 the bytes to send; `feed(data)` returns the events in what was received. A server answers requests in order, so those
@@ -7,9 +7,10 @@ that are pending form a queue.
 import fnmatch
 import re
 from collections import Counter, deque
-from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple, Type
 
 from parley.client import events
+from parley.client.address import Address
 from parley.client.events import Event, Request
 from parley.client.position import Message, ResumePosition
 from parley.server.protocols import reasons
@@ -32,24 +33,29 @@ class Impossible(Exception):
 
 
 class ProtocolError(Exception):
-    """The bytes received are not valid in this protocol."""
+    """The bytes received are not valid in this protocol; the text may be a sentence that says more."""
 
 
 class ClientProtocol:
-    """The base class of all five. UNSUPPORTED is {method: sentence} for what the protocol cannot do.
+    """The base class of all. UNSUPPORTED is {method: sentence} for what the protocol cannot do.
 
-    `me` is the name under which the client is logged in, or None. `position` outlives the connection.
+    `me` is the name under which the client is logged in, or None. `position` outlives the connection; POSITION is its
+    type. `retry_seconds`: so long the server wants to be left alone after the connection.
     """
 
     NAME = ""
+    POSITION: Type[Any] = ResumePosition
     MAX_TEXT_BYTES = 16384  # of a message; the server's default limit
     KEEPALIVE = 60  # seconds between pings
     SETTLE_SECONDS: float = 0  # after which a message is complete; 0 if messages have an end
     SILENT_REQUESTS: Tuple[str, ...] = ()  # kinds of requests that have a reply only if they are refused
-    HAS_LOG = False  # can the log of a room be requested?
+    HAS_LOG = False  # can the log of a room be requested, to find what was missed?
+    HAS_PASSWORDS = True  # do accounts have passwords?
+    HAS_GUESTS = True  # is there a login without an account?
+    retry_seconds: float = 0
     UNSUPPORTED: Dict[str, str] = {}
 
-    def __init__(self, position: ResumePosition) -> None:
+    def __init__(self, position: Any) -> None:
         self.me: Optional[str] = None
         self.position = position
         self._pending: Deque[Request] = deque()
@@ -57,6 +63,9 @@ class ClientProtocol:
         self._buffer = bytearray()
 
     # ---- bytes
+
+    def open(self, address: Address) -> None:  # noqa: A003
+        """There is a connection to this address: what has to be said first, if there is such a thing."""
 
     def to_send(self) -> bytes:
         """The bytes of the requests made since the last call."""
@@ -225,12 +234,27 @@ class ClientProtocol:
     def mark(self, room: Optional[str] = None) -> None:
         """Request the current position in a room's log, for `catch_up`."""
 
+    def renew_marks(self) -> None:
+        """Request new marks in the logs of rooms in which much was said since the last one."""
+        for room in self.position.rooms if self.HAS_LOG else ():
+            if self.position.of(room).needs_new_mark:
+                self.mark(*filter(None, [room]))
+
     def catch_up_in(self, room: str) -> None:
         """Request what was missed in a room that was entered again, where that is possible."""
 
     def catch_up(self) -> Optional[str]:
         """Request what was missed. Returns a sentence if that is not possible, else None."""
         return "What was said meanwhile cannot be asked for in `%s`." % self.NAME
+
+
+def without_presence(name: str) -> Dict[str, str]:
+    """For UNSUPPORTED of protocol `name`, which has no words for who is typing and who is away."""
+    return {
+        "typing": "`%s` does not tell who is typing." % name,
+        "away": "`%s` does not tell who is away." % name,
+        "watch": "`%s` does not tell who is away." % name,
+    }
 
 
 def fitting(name: str, text: str, longest: int) -> str:

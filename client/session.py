@@ -193,7 +193,7 @@ class Session:
         self.places.clear()
         self.rooms.clear()
         self._nick = name or self._nick
-        if self._nick and chat.address.protocol != "dollar":  # which takes only accounts
+        if self._nick and chat.protocol.HAS_GUESTS:
             chat.join(self._nick)
         elif name:
             self._login(name)
@@ -242,14 +242,14 @@ class Session:
                 self._handle(event)
 
     def _login(self, name, password=None):
-        if password is None and self._connected().address.protocol != "delimited":  # which has none
+        if password is None and self._connected().protocol.HAS_PASSWORDS:
             self._screen.ask_password("Password of %s: " % showing.visible(name),
                                       lambda given: self._login(name, given))
         else:
             self._enter("login", name, password or "")
 
     def _create(self, name, password=None):
-        if password is None and self._connected().address.protocol == "line":
+        if password is None and self._connected().protocol.HAS_PASSWORDS and self.chat.can("create"):
             self._screen.ask_password("A password for %s: " % showing.visible(name),
                                       lambda given: self._create(name, given))
         else:

@@ -13,6 +13,7 @@ from parley.client.protocol import (
     sentence_of,
     unindented,
     with_password,
+    without_presence,
 )
 from parley.server.protocols.binary import HEADER, LONGEST_NAME, MARK, VERSION, Type
 from parley.server.protocols.literal import NotALiteral, parse
@@ -40,6 +41,7 @@ class Binary(ClientProtocol):
         "history": "`binary` has no history.",
         "deliver": "`binary` keeps no messages for those who are away.",
         "delete": "`binary` has no accounts.",
+        **without_presence("binary"),
     }
 
     now = staticmethod(time.time)

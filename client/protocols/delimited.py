@@ -14,6 +14,7 @@ from parley.client.protocol import (
     fitting,
     sentence_of,
     unindented,
+    without_presence,
 )
 from parley.server.protocols import delimited as wire
 
@@ -27,11 +28,13 @@ class Delimited(ClientProtocol):
     """The state of one connection in `delimited`."""
 
     NAME = "delimited"
+    HAS_PASSWORDS = False
     SILENT_REQUESTS = ("deliver", "kept", "delete")
     UNSUPPORTED = {
         "rename": "`delimited` cannot change a name.",
         "describe": "`delimited` does not tell where somebody is.",
         "history": "`delimited` has no history; /deliver gives what was kept for you.",
+        **without_presence("delimited"),
     }
 
     # ---- out

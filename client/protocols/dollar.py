@@ -7,7 +7,15 @@ import re
 from collections import deque
 
 from parley.client import events
-from parley.client.protocol import MAX_FRAME_BYTES, ClientProtocol, ProtocolError, fitting, sentence_of, unindented
+from parley.client.protocol import (
+    MAX_FRAME_BYTES,
+    ClientProtocol,
+    ProtocolError,
+    fitting,
+    sentence_of,
+    unindented,
+    without_presence,
+)
 from parley.server.protocols.dollar import LENGTH_BYTES, LOBBY
 from parley.server.protocols.literal import NotALiteral, parse
 
@@ -41,12 +49,14 @@ class Dollar(ClientProtocol):
     """The state of one connection in `dollar`."""
 
     NAME = "dollar"
+    HAS_GUESTS = False
     HAS_LOG = True
     UNSUPPORTED = {
         "rename": "`dollar` cannot change a name.",
         "describe": "`dollar` does not tell where somebody is.",
         "create": "`dollar` cannot make accounts; `line` and `delimited` can.",
         "delete": "`dollar` cannot delete an account.",
+        **without_presence("dollar"),
     }
 
     def __init__(self, position):

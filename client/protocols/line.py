@@ -17,6 +17,7 @@ from parley.client.protocol import (
     fitting,
     one_word,
     sentence_of,
+    without_presence,
 )
 from parley.server.protocols.events import ROOM_REASONS
 from parley.server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
@@ -74,6 +75,7 @@ class Line(ClientProtocol):
         "rename": "`line` cannot change a name.",
         "describe": "`line` does not tell where somebody is.",
         "delete": "`line` cannot delete an account.",
+        **without_presence("line"),
     }
 
     def __init__(self, position):

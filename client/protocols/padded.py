@@ -7,7 +7,7 @@ import re
 import time
 
 from parley.client import events
-from parley.client.protocol import ClientProtocol, fitting, with_password
+from parley.client.protocol import ClientProtocol, fitting, with_password, without_presence
 from parley.server.protocols.padded import HEADER_BYTES, written_clock
 
 _RECEIVED = b"Msg received"
@@ -33,6 +33,7 @@ class Padded(ClientProtocol):
         **dict.fromkeys(
             ("join_room", "leave_room", "rooms", "who", "topic", "manage"),
             "`padded` has no commands for rooms; a room can have a port of its own."),
+        **without_presence("padded"),
     }
 
     now = staticmethod(time.time)

@@ -1,9 +1,10 @@
-"""One server with five protocols, clients of it, and one that can be restarted."""
+"""One server with all protocols, clients of it, and one that can be restarted."""
 import contextlib
 import json
 
 import pytest
-from surroundings import PROTOCOLS, SECONDS, USERS, Doorway, Restarted, urls
+from doorway import Doorway
+from surroundings import PROTOCOLS, SECONDS, USERS, Restarted, urls
 
 from parley.client import Chat, connect
 from parley.conformance.targets import launch

@@ -1,21 +1,45 @@
 """What the client's tests share: an address that stays while a server is restarted, and how to wait for what comes."""
+import base64
 import contextlib
+import hashlib
 import os
+import re
 import socket
 import threading
 import time
 import weakref
 
-from parley.client import Failed, Users
+from doorway import end
+
+from parley.client import Address, Failed, Users
+from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
+PROTOCOLS = ("line", "binary", "padded", "delimited", "web", "dollar")
 USERS = {"Alice": "123", "Bob": "456"}
 SECONDS = 60  # before it is thought to hang; a client may itself wait for half of that before it tries again
 
 
 _unheard = weakref.WeakKeyDictionary()  # chat -> the events that came together with one that was waited for
+
+
+def opened(protocol, position=None):
+    """The client's side of a connection that is there, and that in `web` the server has accepted."""
+    kind = CLIENT_PROTOCOLS[protocol]
+    chat = kind(position or kind.POSITION())
+    chat.open(Address(protocol, "chat.example", 1, False))
+    if protocol == "web":
+        chat.feed(accepting(chat.to_send()))
+    return chat
+
+
+def accepting(request, subprotocol=b"parley.1"):
+    """The answer to the request of a WebSocket."""
+    key = re.search(rb"(?i)\r\nsec-websocket-key: *(\S+)", request).group(1)
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: %b\r\n\r\n" % (accept, subprotocol))
 
 
 def hear(chat, wanted):
@@ -58,88 +82,6 @@ def urls(server):
     return {protocol: "%s://%s:%d" % ((protocol,) + tuple(server.address(protocol))) for protocol in PROTOCOLS}
 
 
-class Doorway:
-    """An address that stays, whatever server is behind it, and refuses while there is none.
-
-    Its port is held by a socket that does not listen, so nobody else gets it meanwhile.
-    """
-
-    def __init__(self):
-        self._holder = socket.socket()
-        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._holder.bind(("127.0.0.1", 0))
-        self.address = self._holder.getsockname()
-        self._listener, self._outside, self._inside = None, [], []
-        self._is_deaf = False
-        self._turning = threading.Lock()  # nobody comes in while it is shut
-
-    def lead_to(self, address):
-        """From now on, to a server at `address`."""
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._listener.bind(self.address)
-        self._listener.listen(16)
-        threading.Thread(target=self._accept, args=(self._listener, address), daemon=True).start()
-
-    def deafen(self):
-        """From now on nothing that clients say gets in."""
-        self._is_deaf = True
-
-    def shut(self, keep_inside=False):
-        """Nobody comes in, and whoever is in has to leave; keep_inside: without the server's noticing."""
-        with self._turning:
-            ended, self._outside = ([self._listener] if self._listener else []) + self._outside, []
-            self._listener = None
-        _end(ended)
-        self._is_deaf = False
-        if not keep_inside:
-            self.forget()
-
-    def forget(self):
-        """The server notices that those who had to leave are gone."""
-        _end(self._inside)
-        self._inside = []
-
-    def close(self):
-        self.shut()
-        self._holder.close()
-
-    def _accept(self, listener, address):
-        with contextlib.suppress(OSError):
-            while True:
-                outside = listener.accept()[0]
-                with self._turning:
-                    if self._listener is not listener:  # it was shut behind this one
-                        _end([outside])
-                        return
-                    self._outside.append(outside)
-                inside = socket.create_connection(address)
-                self._inside.append(inside)
-                threading.Thread(target=self._carry_in, args=(outside, inside), daemon=True).start()
-                threading.Thread(target=self._carry_out, args=(inside, outside), daemon=True).start()
-
-    def _carry_in(self, outside, inside):
-        with contextlib.suppress(OSError):
-            for data in iter(lambda: outside.recv(65536), b""):
-                if not self._is_deaf:
-                    inside.sendall(data)
-            if outside in self._outside:  # the client's end, and not the doorway's
-                inside.shutdown(socket.SHUT_WR)
-
-    def _carry_out(self, inside, outside):
-        with contextlib.suppress(OSError):
-            for data in iter(lambda: inside.recv(65536), b""):
-                outside.sendall(data)
-            outside.shutdown(socket.SHUT_RDWR)
-
-
-def _end(socks):
-    for sock in socks:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
-
-
 class Scripted:
     """Something that listens, says its pieces to whoever comes, and nothing else.
 
@@ -167,7 +109,7 @@ class Scripted:
         return self
 
     def __exit__(self, *raised):
-        _end([self._listener] + self._visitors)
+        end([self._listener] + self._visitors)
 
 
 class Answering(Scripted):

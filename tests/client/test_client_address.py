@@ -13,9 +13,12 @@ MEANS = {
     "localhost": Address("line", "localhost", 4000, False),
     "127.0.0.1:5050": Address("line", "127.0.0.1", 5050, False),
     " line://[::1]:4001 ": Address("line", "::1", 4001, False),
+    "web://chat.example": Address("web", "chat.example", 8000, False),
+    "web://chat.example:80/": Address("web", "chat.example", 80, False),
+    "web+tls://[::1]/parley/": Address("web", "::1", 8000, True, "/parley"),
 }
 MEANS_NOTHING = ["", "irc://chat.example", "line://", "line://a:b", "line://a:0", "line://a:70000", "a b", "line//a",
-                 "://a", "ann@chat.example", "line://a:1/room"]
+                 "://a", "ann@chat.example", "line://a:1/room", "web://a/b c", "web://a/?b", "localhost/parley"]
 
 
 @pytest.mark.parametrize("url", sorted(MEANS))

@@ -36,7 +36,7 @@ from parley.client import (
 from parley.conformance.targets import launch
 
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
-NAMES = {"line": "lea", "binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}
+NAMES = {"line": "lea", "binary": "bea", "padded": "pat", "delimited": "dan", "web": "wes", "dollar": "Alice"}
 EVERYTHING = {"rename": ("x",), "whisper": ("x", "y"), "users": (), "describe": ("x",), "create": ("x",), "history": (),
               "deliver": (), "delete": ()}
 
@@ -169,7 +169,7 @@ def test_what_was_kept_is_delivered(server, join):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_what_was_said_while_one_was_away_comes_in_every_protocol(server, join, protocol):
-    name, password = "away" + protocol, "s3cret" if protocol in ("line", "dollar") else None
+    name, password = "away" + protocol, "s3cret" if protocol in ("line", "web", "dollar") else None
     with join(server["line" if password else "delimited"]) as chat:
         chat.create(name, password)
         answered(chat, "create")
@@ -179,7 +179,7 @@ def test_what_was_said_while_one_was_away_comes_in_every_protocol(server, join, 
         assert isinstance(answered(sender, "whisper")[-1], Done)
     chat = enter(join, server[protocol], name, password)
     told = []
-    if protocol in ("line", "dollar"):
+    if password:
         told += hear(chat, of(Kept, count=2))
         chat.deliver()
     elif protocol == "delimited":
@@ -372,7 +372,7 @@ def test_everybody_comes_back_and_hears_what_was_said_meanwhile(restarted, join)
     for protocol, chat in chats.items():
         heard = hear(chat, of(Welcomed, name=NAMES[protocol]))
         assert any(isinstance(event, Connected) for event in heard)
-        if protocol in ("line", "dollar"):
+        if protocol in ("line", "web", "dollar"):
             recalled = [event.text for event in answered(chat, "missed") if isinstance(event, Recalled)]
             assert recalled == ["meanwhile"]
         else:
@@ -485,7 +485,7 @@ def speaking(chat):
 
 
 @pytest.mark.parametrize("theirs", ["line", "binary", "padded"])
-@pytest.mark.parametrize("mine", ["line", "binary", "padded"])
+@pytest.mark.parametrize("mine", ["line", "binary", "padded", "web"])
 def test_whoever_has_logged_in_elsewhere_hears_so_once_and_does_not_drive_the_other_out(server, join, mine, theirs):
     first = bob(join, server[mine])
     second = bob(join, server[theirs])

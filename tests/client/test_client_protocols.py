@@ -3,6 +3,7 @@ import pytest
 from cases import for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from surroundings import opened
 
 from parley.client import events as heard
 from parley.client.position import ResumePosition
@@ -12,6 +13,7 @@ from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.binary import HEADER, Type
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical
+from parley.server.protocols.websocket import text_frame
 
 LIMITS = {"line_bytes": 8192, "text_bytes": 16384}
 TIME = 1600000000
@@ -67,20 +69,42 @@ ASKED = {
         (lambda chat: chat.history("bob"), [events.History(b"bob")]),
         (lambda chat: chat.quit(), [events.Quit()]),
     ],
+    "web": [
+        (lambda chat: chat.say("hi\nthere"), [events.Say(b"hi\nthere", None, None)]),
+        (lambda chat: chat.whisper("zoé", "a \"b\""), [events.Whisper("zoé".encode(), b'a "b"', None, None)]),
+        (lambda chat: chat.rename("bob"), [events.Rename(b"bob")]),
+        (lambda chat: chat.users(), [events.Who()]),
+        (lambda chat: chat.ping(), [events.TimingMark()]),
+        (lambda chat: chat.history(None, 5), [events.Browse(b"", None, None, None, 5)]),
+        (lambda chat: chat.history("#dev", 500), [events.Browse(b"#dev", None, None, None, 200)]),
+        (lambda chat: chat.history("bob"), [events.Browse(None, b"bob", None, None, 100)]),
+        (lambda chat: chat.deliver(), [events.Deliver()]),
+        (lambda chat: chat.delete(), [events.Delete()]),
+        (lambda chat: chat.typing(), [events.Typing(b"", b"")]),
+        (lambda chat: chat.typing("bob"), [events.Typing(b"", b"bob")]),
+        (lambda chat: chat.away(True), [events.Away(True)]),
+        (lambda chat: chat.watch(["bob"]), [events.Watch((b"bob",))]),
+        (lambda chat: chat.join("ann"), [events.Hello(None, b"", ())]),
+        (lambda chat: chat.quit(), [events.LogOut()]),
+    ],
 }
 
 # What a server tells of its own accord, and what a client makes of it, by protocol.
 TOLD = [
-    (events.Joined(b"bob"), {"binary": [heard.Joined("bob")]}),
-    (events.Left(b"bob"), {"line": [heard.Left("bob")], "binary": [heard.Left("bob")]}),
-    (events.Renamed(b"bob", b"rob"), {"line": [heard.Renamed("bob", "rob")], "binary": [heard.Renamed("bob", "rob")]}),
+    (events.Joined(b"bob"), dict.fromkeys(("binary", "web"), [heard.Joined("bob")])),
+    (events.Left(b"bob"), dict.fromkeys(("line", "binary", "web"), [heard.Left("bob")])),
+    (events.Renamed(b"bob", b"rob"), dict.fromkeys(("line", "binary", "web"), [heard.Renamed("bob", "rob")])),
     (events.Farewell(Reason.SHUTDOWN), {
         "line": [heard.Notice("The server is shutting down.")],
         "binary": [heard.Notice("The server is shutting down.")],
         "padded": [heard.Notice("The server is shutting down.")],
+        "web": [heard.Notice("The server is shutting down.")],
         "delimited": [heard.Notice("Server is shutting down.")]}),
     (events.Farewell(Reason.REPLACED), dict.fromkeys(
-        ("line", "binary", "padded", "delimited"), [heard.Disconnected("You have logged in elsewhere.", None)])),
+        ("line", "binary", "padded", "delimited", "web"), [heard.Disconnected("You have logged in elsewhere.", None)])),
+    (events.IsTyping(b"bob", b"#dev", False), {"web": [heard.Typing("#dev", "bob")]}),
+    (events.IsTyping(b"bob", b"", True), {"web": [heard.Typing("bob", "bob")]}),
+    (events.Presence(b"bob", "away"), {"web": [heard.Presence("bob", "away")]}),
 ]
 
 
@@ -98,12 +122,15 @@ NOT_THE_PROTOCOL = {
     "delimited": [b"\x01", b"\x00\x02" + b"\xff" * 40, b"\x00\x00" + bytes(40)],
     "dollar": [b"x", b"$abcdefghij", b"$5         [1,2]$", b"$2         {}$", b"$2         {}x",
                b"$24        {'purpose': 'login'     }$", b"$40        {'purpose': 'poll', 'result': True     }$"],
+    "web": [b"HTTP/1.1 200 OK\r\n", b"\x82\x01x", b"\xc1\x02{}", b"\x81\x01\xff", *map(text_frame, (
+        b"[]", b"{", b"{}", b"[" * 9999, b'{"on":[]}', b'{"on":"who","id":"1"}', b'{"on":"who","id":"1","names":[{}]}',
+        b'{"on":"said","room":"#dev","by":"bob","at":1,"text":"x","n":-1}', b'{"on":"bye","id":[]}'))],
 }
 
 
 def talking(protocol, position=None):
     """The protocol of a connection on which ann is logged in."""
-    chat = CLIENT_PROTOCOLS[protocol](position or ResumePosition())
+    chat = opened(protocol, position)
     chat.me = "ann"
     chat.now = lambda: TIME
     return chat
@@ -128,13 +155,20 @@ def fed(make, stream):
     return results[0]
 
 
+def read_by_server(chat):
+    """The commands in what a client has sent; those of `web` without their labels, and without the tags in them."""
+    read = PROTOCOLS[chat.NAME].Decoder(LIMITS).feed(chat.to_send())
+    commands = [command.command if type(command) is events.Labelled else command for command in read]
+    return [command._replace(tag=b"") if getattr(command, "tag", b"") else command for command in commands]
+
+
 @pytest.mark.parametrize("protocol", sorted(ASKED))
 def test_the_server_reads_what_is_asked(protocol):
     for ask, commands in ASKED[protocol]:
         chat = talking(protocol)
         ask(chat)
-        read = PROTOCOLS[protocol].Decoder(LIMITS).feed(chat.to_send())
-        read = [command._replace(time=None) if type(command) is events.Post else command for command in read]
+        read = [command._replace(time=None) if type(command) is events.Post else command
+                for command in read_by_server(chat)]
         assert read[:len(commands)] == commands
         assert not any(isinstance(command, (events.Malformed, events.Broken)) for command in read)
 
@@ -144,7 +178,7 @@ def test_the_server_reads_what_is_asked(protocol):
 def test_a_text_arrives_as_it_was_said(protocol, text):
     chat = talking(protocol)
     chat.say(text)
-    said = PROTOCOLS[protocol].Decoder(LIMITS).feed(chat.to_send())[0]
+    said = read_by_server(chat)[0]
     assert said.text.decode() == (text.rstrip() if protocol == "line" else text)
 
 
@@ -410,7 +444,7 @@ def test_whatever_can_be_sent_is_read(protocol, text):
         chat.say(text)
     except Impossible:
         return
-    for command in PROTOCOLS[protocol].Decoder(LIMITS).feed(chat.to_send()):
+    for command in read_by_server(chat):
         assert not isinstance(command, events.Broken)
 
 

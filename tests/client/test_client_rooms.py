@@ -1,11 +1,13 @@
 """Rooms: what the client asks and hears of them in each protocol, and what a chat and a bot make of it."""
 import contextlib
+import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
-from surroundings import ROOT, SECONDS, USERS, Answering, enter, hear
+from surroundings import ROOT, SECONDS, USERS, Answering, enter, hear, opened
 
 from parley.client import (
     Connected,
@@ -35,6 +37,7 @@ from parley.client.position import ResumePosition
 from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.server.protocols.binary import HEADER
 from parley.server.protocols.delimited import HEADER_BYTES
+from parley.server.protocols.websocket import Decoder, text_frame
 
 ASK = [
     lambda chat: chat.join_room("#dev", "key"), lambda chat: chat.leave_room("#dev"), lambda chat: chat.rooms(),
@@ -65,6 +68,13 @@ ASKED = {
         {"purpose": "room", "room": "#dev", "act": "kick", "about": "bob", "text": "why not"},
         {"purpose": "room", "room": "#dev", "act": "set", "about": "limit", "text": "20"},
         {"purpose": "room", "room": "#dev", "act": "drop"}],
+    "web": [
+        {"do": "join", "room": "#dev", "key": "key"}, {"do": "part", "room": "#dev"}, {"do": "rooms"},
+        {"do": "rooms", "pattern": "#*"}, {"do": "say", "text": "hi  there", "room": "#dev"},
+        {"do": "who", "room": "#dev"}, {"do": "topic", "room": "#dev"},
+        {"do": "topic", "room": "#dev", "text": "a topic"}, {"do": "topic", "room": "#dev", "text": ""},
+        {"do": "kick", "room": "#dev", "name": "bob", "text": "why not"},
+        {"do": "set", "room": "#dev", "setting": "limit", "value": "20"}, {"do": "drop", "room": "#dev"}],
 }
 
 
@@ -82,6 +92,24 @@ def items(command, *texts):
     return bytes([0, command]) + len(data).to_bytes(40, "big") + data
 
 
+def on(word, **fields):
+    return text_frame(json.dumps(dict(fields, on=word)).encode())
+
+
+def in_json(kind, words):
+    """What has happened in #dev, in words, as `web` has it."""
+    if kind == b"said":
+        return on("said", n=1, room="#dev", by="bob", at=5, text=words.decode())
+    by, what, about, why = re.fullmatch(r"(\S+) (joined|left|is now|kicked|banned|closed)(?: (\w+))?.*?(?:: (.*))?",
+                                        words.decode()).groups()
+    if kind == b"done":
+        act = {"kicked": "kick", "banned": "ban", "closed": "drop"}[what]
+        return on("managed", room="#dev", act=act, by=by, name=about if act != "drop" else "", text=why or "")
+    if kind == b"renamed":
+        return on("renamed", room="#dev", old=by, new=about)
+    return on(what, room="#dev", name=by)
+
+
 # What the server tells: in order, what is said in a room, who comes, goes and is renamed, and what is done.
 NEWS = [(b"said", b"hi: x"), (b"joined", b"bob joined"), (b"left", b"bob left"), (b"renamed", b"bob is now rob"),
         (b"done", b"ann kicked bob: joined")]
@@ -91,6 +119,7 @@ TELL = {
     "delimited": lambda kind, text: items(2, b"#dev", b"ann", b"bob: " + text if kind == b"said" else b"* " + text),
     "dollar": lambda kind, text: packet(
         purpose="receive_message", from_user="#dev", message=("bob: " if kind == b"said" else "* ") + text.decode()),
+    "web": in_json,
 }
 # The answers to `rooms`, `who` and `topic`, and a refusal of `topic`.
 ANSWERS = {
@@ -110,20 +139,29 @@ ANSWERS = {
         packet(purpose="room", result=True, users=[{"username": name, "status": "online"} for name in ("ann", "bob")]),
         packet(purpose="room", result=True, topic="a topic"),
         packet(purpose="room", result=False, reason="not-in-room")],
+    "web": [
+        on("rooms", id="1", rooms=[{"room": "#dev", "members": 12, "topic": "it's a topic", "inside": True},
+                                   {"room": "#x", "members": 1, "topic": "", "inside": False}]),
+        on("who", id="2", room="#dev", names=["ann", "bob"]),
+        on("topic", id="3", room="#dev", topic="a topic", by="ann", at=5),
+        on("no", id="4", why="not-in-room", text="you are not in this room")],
 }
 WITH_ROOMS = sorted(ASKED)
 
 
 def talking(protocol, position=None):
     """The protocol of a connection on which ann is logged in."""
-    chat = CLIENT_PROTOCOLS[protocol](position or ResumePosition())
+    chat = opened(protocol, position)
     chat.me = "ann"
     return chat
 
 
 def first_sent(protocol, chat):
-    """What the first request is on the wire: a line, (code, content), or a dictionary."""
+    """What the first request is on the wire: a line, (code, content), or a dictionary; that without its id."""
     sent = chat.to_send()
+    if protocol == "web":
+        fields = json.loads(Decoder(1 << 20).receive(sent)[0].text)
+        return {key: value for key, value in fields.items() if key not in ("id", "tag")}
     if protocol == "line":
         return sent.split(b"\n")[0]
     if protocol == "binary":
@@ -178,7 +216,8 @@ def test_what_is_asked_about_rooms_is_answered(protocol):
 @pytest.mark.parametrize("protocol, told", [
     ("line", b"INFO bob invites you to #dev\n"), ("binary", frame(101, b"bob invites you to #dev")),
     ("delimited", items(2, b"lobby", b"ann", b"* bob invites you to #dev")),
-    ("dollar", packet(purpose="receive_message", from_user="lobby", message="* bob invites you to #dev"))])
+    ("dollar", packet(purpose="receive_message", from_user="lobby", message="* bob invites you to #dev")),
+    ("web", on("invited", room="#dev", by="bob"))])
 def test_an_invitation_is_heard(protocol, told):
     assert talking(protocol).feed(told) == [Invited("#dev", "bob")]
 
@@ -242,6 +281,7 @@ def answered(chat, kind):
 
 
 PAIRS = {"line": ("annroom", "bobroom"), "binary": ("annbin", "bobbin"), "delimited": ("anndel", "bobdel"),
+         "web": ("annweb", "bobweb"),
          "dollar": ("Alice", "Bob")}
 
 
@@ -279,7 +319,7 @@ def test_people_meet_in_a_room_and_one_is_put_out(server, join, protocol):
     assert list(ann.inside) == [room] and room not in bob.inside
     assert names[1] in ann.names or not ann.can("describe")
     ann.set(room, "invite", "on")
-    assert type(answered(ann, "manage")[-1]) is Done
+    hear(ann, of(Done, request=Request("manage", room, "set invite on")))
     bob.say("still?", room)
     refused = answered(bob, "say")[-1]
     assert refused.why in ("You are not in this room.", "You need an invitation to enter this room.")
