@@ -1,6 +1,8 @@
-"""The small reference clients and somebody with `nc`, in one room."""
+"""The small reference clients and somebody with `nc`, in one room; and bots that are cut off."""
+import contextlib
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,12 +10,13 @@ import sys
 import threading
 
 import pytest
+from doorway import Doorway
 
 from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLIENTS = {"binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}
-PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
+PROTOCOLS = ("line", "binary", "padded", "delimited", "web", "dollar")
 SECONDS = 60
 
 
@@ -91,3 +94,58 @@ def test_a_reference_client_is_told_how_it_is_called_and_leaves_at_an_interrupt(
     finally:
         client.process.kill()
         client.process.wait()
+
+
+# ---- bots that come back
+
+
+def web_bot_in_python(address):
+    return [sys.executable, os.path.join(ROOT, "examples", "web_bot.py"), "web://%s:%d" % address]
+
+
+def web_bot_in_javascript(address):
+    """Skips where there is no Node, or one that has no WebSocket."""
+    if not shutil.which("node"):
+        pytest.skip("no bot in JavaScript: node is not installed")
+    for options in ([], ["--experimental-websocket"]):
+        asked = ["node", *options, "-e", "globalThis.WebSocket || require('ws')"]
+        if subprocess.call(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+            return ["node", *options, os.path.join(ROOT, "examples", "web_bot.mjs"), "ws://%s:%d/chat" % address]
+    return pytest.skip("no bot in JavaScript: this node has neither WebSocket nor the package ws")
+
+
+@pytest.mark.parametrize("command", [web_bot_in_python, web_bot_in_javascript])
+def test_a_bot_comes_back_to_its_session_and_misses_nothing(server, command):
+    doorway = Doorway()
+    with contextlib.ExitStack() as stack:
+        stack.callback(doorway.close)
+        doorway.lead_to(server.address("web"))
+        line = stack.enter_context(socket.create_connection(server.address("line"), SECONDS))
+        lines = stack.enter_context(line.makefile("rw", encoding="utf-8", newline="\n"))
+
+        def say(*words):
+            for word in words:
+                lines.write(word + "\n")
+            lines.flush()
+
+        def told():
+            """What the bot says next."""
+            while True:
+                room, word, sender, text = (lines.readline().rstrip("\n").split(" ", 3) + [""] * 3)[:4]
+                assert room, "the connection has ended"
+                if (room, word, sender) == ("#coffee", "MSG", "barista"):
+                    return text
+
+        say("LOGIN lea", "JOIN #coffee")
+        bot = stack.enter_context(subprocess.Popen(command(doorway.address), env=dict(os.environ, PYTHONPATH=ROOT)))
+        stack.callback(bot.kill)
+        while lines.readline() != "#coffee INFO barista joined\n":
+            pass
+        say("#coffee MSG !tally", "#coffee MSG !coffee", "#coffee MSG !tally")
+        assert [told(), told()] == ["No coffee yet.", "lea: 1"]
+        doorway.shut()
+        say("#coffee MSG !coffee", "#coffee MSG !coffee", "#coffee MSG !tally")
+        doorway.lead_to(server.address("web"))
+        assert told() == "lea: 3"
+        say("#coffee MSG !tally")
+        assert told() == "lea: 3"
