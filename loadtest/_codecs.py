@@ -3,7 +3,7 @@ import re
 import time
 
 from loadtest._wire import Codec, Heard, listed
-from parley.conformance.wire import binary, delimited, dollar, line, padded
+from parley.conformance.wire import binary, delimited, dollar, line, padded, web
 
 
 class Line(Codec):
@@ -186,4 +186,41 @@ class Dollar(Codec):
         return self._packet(purpose="poll")
 
 
-CODECS = {codec.wire.NAME: codec for codec in (Line, Binary, Padded, Delimited, Dollar)}
+class Web(Codec):
+    wire = web
+    port = 8000
+    port_option = "websocket"  # as Locust has a --web-port of its own
+    nobody = "nobody"
+
+    _KINDS = {"welcome": "OK", "done": "OK", "pong": "PONG"}
+    _NOTICES = ("joined", "left", "renamed", "managed", "notice", "waiting")
+
+    def opening(self, address):
+        return self._decoder.opening(address)
+
+    def _parse(self, message):
+        fields = message.fields
+        if "status" in fields:
+            return [Heard("OPEN", "", "") if fields["status"] == 101 else Heard("ERR", "", str(fields["status"]))]
+        if "frame" in fields:
+            return [Heard("ALIVE?", "", fields["content"])] if fields["frame"] == "ping" else []
+        kind = fields.get("on")
+        if kind == "said" and fields.get("room") == web.LOBBY:
+            return [Heard("MSG", fields["by"], fields["text"])]
+        if kind == "whispered":
+            return [Heard("DM", fields["by"], fields["text"])]
+        if kind == "who":
+            return listed(fields["names"])
+        if kind == "no":
+            return [Heard("ERR", "", fields["why"])]
+        if kind == "bye":
+            return [Heard("INFO", "", "idle-timeout" if fields["why"] == "idle" else fields["why"])]
+        if kind in self._KINDS:
+            return [Heard(self._KINDS[kind], "", "")]
+        return [] if kind in self._NOTICES else [Heard("broken", "", str(dict(fields)))]
+
+    def alive(self, text):
+        return self._written({"frame": "pong", "content": text})
+
+
+CODECS = {codec.wire.NAME: codec for codec in (Line, Binary, Padded, Delimited, Dollar, Web)}

@@ -39,13 +39,15 @@ class _Question:
 class Connection:
     """Sends commands, matches answers to questions, and hands everything else to `on_heard(heard, now)`.
 
-    `on_end()` is called once when the server closes; never after `close`. Times are of `time.monotonic`.
+    `on_end()` is called once when the server closes; never after `close`. Times are of `time.monotonic`. Unless
+    `shows_life`, it does not answer when the server wants to know whether it is there.
     """
 
-    def __init__(self, address, codec, on_heard, on_end):
+    def __init__(self, address, codec, on_heard, on_end, shows_life=True):
         self._codec = codec
         self._on_heard = on_heard
         self._on_end = on_end
+        self._shows_life = shows_life
         self._questions = deque()
         self._outgoing = Queue()
         self._ended = False
@@ -53,6 +55,13 @@ class Connection:
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._greenlets = [gevent.spawn(self._read), gevent.spawn(self._write)]
+        opening = codec.opening(self._socket.getpeername()[:2])
+        if opening:
+            try:
+                self._ask(opening, ("OPEN", "ERR"))
+            except (NoAnswer, Refused):
+                self.close()
+                raise
 
     def tell(self, data):
         """Send something said, in the order of the calls; returns before it is on the way."""
@@ -113,7 +122,10 @@ class Connection:
     def _sort(self, heard, now):
         """Part of an answer, or something said by others, or a refusal of something said."""
         question = self._questions[0] if self._questions else None
-        if question and heard.kind in question.endings:
+        if heard.kind == "ALIVE?":
+            if self._shows_life:
+                self._outgoing.put(self._codec.alive(heard.text))
+        elif question and heard.kind in question.endings:
             self._questions.popleft().answer.set(heard)
             if heard.kind == "ERR" and not question.waits:
                 self._on_heard(heard, now)

@@ -94,7 +94,8 @@ class Gathering:
     def address(self, codec):
         """Where this protocol is served: `line` at --host, the others at the same host and a port of their own."""
         host, port = self._address
-        return host, port if codec.wire.NAME == "line" else int(getattr(self._options, codec.wire.NAME + "_port"))
+        option = codec.port_option or codec.wire.NAME
+        return host, port if option == "line" else int(getattr(self._options, option + "_port"))
 
     def partners(self, guest):
         """The names of all others who talk. Silent guests are left out: the server may send them away at any moment."""
@@ -250,7 +251,8 @@ class Guest:
         self._report("CONNECT", error=Broken("the server closed the connection"))
 
     def _connect(self):
-        return Connection(self._gathering.address(self._codec), self._codec, self._on_heard, self._on_end)
+        return Connection(
+            self._gathering.address(self._codec), self._codec, self._on_heard, self._on_end, shows_life=self.talks)
 
     def _login(self):
         """The command; in some protocols it is the first thing said, which the others hear."""
@@ -298,7 +300,7 @@ class Guest:
 
 
 class SilentGuest(Guest):
-    """Logs in and never says anything: the server has to send it away when the idle limit is over."""
+    """Logs in and says nothing, not even that it lives: the server has to send it away when the idle limit is over."""
 
     talks = False
 

@@ -11,9 +11,12 @@ import sys
 import tempfile
 import uuid
 
+from loadtest._codecs import CODECS
 from parley.conformance.stdout import quiet_when_closed
-from parley.conformance.targets import PROTOCOLS, DidNotStart, Launched
+from parley.conformance.targets import PROTOCOLS as WITHOUT_WEB
+from parley.conformance.targets import WEB, DidNotStart, Launched
 
+PROTOCOLS = (*WITHOUT_WEB, WEB)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # Users of dollar need accounts. Each is hashed when the server starts, which takes a moment by design.
@@ -50,7 +53,7 @@ def parse_arguments(argv):
     parser.add_argument("--users", type=int, default=12)
     parser.add_argument("--time", type=int, default=8, help="seconds of load")
     parser.add_argument("--workers", type=int, default=2, help="worker processes of the server")
-    parser.add_argument("--idle-limit", type=float, default=4, help="idle timeout of line, in seconds")
+    parser.add_argument("--idle-limit", type=float, default=4, help="idle timeout of line and web, in seconds")
     parser.add_argument("--protocols", type=_protocols,
                         help="with commas between (default all of them; of another server, line)")
     parser.add_argument("--server", help="another server's command; it has to print the same lines at its start")
@@ -74,7 +77,7 @@ class Files:
 
     def __init__(self, folder, options):
         self.settings = self._write(folder, "settings.json", {  # JSON is YAML
-            "idle_timeout": {"line": options.idle_limit},
+            "idle_timeout": {"line": options.idle_limit, "web": options.idle_limit},
             "listen": {protocol: 0 if protocol in options.protocols else False for protocol in PROTOCOLS},
         })
         self.users = None
@@ -103,11 +106,12 @@ def locust_command(options, files, server):
         sys.executable, "-m", "locust", "-f", locustfile(), "--headless", "--only-summary",
         "-u", str(options.users), "-r", str(options.users), "-t", "%ds" % options.time,
         "--host", "tcp://127.0.0.1:%d" % ports.get("line", 0), "--idle-limit", "%g" % options.idle_limit,
+        "--web-idle-limit", "%g" % options.idle_limit,
         "--protocols", ",".join(options.protocols),
     ]  # fmt: skip
     for protocol, port in sorted(ports.items()):
         if protocol != "line":
-            command += ["--%s-port" % protocol, str(port)]
+            command += ["--%s-port" % (CODECS[protocol].port_option or protocol), str(port)]
     return command + (["--users-file", files.users] if files.users else []) + options.locust
 
 

@@ -11,6 +11,8 @@ from collections import namedtuple
 #       USER      one line of a list, which ends with PONG
 #       PONG      the answer to a ping
 #       INFO      the server's own words
+#       OPEN      the connection is one to talk over
+#       ALIVE?    it wants to know whether one is there; the text goes into the answer
 #       broken    what no server may send
 # The sender is empty for all but the first three.
 Heard = namedtuple("Heard", "kind sender text")
@@ -19,12 +21,13 @@ Heard = namedtuple("Heard", "kind sender text")
 class Codec:
     """One client's side of a protocol: commands to bytes, and bytes to what is heard. No socket.
 
-    wire: the suite's codec. port: of the protocol. acknowledges: is everything that is said answered with OK or ERR, so
+    wire: the suite's codec. port: of the protocol. port_option: what the option for another one is called, if it is not
+    like the protocol. acknowledges: is everything that is said answered with OK or ERR, so
     that all answers come in the order of the commands? enters_by_talking: is there no login but the first thing said?
     needs_account: does only an account with a password get in? nobody: the ERR for a receiver who is not here.
     """
 
-    wire = port = None
+    wire = port = port_option = None
     acknowledges = True
     enters_by_talking = False
     needs_account = False
@@ -36,6 +39,14 @@ class Codec:
         self.password = password
         self.is_whole = is_whole
         self._decoder = self.wire.Decoder()
+
+    def opening(self, address):
+        """What has to be asked and answered with OPEN before all else, at (host, port); b"" for nothing."""
+        return b""
+
+    def alive(self, text):
+        """The answer to ALIVE?"""
+        raise NotImplementedError
 
     def feed(self, data):
         """What these bytes complete, in order. Keeps at most one unfinished message."""

@@ -2,8 +2,8 @@
 
     locust -f loadtest/ --headless -u 20 -r 20 -t 30s --host tcp://127.0.0.1:4000 [--protocols line,binary]
 
-Users log in, talk, whisper, ask who is there and ping, as far as their protocol lets them; one silent user of `line`
-checks the idle timeout. Every delivery is checked, whatever the protocols of the two, and anything lost, doubled,
+Users log in, talk, whisper, ask who is there and ping, as far as their protocol lets them; silent users of `line` and
+`web` check the idle timeout. Every delivery is checked, whatever the protocols of the two, and anything lost, doubled,
 reordered or otherwise wrong is a failure in the report and ends Locust with 1.
 """
 import logging
@@ -40,6 +40,13 @@ def add_arguments(parser):
         help="The idle timeout of line in seconds (default 60)",
     )
     parser.add_argument(
+        "--web-idle-limit",
+        type=float,
+        default=75,
+        env_var="LOCUST_WEB_IDLE_LIMIT",
+        help="Seconds after which who answers no pings in web is sent away (default 75)",
+    )
+    parser.add_argument(
         "--protocols",
         default="line",
         env_var="LOCUST_PROTOCOLS",
@@ -47,11 +54,12 @@ def add_arguments(parser):
     )
     for codec in CODECS.values():
         if codec.wire.NAME != "line":
+            option = codec.port_option or codec.wire.NAME
             parser.add_argument(
-                "--%s-port" % codec.wire.NAME,
+                "--%s-port" % option,
                 type=int,
                 default=codec.port,
-                env_var="LOCUST_%s_PORT" % codec.wire.NAME.upper(),
+                env_var="LOCUST_%s_PORT" % option.upper(),
                 help="Port of %s, at the same host as line (default %d)" % (codec.wire.NAME, codec.port),
             )
     parser.add_argument(
@@ -200,29 +208,54 @@ class DollarUser(Whisperer):
     codec = CODECS["dollar"]
 
 
-class SilentUser(User):
+class WebUser(Whisperer):
+    codec = CODECS["web"]
+
+
+class Silent(User):
     """One of all users: logs in, says nothing, and has to be sent away when the idle limit is over. Then once more."""
 
+    abstract = True
     host = DEFAULT_HOST
-    codec = CODECS["line"]
+    codec = None
     fixed_count = 1
     wait_time = between(0.1, 0.5)
     checked = False
+
+    def limit(self):
+        """Seconds of silence."""
+        raise NotImplementedError
 
     @task
     def stay_silent(self):
         guest = self.environment.gathering.invite(SilentGuest, self.codec)
         if guest is None:
             raise StopUser
-        limit = float(self.environment.parsed_options.idle_limit)
+        limit = float(self.limit())
         try:
             guest.ended.wait(latest_end(limit) - guest.silence())
         except GreenletExit:
             if not self.checked:
-                text = "idle-timeout check skipped: the run ended %.1f s into a limit of %g s"
-                logger.info(text, guest.silence(), limit)
+                text = "idle-timeout check skipped in %s: the run ended %.1f s into a limit of %g s"
+                logger.info(text, guest.protocol, guest.silence(), limit)
             raise
         self.checked = True
         fault = fault_of_end(limit, guest.silence(), guest.told, guest.closed is not None)
-        self.environment.gathering.report("line", "idle-timeout", guest.silence(), fault and Broken(fault))
+        self.environment.gathering.report(guest.protocol, "idle-timeout", guest.silence(), fault and Broken(fault))
         guest.leave()
+
+
+class SilentUser(Silent):
+    codec = CODECS["line"]
+
+    def limit(self):
+        return self.environment.parsed_options.idle_limit
+
+
+class SilentWebUser(Silent):
+    """It answers no pings either."""
+
+    codec = CODECS["web"]
+
+    def limit(self):
+        return self.environment.parsed_options.web_idle_limit

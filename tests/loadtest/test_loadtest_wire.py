@@ -1,4 +1,5 @@
 """The load test's own codecs, and its judgement of an idle timeout."""
+import json
 import struct
 
 import pytest
@@ -21,6 +22,11 @@ def delimited(command, data):
 
 def dollar(data):
     return b"$%-10d%b$" % (len(data.encode("utf-8")), data.encode("utf-8"))
+
+
+def web(**fields):
+    content = json.dumps(fields).encode()
+    return b"\x81" + (bytes([len(content)]) if len(content) < 126 else struct.pack(">BH", 126, len(content))) + content
 
 
 # What a server sends, and what is heard of it.
@@ -99,6 +105,30 @@ STREAMS = {
             Heard("ERR", "", "send_message"),
         ],
     ),
+    "web": (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+        + web(on="welcome", name="me", account=False, session="0f", me=3) + web(on="joined", room="#lobby", name="bob")
+        + web(on="said", n=4, room="#lobby", by="ann", at=1, text=TEXTS[0]) + b"\x89\x01x"
+        + web(on="whispered", n=5, by="bob", to="me", at=1, text=TEXTS[1]) + web(on="done", n=6, at=1)
+        + web(on="who", room="#lobby", names=["ann", "me"]) + web(on="pong") + web(on="no", why="nobody", text="no.")
+        + web(on="said", n=7, room="#dev", by="ann", at=1, text="x") + web(on="bye", why="idle", text="idle.")
+        + b"\x88\x02\x0f\xa2",
+        [
+            Heard("OPEN", "", ""),
+            Heard("OK", "", ""),
+            Heard("MSG", "ann", TEXTS[0]),
+            Heard("ALIVE?", "", "x"),
+            Heard("DM", "bob", TEXTS[1]),
+            Heard("OK", "", ""),
+            Heard("USER", "", "ann"),
+            Heard("USER", "", "me"),
+            Heard("PONG", "", ""),
+            Heard("PONG", "", ""),
+            Heard("ERR", "", "nobody"),
+            Heard("broken", "", str({"on": "said", "n": 7, "room": "#dev", "by": "ann", "at": 1, "text": "x"})),
+            Heard("INFO", "", "idle-timeout"),
+        ],
+    ),
 }
 NAMES = sorted(STREAMS)
 
@@ -160,6 +190,10 @@ def test_commands_that_carry_a_time_or_a_dictionary():
     assert body.endswith(b"M] me: \xc3\xbc")
     assert b'"password": "secret"' in codec("dollar").login()
     assert int(codec("dollar").say("hi")[1:11]) == len(codec("dollar").say("hi")) - 12
+    for frame in (codec("web").login(), codec("web").say("a"), codec("web").whisper("bob", "a"), codec("web").who()):
+        assert frame[0] == 0x81 and frame[1] == 0x80 + len(frame) - 6
+    assert codec("web").alive("x")[:2] == b"\x8a\x81"
+    assert codec("web").opening(("127.0.0.1", 8000)).startswith(b"GET /chat HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n")
 
 
 @pytest.mark.parametrize(
