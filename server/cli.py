@@ -2,9 +2,11 @@
 import argparse
 import contextlib
 import errno
+import functools
 import logging
 import os
 import resource
+import signal
 import sqlite3
 import sys
 import time
@@ -17,6 +19,7 @@ from parley.server.chat.names import InvalidName, canonical_name, claims, folded
 from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
 from parley.server.order.numbers import BLOCK
+from parley.server.order.place import Place
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
 from parley.server.stdout import quiet_when_closed
@@ -25,15 +28,17 @@ from parley.server.storage.directory import CannotUse, Directory
 from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import Store
 from parley.server.supervisor import places
+from parley.server.supervisor.cluster import ClusterHub, Rejoin, Unusable
 from parley.server.supervisor.control import Control
 from parley.server.supervisor.hashing import Unverifiable, parse_secret, secret_for
 from parley.server.supervisor.listening import format_address, open_private, open_shares, reachable_addresses
 from parley.server.supervisor.notify import ServiceManager
-from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
+from parley.server.supervisor.supervisor import STOP_SIGNALS, StopAtOnce, Supervisor, WorkersDie
 from parley.server.worker.transports import tls
 
 # sysexits.h
 EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 65, 69, 70, 73, 75, 77, 78
+REJOIN_AFTER = 0.5  # seconds
 STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
 
 log = logging.getLogger("parley.server")
@@ -58,14 +63,14 @@ def main(argv=None):
         settings = _load_settings(arguments)
         if arguments.check_config:
             accounts = _load_accounts(settings.users_file, [], {}, Accounts(InProcess(Store())))
-            if settings.storage is None:  # which is not looked into
+            if settings.storage is None and settings.cluster is None:  # which are not looked into
                 _check_operators(settings.operators, accounts)
             _print("%s: configuration OK" % (config.find_file(arguments.config) or "the defaults"))
             return 0
         return _serve(settings, arguments)
     except config.ConfigError as error:
         return _fail(EX_CONFIG, error)
-    except CannotListen as error:
+    except (CannotListen, Unusable) as error:
         return _fail(EX_UNAVAILABLE, error)
     except CannotUse as error:
         return _fail({errno.EAGAIN: EX_TEMPFAIL, errno.EPERM: EX_NOPERM, errno.EACCES: EX_NOPERM}.get(
@@ -202,7 +207,7 @@ def _load_settings(arguments):
         flags["echo"] = dict.fromkeys(settings.echo, True)
     settings = settings._replace(**{key: value for key, value in flags.items() if value is not None})
     if arguments.storage is not None:
-        settings = settings._replace(storage=config.storage(arguments.storage))
+        settings = settings._replace(storage=config.storage(arguments.storage), cluster=None)
     if arguments.metrics is not None:
         settings = settings._replace(metrics=arguments.metrics or None)
     if not (settings.listen or settings.tls.listen or settings.room_ports or settings.tls.room_ports):
@@ -261,6 +266,8 @@ def _check_certificate(given):
 
 def _serve(settings, arguments):
     _raise_descriptor_limit()
+    if settings.cluster:
+        return _serve_as_node(settings, arguments)
     store, directory, rows, boxes, rooms, sessions = _open_storage(settings.storage, settings.rooms["keep_messages"])
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
     accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
@@ -281,6 +288,62 @@ def _serve(settings, arguments):
         _close(listening)
     _print("[SERVER] Server stopped.")
     return 0
+
+
+def _serve_as_node(settings, arguments):
+    """Serve together with other nodes. A node that has lost the others begins again, with the ports that it has."""
+    introduced = [(name, account.secret) for name, account in _load_accounts(
+        settings.users_file, [], {}, Accounts(InProcess(Store()))).accounts.items()]
+    listening, lines = _open_sockets(
+        settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
+    service, started, latest = ServiceManager(os.environ), [], [settings]
+
+    def reread(accounts):
+        settings = _reread(latest[-1], arguments, accounts)
+        latest.extend([settings] if settings else [])
+        return settings
+
+    def on_start(accounts):
+        _check_operators(latest[-1].operators, accounts)
+        if not started:
+            _announce_start(service, lines)
+            started.append(True)
+
+    def serve():
+        """Is it told to stop? If not, the node has lost the others."""
+        store = InProcess(Store(lambda: accounts.order.now / 1000, settings.rooms["keep_messages"]))
+        accounts = Accounts(store, settings.register, settings.guests, MOST_OF_BOXES, settings.keep_box_days)
+        make_hub = functools.partial(
+            ClusterHub, Place(*settings.cluster), _deciding(settings), introduced, bool(started))
+        supervisor = Supervisor(
+            listening, latest[-1], lambda: reread(accounts), accounts, store, ([], 0), [], None,
+            lambda requests, selector: _open_control(arguments, None, listening, requests, selector), make_hub)
+        try:
+            supervisor.run(
+                on_start=lambda: on_start(accounts),
+                on_stop=lambda: _announce_stop(service),
+                on_turn=lambda: service.feed_watchdog(time.monotonic()))
+        except Rejoin as error:
+            log.error("all clients are sent away, and this node joins anew: %(why)s", {"why": str(error)})
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            return supervisor.is_told_to_stop
+        return True
+
+    try:
+        while not serve():
+            time.sleep(REJOIN_AFTER)
+    finally:
+        _close(listening)
+    _print("[SERVER] Server stopped.")
+    return 0
+
+
+def _deciding(settings):
+    """The settings that decisions depend on, beside those that can be changed while the server runs."""
+    return {"register": settings.register, "guests": settings.guests, "keep_box_days": settings.keep_box_days,
+            "failed_logins_per_minute": settings.failed_logins_per_minute,
+            "accounts_per_address": settings.accounts_per_address}
 
 
 def _open_control(arguments, directory, listening, requests, selector):
@@ -495,7 +558,7 @@ def _reread(running, arguments, accounts):
         return None
     for name in (
             "workers", "host", "listen", "room_ports", "users_file", "register", "guests", "failed_logins_per_minute",
-            "accounts_per_address", "keep_box_days", "storage", "metrics"):
+            "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": name})
     if (settings.tls.listen, settings.tls.room_ports) != (running.tls.listen, running.tls.room_ports):

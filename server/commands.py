@@ -238,6 +238,8 @@ def _status_lines(status):
         status["names"], status["accounts"], status["rooms"], len(workers))
     yield "journal: %(waiting)d requests wait, %(bytes)d bytes, last answer %(seconds).1f s ago" % status["journal"] + (
         "; nothing can be stored" if status["journal"]["failing"] else "")
+    if "cluster" in status:
+        yield from _cluster_lines(status["cluster"])
     rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
     for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
         report = worker["report"]
@@ -260,6 +262,15 @@ def _status_lines(status):
         told = ["%s %d" % pair for pair in collections.Counter(counts).most_common() if pair[1]]
         if told:
             yield "%s: %s" % (title, ", ".join(told))
+
+
+def _cluster_lines(cluster):
+    """The lines for the part of a status that is about several machines."""
+    yield "node %(node)s of %(name)s, at entry %(entry)d, last heard %(seconds).1f s ago; engine %(engine)s" % cluster
+    if cluster["trouble"]:
+        yield "the engine does not answer: %(trouble)s; %(waiting)d wait" % cluster
+    yield from _table([["node", "number", "silent"]] + [
+        [name, node["number"], "%.1f" % node["silent_seconds"]] for name, node in cluster["nodes"].items()])
 
 
 def _table(rows):

@@ -3,12 +3,14 @@
 Every mistake is a ConfigError that names the place, what is wrong, and what was probably meant.
 """
 import difflib
+import importlib.util
 import ipaddress
 import json
 import os
 import re
 import socket
 import sys
+import urllib.parse
 from collections import namedtuple
 
 from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims
@@ -25,6 +27,7 @@ PORT_VARIABLE = "CHAT_PORT"
 MOST_WORKERS = 256
 MOST_PACING_MS = 100  # with more, conversations and logins would feel slow
 LONGEST_MOTD = 4096  # bytes, so that every protocol can tell it
+LONGEST_NODE = 32  # characters of a node's name, or a log's
 LOBBY = ("lobby", "#lobby")  # what stands for it where a port is that of a room
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
@@ -33,6 +36,7 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _NAME = re.compile(r"[\w.-]+")  # of a host
 _DIGITS = re.compile(r"[0-9.]+")
 _BARE_ROOM = re.compile(r"[0-9]: +#[^ ]")
+_NODE = re.compile(r"[A-Za-z0-9._-]{1,%d}" % LONGEST_NODE)
 _WITH_PORT = re.compile(r"[^:]+:[0-9]*|\[.*\]:[0-9]*")
 
 
@@ -44,6 +48,10 @@ Storage = namedtuple("Storage", "directory sync keep_messages keep_days")
 Storage.__doc__ = "A path, one of SYNC, how many messages are kept, and for how many days; 0 means no limit."
 
 SYNC = ("each-commit", "system")
+Redis = namedtuple("Redis", "url password name node silence_seconds log_bytes")
+Redis.__doc__ = "Where the order of several machines is: see `parley.server.order.place.Place`."
+
+ENGINES = ("redis", "rediss", "unix")  # of a URL
 USUAL_STORAGE = Storage(None, SYNC[0], 10000000, 0)
 
 File = namedtuple("File", "path content")
@@ -65,7 +73,7 @@ Web.__doc__ = "Networks as text, origins (bytes) such as https://example.org, an
 class Settings(namedtuple("Settings", (
         "workers", "host", "listen", "room_ports", "tls", "web", "proxy", "idle_timeout", "echo", "goodbye", "motd",
         "limits", "rooms", "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
-        "accounts_per_address", "keep_box_days", "storage", "metrics"))):
+        "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics"))):
     """All settings, complete and checked.
 
     config.yaml says what each of them means.
@@ -80,7 +88,7 @@ class Settings(namedtuple("Settings", (
     operators: (name as bytes, place in the file) of each.
     pacing_ms: int or float. users_file: a path, or None. register, guests: bool.
     failed_logins_per_minute, accounts_per_address, keep_box_days: int, 0 for no limit.
-    storage: `Storage`, or None if nothing is stored.
+    storage: `Storage`, or None if nothing is stored. cluster: `Redis`, or None if this server is alone.
     metrics: (host, port) to tell metrics at, or None.
     """
 
@@ -156,6 +164,7 @@ def defaults():
         accounts_per_address=1000,
         keep_box_days=30,
         storage=None,
+        cluster=None,
         metrics=None,
     )
 
@@ -207,6 +216,8 @@ def read(path, settings):
     values.update(values.pop("accounts", {}))
     if "listen" in values:
         values["listen"], values["room_ports"] = values["listen"]
+    if "storage" in values:
+        values["storage"], values["cluster"] = values["storage"]
     return settings._replace(**values)
 
 
@@ -543,16 +554,62 @@ class _Reader:
         return path and os.path.join(os.path.dirname(self._path), path)
 
     def storage(self, node):
-        """A `Storage` from a mapping with a directory; None for "memory"."""
+        """(storage, cluster) of the `Settings`."""
         if isinstance(node, yaml.ScalarNode):
             if node.value != "memory":
                 raise self.error(node, "expected memory, or a mapping with a directory, not %r" % node.value)
-            return None
+            return None, None
         given = self.section(node, {
-            "directory": self.directory, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count})
-        if not given.get("directory"):
+            "directory": self.directory, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count,
+            "redis": self.redis})
+        redis = given.pop("redis", None)
+        if redis and given:
+            raise self.error(node, "with `redis`, the past is in the memory of the nodes, and %s cannot be used" % (
+                next(iter(given))))
+        if not redis and not given.get("directory"):
             raise self.error(node, "the directory is missing; or write storage: memory")
-        return USUAL_STORAGE._replace(**given)
+        return (None, redis) if redis else (USUAL_STORAGE._replace(**given), None)
+
+    def redis(self, node):
+        """A `Redis` from a mapping."""
+        given = self.section(node, {
+            "url": self.engine, "password_file": self._file, "name": self.node_name, "node": self.node_name,
+            "silence_seconds": lambda node: self._number(node, (int, float), "seconds, from 2 to 600", 600, least=2),
+            "log_bytes": lambda node: self._number(
+                node, (int,), "a number of bytes, at least 1048576", 1 << 40, least=1 << 20)})
+        if "url" not in given:
+            raise self.error(node, "the `url` is missing, such as redis://10.0.0.5:6379/0")
+        if importlib.util.find_spec("redis") is None:
+            raise self.error(node, "the package redis is not installed for this Python: run `%s -m pip install"
+                                   " 'parley-chat[cluster]'`" % (sys.executable or "python3"))
+        password = given.pop("password_file", None)
+        values = {"name": "parley", "node": socket.gethostname()[:LONGEST_NODE], "silence_seconds": 6,
+                  "log_bytes": 256 << 20, **given}
+        if not _NODE.fullmatch(values["node"]):
+            raise self.error(node, "this machine is called %r, which cannot be the name of a node: choose one as `node`"
+                             % values["node"])
+        return Redis(password=password and password.content.decode("utf-8", "replace").rstrip("\r\n"), **values)
+
+    def engine(self, node):
+        """The URL of a Redis."""
+        text = self._scalar(node, (str,), "a URL, such as redis://10.0.0.5:6379/0")
+        try:
+            parts = urllib.parse.urlsplit(text)
+            fits = parts.scheme in ENGINES and (parts.path if parts.scheme == "unix" else parts.hostname)
+            parts.port  # noqa: B018 - which is a ValueError if it is none
+        except ValueError:
+            fits = False
+        if not fits or parts.scheme != "unix" and not re.fullmatch("(/[0-9]*)?", parts.path):
+            raise self.error(node, "expected a URL, such as redis://10.0.0.5:6379/0, rediss://... with TLS, or"
+                                   " unix:///run/redis.sock, not %r" % text)
+        return text
+
+    def node_name(self, node):
+        text = self._scalar(node, (str,), "a name, in quotes if it is a number")
+        if not _NODE.fullmatch(text):
+            raise self.error(node, "expected a name of at most %d letters, digits, '.', '_' and '-', not %r" % (
+                LONGEST_NODE, text))
+        return text
 
     def sync(self, node):
         expected = " or ".join(SYNC)

@@ -225,6 +225,15 @@ MISTAKES = [
     ("storage: disk", 1, ["memory", "directory", "'disk'"]),
     ("storage: [a]", 1, ["mapping", "directory"]),
     ("storage: {}", 1, ["directory", "missing"]),
+    ("storage:\n  redis: {}", 2, ["`url`", "missing"]),
+    ("storage:\n  redis: {url: http://h/}", 2, ["redis://", "'http://h/'"]),
+    ("storage:\n  redis: {url: redis://h:no/0}", 2, ["redis://", "'redis://h:no/0'"]),
+    ("storage:\n  redis: {url: redis://h/zero}", 2, ["redis://h/zero"]),
+    ("storage:\n  redis: {url: 'unix:'}", 2, ["unix:///"]),
+    ("storage:\n  redis: {url: redis://h, node: a b}", 2, ["letters", "'a b'"]),
+    ("storage:\n  redis: {url: redis://h, silence_seconds: 1}", 2, ["2 to 600", "1"]),
+    ("storage:\n  redis: {url: redis://h, log_bytes: 5}", 2, ["1048576", "5"]),
+    ("storage:\n  redis: {url: redis://h, password_file: /no/such}", 2, ["/no/such"]),
     ("storage:\n  directory: ''", 2, ["directory", "missing"]),
     ("storage:\n  directory: 3", 2, ["text", "3"]),
     ("storage:\n  director: a", 2, ["'director'", "'directory'"]),
@@ -445,11 +454,28 @@ def test_the_shipped_file_is_complete():
     with open(SHIPPED, encoding="utf-8") as file:
         shipped = yaml.safe_load(file)
     accounts = shipped.pop("accounts")
-    assert set(shipped) | set(accounts) == set(config.Settings._fields) - {"room_ports"}  # which `listen` has
+    in_others = {"room_ports", "cluster"}  # which `listen` and `storage` have
+    assert set(shipped) | set(accounts) == set(config.Settings._fields) - in_others
     assert set(shipped["limits"]) == set(config.defaults().limits)
     assert set(shipped["rooms"]) == set(DEFAULTS.rooms)
     for name in ("listen", "idle_timeout", "echo"):
         assert list(shipped[name]) == PROTOCOLS
+
+
+def test_where_the_order_of_several_machines_is(monkeypatch, tmp_path):
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "file.yaml").write_text(
+        "storage: {redis: {url: rediss://h:1/2, password_file: password, node: a, silence_seconds: 9}}")
+    (tmp_path / "both.yaml").write_text("storage: {directory: kept, redis: {url: redis://h}}")
+    monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: name)
+    settings = config.read(str(tmp_path / "file.yaml"), DEFAULTS)
+    assert settings.storage is None
+    assert settings.cluster == config.Redis("rediss://h:1/2", "secret", "parley", "a", 9, 256 << 20)
+    with pytest.raises(config.ConfigError, match="in the memory of the nodes, and directory cannot be used"):
+        config.read(str(tmp_path / "both.yaml"), DEFAULTS)
+    monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(config.ConfigError, match="pip install 'parley-chat.cluster.'"):
+        config.read(str(tmp_path / "file.yaml"), DEFAULTS)
 
 
 @pytest.mark.parametrize("text, path_in, path", ELSEWHERE)

@@ -82,7 +82,7 @@ class Moderation:
     def found(self, names: Iterable[bytes]) -> None:
         """Make the rooms that have ports of their own. They last, and nobody has a role there for having come first."""
         self._rooms.with_ports = frozenset(names)
-        for name in self._rooms.with_ports - self._rooms.by_name.keys():
+        for name in sorted(self._rooms.with_ports - self._rooms.by_name.keys()):
             room = self._rooms.open(name)
             room.lasts = True
             self._keep(room)

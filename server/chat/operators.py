@@ -44,6 +44,10 @@ class Asked:
         self._tokens = itertools.count(1)
         self._waiting: Dict[int, Then] = {}  # by token
 
+    def count_from(self, first: int) -> None:
+        """Which tokens are given from now on, so that no other node gives the same."""
+        self._tokens = itertools.count(first)
+
     def submit(self, kind: Callable[..., Message], fields: Iterable[Any], then: Then) -> None:
         """Ask for a message of `Operated`, of which these are the fields behind the token."""
         token = next(self._tokens)

@@ -1205,6 +1205,138 @@ class FromHasher:
         secret: Optional[str]
 
 
+class ToEngine:
+    """What the hub says to the process that talks to the engine of the order: see `parley.server.order.engine`."""
+
+    class Begin(NamedTuple):
+        """Where to go on: the node's number, or 0 if it has to join; the id behind which entries are wanted, or none.
+        """
+
+        number: int
+        applied: str
+
+    class Submit(NamedTuple):
+        """A packet. serial: which one of the node's it is."""
+
+        serial: int
+        packet: bytes
+
+    class Bury(NamedTuple):
+        """This node is dead."""
+
+        number: int
+
+    class Piece(NamedTuple):
+        """A piece of what the node has come to."""
+
+        piece: bytes
+
+    class Keep(NamedTuple):
+        """The pieces are all there: it had come to this with the entry of this id. Entries up to `floor` may go."""
+
+        applied: str
+        floor: int
+
+
+class FromEngine:
+    """What the process that talks to the engine says to the hub."""
+
+    class Piece(NamedTuple):
+        """A piece of what some node had come to."""
+
+        piece: bytes
+
+    class Restore(NamedTuple):
+        """The pieces are all there: it had come to this with the entry of this id."""
+
+        applied: str
+
+    class Joined(NamedTuple):
+        """The node has a number. run: a text that no other log has."""
+
+        number: int
+        run: bytes
+
+    class Entries(NamedTuple):
+        """Entries of the log, each with its id, and its fields."""
+
+        entries: List[Tuple[str, Dict[bytes, bytes]]]
+
+    class Stored(NamedTuple):
+        """There is a snapshot as of the entry of this id; none, if that could not be stored."""
+
+        applied: str
+
+    class Accepted(NamedTuple):
+        """The packet of this serial is in the log."""
+
+        serial: int
+
+    class Doubt(NamedTuple):
+        """Nobody knows what has become of the packet."""
+
+    class Working(NamedTuple):
+        """The engine answers, or (why) does not."""
+
+        why: str
+
+    class Fenced(NamedTuple):
+        """The node counts as dead. Replaced: another process has its name."""
+
+        replaced: bool
+
+    class Foreign(NamedTuple):
+        """What the node has applied is not what the log has."""
+
+        why: str
+
+    class Unusable(NamedTuple):
+        """The engine cannot be used, and this will not change by itself."""
+
+        why: str
+
+
+class Shared:
+    """What the nodes tell each other: entries of the order, for the hubs themselves."""
+
+    class Beat(NamedTuple):
+        """A node is alive. At the entry of number `place` the names and accounts had this checksum for it."""
+
+        place: int
+        checksum: int
+
+    class Configure(NamedTuple):
+        """The settings that decide are these from now on."""
+
+        settings: Dict[str, Any]
+
+    class Serve(NamedTuple):
+        """A node has clients from now on."""
+
+    class Snapshot(NamedTuple):
+        """What all have come to is stored, as of the entry of this number."""
+
+        place: int
+
+    class Introduce(NamedTuple):
+        """An account that somebody's file of users has, unless there is one."""
+
+        name: bytes
+        secret: str
+
+    class WrongPassword(NamedTuple):
+        """Somebody has tried one for the account."""
+
+        host: str
+        name: bytes
+
+    class RightPassword(NamedTuple):
+        """Likewise."""
+
+        host: str
+        name: bytes
+
+
 def messages(direction: type) -> Dict[str, Type[Message]]:
     """{name: message} of one of the classes above; the name is that of the method which handles it."""
     return {_snake(name): kind for name, kind in vars(direction).items() if isinstance(kind, type)}
@@ -1216,7 +1348,7 @@ def _snake(name: str) -> str:
 
 _DIRECTIONS = (
     ToHub, ToWorker, Proven, Operated, Noticed, Settled, ToStore, ReadStore, ToJournal, FromJournal, ToHasher,
-    FromHasher)
+    FromHasher, ToEngine, FromEngine, Shared)
 _NAMES = {kind: name for direction in _DIRECTIONS for name, kind in messages(direction).items()}
 
 

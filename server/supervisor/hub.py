@@ -39,6 +39,7 @@ MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cann
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
+HASHING, JOURNAL = "hashing", "journal"  # the slots of its helper processes; those of workers are numbers
 PRESSED = 0.002  # seconds between two rounds while a worker that is far behind catches up
 ENOUGH_PENDING = 8 << 20  # bytes kept for a worker that is behind; with more, no worker is heard until it catches up
 MOST_PENDING = 32 << 20  # bytes kept for one that gives no sign of life either
@@ -81,7 +82,13 @@ class Hub(Post):
     after a quiet time the first one does not wait.
     accounts: `server.chat.accounts.Accounts`. store: `server.storage.journal.Journal`, or InProcess.
     failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
+
+    aides: {slot: a process that works for the hub}. first_worker: the least number of a worker.
+    may_serve: may there be workers?
     """
+
+    first_worker = 1
+    may_serve = True
 
     def __init__(self, pacing, accounts, store, failed_logins_per_minute=0, accounts_per_address=0):
         self.pacing = pacing
@@ -93,24 +100,58 @@ class Hub(Post):
         self.strangers = Strangers()
         self.census = Census(self)
         self.store = store
-        patience = Patience(failed_logins_per_minute, accounts_per_address, time.monotonic)
-        self.door = Door(self.verifier, patience, time.monotonic)
-        self._order = accounts.order = AtHand(self._deliver, time.time)
+        self._order = accounts.order = self._make_order()
+        patience = Patience(failed_logins_per_minute, accounts_per_address, self._patient_clock())
+        self.door = Door(self.verifier, self._heeded(patience), time.monotonic)
         self._numbers = Numbers(store)
         self.register = Register(self, accounts, self.door, patience, store, self._numbers)
         self._at_once, self._in_order = self.register.tables(self.census, self)
         self.slot_of = lambda worker: worker  # as the log and `status` call a worker
         self.figures = Figures()
-        asked = Asked(self._order)
-        self.reply = asked.reply
+        self._asked = Asked(self._order)
+        self.reply = self._asked.reply
         self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
         self.requests_of_operators = {
             name: functools.partial(self._attempt, answer)
-            for name, answer in Operators(self.register, accounts, store, asked.submit).requests().items()}
+            for name, answer in Operators(self.register, accounts, store, self._asked.submit).requests().items()}
         self._changed = False  # has what is being done changed names or accounts already?
         self._arrivals = []  # (worker, request) of those who want to be in rooms
         self._next_talk = self._next_look = self._next_arrivals = time.monotonic()
         self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
+
+    def _make_order(self):
+        return AtHand(self._deliver, time.time)
+
+    def _patient_clock(self):
+        """By which wrong passwords are forgotten, in seconds."""
+        return time.monotonic
+
+    def _heeded(self, patience):
+        """What is told of passwords, and asked before one is tried."""
+        return patience
+
+    @property
+    def aides(self):
+        """See above."""
+        aides = {HASHING: self.verifier}
+        if self.store.process:
+            aides[JOURNAL] = self.store
+        return aides
+
+    @property
+    def depth(self):
+        """How much of what was asked is not answered yet."""
+        return self.store.depth
+
+    def set_limits(self, rooms, operators, connections_per_address):
+        """What the hub heeds of the settings: see `server.chat.gate.Gate`, and `server.chat.census.Census`."""
+        self.census.most = connections_per_address
+        self.register.gate.limits = rooms
+        self.register.gate.operators = operators
+
+    def found(self, rooms):
+        """These rooms have ports of their own."""
+        self.register.moderation.found(rooms)
 
     def turn(self, wait):
         """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""
@@ -373,6 +414,10 @@ class Hub(Post):
         fields = {"who": who, "from": source.encode(), "act": act.encode(), "room": room, "about": about, "text": text}
         log.info("audit", {name: _in_one_line(value) or None for name, value in fields.items()})
 
+    def place_of(self, worker):
+        """Where a worker is, for operators: its slot; None if it has just died."""
+        return self.slot_of(worker)
+
     def report(self, host, name, reason):
         """Something was refused to somebody: see `Door.report`."""
         self.door.report(host, name, reason)
@@ -429,9 +474,12 @@ class Hub(Post):
             stream = self.streams.pop(number)
             self._close(stream.down, stream.up)
             self.figures.lose(stream.report)
-            self._order.submit(number, entry(Noticed.Lost()))
-            self.census.lose(number)
+            self._lose(number)
         self.failed.pop(number, None)
+
+    def _lose(self, worker):
+        self._order.submit(worker, entry(Noticed.Lost()))
+        self.census.lose(worker)
 
     def _close(self, *queues):
         for queue in queues:

@@ -12,7 +12,7 @@ import time
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import Queue
 from parley.server.supervisor.figures import BEHIND, DIED, STUCK
-from parley.server.supervisor.hub import Hub
+from parley.server.supervisor.hub import JOURNAL, Hub
 from parley.server.worker.loop import Worker
 
 IDLE_INTERVAL = 1.0  # seconds: the longest wait for events
@@ -25,7 +25,6 @@ BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0  # seconds of that delay, which doubles w
 _REASONS = {"does not answer": STUCK, "is too far behind": BEHIND}  # as `Hub.failed` has it
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-HASHING, JOURNAL = "hashing", "journal"  # the slots of the hub's helper processes; those of workers are numbers
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +61,16 @@ class Supervisor:
     directory: `parley.server.storage.directory.Directory`, or None if nothing is stored.
     open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
         None.
+    make_hub: makes the hub, of what `Hub` is made of.
     """
 
-    def __init__(self, listening, settings, reread, accounts, store, rooms, sessions, directory, open_control):
+    def __init__(self, listening, settings, reread, accounts, store, rooms, sessions, directory, open_control,
+                 make_hub=Hub):
         self._listening = listening
         self._settings = settings
         self._reread = reread
-        self._hub = Hub(settings.pacing_ms / 1000, accounts, store,
-                        settings.failed_logins_per_minute, settings.accounts_per_address)
+        hub = self._hub = make_hub(settings.pacing_ms / 1000, accounts, store,
+                                   settings.failed_logins_per_minute, settings.accounts_per_address)
         self._hub.slot_of = self._slot_of
         self._hub.workers_wanted = len(listening)
         self._hub.figures.serving = sorted({(protocol, with_tls) for protocol, _, with_tls, _ in listening[0]})
@@ -77,16 +78,14 @@ class Supervisor:
         register = self._hub.register
         register.moderation.restore(*rooms)
         register.sessions.restore(sessions)
-        register.moderation.found({room for _, _, room in (*settings.room_ports, *settings.tls.room_ports)})
+        hub.found({room for _, _, room in (*settings.room_ports, *settings.tls.room_ports)})
         self._set_limits()
         self._directory = directory
         self._open_control = open_control
         self._control = None
-        self._aides = {HASHING: self._hub.verifier, JOURNAL: store}
+        self._aides = hub.aides
         self._children = {}  # by number
-        self._vacant = dict.fromkeys([*range(len(listening)), HASHING], 0.0)  # slot -> when it is to be filled
-        if store.process:
-            self._vacant[JOURNAL] = 0.0
+        self._vacant = dict.fromkeys([*range(len(listening)), *self._aides], 0.0)  # slot -> when it is to be filled
         self._last_number = 0
         self._quick_deaths = collections.Counter()  # in a row, by slot
         self._started = self._stopping = False
@@ -122,6 +121,14 @@ class Supervisor:
                 self._control.close()
             for child in self._children.values():
                 self._kill(child)
+            signal.set_wakeup_fd(-1)
+            os.close(self._wakeup)
+            os.close(self._wake)
+
+    @property
+    def is_told_to_stop(self):
+        """Has a signal said so?"""
+        return bool(self._stop_requested_at) or any(number in STOP_SIGNALS for number in self._signals)
 
     def _serve(self, on_start):
         self._top_up()
@@ -135,7 +142,7 @@ class Supervisor:
         """Stop in two steps, so that nothing said is lost: answer what was asked, then disconnect everybody."""
         self._hub.everyone(ToWorker.Stop())
         self._hub.door.close()  # or a login might wait there longer than a stop may take
-        self._run_until(lambda: self._all("done") and not self._hub.store.depth)
+        self._run_until(lambda: self._all("done") and not self._hub.depth)
         self._hub.dismiss_aides()
         self._hub.everyone(ToWorker.End())
         self._run_until(lambda: not self._children)
@@ -182,7 +189,7 @@ class Supervisor:
 
         def with_slots(answer):
             for row in answer.get("who", ()):
-                row[1] = self._slot_of(row[1])
+                row[1] = self._hub.place_of(row[1])
             reply(answer)
 
         self._hub.requests_of_operators["who"](with_slots, **asked)
@@ -236,17 +243,15 @@ class Supervisor:
 
     def _set_limits(self):
         """What the hub itself heeds of the settings."""
-        self._hub.census.most = self._settings.limits["connections_per_address"]
-        gate = self._hub.register.gate
-        gate.limits = self._settings.rooms
-        gate.operators = frozenset(name for name, _ in self._settings.operators)
+        self._hub.set_limits(self._settings.rooms, frozenset(name for name, _ in self._settings.operators),
+                             self._settings.limits["connections_per_address"])
 
     # ---- workers
 
     def _top_up(self):
         now = time.monotonic()
         for slot, when in list(self._vacant.items()):
-            if when <= now and not self._stopping:
+            if when <= now and not self._stopping and (self._hub.may_serve or slot in self._aides):
                 try:
                     self._fork(slot)
                 except OSError as error:
@@ -257,7 +262,7 @@ class Supervisor:
                     del self._vacant[slot]
 
     def _fork(self, slot):
-        self._last_number += 1
+        self._last_number = max(self._last_number + 1, 0 if slot in self._aides else self._hub.first_worker)
         number, down, up = self._last_number, Queue(), Queue()
         process = multiprocessing.get_context("fork").Process(
             target=self._run_child, args=(slot, number, down, up), name=_process_name(slot))

@@ -1,0 +1,87 @@
+"""What is done in the engine: three scripts for Redis, each of which is done whole or not at all.
+
+    {parley:NAME}:log    a stream. The id of an entry is N-WHO. N counts the entries: 1, 2, 3 without a gap. WHO is the
+                         number of the node << COUNT_BITS | the node's own count of its packets.
+    {parley:NAME}:st     a hash. v: the version of what is written. run: a text that no other log has. n: of the latest
+                         entry. joins: how many have joined so far. through:M: the count of the latest packet of the
+                         node M, which is alive. name:NAME: the number that the node of this name got last.
+    {parley:NAME}:snap   a list: what some node had come to; see `parley.server.order.redis`.
+
+The braces make a cluster of Redis keep the three in one place. Fields of an entry: `t` is the time, milliseconds since
+the epoch, by the clock of the engine, as nodes differ in theirs. A packet has `f`; a node that comes has `u`, its name,
+and `m`, its number; of one that is gone there is `d`, its number.
+"""
+VERSION = 1
+COUNT_BITS = 36  # of a node's packets: 2^36 at 500 a second take four years
+
+_BEGIN = """
+local log, st = KEYS[1], KEYS[2]
+local clock = redis.call('TIME')
+local time = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+local n = tonumber(redis.call('HGET', st, 'n') or '0')
+
+local function append(who, ...)
+    n = n + 1
+    redis.call('XADD', log, string.format('%.0f-%.0f', n, who), 't', time, ...)
+    redis.call('HSET', st, 'n', string.format('%.0f', n))
+end
+
+local function bury(number)
+    if redis.call('HDEL', st, 'through:' .. number) == 1 then
+        append(number * 2 ^ COUNT_BITS, 'd', number)
+        return 1
+    end
+    return 0
+end
+""".replace("COUNT_BITS", str(COUNT_BITS))
+
+# number, name, count, packet -> ACCEPTED; FENCED; REPLACED; or GAP, count of the latest packet
+SUBMIT = _BEGIN + """
+local field = 'through:' .. ARGV[1]
+local through = redis.call('HGET', st, field)
+if not through then
+    local other = redis.call('HGET', st, 'name:' .. ARGV[2])
+    if other and other ~= ARGV[1] then
+        return {'REPLACED'}
+    end
+    return {'FENCED'}
+end
+local count = tonumber(ARGV[3])
+if count > tonumber(through) + 1 then
+    return {'GAP', through}
+end
+if count == tonumber(through) + 1 then
+    append(tonumber(ARGV[1]) * 2 ^ COUNT_BITS + count, 'f', ARGV[4])
+    redis.call('HSET', st, field, ARGV[3])
+end
+return {'ACCEPTED'}
+""".replace("COUNT_BITS", str(COUNT_BITS))
+
+# name, version, a random text -> JOINED, number, run; or VERSION, that of the log; or FULL
+JOIN = _BEGIN + """
+local version = redis.call('HGET', st, 'v')
+if version and version ~= ARGV[2] then
+    return {'VERSION', version}
+end
+redis.call('HSET', st, 'v', ARGV[2])
+redis.call('HSETNX', st, 'run', ARGV[3])
+local old = redis.call('HGET', st, 'name:' .. ARGV[1])
+if old then
+    bury(old)
+end
+local number, tries = nil, 0
+repeat
+    number = (redis.call('HINCRBY', st, 'joins', 1) - 1) % 65535 + 1
+    tries = tries + 1
+    if tries > 65535 then
+        return {'FULL'}
+    end
+until redis.call('HEXISTS', st, 'through:' .. number) == 0
+redis.call('HSET', st, 'through:' .. number, '0')
+redis.call('HSET', st, 'name:' .. ARGV[1], number)
+append(number * 2 ^ COUNT_BITS, 'u', ARGV[1], 'm', number)
+return {'JOINED', number, redis.call('HGET', st, 'run')}
+""".replace("COUNT_BITS", str(COUNT_BITS))
+
+# number -> 1 if that has made it dead, 0 if it was before
+BURY = _BEGIN + "return bury(ARGV[1])\n"

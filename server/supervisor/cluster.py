@@ -1,0 +1,508 @@
+"""The hub of a node among others: it puts into their log what is asked here, and applies what all have put there.
+
+All nodes apply the same entries in the same order, and come to the same: who has which name, what was said, and which
+number it has. What a decision needs beside that is carried by the entries, or is a setting that is the same everywhere.
+See docs/architecture.md, *Several machines*.
+"""
+import functools
+import logging
+import time
+import unicodedata
+import zlib
+
+from parley.server.chat.members import holder_of, split
+from parley.server.chat.names import claims
+from parley.server.ipc.codec import Malformed
+from parley.server.ipc.messages import Noticed, Shared, ToEngine, ToWorker, entry, handlers
+from parley.server.ipc.queues import HEAD, said
+from parley.server.order.engine import Engine
+from parley.server.order.replicated import Replicated
+from parley.server.order.scripts import COUNT_BITS
+from parley.server.protocols.events import Reason
+from parley.server.supervisor import snapshot
+from parley.server.supervisor.hub import HASHING, Hub, Torn
+
+ENGINE = "engine"  # the slot of the process that talks to the engine
+BEAT_EVERY = 1.0  # seconds
+LOOK_AT_ORDER = 0.25  # seconds
+FLOWS = 2.0  # seconds after which a packet that is not heard means that nobody's silence tells anything
+STARTS_WITHIN = 10.0  # seconds in which a server that starts has to reach the engine
+GRACE = 3.0  # seconds more than a node may be silent, for those to be found dead whose settings are others
+ENTRIES_OF_SNAPSHOT = 20000  # after so many entries there is a new one
+WORKER_BITS = 16  # of a worker's number: those above are the number of its node
+
+_FOR_ITSELF = frozenset(["owes", "ready", "alive", "done", "ask_health", "ask_status"])  # what workers say of themselves
+# What each node answers by itself.
+_QUESTIONS = frozenset(["within", "list_rooms", "topic", "roles", "reread", "hello"])
+_ORDERED = frozenset(["describe", "located", "arrived", "departed"])  # are for all nodes
+# What comes too late may be dropped; whoever asks for one of the others waits for an answer.
+_DROPPED = frozenset(["typing", "away", "watch", "mark_read", "tidied", "beat", "wrong_password", "right_password"])
+_REFUSED = frozenset([
+    "claim_unproven", "claim_guest", "claim_name", "open_account", "replace_password", "rename", "delete", "whisper",
+    "enter", "exit", "manage", "resume", "describe", "log_out"])
+_REPLIED = frozenset(["set_password", "remove_account", "empty_box", "manage_room", "announce"])
+
+log = logging.getLogger(__name__)
+
+
+class Unusable(Exception):
+    """The node cannot take part; the text says why, and what to do."""
+
+
+class Rejoin(Exception):
+    """The node has lost the others, and has to begin again from what they have come to; the text says why."""
+
+
+class SharedPatience:
+    """Tells all nodes of wrong passwords, and right ones."""
+
+    def __init__(self, patience, tell):
+        self.wait = patience.wait
+        self._tell = tell
+
+    def failed(self, host, name):
+        """See `parley.server.chat.patience.Patience`."""
+        self._tell(Shared.WrongPassword(host, name))
+
+    def succeeded(self, host, name):
+        """Likewise."""
+        self._tell(Shared.RightPassword(host, name))
+
+
+class ClusterHub(Hub):
+    """A hub whose order is that of all nodes.
+
+    place: `parley.server.order.place.Place`.
+    settings: {name: value} of those that decide, beside the ones that `set_limits` and `found` are given.
+    introduced: (name, secret) of the accounts that a users file has.
+    was_in: has this process been in already? Then it waits for the engine as long as it takes.
+
+    number: of this node; 0 until it has joined. applied: the id of the latest entry. nodes: {number: name} of those
+    that are alive; serving: {number: True} of those that have clients. workers: {number of a node: {worker: True}}.
+    shared: the settings that are in force.
+    kept: number of the entry up to which there is a snapshot.
+    """
+
+    def __init__(self, place, settings, introduced, was_in, *arguments):
+        self.number = 0
+        self.applied = ""
+        self.nodes, self.serving, self.workers, self.shared, self.kept = {}, {}, {}, {}, 0
+        self._place = place
+        self._settings = dict(settings, unicode=unicodedata.unidata_version)
+        self._introduced = introduced
+        self._is_first = not was_in
+        self._at = 0  # number of the latest entry
+        self._bytes = 0  # of entries since the latest snapshot
+        self._is_keeping = False  # has a snapshot been made, and not been told of?
+        self._pieces = []
+        self._silence = {}  # number of a node -> seconds
+        self._sums = {}  # number of an entry -> checksum there
+        self._fenced = 0
+        self._trouble = None  # why the engine does not answer; None until it was asked
+        self._caught_up_at = self._settled_at = None  # monotonic seconds
+        self._began_at = self._looked_at = self._heard_at = time.monotonic()
+        self._next_beat = 0.0
+        super().__init__(*arguments)
+        self.engine = Engine(place, self._order, self)
+        self._patience = self.register.enrollment._patience
+        self._of_nodes = handlers(Shared, self)
+        self._rearrange()
+        self.reply = self._reply_here
+        self._parts = snapshot.parts(
+            self.register, self.register._accounts, self.census, self.store._store, self._numbers, self)
+
+    def _rearrange(self):
+        """Questions are answered here, once what was asked here before is decided; some other things by all."""
+        ordered, at_once = self._in_order, self._at_once
+        for name in _ORDERED:
+            ordered[name] = at_once.pop(name)
+        for name in _QUESTIONS:
+            at_once[name] = ordered.pop(name)
+        for name in at_once.keys() - _FOR_ITSELF:
+            at_once[name] = functools.partial(self._answer_later, at_once[name])
+        ordered["lost"] = self._apply_lost
+        if ordered.keys() & self._of_nodes.keys():
+            raise TypeError("two messages of one name")
+
+    def _answer_later(self, action, worker, *arguments):
+        self._order.after_own(functools.partial(self._do, worker, arguments[:1], action, worker, *arguments))
+
+    # ---- what a hub alone does otherwise
+
+    def _make_order(self):
+        return Replicated(self._deliver, self._refuse)
+
+    def _patient_clock(self):
+        return lambda: self._order.now / 1000
+
+    def _heeded(self, patience):
+        return SharedPatience(patience, self._tell_nodes)
+
+    @property
+    def aides(self):
+        """See `Hub`."""
+        return {HASHING: self.verifier, ENGINE: self.engine}
+
+    @property
+    def first_worker(self):
+        """See `Hub`."""
+        return self.number << WORKER_BITS | 1
+
+    @property
+    def may_serve(self):
+        """Has this node come to what all have come to, with the same settings?"""
+        return self._settled_at is not None
+
+    @property
+    def depth(self):
+        """See `Hub`."""
+        return self._order.depth
+
+    def set_limits(self, rooms, operators, connections_per_address):
+        """See `Hub`: on all nodes, once this one serves."""
+        self._settings.update(rooms=dict(rooms), operators=sorted(operators),
+                              connections_per_address=connections_per_address)
+        if self.may_serve:
+            self._tell_nodes(Shared.Configure(self._settings))
+
+    def found(self, rooms):
+        """See `Hub`."""
+        self._settings["ports"] = sorted(rooms)
+
+    def attach(self, worker, down, up):
+        """See `Hub`."""
+        if worker >> WORKER_BITS != self.number:
+            raise Rejoin("it has had as many workers as one node can have")
+        super().attach(worker, down, up)
+
+    def attach_aide(self, number, aide, down, up):
+        """See `Hub`."""
+        if aide is self.engine:
+            self._pieces, self._is_keeping = [], False
+        super().attach_aide(number, aide, down, up)
+
+    def _lose(self, worker):
+        self._order.submit(worker, entry(Noticed.Lost()))
+
+    def _apply_lost(self, worker):
+        self.register.lost(worker)
+        self.census.lose(worker)
+        self.workers.get(worker >> WORKER_BITS, {}).pop(worker, None)
+
+    def audit(self, who, holder, act, room, about, text):
+        """See `Hub`: where it was asked for."""
+        if not holder or split(holder)[0] in self.streams:
+            super().audit(who, holder, act, room, about, text)
+
+    def _reply_here(self, token, error):
+        if token >> 32 == self.number:
+            self._asked.reply(token, error)
+
+    def dismiss_aides(self):
+        """See `Hub`: the others are told that this node is gone."""
+        self.engine.tell(ToEngine.Bury(self.number))
+        super().dismiss_aides()
+
+    def place_of(self, worker):
+        """See `Hub`."""
+        slot = self.slot_of(worker)
+        return self.nodes.get(worker >> WORKER_BITS) if slot is None else slot
+
+    # ---- what is asked, and delivered
+
+    def _hear_worker(self, worker):
+        before = self._messages
+        super()._hear_worker(worker)
+        self._messages = before  # as they are not passed on yet
+
+    def _say(self, worker, frame):
+        super()._say(worker, frame)
+        self._messages += HEAD.unpack_from(frame)[4]
+
+    def _deliver(self, worker, what):
+        if not isinstance(what, bytes):
+            name, fields = what
+            if name in self._of_nodes:
+                self._of_nodes[name](worker >> WORKER_BITS, *fields)
+                return
+            if name not in self._in_order:
+                raise Unusable("another node is of a newer version: it says %r, which this one does not know" % name)
+        if worker:
+            self.workers.setdefault(worker >> WORKER_BITS, {})[worker] = True
+        try:
+            super()._deliver(worker, what)
+        except Exception:  # as all nodes have done the same, and have come to the same
+            log.critical("a bug: what was asked is done in part, on all nodes", exc_info=True)
+
+    def _do(self, worker, askers, action, *arguments):
+        try:
+            super()._do(worker, askers, action, *arguments)
+        except Torn:
+            log.critical("a bug: what was asked is done in part, on all nodes", exc_info=True)
+
+    def _refuse(self, worker, what):
+        """Tell whoever asks that nothing comes of it, as the engine does not answer; False if nobody can be told."""
+        if isinstance(what, bytes):
+            self.worker(worker, ToWorker.Unsaid([number for number, _, _, _ in said(what)], Reason.NOT_STORED))
+            return True
+        name, fields = what
+        if name in _REFUSED:
+            self.refuse(holder_of(worker, fields[0]), Reason.NOT_STORED)
+        elif name == "say_once":
+            self.worker(worker, ToWorker.Unsaid([fields[0]], Reason.NOT_STORED))
+        elif name == "deliver":
+            self.refuse_all(worker, fields[0], Reason.NOT_STORED)
+        elif name in _REPLIED:
+            self.reply(fields[1], "the engine of the cluster does not answer; `status` says more")
+        else:
+            return name in _DROPPED
+        return True
+
+    # ---- what the engine says
+
+    def piece(self, piece):
+        """A piece of a snapshot."""
+        self._pieces.append(piece)
+
+    def restore(self, applied):
+        """Begin with what the pieces say."""
+        pieces, self._pieces = self._pieces, []
+        try:
+            snapshot.restore(self._parts, b"".join(pieces))
+        except Malformed as error:
+            raise Unusable("the snapshot in the engine cannot be used: %s" % error) from None
+        self._go_to(applied)
+        self._heed(self.shared)
+
+    def _go_to(self, id_):
+        self.applied = id_
+        self._at = int(id_.partition("-")[0])
+
+    def joined(self, number, run):
+        """This node has a number."""
+        self.number = number
+        self.store.identity = run
+        self._asked.count_from(number << 32 | 1)
+        log.info("joined %(name)s as node %(node)s", {"name": self._place.name, "node": self._place.node})
+
+    def entries(self, entries):
+        """What comes next."""
+        for id_, fields in entries:
+            number, who = map(int, id_.split("-"))
+            if number != self._at + 1:
+                raise Rejoin("the log goes on with entry %d behind entry %d" % (number, self._at))
+            self._at, self.applied = number, id_
+            node, count = who >> COUNT_BITS, who & (1 << COUNT_BITS) - 1
+            self._silence[node] = 0.0
+            when = int(fields[b"t"])
+            if b"f" in fields:
+                self._bytes += len(fields[b"f"])
+                try:
+                    self._order.apply(when, fields[b"f"], count if node == self.number else None)
+                except Malformed as error:
+                    raise Unusable("entry %s of the log cannot be read: %s" % (id_, error)) from None
+            elif b"u" in fields:
+                self._order.now = when
+                self._up(int(fields[b"m"]), fields[b"u"].decode())
+            elif b"d" in fields:
+                self._order.now = when
+                self._dead(int(fields[b"d"]))
+        self._heard_at = time.monotonic()
+        self._keep_state()
+
+    def _up(self, number, name):
+        self.nodes[number] = name
+        self._silence[number] = 0.0
+        if number == self.number:
+            self._caught_up_at = time.monotonic()
+        elif self.number:
+            log.info("node %(node)s is here", {"node": name})
+
+    def _dead(self, number):
+        name = self.nodes.pop(number, None)
+        self.serving.pop(number, None)
+        self._silence.pop(number, None)
+        for worker in [*self.workers.get(number, ())]:
+            self._order.apply_one(worker, entry(Noticed.Lost()))
+        self.workers.pop(number, None)
+        if number == self.number:
+            raise Rejoin("the others have taken this node for dead")
+        if self.number:
+            log.warning("node %(node)s is gone", {"node": name})
+
+    def working(self, why):
+        """The engine answers, or does not."""
+        if why and not self._trouble:
+            log.error("the engine does not answer: %(why)s", {"why": why})
+        elif not why and self._trouble:
+            log.warning("the engine answers again")
+        self._trouble = why
+
+    def fenced(self, replaced):
+        """This node counts as dead."""
+        self._fenced += 1
+        if replaced:
+            raise Unusable("another process has joined %s as node %s; each node needs a name of its own"
+                           " (storage.redis.node)" % (self._place.name, self._place.node))
+        raise Rejoin("the others have taken this node for dead")
+
+    def foreign(self, why):
+        """The log is another one."""
+        raise Rejoin(why)
+
+    def unusable(self, why):
+        """The engine cannot be used."""
+        raise Unusable("the engine at %s cannot be used: %s" % (shown(self._place.url), why))
+
+    # ---- what nodes tell each other
+
+    def _tell_nodes(self, message):
+        self._order.tell(self.number << WORKER_BITS, entry(message))
+
+    def beat(self, node, place, checksum):
+        """A node is alive; whose number is the least says what all should have come to."""
+        if self.nodes and node == min(self.nodes):
+            if self._sums.get(place, checksum) != checksum:
+                raise Rejoin("what it has come to differs from what node %s has, at entry %d" % (
+                    self.nodes[node], place))
+            self._sums = {self._at: self._checksum()}
+
+    def _checksum(self):
+        """Of the names that are in use, and of the accounts."""
+        names, accounts = self.register.members.names, self.register._accounts.accounts
+        text = b"\0".join([*names.values(), b"", *accounts, b"%d" % self._numbers.last])
+        return zlib.crc32(text)
+
+    def serve(self, node):
+        """A node has clients from now on."""
+        self.serving[node] = True
+
+    def configure(self, node, settings):
+        """These settings are in force."""
+        self.shared = settings
+        self._heed(settings)
+
+    def _heed(self, settings):
+        if settings:
+            super().set_limits(settings["rooms"], frozenset(settings["operators"]),
+                               settings["connections_per_address"])
+            super().found(settings["ports"])
+
+    def introduce(self, node, name, secret):
+        """There is an account of this name, unless it or one that looks like it was there before."""
+        accounts = self.register._accounts
+        if name not in accounts.accounts and not accounts.owners(claims(name)):
+            accounts.open(name, tuple(claims(name)), secret)
+
+    def wrong_password(self, node, host, name):
+        """A password was wrong."""
+        self._patience.failed(host, name)
+
+    def right_password(self, node, host, name):
+        """A password was right."""
+        self._patience.succeeded(host, name)
+
+    def snapshot(self, node, place):
+        """There is a snapshot."""
+        self.kept = place
+        self._bytes = 0
+
+    def _keep_state(self):
+        """If there is no snapshot of late, the node of the least number makes one."""
+        is_due = self._at - self.kept > ENTRIES_OF_SNAPSHOT or self._bytes > self._place.log_bytes // 4
+        if is_due and self.may_serve and self.number == min(self.nodes) and not self._is_keeping:
+            self._is_keeping = True
+            self.engine.keep(snapshot.taken(self._parts), self.applied, self.kept)
+
+    def stored(self, applied):
+        """The snapshot is stored, or could not be."""
+        self._is_keeping = False
+        if applied:
+            self._tell_nodes(Shared.Snapshot(int(applied.partition("-")[0])))
+
+    # ---- the clock
+
+    def turn(self, wait):
+        """See `Hub`."""
+        super().turn(min(wait, LOOK_AT_ORDER if self._order.depth or not self.may_serve else BEAT_EVERY / 2))
+        now = time.monotonic()
+        passed = now - self._looked_at
+        if passed >= LOOK_AT_ORDER:
+            self._looked_at = now
+            self._look_at_nodes(now, min(passed, BEAT_EVERY))
+
+    def _look_at_nodes(self, now, passed):
+        if not self.may_serve:
+            self._settle_in(now)
+        if not self.number:
+            return
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT_EVERY
+            self._tell_nodes(Shared.Beat(*next(iter(self._sums.items()), (0, 0))))
+        self._order.look_at_clock()
+        if self.may_serve and not self._order.is_late(FLOWS) and not self._trouble:
+            self._look_for_silence(passed)
+
+    def _look_for_silence(self, passed):
+        """Who says nothing, while others are heard?"""
+        for node in self.nodes:
+            if node != self.number:
+                self._silence[node] = self._silence.get(node, 0.0) + passed
+                if self._silence[node] > self._place.silence_seconds:
+                    log.warning("node %(node)s has said nothing for %(seconds).0f s", {
+                        "node": self.nodes[node], "seconds": self._silence[node]})
+                    self._silence[node] = 0.0
+                    self.engine.tell(ToEngine.Bury(node))
+
+    def _settle_in(self, now):
+        """On the way in: when may this node serve?"""
+        if self._caught_up_at is None:
+            if self._is_first and now - self._began_at > STARTS_WITHIN and self._trouble:
+                raise Unusable("the engine at %s does not answer: %s" % (shown(self._place.url), self._trouble))
+        elif self._settings == self.shared:
+            self._settled_at = now
+            self._tell_nodes(Shared.Serve())
+            for name, secret in self._introduced:
+                if name not in self.register._accounts.accounts:
+                    self._tell_nodes(Shared.Introduce(name, secret))
+        elif not self.serving and self.number == min(self.nodes):
+            if not self._order.depth:
+                self._tell_nodes(Shared.Configure(self._settings))
+        elif now - self._caught_up_at > self._place.silence_seconds + GRACE:
+            raise Unusable(self._difference())
+        else:
+            self._look_for_silence(LOOK_AT_ORDER)
+
+    def _difference(self):
+        others = ", ".join(name for number, name in sorted(self.nodes.items()) if number != self.number)
+        names = [name for name in sorted(self._settings) if self._settings[name] != self.shared.get(name)]
+        return ("the settings differ from those of the other nodes (%s), and have to be the same: %s" % (
+            others, "; ".join("%s is %s here and %s there" % (
+                name, self._settings[name], self.shared.get(name)) for name in names)))
+
+    # ---- how it is
+
+    def _troubles(self):
+        troubles = super()._troubles()
+        if not self.may_serve:
+            troubles.append("this node has not caught up with the others")
+        elif self._order.is_late(FLOWS) or self._trouble:
+            troubles.append("the engine does not answer")
+        return troubles
+
+    def status(self):
+        """See `Hub`."""
+        late = self._order.is_late(FLOWS)
+        return dict(super().status(), cluster={
+            "name": self._place.name, "node": self._place.node, "number": self.number, "entry": self._at,
+            "engine": shown(self._place.url), "trouble": self._trouble or ("it is silent" if late else ""),
+            "waiting": self._order.depth, "sent_again": self.engine.sent_again, "snapshot": self.kept,
+            "seconds": round(time.monotonic() - self._heard_at, 1),
+            "nodes": {name: {"number": number, "silent_seconds": round(self._silence.get(number, 0.0), 1)}
+                      for number, name in sorted(self.nodes.items())}})
+
+
+def shown(url):
+    """The URL of an engine without a password."""
+    scheme, _, rest = url.partition("://")
+    return "%s://%s" % (scheme, rest.rpartition("@")[2])

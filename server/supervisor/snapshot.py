@@ -1,0 +1,128 @@
+"""What a node has come to, as bytes, for nodes that join: the state of the register and of the store in memory.
+
+PARTS says of which objects which attributes are that; the others are settings, or other objects. KINDS are the objects
+that these contain.
+"""
+import collections
+
+from parley.server.chat import accounts, patience, rooms, sessions
+from parley.server.chat.room import LOBBY
+from parley.server.ipc import messages
+from parley.server.ipc.codec import Malformed, dumps, loads
+from parley.server.storage import memory
+
+VERSION = 1
+
+# By the class of an object: the attributes that are stored, and those that begin anew.
+KINDS = {
+    accounts.Account: (accounts.Account.__slots__, {}),
+    accounts._Share: (accounts._Share.__slots__, {}),
+    rooms.Room: ([slot for slot in rooms.Room.__slots__ if slot != "_bans"], {"_bans": dict}),
+    sessions._Session: (sessions._Session.__slots__, {}),
+    sessions._Said: (sessions._Said.__slots__, {}),
+    memory._Talk: (memory._Talk.__slots__, {}),
+    memory._Account: (memory._Account.__slots__, {}),
+    memory._Source: (memory._Source.__slots__, {}),
+    memory._Conversation: ([slot for slot in memory._Conversation.__slots__ if slot != "source"], {}),
+}
+_BY_NAME = {"%s.%s" % (kind.__module__.rpartition(".")[2], kind.__name__): kind for kind in KINDS}
+_NAMES = {kind: name for name, kind in _BY_NAME.items()}
+_TUPLES = {"%s.%s" % (direction.__name__, kind.__name__): kind
+           for direction in (messages.ToHub, messages.Proven) for kind in messages.messages(direction).values()}
+_TUPLES["_Failures"] = patience._Failures
+_NAMES_OF_TUPLES = {kind: name for name, kind in _TUPLES.items()}
+
+
+def parts(register, all_accounts, census, store, numbers, node):
+    """[(object, its attributes that are stored)] of a hub; `node`: what the hub itself knows of the nodes."""
+    occupied = ("_first", "_others")
+    return [
+        (numbers, ("last", "_reserved")),
+        (all_accounts, ("accounts", "_last_serial", "_size", "_of_sources", "_next_tidy")),
+        (all_accounts.aliases, ("_held", "_names")),
+        (all_accounts._occupied, occupied),
+        (register.members, ("names", "former", "hosts", "_held", "_reserved")),
+        (register.members._occupied, occupied),
+        (register.rooms, ("by_name", "by_number", "last", "homes", "since_of_guests", "with_ports", "_joined")),
+        (register.rooms._occupied, occupied),
+        (register.gate, ("_kicked", "_paid_until")),
+        (register.gate._keys, ("_addresses", "_accounts", "_opened", "_openers")),
+        (register.enrollment._patience, ("_addresses", "_accounts", "_opened", "_openers")),
+        (register.claims, ("_probing", "_guests")),
+        (register.questions, ("_locating",)),
+        (register.moderation, ("told_of_newcomers", "_tidied_at", "_opening")),
+        (register.sessions, ("_sessions", "_of_holders", "_brought", "_ended")),
+        (register.direct, ("_handed", "_untold", "_last_mark")),
+        (register.presence, ("_away", "_watched", "_watchers")),
+        (census, ("_homes", "_crowds")),
+        (store, ("_number", "_accounts", "_kept", "_last_kept", "_conversations", "_sources", "_size", "_lobby",
+                 "_rooms", "_rooms_size", "_markers", "_markers_size")),
+        (node, ("nodes", "serving", "workers", "shared", "kept")),
+    ]
+
+
+def taken(parts):
+    """The bytes of all that."""
+    numbers = {}  # id of an object -> its number, as it may be found in several places
+
+    def reduce(value):
+        kind = type(value)
+        if kind in _NAMES_OF_TUPLES:
+            return _NAMES_OF_TUPLES[kind], tuple(value)
+        if kind in _NAMES:
+            if id(value) in numbers:
+                return numbers[id(value)]
+            number = numbers[id(value)] = len(numbers)
+            return _NAMES[kind], number, [getattr(value, name) for name in KINDS[kind][0]]
+        if isinstance(value, collections.deque):
+            return "deque", list(value)
+        raise TypeError("%s is not part of a snapshot" % kind.__name__)
+
+    return dumps((VERSION, [[getattr(part, name) for name in names] for part, names in parts]), reduce)
+
+
+def restore(parts, data):
+    """Let all that be as the bytes say; Malformed if they are not of this version."""
+    known = {}  # number -> object
+
+    def build(value):
+        if isinstance(value, int):
+            return known[value]
+        name, *more = value
+        if name == "deque":
+            return collections.deque(*more)
+        if name in _TUPLES:
+            return _TUPLES[name](*more[0])
+        kind, (number, values) = _BY_NAME[name], more
+        made = known[number] = kind.__new__(kind)
+        stored, anew = KINDS[kind]
+        for attribute, one in zip(stored, values):
+            setattr(made, attribute, one)
+        for attribute, make in anew.items():
+            setattr(made, attribute, make())
+        return made
+
+    version, found = loads(data, build)
+    if version != VERSION or len(found) != len(parts):
+        raise Malformed("a snapshot of version %s" % version)
+    for (part, names), values in zip(parts, found):
+        for name, value in zip(names, values):
+            own = getattr(part, name)
+            if isinstance(own, dict):  # which may be of another kind
+                own.clear()
+                own.update(value)
+            else:
+                setattr(part, name, value)
+        _complete(part)
+
+
+def _complete(part):
+    """What follows from what was stored."""
+    if isinstance(part, rooms.Rooms):
+        part.lobby = part.by_number[LOBBY]
+        part.slow = {room for room in part.by_number.values() if room.slow}
+    elif isinstance(part, memory.Store):
+        part._latest = None
+        for source in part._sources.values():
+            for conversation in source.conversations.values():
+                conversation.source = source

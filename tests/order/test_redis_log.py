@@ -1,0 +1,205 @@
+"""The log in a real Redis: what the scripts promise, and the process that uses them."""
+import itertools
+import multiprocessing
+import time
+
+import pytest
+
+from parley.server.ipc.messages import FromEngine, ToEngine, messages, packed
+from parley.server.ipc.queues import Queue, called
+from parley.server.order import scripts
+from parley.server.order.place import Place
+
+KINDS = messages(FromEngine)
+NAMES = itertools.count()
+SECONDS = 60.0  # a bound against hanging
+
+
+@pytest.fixture
+def place(engine):
+    """A log that nobody has used."""
+    return Place(engine.url, None, "log%d" % next(NAMES), "a", 6, 1 << 20)
+
+
+@pytest.fixture
+def ask(engine, place):
+    """Runs a script with arguments."""
+    import redis
+    client = redis.Redis.from_url(engine.url)
+
+    def run(script, *arguments):
+        return client.register_script(script)(keys=[place.key("log"), place.key("st")], args=arguments)
+
+    run.client = client
+    yield run
+    client.connection_pool.disconnect()
+
+
+def entries(ask, place):
+    """[(n, node, count, fields without the time)] of the log."""
+    found = []
+    for id_, fields in ask.client.xrange(place.key("log")):
+        n, who = map(int, id_.split(b"-"))
+        assert int(fields.pop(b"t")) > 1600000000000
+        found.append((n, who >> scripts.COUNT_BITS, who & (1 << scripts.COUNT_BITS) - 1, fields))
+    return found
+
+
+def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
+    numbers = [ask(scripts.JOIN, node, scripts.VERSION, "run-" + node)[1] for node in ("a", "b")]
+    assert numbers == [1, 2]
+    for count in (1, 2):
+        for number, node in zip(numbers, ("a", "b")):
+            assert ask(scripts.SUBMIT, number, node, count, b"%d of %s" % (count, node.encode())) == [b"ACCEPTED"]
+    assert entries(ask, place) == [
+        (1, 1, 0, {b"u": b"a", b"m": b"1"}), (2, 2, 0, {b"u": b"b", b"m": b"2"}),
+        (3, 1, 1, {b"f": b"1 of a"}), (4, 2, 1, {b"f": b"1 of b"}), (5, 1, 2, {b"f": b"2 of a"}),
+        (6, 2, 2, {b"f": b"2 of b"})]
+
+
+def test_what_is_sent_again_is_there_once_and_what_is_left_out_is_told(ask, place):
+    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    for _ in range(3):
+        assert ask(scripts.SUBMIT, 1, "a", 1, b"one") == [b"ACCEPTED"]
+    assert ask(scripts.SUBMIT, 1, "a", 3, b"three") == [b"GAP", b"1"]
+    assert [fields for _, _, count, fields in entries(ask, place) if count] == [{b"f": b"one"}]
+
+
+def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
+    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    assert [ask(scripts.BURY, 1) for _ in range(3)] == [1, 0, 0]
+    assert ask(scripts.SUBMIT, 1, "a", 1, b"late") == [b"FENCED"]
+    assert ask(scripts.JOIN, "a", scripts.VERSION, "other")[1:] == [2, b"run"]
+    assert [fields for _, _, _, fields in entries(ask, place)] == [
+        {b"u": b"a", b"m": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2"}]
+
+
+def test_of_two_with_one_name_the_later_one_has_it(ask, place):
+    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    assert ask(scripts.SUBMIT, 1, "a", 1, b"late") == [b"REPLACED"]
+    assert [fields for _, _, _, fields in entries(ask, place)] == [
+        {b"u": b"a", b"m": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2"}]
+
+
+def test_a_log_of_another_version_is_left_alone(ask, place):
+    ask(scripts.JOIN, "a", scripts.VERSION + 1, "run")
+    assert ask(scripts.JOIN, "b", scripts.VERSION, "run") == [b"VERSION", b"%d" % (scripts.VERSION + 1)]
+    assert len(entries(ask, place)) == 1
+
+
+def test_numbers_begin_anew_behind_the_last_and_those_in_use_are_left_out(ask, place):
+    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask.client.hset(place.key("st"), "joins", 65535)
+    assert ask(scripts.JOIN, "b", scripts.VERSION, "run")[1] == 2
+
+
+class Hub:
+    """The hub's end of a process."""
+
+    def __init__(self, place):
+        self._down, self._up, self._heard = Queue(), Queue(), []
+        self._process = multiprocessing.get_context("fork").Process(target=self._serve, args=(place,))
+        self._process.start()
+        self._down.write_here()
+        self._up.read_here()
+
+    def _serve(self, place):
+        from parley.server.order.redis_log import process
+        process(place, self._down.read_here(), self._up.write_here())
+
+    def say(self, *said):
+        self._down.put(b"".join(map(packed, said)))
+
+    def hear(self, *kinds):
+        """The next message of one of these kinds; the others wait."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            for place, message in enumerate(self._heard):
+                if type(message) in kinds:
+                    return self._heard.pop(place)
+            for frame in self._up.get():
+                name, fields = called(frame)
+                self._heard.append(KINDS[name](*fields))
+            time.sleep(0.005)
+        raise AssertionError("none of %s came" % (kinds,))
+
+    def packets(self, count):
+        """[(id, fields)] of the next entries."""
+        found = []
+        while len(found) < count:
+            found += self.hear(FromEngine.Entries).entries
+        return found
+
+    def close(self):
+        self._process.terminate()
+        self._process.join()
+        self._down.close()
+        self._up.close()
+
+
+@pytest.fixture
+def join(place):
+    """Makes hubs with processes; they read until the test has ended."""
+    hubs = []
+
+    def make(node="a", number=0, applied=""):
+        hubs.append(Hub(place._replace(node=node)))
+        hubs[-1].say(ToEngine.Begin(number, applied))
+        return hubs[-1]
+
+    yield make
+    for hub in hubs:
+        hub.close()
+
+
+def test_a_node_hears_what_all_have_said_and_itself(join):
+    one, two = join("a"), join("b")
+    number = one.hear(FromEngine.Joined).number
+    other = two.hear(FromEngine.Joined).number
+    assert {number, other} == {1, 2}
+    one.say(ToEngine.Submit(1, b"from a"))
+    assert one.hear(FromEngine.Accepted).serial == 1
+    two.say(ToEngine.Submit(1, b"from b"))
+    heard = [[fields[b"f"] for _, fields in hub.packets(4) if b"f" in fields] for hub in (one, two)]
+    assert heard == [[b"from a", b"from b"]] * 2
+
+
+def test_a_snapshot_comes_before_what_follows_it_and_lets_the_log_be_cut(join, ask, place):
+    one = join("a")
+    one.hear(FromEngine.Joined)
+    for count in range(1, 301):
+        one.say(ToEngine.Submit(count, b"%d" % count))
+    one.packets(301)
+    one.say(ToEngine.Piece(b"what it "), ToEngine.Piece(b"came to"), ToEngine.Keep(
+        ask.client.xrange(place.key("log"), "300", "300")[0][0].decode(), 250))
+    assert one.hear(FromEngine.Stored).applied.startswith("300-")
+    assert 51 <= ask.client.xlen(place.key("log")) < 301
+    two = join("b")
+    pieces = [two.hear(FromEngine.Piece).piece for _ in range(2)]
+    assert b"".join(pieces) == b"what it came to"
+    assert two.hear(FromEngine.Restore).applied.startswith("300-")
+    assert [fields.get(b"f") for _, fields in two.packets(2)] == [b"300", None]
+
+
+def test_a_damaged_snapshot_is_told_and_not_used(join, ask, place):
+    ask.client.rpush(place.key("snap"), "5-0 1", b"something else")
+    assert "damaged" in join().hear(FromEngine.Unusable).why
+
+
+def test_a_log_without_its_beginning_cannot_be_used_without_a_snapshot(join, ask, place):
+    ask.client.xadd(place.key("log"), {"f": "?"}, id="5-0")
+    assert "beginning" in join().hear(FromEngine.Unusable).why
+
+
+def test_who_finds_another_log_than_the_one_it_has_read_says_so(join, ask):
+    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    assert "5-7" in join("a", 1, "5-7").hear(FromEngine.Foreign).why
+
+
+def test_an_engine_that_would_forget_is_not_used(join, ask):
+    ask.client.config_set("appendonly", "no")
+    try:
+        assert "appendonly yes" in join().hear(FromEngine.Unusable).why
+    finally:
+        ask.client.config_set("appendonly", "yes")

@@ -1,0 +1,389 @@
+"""The hubs of two nodes, and a log between them that is in this process."""
+import collections
+import itertools
+
+import pytest
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.gate import LIMITS
+from parley.server.chat.names import claims
+from parley.server.ipc.messages import ToEngine
+from parley.server.ipc.queues import AWAITED, control, record, talk
+from parley.server.order import engine as engine_module
+from parley.server.order import replicated
+from parley.server.order.place import Place
+from parley.server.order.scripts import COUNT_BITS
+from parley.server.protocols.events import Reason
+from parley.server.storage.journal import InProcess
+from parley.server.storage.memory import Store
+from parley.server.supervisor import cluster as cluster_module
+from parley.server.supervisor.cluster import ClusterHub, Rejoin, Unusable
+
+SILENCE = 6
+HOST = "192.0.2.1"
+
+
+class Log:
+    """What the engine does, at once."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self.entries = []
+        self.through = {}
+        self.snapshot = None
+        self.works = True
+
+    def _append(self, who, **fields):
+        fields = {name.encode(): value for name, value in fields.items()}
+        fields[b"t"] = b"%d" % (self._clock.time() * 1000)
+        self.entries.append(("%d-%d" % (len(self.entries) + 1, who), fields))
+
+    def join(self, name):
+        number = next(self._numbers)
+        self.through[number] = 0
+        self._append(number << COUNT_BITS, u=name.encode(), m=b"%d" % number)
+        return number
+
+    def submit(self, number, count, packet):
+        if count == self.through[number] + 1:
+            self.through[number] = count
+            self._append(number << COUNT_BITS | count, f=packet)
+
+    def bury(self, number):
+        if self.through.pop(number, None) is not None:
+            self._append(number << COUNT_BITS, d=b"%d" % number)
+
+    def since(self, at):
+        return self.entries[at:]
+
+
+class Node:
+    """A hub, and what goes between it and the log."""
+
+    def __init__(self, log, name, attach, was_in=False, most=LIMITS["most"], introduced=()):
+        store = InProcess(Store(lambda: accounts.order.now / 1000))
+        accounts = Accounts(store)
+        self.hub = ClusterHub(
+            Place("redis://h:1/0", None, "parley", name, SILENCE, 1 << 20), {"guests": True}, introduced, was_in, 0,
+            accounts, store, 3, 1000)
+        self.hub.set_limits(dict(LIMITS, most=most), frozenset(), 0)
+        self.hub.found([])
+        self.log, self.name, self._attach, self.worker = log, name, attach, None
+        self.told = []  # the engine's process
+        self.hub.engine.tell = self.told.append
+        if log.snapshot:
+            self.hub.piece(log.snapshot[0])
+            self.hub.restore(log.snapshot[1])
+        self.hear()
+        self.hub.joined(log.join(name), b"run")
+
+    def hear(self):
+        if self.log.works:
+            self.hub.entries(self.log.since(self.hub._at))
+
+    def say(self):
+        """What the process does with what it is told."""
+        self.hub.engine.flush()
+        told, self.told[:] = list(self.told), []
+        for message in told:
+            if type(message) is ToEngine.Submit and self.log.works and self.hub.number in self.log.through:
+                self.log.submit(self.hub.number, message.serial, message.packet)
+            elif type(message) is ToEngine.Bury:
+                self.log.bury(message.number)
+
+    def turn(self):
+        self.hub.turn(0)
+        self.say()
+        self.hear()
+        self.hub.speak()
+
+    def serve(self):
+        """Attach a worker."""
+        assert self.hub.may_serve
+        self.worker = self._attach(self.hub, self.hub.first_worker)
+        self.number = self.hub.first_worker
+        return self
+
+
+@pytest.fixture
+def log(clock, monkeypatch):
+    for module in (cluster_module, replicated, engine_module):
+        monkeypatch.setattr(module, "time", clock)
+    return Log(clock)
+
+
+@pytest.fixture
+def make_node(log, attach):
+    nodes = []
+
+    def make(name, **more):
+        nodes.append(Node(log, name, attach, **more))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        for stream in node.hub.streams.values():
+            stream.up.close()
+            stream.down.close()
+        node.hub.selector.close()
+
+
+@pytest.fixture
+def both(make_node, run):
+    """Two nodes that serve, with a worker each."""
+    nodes = make_node("a"), make_node("b")
+    run(nodes, 2)
+    for node in nodes:
+        node.serve()
+    run(nodes, 1)
+    for node in nodes:
+        node.worker.heard()
+    return nodes
+
+
+@pytest.fixture
+def run(clock):
+    """Lets the time pass for nodes."""
+
+    def run(nodes, seconds):
+        for _ in range(int(seconds * 4)):
+            clock.now += 0.25
+            for node in nodes:
+                node.turn()
+
+    return run
+
+
+def claim(number, name):
+    return control("claim_unproven", number, name, tuple(claims(name)), "Login", False, HOST)
+
+
+def login(node, run, number, name):
+    node.worker.say(claim(number, name))
+    run([node], 1)
+
+
+def says(node, text, number=1, kind=AWAITED):
+    node.worker.say(talk(0, node.number, [record(number, b"ann", text, 7)], kind))
+
+
+def kinds(heard):
+    return collections.Counter(one[0] for one in heard if not isinstance(one, bytes))
+
+
+def test_who_is_first_in_the_log_has_the_name(both, run):
+    a, b = both
+    b.worker.say(claim(5, b"ann"))
+    a.worker.say(claim(1, b"ann"))
+    for node in both:
+        node.turn()
+    run(both, 1)
+    heard_a, heard_b = a.worker.heard(), b.worker.heard()
+    assert kinds(heard_a)["joined"] == kinds(heard_b)["joined"] == 1
+    b_probes, a_probes = kinds(heard_b)["probe"], kinds(heard_a)["probe"]
+    assert a_probes + b_probes == 1  # the worker of who has it is asked whether its client is there, on whichever node
+    for node, heard in ((a, heard_a), (b, heard_b)):
+        for one in heard:
+            if one[0] == "probe":
+                node.worker.say(control("probed", one[2], one[1]))
+    run(both, 1)
+    refused = [one for node in both for one in node.worker.heard() if one[0] == "refused"]
+    assert [one[2] for one in refused] == [Reason.NAME_TAKEN]
+    assert a.hub.register.members.names == b.hub.register.members.names
+
+
+def test_what_is_said_is_heard_on_all_nodes_in_one_order_with_the_same_numbers(both, run):
+    a, b = both
+    for node, number in ((a, 1), (b, 2)):
+        login(node, run, number, node.name.encode())
+    run(both, 1)
+    for node in both:
+        node.worker.came()
+    for number in range(5):
+        for node in both:
+            says(node, b"%s%d" % (node.name.encode(), number))
+            node.turn()
+    run(both, 1)
+    one, other = [[frame for frame in node.worker.came() if frame[0] == AWAITED] for node in both]
+    assert one == other and len(one) == 10
+
+
+def test_what_follows_is_asked_for_in_the_order_in_which_it_was(both, run):
+    a, b = both
+    login(a, run, 1, b"ann")
+    a.worker.heard()
+    a.log.works = False
+    says(a, b"hi")
+    a.worker.say(control("recall", [1], None, 5))
+    a.hub.turn(0)
+    assert not kinds(a.worker.heard())["recalled"]
+    a.log.works = True
+    run(both, 1)
+    recalled = [one for one in a.worker.heard() if one[0] == "recalled"]
+    assert [message[2] for message in recalled[0][2]] == [b"hi"]
+
+
+def test_a_node_that_is_silent_is_buried_once_and_its_names_are_free(both, run):
+    a, b = both
+    login(b, run, 1, b"bob")
+    run([a], SILENCE - 1)
+    assert 2 in a.log.through
+    run([a], 3)
+    assert 2 not in a.log.through
+    assert kinds(a.worker.heard())["left"] == 1
+    assert not a.hub.register.members.names and list(a.hub.nodes.values()) == ["a"]
+    with pytest.raises(Rejoin):
+        run([b], 1)
+
+
+def test_nobody_is_buried_for_a_silence_of_the_engine(both, run):
+    a, b = both
+    a.log.works = False
+    run(both, 5 * SILENCE)
+    a.log.works = True
+    run(both, 2 * SILENCE)
+    assert set(a.log.through) == {1, 2} and a.hub.nodes == b.hub.nodes == {1: "a", 2: "b"}
+
+
+def test_without_the_engine_who_asks_is_refused_after_a_while_and_questions_are_answered(both, run):
+    a, b = both
+    login(a, run, 1, b"ann")
+    run(both, 1)
+    a.worker.heard()
+    a.log.works = False
+    says(a, b"under way")
+    run([a], 1)
+    says(a, b"waits")
+    a.worker.say(claim(7, b"dan"), control("recall", [1], None, 5))
+    run([a], 2)
+    heard = kinds(a.worker.heard())
+    assert heard["recalled"] == 1 and not heard["unsaid"]
+    assert a.hub._troubles()[-1:] == ["the engine does not answer"]
+    run([a], 9)
+    heard = kinds(a.worker.heard())
+    assert heard["unsaid"] == heard["refused"] == 1
+    a.worker.say(control("release", 1))  # this cannot be refused
+    run([a], 1)
+    a.log.works = True
+    run(both, 2)
+    assert not b.hub.register.members.names
+    assert [message[2] for message in b.hub.store._store.lobby(None, 9)[0]] == [b"under way"]
+
+
+def test_a_packet_that_is_not_heard_is_sent_again(both, run):
+    a, b = both
+    a.log.works = False
+    says(a, b"once")
+    run([a], 4)
+    assert a.hub.engine.sent_again >= 2
+    a.log.works = True
+    run(both, 2)
+    assert [message[2] for message in b.hub.store._store.lobby(None, 9)[0]] == [b"once"]
+
+
+def test_a_node_that_joins_goes_on_from_a_snapshot(both, run, make_node, monkeypatch):
+    a, b = both
+    login(a, run, 1, b"ann")
+    says(a, b"before")
+    run(both, 1)
+    monkeypatch.setattr(cluster_module, "ENTRIES_OF_SNAPSHOT", 5)
+    kept = []
+    a.hub.engine.keep = lambda *what: kept.append(what)
+    b.hub.engine.keep = None  # only the first one makes it
+    run(both, 3)
+    (state, applied, floor), = kept
+    a.log.snapshot = state, applied
+    a.hub.stored(applied)
+    run(both, 1)
+    assert a.hub.kept == b.hub.kept == int(applied.partition("-")[0]) and floor == 0
+    says(a, b"behind")
+    run(both, 1)
+    c = make_node("c")
+    run([a, b, c], 2)
+    c.serve()
+    assert c.hub.register.members.names == a.hub.register.members.names
+    assert [message[2] for message in c.hub.store._store.lobby(None, 9)[0]] == [b"before", b"behind"]
+    assert c.hub._checksum() == a.hub._checksum()
+
+
+def test_who_has_come_to_something_else_joins_anew(both, run):
+    a, b = both
+    b.hub.register.members.names[7] = b"nobody else's"
+    with pytest.raises(Rejoin, match="differs from what node a has"):
+        run(both, 3)
+
+
+def test_settings_that_decide_have_to_be_the_same(both, run, make_node):
+    c = make_node("c", most=7)
+    with pytest.raises(Unusable, match="rooms is .*'most': 7"):
+        run([*both, c], 3 * SILENCE)
+    assert not c.hub.may_serve
+
+
+def test_settings_that_are_read_again_are_those_of_all_nodes(both, run):
+    a, b = both
+    b.hub.set_limits(dict(LIMITS, most=7), frozenset([b"ann"]), 0)
+    run(both, 1)
+    assert a.hub.register.gate.limits["most"] == 7 and a.hub.register.gate.operators == {b"ann"}
+
+
+def test_accounts_of_a_users_file_are_made_once(make_node, run):
+    a = make_node("a", introduced=[(b"Alice", "secret")])
+    run([a], 2)
+    b = make_node("b", introduced=[(b"Alice", "other"), (b"alice", "alike"), (b"Bob", "secret")])
+    run([a, b], 3)
+    for node in (a, b):
+        accounts = node.hub.register._accounts.accounts
+        assert {name: account.secret for name, account in accounts.items()} == {b"Alice": "secret", b"Bob": "secret"}
+
+
+def test_who_is_replaced_under_its_name_does_not_come_back(both):
+    with pytest.raises(Unusable, match="name of its own"):
+        both[0].hub.fenced(True)
+    with pytest.raises(Rejoin):
+        both[0].hub.fenced(False)
+
+
+def test_a_gap_in_the_log_is_noticed(both):
+    a, _ = both
+    with pytest.raises(Rejoin):
+        a.hub.entries([("%d-0" % (a.hub._at + 2), {b"t": b"1"})])
+
+
+def test_what_operators_ask_is_answered_where_they_ask(both, run):
+    a, b = both
+    replies = []
+    a.hub.requests_of_operators["passwd"](replies.append, name="ann", secret="s")
+    b.hub.requests_of_operators["passwd"](replies.append, name="bob", secret="s")
+    run(both, 1)
+    assert replies == [{"done": True}] * 2
+    assert set(b.hub.register._accounts.accounts) == {b"ann", b"bob"}
+
+
+def test_wrong_passwords_are_counted_over_all_nodes(both, run):
+    a, b = both
+    for _ in range(40):
+        a.hub.door._patience.failed(HOST, b"ann")
+    run(both, 1)
+    assert a.hub.door._patience.wait(HOST, b"ann") == b.hub.door._patience.wait(HOST, b"ann") > 0
+
+
+def test_a_member_of_another_node_is_described_by_it(both, run):
+    a, b = both
+    login(b, run, 4, b"bob")
+    login(a, run, 1, b"ann")
+    run(both, 1)
+    a.worker.say(control("describe", 1, b"bob"))
+    run(both, 1)
+    asked, = [one for one in b.worker.heard() if one[0] == "locate"]
+    b.worker.say(control("located", asked[2], b"bob", HOST, 77))
+    run(both, 1)
+    described, = [one for one in a.worker.heard() if one[0] == "described"]
+    assert described[1:] == (1, b"bob", HOST, 77)
+
+
+def test_the_status_tells_of_all_nodes(both, run):
+    a, _ = both
+    status = a.hub.status()["cluster"]
+    assert status["node"] == "a" and set(status["nodes"]) == {"a", "b"} and status["trouble"] == ""
