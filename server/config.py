@@ -48,9 +48,10 @@ Storage = namedtuple("Storage", "directory sync keep_messages keep_days")
 Storage.__doc__ = "A path, one of SYNC, how many messages are kept, and for how many days; 0 means no limit."
 
 SYNC = ("each-commit", "system")
-Redis = namedtuple("Redis", "url password name node silence_seconds log_bytes")
+Redis = namedtuple("Redis", "url sentinels master replica password name node silence_seconds log_bytes")
 Redis.__doc__ = "Where the order of several machines is: see `parley.server.order.place.Place`."
 
+REPLICA = ("preferred", "required", "none")
 ENGINES = ("redis", "rediss", "unix")  # of a URL
 USUAL_STORAGE = Storage(None, SYNC[0], 10000000, 0)
 
@@ -573,17 +574,24 @@ class _Reader:
     def redis(self, node):
         """A `Redis` from a mapping."""
         given = self.section(node, {
-            "url": self.engine, "password_file": self._file, "name": self.node_name, "node": self.node_name,
+            "url": self.engine, "sentinels": self.sentinels, "master": self.text, "replica": self.replica,
+            "password_file": self._file, "name": self.node_name, "node": self.node_name,
             "silence_seconds": lambda node: self._number(node, (int, float), "seconds, from 2 to 600", 600, least=2),
             "log_bytes": lambda node: self._number(
                 node, (int,), "a number of bytes, at least 1048576", 1 << 40, least=1 << 20)})
-        if "url" not in given:
-            raise self.error(node, "the `url` is missing, such as redis://10.0.0.5:6379/0")
+        if ("url" in given) == ("sentinels" in given):
+            raise self.error(node, "one of `url`, such as redis://10.0.0.5:6379/0, and `sentinels` has to be there")
+        if "url" in given and (given.get("replica", "none") != "none" or "master" in given):
+            raise self.error(node, "a master and its replica can be used with `sentinels` only, which know them")
+        if "sentinels" in given and given.get("replica") == "none":
+            raise self.error(node, "with `sentinels` the replica is preferred or required")
         if importlib.util.find_spec("redis") is None:
             raise self.error(node, "the package redis is not installed for this Python: run `%s -m pip install"
                                    " 'parley-chat[cluster]'`" % (sys.executable or "python3"))
         password = given.pop("password_file", None)
-        values = {"name": "parley", "node": socket.gethostname()[:LONGEST_NODE], "silence_seconds": 6,
+        values = {"url": "", "sentinels": (), "master": "parley", "name": "parley",
+                  "replica": "preferred" if "sentinels" in given else "none",
+                  "node": socket.gethostname()[:LONGEST_NODE], "silence_seconds": 6,
                   "log_bytes": 256 << 20, **given}
         if not _NODE.fullmatch(values["node"]):
             raise self.error(node, "this machine is called %r, which cannot be the name of a node: choose one as `node`"
@@ -603,6 +611,27 @@ class _Reader:
             raise self.error(node, "expected a URL, such as redis://10.0.0.5:6379/0, rediss://... with TLS, or"
                                    " unix:///run/redis.sock, not %r" % text)
         return text
+
+    def sentinels(self, node):
+        """((host, port), ...)"""
+        what = "addresses of Sentinels, such as [10.0.0.5:26379, 10.0.0.6:26379, 10.0.0.7:26379]"
+        found = tuple(self._address(one, what) for one in self._items(node, what))
+        if not found:
+            raise self.error(node, "expected a list of " + what)
+        return found
+
+    def _address(self, node, what):
+        text = self._scalar(node, (str,), "one of the " + what)
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise self.error(node, "expected one of the %s, not %r" % (what, text))
+        return host.strip("[]"), int(port)
+
+    def replica(self, node):
+        value = self._scalar(node, (str,), " or ".join(REPLICA))
+        if value not in REPLICA:
+            raise self.error(node, "expected %s, not %r" % (" or ".join(REPLICA), value))
+        return value
 
     def node_name(self, node):
         text = self._scalar(node, (str,), "a name, in quotes if it is a number")

@@ -225,7 +225,13 @@ MISTAKES = [
     ("storage: disk", 1, ["memory", "directory", "'disk'"]),
     ("storage: [a]", 1, ["mapping", "directory"]),
     ("storage: {}", 1, ["directory", "missing"]),
-    ("storage:\n  redis: {}", 2, ["`url`", "missing"]),
+    ("storage:\n  redis: {}", 2, ["`url`", "`sentinels`"]),
+    ("storage:\n  redis: {url: redis://h, sentinels: [h:1]}", 2, ["one of `url`"]),
+    ("storage:\n  redis: {url: redis://h, replica: required}", 2, ["`sentinels` only"]),
+    ("storage:\n  redis: {url: redis://h, replica: maybe}", 2, ["preferred or required or none", "'maybe'"]),
+    ("storage:\n  redis: {sentinels: [h:1], replica: none}", 2, ["preferred or required"]),
+    ("storage:\n  redis: {sentinels: [h]}", 2, ["26379", "'h'"]),
+    ("storage:\n  redis: {sentinels: []}", 2, ["list of addresses"]),
     ("storage:\n  redis: {url: http://h/}", 2, ["redis://", "'http://h/'"]),
     ("storage:\n  redis: {url: redis://h:no/0}", 2, ["redis://", "'redis://h:no/0'"]),
     ("storage:\n  redis: {url: redis://h/zero}", 2, ["redis://h/zero"]),
@@ -466,11 +472,17 @@ def test_where_the_order_of_several_machines_is(monkeypatch, tmp_path):
     (tmp_path / "password").write_text("secret\n")
     (tmp_path / "file.yaml").write_text(
         "storage: {redis: {url: rediss://h:1/2, password_file: password, node: a, silence_seconds: 9}}")
+    (tmp_path / "watched.yaml").write_text(
+        "storage: {redis: {sentinels: ['10.0.0.5:26379', '[::1]:2'], master: m, node: a}}")
     (tmp_path / "both.yaml").write_text("storage: {directory: kept, redis: {url: redis://h}}")
     monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: name)
     settings = config.read(str(tmp_path / "file.yaml"), DEFAULTS)
     assert settings.storage is None
-    assert settings.cluster == config.Redis("rediss://h:1/2", "secret", "parley", "a", 9, 256 << 20)
+    assert settings.cluster == config.Redis(
+        "rediss://h:1/2", (), "parley", "none", "secret", "parley", "a", 9, 256 << 20)
+    watched = config.read(str(tmp_path / "watched.yaml"), DEFAULTS).cluster
+    assert watched == config.Redis(
+        "", (("10.0.0.5", 26379), ("::1", 2)), "m", "preferred", None, "parley", "a", 6, 256 << 20)
     with pytest.raises(config.ConfigError, match="in the memory of the nodes, and directory cannot be used"):
         config.read(str(tmp_path / "both.yaml"), DEFAULTS)
     monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: None)

@@ -36,7 +36,7 @@ BELONGS_TO = {
     "yaml": {"server.config"},
     "h11": {"server.http.head"},
     "prometheus_client": {"server.http.metrics"},
-    "redis": {"server.order.redis_log"},
+    "redis": {"server.order.redis_log", "server.order.ways"},
     "wsproto": {"server.protocols.websocket", "server.__main__"},
 }
 

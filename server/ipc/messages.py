@@ -1276,9 +1276,10 @@ class FromEngine:
         """Nobody knows what has become of the packet."""
 
     class Working(NamedTuple):
-        """The engine answers, or (why) does not."""
+        """The engine answers, or (why) does not. where: from where it is read."""
 
         why: str
+        where: str
 
     class Fenced(NamedTuple):
         """The node counts as dead. Replaced: another process has its name."""

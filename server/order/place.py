@@ -1,21 +1,34 @@
 """Where the log of the order is."""
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 
 class Place(NamedTuple):
     """Which log, and as which node it is used.
 
-    url: of the engine, as redis-py has it. password: or None, if the URL has it or there is none.
+    url: of the engine, as redis-py has it; empty if there are Sentinels, (host, port) of each, that know where the
+        master of this name is. password: of the engine; None, if the URL has it or there is none.
+    replica: "none", "preferred" or "required": is one read from?
     name: of the log. node: the name of this node, which one process at a time has.
     silence_seconds: after which a node counts as dead. log_bytes: that the log may have.
     """
 
     url: str
+    sentinels: Tuple[Tuple[str, int], ...]
+    master: str
+    replica: str
     password: Optional[str]
     name: str
     node: str
     silence_seconds: float
     log_bytes: int
+
+    @property
+    def shown(self) -> str:
+        """Where the engine is, for people; without a password."""
+        if self.sentinels:
+            return "%s by the Sentinels %s" % (self.master, ", ".join("%s:%d" % one for one in self.sentinels))
+        scheme, _, rest = self.url.partition("://")
+        return "%s://%s" % (scheme, rest.rpartition("@")[2])
 
     def key(self, part: str) -> str:
         """The name of a key."""

@@ -14,19 +14,17 @@ import os
 import threading
 import time
 import zlib
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from parley.server.ipc.messages import FromEngine, Message, ToEngine, handlers, packed
 from parley.server.ipc.queues import Queue, called
 from parley.server.order import scripts
 from parley.server.order.place import Place
+from parley.server.order.ways import WAIT, Lost, way
 
-WITHIN = 1.0  # seconds for an answer
-WAIT = 0.5  # seconds that a read waits for more
+BEHIND_FOR = 40.0  # seconds for a replica to come to what has been read
 AT_ONCE = 200  # entries in one read
 BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.5  # seconds after an error
 MOST_TRIES = 20  # to read a snapshot while others are put in its place
@@ -57,8 +55,9 @@ class Process:
         self._down = down
         self._up = up
         self._lock = threading.Lock()  # of `up`
-        self._writing = _connect(place)
-        self._submit, self._bury = [self._writing.register_script(text) for text in (scripts.SUBMIT, scripts.BURY)]
+        self._way = way(place)
+        self._writing: Any = None
+        self._submitted = 0  # which packet was submitted last
         self._number = 0
         self._pieces: List[bytes] = []
         self._handlers = handlers(ToEngine, self)
@@ -95,9 +94,15 @@ class Process:
         self._number = number
 
     def submit(self, serial: int, packet: bytes) -> None:
-        """Put a packet into the log, unless it is there already."""
+        """Put a packet into the log, unless it is there already.
+
+        If it was submitted before and not heard, the master may be another one by now.
+        """
+        if serial == self._submitted:
+            self._writing = None
+        self._submitted = serial
         try:
-            answer = self._submit(keys=_keys(self._place), args=[self._number, self._place.node, serial, packet])[0]
+            answer = self.execute(scripts.SUBMIT, self._number, self._place.node, serial, packet)[0]
         except redis.RedisError:
             self.tell(FromEngine.Doubt())
             return
@@ -108,10 +113,20 @@ class Process:
         else:
             self.tell(FromEngine.Fenced(answer == b"REPLACED"))
 
+    def execute(self, script: str, *arguments: Any) -> Any:
+        """The answer of a script, by the thread that writes."""
+        try:
+            if self._writing is None:
+                self._writing = self._way.master()
+            return run(self._writing, script, self._place, *arguments)
+        except redis.RedisError:
+            self._writing = None
+            raise
+
     def bury(self, number: int) -> None:
         """The node of this number is dead. Whoever says so will say it again as long as the log does not."""
         with contextlib.suppress(redis.RedisError):
-            self._bury(keys=_keys(self._place), args=[number])
+            self.execute(scripts.BURY, number)
 
     def piece(self, piece: bytes) -> None:
         """A piece of a snapshot."""
@@ -120,9 +135,11 @@ class Process:
     def keep(self, applied: str, floor: int) -> None:
         """Put the pieces in the place of the snapshot, and let the log lose what is before the entry `floor`."""
         pieces, self._pieces = self._pieces, []
-        log, state = _keys(self._place)
+        log, state = keys(self._place)
         snapshot, new = self._place.key("snap"), self._place.key("snap:%d" % self._number)
         try:
+            if self._writing is None:
+                self._writing = self._way.master()
             self._writing.delete(new)
             self._writing.rpush(new, "%s %d" % (applied, zlib.crc32(b"".join(pieces))))
             for piece in pieces:
@@ -147,10 +164,10 @@ class Reader:
         self._place = place
         self._number = number
         self._applied = applied
-        self._engine = _connect(place)
-        self._log, self._state = _keys(place)
-        self._trouble: Optional[str] = None  # as the hub knows it
+        self._way = way(place)
+        self._log, self._state = keys(place)
         self._back_off = BACK_OFF
+        self._behind_since: Optional[float] = None  # monotonic seconds
 
     def run(self) -> None:
         """Read until the process ends, or until it makes no sense any more; a bug ends the process."""
@@ -167,7 +184,6 @@ class Reader:
                 if not is_checked:
                     self._check()
                     is_checked = True
-                    self._tell_trouble("")
                 self._go_on()
                 self._back_off = BACK_OFF
             except (Unusable, *_NOT_WORTH_RETRYING) as error:
@@ -178,41 +194,48 @@ class Reader:
                 return
             except redis.RedisError as error:
                 is_checked = False
-                self._tell_trouble(str(error) or type(error).__name__)
+                self._way.forget()
+                self._process.tell(FromEngine.Working(str(error) or type(error).__name__, ""))
                 time.sleep(self._back_off)
                 self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF)
 
-    def _tell_trouble(self, why: str) -> None:
-        self._trouble = why
-        self._process.tell(FromEngine.Working(why))
-
     def _check(self) -> None:
         """After connecting: can it be used, and is its log the one that was read?"""
-        self._check_safety()
+        (persistence,), _ = self._way.read(("INFO", "persistence"))
+        if str(persistence.get("aof_enabled")) != "1":
+            raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
         if self._applied:
-            if not self._engine.xrange(self._log, self._applied, self._applied, count=1):
-                raise Foreign("its entry %s is not in the log any more" % self._applied)
+            self._check_log()
         else:
             self._restore()
 
-    def _check_safety(self) -> None:
-        found = self._engine.info("persistence")
-        if str(found.get("aof_enabled")) != "1":
-            raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
+    def _check_log(self) -> None:
+        (found, latest), _ = self._way.read(("XRANGE", self._log, self._applied, self._applied),
+                                            ("XREVRANGE", self._log, "+", "-", "COUNT", 1))
+        if found or self._applied == "0-0":
+            self._behind_since = None
+            return
+        is_behind = not latest or _number(latest[0][0]) < _number(self._applied.encode())
+        if is_behind and not self._way.is_surely_whole:
+            now = time.monotonic()
+            self._behind_since = self._behind_since or now
+            if now - self._behind_since < BEHIND_FOR:
+                raise Lost("the replica has not come to what was read before")
+        raise Foreign("its entry %s is not in the log any more" % self._applied)
 
     def _restore(self) -> None:
         """Begin with the snapshot, if there is one."""
         key = self._place.key("snap")
         for _ in range(MOST_TRIES):
-            header = self._engine.lindex(key, 0)
+            (header, length, first), _ = self._way.read(
+                ("LINDEX", key, 0), ("LLEN", key), ("XRANGE", self._log, "-", "+", "COUNT", 1))
             if header is None:
-                first = self._engine.xrange(self._log, count=1)
-                if first and not first[0][0].startswith(b"1-"):
+                if first and _number(first[0][0]) != 1:
                     raise Unusable("its log has lost its beginning, and there is no snapshot")
                 self._applied = "0-0"
                 return
             applied, checksum = header.decode().split()
-            pieces = [self._engine.lindex(key, place) for place in range(1, self._engine.llen(key))]
+            pieces = [self._way.read(("LINDEX", key, place))[0][0] for place in range(1, length)]
             if None not in pieces and zlib.crc32(b"".join(pieces)) == int(checksum):
                 break
         else:
@@ -224,8 +247,8 @@ class Reader:
 
     def _go_on(self) -> None:
         """Read what there is, or wait for it. Once there is no more, the node can join."""
-        block = int(WAIT * 1000) if self._number else None
-        found = self._engine.xread({self._log: self._applied}, count=AT_ONCE, block=block)
+        block = ("BLOCK", int(WAIT * 1000)) if self._number else ()
+        (found,), where = self._way.read(("XREAD", "COUNT", AT_ONCE, *block, "STREAMS", self._log, self._applied))
         if found:
             entries = [(id_.decode(), fields) for id_, fields in found[0][1]]
             self._applied = entries[-1][0]
@@ -233,11 +256,11 @@ class Reader:
         elif not self._number:
             self._join()
         else:
-            self._tell_trouble("")  # which is a sign of life as well
+            self._process.tell(FromEngine.Working("", where))  # which is a sign of life as well
 
     def _join(self) -> None:
-        answer = self._engine.register_script(scripts.JOIN)(
-            keys=[self._log, self._state], args=[self._place.node, scripts.VERSION, os.urandom(8).hex()])
+        answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.VERSION,
+                     os.urandom(8).hex())
         if answer[0] == b"VERSION":
             raise Unusable("version %s of Parley's log is in use there, and this server writes version %d" % (
                 answer[1].decode(), scripts.VERSION))
@@ -248,18 +271,15 @@ class Reader:
         self._process.tell(FromEngine.Joined(self._number, answer[2]))
 
 
-def _keys(place: Place) -> List[str]:
+def run(client: Any, script: str, place: Place, *arguments: Any) -> Any:
+    """The answer of a script."""
+    return client.register_script(script)(keys=keys(place), args=arguments)
+
+
+def keys(place: Place) -> List[str]:
+    """What scripts need."""
     return [place.key("log"), place.key("st")]
 
 
-def _connect(place: Place) -> Any:
-    """A client, which connects when it is used. It repeats nothing by itself, and gives bytes."""
-    options: Dict[str, Any] = {
-        "socket_timeout": WITHIN + WAIT, "socket_connect_timeout": WITHIN, "socket_keepalive": True,
-        "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False, "client_name": "parley-" + place.node,
-        "max_connections": 1}
-    if place.password is not None:
-        options["password"] = place.password
-    if int(redis.__version__.partition(".")[0]) >= 5:
-        options["protocol"] = 2  # in which the answers have the same form with all versions
-    return redis.Redis.from_url(place.url, **options)
+def _number(id_: bytes) -> int:
+    return int(id_.partition(b"-")[0])

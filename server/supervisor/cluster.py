@@ -98,6 +98,7 @@ class ClusterHub(Hub):
         self._silence = {}  # number of a node -> seconds
         self._sums = {}  # number of an entry -> checksum there
         self._fenced = 0
+        self._where = ""  # from where the log is read
         self._trouble = None  # why the engine does not answer; None until it was asked
         self._caught_up_at = self._settled_at = None  # monotonic seconds
         self._began_at = self._looked_at = self._heard_at = time.monotonic()
@@ -308,6 +309,8 @@ class ClusterHub(Hub):
                 self._order.now = when
                 self._dead(int(fields[b"d"]))
         self._heard_at = time.monotonic()
+        if self._trouble:
+            self.working("", "")
         self._keep_state()
 
     def _up(self, number, name):
@@ -330,8 +333,11 @@ class ClusterHub(Hub):
         if self.number:
             log.warning("node %(node)s is gone", {"node": name})
 
-    def working(self, why):
+    def working(self, why, where):
         """The engine answers, or does not."""
+        if where and where != self._where:
+            log.info("reading from %(where)s", {"where": where})
+        self._where = where or self._where
         if why and not self._trouble:
             log.error("the engine does not answer: %(why)s", {"why": why})
         elif not why and self._trouble:
@@ -352,7 +358,7 @@ class ClusterHub(Hub):
 
     def unusable(self, why):
         """The engine cannot be used."""
-        raise Unusable("the engine at %s cannot be used: %s" % (shown(self._place.url), why))
+        raise Unusable("the engine at %s cannot be used: %s" % (self._place.shown, why))
 
     # ---- what nodes tell each other
 
@@ -458,7 +464,7 @@ class ClusterHub(Hub):
         """On the way in: when may this node serve?"""
         if self._caught_up_at is None:
             if self._is_first and now - self._began_at > STARTS_WITHIN and self._trouble:
-                raise Unusable("the engine at %s does not answer: %s" % (shown(self._place.url), self._trouble))
+                raise Unusable("the engine at %s does not answer: %s" % (self._place.shown, self._trouble))
         elif self._settings == self.shared:
             self._settled_at = now
             self._tell_nodes(Shared.Serve())
@@ -495,14 +501,9 @@ class ClusterHub(Hub):
         late = self._order.is_late(FLOWS)
         return dict(super().status(), cluster={
             "name": self._place.name, "node": self._place.node, "number": self.number, "entry": self._at,
-            "engine": shown(self._place.url), "trouble": self._trouble or ("it is silent" if late else ""),
+            "engine": self._place.shown, "read_from": self._where,
+            "trouble": self._trouble or ("it is silent" if late else ""),
             "waiting": self._order.depth, "sent_again": self.engine.sent_again, "snapshot": self.kept,
             "seconds": round(time.monotonic() - self._heard_at, 1),
             "nodes": {name: {"number": number, "silent_seconds": round(self._silence.get(number, 0.0), 1)}
                       for number, name in sorted(self.nodes.items())}})
-
-
-def shown(url):
-    """The URL of an engine without a password."""
-    scheme, _, rest = url.partition("://")
-    return "%s://%s" % (scheme, rest.rpartition("@")[2])

@@ -18,7 +18,7 @@ SECONDS = 60.0  # a bound against hanging
 @pytest.fixture
 def place(engine):
     """A log that nobody has used."""
-    return Place(engine.url, None, "log%d" % next(NAMES), "a", 6, 1 << 20)
+    return Place(engine.url, (), "", "none", None, "log%d" % next(NAMES), "a", 6, 1 << 20)
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ class Node:
         store = InProcess(Store(lambda: accounts.order.now / 1000))
         accounts = Accounts(store)
         self.hub = ClusterHub(
-            Place("redis://h:1/0", None, "parley", name, SILENCE, 1 << 20), {"guests": True}, introduced, was_in, 0,
-            accounts, store, 3, 1000)
+            Place("redis://h:1/0", (), "", "none", None, "parley", name, SILENCE, 1 << 20), {"guests": True},
+            introduced, was_in, 0, accounts, store, 3, 1000)
         self.hub.set_limits(dict(LIMITS, most=most), frozenset(), 0)
         self.hub.found([])
         self.log, self.name, self._attach, self.worker = log, name, attach, None

@@ -1,0 +1,178 @@
+"""Ways to the engine: one Redis at an address, or a master and its replica, of which Sentinels know where they are.
+
+With Sentinels a node writes to the master and reads from the replica, so that what anybody has heard is on two
+machines: whatever becomes of the master, it is still there. What a server says counts only if it says of itself behind
+that that it is such a replica, as one that is being promoted, or demoted, has entries that will be gone. A node reads
+from the master only while most of the Sentinels say that no replica is there: where these cannot be reached, the
+replica may be the master of others by now.
+
+There must be no more than one replica that Sentinels may promote; others have the priority 0.
+"""
+import collections
+import time
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from parley.server.order.place import Place
+
+WITHIN = 1.0  # seconds for an answer
+WAIT = 0.5  # seconds that a read waits for more
+SENTINEL_WITHIN = 0.5  # seconds for a Sentinel's answer
+ASK_AGAIN = 0.5  # seconds, while there is no replica
+
+State = Dict[str, str]  # of a server, as a Sentinel has it
+Told = Tuple[List[Any], str]  # answers, and from where they are
+
+
+class _View(NamedTuple):
+    """What a Sentinel says."""
+
+    master: State
+    replicas: List[State]
+
+
+class Lost(redis.RedisError):  # type: ignore[misc]  # of no known type where the library has none
+    """What was asked for cannot be had now."""
+
+
+def client(place: Place, **more: Any) -> Any:
+    """A client, which connects when it is used. It repeats nothing by itself, and gives bytes."""
+    options: Dict[str, Any] = {
+        "socket_timeout": WITHIN + WAIT, "socket_connect_timeout": WITHIN, "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False, "client_name": "parley-" + place.node,
+        "max_connections": 1}
+    if int(redis.__version__.partition(".")[0]) >= 5:
+        options["protocol"] = 2  # in which the answers have the same form with all versions
+    options.update(more)
+    if "host" not in more and place.password is not None:
+        options["password"] = place.password
+    return redis.Redis(**options) if "host" in more else redis.Redis.from_url(place.url, **options)
+
+
+class OneServer:
+    """The way to an engine at an address."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._reading = client(place)
+
+    def master(self) -> Any:
+        """A client that writes."""
+        return client(self._place)
+
+    def read(self, *commands: Tuple[Any, ...]) -> Told:
+        """The answers to commands, all of them from the place that is read from; Lost if that is not certain."""
+        pipeline = self._reading.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return pipeline.execute(), self._place.shown
+
+    def forget(self) -> None:
+        """Something went wrong: ask anew where to read from."""
+
+    is_surely_whole = True  # what is not there now will not come
+
+
+class Watched:
+    """The way to a master and its replica, as Sentinels have them."""
+
+    is_surely_whole = False  # a replica may be behind
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._sentinels = [client(
+            place, host=host, port=port, socket_timeout=SENTINEL_WITHIN, socket_connect_timeout=SENTINEL_WITHIN)
+            for host, port in place.sentinels]
+        self._reading: Any = None
+        self._is_replica = True
+        self._where = ""
+        self._asked_at = 0.0
+
+    def _server(self, state: State) -> Any:
+        more = {} if self._place.password is None else {"password": self._place.password}
+        return client(self._place, host=state["ip"], port=int(state["port"]), **more)
+
+    def _views(self) -> List[_View]:
+        """What each of the Sentinels says that answer."""
+        views = []
+        for sentinel in self._sentinels:
+            try:
+                master = _state(sentinel.execute_command("SENTINEL", "MASTER", self._place.master))
+                replicas = map(_state, sentinel.execute_command("SENTINEL", "SLAVES", self._place.master))
+                views.append(_View(master, [one for one in replicas if one["slave-priority"] != "0"]))
+            except redis.RedisError:
+                continue
+        if not views:
+            raise Lost("no Sentinel answers that knows of %s" % self._place.master)
+        return views
+
+    def master(self) -> Any:
+        """See `OneServer`."""
+        for view in self._views():
+            if not _is_down(view.master):
+                return self._server(view.master)
+        raise Lost("all Sentinels say that the master is down")
+
+    def read(self, *commands: Tuple[Any, ...]) -> Told:
+        """See `OneServer`."""
+        if self._reading is None or not self._is_replica and time.monotonic() - self._asked_at > ASK_AGAIN:
+            self._find()
+        pipeline = self._reading.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        *answers, role = pipeline.execute_command("ROLE").execute()
+        is_as_wanted = role[0] == b"master" if not self._is_replica else role[0] == b"slave" and role[3] == b"connected"
+        if not is_as_wanted:
+            self.forget()
+            raise Lost("the server at %s changes its role" % self._where)
+        return answers, self._where
+
+    def _find(self) -> None:
+        """Which server is to be read from?"""
+        views = self._views()
+        replicas = {(one["ip"], one["port"]): one for view in views for one in view.replicas if not _is_down(one)}
+        if replicas:
+            state, self._is_replica = replicas[min(replicas)], True
+            if state["master-link-status"] != "ok":
+                raise Lost("the replica at %s:%s has lost its master" % (state["ip"], state["port"]))
+        else:
+            state, self._is_replica = self._lonely_master(views), False
+        self.forget()
+        self._reading = self._server(state)
+        self._where = "the %s at %s:%s" % ("replica" if self._is_replica else "master", state["ip"], state["port"])
+        self._asked_at = time.monotonic()
+
+    def _lonely_master(self, views: List[_View]) -> State:
+        """The master of which most Sentinels say that it is alone; Lost if they do not, or if it must not be read."""
+        if self._place.replica == "required":
+            raise Lost("no replica is there")
+        agreeing: Dict[Tuple[str, str], int] = collections.Counter()
+        for view in views:
+            agreeing[view.master["ip"], view.master["port"]] += not _is_down(view.master)
+        for view in views:
+            if agreeing[view.master["ip"], view.master["port"]] > len(self._sentinels) // 2:
+                return view.master
+        raise Lost("no replica is there, and most Sentinels do not say so")
+
+    def forget(self) -> None:
+        """See `OneServer`."""
+        if self._reading is not None:
+            self._reading.connection_pool.disconnect()
+        self._reading = None
+
+
+def way(place: Place) -> Any:
+    """The way to the engine of a place."""
+    return Watched(place) if place.sentinels else OneServer(place)
+
+
+def _state(told: List[bytes]) -> State:
+    texts = [text.decode() for text in told]
+    return dict(zip(texts[::2], texts[1::2]))
+
+
+def _is_down(state: State) -> bool:
+    return not {"s_down", "o_down", "disconnected"}.isdisjoint(state["flags"].split(","))

@@ -1,0 +1,138 @@
+"""From where a node reads, by what Sentinels and the servers say of themselves."""
+import pytest
+
+redis = pytest.importorskip("redis", reason="the package redis is not installed (pip install redis)")
+
+from parley.server.order import ways  # noqa: E402
+from parley.server.order.place import Place  # noqa: E402
+
+SENTINELS = (("s1", 1), ("s2", 2), ("s3", 3))
+PLACE = Place("", SENTINELS, "parley", "preferred", "secret", "log", "a", 6, 1 << 20)
+
+
+def state(host, flags="slave", link="ok", priority="100"):
+    told = {"ip": host, "port": "6379", "flags": flags, "master-link-status": link, "slave-priority": priority}
+    return [text.encode() for pair in told.items() for text in pair]
+
+
+class Pipeline:
+    def __init__(self, server):
+        self._server, self._answers = server, []
+
+    def execute_command(self, *words):
+        self._answers.append(self._server.role if words == ("ROLE",) else words)
+        return self
+
+    def execute(self):
+        self._server.reads += 1
+        return self._answers
+
+
+class Server:
+    """A server or a Sentinel, which says what a test wants."""
+
+    def __init__(self):
+        self.role = [b"slave", b"m", 6379, b"connected", 7]
+        self.reads = 0
+        self.master, self.replicas = state("m", "master"), [state("r")]
+        self.connection_pool = self
+
+    def execute_command(self, command, what, name):
+        assert (command, name) == ("SENTINEL", "parley")
+        if self.master is None:
+            raise redis.ConnectionError("refused")
+        return self.master if what == "MASTER" else self.replicas
+
+    def pipeline(self, transaction):
+        return Pipeline(self)
+
+    def disconnect(self):
+        pass
+
+
+@pytest.fixture
+def servers(monkeypatch):
+    """{host: Server}, of Sentinels s1 to s3, a master m and a replica r."""
+    made = {host: Server() for host in ("s1", "s2", "s3", "m", "r", "q")}
+    made["m"].role = [b"master", 7, []]
+    monkeypatch.setattr(ways, "client", lambda place, host, **more: made[host])
+    return made
+
+
+@pytest.fixture
+def way(servers):
+    return ways.way(PLACE)
+
+
+def told_by_all(servers, **changes):
+    for host, _ in SENTINELS:
+        vars(servers[host]).update(changes)
+
+
+def test_one_reads_from_the_replica_and_writes_to_the_master(servers, way):
+    assert way.read(("XREAD",), ("LLEN",)) == ([("XREAD",), ("LLEN",)], "the replica at r:6379")
+    assert way.master() is servers["m"]
+    servers["s1"].master = None
+    assert way.master() is servers["m"]
+
+
+def test_what_a_server_says_that_is_no_such_replica_any_more_does_not_count(servers, way):
+    for role in ([b"master", 9, []], [b"slave", b"m", 6379, b"sync", 0], [b"slave", b"m", 6379, b"connect", 0]):
+        servers["r"].role = role
+        with pytest.raises(ways.Lost, match="changes its role"):
+            way.read(("XREAD",))
+
+
+def test_a_replica_that_has_lost_its_master_is_waited_for(servers, way):
+    told_by_all(servers, replicas=[state("r", link="err")])
+    with pytest.raises(ways.Lost, match="has lost its master"):
+        way.read(("XREAD",))
+    assert not servers["m"].reads
+
+
+def test_only_a_replica_that_may_be_promoted_is_read_from(servers, way):
+    told_by_all(servers, replicas=[state("q", priority="0"), state("r")])
+    assert way.read(("XREAD",))[1] == "the replica at r:6379"
+
+
+def test_the_master_is_read_from_only_while_most_sentinels_say_that_it_is_alone(servers, way, monkeypatch):
+    told_by_all(servers, replicas=[state("r", "slave,s_down")])
+    clock = [100.0]
+    monkeypatch.setattr(ways.time, "monotonic", lambda: clock[0])
+    assert way.read(("XREAD",))[1] == "the master at m:6379"
+    clock[0] += ways.ASK_AGAIN + 0.1
+    servers["s1"].master = None
+    assert way.read(("XREAD",))[1] == "the master at m:6379"
+    clock[0] += ways.ASK_AGAIN + 0.1
+    servers["s2"].master = None
+    with pytest.raises(ways.Lost, match="most Sentinels"):
+        way.read(("XREAD",))
+    servers["s2"].master = state("r", "master")  # of another opinion
+    with pytest.raises(ways.Lost, match="most Sentinels"):
+        way.read(("XREAD",))
+
+
+def test_a_replica_that_is_back_is_read_from_again(servers, way, monkeypatch):
+    told_by_all(servers, replicas=[])
+    clock = [100.0]
+    monkeypatch.setattr(ways.time, "monotonic", lambda: clock[0])
+    way.read(("XREAD",))
+    told_by_all(servers, replicas=[state("r")])
+    clock[0] += ways.ASK_AGAIN + 0.1
+    assert way.read(("XREAD",))[1] == "the replica at r:6379"
+
+
+def test_where_a_replica_is_required_nobody_reads_from_the_master(servers):
+    told_by_all(servers, replicas=[])
+    with pytest.raises(ways.Lost, match="no replica"):
+        ways.way(PLACE._replace(replica="required")).read(("XREAD",))
+
+
+def test_without_any_sentinel_nothing_is_known(servers, way):
+    told_by_all(servers, master=None)
+    for ask in (way.master, lambda: way.read(("XREAD",))):
+        with pytest.raises(ways.Lost, match="no Sentinel"):
+            ask()
+    told_by_all(servers, master=state("m", "master,o_down"))
+    with pytest.raises(ways.Lost, match="down"):
+        way.master()
