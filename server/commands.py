@@ -76,7 +76,7 @@ def _parser():
 
     add("status", "show workers, connections, rates and queues of a running server", asking).add_argument(
         "--json", action="store_true", help="print everything, as JSON")
-    log = add("log", "print what was said in the room")
+    log = add("log", "print what was said in the room", asking)
     log.add_argument("--since", type=int, default=0, metavar="NUMBER", help="only messages after this one")
     log.add_argument("--follow", action="store_true", help="go on printing new messages")
     passwd = add("passwd", "give a name a password, read from the terminal or the standard input", asking)
@@ -287,18 +287,40 @@ def _is_number(value):
 
 
 def _log(arguments):
-    database, last = _reading(arguments), arguments.since
+    read, last = _log_reader(arguments), arguments.since
     while True:
-        messages, _, more = database.lobby(last, MOST_MESSAGES)
+        messages, more = read(last)
         for number, sender, text, when in messages:
             last = number
-            indented = text.decode().replace("\n", "\n    ")
-            _print("%d %s %s: %s" % (number, _format_time(when), sender.decode(), indented))
+            _print("%d %s %s: %s" % (number, _format_time(when), sender, text.replace("\n", "\n    ")))
         sys.stdout.flush()
         if not more:
             if not arguments.follow:
                 return
             time.sleep(POLL_INTERVAL)
+
+
+def _log_reader(arguments):
+    """A function of a number: what was said behind it, (number, sender, text, seconds) of each, and is there more?
+
+    It asks the database. If that is in the memory of the nodes of a cluster, or with --socket, it asks the server.
+    """
+    if not arguments.socket and (arguments.storage is not None or not _settings(arguments).cluster):
+        database = _reading(arguments)
+
+        def read(last):
+            messages, _, more = database.lobby(last, MOST_MESSAGES)
+            return [(number, sender.decode(), text.decode(), when) for number, sender, text, when in messages], more
+
+        return read
+
+    def ask_server(last):
+        answer = _asked(arguments, _socket(arguments), "log", {"after": max(0, last)})
+        if "error" in answer:
+            raise Failure(answer["error"])
+        return answer["log"], answer["more"]
+
+    return ask_server
 
 
 def _format_time(seconds):

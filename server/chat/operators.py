@@ -1,7 +1,7 @@
 """What operators ask, of a running server or of a database that no server works with."""
 import heapq
 import itertools
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.members import split
@@ -10,7 +10,7 @@ from parley.server.chat.register import Register
 from parley.server.chat.room import LOBBY_NAME
 from parley.server.chat.rooms import COUNTS, OWNER, SETTINGS, Room
 from parley.server.ipc.asked import AskedStore
-from parley.server.ipc.messages import Message, Operated, ReadStore, ToStore, entry
+from parley.server.ipc.messages import Listed, Message, Operated, ReadStore, ToStore, entry
 from parley.server.order.at_hand import Order
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical, is_blank, one_line
@@ -18,6 +18,7 @@ from parley.server.protocols.text import canonical, is_blank, one_line
 Reply = Callable[[Dict[str, Any]], object]
 Then = Callable[[Optional[str]], object]  # called with what is wrong, or None once it is done
 
+MOST_OF_LOG = 1000  # messages in one answer
 PAGE = 100  # accounts or messages in one answer: nobody has to wait for it, and a socket takes it at once
 ACTS = ("kick", "ban", "unban", "mute", "unmute", "drop")  # what operators do to rooms by their requests
 _MOST_TOLD = 20  # bans in an error
@@ -80,8 +81,8 @@ class Operators:
         Arguments that the method does not have are a TypeError; values that do not fit are answered with an error.
         """
         return {"accounts": self.accounts, "box": self.box, "empty": self.empty, "delete": self.delete,
-                "passwd": self.passwd, "who": self.who, "rooms": self.rooms, "manage": self.manage, "say": self.say,
-                "backup": self.backup}
+                "passwd": self.passwd, "who": self.who, "rooms": self.rooms, "manage": self.manage, "log": self.log,
+                "say": self.say, "backup": self.backup}
 
     # ---- accounts
 
@@ -187,6 +188,22 @@ class Operators:
             reply({"error": "`after` has to be text"})
             return None
         return heapq.nsmallest(PAGE, (one for one in named if one[0] > start), key=lambda one: one[0])
+
+    def log(self, reply: Reply, after: int) -> None:
+        """Answer {"log": what was said in the lobby behind the number `after`, "more": is there more of it?}.
+
+        Each is a list: number, sender, text, seconds since the epoch.
+        """
+
+        def tell(found: Optional[Tuple[List[Listed], int, bool]]) -> None:
+            if found is None:
+                reply({"error": "it could not be read"})
+            else:
+                reply({"log": [[number, sender.decode(), text.decode(), when]
+                               for number, sender, text, when in found[0]],
+                       "more": found[2]})
+
+        self._store.ask(tell, ReadStore.Lobby(after, MOST_OF_LOG))
 
     # ---- keeping order
 

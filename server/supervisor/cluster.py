@@ -28,10 +28,11 @@ LOOK_AT_ORDER = 0.25  # seconds
 FLOWS = 2.0  # seconds after which a packet that is not heard means that nobody's silence tells anything
 STARTS_WITHIN = 10.0  # seconds in which a server that starts has to reach the engine
 GRACE = 3.0  # seconds more than a node may be silent, for those to be found dead whose settings are others
-ENTRIES_OF_SNAPSHOT = 20000  # after so many entries there is a new one
+ENTRIES_OF_SNAPSHOT = 50000  # after so many entries there is a new one
 WORKER_BITS = 16  # of a worker's number: those above are the number of its node
 
-_FOR_ITSELF = frozenset(["owes", "ready", "alive", "done", "ask_health", "ask_status"])  # what workers say of themselves
+# What workers say of themselves, and ask of the server.
+_FOR_ITSELF = frozenset(["owes", "ready", "alive", "done", "ask_health", "ask_status"])
 # What each node answers by itself.
 _QUESTIONS = frozenset(["within", "list_rooms", "topic", "roles", "reread", "hello"])
 _ORDERED = frozenset(["describe", "located", "arrived", "departed"])  # are for all nodes

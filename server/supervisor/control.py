@@ -80,6 +80,7 @@ FORMS = {
     "who": {"after": _is_text},
     "rooms": {"after": _is_text},
     "manage": {"room": _is_room, "act": _is_act, "about": _is_text, "text": _is_text},
+    "log": {"after": _is_id},
     "say": {"text": _is_text},
     "backup": {"file": _is_path},
 }

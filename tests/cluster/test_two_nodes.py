@@ -1,5 +1,6 @@
 """Two nodes as people start them, with a real Redis between them."""
 import os
+import re
 import signal
 import socket
 
@@ -7,6 +8,7 @@ import pytest
 from redis_servers import RedisServer
 
 from parley.conformance import targets
+from parley.server import commands
 from parley.server.supervisor.control import ask
 
 SECONDS = 60.0  # a bound against hanging
@@ -90,7 +92,7 @@ def come(request):
     return make
 
 
-def test_two_nodes_are_one_chat_and_what_was_said_outlasts_both(launch, come, tmp_path):
+def test_two_nodes_are_one_chat_and_what_was_said_outlasts_both(launch, come, tmp_path, capsys):
     with launch("a") as a, launch("b") as b:
         ann, bob = come(a, b"ann"), come(b, b"bob")
         other = Client(b)
@@ -109,6 +111,8 @@ def test_two_nodes_are_one_chat_and_what_was_said_outlasts_both(launch, come, tm
         assert bob.hear_until(b"DM ann alone")
         status = ask(str(tmp_path / "a.sock"), "status")
         assert set(status["cluster"]["nodes"]) == {"a", "b"} and status["accounts"] == 1
+        log = commands.run(["log", "--socket", str(tmp_path / "b.sock"), "--since", "1"])
+        assert log == 0 and re.fullmatch(r"2 \S+ \S+ bob: two\n", capsys.readouterr().out)
         assert b.stop() == 0
         assert ann.hear_until(b"INFO bob disconnected")
         with launch("b") as again:
