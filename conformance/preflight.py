@@ -16,7 +16,8 @@ _OTHERS_SECONDS = 0.4  # for a reply in another protocol
 _HASTE_SECONDS = 0.1  # for more, behind what looks like a refusal
 
 # What other programs say of themselves, in their first bytes or as a reply to nonsense.
-_PROGRAMS = ((r"HTTP/[0-9.]+ .*|<!doctype html.*|<html.*|status=[0-9]+ .*", "a web server"), (r"SSH-.*", "an SSH server"),
+_PROGRAMS = ((r"HTTP/[0-9.]+ .*|<!doctype html.*|<html.*|status=[0-9]+ .*", "a web server"),
+             (r"SSH-.*", "an SSH server"),
              (r"220[ -].*|5\d\d .*", "a mail or file server"), (r"\* OK .*|\+OK .*", "a mailbox"),
              (r"-ERR unknown command.*", "a Redis server"), (r":\S+ (?:NOTICE|\d\d\d) .*|ERROR :.*", "an IRC server"))
 
