@@ -131,7 +131,7 @@ class Page:
     def run_async(self, script, *arguments):
         """Likewise, but what it gives to its last argument, a function."""
         self._driver.switch_to.window(self._handle)
-        self._driver.set_script_timeout(SECONDS)
+        self._driver.set_script_timeout(10 * SECONDS)
         return self._driver.execute_async_script(script, *arguments)
 
     def until(self, expression, *arguments):

@@ -52,10 +52,13 @@ def test_two_pages_and_nc_talk(server, open_page):
             for text in ("hello from a page", "hello from nc", "hello from another"):
                 page.until_shown(text)
         assert ann.texts() == bob.texts()
-        for text in ("to", "again"):
+        for text in ("typed", "typed again"):
             ann.run("document.getElementById('text').focus()")
             ann.keys(text)
-            bob.until("document.getElementById('typing').textContent === 'ann is typing …'")
+            while bob.run("return document.getElementById('typing').textContent") != "ann is typing …":
+                assert len(text) < 2000, "it is not told that ann types on"
+                ann.keys(".")
+                text += "."
             ann.keys(ENTER)
             bob.until_shown(text)
             bob.until("document.getElementById('typing').textContent === ''")
@@ -280,6 +283,23 @@ def test_it_fits_a_phone(server, open_page):
     page.click("#panel button")
     page.size(320, 256)  # the same at 400 %
     assert fits() and page.run("return document.getElementById('text').getBoundingClientRect().bottom <= innerHeight")
+    assert page.wrongs() == []
+
+
+def test_what_is_unread_is_found_below_many_rooms(server, open_page):
+    page = open_page()
+    page.size(900, 400)
+    page.enter(server.url, "ann")
+    for number in range(8):
+        page.go("#room-%d" % number)
+    page.go("#lobby")
+    with at_nc(server, "lea") as lea:
+        lea.send("DM ann psst")
+        page.until("document.getElementById('unread').textContent === '↓ Unread'")
+        page.click("#unread")
+        page.until("document.getElementById('unread').hidden")
+        bottom = "document.querySelector('#people .unread').getBoundingClientRect().bottom"
+        assert page.run("return %s <= innerHeight" % bottom)
     assert page.wrongs() == []
 
 

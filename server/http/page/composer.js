@@ -2,7 +2,7 @@
 
 import {$, arrange, el, face, grouped, plural} from "./nodes.js";
 
-const TYPING_EVERY = 3200; // milliseconds; the server passes on what comes 3 s after the last
+const TYPING_EVERY = 3500; // milliseconds; the server passes on what comes 3 s after the last
 const TALLEST = 0.4; // of the window
 
 export class Composer {

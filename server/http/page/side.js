@@ -4,12 +4,16 @@ import {compare, isRoom} from "./model.js";
 import {$, arrange, el, face, hashOf, plural} from "./nodes.js";
 
 const MOST_PEOPLE = 60;
+const NEAR = 12; // pixels of an entry, that are as good as none
 
 export class Side {
   constructor(model) {
     this.model = model;
     this.entries = new Map();
     this.hint = el("li", {className: "hint"});
+    this.unseen = null; // something unread that is out of sight
+    $("side-lists").addEventListener("scroll", () => this._point(), {passive: true});
+    $("unread").addEventListener("click", () => this.unseen.scrollIntoView({block: "center"}));
   }
 
   update() {
@@ -32,6 +36,18 @@ export class Side {
         : "Nobody else is here yet.";
     arrange($("people"), this.hint.textContent ? [...nodes, this.hint] : nodes);
     for (const [name, {node}] of this.entries) if (!node.isConnected) this.entries.delete(name);
+    this._point();
+  }
+
+  // Say so where something unread is out of sight, first of what is below.
+  _point() {
+    const lists = $("side-lists");
+    const unread = [...lists.querySelectorAll(".entry.unread")];
+    const {top, bottom} = unread.length ? lists.getBoundingClientRect() : {};
+    const below = unread.find((entry) => entry.getBoundingClientRect().top > bottom - NEAR);
+    this.unseen = below || unread.reverse().find((entry) => entry.getBoundingClientRect().bottom < top + NEAR) || null;
+    $("unread").hidden = !this.unseen;
+    $("unread").textContent = below ? "↓ Unread" : "↑ Unread";
   }
 
   _entry(name, one) {
