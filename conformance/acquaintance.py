@@ -49,7 +49,7 @@ class Guest:
         self.extras = []
         self.decoder = self.visit.codec.Decoder()
         self.state = self.visit.codec.ClientState()
-        self.reader = profiles.Reader(self.visit.profile, self.state)
+        self.reader = profiles.Reader(self.visit.profile, self.state, self.visit.manner)
         self.visit.selector.add(self)
         self.visit.guests.append(self)
         self.visit.note(self, NOTE, "connected")
@@ -141,9 +141,10 @@ class Guest:
 class Visit:
     """The acquaintance with the server at one address. `profile` grows with each experiment."""
 
-    def __init__(self, codec, address, is_reply=None):
+    def __init__(self, codec, address, is_reply=None, manner=None):
         self.codec = codec
         self.is_reply = is_reply
+        self.manner = manner
         self.address = address
         self.profile = profiles.Profile()
         self.selector = Selector()
@@ -237,7 +238,7 @@ def acquaint(codec, address, probes):
 
     Raises Refused where nobody can log in, and OSError where nobody is.
     """
-    visit = Visit(codec, address, probes.is_reply)
+    visit = Visit(codec, address, probes.is_reply, probes.Manner)
     try:
         for number, experiment in enumerate(probes.EXPERIMENTS):
             with visit.experiment():

@@ -46,10 +46,12 @@ class Actor:
     record: called as record(ident, direction, text) for each line of the transcript, as `Transcript.add`.
     is_ignored: a predicate on names. Messages about such users go to the transcript, but not to the inbox.
     ignore_echo: keep the actor's own messages out of the inbox when the server sends them back.
-    profile: the `Profile` of a foreign server, in whose manner its messages are read; None for ours.
+    profile: the `Profile` of a foreign server, in whose manner its messages are read; None for ours. manner: see
+    `profile.Reader`.
     """
 
-    def __init__(self, ident, codec, selector, record, is_ignored, ignore_echo=False, profile=None):
+    def __init__(self, ident, codec, selector, record, is_ignored, ignore_echo=False, profile=None,
+                 manner=None):
         self.ident = ident
         self.codec = codec
         self.selector = selector
@@ -57,6 +59,7 @@ class Actor:
         self.is_ignored = is_ignored
         self.ignore_echo = ignore_echo
         self.profile = profile
+        self.manner = manner
         self.socket = None
         self.closed_by_peer = None  # "fin" or "rst"
         self.half_closed = False
@@ -92,7 +95,7 @@ class Actor:
         self.latest = None
         self.decoder = self.codec.Decoder()
         self.state = self.codec.ClientState()
-        self.reader = Reader(self.profile, self.state) if self.profile else None
+        self.reader = Reader(self.profile, self.state, self.manner) if self.profile else None
         self.selector.add(self)
         self.record(self.ident, transcript.NOTE, "connected")
         if not bare and hasattr(self.decoder, "opening"):

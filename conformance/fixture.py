@@ -104,14 +104,14 @@ class ServerFixture:
         # Without direct messages the marker goes to the room, and its sender does not get it back: use two witnesses.
         count = self.target.workers or (1 if self.codec.CAN_WHISPER else 2)
         for index in range(count):
-            witness = self._own_actor("witness%d" % index, self.codec)
+            witness = self.own_actor("witness%d" % index, self.codec)
             self.witnesses.append(witness)
             self._log_in(witness, index if self.target.workers else None)
 
     def profile_of(self, codec):
         return self.profiles.get(codec.NAME)
 
-    def _own_actor(self, ident, codec):
+    def own_actor(self, ident, codec):
         return Actor(ident, codec, self.selector, no_record, self.is_ignored, profile=self.profile_of(codec))
 
     def _log_in(self, witness, worker):
@@ -194,7 +194,7 @@ class ServerFixture:
 
     def delete_accounts(self, codec, kept):
         """Delete all accounts except `kept`, in a protocol that lets anybody do so; returns the names that remain."""
-        cleaner = self._own_actor("cleaner", codec)
+        cleaner = self.own_actor("cleaner", codec)
         cleaner.connect(self.address(codec.NAME, None), self.reply_seconds)
         try:
             for name in self._accounts(cleaner) - kept:
@@ -219,7 +219,7 @@ class ServerFixture:
         if not self.witnesses:
             return True  # there is no way to find out
         try:
-            newcomer = self._own_actor("newcomer", self.codec)
+            newcomer = self.own_actor("newcomer", self.codec)
             try:
                 self._log_in(newcomer, None)
                 self.barrier.wait([newcomer], [newcomer], self.reply_deadline())

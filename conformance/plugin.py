@@ -115,6 +115,19 @@ def _names_scenarios(config):
                for path in paths)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave for the end what somebody else's server may not survive, so that little is lost with it."""
+    if config.parley.foreign:
+        items.sort(key=_may_kill)
+
+
+def _may_kill(item):
+    if not isinstance(item, ScenarioItem):
+        return False
+    known = requirements.available_to(item.scenario.protocol)
+    return any(known[ident].level == "survive" for ident in model.requirement_ids(item.scenario))
+
+
 def pytest_report_header(config):
     foreign = config.parley.foreign
     if foreign:

@@ -36,9 +36,10 @@ class Profile(NamedTuple):
     are told. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator,
     template) of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered:
     the kinds of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of
-    answers after which the server closes. echoes: speakers hear themselves. proof: the kind of barrier that works,
-    or empty. pause: seconds between two writes, where one read is one message. shared: there is room for several runs
-    at the same time, which can tell each other's messages from their own.
+    answers after which the server closes. manners: words for how messages with fields differ, which the `Manner` of
+    `conformance.probes` understands. echoes: speakers hear themselves. proof: the kind of barrier that works, or empty.
+    pause: seconds between two writes, where one read is one message. shared: there is room for several runs at the same
+    time, which can tell each other's messages from their own.
     """
 
     greeting: Tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Profile(NamedTuple):
     unanswered: Tuple[str, ...] = ()
     repeats: Tuple[Tuple[str, int], ...] = ()
     closing: Tuple[str, ...] = ()
+    manners: Tuple[str, ...] = ()
     echoes: bool = False
     proof: str = ""
     pause: float = 0.0
@@ -121,9 +123,14 @@ def told(message):
 
 
 class Reader:
-    """Reads what comes on one connection as the document would have it; `state` is the codec's `ClientState`."""
+    """Reads what comes on one connection as the document would have it; `state` is the codec's `ClientState`.
 
-    def __init__(self, profile, state):
+    manner: reads messages with fields; called with the state, it gives what has read(message, manners), as the
+    `Manner` of `conformance.probes`. None if nothing is to be read otherwise.
+    """
+
+    def __init__(self, profile, state, manner=None):
+        self._manner = manner(state) if manner else None
         self.profile = profile
         self.state = state
         self._greeting = list(profile.greeting)
@@ -133,7 +140,8 @@ class Reader:
         """The messages for which this one stands: none if it is set aside."""
         profile = self.profile
         if not isinstance(message, str):
-            return [] if self._is_aside(told(message)) else [message]
+            found = self._manner.read(message, profile.manners) if self._manner else [message]
+            return [one for one in found if not self._is_aside(told(one))]
         line = message
         if profile.carriage_return and line.endswith("\r"):
             line = line[:-1]

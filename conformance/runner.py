@@ -1,4 +1,5 @@
 """Runs one scenario on one server: sends, checks what comes back, and that nothing else comes."""
+import functools
 import time
 from typing import NamedTuple, Optional
 
@@ -76,7 +77,14 @@ class Run:
         said = str([step.sends for step in model.every_step(self.scenario.steps) if isinstance(step, model.Step)])
         is_ignored = self.fixture.ignore_filter(self.renaming.suffix, said)
         return Actor(ident, codec, self.fixture.selector, self.transcript.add, is_ignored, ignore_echo,
-                     self.fixture.profile_of(codec))
+                     self.fixture.profile_of(codec), self._manner(codec))
+
+    def _manner(self, codec):
+        """How messages of a foreign server are read, for an `Actor`; None where they are as they are."""
+        probes = PROBES[codec.NAME]
+        if probes.Manner is None or not self.fixture.profile_of(codec):
+            return None
+        return functools.partial(probes.Manner, kept=probes.kept_before(self.fixture, self.scenario))
 
     def _time_stretch(self):
         """The factor by which the idle limit of a foreign server is longer than the scenario's."""
@@ -319,8 +327,9 @@ class Run:
 
     def _never_comes(self, actor, matcher):
         """Whether the acquaintance has found that a foreign server never says this."""
-        return bool(actor.profile and actor.profile.unanswered and isinstance(matcher, matching.Literal) and
-                    PROBES[actor.codec.NAME].kind(matcher.text) in actor.profile.unanswered)
+        return bool(actor.profile and actor.profile.unanswered and
+                    isinstance(matcher, (matching.Literal, matching.Fields)) and
+                    PROBES[actor.codec.NAME].kind(matcher.describe({})) in actor.profile.unanswered)
 
     def _pass_over(self, step, actor, matcher, later):
         """Go on without a message that never comes, or take it if it comes after all; another answer is a failure."""
@@ -333,7 +342,7 @@ class Run:
             self._fail(step, actor, "expect", [matcher], actor.inbox.popleft())
         self.unproved.append(step)
         for ident in step.req:
-            self.passed_over.setdefault(ident, set()).add(matcher.text)
+            self.passed_over.setdefault(ident, set()).add(matcher.describe({}))
 
     def _accept(self, step, result):
         self.values.update(result.groups)

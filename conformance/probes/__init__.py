@@ -7,7 +7,11 @@ A module has
     CUT                     {segmentation: the requirement that is broken if a scenario fails with this one only}
     is_reply(message)       does it answer a request of an experiment?
 
-and, for messages that are texts, what else the charging of failures has to know; the default is nothing:
+and what else the reading of messages and the charging of failures have to know; the default is nothing:
+
+    Manner(state, kept)     how messages with fields are read: has read(message, manners), which gives the messages for
+                            which one stands; `kept` is what `kept_before` gave
+    kept_before(fixture, scenario)      what the server has kept from before the scenario, which is not counted
 
     CLOSED                  the requirements that are broken by closing behind an answer
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
@@ -22,6 +26,8 @@ import importlib
 from parley.conformance.wire import CODECS
 
 _DEFAULTS = {
+    "Manner": None,
+    "kept_before": lambda fixture, scenario: None,
     "CLOSED": (),
     "is_in": lambda lines: False,
     "is_answer": lambda message: False,

@@ -1,9 +1,101 @@
-"""How a foreign server of `delimited` talks: whether it greets, and how it reads."""
+"""How a foreign server of `delimited` talks: how it reads, and what it answers to the first requests of everybody."""
+from parley.conformance.acquaintance import Refused
+from parley.conformance.barrier import SELF
 from parley.conformance.probes import common
+from parley.conformance.wire import delimited as codec
 
-EXPERIMENTS = (common.greeting(None), common.segments("DELIMITED-FRAME-4"))
+_TEXT = "wtm some words"
 
 CUT = {"bytes": "DELIMITED-FRAME-4", "joined": "DELIMITED-FRAME-4"}
+
+_GROUNDS = {"LISTRESPONSE": "DELIMITED-LIST-1", "SEND": "DELIMITED-SEND-1"}
+
+
+def accounts(visit):
+    """A new name makes an account, and one is logged in to it."""
+    guest = visit.newcomer("ann")
+    answer = _answer(guest, {"CREATE": [guest.name]})
+    if answer is None:
+        raise Refused("DELIMITED-CREATE-1", None)
+    visit.find("DELIMITED-CREATE-1", answer.fields == {"RESPONSE": []}, "RESPONSE=[]", answer, hinders=True)
+    more = guest.hear_all()
+    visit.find("DELIMITED-LOGIN-5", not more, "", more)
+    answer = _answer(guest, codec.probe())
+    visit.find("DELIMITED-LIST-4", answer and answer.fields == {"LISTRESPONSE": []}, "LISTRESPONSE=[]", answer,
+               hinders=True)
+    answer = _answer(guest, codec.list_users())
+    visit.find("DELIMITED-LIST-1", answer and guest.name in codec.names_in(answer), guest.name, answer)
+
+
+def talk(visit):
+    """A message reaches the one it is for, and its sender gets it back."""
+    ann, bob = (visit.newcomer(ident) for ident in ("ann", "bob"))
+    for guest in (ann, bob):
+        _answer(guest, {"CREATE": [guest.name]})
+    visit.start_transcript()
+    message = codec.whisper(ann.name, bob.name, _TEXT)
+    answer = _answer(ann, message)
+    if answer is not None and answer.fields.get("RESPONSE"):
+        visit.find("DELIMITED-CREATE-3", False, "SEND", answer, hinders=True)
+        return
+    visit.find("DELIMITED-SEND-2", answer and answer.fields == message, "SEND", answer, hinders=True)
+    heard = bob.hear()
+    visit.find("DELIMITED-SEND-1", heard and heard.fields == message, "SEND", heard, hinders=True)
+
+
+def coming_back(visit):
+    """An account outlives its connection; a name that has none is refused."""
+    guest = visit.newcomer("ann")
+    _answer(guest, {"CREATE": [guest.name]})
+    guest.leave()
+    visit.listen(0.1)  # in which the server notices
+    again = visit.newcomer("ann")
+    visit.start_transcript()
+    answer = _answer(again, {"LOGIN": [guest.name]})
+    visit.find("DELIMITED-LOGIN-6", answer and answer.fields == {"RESPONSE": []}, "RESPONSE=[]", answer, hinders=True)
+    stranger = visit.newcomer("bob")
+    answer = _answer(stranger, {"LOGIN": [stranger.name]})
+    visit.find("DELIMITED-LOGIN-2", answer and answer.fields.get("RESPONSE"), "RESPONSE with a text", answer)
+
+
+def proof(visit):
+    """A client learns by a probe that no more comes."""
+    if "DELIMITED-LIST-4" not in visit.profile.failed:
+        visit.learn(proof=SELF)
+
+
+EXPERIMENTS = (common.greeting(None), accounts, common.segments("DELIMITED-FRAME-4"), talk, coming_back, proof)
+
+
+def _answer(guest, request):
+    guest.say(request)
+    return guest.hear()
+
+
+def kind(text):
+    """The kind of a message: its command."""
+    return text.partition("=")[0]
+
+
+def ground(wanted):
+    """The requirement that says that such a message comes; None if that depends."""
+    return _GROUNDS.get(kind(wanted))
+
+
+def relies_on(step, variant, renaming):
+    """The requirements that a step relies on without naming them."""
+    found = set()
+    for send in getattr(step, "sends", ()):
+        content = send.content if isinstance(send.content, dict) else {}
+        if "CREATE" in content:
+            found.update(("DELIMITED-CREATE-1", "DELIMITED-CREATE-3"))
+        if "LOGIN" in content:
+            found.add("DELIMITED-LOGIN-6")
+        if "SEND" in content:
+            found.update(("DELIMITED-SEND-1", "DELIMITED-SEND-2"))
+    if len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole":
+        found.add("DELIMITED-FRAME-4")
+    return found
 
 
 def is_reply(message):

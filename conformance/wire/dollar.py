@@ -261,17 +261,26 @@ class ClientState:
         self._frames = _SentDecoder()
         self._logins = deque()
         self._messages = deque()
+        self.histories = deque()  # the users whose histories were asked for, and have not come
+        self.form = PYTHON  # of what was sent last
 
     @property
     def at_message_boundary(self):
         return not self._frames.unfinished
 
+    @property
+    def awaits_login(self):
+        return bool(self._logins)
+
     def sent(self, data, own=False):
         for message in self._frames.feed(data):
+            self.form = message.fields.get("form", PYTHON)
             if message.fields.get("purpose") == "login":
                 self._logins.append(message.fields.get("username"))
             elif message.fields.get("purpose") == "send_message":
                 self._messages.append(own)
+            elif message.fields.get("purpose") == "start_reload_message_list":
+                self.histories.append(message.fields.get("target_user"))
 
     def received(self, message):
         purpose, result = message.fields.get("purpose"), message.fields.get("result")

@@ -25,20 +25,20 @@ def started(command, mark=""):
         process.stdout.close()
 
 
-def graded(port, folder, *options):
-    """Grade the `line` server at this port; returns the exit code, {requirement: verdict} and the output."""
+def graded(port, folder, *options, protocol="line"):
+    """Grade the server at this port; returns the exit code, {requirement: verdict} and the output."""
     path = os.path.join(str(folder), "grade.json")
-    command = [sys.executable, "-m", "conformance", "--target", "line=127.0.0.1:%d" % port, "--json", path,
+    command = [sys.executable, "-m", "conformance", "--target", "%s=127.0.0.1:%d" % (protocol, port), "--json", path,
                "--time-scale", "4"]  # the machine may be busy with other tests
     done = subprocess.run(command + list(options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True)
-    return done.returncode, verdicts_in(path), done.stdout
+    return done.returncode, verdicts_in(path, protocol), done.stdout
 
 
-def verdicts_in(path):
+def verdicts_in(path, protocol="line"):
     """{requirement: verdict} of a report; empty if there is none."""
     if not os.path.exists(path):
         return {}
     with open(path, encoding="utf-8") as file:
-        rows = json.load(file)["line"]["requirements"]
+        rows = json.load(file)[protocol]["requirements"]
     return {ident: row["verdict"] for ident, row in rows.items()}

@@ -1,0 +1,108 @@
+"""Histories of a foreign server of `dollar`, which keeps what was said before a scenario: that is not counted."""
+import json
+import time
+
+from parley.conformance import model
+from parley.conformance.acquaintance import PAUSE_SECONDS
+
+START, CONTINUE = "start_reload_message_list", "continue_reload_message_list"
+PACKET = 10  # messages in each packet but the last
+_LOGOUT_SECONDS = 1.0  # in which a server notices that a connection has ended
+
+
+class History:
+    """One history, without its first `old` messages: in packets as if they had not been there."""
+
+    def __init__(self, old):
+        self._old = old
+        self._held = []  # messages that wait for a packet of theirs
+        self._first = self._latest = None  # packets, as they came
+        self._told = 0  # packets
+
+    def read(self, packet):
+        """The packets that can be told now that this one has come."""
+        messages = packet.fields["message_list"]
+        dropped = min(self._old, len(messages))
+        self._old -= dropped
+        self._held += messages[dropped:]
+        self._first = self._first or packet
+        self._latest = packet
+        if len(messages) > PACKET:
+            return self.rest()
+        whole = [self._packet(PACKET) for _ in range(len(self._held) // PACKET)]
+        return whole + self.rest() if len(messages) < PACKET else whole
+
+    def rest(self):
+        """The last packet, now that no other will come; empty if it was told."""
+        if self._latest is None or self._told and not self._held:
+            return []
+        last = self._packet(len(self._held))
+        self._latest = None
+        return [last]
+
+    def _packet(self, size):
+        messages, self._held = self._held[:size], self._held[size:]
+        purpose = self._first.fields["purpose"] if not self._told else (
+            CONTINUE if self._latest is self._first else self._latest.fields["purpose"])
+        self._told += 1
+        return self._latest._replace(fields=dict(self._latest.fields, purpose=purpose, message_list=messages))
+
+
+def partners_in(scenario):
+    """The names whose histories the scenario asks for."""
+    contents = [send.content for step in model.every_step(scenario.steps) for send in getattr(step, "sends", ())]
+    return {one.get("target_user") for one in contents
+            if isinstance(one, dict) and one.get("purpose") == START and isinstance(one.get("target_user"), str)}
+
+
+def kept_before(fixture, scenario, codec):
+    """{(user, partner): how many messages the server has kept} of the histories that a scenario asks for.
+
+    Afterwards the server knows that all users of the scenario are gone, those of the one before, too.
+    """
+    found = {}
+    for name, password in json.loads(scenario.needs.users).items():
+        reader = _logged_in(fixture, codec, {"purpose": "login", "username": name, "password": password})
+        for partner in sorted(partners_in(scenario) - {name}):
+            packets = _ask(fixture, reader, {"purpose": START, "target_user": partner})
+            found[name, partner] = sum(
+                len(one.fields["message_list"]) for one in packets
+                if isinstance(one.fields.get("message_list"), list))
+        _log_out(fixture, reader)
+    return found
+
+
+def _logged_in(fixture, codec, login):
+    """An actor who has logged in, if the server lets him: once it has noticed that the one before is gone."""
+    unknown = "the login of %s" % login["username"]
+    patience = 0 if unknown in fixture.disappointed else _LOGOUT_SECONDS * fixture.time_scale
+    deadline = time.monotonic() + patience
+    while True:
+        reader = fixture.own_actor("reader", codec)
+        reader.connect(fixture.address(codec.NAME, None), fixture.reply_seconds)
+        _ask(fixture, reader, login)
+        if reader.name:
+            return reader
+        if time.monotonic() > deadline:
+            fixture.disappointed.add(unknown)
+            return reader
+        reader.disconnect()
+        time.sleep(PAUSE_SECONDS)
+
+
+def _log_out(fixture, reader):
+    reader.send_bytes([reader.codec.encode({"purpose": "exit"})], "")
+    fixture.selector.read_until(lambda: reader.closed_by_peer, time.monotonic() + PAUSE_SECONDS * fixture.time_scale)
+    reader.disconnect()
+
+
+def _ask(fixture, reader, request):
+    """The packets that come in reply."""
+    expected = reader.replies + 1
+    reader.send_bytes([reader.codec.encode(request)], "")
+    reader.send_own(reader.codec.probe())
+    fixture.selector.read_until(lambda: reader.replies >= expected or reader.closed_by_peer,
+                                fixture.reply_deadline())
+    found = list(reader.inbox)
+    reader.inbox.clear()
+    return found

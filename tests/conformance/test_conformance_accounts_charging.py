@@ -1,0 +1,44 @@
+"""A server of `dollar` or `delimited` that breaks one requirement is charged with that one, and with no other."""
+import pytest
+from grading import graded
+from wrong_accounts_server import WrongAccountsServer
+
+FAULTS = {
+    "dollar-unpadded": "PACKET-3",
+    "dollar-length-in-characters": "TEXT-3",
+    "dollar-sign-ends": "PACKET-10",
+    "dollar-one-recv-is-one-packet": "PACKET-4",
+    "dollar-drops-the-rest": "PACKET-4",
+    "dollar-answers-in-json": "TEXT-1",
+    "dollar-any-password": "LOGIN-2",
+    "dollar-list-first": "LOGIN-10",
+    "dollar-no-list": "LIST-2",
+}
+QUICK = ("dollar-answers-in-json",)
+
+
+def charged(bugs, protocol, folder):
+    """The requirements of the levels must and should that the suite says are broken."""
+    server = WrongAccountsServer(bugs)
+    try:
+        _, verdicts, output = graded(server.address(protocol)[1], folder, protocol=protocol)
+    finally:
+        server.stop()
+    assert verdicts, output
+    return {ident for ident, verdict in verdicts.items() if verdict == "fail"}, output
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("bug", [pytest.param(bug, marks=() if bug in QUICK else pytest.mark.long) for bug in FAULTS])
+def test_a_fault_is_charged_to_its_requirement(bug, tmp_path):
+    protocol = bug.partition("-")[0]
+    found, output = charged([bug], protocol, tmp_path)
+    assert found == {"%s-%s" % (protocol.upper(), FAULTS[bug])}, output
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("protocol", ["dollar", "delimited"])
+def test_a_healthy_server_has_no_fault(protocol, tmp_path):
+    found, output = charged([], protocol, tmp_path)
+    assert not found, output
