@@ -2,6 +2,7 @@
 import re
 
 import pytest
+from cases import for_each
 
 from parley.server.http.head import Request
 from parley.server.http.metrics import FAMILIES, Collector, Metrics, render
@@ -77,7 +78,7 @@ def test_each_metric_is_told_as_it_is_declared(accepted, read):
     assert len(lines) == len(set(lines)) == len(FAMILIES)
 
 
-@pytest.mark.parametrize("name, labels, value", [
+@for_each("name, labels, value", [
     ("build_info", {"version": "1.2.3", "python": "3.11.7"}, 1), ("start_time_seconds", {}, 1600000000.5),
     ("workers", {"state": "serving"}, 1), ("workers", {"state": "silent"}, 1), ("workers", {"state": "starting"}, 1),
     ("workers", {"state": "missing"}, 1), ("worker_restarts_total", {"reason": "died"}, 1),
