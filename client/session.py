@@ -1,4 +1,5 @@
 """The terminal client without its screen: typed lines to requests, events to lines of output."""
+import time
 from collections import namedtuple
 
 from parley.client import events, showing
@@ -9,6 +10,8 @@ from parley.client.protocol import Impossible
 from parley.client.settings import Settings
 
 SHOWN_AGAIN = 10  # lines of a place that one goes to, if not more are unread
+TYPING_EVERY = 3  # seconds after which others are told again that one is typing
+TYPING_LASTS = 5  # seconds for which somebody counts as typing
 
 
 class Quit(Exception):
@@ -44,6 +47,8 @@ class Session:
         self._lost = False
         self._reached = False  # has there been a connection since the loss was reported?
         self._lists = 0  # of users, requested only to complete names
+        self._typing_told_at = 0.0  # monotonic seconds, as the next
+        self._typing = {}  # {(place, name): when it was last told that somebody is typing there}
 
     # ---- typed
 
@@ -61,6 +66,20 @@ class Session:
             action(typed)
         except Impossible as impossible:
             self._screen.error(showing.error(str(impossible)))
+
+    def tell_typing(self):
+        """Tell whoever is in the open place that one is typing, where the protocol can, and not too often."""
+        chat, now = self.chat, time.monotonic()
+        if chat and chat.me is not None and chat.can("typing") and now - self._typing_told_at >= TYPING_EVERY:
+            self._typing_told_at = now
+            chat.typing(self.places.open.name)
+
+    @property
+    def typists(self):
+        """The names of those who are typing in the open place, sorted."""
+        since = time.monotonic() - TYPING_LASTS
+        return sorted(name for (place, name), told in self._typing.items()
+                      if place == self.places.open.name and told > since and not self._is_ignored(name))
 
     def _command(self, typed):
         typed = typed.rstrip()
@@ -307,7 +326,10 @@ class Session:
             self._screen.not_sent(showing.line(event))
         elif kind is events.Users and self._lists and event.room is None:
             self._lists -= 1
+        elif kind is events.Typing:
+            self._typing[event.place, event.name] = time.monotonic()
         elif kind in (events.Said, events.Whispered):
+            self._typing.pop((event.sender if kind is events.Whispered else event.room, event.sender), None)
             self._on_talk(event)
         elif kind in (events.Joined, events.Left, events.Renamed, events.RoomNotice) and event.room:
             self._on_room_notice(event)

@@ -241,8 +241,10 @@ class Terminal:
             self._loop.call_soon(self._update)
 
     def _on_key(self, keys):
-        """Called after each key: whoever types has read."""
+        """Called after each key: whoever types has read, and may be about to say something."""
         self.session.unread = 0
+        if self._buffer.text and not self._buffer.text.startswith("/") and not self._on_password:
+            self.session.tell_typing()
 
     # ---- the status line
 
@@ -258,6 +260,8 @@ class Terminal:
             pieces.append(("", " reading the history: %d messages " % session.progress))
         if chat.unconfirmed:
             pieces.append(("", " %d on the way " % chat.unconfirmed))
+        if session.typists:
+            pieces.append(("", " %s typing " % ", ".join(map(showing.visible, session.typists))))
         if session.unread:
             pieces.append(("class:bottom-toolbar.unread", " %d unread " % session.unread))
         for place in session.places.listing():

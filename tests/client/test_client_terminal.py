@@ -13,11 +13,13 @@ import subprocess
 import sys
 import termios
 import time
+from unittest import mock
 
 import pytest
 from surroundings import PROTOCOLS, ROOT, SECONDS, Scripted, alone, enter, hear
 
-from parley.client import Said, Whispered
+from parley.client import Said, Typing, Whispered
+from parley.client.session import Session
 
 COMMAND = [sys.executable, "-m", "client"]
 WITHOUT_PROMPT_TOOLKIT = [
@@ -161,6 +163,36 @@ def test_answers_stand_below_their_question_and_history_is_no_talk(server, sit_d
         for text in ["> " + typed, *shown]:
             typist.sees(text)
     assert re.search(r"\x1b\[0;90m\[\d\d:\d\d [AP]M\] quentin: hello", typist.raw)  # all of it is dim
+
+
+def test_that_one_is_typing_is_told(server, join, sit_down):
+    other = enter(join, server["web"], "typo")
+    typist = joined(sit_down(server["web"]), "wendy")
+    typist.type("all")
+    hear(other, lambda event: event == Typing(None, "wendy"))
+    typist.enter(" done")
+    hear(other, lambda event: isinstance(event, Said) and event.text == "all done")
+
+
+def test_who_is_typing_is_known_until_they_have_said_it(server, join):
+    other, session = enter(join, server["web"], "typo"), Session(mock.MagicMock(has_places=True, completes=False))
+    session.chat = enter(join, server["web"], "wanda")
+    other.typing()
+    updated(session, lambda: session.typists == ["typo"])
+    session.open(session.places["typo"])
+    assert session.typists == []  # there it is not
+    session.open(session.places.lobby)
+    other.say("done")
+    updated(session, lambda: not session.typists)
+
+
+def updated(session, is_enough):
+    """Let a session hear until that is so."""
+    deadline = time.monotonic() + SECONDS
+    while not is_enough():
+        assert time.monotonic() < deadline
+        select.select([session.chat], [], [], 0.1)
+        session.update()
 
 
 def test_commands_and_names_complete(server, join, sit_down):
