@@ -23,7 +23,8 @@ from stress.proofs.processes import children, worker_of, workers_of
 from stress.usage import cpu_seconds, family, memory
 
 DESCRIPTORS = 1000  # beside the members'
-AT_ONCE = 100  # that come in together
+AT_ONCE = 200  # that come in together
+QUIET = 0.1  # seconds
 PATIENCE = 60.0  # seconds for something that should happen at once
 PING_EVERY = 25.0  # seconds of silence
 PAUSE, SPREAD = 0.5, 0.3  # seconds until a page comes back, give or take this part of it
@@ -58,10 +59,12 @@ def stay(server, crowd, count, rounds, say):
     """So many members answer so many pings each, and are all there afterwards."""
     pids = family(server.pid)
     before, began = memory(pids), time.monotonic()
-    crowd.enter([Member(server.address(WEB), "idle%d" % number) for number in range(count)])
-    say("%d have come in %.0f s" % (count, time.monotonic() - began))
-    crowd.listen(1.0)  # what is still under way to them
+    members = [Member(server.address(WEB), "idle%d" % number) for number in range(count)]
+    for first in range(0, count, AT_ONCE):
+        crowd.enter(members[first:first + AT_ONCE])
+        crowd.settle()  # or what is kept for those who lag would be measured too
     each = (memory(pids) - before) / count
+    say("%d have come in %.0f s: %.2f KB each" % (count, time.monotonic() - began, each / 1024))
     began, used = time.monotonic(), cpu_seconds(pids)
     asked = [member.pings for member in crowd.members]
     deadline = began + (rounds + 2) * PING_EVERY + PATIENCE
@@ -75,7 +78,6 @@ def stay(server, crowd, count, rounds, say):
     demand(min(pings) >= rounds, "somebody had only %d pings", min(pings))
     say("%d idle for %.0f s: %d lost, %d to %d pings each, %.2f %% of a processor" % (
         count, seconds, ended, min(pings), max(pings), 100 * used / seconds))
-    say("%.2f KB each, before the first ping" % (each / 1024))
 
 
 def come_back(server, crowd, count, say, soon=SOON):
@@ -192,7 +194,7 @@ class Crowd:
 
     def enter(self, members, at_once=AT_ONCE, pause=lambda: 0.0):
         """They connect, at most so many at a time, each after a pause; and again after another one if that failed."""
-        self.members = members
+        self.members += [member for member in members if member.sock is None]
         outside = collections.deque((time.monotonic() + pause(), member) for member in members)
         arriving, deadline = set(), time.monotonic() + PATIENCE + len(members) / 50
         while outside or arriving:
@@ -216,12 +218,19 @@ class Crowd:
             demand(time.monotonic() < deadline, "it has not come")
             self.listen(0.1)
 
+    def settle(self):
+        """Until nobody has heard anything for a moment."""
+        deadline = time.monotonic() + PATIENCE
+        while self.listen(QUIET) and time.monotonic() < deadline:
+            pass
+
     def listen(self, seconds):
-        """Hear what comes within so many seconds, or has come."""
-        for key, _ in self._selector.select(seconds):
-            descriptor = key.fileobj
+        """Hear what comes within so many seconds, or has come; how many have heard something."""
+        ready = self._selector.select(seconds)
+        for key, _ in ready:
             if not key.data.hear():
-                self._selector.unregister(descriptor)
+                self._selector.unregister(key.fileobj)
+        return len(ready)
 
     def close(self):
         """All are gone."""
