@@ -136,8 +136,8 @@ class Watched:
         replicas = {(one["ip"], one["port"]): one for view in views for one in view.replicas if not _is_down(one)}
         if replicas:
             state, self._is_replica = replicas[min(replicas)], True
-            if state["master-link-status"] != "ok":
-                raise Lost("the replica at %s:%s has lost its master" % (state["ip"], state["port"]))
+            if state["master-link-status"] != "ok" or "disconnected" in state["flags"]:
+                raise Lost("the replica at %s:%s has lost its master, or the Sentinels" % (state["ip"], state["port"]))
         else:
             state, self._is_replica = self._lonely_master(views), False
         self.forget()
@@ -151,7 +151,8 @@ class Watched:
             raise Lost("no replica is there")
         agreeing: Dict[Tuple[str, str], int] = collections.Counter()
         for view in views:
-            agreeing[view.master["ip"], view.master["port"]] += not _is_down(view.master)
+            is_certain = not _is_down(view.master) and "failover_in_progress" not in view.master["flags"]
+            agreeing[view.master["ip"], view.master["port"]] += is_certain
         for view in views:
             if agreeing[view.master["ip"], view.master["port"]] > len(self._sentinels) // 2:
                 return view.master
@@ -175,4 +176,8 @@ def _state(told: List[bytes]) -> State:
 
 
 def _is_down(state: State) -> bool:
-    return not {"s_down", "o_down", "disconnected"}.isdisjoint(state["flags"].split(","))
+    """Has it been silent for as long as the Sentinel is told to wait?
+
+    A lost connection does not mean that: each replica that is being promoted ends all of its connections.
+    """
+    return not {"s_down", "o_down"}.isdisjoint(state["flags"].split(","))

@@ -90,6 +90,17 @@ def test_a_replica_that_has_lost_its_master_is_waited_for(servers, way):
     assert not servers["m"].reads
 
 
+def test_a_replica_that_is_being_promoted_is_not_taken_for_one_that_is_down(servers, way):
+    """It ends the connections of all Sentinels, and for a moment these name the old master still."""
+    told_by_all(servers, replicas=[state("r", "slave,disconnected")])
+    with pytest.raises(ways.Lost, match="or the Sentinels"):
+        way.read(("XREAD",))
+    told_by_all(servers, replicas=[], master=state("m", "master,failover_in_progress"))
+    with pytest.raises(ways.Lost, match="most Sentinels"):
+        way.read(("XREAD",))
+    assert not servers["m"].reads
+
+
 def test_only_a_replica_that_may_be_promoted_is_read_from(servers, way):
     told_by_all(servers, replicas=[state("q", priority="0"), state("r")])
     assert way.read(("XREAD",))[1] == "the replica at r:6379"
