@@ -25,7 +25,7 @@ FAILOVER_TIMEOUT_MS = 2000  # Sentinel begins no second failover within twice th
 SECONDS = 60.0  # a bound against hanging, for all that is waited for
 _PORTS = range(20000, 32000)  # below those that Linux gives to whoever wants any, and all of five digits
 _ATTEMPTS = 5
-_PAUSE = 0.02  # seconds until it is asked again
+_PAUSE = 0.05  # seconds until it is asked again
 
 # Everything that is acknowledged is in the file, and a replica is let in at once.
 _SERVER = ("appendonly yes", "appendfsync everysec", 'save ""', "repl-diskless-sync-delay 0",
@@ -268,7 +268,7 @@ class Engine:
                 and [one["flags"] for one in followers] == ["slave"] * replicas)
 
     def wait_until_whole(self):
-        wait_until(self.is_whole, "the engine is not whole")
+        wait_until(self.is_whole, "the engine is not whole", every=4 * _PAUSE)
 
     # ---- what can be done to it
 
@@ -337,7 +337,7 @@ def free_port():
     raise EngineError("no port is free")
 
 
-def wait_until(condition, trouble, seconds=SECONDS):
+def wait_until(condition, trouble, seconds=SECONDS, every=_PAUSE):
     """The first true value of `condition()`; EngineError with `trouble` if there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -346,7 +346,7 @@ def wait_until(condition, trouble, seconds=SECONDS):
             return value
         if time.monotonic() > deadline:
             raise EngineError("%s, within %g s" % (trouble, seconds))
-        time.sleep(_PAUSE)
+        time.sleep(every)
 
 
 def _pairs(words):

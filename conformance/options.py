@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 
-from parley.conformance import requirements
+from parley.conformance import engine, requirements
 from parley.conformance.targets import START_IN
 from parley.conformance.wire import CODECS
 from parley.conformance.yamlnodes import nearest
@@ -84,6 +84,15 @@ def idle_limits(texts, addresses):
         if protocol not in addresses:
             raise UsageError("%s: it needs the option --target %s=HOST:PORT" % (option, protocol))
     return found
+
+
+def nodes(number, foreign):
+    """The number of nodes; raises UsageError if they cannot be started, or if a `targets.Foreign` is to be judged."""
+    if number > 1 and foreign:
+        raise UsageError("--nodes %d: with --target no server is started" % number)
+    if number > 1 and not engine.PROGRAMS:
+        raise UsageError("--nodes %d: %s" % (number, engine.MISSING))
+    return number
 
 
 def command(text):

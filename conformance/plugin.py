@@ -40,6 +40,8 @@ def pytest_addoption(parser):
     group.addoption("--idle-limit", action="append", default=[], metavar="PROTOCOL=SECONDS",
                     help="the idle limit of the target; without it the idle scenarios are skipped")
     group.addoption("--workers", type=options.workers, default=2, help="worker processes of our server (default 2)")
+    group.addoption("--nodes", type=options.workers, default=1, metavar="N",
+                    help="start N servers for each, nodes on one Redis, between which actors alternate")
     group.addoption("--server-command", default=None, metavar="COMMAND",
                     help="start this instead of our server; it must have the same options and output")
     group.addoption("--time-scale", type=options.time_scale, default=1.0, metavar="N",
@@ -169,10 +171,11 @@ class Suite:
         idle_limits = options.idle_limits(option("--idle-limit", []), addresses)
         self.foreign = Foreign(addresses, idle_limits) if addresses else None
         self.workers = option("--workers", 2)
+        self.nodes = options.nodes(option("--nodes", 1), self.foreign)
         learnt = getattr(config, "workerinput", {}).get("parley_profiles", {})
         self.profiles = {protocol: Profile.from_json(text) for protocol, text in learnt.items()}
         self.pool = Pool(self.workers, option("--time-scale", 1.0), options.command(option("--server-command", None)),
-                         self.foreign, self.profiles)
+                         self.foreign, self.profiles, self.nodes)
         self.lost = 0  # scenarios in a row to which a foreign server did not answer
         self.failed_scenarios = set()
         self.failed_requirements = set()
@@ -195,7 +198,7 @@ class Suite:
         """Why the scenario cannot run on this server; None if it can."""
         needs = scenario.needs
         if self.foreign is None:
-            return "needs %d workers" % needs.workers if needs.workers > self.workers else None
+            return "needs %d workers" % needs.workers if needs.workers > self.workers * self.nodes else None
         reasons = [
             (json.loads(needs.config), "needs a configuration of our server: %s" % needs.config),
             (needs.workers > 1, "needs a choice of workers"),
@@ -227,6 +230,8 @@ class Suite:
             extra.append("--server-command=%s" % option("--server-command"))
         if self.workers != 2:
             extra.append("--workers=%d" % self.workers)
+        if self.nodes != 1:
+            extra.append("--nodes=%d" % self.nodes)
         return extra
 
     def summarise(self, reporter, protocol):

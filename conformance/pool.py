@@ -1,13 +1,15 @@
 """The servers of one test process: started on demand, reused, and stopped at the end of the run."""
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import tempfile
 from collections import OrderedDict
 
-from parley.conformance import targets
+from parley.conformance import engine, targets
 from parley.conformance.fixture import NotUsable, ServerFixture
+from parley.conformance.nodes import launch_nodes
 from parley.conformance.wire import CODECS
 
 _MAX_SERVERS = 3
@@ -19,16 +21,21 @@ class Pool:
     """Server fixtures by what scenarios need. A server on which a scenario has failed is not used again.
 
     workers: processes of each server. command: the words that start it; ours if None. foreign: a `targets.Foreign` that
-    is used instead, or None; profiles: {protocol: `Profile`} of it.
+    is used instead, or None; profiles: {protocol: `Profile`} of it. nodes: how many servers each is in truth, over one
+    engine.
     """
 
-    def __init__(self, workers, time_scale, command=None, foreign=None, profiles=None):
+    def __init__(self, workers, time_scale, command=None, foreign=None, profiles=None, nodes=1):
         self.workers = workers
+        self.nodes = nodes
         self.time_scale = time_scale
         self.command = command
         self.foreign = foreign
         self.profiles = {} if profiles is None else profiles
         self._open = OrderedDict()
+        self._engine = None
+        self._undo = contextlib.ExitStack()
+        self._logs = map("suite-{}".format, itertools.count())
 
     @contextlib.contextmanager
     def fixture_for(self, scenario):
@@ -72,8 +79,8 @@ class Pool:
     def _start(self, scenario):
         """(fixture, ExitStack that closes it and stops its server)."""
         with contextlib.ExitStack() as undo:
-            target = self.foreign or undo.enter_context(targets.launch(
-                self.workers, json.loads(config_for(scenario)), command=self.command,
+            target = self.foreign or undo.enter_context(self._launch(
+                json.loads(config_for(scenario)), command=self.command,
                 seconds=targets.START_SECONDS * self.time_scale, protocols=protocols_for(scenario),
                 users=json.loads(scenario.needs.users)))
             witnesses = witness_protocol(scenario, self.foreign)
@@ -86,6 +93,17 @@ class Pool:
             undo.callback(fixture.close)
             return fixture, undo.pop_all()
 
+    def _launch(self, config, **options):
+        if self.nodes == 1:
+            return targets.launch(self.workers, config, **options)
+        return launch_nodes(self._started_engine(), next(self._logs), self.nodes, self.workers, config, **options)
+
+    def _started_engine(self):
+        """One for all servers, each of which has a log of its own."""
+        if self._engine is None:
+            self._engine = self._undo.enter_context(engine.started())
+        return self._engine
+
     def _discard(self, key):
         if key in self._open:
             self._open.pop(key)[1].close()
@@ -93,6 +111,8 @@ class Pool:
     def close(self):
         for key in list(self._open):
             self._discard(key)
+        self._engine = None
+        self._undo.close()
 
 
 def config_for(scenario):
