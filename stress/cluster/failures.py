@@ -15,7 +15,9 @@ LONG = (SILENCE + 1.0, SILENCE + 3.0)
 BEHIND_A_CUT = ("cut, failover", "cut, kill master", "cut, freeze master", "cut, failover, cut")
 OF_THE_ENGINE = (*BEHIND_A_CUT, "kill master", "freeze master", "failover", "kill replica", "freeze replica",
                  "cut", "drop connections")
-OF_A_NODE = ("kill node", "freeze node", "bury node", "cut off node", "hang node's network")
+OF_ONE_SERVER = ("restart engine", "freeze engine", "drop connections")  # where it has no replica
+OF_A_NODE = ("kill node", "freeze node", "cut off node", "hang node's network")
+FOR_LONG = ("freeze node for long", "cut off node for long")  # so that the others bury it
 
 
 class Failures:
@@ -30,13 +32,14 @@ class Failures:
     @property
     def kinds(self):
         """Of all that there are; those of processes have their names."""
-        return (*OF_THE_ENGINE, *OF_A_NODE, *["%s %s" % (verb, kind) for kind in self._nodes.kinds
+        of_the_engine = OF_THE_ENGINE if self._engine.sentinels else OF_ONE_SERVER
+        return (*of_the_engine, *OF_A_NODE, *FOR_LONG, *["%s %s" % (verb, kind) for kind in self._nodes.kinds
                                               for verb in ("kill", "freeze")])
 
     def make(self, kind):
         """Let it happen, wait for what the engine does about it, and mend all."""
         self._record.fail(kind)
-        if kind in OF_THE_ENGINE:
+        if kind in OF_THE_ENGINE + OF_ONE_SERVER:
             self._harm_engine(kind)
         else:
             self._harm_node(kind, self._chance.randrange(self._nodes.count))
@@ -59,27 +62,27 @@ class Failures:
         elif kind.endswith("replica"):
             engine.replica().kill() if "kill" in kind else engine.replica().freeze()
             self._last(SHORT)
+        elif kind.endswith("engine"):
+            master.kill() if "restart" in kind else master.freeze()
+            self._last(SHORT)
         elif kind == "drop connections":
             for server in engine.servers:
                 with contextlib.suppress(OSError, EngineError):
                     server.ask("CLIENT", "KILL", "TYPE", "normal")
 
     def _harm_node(self, kind, node):
-        nodes = self._nodes
-        if kind == "kill node":
+        nodes, harm = self._nodes, kind.split(" for long")[0]
+        if harm == "kill node":
             nodes.kill(*nodes.pids(node))
-            self._last(SHORT)
-        elif kind in ("freeze node", "bury node"):
+        elif harm == "freeze node":
             nodes.freeze(*nodes.pids(node))
-            self._last(SHORT if kind == "freeze node" else LONG)
-        elif kind in ("cut off node", "hang node's network"):
-            nodes.relays[node].do(CUT if kind == "cut off node" else HANG)
-            self._last(self._chance.choice((SHORT, LONG)))
+        elif harm in ("cut off node", "hang node's network"):
+            nodes.relays[node].do(CUT if harm == "cut off node" else HANG)
         else:
-            verb, _, process = kind.partition(" ")
+            verb, _, process = harm.partition(" ")
             pid = nodes.pid_of(node, process, self._chance)
             nodes.kill(pid) if verb == "kill" else nodes.freeze(pid)
-            self._last(SHORT)
+        self._last(LONG if kind in FOR_LONG else SHORT)
 
     def _last(self, seconds):
         time.sleep(self._chance.uniform(*seconds))  # no synchronisation: it is the time that is tried

@@ -3,6 +3,7 @@
 Who loses the connection to one node goes to the next one.
 """
 import collections
+import contextlib
 import selectors
 import socket
 import time
@@ -12,13 +13,15 @@ from stress.cluster.record import Told
 from stress.padded import Decoder as PaddedDecoder
 from stress.proofs.clients import CHUNK, Closed, Silence
 from stress.proofs.durable import Role
+from stress.proofs.ledger import mark_of
 from stress.proofs.rooms import granted, in_lobby
 from stress.proofs.voices import Delimited, Line
+from stress.web import WebClient
 
 RENAME, RENAMED = 202, {206: True, 204: False}  # the types in `binary`, of the request and of its answers
 A_BOX = 50  # messages that are kept for one account
 LATER = 0.05  # seconds until a name that is not free yet is asked for again
-A_MOMENT = 0.02  # seconds in which a listener listens before it does something else
+A_MOMENT = 0.05  # seconds in which a listener waits for something to hear
 
 
 class Person(Role):
@@ -26,11 +29,13 @@ class Person(Role):
 
     `arrive(enter, node)` connects and logs in, entering what is to be closed; `act()` does one thing.
 
-    seconds: for an answer.
+    seconds: for an answer. pause: seconds between two things that it does. every: seconds between two texts of those
+    who listen as well.
     """
 
     seconds = 60.0
     pause = 0.05
+    every = 0.1
 
     def __init__(self, name, node):
         self.name = name.encode()
@@ -94,8 +99,6 @@ class Stranger(Speaker):
 
 class Contender(Person):
     """Wants a name that others want too; speaks by it a few times, and lets it go."""
-
-    pause = 0.05
 
     def __init__(self, kind, name, node):
         super().__init__(name, node)
@@ -189,6 +192,7 @@ class Listener(Person):
         super().__init__(name, node)
         self._protocol = protocol
         self._talks = talks
+        self._due = time.monotonic()
 
     def arrive(self, enter, node):
         life = self.ledger.live(self.name)
@@ -212,11 +216,57 @@ class Listener(Person):
             time.sleep(LATER)
 
     def act(self):
-        if self._talks:
+        if self._talks and time.monotonic() >= self._due:
+            self._due = time.monotonic() + self.every
             text = self.next_text()
             self.ledger.say(self.tenure, b"", text)
             self.ear.send(self.ear.codec.say(self.name.decode(), text.decode()))
         self.ear.listen(A_MOMENT)
+
+    def _listen_for(self, seconds):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.ear.listen(A_MOMENT)
+
+
+class Browser(Person):
+    """A client of `web`: what it says is acknowledged with a number, and it hears all, with numbers too."""
+
+    pause = 0.0
+
+    def arrive(self, enter, node):
+        self._client = enter(WebClient(self.house.address(node, "web")))
+        deadline = time.monotonic() + self.seconds
+        while self._client.answer("login", name=self.name.decode())["on"] != "welcome":
+            if time.monotonic() > deadline:
+                raise Silence("%r is not let in" % self.name)
+            time.sleep(LATER)
+        self._life, self.tenure = self.ledger.live(self.name), self.ledger.grant(self.name)
+        self._due = time.monotonic()
+
+    def act(self):
+        if time.monotonic() < self._due:
+            with contextlib.suppress(Silence):  # nobody says anything at the moment
+                self._hear(self._client.told(A_MOMENT))
+            return
+        self._due = time.monotonic() + self.every
+        text, since = self.next_text(), self.ledger.now()
+        mark = self.ledger.say(self.tenure, b"", text)
+        self._client.ask("say", text=text.decode(), id=mark.decode())
+        answer = self._client.told(self.seconds)
+        while answer.get("id") != mark.decode():
+            self._hear(answer)
+            answer = self._client.told(self.seconds)
+        if answer["on"] == "done":
+            self.ledger.acknowledge(mark, since, answer["n"])
+        else:
+            self.ledger.refused[mark] = answer.get("why")
+
+    def _hear(self, told):
+        if told["on"] == "said" and told["room"] == "#lobby":
+            text = told["text"].encode()
+            self._life.heard.append((b"", text))
+            self.ledger.numbers[mark_of(text)].add(told["n"])
 
 
 class Changeling(Listener):
@@ -236,11 +286,12 @@ class Changeling(Listener):
         answer = self.ear.until(lambda message: message.fields["type"] in RENAMED)
         if RENAMED[answer.fields["type"]]:
             self.name = other
+            self.ear.life.names.add(other)
             self.tenure = self.ledger.grant(other)
             text = self.next_text()
             self.ledger.say(self.tenure, b"", text)
             self.ear.send(self.ear.codec.say(other.decode(), text.decode()))
-        self.ear.listen(10 * A_MOMENT)
+        self._listen_for(self.every)
 
 
 class Wanderer(Listener):
@@ -265,7 +316,7 @@ class Wanderer(Listener):
             text = self.next_text()
             self.ledger.say(self.tenure, room.encode(), text)
             self.ear.send(codec.say_in_room(self.name.decode(), room, text.decode()))
-            self.ear.listen(A_MOMENT)
+            self._listen_for(self.every)
         self.ear.life.leave(room.encode())
         self._is_in = not self._ask(codec.leave_room(room))
 

@@ -37,10 +37,14 @@ class Tenure:
 
 
 class Life:
-    """What a connection heard, in its order: (place, text). It is in the lobby until it ends."""
+    """What a connection heard, in its order: (place, text). It is in the lobby until it ends.
+
+    names: that it has or had, and does not hear itself by.
+    """
 
     def __init__(self, name):
         self.name = name
+        self.names = {name}
         self.heard = []
         self.stays = [[b"", 0, None]]  # [place, how much it had heard before, and at the end]
 
@@ -67,7 +71,7 @@ class Record:
         self.said = {}  # mark -> Said, each speaker's in its order
         self.acknowledged = {}  # mark -> moment
         self.refused = {}  # mark -> why
-        self.numbers = collections.defaultdict(set)  # mark -> those that came with acknowledgements
+        self.numbers = collections.defaultdict(set)  # mark -> those that clients were told
         self.tenures = []
         self.lives = []
         self.kept = {}  # mark -> receiver who was away, acknowledged
@@ -167,8 +171,10 @@ class Record:
         return said and said[1:] == (place, text) and sender in (None, said.tenure.name)
 
     def _judge_lives(self):
-        in_order = {place: [mark_of(told.text) for told in entries]
-                    for places in self.histories.values() for place, entries in places.items()}
+        orders = {place: collections.OrderedDict.fromkeys(mark_of(told.text) for told in entries)
+                  for places in self.histories.values() for place, entries in places.items()}
+        orders = {place: (list(order), {mark: number for number, mark in enumerate(order)})
+                  for place, order in orders.items()}
         for life in self.lives:
             marks = [mark_of(text) for _, text in life.heard]
             for mark, times in collections.Counter(marks).items():
@@ -178,15 +184,10 @@ class Record:
                 if not self._is_said(place, text):
                     yield Violated("altered", "%r in %r, heard by %r" % (text, place, life.name))
             for place, first, last in life.stays:
-                here = {mark for mark, (where, _) in list(zip(marks, life.heard))[first:last] if where == place}
-                for mark in self._between(here, in_order.get(place, [])):
-                    if self.said[mark].tenure.name != life.name:
+                here = {mark for mark, (where, _) in zip(marks[first:last], life.heard[first:last]) if where == place}
+                for mark in _between(here, *orders.get(place, ([], {}))):
+                    if mark in self.said and self.said[mark].tenure.name not in life.names:
                         yield Violated("missed", "%r in %r, by %r" % (mark, place, life.name))
-
-    def _between(self, heard, order):
-        """The marks that were said, between the first and the last of those that were heard, and not heard."""
-        places = [number for number, mark in enumerate(order) if mark in heard] or [0]
-        return [mark for mark in order[places[0]:places[-1]] if mark not in heard and mark in self.said]
 
     def _chains(self):
         """(whose, marks in one order) of all who listen, tell the past, or speak."""
@@ -275,13 +276,19 @@ class Record:
             moment, ", ".join("%s at %.3f s" % (what, at) for at, what in before + after) or "none")
 
 
+def _between(heard, order, number):
+    """What stands in the order, between the first and the last that was heard, and was not. number: that of each."""
+    numbers = [number[mark] for mark in heard if mark in number] or [0]
+    return [mark for mark in order[min(numbers):max(numbers)] if mark not in heard]
+
+
 def _circle(after, before):
     """Who says what of the marks in one circle. Each that is left comes after another that is left."""
     preceding = {other: one for one in after if before[one] > 0 for other in after[one] if before[other] > 0}
-    mark, seen = next(iter(preceding)), []
+    mark, seen = next(iter(preceding)), collections.OrderedDict()
     while mark not in seen:
-        seen.append(mark)
+        seen[mark] = None
         mark = preceding[mark]
-    circle = seen[seen.index(mark):][::-1]
+    circle = list(seen)[list(seen).index(mark):][::-1]
     for one, other in zip(circle, circle[1:] + circle[:1]):
         yield "%r before %r, by %s" % (one, other, after[one][other])

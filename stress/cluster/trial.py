@@ -7,8 +7,6 @@ import time
 from stress.cluster import people
 from stress.cluster.failures import Failures
 from stress.cluster.record import KINDS, Record
-from stress.proofs import demand
-from stress.proofs.clients import Closed
 from stress.proofs.durable import Speakers
 from stress.proofs.processes import wait_until
 from stress.proofs.voices import Delimited
@@ -16,7 +14,6 @@ from stress.proofs.voices import Delimited
 PAUSES = (0.2, 0.8)  # seconds of talk between two failures
 SECONDS = 60.0  # for all that is waited for at the end; who has gone has to be gone on all nodes by then
 LAST = b"the-end"
-RECOVERY = 15.0  # seconds after a failure in which the longest time without an acknowledgement is looked for
 
 
 def hold(engine, nodes, cast, kinds, chance, rooms=(), seconds=SECONDS):
@@ -85,22 +82,10 @@ def report(say, record):
 
 
 def _silences(record):
-    """{failure: [longest time without an acknowledgement behind it, seconds]}."""
+    """{failure: [longest time without an acknowledgement until the next failure, seconds]}."""
     moments, found = sorted(record.acknowledged.values()), collections.defaultdict(list)
-    for at, what in record.failures:
-        near = [at, *[moment for moment in moments if at < moment < at + RECOVERY]]
-        found[what].append(max([other - one for one, other in zip(near, near[1:])] or [RECOVERY]))
+    ends = [at for at, _ in record.failures[1:]] + [record.now()]
+    for (at, what), end in zip(record.failures, ends):
+        near = [at, *[moment for moment in moments if at < moment < end]]
+        found[what].append(max([other - one for one, other in zip(near, near[1:])] or [end - at]))
     return found
-
-
-def demand_nothing(counts):
-    """Violation if anything is wrong."""
-    demand(not counts, "%d violations: %s", sum(counts.values()), dict(counts))
-
-
-def found_accounts(nodes, names):
-    """Accounts without passwords, for people of `delimited` and `dollar`."""
-    for name in names:
-        with Delimited(nodes.address(0, "delimited"), name) as owner:
-            if not owner.create():
-                raise Closed("no account for %r: %r" % (name, owner.refusal))

@@ -7,6 +7,7 @@ import time
 from parley.conformance.stdout import quiet_when_closed
 from stress.proofs import (
     Violation,
+    cluster,
     cut,
     durable,
     fuzz,
@@ -26,7 +27,7 @@ from stress.proofs import (
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour,
-          "rooms": rooms, "web": web}
+          "rooms": rooms, "web": web, "cluster": cluster}
 
 
 @quiet_when_closed()
@@ -37,6 +38,7 @@ def main(argv=None):
         description="\n".join("%-7s %s" % (name, proof.__doc__.splitlines()[0]) for name, proof in PROOFS.items()))
     parser.add_argument("proof", choices=[*PROOFS, "all"])
     parser.add_argument("--kills", type=int, metavar="N", help="processes to kill, in the proofs that kill some")
+    parser.add_argument("--failures", type=int, metavar="N", help="to make, in the proof of several nodes")
     parser.add_argument("--seed", type=int, metavar="N", help="of the choices, in the proofs that make some")
     parser.add_argument("--minutes", type=float, metavar="N", help="that a proof takes which lasts for long")
     arguments = parser.parse_args(argv)

@@ -115,6 +115,14 @@ def _listening_inode(port):
     raise LookupError("nobody listens on port %d" % port)
 
 
+def connected_ports(pid):
+    """The ports of 127.0.0.1 and elsewhere to which it has connections over IPv4."""
+    with open("/proc/net/tcp") as file:
+        fields = [line.split() for line in file.readlines()[1:]]
+    opened = _opened(pid)
+    return {int(one[2].rpartition(":")[2], 16) for one in fields if "socket:[%s]" % one[9] in opened}
+
+
 def _opened(pid):
     """What its descriptors refer to."""
     found = set()

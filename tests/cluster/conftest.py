@@ -11,9 +11,15 @@ collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*.py"]
 
 
 @pytest.fixture(params=sorted(engine.PROGRAMS) or [None])
-def start_engine(request):
-    """start_engine(replica=..., sentinels=...): an `Engine` of each program that there is, ended after the test."""
+def program(request):
+    """Each program that there is for an engine."""
     if request.param is None:
         pytest.skip(engine.MISSING)
+    return request.param
+
+
+@pytest.fixture
+def start_engine(program):
+    """start_engine(replica=..., sentinels=...): an `Engine`, ended after the test."""
     with contextlib.ExitStack() as stack:
-        yield lambda **options: stack.enter_context(engine.started(program=request.param, **options))
+        yield lambda **options: stack.enter_context(engine.started(program=program, **options))

@@ -3,7 +3,7 @@ import pytest
 from tiny_nodes import TinyNodes, cast
 
 from stress.cluster import trial
-from stress.cluster.failures import BEHIND_A_CUT, OF_A_NODE, OF_THE_ENGINE
+from stress.cluster.failures import BEHIND_A_CUT, FOR_LONG, OF_A_NODE, OF_THE_ENGINE
 
 IMPATIENT = 1.5  # seconds; what the naive log has lost, nobody waits for
 
@@ -34,4 +34,4 @@ def test_bare_appends_are_caught_behind_each_cut(start_engine, chance, kind):
 
 @pytest.mark.long
 def test_a_log_read_from_the_replica_passes_each_failure(start_engine, chance):
-    assert not counts(start_engine, chance, "right", 2 * [*OF_THE_ENGINE, *OF_A_NODE])
+    assert not counts(start_engine, chance, "right", 2 * [*OF_THE_ENGINE, *OF_A_NODE, *FOR_LONG])
