@@ -153,9 +153,8 @@ class Watched:
         for view in views:
             is_certain = not _is_down(view.master) and "failover_in_progress" not in view.master["flags"]
             agreeing[view.master["ip"], view.master["port"]] += is_certain
-        for view in views:
-            if agreeing[view.master["ip"], view.master["port"]] > len(self._sentinels) // 2:
-                return view.master
+        if len(agreeing) == 1 and max(agreeing.values()) > len(self._sentinels) // 2:
+            return views[0].master
         raise Lost("no replica is there, and most Sentinels do not say so")
 
     def forget(self) -> None:
