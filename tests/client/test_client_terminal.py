@@ -265,8 +265,8 @@ def test_what_was_typed_comes_back_another_day(server, sit_down):
     assert typist.ends() == 0
 
 
-def test_five_people_in_five_protocols_and_a_restart(restarted, sit_down, join):
-    names = {"line": "lea", "binary": "bea", "padded": "pat", "delimited": "dan", "dollar": "Alice"}
+def test_people_in_all_protocols_and_a_restart(restarted, sit_down, join):
+    names = {"line": "lea", "binary": "bea", "padded": "pat", "delimited": "dan", "web": "wes", "dollar": "Alice"}
     people = {protocol: sit_down(restarted.urls[protocol]) for protocol in PROTOCOLS}
     for protocol, typist in people.items():
         typist.sees("[CONNECTED]")
@@ -281,7 +281,7 @@ def test_five_people_in_five_protocols_and_a_restart(restarted, sit_down, join):
     restarted.start(lambda url: say_meanwhile(join, url))
     for protocol, typist in people.items():
         typist.sees("Nickname set to " + names[protocol])
-        typist.sees("visitor: in between" if protocol in ("line", "dollar") else "cannot be asked for")
+        typist.sees("visitor: in between" if protocol in ("line", "web", "dollar") else "cannot be asked for")
     for typist in people.values():
         typist.type(CONTROL_U)
     everybody_talks(people, names, "second")
