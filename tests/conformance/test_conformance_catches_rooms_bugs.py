@@ -13,7 +13,8 @@ from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import line
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar", "mixed")
-BY_NAME = {name: scenario for name, scenario in scenarios_of(*PROTOCOLS).items() if "rooms" in scenario.tags}
+BY_NAME = {name: scenario for name, scenario in scenarios_of(*PROTOCOLS).items()
+           if "rooms" in scenario.tags and set(scenario.protocols) <= set(PROTOCOLS)}
 VARIANTS = (Variant("split", "whole"), Variant("same", "bytes"))
 REQUIREMENTS = {ident: one for protocol in PROTOCOLS for ident, one in requirements.load(protocol).items()
                 if "-ROOM-" in ident and not one.untestable}

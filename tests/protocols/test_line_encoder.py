@@ -258,7 +258,7 @@ def test_a_protocol_has_the_form_that_the_server_expects(protocol):
     assert 0 < module.PORT < 65536
     assert module.IDLE_TIMEOUT >= 0
     assert module.TRAITS._fields == Traits()._fields
-    assert set(module.TRAITS.open_to_strangers) <= set(COMMANDS)
+    assert set(module.TRAITS.open_to_strangers) <= {*COMMANDS, None}
     decoder = module.Decoder(LIMITS)
     assert decoder.feed(b"") == []
     assert not decoder.unfinished
