@@ -189,6 +189,10 @@ class Visit:
             self.findings[ident] = profiles.Finding(ident, "pass")
         return fits
 
+    def has_failed(self, ident):
+        """Whether an experiment has found the requirement broken."""
+        return ident in self.findings and self.findings[ident].verdict == "fail"
+
     def not_reached(self, ident, because):
         if ident not in self.findings:
             self.findings[ident] = profiles.Finding(ident, "not reached", "not reached: %s failed" % because)

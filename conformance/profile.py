@@ -36,8 +36,8 @@ class Profile(NamedTuple):
     are told. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator,
     template) of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered:
     the kinds of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of
-    answers after which the server closes. manners: words for how messages with fields differ, which the `Manner` of
-    `conformance.probes` understands. echoes: speakers hear themselves. proof: the kind of barrier that works, or empty.
+    answers after which the server closes. manners: words for how messages differ in form, which `Manner` and `alike` of
+    `conformance.probes` understand. echoes: speakers hear themselves. proof: the kind of barrier that works, or empty.
     pause: seconds between two writes, where one read is one message. shared: there is room for several runs at the same
     time, which can tell each other's messages from their own.
     """

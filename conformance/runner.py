@@ -318,10 +318,12 @@ class Run:
             message.split(" ")[:words] == matcher.describe(self.values).split(" ")[:words])
 
     def _match(self, actor, matcher, message):
-        """`matcher.match`, where a foreign server may have words of its own."""
+        """`matcher.match`, where a foreign server may have words and forms of its own."""
         result = matcher.match(message, self.values)
         if not result.matches and actor.profile and isinstance(matcher, matching.Literal):
-            if actor.profile.accepts(matcher.describe(self.values), message):
+            wanted = matcher.describe(self.values)
+            if actor.profile.accepts(wanted, message) or PROBES[actor.codec.NAME].alike(
+                    wanted, message, actor.profile.manners):
                 return matching.MatchResult(True)
         return result
 

@@ -16,6 +16,7 @@ and what else the reading of messages and the charging of failures have to know;
     CLOSED                  the requirements that are broken by closing behind an answer
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
     is_answer(message)      does it answer a command, and is not what somebody else has done?
+    alike(wanted, message, manners)     does the message stand for the one that is wanted?
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
     blame(text, actor)      the requirement that it breaks if nobody expects it, or None
@@ -31,6 +32,7 @@ _DEFAULTS = {
     "CLOSED": (),
     "is_in": lambda lines: False,
     "is_answer": lambda message: False,
+    "alike": lambda wanted, message, manners: False,
     "kind": lambda text: text,
     "ground": lambda text: None,
     "blame": lambda text, actor: None,

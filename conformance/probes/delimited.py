@@ -60,7 +60,7 @@ def coming_back(visit):
 
 def proof(visit):
     """A client learns by a probe that no more comes."""
-    if "DELIMITED-LIST-4" not in visit.profile.failed:
+    if not visit.has_failed("DELIMITED-LIST-4"):
         visit.learn(proof=SELF)
 
 

@@ -1,11 +1,140 @@
-"""How a foreign server of `padded` talks: whether it greets, what a sender is told, and how it reads."""
+"""How a foreign server of `padded` talks: what a sender is told, to whom a message goes, and in which form."""
+import re
+
+from parley.conformance.acquaintance import Refused
+from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
 from parley.conformance.probes import common
+from parley.conformance.profile import pattern_of
+from parley.conformance.wire import padded as codec
 from parley.conformance.wire.padded import RECEIVED
 
-EXPERIMENTS = (common.greeting("PAD-ACK-4"), common.segments("PAD-FRAME-2"),
-               common.own_doings("PAD-ACK-2", common.talk))
+_TEXT = "wtm some words"
+_TIME = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] ")
+_SPOKEN = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] .+?: .*", re.DOTALL)
+_ANY_TIME = "[12:00 AM] "
+_SPEAKING = "somebody says something"
+
+# Words for `Profile.manners`
+_OWN_TIME = "own time"
 
 CUT = {"bytes": "PAD-FRAME-2", "joined": "PAD-FRAME-2"}
+
+_GROUNDS = {RECEIVED: "PAD-ACK-1", _SPEAKING: "PAD-RELAY-1"}
+
+
+def nothing(visit):
+    """A length of zero is acknowledged; the suite asks so whether more will come."""
+    guest = visit.newcomer("ann")
+    guest.say(codec.probe())
+    answer = guest.hear()
+    if not visit.find("PAD-FRAME-4", answer == RECEIVED, RECEIVED, answer):
+        visit.learn(unanswered=(PROBES, STRANGERS))
+
+
+def acknowledgements(visit):
+    """A message is acknowledged once, to its sender alone."""
+    ann, bob = _both(visit)
+    visit.start_transcript()
+    ann.say(codec.say(ann.name, _TEXT))
+    told = ann.hear_all()
+    count = told.count(RECEIVED)
+    if not count:
+        raise Refused("PAD-ACK-1", " / ".join(told) or None)
+    if not visit.find("PAD-ACK-2", count == 1, RECEIVED, told):
+        visit.learn(repeats=((re.escape(RECEIVED), count),))
+    heard = bob.hear_all()
+    visit.find("PAD-ACK-1", RECEIVED not in heard, "nothing but the message at bob's", heard, hinders=True)
+
+
+def copies(visit):
+    """Senders get no copy of what they say."""
+    ann, _ = _both(visit)
+    visit.start_transcript()
+    ann.say(codec.say(ann.name, _TEXT))
+    got = [one for one in ann.hear_all() if one != RECEIVED]
+    if visit.find("PAD-ACK-2", not got, "", got):
+        return
+    visit.learn(echoes=any(ann.state.is_echo(one) for one in got), asides=[
+        pattern_of(one, [ann.name], [_TEXT]) for one in got if not ann.state.is_echo(one)])
+
+
+def relay(visit):
+    """A message goes to all others, as it was sent, whether or not they have said anything."""
+    ann, bob = _both(visit)
+    carol = visit.newcomer("carol")
+    visit.start_transcript()
+    sent = "[05:55 AM] %s: %s" % (ann.name, _TEXT)
+    ann.say(sent)
+    heard = [one for one in bob.hear_all() if one != RECEIVED]
+    silent = [one for one in carol.hear_all() if one != RECEIVED]
+    if not visit.find("PAD-RELAY-1", heard, sent, heard, hinders=True):
+        return
+    visit.find("PAD-RELAY-2", silent, sent, silent, hinders=True)
+    got = heard[0]
+    if got == sent:
+        return
+    if _timeless(got) == _timeless(sent):
+        visit.find("PAD-RELAY-5", False, sent, got)
+        visit.learn(manners=(_OWN_TIME,))
+        return
+    is_whole = ann.name in got and _TEXT in got
+    visit.find("PAD-RELAY-1", False, sent, got, hinders=not is_whole)
+    if is_whole:
+        visit.learn(manners=(_OWN_TIME,), rewrites=(
+            (pattern_of(got, [ann.name], [_TEXT]), _ANY_TIME + r"\g<name>: \g<text>"),))
+
+
+def proof(visit):
+    """How it is shown that no more comes."""
+    if not (visit.has_failed("PAD-RELAY-1") or visit.has_failed("PAD-RELAY-2")):
+        visit.learn(proof=RELAY)
+    else:
+        visit.learn(proof=QUIET if PROBES in visit.profile.unanswered else SELF)
+
+
+EXPERIMENTS = (common.greeting("PAD-ACK-4"), acknowledgements, nothing, common.segments("PAD-FRAME-2"), copies, relay,
+               proof)
+
+
+def _both(visit):
+    """Ann and Bob, who have both been heard."""
+    guests = [visit.newcomer(ident) for ident in ("ann", "bob")]
+    for guest in guests:
+        guest.say(codec.login(guest.name))
+        guest.hear_all()
+    for guest in guests:
+        guest.hear_all()
+    return guests
+
+
+def _timeless(text):
+    return _TIME.sub("", text, 1)
+
+
+def alike(wanted, message, manners):
+    """Whether a message stands for the one that the document asks for."""
+    return _OWN_TIME in manners and isinstance(message, str) and _timeless(wanted) == _timeless(message)
+
+
+def kind(text):
+    """The kind of a message: its words without names and texts."""
+    return _SPEAKING if _SPOKEN.fullmatch(text) else text
+
+
+def ground(wanted):
+    """The requirement that says that such a message comes; None if that depends."""
+    return _GROUNDS.get(kind(wanted))
+
+
+def relies_on(step, variant, renaming):
+    """The requirements that a step relies on without naming them."""
+    found = {"PAD-ACK-1"} if getattr(step, "sends", ()) else set()
+    for matcher in getattr(step, "expects", ()):
+        if kind(matcher.describe({})) == _SPEAKING:
+            found.update(("PAD-RELAY-1", "PAD-RELAY-2"))
+    if len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole":
+        found.add("PAD-FRAME-2")
+    return found
 
 
 def is_reply(message):

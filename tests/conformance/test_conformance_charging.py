@@ -1,25 +1,26 @@
-"""A server of `dollar` or `delimited` that breaks one requirement is charged with that one, and with no other."""
+"""A server of `dollar` or `padded` that breaks one requirement is charged with that one, and no other."""
 import pytest
 from grading import graded
 from wrong_accounts_server import WrongAccountsServer
+from wrong_framed_server import WrongFramedServer
 
 FAULTS = {
     "dollar-unpadded": "PACKET-3",
-    "dollar-length-in-characters": "TEXT-3",
-    "dollar-sign-ends": "PACKET-10",
     "dollar-one-recv-is-one-packet": "PACKET-4",
     "dollar-drops-the-rest": "PACKET-4",
     "dollar-answers-in-json": "TEXT-1",
-    "dollar-any-password": "LOGIN-2",
     "dollar-list-first": "LOGIN-10",
     "dollar-no-list": "LIST-2",
+    "padded-ack-twice": "ACK-2",
+    "padded-no-relay": "RELAY-1",
+    "padded-own-time": "RELAY-5",
 }
 QUICK = ("dollar-answers-in-json",)
 
 
 def charged(bugs, protocol, folder):
     """The requirements of the levels must and should that the suite says are broken."""
-    server = WrongAccountsServer(bugs)
+    server = (WrongFramedServer if protocol == "padded" else WrongAccountsServer)(bugs)
     try:
         _, verdicts, output = graded(server.address(protocol)[1], folder, protocol=protocol)
     finally:
@@ -38,7 +39,7 @@ def test_a_fault_is_charged_to_its_requirement(bug, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("protocol", ["dollar", "delimited"])
+@pytest.mark.parametrize("protocol", ["dollar", "padded"])
 def test_a_healthy_server_has_no_fault(protocol, tmp_path):
     found, output = charged([], protocol, tmp_path)
     assert not found, output
