@@ -1,6 +1,8 @@
 """The log in a real Redis: what the scripts promise, and the process that uses them."""
 import itertools
 import multiprocessing
+import os
+import signal
 import time
 
 import pytest
@@ -132,7 +134,7 @@ class Hub:
         return found
 
     def close(self):
-        self._process.terminate()
+        os.kill(self._process.pid, signal.SIGKILL)  # it has this process's handlers of signals
         self._process.join()
         self._down.close()
         self._up.close()
