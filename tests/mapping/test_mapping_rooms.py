@@ -66,9 +66,11 @@ def room_names(chance):
     for name in names:
         raw = name if name[:1] == b"#" else b"#" + name
         try:
-            yield canonical_room(raw).decode()
+            room = canonical_room(raw).decode()
         except InvalidName:
-            pass
+            continue
+        if room != "#lobby":  # which is the lobby's name in `web`, and no room's
+            yield room
 
 
 def carried(receiver, *happenings):
