@@ -69,6 +69,7 @@ class Run:
         self._stretch = self._time_stretch()
         self._deadline = time.monotonic() + self._time_limit()
         self._pending = Pending()
+        self._manners = {protocol: self._manner(CODECS[protocol]) for protocol in scenario.protocols}
         self.actors = {ident: self._make_actor(ident, CODECS[protocol])
                        for ident, protocol in zip(scenario.actors, scenario.actor_protocols)}
 
@@ -77,7 +78,7 @@ class Run:
         said = str([step.sends for step in model.every_step(self.scenario.steps) if isinstance(step, model.Step)])
         is_ignored = self.fixture.ignore_filter(self.renaming.suffix, said)
         return Actor(ident, codec, self.fixture.selector, self.transcript.add, is_ignored, ignore_echo,
-                     self.fixture.profile_of(codec), self._manner(codec))
+                     self.fixture.profile_of(codec), self._manners[codec.NAME])
 
     def _manner(self, codec):
         """How messages of a foreign server are read, for an `Actor`; None where they are as they are."""

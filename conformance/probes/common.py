@@ -90,5 +90,10 @@ def own_doings(ident, doing):
     return experiment
 
 
+def needs_framing(step, variant):
+    """Whether a step sends what may come in several segments, or together with other messages."""
+    return len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole"
+
+
 def talk(codec, guest):
     return codec.say(guest.name, _TEXT)

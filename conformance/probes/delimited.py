@@ -93,7 +93,7 @@ def relies_on(step, variant, renaming):
             found.add("DELIMITED-LOGIN-6")
         if "SEND" in content:
             found.update(("DELIMITED-SEND-1", "DELIMITED-SEND-2"))
-    if len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole":
+    if common.needs_framing(step, variant):
         found.add("DELIMITED-FRAME-4")
     return found
 

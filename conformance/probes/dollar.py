@@ -237,7 +237,7 @@ def relies_on(step, variant, renaming):
             found.add("DOLLAR-LOGIN-5")
         if content.get("purpose") == _SEND:
             found.update(_texts_in(str(content.get("message"))), ["DOLLAR-SEND-1"])
-    if len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole":
+    if common.needs_framing(step, variant):
         found.add("DOLLAR-PACKET-4")
     found.update(filter(None, (ground(matcher.describe({})) for matcher in getattr(step, "expects", ()))))
     return found

@@ -132,7 +132,7 @@ def relies_on(step, variant, renaming):
     for matcher in getattr(step, "expects", ()):
         if kind(matcher.describe({})) == _SPEAKING:
             found.update(("PAD-RELAY-1", "PAD-RELAY-2"))
-    if len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole":
+    if common.needs_framing(step, variant):
         found.add("PAD-FRAME-2")
     return found
 
