@@ -1,4 +1,5 @@
 """Messages with fields, for protocols whose messages are more than a text."""
+import json
 from typing import NamedTuple
 
 from parley.conformance.transcript import shortened
@@ -24,6 +25,21 @@ def format_fields(fields):
 
 def _value(value):
     return value if isinstance(value, str) and value.isalnum() else repr(value)
+
+
+def strict_json(text):
+    """The value of a JSON text by the letter of RFC 8259, without a key twice; else ValueError or RecursionError."""
+    return json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
+
+
+def _refuse(word):
+    raise ValueError(word)
+
+
+def _without_doubles(pairs):
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
 
 
 def hex_dump(data):

@@ -17,7 +17,7 @@ import json
 import re
 from collections import deque
 
-from parley.conformance.message import Message
+from parley.conformance.message import Message, strict_json
 from parley.conformance.wire.delimited import parted_room_talk
 
 NAME = "dollar"
@@ -141,19 +141,9 @@ def read_dictionary(text):
 def _read_json(text):
     """The value of a JSON text; None if it is not JSON by the letter of RFC 8259."""
     try:
-        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
+        return strict_json(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _refuse(word):
-    raise ValueError(word)
-
-
-def _without_doubles(pairs):
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key twice")
-    return dict(pairs)
 
 
 def _has_half_characters(value):

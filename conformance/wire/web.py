@@ -21,7 +21,7 @@ import os
 import re
 from collections import deque
 
-from parley.conformance.message import Message
+from parley.conformance.message import Message, strict_json
 
 NAME = "web"
 STRUCTURED = FRAMED = CAN_WHISPER = HAS_ROOMS = AS_TEXT = True
@@ -214,7 +214,7 @@ def _closing(content):
 def _object(content):
     text = _utf8(content)
     try:
-        fields = json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
+        fields = strict_json(text)
     except (ValueError, RecursionError):
         raise Broken("not JSON: %s" % text[:200]) from None
     if not isinstance(fields, dict) or not isinstance(fields.get("on"), str):
@@ -227,16 +227,6 @@ def _utf8(content):
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise Broken("not UTF-8: %s" % content[:80].decode("utf-8", "backslashreplace")) from None
-
-
-def _refuse(word):
-    raise ValueError(word)
-
-
-def _without_doubles(pairs):
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key twice")
-    return dict(pairs)
 
 
 class ClientState:
