@@ -4,6 +4,7 @@ import re
 import struct
 import time
 
+from parley.conformance.wire import web as wire
 from stress.proofs.clients import SECONDS, Connected, connected
 
 # How one begins. Where there is no proxy, one key and one mask are as good as others.
@@ -33,9 +34,7 @@ def head(size, opcode=TEXT, is_last=True):
 
 def masked(content):
     """The content of a frame as it is sent."""
-    size = len(content)
-    mask = int.from_bytes((MASK * (size // 4 + 1))[:size], "big")
-    return (int.from_bytes(content, "big") ^ mask).to_bytes(size, "big")
+    return wire.masked(content, MASK)
 
 
 def asked(do, **fields):
