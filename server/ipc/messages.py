@@ -1209,10 +1209,13 @@ class ToEngine:
     """What the hub says to the process that talks to the engine of the order: see `parley.server.order.engine`."""
 
     class Begin(NamedTuple):
-        """Where to go on: the node's number, or 0 if it has to join; the id behind which entries are wanted, or none.
+        """Where to go on: the node's number and token (see `parley.server.order.scripts`), or 0 if it has to join.
+
+        applied: the id behind which entries are wanted, or none.
         """
 
         number: int
+        token: str
         applied: str
 
     class Submit(NamedTuple):
@@ -1222,9 +1225,10 @@ class ToEngine:
         packet: bytes
 
     class Bury(NamedTuple):
-        """This node is dead."""
+        """The node of this number is dead. token: of the one that is meant, if it is this node itself; or empty."""
 
         number: int
+        token: str = ""
 
     class Piece(NamedTuple):
         """A piece of what the node has come to."""
@@ -1252,9 +1256,10 @@ class FromEngine:
         applied: str
 
     class Joined(NamedTuple):
-        """The node has a number. run: a text that no other log has."""
+        """The node has a number, and a token for it. run: a text that no other log has."""
 
         number: int
+        token: str
         run: bytes
 
     class Entries(NamedTuple):

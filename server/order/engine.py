@@ -14,8 +14,8 @@ PIECE = 512 << 10  # bytes in one message
 class Engine:
     """Sends what the hub submits, and gives it what comes.
 
-    node: has a method for each message of `FromEngine` but Accepted and Doubt, and `number` and `applied` as in
-        `ToEngine.Begin`.
+    node: has a method for each message of `FromEngine` but Accepted and Doubt, and `number`, `token` and `applied` as
+        in `ToEngine.Begin`.
     down, up: the queues to the process and from it, while there is one.
     waiting: does `down` have no room, so that the hub waits for it?
     sent_again: how often a packet was sent again.
@@ -52,7 +52,7 @@ class Engine:
         self.down, self.up = down, up
         self._unanswered = 0
         self._sent = 0
-        self._unsent = [packed(ToEngine.Begin(self._node.number, self._node.applied))]
+        self._unsent = [packed(ToEngine.Begin(self._node.number, self._node.token, self._node.applied))]
 
     def detach(self) -> List[Queue]:
         """Let go of the process, which is dead, dismissed, or another one's child. Returns the queues to close."""

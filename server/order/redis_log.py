@@ -58,7 +58,7 @@ class Process:
         self._way = way(place)
         self._writing: Any = None
         self._submitted = 0  # which packet was submitted last
-        self._number = 0
+        self._number, self._token = 0, ""
         self._pieces: List[bytes] = []
         self._handlers = handlers(ToEngine, self)
 
@@ -84,14 +84,14 @@ class Process:
 
     # ---- writing
 
-    def begin(self, number: int, applied: str) -> None:
+    def begin(self, number: int, token: str, applied: str) -> None:
         """Read from here on."""
-        self._number = number
+        self.joined(number, token)
         threading.Thread(target=Reader(self, self._place, number, applied).run, daemon=True).start()
 
-    def joined(self, number: int) -> None:
-        """The node has a number."""
-        self._number = number
+    def joined(self, number: int, token: str) -> None:
+        """The node has a number, and a token for it."""
+        self._number, self._token = number, token
 
     def submit(self, serial: int, packet: bytes) -> None:
         """Put a packet into the log, unless it is there already.
@@ -102,7 +102,8 @@ class Process:
             self._writing = None
         self._submitted = serial
         try:
-            answer = self.execute(scripts.SUBMIT, self._number, self._place.node, serial, packet)[0]
+            answer = self.execute(
+                scripts.SUBMIT, self._number, self._place.node, self._token, serial, packet)[0]
         except redis.RedisError:
             self.tell(FromEngine.Doubt())
             return
@@ -123,10 +124,10 @@ class Process:
             self._writing = None
             raise
 
-    def bury(self, number: int) -> None:
-        """The node of this number is dead. Whoever says so will say it again as long as the log does not."""
+    def bury(self, number: int, token: str) -> None:
+        """See `ToEngine.Bury`. Whoever says so will say it again as long as the log does not."""
         with contextlib.suppress(redis.RedisError):
-            self.execute(scripts.BURY, number)
+            self.execute(scripts.BURY, number, token)
 
     def piece(self, piece: bytes) -> None:
         """A piece of a snapshot."""
@@ -166,6 +167,7 @@ class Reader:
         self._applied = applied
         self._way = way(place)
         self._log, self._state = keys(place)
+        self._checked = ""  # where it was last found that the log is the one that was read
         self._back_off = BACK_OFF
         self._behind_since: Optional[float] = None  # monotonic seconds
 
@@ -178,12 +180,10 @@ class Reader:
             os._exit(1)
 
     def _run(self) -> None:
-        is_checked = False
         while True:
             try:
-                if not is_checked:
-                    self._check()
-                    is_checked = True
+                if not self._checked:
+                    self._checked = self._check()
                 self._go_on()
                 self._back_off = BACK_OFF
             except (Unusable, *_NOT_WORTH_RETRYING) as error:
@@ -193,28 +193,30 @@ class Reader:
                 self._process.tell(FromEngine.Foreign(str(error)))
                 return
             except redis.RedisError as error:
-                is_checked = False
+                self._checked = ""
                 self._way.forget()
                 self._process.tell(FromEngine.Working(str(error) or type(error).__name__, ""))
                 time.sleep(self._back_off)
                 self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF)
 
-    def _check(self) -> None:
-        """After connecting: can it be used, and is its log the one that was read?"""
-        (persistence,), _ = self._way.read(("INFO", "persistence"))
+    def _check(self) -> str:
+        """After connecting: can it be used, and is its log the one that was read? From where was that read?"""
+        where: str
+        (persistence,), where = self._way.read(("INFO", "persistence"))
         if str(persistence.get("aof_enabled")) != "1":
             raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
         if self._applied:
-            self._check_log()
-        else:
-            self._restore()
+            return self._check_log()
+        self._restore()
+        return where
 
-    def _check_log(self) -> None:
-        (found, latest), _ = self._way.read(("XRANGE", self._log, self._applied, self._applied),
+    def _check_log(self) -> str:
+        where: str
+        (found, latest), where = self._way.read(("XRANGE", self._log, self._applied, self._applied),
                                             ("XREVRANGE", self._log, "+", "-", "COUNT", 1))
         if found or self._applied == "0-0":
             self._behind_since = None
-            return
+            return where
         is_behind = not latest or _number(latest[0][0]) < _number(self._applied.encode())
         if is_behind and not self._way.is_surely_whole:
             now = time.monotonic()
@@ -249,7 +251,9 @@ class Reader:
         """Read what there is, or wait for it. Once there is no more, the node can join."""
         block = ("BLOCK", int(WAIT * 1000)) if self._number else ()
         (found,), where = self._way.read(("XREAD", "COUNT", AT_ONCE, *block, "STREAMS", self._log, self._applied))
-        if found:
+        if where != self._checked:
+            self._checked = ""  # it is another server than before, and may not have the log that was read
+        elif found:
             entries = [(id_.decode(), fields) for id_, fields in found[0][1]]
             self._applied = entries[-1][0]
             self._process.tell(FromEngine.Entries(entries))
@@ -259,16 +263,16 @@ class Reader:
             self._process.tell(FromEngine.Working("", where))  # which is a sign of life as well
 
     def _join(self) -> None:
-        answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.VERSION,
-                     os.urandom(8).hex())
+        token = os.urandom(8).hex()
+        answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.VERSION, token)
         if answer[0] == b"VERSION":
             raise Unusable("version %s of Parley's log is in use there, and this server writes version %d" % (
                 answer[1].decode(), scripts.VERSION))
         if answer[0] == b"FULL":
             raise Unusable("65535 nodes are alive there")
         self._number = int(answer[1])
-        self._process.joined(self._number)
-        self._process.tell(FromEngine.Joined(self._number, answer[2]))
+        self._process.joined(self._number, token)
+        self._process.tell(FromEngine.Joined(self._number, token, answer[2]))
 
 
 def run(client: Any, script: str, place: Place, *arguments: Any) -> Any:

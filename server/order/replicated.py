@@ -51,6 +51,11 @@ class Replicated(Order):
         """How much has been submitted here and is not delivered."""
         return len(self._round) + (self.under_way is not None)
 
+    @property
+    def is_asked(self) -> bool:
+        """Does anything wait that is to be done `after_own`?"""
+        return bool(self._later)
+
     def is_late(self, seconds: float) -> bool:
         """Has something been under way for so long?"""
         return self.under_way is not None and time.monotonic() - self.under_way.since > seconds

@@ -4,7 +4,9 @@
                          number of the node << COUNT_BITS | the node's own count of its packets.
     {parley:NAME}:st     a hash. v: the version of what is written. run: a text that no other log has. n: of the latest
                          entry. joins: how many have joined so far. through:M: the count of the latest packet of the
-                         node M, which is alive. name:NAME: the number that the node of this name got last.
+                         node M, which is alive. token:M: a text of its own, by which it is told from another one that
+                         got the number M from a master whose last entries were lost. name:NAME: the number that the
+                         node of this name got last.
     {parley:NAME}:snap   a list: what some node had come to; see `parley.server.order.redis`.
 
 The braces make a cluster of Redis keep the three in one place. Fields of an entry: `t` is the time, milliseconds since
@@ -27,7 +29,7 @@ local function append(who, ...)
 end
 
 local function bury(number)
-    if redis.call('HDEL', st, 'through:' .. number) == 1 then
+    if redis.call('HDEL', st, 'through:' .. number, 'token:' .. number) > 0 then
         append(number * 2 ^ COUNT_BITS, 'd', number)
         return 1
     end
@@ -35,29 +37,29 @@ local function bury(number)
 end
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# number, name, count, packet -> ACCEPTED; FENCED; REPLACED; or GAP, count of the latest packet
+# number, name, token, count, packet -> ACCEPTED; FENCED; REPLACED; or GAP, count of the latest packet
 SUBMIT = _BEGIN + """
 local field = 'through:' .. ARGV[1]
-local through = redis.call('HGET', st, field)
-if not through then
+local through, token = unpack(redis.call('HMGET', st, field, 'token:' .. ARGV[1]))
+if not through or token ~= ARGV[3] then
     local other = redis.call('HGET', st, 'name:' .. ARGV[2])
     if other and other ~= ARGV[1] then
         return {'REPLACED'}
     end
     return {'FENCED'}
 end
-local count = tonumber(ARGV[3])
+local count = tonumber(ARGV[4])
 if count > tonumber(through) + 1 then
     return {'GAP', through}
 end
 if count == tonumber(through) + 1 then
-    append(tonumber(ARGV[1]) * 2 ^ COUNT_BITS + count, 'f', ARGV[4])
-    redis.call('HSET', st, field, ARGV[3])
+    append(tonumber(ARGV[1]) * 2 ^ COUNT_BITS + count, 'f', ARGV[5])
+    redis.call('HSET', st, field, ARGV[4])
 end
 return {'ACCEPTED'}
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# name, version, a random text -> JOINED, number, run; or VERSION, that of the log; or FULL
+# name, version, token, which is also the run if there is none -> JOINED, number, run; VERSION, that of the log; or FULL
 JOIN = _BEGIN + """
 local version = redis.call('HGET', st, 'v')
 if version and version ~= ARGV[2] then
@@ -78,10 +80,16 @@ repeat
     end
 until redis.call('HEXISTS', st, 'through:' .. number) == 0
 redis.call('HSET', st, 'through:' .. number, '0')
+redis.call('HSET', st, 'token:' .. number, ARGV[3])
 redis.call('HSET', st, 'name:' .. ARGV[1], number)
 append(number * 2 ^ COUNT_BITS, 'u', ARGV[1], 'm', number)
 return {'JOINED', number, redis.call('HGET', st, 'run')}
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# number -> 1 if that has made it dead, 0 if it was before
-BURY = _BEGIN + "return bury(ARGV[1])\n"
+# number, its token or an empty text -> 1 if that has made it dead, 0 if it was before, or is another one
+BURY = _BEGIN + """
+if ARGV[2] ~= '' and ARGV[2] ~= redis.call('HGET', KEYS[2], 'token:' .. ARGV[1]) then
+    return 0
+end
+return bury(ARGV[1])
+"""

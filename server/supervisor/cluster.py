@@ -78,24 +78,26 @@ class ClusterHub(Hub):
     introduced: (name, secret) of the accounts that a users file has.
     was_in: has this process been in already? Then it waits for the engine as long as it takes.
 
-    number: of this node; 0 until it has joined. applied: the id of the latest entry. nodes: {number: name} of those
-    that are alive; serving: {number: True} of those that have clients. workers: {number of a node: {worker: True}}.
+    number: of this node; 0 until it has joined. token: see `parley.server.order.scripts`. applied: the id of the latest
+    entry. nodes: {number: name} of those that are alive; serving: {number: True} of those that have clients.
+    workers: {number of a node: {worker: True}}.
     shared: the settings that are in force.
     kept: number of the entry up to which there is a snapshot.
     """
 
     def __init__(self, place, settings, introduced, was_in, *arguments):
         self.number = 0
-        self.applied = ""
+        self.token = self.applied = ""
         self.nodes, self.serving, self.workers, self.shared, self.kept = {}, {}, {}, {}, 0
         self._place = place
         self._settings = dict(settings, unicode=unicodedata.unidata_version)
         self._introduced = introduced
-        self._is_first = not was_in
+        self.has_served = was_in
         self._at = 0  # number of the latest entry
         self._bytes = 0  # of entries since the latest snapshot
         self._is_keeping = False  # has a snapshot been made, and not been told of?
         self._pieces = []
+        self._gone = set()  # holders whose end has been submitted, while questions from before wait
         self._silence = {}  # number of a node -> seconds
         self._sums = {}  # number of an entry -> checksum there
         self._fenced = 0
@@ -127,7 +129,12 @@ class ClusterHub(Hub):
             raise TypeError("two messages of one name")
 
     def _answer_later(self, action, worker, *arguments):
-        self._order.after_own(functools.partial(self._do, worker, arguments[:1], action, worker, *arguments))
+        self._order.after_own(functools.partial(self._answer, action, worker, *arguments))
+
+    def _answer(self, action, worker, asker, *arguments):
+        """Answer, unless whoever asks is gone: or its claim might follow its end, and nobody would have the name."""
+        if worker in self.streams and not (isinstance(asker, int) and holder_of(worker, asker) in self._gone):
+            self._do(worker, (asker,), action, worker, asker, *arguments)
 
     # ---- what a hub alone does otherwise
 
@@ -183,7 +190,17 @@ class ClusterHub(Hub):
             self._pieces, self._is_keeping = [], False
         super().attach_aide(number, aide, down, up)
 
+    def _ask(self, worker, name, arguments):
+        if name == "release":
+            holder = holder_of(worker, arguments[0])
+            self.register.prover.forget(holder)
+            if not self._order.is_asked:
+                self._gone.clear()
+            self._gone.add(holder)
+        super()._ask(worker, name, arguments)
+
     def _lose(self, worker):
+        self.register.prover.lose(worker)
         self._order.submit(worker, entry(Noticed.Lost()))
 
     def _apply_lost(self, worker):
@@ -202,7 +219,7 @@ class ClusterHub(Hub):
 
     def dismiss_aides(self):
         """See `Hub`: the others are told that this node is gone."""
-        self.engine.tell(ToEngine.Bury(self.number))
+        self.engine.tell(ToEngine.Bury(self.number, self.token))
         super().dismiss_aides()
 
     def place_of(self, worker):
@@ -280,9 +297,9 @@ class ClusterHub(Hub):
         self.applied = id_
         self._at = int(id_.partition("-")[0])
 
-    def joined(self, number, run):
+    def joined(self, number, token, run):
         """This node has a number."""
-        self.number = number
+        self.number, self.token = number, token
         self.store.identity = run
         self._asked.count_from(number << 32 | 1)
         log.info("joined %(name)s as node %(node)s", {"name": self._place.name, "node": self._place.node})
@@ -318,6 +335,8 @@ class ClusterHub(Hub):
         self.nodes[number] = name
         self._silence[number] = 0.0
         if number == self.number:
+            if name != self._place.node:
+                raise Rejoin("node %s has got the number of this one, whose arrival was lost" % name)
             self._caught_up_at = time.monotonic()
         elif self.number:
             log.info("node %(node)s is here", {"node": name})
@@ -440,7 +459,7 @@ class ClusterHub(Hub):
 
     def _look_at_nodes(self, now, passed):
         if not self.may_serve:
-            self._settle_in(now)
+            self._settle_in(now, passed)
         if not self.number:
             return
         if now >= self._next_beat:
@@ -461,10 +480,10 @@ class ClusterHub(Hub):
                     self._silence[node] = 0.0
                     self.engine.tell(ToEngine.Bury(node))
 
-    def _settle_in(self, now):
+    def _settle_in(self, now, passed):
         """On the way in: when may this node serve?"""
         if self._caught_up_at is None:
-            if self._is_first and now - self._began_at > STARTS_WITHIN and self._trouble:
+            if not self.has_served and now - self._began_at > STARTS_WITHIN and self._trouble:
                 raise Unusable("the engine at %s does not answer: %s" % (self._place.shown, self._trouble))
         elif self._settings == self.shared:
             self._settled_at = now
@@ -475,10 +494,10 @@ class ClusterHub(Hub):
         elif not self.serving and self.number == min(self.nodes):
             if not self._order.depth:
                 self._tell_nodes(Shared.Configure(self._settings))
-        elif now - self._caught_up_at > self._place.silence_seconds + GRACE:
+        elif self.serving and now - self._caught_up_at > self._place.silence_seconds + GRACE:
             raise Unusable(self._difference())
         else:
-            self._look_for_silence(LOOK_AT_ORDER)
+            self._look_for_silence(passed)
 
     def _difference(self):
         others = ", ".join(name for number, name in sorted(self.nodes.items()) if number != self.number)

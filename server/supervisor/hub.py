@@ -84,11 +84,12 @@ class Hub(Post):
     failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
 
     aides: {slot: a process that works for the hub}. first_worker: the least number of a worker.
-    may_serve: may there be workers?
+    may_serve: may there be workers? has_served: did this server serve before, with another hub?
     """
 
     first_worker = 1
     may_serve = True
+    has_served = False
 
     def __init__(self, pacing, accounts, store, failed_logins_per_minute=0, accounts_per_address=0):
         self.pacing = pacing
@@ -222,16 +223,19 @@ class Hub(Post):
         for frame in frames:
             kind, _, _, _, messages, _, _ = HEAD.unpack_from(frame)
             if kind == CONTROL:
-                name, arguments = called(frame)
-                if name == "enter":
-                    self._arrivals.append((worker, (name, arguments)))
-                elif name in self._in_order:
-                    self._order.submit(worker, (name, arguments))
-                else:
-                    self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
+                self._ask(worker, *called(frame))
             else:
                 self._messages += messages
                 self._order.submit(worker, frame)
+
+    def _ask(self, worker, name, arguments):
+        """A worker says something that is not talk."""
+        if name == "enter":
+            self._arrivals.append((worker, (name, arguments)))
+        elif name in self._in_order:
+            self._order.submit(worker, (name, arguments))
+        else:
+            self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
 
     def _deliver(self, worker, what):
         """The next entry of the order: decide, or tell everybody and the store what was said."""

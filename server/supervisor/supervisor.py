@@ -329,7 +329,7 @@ class Supervisor:
         self._hub.detach(child.number)
         if self._stopping:
             return
-        if not self._started:
+        if not (self._started or self._hub.has_served):
             raise WorkersDie("%s ended with code %s before it served" % (
                 _process_name(child.slot), child.process.exitcode))
         if child.slot not in self._aides:

@@ -48,11 +48,12 @@ def entries(ask, place):
 
 
 def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
-    numbers = [ask(scripts.JOIN, node, scripts.VERSION, "run-" + node)[1] for node in ("a", "b")]
+    numbers = [ask(scripts.JOIN, node, scripts.VERSION, "run")[1] for node in ("a", "b")]
     assert numbers == [1, 2]
     for count in (1, 2):
         for number, node in zip(numbers, ("a", "b")):
-            assert ask(scripts.SUBMIT, number, node, count, b"%d of %s" % (count, node.encode())) == [b"ACCEPTED"]
+            packet = b"%d of %s" % (count, node.encode())
+            assert ask(scripts.SUBMIT, number, node, "run", count, packet) == [b"ACCEPTED"]
     assert entries(ask, place) == [
         (1, 1, 0, {b"u": b"a", b"m": b"1"}), (2, 2, 0, {b"u": b"b", b"m": b"2"}),
         (3, 1, 1, {b"f": b"1 of a"}), (4, 2, 1, {b"f": b"1 of b"}), (5, 1, 2, {b"f": b"2 of a"}),
@@ -62,15 +63,15 @@ def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
 def test_what_is_sent_again_is_there_once_and_what_is_left_out_is_told(ask, place):
     ask(scripts.JOIN, "a", scripts.VERSION, "run")
     for _ in range(3):
-        assert ask(scripts.SUBMIT, 1, "a", 1, b"one") == [b"ACCEPTED"]
-    assert ask(scripts.SUBMIT, 1, "a", 3, b"three") == [b"GAP", b"1"]
+        assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"one") == [b"ACCEPTED"]
+    assert ask(scripts.SUBMIT, 1, "a", "run", 3, b"three") == [b"GAP", b"1"]
     assert [fields for _, _, count, fields in entries(ask, place) if count] == [{b"f": b"one"}]
 
 
 def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
     ask(scripts.JOIN, "a", scripts.VERSION, "run")
-    assert [ask(scripts.BURY, 1) for _ in range(3)] == [1, 0, 0]
-    assert ask(scripts.SUBMIT, 1, "a", 1, b"late") == [b"FENCED"]
+    assert [ask(scripts.BURY, 1, "") for _ in range(3)] == [1, 0, 0]
+    assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"FENCED"]
     assert ask(scripts.JOIN, "a", scripts.VERSION, "other")[1:] == [2, b"run"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
         {b"u": b"a", b"m": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2"}]
@@ -79,9 +80,17 @@ def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
 def test_of_two_with_one_name_the_later_one_has_it(ask, place):
     ask(scripts.JOIN, "a", scripts.VERSION, "run")
     ask(scripts.JOIN, "a", scripts.VERSION, "run")
-    assert ask(scripts.SUBMIT, 1, "a", 1, b"late") == [b"REPLACED"]
+    assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"REPLACED"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
         {b"u": b"a", b"m": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2"}]
+
+
+def test_who_has_got_a_number_again_is_told_from_who_had_it(ask):
+    ask(scripts.JOIN, "a", scripts.VERSION, "first")
+    assert ask(scripts.SUBMIT, 1, "a", "other", 1, b"of another one") == [b"FENCED"]
+    assert ask(scripts.SUBMIT, 1, "a", "first", 1, b"its own") == [b"ACCEPTED"]
+    assert [ask(scripts.BURY, 1, token) for token in ("other", "first", "")] == [0, 1, 0]
+    assert ask(scripts.SUBMIT, 1, "a", "first", 2, b"late") == [b"FENCED"]
 
 
 def test_a_log_of_another_version_is_left_alone(ask, place):
@@ -145,9 +154,9 @@ def join(place):
     """Makes hubs with processes; they read until the test has ended."""
     hubs = []
 
-    def make(node="a", number=0, applied=""):
+    def make(node="a", number=0, applied="", token="run"):
         hubs.append(Hub(place._replace(node=node)))
-        hubs[-1].say(ToEngine.Begin(number, applied))
+        hubs[-1].say(ToEngine.Begin(number, token, applied))
         return hubs[-1]
 
     yield make
@@ -205,3 +214,36 @@ def test_an_engine_that_would_forget_is_not_used(join, ask):
         assert "appendonly yes" in join().hear(FromEngine.Unusable).why
     finally:
         ask.client.config_set("appendonly", "yes")
+
+
+def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place):
+    from parley.server.order import redis_log
+    told = []
+
+    class Process:
+        tell = told.append
+
+    class Way:
+        """Reads from one server, and from then on from another one, which has another log."""
+
+        is_surely_whole = True
+        where = "the first"
+
+        def read(self, *commands):
+            name = commands[0][0]
+            if name == "INFO":
+                return [{"aof_enabled": "1"}], self.where
+            if name == "XRANGE":
+                has_it = self.where == "the first"
+                return [[(b"5-7", {})] if has_it else [], [(b"8-1", {})]], self.where
+            assert len(told) < 5
+            entry = (b"6-7", {}) if self.where == "the first" else (b"7-8", {})
+            answer = [[[b"log", [entry]]]], self.where
+            self.where = "another"
+            return answer
+
+    reader = redis_log.Reader(Process(), place, 1, "5-7")
+    reader._way = Way()
+    reader._run()
+    assert [message.entries for message in told if type(message) is FromEngine.Entries] == [[("6-7", {})]]
+    assert type(told[-1]) is FromEngine.Foreign

@@ -76,7 +76,7 @@ class Node:
             self.hub.piece(log.snapshot[0])
             self.hub.restore(log.snapshot[1])
         self.hear()
-        self.hub.joined(log.join(name), b"run")
+        self.hub.joined(log.join(name), "token", b"run")
 
     def hear(self):
         if self.log.works:
@@ -191,6 +191,33 @@ def test_who_is_first_in_the_log_has_the_name(both, run):
     refused = [one for node in both for one in node.worker.heard() if one[0] == "refused"]
     assert [one[2] for one in refused] == [Reason.NAME_TAKEN]
     assert a.hub.register.members.names == b.hub.register.members.names
+
+
+def claim_that_waits(number):
+    """A claim whose password is looked at once what comes before it is decided."""
+    return control("away", 1, True), control("claim", number, b"eve", tuple(claims(b"eve")), "Login", b"", HOST)
+
+
+def test_who_leaves_before_its_claim_is_put_into_the_order_has_no_name(both, run):
+    a, b = both
+    a.worker.say(*claim_that_waits(5), control("release", 5), *claim_that_waits(6))
+    run(both, 1)
+    assert [*b.hub.register.members.names] == [a.number << 32 | 6]
+
+
+def test_nor_has_one_whose_worker_is_lost_before(both, run):
+    a, b = both
+    a.worker.say(*claim_that_waits(5))
+    a.hub.turn(0)
+    a.hub.detach(a.number)
+    run(both, 1)
+    assert not b.hub.register.members.names
+
+
+def test_a_server_that_is_not_the_node_whose_arrival_is_told_joins_anew(both):
+    a, _ = both
+    with pytest.raises(Rejoin, match="number of this one"):
+        a.hub._up(a.hub.number, "c")
 
 
 def test_what_is_said_is_heard_on_all_nodes_in_one_order_with_the_same_numbers(both, run):
