@@ -25,10 +25,10 @@ class Nodes:
         self._frozen = set()
 
     def __enter__(self):
-        ports = [one.port for one in self._engine.servers + self._engine.sentinels]
+        servers, sentinels = [[one.port for one in some] for some in (self._engine.servers, self._engine.sentinels)]
         try:
             for node in range(self.count):
-                self.relays.append(Relay(ports))
+                self.relays.append(Relay(servers, sentinels))
                 self.start(node)
         except BaseException:
             self.__exit__()

@@ -1,7 +1,8 @@
 """A relay between a node and the engine, a process of its own, so that this one way can be cut or hang.
 
-`python -m stress.cluster.relay PORT...` relays to each of these ports from another one. What Sentinels say of the ports
-is changed to those of the relay, so that a node that asks them comes here again. All ports have five digits.
+`python -m stress.cluster.relay SERVERS SENTINELS` relays to each of these ports, which are in lists like 20000,20001,
+from another one. What Sentinels say of the ports is changed to those of the relay, so that a node that asks them comes
+here again. What servers say is not: the number of an entry may be that of a port. All ports have five digits.
 """
 import re
 import selectors
@@ -20,10 +21,11 @@ _UNFINISHED = re.compile(rb"[0-9]{1,4}\Z")  # perhaps the beginning of a port
 class Relay:
     """The process. ports: {port: that of the relay}. It can be `cut`, made to `hang`, and be `open` again."""
 
-    def __init__(self, ports):
-        self._process = subprocess.Popen([sys.executable, "-m", "stress.cluster.relay", *map(str, ports)], cwd=ROOT,
+    def __init__(self, servers, sentinels=()):
+        lists = [",".join(map(str, ports)) for ports in (servers, sentinels)]
+        self._process = subprocess.Popen([sys.executable, "-m", "stress.cluster.relay", *lists], cwd=ROOT,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
-        self.ports = dict(zip(ports, map(int, self._process.stdout.readline().split())))
+        self.ports = dict(zip([*servers, *sentinels], map(int, self._process.stdout.readline().split())))
 
     def do(self, what):
         """CUT ends all connections, and makes no new ones; HANG passes nothing on, OPEN everything."""
@@ -39,20 +41,22 @@ class Relay:
 
 
 class _Relaying:
-    def __init__(self, ports):
+    def __init__(self, servers, sentinels):
         self._selector = selectors.DefaultSelector()
         self._is = OPEN
         self._other = {}  # each side of a connection, and the other one
-        self._held = {}  # an unfinished port that came from this side
+        self._held = {}  # an unfinished port that came from this side, which is that of a Sentinel
         self._listeners = {}
-        for port in ports:
+        self._sentinels = sentinels
+        for port in (*servers, *sentinels):
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((HOST, free_port()))
             listener.listen(100)
             self._listeners[listener] = port
         self.ports = {port: listener.getsockname()[1] for listener, port in self._listeners.items()}
-        self._known = re.compile(b"(?<![0-9a-f])(?:%s)(?![0-9a-f])" % b"|".join(b"%d" % port for port in ports))
+        self._known = re.compile(b"(?<![0-9a-f])(?:%s)(?![0-9a-f])" % b"|".join(
+            b"%d" % port for port in (*servers, *sentinels)))
         for sock in (*self._listeners, sys.stdin):
             self._selector.register(sock, selectors.EVENT_READ)
 
@@ -98,16 +102,17 @@ class _Relaying:
             return
         for sock in (near, far):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._held[sock] = b""
             if self._is == OPEN:
                 self._watch(sock, True)
+        if self._listeners[listener] in self._sentinels:
+            self._held[far] = b""
         self._other.update({near: far, far: near})
 
     def _pass_on(self, sock):
         try:
             data = sock.recv(CHUNK)
             if data:
-                self._other[sock].sendall(self._changed(sock, data))
+                self._other[sock].sendall(self._changed(sock, data) if sock in self._held else data)
         except OSError:
             data = b""
         if not data:
@@ -124,14 +129,15 @@ class _Relaying:
     def _end(self, sock):
         for side in (sock, self._other.get(sock)):
             if side in self._other:
-                del self._other[side], self._held[side]
+                del self._other[side]
+                self._held.pop(side, None)
                 if self._is != HANG:
                     self._watch(side, False)
                 side.close()
 
 
-def main(*ports):
-    relaying = _Relaying([int(port) for port in ports])
+def main(*lists):
+    relaying = _Relaying(*[[int(port) for port in ports.split(",") if port] for ports in lists])
     print(*relaying.ports.values(), flush=True)
     relaying.run()
 
