@@ -1,5 +1,6 @@
 """The command line: reads the settings, starts the server, and turns failures into one line and an exit code."""
 import argparse
+import collections
 import contextlib
 import errno
 import functools
@@ -296,7 +297,7 @@ def _serve_as_node(settings, arguments):
         settings.users_file, [], {}, Accounts(InProcess(Store()))).accounts.items()]
     listening, lines = _open_sockets(
         settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
-    service, started, latest = ServiceManager(os.environ), [], [settings]
+    service, past, latest = ServiceManager(os.environ), collections.Counter(), [settings]
 
     def reread(accounts):
         settings = _reread(latest[-1], arguments, accounts)
@@ -305,16 +306,16 @@ def _serve_as_node(settings, arguments):
 
     def on_start(accounts):
         _check_operators(latest[-1].operators, accounts)
-        if not started:
+        if not past["served"]:
             _announce_start(service, lines)
-            started.append(True)
+        past["served"] += 1
 
     def serve():
         """Is it told to stop? If not, the node has lost the others."""
         store = InProcess(Store(lambda: accounts.order.now / 1000, settings.rooms["keep_messages"]))
         accounts = Accounts(store, settings.register, settings.guests, MOST_OF_BOXES, settings.keep_box_days)
         make_hub = functools.partial(
-            ClusterHub, Place(*settings.cluster), _deciding(settings), introduced, bool(started))
+            ClusterHub, Place(*settings.cluster), _deciding(settings), introduced, past)
         supervisor = Supervisor(
             listening, latest[-1], lambda: reread(accounts), accounts, store, ([], 0), [], None,
             lambda requests, selector: _open_control(arguments, None, listening, requests, selector), make_hub)
@@ -324,6 +325,7 @@ def _serve_as_node(settings, arguments):
                 on_stop=lambda: _announce_stop(service),
                 on_turn=lambda: service.feed_watchdog(time.monotonic()))
         except Rejoin as error:
+            past[error.reason] += 1
             log.error("all clients are sent away, and this node joins anew: %(why)s", {"why": str(error)})
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)

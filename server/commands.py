@@ -267,6 +267,9 @@ def _status_lines(status):
 def _cluster_lines(cluster):
     """The lines for the part of a status that is about several machines."""
     yield "node %(node)s of %(name)s, at entry %(entry)d, last heard %(seconds).1f s ago; engine %(engine)s" % cluster
+    joined = ", ".join("%s %d" % pair for pair in sorted(cluster["rejoins"].items()) if pair[1])
+    yield "it reads from %s, has waited %.1f s for the log, has sent %d packets again, and has joined anew: %s" % (
+        cluster["read_from"] or "nothing yet", cluster["lag_seconds"], cluster["sent_again"], joined or "never")
     if cluster["trouble"]:
         yield "the engine does not answer: %(trouble)s; %(waiting)d wait" % cluster
     yield from _table([["node", "number", "silent"]] + [

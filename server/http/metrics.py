@@ -97,6 +97,11 @@ def _journal(name: str) -> Callable[[Status], List[Sample]]:
     return lambda status: _one(status["journal"][name]) if "commits" in status["journal"] else []
 
 
+def _cluster(tell: Callable[[Dict[str, Any]], List[Sample]]) -> Callable[[Status], List[Sample]]:
+    """What is told of a node among others, if this is one."""
+    return lambda status: tell(status["cluster"]) if "cluster" in status else []
+
+
 def _processes(name: str) -> Callable[[Status], List[Sample]]:
     return lambda status: sorted(((process,), told[name]) for process, told in status["processes"].items()
                                  if told[name] is not None)
@@ -143,6 +148,27 @@ FAMILIES = (
     Family("parley_journal_failing", "gauge", (),
            "Whether the latest messages could not be stored, for example because the disk is full: 1 or 0. Only with"
            " storage.", _journal("failing")),
+    Family("parley_cluster_nodes", "gauge", (), "Nodes that are alive, as this one knows. Only in a cluster.",
+           _cluster(lambda cluster: _one(len(cluster["nodes"])))),
+    Family("parley_cluster_entries_total", "counter", (),
+           "The number of the latest entry of the log that this node has applied. Only in a cluster.",
+           _cluster(lambda cluster: _one(cluster["entry"]))),
+    Family("parley_cluster_lag_seconds", "gauge", (),
+           "For how long this node has not heard what it put into the log last; 0 if it has. Only in a cluster.",
+           _cluster(lambda cluster: _one(cluster["lag_seconds"]))),
+    Family("parley_cluster_engine_answers", "gauge", (),
+           "Whether Redis answers this node: 1 or 0. Only in a cluster.",
+           _cluster(lambda cluster: _one(not cluster["trouble"]))),
+    Family("parley_cluster_reads_from", "gauge", ("role",),
+           "Whether this node reads the log from a replica or from a master: 1 or 0. Only in a cluster.",
+           _cluster(lambda cluster: [((role,), int(cluster["role"] == role)) for role in ("master", "replica")])),
+    Family("parley_cluster_resends_total", "counter", (),
+           "Packets that were sent to the log again, because they were not heard. Only in a cluster.",
+           _cluster(lambda cluster: _one(cluster["sent_again"]))),
+    Family("parley_cluster_rejoins_total", "counter", ("reason",),
+           "How often this node has sent its clients away and joined anew: fenced, as the others had taken it for dead;"
+           " as the log was a foreign one; or as what it had come to differs. Only in a cluster.",
+           _cluster(lambda cluster: [((reason,), count) for reason, count in sorted(cluster["rejoins"].items())])),
     Family("parley_tick_seconds", "histogram", (),
            "How long the turns of the workers' loops took, without their waiting.",
            lambda status: [((), status["totals"]["turns"])] if "turns" in status["totals"] else []),

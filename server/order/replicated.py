@@ -56,9 +56,14 @@ class Replicated(Order):
         """Does anything wait that is to be done `after_own`?"""
         return bool(self._later)
 
+    @property
+    def lag(self) -> float:
+        """For how long has something been under way? Seconds."""
+        return 0.0 if self.under_way is None else time.monotonic() - self.under_way.since
+
     def is_late(self, seconds: float) -> bool:
         """Has something been under way for so long?"""
-        return self.under_way is not None and time.monotonic() - self.under_way.since > seconds
+        return self.lag > seconds
 
     def submit(self, worker: int, entry: Entry) -> None:
         """See `Order`. What is submitted while an entry is delivered follows from it, so every node does it itself."""

@@ -29,6 +29,7 @@ FLOWS = 2.0  # seconds after which a packet that is not heard means that nobody'
 STARTS_WITHIN = 10.0  # seconds in which a server that starts has to reach the engine
 GRACE = 3.0  # seconds more than a node may be silent, for those to be found dead whose settings are others
 ENTRIES_OF_SNAPSHOT = 50000  # after so many entries there is a new one
+FENCED, FOREIGN, DIFFERS = REJOINS = ("fenced", "foreign", "differs")
 WORKER_BITS = 16  # of a worker's number: those above are the number of its node
 
 # What workers say of themselves, and ask of the server.
@@ -51,7 +52,14 @@ class Unusable(Exception):
 
 
 class Rejoin(Exception):
-    """The node has lost the others, and has to begin again from what they have come to; the text says why."""
+    """The node has lost the others, and has to begin again from what they have come to; the text says why.
+
+    reason: one of REJOINS.
+    """
+
+    def __init__(self, reason, why):
+        super().__init__(why)
+        self.reason = reason
 
 
 class SharedPatience:
@@ -76,7 +84,8 @@ class ClusterHub(Hub):
     place: `parley.server.order.place.Place`.
     settings: {name: value} of those that decide, beside the ones that `set_limits` and `found` are given.
     introduced: (name, secret) of the accounts that a users file has.
-    was_in: has this process been in already? Then it waits for the engine as long as it takes.
+    past: {"served": has this process been in already? Then it waits for the engine as long as it takes; and how often
+    it has had to join anew, by each of REJOINS}.
 
     number: of this node; 0 until it has joined. token: see `parley.server.order.scripts`. applied: the id of the latest
     entry. nodes: {number: name} of those that are alive; serving: {number: True} of those that have clients.
@@ -85,14 +94,15 @@ class ClusterHub(Hub):
     kept: number of the entry up to which there is a snapshot.
     """
 
-    def __init__(self, place, settings, introduced, was_in, *arguments):
+    def __init__(self, place, settings, introduced, past, *arguments):
         self.number = 0
         self.token = self.applied = ""
         self.nodes, self.serving, self.workers, self.shared, self.kept = {}, {}, {}, {}, 0
         self._place = place
         self._settings = dict(settings, unicode=unicodedata.unidata_version)
         self._introduced = introduced
-        self.has_served = was_in
+        self.has_served = bool(past["served"])
+        self._past = past
         self._at = 0  # number of the latest entry
         self._bytes = 0  # of entries since the latest snapshot
         self._is_keeping = False  # has a snapshot been made, and not been told of?
@@ -100,7 +110,6 @@ class ClusterHub(Hub):
         self._gone = set()  # holders whose end has been submitted, while questions from before wait
         self._silence = {}  # number of a node -> seconds
         self._sums = {}  # number of an entry -> checksum there
-        self._fenced = 0
         self._where = ""  # from where the log is read
         self._trouble = None  # why the engine does not answer; None until it was asked
         self._caught_up_at = self._settled_at = None  # monotonic seconds
@@ -181,7 +190,7 @@ class ClusterHub(Hub):
     def attach(self, worker, down, up):
         """See `Hub`."""
         if worker >> WORKER_BITS != self.number:
-            raise Rejoin("it has had as many workers as one node can have")
+            raise Rejoin(FENCED, "it has had as many workers as one node can have")
         super().attach(worker, down, up)
 
     def attach_aide(self, number, aide, down, up):
@@ -309,7 +318,7 @@ class ClusterHub(Hub):
         for id_, fields in entries:
             number, who = map(int, id_.split("-"))
             if number != self._at + 1:
-                raise Rejoin("the log goes on with entry %d behind entry %d" % (number, self._at))
+                raise Rejoin(FOREIGN, "the log goes on with entry %d behind entry %d" % (number, self._at))
             self._at, self.applied = number, id_
             node, count = who >> COUNT_BITS, who & (1 << COUNT_BITS) - 1
             self._silence[node] = 0.0
@@ -336,7 +345,7 @@ class ClusterHub(Hub):
         self._silence[number] = 0.0
         if number == self.number:
             if name != self._place.node:
-                raise Rejoin("node %s has got the number of this one, whose arrival was lost" % name)
+                raise Rejoin(FENCED, "node %s has got the number of this one, whose arrival was lost" % name)
             self._caught_up_at = time.monotonic()
         elif self.number:
             log.info("node %(node)s is here", {"node": name})
@@ -349,7 +358,7 @@ class ClusterHub(Hub):
             self._order.apply_one(worker, entry(Noticed.Lost()))
         self.workers.pop(number, None)
         if number == self.number:
-            raise Rejoin("the others have taken this node for dead")
+            raise Rejoin(FENCED, "the others have taken this node for dead")
         if self.number:
             log.warning("node %(node)s is gone", {"node": name})
 
@@ -366,15 +375,14 @@ class ClusterHub(Hub):
 
     def fenced(self, replaced):
         """This node counts as dead."""
-        self._fenced += 1
         if replaced:
             raise Unusable("another process has joined %s as node %s; each node needs a name of its own"
                            " (storage.redis.node)" % (self._place.name, self._place.node))
-        raise Rejoin("the others have taken this node for dead")
+        raise Rejoin(FENCED, "the others have taken this node for dead")
 
     def foreign(self, why):
         """The log is another one."""
-        raise Rejoin(why)
+        raise Rejoin(FOREIGN, why)
 
     def unusable(self, why):
         """The engine cannot be used."""
@@ -389,7 +397,7 @@ class ClusterHub(Hub):
         """A node is alive; whose number is the least says what all should have come to."""
         if self.nodes and node == min(self.nodes):
             if self._sums.get(place, checksum) != checksum:
-                raise Rejoin("what it has come to differs from what node %s has, at entry %d" % (
+                raise Rejoin(DIFFERS, "what it has come to differs from what node %s has, at entry %d" % (
                     self.nodes[node], place))
             self._sums = {self._at: self._checksum()}
 
@@ -520,6 +528,9 @@ class ClusterHub(Hub):
         """See `Hub`."""
         late = self._order.is_late(FLOWS)
         return dict(super().status(), cluster={
+            "rejoins": {reason: self._past[reason] for reason in REJOINS},
+            "role": "replica" if self._where.startswith("the replica") else "master",
+            "lag_seconds": round(self._order.lag, 3),
             "name": self._place.name, "node": self._place.node, "number": self.number, "entry": self._at,
             "engine": self._place.shown, "read_from": self._where,
             "trouble": self._trouble or ("it is silent" if late else ""),

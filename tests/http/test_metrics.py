@@ -40,6 +40,8 @@ def status(**more):
             0: {"ready": True, "silent": False, "queued_bytes": 7, "report": report()},
             1: {"ready": True, "silent": True, "queued_bytes": 0, "report": report()},
             2: {"ready": False, "silent": False, "queued_bytes": 0, "report": {}}},
+        "cluster": {"nodes": {"a": {}, "b": {}}, "entry": 77, "lag_seconds": 0.25, "trouble": "", "role": "replica",
+                    "sent_again": 3, "rejoins": {"fenced": 1, "foreign": 0, "differs": 0}},
         "totals": {
             "accepted": {"line": 9, "web": 2, "binary": 0}, "ended": {"line": {"quit": 3, "idle": 1}},
             "refused": {"name-taken": 2}, "messages": {"line": {"room": 5, "direct": 1, "command": 8}},

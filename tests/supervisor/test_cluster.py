@@ -61,12 +61,12 @@ class Log:
 class Node:
     """A hub, and what goes between it and the log."""
 
-    def __init__(self, log, name, attach, was_in=False, most=LIMITS["most"], introduced=()):
+    def __init__(self, log, name, attach, most=LIMITS["most"], introduced=()):
         store = InProcess(Store(lambda: accounts.order.now / 1000))
         accounts = Accounts(store)
         self.hub = ClusterHub(
             Place("redis://h:1/0", (), "", "none", None, "parley", name, SILENCE, 1 << 20), {"guests": True},
-            introduced, was_in, 0, accounts, store, 3, 1000)
+            introduced, collections.Counter(), 0, accounts, store, 3, 1000)
         self.hub.set_limits(dict(LIMITS, most=most), frozenset(), 0)
         self.hub.found([])
         self.log, self.name, self._attach, self.worker = log, name, attach, None
@@ -414,3 +414,4 @@ def test_the_status_tells_of_all_nodes(both, run):
     a, _ = both
     status = a.hub.status()["cluster"]
     assert status["node"] == "a" and set(status["nodes"]) == {"a", "b"} and status["trouble"] == ""
+    assert status["role"] == "master" and status["lag_seconds"] == 0 and status["rejoins"]["fenced"] == 0

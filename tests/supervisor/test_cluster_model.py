@@ -1,4 +1,5 @@
 """Nodes, workers and sessions that do anything at any moment, by chance: nobody waits for good, and no name is lost."""
+import collections
 import itertools
 import random
 
@@ -184,7 +185,7 @@ class Node:
         accounts = Accounts(store)
         self.hub = hub = ClusterHub(
             Place("redis://h:1/0", (), "", "none", None, "parley", self.name, SILENCE, 1 << 20), {"guests": True},
-            [(OWNED, "a secret")], True, 0, accounts, store, 0, 0)
+            [(OWNED, "a secret")], collections.Counter(served=1), 0, accounts, store, 0, 0)
         hub.set_limits(dict(LIMITS), frozenset(), 0)
         hub.found([])
         self.hasher = hub.door._secrets = Hasher()
