@@ -10,7 +10,7 @@ from parley.server.chat.names import claims
 from parley.server.ipc.messages import Proven, ToHub, ToWorker, name_of
 from parley.server.protocols.events import Reason
 
-Claim = Union[ToHub.ClaimUnproven, Proven.ClaimName, Proven.OpenAccount, ToHub.Rename]
+Claim = Union[ToHub.ClaimUnproven, Proven.ClaimName, Proven.OpenAccount, ToHub.Rename, ToHub.Resume]
 
 
 class Claims:
@@ -30,7 +30,7 @@ class Claims:
         self._members = members
         self._accounts = accounts
         self._gate = gate
-        # Holder that wants a name -> (holder that has it and is being checked, worker that asks, claim).
+        # Holder that wants a name -> (holder that is being checked, worker that asks, claim).
         self._probing: Dict[int, Tuple[int, int, Claim]] = {}
         self._guests = 0
         self.deciders: Dict[str, Callable[..., None]] = {
@@ -126,6 +126,7 @@ class Claims:
         """Make the holder a member of this name, as the gate lets it, and tell everybody."""
         worker, session = split(holder)
         self._post.change()
+        self._probing.pop(holder, None)
         self._members.enter(holder, name, occupied)
         self._members.hosts[holder] = sys.intern(host)  # there are many from the same
         self._accounts.use(name)
@@ -192,8 +193,12 @@ class Claims:
         """
         rival = self._members.rival(holder, name, occupied)
         if rival is not None:  # as `is_taken` has found
-            self._probing[holder] = rival, split(holder)[0], claim
-            self._post.worker(split(rival)[0], ToWorker.Probe(split(rival)[1], holder))
+            self.check(rival, holder, claim)
+
+    def check(self, checked: int, holder: int, claim: Claim) -> None:
+        """Have a worker check whether somebody is there; then the claim of the holder is decided again."""
+        self._probing[holder] = checked, split(holder)[0], claim
+        self._post.worker(split(checked)[0], ToWorker.Probe(split(checked)[1], holder))
 
     def probed(self, worker: int, asker: int, session: int) -> None:
         """A worker has checked the session; if its client was gone, it is released by now."""

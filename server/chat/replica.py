@@ -277,7 +277,7 @@ class Replica:
         self._heed(number, "tell", Whispered(sender, text, time, message))
 
     def probe(self, number, asker):
-        """Somebody wants the name of this session: if its client is gone, that is noticed now."""
+        """Who has a name depends on whether the client of this session is gone: that is noticed now."""
         session = self._sessions.get(number)
         if session:
             session.leave_if_gone()

@@ -134,7 +134,10 @@ class Sessions:
                alive: Optional[int] = None) -> None:
         """Give the name of an earlier session to who has its key; the connection that still has it is ended.
 
-        alive: as in `Claims.claim_unproven`.
+        It is not ended for a client that is gone: whoever has come back by a second connection would be sent away by
+        the hello of the first, if that is heard later. So the worker of who asks is asked first.
+
+        alive: a holder whose worker has just said that it is there, or None.
         """
         holder, known = holder_of(worker, session), self._sessions.get(key)
         account = None if known is None else self._accounts.accounts.get(known.name)
@@ -146,13 +149,17 @@ class Sessions:
         if trouble:
             self._post.refuse(holder, trouble)
             return
-        self._post.change()
+        claim = ToHub.Resume(session, key, marks, host)
         ghost = self._members.called(name)
         if ghost is not None and (account or ghost == known.holder):
+            if alive != holder:
+                self._claims.check(holder, holder, claim)
+                return
+            self._post.change()
             self._claims.evict(ghost, Reason.REPLACED)
         taken = self._claims.is_taken(holder, name, occupied, alive)
         if taken is None:
-            self._claims.probe(holder, ToHub.Resume(session, key, marks, host), name, occupied)
+            self._claims.probe(holder, claim, name, occupied)
         elif taken:
             self._post.refuse(holder, Reason.NAME_TAKEN)
         else:

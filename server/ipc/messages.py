@@ -729,7 +729,7 @@ class ToWorker:
         mark: int
 
     class Probe(NamedTuple):
-        """The holder `asker` wants the session's name: look whether its client is gone, and answer `ToHub.Probed`."""
+        """The claim of the holder `asker` depends on whether the session's client is gone: answer `ToHub.Probed`."""
 
         session: int
         asker: int

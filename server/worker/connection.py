@@ -254,7 +254,7 @@ class Connection:
             self._lose()
 
     def leave_if_gone(self):
-        """Somebody else wants the name: if the client has closed, handle what it has said, and leave."""
+        """Who has a name depends on it: if the client has closed, handle what it has said, and leave."""
         if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
                 if self.state is GONE or self.state is WAITING:

@@ -109,8 +109,18 @@ def test_the_connection_that_has_the_session_still_is_ended(register, post, name
     log_in(register, name)
     post.drain()
     resume(register, worker=2)
+    assert post.probed == [(2, 6)]
     assert ("worker", 1, "evict", 5, Reason.REPLACED) in post.drain()
     assert list(register.members.names.values()) == [name]
+
+
+@pytest.mark.parametrize("name", [b"bob", b"ann"])
+def test_it_is_not_ended_for_a_connection_that_is_gone(register, post, name):
+    log_in(register, name)
+    post.gone.add((2, 6))
+    resume(register, worker=2)
+    assert not [call for call in post.drain() if call[2] == "evict"]
+    assert [holder & 0xFFFFFFFF for holder in register.members.names] == [5]
 
 
 def test_with_another_key_nobody_has_it(register, post):

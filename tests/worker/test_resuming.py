@@ -276,6 +276,23 @@ def test_while_the_old_connection_is_still_there_it_is_ended(house, ann):
     assert read(old.heard().strip()) == ("Farewell", Reason.REPLACED) and old.ended
 
 
+def test_who_has_come_back_is_not_ended_by_a_hello_of_a_connection_that_is_gone(house, ann):
+    ann.cut()
+    house.settle()
+    ann.connect()
+    ann.cut()  # before its worker has read the hello, which it does only when ann is back on the other one
+    ann.connect(2)
+    for _ in range(3):
+        house.driven[1].tick()
+        house.hub.turn(0)
+    house.driven[1].tick()
+    ann.listen()
+    assert ("Welcome", b"ann", "Hello", False, ann.session, 0, []) in ann.heard
+    ann.drain()
+    ann.ask("Say", b"still here", None, None)
+    assert ann.kinds() == ["Stored"]
+
+
 def test_with_a_session_that_there_is_not_one_is_refused_and_may_log_in(house):
     client = Client(house, b"ann")
     client.session = b"0" * 32
