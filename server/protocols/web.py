@@ -373,7 +373,7 @@ _CLOSE_CODES = {
     Reason.IDLE: 4002,
     Reason.TOO_SLOW: 4002,
 }
-_RETRY = 2  # seconds
+_RETRY = {Reason.SHUTDOWN: 2, Reason.TOO_MANY_CONNECTIONS: 30}  # seconds
 
 
 def _why(reason: str) -> bytes:
@@ -382,7 +382,7 @@ def _why(reason: str) -> bytes:
 
 def _farewell(farewell: events.Farewell) -> Frames:
     reason = farewell.reason
-    retry = [b'"retry":%d' % _RETRY] if reason == Reason.SHUTDOWN else []
+    retry = [b'"retry":%d' % _RETRY[reason]] if reason in _RETRY else []
     return (*_on(b"bye", _why(reason), *retry),
             close_frame(_CLOSE_CODES.get(reason, websocket.POLICY), reason.encode()))
 

@@ -269,7 +269,7 @@ def test_every_reason_has_its_word_and_a_sentence(reason):
 def test_a_farewell_closes_with_the_code_of_its_reason(reason, code):
     bye, (_, content) = contents(b"".join(web.encode(events.Farewell(reason), None)))
     assert int.from_bytes(content[:2], "big") == code
-    assert ("retry" in json.loads(bye[1].decode())) == (reason == Reason.SHUTDOWN)
+    assert ("retry" in json.loads(bye[1].decode())) == (reason in (Reason.SHUTDOWN, Reason.TOO_MANY_CONNECTIONS))
 
 
 def test_a_ping_is_answered_with_its_content_and_a_close_with_a_close():

@@ -180,6 +180,63 @@ test("a network that is back, or a page in sight, ends the waiting at once", () 
   assert.equal(one.sockets.length, 2);
 });
 
+test("after a network that is back, or at the door, attempts begin anew, also where one was on its way", async () => {
+  const one = page();
+  await enter(one);
+  for (let failed = 0; failed < 8; failed++) {
+    one.socket.end();
+    one.clock.pass(40000);
+  }
+  assert.equal(one.net.phase, "waiting"); // the last had no answer for 10 s
+  one.net.wake();
+  one.net.wake(); // and this one is on its way when the network is back
+  one.socket.end();
+  assert.equal(one.net.retryAt - one.clock.time, 500);
+  one.clock.pass(500);
+  one.net.wake();
+  one.clock.pass(4000);
+  assert.equal(one.net.phase, "waiting", "an attempt that leads nowhere is given up soon");
+  const stranger = page();
+  stranger.net.connect();
+  for (let failed = 0; failed < 8; failed++) {
+    stranger.socket.end();
+    stranger.clock.pass(stranger.net.retryAt - stranger.clock.time);
+  }
+  greet(stranger);
+  stranger.socket.end();
+  assert.equal(stranger.net.retryAt - stranger.clock.time, 500);
+});
+
+test("a machine that has slept does not wait longer than the countdown says", () => {
+  const one = page();
+  one.net.connect();
+  for (let failed = 0; failed < 7; failed++) {
+    one.socket.end();
+    one.clock.pass(30000);
+    one.clock.pass(0);
+  }
+  one.net._attempts = 7;
+  one.socket.end();
+  assert.equal(one.net.retryAt - one.clock.time, 30000);
+  const before = one.sockets.length;
+  one.net.now = () => one.clock.time + 3600000;
+  one.clock.pass(1000);
+  assert.equal(one.sockets.length, before + 1);
+});
+
+test("a server that greets slowly is waited for", async () => {
+  const one = page({session: "s", name: "ann"});
+  one.net.connect();
+  one.clock.pass(9000);
+  one.socket.onopen();
+  one.clock.pass(9000);
+  one.socket.hear({on: "hello", id: one.socket.last.id, run: "r1", limits: {}});
+  one.clock.pass(9000);
+  one.socket.hear({on: "welcome", name: "ann", session: "s", me: 1});
+  assert.equal(one.net.phase, "in");
+  assert.equal(one.sockets.length, 1);
+});
+
 test("an error that no close follows, and a server that does not greet, are ends too", () => {
   const one = page();
   one.net.connect();
@@ -301,6 +358,16 @@ test("another log-in and a refusal for good are the end, until somebody wants ot
     one.net.connect();
     assert.equal(one.sockets.length, 2);
   }
+});
+
+test("who is refused for a while comes back when the server says", async () => {
+  const one = page();
+  await enter(one);
+  one.socket.hear({on: "bye", why: "too-many-connections", text: "there are too many connections", retry: 30});
+  one.socket.end(1008);
+  assert.equal(one.net.retryAt - one.clock.time, 30000);
+  one.clock.pass(30000);
+  assert.equal(one.sockets.length, 2);
 });
 
 test("a session that is not known any more is told of, and what was said is kept", async () => {

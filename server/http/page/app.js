@@ -224,17 +224,18 @@ function watch() {
 
 // ---- drawing, once a frame at most
 
-let drawing = false;
+let drawing = 0;
 
 function draw() {
   if (drawing) return;
-  drawing = true;
-  // A hidden page gets no frames, but its title has to say what is new.
-  const later = document.hidden ? (call) => setTimeout(call, 300) : requestAnimationFrame;
-  later(() => {
-    drawing = false;
+  const now = () => {
+    clearTimeout(drawing);
+    cancelAnimationFrame(frame);
+    drawing = 0;
     show();
-  });
+  };
+  const frame = requestAnimationFrame(now);
+  drawing = setTimeout(now, 300); // a page out of sight gets no frames, but its title has to say what is new
 }
 
 function show() {

@@ -11,6 +11,7 @@ export class Head {
     Object.assign(this, {model, net, changed});
     this.isAway = false;
     this._barSays = "";
+    this._tick = null;
     this._iconShows = "";
     $("bar-now").addEventListener("click", () => net.connect());
   }
@@ -81,7 +82,17 @@ export class Head {
           ? `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing …`
           : "";
     if ($("typing").textContent !== text) $("typing").replaceChildren(text ? nameNode(text) : "");
-    if (names.length) setTimeout(this.changed, 1000);
+    if (names.length) this._drawSoon();
+  }
+
+  // What changes with time is drawn once a second.
+  _drawSoon() {
+    this._tick =
+      this._tick ||
+      setTimeout(() => {
+        this._tick = null;
+        this.changed();
+      }, 1000);
   }
 
   // The bar above everything: what is wrong with the connection.
@@ -93,7 +104,7 @@ export class Head {
     if (net.phase === "waiting") {
       text = net.why ? `No connection: ${net.why}.` : "No connection.";
       button = "Try now";
-      setTimeout(this.changed, 1000);
+      this._drawSoon();
     } else if (net.phase === "connecting" && (this._barSays || model.me)) text = "Connecting …";
     else if (net.phase === "ended" && net.code) {
       text =

@@ -14,7 +14,8 @@ const LONGEST_DELAY = 30000;
 const GREETING_LIMIT = 10000;
 const SILENCE = 30000; // after which the server is asked whether it is there
 const PONG_LIMIT = 10000;
-const WAKING_LIMIT = 4000; // the same, for a page that comes back to the foreground
+const WAKING_LIMIT = 4000; // the same, for a page that comes back to the foreground, or whose network does
+const STEP = 1000; // of a waiting: timers stand still while a machine sleeps, and the countdown does not
 const LEAVING_LIMIT = 3000; // for the server to end the connection
 const ERROR_LIMIT = 3000; // between a socket's `error` and its `close`, which may never come
 const TOLD = "told "; // in front of the id of what has no answer
@@ -83,12 +84,15 @@ export class Net {
     socket.onmessage = mine((event) => this._hear(event.data));
     socket.onclose = mine((event) => this._lost(event.code));
     socket.onerror = mine(() => this._after(ERROR_LIMIT, () => this._lost(0)));
-    this._after(GREETING_LIMIT, () => this._lost(0));
+    this._await();
   }
 
-  // The network may be back, or the page was asleep: try at once, or find out whether the line still holds.
+  // The network may be back, or the page was asleep: try at once, or find out whether the line still holds. What has
+  // failed before says nothing of the next attempt, and an attempt that has begun before may be one to nowhere.
   wake() {
+    this._attempts = 0;
     if (this.phase === "waiting") this.connect();
+    else if (this.phase === "connecting") this._after(WAKING_LIMIT, () => this._lost(0));
     else if (this.phase === "in" || this.phase === "door") this._probe(WAKING_LIMIT);
   }
 
@@ -176,7 +180,13 @@ export class Net {
     this._base = this._top = 0;
   }
 
+  // The next step of the greeting has to come in time.
+  _await() {
+    this._after(GREETING_LIMIT, () => this._lost(0));
+  }
+
   _greet() {
+    this._await();
     const resume = this.run ? {resume: {run: this.run, ...this.positions}} : {};
     this._lastId++;
     this._greeting = String(this._lastId);
@@ -238,7 +248,7 @@ export class Net {
       this.heard({on: "reset"});
     }
     this.run = frame.run || "";
-    if (this.session) return;
+    if (this.session) return this._await();
     this._enter("door");
     if (this.name) this.heard({on: "stranger", name: this.name, account: this.account});
   }
@@ -251,7 +261,6 @@ export class Net {
       this._base = this._top = this.positions.me = frame.me || 0;
       this.entered("#lobby");
     }
-    this._attempts = 0;
     this._enter("in");
     this.flush();
   }
@@ -318,12 +327,20 @@ export class Net {
       }
     }
     for (const entry of this.outbox) if (entry.state === "sent") entry.state = "waiting";
-    if (code === CLOSED.REPLACED || code === CLOSED.REFUSED) return this._enter("ended");
+    const asked = bye && bye.retry > 0 ? bye.retry * 1000 : 0;
+    if (code === CLOSED.REPLACED || (code === CLOSED.REFUSED && !asked)) return this._enter("ended");
     const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this._attempts++) * (0.7 + 0.6 * this.random());
-    const wait = Math.max(delay, bye && bye.retry > 0 ? bye.retry * 1000 : 0);
+    const wait = Math.max(delay, asked);
     this.retryAt = this.now() + wait;
     this._enter("waiting");
-    this._after(wait, () => this.connect());
+    this._wait(wait);
+  }
+
+  _wait(left) {
+    this._after(Math.min(left, STEP), () => {
+      if (left <= STEP || this.now() >= this.retryAt) this.connect();
+      else this._wait(left - STEP);
+    });
   }
 
   // Nothing more is heard of this socket.
@@ -341,7 +358,10 @@ export class Net {
 
   _enter(phase) {
     this.phase = phase;
-    if (phase === "in" || phase === "door") this.clock.clearTimeout(this._timer);
+    if (phase === "in" || phase === "door") {
+      this._attempts = 0;
+      this.clock.clearTimeout(this._timer);
+    }
     this.changed();
   }
 
