@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from grading import without_plugins
 from one_behaviour import listening
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
@@ -197,7 +198,8 @@ def test_a_server_that_requires_accounts_is_only_probed():
 def run(*arguments):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300,
+        env=without_plugins(arguments))
     return done.returncode, done.stdout.strip()
 
 

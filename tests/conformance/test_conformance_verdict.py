@@ -1,10 +1,10 @@
 """What a run says of a foreign server: the verdict, the causes in their order, two reports compared, and a badge."""
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+from grading import without_plugins
 from wrong_server import WrongServer
 
 from parley.conformance import report, verdict
@@ -89,7 +89,7 @@ def grade(server, folder, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", "conformance", "--target", "line=%s:%d" % server.address(), "--json", path, *arguments],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300,
-        env=dict(os.environ, PYTHONUNBUFFERED="1"))
+        env=without_plugins(arguments, PYTHONUNBUFFERED="1"))
     with open(path) as file:
         rows = json.load(file)["line"]["requirements"]
     return done.returncode, done.stdout, {ident: row["verdict"] for ident, row in rows.items()}

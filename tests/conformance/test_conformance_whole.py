@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from grading import without_plugins
 from wrong_server import WrongServer
 
 from parley.conformance import coverage, requirements, targets
@@ -133,7 +134,7 @@ def run(*arguments, **options):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"] + list(arguments)
     done = subprocess.run(command, cwd=options.get("cwd", ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True, timeout=300,
-                          env=dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"))  # it needs none
+                          env=without_plugins(arguments))
     return done.returncode, done.stdout
 
 
