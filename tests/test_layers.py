@@ -1,5 +1,6 @@
 """Who may know whom: imports inside the server point to the left only."""
 import ast
+import functools
 import os
 
 import pytest
@@ -49,15 +50,13 @@ NOT_IN = {
 
 
 def modules(package):
-    """{dotted name: syntax tree} of everything in a package."""
+    """{dotted name: path} of everything in a package."""
     found = {}
     for folder, _, files in os.walk(os.path.join(ROOT, package)):
         for file in files:
             if file.endswith(".py"):
                 path = os.path.join(folder, file)
-                name = os.path.relpath(path, ROOT)[:-len(".py")].replace(os.sep, ".")
-                with open(path, encoding="utf-8") as source:
-                    found[name] = ast.parse(source.read(), path)
+                found[os.path.relpath(path, ROOT)[:-len(".py")].replace(os.sep, ".")] = path
     return found
 
 
@@ -65,14 +64,21 @@ MODULES = modules("server")
 NAMES = sorted(MODULES)
 
 
-def imported(name, tree=None):
+def nodes_of(path):
+    """All nodes of a file's syntax tree."""
+    with open(path, encoding="utf-8") as source:
+        return ast.walk(ast.parse(source.read(), path))
+
+
+@functools.lru_cache(maxsize=None)
+def imported(name, path=None):
     """The dotted names that a module imports, whether at its top or later; ours without `parley.` in front."""
-    for whole in _imported(name, tree or MODULES[name]):
-        yield whole[len("parley."):] if whole.startswith("parley.") else whole
+    return [whole[len("parley."):] if whole.startswith("parley.") else whole
+            for whole in _imported(name, nodes_of(path or MODULES[name]))]
 
 
-def _imported(name, tree):
-    for node in ast.walk(tree):
+def _imported(name, nodes):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -127,7 +133,7 @@ def test_protocols_and_chat_touch_neither_sockets_nor_clocks(layer):
 
 @pytest.mark.parametrize("name", sorted(WALL_CLOCKS))
 def test_who_may_read_the_wall_clock_reads_no_other(name):
-    used = {node.attr for node in ast.walk(MODULES[name])
+    used = {node.attr for node in nodes_of(MODULES[name])
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "time"}
     assert used <= OF_THE_WALL_CLOCK
     assert not [other for other in imported(name) if other.startswith("time.")]
@@ -146,7 +152,7 @@ def test_no_text_is_ever_run():
 
 
 def runs_no_text(name):
-    for node in ast.walk(MODULES[name]):
+    for node in nodes_of(MODULES[name]):
         if isinstance(node, ast.Call):
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
             is_a_pattern = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", None) == "re"
@@ -161,8 +167,8 @@ def test_marshal_is_for_the_queues_only():
 def test_the_client_knows_the_protocols_of_the_server_and_nothing_of_its_state():
     client = modules("client")
     assert "client.chat" in client
-    for name, tree in client.items():
-        for other in imported(name, tree):
+    for name, path in client.items():
+        for other in imported(name, path):
             if other.split(".")[0] == "server":
                 assert other.startswith(OPEN_TO_THE_CLIENT), "%s imports %s" % (name, other)
             assert other.split(".")[0] not in OUTSIDE
@@ -170,7 +176,7 @@ def test_the_client_knows_the_protocols_of_the_server_and_nothing_of_its_state()
 
 @pytest.mark.parametrize("package", sorted(EQUIPMENT))
 def test_test_equipment_knows_nothing_of_what_is_built_on_it(package):
-    trees = modules(package)
-    assert trees
-    for name, tree in trees.items():
-        assert not EQUIPMENT[package] & {other.split(".")[0] for other in imported(name, tree)}, name
+    found = modules(package)
+    assert found
+    for name, path in found.items():
+        assert not EQUIPMENT[package] & {other.split(".")[0] for other in imported(name, path)}, name
