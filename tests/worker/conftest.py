@@ -263,11 +263,11 @@ class House:
         """When a client is to be sent the next frame, because it has just been sent one."""
         return min(driven.worker.turns.next for driven in self.driven)
 
-    def wait(self, seconds):
+    def wait(self, seconds, step=0.5):
         """Let the invented time pass, in steps in which everybody does what is due."""
         end = self.clock.now + seconds
         while self.clock.now < end:
-            self.clock.now = min(end, self.clock.now + 0.5)
+            self.clock.now = min(end, self.clock.now + step)
             self.settle(2)
 
     def close(self):

@@ -304,10 +304,10 @@ def test_with_a_session_that_there_is_not_one_is_refused_and_may_log_in(house):
 
 @pytest.mark.slow
 def test_a_session_is_over_ten_minutes_after_its_connection(house, ann):
-    house.wait(700)
+    house.wait(700, step=2)
     for seconds, kind in ((595, "Welcome"), (603, "Refused")):
         ann.cut()
-        house.wait(seconds)
+        house.wait(seconds, step=2)
         ann.connect()
         assert ann.kinds()[1] == kind
 
