@@ -9,6 +9,8 @@ import sys
 from parley.conformance.requirements import ROOT, available_to
 
 REQUIREMENTS = available_to("line")
+# For runs of pytest, which otherwise import all plugins that are installed. They need none but xdist's `-n`.
+WITHOUT_PLUGINS = dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 STARTED = re.compile(r"(\d+)\s*$")
 
 
@@ -31,13 +33,8 @@ def graded(port, folder, *options, protocol="line"):
     command = [sys.executable, "-m", "conformance", "--target", "%s=127.0.0.1:%d" % (protocol, port), "--json", path,
                "--time-scale", "4"]  # the machine may be busy with other tests
     done = subprocess.run(command + list(options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, env=without_plugins(options))
+                          universal_newlines=True, env=WITHOUT_PLUGINS)
     return done.returncode, verdicts_in(path, protocol), done.stdout
-
-
-def without_plugins(options, **variables):
-    """The environment for a run of pytest that needs no installed plugin, as `-n` does: their import takes long."""
-    return dict(os.environ, **variables, **({} if "-n" in options else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}))
 
 
 def verdicts_in(path, protocol="line"):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from grading import without_plugins
+from grading import WITHOUT_PLUGINS
 from one_behaviour import listening
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
@@ -199,7 +199,7 @@ def run(*arguments):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300,
-        env=without_plugins(arguments))
+        env=WITHOUT_PLUGINS)
     return done.returncode, done.stdout.strip()
 
 
@@ -207,7 +207,7 @@ def run(*arguments):
     (["--target", "line=localhost"], "ERROR: --target line=localhost: the address of a server is HOST:PORT, such as "
                                      "localhost:4000 or [::1]:4000"),
     (["--target", "line=a..example:4000"], "ERROR: --target line=a..example:4000: there is no such host"),
-    (["--target", "line=a..example:4000", "-n", "2"],
+    (["--target", "line=a..example:4000", "-p", "xdist", "-n", "2"],
      "ERROR: --target line=a..example:4000: there is no such host"),
     (["--req", "LINE-DM-33"], "ERROR: --req LINE-DM-33: there is no such requirement; did you mean 'LINE-DM-3'?"),
     (["--report", os.path.join("nowhere", "x")],

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from grading import without_plugins
+from grading import WITHOUT_PLUGINS
 from wrong_server import WrongServer
 
 from parley.conformance import report, verdict
@@ -89,7 +89,7 @@ def grade(server, folder, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", "conformance", "--target", "line=%s:%d" % server.address(), "--json", path, *arguments],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300,
-        env=without_plugins(arguments, PYTHONUNBUFFERED="1"))
+        env=dict(WITHOUT_PLUGINS, PYTHONUNBUFFERED="1"))
     with open(path) as file:
         rows = json.load(file)["line"]["requirements"]
     return done.returncode, done.stdout, {ident: row["verdict"] for ident, row in rows.items()}
@@ -107,7 +107,7 @@ def test_a_deviation_is_charged_once_and_hides_nothing(tmpdir):
     assert verdicts["LINE-PING-1"] == verdicts["LINE-MSG-2"] == "pass"
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+@pytest.mark.parametrize("workers", [[], ["-p", "xdist", "-n", "2"]])
 def test_a_broken_must_fails_the_run(tmpdir, workers):
     server = WrongServer(["two-bobs"])
     try:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from grading import without_plugins
+from grading import WITHOUT_PLUGINS
 from wrong_server import WrongServer
 
 from parley.conformance import coverage, requirements, targets
@@ -133,8 +133,7 @@ def run(*arguments, **options):
     """(exit code, output) of a pytest run in a process of its own."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"] + list(arguments)
     done = subprocess.run(command, cwd=options.get("cwd", ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, timeout=300,
-                          env=without_plugins(arguments))
+                          universal_newlines=True, timeout=300, env=WITHOUT_PLUGINS)
     return done.returncode, done.stdout
 
 
