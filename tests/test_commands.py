@@ -11,6 +11,7 @@ import tempfile
 
 import preloaded
 import pytest
+from cases import for_each
 from in_process import run_main
 from numbered import Numbered
 
@@ -144,7 +145,7 @@ def serve():
     return start
 
 
-@pytest.mark.parametrize("arguments, given, words", MISTAKES, ids=lambda value: "-".join(value[:5]))
+@for_each("arguments, given, words", MISTAKES)
 def test_a_mistake_is_one_line(command, arguments, given, words):
     done = command(*arguments, given=given)
     told = done.stderr.decode()
@@ -154,7 +155,7 @@ def test_a_mistake_is_one_line(command, arguments, given, words):
         assert word in told
 
 
-@pytest.mark.parametrize("arguments", [
+@for_each("arguments", [
     ["status", "--bogus"], ["delete"], ["box"], ["accounts", "x"], ["export"], ["export", "all", "-"],
     ["log", "--since", "x"], ["passwd"], ["import", "users"], ["kick"], ["kick", "x", "--room", "a b"], ["ban"],
     ["say"], ["drop"], ["drop", "a,b"], ["backup"], ["mute", "x", "y"], ["who", "x"],
@@ -187,7 +188,7 @@ def test_a_terminal_that_cannot_show_a_text_gets_it_escaped(process, command, st
     assert "Zoë" in done.stdout.decode()  # JSON is UTF-8 everywhere
 
 
-@pytest.mark.parametrize("name", [
+@for_each("name", [
     "status", "log", "passwd", "accounts", "delete", "box", "who", "kick", "ban", "unban", "mute", "unmute", "say",
     "rooms", "drop", "backup", "export", "import"])  # fmt: skip
 def test_every_command_explains_itself(command, name):

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 import yaml
+from cases import for_each
 from numbered import Numbered
 
 from parley import __version__
@@ -499,7 +500,7 @@ def test_a_path_in_the_file_is_relative_to_the_file(monkeypatch, tmp_path, text,
     assert path_in(config.read("etc/config.yaml", config.defaults())) == path
 
 
-@pytest.mark.parametrize("text, name, value", FORMS)
+@for_each("text, name, value", FORMS)
 def test_a_setting_is_read_and_the_others_keep_their_defaults(read, text, name, value):
     assert read(text) == config.defaults()._replace(**{name: value})
 
@@ -519,7 +520,7 @@ def test_a_file_in_which_nothing_stands_changes_nothing(read, text):
     assert read(text) == config.defaults()
 
 
-@pytest.mark.parametrize("text, line, words", MISTAKES)
+@for_each("text, line, words", MISTAKES)
 def test_a_mistake_is_shown_with_its_place_in_one_line(read, text, line, words):
     with pytest.raises(ConfigError) as raised:
         read(text)
@@ -614,7 +615,7 @@ def test_the_example_is_the_documents():
         (b"Alice", b"123", None), (b"Bob", b"456", None), (b"Charlie", b"789", None)]
 
 
-@pytest.mark.parametrize("content, word", BAD_USERS, ids=lambda value: repr(value)[:50])
+@for_each("content, word", BAD_USERS)
 def test_a_bad_users_file_is_said_to_be_so_in_one_line(tmp_path, content, word):
     path = write_users(tmp_path, content)
     with pytest.raises(ConfigError) as raised:
@@ -634,7 +635,7 @@ def test_a_users_file_that_cannot_be_read_is_said_to_be_so(tmp_path):
 # ---- the command line
 
 
-@pytest.mark.parametrize("arguments, variables, name, value", PRECEDENCE)
+@for_each("arguments, variables, name, value", PRECEDENCE)
 def test_flags_win_over_the_environment_and_that_over_the_file(start, tmp_path, arguments, variables, name, value):
     (tmp_path / "config.yaml").write_text(FILE)
     code, settings = start(arguments, variables)
@@ -659,7 +660,7 @@ def test_another_file_can_be_named(start, tmp_path):
     assert start(["--config", "other.yaml"])[1].workers == 3
 
 
-@pytest.mark.parametrize("arguments", BAD_USAGE, ids=ascii)
+@for_each("arguments", BAD_USAGE)
 def test_a_wrong_use_is_one_line_and_code_2(start, capsys, arguments):
     assert start(arguments) == (2, None)
     told = capsys.readouterr()
@@ -893,7 +894,7 @@ def test_without_a_users_file_there_are_no_accounts(start_up):
     assert (code, memory.accounts) == (0, {})
 
 
-@pytest.mark.parametrize("content, words", [*BAD_USERS, *UNFIT_USERS], ids=lambda value: repr(value)[:50])
+@for_each("content, words", [*BAD_USERS, *UNFIT_USERS])
 def test_a_bad_users_file_is_one_line_and_code_78(start_up, tmp_path, capsys, content, words):
     path = write_users(tmp_path, content)
     assert start_up("--users", path) == (78, None)

@@ -1,6 +1,7 @@
 """The suite is tried on a server for `delimited` and `dollar` that can be wrong on purpose, as on a foreign one."""
 
 import pytest
+from cases import for_each
 from shipped import scenarios_of
 from wrong_accounts_server import BUGS, WrongAccountsServer
 from wrong_fixture import fixture_around
@@ -83,7 +84,7 @@ def play(scenario, bugs=()):
             Run(scenario, variant, fixture).play()
 
 
-@pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
+@for_each("name", sorted(set(MEANT_FOR.values())))
 def test_the_correct_server_passes(name):
     play(BY_NAME[name])
 
@@ -112,6 +113,5 @@ def test_how_a_foreign_server_is_proved_silent(protocol, kind, witnesses):
         assert len(fixture.witnesses) == witnesses
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
-def test_every_scenario_is_played(name):
-    assert variants_of(BY_NAME[name], False)
+def test_every_scenario_is_played():
+    assert all(variants_of(scenario, False) for scenario in BY_NAME.values())

@@ -1,6 +1,7 @@
 """The suite is tried on a server for `binary` and `padded` that can be wrong on purpose."""
 
 import pytest
+from cases import for_each
 from shipped import scenarios_of
 from wrong_fixture import fixture_around
 from wrong_framed_server import BUGS, WrongFramedServer
@@ -91,14 +92,14 @@ def is_caught(bug, scenario, foreign=False):
     return False
 
 
-@pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
+@for_each("name", sorted(set(MEANT_FOR.values())))
 def test_the_correct_server_passes(name):
     for variant in VARIANTS:
         if variant in variants_of(BY_NAME[name], False):
             play(BY_NAME[name], variant)
 
 
-@pytest.mark.parametrize("name", sorted(set(MEANT_FOR.values())))
+@for_each("name", sorted(set(MEANT_FOR.values())))
 def test_the_correct_server_passes_as_a_foreign_one(name):
     play(BY_NAME[name], Variant("any", "whole"), foreign=True)
 

@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from cases import for_each
 from shipped import scenarios_of
 from wrong_fixture import fixture_around
 from wrong_rooms_server import BUGS, WrongRoomsServer
@@ -168,12 +169,12 @@ def play(scenario, bugs=(), variants=VARIANTS):
                 Run(scenario, variant, fixture).play()
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
+@for_each("name", sorted(BY_NAME))
 def test_the_correct_server_passes(name):
     play(BY_NAME[name])
 
 
-@pytest.mark.parametrize("bug, name, requirement", CAUGHT)
+@for_each("bug, name, requirement", CAUGHT)
 def test_the_bug_is_caught(bug, name, requirement):
     with pytest.raises((StepFailed, BarrierFailed)) as caught:
         play(BY_NAME[name], [bug], VARIANTS[:1])

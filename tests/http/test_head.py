@@ -1,5 +1,6 @@
 """Requests, whole and cut anywhere, and what is none."""
 import pytest
+from cases import for_each
 
 from parley.server.http.head import MOST, Answer, Reader, Refused, Request, rendered
 
@@ -17,7 +18,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("cut", range(1, len(GET) + 1))
+@for_each("cut", range(1, len(GET) + 1))
 def test_a_request_is_the_same_however_it_is_cut(cut):
     reader = Reader()
     first = reader.feed(GET[:cut])
