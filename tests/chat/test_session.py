@@ -2,6 +2,7 @@
 import unicodedata
 
 import pytest
+from cases import for_each
 
 from parley.server.chat.names import claims
 from parley.server.chat.room import LOBBY
@@ -311,7 +312,7 @@ def test_a_stranger_of_each_protocol_may_do_what_its_document_lets_it(speaking, 
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
-@pytest.mark.parametrize("asked", [None, *COMMANDS], ids=str)
+@for_each("asked", [None, *COMMANDS])
 def test_a_strangers_mistake_is_told_only_in_what_it_may_do(speaking, hub, protocol, asked):
     client = speaking(protocol, STRANGER)
     client.hear([Malformed(Reason.BAD_FORM, asked)])
@@ -481,9 +482,9 @@ def test_a_member_says_things_under_its_registered_name(member, hub):
     assert hub.drain() == [("say", LOBBY, 1, b"ann", b"one", None, False), ("say", LOBBY, 1, b"ann", b"two", 7, False)]
 
 
-@pytest.mark.parametrize("claimed", [b"bob", b"ANN", b"", b"ann ", b"\xff", b"x" * 600], ids=repr)
-@pytest.mark.parametrize("command", [Say(b"hi", None, 7), WHISPER], ids=repr)
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+@pytest.mark.parametrize("command", [Say(b"hi", None, 7), WHISPER], ids=repr)
+@for_each("claimed", [b"bob", b"ANN", b"", b"ann ", b"\xff", b"x" * 600])
 def test_nobody_can_claim_to_be_somebody_else(speaking, hub, protocol, command, claimed):
     client, command = speaking(protocol, MEMBER), command._replace(claimed=claimed)
     client.hear([command])
