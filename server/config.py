@@ -48,7 +48,8 @@ Storage = namedtuple("Storage", "directory sync keep_messages keep_days")
 Storage.__doc__ = "A path, one of SYNC, how many messages are kept, and for how many days; 0 means no limit."
 
 SYNC = ("each-commit", "system")
-Redis = namedtuple("Redis", "url sentinels master replica password name node silence_seconds log_bytes")
+Redis = namedtuple("Redis", "url sentinels master replica password name node silence_seconds log_bytes user"
+                            " sentinel_password ca_file")
 Redis.__doc__ = "Where the order of several machines is: see `parley.server.order.place.Place`."
 
 REPLICA = ("preferred", "required", "none")
@@ -575,7 +576,8 @@ class _Reader:
         """A `Redis` from a mapping."""
         given = self.section(node, {
             "url": self.engine, "sentinels": self.sentinels, "master": self.text, "replica": self.replica,
-            "password_file": self._file, "name": self.node_name, "node": self.node_name,
+            "password_file": self._file, "user": self.text, "sentinel_password_file": self._file, "ca_file": self._file,
+            "name": self.node_name, "node": self.node_name,
             "silence_seconds": lambda node: self._number(node, (int, float), "seconds, from 2 to 600", 600, least=2),
             "log_bytes": lambda node: self._number(
                 node, (int,), "a number of bytes, at least 1048576", 1 << 40, least=1 << 20)})
@@ -585,18 +587,25 @@ class _Reader:
             raise self.error(node, "a master and its replica can be used with `sentinels` only, which know them")
         if "sentinels" in given and given.get("replica") == "none":
             raise self.error(node, "with `sentinels` the replica is preferred or required")
+        if "url" in given and ("user" in given or "sentinel_password_file" in given):
+            raise self.error(node, "`user` and `sentinel_password_file` are for `sentinels`; a URL has its user in it")
+        if "ca_file" in given and not given.get("url", "rediss:").startswith("rediss:"):
+            raise self.error(node, "`ca_file` is for TLS, but the URL does not begin with rediss://")
         if importlib.util.find_spec("redis") is None:
             raise self.error(node, "the package redis is not installed for this Python: run `%s -m pip install"
                                    " 'parley-chat[cluster]'`" % (sys.executable or "python3"))
-        password = given.pop("password_file", None)
+        for secret in ("password", "sentinel_password"):
+            file = given.pop(secret + "_file", None)
+            given[secret] = file and file.content.decode("utf-8", "replace").rstrip("\r\n")
+        ca_file = given.pop("ca_file", None)
         values = {"url": "", "sentinels": (), "master": "parley", "name": "parley",
                   "replica": "preferred" if "sentinels" in given else "none",
                   "node": socket.gethostname()[:LONGEST_NODE], "silence_seconds": 6,
-                  "log_bytes": 256 << 20, **given}
+                  "log_bytes": 256 << 20, "user": None, "ca_file": ca_file and os.path.abspath(ca_file.path), **given}
         if not _NODE.fullmatch(values["node"]):
             raise self.error(node, "this machine is called %r, which cannot be the name of a node: choose one as `node`"
                              % values["node"])
-        return Redis(password=password and password.content.decode("utf-8", "replace").rstrip("\r\n"), **values)
+        return Redis(**values)
 
     def engine(self, node):
         """The URL of a Redis."""

@@ -27,7 +27,7 @@ class RedisServer:
     def start(self, *options):
         """Start it, and wait until it answers."""
         for _ in range(1 if self.port else _ATTEMPTS):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             self.process = subprocess.Popen(
                 [self.program, "--port", str(port), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "",
                  "--dir", str(self._directory), *options], stdout=subprocess.DEVNULL)
@@ -55,7 +55,8 @@ class RedisServer:
             self.process.wait()
 
 
-def _free_port():
+def free_port():
+    """One that nobody has at the moment."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]

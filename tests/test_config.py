@@ -231,6 +231,8 @@ MISTAKES = [
     ("storage:\n  redis: {url: redis://h, replica: required}", 2, ["`sentinels` only"]),
     ("storage:\n  redis: {url: redis://h, replica: maybe}", 2, ["preferred or required or none", "'maybe'"]),
     ("storage:\n  redis: {sentinels: [h:1], replica: none}", 2, ["preferred or required"]),
+    ("storage:\n  redis: {url: redis://h, user: u}", 2, ["for `sentinels`"]),
+    ("storage:\n  redis: {url: redis://h, ca_file: config.yaml}", 2, ["rediss://"]),
     ("storage:\n  redis: {sentinels: [h]}", 2, ["26379", "'h'"]),
     ("storage:\n  redis: {sentinels: []}", 2, ["list of addresses"]),
     ("storage:\n  redis: {url: http://h/}", 2, ["redis://", "'http://h/'"]),
@@ -471,19 +473,23 @@ def test_the_shipped_file_is_complete():
 
 def test_where_the_order_of_several_machines_is(monkeypatch, tmp_path):
     (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     (tmp_path / "file.yaml").write_text(
-        "storage: {redis: {url: rediss://h:1/2, password_file: password, node: a, silence_seconds: 9}}")
+        "storage: {redis: {url: rediss://h:1/2, password_file: password, ca_file: ca.pem, node: a,"
+        " silence_seconds: 9}}")
     (tmp_path / "watched.yaml").write_text(
-        "storage: {redis: {sentinels: ['10.0.0.5:26379', '[::1]:2'], master: m, node: a}}")
+        "storage: {redis: {sentinels: ['10.0.0.5:26379', '[::1]:2'], master: m, node: a, user: u,"
+        " sentinel_password_file: password}}")
     (tmp_path / "both.yaml").write_text("storage: {directory: kept, redis: {url: redis://h}}")
     monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: name)
     settings = config.read(str(tmp_path / "file.yaml"), DEFAULTS)
     assert settings.storage is None
     assert settings.cluster == config.Redis(
-        "rediss://h:1/2", (), "parley", "none", "secret", "parley", "a", 9, 256 << 20)
+        "rediss://h:1/2", (), "parley", "none", "secret", "parley", "a", 9, 256 << 20, None, None,
+        str(tmp_path / "ca.pem"))
     watched = config.read(str(tmp_path / "watched.yaml"), DEFAULTS).cluster
     assert watched == config.Redis(
-        "", (("10.0.0.5", 26379), ("::1", 2)), "m", "preferred", None, "parley", "a", 6, 256 << 20)
+        "", (("10.0.0.5", 26379), ("::1", 2)), "m", "preferred", None, "parley", "a", 6, 256 << 20, "u", "secret", None)
     with pytest.raises(config.ConfigError, match="in the memory of the nodes, and directory cannot be used"):
         config.read(str(tmp_path / "both.yaml"), DEFAULTS)
     monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: None)

@@ -47,9 +47,13 @@ def client(place: Place, **more: Any) -> Any:
     if int(redis.__version__.partition(".")[0]) >= 5:
         options["protocol"] = 2  # in which the answers have the same form with all versions
     options.update(more)
-    if "host" not in more and place.password is not None:
+    if place.ca_file is not None:
+        options.update(ssl_ca_certs=place.ca_file, ssl_cert_reqs="required", ssl_check_hostname=True)
+    if "host" in more:
+        return redis.Redis(ssl=place.ca_file is not None, **options)
+    if place.password is not None:
         options["password"] = place.password
-    return redis.Redis(**options) if "host" in more else redis.Redis.from_url(place.url, **options)
+    return redis.Redis.from_url(place.url, **options)
 
 
 class OneServer:
@@ -84,7 +88,8 @@ class Watched:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._sentinels = [client(
-            place, host=host, port=port, socket_timeout=SENTINEL_WITHIN, socket_connect_timeout=SENTINEL_WITHIN)
+            place, host=host, port=port, password=place.sentinel_password, socket_timeout=SENTINEL_WITHIN,
+            socket_connect_timeout=SENTINEL_WITHIN)
             for host, port in place.sentinels]
         self._reading: Any = None
         self._is_replica = True
@@ -92,8 +97,8 @@ class Watched:
         self._asked_at = 0.0
 
     def _server(self, state: State) -> Any:
-        more = {} if self._place.password is None else {"password": self._place.password}
-        return client(self._place, host=state["ip"], port=int(state["port"]), **more)
+        return client(self._place, host=state["ip"], port=int(state["port"]), username=self._place.user,
+                      password=self._place.password)
 
     def _views(self) -> List[_View]:
         """What each of the Sentinels says that answer."""

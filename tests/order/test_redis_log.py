@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+from redis_servers import free_port
 
 from parley.server.ipc.messages import FromEngine, ToEngine, messages, packed
 from parley.server.ipc.queues import Queue, called
@@ -154,8 +155,8 @@ def join(place):
     """Makes hubs with processes; they read until the test has ended."""
     hubs = []
 
-    def make(node="a", number=0, applied="", token="run"):
-        hubs.append(Hub(place._replace(node=node)))
+    def make(node="a", number=0, applied="", token="run", **more):
+        hubs.append(Hub(place._replace(node=node, **more)))
         hubs[-1].say(ToEngine.Begin(number, token, applied))
         return hubs[-1]
 
@@ -247,3 +248,43 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
     reader._run()
     assert [message.entries for message in told if type(message) is FromEngine.Entries] == [[("6-7", {})]]
     assert type(told[-1]) is FromEngine.Foreign
+
+
+CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "certificates")
+# As docs/cluster.md has it.
+USER = ("on", ">secret", "~{parley:*}:*", "+@all", "-@dangerous", "+info", "+role")
+
+
+def port_with_tls(client):
+    """Lets the server listen there, with the certificate `first`."""
+    import redis
+    for what, file in (("cert", "first.pem"), ("key", "first.key"), ("ca-cert", "first.pem")):
+        try:
+            client.config_set("tls-%s-file" % what, os.path.join(CERTIFICATES, file))
+        except redis.ResponseError as error:
+            pytest.skip("this Redis has no TLS: %s" % error)
+    client.config_set("tls-auth-clients", "no")
+    for _ in range(5):
+        port = free_port()
+        try:
+            client.config_set("tls-port", port)
+        except redis.ResponseError:
+            continue  # it was taken meanwhile
+        return port
+    raise AssertionError("no port is free")
+
+
+def test_a_user_who_may_do_little_works_over_tls_with_a_certificate_that_is_known(ask, join):
+    ask.client.execute_command("ACL", "SETUSER", "parley", *USER)
+    port = port_with_tls(ask.client)
+    reached = {"url": "rediss://parley@127.0.0.1:%d/0" % port, "password": "secret"}
+    hub = join(ca_file=os.path.join(CERTIFICATES, "first.pem"), **reached)
+    assert hub.hear(FromEngine.Joined, FromEngine.Unusable).number == 1
+    hub.say(ToEngine.Submit(1, b"packet"))
+    (id_, _), = [entry for entry in hub.packets(2) if b"f" in entry[1]]
+    hub.say(ToEngine.Piece(b"state"), ToEngine.Keep(id_, 0), ToEngine.Bury(1))
+    assert hub.hear(FromEngine.Stored).applied == id_
+    assert b"d" in hub.packets(1)[0][1]
+    other = join(ca_file=os.path.join(CERTIFICATES, "second.pem"), **reached)
+    assert "certificate" in other.hear(FromEngine.Working, FromEngine.Joined).why.lower()
+    ask.client.config_set("tls-port", 0)
