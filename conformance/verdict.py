@@ -33,9 +33,22 @@ def sentence(requirements, results):
     musts = sum(one.requirement.level == "must" for one in failed)
     lost = strict.count(report.NOT_REACHED)
     judged = kept + strict.count(report.FAIL)
+    if not judged:
+        return _without_demands(requirements, results)
     text = "%s, which keeps %d of %d requirements of the levels must and should" % (
         _kind_of_server(len(failed), musts), kept, judged)
     return text + ("; %d more could not be judged because of what failed." % lost if lost else ".")
+
+
+def _without_demands(requirements, results):
+    """The verdict where no requirement of the levels must and should was judged."""
+    others = [results.verdict(one) for one in requirements.values() if one.level not in _STRICT]
+    kept = sum(one in (report.PASS, report.TOLERATED) for one in others)
+    judged = kept + others.count(report.DIFFERS) + others.count(report.FAIL)
+    exist = any(one.level in _STRICT for one in requirements.values())
+    text = "no requirement of the levels must and should %s" % ("could be judged" if exist else "is among these")
+    return text + (", and none of the others." if not judged else
+                   "; of the levels may and survive the server keeps %d of %d." % (kept, judged))
 
 
 def _kind_of_server(faults, musts):

@@ -91,8 +91,10 @@ def own_doings(ident, doing):
 
 
 def needs_framing(step, variant):
-    """Whether a step sends what may come in several segments, or together with other messages."""
-    return len(getattr(step, "sends", ())) > 1 or getattr(step, "cut", None) or variant.segmentation != "whole"
+    """Whether a step sends what may come in several segments, in parts, or together with other messages."""
+    sends = getattr(step, "sends", ())
+    return (len(sends) > 1 or any(send.kind != "message" for send in sends) or getattr(step, "cut", None)
+            or variant.segmentation != "whole")
 
 
 def talk(codec, guest):

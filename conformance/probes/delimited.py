@@ -1,14 +1,37 @@
 """How a foreign server of `delimited` talks: how it reads, and what it answers to the first requests of everybody."""
 from parley.conformance.acquaintance import Refused
 from parley.conformance.barrier import SELF
+from parley.conformance.message import Message
 from parley.conformance.probes import common
 from parley.conformance.wire import delimited as codec
 
 _TEXT = "wtm some words"
 
+# Words for `Profile.manners`: what a sender gets in the place of his message.
+_NO_ECHO, _ACKNOWLEDGED = "no echo", "acknowledged"
+
 CUT = {"bytes": "DELIMITED-FRAME-4", "joined": "DELIMITED-FRAME-4"}
 
 _GROUNDS = {"LISTRESPONSE": "DELIMITED-LIST-1", "SEND": "DELIMITED-SEND-1"}
+
+
+class Manner:
+    """Gives senders back what they have sent, where the server answers something else, or nothing."""
+
+    def __init__(self, state, kept=None):
+        self._state = state
+
+    def read(self, message, manners):
+        """The messages for which this one stands."""
+        if _ACKNOWLEDGED in manners and message.fields.get("RESPONSE") == []:
+            return self._sent(1) or [message]
+        if _NO_ECHO in manners and "LISTRESPONSE" in message.fields:
+            return self._sent() + [message]
+        return [message]
+
+    def _sent(self, most=None):
+        """What the client has sent last, and has no answer yet."""
+        return [Message({"SEND": items}) for items in self._state.sent_texts()[:most]]
 
 
 def accounts(visit):
@@ -38,7 +61,10 @@ def talk(visit):
     if answer is not None and answer.fields.get("RESPONSE"):
         visit.find("DELIMITED-CREATE-3", False, "SEND", answer, hinders=True)
         return
-    visit.find("DELIMITED-SEND-2", answer and answer.fields == message, "SEND", answer, hinders=True)
+    known = {None: _NO_ECHO, "RESPONSE=[]": _ACKNOWLEDGED}.get(answer and str(answer))
+    if not visit.find("DELIMITED-SEND-2", answer and answer.fields == message, "SEND", answer,
+                      hinders=known != _ACKNOWLEDGED):
+        visit.learn(manners=(known,) if known else ())
     heard = bob.hear()
     visit.find("DELIMITED-SEND-1", heard and heard.fields == message, "SEND", heard, hinders=True)
 

@@ -13,6 +13,7 @@ A message has one field, named after its command, with the list of its items: {S
 fields are for invalid messages: `command`, a number; `version`; `length`, of the data; `data`, instead of items. A
 received message that is invalid has `broken`, which says why.
 """
+import itertools
 import re
 from collections import deque
 
@@ -145,6 +146,10 @@ class ClientState:
         while self._asked and self.name is not None and self._asked[0][0] in ({"DELETE": []}, {"DELIVER": []}):
             asked, _ = self._asked.popleft()
             self.name = None if "DELETE" in asked else self.name
+
+    def sent_texts(self):
+        """The items of each SEND at the head of the requests that have no reply yet."""
+        return [fields["SEND"] for fields, _ in itertools.takewhile(lambda one: "SEND" in one[0], self._asked)]
 
     def is_echo(self, message):
         return False  # in this protocol the sender's copy is the reply

@@ -1,11 +1,14 @@
 """Getting acquainted with a server: what is learnt, what it breaks, and how messages are read then."""
 import pytest
+from wrong_accounts_server import WrongAccountsServer
+from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
 from parley.conformance.acquaintance import acquaint
+from parley.conformance.message import Message
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import Profile, Reader, pattern_of
-from parley.conformance.wire import line
+from parley.conformance.wire import CODECS, delimited, line
 
 BROKEN = [
     ("echo", {"LINE-MSG-2"}), ("acknowledges-msg", {"LINE-MSG-3"}), ("acknowledges-dm", {"LINE-DM-2"}),
@@ -38,6 +41,27 @@ def test_a_deviation_is_charged_to_the_requirement_that_forbids_it(bug, broken):
     assert all(one.evidence for one in profile.failed.values())
 
 
+OTHER_PROTOCOLS = [
+    (WrongFramedServer, "binary", "", ""),
+    (WrongFramedServer, "binary", "replies-from-nobody spaces-fill-names list-as-json own-time 301-twice",
+     "FRAME-3 FRAME-2 LIST-1 TALK-4 QUIT-3"),
+    (WrongFramedServer, "binary", "no-302 two-bobs 300-to-self strangers-hear length-in-characters",
+     "NAME-2 JOIN-2 NAME-3 JOIN-4 JOIN-12 FRAME-1"),
+    (WrongAccountsServer, "delimited", "no-echo", "SEND-2"),
+    (WrongAccountsServer, "delimited", "acknowledges", "SEND-2"),
+]
+
+
+@pytest.mark.parametrize("kind, protocol, bugs, broken", OTHER_PROTOCOLS)
+def test_so_it_is_in_other_protocols(kind, protocol, bugs, broken):
+    server = kind(["%s-%s" % (protocol, bug) for bug in bugs.split()])
+    try:
+        profile = acquaint(CODECS[protocol], server.address(protocol), PROBES[protocol])
+    finally:
+        server.stop()
+    assert {ident.split("-", 1)[1] for ident in profile.failed} == set(broken.split())
+
+
 def test_a_profile_survives_its_way_to_another_process():
     profile = learnt("echo", "announces-joins")
     assert Profile.from_json(profile.to_json()) == profile
@@ -68,6 +92,17 @@ def test_a_pattern_takes_other_names_texts_and_numbers():
 ])
 def test_what_is_learnt_is_read_as_the_document_has_it(profile, lines, expected):
     assert read(profile, *lines) == expected
+
+
+@pytest.mark.parametrize("manner, answers", [("acknowledged", [{"RESPONSE": []}]), ("no echo", [{"LISTRESPONSE": []}])])
+def test_a_sender_is_given_back_what_he_has_sent(manner, answers):
+    state = delimited.ClientState()
+    state.name = "ann"
+    sent = {"SEND": ["ann", "bob", "hello"]}
+    state.sent(delimited.encode(sent) + delimited.encode(delimited.probe(), None))
+    reader = Reader(Profile(manners=(manner,)), state, PROBES["delimited"].Manner)
+    found = [one.fields for answer in answers for one in reader.read(Message(answer))]
+    assert found == [sent] + [one for one in answers if "LISTRESPONSE" in one]
 
 
 def test_an_acknowledgement_is_none_before_the_login():

@@ -41,6 +41,22 @@ def test_the_verdict_is_a_sentence(verdicts, expected):
     assert sentence == expected + " requirements of the levels must and should."
 
 
+@pytest.mark.parametrize("verdicts, expected", [
+    ({"A-2": "not reached"}, ", and none of the others."),
+    ({"A-2": "not reached", "A-4": "differs"}, "; of the levels may and survive the server keeps 0 of 1."),
+])
+def test_a_verdict_on_what_no_document_demands_says_so(verdicts, expected):
+    sentence = verdict.sentence(REQUIREMENTS, results(verdicts))
+    assert sentence == "no requirement of the levels must and should could be judged" + expected
+
+
+def test_the_verdict_on_choices_of_ours_says_so():
+    own = {"A-4": REQUIREMENTS["A-4"]}
+    assert verdict.sentence(own, results({"A-4": "pass"})) == (
+        "no requirement of the levels must and should is among these; of the levels may and survive the server keeps "
+        "1 of 1.")
+
+
 def test_the_verdict_says_how_much_could_not_be_judged():
     sentence = verdict.sentence(REQUIREMENTS, results({"A-1": "fail", "A-2": "not reached"}))
     assert sentence.endswith("; 1 more could not be judged because of what failed.")
