@@ -237,14 +237,16 @@ def _in_words(got):
     return visible(str(got)) if got else "(nothing)"
 
 
-def acquaint(codec, address, probes):
+def acquaint(codec, address, probes, show=lambda text: None):
     """The `Profile` of the server at (host, port), by the experiments of a module of `conformance.probes`.
 
-    Raises Refused where nobody can log in, and OSError where nobody is.
+    show(text) is told of the progress. Raises Refused where nobody can log in, and OSError where nobody is.
     """
     visit = Visit(codec, address, probes.is_reply, probes.Manner)
     try:
         for number, experiment in enumerate(probes.EXPERIMENTS):
+            show("getting acquainted with the %s server, experiment %d of %d" % (
+                codec.NAME, number + 1, len(probes.EXPERIMENTS)))
             with visit.experiment():
                 try:
                     experiment(visit)

@@ -2,6 +2,7 @@
 import json
 import os
 import shlex
+import sys
 
 import pytest
 
@@ -13,6 +14,7 @@ from parley.conformance.fixture import NotUsable, new_suffix
 from parley.conformance.pool import Pool, needs_own_server
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import Profile
+from parley.conformance.progress import Progress, ProgressPlugin
 from parley.conformance.requirements import INSTALLED, ROOT, SCENARIOS
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import DidNotStart, Foreign
@@ -76,7 +78,7 @@ def pytest_sessionstart(session):
         options.check_report("--json", suite.json_path)
         if suite.foreign and not session.config.option.collectonly:
             preflight.check(suite.foreign, session.config.getoption("--time-scale"))
-            suite.get_acquainted(_teller(session.config))
+            suite.get_acquainted(_teller(session.config), _shown_progress(session.config))
     except (options.UsageError, FileErrors, NotUsable) as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -84,6 +86,19 @@ def pytest_sessionstart(session):
 def _teller(config):
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return reporter.write_line if reporter and config.option.verbose >= 0 else lambda line: None
+
+
+def _shown_progress(config):
+    """The `Progress` of the run, which is shown where standard error is a terminal; None elsewhere."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if not (reporter and sys.stderr.isatty() and config.option.verbose == 0):
+        return None
+    progress = Progress(sys.stderr)
+    alone = sys.stdout.isatty()
+    if alone:
+        reporter.showfspath = False
+    config.pluginmanager.register(ProgressPlugin(progress, alone))
+    return progress
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -182,14 +197,18 @@ class Suite:
         self.reported = False
         self.results = report.Results()
 
-    def get_acquainted(self, tell):
-        """Learn how each target talks, before the first scenario; tell(line) shows the progress."""
+    def get_acquainted(self, tell, progress):
+        """Learn how each target talks, before the first scenario, and tell(line); progress: a `Progress`, or None."""
         for protocol, address in self.foreign.addresses.items():
+            show = [progress.show] if progress else []
             try:
-                self.profiles[protocol] = acquaint(CODECS[protocol], address, PROBES[protocol])
+                self.profiles[protocol] = acquaint(CODECS[protocol], address, PROBES[protocol], *show)
             except (Refused, OSError) as error:
                 raise NotUsable("--target %s=%s:%d: nobody is let in; the server replies %s" % (
                     (protocol,) + address + (error,))) from None
+            finally:
+                if progress:
+                    progress.clear()
             failed = self.profiles[protocol].failed
             tell("acquainted with the %s server: %s" % (
                 protocol, "it breaks %s" % ", ".join(failed) if failed else "nothing to be noted"))
