@@ -55,8 +55,7 @@ class Guest:
         self.visit.note(self, NOTE, "connected")
         if hasattr(self.decoder, "opening"):
             self.write(self.decoder.opening(self.visit.address), "the opening", own=True)
-            self.visit.selector.read_until(
-                lambda: self.replies or self.lines or self.closed, time.monotonic() + ANSWER_SECONDS)
+            self.visit.read_until(lambda: self.replies or self.lines or self.closed)
         return self
 
     def read(self):
@@ -107,7 +106,7 @@ class Guest:
 
     def hear(self, seconds=ANSWER_SECONDS):
         """The next line; None if there is none."""
-        self.visit.selector.read_until(lambda: self.lines or self.closed, time.monotonic() + seconds)
+        self.visit.read_until(lambda: self.lines or self.closed, seconds)
         return self.lines.pop(0) if self.lines else None
 
     def hear_all(self, seconds=QUIET_SECONDS):
@@ -141,10 +140,11 @@ class Guest:
 class Visit:
     """The acquaintance with the server at one address. `profile` grows with each experiment."""
 
-    def __init__(self, codec, address, is_reply=None, manner=None):
+    def __init__(self, codec, address, is_reply=None, manner=None, time_scale=1.0):
         self.codec = codec
         self.is_reply = is_reply
         self.manner = manner
+        self.time_scale = time_scale
         self.address = address
         self.profile = profiles.Profile()
         self.selector = Selector()
@@ -164,6 +164,10 @@ class Visit:
         name = random_name()
         self._names.add(name)
         return Guest(self, ident, name).connect()
+
+    def read_until(self, satisfied, seconds=ANSWER_SECONDS):
+        """Read until `satisfied()` is true; returns False if it is not in time, which a slow machine has more of."""
+        return self.selector.read_until(satisfied, time.monotonic() + seconds * self.time_scale)
 
     def listen(self, seconds):
         """Read whatever comes meanwhile."""
@@ -237,12 +241,13 @@ def _in_words(got):
     return visible(str(got)) if got else "(nothing)"
 
 
-def acquaint(codec, address, probes, show=lambda text: None):
+def acquaint(codec, address, probes, time_scale=1.0, show=lambda text: None):
     """The `Profile` of the server at (host, port), by the experiments of a module of `conformance.probes`.
 
-    show(text) is told of the progress. Raises Refused where nobody can log in, and OSError where nobody is.
+    time_scale: the factor by which answers are waited for longer. show(text) is told of the progress. Raises Refused
+    where nobody can log in, and OSError where nobody is.
     """
-    visit = Visit(codec, address, probes.is_reply, probes.Manner)
+    visit = Visit(codec, address, probes.is_reply, probes.Manner, time_scale)
     try:
         for number, experiment in enumerate(probes.EXPERIMENTS):
             show("getting acquainted with the %s server, experiment %d of %d" % (

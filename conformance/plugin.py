@@ -77,7 +77,7 @@ def pytest_sessionstart(session):
         options.check_report("--report", suite.report_path)
         options.check_report("--json", suite.json_path)
         if suite.foreign and not session.config.option.collectonly:
-            preflight.check(suite.foreign, session.config.getoption("--time-scale"))
+            preflight.check(suite.foreign, suite.time_scale)
             suite.get_acquainted(_teller(session.config), _shown_progress(session.config))
     except (options.UsageError, FileErrors, NotUsable) as error:
         raise pytest.UsageError(str(error)) from None
@@ -189,7 +189,8 @@ class Suite:
         self.nodes = options.nodes(option("--nodes", 1), self.foreign)
         learnt = getattr(config, "workerinput", {}).get("parley_profiles", {})
         self.profiles = {protocol: Profile.from_json(text) for protocol, text in learnt.items()}
-        self.pool = Pool(self.workers, option("--time-scale", 1.0), options.command(option("--server-command", None)),
+        self.time_scale = option("--time-scale", 1.0)
+        self.pool = Pool(self.workers, self.time_scale, options.command(option("--server-command", None)),
                          self.foreign, self.profiles, self.nodes)
         self.lost = 0  # scenarios in a row to which a foreign server did not answer
         self.failed_scenarios = set()
@@ -202,7 +203,7 @@ class Suite:
         for protocol, address in self.foreign.addresses.items():
             show = [progress.show] if progress else []
             try:
-                self.profiles[protocol] = acquaint(CODECS[protocol], address, PROBES[protocol], *show)
+                self.profiles[protocol] = acquaint(CODECS[protocol], address, PROBES[protocol], self.time_scale, *show)
             except (Refused, OSError) as error:
                 raise NotUsable("--target %s=%s:%d: nobody is let in; the server replies %s" % (
                     (protocol,) + address + (error,))) from None

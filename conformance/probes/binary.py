@@ -3,7 +3,7 @@ import re
 import time
 from collections import Counter
 
-from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS
+from parley.conformance.acquaintance import PAUSE_SECONDS
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
 from parley.conformance.message import format_fields
 from parley.conformance.probes import common
@@ -176,7 +176,7 @@ def texts(visit):
         return
     visit.start_transcript()
     ann.say({"type": _TALK, "content": _ODD_TEXT})
-    visit.selector.read_until(lambda: bob.lines or bob.closed, time.monotonic() + ANSWER_SECONDS)
+    visit.read_until(lambda: bob.lines or bob.closed)
     heard = bob.hear_all()
     rest = bob.decoder.unfinished
     counted = [one for one in heard if one.fields["length"] == len(_ODD_TEXT) < len(_ODD_TEXT.encode())]
@@ -250,7 +250,7 @@ def leaving(visit):
     found = [one for one in answers if one.fields["type"] == _LEFT_ALONE]
     if not visit.find("BIN-QUIT-1", found and not found[0].fields["content"], "type=208", answers):
         visit.learn(**{"manners": (_WORDY,)} if found else {"unanswered": ("208",)})
-    visit.selector.read_until(lambda: bob.closed, time.monotonic() + ANSWER_SECONDS)
+    visit.read_until(lambda: bob.closed)
     if visit.find("BIN-QUIT-2", bob.closed, "(closed by the server)", "(still open)", hinders=True):
         _judge_leaving(visit, "BIN-QUIT-3", ann, bob.name)
     else:
@@ -266,7 +266,7 @@ def leaving(visit):
 
 
 def _judge_leaving(visit, ident, guest, name):
-    visit.selector.read_until(lambda: guest.lines, time.monotonic() + ANSWER_SECONDS)
+    visit.read_until(lambda: guest.lines)
     heard = guest.hear_all(PAUSE_SECONDS) + common.drained(visit, guest)
     times = _judge_note(visit, ident, _WENT, name, heard)
     if times > 1:
@@ -303,7 +303,7 @@ def _drained_at(visit, speaker, listener):
     own = common.drained(visit, speaker)
     if speaker is listener:
         return own
-    visit.selector.read_until(lambda: listener.lines or listener.closed, time.monotonic() + ANSWER_SECONDS)
+    visit.read_until(lambda: listener.lines or listener.closed)
     return common.drained(visit, listener)
 
 

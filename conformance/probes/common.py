@@ -1,5 +1,4 @@
 """Experiments that are the same in several protocols; each takes the requirements that it judges."""
-import time
 
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.profile import ME, pattern_of, told
@@ -13,7 +12,7 @@ def enter(visit, *idents):
     for ident in idents:
         guest = visit.newcomer(ident)
         guest.say(visit.codec.login(guest.name))
-        visit.selector.read_until(lambda: guest.state.name or guest.closed, time.monotonic() + 2 * ANSWER_SECONDS)
+        visit.read_until(lambda: guest.state.name or guest.closed, 2 * ANSWER_SECONDS)
         if not guest.state.name:
             raise Refused(None, " / ".join(map(str, guest.lines)) or None)
         guests.append(guest)
@@ -31,7 +30,7 @@ def drained(visit, guest):
     """All that has come to the guest by now."""
     expected = guest.replies + 1
     guest.say(visit.codec.probe(), own=True)
-    visit.selector.read_until(lambda: guest.replies >= expected or guest.closed, time.monotonic() + ANSWER_SECONDS)
+    visit.read_until(lambda: guest.replies >= expected or guest.closed)
     found, guest.lines = guest.lines, []
     return found
 
@@ -71,8 +70,7 @@ def _replies(guest, pieces, count):
         guest.write(piece, "probe", own=True)
         guest.let_read()
         guest.visit.listen(PAUSE_SECONDS)
-    return guest.visit.selector.read_until(
-        lambda: guest.replies >= expected, time.monotonic() + ANSWER_SECONDS) and not guest.closed
+    return guest.visit.read_until(lambda: guest.replies >= expected) and not guest.closed
 
 
 def own_doings(ident, doing):

@@ -1,6 +1,5 @@
 """How a foreign server of `line` talks, and which of the document's sentences that breaks."""
 import re
-import time
 
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
@@ -41,8 +40,7 @@ def _settle(visit, *guests):
             continue
         expected = guest.replies + 1
         guest.say("PING", own=True)
-        guest.visit.selector.read_until(
-            lambda: guest.replies >= expected or guest.closed, time.monotonic() + ANSWER_SECONDS)
+        guest.visit.read_until(lambda: guest.replies >= expected or guest.closed)
 
 
 def _enter(visit, *idents):
