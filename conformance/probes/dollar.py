@@ -4,7 +4,7 @@ The users are those of the document.
 """
 import re
 
-from parley.conformance.acquaintance import PAUSE_SECONDS, Refused
+from parley.conformance.acquaintance import PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, SELF, STRANGERS
 from parley.conformance.message import format_fields
 from parley.conformance.probes import common, histories
@@ -143,10 +143,30 @@ def texts(visit):
     alice, bob = _both(visit)
     for ident, text in _TEXTS:
         visit.start_transcript()
-        alice.say(codec.whisper("Alice", "Bob", text))
+        message = codec.whisper("Alice", "Bob", text)
+        alice.say(message)
         heard = [one.fields.get("message") for one in filter(None, [bob.hear()])]
+        if heard != [text] and _counts_characters(visit, message):
+            visit.not_reached(ident, "DOLLAR-PACKET-1")
+            return
         if not visit.find(ident, heard == [text], text, heard, hinders=True):
             return  # what comes after it may be lost
+
+
+def _counts_characters(visit, message):
+    """Whether the server takes the length for one of characters: then such a message arrives."""
+    data = repr(message)
+    if len(data) == len(data.encode()):
+        return False
+    visit.start_transcript()
+    for guest in list(visit.guests):
+        guest.leave()
+    visit.listen(QUIET_SECONDS)  # in which the server notices
+    alice, bob = _both(visit)
+    alice.say(dict(message, length=str(len(data)).ljust(codec.LENGTH_BYTES)))
+    heard = bob.hear()
+    counts = heard is not None and ("broken" in heard.fields or heard.fields.get("message") == message["message"])
+    return counts and not visit.find("DOLLAR-PACKET-1", False, "a length in bytes", heard, hinders=True)
 
 
 def leaving(visit):
@@ -164,6 +184,13 @@ def leaving(visit):
     heard = [one for one in alice.hear_all() + alice.hear_all() if one.fields.get("purpose") == _LIST]
     if _LIST not in visit.profile.unanswered:
         visit.find("DOLLAR-LIST-2", heard, "purpose=%s when Bob leaves" % _LIST, "", hinders=True)
+
+
+def passwords(visit):
+    """A wrong password lets nobody in."""
+    guest = visit.newcomer("alice")
+    answers = _exchange(visit, guest, {"purpose": "login", "username": "Alice", "password": "wtm wrong"})
+    visit.find("DOLLAR-LOGIN-2", not guest.state.name, "purpose=login result=False", answers, hinders=True)
 
 
 def segments(visit):
@@ -187,7 +214,7 @@ def proof(visit):
         visit.learn(proof=SELF)
 
 
-EXPERIMENTS = (common.greeting(None), strangers, accounts, login, segments, talk, texts, leaving, proof)
+EXPERIMENTS = (common.greeting(None), strangers, accounts, login, passwords, segments, talk, texts, leaving, proof)
 
 
 def _exchange(visit, guest, request):
@@ -237,10 +264,17 @@ def relies_on(step, variant, renaming):
             found.add("DOLLAR-LOGIN-5")
         if content.get("purpose") == _SEND:
             found.update(_texts_in(str(content.get("message"))), ["DOLLAR-SEND-1"])
+        if not _is_ascii(send.content) or content.get("purpose") == histories.START:  # which may have any texts
+            found.add("DOLLAR-PACKET-1")
     if common.needs_framing(step, variant):
         found.add("DOLLAR-PACKET-4")
     found.update(filter(None, (ground(matcher.describe({})) for matcher in getattr(step, "expects", ()))))
     return found
+
+
+def _is_ascii(content):
+    """Whether a text, bytes, or fields with texts are ASCII."""
+    return max(content if isinstance(content, bytes) else map(ord, str(content)), default=0) < 128
 
 
 def _texts_in(text):
