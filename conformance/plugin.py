@@ -1,5 +1,6 @@
 """The pytest plugin: options, an item for each scenario and variant, verdicts, and the table at the end."""
 import json
+import math
 import os
 import shlex
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from parley.conformance import failure, loader, model, options, preflight, report, requirements, verdict
-from parley.conformance.acquaintance import Refused, acquaint
+from parley.conformance.acquaintance import ANSWER_SECONDS, Refused, acquaint
 from parley.conformance.barrier import RELAY, BarrierFailed
 from parley.conformance.charging import charge
 from parley.conformance.fixture import NotUsable, new_suffix
@@ -203,7 +204,8 @@ class Suite:
         for protocol, address in self.foreign.addresses.items():
             show = [progress.show] if progress else []
             try:
-                self.profiles[protocol] = acquaint(CODECS[protocol], address, PROBES[protocol], self.time_scale, *show)
+                self.profiles[protocol] = acquaint(
+                    CODECS[protocol], address, PROBES[protocol], self._scale_for_guests(protocol), *show)
             except (Refused, OSError) as error:
                 raise NotUsable("--target %s=%s:%d: nobody is let in; the server replies %s" % (
                     (protocol,) + address + (error,))) from None
@@ -213,6 +215,11 @@ class Suite:
             failed = self.profiles[protocol].failed
             tell("acquainted with the %s server: %s" % (
                 protocol, "it breaks %s" % ", ".join(failed) if failed else "nothing to be noted"))
+
+    def _scale_for_guests(self, protocol):
+        """The time scale of the acquaintance, in which nobody may wait until he is idle."""
+        idle_limit = self.foreign.idle_limits.get(protocol, math.inf)
+        return min(self.time_scale, idle_limit / (2 * ANSWER_SECONDS))
 
     def reason_to_skip(self, scenario):
         """Why the scenario cannot run on this server; None if it can."""

@@ -467,7 +467,7 @@ class Run:
 
     def _do_wait(self, step):
         self._flush()
-        until = time.monotonic() + step.seconds * self._stretch * self.fixture.time_scale
+        until = time.monotonic() + step.seconds * self._stretch
         self.fixture.selector.read_until(lambda: False, min(until, self._deadline))
 
     def _do_serverstep(self, step):
