@@ -19,7 +19,7 @@ QUIET_SECONDS = 0.15  # after which, where nothing better is known, no more is t
 PAUSE_SECONDS = 0.05  # in which a server that is not on this machine has most likely read what was written
 _CONNECT_SECONDS = 3.0
 _OWN_NAME = re.compile("wtn[a-z]{6}")  # as `random_name` makes them
-_FIRST = 2  # so many experiments show that one can log in at all
+_FIRST = 3  # so many experiments show that one can log in at all
 
 
 class Refused(Exception):

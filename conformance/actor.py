@@ -195,9 +195,10 @@ class Actor:
     def _on_close(self, how):
         self.closed_by_peer = how
         rest = self.decoder.unfinished
-        if rest and not (self.profile and rest == self.profile.prompt.encode()):
+        if rest:
             shown = hex_bytes(rest) if self.codec.STRUCTURED else rest.decode("utf-8", "backslashreplace")
-            self.inbox.append(shown + " (incomplete)")
+            if not (self.reader and self.reader.is_prompt(shown)):
+                self.inbox.append(shown + " (incomplete)")
         self.selector.remove(self)
         self.record(self.ident, transcript.NOTE, "closed by the server (%s)" % how)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Tuple
 
 from parley.conformance.message import format_fields
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ME = "<me>"  # in a pattern, the name of the one who gets the message
 
 
@@ -31,23 +32,27 @@ class Profile(NamedTuple):
     """What is known of one server and protocol. Patterns are regular expressions for a whole message.
 
     greeting: of the lines that greet a connection. prompt: what stands in front of lines. carriage_return: lines end in
-    CR LF. asides: of lines that nobody asked for; to_members, to_strangers: the same, for those who are logged in or
-    are not; unasked: the same, for those who have not asked for the list of users. acknowledgements: of what speakers
-    are told. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator,
-    template) of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered:
-    the kinds of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of
-    answers after which the server closes. manners: words for how messages differ in form, which `Manner` and `alike` of
-    `conformance.probes` understand. echoes: speakers hear themselves. proof: the kind of barrier that works, or empty.
-    pause: seconds between two writes, where one read is one message. shared: there is room for several runs at the same
-    time, which can tell each other's messages from their own.
+    CR LF. colours: they have some. small_names: names are told in small letters, however they were given. asides: of
+    lines that nobody asked for; to_members, to_strangers: the same, for those who are logged in or are not; unasked:
+    the same, for those who have not asked for the list of users. acknowledgements: of what speakers are told;
+    acknowledged: after which commands, where that is known. rewrites: (pattern, template) of lines in another form.
+    lists: (pattern with a group `names`, separator, template) of a list in one line. answers: (the document's answer,
+    patterns of those that stand for it). unanswered: the kinds of message that never come. repeats: (pattern, times) of
+    lines that come more than once. closing: of answers after which the server closes. manners: words for how messages
+    differ in form, which `Manner` and `alike` of `conformance.probes` understand. echoes: speakers hear themselves.
+    proof: the kind of barrier that works, or empty. pause: seconds between two writes, where one read is one message.
+    shared: there is room for several runs at the same time, which can tell each other's messages from their own.
     """
 
     greeting: Tuple[str, ...] = ()
     prompt: str = ""
     carriage_return: bool = False
+    colours: bool = False
+    small_names: bool = False
     asides: Tuple[str, ...] = ()
     to_members: Tuple[str, ...] = ()
     acknowledgements: Tuple[str, ...] = ()
+    acknowledged: Tuple[str, ...] = ()
     to_strangers: Tuple[str, ...] = ()
     unasked: Tuple[str, ...] = ()
     rewrites: Tuple[Tuple[str, str], ...] = ()
@@ -74,9 +79,9 @@ class Profile(NamedTuple):
             re.fullmatch(one, message, re.DOTALL) for answer, patterns in self.answers if answer == wanted
             for one in patterns)
 
-    def acknowledges(self, message):
-        """Whether the message is what a speaker is told."""
-        return any(re.fullmatch(one, message, re.DOTALL) for one in self.acknowledgements)
+    def acknowledgement(self, message):
+        """The pattern of what speakers are told that the message has; None if it is something else."""
+        return next((one for one in self.acknowledgements if re.fullmatch(one, message, re.DOTALL)), None)
 
     def closes_after(self, message):
         """Whether the server closes a connection behind this message."""
@@ -115,6 +120,11 @@ def pattern_of(line, names=(), texts=()):
     return source
 
 
+def plain(line):
+    """A line without the colours of a terminal."""
+    return _COLOUR.sub("", line)
+
+
 def told(message):
     """A message as the text that patterns are for: where it has fields, all but its time."""
     if isinstance(message, str):
@@ -135,19 +145,19 @@ class Reader:
         self.state = state
         self._greeting = list(profile.greeting)
         self._seen = Counter()
+        self._acknowledged = Counter()
 
     def read(self, message):
         """The messages for which this one stands: none if it is set aside."""
         profile = self.profile
         if not isinstance(message, str):
             found = self._manner.read(message, profile.manners) if self._manner else [message]
-            return [one for one in found if not self._is_aside(told(one))]
-        line = message
+            return [one for one in found if not self._is_aside(told(one)) and not self._is_acknowledgement(told(one))]
+        line = plain(message) if profile.colours else message
         if profile.carriage_return and line.endswith("\r"):
             line = line[:-1]
-        while profile.prompt and line.startswith(profile.prompt):
-            line = line[len(profile.prompt):]
-        if self._is_greeting(line) or self._is_aside(line):
+        line = self._without_prompts(line)
+        if self._is_greeting(line) or self._is_aside(line) or self._is_acknowledgement(line):
             return []
         return [one for one in self._rewritten(line) if not self._is_repeated(one)]
 
@@ -158,8 +168,17 @@ class Reader:
                 return answer
         return message
 
+    def is_prompt(self, text):
+        """Whether there is nothing in the text but prompts."""
+        return not self._without_prompts(plain(text) if self.profile.colours else text)
+
+    def _without_prompts(self, line):
+        while self.profile.prompt and line.startswith(self.profile.prompt):
+            line = line[len(self.profile.prompt):]
+        return line
+
     def _is_greeting(self, line):
-        if self._greeting and re.fullmatch(self._greeting[0], line):
+        if self._greeting and re.fullmatch(self._greeting[0], plain(line)):
             del self._greeting[0]
             return True
         return False
@@ -174,7 +193,17 @@ class Reader:
         unasked = () if getattr(state, "asked_list", True) else profile.unasked
         if getattr(state, "awaits_login", False) or not state.name:
             return profile.asides + profile.to_strangers + unasked
-        return profile.asides + profile.to_members + profile.acknowledgements + unasked
+        return profile.asides + profile.to_members + unasked
+
+    def _is_acknowledgement(self, text):
+        """Whether a speaker is told that he was heard, no more often than he has spoken."""
+        profile, state = self.profile, self.state
+        pattern = profile.acknowledgement(text)
+        if pattern is None or not state.name or getattr(state, "awaits_login", False):
+            return False
+        self._acknowledged[pattern] += 1
+        said = sum(state.said[one] for one in profile.acknowledged)
+        return not profile.acknowledged or self._acknowledged[pattern] <= said
 
     def _rewritten(self, line):
         for pattern, template in self.profile.rewrites:

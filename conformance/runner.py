@@ -65,7 +65,8 @@ class Run:
         self.unproved = []  # the steps whose evidence has not come
         self.other_words = []  # a StepFailed for each answer in other words than the scenario's
         self.played = []
-        self.renaming = Renaming(scenario.names, suffix)
+        profiles = filter(None, (fixture.profile_of(CODECS[protocol]) for protocol in scenario.protocols))
+        self.renaming = Renaming(scenario.names, suffix, any(one.small_names for one in profiles))
         self._stretch = self._time_stretch()
         self._deadline = time.monotonic() + self._time_limit()
         self._pending = Pending()
@@ -395,6 +396,8 @@ class Run:
         if actor.profile and step.within is None:
             deadline = min(deadline, time.monotonic() + _PATIENCE_SECONDS * self.fixture.time_scale)
         self.fixture.selector.read_until(lambda: actor.closed_by_peer, deadline)
+        while actor.profile and actor.inbox and PROBES[actor.codec.NAME].is_farewell(actor.inbox[0]):
+            actor.inbox.popleft()
         if actor.inbox:
             raise StepFailed(step, actor.ident, "expect_close", ["(close)"], list(actor.inbox))
         if not actor.closed_by_peer:

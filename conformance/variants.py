@@ -43,16 +43,23 @@ def _has_consecutive_sends(steps):
 
 
 class Renaming:
-    """Adds a suffix to each declared name wherever it is a whole word, so that names are free on a used server."""
+    """Adds a suffix to each declared name wherever it is a whole word, so that names are free on a used server.
 
-    def __init__(self, names, suffix):
+    small: names are written in small letters too, unless two of them differ only in that.
+    """
+
+    def __init__(self, names, suffix, small=False):
         self.suffix = suffix
+        self._small = small and len({name.lower() for name in names}) == len(set(names))
         longest_first = sorted(filter(None, names), key=len, reverse=True)
         self._names = re.compile(r"(?<!\w)(%s)(?!\w)" % "|".join(map(re.escape, longest_first)))
         self.active = bool(suffix and longest_first)
 
     def text(self, text):
-        return self._names.sub(r"\g<1>" + self.suffix, text) if self.active else text
+        return self._names.sub(self._renamed, text) if self.active else text
+
+    def _renamed(self, found):
+        return (found.group().lower() if self._small else found.group()) + self.suffix
 
     def raw(self, data):
         return self.chunks([data])[0]

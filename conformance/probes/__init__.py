@@ -15,6 +15,7 @@ and what else the reading of messages and the charging of failures have to know;
 
     CLOSED                  the requirements that are broken by closing behind an answer
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
+    is_farewell(message)    may it come in front of a close that is expected, as no requirement minds?
     is_answer(message)      does it answer a command, and is not what somebody else has done?
     alike(wanted, message, manners)     does the message stand for the one that is wanted?
     kind(text)              the kind of a message: its words without names and texts
@@ -31,6 +32,7 @@ _DEFAULTS = {
     "kept_before": lambda fixture, scenario: None,
     "CLOSED": (),
     "is_in": lambda lines: False,
+    "is_farewell": lambda message: False,
     "is_answer": lambda message: False,
     "alike": lambda wanted, message, manners: False,
     "kind": lambda text: text,

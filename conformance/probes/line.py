@@ -4,13 +4,14 @@ import re
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
 from parley.conformance.fixture import random_word
-from parley.conformance.profile import pattern_of
+from parley.conformance.profile import pattern_of, plain
 
 _TEXT = "wtm some words"
 _PEOPLE = 13  # the twelve of a scenario, and a witness
 _RACERS, _RACES = 4, 5
 _ORDERED = 20
 _PAUSE = PAUSE_SECONDS
+_PULSE_SECONDS = 1.2
 # The likeliest first.
 _WORDS_OF_SUCCESS = (r"OK", r"(?:\W+|200 )?OK\b.*", r"(?:INFO |SERVER:? |MSG )?.*\b(?:logged in|login successful)\b.*",
                      r"(?:INFO |SERVER:? )?(?:success|welcome|hello|hi)\b.*")
@@ -87,7 +88,21 @@ def greeting(visit):
     prompt = guest.decoder.unfinished.decode("utf-8", "replace")
     shown = [line.rstrip("\r") for line in lines]
     visit.find("LINE-LOGIN-5", not lines and not prompt, "", shown + [prompt] * bool(prompt))
-    visit.learn(greeting=tuple(map(pattern_of, shown)), prompt=prompt, carriage_return=shown != lines)
+    visit.learn(greeting=[pattern_of(plain(line)) for line in shown], prompt=plain(prompt),
+                carriage_return=shown != lines)
+
+
+def pulse(visit):
+    """What comes each second or so to whoever does nothing."""
+    stranger, ann = visit.newcomer("stranger"), visit.newcomer("ann")
+    ann.say("LOGIN " + ann.name)
+    for guest in (ann, stranger):
+        guest.hear_all(2 * QUIET_SECONDS)
+    visit.listen(_PULSE_SECONDS)
+    to_members, to_strangers = ([plain(line).rstrip("\r") for line in guest.lines] for guest in (ann, stranger))
+    visit.learn(asides=map(pattern_of, to_members), to_strangers=map(pattern_of, to_strangers))
+    if any(line.endswith("\r") for line in ann.lines + stranger.lines):
+        visit.learn(carriage_return=True)
 
 
 def login(visit):
@@ -98,6 +113,8 @@ def login(visit):
     if first is None:
         raise Refused("LINE-LOGIN-1", "closed" if guest.closed else None)
     lines = [first] + guest.hear_all()
+    if lines != list(map(plain, lines)):
+        visit.learn(colours=True)
     if any(line.endswith("\r") for line in lines):
         visit.learn(carriage_return=True)  # which is no part of a line, as LINE-FRAME-3 has it for the other direction
         lines = [line.rstrip("\r") for line in lines]
@@ -107,8 +124,9 @@ def login(visit):
     lines.remove(answer)
     lines = _heard_by_all(visit, lines, guest)
     visit.find("LINE-LOGIN-1", answer == "OK", "OK", answer)
-    if answer != "OK":
-        visit.learn(rewrites=((pattern_of(answer, [guest.name]), "OK"),))
+    lines = [plain(line) for line in lines]
+    if plain(answer) != "OK":
+        visit.learn(rewrites=((pattern_of(plain(answer), [guest.name]), "OK"),))
     visit.find("LINE-LOGIN-5", not lines, "", lines)
     listed = [line for line in lines if line.startswith("USER ")]
     named = [line for line in lines if guest.name in line and line not in listed]
@@ -129,7 +147,7 @@ def _heard_by_all(visit, lines, guest):
 
 def _accepting(lines, shapes):
     """The line that says that a login has succeeded; None if there is none."""
-    found = (line for shape in shapes for line in lines if re.fullmatch(shape, line, re.IGNORECASE))
+    found = (line for shape in shapes for line in lines if re.fullmatch(shape, plain(line), re.IGNORECASE))
     return next(found, None)
 
 
@@ -201,8 +219,8 @@ def talk(visit):
     visit.find("LINE-MSG-2", not copies, "", copies)
     visit.find("LINE-MSG-3", not words, "", words)
     same = [line for line in copies if line in ("MSG %s %s" % (ann.name, _TEXT), form)]
-    visit.learn(echoes=bool(same), acknowledgements=[pattern_of(line, [ann.name], [_TEXT]) for line in copies + words
-                                                     if line not in same])
+    told = [pattern_of(line, [ann.name], [_TEXT]) for line in copies + words if line not in same]
+    visit.learn(echoes=bool(same), acknowledgements=told, acknowledged=["MSG"] * bool(told))
     heard = stranger.hear_all(_PAUSE)
     visit.find("LINE-MSG-5", not [line for line in heard if _TEXT in line], "", heard)
     visit.learn(to_strangers=[pattern_of(line, [ann.name], [_TEXT]) for line in heard])
@@ -235,16 +253,39 @@ def whispers(visit):
     came = len(ann.raw)
     first = bob.hear()
     own, others = _drained(visit, ann), _drained(visit, cat)
-    own += [line for line in ann.raw[came:] if line not in own and visit.profile.acknowledges(line)]
+    own += [line for line in ann.raw[came:] if line not in own and visit.profile.acknowledgement(line)]
     lines = ([first] if first is not None else []) + _drained(visit, bob)
     form = _judge_form(visit, "LINE-DM-1", "DM", ann.name, lines)
     if form is not None:
         visit.find("LINE-DM-2", not own, "", own)
-        visit.learn(acknowledgements=[pattern_of(line, [bob.name, ann.name], [_TEXT]) for line in own])
+        visit.learn(acknowledgements=[pattern_of(line, [bob.name, ann.name], [_TEXT]) for line in own],
+                    acknowledged=["DM"] * bool(own))
         visit.find("LINE-DM-5", not others, "", others, hinders=True)
     else:
         visit.not_reached("LINE-DM-2", "LINE-DM-1")
         visit.not_reached("LINE-DM-5", "LINE-DM-1")
+
+
+def small_names(visit):
+    """A name is told as it was given."""
+    if _hinders(visit, "LINE-MSG-1"):
+        return
+    bob, = _enter(visit, "bob")
+    visit.start_transcript()
+    ann = visit.newcomer("ann")
+    ann.name = ann.name.capitalize()
+    if not _log_in(ann):
+        return
+    ann.say("MSG " + _TEXT)
+    wanted = "MSG %s %s" % (ann.name, _TEXT)
+    first = bob.hear()
+    if first != wanted.replace(ann.name, ann.name.lower()):
+        return
+    visit.find("LINE-MSG-1", False, wanted, first)
+    visit.learn(small_names=True)
+    visit.start_transcript()
+    answers = _answer(visit, ann, "DM %s %s" % (bob.name.upper(), _TEXT))
+    visit.find("LINE-DM-7", answers, "ERR user-not-found", answers)
 
 
 def who(visit):
@@ -386,9 +427,8 @@ def _strangers_leave(visit, how):
     visit.start_transcript()
     ann, = _enter(visit, "ann")
     visit.newcomer("stranger").leave(how)
-    came = len(ann.raw)
-    ann.hear_all(QUIET_SECONDS)
-    heard = [line for line in ann.raw[came:] if not visit.is_about_the_gone(line)]
+    ann.lines.clear()
+    heard = ann.hear_all(QUIET_SECONDS)
     visit.find("LINE-LEAVE-3", not heard, "", heard)
     visit.learn(to_members=[pattern_of(line) for line in heard])
 
@@ -486,8 +526,8 @@ def strangers(visit):
     _strangers_leave(visit, "fin")
 
 
-EXPERIMENTS = (greeting, login, ping, strangers, segments, before_login, joins, talk, whispers, proof, who, refusals,
-               leaving, texts, names, crowd, cuts)
+EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, joins, talk, small_names, whispers,
+               proof, who, refusals, leaving, texts, names, crowd, cuts)
 
 
 # How scenarios are read
@@ -550,6 +590,11 @@ def relies_on(step, variant, renaming):
 def is_in(lines):
     """Whether these lines are the reply to a login that has succeeded, in whatever words."""
     return _accepting([line.rstrip("\r") for line in lines], _WORDS_OF_SUCCESS) is not None
+
+
+def is_farewell(message):
+    """Whether it may come in front of a close that is expected, as no requirement minds."""
+    return kind(message) == "INFO" or ground(message) is None and not message.startswith(("ERR", "MSG", "DM"))
 
 
 def is_answer(message):

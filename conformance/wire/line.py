@@ -3,7 +3,7 @@
 Written from the document alone, independently of our server.
 """
 import re
-from collections import deque
+from collections import Counter, deque
 
 NAME = "line"
 STRUCTURED = FRAMED = STORES_MESSAGES = HEARS_BEFORE_LOGIN = False
@@ -75,6 +75,7 @@ class ClientState:
         self.name = None
         self.asked_list = False
         self.half_sent = b""
+        self.said = Counter()  # how many MSG and DM were sent
         self._logins = deque()
         self._pings = deque()
 
@@ -91,6 +92,8 @@ class ClientState:
             self._pings.append(own)
         elif word == "WHO" and self.name:
             self.asked_list = True
+        elif word in ("MSG", "DM"):
+            self.said[word] += 1
 
     def received(self, message):
         if message == "PONG" and self._pings:

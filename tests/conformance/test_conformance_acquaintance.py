@@ -8,8 +8,10 @@ from parley.conformance.acquaintance import acquaint
 from parley.conformance.message import Message
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import Profile, Reader, pattern_of
+from parley.conformance.variants import Renaming
 from parley.conformance.wire import CODECS, delimited, line
 
+SLOWLY = 4  # as the machine may be busy with other tests
 BROKEN = [
     ("echo", {"LINE-MSG-2"}), ("acknowledges-msg", {"LINE-MSG-3"}), ("acknowledges-dm", {"LINE-DM-2"}),
     ("announces-joins", {"LINE-LOGIN-5"}), ("strangers-hear", {"LINE-MSG-5"}), ("two-bobs", {"LINE-LOGIN-2"}),
@@ -22,7 +24,7 @@ BROKEN = [
 def learnt(*bugs):
     server = WrongServer(bugs, workers=1)
     try:
-        return acquaint(line, server.address(), PROBES["line"])
+        return acquaint(line, server.address(), PROBES["line"], time_scale=SLOWLY)
     finally:
         server.stop()
 
@@ -49,6 +51,7 @@ OTHER_PROTOCOLS = [
      "NAME-2 JOIN-2 NAME-3 JOIN-4 JOIN-12 FRAME-1"),
     (WrongAccountsServer, "delimited", "no-echo", "SEND-2"),
     (WrongAccountsServer, "delimited", "acknowledges", "SEND-2"),
+    (WrongAccountsServer, "dollar", "length-in-characters any-password", "PACKET-1 LOGIN-2"),
 ]
 
 
@@ -56,7 +59,7 @@ OTHER_PROTOCOLS = [
 def test_so_it_is_in_other_protocols(kind, protocol, bugs, broken):
     server = kind(["%s-%s" % (protocol, bug) for bug in bugs.split()])
     try:
-        profile = acquaint(CODECS[protocol], server.address(protocol), PROBES[protocol])
+        profile = acquaint(CODECS[protocol], server.address(protocol), PROBES[protocol], time_scale=SLOWLY)
     finally:
         server.stop()
     assert {ident.split("-", 1)[1] for ident in profile.failed} == set(broken.split())
@@ -107,6 +110,27 @@ def test_a_sender_is_given_back_what_he_has_sent(manner, answers):
 
 def test_an_acknowledgement_is_none_before_the_login():
     assert read(Profile(acknowledgements=("OK",)), "OK", name=None) == ["OK"]
+
+
+def test_no_more_is_acknowledged_than_was_said():
+    state = line.ClientState()
+    state.name = "ann"
+    reader = Reader(Profile(acknowledgements=("OK",), acknowledged=("DM",)), state)
+    state.sent(b"MSG hello\nDM bob hello\nQUIT\n")
+    assert reader.read("OK") == [] and reader.read("OK") == ["OK"]
+
+
+@pytest.mark.parametrize("profile, lines, expected", [
+    (Profile(colours=True, prompt="> ", greeting=("Hi",)), ["\x1b[1mHi\x1b[0m", "> \x1b[32mOK\x1b[0m"], ["OK"]),
+    (Profile(asides=(r"PULSE \d+",), carriage_return=True), ["PULSE 12\r", "PONG\r"], ["PONG"]),
+])
+def test_what_is_only_there_for_the_eye_is_left_out(profile, lines, expected):
+    assert read(profile, *lines) == expected
+
+
+def test_names_are_written_in_small_letters_unless_that_makes_them_the_same():
+    assert Renaming(["Alice", "Bob"], "zz9", small=True).text("DM Bob hello Alice") == "DM bobzz9 hello alicezz9"
+    assert Renaming(["Bob", "bob"], "zz9", small=True).text("DM Bob hello") == "DM Bobzz9 hello"
 
 
 def test_other_words_stand_for_an_answer():

@@ -11,8 +11,8 @@ import yaml
 from grading import REQUIREMENTS, graded, started
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "habits")
-SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py", "clock.py",
-           "lobby.js", "chunks.js", "terse.js")
+SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py", "clock.py", "pulse.py", "polite.py",
+           "lobby.js", "chunks.js", "terse.js", "palette.js")
 IDLE_SECONDS = 3
 QUICK = ("greeter.py", "own_words.py", "lobby.js")  # the others take long together
 
