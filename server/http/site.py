@@ -155,6 +155,10 @@ class Site:
             return self.text(308, "the page is at %s/" % self._prefix.decode(), [(b"Location", self._prefix + b"/")])
         return self.text(404, "there is nothing here")
 
+    def client(self, request: Request, peer: str) -> str:
+        """The address of who asks; it is not the peer's if that is a proxy of ours and says so."""
+        return self._is_trusted(peer) and self._forwarded_for(request) or peer
+
     def label(self, request: Request) -> str:
         """The path of a request as it is counted: one of few, whatever is asked for."""
         path = request.path

@@ -22,6 +22,10 @@ KEEP_ALIVE_SECONDS = 60.0  # between two requests
 TAKE_SECONDS = 60.0  # for a client to take an answer
 HUB_SECONDS = 5.0  # for the hub to say how the server is
 MOST_SCRAPERS = 16
+# Of one address, before it has to keep to the rate: a class that opens the page at once may share it, forty that want
+# the page, its three files and a WebSocket, and load it again.
+REQUESTS_AT_ONCE = 400
+MOST_ASKERS = 10000  # addresses whose requests are remembered; the oldest are forgotten first
 _CHUNK = 4096
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,8 @@ class Visitors:
         self._asking = []  # (visitor, request, what makes its answer) of those that wait for the hub's answer
         self._counted = set()  # those that have not heard their last answer
         self._addresses = collections.Counter()  # origin -> how many of these there are
+        # Origin -> when all its requests would have come at the rate, monotonic seconds; the latest asker is the last.
+        self._paid_until = collections.OrderedDict()
 
     def __len__(self):
         """How many there are, but for those that have heard their last answer."""
@@ -64,9 +70,23 @@ class Visitors:
     def _have_room_for(self, visitor):
         return not (self.admission.is_full or self.most and self._addresses[visitor.origin] > self.most)
 
-    def admit_request(self, visitor):
-        """Charge for a request if the rate of its address allows it; does it?"""
-        return self.worker.throttle.affords(visitor, 1, self.worker.now)
+    def admit_request(self, request, host):
+        """Charge for a request if its address has not asked for too much; has it not?
+
+        What is said in chats is not charged to the same account: others behind the address may still come in.
+        """
+        rate, now = self.worker.throttle.rate, self.worker.now
+        if not rate:
+            return True
+        asker = origin(self.site.client(request, host))
+        until = max(self._paid_until.get(asker, now), now) + 1 / rate
+        if until - now > REQUESTS_AT_ONCE / rate:
+            return False
+        self._paid_until[asker] = until
+        self._paid_until.move_to_end(asker)
+        if len(self._paid_until) > MOST_ASKERS:
+            self._paid_until.popitem(last=False)
+        return True
 
     def await_(self, visitor, seconds):
         """It has this long for what comes next."""
@@ -103,6 +123,8 @@ class Visitors:
         for visitor in [visitor for visitor, until in self._until.items() if until <= now]:
             self.guard(visitor, visitor.give_up)
         self._asking = [asking for asking in self._asking if asking[0] in self._until]
+        for asker in [asker for asker, until in self._paid_until.items() if until <= now]:
+            del self._paid_until[asker]
 
     def end(self):
         """The server ends."""
@@ -126,7 +148,7 @@ class Scrapers(Visitors):
     def _have_room_for(self, visitor):
         return len(self) <= MOST_SCRAPERS
 
-    def admit_request(self, visitor):
+    def admit_request(self, request, host):
         return True
 
 
@@ -134,10 +156,9 @@ class Visitor:
     """One HTTP connection. It has one request at a time, and is not read before that is answered.
 
     origin: what it is counted by.
-    paid_until: see `server.worker.throttle`.
     """
 
-    __slots__ = ("origin", "paid_until", "_transport", "_protocol", "_home", "_visitors", "_reader", "_outbox", "_mask",
+    __slots__ = ("origin", "_transport", "_protocol", "_home", "_visitors", "_reader", "_outbox", "_mask",
                  "_host", "_asks", "_closing")
 
     def __init__(self, transport, protocol, home, visitors):
@@ -154,9 +175,7 @@ class Visitor:
             self._host = as_people_write_it(transport.getpeername()[0])
         except OSError:
             self._host = ""  # it is gone already
-        worker = visitors.worker
         self.origin = origin(self._host)
-        self.paid_until = worker.throttle.debt(self.origin, worker.now)
         if visitors.came(self):
             self._watch()
         else:
@@ -198,7 +217,7 @@ class Visitor:
     def _hear(self, request):
         visitors = self._visitors
         worker = visitors.worker
-        if not visitors.admit_request(self):
+        if not visitors.admit_request(request, self._host):
             self._refuse(429, "there are too many requests", request)
             return
         answer = visitors.site.answer(request, self._host)
@@ -299,9 +318,6 @@ class Visitor:
         """Nothing more is said or heard."""
         if self._transport is None:
             return
-        worker = self._visitors.worker
-        if worker.throttle.is_debtor(self, worker.now):
-            worker.throttle.remember(self.origin, self.paid_until)
         transport = self._transport
         self._leave()
         with contextlib.suppress(OSError):

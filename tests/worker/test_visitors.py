@@ -1,4 +1,5 @@
 """Those who come by HTTP: answered, kept for a while, or made clients that speak WebSocket."""
+import collections
 import json
 import logging
 
@@ -10,7 +11,6 @@ from parley.server.http import site as site_module
 from parley.server.ipc.messages import ToWorker
 from parley.server.supervisor import hub
 from parley.server.worker import loop, visitor
-from parley.server.worker.throttle import BURST
 
 GET = b"GET %b HTTP/1.1\r\nHost: h\r\n%b\r\n"
 UPGRADE = GET % (b"/chat", b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -155,15 +155,52 @@ def test_between_requests_there_is_a_minute(house):
     assert peer.heard() == b"" and peer.ended
 
 
-def test_too_many_requests_are_refused(open_house):
-    house = open_house(messages_per_second=1)
+def answers(house, count, headers=b""):
+    """How so many requests are answered, each on a connection of its own: {status: how often}."""
+    found = collections.Counter()
+    for _ in range(count):
+        peer = house.connect(protocol="web", http=True)
+        peer.send(b"GET /x HTTP/1.1\r\nHost: h\r\n%b\r\n" % headers)
+        found.update(statuses(house, peer))
+        peer.close()
+    return dict(found)
+
+
+def test_too_many_requests_of_one_address_are_refused(open_house, monkeypatch):
+    monkeypatch.setattr(visitor, "REQUESTS_AT_ONCE", 60)
+    house = open_house(messages_per_second=2)
     peer = house.connect(protocol="web", http=True)
     peer.send(get(b"/x") * 30)
-    found = []
-    for _ in range(30):
-        found += statuses(house, peer)
-    assert found == [404] * int(BURST) + [429]
-    assert peer.ended
+    assert [status for _ in range(30) for status in statuses(house, peer)] == [404] * 30
+    assert answers(house, 40) == {404: 30, 429: 10}
+    peer.send(get(b"/x"))
+    assert statuses(house, peer) == [429] and peer.ended
+    house.wait(10)
+    assert answers(house, 21) == {404: 20, 429: 1}
+
+
+def test_a_class_behind_one_address_opens_the_page_and_comes_in_though_somebody_there_floods(open_house):
+    house = open_house(messages_per_second=5)
+    flooder = house.member(b"flooder")
+    flooder.send(b"MSG flood\n" * 100)
+    house.settle()
+    pupils = [house.connect(protocol="web", http=True) for _ in range(40)]
+    for number, peer in enumerate(pupils):
+        peer.send(get(b"/x") * 4)
+        assert [status for _ in range(4) for status in statuses(house, peer)] == [404] * 4
+        peer.send(UPGRADE % b"" + said(do="login", name="pupil-%d" % number))
+    house.wait(1)
+    for peer in pupils:
+        head, _, rest = peer.heard().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ") and objects(rest)[0]["on"] == "welcome"
+
+
+def test_behind_a_proxy_each_client_has_its_own_rate(open_house, monkeypatch):
+    monkeypatch.setattr(visitor, "REQUESTS_AT_ONCE", 20)
+    web = config.defaults().web._replace(trusted_proxies=["192.0.2.1"])
+    house = open_house(messages_per_second=1, web=web)
+    assert answers(house, 21, b"X-Forwarded-For: 198.51.100.1\r\n") == {404: 20, 429: 1}
+    assert answers(house, 1, b"X-Forwarded-For: 198.51.100.2\r\n") == {404: 1}
 
 
 def test_a_visitor_counts_as_a_connection(open_house):
