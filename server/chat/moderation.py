@@ -25,7 +25,7 @@ from parley.server.chat.rooms import (
 )
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, Settled, ToStore, ToWorker, entry
-from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of
+from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of, words
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
 
@@ -330,18 +330,18 @@ class Moderation:
                     break
             else:
                 return frame, room.interest
-        refused: Dict[str, List[int]] = {}
+        refused: Dict[str, List[Tuple[int, int]]] = {}
         fit = []
-        for session, sender, text, time in said(frame):
+        for (session, serial), message in zip(words(frame), said(frame)):
             reason = Reason.NO_ROOM if room is None else self._gate.why_not_say(room, holder_of(worker, session))
             if reason is None:
-                fit.append((session, sender, text, time))
+                fit.append(record(*message, serial))
             else:
-                refused.setdefault(reason, []).append(session)
-        for reason, sessions in refused.items():
-            self._post.worker(worker, ToWorker.Unsaid(sessions, reason))
+                refused.setdefault(reason, []).append((session, serial))
+        for reason, unsaid in refused.items():
+            self._post.worker(worker, ToWorker.Unsaid(unsaid, reason))
         if refused:
-            frame = talk_of(frame, [record(*message) for message in fit])
+            frame = talk_of(frame, fit)
         interest = None if room is None or room is self._rooms.lobby else room.interest
         return frame if fit else None, interest
 

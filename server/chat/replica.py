@@ -71,22 +71,22 @@ class Replica:
             return
         here.hear_talk(first, records, self._sessions.get if worker == self.worker else None)
 
-    def stored(self, numbers, first=0, time=0):
-        """What these sessions said in the room is stored; those whose protocol has a word for that are told.
+    def stored(self, said, first=0, time=0):
+        """What was said in the room is stored; those whose protocol has a word for that are told.
 
-        first, time: the number of the first of these messages, and when they were said.
+        said: (session number, which of its words) each. first, time: the first's number, and when they were said.
         """
-        for message, number in enumerate(numbers, first):
+        for message, (number, serial) in enumerate(said, first):
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("confirm", message, time)
+                session.heed("confirm", message, time, serial)
 
-    def unsaid(self, numbers, reason):
-        """What these sessions said was not heard, or was not stored."""
-        for number in numbers:
+    def unsaid(self, said, reason):
+        """What was said was not heard, or was not stored."""
+        for number, serial in said:
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("refuse", reason)
+                session.heed("refuse", reason, serial)
             elif session:
                 session.heed("tell", Refused(reason, Say))
 

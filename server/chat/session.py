@@ -76,6 +76,7 @@ LONGEST_PASSWORD = 128  # bytes of a new one
 # Bytes of a given one that may be right, as operators may choose longer ones. Many may wait for a check, here and in
 # the hub, and `dollar` would take some of 64 KiB.
 LONGEST_GIVEN = 1024
+_MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
 TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
 
@@ -116,13 +117,16 @@ class Session:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "_question", "_coming", "_typed_at")
+    __slots__ = ("client", "_question", "_last_word", "_coming", "_typed_at")
 
     def __init__(self, client):
         self.client = client
         client.state = STRANGER
         client.name = None
+        # What it has asked and is not answered; a list of several Enter. Or, where several of its words may be under
+        # way, {which of them: [Say, perhaps Labelled; its answer, if that waits for those before it]}.
         self._question = None
+        self._last_word = 0  # which of its words was the latest
         self._coming = None  # (token, run, marks) of a stranger that may come back, see Hello
         self._typed_at = float("-inf")  # when others were last told that it is typing, monotonic seconds
         if client.audience.home:
@@ -166,6 +170,8 @@ class Session:
         for position, command in enumerate(commands):
             if self.client.state is WAITING:
                 if type(command) is Enter and self._enter_along(command):
+                    continue
+                if type(self._question) is dict and self._say_along(command):
                     continue
                 return commands[position:]
             HANDLERS[self.client.state][type(command)](self, command)
@@ -261,22 +267,49 @@ class Session:
     def _say(self, say):
         if not self._is_fit(say):
             return
-        client, awaited = self.client, self._traits.acknowledges
-        room = LOBBY if say.room == HOME and not client.audience.home else self._room(say.room)
-        if room is None:
-            if self._traits.enters_by_talking:
-                self._enter(say)
-            else:
-                self._refuse(Reason.NOT_INSIDE, say)
-            return
-        client.audience.said += 1
-        if say.tag:
-            client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag))
+        room = self._room_of(say)
+        if room is not None:
+            self._put(say, say, room)
+        elif self._traits.enters_by_talking:
+            self._enter(say)
         else:
-            client.hub.say(room, client.number, client.name, say.text, say.time, awaited)
-        if awaited:
+            self._refuse(Reason.NOT_INSIDE, say)
+
+    def _say_along(self, command):
+        """Say one thing more while others are not stored yet, unless it would be answered at once, before those."""
+        say = command.command if type(command) is Labelled else command
+        if type(say) is not Say or say.claimed is not None or is_blank(say.text):
+            return False
+        room = self._room_of(say)
+        if room is not None:
+            self._put(command, say, room)
+        return room is not None
+
+    def _put(self, command, say, room):
+        """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
+        client, traits = self.client, self._traits
+        client.audience.said += 1
+        serial = self._remember(command) if traits.numbered else 0
+        if say.tag:
+            client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag, serial))
+        else:
+            client.hub.say(room, client.number, client.name, say.text, say.time, traits.acknowledges, serial)
+        if traits.acknowledges:
             client.state = WAITING  # until it is stored
-            self._question = say
+            if not serial:
+                self._question = say
+
+    def _remember(self, command):
+        """Something more that is said, and which of the client's words that is."""
+        if self._question is None:
+            self._question = {}
+        self._last_word = self._last_word % _MOST_WORDS + 1
+        self._question[self._last_word] = [command, None]
+        return self._last_word
+
+    def _room_of(self, say):
+        """The number of the room in which it is to be said; None if the client is not in it."""
+        return LOBBY if say.room == HOME and not self.client.audience.home else self._room(say.room)
 
     def _named(self, raw):
         """The name of the room that a command means."""
@@ -611,10 +644,13 @@ class Session:
         else:
             self.client.audience.leave(self.client, room.number)
 
-    def refuse(self, reason):
-        """What was asked is not done."""
+    def refuse(self, reason, serial=0):
+        """What was asked is not done. serial: see `confirm`."""
         self.client.refused(reason)
-        self._go_on(Refused(reason, self._answered()))
+        if serial:
+            self._hear_of(serial, Refused(reason, None))
+        else:
+            self._go_on(Refused(reason, self._answered()))
 
     def answer(self, happening):
         """What was asked to be told."""
@@ -626,13 +662,36 @@ class Session:
             happening = happening._replace(rooms=rooms) if rooms else happening
         self._go_on(happening)
 
-    def confirm(self, number=0, time=0):
-        """What was asked is done; if it was to say something, that has this number and time."""
+    def confirm(self, number=0, time=0, serial=0):
+        """What was asked is done; if it was to say something, that has this number and time.
+
+        serial: which of the client's words it is, if several may be under way.
+        """
+        if serial:
+            self._hear_of(serial, Stored(None, number, time))
+            return
         question = self._answered()
         if type(question) is LogOut:
             self._quit(question)
         else:
             self._go_on(Stored(question, number, time) if number and self._traits.numbered else Done(question))
+
+    def _hear_of(self, serial, answer):
+        """What is known of one of its words is told once that of all before it is: a refusal may have come sooner."""
+        words = self._question
+        words[serial][1] = answer
+        while words:
+            first = next(iter(words))
+            command, answer = words[first]
+            if answer is None:
+                return
+            del words[first]
+            if type(command) is Labelled:
+                self.client.audience.label(self.client, command.label)
+                command = command.command
+            self._reply(answer._replace(asked=command))
+        self._question = None
+        self._go_on()
 
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""

@@ -42,11 +42,14 @@ def key_of(token: bytes) -> bytes:
 
 
 class _Said:
-    """What was said by a tag: its number, its time in milliseconds, is it stored?, and who waits to be told so."""
+    """What was said by a tag: its number, its time in milliseconds, is it stored?, and who waits to be told so.
+
+    waiting: (holder, which of its words that is) each.
+    """
 
     __slots__ = ("number", "time", "stored", "waiting")
 
-    def __init__(self, number: int, time: int, stored: bool, waiting: List[int]) -> None:
+    def __init__(self, number: int, time: int, stored: bool, waiting: List[Tuple[int, int]]) -> None:
         self.number = number
         self.time = time
         self.stored = stored
@@ -323,30 +326,30 @@ class Sessions:
 
     # ---- what is said once
 
-    def say_once(self, worker: int, session: int, room: int, text: bytes, tag: bytes) -> None:
+    def say_once(self, worker: int, session: int, room: int, text: bytes, tag: bytes, serial: int = 0) -> None:
         """Say it in the room, if it was not said by this tag before."""
         holder = holder_of(worker, session)
         name, where = self._members.names.get(holder), self._rooms.by_number.get(room)
-        if name is None or self.was_said(holder, tag):
+        if name is None or self.was_said(holder, tag, serial):
             return  # its name was taken over meanwhile, or it is answered
         trouble = Reason.NO_ROOM if where is None else self._gate.why_not_say(where, holder)
         number = None if trouble else self._numbers.take()
         if number is None:
-            self._post.worker(worker, ToWorker.Unsaid([session], trouble or Reason.NOT_STORED))
+            self._post.worker(worker, ToWorker.Unsaid([(session, serial)], trouble or Reason.NOT_STORED))
             return
         self._post.change()
         frame = placed(talk(room, worker, [record(session, name, text, self._now)], AWAITED), number,
                        self._accounts.order.now)
-        key = self.note(holder, tag, number)
+        key = self.note(holder, tag, number, serial)
         self._post.spread(frame, None if where is None or room == LOBBY else where.interest)
         if key:
             self._store.ask(self.settler(key, tag), ToStore.SayOnce(key, tag, frame))
         else:  # its account has got another password, so that one cannot come back to this session
             time = self._now
             self._store.talk(frame, self._post.guarded(
-                worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, time)))
+                worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, time, serial)))
 
-    def was_said(self, holder: int, tag: bytes) -> bool:
+    def was_said(self, holder: int, tag: bytes, serial: int = 0) -> bool:
         """Has the holder said anything by this tag before? Then it is answered with that, at once or when it is stored.
         """
         session = self._of_holders.get(holder)
@@ -354,12 +357,12 @@ class Sessions:
         if known is None or known.time // 1000 + RESUMED_FOR <= self._now:
             return False
         if known.stored:
-            self._post.confirm(holder, True, known.number, known.time // 1000)
+            self._post.confirm(holder, True, known.number, known.time // 1000, serial)
         else:
-            known.waiting.append(holder)
+            known.waiting.append((holder, serial))
         return True
 
-    def note(self, holder: int, tag: bytes, number: int) -> bytes:
+    def note(self, holder: int, tag: bytes, number: int, serial: int = 0) -> bytes:
         """What the holder says by this tag has this number. Returns the key of its session; empty if it has none."""
         session = self._of_holders.get(holder)
         if session is None or not tag:
@@ -367,9 +370,12 @@ class Sessions:
         if session.tags is None:
             session.tags = collections.OrderedDict()
         session.tags.pop(tag, None)
-        session.tags[tag] = _Said(number, self._accounts.order.now, False, [holder])
+        session.tags[tag] = _Said(number, self._accounts.order.now, False, [(holder, serial)])
         while len(session.tags) > MOST_TAGS:
-            del session.tags[next(iter(session.tags))]
+            oldest = next(iter(session.tags))
+            if not session.tags[oldest].stored:
+                break  # somebody waits to be told of it
+            del session.tags[oldest]
         return session.key
 
     def settler(self, key: bytes, tag: bytes) -> "functools.partial[None]":
@@ -389,9 +395,9 @@ class Sessions:
         if not stored:
             del session.tags[tag]
         waiting, known.waiting = known.waiting, []
-        for holder in waiting:
+        for holder, serial in waiting:
             if holder in self._members:
-                self._post.confirm(holder, stored, known.number, known.time // 1000)
+                self._post.confirm(holder, stored, known.number, known.time // 1000, serial)
 
 
 def _owner(session: _Session) -> bytes:

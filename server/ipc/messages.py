@@ -106,12 +106,16 @@ class ToHub:
         host: str
 
     class SayOnce(NamedTuple):
-        """A member says something in a room, unless it has said it before by the same tag."""
+        """A member says something in a room, unless it has said it before by the same tag.
+
+        serial: which of its words this is.
+        """
 
         session: int
         room: int
         text: bytes
         tag: bytes
+        serial: int = 0
 
     class Watch(NamedTuple):
         """A member wants to know of these names who is here, away or gone, and of no others any more."""
@@ -679,16 +683,16 @@ class ToWorker:
         counts: List[Tuple[bytes, int]]
 
     class Stored(NamedTuple):
-        """What these sessions said, one message each, is stored: the number of the first one, and the time of all."""
+        """What was said is stored: (session, which of its words) each; the number of the first, and the time of all."""
 
-        sessions: Sequence[int]
+        said: Sequence[Tuple[int, int]]
         first: int = 0
         time: int = 0
 
     class Unsaid(NamedTuple):
-        """What these sessions said is not heard, or not stored; why is a `Reason`."""
+        """What was said, likewise, is not heard, or not stored; why is a `Reason`."""
 
-        sessions: Sequence[int]
+        said: Sequence[Tuple[int, int]]
         reason: str
 
     # ---- to one worker: what it is to do for a session

@@ -27,7 +27,9 @@ DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reade
 
 TALK, AWAITED, CONTROL = 1, 2, 3
 HEAD = struct.Struct("!BIIIIQQ")
-RECORD = struct.Struct("!IIHI")  # session number, time, bytes of the sender's name, bytes of name and text
+# Session number, time, which of the session's words (0 if it has only one under way), bytes of the sender's name, bytes
+# of name and text.
+RECORD = struct.Struct("!IIIHI")
 
 _PLACE = struct.Struct("!QQ")  # number and time, the end of the head
 _PLACE_AT = HEAD.size - _PLACE.size
@@ -48,9 +50,9 @@ def called(frame: bytes) -> Tuple[str, Tuple[Any, ...]]:
     return name, call[1:]
 
 
-def record(number: int, sender: bytes, text: bytes, time: int) -> bytes:
+def record(number: int, sender: bytes, text: bytes, time: int, serial: int = 0) -> bytes:
     """One message of a talk frame; `time` in seconds since the epoch, of which 32 bits are kept."""
-    return RECORD.pack(number, time & 0xFFFFFFFF, len(sender), len(sender) + len(text)) + sender + text
+    return RECORD.pack(number, time & 0xFFFFFFFF, serial, len(sender), len(sender) + len(text)) + sender + text
 
 
 def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK) -> bytes:
@@ -80,18 +82,28 @@ def said(frame: bytes) -> List[Tuple[int, bytes, bytes, int]]:
     """The (session number, sender, text, time) of a talk frame, in order."""
     position, end, messages = HEAD.size, len(frame), []
     while position < end:
-        number, time, sender_size, size = RECORD.unpack_from(frame, position)
+        number, time, _, sender_size, size = RECORD.unpack_from(frame, position)
         start = position + RECORD.size
         middle, position = start + sender_size, start + size
         messages.append((number, frame[start:middle], frame[middle:position], time))
     return messages
 
 
+def words(frame: bytes) -> List[Tuple[int, int]]:
+    """(session number, which of its words) of each message of a talk frame, in order."""
+    position, end, found = HEAD.size, len(frame), []
+    while position < end:
+        number, _, serial, _, size = RECORD.unpack_from(frame, position)
+        found.append((number, serial))
+        position += RECORD.size + size
+    return found
+
+
 def speakers(frame: bytes) -> Set[int]:
     """The numbers of the sessions whose words are in a talk frame."""
     position, end, numbers = HEAD.size, len(frame), set()
     while position < end:
-        number, _, _, size = RECORD.unpack_from(frame, position)
+        number, _, _, _, size = RECORD.unpack_from(frame, position)
         numbers.add(number)
         position += RECORD.size + size
     return numbers

@@ -11,7 +11,7 @@ class Traits(NamedTuple):
     answers_first: nothing may come between a request and its answer; what happens meanwhile is sent afterwards.
     hears_at_once: a client hears the room before it has a name.
     acknowledges: a client is told when what it said has its place in the order; its later commands wait for that.
-    numbered: it is told the number of what it said with that.
+    numbered: it is told the number of what it said with that; and what it says meanwhile does not wait.
     resumes: a client that comes back may be told first what it has missed, and then what happens: see `events.Hello`.
     wants_users: the list of users is pushed whenever it changes.
     open_to_strangers: the types of the commands that are answered before a login, besides those that log in; None: who

@@ -14,7 +14,7 @@ from parley.server.chat.members import holder_of, split
 from parley.server.chat.names import claims
 from parley.server.ipc.codec import Malformed
 from parley.server.ipc.messages import Noticed, Shared, ToEngine, ToWorker, entry, handlers
-from parley.server.ipc.queues import HEAD, said
+from parley.server.ipc.queues import HEAD, words
 from parley.server.order.engine import Engine
 from parley.server.order.replicated import Replicated
 from parley.server.order.scripts import COUNT_BITS
@@ -271,13 +271,14 @@ class ClusterHub(Hub):
     def _refuse(self, worker, what):
         """Tell whoever asks that nothing comes of it, as the engine does not answer; False if nobody can be told."""
         if isinstance(what, bytes):
-            self.worker(worker, ToWorker.Unsaid([number for number, _, _, _ in said(what)], Reason.NOT_STORED))
+            self.worker(worker, ToWorker.Unsaid(words(what), Reason.NOT_STORED))
             return True
         name, fields = what
         if name in _REFUSED:
             self.refuse(holder_of(worker, fields[0]), Reason.NOT_STORED)
         elif name == "say_once":
-            self.worker(worker, ToWorker.Unsaid([fields[0]], Reason.NOT_STORED))
+            session, *_, serial = fields
+            self.worker(worker, ToWorker.Unsaid([(session, serial)], Reason.NOT_STORED))
         elif name == "deliver":
             self.refuse_all(worker, fields[0], Reason.NOT_STORED)
         elif name in _REPLIED:

@@ -46,8 +46,11 @@ class Uplink:
         """The hub is gone: what is asked from now on is asked in vain."""
         self._queue = None
 
-    def say(self, room, number, sender, text, claimed_time, awaited):
-        """Said in a room, now or when the client says it was; `awaited`: it wants to know when that is stored."""
+    def say(self, room, number, sender, text, claimed_time, awaited, serial=0):
+        """Said in a room, now or when the client says it was.
+
+        awaited: it wants to know when that is stored. serial: which of its words that is.
+        """
         if room != self._room:
             self._close_talk()
             self._room = room
@@ -55,7 +58,7 @@ class Uplink:
             if self._now is None:
                 self._now = self._clock()
             claimed_time = self._now
-        self._records.append(record(number, sender, text, claimed_time))
+        self._records.append(record(number, sender, text, claimed_time, serial))
         self.talked = True
         if awaited:
             self._kind = AWAITED

@@ -30,7 +30,12 @@ class Hub(Record):
     """Remembers what is said and asked; a question without the word `ask`."""
 
     def ask(self, message):
-        self.calls.append(plain(message))
+        message = plain(message)
+        self.calls.append(message[:-1] if message[0] == "say_once" and not message[-1] else message)
+
+    def say(self, *said):
+        """Without which of its words it is, where there is only one."""
+        self.calls.append(("say", *(said if said[-1] else said[:-1])))
 
     def ask_once_told(self, session, message):
         self.calls.append(("ask_once_told", session, *plain(message)))

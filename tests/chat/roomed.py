@@ -199,7 +199,7 @@ class Roomed:
         unsaid = [told for told in self.drain() if told[1] == "unsaid"]
         assert bool(unsaid) == (passed is None)
         if unsaid:
-            assert unsaid == [([worker], "unsaid", [session], unsaid[0][3])]
+            assert unsaid == [([worker], "unsaid", [(session, 0)], unsaid[0][3])]
             return unsaid[0][3], []
         return DONE, None if workers is None else sorted(workers)
 

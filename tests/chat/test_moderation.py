@@ -785,7 +785,7 @@ def test_of_a_frame_only_what_may_be_said_is_passed_on(spread, kind):
     assert HEAD.unpack_from(passed)[:3] == (kind, 1, 2)
     assert sorted(workers) == [1, 2, 3]
     assert spread.drain() == [
-        ([2], "unsaid", [bob, bob], Reason.MUTED), ([2], "unsaid", [99], Reason.NOT_INSIDE)]
+        ([2], "unsaid", [(bob, 0), (bob, 0)], Reason.MUTED), ([2], "unsaid", [(99, 0)], Reason.NOT_INSIDE)]
 
 
 def test_talk_that_may_be_said_passes_as_it_is(spread):

@@ -60,8 +60,8 @@ ANSWERS_TO_NOBODY = [
     ("unread", [99], [(b"bob", 2)]),
     ("recalled", [99], NUMBERED, 7, False),
     ("kept", [99], b"ann", [], False),
-    ("stored", [99]),
-    ("unsaid", [99], Reason.NOT_STORED),
+    ("stored", [(99, 0)]),
+    ("unsaid", [(99, 0)], Reason.NOT_STORED),
     ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
     ("renamed", HERE, 99, b"bob", b"rob"),
@@ -377,7 +377,7 @@ def test_who_is_told_that_it_is_stored_waits_for_that(make_member, sessions, rep
     client.hear([say])
     replica.said(LOBBY, HERE, 1, [(client.number, b"ann", b"hi", 1)])
     assert client.state is WAITING
-    replica.stored([client.number, 99])
+    replica.stored([(client.number, 0), (99, 0)])
     assert client.audience.drain() == [Done(say)]
     assert client.state is MEMBER
 
@@ -386,16 +386,16 @@ def test_what_is_not_stored_is_refused_as_what_was_asked(make_member, sessions, 
     say, client = Say(b"hi", None, 1), make_member(acknowledges=True)
     sessions[client.number] = client
     client.hear([say])
-    replica.unsaid([99, client.number], Reason.NOT_STORED)
+    replica.unsaid([(99, 0), (client.number, 0)], Reason.NOT_STORED)
     assert client.audience.drain() == [Refused(Reason.NOT_STORED, say)]
     assert client.state is MEMBER
 
 
 def test_who_does_not_wait_for_it_is_told_only_that_something_is_not_stored(ann, replica):
     ann.hear([Say(b"hi", None, 1), Who()])
-    replica.stored([1])
+    replica.stored([(1, 0)])
     assert ann.audience.drain() == []
-    replica.unsaid([1], Reason.NOT_STORED)
+    replica.unsaid([(1, 0)], Reason.NOT_STORED)
     assert ann.audience.drain() == [Refused(Reason.NOT_STORED, Say)]
     assert ann.state is WAITING  # for who is here
     replica.who([1])

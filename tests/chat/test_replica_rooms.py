@@ -207,13 +207,13 @@ def test_an_answer_ends_the_question(company, question, entry, heard):
 @pytest.mark.parametrize("reason", [Reason.MUTED, Reason.SLOW_MODE, Reason.NOT_INSIDE, Reason.NO_ROOM])
 def test_who_may_not_speak_is_told_why(make_member, hub, both, reason):
     both.ann.hear([SAY])
-    both.replica.unsaid([both.ann.number, 99], reason)
+    both.replica.unsaid([(both.ann.number, 0), (99, 0)], reason)
     assert both.heard() == [[Refused(reason, Say)], []]
     waiting = Company(make_member, hub, acknowledges=True)
     waiting.enter(waiting.ann)
     waiting.heard()
     waiting.ann.hear([SAY])
-    waiting.replica.unsaid([waiting.ann.number], reason)
+    waiting.replica.unsaid([(waiting.ann.number, 0)], reason)
     assert (waiting.heard()[0], waiting.ann.state) == ([Refused(reason, SAY)], MEMBER)
 
 

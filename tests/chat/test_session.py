@@ -60,6 +60,7 @@ from parley.server.protocols.events import (
     Say,
     SignIn,
     SignUp,
+    Stored,
     TimingMark,
     Topic,
     TopicTold,
@@ -347,6 +348,9 @@ def test_a_speaker_is_told_that_its_words_are_stored_if_its_protocol_does_so(spe
         assert hub.drain() == [SAY_HI, more]
         return
     assert client.state is WAITING
+    if PROTOCOLS[protocol].TRAITS.numbered:
+        assert hub.drain() == [(*SAY_HI_AND_WAIT, 1), (*more, 2)]
+        return
     assert hub.drain() == [SAY_HI_AND_WAIT]
     client.confirm()
     assert client.audience.drain() == [Done(SAY)]
@@ -354,6 +358,52 @@ def test_a_speaker_is_told_that_its_words_are_stored_if_its_protocol_does_so(spe
     client.confirm()
     assert client.audience.drain() == [Done(Say(b"more", None, None))]
     assert client.state is MEMBER
+
+
+@pytest.fixture
+def under_way(make_member, hub):
+    """A member of which four things are under way, two of them with a label, and a question that waits for them."""
+    client = make_member(acknowledges=True, numbered=True, labels=True)
+    client.hear([Labelled(b"1", SAY), Say(b"two", None, None), Labelled(b"3", Say(b"three", None, None, HOME, b"tag")),
+                 Say(b"four", None, None), Labelled(b"5", Who()), Say(b"six", None, None)])
+    return client
+
+
+def test_several_of_ones_words_may_be_under_way_and_all_else_waits_for_them(under_way, hub):
+    assert [(call[0], call[-1]) for call in hub.drain()] == [("say", 1), ("say", 2), ("say_once", 3), ("say", 4)]
+    for number in range(1, 4):
+        under_way.confirm(10 + number, 5, number)
+        assert under_way.state is WAITING
+    under_way.confirm(14, 5, 4)
+    assert [call[0] for call in hub.drain()] == ["who"]
+    assert [called for called in under_way.audience.drain() if called != "enter"] == [
+        ("label", b"1"), Stored(SAY, 11, 5), Stored(Say(b"two", None, None), 12, 5),
+        ("label", b"3"), Stored(Say(b"three", None, None, HOME, b"tag"), 13, 5),
+        Stored(Say(b"four", None, None), 14, 5), ("label", b"5")]
+
+
+def test_a_refusal_that_overtakes_is_told_in_its_turn(under_way, hub):
+    hub.drain()
+    under_way.audience.drain()
+    under_way.refuse(Reason.MUTED, 3)
+    under_way.confirm(12, 5, 2)
+    assert under_way.audience.drain() == []
+    under_way.confirm(11, 5, 1)
+    assert under_way.audience.drain() == [
+        Stored(SAY, 11, 5), Stored(Say(b"two", None, None), 12, 5),
+        ("label", b"3"), Refused(Reason.MUTED, Say(b"three", None, None, HOME, b"tag"))]
+    assert under_way.refusals == [Reason.MUTED]
+
+
+@pytest.mark.parametrize("refused", [Say(b" ", None, None), Say(b"hi", None, None, b"#dev")])
+def test_what_is_refused_at_once_waits_for_what_is_under_way(make_member, hub, refused):
+    client = make_member(acknowledges=True, numbered=True)
+    client.hear([SAY, refused, Say(b"more", None, None)])
+    assert len(hub.drain()) == 1
+    client.audience.drain()
+    client.confirm(11, 5, 1)
+    assert [type(told) for told in client.audience.drain()] == [Stored, Refused]
+    assert [call[-1] for call in hub.drain()] == [2]
 
 
 def test_what_is_not_stored_is_refused_and_what_follows_it_is_said(make_member, hub):

@@ -317,7 +317,35 @@ def test_a_muted_member_is_refused_and_a_tag_is_no_way_around(register, post):
     register.whole.rooms.lobby.muted[b"bob"] = b"server", b""
     say(register, b"a")
     assert words(post) == []
-    assert ("worker", 1, "unsaid", [5], Reason.MUTED) in post.drain()
+    assert ("worker", 1, "unsaid", [(5, 0)], Reason.MUTED) in post.drain()
+
+
+def test_the_words_of_one_that_are_under_way_are_answered_each_by_itself(register, post, store):
+    log_in(register, b"bob")
+    post.drain()
+    store.late = True
+    for serial, tag in enumerate((b"a", b"b", b"a"), 1):
+        register.say_once(1, 5, LOBBY, b"hi", tag, serial)
+    register.whole.rooms.lobby.muted[b"bob"] = b"server", b""
+    register.say_once(1, 5, LOBBY, b"hi", b"c", 4)
+    store.answer()
+    told = [call[2:] for call in post.drain() if call[2] in ("stored", "unsaid")]
+    assert told == [("unsaid", [(5, 4)], Reason.MUTED), ("stored", [(5, 1)], 1, SECOND),
+                    ("stored", [(5, 3)], 1, SECOND), ("stored", [(5, 2)], 2, SECOND)]
+
+
+def test_no_tag_is_forgotten_while_somebody_waits_to_be_told_of_it(register, post, store):
+    log_in(register, b"bob")
+    post.drain()
+    store.late = True
+    for serial in range(1, 2 * MOST_TAGS + 1):
+        register.say_once(1, 5, LOBBY, b"hi", b"%d" % serial, serial)
+    store.answer()
+    answered = [call[3] for call in post.drain() if call[2] == "stored"]
+    assert answered == [[(5, serial)] for serial in range(1, 2 * MOST_TAGS + 1)]
+    register.say_once(1, 5, LOBBY, b"hi", b"more", 1)
+    (session,) = register.whole.sessions._sessions.values()
+    assert len(session.tags) <= MOST_TAGS + 1
 
 
 def test_who_is_still_here_when_the_session_is_over_is_answered_with_a_number_too(register, post):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from queue_ends import two_ends
 
 from parley.server.ipc import queues
-from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, control, placed, record, said, talk
+from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, control, placed, record, said, talk, words
 
 FRAMES = [
     control("ready"),
@@ -54,6 +54,9 @@ def test_a_control_frame_carries_its_call(call):
 def test_a_talk_frame_carries_its_records_in_order(room, worker, records):
     frame = talk(room, worker, [record(*one) for one in records])
     assert list(said(frame)) == records
+    assert words(frame) == [(number, 0) for number, _, _, _ in records]
+    assert words(talk(room, worker, [record(*one, serial) for serial, one in enumerate(records)])) == [
+        (number, serial) for serial, (number, _, _, _) in enumerate(records)]
     assert HEAD.unpack_from(frame) == (TALK, room, worker, len(frame) - HEAD.size, len(records), 0, 0)
 
 

@@ -80,7 +80,7 @@ def test_without_a_number_nothing_is_said(make_hub, store, attach):
     hub.turn(0)
     assert [place[:2] for place in two.places()] == [(2, 1)]
     heard = one.heard()
-    assert ("unsaid", [1], Reason.NOT_STORED) in heard and ("refused", 5, Reason.NOT_STORED) in heard
+    assert ("unsaid", [(1, 0)], Reason.NOT_STORED) in heard and ("refused", 5, Reason.NOT_STORED) in heard
 
 
 def test_all_workers_are_told_the_same_in_the_same_order(hub, workers):
@@ -343,7 +343,7 @@ def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(h
     assert one.heard() == two.heard() == [frame]
     store.answer()
     hub.turn(0)
-    assert (one.heard(), two.heard()) == ([("stored", [5, 6], 1, int(clock.time()))], [])
+    assert (one.heard(), two.heard()) == ([("stored", [(5, 0), (6, 0)], 1, int(clock.time()))], [])
 
 
 def test_where_nobody_wants_to_know_nobody_is_told(hub, workers, store):
@@ -363,7 +363,7 @@ def test_of_what_is_not_stored_everybody_is_told_who_said_it(hub, workers, store
     hub.turn(0)
     store.answer(stored=False)
     hub.turn(0)
-    assert one.heard() == [frame, ("unsaid", numbers, Reason.NOT_STORED)]
+    assert one.heard() == [frame, ("unsaid", [(number, 0) for number in numbers], Reason.NOT_STORED)]
     assert two.heard() == [frame]
 
 
@@ -382,7 +382,8 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     hub.turn(0)
     now = int(clock.time())
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
-        ("stored", [5], 1, now), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False), ("stored", [5], 2, now),
+        ("stored", [(5, 0)], 1, now), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False),
+        ("stored", [(5, 0)], 2, now),
         ("confirmed", 5, 3, now), ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0),
         ("kept", [5], b"ann", [], False)]
 

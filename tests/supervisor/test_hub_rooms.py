@@ -72,7 +72,7 @@ def test_what_may_not_be_said_goes_nowhere_and_takes_no_number(crew):
     ends[8].say(said_in(DEV, 9, 1), said_in(77, 9, 2), said_in(0, 9, 1))
     hub.turn(0)
     assert ends[8].heard() == [
-        ("unsaid", [1], Reason.NOT_INSIDE), ("unsaid", [2], Reason.NO_ROOM), said_in(0, 9, 1)]
+        ("unsaid", [(1, 0)], Reason.NOT_INSIDE), ("unsaid", [(2, 0)], Reason.NO_ROOM), said_in(0, 9, 1)]
     assert [place[0] for place in ends[0].places()] == [1]
 
 
@@ -85,7 +85,7 @@ def test_of_a_frame_the_rest_is_said_and_who_waits_is_told(crew):
     hub.turn(0)
     hub.turn(0)
     assert ends[0].heard() == [
-        ("unsaid", [2, 2], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED), ("stored", [1], 1, NOW)]
+        ("unsaid", [(2, 0), (2, 0)], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED), ("stored", [(1, 0)], 1, NOW)]
     assert [end.heard() for end in ends[1:]] == [[said_in(DEV, 1, 1, kind=AWAITED)]] * 2 + [[]] * 7
 
 

@@ -13,6 +13,7 @@ from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.names import claims
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import ReadStore
+from parley.server.ipc.queues import said
 from parley.server.order.numbers import BLOCK
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.events import Reason
@@ -236,6 +237,17 @@ def test_what_is_said_is_answered_with_its_number(ann, bob):
     ann.ask("Say", b"hi", None, None)
     ann.ask("Whisper", b"bob", b"psst", None, None)
     assert ann.drain() == [("Stored", "Say", 1, NOW), ("Stored", "Whisper", 2, NOW)]
+
+
+def test_what_comes_together_goes_on_together_and_is_stored_before_it_is_answered(house, ann, bob, monkeypatch):
+    frames = []
+    monkeypatch.setattr(house.hub, "_say", lambda worker, frame, say=house.hub._say: (
+        frames.append(list(said(frame))), say(worker, frame)))
+    ann.peer.send(b"".join(written("Say", b"%d" % number, None, None) for number in range(50)))
+    assert ann.drain() == [("Stored", "Say", 1 + number, NOW) for number in range(50)]
+    assert [len(frame) for frame in frames] == [50]
+    house.settle()
+    assert bob.heard() == b"".join(b"MSG ann %d\n" % number for number in range(50))
 
 
 def test_who_comes_back_has_the_name_and_hears_what_it_has_missed_before_anything_else(house, ann, bob):
