@@ -89,6 +89,7 @@ class Chat(RoomRequests):
         self._unsent = b""
         self._failures = self._refusals = 0
         self._ping_times: Deque[float] = collections.deque()
+        self._new_passwords: Deque[str] = collections.deque()  # that are requested
         self._retry_at: Optional[float] = None
         self._settle_at: Optional[float] = None
         self._ping_at: Optional[float] = None
@@ -170,6 +171,11 @@ class Chat(RoomRequests):
     def create(self, name: str, password: Optional[str] = None) -> None:
         """Create the account `name`, and log in to it."""
         self._enter("create", _nfc(name), password)
+
+    def change_password(self, old: str, new: str) -> None:
+        """Change the password of your account, which is `old` now."""
+        self._request("change_password", old, new)
+        self._new_passwords.append(new)
 
     def rename(self, name: str) -> None:
         """Change the name to `name`."""
@@ -506,6 +512,7 @@ class Chat(RoomRequests):
         self._settle_at = self._ping_at = self._pong_by = None
         self._unsent = b""
         self._ping_times.clear()
+        self._new_passwords.clear()
         self.names.clear()
 
     # ---- requests and events
@@ -607,6 +614,8 @@ class Chat(RoomRequests):
         if kind == "create":  # it exists now, so log in next time
             method = "login" if self._login[1][1:] != (None,) else "join"
             self._login = method, self._login[1] if method == "login" else self._login[1][:1]
+        if kind == "change_password":
+            self._login = self._first = "login", (self.me, self._new_passwords.popleft())
         if kind == "join_room":
             self.inside[room] = self._keys.pop(room, None) or self.inside.get(room)
             self._protocol.catch_up_in(room)
@@ -623,6 +632,8 @@ class Chat(RoomRequests):
         kind = event.request.kind
         if kind == "ping":
             self._ping_times.popleft()
+        if kind == "change_password":
+            self._new_passwords.popleft()
         if kind in _LOGINS:
             self._refusals += 1
             if self._granted and self._refusals <= LOGIN_ATTEMPTS:

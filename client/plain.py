@@ -50,7 +50,7 @@ class Plain:
 
     def ask_password(self, prompt, callback):
         if not sys.stdin.isatty():
-            self.error(showing.error("Without a terminal the password must follow the name."))
+            self.error(showing.error("Without a terminal passwords must be written into the command."))
             return
         callback(getpass.getpass(prompt))
 

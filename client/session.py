@@ -274,6 +274,14 @@ class Session:
         else:
             self._enter("create", name, password)
 
+    def _change_password(self, *given):
+        self._connected().check("change_password")
+        if len(given) < 2:
+            self._screen.ask_password("Another password: " if given else "Your password now: ",
+                                      lambda password: self._change_password(*given, password))
+        else:
+            self.chat.change_password(*given)
+
     def _history(self, what=None):
         if what is None or what.isdecimal() and len(what) < 10:
             self._connected().history(self.places.open.name, int(what or 0) or None)
@@ -518,6 +526,8 @@ COMMANDS = (
     Command("/username NAME", 1, 1, None, Session._take_nick, "the same"),
     Command("/login NAME [PASSWORD]", 1, 2, None, Session._login, "be the account NAME; a password is asked for"),
     Command("/create NAME [PASSWORD]", 1, 2, "create", Session._create, "make the account NAME"),
+    Command("/passwd [OLD NEW]", 0, 2, "change_password", Session._change_password,
+            "change your password; you are asked for both"),
     Command("/msg TEXT", 1, 1, None, Session._say, "say TEXT in the open place, like TEXT alone"),
     Command("/me TEXT", 1, 1, None, Session._me, "say what you do: * NAME TEXT"),
     Command("/dm NAME TEXT", 2, 2, "whisper", Session._dm, "say TEXT to NAME alone"),

@@ -314,6 +314,8 @@ def _without_password(typed):
     words = typed.split()
     if words and words[0] in ("/login", "/create", "/join"):
         return " ".join(words[:2])
+    if words and words[0] == "/passwd":
+        return words[0]
     return " ".join(words[:-1]) if words and words[0] == "/set" and "key" in words[:-1] else typed
 
 

@@ -38,6 +38,7 @@ class Binary(ClientProtocol):
     UNSUPPORTED = {
         "whisper": "`binary` has no direct messages.",
         "create": "`binary` has no accounts.",
+        "change_password": "`binary` cannot change a password; `line` and `web` can.",
         "history": "`binary` has no history.",
         "deliver": "`binary` keeps no messages for those who are away.",
         "delete": "`binary` has no accounts.",

@@ -32,6 +32,7 @@ class Delimited(ClientProtocol):
     SILENT_REQUESTS = ("deliver", "kept", "delete")
     UNSUPPORTED = {
         "rename": "`delimited` cannot change a name.",
+        "change_password": "`delimited` cannot change a password; `line` and `web` can.",
         "describe": "`delimited` does not tell where somebody is.",
         "history": "`delimited` has no history; /deliver gives what was kept for you.",
         **without_presence("delimited"),

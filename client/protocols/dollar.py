@@ -53,6 +53,7 @@ class Dollar(ClientProtocol):
     HAS_LOG = True
     UNSUPPORTED = {
         "rename": "`dollar` cannot change a name.",
+        "change_password": "`dollar` cannot change a password; `line` and `web` can.",
         "describe": "`dollar` does not tell where somebody is.",
         "create": "`dollar` cannot make accounts; `line` and `delimited` can.",
         "delete": "`dollar` cannot delete an account.",

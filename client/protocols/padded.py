@@ -27,6 +27,7 @@ class Padded(ClientProtocol):
         "users": "`padded` has no list of users.",
         "describe": "`padded` does not tell where somebody is.",
         "create": "`padded` has no accounts.",
+        "change_password": "`padded` cannot change a password; `line` and `web` can.",
         "history": "`padded` has no history.",
         "deliver": "`padded` keeps no messages for those who are away.",
         "delete": "`padded` has no accounts.",

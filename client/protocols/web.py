@@ -139,6 +139,14 @@ class Web(ClientProtocol):
         self._brings_session = session is not None
         self._ask(_request("fence"), self._greeted, do="hello", session=session, resume=self.position.resume())
 
+    def change_password(self, old, new):
+
+        def changed(request, fields):
+            self.position.password = new
+            return self._done(request, fields)
+
+        self._ask(_request("change_password"), changed, do="password", old=old, new=new)
+
     def rename(self, name):
         self._ask(_request("rename", name), self._renamed, do="rename", name=name)
 

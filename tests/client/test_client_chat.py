@@ -38,7 +38,7 @@ from parley.conformance.targets import launch
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 NAMES = {"line": "lea", "binary": "bea", "padded": "pat", "delimited": "dan", "web": "wes", "dollar": "Alice"}
 EVERYTHING = {"rename": ("x",), "whisper": ("x", "y"), "users": (), "describe": ("x",), "create": ("x",), "history": (),
-              "deliver": (), "delete": ()}
+              "deliver": (), "delete": (), "change_password": ("x", "y")}
 
 
 def of(kind, **fields):
@@ -138,6 +138,13 @@ def test_accounts_are_made_used_and_deleted(server, join):
     with join(server["line"]) as chat:
         chat.create("rita", "secret")
         assert Welcomed("rita") in answered(chat, "create")
+        chat.change_password("secret", "other")
+        assert type(answered(chat, "change_password")[-1]) is Done
+        chat.change_password("secret", "guessed")
+        assert answered(chat, "change_password")[-1].why == "The password is wrong."
+    with contextlib.closing(enter(join, server["web"], "rita", "other")) as chat:
+        chat.change_password("other", "secret")
+        assert type(answered(chat, "change_password")[-1]) is Done
     with contextlib.closing(enter(join, server["dollar"], "rita", "secret")) as chat:
         assert chat.me == "rita"
     free = join(server["binary"], "free")

@@ -34,7 +34,7 @@ REFUSED = [
     ("/nick " + "n" * 300, "[ERROR] This cannot be a name. You are still you."),
     ("/login nobody guess", "[ERROR] No account of this name has a password. You are still you."),
     ("/login Alice guess", "[ERROR] The password is wrong. You are still you."),
-    ("/create x", "[ERROR] Without a terminal the password must follow the name."),
+    ("/create x", "[ERROR] Without a terminal passwords must be written into the command."),
     ("/user me", "[ERROR] `line` does not tell where somebody is."),
     ("/delete", "[ERROR] `line` cannot delete an account."),
     ("/dm nobody psst", "[ERROR] Nobody here has that name. Not sent: /dm nobody psst\n"),
@@ -194,7 +194,7 @@ def test_nobody_can_say_anything(server):
 
 def test_a_password_is_not_asked_for_in_a_script(server):
     assert run(server["line"], "/login Bob\n")[::2] == (
-        1, "[ERROR] Without a terminal the password must follow the name.\n")
+        1, "[ERROR] Without a terminal passwords must be written into the command.\n")
     assert run(server["line"], "/login Bob guess\n")[::2] == (1, "[ERROR] The password is wrong.\n")
 
 

@@ -241,6 +241,16 @@ def test_passwords_are_not_shown_and_not_kept(server, sit_down, home):
     typist.enter("/login Bob 456again")
     typist.sees("> /login Bob")
     typist.sees("You are Bob already.")
+    typist.enter("/passwd")
+    typist.sees("Your password now:")
+    typist.enter("456")
+    typist.sees("Another password:")
+    typist.enter("456")
+    typist.sees("Your password is changed.")
+    typist.enter("/passwd 456 ")
+    typist.sees("Another password:")
+    typist.enter("456")
+    typist.sees("Your password is changed.")
     typist.enter("/quit")
     assert typist.ends() == 0
     place = server["line"].rpartition("/")[2]  # whose port may have the same digits

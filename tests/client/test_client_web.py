@@ -406,15 +406,20 @@ def test_what_is_said_while_one_is_cut_off_or_a_worker_is_killed_comes_once_and_
         assert sorted(cut.done) == sorted(text for texts in cut.own.values() for text in texts)
 
 
-def test_the_session_gives_the_name_back_without_its_password(restarted, join):
+def test_the_session_gives_the_name_back_without_its_password_or_else_the_latest_one_does(restarted, join):
     chat = join(restarted.urls["web"], "Bob", USERS["Bob"])
     chat.say("before")
-    assert chat.finish(SECONDS)
+    other = join(restarted.urls["line"])
+    other.create("lena", "secret")
+    hear(other, of(Welcomed, name="lena"))
+    other.change_password("secret", "another")
+    assert chat.finish(SECONDS) and other.finish(SECONDS)
     restarted.kill()
     hear(chat, of(Disconnected))
     chat._login = chat._login[0], ("Bob", None)  # the password is not needed
     restarted.start()
     hear(chat, of(Welcomed, name="Bob"))
+    hear(other, of(Welcomed, name="lena"))
     chat.say("after")
     hear(chat, of(Done, request=Request("say", None, "after")))
     chat.history(None, 2)
