@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+from parley.server.http.site import read_page
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import Queue
 from parley.server.supervisor.figures import BEHIND, DIED, STUCK
@@ -103,6 +104,7 @@ class Supervisor:
         self._on_turn = on_turn
         requests = dict(self._hub.requests_of_operators, status=self._reply_with_status, who=self._reply_with_who)
         self._control = self._open_control(requests, self._hub.selector)
+        read_page()  # for all workers, which would each compress it
         gc.collect()
         getattr(gc, "freeze", lambda: None)()  # since 3.7; or the collector would write to pages that workers share
         try:
