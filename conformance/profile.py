@@ -196,14 +196,14 @@ class Reader:
         return profile.asides + profile.to_members + unasked
 
     def _is_acknowledgement(self, text):
-        """Whether a speaker is told that he was heard, no more often than he has spoken."""
+        """Whether a speaker is told that he was heard: who takes his leave, no more often than he has spoken."""
         profile, state = self.profile, self.state
         pattern = profile.acknowledgement(text)
         if pattern is None or not state.name or getattr(state, "awaits_login", False):
             return False
         self._acknowledged[pattern] += 1
-        said = sum(state.said[one] for one in profile.acknowledged)
-        return not profile.acknowledged or self._acknowledged[pattern] <= said
+        return not getattr(state, "is_leaving", False) or self._acknowledged[pattern] <= sum(
+            state.said[one] for one in profile.acknowledged)
 
     def _rewritten(self, line):
         for pattern, template in self.profile.rewrites:

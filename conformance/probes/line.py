@@ -11,7 +11,7 @@ _PEOPLE = 13  # the twelve of a scenario, and a witness
 _RACERS, _RACES = 4, 5
 _ORDERED = 20
 _PAUSE = PAUSE_SECONDS
-_PULSE_SECONDS = 1.2
+PULSE_SECONDS = 1.2
 # The likeliest first.
 _WORDS_OF_SUCCESS = (r"OK", r"(?:\W+|200 )?OK\b.*", r"(?:INFO |SERVER:? |MSG )?.*\b(?:logged in|login successful)\b.*",
                      r"(?:INFO |SERVER:? )?(?:success|welcome|hello|hi)\b.*")
@@ -96,9 +96,9 @@ def pulse(visit):
     """What comes each second or so to whoever does nothing."""
     stranger, ann = visit.newcomer("stranger"), visit.newcomer("ann")
     ann.say("LOGIN " + ann.name)
-    for guest in (ann, stranger):
-        guest.hear_all(2 * QUIET_SECONDS)
-    visit.listen(_PULSE_SECONDS)
+    ann.hear_all()
+    stranger.lines.clear()
+    visit.listen(PULSE_SECONDS)
     to_members, to_strangers = ([plain(line).rstrip("\r") for line in guest.lines] for guest in (ann, stranger))
     visit.learn(asides=map(pattern_of, to_members), to_strangers=map(pattern_of, to_strangers))
     if any(line.endswith("\r") for line in ann.lines + stranger.lines):

@@ -76,6 +76,7 @@ class ClientState:
         self.asked_list = False
         self.half_sent = b""
         self.said = Counter()  # how many MSG and DM were sent
+        self.is_leaving = False
         self._logins = deque()
         self._pings = deque()
 
@@ -92,8 +93,10 @@ class ClientState:
             self._pings.append(own)
         elif word == "WHO" and self.name:
             self.asked_list = True
-        elif word in ("MSG", "DM"):
+        elif word in ("MSG", "DM") and not self.is_leaving:
             self.said[word] += 1
+        elif word == "QUIT":
+            self.is_leaving = True
 
     def received(self, message):
         if message == "PONG" and self._pings:
