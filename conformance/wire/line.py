@@ -95,7 +95,7 @@ class ClientState:
             self.asked_list = True
         elif word in ("MSG", "DM") and not self.is_leaving:
             self.said[word] += 1
-        elif word == "QUIT":
+        elif as_typed == "QUIT":
             self.is_leaving = True
 
     def received(self, message):

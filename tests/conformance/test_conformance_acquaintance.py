@@ -122,7 +122,7 @@ def test_what_answers_quit_acknowledges_nothing():
     state = line.ClientState()
     state.name = "ann"
     reader = Reader(Profile(acknowledgements=("OK",), acknowledged=("DM",)), state)
-    state.sent(b"MSG hello\nDM bob hello\n")
+    state.sent(b"QUIT now\nMSG hello\nDM bob hello\n")
     assert reader.read("OK") == []
     state.sent(b"QUIT\nDM bob not heard\n")
     assert reader.read("OK") == ["OK"]
