@@ -1,7 +1,6 @@
 """Clients of `web`, which share nothing with the server: the bytes that they send and hear, and one that does so."""
 import json
 import re
-import struct
 import time
 
 from parley.conformance.wire import web as wire
@@ -14,27 +13,16 @@ UPGRADE = (b"GET /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpg
 UPGRADED = re.compile(rb"HTTP/1\.1 101 .*\r\n\r\n", re.DOTALL)
 MASK = b"\x12\x34\xab\xfe"
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-_SHORT, _MEDIUM = 125, 65535
 
 
 def frame(content, opcode=TEXT, is_last=True):
     """One frame, as clients send it."""
-    return head(len(content), opcode, is_last) + masked(content)
+    return wire.frame(opcode, content, is_last, MASK)
 
 
 def head(size, opcode=TEXT, is_last=True):
-    """The beginning of a frame of so many bytes, up to its mask."""
-    first = opcode | (0x80 if is_last else 0)
-    if size <= _SHORT:
-        return struct.pack("!BB", first, 0x80 | size) + MASK
-    if size <= _MEDIUM:
-        return struct.pack("!BBH", first, 0xFE, size) + MASK
-    return struct.pack("!BBQ", first, 0xFF, size) + MASK
-
-
-def masked(content):
-    """The content of a frame as it is sent."""
-    return wire.masked(content, MASK)
+    """The beginning of a frame of so many bytes, with its mask."""
+    return wire.head(opcode, size, is_last, MASK)
 
 
 def asked(do, **fields):
@@ -44,19 +32,14 @@ def asked(do, **fields):
 
 def parted(data):
     """([(opcode, content) of each frame that a server has sent], the bytes of the one that is not whole)."""
-    found, start = [], 0
-    while len(data) >= start + 2:
-        size, begin = data[start + 1], start + 2
-        if size > _SHORT:
-            begin += 2 if size == _SHORT + 1 else 8
-            if len(data) < begin:
-                break
-            size = int.from_bytes(data[start + 2:begin], "big")
-        if len(data) < begin + size:
-            break
-        found.append((data[start] & 0x0F, data[begin:begin + size]))
-        start = begin + size
-    return found, data[start:]
+    found = []
+    while True:
+        first = wire.first_frame(data)
+        if first is None:
+            return found, data
+        opcode, _, _, content, size = first
+        found.append((opcode, content))
+        data = data[size:]
 
 
 class WebClient(Connected):

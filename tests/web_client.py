@@ -7,6 +7,8 @@ import time
 
 from web_frames import CLOSE, PING, PONG, TEXT, frame, said
 
+from parley.conformance.wire.web import first_frame
+
 PATIENCE = 60  # seconds, for a busy machine
 _NOTHING = object()
 
@@ -115,15 +117,11 @@ class WebClient:
 
     def _frame(self):
         while True:
-            held, start = self._held, 2
-            if len(held) >= 2:
-                size = held[1]
-                if size >= 126:
-                    start = 4 if size == 126 else 10
-                    size = int.from_bytes(held[2:start], "big") if len(held) >= start else 1 << 62
-                if len(held) >= start + size:
-                    self._held = held[start + size:]
-                    return held[0] & 0x0f, held[start:start + size]
+            found = first_frame(self._held)
+            if found is not None:
+                opcode, _, _, content, size = found
+                self._held = self._held[size:]
+                return opcode, content
             data = self._sock.recv(65536)
             if not data:
                 return None

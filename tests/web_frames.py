@@ -1,6 +1,7 @@
-"""WebSocket frames as a client sends them, written for the tests alone."""
+"""WebSocket frames as a client sends them, by the suite's codec, which shares nothing with the server."""
 import json
-import struct
+
+from parley.conformance.wire import web as wire
 
 MASK = b"\x12\x34\xab\xfe"
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
@@ -8,15 +9,7 @@ TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
 
 def frame(content, opcode=TEXT, last=True, mask=MASK):
     """One frame."""
-    size = len(content)
-    if size < 126:
-        length = bytes([0x80 | size])
-    elif size < 65536:
-        length = b"\xfe" + struct.pack("!H", size)
-    else:
-        length = b"\xff" + struct.pack("!Q", size)
-    masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(content))
-    return bytes([opcode | (0x80 if last else 0)]) + length + mask + masked
+    return wire.frame(opcode, content, last, mask)
 
 
 def said(**fields):
@@ -28,15 +21,10 @@ def contents(data):
     """(opcode, content) of each of a server's frames, which have to be whole."""
     found = []
     while data:
-        size, start = data[1], 2
-        assert size < 128, "a server's frames are not masked"
-        if size == 126:
-            (size,), start = struct.unpack_from("!H", data, 2), 4
-        elif size == 127:
-            (size,), start = struct.unpack_from("!Q", data, 2), 10
-        assert data[0] & 0x80 and len(data) >= start + size
-        found.append((data[0] & 0x0f, data[start:start + size]))
-        data = data[start + size:]
+        opcode, is_last, is_masked, content, size = wire.first_frame(data)
+        assert is_last and not is_masked
+        found.append((opcode, content))
+        data = data[size:]
     return found
 
 

@@ -61,16 +61,21 @@ def encode(message, me=None):
                  fields.pop("last", True))
 
 
-def frame(opcode, content, last):
-    """A client's frame, with a mask of its own."""
-    size, mask = len(content), os.urandom(4)
+def frame(opcode, content, last=True, mask=None):
+    """A client's frame, with a mask of its own if none is given."""
+    mask = mask or os.urandom(4)
+    return head(opcode, len(content), last, mask) + masked(content, mask)
+
+
+def head(opcode, size, last, mask):
+    """The beginning of a client's frame of so many bytes, with its mask."""
     if size <= 125:
         length = bytes([size | 0x80])
     elif size < 1 << 16:
         length = b"\xfe" + size.to_bytes(2, "big")
     else:
         length = b"\xff" + size.to_bytes(8, "big")
-    return bytes([opcode | (0x80 if last else 0)]) + length + mask + masked(content, mask)
+    return bytes([opcode | (0x80 if last else 0)]) + length + mask
 
 
 def masked(content, mask):
