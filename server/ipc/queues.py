@@ -34,7 +34,7 @@ RECORD = struct.Struct("!IIIHI")
 _PLACE = struct.Struct("!QQ")  # number and time, the end of the head
 _PLACE_AT = HEAD.size - _PLACE.size
 
-_SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
+SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 
 
 def control(entry: str, *arguments: Any) -> bytes:
@@ -120,7 +120,7 @@ class Queue:
         for end in (self._reader, self._writer):
             os.set_blocking(end.fileno(), False)
         try:
-            fcntl.fcntl(self._writer.fileno(), _SET_PIPE_SIZE, PIPE_SIZE)
+            fcntl.fcntl(self._writer.fileno(), SET_PIPE_SIZE, PIPE_SIZE)
         except OSError:
             pass  # not Linux, or above what this user may have: smaller is only slower
 

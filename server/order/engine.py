@@ -8,7 +8,6 @@ from parley.server.order.place import Place
 from parley.server.order.replicated import AGAIN, Replicated
 
 MOST_UNANSWERED = 6  # looks of the hub without a sign of life, some nine seconds
-PIECE = 512 << 10  # bytes in one message
 
 
 class Engine:
@@ -40,12 +39,6 @@ class Engine:
         """Say something to the process, if there is one."""
         if self.down is not None:
             self._unsent.append(packed(message))
-
-    def keep(self, state: bytes, applied: str, floor: int) -> None:
-        """Store what the node has come to: see `ToEngine.Keep`."""
-        for start in range(0, len(state), PIECE):
-            self.tell(ToEngine.Piece(state[start:start + PIECE]))
-        self.tell(ToEngine.Keep(applied, floor))
 
     def attach(self, down: Queue, up: Queue) -> None:
         """A process has been forked, which reads from `down` and writes to `up`."""

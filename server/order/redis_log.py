@@ -5,7 +5,7 @@ The client library is told to repeat nothing: whatever may have been lost is the
 what it has heard. Every read that waits waits for less than the time after which the connection counts as dead.
 
 A snapshot is a list: first "ID CHECKSUM", then pieces; with the entry ID a node had come to what the pieces say. It is
-put in place in one step, and the list is read whole or again.
+stored piece by piece under another key, put in its place in one step, and the list is read whole or again.
 """
 import contextlib
 import logging
@@ -59,7 +59,7 @@ class Process:
         self._writing: Any = None
         self._submitted = 0  # which packet was submitted last
         self._number, self._token = 0, ""
-        self._pieces: List[bytes] = []
+        self._pieces, self._checksum = 0, 0  # how many of a snapshot have come; -1 if one could not be stored
         self._handlers = handlers(ToEngine, self)
 
     def run(self) -> None:
@@ -117,9 +117,7 @@ class Process:
     def execute(self, script: str, *arguments: Any) -> Any:
         """The answer of a script, by the thread that writes."""
         try:
-            if self._writing is None:
-                self._writing = self._way.master()
-            return run(self._writing, script, self._place, *arguments)
+            return run(self._client(), script, self._place, *arguments)
         except redis.RedisError:
             self._writing = None
             raise
@@ -129,27 +127,48 @@ class Process:
         with contextlib.suppress(redis.RedisError):
             self.execute(scripts.BURY, number, token)
 
+    @property
+    def _new(self) -> str:
+        """The key of a snapshot that is not complete."""
+        return self._place.key("snap:%d" % self._number)
+
     def piece(self, piece: bytes) -> None:
-        """A piece of a snapshot."""
-        self._pieces.append(piece)
+        """A piece of a snapshot: stored at once, so that no packet has to wait for all of them."""
+        if self._pieces < 0:
+            return
+        try:
+            client = self._client()
+            if not self._pieces:
+                client.delete(self._new)
+                client.rpush(self._new, "")
+                self._checksum = 0
+            client.rpush(self._new, piece)
+        except redis.RedisError:
+            self._writing, self._pieces = None, -1
+        else:
+            self._pieces += 1
+            self._checksum = zlib.crc32(piece, self._checksum)
+
+    def _client(self) -> Any:
+        if self._writing is None:
+            self._writing = self._way.master()
+        return self._writing
 
     def keep(self, applied: str, floor: int) -> None:
         """Put the pieces in the place of the snapshot, and let the log lose what is before the entry `floor`."""
-        pieces, self._pieces = self._pieces, []
+        pieces, self._pieces = self._pieces, 0
         log, state = keys(self._place)
-        snapshot, new = self._place.key("snap"), self._place.key("snap:%d" % self._number)
         try:
-            if self._writing is None:
-                self._writing = self._way.master()
-            self._writing.delete(new)
-            self._writing.rpush(new, "%s %d" % (applied, zlib.crc32(b"".join(pieces))))
-            for piece in pieces:
-                self._writing.rpush(new, piece)
-            self._writing.rename(new, snapshot)
-            latest = int(self._writing.hget(state, "n") or 0)
+            if pieces < 0 or self._client().llen(self._new) != pieces + 1:  # the master may be another one by now
+                raise Lost("pieces are missing")
+            client = self._client()
+            client.lset(self._new, 0, "%s %d" % (applied, self._checksum))
+            client.rename(self._new, self._place.key("snap"))
+            latest = int(client.hget(state, "n") or 0)
             if latest > floor:
-                self._writing.execute_command("XTRIM", log, "MAXLEN", "~", latest - floor)
+                client.execute_command("XTRIM", log, "MAXLEN", "~", latest - floor)
         except redis.RedisError:
+            self._writing = None
             applied = ""
         self.tell(FromEngine.Stored(applied))
 

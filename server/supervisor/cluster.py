@@ -28,6 +28,7 @@ LOOK_AT_ORDER = 0.25  # seconds
 FLOWS = 2.0  # seconds after which a packet that is not heard means that nobody's silence tells anything
 STARTS_WITHIN = 10.0  # seconds in which a server that starts has to reach the engine
 GRACE = 3.0  # seconds more than a node may be silent, for those to be found dead whose settings are others
+PIECE, WHILE_TAKING = 256 << 10, 0.005  # bytes of a snapshot that are passed on in a turn, and the longest such turn
 ENTRIES_OF_SNAPSHOT = 50000  # after so many entries there is a new one
 FENCED, FOREIGN, DIFFERS = REJOINS = ("fenced", "foreign", "differs")
 WORKER_BITS = 16  # of a worker's number: those above are the number of its node
@@ -105,11 +106,14 @@ class ClusterHub(Hub):
         self._past = past
         self._at = 0  # number of the latest entry
         self._bytes = 0  # of entries since the latest snapshot
-        self._is_keeping = False  # has a snapshot been made, and not been told of?
+        self._is_keeping = False  # is a snapshot being made, or has it not been told of?
+        self._tried = 0  # number of the entry at which one was begun last
+        self._taking = None  # `snapshot.Taking`, until all of it is with the process of the engine
         self._pieces = []
         self._gone = set()  # holders whose end has been submitted, while questions from before wait
         self._silence = {}  # number of a node -> seconds
         self._sums = {}  # number of an entry -> checksum there
+        self._agreed = 0  # number of the latest entry at which this node had come to what the first one had
         self._where = ""  # from where the log is read
         self._trouble = None  # why the engine does not answer; None until it was asked
         self._caught_up_at = self._settled_at = None  # monotonic seconds
@@ -197,6 +201,7 @@ class ClusterHub(Hub):
         """See `Hub`."""
         if aide is self.engine:
             self._pieces, self._is_keeping = [], False
+            self._take_no_more()
         super().attach_aide(number, aide, down, up)
 
     def _ask(self, worker, name, arguments):
@@ -228,8 +233,15 @@ class ClusterHub(Hub):
 
     def dismiss_aides(self):
         """See `Hub`: the others are told that this node is gone."""
+        self._take_no_more()
         self.engine.tell(ToEngine.Bury(self.number, self.token))
         super().dismiss_aides()
+
+    def let_go(self):
+        """See `Hub`."""
+        super().let_go()
+        if self._taking:
+            self._taking.let_go()
 
     def place_of(self, worker):
         """See `Hub`."""
@@ -397,7 +409,10 @@ class ClusterHub(Hub):
     def beat(self, node, place, checksum):
         """A node is alive; whose number is the least says what all should have come to."""
         if self.nodes and node == min(self.nodes):
-            if self._sums.get(place, checksum) != checksum:
+            own = self._sums.get(place)
+            if own is not None and own == checksum:
+                self._agreed = place
+            elif own is not None:
                 raise Rejoin(DIFFERS, "what it has come to differs from what node %s has, at entry %d" % (
                     self.nodes[node], place))
             self._sums = {self._at: self._checksum()}
@@ -445,9 +460,31 @@ class ClusterHub(Hub):
     def _keep_state(self):
         """If there is no snapshot of late, the node of the least number makes one."""
         is_due = self._at - self.kept > ENTRIES_OF_SNAPSHOT or self._bytes > self._place.log_bytes // 4
-        if is_due and self.may_serve and self.number == min(self.nodes) and not self._is_keeping:
-            self._is_keeping = True
-            self.engine.keep(snapshot.taken(self._parts), self.applied, self.kept)
+        may_try = not self._is_keeping and self._at - self._tried > ENTRIES_OF_SNAPSHOT // 10
+        if is_due and may_try and self.may_serve and self.number == min(self.nodes):
+            self._is_keeping, self._tried = True, self._at
+            self._taking = snapshot.Taking(self._parts, self.applied, self.kept)
+
+    def _go_on_taking(self):
+        """Pass the next piece of a snapshot on, unless those before it are still waited for."""
+        if self.engine.waiting:
+            return
+        try:
+            piece = self._taking.read(PIECE)
+        except EOFError:
+            log.error("a snapshot could not be taken: the process that was to write it has ended")
+            self._is_keeping, self._taking = False, None
+            return
+        if piece:
+            self.engine.tell(ToEngine.Piece(piece))
+        elif piece is not None:
+            self.engine.tell(ToEngine.Keep(self._taking.applied, self._taking.floor))
+            self._taking = None
+
+    def _take_no_more(self):
+        taking, self._taking = self._taking, None
+        if taking:
+            taking.stop()
 
     def stored(self, applied):
         """The snapshot is stored, or could not be."""
@@ -459,6 +496,9 @@ class ClusterHub(Hub):
 
     def turn(self, wait):
         """See `Hub`."""
+        if self._taking:
+            wait = WHILE_TAKING
+            self._go_on_taking()
         super().turn(min(wait, LOOK_AT_ORDER if self._order.depth or not self.may_serve else BEAT_EVERY / 2))
         now = time.monotonic()
         passed = now - self._looked_at
@@ -533,6 +573,7 @@ class ClusterHub(Hub):
             "role": "replica" if self._where.startswith("the replica") else "master",
             "lag_seconds": round(self._order.lag, 3),
             "name": self._place.name, "node": self._place.node, "number": self.number, "entry": self._at,
+            "agreed": self._agreed,
             "engine": self._place.shown, "read_from": self._where,
             "trouble": self._trouble or ("it is silent" if late else ""),
             "waiting": self._order.depth, "sent_again": self.engine.sent_again, "snapshot": self.kept,

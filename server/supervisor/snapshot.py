@@ -1,17 +1,25 @@
 """What a node has come to, as bytes, for nodes that join: the state of the register and of the store in memory.
 
-PARTS says of which objects which attributes are that; the others are settings, or other objects. KINDS are the objects
-that these contain.
+`parts` says of which objects which attributes are that; the others are settings, or other objects. KINDS are the
+objects that these contain.
 """
 import collections
+import contextlib
+import fcntl
+import logging
+import os
+import signal
 
 from parley.server.chat import accounts, patience, rooms, sessions
 from parley.server.chat.room import LOBBY
 from parley.server.ipc import messages
 from parley.server.ipc.codec import Malformed, dumps, loads
+from parley.server.ipc.queues import PIPE_SIZE, SET_PIPE_SIZE
 from parley.server.storage import memory
 
 VERSION = 1
+
+log = logging.getLogger(__name__)
 
 # By the class of an object: the attributes that are stored, and those that begin anew.
 KINDS = {
@@ -79,6 +87,71 @@ def taken(parts):
         raise TypeError("%s is not part of a snapshot" % kind.__name__)
 
     return dumps((VERSION, [[getattr(part, name) for name in names] for part, names in parts]), reduce)
+
+
+class Taking:
+    """The bytes of all that as it is now, from a copy of this process: the hub goes on while they are written.
+
+    applied, floor: see `parley.server.ipc.messages.ToEngine.Keep`.
+    """
+
+    def __init__(self, parts, applied, floor):
+        self.applied, self.floor = applied, floor
+        self._reader, writer = os.pipe()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(writer, SET_PIPE_SIZE, PIPE_SIZE)
+        self._pid = os.fork()
+        if not self._pid:
+            _write(parts, self._reader, writer)
+        os.close(writer)
+        os.set_blocking(self._reader, False)
+
+    def read(self, most):
+        """The next bytes, at most so many: empty at the end, None if there are none yet. EOFError if it has failed."""
+        try:
+            data = os.read(self._reader, most)
+        except BlockingIOError:
+            return None
+        if not data:
+            _, status = os.waitpid(self._pid, 0)
+            self._pid = 0
+            self.stop()
+            if status:
+                raise EOFError
+        return data
+
+    def stop(self):
+        """End it."""
+        self.let_go()
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+
+    def let_go(self):
+        """Here nothing is read any more."""
+        if self._reader is not None:
+            os.close(self._reader)
+            self._reader = None
+
+
+def _write(parts, reader, writer):
+    """In the copy: write, and end."""
+    status = 1
+    try:
+        os.close(reader)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # they are for the hub
+        with open(writer, "wb") as file:
+            file.write(taken(parts))
+        status = 0
+    except BrokenPipeError:
+        pass  # the hub is gone, or wants it no more
+    except Exception:
+        log.critical("a bug: a snapshot cannot be written", exc_info=True)
+    finally:
+        os._exit(status)
 
 
 def restore(parts, data):

@@ -1,6 +1,8 @@
 """The hubs of two nodes, and a log between them that is in this process."""
 import collections
 import itertools
+import os
+import time
 
 import pytest
 
@@ -17,10 +19,12 @@ from parley.server.protocols.events import Reason
 from parley.server.storage.journal import InProcess
 from parley.server.storage.memory import Store
 from parley.server.supervisor import cluster as cluster_module
+from parley.server.supervisor import snapshot
 from parley.server.supervisor.cluster import ClusterHub, Rejoin, Unusable
 
 SILENCE = 6
 HOST = "192.0.2.1"
+SECONDS = 60.0  # a bound against hanging, by the true clock
 
 
 class Log:
@@ -71,6 +75,7 @@ class Node:
         self.hub.found([])
         self.log, self.name, self._attach, self.worker = log, name, attach, None
         self.told = []  # the engine's process
+        self.kept = []  # what is to become a snapshot
         self.hub.engine.tell = self.told.append
         if log.snapshot:
             self.hub.piece(log.snapshot[0])
@@ -91,6 +96,8 @@ class Node:
                 self.log.submit(self.hub.number, message.serial, message.packet)
             elif type(message) is ToEngine.Bury:
                 self.log.bury(message.number)
+            elif type(message) in (ToEngine.Piece, ToEngine.Keep):
+                self.kept.append(message)
 
     def turn(self):
         self.hub.turn(0)
@@ -309,18 +316,24 @@ def test_a_packet_that_is_not_heard_is_sent_again(both, run):
     assert [message[2] for message in b.hub.store._store.lobby(None, 9)[0]] == [b"once"]
 
 
+def keep(node, nodes, run):
+    """Wait for a snapshot, which is taken by a process."""
+    deadline = time.monotonic() + SECONDS
+    while not node.kept or type(node.kept[-1]) is not ToEngine.Keep:
+        assert time.monotonic() < deadline
+        run(nodes, 0.25)
+
+
 def test_a_node_that_joins_goes_on_from_a_snapshot(both, run, make_node, monkeypatch):
     a, b = both
     login(a, run, 1, b"ann")
     says(a, b"before")
     run(both, 1)
     monkeypatch.setattr(cluster_module, "ENTRIES_OF_SNAPSHOT", 5)
-    kept = []
-    a.hub.engine.keep = lambda *what: kept.append(what)
-    b.hub.engine.keep = None  # only the first one makes it
-    run(both, 3)
-    (state, applied, floor), = kept
-    a.log.snapshot = state, applied
+    keep(a, both, run)
+    *pieces, (applied, floor) = a.kept
+    assert not b.kept  # only the first one makes it
+    a.log.snapshot = b"".join(message.piece for message in pieces), applied
     a.hub.stored(applied)
     run(both, 1)
     assert a.hub.kept == b.hub.kept == int(applied.partition("-")[0]) and floor == 0
@@ -332,6 +345,31 @@ def test_a_node_that_joins_goes_on_from_a_snapshot(both, run, make_node, monkeyp
     assert c.hub.register.members.names == a.hub.register.members.names
     assert [message[2] for message in c.hub.store._store.lobby(None, 9)[0]] == [b"before", b"behind"]
     assert c.hub._checksum() == a.hub._checksum()
+
+
+def test_a_snapshot_that_cannot_be_written_is_none_and_is_made_anew(both, run, monkeypatch, caplog):
+    a, b = both
+    monkeypatch.setattr(cluster_module, "ENTRIES_OF_SNAPSHOT", 5)
+    with monkeypatch.context() as broken:
+        broken.setattr(snapshot, "taken", None)
+        deadline = time.monotonic() + SECONDS
+        while "could not be taken" not in caplog.text:
+            assert time.monotonic() < deadline
+            run(both, 0.25)
+        assert not a.kept
+    keep(a, both, run)
+
+
+def test_what_is_not_read_of_a_snapshot_ends_with_the_node(both, run, monkeypatch):
+    a, _ = both
+    monkeypatch.setattr(cluster_module, "ENTRIES_OF_SNAPSHOT", 5)
+    monkeypatch.setattr(a.hub, "_go_on_taking", lambda: None)
+    run(both, 3)
+    process = a.hub._taking._pid
+    a.hub.dismiss_aides()
+    assert a.hub._taking is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
 def test_who_has_come_to_something_else_joins_anew(both, run):
