@@ -13,6 +13,7 @@ from stress.proofs import (
     fuzz,
     hour,
     kills,
+    late,
     logins,
     mixed,
     names,
@@ -27,7 +28,7 @@ from stress.proofs import (
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour,
-          "rooms": rooms, "web": web, "cluster": cluster}
+          "rooms": rooms, "web": web, "cluster": cluster, "late": late}
 
 
 @quiet_when_closed()

@@ -1,0 +1,115 @@
+"""A node that comes late, behind a million messages and 10 000 accounts, soon has come to what the others have.
+
+Packets of a node that is not there are put into the log: accounts, and messages of one who talks in the lobby. Of two
+true nodes one is stopped meanwhile, for so long that the log has lost what it would read next, and taken for dead; then
+it goes on, and a third one is started. Both have to be let in, and to agree by checksum with the one that was there all
+the time; and each tells the same history.
+"""
+import contextlib
+import os
+import signal
+import tempfile
+import time
+
+from parley.conformance import engine
+from parley.conformance.targets import launch
+from parley.server.ipc.codec import dumps
+from parley.server.ipc.messages import Shared, entry
+from parley.server.ipc.queues import record, talk
+from parley.server.order import scripts
+from parley.server.supervisor.control import ask
+from parley.server.supervisor.hashing import secret_for
+from stress.proofs import demand
+from stress.proofs.processes import group, wait_until
+from stress.proofs.voices import Line
+
+NAME = "late"  # of the log
+OF_PACKET = 10  # messages in a packet
+AT_ONCE = 500  # accounts in a packet
+WITHIN = 30.0  # seconds
+SECONDS = 600.0  # a bound against hanging, for what is not measured
+GHOST = "ghost"  # the node that is not there
+
+
+def prove(say, messages=1000000, accounts=10000):
+    """Put so many into the log."""
+    demand(engine.PROGRAMS, engine.MISSING)
+    with contextlib.ExitStack() as stack:
+        one = stack.enter_context(engine.started())
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="late-"))
+        nodes = {name: stack.enter_context(_node(one, directory, name)) for name in "ab"}
+        for pid in group(nodes["b"].pid):
+            os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        latest = _fill(one.servers[0], messages, accounts)
+        say("%d messages and %d accounts are in the log, after %.0f s" % (messages, accounts, time.monotonic() - began))
+        wait_until(lambda: _status(directory, "a")["cluster"]["entry"] >= latest, SECONDS, 0.1)
+        wait_until(lambda: _status(directory, "a")["cluster"]["snapshot"] > latest * 3 // 4, SECONDS, 0.1)
+        say("a has come to all of it after %.0f s" % (time.monotonic() - began))
+        began = time.monotonic()
+        for pid in group(nodes["b"].pid):
+            os.kill(pid, signal.SIGCONT)
+        took = {"b": _until_it_agrees(directory, "b", latest, began)}
+        began = time.monotonic()
+        nodes["c"] = stack.enter_context(_node(one, directory, "c"))
+        took["c"] = _until_it_agrees(directory, "c", latest, began)
+        joins = _status(directory, "b")["cluster"]["rejoins"]
+        told = {name: _told(node) for name, node in nodes.items()}
+        counted = {name: _status(directory, name)["accounts"] for name in nodes}
+    say("stopped and behind by %d entries, b has joined anew and agrees after %.1f s (%s)" % (latest, took["b"], joins))
+    say("c, which is new, is let in and agrees after %.1f s" % took["c"])
+    demand(joins["differs"] == 0 and sum(joins.values()) == 1, "b has joined anew: %s", joins)
+    demand(set(counted.values()) == {accounts}, "accounts: %s", counted)
+    demand(told["a"] and told["a"] == told["b"] == told["c"], "the nodes tell different histories")
+    demand(max(took.values()) <= WITHIN, "it took longer than %g s", WITHIN)
+
+
+def _node(one, directory, name):
+    redis = {"url": one.url, "name": NAME, "node": name, "silence_seconds": 6}
+    return launch(1, {"storage": {"redis": redis}, "idle_timeout": 0}, ("--socket", os.path.join(directory, name)))
+
+
+def _status(directory, name):
+    return ask(os.path.join(directory, name), "status")
+
+
+def _until_it_agrees(directory, name, latest, began):
+    """Seconds until it has found that it has the same as the first node."""
+
+    def agrees():
+        with contextlib.suppress(Exception):  # while it joins anew it has no socket
+            return _status(directory, name)["cluster"]["agreed"] > latest
+
+    wait_until(agrees, SECONDS, 0.05)
+    return time.monotonic() - began
+
+
+def _fill(server, messages, accounts):
+    """The number of the latest entry."""
+    keys = ["{parley:%s}:%s" % (NAME, part) for part in ("log", "st")]
+    with engine.Connection(server.port, SECONDS) as connection:
+        number = connection("EVAL", scripts.JOIN, 2, *keys, GHOST, scripts.VERSION, "token")[1]
+        script = connection("SCRIPT", "LOAD", scripts.SUBMIT).decode()
+        for count, packet in enumerate(_packets(number, messages, accounts), 1):
+            answer = connection("EVALSHA", script, 2, *keys, number, GHOST, "token", count, packet)
+            if answer == [b"FENCED"]:
+                raise AssertionError("the node that is not there was taken for dead")
+        connection("EVAL", scripts.BURY, 2, *keys, number, "token")
+        return int(connection("HGET", keys[1], "n"))
+
+
+def _packets(number, messages, accounts):
+    worker, secret = number << 16 | 1, secret_for(b"secret")
+    for first in range(0, accounts, AT_ONCE):
+        yield dumps([(worker, entry(Shared.Introduce(b"account%d" % place, secret)))
+                     for place in range(first, min(first + AT_ONCE, accounts))])
+    for first in range(0, messages, OF_PACKET):
+        records = [record(1, b"ghost", b"message %d" % place, first) for place in range(first, first + OF_PACKET)]
+        yield dumps([(worker, talk(0, worker, records))])
+
+
+def _told(node):
+    """What it tells of the past."""
+    with Line(node.address(), b"reader", SECONDS) as reader:
+        reader.enter()
+        return reader.recall(0)[0]
