@@ -283,10 +283,11 @@ class Reader:
 
     def _join(self) -> None:
         token = os.urandom(8).hex()
-        answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.VERSION, token)
+        answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.OLDEST, scripts.VERSION,
+                     token)
         if answer[0] == b"VERSION":
-            raise Unusable("version %s of Parley's log is in use there, and this server writes version %d" % (
-                answer[1].decode(), scripts.VERSION))
+            raise Unusable("version %s of Parley's log is in force there, and this server can write %d to %d" % (
+                answer[1].decode(), scripts.OLDEST, scripts.VERSION))
         if answer[0] == b"FULL":
             raise Unusable("65535 nodes are alive there")
         self._number = int(answer[1])

@@ -2,18 +2,20 @@
 
     {parley:NAME}:log    a stream. The id of an entry is N-WHO. N counts the entries: 1, 2, 3 without a gap. WHO is the
                          number of the node << COUNT_BITS | the node's own count of its packets.
-    {parley:NAME}:st     a hash. v: the version of what is written. run: a text that no other log has. n: of the latest
-                         entry. joins: how many have joined so far. through:M: the count of the latest packet of the
-                         node M, which is alive. token:M: a text of its own, by which it is told from another one that
-                         got the number M from a master whose last entries were lost. name:NAME: the number that the
-                         node of this name got last.
-    {parley:NAME}:snap   a list: what some node had come to; see `parley.server.order.redis`.
+    {parley:NAME}:st     a hash. v: the version that is in force: the lowest of those that nodes which are alive can
+                         write, and it never falls. run: a text that no other log has. n: of the latest entry. joins:
+                         how many have joined so far. through:M: the count of the latest packet of the node M, which is
+                         alive. token:M: a text of its own, by which it is told from another one that got the number M
+                         from a master whose last entries were lost. most:M: the highest version that it can write.
+                         name:NAME: the number that the node of this name got last.
+    {parley:NAME}:snap   a list: what some node had come to; see `parley.server.order.redis_log`.
 
 The braces make a cluster of Redis keep the three in one place. Fields of an entry: `t` is the time, milliseconds since
 the epoch, by the clock of the engine, as nodes differ in theirs. A packet has `f`; a node that comes has `u`, its name,
-and `m`, its number; of one that is gone there is `d`, its number.
+and `m`, its number, and `v`, the version in force; of one that is gone there is `d`, its number. Where the version in
+force rises there is `v` alone: from there on all nodes write and decide as that version says.
 """
-VERSION = 1
+OLDEST, VERSION = 1, 1  # the versions that this server can read and write
 COUNT_BITS = 36  # of a node's packets: 2^36 at 500 a second take four years
 
 _BEGIN = """
@@ -28,9 +30,24 @@ local function append(who, ...)
     redis.call('HSET', st, 'n', string.format('%.0f', n))
 end
 
+local function raise()
+    local found = redis.call('HGETALL', st)
+    local lowest = nil
+    for place = 1, #found, 2 do
+        if string.sub(found[place], 1, 5) == 'most:' then
+            lowest = math.min(lowest or math.huge, tonumber(found[place + 1]))
+        end
+    end
+    if lowest and lowest > tonumber(redis.call('HGET', st, 'v')) then
+        redis.call('HSET', st, 'v', lowest)
+        append(0, 'v', lowest)
+    end
+end
+
 local function bury(number)
-    if redis.call('HDEL', st, 'through:' .. number, 'token:' .. number) > 0 then
+    if redis.call('HDEL', st, 'through:' .. number, 'token:' .. number, 'most:' .. number) > 0 then
         append(number * 2 ^ COUNT_BITS, 'd', number)
+        raise()
         return 1
     end
     return 0
@@ -59,14 +76,15 @@ end
 return {'ACCEPTED'}
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# name, version, token, which is also the run if there is none -> JOINED, number, run; VERSION, that of the log; or FULL
+# name, oldest and highest version, token, which is also the run if there is none
+# -> JOINED, number, run; VERSION, that of the log; or FULL
 JOIN = _BEGIN + """
+redis.call('HSETNX', st, 'v', ARGV[3])
 local version = redis.call('HGET', st, 'v')
-if version and version ~= ARGV[2] then
+if tonumber(version) < tonumber(ARGV[2]) or tonumber(version) > tonumber(ARGV[3]) then
     return {'VERSION', version}
 end
-redis.call('HSET', st, 'v', ARGV[2])
-redis.call('HSETNX', st, 'run', ARGV[3])
+redis.call('HSETNX', st, 'run', ARGV[4])
 local old = redis.call('HGET', st, 'name:' .. ARGV[1])
 if old then
     bury(old)
@@ -80,9 +98,11 @@ repeat
     end
 until redis.call('HEXISTS', st, 'through:' .. number) == 0
 redis.call('HSET', st, 'through:' .. number, '0')
-redis.call('HSET', st, 'token:' .. number, ARGV[3])
+redis.call('HSET', st, 'token:' .. number, ARGV[4])
+redis.call('HSET', st, 'most:' .. number, ARGV[3])
 redis.call('HSET', st, 'name:' .. ARGV[1], number)
-append(number * 2 ^ COUNT_BITS, 'u', ARGV[1], 'm', number)
+append(number * 2 ^ COUNT_BITS, 'u', ARGV[1], 'm', number, 'v', version)
+raise()
 return {'JOINED', number, redis.call('HGET', st, 'run')}
 """.replace("COUNT_BITS", str(COUNT_BITS))
 

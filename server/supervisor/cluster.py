@@ -17,7 +17,7 @@ from parley.server.ipc.messages import Noticed, Shared, ToEngine, ToWorker, entr
 from parley.server.ipc.queues import HEAD, words
 from parley.server.order.engine import Engine
 from parley.server.order.replicated import Replicated
-from parley.server.order.scripts import COUNT_BITS
+from parley.server.order.scripts import COUNT_BITS, OLDEST, VERSION
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import snapshot
 from parley.server.supervisor.hub import HASHING, Hub, Torn
@@ -92,13 +92,13 @@ class ClusterHub(Hub):
     entry. nodes: {number: name} of those that are alive; serving: {number: True} of those that have clients.
     workers: {number of a node: {worker: True}}.
     shared: the settings that are in force.
-    kept: number of the entry up to which there is a snapshot.
+    version: that is in force. kept: number of the entry up to which there is a snapshot.
     """
 
     def __init__(self, place, settings, introduced, past, *arguments):
         self.number = 0
         self.token = self.applied = ""
-        self.nodes, self.serving, self.workers, self.shared, self.kept = {}, {}, {}, {}, 0
+        self.nodes, self.serving, self.workers, self.shared, self.kept, self.version = {}, {}, {}, {}, 0, OLDEST
         self._place = place
         self._settings = dict(settings, unicode=unicodedata.unidata_version)
         self._introduced = introduced
@@ -348,10 +348,19 @@ class ClusterHub(Hub):
             elif b"d" in fields:
                 self._order.now = when
                 self._dead(int(fields[b"d"]))
+            if b"v" in fields:
+                self._heed_version(int(fields[b"v"]))
         self._heard_at = time.monotonic()
         if self._trouble:
             self.working("", "")
         self._keep_state()
+
+    def _heed_version(self, version):
+        """All nodes write and decide as this version says, from here on."""
+        if not OLDEST <= version <= VERSION:
+            raise Unusable("version %d of Parley's log is in force, and this server can write %d to %d" % (
+                version, OLDEST, VERSION))
+        self.version = version
 
     def _up(self, number, name):
         self.nodes[number] = name
@@ -573,7 +582,7 @@ class ClusterHub(Hub):
             "role": "replica" if self._where.startswith("the replica") else "master",
             "lag_seconds": round(self._order.lag, 3),
             "name": self._place.name, "node": self._place.node, "number": self.number, "entry": self._at,
-            "agreed": self._agreed,
+            "agreed": self._agreed, "version": self.version,
             "engine": self._place.shown, "read_from": self._where,
             "trouble": self._trouble or ("it is silent" if late else ""),
             "waiting": self._order.depth, "sent_again": self.engine.sent_again, "snapshot": self.kept,

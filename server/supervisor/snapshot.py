@@ -65,7 +65,7 @@ def parts(register, all_accounts, census, store, numbers, node):
         (census, ("_homes", "_crowds")),
         (store, ("_number", "_accounts", "_kept", "_last_kept", "_conversations", "_sources", "_size", "_lobby",
                  "_rooms", "_rooms_size", "_markers", "_markers_size")),
-        (node, ("nodes", "serving", "workers", "shared", "kept")),
+        (node, ("nodes", "serving", "workers", "shared", "kept", "version")),
     ]
 
 

@@ -88,7 +88,7 @@ def _fill(server, messages, accounts):
     """The number of the latest entry."""
     keys = ["{parley:%s}:%s" % (NAME, part) for part in ("log", "st")]
     with engine.Connection(server.port, SECONDS) as connection:
-        number = connection("EVAL", scripts.JOIN, 2, *keys, GHOST, scripts.VERSION, "token")[1]
+        number = connection("EVAL", scripts.JOIN, 2, *keys, GHOST, scripts.OLDEST, scripts.VERSION, "token")[1]
         script = connection("SCRIPT", "LOAD", scripts.SUBMIT).decode()
         for count, packet in enumerate(_packets(number, messages, accounts), 1):
             answer = connection("EVALSHA", script, 2, *keys, number, GHOST, "token", count, packet)

@@ -49,20 +49,20 @@ def entries(ask, place):
 
 
 def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
-    numbers = [ask(scripts.JOIN, node, scripts.VERSION, "run")[1] for node in ("a", "b")]
+    numbers = [ask(scripts.JOIN, node, 1, scripts.VERSION, "run")[1] for node in ("a", "b")]
     assert numbers == [1, 2]
     for count in (1, 2):
         for number, node in zip(numbers, ("a", "b")):
             packet = b"%d of %s" % (count, node.encode())
             assert ask(scripts.SUBMIT, number, node, "run", count, packet) == [b"ACCEPTED"]
     assert entries(ask, place) == [
-        (1, 1, 0, {b"u": b"a", b"m": b"1"}), (2, 2, 0, {b"u": b"b", b"m": b"2"}),
+        (1, 1, 0, {b"u": b"a", b"m": b"1", b"v": b"1"}), (2, 2, 0, {b"u": b"b", b"m": b"2", b"v": b"1"}),
         (3, 1, 1, {b"f": b"1 of a"}), (4, 2, 1, {b"f": b"1 of b"}), (5, 1, 2, {b"f": b"2 of a"}),
         (6, 2, 2, {b"f": b"2 of b"})]
 
 
 def test_what_is_sent_again_is_there_once_and_what_is_left_out_is_told(ask, place):
-    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     for _ in range(3):
         assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"one") == [b"ACCEPTED"]
     assert ask(scripts.SUBMIT, 1, "a", "run", 3, b"three") == [b"GAP", b"1"]
@@ -70,40 +70,46 @@ def test_what_is_sent_again_is_there_once_and_what_is_left_out_is_told(ask, plac
 
 
 def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
-    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     assert [ask(scripts.BURY, 1, "") for _ in range(3)] == [1, 0, 0]
     assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"FENCED"]
-    assert ask(scripts.JOIN, "a", scripts.VERSION, "other")[1:] == [2, b"run"]
+    assert ask(scripts.JOIN, "a", 1, scripts.VERSION, "other")[1:] == [2, b"run"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
-        {b"u": b"a", b"m": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2"}]
+        {b"u": b"a", b"m": b"1", b"v": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2", b"v": b"1"}]
 
 
 def test_of_two_with_one_name_the_later_one_has_it(ask, place):
-    ask(scripts.JOIN, "a", scripts.VERSION, "run")
-    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"REPLACED"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
-        {b"u": b"a", b"m": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2"}]
+        {b"u": b"a", b"m": b"1", b"v": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2", b"v": b"1"}]
 
 
 def test_who_has_got_a_number_again_is_told_from_who_had_it(ask):
-    ask(scripts.JOIN, "a", scripts.VERSION, "first")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "first")
     assert ask(scripts.SUBMIT, 1, "a", "other", 1, b"of another one") == [b"FENCED"]
     assert ask(scripts.SUBMIT, 1, "a", "first", 1, b"its own") == [b"ACCEPTED"]
     assert [ask(scripts.BURY, 1, token) for token in ("other", "first", "")] == [0, 1, 0]
     assert ask(scripts.SUBMIT, 1, "a", "first", 2, b"late") == [b"FENCED"]
 
 
-def test_a_log_of_another_version_is_left_alone(ask, place):
-    ask(scripts.JOIN, "a", scripts.VERSION + 1, "run")
-    assert ask(scripts.JOIN, "b", scripts.VERSION, "run") == [b"VERSION", b"%d" % (scripts.VERSION + 1)]
-    assert len(entries(ask, place)) == 1
+def test_the_version_in_force_is_the_lowest_of_those_alive_and_never_falls(ask, place):
+    assert ask(scripts.JOIN, "a", 1, 1, "run")[0] == b"JOINED"
+    assert ask(scripts.JOIN, "b", 1, 2, "other")[0] == b"JOINED"
+    assert ask(scripts.JOIN, "c", 2, 2, "third") == [b"VERSION", b"1"]
+    assert ask(scripts.BURY, 1, "") == 1
+    assert ask(scripts.JOIN, "a", 1, 1, "run") == [b"VERSION", b"2"]
+    assert ask(scripts.JOIN, "a", 2, 3, "run")[0] == b"JOINED"
+    assert entries(ask, place) == [
+        (1, 1, 0, {b"u": b"a", b"m": b"1", b"v": b"1"}), (2, 2, 0, {b"u": b"b", b"m": b"2", b"v": b"1"}),
+        (3, 1, 0, {b"d": b"1"}), (4, 0, 0, {b"v": b"2"}), (5, 3, 0, {b"u": b"a", b"m": b"3", b"v": b"2"})]
 
 
 def test_numbers_begin_anew_behind_the_last_and_those_in_use_are_left_out(ask, place):
-    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     ask.client.hset(place.key("st"), "joins", 65535)
-    assert ask(scripts.JOIN, "b", scripts.VERSION, "run")[1] == 2
+    assert ask(scripts.JOIN, "b", 1, scripts.VERSION, "run")[1] == 2
 
 
 class Hub:
@@ -205,7 +211,7 @@ def test_a_log_without_its_beginning_cannot_be_used_without_a_snapshot(join, ask
 
 
 def test_who_finds_another_log_than_the_one_it_has_read_says_so(join, ask):
-    ask(scripts.JOIN, "a", scripts.VERSION, "run")
+    ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     assert "5-7" in join("a", 1, "5-7").hear(FromEngine.Foreign).why
 
 

@@ -227,6 +227,13 @@ def test_a_server_that_is_not_the_node_whose_arrival_is_told_joins_anew(both):
         a.hub._up(a.hub.number, "c")
 
 
+def test_a_node_leaves_when_a_version_is_in_force_that_it_does_not_know(both):
+    a, _ = both
+    assert a.hub.version == 1
+    with pytest.raises(Unusable, match="version 2 .* is in force"):
+        a.hub.entries([("%d-0" % (a.hub._at + 1), {b"t": b"1", b"v": b"2"})])
+
+
 def test_what_is_said_is_heard_on_all_nodes_in_one_order_with_the_same_numbers(both, run):
     a, b = both
     for node, number in ((a, 1), (b, 2)):

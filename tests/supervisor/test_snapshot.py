@@ -38,7 +38,7 @@ class Nodes:
     """In the place of what a hub knows of the nodes."""
 
     def __init__(self):
-        self.nodes, self.serving, self.workers, self.shared, self.kept = {}, {}, {}, {}, 0
+        self.nodes, self.serving, self.workers, self.shared, self.kept, self.version = {}, {}, {}, {}, 0, 1
 
 
 def parts_of(run):
