@@ -46,13 +46,19 @@ class _Case:
                 return ident
         if self._was_shown_the_door():
             return next((ident for ident in self.probes.CLOSED if ident in self.broken), None)
-        for wanted in self.failed.wanted:
+        for wanted in [] if self._has_acted() else self.failed.wanted:
             if self.profile and self.probes.kind(wanted) in self.profile.unanswered:
                 return self.probes.ground(wanted)
         used = self._used().union(map(self.probes.ground, self.failed.wanted))
         if self.passed.issuperset(self.failed.step.req):
             used.update(model.requirement_ids(self.run.scenario))  # what it is about is likelier to be the cause
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
+
+    def _has_acted(self):
+        """Whether the server has answered as if it had been asked for something else: then it is not just silent."""
+        if self.actor is None or self.actor.codec.STRUCTURED:
+            return False
+        return any(not got.startswith("(") and self.probes.is_answer(got) for got in self.failed.got[:1])
 
     def _was_shown_the_door(self):
         """Whether the server has closed a connection where the acquaintance says that it does."""
