@@ -648,7 +648,7 @@ class Session:
         """What was asked is not done. serial: see `confirm`."""
         self.client.refused(reason)
         if serial:
-            self._hear_of(serial, Refused(reason, None))
+            self._hear_of(serial, Refused(reason, self._word(serial)))
         else:
             self._go_on(Refused(reason, self._answered()))
 
@@ -668,13 +668,18 @@ class Session:
         serial: which of the client's words it is, if several may be under way.
         """
         if serial:
-            self._hear_of(serial, Stored(None, number, time))
+            self._hear_of(serial, Stored(self._word(serial), number, time))
             return
         question = self._answered()
         if type(question) is LogOut:
             self._quit(question)
         else:
             self._go_on(Stored(question, number, time) if number and self._traits.numbered else Done(question))
+
+    def _word(self, serial):
+        """The Say that is under way as this of its words."""
+        command, _ = self._question[serial]
+        return command.command if type(command) is Labelled else command
 
     def _hear_of(self, serial, answer):
         """What is known of one of its words is told once that of all before it is: a refusal may have come sooner."""
@@ -688,8 +693,7 @@ class Session:
             del words[first]
             if type(command) is Labelled:
                 self.client.audience.label(self.client, command.label)
-                command = command.command
-            self._reply(answer._replace(asked=command))
+            self._reply(answer)
         self._question = None
         self._go_on()
 

@@ -112,8 +112,17 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
-_decode = json.JSONDecoder(parse_int=_whole).decode
+_JSON = json.JSONDecoder(parse_int=_whole)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def _decoded(text: str) -> Any:
+    """What is written in JSON. ValueError or RecursionError if nothing is."""
+    if text[:1] == "{":
+        fields, end = _JSON.raw_decode(text)  # which takes half the time, and allows no white space around it
+        if end == len(text):
+            return fields
+    return _JSON.decode(text)
 
 
 class Decoder(websocket.Decoder):
@@ -143,7 +152,7 @@ class Decoder(websocket.Decoder):
 
     def _parse(self, text: str) -> events.Command:
         try:
-            fields = _decode(text)
+            fields = _decoded(text)
         except (ValueError, RecursionError):
             return _BAD_FORM
         if not isinstance(fields, dict):

@@ -130,6 +130,11 @@ def test_what_is_no_json_is_malformed_and_what_follows_is_read(text):
     assert fed(frame(text) + said(do="ping")) == [BAD, events.TimingMark()]
 
 
+@pytest.mark.parametrize("text", [b' {"do":"ping"}', b'{"do":"ping"} \n', b'\t{ "do" : "ping" }\r\n'])
+def test_white_space_around_an_object_is_nothing(text):
+    assert web.Decoder(LIMITS).feed(frame(text)) == [events.TimingMark()]
+
+
 def test_half_a_surrogate_pair_is_one_replacement_character_in_a_text_and_no_utf8_in_a_name():
     assert fed(said(do="login", name="\ud800")) == [events.Login(b"\xed\xa0\x80", None)]
     assert fed(said(do="say", text="\ud800\ud55c\U0001f600\udfff")) == [
