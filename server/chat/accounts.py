@@ -221,13 +221,13 @@ class Accounts:
                 and of_box <= MOST_OF_BOX - account.size - size and of_all <= self._most_of_boxes - self._size - size)
 
     def keep(self, name: bytes, sender: bytes, text: bytes, source: str, number: int, asker: int = 0, key: bytes = b"",
-             tag: bytes = b"") -> None:
+             tag: bytes = b"", extra: bytes = b"") -> None:
         """Keep the message of this number until the account's owner has taken it. Leads to a `Settled.Kept`.
 
-        key, tag: as in `ToStore.Whisper`.
+        key, tag, extra: as in `ToStore.Whisper`.
         """
         serial = self._hold(name, sender, text, source)
-        self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source, key, tag),
+        self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source, key, tag, extra),
                   Settled.Kept, asker, name, serial, source, kept_size(sender, text), number, self._now(),
                   key, tag)
 

@@ -32,8 +32,11 @@ class DirectMessages:
         self._last_mark = 0
 
     def whisper(self, worker: int, session: int, sender: bytes, to: bytes, text: bytes, time: Optional[int],
-                host: str, tag: bytes = b"") -> None:
-        """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away."""
+                host: str, tag: bytes = b"", extra: bytes = b"") -> None:
+        """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away.
+
+        extra: not kept; and without a text, which may be empty then, it is not stored either.
+        """
         if tag and self._is_settled(holder_of(worker, session), tag):
             return
         asker, holder, source = holder_of(worker, session), self._members.called(to), network(host)
@@ -42,18 +45,22 @@ class DirectMessages:
         if number is None:
             self._post.refuse(asker, reason or Reason.NOT_STORED)
         elif holder is None:
-            self._accounts.keep(to, sender, text, source, number, asker, self._sessions.note(asker, tag, number), tag)
+            self._accounts.keep(
+                to, sender, text, source, number, asker, self._sessions.note(asker, tag, number), tag, extra)
         else:
             to_worker, to_session = split(holder)
             now = self._accounts.order.now
             told = now // 1000 if time is None else time
-            self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number))
+            self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number, extra))
+            if not text:
+                self._post.confirm(asker, True, number, now // 1000)
+                return
             if to in self._accounts.accounts:
                 self._mark(holder, to, sender, text, source)
             key = self._sessions.note(asker, tag, number)
             answer = self._sessions.settler(key, tag) if key else self._post.guarded(
                 worker, session, lambda stored: self._post.confirm(asker, stored, number, now // 1000))
-            self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source, key, tag))
+            self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source, key, tag, extra))
 
     def _is_settled(self, asker: int, tag: bytes) -> bool:
         """Is there nothing to do about what was said by a tag?
@@ -75,7 +82,7 @@ class DirectMessages:
     def _why_not_kept(self, to: bytes, sender: bytes, text: bytes, source: str) -> Optional[str]:
         """Why a message for somebody who is not here cannot be kept; None if it can."""
         account = self._accounts.accounts.get(to)
-        if account is None or account.closing:
+        if account is None or account.closing or not text:
             return Reason.NOBODY
         self._accounts.tidy(to)
         return None if self._accounts.has_room(to, sender, text, source) else Reason.BOX_FULL

@@ -71,6 +71,12 @@ class Replica:
             return
         here.hear_talk(first, records, self._sessions.get if worker == self.worker else None)
 
+    def said_with_extra(self, room, worker, number, records):
+        """The same of one message that has an extra (`parley.server.ipc.queues`); `number`: the message's."""
+        here = self._rooms.by_number.get(room)
+        if here is not None:
+            here.hear_with_extra(number, *records, self._sessions.get if worker == self.worker else None)
+
     def stored(self, said, first=0, time=0):
         """What was said in the room is stored; those whose protocol has a word for that are told.
 
@@ -272,9 +278,11 @@ class Replica:
 
     # ---- for one session, if it has not just left
 
-    def whispered(self, number, sender, text, time, message):
+    def whispered(self, number, sender, text, time, message, extra=b""):
         """Somebody said something to it alone; `message` is its number."""
-        self._heed(number, "tell", Whispered(sender, text, time, message))
+        session = self._sessions.get(number)
+        if session and (text or session.audience.traits.extras):
+            session.heed("tell", Whispered(sender, text, time, message, extra))
 
     def probe(self, number, asker):
         """Who has a name depends on whether the client of this session is gone: that is noticed now."""

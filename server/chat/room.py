@@ -50,6 +50,18 @@ class Room:
                             for message, (number, sender, text, time) in enumerate(records, first)]
                 audience.hear_talk(self.number, talk)
 
+    def hear_with_extra(self, first, record, find):
+        """What `hear_talk` does, of one message that has an extra behind its text and a NUL."""
+        number, sender, text, time = record
+        text, _, extra = text.partition(b"\0")
+        whole, plain = (record, extra), ((number, sender, text, time), b"")
+        for audience in self.audiences:
+            if audience.rooms.get(self.number) and (text or audience.traits.extras):
+                heard, more = whole if audience.traits.extras else plain
+                if not audience.hear_plainly(self.number, self.name, first, [heard], find):
+                    said = Said(sender, text, time, first, self.name, more)
+                    audience.hear_talk(self.number, [(said, find and find(number))])
+
     def show_by(self, aliases):
         """Show names that are too long for a protocol by {name: alias}, which changes as people come and go."""
         for audience in self.audiences:

@@ -77,6 +77,7 @@ LONGEST_PASSWORD = 128  # bytes of a new one
 # the hub, and `dollar` would take some of 64 KiB.
 LONGEST_GIVEN = 1024
 _MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
+LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
 TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
 
@@ -278,7 +279,7 @@ class Session:
     def _say_along(self, command):
         """Say one thing more while others are not stored yet, unless it would be answered at once, before those."""
         say = command.command if type(command) is Labelled else command
-        if type(say) is not Say or say.claimed is not None or is_blank(say.text):
+        if type(say) is not Say or say.claimed is not None or is_blank(say.text) or len(say.extra) > LONGEST_EXTRA:
             return False
         room = self._room_of(say)
         if room is not None:
@@ -292,6 +293,9 @@ class Session:
         serial = self._remember(command) if traits.numbered else 0
         if say.tag:
             client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag, serial))
+        elif say.extra:
+            client.hub.say_with_extra(
+                room, client.number, client.name, say.text, say.extra, say.time, traits.acknowledges, serial)
         else:
             client.hub.say(room, client.number, client.name, say.text, say.time, traits.acknowledges, serial)
         if traits.acknowledges:
@@ -400,14 +404,16 @@ class Session:
             client.audience.whispered += 1
             self._ask(whisper, ToHub.Whisper(
                 client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0],
-                whisper.tag))
+                whisper.tag, whisper.extra))
 
     def _is_fit(self, said):
-        """Is there anything to say, and does nobody claim to be somebody else?"""
+        """Is there anything to say, and not too much of it, and does nobody claim to be somebody else?"""
         if said.claimed is not None and spelled(said.claimed) != self.client.name:
             self._refuse(Reason.NOT_YOU, said)
-        elif is_blank(said.text):
+        elif is_blank(said.text) and (said.text or not said.extra):
             self._refuse(Reason.BAD_FORM, said)
+        elif said.extra and len(said.extra) > LONGEST_EXTRA:
+            self._refuse(Reason.TEXT_TOO_LONG, said)
         else:
             return True
         return False

@@ -163,7 +163,10 @@ class ToHub:
         name: bytes
 
     class Whisper(NamedTuple):
-        """A member says something to one other. `time` is its own clock's, or None. `tag`: as in `SayOnce`."""
+        """A member says something to one other. `time` is its own clock's, or None. `tag`: as in `SayOnce`.
+
+        extra: `parley.server.protocols.events.Say`.
+        """
 
         session: int
         sender: bytes
@@ -172,6 +175,7 @@ class ToHub:
         time: Optional[int]
         host: str
         tag: bytes = b""
+        extra: bytes = b""
 
     class Describe(NamedTuple):
         """A member asks where another one is connected from."""
@@ -705,6 +709,7 @@ class ToWorker:
         text: bytes
         time: int
         message: int
+        extra: bytes = b""
 
     class Presence(NamedTuple):
         """A name that the session watches is "here", "away" or "gone"."""
@@ -960,6 +965,7 @@ class ToStore:
         source: str
         key: bytes = b""
         tag: bytes = b""
+        extra: bytes = b""
 
     class SayOnce(NamedTuple):
         """Said in a room: a talk frame with one message, by a tag in the session of this key."""

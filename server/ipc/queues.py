@@ -4,7 +4,8 @@ A `multiprocessing.Pipe` with non-blocking ends and our own framing. `multiproce
 when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and one reader no lock is needed.
 
     offset  size  field    meaning
-    0       1     kind     TALK, AWAITED (talk of which somebody wants to know when it is stored) or CONTROL
+    0       1     kind     TALK, AWAITED (talk of which somebody wants to know when it is stored), CONTROL, or EXTRA and
+                           EXTRA_AWAITED: talk of one message, whose text is followed by NUL and an extra
     1       4     room     of the talk
     5       4     worker   whose talk it is
     9       4     length   of the body
@@ -25,7 +26,8 @@ PIECE = 65536  # one read; larger pieces cost more than they save
 PIPE_SIZE = 1 << 20
 DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reader from everything else
 
-TALK, AWAITED, CONTROL = 1, 2, 3
+TALK, AWAITED, CONTROL, EXTRA, EXTRA_AWAITED = 1, 2, 3, 4, 5
+NOT_AWAITED = (TALK, EXTRA)
 HEAD = struct.Struct("!BIIIIQQ")
 # Session number, time, which of the session's words (0 if it has only one under way), bytes of the sender's name, bytes
 # of name and text.
@@ -97,6 +99,14 @@ def words(frame: bytes) -> List[Tuple[int, int]]:
         found.append((number, serial))
         position += RECORD.size + size
     return found
+
+
+def without_extra(frame: bytes) -> Tuple[bytes, bytes]:
+    """(frame, extra): talk of one message with an extra, as talk without it, which has none if there is no text."""
+    _, room, worker, _, _, number, when = HEAD.unpack_from(frame)
+    ((session, sender, text, time),) = said(frame)
+    text, _, extra = text.partition(b"\0")
+    return placed(talk(room, worker, [record(session, sender, text, time)] if text else []), number, when), extra
 
 
 def speakers(frame: bytes) -> Set[int]:

@@ -15,7 +15,7 @@ A protocol is a module with
     TALK              not there, or {form: encode_talk} for forms in which all who are in a room are told the same of
                       what is said there: encode_talk(room, records, first) -> a frame for each, or None if one of them
                       is not one frame; room: its name, or HOME; records: (any number, sender, text, time) each; first:
-                      the number of the first message
+                      the number of the first message. With TRAITS.extras, the text may be followed by NUL and an extra
 
 The types are in `server.protocols.contract`; `server.protocols.line` is an example.
 """

@@ -123,6 +123,8 @@ class Say(NamedTuple):
     """Say `text` in a room. `claimed` and `time`: who and when, according to the client; None if it does not tell.
 
     tag: what the client calls it, so that it is said once however often it is sent; empty if it is not called anything.
+    extra: what goes along with the text to those only whose protocol has the trait `extras`. With an extra the text may
+        be empty; then nobody else hears of it.
     """
 
     text: bytes
@@ -130,6 +132,7 @@ class Say(NamedTuple):
     time: Optional[int]
     room: bytes = HOME
     tag: bytes = b""
+    extra: bytes = b""
 
 
 @event
@@ -144,13 +147,14 @@ class Post(NamedTuple):
 
 @event
 class Whisper(NamedTuple):
-    """Say `text` to one user alone; `claimed`, `time` and `tag` as in `Say`."""
+    """Say `text` to one user alone; the other fields as in `Say`."""
 
     to: bytes
     text: bytes
     claimed: Optional[bytes]
     time: Optional[int]
     tag: bytes = b""
+    extra: bytes = b""
 
 
 @event
@@ -584,23 +588,25 @@ class Pong(NamedTuple):
 
 @event
 class Said(NamedTuple):
-    """`sender` said `text` in a room. `number` is the message's, None where it is not known."""
+    """`sender` said `text` in a room. `number` is the message's, None where it is not known; `extra`: as in `Say`."""
 
     sender: bytes
     text: bytes
     time: int
     number: Optional[int] = None
     room: bytes = HOME
+    extra: bytes = b""
 
 
 @event
 class Whispered(NamedTuple):
-    """`sender` said `text` to you alone. `number` is the message's, None where it is not known."""
+    """`sender` said `text` to you alone. The other fields: as in `Said`."""
 
     sender: bytes
     text: bytes
     time: int
     number: Optional[int] = None
+    extra: bytes = b""
 
 
 @event

@@ -16,7 +16,7 @@ from parley.server.chat.accounts import KEPT_SIZE, Box
 from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, Stored
 from parley.server.ipc.messages import Listed, Marker, Missed
-from parley.server.ipc.queues import HEAD, place, said
+from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
 from parley.server.storage.backup import Result, copied
 from parley.server.storage.memory import MOST_MARKERS, Pair, Row, Told, whole, with_kept
 from parley.server.storage.pages import MOST_MESSAGES, Pages, page
@@ -84,6 +84,12 @@ MIGRATIONS = (
     """
     CREATE TABLE markers (
         owner TEXT, room INTEGER, partner TEXT, number INTEGER, PRIMARY KEY (owner, room, partner)) WITHOUT ROWID;
+    """,
+    # What goes along with messages; of those without a text there is nothing else.
+    """
+    CREATE TABLE extras (
+        number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, extra BLOB, checksum INTEGER);
+    CREATE INDEX extras_in ON extras (conversation, number);
     """,
 )
 
@@ -275,10 +281,19 @@ class Database(Pages):
         return True
 
     def talk(self, frame: bytes) -> bool:
+        kind, room = HEAD.unpack_from(frame)[:2]
         first, now = place(frame)
-        self._insert(self._talk_of(HEAD.unpack_from(frame)[1]), first,
-                     ((sender, text, now) for _, sender, text, _ in said(frame)))
+        talk = self._talk_of(room)
+        if kind > CONTROL:
+            ((_, sender, _, _),) = said(frame)
+            frame, extra = without_extra(frame)
+            self._note_extra(first, talk, now, sender, extra)
+        self._insert(talk, first, ((sender, text, now) for _, sender, text, _ in said(frame)))
         return True
+
+    def _note_extra(self, number: int, conversation: int, time: int, sender: bytes, extra: bytes) -> None:
+        self._connection.execute("INSERT INTO extras VALUES (?, ?, ?, ?, ?, ?)", (
+            number, conversation, time, sender.decode(), extra, _checksum(time, sender, extra)))
 
     def say_once(self, key: bytes, tag: bytes, frame: bytes) -> bool:
         self.talk(frame)
@@ -314,8 +329,11 @@ class Database(Pages):
         return True
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
-                key: bytes = b"", tag: bytes = b"") -> bool:
-        self._insert(self._conversation(sender, to), number, [(sender, text, time)])
+                key: bytes = b"", tag: bytes = b"", extra: bytes = b"") -> bool:
+        conversation = self._conversation(sender, to)
+        self._insert(conversation, number, [(sender, text, time)])
+        if extra:
+            self._note_extra(number, conversation, time, sender, extra)
         if key:
             self._note_tag(key, tag, number, time)
         if keep:
@@ -456,6 +474,7 @@ class Database(Pages):
         forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
         if forgotten:
             if not self._delete(_PRUNED_AT_ONCE, "conversation = ? ORDER BY place", *forgotten):
+                self._connection.execute("DELETE FROM extras WHERE conversation = ?", forgotten)
                 self._connection.execute("DELETE FROM conversations WHERE id = ?", forgotten)
             return True
         if self._keep_room_messages and self._prune_rooms():
@@ -470,6 +489,7 @@ class Database(Pages):
         self._connection.execute(
             "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
         self._connection.execute("DELETE FROM gaps WHERE first <= ?", (first,))
+        self._connection.execute("DELETE FROM extras WHERE number < ?", (first,))
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
@@ -509,7 +529,10 @@ class Database(Pages):
         query = "SELECT number, conversation, place FROM messages WHERE %s LIMIT ?" % which
         rows = self._rows(query, *values, most)
         self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _, _ in rows])
-        last = {conversation: place for _, conversation, place in rows}  # they come in order
+        latest = {conversation: number for number, conversation, _ in rows}  # they come in order
+        self._connection.executemany(
+            "DELETE FROM extras WHERE conversation = ? AND number <= ?", list(latest.items()))
+        last = {conversation: place for _, conversation, place in rows}
         self._connection.executemany(
             "UPDATE conversations SET last_place = ? WHERE id = ? AND one = ''",
             [(place, conversation) for conversation, place in last.items()])

@@ -27,7 +27,7 @@ from parley.server.ipc.messages import (
     name_of,
     packed,
 )
-from parley.server.ipc.queues import CONTROL, HEAD, TALK, Queue, called
+from parley.server.ipc.queues import CONTROL, HEAD, NOT_AWAITED, Queue, called
 from parley.server.storage.backup import Copying, Result
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.memory import Store
@@ -435,8 +435,7 @@ def _size(frame: bytes) -> int:
 
 def _is_unawaited(frame: bytes) -> bool:
     """Is this talk of which nobody wants to know when it is stored?"""
-    kind: int = HEAD.unpack_from(frame)[0]
-    return kind == TALK
+    return HEAD.unpack_from(frame)[0] in NOT_AWAITED
 
 
 def _reads(frame: bytes) -> bool:

@@ -12,7 +12,7 @@ from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import Stored
 from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.messages import Listed, Marker, Missed
-from parley.server.ipc.queues import HEAD, place, said
+from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
 from parley.server.storage.backup import Result
 from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pages, page
 
@@ -26,6 +26,7 @@ MOST_OF_ONE = 2 * MOST_BYTES  # conversation
 MOST_OF_MARKERS = 4 << 20
 MOST_MARKERS = 200  # of one owner
 
+EXTRA_SIZE = SLOT + tuple_of(3) + 2 * INT + 2 * BYTES + DICT // 4  # beside the sender's name and the extra
 TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM  # beside the frame
 ROOM_SIZE = SLOT + OBJECT + ITEM + 3 * INT + 640  # beside its talk; most of it is for an empty deque
 SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
@@ -78,24 +79,24 @@ class Store(Pages):
 
     def talk(self, frame: bytes) -> bool:
         """The messages of a talk frame (`server.ipc.queues`) were said in its room."""
-        _, room, _, _, count, first, _ = HEAD.unpack_from(frame)
+        kind, room, _, _, count, first, _ = HEAD.unpack_from(frame)
         self._number = first + count - 1
         if room != LOBBY:
-            self._talk_in(room, frame, first, count)
+            self._talk_in(room, kind, frame, first, count)
             return True
-        self._lobby.add(frame, first, count)
+        self._lobby.add(kind, frame, first, count)
         self._latest = None
         while self._lobby.size > MOST_OF_LOBBY:
             self._lobby.forget()
         return True
 
-    def _talk_in(self, room: int, frame: bytes, first: int, count: int) -> None:
+    def _talk_in(self, room: int, kind: int, frame: bytes, first: int, count: int) -> None:
         talk = self._rooms.get(room)
         if talk is None:
             talk = self._rooms[room] = _Talk()
             self._rooms_size += ROOM_SIZE
         before = talk.size
-        talk.add(frame, first, count)
+        talk.add(kind, frame, first, count)
         if self._keep_room_messages:
             talk.forget_all_but(self._keep_room_messages)
         self._rooms_size += talk.size - before
@@ -105,7 +106,7 @@ class Store(Pages):
     def _make_room(self) -> None:
         """The rooms that have most of it lose their oldest talk: somewhat more than must be, as they are gone through.
         """
-        largest = [(-talk.size, number) for number, talk in self._rooms.items() if talk.frames]
+        largest = [(-talk.size, number) for number, talk in self._rooms.items() if talk]
         heapq.heapify(largest)
         while largest and self._rooms_size > MOST_OF_ROOMS - MOST_OF_ROOMS // 16:
             _, number = heapq.heappop(largest)
@@ -113,7 +114,7 @@ class Store(Pages):
             self._rooms_size -= talk.size
             talk.forget()
             self._rooms_size += talk.size
-            if talk.frames:
+            if talk:
                 heapq.heappush(largest, (-talk.size, number))
 
     def reserve(self, through: int) -> bool:
@@ -165,12 +166,12 @@ class Store(Pages):
             self._markers_size -= OWNER_SIZE + MARKER_SIZE * len(markers)
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
-                key: bytes = b"", tag: bytes = b"") -> bool:
+                key: bytes = b"", tag: bytes = b"", extra: bytes = b"") -> bool:
         """Said by one to another.
 
         keep: is it to be kept, besides, until `to` has taken it?
         source: the address that it came from, as `server.chat.origins.network` has it.
-        key, tag: as in `say_once`, or empty.
+        key, tag: as in `say_once`, or empty. extra: `parley.server.protocols.events.Say`.
         """
         self._number = number
         if keep:
@@ -181,7 +182,7 @@ class Store(Pages):
             conversation = self._conversations[pair] = _Conversation(pair)
         else:
             self._take_out(conversation)
-        conversation.add(number, sender, text, time // 1000)
+        conversation.add(number, sender, text, time // 1000, extra)
         self._put_in(conversation, source)
         while self._size > MOST_OF_CONVERSATIONS:
             largest = max(self._sources.values(), key=lambda source: source.size)
@@ -453,24 +454,48 @@ class _Talk:
     """What was said in a room.
 
     frames: (number of the first message, its place, talk frame) of each, oldest first.
-    last: the place of the latest message. size: of the frames, in memory.
+    last: the place of the latest message. size: of all that, in memory.
+    extras: {number: (milliseconds, sender, extra)} of messages that have one, oldest first; of those without a text
+        there is nothing else. None if there are none.
     """
 
-    __slots__ = ("frames", "last", "size")
+    __slots__ = ("frames", "last", "size", "extras")
 
     def __init__(self) -> None:
         self.frames: Deque[Tuple[int, int, bytes]] = collections.deque()
         self.last = self.size = 0
+        self.extras: Optional[Dict[int, Tuple[int, bytes, bytes]]] = None
 
-    def add(self, frame: bytes, first: int, count: int) -> None:
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.extras)
+
+    def add(self, kind: int, frame: bytes, first: int, count: int) -> None:
         """More is said: so many messages, the first of which has this number."""
+        if kind > CONTROL:
+            frame, count = self._add_extra(frame, first)
+            if not count:
+                return
         self.frames.append((first, self.last + 1, frame))
         self.last += count
         self.size += TALK_SIZE + len(frame)
 
+    def _add_extra(self, frame: bytes, number: int) -> Tuple[bytes, int]:
+        """What is left of the frame then, and how many messages that are."""
+        ((_, sender, _, _),) = said(frame)
+        frame, extra = without_extra(frame)
+        if self.extras is None:
+            self.extras = {}
+        self.extras[number] = place(frame)[1], sender, extra
+        self.size += EXTRA_SIZE + len(sender) + len(extra)
+        return frame, HEAD.unpack_from(frame)[4]
+
     def forget(self) -> None:
-        """The oldest frame is gone."""
-        self.size -= TALK_SIZE + len(self.frames.popleft()[2])
+        """The oldest frame is gone, or the oldest extra if that is older."""
+        if self.extras and (not self.frames or next(iter(self.extras)) < self.frames[0][0]):
+            _, sender, extra = self.extras.pop(next(iter(self.extras)))
+            self.size -= EXTRA_SIZE + len(sender) + len(extra)
+        else:
+            self.size -= TALK_SIZE + len(self.frames.popleft()[2])
 
     def forget_all_but(self, most: int) -> None:
         """Frames that have none of the latest `most` messages are gone."""
@@ -546,10 +571,10 @@ class _Source:
 class _Conversation:
     """The latest messages between two, of a bounded number and size in memory. Times are in seconds.
 
-    source: of the latest one.
+    source: of the latest one. extras: {number: extra} of those that have one; None if none has.
     """
 
-    __slots__ = ("names", "size", "messages", "source")
+    __slots__ = ("names", "size", "messages", "source", "extras")
 
     source: _Source
 
@@ -557,15 +582,22 @@ class _Conversation:
         self.names = names
         self.size = CONVERSATION_SIZE + sum(map(len, names))
         self.messages: List[Listed] = []
+        self.extras: Optional[Dict[int, bytes]] = None
 
-    def add(self, number: int, sender: bytes, text: bytes, when: int) -> None:
+    def add(self, number: int, sender: bytes, text: bytes, when: int, extra: bytes = b"") -> None:
         """One more, and perhaps fewer of the oldest."""
         own_copy = self.names[sender == self.names[1]]  # of the name, of which one is enough
         self.messages.append((number, own_copy, text, when))
         self.size += SAID_SIZE + len(text)
+        if extra:
+            self.extras = self.extras or {}
+            self.extras[number] = extra
+            self.size += EXTRA_SIZE + len(extra)
         forgotten = 0
         while len(self.messages) - forgotten > MOST_MESSAGES or (
                 self.size > MOST_OF_ONE and len(self.messages) - forgotten > 1):
             self.size -= SAID_SIZE + len(self.messages[forgotten][2])
+            if self.extras and self.messages[forgotten][0] in self.extras:
+                self.size -= EXTRA_SIZE + len(self.extras.pop(self.messages[forgotten][0]))
             forgotten += 1
         del self.messages[:forgotten]

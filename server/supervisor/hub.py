@@ -17,7 +17,7 @@ from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, ToWorker, entry, packed
-from parley.server.ipc.queues import CONTROL, HEAD, TALK, called, place, placed, words
+from parley.server.ipc.queues import CONTROL, HEAD, NOT_AWAITED, called, place, placed, words
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -321,7 +321,7 @@ class Hub(Post):
 
     def _settle(self, worker, kind, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
-        if not stored or kind != TALK:
+        if not stored or kind not in NOT_AWAITED:
             first, when = place(frame)
             self.worker(worker, ToWorker.Stored(words(frame), first, when // 1000) if stored
                         else ToWorker.Unsaid(words(frame), Reason.NOT_STORED))

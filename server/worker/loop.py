@@ -83,6 +83,7 @@ class Worker:
         self.rooms = Rooms(list(self.audiences.values()))
         self._replica = replica = Replica(number, self.admission.connections, self.rooms, self.uplink)
         self._said = replica.said
+        self._said_with_extra = replica.said_with_extra
         self._handlers = handlers(ToWorker, replica, self)
         self.selector.register(down, READ)
         self._between_beats.register(down, READ)
@@ -224,6 +225,8 @@ class Worker:
             if kind == CONTROL:
                 name, arguments = called(frame)
                 self._handlers[name](*arguments)
+            elif kind > CONTROL:
+                self._said_with_extra(room, worker, number, said(frame))
             else:
                 self._said(room, worker, number, said(frame))
 

@@ -5,7 +5,7 @@ import time
 from parley.server.chat.room import LOBBY
 from parley.server.chat.session import GONE
 from parley.server.ipc.messages import packed
-from parley.server.ipc.queues import AWAITED, TALK, record, talk
+from parley.server.ipc.queues import AWAITED, EXTRA, EXTRA_AWAITED, TALK, record, talk
 from parley.server.worker.lookups import Lookups
 
 
@@ -62,6 +62,14 @@ class Uplink:
         self.talked = True
         if awaited:
             self._kind = AWAITED
+
+    def say_with_extra(self, room, number, sender, text, extra, claimed_time, awaited, serial=0):
+        """What `say` does, with an extra: see `parley.server.protocols.events.Say`."""
+        self._close_talk()
+        now = self._clock() if claimed_time is None else claimed_time
+        whole = record(number, sender, b"%b\0%b" % (text, extra), now, serial)
+        self._frames.append(talk(room, self._worker, [whole], EXTRA_AWAITED if awaited else EXTRA))
+        self.talked = True
 
     def ask(self, message):
         """Anything but talk: a `ToHub` (see `parley.server.ipc.messages`)."""

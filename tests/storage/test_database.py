@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numbered import Numbered
 
 from parley.server.chat.accounts import kept_size
+from parley.server.ipc.queues import EXTRA, placed, record, talk
 from parley.server.storage import database as database_module
 from parley.server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
 
@@ -876,6 +877,17 @@ def test_a_database_of_version_5_is_brought_up_to_date(database, spoken, monkeyp
     write(store, None, ("mark_read", b"ann", 0, b"", 1))
     assert database().markers(b"ann") == [(0, b"", 1)]
     assert version_of(database.path + ".schema-5") == 5
+
+
+def test_a_database_of_version_6_is_brought_up_to_date(database):
+    left_by(6, database.path).close()
+    store, began = database(), 1795960000
+    assert store.lobby(0, 9)[0] == [(1, b"ann", b"hi all", began + 1)]
+    assert [number for number, _, _ in store.rooms()[0]] == [1]
+    assert store.markers(b"ann") == [(1, b"", 2)]
+    write(store, placed(talk(0, 1, [record(1, b"ann", b"hi\0more", 7)], EXTRA), 5, began * 1000))
+    assert texts(database().lobby(0, 9)[0]) == [b"hi all", b"hi"]
+    assert version_of(database.path + ".schema-6") == 6
 
 
 def test_each_database_has_a_name_of_its_own_that_it_keeps(database, tmp_path):

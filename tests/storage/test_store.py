@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.server.chat.accounts import kept_size
+from parley.server.ipc.queues import EXTRA, record, talk
 from parley.server.storage import pages as pages_module
 from parley.server.storage.memory import MOST_MARKERS
 
@@ -606,3 +607,22 @@ def test_nobody_can_tell_one_store_from_another(open_empty, spoken, small_pages)
             assert list(answers(one, requests, spoken)) == list(answers(other, requests, spoken))
 
     property_()
+
+
+# ---- extras
+
+
+def test_what_goes_along_with_a_message_is_no_part_of_its_text_and_has_no_place(store, spoken):
+    def with_extra(text, room):
+        return talk(room, 1, [record(1, b"ann", text, 7)], EXTRA)
+
+    for room in (0, 5):
+        store.talk(spoken(b"1", room=room))
+        store.talk(with_extra(b"2\0more", room))
+        store.talk(with_extra(b"\0more", room))
+        store.talk(spoken(b"3", room=room))
+        assert [message[:3] for message in store.room(room, 0, 9, 0)[0]] == [
+            (1, b"ann", b"1"), (2, b"ann", b"2"), (3, b"ann", b"3")]
+    assert numbers(store.lobby(0, 9)[0]) == [1, 2, 4]
+    store.whisper(b"ann", b"bob", b"hi", False, "", b"", b"", b"more")
+    assert store.conversation(b"ann", b"bob") == [(b"ann", b"hi", SECOND)]

@@ -195,10 +195,10 @@ class Client:
     def _hear_inside(self, room, topic, asked):
         self.marks.setdefault(room, 0)
 
-    def _hear_said(self, sender, text, time, number, room):
+    def _hear_said(self, sender, text, time, number, room, extra):
         self._note(room or b"#lobby", number)
 
-    def _hear_whispered(self, sender, text, time, number):
+    def _hear_whispered(self, sender, text, time, number, extra):
         self._note(b"", number)
 
     def _hear_caughtup(self, room, messages, gap):
@@ -266,8 +266,8 @@ def test_who_comes_back_has_the_name_and_hears_what_it_has_missed_before_anythin
         ("Greeted", house.store.identity, 16384, True, True, b""),
         ("Welcome", b"ann", "Hello", False, ann.session, 3, []),
         ("CaughtUp", b"#lobby", [(2, b"bob", b"", b"two", NOW), (3, b"bob", b"", b"three", NOW)], False),
-        ("CaughtUp", b"", [], False), ("Said", b"bob", b"four", heard[4][3], 4, b""),
-        ("Whispered", b"bob", b"psst", NOW, 5)]
+        ("CaughtUp", b"", [], False), ("Said", b"bob", b"four", heard[4][3], 4, b"", b""),
+        ("Whispered", b"bob", b"psst", NOW, 5, b"")]
 
 
 def test_what_was_said_to_one_alone_is_caught_up_from_both_sides(house, ann, bob):

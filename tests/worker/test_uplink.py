@@ -63,7 +63,8 @@ def test_a_question_goes_up_as_it_is_asked(uplink, queue):
     uplink.ask(ToHub.Whisper(1, b"ann", b"bob", b"hi", 5, HOST))
     uplink.flush()
     assert contents(queue.puts[0]) == [
-        ("claim", (1, b"ann", (b"ann",), "Login", b"pw", HOST)), ("whisper", (1, b"ann", b"bob", b"hi", 5, HOST, b""))]
+        ("claim", (1, b"ann", (b"ann",), "Login", b"pw", HOST)),
+        ("whisper", (1, b"ann", b"bob", b"hi", 5, HOST, b"", b""))]
 
 
 def test_talk_carries_the_workers_number(uplink, queue):
