@@ -1,5 +1,18 @@
-"""What clients are told only in protocols that make use of numbers, sessions and presence: one of each type."""
-from parley.server.protocols.events import HOME, Browsed, CaughtUp, Greeted, IsTyping, Presence, Say, Stored
+"""What clients are told only in protocols that make use of numbers, sessions and people: one of each type."""
+from parley.server.protocols.events import (
+    HOME,
+    Browsed,
+    CaughtUp,
+    Changed,
+    Greeted,
+    IsTyping,
+    Person,
+    Presence,
+    Say,
+    Stored,
+    WhoisTold,
+    WhoWasTold,
+)
 
 ONLY_FOR_NUMBERED = [
     Greeted(b"run"),
@@ -8,4 +21,7 @@ ONLY_FOR_NUMBERED = [
     IsTyping(b"ann", b"#dev"),
     Presence(b"ann", "away"),
     Browsed(b"#dev", None, [(7, b"ann", b"hi", 5)], False),
+    WhoisTold(b"ann", [], 5, 7, False),
+    WhoWasTold([(b"ann", b"", b"", 5, b"")]),
+    Changed(b"ann", "real_name", Person()),
 ]

@@ -52,12 +52,15 @@ class Claims:
         if trouble:
             self._post.refuse(holder, trouble)
         else:
+            owns = self._members.identities.get(holder) == name
+            if owns:
+                self._evict_namesake(name, holder)
             taken = self.is_taken(holder, name, occupied, alive)
             if taken is None:
                 self.probe(
                     holder, ToHub.ClaimUnproven(session, name, occupied, command, given, host), name, occupied)
                 return
-            trouble = Reason.NAME_TAKEN if taken else self._why_not(name, given)
+            trouble = Reason.NAME_TAKEN if taken else None if owns else self._why_not(name, given)
             if trouble:
                 self._post.refuse(holder, trouble)
             else:
@@ -132,8 +135,10 @@ class Claims:
         self._accounts.use(name)
         for follow in self.on_grant:
             follow(holder)
+        account = self._accounts.accounts.get(name)
         self._post.everyone(ToWorker.Joined(
-            worker, session, *self._members.introduction(name), self._gate.is_in_lobby(holder)))
+            worker, session, *self._members.introduction(name), self._gate.is_in_lobby(holder),
+            account is not None and account.secret is not None))
 
     def rename(self, worker: int, session: int, name: bytes, occupied: Collection[bytes],
                alive: Optional[int] = None) -> None:
@@ -148,7 +153,7 @@ class Claims:
             self.probe(holder, ToHub.Rename(session, name, occupied), name, occupied)
         elif taken:
             self._post.refuse(holder, Reason.NAME_TAKEN)
-        elif self._gate.is_protected(name):
+        elif self._members.identities.get(holder) != name and self._gate.is_protected(name):
             self._post.refuse(holder, Reason.PASSWORD_REQUIRED)
         elif holder in self._members:  # or its name was taken over meanwhile
             self._post.change()
@@ -156,8 +161,10 @@ class Claims:
             self._accounts.use(name)
             for follow in self.on_rename:
                 follow(holder, old, name)
+            account = self._accounts.accounts.get(name)
             self._post.everyone(ToWorker.Renamed(
-                worker, session, old, *self._members.introduction(name), self._gate.is_in_lobby(holder)))
+                worker, session, old, *self._members.introduction(name), self._gate.is_in_lobby(holder),
+                account is not None and account.secret is not None))
 
     def release(self, worker: int, session: int) -> None:
         """The session is gone; if it held a name, that is free now."""

@@ -67,12 +67,14 @@ class Gate:
     limits: {name: number}, see LIMITS.
     now: gives milliseconds since the epoch, those of the entry.
     keys: how many wrong keys of rooms are borne; it has the same clock.
+    opered: {holder: account} of those who have given the password of an operator's account to act as one.
     """
 
     def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int],
                  keys: Patience) -> None:
         self.operators: FrozenSet[bytes] = frozenset()
         self.limits: Mapping[str, int] = LIMITS
+        self.opered: Dict[int, bytes] = {}
         self._members = members
         self._accounts = accounts
         self._rooms = rooms
@@ -85,12 +87,13 @@ class Gate:
     def forget(self, holder: int) -> None:
         """The session is gone."""
         self._paid_until.pop(holder, None)
+        self.opered.pop(holder, None)
 
     # ---- roles
 
     def role(self, room: Room, holder: int) -> int:
         """What the holder is in a room."""
-        if self.is_operator(self._members.names.get(holder)):
+        if self.is_operator_here(holder):
             return OPERATOR
         if room is self._rooms.lobby:
             return MEMBER
@@ -100,13 +103,32 @@ class Gate:
         """Is this an operator's name? Not while it has no account with a password, so that nobody else is one."""
         return name is not None and name in self.operators and self.is_protected(name)
 
+    def is_operator_here(self, holder: int) -> bool:
+        """Has the holder an operator's name or account, or acts as one?"""
+        return (self.is_operator(self._members.names.get(holder))
+                or self.is_operator(self._members.identities.get(holder)) or self.is_operator(self.opered.get(holder)))
+
+    def account_of(self, holder: int) -> Optional[bytes]:
+        """The account whose password the holder has given, or None."""
+        identity, name = self._members.identities.get(holder), self._members.names.get(holder)
+        return identity or (name if name is not None and self.is_protected(name) else None)
+
+    def role_of_account(self, room: Room, holder: int, name: bytes) -> int:
+        """What the holder, who is to have this name, is in a room that it enters."""
+        role, identity = self.first_role(room, name), self._members.identities.get(holder)
+        return role if identity is None else max(role, self.first_role(room, identity))
+
     def first_role(self, room: Room, name: bytes) -> int:
         """What somebody of this name is who enters."""
         return room.roles.get(name, MEMBER) if self.is_protected(name) else MEMBER
 
     def role_as_another(self, room: Room, holder: int) -> int:
         """What the holder is in a room with another name, which has no password: an account's role stays with that."""
-        return MEMBER if self._members.names[holder] in room.roles else room.members[holder]
+        return MEMBER if self.keeps_behind(room, holder, self._members.names[holder]) else room.members[holder]
+
+    def keeps_behind(self, room: Room, holder: int, name: bytes) -> bool:
+        """Is the role that the holder has by this name that of an account, which it has no more by another name?"""
+        return name in room.roles and self._members.identities.get(holder) != name
 
     def _standing(self, room: Room, name: bytes) -> int:
         """What somebody of this name, who is not in the room, would be there."""
@@ -231,7 +253,7 @@ class Gate:
 
     def _why_kept_out(self, room: Room, holder: int, name: bytes, key: Optional[bytes],
                       was_inside: bool = False) -> Optional[str]:
-        if self._standing(room, name) >= OP:
+        if self._standing(room, name) >= OP or self._members.identities and self.is_above(room, holder, name):
             return None
         invited = was_inside or room.invited.get(name, 0) >= self._now()
         trouble = None
@@ -244,6 +266,10 @@ class Gate:
         elif room.key and not invited:
             trouble = self._why_not_with_key(room, holder, key)
         return Reason.INVITE_ONLY if trouble and room.private else trouble  # as the true one would tell more of it
+
+    def is_above(self, room: Room, holder: int, name: bytes) -> bool:
+        """Is the holder, who is to have this name, an op of the room by its account, or an operator?"""
+        return self.is_operator_here(holder) or self.role_of_account(room, holder, name) >= OP
 
     def _why_not_with_key(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
         """Who has given wrong ones has to wait, as with passwords."""
@@ -280,7 +306,7 @@ class Gate:
         if not room.is_restricted or role >= VOICE:
             return None
         name = self._members.names.get(holder)
-        if self.is_operator(name):
+        if self.is_operator_here(holder):
             return None
         if room.muted and name is not None and not room.muted.keys().isdisjoint(self._members.names_of(holder)):
             return Reason.MUTED
@@ -298,7 +324,7 @@ class Gate:
         role = room.members.get(holder, MEMBER)
         if room is not self._rooms.lobby and holder not in room.members:
             return False
-        if not room.is_restricted or role >= VOICE or self.is_operator(self._members.names[holder]):
+        if not room.is_restricted or role >= VOICE or self.is_operator_here(holder):
             return True
         return not room.moderated and room.muted.keys().isdisjoint(self._members.names_of(holder))
 

@@ -2,7 +2,7 @@
 from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.names import Occupied
+from parley.server.chat.names import Occupied, claims
 
 MOST_FORMER = 16  # names of a member that are remembered: whoever wants to have had none can come anew instead
 
@@ -25,12 +25,15 @@ class Members:
 
     names: {holder: name} of the members, in the order of their logins.
     former: {holder: the last names that it had before}, of the members that have had others.
+    identities: {holder: account} of those who have given the password of an account, whatever they are called, if
+        anything.
     hosts: {holder: address} of the members, and of holders for whom a name is reserved; empty where it is not known.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self.names: Dict[int, bytes] = {}
         self.former: Dict[int, Tuple[bytes, ...]] = {}
+        self.identities: Dict[int, bytes] = {}
         self.hosts: Dict[int, str] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
@@ -63,6 +66,7 @@ class Members:
         """The holder is no member any more. Returns the name that it had, or None."""
         self.hosts.pop(holder, None)
         self.former.pop(holder, None)
+        self.identities.pop(holder, None)
         name = self.names.pop(holder, None)
         if name is not None:
             self._vacate(name)
@@ -102,6 +106,14 @@ class Members:
     def described_as(self, name: bytes) -> Optional[int]:
         """The member whose name is given in full or as its alias, or None."""
         return self.called(self._aliases.name(name) or name)
+
+    def meant(self, name: bytes) -> Optional[int]:
+        """The member whose name or alias this is, or else whose name looks like it; or None."""
+        holder = self.described_as(name)
+        if holder is None and name:
+            alike = map(self.called, sorted(self._occupied.names(claims(name))))
+            holder = next((one for one in alike if one is not None), None)
+        return holder
 
     def rival(self, holder: int, name: bytes, occupied: Collection[bytes]) -> Optional[int]:
         """Another holder who has the name, or one that looks alike, as a member or by `reserve`; or None."""

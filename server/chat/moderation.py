@@ -143,8 +143,9 @@ class Moderation:
             ended? Then it needs no key, and no invitation.
         """
         name, room = self._members.names[holder], self._rooms.by_name.get(room_name)
+        owner = self._members.identities.get(holder, name)
         if room is None:
-            trouble = self._gate.why_no_room(holder, name, occupied)
+            trouble = self._gate.why_no_room(holder, owner, occupied)
         elif holder in room.members:
             return None
         else:
@@ -154,7 +155,7 @@ class Moderation:
             return trouble
         self._post.change()
         if room is None:
-            room = self._open(room_name, name)
+            room = self._open(room_name, owner)
             room.source = self._gate.origin_of(holder)
             if room.lasts:
                 self._opening[holder] = []
@@ -198,7 +199,7 @@ class Moderation:
             self.enter(worker, session, *request)
 
     def _admit(self, room: Room, holder: int, worker: int, name: bytes, alias: Optional[bytes] = None) -> None:
-        role = self._gate.first_role(room, name)
+        role = self._gate.role_of_account(room, holder, name)
         if not room.members and not room.lasts:
             role = OP
         room.invited.pop(name, None)
@@ -209,13 +210,14 @@ class Moderation:
         if is_new or room.left_at < self._seconds - DAY:
             self._keep(room)
         self._tell(room, ToWorker.Entered(
-            room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias))
+            room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias, ROLES.get(role, b"")))
 
     def _begin_past(self, room: Room, holder: int, name: bytes, number: int) -> bool:
         """In a room that is not open, a member's past begins behind this message, or earlier if it was there before.
 
         Is there anything new that has to be stored?
         """
+        name = self._members.identities.get(holder, name)
         if not self._gate.is_protected(name):
             of_guest = self._rooms.since_of_guests.setdefault(holder, {})
             for gone in of_guest.keys() - self._rooms.by_number.keys():
@@ -231,7 +233,8 @@ class Moderation:
         if room.is_open:
             return 0
         of_guest = self._rooms.since_of_guests.get(holder, {})
-        return room.since.get(self._members.names[holder], of_guest.get(room.number, 0))
+        name = self._members.identities.get(holder, self._members.names[holder])
+        return room.since.get(name, of_guest.get(room.number, 0))
 
     def exit(self, worker: int, session: int, room_name: bytes) -> None:
         """The member leaves the room."""
@@ -296,7 +299,7 @@ class Moderation:
                 self._begin_past(room, holder, new, room.since[old])
         _, alias, _ = self._members.introduction(new)
         for room in rooms:
-            if old in room.roles:
+            if self._gate.keeps_behind(room, holder, old):
                 room.members[holder] = MEMBER  # see `Gate.role_as_another`
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
 
@@ -547,10 +550,11 @@ class Moderation:
         holder = self._members.called(about)
         if holder is not None:
             room.members[holder] = role
-        if self._gate.is_protected(about):
-            room.roles.pop(about, None)
+        account = about if holder is None else self._gate.account_of(holder)
+        if account is not None and self._gate.is_protected(account):
+            room.roles.pop(account, None)
             if role > MEMBER:
-                room.roles[about] = role
+                room.roles[account] = role
         return ()
 
     def _set(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

@@ -4,6 +4,7 @@ from typing import Dict, Sequence, Tuple
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.people import People
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
 from parley.server.ipc.messages import ToWorker
@@ -15,14 +16,14 @@ MOST_WATCHED = 200  # names
 class Presence:
     """The presence of members. The methods handle messages: see `parley.server.ipc.messages`."""
 
-    def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate) -> None:
+    def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate, people: People) -> None:
         self._post = post
         self._members = members
         self._rooms = rooms
         self._gate = gate
-        self._away: Dict[int, bool] = {}  # of those holders who are
+        self._people = people
         self._watched: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the names that it watches
-        self._watchers: Dict[bytes, Dict[int, bool]] = {}  # name -> the holders that watch it
+        self._watchers = people.watchers  # name -> the holders that watch it
 
     def watch(self, worker: int, session: int, names: Sequence[bytes]) -> None:
         """Tell the member how it is with these names, now and at each change, and with no others any more."""
@@ -44,19 +45,19 @@ class Presence:
             if not watchers:
                 del self._watchers[name]
 
-    def away(self, worker: int, session: int, away: bool) -> None:
+    def away(self, worker: int, session: int, away: bool, text: bytes = b"") -> None:
         """The member is away from now on, or here again."""
         holder = holder_of(worker, session)
-        if holder in self._members and away != (holder in self._away):
-            self._post.change()
-            if away:
-                self._away[holder] = True
-            else:
-                del self._away[holder]
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        was_away = self._people.is_away(holder)
+        if away or was_away:
+            self._people.set_away(holder, text if away else None)
+        if away != was_away:
             self._tell(self._members.names[holder], self._state(holder))
 
     def _state(self, holder: int) -> str:
-        return AWAY if holder in self._away else HERE
+        return AWAY if self._people.is_away(holder) else HERE
 
     def _tell(self, name: bytes, state: str) -> None:
         for watcher in self._watchers.get(name, ()):
@@ -65,21 +66,28 @@ class Presence:
 
     def came(self, holder: int) -> None:
         """Somebody has its first name."""
-        self._tell(self._members.names[holder], HERE)
+        name = self._members.names[holder]
+        if holder in self._people.people or holder in self._members.identities or name in self._gate.operators:
+            self._people.came(holder)
+        self._tell(name, self._state(holder))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
         """A member has another name."""
+        if holder in self._people.people:
+            self._people.renamed(holder)
         if old != new:
+            self._people.note_gone(holder, old)
             self._tell(old, GONE)
             self._tell(new, self._state(holder))
 
     def forget(self, holder: int) -> None:
         """The session is gone."""
         self._watch_nobody(holder)
-        self._away.pop(holder, None)
         name = self._members.names.get(holder)
         if name is not None:
+            self._people.note_gone(holder, name)
             self._tell(name, GONE)
+        self._people.forget(holder)
 
     def typing(self, worker: int, session: int, room: int, to: bytes) -> None:
         """The member is typing: tell those in the room, or (if that is not empty) the member called `to`."""

@@ -89,6 +89,23 @@ class Prover:
         self._post.change()
         self._door.verify(holder, host, name, account, old, self._post.guarded(worker, session, verified))
 
+    def identify(self, worker: int, session: int, name: bytes, password: bytes, as_operator: bool, host: str) -> None:
+        """Let the session prove whose account is its own, or that it may act as an operator."""
+        holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
+        if account is None or account.secret is None:
+            self._post.refuse(holder, Reason.NO_ACCOUNT if account is None else Reason.NO_PASSWORD)
+            return
+        serial = account.serial
+
+        def proven(trouble: Optional[str], renewed: Optional[str]) -> None:
+            if trouble:
+                self._post.refuse(holder, trouble)
+            else:
+                self._submit(worker, Proven.Identified(session, name, serial, renewed, as_operator))
+
+        self._post.change()
+        self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))
+
     def forget(self, holder: int) -> None:
         """The session is gone."""
         self._door.leave(holder)

@@ -16,6 +16,7 @@ from parley.server.chat.members import Members
 from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
 from parley.server.chat.patience import Patience
+from parley.server.chat.people import People
 from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
@@ -50,11 +51,13 @@ class Register:
         self.sessions = Sessions(
             post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions)
-        self.presence = Presence(post, self.members, self.rooms, self.gate)
+        self.people = People(post, self.members, accounts, self.rooms, self.gate)
+        self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)
         self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
         self.prover = Prover(post, accounts, door)
-        self.enrollment.on_close += [self.moderation.account_closed, self.sessions.account_changed]
-        self.enrollment.on_open += [self.sessions.account_opened]
+        self.enrollment.on_close += [
+            self.moderation.account_closed, self.sessions.account_changed, self.people.account_closed]
+        self.enrollment.on_open += [self.sessions.account_opened, self.people.account_opened]
         self.enrollment.on_protect += [self.sessions.account_changed]
         self.claims.on_grant += [self.moderation.come_home, self.sessions.begin, self.presence.came]
         self.claims.on_release += [
@@ -68,7 +71,8 @@ class Register:
 
         The first is of messages from workers only. others: those who handle further ones of these.
         """
-        deciding = self.claims, self.enrollment, self.direct, self.moderation, self.sessions, self.presence
+        deciding = (self.claims, self.enrollment, self.direct, self.moderation, self.sessions, self.presence,
+                    self.people)
         of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding)}
@@ -89,6 +93,7 @@ class Register:
         self.sessions.leave_rooms(worker)
         self.moderation.lose(worker)
         self.claims.lose(worker)
+        self.people.lose(worker)
         self.questions.lose(worker)
 
     def count(self) -> Dict[str, int]:
@@ -98,7 +103,11 @@ class Register:
 
     def admit(self, worker: int) -> None:
         """A worker has started: tell it who is here."""
-        self.post.worker(worker, ToWorker.Known(*self.members.known()))
+        names = self.members.names
+        self.post.worker(worker, ToWorker.Known(
+            *self.members.known(), tuple([name for name in names.values() if self.gate.is_protected(name)]),
+            tuple([(names[holder], tuple(person)) for holder, person in self.people.people.items()
+                   if holder in names])))
         barred = self.moderation.barred()
         if barred:
             self.post.worker(worker, ToWorker.Barred(barred))

@@ -8,6 +8,7 @@ from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     Browsed,
+    Changed,
     Deliver,
     Described,
     Entered,
@@ -22,6 +23,7 @@ from parley.server.protocols.events import (
     Missed,
     News,
     Past,
+    Person,
     Presence,
     Present,
     Reason,
@@ -34,6 +36,8 @@ from parley.server.protocols.events import (
     TopicTold,
     Users,
     Whispered,
+    WhoisTold,
+    WhoWasTold,
 )
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
@@ -119,9 +123,11 @@ class Replica:
 
     # ---- who is here
 
-    def known(self, accounts, present, aliases):
+    def known(self, accounts, present, aliases, proven=(), people=()):
         """Which accounts there were and who was here before this stream began; {name: alias} of those with one."""
         self._aliases.update(aliases)
+        self._rooms.accounts.update(proven)
+        self._rooms.people.update((name, Person(*person)) for name, person in people)
         for name in accounts:
             self._roll.open(name)
         for name in present:
@@ -141,10 +147,12 @@ class Replica:
         """An account was deleted."""
         self._roll.close(name)
 
-    def joined(self, worker, number, name, alias=None, kept=0, in_lobby=True):
+    def joined(self, worker, number, name, alias=None, kept=0, in_lobby=True, proven=False):
         """A claim was granted. The new member hears only what follows. `kept`: messages that it has missed."""
         session = self._find(worker, number)
         self._enter(name, alias)
+        if proven:
+            self._rooms.accounts.add(name)
         self._roll.enter(name)
         if in_lobby:
             self._rooms.lobby.happen(Joined(name), session)
@@ -153,10 +161,15 @@ class Replica:
                 session.audience.await_list(session)
             session.heed("welcome", name, kept)
 
-    def renamed(self, worker, number, old, new, alias=None, kept=0, in_lobby=True):
+    def renamed(self, worker, number, old, new, alias=None, kept=0, in_lobby=True, proven=False):
         """A member has another name, for which there may be messages."""
         session = self._find(worker, number)
         self._enter(new, alias)
+        if old in self._rooms.people and old != new:
+            self._rooms.people[new] = self._rooms.people.pop(old)
+        self._rooms.accounts.discard(old)
+        if proven:
+            self._rooms.accounts.add(new)
         self._roll.rename(old, new)
         if in_lobby:
             self._rooms.lobby.happen(Renamed(old, new), session)
@@ -171,6 +184,18 @@ class Replica:
         if in_lobby:
             self._rooms.lobby.happen(Left(name))
         self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
+        self._rooms.people.pop(name, None)
+        self._rooms.accounts.discard(name)
+
+    def person(self, worker, number, name, account, real_name, away, flags, user, field, rooms, alone):
+        """There is something to tell of a member; or (`field`) that is new, and those are told who want to know."""
+        person = self._rooms.people[name] = Person(account, real_name, away, flags, user)
+        if account == name:
+            self._rooms.accounts.add(name)
+        if field:
+            sessions = [self._find(*one) for one in alone]
+            self._rooms.tell_common(rooms, Changed(name, field, person), self._find(worker, number),
+                                    [session for session in sessions if session])
 
     def _enter(self, name, alias):
         if alias is not None:
@@ -181,13 +206,13 @@ class Replica:
 
     # ---- rooms
 
-    def entered(self, number, room_name, topic, worker, session_number, name, alias=None):
+    def entered(self, number, room_name, topic, worker, session_number, name, alias=None, role=b""):
         """A member is in a room now; the others there are told. `alias`: of one of whom `joined` tells next."""
         self._enter(name, alias)
         session = self._find(worker, session_number)
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
         if room:
-            room.happen(Entered(room_name, name), session)
+            room.happen(Entered(room_name, name, role), session)
         if session:
             session.heed("inside", room, topic)
             self._list_rooms(session)
@@ -337,6 +362,20 @@ class Replica:
     def described(self, number, name, host, port):
         """The answer to Describe."""
         self._heed(number, "answer", Described(name, host, port))
+
+    def time(self, number, asker):
+        """Somebody asks for how long one of this worker's clients is here."""
+        session = self._sessions.get(number)
+        seconds, idle = session.ages() if session else (0, 0)
+        self._hub.ask(ToHub.Timed(asker, number, seconds, idle, *(session.address() if session else ("", 0))))
+
+    def whois_told(self, number, name, rooms, signed_on, idle, operator, host, port):
+        """The answer to Whois."""
+        self._heed(number, "answer", WhoisTold(name, rooms, signed_on, idle, operator, host, port))
+
+    def who_was_told(self, number, people):
+        """The answer to WhoWas."""
+        self._heed(number, "answer", WhoWasTold(people))
 
     def past(self, numbers, name, partner, messages, last):
         """The answer to History: (sender, text, time) of each. All that was kept up to the id `last` is in it."""

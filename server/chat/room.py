@@ -78,6 +78,8 @@ class Rooms:
 
     by_number, by_name: Room by its number, and, but for the lobby and EVERYWHERE, by its name.
     barred: networks from which nobody hears the lobby without a name.
+    accounts: the names of members, here and elsewhere, who have given the password of the account of their name.
+    people: {name: `parley.server.protocols.events.Person`} of those of whom there is more to tell.
     """
 
     def __init__(self, audiences):
@@ -85,6 +87,8 @@ class Rooms:
         self.by_number = {number: Room(number, b"", audiences) for number in (EVERYWHERE, LOBBY)}
         self.by_name = {}
         self.barred = []
+        self.accounts = set()
+        self.people = {}
 
     @property
     def lobby(self):
@@ -123,6 +127,25 @@ class Rooms:
                 own = {session: users._replace(rooms=names) for session, names in
                        ((session, self.names(session)) for session in audience.members) if names}
                 audience.hear_users(users, own)
+
+    def tell_common(self, numbers, happening, origin=None, alone=()):
+        """Tell those once who are in any of these rooms, and some alone, and in whose protocol `people` are told of.
+
+        origin: the session it comes from, which hears nothing of it.
+        """
+        for audience in self._audiences:
+            if not audience.traits.people:
+                continue
+            told = {origin}
+            rooms = [(number, audience.rooms[number]) for number in numbers if audience.rooms.get(number)]
+            if rooms:
+                number, members = max(rooms, key=lambda room: len(room[1]))
+                audience.hear(number, happening, origin)
+                told.update(members)
+            others = [session for _, members in rooms for session in members]
+            for session in dict.fromkeys([*others, *[one for one in alone if one.audience is audience]]):
+                if session not in told:
+                    audience.tell(session, happening)
 
     def leave_all(self, session):
         """The session leaves all rooms, and EVERYWHERE."""

@@ -31,7 +31,9 @@ from parley.server.protocols.events import (
     Hello,
     Help,
     History,
+    Identify,
     Inside,
+    Introduce,
     Known,
     Labelled,
     Login,
@@ -42,6 +44,7 @@ from parley.server.protocols.events import (
     News,
     Nothing,
     Notice,
+    Oper,
     Ping,
     Poll,
     Pong,
@@ -55,6 +58,8 @@ from parley.server.protocols.events import (
     RoomList,
     Rooms,
     Say,
+    SetFlag,
+    SetName,
     SignIn,
     SignUp,
     Stored,
@@ -67,8 +72,10 @@ from parley.server.protocols.events import (
     Welcome,
     Whisper,
     Who,
+    Whois,
+    WhoWas,
 )
-from parley.server.protocols.text import canonical, is_blank, one_line
+from parley.server.protocols.text import canonical, canonical_within, is_blank, one_line
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
@@ -77,6 +84,8 @@ LONGEST_PASSWORD = 128  # bytes of a new one
 # the hub, and `dollar` would take some of 64 KiB.
 LONGEST_GIVEN = 1024
 _MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
+LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away
+LONGEST_USER = 32  # bytes
 LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
 TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
@@ -118,7 +127,7 @@ class Session:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "_question", "_last_word", "_coming", "_typed_at")
+    __slots__ = ("client", "said_at", "_question", "_last_word", "_coming", "_typed_at", "_is_known")
 
     def __init__(self, client):
         self.client = client
@@ -129,6 +138,8 @@ class Session:
         self._question = None
         self._last_word = 0  # which of its words was the latest
         self._coming = None  # (token, run, marks) of a stranger that may come back, see Hello
+        self.said_at = client.heard_at  # when it last said anything, monotonic seconds
+        self._is_known = False  # has the hub been told anything of it, though it has no name?
         self._typed_at = float("-inf")  # when others were last told that it is typing, monotonic seconds
         if client.audience.home:
             self._come_by_port()
@@ -182,7 +193,8 @@ class Session:
         """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
         if self.client.state is GONE:
             return
-        if self.client.name or self.client.state is WAITING or self.client.audience.home or self._coming:
+        if (self.client.name or self.client.state is WAITING or self.client.audience.home or self._coming
+                or self._is_known):
             self.client.hub.ask(ToHub.Release(self.client.number))
         if farewell:
             self.tell(Farewell(farewell))
@@ -290,6 +302,7 @@ class Session:
         """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
         client, traits = self.client, self._traits
         client.audience.said += 1
+        self.said_at = client.heard_at
         serial = self._remember(command) if traits.numbered else 0
         if say.tag:
             client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag, serial))
@@ -402,6 +415,7 @@ class Session:
         if self._is_fit(whisper):
             client = self.client
             client.audience.whispered += 1
+            self.said_at = client.heard_at
             self._ask(whisper, ToHub.Whisper(
                 client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0],
                 whisper.tag, whisper.extra))
@@ -467,7 +481,55 @@ class Session:
 
     @_handles(Away)
     def _away(self, away):
-        self.client.hub.ask(ToHub.Away(self.client.number, away.away))
+        text = canonical_within(away.text, LONGEST_PERSONAL) if away.text else b""
+        if text is None:
+            self._refuse(Reason.TEXT_TOO_LONG, away)
+        else:
+            self.client.hub.ask(ToHub.Away(self.client.number, away.away, one_line(text)))
+
+    @_handles(Introduce, of=(STRANGER, MEMBER))
+    def _introduce(self, introduce):
+        user = canonical_within(introduce.user, LONGEST_USER)
+        if user is None:
+            self._refuse(Reason.TEXT_TOO_LONG, introduce)
+            return
+        self._with_real_name(introduce, lambda name: self.client.hub.ask(
+            ToHub.RealName(self.client.number, name, one_line(user))))
+
+    @_handles(SetName)
+    def _set_name(self, command):
+        self._with_real_name(command, lambda name: self._ask(command, ToHub.SetName(self.client.number, name)))
+
+    def _with_real_name(self, command, then):
+        name = canonical_within(command.real_name, LONGEST_PERSONAL)
+        if name is None:
+            self._refuse(Reason.TEXT_TOO_LONG, command)
+        else:
+            self._is_known = True
+            then(one_line(name))
+
+    @_handles(SetFlag)
+    def _set_flag(self, command):
+        self._ask(command, ToHub.SetFlag(self.client.number, command.flag, command.on))
+
+    @_handles(Identify, of=(STRANGER, MEMBER))
+    @_handles(Oper)
+    def _identify(self, command):
+        if len(command.password) > LONGEST_GIVEN:
+            self._refuse(Reason.WRONG_PASSWORD, command)
+        else:
+            self._is_known = True
+            self._ask(command, ToHub.Identify(
+                self.client.number, spelled(command.account), command.password, type(command) is Oper,
+                self.client.address()[0]))
+
+    @_handles(Whois)
+    def _whois(self, whois):
+        self._ask(whois, ToHub.Whois(self.client.number, spelled(whois.name)))
+
+    @_handles(WhoWas)
+    def _who_was(self, who_was):
+        self._ask(who_was, ToHub.WhoWas(self.client.number, spelled(who_was.name), who_was.most))
 
     @_handles(Watch)
     def _watch(self, watch):

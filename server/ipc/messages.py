@@ -128,6 +128,52 @@ class ToHub:
 
         session: int
         away: bool
+        text: bytes = b""
+
+    class RealName(NamedTuple):
+        """What a session is called in full, and as a user at home; it may have no name yet."""
+
+        session: int
+        real_name: bytes
+        user: bytes = b""
+
+    class SetName(NamedTuple):
+        """What a member is called in full from now on."""
+
+        session: int
+        real_name: bytes
+
+    class SetFlag(NamedTuple):
+        """`parley.server.protocols.events.SetFlag`."""
+
+        session: int
+        flag: bytes
+        on: bool
+
+    class Identify(NamedTuple):
+        """A session, which may have no name yet, wants to prove that an account is its own.
+
+        as_operator: or only that it may act as an operator.
+        """
+
+        session: int
+        name: bytes
+        password: bytes
+        as_operator: bool
+        host: str
+
+    class Whois(NamedTuple):
+        """A member asks who somebody is."""
+
+        session: int
+        name: bytes
+
+    class WhoWas(NamedTuple):
+        """A member asks who has been called so."""
+
+        session: int
+        name: bytes
+        most: int
 
     class Typing(NamedTuple):
         """A member is typing in a room, or to one member."""
@@ -346,6 +392,16 @@ class ToHub:
         host: str
         port: int
 
+    class Timed(NamedTuple):
+        """The answer to `ToWorker.Time`: for how many seconds the session is here, and has said nothing."""
+
+        asker: int
+        session: int
+        seconds: int
+        idle: int
+        host: str
+        port: int
+
     class Arrived(NamedTuple):
         """There is a new session; told while there is a limit of those with one address."""
 
@@ -397,11 +453,17 @@ class ToWorker:
     # ---- to all workers, in one order: what happens to everybody
 
     class Known(NamedTuple):
-        """To a worker that begins: the accounts and the members there are, and {name: alias} of those with one."""
+        """To a worker that begins: the accounts and the members there are, and {name: alias} of those with one.
+
+        proven: the members that are called as accounts whose passwords they have given. people: {name: Person} of those
+            of whom there is something to tell (`parley.server.protocols.events.Person`).
+        """
 
         accounts: List[bytes]
         present: List[bytes]
         aliases: Dict[bytes, bytes]
+        proven: Sequence[bytes] = ()
+        people: Sequence[Tuple[bytes, Tuple[Any, ...]]] = ()
 
     class Barred(NamedTuple):
         """From these networks nobody hears the lobby without a name: addresses that are banned there."""
@@ -419,7 +481,10 @@ class ToWorker:
         name: bytes
 
     class Joined(NamedTuple):
-        """The session has its name, for which `kept` messages are waiting."""
+        """The session has its name, for which `kept` messages are waiting.
+
+        proven: is it that of an account with a password?
+        """
 
         worker: int
         session: int
@@ -427,6 +492,7 @@ class ToWorker:
         alias: Optional[bytes] = None
         kept: int = 0
         in_lobby: bool = True
+        proven: bool = False
 
     class Renamed(NamedTuple):
         """The session has another name."""
@@ -438,12 +504,32 @@ class ToWorker:
         alias: Optional[bytes] = None
         kept: int = 0
         in_lobby: bool = True
+        proven: bool = False
 
     class Left(NamedTuple):
         """A member is gone."""
 
         name: bytes
         in_lobby: bool = True
+
+    class Person(NamedTuple):
+        """What there is to tell of a member: `parley.server.protocols.events.Person`.
+
+        field: what is new, of which those are told who are in one of these rooms with it, and those `alone`, (worker,
+            session) of each; empty if nobody is.
+        """
+
+        worker: int
+        session: int
+        name: bytes
+        account: bytes
+        real_name: bytes
+        away: Optional[bytes]
+        flags: bytes
+        user: bytes
+        field: str
+        rooms: Sequence[int]
+        alone: Sequence[Tuple[int, int]]
 
     class Entered(NamedTuple):
         """The session is in the room now. To the workers that have members there, this one's among them."""
@@ -455,6 +541,7 @@ class ToWorker:
         session: int
         name: bytes
         alias: Optional[bytes] = None  # of who comes by the room's own port, of whom `joined` tells next
+        role: bytes = b""
 
     class Listening(NamedTuple):
         """The session, which has no name yet, hears what happens in the room from here on, or not. To its worker."""
@@ -599,6 +686,24 @@ class ToWorker:
         name: bytes
         host: str
         port: int
+
+    class WhoisTold(NamedTuple):
+        """The answer to `ToHub.Whois`: `parley.server.protocols.events.WhoisTold`."""
+
+        session: int
+        name: bytes
+        rooms: List[Tuple[bytes, bytes]]
+        signed_on: int
+        idle: int
+        operator: bool
+        host: str
+        port: int
+
+    class WhoWasTold(NamedTuple):
+        """The answer to `ToHub.WhoWas`: `parley.server.protocols.events.WhoWasTold`."""
+
+        session: int
+        people: List[Tuple[bytes, bytes, bytes, int, bytes]]
 
     class Who(NamedTuple):
         """The place in the order at which it is answered from what the worker knows."""
@@ -749,6 +854,12 @@ class ToWorker:
         session: int
         asker: int
 
+    class Time(NamedTuple):
+        """The holder `asker` wants to know how long the session is here: answer with `ToHub.Timed`."""
+
+        session: int
+        asker: int
+
     class Evict(NamedTuple):
         """End the session for this reason."""
 
@@ -789,6 +900,16 @@ class Proven:
         name: bytes
         serial: int
         secret: str
+
+
+    class Identified(NamedTuple):
+        """As `ToHub.Identify`, with the right password for the account of this serial. renewed: as in `ClaimName`."""
+
+        session: int
+        name: bytes
+        serial: int
+        renewed: Optional[str]
+        as_operator: bool
 
 
 class Operated:

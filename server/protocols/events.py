@@ -272,9 +272,64 @@ class Typing(NamedTuple):
 
 @event
 class Away(NamedTuple):
-    """I am away, or here again. Nothing answers this."""
+    """I am away, or here again. Nothing answers this. `text`: why, or empty."""
 
     away: bool
+    text: bytes = b""
+
+
+@event
+class Introduce(NamedTuple):
+    """This is what I am called in full, and what user I am at home. Nothing answers this."""
+
+    real_name: bytes
+    user: bytes = b""
+
+
+@event
+class SetName(NamedTuple):
+    """This is what I am called in full from now on."""
+
+    real_name: bytes
+
+
+@event
+class SetFlag(NamedTuple):
+    """I have a flag, or not any more: "B", I am a bot; "i", I am not to be found; "w", I hear operators (`Wallops`)."""
+
+    flag: bytes
+    on: bool
+
+
+@event
+class Identify(NamedTuple):
+    """This account is mine, whatever I am called, or am going to be."""
+
+    account: bytes
+    password: bytes
+
+
+@event
+class Oper(NamedTuple):
+    """I am an operator: I know the password of an operator's account."""
+
+    account: bytes
+    password: bytes
+
+
+@event
+class Whois(NamedTuple):
+    """Who is called so, how long are they here, and in which rooms?"""
+
+    name: bytes
+
+
+@event
+class WhoWas(NamedTuple):
+    """Who was called so, lately? At most `most` of them; 0 is all."""
+
+    name: bytes
+    most: int
 
 
 @event
@@ -374,9 +429,10 @@ class Hangup(NamedTuple):
 
 
 Command = Union[
-    Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe, History,
-    Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Typing, Away, Watch, MarkRead, Deliver, Unread,
-    Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
+    History, Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Typing, Away, Introduce, SetName, SetFlag,
+    Identify, Oper, Whois, WhoWas, Watch, MarkRead, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit,
+    TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -570,6 +626,34 @@ class RolesTold(NamedTuple):
 
 
 @event
+class WhoisTold(NamedTuple):
+    """The answer to `Whois`.
+
+    rooms: (name, role) of those that the asker may know of; the role is empty, or as in `RolesTold`.
+    signed_on: seconds since the epoch. idle: for how many seconds it has said nothing.
+    host, port: from where it is connected, if the asker may know that; else empty, and 0.
+    """
+
+    name: bytes
+    rooms: Sequence[Tuple[bytes, bytes]]
+    signed_on: int
+    idle: int
+    operator: bool
+    host: str = ""
+    port: int = 0
+
+
+@event
+class WhoWasTold(NamedTuple):
+    """The answer to `WhoWas`, the latest first: (name, account, real name, when it left, user) of each.
+
+    The time is in seconds since the epoch; what is not known is empty.
+    """
+
+    people: Sequence[Tuple[bytes, bytes, bytes, int, bytes]]
+
+
+@event
 class News(NamedTuple):
     """The answer to `Poll`: (name, online) for each known name, and the rooms that you are in."""
 
@@ -634,10 +718,11 @@ class Renamed(NamedTuple):
 
 @event
 class Entered(NamedTuple):
-    """`name` is in the room now."""
+    """`name` is in the room now. `role`: empty, or as in `RolesTold`."""
 
     room: bytes
     name: bytes
+    role: bytes = b""
 
 
 @event
@@ -688,6 +773,29 @@ class Presence(NamedTuple):
     state: str
 
 
+class Person(NamedTuple):
+    """What there is to tell of somebody beside the name.
+
+    account: whose password it has given; empty if none. away: why, perhaps empty; None if it is here.
+    flags: as in `SetFlag`, and "o" if it is an operator; in order. user: what it says that it is called at home.
+    """
+
+    account: bytes = b""
+    real_name: bytes = b""
+    away: Optional[bytes] = None
+    flags: bytes = b""
+    user: bytes = b""
+
+
+@event
+class Changed(NamedTuple):
+    """Something is new of somebody who is in a room with you, or whom you watch. `field`: of a `Person`."""
+
+    name: bytes
+    field: str
+    person: Person
+
+
 @event
 class Notice(NamedTuple):
     """Something that the server says to you, such as its message of the day."""
@@ -721,11 +829,11 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, WhoisTold, WhoWasTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
-    IsTyping, Presence,
+    IsTyping, Presence, Changed,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 

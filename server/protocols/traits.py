@@ -21,6 +21,8 @@ class Traits(NamedTuple):
     longest_name: the most bytes of a name that fit into a frame; longer names are shown as aliases. None: all fit.
     enters_by_talking: whoever says something in a room that it is not in enters it first.
     extras: what is said may have an extra, which those with this trait hear (see `events.Say`).
+    people: members are told what is new of others (`events.Changed`), once each, in however many rooms they are with
+        them.
     labels: commands may have labels, which their answers bear (`with_label` of the protocol).
     http: clients come in by an HTTP request that asks for WebSocket.
     heartbeat: what a client is sent that has been silent for a while, so that it shows that it is there; or nothing.
@@ -42,6 +44,7 @@ class Traits(NamedTuple):
     longest_name: Optional[int] = None
     enters_by_talking: bool = False
     extras: bool = False
+    people: bool = False
     labels: bool = False
     http: bool = False
     heartbeat: bytes = b""

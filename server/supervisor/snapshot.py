@@ -15,9 +15,10 @@ from parley.server.chat.room import LOBBY
 from parley.server.ipc import messages
 from parley.server.ipc.codec import Malformed, dumps, loads
 from parley.server.ipc.queues import PIPE_SIZE, SET_PIPE_SIZE
+from parley.server.protocols import events
 from parley.server.storage import memory
 
-VERSION = 1
+VERSION = 2
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ _NAMES = {kind: name for name, kind in _BY_NAME.items()}
 _TUPLES = {"%s.%s" % (direction.__name__, kind.__name__): kind
            for direction in (messages.ToHub, messages.Proven) for kind in messages.messages(direction).values()}
 _TUPLES["_Failures"] = patience._Failures
+_TUPLES["Person"] = events.Person
 _NAMES_OF_TUPLES = {kind: name for name, kind in _TUPLES.items()}
 
 
@@ -49,11 +51,11 @@ def parts(register, all_accounts, census, store, numbers, node):
         (all_accounts, ("accounts", "_last_serial", "_size", "_of_sources", "_next_tidy")),
         (all_accounts.aliases, ("_held", "_names")),
         (all_accounts._occupied, occupied),
-        (register.members, ("names", "former", "hosts", "_held", "_reserved")),
+        (register.members, ("names", "former", "identities", "hosts", "_held", "_reserved")),
         (register.members._occupied, occupied),
         (register.rooms, ("by_name", "by_number", "last", "homes", "since_of_guests", "with_ports", "_joined")),
         (register.rooms._occupied, occupied),
-        (register.gate, ("_kicked", "_paid_until")),
+        (register.gate, ("opered", "_kicked", "_paid_until")),
         (register.gate._keys, ("_addresses", "_accounts", "_opened", "_openers")),
         (register.enrollment._patience, ("_addresses", "_accounts", "_opened", "_openers")),
         (register.claims, ("_probing", "_guests")),
@@ -61,7 +63,8 @@ def parts(register, all_accounts, census, store, numbers, node):
         (register.moderation, ("told_of_newcomers", "_tidied_at", "_opening")),
         (register.sessions, ("_sessions", "_of_holders", "_brought", "_ended")),
         (register.direct, ("_handed", "_untold", "_last_mark")),
-        (register.presence, ("_away", "_watched", "_watchers")),
+        (register.people, ("people", "gone", "watchers", "_timing")),
+        (register.presence, ("_watched",)),
         (census, ("_homes", "_crowds")),
         (store, ("_number", "_accounts", "_kept", "_last_kept", "_conversations", "_sources", "_size", "_lobby",
                  "_rooms", "_rooms_size", "_markers", "_markers_size")),

@@ -194,6 +194,11 @@ class Connection:
         """A text that nobody can guess, with which the client may come back."""
         return binascii.hexlify(os.urandom(_TOKEN))
 
+    def ages(self):
+        """For how many whole seconds it is here, and has said nothing."""
+        now = self._worker.now
+        return int(now - float(self._origin.split(b" ")[0])), int(now - self.session.said_at)
+
     @property
     def is_behind(self):
         """Is there anything that it was told and the kernel has not taken?"""

@@ -32,7 +32,7 @@ NAMES = [b"ann", b"ANN", b"anne", b"Bill", b"BiII", b"bob", b"b0b", b"torn", b"t
 HOSTS = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
     "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"] + [
-        "enter"] * 12 + ["once"] * 6 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3
+        "enter"] * 12 + ["once"] * 6 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3 + ["person"] * 6
 ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % number for number in range(4))]
 BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
 VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
@@ -51,7 +51,7 @@ class Post(contract.Post):
     def __init__(self, digest):
         self._digest = digest
         self.said = collections.Counter()
-        self.probes, self.marks, self.kept = [], [], []
+        self.probes, self.marks, self.kept, self.times = [], [], [], []
 
     def everyone(self, message):
         self._note(0, message)
@@ -63,6 +63,8 @@ class Post(contract.Post):
         self._note(worker, message)
         if type(message) is ToWorker.Probe:
             self.probes.append((worker, message.asker, message.session))
+        elif type(message) is ToWorker.Time:
+            self.times.append((worker, message.asker, message.session))
         elif type(message) is ToWorker.Mark:
             self.marks.append((worker, message.session, message.mark))
         elif type(message) is ToWorker.Kept and message.messages:
@@ -184,8 +186,31 @@ class Run:
             self._talk(worker)
         elif action == "look":
             self._look(worker, session)
+        elif action == "person":
+            self._be_somebody(worker, session, name)
         else:
             self._as_worker()
+
+    def _be_somebody(self, worker, session, name):
+        choose, account = self.random.choice, self.accounts.accounts.get(name)
+        what = choose(["real_name", "set_name", "set_flag", "away", "identified", "whois", "timed", "who_was", "watch"])
+        if what == "set_flag":
+            self.register.set_flag(worker, session, choose([b"B", b"i", b"x"]), choose([True, False]))
+        elif what == "away":
+            self.register.away(worker, session, choose([True, False]), choose([b"", b"lunch"]))
+        elif what == "identified":
+            serial = account.serial if account else 0
+            self.register.identified(worker, session, name, serial, None, choose([True, False, False]))
+        elif what == "timed":
+            for worker, asker, session in self.post.times:
+                self.register.timed(worker, asker, session, 9, 7, "", 0)
+            self.post.times = []
+        elif what == "who_was":
+            self.register.who_was(worker, session, name, choose([0, 1, 9]))
+        elif what == "watch":
+            self.register.watch(worker, session, [name])
+        else:
+            getattr(self.register, what)(worker, session, name)
 
     def _marks(self):
         rooms = [b"", b"#no,room", *ROOMS]

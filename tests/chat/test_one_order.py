@@ -12,7 +12,8 @@ SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "apply_entries
 ENTRIES = 6000
 HAPPENS = {"joined", "refused", "probe", "left", "renamed", "account_opened", "account_closed", "confirmed", "kept",
            "whispered", "mark", "deleted", "evict", "entered", "exited", "renamed_in", "managed", "invited", "unsaid",
-           "heard", "unheard", "within", "rooms_listed", "topic", "reread", "begun", "spread"}
+           "heard", "unheard", "within", "rooms_listed", "topic", "reread", "begun", "spread", "person", "presence",
+           "whois_told", "who_was_told"}
 
 
 def begin(seed, entries, hash_seed):

@@ -10,6 +10,7 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.aliases import Aliases
 from parley.server.chat.names import Occupied, claims
 from parley.server.chat.patience import Patience
+from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import placed, record, talk
 from parley.server.protocols import LONGEST_FOR_ALL
@@ -601,7 +602,10 @@ def test_a_member_protects_the_name_it_has(register, post, memory, door, ann_and
     claim(register, 1, 5, b"ann", "SignUp", b"pw")
     assert post.drain() == []
     door.finish(secret="new")
-    assert post.drain() == [("everyone", "account_opened", b"ann"), ("worker", 1, "confirmed", 5)]
+    assert post.drain() == [
+        ("everyone", "account_opened", b"ann"),
+        ("everyone", "person", 1, 5, b"ann", b"ann", b"", None, b"", b"", "account", [LOBBY], []),
+        ("worker", 1, "confirmed", 5)]
     assert memory.accounts[b"ann"].secret == "new"
     claim(register, 1, 5, b"ann", "SignUp", b"pw")
     assert post.drain() == [("worker", 1, "refused", 5, Reason.NAME_TAKEN)]

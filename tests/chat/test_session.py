@@ -29,7 +29,9 @@ from parley.server.protocols.events import (
     Hello,
     Help,
     History,
+    Identify,
     Inside,
+    Introduce,
     Known,
     Labelled,
     Login,
@@ -41,6 +43,7 @@ from parley.server.protocols.events import (
     Missed,
     News,
     Nothing,
+    Oper,
     Past,
     Ping,
     Poll,
@@ -58,6 +61,8 @@ from parley.server.protocols.events import (
     RoomList,
     Rooms,
     Say,
+    SetFlag,
+    SetName,
     SignIn,
     SignUp,
     Stored,
@@ -71,11 +76,15 @@ from parley.server.protocols.events import (
     Welcome,
     Whisper,
     Who,
+    Whois,
+    WhoWas,
 )
 
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
 TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
+INTRODUCE, SET_NAME, WHO_WAS = Introduce(b"Ann Lee"), SetName(b"Ann Lee"), WhoWas(b"bob", 3)
+IDENTIFY, OPER = Identify(b"cid", b"pw"), Oper(b"op", b"pw")
 MARK_READ = MarkRead(HOME, b"", 7)
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
@@ -95,7 +104,8 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, ROLES,
-    KICK, TYPING, Away(True), WATCH, MARK_READ,
+    KICK, TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER, Whois(b"bob"), WHO_WAS,
+    WATCH, MARK_READ,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
@@ -129,6 +139,8 @@ TABLE = {
     (STRANGER, LABELLED): (STRANGER, [], [("label", b"7"), Done(TimingMark())]),
     (STRANGER, Nothing()): (STRANGER, [], []),
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
+    (STRANGER, INTRODUCE): (STRANGER, [("real_name", 1, b"Ann Lee")], []),
+    (STRANGER, IDENTIFY): (WAITING, [("identify", 1, b"cid", b"pw", False, HOST)], []),
     (STRANGER, TOO_LONG): (GONE, [], ENDED),
     (STRANGER, Hangup()): (GONE, [], [("part", HANGUP)]),
     (MEMBER, HELLO): (MEMBER, [], [Refused(Reason.ALREADY_IN, HELLO)]),
@@ -155,6 +167,13 @@ TABLE = {
     (MEMBER, KICK): (WAITING, [("manage", 1, b"#dev", "kick", b"bob", b"why")], []),
     (MEMBER, TYPING): (MEMBER, [("typing", 1, LOBBY, b"")], []),
     (MEMBER, Away(True)): (MEMBER, [("away", 1, True)], []),
+    (MEMBER, INTRODUCE): (MEMBER, [("real_name", 1, b"Ann Lee")], []),
+    (MEMBER, SET_NAME): (WAITING, [("set_name", 1, b"Ann Lee")], []),
+    (MEMBER, SetFlag(b"B", True)): (WAITING, [("set_flag", 1, b"B", True)], []),
+    (MEMBER, IDENTIFY): (WAITING, [("identify", 1, b"cid", b"pw", False, HOST)], []),
+    (MEMBER, OPER): (WAITING, [("identify", 1, b"op", b"pw", True, HOST)], []),
+    (MEMBER, Whois(b"bob")): (WAITING, [("whois", 1, b"bob")], []),
+    (MEMBER, WHO_WAS): (WAITING, [("who_was", 1, b"bob", 3)], []),
     (MEMBER, WATCH): (MEMBER, [("watch", 1, (b"bob",))], []),
     (MEMBER, MARK_READ): (MEMBER, [("mark_read", 1, LOBBY, b"", 7)], []),
     (MEMBER, LogOut()): (WAITING, [("log_out", 1)], []),

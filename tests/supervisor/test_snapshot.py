@@ -28,7 +28,8 @@ NOT_STORED = {
     "Moderation": {"_post", "_members", "_accounts", "_rooms", "_gate", "_store", "_numbers", "_evict", "_acts"},
     "Sessions": {"_post", "_members", "_accounts", "_claims", "_rooms", "_gate", "_moderation", "_store", "_numbers"},
     "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions"},
-    "Presence": {"_post", "_members", "_rooms", "_gate"},
+    "People": {"_post", "_members", "_accounts", "_rooms", "_gate"},
+    "Presence": {"_post", "_members", "_rooms", "_gate", "_people", "_watchers"},
     "Census": {"most", "_post"},
     "Store": {"_clock", "_keep_room_messages", "_latest"},
 }
@@ -54,7 +55,7 @@ def successor(run, data):
     snapshot.restore(parts_of(other), data)
     other.random.setstate(run.random.getstate())
     other.now, other.keys = run.now, list(run.keys)
-    for name in ("probes", "marks", "kept"):
+    for name in ("probes", "marks", "kept", "times"):
         setattr(other.post, name, copy.copy(getattr(run.post, name)))
     other.register.order.now = run.register.order.now
     return other
@@ -90,4 +91,4 @@ def test_a_snapshot_of_another_version_is_refused():
     run = Run(7)
     data = snapshot.taken(parts_of(run))
     with pytest.raises(Malformed):
-        snapshot.restore(parts_of(run), data.replace(b"i" + bytes(7) + b"\1", b"i" + bytes(7) + b"\x63", 1))
+        snapshot.restore(parts_of(run), data.replace(b"i" + bytes(7) + b"\2", b"i" + bytes(7) + b"\x63", 1))

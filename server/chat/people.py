@@ -1,0 +1,225 @@
+"""What is known of people beside their names: whose account is theirs, what they are called in full, are they away.
+
+Of most there is nothing to tell. Decided in the order of the requests, and told to all workers.
+"""
+import collections
+from typing import Deque, Dict, List, Optional, Tuple
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.room import LOBBY, LOBBY_NAME
+from parley.server.chat.rooms import ROLES, Rooms
+from parley.server.ipc.messages import ToWorker
+from parley.server.protocols.events import Person, Reason
+
+MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
+FLAGS = frozenset([b"B", b"i", b"w"])  # a bot; not to be found by patterns; hears what operators say to operators
+OPERATOR_FLAG = b"o"
+
+# Name, account, what it is called in full, seconds since the epoch when it left, user; what is not known is empty.
+Gone = Tuple[bytes, bytes, bytes, int, bytes]
+_SOMEBODY = Person()
+
+
+class People:
+    """People, as far as there is anything to tell. The methods handle messages: see `parley.server.ipc.messages`.
+
+    people: {holder: Person} of those of whom there is anything to tell, or was. A stranger may be among them.
+    gone: those who have left, the latest last.
+    watchers: who wants to know of a name: watchers(name) -> holders.
+    """
+
+    def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate) -> None:
+        self._post = post
+        self._members = members
+        self._accounts = accounts
+        self._rooms = rooms
+        self._gate = gate
+        self.people: Dict[int, Person] = {}
+        self.gone: Deque[Gone] = collections.deque()
+        self.watchers: Dict[bytes, Dict[int, bool]] = {}  # that of `Presence`
+        self._timing: Dict[int, int] = {}  # holder that asks about somebody -> that one's holder
+
+    # ---- what people say of themselves
+
+    def real_name(self, worker: int, session: int, real_name: bytes, user: bytes = b"") -> None:
+        """What the session is called in full, and at home. It has no name yet, or tells nobody of the change."""
+        self._set(holder_of(worker, session), "", real_name=real_name, user=user)
+
+    def set_name(self, worker: int, session: int, real_name: bytes) -> None:
+        """The member is called otherwise in full."""
+        holder = holder_of(worker, session)
+        if holder in self._members:
+            self._set(holder, "real_name", real_name=real_name)
+            self._post.confirm(holder, True)
+
+    def set_flag(self, worker: int, session: int, flag: bytes, on: bool) -> None:
+        """The member has one of FLAGS from now on, or not."""
+        holder = holder_of(worker, session)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        if flag not in FLAGS:
+            self._post.refuse(holder, Reason.INVALID_SETTING)
+            return
+        others = self.people.get(holder, _SOMEBODY).flags.replace(flag, b"")
+        self._set(holder, "flags", flags=b"".join(sorted([*_each(others), flag])) if on else others)
+        self._post.confirm(holder, True)
+
+    def set_away(self, holder: int, text: Optional[bytes]) -> None:
+        """The member is away for this reason, which may be empty; None: it is here again."""
+        self._set(holder, "away", away=text)
+
+    def is_away(self, holder: int) -> bool:
+        """Has the member said that it is away?"""
+        person = self.people.get(holder)
+        return person is not None and person.away is not None
+
+    def identified(self, worker: int, session: int, name: bytes, serial: int, renewed: Optional[str],
+                   as_operator: bool) -> None:
+        """The session has given the right password for an account: that is its own, or lets it act as an operator."""
+        holder = holder_of(worker, session)
+        if self._accounts.with_serial(name, serial) is None:
+            self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
+            return
+        if as_operator and name not in self._gate.operators:
+            self._post.refuse(holder, Reason.NOT_ALLOWED)
+            return
+        self._post.change()
+        if renewed:
+            self._accounts.protect(name, renewed)
+        if as_operator:
+            self._gate.opered[holder] = name
+        else:
+            self._members.identities[holder] = name
+            for room in self._rooms.joined(holder):
+                room.members[holder] = max(room.members[holder], self._gate.first_role(room, name))
+        self._set(holder, "flags" if as_operator else "account")
+        self._post.confirm(holder, True)
+
+    def _set(self, holder: int, field: str, **differences: object) -> None:
+        """Remember what is different now, and tell of it. `field`: of which those are told who want to know."""
+        before = self.people.get(holder, _SOMEBODY)
+        person = self._completed(holder, before._replace(**differences))  # type: ignore[arg-type]
+        if person == before:
+            return
+        self._post.change()
+        self.people[holder] = person
+        if holder in self._members:
+            self._tell(holder, field)
+
+    def _completed(self, holder: int, person: Person) -> Person:
+        """With what follows from elsewhere: the account, and whether it is an operator."""
+        flags = person.flags.replace(OPERATOR_FLAG, b"")
+        if self._gate.is_operator_here(holder):
+            flags = b"".join(sorted([*_each(flags), OPERATOR_FLAG]))
+        return person._replace(account=self._gate.account_of(holder) or b"", flags=flags)
+
+    def _tell(self, holder: int, field: str) -> None:
+        name = self._members.names[holder]
+        rooms = [room.number for room in self._rooms.joined(holder)] if field else []
+        if field and self._gate.is_in_lobby(holder):
+            rooms.append(LOBBY)
+        alone = [split(watcher) for watcher in self.watchers.get(name, ())] if field else []
+        worker, session = split(holder)
+        self._post.everyone(ToWorker.Person(worker, session, name, *self.people[holder], field, rooms, alone))
+
+    # ---- who comes, and goes
+
+    def came(self, holder: int) -> None:
+        """A member has its first name, and there is something to tell of it."""
+        self.people[holder] = self._completed(holder, self.people.get(holder, _SOMEBODY))
+        self._tell(holder, "")
+
+    def note_gone(self, holder: int, name: bytes) -> None:
+        """Nobody has this name any more, for now."""
+        person, account = self.people.get(holder, _SOMEBODY), self._accounts.accounts.get(name)
+        own = b"" if account is None or account.secret is None else name
+        self.gone.append((
+            name, person.account or own, person.real_name, self._accounts.order.now // 1000, person.user))
+        if len(self.gone) > MOST_GONE:
+            self.gone.popleft()
+
+    def renamed(self, holder: int) -> None:
+        """The member, of whom there is something to tell, has another name: perhaps without its account."""
+        person = self._completed(holder, self.people[holder])
+        if person != self.people[holder]:
+            self.people[holder] = person
+            self._tell(holder, "")
+
+    def account_opened(self, name: bytes) -> None:
+        """There is a new account: whoever is here under its name has it."""
+        holder = self._members.called(name)
+        if holder is not None and self._gate.is_protected(name):
+            self._set(holder, "account")
+
+    def account_closed(self, name: bytes) -> None:
+        """The account is gone: nobody has it any more, nor acts by it as an operator."""
+        for held, field in ((self._members.identities, "account"), (self._gate.opered, "flags")):
+            for holder in [holder for holder, account in held.items() if account == name]:
+                del held[holder]
+                self._set(holder, field)
+
+    def forget(self, holder: int) -> None:
+        """The session is gone."""
+        self.people.pop(holder, None)
+        self._timing.pop(holder, None)
+
+    def lose(self, worker: int) -> None:
+        """A worker died: of its sessions without a name nothing is told any more, and about its members nothing."""
+        for held in (self.people, self._members.identities, self._gate.opered):
+            for holder in [one for one in held if split(one)[0] == worker and one not in self._members]:
+                del held[holder]  # type: ignore[attr-defined]
+        for asker in [asker for asker, whom in self._timing.items() if split(whom)[0] == worker]:
+            self._time_nobody(asker)
+
+    # ---- looking somebody up
+
+    def whois(self, worker: int, session: int, name: bytes) -> None:
+        """Who is this? Only its worker knows how long it is here, and is asked."""
+        whom, asker = self._members.meant(name), holder_of(worker, session)
+        if whom is None:
+            self._post.refuse(asker, Reason.NOBODY)
+        else:
+            self._timing[asker] = whom
+            there, its_session = split(whom)
+            self._post.worker(there, ToWorker.Time(its_session, asker))
+
+    def timed(self, worker: int, asker: int, session: int, seconds: int, idle: int, host: str, port: int) -> None:
+        """The worker's answer, for the asker. Whoever has left meanwhile has no name any more."""
+        whom = self._timing.pop(asker, None)
+        if whom is None or whom != holder_of(worker, session):
+            return
+        if whom not in self._members:
+            self._post.refuse(asker, Reason.NOBODY)
+            return
+        there, its_session = split(asker)
+        if asker != whom and not self._gate.is_operator_here(asker):
+            host, port = "", 0
+        self._post.worker(there, ToWorker.WhoisTold(
+            its_session, self._members.names[whom], self._seen_rooms(whom, asker),
+            self._accounts.order.now // 1000 - seconds, idle, self._gate.is_operator_here(whom), host, port))
+
+    def _seen_rooms(self, whom: int, asker: int) -> List[Tuple[bytes, bytes]]:
+        """(room, role) of the rooms in which somebody is, and of which the asker may know."""
+        rooms = [(room.name, ROLES.get(room.members[whom], b"")) for room in self._rooms.joined(whom)
+                 if self._gate.knows(room, asker)]
+        return [(LOBBY_NAME, b""), *rooms] if self._gate.is_in_lobby(whom) else rooms
+
+    def _time_nobody(self, asker: int) -> None:
+        if self._timing.pop(asker, None) is not None:
+            self._post.refuse(asker, Reason.NOBODY)
+
+    def who_was(self, worker: int, session: int, name: bytes, most: int) -> None:
+        """Who had this name, in capital letters or small ones? The latest first; at most `most`, and 0 is all."""
+        wanted = name.lower()
+        found = [gone for gone in reversed(self.gone) if gone[0].lower() == wanted]
+        if found:
+            self._post.worker(worker, ToWorker.WhoWasTold(session, found[:most or None]))
+        else:
+            self._post.refuse(holder_of(worker, session), Reason.NOBODY)
+
+
+def _each(flags: bytes) -> List[bytes]:
+    return [flags[index:index + 1] for index in range(len(flags))]
