@@ -6,10 +6,12 @@ from parley.server.protocols.events import (
     Changed,
     Greeted,
     IsTyping,
+    MasksTold,
     Person,
     Presence,
     Say,
     Stored,
+    Wallopped,
     WhoisTold,
     WhoWasTold,
 )
@@ -24,4 +26,6 @@ ONLY_FOR_NUMBERED = [
     WhoisTold(b"ann", [], 5, 7, False),
     WhoWasTold([(b"ann", b"", b"", 5, b"")]),
     Changed(b"ann", "real_name", Person()),
+    MasksTold(b"#dev", "ban", [(b"eve", b"ann", 5)]),
+    Wallopped(b"ann", b"hi"),
 ]

@@ -10,7 +10,20 @@ from parley.server.chat.members import Members
 from parley.server.chat.names import claims
 from parley.server.chat.origins import Origin, origin
 from parley.server.chat.patience import Patience
-from parley.server.chat.rooms import COUNTS, MEMBER, NOBODY, OP, OPERATOR, OWNER, SETTINGS, SWITCHES, VOICE, Room, Rooms
+from parley.server.chat.rooms import (
+    COUNTS,
+    MEMBER,
+    NOBODY,
+    OP,
+    OPERATOR,
+    OWNER,
+    SETTINGS,
+    SWITCHES,
+    VOICE,
+    Room,
+    Rooms,
+    is_mask,
+)
 from parley.server.protocols.events import Reason
 
 # The limits of a server whose configuration says nothing; 0 is no limit.
@@ -47,6 +60,11 @@ _ACTS: Dict[str, _Act] = {
     "kick": _Act(OP, about_member=True, outranks=True, in_lobby=True),
     "ban": _Act(OP, outranks=True, in_lobby=True),
     "unban": _Act(OP, in_lobby=True),
+    "bar": _Act(OP, outranks=True),
+    "except": _Act(OP),
+    "unexcept": _Act(OP),
+    "invex": _Act(OP),
+    "uninvex": _Act(OP),
     "mute": _Act(OP, outranks=True, in_lobby=True),
     "unmute": _Act(OP, in_lobby=True),
     "voice": _Act(OP, about_member=True, outranks=True, gives_role=True),
@@ -56,7 +74,10 @@ _ACTS: Dict[str, _Act] = {
     "set": _Act(OP, in_lobby=True),
     "drop": _Act(OWNER),
 }
-_WITH_TEXT = ("topic", "kick", "ban", "mute")  # or why
+_WITH_TEXT = ("topic", "kick", "ban", "bar", "mute")  # or why
+# What these put on a list, or take off it.
+_PUTS = {"ban": "banned", "bar": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}
+_TAKES_OFF = {"unban": "banned", "unmute": "muted", "unexcept": "excepted", "uninvex": "invex"}
 _LOBBY_SETTINGS = ("moderated", "slow")
 
 
@@ -212,14 +233,25 @@ class Gate:
     def why_no_other_name(self, name: bytes, holder: int) -> Optional[str]:
         """Why the member may not have this name instead of its own."""
         for room in self._rooms.joined(holder):
-            if self.role_as_another(room, holder) < OP and room.bans(name):
+            if self.role_as_another(room, holder) < OP and room.bans(
+                    name, account=self._members.identities.get(holder, b"")):
                 return Reason.BANNED
         return self.why_no_name(name, holder, self._members.hosts.get(holder, ""))
 
     def is_banned(self, room: Room, holder: int) -> bool:
         """Has a member of the room, or in the lobby anybody, to leave it because of a ban?"""
-        host = self._members.hosts.get(holder, "")
-        return self.role(room, holder) < OP and any(room.bans(name, host) for name in self._members.names_of(holder))
+        host, account = self._members.hosts.get(holder, ""), self.account_of(holder) or b""
+        return self.role(room, holder) < OP and any(
+            room.bans(name, host, account) for name in self._members.names_of(holder))
+
+    def why_barred(self, room: Room, holder: int) -> Optional[str]:
+        """Why a member of the room may not speak there, whatever it says, because of a mask; or None."""
+        if room.banned and self.is_banned(room, holder):
+            return Reason.BANNED
+        masks = {mask: entry for mask, entry in room.muted.items() if is_mask(mask)}
+        account = self.account_of(holder) or b""
+        return Reason.MUTED if masks and any(
+            room.lists(masks, name, account=account) for name in self._members.names_of(holder)) else None
 
     # ---- coming to a room
 
@@ -257,9 +289,11 @@ class Gate:
             return None
         invited = was_inside or room.invited.get(name, 0) >= self._now()
         trouble = None
-        if any(map(room.bans, (name, *self._members.former.get(holder, ())))):
+        account = self._members.identities.get(holder) or (name if self.is_protected(name) else b"")
+        if room.banned and any(room.bans(one, account=account) for one in (
+                name, *self._members.former.get(holder, ()))):
             trouble = Reason.BANNED
-        elif room.invite and not invited:
+        elif room.invite and not invited and not room.lists(room.invex, name, account=account):
             trouble = Reason.INVITE_ONLY
         elif _is_reached(room.limit, len(room.members)):
             trouble = Reason.ROOM_FULL
@@ -310,6 +344,8 @@ class Gate:
             return None
         if room.muted and name is not None and not room.muted.keys().isdisjoint(self._members.names_of(holder)):
             return Reason.MUTED
+        if holder in room.barred:
+            return room.barred[holder]
         if room.moderated:
             return Reason.MODERATED
         if room.slow:
@@ -326,7 +362,8 @@ class Gate:
             return False
         if not room.is_restricted or role >= VOICE or self.is_operator_here(holder):
             return True
-        return not room.moderated and room.muted.keys().isdisjoint(self._members.names_of(holder))
+        return not (room.moderated or holder in room.barred) and room.muted.keys().isdisjoint(
+            self._members.names_of(holder))
 
     # ---- managing
 
@@ -353,6 +390,8 @@ class Gate:
             needed = OP
         elif act == "drop" and not room.lasts:
             needed = OP
+        elif act == "topic" and room.open_topic:
+            needed = MEMBER
         return Reason.NOT_ALLOWED if role < needed else None
 
     def _why_not_about(self, room: Room, rule: _Act, role: int, holder: int, about: bytes) -> Optional[str]:
@@ -369,12 +408,11 @@ class Gate:
     def _why_no_value(self, room: Room, act: str, about: bytes, text: bytes) -> Optional[str]:
         if act in _WITH_TEXT and _is_reached(self.limits["topic_bytes"], len(text) - 1):
             return Reason.TEXT_TOO_LONG
-        if act in ("ban", "mute"):
-            entries = room.banned if act == "ban" else room.muted
+        if act in _PUTS:
             if not about:
                 return Reason.NOBODY
-            return Reason.LIST_FULL if self.is_full(entries) else None
-        if act == "unban" and about not in room.banned or act == "unmute" and about not in room.muted:
+            return Reason.LIST_FULL if self.is_full(getattr(room, _PUTS[act])) else None
+        if act in _TAKES_OFF and about not in getattr(room, _TAKES_OFF[act]):
             return Reason.NOBODY
         if act == "set" and (about.decode(errors="replace") not in (
                 _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS) or setting(about, text) is INVALID):

@@ -13,6 +13,7 @@ from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import (
     COUNTS,
     INVITED_FOR,
+    LISTS,
     MEMBER,
     OP,
     OPERATOR,
@@ -32,6 +33,10 @@ from parley.server.protocols.events import Reason
 DAY = 86400  # seconds
 MILLISECONDS = 1000
 _ROLES = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}  # what an act makes of somebody
+_PUTS = {"except": "excepted", "invex": "invex"}  # on which list
+_TAKES_OFF = {"unexcept": "excepted", "uninvex": "invex"}
+_CHANGES_WHO_IS_BARRED = frozenset([
+    "ban", "unban", "bar", "mute", "unmute", "except", "unexcept"])
 SERVER = b"server"  # the name of who runs the server, which nobody can have
 
 
@@ -58,7 +63,10 @@ class Moderation:
         self._opening: Dict[int, List[Tuple[bytes, Collection[bytes], Optional[bytes]]]] = {}
         self._acts: Dict[str, Callable[[Room, bytes, bytes, bytes], Sequence[int]]] = {
             "topic": self._set_topic, "invite": self._invite, "kick": self._kick, "ban": self._ban,
-            "unban": self._unban, "mute": self._mute, "unmute": self._unmute, "set": self._set, "drop": self._drop,
+            "unban": self._unban, "bar": self._bar, "mute": self._mute, "unmute": self._unmute,
+            "set": self._set, "drop": self._drop,
+            **{act: functools.partial(self._put, entries) for act, entries in _PUTS.items()},
+            **{act: functools.partial(self._take_off, entries) for act, entries in _TAKES_OFF.items()},
             **{act: functools.partial(self._set_role, role) for act, role in _ROLES.items()}}
 
     @property
@@ -84,7 +92,7 @@ class Moderation:
         self._rooms.with_ports = frozenset(names)
         for name in sorted(self._rooms.with_ports - self._rooms.by_name.keys()):
             room = self._rooms.open(name)
-            room.lasts = True
+            room.lasts, room.made_at = True, self._seconds
             self._keep(room)
 
     def came_by(self, worker: int, session: int, room_name: bytes, host: Optional[str] = None) -> None:
@@ -167,7 +175,7 @@ class Moderation:
 
     def _open(self, room_name: bytes, owner: bytes) -> Room:
         room = self._rooms.open(room_name)
-        room.left_at = self._seconds
+        room.left_at = room.made_at = self._seconds
         room.lasts = self._gate.is_protected(owner)
         if room.lasts:
             room.roles[owner] = OWNER
@@ -206,6 +214,8 @@ class Moderation:
         is_new = not room.is_open and self._begin_past(room, holder, name, self._numbers.last)
         self._rooms.turn_away(room, holder, worker)  # it is told as a member what happens
         self._rooms.enter(room, holder, worker, role)
+        if room.banned or room.muted:
+            self._note_if_barred(room, holder)
         self.told_of_newcomers += len(room.members)
         if is_new or room.left_at < self._seconds - DAY:
             self._keep(room)
@@ -301,6 +311,8 @@ class Moderation:
         for room in rooms:
             if self._gate.keeps_behind(room, holder, old):
                 room.members[holder] = MEMBER  # see `Gate.role_as_another`
+            if room.banned or room.muted:
+                self._note_if_barred(room, holder)
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
 
     def account_closed(self, name: bytes) -> None:
@@ -384,6 +396,20 @@ class Moderation:
             self._post.refuse(holder, Reason.NO_ROOM)
         else:
             self._post.worker(worker, ToWorker.Topic(session, room_name, *room.topic))
+
+    def masks(self, worker: int, session: int, room_name: bytes, kind: str) -> None:
+        """Who is on a list of the room? Whom it lets in is for its ops to see."""
+        holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        trouble = self._gate.why_not_look(room, holder)
+        if room is None or trouble:
+            self._post.refuse(holder, trouble or Reason.NO_ROOM)
+        elif kind not in LISTS:
+            self._post.refuse(holder, Reason.INVALID_SETTING)
+        elif kind in ("except", "invex") and self._gate.role(room, holder) < OP:
+            self._post.refuse(holder, Reason.NOT_ALLOWED)
+        else:
+            self._post.worker(worker, ToWorker.Masks(session, room_name, kind, [
+                (mask, by, when) for mask, (by, _, when) in getattr(room, LISTS[kind]).items()]))
 
     def roles(self, worker: int, session: int, room_name: bytes) -> None:
         """Who has which role in the room, and how is it set?"""
@@ -478,8 +504,12 @@ class Moderation:
         if whom is None:
             return about
         names = self._members.names_of(whom)
+        if act in ("bar", *_PUTS, *_TAKES_OFF):
+            return about  # which may be told, and has to be taken back, as it is
         if room is not None and act in ("unban", "unmute"):
             entries = room.banned if act == "unban" else room.muted
+            if about in entries:
+                return about
             return next((name for name in names if name in entries), names[0])
         return names[0]
 
@@ -490,6 +520,10 @@ class Moderation:
         self._post.audit(by, holder, act, room.name, about, told)
         interest = dict(room.interest)  # as those hear it who are in it now
         out = self._acts[act](room, by, about, text)
+        if room.members:
+            whom = self._members.called(about) if act in _ROLES else None
+            for one in room.members if act in _CHANGES_WHO_IS_BARRED else [whom] if whom in room.members else []:
+                self._note_if_barred(room, one)
         if room is self._rooms.lobby:
             self._post.everyone(ToWorker.Managed(room.number, act, by, about, told, []))
             for holder in out:  # they are told why their connection ends
@@ -522,7 +556,7 @@ class Moderation:
         return self._put_out(room, [whom])
 
     def _ban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.banned[about] = by, text
+        room.banned[about] = by, text, self._seconds
         inside = self._members.names if room is self._rooms.lobby else room.members
         return self._put_out(room, [
             holder for holder in inside if self._gate.is_banned(room, holder)])
@@ -539,12 +573,31 @@ class Moderation:
         return ()
 
     def _mute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.muted[about] = by, text
+        room.muted[about] = by, text, self._seconds
         return ()
 
     def _unmute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        del room.muted[about]
+        room.strike(room.muted, about)
         return ()
+
+    def _bar(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.banned[about] = by, text, self._seconds
+        return ()
+
+    def _put(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        getattr(room, entries)[about] = by, text, self._seconds
+        return ()
+
+    def _take_off(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        room.strike(getattr(room, entries), about)
+        return ()
+
+    def _note_if_barred(self, room: Room, holder: int) -> None:
+        """Remember whether a mask keeps the member from speaking, so that nobody looks at masks when it does."""
+        reason = self._gate.why_barred(room, holder) if room.banned or room.muted else None
+        room.barred.pop(holder, None)
+        if reason:
+            room.barred[holder] = reason
 
     def _set_role(self, role: int, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         holder = self._members.called(about)

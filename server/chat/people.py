@@ -15,8 +15,8 @@ from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Person, Reason
 
 MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
-FLAGS = frozenset([b"B", b"i", b"w"])  # a bot; not to be found by patterns; hears what operators say to operators
-OPERATOR_FLAG = b"o"
+OPERATOR_FLAG, WALLOPS_FLAG = b"o", b"w"
+FLAGS = frozenset([b"B", b"i", WALLOPS_FLAG])  # a bot; not to be found by patterns; hears what operators tell operators
 
 # Name, account, what it is called in full, seconds since the epoch when it left, user; what is not known is empty.
 Gone = Tuple[bytes, bytes, bytes, int, bytes]
@@ -124,6 +124,18 @@ class People:
         alone = [split(watcher) for watcher in self.watchers.get(name, ())] if field else []
         worker, session = split(holder)
         self._post.everyone(ToWorker.Person(worker, session, name, *self.people[holder], field, rooms, alone))
+
+    def wallops(self, worker: int, session: int, text: bytes) -> None:
+        """Tell all operators who are here, and whoever wants to hear it."""
+        holder = holder_of(worker, session)
+        if not self._gate.is_operator_here(holder):
+            self._post.refuse(holder, Reason.NOT_ALLOWED)
+            return
+        for one, person in self.people.items():
+            if one in self._members and (WALLOPS_FLAG in person.flags or OPERATOR_FLAG in person.flags):
+                there, its_session = split(one)
+                self._post.worker(there, ToWorker.Wallops(its_session, self._members.names[holder], text))
+        self._post.confirm(holder, True)
 
     # ---- who comes, and goes
 

@@ -20,6 +20,7 @@ from parley.server.protocols.events import (
     Left,
     Managed,
     Marked,
+    MasksTold,
     Missed,
     News,
     Past,
@@ -35,6 +36,7 @@ from parley.server.protocols.events import (
     Say,
     TopicTold,
     Users,
+    Wallopped,
     Whispered,
     WhoisTold,
     WhoWasTold,
@@ -296,6 +298,14 @@ class Replica:
     def roles(self, number, room_name, roles, settings):
         """The answer to Roles."""
         self._heed(number, "answer", RolesTold(room_name, roles, settings))
+
+    def masks(self, number, room_name, kind, masks):
+        """The answer to Masks."""
+        self._heed(number, "answer", MasksTold(room_name, kind, masks))
+
+    def wallops(self, number, by, text):
+        """An operator says something to a session, among others."""
+        self._heed(number, "tell", Wallopped(by, text))
 
     def reread(self, numbers, room_name, messages, last, more):
         """The answer to Recall, of a room: (place, sender, text, time) of each."""

@@ -16,10 +16,16 @@ INVITED_FOR = 3600 * 1000  # milliseconds
 
 # The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
 ROLES = {VOICE: b"voice", OP: b"op", OWNER: b"owner", OPERATOR: b"operator"}
-SWITCHES = ("private", "invite", "moderated")
+SWITCHES = ("private", "invite", "moderated", "open_topic", "noctcp")
 COUNTS = ("limit", "slow")
 SETTINGS = (*SWITCHES, *COUNTS, "key")
 _PATTERN_CHARACTERS = frozenset(b"*?[")
+LISTS = {"ban": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}  # as they are asked for
+HOST = "parley"  # of everybody without an account, in masks
+_ACCOUNT_MASKS = b"$a:", b"account:"
+
+# {what: (by whom, why, seconds since the epoch)}
+Entries = Dict[bytes, Tuple[bytes, bytes, int]]
 
 
 class Room:
@@ -31,14 +37,19 @@ class Room:
     listeners: {holder: address} of those who have come by its port, and hear what happens there without a name.
     interest: {worker: number of its members and listeners}, of the workers that have any.
     roles: {name: role} of accounts with passwords.
-    banned, muted: {what: (by whom, why)}; a name, or if banned also a pattern of names, or for the lobby a network.
+    banned, muted: {what: (by whom, why, seconds since the epoch)}; a name or a mask (see `events.MORE_ACTS`), or for
+        the lobby a network.
+    excepted, invex: likewise: those for whom no ban counts, and those who need no invitation.
+    barred: {holder: Reason} of members who may not speak because of a mask.
     invited: {name: milliseconds since the epoch, until which the invitation holds}.
     since: {name: number} of accounts with passwords that came while the room was not open: the message before, behind
         which their history begins. For others see `Rooms.since_of_guests`.
     private: is it shown to members only? invite: does one need an invitation?
-    moderated: does one need a voice to speak?
+    moderated: does one need a voice to speak? open_topic: may every member set the topic?
+    noctcp: are messages for programs unwanted?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
+    made_at: seconds since the epoch; 0 if that is not known.
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
     spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
     source: from where it was made since the server started (see `origins.origin`); empty where that is not known.
@@ -46,8 +57,8 @@ class Room:
 
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "listeners", "interest", "roles", "banned", "muted",
-        "invited", "since", "private", "invite", "moderated", "key", "limit", "slow", "topic", "left_at", "spoke",
-        "source", "_bans")
+        "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic", "noctcp",
+        "key", "limit", "slow", "topic", "made_at", "left_at", "spoke", "source", "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -58,15 +69,18 @@ class Room:
         self.listeners: Dict[int, str] = {}
         self.interest: Dict[int, int] = {}
         self.roles: Dict[bytes, int] = {}
-        self.banned: Dict[bytes, Tuple[bytes, bytes]] = {}
-        self.muted: Dict[bytes, Tuple[bytes, bytes]] = {}
+        self.banned: Entries = {}
+        self.muted: Entries = {}
+        self.excepted: Entries = {}
+        self.invex: Entries = {}
+        self.barred: Dict[int, str] = {}
         self.invited: Dict[bytes, int] = {}
         self.since: Dict[bytes, int] = {}
-        self.private = self.invite = self.moderated = False
+        self.private = self.invite = self.moderated = self.open_topic = self.noctcp = False
         self.key: Optional[bytes] = None
         self.limit = self.slow = 0
         self.topic = b"", b"", 0
-        self.left_at = 0
+        self.made_at = self.left_at = 0
         self.spoke: Dict[int, int] = {}
         self.source: Origin = ""
         self._bans: Dict[bytes, Any] = {}  # ban -> its `_matcher`
@@ -76,28 +90,37 @@ class Room:
         """May everybody enter who is not banned, and know what was said before?"""
         return not (self.private or self.invite or self.key)
 
-    def bans(self, name: bytes, host: str = "") -> bool:
-        """Is somebody of this name banned, or from the lobby somebody who comes from this address?"""
-        if not self.banned:
+    def bans(self, name: bytes, host: str = "", account: bytes = b"") -> bool:
+        """Is somebody of this name or account banned, or from the lobby somebody who comes from this address?"""
+        return (bool(self.banned) and self.lists(self.banned, name, host, account)
+                and not self.lists(self.excepted, name, host, account))
+
+    def lists(self, entries: Entries, name: bytes, host: str = "", account: bytes = b"") -> bool:
+        """Is somebody of this name or account on one of its lists?"""
+        if not entries:
             return False
         occupied, origin = claims(name), address(host)
-        for ban in self.banned:
-            known = self._bans.get(ban)
+        for mask in entries:
+            known = self._bans.get(mask)
             if known is None:
-                known = self._bans[ban] = _matcher(ban, self.number == LOBBY)
-            if known(name, occupied, origin):
+                known = self._bans[mask] = _matcher(mask, self.number == LOBBY)
+            if known(name, occupied, origin, account):
                 return True
         return False
 
     def unban(self, ban: bytes) -> None:
         """Take a ban back."""
-        del self.banned[ban]
-        self._bans.pop(ban, None)
+        self.strike(self.banned, ban)
+
+    def strike(self, entries: Entries, mask: bytes) -> None:
+        """Take something off one of its lists."""
+        del entries[mask]
+        self._bans.pop(mask, None)
 
     @property
     def is_restricted(self) -> bool:
         """Is there anybody in the room who may not speak, or not at any time?"""
-        return bool(self.muted or self.moderated or self.slow)
+        return bool(self.muted or self.moderated or self.slow or self.barred)
 
     # ---- what is stored
 
@@ -108,25 +131,25 @@ class Room:
         kept["topic"] = [self.topic[0].decode(), self.topic[1].decode(), self.topic[2]]
         kept["roles"] = {name.decode(): role for name, role in self.roles.items()}
         kept["since"] = {name.decode(): number for name, number in self.since.items()}
-        for entries in ("banned", "muted"):
-            kept[entries] = {name.decode(): [by.decode(), why.decode()]
-                             for name, (by, why) in getattr(self, entries).items()}
-        kept["left_at"] = self.left_at
+        for entries in LISTS.values():
+            kept[entries] = {name.decode(): [by.decode(), why.decode(), when]
+                             for name, (by, why, when) in getattr(self, entries).items()}
+        kept["left_at"], kept["made_at"] = self.left_at, self.made_at
         return json.dumps(kept, sort_keys=True)
 
     def restore(self, state: str) -> None:
-        """Be as `state` says."""
+        """Be as `state` says, which an earlier version may have written: it knew less."""
         kept = json.loads(state)
-        for setting in (*SWITCHES, *COUNTS, "left_at"):
-            setattr(self, setting, kept[setting])
+        for setting in (*SWITCHES, *COUNTS, "left_at", "made_at"):
+            setattr(self, setting, kept.get(setting, getattr(self, setting)))
         self.key = kept["key"] and kept["key"].encode()
         text, by, when = kept["topic"]
         self.topic = text.encode(), by.encode(), when
         self.roles = {name.encode(): role for name, role in kept["roles"].items()}
         self.since = {name.encode(): number for name, number in kept["since"].items()}
-        for entries in ("banned", "muted"):
-            setattr(self, entries, {name.encode(): (by.encode(), why.encode())
-                                    for name, (by, why) in kept[entries].items()})
+        for entries in LISTS.values():
+            setattr(self, entries, {name.encode(): (by.encode(), why.encode(), *(when or [0]))
+                                    for name, (by, why, *when) in kept.get(entries, {}).items()})
         self.lasts = True
 
 
@@ -201,6 +224,7 @@ class Rooms:
         """The holder is in the room no more."""
         rooms = self._joined[holder][1]
         rooms.remove(room)
+        room.barred.pop(holder, None)
         if not rooms:
             del self._joined[holder]
         del room.members[holder]
@@ -229,14 +253,45 @@ def _lose_interest(room: Room, worker: int) -> None:
         del room.interest[worker]
 
 
+def is_mask(what: bytes) -> bool:
+    """Is it something else than a name?"""
+    return not _PATTERN_CHARACTERS.isdisjoint(what) or b"!" in what or what.startswith(_ACCOUNT_MASKS)
+
+
 def _matcher(ban: bytes, is_of_lobby: bool) -> Any:
-    """A function (name, what it occupies, address or None) that is true of who is banned."""
+    """A function (name, what it occupies, address or None, account) that is true of who is meant."""
     network = network_of(ban.decode(errors="replace")) if is_of_lobby else None
     if network is not None:
-        return lambda name, others, origin: origin is not None and origin in network
+        return lambda name, others, origin, account: origin is not None and origin in network
+    for prefix in _ACCOUNT_MASKS:
+        if ban.startswith(prefix):
+            fits = _name_matcher(ban[len(prefix):])
+            return lambda name, others, origin, account: bool(account) and fits(account, claims(account))
+    if b"!" in ban and b"@" in ban.rpartition(b"!")[2]:
+        return _mask_matcher(ban)
+    fits = _name_matcher(ban)
+    return lambda name, others, origin, account: fits(name, others)
+
+
+def _name_matcher(ban: bytes) -> Any:
+    """A function (name, what it occupies) that is true of a name or its look-alikes, or of a pattern of names."""
     occupied: Set[bytes] = claims(ban)
     if _PATTERN_CHARACTERS.isdisjoint(ban):
-        return lambda name, others, origin: not occupied.isdisjoint(others)
+        return lambda name, others: not occupied.isdisjoint(others)
     matches = matcher(ban.decode(errors="replace").casefold())  # or it is a name that has such characters
-    return lambda name, others, origin: (
+    return lambda name, others: (
         not occupied.isdisjoint(others) or matches(name.decode(errors="replace").casefold()))
+
+
+def _mask_matcher(mask: bytes) -> Any:
+    """Likewise of "name!user@host": everybody's user is the name, and the host that of the server, or the account's."""
+    nick, _, where = mask.rpartition(b"!")
+    fits = _name_matcher(nick)
+    user, _, host = where.decode(errors="replace").casefold().partition("@")
+    is_user, is_host = matcher(user), matcher(host)
+
+    def is_meant(name: bytes, others: Collection[bytes], origin: object, account: bytes) -> bool:
+        own = ("user/%s" % account.decode(errors="replace").casefold()) if account else HOST
+        return bool(fits(name, others) and is_user(name.decode(errors="replace").casefold()) and is_host(own))
+
+    return is_meant

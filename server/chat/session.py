@@ -41,6 +41,7 @@ from parley.server.protocols.events import (
     Malformed,
     Manage,
     MarkRead,
+    Masks,
     News,
     Nothing,
     Notice,
@@ -68,6 +69,7 @@ from parley.server.protocols.events import (
     Typing,
     Unread,
     Waiting,
+    Wallops,
     Watch,
     Welcome,
     Whisper,
@@ -381,6 +383,17 @@ class Session:
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
             one_line(canonical(spelled(command.about))), one_line(command.text)))
+
+    @_handles(Masks)
+    def _masks(self, command):
+        self._ask(command, ToHub.Masks(self.client.number, self._named(command.room), command.kind))
+
+    @_handles(Wallops)
+    def _wallops(self, command):
+        if is_blank(command.text):
+            self._refuse(Reason.BAD_FORM, command)
+        else:
+            self._ask(command, ToHub.Wallops(self.client.number, command.text))
 
     @_handles(Topic)
     def _topic(self, command):

@@ -264,6 +264,19 @@ class ToHub:
         session: int
         room_name: bytes
 
+    class Masks(NamedTuple):
+        """A member asks who is on a list of a room: `parley.server.protocols.events.Masks`."""
+
+        session: int
+        room_name: bytes
+        kind: str
+
+    class Wallops(NamedTuple):
+        """An operator says something to the others."""
+
+        session: int
+        text: bytes
+
     # ---- sessions ask what may take long to tell: see `parley.server.worker.lookups`
 
     class Who(NamedTuple):
@@ -777,6 +790,14 @@ class ToWorker:
         roles: List[Tuple[bytes, bytes]]
         settings: List[Tuple[bytes, int]]
 
+    class Masks(NamedTuple):
+        """The answer to `ToHub.Masks`: `parley.server.protocols.events.MasksTold`."""
+
+        session: int
+        room_name: bytes
+        kind: str
+        masks: List[Tuple[bytes, bytes, int]]
+
     class Kept(NamedTuple):
         """The answer to `ToHub.Deliver`. More: there is another portion."""
 
@@ -828,6 +849,13 @@ class ToWorker:
 
         session: int
         name: bytes
+
+    class Wallops(NamedTuple):
+        """An operator says something to the session, among others."""
+
+        session: int
+        by: bytes
+        text: bytes
 
     class Invited(NamedTuple):
         """Somebody invites the session to a room."""

@@ -56,6 +56,17 @@ ACTS = {
 }
 
 
+# What some protocols only have words for: a mask is a name, a pattern of names, "$a:" and an account or a pattern of
+# them, or such a pattern with "!user@host" behind it.
+MORE_ACTS = {
+    "bar": "a ban of those who are not here; those who are stay, and may not speak; about: a mask; text: why",
+    "except": "about: a mask of those for whom no ban counts",
+    "unexcept": "about: as it was excepted",
+    "invex": "about: a mask of those who need no invitation",
+    "uninvex": "about: likewise",
+}
+
+
 # ---- commands: what a client asks
 
 @event
@@ -254,11 +265,27 @@ class Roles(NamedTuple):
 
 @event
 class Manage(NamedTuple):
-    """Do something to a room or to somebody in it: `act` is a key of ACTS, which says what `about` and `text` are."""
+    """Do something to a room or to somebody in it. `act`: of ACTS or MORE_ACTS, which say what `about` and `text` are.
+    """
 
     room: bytes
     act: str
     about: bytes
+    text: bytes
+
+
+@event
+class Masks(NamedTuple):
+    """Who is on a list of a room? kind: "ban", "mute", "except" or "invex"."""
+
+    room: bytes
+    kind: str
+
+
+@event
+class Wallops(NamedTuple):
+    """Tell all operators this, and whoever wants to hear it; for operators."""
+
     text: bytes
 
 
@@ -430,9 +457,9 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
-    History, Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Typing, Away, Introduce, SetName, SetFlag,
-    Identify, Oper, Whois, WhoWas, Watch, MarkRead, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit,
-    TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    History, Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Masks, Wallops, Typing, Away, Introduce,
+    SetName, SetFlag, Identify, Oper, Whois, WhoWas, Watch, MarkRead, Deliver, Unread, Delete, Poll, Ping, Help,
+    LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -626,6 +653,15 @@ class RolesTold(NamedTuple):
 
 
 @event
+class MasksTold(NamedTuple):
+    """The answer to `Masks`: (mask, by whom, seconds since the epoch or 0) of each, in the order in which they came."""
+
+    room: bytes
+    kind: str
+    masks: Sequence[Tuple[bytes, bytes, int]]
+
+
+@event
 class WhoisTold(NamedTuple):
     """The answer to `Whois`.
 
@@ -797,6 +833,14 @@ class Changed(NamedTuple):
 
 
 @event
+class Wallopped(NamedTuple):
+    """An operator says something to operators, and whoever wants to hear it."""
+
+    by: bytes
+    text: bytes
+
+
+@event
 class Notice(NamedTuple):
     """Something that the server says to you, such as its message of the day."""
 
@@ -829,11 +873,12 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, WhoisTold, WhoWasTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, WhoisTold,
+    WhoWasTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
-    IsTyping, Presence, Changed,
+    IsTyping, Presence, Changed, Wallopped,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 

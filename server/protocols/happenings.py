@@ -6,6 +6,7 @@
     ann kicked bob      ann made bob an ordinary member     ann changed the key
     ann banned bob      ann invited bob                     ann closed the room
     ann unbanned bob    ann muted bob                       ann invites you to #dev
+    ann excepted bob from bans                              ann let bob in without an invitation
     ann unmuted bob     (a notice)                          (its own words)
 
 Behind a kick, a ban and a mute may stand a colon, a blank and why. A sentence is one line, whatever is in its texts,
@@ -45,7 +46,7 @@ def _managed(managed: Any, shown: Callable[[bytes], bytes]) -> bytes:
         return b"%b set the topic: %b" % (by, text) if text else by + b" took the topic away"
     if managed.act == "set":
         return by + b" changed the key" if about == b"key" else b"%b set %b: %b" % (by, about, text)
-    if managed.act not in ("ban", "unban"):  # of which one has to know the whole to take it back; it may be a pattern
+    if managed.act not in _ABOUT_MASKS:  # of which one has to know the whole to take it back; it may be a pattern
         about = shown(about)
     done = b"%b %b" % (by, _DONE[managed.act].replace(b"<name>", about))
     return b"%b: %b" % (done, text) if text and managed.act in _WITH_REASON else done
@@ -64,7 +65,15 @@ _DONE = {
     "deop": b"made <name> an ordinary member",
     "drop": b"closed the room",
 }
-_WITH_REASON = ("kick", "ban", "mute")
+_DONE.update({
+    "bar": b"banned <name>",
+    "except": b"excepted <name> from bans",
+    "unexcept": b"excepted <name> from bans no more",
+    "invex": b"let <name> in without an invitation",
+    "uninvex": b"let <name> in no more without an invitation",
+})
+_ABOUT_MASKS = ("ban", "unban", *events.MORE_ACTS)
+_WITH_REASON = ("kick", "ban", "bar", "mute")
 
 _SENTENCES: Dict[type, Callable[[Any, Callable[[bytes], bytes]], bytes]] = {
     events.Entered: lambda entered, shown: shown(entered.name) + b" joined",

@@ -110,7 +110,7 @@ def test_who_is_here_from_a_banned_address_goes_but_operators_stay(roomed):
 
 def test_operators_come_from_a_banned_address_with_their_passwords_only(roomed):
     roomed.go(b"boss")
-    roomed.rooms.lobby.banned[HOST.encode()] = b"server", b""
+    roomed.rooms.lobby.banned[HOST.encode()] = b"server", b"", 0
     assert roomed.come(b"boss") is None
     roomed.go(b"boss")
     roomed.accounts.accounts[b"boss"].secret = None

@@ -60,8 +60,8 @@ def roomed():
     for name, role in ROLES.items():
         room.members[roomed.holder(name.encode())] = role
     for one in (room, roomed.rooms.lobby):
-        one.banned = {b"eve": (b"owner", b"")}
-        one.muted = {b"mel": (b"owner", b"")}
+        one.banned = {b"eve": (b"owner", b"", 0)}
+        one.muted = {b"mel": (b"owner", b"", 0)}
     return roomed
 
 
@@ -214,8 +214,8 @@ def test_lists_are_not_too_long(roomed, act):
 
 # What stands in the way: which roles it stops, by why.
 OBSTACLES = [
-    (lambda room: room.banned.update({b"newcomer": (b"owner", b"")}), Reason.BANNED),
-    (lambda room: room.banned.update({b"NEWC*": (b"owner", b"")}), Reason.BANNED),
+    (lambda room: room.banned.update({b"newcomer": (b"owner", b"", 0)}), Reason.BANNED),
+    (lambda room: room.banned.update({b"NEWC*": (b"owner", b"", 0)}), Reason.BANNED),
     (lambda room: setattr(room, "invite", True), Reason.INVITE_ONLY),
     (lambda room: setattr(room, "key", b"word"), Reason.WRONG_KEY),
     (lambda room: setattr(room, "limit", 7), Reason.ROOM_FULL),
@@ -312,7 +312,7 @@ def test_a_clock_that_is_set_back_locks_nobody_out(locked):
 
 @pytest.mark.parametrize("key", [None, b"wrong"])
 @pytest.mark.parametrize("obstacle", [
-    ("invite", True), ("key", b"word"), ("limit", 7), ("banned", {b"outside": (b"owner", b"")})])
+    ("invite", True), ("key", b"word"), ("limit", 7), ("banned", {b"outside": (b"owner", b"", 0)})])
 def test_of_a_private_room_one_is_not_told_why_one_may_not_enter(roomed, obstacle, key):
     room = roomed.rooms.by_name[b"#dev"]
     room.private = True
@@ -329,7 +329,7 @@ def test_of_a_private_room_one_is_not_told_that_it_has_a_port(roomed):
 
 @pytest.mark.parametrize("obstacle, reason", [
     (("invite", True), None), (("key", b"word"), None), (("limit", 7), Reason.ROOM_FULL),
-    (("banned", {b"outside": (b"owner", b"")}), Reason.BANNED)])
+    (("banned", {b"outside": (b"owner", b"", 0)}), Reason.BANNED)])
 def test_an_invitation_opens_what_is_for_the_invited_and_needs_a_key_and_no_more(roomed, obstacle, reason):
     room = roomed.rooms.by_name[b"#dev"]
     assert roomed.do(b"owner", "invite", b"outside") == DONE
@@ -360,7 +360,7 @@ def test_where_it_is_moderated_it_takes_a_voice_to_speak(roomed, name, reason):
 @pytest.mark.parametrize("name, reason", [
     (b"member", Reason.MUTED), (b"voice", None), (b"op", None), (b"owner", None), (b"operator", None)])
 def test_who_is_muted_needs_a_voice(roomed, name, reason):
-    roomed.rooms.by_name[b"#dev"].muted[name] = b"owner", b""
+    roomed.rooms.by_name[b"#dev"].muted[name] = b"owner", b"", 0
     assert roomed.say(name)[0] == (reason or DONE)
     assert roomed.say(b"bystander")[0] == DONE
 
@@ -379,13 +379,13 @@ def test_where_it_is_slow_members_wait_between_two_messages(roomed, name, reason
 
 
 @pytest.mark.parametrize("setting, reason", [
-    (("muted", {b"outside": (b"operator", b"")}), Reason.MUTED), (("moderated", True), Reason.MODERATED)])
+    (("muted", {b"outside": (b"operator", b"", 0)}), Reason.MUTED), (("moderated", True), Reason.MODERATED)])
 def test_in_the_lobby_operators_have_the_only_voice(roomed, setting, reason):
     assert roomed.say(b"outside", room=b"#lobby") == (DONE, None)
     setattr(roomed.rooms.lobby, *setting)
     assert roomed.say(b"outside", room=b"#lobby")[0] == reason
     assert roomed.say(b"operator", room=b"#lobby") == (DONE, None)
-    roomed.rooms.lobby.muted[b"operator"] = b"operator", b""
+    roomed.rooms.lobby.muted[b"operator"] = b"operator", b"", 0
     assert roomed.say(b"operator", room=b"#lobby") == (DONE, None)
 
 

@@ -268,7 +268,8 @@ def test_a_room_that_lasts_keeps_all_that_is_set(spread):
         spread.go(name)
     room = dev(spread)
     assert (room.members, room.interest, room.topic[0], room.slow) == ({}, {}, b"news", 5)
-    assert (room.banned, room.muted) == ({b"eve": (b"owner", b"why")}, {b"mel": (b"owner", b"")})
+    assert (room.banned, room.muted) == (
+        {b"eve": (b"owner", b"why", BEGIN)}, {b"mel": (b"owner", b"", BEGIN)})
     assert spread.store.rooms[1] == (b"#dev", room.state())
     assert spread.store.closed == []
 

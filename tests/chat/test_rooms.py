@@ -9,7 +9,7 @@ from parley.server.chat.rooms import LOBBY_NAME, MEMBER, OP, OWNER, SETTINGS, VO
 
 DEV, OPS = b"#dev", b"#ops"
 ANN, BOB, CID = 1 << 32 | 5, 1 << 32 | 6, 2 << 32 | 5
-OF_MEMBERS = ("members", "listeners", "interest", "invited", "spoke")  # what ends with them
+OF_MEMBERS = ("members", "listeners", "interest", "invited", "barred", "spoke")  # what ends with them
 
 
 @pytest.fixture
@@ -25,14 +25,15 @@ def dev(rooms):
 def set_all(room):
     """Let everything differ from what it is in a new room."""
     room.lasts = True
-    room.private = room.invite = room.moderated = True
+    room.private = room.invite = room.moderated = room.open_topic = room.noctcp = True
     room.key, room.limit, room.slow = "sch\u00fc".encode(), 20, 5
     room.topic = "gr\u00fcn\u2424".encode(), b"ann", 1600000000
     room.roles = {b"ann": OWNER, "b\u00f6b".encode(): OP, b"cid": VOICE}
-    room.banned = {b"eve": (b"ann", b"why"), b"bot*": (b"ann", b"")}
-    room.muted = {b"mel": (b"ann", b"loud"), b"ned": (b"bob", b"")}
+    room.banned = {b"eve": (b"ann", b"why", 7), b"bot*": (b"ann", b"", 8)}
+    room.muted = {b"mel": (b"ann", b"loud", 9), b"ned": (b"bob", b"", 0)}
+    room.excepted, room.invex = {b"$a:eva": (b"ann", b"", 9)}, {b"bob!*@*": (b"ann", b"", 10)}
     room.since = {b"cid": 17}
-    room.left_at = 1600000001
+    room.made_at, room.left_at = 1600000000, 1600000001
 
 
 def everything(room):
@@ -83,8 +84,22 @@ def test_nothing_of_a_room_is_forgotten_to_be_stored(dev):
     assert set(SETTINGS) <= kept
 
 
+def test_a_room_comes_back_from_what_an_earlier_version_has_stored_of_it(dev):
+    set_all(dev)
+    state = json.loads(dev.state())
+    for entries in ("banned", "muted"):
+        state[entries] = {name: entry[:2] for name, entry in state[entries].items()}
+    for later in ("excepted", "invex", "open_topic", "noctcp", "made_at"):
+        del state[later]
+    other = Room(7, DEV)
+    other.restore(json.dumps(state))
+    assert other.banned == {b"eve": (b"ann", b"why", 0), b"bot*": (b"ann", b"", 0)}
+    assert (other.excepted, other.invex, other.open_topic, other.made_at) == ({}, {}, False, 0)
+    assert (other.key, other.left_at) == (dev.key, dev.left_at)
+
+
 def test_a_room_that_was_restored_bans_whom_it_banned(dev):
-    dev.banned = {b"bob": (b"ann", b""), b"bot*": (b"ann", b"")}
+    dev.banned = {b"bob": (b"ann", b"", 0), b"bot*": (b"ann", b"", 0)}
     other = Room(7, DEV)
     other.restore(dev.state())
     assert [other.bans(name) for name in (b"b0b", b"bot7", b"ann")] == [True, True, False]
@@ -123,7 +138,7 @@ def test_a_number_is_given_once_even_if_the_last_room_is_restored_without_it(roo
     ("gr\u00fc*".encode(), ["gr\u00fcn".encode(), "GR\u00dcN".encode()], [b"gru"]),
 ])
 def test_a_ban_is_a_name_with_its_look_alikes_or_a_pattern(dev, ban, banned, free):
-    dev.banned[ban] = b"ann", b""
+    dev.banned[ban] = b"ann", b"", 0
     assert [name for name in banned + free if dev.bans(name)] == banned
     dev.unban(ban)
     assert not any(map(dev.bans, banned))
@@ -131,7 +146,7 @@ def test_a_ban_is_a_name_with_its_look_alikes_or_a_pattern(dev, ban, banned, fre
 
 def test_of_several_bans_each_counts_and_ends_by_itself(dev):
     for ban in (b"bob", b"b*", b"eve"):
-        dev.banned[ban] = b"ann", b""
+        dev.banned[ban] = b"ann", b"", 0
     assert dev.bans(b"bob") and dev.bans(b"EVE") and not dev.bans(b"ann")
     dev.unban(b"b*")
     assert dev.bans(b"bob") and not dev.bans(b"bea")
@@ -141,15 +156,15 @@ def test_of_several_bans_each_counts_and_ends_by_itself(dev):
 
 def test_a_ban_that_is_set_again_counts_again(dev):
     for _ in range(3):
-        dev.banned[b"bob"] = b"ann", b""
+        dev.banned[b"bob"] = b"ann", b"", 0
         assert dev.bans(b"bob")
         dev.unban(b"bob")
         assert not dev.bans(b"bob")
 
 
 def test_no_pattern_takes_long_to_try(dev):
-    dev.banned[b"*a" * 200 + b"b"] = b"ann", b""
-    dev.banned[b"[a-" * 100] = b"ann", b""
+    dev.banned[b"*a" * 200 + b"b"] = b"ann", b"", 0
+    dev.banned[b"[a-" * 100] = b"ann", b"", 0
     assert not dev.bans(b"a" * 32)
 
 

@@ -191,6 +191,8 @@ class Model:
         if room.members[who] < VOICE and self.names[who] != BOSS:
             if not room.muted.isdisjoint(self.all_names(who)):
                 troubles.add(Reason.MUTED)
+            if any(map(room.bans, self.all_names(who))):
+                troubles.add(Reason.BANNED)
             if room[b"moderated"]:
                 troubles.add(Reason.MODERATED)
             if room[b"slow"] and self.now - room.spoke.get(who, float("-inf")) < room[b"slow"]:

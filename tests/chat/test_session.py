@@ -40,6 +40,7 @@ from parley.server.protocols.events import (
     Manage,
     Marked,
     MarkRead,
+    Masks,
     Missed,
     News,
     Nothing,
@@ -72,6 +73,7 @@ from parley.server.protocols.events import (
     Typing,
     Unread,
     Waiting,
+    Wallops,
     Watch,
     Welcome,
     Whisper,
@@ -90,6 +92,7 @@ HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
 ROLES = Roles(b"#dev")
+MASKS = Masks(b"#dev", "ban")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
 HOST = "192.0.2.1"
@@ -104,8 +107,8 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, ROLES,
-    KICK, TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER, Whois(b"bob"), WHO_WAS,
-    WATCH, MARK_READ,
+    KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
+    Whois(b"bob"), WHO_WAS, WATCH, MARK_READ,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
@@ -165,6 +168,8 @@ TABLE = {
     (MEMBER, TOPIC): (WAITING, [("topic", 1, b"#dev")], []),
     (MEMBER, ROLES): (WAITING, [("roles", 1, b"#dev")], []),
     (MEMBER, KICK): (WAITING, [("manage", 1, b"#dev", "kick", b"bob", b"why")], []),
+    (MEMBER, MASKS): (WAITING, [("masks", 1, b"#dev", "ban")], []),
+    (MEMBER, Wallops(b"hi")): (WAITING, [("wallops", 1, b"hi")], []),
     (MEMBER, TYPING): (MEMBER, [("typing", 1, LOBBY, b"")], []),
     (MEMBER, Away(True)): (MEMBER, [("away", 1, True)], []),
     (MEMBER, INTRODUCE): (MEMBER, [("real_name", 1, b"Ann Lee")], []),

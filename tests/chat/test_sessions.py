@@ -166,7 +166,7 @@ def test_another_guest_who_had_the_name_and_is_gone_is_looked_after_first(regist
 
 def test_who_is_kept_away_does_not_come_back(register, post):
     log_in(register, b"bob")
-    register.whole.rooms.lobby.banned[b"bob"] = b"server", b""
+    register.whole.rooms.lobby.banned[b"bob"] = b"server", b"", 0
     register.release(1, 5)
     resume(register)
     assert refusals(post) == [Reason.BANNED]
@@ -314,7 +314,7 @@ def test_what_is_said_to_one_alone_by_a_tag_is_said_once(register, post, store, 
 
 def test_a_muted_member_is_refused_and_a_tag_is_no_way_around(register, post):
     log_in(register, b"bob")
-    register.whole.rooms.lobby.muted[b"bob"] = b"server", b""
+    register.whole.rooms.lobby.muted[b"bob"] = b"server", b"", 0
     say(register, b"a")
     assert words(post) == []
     assert ("worker", 1, "unsaid", [(5, 0)], Reason.MUTED) in post.drain()

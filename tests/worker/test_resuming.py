@@ -739,7 +739,7 @@ def test_that_somebody_is_typing_is_told_where_it_is_heard_and_not_too_often(hou
     house.wait(3)
     cid.ask("Typing", b"#dev", b"")  # where it is not
     assert (cid.drain(), ann.drain()) == ([], [])
-    house.hub.register.rooms.lobby.muted[b"cid"] = b"server", b""
+    house.hub.register.rooms.lobby.muted[b"cid"] = b"server", b"", 0
     house.wait(3)
     cid.ask("Typing", b"", b"")
     assert (cid.drain(), ann.drain()) == ([], [])
