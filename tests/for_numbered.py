@@ -7,6 +7,7 @@ from parley.server.protocols.events import (
     Greeted,
     IsTyping,
     MasksTold,
+    PartnersTold,
     Person,
     Presence,
     Say,
@@ -28,4 +29,5 @@ ONLY_FOR_NUMBERED = [
     Changed(b"ann", "real_name", Person()),
     MasksTold(b"#dev", "ban", [(b"eve", b"ann", 5)]),
     Wallopped(b"ann", b"hi"),
+    PartnersTold([(b"bob", 5000)]),
 ]

@@ -1,11 +1,11 @@
 """What was said, by its numbers: pages of it, and what a client that comes back has missed. Questions, to the store."""
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of
 from parley.server.chat.moderation import Moderation
-from parley.server.chat.room import LOBBY_NAME
+from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import Rooms
 from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
@@ -46,6 +46,54 @@ class Past:
                     self._members.names[holder], partner, before, after, most, self._sessions.since(holder))
             tell = self._teller(worker, session, room_name, partner)
             self._store.ask(self._post.guarded(worker, session, tell), request)
+
+    def browse_exactly(self, worker: int, sessions: Sequence[int], room_name: bytes, partner: bytes,
+                       before: Optional[int], after: Optional[int], most: int, before_time: Optional[int],
+                       after_time: Optional[int], latest: bool) -> None:
+        """The same with all that is known of the messages."""
+        for session in sessions:
+            holder = holder_of(worker, session)
+            room, since = self._rooms.by_name.get(room_name), 0
+            if holder not in self._members:
+                continue  # its name was taken over meanwhile
+            trouble = self._why_not_read(room_name, holder) if room_name else None
+            if trouble or room_name and room is None:
+                self._post.refuse(holder, trouble or Reason.NO_ROOM)
+                continue
+            name = self._members.names[holder]
+            if room is not None:
+                since = self._moderation.past_of(room, holder)
+            elif not self._gate.is_protected(name):
+                since = self._sessions.since(holder)
+            tell = self._teller(worker, session, room_name, partner)
+            self._store.ask(self._post.guarded(worker, session, tell), ReadStore.BrowseExactly(
+                0 if room is None else room.number, name, partner, before, after, most, since, before_time, after_time,
+                latest))
+
+    def partners(self, worker: int, sessions: Sequence[int], after_time: int, before_time: int, most: int) -> None:
+        """Where the latest was said between these times."""
+        for session in sessions:
+            holder = holder_of(worker, session)
+            if holder not in self._members:
+                continue
+            name, joined = self._members.names[holder], self._rooms.joined(holder)
+            rooms = {room.number: room.name for room in joined if not self._moderation.past_of(room, holder)}
+            if self._gate.is_in_lobby(holder):
+                rooms[LOBBY] = LOBBY_NAME
+            self._store.ask(
+                self._post.guarded(worker, session, self._partners_teller(worker, session, rooms)), ReadStore.Partners(
+                    name if self._gate.is_protected(name) else b"", list(rooms), after_time, before_time, most))
+
+    def _partners_teller(self, worker: int, session: int, rooms: Dict[int, bytes]) -> Callable[[Any], None]:
+
+        def tell(found: Optional[List[Tuple[int, bytes, int]]]) -> None:
+            if found is None:
+                self._post.refuse(holder_of(worker, session), Reason.NOT_STORED)
+            else:
+                self._post.worker(worker, ToWorker.PartnersTold(
+                    [session], [(partner or rooms[room], when) for room, partner, when in found]))
+
+        return tell
 
     def _teller(self, worker: int, session: int, room_name: bytes, partner: bytes) -> Callable[[Any], None]:
 

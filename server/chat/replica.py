@@ -23,6 +23,7 @@ from parley.server.protocols.events import (
     MasksTold,
     Missed,
     News,
+    PartnersTold,
     Past,
     Person,
     Presence,
@@ -122,6 +123,10 @@ class Replica:
         self._answer(numbers, Browsed(room_name or None, partner or None, messages, more))
         for session in self._still_here(numbers) if last else ():
             self._hub.ask_once_told(session, ToHub.Read(session.number, session.name, partner, last))
+
+    def partners_told(self, numbers, partners):
+        """The answer to Partners."""
+        self._answer(numbers, PartnersTold(partners))
 
     # ---- who is here
 

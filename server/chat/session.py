@@ -46,6 +46,7 @@ from parley.server.protocols.events import (
     Nothing,
     Notice,
     Oper,
+    Partners,
     Ping,
     Poll,
     Pong,
@@ -483,7 +484,16 @@ class Session:
     def _browse(self, browse):
         room = b"" if browse.room is None else self._named(browse.room)
         partner = b"" if browse.partner is None else spelled(browse.partner)
-        self._look_up(browse, ToHub.Browse((), room, partner, browse.before, browse.after, browse.most))
+        wanted = room, partner, browse.before, browse.after, browse.most
+        if browse.exactly:
+            self._look_up(browse, ToHub.BrowseExactly(
+                (), *wanted, browse.before_time, browse.after_time, browse.latest))
+        else:
+            self._look_up(browse, ToHub.Browse((), *wanted))
+
+    @_handles(Partners)
+    def _partners(self, partners):
+        self._look_up(partners, ToHub.Partners((), *partners))
 
     @_handles(Typing)
     def _typing(self, typing):

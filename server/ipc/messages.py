@@ -339,6 +339,27 @@ class ToHub:
         after: Optional[int]
         most: int
 
+    class BrowseExactly(NamedTuple):
+        """Likewise, exactly."""
+
+        sessions: Sequence[int]
+        room_name: bytes
+        partner: bytes
+        before: Optional[int]
+        after: Optional[int]
+        most: int
+        before_time: Optional[int]
+        after_time: Optional[int]
+        latest: bool
+
+    class Partners(NamedTuple):
+        """`parley.server.protocols.events.Partners`."""
+
+        sessions: Sequence[int]
+        after_time: int
+        before_time: int
+        most: int
+
     class CatchUp(NamedTuple):
         """What has the session missed: what was said since its marks, and up to the number `through`?
 
@@ -680,6 +701,12 @@ class ToWorker:
         messages: List[Listed]
         more: bool
         last: int
+
+    class PartnersTold(NamedTuple):
+        """The answer to `ToHub.Partners`."""
+
+        sessions: Sequence[int]
+        partners: List[Tuple[bytes, int]]
 
     class Refused(NamedTuple):
         """No; why is a `parley.server.protocols.events.Reason`."""
@@ -1268,6 +1295,32 @@ class ReadStore:
         after: Optional[int]
         most: int
         since: int
+
+    class BrowseExactly(NamedTuple):
+        """What was said in a room, or (if not empty) by a partner and `name`, behind the number `since`.
+
+        The other fields: `parley.server.protocols.events.Browse`.
+        """
+
+        room: int
+        name: bytes
+        partner: bytes
+        before: Optional[int]
+        after: Optional[int]
+        most: int
+        since: int
+        before_time: Optional[int]
+        after_time: Optional[int]
+        latest: bool
+
+    class Partners(NamedTuple):
+        """Where was the latest said between these times: in which of these rooms, and by whom and `name`?"""
+
+        name: bytes
+        rooms: List[int]
+        after_time: int
+        before_time: int
+        most: int
 
     class CatchUp(NamedTuple):
         """What was said behind a number in each of these rooms, and to or by `name` alone, up to `through`.

@@ -214,12 +214,28 @@ class Browse(NamedTuple):
 
     before, after: a message's number, for those said before it or after it; if both are None: the latest. At most
     `most` messages, of which the nearest to that number are told.
+    exactly: with extras, of messages without a text too, and with times in milliseconds. Only then there are
+        before_time, after_time: likewise by milliseconds since the epoch.
+        latest: of all between these, are the last ones wanted?
     """
 
     room: Optional[bytes]
     partner: Optional[bytes]
     before: Optional[int]
     after: Optional[int]
+    most: int
+    exactly: bool = False
+    before_time: Optional[int] = None
+    after_time: Optional[int] = None
+    latest: bool = False
+
+
+@event
+class Partners(NamedTuple):
+    """In which of my rooms, and with whom, was the latest said between these times, milliseconds since the epoch?"""
+
+    after_time: int
+    before_time: int
     most: int
 
 
@@ -457,9 +473,9 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
-    History, Recall, Browse, Enter, Exit, Rooms, Topic, Roles, Manage, Masks, Wallops, Typing, Away, Introduce,
-    SetName, SetFlag, Identify, Oper, Whois, WhoWas, Watch, MarkRead, Deliver, Unread, Delete, Poll, Ping, Help,
-    LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Manage, Masks, Wallops, Typing, Away,
+    Introduce, SetName, SetFlag, Identify, Oper, Whois, WhoWas, Watch, MarkRead, Deliver, Unread, Delete, Poll, Ping,
+    Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -605,7 +621,10 @@ class Recalled(NamedTuple):
 
 @event
 class Browsed(NamedTuple):
-    """The answer to `Browse`: (number, sender, text, time) of each message, oldest first; are there more that way?"""
+    """The answer to `Browse`: (number, sender, text, time) of each message, oldest first; are there more that way?
+
+    Exactly: the time is in milliseconds, and behind the text may stand NUL and an extra.
+    """
 
     room: Optional[bytes]
     partner: Optional[bytes]
@@ -659,6 +678,13 @@ class MasksTold(NamedTuple):
     room: bytes
     kind: str
     masks: Sequence[Tuple[bytes, bytes, int]]
+
+
+@event
+class PartnersTold(NamedTuple):
+    """The answer to `Partners`: (name of a room or of somebody, milliseconds) of each, the earliest first."""
+
+    partners: Sequence[Tuple[bytes, int]]
 
 
 @event
@@ -873,8 +899,8 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, WhoisTold,
-    WhoWasTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, PartnersTold,
+    WhoisTold, WhoWasTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
@@ -889,7 +915,7 @@ HAPPENINGS = ANSWERS + PUSHES
 # The answers that may be long, by the type of the request.
 LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
     Who: Present, Accounts: Known, Recall: Recalled, Browse: Browsed, Hello: CaughtUp, Poll: News, History: Past,
-    Deliver: Missed, Unread: Done, Rooms: RoomList}
+    Deliver: Missed, Unread: Done, Rooms: RoomList, Partners: PartnersTold}
 
 
 class Reason:

@@ -18,7 +18,7 @@ from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, Stored
 from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
 from parley.server.storage.backup import Result, copied
-from parley.server.storage.memory import MOST_MARKERS, Pair, Row, Told, whole, with_kept
+from parley.server.storage.memory import MOST_MARKERS, Pair, Row, Told, latest_between, whole, with_kept
 from parley.server.storage.pages import MOST_MESSAGES, Pages, page
 
 DAY = 86400  # seconds
@@ -183,7 +183,7 @@ class Database(Pages):
 
     def _load(self) -> None:
         """What is kept in memory of the last commit."""
-        self._number: int = self._fact("number")
+        self._number = self._fact("number")
         self._day: Optional[int] = None  # the last one that was noted
         self._conversations: Dict[Tuple[str, str], int] = {}  # ids, by the two names, sorted
         self._places: Dict[int, int] = {}  # id of a conversation -> the place of its latest message
@@ -665,6 +665,59 @@ class Database(Pages):
                 found.append(_with_receiver(messages, one, other))
             yield from heapq.merge(*found, reverse=latest)
 
+    def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        start = 0
+        if partner:
+            talk, after = self._known(_pair(name, partner)), max(after, self._since(name))
+        else:
+            talk = LOBBY if room == LOBBY else self._known(_room_pair(room))
+            if talk is not None and self._keep_room_messages and room != LOBBY:
+                start = self._last_place(talk) - self._keep_room_messages
+        if talk is None:
+            return
+        before = min(before, _LAST_NUMBER)
+        order = "DESC" if latest else "ASC"
+        start, stop = max(start, self._place_of(talk, after)), self._place_of(talk, before - 1)
+        with self._cursor(
+                "SELECT messages.number, messages.sender, text, messages.time, messages.checksum, extra FROM messages"
+                " LEFT JOIN extras ON extras.number = messages.number WHERE messages.conversation = ?"
+                " AND place > ? AND place <= ? ORDER BY place " + order, talk, start, stop) as texts, self._cursor(
+                "SELECT number, sender, '', time, checksum, extra FROM extras WHERE conversation = ? AND number > ?"
+                " AND number < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE number = extras.number)"
+                " ORDER BY number " + order, talk, after, before) as others:
+            yield from heapq.merge(_exactly(texts), _exactly(others), reverse=latest)
+
+    def _number_at(self, time: int) -> int:
+        """By halves: no message's time is earlier than that of one with a smaller number, unless the clock was set."""
+        low, high = 0, self._number + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self._row("SELECT number, time FROM messages WHERE number >= ? ORDER BY number LIMIT 1", middle)
+            if found and found[1] < time:
+                low = found[0] + 1
+            else:
+                high = middle
+        return low
+
+    def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
+            Tuple[int, bytes, int]]:
+        found = []
+        for room in rooms:
+            talk = LOBBY if room == LOBBY else self._known(_room_pair(room))
+            latest = None if talk is None else self._row(
+                "SELECT time FROM messages WHERE conversation = ? ORDER BY place DESC LIMIT 1", talk)
+            if latest:
+                found.append((room, b"", latest[0]))
+        for one, other, number, when in self._rows(
+                "SELECT one, other, number, time FROM (SELECT one, other, (SELECT number FROM messages WHERE"
+                " conversation = id ORDER BY place DESC LIMIT 1) AS latest FROM conversations"
+                " WHERE one = ?1 OR other = ?1 AND one > '') JOIN messages ON number = latest",
+                name.decode()) if name else ():
+            if number > self._since(name):
+                found.append((0, other if name == one else one, when))
+        return latest_between(found, after_time, before_time, most)
+
     def _known(self, pair: Tuple[str, str]) -> Optional[int]:
         """The id of a conversation, if there is one."""
         known: Tuple[Optional[int]] = (
@@ -779,6 +832,16 @@ class Database(Pages):
 _BOXES = (
     "SELECT receiver, source, count(*), sum(%d + length(CAST(sender AS BLOB)) + length(CAST(text AS BLOB))),"
     " min(time) / 1000 FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
+
+
+def _exactly(rows: Iterable[Tuple[int, bytes, bytes, int, int, Optional[bytes]]]) -> Iterator[Listed]:
+    """(number, sender, text with its extra, milliseconds) of each row (..., checksum, extra), if it is sound."""
+    for number, sender, text, when, checksum, extra in rows:
+        if not text and extra is not None:
+            if _checksum(when, sender, extra) == checksum:
+                yield number, sender, b"\0" + extra, when
+        elif _checksum(when, sender, text) == checksum:
+            yield number, sender, text if extra is None else b"%b\0%b" % (text, extra), when
 
 
 def _remedy(error: sqlite3.Error) -> str:

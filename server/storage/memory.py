@@ -182,7 +182,7 @@ class Store(Pages):
             conversation = self._conversations[pair] = _Conversation(pair)
         else:
             self._take_out(conversation)
-        conversation.add(number, sender, text, time // 1000, extra)
+        conversation.add(number, sender, text, time, extra)
         self._put_in(conversation, source)
         while self._size > MOST_OF_CONVERSATIONS:
             largest = max(self._sources.values(), key=lambda source: source.size)
@@ -353,7 +353,7 @@ class Store(Pages):
             return []
         since = self._since(one)
         found, _ = page((message for message in reversed(conversation.messages) if message[0] > since), MOST_MESSAGES)
-        return [message[1:] for message in reversed(found)]
+        return [(sender, text, when // 1000) for _, sender, text, when in reversed(found)]
 
     def _since(self, name: bytes) -> int:
         """The number of the latest message when the account was made; 0 if it is none."""
@@ -370,7 +370,39 @@ class Store(Pages):
             Listed, None, None]:
         conversation = self._conversations.get(_pair(one, other))
         if conversation is not None:
-            yield from _between(conversation.messages, max(after, self._since(one)), before, latest)
+            yield from _in_seconds(_between(conversation.messages, max(after, self._since(one)), before, latest))
+
+    def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        if not partner:
+            talk = self._lobby if room == LOBBY else self._rooms.get(room)
+            if talk is not None:
+                if self._keep_room_messages and room != LOBBY:
+                    after = max(after, talk.number_at(talk.last - self._keep_room_messages))
+                yield from talk.exactly(after, before, latest)
+            return
+        conversation = self._conversations.get(_pair(name, partner))
+        if conversation is not None:
+            extras = conversation.extras or {}
+            for number, sender, text, when in _between(
+                    conversation.messages, max(after, self._since(name)), before, latest):
+                yield number, sender, _whole(text, extras.get(number)), when
+
+    def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
+            Tuple[int, bytes, int]]:
+        """(room, partner, milliseconds) of each where the latest was said between these times, the earliest first.
+
+        In one of the rooms, or (if not empty) by the partner and `name`, since that has its account.
+        """
+        found = []
+        for room in rooms:
+            talk = self._lobby if room == LOBBY else self._rooms.get(room)
+            if talk is not None and talk.frames:
+                found.append((room, b"", place(talk.frames[-1][2])[1]))
+        for (one, other), conversation in self._conversations.items():
+            if name and name in (one, other) and conversation.messages[-1][0] > self._since(name):
+                found.append((0, other if name == one else one, conversation.messages[-1][3]))
+        return latest_between(found, after_time, before_time, most)
 
     def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
         after = max(after, self._since(name))
@@ -378,7 +410,8 @@ class Store(Pages):
         for (one, other), conversation in self._conversations.items():
             if name in (one, other):
                 found += [(number, sender, one if sender == other else other, text, when)
-                          for number, sender, text, when in _between(conversation.messages, after, before, False)]
+                          for number, sender, text, when in _in_seconds(
+                              _between(conversation.messages, after, before, False))]
         yield from sorted(found, reverse=latest)
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
@@ -446,6 +479,23 @@ def _between(messages: List[Listed], after: int, before: int, latest: bool) -> L
     return found[::-1] if latest else found
 
 
+def _in_seconds(messages: List[Listed]) -> Iterator[Listed]:
+    for number, sender, text, when in messages:
+        yield number, sender, text, when // 1000
+
+
+def _whole(text: bytes, extra: Optional[bytes]) -> bytes:
+    """The text, and NUL and the extra if there is one."""
+    return text if extra is None else b"%b\0%b" % (text, extra)
+
+
+def latest_between(found: List[Tuple[int, bytes, int]], after_time: int, before_time: int, most: int) -> List[
+        Tuple[int, bytes, int]]:
+    """Those of which the last item is between two times, at most `most`, ordered by that."""
+    fit = [one for one in found if after_time < one[2] < before_time]
+    return sorted(fit, key=lambda one: (one[2], one))[:max(0, min(most, MOST_MESSAGES))]
+
+
 def _pair(one: bytes, other: bytes) -> Pair:
     return (one, other) if one <= other else (other, one)
 
@@ -455,8 +505,8 @@ class _Talk:
 
     frames: (number of the first message, its place, talk frame) of each, oldest first.
     last: the place of the latest message. size: of all that, in memory.
-    extras: {number: (milliseconds, sender, extra)} of messages that have one, oldest first; of those without a text
-        there is nothing else. None if there are none.
+    extras: {number: (milliseconds, sender, extra)} of messages that have one, oldest first. Time and sender are 0 and
+        empty but of those without a text, of which there is nothing else. None if there are none.
     """
 
     __slots__ = ("frames", "last", "size", "extras")
@@ -483,11 +533,12 @@ class _Talk:
         """What is left of the frame then, and how many messages that are."""
         ((_, sender, _, _),) = said(frame)
         frame, extra = without_extra(frame)
+        count: int = HEAD.unpack_from(frame)[4]
         if self.extras is None:
             self.extras = {}
-        self.extras[number] = place(frame)[1], sender, extra
+        self.extras[number] = when, sender, _ = (0, b"", extra) if count else (place(frame)[1], sender, extra)
         self.size += EXTRA_SIZE + len(sender) + len(extra)
-        return frame, HEAD.unpack_from(frame)[4]
+        return frame, count
 
     def forget(self) -> None:
         """The oldest frame is gone, or the oldest extra if that is older."""
@@ -532,6 +583,26 @@ class _Talk:
         return itertools.takewhile(lambda message: message[1] < before,
                                    itertools.dropwhile(lambda message: message[1] <= after, later))
 
+    def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
+        """What `between` gives, with extras, also of messages without a text, and with times in milliseconds."""
+        extras = self.extras or {}
+        without_text = [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
+                        if sender and after < number < before]
+        return heapq.merge(self._with_text(after, before, latest, extras),
+                           reversed(without_text) if latest else iter(without_text), reverse=latest)
+
+    def _with_text(self, after: int, before: int, latest: bool,
+                   extras: Dict[int, Tuple[int, bytes, bytes]]) -> Iterator[Listed]:
+        for first, _, frame in reversed(self.frames) if latest else self.frames:
+            if first >= before or first + HEAD.unpack_from(frame)[4] - 1 <= after:
+                if (first >= before) != latest:
+                    return  # what is behind is further away
+                continue
+            _, when = place(frame)
+            found = [(number, sender, _whole(text, extras[number][2] if number in extras else None), when)
+                     for number, (_, sender, text, _) in enumerate(said(frame), first) if after < number < before]
+            yield from reversed(found) if latest else found
+
     def _backwards(self) -> Iterator[_Said]:
         for frame in reversed(self.frames):
             yield from reversed(_told(frame))
@@ -569,7 +640,7 @@ class _Source:
 
 
 class _Conversation:
-    """The latest messages between two, of a bounded number and size in memory. Times are in seconds.
+    """The latest messages between two, of a bounded number and size in memory. Times are in milliseconds.
 
     source: of the latest one. extras: {number: extra} of those that have one; None if none has.
     """

@@ -58,6 +58,8 @@ def between(look: Look[_Message], before: Optional[int], after: Optional[int], m
 class Pages:
     """What stores do by pages. See `parley.server.storage.memory.Store`."""
 
+    _number: int  # of the latest message
+
     def _look(self, room: int, after: int, before: int, latest: bool) -> _Messages[Listed]:
         """The messages in a room that have numbers between two others: see `Look`."""
         raise NotImplementedError
@@ -95,6 +97,40 @@ class Pages:
         is_latest = before is None and (after is None or not more)
         kept = [message[0] for message in self.kept(name) if message[1] == partner] if is_latest else []
         return found, more, max(kept, default=0)
+
+    def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> _Messages[
+            Listed]:
+        """The messages in a room, or of two (since the first has its account, if it has one), as `Look` has them.
+
+        With NUL and an extra behind the text, where there is one, and with times in milliseconds.
+        """
+        raise NotImplementedError
+
+    def _number_at(self, time: int) -> int:
+        """A number: what has a smaller one was said before then. Where it costs little to look at all, 0 will do."""
+        return 0
+
+    def browse_exactly(self, room: int, name: bytes, partner: bytes, before: Optional[int], after: Optional[int],
+                       most: int, since: int, before_time: Optional[int], after_time: Optional[int],
+                       latest: bool) -> Tuple[List[Listed], bool, int]:
+        """(messages, more, 0): `parley.server.protocols.events.Browse`, exactly."""
+        most, end = max(0, min(most, MOST_MESSAGES)), BEHIND_ALL if before is None else before
+        start = since if after is None else max(after, since)
+        if after_time is not None:
+            start = max(start, self._number_at(after_time) - 1)
+        if before_time is not None and 0 < self._number_at(before_time) <= self._number:
+            end = min(end, self._number_at(before_time))
+
+        def look(after: int, before: int, latest: bool) -> _Messages[Listed]:
+            with contextlib.closing(self._look_exactly(room, name, partner, after, before, latest)) as messages:
+                for message in messages:
+                    if (before_time is None or message[3] < before_time) and (
+                            after_time is None or message[3] > after_time):
+                        yield message
+
+        if latest or after is None and after_time is None:
+            return (*_last(look, start, end, most), 0)
+        return (*_first(look, start, end, most), 0)
 
     def catch_up(self, rooms: List[Tuple[int, int]], name: bytes, after: Optional[int], since: int,
                  through: int) -> Tuple[List[Tuple[List[Missed], bool]], int]:

@@ -45,6 +45,7 @@ from parley.server.protocols.events import (
     News,
     Nothing,
     Oper,
+    Partners,
     Past,
     Ping,
     Poll,
@@ -92,6 +93,7 @@ HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
 ROLES = Roles(b"#dev")
+PARTNERS = Partners(5000, 9000, 10)
 MASKS = Masks(b"#dev", "ban")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
@@ -106,7 +108,8 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
-    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, ENTER, EXIT, ROOMS, TOPIC, ROLES,
+    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
+    ROLES,
     KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
     Whois(b"bob"), WHO_WAS, WATCH, MARK_READ,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
@@ -148,6 +151,7 @@ TABLE = {
     (STRANGER, Hangup()): (GONE, [], [("part", HANGUP)]),
     (MEMBER, HELLO): (MEMBER, [], [Refused(Reason.ALREADY_IN, HELLO)]),
     (MEMBER, BROWSE): (WAITING, [("browse", 1, b"#dev", b"", 9, None, 50)], []),
+    (MEMBER, PARTNERS): (WAITING, [("partners", 1, 5000, 9000, 10)], []),
     (MEMBER, LOGIN): (MEMBER, [], [Refused(Reason.ALREADY_IN, LOGIN)]),
     (MEMBER, SIGN_IN): (MEMBER, [], [Refused(Reason.ALREADY_IN, SIGN_IN)]),
     (MEMBER, CREATE): (MEMBER, [], [Refused(Reason.ALREADY_IN, CREATE)]),

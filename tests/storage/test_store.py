@@ -626,3 +626,62 @@ def test_what_goes_along_with_a_message_is_no_part_of_its_text_and_has_no_place(
     assert numbers(store.lobby(0, 9)[0]) == [1, 2, 4]
     store.whisper(b"ann", b"bob", b"hi", False, "", b"", b"", b"more")
     assert store.conversation(b"ann", b"bob") == [(b"ann", b"hi", SECOND)]
+
+
+def exactly(store, before=None, after=None, most=9, room=0, partner=b"", since=0, before_time=None, after_time=None,
+            latest=False, name=b"ann"):
+    """(messages, more) of a page."""
+    return store.browse_exactly(
+        room, name if partner else b"", partner, before, after, most, since, before_time, after_time, latest)[:2]
+
+
+def test_the_past_is_told_exactly_with_extras_and_milliseconds(store, spoken, clock, monkeypatch):
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 1000)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 1 << 18)
+    said, began = [], int(clock.now * 1000)
+    for number, text in enumerate((b"1", b"2\0two", b"\0three", b"4", b"5\0five"), 1):
+        clock.now += 1.5
+        store.talk(spoken(text, room=5) if b"\0" not in text else talk(
+            5, 1, [record(1, b"ann", text, 7)], EXTRA))
+        said.append((number, b"ann", text, began + 1500 * number))
+    store.talk(spoken(b"elsewhere"))
+    assert exactly(store, room=5) == (said, False)
+    assert exactly(store, room=5, most=2) == (said[3:], True)
+    assert exactly(store, room=5, before=4, most=2) == (said[1:3], True)
+    assert exactly(store, room=5, after=1, most=2) == (said[1:3], True)
+    assert exactly(store, room=5, after=1, before=5, most=9) == (said[1:4], False)
+    assert exactly(store, room=5, after=1, before=5, most=1, latest=True) == (said[3:4], True)
+    assert exactly(store, room=5, since=3) == (said[3:], False)
+    for first, last in ((0, 5), (1, 3), (2, 2), (4, 5), (3, 1)):
+        found = exactly(store, room=5, after_time=began + 1500 * first, before_time=began + 1500 * last)
+        assert found == (said[first:last - 1], False), (first, last)
+    assert exactly(store, room=5, after_time=began + 99000) == ([], False)
+    assert exactly(store, room=5, before_time=began + 99000, most=1) == (said[4:], True)
+    assert exactly(store, room=6) == ([], False)
+
+
+def test_what_two_have_said_is_told_exactly_too(store, clock):
+    store.open_account(b"ann", None)
+    when = int(clock.now * 1000)
+    store.whisper(b"ann", b"bob", b"1", False)
+    store.whisper(b"bob", b"ann", b"2", False, "", b"", b"", b"two")
+    assert exactly(store, partner=b"bob") == ([(1, b"ann", b"1", when), (2, b"bob", b"2\0two", when)], False)
+    assert exactly(store, partner=b"bob", after=1) == ([(2, b"bob", b"2\0two", when)], False)
+    store.open_account(b"ann", None)
+    assert exactly(store, partner=b"bob") == exactly(store, partner=b"cid") == ([], False)
+
+
+def test_it_is_known_where_the_latest_was_said_between_two_times(store, spoken, clock):
+    began = int(clock.now * 1000)
+    for room in (5, 0):
+        store.talk(spoken(b"hi", room=room))
+        clock.now += 1
+    store.whisper(b"bob", b"ann", b"hi", False)
+    store.whisper(b"bob", b"cid", b"hi", False)
+    found = [(5, b"", began), (0, b"", began + 1000), (0, b"bob", began + 2000)]
+    assert store.partners(b"ann", [0, 5, 6], began - 1, began + 2001, 9) == found
+    assert store.partners(b"ann", [0, 5, 6], began - 1, began + 2001, 2) == found[:2]
+    assert store.partners(b"ann", [0, 5], began, began + 2000, 9) == found[1:2]
+    assert store.partners(b"", [5], began - 1, began + 9000, 9) == found[:1]
+    store.open_account(b"ann", None)
+    assert store.partners(b"ann", [], began - 1, began + 9000, 9) == []
