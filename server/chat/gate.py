@@ -3,11 +3,11 @@
 It is asked before each command that takes effect on others, in the order of the entries, and knows nothing but the
 state that these have led to, and the settings.
 """
-from typing import Any, Callable, Collection, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.members import Members
-from parley.server.chat.names import claims
+from parley.server.chat.names import InvalidName, claims, room_and_claims
 from parley.server.chat.origins import Origin, origin
 from parley.server.chat.patience import Patience
 from parley.server.chat.rooms import (
@@ -34,6 +34,7 @@ _KICKED_FOR = 60000  # milliseconds
 _FIRST_WITHOUT_NAME = b"#&"  # of a name, with which those of rooms begin
 _MOST_COUNT = 10 ** 6
 _LONGEST_KEY = 64  # bytes
+_NO_NUMBER = (1 << 63) - 1  # of a message
 
 
 class _Act(NamedTuple):
@@ -73,8 +74,10 @@ _ACTS: Dict[str, _Act] = {
     "deop": _Act(OP, about_member=True, outranks=True, gives_role=True),
     "set": _Act(OP, in_lobby=True),
     "drop": _Act(OWNER),
+    "rename": _Act(OP),
+    "redact": _Act(MEMBER, in_lobby=True),
 }
-_WITH_TEXT = ("topic", "kick", "ban", "bar", "mute")  # or why
+_WITH_TEXT = ("topic", "kick", "ban", "bar", "mute", "rename", "redact")  # or why
 # What these put on a list, or take off it.
 _PUTS = {"ban": "banned", "bar": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}
 _TAKES_OFF = {"unban": "banned", "unmute": "muted", "unexcept": "excepted", "uninvex": "invex"}
@@ -376,7 +379,8 @@ class Gate:
         rule = _ACTS[act]
         if role == NOBODY:
             return Reason.NOT_INSIDE if self.knows(room, holder) else Reason.NO_ROOM
-        if room is self._rooms.lobby and not rule.in_lobby or act == "drop" and room.name in self._rooms.with_ports:
+        if room is self._rooms.lobby and not rule.in_lobby or (
+                act in ("drop", "rename") and room.name in self._rooms.with_ports):
             return Reason.IS_LOBBY
         return (self._why_not_with_role(room, rule, role, act)
                 or self._why_not_about(room, rule, role, holder, about)
@@ -384,7 +388,7 @@ class Gate:
 
     def _why_not_with_role(self, room: Room, rule: _Act, role: int, act: str) -> Optional[str]:
         needed = rule.role
-        if room is self._rooms.lobby:
+        if room is self._rooms.lobby and act != "redact":
             needed = OPERATOR
         elif act == "invite" and not room.is_open:
             needed = OP
@@ -408,6 +412,10 @@ class Gate:
     def _why_no_value(self, room: Room, act: str, about: bytes, text: bytes) -> Optional[str]:
         if act in _WITH_TEXT and _is_reached(self.limits["topic_bytes"], len(text) - 1):
             return Reason.TEXT_TOO_LONG
+        if act == "rename":
+            return self._why_no_such_name(room, about)
+        if act == "redact" and not (about.isdigit() and len(about) < 19):
+            return Reason.NO_SUCH_NUMBER
         if act in _PUTS:
             if not about:
                 return Reason.NOBODY
@@ -418,6 +426,29 @@ class Gate:
                 _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS) or setting(about, text) is INVALID):
             return Reason.INVALID_SETTING
         return None
+
+    def _why_no_such_name(self, room: Room, name: bytes) -> Optional[str]:
+        """Why the room cannot be called so."""
+        try:
+            canonical, occupied = room_and_claims(name)
+        except InvalidName:
+            return Reason.INVALID_ROOM
+        if self._rooms.is_like_another(room, occupied):
+            return Reason.NAME_TAKEN
+        return Reason.INVALID_ROOM if canonical != name or self._accounts.owners(occupied) else None
+
+    def whose_messages(self, room: Room, holder: int) -> Tuple[Sequence[bytes], int]:
+        """(names, number): which messages of the room the holder may remove: by these, behind this number.
+
+        No names: by whomever. What somebody without an account said before it came, another guest may have said.
+        """
+        if self.role(room, holder) >= OP:
+            return (), 0
+        name = self._members.names[holder]
+        if self.is_protected(name):
+            return (name,), 0
+        since = self._members.since.get(holder)
+        return (self._members.names_of(holder), since) if since is not None else ((name,), _NO_NUMBER)
 
     def is_full(self, entries: Collection[bytes]) -> bool:
         """Is a list of bans or of mutes as long as it may be?"""

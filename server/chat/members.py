@@ -27,6 +27,7 @@ class Members:
     former: {holder: the last names that it had before}, of the members that have had others.
     identities: {holder: account} of those who have given the password of an account, whatever they are called, if
         anything.
+    since: {holder: number} of those who have introduced themselves: nothing up to this number was said by them.
     hosts: {holder: address} of the members, and of holders for whom a name is reserved; empty where it is not known.
     """
 
@@ -34,6 +35,7 @@ class Members:
         self.names: Dict[int, bytes] = {}
         self.former: Dict[int, Tuple[bytes, ...]] = {}
         self.identities: Dict[int, bytes] = {}
+        self.since: Dict[int, int] = {}
         self.hosts: Dict[int, str] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
@@ -67,6 +69,7 @@ class Members:
         self.hosts.pop(holder, None)
         self.former.pop(holder, None)
         self.identities.pop(holder, None)
+        self.since.pop(holder, None)
         name = self.names.pop(holder, None)
         if name is not None:
             self._vacate(name)

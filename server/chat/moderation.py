@@ -65,6 +65,7 @@ class Moderation:
             "topic": self._set_topic, "invite": self._invite, "kick": self._kick, "ban": self._ban,
             "unban": self._unban, "bar": self._bar, "mute": self._mute, "unmute": self._unmute,
             "set": self._set, "drop": self._drop,
+            "rename": self._rename, "redact": self._note_redacted,
             **{act: functools.partial(self._put, entries) for act, entries in _PUTS.items()},
             **{act: functools.partial(self._take_off, entries) for act, entries in _TAKES_OFF.items()},
             **{act: functools.partial(self._set_role, role) for act, role in _ROLES.items()}}
@@ -470,8 +471,36 @@ class Moderation:
         if room is None or trouble:
             self._post.refuse(holder, trouble or Reason.NO_ROOM)
             return
+        if act == "redact":
+            names, since = self._gate.whose_messages(room, holder)
+            self._remove(room, self._members.names[holder], holder, 0, int(about), text, names, since)
+            return
         self._do(room, self._members.names[holder], holder, act, about, text)
         self._keep(room, lambda stored: self._post.confirm(holder, stored), worker, session)
+
+    def _remove(self, room: Room, by: bytes, asker: int, token: int, number: int, why: bytes, names: Sequence[bytes],
+                since: int) -> None:
+        """Have a message removed, by one of these names and behind the number `since`; that is told once it is done."""
+        removed = b"(removed by %b)" % by
+        self._post.change()
+        self._store.ask(
+            lambda stored: self._accounts.order.submit(0, entry(Settled.Redacted(
+                asker, token, room.number, by, number, why, stored))),
+            ToStore.Redact(room.number, number, list(names), since, removed))
+
+    def redacted(self, worker: int, asker: int, token: int, number: int, by: bytes, message: int, why: bytes,
+                 stored: Optional[bool]) -> None:
+        """The store's answer about a message that is to be removed; False: there is none that may be."""
+        room = self._rooms.by_number.get(number)
+        if stored and room is not None:
+            self._do(room, by, asker, "redact", b"%d" % message, why)
+        trouble = None if stored else Reason.NOT_STORED if stored is None else Reason.NO_SUCH_NUMBER
+        if token:
+            self._post.reply(token, trouble)
+        elif asker in self._members and trouble:
+            self._post.refuse(asker, trouble)
+        elif asker in self._members:
+            self._post.confirm(asker, True)
 
     def manage_room(self, worker: int, asker: int, token: int, room_name: bytes, act: str, about: bytes,
                     text: bytes) -> None:
@@ -481,6 +510,9 @@ class Moderation:
         trouble = Reason.NO_ROOM if room is None else self._gate.why_not_with(OPERATOR, room, 0, act, about, text)
         if room is None or trouble:
             self._post.reply(token, trouble)
+            return
+        if act == "redact":
+            self._remove(room, SERVER, 0, token, int(about), text, (), 0)
             return
         self._do(room, SERVER, 0, act, about, text)
         self._keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
@@ -504,7 +536,7 @@ class Moderation:
         if whom is None:
             return about
         names = self._members.names_of(whom)
-        if act in ("bar", *_PUTS, *_TAKES_OFF):
+        if act in ("bar", "rename", "redact", *_PUTS, *_TAKES_OFF):
             return about  # which may be told, and has to be taken back, as it is
         if room is not None and act in ("unban", "unmute"):
             entries = room.banned if act == "unban" else room.muted
@@ -590,6 +622,13 @@ class Moderation:
 
     def _take_off(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         room.strike(getattr(room, entries), about)
+        return ()
+
+    def _rename(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+        self._rooms.rename(room, about)
+        return ()
+
+    def _note_redacted(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         return ()
 
     def _note_if_barred(self, room: Room, holder: int) -> None:

@@ -12,6 +12,7 @@ from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import ROLES, Rooms
 from parley.server.ipc.messages import ToWorker
+from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Person, Reason
 
 MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
@@ -31,12 +32,14 @@ class People:
     watchers: who wants to know of a name: watchers(name) -> holders.
     """
 
-    def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate) -> None:
+    def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate,
+                 numbers: Numbers) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._rooms = rooms
         self._gate = gate
+        self._numbers = numbers
         self.people: Dict[int, Person] = {}
         self.gone: Deque[Gone] = collections.deque()
         self.watchers: Dict[bytes, Dict[int, bool]] = {}  # that of `Presence`
@@ -141,6 +144,7 @@ class People:
 
     def came(self, holder: int) -> None:
         """A member has its first name, and there is something to tell of it."""
+        self._members.since[holder] = self._numbers.last
         self.people[holder] = self._completed(holder, self.people.get(holder, _SOMEBODY))
         self._tell(holder, "")
 

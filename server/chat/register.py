@@ -51,7 +51,7 @@ class Register:
         self.sessions = Sessions(
             post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions)
-        self.people = People(post, self.members, accounts, self.rooms, self.gate)
+        self.people = People(post, self.members, accounts, self.rooms, self.gate, numbers)
         self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)
         self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
         self.prover = Prover(post, accounts, door)

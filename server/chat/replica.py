@@ -255,6 +255,8 @@ class Replica:
         if room is None:
             return
         room.happen(Managed(room.name, act, by, about, text))
+        if act == "rename":
+            self._rooms.rename(number, about)
         for worker, session_number in out:
             self._put_out(room, worker, session_number, Reason.BANNED if act == "ban" else Reason.KICKED)
         self._rooms.drop_if_empty(number)

@@ -114,6 +114,14 @@ class Rooms:
             room = self.by_number[number] = self.by_name[name] = Room(number, name, self._audiences)
         return room
 
+    def rename(self, number, name):
+        """A room is called otherwise from now on."""
+        room = self.by_number[number]
+        if self.by_name.get(room.name) is room:
+            del self.by_name[room.name]
+        room.name = name
+        self.by_name[name] = room
+
     def names(self, session):
         """The names of the rooms that a session is in, but for the one that stands in the lobby's place for it."""
         home, by_number = session.audience.home, self.by_number

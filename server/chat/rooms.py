@@ -194,6 +194,18 @@ class Rooms:
         self._occupied.add(name, room.occupied)
         return room
 
+    def rename(self, room: Room, name: bytes) -> None:
+        """The room is called otherwise from now on."""
+        del self.by_name[room.name]
+        self._occupied.remove(room.name, room.occupied)
+        room.name, room.occupied = name, tuple(claims(name))
+        self.by_name[name] = room
+        self._occupied.add(name, room.occupied)
+
+    def is_like_another(self, room: Room, occupied: Collection[bytes]) -> bool:
+        """Does a name that occupies this look like that of another room?"""
+        return bool(self._occupied.names(occupied) - {room.name})
+
     def close(self, room: Room) -> None:
         """There is no such room any more. Nobody may be in it."""
         del self.by_name[room.name], self.by_number[room.number]

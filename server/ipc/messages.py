@@ -1105,6 +1105,17 @@ class Settled:
         serial: int
         found: Optional[Tuple[List[Tuple[str, int, int]], Optional[int]]]
 
+    class Redacted(NamedTuple):
+        """Is the message removed from the room? False: there is none that may be. by, why: who wants that, and why."""
+
+        asker: int
+        token: int
+        room: int
+        by: bytes
+        message: int
+        why: bytes
+        stored: Optional[bool]
+
     class RoomOpened(NamedTuple):
         """Is the new room stored that the holder wants to be in?"""
 
@@ -1202,6 +1213,18 @@ class ToStore:
         room: int
         room_name: bytes
         state: str
+
+    class Redact(NamedTuple):
+        """A message in a room is removed: only this text is left of it. False, if there is none that may be.
+
+        names: only if it is by one of these; any, if there are none. since: only if its number is greater.
+        """
+
+        room: int
+        number: int
+        names: List[bytes]
+        since: int
+        text: bytes
 
     class CloseRoom(NamedTuple):
         """The room is gone, with all that was said in it."""

@@ -64,7 +64,10 @@ MORE_ACTS = {
     "unexcept": "about: as it was excepted",
     "invex": "about: a mask of those who need no invitation",
     "uninvex": "about: likewise",
+    "rename": "about: the new name of the room; text: why",
+    "redact": "about: the number of a message, which is removed; text: why",
 }
+REDACTED = b"\0"  # the extra of a message that was removed, instead of which its text tells so
 
 
 # ---- commands: what a client asks

@@ -7,6 +7,7 @@
     ann banned bob      ann invited bob                     ann closed the room
     ann unbanned bob    ann muted bob                       ann invites you to #dev
     ann excepted bob from bans                              ann let bob in without an invitation
+    ann renamed the room to #new                            ann removed message 7
     ann unmuted bob     (a notice)                          (its own words)
 
 Behind a kick, a ban and a mute may stand a colon, a blank and why. A sentence is one line, whatever is in its texts,
@@ -71,9 +72,11 @@ _DONE.update({
     "unexcept": b"excepted <name> from bans no more",
     "invex": b"let <name> in without an invitation",
     "uninvex": b"let <name> in no more without an invitation",
+    "rename": b"renamed the room to <name>",
+    "redact": b"removed message <name>",
 })
 _ABOUT_MASKS = ("ban", "unban", *events.MORE_ACTS)
-_WITH_REASON = ("kick", "ban", "bar", "mute")
+_WITH_REASON = ("kick", "ban", "bar", "mute", "rename", "redact")
 
 _SENTENCES: Dict[type, Callable[[Any, Callable[[bytes], bytes]], bytes]] = {
     events.Entered: lambda entered, shown: shown(entered.name) + b" joined",

@@ -17,6 +17,7 @@ from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, Stored
 from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
+from parley.server.protocols.events import REDACTED
 from parley.server.storage.backup import Result, copied
 from parley.server.storage.memory import MOST_MARKERS, Pair, Row, Told, latest_between, whole, with_kept
 from parley.server.storage.pages import MOST_MESSAGES, Pages, page
@@ -449,6 +450,20 @@ class Database(Pages):
     def keep_room(self, room: int, room_name: bytes, state: str) -> bool:
         self._connection.execute("INSERT OR REPLACE INTO rooms VALUES (?, ?, ?)", (room, room_name.decode(), state))
         self._note_room(room)
+        return True
+
+    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> bool:
+        talk = LOBBY if room == LOBBY else self._known(_room_pair(room))
+        found = self._row("SELECT sender, time, 1 FROM messages WHERE number = ?1 AND conversation = ?2 UNION ALL"
+                          " SELECT sender, time, 0 FROM extras WHERE number = ?1 AND conversation = ?2", number, talk)
+        if talk is None or found is None or number <= since or names and found[0] not in names:
+            return False
+        sender, when, has_text = found
+        self._connection.execute("DELETE FROM extras WHERE number = ?", (number,))
+        if has_text:
+            self._connection.execute("UPDATE messages SET text = ?, checksum = ? WHERE number = ?", (
+                text.decode(), _checksum(when, sender, text), number))
+            self._note_extra(number, talk, when, sender, REDACTED)
         return True
 
     def close_room(self, room: int) -> bool:

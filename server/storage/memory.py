@@ -12,7 +12,8 @@ from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import Stored
 from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.messages import Listed, Marker, Missed
-from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
+from parley.server.ipc.queues import CONTROL, HEAD, place, placed, record, said, talk, without_extra
+from parley.server.protocols.events import REDACTED
 from parley.server.storage.backup import Result
 from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pages, page
 
@@ -269,6 +270,21 @@ class Store(Pages):
     def keep_room(self, room: int, room_name: bytes, state: str) -> bool:
         """A room that outlives its last member is as `state` has it: see `rooms`."""
         return True
+
+    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> bool:
+        """Of a message in a room only this text is left, and REDACTED; false if there is none that may be removed.
+
+        names: only if it is by one of these; any, if there are none. since: only if its number is greater.
+        """
+        talk = self._lobby if room == LOBBY else self._rooms.get(room)
+        if talk is None or number <= since:
+            return False
+        before = talk.size
+        done = talk.redact(number, names, text)
+        self._latest = None
+        if room != LOBBY:
+            self._rooms_size += talk.size - before
+        return done
 
     def close_room(self, room: int) -> bool:
         """A room is gone, with all that was said in it. No other gets its number."""
@@ -539,6 +555,36 @@ class _Talk:
         self.extras[number] = when, sender, _ = (0, b"", extra) if count else (place(frame)[1], sender, extra)
         self.size += EXTRA_SIZE + len(sender) + len(extra)
         return frame, count
+
+    def redact(self, number: int, names: List[bytes], text: bytes) -> bool:
+        """See `Store.redact`."""
+        extras = self.extras = {} if self.extras is None else self.extras
+        when, sender, extra = extras.get(number, (0, b"", b""))
+        if sender:
+            return (not names or sender in names) and self._drop_extra(number)
+        for index, (first, place_, frame) in enumerate(self.frames):
+            messages = said(frame)
+            if first <= number < first + len(messages):
+                session, sender, old, when = messages[number - first]
+                if names and sender not in names:
+                    return False
+                messages[number - first] = session, sender, text, when
+                kind, room, worker = HEAD.unpack_from(frame)[:3]
+                records = [record(*message) for message in messages]
+                self.frames[index] = first, place_, placed(talk(room, worker, records, kind), *place(frame))
+                self.size += len(text) - len(old)
+                if number in extras:
+                    self._drop_extra(number)
+                extras[number] = 0, b"", REDACTED
+                self.extras = dict(sorted(extras.items()))
+                self.size += EXTRA_SIZE + len(REDACTED)
+                return True
+        return False
+
+    def _drop_extra(self, number: int) -> bool:
+        _, sender, extra = (self.extras or {}).pop(number)
+        self.size -= EXTRA_SIZE + len(sender) + len(extra)
+        return True
 
     def forget(self) -> None:
         """The oldest frame is gone, or the oldest extra if that is older."""

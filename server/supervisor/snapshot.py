@@ -51,7 +51,7 @@ def parts(register, all_accounts, census, store, numbers, node):
         (all_accounts, ("accounts", "_last_serial", "_size", "_of_sources", "_next_tidy")),
         (all_accounts.aliases, ("_held", "_names")),
         (all_accounts._occupied, occupied),
-        (register.members, ("names", "former", "identities", "hosts", "_held", "_reserved")),
+        (register.members, ("names", "former", "identities", "since", "hosts", "_held", "_reserved")),
         (register.members._occupied, occupied),
         (register.rooms, ("by_name", "by_number", "last", "homes", "since_of_guests", "with_ports", "_joined")),
         (register.rooms._occupied, occupied),

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from parley.server.chat.accounts import kept_size
 from parley.server.ipc.queues import EXTRA, record, talk
+from parley.server.protocols.events import REDACTED
 from parley.server.storage import pages as pages_module
 from parley.server.storage.memory import MOST_MARKERS
 
@@ -685,3 +686,22 @@ def test_it_is_known_where_the_latest_was_said_between_two_times(store, spoken, 
     assert store.partners(b"", [5], began - 1, began + 9000, 9) == found[:1]
     store.open_account(b"ann", None)
     assert store.partners(b"ann", [], began - 1, began + 9000, 9) == []
+
+
+def test_of_a_message_that_is_removed_only_a_word_is_left(store, spoken, monkeypatch):
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 1000)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 1 << 18)
+    for room, first in ((5, 0), (0, 5)):
+        store.talk(spoken(b"1", b"2", b"3", room=room))
+        store.talk(talk(room, 1, [record(1, b"ann", b"4\0more", 7)], EXTRA))
+        store.talk(talk(room, 1, [record(1, b"ann", b"\0only", 7)], EXTRA))
+        for number, names, since, done in (
+                (2, [b"bob"], 0, False), (2, [b"ann"], 2, False), (99, [], 0, False), (2, [b"bob", b"ann"], 1, True),
+                (4, [], 0, True), (5, [b"bob"], 0, False), (5, [b"ann"], 0, True), (5, [], 0, False)):
+            since += first if since else 0
+            assert store.redact(room, first + number, names, since, b"(gone)") is done, (room, number)
+        assert texts(store.room(room, 0, 9, 0)[0]) == [b"1", b"(gone)", b"3", b"(gone)"]
+        assert [message[0::2][1] for message in exactly(store, room=room)[0]] == [
+            b"1", b"(gone)\0" + REDACTED, b"3", b"(gone)\0" + REDACTED]
+    assert texts(store.lobby(None, 9)[0]) == [b"1", b"(gone)", b"3", b"(gone)"]
+    assert store.redact(6, 1, [], 0, b"(gone)") is False

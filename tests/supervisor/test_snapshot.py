@@ -28,7 +28,7 @@ NOT_STORED = {
     "Moderation": {"_post", "_members", "_accounts", "_rooms", "_gate", "_store", "_numbers", "_evict", "_acts"},
     "Sessions": {"_post", "_members", "_accounts", "_claims", "_rooms", "_gate", "_moderation", "_store", "_numbers"},
     "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions"},
-    "People": {"_post", "_members", "_accounts", "_rooms", "_gate"},
+    "People": {"_post", "_members", "_accounts", "_rooms", "_gate", "_numbers"},
     "Presence": {"_post", "_members", "_rooms", "_gate", "_people", "_watchers"},
     "Census": {"most", "_post"},
     "Store": {"_clock", "_keep_room_messages", "_latest"},
