@@ -10,6 +10,7 @@ from parley.server.protocols.events import (
     PartnersTold,
     Person,
     Presence,
+    ReadTold,
     Say,
     Stored,
     Wallopped,
@@ -30,4 +31,5 @@ ONLY_FOR_NUMBERED = [
     MasksTold(b"#dev", "ban", [(b"eve", b"ann", 5)]),
     Wallopped(b"ann", b"hi"),
     PartnersTold([(b"bob", 5000)]),
+    ReadTold(HOME, b"bob", 5000),
 ]

@@ -28,6 +28,7 @@ from parley.server.protocols.events import (
     Person,
     Presence,
     Present,
+    ReadTold,
     Reason,
     Recalled,
     Refused,
@@ -309,6 +310,10 @@ class Replica:
     def masks(self, number, room_name, kind, masks):
         """The answer to Masks."""
         self._heed(number, "answer", MasksTold(room_name, kind, masks))
+
+    def read_told(self, number, room_name, partner, time):
+        """The answer to ReadMark."""
+        self._heed(number, "answer", ReadTold(room_name, partner, time))
 
     def wallops(self, number, by, text):
         """An operator says something to a session, among others."""

@@ -52,6 +52,7 @@ from parley.server.protocols.events import (
     Pong,
     Post,
     Quit,
+    ReadMark,
     Reason,
     Recall,
     Refused,
@@ -567,6 +568,15 @@ class Session:
             self._refuse(Reason.INVALID_NAME, mark)
         else:
             self.client.hub.ask(ToHub.MarkRead(self.client.number, room, partner, mark.number))
+
+    @_handles(ReadMark)
+    def _read_mark(self, mark):
+        partner = spelled(mark.partner)
+        if mark.partner and not partner:
+            self._refuse(Reason.INVALID_NAME, mark)
+        else:
+            room = b"" if partner else self._named(mark.room)
+            self._ask(mark, ToHub.ReadMark(self.client.number, room, partner, mark.time))
 
     @_handles(Deliver)
     def _deliver(self, deliver):

@@ -30,6 +30,8 @@ from parley.server.protocols.events import Reason
 RESUMED_FOR = 600  # seconds after the end of the connection
 MOST_ENDED = 16384  # sessions without a connection; with more, the one that ended first is over
 MOST_TAGS = 64  # of one session
+MOST_MARKS = 200  # up to when somebody without an account has read
+BY_TIME = b"|ms"  # behind the name of the owner of read markers that are times; no name has "|" in it
 MOST_ROOMS = 100  # that one may go on in at once
 
 # What is stored of a session: key, name, has that an account?, since, (tag, number, milliseconds) of what was said.
@@ -105,6 +107,8 @@ class Sessions:
         self._brought: Dict[int, Tuple[bytes, Marks]] = {}  # holder -> what it has brought, until it has a name
         # Key -> the second in which the connection ended, in that order; 0 if that was before the server's start.
         self._ended: Dict[bytes, int] = collections.OrderedDict()
+        # Holder without an account -> {(room, partner): milliseconds, up to when it has read}.
+        self._of_guests: Dict[int, Dict[Tuple[int, bytes], int]] = {}
         claims.deciders["resume"] = self.resume
 
     @property
@@ -240,6 +244,43 @@ class Sessions:
         if partner or holder in where.members or where is self._rooms.lobby and self._gate.is_in_lobby(holder):
             self._store.ask(_ignore, ToStore.MarkRead(_owner(mine), room, partner, min(number, self._numbers.last)))
 
+    def read_mark(self, worker: int, session: int, room_name: bytes, partner: bytes, time: Optional[int]) -> None:
+        """A member has read up to this time, or asks for that; without an account that is forgotten when it leaves."""
+        holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        trouble = self._gate.why_not_look(room, holder) if room_name else None
+        if trouble or room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
+            self._post.refuse(holder, trouble or Reason.NOT_INSIDE)
+            return
+        where = (room.number if room_name and room is not None else LOBBY), partner
+        account = self._gate.account_of(holder)
+
+        def tell(markers: Optional[List[Marker]]) -> None:
+            if markers is None:
+                self._post.refuse(holder, Reason.NOT_STORED)
+            else:
+                last = max([last for *known, last in markers if tuple(known) == where], default=0)
+                self._post.worker(worker, ToWorker.ReadTold(session, room_name, partner, last))
+
+        if account is None:
+            tell(self._mark_of_guest(holder, where, time))
+            return
+        owner = account + BY_TIME
+        if time is not None:
+            self._store.ask(_ignore, ToStore.MarkRead(owner, *where, time))
+        self._store.ask(self._post.guarded(worker, session, tell), ReadStore.Markers(owner))
+
+    def _mark_of_guest(self, holder: int, where: Tuple[int, bytes], time: Optional[int]) -> List[Marker]:
+        marks = self._of_guests.setdefault(holder, {})
+        if time is not None:
+            marks[where] = max(time, marks.get(where, 0))
+            while len(marks) > MOST_MARKS:
+                del marks[next(iter(marks))]
+        elif not marks:
+            del self._of_guests[holder]
+        return [(*where, marks.get(where, 0))]
+
     # ---- what becomes of a session
 
     def _kept(self, session: _Session, account: Optional[Account]) -> ToStore.KeepSession:
@@ -292,6 +333,7 @@ class Sessions:
     def forget(self, holder: int) -> None:
         """The connection has ended."""
         self._brought.pop(holder, None)
+        self._of_guests.pop(holder, None)
         session = self._of_holders.pop(holder, None)
         if session is not None:
             self._note_rooms(holder, session)

@@ -16,7 +16,8 @@ Types of fields:
     time         seconds since the epoch; the store is told milliseconds
     id           of a message that is kept for somebody who is away
     room         a room's number, 0 for the lobby; `room_name`: its name, with "#" in front
-    owner        of read markers: the name of an account, or a session's key as hexadecimal digits
+    owner        of read markers: the name of an account, or a session's key as hexadecimal digits. Behind a name may
+                 stand "|ms": then the numbers are times, in milliseconds
 """
 import re
 from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
@@ -189,6 +190,14 @@ class ToHub:
         room: int
         partner: bytes
         number: int
+
+    class ReadMark(NamedTuple):
+        """`parley.server.protocols.events.ReadMark`; the name of the room is empty, or the partner."""
+
+        session: int
+        room_name: bytes
+        partner: bytes
+        time: Optional[int]
 
     class LogOut(NamedTuple):
         """A member leaves, and its session is not to be resumed."""
@@ -707,6 +716,14 @@ class ToWorker:
 
         sessions: Sequence[int]
         partners: List[Tuple[bytes, int]]
+
+    class ReadTold(NamedTuple):
+        """The answer to `ToHub.ReadMark`."""
+
+        session: int
+        room_name: bytes
+        partner: bytes
+        time: int
 
     class Refused(NamedTuple):
         """No; why is a `parley.server.protocols.events.Reason`."""

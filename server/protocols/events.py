@@ -395,6 +395,18 @@ class MarkRead(NamedTuple):
 
 
 @event
+class ReadMark(NamedTuple):
+    """Up to when have I read, in a room or (if that is not empty) with a partner?
+
+    time: I have read up to then, milliseconds since the epoch; None: this only asks.
+    """
+
+    room: bytes
+    partner: bytes
+    time: Optional[int]
+
+
+@event
 class Deliver(NamedTuple):
     """What was kept for me while I was away?"""
 
@@ -477,8 +489,8 @@ class Hangup(NamedTuple):
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
     History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Manage, Masks, Wallops, Typing, Away,
-    Introduce, SetName, SetFlag, Identify, Oper, Whois, WhoWas, Watch, MarkRead, Deliver, Unread, Delete, Poll, Ping,
-    Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    Introduce, SetName, SetFlag, Identify, Oper, Whois, WhoWas, Watch, MarkRead, ReadMark, Deliver, Unread, Delete,
+    Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -688,6 +700,15 @@ class PartnersTold(NamedTuple):
     """The answer to `Partners`: (name of a room or of somebody, milliseconds) of each, the earliest first."""
 
     partners: Sequence[Tuple[bytes, int]]
+
+
+@event
+class ReadTold(NamedTuple):
+    """The answer to `ReadMark`: milliseconds since the epoch; 0 if nothing was read."""
+
+    room: bytes
+    partner: bytes
+    time: int
 
 
 @event
@@ -902,7 +923,7 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, PartnersTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, PartnersTold, ReadTold,
     WhoisTold, WhoWasTold,
 ]  # fmt: skip
 Push = Union[

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from parley.server.chat.accounts import KEPT_SIZE, Box
 from parley.server.chat.room import LOBBY
-from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, Stored
+from parley.server.chat.sessions import BY_TIME, MOST_TAGS, RESUMED_FOR, Stored
 from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
 from parley.server.protocols.events import REDACTED
@@ -443,7 +443,7 @@ class Database(Pages):
         execute = self._connection.execute
         execute("DELETE FROM accounts WHERE name = ?", (owner,))
         execute("DELETE FROM kept WHERE receiver = ?", (owner,))
-        execute("DELETE FROM markers WHERE owner = ?", (owner,))
+        execute("DELETE FROM markers WHERE owner IN (?, ?)", (owner, owner + BY_TIME.decode()))
         self._forget("one = ? OR other = ? AND one > ''", owner, owner)
         return True
 

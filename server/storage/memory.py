@@ -9,7 +9,7 @@ from typing import Callable, Deque, Dict, Generator, Iterator, List, MutableMapp
 
 from parley.server.chat.accounts import Box, kept_size
 from parley.server.chat.room import LOBBY
-from parley.server.chat.sessions import Stored
+from parley.server.chat.sessions import BY_TIME, Stored
 from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import CONTROL, HEAD, place, placed, record, said, talk, without_extra
@@ -263,6 +263,7 @@ class Store(Pages):
         self._accounts.pop(name, None)
         self._kept.pop(name, None)
         self._forget_markers(name)
+        self._forget_markers(name + BY_TIME)
         for pair in [pair for pair in self._conversations if name in pair]:
             self._forget(self._conversations[pair])
         return True

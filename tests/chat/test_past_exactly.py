@@ -70,3 +70,27 @@ def test_where_the_latest_was_said_is_told_of_open_rooms_and_of_partners(asked):
     assert asked.ask(1, "partners", NOW + 1, NOW + 3, 9) == [[(b"#lobby", NOW + 2)]]
     asked.register.manage(1, 1, b"#dev", "set", b"private", b"on")
     assert asked.ask(2, "partners", NOW, NOW + 2, 9) == [[(b"#dev", NOW + 1)]]
+
+
+def test_up_to_when_one_has_read_never_goes_back(asked):
+    def mark(session, time, room=b"", partner=b""):
+        asked.told.clear()
+        asked.register.read_mark(1, session, room, partner, time)
+        ((*_, told),) = asked.told
+        return told
+
+    for session in (1, 2):  # with an account, and without
+        assert mark(session, None, b"#dev") == 0
+        for time, told in ((7000, 7000), (6000, 7000), (None, 7000), (8000, 8000)):
+            assert mark(session, time, b"#dev") == told
+        assert mark(session, 5000, partner=b"cid") == 5000
+        assert mark(session, None, b"#lobby") == 0
+        assert mark(session, 1, b"#none") == Reason.NO_ROOM
+    assert asked.store._store.markers(b"ann") == []  # those are numbers
+    for number in range(300):
+        mark(2, number, partner=b"p%d" % number)
+    assert len(asked.register.whole.sessions._of_guests[1 << 32 | 2]) == 200
+    asked.register.release(1, 2)
+    assert asked.register.whole.sessions._of_guests == {}
+    asked.register.remove(b"ann", lambda done: None)
+    assert asked.store._store._markers == {}

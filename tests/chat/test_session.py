@@ -53,6 +53,7 @@ from parley.server.protocols.events import (
     Post,
     Present,
     Quit,
+    ReadMark,
     Reason,
     Recall,
     Recalled,
@@ -94,6 +95,7 @@ LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Cr
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
 ROLES = Roles(b"#dev")
 PARTNERS = Partners(5000, 9000, 10)
+READ_MARK = ReadMark(HOME, b"bob", 7000)
 MASKS = Masks(b"#dev", "ban")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
@@ -111,7 +113,7 @@ ONE_OF_EACH = [
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
     ROLES,
     KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
-    Whois(b"bob"), WHO_WAS, WATCH, MARK_READ,
+    Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, READ_MARK,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
@@ -185,6 +187,7 @@ TABLE = {
     (MEMBER, WHO_WAS): (WAITING, [("who_was", 1, b"bob", 3)], []),
     (MEMBER, WATCH): (MEMBER, [("watch", 1, (b"bob",))], []),
     (MEMBER, MARK_READ): (MEMBER, [("mark_read", 1, LOBBY, b"", 7)], []),
+    (MEMBER, READ_MARK): (WAITING, [("read_mark", 1, b"", b"bob", 7000)], []),
     (MEMBER, LogOut()): (WAITING, [("log_out", 1)], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann", False)], []),
     (MEMBER, Unread()): (WAITING, [("unread", 1, b"ann")], []),

@@ -887,6 +887,9 @@ def test_a_database_of_version_6_is_brought_up_to_date(database):
     assert store.markers(b"ann") == [(1, b"", 2)]
     write(store, placed(talk(0, 1, [record(1, b"ann", b"hi\0more", 7)], EXTRA), 5, began * 1000))
     assert texts(database().lobby(0, 9)[0]) == [b"hi all", b"hi"]
+    store = database()
+    write(store, None, ("mark_read", b"ann|ms", 0, b"", 7000), ("close_account", b"ann"))
+    assert count(store, "markers") == 0
     assert version_of(database.path + ".schema-6") == 6
 
 
