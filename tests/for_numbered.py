@@ -12,6 +12,8 @@ from parley.server.protocols.events import (
     Presence,
     ReadTold,
     Say,
+    ScramProven,
+    ScramTold,
     Stored,
     Wallopped,
     WhoisTold,
@@ -32,4 +34,6 @@ ONLY_FOR_NUMBERED = [
     Wallopped(b"ann", b"hi"),
     PartnersTold([(b"bob", 5000)]),
     ReadTold(HOME, b"bob", 5000),
+    ScramTold(b"salt", 4096),
+    ScramProven(b"signature"),
 ]

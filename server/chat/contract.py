@@ -1,5 +1,5 @@
 """What the parts of the register need of those around them, in the hub or in a test."""
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Union
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.accounts import Account
 from parley.server.chat.members import split
@@ -99,6 +99,15 @@ class Passwords:
 
     def hash(self, holder: int, host: str, password: bytes, then: Looked) -> None:
         """Hash a new password. The secret is None if there is trouble."""
+        raise NotImplementedError
+
+    def scram(self, account: Account) -> Optional[Tuple[bytes, int]]:
+        """(salt, rounds), if one may prove by SCRAM-SHA-256 that one knows the account's password; else None."""
+        raise NotImplementedError
+
+    def verify_proof(self, holder: int, host: str, name: bytes, account: Account, message: bytes, proof: bytes,
+                     then: Looked) -> None:
+        """Is this proof right? Of `then`, the secret is the server's signature."""
         raise NotImplementedError
 
     def leave(self, holder: int) -> None:

@@ -80,7 +80,7 @@ class People:
         return person is not None and person.away is not None
 
     def identified(self, worker: int, session: int, name: bytes, serial: int, renewed: Optional[str],
-                   as_operator: bool) -> None:
+                   as_operator: bool, signature: bytes = b"") -> None:
         """The session has given the right password for an account: that is its own, or lets it act as an operator."""
         holder = holder_of(worker, session)
         if self._accounts.with_serial(name, serial) is None:
@@ -99,7 +99,10 @@ class People:
             for room in self._rooms.joined(holder):
                 room.members[holder] = max(room.members[holder], self._gate.first_role(room, name))
         self._set(holder, "flags" if as_operator else "account")
-        self._post.confirm(holder, True)
+        if signature:
+            self._post.worker(worker, ToWorker.ScramProven(session, signature))
+        else:
+            self._post.confirm(holder, True)
 
     def _set(self, holder: int, field: str, **differences: object) -> None:
         """Remember what is different now, and tell of it. `field`: of which those are told who want to know."""

@@ -4,7 +4,7 @@ from typing import Any, Collection, Dict, Optional, Tuple
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Passwords, Post
 from parley.server.chat.members import holder_of, split
-from parley.server.ipc.messages import Message, Proven, ToHub, entry
+from parley.server.ipc.messages import Message, Proven, ToHub, ToWorker, entry
 from parley.server.protocols.events import Reason
 
 
@@ -105,6 +105,33 @@ class Prover:
 
         self._post.change()
         self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))
+
+    def scram_begin(self, worker: int, session: int, name: bytes) -> None:
+        """With which salt, and how many rounds, may the session prove that the account is its own?"""
+        account = self._accounts.accounts.get(name)
+        found = None if account is None or account.secret is None else self._door.scram(account)
+        if found is None:
+            self._post.refuse(holder_of(worker, session), Reason.NO_ACCOUNT if account is None else Reason.UNVERIFIABLE)
+        else:
+            self._post.worker(worker, ToWorker.ScramTold(session, *found))
+
+    def scram_finish(self, worker: int, session: int, name: bytes, message: bytes, proof: bytes, host: str) -> None:
+        """Let the session prove it."""
+        holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
+        if account is None or account.secret is None or self._door.scram(account) is None:
+            self._post.refuse(holder, Reason.UNVERIFIABLE)
+            return
+        serial = account.serial
+
+        def proven(trouble: Optional[str], signature: Any) -> None:
+            if trouble:
+                self._post.refuse(holder, trouble)
+            else:
+                self._submit(worker, Proven.Identified(session, name, serial, None, False, signature))
+
+        self._post.change()
+        self._door.verify_proof(
+            holder, host, name, account, message, proof, self._post.guarded(worker, session, proven))
 
     def forget(self, holder: int) -> None:
         """The session is gone."""

@@ -36,6 +36,8 @@ from parley.server.protocols.events import (
     RolesTold,
     RoomList,
     Say,
+    ScramProven,
+    ScramTold,
     TopicTold,
     Users,
     Wallopped,
@@ -394,6 +396,14 @@ class Replica:
     def whois_told(self, number, name, rooms, signed_on, idle, operator, host, port):
         """The answer to Whois."""
         self._heed(number, "answer", WhoisTold(name, rooms, signed_on, idle, operator, host, port))
+
+    def scram_told(self, number, salt, rounds):
+        """The answer to ScramBegin."""
+        self._heed(number, "answer", ScramTold(salt, rounds))
+
+    def scram_proven(self, number, signature):
+        """The answer to ScramFinish, if the proof is right."""
+        self._heed(number, "answer", ScramProven(signature))
 
     def who_was_told(self, number, people):
         """The answer to WhoWas."""

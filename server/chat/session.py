@@ -61,6 +61,8 @@ from parley.server.protocols.events import (
     RoomList,
     Rooms,
     Say,
+    ScramBegin,
+    ScramFinish,
     SetFlag,
     SetName,
     SignIn,
@@ -546,6 +548,16 @@ class Session:
             self._ask(command, ToHub.Identify(
                 self.client.number, spelled(command.account), command.password, type(command) is Oper,
                 self.client.address()[0]))
+
+    @_handles(ScramBegin, of=(STRANGER, MEMBER))
+    def _scram_begin(self, command):
+        self._ask(command, ToHub.ScramBegin(self.client.number, spelled(command.account)))
+
+    @_handles(ScramFinish, of=(STRANGER, MEMBER))
+    def _scram_finish(self, command):
+        self._is_known = True
+        self._ask(command, ToHub.ScramFinish(
+            self.client.number, spelled(command.account), command.message, command.proof, self.client.address()[0]))
 
     @_handles(Whois)
     def _whois(self, whois):

@@ -163,6 +163,21 @@ class ToHub:
         as_operator: bool
         host: str
 
+    class ScramBegin(NamedTuple):
+        """A session wants to prove by SCRAM whose account is its own."""
+
+        session: int
+        name: bytes
+
+    class ScramFinish(NamedTuple):
+        """Likewise: `parley.server.protocols.events.ScramFinish`."""
+
+        session: int
+        name: bytes
+        message: bytes
+        proof: bytes
+        host: str
+
     class Whois(NamedTuple):
         """A member asks who somebody is."""
 
@@ -744,6 +759,19 @@ class ToWorker:
         host: str
         port: int
 
+    class ScramTold(NamedTuple):
+        """The answer to `ToHub.ScramBegin`."""
+
+        session: int
+        salt: bytes
+        rounds: int
+
+    class ScramProven(NamedTuple):
+        """The answer to `ToHub.ScramFinish`, if the proof is right."""
+
+        session: int
+        signature: bytes
+
     class WhoisTold(NamedTuple):
         """The answer to `ToHub.Whois`: `parley.server.protocols.events.WhoisTold`."""
 
@@ -975,13 +1003,17 @@ class Proven:
 
 
     class Identified(NamedTuple):
-        """As `ToHub.Identify`, with the right password for the account of this serial. renewed: as in `ClaimName`."""
+        """As `ToHub.Identify`, with the right password for the account of this serial. renewed: as in `ClaimName`.
+
+        signature: what the session is told, if it has proven it by SCRAM.
+        """
 
         session: int
         name: bytes
         serial: int
         renewed: Optional[str]
         as_operator: bool
+        signature: bytes = b""
 
 
 class Operated:

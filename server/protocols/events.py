@@ -364,6 +364,22 @@ class Oper(NamedTuple):
 
 
 @event
+class ScramBegin(NamedTuple):
+    """I am going to prove by SCRAM-SHA-256 (RFC 7677) that this account is mine: with which salt, how many rounds?"""
+
+    account: bytes
+
+
+@event
+class ScramFinish(NamedTuple):
+    """The account is mine: see `Identify`. message: the AuthMessage of RFC 5802. proof: the ClientProof, 32 bytes."""
+
+    account: bytes
+    message: bytes
+    proof: bytes
+
+
+@event
 class Whois(NamedTuple):
     """Who is called so, how long are they here, and in which rooms?"""
 
@@ -489,8 +505,9 @@ class Hangup(NamedTuple):
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
     History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Manage, Masks, Wallops, Typing, Away,
-    Introduce, SetName, SetFlag, Identify, Oper, Whois, WhoWas, Watch, MarkRead, ReadMark, Deliver, Unread, Delete,
-    Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken, Hangup,
+    Introduce, SetName, SetFlag, Identify, Oper, ScramBegin, ScramFinish, Whois, WhoWas, Watch, MarkRead, ReadMark,
+    Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken,
+    Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -712,6 +729,21 @@ class ReadTold(NamedTuple):
 
 
 @event
+class ScramTold(NamedTuple):
+    """The answer to `ScramBegin`."""
+
+    salt: bytes
+    rounds: int
+
+
+@event
+class ScramProven(NamedTuple):
+    """The account is yours, and this is the server's. signature: the ServerSignature of RFC 5802."""
+
+    signature: bytes
+
+
+@event
 class WhoisTold(NamedTuple):
     """The answer to `Whois`.
 
@@ -923,8 +955,8 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, PartnersTold, ReadTold,
-    WhoisTold, WhoWasTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, PartnersTold, ReadTold, ScramTold,
+    ScramProven, WhoisTold, WhoWasTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,

@@ -6,6 +6,7 @@ from parley.server.chat.contract import Passwords
 from parley.server.chat.origins import origin
 from parley.server.chat.patience import LONGEST_WAIT
 from parley.server.protocols.events import Reason
+from parley.server.supervisor.hashing import checked_proof, scram_of
 
 MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many that are delayed
 MOST_OF_ONE = 32  # of these from one address
@@ -56,6 +57,15 @@ class Door(Passwords):
     def verify(self, holder, host, name, account, password, then):
         """Is this the account's password? The secret in the answer is to replace the account's, or None."""
         self._admit(Job(holder, host, name, lambda done: self._secrets.verify(password, account.secret, done), then))
+
+    def scram(self, account):
+        """See `parley.server.chat.contract.Passwords`."""
+        found = scram_of(account.secret)
+        return found and (found.salt, found.rounds)
+
+    def verify_proof(self, holder, host, name, account, message, proof, then):
+        """See `parley.server.chat.contract.Passwords`. It takes no time, but wrong ones count as wrong passwords do."""
+        self._admit(Job(holder, host, name, lambda done: done(*checked_proof(account.secret, message, proof)), then))
 
     def hash(self, holder, host, password, then):
         """Make the secret for a new password."""

@@ -5,7 +5,13 @@ A secret is the text that is stored for a password. It contains its method and c
     scrypt$16384:8:5$<salt>$<digest>      n, r and p of scrypt
     pbkdf2$600000$<salt>$<digest>         rounds of PBKDF2-SHA256, where Python has no scrypt
 
-Salt and digest are base64.
+Salt and digest are base64. Behind it may stand what SCRAM-SHA-256 needs (RFC 5802 and 7677), so that a client can prove
+that it knows the password without sending it:
+
+    $scram$600000$<salt>$<StoredKey>$<ServerKey>
+
+As PBKDF2 costs a guesser less than scrypt does, this is only made if it is wanted, at a login with the password; and it
+is taken away at the next one if it is wanted no more.
 
 The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several equivalent ones, from
 n = 2^17 with p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about
@@ -19,6 +25,8 @@ import logging
 import multiprocessing.connection
 import os
 import re
+import unicodedata
+from typing import NamedTuple
 
 from parley.server.chat.session import LONGEST_GIVEN
 from parley.server.ipc.messages import FromHasher, ToHasher, packed
@@ -26,7 +34,10 @@ from parley.server.ipc.queues import called
 from parley.server.protocols.events import Reason
 
 COSTS = {"scrypt": (1 << 14, 8, 5), "pbkdf2": (600000,)}  # of new secrets
-_SECRET = re.compile(r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
+_SECRET = re.compile(
+    r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)"
+    r"(?:\$scram\$([0-9]{4,8})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]{44})\$([A-Za-z0-9+/=]{44}))?")
+LEAST_SCRAM_ROUNDS = 4096  # with fewer, clients refuse (RFC 7677)
 MOST_DEATHS = 3  # of processes in a row over one job; then the job counts as the cause
 _SCRYPT_MEMORY = 256 << 20  # bytes that verifying a secret may take
 
@@ -37,11 +48,65 @@ class Unverifiable(ValueError):
     """No password can be checked against this secret here; the text says why."""
 
 
-def hashed(password):
-    """The secret (str) to store for a password (bytes)."""
+class Scram(NamedTuple):
+    """What SCRAM needs of a password."""
+
+    rounds: int
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+
+
+def hashed(password, scram=False):
+    """The secret (str) to store for a password (bytes). scram: with what SCRAM needs, if that can be?"""
     method, salt = _method(), os.urandom(16)
     digest = _digest(method, COSTS[method], password, salt)
-    return "$".join((method, ":".join(map(str, COSTS[method])), _text(salt), _text(digest)))
+    secret = "$".join((method, ":".join(map(str, COSTS[method])), _text(salt), _text(digest)))
+    keys = _scram(password) if scram else None
+    return secret if keys is None else "$".join((secret, "scram", str(keys.rounds), *map(_text, keys[1:])))
+
+
+def _scram(password):
+    """None if it is not text: a client prepares it as SASLprep says, of which NFKC is what matters."""
+    try:
+        prepared = unicodedata.normalize("NFKC", password.decode()).encode()
+    except UnicodeDecodeError:
+        return None
+    salt, rounds = os.urandom(16), _scram_rounds()
+    salted = hashlib.pbkdf2_hmac("sha256", prepared, salt, rounds)
+    stored_key = hashlib.sha256(_keyed(salted, b"Client Key")).digest()
+    return Scram(rounds, salt, stored_key, _keyed(salted, b"Server Key"))
+
+
+def _scram_rounds():
+    return max(LEAST_SCRAM_ROUNDS, COSTS["pbkdf2"][0])
+
+
+def _keyed(key, message):
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def scram_of(secret):
+    """What SCRAM needs, a Scram, or None if that is not in the secret (str)."""
+    found = _SECRET.fullmatch(secret)
+    if not found or found.group(5) is None:
+        return None
+    try:
+        return Scram(int(found.group(5)), *map(base64.b64decode, found.groups()[5:]))
+    except binascii.Error:
+        return None
+
+
+def checked_proof(secret, message, proof):
+    """(trouble, signature): is this the proof of somebody who knows the password of the secret (str)? See RFC 5802."""
+    keys = scram_of(secret)
+    if keys is None:
+        return Reason.UNVERIFIABLE, None
+    signature = _keyed(keys.stored_key, message)
+    client_key = bytes(one ^ other for one, other in zip(proof, signature))
+    if len(proof) != len(signature) or not hmac.compare_digest(hashlib.sha256(client_key).digest(), keys.stored_key):
+        return Reason.WRONG_PASSWORD, None
+    return None, _keyed(keys.server_key, message)
 
 
 def secret_for(password):
@@ -57,10 +122,12 @@ def matches(password, secret):
     return hmac.compare_digest(_digest(method, cost, password, salt), digest)
 
 
-def is_outdated(secret):
-    """Was the secret made with another method or at less cost than new ones? Or Unverifiable."""
+def is_outdated(secret, scram=False):
+    """Was the secret made with another method, at less cost than new ones, or for SCRAM unlike these? Or Unverifiable.
+    """
     method, cost, _, _ = parse_secret(secret)
-    return method != _method() or any(
+    keys = scram_of(secret)
+    return (keys is not None) != scram or scram and keys.rounds < _scram_rounds() or method != _method() or any(
         have < wanted for have, wanted in zip(_effort(*cost), _effort(*COSTS[method])))
 
 
@@ -102,27 +169,27 @@ def _text(data):
     return base64.b64encode(data).decode("ascii")
 
 
-def _result(job, arguments):
+def _result(job, arguments, scram=False):
     """The result of a job, even after a bug: if the process died of it, the next one would get the same job."""
     try:
-        return _JOBS[job](*arguments)
+        return _JOBS[job](*arguments, scram)
     except Exception:
         log.exception("a bug: a password is treated as one that cannot be verified")
         return Reason.UNVERIFIABLE, None
 
 
-def _verify(password, secret):
+def _verify(password, secret, scram=False):
     try:
         if not matches(password, secret):
             return Reason.WRONG_PASSWORD, None
-        return None, hashed(password) if is_outdated(secret) else None
+        return None, hashed(password, scram) if is_outdated(secret, scram) else None
     except Unverifiable as error:
         log.error("a password cannot be verified: %(why)s", {"why": str(error)})
         return Reason.UNVERIFIABLE, None
 
 
 # Job -> a function of its arguments that returns (trouble, secret), see `Verifier`.
-_JOBS = {"verify": _verify, "hash": lambda password: (None, hashed(password))}
+_JOBS = {"verify": _verify, "hash": lambda password, scram: (None, hashed(password, scram))}
 
 
 class Verifier:
@@ -131,9 +198,11 @@ class Verifier:
     Jobs outlive the process: its replacement gets those that are not done.
 
     trouble: a `Reason`, or None if the job succeeded. secret: what to store for the password from now on, or None.
+    scram: are secrets to have what SCRAM needs? To be set before the process begins.
     """
 
     def __init__(self):
+        self.scram = False
         self.down = self.up = None
         self.waiting = False  # for room in the queue?
         self._jobs = {}  # the oldest, which is the one being done, first
@@ -218,6 +287,6 @@ class Verifier:
             try:
                 for frame in down.get():
                     job, (token, *arguments) = called(frame)
-                    up.put(packed(FromHasher.Done(token, *_result(job, arguments))))
+                    up.put(packed(FromHasher.Done(token, *_result(job, arguments, self.scram))))
             except (EOFError, BrokenPipeError):
                 return

@@ -162,6 +162,31 @@ def test_an_operators_password_makes_an_operator_of_any_name(chat):
     assert (chat.members.identities, chat.gate.opered) == ({}, {})
 
 
+def test_a_password_or_a_proof_is_looked_at_before_it_has_its_place_in_the_order(chat):
+    register, prover, jobs = chat.register, chat.register.whole.prover, []
+    prover._door.verify = lambda *job: jobs.append(job)
+    prover._door.verify_proof = lambda *job: jobs.append(job)
+    prover._door.scram = lambda account: (b"salt", 4096)
+    session = chat.people[b"cid"]
+    register.scram_begin(*session, b"acc")
+    assert [told[1:] for told in chat.drain()] == [("scram_told", session[1], b"salt", 4096)]
+    for answer, told in ((Reason.WRONG_PASSWORD, Reason.WRONG_PASSWORD), (None, DONE)):
+        register.identify(*session, b"acc", b"pw", False, "192.0.2.1")
+        jobs.pop()[-1](answer, None)
+        assert chat._answer(*session) == told
+    register.scram_finish(*session, b"acc", b"message", b"proof", "192.0.2.1")
+    *job, then = jobs.pop()
+    assert job[1:3] + job[4:] == ["192.0.2.1", b"acc", b"message", b"proof"]
+    then(None, b"signature")
+    assert chat.drain()[-1][1:] == ("scram_proven", session[1], b"signature")
+    assert chat.gate.account_of(chat.holder(b"cid")) == b"acc"
+    prover._door.scram = lambda account: None
+    for question, fields in (("scram_begin", ()), ("scram_finish", (b"m", b"p", ""))):
+        assert ask(chat, b"cid", question, b"acc", *fields) == Reason.UNVERIFIABLE
+    assert ask(chat, b"cid", "scram_begin", b"none") == Reason.NO_ACCOUNT
+    assert ask(chat, b"cid", "identify", b"none", b"pw", False, "") == Reason.NO_ACCOUNT
+
+
 # ---- looking somebody up
 
 

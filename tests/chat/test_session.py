@@ -64,6 +64,8 @@ from parley.server.protocols.events import (
     RoomList,
     Rooms,
     Say,
+    ScramBegin,
+    ScramFinish,
     SetFlag,
     SetName,
     SignIn,
@@ -96,6 +98,7 @@ ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), T
 ROLES = Roles(b"#dev")
 PARTNERS = Partners(5000, 9000, 10)
 READ_MARK = ReadMark(HOME, b"bob", 7000)
+SCRAM_BEGIN, SCRAM_FINISH = ScramBegin(b"cid"), ScramFinish(b"cid", b"message", b"proof")
 MASKS = Masks(b"#dev", "ban")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
@@ -113,7 +116,7 @@ ONE_OF_EACH = [
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
     ROLES,
     KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
-    Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, READ_MARK,
+    SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, READ_MARK,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
@@ -149,6 +152,10 @@ TABLE = {
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
     (STRANGER, INTRODUCE): (STRANGER, [("real_name", 1, b"Ann Lee")], []),
     (STRANGER, IDENTIFY): (WAITING, [("identify", 1, b"cid", b"pw", False, HOST)], []),
+    (STRANGER, SCRAM_BEGIN): (WAITING, [("scram_begin", 1, b"cid")], []),
+    (STRANGER, SCRAM_FINISH): (WAITING, [("scram_finish", 1, b"cid", b"message", b"proof", HOST)], []),
+    (MEMBER, SCRAM_BEGIN): (WAITING, [("scram_begin", 1, b"cid")], []),
+    (MEMBER, SCRAM_FINISH): (WAITING, [("scram_finish", 1, b"cid", b"message", b"proof", HOST)], []),
     (STRANGER, TOO_LONG): (GONE, [], ENDED),
     (STRANGER, Hangup()): (GONE, [], [("part", HANGUP)]),
     (MEMBER, HELLO): (MEMBER, [], [Refused(Reason.ALREADY_IN, HELLO)]),
