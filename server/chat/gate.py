@@ -129,8 +129,10 @@ class Gate:
 
     def is_operator_here(self, holder: int) -> bool:
         """Has the holder an operator's name or account, or acts as one?"""
-        return (self.is_operator(self._members.names.get(holder))
-                or self.is_operator(self._members.identities.get(holder)) or self.is_operator(self.opered.get(holder)))
+        return self.is_operator(self._members.names.get(holder)) or self._is_operator_by_account(holder)
+
+    def _is_operator_by_account(self, holder: int) -> bool:
+        return self.is_operator(self._members.identities.get(holder)) or self.is_operator(self.opered.get(holder))
 
     def account_of(self, holder: int) -> Optional[bytes]:
         """The account whose password the holder has given, or None."""
@@ -343,7 +345,8 @@ class Gate:
         if not room.is_restricted or role >= VOICE:
             return None
         name = self._members.names.get(holder)
-        if self.is_operator_here(holder):
+        if self.is_operator(name) or (
+                (self.opered or self._members.identities) and self._is_operator_by_account(holder)):
             return None
         if room.muted and name is not None and not room.muted.keys().isdisjoint(self._members.names_of(holder)):
             return Reason.MUTED
