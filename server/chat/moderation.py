@@ -32,7 +32,8 @@ from parley.server.protocols.events import Reason
 
 DAY = 86400  # seconds
 MILLISECONDS = 1000
-_ROLES = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}  # what an act makes of somebody
+# What an act makes of somebody whose role is below the other one: an op needs no voice, and stays one without.
+_ROLES = {"voice": (VOICE, OP), "devoice": (MEMBER, OP), "op": (OP, OPERATOR), "deop": (MEMBER, OPERATOR)}
 _PUTS = {"except": "excepted", "invex": "invex"}  # on which list
 _TAKES_OFF = {"unexcept": "excepted", "uninvex": "invex"}
 _CHANGES_WHO_IS_BARRED = frozenset([
@@ -68,7 +69,7 @@ class Moderation:
             "rename": self._rename, "redact": self._note_redacted,
             **{act: functools.partial(self._put, entries) for act, entries in _PUTS.items()},
             **{act: functools.partial(self._take_off, entries) for act, entries in _TAKES_OFF.items()},
-            **{act: functools.partial(self._set_role, role) for act, role in _ROLES.items()}}
+            **{act: functools.partial(self._set_role, *roles) for act, roles in _ROLES.items()}}
 
     @property
     def _now(self) -> int:
@@ -638,8 +639,10 @@ class Moderation:
         if reason:
             room.barred[holder] = reason
 
-    def _set_role(self, role: int, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+    def _set_role(self, role: int, limit: int, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         holder = self._members.called(about)
+        if holder is not None and room.members.get(holder, MEMBER) >= limit:
+            return ()
         if holder is not None:
             room.members[holder] = role
         account = about if holder is None else self._gate.account_of(holder)

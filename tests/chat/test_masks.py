@@ -3,7 +3,7 @@ import pytest
 from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
-from parley.server.chat.rooms import Room
+from parley.server.chat.rooms import MEMBER, OP, Room
 from parley.server.protocols.events import MORE_ACTS, Managed, Reason
 from parley.server.protocols.happenings import sentence
 
@@ -153,3 +153,12 @@ def test_what_an_operator_says_to_operators_is_heard_by_them_and_by_who_wants_to
     assert chat._ask("wallops", chat.people[b"op"], b"hi") == DONE
     told = [(told[2], *told[3:]) for told in chat.drain() if told[1] == "wallops"]
     assert sorted(told) == sorted([(chat.people[name][1], b"op", b"hi") for name in (b"op", b"cid")])
+
+
+def test_an_op_stays_one_whether_it_has_a_voice_or_not(chat):
+    room = chat.rooms.by_name[b"#dev"]
+    for act in ("voice", "devoice"):
+        assert chat.do(b"ann", act, b"ann") == DONE
+        assert room.members[chat.holder(b"ann")] == OP
+    assert chat.do(b"ann", "deop", b"ann") == DONE
+    assert room.members[chat.holder(b"ann")] == MEMBER

@@ -581,7 +581,7 @@ def test_who_was_made_an_op_keeps_order(spread):
     assert spread.do(b"ann", "kick", b"owner") == Reason.OUTRANKED
     assert spread.do(b"ann", "kick", b"cid") == DONE
     assert spread.do(b"ann", "drop") == Reason.NOT_ALLOWED
-    assert spread.do(b"owner", "devoice", b"ann") == DONE
+    assert spread.do(b"owner", "deop", b"ann") == DONE
     assert roles(spread)[b"ann"] == MEMBER
 
 

@@ -228,6 +228,8 @@ class Model:
             room.muted.add(about)
         elif act == "unmute":
             room.muted.remove(about)
+        elif act in ("voice", "devoice") and room.members[whom] >= OP:
+            pass  # who needs no voice
         elif act in GIVEN:
             room.members[whom] = GIVEN[act]
             if about in OWNERS + [BOSS]:
