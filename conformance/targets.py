@@ -25,7 +25,7 @@ _WORKER_LINE = re.compile(r"\[SERVER\] Worker (\d+) serves (\w+) on (\S+):(\d+)"
 _SHARED_LINES = (re.compile(r"\[SERVER\] Chat server started on (?P<host>\S+):(?P<port>\d+)(?P<protocol>)"),
                  re.compile(r"\[SERVER\] Serving (?P<protocol>\w+) on (?P<host>\S+):(?P<port>\d+)"))
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")  # of plain TCP
-WEB = "web"
+WEB, IRC = "web", "irc"
 _LAST_LINE = "[SERVER] Waiting for connections..."
 
 _PR_SET_PDEATHSIG = 1
@@ -205,7 +205,8 @@ def launch(workers=2, config=None, args=(), command=None, seconds=START_SECONDS,
 def _completed(config, protocols, users, directory):
     """The configuration with the ports, and with a file of the users."""
     config = dict(config)
-    config.setdefault("listen", {protocol: 0 if protocol in protocols else False for protocol in (*PROTOCOLS, WEB)})
+    config.setdefault("listen", {
+        protocol: 0 if protocol in protocols else False for protocol in (*PROTOCOLS, WEB, IRC)})
     if users:
         path = os.path.join(directory, "users.json")
         with open(path, "w", encoding="utf-8") as file:

@@ -78,7 +78,7 @@ class Files:
     def __init__(self, folder, options):
         self.settings = self._write(folder, "settings.json", {  # JSON is YAML
             "idle_timeout": {"line": options.idle_limit, "web": options.idle_limit},
-            "listen": {protocol: 0 if protocol in options.protocols else False for protocol in PROTOCOLS},
+            "listen": {protocol: 0 if protocol in options.protocols else False for protocol in (*PROTOCOLS, "irc")},
         })
         self.users = None
         if "dollar" in options.protocols:

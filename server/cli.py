@@ -444,8 +444,9 @@ def _secret_of_user(password, secret, path, raw):
 
 def _can_do_without(protocol, port, with_tls, named):
     """Is it on, at its default port, only because nobody has said anything of it?"""
-    return protocol not in (METRICS, *named) and PROTOCOLS[protocol].TRAITS.http and port == PROTOCOLS[protocol].PORT \
-        and not with_tls
+    if protocol in (METRICS, *named) or with_tls:
+        return False
+    return PROTOCOLS[protocol].TRAITS.optional and port == PROTOCOLS[protocol].PORT
 
 
 def _open_sockets(settings, private, named):

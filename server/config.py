@@ -34,6 +34,7 @@ NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", 
 _ORIGIN = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _NAME = re.compile(r"[\w.-]+")  # of a host
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 _DIGITS = re.compile(r"[0-9.]+")
 _BARE_ROOM = re.compile(r"[0-9]: +#[^ ]")
 _NODE = re.compile(r"[A-Za-z0-9._-]{1,%d}" % LONGEST_NODE)
@@ -69,11 +70,14 @@ class Tls(namedtuple("Tls", "listen certificate key room_ports")):
 
 
 Web = namedtuple("Web", "trusted_proxies origins path")
+Irc = namedtuple("Irc", "name network")
+Irc.__doc__ = "How the server and its network are called in IRC, as bytes."
 Web.__doc__ = "Networks as text, origins (bytes) such as https://example.org, and what stands before all paths (bytes)."
 
 
 class Settings(namedtuple("Settings", (
-        "workers", "host", "listen", "room_ports", "tls", "web", "proxy", "idle_timeout", "echo", "goodbye", "motd",
+        "workers", "host", "listen", "room_ports", "tls", "web", "irc", "proxy", "idle_timeout", "echo", "goodbye",
+        "motd",
         "limits", "rooms", "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
         "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics"))):
     """All settings, complete and checked.
@@ -81,6 +85,7 @@ class Settings(namedtuple("Settings", (
     config.yaml says what each of them means.
 
     workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`. web: `Web`.
+    irc: `Irc`.
     proxy: bool.
     room_ports: (protocol, port, name of the room as bytes) of each port at which a room stands in the lobby's place.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
@@ -116,6 +121,7 @@ class Settings(namedtuple("Settings", (
             "limits": dict(self.limits, connections=share),
             "certificate": certificate,
             "web": dict(self.web._asdict()),
+            "irc": dict(self.irc._asdict(), topic_bytes=self.rooms["topic_bytes"]),
             "proxy": self.proxy,
             "only_tls": "web" not in self.listen,
             "pacing": self.pacing_ms / 1000,
@@ -131,6 +137,7 @@ def defaults():
         room_ports=(),
         tls=Tls({}, None, None, ()),
         web=Web(("127.0.0.1/32", "::1/128"), (), b""),
+        irc=Irc(b"irc.parley", b"Parley"),
         proxy=False,
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
         echo=dict.fromkeys(PROTOCOLS, False),
@@ -138,7 +145,7 @@ def defaults():
         motd=b"",
         limits={
             "line_bytes": 8192,
-            "text_bytes": {name: 16384 for name in PROTOCOLS if name != "line"},
+            "text_bytes": {name: 16384 for name in PROTOCOLS if name not in ("line", "irc")},
             "messages_per_second": 100,
             "first_command_seconds": 3600,
             "frame_seconds": 10,
@@ -201,6 +208,7 @@ def read(path, settings):
         "tls": reader.tls,
         "web": lambda node: settings.web._replace(**reader.section(
             node, {"trusted_proxies": reader.networks, "origins": reader.origins, "path": reader.prefix})),
+        "irc": lambda node: settings.irc._replace(**reader.section(node, dict.fromkeys(Irc._fields, reader.word))),
         "proxy": reader.switch,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
@@ -386,7 +394,7 @@ def with_port(settings, protocol, port, place):
 
 def _check_has_rooms(protocol):
     """ConfigError if a room cannot stand in the lobby's place in this protocol."""
-    if PROTOCOLS[protocol].TRAITS.http:
+    if PROTOCOLS[protocol].TRAITS.optional:
         raise ConfigError("%s has one port, on which all rooms are; it has none for a room" % protocol)
 
 
@@ -497,6 +505,13 @@ class _Reader:
             return str(ipaddress.ip_network(text))
         except ValueError:
             raise self.error(node, "expected one of the %s, not %r" % (what, text)) from None
+
+    def word(self, node):
+        """What something is called in IRC, as bytes."""
+        text = self._scalar(node, (str,), "a name, such as irc.example.org")
+        if not _HOST_NAME.fullmatch(text):
+            raise self.error(node, "expected letters, digits, dots and hyphens, not %r" % text)
+        return text.encode()
 
     def origins(self, node):
         """Origins of web pages, as bytes."""

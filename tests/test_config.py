@@ -31,7 +31,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")
 EXAMPLE_USERS = os.path.join(ROOT, "examples", "users.json")
 
-PROTOCOLS = ["line", "binary", "padded", "delimited", "dollar", "web"]
+PROTOCOLS = ["line", "binary", "padded", "delimited", "dollar", "web", "irc"]
 DEFAULTS = config.defaults()
 
 
@@ -65,7 +65,7 @@ FORMS = [
     ("listen: {line: false}", "listen", listening(line=None)),
     ("listen: {line: off}", "listen", listening(line=None)),
     ("listen: {binary: false}", "listen", listening(binary=None)),
-    ("listen: {line: false, binary: false, padded: false, delimited: false, dollar: false, web: false}", "listen", {}),
+    ("listen: {%s}" % ", ".join(name + ": false" for name in PROTOCOLS), "listen", {}),
     ("idle_timeout: 5", "idle_timeout", everywhere(5)),
     ("idle_timeout: 0.5", "idle_timeout", everywhere(0.5)),
     ("idle_timeout: {line: 7}", "idle_timeout", default("idle_timeout", line=7)),
@@ -78,7 +78,7 @@ FORMS = [
     ("pacing_ms: 0", "pacing_ms", 0),
     ("pacing_ms: 2.5", "pacing_ms", 2.5),
     ("limits: {line_bytes: 100}", "limits", default("limits", line_bytes=100)),
-    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=dict.fromkeys(PROTOCOLS[1:], 100))),
+    ("limits: {text_bytes: 100}", "limits", default("limits", text_bytes=dict.fromkeys(PROTOCOLS[1:-1], 100))),
     ("limits: {text_bytes: {padded: 9, dollar: 7}}", "limits",
      default("limits", text_bytes={"binary": 16384, "padded": 9, "delimited": 16384, "dollar": 7, "web": 16384})),
     ("limits: {connections: 7, connections_per_address: 3}", "limits",
@@ -576,14 +576,15 @@ def test_metrics_are_told_where_the_file_or_the_flag_says(read, monkeypatch, tmp
 
 def test_without_a_file_all_protocols_are_on_their_documents_ports():
     assert DEFAULTS.listen == {"line": 4000, "binary": 12000, "padded": 5050, "delimited": 9000, "dollar": 8080,
-                               "web": 8000}
+                               "web": 8000, "irc": 6667}
     assert DEFAULTS.idle_timeout == dict(everywhere(0), line=60)
     assert DEFAULTS.users_file is None
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_the_limits_have_what_every_decoder_needs(name):
-    assert protocols.PROTOCOLS[name].Decoder(dict(DEFAULTS.limits, text_bytes=9)).feed(b"") == []
+    assert protocols.PROTOCOLS[name].Decoder(
+        dict(DEFAULTS.limits, text_bytes=9, irc=DEFAULTS.of_workers()["irc"], known=None)).feed(b"") == []
 
 
 def test_workers_are_told_only_plain_data():
@@ -653,7 +654,7 @@ def test_the_protocols_keep_their_order_whatever_says_their_ports(start, tmp_pat
     (tmp_path / "config.yaml").write_text("listen: {dollar: 1, line: 2}")
     _, settings = start(["--listen", "padded=3", "--listen", "line=4", "--listen", "binary=off"])
     assert list(settings.listen.items()) == [("line", 4), ("padded", 3), ("delimited", 9000), ("dollar", 1),
-                                             ("web", 8000)]
+                                             ("web", 8000), ("irc", 6667)]
 
 
 def test_without_anything_the_defaults_hold(start):
@@ -976,7 +977,7 @@ def test_two_on_one_port_are_one_line_and_code_78(start, tls_file, capsys, text,
 
 def test_any_free_port_and_none_may_be_those_of_several(start, tls_file):
     code, settings = start(["--config", tls_file("listen: {line: 0, binary: 0, padded: off, dollar: off}")])
-    assert (code, settings.listen) == (0, {"line": 0, "binary": 0, "delimited": 9000, "web": 8000})
+    assert (code, settings.listen) == (0, {"line": 0, "binary": 0, "delimited": 9000, "web": 8000, "irc": 6667})
 
 
 def test_tls_ports_alone_are_something_to_serve(start, tls_file):

@@ -24,9 +24,9 @@ NEVER_IMPORTED = {"pickle", "cPickle", "shelve", "dill", "codeop", "code"}
 NEVER_CALLED = {"eval", "exec", "compile", "literal_eval", "__import__"}
 MARSHAL_BELONGS_TO = "server.ipc.queues"
 
-# Two protocols carry the time of day in their frames. They know no other clock.
-WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded"}
-OF_THE_WALL_CLOCK = {"time", "localtime", "mktime"}
+# Three protocols carry the time of day in their frames. They know no other clock.
+WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded", "server.protocols.irc_words"}
+OF_THE_WALL_CLOCK = {"time", "localtime", "gmtime", "mktime"}
 
 # Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
 # session: the digest of its token.

@@ -41,7 +41,7 @@ def wait_for(address, condition):
 
 
 def test_each_worker_tells_of_all_and_nothing_is_lost_with_one(tmp_path):
-    listen = {"binary": False, "padded": False, "delimited": False, "dollar": False, "line": 0, "web": 0}
+    listen = {"binary": False, "padded": False, "delimited": False, "dollar": False, "irc": False, "line": 0, "web": 0}
     with launch(workers=2, config={
             "metrics": {"listen": "127.0.0.1:0"}, "listen": listen,
             "storage": {"directory": str(tmp_path / "storage")}}) as server:

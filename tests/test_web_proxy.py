@@ -51,7 +51,8 @@ def recipe(language, **instead):
 @pytest.fixture(scope="module")
 def server():
     with launch(workers=2, protocols=("web",), config={"web": {"path": "/parley"}, "listen": {
-            "line": False, "binary": False, "padded": False, "delimited": False, "dollar": False, "web": 0}}) as server:
+            "line": False, "binary": False, "padded": False, "delimited": False, "dollar": False, "irc": False,
+            "web": 0}}) as server:
         yield server
 
 

@@ -107,7 +107,7 @@ class Claims:
         """End a session for this reason, and free its name."""
         worker, session = split(holder)
         self._post.worker(worker, ToWorker.Evict(session, reason))
-        self.release(worker, session)
+        self.release(worker, session, reason.encode())
 
     def claim_guest(self, worker: int, session: int, host: str = "") -> None:
         """Give a free `guest-N` to the session."""
@@ -166,9 +166,11 @@ class Claims:
                 worker, session, old, *self._members.introduction(name), self._gate.is_in_lobby(holder),
                 account is not None and account.secret is not None))
 
-    def release(self, worker: int, session: int) -> None:
+    def release(self, worker: int, session: int, why: bytes = b"") -> None:
         """The session is gone; if it held a name, that is free now."""
         holder = holder_of(worker, session)
+        if why and holder in self._members:
+            self._members.last_words[holder] = why
         self._post.change()
         self._probing.pop(holder, None)
         in_lobby = self._gate.is_in_lobby(holder)
@@ -177,7 +179,7 @@ class Claims:
         self._members.give_back(holder)
         name = self._members.leave(holder)
         if name is not None:
-            self._post.everyone(ToWorker.Left(name, in_lobby))
+            self._post.everyone(ToWorker.Left(name, in_lobby, why))
 
     # ---- who has a name, and is really there
 

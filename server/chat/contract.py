@@ -35,18 +35,20 @@ class Post:
         for session in sessions:
             self.worker(worker, ToWorker.Refused(session, reason))
 
-    def confirm(self, holder: int, stored: Optional[bool], number: int = 0, time: int = 0, serial: int = 0) -> None:
+    def confirm(self, holder: int, stored: Optional[bool], number: int = 0, time: int = 0, serial: int = 0,
+                at: int = 0) -> None:
         """What the session has asked is done, if it is stored.
 
         number, time: of what it has said, if it has. serial: which of its words that is, if several may be under way.
+        at: the time in milliseconds.
         """
         worker, session = split(holder)
         if serial:
             said = [(session, serial)]
-            self.worker(worker, ToWorker.Stored(said, number, time) if stored
+            self.worker(worker, ToWorker.Stored(said, number, time, at) if stored
                         else ToWorker.Unsaid(said, Reason.NOT_STORED))
         elif stored:
-            self.worker(worker, ToWorker.Confirmed(session, number, time))
+            self.worker(worker, ToWorker.Confirmed(session, number, time, at))
         else:
             self.refuse(holder, Reason.NOT_STORED)
 

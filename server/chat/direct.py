@@ -51,15 +51,15 @@ class DirectMessages:
             to_worker, to_session = split(holder)
             now = self._accounts.order.now
             told = now // 1000 if time is None else time
-            self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number, extra))
+            self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number, now, extra))
             if not text:
-                self._post.confirm(asker, True, number, now // 1000)
+                self._post.confirm(asker, True, number, now // 1000, at=now)
                 return
             if to in self._accounts.accounts:
                 self._mark(holder, to, sender, text, source)
             key = self._sessions.note(asker, tag, number)
             answer = self._sessions.settler(key, tag) if key else self._post.guarded(
-                worker, session, lambda stored: self._post.confirm(asker, stored, number, now // 1000))
+                worker, session, lambda stored: self._post.confirm(asker, stored, number, now // 1000, at=now))
             self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source, key, tag, extra))
 
     def _is_settled(self, asker: int, tag: bytes) -> bool:
@@ -77,7 +77,7 @@ class DirectMessages:
         if key:
             self._sessions.said(worker, asker, key, tag, stored)
         elif asker:
-            self._post.confirm(asker, stored, number, time)
+            self._post.confirm(asker, stored, number, time, at=time * 1000)
 
     def _why_not_kept(self, to: bytes, sender: bytes, text: bytes, source: str) -> Optional[str]:
         """Why a message for somebody who is not here cannot be kept; None if it can."""

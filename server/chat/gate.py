@@ -10,6 +10,7 @@ from parley.server.chat.members import Members
 from parley.server.chat.names import InvalidName, claims, room_and_claims
 from parley.server.chat.origins import Origin, origin
 from parley.server.chat.patience import Patience
+from parley.server.chat.room import LOBBY_NAME
 from parley.server.chat.rooms import (
     COUNTS,
     MEMBER,
@@ -179,13 +180,13 @@ class Gate:
 
     def is_in_lobby(self, holder: int) -> bool:
         """Is the holder in the lobby, as all are but those who have come by a room's own port?"""
-        return holder not in self._rooms.homes
+        return self._rooms.homes.get(holder, LOBBY_NAME) == LOBBY_NAME
 
     def why_not_come(self, holder: int, name: bytes) -> Optional[str]:
         """Why the holder, who is to have this name, may not come to the room by whose port it has come."""
         home = self._rooms.homes.get(holder)
         room = self._rooms.by_name.get(home) if home else None
-        if room is None or holder in room.members:
+        if room is None or room is self._rooms.lobby or holder in room.members:
             return None
         return self._why_kept_out(room, holder, name, None)
 

@@ -25,6 +25,7 @@ class Members:
 
     names: {holder: name} of the members, in the order of their logins.
     former: {holder: the last names that it had before}, of the members that have had others.
+    last_words: {holder: why} of whom is leaving, if there is a reason to tell: `parley.server.protocols.events.Left`.
     identities: {holder: account} of those who have given the password of an account, whatever they are called, if
         anything.
     since: {holder: number} of those who have introduced themselves: nothing up to this number was said by them.
@@ -37,6 +38,7 @@ class Members:
         self.identities: Dict[int, bytes] = {}
         self.since: Dict[int, int] = {}
         self.hosts: Dict[int, str] = {}
+        self.last_words: Dict[int, bytes] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
         # Name of a member, or reserved -> (holder, what it occupies, ...), in one tuple as there are so many.
@@ -67,6 +69,7 @@ class Members:
     def leave(self, holder: int) -> Optional[bytes]:
         """The holder is no member any more. Returns the name that it had, or None."""
         self.hosts.pop(holder, None)
+        self.last_words.pop(holder, None)
         self.former.pop(holder, None)
         self.identities.pop(holder, None)
         self.since.pop(holder, None)

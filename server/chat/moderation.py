@@ -9,7 +9,7 @@ from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import spelled
 from parley.server.chat.origins import network_of, written
 from parley.server.chat.patterns import matcher
-from parley.server.chat.room import LOBBY
+from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import (
     COUNTS,
     INVITED_FOR,
@@ -99,8 +99,11 @@ class Moderation:
 
     def came_by(self, worker: int, session: int, room_name: bytes, host: Optional[str] = None) -> None:
         """The session has come by a room's own port. host: if it hears at once what happens there."""
-        holder, room = holder_of(worker, session), self._rooms.by_name[room_name]
+        holder = holder_of(worker, session)
         self._rooms.homes[holder] = room_name
+        if not room_name:
+            return
+        room = self._rooms.by_name[room_name]
         if host is not None and self._gate.may_listen(room, host):
             self._rooms.listen(room, holder, worker, host)
             self._post.worker(worker, ToWorker.Listening(session, room.number, room.name, True))
@@ -122,21 +125,25 @@ class Moderation:
     def come_home(self, holder: int) -> None:
         """A member has its first name: if it has come by a room's port, it is in that room."""
         home = self._rooms.homes.get(holder)
-        if home is not None:
+        if home:
             name, alias, _ = self._members.introduction(self._members.names[holder])
             self._admit(self._rooms.by_name[home], holder, split(holder)[0], name, alias)
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
-              key: Optional[bytes]) -> None:
+              key: Optional[bytes], any_case: bool = False) -> None:
         """Let the member into the room, which is made if there is none of this name; one that lasts is stored first."""
         holder = holder_of(worker, session)
+        if any_case:
+            room_name = self._rooms.meant(room_name, occupied)
         room = self._rooms.by_name.get(room_name)
         if holder not in self._members:
             return  # its name was taken over meanwhile
         if holder in self._opening:
             self._opening[holder].append((room_name, occupied, key))
             return
-        if room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
+        if room is self._rooms.lobby and self._rooms.homes.get(holder) == b"":
+            self._come_to_lobby(worker, session, holder)
+        elif room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
             self._post.refuse(holder, Reason.IS_LOBBY)
         elif room is self._rooms.lobby or room is not None and holder in room.members:
             self._post.confirm(holder, True)
@@ -144,6 +151,17 @@ class Moderation:
             trouble = self.let_in(holder, room_name, occupied, key)
             if trouble:
                 self._post.refuse(holder, trouble)
+
+    def _come_to_lobby(self, worker: int, session: int, holder: int) -> None:
+        """A member that was in no room from its login on enters the lobby."""
+        lobby, name = self._rooms.lobby, self._members.names[holder]
+        trouble = self._gate.why_kept_away(name, self._members.hosts.get(holder, ""))
+        if trouble:
+            self._post.refuse(holder, trouble)
+            return
+        self._post.change()
+        self._rooms.homes[holder] = LOBBY_NAME
+        self._post.everyone(ToWorker.Entered(LOBBY, LOBBY_NAME, lobby.topic[0], worker, session, name))
 
     def let_in(self, holder: int, room_name: bytes, occupied: Collection[bytes], key: Optional[bytes],
                alias: Optional[bytes] = None, was_inside: bool = False) -> Optional[str]:
@@ -248,20 +266,33 @@ class Moderation:
         name = self._members.identities.get(holder, self._members.names[holder])
         return room.since.get(name, of_guest.get(room.number, 0))
 
-    def exit(self, worker: int, session: int, room_name: bytes) -> None:
+    def exit(self, worker: int, session: int, room_name: bytes, why: bytes = b"") -> None:
         """The member leaves the room."""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
-        if room is self._rooms.lobby or room_name == self._rooms.homes.get(holder):
+        if room is self._rooms.lobby and holder in self._members and self._rooms.homes.get(holder) in (b"", LOBBY_NAME):
+            self._leave_lobby(worker, session, holder, why)
+        elif room is self._rooms.lobby or room_name == self._rooms.homes.get(holder):
             self._post.refuse(holder, Reason.IS_LOBBY)
         elif room is None or holder not in room.members:
             self._post.refuse(holder, Reason.NOT_INSIDE)
         else:
             self._post.change()
-            self._tell(room, ToWorker.Exited(room.number, worker, [session], [self._members.names[holder]]))
+            self._tell(room, ToWorker.Exited(
+                room.number, worker, [session], [self._members.names[holder]], False, why))
             self._take_out(room, holder)
             if not room.members:
                 self._keep(room)
             self._post.confirm(holder, True)
+
+    def _leave_lobby(self, worker: int, session: int, holder: int, why: bytes) -> None:
+        """A member that has entered the lobby by itself leaves it."""
+        if not self._rooms.homes[holder]:
+            self._post.refuse(holder, Reason.NOT_INSIDE)
+            return
+        self._post.change()
+        self._rooms.homes[holder] = b""
+        self._post.everyone(ToWorker.Exited(LOBBY, worker, [session], [self._members.names[holder]], False, why))
+        self._post.confirm(holder, True)
 
     def _take_out(self, room: Room, holder: int) -> None:
         """The holder is in the room no more. If nobody is, that has to be stored."""
@@ -280,11 +311,11 @@ class Moderation:
         self._rooms.since_of_guests.pop(holder, None)
         worker, session = split(holder)
         home = self._rooms.homes.pop(holder, None)
-        if home is not None:
+        if home and home != LOBBY_NAME:
             self._rooms.turn_away(self._rooms.by_name[home], holder, worker)
-        name = self._members.names.get(holder, b"")
+        name, why = self._members.names.get(holder, b""), self._members.last_words.get(holder, b"")
         for room in [*self._rooms.joined(holder)]:
-            self._rooms_left(room, worker, [session], [name])
+            self._rooms_left(room, worker, [session], [name], why)
 
     def lose(self, worker: int) -> None:
         """A worker died, and its clients with it: they leave each room at once."""
@@ -295,12 +326,13 @@ class Moderation:
             names = [self._members.names[holder_of(worker, session)] for session in sessions]
             self._rooms_left(room, worker, sessions, names)
 
-    def _rooms_left(self, room: Room, worker: int, sessions: Sequence[int], names: Sequence[bytes]) -> None:
+    def _rooms_left(self, room: Room, worker: int, sessions: Sequence[int], names: Sequence[bytes],
+                    why: bytes = b"") -> None:
         for session in sessions:
             self._take_out(room, holder_of(worker, session))
         if not room.members:
             self._keep(room)
-        self._tell(room, ToWorker.Exited(room.number, worker, sessions, names))
+        self._tell(room, ToWorker.Exited(room.number, worker, sessions, names, True, why))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
         """A member has another name, which has no password. A role of its own goes along, an account's stays there."""
@@ -378,6 +410,37 @@ class Moderation:
             names = [self._members.names[holder] for holder in room.members]
             self._post.worker(worker, ToWorker.Within(inside, room_name, names))
 
+    def look(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
+        """Who is in the room, and how is it set? Who may not see that is told no more than its name."""
+        room = self._rooms.by_name.get(room_name)
+        looked = ToWorker.Looked([], room_name)
+        seeing = []
+        for session in sessions:
+            if room is None or not self._gate.knows(room, holder_of(worker, session)):
+                self._post.worker(worker, looked._replace(sessions=[session]))
+            else:
+                seeing.append(session)
+        if room is not None and seeing:
+            inside = filter(self._gate.is_in_lobby, self._members.names) if room is self._rooms.lobby else room.members
+            members = [(self._members.names[one], ROLES.get(self._gate.role(room, one), b"")) for one in inside]
+            for session in seeing:
+                holder = holder_of(worker, session)
+                is_inside = holder in room.members or room is self._rooms.lobby and self._gate.is_in_lobby(holder)
+                self._post.worker(worker, ToWorker.Looked(
+                    [session], room_name, is_inside, members, *room.topic, self._settings(room), room.made_at))
+
+    def tally(self, worker: int, session: int) -> None:
+        """How many are here?"""
+        operators = sum(self._members.called(name) is not None for name in self._gate.operators)
+        self._post.worker(worker, ToWorker.Counted(
+            session, len(self._members.names), len(self._rooms.by_name), operators))
+
+    @staticmethod
+    def _settings(room: Room) -> List[Tuple[bytes, int]]:
+        found = [(setting.encode(), int(getattr(room, setting))) for setting in (*SWITCHES, *COUNTS)
+                 if getattr(room, setting)]
+        return [*found, (b"key", 1)] if room.key is not None else found
+
     def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes]) -> None:
         """Which rooms are there that the sessions may know of?"""
         fits = None if pattern is None else matcher(pattern.decode(errors="replace"))
@@ -425,11 +488,7 @@ class Moderation:
             holders = map(self._members.called, sorted(self._gate.operators))
         found = [(self._members.names[one], ROLES[self._gate.role(room, one)])
                  for one in holders if one is not None and self._gate.role(room, one) in ROLES]
-        settings = [(setting.encode(), int(getattr(room, setting))) for setting in (*SWITCHES, *COUNTS)
-                    if getattr(room, setting)]
-        if room.key is not None:
-            settings.append((b"key", 1))
-        self._post.worker(worker, ToWorker.Roles(session, room_name, found, settings))
+        self._post.worker(worker, ToWorker.Roles(session, room_name, found, self._settings(room)))
 
     def reread(
             self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:

@@ -9,6 +9,7 @@ from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
     Browsed,
     Changed,
+    Counted,
     Deliver,
     Described,
     Entered,
@@ -18,6 +19,7 @@ from parley.server.protocols.events import (
     Joined,
     Known,
     Left,
+    Looked,
     Managed,
     Marked,
     MasksTold,
@@ -65,37 +67,40 @@ class Replica:
         self._hub = hub
         self._sessions = sessions
         self._rooms = rooms
-        self._roll = Roll()
+        self._roll = rooms.roll = Roll()
         self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
         self._aliases = {}  # name -> alias, of those who are here and have one
         self._next_push = 0.0
         rooms.everywhere.show_by(self._aliases)
 
-    def said(self, room, worker, first, records):
+    def said(self, room, worker, first, records, at=0):
         """A list of (session number, sender, text, time) from one worker, in order; `first`: the first's number.
+
+        at: when they got their numbers, milliseconds.
 
         The hub may tell of a room of which nobody is here.
         """
         here = self._rooms.by_number.get(room)
         if here is None:
             return
-        here.hear_talk(first, records, self._sessions.get if worker == self.worker else None)
+        here.hear_talk(first, records, self._sessions.get if worker == self.worker else None, at)
 
-    def said_with_extra(self, room, worker, number, records):
+    def said_with_extra(self, room, worker, number, records, at=0):
         """The same of one message that has an extra (`parley.server.ipc.queues`); `number`: the message's."""
         here = self._rooms.by_number.get(room)
         if here is not None:
-            here.hear_with_extra(number, *records, self._sessions.get if worker == self.worker else None)
+            here.hear_with_extra(number, *records, self._sessions.get if worker == self.worker else None, at)
 
-    def stored(self, said, first=0, time=0):
+    def stored(self, said, first=0, time=0, at=0):
         """What was said in the room is stored; those whose protocol has a word for that are told.
 
-        said: (session number, which of its words) each. first, time: the first's number, and when they were said.
+        said: (session number, which of its words) each. first, time: the first's number, and when they were said;
+            at: in milliseconds.
         """
         for message, (number, serial) in enumerate(said, first):
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("confirm", message, time, serial)
+                session.heed("confirm", message, time, serial, at)
 
     def unsaid(self, said, reason):
         """What was said was not heard, or was not stored."""
@@ -188,11 +193,11 @@ class Replica:
         if session:
             session.heed("welcome", new, kept)
 
-    def left(self, name, in_lobby=True):
+    def left(self, name, in_lobby=True, why=b""):
         """A member is gone."""
         self._roll.leave(name)
         if in_lobby:
-            self._rooms.lobby.happen(Left(name))
+            self._rooms.lobby.happen(Left(name, True, why))
         self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
         self._rooms.people.pop(name, None)
         self._rooms.accounts.discard(name)
@@ -222,7 +227,7 @@ class Replica:
         session = self._find(worker, session_number)
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
         if room:
-            room.happen(Entered(room_name, name, role), session)
+            room.happen(Entered(room_name, name, role) if room.name else Joined(name), session)
         if session:
             session.heed("inside", room, topic)
             self._list_rooms(session)
@@ -234,7 +239,7 @@ class Replica:
             session.heed("listen", self._rooms.open(number, room_name), hears)
             self._rooms.drop_if_empty(number)
 
-    def exited(self, number, worker, sessions, names):
+    def exited(self, number, worker, sessions, names, gone=False, why=b""):
         """Members of one worker are in a room no more; those who still are are told."""
         room = self._rooms.by_number.get(number)
         if room is None:
@@ -242,7 +247,7 @@ class Replica:
         for session_number in sessions:
             self._put_out(room, worker, session_number)
         for name in names:
-            room.happen(Exited(room.name, name))
+            room.happen(Exited(room.name, name, gone, why) if room.name else Left(name, False, why))
         self._rooms.drop_if_empty(number)
 
     def renamed_in(self, number, worker, session_number, old, new, alias):
@@ -297,6 +302,14 @@ class Replica:
         """The answer to Who, of a room."""
         self._answer(numbers, Present(names, room_name))
 
+    def looked(self, numbers, room_name, inside=False, members=(), topic=b"", by=b"", time=0, settings=(), since=0):
+        """The answer to Look."""
+        self._answer(numbers, Looked(room_name, inside, members, topic, by, time, settings, since))
+
+    def counted(self, number, members, rooms, operators):
+        """The answer to Count."""
+        self._heed(number, "answer", Counted(members, rooms, operators))
+
     def rooms_listed(self, numbers, rooms):
         """The answer to Rooms."""
         self._answer(numbers, RoomList(rooms))
@@ -327,11 +340,11 @@ class Replica:
 
     # ---- for one session, if it has not just left
 
-    def whispered(self, number, sender, text, time, message, extra=b""):
+    def whispered(self, number, sender, text, time, message, at=0, extra=b""):
         """Somebody said something to it alone; `message` is its number."""
         session = self._sessions.get(number)
         if session and (text or session.audience.traits.extras):
-            session.heed("tell", Whispered(sender, text, time, message, extra))
+            session.heed("tell", Whispered(sender, text, time, message, at, extra))
 
     def probe(self, number, asker):
         """Who has a name depends on whether the client of this session is gone: that is noticed now."""
@@ -350,9 +363,9 @@ class Replica:
         """The answer no."""
         self._heed(number, "refuse", reason)
 
-    def confirmed(self, number, message=0, time=0):
+    def confirmed(self, number, message=0, time=0, at=0):
         """The answer yes; to what was said to one alone with its number and time."""
-        self._heed(number, "confirm", message, time)
+        self._heed(number, "confirm", message, time, 0, at)
 
     def who(self, numbers):
         """The place in the order at which Who is answered."""

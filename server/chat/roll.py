@@ -1,4 +1,5 @@
 """Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
+from parley.server.chat.names import folded
 from parley.server.chat.patterns import matcher
 
 MOST_REMOVED = 64  # removed names that are still in the text; and one more for each so many of its bytes
@@ -30,6 +31,11 @@ class Names:
             self._keep(list(self))
         self._lines += name + b"\n"
 
+    def has(self, name):
+        """Is `name` among them?"""
+        line = name + b"\n"
+        return name not in self._removed and (self._lines.startswith(line) or b"\n" + line in self._lines)
+
     def replace(self, old, new):
         """Put `new` in the place of `old`."""
         self._keep([new if name == old else name for name in self])
@@ -58,12 +64,21 @@ class Roll:
     def __init__(self):
         self.version = 0
         self.changed = False
+        self._spellings, self._spellings_of = {}, -1  # {folded: name} of who is here; the version of that
         self._known = None  # all names, bytes and str, as long as nothing changes
         self._present = Names()  # by login
         self._accounts = Names()  # by creation
 
     def __len__(self):
         return len(self._present) + len(self._accounts)
+
+    def meant(self, name):
+        """The name of somebody who is here that differs from this in case only; the same if there is nobody."""
+        if self._present.has(name):
+            return name
+        if self._spellings_of != self.version:
+            self._spellings, self._spellings_of = {folded(one): one for one in self._present}, self.version
+        return self._spellings.get(folded(name), name)
 
     def enter(self, name):
         """`name` is here."""

@@ -1,4 +1,5 @@
 """Rooms as one worker sees them: which of its clients hear what happens there."""
+from parley.server.chat.names import folded
 from parley.server.chat.origins import address
 from parley.server.protocols.events import Said
 
@@ -36,21 +37,22 @@ class Room:
             if audience.rooms.get(self.number):
                 audience.hear(self.number, happening, origin)
 
-    def hear_talk(self, first, records, find):
+    def hear_talk(self, first, records, find, at=0):
         """Let the members hear what was said: (session number, sender, text, time) each, in order.
 
-        first: the number of the first message. find: gives this worker's session of a number; None if it has none.
+        first: the number of the first message. at: when it got that, milliseconds.
+        find: gives this worker's session of a number; None if it has none.
         """
         talk = None
         for audience in self.audiences:
             if audience.rooms.get(self.number) and not audience.hear_plainly(
-                    self.number, self.name, first, records, find):
+                    self.number, self.name, first, records, find, at):
                 if talk is None:
-                    talk = [(Said(sender, text, time, message, self.name), find and find(number))
+                    talk = [(Said(sender, text, time, message, self.name, at), find and find(number))
                             for message, (number, sender, text, time) in enumerate(records, first)]
                 audience.hear_talk(self.number, talk)
 
-    def hear_with_extra(self, first, record, find):
+    def hear_with_extra(self, first, record, find, at=0):
         """What `hear_talk` does, of one message that has an extra behind its text and a NUL."""
         number, sender, text, time = record
         text, _, extra = text.partition(b"\0")
@@ -58,8 +60,8 @@ class Room:
         for audience in self.audiences:
             if audience.rooms.get(self.number) and (text or audience.traits.extras):
                 heard, more = whole if audience.traits.extras else plain
-                if not audience.hear_plainly(self.number, self.name, first, [heard], find):
-                    said = Said(sender, text, time, first, self.name, more)
+                if not audience.hear_plainly(self.number, self.name, first, [heard], find, at):
+                    said = Said(sender, text, time, first, self.name, at, more)
                     audience.hear_talk(self.number, [(said, find and find(number))])
 
     def show_by(self, aliases):
@@ -77,6 +79,7 @@ class Rooms:
     """The rooms of which this worker has members; the lobby and EVERYWHERE are always among them.
 
     by_number, by_name: Room by its number, and, but for the lobby and EVERYWHERE, by its name.
+    roll: `server.chat.roll.Roll`.
     barred: networks from which nobody hears the lobby without a name.
     accounts: the names of members, here and elsewhere, who have given the password of the account of their name.
     people: {name: `parley.server.protocols.events.Person`} of those of whom there is more to tell.
@@ -87,6 +90,7 @@ class Rooms:
         self.by_number = {number: Room(number, b"", audiences) for number in (EVERYWHERE, LOBBY)}
         self.by_name = {}
         self.barred = []
+        self.roll = None
         self.accounts = set()
         self.people = {}
 
@@ -99,6 +103,13 @@ class Rooms:
     def everywhere(self):
         """All sessions."""
         return self.by_number[EVERYWHERE]
+
+    def meant(self, name):
+        """The name of a room of these that differs from this in case only; the same if there is none."""
+        if name in self.by_name or name == LOBBY_NAME:
+            return name
+        wanted = folded(name)
+        return next((known for known in (LOBBY_NAME, *self.by_name) if folded(known) == wanted), name)
 
     def is_barred(self, host):
         """Does nobody hear the lobby without a name who comes from this address?"""

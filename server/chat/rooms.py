@@ -6,7 +6,7 @@ here. Nobody owns it: only operators may do anything to it.
 import json
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
-from parley.server.chat.names import Occupied, claims
+from parley.server.chat.names import Occupied, claims, folded
 from parley.server.chat.origins import Origin, address, network_of
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY, LOBBY_NAME
@@ -158,7 +158,8 @@ class Rooms:
 
     slow: those in which it matters who spoke when.
     with_ports: the names of those that have ports of their own.
-    homes: {holder: the name of the room} of those who have come by a room's own port, and are not in the lobby.
+    homes: {holder: the name of the room} of those who have come by a room's own port, and are not in the lobby; and of
+        those who were in no room at first: empty, or that of the lobby while they are there.
     since_of_guests: {holder: {number of a room: see `Room.since`}} of those who came without an account that has a
         password, as long as they are here.
     last: the latest number that was given to a room.
@@ -220,6 +221,12 @@ class Rooms:
     def is_alike(self, occupied: Collection[bytes]) -> bool:
         """Does a name that occupies this look like that of a room?"""
         return bool(self._occupied.names(occupied))
+
+    def meant(self, name: bytes, occupied: Collection[bytes]) -> bytes:
+        """The name of a room that differs from this in case only; the same if there is none."""
+        if name in self.by_name:
+            return name
+        return next((one for one in sorted(self._occupied.names(occupied)) if folded(one) == folded(name)), name)
 
     def joined(self, holder: int) -> List[Room]:
         """The rooms that the holder is in, but for the lobby, in the order in which it came."""

@@ -5,7 +5,7 @@ to the hub, because only the hub's order is everybody's order. While a question 
 wait, so that answers keep the order of the commands.
 """
 from parley.server.chat.names import InvalidName, canonical_name, claims, room_and_claims, spelled
-from parley.server.chat.room import LOBBY, LOBBY_NAME
+from parley.server.chat.room import EVERYWHERE, LOBBY, LOBBY_NAME
 from parley.server.chat.sessions import key_of
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
@@ -18,6 +18,7 @@ from parley.server.protocols.events import (
     Browse,
     CaughtUp,
     ChangePassword,
+    Count,
     Create,
     Delete,
     Deliver,
@@ -38,6 +39,7 @@ from parley.server.protocols.events import (
     Labelled,
     Login,
     LogOut,
+    Look,
     Malformed,
     Manage,
     MarkRead,
@@ -53,6 +55,7 @@ from parley.server.protocols.events import (
     Post,
     Quit,
     ReadMark,
+    ReadMotd,
     Reason,
     Recall,
     Refused,
@@ -70,6 +73,7 @@ from parley.server.protocols.events import (
     Stored,
     TimingMark,
     Topic,
+    Turn,
     Typing,
     Unread,
     Waiting,
@@ -121,6 +125,8 @@ class Session:
                              and not here, because they are looked at for each client and tick.
         number               this client's in its worker, never given twice
         audience             those who hear in the same form (see `server.worker.fanout.Audience`)
+        decoder              of its protocol, where that `converses`
+        heed_form()          it is answered in the form in which its decoder writes now
         rooms                those of which this worker has members (see `server.chat.room.Rooms`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
         address()            (host, port) of the client
@@ -192,16 +198,21 @@ class Session:
                 if type(self._question) is dict and self._say_along(command):
                     continue
                 return commands[position:]
-            HANDLERS[self.client.state][type(command)](self, command)
+            left = HANDLERS[self.client.state][type(command)](self, command)
+            if left:
+                return (*left, *commands[position + 1:])
         return ()
 
-    def leave(self, farewell=None, by=HANGUP):
-        """Be gone: free the name, say good-bye if there is a reason to give, and end the connection."""
+    def leave(self, farewell=None, by=HANGUP, why=b""):
+        """Be gone: free the name, say good-bye if there is a reason to give, and end the connection.
+
+        why: in its words, for the others.
+        """
         if self.client.state is GONE:
             return
         if (self.client.name or self.client.state is WAITING or self.client.audience.home or self._coming
                 or self._is_known):
-            self.client.hub.ask(ToHub.Release(self.client.number))
+            self.client.hub.ask(ToHub.Release(self.client.number, why or (farewell or "").encode()))
         if farewell:
             self.tell(Farewell(farewell))
         self.client.state = GONE
@@ -272,8 +283,11 @@ class Session:
         except InvalidName:
             self._refuse(Reason.INVALID_NAME, command)
         else:
-            if self._traits.resumes and self.client.name is None:
-                self._bring()
+            if self.client.name is None:
+                if self._traits.resumes:
+                    self._bring()
+                if not self._traits.in_lobby:
+                    self.client.hub.ask(ToHub.CameBy(self.client.number, b""))
             self._ask(command, request(self.client.number, name, tuple(claims(name)), *arguments))
 
     def _bring(self):
@@ -336,7 +350,13 @@ class Session:
 
     def _named(self, raw):
         """The name of the room that a command means."""
-        return spelled(raw) if raw != HOME else self.client.audience.home or LOBBY_NAME
+        if raw == HOME:
+            return self.client.audience.home or LOBBY_NAME
+        return self.client.rooms.meant(spelled(raw)) if self._traits.converses else spelled(raw)
+
+    def _whom(self, raw):
+        """The name of somebody that a command means."""
+        return self.client.rooms.roll.meant(spelled(raw)) if self._traits.converses else spelled(raw)
 
     def _room(self, raw):
         """The number of a room that the client is in, or None."""
@@ -344,7 +364,7 @@ class Session:
         if room is None:
             name = self._named(raw)
             if name == LOBBY_NAME and not self.client.audience.home:
-                return LOBBY
+                return LOBBY if LOBBY in self.client.audience.members[self.client] else None
             room = self.client.rooms.by_name.get(name)
         return room.number if room and room.number in self.client.audience.members[self.client] else None
 
@@ -363,7 +383,8 @@ class Session:
         except InvalidName:
             return None
         key = getattr(command, "key", None)
-        return ToHub.Enter(self.client.number, name, occupied, None if key is None else one_line(canonical(key)))
+        return ToHub.Enter(self.client.number, name, occupied, None if key is None else one_line(canonical(key)),
+                           self._traits.converses)
 
     def _enter_along(self, command):
         """Ask for one more room while such questions are open: whoever reconnects enters all its rooms at once."""
@@ -380,13 +401,14 @@ class Session:
 
     @_handles(Exit)
     def _exit(self, command):
-        self._ask(command, ToHub.Exit(self.client.number, self._named(command.room)))
+        why = one_line(canonical(command.why))
+        self._ask(command, ToHub.Exit(self.client.number, self._named(command.room), why))
 
     @_handles(Manage)
     def _manage(self, command):
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
-            one_line(canonical(spelled(command.about))), one_line(command.text)))
+            one_line(canonical(self._whom(command.about))), one_line(command.text)))
 
     @_handles(Masks)
     def _masks(self, command):
@@ -402,6 +424,18 @@ class Session:
     @_handles(Topic)
     def _topic(self, command):
         self._ask(command, ToHub.Topic(self.client.number, self._named(command.room)))
+
+    @_handles(Look)
+    def _look(self, command):
+        self._look_up(command, ToHub.Look((), self._named(command.room)))
+
+    @_handles(Count)
+    def _count(self, command):
+        self._ask(command, ToHub.Tally(self.client.number))
+
+    @_handles(ReadMotd)
+    def _read_motd(self, command):
+        self._reply(Notice(self.client.audience.motd))
 
     @_handles(Roles)
     def _roles(self, command):
@@ -434,7 +468,7 @@ class Session:
             client.audience.whispered += 1
             self.said_at = client.heard_at
             self._ask(whisper, ToHub.Whisper(
-                client.number, self.client.name, spelled(whisper.to), whisper.text, whisper.time, client.address()[0],
+                client.number, client.name, self._whom(whisper.to), whisper.text, whisper.time, client.address()[0],
                 whisper.tag, whisper.extra))
 
     def _is_fit(self, said):
@@ -486,7 +520,7 @@ class Session:
     @_handles(Browse)
     def _browse(self, browse):
         room = b"" if browse.room is None else self._named(browse.room)
-        partner = b"" if browse.partner is None else spelled(browse.partner)
+        partner = b"" if browse.partner is None else self._whom(browse.partner)
         wanted = room, partner, browse.before, browse.after, browse.most
         if browse.exactly:
             self._look_up(browse, ToHub.BrowseExactly(
@@ -622,7 +656,14 @@ class Session:
     @_handles(Quit)
     def _quit(self, quit_):
         self._reply(Done(quit_))
-        self.leave(by=QUIT)
+        self.leave(by=QUIT, why=one_line(canonical(quit_.why)) if type(quit_) is Quit else b"")
+
+    @_handles(Turn, of=(STRANGER, MEMBER))
+    def _take_turn(self, turn):
+        frames, commands = turn.take(self.client.name)
+        self.client.audience.tell_frames(self.client, frames)
+        self.client.heed_form()
+        return self.hear(commands)
 
     def _stranger(self, command):
         if type(command) in self._traits.open_to_strangers and getattr(command, "room", HOME) == HOME:
@@ -648,7 +689,7 @@ class Session:
     @_handles(Labelled, of=(STRANGER, MEMBER))
     def _labelled(self, labelled):
         self.client.audience.label(self.client, labelled.label)
-        HANDLERS[self.client.state][type(labelled.command)](self, labelled.command)
+        return HANDLERS[self.client.state][type(labelled.command)](self, labelled.command)
 
     @_handles(Broken, of=(STRANGER, MEMBER))
     def _broken(self, broken):
@@ -672,7 +713,7 @@ class Session:
             return
         if was_stranger and not self.client.audience.home and not (
                 self._traits.hears_at_once and LOBBY in self.client.audience.members.get(self.client, ())):
-            self.client.audience.enter(self.client, LOBBY)
+            self.client.audience.enter(self.client, LOBBY if self._traits.in_lobby else EVERYWHERE)
         question = self._answered()
         answers = [Welcome(name, question)]
         if was_stranger and self.client.audience.motd:
@@ -751,7 +792,7 @@ class Session:
 
         reason: if it was put out.
         """
-        if room.name == self.client.audience.home:
+        if room.name and room.name == self.client.audience.home:
             if self.client.name is not None:  # else it is a stranger again (see `forget`), and may come back
                 self.leave(reason)
         else:
@@ -775,19 +816,19 @@ class Session:
             happening = happening._replace(rooms=rooms) if rooms else happening
         self._go_on(happening)
 
-    def confirm(self, number=0, time=0, serial=0):
-        """What was asked is done; if it was to say something, that has this number and time.
+    def confirm(self, number=0, time=0, serial=0, at=0):
+        """What was asked is done; if it was to say something, that has this number and time; at: in milliseconds.
 
         serial: which of the client's words it is, if several may be under way.
         """
         if serial:
-            self._hear_of(serial, Stored(self._word(serial), number, time))
+            self._hear_of(serial, Stored(self._word(serial), number, time, at))
             return
         question = self._answered()
         if type(question) is LogOut:
             self._quit(question)
         else:
-            self._go_on(Stored(question, number, time) if number and self._traits.numbered else Done(question))
+            self._go_on(Stored(question, number, time, at) if number and self._traits.numbered else Done(question))
 
     def _word(self, serial):
         """The Say that is under way as this of its words."""

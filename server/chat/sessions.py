@@ -387,9 +387,10 @@ class Sessions:
         if key:
             self._store.ask(self.settler(key, tag), ToStore.SayOnce(key, tag, frame))
         else:  # its account has got another password, so that one cannot come back to this session
-            time = self._now
+            at = self._accounts.order.now
             self._store.talk(frame, self._post.guarded(
-                worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, time, serial)))
+                worker, session, lambda stored: self._post.confirm(
+                    holder, stored, number or 0, at // 1000, serial, at)))
 
     def was_said(self, holder: int, tag: bytes, serial: int = 0) -> bool:
         """Has the holder said anything by this tag before? Then it is answered with that, at once or when it is stored.
@@ -399,7 +400,7 @@ class Sessions:
         if known is None or known.time // 1000 + RESUMED_FOR <= self._now:
             return False
         if known.stored:
-            self._post.confirm(holder, True, known.number, known.time // 1000, serial)
+            self._post.confirm(holder, True, known.number, known.time // 1000, serial, known.time)
         else:
             known.waiting.append((holder, serial))
         return True
@@ -439,7 +440,7 @@ class Sessions:
         waiting, known.waiting = known.waiting, []
         for holder, serial in waiting:
             if holder in self._members:
-                self._post.confirm(holder, stored, known.number, known.time // 1000, serial)
+                self._post.confirm(holder, stored, known.number, known.time // 1000, serial, known.time)
 
 
 def _owner(session: _Session) -> bytes:

@@ -254,18 +254,23 @@ class ToHub:
         name: bytes
 
     class Enter(NamedTuple):
-        """A member wants to be in a room, which is made if there is none of this name."""
+        """A member wants to be in a room, which is made if there is none of this name.
+
+        any_case: a room whose name differs in case only is the one that is meant.
+        """
 
         session: int
         room_name: bytes
         occupied: Collection[bytes]
         key: Optional[bytes]
+        any_case: bool = False
 
     class Exit(NamedTuple):
-        """A member wants to be in the room no more."""
+        """A member wants to be in the room no more. `why`: in its words, or empty."""
 
         session: int
         room_name: bytes
+        why: bytes = b""
 
     class Manage(NamedTuple):
         """A member does something to a room: `parley.server.protocols.events.Manage`."""
@@ -281,6 +286,11 @@ class ToHub:
 
         session: int
         room_name: bytes
+
+    class Tally(NamedTuple):
+        """A member asks how many are here."""
+
+        session: int
 
     class Roles(NamedTuple):
         """A member asks who has which role in a room, and for its settings."""
@@ -319,6 +329,12 @@ class ToHub:
 
         sessions: Sequence[int]
         pattern: Optional[bytes]
+
+    class Look(NamedTuple):
+        """Who is in the room, and how is it set? Answered also to who may not see that."""
+
+        sessions: Sequence[int]
+        room_name: bytes
 
     class Accounts(NamedTuple):
         """Who is known? With a shell pattern: of those that match."""
@@ -411,9 +427,10 @@ class ToHub:
     # ---- a worker tells how it went
 
     class Release(NamedTuple):
-        """The session is gone."""
+        """The session is gone. `why`: `parley.server.protocols.events.Left`."""
 
         session: int
+        why: bytes = b""
 
     class Told(NamedTuple):
         """The session has been sent everything in front of the `ToWorker.Mark`."""
@@ -469,6 +486,7 @@ class ToHub:
     class CameBy(NamedTuple):
         """The session has come by a room's own port: that room stands in the lobby's place for it.
 
+        room_name: empty if none does, until it enters one itself.
         host: of a client that hears what happens there before it has a name; else None.
         """
 
@@ -565,10 +583,11 @@ class ToWorker:
         proven: bool = False
 
     class Left(NamedTuple):
-        """A member is gone."""
+        """A member is gone. `why`: `parley.server.protocols.events.Left`."""
 
         name: bytes
         in_lobby: bool = True
+        why: bytes = b""
 
     class Person(NamedTuple):
         """What there is to tell of a member: `parley.server.protocols.events.Person`.
@@ -610,12 +629,17 @@ class ToWorker:
         hears: bool
 
     class Exited(NamedTuple):
-        """These sessions of a worker, with these names, are in the room no more. To the workers with members there."""
+        """These sessions of a worker, with these names, are in the room no more. To the workers with members there.
+
+        gone, why: `parley.server.protocols.events.Exited`.
+        """
 
         room: int
         worker: int
         sessions: Sequence[int]
         names: Sequence[bytes]
+        gone: bool = False
+        why: bytes = b""
 
     class RenamedIn(NamedTuple):
         """A member of the room has another name. To the workers with members there."""
@@ -678,11 +702,12 @@ class ToWorker:
     # ---- to one worker: the answers for its sessions
 
     class Confirmed(NamedTuple):
-        """Yes. If the session has said something to one alone: its number and time."""
+        """Yes. If the session has said something to one alone: its number and time; `at`: in milliseconds."""
 
         session: int
         number: int = 0
         time: int = 0
+        at: int = 0
 
     class Greeted(NamedTuple):
         """The answer to `ToHub.Hello`."""
@@ -839,6 +864,27 @@ class ToWorker:
         room_name: bytes
         names: List[bytes]
 
+    class Looked(NamedTuple):
+        """The answer to `ToHub.Look`: `parley.server.protocols.events.Looked`."""
+
+        sessions: Sequence[int]
+        room_name: bytes
+        inside: bool = False
+        members: Sequence[Tuple[bytes, bytes]] = ()
+        topic: bytes = b""
+        by: bytes = b""
+        time: int = 0
+        settings: Sequence[Tuple[bytes, int]] = ()
+        since: int = 0
+
+    class Counted(NamedTuple):
+        """The answer to `ToHub.Tally`: `parley.server.protocols.events.Counted`."""
+
+        session: int
+        members: int
+        rooms: int
+        operators: int
+
     class RoomsListed(NamedTuple):
         """The answer to `ToHub.ListRooms`: `parley.server.protocols.events.RoomList`."""
 
@@ -885,11 +931,15 @@ class ToWorker:
         counts: List[Tuple[bytes, int]]
 
     class Stored(NamedTuple):
-        """What was said is stored: (session, which of its words) each; the number of the first, and the time of all."""
+        """What was said is stored: (session, which of its words) each; the number of the first, and the time of all.
+
+        at: the same time in milliseconds.
+        """
 
         said: Sequence[Tuple[int, int]]
         first: int = 0
         time: int = 0
+        at: int = 0
 
     class Unsaid(NamedTuple):
         """What was said, likewise, is not heard, or not stored; why is a `Reason`."""
@@ -907,6 +957,7 @@ class ToWorker:
         text: bytes
         time: int
         message: int
+        at: int = 0  # milliseconds
         extra: bytes = b""
 
     class Presence(NamedTuple):

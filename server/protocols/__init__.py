@@ -13,18 +13,19 @@ A protocol is a module with
                       encode(happening, me, aliases), where aliases is {name: alias} of the members.
 
     TALK              not there, or {form: encode_talk} for forms in which all who are in a room are told the same of
-                      what is said there: encode_talk(room, records, first) -> a frame for each, or None if one of them
-                      is not one frame; room: its name, or HOME; records: (any number, sender, text, time) each; first:
-                      the number of the first message. With TRAITS.extras, the text may be followed by NUL and an extra
+                      what is said there: encode_talk(room, records, first, at) -> a frame for each, or None if one of
+                      them is not one frame; room: its name, or HOME; records: (any number, sender, text, time) each;
+                      first: the number of the first message; at: when it got that, milliseconds since the epoch. With
+                      TRAITS.extras, the text may be followed by NUL and an extra
 
 The types are in `server.protocols.contract`; `server.protocols.line` is an example.
 """
 from typing import Any, Dict
 
-from parley.server.protocols import binary, delimited, dollar, line, padded, web
+from parley.server.protocols import binary, delimited, dollar, irc, line, padded, web
 
 PROTOCOLS: Dict[str, Any] = {protocol.NAME: protocol for protocol in (
-    line, binary, padded, delimited, dollar, web)}
+    line, binary, padded, delimited, dollar, web, irc)}
 
 # Names of up to this many bytes are shown unchanged by all protocols.
 LONGEST_FOR_ALL: int = min(

@@ -33,6 +33,6 @@ def shortened(name: bytes, longest: int, aliases: Aliases) -> bytes:
 
 def _beginning(name: bytes, size: int) -> bytes:
     """As many whole characters as fit into `size` bytes."""
-    while size and name[size] & 0xC0 == 0x80:  # a continuation byte: the character began before
+    while 0 < size < len(name) and name[size] & 0xC0 == 0x80:  # a continuation byte: the character began before
         size -= 1
     return name[:size]

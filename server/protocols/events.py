@@ -6,7 +6,7 @@ Names and texts are canonical UTF-8 bytes everywhere inside the server (`server.
 because they are passed between processes far more often than their characters are looked at. In commands, names and
 passwords are as received; texts are canonical already. Times are whole seconds since the epoch.
 """
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 _T = TypeVar("_T")
 
@@ -252,9 +252,10 @@ class Enter(NamedTuple):
 
 @event
 class Exit(NamedTuple):
-    """Be in a room no more."""
+    """Be in a room no more. `why`: in the client's words, or empty."""
 
     room: bytes
+    why: bytes = b""
 
 
 @event
@@ -273,6 +274,23 @@ class Topic(NamedTuple):
     """What is a room's topic?"""
 
     room: bytes
+
+
+@event
+class Look(NamedTuple):
+    """Who is in a room, what is its topic, and how is it set?"""
+
+    room: bytes
+
+
+@event
+class Count(NamedTuple):
+    """How many are here?"""
+
+
+@event
+class ReadMotd(NamedTuple):
+    """What is the message of the day?"""
 
 
 @event
@@ -461,7 +479,9 @@ class LogOut(NamedTuple):
 
 @event
 class Quit(NamedTuple):
-    """I am leaving."""
+    """I am leaving. `why`: what others are told, or empty."""
+
+    why: bytes = b""
 
 
 @event
@@ -471,10 +491,20 @@ class TimingMark(NamedTuple):
 
 @event
 class Labelled(NamedTuple):
-    """A command whose answer is to bear the client's label for it."""
+    """A command whose answer is to bear the client's label for it, or what else the protocol puts there."""
 
-    label: bytes
+    label: Any
     command: Any
+
+
+@event
+class Turn(NamedTuple):
+    """What a client has sent, where the decoder says in its turn only what it means: that depends on what was before.
+
+    take: take(name) gives what answers it at once, frames, and the commands that it is. name: the client's, or None.
+    """
+
+    take: Callable[[Optional[bytes]], Tuple[Tuple[bytes, ...], Sequence[Any]]]
 
 
 @event
@@ -504,10 +534,10 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
-    History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Manage, Masks, Wallops, Typing, Away,
-    Introduce, SetName, SetFlag, Identify, Oper, ScramBegin, ScramFinish, Whois, WhoWas, Watch, MarkRead, ReadMark,
-    Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Nothing, Malformed, Broken,
-    Hangup,
+    History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Masks, Wallops,
+    Typing, Away, Introduce, SetName, SetFlag, Identify, Oper, ScramBegin, ScramFinish, Whois, WhoWas, Watch, MarkRead,
+    ReadMark, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Turn, Nothing, Malformed,
+    Broken, Hangup,
 ]  # fmt: skip
 COMMANDS = _members(Command)
 
@@ -584,11 +614,12 @@ class Done(NamedTuple):
 
 @event
 class Stored(NamedTuple):
-    """What you said is stored, and has this number. `time`: as history tells it."""
+    """What you said is stored, and has this number. `time`: as history tells it. `at`: in milliseconds."""
 
     asked: Any
     number: int
     time: int
+    at: int = 0
 
 
 @event
@@ -704,6 +735,34 @@ class RolesTold(NamedTuple):
 
 
 @event
+class Looked(NamedTuple):
+    """The answer to `Look`, also by who may not see into the room: then there is no more than its name.
+
+    inside: is the asker in the room? members: (name, role) of each, in the order in which they came; a role is one of
+        `RolesTold`, or empty.
+    topic, by, time: as in `TopicTold`. settings: as in `RolesTold`. since: when it was made, seconds, or 0.
+    """
+
+    room: bytes
+    inside: bool = False
+    members: Sequence[Tuple[bytes, bytes]] = ()
+    topic: bytes = b""
+    by: bytes = b""
+    time: int = 0
+    settings: Sequence[Tuple[bytes, int]] = ()
+    since: int = 0
+
+
+@event
+class Counted(NamedTuple):
+    """The answer to `Count`: members, rooms, and operators among the members."""
+
+    members: int
+    rooms: int
+    operators: int
+
+
+@event
 class MasksTold(NamedTuple):
     """The answer to `Masks`: (mask, by whom, seconds since the epoch or 0) of each, in the order in which they came."""
 
@@ -790,13 +849,17 @@ class Pong(NamedTuple):
 
 @event
 class Said(NamedTuple):
-    """`sender` said `text` in a room. `number` is the message's, None where it is not known; `extra`: as in `Say`."""
+    """`sender` said `text` in a room. `number` is the message's, None where it is not known.
+
+    time: as the sender has it. at: when it got its number, milliseconds since the epoch. extra: as in `Say`.
+    """
 
     sender: bytes
     text: bytes
     time: int
     number: Optional[int] = None
     room: bytes = HOME
+    at: int = 0
     extra: bytes = b""
 
 
@@ -808,6 +871,7 @@ class Whispered(NamedTuple):
     text: bytes
     time: int
     number: Optional[int] = None
+    at: int = 0
     extra: bytes = b""
 
 
@@ -820,9 +884,14 @@ class Joined(NamedTuple):
 
 @event
 class Left(NamedTuple):
-    """`name` is no longer here."""
+    """`name` is no longer here.
+
+    gone: or else it is only in the lobby no more. why: in its words, or a Reason; or empty.
+    """
 
     name: bytes
+    gone: bool = True
+    why: bytes = b""
 
 
 @event
@@ -845,10 +914,15 @@ class Entered(NamedTuple):
 
 @event
 class Exited(NamedTuple):
-    """`name` is in the room no more, by its own will or because its connection has ended."""
+    """`name` is in the room no more, by its own will or because its connection has ended: then it is `gone`.
+
+    why: as in `Left`.
+    """
 
     room: bytes
     name: bytes
+    gone: bool = False
+    why: bytes = b""
 
 
 @event
@@ -955,8 +1029,8 @@ class Farewell(NamedTuple):
 
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, MasksTold, PartnersTold, ReadTold, ScramTold,
-    ScramProven, WhoisTold, WhoWasTold,
+    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, Looked, Counted, MasksTold, PartnersTold,
+    ReadTold, ScramTold, ScramProven, WhoisTold, WhoWasTold,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
@@ -971,7 +1045,8 @@ HAPPENINGS = ANSWERS + PUSHES
 # The answers that may be long, by the type of the request.
 LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
     Who: Present, Accounts: Known, Recall: Recalled, Browse: Browsed, Hello: CaughtUp, Poll: News, History: Past,
-    Deliver: Missed, Unread: Done, Rooms: RoomList, Partners: PartnersTold}
+    Deliver: Missed, Unread: Done, Rooms: RoomList, Partners: PartnersTold,
+    Look: Looked}
 
 
 class Reason:

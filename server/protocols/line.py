@@ -483,7 +483,7 @@ ENCODERS: Encoders = {
     events.Refused: _refused,
     events.Said: lambda said: _said(said.room + b" MSG" if said.room else b"MSG", said.sender, said.text),
     events.Whispered: lambda whispered: _said(b"DM", whispered.sender, whispered.text),
-    events.Left: lambda left: (b"INFO %b disconnected\n" % left,),
+    events.Left: lambda left: (b"INFO %b disconnected\n" % left.name,),
     events.Renamed: _info,
     events.Entered: _info,
     events.Exited: _info,
@@ -507,7 +507,8 @@ def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
 
 
 def encode_talk(
-        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int) -> Optional[List[bytes]]:
+        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int, at: int = 0
+) -> Optional[List[bytes]]:
     """A line for each of (number, sender, text, time); None if a text takes several. `room`: its name, or HOME."""
     word = _front(room) + b"MSG"
     lines = []

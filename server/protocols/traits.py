@@ -28,6 +28,11 @@ class Traits(NamedTuple):
     heartbeat: what a client is sent that has been silent for a while, so that it shows that it is there; or nothing.
     if_missed: the command to run for a member that logs in, if messages were kept for it while it was away. None: it
         is only told that there are some.
+    in_lobby: is a member in the lobby from its login on? Otherwise it is in no room before it enters one.
+    converses: what is told to a client alone is put into words by its decoder, which knows what it has asked:
+        tell(happening, me) -> frames. It has a method `label` that is told the labels of commands, and its forms are
+        made when there is somebody to hear them; they may have traits of their own (`traits_of` of the protocol).
+    optional: the server starts without the protocol if its default port is taken.
     """
 
     coalesces: bool = True
@@ -49,3 +54,6 @@ class Traits(NamedTuple):
     http: bool = False
     heartbeat: bytes = b""
     if_missed: Any = None
+    in_lobby: bool = True
+    converses: bool = False
+    optional: bool = False

@@ -74,7 +74,8 @@ PORT = 8000
 IDLE_TIMEOUT = 0  # whoever does not answer pings is not idle but gone
 TRAITS = Traits(
     acknowledges=True, numbered=True, resumes=True, open_to_strangers=(events.Ping, events.Quit, None),
-    shared_answers=(events.Present,), labels=True, http=True, heartbeat=websocket.PING)
+    shared_answers=(events.Present,), labels=True, http=True, optional=True,
+    heartbeat=websocket.PING)
 
 LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
 AROUND_TEXT = 4096  # bytes
@@ -525,7 +526,9 @@ def with_label(frame: bytes, label: bytes) -> bytes:
     return text_frame(b'{"id":%b,%b' % (label, websocket.text_of(frame)[1:])) if frame[:1] == b"\x81" else frame
 
 
-def encode_talk(room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int) -> Optional[List[bytes]]:
+def encode_talk(
+        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int, at: int = 0
+) -> Optional[List[bytes]]:
     """A frame for each of (number, sender, text, time); `first`: the number of the first message."""
     frames, shown, last, before_text, is_odd = [], _shown(room), None, b"", _ODD.search
     for number, (_, sender, text, time) in enumerate(records, first):

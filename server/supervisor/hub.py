@@ -323,7 +323,7 @@ class Hub(Post):
         """Talk is stored, or not: tell those who want to know."""
         if not stored or kind not in NOT_AWAITED:
             first, when = place(frame)
-            self.worker(worker, ToWorker.Stored(words(frame), first, when // 1000) if stored
+            self.worker(worker, ToWorker.Stored(words(frame), first, when // 1000, when) if stored
                         else ToWorker.Unsaid(words(frame), Reason.NOT_STORED))
 
     def _hear_aide(self, number):

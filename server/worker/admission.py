@@ -51,7 +51,8 @@ class Admission:
         self._limits = limits = settings["limits"]
         self._decoder_limits = {
             name: {"line_bytes": limits["line_bytes"], "text_bytes": limits["text_bytes"].get(name),
-                   "goodbye": settings["goodbye"].get(name)} for name in PROTOCOLS}
+                   "goodbye": settings["goodbye"].get(name), "irc": settings["irc"], "known": self._worker.rooms}
+            for name in PROTOCOLS}
         web = settings["web"]
         proxies = [ipaddress.ip_network(one) for one in web["trusted_proxies"]]
         self._proxies = proxies if settings["proxy"] else ()

@@ -35,6 +35,7 @@ class Connection:
     number: this client's in its worker, never given twice.
     state, name: of the session, which sets them.
     audience: those who hear in the same form.
+    decoder: of its protocol.
     transport: see `server.worker.transports`; None once closed.
     session: see `server.chat.session`.
     pace: of a client that takes one recv for one frame (see `server.worker.paced`), else None.
@@ -45,7 +46,7 @@ class Connection:
 
     __slots__ = (
         "number", "state", "name", "audience", "transport", "session", "pace", "outbox", "heard_at", "paid_until",
-        "_worker", "_decoder", "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
+        "decoder", "_worker", "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
 
     def __init__(self, number, transport, worker, audience, decoder):
         self.number = number
@@ -56,7 +57,7 @@ class Connection:
         self.heard_at = worker.now
         self.paid_until = 0.0
         self._worker = worker
-        self._decoder = decoder
+        self.decoder = decoder
         self._origin = _origin(transport, worker.now)
         self._mask = 0
         self._paused = False  # not read at the moment, because something is in the way (`_may_read`)
@@ -121,17 +122,21 @@ class Connection:
             if len(data) > _CHUNK:
                 data, self._undecoded = data[:_CHUNK], data[_CHUNK:]
             worker.throttle.charge(self, len(data) >> KIB_SHIFT, worker.now)
-        commands = self._decoder.feed(data)
+        commands = self.decoder.feed(data)
         if commands:
-            audience = self.audience
-            if self._decoder.form != audience.form:  # it is answered in the form in which it writes
-                audience.move(self, worker.audiences[audience.protocol, self._decoder.form, audience.home])
-            if type(commands[-1]) is not Nothing or not self._decoder.unfinished or any(
+            self.heed_form()
+            if type(commands[-1]) is not Nothing or not self.decoder.unfinished or any(
                     type(command) is not Nothing for command in commands):
                 worker.deadlines.completed(self)  # and not by a part of a message
             self.hear(commands)
-        if self._decoder.unfinished and not self._paused and self.state is not GONE:
+        if self.decoder.unfinished and not self._paused and self.state is not GONE:
             worker.began(self)
+
+    def heed_form(self):
+        """It is answered in the form in which it writes."""
+        audience = self.audience
+        if self.decoder.form != audience.form:
+            audience.move(self, self._worker.audiences[audience.protocol, self.decoder.form, audience.home])
 
     def begin_with(self, data):
         """These bytes have come along with what was before the connection."""
@@ -208,7 +213,7 @@ class Connection:
     @property
     def unfinished(self):
         """How many bytes have come of a command that has begun and not ended?"""
-        return self._decoder.unfinished
+        return self.decoder.unfinished
 
     @property
     def is_typed(self):
@@ -280,7 +285,7 @@ class Connection:
         if self._paused and self._may_read():
             self._paused = False
             self.heard_at = worker.now
-            if self._decoder.unfinished:
+            if self.decoder.unfinished:
                 worker.began(self)
             self._watch()
 

@@ -20,25 +20,28 @@ import time
 from parley.server.chat.room import EVERYWHERE, LOBBY
 from parley.server.chat.session import GONE, WAITING
 from parley.server.protocols import events
-from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Said, Users
+from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Managed, Renamed, Said, Users
 from parley.server.worker.outbox import Outbox
 from parley.server.worker.throttle import KIB_SHIFT
 
 MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as much as a message
 
+MANY = 64  # audiences; with more, those that nobody is in are dropped
 NOWHERE = ()  # the rooms of who is no member
 MOST_SHARED = 3  # rooms in a tuple of which there is one for all who are in them; of more, few are in the same
 
 _AS_IN_LOBBY = {Entered: Joined, Exited: Left}
+_OF_SOMEBODY = frozenset([Renamed, Exited, Left])  # what happens to somebody; if it is gone
 _LONG = frozenset(events.LONG_ANSWERS.values())
 
 log = logging.getLogger(__name__)
 
 
-def audience(protocol, form, strangers, home=HOME):
+def audience(protocol, form, strangers, home=HOME, known=None):
     """The audience for a form of a protocol module, of the kind that its traits call for.
 
+    known: what is known of people, where the protocol tells of them.
     home: the name of the room that stands in the lobby's place for its members; empty where that is the lobby.
     strangers: `server.worker.strangers.Strangers`, as a bug in an encoder may show again and again.
     """
@@ -46,15 +49,62 @@ def audience(protocol, form, strangers, home=HOME):
         kind = Personal
     elif protocol.TRAITS.answers_first:
         kind = AnswersFirst
+    elif protocol.TRAITS.converses:
+        kind = Conversing
     elif protocol.TRAITS.labels:
         kind = functools.partial(Labelling, protocol.with_label)
     elif protocol.TRAITS.resumes:
         kind = Resuming
     else:
         kind = Audience if protocol.TRAITS.coalesces else OneByOne
-    encode = protocol.FORMS[form]
-    return kind(protocol.NAME, protocol.TRAITS, _at_home(encode, home) if home else encode, strangers, home, form,
-                getattr(protocol, "TALK", {}).get(form))
+    encode, encode_talk = protocol.FORMS[form], getattr(protocol, "TALK", {}).get(form)
+    if protocol.TRAITS.people:
+        encode, encode_talk = functools.partial(encode, known), functools.partial(encode_talk, known)
+    traits = protocol.traits_of(form) if protocol.TRAITS.converses else protocol.TRAITS
+    return kind(protocol.NAME, traits, _at_home(encode, home) if home else encode, strangers, home, form, encode_talk)
+
+
+class Audiences(dict):
+    """All audiences of a worker: {(name of the protocol, form, home): audience}.
+
+    Those of protocols that `converse` are made when there is somebody to hear them, and dropped when there is nobody,
+    if there are many.
+
+    everyone: a list of them all. prepare: called with each new one.
+    known: what is known of people (`server.chat.room.Rooms`), for those protocols; set before anybody comes.
+    """
+
+    def __init__(self, protocols, homes, strangers, prepare):
+        super().__init__()
+        self.everyone = []
+        self.known = None
+        self._protocols = protocols
+        self._strangers = strangers
+        self._prepare = prepare
+        for name, home in homes:
+            if not protocols[name].TRAITS.converses:
+                for form in protocols[name].FORMS:
+                    self._make((name, form, home))
+
+    def __missing__(self, key):
+        if len(self) > MANY:
+            self._drop_empty(key[0])
+        return self._make(key)
+
+    def _make(self, key):
+        name, form, home = key
+        made = self[key] = audience(self._protocols[name], form, self._strangers, home, self.known)
+        self.everyone.append(made)
+        self._prepare(made)
+        return made
+
+    def _drop_empty(self, protocol):
+        """Only one of the protocol's audiences that nobody is in is left, which gets the counts of the others."""
+        empty = [(key, one) for key, one in self.items() if key[0] == protocol and one.is_empty()]
+        for key, one in empty[1:]:
+            empty[0][1].take_counts(one)
+            self.everyone.remove(one)
+            del self[key]
 
 
 def _at_home(encode, home):
@@ -70,6 +120,13 @@ def _at_home(encode, home):
         return encode(happening, *others)
 
     return encode_at_home
+
+
+def _without_room(happening):
+    """What has happened, to be compared with what is told of other rooms."""
+    if type(happening) is Renamed:
+        return happening.old, happening.new
+    return happening.name
 
 
 def _charge(session, frames, shift):
@@ -163,6 +220,15 @@ class Audience:
         self._all = _NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
             self._runs = [(0, self._room)]
+
+    def is_empty(self):
+        """Is nobody in it, who could hear anything?"""
+        return not (self.members or self._cuts or self._held or self._frames)
+
+    def take_counts(self, other):
+        """Add up what another audience, which ends, has counted."""
+        for count in ("deliveries", "commands", "said", "whispered"):
+            setattr(self, count, getattr(self, count) + getattr(other, count))
 
     def show_by(self, aliases):
         """Long names are shown by these, {name: alias}; only where the protocol has a `longest_name`."""
@@ -260,16 +326,17 @@ class Audience:
             if session not in self._unlisted:
                 self._cut(session, start, self._encode(instead, session.name))
 
-    def hear_plainly(self, room, name, first, records, find):
+    def hear_plainly(self, room, name, first, records, find, at=0):
         """What `hear_talk` does, for most talk in most forms; false, with nothing done, where `hear_talk` has to.
 
-        name: of the room. first: the number of the first message. records: (session number, sender, text, time) each.
+        name: of the room. first: the number of the first message; at: when it got that, milliseconds.
+        records: (session number, sender, text, time) each.
         find: gives the session of a number, if that is one of this worker's.
         """
         if self._encode_talk is None:
             return False
         try:
-            rendered = self._encode_talk(HOME if name == self.home else name, records, first)
+            rendered = self._encode_talk(HOME if name == self.home else name, records, first, at)
         except Exception:
             return False  # a bug, which `hear_talk` finds in one of them
         if rendered is None:
@@ -340,6 +407,10 @@ class Audience:
     def _tell(self, session, frames):
         if frames:
             self._cut(session, len(self._frames), frames)
+
+    def tell_frames(self, session, frames):
+        """One session hears these frames, in their place."""
+        self._tell(session, frames)
 
     def answer(self, session, happening):
         """One session hears it, as the answer to what it asked."""
@@ -612,6 +683,102 @@ class Labelling(Resuming):
         if room == EVERYWHERE and session.state is GONE:  # or else it has deleted its account, and is answered next
             self._labels.pop(session, None)
         super().leave(session, room)
+
+
+class Conversing(Audience):
+    """What is told to a session alone is put into words by its decoder, which knows what it has asked.
+
+    Where talk is acknowledged, whoever says something is told that it is stored in its place: what follows it waits.
+    What happens to somebody, and not to a room, is told once to each who is in any of its rooms.
+    """
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._happened = None, ()  # the last of these, without its room; who was told of it
+        self._later = {}  # session -> Outboxes of what follows its second word that has no answer, its third ...
+        self._collecting = set()  # sessions whose decoders collect what answers a command
+
+    @staticmethod
+    def label(session, label):
+        """The next answer is to what has this label."""
+        session.decoder.label(label)
+
+    def tell(self, session, happening):
+        self._tell(session, session.decoder.tell(happening, session.name))
+
+    def tell_frames(self, session, frames):
+        (self._collecting.add if session.decoder.collects else self._collecting.discard)(session)
+        self._tell(session, frames)
+
+    def leave(self, session, room=EVERYWHERE):
+        if room == EVERYWHERE:
+            self._collecting.discard(session)
+            for held in self._later.pop(session, ()):
+                self._held[session].extend(held)
+        super().leave(session, room)
+
+    def answer(self, session, happening):
+        frames = session.decoder.tell(happening, session.name)
+        if type(happening) in _LONG:
+            _charge(session, frames, KIB_SHIFT)
+        if session not in self._held:
+            self._tell(session, frames)
+            return
+        session.send([*frames, *self._held.pop(session)])
+        if session in self._later:
+            self._held[session] = self._later[session].pop(0)
+            if not self._later[session]:
+                del self._later[session]
+
+    def hear(self, room, happening, origin=None):
+        if type(happening) not in _OF_SOMEBODY or not getattr(happening, "gone", True):
+            self._happened = None, ()
+            if self._collecting and type(happening) is Managed:
+                origin = self._collect(room, happening) or origin
+            super().hear(room, happening, origin)
+            return
+        event = _without_room(happening)
+        known, told = self._happened
+        if event != known:
+            told = set(self.rooms.get(room, ()))
+            self._happened = event, told
+            super().hear(room, happening, origin)
+            return
+        frames = self._render(happening)
+        for session in self.rooms.get(room, ()):
+            if session not in told and session is not origin:
+                told.add(session)
+                self._tell(session, frames)
+
+    def _collect(self, room, managed):
+        """What somebody has done to the room is a part of what answers it, if that is collected; gives who it is."""
+        members = self.rooms.get(room, ())
+        for session in self._collecting:
+            if session in members and session.name == managed.by:
+                session.decoder.collect(self._encode(managed, None))
+                return session
+        return None
+
+    def hear_plainly(self, room, name, first, records, find, at=0):
+        if find is not None and self.traits.acknowledges and any(
+                find(record[0]) in self.rooms[room] for record in records):
+            return False
+        return super().hear_plainly(room, name, first, records, find, at)
+
+    def hold(self, session):
+        self._send_so_far(session)
+        if session in self._held:
+            self._later.setdefault(session, []).append(Outbox())
+        else:
+            self._held[session] = Outbox()
+
+    def _send(self, session, pieces):
+        if session in self._later:
+            self._later[session][-1].extend(pieces)
+        elif session in self._held:
+            self._held[session].extend(pieces)
+        else:
+            session.send(pieces)
 
 
 class Separate(Audience):

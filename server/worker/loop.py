@@ -16,7 +16,7 @@ from parley.server.worker.admission import Admission
 from parley.server.worker.beat import next_beat
 from parley.server.worker.connection import READ, WRITE
 from parley.server.worker.deadlines import Deadlines
-from parley.server.worker.fanout import audience
+from parley.server.worker.fanout import Audiences
 from parley.server.worker.paced import Turns
 from parley.server.worker.stats import Stats
 from parley.server.worker.strangers import Strangers
@@ -72,15 +72,15 @@ class Worker:
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
         homes = {*((name, HOME) for name in PROTOCOLS),
                  *((name, home) for name, _, _, home in listening if name in PROTOCOLS)}
-        self.audiences = {(name, form, home): audience(PROTOCOLS[name], form, self.strangers, home)
-                          for name, home in sorted(homes) for form in PROTOCOLS[name].FORMS}
+        self._settings = settings
+        self.audiences = Audiences(PROTOCOLS, sorted(homes), self.strangers, self._configure_audience)
+        self.rooms = self.audiences.known = Rooms(self.audiences.everyone)
         self.stats = Stats(self.now)
         self.admission = Admission(self, listening)
         self.stopping = self._done = self._ending = False
         self._last_heartbeats = self.now
         self._next_sweep = self._next_idle_sweep = self._next_push = self._next_reading = self.now
         self.configure(settings)
-        self.rooms = Rooms(list(self.audiences.values()))
         self._replica = replica = Replica(number, self.admission.connections, self.rooms, self.uplink)
         self._said = replica.said
         self._said_with_extra = replica.said_with_extra
@@ -190,7 +190,7 @@ class Worker:
         self.lookups.go_on(self.now)
         self.uplink.flush()
         began = time.monotonic()
-        for hearers in self.audiences.values():
+        for hearers in self.audiences.everyone:
             hearers.flush()
         told = time.monotonic()
         self._telling = max(told - began, self._telling * FADES)
@@ -221,14 +221,14 @@ class Worker:
             self._lose_hub()
             return
         for frame in frames:
-            kind, room, worker, _, _, number, _ = HEAD.unpack_from(frame)
+            kind, room, worker, _, _, number, at = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 name, arguments = called(frame)
                 self._handlers[name](*arguments)
             elif kind > CONTROL:
-                self._said_with_extra(room, worker, number, said(frame))
+                self._said_with_extra(room, worker, number, said(frame), at)
             else:
-                self._said(room, worker, number, said(frame))
+                self._said(room, worker, number, said(frame), at)
 
     def _lose_hub(self):
         log.error("the parent process is gone: closing all connections")
@@ -246,7 +246,7 @@ class Worker:
     def _report(self):
         """What the hub shows of this worker."""
         return self.stats.report(
-            self.now, self.audiences.values(), behind=self.deadlines.lagging, held=len(self.throttle.held()),
+            self.now, self.audiences.everyone, behind=self.deadlines.lagging, held=len(self.throttle.held()),
             visitors=len(self.admission.visitors), unsent_bytes=self.uplink.unsent)
 
     def configure(self, settings):
@@ -255,11 +255,15 @@ class Worker:
         self.admission.configure(settings)
         self.deadlines.limits = settings["limits"]
         self.throttle.rate = settings["limits"]["messages_per_second"]
-        for (protocol, _, _), hearers in self.audiences.items():
-            hearers.echo = settings["echo"][protocol]
-            hearers.motd = settings["motd"]
-            hearers.rules = (
-                settings["limits"]["text_bytes"].get(protocol, 0), settings["register"], settings["guests"])
+        for hearers in self.audiences.everyone:
+            self._configure_audience(hearers)
+
+    def _configure_audience(self, hearers):
+        settings = self._settings
+        hearers.echo = settings["echo"][hearers.protocol]
+        hearers.motd = settings["motd"]
+        hearers.rules = (
+            settings["limits"]["text_bytes"].get(hearers.protocol, 0), settings["register"], settings["guests"])
 
     def stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
@@ -374,7 +378,7 @@ class Worker:
             self._each([connection], "give_up", reason)
         self._each(self.deadlines.lingering(self.now), "close")
         self._each(self.throttle.held(), "notice_reset")
-        for hearers in self.audiences.values():
+        for hearers in self.audiences.everyone:
             self._each(hearers.kept_waiting(self._settings["limits"]["outbox_bytes"]), "give_up", Reason.NOT_STORED)
         self._look_for_the_silent()
         if self.now >= self._next_idle_sweep:

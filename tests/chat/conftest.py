@@ -127,6 +127,9 @@ class Audience(Record):
     def label(self, session, label):
         self.calls.append(("label", label))
 
+    def tell_frames(self, session, frames):
+        self.calls += frames
+
     def enter(self, session, room):
         self.members[session] = self.members.get(session, frozenset()) | {room, EVERYWHERE}
         self.rooms.setdefault(room, {})[session] = None
@@ -140,7 +143,7 @@ class Audience(Record):
             self.rooms.pop(left, None)
         self.calls.append("leave" if room == EVERYWHERE else ("leave", room))
 
-    def hear_plainly(self, room, name, first, records, find):
+    def hear_plainly(self, room, name, first, records, find, at):
         return False
 
     def hear_users(self, users, own):
@@ -178,6 +181,9 @@ class Client:
     def hear(self, commands):
         self._waiting = [*self._waiting, *commands]
         self.catch_up()
+
+    def heed_form(self):
+        """There is one form here."""
 
     def hear_first(self, command):
         self._waiting.insert(0, command)

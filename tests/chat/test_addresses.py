@@ -102,7 +102,7 @@ def test_who_is_here_from_a_banned_address_goes_but_operators_stay(roomed):
     ban(roomed, b"192.0.2.1/32")
     assert roomed.drain() == [
         (None, "managed", 0, "ban", b"boss", b"192.0.2.1", b"why", []), ([worker], "evict", session, Reason.BANNED),
-        (None, "left", b"ann"), (None, "barred", ["192.0.2.1"])]
+        (None, "left", b"ann", True, b"banned"), (None, "barred", ["192.0.2.1"])]
     assert roomed.come(b"ann") == Reason.BANNED
     assert roomed.do(b"boss", "unban", b"192.0.2.1", room=b"#lobby") == DONE
     assert roomed.come(b"ann") is None

@@ -34,19 +34,19 @@ def company(make_member, hub):
 def test_an_extra_is_heard_only_where_there_is_such_a_thing(company):
     company.replica.said_with_extra(LOBBY, HERE, 9, [(company.bob.number, b"bob", b"hi\0more", 7)])
     assert company.heard() == [
-        [(LOBBY, [(Said(b"bob", b"hi", 7, 9, b"", extra), company.bob)])] for extra in (b"more", b"")]
+        [(LOBBY, [(Said(b"bob", b"hi", 7, 9, b"", 0, extra), company.bob)])] for extra in (b"more", b"")]
     company.replica.said_with_extra(LOBBY, HERE + 1, 10, [(1, b"cid", b"\0more", 7)])
-    assert company.heard() == [[(LOBBY, [(Said(b"cid", b"", 7, 10, b"", b"more"), None)])], []]
+    assert company.heard() == [[(LOBBY, [(Said(b"cid", b"", 7, 10, b"", 0, b"more"), None)])], []]
     company.replica.said_with_extra(77, HERE, 9, [(1, b"cid", b"hi\0more", 7)])  # nobody is there
     assert company.heard() == [[], []]
 
 
 def test_what_is_said_to_one_alone_may_have_an_extra_too(company):
     for member in (company.ann, company.bob):
-        company.replica.whispered(member.number, b"cid", b"hi", 7, 9, b"more")
-        company.replica.whispered(member.number, b"cid", b"", 7, 10, b"more")
-    company.replica.whispered(99, b"cid", b"", 7, 10, b"more")  # has just left
-    told = [Whispered(b"cid", b"hi", 7, 9, b"more"), Whispered(b"cid", b"", 7, 10, b"more")]
+        company.replica.whispered(member.number, b"cid", b"hi", 7, 9, 0, b"more")
+        company.replica.whispered(member.number, b"cid", b"", 7, 10, 0, b"more")
+    company.replica.whispered(99, b"cid", b"", 7, 10, 0, b"more")  # has just left
+    told = [Whispered(b"cid", b"hi", 7, 9, 0, b"more"), Whispered(b"cid", b"", 7, 10, 0, b"more")]
     assert company.heard() == [told, told[:1]]
 
 

@@ -9,6 +9,7 @@ from parley.server.ipc.queues import AWAITED, HEAD, TALK, record, talk
 from parley.server.protocols.events import Reason
 
 DAY = 86400
+REPLACED = Reason.REPLACED.encode()
 
 
 @pytest.fixture
@@ -189,7 +190,8 @@ def test_who_goes_leaves_all_its_rooms_before_its_name_is_gone(spread):
     worker, session = spread.people[b"ann"]
     spread.go(b"ann")
     assert spread.drain() == [
-        ([1, 2, 3], "exited", 1, worker, [session], [b"ann"]), ([3], "exited", 2, worker, [session], [b"ann"]),
+        ([1, 2, 3], "exited", 1, worker, [session], [b"ann"], True),
+        ([3], "exited", 2, worker, [session], [b"ann"], True),
         (None, "left", b"ann")]
     assert spread.rooms.joined(holder_of(worker, session)) == []
 
@@ -197,7 +199,7 @@ def test_who_goes_leaves_all_its_rooms_before_its_name_is_gone(spread):
 def test_the_last_of_a_worker_who_goes_is_told_to_the_others_only(spread):
     worker, session = spread.people[b"cid"]
     spread.go(b"cid")
-    assert spread.drain() == [([1, 2], "exited", 1, worker, [session], [b"cid"]), (None, "left", b"cid")]
+    assert spread.drain() == [([1, 2], "exited", 1, worker, [session], [b"cid"], True), (None, "left", b"cid")]
 
 
 def test_of_a_dead_worker_all_leave_each_room_in_one_frame(spread):
@@ -207,7 +209,8 @@ def test_of_a_dead_worker_all_leave_each_room_in_one_frame(spread):
     spread.register.lose(2)
     told = spread.drain()
     assert told[:2] == [
-        ([1, 3], "exited", 1, 2, sessions, [b"ann", b"bob"]), ([3], "exited", 2, 2, sessions[::-1], [b"bob", b"ann"])]
+        ([1, 3], "exited", 1, 2, sessions, [b"ann", b"bob"], True),
+        ([3], "exited", 2, 2, sessions[::-1], [b"bob", b"ann"], True)]
     assert sorted(told[2:]) == [(None, "left", b"ann"), (None, "left", b"bob")]
     assert [room.interest for room in spread.rooms.by_number.values()] == [{}, {1: 1, 3: 1}, {3: 1}]
     assert b"#own" not in spread.rooms.by_name
@@ -217,8 +220,8 @@ def test_who_is_replaced_by_its_own_name_leaves_its_rooms(spread):
     old = spread.people[b"owner"]
     spread.come(b"owner", 3)
     assert spread.drain() == [
-        ([1], "evict", old[1], Reason.REPLACED), ([2, 3], "exited", 1, 1, [old[1]], [b"owner"]),
-        (None, "left", b"owner"), (None, "joined", 3, spread.people[b"owner"][1], b"owner")]
+        ([1], "evict", old[1], Reason.REPLACED), ([2, 3], "exited", 1, 1, [old[1]], [b"owner"], True, REPLACED),
+        (None, "left", b"owner", True, REPLACED), (None, "joined", 3, spread.people[b"owner"][1], b"owner")]
     assert spread.enter(b"owner") is None
     assert roles(spread)[b"owner"] == OWNER
 
@@ -438,8 +441,9 @@ def test_a_kick_in_the_lobby_ends_the_connection_there(spread):
     assert spread.do(b"boss", "kick", b"cid", b"why", b"#lobby") == DONE
     assert spread.drain() == [
         (None, "managed", 0, "kick", b"boss", b"cid", b"why", []),
-        ([worker], "evict", session, Reason.KICKED), ([1, 2], "exited", 1, worker, [session], [b"cid"]),
-        (None, "left", b"cid")]
+        ([worker], "evict", session, Reason.KICKED),
+        ([1, 2], "exited", 1, worker, [session], [b"cid"], True, b"kicked"),
+        (None, "left", b"cid", True, b"kicked")]
     assert spread.come(b"cid", host="198.51.100.1") is None
 
 

@@ -398,7 +398,8 @@ def test_the_right_password_takes_the_name_over(register, post, memory, door, co
     assert post.drain() == []
     door.finish()
     assert post.drain() == [
-        ("worker", 1, "evict", 5, Reason.REPLACED), ("everyone", "left", b"ann"), ("everyone", "joined", 2, 7, b"ann")]
+        ("worker", 1, "evict", 5, Reason.REPLACED), ("everyone", "left", b"ann", True, b"logged-in-elsewhere"),
+        ("everyone", "joined", 2, 7, b"ann")]
     register.release(1, 5)  # as its worker says once it has ended it
     assert post.drain() == []
 
@@ -730,7 +731,7 @@ def test_a_rename_is_one_entry_for_everybody_and_frees_the_old_name(register, po
     whisper(register, 2, 7, b"bob", b"bea")
     assert post.drain() == [
         ("worker", 2, "refused", 8, Reason.NAME_TAKEN), ("everyone", "joined", 2, 9, b"ANN"),
-        ("worker", 1, "whispered", 5, b"bob", b"hi", 9, 1), ("worker", 2, "confirmed", 7)]
+        ("worker", 1, "whispered", 5, b"bob", b"hi", 9, 1, int(NOW * 1000)), ("worker", 2, "confirmed", 7)]
 
 
 @pytest.mark.parametrize("old, new", [pair for pair in LOOK_ALIKES if pair[0] != pair[1]] + [(LONG, LONG.upper())])
@@ -843,8 +844,8 @@ def test_an_account_stays_when_its_owner_is_renamed(register, post, memory, ann_
 def test_a_whisper_reaches_its_member_before_its_sender_is_answered(register, post, ann_and_bob, time, told):
     whisper(register, 2, 7, b"bob", b"ann", b"hi", time)
     (whispered, confirmed) = post.drain()
-    assert whispered == ("worker", 1, "whispered", 5, b"bob", b"hi", told, 1)
-    assert type(whispered[-2]) is int
+    assert whispered == ("worker", 1, "whispered", 5, b"bob", b"hi", told, 1, int(NOW * 1000))
+    assert type(whispered[-3]) is int
     assert confirmed == ("worker", 2, "confirmed", 7)
 
 
@@ -911,7 +912,8 @@ def test_what_was_not_sent_is_kept_only_if_there_is_room(register, post, memory,
 
 def test_a_whisper_to_oneself_arrives(register, post, ann_and_bob):
     whisper(register, 1, 5, b"ann", b"ann")
-    assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi", 9, 1), ("worker", 1, "confirmed", 5)]
+    assert post.drain() == [("worker", 1, "whispered", 5, b"ann", b"hi", 9, 1, int(NOW * 1000)),
+                            ("worker", 1, "confirmed", 5)]
 
 
 @pytest.mark.parametrize("to", [b"cid", b"Ann", b"ANN", b"an", b"guest-1", *NO_NAMES], ids=repr)
@@ -1102,7 +1104,7 @@ def test_what_is_said_to_an_account_that_is_being_stored_is_kept_behind_it(regis
 
 @pytest.mark.parametrize("stored, answer", [(True, ("confirmed", 7)), (False, ("refused", 7, Reason.NOT_STORED))])
 @pytest.mark.parametrize("to, at_once", [
-    (b"ann", [("worker", 1, "whispered", 5, b"bob", b"hi", 9, 1)]), (b"cid", []), (b"dan", [])])
+    (b"ann", [("worker", 1, "whispered", 5, b"bob", b"hi", 9, 1, int(NOW * 1000))]), (b"cid", []), (b"dan", [])])
 def test_whoever_says_something_to_one_is_answered_once_it_is_stored(
         register, post, memory, store, ann_and_bob, to, at_once, stored, answer):
     open_account(memory, b"cid")

@@ -112,7 +112,7 @@ class Listeners:
     def hear_users(self, users, own):
         self.heard.append((users, None))
 
-    def hear_plainly(self, room, name, first, records, find):
+    def hear_plainly(self, room, name, first, records, find, at):
         return False
 
     def hear_talk(self, room, talk):

@@ -145,7 +145,7 @@ class Model:
             if not room.lasts:
                 del self.rooms[room.name]
 
-    def go(self, whos):
+    def go(self, whos, *why):
         """All at once, of one worker."""
         for room in list(self.rooms.values()):
             gone = [who for who in room.members if who in whos]
@@ -153,7 +153,7 @@ class Model:
                 self._take_out(room, who)
             if gone:
                 self.tell(room.workers(), "exited", room.number, gone[0][0], [session for _, session in gone],
-                          [self.names[who] for who in gone])
+                          [self.names[who] for who in gone], True, *why)
         for who in whos:
             del self.names[who]
             self.former.pop(who, None)
@@ -344,7 +344,7 @@ class Run:
         answer = self.roomed.come(name, worker, host="")
         if before is None or name not in GUESTS:  # who gives the right password takes the place of whoever is there
             if before is not None:
-                self.model.go([before])
+                self.model.go([before], Reason.REPLACED.encode())
             self.model.names[self.roomed.people[name]] = name
             return ("come", name, worker), (set(), None), answer
         return ("come", name, worker), ({Reason.NAME_TAKEN}, None), answer

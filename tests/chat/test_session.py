@@ -16,6 +16,7 @@ from parley.server.protocols.events import (
     Broken,
     Browse,
     ChangePassword,
+    Count,
     Create,
     Delete,
     Deliver,
@@ -36,6 +37,7 @@ from parley.server.protocols.events import (
     Labelled,
     Login,
     LogOut,
+    Look,
     Malformed,
     Manage,
     Marked,
@@ -44,6 +46,7 @@ from parley.server.protocols.events import (
     Missed,
     News,
     Nothing,
+    Notice,
     Oper,
     Partners,
     Past,
@@ -54,6 +57,7 @@ from parley.server.protocols.events import (
     Present,
     Quit,
     ReadMark,
+    ReadMotd,
     Reason,
     Recall,
     Recalled,
@@ -74,6 +78,7 @@ from parley.server.protocols.events import (
     TimingMark,
     Topic,
     TopicTold,
+    Turn,
     Typing,
     Unread,
     Waiting,
@@ -86,6 +91,17 @@ from parley.server.protocols.events import (
     WhoWas,
 )
 
+
+class Taking:
+    """What a decoder does in a turn: it tells the name, and asks for a timing mark."""
+
+    def __repr__(self):
+        return "taking"
+
+    def __call__(self, name):
+        return (name or b"-",), [TimingMark()]
+
+
 SAY, WHISPER = Say(b"hi", None, 7), Whisper(b"bob", b"hi", None, 7)
 POST, NAMELESS_POST = Post(b"ann", None, b"hi", 7), Post(None, None, b"hi", 7)
 TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
@@ -95,7 +111,7 @@ MARK_READ = MarkRead(HOME, b"", 7)
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
-ROLES = Roles(b"#dev")
+ROLES, LOOK = Roles(b"#dev"), Look(b"#dev")
 PARTNERS = Partners(5000, 9000, 10)
 READ_MARK = ReadMark(HOME, b"bob", 7000)
 SCRAM_BEGIN, SCRAM_FINISH = ScramBegin(b"cid"), ScramFinish(b"cid", b"message", b"proof")
@@ -104,6 +120,7 @@ KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
 HOST = "192.0.2.1"
 LABELLED = Labelled(b"7", TimingMark())
+TURN = Turn(Taking())
 BAD_WHISPER = Malformed(Reason.BAD_FORM, Whisper)
 TOO_LONG = Broken(Reason.TOO_LONG)
 SAY_HI, SAY_HI_AND_WAIT = [("say", LOBBY, 1, b"ann", b"hi", 7, awaited) for awaited in (False, True)]
@@ -114,10 +131,10 @@ ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
-    ROLES,
+    ROLES, LOOK, Count(), ReadMotd(),
     KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
     SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, READ_MARK,
-    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED,
+    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED, TURN,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
     Hangup(),
@@ -148,6 +165,7 @@ TABLE = {
     (STRANGER, POST): (WAITING, claim_ann("Post"), []),
     (STRANGER, TimingMark()): (STRANGER, [], [Done(TimingMark())]),
     (STRANGER, LABELLED): (STRANGER, [], [("label", b"7"), Done(TimingMark())]),
+    (STRANGER, TURN): (STRANGER, [], [b"-", Done(TimingMark())]),
     (STRANGER, Nothing()): (STRANGER, [], []),
     (STRANGER, BAD_WHISPER): (STRANGER, [], must_login(Whisper)),
     (STRANGER, INTRODUCE): (STRANGER, [("real_name", 1, b"Ann Lee")], []),
@@ -205,9 +223,13 @@ TABLE = {
     (MEMBER, Quit()): (GONE, [("release", 1)], [Done(Quit()), ("part", QUIT)]),
     (MEMBER, TimingMark()): (MEMBER, [], [Done(TimingMark())]),
     (MEMBER, LABELLED): (MEMBER, [], [("label", b"7"), Done(TimingMark())]),
+    (MEMBER, TURN): (MEMBER, [], [b"ann", Done(TimingMark())]),
+    (MEMBER, LOOK): (WAITING, [("look", 1, b"#dev")], []),
+    (MEMBER, Count()): (WAITING, [("tally", 1)], []),
+    (MEMBER, ReadMotd()): (MEMBER, [], [Notice(b"")]),
     (MEMBER, Nothing()): (MEMBER, [], []),
     (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
-    (MEMBER, TOO_LONG): (GONE, [("release", 1)], ENDED),
+    (MEMBER, TOO_LONG): (GONE, [("release", 1, b"too-long")], ENDED),
     (MEMBER, Hangup()): (GONE, [("release", 1)], [("part", HANGUP)]),
 }  # fmt: skip
 TABLE.update({
@@ -219,8 +241,8 @@ LOGINS = (Hello, Login, SignIn, Create, SignUp, Post)
 
 
 def traits_of(protocol):
-    """As they are, but for what has tests of its own: that clients may come back."""
-    return dict(PROTOCOLS[protocol].TRAITS._asdict(), resumes=False)
+    """As they are, but for what has tests of its own: that clients may come back, and that they may be in no room."""
+    return dict(PROTOCOLS[protocol].TRAITS._asdict(), resumes=False, in_lobby=True)
 
 
 # What a protocol answers to strangers, by the documents.
@@ -231,6 +253,7 @@ OPEN = {
     "delimited": {Accounts},
     "dollar": {Ping, Quit},
     "web": {Ping, Quit, None},
+    "irc": {Quit, None},
 }
 HEARING_AT_ONCE = {"padded"}
 ACKNOWLEDGING = {"padded", "delimited", "dollar", "web"}
@@ -456,7 +479,7 @@ def test_who_goes_is_not_told_whether_its_words_are_stored(make_member, hub):
     client = make_member(acknowledges=True)
     client.hear([SAY])
     client.leave(Reason.IDLE)
-    assert hub.drain() == [SAY_HI_AND_WAIT, ("release", 1)]
+    assert hub.drain() == [SAY_HI_AND_WAIT, ("release", 1, b"idle")]
 
 
 # ---- names
@@ -780,7 +803,7 @@ def test_whose_account_an_operator_deletes_is_told_so_and_sent_away(member, hub,
     hub.drain()
     member.forget()
     assert member.audience.drain() == [Farewell(Reason.ACCOUNT_DELETED), ("part", Reason.ACCOUNT_DELETED)]
-    assert hub.drain() == [("release", 1)]
+    assert hub.drain() == [("release", 1, b"account-deleted")]
     member.hear([SAY])
     assert (hub.drain(), member.audience.drain(), member.state) == ([], [], GONE)
 
@@ -817,7 +840,7 @@ def test_leaving_says_good_bye_once(in_state, hub, state):
         client.leave(Reason.IDLE)
     client.leave()
     assert client.audience.drain() == [Farewell(Reason.IDLE), ("part", Reason.IDLE)]
-    assert hub.drain() == ([] if state is STRANGER else [("release", 1)])
+    assert hub.drain() == ([] if state is STRANGER else [("release", 1, b"idle")])
     assert client.state is GONE
 
 
@@ -861,14 +884,14 @@ def test_what_waited_is_forgotten_by_who_leaves(in_state, hub):
     client.hear([SAY, Ping(b""), Who()])
     client.leave(Reason.SHUTDOWN)
     client.hear([SAY, Ping(b""), Who()])
-    assert hub.drain() == [("release", 1)]
+    assert hub.drain() == [("release", 1, b"shutdown")]
     assert client.audience.drain() == [Farewell(Reason.SHUTDOWN), ("part", Reason.SHUTDOWN)]
 
 
 @pytest.mark.parametrize("end", [TOO_LONG, Hangup(), Quit()], ids=repr)
 def test_what_follows_the_end_in_the_same_breath_is_ignored(member, hub, end):
     member.hear([end, SAY, Ping(b""), Hangup(), Quit()])
-    assert hub.drain() == [("release", 1)]
+    assert hub.drain() == [("release", 1, *([b"too-long"] if end is TOO_LONG else []))]
     assert len(member.audience.drain()) == (1 if end == Hangup() else 2)
 
 

@@ -251,7 +251,7 @@ def test_what_is_said_by_a_tag_is_heard_once_and_answered_with_one_number(regist
     say(register, b"a")
     say(register, b"b")
     assert words(post) == [b"hi", b"hi"]
-    assert post.numbers == [(1, 5, 1, SECOND), (1, 5, 1, SECOND), (1, 5, 2, SECOND)]
+    assert post.numbers == [(1, 5, number, SECOND, SECOND * 1000) for number in (1, 1, 2)]
 
 
 def test_who_says_it_again_on_another_connection_is_answered_when_it_is_stored(register, post, store):
@@ -263,7 +263,7 @@ def test_who_says_it_again_on_another_connection_is_answered_when_it_is_stored(r
     say(register, b"a", session=6)
     assert (len(words(post)), post.numbers) == (1, [])
     store.answer()
-    assert post.numbers == [(1, 6, 1, SECOND)]
+    assert post.numbers == [(1, 6, 1, SECOND, SECOND * 1000)]
 
 
 def test_what_could_not_be_stored_may_be_said_again(register, post, store):
@@ -274,7 +274,7 @@ def test_what_could_not_be_stored_may_be_said_again(register, post, store):
     assert refusals(post) == [Reason.NOT_STORED]
     say(register, b"a")
     store.answer()
-    assert (len(words(post)), post.numbers) == (2, [(1, 5, 2, SECOND)])
+    assert (len(words(post)), post.numbers) == (2, [(1, 5, 2, SECOND, SECOND * 1000)])
 
 
 def test_tags_count_in_one_session_only(register, post):
@@ -307,7 +307,7 @@ def test_what_is_said_to_one_alone_by_a_tag_is_said_once(register, post, store, 
     post.drain()
     for _ in range(2):
         register.whisper(1, 5, b"bob", to, b"psst", None, HOST, b"a")
-    assert post.numbers == 2 * [(1, 5, 1, SECOND)]
+    assert post.numbers == 2 * [(1, 5, 1, SECOND, SECOND * 1000)]
     assert len(told(post, "whispered")) == (0 if keeps else 1)
     assert len(store.store.kept(to)) == (1 if keeps else 0)
 
@@ -330,8 +330,9 @@ def test_the_words_of_one_that_are_under_way_are_answered_each_by_itself(registe
     register.say_once(1, 5, LOBBY, b"hi", b"c", 4)
     store.answer()
     told = [call[2:] for call in post.drain() if call[2] in ("stored", "unsaid")]
-    assert told == [("unsaid", [(5, 4)], Reason.MUTED), ("stored", [(5, 1)], 1, SECOND),
-                    ("stored", [(5, 3)], 1, SECOND), ("stored", [(5, 2)], 2, SECOND)]
+    assert told == [("unsaid", [(5, 4)], Reason.MUTED), ("stored", [(5, 1)], 1, SECOND, SECOND * 1000),
+                    ("stored", [(5, 3)], 1, SECOND, SECOND * 1000),
+                    ("stored", [(5, 2)], 2, SECOND, SECOND * 1000)]
 
 
 def test_no_tag_is_forgotten_while_somebody_waits_to_be_told_of_it(register, post, store):
@@ -354,7 +355,7 @@ def test_who_is_still_here_when_the_session_is_over_is_answered_with_a_number_to
     register.set_password(b"carl", "other", lambda error: None)
     say(register, b"a")
     register.whisper(1, 5, b"carl", b"ann", b"psst", None, HOST, b"b")
-    assert post.numbers == [(1, 5, 1, SECOND), (1, 5, 2, SECOND)]
+    assert post.numbers == [(1, 5, 1, SECOND, SECOND * 1000), (1, 5, 2, SECOND, SECOND * 1000)]
 
 
 def test_what_the_old_connection_said_last_is_said_by_the_new_one_only(register, post):
@@ -365,4 +366,4 @@ def test_what_the_old_connection_said_last_is_said_by_the_new_one_only(register,
     say(register, b"b", session=6)
     register.whisper(1, 5, b"bob", b"ann", b"psst", None, HOST, b"a")
     say(register, b"b", session=5)
-    assert post.numbers == [(1, 6, 1, SECOND), (1, 6, 2, SECOND)]
+    assert post.numbers == [(1, 6, 1, SECOND, SECOND * 1000), (1, 6, 2, SECOND, SECOND * 1000)]

@@ -49,7 +49,7 @@ def test_all_that_is_said_gets_its_place_in_one_sequence(hub, workers, store, cl
     hub.turn(0)
     now = int(clock.time() * 1000)
     assert two.places() == [(1, 2, now), (4, 1, now)]
-    assert [entry[-1] for entry in one.heard() if entry[0] == "whispered"] == [3]
+    assert [entry[-2] for entry in one.heard() if entry[0] == "whispered"] == [3]
     assert [message[0] for message in store.store.lobby(0, 9)[0]] == [1, 2, 4]
 
 
@@ -135,10 +135,12 @@ def test_answers_go_only_where_they_are_awaited(hub, workers, clock):
     whispers = [control("whisper", 7, b"bob", to, b"psst", 7, HOST) for to in (b"ann", b"cid")]
     two.say(claim(5, b"ANN"), *whispers)
     hub.turn(0)
+    now = int(clock.time())
     assert one.heard() == [
-        ("joined", 1, 5, b"ann"), ("probe", 5, 2 << 32 | 5), ("whispered", 5, b"bob", b"psst", 7, 1)]
+        ("joined", 1, 5, b"ann"), ("probe", 5, 2 << 32 | 5),
+        ("whispered", 5, b"bob", b"psst", 7, 1, now * 1000)]
     assert two.heard() == [
-        ("joined", 1, 5, b"ann"), ("confirmed", 7, 1, int(clock.time())), ("refused", 7, Reason.NOBODY)]
+        ("joined", 1, 5, b"ann"), ("confirmed", 7, 1, now, now * 1000), ("refused", 7, Reason.NOBODY)]
 
 
 def test_a_new_worker_is_told_who_is_here_before_anything_else(hub, workers, attach):
@@ -159,11 +161,12 @@ def test_every_question_is_answered(hub, workers, clock):
     hub.turn(0)
     public = [("account_opened", b"ann"), ("joined", 1, 5, b"ann"), ("joined", 1, 6, b"guest-1"),
               ("renamed", 1, 6, b"guest-1", b"bea"), ("account_closed", b"ann"), ("left", b"ann")]
+    now = int(clock.time())
     assert two.heard() == public
     assert one.heard() == [
         *public[:2], ("who", [5]), ("accounts", [5], b"*"), ("news", [5]),
         ("past", [5], b"ann", b"bob", [], 0), ("kept", [5], b"ann", [], False),
-        public[2], ("whispered", 6, b"ann", b"hi", int(clock.time()), 1), ("confirmed", 5, 1, int(clock.time())),
+        public[2], ("whispered", 6, b"ann", b"hi", now, 1, now * 1000), ("confirmed", 5, 1, now, now * 1000),
         public[3], public[4], ("deleted", 5),
         public[5]]
 
@@ -343,7 +346,8 @@ def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(h
     assert one.heard() == two.heard() == [frame]
     store.answer()
     hub.turn(0)
-    assert (one.heard(), two.heard()) == ([("stored", [(5, 0), (6, 0)], 1, int(clock.time()))], [])
+    now = int(clock.time())
+    assert (one.heard(), two.heard()) == ([("stored", [(5, 0), (6, 0)], 1, now, now * 1000)], [])
 
 
 def test_where_nobody_wants_to_know_nobody_is_told(hub, workers, store):
@@ -382,9 +386,9 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     hub.turn(0)
     now = int(clock.time())
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
-        ("stored", [(5, 0)], 1, now), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False),
-        ("stored", [(5, 0)], 2, now),
-        ("confirmed", 5, 3, now), ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0),
+        ("stored", [(5, 0)], 1, now, now * 1000), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False),
+        ("stored", [(5, 0)], 2, now, now * 1000),
+        ("confirmed", 5, 3, now, now * 1000), ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0),
         ("kept", [5], b"ann", [], False)]
 
 

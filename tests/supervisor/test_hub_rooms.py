@@ -85,7 +85,8 @@ def test_of_a_frame_the_rest_is_said_and_who_waits_is_told(crew):
     hub.turn(0)
     hub.turn(0)
     assert ends[0].heard() == [
-        ("unsaid", [(2, 0), (2, 0)], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED), ("stored", [(1, 0)], 1, NOW)]
+        ("unsaid", [(2, 0), (2, 0)], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED),
+        ("stored", [(1, 0)], 1, NOW, NOW * 1000)]
     assert [end.heard() for end in ends[1:]] == [[said_in(DEV, 1, 1, kind=AWAITED)]] * 2 + [[]] * 7
 
 
@@ -120,7 +121,7 @@ def test_a_dead_workers_members_leave_in_one_frame(crew):
     hub.detach(1)
     hub.turn(0)
     left = [("left", b"one1"), ("left", b"two1")]
-    assert ends[1].heard() == ends[2].heard() == [("exited", DEV, 1, [1, 2], [b"one1", b"two1"]), *left]
+    assert ends[1].heard() == ends[2].heard() == [("exited", DEV, 1, [1, 2], [b"one1", b"two1"], True), *left]
     assert ends[3].heard() == left
     assert hub.register.rooms.by_number[DEV].interest == {2: 2, 3: 2}
 

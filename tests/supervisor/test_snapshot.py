@@ -19,7 +19,7 @@ from parley.server.chat.census import Census  # noqa: E402
 NOT_STORED = {
     "Numbers": {"_store", "_reserving"},
     "Accounts": {"register", "guests", "aliases", "order", "_store", "_most_of_boxes", "_keep_days", "_occupied"},
-    "Members": {"_accounts", "_aliases", "_occupied"},
+    "Members": {"last_words", "_accounts", "_aliases", "_occupied"},
     "Rooms": {"lobby", "slow", "_occupied"},
     "Gate": {"operators", "limits", "_members", "_accounts", "_rooms", "_now", "_keys"},
     "Patience": {"_failed_logins_per_minute", "_every", "_accounts_per_address", "_clock"},

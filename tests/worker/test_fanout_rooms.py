@@ -50,7 +50,7 @@ def frames_of(kind, happening, me):
 
 def make(kind, **differences):
     return kind("any", Traits(**differences), lambda happening, me: frames_of(kind, happening, me), Strangers(),
-                HOME, "any", lambda room, records, first: [b"%b|" % text for _, _, text, _ in records])
+                HOME, "any", lambda room, records, first, at: [b"%b|" % text for _, _, text, _ in records])
 
 
 def said(text, room=LOBBY):

@@ -16,6 +16,7 @@ HEADERS = {  # the beginning of a frame that is never completed
     "delimited": b"\x00\x02\x00",
     "dollar": b"$12  ",
     "web": frame(b'{"do":"ping"}')[:4],
+    "irc": b"NICK a",
 }
 ENDLESS = {  # the beginning of a frame of 100 bytes or more of text, as far as it has to be heard to be refused
     "line": b"MSG " + b"x" * 100,
@@ -24,6 +25,7 @@ ENDLESS = {  # the beginning of a frame of 100 bytes or more of text, as far as 
     "delimited": b"\x00\x02" + (5000).to_bytes(40, "big"),
     "dollar": b"$%-10d" % 50000,
     "web": frame(b"x" * 65537)[:14],
+    "irc": b"NICK " + b"x" * 65537,
 }
 ASKS = {  # what is answered in some way
     "line": b"PING\n",
@@ -32,6 +34,7 @@ ASKS = {  # what is answered in some way
     "delimited": b"\x00\x01" + bytes(40),
     "dollar": b"$16        {'purpose': 'x'}$",
     "web": said(do="ping"),
+    "irc": b"PING x\r\n",
 }
 REFUSED = {  # what is refused for this reason, by a stranger
     "line": (b"WHO\n", "must-login"),
@@ -40,20 +43,25 @@ REFUSED = {  # what is refused for this reason, by a stranger
     "delimited": (b"\x00\x03" + bytes(40), "must-login"),
     "dollar": (b"$19        {'purpose': 'poll'}$", "must-login"),
     "web": (said(do="who"), "must-login"),
+    "irc": (b"NICK server\r\nUSER a b c :d\r\n", "invalid-name"),
 }
 WORDS = {
     "too-slow": {"line": b"ERR line-timeout\n", "binary": b"not arrive in time", "padded": b"not arrive in time",
-                 "delimited": b"took too long", "dollar": b"", "web": b"\x0f\xa2too-slow"},
+                 "delimited": b"took too long", "dollar": b"", "web": b"\x0f\xa2too-slow",
+                 "irc": b"not arrive in time"},
     "too-long": {"line": b"ERR line-too-long\n", "binary": b"too long", "padded": b"too long",
                  "delimited": b"too long", "dollar": b"", "web": b"\x03\xf1too-long"},
     "idle": {"line": b"INFO idle-timeout\n", "binary": b"silent for too long", "delimited": b"silent for too long",
-             "dollar": b"", "web": b"\x0f\xa2idle"},
+             "dollar": b"", "web": b"\x0f\xa2idle", "irc": b"silent for too long"},
     "too-many-connections": {
         "line": b"ERR too-many-connections\n", "binary": b"too many connections", "padded": b"too many connections",
-        "delimited": b"too many connections", "dollar": b"", "web": b"\x03\xf0too-many-connections"},
+        "delimited": b"too many connections", "dollar": b"", "web": b"\x03\xf0too-many-connections",
+        "irc": b"too many connections"},
 }
 
 every_protocol = pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+# Lines of IRC that are too long are skipped.
+whoever_is_ended = pytest.mark.parametrize("protocol", sorted(set(PROTOCOLS) - {"irc"}))
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ def test_a_frame_that_is_not_completed_in_time(open_house, ended, protocol):
     assert_ended(house, peer, ended, protocol, "too-slow")
 
 
-@every_protocol
+@whoever_is_ended
 def test_a_text_that_is_too_long(open_house, ended, protocol):
     house = open_house(line_bytes=50, text_bytes={name: 50 for name in PROTOCOLS})
     peer = house.connect(protocol=protocol)
@@ -98,7 +106,7 @@ def test_a_text_that_is_too_long(open_house, ended, protocol):
     assert_ended(house, peer, ended, protocol, "too-long")
 
 
-@every_protocol
+@whoever_is_ended
 def test_the_length_of_texts_is_a_limit_of_each_protocol(open_house, ended, protocol):
     texts = {name: 50 if name == protocol else 100000 for name in PROTOCOLS}
     house = open_house(line_bytes=texts["line"], text_bytes=texts)

@@ -195,10 +195,10 @@ class Client:
     def _hear_inside(self, room, topic, asked):
         self.marks.setdefault(room, 0)
 
-    def _hear_said(self, sender, text, time, number, room, extra):
+    def _hear_said(self, sender, text, time, number, room, at, extra):
         self._note(room or b"#lobby", number)
 
-    def _hear_whispered(self, sender, text, time, number, extra):
+    def _hear_whispered(self, sender, text, time, number, at, extra):
         self._note(b"", number)
 
     def _hear_caughtup(self, room, messages, gap):
@@ -236,7 +236,7 @@ def test_who_logs_in_is_greeted_and_welcomed_with_a_session(house, ann):
 def test_what_is_said_is_answered_with_its_number(ann, bob):
     ann.ask("Say", b"hi", None, None)
     ann.ask("Whisper", b"bob", b"psst", None, None)
-    assert ann.drain() == [("Stored", "Say", 1, NOW), ("Stored", "Whisper", 2, NOW)]
+    assert ann.drain() == [("Stored", "Say", 1, NOW, NOW * 1000), ("Stored", "Whisper", 2, NOW, NOW * 1000)]
 
 
 def test_what_comes_together_goes_on_together_and_is_stored_before_it_is_answered(house, ann, bob, monkeypatch):
@@ -244,7 +244,7 @@ def test_what_comes_together_goes_on_together_and_is_stored_before_it_is_answere
     monkeypatch.setattr(house.hub, "_say", lambda worker, frame, say=house.hub._say: (
         frames.append(list(said(frame))), say(worker, frame)))
     ann.peer.send(b"".join(written("Say", b"%d" % number, None, None) for number in range(50)))
-    assert ann.drain() == [("Stored", "Say", 1 + number, NOW) for number in range(50)]
+    assert ann.drain() == [("Stored", "Say", 1 + number, NOW, NOW * 1000) for number in range(50)]
     assert [len(frame) for frame in frames] == [50]
     house.settle()
     assert bob.heard() == b"".join(b"MSG ann %d\n" % number for number in range(50))
@@ -266,8 +266,8 @@ def test_who_comes_back_has_the_name_and_hears_what_it_has_missed_before_anythin
         ("Greeted", house.store.identity, 16384, True, True, b""),
         ("Welcome", b"ann", "Hello", False, ann.session, 3, []),
         ("CaughtUp", b"#lobby", [(2, b"bob", b"", b"two", NOW), (3, b"bob", b"", b"three", NOW)], False),
-        ("CaughtUp", b"", [], False), ("Said", b"bob", b"four", heard[4][3], 4, b"", b""),
-        ("Whispered", b"bob", b"psst", NOW, 5, b"")]
+        ("CaughtUp", b"", [], False), ("Said", b"bob", b"four", heard[4][3], 4, b"", NOW * 1000, b""),
+        ("Whispered", b"bob", b"psst", NOW, 5, NOW * 1000, b"")]
 
 
 def test_what_was_said_to_one_alone_is_caught_up_from_both_sides(house, ann, bob):
@@ -378,10 +378,10 @@ def test_what_is_sent_again_by_its_tag_is_said_once_and_has_its_number(house, an
     for _ in range(2):
         ann.ask("Say", b"hi", None, None, b"", b"a")
         ann.ask("Whisper", b"bob", b"psst", None, None, b"b")
-    assert ann.drain() == 2 * [("Stored", "Say", 1, NOW), ("Stored", "Whisper", 2, NOW)]
+    assert ann.drain() == 2 * [("Stored", "Say", 1, NOW, NOW * 1000), ("Stored", "Whisper", 2, NOW, NOW * 1000)]
     assert bob.heard() == b"MSG ann hi\nDM ann psst\n"
     ann.ask("Say", b"hi", None, None, b"", b"c")
-    assert ann.drain() == [("Stored", "Say", 3, NOW)]
+    assert ann.drain() == [("Stored", "Say", 3, NOW, NOW * 1000)]
 
 
 def test_what_may_not_be_said_is_refused_whatever_its_tag(house, ann, bob):
@@ -499,7 +499,7 @@ class Follower(Client):
         self._is_free = True
         self._say_next()
 
-    def _hear_stored(self, asked, number, time):
+    def _hear_stored(self, asked, number, time, at):
         tag, _ = self._unanswered.popitem(last=False)
         self.numbers[tag] = number
         self._is_free = True
@@ -642,7 +642,7 @@ def test_with_a_database_one_comes_back_after_a_restart_and_what_was_said_by_a_t
             assert "Welcome" in client.kinds()
             client.ask("Say", b"hi", None, None, b"", b"a")
             (stored,) = [heard for heard in client.drain() if heard[0] == "Stored"]
-            assert stored == ("Stored", "Say", 1 + clients.index(client), NOW)
+            assert stored == ("Stored", "Say", 1 + clients.index(client), NOW, NOW * 1000)
         for client in clients:
             client.cut()
         database.close()

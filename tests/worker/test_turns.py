@@ -152,7 +152,7 @@ def test_others_have_their_turns_in_a_flood_of_the_smallest_commands(house, cloc
     """From ten who read nothing of what they are answered."""
     calm = house.member(b"calm")
     smallest = {"line": b"x\n", "binary": binary(1, b""), "padded": b"%-64d" % 0, "delimited": bytes([0, 2] + 40 * [0]),
-                "dollar": b"$2         {}$", "web": frame(b"", PONG)}[protocol]
+                "dollar": b"$2         {}$", "web": frame(b"", PONG), "irc": b"x\n"}[protocol]
     flooders = [house.connect(protocol=protocol) for _ in range(10)]
     for flooder in flooders:
         assert fill(flooder, smallest * 3000) >= 1000 * len(smallest)
@@ -320,7 +320,8 @@ def test_a_burst_that_the_rate_allows_ends_no_reader_on_a_slow_line(open_house, 
     slow.send({
         "line": b"LOGIN slow\n", "binary": binary(200, b"slow"), "padded": b"%-64d[05:55 AM] slow: hi" % 19,
         "delimited": b"\0\0" + (4).to_bytes(40, "big") + b"slow", "dollar": b"$2         {}$",
-        "web": said(do="login", name="slow")}[reader])
+        "web": said(do="login", name="slow"),
+        "irc": b"NICK slow\r\nUSER a b c d\r\nJOIN #lobby\r\n"}[reader])
     house.settle()
     frame, frames, heard, left = binary(100, b"x" * 16000), 120, 0, b""
     for _ in range(600):

@@ -55,7 +55,7 @@ def test_a_tick_is_one_put_in_order_and_talk_in_a_row_one_frame(uplink, queue):
     (data,) = queue.puts
     assert contents(data) == [
         [(1, b"ann", b"one", 5), (2, b"bob", b"two", NOW)], ("who", ([1],)), [(1, b"ann", b"three", 0)],
-        ("release", (1,))]
+        ("release", (1, b""))]
 
 
 def test_a_question_goes_up_as_it_is_asked(uplink, queue):

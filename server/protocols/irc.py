@@ -1,0 +1,608 @@
+r"""The `irc` protocol: lines of a command and its parameters, as all IRC clients speak it.
+
+    [@<tag>[=<value>];... ] [:<source> ] <command> <parameter> ... [:<last parameter, with blanks>] CR LF
+
+A line may end with LF alone, and commands are in any case. Of a client's line the tags are at most LONGEST_TAGS bytes
+long and the rest `line_bytes`; 417 answers a longer one. A line of ours has at most 512 bytes without its tags, where
+that can be: see `irc_words.lines_of`.
+
+A client has its name when it has sent NICK and USER, in whichever order, and ended what it has to ask about
+capabilities (CAP). It is in no room before it JOINs one. Rooms are those of the house, "#lobby" among them; owners and
+ops are shown as @, who has a voice as +. Names that IRC cannot carry are shown by aliases (`irc_words.nick`). What the
+commands do is in `irc_rooms` and `irc_people`; how what many hear is written for whom, in `irc_caps`.
+"""
+import functools
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from parley import __version__
+from parley.server.protocols import events, irc_history, irc_people, irc_rooms, irc_services
+from parley.server.protocols.contract import Frames, Limits
+from parley.server.protocols.events import Reason
+from parley.server.protocols.irc_caps import CAPABILITIES, Form, Forms, form, form_of
+from parley.server.protocols.irc_caps import traits_of as _traits_of
+from parley.server.protocols.irc_words import (
+    HOST,
+    NUMERICS,
+    OTHERWISE,
+    is_nick,
+    lines_of,
+    middle,
+    next_time,
+    nick,
+    sentence,
+    source,
+    stamp,
+    supported,
+    tags_of,
+    user,
+    with_tag,
+)
+from parley.server.protocols.traits import Traits
+
+NAME = "irc"
+PORT = 6667
+IDLE_TIMEOUT = 0  # whoever does not answer PING is not idle but gone
+TRAITS = Traits(
+    open_to_strangers=(events.Quit, None), extras=True, in_lobby=False, converses=True, optional=True,
+    people=True, heartbeat=b"PING :parley\r\n", if_missed=events.Deliver())
+
+LONGEST_TAGS = 8191  # bytes, with the "@" and the blank behind them
+LONGEST_LABEL = 64
+LONGEST_CLIENT_TAGS = 4094  # bytes, as clients may send them
+_SPARE = 512  # bytes for an end of a line, and blanks
+_TOKENS_A_LINE = 13  # of 005
+_TALK = (b"PRIVMSG #", b"privmsg #")
+_CAP_LINE = 400  # bytes of capabilities in a line
+
+_NOTHING: List[bytes] = []  # which nobody changes
+_NO_TAGS: Mapping[bytes, bytes] = {}
+
+Commands = Sequence[Any]
+Teller = Callable[["Decoder", Any], Any]
+
+
+def traits_of(name: str) -> Traits:
+    """The traits of a form."""
+    return _traits_of(TRAITS, name)
+
+
+@functools.lru_cache(maxsize=256)
+def _shared(caps: FrozenSet[bytes]) -> FrozenSet[bytes]:
+    """The one set for all who have these."""
+    return caps
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_batch(lines: Sequence[bytes]) -> bool:
+    """Are these lines one batch?"""
+    return b" BATCH +" in lines[0] and b" BATCH -" in lines[-1]
+
+
+class Command(NamedTuple):
+    """How a command is done.
+
+    take: called with the decoder and the parameters; gives what it asks, or None for nothing. least: how many
+    parameters it needs. early: is it done before the client has its name?
+    """
+
+    take: Callable[[Any, List[bytes]], Optional[Commands]]
+    least: int = 0
+    early: bool = False
+
+
+class Decoder:
+    """One client: lines in, commands out; and what it is told, put into words.
+
+    me: its nick, or "*". name: in the house, or None. caps: what it has asked for. server: what that is called.
+    known: what is known of people, see `irc_words.source`.
+    """
+
+    __slots__ = ("form", "caps", "me", "name", "server", "said_to", "fresh", "found", "tags", "watched", "known",
+                 "account", "sasl", "_limits",
+                 "_held", "_skipping", "_out", "_asked", "_nick", "_user", "_real_name", "_password", "_capping",
+                 "_shows_values", "_form", "_label", "_collected", "_batches")
+
+    def __init__(self, limits: Limits) -> None:
+        self.form = ""
+        self.caps: FrozenSet[bytes] = frozenset()
+        self.me = b"*"
+        self.name: Optional[bytes] = None
+        self.server: bytes = limits["irc"]["name"]
+        self.known: Any = limits["known"]
+        self.account = b""  # that it is logged in to
+        self.sasl: Optional[bytes] = None  # what it has sent so far to authenticate itself, while it does so
+        self.said_to = b"*"  # the room in which it has spoken last
+        self.fresh = b""  # the room that it has just entered
+        self.found: Sequence[bytes] = ()  # rooms, for a command that first has to ask for them
+        self._limits = limits
+        self._held = b""
+        self._skipping = False  # the rest of a line that is too long
+        self._out: List[bytes] = _NOTHING
+        self._asked: Optional[Teller] = None
+        self._nick = self._user = self._real_name = b""
+        self._password: Optional[bytes] = None
+        self._capping = self._shows_values = False
+        self._form: Form = form("")
+        self.tags: Mapping[bytes, bytes] = _NO_TAGS  # of the line that it is about
+        self.watched: Optional[Dict[bytes, str]] = None  # name -> what it was told last of who is watched
+        self._label = b""  # of a command that is being answered
+        self._collected: List[bytes] = _NOTHING  # what answers that
+        self._batches = 0
+
+    # ---- lines in
+
+    @property
+    def unfinished(self) -> int:
+        """How many bytes of an unfinished line are held."""
+        return len(self._held)
+
+    def feed(self, data: bytes) -> List[events.Command]:
+        """A `Turn` for each line that `data` completes."""
+        lines = (self._held + data).split(b"\n")
+        self._held = lines.pop()
+        if self._skipping and lines:
+            del lines[0]
+            self._skipping = False
+        commands: List[events.Command] = [self._line(line) for line in lines]
+        if self._skipping:
+            self._held = b""
+        elif len(self._held) > LONGEST_TAGS + self._limits["line_bytes"] + _SPARE:
+            self._held, self._skipping = b"", True
+            commands.append(events.Turn(lambda name: self._too_long(name)))
+        return commands
+
+    def _line(self, line: bytes) -> events.Command:
+        line = line.replace(b"\0", b"").rstrip(b"\r").lstrip(b" ")
+        if line[:9] in _TALK and self.name is not None:
+            talk: Optional[events.Command] = irc_rooms.plain_talk(line[8:])
+            if talk is not None and len(line) <= self._limits["line_bytes"]:
+                self.said_to = line[8:].partition(b" ")[0]
+                return talk
+        return events.Turn(lambda name: self._take(line, name)) if line.strip() else events.Nothing()
+
+    def _begin(self, name: Optional[bytes]) -> None:
+        self._out = []
+        self.name = name
+        self.me = nick(name) if name is not None else self._nick or b"*"
+
+    def _told(self) -> Frames:
+        """What it was told since `_begin`."""
+        frames, self._out = tuple(self._out), _NOTHING
+        return frames
+
+    def _too_long(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
+        self._begin(name)
+        self.numeric(b"417", text=b"The line is too long")
+        return self._told(), ()
+
+    def _take(self, line: bytes, name: Optional[bytes]) -> Tuple[Frames, Commands]:
+        """A line, whose turn it is: what answers it at once, and what it asks."""
+        self._begin(name)
+        self.tags = _NO_TAGS
+        raw = b""
+        if line[:1] == b"@":
+            raw, _, line = line.partition(b" ")
+            self.tags = tags_of(raw[1:])
+            line = line.lstrip(b" ")
+        label = self.tags.get(b"label", b"") if b"labeled-response" in self.caps else b""
+        if label and len(label) <= LONGEST_LABEL:
+            self._label, self._collected = label, []
+        commands = self.numeric(b"417", text=b"The tags are too long") if len(raw) - 1 > LONGEST_CLIENT_TAGS \
+            else self._do(line)
+        if not self._label:
+            return self._told(), commands or ()
+        self._collected += self._told()
+        return (), [*(commands or ()), events.Turn(self._answered)]
+
+    @property
+    def collects(self) -> bool:
+        """Is what answers a command collected, as it has a label?"""
+        return bool(self._label)
+
+    def collect(self, frames: Frames) -> None:
+        """These are a part of the answer."""
+        self._collected += frames
+
+    def _answered(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
+        """The command with a label is done: what answers it, with the label."""
+        self._begin(name)
+        label, lines = b"label=" + self._label, self._collected
+        self._label, self._collected = b"", _NOTHING
+        if not lines:
+            self.line(self.server, b"ACK")
+            lines = [*self._told()]
+        elif len(lines) > 1 and not _is_batch(lines) and b"batch" in self.caps:
+            lines = self.batch(b"labeled-response", (), lines)
+        return (with_tag(lines[0], label), *lines[1:]), ()
+
+    def batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> List[bytes]:
+        """The lines as a batch."""
+        self._batches += 1
+        name, front = b"b%d" % self._batches, self._front()
+        return [b"%b:%b BATCH +%b\r\n" % (front, self.server, b" ".join([name, kind, *params])),
+                *[with_tag(line, b"batch=" + name) for line in lines],
+                b"%b:%b BATCH -%b\r\n" % (front, self.server, name)]
+
+    def past(self, target: bytes, messages: Sequence[Any], lines: List[bytes]) -> None:
+        """Add what was said in a room, or by somebody and this client to each other, to the lines."""
+        is_alone = target[:1] != b"#"
+        for number, sender, text, at in messages:
+            text, _, extra = text.partition(b"\0")
+            if not text and extra and b"draft/event-playback" not in self.caps:
+                continue
+            to = middle(target) if not is_alone or sender == self.name else self.me
+            lines += self._form.talk(self.known, sender, to, text, extra, number, at, False)
+
+    def tell_batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> None:
+        """Tell it these lines, as a batch if it knows what that is."""
+        self._out += self.batch(kind, params, lines) if b"batch" in self.caps else lines
+
+    def batched(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> Frames:
+        """The frames of a batch, for a `Turn`; nothing, if it is a part of a collected answer."""
+        self._out = []
+        self.tell_batch(kind, params, lines)
+        return self._for_turn()
+
+    def failed(self, command: bytes, code: bytes, *params: bytes, text: bytes) -> Frames:
+        """What `fail` tells, likewise."""
+        self._out = []
+        self.fail(command, code, *params, text=text)
+        return self._for_turn()
+
+    def _for_turn(self) -> Frames:
+        if not self._label:
+            return self._told()
+        self._collected += self._told()
+        return ()
+
+    def _do(self, line: bytes) -> Optional[Commands]:
+        if len(line) > self._limits["line_bytes"]:
+            return self.numeric(b"417", text=b"The line is too long")
+        if line[:1] == b":":
+            line = line.partition(b" ")[2].lstrip(b" ")
+        head, colon, last = line.partition(b" :")
+        word, *params = list(filter(None, head.split(b" "))) or [b""]
+        if colon:
+            params.append(last)
+        command = COMMANDS.get(word.upper())
+        if not _is_utf8(line):
+            self.fail(word.upper(), b"INVALID_UTF8", text=b"The line is not valid UTF-8")
+            return None
+        if command is None:
+            return self.numeric(b"421", middle(word), text=b"Unknown command") if word else None
+        if self.name is None and not command.early:
+            return self.numeric(b"451", text=b"You have not registered")
+        if len(params) < command.least:
+            return self.numeric(b"461", word.upper(), text=b"Not enough parameters")
+        return command.take(self, params)
+
+    # ---- lines out
+
+    def _front(self, at: int = 0) -> bytes:
+        return b"@time=%b " % stamp(next_time(at)) if b"server-time" in self.caps else b""
+
+    def line(self, *words: bytes, text: Optional[bytes] = None, bare: bool = False) -> None:
+        """Tell it a line; words: its source, the command and the parameters but for the last, if that is `text`.
+
+        bare: is it without a source?
+        """
+        line = b"%b%b%b" % (self._front(), b"" if bare else b":", b" ".join(words))
+        self._out.append(b"%b\r\n" % line if text is None else b"%b :%b\r\n" % (line, text))
+
+    def numeric(self, code: bytes, *params: bytes, text: Optional[bytes] = None) -> Optional[Commands]:
+        """Tell it a line of the server, with its nick in front of the parameters. Nothing is asked with that."""
+        self.line(self.server, code, self.me, *params, text=text)
+        return None
+
+    def alone(self, code: bytes, *params: bytes, text: Optional[bytes] = None) -> Frames:
+        """The frames of a numeric, for a `Turn`; nothing, if it is a part of a collected answer."""
+        self._out = []
+        self.numeric(code, *params, text=text)
+        return self._for_turn()
+
+    def refuse(self, reason: str, *params: bytes, code: bytes = b"") -> None:
+        """Tell it that something is not done. code: if it is not the one that is usual for the reason."""
+        self.numeric(code or NUMERICS.get(reason, OTHERWISE), *params, text=sentence(reason))
+
+    def source(self, name: bytes) -> bytes:
+        """nick!user@host of somebody."""
+        return source(self.known, name)
+
+    def join(self, room: bytes) -> None:
+        """Tell it that it has come to a room."""
+        assert self.name is not None
+        self._out.append(b"%b%b\r\n" % (self._front(), self._form.join(self.known, self.name, room)))
+
+    def own_source(self) -> bytes:
+        """Its own."""
+        return source(self.known, self.name) if self.name is not None else b"%b!%b@%b" % (
+            self.me, self._user or b"*", HOST)
+
+    def fail(self, command: bytes, code: bytes, *params: bytes, text: bytes, kind: bytes = b"FAIL") -> None:
+        """Tell it why something is not done, as a standard reply."""
+        self.line(self.server, kind, command or b"*", code, *params, text=text)
+
+    def talk(self, sender: bytes, target: bytes, text: bytes, extra: bytes, number: int, at: int) -> None:
+        """Tell it what somebody has said, as a line or several."""
+        self._out += self._form.talk(self.known, sender, target, text, extra, number, at)
+
+    # ---- what it is told
+
+    def label(self, label: Teller) -> None:
+        """What it is told next as an answer is for this, a function of the decoder and the answer."""
+        self._asked = label
+
+    def tell(self, happening: Any, me: Optional[bytes]) -> Frames:
+        """The lines for what only this client is told."""
+        self._begin(me)
+        kind = type(happening)
+        alone = _ALONE.get(kind)
+        if alone is not None:
+            alone(self, happening)
+        elif kind is events.Refused and happening.asked is events.Say:
+            irc_rooms.not_said(self, happening)
+        elif self._asked is not None:
+            asked, self._asked = self._asked, None
+            asked(self, happening)
+            if self._label:
+                self._collected += self._told()
+        return self._told()
+
+    def _whispered(self, whispered: events.Whispered) -> None:
+        self.talk(whispered.sender, self.me, whispered.text, whispered.extra, whispered.number or 0, whispered.at)
+
+    def _typing(self, typing: events.IsTyping) -> None:
+        if b"message-tags" in self.caps:
+            front = self._front()
+            tag = b"+typing=active"
+            self._out.append(with_tag(b"%b:%b TAGMSG %b\r\n" % (front, self.source(typing.name), self.me), tag))
+
+    def _missed(self, missed: events.Missed) -> None:
+        for sender, text, time in missed.messages:
+            front = b"@time=%b " % stamp(time * 1000) if b"server-time" in self.caps else b""
+            self._out += lines_of(front, b":%b PRIVMSG %b :" % (self.source(sender), self.me), text)
+
+    def _farewell(self, farewell: events.Farewell) -> None:
+        self._out.append(b"%bERROR :Closing link: %b\r\n" % (self._front(), sentence(farewell.reason)))
+
+    def _invited(self, invited: events.Invited) -> None:
+        front = self._form.front(self.known, invited.by, 0, 0)
+        self._out.append(b"%b:%b INVITE %b %b\r\n" % (front, self.source(invited.by), self.me, invited.room))
+
+    # ---- coming
+
+    def take_nick(self, params: List[bytes]) -> Optional[Commands]:
+        """NICK."""
+        wanted = params[0] if params else b""
+        if not wanted:
+            return self.numeric(b"431", text=b"No nickname given")
+        if not is_nick(wanted):
+            return self.numeric(b"432", middle(wanted), text=b"This cannot be a nickname")
+        if self.name is None:
+            self._nick = wanted
+            self.me = wanted
+            return self._come()
+        before = self.own_source()
+        if wanted == self.name:
+            return None
+
+        def renamed(client: "Decoder", answer: Any) -> None:
+            if isinstance(answer, events.Welcome):
+                client.line(before, b"NICK", nick(answer.name))
+            elif isinstance(answer, events.Refused):
+                client.not_named(wanted, answer.reason)
+
+        return [events.Labelled(renamed, events.Rename(wanted))]
+
+    def not_named(self, wanted: bytes, reason: str) -> None:
+        """It cannot have the name."""
+        self.numeric(b"432" if reason == Reason.INVALID_NAME else b"433", middle(wanted), text=sentence(reason))
+
+    def take_user(self, params: List[bytes]) -> Optional[Commands]:
+        """USER."""
+        if self.name is not None:
+            return self.numeric(b"462", text=b"You have registered already")
+        if not params[0]:
+            return self.numeric(b"461", b"USER", text=b"Not enough parameters")
+        self._user, self._real_name = user(params[0]), params[3]
+        return self._come()
+
+    def take_pass(self, params: List[bytes]) -> Optional[Commands]:
+        """PASS: the password of the account that has the nick's name."""
+        if self.name is not None:
+            return self.numeric(b"462", text=b"You have registered already")
+        self._password = params[0]
+        return None
+
+    def _come(self) -> Optional[Commands]:
+        """Ask for the name, if all is said that is needed for that."""
+        if not self._nick or not self._user or self._capping:
+            return None
+        return self._claim(self._nick, self._password)
+
+    def _claim(self, wanted: bytes, password: Optional[bytes]) -> Commands:
+        refused: List[str] = []
+
+        def answered(client: "Decoder", answer: Any) -> None:
+            if isinstance(answer, events.Welcome):
+                client._greet()
+            elif isinstance(answer, events.Refused):
+                refused.append(answer.reason)
+                if answer.reason != Reason.NO_PASSWORD:
+                    client._nick = b""
+                    client.me = b"*"
+                    client.not_named(wanted, answer.reason)
+
+        def go_on(name: Optional[bytes]) -> Tuple[Frames, Commands]:
+            if name is not None:
+                return (), [events.Labelled(irc_people.counted, events.Count()),
+                            events.Labelled(irc_people.motd_told, events.ReadMotd())]
+            # Many programs send a password to every server, whether or not the name has one.
+            return (), self._claim(wanted, None) if refused == [Reason.NO_PASSWORD] else ()
+
+        return [events.Introduce(self._real_name, self._user),
+                events.Labelled(answered, events.Login(wanted, password)), events.Turn(go_on)]
+
+    def _greet(self) -> None:
+        """It has its name: 001 to 005."""
+        network = self._limits["irc"]["network"]
+        version = b"parley-" + __version__.encode()
+        assert self.name is not None
+        if self.name in self.known.accounts:
+            self.account = self.name
+        self._nick = self._user = self._real_name = b""
+        self._password = None
+        self.numeric(b"001", text=b"Welcome to %b, %b" % (network, self.source(self.name)))
+        self.numeric(b"002", text=b"Your host is %b, running %b" % (self.server, version))
+        self.numeric(b"003", text=b"All its rooms are those of six other protocols")
+        self.numeric(b"004", self.server, version, b"Biow", b"Cbeiklmnostv", b"beIklov")
+        self.tell_supported()
+
+    def tell_supported(self) -> None:
+        """005."""
+        tokens = supported(self._limits["irc"]["network"], self._limits["irc"]["topic_bytes"])
+        for start in range(0, len(tokens), _TOKENS_A_LINE):
+            self.numeric(b"005", *tokens[start:start + _TOKENS_A_LINE], text=b"are supported by this server")
+
+    # ---- capabilities
+
+    def take_cap(self, params: List[bytes]) -> Optional[Commands]:
+        """CAP."""
+        asked = params[0].upper()
+        rest = params[1] if len(params) > 1 else b""
+        if asked in (b"LS", b"REQ") and self.name is None:
+            self._capping = True
+        if asked == b"LS":
+            if rest.isdigit() and int(rest[:6]) >= 302:
+                self._shows_values = True
+                self.caps = _shared(self.caps | {b"cap-notify"})
+            self._list_caps(b"LS", [
+                b"%b=%b" % (cap, value) if value and self._shows_values else cap
+                for cap, value in sorted(CAPABILITIES.items())])
+        elif asked == b"LIST":
+            self._list_caps(b"LIST", sorted(self.caps))
+        elif asked == b"REQ":
+            self._require(rest)
+        elif asked == b"END":
+            if self.name is None and self._capping:
+                self._capping = False
+                return self._come()
+        else:
+            self.numeric(b"410", middle(params[0]), text=b"There is no such subcommand of CAP")
+        return None
+
+    def _list_caps(self, what: bytes, caps: Sequence[bytes]) -> None:
+        lines: List[bytes] = [b""]
+        for cap in caps:
+            if self._shows_values and len(lines[-1]) + len(cap) > _CAP_LINE:
+                lines.append(b"")
+            lines[-1] += (b" " if lines[-1] else b"") + cap
+        for line in lines[:-1]:
+            self.line(self.server, b"CAP", self.me, what, b"*", text=line)
+        self.line(self.server, b"CAP", self.me, what, text=lines[-1])
+
+    def _require(self, rest: bytes) -> None:
+        asked = rest.split()
+        names = {cap.lstrip(b"-") for cap in asked}
+        if not names <= CAPABILITIES.keys():
+            self.line(self.server, b"CAP", self.me, b"NAK", text=b" ".join(asked))
+            return
+        for cap in asked:
+            self.caps = _shared(self.caps - {cap[1:]} if cap[:1] == b"-" else self.caps | {cap})
+        self.line(self.server, b"CAP", self.me, b"ACK", text=b" ".join(asked))
+        self.form = form_of(self.caps)
+        self._form = form(self.form)
+
+    # ---- other things that need nobody else
+
+    def take_ping(self, params: List[bytes]) -> Optional[Commands]:
+        """PING."""
+        if not params or not params[0]:
+            return self.numeric(b"409", text=b"No origin specified")
+        self.line(self.server, b"PONG", self.server, text=params[0])
+        return None
+
+    def take_quit(self, params: List[bytes]) -> Optional[Commands]:
+        """QUIT."""
+
+        def gone(client: "Decoder", answer: Any) -> None:
+            client._out.append(b"%bERROR :Closing link: %b\r\n" % (client._front(), why or b"Quit"))
+
+        why = b"Quit: " + params[0] if params and params[0] else b""
+        return [events.Labelled(gone, events.Quit(why))]
+
+    def nothing(self, params: List[bytes]) -> Optional[Commands]:
+        """What needs no answer."""
+        return None
+
+
+_ALONE: Dict[type, Callable[[Decoder, Any], None]] = {
+    events.Whispered: Decoder._whispered,
+    events.Missed: Decoder._missed,
+    events.Farewell: Decoder._farewell,
+    events.Invited: Decoder._invited,
+    events.Wallopped: lambda client, told: client.line(client.source(told.by), b"WALLOPS", text=told.text),
+    events.Changed: irc_people.changed,
+    events.Waiting: lambda client, waiting: None,
+    events.IsTyping: Decoder._typing,
+    events.Presence: irc_people.presence,
+}
+
+COMMANDS: Dict[bytes, Command] = {
+    b"NICK": Command(Decoder.take_nick, 0, True),
+    b"USER": Command(Decoder.take_user, 4, True),
+    b"PASS": Command(Decoder.take_pass, 1, True),
+    b"CAP": Command(Decoder.take_cap, 1, True),
+    b"PING": Command(Decoder.take_ping, 0, True),
+    b"PONG": Command(Decoder.nothing, 0, True),
+    b"QUIT": Command(Decoder.take_quit, 0, True),
+    b"ERROR": Command(Decoder.nothing, 0, True),
+    b"JOIN": Command(irc_rooms.join, 1),
+    b"PART": Command(irc_rooms.part, 1),
+    b"TOPIC": Command(irc_rooms.topic, 1),
+    b"NAMES": Command(irc_rooms.names),
+    b"LIST": Command(irc_rooms.list_rooms),
+    b"INVITE": Command(irc_rooms.invite, 2),
+    b"KICK": Command(irc_rooms.kick, 2),
+    b"MODE": Command(irc_rooms.mode, 1),
+    b"PRIVMSG": Command(irc_rooms.privmsg),
+    b"NOTICE": Command(irc_rooms.notice),
+    b"TAGMSG": Command(irc_rooms.tagmsg),
+    b"AWAY": Command(irc_people.away),
+    b"MONITOR": Command(irc_people.monitor, 1),
+    b"AUTHENTICATE": Command(irc_services.authenticate, 1, True),
+    b"REGISTER": Command(irc_services.register, 3, True),
+    b"VERIFY": Command(irc_services.verify, 1, True),
+    b"SETNAME": Command(irc_people.setname, 1),
+    b"OPER": Command(irc_people.oper, 2),
+    b"CHATHISTORY": Command(irc_history.chathistory, 1),
+    b"MARKREAD": Command(irc_history.markread),
+    b"REDACT": Command(irc_history.redact, 2),
+    b"WALLOPS": Command(irc_people.wallops, 1),
+    b"KILL": Command(irc_people.kill, 1),
+    b"NICKSERV": Command(irc_services.command),
+    b"NS": Command(irc_services.command),
+    b"WHO": Command(irc_people.who),
+    b"WHOIS": Command(irc_people.whois, 1),
+    b"WHOWAS": Command(irc_people.whowas, 1),
+    b"USERHOST": Command(irc_people.userhost, 1),
+    b"ISON": Command(irc_people.ison, 1),
+    b"LUSERS": Command(irc_people.lusers),
+    b"MOTD": Command(irc_people.motd),
+    b"VERSION": Command(irc_people.version),
+    b"TIME": Command(irc_people.time),
+    b"INFO": Command(irc_people.info),
+    b"ADMIN": Command(irc_people.admin),
+    b"HELP": Command(irc_people.help_),
+    b"LINKS": Command(irc_people.links),
+}
+
+FORMS = Forms("encode")
+TALK = Forms("encode_talk")

@@ -1,0 +1,311 @@
+"""IRC's capabilities, and how what many hear is written for who has them: the forms of the protocol.
+
+A form is the capabilities that change anything in what all who are in a room are told. Its name is their names in
+order, joined by ",". They are few: programs ask for all that they know, so there is about one form for each.
+"""
+import functools
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
+
+from parley.server.protocols import events
+from parley.server.protocols.irc_services import MECHANISMS
+from parley.server.protocols.irc_words import (
+    HOST,
+    LONGEST_LINE,
+    account_of,
+    farewell,
+    lines_of,
+    next_time,
+    nick,
+    real_name_of,
+    shown,
+    source,
+    stamp,
+    unpacked_extra,
+    user_of,
+    with_tag,
+)
+from parley.server.protocols.traits import Traits
+
+Frames = Tuple[bytes, ...]
+Record = Tuple[int, bytes, bytes, int]
+
+# All that can be asked for, and their values in `CAP LS 302`.
+CAPABILITIES: Dict[bytes, bytes] = {
+    b"account-notify": b"",
+    b"account-tag": b"",
+    b"away-notify": b"",
+    b"batch": b"",
+    b"cap-notify": b"",
+    b"chghost": b"",
+    b"draft/account-registration": b"",
+    b"draft/chathistory": b"",
+    b"draft/event-playback": b"",
+    b"draft/message-redaction": b"",
+    b"draft/read-marker": b"",
+    b"echo-message": b"",
+    b"extended-join": b"",
+    b"extended-monitor": b"",
+    b"invite-notify": b"",
+    b"labeled-response": b"",
+    b"message-tags": b"",
+    b"multi-prefix": b"",
+    b"sasl": MECHANISMS,
+    b"server-time": b"",
+    b"setname": b"",
+    b"standard-replies": b"",
+    b"userhost-in-names": b"",
+}
+# Those that change what many hear, and so are part of a form.
+SHARED = frozenset([
+    b"account-notify", b"account-tag", b"away-notify", b"draft/message-redaction", b"echo-message",
+    b"extended-join", b"invite-notify",
+    b"message-tags", b"server-time", b"setname"])
+
+OPS = (b"op", b"owner", b"operator")  # the roles that IRC shows as @; as + it shows a voice
+_MODES = {"op": b"+o", "deop": b"-o", "voice": b"+v", "devoice": b"-v", "ban": b"+b", "unban": b"-b",
+          "bar": b"+b", "except": b"+e", "unexcept": b"-e", "invex": b"+I", "uninvex": b"-I"}
+_CHANGES = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
+_FLAGS = {b"noctcp": b"C", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
+_COUNTS = {b"limit": b"l"}
+
+
+def form_of(caps: FrozenSet[bytes]) -> str:
+    """The form for who has asked for these."""
+    return b",".join(sorted(caps & SHARED)).decode()
+
+
+def prefix_of(role: bytes) -> bytes:
+    """What stands in front of a nick."""
+    return b"@" if role in OPS else b"+" if role == b"voice" else b""
+
+
+def mask(pattern: bytes) -> bytes:
+    """A ban of the house as a mask."""
+    return pattern if b"!" in pattern or pattern[:1] == b"$" else nick(pattern) + b"!*@*" if (
+        b"*" not in pattern and b"?" not in pattern) else pattern + b"!*@*"
+
+
+def mode_of(managed: events.Managed) -> Optional[bytes]:
+    """The modes, and their parameter, that say what was done to a room; None if none do."""
+    mode = _MODES.get(managed.act)
+    if mode is not None:
+        return b"%b %b" % (mode, nick(managed.about) if mode[1:] in (b"o", b"v") else mask(managed.about))
+    if managed.act == "mute" or managed.act == "unmute":
+        return b"%bb m:%b" % (b"+" if managed.act == "mute" else b"-", mask(managed.about))
+    if managed.act != "set":
+        return None
+    if managed.about == b"open_topic":
+        return b"-t" if managed.text == b"on" else b"+t"
+    if managed.about in _FLAGS:
+        return (b"+" if managed.text == b"on" else b"-") + _FLAGS[managed.about]
+    if managed.about in _COUNTS:
+        return b"-" + _COUNTS[managed.about] if managed.text == b"off" else b"+%b %b" % (
+            _COUNTS[managed.about], managed.text)
+    if managed.about == b"key":
+        return b"-k *" if managed.text == b"off" else b"+k *"
+    return None
+
+
+def lines_about(known: Any, managed: events.Managed) -> List[bytes]:
+    """What was done to a room, as lines without tags and without their ends."""
+    by, room = source(known, managed.by), shown(managed.room)
+    if managed.act == "topic":
+        return [b":%b TOPIC %b :%b" % (by, room, managed.text)]
+    if managed.act == "kick":
+        return [b":%b KICK %b %b :%b" % (by, room, nick(managed.about), managed.text or nick(managed.by))]
+    mode = mode_of(managed)
+    return [b":%b MODE %b %b" % (by, room, mode)] if mode is not None else []
+
+
+def _renamed(known: Any, renamed: events.Renamed) -> List[bytes]:
+    who = source(known, renamed.old)
+    if renamed.old not in known.people and renamed.new in known.people:
+        who = b"%b!%b@%b" % (nick(renamed.old), user_of(known, renamed.new), HOST)
+    return [b":%b NICK %b" % (who, nick(renamed.new))]
+
+
+def change_of(known: Any, changed: events.Changed) -> bytes:
+    """What is new of somebody, as a line without tags and without its end."""
+    who, person = source(known, changed.name), changed.person
+    if changed.field == "away":
+        return b":%b AWAY" % who if person.away is None else b":%b AWAY :%b" % (who, person.away)
+    if changed.field == "account":
+        return b":%b ACCOUNT %b" % (who, nick(person.account) if person.account else b"*")
+    return b":%b SETNAME :%b" % (who, person.real_name)
+
+
+def _by_name(happening: Any) -> bytes:
+    name: bytes = happening.name
+    return name
+
+
+# Who has done what happens.
+_DOER: Dict[type, Callable[[Any], bytes]] = {
+    events.Renamed: lambda renamed: renamed.new,
+    events.Managed: lambda managed: managed.by,
+}
+
+
+class Form:
+    """How what many hear is written for who has these capabilities."""
+
+    def __init__(self, caps: FrozenSet[bytes]) -> None:
+        self._accounts = b"account-tag" in caps
+        self._extended = b"extended-join" in caps
+        self._changes = frozenset([field for cap, field in _CHANGES.items() if cap in caps])
+        self._has_time = b"server-time" in caps
+        self._has_tags = b"message-tags" in caps
+        self._redacts = b"draft/message-redaction" in caps
+        self._invites = b"invite-notify" in caps
+        self._is_plain = not (self._has_time or self._has_tags or self._accounts)
+        self._encoders: Dict[type, Callable[[Any, Any], List[bytes]]] = {
+            events.Joined: self._came,
+            events.Entered: self._came,
+            events.Left: self._gone,
+            events.Exited: self._gone,
+            events.Renamed: _renamed,
+            events.Changed: self._changed,
+            events.Managed: self._managed,
+            events.IsTyping: self._typing,
+        }
+
+    def encode(self, known: Any, happening: events.Happening, me: Optional[bytes]) -> Frames:
+        """The lines for what happens in a room. known: see `irc_words.source`."""
+        kind = type(happening)
+        if kind is events.Said:
+            said: Any = happening
+            return tuple(self.talk(
+                known, said.sender, shown(said.room), said.text, said.extra, said.number or 0, said.at))
+        encode = self._encoders.get(kind)
+        lines = encode(known, happening) if encode else ()
+        if not lines:
+            return ()
+        front = self.front(known, _DOER.get(kind, _by_name)(happening), 0, 0)
+        if kind is events.IsTyping:
+            front = with_tag(front or b"", b"+typing=active")
+        return tuple([b"%b%b\r\n" % (front, line) for line in lines])
+
+    def join(self, known: Any, name: bytes, room: bytes) -> bytes:
+        """Somebody has come to a room."""
+        line = b":%b JOIN %b" % (source(known, name), room)
+        if not self._extended:
+            return line
+        account = account_of(known, name)
+        return b"%b %b :%b" % (line, nick(account) if account else b"*", real_name_of(known, name))
+
+    def _came(self, known: Any, came: Any) -> List[bytes]:
+        room = shown(getattr(came, "room", events.HOME))
+        lines = [self.join(known, came.name, room)]
+        mode = prefix_of(getattr(came, "role", b""))
+        if mode:
+            lines.append(b":parley MODE %b +%b %b" % (room, b"o" if mode == b"@" else b"v", nick(came.name)))
+        person = known.people.get(came.name)
+        if "away" in self._changes and person is not None and person.away is not None:
+            lines.append(b":%b AWAY :%b" % (source(known, came.name), person.away))
+        return lines
+
+    def _changed(self, known: Any, changed: events.Changed) -> List[bytes]:
+        if changed.field not in self._changes:
+            return []
+        return [change_of(known, changed)]
+
+    @staticmethod
+    def _gone(known: Any, gone: Any) -> List[bytes]:
+        if gone.gone:
+            return [b":%b QUIT :%b" % (source(known, gone.name), farewell(gone.why) or b"Connection closed")]
+        line = b":%b PART %b" % (source(known, gone.name), shown(getattr(gone, "room", events.HOME)))
+        return [line + b" :" + gone.why if gone.why else line]
+
+    def _managed(self, known: Any, managed: events.Managed) -> List[bytes]:
+        if managed.act == "invite":
+            return [b":%b INVITE %b %b" % (source(known, managed.by), nick(managed.about), shown(managed.room))] \
+                if self._invites else []
+        if managed.act == "redact":
+            line = b":%b REDACT %b %b" % (source(known, managed.by), shown(managed.room), managed.about)
+            return [] if not self._redacts else [b"%b :%b" % (line, managed.text) if managed.text else line]
+        return lines_about(known, managed)
+
+    def _typing(self, known: Any, typing: events.IsTyping) -> List[bytes]:
+        return [b":%b TAGMSG %b" % (source(known, typing.name), shown(typing.room))] if self._has_tags else []
+
+    def front(self, known: Any, sender: bytes, number: int, at: int, is_live: bool = True) -> bytes:
+        """The tags of a message, with the blank behind them."""
+        first, last = self._tags(known, sender, at, is_live)
+        number_tag = [b"msgid=%d" % number] if self._has_tags and number else []
+        tags = [*first, *number_tag, *last]
+        return b"@%b " % b";".join(tags) if tags else b""
+
+    def _tags(self, known: Any, sender: bytes, at: int, is_live: bool = True) -> Tuple[List[bytes], List[bytes]]:
+        """Those of a message that stand before its number, and those that stand behind it."""
+        first, last = [], []
+        if self._has_time:
+            first.append(b"time=" + stamp(next_time(at) if is_live else at))
+        if self._accounts:
+            account = account_of(known, sender)
+            if account:
+                last.append(b"account=" + nick(account))
+        if self._has_tags:
+            person = known.people.get(sender)
+            if person is not None and b"B" in person.flags:
+                last.append(b"bot")
+        return first, last
+
+    def talk(self, known: Any, sender: bytes, target: bytes, text: bytes, extra: bytes, number: int, at: int,
+             is_live: bool = True) -> List[bytes]:
+        """What somebody has said to somebody, or in a room, in a line or several. is_live: or else it is the past."""
+        command, tags, whole = unpacked_extra(extra) if extra else (b"PRIVMSG", b"", b"")
+        if not command or command == b"TAGMSG" and not self._has_tags:
+            return []
+        front = b"" if self._is_plain else self.front(known, sender, number, at, is_live)
+        if tags and self._has_tags:
+            front = with_tag(front, tags)
+        start = b":%b %b %b" % (source(known, sender), command, target)
+        return [b"%b%b\r\n" % (front, start)] if command == b"TAGMSG" else lines_of(front, start + b" :", whole or text)
+
+    def encode_talk(self, known: Any, room: bytes, records: Sequence[Record], first: int, at: int = 0
+                    ) -> Optional[List[bytes]]:
+        """A line for each of the messages; None if a text takes several."""
+        lines = []
+        before, start, last = b"", b"", None
+        target = shown(room)
+        most = LONGEST_LINE - len(target) - 12
+        for number, (_, sender, text, _) in enumerate(records, first):
+            if len(text) > most or b"\n" in text or b"\0" in text:
+                return None
+            if sender != last:
+                start, last = b":%b PRIVMSG %b :" % (source(known, sender), target), sender
+                if self._has_tags:
+                    first_tags, last_tags = self._tags(known, sender, at)
+                    before = b"@" + b"".join([tag + b";" for tag in first_tags])
+                    start = b"".join([b";" + tag for tag in last_tags]) + b" " + start
+                else:
+                    start = self.front(known, sender, 0, at) + start
+            lines.append(b"%bmsgid=%d%b%b\r\n" % (before, number, start, text) if self._has_tags
+                         else b"%b%b\r\n" % (start, text))
+        return lines
+
+@functools.lru_cache(maxsize=256)
+def form(name: str) -> Form:
+    """The form of this name."""
+    return Form(frozenset(filter(None, name.encode().split(b","))))
+
+
+class Forms(Dict[str, Any]):
+    """One function of each form, made when it is asked for."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(form(name), self._function)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name]
+
+
+def traits_of(traits: Traits, name: str) -> Traits:
+    """The traits of a form: who has asked for an echo is told what is stored."""
+    echoes = b"echo-message" in name.encode().split(b",")
+    return traits._replace(acknowledges=True, numbered=True) if echoes else traits
+

@@ -1,0 +1,395 @@
+"""What IRC's commands about people and the server ask, and how the answers are told. See `irc_rooms`."""
+import functools
+from typing import Any, List, Optional, Sequence
+
+from parley import __version__
+from parley.server.protocols import events
+from parley.server.protocols.acts import is_room
+from parley.server.protocols.events import Reason
+from parley.server.protocols.irc_caps import change_of, prefix_of
+from parley.server.protocols.irc_rooms import asks, matches
+from parley.server.protocols.irc_words import (
+    HOST,
+    LOBBY,
+    account_of,
+    clock,
+    date,
+    heard,
+    middle,
+    name_of,
+    nick,
+    real_name_of,
+    sentence,
+    shown,
+    user_of,
+)
+
+Commands = Optional[Sequence[Any]]
+_MOST_ASKED = 5
+_ROOMS_A_LINE = 10
+_NOBODY = events.Person()
+_LIST_BYTES = 400  # in a line
+MOST_WATCHED = 100
+_WHOX = b"tcuihsnfdlaor"  # the fields of 354, in their order
+
+
+# ---- WHO
+
+def who(client: Any, params: List[bytes]) -> Commands:
+    """WHO and WHOX."""
+    target = params[0] if params else b"*"
+    fields, token = b"", b"0"
+    if len(params) > 1 and b"%" in params[1]:
+        fields, comma, given = params[1].partition(b"%")[2].partition(b",")
+        token = given[:3] if comma and given.isdigit() else b"0"
+        fields = bytes(field for field in _WHOX if field in fields)
+    if is_room(target):
+        return [asks(functools.partial(_who_in_room, target, fields, token), events.Look(target))]
+    return [asks(functools.partial(_who_by_mask, target, fields, token), events.Who())]
+
+
+def _who_in_room(target: bytes, fields: bytes, token: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Looked):
+        for name, role in answer.members:
+            _tell_one(client, fields, token, shown(answer.room), name, role)
+    client.numeric(b"315", middle(target), text=b"End of WHO list")
+
+
+def _who_by_mask(target: bytes, fields: bytes, token: bytes, client: Any, answer: Any) -> None:
+    wanted = b"*" if target in (b"", b"0") else target
+    name_wanted = name_of(wanted)
+    for name in answer.names if isinstance(answer, events.Present) else ():
+        if name == name_wanted or matches(wanted, nick(name)):
+            _tell_one(client, fields, token, b"*", name, b"")
+    client.numeric(b"315", middle(target) if target else b"*", text=b"End of WHO list")
+
+
+def _tell_one(client: Any, fields: bytes, token: bytes, room: bytes, name: bytes, role: bytes) -> None:
+    known, shown_as = client.known, nick(name)
+    person = known.people.get(name, _NOBODY)
+    flags = b"%b%b%b%b" % (
+        b"H" if person.away is None else b"G", b"*" if b"o" in person.flags else b"", prefix_of(role),
+        b"B" if b"B" in person.flags else b"")
+    real_name = real_name_of(known, name)
+    if not fields:
+        client.numeric(b"352", room, user_of(known, name), HOST, client.server, shown_as, flags,
+                       text=b"0 " + real_name)
+        return
+    account = account_of(known, name)
+    values = {b"t": token, b"c": room, b"u": user_of(known, name), b"i": b"255.255.255.255", b"h": HOST,
+              b"s": client.server, b"n": shown_as, b"f": flags, b"d": b"0", b"l": b"0",
+              b"a": nick(account) if account else b"0", b"o": b"n/a"}
+    told = [values[fields[at:at + 1]] for at in range(len(fields)) if fields[at:at + 1] != b"r"]
+    client.numeric(b"354", *told, text=real_name if b"r" in fields else None)
+
+
+# ---- WHOIS and the like
+
+def whois(client: Any, params: List[bytes]) -> Commands:
+    """WHOIS."""
+    wanted = (params[1] if len(params) > 1 else params[0]).split(b",")[0]
+
+    def told(client: Any, answer: Any) -> None:
+        if isinstance(answer, events.WhoisTold):
+            _tell_all_of(client, answer)
+        else:
+            client.numeric(b"401", middle(wanted), text=b"No such nick")
+        client.numeric(b"318", middle(wanted), text=b"End of /WHOIS list")
+
+    if not wanted:
+        client.numeric(b"431", text=b"No nickname given")
+        return None
+    return [asks(told, events.Whois(name_of(wanted)))]
+
+
+def _tell_all_of(client: Any, told: events.WhoisTold) -> None:
+    known, one = client.known, nick(told.name)
+    person = known.people.get(told.name, _NOBODY)
+    client.numeric(b"311", one, user_of(known, told.name), HOST, b"*", text=real_name_of(known, told.name))
+    rooms = [prefix_of(role) + shown(room) for room, role in told.rooms]
+    while rooms:
+        line = rooms[:_ROOMS_A_LINE]
+        client.numeric(b"319", one, text=b" ".join(line))
+        del rooms[:_ROOMS_A_LINE]
+    client.numeric(b"312", one, client.server, text=b"Parley")
+    if person.away is not None:
+        client.numeric(b"301", one, text=person.away)
+    if told.operator:
+        client.numeric(b"313", one, text=b"is an operator")
+    account = account_of(known, told.name)
+    if account:
+        client.numeric(b"330", one, nick(account), text=b"is logged in as")
+    if b"B" in person.flags:
+        client.numeric(b"335", one, text=b"is a bot")
+    if told.host:
+        client.numeric(b"338", one, told.host.encode(), text=b"is actually using host")
+    client.numeric(b"317", one, b"%d" % max(told.idle, 0), b"%d" % told.signed_on, text=b"seconds idle, signon time")
+
+
+def whowas(client: Any, params: List[bytes]) -> Commands:
+    """WHOWAS."""
+    wanted = params[0]
+    most = int(params[1][:6]) if len(params) > 1 and params[1].isdigit() else 0
+
+    def told(client: Any, answer: Any) -> None:
+        people = answer.people if isinstance(answer, events.WhoWasTold) else ()
+        for name, _, real_name, left_at, user_name in people:
+            client.numeric(b"314", nick(name), user_name or nick(name), HOST, b"*", text=real_name or nick(name))
+            client.numeric(b"312", nick(name), client.server, text=date(left_at))
+        if not people:
+            client.numeric(b"406", middle(wanted), text=b"There was no such nickname")
+        client.numeric(b"369", middle(wanted), text=b"End of WHOWAS")
+
+    if not wanted:
+        client.numeric(b"431", text=b"No nickname given")
+        return None
+    return [asks(told, events.WhoWas(name_of(wanted), most))]
+
+
+def userhost(client: Any, params: List[bytes]) -> Commands:
+    """USERHOST."""
+    wanted = params[:_MOST_ASKED]
+
+    def told(client: Any, answer: Any) -> None:
+        present = set(answer.names) if isinstance(answer, events.Present) else set()
+        client.numeric(b"302", text=b" ".join(
+            _userhost(client, name_of(one)) for one in wanted if name_of(one) in present))
+
+    return [asks(told, events.Who())]
+
+
+def _userhost(client: Any, name: bytes) -> bytes:
+    person = client.known.people.get(name, _NOBODY)
+    return b"%b%b=%b%b@%b" % (
+        nick(name), b"*" if b"o" in person.flags else b"", b"+" if person.away is None else b"-",
+        user_of(client.known, name), HOST)
+
+
+def ison(client: Any, params: List[bytes]) -> Commands:
+    """ISON."""
+    wanted = [one for param in params for one in param.split(b" ") if one]
+
+    def told(client: Any, answer: Any) -> None:
+        names = answer.names if isinstance(answer, events.Present) else ()
+        present = {nick(name).lower(): nick(name) for name in names}
+        client.numeric(b"303", text=b" ".join(present[one.lower()] for one in wanted if one.lower() in present))
+
+    return [asks(told, events.Who())]
+
+
+def away(client: Any, params: List[bytes]) -> Commands:
+    """AWAY."""
+    why = params[0] if params else b""
+    client.numeric(*((b"306",) if why else (b"305",)), text=b"You are marked as away" if why else b"You are here again")
+    return [events.Away(bool(why), heard(why, b"").plain or b"")]
+
+
+def setname(client: Any, params: List[bytes]) -> Commands:
+    """SETNAME."""
+    wanted = heard(params[0], b"").plain or b""
+
+    def told(client: Any, answer: Any) -> None:
+        if isinstance(answer, events.Done):
+            client.line(client.own_source(), b"SETNAME", text=wanted)
+        else:
+            client.fail(b"SETNAME", b"INVALID_REALNAME", text=sentence(answer.reason))
+
+    if not wanted.strip():
+        client.fail(b"SETNAME", b"INVALID_REALNAME", text=b"It has no characters")
+        return None
+    return [asks(told, events.SetName(wanted))]
+
+
+def oper(client: Any, params: List[bytes]) -> Commands:
+    """OPER."""
+
+    def told(client: Any, answer: Any) -> None:
+        if isinstance(answer, events.Done):
+            client.numeric(b"381", text=b"You are an operator now")
+        elif answer.reason == Reason.NOT_ALLOWED:
+            client.numeric(b"491", text=b"No operator has this name")
+        else:
+            client.numeric(b"464", text=b"The password is wrong")
+
+    return [asks(told, events.Oper(name_of(params[0]), params[1]))]
+
+
+def wallops(client: Any, params: List[bytes]) -> Commands:
+    """WALLOPS."""
+    return [asks(functools.partial(_operator_told, b""), events.Wallops(heard(params[0], b"").plain or b""))]
+
+
+def kill(client: Any, params: List[bytes]) -> Commands:
+    """KILL."""
+    whom, why = params[0], heard(params[1], b"").plain or b"" if len(params) > 1 else b""
+    return [asks(functools.partial(_operator_told, whom), events.Manage(LOBBY, "kick", name_of(whom), why))]
+
+
+def _operator_told(whom: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Refused):
+        if answer.reason in (Reason.NOBODY, Reason.NOT_THERE):
+            client.refuse(answer.reason, middle(whom), code=b"401")
+        else:
+            client.numeric(b"481", text=b"Only operators may do this")
+
+
+def changed(client: Any, told: events.Changed) -> None:
+    """Something is new of somebody who is watched, or in a room with it."""
+    field = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
+    if any(told.field == one and cap in client.caps for cap, one in field.items()):
+        line = change_of(client.known, told)
+        client.line(line[1:])
+
+
+# ---- MONITOR
+
+def monitor(client: Any, params: List[bytes]) -> Commands:
+    """MONITOR."""
+    what = params[0].upper()
+    names = [name_of(one) for one in params[1].split(b",") if one] if len(params) > 1 else []
+    watched = client.watched if client.watched is not None else {}
+    if what == b"C":
+        client.watched = None
+        return [events.Watch(())]
+    if what == b"L":
+        _listed(client, b"732", [nick(name) for name in watched])
+        client.numeric(b"733", text=b"End of MONITOR list")
+    elif what == b"S":
+        for name, state in watched.items():
+            _tell_presence(client, name, state)
+    elif what == b"+":
+        for position, name in enumerate(names):
+            if len(watched) >= MOST_WATCHED and name not in watched:
+                client.numeric(b"734", b"%d" % MOST_WATCHED, b",".join(map(nick, names[position:])),
+                               text=b"The list is full")
+                break
+            watched[name] = ""
+        client.watched = watched
+        return [events.Watch(tuple(watched))]
+    elif what == b"-":
+        for name in names:
+            watched.pop(name, None)
+        client.watched = watched or None
+        return [events.Watch(tuple(watched))]
+    return None
+
+
+def _listed(client: Any, code: bytes, words: Sequence[bytes]) -> None:
+    line: List[bytes] = []
+    for word in words:
+        if line and sum(map(len, line)) + len(line) + len(word) > _LIST_BYTES:
+            client.numeric(code, text=b",".join(line))
+            line = []
+        line.append(word)
+    if line:
+        client.numeric(code, text=b",".join(line))
+
+
+def _tell_presence(client: Any, name: bytes, state: str) -> None:
+    if state == "gone":
+        client.numeric(b"731", text=nick(name))
+    else:
+        client.numeric(b"730", text=client.source(name))
+
+
+def presence(client: Any, told: events.Presence) -> None:
+    """Somebody who is watched is here, or gone; whether it is away is told otherwise."""
+    watched = client.watched or {}
+    before = watched.get(told.name)
+    if before is None:
+        return
+    watched[told.name] = told.state
+    if not before or (before == "gone") != (told.state == "gone"):
+        _tell_presence(client, told.name, told.state)
+
+
+# ---- the server
+
+def lusers(client: Any, params: List[bytes]) -> Commands:
+    """LUSERS."""
+    return [asks(counted, events.Count())]
+
+
+def counted(client: Any, answer: Any) -> None:
+    """251 to 255, 265 and 266."""
+    if not isinstance(answer, events.Counted):
+        return
+    members = b"%d" % answer.members
+    client.numeric(b"251", text=b"There are %b users and 0 invisible on 1 servers" % members)
+    client.numeric(b"252", b"%d" % answer.operators, text=b"operator(s) online")
+    client.numeric(b"253", b"0", text=b"unknown connection(s)")
+    client.numeric(b"254", b"%d" % answer.rooms, text=b"channels formed")
+    client.numeric(b"255", text=b"I have %b clients and 0 servers" % members)
+    client.numeric(b"265", members, members, text=b"Current local users %b, max %b" % (members, members))
+    client.numeric(b"266", members, members, text=b"Current global users %b, max %b" % (members, members))
+
+
+def motd(client: Any, params: List[bytes]) -> Commands:
+    """MOTD."""
+    return [asks(motd_told, events.ReadMotd())]
+
+
+def motd_told(client: Any, answer: Any) -> None:
+    """375, 372 and 376, or 422."""
+    if not isinstance(answer, events.Notice):
+        return
+    if not answer.text:
+        client.numeric(b"422", text=b"There is no message of the day")
+        return
+    client.numeric(b"375", text=b"- %b message of the day -" % client.server)
+    for line in answer.text.split(b"\n"):
+        client.numeric(b"372", text=b"- " + line)
+    client.numeric(b"376", text=b"End of /MOTD command")
+
+
+def version(client: Any, params: List[bytes]) -> Commands:
+    """VERSION."""
+    client.numeric(b"351", b"parley-" + __version__.encode(), client.server, text=b"Parley")
+    client.tell_supported()
+    return None
+
+
+def time(client: Any, params: List[bytes]) -> Commands:
+    """TIME."""
+    now = clock()
+    client.numeric(b"391", client.server, b"%d" % now, b"0", text=date(now))
+    return None
+
+
+def info(client: Any, params: List[bytes]) -> Commands:
+    """INFO."""
+    client.numeric(b"371", text=b"Parley " + __version__.encode())
+    client.numeric(b"371", text=b"One chat for seven protocols; %b is where all are" % LOBBY)
+    client.numeric(b"374", text=b"End of INFO")
+    return None
+
+
+def admin(client: Any, params: List[bytes]) -> Commands:
+    """ADMIN."""
+    client.numeric(b"256", client.server, text=b"Administrative info")
+    client.numeric(b"257", text=b"Ask the operators of this server")
+    return None
+
+
+_HELP = (
+    b"JOIN <room> [<key>], PART <room> [<why>], PRIVMSG <room or nick> <text>",
+    b"TOPIC <room> [<text>], NAMES <room>, LIST [<mask>], WHO <room or mask>, WHOIS <nick>",
+    b"INVITE <nick> <room>, KICK <room> <nick> [<why>], MODE <room> [<modes> [<parameters>]]",
+)
+
+
+def help_(client: Any, params: List[bytes]) -> Commands:
+    """HELP."""
+    subject = middle(params[0]) if params else b"*"
+    client.numeric(b"704", subject, text=b"What you can ask here:")
+    for line in _HELP:
+        client.numeric(b"705", subject, text=line)
+    client.numeric(b"706", subject, text=b"End of /HELP")
+    return None
+
+
+def links(client: Any, params: List[bytes]) -> Commands:
+    """LINKS."""
+    client.numeric(b"364", client.server, client.server, text=b"0 Parley")
+    client.numeric(b"365", b"*", text=b"End of /LINKS list")
+    return None

@@ -1,0 +1,536 @@
+"""What IRC's commands about rooms ask, and how the answers are told.
+
+Each command is a function of the decoder of a client (`parley.server.protocols.irc.Decoder`) and the parameters. It
+tells the client what can be said at once, and gives the commands that it asks of the house, or None.
+"""
+import functools
+import re
+from typing import Any, Callable, List, Optional, Sequence, Tuple
+
+from parley.server.protocols import events, irc_history, irc_services
+from parley.server.protocols.acts import is_room
+from parley.server.protocols.events import Labelled, Reason
+from parley.server.protocols.irc_caps import OPS, mask, prefix_of
+from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, packed_extra, shown
+
+Commands = Optional[Sequence[Any]]
+
+MOST_TARGETS = 4
+_NAMES_BYTES = 400  # in a line
+_FLAGS = {b"C": b"noctcp", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
+_ALWAYS = b"n"  # of all rooms
+# letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
+_MASKS = {
+    b"b": ("ban", "bar", "unban", b"367", b"368"),
+    b"e": ("except", "except", "unexcept", b"348", b"349"),
+    b"I": ("invex", "invex", "uninvex", b"346", b"347"),
+}
+_WILD = {"*": ".*", "?": "."}
+_ROLES = {b"+o": "op", b"-o": "deop", b"+v": "voice", b"-v": "devoice"}
+
+
+def asks(teller: Callable[..., Any], command: Any) -> Any:
+    """The command, of which `teller` tells the answer."""
+    return Labelled(teller, command)
+
+
+def then(commands: Callable[[], Sequence[Any]]) -> events.Turn:
+    """What is asked when what stands in front of it is answered."""
+    return events.Turn(lambda name: ((), commands()))
+
+
+def _listed(param: bytes) -> List[bytes]:
+    return list(dict.fromkeys(filter(None, param.split(b","))))
+
+
+# ---- coming and going
+
+def join(client: Any, params: List[bytes]) -> Commands:
+    """JOIN."""
+    if params[0] == b"0":
+        return leave_all(client)
+    keys = params[1].split(b",") if len(params) > 1 else []
+    commands: List[Any] = []
+    for position, room in enumerate(filter(None, params[0].split(b","))):
+        if not is_room(room):
+            client.numeric(b"403", middle(room), text=b"No such channel")
+            continue
+        key = keys[position] if position < len(keys) and keys[position] else None
+        commands += [
+            asks(functools.partial(_joined, room), events.Enter(room, key)),
+            then(functools.partial(_look_around, client))]
+    return commands
+
+
+def leave_all(client: Any) -> Commands:
+    """JOIN 0: leave all rooms."""
+
+    def told(client: Any, answer: Any) -> None:
+        client.found = [room for room, _, _, _ in answer.rooms] if isinstance(answer, events.RoomList) else []
+
+    return [asks(told, events.Rooms(None)),
+            then(lambda: [asks(functools.partial(_parted, room, b""), events.Exit(room)) for room in client.found])]
+
+
+def _joined(room: bytes, client: Any, answer: Any) -> None:
+    client.fresh = b""
+    if isinstance(answer, events.Inside):
+        client.fresh = answer.room or LOBBY
+        client.join(client.fresh)
+    elif isinstance(answer, events.Refused):
+        code = b"403" if answer.reason == Reason.INVALID_ROOM else b""
+        client.refuse(answer.reason, middle(room), code=code)
+
+
+def _look_around(client: Any) -> Sequence[Any]:
+    """What somebody is told who has entered a room."""
+    if not client.fresh:
+        return ()
+    mark = [irc_history.read_mark(client.fresh, None)] if b"draft/read-marker" in client.caps else []
+    return [*mark, asks(_looked_around, events.Look(client.fresh))]
+
+
+def _looked_around(client: Any, looked: Any) -> None:
+    if isinstance(looked, events.Looked):
+        if looked.topic:
+            _tell_topic(client, looked.room, looked.topic, looked.by, looked.time)
+        tell_names(client, looked)
+        client.numeric(b"366", shown(looked.room), text=b"End of /NAMES list")
+
+
+def part(client: Any, params: List[bytes]) -> Commands:
+    """PART."""
+    why = params[1] if len(params) > 1 else b""
+    return [asks(functools.partial(_parted, room, why), events.Exit(room, why)) for room in _listed(params[0])]
+
+
+def _parted(room: bytes, why: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Done):
+        client.line(client.source(client.name), b"PART", middle(room), text=why or None)
+    elif isinstance(answer, events.Refused):
+        client.refuse(answer.reason, middle(room))
+
+
+# ---- looking
+
+def topic(client: Any, params: List[bytes]) -> Commands:
+    """TOPIC."""
+    room = params[0]
+    if len(params) < 2:
+        return [asks(functools.partial(_topic_told, room), events.Topic(room))]
+    text = heard(params[1], b"").plain or b""
+    return [asks(functools.partial(_managed, room), events.Manage(room, "topic", b"", text))]
+
+
+def _topic_told(room: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Refused):
+        client.refuse(answer.reason, middle(room))
+    elif answer.text:
+        _tell_topic(client, answer.room, answer.text, answer.by, answer.time)
+    else:
+        client.numeric(b"331", shown(answer.room), text=b"No topic is set")
+
+
+def _tell_topic(client: Any, room: bytes, text: bytes, by: bytes, time: int) -> None:
+    client.numeric(b"332", shown(room), text=text)
+    if by:
+        client.numeric(b"333", shown(room), nick(by), b"%d" % time)
+
+
+def names(client: Any, params: List[bytes]) -> Commands:
+    """NAMES."""
+    if not params:
+        client.numeric(b"366", b"*", text=b"End of /NAMES list")
+        return None
+    def end(name: Optional[bytes]) -> Tuple[Tuple[bytes, ...], Sequence[Any]]:
+        return client.alone(b"366", middle(params[0]), text=b"End of /NAMES list"), ()
+
+    return [*[asks(_names_told, events.Look(room)) for room in _listed(params[0])], events.Turn(end)]
+
+
+def _names_told(client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Looked):
+        tell_names(client, answer)
+
+
+def tell_names(client: Any, looked: events.Looked) -> None:
+    """353."""
+    room = shown(looked.room)
+    line = b""
+    secret = b"@" if dict(looked.settings).get(b"private") else b"="
+    for name, role in looked.members:
+        one = prefix_of(role) + (client.source(name) if b"userhost-in-names" in client.caps else nick(name))
+        if line and len(line) + len(one) > _NAMES_BYTES:
+            client.numeric(b"353", secret, room, text=line)
+            line = b""
+        line += (b" " if line else b"") + one
+    if line:
+        client.numeric(b"353", secret, room, text=line)
+
+
+def list_rooms(client: Any, params: List[bytes]) -> Commands:
+    """LIST."""
+    wanted = _listed(params[0]) if params else []
+    conditions = [one for one in wanted if not is_room(one) or b"*" in one or b"?" in one]
+    exact = [one for one in wanted if one not in conditions]
+
+    def told(client: Any, answer: Any) -> None:
+        if not isinstance(answer, events.RoomList):
+            return
+        client.numeric(b"321", b"Channel", text=b"Users  Name")
+        for room, members, text, _ in answer.rooms:
+            if (not exact or room in exact) and all(_fits(one, room, members) for one in conditions):
+                client.numeric(b"322", room, b"%d" % members, text=text)
+        client.numeric(b"323", text=b"End of /LIST")
+
+    return [asks(told, events.Rooms(b"*"))]
+
+
+def matches(pattern: bytes, text: bytes) -> bool:
+    """Does the text fit a mask, in which * and ? stand for others, whatever the case?"""
+    expression = "".join([_WILD.get(character) or re.escape(character) for character in
+                          pattern.decode(errors="replace")])
+    return re.fullmatch(expression, text.decode(errors="replace"), re.IGNORECASE | re.DOTALL) is not None
+
+
+def _fits(condition: bytes, room: bytes, members: int) -> bool:
+    if condition[:1] in b"<>" and condition[1:].isdigit():
+        many = int(condition[1:9])
+        return members < many if condition[:1] == b"<" else members > many
+    if condition[:1] == b"!":
+        return not matches(condition[1:], room)
+    return matches(condition, room)
+
+
+# ---- keeping order
+
+def _managed(room: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Refused):
+        client.refuse(answer.reason, middle(room))
+
+
+def invite(client: Any, params: List[bytes]) -> Commands:
+    """INVITE."""
+    whom, room = params[:2]
+    there: List[bytes] = []
+
+    def looked(client: Any, answer: Any) -> None:
+        wanted = name_of(whom).lower()
+        there.extend([name for name, _ in answer.members if name.lower() == wanted] if isinstance(
+            answer, events.Looked) else [])
+
+    def go_on() -> Sequence[Any]:
+        if not there:
+            return [asks(told, events.Manage(room, "invite", name_of(whom), b""))]
+        return [events.Turn(lambda name: (client.alone(b"443", nick(there[0]), middle(room),
+                                                       text=b"is in the room already"), ()))]
+
+    def told(client: Any, answer: Any) -> None:
+        if isinstance(answer, events.Done):
+            client.numeric(b"341", middle(whom), middle(room))
+            _tell_away(client, whom)
+        elif answer.reason in (Reason.NOBODY, Reason.NOT_THERE):
+            client.refuse(Reason.NOBODY, middle(whom))
+        else:
+            client.refuse(answer.reason, middle(room))
+
+    return [asks(looked, events.Look(room)), then(go_on)]
+
+
+def kick(client: Any, params: List[bytes]) -> Commands:
+    """KICK."""
+    rooms, people = ([one for one in param.split(b",") if one] for param in params[:2])
+    why = heard(params[2], b"").plain or b"" if len(params) > 2 else b""
+    if len(rooms) != 1 and len(rooms) != len(people):
+        client.numeric(b"461", b"KICK", text=b"There have to be as many rooms as people, or one")
+        return None
+    pairs = list(zip(rooms if len(rooms) > 1 else rooms * len(people), people))
+    return [asks(functools.partial(_kicked, room, one), events.Manage(room, "kick", name_of(one), why))
+            for room, one in pairs[:MOST_TARGETS]]
+
+
+def _kicked(room: bytes, whom: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Refused):
+        if answer.reason == Reason.NOBODY:
+            client.refuse(answer.reason, middle(whom))
+        elif answer.reason == Reason.NOT_THERE:
+            client.refuse(answer.reason, middle(whom), middle(room))
+        else:
+            client.refuse(answer.reason, middle(room))
+
+
+def mode(client: Any, params: List[bytes]) -> Commands:
+    """MODE."""
+    target = params[0]
+    if not is_room(target):
+        return _mode_of_oneself(client, params)
+    if len(params) == 1:
+        return [asks(functools.partial(_modes_told, target), events.Look(target))]
+    commands: List[Any] = []
+    sign, rest = b"+", params[2:]
+    for position in range(len(params[1])):
+        letter = params[1][position:position + 1]
+        if letter in b"+-":
+            sign = letter
+            continue
+        command, rest = _change(client, target, sign, letter, rest)
+        commands += command if isinstance(command, list) else [command] if command else []
+    return commands
+
+
+def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[bytes]) -> Tuple[Any, List[bytes]]:
+    """One change of a mode: the command for it, several, or None; and the parameters that are left."""
+    is_on = sign == b"+"
+    if letter in _FLAGS:
+        return _setting(room, _FLAGS[letter], b"on" if is_on else b"off"), rest
+    if letter == b"t":
+        return _setting(room, b"open_topic", b"off" if is_on else b"on"), rest
+    if letter in _ALWAYS:
+        return None, rest
+    if letter in b"kl":
+        name = b"key" if letter == b"k" else b"limit"
+        if letter == b"l" and not is_on:
+            return _setting(room, name, b"off"), rest
+        if not rest:
+            if is_on:
+                client.numeric(b"461", b"MODE", text=b"Not enough parameters")
+            return (None if is_on else _setting(room, name, b"off")), rest
+        return _setting(room, name, rest[0] if is_on else b"off"), rest[1:]
+    masks = _MASKS.get(letter)
+    if masks is not None:
+        if not rest:
+            return asks(functools.partial(_masks_told, room, letter), events.Masks(room, masks[0])), rest
+        given = rest[0]
+        act = masks[1] if is_on else masks[2]
+        if letter == b"b" and given[:2] == b"m:":
+            act, given = "mute" if is_on else "unmute", given[2:]
+        return asks(functools.partial(_banned, room), events.Manage(room, act, pattern_of(given), b"")), rest[1:]
+    given_role = _ROLES.get(sign + letter)
+    if given_role is None:
+        client.numeric(b"472", middle(letter), text=b"is unknown mode char to me")
+        return None, rest
+    if not rest:
+        client.numeric(b"461", b"MODE", text=b"Not enough parameters")
+        return None, rest
+    return (_give_voice if letter == b"v" else _give_role)(room, given_role, rest[0]), rest[1:]
+
+
+def _give_role(room: bytes, act: str, whom: bytes) -> List[Any]:
+    return [asks(functools.partial(_kicked, room, whom), events.Manage(room, act, name_of(whom), b""))]
+
+
+def _give_voice(room: bytes, act: str, whom: bytes) -> List[Any]:
+    """Nobody loses a higher role by that, as there is one role only where IRC knows several."""
+    higher: List[bytes] = []
+
+    def looked(client: Any, answer: Any) -> None:
+        wanted = name_of(whom).lower()
+        if isinstance(answer, events.Looked):
+            higher.extend([name for name, role in answer.members if name.lower() == wanted and role in OPS])
+
+    return [asks(looked, events.Look(room)), then(lambda: () if higher else _give_role(room, act, whom))]
+
+
+def _setting(room: bytes, name: bytes, value: bytes) -> Any:
+    return asks(functools.partial(_set, room, b"k" if name == b"key" else b"l"),
+                events.Manage(room, "set", name, value or b" "))
+
+
+def _set(room: bytes, letter: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Refused) and answer.reason == Reason.INVALID_SETTING:
+        client.refuse(answer.reason, middle(room), letter, b"*")
+    else:
+        _managed(room, client, answer)
+
+
+def _banned(room: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Refused) and answer.reason != Reason.NOBODY:
+        client.refuse(answer.reason, middle(room))
+
+
+def pattern_of(given: bytes) -> bytes:
+    """The pattern of names that a mask means."""
+    name, _, rest = given.partition(b"!")
+    return name_of(name) if rest in (b"", b"*@*", b"*") else given
+
+
+def _masks_told(room: bytes, letter: bytes, client: Any, answer: Any) -> None:
+    _, _, _, one, end = _MASKS[letter]
+    if isinstance(answer, events.Refused):
+        client.refuse(answer.reason, middle(room))
+        return
+    for pattern, by, since in answer.masks:
+        client.numeric(one, shown(answer.room), mask(pattern), nick(by), b"%d" % since)
+    client.numeric(end, shown(answer.room), text=b"End of list")
+
+
+def _modes_told(room: bytes, client: Any, answer: Any) -> None:
+    if not isinstance(answer, events.Looked):
+        client.refuse(getattr(answer, "reason", Reason.NO_ROOM), middle(room))
+        return
+    if not answer.members and not answer.since:
+        client.refuse(Reason.NO_ROOM, middle(room))
+        return
+    settings = dict(answer.settings)
+    letters = b"".join([letter for letter, name in sorted(_FLAGS.items()) if settings.get(name)]) + b"n"
+    letters += b"" if settings.get(b"open_topic") else b"t"
+    params = []
+    if b"key" in settings:
+        letters += b"k"
+        params.append(b"*")
+    if settings.get(b"limit"):
+        letters += b"l"
+        params.append(b"%d" % settings[b"limit"])
+    client.numeric(b"324", shown(answer.room), b"+" + letters, *params)
+    if answer.since:
+        client.numeric(b"329", shown(answer.room), b"%d" % answer.since)
+
+
+def _mode_of_oneself(client: Any, params: List[bytes]) -> Commands:
+    if params[0].lower() != client.me.lower():
+        client.numeric(b"502", text=b"Cannot change the mode of others")
+        return None
+    if len(params) == 1:
+        person = client.known.people.get(client.name)
+        client.numeric(b"221", b"+" + (person.flags if person is not None else b""))
+        return None
+    commands: List[Any] = []
+    sign = b"+"
+    for position in range(len(params[1])):
+        letter = params[1][position:position + 1]
+        if letter in b"+-":
+            sign = letter
+        elif letter in b"iwB":
+            commands.append(asks(functools.partial(_flag_set, sign, letter), events.SetFlag(letter, sign == b"+")))
+        elif letter != b"o":
+            client.numeric(b"501", text=b"Unknown MODE flag")
+    return commands
+
+
+def _flag_set(sign: bytes, letter: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Done):
+        client.line(client.own_source(), b"MODE", client.me, sign + letter)
+
+
+# ---- talking
+
+def plain_talk(rest: bytes) -> Any:
+    """What `privmsg` gives for most of what is said in rooms, without looking at its client; None for all else.
+
+    rest: the line behind the command.
+    """
+    target, colon, text = rest.partition(b" :")
+    if not colon or not text or b" " in target or b"," in target:
+        return None
+    try:
+        return asks(_talked, events.Say(text, None, None, target)) if rest.decode().isprintable() else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _talked(client: Any, answer: Any) -> None:
+    _said(answer.asked.room, b"PRIVMSG", client, answer)
+
+
+def privmsg(client: Any, params: List[bytes]) -> Commands:
+    """PRIVMSG."""
+    return _say(client, b"PRIVMSG", params)
+
+
+def notice(client: Any, params: List[bytes]) -> Commands:
+    """NOTICE, which is never answered by an error."""
+    return _say(client, b"NOTICE", params)
+
+
+def tagmsg(client: Any, params: List[bytes]) -> Commands:
+    """TAGMSG."""
+    if b"message-tags" not in client.caps:
+        client.numeric(b"421", b"TAGMSG", text=b"Unknown command")
+        return None
+    if not params or not params[0]:
+        client.numeric(b"461", b"TAGMSG", text=b"Not enough parameters")
+        return None
+    tags = _client_tags(client)
+    typing = [tag for tag in tags if tag.startswith((b"+typing=", b"+draft/typing="))]
+    commands: List[Any] = []
+    for target in _listed(params[0])[:MOST_TARGETS]:
+        if typing and len(typing) == len(tags):
+            if typing[0].endswith(b"=active"):
+                commands.append(events.Typing(target, b"") if is_room(target) else events.Typing(
+                    events.HOME, name_of(target)))
+        elif tags:
+            commands.append(_to(client, target, b"TAGMSG", b"", packed_extra(b"TAGMSG", tags, b"")))
+    return commands
+
+
+def _client_tags(client: Any) -> List[bytes]:
+    """The tags of the line that are for others."""
+    if b"message-tags" not in client.caps:
+        return []
+    return [b"%b=%b" % (key, value) if value else key for key, value in client.tags.items() if key[:1] == b"+"]
+
+
+def _to(client: Any, target: bytes, command: bytes, text: bytes, extra: bytes) -> Any:
+    """The command that says something to one target."""
+    told = functools.partial(_said, target, command)
+    if is_room(target):
+        client.said_to = target
+        return asks(told, events.Say(text, None, None, target, extra=extra))
+    return asks(told, events.Whisper(name_of(target), text, None, None, extra=extra))
+
+
+def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
+    if not params or not params[0]:
+        client.numeric(b"411", text=b"No recipient given (%b)" % command)
+        return None
+    if len(params) < 2 or not params[1]:
+        client.numeric(b"412", text=b"No text to send")
+        return None
+    targets = _listed(params[0])
+    if len(targets) > MOST_TARGETS:
+        client.numeric(b"407", middle(params[0]), text=b"Too many targets")
+        return None
+    text, whole = heard(params[1], client.me)
+    extra = packed_extra(command, _client_tags(client), whole)
+    commands: List[Any] = []
+    for target in targets:
+        if target.lower() == b"nickserv":
+            commands += irc_services.nickserv(client, params[1].split())
+        elif text is None and is_room(target):
+            client.numeric(b"404", middle(target), text=b"This kind of message is not passed on in rooms")
+        else:
+            commands.append(_to(client, target, command, text or b"", extra))
+    return commands
+
+
+def _said(target: bytes, command: bytes, client: Any, answer: Any) -> None:
+    if isinstance(answer, events.Stored):
+        asked = answer.asked
+        client.talk(client.name, middle(target), asked.text, asked.extra, answer.number, answer.at)
+    elif isinstance(answer, events.Refused) and command != b"NOTICE":
+        refuse_talk(client, target, answer.reason)
+    if command == b"PRIVMSG" and not isinstance(answer, events.Refused) and not is_room(target):
+        _tell_away(client, target)
+
+
+def _tell_away(client: Any, target: bytes) -> None:
+    """301, if somebody to whom something was said is away."""
+    person = client.known.people.get(name_of(target))
+    if person is not None and person.away is not None:
+        client.numeric(b"301", middle(target), text=person.away)
+
+
+def refuse_talk(client: Any, target: bytes, reason: str) -> None:
+    """Why something is not said."""
+    if reason == Reason.BAD_FORM:
+        client.numeric(b"412", text=b"No text to send")
+    elif reason in (Reason.NOT_INSIDE, Reason.NO_ROOM):
+        client.refuse(reason, middle(target), code=b"404")
+    else:
+        client.refuse(reason, middle(target))
+
+
+def not_said(client: Any, refused: events.Refused) -> None:
+    """What it said a while ago in a room is not heard there."""
+    refuse_talk(client, client.said_to, refused.reason)
+

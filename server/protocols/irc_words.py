@@ -1,0 +1,305 @@
+"""What lines of IRC are made of: names as IRC can carry them, texts, times, and why something is refused."""
+import functools
+import re
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from parley.server.protocols.aliases import candidates
+from parley.server.protocols.events import Reason
+from parley.server.protocols.reasons import SENTENCES
+from parley.server.protocols.text import canonical, is_blank, pieces
+
+Frames = Tuple[bytes, ...]
+
+HOST = b"parley"  # of all who are here: from where they come is told to nobody
+LOBBY = b"#lobby"
+LONGEST_LINE = 512  # bytes with CR LF, which is what clients may rely on
+LONGEST_NICK = 32  # characters
+LONGEST_USER = 10
+
+_ALIAS_DIGITS = 4
+_MOST_ALIASES = 4096
+# What stands in a nick. A "|" is in no name, so what has one is an alias.
+_NICK = re.compile(rb"[^\x00-\x20!#$%&*+,\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*")
+_BAD_FIRST = re.compile(r"[!#$%&*+,\-.:?@~0-9]")
+_BAD = re.compile(r"[ !*,.:?@]")
+# mIRC's colours, hexadecimal ones, and what else changes how text looks.
+_FORMATTING = re.compile(rb"\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|"
+                         rb"[\x02\x0f\x11\x16\x1d\x1e\x1f]")
+_ACTION = re.compile(rb"\x01ACTION ([^\x01]*)\x01?")
+_CTCP = b"\x01"
+
+
+# ---- names
+
+_aliases: Dict[bytes, bytes] = {}  # alias -> name, of those that were shown
+
+
+@functools.lru_cache(maxsize=_MOST_ALIASES)
+def nick(name: bytes) -> bytes:
+    """The name as IRC shows it: itself, or an alias if IRC could not carry it."""
+    if _NICK.fullmatch(name):
+        return name
+    text = name.decode()
+    digest = next(candidates(name, LONGEST_NICK)).rpartition(b"|")[2]
+    beginning = _BAD_FIRST.sub("_", text[:1]) + _BAD.sub("_", text[1:LONGEST_NICK - _ALIAS_DIGITS - 1])
+    alias = b"%b|%b" % (beginning.encode(), digest)
+    if len(_aliases) >= _MOST_ALIASES:
+        _aliases.clear()
+        nick.cache_clear()
+    _aliases[alias] = name
+    return alias
+
+
+def is_nick(raw: bytes) -> bool:
+    """Can this be a nick?"""
+    return _NICK.fullmatch(raw) is not None
+
+
+def name_of(raw: bytes) -> bytes:
+    """The name that somebody means by a nick."""
+    return _aliases.get(raw, raw) if b"|" in raw else raw
+
+
+def shown(room: bytes) -> bytes:
+    """The name of a room; the lobby has none in what happens there."""
+    return room or LOBBY
+
+
+def user(raw: bytes) -> bytes:
+    """The user name in IRC's sense that a client may have for what it has given."""
+    fit = re.sub(rb"[^A-Za-z0-9_.-]", b"", raw)[:LONGEST_USER]
+    return fit.lstrip(b".-") or b"user"
+
+
+@functools.lru_cache(maxsize=_MOST_ALIASES)
+def _source(name: bytes, user_name: bytes) -> bytes:
+    shown_as = nick(name)
+    return b"%b!%b@%b" % (shown_as, user_name or shown_as, HOST)
+
+
+def source(known: Any, name: bytes) -> bytes:
+    """nick!user@host, as it stands in front of what somebody does.
+
+    known: what is known of people, see `people` and `accounts` of `parley.server.chat.room.Rooms`.
+    """
+    person = known.people.get(name)
+    return _source(name, person.user if person is not None else b"")
+
+
+def user_of(known: Any, name: bytes) -> bytes:
+    """Somebody's user name in IRC's sense."""
+    person = known.people.get(name)
+    return person is not None and person.user or nick(name)
+
+
+def account_of(known: Any, name: bytes) -> bytes:
+    """The account that somebody is logged in to, or nothing."""
+    if name in known.accounts:
+        return name
+    person = known.people.get(name)
+    return person.account if person is not None else b""
+
+
+def real_name_of(known: Any, name: bytes) -> bytes:
+    """What somebody is called in full."""
+    person = known.people.get(name)
+    return person is not None and person.real_name or nick(name)
+
+
+def middle(raw: bytes) -> bytes:
+    """What a client has sent as a parameter, to be repeated where another one follows."""
+    word = raw.lstrip(b":").split(b" ", 1)[0]
+    return word or b"*"
+
+
+def word(raw: bytes) -> bytes:
+    """Likewise, in the canonical form, as others are told it."""
+    return canonical(middle(raw)).replace(b" ", b"_")
+
+
+# ---- tags
+
+def tags_of(raw: bytes) -> Dict[bytes, bytes]:
+    """The tags of a line, without the "@"; values are as they were sent, with what is escaped."""
+    tags = {}
+    for tag in raw.split(b";"):
+        key, _, value = tag.partition(b"=")
+        if key:
+            tags[key] = value
+    return tags
+
+
+def with_tag(line: bytes, tag: bytes) -> bytes:
+    """The line with a tag more."""
+    return b"@%b;%b" % (tag, line[1:]) if line[:1] == b"@" else b"@%b %b" % (tag, line)
+
+
+# ---- times
+
+class _Stamps:
+    """The times of lines, which never go back, as the clients sort by them; unless the clock was set."""
+
+    _SET = 10000  # milliseconds
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def next(self, at: int) -> int:
+        """The time of a line: `at`, milliseconds since the epoch, or 0 for now."""
+        at = at or int(time.time() * 1000)
+        if at < self._latest < at + self._SET:
+            return self._latest
+        self._latest = at
+        return at
+
+
+next_time = _Stamps().next
+
+
+@functools.lru_cache(maxsize=256)
+def _second(seconds: int) -> bytes:
+    return b"%04d-%02d-%02dT%02d:%02d:%02d" % time.gmtime(seconds)[:6]
+
+
+def stamp(at: int) -> bytes:
+    """As the tag `time` has it; at: milliseconds since the epoch."""
+    seconds, milliseconds = divmod(at, 1000)
+    return b"%b.%03dZ" % (_second(seconds), milliseconds)
+
+
+def clock() -> int:
+    """Seconds since the epoch, now."""
+    return int(time.time())
+
+
+def date(seconds: int) -> bytes:
+    """A time as people read it."""
+    return _second(seconds).replace(b"T", b" ") + b" UTC"
+
+
+# ---- texts
+
+class Heard(NamedTuple):
+    """A text of an IRC client. `plain`: as the others are told it; None if it is CTCP that is not for them.
+
+    whole: as other IRC clients are told it, if that is not the same; else empty.
+    """
+
+    plain: Optional[bytes]
+    whole: bytes
+
+
+def heard(raw: bytes, who: bytes) -> Heard:
+    """What the text of a client, which is called `who`, means."""
+    if raw[:1] == _CTCP:
+        action = _ACTION.fullmatch(raw)
+        if action is None:
+            return Heard(None, raw)
+        return Heard(b"* %b %b" % (who, canonical(_FORMATTING.sub(b"", action.group(1)))), raw)
+    plain = canonical(_FORMATTING.sub(b"", raw))
+    return Heard(plain, raw if plain != raw and _is_safe(raw) else b"")
+
+
+def _is_safe(raw: bytes) -> bool:
+    """Does it differ from a canonical text only by what changes how it looks?"""
+    bare = _FORMATTING.sub(b"", raw)
+    return canonical(bare) == bare
+
+
+def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:
+    """The lines that tell a text, each `front` (tags), `start` (source, command and target, with " :"), and a part.
+
+    What fits into a line as clients send it, without the source, is told in one; longer texts are cut so that each line
+    has LONGEST_LINE bytes at most.
+    """
+    most_sent = LONGEST_LINE - 1 - len(start.partition(b" ")[2])  # without the source, and perhaps without the colon
+    if len(text) <= most_sent and b"\n" not in text:
+        return [b"%b%b%b\r\n" % (front, start, text)]
+    most = max(LONGEST_LINE - 2 - len(start), 64)
+    return [b"%b%b%b\r\n" % (front, start, piece)
+            for line in text.split(b"\n") if not is_blank(line)
+            for piece in ((line,) if len(line) <= most_sent else pieces(line, most))]
+
+
+# ---- what goes along with a text to those only who speak IRC: extras
+
+_COMMANDS = (b"PRIVMSG", b"NOTICE", b"TAGMSG")
+
+
+def packed_extra(command: bytes, tags: Sequence[bytes], whole: bytes) -> bytes:
+    """The extra of a message; empty if there is nothing to say beside its text.
+
+    command: PRIVMSG, NOTICE or TAGMSG. tags: those of the client, as it has sent them. whole: see `Heard`.
+    """
+    if command == b"PRIVMSG" and not tags and not whole:
+        return b""
+    return b"%b %b\n%b" % (command, b";".join(tags), whole)
+
+
+def unpacked_extra(extra: bytes) -> Tuple[bytes, bytes, bytes]:
+    """(command, tags joined by ";", whole text or empty) of an extra. The command is empty of what was removed."""
+    head, _, whole = extra.partition(b"\n")
+    command, _, tags = head.partition(b" ")
+    return command if command in _COMMANDS else b"", tags, whole
+
+
+# ---- why not
+
+# The numerics for reasons; what is not here depends on the command.
+NUMERICS = {
+    Reason.UNKNOWN_COMMAND: b"421",
+    Reason.BAD_FORM: b"461",
+    Reason.TEXT_TOO_LONG: b"417",
+    Reason.MUST_LOGIN: b"451",
+    Reason.ALREADY_IN: b"462",
+    Reason.INVALID_NAME: b"432",
+    Reason.NAME_TAKEN: b"433",
+    Reason.NOBODY: b"401",
+    Reason.INVALID_ROOM: b"476",
+    Reason.NO_ROOM: b"403",
+    Reason.NOT_INSIDE: b"442",
+    Reason.NOT_THERE: b"441",
+    Reason.BANNED: b"474",
+    Reason.INVALID_SETTING: b"696",
+    Reason.INVITE_ONLY: b"473",
+    Reason.WRONG_KEY: b"475",
+    Reason.ROOM_FULL: b"471",
+    Reason.TOO_MANY_JOINED: b"405",
+    Reason.TOO_MANY_ROOMS: b"405",
+    Reason.TOO_MANY_OWNED: b"405",
+    Reason.MUTED: b"404",
+    Reason.MODERATED: b"404",
+    Reason.SLOW_MODE: b"404",
+    Reason.NOT_ALLOWED: b"482",
+    Reason.OUTRANKED: b"482",
+    Reason.IS_LOBBY: b"482",
+    Reason.LIST_FULL: b"478",
+}
+OTHERWISE = b"400"
+
+
+def sentence(reason: str) -> bytes:
+    """The reason in words, as they end a line."""
+    words = SENTENCES.get(reason, reason)
+    return (words[:1].upper() + words[1:]).encode()
+
+
+def farewell(why: bytes) -> bytes:
+    """Why somebody has left, in words: its own, or those for a Reason."""
+    known = SENTENCES.get(why.decode(errors="replace"))
+    return known.encode() if known else why
+
+
+# ---- 005
+
+def supported(network: bytes, topic_bytes: int) -> Sequence[bytes]:
+    """The tokens of 005."""
+    return (
+        b"CASEMAPPING=ascii", b"CHANTYPES=#", b"PREFIX=(ov)@+", b"CHANMODES=beI,k,l,Cimnst",
+        b"MODES=6", b"NICKLEN=%d" % LONGEST_NICK, b"CHANNELLEN=33", b"TOPICLEN=%d" % topic_bytes,
+        b"AWAYLEN=%d" % topic_bytes, b"KICKLEN=%d" % topic_bytes, b"USERLEN=%d" % LONGEST_USER, b"NAMELEN=150",
+        b"MONITOR=100", b"WHOX", b"BOT=B", b"ELIST=MNU", b"EXCEPTS", b"INVEX", b"EXTBAN=,am", b"MAXLIST=beI:100",
+        b"TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,KICK:4,JOIN:,PART:,NAMES:,LIST:,WHOIS:1", b"UTF8ONLY", b"LINELEN=8192",
+        b"CHATHISTORY=1000", b"MSGREFTYPES=msgid,timestamp",
+        b"NETWORK=" + network)

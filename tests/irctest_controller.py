@@ -1,0 +1,116 @@
+"""A controller for irctest (https://github.com/progval/irctest), which judges servers of IRC.
+
+In a checkout of irctest, with the packages that it needs:
+
+    PYTHONPATH=PATH/TO/parley/tests pytest --controller irctest_controller \\
+        -m "not Ergo and not deprecated and not strict"
+
+PARLEY_PYTHON names the Python that runs the server; the default is the one that runs irctest.
+"""
+import json
+import os
+import sys
+import time
+
+from irctest import patma
+from irctest.basecontrollers import BaseServerController, DirectoryBasedController, NotImplementedByController
+from irctest.specifications import Capabilities, OptionalBehaviors
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OPERATOR, PASSWORD = "operuser", "operpassword"
+OTHERS = ("line", "binary", "padded", "delimited", "dollar", "web")
+
+
+class ParleyController(BaseServerController, DirectoryBasedController):
+    """Starts a server for each test, with the settings that the test wants."""
+
+    software_name = "Parley"
+    _port_wait_interval = 0.02
+    supported_sasl_mechanisms = {"PLAIN"}
+    supports_sts = False
+    extban_mute_char = "m"
+    capabilities = frozenset([
+        Capabilities.ACCOUNT_NOTIFY, Capabilities.ACCOUNT_TAG, Capabilities.AWAY_NOTIFY, Capabilities.BATCH,
+        Capabilities.ECHO_MESSAGE, Capabilities.EXTENDED_JOIN, Capabilities.EXTENDED_MONITOR,
+        Capabilities.LABELED_RESPONSE, Capabilities.MESSAGE_TAGS, Capabilities.MULTI_PREFIX,
+        Capabilities.READ_MARKER, Capabilities.SERVER_TIME, Capabilities.SETNAME])
+    optional_behaviors = frozenset([
+        OptionalBehaviors.BAN_EXCEPTION_MODE, OptionalBehaviors.CAP_REQ_MINUS, OptionalBehaviors.ELIST_U,
+        OptionalBehaviors.INVITE_EXCEPTION_MODE, OptionalBehaviors.MULTI_JOIN, OptionalBehaviors.MULTI_KICK,
+        OptionalBehaviors.MULTI_PRIVMSG, OptionalBehaviors.NO_CTCP, OptionalBehaviors.SASL_AFTER_REGISTRATION])
+    isupport = {
+        "BOT": "B",
+        "CASEMAPPING": "ascii",
+        "ELIST": patma.StrRe(".*U.*"),
+        "INVEX": None,
+        "MONITOR": patma.ANYSTR,
+        "MSGREFTYPES": "msgid,timestamp",
+        "PREFIX": "(ov)@+",
+        "TARGMAX": patma.ANYSTR,
+        "UTF8ONLY": None,
+        "WHOX": None,
+    }
+
+    def run(self, hostname, port, *, password, ssl, run_services, faketime, websocket_hostname=None,
+            websocket_port=None, config=None):
+        """Start the server."""
+        if self.test_config.account_registration_before_connect or self.test_config.account_registration_requires_email:
+            raise NotImplementedByController("accounts that are made before the registration, or by mail")
+        if password is not None:
+            raise NotImplementedByController("a password of the server")
+        if websocket_port is not None:
+            raise NotImplementedByController("IRC over WebSocket")
+        self.create_config()
+        self.port, self.hostname = port, hostname
+        users = [{"username": OPERATOR, "password": PASSWORD}]
+        settings = {
+            "workers": 1, "host": "127.0.0.1", "pacing_ms": 0, "operators": [OPERATOR],
+            "listen": dict(dict.fromkeys(OTHERS, False), irc=False if ssl else port),
+            "irc": {"name": "My.Little.Server"},
+            "accounts": {"users_file": str(self.directory / "users.json"), "failed_logins_per_minute": 0},
+            "limits": {"messages_per_second": 0},
+            "storage": {"directory": str(self.directory / "storage"), "sync": "system"},
+        }
+        if ssl:
+            self.gen_ssl()
+            settings["tls"] = {
+                "certificate": str(self.pem_path), "key": str(self.key_path), "listen": {"irc": port}}
+        for name, content in [("users.json", {"users": users}), ("config.yaml", settings)]:
+            with self.open_file(name, "w") as file:
+                json.dump(content, file)
+        self._start()
+
+    def _start(self):
+        command = [os.environ.get("PARLEY_PYTHON", sys.executable), os.path.join(ROOT, "tests", "cheap_server.py"),
+                   "--config", str(self.directory / "config.yaml")]
+        self.proc = self.execute(command, cwd=ROOT)
+
+    def restart(self):
+        """Stop the server, and start it again with what it has stored."""
+        self.kill_proc()
+        self.port_open = False
+        self._start()
+        self.wait_for_port()
+
+    def wait_for_services(self):
+        """Accounts are the server's own."""
+
+    def registerUser(self, case, username, password=None):
+        """Make an account."""
+        client = case.addClient(show_io=False)
+        case.sendLine(client, "NICK " + username)
+        case.sendLine(client, "USER r e g :user")
+        while case.getRegistrationMessage(client).command != "001":
+            pass
+        case.getMessages(client)
+        case.sendLine(client, "PRIVMSG NickServ :REGISTER " + password)
+        deadline = time.monotonic() + 30
+        while not any(message.command == "NOTICE" for message in case.getMessages(client)):
+            assert time.monotonic() < deadline, "the account was not made"
+        case.sendLine(client, "QUIT")
+        case.assertDisconnected(client)
+
+
+def get_irctest_controller_class():
+    """What irctest asks for."""
+    return ParleyController

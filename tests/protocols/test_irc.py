@@ -1,0 +1,352 @@
+"""IRC without a server: lines in, commands out, and what a client is told."""
+import re
+
+import pytest
+from cases import for_each
+
+from parley.server.protocols import events, irc, irc_caps, irc_words
+from parley.server.protocols.events import Reason
+
+AT = 1600000000123  # milliseconds
+STAMP = b"2020-09-13T12:26:40.123Z"
+
+
+class Known:
+    """What a worker knows of people."""
+
+    def __init__(self, accounts=(), **people):
+        self.accounts = set(accounts)
+        self.people = {name.encode(): person for name, person in people.items()}
+
+
+def decoder(known=None, line_bytes=8192):
+    return irc.Decoder({"line_bytes": line_bytes, "known": known or Known(),
+                        "irc": {"name": b"irc.test", "network": b"Test", "topic_bytes": 390}})
+
+
+class Client:
+    """A decoder, and the chat around it as far as these tests need one: each command has the answer that is set.
+
+    name: None before it is a member. told: the lines that it was told. asked: the commands, without their labels.
+    """
+
+    def __init__(self, name=None, caps=b"", **settings):
+        self.decoder = decoder(**settings)
+        self.name, self.told, self.asked, self.answers = name, [], [], {}
+        if caps:
+            self.send(b"CAP REQ :" + caps)
+            self.told.clear()
+
+    def send(self, *lines):
+        """Send lines, and give what is told then."""
+        start = len(self.told)
+        self._do(self.decoder.feed(b"".join([line + b"\r\n" for line in lines])))
+        return self.told[start:]
+
+    def _do(self, commands):
+        for command in commands:
+            if type(command) is events.Turn:
+                frames, more = command.take(self.name)
+                self.told += frames
+                self._do(more)
+                continue
+            if type(command) is events.Labelled:
+                self.decoder.label(command.label)
+                command = command.command
+            if type(command) is not events.Nothing:
+                self.asked.append(command)
+            answer = self.answers.get(type(command))
+            if answer is not None:
+                self.hear(answer(command) if callable(answer) else answer)
+
+    def hear(self, happening):
+        if type(happening) is events.Welcome:
+            self.name = happening.name
+        self.told += self.decoder.tell(happening, self.name)
+
+
+def coming():
+    client = Client()
+    client.answers = {
+        events.Login: lambda login: events.Welcome(login.name, login), events.Count: events.Counted(3, 2, 0),
+        events.ReadMotd: events.Notice(b"")}
+    return client
+
+
+def codes(lines):
+    return [re.sub(rb"^(@\S+ )?(:\S+ )?", b"", line).split(b" ")[0].strip().decode() for line in lines]
+
+
+def of(*commands):
+    """The commands that a member asks by these lines."""
+    client = Client(b"ann")
+    client.send(*commands)
+    return client.asked
+
+
+# ---- lines in
+
+WIRE = (b"NICK ann\r\nUSER ann 0 * :Ann Example\n\r\n @label=1 join #dev\r\nPRIVMSG #dev :hi  there \r\n"
+        b":ann!x@y  privmsg  #dev   word \r\nTOPIC #dev :\r\nQUIT :bye\r\n")
+ASKED = [
+    events.Introduce(b"Ann Example", b"ann"), events.Login(b"ann", None), events.Count(), events.ReadMotd(),
+    events.Enter(b"#dev", None), events.Say(b"hi  there ", None, None, b"#dev"),
+    events.Say(b"word", None, None, b"#dev"), events.Manage(b"#dev", "topic", b"", b""), events.Quit(b"Quit: bye")]
+
+
+def heard_in(pieces):
+    client = coming()
+    for piece in pieces:
+        client._do(client.decoder.feed(piece))
+    return client.asked
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, len(WIRE)])
+def test_lines_are_the_same_however_they_are_cut(size):
+    assert heard_in([WIRE[start:start + size] for start in range(0, len(WIRE), size)]) == ASKED
+
+
+def test_a_cut_at_any_point_changes_nothing():
+    for cut in range(len(WIRE)):
+        assert heard_in([WIRE[:cut], WIRE[cut:]]) == ASKED, cut
+
+
+def test_what_is_unfinished_is_held_and_bounded():
+    one = decoder(line_bytes=100)
+    assert one.feed(b"NICK a") == [] and one.unfinished == 6
+    assert len(one.feed(b"x" * 20000)) == 1 and one.unfinished == 0
+    (turn,) = one.feed(b"the rest\r\nNICK bob\r\n")
+    assert turn.take(None) == ((), ()), "the rest of the long line is nothing, and NICK waits for USER"
+
+
+@for_each("line, code", [
+    (b"FOO", "421"), (b"foo bar", "421"), (b"JOIN", "461"), (b"PRIVMSG", "411"), (b"PRIVMSG bob", "412"),
+    (b"NICK", "431"), (b"NICK :", "431"), (b"NICK 1a", "432"), (b"NICK #a", "432"), (b"NICK a|b", "432"),
+    (b"USER a b c :d", "462"), (b"PING", "409"), (b"CAP FOO", "410"), (b"JOIN dev", "403"), (b"WHOIS", "461"),
+    (b"MODE bob +i", "502"), (b"MODE ann +x", "501"), (b"MODE #dev +y", "472"), (b"MODE #dev +o", "461"),
+    (b"PRIVMSG #dev :\x01VERSION\x01", "404"), (b"PRIVMSG a,b,c,d,e :hi", "407"), (b"PRIVMSG #dev :\xff", "FAIL"),
+    (b"@" + b"a" * 5000 + b" PING x", "417"), (b"PING " + b"x" * 9000, "417"), (b"AUTHENTICATE PLAIN", "904"),
+    (b"TAGMSG #dev", "421"), (b"REGISTER bob * pw", "FAIL"), (b"SETNAME :", "FAIL")])
+def test_what_is_no_command_is_told_so(line, code):
+    client = Client(b"ann")
+    assert codes(client.send(line)) == [code]
+    assert client.asked == []
+
+
+@for_each("line", [b"JOIN :", b"PRIVMSG #a :hi", b"WHO", b"LIST", b"TOPIC #a", b"MODE ann +i"])
+def test_before_the_registration_all_is_answered_at_once(line):
+    assert codes(Client().send(line)) == ["451"]
+
+
+def test_a_password_may_be_sent_to_a_name_that_has_none():
+    client = coming()
+    welcome = client.answers[events.Login]
+    client.answers[events.Login] = lambda login: events.Refused(
+        Reason.NO_PASSWORD, login) if login.password else welcome(login)
+    assert codes(client.send(b"PASS x", b"NICK ann", b"USER a b c d"))[0] == "001"
+
+
+@for_each("lines", [
+    (b"NICK ann", b"USER a 0 * :A"), (b"USER a 0 * A", b"nick :ann"),
+    (b"CAP LS :302", b"NICK ann", b"USER a b c d", b"CAP END"),
+    (b"@a=b CAP LS", b"USER a 8 * x", b"NICK ann", b"@a CAP :END")])
+def test_a_client_registers_in_any_order(lines):
+    client = coming()
+    told = codes(client.send(*lines))
+    assert [code for code in told if code != "CAP"] == [
+        "001", "002", "003", "004", "005", "005", "251", "252", "253", "254", "255", "265", "266", "422"]
+    assert client.send(b"PING :a b") == [b":irc.test PONG irc.test :a b\r\n"]
+
+
+def test_whoever_is_refused_its_name_may_take_another():
+    client = coming()
+    client.answers[events.Login] = lambda login: events.Refused(Reason.NAME_TAKEN, login)
+    assert client.send(b"NICK ann", b"USER a b c d") == [b":irc.test 433 * ann :The name is taken\r\n"]
+    client.answers[events.Login] = lambda login: events.Welcome(login.name, login)
+    assert codes(client.send(b"NICK bob"))[0] == "001"
+
+
+def test_all_that_can_be_asked_for_is_listed_and_granted():
+    client = Client()
+    (line,) = client.send(b"CAP LS")
+    caps = line.partition(b" :")[2].split()
+    assert set(caps) == set(irc_caps.CAPABILITIES)
+    for cap in caps:
+        assert client.send(b"CAP REQ :" + cap)[-1].endswith(b"CAP * ACK :" + cap + b"\r\n")
+    assert codes(client.send(b"CAP REQ :nothing"))[-1] == "CAP" and b" NAK " in client.told[-1]
+    assert client.decoder.form == irc_caps.form_of(frozenset(caps))
+    client.send(b"CAP REQ :-server-time -message-tags")
+    assert "time" not in client.decoder.form
+
+
+# ---- commands
+
+@for_each("line, asked", [
+    (b"JOIN #a,#b k", [events.Enter(b"#a", b"k"), events.Enter(b"#b", None)]),
+    (b"PART #a,#b :bye", [events.Exit(b"#a", b"bye"), events.Exit(b"#b", b"bye")]),
+    (b"TOPIC #a", [events.Topic(b"#a")]), (b"TOPIC #a :t", [events.Manage(b"#a", "topic", b"", b"t")]),
+    (b"NAMES #a", [events.Look(b"#a")]), (b"WHO #a", [events.Look(b"#a")]), (b"WHO a*", [events.Who()]),
+    (b"KICK #a b,c :why", [events.Manage(b"#a", "kick", name, b"why") for name in (b"b", b"c")]),
+    (b"MODE #a", [events.Look(b"#a")]), (b"MODE #a b", [events.Masks(b"#a", "ban")]),
+    (b"MODE #a +v b", [events.Look(b"#a"), events.Manage(b"#a", "voice", b"b", b"")]),
+    (b"MODE #a +o+b b d!*@*", [events.Manage(b"#a", act, name, b"") for act, name in (
+        ("op", b"b"), ("bar", b"d"))]),
+    (b"MODE #a +ik-l x", [events.Manage(b"#a", "set", *one) for one in (
+        (b"invite", b"on"), (b"key", b"x"), (b"limit", b"off"))]),
+    (b"MODE #a -t", [events.Manage(b"#a", "set", b"open_topic", b"on")]),
+    (b"PRIVMSG bob :hi", [events.Whisper(b"bob", b"hi", None, None)]),
+    (b"PRIVMSG bob :\x02b\x0f\x0304,05c", [events.Whisper(
+        b"bob", b"bc", None, None, extra=b"PRIVMSG \n\x02b\x0f\x0304,05c")]),
+    (b"NOTICE #a :hi", [events.Say(b"hi", None, None, b"#a", extra=b"NOTICE \n")]),
+    (b"PRIVMSG #a :\x01ACTION waves\x01", [events.Say(
+        b"* ann waves", None, None, b"#a", extra=b"PRIVMSG \n\x01ACTION waves\x01")]),
+    (b"MONITOR + a,b", [events.Watch((b"a", b"b"))]), (b"WHOIS x bob", [events.Whois(b"bob")]),
+    (b"AWAY :lunch", [events.Away(True, b"lunch")]), (b"AWAY", [events.Away(False, b"")]),
+    (b"NS REGISTER secret", [events.SignUp(b"ann", b"secret")]),
+    (b"PRIVMSG NickServ :IDENTIFY bob secret", [events.Identify(b"bob", b"secret")]),
+    (b"OPER boss pw", [events.Oper(b"boss", b"pw")]), (b"LIST", [events.Rooms(b"*")])])
+def test_a_command_asks_this(line, asked):
+    assert of(line) == asked
+
+
+def test_client_tags_go_along_with_what_is_said():
+    client = Client(b"ann", caps=b"message-tags")
+    client.send(b"@+draft/react=x;foo=1 TAGMSG #a", b"@+a=b PRIVMSG #a :hi", b"@+typing=active TAGMSG #a")
+    assert client.asked == [
+        events.Say(b"", None, None, b"#a", extra=b"TAGMSG +draft/react=x\n"),
+        events.Say(b"hi", None, None, b"#a", extra=b"PRIVMSG +a=b\n"), events.Typing(b"#a", b"")]
+
+
+def test_who_enters_hears_of_the_topic_and_of_who_is_there():
+    client = Client(b"ann")
+    client.answers = {
+        events.Enter: lambda enter: events.Inside(b"#dev", b"t", enter),
+        events.Look: events.Looked(
+            b"#dev", True, ((b"bob", b"owner"), (b"cid", b"voice"), (b"ann", b"")), b"t", b"bob", 7)}
+    assert client.send(b"JOIN #DEV") == [
+        b":ann!ann@parley JOIN #dev\r\n", b":irc.test 332 ann #dev :t\r\n", b":irc.test 333 ann #dev bob 7\r\n",
+        b":irc.test 353 ann = #dev :@bob +cid ann\r\n", b":irc.test 366 ann #dev :End of /NAMES list\r\n"]
+
+
+@for_each("reason, code", [
+    (Reason.BANNED, "474"), (Reason.INVITE_ONLY, "473"), (Reason.WRONG_KEY, "475"), (Reason.ROOM_FULL, "471"),
+    (Reason.TOO_MANY_JOINED, "405"), (Reason.INVALID_ROOM, "403"), (Reason.NOT_STORED, "400")])
+def test_who_may_not_enter_hears_why_and_nothing_else(reason, code):
+    client = Client(b"ann")
+    client.answers = {events.Enter: lambda enter: events.Refused(reason, enter)}
+    assert codes(client.send(b"JOIN #dev")) == [code]
+    assert client.asked == [events.Enter(b"#dev", None)]
+
+
+# ---- labels
+
+def test_an_answer_bears_the_label_as_a_line_a_batch_or_an_acknowledgement():
+    client = Client(b"ann", caps=b"labeled-response batch")
+    assert client.send(b"@label=a PING x") == [b"@label=a :irc.test PONG irc.test :x\r\n"]
+    assert client.send(b"@label=b PONG x") == [b"@label=b :irc.test ACK\r\n"]
+    first, *rest, last = client.send(b"@label=c INFO")
+    assert first == b"@label=c :irc.test BATCH +b1 labeled-response\r\n" and last == b":irc.test BATCH -b1\r\n"
+    assert len(rest) == 3 and all(line.startswith(b"@batch=b1 :irc.test 37") for line in rest)
+    assert client.send(b"PING x") == [b":irc.test PONG irc.test :x\r\n"]
+
+
+def test_what_is_told_meanwhile_has_no_label():
+    client = Client(b"ann", caps=b"labeled-response batch")
+
+    def count(command):
+        client.hear(events.Whispered(b"bob", b"hi", 7))
+        return events.Counted(1, 1, 0)
+
+    client.answers = {events.Count: count}
+    told = client.send(b"@label=a LUSERS")
+    assert told[0] == b":bob!bob@parley PRIVMSG ann :hi\r\n" and told[1].startswith(b"@label=a ")
+
+
+# ---- what many hear
+
+def form(*caps):
+    return irc_caps.Form(frozenset(caps))
+
+
+TALK = [(1, b"ann", b"hi", 7), (1, b"ann", b": ho", 7), (2, b"bob", b"x", 7)]
+
+
+def test_talk_is_the_same_however_it_is_written():
+    known = Known(accounts=[b"ann"], bob=events.Person(user=b"bee", flags=b"B"))
+    for caps in ((), (b"server-time",), (b"message-tags",), (b"account-tag",),
+                 (b"server-time", b"message-tags", b"account-tag")):
+        one = form(*caps)
+        single = [line for number, (_, sender, text, _) in enumerate(TALK, 5)
+                  for line in one.encode(known, events.Said(sender, text, 7, number, b"#dev", AT), None)]
+        assert one.encode_talk(known, b"#dev", TALK, 5, AT) == single, caps
+    assert single[0] == b"@time=%b;msgid=5;account=ann :ann!ann@parley PRIVMSG #dev :hi\r\n" % STAMP
+    assert single[2] == b"@time=%b;msgid=7;bot :bob!bee@parley PRIVMSG #dev :x\r\n" % STAMP
+    assert form().encode_talk(known, b"", TALK, 5, AT)[1] == b":ann!ann@parley PRIVMSG #lobby :: ho\r\n"
+
+
+@for_each("happening, line", [
+    (events.Joined(b"ann"), b":ann!ann@parley JOIN #lobby"),
+    (events.Entered(b"#a", b"ann"), b":ann!ann@parley JOIN #a"),
+    (events.Left(b"ann", True, b"idle"), b":ann!ann@parley QUIT :you were silent for too long"),
+    (events.Left(b"ann", False, b"bye"), b":ann!ann@parley PART #lobby :bye"),
+    (events.Exited(b"#a", b"ann"), b":ann!ann@parley PART #a"),
+    (events.Exited(b"#a", b"ann", True, b"Quit: x"), b":ann!ann@parley QUIT :Quit: x"),
+    (events.Renamed(b"ann", b"bob"), b":ann!ann@parley NICK bob"),
+    (events.Managed(b"#a", "topic", b"ann", b"", b"t"), b":ann!ann@parley TOPIC #a :t"),
+    (events.Managed(b"#a", "kick", b"ann", b"bob", b""), b":ann!ann@parley KICK #a bob :ann"),
+    (events.Managed(b"#a", "op", b"ann", b"bob", b""), b":ann!ann@parley MODE #a +o bob"),
+    (events.Managed(b"#a", "ban", b"ann", b"b*", b""), b":ann!ann@parley MODE #a +b b*!*@*"),
+    (events.Managed(b"#a", "set", b"ann", b"private", b"on"), b":ann!ann@parley MODE #a +s"),
+    (events.Managed(b"#a", "set", b"ann", b"limit", b"7"), b":ann!ann@parley MODE #a +l 7"),
+    (events.Managed(b"#a", "set", b"ann", b"key", b"secret"), b":ann!ann@parley MODE #a +k *")])
+def test_what_happens_in_a_room_is_a_line(happening, line):
+    assert form().encode(Known(), happening, None) == (line + b"\r\n",)
+
+
+def test_tags_are_told_to_those_only_who_have_asked():
+    extra = irc_words.packed_extra(b"TAGMSG", [b"+a=b"], b"")
+    said = events.Said(b"ann", b"", 7, 5, b"#a", AT, extra)
+    assert form().encode(Known(), said, None) == ()
+    assert form(b"message-tags").encode(Known(), said, None) == (b"@+a=b;msgid=5 :ann!ann@parley TAGMSG #a\r\n",)
+    assert form().encode(Known(), events.IsTyping(b"ann", b"#a"), None) == ()
+    assert form(b"message-tags").encode(Known(), events.IsTyping(b"ann", b"#a"), None) == (
+        b"@+typing=active :ann!ann@parley TAGMSG #a\r\n",)
+
+
+def test_colours_and_actions_are_whole_for_irc():
+    said = events.Said(b"ann", b"* ann waves", 7, 5, b"#a", AT, b"PRIVMSG \n\x01ACTION waves\x01")
+    assert form().encode(Known(), said, None) == (b":ann!ann@parley PRIVMSG #a :\x01ACTION waves\x01\r\n",)
+
+
+# ---- words
+
+def test_a_name_that_irc_cannot_carry_has_an_alias_by_which_it_is_meant():
+    for name in (b"4you", b"a.b", b"*", b"a b".replace(b" ", b"!"), "\u00e4@\u00f6".encode(), b"x" * 31 + b"@"):
+        alias = irc_words.nick(name)
+        assert irc_words.name_of(alias) == name and b"|" in alias
+        assert not re.search(rb"[ !*,.:?@]", alias) and len(alias.decode()) <= 32
+    assert irc_words.nick("b\u00f6b".encode()) == "b\u00f6b".encode()
+
+
+def test_a_long_text_is_cut_between_characters_and_a_short_one_is_whole():
+    start = b":ann!ann@parley PRIVMSG #dev :"
+    fits = b"x" * (512 - len(b"PRIVMSG #dev :") - 2)
+    assert irc_words.lines_of(b"", start, fits) == [start + fits + b"\r\n"]
+    text = "\u20ac".encode() * 700
+    lines = irc_words.lines_of(b"@t=1 ", start, text)
+    assert all(len(line) <= 512 + len(b"@t=1 ") for line in lines)
+    assert b"".join(line[len(b"@t=1 ") + len(start):-2] for line in lines) == text
+    assert irc_words.lines_of(b"", start, b"a\n \nb") == [start + b"a\r\n", start + b"b\r\n"]
+
+
+def test_times_do_not_go_back_unless_the_clock_was_set():
+    stamps = irc_words._Stamps()
+    assert [stamps.next(at) for at in (AT, AT - 5, AT + 7, AT - 100000)] == [AT, AT, AT + 7, AT - 100000]
+    assert irc_words.stamp(AT) == STAMP
+
+
+def test_no_control_that_others_send_comes_out():
+    for raw in (b"\x02\x03a", b"a\x1bb", b"\x01DCC x\x01", b"a\x01b", b"\x7f"):
+        heard = irc_words.heard(raw, b"ann")
+        assert heard.plain is None or not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", heard.plain)
+    assert irc_words.heard(b"a\x1bb", b"ann").whole == b"", "what a terminal would obey is told to nobody"

@@ -1,0 +1,86 @@
+"""Members of IRC on real workers: which rooms they are in, and in which order and how often they hear."""
+import pytest
+
+from parley.server.protocols.events import HOME
+
+
+def come(house, name, *rooms, worker=1, caps=b""):
+    peer = house.connect(worker, protocol="irc")
+    if caps:
+        peer.send(b"CAP REQ :" + caps + b"\r\n")
+    peer.send(b"NICK %b\r\nUSER %b 0 * :%b\r\nCAP END\r\n" % (name, name, name))
+    house.settle()
+    for room in rooms:
+        peer.send(b"JOIN " + room + b"\r\n")
+        house.settle()
+    peer.heard()
+    return peer
+
+
+def lines(peer):
+    return peer.heard().decode().split("\r\n")[:-1]
+
+
+@pytest.fixture
+def pair(open_house):
+    """A server with two workers."""
+    return open_house(workers=2)
+
+
+def test_a_member_is_in_the_lobby_only_while_it_wants_to_be(pair):
+    ann, bob = come(pair, b"ann"), pair.member(b"bob")
+    bob.send(b"MSG one\n")
+    pair.settle()
+    assert (lines(ann), bob.heard()) == ([], b"")
+    ann.send(b"JOIN #LOBBY\r\n")
+    pair.settle()
+    assert lines(ann)[0] == ":ann!ann@parley JOIN #lobby"
+    bob.send(b"MSG two\n")
+    pair.settle()
+    assert lines(ann) == [":bob!bob@parley PRIVMSG #lobby :two"]
+    ann.send(b"PART #lobby :bye\r\nPART #lobby\r\nPRIVMSG #lobby :hi\r\n")
+    pair.settle()
+    assert [line.split(" ")[1] for line in lines(ann)] == ["PART", "442", "404"]
+    assert bob.heard() == b"INFO ann disconnected\n"
+
+
+@pytest.mark.parametrize("end, heard", [
+    (b"QUIT :bye\r\n", ":eve!eve@parley QUIT :Quit: bye"), (b"NICK ivy\r\n", ":eve!eve@parley NICK ivy")])
+def test_what_happens_to_somebody_is_told_once_however_many_rooms_one_shares(pair, end, heard):
+    peers = [come(pair, b"ann", b"#a", b"#b", b"#lobby"), come(pair, b"bob", b"#b", b"#c", worker=2),
+             come(pair, b"cid", b"#c"), come(pair, b"dan")]
+    eve = come(pair, b"eve", b"#a", b"#b", b"#c", b"#lobby", worker=2)
+    for peer in peers:
+        peer.heard()
+    eve.send(end)
+    pair.settle()
+    assert [lines(peer) for peer in peers] == [[heard]] * 3 + [[]]
+
+
+def test_an_echo_stands_in_its_place_and_with_the_number(pair):
+    ann, bob = come(pair, b"ann", b"#a", caps=b"echo-message message-tags"), come(pair, b"bob", b"#a", worker=2)
+    ann.heard()
+    for number in range(3):
+        ann.send(b"PRIVMSG #a :a%d\r\n" % number)
+        bob.send(b"PRIVMSG #a :b%d\r\n" % number)
+    pair.settle()
+    numbers = [int(line.partition(" ")[0].rpartition("=")[2]) for line in lines(ann)]
+    assert numbers == sorted(numbers) and len(numbers) == 6
+    assert [line for line in lines(bob) if "JOIN" not in line] == [
+        ":ann!ann@parley PRIVMSG #a :a%d" % number for number in range(3)]
+
+
+def test_what_one_does_to_a_room_answers_the_label(pair):
+    ann, bob = come(pair, b"ann", b"#a", caps=b"labeled-response batch"), come(pair, b"bob", b"#a")
+    ann.heard()
+    ann.send(b"@label=x TOPIC #a :new\r\n")
+    pair.settle()
+    assert lines(ann) == ["@label=x :ann!ann@parley TOPIC #a :new"]
+    assert lines(bob) == [":ann!ann@parley TOPIC #a :new"]
+
+
+def test_each_form_is_made_when_there_is_somebody_to_hear_it(pair):
+    worker = pair.driven[0].worker
+    assert not [key for key in worker.audiences if key[0] == "irc"]
+    come(pair, b"ann", b"#a", caps=b"server-time")
+    assert ("irc", "server-time", HOME) in worker.audiences
