@@ -150,7 +150,7 @@ def test_each_is_found_by_its_own_name(register, post):
     claim(register, 2, b"torn")
     post.drain()
     register.whisper(1, 9, b"somebody", b"torn", b"hi", 7, HOST)
-    assert post.drain()[0] == ("whispered", 2, b"somebody", b"hi", 7, 1)
+    assert post.drain()[0] == ("whispered", 2, b"somebody", b"hi", 7, 1, 7000)
     register.release(1, 2)
     post.drain()
     register.describe(1, 9, b"tom")
