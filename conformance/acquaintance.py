@@ -76,6 +76,10 @@ class Guest:
 
     def _take(self, message):
         self.raw.append(message)
+        beat = self.visit.codec.heartbeat(message) if hasattr(self.visit.codec, "heartbeat") else None
+        if beat is not None:
+            self.say(beat, own=True)
+            return
         found = []
         for one in [] if self.visit.is_about_the_gone(message) else self.reader.read(message):
             if self.state.received(one):

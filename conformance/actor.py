@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from parley.conformance import transcript
-from parley.conformance.message import format_fields, hex_bytes
+from parley.conformance.message import as_text, hex_bytes
 from parley.conformance.profile import Reader
 from parley.conformance.unread import acknowledge_at_once, wait_until_read
 
@@ -130,8 +130,7 @@ class Actor:
 
     def send_own(self, message):
         """Send a message of the suite's own, whose reply stays out of the inbox."""
-        shown = format_fields(message) if self.codec.STRUCTURED else message
-        self.send_bytes([self.codec.encode(message, self.name)], shown, own=True)
+        self.send_bytes([self.codec.encode(message, self.name)], as_text(message), own=True)
 
     def read(self):
         """Process what has arrived; called when the socket is readable."""
@@ -185,7 +184,7 @@ class Actor:
     def _shown(self, message):
         """The message in the short form for a transcript's column."""
         summary = getattr(self.codec, "summary", None)
-        return format_fields(summary(message)) if summary else str(message)
+        return as_text(summary(message)) if summary else str(message)
 
     def _is_background(self, message):
         is_echo = self.state.is_echo(message)

@@ -204,7 +204,7 @@ class _ScenarioReader:
         kind = "message" if verb == "send" else "bytes"
         found = []
         for item in self.document.items_or_one(node):
-            if verb == "send" and self._structured:
+            if verb == "send" and self._structured and not getattr(self.codec, "SENDS_TEXT", False):
                 content = self._fields(item, verb)
             else:
                 content = self._hex(item) if verb == "hex" else self._long_text(item, verb)

@@ -23,6 +23,11 @@ def format_fields(fields):
     return " ".join("%s=%s" % (name, shortened(_value(value), _SHOWN_VALUE)) for name, value in fields.items())
 
 
+def as_text(message):
+    """A message, as a text or by its fields, as one line."""
+    return message if isinstance(message, str) else format_fields(message)
+
+
 def _value(value):
     return value if isinstance(value, str) and value.isalnum() else repr(value)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional
 from parley.conformance import matching, model
 from parley.conformance.actor import Actor
 from parley.conformance.barrier import BarrierFailed
-from parley.conformance.message import Message, format_fields, hex_dump
+from parley.conformance.message import Message, as_text, hex_dump
 from parley.conformance.probes import PROBES
 from parley.conformance.transcript import Transcript
 from parley.conformance.variants import Renaming
@@ -208,8 +208,7 @@ class Run:
         """(bytes, their form in the transcript) of a `model.Send`."""
         if send.kind == "message":
             message = matching.substitute_all(self.renaming.value(send.content), self.values)
-            shown = format_fields(message) if actor.codec.STRUCTURED else message
-            return actor.codec.encode(message, actor.name), shown
+            return actor.codec.encode(message, actor.name), as_text(message)
         data = self._substituted(actor, [send.content])[0]
         return data, data.decode("utf-8", "backslashreplace")
 

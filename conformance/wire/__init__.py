@@ -7,6 +7,7 @@ in, or None. Names and texts are str.
 
     NAME                    the name of the protocol, as in `protocol:` and `--target NAME=HOST:PORT`
     STRUCTURED              do messages have fields: `send: {field: value}`, `expect: {fields: {field: value}}`?
+    SENDS_TEXT              optional, where STRUCTURED: is a message to send a str all the same?
     FIELDS                  the names of the fields that scenarios may use; None for any. Only where STRUCTURED
     FRAMED                  do messages begin with their length? Then bytes in a scenario (`raw`, `hex`, `chunks`) are
                             sent as they are, without suffixes for names
@@ -53,7 +54,7 @@ in, or None. Names and texts are str.
                             else None
     names_in(message)       the names in a reply to `list_users()`; empty for other messages
     subject_of(message)     the user whom an unrequested message is about (is listed, joined, left or spoke), or None
-    summary(message)        optional, where STRUCTURED: {field: value} of the fields for a transcript's column
+    summary(message)        optional, where STRUCTURED: a text, or {field: value}, for a transcript's column
     without_names(message, is_ignored)      optional: the message without the names in its list for which
                             is_ignored(name) is True; None if nothing is left
 """

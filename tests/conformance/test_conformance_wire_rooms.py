@@ -2,9 +2,9 @@
 import pytest
 
 from parley.conformance.message import Message
-from parley.conformance.wire import CODECS, binary, delimited, dollar, line, web
+from parley.conformance.wire import CODECS, binary, delimited, dollar, irc, line, web
 
-WITH_ROOMS = [line, binary, delimited, dollar, web]
+WITH_ROOMS = [line, binary, delimited, dollar, irc, web]
 ZEROS = "00 " * 38
 
 
@@ -63,6 +63,22 @@ def test_what_is_heard_of_a_room_that_is_a_user(room, text, heard):
     assert dollar.heard_in_room(fields(purpose="receive_message", from_user=room, message=text)) == heard
 
 
+@pytest.mark.parametrize("line_, heard", [
+    (":ann!a@h PRIVMSG #dev :hi", ("#dev", "ann", "hi")),
+    (":ann!a@h NOTICE #dev ::hi", ("#dev", "ann", ":hi")),
+    (":bob!b@h JOIN #dev", ("#dev", None, "bob joined")),
+    (":bob!b@h PART #dev :why", ("#dev", None, "bob left")),
+    (":ann!a@h TOPIC #dev :all about it", ("#dev", None, "ann set the topic: all about it")),
+    (":ann!a@h KICK #dev bob :why", ("#dev", None, "ann KICK bob why")),
+    (":ann!a@h PRIVMSG bob :#dev", None),
+    (":ann!a@h PRIVMSG #lobby :hi", None),
+    (":s 332 ann #dev :hi", None),
+])
+def test_what_is_heard_in_a_channel_of_irc(line_, heard):
+    message, = irc.Decoder().feed(line_.encode() + b"\r\n")
+    assert irc.heard_in_room(message) == heard
+
+
 @pytest.mark.parametrize("message", [
     fields(SEND=[]), fields(RESPONSE=["#dev"]), fields(SEND=["#dev"]), fields(broken="length 5")])
 def test_other_frames_are_not_heard_in_a_room(message):
@@ -73,6 +89,8 @@ def test_other_frames_are_not_heard_in_a_room(message):
 @pytest.mark.parametrize("codec, asked", [
     (line, ["JOIN #dev", "JOIN #dev word", "PART #dev", "#dev MSG hi", "ROOMS", "ROOMS #*", "#dev KICK bob why",
             "#dev SET limit 20", "#dev TOPIC"]),
+    (irc, ["JOIN #dev", "JOIN #dev word", "PART #dev", "PRIVMSG #dev :hi", "LIST", "LIST #*", "KICK #dev bob :why",
+           "MODE #dev +l 20", "TOPIC #dev"]),
     (binary, [
         {"type": 400, "content": "#dev"}, {"type": 400, "content": "#dev word"}, {"type": 405, "content": "#dev"},
         {"type": 404, "content": "#dev hi"}, {"type": 406, "content": ""}, {"type": 406, "content": "#*"},

@@ -1,0 +1,170 @@
+"""How a foreign server of `irc` talks.
+
+Real servers say more than a client has asked for: notices, modes at the login, a mode of a new channel. The documents
+let them, so it is set aside, and charged to nothing.
+"""
+import time
+
+from parley.conformance.acquaintance import ANSWER_SECONDS, QUIET_SECONDS, Refused
+from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
+from parley.conformance.probes import common
+
+_TEXT = "wtm some words"
+_WELCOME_SECONDS = 10.0  # some let nobody in before they have asked for a name or waited for an ident
+_CASEMAPPINGS = ("ascii", "rfc1459", "rfc1459-strict", "strict-rfc1459")
+
+CUT = {"bytes": "IRC-LINE-2", "joined": "IRC-LINE-2"}
+
+
+class Manner:
+    """Sets aside what servers may say of themselves."""
+
+    _ASIDE = ("005", "042", "396", "WALLOPS")
+
+    def __init__(self, state, kept=None):
+        self._state = state
+
+    def read(self, message, manners):
+        fields = message.fields
+        is_servers = "mask" not in fields
+        if fields["is"] in self._ASIDE or fields["is"] == "NOTICE" and is_servers:
+            return []
+        if fields["is"] == "MODE" and (is_servers or fields["by"] == fields["to"] == self._state.name):
+            return []
+        return [message]
+
+
+def _enter(visit, *idents):
+    """Guests who are welcomed, and have heard all that comes with it."""
+    guests = []
+    for ident in idents:
+        guest = visit.newcomer(ident)
+        guest.say(visit.codec.login(guest.name))
+        visit.selector.read_until(lambda: guest.state.name or guest.closed, time.monotonic() + _WELCOME_SECONDS)
+        if not guest.state.name:
+            raise Refused("IRC-REG-1", " / ".join(visit.codec.summary(one) for one in guest.lines) or None)
+        guests.append(guest)
+    for guest in guests:
+        guest.extras = [one for one in _drained(visit, guest) if one.fields["is"] != "welcome"]
+    return guests
+
+
+def _drained(visit, guest):
+    """All that has come to the guest by now."""
+    if PROBES in visit.profile.unanswered:
+        return guest.hear_all()
+    return common.drained(visit, guest)
+
+
+# The experiments
+
+def welcome(visit):
+    """Who registers is welcomed."""
+    guest, = _enter(visit, "ann")
+    visit.find("IRC-REG-1", guest.state.name == guest.name, guest.name, guest.state.name)
+
+
+def ping(visit):
+    """PONG answers PING, with its parameter last."""
+    guest, = _enter(visit, "ann")
+    expected = guest.replies + 1
+    guest.say(visit.codec.probe())
+    fits = visit.selector.read_until(
+        lambda: guest.replies >= expected or guest.closed, time.monotonic() + ANSWER_SECONDS) and not guest.closed
+    if not visit.find("IRC-PING-1", fits, "PONG", list(map(visit.codec.summary, guest.lines)), hinders=True):
+        visit.learn(unanswered=(PROBES,))
+
+
+def before_registration(visit):
+    """What a stranger's probe is answered, which the suite has to know: 451, PONG, or nothing."""
+    guest = visit.newcomer("stranger")
+    guest.hear_all()
+    expected = guest.replies + 1
+    guest.say(visit.codec.probe())
+    first = guest.hear(ANSWER_SECONDS / 2)
+    if guest.replies < expected and (first is None or not visit.codec.is_probe_reply(first)):
+        visit.learn(unanswered=(STRANGERS,))
+
+
+def segments(visit):
+    """Where segments are cut makes no difference."""
+    if visit.has_failed("IRC-PING-1"):
+        visit.not_reached("IRC-LINE-2", "IRC-PING-1")
+    else:
+        common.segments("IRC-LINE-2")(visit)
+
+
+def channel(visit):
+    """JOIN is told with 353 and 366, talk in the channel reaches the other one, and not its sender."""
+    ann, bob = _enter(visit, "ann", "bob")
+    room = "#" + ann.name
+    visit.start_transcript()
+    ann.say("JOIN " + room)
+    own = _drained(visit, ann)
+    bob.say("JOIN " + room)
+    his, heard = _drained(visit, bob), _drained(visit, ann)
+    told = [visit.codec.summary(one) for one in own + his]
+    complete = all(["JOIN", "names"] == [one.fields["is"] for one in some if one.fields["is"] in ("JOIN", "names")]
+                   for some in (own, his))
+    visit.find("IRC-JOIN-1", complete, "JOIN, 353 and 366", told, hinders=True)
+    joined = [one for one in heard if one.fields["is"] == "JOIN" and one.fields["by"] == bob.name]
+    visit.find("IRC-JOIN-2", len(joined) == 1, "JOIN of the other one", list(map(visit.codec.summary, heard)),
+               hinders=True)
+    visit.start_transcript()
+    ann.say("PRIVMSG %s :%s" % (room, _TEXT))
+    own, heard = _drained(visit, ann), _drained(visit, bob) or bob.hear_all(QUIET_SECONDS)
+    said = [one for one in heard if one.fields["is"] == "PRIVMSG" and one.fields["text"] == _TEXT]
+    visit.find("IRC-SAY-1", len(said) == 1, "PRIVMSG %s :%s" % (room, _TEXT), list(map(visit.codec.summary, heard)),
+               hinders=True)
+    echo = [one for one in own if ann.state.is_echo(one)]
+    visit.find("IRC-SAY-2", not echo, "", list(map(visit.codec.summary, echo)))
+    visit.learn(echoes=bool(echo))
+
+
+def whisper(visit):
+    """PRIVMSG to a nick reaches this one alone; so is proved that nothing more comes."""
+    ann, bob, eve = _enter(visit, "ann", "bob", "eve")
+    visit.start_transcript()
+    ann.say("PRIVMSG %s :%s" % (bob.name, _TEXT))
+    _drained(visit, ann)
+    first = bob.hear()
+    others = _drained(visit, eve)
+    fits = first is not None and first.fields["is"] == "PRIVMSG" and first.fields.get("text") == _TEXT and not others
+    visit.find("IRC-SAY-8", fits, "PRIVMSG %s :%s" % (bob.name, _TEXT),
+               [visit.codec.summary(one) for one in [first] * (first is not None) + others], hinders=True)
+    if fits:
+        visit.learn(proof=RELAY, shared=True)
+    else:
+        visit.learn(proof=QUIET if PROBES in visit.profile.unanswered else SELF)
+
+
+EXPERIMENTS = (welcome, ping, before_registration, segments, channel, whisper)
+
+
+# How scenarios are read
+
+_GROUNDS = {"welcome": "IRC-REG-1", "PONG": "IRC-PING-1", "JOIN": "IRC-JOIN-1", "names": "IRC-JOIN-1",
+            "PRIVMSG": "IRC-SAY-1"}
+
+
+def kind(text):
+    """The command of a message, or of what is expected, as it is described."""
+    return text.partition("is=")[2].partition(" ")[0].strip("'") or text
+
+
+def ground(wanted):
+    return _GROUNDS.get(kind(wanted))
+
+
+def relies_on(step, variant, renaming):
+    """The requirements that a step relies on without naming them."""
+    found = {_GROUNDS.get(kind(matcher.describe({}))) for matcher in getattr(step, "expects", ())} - {None}
+    return found | ({"IRC-LINE-2"} if common.needs_framing(step, variant) else set())
+
+
+def is_reply(message):
+    return message.fields["is"] in ("welcome", "PONG")
+
+
+def is_in(lines):
+    return False
