@@ -12,7 +12,7 @@ def server():
     """With two workers, of which every other actor is on the other one."""
     users = dict.fromkeys([ACTORS["dollar"], ACTORS["dollar-json"]] + ACCOUNTS, PASSWORD)
     config = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}  # a test may take long
-    protocols = (*targets.PROTOCOLS, targets.WEB)
+    protocols = (*targets.PROTOCOLS, targets.WEB, targets.IRC)
     with targets.launch(2, config, protocols=protocols, users=users, seconds=PATIENCE) as server:
         yield server
         assert (server.stop(PATIENCE), "Traceback" in server.stderr_text()) == (0, False), server.stderr_text()

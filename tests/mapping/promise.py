@@ -10,20 +10,23 @@ have to be made twice.
 import re
 import unicodedata
 
-LINE, BINARY, PADDED, DELIMITED, DOLLAR, DOLLAR_JSON, WEB = (
-    "line", "binary", "padded", "delimited", "dollar", "dollar-json", "web")
-PROTOCOLS = (LINE, BINARY, PADDED, DELIMITED, DOLLAR, WEB)
+LINE, BINARY, PADDED, DELIMITED, DOLLAR, DOLLAR_JSON, WEB, IRC = (
+    "line", "binary", "padded", "delimited", "dollar", "dollar-json", "web", "irc")
+PROTOCOLS = (LINE, BINARY, PADDED, DELIMITED, DOLLAR, WEB, IRC)
 FORMS = PROTOCOLS + (DOLLAR_JSON,)  # in which one can speak and hear: dollar has two
-WHISPERERS = (LINE, DELIMITED, DOLLAR, DOLLAR_JSON, WEB)  # those that can say something to one alone
+WHISPERERS = (LINE, DELIMITED, DOLLAR, DOLLAR_JSON, WEB, IRC)  # those that can say something to one alone
 
 TEXT_LIMIT = 16384  # bytes, of a text that is sent
 LINE_LIMIT = 8192  # bytes of a line in either direction: of its text, towards a client
 BINARY_PIECE = 2048 - 27  # bytes of content in one frame to a client
+IRC_LINE = 512  # bytes of a line of IRC with its end
 DIRECT = "[direct] "
 
 
 def uttered(sender, payload):
-    """A line is all that `line` can say at once."""
+    """A line is all that `line` and `irc` can say at once."""
+    if sender == IRC:
+        return payload.split(b"\n")
     if sender == LINE:
         return [line for line in payload.replace(b"\r\0", b"\n").split(b"\n") if line.rstrip(b"\r")]
     return [payload]
@@ -35,6 +38,11 @@ def accepted(sender, payload):
         if payload is None:
             return None
         payload = payload.rstrip(b" \t\r\0\x04\xf2")
+    elif sender == IRC:
+        payload = payload.replace(b"\0", b"").rstrip(b"\r")
+        if payload.startswith(b"\1") or not is_utf8(payload):  # CTCP is not talk
+            return None
+        payload = _FORMATTING.sub(b"", payload)
     elif sender == WEB:  # which can write what is no UTF-8 as halves of surrogate pairs
         payload = re.sub("[\ud800-\udfff]", "\ufffd", payload.decode("utf-8", "surrogateescape")).encode()
     elif not is_utf8(payload):
@@ -47,13 +55,20 @@ def accepted(sender, payload):
     return text
 
 
-def promised(sender, receiver, payload, direct=False):
-    return heard(receiver, accepted(sender, payload), direct)
+def promised(sender, receiver, payload, direct=False, names=("ann", "bob")):
+    return heard(receiver, accepted(sender, payload), direct, names)
 
 
-def heard(receiver, text, direct=False):
-    """The texts in which a canonical text is heard, in order."""
-    return [] if text is None else _HEARD[receiver](text, direct)
+def heard(receiver, text, direct=False, names=("ann", "bob")):
+    """The texts in which a canonical text is heard, in order; `names` are those of the sender and of who hears it."""
+    if text is None:
+        return []
+    return _irc(text, direct, names) if receiver == IRC else _HEARD[receiver](text, direct)
+
+
+# What changes how a text looks in clients of IRC: bold and the like, mIRC's colours, hexadecimal ones.
+_FORMATTING = re.compile(rb"[\x02\x0f\x11\x16\x1d\x1e\x1f]|\x03([0-9]{1,2}(,[0-9]{1,2})?)?"
+                         rb"|\x04([0-9A-Fa-f]{6}(,[0-9A-Fa-f]{6})?)?")
 
 
 def is_utf8(raw):
@@ -175,6 +190,18 @@ def _padded(text, direct):
     return [re.sub(r"\[(?=(?:\d\d:\d\d [AP]M|ERROR|SERVER)\] )", "\uff3b", text, flags=re.ASCII)]
 
 
+def _irc(text, direct, names):
+    """A line each; whole where a client could have sent it, else so that no line has more than IRC allows."""
+    front = "PRIVMSG %s :" % (names[1] if direct else "#lobby")
+    source = ":%s!%s@parley " % (names[0], names[0][:10])
+    found = []
+    for line in text.split("\n"):
+        if not is_blank(line):
+            fits = len((front + line).encode()) <= IRC_LINE - 2
+            found += [line] if fits else pieces(line, IRC_LINE - 2 - len((source + front).encode()))
+    return found
+
+
 def _whole(text, direct):
     return [text]
 
@@ -205,6 +232,8 @@ _HEARD = {
 
 # ---- names
 
+# What IRC can carry as it is.
+_NICK = re.compile("[^\x00-\x20!#$%&*+,\\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*")
 # A short form: whole characters of the name's beginning, five bytes of them at most, then the mark of an alias.
 _ALIAS_END = re.compile(r"\|[a-z2-7]{4}\Z")
 
@@ -214,6 +243,11 @@ def is_shown_as(receiver, name, shown, direct=False):
 
     The four characters at the end of an alias are not promised, only that they tell names apart.
     """
+    if receiver == IRC:
+        if _NICK.fullmatch(name):
+            return shown == name
+        kept = re.sub(r"[ !*,.:?@]", "_", name)
+        return bool(_ALIAS_END.search(shown)) and kept.startswith(shown[1:-5] if shown[0] == "_" else shown[:-5])
     if receiver == PADDED and direct:
         return [shown + " "] == _padded(name + " ", direct)  # where a blank follows, "[ERROR]" is no beginning either
     if receiver != BINARY or len(name.encode()) <= 10:

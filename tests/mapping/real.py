@@ -9,7 +9,7 @@ PATIENCE = 300  # seconds, for whatever is waited for; Python 3.6 needs a second
 # {form: name}, none longer than binary's names may be. dollar's need accounts; so do the hostile ones it can have.
 ACTORS = {
     "line": "lina", "binary": "bina", "padded": "paddy", "delimited": "delia", "dollar": "dolly",
-    "dollar-json": "jason", "web": "wanda",
+    "dollar-json": "jason", "web": "wanda", "irc": "irene",
 }
 PASSWORD = "secret"
 ACCOUNTS = ["O'Brien\"\\", "{0}%s", "Maximiliane-von-Hohenlohe", "\u738b\u4e94\u8d75\u516d", "Kelvin"]

@@ -1,4 +1,4 @@
-r"""Clients of the six protocols, small and strict: what they make of bytes, and how they write what they have to say.
+r"""Clients of the seven protocols, small and strict: what they make of bytes, and how they write what they have to say.
 
 Written from the documents and from what the server promises, sharing no code with it. The frames are those of the
 suite's codecs. The readers are not, as they are stricter than any client: they raise NotClean for every byte that a
@@ -528,8 +528,45 @@ def _room(fields):
     return "" if room == web.LOBBY else room
 
 
+# ---- irc
+
+class Irc(Reader):
+    """Who is in #lobby, and nowhere else."""
+
+    def first(self, data):
+        end = data.find(b"\r\n")
+        if end < 0:
+            return 0, None
+        line = without_controls(data[:end].decode())
+        source, command, args = re.fullmatch(r"(?::([^ ]+) )?([A-Z]+|[0-9]{3})((?: [^ ]+)*(?: :.*)?)", line).groups()
+        middle, colon, last = args.partition(" :")
+        args = middle.split() + [last] * bool(colon)
+        must(len(args) <= 15, line)
+        return end + 2, self._happened((source or "").partition("!")[0], command, args)
+
+    def _happened(self, by, command, args):
+        if command == "PRIVMSG":
+            target, text = args
+            must(text and target in ("#lobby", self.me), args)
+            return heard("said" if target == "#lobby" else "whispered", by, text)
+        if command == "PING":
+            self.answer += b"PONG :%b\r\n" % args[-1].encode()
+            return None
+        if command in ("JOIN", "PART", "QUIT"):
+            must(command == "QUIT" or args[0] == "#lobby", args)
+            return heard("joined" if command == "JOIN" else "left", text=by) if by != self.me else None
+        if command == "NICK":
+            return heard("renamed", text=(by, args[0]))
+        if command in ("PONG", "422", "376"):
+            return heard("done", text="ping" if command == "PONG" else "login")
+        if command == "ERROR":
+            return heard("farewell", text=args[-1])
+        must(command.isdigit() or command == "FAIL", command)
+        return heard("refused", text=command) if command == "FAIL" or command[0] in "45" else None
+
+
 READERS = {
-    "line": Line, "binary": Binary, "padded": Padded, "delimited": Delimited, "dollar": Dollar,
+    "irc": Irc, "line": Line, "binary": Binary, "padded": Padded, "delimited": Delimited, "dollar": Dollar,
     "dollar-json": DollarJson, "web": Web,
 }
 
@@ -601,13 +638,15 @@ def says(protocol, me, payload):
         return padded_frame(b"[05:55 AM] %b: %b" % (me, payload))
     if protocol == "web":
         return web_message("say", text=payload)
-    return whispers(protocol, me, b"lobby", payload)
+    return whispers(protocol, me, b"#lobby" if protocol == "irc" else b"lobby", payload)
 
 
 def whispers(protocol, me, to, payload):
     """The bytes by which it says that to one."""
     if protocol == "line":
         return b"DM %b %b\n" % (to, payload)
+    if protocol == "irc":
+        return b"PRIVMSG %b :%b\r\n" % (to, payload)
     if protocol == "delimited":
         return delimited_frame(2, delimited_item(me), delimited_item(to), delimited_item(payload))
     if protocol == "web":
@@ -641,6 +680,8 @@ def enters(protocol, name, password=b""):
     """The bytes by which a client takes a name."""
     if protocol == "line":
         return b"LOGIN %b\n" % name
+    if protocol == "irc":
+        return b"NICK %b\r\nUSER x 0 * :x\r\nJOIN #lobby\r\n" % name
     if protocol == "binary":
         return binary_frame(200, name)
     if protocol == "padded":

@@ -15,12 +15,15 @@ from reference import heard
 
 from parley.server.protocols import PROTOCOLS, events
 
+# The codec of `irc` needs a conversation; what it does is seen through a server.
+FORMS = [form for form in promise.FORMS if form != promise.IRC]
+WHISPERERS = [form for form in promise.WHISPERERS if form != promise.IRC]
 LIMITS = {"text_bytes": promise.TEXT_LIMIT, "line_bytes": promise.LINE_LIMIT}
 WHEN = 1500000000
 SENDER, ME = "ann", "bob"
 NEXT = "the next one"
 
-WAYS = [(sender, False) for sender in promise.FORMS] + [(sender, True) for sender in promise.WHISPERERS]
+WAYS = [(sender, False) for sender in FORMS] + [(sender, True) for sender in WHISPERERS]
 
 # What only one protocol can write: the bytes of one command, and the text that is meant.
 OWN_SPELLINGS = [
@@ -116,7 +119,7 @@ def difference(sender, receiver, direct, payload):
     return None
 
 
-@pytest.mark.parametrize("receiver", promise.FORMS)
+@pytest.mark.parametrize("receiver", FORMS)
 @for_each("sender, direct", WAYS)
 def test_what_is_heard_is_what_was_promised(sender, receiver, direct):
     differences = {what: difference(sender, receiver, direct, payload) for what, payload in payloads.TEXTS.items()}
@@ -125,10 +128,10 @@ def test_what_is_heard_is_what_was_promised(sender, receiver, direct):
 
 def test_the_matrix_is_as_large_as_it_has_to_be():
     assert len(payloads.TEXTS) >= 40
-    assert len(WAYS) * len(promise.FORMS) * len(payloads.TEXTS) >= 2000
+    assert len(WAYS) * len(FORMS) * len(payloads.TEXTS) >= 2000
 
 
-@pytest.mark.parametrize("receiver", promise.FORMS)
+@pytest.mark.parametrize("receiver", FORMS)
 def test_what_only_one_protocol_can_write_is_heard_as_promised_too(receiver):
     for sender, data, text in OWN_SPELLINGS:
         said = decoded(sender, data)
@@ -139,7 +142,7 @@ def test_what_only_one_protocol_can_write_is_heard_as_promised_too(receiver):
             assert found == promised_events(receiver, promise.heard(receiver, text) + [NEXT], False), data
 
 
-@pytest.mark.parametrize("sender", promise.FORMS)
+@pytest.mark.parametrize("sender", FORMS)
 def test_a_canonical_text_stays_what_it_is(sender):
     for payload in payloads.TEXTS.values():
         for said in promise.uttered(sender, payload):
@@ -161,7 +164,7 @@ def test_where_the_target_allows_it_the_text_comes_back_as_it_was(receiver):
 
 # ---- long texts
 
-@pytest.mark.parametrize("receiver", promise.FORMS)
+@pytest.mark.parametrize("receiver", FORMS)
 @for_each("direct", [False, True])
 @for_each("character", payloads.CODE_POINTS)
 def test_the_longest_text_of_one_character_arrives_whole(character, receiver, direct):
@@ -169,7 +172,7 @@ def test_the_longest_text_of_one_character_arrives_whole(character, receiver, di
     assert_joins(receiver, promise.canonical(text.encode()), direct)
 
 
-@pytest.mark.parametrize("receiver", promise.FORMS)
+@pytest.mark.parametrize("receiver", FORMS)
 @for_each("cut, direct", itertools.product(payloads.CUTS, [False, True]))
 def test_a_cut_never_goes_through_a_character(cut, receiver, direct):
     for offset in range(-5, 6):
@@ -186,7 +189,7 @@ def assert_joins(receiver, text, direct):
     assert "".join(one.text for one in found) == text
 
 
-@pytest.mark.parametrize("sender", promise.FORMS)
+@pytest.mark.parametrize("sender", FORMS)
 def test_the_longest_text_is_accepted_and_one_byte_more_is_not(sender):
     longest = promise.LINE_LIMIT - len("MSG ") if sender == "line" else promise.TEXT_LIMIT
     assert decoded(sender, reference.says(sender, SENDER.encode(), b"x" * longest)) == b"x" * longest

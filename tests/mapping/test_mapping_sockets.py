@@ -15,7 +15,7 @@ IN_THE_ROOM = [(sender, receiver) for sender in promise.FORMS for receiver in pr
 TO_ONE = [pair for pair in IN_THE_ROOM if pair[0] in promise.WHISPERERS]
 END = "that was all."
 # Where nothing is answered to what is said, the answer to these shows that everything has been.
-PINGS = {"line": b"PING\n", "binary": reference.binary_frame(211, b"1")}
+PINGS = {"line": b"PING\n", "binary": reference.binary_frame(211, b"1"), "irc": b"PING 1\r\n"}
 
 
 def spoken(sender):
@@ -36,7 +36,9 @@ def answers(sender, said, text, to):
     """What the sender is told: (kind, to whom it was said or what was asked, the text that was taken)."""
     if sender == "delimited":
         return [("refused", "", "")] if text is None else [("echo", to, text)]
-    if sender in ("line", "binary"):
+    if sender == "irc" and to != "lobby" and said.replace(b"\0", b"")[:1] == b"\1" and promise.is_utf8(said):
+        return []  # CTCP, which only clients of IRC hear
+    if sender in ("line", "binary", "irc"):
         return [("refused", "", "")] if text is None else []
     if sender == "web":
         return [("refused" if text is None else "done", "", "")]
@@ -82,15 +84,15 @@ def test_what_is_said_to_one_alone(actors, sender):
     for receiver, actor in actors.items():
         if receiver != sender:
             actor.wait_for(lambda event: event.text == END)
-            assert len(without_lists(actor.heard)) == len(promised(receiver, all_spoken, direct=True)) + 1
+            assert len(without_lists(actor.heard)) == len(promised(receiver, sender, all_spoken, direct=True)) + 1
     if answers(speaker.form, END.encode(), END, "lobby"):  # which may come after everybody has heard it
         speaker.wait_for(lambda event: event.kind in ("done", "echo"))
 
 
-def promised(receiver, all_spoken, direct):
-    texts = []
+def promised(receiver, sender, all_spoken, direct):
+    texts, names = [], (ACTORS[sender], ACTORS[receiver])
     for _, follows, text in all_spoken:
-        texts += promise.heard(receiver, text, direct) + [follows.decode()]
+        texts += promise.heard(receiver, text, direct, names) + [follows.decode()]
     return texts
 
 
@@ -98,7 +100,7 @@ def expect(actor, sender, all_spoken, direct=False):
     """The actor hears exactly what was promised."""
     last = all_spoken[-1][1].decode()
     actor.wait_for(lambda event: event.text == last)
-    wanted = hears(actor.form, sender, promised(actor.form, all_spoken, direct), direct)
+    wanted = hears(actor.form, sender, promised(actor.form, sender, all_spoken, direct), direct)
     assert_equal(without_lists(actor.heard), wanted)
 
 
@@ -142,5 +144,5 @@ def test_the_longest_texts(actors, sender):
     for receiver, actor in actors.items():
         if receiver != sender:
             actor.wait_for(lambda event: event.text == END)
-            wanted = [piece for text in texts for piece in promise.heard(receiver, text)]
+            wanted = [piece for text in texts for piece in promise.heard(receiver, text, names=(ACTORS[sender], ""))]
             assert_equal(without_lists(actor.heard), hears(receiver, sender, wanted + [END]))
