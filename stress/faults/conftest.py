@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from stress.faults.web import settle  # noqa: F401
 from stress.fixtures import bystanders, enter, join, knock, run, settings, start  # noqa: F401
 
 _HERE = os.path.dirname(os.path.abspath(__file__))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from parley.conformance.targets import PROTOCOLS, WEB
+from parley.conformance.targets import IRC, PROTOCOLS, WEB
 from stress.proofs.clients import Silence
 from stress.proofs.logins import GUESSER, OWNER
 from stress.proofs.processes import descriptors, resident, worker_of, workers_of
@@ -64,7 +64,7 @@ def settle(start, join):
 
         def one(limits=UNLIMITED, workers=2, accounts=None):
             config = {"limits": limits, "idle_timeout": {"line": 0}, "accounts": accounts or {}}
-            server = start(workers, config, protocols=(*PROTOCOLS, WEB))
+            server = start(workers, config, protocols=(*PROTOCOLS, WEB, IRC))
             line = join(server.worker_address(0), "line")
             web = stack.enter_context(WebClient(server.worker_address(workers - 1, WEB), "web"))
             pids = workers_of(server)
@@ -81,11 +81,11 @@ def settle(start, join):
             neighbours.assert_undisturbed()
 
 
-def open_all(server, count, first):
+def open_all(server, count, first, protocol=WEB):
     """So many connections that have sent this; they never block from then on."""
     socks = []
     for _ in range(count):
-        socks.append(socket.create_connection(server.address(WEB), 30))
+        socks.append(socket.create_connection(server.address(protocol), 30))
         socks[-1].sendall(first)
         socks[-1].setblocking(False)
     return socks
