@@ -3,7 +3,7 @@ import re
 import time
 
 from loadtest._wire import Codec, Heard, listed
-from parley.conformance.wire import binary, delimited, dollar, line, padded, web
+from parley.conformance.wire import binary, delimited, dollar, irc, line, padded, web
 
 
 class Line(Codec):
@@ -223,4 +223,48 @@ class Web(Codec):
         return self._written({"frame": "pong", "content": text})
 
 
-CODECS = {codec.wire.NAME: codec for codec in (Line, Binary, Padded, Delimited, Dollar, Web)}
+class Irc(Codec):
+    """In #lobby: that is the room that all protocols share."""
+
+    wire = irc
+    port = 6667
+    acknowledges = False
+    nobody = "401"
+
+    _NOTICES = ("welcome", "JOIN", "PART", "QUIT", "NICK", "MODE")
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._is_in = False
+
+    def _parse(self, message):
+        fields = message.fields
+        kind = fields["is"]
+        if kind == "PRIVMSG":
+            return [Heard("MSG" if fields["to"] == irc.LOBBY else "DM", fields["by"], fields["text"])]
+        if kind == "names" and self._is_in:
+            return listed(irc.names_in(message))
+        if kind == "names":  # the end of what a JOIN is answered
+            self._is_in = True
+            return [Heard("OK", "", "")]
+        if kind == "PONG":
+            return [Heard("PONG", "", "")]
+        if kind == "PING":
+            return [Heard("ALIVE?", "", fields["text"])]
+        if kind.isdigit():
+            return [Heard("ERR", "", kind)]
+        if kind == "ERROR":
+            return [Heard("INFO", "", fields["text"])]
+        return [] if kind in self._NOTICES else [Heard("broken", "", str(message))]
+
+    def login(self):
+        return super().login() + self._written(irc.enter_room(irc.LOBBY))
+
+    def who(self):
+        return self._written(irc.manage_room(irc.LOBBY, "who"))
+
+    def alive(self, text):
+        return self._written("PONG :" + text)
+
+
+CODECS = {codec.wire.NAME: codec for codec in (Line, Binary, Padded, Delimited, Dollar, Web, Irc)}

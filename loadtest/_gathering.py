@@ -23,7 +23,8 @@ DEFAULT_USERS_FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspat
 
 # For names: no two of these look alike, and two runs hardly ever share a beginning of five. With a hyphen and four more
 # a name has ten characters, which is all that some protocols can show.
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+LETTERS = 23  # of its beginning: a nick in `irc` does not begin with a digit
 BEGINNING = 5
 
 # How long the end of a run waits for what is under way. Far more than a healthy server needs.
@@ -57,7 +58,8 @@ class Gathering:
         self._address = parse_host(environment.host or DEFAULT_HOST)
         self._accounts = None  # that nobody has used yet, once somebody needs one
         # Marks this run's names and messages, so that several Locust processes can share a server.
-        self._run = "".join(ALPHABET[byte % len(ALPHABET)] for byte in uuid.uuid4().bytes[:BEGINNING])
+        first, *others = uuid.uuid4().bytes[:BEGINNING]
+        self._run = ALPHABET[first % LETTERS] + "".join(ALPHABET[byte % len(ALPHABET)] for byte in others)
         self.ledger = Ledger(self._run)
         self.failures = 0
         self.finished = False

@@ -13,10 +13,10 @@ import uuid
 
 from loadtest._codecs import CODECS
 from parley.conformance.stdout import quiet_when_closed
-from parley.conformance.targets import PROTOCOLS as WITHOUT_WEB
-from parley.conformance.targets import WEB, DidNotStart, Launched
+from parley.conformance.targets import IRC, WEB, DidNotStart, Launched
+from parley.conformance.targets import PROTOCOLS as OF_DOCUMENTS
 
-PROTOCOLS = (*WITHOUT_WEB, WEB)
+PROTOCOLS = (*OF_DOCUMENTS, WEB, IRC)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # Users of dollar need accounts. Each is hashed when the server starts, which takes a moment by design.

@@ -212,6 +212,10 @@ class WebUser(Whisperer):
     codec = CODECS["web"]
 
 
+class IrcUser(Whisperer):
+    codec = CODECS["irc"]
+
+
 class Silent(User):
     """One of all users: logs in, says nothing, and has to be sent away when the idle limit is over. Then once more."""
 

@@ -130,6 +130,25 @@ STREAMS = {
         ],
     ),
 }
+STREAMS["irc"] = (
+    ":s 001 me :Welcome\r\n:s 422 me :No MOTD\r\n:me!m@h JOIN #lobby\r\n:s 353 me = #lobby :me\r\n"
+    ":s 366 me #lobby :End\r\n:ann!a@h PRIVMSG #lobby :%s\r\n:bob!b@h PRIVMSG me :%s\r\nPING tok\r\n"
+    ":bob!b@h QUIT :gone\r\n:s 353 me = #lobby :ann me\r\n:s 366 me #lobby :End\r\n:s PONG s :~own\r\n"
+    ":s 401 me bob :No such nick\r\n:bob!b@h TOPIC #lobby :x\r\nERROR :bye\r\n" % (TEXTS[0], TEXTS[1]),
+    [
+        Heard("OK", "", ""),
+        Heard("MSG", "ann", TEXTS[0]),
+        Heard("DM", "bob", TEXTS[1]),
+        Heard("ALIVE?", "", "tok"),
+        Heard("USER", "", "ann"),
+        Heard("USER", "", "me"),
+        Heard("PONG", "", ""),
+        Heard("PONG", "", ""),
+        Heard("ERR", "", "401"),
+        Heard("broken", "", "is=TOPIC by=bob mask='b@h' args=['#lobby', 'x'] to='#lobby' text=x"),
+        Heard("INFO", "", "bye"),
+    ],
+)
 NAMES = sorted(STREAMS)
 
 
@@ -169,6 +188,11 @@ def test_a_stream_read_byte_by_byte_gives_the_same(name):
         ("line", codec("line").whisper("bob", "\u00fc"), b"DM bob \xc3\xbc\n"),
         ("line", codec("line").ping(), b"PING\n"),
         ("line", codec("line").who(), b"WHO\nPING\n"),
+        ("irc", codec("irc").login(), b"NICK me\r\nUSER me 0 * :me\r\nJOIN #lobby\r\n"),
+        ("irc", codec("irc").say("a  b"), b"PRIVMSG #lobby :a  b\r\n"),
+        ("irc", codec("irc").whisper("bob", "\u00fc"), b"PRIVMSG bob :\xc3\xbc\r\n"),
+        ("irc", codec("irc").who(), b"NAMES #lobby\r\n"),
+        ("irc", codec("irc").alive("x"), b"PONG :x\r\n"),
         ("padded", codec("padded").ping(), b"0" + b" " * 63),
         ("delimited", codec("delimited").login(), delimited(0, b"me")),
         ("delimited", codec("delimited").say("a \u00fc"), delimited(2, b"me|||lobby|||a \\u00fc")),
