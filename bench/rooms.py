@@ -9,15 +9,15 @@ import time
 from bench.compiled import compiled
 from bench.crowd import Broken
 from bench.plans import PACED, plan
-from bench.servers import OTHERS, PARLEY, WEB_MEMBERS, Other, Ours
+from bench.servers import IRC_MEMBERS, OTHERS, PARLEY, WEB_MEMBERS, Other, Ours
 from bench.table import figure, ratio, table
 from bench.wires import WIRES
-from parley.conformance.targets import WEB, DidNotStart
+from parley.conformance.targets import IRC, WEB, DidNotStart
 from stress.usage import busy_seconds, cpu_seconds, memory, spent
 
 SILENCE = 3.0  # seconds after which what has not come is lost
 JOINING = 32  # users who join at the same time
-PEERS = ("parley-web", "limit", "prototype", "inspircd", "redis", "ngircd")
+PEERS = ("parley-web", "parley-irc", "limit", "prototype", "inspircd", "redis", "ngircd")
 FAULTS = ("lost", "doubled", "stray", "own", "odd")
 
 Entry = collections.namedtuple("Entry", "joins settled connection membership")
@@ -38,6 +38,7 @@ def servers(workers, target, peers):
     """(ours, that of the checkout `target`, and the peers that can be started; the names of those that cannot)."""
     known = {server.name: server for server in [
         Ours(WEB_MEMBERS.name, workers=workers, wire="web", protocols=(WEB,)),
+        Ours(IRC_MEMBERS.name, workers=workers, wire="irc", protocols=(IRC,)),
         Other("limit", "line", [compiled("limit"), "%(port)d"]),
         Other("prototype", "line", [sys.executable, "-m", "bench.rivals.prototype", "%(port)d", str(workers)]),
         *OTHERS]}

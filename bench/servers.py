@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from parley.conformance.targets import PROTOCOLS, ROOT, WEB, launch
+from parley.conformance.targets import IRC, PROTOCOLS, ROOT, WEB, launch
 from stress.usage import family
 
 START_SECONDS = 15
@@ -195,7 +195,11 @@ _WITH_WEB = (*PROTOCOLS, WEB)
 WEB_MEMBERS = Ours("parley-web", wire="web", at_once=100, protocols=_WITH_WEB)
 WEB_LISTENERS = Ours("parley-to-web", heard_in="web", at_once=100, protocols=_WITH_WEB)
 WEB_UNUSED = Ours("parley-web-unused", protocols=_WITH_WEB)
-OURS = [PARLEY, Ours("parley-1", workers=1), Ours("parley-4", workers=4), JOURNAL, WEB_LISTENERS, WEB_MEMBERS]
+_WITH_IRC = (*PROTOCOLS, IRC)
+IRC_MEMBERS = Ours("parley-irc", wire="irc", at_once=100, protocols=_WITH_IRC)
+IRC_UNUSED = Ours("parley-irc-unused", protocols=_WITH_IRC)
+OURS = [PARLEY, Ours("parley-1", workers=1), Ours("parley-4", workers=4), JOURNAL, WEB_LISTENERS, WEB_MEMBERS,
+        IRC_MEMBERS]
 OTHERS = [
     Other("threads", "line", [sys.executable, "-m", "bench.rivals.threads", "%(port)d"]),
     Other("asyncio", "line", [sys.executable, "-m", "bench.rivals.streams", "%(port)d"]),
@@ -210,4 +214,4 @@ OTHERS = [
     Other("redis", "redis", ["redis-server", "%(config)s"], _REDIS),
 ]
 KNOWN = OURS + OTHERS
-IN_PAIRS = [*KNOWN, WEB_UNUSED]
+IN_PAIRS = [*KNOWN, WEB_UNUSED, IRC_UNUSED]
