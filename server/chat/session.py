@@ -102,6 +102,7 @@ TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
 HANDLERS = {STRANGER: {}, MEMBER: {}, GONE: {}}
+_ABOUT_SOMEBODY = ("invite", "kick", "voice", "devoice", "op", "deop")  # acts that are about one name
 _LOGINS = (Hello, Login, SignIn, Create, SignUp, Post)
 
 
@@ -406,9 +407,10 @@ class Session:
 
     @_handles(Manage)
     def _manage(self, command):
+        about = self._whom(command.about) if command.act in _ABOUT_SOMEBODY else spelled(command.about)
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
-            one_line(canonical(self._whom(command.about))), one_line(command.text)))
+            one_line(canonical(about)), one_line(command.text)))
 
     @_handles(Masks)
     def _masks(self, command):

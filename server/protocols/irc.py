@@ -409,7 +409,7 @@ class Decoder:
         """USER."""
         if self.name is not None:
             return self.numeric(b"462", text=b"You have registered already")
-        if not params[0]:
+        if not params[0] or not params[3]:
             return self.numeric(b"461", b"USER", text=b"Not enough parameters")
         self._user, self._real_name = user(params[0]), params[3]
         return self._come()

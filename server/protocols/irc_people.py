@@ -206,6 +206,7 @@ def oper(client: Any, params: List[bytes]) -> Commands:
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Done):
             client.numeric(b"381", text=b"You are an operator now")
+            client.line(client.server, b"MODE", client.me, b"+o")
         elif answer.reason == Reason.NOT_ALLOWED:
             client.numeric(b"491", text=b"No operator has this name")
         else:
@@ -265,13 +266,17 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
                 break
             watched[name] = ""
         client.watched = watched
-        return [events.Watch(tuple(watched))]
+        return [events.Watch(tuple(watched)), asks(_told_so_far, events.Count())]
     elif what == b"-":
         for name in names:
             watched.pop(name, None)
         client.watched = watched or None
         return [events.Watch(tuple(watched))]
     return None
+
+
+def _told_so_far(client: Any, answer: Any) -> None:
+    """What the hub was asked before this is told by now: how it is with those who are watched."""
 
 
 def _listed(client: Any, code: bytes, words: Sequence[bytes]) -> None:
