@@ -79,7 +79,7 @@ class Rooms:
     """The rooms of which this worker has members; the lobby and EVERYWHERE are always among them.
 
     by_number, by_name: Room by its number, and, but for the lobby and EVERYWHERE, by its name.
-    roll: `server.chat.roll.Roll`.
+    roll: `server.chat.roll.Roll`. most_members: as many were here when somebody counted them.
     barred: networks from which nobody hears the lobby without a name.
     accounts: the names of members, here and elsewhere, who have given the password of the account of their name.
     people: {name: `parley.server.protocols.events.Person`} of those of whom there is more to tell.
@@ -91,6 +91,7 @@ class Rooms:
         self.by_name = {}
         self.barred = []
         self.roll = None
+        self.most_members = 0
         self.accounts = set()
         self.people = {}
 

@@ -237,7 +237,7 @@ class Decoder:
             text, _, extra = text.partition(b"\0")
             if not text and extra and b"draft/event-playback" not in self.caps:
                 continue
-            to = middle(target) if not is_alone or sender == self.name else self.me
+            to = target if not is_alone or sender == self.name else self.me
             lines += self._form.talk(self.known, sender, to, text, extra, number, at, False)
 
     def tell_batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> None:

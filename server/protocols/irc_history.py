@@ -64,7 +64,7 @@ def chathistory(client: Any, params: List[bytes]) -> Commands:
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Browsed):
-            client.past(target, answer.messages, lines)
+            client.past(middle(target) if answer.partner is None else nick(answer.partner), answer.messages, lines)
         elif isinstance(answer, events.Refused):
             refused.append(answer.reason)
 

@@ -316,17 +316,19 @@ def lusers(client: Any, params: List[bytes]) -> Commands:
 
 
 def counted(client: Any, answer: Any) -> None:
-    """251 to 255, 265 and 266."""
+    """251, 252, 254, 255, 265 and 266: the most is of those times at which anybody has asked."""
     if not isinstance(answer, events.Counted):
         return
     members = b"%d" % answer.members
     client.numeric(b"251", text=b"There are %b users and 0 invisible on 1 servers" % members)
     client.numeric(b"252", b"%d" % answer.operators, text=b"operator(s) online")
-    client.numeric(b"253", b"0", text=b"unknown connection(s)")
     client.numeric(b"254", b"%d" % answer.rooms, text=b"channels formed")
     client.numeric(b"255", text=b"I have %b clients and 0 servers" % members)
-    client.numeric(b"265", members, members, text=b"Current local users %b, max %b" % (members, members))
-    client.numeric(b"266", members, members, text=b"Current global users %b, max %b" % (members, members))
+    known = client.known
+    known.most_members = max(known.most_members, answer.members)
+    most = b"%d" % known.most_members
+    client.numeric(b"265", members, most, text=b"Current local users %b, max %b" % (members, most))
+    client.numeric(b"266", members, most, text=b"Current global users %b, max %b" % (members, most))
 
 
 def motd(client: Any, params: List[bytes]) -> Commands:
