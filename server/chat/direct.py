@@ -35,7 +35,7 @@ class DirectMessages:
                 host: str, tag: bytes = b"", extra: bytes = b"") -> None:
         """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away.
 
-        extra: not kept; and without a text, which may be empty then, it is not stored either.
+        extra: not kept, as a message without a text is not.
         """
         if tag and self._is_settled(holder_of(worker, session), tag):
             return
@@ -52,10 +52,7 @@ class DirectMessages:
             now = self._accounts.order.now
             told = now // 1000 if time is None else time
             self._post.worker(to_worker, ToWorker.Whispered(to_session, sender, text, told, number, now, extra))
-            if not text:
-                self._post.confirm(asker, True, number, now // 1000, at=now)
-                return
-            if to in self._accounts.accounts:
+            if text and to in self._accounts.accounts:
                 self._mark(holder, to, sender, text, source)
             key = self._sessions.note(asker, tag, number)
             answer = self._sessions.settler(key, tag) if key else self._post.guarded(

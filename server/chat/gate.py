@@ -43,7 +43,7 @@ class _Act(NamedTuple):
 
     role: that one needs at least; `Gate._why_not_with_role` has the exceptions.
     about_user, about_member: is it about somebody who has to be on the server, or in the room?
-    outranks: has the role of whom it is about to be below one's own?
+    outranks: may the role of whom it is about not be above one's own, nor that of an owner or operator equal to it?
     in_lobby: can it be done there?
     gives_role: does it give a role, or take one? An owner stays one, or there were no limit to rooms that last.
     """
@@ -410,7 +410,7 @@ class Gate:
             return Reason.NOT_THERE
         if rule.outranks and (whom != holder or role == OWNER and rule.gives_role):
             its = self.role(room, whom) if whom in room.members else self._standing(room, about)
-            return Reason.OUTRANKED if its >= role else None
+            return Reason.OUTRANKED if its > role or its == role >= OWNER else None
         return None
 
     def _why_no_value(self, room: Room, act: str, about: bytes, text: bytes) -> Optional[str]:

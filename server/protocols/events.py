@@ -1097,7 +1097,7 @@ class Reason:
     MODERATED = "moderated"
     SLOW_MODE = "slow-mode"
     NOT_ALLOWED = "not-allowed"  # it takes another role
-    OUTRANKED = "outranked"  # whom it is about has as good a role
+    OUTRANKED = "outranked"  # whom it is about has a better role, or is an owner or operator, too
     LIST_FULL = "list-full"  # of bans or mutes
     IS_LOBBY = "is-lobby"  # with which this cannot be done
     # the store

@@ -332,7 +332,7 @@ class Database(Pages):
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
                 key: bytes = b"", tag: bytes = b"", extra: bytes = b"") -> bool:
         conversation = self._conversation(sender, to)
-        self._insert(conversation, number, [(sender, text, time)])
+        self._insert(conversation, number, [(sender, text, time)] if text else [])
         if extra:
             self._note_extra(number, conversation, time, sender, extra)
         if key:
@@ -504,10 +504,25 @@ class Database(Pages):
         self._connection.execute(
             "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
         self._connection.execute("DELETE FROM gaps WHERE first <= ?", (first,))
-        self._connection.execute("DELETE FROM extras WHERE number < ?", (first,))
+        self._prune_extras(first)
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
+
+    def _prune_extras(self, first: int) -> None:
+        """Forget what goes along with messages before this number, and conversations in which there is nothing then."""
+        alone = self._rows("SELECT DISTINCT conversation FROM extras WHERE number < ?", first)
+        self._connection.execute("DELETE FROM extras WHERE number < ?", (first,))
+        self._drop_empty([conversation for (conversation,) in alone])
+
+    def _drop_empty(self, conversations: Iterable[int]) -> None:
+        """Delete those that are not of rooms, and of which nothing is left: the next that is made may get the id."""
+        gone = self._connection.executemany(
+            "DELETE FROM conversations WHERE id = ?1 AND one IS NOT ''"
+            " AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM extras WHERE conversation = ?1)", [(one,) for one in conversations])
+        if gone.rowcount > 0:
+            self._let_go_of_ids()
 
     def _prune_tags(self) -> bool:
         """Forget some of the tags that are too old, or of a time that is still to come; true if there may be more."""
@@ -551,12 +566,7 @@ class Database(Pages):
         self._connection.executemany(
             "UPDATE conversations SET last_place = ? WHERE id = ? AND one = ''",
             [(place, conversation) for conversation, place in last.items()])
-        gone = self._connection.executemany(
-            "DELETE FROM conversations"
-            " WHERE id = ? AND one IS NOT '' AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = id)",
-            [(conversation,) for conversation in last])
-        if gone.rowcount > 0:
-            self._let_go_of_ids()
+        self._drop_empty(last)
         return len(rows)
 
     def _first_of(self, most: int) -> int:

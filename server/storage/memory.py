@@ -400,10 +400,7 @@ class Store(Pages):
             return
         conversation = self._conversations.get(_pair(name, partner))
         if conversation is not None:
-            extras = conversation.extras or {}
-            for number, sender, text, when in _between(
-                    conversation.messages, max(after, self._since(name)), before, latest):
-                yield number, sender, _whole(text, extras.get(number)), when
+            yield from conversation.exactly(max(after, self._since(name)), before, latest)
 
     def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
             Tuple[int, bytes, int]]:
@@ -417,8 +414,9 @@ class Store(Pages):
             if talk is not None and talk.frames:
                 found.append((room, b"", place(talk.frames[-1][2])[1]))
         for (one, other), conversation in self._conversations.items():
-            if name and name in (one, other) and conversation.messages[-1][0] > self._since(name):
-                found.append((0, other if name == one else one, conversation.messages[-1][3]))
+            latest = conversation.messages[-1:] if name and name in (one, other) else []
+            if latest and latest[0][0] > self._since(name):
+                found.append((0, other if name == one else one, latest[0][3]))
         return latest_between(found, after_time, before_time, most)
 
     def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
@@ -633,8 +631,7 @@ class _Talk:
     def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
         """What `between` gives, with extras, also of messages without a text, and with times in milliseconds."""
         extras = self.extras or {}
-        without_text = [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
-                        if sender and after < number < before]
+        without_text = _without_text(extras, after, before)
         return heapq.merge(self._with_text(after, before, latest, extras),
                            reversed(without_text) if latest else iter(without_text), reverse=latest)
 
@@ -653,6 +650,12 @@ class _Talk:
     def _backwards(self) -> Iterator[_Said]:
         for frame in reversed(self.frames):
             yield from reversed(_told(frame))
+
+
+def _without_text(extras: Dict[int, Tuple[int, bytes, bytes]], after: int, before: int) -> List[Listed]:
+    """What there is but an extra of, with numbers between two others."""
+    return [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
+            if sender and after < number < before]
 
 
 def _told(talk: Tuple[int, int, bytes]) -> List[_Said]:
@@ -689,7 +692,7 @@ class _Source:
 class _Conversation:
     """The latest messages between two, of a bounded number and size in memory. Times are in milliseconds.
 
-    source: of the latest one. extras: {number: extra} of those that have one; None if none has.
+    source: of the latest one. extras: as those of `_Talk`.
     """
 
     __slots__ = ("names", "size", "messages", "source", "extras")
@@ -700,22 +703,38 @@ class _Conversation:
         self.names = names
         self.size = CONVERSATION_SIZE + sum(map(len, names))
         self.messages: List[Listed] = []
-        self.extras: Optional[Dict[int, bytes]] = None
+        self.extras: Optional[Dict[int, Tuple[int, bytes, bytes]]] = None
 
     def add(self, number: int, sender: bytes, text: bytes, when: int, extra: bytes = b"") -> None:
         """One more, and perhaps fewer of the oldest."""
         own_copy = self.names[sender == self.names[1]]  # of the name, of which one is enough
-        self.messages.append((number, own_copy, text, when))
-        self.size += SAID_SIZE + len(text)
         if extra:
             self.extras = self.extras or {}
-            self.extras[number] = extra
+            self.extras[number] = (0, b"", extra) if text else (when, own_copy, extra)
             self.size += EXTRA_SIZE + len(extra)
+            self._forget_extras()
+        if not text:
+            return
+        self.messages.append((number, own_copy, text, when))
+        self.size += SAID_SIZE + len(text)
         forgotten = 0
         while len(self.messages) - forgotten > MOST_MESSAGES or (
                 self.size > MOST_OF_ONE and len(self.messages) - forgotten > 1):
             self.size -= SAID_SIZE + len(self.messages[forgotten][2])
             if self.extras and self.messages[forgotten][0] in self.extras:
-                self.size -= EXTRA_SIZE + len(self.extras.pop(self.messages[forgotten][0]))
+                self.size -= EXTRA_SIZE + len(self.extras.pop(self.messages[forgotten][0])[2])
             forgotten += 1
         del self.messages[:forgotten]
+
+    def _forget_extras(self) -> None:
+        """The oldest extras are gone, if there are too many."""
+        extras = self.extras or {}
+        while len(extras) > MOST_MESSAGES or self.size > MOST_OF_ONE and len(extras) > 1:
+            self.size -= EXTRA_SIZE + len(extras.pop(next(iter(extras)))[2])
+
+    def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
+        """See `_Talk.exactly`."""
+        extras = self.extras or {}
+        with_text = [(number, sender, _whole(text, extras[number][2] if number in extras else None), when)
+                     for number, sender, text, when in _between(self.messages, after, before, False)]
+        return iter(sorted(with_text + _without_text(extras, after, before), reverse=latest))

@@ -268,7 +268,7 @@ class Model:
             troubles.add(Reason.NOT_THERE)
         its = self.role(room, whom) if whom in room.members else OPERATOR if about == BOSS else (
             room.roles.get(about, MEMBER))
-        if act in OVER_OTHERS and whom != who and its >= role:
+        if act in OVER_OTHERS and whom != who and (its > role or its == role >= OWNER):
             troubles.add(Reason.OUTRANKED)
         if act in ABOUT_MEMBERS - {"kick"} and whom == who and role == OWNER:
             troubles.add(Reason.OUTRANKED)

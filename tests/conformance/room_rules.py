@@ -326,7 +326,9 @@ class Rooms:
             target = self._someone(room, about)
         if act in ("voice", "devoice", "op", "deop") and not self.has_account(about):
             target = self._someone(room, about)
-        if self.rank(room, about) >= rank and "rooms-no-ranks" not in self.bugs and act not in ("unban", "unmute"):
+        its = self.rank(room, about)
+        is_better = its > rank or its == rank >= OWNER
+        if is_better and "rooms-no-ranks" not in self.bugs and act not in ("unban", "unmute"):
             raise Refused("outranked" if rank < OPERATOR or about in self.operators else "not-allowed")
         words = "%s %s %s" % (client.name, WORDS[act], about)
         if text and "rooms-forget-why" not in self.bugs:

@@ -64,7 +64,7 @@ BUGS = {
     "rooms-tell-key": "the members are told the key",
     "rooms-ops-kept-out": "ops need an invitation as others do",
     "rooms-all-may": "everybody can do what an op can",
-    "rooms-no-ranks": "ops can act on ops and the owner",
+    "rooms-no-ranks": "ops can act on the owner",
     "rooms-one-word": "the words of refusals are mixed up",
     "rooms-any-setting": "a setting can have any value",
     "rooms-all-drop": "everybody can drop a room",

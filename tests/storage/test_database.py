@@ -893,6 +893,17 @@ def test_a_database_of_version_6_is_brought_up_to_date(database):
     assert version_of(database.path + ".schema-6") == 6
 
 
+def test_a_conversation_of_extras_alone_is_forgotten_with_them(database, spoken):
+    store = database(keep_messages=1)
+    for partner, text, extra in ((b"bob", b"", b"alone"), (b"cid", b"hi", b"more"), (b"cid", b"", b"alone")):
+        write(store, None, ("whisper", b"ann", partner, text, False, "", b"", b"", extra))
+    prune(store)
+    assert (count(store, "conversations"), count(store, "extras")) == (2, 2)  # one of them is the lobby
+    write(store, spoken(b"4"))
+    prune(store)
+    assert (count(store, "conversations"), count(store, "extras")) == (1, 0)
+
+
 def test_each_database_has_a_name_of_its_own_that_it_keeps(database, tmp_path):
     first = database().identity()
     assert database().identity() == first

@@ -661,13 +661,24 @@ def test_the_past_is_told_exactly_with_extras_and_milliseconds(store, spoken, cl
     assert exactly(store, room=6) == ([], False)
 
 
-def test_what_two_have_said_is_told_exactly_too(store, clock):
+def test_what_two_have_said_is_told_exactly_too(store, clock, monkeypatch):
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 1000)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 1 << 18)
     store.open_account(b"ann", None)
     when = int(clock.now * 1000)
     store.whisper(b"ann", b"bob", b"1", False)
     store.whisper(b"bob", b"ann", b"2", False, "", b"", b"", b"two")
     assert exactly(store, partner=b"bob") == ([(1, b"ann", b"1", when), (2, b"bob", b"2\0two", when)], False)
     assert exactly(store, partner=b"bob", after=1) == ([(2, b"bob", b"2\0two", when)], False)
+    store.whisper(b"ann", b"bob", b"", False, "", b"", b"", b"three")
+    store.whisper(b"ann", b"bob", b"4", False)
+    assert [message[0::2][1] for message in exactly(store, partner=b"bob")[0]] == [
+        b"1", b"2\0two", b"\0three", b"4"]
+    assert exactly(store, partner=b"bob", before=4, most=1) == ([(3, b"ann", b"\0three", when)], True)
+    assert texts(store.conversation(b"ann", b"bob")) == [b"1", b"2", b"4"]
+    store.whisper(b"ann", b"dan", b"", False, "", b"", b"", b"alone")
+    assert (len(exactly(store, partner=b"dan")[0]), store.conversation(b"ann", b"dan")) == (1, [])
+    assert [partner for _, partner, _ in store.partners(b"ann", [], 0, 1 << 60, 9)] == [b"bob"]
     store.open_account(b"ann", None)
     assert exactly(store, partner=b"bob") == exactly(store, partner=b"cid") == ([], False)
 
