@@ -7,11 +7,12 @@ from parley.server.protocols import PROTOCOLS
 # The host is in brackets if it contains colons.
 _URL = re.compile(r"(?:(?P<protocol>[a-z]+)(?P<tls>\+tls)?://)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^\s:/@\[\]]+))"
                   r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[A-Za-z0-9._~/%+-]*)?")
+SPOKEN = ("line", "binary", "padded", "delimited", "dollar", "web")  # by our clients
 _WITH_PATH = ("web",)  # protocols in which an address may have one
 
 
 class Address(NamedTuple):
-    """`protocol` is one of line, binary, padded, delimited, dollar and web; str() gives the URL.
+    """`protocol` is one of SPOKEN; str() gives the URL.
 
     path: only in `web`, that of the page, such as /parley; empty: the page is at the top.
     """
@@ -40,11 +41,11 @@ def parse(url: str, only: Optional[str] = None) -> Address:
     found = _URL.fullmatch(url.strip())
     protocol = found and (found.group("protocol") or only or "line")
     path = (found and found.group("path") or "").rstrip("/")
-    if not found or protocol not in PROTOCOLS or path and protocol not in _WITH_PATH:
+    if not found or protocol not in SPOKEN or path and protocol not in _WITH_PATH:
         if only:
             raise ValueError("%s is not an address such as localhost:%d." % (url.strip(), PROTOCOLS[only].PORT))
         raise ValueError("%s is not an address such as line://localhost:4000 (or %s)." % (
-            url.strip() or "An empty text", ", ".join(name + "://" for name in PROTOCOLS if name != "line")))
+            url.strip() or "An empty text", ", ".join(name + "://" for name in SPOKEN if name != "line")))
     port = int(found.group("port") or PROTOCOLS[protocol].PORT)
     if not 0 < port < 65536:
         raise ValueError("%d is not a port; ports are from 1 to 65535." % port)

@@ -247,7 +247,8 @@ def is_shown_as(receiver, name, shown, direct=False):
         if _NICK.fullmatch(name):
             return shown == name
         kept = re.sub(r"[ !*,.:?@]", "_", name)
-        return bool(_ALIAS_END.search(shown)) and kept.startswith(shown[1:-5] if shown[0] == "_" else shown[:-5])
+        beginning = shown[:-5]
+        return bool(_ALIAS_END.search(shown)) and beginning[:1] in ("_", kept[:1]) and kept[1:].startswith(beginning[1:])
     if receiver == PADDED and direct:
         return [shown + " "] == _padded(name + " ", direct)  # where a blank follows, "[ERROR]" is no beginning either
     if receiver != BINARY or len(name.encode()) <= 10:
