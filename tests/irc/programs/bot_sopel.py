@@ -28,12 +28,14 @@ def setup(bot):
 
 @plugin.event("366")
 @plugin.unblockable
+@plugin.allow_bots
 def names(bot, trigger):
     tell("inside")
 
 
 @plugin.rule(".*")
 @plugin.unblockable
+@plugin.allow_bots
 @plugin.thread(False)
 def said(bot, trigger):
     tell("said" if trigger.sender.startswith("#") else "whispered", trigger.nick, trigger.group(0))
@@ -41,6 +43,7 @@ def said(bot, trigger):
 
 @plugin.event("JOIN")
 @plugin.unblockable
+@plugin.allow_bots
 @plugin.thread(False)
 def entered(bot, trigger):
     tell("entered", trigger.nick)
@@ -48,6 +51,7 @@ def entered(bot, trigger):
 
 @plugin.event("PART", "QUIT")
 @plugin.unblockable
+@plugin.allow_bots
 @plugin.thread(False)
 def left(bot, trigger):
     tell("left", trigger.nick)
@@ -55,6 +59,7 @@ def left(bot, trigger):
 
 @plugin.event("NICK")
 @plugin.unblockable
+@plugin.allow_bots
 @plugin.thread(False)
 def renamed(bot, trigger):
     tell("renamed", trigger.nick, trigger.args[0])
@@ -62,6 +67,7 @@ def renamed(bot, trigger):
 
 @plugin.event("KICK")
 @plugin.unblockable
+@plugin.allow_bots
 @plugin.thread(False)
 def kicked(bot, trigger):
     tell("kicked", trigger.args[1], trigger.nick)
@@ -69,6 +75,7 @@ def kicked(bot, trigger):
 
 @plugin.event("TOPIC")
 @plugin.unblockable
+@plugin.allow_bots
 @plugin.thread(False)
 def topic(bot, trigger):
     tell("topic", trigger.args[1])
