@@ -248,7 +248,8 @@ def is_shown_as(receiver, name, shown, direct=False):
             return shown == name
         kept = re.sub(r"[ !*,.:?@]", "_", name)
         beginning = shown[:-5]
-        return bool(_ALIAS_END.search(shown)) and beginning[:1] in ("_", kept[:1]) and kept[1:].startswith(beginning[1:])
+        return (bool(_ALIAS_END.search(shown)) and beginning[:1] in ("_", kept[:1])
+                and kept[1:].startswith(beginning[1:]))
     if receiver == PADDED and direct:
         return [shown + " "] == _padded(name + " ", direct)  # where a blank follows, "[ERROR]" is no beginning either
     if receiver != BINARY or len(name.encode()) <= 10:
