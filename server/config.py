@@ -70,8 +70,8 @@ class Tls(namedtuple("Tls", "listen certificate key room_ports")):
 
 
 Web = namedtuple("Web", "trusted_proxies origins path")
-Irc = namedtuple("Irc", "name network")
-Irc.__doc__ = "How the server and its network are called in IRC, as bytes."
+Irc = namedtuple("Irc", "name network scram")
+Irc.__doc__ = "How the server and its network are called in IRC, as bytes. scram: can one log in by SCRAM-SHA-256?"
 Web.__doc__ = "Networks as text, origins (bytes) such as https://example.org, and what stands before all paths (bytes)."
 
 
@@ -137,7 +137,7 @@ def defaults():
         room_ports=(),
         tls=Tls({}, None, None, ()),
         web=Web(("127.0.0.1/32", "::1/128"), (), b""),
-        irc=Irc(b"irc.parley", b"Parley"),
+        irc=Irc(b"irc.parley", b"Parley", False),
         proxy=False,
         idle_timeout={name: protocol.IDLE_TIMEOUT for name, protocol in PROTOCOLS.items()},
         echo=dict.fromkeys(PROTOCOLS, False),
@@ -208,7 +208,8 @@ def read(path, settings):
         "tls": reader.tls,
         "web": lambda node: settings.web._replace(**reader.section(
             node, {"trusted_proxies": reader.networks, "origins": reader.origins, "path": reader.prefix})),
-        "irc": lambda node: settings.irc._replace(**reader.section(node, dict.fromkeys(Irc._fields, reader.word))),
+        "irc": lambda node: settings.irc._replace(**reader.section(
+            node, {"name": reader.word, "network": reader.word, "scram": reader.switch})),
         "proxy": reader.switch,
         "idle_timeout": lambda node: reader.per_protocol(node, reader.seconds, settings.idle_timeout),
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),

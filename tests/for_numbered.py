@@ -38,6 +38,6 @@ ONLY_FOR_NUMBERED = [
     Wallopped(b"ann", b"hi"),
     PartnersTold([(b"bob", 5000)]),
     ReadTold(HOME, b"bob", 5000),
-    ScramTold(b"salt", 4096),
+    ScramTold(b"salt", 4096, b"nonce"),
     ScramProven(b"signature"),
 ]

@@ -412,7 +412,9 @@ class Replica:
 
     def scram_told(self, number, salt, rounds):
         """The answer to ScramBegin."""
-        self._heed(number, "answer", ScramTold(salt, rounds))
+        session = self._sessions.get(number)
+        if session:
+            session.heed("answer", ScramTold(salt, rounds, session.new_token()))
 
     def scram_proven(self, number, signature):
         """The answer to ScramFinish, if the proof is right."""

@@ -789,10 +789,11 @@ class ReadTold(NamedTuple):
 
 @event
 class ScramTold(NamedTuple):
-    """The answer to `ScramBegin`."""
+    """The answer to `ScramBegin`. nonce: what the server adds to the client's, which nobody can guess."""
 
     salt: bytes
     rounds: int
+    nonce: bytes
 
 
 @event

@@ -105,7 +105,7 @@ class Decoder:
     """
 
     __slots__ = ("form", "caps", "me", "name", "server", "said_to", "fresh", "found", "tags", "watched", "known",
-                 "account", "sasl", "_limits",
+                 "account", "sasl", "has_scram", "_limits",
                  "_held", "_skipping", "_out", "_asked", "_nick", "_user", "_real_name", "_password", "_capping",
                  "_shows_values", "_form", "_label", "_collected", "_batches")
 
@@ -117,7 +117,8 @@ class Decoder:
         self.server: bytes = limits["irc"]["name"]
         self.known: Any = limits["known"]
         self.account = b""  # that it is logged in to
-        self.sasl: Optional[bytes] = None  # what it has sent so far to authenticate itself, while it does so
+        self.sasl: Optional[irc_services.Exchange] = None  # while it authenticates itself
+        self.has_scram: bool = limits["irc"]["scram"]
         self.said_to = b"*"  # the room in which it has spoken last
         self.fresh = b""  # the room that it has just entered
         self.found: Sequence[bytes] = ()  # rooms, for a command that first has to ask for them
@@ -483,9 +484,10 @@ class Decoder:
             if rest.isdigit() and int(rest[:6]) >= 302:
                 self._shows_values = True
                 self.caps = _shared(self.caps | {b"cap-notify"})
+            values = {**CAPABILITIES, b"sasl": irc_services.mechanisms(self)}
             self._list_caps(b"LS", [
                 b"%b=%b" % (cap, value) if value and self._shows_values else cap
-                for cap, value in sorted(CAPABILITIES.items())])
+                for cap, value in sorted(values.items())])
         elif asked == b"LIST":
             self._list_caps(b"LIST", sorted(self.caps))
         elif asked == b"REQ":

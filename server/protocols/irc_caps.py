@@ -7,7 +7,6 @@ import functools
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
-from parley.server.protocols.irc_services import MECHANISMS
 from parley.server.protocols.irc_words import (
     HOST,
     LONGEST_LINE,
@@ -49,7 +48,7 @@ CAPABILITIES: Dict[bytes, bytes] = {
     b"labeled-response": b"",
     b"message-tags": b"",
     b"multi-prefix": b"",
-    b"sasl": MECHANISMS,
+    b"sasl": b"",  # see `irc_services.mechanisms`
     b"server-time": b"",
     b"setname": b"",
     b"standard-replies": b"",

@@ -4,6 +4,7 @@ An account is one of the house's: a name with a password.
 """
 import base64
 import binascii
+import re
 from typing import Any, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
@@ -12,69 +13,156 @@ from parley.server.protocols.irc_words import HOST, middle, name_of, nick, sente
 
 Commands = Optional[Sequence[Any]]
 
-MECHANISMS = b"PLAIN"
+PLAIN, SCRAM = b"PLAIN", b"SCRAM-SHA-256"
 _CHUNK = 400  # characters of a full line of AUTHENTICATE
 _MOST_SASL = 8192  # characters in all
 _NICKSERV = b"NickServ!NickServ@" + HOST
+# The first message of SCRAM: without channel binding, for oneself, with a name and a nonce. The last one: a proof.
+_SCRAM_FIRST = re.compile(rb"([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)")
+_SCRAM_LAST = re.compile(rb"(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)")
 
 
 # ---- SASL
 
+class Exchange:
+    """What a client says to authenticate itself.
+
+    mechanism: PLAIN or SCRAM. sent: of the message that it is sending, in base64.
+    scram: once its first message was answered: (the account, the start of the AuthMessage of RFC 5802, the header of
+        its first message, the nonce of both). is_proven: has it proved that it knows the password?
+    """
+
+    __slots__ = ("mechanism", "sent", "scram", "is_proven")
+
+    def __init__(self, mechanism: bytes) -> None:
+        self.mechanism = mechanism
+        self.sent = b""
+        self.scram: Optional[Tuple[bytes, bytes, bytes, bytes]] = None
+        self.is_proven = False
+
+
+def mechanisms(client: Any) -> bytes:
+    """By which the client can authenticate itself."""
+    return PLAIN + b"," + SCRAM if client.has_scram else PLAIN
+
+
 def authenticate(client: Any, params: List[bytes]) -> Commands:
     """AUTHENTICATE."""
     if b"sasl" not in client.caps:
-        client.numeric(b"904", text=b"Ask for the capability sasl first")
-        return None
-    given = params[0]
-    if client.sasl is None:
-        if given == b"*":
-            client.numeric(b"906", text=b"There is nothing to abort")
-        elif given.upper() not in MECHANISMS.split(b","):
-            client.numeric(b"908", MECHANISMS, text=b"are the mechanisms")
-            client.numeric(b"904", text=b"There is no such mechanism")
-        elif client.account:
-            client.numeric(b"907", text=b"You have authenticated already")
-        else:
-            client.sasl = b""
-            client.line(b"AUTHENTICATE +", bare=True)
+        return _failed(client, b"Ask for the capability sasl first")
+    given, exchange = params[0], client.sasl
+    if exchange is None:
+        _begin(client, given)
         return None
     if given == b"*":
         client.sasl = None
         client.numeric(b"906", text=b"Authentication is aborted")
         return None
-    if len(given) > _CHUNK or len(client.sasl) + len(given) > _MOST_SASL:
+    if len(given) > _CHUNK or len(exchange.sent) + len(given) > _MOST_SASL:
         client.sasl = None
         client.numeric(b"905", text=b"The message is too long")
         return None
-    client.sasl += b"" if given == b"+" else given
+    exchange.sent += b"" if given == b"+" else given
     if len(given) == _CHUNK:
         return None
-    whole, client.sasl = client.sasl, None
-    found = _plain(whole)
-    if found is None:
-        client.numeric(b"904", text=b"This is not as PLAIN has to be")
-        return None
-    account, password = found
+    try:
+        message, exchange.sent = base64.b64decode(exchange.sent, validate=True), b""
+    except (binascii.Error, ValueError):
+        return _failed(client, b"This is not base64")
+    if exchange.mechanism == PLAIN:
+        return _plainly(client, message)
+    if exchange.scram is None:
+        return _scram_first(client, message)
+    return _scram_done(client) if exchange.is_proven else _scram_last(client, message)
+
+
+def _begin(client: Any, mechanism: bytes) -> None:
+    if mechanism == b"*":
+        client.numeric(b"906", text=b"There is nothing to abort")
+    elif mechanism.upper() not in mechanisms(client).split(b","):
+        client.numeric(b"908", mechanisms(client), text=b"are the mechanisms")
+        client.numeric(b"904", text=b"There is no such mechanism")
+    elif client.account:
+        client.numeric(b"907", text=b"You have authenticated already")
+    else:
+        client.sasl = Exchange(mechanism.upper())
+        client.line(b"AUTHENTICATE +", bare=True)
+
+
+def _failed(client: Any, text: bytes) -> Commands:
+    client.sasl = None
+    client.numeric(b"904", text=text)
+    return None
+
+
+def _succeeded(client: Any, account: bytes) -> None:
+    client.sasl = None
+    logged_in(client, account)
+    client.numeric(b"903", text=b"Authentication successful")
+
+
+def _plainly(client: Any, message: bytes) -> Commands:
+    fields = message.split(b"\0")
+    if len(fields) != 3 or not fields[1] or fields[0] not in (b"", fields[1]):
+        return _failed(client, b"This is not as PLAIN has to be")
+    account = fields[1]
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Done):
-            logged_in(client, account)
-            client.numeric(b"903", text=b"Authentication successful")
+            _succeeded(client, account)
         else:
-            client.numeric(b"904", text=sentence(answer.reason))
+            _failed(client, sentence(answer.reason))
 
-    return [Labelled(told, events.Identify(account, password))]
+    return [Labelled(told, events.Identify(account, fields[2]))]
 
 
-def _plain(whole: bytes) -> Optional[Tuple[bytes, bytes]]:
-    """The account and the password of a message of PLAIN."""
+# ---- SCRAM: RFC 5802 and 7677
+
+def _scram_first(client: Any, message: bytes) -> Commands:
+    found = _SCRAM_FIRST.fullmatch(message)
+    if found is None:
+        return _failed(client, b"This is not as the first message of SCRAM has to be")
+    header, for_whom, bare, name, nonce = found.groups()
+    account = name.replace(b"=2C", b",").replace(b"=3D", b"=")
+    if for_whom not in (None, b"", name):
+        return _failed(client, b"One can log in for oneself only")
+
+    def told(client: Any, answer: Any) -> None:
+        if not isinstance(answer, events.ScramTold):
+            _failed(client, sentence(answer.reason))
+        elif client.sasl is not None:
+            both = nonce + answer.nonce
+            first = b"r=%b,s=%b,i=%d" % (both, base64.b64encode(answer.salt), answer.rounds)
+            client.sasl.scram = account, bare + b"," + first, header, both
+            client.line(b"AUTHENTICATE " + base64.b64encode(first), bare=True)
+
+    return [Labelled(told, events.ScramBegin(account))]
+
+
+def _scram_last(client: Any, message: bytes) -> Commands:
+    account, start, header, nonce = client.sasl.scram
+    found = _SCRAM_LAST.fullmatch(message)
+    if found is None or found.group(2) != base64.b64encode(header) or found.group(3) != nonce:
+        return _failed(client, b"This is not as the last message of SCRAM has to be")
     try:
-        fields = base64.b64decode(whole, validate=True).split(b"\0")
+        proof = base64.b64decode(found.group(4), validate=True)
     except (binascii.Error, ValueError):
-        return None
-    if len(fields) != 3 or not fields[1] or fields[0] not in (b"", fields[1]):
-        return None
-    return fields[1], fields[2]
+        return _failed(client, b"The proof is not base64")
+
+    def told(client: Any, answer: Any) -> None:
+        if not isinstance(answer, events.ScramProven):
+            _failed(client, sentence(answer.reason))
+        elif client.sasl is not None:
+            client.sasl.is_proven = True
+            client.line(b"AUTHENTICATE " + base64.b64encode(b"v=" + base64.b64encode(answer.signature)), bare=True)
+
+    return [Labelled(told, events.ScramFinish(account, start + b"," + found.group(1), proof))]
+
+
+def _scram_done(client: Any) -> Commands:
+    """The client has seen that the server knows the password, too."""
+    _succeeded(client, client.sasl.scram[0])
+    return None
 
 
 def logged_in(client: Any, account: bytes) -> None:

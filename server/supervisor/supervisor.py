@@ -72,6 +72,7 @@ class Supervisor:
         self._reread = reread
         hub = self._hub = make_hub(settings.pacing_ms / 1000, accounts, store,
                                    settings.failed_logins_per_minute, settings.accounts_per_address)
+        hub.verifier.scram = settings.irc.scram
         self._hub.slot_of = self._slot_of
         self._hub.workers_wanted = len(listening)
         self._hub.figures.serving = sorted({(protocol, with_tls) for protocol, _, with_tls, _ in listening[0]})

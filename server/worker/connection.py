@@ -196,7 +196,7 @@ class Connection:
 
     @staticmethod
     def new_token():
-        """A text that nobody can guess, with which the client may come back."""
+        """A text that nobody can guess: with it a client may come back, or knows that an answer is a new one."""
         return binascii.hexlify(os.urandom(_TOKEN))
 
     def ages(self):

@@ -22,7 +22,7 @@ class Known:
 
 def decoder(known=None, line_bytes=8192):
     return irc.Decoder({"line_bytes": line_bytes, "known": known or Known(),
-                        "irc": {"name": b"irc.test", "network": b"Test", "topic_bytes": 390}})
+                        "irc": {"name": b"irc.test", "network": b"Test", "scram": False, "topic_bytes": 390}})
 
 
 class Client:
