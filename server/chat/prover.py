@@ -1,8 +1,8 @@
 """Passwords are checked before the request that they come with gets its place in the order; they never enter it."""
-from typing import Any, Collection, Dict, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.contract import Passwords, Post
+from parley.server.chat.contract import Looked, Passwords, Post
 from parley.server.chat.members import holder_of, split
 from parley.server.ipc.messages import Message, Proven, ToHub, ToWorker, entry
 from parley.server.protocols.events import Reason
@@ -26,15 +26,9 @@ class Prover:
             self._submit(worker, ToHub.ClaimUnproven(session, name, occupied, command, bool(password), host))
             return
         serial = account.serial
-
-        def proven(trouble: Optional[str], renewed: Optional[str]) -> None:
-            if trouble:
-                self._post.refuse(holder, trouble)
-            else:
-                self._submit(worker, Proven.ClaimName(session, name, command, serial, renewed, host))
-
         self._post.change()
-        self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))
+        self._door.verify(holder, host, name, account, password, self._then_submit(
+            holder, lambda renewed: Proven.ClaimName(session, name, command, serial, renewed, host)))
 
     def create(self, worker: int, session: int, name: bytes, occupied: Collection[bytes],
                password: Optional[bytes], host: str) -> None:
@@ -50,19 +44,12 @@ class Prover:
         if holder not in self._unproven:
             return
         request, password = self._unproven.pop(holder)
-        worker, session = split(holder)
-
-        def hashed(trouble: Optional[str], secret: Optional[str]) -> None:
-            if trouble:
-                self._post.refuse(holder, trouble)
-            else:
-                self._submit(worker, request._replace(secret=secret, unproven=False))
-
         if trouble:
             self._post.refuse(holder, trouble)
         else:
             self._post.change()
-            self._door.hash(holder, request.host, password, self._post.guarded(worker, session, hashed))
+            self._door.hash(holder, request.host, password, self._then_submit(
+                holder, lambda secret: request._replace(secret=secret, unproven=False)))
 
     def change_password(
             self, worker: int, session: int, name: bytes, old: bytes, new: bytes, host: str) -> None:
@@ -78,13 +65,8 @@ class Prover:
                 self._post.refuse(holder, trouble)
             else:
                 self._post.change()
-                self._door.hash(holder, host, new, self._post.guarded(worker, session, hashed))
-
-        def hashed(trouble: Optional[str], secret: Any) -> None:
-            if trouble:
-                self._post.refuse(holder, trouble)
-            else:
-                self._submit(worker, Proven.ReplacePassword(session, name, serial, secret))
+                self._door.hash(holder, host, new, self._then_submit(
+                    holder, lambda secret: Proven.ReplacePassword(session, name, serial, secret)))
 
         self._post.change()
         self._door.verify(holder, host, name, account, old, self._post.guarded(worker, session, verified))
@@ -96,15 +78,9 @@ class Prover:
             self._post.refuse(holder, Reason.NO_ACCOUNT if account is None else Reason.NO_PASSWORD)
             return
         serial = account.serial
-
-        def proven(trouble: Optional[str], renewed: Optional[str]) -> None:
-            if trouble:
-                self._post.refuse(holder, trouble)
-            else:
-                self._submit(worker, Proven.Identified(session, name, serial, renewed, as_operator))
-
         self._post.change()
-        self._door.verify(holder, host, name, account, password, self._post.guarded(worker, session, proven))
+        self._door.verify(holder, host, name, account, password, self._then_submit(
+            holder, lambda renewed: Proven.Identified(session, name, serial, renewed, as_operator)))
 
     def scram_begin(self, worker: int, session: int, name: bytes) -> None:
         """With which salt, and how many rounds, may the session prove that the account is its own?"""
@@ -122,16 +98,9 @@ class Prover:
             self._post.refuse(holder, Reason.UNVERIFIABLE)
             return
         serial = account.serial
-
-        def proven(trouble: Optional[str], signature: Any) -> None:
-            if trouble:
-                self._post.refuse(holder, trouble)
-            else:
-                self._submit(worker, Proven.Identified(session, name, serial, None, False, signature))
-
         self._post.change()
-        self._door.verify_proof(
-            holder, host, name, account, message, proof, self._post.guarded(worker, session, proven))
+        self._door.verify_proof(holder, host, name, account, message, proof, self._then_submit(
+            holder, lambda signature: Proven.Identified(session, name, serial, None, False, signature)))
 
     def forget(self, holder: int) -> None:
         """The session is gone."""
@@ -143,6 +112,18 @@ class Prover:
         for holder in (*self._door.holders(), *self._unproven):
             if split(holder)[0] == worker:
                 self.forget(holder)
+
+    def _then_submit(self, holder: int, request: Callable[[Any], Message]) -> Looked:
+        """What to do with what the door has found out for the holder: submit the request with it, or say why not."""
+        worker, session = split(holder)
+
+        def then(trouble: Optional[str], found: Any) -> None:
+            if trouble:
+                self._post.refuse(holder, trouble)
+            else:
+                self._submit(worker, request(found))
+
+        return self._post.guarded(worker, session, then)
 
     def _submit(self, worker: int, request: Message) -> None:
         self._accounts.order.submit(worker, entry(request))

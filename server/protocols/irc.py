@@ -105,7 +105,7 @@ class Decoder:
     """
 
     __slots__ = ("form", "caps", "me", "name", "server", "said_to", "fresh", "found", "tags", "watched", "known",
-                 "account", "sasl", "has_scram", "_limits",
+                 "account", "sasl", "_limits",
                  "_held", "_skipping", "_out", "_asked", "_nick", "_user", "_real_name", "_password", "_capping",
                  "_shows_values", "_form", "_label", "_collected", "_batches")
 
@@ -118,7 +118,6 @@ class Decoder:
         self.known: Any = limits["known"]
         self.account = b""  # that it is logged in to
         self.sasl: Optional[irc_services.Exchange] = None  # while it authenticates itself
-        self.has_scram: bool = limits["irc"]["scram"]
         self.said_to = b"*"  # the room in which it has spoken last
         self.fresh = b""  # the room that it has just entered
         self.found: Sequence[bytes] = ()  # rooms, for a command that first has to ask for them
@@ -201,6 +200,12 @@ class Decoder:
             return self._told(), commands or ()
         self._collected += self._told()
         return (), [*(commands or ()), events.Turn(self._answered)]
+
+    @property
+    def has_scram(self) -> bool:
+        """Can one log in by SCRAM-SHA-256 here?"""
+        has_scram: bool = self._limits["irc"]["scram"]
+        return has_scram
 
     @property
     def collects(self) -> bool:
