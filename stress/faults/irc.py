@@ -3,7 +3,7 @@ import contextlib
 import time
 
 from parley.conformance.targets import IRC
-from stress.faults.web import KEPT, LATE, LONG, STREAM, UNLIMITED, heard_to_the_end, open_all
+from stress.faults.web import KEPT, LATE, STREAM, UNLIMITED, heard_to_the_end, open_all, speak_until_gone
 from stress.irc import IrcClient, command_of
 from stress.proofs.clients import Silence
 from stress.proofs.logins import GUESSER
@@ -92,15 +92,7 @@ def test_who_stops_reading_is_ended(settle, join):
     with IrcClient(server.worker_address(1, IRC), "stuck", receive_buffer=4096) as stuck:
         stuck.say("JOIN #lobby")
         stuck.told("366")
-        ended = []
-
-        def speak():
-            if not ended:
-                speaker.say(*["MSG %d %s" % (number, LONG) for number in range(50)])
-                ended.extend(line for line in speaker.heard() if line == b"INFO stuck disconnected")
-            return ended
-
-        neighbours.talk_until(speak, 60)
+        speak_until_gone(speaker, neighbours, b"stuck")
         heard = [command_of(line) for line in stuck.rest() if line.count(b" ") > 1]
     assert set(heard[:-1]) <= {"PRIVMSG", "QUIT", "JOIN"}
     speaker.close()

@@ -150,19 +150,24 @@ def test_3000_that_come_and_go_at_any_moment_leave_nothing(settle):
 # ---- frames
 
 
+def speak_until_gone(speaker, neighbours, name):
+    """Let the speaker, in `line`, say so much that the one of this name, who does not read, is ended."""
+    gone = []
+
+    def speak():
+        if not gone:
+            speaker.say(*["MSG %d %s" % (number, LONG) for number in range(50)])
+            gone.extend(line for line in speaker.heard() if line == b"INFO %b disconnected" % name)
+        return gone
+
+    neighbours.talk_until(speak, 60)
+
+
 def test_a_page_that_stops_reading_is_told_and_ended(settle, join):
     server, neighbours = settle(dict(UNLIMITED, stall_seconds=2))
     speaker = join(server.worker_address(0), "speaker")
     with WebClient(server.worker_address(1, WEB), "stuck", receive_buffer=4096) as stuck:
-        ended = []
-
-        def speak():
-            if not ended:
-                speaker.say(*["MSG %d %s" % (number, LONG) for number in range(50)])
-                ended.extend(line for line in speaker.heard() if line == b"INFO stuck disconnected")
-            return ended
-
-        neighbours.talk_until(speak, 60)
+        speak_until_gone(speaker, neighbours, b"stuck")
         code, objects = stuck.rest()
     assert code in (SLOW_READER, None)  # where more is unread than the kernel holds, there is no place for its end
     assert {told["on"] for told in objects} <= {"said", "joined", "left", "bye"}

@@ -13,6 +13,9 @@ and a line of stdout one of
     renamed OLD NEW
     kicked NICK BY
     topic TEXT
+
+The clients for people tell it as their logs have it: `kicked-by BY NICK`, `renamed me NEW`, and `shown LINE` for all
+else.
 """
 import queue
 import sys
