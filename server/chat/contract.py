@@ -25,6 +25,15 @@ class Post:
         """Tell one worker."""
         raise NotImplementedError
 
+    def answer(self, worker: int, sessions: Sequence[int], event: Tuple[Any, ...]) -> None:
+        """Answer what these sessions of a worker have asked. Its fields are plain: no named tuples within."""
+        self.worker(worker, ToWorker.Answer(sessions, type(event).__name__, tuple(event)))
+
+    def tell(self, holder: int, event: Tuple[Any, ...]) -> None:
+        """Tell the session what happens to it alone; likewise."""
+        worker, session = split(holder)
+        self.worker(worker, ToWorker.Tell(session, type(event).__name__, tuple(event)))
+
     def refuse(self, holder: int, reason: str) -> None:
         """Refuse what the session has asked."""
         worker, session = split(holder)

@@ -28,7 +28,18 @@ from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, Settled, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of, words
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import (
+    Counted,
+    Invited,
+    Looked,
+    MasksTold,
+    Present,
+    Reason,
+    Recalled,
+    RolesTold,
+    RoomList,
+    TopicTold,
+)
 
 DAY = 86400  # seconds
 MILLISECONDS = 1000
@@ -408,16 +419,15 @@ class Moderation:
                 inside.append(session)
         if room is not None and inside:
             names = [self._members.names[holder] for holder in room.members]
-            self._post.worker(worker, ToWorker.Within(inside, room_name, names))
+            self._post.answer(worker, inside, Present(names, room_name))
 
     def look(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
         """Who is in the room, and how is it set? Who may not see that is told no more than its name."""
         room = self._rooms.by_name.get(room_name)
-        looked = ToWorker.Looked([], room_name)
         seeing = []
         for session in sessions:
             if room is None or not self._gate.knows(room, holder_of(worker, session)):
-                self._post.worker(worker, looked._replace(sessions=[session]))
+                self._post.answer(worker, [session], Looked(room_name))
             else:
                 seeing.append(session)
         if room is not None and seeing:
@@ -426,14 +436,13 @@ class Moderation:
             for session in seeing:
                 holder = holder_of(worker, session)
                 is_inside = holder in room.members or room is self._rooms.lobby and self._gate.is_in_lobby(holder)
-                self._post.worker(worker, ToWorker.Looked(
-                    [session], room_name, is_inside, members, *room.topic, self._settings(room), room.made_at))
+                self._post.answer(worker, [session], Looked(
+                    room_name, is_inside, members, *room.topic, self._settings(room), room.made_at))
 
     def tally(self, worker: int, session: int) -> None:
         """How many are here?"""
         operators = sum(self._members.called(name) is not None for name in self._gate.operators)
-        self._post.worker(worker, ToWorker.Counted(
-            session, len(self._members.names), len(self._rooms.by_name), operators))
+        self._post.answer(worker, [session], Counted(len(self._members.names), len(self._rooms.by_name), operators))
 
     @staticmethod
     def _settings(room: Room) -> List[Tuple[bytes, int]]:
@@ -451,7 +460,7 @@ class Moderation:
             else:
                 found = [room for room in self._rooms.by_number.values() if room is not self._rooms.lobby
                          and self._gate.knows(room, holder) and fits(room.name.decode())]
-            self._post.worker(worker, ToWorker.RoomsListed([session], [
+            self._post.answer(worker, [session], RoomList([
                 (room.name, len(room.members), room.topic[0], holder in room.members) for room in found]))
 
     def topic(self, worker: int, session: int, room_name: bytes) -> None:
@@ -460,7 +469,7 @@ class Moderation:
         if room is None or not self._gate.knows(room, holder):
             self._post.refuse(holder, Reason.NO_ROOM)
         else:
-            self._post.worker(worker, ToWorker.Topic(session, room_name, *room.topic))
+            self._post.answer(worker, [session], TopicTold(room_name, *room.topic))
 
     def masks(self, worker: int, session: int, room_name: bytes, kind: str) -> None:
         """Who is on a list of the room? Whom it lets in is for its ops to see."""
@@ -473,7 +482,7 @@ class Moderation:
         elif kind in ("except", "invex") and self._gate.role(room, holder) < OP:
             self._post.refuse(holder, Reason.NOT_ALLOWED)
         else:
-            self._post.worker(worker, ToWorker.Masks(session, room_name, kind, [
+            self._post.answer(worker, [session], MasksTold(room_name, kind, [
                 (mask, by, when) for mask, (by, _, when) in getattr(room, LISTS[kind]).items()]))
 
     def roles(self, worker: int, session: int, room_name: bytes) -> None:
@@ -488,7 +497,7 @@ class Moderation:
             holders = map(self._members.called, sorted(self._gate.operators))
         found = [(self._members.names[one], ROLES[self._gate.role(room, one)])
                  for one in holders if one is not None and self._gate.role(room, one) in ROLES]
-        self._post.worker(worker, ToWorker.Roles(session, room_name, found, self._settings(room)))
+        self._post.answer(worker, [session], RolesTold(room_name, found, self._settings(room)))
 
     def reread(
             self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:
@@ -515,7 +524,7 @@ class Moderation:
             elif since is not None and since > found[1]:
                 self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
             else:
-                self._post.worker(worker, ToWorker.Reread(sessions, room.name, *found))
+                self._post.answer(worker, sessions, Recalled(*found, room.name))
 
         self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Room(room.number, since, most, after))
 
@@ -637,8 +646,7 @@ class Moderation:
         room.invited[about] = self._now + INVITED_FOR
         whom = self._members.called(about)
         if whom is not None:
-            worker, session = split(whom)
-            self._post.worker(worker, ToWorker.Invited(session, room.name, by))
+            self._post.tell(whom, Invited(room.name, by))
         return ()
 
     def _kick(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

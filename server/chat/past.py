@@ -10,7 +10,7 @@ from parley.server.chat.rooms import Rooms
 from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Marks, Message, Missed, ReadStore, ToWorker
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import PartnersTold, Reason
 
 
 class Past:
@@ -90,8 +90,8 @@ class Past:
             if found is None:
                 self._post.refuse(holder_of(worker, session), Reason.NOT_STORED)
             else:
-                self._post.worker(worker, ToWorker.PartnersTold(
-                    [session], [(partner or rooms[room], when) for room, partner, when in found]))
+                self._post.answer(worker, [session], PartnersTold(
+                    [(partner or rooms[room], when) for room, partner, when in found]))
 
         return tell
 

@@ -13,7 +13,7 @@ from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import ROLES, Rooms
 from parley.server.ipc.messages import ToWorker
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Person, Reason
+from parley.server.protocols.events import Person, Reason, ScramProven, Wallopped, WhoisTold, WhoWasTold
 
 MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
 OPERATOR_FLAG, WALLOPS_FLAG = b"o", b"w"
@@ -100,7 +100,7 @@ class People:
                 room.members[holder] = max(room.members[holder], self._gate.first_role(room, name))
         self._set(holder, "flags" if as_operator else "account")
         if signature:
-            self._post.worker(worker, ToWorker.ScramProven(session, signature))
+            self._post.answer(worker, [session], ScramProven(signature))
         else:
             self._post.confirm(holder, True)
 
@@ -139,8 +139,7 @@ class People:
             return
         for one, person in self.people.items():
             if one in self._members and (WALLOPS_FLAG in person.flags or OPERATOR_FLAG in person.flags):
-                there, its_session = split(one)
-                self._post.worker(there, ToWorker.Wallops(its_session, self._members.names[holder], text))
+                self._post.tell(one, Wallopped(self._members.names[holder], text))
         self._post.confirm(holder, True)
 
     # ---- who comes, and goes
@@ -216,8 +215,8 @@ class People:
         there, its_session = split(asker)
         if asker != whom and not self._gate.is_operator_here(asker):
             host, port = "", 0
-        self._post.worker(there, ToWorker.WhoisTold(
-            its_session, self._members.names[whom], self._seen_rooms(whom, asker),
+        self._post.answer(there, [its_session], WhoisTold(
+            self._members.names[whom], self._seen_rooms(whom, asker),
             self._accounts.order.now // 1000 - seconds, idle, self._gate.is_operator_here(whom), host, port))
 
     def _seen_rooms(self, whom: int, asker: int) -> List[Tuple[bytes, bytes]]:
@@ -235,7 +234,7 @@ class People:
         wanted = name.lower()
         found = [gone for gone in reversed(self.gone) if gone[0].lower() == wanted]
         if found:
-            self._post.worker(worker, ToWorker.WhoWasTold(session, found[:most or None]))
+            self._post.answer(worker, [session], WhoWasTold(found[:most or None]))
         else:
             self._post.refuse(holder_of(worker, session), Reason.NOBODY)
 

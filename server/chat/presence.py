@@ -3,11 +3,12 @@ from typing import Dict, Sequence, Tuple
 
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
-from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.members import Members, holder_of
 from parley.server.chat.people import People
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
 from parley.server.ipc.messages import ToWorker
+from parley.server.protocols import events
 
 HERE, AWAY, GONE = "here", "away", "gone"
 MOST_WATCHED = 200  # names
@@ -36,7 +37,7 @@ class Presence:
         for name in self._watched[holder]:
             self._watchers.setdefault(name, {})[holder] = True
             whom = self._members.called(name)
-            self._post.worker(worker, ToWorker.Presence(session, name, GONE if whom is None else self._state(whom)))
+            self._post.tell(holder, events.Presence(name, GONE if whom is None else self._state(whom)))
 
     def _watch_nobody(self, holder: int) -> None:
         for name in self._watched.pop(holder, ()):
@@ -61,8 +62,7 @@ class Presence:
 
     def _tell(self, name: bytes, state: str) -> None:
         for watcher in self._watchers.get(name, ()):
-            worker, session = split(watcher)
-            self._post.worker(worker, ToWorker.Presence(session, name, state))
+            self._post.tell(watcher, events.Presence(name, state))
 
     def came(self, holder: int) -> None:
         """Somebody has its first name."""
@@ -98,8 +98,7 @@ class Presence:
         if to:
             whom = self._members.called(to)
             if whom is not None:
-                there, to_session = split(whom)
-                self._post.worker(there, ToWorker.TypingAlone(to_session, name))
+                self._post.tell(whom, events.IsTyping(name, alone=True))
         elif where is not None and self._gate.may_type(where, holder):
             message = ToWorker.Typing(room, worker, session, name)
             if room == LOBBY:

@@ -6,7 +6,7 @@ from parley.server.chat.members import Members, holder_of, split
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, ToWorker
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import Described, Reason, Recalled
 
 
 class Questions:
@@ -42,7 +42,7 @@ class Questions:
 
         def tell(found: Tuple[List[Listed], int, bool]) -> None:
             messages, last, more = found
-            self._post.worker(worker, ToWorker.Recalled(sessions, messages, max(last, since or 0), more))
+            self._post.answer(worker, sessions, Recalled(messages, max(last, since or 0), more))
 
         if since is not None and since > self._numbers.last:
             self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
@@ -79,7 +79,7 @@ class Questions:
             self._locate_nobody(asker)
         elif self._locating.pop(asker, None) is not None:
             there, whom = split(asker)
-            self._post.worker(there, ToWorker.Described(whom, name, host, port))
+            self._post.answer(there, [whom], Described(name, host, port))
 
     def _locate_nobody(self, asker: int) -> None:
         if self._locating.pop(asker, None) is not None:

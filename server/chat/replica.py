@@ -7,45 +7,30 @@ from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
+    EVENTS,
     Browsed,
     Changed,
-    Counted,
     Deliver,
-    Described,
     Entered,
     Exited,
-    Invited,
     IsTyping,
     Joined,
     Known,
     Left,
-    Looked,
     Managed,
     Marked,
-    MasksTold,
     Missed,
     News,
-    PartnersTold,
     Past,
     Person,
-    Presence,
     Present,
-    ReadTold,
     Reason,
-    Recalled,
     Refused,
     Renamed,
-    RolesTold,
-    RoomList,
     Say,
-    ScramProven,
     ScramTold,
-    TopicTold,
     Users,
-    Wallopped,
     Whispered,
-    WhoisTold,
-    WhoWasTold,
 )
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
@@ -131,10 +116,6 @@ class Replica:
         self._answer(numbers, Browsed(room_name or None, partner or None, messages, more))
         for session in self._still_here(numbers) if last else ():
             self._hub.ask_once_told(session, ToHub.Read(session.number, session.name, partner, last))
-
-    def partners_told(self, numbers, partners):
-        """The answer to Partners."""
-        self._answer(numbers, PartnersTold(partners))
 
     # ---- who is here
 
@@ -286,58 +267,6 @@ class Replica:
         if room:
             room.happen(IsTyping(name, room.name), self._find(worker, session_number))
 
-    def typing_alone(self, number, name):
-        """Somebody is typing to a session alone."""
-        self._heed(number, "tell", IsTyping(name, alone=True))
-
-    def presence(self, number, name, state):
-        """A name that a session watches is here, away or gone."""
-        self._heed(number, "tell", Presence(name, state))
-
-    def invited(self, number, room_name, by):
-        """Somebody invites a session to a room."""
-        self._heed(number, "tell", Invited(room_name, by))
-
-    def within(self, numbers, room_name, names):
-        """The answer to Who, of a room."""
-        self._answer(numbers, Present(names, room_name))
-
-    def looked(self, numbers, room_name, inside=False, members=(), topic=b"", by=b"", time=0, settings=(), since=0):
-        """The answer to Look."""
-        self._answer(numbers, Looked(room_name, inside, members, topic, by, time, settings, since))
-
-    def counted(self, number, members, rooms, operators):
-        """The answer to Count."""
-        self._heed(number, "answer", Counted(members, rooms, operators))
-
-    def rooms_listed(self, numbers, rooms):
-        """The answer to Rooms."""
-        self._answer(numbers, RoomList(rooms))
-
-    def topic(self, number, room_name, text, by, time):
-        """The answer to Topic."""
-        self._heed(number, "answer", TopicTold(room_name, text, by, time))
-
-    def roles(self, number, room_name, roles, settings):
-        """The answer to Roles."""
-        self._heed(number, "answer", RolesTold(room_name, roles, settings))
-
-    def masks(self, number, room_name, kind, masks):
-        """The answer to Masks."""
-        self._heed(number, "answer", MasksTold(room_name, kind, masks))
-
-    def read_told(self, number, room_name, partner, time):
-        """The answer to ReadMark."""
-        self._heed(number, "answer", ReadTold(room_name, partner, time))
-
-    def wallops(self, number, by, text):
-        """An operator says something to a session, among others."""
-        self._heed(number, "tell", Wallopped(by, text))
-
-    def reread(self, numbers, room_name, messages, last, more):
-        """The answer to Recall, of a room: (place, sender, text, time) of each."""
-        self._answer(numbers, Recalled(messages, last, more, room_name))
-
     # ---- for one session, if it has not just left
 
     def whispered(self, number, sender, text, time, message, at=0, extra=b""):
@@ -358,6 +287,14 @@ class Replica:
         session = self._sessions.get(number)
         if session:
             self._hub.ask_once_told(session, ToHub.Told(number, mark))
+
+    def answer(self, numbers, event, fields):
+        """The answer to what these have asked."""
+        self._answer(numbers, EVENTS[event](*fields))
+
+    def tell(self, number, event, fields):
+        """What happens to it alone."""
+        self._heed(number, "tell", EVENTS[event](*fields))
 
     def refused(self, number, reason):
         """The answer no."""
@@ -396,19 +333,11 @@ class Replica:
         name, address = (session.name, session.address()) if session else (None, ("", 0))
         self._hub.ask(ToHub.Located(asker, name, *address))
 
-    def described(self, number, name, host, port):
-        """The answer to Describe."""
-        self._heed(number, "answer", Described(name, host, port))
-
     def time(self, number, asker):
         """Somebody asks for how long one of this worker's clients is here."""
         session = self._sessions.get(number)
         seconds, idle = session.ages() if session else (0, 0)
         self._hub.ask(ToHub.Timed(asker, number, seconds, idle, *(session.address() if session else ("", 0))))
-
-    def whois_told(self, number, name, rooms, signed_on, idle, operator, host, port):
-        """The answer to Whois."""
-        self._heed(number, "answer", WhoisTold(name, rooms, signed_on, idle, operator, host, port))
 
     def scram_told(self, number, salt, rounds):
         """The answer to ScramBegin."""
@@ -416,23 +345,11 @@ class Replica:
         if session:
             session.heed("answer", ScramTold(salt, rounds, session.new_token()))
 
-    def scram_proven(self, number, signature):
-        """The answer to ScramFinish, if the proof is right."""
-        self._heed(number, "answer", ScramProven(signature))
-
-    def who_was_told(self, number, people):
-        """The answer to WhoWas."""
-        self._heed(number, "answer", WhoWasTold(people))
-
     def past(self, numbers, name, partner, messages, last):
         """The answer to History: (sender, text, time) of each. All that was kept up to the id `last` is in it."""
         self._answer(numbers, Past(messages))
         for session in self._still_here(numbers) if last else ():
             self._hub.ask_once_told(session, ToHub.Read(session.number, name, partner, last))
-
-    def recalled(self, numbers, messages, last, more):
-        """The answer to Recall: (number, sender, text, time) of each."""
-        self._answer(numbers, Recalled(messages, last, more))
 
     def kept(self, numbers, name, messages, more):
         """The answer to Deliver: (id, sender, text, time) of each. They are kept until they have been sent.

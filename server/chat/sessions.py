@@ -25,7 +25,7 @@ from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Marker, Marks, ReadStore, Settled, ToHub, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, placed, record, talk
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import ReadTold, Reason
 
 RESUMED_FOR = 600  # seconds after the end of the connection
 MOST_ENDED = 16384  # sessions without a connection; with more, the one that ended first is over
@@ -261,7 +261,7 @@ class Sessions:
                 self._post.refuse(holder, Reason.NOT_STORED)
             else:
                 last = max([last for *known, last in markers if tuple(known) == where], default=0)
-                self._post.worker(worker, ToWorker.ReadTold(session, room_name, partner, last))
+                self._post.answer(worker, [session], ReadTold(room_name, partner, last))
 
         if account is None:
             tell(self._mark_of_guest(holder, where, time))

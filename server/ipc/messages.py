@@ -701,6 +701,16 @@ class ToWorker:
 
     # ---- to one worker: the answers for its sessions
 
+    class Answer(NamedTuple):
+        """The answer to what these sessions have asked, as an event by its name (`EVENTS`) with its fields.
+
+        See `parley.server.protocols.events`.
+        """
+
+        sessions: Sequence[int]
+        event: str
+        fields: Tuple[Any, ...]
+
     class Confirmed(NamedTuple):
         """Yes. If the session has said something to one alone: its number and time; `at`: in milliseconds."""
 
@@ -751,20 +761,6 @@ class ToWorker:
         more: bool
         last: int
 
-    class PartnersTold(NamedTuple):
-        """The answer to `ToHub.Partners`."""
-
-        sessions: Sequence[int]
-        partners: List[Tuple[bytes, int]]
-
-    class ReadTold(NamedTuple):
-        """The answer to `ToHub.ReadMark`."""
-
-        session: int
-        room_name: bytes
-        partner: bytes
-        time: int
-
     class Refused(NamedTuple):
         """No; why is a `parley.server.protocols.events.Reason`."""
 
@@ -776,44 +772,12 @@ class ToWorker:
 
         session: int
 
-    class Described(NamedTuple):
-        """The answer to `ToHub.Describe`."""
-
-        session: int
-        name: bytes
-        host: str
-        port: int
-
     class ScramTold(NamedTuple):
         """The answer to `ToHub.ScramBegin`."""
 
         session: int
         salt: bytes
         rounds: int
-
-    class ScramProven(NamedTuple):
-        """The answer to `ToHub.ScramFinish`, if the proof is right."""
-
-        session: int
-        signature: bytes
-
-    class WhoisTold(NamedTuple):
-        """The answer to `ToHub.Whois`: `parley.server.protocols.events.WhoisTold`."""
-
-        session: int
-        name: bytes
-        rooms: List[Tuple[bytes, bytes]]
-        signed_on: int
-        idle: int
-        operator: bool
-        host: str
-        port: int
-
-    class WhoWasTold(NamedTuple):
-        """The answer to `ToHub.WhoWas`: `parley.server.protocols.events.WhoWasTold`."""
-
-        session: int
-        people: List[Tuple[bytes, bytes, bytes, int, bytes]]
 
     class Who(NamedTuple):
         """The place in the order at which it is answered from what the worker knows."""
@@ -839,82 +803,6 @@ class ToWorker:
         partner: bytes
         messages: List[Tuple[bytes, bytes, int]]
         last: int
-
-    class Recalled(NamedTuple):
-        """The answer to `ToHub.Recall`."""
-
-        sessions: Sequence[int]
-        messages: List[Listed]
-        last: int
-        more: bool
-
-    class Reread(NamedTuple):
-        """The answer to `ToHub.Reread`; the number of a message is its place in the room."""
-
-        sessions: Sequence[int]
-        room_name: bytes
-        messages: List[Listed]
-        last: int
-        more: bool
-
-    class Within(NamedTuple):
-        """The answer to `ToHub.Within`."""
-
-        sessions: Sequence[int]
-        room_name: bytes
-        names: List[bytes]
-
-    class Looked(NamedTuple):
-        """The answer to `ToHub.Look`: `parley.server.protocols.events.Looked`."""
-
-        sessions: Sequence[int]
-        room_name: bytes
-        inside: bool = False
-        members: Sequence[Tuple[bytes, bytes]] = ()
-        topic: bytes = b""
-        by: bytes = b""
-        time: int = 0
-        settings: Sequence[Tuple[bytes, int]] = ()
-        since: int = 0
-
-    class Counted(NamedTuple):
-        """The answer to `ToHub.Tally`: `parley.server.protocols.events.Counted`."""
-
-        session: int
-        members: int
-        rooms: int
-        operators: int
-
-    class RoomsListed(NamedTuple):
-        """The answer to `ToHub.ListRooms`: `parley.server.protocols.events.RoomList`."""
-
-        sessions: Sequence[int]
-        rooms: List[Tuple[bytes, int, bytes, bool]]
-
-    class Topic(NamedTuple):
-        """The answer to `ToHub.Topic`: `parley.server.protocols.events.TopicTold`."""
-
-        session: int
-        room_name: bytes
-        text: bytes
-        by: bytes
-        time: int
-
-    class Roles(NamedTuple):
-        """The answer to `ToHub.Roles`: `parley.server.protocols.events.RolesTold`."""
-
-        session: int
-        room_name: bytes
-        roles: List[Tuple[bytes, bytes]]
-        settings: List[Tuple[bytes, int]]
-
-    class Masks(NamedTuple):
-        """The answer to `ToHub.Masks`: `parley.server.protocols.events.MasksTold`."""
-
-        session: int
-        room_name: bytes
-        kind: str
-        masks: List[Tuple[bytes, bytes, int]]
 
     class Kept(NamedTuple):
         """The answer to `ToHub.Deliver`. More: there is another portion."""
@@ -949,6 +837,13 @@ class ToWorker:
 
     # ---- to one worker: what it is to do for a session
 
+    class Tell(NamedTuple):
+        """What happens to the session alone, likewise."""
+
+        session: int
+        event: str
+        fields: Tuple[Any, ...]
+
     class Whispered(NamedTuple):
         """Somebody says something to the session alone; `message` is its number."""
 
@@ -959,33 +854,6 @@ class ToWorker:
         message: int
         at: int = 0  # milliseconds
         extra: bytes = b""
-
-    class Presence(NamedTuple):
-        """A name that the session watches is "here", "away" or "gone"."""
-
-        session: int
-        name: bytes
-        state: str
-
-    class TypingAlone(NamedTuple):
-        """Somebody is typing something to the session alone."""
-
-        session: int
-        name: bytes
-
-    class Wallops(NamedTuple):
-        """An operator says something to the session, among others."""
-
-        session: int
-        by: bytes
-        text: bytes
-
-    class Invited(NamedTuple):
-        """Somebody invites the session to a room."""
-
-        session: int
-        room_name: bytes
-        by: bytes
 
     class Mark(NamedTuple):
         """Answer with `ToHub.Told` once everything in front of this has been sent."""

@@ -23,8 +23,12 @@ def _hash(self: Tuple[Any, ...]) -> int:
     return hash((type(self), tuple(self)))
 
 
+EVENTS: Dict[str, Type[Any]] = {}  # by their names
+
+
 def event(kind: Type[_T]) -> Type[_T]:
     """Make instances of a named tuple equal only to those of the same type: `Who()` is not `Quit()`."""
+    EVENTS[kind.__name__] = kind
     kind.__eq__ = _equal  # type: ignore[method-assign, assignment]
     kind.__ne__ = _unequal  # type: ignore[method-assign, assignment]
     kind.__hash__ = _hash  # type: ignore[method-assign, assignment]

@@ -78,7 +78,7 @@ class Post(contract.Post):
 
     def _note(self, whom, message):
         name = name_of(message) if type(message) in vars(ToWorker).values() else "other"
-        self.said[name] += 1
+        self.said[message.event if type(message) in (ToWorker.Answer, ToWorker.Tell) else name] += 1
         if type(message) is ToWorker.Managed:
             self.said[message.act] += 1
         self._digest.update(repr((whom, name, tuple(message))).encode())

@@ -212,7 +212,7 @@ class Roomed:
         if answer is not None:
             return answer
         ((workers, _, numbers, *told),) = self.drain()
-        assert (workers, numbers) == ([worker], whom)
+        assert (workers, numbers) == ([worker], [session])
         return tuple(told)
 
     def drain(self):

@@ -151,7 +151,7 @@ def test_what_an_operator_says_to_operators_is_heard_by_them_and_by_who_wants_to
     chat.drain()
     assert chat._ask("wallops", chat.people[b"bob"], b"hi") == Reason.NOT_ALLOWED
     assert chat._ask("wallops", chat.people[b"op"], b"hi") == DONE
-    told = [(told[2], *told[3:]) for told in chat.drain() if told[1] == "wallops"]
+    told = [(told[2], *told[3:]) for told in chat.drain() if told[1] == "Wallopped"]
     assert sorted(told) == sorted([(chat.people[name][1], b"op", b"hi") for name in (b"op", b"cid")])
 
 

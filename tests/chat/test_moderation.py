@@ -605,7 +605,7 @@ def test_who_is_invited_is_told_it_alone_and_the_room_that_it_was_done(spread):
     worker, session = spread.people[b"dan"]
     assert spread.do(b"ann", "invite", b"dan") == DONE
     assert sorted(spread.drain(), key=repr) == [
-        ([1, 2, 3], "managed", 1, "invite", b"ann", b"dan", b"", []), ([worker], "invited", session, b"#dev", b"ann")]
+        ([1, 2, 3], "managed", 1, "invite", b"ann", b"dan", b"", []), ([worker], "Invited", session, b"#dev", b"ann")]
 
 
 def test_an_invitation_is_for_one_time_and_for_one_name(spread):
@@ -634,7 +634,7 @@ def test_in_an_open_room_all_of_the_past_is_told_from_its_beginning(spread):
     spread.store.past = [(1, b"ann", b"hi", 7)], 1, False
     spread.enter(b"dan")
     spread.drain()
-    assert spread.tell(b"dan", "reread", b"#dev", None, 9) == (b"#dev", [(1, b"ann", b"hi", 7)], 1, False)
+    assert spread.tell(b"dan", "reread", b"#dev", None, 9) == ([(1, b"ann", b"hi", 7)], 1, False, b"#dev")
     assert [tuple(request) for request in spread.store.read] == [(1, None, 9, 0)]
 
 
@@ -709,12 +709,12 @@ def test_the_past_of_a_room_is_told_to_members_and_operators_only(spread):
     spread.drain()
     assert spread.tell(b"dan", "reread", b"#dev", None, 9) == Reason.NO_ROOM
     assert spread.store.read == []
-    assert spread.tell(b"boss", "reread", b"#dev", None, 9) == (b"#dev", [], 0, False)
+    assert spread.tell(b"boss", "reread", b"#dev", None, 9) == ([], 0, False, b"#dev")
 
 
 def test_a_place_that_is_not_there_yet_is_refused(spread):
     spread.store.past = [], 4, False
-    assert spread.tell(b"ann", "reread", b"#dev", 4, 9) == (b"#dev", [], 4, False)
+    assert spread.tell(b"ann", "reread", b"#dev", 4, 9) == ([], 4, False, b"#dev")
     assert spread.tell(b"ann", "reread", b"#dev", 5, 9) == Reason.NO_SUCH_NUMBER
 
 
@@ -727,11 +727,11 @@ def test_what_cannot_be_read_is_said_to_be_so(spread):
 
 
 def test_who_is_in_a_room_is_told_in_the_order_of_their_coming(spread):
-    assert spread.tell(b"ann", "within", b"#dev") == (b"#dev", [b"owner", b"ann", b"bob", b"cid"])
+    assert spread.tell(b"ann", "within", b"#dev") == ([b"owner", b"ann", b"bob", b"cid"], b"#dev")
     spread.exit(b"owner")
     spread.enter(b"owner")
     spread.drain()
-    assert spread.tell(b"ann", "within", b"#dev") == (b"#dev", [b"ann", b"bob", b"cid", b"owner"])
+    assert spread.tell(b"ann", "within", b"#dev") == ([b"ann", b"bob", b"cid", b"owner"], b"#dev")
     assert spread.tell(b"ann", "within", b"#none") == Reason.NO_ROOM
 
 

@@ -11,9 +11,9 @@ from parley.server.protocols.events import ACTS
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "apply_entries.py")
 ENTRIES = 6000
 HAPPENS = {"joined", "refused", "probe", "left", "renamed", "account_opened", "account_closed", "confirmed", "kept",
-           "whispered", "mark", "deleted", "evict", "entered", "exited", "renamed_in", "managed", "invited", "unsaid",
-           "heard", "unheard", "within", "rooms_listed", "topic", "reread", "begun", "spread", "person", "presence",
-           "whois_told", "who_was_told"}
+           "whispered", "mark", "deleted", "evict", "entered", "exited", "renamed_in", "managed", "Invited", "unsaid",
+           "heard", "unheard", "Present", "RoomList", "TopicTold", "Recalled", "begun", "spread", "person", "Presence",
+           "WhoisTold", "WhoWasTold"}
 
 
 def begin(seed, entries, hash_seed):

@@ -65,7 +65,7 @@ def test_who_watches_is_told_of_away_once_and_the_text_may_change(chat):
     chat.drain()
     for away, text in ((True, b"lunch"), (True, b"tea"), (False, b""), (False, b"")):
         ask(chat, b"bob", "away", away, text)
-    states = [told[-1] for told in chat.drain() if told[1] == "presence"]
+    states = [told[-1] for told in chat.drain() if told[1] == "Presence"]
     assert states == ["away", "here"]
 
 
@@ -178,7 +178,7 @@ def test_a_password_or_a_proof_is_looked_at_before_it_has_its_place_in_the_order
     *job, then = jobs.pop()
     assert job[1:3] + job[4:] == ["192.0.2.1", b"acc", b"message", b"proof"]
     then(None, b"signature")
-    assert chat.drain()[-1][1:] == ("scram_proven", session[1], b"signature")
+    assert chat.drain()[-1][1:] == ("ScramProven", [session[1]], b"signature")
     assert chat.gate.account_of(chat.holder(b"cid")) == b"acc"
     prover._door.scram = lambda account: None
     for question, fields in (("scram_begin", ()), ("scram_finish", (b"m", b"p", ""))):
@@ -195,14 +195,14 @@ def whois(chat, asker, name, ages=(100, 7)):
     assert ask(chat, asker, "whois", name) in (None, Reason.NOBODY)
     for (worker,), _, session, holder in [told for told in chat.drain() if told[1] == "time"]:
         chat.register.timed(worker, holder, session, *ages, "192.0.2.9", 4711)
-    told = [told[3:] for told in chat.drain() if told[1] == "whois_told"]
+    told = [told[3:] for told in chat.drain() if told[1] == "WhoisTold"]
     return told[0] if told else chat._answer(*chat.people[asker])
 
 
 def test_whois_tells_of_the_rooms_that_the_asker_may_know_of(chat):
     rooms = [(b"#lobby", b""), (b"#dev", b"op")]
     for asked in (b"ann", b"ANN"):
-        assert whois(chat, b"cid", asked) == (b"ann", rooms, SECOND - 100, 7, False, "", 0)
+        assert whois(chat, b"cid", asked) == (b"ann", rooms, SECOND - 100, 7, False)
     assert whois(chat, b"ann", b"ann")[-2:] == ("192.0.2.9", 4711)
     chat.do(b"ann", "set", b"private", b"on")
     assert whois(chat, b"cid", b"ann")[1] == [(b"#lobby", b"")]
@@ -315,6 +315,6 @@ def test_a_worker_answers_for_how_long_somebody_is_here(make_member, hub):
     worker.replica.time(99, 77)
     assert hub.drain() == [("timed", 77, worker.ann.number, 9, 4, "192.0.2.1", 4711), ("timed", 77, 99, 0, 0, "", 0)]
     told = WhoisTold(b"bob", [], 1, 2, False, "", 0)
-    worker.replica.whois_told(worker.ann.number, *told)
-    worker.replica.who_was_told(worker.ann.number, [])
+    worker.replica.answer([worker.ann.number], "WhoisTold", told)
+    worker.replica.answer([worker.ann.number], "WhoWasTold", ([],))
     assert worker.heard()[0] == [told, WhoWasTold([])]

@@ -1161,10 +1161,10 @@ NUMBERED = [(1, b"ann", b"one", SECOND), (2, b"ann", b"two", SECOND), (3, b"ann"
 
 
 @pytest.mark.parametrize("since, most, answer", [
-    (None, 2, ("recalled", [5], NUMBERED[1:], 3, False)),
-    (0, 2, ("recalled", [5], NUMBERED[:2], 2, True)),
-    (2, 2, ("recalled", [5], NUMBERED[2:], 3, False)),
-    (3, 2, ("recalled", [5], [], 3, False)),
+    (None, 2, ("Recalled", [5], NUMBERED[1:], 3, False)),
+    (0, 2, ("Recalled", [5], NUMBERED[:2], 2, True)),
+    (2, 2, ("Recalled", [5], NUMBERED[2:], 3, False)),
+    (3, 2, ("Recalled", [5], [], 3, False)),
     (4, 2, ("refused", 5, Reason.NO_SUCH_NUMBER)),
     (10 ** 18 - 1, 2, ("refused", 5, Reason.NO_SUCH_NUMBER)),
 ])
@@ -1176,7 +1176,7 @@ def test_what_was_said_after_a_number_is_told(register, post, ann_and_bob, said_
 def test_where_nothing_was_said_nothing_is_told(register, post, ann_and_bob):
     register.recall(1, [5], None, 9)
     register.recall(1, [5], 0, 9)
-    assert post.drain() == [("worker", 1, "recalled", [5], [], 0, False)] * 2
+    assert post.drain() == [("worker", 1, "Recalled", [5], [], 0, False)] * 2
 
 
 def test_what_cannot_be_read_is_said_to_be_so(register, post, store, ann_and_bob, said_in_lobby):
@@ -1478,7 +1478,7 @@ def test_the_worker_that_has_the_member_is_asked_where_it_comes_from(register, p
     ((_, worker, entry, number, asker),) = post.drain()
     assert (worker, entry, number) == (1, "locate", 5)
     register.located(1, asker, b"ann", *ADDRESS)
-    assert post.drain() == [("worker", 2, "described", 9, b"ann", *ADDRESS)]
+    assert post.drain() == [("worker", 2, "Described", [9], b"ann", *ADDRESS)]
 
 
 def test_a_member_is_described_by_its_alias_too(register, post):
@@ -1550,7 +1550,7 @@ def test_an_asker_may_ask_again_after_its_answer(register, post, ann_and_bob):
         register.describe(2, 9, b"ann")
         asker = post.drain()[0][-1]
         register.located(1, asker, b"ann", *ADDRESS)
-        assert post.drain() == [("worker", 2, "described", 9, b"ann", *ADDRESS)]
+        assert post.drain() == [("worker", 2, "Described", [9], b"ann", *ADDRESS)]
 
 
 # ---- who is here, and order

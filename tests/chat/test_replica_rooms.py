@@ -181,19 +181,20 @@ def test_who_is_put_out_while_it_waits_still_gets_its_answer(both):
 
 
 def test_an_invitation_is_told_to_one(company):
-    company.replica.invited(company.bob.number, b"#dev", b"cid")
-    company.replica.invited(99, b"#dev", b"cid")
+    company.replica.tell(company.bob.number, "Invited", (b"#dev", b"cid"))
+    company.replica.tell(99, "Invited", (b"#dev", b"cid"))
     assert company.heard() == [[], [Invited(b"#dev", b"cid")]]
 
 
 @pytest.mark.parametrize("question, entry, heard", [
-    (Who(b"#dev"), ("within", [1], b"#dev", [b"ann"]), Present([b"ann"], b"#dev")),
-    (AskRooms(None), ("rooms_listed", [1], [(b"#dev", 1, b"", True)]),
+    (Who(b"#dev"), ("answer", [1], "Present", ([b"ann"], b"#dev")), Present([b"ann"], b"#dev")),
+    (AskRooms(None), ("answer", [1], "RoomList", ([(b"#dev", 1, b"", True)],)),
      RoomList([(b"#dev", 1, b"", True)], AskRooms(None))),
-    (Topic(b"#dev"), ("topic", 1, b"#dev", b"news", b"cid", 7), TopicTold(b"#dev", b"news", b"cid", 7)),
-    (Roles(b"#dev"), ("roles", 1, b"#dev", [(b"ann", b"op")], [(b"slow", 5)]),
+    (Topic(b"#dev"), ("answer", [1], "TopicTold", (b"#dev", b"news", b"cid", 7)),
+     TopicTold(b"#dev", b"news", b"cid", 7)),
+    (Roles(b"#dev"), ("answer", [1], "RolesTold", (b"#dev", [(b"ann", b"op")], [(b"slow", 5)])),
      RolesTold(b"#dev", [(b"ann", b"op")], [(b"slow", 5)])),
-    (Recall(None, 9, b"#dev"), ("reread", [1], b"#dev", [(1, b"ann", b"hi", 7)], 1, False),
+    (Recall(None, 9, b"#dev"), ("answer", [1], "Recalled", ([(1, b"ann", b"hi", 7)], 1, False, b"#dev")),
      Recalled([(1, b"ann", b"hi", 7)], 1, False, b"#dev")),
     (Topic(b"#dev"), ("refused", 1, Reason.NO_ROOM), Refused(Reason.NO_ROOM, Topic(b"#dev"))),
     (ENTER, ("refused", 1, Reason.BANNED), Refused(Reason.BANNED, ENTER)),

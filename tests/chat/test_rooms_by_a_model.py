@@ -24,7 +24,7 @@ SETTINGS = [(b"private", b"on"), (b"private", b"off"), (b"invite", b"on"), (b"in
             (b"slow", b"60"), (b"slow", b"off"), (b"limit", b"many"), (b"colour", b"red")]
 MOST, OWNED, JOINED, MOST_BANS, TOPIC_BYTES, DAYS = 3, 2, 2, 3, 20, 1
 HOUR, DAY = 3600, 86400
-OF_ROOMS = ("entered", "exited", "renamed_in", "managed", "invited")
+OF_ROOMS = ("entered", "exited", "renamed_in", "managed", "Invited")
 
 ABOUT_MEMBERS = {"kick", "voice", "devoice", "op", "deop"}
 OVER_OTHERS = ABOUT_MEMBERS | {"ban", "mute"}
@@ -215,7 +215,7 @@ class Model:
             room.topic = text
         elif act == "invite":
             room.invited[about] = self.now + HOUR
-            self.tell([whom[0]], "invited", whom[1], name, self.names[who])
+            self.tell([whom[0]], "Invited", whom[1], name, self.names[who])
         elif act == "kick":
             out = [whom]
         elif act == "ban":

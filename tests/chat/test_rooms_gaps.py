@@ -324,8 +324,8 @@ def test_of_all_who_ask_the_same_together_each_is_answered_and_the_answer_made_o
     roomed.register.within(1, sessions, b"#dev")
     roomed.register.reread(1, sessions, b"#dev", None, 9)
     told = [(name, numbers) for _, name, numbers, *_ in roomed.drain()]
-    assert sorted(number for name, numbers in told if name == "within" for number in numbers) == sessions
-    assert sorted(number for name, numbers in told if name == "reread" for number in numbers) == sessions
+    assert sorted(number for name, numbers in told if name == "Present" for number in numbers) == sessions
+    assert sorted(number for name, numbers in told if name == "Recalled" for number in numbers) == sessions
     assert (len(told), len(roomed.store.read)) == (2, 1)
 
 

@@ -258,10 +258,10 @@ def test_what_follows_is_asked_for_in_the_order_in_which_it_was(both, run):
     says(a, b"hi")
     a.worker.say(control("recall", [1], None, 5))
     a.hub.turn(0)
-    assert not kinds(a.worker.heard())["recalled"]
+    assert not kinds(a.worker.heard())["Recalled"]
     a.log.works = True
     run(both, 1)
-    recalled = [one for one in a.worker.heard() if one[0] == "recalled"]
+    recalled = [one for one in a.worker.heard() if one[0] == "Recalled"]
     assert [message[2] for message in recalled[0][2]] == [b"hi"]
 
 
@@ -299,7 +299,7 @@ def test_without_the_engine_who_asks_is_refused_after_a_while_and_questions_are_
     a.worker.say(claim(7, b"dan"), control("recall", [1], None, 5))
     run([a], 2)
     heard = kinds(a.worker.heard())
-    assert heard["recalled"] == 1 and not heard["unsaid"]
+    assert heard["Recalled"] == 1 and not heard["unsaid"]
     assert a.hub._troubles()[-1:] == ["the engine does not answer"]
     run([a], 9)
     heard = kinds(a.worker.heard())
@@ -451,8 +451,8 @@ def test_a_member_of_another_node_is_described_by_it(both, run):
     asked, = [one for one in b.worker.heard() if one[0] == "locate"]
     b.worker.say(control("located", asked[2], b"bob", HOST, 77))
     run(both, 1)
-    described, = [one for one in a.worker.heard() if one[0] == "described"]
-    assert described[1:] == (1, b"bob", HOST, 77)
+    described, = [one for one in a.worker.heard() if one[0] == "Described"]
+    assert described[1:] == ([1], b"bob", HOST, 77)
 
 
 def test_the_status_tells_of_all_nodes(both, run):

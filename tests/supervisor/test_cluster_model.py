@@ -29,7 +29,7 @@ ROOM = b"#room"
 STEPS = 150
 HOST = "192.0.2.1"
 KINDS = messages(ToWorker)
-ANSWERS = {"confirmed", "refused", "recalled", "stored", "unsaid"}
+ANSWERS = {"confirmed", "refused", "Recalled", "stored", "unsaid"}
 
 
 class Log:

@@ -181,7 +181,7 @@ def test_where_somebody_comes_from_is_asked_of_its_worker(hub, workers):
     assert (entry, number) == ("locate", 5)
     one.say(control("located", asker, b"ann", "192.0.2.1", 4711))
     hub.turn(0)
-    assert two.heard()[-1] == ("described", 9, b"ann", "192.0.2.1", 4711)
+    assert two.heard()[-1] == ("Described", [9], b"ann", "192.0.2.1", 4711)
 
 
 def test_who_asks_after_somebody_on_a_worker_that_dies_is_answered(hub, workers):
@@ -204,7 +204,7 @@ def test_what_was_said_in_the_lobby_is_its_history(hub, workers, clock):
     now = int(clock.time())
     one.say(one_talk(1, b"one"), control("recall", [5], None, 9), one_talk(1, b"two"))
     hub.turn(0)
-    assert ("recalled", [5], [(1, b"ann", b"one", now)], 1, False) in one.heard()
+    assert ("Recalled", [5], [(1, b"ann", b"one", now)], 1, False) in one.heard()
 
 
 # ---- passwords
@@ -386,7 +386,7 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     hub.turn(0)
     now = int(clock.time())
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
-        ("stored", [(5, 0)], 1, now, now * 1000), ("recalled", [5], [(1, b"ann", b"one", now)], 1, False),
+        ("stored", [(5, 0)], 1, now, now * 1000), ("Recalled", [5], [(1, b"ann", b"one", now)], 1, False),
         ("stored", [(5, 0)], 2, now, now * 1000),
         ("confirmed", 5, 3, now, now * 1000), ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0),
         ("kept", [5], b"ann", [], False)]
@@ -699,11 +699,11 @@ def test_a_bug_in_what_follows_an_answer_of_the_store_costs_the_session_that_ask
     one.say(control("recall", [5], None, 9), control("recall", [6], None, 9))
     hub.turn(0)
     answers = hub.worker
-    monkeypatch.setattr(hub, "worker", lambda worker, message: bug() if type(message) is ToWorker.Recalled and
+    monkeypatch.setattr(hub, "worker", lambda worker, message: bug() if type(message) is ToWorker.Answer and
                         message.sessions == [5] else answers(worker, message))
     store.answer()
     hub.turn(0)
-    assert [entry[:2] for entry in one.heard()] == [("evict", 5), ("recalled", [6])]
+    assert [entry[:2] for entry in one.heard()] == [("evict", 5), ("Recalled", [6])]
 
 
 def test_a_bug_in_what_follows_a_password_costs_the_session_that_gave_it(protected, attach_verifier, monkeypatch):
