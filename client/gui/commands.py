@@ -50,6 +50,13 @@ def _ignore(model, chat, name=None):
         model.tell("Ignored: %s." % ignored if ignored else "Nobody is ignored.")
 
 
+def _who(model, chat, room):
+    if room == LOBBY_ROOM:
+        model.ask_users()
+    else:
+        chat.who(room)
+
+
 def _rooms(model, chat, pattern="#*"):
     chat.rooms(pattern if pattern.startswith("#") else "#" + pattern)
 
@@ -72,7 +79,7 @@ COMMANDS = {
     "/join": Command("#ROOM [KEY]", 1, 2, lambda model, chat, room, key=None: model.join(room, key)),
     "/part": Command("[#ROOM]", 0, 0, _part),
     "/rooms": Command("[PATTERN]", 0, 1, _rooms),
-    "/who": Command("[#ROOM]", 0, 0, lambda model, chat, room: chat.users() if room == LOBBY_ROOM else chat.who(room)),
+    "/who": Command("[#ROOM]", 0, 0, _who),
     "/topic": Command("[#ROOM] [TEXT]", 0, 1, _topic),
     "/me": Command("TEXT", 1, 1, lambda model, chat, text: model.say_to(model.open, "* %s %s" % (model.me, text))),
     "/dm": Command("NAME TEXT", 2, 2, lambda model, chat, to, text: model.say_to(model.conversation(to), text)),

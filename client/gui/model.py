@@ -1,4 +1,5 @@
 """The desktop client without its window: users, rooms, conversations, unread messages, and errors."""
+import collections
 import time
 
 from parley.client import address, events, showing
@@ -16,7 +17,7 @@ MAX_IN_FLIGHT = 20  # messages of a history that may come once more, as they wer
 
 # `dollar` cannot say which of the two. Somebody takes a name over with its password, in another protocol.
 LOGGED_IN_ELSEWHERE = "You have logged in elsewhere, or your password is another now."
-ACCOUNTS = "line"  # the protocol in which accounts are made, at its usual port
+ACCOUNTS = "line"  # the protocol in which those accounts are made that are for `dollar`, at its usual port
 SENDING, FAILED, UNSURE = "sending", "not sent", "may not have arrived"
 
 
@@ -26,22 +27,26 @@ def address_of(typed):
     if not typed:
         raise ValueError("Which server? Type its host, such as localhost or chat.example:8080.")
     found = address.parse(typed, "dollar")
-    if found.protocol != "dollar":
-        raise ValueError("This window speaks only `dollar`; for %s there is the terminal client." % typed)
+    if found.protocol not in ("dollar", "web"):
+        raise ValueError("This window speaks only `dollar` and `web`; for %s there is the terminal client." % typed)
     return found
 
 
 class NewAccount:
-    """An account that is being made. `dollar` cannot do that, so it is done in `line`, on the same host."""
+    """An account that is being made. `dollar` cannot do that, so for it that is done in `line`, on the same host."""
 
     def __init__(self, server, name, password, trust=None, port=None):
         """Raises ValueError, with a sentence, for what cannot be used. port: that of `line`; None: the usual one."""
         found = address_of(server)
         if not name.strip() or not password:
             raise ValueError("Which name and which password shall the account have? Type them above.")
-        host = found.host_port.rpartition(":")[0]
         self.is_made, self.why_not = False, ""
-        self._chat = Chat("%s%s://%s%s" % (ACCOUNTS, "+tls" * found.tls, host, ":%d" % port if port else ""), trust)
+        self._where = ""
+        if found.protocol == "dollar":
+            host = found.host_port.rpartition(":")[0]
+            found = "%s%s://%s%s" % (ACCOUNTS, "+tls" * found.tls, host, ":%d" % port if port else "")
+            self._where = " (Accounts are made in `%s`, there.)" % ACCOUNTS
+        self._chat = Chat(str(found), trust)
         try:
             self._chat.create(name.strip(), password)
         except Impossible as impossible:
@@ -51,7 +56,7 @@ class NewAccount:
         """See whether it `is_made`, or else `why_not`, a sentence."""
         for event in self._chat.poll():
             if type(event) is events.Disconnected and not self.why_not:
-                self.why_not = "%s (Accounts are made in `%s`, there.)" % (event.why, ACCOUNTS)
+                self.why_not = event.why + self._where
             elif type(event) is events.Refused:
                 self.why_not = event.why
             elif type(event) is events.Done and event.request.kind == "create":
@@ -158,12 +163,14 @@ class Model:
         self.settings = settings or Settings()
         self._going = None  # the room that was entered by hand and will be open
         self._shown_topics = set()  # the rooms whose topics were asked for by hand
+        self._lists = collections.deque()  # of each list of users that was asked for: was it by hand?
         self._password = password
         self._clock = clock
         self._conversations = {}
-        self._recalled = []
+        self._recalled = collections.defaultdict(list)  # {partner: messages that have come of an answer so far}
         self._why = ""
         self._lost_at = self._retry_at = None
+        self._resumes = found.protocol == "web"  # which tells what was missed, and does not send the list of users
         self._chat = connect(str(found), trust)
         self._chat.login(self.me, password)
 
@@ -270,6 +277,11 @@ class Model:
         else:
             self._on_left_room(room)
 
+    def ask_users(self):
+        """Ask who is here, to tell it; raises `Impossible`."""
+        self._chat.users()
+        self._lists.append(True)
+
     def ask_topic(self, room):
         """Ask for the topic, to tell it; raises `Impossible`."""
         self._chat.topic(room)
@@ -318,6 +330,28 @@ class Model:
         conversation.add(message)
         self._mark_unread(conversation, [message])
 
+    def _on_joined(self, event):
+        if event.room is None and self._resumes:
+            self.online[event.name] = True
+        self._on_room_notice(event)
+
+    def _on_left(self, event):
+        if event.room is None and self._resumes:
+            self.online.pop(event.name, None)
+        self._on_room_notice(event)
+
+    def _on_renamed(self, event):
+        if event.room is None and self._resumes and self.online.pop(event.old, None):
+            self.online[event.new] = True
+        self._on_room_notice(event)
+
+    def _on_users(self, event):
+        is_shown = event.room is not None or self._lists.popleft()
+        if event.room is None and self._resumes:
+            self.online = dict(event.users)
+        if is_shown:
+            self._on_answer(event)
+
     def _on_room_notice(self, event):
         if event.room is None:
             return  # the list tells who is here
@@ -353,6 +387,8 @@ class Model:
         self.online, self.has_room = dict(event.users), event.has_room
 
     def _on_kept(self, event):
+        if self._resumes:
+            self._chat.deliver()
         for partner, count in event.partners.items():
             conversation = self.conversation(partner)
             if not conversation.is_loaded:  # otherwise the history, which is requested again, shows what is new
@@ -361,6 +397,13 @@ class Model:
 
     def _on_welcomed(self, event):
         is_back, self.is_welcome, self._why, self.trouble = self.is_welcome, True, "", ""
+        if self._resumes:
+            self.me, self.has_room = event.name, True
+            self._chat.users()
+            self._lists.append(False)
+            if self.open and not self.open.is_loaded:
+                self._request_history(self.open)
+            return
         conversations = self.listing() if is_back else []
         conversations.sort(key=lambda one: not one.is_loaded)  # the histories of loaded ones are always requested
         for count, conversation in enumerate(conversations):
@@ -368,10 +411,11 @@ class Model:
                 self._request_history(conversation)
 
     def _on_recalled(self, event):
-        self._recalled.append(Message(event.sender, event.text, event.time, from_history=True))
+        self._recalled[event.partner].append(Message(event.sender, event.text, event.time, from_history=True))
 
     def _on_disconnected(self, event):
-        self._recalled = []
+        self._recalled.clear()
+        self._lists.clear()
         self._why = event.why
         if event.again is None:
             self.why_given_up = event.why
@@ -385,9 +429,10 @@ class Model:
 
     def _on_done(self, event):
         kind, about, text = event.request
-        history, self._recalled = self._recalled, []
         if kind == "history":
-            self._add_history(self.conversation(about), history)
+            self._add_history(self.conversation(about), self._recalled.pop(about, []))
+        elif kind == "missed":
+            self._add_missed(self.conversation(about), self._recalled.pop(about, []))
         elif kind in ("say", "whisper"):
             self.conversation(about).settle(self.me, text, "")
         elif kind == "join_room":
@@ -404,6 +449,8 @@ class Model:
             self.trouble = event.why
         elif kind != "history":  # which is requested again
             self.trouble = event.why
+            if kind == "users":
+                self._lists.popleft()
 
     def _on_unsure(self, event):
         # The history that comes next may show that it has arrived.
@@ -425,14 +472,14 @@ class Model:
         events.Refused: _on_refused,
         events.Unsure: _on_unsure,
         events.Notice: _on_notice,
-        events.Joined: _on_room_notice,
-        events.Left: _on_room_notice,
-        events.Renamed: _on_room_notice,
+        events.Joined: _on_joined,
+        events.Left: _on_left,
+        events.Renamed: _on_renamed,
         events.RoomNotice: _on_room_notice,
         events.Invited: _on_answer,
         events.Topic: _on_topic,
         events.Rooms: _on_answer,
-        events.Users: _on_answer,
+        events.Users: _on_users,
     }
 
     # ---- histories and unread messages
@@ -452,6 +499,11 @@ class Model:
         if is_first:
             new = [message for message in new if message.time >= self._lost_at - MAX_CLOCK_SKEW]
         self._mark_unread(conversation, new)
+
+    def _add_missed(self, conversation, messages):
+        """Add what was said while there was no connection."""
+        for message in messages:
+            self._receive(conversation, message)
 
     def _mark_kept(self, conversation, new):
         """Find the first unread message, now that those that were only counted have come: the partner's last ones."""
