@@ -59,7 +59,7 @@ class Replica:
         rooms.everywhere.show_by(self._aliases)
 
     def said(self, room, worker, first, records, at=0):
-        """A list of (session number, sender, text, time) from one worker, in order; `first`: the first's number.
+        """Records of talk (`parley.server.ipc.queues`) from one worker, in order; `first`: the first message's number.
 
         at: when they got their numbers, milliseconds.
 
@@ -71,7 +71,8 @@ class Replica:
         here.hear_talk(first, records, self._sessions.get if worker == self.worker else None, at)
 
     def said_with_extra(self, room, worker, number, records, at=0):
-        """The same of one message that has an extra (`parley.server.ipc.queues`); `number`: the message's."""
+        """The same of (session number, sender, text, time) of one message that has an extra; `number`: the message's.
+        """
         here = self._rooms.by_number.get(room)
         if here is not None:
             here.hear_with_extra(number, *records, self._sessions.get if worker == self.worker else None, at)

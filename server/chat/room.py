@@ -1,6 +1,7 @@
 """Rooms as one worker sees them: which of its clients hear what happens there."""
 from parley.server.chat.names import folded
 from parley.server.chat.origins import address
+from parley.server.ipc.queues import texts
 from parley.server.protocols.events import Said
 
 LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
@@ -38,7 +39,7 @@ class Room:
                 audience.hear(self.number, happening, origin)
 
     def hear_talk(self, first, records, find, at=0):
-        """Let the members hear what was said: (session number, sender, text, time) each, in order.
+        """Let the members hear what was said: records of talk (`parley.server.ipc.queues`), in order.
 
         first: the number of the first message. at: when it got that, milliseconds.
         find: gives this worker's session of a number; None if it has none.
@@ -48,15 +49,17 @@ class Room:
             if audience.rooms.get(self.number) and not audience.hear_plainly(
                     self.number, self.name, first, records, find, at):
                 if talk is None:
+                    each = [(number, sender, one, time)
+                            for number, sender, text, time, count in records for one in texts(text, count)]
                     talk = [(Said(sender, text, time, message, self.name, at), find and find(number))
-                            for message, (number, sender, text, time) in enumerate(records, first)]
+                            for message, (number, sender, text, time) in enumerate(each, first)]
                 audience.hear_talk(self.number, talk)
 
     def hear_with_extra(self, first, record, find, at=0):
         """What `hear_talk` does, of one message that has an extra behind its text and a NUL."""
         number, sender, text, time = record
         text, _, extra = text.partition(b"\0")
-        whole, plain = (record, extra), ((number, sender, text, time), b"")
+        whole, plain = ((*record, 1), extra), ((number, sender, text, time, 1), b"")
         for audience in self.audiences:
             if audience.rooms.get(self.number) and (text or audience.traits.extras):
                 heard, more = whole if audience.traits.extras else plain

@@ -192,16 +192,23 @@ class Session:
 
     def hear(self, commands):
         """Handle `commands` in order; gives those behind an open question, which have to wait for its answer."""
-        for position, command in enumerate(commands):
+        position, end = 0, len(commands)
+        while position < end:
+            together = self._say_together(commands, position) if end - position > 1 else 0
+            if together:
+                position += together
+                continue
+            command = commands[position]
+            position += 1
             if self.client.state is WAITING:
                 if type(command) is Enter and self._enter_along(command):
                     continue
                 if type(self._question) is dict and self._say_along(command):
                     continue
-                return commands[position:]
+                return commands[position - 1:]
             left = HANDLERS[self.client.state][type(command)](self, command)
             if left:
-                return (*left, *commands[position + 1:])
+                return (*left, *commands[position:])
         return ()
 
     def leave(self, farewell=None, by=HANGUP, why=b""):
@@ -311,13 +318,42 @@ class Session:
 
     def _say_along(self, command):
         """Say one thing more while others are not stored yet, unless it would be answered at once, before those."""
-        say = command.command if type(command) is Labelled else command
+        say = _unlabelled(command)
         if type(say) is not Say or say.claimed is not None or is_blank(say.text) or len(say.extra) > LONGEST_EXTRA:
             return False
         room = self._room_of(say)
         if room is not None:
             self._put(command, say, room)
         return room is not None
+
+    def _say_together(self, commands, start):
+        """Say at once what is plain talk in one room from this command on. How many are said; 0 if it is only one.
+
+        So what comes in one read costs the hub and the listeners little more than a single message.
+        """
+        client, traits, first = self.client, self._traits, _unlabelled(commands[start])
+        if (type(first) is not Say or traits.acknowledges and not traits.numbered
+                or client.state is not MEMBER and (client.state is not WAITING or type(self._question) is not dict)):
+            return 0
+        texts, others = [], (None, None, first.room, b"", b"")
+        for command in commands[start:]:
+            say = command.command if type(command) is Labelled else command
+            if type(say) is not Say or say[1:] != others or is_blank(say.text):
+                break
+            texts.append(say.text)
+        count = len(texts)
+        room = self._room_of(first) if count > 1 else None
+        if room is None or self._last_word + count > _MOST_WORDS:
+            return 0
+        client.audience.said += count
+        self.said_at = client.heard_at
+        serial = self._last_word + 1 if traits.numbered else 0
+        for command in commands[start:start + count] if traits.numbered else ():
+            self._remember(command)
+        client.hub.say(room, client.number, client.name, b"\0".join(texts), None, traits.acknowledges, serial, count)
+        if traits.acknowledges:
+            client.state = WAITING  # until they are stored
+        return count
 
     def _put(self, command, say, room):
         """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
@@ -835,7 +871,7 @@ class Session:
     def _word(self, serial):
         """The Say that is under way as this of its words."""
         command, _ = self._question[serial]
-        return command.command if type(command) is Labelled else command
+        return _unlabelled(command)
 
     def _hear_of(self, serial, answer):
         """What is known of one of its words is told once that of all before it is: a refusal may have come sooner."""
@@ -894,6 +930,10 @@ class Session:
             self._say(then)
         if self.client.state is not WAITING:
             self.client.catch_up()
+
+
+def _unlabelled(command):
+    return command.command if type(command) is Labelled else command
 
 
 def _can_be_a_password(raw):

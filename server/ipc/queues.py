@@ -9,10 +9,10 @@ when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and 
     1       4     room     of the talk
     5       4     worker   whose talk it is
     9       4     length   of the body
-    13      4     count    of the talk's records
+    13      4     count    of the talk's messages
     17      8     number   of its first message; 0 until the hub has given it
     25      8     time     at which the hub gave it, milliseconds since the epoch; likewise
-    33      n     body     talk: records (see `talk`); CONTROL: marshal of (entry, argument, ...)
+    33      n     body     talk: records (see `record`); CONTROL: marshal of (entry, argument, ...)
 """
 import collections
 import fcntl
@@ -20,7 +20,7 @@ import marshal
 import multiprocessing
 import os
 import struct
-from typing import Any, Deque, List, Sequence, Set, Tuple, Union
+from typing import Any, Deque, List, Optional, Sequence, Set, Tuple, Union
 
 PIECE = 65536  # one read; larger pieces cost more than they save
 PIPE_SIZE = 1 << 20
@@ -30,8 +30,12 @@ TALK, AWAITED, CONTROL, EXTRA, EXTRA_AWAITED = 1, 2, 3, 4, 5
 NOT_AWAITED = (TALK, EXTRA)
 HEAD = struct.Struct("!BIIIIQQ")
 # Session number, time, which of the session's words (0 if it has only one under way), bytes of the sender's name, bytes
-# of name and text.
-RECORD = struct.Struct("!IIIHI")
+# of name and texts, how many texts.
+RECORD = struct.Struct("!IIIHIH")
+BETWEEN = b"\0"  # two texts of a record
+
+# (session number, sender, texts as `record` has them, time, how many) of what a session says at once.
+Record = Tuple[int, bytes, bytes, int, int]
 
 _PLACE = struct.Struct("!QQ")  # number and time, the end of the head
 _PLACE_AT = HEAD.size - _PLACE.size
@@ -52,15 +56,22 @@ def called(frame: bytes) -> Tuple[str, Tuple[Any, ...]]:
     return name, call[1:]
 
 
-def record(number: int, sender: bytes, text: bytes, time: int, serial: int = 0) -> bytes:
-    """One message of a talk frame; `time` in seconds since the epoch, of which 32 bits are kept."""
-    return RECORD.pack(number, time & 0xFFFFFFFF, serial, len(sender), len(sender) + len(text)) + sender + text
+def record(number: int, sender: bytes, text: bytes, time: int, serial: int = 0, count: int = 1) -> bytes:
+    """What a session says at once; `time` in seconds since the epoch, of which 32 bits are kept.
+
+    text: so many texts, with BETWEEN between any two, if there are several. serial: of the first of them.
+    """
+    size = len(sender)
+    return RECORD.pack(number, time & 0xFFFFFFFF, serial, size, size + len(text), count) + sender + text
 
 
-def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK) -> bytes:
-    """The frame that carries what was said in `room` on one worker, in order."""
+def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK, count: Optional[int] = None) -> bytes:
+    """The frame that carries what was said in `room` on one worker, in order.
+
+    count: of the messages, if any record has several.
+    """
     body = b"".join(records)
-    return HEAD.pack(kind, room, worker, len(body), len(records), 0, 0) + body
+    return HEAD.pack(kind, room, worker, len(body), len(records) if count is None else count, 0, 0) + body
 
 
 def talk_of(frame: bytes, records: Sequence[bytes]) -> bytes:
@@ -80,23 +91,34 @@ def place(frame: bytes) -> Tuple[int, int]:
     return number, time
 
 
-def said(frame: bytes) -> List[Tuple[int, bytes, bytes, int]]:
-    """The (session number, sender, text, time) of a talk frame, in order."""
-    position, end, messages = HEAD.size, len(frame), []
+def records(frame: bytes) -> List[Record]:
+    """The records of a talk frame, in order."""
+    position, end, found = HEAD.size, len(frame), []
     while position < end:
-        number, time, _, sender_size, size = RECORD.unpack_from(frame, position)
+        number, time, _, sender_size, size, count = RECORD.unpack_from(frame, position)
         start = position + RECORD.size
         middle, position = start + sender_size, start + size
-        messages.append((number, frame[start:middle], frame[middle:position], time))
-    return messages
+        found.append((number, frame[start:middle], frame[middle:position], time, count))
+    return found
+
+
+def texts(text: bytes, count: int) -> List[bytes]:
+    """Each of the texts of a record."""
+    return text.split(BETWEEN) if count > 1 else [text]
+
+
+def said(frame: bytes) -> List[Tuple[int, bytes, bytes, int]]:
+    """The (session number, sender, text, time) of each message of a talk frame, in order."""
+    return [(number, sender, one, time)
+            for number, sender, text, time, count in records(frame) for one in texts(text, count)]
 
 
 def words(frame: bytes) -> List[Tuple[int, int]]:
     """(session number, which of its words) of each message of a talk frame, in order."""
     position, end, found = HEAD.size, len(frame), []
     while position < end:
-        number, _, serial, _, size = RECORD.unpack_from(frame, position)
-        found.append((number, serial))
+        number, _, serial, _, size, count = RECORD.unpack_from(frame, position)
+        found += [(number, serial and serial + index) for index in range(count)]
         position += RECORD.size + size
     return found
 
@@ -113,7 +135,7 @@ def speakers(frame: bytes) -> Set[int]:
     """The numbers of the sessions whose words are in a talk frame."""
     position, end, numbers = HEAD.size, len(frame), set()
     while position < end:
-        number, _, _, _, size = RECORD.unpack_from(frame, position)
+        number, _, _, _, size, _ = RECORD.unpack_from(frame, position)
         numbers.add(number)
         position += RECORD.size + size
     return numbers

@@ -26,7 +26,7 @@ from parley.server.protocols.irc_words import (
 from parley.server.protocols.traits import Traits
 
 Frames = Tuple[bytes, ...]
-Record = Tuple[int, bytes, bytes, int]
+Record = Tuple[int, bytes, bytes, int, int]
 
 # All that can be asked for, and their values in `CAP LS 302`.
 CAPABILITIES: Dict[bytes, bytes] = {
@@ -263,25 +263,26 @@ class Form:
 
     def encode_talk(self, known: Any, room: bytes, records: Sequence[Record], first: int, at: int = 0
                     ) -> Optional[List[bytes]]:
-        """A line for each of the messages; None if a text takes several."""
-        lines = []
-        before, start, last = b"", b"", None
+        """The lines of each record, see TALK in `parley.server.protocols`; None if a text takes several lines."""
+        frames: List[bytes] = []
         target = shown(room)
         most = LONGEST_LINE - len(target) - 12
-        for number, (_, sender, text, _) in enumerate(records, first):
-            if len(text) > most or b"\n" in text or b"\0" in text:
+        for _, sender, text, _, count in records:
+            texts = text.split(b"\0") if count > 1 else [text]
+            if b"\n" in text or count == 1 and b"\0" in text or len(text) > most and max(map(len, texts)) > most:
                 return None
-            if sender != last:
-                start, last = b":%b PRIVMSG %b :" % (source(known, sender), target), sender
-                if self._has_tags:
-                    first_tags, last_tags = self._tags(known, sender, at)
-                    before = b"@" + b"".join([tag + b";" for tag in first_tags])
-                    start = b"".join([b";" + tag for tag in last_tags]) + b" " + start
-                else:
-                    start = self.front(known, sender, 0, at) + start
-            lines.append(b"%bmsgid=%d%b%b\r\n" % (before, number, start, text) if self._has_tags
-                         else b"%b%b\r\n" % (start, text))
-        return lines
+            start = b":%b PRIVMSG %b :" % (source(known, sender), target)
+            if self._has_tags:
+                first_tags, last_tags = self._tags(known, sender, at)
+                before = b"@" + b"".join([tag + b";" for tag in first_tags])
+                start = b"".join([b";" + tag for tag in last_tags]) + b" " + start
+                frames += [b"%bmsgid=%d%b%b\r\n" % (before, number, start, one)
+                           for number, one in enumerate(texts, first + len(frames))]
+            else:
+                start = self.front(known, sender, 0, at) + start
+                frames.append(b"%b%b\r\n" % (start, (b"\r\n" + start).join(texts)))
+                frames += [b""] * (count - 1)
+        return frames
 
 @functools.lru_cache(maxsize=256)
 def form(name: str) -> Form:

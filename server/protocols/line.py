@@ -81,8 +81,11 @@ _BS, _DEL = b"\x08", b"\x7f"
 _EDGES = b" \t\r\0\x04"
 _IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, one of which is urgent data and thus not in the stream
 
-# Bytes that are not simply part of a line: telnet's, erasing ones, and those that are dropped at its ends.
-_ODD = re.compile(rb"[\0\x04\x08\x7f\xff]")
+# Bytes that are simply part of a line: not telnet's, not erasing ones, nor those that are dropped at its ends.
+_USUAL = bytes(set(range(256)) - set(b"\0\x04\x08\x7f\xff"))
+
+_FRONT = re.compile(rb"#[^ \0-\x1f\x7f]+ ")  # of a command in a room
+_PLAIN = bytes(range(0x20, 0x7F))  # what is the same in a canonical text, whatever is around it
 
 _NOTHING, _TIMING_MARK = events.Nothing(), events.TimingMark()
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
@@ -116,16 +119,29 @@ class Decoder:
 
     def feed(self, data: bytes) -> List[events.Command]:
         """The commands that `data` completes. After a `Broken`, feed nothing more."""
-        if self._is_plain and data[-1:] != b"\r" and not _ODD.search(data):  # the usual case, kept fast
+        if self._is_plain and data[-1:] != b"\r" and not data.translate(None, _USUAL):  # the usual case, kept fast
             lines = (self._held + data).split(b"\n")
             held = self._held = lines.pop()
-            commands = [self._parse(line) for line in lines]
+            commands = len(lines) > 1 and self._talk(lines) or [self._parse(line) for line in lines]
             if len(held) > self._line_limit:
                 commands.append(_TOO_LONG)
             return commands
         commands = self._without_telnet(data)
         self._is_plain = self._begun and not (self._telnet or self._end or self._erased)
         return commands
+
+    def _talk(self, lines: List[bytes]) -> Optional[List[events.Command]]:
+        """What `_parse` makes of these lines, if all of them are plain talk in one room; else None."""
+        front, word, _ = lines[0].partition(b"MSG ")
+        start = front + word
+        size = len(start)
+        if not word or front and not _FRONT.fullmatch(front) or {line[:size] for line in lines} != {start}:
+            return None
+        texts = [line[size:].rstrip(_EDGES) for line in lines]
+        if not all(texts) or b"".join(texts).translate(None, _PLAIN) or max(map(len, lines)) > self._line_limit:
+            return None
+        others = None, None, front[:-1] or events.HOME, b"", b""
+        return [tuple.__new__(events.Say, (text, *others)) for text in texts]
 
     def _without_telnet(self, data: bytes) -> List[events.Command]:
         """The commands in bytes that may contain telnet's."""
@@ -507,16 +523,21 @@ def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
 
 
 def encode_talk(
-        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int, at: int = 0
+        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int, int]], first: int, at: int = 0
 ) -> Optional[List[bytes]]:
-    """A line for each of (number, sender, text, time); None if a text takes several. `room`: its name, or HOME."""
-    word = _front(room) + b"MSG"
-    lines = []
-    for _, sender, text, _ in records:
+    """The lines of each record: see TALK in `parley.server.protocols`. None if a text takes several lines."""
+    word = _front(room) + b"MSG "
+    frames = []
+    for _, sender, text, _, count in records:
         if b"\n" in text or len(text) > LONGEST_TEXT:
             return None
-        lines.append(b"%b %b %b\n" % (word, sender, text))
-    return lines
+        if count == 1:
+            frames.append(b"%b%b %b\n" % (word, sender, text))
+        else:
+            start = b"%b%b " % (word, sender)
+            frames.append(b"%b%b\n" % (start, text.replace(b"\0", b"\n" + start)))
+            frames += [b""] * (count - 1)
+    return frames
 
 
 FORMS = {"text": encode}

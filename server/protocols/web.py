@@ -527,17 +527,17 @@ def with_label(frame: bytes, label: bytes) -> bytes:
 
 
 def encode_talk(
-        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int]], first: int, at: int = 0
+        room: bytes, records: Sequence[Tuple[int, bytes, bytes, int, int]], first: int, at: int = 0
 ) -> Optional[List[bytes]]:
-    """A frame for each of (number, sender, text, time); `first`: the number of the first message."""
-    frames, shown, last, before_text, is_odd = [], _shown(room), None, b"", _ODD.search
-    for number, (_, sender, text, time) in enumerate(records, first):
-        if (sender, time) != last:
-            last = sender, time
-            before_text = b',"room":%b,"by":%b,"at":%d,"text":' % (shown, quoted(sender), time)
-        said = b'{"on":"said","n":%d%b%b}' % (number, before_text, quoted(text)) if is_odd(text) else (
-            b'{"on":"said","n":%d%b"%b"}' % (number, before_text, text))
-        frames.append(text_frame(said))
+    """A frame for each message of the records; `first`: the number of the first message."""
+    frames, number, shown, is_odd = [], first, _shown(room), _ODD.search
+    for _, sender, text, time, count in records:
+        before_text = b',"room":%b,"by":%b,"at":%d,"text":' % (shown, quoted(sender), time)
+        for one in text.split(b"\0") if count > 1 else (text,):
+            said = b'{"on":"said","n":%d%b%b}' % (number, before_text, quoted(one)) if is_odd(one) else (
+                b'{"on":"said","n":%d%b"%b"}' % (number, before_text, one))
+            frames.append(text_frame(said))
+            number += 1
     return frames
 
 

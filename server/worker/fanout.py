@@ -330,7 +330,7 @@ class Audience:
         """What `hear_talk` does, for most talk in most forms; false, with nothing done, where `hear_talk` has to.
 
         name: of the room. first: the number of the first message; at: when it got that, milliseconds.
-        records: (session number, sender, text, time) each.
+        records: of talk, see `parley.server.ipc.queues`.
         find: gives the session of a number, if that is one of this worker's.
         """
         if self._encode_talk is None:
@@ -347,11 +347,13 @@ class Audience:
         frames += rendered
         if find is not None and not self.echo:
             members, speaker = self.rooms[room], None
-            for position, record in enumerate(records, start):
-                if record[0] != speaker:
+            position = start
+            for number, _, _, _, count in records:
+                if number != speaker:
                     if speaker is not None:
                         self._cut_own(find(speaker), members, start, position)
-                    speaker, start = record[0], position
+                    speaker, start = number, position
+                position += count
             self._cut_own(find(speaker), members, start, len(frames))
         return True
 

@@ -9,7 +9,7 @@ from parley.server.chat.room import Rooms
 from parley.server.chat.session import RESET, WAITING
 from parley.server.ipc.counts import BOUNDS
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
-from parley.server.ipc.queues import CONTROL, HEAD, called, said
+from parley.server.ipc.queues import CONTROL, HEAD, called, records, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME, Reason
 from parley.server.worker.admission import Admission
@@ -228,7 +228,7 @@ class Worker:
             elif kind > CONTROL:
                 self._said_with_extra(room, worker, number, said(frame), at)
             else:
-                self._said(room, worker, number, said(frame), at)
+                self._said(room, worker, number, records(frame), at)
 
     def _lose_hub(self):
         log.error("the parent process is gone: closing all connections")

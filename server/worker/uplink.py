@@ -22,6 +22,7 @@ class Uplink:
         self._worker = worker
         self._frames = []
         self._records = []
+        self._messages = 0  # in these
         self._room = LOBBY  # of these
         self._kind = TALK
         self._now = None  # what the clock said at the first word of the tick
@@ -46,10 +47,11 @@ class Uplink:
         """The hub is gone: what is asked from now on is asked in vain."""
         self._queue = None
 
-    def say(self, room, number, sender, text, claimed_time, awaited, serial=0):
+    def say(self, room, number, sender, text, claimed_time, awaited, serial=0, count=1):
         """Said in a room, now or when the client says it was.
 
         awaited: it wants to know when that is stored. serial: which of its words that is.
+        count: how many texts that are, see `record` in `parley.server.ipc.queues`.
         """
         if room != self._room:
             self._close_talk()
@@ -58,7 +60,8 @@ class Uplink:
             if self._now is None:
                 self._now = self._clock()
             claimed_time = self._now
-        self._records.append(record(number, sender, text, claimed_time, serial))
+        self._records.append(record(number, sender, text, claimed_time, serial, count))
+        self._messages += count
         self.talked = True
         if awaited:
             self._kind = AWAITED
@@ -112,6 +115,7 @@ class Uplink:
 
     def _close_talk(self):
         if self._records:
-            self._frames.append(talk(self._room, self._worker, self._records, self._kind))
+            self._frames.append(talk(self._room, self._worker, self._records, self._kind, self._messages))
             self._records = []
+            self._messages = 0
             self._kind = TALK

@@ -7,6 +7,7 @@ from parley.server.chat.names import claims
 from parley.server.chat.room import EVERYWHERE, LOBBY, Rooms
 from parley.server.chat.session import Session
 from parley.server.ipc.messages import ToWorker
+from parley.server.ipc.queues import texts
 from parley.server.protocols.events import HOME, Login
 from parley.server.protocols.traits import Traits
 
@@ -16,6 +17,7 @@ class Record:
 
     def __init__(self):
         self.calls = []
+        self.together = []  # how many texts were said at once
 
     def __getattr__(self, method):
         return lambda *arguments: self.calls.append((method,) + arguments)
@@ -33,9 +35,11 @@ class Hub(Record):
         message = plain(message)
         self.calls.append(message[:-1] if message[0] == "say_once" and not message[-1] else message)
 
-    def say(self, *said):
-        """Without which of its words it is, where there is only one."""
-        self.calls.append(("say", *(said if said[-1] else said[:-1])))
+    def say(self, room, number, sender, text, time, awaited, serial=0, count=1):
+        """Each of the texts; without which of its words it is, where there is only one."""
+        self.together.append(count)
+        for index, one in enumerate(texts(text, count)):
+            self.calls.append(("say", room, number, sender, one, time, awaited, *([serial + index] if serial else [])))
 
     def ask_once_told(self, session, message):
         self.calls.append(("ask_once_told", session, *plain(message)))

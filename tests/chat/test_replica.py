@@ -65,7 +65,7 @@ ANSWERS_TO_NOBODY = [
     ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
     ("renamed", HERE, 99, b"bob", b"rob"),
-    ("said", LOBBY, HERE, 1, [(99, b"bob", b"hi", 1)]),
+    ("said", LOBBY, HERE, 1, [(99, b"bob", b"hi", 1, 1)]),
 ]
 
 # What a member asks, the entry that answers it, and what the member hears.
@@ -175,14 +175,14 @@ def test_a_newcomer_enters_the_room_after_its_own_arrival_was_heard(stranger, se
     stranger.audience.enter = lambda session, room: order.append("enter")
     sessions[1] = stranger
     stranger.hear([LOGIN])
-    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"before", 1)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"before", 1, 1)])
     replica.joined(HERE, 1, b"ann")
-    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"after", 2)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"after", 2, 1)])
     assert order == [Said(b"bob", b"before", 1, 1), Joined(b"ann"), "enter", Said(b"bob", b"after", 2, 1)]
 
 
 def test_another_workers_session_of_the_same_number_is_somebody_else(ann, replica, listeners):
-    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"hi", 1)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"bob", b"hi", 1, 1)])
     replica.joined(ELSEWHERE, 1, b"cid")
     replica.renamed(ELSEWHERE, 1, b"cid", b"dan")
     assert listeners.heard == [
@@ -192,7 +192,7 @@ def test_another_workers_session_of_the_same_number_is_somebody_else(ann, replic
 
 
 def test_talk_is_heard_in_order_and_from_its_session(ann, replica, listeners):
-    replica.said(LOBBY, HERE, 1, [(1, b"ann", b"one", 3), (2, b"bob", b"two", 2), (1, b"ann", b"three", 1)])
+    replica.said(LOBBY, HERE, 1, [(1, b"ann", b"one", 3, 1), (2, b"bob", b"two", 2, 1), (1, b"ann", b"three", 1, 1)])
     assert listeners.heard == [
         (Said(b"ann", b"one", 3, 1), ann), (Said(b"bob", b"two", 2, 2), None), (Said(b"ann", b"three", 1, 3), ann)]
 
@@ -203,9 +203,9 @@ def test_talk_goes_to_its_room_and_says_which_it_is(sessions, hub):
     dev.rooms = {5: {"somebody": None}}
     rooms.open(5, b"#dev")
     replica = Replica(HERE, sessions, rooms, hub)
-    replica.said(5, ELSEWHERE, 1, [(1, b"bob", b"hi", 1)])
-    replica.said(LOBBY, ELSEWHERE, 2, [(1, b"bob", b"ho", 1)])
-    replica.said(6, ELSEWHERE, 3, [(1, b"bob", b"a room of which nobody is here", 1)])
+    replica.said(5, ELSEWHERE, 1, [(1, b"bob", b"hi", 1, 1)])
+    replica.said(LOBBY, ELSEWHERE, 2, [(1, b"bob", b"ho", 1, 1)])
+    replica.said(6, ELSEWHERE, 3, [(1, b"bob", b"a room of which nobody is here", 1, 1)])
     assert dev.heard == [(Said(b"bob", b"hi", 1, 1, b"#dev"), None)]
     assert lobby.heard == [(Said(b"bob", b"ho", 1, 2, b""), None)]
 
@@ -297,7 +297,7 @@ def short_replica(sessions, listeners, short, hub):
 
 def test_an_alias_is_known_from_the_first_to_the_last_that_is_heard_of_its_member(short_replica, short):
     short_replica.joined(ELSEWHERE, 1, ONE, b"one|")
-    short_replica.said(LOBBY, ELSEWHERE, 1, [(1, ONE, b"hi", 1)])
+    short_replica.said(LOBBY, ELSEWHERE, 1, [(1, ONE, b"hi", 1, 1)])
     short_replica.left(ONE)
     short_replica.joined(ELSEWHERE, 2, b"bob")
     assert short.told == [
@@ -320,7 +320,7 @@ def test_a_rename_is_heard_with_both_aliases(short_replica, short):
 
 def test_a_new_worker_knows_the_aliases_of_those_who_are_here(short_replica, short):
     short_replica.known([], [ONE, b"bob"], {ONE: b"one|"})
-    short_replica.said(LOBBY, ELSEWHERE, 1, [(1, ONE, b"hi", 1)])
+    short_replica.said(LOBBY, ELSEWHERE, 1, [(1, ONE, b"hi", 1, 1)])
     assert short.told == [(Said(ONE, b"hi", 1, 1), {ONE: b"one|"})]
 
 
@@ -375,7 +375,7 @@ def test_who_is_told_that_it_is_stored_waits_for_that(make_member, sessions, rep
     client = make_member(acknowledges=True)
     sessions[client.number] = client
     client.hear([say])
-    replica.said(LOBBY, HERE, 1, [(client.number, b"ann", b"hi", 1)])
+    replica.said(LOBBY, HERE, 1, [(client.number, b"ann", b"hi", 1, 1)])
     assert client.state is WAITING
     replica.stored([(client.number, 0), (99, 0)])
     assert client.audience.drain() == [Done(say)]
@@ -495,7 +495,7 @@ def test_talk_changes_no_list(wanted):
     replica, listeners = wanted
     replica.push_users(1000.0)
     pushed(listeners)
-    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"zoe", b"hi", 1)])
+    replica.said(LOBBY, ELSEWHERE, 1, [(1, b"zoe", b"hi", 1, 1)])
     replica.push_users(2000.0)
     assert pushed(listeners) == []
 

@@ -110,7 +110,7 @@ def test_who_has_gone_before_it_could_enter_leaves_no_room_behind(company):
 def test_who_leaves_hears_nothing_more_of_the_room_not_even_that(both):
     both.ann.hear([Exit(b"#dev")])
     both.replica.exited(DEV, HERE, [both.ann.number], [b"ann"])
-    both.replica.said(DEV, HERE, 1, [(both.bob.number, b"bob", b"hi", 7)])
+    both.replica.said(DEV, HERE, 1, [(both.bob.number, b"bob", b"hi", 7, 1)])
     both.replica.confirmed(both.ann.number)
     ann, bob = both.heard()
     assert ann == [("leave", DEV), Done(Exit(b"#dev"))]
@@ -130,7 +130,7 @@ def test_a_rename_is_told_in_the_room_by_its_name(both):
 
 
 def test_talk_has_the_rooms_name_and_comes_from_its_session(both):
-    both.replica.said(DEV, HERE, 7, [(both.ann.number, b"ann", b"one", 1), (99, b"cid", b"two", 2)])
+    both.replica.said(DEV, HERE, 7, [(both.ann.number, b"ann", b"one", 1, 1), (99, b"cid", b"two", 2, 1)])
     one, two = Said(b"ann", b"one", 1, 7, b"#dev"), Said(b"cid", b"two", 2, 8, b"#dev")
     assert [member.audience.drain() for member in both.members] == [
         [("hear_talk", DEV, [(one, both.ann), (two, None)])]] * 2
@@ -142,7 +142,7 @@ def test_talk_has_the_rooms_name_and_comes_from_its_session(both):
 @pytest.mark.parametrize("act", ["kick", "ban"])
 def test_who_is_put_out_hears_that_as_the_last_of_the_room(both, act):
     both.replica.managed(DEV, act, b"cid", b"ann", b"why", [(HERE, both.ann.number), (ELSEWHERE, both.bob.number)])
-    both.replica.said(DEV, ELSEWHERE, 1, [(1, b"cid", b"hi", 7)])
+    both.replica.said(DEV, ELSEWHERE, 1, [(1, b"cid", b"hi", 7, 1)])
     told = (Managed(b"#dev", act, b"cid", b"ann", b"why"),)
     ann, bob = both.heard()
     assert ann == [told, ("leave", DEV)]

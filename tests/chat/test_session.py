@@ -421,6 +421,33 @@ def test_a_speaker_is_told_that_its_words_are_stored_if_its_protocol_does_so(spe
     assert client.state is MEMBER
 
 
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_what_is_said_in_one_room_at_once_is_passed_on_at_once_and_else_as_it_was(speaking, hub, protocol):
+    plain_talk = [Say(text, None, None) for text in (b"a", b" b", b"c")]
+    for others, together in (
+            ([], [3]), ([Say(b"d", None, 7), Say(b"e", None, None)], [3, 1, 1]),
+            ([Labelled(None, Say(b"d", None, None))], [4]), ([Say(b"d", None, None, b"", b"", b"+")], [3])):
+        alone, at_once = (speaking(protocol, MEMBER) for _ in range(2))
+        if PROTOCOLS[protocol].TRAITS.acknowledges and not PROTOCOLS[protocol].TRAITS.numbered:
+            at_once.hear(plain_talk)
+            assert hub.together[-1] == 1, "one at a time"
+            continue
+        hub.drain()
+        for say in plain_talk + others:
+            alone.hear([say])
+        wanted = [(name, room, "number", *rest) for name, room, _, *rest in hub.drain()]
+        hub.together.clear()
+        at_once.hear(plain_talk + others)
+        assert [(name, room, "number", *rest) for name, room, _, *rest in hub.drain()] == wanted
+        assert hub.together == together
+
+
+@pytest.mark.parametrize("more, kept", [(Say(b" ", None, None), 2), (Who(), 2), (Say(b"d", b"bob", None), 2)])
+def test_what_is_not_plain_talk_is_not_said_with_it(member, hub, more, kept):
+    member.hear([Say(b"a", None, None), Say(b"b", None, None), more, Say(b"c", None, None)])
+    assert hub.together[0] == kept
+
+
 @pytest.fixture
 def under_way(make_member, hub):
     """A member of which four things are under way, two of them with a label, and a question that waits for them."""

@@ -269,7 +269,7 @@ def form(*caps):
     return irc_caps.Form(frozenset(caps))
 
 
-TALK = [(1, b"ann", b"hi", 7), (1, b"ann", b": ho", 7), (2, b"bob", b"x", 7)]
+TALK = [(1, b"ann", b"hi\0: ho", 7, 2), (2, b"bob", b"x", 7, 1)]
 
 
 def test_talk_is_the_same_however_it_is_written():
@@ -277,12 +277,14 @@ def test_talk_is_the_same_however_it_is_written():
     for caps in ((), (b"server-time",), (b"message-tags",), (b"account-tag",),
                  (b"server-time", b"message-tags", b"account-tag")):
         one = form(*caps)
-        single = [line for number, (_, sender, text, _) in enumerate(TALK, 5)
+        single = [line for number, (sender, text) in enumerate([(b"ann", b"hi"), (b"ann", b": ho"), (b"bob", b"x")], 5)
                   for line in one.encode(known, events.Said(sender, text, 7, number, b"#dev", AT), None)]
-        assert one.encode_talk(known, b"#dev", TALK, 5, AT) == single, caps
+        told = one.encode_talk(known, b"#dev", TALK, 5, AT)
+        assert (b"".join(told), len(told), told[2]) == (b"".join(single), 3, single[2]), caps
     assert single[0] == b"@time=%b;msgid=5;account=ann :ann!ann@parley PRIVMSG #dev :hi\r\n" % STAMP
     assert single[2] == b"@time=%b;msgid=7;bot :bob!bee@parley PRIVMSG #dev :x\r\n" % STAMP
-    assert form().encode_talk(known, b"", TALK, 5, AT)[1] == b":ann!ann@parley PRIVMSG #lobby :: ho\r\n"
+    assert form().encode_talk(known, b"", TALK, 5, AT)[0] == (
+        b":ann!ann@parley PRIVMSG #lobby :hi\r\n:ann!ann@parley PRIVMSG #lobby :: ho\r\n")
 
 
 @for_each("happening, line", [

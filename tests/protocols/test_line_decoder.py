@@ -497,3 +497,16 @@ def cpu_time(stream):
     start = time.process_time()
     one.feed(stream)
     return max(time.process_time() - start, 1e-5)
+
+
+@given(st.lists(st.tuples(
+    st.sampled_from([b"MSG ", b"#dev MSG ", b"#dev  MSG ", b"#ops MSG ", b"DM MSG ", b"PING", b"x MSG ", b""]),
+    st.sampled_from(
+        [b"hi", b" hi \t", b"", b" ", b"a\tb", b"\x1b", b"\xff", "\u00e9".encode(), b"MSG hi", b"a" * LIMIT]),
+    st.sampled_from([b"\n", b"\r\n"])), max_size=6))
+def test_lines_that_come_together_ask_for_what_each_asks_for_alone(lines):
+    together, apart = (line.Decoder({"line_bytes": LIMIT}) for _ in range(2))
+    data = [b"".join(one) for one in [(b"PING", b"", b"\n"), *lines]]
+    together.feed(data[0])
+    assert together.feed(b"".join(data[1:])) == [
+        command for one in data for command in apart.feed(one)][1:]

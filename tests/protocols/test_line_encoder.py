@@ -224,6 +224,20 @@ def test_whatever_is_said_arrives_whole_in_lines_that_are_not_too_long(text):
         told.decode()
 
 
+@given(st.lists(st.tuples(st.sampled_from([b"ann", b"bob"]), st.lists(
+    st.sampled_from([b"hi", b"MSG x", b" ", b"a" * 9000, b"a\nb"]), min_size=1, max_size=3)), max_size=3))
+def test_talk_is_told_as_each_of_its_messages_or_not_at_once(talk):
+    records = [(1, sender, b"\0".join(texts), 7, len(texts)) for sender, texts in talk]
+    said = [(sender, text) for sender, texts in talk for text in texts]
+    for room in (b"", b"#dev"):
+        frames = line.encode_talk(room, records, 7)
+        if any(len(text) > LONGEST or b"\n" in text for _, text in said):
+            assert frames is None
+        else:
+            assert len(frames) == len(said)
+            assert b"".join(frames) == b"".join([line.encode(Said(*one, 7, 1, room), None)[0] for one in said])
+
+
 @for_each("reason", REASONS)
 def test_every_reason_has_one_line_of_words(reason):
     for happening in (Refused(reason, None), Farewell(reason)):

@@ -239,15 +239,18 @@ def test_a_happening_is_an_object(happening, fields):
         assert objects(web.with_label(one, b'"a\\"b"')) == [dict(fields, id='a"b')]
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=9), st.text(max_size=9), st.integers(0, 9)), max_size=5))
-def test_talk_is_told_as_each_of_its_messages(records):
-    records = [(number, canonical(sender.encode()), canonical(text.encode()), time)
-               for number, sender, text, time in records]
+@given(st.lists(st.tuples(
+    st.text(max_size=9), st.lists(st.text(max_size=9), min_size=1, max_size=3), st.integers(0, 9)), max_size=5))
+def test_talk_is_told_as_each_of_its_messages(talk):
+    talk = [(canonical(sender.encode()), [canonical(text.encode()) for text in texts], time)
+            for sender, texts, time in talk]
+    records = [(1, sender, b"\0".join(texts), time, len(texts)) for sender, texts, time in talk]
+    said = [(sender, text, time) for sender, texts, time in talk for text in texts]
     for room in (HOME, b"#dev"):
         frames = web.encode_talk(room, records, 7)
         assert [(one,) for one in frames] == [
             web.encode(events.Said(sender, text, time, number, room), None)
-            for number, (_, sender, text, time) in enumerate(records, 7)]
+            for number, (sender, text, time) in enumerate(said, 7)]
 
 
 @given(st.text(max_size=300))

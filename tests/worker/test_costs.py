@@ -14,6 +14,7 @@ from parley.server.chat.room import LOBBY, Rooms
 from parley.server.ipc.queues import PIECE
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Said
+from parley.server.worker.connection import READ
 from parley.server.worker.fanout import MOST_ALONE, audience
 from parley.server.worker.strangers import Strangers
 
@@ -22,7 +23,8 @@ CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers
 MESSAGES = [1, 2, 300]
 MANY = 120  # members
 CALLS_A_RECEIVER = 12  # of Python and C functions, from the tick's text to the kernel
-TALK = b"MSG hi\n"
+CALLS_A_MESSAGE = 7  # from the bytes of one read to the hub, where there are several
+TALK, TALK_HEARD = b"MSG hi\n", b"MSG m0 hi\n"
 
 
 class Counted:
@@ -292,6 +294,28 @@ def test_what_was_said_does_not_cost_a_receiver_more_when_it_is_more(crowd):
     assert many_one - few_one == many_much - few_much
 
 
+def cost_of_reading(house, messages):
+    """Of the first worker: what one of its clients has said, up to what goes to the hub."""
+    house.members[0].send(TALK * messages)
+    connection = min(house.worker.admission.connections.values(), key=lambda one: one.number)
+    calls = function_calls(lambda: connection.on_ready(READ)) + function_calls(house.worker._speak)
+    house.settle()
+    assert all(peer.heard() == TALK_HEARD * messages for peer in house.members[1:])
+    return calls
+
+
+def test_what_comes_in_one_read_costs_little_more_than_one_message(crowd):
+    house = crowd(3)
+    few, many = (cost_of_reading(house, messages) for messages in (2, 52))
+    assert many - few <= 50 * CALLS_A_MESSAGE
+
+
+def test_what_one_says_at_once_is_heard_at_the_cost_of_one_message(crowd):
+    house = crowd(10)
+    few, many = (sum(cost_of_hearing(house, messages)) for messages in (2, 52))
+    assert abs(many - few) <= FINALIZERS
+
+
 def cost_of_a_guest(house, ends):
     """(of the hub, of the worker) when somebody comes, or goes."""
     guest = house.connect()
@@ -325,7 +349,7 @@ def calls_of_talk(names, members, messages=2):
     for number in range(members):
         audiences[0].enter(Ear(number), LOBBY)
     audiences[0].flush()
-    records = [(1, b"ann", b"hi", 7), (2, b"bob", b"ho", 7)] * (messages // 2)
+    records = [(1, b"ann", b"hi", 7, 1), (2, b"bob", b"ho", 7, 1)] * (messages // 2)
     sys.setprofile(lambda frame, event, argument: calls.append(event) if event in ("call", "c_call") else None)
     try:
         rooms.lobby.hear_talk(1, records, None)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from parley.server.chat.room import EVERYWHERE, LOBBY, Room, Rooms
 from parley.server.chat.session import MEMBER, WAITING
+from parley.server.ipc.queues import texts
 from parley.server.protocols.events import HOME, Said, Users
 from parley.server.protocols.traits import Traits
 from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal
@@ -50,7 +51,14 @@ def frames_of(kind, happening, me):
 
 def make(kind, **differences):
     return kind("any", Traits(**differences), lambda happening, me: frames_of(kind, happening, me), Strangers(),
-                HOME, "any", lambda room, records, first, at: [b"%b|" % text for _, _, text, _ in records])
+                HOME, "any", lambda room, records, first, at: [
+                    frame for _, _, text, _, count in records for frame in talk_of(kind, texts(text, count))])
+
+
+def talk_of(kind, said):
+    """The frames of a record; where they are sent together, the first may have all its messages."""
+    frames = [b"%b|" % text for text in said]
+    return frames if kind is OneByOne else [b"".join(frames), *[b""] * (len(frames) - 1)]
 
 
 def said(text, room=LOBBY):
@@ -290,7 +298,7 @@ def test_a_room_has_its_own_members_and_only_forms_with_any_render_what_happens_
     forms[0].enter(ears[0], DEV)
     forms[2].enter(ears[1], LOBBY)
     assert (lobby.members, dev.members, Room(EVERYWHERE, b"", forms).members) == (ears[:2], ears[:1], ears[:2])
-    dev.hear_talk(1, [(1, b"somebody", b"1", 7)], None)
+    dev.hear_talk(1, [(1, b"somebody", b"1", 7, 1)], None)
     lobby.happen(said(b"2"), ears[1])
     assert [len(form._frames) for form in forms] == [2, 0, 1, 0]
     for form in forms:
@@ -387,15 +395,17 @@ def test_everybody_hears_exactly_what_is_of_its_rooms_in_order(kind, actions, ec
                     note(one, said(text))
                     deliveries += len(frames_of(kind, said(text), b""))
         elif action == "plainly" and kind is not Personal:  # this one and the next one talk, with a frame for each text
-            records = [(speaker, b"somebody", b"%d" % number, 7) for speaker in (index, index, (index + 1) % SESSIONS)]
+            records = [(speaker, b"somebody", b"\0".join([b"%d" % number] * count), 7, count)
+                       for speaker, count in ((index, 1), (index, 2), ((index + 1) % SESSIONS, 3))]
             for form in forms:
                 if form.rooms.get(room):
                     assert form.hear_plainly(room, b"", 0, records, ears.__getitem__)
             for one in ears:
-                for speaker, _, text, _ in records:
+                for speaker, _, text, _, count in records:
                     if one in rooms and room in rooms[one] and (one is not ears[speaker] or echo):
-                        note(one, said(text))
-                        deliveries += 1
+                        for single in texts(text, count):
+                            note(one, said(single))
+                        deliveries += count
         elif action == "enter":
             ear.audience.enter(ear, room)
             rooms[ear].add(room)
