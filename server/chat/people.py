@@ -9,6 +9,7 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.person import packed, unpacked
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import ROLES, Rooms
 from parley.server.ipc.messages import ToWorker
@@ -21,13 +22,13 @@ FLAGS = frozenset([b"B", b"i", WALLOPS_FLAG])  # a bot; not to be found by patte
 
 # Name, account, what it is called in full, seconds since the epoch when it left, user; what is not known is empty.
 Gone = Tuple[bytes, bytes, bytes, int, bytes]
-_SOMEBODY = Person()
+_NOTHING = packed(Person())
 
 
 class People:
     """People, as far as there is anything to tell. The methods handle messages: see `parley.server.ipc.messages`.
 
-    people: {holder: Person} of those of whom there is anything to tell, or was. A stranger may be among them.
+    people: {holder: Person, as bytes} of those of whom there is anything to tell, or was. A stranger may be among them.
     gone: those who have left, the latest last.
     watchers: who wants to know of a name: watchers(name) -> holders.
     """
@@ -40,7 +41,7 @@ class People:
         self._rooms = rooms
         self._gate = gate
         self._numbers = numbers
-        self.people: Dict[int, Person] = {}
+        self.people: Dict[int, bytes] = {}
         self.gone: Deque[Gone] = collections.deque()
         self.watchers: Dict[bytes, Dict[int, bool]] = {}  # that of `Presence`
         self._timing: Dict[int, int] = {}  # holder that asks about somebody -> that one's holder
@@ -66,7 +67,7 @@ class People:
         if flag not in FLAGS:
             self._post.refuse(holder, Reason.INVALID_SETTING)
             return
-        others = self.people.get(holder, _SOMEBODY).flags.replace(flag, b"")
+        others = self.person(holder).flags.replace(flag, b"")
         self._set(holder, "flags", flags=b"".join(sorted([*_each(others), flag])) if on else others)
         self._post.confirm(holder, True)
 
@@ -76,8 +77,11 @@ class People:
 
     def is_away(self, holder: int) -> bool:
         """Has the member said that it is away?"""
-        person = self.people.get(holder)
-        return person is not None and person.away is not None
+        return self.person(holder).away is not None
+
+    def person(self, holder: int) -> Person:
+        """What is known of the holder."""
+        return unpacked(self.people.get(holder, _NOTHING))
 
     def identified(self, worker: int, session: int, name: bytes, serial: int, renewed: Optional[str],
                    as_operator: bool, signature: bytes = b"") -> None:
@@ -106,12 +110,12 @@ class People:
 
     def _set(self, holder: int, field: str, **differences: object) -> None:
         """Remember what is different now, and tell of it. `field`: of which those are told who want to know."""
-        before = self.people.get(holder, _SOMEBODY)
+        before = self.person(holder)
         person = self._completed(holder, before._replace(**differences))  # type: ignore[arg-type]
         if person == before:
             return
         self._post.change()
-        self.people[holder] = person
+        self.people[holder] = packed(person)
         if holder in self._members:
             self._tell(holder, field)
 
@@ -129,7 +133,7 @@ class People:
             rooms.append(LOBBY)
         alone = [split(watcher) for watcher in self.watchers.get(name, ())] if field else []
         worker, session = split(holder)
-        self._post.everyone(ToWorker.Person(worker, session, name, *self.people[holder], field, rooms, alone))
+        self._post.everyone(ToWorker.Person(worker, session, name, *self.person(holder), field, rooms, alone))
 
     def wallops(self, worker: int, session: int, text: bytes) -> None:
         """Tell all operators who are here, and whoever wants to hear it."""
@@ -137,7 +141,8 @@ class People:
         if not self._gate.is_operator_here(holder):
             self._post.refuse(holder, Reason.NOT_ALLOWED)
             return
-        for one, person in self.people.items():
+        for one, fields in self.people.items():
+            person = unpacked(fields)
             if one in self._members and (WALLOPS_FLAG in person.flags or OPERATOR_FLAG in person.flags):
                 self._post.tell(one, Wallopped(self._members.names[holder], text))
         self._post.confirm(holder, True)
@@ -147,12 +152,12 @@ class People:
     def came(self, holder: int) -> None:
         """A member has its first name, and there is something to tell of it."""
         self._members.since[holder] = self._numbers.last
-        self.people[holder] = self._completed(holder, self.people.get(holder, _SOMEBODY))
+        self.people[holder] = packed(self._completed(holder, self.person(holder)))
         self._tell(holder, "")
 
     def note_gone(self, holder: int, name: bytes) -> None:
         """Nobody has this name any more, for now."""
-        person, account = self.people.get(holder, _SOMEBODY), self._accounts.accounts.get(name)
+        person, account = self.person(holder), self._accounts.accounts.get(name)
         own = b"" if account is None or account.secret is None else name
         self.gone.append((
             name, person.account or own, person.real_name, self._accounts.order.now // 1000, person.user))
@@ -161,9 +166,9 @@ class People:
 
     def renamed(self, holder: int) -> None:
         """The member, of whom there is something to tell, has another name: perhaps without its account."""
-        person = self._completed(holder, self.people[holder])
-        if person != self.people[holder]:
-            self.people[holder] = person
+        person = self._completed(holder, self.person(holder))
+        if person != self.person(holder):
+            self.people[holder] = packed(person)
             self._tell(holder, "")
 
     def account_opened(self, name: bytes) -> None:

@@ -17,6 +17,7 @@ from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
 from parley.server.chat.patience import Patience
 from parley.server.chat.people import People
+from parley.server.chat.person import unpacked
 from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
@@ -106,7 +107,7 @@ class Register:
         names = self.members.names
         self.post.worker(worker, ToWorker.Known(
             *self.members.known(), tuple([name for name in names.values() if self.gate.is_protected(name)]),
-            tuple([(names[holder], tuple(person)) for holder, person in self.people.people.items()
+            tuple([(names[holder], tuple(unpacked(fields))) for holder, fields in self.people.people.items()
                    if holder in names])))
         barred = self.moderation.barred()
         if barred:

@@ -1,6 +1,9 @@
 """Rooms as one worker sees them: which of its clients hear what happens there."""
+import collections.abc
+
 from parley.server.chat.names import folded
 from parley.server.chat.origins import address
+from parley.server.chat.person import packed, unpacked
 from parley.server.ipc.queues import texts
 from parley.server.protocols.events import Said
 
@@ -78,6 +81,36 @@ class Room:
         return any(audience.traits.wants_users and audience.rooms.get(self.number) for audience in self.audiences)
 
 
+class People(collections.abc.MutableMapping):
+    """{name: Person} of all of whom there is more to tell, here and elsewhere."""
+
+    def __init__(self):
+        self._packed = {}
+
+    def __getitem__(self, name):
+        return unpacked(self._packed[name])
+
+    def __setitem__(self, name, person):
+        self._packed[name] = packed(person)
+
+    def __delitem__(self, name):
+        del self._packed[name]
+
+    def __contains__(self, name):
+        return name in self._packed
+
+    def __iter__(self):
+        return iter(self._packed)
+
+    def __len__(self):
+        return len(self._packed)
+
+    def get(self, name, default=None):
+        """As of a dictionary; asked for each line of IRC."""
+        fields = self._packed.get(name)
+        return default if fields is None else unpacked(fields)
+
+
 class Rooms:
     """The rooms of which this worker has members; the lobby and EVERYWHERE are always among them.
 
@@ -85,7 +118,7 @@ class Rooms:
     roll: `server.chat.roll.Roll`. most_members: as many were here when somebody counted them.
     barred: networks from which nobody hears the lobby without a name.
     accounts: the names of members, here and elsewhere, who have given the password of the account of their name.
-    people: {name: `parley.server.protocols.events.Person`} of those of whom there is more to tell.
+    people: `People`.
     """
 
     def __init__(self, audiences):
@@ -96,7 +129,7 @@ class Rooms:
         self.roll = None
         self.most_members = 0
         self.accounts = set()
-        self.people = {}
+        self.people = People()
 
     @property
     def lobby(self):

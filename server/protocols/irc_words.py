@@ -19,6 +19,7 @@ LONGEST_USER = 10
 
 _ALIAS_DIGITS = 4
 _MOST_ALIASES = 4096
+_MOST_SOURCES = 512  # that are remembered; each takes a third of a KiB
 # What stands in a nick. A "|" is in no name, so what has one is an alias.
 _NICK = re.compile(rb"[^\x00-\x20!#$%&*+,\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*")
 _BAD_FIRST = re.compile(r"[!#$%&*+,\-.:?@~0-9]")
@@ -35,18 +36,20 @@ _CTCP = b"\x01"
 _aliases: Dict[bytes, bytes] = {}  # alias -> name, of those that were shown
 
 
-@functools.lru_cache(maxsize=_MOST_ALIASES)
 def nick(name: bytes) -> bytes:
     """The name as IRC shows it: itself, or an alias if IRC could not carry it."""
-    if _NICK.fullmatch(name):
-        return name
+    return name if _NICK.fullmatch(name) else _alias(name)
+
+
+@functools.lru_cache(maxsize=_MOST_ALIASES)
+def _alias(name: bytes) -> bytes:
     text = name.decode()
     digest = next(candidates(name, LONGEST_NICK)).rpartition(b"|")[2]
     beginning = _BAD_FIRST.sub("_", text[:1]) + _BAD.sub("_", text[1:LONGEST_NICK - _ALIAS_DIGITS - 1])
     alias = b"%b|%b" % (beginning.encode(), digest)
     if len(_aliases) >= _MOST_ALIASES:
         _aliases.clear()
-        nick.cache_clear()
+        _alias.cache_clear()
     _aliases[alias] = name
     return alias
 
@@ -72,7 +75,7 @@ def user(raw: bytes) -> bytes:
     return fit.lstrip(b".-") or b"user"
 
 
-@functools.lru_cache(maxsize=_MOST_ALIASES)
+@functools.lru_cache(maxsize=_MOST_SOURCES)
 def _source(name: bytes, user_name: bytes) -> bytes:
     shown_as = nick(name)
     return b"%b!%b@%b" % (shown_as, user_name or shown_as, HOST)

@@ -1,4 +1,6 @@
 """What is known of people beside their names, and who is told of it."""
+import sys
+
 import pytest
 from cases import for_each
 from roomed import DONE, Roomed
@@ -6,6 +8,7 @@ from roomed import DONE, Roomed
 from parley.server.chat import people as people_module
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
+from parley.server.chat.person import packed, unpacked
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import LOBBY, Rooms
 from parley.server.chat.rooms import MEMBER, OP, OPERATOR, OWNER
@@ -318,3 +321,10 @@ def test_a_worker_answers_for_how_long_somebody_is_here(make_member, hub):
     worker.replica.answer([worker.ann.number], "WhoisTold", told)
     worker.replica.answer([worker.ann.number], "WhoWasTold", ([],))
     assert worker.heard()[0] == [told, WhoWasTold([])]
+
+
+@pytest.mark.parametrize("away", [None, b"", b"tea"])
+def test_what_is_known_of_somebody_is_kept_in_few_bytes(away):
+    person = Person(b"ann", b"Ann A.", away, b"Bo", b"annie")
+    assert unpacked(packed(person)) == person
+    assert sys.getsizeof(packed(person)) < sys.getsizeof(tuple(person))
