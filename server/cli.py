@@ -17,6 +17,7 @@ from parley.called import called
 from parley.server import commands, config, logs
 from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
 from parley.server.chat.names import InvalidName, canonical_name, claims, folded
+from parley.server.files.keeper import Keeper
 from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
 from parley.server.order.numbers import BLOCK
@@ -278,10 +279,12 @@ def _serve(settings, arguments):
         settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
     service = ServiceManager(os.environ)
     try:
+        keeper = _open_files(settings, directory, listening)
         Supervisor(
             listening, settings, lambda: _reread(settings, arguments, accounts), accounts, store, rooms, sessions,
             directory,
-            lambda requests, selector: _open_control(arguments, directory, listening, requests, selector)).run(
+            lambda requests, selector: _open_control(arguments, directory, listening, requests, selector),
+            keeper=keeper).run(
             on_start=lambda: _announce_start(service, lines),
             on_stop=lambda: _announce_stop(service),
             on_turn=lambda: service.feed_watchdog(time.monotonic()))
@@ -289,6 +292,19 @@ def _serve(settings, arguments):
         _close(listening)
     _print("[SERVER] Server stopped.")
     return 0
+
+
+def _open_files(settings, directory, listening):
+    """The `Keeper`, or None where no files are kept: without a directory, or a port at which they can be got."""
+    ports = [(with_tls, sock) for own in listening[:1] for protocol, sock, with_tls, _ in own
+             if protocol != METRICS and PROTOCOLS[protocol].TRAITS.http]
+    if directory is None or not settings.files.file_bytes or not ports:
+        return None
+    try:
+        return Keeper(directory, settings.files._asdict(),
+                      settings.files.url or _page_places(settings, *max(ports, key=lambda port: port[0]))[-1])
+    except OSError as error:
+        raise CannotUse("%s: no files can be kept in it: %s" % (directory.path, error.strerror), error.errno) from None
 
 
 def _serve_as_node(settings, arguments):
@@ -503,15 +519,20 @@ def _listening_lines(protocol, with_tls, room, sockets):
 
 def _page_line(settings, with_tls, sock):
     """The start-up line that says what to type into a browser, on this machine and on others."""
+    return "[SERVER] Open the page at " + ", and on other devices at ".join(
+        place + "/" for place in _page_places(settings, with_tls, sock))
+
+
+def _page_places(settings, with_tls, sock):
+    """The addresses of the page, on this machine and on others, without a slash at their ends."""
     address, _, port = format_address(sock).rpartition(":")
     hosts = [address]
     if settings.host == "localhost" or address == "0.0.0.0":  # noqa: S104 - which means everywhere
         hosts = ["localhost", *(address.rpartition(":")[0] for address in reachable_addresses(sock)[:1])]
     if with_tls:
         hosts = _as_certified(hosts, tls.names(settings.tls.certificate.content))
-    places = ["%s://%s:%s%s/" % ("https" if with_tls else "http", host, port, settings.web.path.decode())
-              for host in hosts]
-    return "[SERVER] Open the page at " + ", and on other devices at ".join(places)
+    return ["%s://%s:%s%s" % ("https" if with_tls else "http", host, port, settings.web.path.decode())
+            for host in hosts]
 
 
 def _as_certified(hosts, names):
@@ -561,7 +582,7 @@ def _reread(running, arguments, accounts):
         return None
     for name in (
             "workers", "host", "listen", "room_ports", "users_file", "register", "guests", "failed_logins_per_minute",
-            "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics"):
+            "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics", "files"):
         if getattr(settings, name) != getattr(running, name):
             log.warning("%(setting)s has changed: this takes effect at the next start", {"setting": name})
     if (settings.tls.listen, settings.tls.room_ports) != (running.tls.listen, running.tls.room_ports):

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import os
 import re
+import shlex
 import socket
 import sys
 import urllib.parse
@@ -32,6 +33,7 @@ LOBBY = ("lobby", "#lobby")  # what stands for it where a port is that of a room
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 _ORIGIN = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
+_PAGE = re.compile(r"https?://[^/\s?#]+(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _NAME = re.compile(r"[\w.-]+")  # of a host
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
@@ -69,6 +71,10 @@ class Tls(namedtuple("Tls", "listen certificate key room_ports")):
     __slots__ = ()
 
 
+Files = namedtuple("Files", "file_bytes account_bytes guest_bytes all_bytes offers_per_minute disk_reserve_percent"
+                            " keep_days scan url")
+Files.__doc__ = """How much may be kept; numbers, where 0 means no limit of offers and of days, and no files at all if
+it is file_bytes. scan: a command, or None. url: of the page, without a slash at its end, or None."""
 Web = namedtuple("Web", "trusted_proxies origins path")
 Irc = namedtuple("Irc", "name network scram")
 Irc.__doc__ = "How the server and its network are called in IRC, as bytes. scram: can one log in by SCRAM-SHA-256?"
@@ -77,7 +83,7 @@ Web.__doc__ = "Networks as text, origins (bytes) such as https://example.org, an
 
 class Settings(namedtuple("Settings", (
         "workers", "host", "listen", "room_ports", "tls", "web", "irc", "proxy", "idle_timeout", "echo", "goodbye",
-        "motd",
+        "motd", "files",
         "limits", "rooms", "operators", "pacing_ms", "users_file", "register", "guests", "failed_logins_per_minute",
         "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics"))):
     """All settings, complete and checked.
@@ -85,7 +91,7 @@ class Settings(namedtuple("Settings", (
     config.yaml says what each of them means.
 
     workers: int. host: str, see `host`. listen: {protocol: port}, without those that are off. tls: `Tls`. web: `Web`.
-    irc: `Irc`.
+    irc: `Irc`. files: `Files`.
     proxy: bool.
     room_ports: (protocol, port, name of the room as bytes) of each port at which a room stands in the lobby's place.
     idle_timeout: {protocol: seconds, 0 for never}. echo: {protocol: bool}.
@@ -143,6 +149,7 @@ def defaults():
         echo=dict.fromkeys(PROTOCOLS, False),
         goodbye={"padded": True},
         motd=b"",
+        files=Files(25 << 20, 200 << 20, 20 << 20, 5 << 30, 10, 10, 30, None, None),
         limits={
             "line_bytes": 8192,
             "text_bytes": {name: 16384 for name in PROTOCOLS if name not in ("line", "irc")},
@@ -215,6 +222,10 @@ def read(path, settings):
         "echo": lambda node: reader.per_protocol(node, reader.switch, settings.echo),
         "goodbye": lambda node: reader.per_protocol(node, reader.switch, settings.goodbye),
         "motd": reader.motd,
+        "files": lambda node: settings.files._replace(**reader.section(node, {
+            **dict.fromkeys(("file_bytes", "account_bytes", "guest_bytes", "all_bytes", "offers_per_minute",
+                             "keep_days"), reader.count),
+            "disk_reserve_percent": reader.percent, "scan": reader.command, "url": reader.url})),
         "limits": lambda node: dict(settings.limits, **reader.section(node, limits)),
         "rooms": lambda node: dict(
             settings.rooms, **reader.section(node, dict.fromkeys(settings.rooms, reader.count))),
@@ -474,6 +485,27 @@ class _Reader:
 
     def pacing(self, node):
         return self._number(node, (int, float), "a number from 0 to %d" % MOST_PACING_MS, MOST_PACING_MS)
+
+    def percent(self, node):
+        return self._number(node, (int,), "a whole number from 0 to 99", 99)
+
+    def command(self, node):
+        """A command with its arguments, as text; None for null."""
+        text = self._scalar(node, (str, type(None)), "a command, or null")
+        try:
+            fits = text is None or shlex.split(text)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise self.error(node, "expected a command, such as clamdscan --fdpass, not %r" % text)
+        return text
+
+    def url(self, node):
+        """The address of the page, without a slash at its end; None for null."""
+        text = self._scalar(node, (str, type(None)), "an address, such as https://chat.example.org, or null")
+        if text is not None and not _PAGE.fullmatch(text):
+            raise self.error(node, "expected an address, such as https://chat.example.org, not %r" % text)
+        return text and text.rstrip("/")
 
     def switch(self, node):
         return self._scalar(node, (bool,), "true or false")

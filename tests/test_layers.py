@@ -7,7 +7,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-LAYERS = ["protocols", "ipc", "order", "chat", "http", "worker", "storage", "supervisor", "commands", "cli"]
+LAYERS = ["protocols", "ipc", "order", "chat", "http", "files", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
 OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "stress", "bench"}
@@ -29,9 +29,10 @@ WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded", "server.pro
 OF_THE_WALL_CLOCK = {"time", "localtime", "gmtime", "mktime"}
 
 # Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
-# session: the digest of its token.
+# session: the digest of its token. So have files.
 BELONGS_TO = {
-    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions", "server.http.site"},
+    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions", "server.http.site",
+                "server.files.shelf"},
     "hmac": {"server.supervisor.hashing"},
     "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config"},

@@ -5,6 +5,7 @@ to the hub, because only the hub's order is everybody's order. While a question 
 wait, so that answers keep the order of the commands.
 """
 from parley.server.chat.names import InvalidName, canonical_name, claims, room_and_claims, spelled
+from parley.server.chat.origins import origin
 from parley.server.chat.room import EVERYWHERE, LOBBY, LOBBY_NAME
 from parley.server.chat.sessions import key_of
 from parley.server.ipc.messages import ToHub
@@ -47,6 +48,8 @@ from parley.server.protocols.events import (
     News,
     Nothing,
     Notice,
+    Offer,
+    Offered,
     Oper,
     Partners,
     Ping,
@@ -68,6 +71,7 @@ from parley.server.protocols.events import (
     ScramFinish,
     SetFlag,
     SetName,
+    Share,
     SignIn,
     SignUp,
     Stored,
@@ -130,6 +134,7 @@ class Session:
         heed_form()          it is answered in the form in which its decoder writes now
         rooms                those of which this worker has members (see `server.chat.room.Rooms`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
+        files                where files are kept, or None (see `server.files.desk.Desk`)
         address()            (host, port) of the client
         heard_at             when it last sent anything, monotonic seconds
         new_token()          one that nobody can guess
@@ -662,6 +667,31 @@ class Session:
             room = b"" if partner else self._named(mark.room)
             self._ask(mark, ToHub.ReadMark(self.client.number, room, partner, mark.time))
 
+    @_handles(Offer)
+    def _offer(self, offer):
+        client = self.client
+        is_account = client.name in client.rooms.accounts
+        owner = "account " + client.name.decode() if is_account else "guest " + origin(client.address()[0])
+        self._ask_keeper(offer, do="offer", owner=owner, is_account=is_account,
+                         name=offer.name.decode("utf-8", "replace"), size=offer.size, sha256=offer.sha256)
+
+    @_handles(Share)
+    def _share(self, share):
+        if not share.to and self._room_of(share) is None:
+            self._refuse(Reason.NOT_INSIDE, share)
+        else:
+            self._ask_keeper(share, do="share", file=share.file, token=share.token)
+
+    def _ask_keeper(self, command, **request):
+        """Put a request to those who keep files."""
+        client = self.client
+        if client.files is None:
+            self._refuse(Reason.FILES_OFF, command)
+            return
+        client.state = WAITING
+        self._question = command
+        client.files.ask(lambda answer: client.heed("hear_of_file", answer), **request)
+
     @_handles(Deliver)
     def _deliver(self, deliver):
         self._look_up(deliver, ToHub.Deliver((), self.client.name, not self._traits.coalesces))
@@ -889,6 +919,21 @@ class Session:
         self._question = None
         self._go_on()
 
+    def hear_of_file(self, answer):
+        """What those say who keep files, to Offer or Share: a dictionary, see `server.files.keeper`."""
+        question = self._question
+        if self.client.state is GONE:
+            return
+        if "no" in answer:
+            self.refuse(answer["no"])
+        elif type(question) is Offer:
+            self.answer(Offered(answer["file"], answer["token"]))
+        else:
+            text = answer["text"].encode()
+            self._answered()
+            self._go_on(then=Whisper(question.to, text, None, None, question.tag) if question.to
+                        else Say(text, None, None, question.room, question.tag))
+
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""
         self.client.audience.tell_list(self.client, marked)
@@ -927,7 +972,7 @@ class Session:
             return  # there are others
         self.client.state = MEMBER if self.client.name else STRANGER
         if then is not None:
-            self._say(then)
+            HANDLERS[self.client.state][type(then)](self, then)
         if self.client.state is not WAITING:
             self.client.catch_up()
 

@@ -11,12 +11,16 @@ _TLS = (b"\x16\x03", b"\x16")  # how a client begins that expects TLS here
 
 
 class Request(NamedTuple):
-    """A request without a body. path: without the query. headers: with names in lower case."""
+    """A request. path: without the query. headers: with names in lower case.
+
+    length: bytes of the body behind it, which only a PUT may have.
+    """
 
     method: bytes
     target: bytes
     headers: Headers
     version: bytes
+    length: int = 0
 
     @property
     def path(self) -> bytes:
@@ -43,12 +47,16 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a request is answered with. closes: is it the last on this connection?"""
+    """What a request is answered with. closes: is it the last on this connection?
+
+    length: of the body, if that is not here but comes later.
+    """
 
     status: int
     headers: Headers
     body: bytes
     closes: bool = False
+    length: Optional[int] = None
 
 
 class Refused(ValueError):
@@ -99,9 +107,12 @@ class Reader:
         if too_long:
             raise Refused(431, "the head of the request is longer than %d bytes" % MOST)
         request = Request(bytes(event.method), bytes(event.target), _plain(event.headers), bytes(event.http_version))
-        if request.all(b"transfer-encoding") or request.all(b"content-length") not in ([], [b"0"]):
+        if request.all(b"transfer-encoding"):
+            raise Refused(413, "a request with a body of unknown length is not taken here")
+        length = int(request.one(b"content-length") or 0)  # which h11 has found to be one number
+        if length and request.method != b"PUT":
             raise Refused(413, "a request with a body is not taken here")
-        return request
+        return request._replace(length=length)
 
 
 def _plain(headers: Headers) -> List[Tuple[bytes, bytes]]:
@@ -113,7 +124,8 @@ def rendered(answer: Answer, date: str, without_body: bool) -> bytes:
     lines = [b"HTTP/1.1 %d %b" % (answer.status, _phrase(answer.status)), b"Date: " + date.encode()]
     lines += [b"%b: %b" % header for header in answer.headers]
     if answer.status not in (101, 304):
-        lines.append(b"Content-Length: %d" % len(answer.body))
+        length = len(answer.body) if answer.length is None else answer.length
+        lines.append(b"Content-Length: %d" % length)
     if answer.closes:
         lines.append(b"Connection: close")
     head = b"\r\n".join(lines) + b"\r\n\r\n"

@@ -50,6 +50,7 @@ _TYPES = {
 }
 _ZIPPED = ("html", "js", "css", "svg")
 _FOREVER = b"public, max-age=31536000, immutable"
+FILES = b"/files/"
 _COUNTED = (b"/", b"/chat", b"/livez", b"/readyz")
 OTHER = "other"  # how all other paths are counted
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"CONNECT")
@@ -155,6 +156,11 @@ class Site:
             return self.text(308, "the page is at %s/" % self._prefix.decode(), [(b"Location", self._prefix + b"/")])
         return self.text(404, "there is nothing here")
 
+    def file_path(self, request: Request) -> Optional[List[bytes]]:
+        """What stands behind /files/, between slashes, where the request is about a file."""
+        below = self._prefix + FILES
+        return request.path[len(below):].split(b"/") if request.path.startswith(below) else None
+
     def client(self, request: Request, peer: str) -> str:
         """The address of who asks; it is not the peer's if that is a proxy of ours and says so."""
         return self._is_trusted(peer) and self._forwarded_for(request) or peer
@@ -165,6 +171,8 @@ class Site:
         bare = path[len(self._prefix):] if path.startswith(self._prefix) else path
         if bare in _COUNTED:
             return bare.decode()
+        if bare.startswith(FILES):
+            return "/files"
         return "/static" if path in self._files else OTHER
 
     def _live(self, troubles: Sequence[str]) -> Answer:

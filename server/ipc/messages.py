@@ -1408,6 +1408,20 @@ class FromHasher:
         secret: Optional[str]
 
 
+class ToKeeper:
+    """What the hub says to the process that keeps files; requests come from workers (`parley.server.files.keeper`)."""
+
+    class Look(NamedTuple):
+        """Are you there?"""
+
+
+class FromKeeper:
+    """What the process that keeps files says to the hub."""
+
+    class Seen(NamedTuple):
+        """Here I am."""
+
+
 class ToEngine:
     """What the hub says to the process that talks to the engine of the order: see `parley.server.order.engine`."""
 
@@ -1557,7 +1571,7 @@ def _snake(name: str) -> str:
 
 _DIRECTIONS = (
     ToHub, ToWorker, Proven, Operated, Noticed, Settled, ToStore, ReadStore, ToJournal, FromJournal, ToHasher,
-    FromHasher, ToEngine, FromEngine, Shared)
+    FromHasher, ToKeeper, FromKeeper, ToEngine, FromEngine, Shared)
 _NAMES = {kind: name for direction in _DIRECTIONS for name, kind in messages(direction).items()}
 
 

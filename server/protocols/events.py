@@ -424,6 +424,29 @@ class Watch(NamedTuple):
 
 
 @event
+class Offer(NamedTuple):
+    """I want to send a file that is called so. `size`: in bytes. `sha256`: its hash in hexadecimal digits, or empty."""
+
+    name: bytes
+    size: int
+    sha256: str
+
+
+@event
+class Share(NamedTuple):
+    """Say in a room, or (if `to` is not empty) to one user alone, that there is a file that I have offered and sent.
+
+    `file`, `token`: as `Offered` has told them. `tag`: as of `Say`.
+    """
+
+    file: str
+    token: str
+    room: bytes
+    to: bytes
+    tag: bytes
+
+
+@event
 class MarkRead(NamedTuple):
     """I have read up to this number, in a room or (if that is not empty) with a partner. Nothing answers this."""
 
@@ -540,6 +563,7 @@ Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
     History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Masks, Wallops,
     Typing, Away, Introduce, SetName, SetFlag, Identify, Oper, ScramBegin, ScramFinish, Whois, WhoWas, Watch, MarkRead,
+    Offer, Share,
     ReadMark, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Turn, Nothing, Malformed,
     Broken, Hangup,
 ]  # fmt: skip
@@ -624,6 +648,14 @@ class Stored(NamedTuple):
     number: int
     time: int
     at: int = 0
+
+
+@event
+class Offered(NamedTuple):
+    """The answer to `Offer`: by this id the file is known, and by this token who has offered it."""
+
+    file: str
+    token: str
 
 
 @event
@@ -1035,7 +1067,7 @@ class Farewell(NamedTuple):
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
     Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, Looked, Counted, MasksTold, PartnersTold,
-    ReadTold, ScramTold, ScramProven, WhoisTold, WhoWasTold,
+    ReadTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, Offered,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
@@ -1108,6 +1140,13 @@ class Reason:
     # the store
     NOT_STORED = "not-stored"  # or it could not be read
     NO_SUCH_NUMBER = "no-such-number"  # of a message
+    # files
+    FILES_OFF = "files-off"  # none are kept here
+    FILE_TOO_BIG = "file-too-big"
+    QUOTA_FULL = "quota-full"  # of who offers it
+    DISK_FULL = "disk-full"  # or the space of all
+    NO_FILE = "no-such-file"
+    NOT_WHOLE = "not-whole"  # not all of it is here
     # the end of the connection
     BROKEN = "broken"
     TOO_LONG = "too-long"

@@ -29,6 +29,9 @@ does not give it; `at` is in seconds since the epoch.
                                         done
     typing {[room] | to}, away {away}, watch {names}, read {[room] | with, n}
                                         nothing; what is watched is told by presence
+    offer {name, size, [sha256]}        offer {file, token, url}: what is to be sent goes there by PUT, and then
+    share {file, token, [room] | to, [tag]}
+                                        done {n, at}: it is said, as everybody is told of a file
     logout                              done, and a close frame: the session is over, and the name free
     delete                              done
     ping                                pong
@@ -80,6 +83,7 @@ TRAITS = Traits(
 LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
 AROUND_TEXT = 4096  # bytes
 LONGEST_LABEL = LONGEST_TAG = 64  # characters
+LONGEST_FILE_NAME = 1024  # bytes
 MOST_MARKS = 100  # rooms that are resumed
 MOST_WATCHED = 200  # names
 MOST_HISTORY = 200  # messages
@@ -280,6 +284,28 @@ def _mark_read(fields: Fields, most: int) -> events.Command:
     return events.MarkRead(_room(fields), partner or b"", number)
 
 
+def _word(fields: Fields, key: str, most: int) -> str:
+    value = fields.get(key)
+    if not isinstance(value, str) or len(value) > most or not value.isalnum():
+        raise _Unfit
+    return value
+
+
+def _offer(fields: Fields, most: int) -> events.Command:
+    name, size = _raw(fields, "name"), _number(fields, "size")
+    if not 0 < len(name) <= LONGEST_FILE_NAME or size is None:
+        raise _Unfit
+    return events.Offer(name, size, "" if fields.get("sha256") is None else _word(fields, "sha256", LONGEST_LABEL))
+
+
+def _share(fields: Fields, most: int) -> events.Command:
+    to = _raw_or_none(fields, "to")
+    if to is not None and ("room" in fields or not to):
+        raise _Unfit
+    return events.Share(_word(fields, "file", LONGEST_LABEL), _word(fields, "token", LONGEST_LABEL),
+                        _room(fields) if to is None else events.HOME, to or b"", _tag(fields))
+
+
 def _topic(fields: Fields, most: int) -> events.Command:
     if fields.get("text") is None:
         return events.Topic(_room(fields))
@@ -326,6 +352,8 @@ _COMMANDS: Dict[str, Any] = {
     "away": (events.Away, _away),
     "watch": (events.Watch, _watch),
     "read": (events.MarkRead, _mark_read),
+    "offer": (events.Offer, _offer),
+    "share": (events.Share, _share),
     "logout": (events.LogOut, lambda fields, most: events.LogOut()),
     "delete": (events.Delete, lambda fields, most: events.Delete()),
     "ping": (events.TimingMark, lambda fields, most: events.TimingMark()),
@@ -482,6 +510,9 @@ ENCODERS: Encoders = {
     events.Welcome: _welcomed,
     events.CaughtUp: _caught_up,
     events.Stored: lambda stored: _on(b"done", b'"n":%d,"at":%d' % (stored.number, stored.time)),
+    events.Offered: lambda offered: _on(
+        b"offer", b'"file":"%b","token":"%b","url":"files/%b"' % (
+            offered.file.encode(), offered.token.encode(), offered.file.encode())),
     events.Waiting: lambda waiting: _on(b"waiting", b'"count":%d' % waiting.count),
     events.Done: lambda done: _DONE.get(events.kind_of(done.asked)) or _on(b"done"),
     events.Refused: lambda refused: _on(b"no", _why(refused.reason)),

@@ -39,7 +39,8 @@ MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cann
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
-HASHING, JOURNAL = "hashing", "journal"  # the slots of its helper processes; those of workers are numbers
+# The slots of its helper processes; those of workers are numbers.
+HASHING, JOURNAL, FILES = "hashing", "journal", "files"
 PRESSED = 0.002  # seconds between two rounds while a worker that is far behind catches up
 ENOUGH_PENDING = 8 << 20  # bytes kept for a worker that is behind; with more, no worker is heard until it catches up
 MOST_PENDING = 32 << 20  # bytes kept for one that gives no sign of life either
@@ -94,6 +95,7 @@ class Hub(Post):
     def __init__(self, pacing, accounts, store, failed_logins_per_minute=0, accounts_per_address=0):
         self.pacing = pacing
         self.verifier = Verifier()
+        self.keeper = None  # `server.files.keeper.Keeper`, if files are kept
         self.streams = {}
         self.workers_wanted = 0  # how many there should be
         self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
@@ -137,6 +139,8 @@ class Hub(Post):
         aides = {HASHING: self.verifier}
         if self.store.process:
             aides[JOURNAL] = self.store
+        if self.keeper:
+            aides[FILES] = self.keeper
         return aides
 
     @property

@@ -13,7 +13,7 @@ from parley.server.http.site import read_page
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import Queue
 from parley.server.supervisor.figures import BEHIND, DIED, STUCK
-from parley.server.supervisor.hub import JOURNAL, Hub
+from parley.server.supervisor.hub import FILES, JOURNAL, Hub
 from parley.server.worker.loop import Worker
 
 IDLE_INTERVAL = 1.0  # seconds: the longest wait for events
@@ -63,15 +63,17 @@ class Supervisor:
     open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
         None.
     make_hub: makes the hub, of what `Hub` is made of.
+    keeper: `server.files.keeper.Keeper`, or None if no files are kept.
     """
 
     def __init__(self, listening, settings, reread, accounts, store, rooms, sessions, directory, open_control,
-                 make_hub=Hub):
+                 make_hub=Hub, keeper=None):
         self._listening = listening
         self._settings = settings
         self._reread = reread
         hub = self._hub = make_hub(settings.pacing_ms / 1000, accounts, store,
                                    settings.failed_logins_per_minute, settings.accounts_per_address)
+        hub.keeper = keeper
         hub.verifier.scram = settings.irc.scram
         self._hub.slot_of = self._slot_of
         self._hub.workers_wanted = len(listening)
@@ -303,12 +305,14 @@ class Supervisor:
         up.write_here()
         if self._control:
             self._control.let_go()
-        if self._directory and slot != JOURNAL:
+        if self._directory and slot not in (JOURNAL, FILES):
             self._directory.let_go()
+        if self._hub.keeper and slot != FILES:
+            self._hub.keeper.let_go()
         if slot in self._aides:
             self._aides[slot].process(down, up)
         else:
-            Worker(number, down, up, own, self._settings.of_workers()).run()
+            Worker(number, down, up, own, self._settings.of_workers(), self._hub.keeper).run()
 
     def _kill_failed(self):
         for number in self._hub.failed:

@@ -13,6 +13,7 @@ from parley.server.worker.connection import READ, Connection
 from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
 from parley.server.worker.proxy import Introduction
+from parley.server.worker.transfers import Transfers
 from parley.server.worker.transports.tls import TLS, Unfit, context
 from parley.server.worker.visitor import Scrapers, Visitors
 
@@ -37,6 +38,7 @@ class Admission:
         self._handshakes = collections.deque()  # that can go on
         self._proxies = ()  # addresses and networks whose connections begin with what the proxy says of its client
         self.visitors = Visitors(worker, self)
+        self.visitors.transfers = worker.files and Transfers(worker)
         self.scrapers = Scrapers(worker, self)
         self.scrapers.site = Metrics()
         self.all_visitors = self.visitors, self.scrapers
@@ -57,6 +59,8 @@ class Admission:
         proxies = [ipaddress.ip_network(one) for one in web["trusted_proxies"]]
         self._proxies = proxies if settings["proxy"] else ()
         self.visitors.site = Site(read_page(), web["path"], proxies, web["origins"], settings["only_tls"])
+        if self.visitors.transfers:
+            self.visitors.transfers.site = self.visitors.site
         self.visitors.most = limits["connections_per_address"]
         if settings["certificate"] not in (None, self._certificate):
             self._certify(settings["certificate"])

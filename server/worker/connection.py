@@ -73,6 +73,11 @@ class Connection:
         return self._worker.uplink
 
     @property
+    def files(self):
+        """Where files are kept, or None."""
+        return self._worker.files
+
+    @property
     def rooms(self):
         """Those of which this worker has members."""
         return self._worker.rooms

@@ -7,6 +7,7 @@ from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import Rooms
 from parley.server.chat.session import RESET, WAITING
+from parley.server.files.desk import Desk
 from parley.server.ipc.counts import BOUNDS
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, records, said
@@ -49,13 +50,15 @@ class Worker:
     down, up: the queues from and to the hub.
     listening: (protocol name, socket, with TLS?, name of the room or HOME) of each socket to accept from.
     settings: `server.config.Settings`.
+    keeper: `server.files.keeper.Keeper`, or None if no files are kept.
     """
 
-    def __init__(self, number, down, up, listening, settings):
+    def __init__(self, number, down, up, listening, settings, keeper=None):
         self.now = time.monotonic()
         self.selector = selectors.DefaultSelector()
         self.uplink = Uplink(up, number)
         self.lookups = self.uplink.lookups
+        self.files = keeper and Desk(self, keeper.door, keeper.folder)
         self.deadlines = Deadlines()
         self.throttle = Throttle()
         self.turns = Turns()
@@ -367,6 +370,8 @@ class Worker:
             self._next_sweep = self.now + SWEEP
             self.admission.accept(not self.stopping)
             self._sweep()
+            if self.files:
+                self.files.sweep(self.now)
             for visitors in self.admission.all_visitors:
                 visitors.sweep(self.now)
         self._next_push = self._replica.push_users(self.now) or self._next_sweep

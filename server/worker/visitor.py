@@ -20,6 +20,7 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 HEAD_SECONDS = 10.0  # for the head of a request, from the beginning of the connection or of the head
 KEEP_ALIVE_SECONDS = 60.0  # between two requests
 TAKE_SECONDS = 60.0  # for a client to take an answer
+SETTLE_SECONDS = 180.0  # for those who keep files to flush and scan one
 HUB_SECONDS = 5.0  # for the hub to say how the server is
 MOST_SCRAPERS = 16
 # Of one address, before it has to keep to the rate: a class that opens the page at once may share it, forty that want
@@ -42,6 +43,7 @@ class Visitors:
 
     def __init__(self, worker, admission):
         self.site = None
+        self.transfers = None  # of files, if there are any
         self.most = 0
         self.worker = worker
         self.admission = admission
@@ -159,7 +161,7 @@ class Visitor:
     """
 
     __slots__ = ("origin", "_transport", "_protocol", "_home", "_visitors", "_reader", "_outbox", "_mask",
-                 "_host", "_asks", "_closing")
+                 "_host", "_asks", "_closing", "_body")
 
     def __init__(self, transport, protocol, home, visitors):
         self._transport = transport
@@ -169,7 +171,8 @@ class Visitor:
         self._reader = Reader()
         self._outbox = None  # what the kernel has not taken
         self._mask = 0
-        self._asks = False  # does it wait for the hub?
+        self._asks = False  # does it wait for the hub, or for those who keep files?
+        self._body = None  # what it sends or is sent of a file: see `server.worker.transfers`
         self._closing = False  # is the last answer said?
         try:
             self._host = as_people_write_it(transport.getpeername()[0])
@@ -187,6 +190,10 @@ class Visitor:
         """The selector found the socket ready, or it is its turn."""
         if mask & WRITE and self._outbox is not None:
             self._flush()
+        elif self._body is not None:
+            if self._outbox is None:
+                self._body.go_on(self._transport)
+            return
         if mask & READ and self._transport is not None and self._outbox is None and not self._asks:
             self._read()
 
@@ -220,8 +227,15 @@ class Visitor:
         if not visitors.admit_request(request, self._host):
             self._refuse(429, "there are too many requests", request)
             return
+        path = visitors.site.file_path(request) if visitors.transfers else None
+        if path is not None and not worker.stopping:
+            self.wait()
+            visitors.transfers.begin(self, request, path)
+            return
         answer = visitors.site.answer(request, self._host)
-        if isinstance(answer, Pending):
+        if request.length and not isinstance(answer, Upgrade):
+            self._answer(request, answer._replace(closes=True))
+        elif isinstance(answer, Pending):
             self._asks = True
             self._watch()
             visitors.ask_hub(self, request, answer.then)
@@ -241,6 +255,66 @@ class Visitor:
             return
         self._asks = False
         self._answer(request, then(answer))
+
+    # ---- files
+
+    def wait(self):
+        """Nothing is read of it until it is answered, or a body is to be passed on."""
+        self._asks = True
+        self.await_more()
+        self._watch()
+
+    def pass_on(self, body):
+        """What comes now is the body of its request; gives what has come of it already."""
+        if self._transport is None:
+            body.close()
+            return b""
+        self._body = body
+        self._asks = False
+        self.await_more(is_last=not body.left)
+        self._watch()
+        rest, self._reader.rest = self._reader.rest, b""
+        return rest
+
+    def give_back(self, data):
+        """This has come behind the body."""
+        self._reader.rest = data
+
+    def await_more(self, is_last=False):
+        """Something has been sent or taken, and it has some time for the next; more if only we are to speak."""
+        if self._transport is not None:
+            self._visitors.await_(self, SETTLE_SECONDS if is_last else TAKE_SECONDS)
+
+    def go_on_later(self):
+        """It has another turn soon, in case there is more."""
+        self._visitors.worker.postpone(self, READ)
+
+    def watch_body(self):
+        """What its body waits for has changed."""
+        if self._transport is not None:
+            self._watch()
+
+    def say_go_on(self):
+        """The client waits to be told that its body is wanted."""
+        if self._transport is not None:
+            with contextlib.suppress(OSError):
+                self._transport.write([b"HTTP/1.1 100 Continue\r\n\r\n"])
+
+    def end_body(self, request, answer):
+        """All has come, or no more is taken: this is the answer."""
+        if self._transport is not None:
+            self._body = None
+            self._asks = False
+            self._answer(request, answer)
+
+    def begin_body(self, request, answer, body):
+        """This is the answer, and behind its head comes the body."""
+        if self._transport is None:
+            body.close()
+            return
+        self._asks = False
+        self._body = body
+        self._answer(request, answer)
 
     def _become_client(self, upgrade):
         transport, rest = self._transport, self._reader.rest
@@ -289,6 +363,15 @@ class Visitor:
             self._watch()
             return
         self._outbox = None
+        if self._body is not None:
+            self._watch()
+            self.go_on_later()
+            return
+        self.answered()
+
+    def answered(self):
+        """All of the answer is sent."""
+        self._body = None
         if self._closing:
             self._visitors.await_(self, LINGER)
             try:
@@ -306,7 +389,9 @@ class Visitor:
 
     def give_up(self):
         """It has had its time."""
-        if self._asks:
+        if self._body is not None:
+            self.close()
+        elif self._asks:
             self._asks = False
             self._refuse(503, "the hub does not answer")
         elif self._reader.has_begun and not self._closing:
@@ -325,6 +410,9 @@ class Visitor:
 
     def _leave(self):
         self._outbox = None
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
         self._asks = True  # and so it is not watched
         self._watch()
         self._transport = None
@@ -341,6 +429,8 @@ class Visitor:
 
     def _watch(self):
         mask = WRITE if self._outbox is not None else 0 if self._asks else READ
+        if self._body is not None and not mask & WRITE:
+            mask = self._body.mask
         watch(self._visitors.worker.selector, self._transport, self, self._mask, mask)
         self._mask = mask
 

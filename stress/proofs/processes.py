@@ -88,8 +88,17 @@ def worker_of(server, slot):
 
 def journal_of(server, seconds=30.0):
     """The pid of the one child that has a database open."""
+    return _holder(server, "/parley.db", seconds)
+
+
+def keeper_of(server, seconds=30.0):
+    """The pid of the one child that has the index of files open."""
+    return _holder(server, "/files/index.db", seconds)
+
+
+def _holder(server, name, seconds):
     return wait_until(lambda: _sole(pid for pid in children(server.pid) if any(
-        target.split(" ")[0].endswith("/parley.db") for target in _opened(pid))), seconds)
+        target.split(" ")[0].endswith(name) for target in _opened(pid))), seconds)
 
 
 def workers_of(server):

@@ -171,6 +171,7 @@ class Client:
         self.audience = audience
         self.charged = self.heard_at = 0
         self.refusals = []
+        self.files = None
         self._waiting = []
         self.hub = hub
         self.rooms = Rooms([audience])

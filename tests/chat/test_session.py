@@ -47,6 +47,8 @@ from parley.server.protocols.events import (
     News,
     Nothing,
     Notice,
+    Offer,
+    Offered,
     Oper,
     Partners,
     Past,
@@ -72,6 +74,7 @@ from parley.server.protocols.events import (
     ScramFinish,
     SetFlag,
     SetName,
+    Share,
     SignIn,
     SignUp,
     Stored,
@@ -108,6 +111,7 @@ TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
 INTRODUCE, SET_NAME, WHO_WAS = Introduce(b"Ann Lee"), SetName(b"Ann Lee"), WhoWas(b"bob", 3)
 IDENTIFY, OPER = Identify(b"cid", b"pw"), Oper(b"op", b"pw")
 MARK_READ = MarkRead(HOME, b"", 7)
+OFFER, SHARE = Offer(b"a.txt", 5, ""), Share("f", "t", HOME, b"", b"tag")
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
@@ -133,7 +137,7 @@ ONE_OF_EACH = [
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
     ROLES, LOOK, Count(), ReadMotd(),
     KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
-    SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, READ_MARK,
+    SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, OFFER, SHARE, READ_MARK,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED, TURN,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
@@ -227,6 +231,8 @@ TABLE = {
     (MEMBER, LOOK): (WAITING, [("look", 1, b"#dev")], []),
     (MEMBER, Count()): (WAITING, [("tally", 1)], []),
     (MEMBER, ReadMotd()): (MEMBER, [], [Notice(b"")]),
+    (MEMBER, OFFER): (MEMBER, [], [Refused(Reason.FILES_OFF, OFFER)]),
+    (MEMBER, SHARE): (MEMBER, [], [Refused(Reason.FILES_OFF, SHARE)]),
     (MEMBER, Nothing()): (MEMBER, [], []),
     (MEMBER, BAD_WHISPER): (MEMBER, [], [Refused(Reason.BAD_FORM, Whisper)]),
     (MEMBER, TOO_LONG): (GONE, [("release", 1, b"too-long")], ENDED),
@@ -891,6 +897,48 @@ def test_who_has_logged_out_is_told_so_and_gone(member, hub):
     member.confirm()
     assert hub.drain() == [("release", 1)]
     assert member.audience.drain() == [Done(LogOut()), ("part", QUIT)]
+
+
+def test_who_shares_a_file_says_what_those_tell_who_keep_it_once_they_have(member, hub):
+    asked = []
+
+    class Files:
+        @staticmethod
+        def ask(then, **request):
+            asked.append((then, request))
+
+    member.files = Files
+    member.hear([OFFER, SAY])
+    then, request = asked.pop()
+    assert request == {"do": "offer", "owner": "guest 192.0.2.1", "is_account": False, "name": "a.txt", "size": 5,
+                       "sha256": ""}
+    then({"no": Reason.QUOTA_FULL})
+    assert member.audience.drain() == [Refused(Reason.QUOTA_FULL, OFFER)]
+    assert hub.drain() == [SAY_HI]  # what came behind it had to wait
+    member.rooms.accounts.add(b"ann")
+    member.hear([OFFER])
+    then, request = asked.pop()
+    assert (request["owner"], request["is_account"]) == ("account ann", True)
+    then({"file": "f", "token": "t"})
+    assert member.audience.drain() == [Offered("f", "t")]
+    elsewhere = Share("f", "t", b"#dev", b"", b"")
+    member.hear([elsewhere, SHARE])
+    assert member.audience.drain() == [Refused(Reason.NOT_INSIDE, elsewhere)]
+    then, request = asked.pop()
+    assert (request, hub.drain()) == ({"do": "share", "file": "f", "token": "t"}, [])
+    then({"text": "[file] a.txt"})
+    assert hub.drain() == [("say_once", 1, LOBBY, b"[file] a.txt", b"tag")]
+    member.hear([Share("f", "t", HOME, b"bob", b"")])
+    then, _ = asked.pop()
+    then({"text": "[file] a.txt"})
+    assert hub.drain() == [("whisper", 1, b"ann", b"bob", b"[file] a.txt", None, HOST)]
+    member.confirm()
+    member.hear([OFFER])
+    then, _ = asked.pop()
+    member.leave()
+    member.audience.drain()
+    then({"file": "f", "token": "t"})
+    assert member.audience.drain() == []
 
 
 def test_where_one_is_not_nothing_is_marked_as_read(member, hub):

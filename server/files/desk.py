@@ -1,0 +1,159 @@
+"""A worker's way to the process that keeps files (`server.files.keeper` has what it understands)."""
+import array
+import collections
+import json
+import selectors
+import socket
+
+from parley.server.protocols.events import Reason
+
+PATIENCE = 30.0  # seconds for an answer
+MOST_WAITING = 1000  # requests that the process has not taken yet
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_GONE = {"no": Reason.TRY_LATER}
+
+
+class Call:
+    """One request, until its last answer. then: a function that is told each answer, a dictionary.
+
+    If the process dies, or has not answered in time, the answer is a refusal.
+    """
+
+    def __init__(self, desk, sock, then, until):
+        self.sock = sock
+        self.until = until
+        self._desk = desk
+        self._then = then
+        self._come = b""
+        self._mask = 0
+        self.watch(READ)
+
+    def watch(self, mask):
+        """What the selector is to tell of the socket; with WRITE `can_write` is called."""
+        if mask == self._mask:
+            return
+        if self._mask:
+            self._desk.selector.modify(self.sock, mask, self)
+        else:
+            self._desk.selector.register(self.sock, mask, self)
+        self._mask = mask
+
+    def can_write(self):
+        """There is room for more bytes."""
+
+    def on_ready(self, mask):
+        """The selector found the socket ready."""
+        if mask & READ and self.sock is not None:
+            self._read()
+        if mask & WRITE and self.sock is not None:
+            self.can_write()
+
+    def _read(self):
+        try:
+            data = self.sock.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.fail()
+            return
+        *lines, self._come = (self._come + data).split(b"\n")
+        for line in lines:
+            answer = json.loads(line.decode())
+            if "go" in answer:
+                self.until = None  # whoever sends has to go on, and is looked at elsewhere
+            else:
+                self.close()
+            self._then(answer)
+
+    def fail(self):
+        """No answer comes."""
+        self.close()
+        self._then(_GONE)
+
+    def close(self):
+        """No answer is wanted any more."""
+        if self.sock is not None:
+            self._desk.forget(self)
+            self._desk.selector.unregister(self.sock)
+            self.sock.close()
+            self.sock = None
+
+    def crash(self):
+        """Called in an exception handler: see `Worker`."""
+        self.close()
+        self._desk.lose_one()
+
+
+class Desk:
+    """The requests of one worker.
+
+    worker: of it this uses selector, now, forget_turn(source) and lose_one(), which logs a bug.
+    door: the socket to ask at. folder: where the files are.
+    """
+
+    def __init__(self, worker, door, folder):
+        self.selector = worker.selector
+        self.folder = folder
+        self._worker = worker
+        self._door = door
+        self._calls = set()
+        self._waiting = collections.deque()  # (data, the process's end of the pair) that the socket has not taken
+
+    def lose_one(self):
+        """A bug."""
+        self._worker.admission.lose_one()
+
+    def ask(self, then, kind=Call, **request):
+        """Put a request, and call then(answer); gives its Call."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        call = kind(self, ours, then, self._worker.now + PATIENCE)
+        self._calls.add(call)
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append((json.dumps(request).encode(), theirs))
+            if len(self._waiting) == 1 and not self._put():
+                self.selector.register(self._door, WRITE, self)
+        else:
+            theirs.close()  # which the call sees as the end
+        return call
+
+    def _put(self):
+        """Send what waits; is nothing left?"""
+        while self._waiting:
+            data, theirs = self._waiting[0]
+            try:
+                fds = array.array("i", [theirs.fileno()])
+                self._door.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            except BlockingIOError:
+                return False
+            except OSError:
+                pass  # the call sees the end of its pair
+            theirs.close()
+            self._waiting.popleft()
+        return True
+
+    def on_ready(self, mask):
+        """The door takes more."""
+        if self._put():
+            self.selector.unregister(self._door)
+            self._worker.forget_turn(self)
+
+    def crash(self):
+        """Called in an exception handler."""
+        self.lose_one()
+
+    def forget(self, call):
+        """It has its answer."""
+        self._calls.discard(call)
+        self._worker.forget_turn(call)
+
+    def sweep(self, now):
+        """Whoever has waited for too long is answered."""
+        for call in [call for call in self._calls if call.until is not None and call.until <= now]:
+            try:
+                call.fail()
+            except Exception:
+                call.crash()

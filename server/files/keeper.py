@@ -1,0 +1,316 @@
+"""The process that keeps files, and its end in the hub.
+
+Workers ask it, not the hub. Each request is one datagram, JSON in UTF-8, with one end of a pair of sockets; the answer
+comes over that pair as a line of JSON, and is its end, but where bytes are to come: then a first line says that they
+may, the worker writes them, and a second line says what has become of them. All workers write to one socket, which
+outlives this process: what a process that died has not read is read by the next.
+
+    offer {owner, account, name, size, sha256}      file, token
+    state {file, token}                             at, size, whole
+    put {file, token, first, length, total}         go; then at, size, whole
+    share {file, token}                             text
+    drop {file, token}                              dropped
+    get {file}                                      name, size, kind, sha256
+    (what is not done)                              no, a Reason; perhaps at
+
+Nobody hears of anything before it is on the disk: what comes at the same time shares one commit.
+"""
+import array
+import collections
+import concurrent.futures
+import json
+import logging
+import os
+import selectors
+import socket
+import sqlite3
+import time
+
+from parley.server.files.index import Index, Messages
+from parley.server.files.shelf import Refused, Shelf
+from parley.server.ipc.messages import FromKeeper, ToKeeper, packed
+from parley.server.protocols.events import Reason
+
+LONGEST_REQUEST = 8192  # bytes
+MOST_IN_A_TURN = 64  # requests
+PIECE = 256 << 10  # bytes of one read
+SWEEP = 5.0  # seconds
+THREADS = 4  # that flush, scan and rename
+MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
+INDEX = "index.db"
+
+READ = selectors.EVENT_READ
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """The hub's end: it only looks whether the process is alive.
+
+    directory: `parley.server.storage.directory.Directory`. limits, base: see `Shelf`.
+    door: the socket that workers ask at. folder: where the files are.
+    """
+
+    def __init__(self, directory, limits, base):
+        self.folder = os.path.join(directory.path, "files")
+        os.makedirs(self.folder, 0o700, exist_ok=True)
+        self.door, self._requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.door.setblocking(False)
+        self._requests.setblocking(False)
+        self._database = directory.database
+        self._limits = limits
+        self._base = base
+        self.down = self.up = None
+        self.waiting = False
+        self._unanswered = 0
+
+    def attach(self, down, up):
+        """A process has been forked."""
+        self.down, self.up = down, up
+        self._unanswered = 0
+
+    def detach(self):
+        """The process is dead, or this is a child that does not own it; returns the queues to close."""
+        queues = [queue for queue in (self.down, self.up) if queue is not None]
+        self.down = self.up = None
+        self.waiting = False
+        return queues
+
+    def flush(self):
+        """Send what did not fit into the queue before."""
+        try:
+            self.down.put()
+        except BrokenPipeError:
+            pass  # `hear` notices that the process is dead
+
+    def is_stuck(self):
+        """Called at each look of the hub: has there been no answer for too many of them?"""
+        self._unanswered += 1
+        if self._unanswered == 1 and self.down is not None:
+            try:
+                self.down.put(packed(ToKeeper.Look()))
+            except BrokenPipeError:
+                pass
+        return self._unanswered > MOST_UNANSWERED
+
+    def hear(self):
+        """It is alive. EOFError if the process is gone."""
+        self.up.get()
+        self._unanswered = 0
+
+    def let_go(self):
+        """In a child that is not the process: it hears no requests."""
+        self._requests.close()
+
+    # ---- in the process
+
+    def process(self, down, up):
+        """Answer what is asked, until the hub is gone."""
+        self.door.close()
+        os.set_blocking(up.fileno(), True)
+        try:
+            index = Index(os.path.join(self.folder, INDEX))
+            shelf = Shelf(self.folder, index, Messages(self._database), self._limits, self._base, time.time)
+        except (sqlite3.Error, OSError) as error:
+            log.error("files cannot be kept: %(why)s", {"why": str(error)})
+            return
+        Keeping(self._requests, shelf, down, up).run()
+        index.close()
+
+
+class Channel:
+    """One request's pair of sockets. part: what is written of a file, or None. left: how many bytes are to come."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.part = None
+        self.left = 0
+
+
+class Keeping:
+    """The loop."""
+
+    def __init__(self, requests, shelf, down, up):
+        self._requests = requests
+        self._shelf = shelf
+        self._down, self._up = down, up
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(requests, READ, self._take_requests)
+        self._selector.register(down, READ, self._hear_hub)
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        self._selector.register(self._woken, READ, self._settle)
+        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self._finished = collections.deque()  # (Channel, Part, Reason or None), from the threads
+        self._answers = []  # (Channel, answer, is it the last?) that wait for the commit
+        self._channels = {}  # file -> the Channel over which it comes
+        self._failed = None  # an error of the index, in this turn
+        self._alive = True
+
+    def run(self):
+        """Until the hub is gone."""
+        next_sweep = time.monotonic()
+        while self._alive:
+            wait = max(0.0, next_sweep - time.monotonic())
+            for key, _ in self._selector.select(wait):
+                key.data()
+            if time.monotonic() >= next_sweep:
+                next_sweep = time.monotonic() + SWEEP
+                self._attempt(None, self._shelf.sweep)
+            self._commit()
+        self._threads.shutdown()
+
+    def _hear_hub(self):
+        try:
+            if self._down.get():
+                self._up.put(packed(FromKeeper.Seen()))
+        except (EOFError, BrokenPipeError):
+            self._alive = False
+
+    def _commit(self):
+        answers, self._answers = self._answers, []
+        try:
+            if self._failed is not None:
+                raise self._failed
+            self._shelf.index.commit()
+        except sqlite3.Error as error:
+            self._failed = None
+            self._shelf.index.roll_back()
+            log.error("the index of files cannot be read or written: %(why)s", {"why": str(error)})
+            answers = [(channel, {"no": Reason.NOT_STORED}, True) for channel, _, _ in answers]
+        for channel, answer, is_last in answers:
+            self._send(channel, answer, is_last)
+
+    def _send(self, channel, answer, is_last):
+        try:
+            channel.sock.send(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            pass  # whoever has asked is gone
+        if is_last:
+            self._close(channel)
+
+    def _close(self, channel):
+        if channel.part is not None and self._channels.get(channel.part.file) is channel:
+            del self._channels[channel.part.file]
+            self._shelf.pause(channel.part.file)
+        try:
+            self._selector.unregister(channel.sock)
+        except (KeyError, ValueError):
+            pass  # nothing more was to come
+        channel.sock.close()
+
+    # ---- requests
+
+    def _take_requests(self):
+        for _ in range(MOST_IN_A_TURN):
+            try:
+                data, sock = _received(self._requests)
+            except BlockingIOError:
+                return
+            if sock is not None:
+                sock.setblocking(False)
+                channel = Channel(sock)
+                self._attempt(channel, self._ask, channel, json.loads(data.decode()))
+
+    def _attempt(self, channel, action, *arguments):
+        """Do it. What is refused is answered, and so is what the disk or a bug keeps from being done."""
+        try:
+            action(*arguments)
+        except Refused as refused:
+            answer = {"no": refused.reason}
+            if refused.at is not None:
+                answer["at"] = refused.at
+            self._answers.append((channel, answer, True))
+        except sqlite3.Error as error:
+            self._failed = error  # what else was changed in this turn is not committed either
+            if channel is not None:
+                self._answers.append((channel, {"no": Reason.NOT_STORED}, True))
+        except Exception:
+            log.exception("a bug in what keeps files")
+            if channel is not None:
+                self._answers.append((channel, {"no": Reason.BUG}, True))
+
+    def _ask(self, channel, request):
+        what = request.pop("do")
+        if what == "put":
+            self._begin(channel, request)
+        else:
+            self._answers.append((channel, getattr(self._shelf, what)(**request), True))
+
+    def _begin(self, channel, request):
+        before = self._channels.get(request["file"])
+        if before is not None and before.left == 0:
+            raise Refused(Reason.TRY_LATER)  # it is being made whole
+        part = self._shelf.begin(**request)
+        if before is not None:
+            self._close(before)  # the last that comes has it
+        channel.part, channel.left = part, request["length"] if request["first"] is not None else 0
+        self._channels[part.file] = channel
+        self._answers.append((channel, {"go": True}, False))
+        if channel.left:
+            self._selector.register(channel.sock, READ, lambda: self._attempt(channel, self._read, channel))
+        else:
+            self._complete(channel)
+
+    def _read(self, channel):
+        try:
+            data = channel.sock.recv(min(PIECE, channel.left))
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        part = channel.part
+        if not self._shelf.is_current(part):
+            self._close(channel)  # it was deleted
+            return
+        if not data:  # the rest comes by another connection, or never
+            self._close(channel)
+            return
+        try:
+            part.append(data)
+        except OSError as error:
+            raise Refused(self._shelf.trouble(error), part.at) from None
+        channel.left -= len(data)
+        if not channel.left:
+            self._selector.unregister(channel.sock)
+            self._complete(channel)
+
+    def _complete(self, channel):
+        """What was to come over a channel is here."""
+        part = channel.part
+        if part.at < part.size:
+            self._answers.append((channel, {"at": part.at, "size": part.size, "whole": False}, True))
+            return
+        finish = self._shelf.settle(part)
+        self._threads.submit(self._finish, channel, part, finish)
+
+    def _finish(self, channel, part, finish):
+        """In a thread."""
+        reason = Reason.BUG
+        try:
+            reason = finish()
+        finally:
+            self._finished.append((channel, part, reason))
+            os.write(self._wake, b"\0")
+
+    def _settle(self):
+        """Threads have made files whole, or have not."""
+        os.read(self._woken, 4096)
+        while self._finished:
+            channel, part, reason = self._finished.popleft()
+            self._attempt(channel, self._settle_one, channel, part, reason)
+
+    def _settle_one(self, channel, part, reason):
+        self._answers.append((channel, self._shelf.settled(part, reason), True))
+
+
+def _received(sock):
+    """(data, the socket that came along or None) of the next datagram."""
+    fds = array.array("i")
+    data, ancillary, _, _ = sock.recvmsg(LONGEST_REQUEST, socket.CMSG_SPACE(fds.itemsize))
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[:len(content) - len(content) % fds.itemsize])
+    if not fds:
+        return data, None
+    os.set_inheritable(fds[0], False)
+    return data, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fds[0])

@@ -1,0 +1,57 @@
+"""What a file is called and how it is told of: one line of text, the same in all protocols.
+
+    [file] plan.pdf, 1.2 MB: https://chat.example.org/files/0f3c.../plan.pdf
+
+A name from a client is changed until it can be nothing but a name: no path, no end of a line, nothing that turns the
+direction of writing, and none of the characters that are more than text in this line, in an address, in a protocol or
+to a file system.
+"""
+import re
+import unicodedata
+import urllib.parse
+
+MOST_NAME = 100  # characters
+MARK = "[file] "
+LINE = re.compile(
+    r"\[file\] (?P<name>[^:/\n]{1,%d}), (?P<size>[0-9.]{1,6} [kMG]?B): (?P<url>https?://[^\s/]+(?:/[^\s/]+)*"
+    r"/files/(?P<file>[0-9a-f]{32})/[^\s/]+)" % MOST_NAME)
+
+_SPECIAL = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+# What a device of Windows is called, with whatever ending.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+# Controls, what is not to be seen (also the marks of direction), halves of pairs, what nobody has assigned, and ends of
+# lines and paragraphs.
+_UNFIT = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+def clean(name):
+    """The name under which a file is kept that a client calls so: never empty, and never a path."""
+    last = re.split(r"[/\\]", name)[-1]
+    seen = "".join(character for character in unicodedata.normalize("NFC", last)
+                   if unicodedata.category(character) not in _UNFIT)
+    plain = " ".join(_SPECIAL.sub("_", seen).split()).strip(". ")
+    if len(plain) > MOST_NAME:
+        stem, dot, ending = plain.rpartition(".")
+        ending = dot + ending if stem and len(ending) <= 10 else ""
+        plain = plain[:MOST_NAME - len(ending)].rstrip(". ") + ending
+    return "_" + plain[:MOST_NAME - 1] if _DEVICE.match(plain) else plain or "file"
+
+
+def size_of(size):
+    """So many bytes as people write it, in thousands."""
+    unit = 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size /= 1000
+        unit += 1
+    return "%s %s" % ("%.0f" % size if not unit or size >= 99.95 else "%.1f" % size, _UNITS[unit])
+
+
+def address(base, file, name):
+    """Where it is; base: the address of the page, without a slash at its end."""
+    return "%s/files/%s/%s" % (base, file, urllib.parse.quote(name, safe="-._~"))
+
+
+def line(base, file, name, size):
+    """How it is told of. A client finds the file in this by LINE."""
+    return "%s%s, %s: %s" % (MARK, name, size_of(size), address(base, file, name))

@@ -1,0 +1,284 @@
+"""What is kept of files, for whom and for how long; the folder and the index after a death at any point."""
+import errno
+import hashlib
+import logging
+import os
+import sqlite3
+
+import pytest
+
+from parley.server.files import shown
+from parley.server.files.index import Index, Messages
+from parley.server.files.kinds import kind_of
+from parley.server.files.shelf import ABANDONED, NOT_CLEAN, UNCLEAR, WRONG_HASH, WRONG_PLACE, Refused, Shelf
+
+LIMITS = {"file_bytes": 1000, "account_bytes": 2500, "guest_bytes": 1500, "all_bytes": 4000, "offers_per_minute": 0,
+          "disk_reserve_percent": 0, "keep_days": 30, "scan": None}
+DATA = bytes(range(200)) * 5
+BASE = "https://chat.example.org/parley"
+
+NAMES = {  # what a client may call a file, and what it is then called
+    "plan.pdf": "plan.pdf",
+    "/etc/passwd": "passwd",
+    "..\\..\\evil.exe": "evil.exe",
+    "../..": "file",
+    "..": "file",
+    "": "file",
+    "a/": "file",
+    ".bashrc": "bashrc",
+    "con.txt": "_con.txt",
+    "LPT1": "_LPT1",
+    "a\nMSG bob hi": "aMSG bob hi",
+    "a\r\x00\x1b[2Jb": "a[2Jb",
+    "photo\u202egnp.exe": "photognp.exe",
+    "a|||b||c": "a___b__c",
+    "x: https://evil.example/files/": "file",
+    "x: https:evil": "x_ https_evil",
+    "a\u2028b\u2029c\ud800d": "abcd",
+    "  a \t  b  ": "a b",
+    "e\u0301": "\u00e9",
+    "n" * 300 + ".tar": "n" * 96 + ".tar",
+    "\u540d" * 120: "\u540d" * 100,
+    '<img src=x onerror="f()">.png': "_img src=x onerror=_f()__.png",
+}
+
+
+class Table:
+    """The messages that are stored, in a database like the journal's."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self._rows = sqlite3.connect(self.path, isolation_level=None)
+        self._rows.execute("CREATE TABLE messages (number INTEGER PRIMARY KEY, text TEXT)")
+
+    def say(self, text):
+        self._rows.execute("INSERT INTO messages (text) VALUES (?)", (text,))
+
+    def delete_all(self):
+        self._rows.execute("DELETE FROM messages")
+
+
+class Kept:
+    """A shelf, and the same after a restart."""
+
+    def __init__(self, folder):
+        self.now = 1000000.0
+        self.folder = folder / "files"
+        self.folder.mkdir()
+        self.messages = Table(folder / "messages.db")
+        self.limits = dict(LIMITS)
+        self.shelf = None
+        self.start()
+
+    def start(self):
+        """As after the death of the process: nothing but what is on the disk."""
+        if self.shelf:
+            self.shelf.index.close()
+        self.index = Index(str(self.folder / "index.db"))
+        self.shelf = Shelf(
+            str(self.folder), self.index, Messages(self.messages.path), self.limits, BASE, lambda: self.now)
+
+    def offer(self, data=DATA, owner="guest 1", **more):
+        given = {"owner": owner, "is_account": owner.startswith("account"), "name": "a.bin", "size": len(data),
+                 "sha256": hashlib.sha256(data).hexdigest()}
+        found = self.shelf.offer(**dict(given, **more))
+        return found["file"], found["token"]
+
+    def send(self, key, data=DATA, first=0, total=None):
+        part = self.shelf.begin(*key, first, len(data), len(data) if total is None else total)
+        part.append(data)
+        return part
+
+    def complete(self, part):
+        finish = self.shelf.settle(part)
+        return self.shelf.settled(part, finish())
+
+    def put(self, key, data=DATA):
+        return self.complete(self.send(key, data))
+
+    def names(self):
+        return sorted(name for name in os.listdir(str(self.folder)) if not name.startswith("index.db"))
+
+    def state(self, key):
+        found = self.index.find(key[0])
+        return found and found.state
+
+
+@pytest.fixture
+def kept(tmp_path):
+    made = Kept(tmp_path)
+    yield made
+    made.shelf.index.close()
+
+
+def refused(action, *arguments, **named):
+    with pytest.raises(Refused) as caught:
+        action(*arguments, **named)
+    return caught.value.reason, caught.value.at
+
+
+def test_a_name_is_a_name_and_nothing_else_and_a_line_can_be_read_in_one_way_only():
+    for given, name in NAMES.items():
+        assert shown.clean(given) == name
+        assert shown.clean(name) == name
+        line = shown.line(BASE, "0123456789abcdef" * 2, name, 1234567)
+        told = shown.LINE.fullmatch(line)
+        assert (told.group("name"), told.group("size"), told.group("file")) == (
+            name, "1.2 MB", "0123456789abcdef" * 2)
+        assert "|||" not in line and line.isprintable()
+        assert line.endswith("/files/%s/%s" % (told.group("file"), told.group("url").rpartition("/")[2]))
+    assert [shown.size_of(size) for size in (1, 999, 1000, 99949, 99950, 999499, 999500, 25 << 20, 5 << 30)] == [
+        "1 B", "999 B", "1.0 kB", "99.9 kB", "100 kB", "999 kB", "1.0 MB", "26.2 MB", "5.4 GB"]
+    assert kind_of(b"\x89PNG\r\n\x1a\n") == "image/png"
+    assert kind_of(b"\xff\xd8\xff\xe0") == "image/jpeg"
+    assert kind_of(b"GIF89a") == "image/gif"
+    assert kind_of(b"RIFF1234WEBPVP8 ") == "image/webp"
+    for other in (b"", b"<svg>", b"<html>GIF89a", b"RIFF1234WAVE", b"\x89PN"):
+        assert kind_of(other) == "application/octet-stream"
+
+
+def test_an_offer_is_refused_for_its_size_the_space_of_its_owner_and_of_all_and_the_rate(kept):
+    assert refused(kept.offer, size=0)[0] == refused(kept.offer, size=-1)[0] == "bad-form"
+    assert refused(kept.offer, sha256="XYZ")[0] == "bad-form"
+    assert refused(kept.offer, size=1001)[0] == "file-too-big"
+    first = kept.offer(size=1000)
+    assert refused(kept.offer, size=501)[0] == "quota-full"
+    kept.offer(size=500)
+    for _ in range(2):
+        kept.offer(owner="account ann", size=1000)
+    assert refused(kept.offer, owner="account ann", size=501)[0] == "quota-full"
+    assert refused(kept.offer, owner="account bob", size=501)[0] == "disk-full"
+    kept.shelf.drop(*first)
+    kept.offer(size=1000)  # its space was free at once
+    kept.limits.update(disk_reserve_percent=99)
+    assert refused(kept.offer, owner="account bob", size=1)[0] == "disk-full"
+    kept.limits.update(disk_reserve_percent=0, offers_per_minute=3)
+    for _ in range(3):
+        kept.offer(owner="account cy", size=1)
+    assert refused(kept.offer, owner="account cy", size=1)[0] == "try-again-later"
+    kept.now += 60
+    kept.offer(owner="account cy", size=1)
+
+
+def test_a_file_comes_in_parts_over_deaths_and_is_whole_only_as_it_was_offered(kept):
+    key = kept.offer()
+    assert refused(kept.shelf.begin, key[0], "f" * 32, 0, 10, 1000) == ("not-allowed", None)
+    assert refused(kept.shelf.begin, "0" * 32, key[1], 0, 10, 1000) == ("no-such-file", None)
+    assert refused(kept.shelf.begin, "../index.db", key[1], 0, 10, 1000) == ("no-such-file", None)
+    assert refused(kept.shelf.begin, *key, 0, 10, 999) == ("bad-form", 0)  # its size is another
+    assert refused(kept.shelf.begin, *key, 0, 10, 1001) == ("file-too-big", 0)
+    assert refused(kept.shelf.begin, *key, 0, 1001, 1000) == ("bad-form", 0)
+    kept.send(key, DATA[:300], 0, 1000)
+    assert refused(kept.shelf.begin, *key, 299, 10, 1000) == (WRONG_PLACE, 300)
+    kept.send(key, DATA[300:500], 300, 1000)  # what is remembered of its hash holds
+    kept.shelf.index.commit()
+    kept.start()
+    assert kept.shelf.state(*key) == {"at": 500, "size": 1000, "whole": False}
+    assert refused(kept.shelf.get, key[0])[0] == "no-such-file"
+    assert refused(kept.shelf.share, *key)[0] == "not-whole"
+    part = kept.send(key, DATA[500:], 500, 1000)
+    assert kept.complete(part) == {"at": 1000, "size": 1000, "whole": True}
+    assert kept.shelf.get(key[0]) == {"name": "a.bin", "size": 1000, "kind": "application/octet-stream",
+                                      "sha256": hashlib.sha256(DATA).hexdigest()}
+    assert refused(kept.shelf.begin, *key, 0, 1000, 1000) == ("already-whole", 1000)
+    assert (kept.folder / key[0]).read_bytes() == DATA
+    other = kept.offer(size=500)
+    assert refused(kept.put, other, DATA[:500])[0] == WRONG_HASH
+    assert refused(kept.shelf.state, *other)[0] == "no-such-file"
+    assert kept.names() == [key[0]]
+
+
+def test_one_owner_sends_four_at_once_and_the_last_who_sends_a_file_is_the_one(kept):
+    keys = [kept.offer(size=100) for _ in range(5)]
+    parts = [kept.send(key, DATA[:10], 0, 100) for key in keys[:4]]
+    assert refused(kept.shelf.begin, *keys[4], 0, 10, 100)[0] == "try-again-later"
+    again = kept.send(keys[0], DATA[10:20], 10, 100)
+    assert not kept.shelf.is_current(parts[0])
+    assert kept.shelf.is_current(again)
+    kept.shelf.pause(keys[0][0])
+    kept.send(keys[4], DATA[:10], 0, 100)
+
+
+def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_is(kept, caplog):
+    caplog.set_level(logging.INFO)
+    moved, lost, said, unsaid = (kept.offer(size=1000, owner="guest %d" % number) for number in range(4))
+    kept.shelf.index.commit()
+    part = kept.send(moved)
+    assert kept.shelf.settle(part)() is None  # it has its name, and the index does not know
+    kept.put(lost)
+    for key in (said, unsaid):
+        kept.put(key)
+        text = kept.shelf.share(*key)["text"]
+    kept.messages.say("hello")
+    kept.messages.say(shown.line(BASE, said[0], "a.bin", 1000))
+    kept.shelf.index.commit()
+    (kept.folder / lost[0]).unlink()
+    for orphan in ("a" * 32, "b" * 32 + ".part"):
+        (kept.folder / orphan).write_bytes(b"x")
+    kept.start()
+    assert kept.names() == sorted([moved[0] + ".part", said[0], unsaid[0]])
+    assert [record.message for record in caplog.records].count("files swept that nobody has been told of") == 1
+    assert kept.shelf.state(*moved) == {"at": 1000, "size": 1000, "whole": False}
+    assert kept.complete(kept.shelf.begin(*moved, None, 0, 1000))["whole"]
+    kept.shelf.sweep()
+    assert (kept.state(said), kept.state(unsaid), kept.state(lost)) == ("said", "shared", None)
+    kept.now += UNCLEAR + 1
+    kept.shelf.sweep()
+    assert (kept.state(said), kept.state(unsaid), kept.state(moved)) == ("said", None, "whole")
+    kept.now += ABANDONED
+    kept.shelf.sweep()
+    assert kept.names() == [said[0]]
+    assert text.endswith("/files/%s/a.bin" % unsaid[0])
+
+
+def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_while_nobody_knows(kept, tmp_path):
+    old, deleted, twice = (kept.offer(size=1000, owner="guest %d" % number) for number in range(3))
+    for key in (old, deleted, twice):
+        kept.put(key)
+        kept.messages.say(kept.shelf.share(*key)["text"])
+        kept.shelf.sweep()
+    kept.shelf.share(*twice)  # again, and it is not said this time
+    kept.now += UNCLEAR + 1
+    kept.shelf.sweep()
+    assert kept.state(twice) == "said"
+    kept.messages.delete_all()
+    os.rename(kept.messages.path, kept.messages.path + "-away")
+    kept.shelf.sweep()
+    assert refused(kept.shelf.share, *twice)[0] == "not-stored"
+    assert kept.state(deleted) == "said"
+    os.rename(kept.messages.path + "-away", kept.messages.path)
+    kept.messages.say(shown.line(BASE, old[0], "a.bin", 1000))
+    for _ in range(2):
+        kept.shelf.sweep()
+    assert [kept.state(key) for key in (old, deleted, twice)] == ["said", None, None]
+    kept.now += 30 * 86400 + 1
+    kept.shelf.sweep()
+    assert kept.names() == []
+
+
+def test_what_the_disk_or_the_scanner_does_not_take_is_refused(kept, monkeypatch):
+    key = kept.offer()
+    part = kept.shelf.begin(*key, 0, 1000, 1000)
+    write, taken = os.write, []
+
+    def full(fd, data):
+        if taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken.append(write(fd, data[:400]))
+        return taken[0]
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError) as error:
+        part.append(DATA)
+    monkeypatch.undo()
+    assert Shelf.trouble(error.value) == "disk-full"
+    kept.shelf.pause(key[0])
+    assert kept.complete(kept.send(key, DATA[400:], 400, 1000))["whole"]  # what it had taken counts
+    for command, whole in (("true", True), ("false", False), ("/nowhere/scanner -x", False)):
+        kept.limits["scan"] = command
+        key = kept.offer(owner=command)
+        if whole:
+            assert kept.put(key)["whole"]
+        else:
+            assert refused(kept.put, key)[0] == NOT_CLEAN
+            assert kept.state(key) is None
