@@ -3,7 +3,20 @@
 It is asked before each command that takes effect on others, in the order of the entries, and knows nothing but the
 state that these have led to, and the settings.
 """
-from typing import Any, Callable, Collection, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    FrozenSet,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.members import Members
@@ -123,6 +136,13 @@ class Gate:
         if room is self._rooms.lobby:
             return MEMBER
         return room.members.get(holder, NOBODY)
+
+    def roles(self, room: Room) -> Iterator[Tuple[int, int]]:
+        """(holder, what it is there) of each who is in a room, but for the lobby."""
+        here = {self._members.called(name) for name in self.operators if self.is_protected(name)}
+        for holder, role in room.members.items():
+            is_operator = self.operators and (holder in here or self._is_operator_by_account(holder))
+            yield holder, OPERATOR if is_operator else role
 
     def is_operator(self, name: Optional[bytes]) -> bool:
         """Is this an operator's name? Not while it has no account with a password, so that nobody else is one."""

@@ -141,10 +141,10 @@ class Moderation:
             self._admit(self._rooms.by_name[home], holder, split(holder)[0], name, alias)
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
-              key: Optional[bytes], any_case: bool = False) -> None:
+              key: Optional[bytes], converses: bool = False) -> None:
         """Let the member into the room, which is made if there is none of this name; one that lasts is stored first."""
         holder = holder_of(worker, session)
-        if any_case:
+        if converses:
             room_name = self._rooms.meant(room_name, occupied)
         room = self._rooms.by_name.get(room_name)
         if holder not in self._members:
@@ -153,17 +153,17 @@ class Moderation:
             self._opening[holder].append((room_name, occupied, key))
             return
         if room is self._rooms.lobby and self._rooms.homes.get(holder) == b"":
-            self._come_to_lobby(worker, session, holder)
+            self._come_to_lobby(worker, session, holder, converses)
         elif room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
             self._post.refuse(holder, Reason.IS_LOBBY)
         elif room is self._rooms.lobby or room is not None and holder in room.members:
             self._post.confirm(holder, True)
         else:
-            trouble = self.let_in(holder, room_name, occupied, key)
+            trouble = self.let_in(holder, room_name, occupied, key, looks=converses)
             if trouble:
                 self._post.refuse(holder, trouble)
 
-    def _come_to_lobby(self, worker: int, session: int, holder: int) -> None:
+    def _come_to_lobby(self, worker: int, session: int, holder: int, looks: bool) -> None:
         """A member that was in no room from its login on enters the lobby."""
         lobby, name = self._rooms.lobby, self._members.names[holder]
         trouble = self._gate.why_kept_away(name, self._members.hosts.get(holder, ""))
@@ -172,14 +172,17 @@ class Moderation:
             return
         self._post.change()
         self._rooms.homes[holder] = LOBBY_NAME
+        if looks:
+            self._show_around(lobby, holder)
         self._post.everyone(ToWorker.Entered(LOBBY, LOBBY_NAME, lobby.topic[0], worker, session, name))
 
     def let_in(self, holder: int, room_name: bytes, occupied: Collection[bytes], key: Optional[bytes],
-               alias: Optional[bytes] = None, was_inside: bool = False) -> Optional[str]:
+               alias: Optional[bytes] = None, was_inside: bool = False, looks: bool = False) -> Optional[str]:
         """Let the member into the room, which is not the lobby; why not, or None if it is in.
 
         alias: of the member, if the workers are told of it next. was_inside: was it in the room when its connection
-            ended? Then it needs no key, and no invitation.
+            ended? Then it needs no key, and no invitation. looks: is it told who is there, unless the room has to be
+            stored first?
         """
         name, room = self._members.names[holder], self._rooms.by_name.get(room_name)
         owner = self._members.identities.get(holder, name)
@@ -201,7 +204,7 @@ class Moderation:
                 self._keep(room, lambda stored: self._accounts.order.submit(
                     0, entry(Settled.RoomOpened(holder, room.number, stored))), *split(holder))
                 return None
-        self._admit(room, holder, split(holder)[0], name, alias)
+        self._admit(room, holder, split(holder)[0], name, alias, looks)
         return None
 
     def _open(self, room_name: bytes, owner: bytes) -> Room:
@@ -237,7 +240,8 @@ class Moderation:
         for request in waiting:
             self.enter(worker, session, *request)
 
-    def _admit(self, room: Room, holder: int, worker: int, name: bytes, alias: Optional[bytes] = None) -> None:
+    def _admit(self, room: Room, holder: int, worker: int, name: bytes, alias: Optional[bytes] = None,
+               looks: bool = False) -> None:
         role = self._gate.role_of_account(room, holder, name)
         if not room.members and not room.lasts:
             role = OP
@@ -250,6 +254,8 @@ class Moderation:
         self.told_of_newcomers += len(room.members)
         if is_new or room.left_at < self._seconds - DAY:
             self._keep(room)
+        if looks:
+            self._show_around(room, holder)
         self._tell(room, ToWorker.Entered(
             room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias, ROLES.get(role, b"")))
 
@@ -431,13 +437,24 @@ class Moderation:
             else:
                 seeing.append(session)
         if room is not None and seeing:
-            inside = filter(self._gate.is_in_lobby, self._members.names) if room is self._rooms.lobby else room.members
-            members = [(self._members.names[one], ROLES.get(self._gate.role(room, one), b"")) for one in inside]
+            members = self._members_of(room)
             for session in seeing:
-                holder = holder_of(worker, session)
-                is_inside = holder in room.members or room is self._rooms.lobby and self._gate.is_in_lobby(holder)
-                self._post.answer(worker, [session], Looked(
-                    room_name, is_inside, members, *room.topic, self._settings(room), room.made_at))
+                self._post.answer(worker, [session], self._looked(room, holder_of(worker, session), members))
+
+    def _members_of(self, room: Room) -> List[Tuple[bytes, bytes]]:
+        names = self._members.names
+        inside = ((holder, self._gate.role(room, holder)) for holder in filter(self._gate.is_in_lobby, names)) \
+            if room is self._rooms.lobby else self._gate.roles(room)
+        return [(names[holder], ROLES.get(role, b"")) for holder, role in inside]
+
+    def _looked(self, room: Room, holder: int, members: Sequence[Tuple[bytes, bytes]]) -> Looked:
+        is_inside = holder in room.members or room is self._rooms.lobby and self._gate.is_in_lobby(holder)
+        return Looked(room.name, is_inside, members, *room.topic, self._settings(room), room.made_at)
+
+    def _show_around(self, room: Room, holder: int) -> None:
+        """Let the holder, that the workers are told of next, see who is in the room, without another question."""
+        looked = self._looked(room, holder, self._members_of(room))
+        self._post.worker(split(holder)[0], ToWorker.Around(tuple(looked)))
 
     def tally(self, worker: int, session: int) -> None:
         """How many are here?"""

@@ -17,6 +17,7 @@ from parley.server.protocols.events import (
     Joined,
     Known,
     Left,
+    Looked,
     Managed,
     Marked,
     Missed,
@@ -56,6 +57,7 @@ class Replica:
         self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
         self._aliases = {}  # name -> alias, of those who are here and have one
         self._next_push = 0.0
+        self._around = ()  # a Looked for who enters a room next
         rooms.everywhere.show_by(self._aliases)
 
     def said(self, room, worker, first, records, at=0):
@@ -210,9 +212,14 @@ class Replica:
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
         if room:
             room.happen(Entered(room_name, name, role) if room.name else Joined(name), session)
+        around, self._around = self._around, ()
         if session:
-            session.heed("inside", room, topic)
+            session.heed("inside", room, topic, around)
             self._list_rooms(session)
+
+    def around(self, fields):
+        """What one of this worker's sessions sees in the room that it enters next."""
+        self._around = (Looked(*fields),)
 
     def listening(self, session_number, number, room_name, hears):
         """A session without a name hears what happens in the room by whose port it has come, or no more."""

@@ -834,8 +834,8 @@ class Session:
         self._answered()
         self._go_on()
 
-    def inside(self, room, topic):
-        """It may be in the room, and hears from here on what happens there."""
+    def inside(self, room, topic, around=()):
+        """It may be in the room, and hears from here on what happens there. around: a `Looked`, if it gets one."""
         if self.client.name is None:  # it has asked for that, and is welcomed next
             if self._coming:
                 self.client.audience.hold_back(self.client)
@@ -846,7 +846,7 @@ class Session:
         if type(question) is Say:
             self._go_on(then=question)
         else:
-            self._go_on(Inside(room.name, topic, question))
+            self._go_on(Inside(room.name, topic, question), *around)
 
     def listen(self, room, hears):
         """Without a name, it hears what happens in the room by whose port it has come, or does so no more."""

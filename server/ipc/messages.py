@@ -256,14 +256,15 @@ class ToHub:
     class Enter(NamedTuple):
         """A member wants to be in a room, which is made if there is none of this name.
 
-        any_case: a room whose name differs in case only is the one that is meant.
+        converses: as its protocol's trait. Then a room whose name differs in case only is the one that is meant, and
+            with the answer it may be told who is there (`ToWorker.Around`).
         """
 
         session: int
         room_name: bytes
         occupied: Collection[bytes]
         key: Optional[bytes]
-        any_case: bool = False
+        converses: bool = False
 
     class Exit(NamedTuple):
         """A member wants to be in the room no more. `why`: in its words, or empty."""
@@ -619,6 +620,11 @@ class ToWorker:
         name: bytes
         alias: Optional[bytes] = None  # of who comes by the room's own port, of whom `joined` tells next
         role: bytes = b""
+
+    class Around(NamedTuple):
+        """What the session sees that enters a room next (`Entered`): the fields of a `Looked`. To its worker."""
+
+        fields: Tuple[Any, ...]
 
     class Listening(NamedTuple):
         """The session, which has no name yet, hears what happens in the room from here on, or not. To its worker."""

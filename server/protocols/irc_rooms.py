@@ -11,7 +11,7 @@ from parley.server.protocols import events, irc_history, irc_services
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import OPS, mask, prefix_of
-from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, packed_extra, shown
+from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, packed_extra, shown
 
 Commands = Optional[Sequence[Any]]
 
@@ -77,6 +77,8 @@ def _joined(room: bytes, client: Any, answer: Any) -> None:
     if isinstance(answer, events.Inside):
         client.fresh = answer.room or LOBBY
         client.join(client.fresh)
+        if not _is_told_its_mark(client):
+            client.label(_looked_around)  # which may come at once, without a question
     elif isinstance(answer, events.Refused):
         code = b"403" if answer.reason == Reason.INVALID_ROOM else b""
         client.refuse(answer.reason, middle(room), code=code)
@@ -86,11 +88,17 @@ def _look_around(client: Any) -> Sequence[Any]:
     """What somebody is told who has entered a room."""
     if not client.fresh:
         return ()
-    mark = [irc_history.read_mark(client.fresh, None)] if b"draft/read-marker" in client.caps else []
+    mark = [irc_history.read_mark(client.fresh, None)] if _is_told_its_mark(client) else []
     return [*mark, asks(_looked_around, events.Look(client.fresh))]
 
 
+def _is_told_its_mark(client: Any) -> bool:
+    """Is it told how far it has read, before it is told who is there?"""
+    return b"draft/read-marker" in client.caps
+
+
 def _looked_around(client: Any, looked: Any) -> None:
+    client.fresh = b""
     if isinstance(looked, events.Looked):
         if looked.topic:
             _tell_topic(client, looked.room, looked.topic, looked.by, looked.time)
@@ -155,17 +163,19 @@ def _names_told(client: Any, answer: Any) -> None:
 
 def tell_names(client: Any, looked: events.Looked) -> None:
     """353."""
-    room = shown(looked.room)
-    line = b""
+    room, names = shown(looked.room), [name for name, _ in looked.members]
     secret = b"@" if dict(looked.settings).get(b"private") else b"="
-    for name, role in looked.members:
-        one = prefix_of(role) + (client.source(name) if b"userhost-in-names" in client.caps else nick(name))
-        if line and len(line) + len(one) > _NAMES_BYTES:
-            client.numeric(b"353", secret, room, text=line)
-            line = b""
-        line += (b" " if line else b"") + one
-    if line:
-        client.numeric(b"353", secret, room, text=line)
+    shown_as = map(client.source, names) if b"userhost-in-names" in client.caps else nicks(names)
+    text = b" ".join([prefix_of(role) + one if role else one for one, (_, role) in zip(shown_as, looked.members)])
+    while len(text) > _NAMES_BYTES:
+        end = text.rfind(b" ", 0, _NAMES_BYTES + 1)
+        end = text.find(b" ") if end < 0 else end
+        if end < 0:
+            break
+        client.numeric(b"353", secret, room, text=text[:end])
+        text = text[end + 1:]
+    if text:
+        client.numeric(b"353", secret, room, text=text)
 
 
 def list_rooms(client: Any, params: List[bytes]) -> Commands:

@@ -21,7 +21,8 @@ _ALIAS_DIGITS = 4
 _MOST_ALIASES = 4096
 _MOST_SOURCES = 512  # that are remembered; each takes a third of a KiB
 # What stands in a nick. A "|" is in no name, so what has one is an alias.
-_NICK = re.compile(rb"[^\x00-\x20!#$%&*+,\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*")
+_A_NICK = rb"[^\x00-\x20!#$%&*+,\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*"
+_NICK, _NICKS = re.compile(_A_NICK), re.compile(rb"%b(?:\x00%b)*" % (_A_NICK, _A_NICK))
 _BAD_FIRST = re.compile(r"[!#$%&*+,\-.:?@~0-9]")
 _BAD = re.compile(r"[ !*,.:?@]")
 # mIRC's colours, hexadecimal ones, and what else changes how text looks.
@@ -39,6 +40,11 @@ _aliases: Dict[bytes, bytes] = {}  # alias -> name, of those that were shown
 def nick(name: bytes) -> bytes:
     """The name as IRC shows it: itself, or an alias if IRC could not carry it."""
     return name if _NICK.fullmatch(name) else _alias(name)
+
+
+def nicks(names: Sequence[bytes]) -> Sequence[bytes]:
+    """Likewise of many, as quickly as where all are nicks."""
+    return names if _NICKS.fullmatch(b"\0".join(names)) else list(map(nick, names))
 
 
 @functools.lru_cache(maxsize=_MOST_ALIASES)

@@ -353,3 +353,16 @@ def test_no_control_that_others_send_comes_out():
         heard = irc_words.heard(raw, b"ann")
         assert heard.plain is None or not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", heard.plain)
     assert irc_words.heard(b"a\x1bb", b"ann").whole == b"", "what a terminal would obey is told to nobody"
+
+
+def test_a_long_list_of_names_is_told_in_lines_that_are_not_too_long():
+    members = [("n\u00e4me %d" % number if number % 9 == 0 else "name%d" % number).encode() for number in range(300)]
+    roles = [b"", b"", b"owner", b"voice"]
+    looked = events.Looked(b"#dev", True, [(name, roles[number % 4]) for number, name in enumerate(members)])
+    client = Client(b"ann")
+    client.answers[events.Look] = looked
+    *lines, end = client.send(b"NAMES #dev")
+    assert b" 366 " in end
+    assert all(300 < len(line) <= 512 for line in lines[:-1]) and len(lines) < 10
+    assert b" ".join([line.rstrip().partition(b" :")[2] for line in lines]).split(b" ") == [
+        (b"", b"", b"@", b"+")[number % 4] + irc_words.nick(name) for number, name in enumerate(members)]

@@ -84,3 +84,21 @@ def test_each_form_is_made_when_there_is_somebody_to_hear_it(pair):
     assert not [key for key in worker.audiences if key[0] == "irc"]
     come(pair, b"ann", b"#a", caps=b"server-time")
     assert ("irc", "server-time", HOME) in worker.audiences
+
+
+@pytest.mark.parametrize("caps, told, rounds", [
+    (b"", ["JOIN", "353", "366"], 1), (b"draft/read-marker", ["JOIN", "MARKREAD", "353", "366"], 3)])
+def test_who_joins_a_room_is_told_with_the_answer_who_is_there(pair, caps, told, rounds):
+    bob = come(pair, b"bob", b"#a", b"#lobby", worker=2)
+    ann = come(pair, b"ann", caps=caps)
+    for room in (b"#a", b"#lobby"):
+        ann.send(b"JOIN " + room + b"\r\n")
+        for _ in range(rounds):
+            pair.tick()
+            pair.hub.turn(0)
+        pair.tick()
+        heard = lines(ann)
+        assert [line.split(" ")[1] for line in heard] == told
+        assert {name.lstrip("@") for name in heard[-2].rpartition(":")[2].split(" ")} == {"ann", "bob"}
+    pair.settle()
+    assert lines(ann) == [] and len(lines(bob)) == 2
