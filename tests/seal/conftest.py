@@ -1,0 +1,4 @@
+"""Sealing takes `cryptography`."""
+import pytest
+
+pytest.importorskip("cryptography")

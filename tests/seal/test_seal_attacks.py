@@ -1,0 +1,250 @@
+"""Whoever carries envelopes and lists can change, move and repeat them: nothing of that is accepted."""
+import base64
+import os
+import random
+
+import pytest
+from surroundings_of_seal import NOW, Server
+
+from parley.client.seal import devices, envelope
+from parley.client.seal.envelope import PREFIX, Unopened
+from parley.client.seal.ring import Ring, Stranger, Unsealable
+
+
+def bytes_of(text):
+    raw = text[len(PREFIX):]
+    return base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4))
+
+
+def written(data):
+    return PREFIX + base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Attacks:
+    """Each gives what the server shows instead of (by, place, number, envelope), from all that it has seen."""
+
+    def __init__(self, seed, others, thief):
+        self.random, self.others, self.thief = random.Random(seed), others, thief
+
+    def bits_flipped(self, by, place, number, text):
+        data = bytearray(bytes_of(text))
+        data[self.random.randrange(len(data))] ^= 1 << self.random.randrange(8)
+        return by, place, number, written(data)
+
+    def cut(self, by, place, number, text):
+        data = bytes_of(text)
+        return by, place, number, written(data[:self.random.randrange(len(data))])
+
+    def swapped(self, by, place, number, text):
+        mine, other = bytes_of(text), bytes_of(self.random.choice(self.others))
+        at = self.random.randrange(1, min(len(mine), len(other)))
+        return by, place, number, written(mine[:at] + other[at:])
+
+    def repeated(self, by, place, number, text):
+        return by, place, number + self.random.randrange(1, 1000), text
+
+    def repeated_as_kept(self, by, place, number, text):
+        return by, place, None, text
+
+    def readdressed(self, by, place, number, text):
+        return by, self.random.choice([one for one in ("bob", "carl", "#dev", "#ops") if one != place]), number, text
+
+    def of_another_sender(self, by, place, number, text):
+        return "carl" if by == "ann" else "ann", place, number, text
+
+    def signed_anew(self, by, place, number, text):
+        data = bytes_of(text)[:-64]
+        return by, place, number, written(data + self.thief.keys.identity.sign(envelope.context(by, place) + data))
+
+    def signed_anew_as_own(self, by, place, number, text):
+        data = bytes_of(text)[:-64]
+        data = data[:2] + self.thief.keys.id + data[18:]
+        return "mallory", place, number, written(data + self.thief.keys.identity.sign(
+            envelope.context("mallory", place) + data))
+
+    def written_otherwise(self, by, place, number, text):
+        return by, place, number, self.random.choice([text + "=", text + "A", text + " ", text.replace(":1:", ":2:"),
+                                                      text[:-1] + "\u00e9", PREFIX, PREFIX + "!" + text[len(PREFIX):]])
+
+
+def test_none_of_a_thousand_forged_envelopes_is_accepted():
+    server = Server()
+    ann, bob, carl, mallory = (server.ring(name) for name in ("ann", "bob", "carl", "mallory"))
+    rings = ann, bob, carl, mallory
+    server.meet(*rings)
+    genuine, number = [], 0
+    for count in range(10):
+        for text, place in ((ann.seal_whisper("bob", "secret %d" % count, NOW + count), "bob"),
+                            *((one, "#dev") for one in
+                              ann.seal_in_room("#dev", ["ann", "bob", "carl"], "word %d" % count, NOW + count))):
+            number += 1
+            genuine.append(("ann", place, number, text))
+    opened = [bob.open(*one, NOW) for one in genuine]
+    assert [one for one in opened if one] == ["%s %d" % pair for count in range(10)
+                                              for pair in (("secret", count), ("word", count))]
+    assert [bob.open(*one, NOW) for one in genuine] == opened  # it is the same message, seen in its history
+    attacks = Attacks(7, [one[3] for one in genuine], mallory)
+    ways = [getattr(attacks, name) for name in vars(Attacks) if not name.startswith("_")]
+    accepted, tried = [], 0
+    for count in range(1000):
+        forged = ways[count % len(ways)](*genuine[attacks.random.randrange(len(genuine))])
+        if forged in genuine:
+            continue
+        tried += 1
+        try:
+            accepted.append((ways[count % len(ways)].__name__, bob.open(*forged, NOW)))
+        except (Unopened, Stranger):
+            pass
+    assert accepted == []
+    assert tried > 950
+    with pytest.raises(Unopened):  # whose place another has taken
+        carl.open(*genuine[0], NOW)
+
+
+def test_an_old_message_is_not_shown_as_a_new_one_however_long_ago_it_was():
+    server = Server()
+    ann, bob = server.ring("ann"), server.ring("bob")
+    server.meet(ann, bob)
+    first = ann.seal_whisper("bob", "come at six", NOW)
+    assert bob.open("ann", "bob", 1, first, NOW) == "come at six"
+    for number in range(2, 300):
+        bob.open("ann", "bob", number, ann.seal_whisper("bob", "and so on", NOW), NOW)
+    for number in (1000, 299, None):
+        with pytest.raises(Unopened, match="as if it were a new one"):
+            bob.open("ann", "bob", number, first, NOW)
+    assert bob.open("ann", "bob", 1, first, NOW) == "come at six"  # in its history
+
+
+def test_a_list_that_was_changed_is_none():
+    server = Server()
+    ann = server.ring("ann")
+    server.ring("ann")
+    data = server.lists["ann"]
+    for at in range(len(data)):
+        for forged in (data[:at], data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]):
+            with pytest.raises(devices.BadList):
+                devices.read(forged, "ann")
+    for forged in (data + b"\0", b""):
+        with pytest.raises(devices.BadList):
+            devices.read(forged, "ann")
+    with pytest.raises(devices.BadList):
+        devices.read(data, "bob")
+    assert devices.read(data, "ann").number == 2 and ann.own_devices()
+
+
+def test_a_verified_partner_notices_each_way_of_swapping_a_list():
+    server, honest = Server(), Server()
+    ann, bob = server.ring("ann"), server.ring("bob")
+    server.meet(ann, bob)
+    assert ann.digits("bob") == bob.digits("ann")
+    ann.confirm("bob")
+    honest.lists.update(server.lists)
+
+    for name in ("a list of its own", "a device more", "an older list", "none"):
+        other = Server()
+        if name == "a device more":
+            other.lists["bob"] = honest.lists["bob"]
+        other.ring("bob")
+        shown = {"none": None, "an older list": honest.lists["bob"]}.get(name, other.lists.get("bob"))
+        told = ann.learn("bob", shown)
+        if name in ("none", "an older list"):
+            assert told == [] and ann.why_blocked("bob") is None
+            assert bob.open("ann", "bob", None, ann.seal_whisper("bob", "still for him", NOW), NOW)
+            continue
+        assert len(told) == 1 and "/verify bob" in told[0], name
+        assert ann.learn("bob", shown) == []  # it is said once
+        with pytest.raises(Unsealable, match="/verify bob"):
+            ann.seal_whisper("bob", "not for them", NOW)
+        with pytest.raises(Unsealable, match="/verify bob"):
+            ann.seal_in_room("#dev", ["ann", "bob"], "not for them", NOW)
+        assert ann.digits("bob") != bob.digits("ann") or name == "a device more"
+        ann.learn("bob", honest.lists["bob"])
+        ann._pin("bob", devices.read(honest.lists["bob"], "bob"), True)  # as it was
+
+
+def test_who_is_not_verified_is_told_and_can_go_on():
+    server = Server()
+    ann, bob = server.ring("ann"), server.ring("bob")
+    server.meet(ann, bob)
+    phone = server.ring("bob")
+    assert server.meet(ann) == ["bob has a new device."]
+    server.meet(phone)
+    text = ann.seal_whisper("bob", "on both", NOW)
+    assert [one.open("ann", "bob", 1, text, NOW) for one in (bob, phone, ann)] == ["on both"] * 3
+    told = server.log_in(bob)
+    assert len(told) == 1 and "/seal accept" in told[0]
+    short = next(short for short, is_this, vouched in bob.own_devices() if not is_this)
+    server.publish(bob, bob.change_own(short, True))
+    assert server.meet(ann) == [] and server.log_in(phone) == []
+    ann.confirm("bob")
+    tablet = server.ring("bob")
+    assert "none of the others vouches" in server.meet(ann)[0] and ann.why_blocked("bob")
+    with pytest.raises(Unopened, match="/verify bob"):
+        server.meet(tablet)
+        ann.open("bob", "ann", 2, tablet.seal_whisper("ann", "it is me", NOW), NOW)
+    server.log_in(bob)
+    server.publish(bob, bob.change_own(tablet.keys.id.hex()[:8], True))
+    assert server.meet(ann) == [] and ann.why_blocked("bob") is None
+    server.publish(bob, bob.change_own(phone.keys.id.hex()[:8], False))
+    server.meet(ann)
+    with pytest.raises(Unopened, match="not sealed for this device"):
+        phone.open("ann", "bob", 3, ann.seal_whisper("bob", "without the phone", NOW), NOW)
+    with pytest.raises(Unsealable, match="taken out"):
+        server.log_in(phone)
+
+
+def test_a_room_gets_another_key_when_anybody_leaves_and_after_a_while():
+    server = Server()
+    ann, bob, carl = (server.ring(name) for name in ("ann", "bob", "carl"))
+    server.meet(ann, bob, carl)
+
+    def kinds(members, now):
+        return [envelope.read(one).kind for one in ann.seal_in_room("#dev", members, "hi", now)]
+
+    everybody = ["ann", "bob", "carl"]
+    assert kinds(everybody, NOW) == [envelope.LETTER, envelope.SPEECH]
+    assert kinds(everybody, NOW) == [envelope.SPEECH]
+    sent = ann.seal_in_room("#dev", ["ann", "bob"], "without carl", NOW)
+    assert len(sent) == 2
+    for ring, sees in ((bob, True), (carl, False)):
+        for number, one in enumerate(sent):
+            try:
+                assert ring.open("ann", "#dev", number, one, NOW) in (None, "without carl") and sees
+            except Unopened:
+                assert not sees
+    assert kinds(["ann", "bob"], NOW + 86401) == [envelope.LETTER, envelope.SPEECH]  # a day later
+    for _ in range(99):
+        assert kinds(["ann", "bob"], NOW + 86402) == [envelope.SPEECH]
+    assert kinds(["ann", "bob"], NOW + 86402) == [envelope.LETTER, envelope.SPEECH]
+    with pytest.raises(Unsealable, match="eve has no device"):
+        ann.seal_in_room("#dev", ["ann", "eve"], "hi", NOW)
+    with pytest.raises(Unsealable, match="more than 100"):
+        ann.seal_in_room("#dev", ["ann"] * 101, "hi", NOW)
+
+
+def test_a_ring_is_a_file_of_its_owner_and_goes_on_after_a_week(tmp_path):
+    server, path = Server(), str(tmp_path / "seal" / "ann")
+    ann, bob = server.ring("ann", path), server.ring("bob")
+    server.meet(ann, bob)
+    early = bob.seal_whisper("ann", "early", NOW)
+    ann.set_sealed("bob", True)
+    ann.confirm("bob")
+    assert ann.open("bob", "ann", 5, early, NOW) == "early"
+    ann.save()
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    for days, is_readable in ((8, True), (20, True), (60, False)):
+        again = Ring(path, "ann")
+        assert again.is_sealed("bob") and again.is_verified("bob") and again.digits("bob") == bob.digits("ann")
+        server.log_in(again, NOW + 86400 * days)
+        server.meet(bob)
+        assert again.open("bob", "ann", 100 + days, bob.seal_whisper("ann", "later", NOW + days), NOW) == "later"
+        try:
+            assert again.open("bob", "ann", 5, early, NOW) == "early" and is_readable
+        except Unopened:
+            assert not is_readable
+        with pytest.raises(Unopened):
+            again.open("bob", "ann", 6, early, NOW)
+        again.save()
+    (tmp_path / "broken").write_text("{")
+    with pytest.raises(ValueError, match="cannot be read"):
+        Ring(str(tmp_path / "broken"), "ann")

@@ -1,0 +1,66 @@
+"""The published vectors: docs/sealing-vectors.json, which the page's code reads as well."""
+import json
+import os
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from parley.client.seal import devices, envelope, hpke
+
+PATH = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "sealing-vectors.json")
+with open(PATH, encoding="utf-8") as _file:
+    VECTORS = json.load(_file)
+
+
+def raw(value):
+    return bytes.fromhex(value)
+
+
+def keys(word):
+    of = VECTORS["devices"][word]
+    return devices.Keys(Ed25519PrivateKey.from_private_bytes(raw(of["identity"])),
+                        [(X25519PrivateKey.from_private_bytes(raw(of["sealing"])), 0)])
+
+
+def test_hpke_is_that_of_the_rfc():
+    for one in VECTORS["hpke"]:
+        private, ephemeral = (X25519PrivateKey.from_private_bytes(raw(one[key])) for key in ("private", "ephemeral"))
+        info, text, aad = (raw(one[key]) for key in ("info", "text", "aad"))
+        receiver = hpke.public_bytes(private.public_key())
+        assert hpke.seal(receiver, info, text, aad, ephemeral, one["aead"]) == raw(one["sealed"])
+        assert hpke.open_(private, info, raw(one["sealed"]), aad, one["aead"]) == text
+        assert hpke.open_(private, info, hpke.seal(receiver, info, text), b"") == text  # with keys by chance
+
+
+def test_lists_are_read_as_published():
+    for word, one in VECTORS["devices"].items():
+        assert (keys(word).id.hex(), keys(word).public.hex(), keys(word).sealing_public.hex()) == (
+            one["id"], one["public"], one["sealing_public"])
+    lists = [devices.read(raw(one["data"]), one["name"]) for one in VECTORS["lists"]]
+    for one, read in zip(VECTORS["lists"], lists):
+        assert read.number == one["number"]
+        assert sorted(identity.hex() for identity in read.vouched) == one["vouched"]
+        assert [entry.id.hex() for entry in read.in_use] == one["in_use"]
+    for one in VECTORS["judged"]:
+        assert devices.judge(lists[one["old"]], lists[one["new"]]) == one["is"], one
+    ann, bob = keys("ann"), keys("bob")
+    assert devices.digits("bob", bob.public, "ann", ann.public) == VECTORS["digits"]
+
+
+def test_envelopes_are_opened_as_published():
+    identity = keys("ann").public
+    for one in VECTORS["letters"]:
+        parts = envelope.read(one["envelope"])
+        assert parts.at == one["at"]
+        envelope.check(identity, "ann", one["place"], parts)
+        for word in ("ann", "ann's phone", "bob"):
+            assert envelope.open_letter(keys(word), "ann", one["place"], parts) == (one["what"], raw(one["content"]))
+    chain = envelope.read_chain(raw(VECTORS["letters"][-1]["content"]))
+    now = chain
+    for one in VECTORS["speeches"]:
+        parts = envelope.read(one["envelope"])
+        envelope.check(identity, "ann", one["place"], parts)
+        assert envelope.chain_of(parts) == (raw(one["chain"]), one["index"])
+        assert envelope.open_speech(chain, "ann", one["place"], parts) == raw(one["content"])
+        assert envelope.speech(keys("ann"), "ann", one["place"], one["at"], now, raw(one["content"])) == one["envelope"]
+        now = envelope.next_of(now)
