@@ -270,10 +270,13 @@ def _serve(settings, arguments):
     _raise_descriptor_limit()
     if settings.cluster:
         return _serve_as_node(settings, arguments)
-    store, directory, rows, boxes, rooms, sessions = _open_storage(settings.storage, settings.rooms["keep_messages"])
+    store, directory, rows, boxes, lists, rooms, sessions = _open_storage(
+        settings.storage, settings.rooms["keep_messages"])
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
     accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
     _load_accounts(settings.users_file, rows, boxes, accounts)
+    for name, data in lists.items():
+        accounts.know_devices(name, data)
     _check_operators(settings.operators, accounts)
     listening, lines = _open_sockets(
         settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
@@ -392,17 +395,19 @@ def _announce_stop(service):
 
 
 def _open_storage(storage, keep_room_messages):
-    """(store, `Directory`, accounts, boxes, rooms, sessions) for a `config.Storage`: these four as `Database` has them.
+    """(store, `Directory`, accounts, boxes, lists of devices, rooms, sessions) for a `config.Storage`.
+
+    The last five are as `Database` has them.
 
     The directory is None if nothing is stored. CannotUse or StoreError if it cannot be used.
     """
     if storage is None:
-        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, ([], 0), []
+        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, {}, ([], 0), []
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # not only in the journal, so that what is wrong with it shows at once
     database.check()
-    rows, boxes, last = database.accounts(), database.boxes(), database.last_given()
+    rows, boxes, lists, last = database.accounts(), database.boxes(), database.device_lists(), database.last_given()
     rooms, reserved, sessions, identity = database.rooms(), last, database.sessions(), database.identity()
     with contextlib.suppress(sqlite3.Error), database.transaction():  # the journal tries again, and reports the error
         database.reserve(last + BLOCK)
@@ -414,7 +419,7 @@ def _open_storage(storage, keep_room_messages):
             directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw",
             keep_room_messages=keep_room_messages)
 
-    return Journal(open_again, last, reserved, identity), directory, rows, boxes, rooms, sessions
+    return Journal(open_again, last, reserved, identity), directory, rows, boxes, lists, rooms, sessions
 
 
 def _load_accounts(path, rows, boxes, accounts):

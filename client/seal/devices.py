@@ -7,7 +7,7 @@ A list is these bytes. Signatures are Ed25519, integers big-endian; a name is UT
     4     number of the list; each has a greater one than that before it
     1, n  the account's name: its length, and the name
     1     author: which of the devices has signed the list
-    1     count of devices, 1 to 64. Of each, in the order in which they came:
+    1     count of devices, 1 to 32. Of each, in the order in which they came:
     32      identity: a public key of Ed25519, for ever
     32      sealing: a public key of X25519, for a week
     1       voucher: which device has vouched for it; itself, if none has
@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from parley.client.seal.hpke import public_bytes
 
 SUITE = 1
-MOST = 64  # devices of an account, those that are gone included
-MOST_IN_USE = 20  # of them; a message has 88 bytes for each
+MOST = 32  # devices of an account, those that are gone included
+MOST_IN_USE = 16  # of them; a message has 88 bytes for each
 RENEW_AFTER = 7 * 86400  # seconds, after which a device makes another sealing key
 KEEP_FOR = 30 * 86400  # seconds for which it can still open what was sealed to an older one
 DEVICE_ID, KEY_ID = 16, 8  # bytes

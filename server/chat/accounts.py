@@ -14,6 +14,7 @@ from parley.server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Message, ReadStore, Settled, ToStore, entry
 from parley.server.order.at_hand import Order
+from parley.server.protocols.sealed import read_list
 
 MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
 MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub
@@ -52,10 +53,13 @@ class Account:
     shares: {source: _Share} of these; None if there are none.
     oldest: seconds since the epoch; no kept message is older. None if there are none.
     closing: how many requests to delete it the store has not answered yet.
+    devices: the list of its devices, as clients sign it (docs/sealing.md), or empty.
+    list_number: of the latest list that somebody wanted to be stored, or 0.
     used_on: the day since the epoch on which the store was last told that it is in use, or None.
     """
 
-    __slots__ = ("serial", "occupied", "secret", "kept", "size", "shares", "oldest", "closing", "used_on")
+    __slots__ = ("serial", "occupied", "secret", "kept", "size", "shares", "oldest", "closing", "used_on",
+                 "devices", "list_number")
 
     def __init__(self, occupied: Collection[bytes], secret: Optional[str]) -> None:
         self.serial = 0
@@ -65,6 +69,7 @@ class Account:
         self.shares: Optional[Dict[str, _Share]] = None
         self.oldest: Optional[int] = None
         self.used_on: Optional[int] = None
+        self.devices, self.list_number = b"", 0
 
 
 class _Share:
@@ -152,6 +157,23 @@ class Accounts:
         """From here on the account has another secret, if that is stored and the account still exists."""
         if stored and self._is_still(name, serial):
             self.accounts[name].secret = secret
+
+    def know_devices(self, name: bytes, data: bytes) -> None:
+        """Add a list of devices that the store has already."""
+        self.accounts[name].devices, self.accounts[name].list_number = data, read_list(data)[1]
+
+    def publish(self, name: bytes, number: int, data: bytes, asker: int) -> None:
+        """Give the account another list of devices, once that is stored. Leads to a `Settled.Published`."""
+        account = self.accounts[name]
+        account.list_number = number
+        self._ask(ToStore.KeepDevices(name, data), Settled.Published, asker, name, account.serial, number, data)
+
+    def settle_published(self, name: bytes, serial: int, number: int, data: bytes, stored: Optional[bool]) -> bool:
+        """From here on the account has another list of devices, if that is stored and it still exists. Is it so?"""
+        if not stored or not self._is_still(name, serial):
+            return False
+        self.accounts[name].devices = data
+        return True
 
     def use(self, name: bytes) -> None:
         """Somebody comes under this name. If it is that of an account, the store is told, once a day."""

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Tuple
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.claims import Claims
 from parley.server.chat.contract import Passwords, Post
+from parley.server.chat.devices import DeviceLists
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
 from parley.server.chat.gate import Gate
@@ -52,6 +53,7 @@ class Register:
         self.sessions = Sessions(
             post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions)
+        self.devices = DeviceLists(post, self.members, accounts)
         self.people = People(post, self.members, accounts, self.rooms, self.gate, numbers)
         self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)
         self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
@@ -73,7 +75,7 @@ class Register:
         The first is of messages from workers only. others: those who handle further ones of these.
         """
         deciding = (self.claims, self.enrollment, self.direct, self.moderation, self.sessions, self.presence,
-                    self.people)
+                    self.people, self.devices)
         of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding)}

@@ -11,6 +11,7 @@ from parley.server.protocols.events import (
     Browsed,
     Changed,
     Deliver,
+    DevicesChanged,
     Entered,
     Exited,
     IsTyping,
@@ -137,6 +138,10 @@ class Replica:
         self._rooms.barred = list(map(network_of, networks))
         for session in self._rooms.lobby.members:
             session.heed("check_bar")
+
+    def devices_changed(self, name, number):
+        """An account has another list of devices."""
+        self._rooms.everywhere.happen(DevicesChanged(name, number))
 
     def account_opened(self, name):
         """There is a new account."""

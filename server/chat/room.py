@@ -6,6 +6,7 @@ from parley.server.chat.origins import address
 from parley.server.chat.person import packed, unpacked
 from parley.server.ipc.queues import texts
 from parley.server.protocols.events import Said
+from parley.server.protocols.sealed import records_shown
 
 LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
 EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any room hears it, or has entered only this
@@ -47,13 +48,14 @@ class Room:
         first: the number of the first message. at: when it got that, milliseconds.
         find: gives this worker's session of a number; None if it has none.
         """
-        talk = None
+        talk, others = None, records_shown(records)
         for audience in self.audiences:
+            heard = records if audience.traits.sealed else others
             if audience.rooms.get(self.number) and not audience.hear_plainly(
-                    self.number, self.name, first, records, find, at):
-                if talk is None:
+                    self.number, self.name, first, heard, find, at):
+                if talk is None or others is not records:
                     each = [(number, sender, one, time)
-                            for number, sender, text, time, count in records for one in texts(text, count)]
+                            for number, sender, text, time, count in heard for one in texts(text, count)]
                     talk = [(Said(sender, text, time, message, self.name, at), find and find(number))
                             for message, (number, sender, text, time) in enumerate(each, first)]
                 audience.hear_talk(self.number, talk)
@@ -66,8 +68,10 @@ class Room:
         for audience in self.audiences:
             if audience.rooms.get(self.number) and (text or audience.traits.extras):
                 heard, more = whole if audience.traits.extras else plain
+                if not audience.traits.sealed:
+                    heard = records_shown([heard])[0]
                 if not audience.hear_plainly(self.number, self.name, first, [heard], find, at):
-                    said = Said(sender, text, time, first, self.name, at, more)
+                    said = Said(sender, heard[2].partition(b"\0")[0], time, first, self.name, at, more)
                     audience.hear_talk(self.number, [(said, find and find(number))])
 
     def show_by(self, aliases):

@@ -24,6 +24,7 @@ from parley.server.protocols.events import (
     Delete,
     Deliver,
     Describe,
+    DevicesOf,
     Done,
     Enter,
     Exit,
@@ -56,6 +57,7 @@ from parley.server.protocols.events import (
     Poll,
     Pong,
     Post,
+    PublishDevices,
     Quit,
     ReadMark,
     ReadMotd,
@@ -657,6 +659,17 @@ class Session:
             self._refuse(Reason.INVALID_NAME, mark)
         else:
             self.client.hub.ask(ToHub.MarkRead(self.client.number, room, partner, mark.number))
+
+    @_handles(PublishDevices)
+    def _publish_devices(self, publish):
+        if spelled(publish.name) != self.client.name:
+            self._refuse(Reason.NOT_YOU, publish)
+        else:
+            self._ask(publish, ToHub.PublishDevices(self.client.number, publish.number, publish.data))
+
+    @_handles(DevicesOf)
+    def _devices_of(self, asked):
+        self._ask(asked, ToHub.DevicesOf(self.client.number, spelled(asked.name)))
 
     @_handles(ReadMark)
     def _read_mark(self, mark):

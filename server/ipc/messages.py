@@ -191,6 +191,19 @@ class ToHub:
         name: bytes
         most: int
 
+    class PublishDevices(NamedTuple):
+        """The account of a member has another list of devices, of this number."""
+
+        session: int
+        number: int
+        data: bytes
+
+    class DevicesOf(NamedTuple):
+        """A member asks for the list of an account's devices."""
+
+        session: int
+        name: bytes
+
     class Typing(NamedTuple):
         """A member is typing in a room, or to one member."""
 
@@ -546,6 +559,12 @@ class ToWorker:
         """From these networks nobody hears the lobby without a name: addresses that are banned there."""
 
         networks: List[str]
+
+    class DevicesChanged(NamedTuple):
+        """The account has another list of devices, of this number."""
+
+        name: bytes
+        number: int
 
     class AccountOpened(NamedTuple):
         """There is a new account."""
@@ -1016,6 +1035,16 @@ class Settled:
         secret: str
         stored: Optional[bool]
 
+    class Published(NamedTuple):
+        """Is the account's new list of devices stored?"""
+
+        asker: int
+        name: bytes
+        serial: int
+        number: int
+        data: bytes
+        stored: Optional[bool]
+
     class Closed(NamedTuple):
         """Is it stored that the account is deleted?"""
 
@@ -1216,6 +1245,12 @@ class ToStore:
 
         name: bytes
         secret: str
+
+    class KeepDevices(NamedTuple):
+        """The account has this list of devices."""
+
+        name: bytes
+        data: bytes
 
     class Use(NamedTuple):
         """The account is in use."""

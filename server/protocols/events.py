@@ -456,6 +456,22 @@ class MarkRead(NamedTuple):
 
 
 @event
+class PublishDevices(NamedTuple):
+    """The devices of my account are these from now on: a signed list (docs/sealing.md), its name and its number."""
+
+    name: bytes
+    number: int
+    data: bytes
+
+
+@event
+class DevicesOf(NamedTuple):
+    """Which devices has this account?"""
+
+    name: bytes
+
+
+@event
 class ReadMark(NamedTuple):
     """Up to when have I read, in a room or (if that is not empty) with a partner?
 
@@ -563,7 +579,7 @@ Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
     History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Masks, Wallops,
     Typing, Away, Introduce, SetName, SetFlag, Identify, Oper, ScramBegin, ScramFinish, Whois, WhoWas, Watch, MarkRead,
-    Offer, Share,
+    Offer, Share, PublishDevices, DevicesOf,
     ReadMark, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Turn, Nothing, Malformed,
     Broken, Hangup,
 ]  # fmt: skip
@@ -824,6 +840,14 @@ class ReadTold(NamedTuple):
 
 
 @event
+class DevicesTold(NamedTuple):
+    """The answer to `DevicesOf`: the list of the account's devices; empty if there is none."""
+
+    name: bytes
+    data: bytes
+
+
+@event
 class ScramTold(NamedTuple):
     """The answer to `ScramBegin`. nonce: what the server adds to the client's, which nobody can guess."""
 
@@ -1026,6 +1050,14 @@ class Changed(NamedTuple):
 
 
 @event
+class DevicesChanged(NamedTuple):
+    """An account has another list of devices, of this number."""
+
+    name: bytes
+    number: int
+
+
+@event
 class Wallopped(NamedTuple):
     """An operator says something to operators, and whoever wants to hear it."""
 
@@ -1067,11 +1099,11 @@ class Farewell(NamedTuple):
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
     Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, Looked, Counted, MasksTold, PartnersTold,
-    ReadTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, Offered,
+    ReadTold, DevicesTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, Offered,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
-    IsTyping, Presence, Changed, Wallopped,
+    IsTyping, Presence, Changed, DevicesChanged, Wallopped,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 
@@ -1103,6 +1135,7 @@ class Reason:
     INVALID_NAME = "invalid-name"
     NAME_TAKEN = "name-taken"
     NO_ACCOUNT = "no-account"
+    OLDER_LIST = "older-list"  # of devices
     TOO_MANY_ACCOUNTS = "too-many-accounts"
     REGISTRATION_CLOSED = "registration-closed"  # clients make no accounts here
     ACCOUNT_REQUIRED = "account-required"  # names without one are not used here

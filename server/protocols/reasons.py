@@ -18,6 +18,7 @@ SENTENCES: Dict[str, str] = {
     Reason.INVALID_NAME: "this cannot be a name",
     Reason.NAME_TAKEN: "the name is taken",
     Reason.NO_ACCOUNT: "there is no such account",
+    Reason.OLDER_LIST: "there is a newer list of your devices",
     Reason.TOO_MANY_ACCOUNTS: "there are too many accounts",
     Reason.REGISTRATION_CLOSED: "new accounts cannot be made here",
     Reason.ACCOUNT_REQUIRED: "only names that have an account can be used here",

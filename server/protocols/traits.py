@@ -25,6 +25,7 @@ class Traits(NamedTuple):
         them.
     labels: commands may have labels, which their answers bear (`with_label` of the protocol).
     http: clients come in by an HTTP request that asks for WebSocket.
+    sealed: clients can open sealed messages; all others are told that there is one (`server.protocols.sealed`).
     heartbeat: what a client is sent that has been silent for a while, so that it shows that it is there; or nothing.
     if_missed: the command to run for a member that logs in, if messages were kept for it while it was away. None: it
         is only told that there are some.
@@ -52,6 +53,7 @@ class Traits(NamedTuple):
     people: bool = False
     labels: bool = False
     http: bool = False
+    sealed: bool = False
     heartbeat: bytes = b""
     if_missed: Any = None
     in_lobby: bool = True

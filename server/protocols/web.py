@@ -32,6 +32,8 @@ does not give it; `at` is in seconds since the epoch.
     offer {name, size, [sha256]}        offer {file, token, url}: what is to be sent goes there by PUT, and then
     share {file, token, [room] | to, [tag]}
                                         done {n, at}: it is said, as everybody is told of a file
+    keys {publish: list}                done: from now on these are the devices of one's account
+    keys {of}                           keys {name, devices: list or ""}
     logout                              done, and a close frame: the session is over, and the name free
     delete                              done
     ping                                pong
@@ -52,12 +54,14 @@ long as the account, and for guests as long as the session.
     joined {room, name}                 left {room, name}                   renamed {room, old, new}
     managed {room, act, by, name, text} invited {room, by}                  notice {text}
     typing {room | from, name}          presence {name, state}: here, away, gone
+    keys {name, number}: there is a new list of an account's devices (docs/sealing.md); a list is in base64url
     bye {why, text, [retry]}, and a close frame. retry: seconds after which to come back
 
 A message is at most 64 KiB long, in one frame or several, and its text `text_bytes`; where those are more than 20000
 a message may be three times as long as the text. Close codes beside those of the RFC: 4000 too slow, 4001 another
 log-in, 4002 idle.
 """
+import base64
 import json
 import re
 from json.encoder import encode_basestring_ascii
@@ -68,6 +72,7 @@ from parley.server.protocols import events, websocket
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Malformed, Reason
 from parley.server.protocols.reasons import SENTENCES
+from parley.server.protocols.sealed import read_list
 from parley.server.protocols.text import canonical, canonical_within
 from parley.server.protocols.traits import Traits
 from parley.server.protocols.websocket import close_frame, text_frame
@@ -77,7 +82,7 @@ PORT = 8000
 IDLE_TIMEOUT = 0  # whoever does not answer pings is not idle but gone
 TRAITS = Traits(
     acknowledges=True, numbered=True, resumes=True, open_to_strangers=(events.Ping, events.Quit, None),
-    shared_answers=(events.Present,), labels=True, http=True, optional=True,
+    shared_answers=(events.Present,), labels=True, http=True, optional=True, sealed=True,
     heartbeat=websocket.PING)
 
 LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
@@ -118,6 +123,7 @@ def _whole(digits: str) -> int:
 
 
 _JSON = json.JSONDecoder(parse_int=_whole)
+_BASE64URL = re.compile(rb"[A-Za-z0-9_-]+")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -306,6 +312,19 @@ def _share(fields: Fields, most: int) -> events.Command:
                         _room(fields) if to is None else events.HOME, to or b"", _tag(fields))
 
 
+def _keys(fields: Fields, most: int) -> events.Command:
+    published, name = _raw_or_none(fields, "publish"), _raw_or_none(fields, "of")
+    if published is None and name is not None:
+        return events.DevicesOf(name)
+    if published is None or name is not None or not _BASE64URL.fullmatch(published):
+        raise _Unfit
+    try:
+        data = base64.urlsafe_b64decode(published + b"=" * (-len(published) % 4))
+        return events.PublishDevices(*read_list(data), data)
+    except (ValueError, IndexError):
+        raise _Unfit from None
+
+
 def _topic(fields: Fields, most: int) -> events.Command:
     if fields.get("text") is None:
         return events.Topic(_room(fields))
@@ -354,6 +373,7 @@ _COMMANDS: Dict[str, Any] = {
     "read": (events.MarkRead, _mark_read),
     "offer": (events.Offer, _offer),
     "share": (events.Share, _share),
+    "keys": (events.PublishDevices, _keys),
     "logout": (events.LogOut, lambda fields, most: events.LogOut()),
     "delete": (events.Delete, lambda fields, most: events.Delete()),
     "ping": (events.TimingMark, lambda fields, most: events.TimingMark()),
@@ -540,6 +560,10 @@ ENCODERS: Encoders = {
         b'"name":' + quoted(typing.name)),
     events.Presence: lambda presence: _on(
         b"presence", b'"name":%b,"state":"%b"' % (quoted(presence.name), presence.state.encode())),
+    events.DevicesTold: lambda told: _on(b"keys", b'"name":%b,"devices":"%b"' % (
+        quoted(told.name), base64.urlsafe_b64encode(told.data).rstrip(b"="))),
+    events.DevicesChanged: lambda changed: _on(b"keys", b'"name":%b,"number":%d' % (
+        quoted(changed.name), changed.number)),
     events.Notice: lambda notice: _on(b"notice", b'"text":' + quoted(notice.text)),
     events.Farewell: _farewell,
 }

@@ -92,6 +92,10 @@ MIGRATIONS = (
         number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, extra BLOB, checksum INTEGER);
     CREATE INDEX extras_in ON extras (conversation, number);
     """,
+    # The signed list of an account's devices (`server.chat.devices`).
+    """
+    ALTER TABLE accounts ADD COLUMN devices BLOB;
+    """,
 )
 
 _PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
@@ -434,6 +438,10 @@ class Database(Pages):
         self._connection.execute("UPDATE accounts SET secret = ? WHERE name = ?", (secret, name.decode()))
         return True
 
+    def keep_devices(self, name: bytes, data: bytes) -> bool:
+        self._connection.execute("UPDATE accounts SET devices = ? WHERE name = ?", (data, name.decode()))
+        return True
+
     def use(self, name: bytes) -> bool:
         self._connection.execute("UPDATE accounts SET used = ? WHERE name = ?", (self._now(), name.decode()))
         return True
@@ -604,6 +612,9 @@ class Database(Pages):
             "SELECT accounts.name, accounts.secret, count(kept.id), coalesce(sum(length(CAST(kept.text AS BLOB))), 0)"
             " FROM accounts LEFT JOIN kept ON kept.receiver = accounts.name GROUP BY accounts.id ORDER BY accounts.id")
         return [(name, secret and secret.decode(), kept, size) for name, secret, kept, size in rows]
+
+    def device_lists(self) -> Dict[bytes, bytes]:
+        return dict(self._rows("SELECT name, devices FROM accounts WHERE devices IS NOT NULL"))
 
     def listed(self, after: bytes, most: int) -> List[Row]:
         rows = self._rows(

@@ -252,6 +252,10 @@ class Store(Pages):
             self._accounts[name].secret = secret
         return True
 
+    def keep_devices(self, name: bytes, data: bytes) -> bool:
+        """An account, if there still is one, has this list of devices, which the hub has as well."""
+        return True
+
     def use(self, name: bytes) -> bool:
         """An account, if there is one, is in use now."""
         if name in self._accounts:
@@ -319,6 +323,10 @@ class Store(Pages):
     def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
         """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""
         return [(name, account.secret, *self._counted(name)) for name, account in self._accounts.items()]
+
+    def device_lists(self) -> Dict[bytes, bytes]:
+        """{name: list of devices} of the accounts that have one, for a server that starts. This store ends with it."""
+        return {}
 
     def _counted(self, name: bytes) -> Tuple[int, int]:
         kept = self._kept.get(name, ())

@@ -18,7 +18,7 @@ from parley.server.ipc.queues import PIPE_SIZE, SET_PIPE_SIZE
 from parley.server.protocols import events
 from parley.server.storage import memory
 
-VERSION = 2
+VERSION = 3
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from parley.server.chat.room import EVERYWHERE, LOBBY
 from parley.server.chat.session import GONE, WAITING
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Managed, Renamed, Said, Users
+from parley.server.protocols.sealed import shown
 from parley.server.worker.outbox import Outbox
 from parley.server.worker.throttle import KIB_SHIFT
 
@@ -404,7 +405,10 @@ class Audience:
 
     def tell(self, session, happening):
         """One session hears it, in its place; a stranger hears nothing else."""
-        self._tell(session, self._encode(happening, session.name))
+        self._tell(session, self._encode(self._to_tell(happening), session.name))
+
+    def _to_tell(self, happening):
+        return happening if self.traits.sealed else shown(happening)
 
     def _tell(self, session, frames):
         if frames:
@@ -420,7 +424,7 @@ class Audience:
 
     def _answer_frames(self, session, happening):
         """The frames of an answer; those that are the same for all who ask are made once. Long ones are charged for."""
-        kind = type(happening)
+        happening, kind = self._to_tell(happening), type(happening)
         if kind not in _LONG:
             return self._encode(happening, session.name)
         known, frames = self._shared.get(kind, (None, None))
@@ -706,7 +710,7 @@ class Conversing(Audience):
         session.decoder.label(label)
 
     def tell(self, session, happening):
-        self._tell(session, session.decoder.tell(happening, session.name))
+        self._tell(session, session.decoder.tell(self._to_tell(happening), session.name))
 
     def tell_frames(self, session, frames):
         (self._collecting.add if session.decoder.collects else self._collecting.discard)(session)
@@ -720,7 +724,7 @@ class Conversing(Audience):
         super().leave(session, room)
 
     def answer(self, session, happening):
-        frames = session.decoder.tell(happening, session.name)
+        frames = session.decoder.tell(self._to_tell(happening), session.name)
         if type(happening) in _LONG:
             _charge(session, frames, KIB_SHIFT)
         if session not in self._held:

@@ -98,6 +98,20 @@ def test_an_accounts_secret_can_be_set_and_changed(memory, before):
     assert account.secret == "another"
 
 
+def test_an_account_has_the_latest_list_of_its_devices(memory):
+    for name in (b"ann", b"bob"):
+        open_account(memory, name)
+    list_of_ann = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(162 + 64)
+    memory.know_devices(b"ann", list_of_ann)
+    assert (memory.accounts[b"ann"].devices, memory.accounts[b"ann"].list_number) == (list_of_ann, 7)
+    serial = memory.accounts[b"ann"].serial
+    assert not memory.settle_published(b"ann", serial, 8, b"not stored", None)
+    assert not memory.settle_published(b"ann", serial + 5, 8, b"of another", True)
+    assert memory.accounts[b"ann"].devices == list_of_ann
+    assert memory.settle_published(b"ann", serial, 8, b"newer", True)
+    assert (memory.accounts[b"ann"].devices, memory.accounts[b"bob"].devices) == (b"newer", b"")
+
+
 def test_the_owners_of_a_name_are_the_accounts_too_much_like_it(memory):
     open_account(memory, b"ian")
     open_account(memory, b"lan")

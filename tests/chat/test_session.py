@@ -22,6 +22,7 @@ from parley.server.protocols.events import (
     Deliver,
     Describe,
     Described,
+    DevicesOf,
     Done,
     Enter,
     Exit,
@@ -57,6 +58,7 @@ from parley.server.protocols.events import (
     Pong,
     Post,
     Present,
+    PublishDevices,
     Quit,
     ReadMark,
     ReadMotd,
@@ -118,6 +120,7 @@ ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), T
 ROLES, LOOK = Roles(b"#dev"), Look(b"#dev")
 PARTNERS = Partners(5000, 9000, 10)
 READ_MARK = ReadMark(HOME, b"bob", 7000)
+PUBLISH, DEVICES_OF = PublishDevices(b"ann", 7, b"list"), DevicesOf(b"bob")
 SCRAM_BEGIN, SCRAM_FINISH = ScramBegin(b"cid"), ScramFinish(b"cid", b"message", b"proof")
 MASKS = Masks(b"#dev", "ban")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
@@ -137,7 +140,8 @@ ONE_OF_EACH = [
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
     ROLES, LOOK, Count(), ReadMotd(),
     KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
-    SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, OFFER, SHARE, READ_MARK,
+    SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, OFFER, SHARE, PUBLISH,
+    DEVICES_OF, READ_MARK,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED, TURN,
     Nothing(), BAD_WHISPER,
     TOO_LONG,
@@ -216,6 +220,8 @@ TABLE = {
     (MEMBER, WHO_WAS): (WAITING, [("who_was", 1, b"bob", 3)], []),
     (MEMBER, WATCH): (MEMBER, [("watch", 1, (b"bob",))], []),
     (MEMBER, MARK_READ): (MEMBER, [("mark_read", 1, LOBBY, b"", 7)], []),
+    (MEMBER, PUBLISH): (WAITING, [("publish_devices", 1, 7, b"list")], []),
+    (MEMBER, DEVICES_OF): (WAITING, [("devices_of", 1, b"bob")], []),
     (MEMBER, READ_MARK): (WAITING, [("read_mark", 1, b"", b"bob", 7000)], []),
     (MEMBER, LogOut()): (WAITING, [("log_out", 1)], []),
     (MEMBER, Deliver()): (WAITING, [("deliver", 1, b"ann", False)], []),

@@ -1,4 +1,5 @@
 """The `web` protocol: JSON from a client to commands, and happenings to JSON."""
+import base64
 import json
 
 import pytest
@@ -15,6 +16,8 @@ LIMITS = {"text_bytes": 100}
 MANAGE = events.Manage
 BAD = Malformed(Reason.BAD_FORM, None)
 
+LIST_BYTES = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(162 + 64)
+LIST = base64.urlsafe_b64encode(LIST_BYTES).decode().rstrip("=")
 COMMANDS = [
     ({"do": "login", "name": "ann"}, events.Login(b"ann", None)),
     ({"do": "login", "name": "ann", "password": "x y"}, events.Login(b"ann", b"x y")),
@@ -79,6 +82,12 @@ COMMANDS = [
     ({"do": "share", "file": "../f", "token": "t"}, Malformed(Reason.BAD_FORM, events.Share)),
     ({"do": "share", "file": "f", "token": ""}, Malformed(Reason.BAD_FORM, events.Share)),
     ({"do": "read", "n": "7"}, Malformed(Reason.BAD_FORM, events.MarkRead)),
+    ({"do": "keys", "of": "bob"}, events.DevicesOf(b"bob")),
+    ({"do": "keys", "publish": LIST}, events.PublishDevices(b"ann", 7, LIST_BYTES)),
+    ({"do": "keys"}, Malformed(Reason.BAD_FORM, events.PublishDevices)),
+    ({"do": "keys", "publish": LIST, "of": "bob"}, Malformed(Reason.BAD_FORM, events.PublishDevices)),
+    ({"do": "keys", "publish": LIST[:-4]}, Malformed(Reason.BAD_FORM, events.PublishDevices)),
+    ({"do": "keys", "publish": "AQ"}, Malformed(Reason.BAD_FORM, events.PublishDevices)),
     ({"do": "logout"}, events.LogOut()),
     ({"do": "join", "room": "#dev"}, events.Enter(b"#dev", None)),
     ({"do": "join", "room": "#dev", "key": "k"}, events.Enter(b"#dev", b"k")),
@@ -211,6 +220,9 @@ EVENT_OBJECTS = [
     (events.Browsed(None, b"bob", [], False), {"on": "history", "with": "bob", "messages": [], "more": False}),
     (events.Waiting(3), {"on": "waiting", "count": 3}),
     (events.Offered("f0", "t0"), {"on": "offer", "file": "f0", "token": "t0", "url": "files/f0"}),
+    (events.DevicesTold(b"bob", b""), {"on": "keys", "name": "bob", "devices": ""}),
+    (events.DevicesTold(b"bob", b"\xff\xfe"), {"on": "keys", "name": "bob", "devices": "__4"}),
+    (events.DevicesChanged(b"bob", 7), {"on": "keys", "name": "bob", "number": 7}),
     (events.Done(events.Say), {"on": "done"}),
     (events.Done(events.TimingMark()), {"on": "pong"}),
     (events.Present([b"ann", b"b\xc3\xbcb"]), {"on": "who", "room": "#lobby", "names": ["ann", "büb"]}),

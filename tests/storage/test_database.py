@@ -893,6 +893,19 @@ def test_a_database_of_version_6_is_brought_up_to_date(database):
     assert version_of(database.path + ".schema-6") == 6
 
 
+def test_a_database_of_version_7_is_brought_up_to_date(database):
+    left_by(7, database.path).close()
+    store, began = database(), 1795970000
+    assert store.lobby(0, 9)[0] == [(1, b"ann", b"hi all", began + 1), (2, b"ann", b"hi", began + 2)]
+    assert [row[0] for row in store.accounts()] == [b"ann", b"bob"]
+    assert (store.device_lists(), store.markers(b"ann")) == ({}, [(0, b"", 1)])
+    write(store, None, ("keep_devices", b"ann", b"\0list"), ("keep_devices", b"nobody", b"list"))
+    assert database().device_lists() == {b"ann": b"\0list"}
+    write(database(), None, ("close_account", b"ann"), ("open_account", b"ann", None))
+    assert database().device_lists() == {}
+    assert version_of(database.path + ".schema-7") == 7
+
+
 def test_a_conversation_of_extras_alone_is_forgotten_with_them(database, spoken):
     store = database(keep_messages=1)
     for partner, text, extra in ((b"bob", b"", b"alone"), (b"cid", b"hi", b"more"), (b"cid", b"", b"alone")):
