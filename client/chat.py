@@ -148,6 +148,15 @@ class Chat(RoomRequests):
         reasons = [event.why for event in self._events if isinstance(event, (events.Refused, events.Disconnected))]
         return reasons[-1] if reasons else "%s does not answer." % self.address.host_port
 
+    @property
+    def seals(self) -> Any:
+        """What seals and opens messages (`client.seal.talk.Seals`), or None. Set it before anything has come."""
+        return getattr(self._position, "seals", None)
+
+    @seals.setter
+    def seals(self, seals: Any) -> None:
+        self._position.seals = seals
+
     # ---- requests
 
     def enter(self, name: str, password: Optional[str] = None) -> None:
@@ -400,6 +409,11 @@ class Chat(RoomRequests):
     def _open(self) -> None:
         self._retry_at, self._is_opening = None, True
         open_in_thread(self.address, self._trust, self._on_thread_done)
+
+    def flush(self) -> None:
+        """Send what there is to send, and cannot be waited for."""
+        if self._protocol:
+            self._flush()
 
     def _on_thread_done(self, outcome: Union[socket.socket, Failed]) -> None:
         """Called in the thread that opens the connection."""

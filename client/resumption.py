@@ -1,6 +1,6 @@
 """What a client of `web` keeps of its session, to come back to it after the connection is lost."""
 import collections
-from typing import Deque, Dict, List, Optional, Set
+from typing import Any, Deque, Dict, List, Optional, Set
 
 from parley.client.events import Request
 from parley.client.protocol import LOBBY_ROOM
@@ -30,8 +30,10 @@ class Resumption:
 
     session: what the server gave to come back with, or None. name, password: with which one is in it.
     run: whose numbers these are. marks: {room, or ALONE: everything up to this number was heard there}.
-    has_kept: has the server kept messages that were not asked for yet?
+    has_kept: has the server kept messages that were not asked for yet? seals: `client.seal.talk.Seals`, or None.
     """
+
+    seals: Any = None
 
     def __init__(self) -> None:
         self.name: Optional[str] = None

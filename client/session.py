@@ -1,13 +1,20 @@
 """The terminal client without its screen: typed lines to requests, events to lines of output."""
+import os
 import time
 from collections import namedtuple
+from urllib.parse import quote
 
 from parley.client import events, showing
 from parley.client.address import with_name
 from parley.client.chat import Chat
 from parley.client.places import Places
-from parley.client.protocol import Impossible
+from parley.client.protocol import LOBBY_ROOM, Impossible
 from parley.client.settings import Settings
+
+try:
+    from parley.client.seal.talk import Seals
+except ImportError:  # there is no cryptography
+    Seals = None
 
 SHOWN_AGAIN = 10  # lines of a place that one goes to, if not more are unread
 TYPING_EVERY = 3  # seconds after which others are told again that one is typing
@@ -193,6 +200,49 @@ class Session:
     def _search(self, text):
         self._screen.search(text)
 
+    # ---- sealing
+
+    def _seals(self):
+        chat = self._connected()
+        if chat.address.protocol != "web":
+            raise Impossible("Messages can be sealed in `web` only.")
+        if chat.seals is None:
+            raise Impossible("Sealing takes cryptography: pip install 'parley-chat[seal]'.")
+        chat.check("say")
+        return chat.seals
+
+    def _seal(self, what=None, short=None):
+        seals, place = self._seals(), self.places.open.name or LOBBY_ROOM
+        if what is None:
+            seals.turn_on(place)
+            self._screen.show(showing.aside("What is said in %s is sealed from now on." % showing.visible(place)))
+        elif what == "off":
+            seals.turn_off(place)
+            self._screen.show(showing.aside("What is said in %s is open from now on." % showing.visible(place)))
+        elif what == "devices":
+            self._screen.show(showing.aside("Your devices: %s." % "; ".join(seals.own_devices())))
+        elif what in ("accept", "remove") and short:
+            seals.change_own(short, what == "accept")
+            self._screen.show(showing.aside("%s is %s." % (short, "vouched for" if what == "accept" else "taken out")))
+        else:
+            raise Impossible("This is written /seal, /seal off, /seal devices, /seal accept ID or /seal remove ID.")
+        self.chat.flush()
+
+    def _verify(self, name, answer=None):
+        seals = self._seals()
+        try:
+            if answer is None:
+                self._screen.show(showing.aside(
+                    "Compare with %s, by voice or otherwise: %s. If these are the same there: /verify %s yes." % (
+                        name, seals.digits(name), name)))
+            elif answer == "yes":
+                seals.confirm(name)
+                self._screen.show(showing.aside("These are the devices of %s." % name))
+            else:
+                raise Impossible("This is written /verify NAME, and once you have compared: /verify NAME yes.")
+        finally:
+            self.chat.flush()
+
     # ---- servers and names
 
     def _connected(self):
@@ -204,7 +254,7 @@ class Session:
         """Leave the current server, and connect to another. A name before an @ in the URL is taken there."""
         name, url = with_name(url)
         try:
-            chat = Chat(url, self._trust)
+            chat = self._chat(url)
         except ValueError as error:
             raise Impossible(str(error)) from None
         self.leave()
@@ -216,6 +266,14 @@ class Session:
             chat.join(self._nick)
         elif name:
             self._login(name)
+
+    def _chat(self, url):
+        chat = Chat(url, self._trust)
+        if Seals is not None and chat.address.protocol == "web":
+            folder = self._settings.folder
+            chat.seals = Seals(folder and os.path.join(
+                folder, "seal", quote(chat.address.host_port + chat.address.path, safe="")))
+        return chat
 
     def _go_to(self, chat):
         if self.chat:
@@ -242,7 +300,7 @@ class Session:
             return
         if name == me and method != "create":
             raise Impossible("You are %s already." % me)
-        chat = Chat(str(self.chat.address), self._trust)
+        chat = self._chat(str(self.chat.address))
         try:
             getattr(chat, method)(name, *password)
             chat.finish()
@@ -379,7 +437,7 @@ class Session:
         is_direct = type(event) is events.Whispered
         place = self.places[event.sender if is_direct else event.room]
         is_mention = showing.mentions(event.text, self._name)
-        note = " (direct)" if is_direct else self._note(event.room)
+        note = (" (direct)" if is_direct else self._note(event.room)) + showing.seal(event.text)
         line = showing.message(event.sender, event.text, event.time, note, self._name)
         self._put(place, line, is_direct)
         self._count(place, is_mention)
@@ -468,7 +526,7 @@ class Session:
 
     def _on_sent(self, to, text):
         is_direct = to is not None and not to.startswith("#")
-        line = showing.sent(self._name, to, text, "" if is_direct else self._note(to))
+        line = showing.sent(self._name, to, text, ("" if is_direct else self._note(to)) + showing.seal(text))
         self._keep(self.places[to], line)
         self._screen.sent(line)
 
@@ -549,6 +607,9 @@ COMMANDS = (
     _managing("deop", "NAME", 1, 1, "take that back"),
     _managing("set", "SETTING VALUE", 2, 2, "private, invite, moderated: on, off; key, limit, slow: a value, off"),
     _managing("drop", "", 0, 0, "close the room for good"),
+    Command("/seal [off, devices, accept ID or remove ID]", 0, 2, None, Session._seal,
+            "seal what is said in the open place, or not any more; your devices"),
+    Command("/verify NAME [yes]", 1, 2, None, Session._verify, "the digits to compare with NAME; they are the same"),
     Command("/ignore [NAME]", 0, 1, None, Session._ignore, "hide what NAME says, or show it again; who is ignored"),
     Command("/search TEXT", 1, 1, None, Session._search, "where TEXT was said in the open place"),
     Command("/users [PATTERN]", 0, 1, "users", lambda self, pattern=None: self._connected().users(pattern),

@@ -27,6 +27,11 @@ class Settings:
         self.address, self.name = self._get("address"), self._get("name")
         self.ignored = set(self._get("ignored").split())
 
+    @property
+    def folder(self):
+        """The folder of the settings, where other things may be kept, or None."""
+        return self._path and os.path.dirname(self._path)
+
     def _get(self, option):
         return self._parser.get(_SECTION, option, fallback="").strip()
 

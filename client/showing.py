@@ -4,6 +4,7 @@ import time
 import zlib
 
 from parley.client import events
+from parley.client.sealed import Opened
 from parley.server.protocols.padded import written_clock
 from parley.server.protocols.text import canonical
 
@@ -86,7 +87,12 @@ def message(sender, text, seconds, note="", me=None):
 
 def sent(me, to, text, note=""):
     """The line for an own text that was sent now, to a room or to one user."""
-    return message(me, text, time.time(), note or (_to(to) if to and not to.startswith("#") else ""))
+    return message(me, text, time.time(), (_to(to) if to and not to.startswith("#") else "") + note)
+
+
+def seal(text):
+    """What tells a text that was sealed from all others: behind the name, where no text can stand."""
+    return " (sealed)" if isinstance(text, Opened) else ""
 
 
 def _to(name):
@@ -115,7 +121,7 @@ def _recalled(recalled):
     note = ""
     if recalled.partner and not recalled.partner.startswith("#"):
         note = " (direct)" if recalled.sender == recalled.partner else _to(recalled.partner)
-    return message(recalled.sender, recalled.text, recalled.time, note)
+    return message(recalled.sender, recalled.text, recalled.time, note + seal(recalled.text))
 
 
 def dimmed(line):

@@ -24,6 +24,7 @@ from parley.client.protocol import (
     sentence_of,
 )
 from parley.client.resumption import ALONE, Post, Resumption
+from parley.client.sealed import heard, unopened
 from parley.client.websocket import WebSocket
 from parley.server.protocols.events import Managed, Reason
 from parley.server.protocols.happenings import sentence
@@ -33,6 +34,7 @@ from parley.server.protocols.web import MOST_HISTORY
 _SUBPROTOCOL = "parley.1"
 _PATH = "/chat"  # below that of the page
 _LOGINS = ("join", "login", "create")
+_UNHEARD = "keys"  # a kind of requests whose refusals are answers like others
 _POSTS = ("say", "whisper")  # they wait in the position until they are answered, and their tag is their id
 _FINAL = {Reason.REPLACED: REPLACED, Reason.KICKED: KICKED, Reason.BANNED: BANNED}
 _WHY = {Reason.PASSWORD_REQUIRED: "The name has a password: /login NAME PASSWORD."}
@@ -73,13 +75,13 @@ class Web(ClientProtocol):
                 found += self._events_in(json.loads(text))
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
                 raise ProtocolError() from None  # not what the protocol has there
-        return found
+        return unopened(found) if self.position.seals is None else self.position.seals.received(found)
 
     def _events_in(self, fields):
         request, answer = self._asked.pop(fields.get("id"), (None, None))
         if request is None:
             return self._PUSHES.get(fields["on"], Web._other)(self, fields)
-        if fields["on"] == "no":
+        if fields["on"] == "no" and request.kind != _UNHEARD:
             return self._no(request, fields)
         return answer(request, fields)
 
@@ -100,23 +102,30 @@ class Web(ClientProtocol):
             self._login = None
         if request.kind in _POSTS:
             self.position.drop(fields["id"])
-            self._send_posts()
+            self.send_posts()
         return [events.Refused(request, _WHY.get(fields["why"]) or sentence_of(fields["text"]))]
 
     # ---- requests
 
     @property
     def has_pending(self):
-        return bool(self._asked or self._login or self.position.unanswered or self._socket.is_connecting)
+        return bool(self._asked or self._login or self.position.unanswered or self._socket.is_connecting
+                    or self._is_sealing)
+
+    @property
+    def _is_sealing(self):
+        return self.position.seals is not None and self.position.seals.is_busy
 
     @property
     def unconfirmed(self):
         return 0  # the position knows them
 
     def connection_lost(self):
+        if self.position.seals is not None:
+            self.position.seals.lost()
         requests = [request for request, _ in self._asked.values()]
         return [events.Refused(request, "The connection broke before the answer.")
-                for request in requests if request.kind not in _POSTS]
+                for request in requests if request.kind not in _POSTS and request.kind != _UNHEARD]
 
     def join(self, name):
         self._enter("join", do="login", name=name)
@@ -151,28 +160,41 @@ class Web(ClientProtocol):
         self._ask(_request("rename", name), self._renamed, do="rename", name=name)
 
     def say(self, text, room=None):
-        self._post(_request("say", room, text))
+        self._say(_request("say", room, text), room or LOBBY_ROOM)
 
     def whisper(self, to, text):
-        self._post(_request("whisper", to, text))
+        self._say(_request("whisper", to, text), to)
 
-    def _post(self, request):
+    def _say(self, request, where):
+        seals = self.position.seals
+        if seals is not None and seals.wants(where):
+            seals.say(request)
+        else:
+            self.post(request)
+
+    def post(self, request):
+        """Say the text of a request as it is."""
         fitting(self.NAME, request.text, self._longest)
         self.position.post(Post(binascii.hexlify(os.urandom(12)).decode(), request))
-        self._send_posts()
+        self.send_posts()
 
-    def _send_posts(self):
+    def ask_keys(self, request, answer, do="keys", **fields):
+        """Ask something for what seals: answer(request, fields) is called with a refusal as well."""
+        self._ask(request, answer, do=do, **fields)
+
+    def send_posts(self):
+        """Send what can be sent of what was said; and log out behind it, if that is wanted."""
         for post in self.position.take():
             kind, about, text = post.request
             where = {"to": about} if kind == "whisper" else {"room": about}
             self._ask(post.request, self._stored, post.tag, do=kind, text=text, tag=post.tag, **where)
-        if self._is_leaving and not self.position.unanswered:
+        if self._is_leaving and not self.position.unanswered and not self._is_sealing:
             self._is_leaving = False
             self._ask(_request("quit"), do="logout")
 
     def _stored(self, request, fields):
         self.position.stored(fields["id"], _number(fields["n"]))
-        self._send_posts()
+        self.send_posts()
         return [events.Done(request)]
 
     def users(self, pattern=None):
@@ -205,13 +227,18 @@ class Web(ClientProtocol):
             if fields["messages"] and fields["more"] and len(messages) < most:
                 self._ask_history(partner, most, messages)
                 return []
-            return [*(events.Recalled(partner, one["by"], one["text"], int(one["at"])) for one in messages),
-                    events.Done(request)]
+            return [*(self._recalled(partner, one) for one in messages), events.Done(request)]
 
         before = later[0]["n"] if later else None
         where = {"with": partner} if partner and not partner.startswith("#") else {"room": partner}
         self._ask(_request("history", partner), answer, do="history", before=before,
                   most=min(most - len(later), MOST_HISTORY), **where)
+
+    def _recalled(self, partner, one):
+        """The event for an earlier message, in a room or (`partner`) with somebody."""
+        is_direct = partner is not None and not partner.startswith("#")
+        place = (partner if one["by"] == self.me else self.me) if is_direct else partner or LOBBY_ROOM
+        return events.Recalled(partner, one["by"], heard(one, place, one["n"] or None), int(one["at"]))
 
     def deliver(self):
         self._ask(_request("deliver"), self._delivered, do="missed")
@@ -253,7 +280,7 @@ class Web(ClientProtocol):
 
     def quit(self):
         self._is_leaving = True
-        self._send_posts()
+        self.send_posts()
 
     # ---- coming back
 
@@ -302,7 +329,9 @@ class Web(ClientProtocol):
         self.position.password = given.get("password") or self.position.password
         if self.position.welcomed(str(fields["session"]), _number(fields["me"])):
             self._ask(_request("fence"), self._settled, do="ping")
-        self._send_posts()
+        if self.position.seals is not None:
+            self.position.seals.welcomed(self, bool(fields["account"]))
+        self.send_posts()
         return [events.Welcomed(self.me), events.Done(request)]
 
     def _settled(self, request, fields):
@@ -334,7 +363,7 @@ class Web(ClientProtocol):
     def _add_missed(self, room, messages):
         """The events for what was said in a room meanwhile."""
         place = _place(room)
-        return [events.Recalled(place, one["by"], one["text"], int(one["at"]))
+        return [self._recalled(place, one)
                 for one in self._unheard(room, messages, lambda one: _request("say", place, one["text"]))]
 
     def _add_missed_whispers(self, messages):
@@ -342,7 +371,7 @@ class Web(ClientProtocol):
         found = OrderedDict()
         for one in self._unheard(ALONE, messages, lambda one: _request("whisper", one["to"], one["text"])):
             partner = one["to"] if one["by"] == self.me else one["by"]
-            found.setdefault(partner, []).append(events.Recalled(partner, one["by"], one["text"], int(one["at"])))
+            found.setdefault(partner, []).append(self._recalled(partner, one))
         return [event for partner, recalled in found.items()
                 for event in [*recalled, events.Done(_request("missed", partner))]]
 
@@ -382,7 +411,7 @@ class Web(ClientProtocol):
 
     def _delivered(self, request, fields):
         self.position.has_kept = False
-        return [*(events.Whispered(one["by"], one["text"], int(one["at"])) for one in fields["messages"]),
+        return [*(events.Whispered(one["by"], heard(one, self.me), int(one["at"])) for one in fields["messages"]),
                 events.Done(request)]
 
     def _deleted(self, request, fields):
@@ -398,12 +427,12 @@ class Web(ClientProtocol):
         room = fields["room"]
         if not self.position.heard(room, _number(fields["n"])) or fields["by"] == self.me:
             return []
-        return [events.Said(fields["by"], fields["text"], int(fields["at"]), _place(room))]
+        return [events.Said(fields["by"], heard(fields, room, fields["n"]), int(fields["at"]), _place(room))]
 
     def _whispered(self, fields):
         if not self.position.heard(ALONE, _number(fields["n"])):
             return []
-        return [events.Whispered(fields["by"], fields["text"], int(fields["at"]))]
+        return [events.Whispered(fields["by"], heard(fields, self.me, fields["n"]), int(fields["at"]))]
 
     def _managed(self, fields):
         by, act, about, text = (fields[key].encode() for key in ("by", "act", "name", "text"))
@@ -420,6 +449,12 @@ class Web(ClientProtocol):
 
     def _is_typing(self, fields):
         return [events.Typing(fields["from"] if "from" in fields else _place(fields["room"]), fields["name"])]
+
+    def _keys(self, fields):
+        """An account has another list of devices."""
+        if self.position.seals is not None:
+            self.position.seals.changed(fields["name"], _number(fields["number"]))
+        return []
 
     def _bye(self, fields):
         why = fields["why"]
@@ -444,6 +479,7 @@ class Web(ClientProtocol):
         "waiting": _waiting,
         "typing": _is_typing,
         "presence": lambda self, fields: [events.Presence(fields["name"], fields["state"])],
+        "keys": _keys,
         "bye": _bye,
     }
 

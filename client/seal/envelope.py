@@ -56,6 +56,10 @@ class Unopened(Exception):
     """This is not a message that was sealed for here by whom it is said to come from. A sentence says why."""
 
 
+class NotForMe(Unopened):
+    """It is right, but for other devices."""
+
+
 Parts = collections.namedtuple("Parts", "kind device at data")
 Parts.__doc__ = "What anybody can see of an envelope. device: its id; at: milliseconds; data: all its bytes."
 Chain = collections.namedtuple("Chain", "id index key")
@@ -137,7 +141,7 @@ def open_letter(keys, sender, place, parts):
                 return _unpadded(AESGCM(key).decrypt(_NONCE, data[end:-_SIGNATURE], data[:end]))
             except (InvalidTag, ValueError):
                 raise Unopened("A sealed message cannot be opened: it was not sealed like this.") from None
-    raise Unopened("This was not sealed for this device, which may be newer, or for too old a key.")
+    raise NotForMe("This was not sealed for this device, which may be newer, or for too old a key.")
 
 
 def next_of(chain):

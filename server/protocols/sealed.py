@@ -17,7 +17,7 @@ _ENVELOPE = re.compile(rb"parley:sealed:[1-9][0-9]?:[A-Za-z0-9_-]{228,}")
 _BEGINNING = b"parley:sealed:"
 
 _SUITE = 1
-_FIXED, _EACH = 8 + 64, 162  # bytes of a list beside the name, and of each device
+_FIXED, _EACH = 8 + 64, 130  # bytes of a list beside the name, and of each device
 MOST_DEVICES = 32
 
 _BETWEEN = b"\0"  # two texts of a record, see `server.ipc.queues`

@@ -101,7 +101,7 @@ def test_an_accounts_secret_can_be_set_and_changed(memory, before):
 def test_an_account_has_the_latest_list_of_its_devices(memory):
     for name in (b"ann", b"bob"):
         open_account(memory, name)
-    list_of_ann = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(162 + 64)
+    list_of_ann = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(130 + 64)
     memory.know_devices(b"ann", list_of_ann)
     assert (memory.accounts[b"ann"].devices, memory.accounts[b"ann"].list_number) == (list_of_ann, 7)
     serial = memory.accounts[b"ann"].serial

@@ -36,7 +36,7 @@ def test_in_whatever_it_stands_there_is_a_note_in_its_place_and_all_else_is_as_i
 
 
 def test_a_list_of_devices_has_its_form_and_its_size():
-    data = b"\1" + bytes([0, 0, 1, 2, 3]) + b"ann" + bytes([0, 2]) + bytes(2 * 162 + 64)
+    data = b"\1" + bytes([0, 0, 1, 2, 3]) + b"ann" + bytes([0, 2]) + bytes(2 * 130 + 64)
     assert read_list(data) == (b"ann", 258)
     for wrong in (b"", data[:-1], data + b"\0", b"\2" + data[1:], data[:10] + b"\3" + data[11:], bytes(72),
                   b"\1" + bytes(6) + bytes([0]) + bytes(64), b"\1" + bytes(4) + b"\xff" + bytes(66)):

@@ -16,7 +16,7 @@ LIMITS = {"text_bytes": 100}
 MANAGE = events.Manage
 BAD = Malformed(Reason.BAD_FORM, None)
 
-LIST_BYTES = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(162 + 64)
+LIST_BYTES = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(130 + 64)
 LIST = base64.urlsafe_b64encode(LIST_BYTES).decode().rstrip("=")
 COMMANDS = [
     ({"do": "login", "name": "ann"}, events.Login(b"ann", None)),

@@ -91,4 +91,5 @@ def test_a_snapshot_of_another_version_is_refused():
     run = Run(7)
     data = snapshot.taken(parts_of(run))
     with pytest.raises(Malformed):
-        snapshot.restore(parts_of(run), data.replace(b"i" + bytes(7) + bytes([snapshot.VERSION]), b"i" + bytes(7) + b"\x63", 1))
+        snapshot.restore(parts_of(run), data.replace(
+            b"i" + bytes(7) + bytes([snapshot.VERSION]), b"i" + bytes(7) + b"\x63", 1))

@@ -1,0 +1,336 @@
+"""Seals what is said in a chat over `web`, and opens what is heard: whose lists that takes is asked for meanwhile.
+
+What is said waits until they are there, and so does all that is heard behind something that cannot be opened yet.
+"""
+import base64
+import collections
+import os
+import time
+from urllib.parse import quote
+
+from parley.client import events
+from parley.client.protocol import LOBBY_ROOM, Impossible
+from parley.client.seal.devices import BadList
+from parley.client.seal.envelope import Unopened
+from parley.client.seal.ring import MOST_MEMBERS, Ring, Stranger, Unsealable
+from parley.client.sealed import NOTE, Envelope, Opened, is_to_open
+
+KEYS = "keys"  # the kind of its requests, which is told of their refusals, too
+_CHANGES_A_ROOM = (events.Joined, events.Left, events.Renamed, events.RoomNotice)
+
+
+class Seals:
+    """folder: of the rings of one server; None: nothing is kept.
+
+    ring: that of the account that one is logged in to, or None.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.ring = self._protocol = None
+        self._held = collections.deque()  # events, the first of which waits to be opened
+        self._outgoing = collections.deque()  # requests whose texts wait to be sealed
+        self._news = []  # events that come next
+        self._begin()
+
+    def _begin(self):
+        """There is another connection: nothing is on its way, and lists may have changed."""
+        self._asked, self._fresh, self._members = set(), set(), {}
+        self._is_ready = False  # has the server this device in the own list?
+        self._trouble = None  # why this device cannot seal
+
+    # ---- for the protocol
+
+    def welcomed(self, protocol, is_account):
+        """One is logged in: look whether this is a device of the account."""
+        self._protocol = protocol
+        self._begin()
+        if not is_account:
+            self.ring = None
+        elif self.ring is None or self.ring.name != protocol.me:
+            path = self._folder and os.path.join(self._folder, quote(protocol.me, safe=""))
+            try:
+                self.ring = Ring(path, protocol.me)
+            except ValueError as error:
+                self.ring = None
+                self._tell(str(error))
+        if self._is_device:
+            self._ask_own()
+
+    def lost(self):
+        """The connection is lost."""
+        self._protocol = None
+
+    @property
+    def _is_device(self):
+        return (self.ring is not None and self.ring.keys is not None and self._protocol is not None
+                and self.ring.name == self._protocol.me)
+
+    @property
+    def is_busy(self):
+        """Does anything wait to be sealed or opened?"""
+        return bool(self._outgoing or self._held)
+
+    def wants(self, place):
+        """Is what is said there to be sealed? place: a room, or to whom."""
+        return self.ring is not None and self.ring.keys is not None and self.ring.is_sealed(place)
+
+    def say(self, request):
+        """Seal the text of a request, and post it. Raises `Impossible` if it is known that this cannot be."""
+        if not self._is_device:
+            raise Impossible("What is said here is sealed by the account %s only; /seal off talks openly."
+                             % self.ring.name)
+        self._outgoing.append(request)
+        for refused in self._seal_next():
+            if refused.request is request:
+                raise Impossible(refused.why)
+            self._news.append(refused)
+        self._save()
+
+    def changed(self, name, number):
+        """An account has another list."""
+        if not self._is_device:
+            return
+        if name != self.ring.name:
+            self._fresh.discard(name)
+            if self.ring.knows(name):
+                self._ask_for(name)
+        elif self.ring.mine is None or number > self.ring.mine.number:
+            self._ask_own()
+
+    def received(self, found):
+        """The events, opened, that come now."""
+        for event in found:
+            if isinstance(event, _CHANGES_A_ROOM):
+                self._members.pop(event.room or LOBBY_ROOM, None)
+        self._held.extend(found)
+        told = []
+        while self._held:
+            opened = self._opened(self._held[0])
+            if opened is None:
+                break
+            self._held.popleft()
+            told += opened
+        told += self._seal_next()
+        self._save()
+        news, self._news = self._news, []
+        return told + news
+
+    # ---- for the user. All raise `Impossible`
+
+    def turn_on(self, place):
+        """What is said there is sealed from now on, and this is a device of the account."""
+        self._make_device()
+        self.ring.set_sealed(place, True)
+        self._save()
+
+    def turn_off(self, place):
+        """What is said there is not sealed any more."""
+        if self.ring is not None:
+            self.ring.set_sealed(place, False)
+            self._save()
+
+    def _make_device(self):
+        if self.ring is None or self.ring.name != self._protocol.me:
+            raise Impossible("Sealing takes an account: /create NAME.")
+        if self.ring.keys is None:
+            self.ring.make_keys(time.time())
+            self._ask_own()
+
+    def own_devices(self):
+        """Sentences about the own devices."""
+        self._make_device()
+        return ["%s%s%s" % (short, ", this one" if is_this else "", "" if vouched else ", for which none vouches")
+                for short, is_this, vouched in self.ring.own_devices()]
+
+    def change_own(self, short, is_accepted):
+        """Vouch for an own device, or take it out."""
+        self._make_device()
+        if self.ring.mine is None:
+            raise Impossible("The list of your devices has not come yet: try again.")
+        try:
+            self._publish(self.ring.change_own(short, is_accepted))
+        except Unsealable as error:
+            raise Impossible(str(error)) from None
+
+    def digits(self, name):
+        """What to compare with somebody."""
+        self._make_device()
+        self._check_known(name)
+        return self.ring.digits(name)
+
+    def confirm(self, name):
+        """It was compared."""
+        self._make_device()
+        self._check_known(name)
+        self.ring.confirm(name)
+        self._save()
+
+    def _check_known(self, name):
+        if self.ring.mine is None or not self.ring.knows(name) or name == self.ring.name:
+            self._ask_for(name)
+            raise Impossible("No device of %s is known yet; it is asked for now, so try again." % name)
+
+    # ---- lists
+
+    def _ask(self, answer, **fields):
+        self._protocol.ask_keys(events.Request(KEYS, None, None), answer, **fields)
+
+    def _ask_own(self):
+        self._is_ready, self._trouble, name = False, None, self.ring.name
+
+        def answer(request, fields):
+            if not self._is_device or name != self.ring.name:
+                return []
+            if fields["on"] == "no":
+                self._trouble = "The server does not tell which devices you have: %s." % fields["text"]
+                return []
+            try:
+                data, told = self.ring.learn_own(_bytes(fields["devices"]), time.time())
+            except (Unsealable, BadList) as error:
+                self._trouble = str(error)
+                self._tell(self._trouble)
+                return []
+            self._tell(*told)
+            self._save()  # no key is published that could be lost
+            if data:
+                self._publish(data)
+            else:
+                self._is_ready = self.ring.is_ready
+            return []
+
+        self._ask(answer, of=name)
+
+    def _publish(self, data):
+        self._is_ready = False
+
+        def answer(request, fields):
+            if fields["on"] == "no":
+                if fields["why"] == "older-list":
+                    self._ask_own()
+                else:
+                    self._trouble = "The server does not take the list of your devices: %s." % fields["text"]
+                    self._tell(self._trouble)
+                return []
+            self.ring.published(data)
+            self._is_ready = self.ring.is_ready
+            return []
+
+        self._ask(answer, publish=base64.urlsafe_b64encode(data).rstrip(b"=").decode())
+
+    def _ask_for(self, name):
+        if name in self._asked:
+            return
+        self._asked.add(name)
+
+        def answer(request, fields):
+            self._asked.discard(name)
+            self._fresh.add(name)
+            if fields["on"] != "no" and self.ring is not None:
+                self._tell(*self.ring.learn(name, _bytes(fields["devices"])))
+            return []
+
+        self._ask(answer, of=name)
+
+    def _ask_members(self, room):
+
+        def answer(request, fields):
+            self._members[room] = fields.get("names") or [self.ring.name]  # it is refused then, as the server wants it
+            return []
+
+        self._protocol.ask_keys(events.Request(KEYS, None, None), answer, do="who", room=room)
+
+    def _tell(self, *sentences):
+        self._news += map(events.Notice, sentences)
+
+    def _save(self):
+        try:
+            if self.ring is not None:
+                self.ring.save()
+        except OSError as error:
+            self._tell("The keys of this device cannot be kept: %s." % error.strerror)
+
+    # ---- in
+
+    def _opened(self, event):
+        """The event as it is told, in a list, which is empty if there is nothing to tell; None: it has to wait."""
+        if isinstance(event, (events.Done, events.Refused, events.Unsure)) and isinstance(
+                event.request.text, Envelope):
+            plain = event.request.text.plain
+            return [] if plain is None else [event._replace(request=event.request._replace(text=Opened(plain)))]
+        if not is_to_open(event):
+            return [event]
+        if not self._is_device or self._trouble:
+            return [event._replace(text=NOTE)]
+        if not self._is_ready:
+            return None
+        envelope = event.text
+        try:
+            text = self.ring.open(envelope.by, envelope.place, envelope.number, envelope, time.time())
+        except Unopened as why:
+            return [event._replace(text="%s: %s" % (NOTE, why))]
+        except Stranger:
+            if envelope.by in self._fresh or envelope.by == self.ring.name:
+                return [event._replace(text="%s: it is from a device that %s is not known to have." % (
+                    NOTE, envelope.by))]
+            self._ask_for(envelope.by)
+            return None
+        if text is None:
+            return []
+        if isinstance(event, events.Whispered):
+            self.ring.set_sealed(envelope.by, True)  # or else the answer would be open
+        return [event._replace(text=Opened(text))]
+
+    # ---- out
+
+    def _seal_next(self):
+        """Post what can be sealed now; gives a `Refused` for each that cannot be."""
+        refused = []
+        while self._outgoing and self._is_device:
+            request = self._outgoing[0]
+            try:
+                envelopes = self._sealed(request)
+                if envelopes is None:
+                    break
+                for envelope, plain in envelopes:
+                    envelope.plain = plain
+                    self._protocol.post(request._replace(text=envelope))
+            except (Unsealable, Impossible) as why:
+                refused.append(events.Refused(request, str(why)))
+            self._outgoing.popleft()
+        if self._protocol is not None:
+            self._protocol.send_posts()
+        return refused
+
+    def _sealed(self, request):
+        """(Envelope, its text or None) of each that this takes; None: it has to wait. Raises `Unsealable`."""
+        if self._trouble:
+            raise Unsealable(self._trouble)
+        if not self._is_ready:
+            return None
+        place = request.about or LOBBY_ROOM
+        if request.kind == "whisper":
+            names = [place]
+        else:
+            names = self._members.get(place)
+            if names is None:
+                self._members[place] = ()
+                self._ask_members(place)
+                return None
+            if not names:
+                return None  # they are asked for
+        missing = [name for name in names if name != self.ring.name and name not in self._fresh]
+        if missing and len(names) <= MOST_MEMBERS:
+            for name in missing:
+                self._ask_for(name)
+            return None
+        if request.kind == "whisper":
+            found = [self.ring.seal_whisper(place, request.text, time.time())]
+        else:
+            found = self.ring.seal_in_room(place, names, request.text, time.time())
+        return [(Envelope(one), request.text if one is found[-1] else None) for one in found]
+
+
+def _bytes(text):
+    """A list, as the server tells it; None if there is none."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if text else None
