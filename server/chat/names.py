@@ -143,5 +143,5 @@ def _skeletons(name: str) -> Set[str]:
 
 _RESERVED: FrozenSet[str] = frozenset().union(*map(_skeletons, (
     "", "server", "lobby",
-    "LOGIN", "OK", "ERR", "MSG", "WHO", "USER", "DM", "PING", "PONG", "INFO", "disconnected", "idle-timeout",
+    "LOGIN", "OK", "ERR", "MSG", "WHO", "DM", "PING", "PONG", "INFO", "disconnected", "idle-timeout",
 )))  # fmt: skip

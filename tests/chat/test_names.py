@@ -14,7 +14,7 @@ from parley.server.chat.names import LONGEST, InvalidName, Occupied, canonical_n
 VALID = [
     "a", "ann", "Ann", "x" * 32, "\u00fc" * 32, "\U0001f600" * 32, "O'Brien", "a.b-c_d", "<ann>", "100%",
     "\u65e5\u672c\u8a9e", "\u0e01\u0e34\u0e48",
-    "ann/bob", "serverless", "lobby1st", "USERS", "a\u0301" * 16, "-", "$", "%s",
+    "ann/bob", "serverless", "lobby1st", "USERS", "user", "a\u0301" * 16, "-", "$", "%s",
     "drn", "clm", "rnsg", "vvho",  # like reserved words only if two letters are read as one
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ INVISIBLE = [
 RESERVED = [
     "server", "SERVER", "Server", "s\u0435rver", "ser\u1d20er", "lobby", "l0bby", "1obby", "Iobby",
     "\uff53erver", "LOGIN", "login",
-    "OK", "ok", "0K", "ERR", "MSG", "WHO", "USER", "DM", "PING", "P1NG", "PONG", "INFO", "1nfo", "lNFO",
+    "OK", "ok", "0K", "ERR", "MSG", "WHO", "DM", "PING", "P1NG", "PONG", "INFO", "1nfo", "lNFO",
     "disconnected", "idle-timeout",
 ]  # fmt: skip
 
