@@ -270,8 +270,7 @@ def _serve(settings, arguments):
     _raise_descriptor_limit()
     if settings.cluster:
         return _serve_as_node(settings, arguments)
-    store, directory, rows, boxes, lists, rooms, sessions = _open_storage(
-        settings.storage, settings.rooms["keep_messages"])
+    store, directory, rows, boxes, lists, kept = _open_storage(settings.storage, settings.rooms["keep_messages"])
     most = MOST_OF_BOXES if directory is None else MOST_OF_STORED_BOXES
     accounts = Accounts(store, settings.register, settings.guests, most, settings.keep_box_days)
     _load_accounts(settings.users_file, rows, boxes, accounts)
@@ -284,8 +283,7 @@ def _serve(settings, arguments):
     try:
         keeper = _open_files(settings, directory, listening)
         Supervisor(
-            listening, settings, lambda: _reread(settings, arguments, accounts), accounts, store, rooms, sessions,
-            directory,
+            listening, settings, lambda: _reread(settings, arguments, accounts), accounts, store, kept, directory,
             lambda requests, selector: _open_control(arguments, directory, listening, requests, selector),
             keeper=keeper).run(
             on_start=lambda: _announce_start(service, lines),
@@ -336,7 +334,7 @@ def _serve_as_node(settings, arguments):
         make_hub = functools.partial(
             ClusterHub, Place(*settings.cluster), _deciding(settings), introduced, past)
         supervisor = Supervisor(
-            listening, latest[-1], lambda: reread(accounts), accounts, store, ([], 0), [], None,
+            listening, latest[-1], lambda: reread(accounts), accounts, store, (([], 0), [], []), None,
             lambda requests, selector: _open_control(arguments, None, listening, requests, selector), make_hub)
         try:
             supervisor.run(
@@ -395,20 +393,20 @@ def _announce_stop(service):
 
 
 def _open_storage(storage, keep_room_messages):
-    """(store, `Directory`, accounts, boxes, lists of devices, rooms, sessions) for a `config.Storage`.
+    """(store, `Directory`, accounts, boxes, lists of devices, kept) for a `config.Storage`: as `Database` has them.
 
-    The last five are as `Database` has them.
+    kept: (rooms, sessions, metadata).
 
     The directory is None if nothing is stored. CannotUse or StoreError if it cannot be used.
     """
     if storage is None:
-        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, {}, ([], 0), []
+        return InProcess(Store(keep_room_messages=keep_room_messages)), None, [], {}, {}, (([], 0), [], [])
     directory = Directory(storage.directory)
 
     database = Database(directory.database)  # not only in the journal, so that what is wrong with it shows at once
     database.check()
     rows, boxes, lists, last = database.accounts(), database.boxes(), database.device_lists(), database.last_given()
-    rooms, reserved, sessions, identity = database.rooms(), last, database.sessions(), database.identity()
+    kept, reserved, identity = (database.rooms(), database.sessions(), database.metadata()), last, database.identity()
     with contextlib.suppress(sqlite3.Error), database.transaction():  # the journal tries again, and reports the error
         database.reserve(last + BLOCK)
         reserved = last + BLOCK
@@ -419,7 +417,7 @@ def _open_storage(storage, keep_room_messages):
             directory.database, storage.sync, storage.keep_messages, storage.keep_days, mode="rw",
             keep_room_messages=keep_room_messages)
 
-    return Journal(open_again, last, reserved, identity), directory, rows, boxes, lists, rooms, sessions
+    return Journal(open_again, last, reserved, identity), directory, rows, boxes, lists, kept
 
 
 def _load_accounts(path, rows, boxes, accounts):

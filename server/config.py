@@ -127,7 +127,7 @@ class Settings(namedtuple("Settings", (
             "limits": dict(self.limits, connections=share),
             "certificate": certificate,
             "web": dict(self.web._asdict()),
-            "irc": dict(self.irc._asdict(), topic_bytes=self.rooms["topic_bytes"]),
+            "irc": dict(self.irc._asdict(), topic_bytes=self.rooms["topic_bytes"], guests=self.guests),
             "proxy": self.proxy,
             "only_tls": "web" not in self.listen,
             "pacing": self.pacing_ms / 1000,

@@ -57,6 +57,7 @@ class Moderation:
 
     told_of_newcomers: how many members have been told that somebody has come, each counted for each newcomer.
     evict: ends the session of a holder, and frees its name: evict(holder, reason).
+    on_enter: what is called with a room and the holder who has come there; of the lobby only if it has asked for that.
     """
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate, store: AskedStore,
@@ -70,6 +71,7 @@ class Moderation:
         self._numbers = numbers
         self._evict = evict
         self.told_of_newcomers = 0
+        self.on_enter: List[Callable[[Room, int], None]] = []
         self._tidied_at = 0  # milliseconds
         # Holder whose new room is being stored -> its requests to enter others, which are answered behind that one.
         self._opening: Dict[int, List[Tuple[bytes, Collection[bytes], Optional[bytes]]]] = {}
@@ -106,7 +108,7 @@ class Moderation:
         for name in sorted(self._rooms.with_ports - self._rooms.by_name.keys()):
             room = self._rooms.open(name)
             room.lasts, room.made_at = True, self._seconds
-            self._keep(room)
+            self.keep(room)
 
     def came_by(self, worker: int, session: int, room_name: bytes, host: Optional[str] = None) -> None:
         """The session has come by a room's own port. host: if it hears at once what happens there."""
@@ -175,6 +177,8 @@ class Moderation:
         if looks:
             self._show_around(lobby, holder)
         self._post.everyone(ToWorker.Entered(LOBBY, LOBBY_NAME, lobby.topic[0], worker, session, name))
+        for follow in self.on_enter:
+            follow(lobby, holder)
 
     def let_in(self, holder: int, room_name: bytes, occupied: Collection[bytes], key: Optional[bytes],
                alias: Optional[bytes] = None, was_inside: bool = False, looks: bool = False) -> Optional[str]:
@@ -201,7 +205,7 @@ class Moderation:
             room.source = self._gate.origin_of(holder)
             if room.lasts:
                 self._opening[holder] = []
-                self._keep(room, lambda stored: self._accounts.order.submit(
+                self.keep(room, lambda stored: self._accounts.order.submit(
                     0, entry(Settled.RoomOpened(holder, room.number, stored))), *split(holder))
                 return None
         self._admit(room, holder, split(holder)[0], name, alias, looks)
@@ -253,11 +257,13 @@ class Moderation:
             self._note_if_barred(room, holder)
         self.told_of_newcomers += len(room.members)
         if is_new or room.left_at < self._seconds - DAY:
-            self._keep(room)
+            self.keep(room)
         if looks:
             self._show_around(room, holder)
         self._tell(room, ToWorker.Entered(
             room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias, ROLES.get(role, b"")))
+        for follow in self.on_enter:
+            follow(room, holder)
 
     def _begin_past(self, room: Room, holder: int, name: bytes, number: int) -> bool:
         """In a room that is not open, a member's past begins behind this message, or earlier if it was there before.
@@ -298,7 +304,7 @@ class Moderation:
                 room.number, worker, [session], [self._members.names[holder]], False, why))
             self._take_out(room, holder)
             if not room.members:
-                self._keep(room)
+                self.keep(room)
             self._post.confirm(holder, True)
 
     def _leave_lobby(self, worker: int, session: int, holder: int, why: bytes) -> None:
@@ -348,7 +354,7 @@ class Moderation:
         for session in sessions:
             self._take_out(room, holder_of(worker, session))
         if not room.members:
-            self._keep(room)
+            self.keep(room)
         self._tell(room, ToWorker.Exited(room.number, worker, sessions, names, True, why))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
@@ -373,7 +379,7 @@ class Moderation:
             if name in room.roles or name in room.since:
                 room.roles.pop(name, None)
                 room.since.pop(name, None)
-                self._keep(room)
+                self.keep(room)
 
     def _tell(self, room: Room, message: Message) -> None:
         """Tell the workers that have members in the room."""
@@ -562,7 +568,7 @@ class Moderation:
             self._remove(room, self._members.names[holder], holder, 0, int(about), text, names, since)
             return
         self._do(room, self._members.names[holder], holder, act, about, text)
-        self._keep(room, lambda stored: self._post.confirm(holder, stored), worker, session)
+        self.keep(room, lambda stored: self._post.confirm(holder, stored), worker, session)
 
     def _remove(self, room: Room, by: bytes, asker: int, token: int, number: int, why: bytes, names: Sequence[bytes],
                 since: int) -> None:
@@ -601,7 +607,7 @@ class Moderation:
             self._remove(room, SERVER, 0, token, int(about), text, (), 0)
             return
         self._do(room, SERVER, 0, act, about, text)
-        self._keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
+        self.keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def announce(self, worker: int, asker: int, token: int, text: bytes) -> None:
         """Who runs the server says something in the lobby."""
@@ -755,7 +761,7 @@ class Moderation:
 
     # ---- what is stored
 
-    def _keep(self, room: Room, then: Optional[Callable[[Optional[bool]], None]] = None, worker: int = 0,
+    def keep(self, room: Room, then: Optional[Callable[[Optional[bool]], None]] = None, worker: int = 0,
               session: int = 0) -> None:
         """Store the room if it lasts, or that there is none any more; then answer."""
         answer = _ignore if then is None else self._post.guarded(worker, session or (), then)
@@ -777,11 +783,11 @@ class Moderation:
         self._post.change()
         for room in [*self._rooms.by_number.values()]:
             if room.members:
-                self._keep(room)
+                self.keep(room)
             elif not (room is self._rooms.lobby or room.name in self._rooms.with_ports
                       or room.left_at >= self._seconds - days * DAY):
                 self._rooms.close(room)
-                self._keep(room)
+                self.keep(room)
 
 
 def _ignore(stored: Optional[bool]) -> None:

@@ -4,7 +4,7 @@ What changes who has which name, which accounts there are and what is kept is de
 (`server.order.at_hand`) and by nothing else: two registers that are given the same entries are equal. Passwords are
 looked at before that; questions change nothing.
 """
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Iterable, Tuple
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.claims import Claims
@@ -14,6 +14,7 @@ from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members
+from parley.server.chat.metadata import Metadata
 from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
 from parley.server.chat.patience import Patience
@@ -23,7 +24,7 @@ from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
 from parley.server.chat.rooms import Rooms
-from parley.server.chat.sessions import Sessions
+from parley.server.chat.sessions import Sessions, Stored
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Noticed, Operated, Proven, Settled, ToHub, ToWorker, handlers
 from parley.server.order.numbers import Numbers
@@ -56,16 +57,21 @@ class Register:
         self.devices = DeviceLists(post, self.members, accounts)
         self.people = People(post, self.members, accounts, self.rooms, self.gate, numbers)
         self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)
+        self.metadata = Metadata(
+            post, self.members, accounts, self.rooms, self.gate, self.people, self.moderation, store)
         self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
         self.prover = Prover(post, accounts, door)
         self.enrollment.on_close += [
-            self.moderation.account_closed, self.sessions.account_changed, self.people.account_closed]
-        self.enrollment.on_open += [self.sessions.account_opened, self.people.account_opened]
+            self.moderation.account_closed, self.sessions.account_changed, self.people.account_closed,
+            self.metadata.account_closed]
+        self.enrollment.on_open += [
+            self.sessions.account_opened, self.people.account_opened, self.metadata.account_opened]
         self.enrollment.on_protect += [self.sessions.account_changed]
         self.claims.on_grant += [self.moderation.come_home, self.sessions.begin, self.presence.came]
         self.claims.on_release += [
             self.prover.forget, self.questions.forget, self.direct.forget, self.sessions.forget, self.presence.forget,
-            self.moderation.forget]
+            self.moderation.forget, self.metadata.forget]
+        self.moderation.on_enter += [self.metadata.entered]
         self.claims.on_rename += [
             self.direct.begin_anew, self.moderation.renamed, self.sessions.renamed, self.presence.renamed]
 
@@ -75,7 +81,7 @@ class Register:
         The first is of messages from workers only. others: those who handle further ones of these.
         """
         deciding = (self.claims, self.enrollment, self.direct, self.moderation, self.sessions, self.presence,
-                    self.people, self.devices)
+                    self.people, self.metadata, self.devices)
         of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding)}
@@ -83,6 +89,13 @@ class Register:
         for direction in (Proven, Operated, Noticed, Settled):
             in_order.update(handlers(direction, *deciding, self))
         return at_once, in_order
+
+    def restore(self, rooms: Tuple[Iterable[Tuple[int, bytes, str]], int], sessions: Iterable[Stored],
+                metadata: Iterable[Tuple[bytes, str]]) -> None:
+        """What is stored, as `parley.server.storage.memory.Store` gives it. The accounts are known already."""
+        self.moderation.restore(*rooms)
+        self.sessions.restore(sessions)
+        self.metadata.restore(metadata)
 
     def tidied(self, worker: int) -> None:
         """It is time to look for what has been kept for too long."""

@@ -49,6 +49,7 @@ class Room:
     noctcp: are messages for programs unwanted?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
+    metadata: {key: value}, see `parley.server.chat.metadata`.
     made_at: seconds since the epoch; 0 if that is not known.
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
     spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
@@ -58,7 +59,7 @@ class Room:
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "listeners", "interest", "roles", "banned", "muted",
         "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic", "noctcp",
-        "key", "limit", "slow", "topic", "made_at", "left_at", "spoke", "source", "_bans")
+        "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke", "source", "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -80,6 +81,7 @@ class Room:
         self.key: Optional[bytes] = None
         self.limit = self.slow = 0
         self.topic = b"", b"", 0
+        self.metadata: Dict[bytes, bytes] = {}
         self.made_at = self.left_at = 0
         self.spoke: Dict[int, int] = {}
         self.source: Origin = ""
@@ -134,6 +136,7 @@ class Room:
         for entries in LISTS.values():
             kept[entries] = {name.decode(): [by.decode(), why.decode(), when]
                              for name, (by, why, when) in getattr(self, entries).items()}
+        kept["metadata"] = {key.decode(): value.decode() for key, value in self.metadata.items()}
         kept["left_at"], kept["made_at"] = self.left_at, self.made_at
         return json.dumps(kept, sort_keys=True)
 
@@ -150,6 +153,7 @@ class Room:
         for entries in LISTS.values():
             setattr(self, entries, {name.encode(): (by.encode(), why.encode(), *(when or [0]))
                                     for name, (by, why, *when) in kept.get(entries, {}).items()})
+        self.metadata = {key.encode(): value.encode() for key, value in kept.get("metadata", {}).items()}
         self.lasts = True
 
 

@@ -13,6 +13,7 @@ from parley.server.protocols.events import (
     COMMANDS,
     HOME,
     LONG_ANSWERS,
+    LONGEST_VALUE,
     Accounts,
     Away,
     Broken,
@@ -29,6 +30,7 @@ from parley.server.protocols.events import (
     Enter,
     Exit,
     Farewell,
+    Follow,
     Greeted,
     Hangup,
     Hello,
@@ -60,6 +62,7 @@ from parley.server.protocols.events import (
     PublishDevices,
     Quit,
     ReadMark,
+    ReadMetadata,
     ReadMotd,
     Reason,
     Recall,
@@ -72,6 +75,7 @@ from parley.server.protocols.events import (
     ScramBegin,
     ScramFinish,
     SetFlag,
+    SetMetadata,
     SetName,
     Share,
     SignIn,
@@ -616,6 +620,30 @@ class Session:
     @_handles(SetFlag)
     def _set_flag(self, command):
         self._ask(command, ToHub.SetFlag(self.client.number, command.flag, command.on))
+
+    @_handles(SetMetadata)
+    def _set_metadata(self, command):
+        value = command.value
+        if value is not None:
+            value = canonical_within(value, LONGEST_VALUE)
+            if value is None:
+                self._refuse(Reason.TEXT_TOO_LONG, command)
+                return
+            value = one_line(value)
+        self._ask(command, ToHub.SetMetadata(self.client.number, *self._target(command), command.key, value))
+
+    def _target(self, command):
+        """The name of the room that a command is about, or else of whom; the other one is empty."""
+        return (b"", self._whom(command.name)) if command.name else (self._named(command.room), b"")
+
+    @_handles(ReadMetadata)
+    def _read_metadata(self, command):
+        self._ask(command, ToHub.ReadMetadata(
+            self.client.number, *self._target(command), command.keys, command.everybody))
+
+    @_handles(Follow)
+    def _follow(self, follow):
+        self.client.hub.ask(ToHub.Follow(self.client.number, follow.keys))
 
     @_handles(Identify, of=(STRANGER, MEMBER))
     @_handles(Oper)

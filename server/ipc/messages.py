@@ -151,6 +151,30 @@ class ToHub:
         flag: bytes
         on: bool
 
+    class SetMetadata(NamedTuple):
+        """`parley.server.protocols.events.SetMetadata`; the name of the room is empty, or that of somebody."""
+
+        session: int
+        room_name: bytes
+        name: bytes
+        key: bytes
+        value: Optional[bytes]
+
+    class ReadMetadata(NamedTuple):
+        """`parley.server.protocols.events.ReadMetadata`; likewise."""
+
+        session: int
+        room_name: bytes
+        name: bytes
+        keys: Optional[Sequence[bytes]]
+        everybody: bool
+
+    class Follow(NamedTuple):
+        """A member wants to know of metadata by these keys, and by no others any more."""
+
+        session: int
+        keys: Sequence[bytes]
+
     class Identify(NamedTuple):
         """A session, which may have no name yet, wants to prove that an account is its own.
 
@@ -1215,6 +1239,12 @@ class ToStore:
 
         room: int
         room_name: bytes
+        state: str
+
+    class KeepMetadata(NamedTuple):
+        """What the account tells is as `state` has it (`parley.server.chat.metadata`)."""
+
+        name: bytes
         state: str
 
     class Redact(NamedTuple):

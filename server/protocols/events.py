@@ -369,6 +369,44 @@ class SetFlag(NamedTuple):
     on: bool
 
 
+MOST_KEYS = 30  # of metadata, of somebody or a room
+MOST_FOLLOWED = 50
+LONGEST_KEY, LONGEST_VALUE = 64, 300  # bytes
+
+
+@event
+class SetMetadata(NamedTuple):
+    """Others are to be told this value by this key, of a room, or (if that is not empty) of somebody, who is me.
+
+    value: None takes it back; then the key may be empty for all keys.
+    """
+
+    room: bytes
+    name: bytes
+    key: bytes
+    value: Optional[bytes]
+
+
+@event
+class ReadMetadata(NamedTuple):
+    """What is told by these keys (None: by all) of a room, or (if that is not empty) of somebody?
+
+    everybody: of those in the room, too.
+    """
+
+    room: bytes
+    name: bytes
+    keys: Optional[Tuple[bytes, ...]]
+    everybody: bool = False
+
+
+@event
+class Follow(NamedTuple):
+    """Tell me of metadata by these keys when it changes, and by no others any more. Nothing answers this."""
+
+    keys: Tuple[bytes, ...]
+
+
 @event
 class Identify(NamedTuple):
     """This account is mine, whatever I am called, or am going to be."""
@@ -578,8 +616,8 @@ class Hangup(NamedTuple):
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
     History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Masks, Wallops,
-    Typing, Away, Introduce, SetName, SetFlag, Identify, Oper, ScramBegin, ScramFinish, Whois, WhoWas, Watch, MarkRead,
-    Offer, Share, PublishDevices, DevicesOf,
+    Typing, Away, Introduce, SetName, SetFlag, SetMetadata, ReadMetadata, Follow, Identify, Oper, ScramBegin,
+    ScramFinish, Whois, WhoWas, Watch, MarkRead, Offer, Share, PublishDevices, DevicesOf,
     ReadMark, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Turn, Nothing, Malformed,
     Broken, Hangup,
 ]  # fmt: skip
@@ -892,6 +930,17 @@ class WhoWasTold(NamedTuple):
 
 
 @event
+class MetadataTold(NamedTuple):
+    """The answer to `ReadMetadata`, and to `SetMetadata`, where it is what has changed.
+
+    target: a room's name, or somebody's. rows: (a room's name or somebody's, key, value) of each; None is no value.
+    """
+
+    target: bytes
+    rows: Sequence[Tuple[bytes, bytes, Optional[bytes]]]
+
+
+@event
 class News(NamedTuple):
     """The answer to `Poll`: (name, online) for each known name, and the rooms that you are in."""
 
@@ -1058,6 +1107,18 @@ class DevicesChanged(NamedTuple):
 
 
 @event
+class MetadataChanged(NamedTuple):
+    """Something is told now of a room that you are in, or of somebody who is in one with you, or whom you watch.
+
+    target: the room's name, or somebody's. value: None if it was taken back.
+    """
+
+    target: bytes
+    key: bytes
+    value: Optional[bytes]
+
+
+@event
 class Wallopped(NamedTuple):
     """An operator says something to operators, and whoever wants to hear it."""
 
@@ -1099,11 +1160,11 @@ class Farewell(NamedTuple):
 Answer = Union[
     Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
     Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, Looked, Counted, MasksTold, PartnersTold,
-    ReadTold, DevicesTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, Offered,
+    ReadTold, DevicesTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, MetadataTold, Offered,
 ]  # fmt: skip
 Push = Union[
     Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
-    IsTyping, Presence, Changed, DevicesChanged, Wallopped,
+    IsTyping, Presence, Changed, MetadataChanged, DevicesChanged, Wallopped,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 

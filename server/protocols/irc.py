@@ -15,7 +15,7 @@ import functools
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from parley import __version__
-from parley.server.protocols import events, irc_history, irc_people, irc_rooms, irc_services
+from parley.server.protocols import events, irc_history, irc_metadata, irc_people, irc_rooms, irc_services
 from parley.server.protocols.contract import Frames, Limits
 from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import CAPABILITIES, Form, Forms, form, form_of
@@ -105,7 +105,7 @@ class Decoder:
     """
 
     __slots__ = ("form", "caps", "me", "name", "server", "said_to", "fresh", "found", "tags", "watched", "known",
-                 "account", "sasl", "_limits",
+                 "account", "sasl", "followed", "early", "made", "_limits",
                  "_held", "_skipping", "_out", "_asked", "_nick", "_user", "_real_name", "_password", "_capping",
                  "_shows_values", "_form", "_label", "_collected", "_batches")
 
@@ -118,6 +118,9 @@ class Decoder:
         self.known: Any = limits["known"]
         self.account = b""  # that it is logged in to
         self.sasl: Optional[irc_services.Exchange] = None  # while it authenticates itself
+        self.followed: Tuple[bytes, ...] = ()  # keys of metadata
+        self.early: Mapping[bytes, bytes] = _NO_TAGS  # metadata that it has set before it had its name
+        self.made: Optional[bytes] = None  # the account that it has made before its registration is complete
         self.said_to = b"*"  # the room in which it has spoken last
         self.fresh = b""  # the room that it has just entered
         self.found: Sequence[bytes] = ()  # rooms, for a command that first has to ask for them
@@ -169,7 +172,7 @@ class Decoder:
 
     def _begin(self, name: Optional[bytes]) -> None:
         self._out = []
-        self.name = name
+        self.name = name if self.made is None else None
         self.me = nick(name) if name is not None else self._nick or b"*"
 
     def _told(self) -> Frames:
@@ -206,6 +209,11 @@ class Decoder:
         """Can one log in by SCRAM-SHA-256 here?"""
         has_scram: bool = self._limits["irc"]["scram"]
         return has_scram
+
+    @property
+    def needs_account(self) -> bool:
+        """Can one be here with an account only, so that one may make it first?"""
+        return not self._limits["irc"]["guests"]
 
     @property
     def collects(self) -> bool:
@@ -249,6 +257,13 @@ class Decoder:
     def tell_batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> None:
         """Tell it these lines, as a batch if it knows what that is."""
         self._out += self.batch(kind, params, lines) if b"batch" in self.caps else lines
+
+    def tell_as_batch(self, kind: bytes, params: Sequence[bytes], tell: Callable[[], Any]) -> None:
+        """Likewise, with what `tell` tells."""
+        before, self._out = self._out, []
+        tell()
+        lines, self._out = self._out, before
+        self.tell_batch(kind, params, lines)
 
     def batched(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> Frames:
         """The frames of a batch, for a `Turn`; nothing, if it is a part of a collected answer."""
@@ -391,10 +406,12 @@ class Decoder:
             return self.numeric(b"431", text=b"No nickname given")
         if not is_nick(wanted):
             return self.numeric(b"432", middle(wanted), text=b"This cannot be a nickname")
+        if self.made is not None and wanted != self.made:
+            return self.numeric(b"433", middle(wanted), text=b"Your account has another name")
         if self.name is None:
             self._nick = wanted
             self.me = wanted
-            return self._come()
+            return self.come()
         before = self.own_source()
         if wanted == self.name:
             return None
@@ -418,7 +435,7 @@ class Decoder:
         if not params[0] or not params[3]:
             return self.numeric(b"461", b"USER", text=b"Not enough parameters")
         self._user, self._real_name = user(params[0]), params[3]
-        return self._come()
+        return self.come()
 
     def take_pass(self, params: List[bytes]) -> Optional[Commands]:
         """PASS: the password of the account that has the nick's name."""
@@ -427,11 +444,25 @@ class Decoder:
         self._password = params[0]
         return None
 
-    def _come(self) -> Optional[Commands]:
+    def come(self) -> Optional[Commands]:
         """Ask for the name, if all is said that is needed for that."""
         if not self._nick or not self._user or self._capping:
             return None
-        return self._claim(self._nick, self._password)
+        if self.made is None:
+            return self._claim(self._nick, self._password)
+
+        def greet(name: Optional[bytes]) -> Tuple[Frames, Commands]:
+            self.made = None
+            self._begin(name)
+            self._greet()
+            return self._told(), self._look_around()
+
+        return [events.Introduce(self._real_name, self._user), events.Turn(greet)]
+
+    def _look_around(self) -> Commands:
+        """What is asked behind 005."""
+        return [*irc_metadata.come(self), events.Labelled(irc_people.counted, events.Count()),
+                events.Labelled(irc_people.motd_told, events.ReadMotd())]
 
     def _claim(self, wanted: bytes, password: Optional[bytes]) -> Commands:
         refused: List[str] = []
@@ -448,8 +479,7 @@ class Decoder:
 
         def go_on(name: Optional[bytes]) -> Tuple[Frames, Commands]:
             if name is not None:
-                return (), [events.Labelled(irc_people.counted, events.Count()),
-                            events.Labelled(irc_people.motd_told, events.ReadMotd())]
+                return (), self._look_around()
             # Many programs send a password to every server, whether or not the name has one.
             return (), self._claim(wanted, None) if refused == [Reason.NO_PASSWORD] else ()
 
@@ -489,7 +519,9 @@ class Decoder:
             if rest.isdigit() and int(rest[:6]) >= 302:
                 self._shows_values = True
                 self.caps = _shared(self.caps | {b"cap-notify"})
-            values = {**CAPABILITIES, b"sasl": irc_services.mechanisms(self)}
+            values = {**CAPABILITIES, b"sasl": irc_services.mechanisms(self),
+                      irc_metadata.CAPABILITY: irc_metadata.VALUE,
+                      b"draft/account-registration": b"before-connect" if self.needs_account else b""}
             self._list_caps(b"LS", [
                 b"%b=%b" % (cap, value) if value and self._shows_values else cap
                 for cap, value in sorted(values.items())])
@@ -500,7 +532,7 @@ class Decoder:
         elif asked == b"END":
             if self.name is None and self._capping:
                 self._capping = False
-                return self._come()
+                return self.come()
         else:
             self.numeric(b"410", middle(params[0]), text=b"There is no such subcommand of CAP")
         return None
@@ -560,6 +592,7 @@ _ALONE: Dict[type, Callable[[Decoder, Any], None]] = {
     events.Waiting: lambda client, waiting: None,
     events.IsTyping: Decoder._typing,
     events.Presence: irc_people.presence,
+    events.MetadataChanged: irc_metadata.changed,
 }
 
 COMMANDS: Dict[bytes, Command] = {
@@ -592,6 +625,7 @@ COMMANDS: Dict[bytes, Command] = {
     b"CHATHISTORY": Command(irc_history.chathistory, 1),
     b"MARKREAD": Command(irc_history.markread),
     b"REDACT": Command(irc_history.redact, 2),
+    b"METADATA": Command(irc_metadata.metadata, 2, True),
     b"WALLOPS": Command(irc_people.wallops, 1),
     b"KILL": Command(irc_people.kill, 1),
     b"NICKSERV": Command(irc_services.command),

@@ -40,6 +40,7 @@ CAPABILITIES: Dict[bytes, bytes] = {
     b"draft/chathistory": b"",
     b"draft/event-playback": b"",
     b"draft/message-redaction": b"",
+    b"draft/metadata-3": b"",  # see `irc_metadata`
     b"draft/read-marker": b"",
     b"echo-message": b"",
     b"extended-join": b"",

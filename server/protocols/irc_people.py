@@ -3,7 +3,7 @@ import functools
 from typing import Any, List, Optional, Sequence
 
 from parley import __version__
-from parley.server.protocols import events
+from parley.server.protocols import events, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import change_of, prefix_of
@@ -94,12 +94,14 @@ def whois(client: Any, params: List[bytes]) -> Commands:
             _tell_all_of(client, answer)
         else:
             client.numeric(b"401", middle(wanted), text=b"No such nick")
-        client.numeric(b"318", middle(wanted), text=b"End of /WHOIS list")
+
+    def end(name: Optional[bytes]) -> Any:
+        return client.alone(b"318", middle(wanted), text=b"End of /WHOIS list"), ()
 
     if not wanted:
         client.numeric(b"431", text=b"No nickname given")
         return None
-    return [asks(told, events.Whois(name_of(wanted)))]
+    return [asks(told, events.Whois(name_of(wanted))), *irc_metadata.whois(client, name_of(wanted)), events.Turn(end)]
 
 
 def _tell_all_of(client: Any, told: events.WhoisTold) -> None:

@@ -7,7 +7,7 @@ import functools
 import re
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
-from parley.server.protocols import events, irc_history, irc_services
+from parley.server.protocols import events, irc_history, irc_metadata, irc_services
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import OPS, mask, prefix_of
@@ -77,7 +77,7 @@ def _joined(room: bytes, client: Any, answer: Any) -> None:
     if isinstance(answer, events.Inside):
         client.fresh = answer.room or LOBBY
         client.join(client.fresh)
-        if not _is_told_its_mark(client):
+        if not _asks_itself(client):
             client.label(_looked_around)  # which may come at once, without a question
     elif isinstance(answer, events.Refused):
         code = b"403" if answer.reason == Reason.INVALID_ROOM else b""
@@ -88,13 +88,13 @@ def _look_around(client: Any) -> Sequence[Any]:
     """What somebody is told who has entered a room."""
     if not client.fresh:
         return ()
-    mark = [irc_history.read_mark(client.fresh, None)] if _is_told_its_mark(client) else []
-    return [*mark, asks(_looked_around, events.Look(client.fresh))]
+    mark = [irc_history.read_mark(client.fresh, None)] if b"draft/read-marker" in client.caps else []
+    return [*mark, asks(_looked_around, events.Look(client.fresh)), *irc_metadata.entered(client, client.fresh)]
 
 
-def _is_told_its_mark(client: Any) -> bool:
-    """Is it told how far it has read, before it is told who is there?"""
-    return b"draft/read-marker" in client.caps
+def _asks_itself(client: Any) -> bool:
+    """Does it ask who is there, as it is told before how far it has read, or behind it what is known of them?"""
+    return bool(b"draft/read-marker" in client.caps or client.followed)
 
 
 def _looked_around(client: Any, looked: Any) -> None:

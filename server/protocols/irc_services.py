@@ -215,32 +215,40 @@ def _notice(client: Any, text: bytes) -> None:
 _CODES = {
     Reason.INVALID_PASSWORD: b"UNACCEPTABLE_PASSWORD", Reason.NAME_TAKEN: b"ACCOUNT_EXISTS",
     Reason.INVALID_NAME: b"BAD_ACCOUNT_NAME", Reason.NOT_YOU: b"ACCOUNT_NAME_MUST_BE_NICK",
-    Reason.TRY_LATER: b"TEMPORARILY_UNAVAILABLE", Reason.NOT_STORED: b"TEMPORARILY_UNAVAILABLE"}
+    **dict.fromkeys([Reason.REGISTRATION_CLOSED, Reason.TRY_LATER, Reason.NOT_STORED], b"TEMPORARILY_UNAVAILABLE")}
 
 
 def register(client: Any, params: List[bytes]) -> Commands:
     """REGISTER."""
     account, _, password = params[:3]
-    if client.name is None:
+    if client.name is None and not client.needs_account:
         client.fail(b"REGISTER", b"COMPLETE_CONNECTION_REQUIRED", middle(account), text=b"Finish to connect first")
         return None
     if client.account:
         client.fail(b"REGISTER", b"ALREADY_AUTHENTICATED", nick(client.account), text=b"You are logged in already")
         return None
-    wanted = client.name if account == b"*" else name_of(account)
-    if wanted != client.name:
+    own = client.name or client.me
+    if own == b"*":
+        client.fail(b"REGISTER", b"NEED_NICK", middle(account), text=b"Send NICK first")
+        return None
+    wanted = own if account == b"*" else name_of(account)
+    if wanted != own:
         client.fail(b"REGISTER", b"ACCOUNT_NAME_MUST_BE_NICK", middle(account), text=b"It has to be your nickname")
         return None
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, (events.Done, events.Welcome)):
+            if is_early:
+                client.made, client.name = client.name, None
             client.line(client.server, b"REGISTER", b"SUCCESS", nick(wanted), text=b"The account is made")
             logged_in(client, wanted)
         else:
             code = _CODES.get(answer.reason, b"UNACCEPTABLE_ACCOUNT_NAME")
             client.fail(b"REGISTER", code, nick(wanted), text=sentence(answer.reason))
 
-    return [Labelled(told, events.SignUp(wanted, password))]
+    is_early = client.name is None
+    return [Labelled(told, events.SignUp(wanted, password)), events.Turn(
+        lambda name: ((), client.come() or () if client.made is not None else ()))]
 
 
 def verify(client: Any, params: List[bytes]) -> Commands:

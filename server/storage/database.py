@@ -98,6 +98,7 @@ MIGRATIONS = (
     """,
 )
 
+_TOLD_BY = "metadata "  # the key of what an account tells is this and its name
 _PRUNED_AT_ONCE = 500  # messages, so that nobody waits long behind it
 _MOST_PAIRS = 10000  # whose conversations' ids are remembered
 _LAST_NUMBER = (1 << 63) - 1  # or place, that SQLite can compare with
@@ -333,6 +334,10 @@ class Database(Pages):
                                      (place[0], room, partner.decode()))
         return True
 
+    def keep_metadata(self, name: bytes, state: str) -> bool:
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_TOLD_BY + name.decode(), state))
+        return True
+
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
                 key: bytes = b"", tag: bytes = b"", extra: bytes = b"") -> bool:
         conversation = self._conversation(sender, to)
@@ -452,6 +457,7 @@ class Database(Pages):
         execute("DELETE FROM accounts WHERE name = ?", (owner,))
         execute("DELETE FROM kept WHERE receiver = ?", (owner,))
         execute("DELETE FROM markers WHERE owner IN (?, ?)", (owner, owner + BY_TIME.decode()))
+        execute("DELETE FROM facts WHERE key = ?", (_TOLD_BY + owner,))
         self._forget("one = ? OR other = ? AND one > ''", owner, owner)
         return True
 
@@ -850,6 +856,10 @@ class Database(Pages):
             tags.setdefault(key, []).append((tag, number, when))
         return [(key, name, bool(account), since, tags.get(key, [])[-MOST_TAGS:])
                 for key, name, account, since in self._rows("SELECT key, name, account, since FROM sessions")]
+
+    def metadata(self) -> List[Tuple[bytes, str]]:
+        return [(key[len(_TOLD_BY):], state.decode()) for key, state in self._rows(
+            "SELECT key, value FROM facts WHERE key > ? AND key < ?", _TOLD_BY, _TOLD_BY[:-1] + "!")]
 
     def markers(self, owner: bytes) -> List[Marker]:
         return self._rows("SELECT room, partner, number FROM markers WHERE owner = ?", owner.decode())

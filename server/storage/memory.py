@@ -134,6 +134,10 @@ class Store(Pages):
         """There is a session of this key, with the name that it has now: see `sessions`."""
         return True
 
+    def keep_metadata(self, name: bytes, state: str) -> bool:
+        """What the account tells is as `state` has it: see `parley.server.chat.metadata`."""
+        return True
+
     def drop_sessions(self, keys: List[bytes]) -> bool:
         """The sessions of these keys are over, and so are the read markers that they own."""
         for key in keys:
@@ -314,6 +318,11 @@ class Store(Pages):
 
     def sessions(self) -> List[Stored]:
         """The sessions that one may come back to, for a server that starts. This store ends with its server."""
+        return []
+
+    def metadata(self) -> List[Tuple[bytes, str]]:
+        """(name, state) of the accounts that tell metadata, for a server that starts. This store ends with its server.
+        """
         return []
 
     def markers(self, owner: bytes) -> List[Marker]:

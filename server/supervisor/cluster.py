@@ -36,15 +36,17 @@ WORKER_BITS = 16  # of a worker's number: those above are the number of its node
 # What workers say of themselves, and ask of the server.
 _FOR_ITSELF = frozenset(["owes", "ready", "alive", "done", "ask_health", "ask_status"])
 # What each node answers by itself.
-_QUESTIONS = frozenset(["within", "list_rooms", "topic", "roles", "reread", "hello", "who_was", "masks", "devices_of"])
+_QUESTIONS = frozenset(["within", "list_rooms", "topic", "roles", "reread", "hello", "who_was", "masks", "devices_of",
+                        "read_metadata"])
 _ORDERED = frozenset(["describe", "located", "arrived", "departed"])  # are for all nodes
 # What comes too late may be dropped; whoever asks for one of the others waits for an answer.
 _DROPPED = frozenset([
-    "typing", "away", "real_name", "watch", "mark_read", "tidied", "beat", "wrong_password", "right_password"])
+    "typing", "away", "real_name", "watch", "mark_read", "tidied", "beat", "wrong_password", "right_password",
+    "follow"])
 _REFUSED = frozenset([
     "claim_unproven", "claim_guest", "claim_name", "open_account", "replace_password", "rename", "delete", "whisper",
     "enter", "exit", "manage", "resume", "describe", "log_out", "set_name", "set_flag", "identified", "whois",
-    "wallops", "read_mark", "publish_devices"])
+    "wallops", "read_mark", "publish_devices", "set_metadata"])
 _REPLIED = frozenset(["set_password", "remove_account", "empty_box", "manage_room", "announce"])
 
 log = logging.getLogger(__name__)

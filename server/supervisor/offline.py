@@ -28,8 +28,7 @@ class Offline(Post):
         self._order = accounts.order = AtHand(self._deliver, time.time)
         self._register = register = Register(
             self, accounts, Passwords(), Patience(0, 0, time.monotonic), store, Numbers(store))
-        register.moderation.restore(*rooms)
-        register.sessions.restore(database.sessions())
+        register.restore(rooms, database.sessions(), database.metadata())
         register.gate.limits, register.gate.operators = limits, operators
         asked = Asked(self._order)
         self.reply = asked.reply

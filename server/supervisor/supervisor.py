@@ -58,7 +58,7 @@ class Supervisor:
     settings: `parley.server.config.Settings`.
     reread: a function without arguments that returns new settings, or None if they are wrong.
     accounts, store: see `parley.server.supervisor.hub.Hub`.
-    rooms, sessions: those that are stored, as `parley.server.storage.memory.Store` gives them.
+    kept: (rooms, sessions, metadata) that are stored, as `parley.server.storage.memory.Store` gives them.
     directory: `parley.server.storage.directory.Directory`, or None if nothing is stored.
     open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
         None.
@@ -66,8 +66,8 @@ class Supervisor:
     keeper: `server.files.keeper.Keeper`, or None if no files are kept.
     """
 
-    def __init__(self, listening, settings, reread, accounts, store, rooms, sessions, directory, open_control,
-                 make_hub=Hub, keeper=None):
+    def __init__(self, listening, settings, reread, accounts, store, kept, directory, open_control, make_hub=Hub,
+                 keeper=None):
         self._listening = listening
         self._settings = settings
         self._reread = reread
@@ -80,8 +80,7 @@ class Supervisor:
         self._hub.figures.serving = sorted({(protocol, with_tls) for protocol, _, with_tls, _ in listening[0]})
         self._hub.figures.processes = self._pids
         register = self._hub.register
-        register.moderation.restore(*rooms)
-        register.sessions.restore(sessions)
+        register.restore(*kept)
         hub.found({room for _, _, room in (*settings.room_ports, *settings.tls.room_ports)})
         self._set_limits()
         self._directory = directory

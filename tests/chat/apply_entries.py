@@ -32,7 +32,8 @@ NAMES = [b"ann", b"ANN", b"anne", b"Bill", b"BiII", b"bob", b"b0b", b"torn", b"t
 HOSTS = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
     "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"] + [
-        "enter"] * 12 + ["once"] * 6 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3 + ["person"] * 6
+        "enter"] * 12 + ["once"] * 6 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3 + ["person"] * 6 + [
+            "tell"] * 6
 ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % number for number in range(4))]
 BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
 VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
@@ -188,6 +189,8 @@ class Run:
             self._look(worker, session)
         elif action == "person":
             self._be_somebody(worker, session, name)
+        elif action == "tell":
+            self._tell(worker, session)
         else:
             self._as_worker()
 
@@ -211,6 +214,16 @@ class Run:
             self.register.watch(worker, session, [name])
         else:
             getattr(self.register, what)(worker, session, name)
+
+    def _tell(self, worker, session):
+        choose, key = self.random.choice, self.random.choice([b"url", b"bot", b""])
+        where = choose([(choose(ROOMS), b""), (b"", self.register.members.names.get(holder_of(worker, session), b"a"))])
+        if not self.random.randrange(3):
+            self.register.follow(worker, session, choose([[], [b"url"], [b"url", b"bot"]]))
+        elif not self.random.randrange(3):
+            self.register.read_metadata(worker, session, *where, choose([None, [key]]), choose([True, False]))
+        else:
+            self.register.set_metadata(worker, session, *where, key, choose([b"x", b"y", None]) if key else None)
 
     def _marks(self):
         rooms = [b"", b"#no,room", *ROOMS]

@@ -13,7 +13,7 @@ ENTRIES = 6000
 HAPPENS = {"joined", "refused", "probe", "left", "renamed", "account_opened", "account_closed", "confirmed", "kept",
            "whispered", "mark", "deleted", "evict", "entered", "exited", "renamed_in", "managed", "Invited", "unsaid",
            "heard", "unheard", "Present", "RoomList", "TopicTold", "Recalled", "begun", "spread", "person", "Presence",
-           "WhoisTold", "WhoWasTold"}
+           "WhoisTold", "WhoWasTold", "MetadataTold", "MetadataChanged"}
 
 
 def begin(seed, entries, hash_seed):

@@ -27,6 +27,7 @@ from parley.server.protocols.events import (
     Enter,
     Exit,
     Farewell,
+    Follow,
     Hangup,
     Hello,
     Help,
@@ -61,6 +62,7 @@ from parley.server.protocols.events import (
     PublishDevices,
     Quit,
     ReadMark,
+    ReadMetadata,
     ReadMotd,
     Reason,
     Recall,
@@ -75,6 +77,7 @@ from parley.server.protocols.events import (
     ScramBegin,
     ScramFinish,
     SetFlag,
+    SetMetadata,
     SetName,
     Share,
     SignIn,
@@ -122,6 +125,7 @@ PARTNERS = Partners(5000, 9000, 10)
 READ_MARK = ReadMark(HOME, b"bob", 7000)
 PUBLISH, DEVICES_OF = PublishDevices(b"ann", 7, b"list"), DevicesOf(b"bob")
 SCRAM_BEGIN, SCRAM_FINISH = ScramBegin(b"cid"), ScramFinish(b"cid", b"message", b"proof")
+TELL, READ_METADATA = SetMetadata(HOME, b"ann", b"url", b"a\1b"), ReadMetadata(b"#dev", b"", (b"url",), True)
 MASKS = Masks(b"#dev", "ban")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
@@ -139,7 +143,8 @@ ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
     ROLES, LOOK, Count(), ReadMotd(),
-    KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), IDENTIFY, OPER,
+    KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), TELL, READ_METADATA,
+    Follow((b"url",)), IDENTIFY, OPER,
     SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, OFFER, SHARE, PUBLISH,
     DEVICES_OF, READ_MARK,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED, TURN,
@@ -214,6 +219,9 @@ TABLE = {
     (MEMBER, INTRODUCE): (MEMBER, [("real_name", 1, b"Ann Lee")], []),
     (MEMBER, SET_NAME): (WAITING, [("set_name", 1, b"Ann Lee")], []),
     (MEMBER, SetFlag(b"B", True)): (WAITING, [("set_flag", 1, b"B", True)], []),
+    (MEMBER, TELL): (WAITING, [("set_metadata", 1, b"", b"ann", b"url", "a\u2401b".encode())], []),
+    (MEMBER, READ_METADATA): (WAITING, [("read_metadata", 1, b"#dev", b"", (b"url",), True)], []),
+    (MEMBER, Follow((b"url",))): (MEMBER, [("follow", 1, (b"url",))], []),
     (MEMBER, IDENTIFY): (WAITING, [("identify", 1, b"cid", b"pw", False, HOST)], []),
     (MEMBER, OPER): (WAITING, [("identify", 1, b"op", b"pw", True, HOST)], []),
     (MEMBER, Whois(b"bob")): (WAITING, [("whois", 1, b"bob")], []),

@@ -6,8 +6,10 @@ from cases import for_each
 
 from parley.server.chat.census import Census
 from parley.server.chat.claims import Claims
+from parley.server.chat.devices import DeviceLists
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.metadata import Metadata
 from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
 from parley.server.chat.people import People
@@ -42,7 +44,7 @@ from parley.server.worker.loop import Worker
 
 DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ ==
               module.__name__]
-DECIDING = Claims, Enrollment, DirectMessages, Moderation, Sessions, Presence, People, Register
+DECIDING = Claims, Enrollment, DirectMessages, Moderation, Sessions, Presence, People, Metadata, DeviceLists, Register
 HEARD = [(ToHub, 1, (Prover, Questions, Past, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
             Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
          (ToStore, 0, (Store,)), (ReadStore, 0, (Store,)), (ToStore, 0, (Database,)), (ReadStore, 0, (Database,))]

@@ -20,9 +20,10 @@ class Known:
         self.people = {name.encode(): person for name, person in people.items()}
 
 
-def decoder(known=None, line_bytes=8192):
+def decoder(known=None, line_bytes=8192, guests=True):
     return irc.Decoder({"line_bytes": line_bytes, "known": known or Known(),
-                        "irc": {"name": b"irc.test", "network": b"Test", "scram": False, "topic_bytes": 390}})
+                        "irc": {"name": b"irc.test", "network": b"Test", "scram": False, "topic_bytes": 390,
+                                "guests": guests}})
 
 
 class Client:
@@ -165,6 +166,134 @@ def test_whoever_is_refused_its_name_may_take_another():
     assert client.send(b"NICK ann", b"USER a b c d") == [b":irc.test 433 * ann :The name is taken\r\n"]
     client.answers[events.Login] = lambda login: events.Welcome(login.name, login)
     assert codes(client.send(b"NICK bob"))[0] == "001"
+
+
+def test_where_names_need_accounts_one_is_made_before_the_registration():
+    client, told = Client(guests=False), lambda *lines: codes(client.send(*lines))
+    client.answers = {events.SignUp: lambda asked: events.Welcome(asked.name, asked),
+                      events.Count: events.Counted(3, 2, 0), events.ReadMotd: events.Notice(b"")}
+    assert b"draft/account-registration=before-connect " in client.send(b"CAP LS 302")[0]
+    assert b"NEED_NICK" in client.send(b"REGISTER * * secret")[0]
+    assert told(b"NICK ann", b"REGISTER bob * secret") == ["FAIL"]
+    client.answers[events.SignUp] = lambda asked: events.Refused(Reason.INVALID_PASSWORD, asked)
+    assert b"UNACCEPTABLE_PASSWORD" in client.send(b"REGISTER * * secret")[0]
+    client.answers[events.SignUp] = lambda asked: events.Welcome(asked.name, asked)
+    assert told(b"REGISTER ann * secret") == ["REGISTER", "900"]
+    assert told(b"JOIN #a", b"NICK bob", b"NICK ann", b"USER ann 0 * :Ann") == ["451", "433"]
+    assert told(b"CAP END")[:5] == ["001", "002", "003", "004", "005"]
+    assert client.asked[2:] == [
+        events.Introduce(b"Ann", b"ann"), events.Count(), events.ReadMotd()]
+    assert told(b"REGISTER * * secret") == ["FAIL"] and told(b"NICK bob") == []
+    assert client.asked[-1] == events.Rename(b"bob")
+    early = Client()
+    assert b"draft/account-registration " in early.send(b"CAP LS 302")[0]
+    assert b"COMPLETE_CONNECTION_REQUIRED" in early.send(b"NICK ann", b"REGISTER * * secret")[0]
+
+
+METADATA = b"draft/metadata-3 batch"
+
+
+def rows(*told):
+    return lambda asked: events.MetadataTold(b"#dev" if asked.room else asked.name, told)
+
+
+@for_each("line, asked, told", [
+    (b"ann SET url :x y", events.SetMetadata(b"", b"ann", b"url", b"x y"), "761 ann ann url * :x y"),
+    (b"* set url x", events.SetMetadata(b"", b"ann", b"url", b"x"), "761 ann ann url * :x"),
+    (b"* SET url", events.SetMetadata(b"", b"ann", b"url", None), "766 ann ann url :no value is set"),
+    (b"#dev SET url :x", events.SetMetadata(b"#dev", b"", b"url", b"x"), "761 ann #dev url * :x"),
+    (b"* SET U", None, "FAIL METADATA INVALID_KEY U :A key is of a-z, 0-9 and _./-"),
+    (b"* SET url :" + b"x" * 301, None, "FAIL METADATA INVALID_VALUE url :A value has at most 300 bytes"),
+    (b"* GET url U", None, "FAIL METADATA INVALID_KEY U :A key is of a-z, 0-9 and _./-"),
+    (b"* SUB " + b" ".join(b"k%d" % number for number in range(51)), None,
+     "FAIL METADATA TOO_MANY_SUBS k0 :At most 50 keys can be followed"),
+    (b"* DO", None, "FAIL METADATA SUBCOMMAND_INVALID DO :There is no such subcommand"),
+    (b"* GET", None, "461 ann METADATA :Not enough parameters"),
+])
+def test_metadata_is_set_and_asked_for(line, asked, told):
+    client = Client(b"ann", caps=METADATA)
+    client.answers = {events.SetMetadata: lambda one: rows((one.name or one.room, one.key, one.value))(one)}
+    assert client.send(b"METADATA " + line) == [b":irc.test %b\r\n" % told.encode()]
+    assert client.asked == ([asked] if asked else [])
+
+
+@for_each("reason, code", [
+    (Reason.NOBODY, b"INVALID_TARGET bob"), (Reason.NO_ROOM, b"INVALID_TARGET bob"),
+    (Reason.NOT_ALLOWED, b"KEY_NO_PERMISSION bob url"), (Reason.NOT_INSIDE, b"KEY_NO_PERMISSION bob url"),
+    (Reason.LIST_FULL, b"LIMIT_REACHED bob url"), (Reason.TEXT_TOO_LONG, b"INVALID_VALUE url")])
+def test_why_metadata_is_not_set_or_told_is_said(reason, code):
+    client = Client(b"ann", caps=METADATA)
+    client.answers = dict.fromkeys([events.SetMetadata, events.ReadMetadata], lambda one: events.Refused(reason, one))
+    for line in (b"SET url :x", b"GET url"):
+        (told,) = client.send(b"METADATA bob " + line)
+        assert told.startswith(b":irc.test FAIL METADATA %b :" % code)
+    for line in (b"CLEAR", b"LIST", b"SYNC"):
+        (told,) = client.send(b"METADATA bob " + line)
+        assert told.startswith(b":irc.test FAIL METADATA %b :" % code.replace(b"url", b"*"))
+    client.answers[events.SetMetadata] = rows()
+    assert b" KEY_NOT_SET bob url :" in client.send(b"METADATA bob SET url")[0]
+    assert codes(Client(b"ann").send(b"METADATA * LIST")) == ["421"]
+
+
+def test_what_is_asked_of_metadata_is_told_as_a_batch():
+    client = Client(b"ann", caps=METADATA)
+    client.answers = dict.fromkeys([events.SetMetadata, events.ReadMetadata], rows((b"bob", b"url", b"x")))
+    batch = [b":irc.test BATCH +b1 metadata bob\r\n", b"@batch=b1 :irc.test 761 ann bob url * :x\r\n",
+             b"@batch=b1 :irc.test 766 ann bob bot :no value is set\r\n", b":irc.test BATCH -b1\r\n"]
+    assert client.send(b"METADATA bob GET url bot") == batch
+    assert client.send(b"METADATA bob LIST") == [line.replace(b"b1", b"b2") for line in batch if b"bot" not in line]
+    assert codes(client.send(b"METADATA bob CLEAR")) == ["BATCH", "761", "BATCH"]
+    client.answers[events.Whois] = lambda whois: events.WhoisTold(whois.name, [], 5, 7, False)
+    assert codes(client.send(b"WHOIS bob")) == ["311", "312", "317", "760", "318"]
+    bare = Client(b"ann", caps=b"draft/metadata-3")
+    bare.answers = client.answers
+    assert codes(bare.send(b"METADATA bob LIST")) == ["761"]
+
+
+def test_who_follows_keys_of_metadata_is_told_of_them():
+    client = Client(b"ann", caps=METADATA)
+    client.answers = {
+        events.Rooms: events.RoomList([(b"#dev", 2, b"", True)]),
+        events.ReadMetadata: rows((b"bob", b"url", b"x")), events.Look: events.Looked(b"#dev", True, ()),
+        events.Enter: lambda enter: events.Inside(b"#dev", b"", enter)}
+    assert codes(client.send(b"METADATA * SUB url bot url")) == ["770", "BATCH", "761", "BATCH"]
+    assert client.asked == [events.Follow((b"url", b"bot")), events.Rooms(None),
+                            events.ReadMetadata(b"#dev", b"", (b"url", b"bot"), True)]
+    assert client.send(b"METADATA * SUBS") == [b":irc.test 772 ann url bot\r\n"]
+    assert codes(client.send(b"JOIN #dev")) == ["JOIN", "366", "BATCH", "761", "BATCH"]
+    client.told.clear()
+    for value in (b"y", None):
+        client.hear(events.MetadataChanged(b"#dev", b"url", value))
+    assert client.told == [b":irc.test 761 ann #dev url * :y\r\n", b":irc.test 766 ann #dev url :no value is set\r\n"]
+    assert client.send(b"METADATA * UNSUB url bot") == [b":irc.test 771 ann url bot\r\n"]
+    assert client.asked[-1] == events.Follow(()) and client.send(b"METADATA * SUBS") == []
+    client.send(b"CAP REQ :-draft/metadata-3")
+    client.told.clear()
+    client.hear(events.MetadataChanged(b"#dev", b"url", b"y"))
+    assert client.told == []
+
+
+def test_metadata_that_is_set_before_the_registration_is_set_then():
+    client = coming()
+    client.answers[events.SetMetadata] = client.answers[events.ReadMetadata] = rows((b"ann", b"url", b"x"))
+    assert codes(client.send(b"CAP REQ :" + METADATA, b"METADATA bob GET url", b"METADATA #dev SYNC")) == [
+        "CAP", "451", "451"]
+    assert client.send(b"METADATA * SET url :x") == [b":irc.test 761 * * url * :x\r\n"]
+    assert codes(client.send(b"METADATA * SET bot :x", b"METADATA * SET bot", b"METADATA * SET bot")) == [
+        "761", "766", "FAIL"]
+    assert codes(client.send(b"METADATA * GET url bot", b"METADATA * LIST")) == [
+        "BATCH", "761", "766", "BATCH", "BATCH", "761", "BATCH"]
+    assert codes(client.send(b"METADATA * SUB url", b"METADATA * SUBS")) == ["770", "772"]
+    assert client.asked == []
+    told = codes(client.send(b"NICK ann", b"USER ann 0 * :Ann", b"CAP END"))
+    assert told[told.index("BATCH"):][:3] == ["BATCH", "761", "BATCH"]
+    assert client.asked[2:5] == [
+        events.Follow((b"url",)), events.SetMetadata(b"", b"ann", b"url", b"x"),
+        events.ReadMetadata(b"", b"ann", None)]
+    one = Client()
+    one.send(b"CAP REQ :" + METADATA, *[b"METADATA * SET k%d :x" % number for number in range(30)])
+    assert b"LIMIT_REACHED" in one.send(b"METADATA * SET more :x")[0]
+    assert len(one.send(b"METADATA * CLEAR")) == 32 and codes(one.send(b"METADATA * LIST")) == ["BATCH", "BATCH"]
 
 
 def test_all_that_can_be_asked_for_is_listed_and_granted():

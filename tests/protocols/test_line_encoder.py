@@ -277,7 +277,7 @@ def test_a_protocol_has_the_form_that_the_server_expects(protocol):
     assert module.IDLE_TIMEOUT >= 0
     assert module.TRAITS._fields == Traits()._fields
     assert set(module.TRAITS.open_to_strangers) <= {*COMMANDS, None}
-    names = {"name": b"x", "network": b"X", "scram": False, "topic_bytes": 1}
+    names = {"name": b"x", "network": b"X", "scram": False, "topic_bytes": 1, "guests": True}
     decoder = module.Decoder(dict(LIMITS, known=None, irc=names))
     assert decoder.feed(b"") == []
     assert not decoder.unfinished

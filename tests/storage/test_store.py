@@ -716,3 +716,14 @@ def test_of_a_message_that_is_removed_only_a_word_is_left(store, spoken, monkeyp
             b"1", b"(gone)\0" + REDACTED, b"3", b"(gone)\0" + REDACTED]
     assert texts(store.lobby(None, 9)[0]) == [b"1", b"(gone)", b"3", b"(gone)"]
     assert store.redact(6, 1, [], 0, b"(gone)") is False
+
+
+def test_what_an_account_tells_is_kept_by_what_outlives_the_server_until_it_is_closed(kind, store):
+    for name in (b"ann", b"b b"):
+        store.open_account(name, "secret")
+        assert store.keep_metadata(name, '{"url": "old"}') is True
+        assert store.keep_metadata(name, '{"url": "x"}') is True
+    assert sorted(store.metadata()) == (
+        [(b"ann", '{"url": "x"}'), (b"b b", '{"url": "x"}')] if kind == "database" else [])
+    store.close_account(b"ann")
+    assert store.metadata() == ([(b"b b", '{"url": "x"}')] if kind == "database" else [])

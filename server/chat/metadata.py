@@ -1,0 +1,217 @@
+"""Metadata: what people tell of themselves by key, such as "avatar", and ops of their rooms. Decided in order.
+
+What somebody with an account tells is the account's, in all its sessions, until the account is deleted; what others
+tell is forgotten with their session. What is told of a room is stored with the room.
+"""
+import functools
+import json
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+from parley.server.chat.accounts import Accounts
+from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
+from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.moderation import Moderation
+from parley.server.chat.people import People
+from parley.server.chat.rooms import NOBODY, OP, Room, Rooms
+from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.messages import ToStore
+from parley.server.protocols.events import MOST_FOLLOWED, MOST_KEYS, MetadataChanged, MetadataTold, Reason
+
+MOST_TOLD = 1000  # values in one answer
+
+Values = Dict[bytes, bytes]
+Row = Tuple[bytes, bytes, Optional[bytes]]  # of whom or which room, the key, the value
+
+
+class Metadata:
+    """Metadata of people and rooms. The methods handle messages: see `parley.server.ipc.messages`."""
+
+    def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate, people: People,
+                 moderation: Moderation, store: AskedStore) -> None:
+        self._post = post
+        self._members = members
+        self._accounts = accounts
+        self._store = store
+        self._rooms = rooms
+        self._gate = gate
+        self._watchers = people.watchers
+        self._moderation = moderation
+        self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> what it tells
+        self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys of which it wants to know
+
+    def _owner(self, holder: int) -> Union[bytes, int]:
+        return self._gate.account_of(holder) or holder
+
+    def _of(self, holder: int) -> Mapping[bytes, bytes]:
+        return self._values.get(self._owner(holder), {})
+
+    # ---- telling
+
+    def set_metadata(self, worker: int, session: int, room_name: bytes, name: bytes, key: bytes,
+                     value: Optional[bytes]) -> None:
+        """The member sets a key of a room, or (if that is not empty) of somebody; None: takes it back; no key: all."""
+        holder = holder_of(worker, session)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        room = None if name else self._rooms.by_name.get(room_name)
+        whom = self._members.meant(name) if name else None
+        trouble = self._why_not_set(room, whom, holder, bool(name))
+        values: Mapping[bytes, bytes] = room.metadata if room is not None else {} if whom is None else self._of(whom)
+        if not trouble and value is not None and key not in values and len(values) >= MOST_KEYS:
+            trouble = Reason.LIST_FULL
+        if trouble:
+            self._post.refuse(holder, trouble)
+            return
+        target = room.name if room is not None else self._members.names[holder]
+        rows = [(target, one, value) for one in ([key] if key else sorted(values))
+                if value is not None or one in values]
+        if rows:
+            self._post.change()
+        if room is not None:
+            self._put(room.metadata, rows)
+        elif rows:
+            own = self._values.setdefault(self._owner(holder), {})
+            self._put(own, rows)
+            if not own:
+                del self._values[self._owner(holder)]
+        self._tell(rows, room, holder)
+        told = functools.partial(self._stored, holder, MetadataTold(target, rows))
+        if room is not None:
+            self._moderation.keep(room, told, worker, session)
+        else:
+            self._keep(self._owner(holder), self._post.guarded(worker, session, told))
+
+    def _why_not_set(self, room: Optional[Room], whom: Optional[int], holder: int, is_of_somebody: bool
+                     ) -> Optional[str]:
+        if is_of_somebody:
+            return Reason.NOBODY if whom is None else Reason.NOT_ALLOWED if whom != holder else None
+        if room is None or not self._gate.knows(room, holder):
+            return Reason.NO_ROOM
+        needed = OP + 1 if room is self._rooms.lobby else OP
+        return Reason.NOT_ALLOWED if self._gate.role(room, holder) < needed else None
+
+    @staticmethod
+    def _put(values: Values, rows: Sequence[Row]) -> None:
+        for _, key, value in rows:
+            if value is None:
+                del values[key]
+            else:
+                values[key] = value
+
+    def _keep(self, owner: Union[bytes, int], then: Callable[[Optional[bool]], None]) -> None:
+        """Store what an account tells; what others do is not kept."""
+        if isinstance(owner, int):
+            then(True)
+            return
+        values = {key.decode(): value.decode() for key, value in self._values.get(owner, {}).items()}
+        self._store.ask(then, ToStore.KeepMetadata(owner, json.dumps(values, sort_keys=True)))
+
+    def restore(self, kept: Iterable[Tuple[bytes, str]]) -> None:
+        """(account, state) of each, as it was stored. An account may have been deleted just before the server ended."""
+        for name, state in kept:
+            values = {key.encode(): value.encode() for key, value in json.loads(state).items()}
+            if values and name in self._accounts.accounts:
+                self._values[name] = values
+
+    def _stored(self, holder: int, told: MetadataTold, stored: Optional[bool]) -> None:
+        if stored:
+            worker, session = split(holder)
+            self._post.answer(worker, [session], told)
+        else:
+            self._post.refuse(holder, Reason.NOT_STORED)
+
+    # ---- following
+
+    def follow(self, worker: int, session: int, keys: Sequence[bytes]) -> None:
+        """The member wants to know of these keys of whoever is in a room with it, or watched, and of no others."""
+        holder = holder_of(worker, session)
+        if holder not in self._members:
+            return  # its name was taken over meanwhile
+        self._post.change()
+        self._followed.pop(holder, None)
+        if keys:
+            self._followed[holder] = tuple(keys[:MOST_FOLLOWED])
+
+    def _tell(self, rows: Sequence[Row], room: Optional[Room], holder: int) -> None:
+        """Tell those who follow of the room, or (None) of the holder, who knows it already."""
+        for follower, keys in self._followed.items():
+            if any(key in keys for _, key, _ in rows) and follower != holder and (
+                    self._is_in(room, follower) if room is not None else self._sees(follower, holder)):
+                for row in rows:
+                    if row[1] in keys:
+                        self._post.tell(follower, MetadataChanged(*row))
+
+    def _is_in(self, room: Room, holder: int) -> bool:
+        return self._gate.is_in_lobby(holder) if room is self._rooms.lobby else holder in room.members
+
+    def _sees(self, follower: int, holder: int) -> bool:
+        """Are the two in a room together, or does the first watch the other?"""
+        return (follower in self._watchers.get(self._members.names[holder], ())
+                or self._gate.is_in_lobby(holder) and self._gate.is_in_lobby(follower)
+                or any(follower in room.members for room in self._rooms.joined(holder)))
+
+    def entered(self, room: Room, holder: int) -> None:
+        """A member has come to the room: those there who follow are told what it tells."""
+        values = self._of(holder) if self._followed else None
+        for follower, keys in self._followed.items() if values else ():
+            if follower != holder and self._is_in(room, follower):
+                for row in self._rows(self._members.names[holder], values or {}, keys):
+                    self._post.tell(follower, MetadataChanged(*row))
+
+    @staticmethod
+    def _rows(target: bytes, values: Mapping[bytes, bytes], keys: Optional[Sequence[bytes]]) -> List[Row]:
+        return [(target, key, values[key]) for key in (sorted(values) if keys is None else keys) if key in values]
+
+    # ---- asking
+
+    def read_metadata(self, worker: int, session: int, room_name: bytes, name: bytes,
+                      keys: Optional[Sequence[bytes]], everybody: bool) -> None:
+        """What is told of a room, or (if that is not empty) of somebody? None: by all keys.
+
+        everybody: also of those who are in the room; so the asker has to be in it.
+        """
+        holder = holder_of(worker, session)
+        room = None if name else self._rooms.by_name.get(room_name)
+        whom = self._members.meant(name) if name else None
+        trouble = self._why_not_read(room, holder, everybody) if not name else Reason.NOBODY if whom is None else None
+        if trouble:
+            self._post.refuse(holder, trouble)
+        elif room is not None:
+            rows = self._rows(room.name, room.metadata, keys)
+            inside = [one for one in self._members.names if self._is_in(room, one)] if room is self._rooms.lobby \
+                else room.members
+            for one in inside if everybody else ():
+                rows += self._rows(self._members.names[one], self._of(one), keys)
+            self._post.answer(worker, [session], MetadataTold(room.name, rows[:MOST_TOLD]))
+        elif whom is not None:
+            target = self._members.names[whom]
+            self._post.answer(worker, [session], MetadataTold(target, self._rows(target, self._of(whom), keys)))
+
+    def _why_not_read(self, room: Optional[Room], holder: int, everybody: bool) -> Optional[str]:
+        if room is None or not self._gate.knows(room, holder):
+            return Reason.NO_ROOM
+        is_outside = self._gate.role(room, holder) == NOBODY
+        return Reason.NOT_INSIDE if is_outside and (everybody or not room.is_open) else None
+
+    # ---- who goes
+
+    def forget(self, holder: int) -> None:
+        """The session is gone."""
+        self._followed.pop(holder, None)
+        self._values.pop(holder, None)
+
+    def account_opened(self, name: bytes) -> None:
+        """There is a new account: what was told by whoever is here under its name is the account's from now on."""
+        holder = self._members.called(name)
+        if holder in self._values and self._gate.is_protected(name):
+            self._values[name] = self._values.pop(holder)
+            self._keep(name, _ignore)
+
+    def account_closed(self, name: bytes) -> None:
+        """The account is gone."""
+        self._values.pop(name, None)
+
+
+def _ignore(stored: Optional[bool]) -> None:
+    """Nobody waits for that."""
