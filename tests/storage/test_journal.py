@@ -346,6 +346,14 @@ def test_whoever_asks_after_that_is_heard_again_once_there_is_a_process_that_wor
 # ---- copies
 
 
+def test_a_request_that_is_answered_with_no_is_answered(journal, start, told):
+    process = start()
+    process.work()
+    journal.ask(told.append, "redact", 0, 7, [b"bob"], (1 << 63) - 1, b"(removed)")
+    process.work()
+    assert told == [False]
+
+
 @pytest.fixture
 def slow_copies(monkeypatch):
     """None of them is ever done."""
