@@ -1,6 +1,6 @@
 """Messages between processes in the short form in which the tests have them."""
 from parley.server.ipc.messages import ToWorker, name_of
-from parley.server.protocols.events import EVENTS
+from parley.server.protocols.events import BY_NAME
 
 # What most tests do not look at, at the end of these.
 NOT_LOOKED_AT = {ToWorker.Joined: "proven", ToWorker.Renamed: "proven", ToWorker.Entered: "role"}
@@ -13,7 +13,7 @@ def plain(message):
     """
     if type(message) in (ToWorker.Answer, ToWorker.Tell):
         whom, event, fields = message
-        return (event, whom, *_given(EVENTS[event](*fields)))
+        return (event, whom, *_given(BY_NAME[event](*fields)))
     if type(message) in NOT_LOOKED_AT:
         field = NOT_LOOKED_AT[type(message)]
         message = message._replace(**{field: type(message)._field_defaults[field]})

@@ -7,7 +7,7 @@ from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import (
-    EVENTS,
+    BY_NAME,
     Browsed,
     Changed,
     Deliver,
@@ -303,11 +303,11 @@ class Replica:
 
     def answer(self, numbers, event, fields):
         """The answer to what these have asked."""
-        self._answer(numbers, EVENTS[event](*fields))
+        self._answer(numbers, BY_NAME[event](*fields))
 
     def tell(self, number, event, fields):
         """What happens to it alone."""
-        self._heed(number, "tell", EVENTS[event](*fields))
+        self._heed(number, "tell", BY_NAME[event](*fields))
 
     def refused(self, number, reason):
         """The answer no."""

@@ -751,7 +751,7 @@ class ToWorker:
     # ---- to one worker: the answers for its sessions
 
     class Answer(NamedTuple):
-        """The answer to what these sessions have asked, as an event by its name (`EVENTS`) with its fields.
+        """The answer to what these sessions have asked, as an event by its name (`BY_NAME`) with its fields.
 
         See `parley.server.protocols.events`.
         """

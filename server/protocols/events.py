@@ -23,12 +23,8 @@ def _hash(self: Tuple[Any, ...]) -> int:
     return hash((type(self), tuple(self)))
 
 
-EVENTS: Dict[str, Type[Any]] = {}  # by their names
-
-
 def event(kind: Type[_T]) -> Type[_T]:
     """Make instances of a named tuple equal only to those of the same type: `Who()` is not `Quit()`."""
-    EVENTS[kind.__name__] = kind
     kind.__eq__ = _equal  # type: ignore[method-assign, assignment]
     kind.__ne__ = _unequal  # type: ignore[method-assign, assignment]
     kind.__hash__ = _hash  # type: ignore[method-assign, assignment]
@@ -1171,6 +1167,7 @@ Happening = Union[Answer, Push]
 ANSWERS = _members(Answer)
 PUSHES = _members(Push)
 HAPPENINGS = ANSWERS + PUSHES
+BY_NAME: Dict[str, Type[Any]] = {kind.__name__: kind for kind in HAPPENINGS}
 
 # The answers that may be long, by the type of the request.
 LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
