@@ -37,6 +37,7 @@ from parley.server.protocols.irc_words import (
     user,
     with_tag,
 )
+from parley.server.protocols.text import PLAIN
 from parley.server.protocols.traits import Traits
 
 NAME = "irc"
@@ -153,13 +154,27 @@ class Decoder:
         if self._skipping and lines:
             del lines[0]
             self._skipping = False
-        commands: List[events.Command] = [self._line(line) for line in lines]
+        commands = self._lines(lines) if len(lines) > 1 else [self._line(line) for line in lines]
         if self._skipping:
             self._held = b""
         elif len(self._held) > LONGEST_TAGS + self._limits["line_bytes"] + _SPARE:
             self._held, self._skipping = b"", True
             commands.append(events.Turn(lambda name: self._too_long(name)))
         return commands
+
+    def _lines(self, lines: List[bytes]) -> List[events.Command]:
+        """The commands of several lines; quickly, if all of them are plain talk in one room."""
+        first = self._line(lines[0])
+        if type(first) is events.Labelled:
+            label, (said, *others) = first
+            size = len(lines[0].rstrip(b"\r")) - len(said)
+            texts = [line[size:].rstrip(b"\r") for line in lines]
+            if ({line[:size] for line in lines} == {lines[0][:size]} and all(texts) and texts[0] == said
+                    and not b"".join(texts).translate(None, PLAIN)
+                    and max(map(len, lines)) <= self._limits["line_bytes"]):
+                return [tuple.__new__(events.Labelled, (label, tuple.__new__(events.Say, (text, *others))))
+                        for text in texts]
+        return [first, *map(self._line, lines[1:])]
 
     def _line(self, line: bytes) -> events.Command:
         line = line.replace(b"\0", b"").rstrip(b"\r").lstrip(b" ")

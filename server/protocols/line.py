@@ -53,7 +53,7 @@ from parley.server.protocols import events
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Reason
 from parley.server.protocols.happenings import sentence
-from parley.server.protocols.text import canonical, is_blank, name_and_password, pieces
+from parley.server.protocols.text import PLAIN, canonical, is_blank, name_and_password, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "line"
@@ -85,7 +85,6 @@ _IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, one of which is
 _USUAL = bytes(set(range(256)) - set(b"\0\x04\x08\x7f\xff"))
 
 _FRONT = re.compile(rb"#[^ \0-\x1f\x7f]+ ")  # of a command in a room
-_PLAIN = bytes(range(0x20, 0x7F))  # what is the same in a canonical text, whatever is around it
 
 _NOTHING, _TIMING_MARK = events.Nothing(), events.TimingMark()
 _UNKNOWN = events.Malformed(Reason.UNKNOWN_COMMAND, None)
@@ -138,7 +137,7 @@ class Decoder:
         if not word or front and not _FRONT.fullmatch(front) or {line[:size] for line in lines} != {start}:
             return None
         texts = [line[size:].rstrip(_EDGES) for line in lines]
-        if not all(texts) or b"".join(texts).translate(None, _PLAIN) or max(map(len, lines)) > self._line_limit:
+        if not all(texts) or b"".join(texts).translate(None, PLAIN) or max(map(len, lines)) > self._line_limit:
             return None
         others = None, None, front[:-1] or events.HOME, b"", b""
         return [tuple.__new__(events.Say, (text, *others)) for text in texts]

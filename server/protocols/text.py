@@ -17,6 +17,8 @@ A text in which nothing is visible (`is_blank`) counts as empty.
 import re
 from typing import Iterator, List, Optional, Tuple
 
+PLAIN = bytes(range(0x20, 0x7F))  # what is the same in a canonical text, whatever is around it
+
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
 _PICTURES.update({code: 0xFFFD for code in range(0x80, 0xA0)})
 _PICTURES.update({0x7F: 0x2421, 0x85: 0x2424, 0x2028: 0x2424, 0x2029: 0x2424})

@@ -3,6 +3,8 @@ import re
 
 import pytest
 from cases import for_each
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parley.server.protocols import events, irc, irc_caps, irc_words
 from parley.server.protocols.events import Reason
@@ -495,3 +497,18 @@ def test_a_long_list_of_names_is_told_in_lines_that_are_not_too_long():
     assert all(300 < len(line) <= 512 for line in lines[:-1]) and len(lines) < 10
     assert b" ".join([line.rstrip().partition(b" :")[2] for line in lines]).split(b" ") == [
         (b"", b"", b"@", b"+")[number % 4] + irc_words.nick(name) for number, name in enumerate(members)]
+
+
+@given(st.lists(st.tuples(
+    st.sampled_from([b"PRIVMSG #a :", b"PRIVMSG #a  :", b"privmsg #a :", b"PRIVMSG #b :", b" PRIVMSG #a :", b"PING "]),
+    st.sampled_from([b"hi", b" hi ", b"", b"h\0i", b"a\tb", b"\x02b", b"\xff", "\u00e9".encode(), b"a" * 60]),
+    st.sampled_from([b"\n", b"\r\n"])), max_size=6))
+def test_lines_that_come_together_ask_for_what_each_asks_for_alone(lines):
+    together, apart = Client(b"ann", line_bytes=50), Client(b"ann", line_bytes=50)
+    for client in (together, apart):
+        client.send(b"PING :1")
+        client.told.clear()
+    together._do(together.decoder.feed(b"".join([b"".join(line) for line in lines])))
+    for line in lines:
+        apart._do(apart.decoder.feed(b"".join(line)))
+    assert (together.asked, together.told) == (apart.asked, apart.told)
