@@ -507,10 +507,27 @@ def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
         if target.lower() == b"nickserv":
             commands += irc_services.nickserv(client, params[1].split())
         elif text is None and is_room(target):
-            client.numeric(b"404", middle(target), text=b"This kind of message is not passed on in rooms")
+            commands += _to_programs(client, target, command, extra)
         else:
             commands.append(_to(client, target, command, text or b"", extra))
     return commands
+
+
+def _to_programs(client: Any, target: bytes, command: bytes, extra: bytes) -> List[Any]:
+    """What says something to the programs in a room, if that is wanted there. Those of other protocols hear nothing."""
+    unwanted: List[bytes] = []
+
+    def looked(client: Any, answer: Any) -> None:
+        if isinstance(answer, events.Looked) and dict(answer.settings).get(b"noctcp"):
+            unwanted.append(shown(answer.room))
+
+    def go_on() -> Sequence[Any]:
+        if not unwanted:
+            return [_to(client, target, command, b"", extra)]
+        return [events.Turn(lambda name: (client.alone(
+            b"404", unwanted[0], text=b"Messages for programs are not wanted here"), ()))] if command != b"NOTICE" else ()
+
+    return [asks(looked, events.Look(target)), then(go_on)]
 
 
 def _said(target: bytes, command: bytes, client: Any, answer: Any) -> None:

@@ -128,7 +128,7 @@ def test_what_is_unfinished_is_held_and_bounded():
     (b"NICK", "431"), (b"NICK :", "431"), (b"NICK 1a", "432"), (b"NICK #a", "432"), (b"NICK a|b", "432"),
     (b"USER a b c :d", "462"), (b"PING", "409"), (b"CAP FOO", "410"), (b"JOIN dev", "403"), (b"WHOIS", "461"),
     (b"MODE bob +i", "502"), (b"MODE ann +x", "501"), (b"MODE #dev +y", "472"), (b"MODE #dev +o", "461"),
-    (b"PRIVMSG #dev :\x01VERSION\x01", "404"), (b"PRIVMSG a,b,c,d,e :hi", "407"), (b"PRIVMSG #dev :\xff", "FAIL"),
+    (b"PRIVMSG a,b,c,d,e :hi", "407"), (b"PRIVMSG #dev :\xff", "FAIL"),
     (b"@" + b"a" * 5000 + b" PING x", "417"), (b"PING " + b"x" * 9000, "417"), (b"AUTHENTICATE PLAIN", "904"),
     (b"TAGMSG #dev", "421"), (b"REGISTER bob * pw", "FAIL"), (b"SETNAME :", "FAIL")])
 def test_what_is_no_command_is_told_so(line, code):
@@ -453,6 +453,19 @@ def test_colours_and_actions_are_whole_for_irc():
 
 
 # ---- words
+
+def test_ctcp_passes_in_a_room_unless_it_is_unwanted_there():
+    client, looked = Client(b"ann"), events.Looked(b"#dev", True, ())
+    client.answers = {events.Look: looked}
+    assert client.send(b"PRIVMSG #dev :\x01VERSION\x01") == []
+    assert client.asked == [events.Look(b"#dev"), events.Say(
+        b"", None, None, b"#dev", extra=b"PRIVMSG \n\x01VERSION\x01")]
+    client.answers = {events.Look: looked._replace(settings=[(b"noctcp", 1)])}
+    for line, told in ((b"PRIVMSG #dev :\x01VERSION\x01", ["404"]), (b"NOTICE #dev :\x01VERSION x\x01", [])):
+        assert codes(client.send(line)) == told and client.asked[-1] == events.Look(b"#dev")
+    client.send(b"PRIVMSG #dev :\x01ACTION waves\x01")
+    assert client.asked[-1].text == b"* ann waves"
+
 
 def test_a_name_that_irc_cannot_carry_has_an_alias_by_which_it_is_meant():
     for name in (b"4you", b"a.b", b"*", b"a b".replace(b" ", b"!"), "\u00e4@\u00f6".encode(), b"x" * 31 + b"@"):
