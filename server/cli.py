@@ -16,7 +16,7 @@ from parley import __version__
 from parley.called import called
 from parley.server import commands, config, logs
 from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
-from parley.server.chat.names import InvalidName, canonical_name, claims, folded
+from parley.server.chat.names import InvalidName, canonical_name, claims
 from parley.server.files.keeper import Keeper
 from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
@@ -24,6 +24,7 @@ from parley.server.order.numbers import BLOCK
 from parley.server.order.place import Place
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
+from parley.server.protocols.text import folded
 from parley.server.stdout import quiet_when_closed
 from parley.server.storage.database import Database, StoreError, TooNew
 from parley.server.storage.directory import CannotUse, Directory

@@ -16,8 +16,8 @@ import time
 import parley
 from parley.called import called
 from parley.server import certificates, config
-from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, folded, spelled
-from parley.server.protocols.text import canonical
+from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, spelled
+from parley.server.protocols.text import canonical, folded
 from parley.server.storage.database import Database, StoreError
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
 from parley.server.storage.memory import MOST_MESSAGES

@@ -109,6 +109,7 @@ class ParleyController(BaseServerController, DirectoryBasedController):
 
     def registerUser(self, case, username, password=None):
         """Make an account; if the password is longer than clients may choose, as an operator."""
+        self.wait_for_port()
         if len(password.encode()) > LONGEST_PASSWORD:
             subprocess.run(
                 [*self._program(), "passwd", username, "--config", str(self.directory / "config.yaml")],

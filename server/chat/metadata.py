@@ -35,7 +35,7 @@ class Metadata:
         self._store = store
         self._rooms = rooms
         self._gate = gate
-        self._watchers = people.watchers
+        self._people = people
         self._moderation = moderation
         self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> what it tells
         self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys of which it wants to know
@@ -147,7 +147,7 @@ class Metadata:
 
     def _sees(self, follower: int, holder: int) -> bool:
         """Are the two in a room together, or does the first watch the other?"""
-        return (follower in self._watchers.get(self._members.names[holder], ())
+        return (follower in self._people.watchers_of(self._members.names[holder])
                 or self._gate.is_in_lobby(holder) and self._gate.is_in_lobby(follower)
                 or any(follower in room.members for room in self._rooms.joined(holder)))
 

@@ -91,11 +91,6 @@ def _with_pairs(skeleton: str) -> str:
     return skeleton
 
 
-def folded(name: bytes) -> str:
-    """What names have in common that differ only in case or in NFKC form. Unlike `claims`, it never changes."""
-    return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()
-
-
 class Occupied:
     """Which names occupy what.
 

@@ -3,7 +3,7 @@
 Of most there is nothing to tell. Decided in the order of the requests, and told to all workers.
 """
 import collections
-from typing import Deque, Dict, List, Optional, Tuple
+from typing import Deque, Dict, List, Optional, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
@@ -15,10 +15,12 @@ from parley.server.chat.rooms import ROLES, Rooms
 from parley.server.ipc.messages import ToWorker
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Person, Reason, ScramProven, Wallopped, WhoisTold, WhoWasTold
+from parley.server.protocols.text import folded
 
 MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
-OPERATOR_FLAG, WALLOPS_FLAG = b"o", b"w"
-FLAGS = frozenset([b"B", b"i", WALLOPS_FLAG])  # a bot; not to be found by patterns; hears what operators tell operators
+OPERATOR_FLAG, WALLOPS_FLAG, HIDDEN_FLAG = b"o", b"w", b"i"
+# A bot; not to be found by patterns; hears what operators tell operators.
+FLAGS = frozenset([b"B", HIDDEN_FLAG, WALLOPS_FLAG])
 
 # Name, account, what it is called in full, seconds since the epoch when it left, user; what is not known is empty.
 Gone = Tuple[bytes, bytes, bytes, int, bytes]
@@ -30,7 +32,8 @@ class People:
 
     people: {holder: Person, as bytes} of those of whom there is anything to tell, or was. A stranger may be among them.
     gone: those who have left, the latest last.
-    watchers: who wants to know of a name: watchers(name) -> holders.
+    watchers: {name: {holder: True}} of who wants to know of it; where the case of letters does not matter, by what it
+        is `folded` to, a str.
     """
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate,
@@ -43,7 +46,7 @@ class People:
         self._numbers = numbers
         self.people: Dict[int, bytes] = {}
         self.gone: Deque[Gone] = collections.deque()
-        self.watchers: Dict[bytes, Dict[int, bool]] = {}  # that of `Presence`
+        self.watchers: Dict[Union[bytes, str], Dict[int, bool]] = {}  # that of `Presence`
         self._timing: Dict[int, int] = {}  # holder that asks about somebody -> that one's holder
 
     # ---- what people say of themselves
@@ -131,9 +134,16 @@ class People:
         rooms = [room.number for room in self._rooms.joined(holder)] if field else []
         if field and self._gate.is_in_lobby(holder):
             rooms.append(LOBBY)
-        alone = [split(watcher) for watcher in self.watchers.get(name, ())] if field else []
+        alone = [split(watcher) for watcher in self.watchers_of(name)] if field else []
         worker, session = split(holder)
         self._post.everyone(ToWorker.Person(worker, session, name, *self.person(holder), field, rooms, alone))
+
+    def watchers_of(self, name: bytes) -> List[int]:
+        """Who watches this name, each once."""
+        if not self.watchers:
+            return []
+        exact, any_case = self.watchers.get(name, {}), self.watchers.get(folded(name), {})
+        return [*exact, *(holder for holder in any_case if holder not in exact)]
 
     def wallops(self, worker: int, session: int, text: bytes) -> None:
         """Tell all operators who are here, and whoever wants to hear it."""
@@ -225,10 +235,16 @@ class People:
             self._accounts.order.now // 1000 - seconds, idle, self._gate.is_operator_here(whom), host, port))
 
     def _seen_rooms(self, whom: int, asker: int) -> List[Tuple[bytes, bytes]]:
-        """(room, role) of the rooms in which somebody is, and of which the asker may know."""
+        """(room, role) of the rooms in which somebody is, and of which the asker may know.
+
+        Of somebody who is not to be found these are the ones in which both are, but for itself and operators.
+        """
+        is_found = (asker == whom or HIDDEN_FLAG not in self.people.get(whom, _SOMEBODY).flags
+                    or self._gate.is_operator_here(asker))
         rooms = [(room.name, ROLES.get(room.members[whom], b"")) for room in self._rooms.joined(whom)
-                 if self._gate.knows(room, asker)]
-        return [(LOBBY_NAME, b""), *rooms] if self._gate.is_in_lobby(whom) else rooms
+                 if self._gate.knows(room, asker) and (is_found or asker in room.members)]
+        is_in_lobby = self._gate.is_in_lobby(whom) and (is_found or self._gate.is_in_lobby(asker))
+        return [(LOBBY_NAME, b""), *rooms] if is_in_lobby else rooms
 
     def _time_nobody(self, asker: int) -> None:
         if self._timing.pop(asker, None) is not None:

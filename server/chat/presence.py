@@ -1,5 +1,5 @@
 """Who is here, away or gone, for those who want to know; and who is typing. Decided in the order of the requests."""
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Sequence, Tuple, Union
 
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
@@ -9,6 +9,7 @@ from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import events
+from parley.server.protocols.text import folded
 
 HERE, AWAY, GONE = "here", "away", "gone"
 MOST_WATCHED = 200  # names
@@ -23,21 +24,25 @@ class Presence:
         self._rooms = rooms
         self._gate = gate
         self._people = people
-        self._watched: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the names that it watches
-        self._watchers = people.watchers  # name -> the holders that watch it
+        self._watched: Dict[int, Tuple[Union[bytes, str], ...]] = {}  # holder -> the keys of `watchers` that it is at
+        self._watchers = people.watchers
 
-    def watch(self, worker: int, session: int, names: Sequence[bytes]) -> None:
+    def watch(self, worker: int, session: int, names: Sequence[bytes], any_case: bool = False) -> None:
         """Tell the member how it is with these names, now and at each change, and with no others any more."""
         holder = holder_of(worker, session)
         if holder not in self._members:
             return  # its name was taken over meanwhile
         self._post.change()
         self._watch_nobody(holder)
-        self._watched[holder] = tuple(dict.fromkeys(names))[:MOST_WATCHED]
-        for name in self._watched[holder]:
-            self._watchers.setdefault(name, {})[holder] = True
-            whom = self._members.called(name)
-            self._post.tell(holder, events.Presence(name, GONE if whom is None else self._state(whom)))
+        watched = {folded(name) if any_case else name: name for name in [*dict.fromkeys(names)][:MOST_WATCHED]}
+        self._watched[holder] = tuple(watched)
+        for key, name in watched.items():
+            self._watchers.setdefault(key, {})[holder] = True
+            whom = self._members.meant(name) if any_case else self._members.called(name)
+            if whom is not None and any_case and folded(self._members.names[whom]) != key:
+                whom = None  # it only looks like that
+            self._post.tell(holder, events.Presence(name, GONE) if whom is None else events.Presence(
+                self._members.names[whom], self._state(whom)))
 
     def _watch_nobody(self, holder: int) -> None:
         for name in self._watched.pop(holder, ()):
@@ -61,7 +66,7 @@ class Presence:
         return AWAY if self._people.is_away(holder) else HERE
 
     def _tell(self, name: bytes, state: str) -> None:
-        for watcher in self._watchers.get(name, ()):
+        for watcher in self._people.watchers_of(name):
             self._post.tell(watcher, events.Presence(name, state))
 
     def came(self, holder: int) -> None:
@@ -77,7 +82,8 @@ class Presence:
             self._people.renamed(holder)
         if old != new:
             self._people.note_gone(holder, old)
-            self._tell(old, GONE)
+            for watcher in self._watchers.get(old, ()) if folded(old) == folded(new) else self._people.watchers_of(old):
+                self._post.tell(watcher, events.Presence(old, GONE))
             self._tell(new, self._state(holder))
 
     def forget(self, holder: int) -> None:

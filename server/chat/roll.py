@@ -1,6 +1,6 @@
 """Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
-from parley.server.chat.names import folded
 from parley.server.chat.patterns import matcher
+from parley.server.protocols.text import folded
 
 MOST_REMOVED = 64  # removed names that are still in the text; and one more for each so many of its bytes
 

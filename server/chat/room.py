@@ -1,12 +1,12 @@
 """Rooms as one worker sees them: which of its clients hear what happens there."""
 import collections.abc
 
-from parley.server.chat.names import folded
 from parley.server.chat.origins import address
 from parley.server.chat.person import packed, unpacked
 from parley.server.ipc.queues import texts
 from parley.server.protocols.events import Said
 from parley.server.protocols.sealed import records_shown
+from parley.server.protocols.text import folded
 
 LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
 EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any room hears it, or has entered only this

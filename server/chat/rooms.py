@@ -6,10 +6,11 @@ here. Nobody owns it: only operators may do anything to it.
 import json
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
-from parley.server.chat.names import Occupied, claims, folded
+from parley.server.chat.names import Occupied, claims
 from parley.server.chat.origins import Origin, address, network_of
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY, LOBBY_NAME
+from parley.server.protocols.text import folded
 
 NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
 INVITED_FOR = 3600 * 1000  # milliseconds

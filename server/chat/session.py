@@ -676,7 +676,8 @@ class Session:
 
     @_handles(Watch)
     def _watch(self, watch):
-        self.client.hub.ask(ToHub.Watch(self.client.number, tuple(map(spelled, watch.names))))
+        self.client.hub.ask(ToHub.Watch(
+            self.client.number, tuple(map(spelled, watch.names)), self._traits.converses))
 
     @_handles(MarkRead)
     def _mark_read(self, mark):

@@ -119,10 +119,14 @@ class ToHub:
         serial: int = 0
 
     class Watch(NamedTuple):
-        """A member wants to know of these names who is here, away or gone, and of no others any more."""
+        """A member wants to know of these names who is here, away or gone, and of no others any more.
+
+        any_case: who is called so but for capital letters is meant, too.
+        """
 
         session: int
         names: Sequence[bytes]
+        any_case: bool = False
 
     class Away(NamedTuple):
         """A member is away, or here again."""

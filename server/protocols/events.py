@@ -1065,7 +1065,10 @@ class IsTyping(NamedTuple):
 
 @event
 class Presence(NamedTuple):
-    """Somebody whom you watch is "here", "away" or "gone"."""
+    """Somebody whom you watch is "here", "away" or "gone".
+
+    name: as it is watched; where clients find names in whatever case they are written, as it is.
+    """
 
     name: bytes
     state: str

@@ -135,7 +135,8 @@ class Decoder:
         self._capping = self._shows_values = False
         self._form: Form = form("")
         self.tags: Mapping[bytes, bytes] = _NO_TAGS  # of the line that it is about
-        self.watched: Optional[Dict[bytes, str]] = None  # name -> what it was told last of who is watched
+        # What a name is folded to -> (the name, what it was told last) of who is watched.
+        self.watched: Optional[Dict[str, Tuple[bytes, str]]] = None
         self._label = b""  # of a command that is being answered
         self._collected: List[bytes] = _NOTHING  # what answers that
         self._batches = 0

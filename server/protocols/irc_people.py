@@ -7,7 +7,7 @@ from parley.server.protocols import events, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import change_of, prefix_of
-from parley.server.protocols.irc_rooms import asks, matches
+from parley.server.protocols.irc_rooms import asks, matches, then
 from parley.server.protocols.irc_words import (
     HOST,
     LOBBY,
@@ -23,6 +23,7 @@ from parley.server.protocols.irc_words import (
     shown,
     user_of,
 )
+from parley.server.protocols.text import folded
 
 Commands = Optional[Sequence[Any]]
 _MOST_ASKED = 5
@@ -45,7 +46,7 @@ def who(client: Any, params: List[bytes]) -> Commands:
         fields = bytes(field for field in _WHOX if field in fields)
     if is_room(target):
         return [asks(functools.partial(_who_in_room, target, fields, token), events.Look(target))]
-    return [asks(functools.partial(_who_by_mask, target, fields, token), events.Who())]
+    return _who_by_mask(target, fields, token)
 
 
 def _who_in_room(target: bytes, fields: bytes, token: bytes, client: Any, answer: Any) -> None:
@@ -55,13 +56,43 @@ def _who_in_room(target: bytes, fields: bytes, token: bytes, client: Any, answer
     client.numeric(b"315", middle(target), text=b"End of WHO list")
 
 
-def _who_by_mask(target: bytes, fields: bytes, token: bytes, client: Any, answer: Any) -> None:
+def _who_by_mask(target: bytes, fields: bytes, token: bytes) -> Commands:
+    """Those who are not to be found by patterns are told of only if they are in a room with whoever asks."""
     wanted = b"*" if target in (b"", b"0") else target
-    name_wanted = name_of(wanted)
-    for name in answer.names if isinstance(answer, events.Present) else ():
-        if name == name_wanted or matches(wanted, nick(name)):
-            _tell_one(client, fields, token, b"*", name, b"")
-    client.numeric(b"315", middle(target) if target else b"*", text=b"End of WHO list")
+    name_wanted, is_exact = name_of(wanted), b"*" not in wanted and b"?" not in wanted
+    hidden: List[bytes] = []
+    rooms = [LOBBY]
+
+    def present(client: Any, answer: Any) -> None:
+        for name in answer.names if isinstance(answer, events.Present) else ():
+            if name == name_wanted or matches(wanted, nick(name)):
+                flags = client.known.people.get(name, _NOBODY).flags
+                if b"i" in flags and name != client.name and not is_exact:
+                    hidden.append(name)
+                else:
+                    _tell_one(client, fields, token, b"*", name, b"")
+        if not hidden:
+            end(client)
+
+    def listed(client: Any, answer: Any) -> None:
+        rooms.extend([room for room, _, _, _ in getattr(answer, "rooms", ())])
+
+    def looked(client: Any, answer: Any) -> None:
+        for name, _ in answer.members if isinstance(answer, events.Looked) and answer.inside else ():
+            if name in hidden:
+                hidden.remove(name)
+                _tell_one(client, fields, token, b"*", name, b"")
+
+    def end(client: Any, answer: Any = None) -> None:
+        client.numeric(b"315", middle(target) if target else b"*", text=b"End of WHO list")
+
+    def look_around() -> Sequence[Any]:
+        return [asks(listed, events.Rooms(None)), then(look), asks(end, events.TimingMark())] if hidden else ()
+
+    def look() -> Sequence[Any]:
+        return [asks(looked, events.Look(room)) for room in rooms]
+
+    return [asks(present, events.Who()), then(look_around)]
 
 
 def _tell_one(client: Any, fields: bytes, token: bytes, room: bytes, name: bytes, role: bytes) -> None:
@@ -255,26 +286,30 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
         client.watched = None
         return [events.Watch(())]
     if what == b"L":
-        _listed(client, b"732", [nick(name) for name in watched])
+        _listed(client, b"732", [nick(name) for name, _ in watched.values()])
         client.numeric(b"733", text=b"End of MONITOR list")
     elif what == b"S":
-        for name, state in watched.items():
+        for name, state in watched.values():
             _tell_presence(client, name, state)
     elif what == b"+":
         for position, name in enumerate(names):
-            if len(watched) >= MOST_WATCHED and name not in watched:
+            if len(watched) >= MOST_WATCHED and folded(name) not in watched:
                 client.numeric(b"734", b"%d" % MOST_WATCHED, b",".join(map(nick, names[position:])),
                                text=b"The list is full")
                 break
-            watched[name] = ""
+            watched[folded(name)] = name, ""
         client.watched = watched
-        return [events.Watch(tuple(watched)), asks(_told_so_far, events.Count())]
+        return [_watch(client), asks(_told_so_far, events.Count())]
     elif what == b"-":
         for name in names:
-            watched.pop(name, None)
+            watched.pop(folded(name), None)
         client.watched = watched or None
-        return [events.Watch(tuple(watched))]
+        return [_watch(client)]
     return None
+
+
+def _watch(client: Any) -> events.Watch:
+    return events.Watch(tuple([name for name, _ in (client.watched or {}).values()]))
 
 
 def _told_so_far(client: Any, answer: Any) -> None:
@@ -302,11 +337,11 @@ def _tell_presence(client: Any, name: bytes, state: str) -> None:
 def presence(client: Any, told: events.Presence) -> None:
     """Somebody who is watched is here, or gone; whether it is away is told otherwise."""
     watched = client.watched or {}
-    before = watched.get(told.name)
+    before = watched.get(folded(told.name))
     if before is None:
         return
-    watched[told.name] = told.state
-    if not before or (before == "gone") != (told.state == "gone"):
+    watched[folded(told.name)] = told.name, told.state
+    if not before[1] or (before[1] == "gone") != (told.state == "gone"):
         _tell_presence(client, told.name, told.state)
 
 
@@ -398,7 +433,6 @@ def help_(client: Any, params: List[bytes]) -> Commands:
 
 
 def links(client: Any, params: List[bytes]) -> Commands:
-    """LINKS."""
-    client.numeric(b"364", client.server, client.server, text=b"0 Parley")
+    """LINKS: there is one server for IRC, however many nodes there are."""
     client.numeric(b"365", b"*", text=b"End of /LINKS list")
     return None

@@ -524,8 +524,8 @@ def _to_programs(client: Any, target: bytes, command: bytes, extra: bytes) -> Li
     def go_on() -> Sequence[Any]:
         if not unwanted:
             return [_to(client, target, command, b"", extra)]
-        return [events.Turn(lambda name: (client.alone(
-            b"404", unwanted[0], text=b"Messages for programs are not wanted here"), ()))] if command != b"NOTICE" else ()
+        return () if command == b"NOTICE" else [events.Turn(lambda name: (client.alone(
+            b"404", unwanted[0], text=b"Messages for programs are not wanted here"), ()))]
 
     return [asks(looked, events.Look(target)), then(go_on)]
 

@@ -58,10 +58,12 @@ def authenticate(client: Any, params: List[bytes]) -> Commands:
         client.sasl = None
         client.numeric(b"906", text=b"Authentication is aborted")
         return None
-    if len(given) > _CHUNK or len(exchange.sent) + len(given) > _MOST_SASL:
+    if len(given) > _CHUNK:
         client.sasl = None
-        client.numeric(b"905", text=b"The message is too long")
+        client.numeric(b"905", text=b"A line of a message has at most 400 characters")
         return None
+    if len(exchange.sent) + len(given) > _MOST_SASL:
+        return _failed(client, b"The message is too long")
     exchange.sent += b"" if given == b"+" else given
     if len(given) == _CHUNK:
         return None

@@ -15,6 +15,7 @@ A canonical text is UTF-8 without surrogates, and contains nothing that a termin
 A text in which nothing is visible (`is_blank`) counts as empty.
 """
 import re
+import unicodedata
 from typing import Iterator, List, Optional, Tuple
 
 PLAIN = bytes(range(0x20, 0x7F))  # what is the same in a canonical text, whatever is around it
@@ -53,6 +54,11 @@ def canonical(raw: bytes) -> bytes:
     if _PICTURED.search(text):
         text = text.translate(_PICTURES)
     return (text + _unclosed(text)).encode()
+
+
+def folded(name: bytes) -> str:
+    """What names have in common that differ only in case or in NFKC form. It never changes, unlike what they occupy."""
+    return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()
 
 
 def one_line(text: bytes) -> bytes:

@@ -72,6 +72,36 @@ def test_who_watches_is_told_of_away_once_and_the_text_may_change(chat):
     assert states == ["away", "here"]
 
 
+def test_where_case_does_not_matter_a_change_of_it_is_no_change(chat):
+    chat.register.watch(*chat.people[b"cid"], [b"BOB", b"nobody", b"b\xc3\xb6b"], True)
+    presences = [told[3:] for told in chat.drain() if told[1] == "Presence"]
+    assert presences == [(b"bob", "here"), (b"nobody", "gone"), (b"b\xc3\xb6b", "gone")]
+    for new, told in ((b"Bob", [(b"Bob", "here")]), (b"bea", [(b"Bob", "gone")]), (b"bob", [(b"bob", "here")])):
+        assert chat.rename(b"bob" if b"bob" in chat.people else [*chat.people][-1], new) is None
+        assert [one[3:] for one in chat.drain() if one[1] == "Presence"] == told
+    chat.register.watch(*chat.people[b"ann"], [b"bob"])
+    chat.drain()
+    chat.rename(b"bob", b"BOB")
+    assert [(one[0], *one[3:]) for one in chat.drain() if one[1] == "Presence"] == [
+        ([1], b"bob", "gone"), ([2], b"BOB", "here")]
+
+
+def test_of_somebody_who_is_not_to_be_found_common_rooms_are_told(chat):
+    ask(chat, b"bob", "set_flag", b"i", True)
+    chat.enter(b"bob", b"#ops")
+    chat.drain()
+
+    def rooms_of(asker):
+        ask(chat, asker, "whois", b"bob")
+        worker, session = chat.people[b"bob"]
+        chat.register.timed(worker, chat.holder(asker), session, 9, 7, "", 0)
+        ((told,),) = [[one] for one in chat.drain() if one[1] == "WhoisTold"]
+        return [room for room, _ in told[4]]
+
+    assert rooms_of(b"ann") == [b"#lobby", b"#dev"] and rooms_of(b"cid") == [b"#lobby"]
+    assert rooms_of(b"bob") == [b"#lobby", b"#dev", b"#ops"]
+
+
 def test_a_stranger_may_say_what_it_is_called_in_full_and_is_known_by_it(chat):
     chat.register.real_name(3, NEW, b"Dan Lee", b"dan")
     assert persons(chat) == []

@@ -454,6 +454,37 @@ def test_colours_and_actions_are_whole_for_irc():
 
 # ---- words
 
+def test_who_is_not_to_be_found_is_found_by_its_nick_and_in_common_rooms():
+    hidden = events.Person(flags=b"i")
+    client = Client(b"ann", known=Known(bob=hidden, ben=hidden, ann=hidden))
+    client.answers = {
+        events.Who: events.Present([b"ann", b"bob", b"ben", b"cid"]),
+        events.Rooms: events.RoomList([(b"#dev", 2, b"", True)]), events.TimingMark: events.Done(events.TimingMark()),
+        events.Look: lambda look: events.Looked(look.room, look.room == b"#dev", [(b"ann", b""), (b"bob", b"")])}
+
+    def found(mask):
+        return [line.split()[7].decode() for line in client.send(b"WHO " + mask) if b" 352 " in line]
+
+    assert found(b"*") == ["ann", "cid", "bob"] and found(b"be?") == [] and found(b"ben") == ["ben"]
+    assert client.send(b"WHO b*")[-1].split()[1] == b"315"
+    assert [asked.room for asked in client.asked if type(asked) is events.Look][:2] == [b"#lobby", b"#dev"]
+
+
+def test_who_is_watched_may_be_written_in_any_case():
+    client = Client(b"ann")
+    client.answers = {events.Count: events.Counted(3, 2, 0)}
+    client.send(b"MONITOR + Qux,qUX,bob")
+    assert client.asked[0] == events.Watch((b"qUX", b"bob"))
+    for name, state, told in ((b"QUX", "here", ["730"]), (b"qux", "here", []), (b"qux", "away", []),
+                              (b"QUX", "gone", ["731"]), (b"eve", "here", [])):
+        client.told.clear()
+        client.hear(events.Presence(name, state))
+        assert codes(client.told) == told
+    assert client.send(b"MONITOR L")[0] == b":irc.test 732 ann :QUX,bob\r\n"
+    client.send(b"MONITOR - quX")
+    assert client.asked[-1] == events.Watch((b"bob",))
+
+
 def test_ctcp_passes_in_a_room_unless_it_is_unwanted_there():
     client, looked = Client(b"ann"), events.Looked(b"#dev", True, ())
     client.answers = {events.Look: looked}

@@ -31,7 +31,7 @@ NOT_STORED = {
     "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions"},
     "People": {"_post", "_members", "_accounts", "_rooms", "_gate", "_numbers"},
     "Presence": {"_post", "_members", "_rooms", "_gate", "_people", "_watchers"},
-    "Metadata": {"_post", "_members", "_accounts", "_rooms", "_gate", "_watchers", "_moderation", "_store"},
+    "Metadata": {"_post", "_members", "_accounts", "_rooms", "_gate", "_people", "_moderation", "_store"},
     "Census": {"most", "_post"},
     "Store": {"_clock", "_keep_room_messages", "_latest"},
 }
