@@ -473,7 +473,8 @@ class Moderation:
                  if getattr(room, setting)]
         return [*found, (b"key", 1)] if room.key is not None else found
 
-    def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes]) -> None:
+    def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes], with_lobby: bool = False
+                   ) -> None:
         """Which rooms are there that the sessions may know of?"""
         fits = None if pattern is None else matcher(pattern.decode(errors="replace"))
         for session in sessions:
@@ -483,8 +484,12 @@ class Moderation:
             else:
                 found = [room for room in self._rooms.by_number.values() if room is not self._rooms.lobby
                          and self._gate.knows(room, holder) and fits(room.name.decode())]
-            self._post.answer(worker, [session], RoomList([
-                (room.name, len(room.members), room.topic[0], holder in room.members) for room in found]))
+            rows = [(room.name, len(room.members), room.topic[0], holder in room.members) for room in found]
+            lobby, is_inside = self._rooms.lobby, self._gate.is_in_lobby(holder)
+            if with_lobby and (is_inside if fits is None else fits(lobby.name.decode())):
+                inside = sum(map(self._gate.is_in_lobby, self._members.names))
+                rows.insert(0, (lobby.name, inside, lobby.topic[0], is_inside))
+            self._post.answer(worker, [session], RoomList(rows))
 
     def topic(self, worker: int, session: int, room_name: bytes) -> None:
         """What is the room's topic?"""

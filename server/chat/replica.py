@@ -261,6 +261,9 @@ class Replica:
             self._rooms.rename(number, about)
         for worker, session_number in out:
             self._put_out(room, worker, session_number, Reason.BANNED if act == "ban" else Reason.KICKED)
+            session = self._find(worker, session_number) if act == "drop" else None
+            if session and session.audience.traits.converses:
+                session.heed("tell", Exited(room.name, session.name))  # in its words nothing else says so
         self._rooms.drop_if_empty(number)
 
     def _put_out(self, room, worker, session_number, reason=None):

@@ -492,7 +492,7 @@ class Session:
 
     @_handles(Rooms)
     def _rooms(self, command):
-        self._look_up(command, ToHub.ListRooms((), command.pattern))
+        self._look_up(command, ToHub.ListRooms((), command.pattern, self._traits.converses))
 
     @_handles(Post, of=(STRANGER, MEMBER))
     def _post(self, post):

@@ -367,10 +367,14 @@ class ToHub:
         room_name: bytes
 
     class ListRooms(NamedTuple):
-        """Which rooms are there? With a shell pattern: of those that match. Without one: of those the session is in."""
+        """Which rooms are there? With a shell pattern: of those that match. Without one: of those the session is in.
+
+        with_lobby: is the lobby one of them?
+        """
 
         sessions: Sequence[int]
         pattern: Optional[bytes]
+        with_lobby: bool = False
 
     class Look(NamedTuple):
         """Who is in the room, and how is it set? Answered also to who may not see that."""

@@ -409,6 +409,9 @@ class Decoder:
     def _farewell(self, farewell: events.Farewell) -> None:
         self._out.append(b"%bERROR :Closing link: %b\r\n" % (self._front(), sentence(farewell.reason)))
 
+    def _exited(self, exited: events.Exited) -> None:
+        self.line(self.source(exited.name), b"PART", exited.room, text=b"The room was closed")
+
     def _invited(self, invited: events.Invited) -> None:
         front = self._form.front(self.known, invited.by, 0, 0)
         self._out.append(b"%b:%b INVITE %b %b\r\n" % (front, self.source(invited.by), self.me, invited.room))
@@ -602,6 +605,7 @@ _ALONE: Dict[type, Callable[[Decoder, Any], None]] = {
     events.Whispered: Decoder._whispered,
     events.Missed: Decoder._missed,
     events.Farewell: Decoder._farewell,
+    events.Exited: Decoder._exited,
     events.Invited: Decoder._invited,
     events.Wallopped: lambda client, told: client.line(client.source(told.by), b"WALLOPS", text=told.text),
     events.Changed: irc_people.changed,

@@ -12,6 +12,7 @@ from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import OPS, mask, prefix_of
 from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, packed_extra, shown
+from parley.server.protocols.text import canonical
 
 Commands = Optional[Sequence[Any]]
 
@@ -305,7 +306,7 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
             if is_on:
                 client.numeric(b"461", b"MODE", text=b"Not enough parameters")
             return (None if is_on else _setting(room, name, b"off")), rest
-        return _setting(room, name, rest[0] if is_on else b"off"), rest[1:]
+        return _setting(room, name, canonical(rest[0]) if is_on else b"off"), rest[1:]
     masks = _MASKS.get(letter)
     if masks is not None:
         if not rest:

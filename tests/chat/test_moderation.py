@@ -836,3 +836,17 @@ def test_of_a_thousand_who_came_spoke_and_went_nothing_is_left(spread):
         spread.go(name)
     assert [spread.state()[0], spread.state()[3]] == before
     assert spread.gate._paid_until == {}
+
+
+def test_the_lobby_is_listed_where_it_is_a_room_like_others():
+    chat = Roomed()
+    chat.make(b"ann", b"bob")
+    chat.rooms.homes[chat.holder(b"bob")] = b""  # which has come by IRC
+    for pattern, rooms in ((b"#*", {b"ann": [b"#lobby", b"#dev"], b"bob": [b"#lobby", b"#dev"]}), (b"#d*", {
+            b"ann": [b"#dev"]}), (None, {b"ann": [b"#lobby", b"#dev"], b"bob": [b"#dev"]})):
+        for name, wanted in rooms.items():
+            worker, session = chat.people[name]
+            chat.moderation.list_rooms(worker, [session], pattern, True)
+            ((*_, found),) = chat.drain()
+            assert [room for room, _, _, _ in found] == wanted
+            assert all(row == (b"#lobby", 1, b"", name == b"ann") for row in found if row[0] == b"#lobby")

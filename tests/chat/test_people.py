@@ -102,6 +102,15 @@ def test_of_somebody_who_is_not_to_be_found_common_rooms_are_told(chat):
     assert rooms_of(b"bob") == [b"#lobby", b"#dev", b"#ops"]
 
 
+def test_of_those_who_tell_nothing_of_themselves_nothing_is_told_of_people(chat):
+    chat.come(b"dan")
+    chat.rename(b"dan", b"eve")
+    chat.enter(b"eve")
+    chat.go(b"eve")
+    assert [told[1] for told in chat.drain()] == [
+        "joined", "renamed", "entered", "exited", "left"]
+
+
 def test_a_stranger_may_say_what_it_is_called_in_full_and_is_known_by_it(chat):
     chat.register.real_name(3, NEW, b"Dan Lee", b"dan")
     assert persons(chat) == []

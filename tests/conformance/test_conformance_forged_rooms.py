@@ -20,7 +20,7 @@ import payloads  # noqa: E402
 import promise  # noqa: E402
 from reference import read_item, write_item  # noqa: E402
 
-PEOPLE = {"line": "lina", "binary": "bina", "delimited": "deli", "dollar": "dora", "web": "wanda"}
+PEOPLE = {"line": "lina", "binary": "bina", "delimited": "deli", "dollar": "dora", "web": "wanda", "irc": "iris"}
 ROOM = "#dev"
 SECONDS = 60
 CONFIG = {"limits": {"messages_per_second": 0}, "rooms": {"joins_per_second": 0}, "idle_timeout": 0}
@@ -49,13 +49,15 @@ class Person:
     def log_in(self):
         logins = {"line": "LOGIN lina", "binary": {"type": 200, "content": "bina"}, "delimited": {"CREATE": ["deli"]},
                   "dollar": {"purpose": "login", "username": "dora", "password": "secret"},
-                  "web": {"do": "login", "name": "wanda"}}
+                  "web": {"do": "login", "name": "wanda"}, "irc": "NICK iris\r\nUSER iris 0 * :Iris"}
         self.send(logins[self.protocol])
 
     def say(self, room, said):
         """Say bytes in a room, exactly these."""
         if self.protocol == "line":
             return self.send(b"%b MSG %b\n" % (room.encode(), said))
+        if self.protocol == "irc":
+            return self.send(b"PRIVMSG %b :%b\r\n" % (room.encode(), said))
         if self.protocol == "binary":
             return self.send({"type": 404, "content": room.encode() + b" " + said})
         if self.protocol == "delimited":
@@ -65,6 +67,8 @@ class Person:
     def set_topic(self, said):
         if self.protocol == "line":
             return self.send(b"%b TOPIC %b\n" % (ROOM.encode(), said))
+        if self.protocol == "irc":
+            return self.send(b"TOPIC %b :%b\r\n" % (ROOM.encode(), said))
         text = said.decode()
         text = write_item(text) if self.protocol == "delimited" else text
         return self.send(self.codec.manage_room(ROOM, "topic", text=text))
@@ -73,7 +77,7 @@ class Person:
         data = self.sock.recv(1 << 18)
         assert data, "%s was sent away, after %r" % (self.name, self.heard[-1:])
         for message in self._decoder.feed(data):
-            beat = self.codec.heartbeat(message) if self.protocol == "web" else None
+            beat = self.codec.heartbeat(message) if self.protocol in ("web", "irc") else None
             if beat:
                 self.send(beat)
                 continue
@@ -95,9 +99,9 @@ class Everybody:
             self.until(lambda: person.heard)
         for person in self.people.values():
             self.enter(person, ROOM)
-        for protocol in ("binary", "delimited", "dollar", "web"):
+        for protocol in ("binary", "delimited", "dollar", "web", "irc"):
             self.people["line"].send("%s OP %s" % (ROOM, PEOPLE[protocol]))
-            self.until(lambda: any("op" in str(text) and PEOPLE[protocol] in str(text) and room and not who
+            self.until(lambda: any(("+o" if protocol == "irc" else "op") in str(text) and PEOPLE[protocol] in str(text) and room and not who
                                    for room, who, text in self.people[protocol].heard))
         self.settle()
 
@@ -162,16 +166,16 @@ def texts_for(sender):
     """(what is said, the canonical text or None) of all hostile texts."""
     for payload in payloads.TEXTS.values():
         for said in promise.uttered(sender, payload):
-            if sender in ("line", "binary") or promise.is_utf8(said):
+            if sender in ("line", "binary", "irc") or promise.is_utf8(said):
                 yield said, promise.accepted(sender, said)
 
 
-def heard_by(receiver, text):
+def heard_by(receiver, text, sender):
     """The texts in which a receiver hears in a room what somebody has said."""
     if receiver == "line":
         return promise.heard("line", text)
-    pieces = promise.heard_in_room(receiver, ROOM, text)
-    return pieces if receiver in ("binary", "web") else [piece.replace("\n", "\n\t") for piece in pieces]
+    pieces = promise.heard_in_room(receiver, ROOM, text, PEOPLE[sender])
+    return pieces if receiver in ("binary", "web", "irc") else [piece.replace("\n", "\n\t") for piece in pieces]
 
 
 @pytest.mark.parametrize("sender", PEOPLE)
@@ -181,7 +185,7 @@ def test_a_text_is_heard_as_that_by_all_others(everybody, sender):
         speaker.say(ROOM, said)
         speaker.say(ROOM, b"next: %d." % number)
         for receiver in PEOPLE:
-            wanted[receiver] += (heard_by(receiver, text) if text is not None else []) + ["next: %d." % number]
+            wanted[receiver] += (heard_by(receiver, text, sender) if text is not None else []) + ["next: %d." % number]
         if number % 20 == 0:
             last = (ROOM, speaker.name, "next: %d." % number)
             everybody.until(lambda: all(last in one.heard[-50:] for one in everybody.others(sender)))

@@ -190,9 +190,9 @@ def _padded(text, direct):
     return [re.sub(r"\[(?=(?:\d\d:\d\d [AP]M|ERROR|SERVER)\] )", "\uff3b", text, flags=re.ASCII)]
 
 
-def _irc(text, direct, names):
+def _irc(text, direct, names, room="#lobby"):
     """A line each; whole where a client could have sent it, else so that no line has more than IRC allows."""
-    front = "PRIVMSG %s :" % (names[1] if direct else "#lobby")
+    front = "PRIVMSG %s :" % (names[1] if direct else room)
     source = ":%s!%s@parley " % (names[0], names[0][:10])
     found = []
     for line in text.split("\n"):
@@ -206,8 +206,10 @@ def _whole(text, direct):
     return [text]
 
 
-def heard_in_room(receiver, room, text):
+def heard_in_room(receiver, room, text, sender="ann"):
     """The texts in which a client that speaks of rooms hears what was said in one."""
+    if receiver == IRC:
+        return _irc(text, False, (sender, ""), room)
     if receiver == BINARY:
         text = text.replace(DIRECT, "\uff3bdirect] ").replace("\n", "\n\t")
         return pieces(text, BINARY_PIECE - len((room + " ").encode()))

@@ -12,8 +12,9 @@ import pytest
 import reference
 from reference import heard
 
+from parley.conformance.wire import irc
 from parley.server.chat.names import InvalidName, canonical_room
-from parley.server.protocols import PROTOCOLS, events
+from parley.server.protocols import PROTOCOLS, events, irc_words
 from parley.server.protocols.text import canonical, is_blank, pieces
 
 LIMITS = {"text_bytes": promise.TEXT_LIMIT, "line_bytes": promise.LINE_LIMIT}
@@ -21,6 +22,7 @@ WHEN = 1500000000
 CASES = 500
 ME, NEXT = "me", "the next one"
 FORMS = ("binary", "delimited", "dollar", "dollar-json", "web")
+IRC_FORMS = ("", "account-tag,echo-message,extended-join,message-tags,server-time")
 
 # Of which names of rooms, texts, topics and reasons are made.
 FRAGMENTS = [
@@ -277,3 +279,68 @@ def test_a_long_text_in_a_room_is_cut_between_characters():
             assert "".join(event.text[1] for event in found) == text
             most = promise.BINARY_PIECE - len(room.encode()) - 1
             assert [event.text[1].encode() for event in found] == list(pieces(text.encode(), most))
+
+
+# ---- IRC, which has a line of its own kind for what is a sentence elsewhere
+
+class Nobody:
+    """What is known of people: nothing."""
+
+    people, accounts = {}, ()
+
+
+def told_by_irc(form, *happenings):
+    """(by, command, parameters) of the lines that a client of IRC is told; each is one line, of one kind."""
+    lines = b"".join(frame for happening in happenings for frame in PROTOCOLS["irc"].FORMS[form](
+        Nobody, happening, None))
+    *lines, rest = lines.split(b"\r\n")
+    assert rest == b"" and all(len(line) <= promise.IRC_LINE - 2 for line in lines if not line.startswith(b"@"))
+    assert not [line for line in lines if reference.without_controls(line.decode()) != line.decode()]
+    found = [irc.parsed(line) for line in lines]
+    assert all("mask" in fields for fields in found)
+    return [(fields["by"], fields["is"], fields["args"]) for fields in found]
+
+
+def in_irc(name):
+    return irc_words.nick(name.encode()).decode()
+
+
+@pytest.mark.parametrize("form", IRC_FORMS)
+def test_what_is_said_in_a_room_is_read_there_in_irc_and_as_nothing_else(cases, form):
+    for room, text, _, name, _ in cases:
+        if name[0] == "#":
+            continue
+        told = told_by_irc(form, said(name, text, room))
+        assert {(by, what, args[0], len(args)) for by, what, args in told} == {(in_irc(name), "PRIVMSG", room, 2)}
+        wanted = [line for line in text.split("\n") if not is_blank(line.encode())]
+        assert "".join(args[1] for _, _, args in told) == "".join(wanted)
+
+
+@pytest.mark.parametrize("form", IRC_FORMS)
+def test_what_happens_in_a_room_is_told_of_that_room_in_irc_and_as_nothing_else(cases, form):
+    for room, _, text, one, other in cases:
+        if "#" in (one[0], other[0]):
+            continue
+        text = "." if is_blank(text.encode()) else text.replace("\n", "\u2424")[:100]
+        by, about, mask = in_irc(one), in_irc(other), in_irc(other) + "!*@*"
+        pattern = mask if not {"*", "?"} & set(other) else other + "!*@*"
+        wanted = {
+            events.Entered: ("JOIN", [room]), events.Exited: ("PART", [room]), events.Renamed: ("NICK", [about]),
+            "kick": ("KICK", [room, about, text]), "ban": ("MODE", [room, "+b", pattern]),
+            "mute": ("MODE", [room, "+b", "m:" + pattern]), "unban": ("MODE", [room, "-b", pattern]),
+            "unmute": ("MODE", [room, "-b", "m:" + pattern]), "voice": ("MODE", [room, "+v", about]),
+            "devoice": ("MODE", [room, "-v", about]), "op": ("MODE", [room, "+o", about]),
+            "deop": ("MODE", [room, "-o", about]), "invite": None, "drop": None, "topic": ("TOPIC", [room, text]),
+            b"limit": ("MODE", [room, "+l", "20"]), b"key": ("MODE", [room, "+k", "*"])}
+        for happening, _ in sentences(room, text, one, other):
+            act = getattr(happening, "act", type(happening))
+            one_line = wanted[happening.about if act == "set" else act]
+            if one_line is None:
+                assert told_by_irc(form, happening) == []
+                continue
+            what, args = one_line
+            if act in ("kick", "topic") and not happening.text:
+                args = [*args[:-1], by if act == "kick" else ""]
+            if form and act is events.Entered:
+                args = [*args, "*", by]
+            assert told_by_irc(form, happening) == [(by, what, args)]

@@ -36,7 +36,7 @@ def answers(sender, said, text, to):
     """What the sender is told: (kind, to whom it was said or what was asked, the text that was taken)."""
     if sender == "delimited":
         return [("refused", "", "")] if text is None else [("echo", to, text)]
-    if sender == "irc" and to != "lobby" and said.replace(b"\0", b"")[:1] == b"\1" and promise.is_utf8(said):
+    if sender == "irc" and said.replace(b"\0", b"")[:1] == b"\1" and promise.is_utf8(said):
         return []  # CTCP, which only clients of IRC hear
     if sender in ("line", "binary", "irc"):
         return [("refused", "", "")] if text is None else []
