@@ -22,6 +22,7 @@ from parley.client.events import (
     Kept,
     Left,
     Listed,
+    Moved,
     Notice,
     Pong,
     Presence,
@@ -33,6 +34,7 @@ from parley.client.events import (
     RoomNotice,
     Rooms,
     Said,
+    Saved,
     Topic,
     Typing,
     Unsure,
@@ -45,6 +47,7 @@ from parley.client.protocol import Impossible
 
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Invited", "Joined",
-    "Kept", "Left", "Listed", "Notice", "Pong", "Presence", "Progress", "Recalled", "Refused", "Renamed", "Request",
-    "RoomNotice", "Rooms", "Said", "Topic", "Typing", "Unsure", "Users", "Welcomed", "Whispered", "connect", "parse",
+    "Kept", "Left", "Listed", "Moved", "Notice", "Pong", "Presence", "Progress", "Recalled", "Refused", "Renamed",
+    "Request", "RoomNotice", "Rooms", "Said", "Saved", "Topic", "Typing", "Unsure", "Users", "Welcomed", "Whispered",
+    "connect", "parse",
 ]

@@ -12,6 +12,7 @@ from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optiona
 from parley.client import address as addresses
 from parley.client import events
 from parley.client.events import Event
+from parley.client.files import Files
 from parley.client.opening import Failed, open_in_thread
 from parley.client.protocol import LOBBY_ROOM, NOT_INSIDE, ClientProtocol, Impossible, ProtocolError
 from parley.client.protocols import CLIENT_PROTOCOLS
@@ -27,7 +28,8 @@ LOGIN_ATTEMPTS = 5  # after a reconnect, while the server still considers the na
 # Requests that the chat makes for itself; their replies are not reported.
 _OWN = ("fence", "mark", "kept")
 _LOGINS = ("join", "login", "create")
-_UNREPORTED = _OWN + _LOGINS + ("missed", "quit")  # not reported if the connection is lost
+_OF_FILES = ("offer", "share")  # which are asked again
+_UNREPORTED = _OWN + _LOGINS + _OF_FILES + ("missed", "quit")  # not reported if the connection is lost
 
 
 def connect(
@@ -77,6 +79,8 @@ class Chat(RoomRequests):
         self._trust = trust
         self._position: Any = self.protocol.POSITION()
         self._reactions = Reactions()
+        self._posted: "queue.Queue[Callable[[], List[Event]]]" = queue.Queue()  # of other threads
+        self._files = Files(self.address, trust, self._post, self._ask_if_here)
         self._events: Deque[Event] = collections.deque()
         self._sock: Any = None
         self._protocol: Any = None  # of the current connection
@@ -250,6 +254,38 @@ class Chat(RoomRequests):
         """Be told who of these is here, away or gone, now and when it changes: `Presence`. Of nobody else any more."""
         self._request("watch", [_nfc(name) for name in names])
 
+    # ---- files
+
+    def send_file(self, path: str, to: Optional[str] = None) -> None:
+        """Send the file at `path` to the lobby (None), a room, or one user alone: `Moved`s, and `Done` once it is said.
+
+        It goes on by itself after a lost connection. Who is told nothing hears of it before it is whole. Until then
+        `finish` waits.
+        """
+        self.check("send_file")
+        self._files.send(path, None if to is None else place(to) if to.startswith("#") else _nfc(to))
+
+    def save_file(self, text: str, folder: str = ".") -> None:
+        """Save the file that a message tells of, whose text this is, into a folder: `Moved`s, `Saved` and `Done`.
+
+        No file is replaced: the name gets a number if there is one. `client.files.told_in` finds files in texts.
+        """
+        if not self.can("save_file"):
+            self.check("save_file")
+        self._files.save(text, folder)
+
+    def _post(self, function: Callable[[], List[Event]]) -> None:
+        """Called in another thread: have this one call it."""
+        self._posted.put(function)
+        self._wake_up()
+
+    def _ask_if_here(self, method: str, *arguments: Any) -> bool:
+        if self.me is None:
+            return False
+        getattr(self._protocol, method)(*arguments)
+        self._flush()
+        return True
+
     # ---- bots
 
     def on_command(self, word: str, function: Command) -> None:
@@ -317,6 +353,7 @@ class Chat(RoomRequests):
             self.finish(timeout)
             self._half_close(min(timeout, 1))
         self._lost(None)
+        self._files.stop()
         self._is_closed = True
         self._retry_at, self._is_opening = None, False
         self._selector.close()
@@ -360,7 +397,8 @@ class Chat(RoomRequests):
 
     @property
     def _is_busy(self) -> bool:
-        return self.state != "connected" or bool(self._protocol.has_pending or self._unsent)
+        return self.state != "connected" or bool(
+            self._protocol.has_pending or self._unsent or self._files.is_busy)
 
     def _work_until(self, is_enough: Callable[[], Any], timeout: Optional[float]) -> None:
         """Do I/O at least once, and until `is_enough()` or the timeout, in seconds; None: without a limit."""
@@ -379,7 +417,7 @@ class Chat(RoomRequests):
         waits = [seconds for seconds in (timeout, self.until_next()) if seconds is not None]
         for key, ready in self._selector.select(min(waits) if waits else None):
             if key.fileobj is self._wake_receiver:
-                self._opened()
+                self._woken()
             elif key.fileobj is self._sock:
                 if ready & selectors.EVENT_WRITE:
                     self._flush()
@@ -418,13 +456,23 @@ class Chat(RoomRequests):
     def _on_thread_done(self, outcome: Union[socket.socket, Failed]) -> None:
         """Called in the thread that opens the connection."""
         self._opened_sockets.put(outcome)
+        self._wake_up()
+
+    def _wake_up(self) -> None:
         try:
             self._wake_sender.send(b"\0")
-        except OSError:  # the chat was closed meanwhile; the queue and its socket are garbage
+        except OSError:  # the chat was closed meanwhile; the queues and a socket in them are garbage
             pass
 
-    def _opened(self) -> None:
+    def _woken(self) -> None:
+        """Other threads have something."""
         self._wake_receiver.recv(RECEIVE_BYTES)
+        while not self._posted.empty():
+            self._events.extend(self._posted.get()())
+        if not self._opened_sockets.empty():
+            self._opened()
+
+    def _opened(self) -> None:
         outcome, self._is_opening = self._opened_sockets.get(), False
         if isinstance(outcome, Failed):
             self._lost(str(outcome))
@@ -592,6 +640,9 @@ class Chat(RoomRequests):
             self.inside.setdefault(room, None)
         return [event]
 
+    def _on_offered(self, event: events.Offered) -> List[Event]:
+        return self._files.offered(event)
+
     def _on_renamed(self, event: events.Renamed) -> List[Event]:
         self.names.discard(event.old)
         self.names.add(event.new)
@@ -615,6 +666,7 @@ class Chat(RoomRequests):
         self._was_logged_in = True
         for room, key in self.inside.items():
             self._protocol.join_room(room, key)
+        self._files.come_back()
         return [event, events.Notice(notice)] if notice else [event]
 
     def _login_as(self, name: str) -> Any:
@@ -623,6 +675,8 @@ class Chat(RoomRequests):
 
     def _on_done(self, event: events.Done) -> List[Event]:
         kind, room = event.request.kind, event.request.about or ""
+        if kind in _OF_FILES:
+            return self._files.done(event.request)
         if kind == "ping":
             return [events.Pong(time.perf_counter() - self._ping_times.popleft()), event]
         if kind == "create":  # it exists now, so log in next time
@@ -644,6 +698,8 @@ class Chat(RoomRequests):
 
     def _on_refused(self, event: events.Refused) -> List[Event]:
         kind = event.request.kind
+        if kind in _OF_FILES:
+            return self._files.refused(event)
         if kind == "ping":
             self._ping_times.popleft()
         if kind == "change_password":
@@ -673,6 +729,7 @@ class Chat(RoomRequests):
         events.Renamed: _on_renamed,
         events.Users: _on_users,
         events.Welcomed: _on_welcomed,
+        events.Offered: _on_offered,
         events.Done: _on_done,
         events.Refused: _on_refused,
     }

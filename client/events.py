@@ -240,8 +240,34 @@ class Invited(NamedTuple):
     by: str
 
 
+@event
+class Offered(NamedTuple):
+    """The server takes a file, by this id and token; `Chat.send_file` does the rest."""
+
+    request: Request
+    file: str
+    token: str
+
+
+@event
+class Moved(NamedTuple):
+    """Of a file that is sent or saved, `done` of `total` bytes are through."""
+
+    request: Request
+    done: int
+    total: int
+
+
+@event
+class Saved(NamedTuple):
+    """A file is saved, whole and as it was sent, at `path`. `name`: as it was told of."""
+
+    path: str
+    name: str
+
+
 Event = Union[
     Connected, Disconnected, Notice, Welcomed, Done, Refused, Unsure, Users, Described, Pong, Recalled, Kept, Progress,
     Said, Whispered, Joined, Left, Listed, Renamed, Rooms, Topic, RoomNotice, Invited, Typing,
-    Presence,
+    Presence, Offered, Moved, Saved,
 ]  # fmt: skip

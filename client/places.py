@@ -4,6 +4,7 @@ import collections
 from parley.client.protocol import LOBBY_ROOM, Impossible
 
 MOST_LINES = 5000  # that are kept of a place
+MOST_FILES = 50  # of a place, that can be saved
 LOBBY_NAME = "lobby"
 
 
@@ -11,13 +12,15 @@ class Place:
     """The lobby (`name` is None), a room, or a conversation.
 
     unread: messages that came while another place was open; mentions: those with one's own name in them. talk: what
-    was said and has happened there; lines: that, and what else was shown while it was open.
+    was said and has happened there; lines: that, and what else was shown while it was open. files: what was said there
+    that tells of files.
     """
 
     def __init__(self, name):
         self.name = name
         self.unread = self.mentions = 0
         self.talk, self.lines = (collections.deque(maxlen=MOST_LINES) for _ in range(2))
+        self.files = collections.deque(maxlen=MOST_FILES)
 
     @property
     def shown_name(self):

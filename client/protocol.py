@@ -249,8 +249,10 @@ class ClientProtocol:
 
 
 def without_presence(name: str) -> Dict[str, str]:
-    """For UNSUPPORTED of protocol `name`, which has no words for who is typing and who is away."""
+    """For UNSUPPORTED of protocol `name`, which has no words for who is typing and who is away, nor for files."""
     return {
+        "send_file": "`%s` carries no files; web://HOST does." % name,
+        "save_file": "`%s` carries no files; the address leads to it in a browser." % name,
         "typing": "`%s` does not tell who is typing." % name,
         "away": "`%s` does not tell who is away." % name,
         "watch": "`%s` does not tell who is away." % name,

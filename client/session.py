@@ -7,6 +7,7 @@ from urllib.parse import quote
 from parley.client import events, showing
 from parley.client.address import with_name
 from parley.client.chat import Chat
+from parley.client.files import told_in
 from parley.client.places import Places
 from parley.client.protocol import LOBBY_ROOM, Impossible
 from parley.client.settings import Settings
@@ -43,6 +44,7 @@ class Session:
         self.rooms = set()  # the names of those that were heard of
         self.unread = 0  # messages shown since the last key was pressed
         self.progress = None  # messages of a long history received so far
+        self.moved = {}  # {request to send or save a file: the latest Moved of it}
         self._screen = screen
         self._trust = trust
         self._settings = settings or Settings()
@@ -122,6 +124,40 @@ class Session:
             chat.say(text, to) if to is None or to.startswith("#") else chat.whisper(to, text)
         except Impossible as impossible:
             self._screen.not_sent(showing.not_sent(str(impossible), to, text))
+
+    # ---- files
+
+    def _send_file(self, typed):
+        """The path may have blanks in it; without a name behind it, it goes to the open place."""
+        path, to = typed.strip('"'), self.places.open.name
+        if not os.path.exists(os.path.expanduser(path)):
+            front, _, last = typed.rpartition(" ")
+            if front:
+                path, to = front.rstrip().strip('"'), last
+        self._connected().send_file(os.path.expanduser(path), None if to == LOBBY_ROOM else to)
+
+    def _save_file(self, which="1"):
+        told = list(reversed(self.places.open.files))
+        if which.isdecimal() and len(which) < 5:
+            found = told[int(which) - 1:int(which)] if int(which) else []
+        else:
+            found = [text for text in told if told_in(text).name == which]
+        if not found:
+            raise Impossible("There is no such file here: 1 is the latest one, 2 the one before it.")
+        self._connected().save_file(found[0])
+
+    @property
+    def moving(self):
+        """What is on its way, and how much of it: texts such as "plan.pdf 45 %"."""
+        return ["%s %d %%" % (showing.visible(request.text), 100 * moved.done // max(1, moved.total))
+                for request, moved in self.moved.items()]
+
+    def _note_file(self, place, text):
+        """It can be saved, if this tells of one."""
+        if told_in(text):
+            if text in place.files:
+                place.files.remove(text)
+            place.files.append(text)
 
     # ---- places
 
@@ -380,6 +416,8 @@ class Session:
         kind = type(event)
         if kind is events.Progress:
             self.progress = event.count
+        elif kind is events.Moved:
+            self.moved[event.request] = event
         elif kind is events.Disconnected:
             self._on_disconnected(event)
         elif kind is events.Recalled:
@@ -436,6 +474,7 @@ class Session:
             return
         is_direct = type(event) is events.Whispered
         place = self.places[event.sender if is_direct else event.room]
+        self._note_file(place, event.text)
         is_mention = showing.mentions(event.text, self._name)
         note = (" (direct)" if is_direct else self._note(event.room)) + showing.seal(event.text)
         line = showing.message(event.sender, event.text, event.time, note, self._name)
@@ -486,6 +525,7 @@ class Session:
     def _on_recalled(self, event):
         if self._is_ignored(event.sender):
             return
+        self._note_file(self.places[event.partner], event.text)
         line = showing.line(event)
         if self._histories:
             self._recalled += 1
@@ -512,6 +552,7 @@ class Session:
         if kind in ("say", "whisper"):
             self._on_sent(about, text)
             return
+        self.moved.pop(event.request, None)
         self.progress = None
         if kind in ("history", "missed"):
             self._end_history(kind == "history", about)
@@ -551,6 +592,7 @@ class Session:
 
     def _on_refused(self, event):
         kind, about, text = event.request
+        self.moved.pop(event.request, None)
         if kind == "users" and self._lists:
             self._lists -= 1
             return
@@ -610,6 +652,9 @@ COMMANDS = (
     Command("/seal [off, devices, accept ID or remove ID]", 0, 2, None, Session._seal,
             "seal what is said in the open place, or not any more; your devices"),
     Command("/verify NAME [yes]", 1, 2, None, Session._verify, "the digits to compare with NAME; they are the same"),
+    Command("/send FILE [TO]", 1, 1, "send_file", Session._send_file, "send a file to the open place, or to TO"),
+    Command("/save [NUMBER or NAME]", 0, 1, "save_file", Session._save_file,
+            "save the latest file of the open place here, or an earlier one"),
     Command("/ignore [NAME]", 0, 1, None, Session._ignore, "hide what NAME says, or show it again; who is ignored"),
     Command("/search TEXT", 1, 1, None, Session._search, "where TEXT was said in the open place"),
     Command("/users [PATTERN]", 0, 1, "users", lambda self, pattern=None: self._connected().users(pattern),

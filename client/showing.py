@@ -190,6 +190,8 @@ _DONE = {
 
 
 def _done(event):
+    if event.request.kind == "send_file":
+        return aside("%s is sent to %s." % (event.request.text, event.request.about or "the lobby"))
     says = _DONE.get(event.request.kind)
     return aside(says.replace("%s", event.request.about or "")) if says else None
 
@@ -215,6 +217,7 @@ _LINES = {
     events.Described: lambda event: aside("%s is at %s, port %s." % event),
     events.Pong: lambda event: aside("Round-trip time: %.2f ms" % (1000 * event.seconds)),
     events.Refused: lambda event: error(event.why),
+    events.Saved: lambda event: aside("%s is saved as %s." % (event.name, event.path)),
     events.Unsure: _unsure,
     events.Done: _done,
 }

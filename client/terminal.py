@@ -258,6 +258,7 @@ class Terminal:
             pieces.append(("bold", " %s " % showing.visible(chat.me or "no name yet")))
         if session.progress:
             pieces.append(("", " reading the history: %d messages " % session.progress))
+        pieces += [("", " %s " % text) for text in session.moving]
         if chat.unconfirmed:
             pieces.append(("", " %d on the way " % chat.unconfirmed))
         if session.typists:

@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 LAYERS = ["protocols", "ipc", "order", "chat", "http", "files", "worker", "storage", "supervisor", "commands", "cli"]
 MAY_IMPORT_CONFIG = {"server.cli", "server.commands"}
-OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.")
+OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.", "server.files.shown.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "stress", "bench"}
 
 # What the tests are made with, and what each package of it must not know: the suite knows not even the server.

@@ -16,7 +16,7 @@ for _module in (
         "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "gate", "members", "moderation",
         "names", "operators", "origins", "patience", "patterns", "prover", "questions", "register", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
-for _module in ("address", "chat", "events", "reactions", "rooms", "opening", "position", "protocol"):
+for _module in ("address", "chat", "events", "files", "reactions", "rooms", "opening", "position", "protocol"):
     CHECKED += ["-m", "parley.client." + _module]
 
 

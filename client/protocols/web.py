@@ -197,6 +197,16 @@ class Web(ClientProtocol):
         self.send_posts()
         return [events.Done(request)]
 
+    def offer(self, key, name, size, sha256):
+        self._ask(_request("offer", key), self._offered, do="offer", name=name, size=size, sha256=sha256)
+
+    def _offered(self, request, fields):
+        return [events.Offered(request, str(fields["file"]), str(fields["token"]))]
+
+    def share(self, key, file, token, to):
+        where = {"room": to} if to is None or to.startswith("#") else {"to": to}
+        self._ask(_request("share", key), do="share", file=file, token=token, tag=key, **where)
+
     def users(self, pattern=None):
         self._ask(_request("users", pattern), self._users, do="who")
 

@@ -25,7 +25,7 @@ _UNFIT = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
 _UNITS = ("B", "kB", "MB", "GB")
 
 
-def clean(name):
+def clean(name: str) -> str:
     """The name under which a file is kept that a client calls so: never empty, and never a path."""
     last = re.split(r"[/\\]", name)[-1]
     seen = "".join(character for character in unicodedata.normalize("NFC", last)
@@ -38,7 +38,7 @@ def clean(name):
     return "_" + plain[:MOST_NAME - 1] if _DEVICE.match(plain) else plain or "file"
 
 
-def size_of(size):
+def size_of(size: float) -> str:
     """So many bytes as people write it, in thousands."""
     unit = 0
     while size >= 999.5 and unit < len(_UNITS) - 1:
@@ -47,11 +47,11 @@ def size_of(size):
     return "%s %s" % ("%.0f" % size if not unit or size >= 99.95 else "%.1f" % size, _UNITS[unit])
 
 
-def address(base, file, name):
+def address(base: str, file: str, name: str) -> str:
     """Where it is; base: the address of the page, without a slash at its end."""
     return "%s/files/%s/%s" % (base, file, urllib.parse.quote(name, safe="-._~"))
 
 
-def line(base, file, name, size):
+def line(base: str, file: str, name: str, size: int) -> str:
     """How it is told of. A client finds the file in this by LINE."""
     return "%s%s, %s: %s" % (MARK, name, size_of(size), address(base, file, name))

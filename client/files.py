@@ -1,0 +1,382 @@
+"""Files over `web`: they are sent and saved by HTTP, beside the chat's connection, each in a thread of its own.
+
+A file is read once for its hash, offered, sent, and shared. Whatever breaks meanwhile, the chat's connection or the
+file's, it goes on where it stopped. What is saved is the file only if its hash is the one that the server tells.
+"""
+import base64
+import binascii
+import hashlib
+import http.client
+import os
+import re
+import threading
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from parley.client import events
+from parley.client.address import Address
+from parley.client.opening import SECONDS, Failed, tls_context
+from parley.client.protocol import Impossible
+from parley.server.files.shown import LINE, clean
+
+PIECE = 1 << 16  # bytes
+GIVE_UP = 600.0  # seconds in which nothing has got through
+DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt; the last one repeats
+TELL_EVERY = 0.2  # seconds between two events of progress
+MOST_NUMBERED = 1000  # files of one name in a folder
+_SHARED = (200, 201)
+_TRY_AGAIN = (409, 429, 500, 502, 503, 504)
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
+_CHANGED = "The file has changed on the way."
+
+
+class Rejected(Exception):
+    """It is not done, and trying again would not help; the text is a sentence that says why."""
+
+
+class Told(NamedTuple):
+    """A file of which a message tells. size: as people write it. path: of its address, behind that of the page."""
+
+    name: str
+    size: str
+    path: str
+
+
+def told_in(text: str) -> Optional[Told]:
+    """The file that a message tells of, or None."""
+    found = LINE.fullmatch(text)
+    if found is None:
+        return None
+    return Told(found.group("name"), found.group("size"),
+                "/files/%s/%s" % (found.group("file"), found.group("url").rpartition("/")[2]))
+
+
+class _Transfer:
+    """One file on its way. request: as events name it. total: bytes, 0 if that is not known yet."""
+
+    def __init__(self, request: events.Request, total: int) -> None:
+        self.request = request
+        self.total = total
+        self.stopped = False
+        self._told_at = 0.0
+        self._moved_at = time.monotonic()
+        self._failures = 0
+
+    def moved(self, done: int) -> Optional[events.Moved]:
+        """So many bytes are through: what is to be told of it, if it is time."""
+        now = self._moved_at = time.monotonic()
+        self._failures = 0
+        if now - self._told_at < TELL_EVERY and done < self.total:
+            return None
+        self._told_at = now
+        return events.Moved(self.request, done, self.total)
+
+    def wait(self, seconds: float = 0.0) -> None:
+        """After a failure; Rejected if there were too many."""
+        if time.monotonic() - self._moved_at > GIVE_UP:
+            raise Rejected("The server cannot be reached.")
+        time.sleep(max(seconds, DELAYS[min(self._failures, len(DELAYS) - 1)]))
+        self._failures += 1
+
+
+class _Sending(_Transfer):
+    """A file that is sent. wants: what the server has to be asked for it next. is_asked: is it?"""
+
+    def __init__(self, path: str, to: Optional[str], size: int) -> None:
+        self.path = path
+        self.to = to
+        super().__init__(events.Request("send_file", to, os.path.basename(path)), size)
+        self.sha256 = self.file = self.token = ""
+        self.tag = binascii.hexlify(os.urandom(12)).decode()
+        self.wants: Optional[str] = None
+        self.is_asked = False
+
+
+class Files:
+    """Those of one chat.
+
+    post: post(function) has the chat's own thread call function(), which returns events. ask: ask(method, arguments)
+    makes a request of the protocol, if one is logged in; is one?
+    """
+
+    def __init__(self, address: Address, trust: Optional[str], post: Callable[[Callable[[], List[events.Event]]], None],
+                 ask: Callable[..., bool]) -> None:
+        self._address = address
+        self._trust = trust
+        self._post = post
+        self._ask = ask
+        self._sendings: Dict[str, _Sending] = {}  # by their tags
+        self._savings: List[_Transfer] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Are there files on their way?"""
+        return bool(self._sendings or self._savings)
+
+    def stop(self) -> None:
+        """The chat is closed."""
+        for transfer in (*self._sendings.values(), *self._savings):
+            transfer.stopped = True
+
+    # ---- sending
+
+    def send(self, path: str, to: Optional[str]) -> None:
+        """Begin to send the file at `path`; Impossible if there is none."""
+        try:
+            size = os.stat(path).st_size
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise Impossible("%s cannot be read: %s." % (path, (error.strerror or str(error)).lower())) from None
+        if not size:
+            raise Impossible("%s is empty." % path)
+        sending = _Sending(path, to, size)
+        self._sendings[sending.tag] = sending
+        self._in_thread(sending, self._hash)
+
+    def _in_thread(self, transfer: Any, action: Callable[[Any], Callable[[], List[events.Event]]]) -> None:
+        """Call action(transfer) in a thread, and what that returns in the chat's own."""
+
+        def run() -> None:
+            try:
+                then = action(transfer)
+            except Rejected as rejected:
+                why = str(rejected)
+                then = lambda: self._fail(transfer, why)  # noqa: E731
+            except (OSError, Failed) as error:
+                why = "%s." % (error.strerror or str(error)).rstrip(".")
+                then = lambda: self._fail(transfer, why)  # noqa: E731
+            if not transfer.stopped:
+                self._post(then)
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _fail(self, transfer: _Transfer, why: str) -> List[events.Event]:
+        self._forget(transfer)
+        return [events.Refused(transfer.request, why)]
+
+    def _forget(self, transfer: _Transfer) -> None:
+        transfer.stopped = True
+        if isinstance(transfer, _Sending):
+            self._sendings.pop(transfer.tag, None)
+        elif transfer in self._savings:
+            self._savings.remove(transfer)
+
+    def _hash(self, sending: _Sending) -> Callable[[], List[events.Event]]:
+        digest = hashlib.sha256()
+        with open(sending.path, "rb") as file:
+            for data in iter(lambda: file.read(PIECE), b""):
+                digest.update(data)
+
+        def then() -> List[events.Event]:
+            sending.sha256, sending.wants = digest.hexdigest(), "offer"
+            self.go_on()
+            return []
+
+        return then
+
+    def come_back(self) -> None:
+        """There is another connection, on which nothing is asked yet."""
+        for sending in self._sendings.values():
+            sending.is_asked = False
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Ask for what has to be asked for."""
+        for sending in self._sendings.values():
+            if sending.wants is None or sending.is_asked:
+                continue
+            if sending.wants == "offer":
+                name = os.path.basename(sending.path).encode("utf-8", "replace").decode()
+                sending.is_asked = self._ask("offer", sending.tag, name, sending.total, sending.sha256)
+            else:
+                sending.is_asked = self._ask("share", sending.tag, sending.file, sending.token, sending.to)
+
+    def offered(self, event: events.Offered) -> List[events.Event]:
+        """The server takes it."""
+        sending = self._sendings.get(event.request.about or "")
+        if sending is not None:
+            sending.file, sending.token, sending.wants, sending.is_asked = event.file, event.token, None, False
+            self._in_thread(sending, self._send)
+        return []
+
+    def done(self, request: events.Request) -> List[events.Event]:
+        """It is said."""
+        sending = self._sendings.get(request.about or "")
+        if sending is None or request.kind != "share":
+            return []
+        self._forget(sending)
+        return [events.Done(sending.request)]
+
+    def refused(self, event: events.Refused) -> List[events.Event]:
+        """The server does not take it, or nobody is told of it."""
+        sending = self._sendings.get(event.request.about or "")
+        return [] if sending is None else self._fail(sending, event.why)
+
+    def _send(self, sending: _Sending) -> Callable[[], List[events.Event]]:
+        while not sending.stopped:
+            try:
+                seconds = self._send_rest(sending)
+            except (OSError, http.client.HTTPException):
+                seconds = 0.0
+            if seconds is None:
+                break
+            sending.wait(seconds)
+
+        def then() -> List[events.Event]:
+            sending.wants = "share"
+            self.go_on()
+            return []
+
+        return then
+
+    def _send_rest(self, sending: _Sending) -> Optional[float]:
+        """Send what is not there yet. None if all is, or the seconds after which to go on."""
+        path = "%s/files/%s" % (self._address.path, sending.file)
+        shown = {"Authorization": "Bearer " + sending.token}
+        connection = self._connection()
+        try:
+            connection.request("HEAD", path, headers=shown)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                return _judged(answer, b"The server does not know the file any more")
+            at = int(answer.getheader("Upload-Offset") or 0)
+            if answer.getheader("Upload-Complete") == "?1":
+                return None
+            if answer.will_close:
+                connection.close()
+            connection.putrequest("PUT", path)
+            connection.putheader("Authorization", shown["Authorization"])
+            connection.putheader("Content-Length", str(sending.total - at))
+            connection.putheader("Content-Range", "bytes %s/%d" % (
+                "%d-%d" % (at, sending.total - 1) if at < sending.total else "*", sending.total))
+            connection.endheaders()
+            try:
+                self._send_bytes(connection, sending, at)
+            except OSError:
+                pass  # why it takes no more, the server may have said
+            answer = connection.getresponse()
+            text = answer.read()
+            return None if answer.status in _SHARED else _judged(answer, text)
+        finally:
+            connection.close()
+
+    def _send_bytes(self, connection: http.client.HTTPConnection, sending: _Sending, at: int) -> None:
+        with open(sending.path, "rb") as file:
+            file.seek(at)
+            while at < sending.total:
+                data = file.read(min(PIECE, sending.total - at))
+                if not data or sending.stopped:
+                    raise Rejected("The file has become shorter." if not data else "It was stopped.")
+                connection.send(data)
+                at += len(data)
+                self._tell(sending, at)
+
+    def _tell(self, transfer: _Transfer, done: int) -> None:
+        moved = transfer.moved(done)
+        if moved is not None:
+            told: events.Event = moved
+            self._post(lambda: [told])
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._address.host, self._address.port
+        if self._address.tls:
+            return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=tls_context(self._trust))
+        return http.client.HTTPConnection(host, port, timeout=SECONDS)
+
+    # ---- saving
+
+    def save(self, text: str, folder: str) -> None:
+        """Begin to save the file that a message tells of into a folder; Impossible if it tells of none."""
+        told = told_in(text)
+        if told is None:
+            raise Impossible("This tells of no file: %s" % text)
+        if not os.path.isdir(folder):
+            raise Impossible("%s is no folder." % folder)
+        saving = _Transfer(events.Request("save_file", None, told.name), 0)
+        self._savings.append(saving)
+        self._in_thread(saving, lambda saving: self._save(saving, told, folder))
+
+    def _save(self, saving: _Transfer, told: Told, folder: str) -> Callable[[], List[events.Event]]:
+        to, beside = _reserved(folder, clean(told.name))
+        try:
+            with open(beside, "xb") as file:
+                self._fetch(saving, told, file)
+            os.replace(beside, to)
+        except BaseException:
+            os.unlink(to)
+            if os.path.exists(beside):
+                os.unlink(beside)
+            raise
+
+        def then() -> List[events.Event]:
+            self._forget(saving)
+            return [events.Saved(to, told.name), events.Done(saving.request)]
+
+        return then
+
+    def _fetch(self, saving: _Transfer, told: Told, file: Any) -> None:
+        state: Dict[str, Any] = {"digest": hashlib.sha256(), "at": 0, "tag": None}
+        while not saving.stopped:
+            try:
+                seconds = self._fetch_rest(saving, told, file, state)
+            except (OSError, http.client.HTTPException) as error:
+                if getattr(error, "filename", None) or getattr(error, "errno", None) == 28:  # of our own disk
+                    raise
+                seconds = 0.0
+            if seconds is None:
+                return
+            saving.wait(seconds)
+        raise Rejected("It was stopped.")
+
+    def _fetch_rest(self, saving: _Transfer, told: Told, file: Any, state: Dict[str, Any]) -> Optional[float]:
+        """Get what is not here yet. None if all is, or the seconds after which to go on."""
+        headers = {"Range": "bytes=%d-" % state["at"], "If-Range": state["tag"]} if state["at"] else {}
+        connection = self._connection()
+        try:
+            connection.request("GET", self._address.path + told.path, headers=headers)
+            answer = connection.getresponse()
+            if answer.status not in (200, 206):
+                return _judged(answer, answer.read())
+            tag, digest = answer.getheader("ETag"), _DIGEST.search(answer.getheader("Repr-Digest") or "")
+            if digest is None or state["at"] and (answer.status != 206 or tag != state["tag"]):
+                raise Rejected(_CHANGED)
+            state["tag"] = tag
+            saving.total = state["at"] + int(answer.getheader("Content-Length") or 0)
+            while state["at"] < saving.total:
+                data = answer.read(min(PIECE, saving.total - state["at"]))
+                if not data:
+                    return 0.0
+                file.write(data)
+                state["digest"].update(data)
+                state["at"] += len(data)
+                self._tell(saving, state["at"])
+            if base64.b64decode(digest.group(1)) != state["digest"].digest():
+                raise Rejected(_CHANGED)
+            return None
+        finally:
+            connection.close()
+
+
+def _judged(answer: http.client.HTTPResponse, text: bytes) -> float:
+    """The seconds after which to try again; Rejected if that would not help."""
+    if answer.status in _TRY_AGAIN:
+        given = answer.getheader("Retry-After") or "0"
+        return min(float(given), 30.0) if given.isdigit() else 0.0
+    words = text.decode("utf-8", "replace").strip().partition("\n")[0]
+    raise Rejected("%s%s." % (words[:1].upper(), words[1:200].rstrip(".")) if words else "It is not there.")
+
+
+def _reserved(folder: str, name: str) -> Any:
+    """(path, a path beside it) of a file of this name in the folder that was not there; it is now, and empty."""
+    stem, dot, ending = name.rpartition(".")
+    for number in range(MOST_NUMBERED):
+        numbered = name if not number else "%s (%d)%s" % (stem or ending, number, dot + ending if stem else "")
+        path = os.path.join(folder, numbered)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        return path, os.path.join(folder, ".%s-%s.part" % (numbered[:80], binascii.hexlify(os.urandom(4)).decode()))
+    raise Rejected("There are too many files called %s." % name)

@@ -1,0 +1,165 @@
+"""Files in the client: sent and saved over connections that are cut, and what is not taken or not what was sent."""
+import os
+import signal
+
+import pytest
+from doorway import Doorway
+from surroundings import hear
+
+from parley.client import Done, Impossible, Moved, Recalled, Refused, Request, Said, Saved, connect
+from parley.client.files import told_in
+from parley.client.session import Session
+from parley.conformance.targets import WEB, launch
+from stress.proofs.processes import keeper_of
+
+FILES = {"offers_per_minute": 0, "file_bytes": 8 << 20, "guest_bytes": 1 << 30, "scan": "grep -qv VIRUS"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    config = {"storage": {"directory": str(tmp_path_factory.mktemp("kept") / "storage")}, "files": FILES,
+              "limits": {"messages_per_second": 0}}
+    with launch(1, config, protocols=("line", WEB)) as running:
+        yield running
+
+
+@pytest.fixture
+def door(server):
+    made = Doorway()
+    made.lead_to(server.address(WEB))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def join(door):
+    """Somebody who is in the room, by a door that can be shut; closed after the test."""
+    chats = []
+
+    def make(name):
+        chats.append(connect("web://%s:%d" % door.address, name))
+        return chats[-1]
+
+    yield make
+    for chat in chats:
+        chat.close(0)
+
+
+def over(event):
+    return type(event) in (Done, Refused) and event.request.kind in ("send_file", "save_file")
+
+
+def moved_or_over(event):
+    return type(event) is Moved or over(event)
+
+
+class Screen:
+    completes = has_places = False
+
+    def __init__(self):
+        self.lines = []
+
+    def show(self, line):
+        self.lines.append("".join(text for _, text in line))
+
+    sent = error = not_sent = show
+
+    def echo(self, typed):
+        pass
+
+    def ring(self):
+        pass
+
+
+def test_a_file_is_sent_and_saved_whole_whatever_is_cut(server, door, join, tmp_path):
+    data = os.urandom(6 << 20)
+    (tmp_path / "my plan.bin").write_bytes(data)
+    ann, bob = join("f-ann"), join("f-bob")
+    ann.send_file(str(tmp_path / "my plan.bin"))
+    request = Request("send_file", None, "my plan.bin")
+    for number in range(3):
+        moved = hear(ann, moved_or_over)[-1]
+        assert (type(moved), moved.request) == (Moved, request)
+        if number == 1:
+            os.kill(keeper_of(server), signal.SIGKILL)
+        else:
+            door.shut()
+            door.lead_to(server.address(WEB))
+    assert hear(ann, over)[-1] == Done(request)
+    said = hear(bob, lambda event: type(event) in (Said, Recalled))[-1]
+    assert (said.sender, told_in(said.text)[:2]) == ("f-ann", ("my plan.bin", "6.3 MB"))
+    bob.save_file(said.text, str(tmp_path))
+    assert type(hear(bob, moved_or_over)[-1]) is Moved
+    door.shut()
+    door.lead_to(server.address(WEB))
+    saved = next(event for event in hear(bob, over) if type(event) is Saved)
+    assert saved.path == str(tmp_path / "my plan (1).bin")
+    assert (tmp_path / "my plan (1).bin").read_bytes() == data
+    assert sorted(os.listdir(str(tmp_path))) == ["my plan (1).bin", "my plan.bin"]
+
+
+def test_what_cannot_be_sent_or_saved_is_told_in_a_sentence(server, join, tmp_path):
+    ann = join("g-ann")
+    for path, words in ((tmp_path / "none", "no such file"), (tmp_path, "is a directory"), (os.devnull, "is empty")):
+        with pytest.raises(Impossible) as error:
+            ann.send_file(str(path))
+        assert words in str(error.value)
+    (tmp_path / "v").write_bytes(b"a VIRUS")
+    (tmp_path / "big").write_bytes(bytes((8 << 20) + 1))
+    for name, to, why in (("v", None, "The file is refused by the scanner of this server; it is deleted."),
+                          ("big", None, "The file is too big."), ("v", "nobody-here", None)):
+        ann.send_file(str(tmp_path / name), to)
+        refused = hear(ann, over)[-1]
+        assert refused.request == Request("send_file", to, name)
+        assert why is None or refused.why == why
+    for text in ("hi", "[file] a, 1 B: http://h/files/x/a"):
+        with pytest.raises(Impossible):
+            ann.save_file(text)
+    ann.save_file("[file] a, 1 B: http://h/files/%s/a" % ("0" * 32), str(tmp_path))
+    assert hear(ann, over)[-1].why == "There is no such file."
+    assert sorted(os.listdir(str(tmp_path))) == ["big", "v"]
+    with connect("line://%s:%d" % server.address(), "g-line") as lina:
+        for action in (lina.send_file, lina.save_file):
+            with pytest.raises(Impossible) as error:
+                action("x")
+            assert "`line` carries no files" in str(error.value)
+
+
+def test_in_the_terminal_files_are_sent_and_saved_by_hand(server, door, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.txt").write_bytes(b"hello")
+    (tmp_path / "into").mkdir()
+    screens = [Screen(), Screen()]
+    ann, bob = map(Session, screens)
+    for session, name in ((ann, "h-ann"), (bob, "h-bob")):
+        session.connect("web://%s@%s:%d" % ((name,) + door.address))
+
+    def until(screen, words):
+        for _ in range(600):
+            if any(words in line for line in screen.lines):
+                return
+            for session in (ann, bob):
+                for event in session.chat.poll(0.05):
+                    session._handle(event)
+        raise AssertionError("no %r in %s" % (words, screen.lines))
+
+    until(screens[0], "Nickname set to h-ann")
+    until(screens[1], "Nickname set to h-bob")
+    ann.enter("/send a b.txt")
+    until(screens[0], "a b.txt is sent to the lobby.")
+    until(screens[1], "[file] a b.txt, 5 B: ")
+    ann.enter("/send a b.txt h-bob")
+    until(screens[0], "a b.txt is sent to h-bob.")
+    monkeypatch.chdir(tmp_path / "into")
+    bob.enter("/save")
+    until(screens[1], "a b.txt is saved as ./a b.txt.")
+    bob.enter("/save a b.txt")
+    until(screens[1], "a b.txt is saved as ./a b (1).txt.")
+    bob.enter("/save 7")
+    until(screens[1], "There is no such file here")
+    ann.enter("/send nothing")
+    until(screens[0], "no such file")
+    assert {name: open(name, "rb").read() for name in os.listdir(".")} == {"a b.txt": b"hello", "a b (1).txt": b"hello"}
+    assert ann.moving == bob.moving == []
+    for session in (ann, bob):
+        session.leave()
