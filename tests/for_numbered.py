@@ -46,7 +46,7 @@ ONLY_FOR_NUMBERED = [
     DevicesTold(b"ann", b"list"),
     DevicesChanged(b"ann", 7),
     PartnersTold([(b"bob", 5000)]),
-    Offered("f", "t"),
+    Offered("f", "t", b"[file] a.txt"),
     ReadTold(HOME, b"bob", 5000),
     ScramTold(b"salt", 4096, b"nonce"),
     ScramProven(b"signature"),

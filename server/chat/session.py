@@ -969,7 +969,7 @@ class Session:
         if "no" in answer:
             self.refuse(answer["no"])
         elif type(question) is Offer:
-            self.answer(Offered(answer["file"], answer["token"]))
+            self.answer(Offered(answer["file"], answer["token"], answer["text"].encode()))
         else:
             text = answer["text"].encode()
             self._answered()

@@ -5,7 +5,7 @@ comes over that pair as a line of JSON, and is its end, but where bytes are to c
 may, the worker writes them, and a second line says what has become of them. All workers write to one socket, which
 outlives this process: what a process that died has not read is read by the next.
 
-    offer {owner, account, name, size, sha256}      file, token
+    offer {owner, is_account, name, size, sha256}   file, token, text
     state {file, token}                             at, size, whole
     put {file, token, first, length, total}         go; then at, size, whole
     share {file, token}                             text

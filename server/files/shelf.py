@@ -153,8 +153,9 @@ class Shelf:
             raise Refused(Reason.DISK_FULL)
         self._offers[owner] = [*latest, now]
         file, token = _random(), _random()
-        self.index.add(file, _digest(token), owner, shown.clean(name), size, sha256, "", OFFERED, int(now), 0, None)
-        return {"file": file, "token": token}
+        name = shown.clean(name)
+        self.index.add(file, _digest(token), owner, name, size, sha256, "", OFFERED, int(now), 0, None)
+        return {"file": file, "token": token, "text": shown.line(self._base, file, name, size)}
 
     def _has_room(self, size):
         """Would the disk keep its reserve?"""

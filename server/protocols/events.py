@@ -702,10 +702,14 @@ class Stored(NamedTuple):
 
 @event
 class Offered(NamedTuple):
-    """The answer to `Offer`: by this id the file is known, and by this token who has offered it."""
+    """The answer to `Offer`: by this id the file is known, and by this token who has offered it.
+
+    `text`: how others will be told of it.
+    """
 
     file: str
     token: str
+    text: bytes
 
 
 @event

@@ -29,7 +29,7 @@ does not give it; `at` is in seconds since the epoch.
                                         done
     typing {[room] | to}, away {away}, watch {names}, read {[room] | with, n}
                                         nothing; what is watched is told by presence
-    offer {name, size, [sha256]}        offer {file, token, url}: what is to be sent goes there by PUT, and then
+    offer {name, size, [sha256]}        offer {file, token, url, text}: what is to be sent goes there by PUT, and then
     share {file, token, [room] | to, [tag]}
                                         done {n, at}: it is said, as everybody is told of a file
     keys {publish: list}                done: from now on these are the devices of one's account
@@ -531,8 +531,8 @@ ENCODERS: Encoders = {
     events.CaughtUp: _caught_up,
     events.Stored: lambda stored: _on(b"done", b'"n":%d,"at":%d' % (stored.number, stored.time)),
     events.Offered: lambda offered: _on(
-        b"offer", b'"file":"%b","token":"%b","url":"files/%b"' % (
-            offered.file.encode(), offered.token.encode(), offered.file.encode())),
+        b"offer", b'"file":"%b","token":"%b","url":"files/%b","text":%b' % (
+            offered.file.encode(), offered.token.encode(), offered.file.encode(), quoted(offered.text))),
     events.Waiting: lambda waiting: _on(b"waiting", b'"count":%d' % waiting.count),
     events.Done: lambda done: _DONE.get(events.kind_of(done.asked)) or _on(b"done"),
     events.Refused: lambda refused: _on(b"no", _why(refused.reason)),

@@ -933,8 +933,8 @@ def test_who_shares_a_file_says_what_those_tell_who_keep_it_once_they_have(membe
     member.hear([OFFER])
     then, request = asked.pop()
     assert (request["owner"], request["is_account"]) == ("account ann", True)
-    then({"file": "f", "token": "t"})
-    assert member.audience.drain() == [Offered("f", "t")]
+    then({"file": "f", "token": "t", "text": "[file] a.txt"})
+    assert member.audience.drain() == [Offered("f", "t", b"[file] a.txt")]
     elsewhere = Share("f", "t", b"#dev", b"", b"")
     member.hear([elsewhere, SHARE])
     assert member.audience.drain() == [Refused(Reason.NOT_INSIDE, elsewhere)]

@@ -168,6 +168,11 @@ class Page:
         self._driver.switch_to.window(self._handle)
         self._driver.find_element("css selector", selector).click()
 
+    def choose(self, path):
+        """Send a file, as by the button."""
+        self._driver.switch_to.window(self._handle)
+        self._driver.find_element("css selector", "#file").send_keys(str(path))
+
     def picture(self, path):
         self._driver.switch_to.window(self._handle)
         self._driver.save_screenshot(path)

@@ -52,6 +52,14 @@ class Line:
             read.append(self.read())
         return read
 
+    def until_file(self):
+        """Read on to the next line that tells of a file; it."""
+        while True:
+            line = self.read()
+            assert line, "the connection ended before a file"
+            if "[file] " in line:
+                return line
+
     def close(self):
         self._file.close()
         self._socket.close()

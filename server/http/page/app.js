@@ -3,6 +3,7 @@
 import {Composer} from "./composer.js";
 import {form, sentence} from "./dialogs.js";
 import {Door} from "./door.js";
+import {Files} from "./files.js";
 import {Head} from "./head.js";
 import {Log} from "./log.js";
 import {Menus} from "./menus.js";
@@ -84,6 +85,7 @@ const past = new Past(model, net, {
   trouble: tellTrouble
 });
 const composer = new Composer(model, net, log, {announce, changed: saveSoon, sent: () => log.toBottom()}, saved);
+new Files(net, {where: () => model.current, announce});
 const head = new Head(model, net, draw);
 const side = new Side(model);
 const panel = new Panel(model, {

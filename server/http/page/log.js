@@ -1,5 +1,6 @@
 // What was said in the open conversation. What people wrote becomes text and never markup.
 
+import {fileNode, toldIn} from "./files.js";
 import {LOBBY} from "./model.js";
 import {$, arrange, dayName, el, face, full, hashOf, hue, nameNode, plural, timeNode} from "./nodes.js";
 import {mentions, parse, render} from "./text.js";
@@ -283,6 +284,11 @@ export class Log {
 
   _said(text) {
     const said = el("div", {className: "said", dir: "auto"});
+    const file = toldIn(text);
+    if (file) {
+      said.append(fileNode(file));
+      return said;
+    }
     const options = {me: this.model.me, isRoom: (name) => this.model.isRoomKnown(name)};
     const short = shortened(text);
     render(parse(short, options), said, document);

@@ -271,7 +271,7 @@ export class Model {
   }
 
   _stored({entry, n, at}) {
-    const where = entry.do === "say" ? entry.room : entry.to;
+    const where = entry.to === undefined ? entry.room : entry.to;
     const one = this.conversation(where);
     one.add({kind: "text", n, by: this.me, at, text: entry.text});
     one.newFrom = 0;

@@ -267,9 +267,10 @@ export class Net {
 
   _post(entry) {
     entry.state = "sent";
-    const {tag, text} = entry;
-    const where = entry.do === "say" ? {room: entry.room} : {to: entry.to};
-    this.request({do: entry.do, ...where, text, tag}).then(
+    const {tag, text, file, token} = entry;
+    const where = entry.to === undefined ? {room: entry.room} : {to: entry.to};
+    const what = entry.do === "share" ? {file, token} : {text};
+    this.request({do: entry.do, ...where, ...what, tag}).then(
       (done) => {
         this._stored(tag);
         this._top = Math.max(this._top, done.n);
