@@ -377,7 +377,7 @@ class Scribe:
         log.error("messages can be stored again")
         return True
 
-    def _begin(self, wanted: _Wanted) -> Result:
+    def _begin(self, wanted: _Wanted) -> Union[str, int]:
         if self._copying:
             return "another copy is being made"
         self._copying = Copying(self._store.path, wanted.path)
