@@ -704,7 +704,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
-        def __init__(self, listening, settings, reread, memory, store, rooms, sessions, directory, open_control,
+        def __init__(self, listening, settings, reread, memory, store, kept, directory, open_control,
                      keeper=None):
             started.append(memory)
 
