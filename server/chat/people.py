@@ -239,7 +239,7 @@ class People:
 
         Of somebody who is not to be found these are the ones in which both are, but for itself and operators.
         """
-        is_found = (asker == whom or HIDDEN_FLAG not in self.people.get(whom, _SOMEBODY).flags
+        is_found = (asker == whom or HIDDEN_FLAG not in self.person(whom).flags
                     or self._gate.is_operator_here(asker))
         rooms = [(room.name, ROLES.get(room.members[whom], b"")) for room in self._rooms.joined(whom)
                  if self._gate.knows(room, asker) and (is_found or asker in room.members)]

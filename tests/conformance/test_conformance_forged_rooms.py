@@ -101,8 +101,8 @@ class Everybody:
             self.enter(person, ROOM)
         for protocol in ("binary", "delimited", "dollar", "web", "irc"):
             self.people["line"].send("%s OP %s" % (ROOM, PEOPLE[protocol]))
-            op = "+o" if protocol == "irc" else "op"
-            self.until(lambda: any(op in str(text) and PEOPLE[protocol] in str(text) and room and not who
+            made = "+o" if protocol == "irc" else "op"
+            self.until(lambda: any(made in str(text) and PEOPLE[protocol] in str(text) and room and not who
                                    for room, who, text in self.people[protocol].heard))
         self.settle()
 
