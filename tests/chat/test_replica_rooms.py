@@ -150,6 +150,15 @@ def test_who_is_put_out_hears_that_as_the_last_of_the_room(both, act):
     assert both.rooms.by_name[b"#dev"].members == [both.bob]
 
 
+def test_where_clients_converse_each_is_told_that_it_is_no_more_in_a_room_that_is_dropped(make_member, hub):
+    company = Company(make_member, hub, converses=True)
+    for member in company.members:
+        company.enter(member)
+    company.heard()
+    company.replica.managed(DEV, "drop", b"cid", b"", b"", [(HERE, member.number) for member in company.members])
+    assert [heard[-1] for heard in company.heard()] == [Exited(b"#dev", name) for name in (b"ann", b"bob")]
+
+
 def test_a_room_that_is_dropped_is_told_it_and_is_forgotten(both):
     both.replica.managed(DEV, "drop", b"cid", b"", b"", [(HERE, member.number) for member in both.members])
     assert both.heard() == [[(Managed(b"#dev", "drop", b"cid", b"", b""),), ("leave", DEV)]] * 2

@@ -485,6 +485,14 @@ def test_who_is_watched_may_be_written_in_any_case():
     assert client.asked[-1] == events.Watch((b"bob",))
 
 
+def test_that_a_room_was_closed_is_told_as_a_part_and_a_key_is_set_as_it_is_given():
+    client = Client(b"ann")
+    client.hear(events.Exited(b"#dev", b"ann"))
+    assert client.told == [b":ann!ann@parley PART #dev :The room was closed\r\n"]
+    client.send(b"MODE #dev +k a\x02b", b"JOIN #dev a\x02b")
+    assert client.asked[0] == events.Manage(b"#dev", "set", b"key", "a\u2402b".encode())
+
+
 def test_ctcp_passes_in_a_room_unless_it_is_unwanted_there():
     client, looked = Client(b"ann"), events.Looked(b"#dev", True, ())
     client.answers = {events.Look: looked}
