@@ -375,6 +375,24 @@ class Gate:
             return room.barred[holder]
         if room.moderated:
             return Reason.MODERATED
+        return self._why_too_soon(room, holder)
+
+    def why_not_say_outside(self, room: Optional[Room], holder: int) -> Optional[str]:
+        """Why a member may say nothing in a room that it is not in; if it may, that counts where the room is slow."""
+        if room is None or not self.knows(room, holder):
+            return Reason.NO_ROOM
+        if not (room.open_talk and room.is_open) or room is self._rooms.lobby:
+            return Reason.NOT_INSIDE
+        names, account = self._members.names_of(holder), self.account_of(holder) or b""
+        if room.banned and any(room.bans(name, account=account) for name in names):
+            return Reason.BANNED
+        if room.muted and any(room.lists(room.muted, name, account=account) for name in names):
+            return Reason.MUTED
+        if room.moderated:
+            return Reason.MODERATED
+        return self._why_too_soon(room, holder)
+
+    def _why_too_soon(self, room: Room, holder: int) -> Optional[str]:
         if room.slow:
             now = self._now()
             if now - room.spoke.get(holder, 0) < room.slow * 1000:

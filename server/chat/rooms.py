@@ -17,7 +17,7 @@ INVITED_FOR = 3600 * 1000  # milliseconds
 
 # The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
 ROLES = {VOICE: b"voice", OP: b"op", OWNER: b"owner", OPERATOR: b"operator"}
-SWITCHES = ("private", "invite", "moderated", "open_topic", "noctcp")
+SWITCHES = ("private", "invite", "moderated", "open_topic", "open_talk", "noctcp")
 COUNTS = ("limit", "slow")
 SETTINGS = (*SWITCHES, *COUNTS, "key")
 _PATTERN_CHARACTERS = frozenset(b"*?[")
@@ -47,6 +47,7 @@ class Room:
         which their history begins. For others see `Rooms.since_of_guests`.
     private: is it shown to members only? invite: does one need an invitation?
     moderated: does one need a voice to speak? open_topic: may every member set the topic?
+    open_talk: may those speak who are not in the room?
     noctcp: are messages for programs unwanted?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
@@ -59,8 +60,9 @@ class Room:
 
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "listeners", "interest", "roles", "banned", "muted",
-        "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic", "noctcp",
-        "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke", "source", "_bans")
+        "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
+        "open_talk", "noctcp", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke", "source",
+        "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -78,7 +80,7 @@ class Room:
         self.barred: Dict[int, str] = {}
         self.invited: Dict[bytes, int] = {}
         self.since: Dict[bytes, int] = {}
-        self.private = self.invite = self.moderated = self.open_topic = self.noctcp = False
+        self.private = self.invite = self.moderated = self.open_topic = self.open_talk = self.noctcp = False
         self.key: Optional[bytes] = None
         self.limit = self.slow = 0
         self.topic = b"", b"", 0

@@ -324,6 +324,8 @@ class Session:
             self._put(say, say, room)
         elif self._traits.enters_by_talking:
             self._enter(say)
+        elif self._traits.converses and say.text:
+            self._ask(say, ToHub.SayOutside(self.client.number, self._named(say.room), say.text))
         else:
             self._refuse(Reason.NOT_INSIDE, say)
 

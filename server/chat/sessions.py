@@ -392,6 +392,25 @@ class Sessions:
                 worker, session, lambda stored: self._post.confirm(
                     holder, stored, number or 0, at // 1000, serial, at)))
 
+    def say_outside(self, worker: int, session: int, room_name: bytes, text: bytes) -> None:
+        """Say it in a room that the member is not in, if that is set so."""
+        holder, where = holder_of(worker, session), self._rooms.by_name.get(room_name)
+        name = self._members.names.get(holder)
+        if name is None:
+            return  # its name was taken over meanwhile
+        trouble = self._gate.why_not_say_outside(where, holder)
+        number = None if trouble else self._numbers.take()
+        if where is None or number is None:
+            self._post.refuse(holder, trouble or Reason.NOT_STORED)
+            return
+        self._post.change()
+        at = self._accounts.order.now
+        # Of no worker, as among its members there is nobody who has said it.
+        frame = placed(talk(where.number, 0, [record(0, name, text, self._now)], AWAITED), number, at)
+        self._post.spread(frame, where.interest)
+        self._store.talk(frame, self._post.guarded(
+            worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, at // 1000, 0, at)))
+
     def was_said(self, holder: int, tag: bytes, serial: int = 0) -> bool:
         """Has the holder said anything by this tag before? Then it is answered with that, at once or when it is stored.
         """

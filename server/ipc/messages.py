@@ -118,6 +118,13 @@ class ToHub:
         tag: bytes
         serial: int = 0
 
+    class SayOutside(NamedTuple):
+        """A member says something in a room that it is not in."""
+
+        session: int
+        room_name: bytes
+        text: bytes
+
     class Watch(NamedTuple):
         """A member wants to know of these names who is here, away or gone, and of no others any more.
 

@@ -66,6 +66,7 @@ _MODES = {"op": b"+o", "deop": b"-o", "voice": b"+v", "devoice": b"-v", "ban": b
           "bar": b"+b", "except": b"+e", "unexcept": b"-e", "invex": b"+I", "uninvex": b"-I"}
 _CHANGES = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
 _FLAGS = {b"noctcp": b"C", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
+_OPEN = {b"open_topic": b"t", b"open_talk": b"n"}  # of which the letters say the contrary
 _COUNTS = {b"limit": b"l"}
 
 
@@ -94,8 +95,8 @@ def mode_of(managed: events.Managed) -> Optional[bytes]:
         return b"%bb m:%b" % (b"+" if managed.act == "mute" else b"-", mask(managed.about))
     if managed.act != "set":
         return None
-    if managed.about == b"open_topic":
-        return b"-t" if managed.text == b"on" else b"+t"
+    if managed.about in _OPEN:
+        return (b"-" if managed.text == b"on" else b"+") + _OPEN[managed.about]
     if managed.about in _FLAGS:
         return (b"+" if managed.text == b"on" else b"-") + _FLAGS[managed.about]
     if managed.about in _COUNTS:

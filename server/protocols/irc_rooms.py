@@ -19,7 +19,6 @@ Commands = Optional[Sequence[Any]]
 MOST_TARGETS = 4
 _NAMES_BYTES = 400  # in a line
 _FLAGS = {b"C": b"noctcp", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
-_ALWAYS = b"n"  # of all rooms
 # letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
 _MASKS = {
     b"b": ("ban", "bar", "unban", b"367", b"368"),
@@ -296,8 +295,8 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
         return _setting(room, _FLAGS[letter], b"on" if is_on else b"off"), rest
     if letter == b"t":
         return _setting(room, b"open_topic", b"off" if is_on else b"on"), rest
-    if letter in _ALWAYS:
-        return None, rest
+    if letter == b"n":
+        return _setting(room, b"open_talk", b"off" if is_on else b"on"), rest
     if letter in b"kl":
         name = b"key" if letter == b"k" else b"limit"
         if letter == b"l" and not is_on:
@@ -383,7 +382,8 @@ def _modes_told(room: bytes, client: Any, answer: Any) -> None:
         client.refuse(Reason.NO_ROOM, middle(room))
         return
     settings = dict(answer.settings)
-    letters = b"".join([letter for letter, name in sorted(_FLAGS.items()) if settings.get(name)]) + b"n"
+    letters = b"".join([letter for letter, name in sorted(_FLAGS.items()) if settings.get(name)])
+    letters += b"" if settings.get(b"open_talk") else b"n"
     letters += b"" if settings.get(b"open_topic") else b"t"
     params = []
     if b"key" in settings:

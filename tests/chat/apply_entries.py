@@ -37,7 +37,8 @@ ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
 ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % number for number in range(4))]
 BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
 VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
-          b"key": [b"word", b"off"], b"limit": [b"3", b"off"], b"slow": [b"60", b"off"], b"colour": [b"red"]}
+          b"key": [b"word", b"off"], b"limit": [b"3", b"off"], b"slow": [b"60", b"off"],
+          b"open_talk": [b"on", b"off"], b"colour": [b"red"]}
 OPERATORS = [b"ann", b"a7"]
 TAGS = [b"1", b"2", b"3"]
 LIMITS = {"most": 7, "owned": 2, "joined": 3, "joins_per_second": 5, "topic_bytes": 30, "bans": 3, "empty_room_days": 1,
@@ -220,6 +221,8 @@ class Run:
         where = choose([(choose(ROOMS), b""), (b"", self.register.members.names.get(holder_of(worker, session), b"a"))])
         if not self.random.randrange(3):
             self.register.follow(worker, session, choose([[], [b"url"], [b"url", b"bot"]]))
+        elif not self.random.randrange(4):
+            self.register.say_outside(worker, session, where[0], b"hi")
         elif not self.random.randrange(3):
             self.register.read_metadata(worker, session, *where, choose([None, [key]]), choose([True, False]))
         else:

@@ -20,12 +20,13 @@ class Post(contract.Post):
     """Remembers what is told, and to which workers. Whoever is looked after is there.
 
     told: (workers, name of the message, field, ...); of what all workers are told, `workers` is None.
+    spoken: (workers, session, sender, text) of what has its number already.
     answers: (worker, session, DONE or why not). audited: (who, holder, act, room, about, text) of each act.
     """
 
     def __init__(self):
         self.register = None
-        self.told, self.answers, self.audited = [], [], []
+        self.told, self.answers, self.audited, self.spoken = [], [], [], []
 
     def everyone(self, message):
         self.told.append((None, *plain(message)))
@@ -54,6 +55,9 @@ class Post(contract.Post):
     def announce(self, frame, then):
         self.told.append((None, "said", list(said(frame))))
         then(True)
+
+    def spread(self, frame, workers):
+        self.spoken += [(sorted(workers), session, sender, text) for session, sender, text, *_ in said(frame)]
 
     def guarded(self, worker, asker, then):
         return then
@@ -85,6 +89,9 @@ class Store:
         else:
             self._keep(request)
             then(True)
+
+    def talk(self, frame, then):
+        then(None if self.broken else True)
 
     def catch_up(self):
         self.late, behind, self._behind = False, self._behind, []
@@ -214,6 +221,11 @@ class Roomed:
         ((workers, _, numbers, *told),) = self.drain()
         assert (workers, numbers) == ([worker], [session])
         return tuple(told)
+
+    def spread(self):
+        """What was said by `say_outside` since the last time."""
+        spoken, self.post.spoken = self.post.spoken, []
+        return spoken
 
     def drain(self):
         """What was told since the last time."""

@@ -850,3 +850,36 @@ def test_the_lobby_is_listed_where_it_is_a_room_like_others():
             ((*_, found),) = chat.drain()
             assert [room for room, _, _, _ in found] == wanted
             assert all(row == (b"#lobby", 1, b"", name == b"ann") for row in found if row[0] == b"#lobby")
+
+
+def test_who_is_outside_speaks_in_a_room_only_if_that_is_set_so_and_nothing_forbids_it():
+    chat = Roomed()
+    chat.is_watched = False
+    chat.owner(b"ann")
+    chat.make(b"ann", b"bob")
+    chat.come(b"cid", 2)
+    chat.drain()
+
+    def say(room=b"#dev"):
+        answer = chat._ask("say_outside", chat.people[b"cid"], room, b"hi")
+        return answer, chat.spread()
+
+    assert say() == (Reason.NOT_INSIDE, []) and say(b"#no") == (Reason.NO_ROOM, [])
+    assert say(b"#lobby") == (Reason.NOT_INSIDE, [])
+    chat.do(b"ann", "set", b"open_talk", b"on")
+    assert say() == (DONE, [([1], 0, b"cid", b"hi")])
+    for act, about, text, back, why in (
+            ("ban", b"cid", b"", ("unban", b"cid", b""), Reason.BANNED),
+            ("mute", b"c*!*@*", b"", ("unmute", b"c*!*@*", b""), Reason.MUTED),
+            ("set", b"moderated", b"on", ("set", b"moderated", b"off"), Reason.MODERATED),
+            ("set", b"invite", b"on", ("set", b"invite", b"off"), Reason.NOT_INSIDE),
+            ("set", b"private", b"on", ("set", b"private", b"off"), Reason.NO_ROOM)):
+        assert chat.do(b"ann", act, about, text) == DONE
+        assert say() == (why, [])
+        assert chat.do(b"ann", *back) == DONE
+    chat.do(b"ann", "set", b"slow", b"60")
+    assert [say()[0], say()[0]] == [DONE, Reason.SLOW_MODE]
+    left = chat.people[b"cid"]
+    chat.go(b"cid")
+    chat.register.say_outside(*left, b"#dev", b"hi")
+    assert chat.spread() == []

@@ -365,6 +365,17 @@ def test_the_table_of_these_tests_is_complete():
     assert [type(command) for command in ONE_OF_EACH] == list(COMMANDS)
 
 
+def test_where_clients_converse_the_hub_decides_whether_one_may_speak_from_outside(in_state, hub):
+    client, said = in_state(MEMBER, converses=True), Say(b"hi", None, None, b"#dev")
+    client.hear([said])
+    assert (client.state, hub.drain()) == (WAITING, [("say_outside", 1, b"#dev", b"hi")])
+    client.refuse(Reason.NOT_INSIDE)
+    client.hear([said._replace(text=b"", extra=b"TAGMSG +a\n")])  # which is for members
+    assert client.state is MEMBER and hub.drain() == []
+    assert client.audience.drain() == [Refused(Reason.NOT_INSIDE, said), Refused(
+        Reason.NOT_INSIDE, said._replace(text=b"", extra=b"TAGMSG +a\n"))]
+
+
 @pytest.mark.parametrize("state, command", sorted(TABLE, key=repr), ids=repr)
 def test_a_command_does_what_the_table_says(in_state, hub, state, command):
     client = in_state(state)
