@@ -488,7 +488,8 @@ class Moderation:
             lobby, is_inside = self._rooms.lobby, self._gate.is_in_lobby(holder)
             if with_lobby and (is_inside if fits is None else fits(lobby.name.decode())):
                 inside = sum(map(self._gate.is_in_lobby, self._members.names))
-                rows.insert(0, (lobby.name, inside, lobby.topic[0], is_inside))
+                if inside:
+                    rows.insert(0, (lobby.name, inside, lobby.topic[0], is_inside))
             self._post.answer(worker, [session], RoomList(rows))
 
     def topic(self, worker: int, session: int, room_name: bytes) -> None:

@@ -376,7 +376,7 @@ class ToHub:
     class ListRooms(NamedTuple):
         """Which rooms are there? With a shell pattern: of those that match. Without one: of those the session is in.
 
-        with_lobby: is the lobby one of them?
+        with_lobby: is the lobby one of them, if anybody is in it?
         """
 
         sessions: Sequence[int]

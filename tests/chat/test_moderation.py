@@ -850,6 +850,10 @@ def test_the_lobby_is_listed_where_it_is_a_room_like_others():
             ((*_, found),) = chat.drain()
             assert [room for room, _, _, _ in found] == wanted
             assert all(row == (b"#lobby", 1, b"", name == b"ann") for row in found if row[0] == b"#lobby")
+    chat.go(b"ann")
+    chat.drain()
+    chat.moderation.list_rooms(*chat.people[b"bob"][:1], [chat.people[b"bob"][1]], b"#*", True)
+    assert [row[0] for row in chat.drain()[0][-1]] == [b"#dev"]  # nobody is in the lobby
 
 
 def test_who_is_outside_speaks_in_a_room_only_if_that_is_set_so_and_nothing_forbids_it():
