@@ -107,6 +107,7 @@ _MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
 LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away
 LONGEST_USER = 32  # bytes
 LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
+_NEVER = float("-inf")
 TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 
 
@@ -164,7 +165,7 @@ class Session:
         self._coming = None  # (token, run, marks) of a stranger that may come back, see Hello
         self.said_at = client.heard_at  # when it last said anything, monotonic seconds
         self._is_known = False  # has the hub been told anything of it, though it has no name?
-        self._typed_at = float("-inf")  # when others were last told that it is typing, monotonic seconds
+        self._typed_at = _NEVER  # when others were last told that it is typing, monotonic seconds
         if client.audience.home:
             self._come_by_port()
         else:

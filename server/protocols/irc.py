@@ -57,6 +57,7 @@ _CAP_LINE = 400  # bytes of capabilities in a line
 
 _NOTHING: List[bytes] = []  # which nobody changes
 _NO_TAGS: Mapping[bytes, bytes] = {}
+_NO_CAPS: FrozenSet[bytes] = frozenset()  # of all who have asked for none: each new one would take 216 bytes
 
 Commands = Sequence[Any]
 Teller = Callable[["Decoder", Any], Any]
@@ -112,7 +113,7 @@ class Decoder:
 
     def __init__(self, limits: Limits) -> None:
         self.form = ""
-        self.caps: FrozenSet[bytes] = frozenset()
+        self.caps = _NO_CAPS
         self.me = b"*"
         self.name: Optional[bytes] = None
         self.server: bytes = limits["irc"]["name"]

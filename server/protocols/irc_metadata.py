@@ -3,7 +3,7 @@
 Values are told by 761, and by 766 that there is none; what answers one command is a batch.
 """
 import re
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
 from parley.server.protocols.acts import is_room
@@ -18,6 +18,7 @@ VALUE = b"before-connect,max-subs=%d,max-keys=%d,max-value-bytes=%d" % (MOST_FOL
 
 _KEY = re.compile(rb"[a-z0-9_./-]{1,%d}" % LONGEST_KEY)
 _KEYS_A_LINE = 10
+_NONE: Mapping[bytes, bytes] = {}
 # The codes of FAIL, where it is a target that is told with them, and where it is a key.
 _OF_TARGETS = {Reason.NOBODY: b"INVALID_TARGET", Reason.NO_ROOM: b"INVALID_TARGET"}
 _OF_KEYS = {Reason.NOT_ALLOWED: b"KEY_NO_PERMISSION", Reason.NOT_INSIDE: b"KEY_NO_PERMISSION",
@@ -139,7 +140,7 @@ def _set_early(client: Any, key: bytes, value: Optional[bytes]) -> None:
 
 def come(client: Any) -> Sequence[Any]:
     """What is asked, and told, once it has its name: what it has set and wanted to know of before."""
-    early, client.early = client.early, {}
+    early, client.early = client.early, _NONE
     commands: List[Any] = [events.Follow(client.followed)] if client.followed else []
     for key, value in early.items():
         commands.append(Labelled(_ignored, events.SetMetadata(events.HOME, client.name, key, value)))
@@ -155,7 +156,7 @@ def _ignored(client: Any, answer: Any) -> None:
 def _clear(client: Any, target: bytes, rest: Sequence[bytes]) -> Commands:
     if client.name is None:
         rows = [(client.me, key, None) for key in client.early]
-        client.early = {}
+        client.early = _NONE
         _tell_all(client, client.me, rows)
         return None
 

@@ -186,7 +186,7 @@ class Connection:
         elif self._later:
             allowed = worker.allow(self, min(_SLICE, len(self._later)))
             if allowed:
-                commands, self._later = self._later[:allowed], self._later[allowed:]
+                commands, self._later = self._later[:allowed], self._later[allowed:] or ()
                 self._handle(commands)
             self.catch_up()
         else:

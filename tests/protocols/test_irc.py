@@ -551,6 +551,17 @@ def test_a_long_list_of_names_is_told_in_lines_that_are_not_too_long():
         (b"", b"", b"@", b"+")[number % 4] + irc_words.nick(name) for number, name in enumerate(members)]
 
 
+def test_clients_that_have_come_and_want_nothing_special_keep_the_same_objects():
+    clients = [Client() for _ in range(2)]
+    for number, client in enumerate(clients):
+        client.answers = {events.Login: lambda login: events.Welcome(login.name, login)}
+        client.send(b"NICK a%d" % number, b"USER u%d 0 * :real %d" % (number, number))
+        assert b" 001 " in client.told[0]
+    own = {slot for slot in irc.Decoder.__slots__
+           if len({id(getattr(client.decoder, slot)) for client in clients}) == 2}
+    assert own <= {"me", "name", "known", "_limits"}
+
+
 @given(st.lists(st.tuples(
     st.sampled_from([b"PRIVMSG #a :", b"PRIVMSG #a  :", b"privmsg #a :", b"PRIVMSG #b :", b" PRIVMSG #a :", b"PING "]),
     st.sampled_from([b"hi", b" hi ", b"", b"h\0i", b"a\tb", b"\x02b", b"\xff", "\u00e9".encode(), b"a" * 60]),
