@@ -37,6 +37,7 @@ PIECE = 256 << 10  # bytes of one read
 SWEEP = 5.0  # seconds
 THREADS = 4  # that flush, scan and rename
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
+POLITENESS = 5  # of the process, to those that talk
 INDEX = "index.db"
 
 READ = selectors.EVENT_READ
@@ -107,6 +108,7 @@ class Keeper:
         """Answer what is asked, until the hub is gone."""
         self.door.close()
         os.set_blocking(up.fileno(), True)
+        os.nice(POLITENESS)
         try:
             index = Index(os.path.join(self.folder, INDEX))
             shelf = Shelf(self.folder, index, Messages(self._database), self._limits, self._base, time.time)

@@ -6,7 +6,6 @@ folder is swept away at the start.
 """
 import binascii
 import collections
-import contextlib
 import errno
 import hashlib
 import logging
@@ -253,8 +252,6 @@ class Shelf:
             self._known[file] = part
             if len(self._known) > _KNOWN_PARTS:
                 self._known.popitem(last=False)
-            with contextlib.suppress(sqlite3.Error):  # it expires sooner
-                self.index.update(file, since=int(self._now()))
         return part
 
     def is_current(self, part):
@@ -315,7 +312,7 @@ class Shelf:
         now = self._now()
         for state in (OFFERED, WHOLE):
             for found in self.index.in_state(state, now - ABANDONED):
-                if found.file not in self._parts:
+                if found.file not in self._parts and self._last_came(found) < now - ABANDONED:
                     self._remove(found.file)
         keep_days = self._limits["keep_days"]
         for found in self.index.in_state(SAID, now - keep_days * 86400) if keep_days else ():
@@ -326,6 +323,13 @@ class Shelf:
         except sqlite3.Error as error:
             log.warning("messages of files cannot be looked for: %(why)s", {"why": str(error)})
         self._offers = {owner: times for owner, times in self._offers.items() if times[-1] > now - MINUTE}
+
+    def _last_came(self, found):
+        """When something of it came; the index does not know, as a full disk would keep it from being told."""
+        try:
+            return os.stat(self._path(found.file, ".part")).st_mtime
+        except FileNotFoundError:
+            return found.since
 
     def _look_for_shared(self, now):
         shared = self.index.in_state(SHARED, now + 1)

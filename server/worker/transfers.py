@@ -19,7 +19,7 @@ from parley.server.protocols.events import Reason
 from parley.server.protocols.reasons import SENTENCES
 from parley.server.worker.transports.plain import Plain
 
-PIECE = 256 << 10  # bytes in one turn of a visitor, and at most in memory of what it sends
+PIECE = 256 << 10  # bytes of all files in one tick, so that talk does not wait; and at most in memory of what one sends
 METHODS = b"GET, HEAD, PUT, DELETE"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -52,7 +52,20 @@ class Transfers:
 
     def __init__(self, worker):
         self.site = None
+        self._worker = worker
         self._desk = worker.files
+        self._tick = worker.now
+        self._left = PIECE  # of this tick's
+
+    def allowed(self):
+        """How many bytes may be moved yet in this tick; the selector tells again of who gets none."""
+        if self._tick != self._worker.now:
+            self._tick, self._left = self._worker.now, PIECE
+        return self._left
+
+    def moved(self, count):
+        """So many bytes were."""
+        self._left -= count
 
     def begin(self, visitor, request, path):
         """A visitor asks for something below /files/; `path`: what stands behind that, as a list."""
@@ -176,7 +189,7 @@ class Transfers:
         except OSError:
             self._refuse(visitor, request, {"no": Reason.NO_FILE})  # it has just been deleted
         else:
-            visitor.begin_body(request, answer, Download(visitor, fd, begin, end))
+            visitor.begin_body(request, answer, Download(self, visitor, fd, begin, end))
 
 
 class Bytes(Call):
@@ -221,15 +234,17 @@ class Upload:
 
     def go_on(self, transport):
         """The transport has something."""
-        if self._held or not self.left:
+        allowed = min(self._transfers.allowed(), self.left)
+        if self._held or allowed <= 0:
             return
         try:
-            data = transport.recv(min(PIECE, self.left))
+            data = transport.recv(allowed)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if data:
+            self._transfers.moved(len(data))
             self._take(data)
         else:
             self.visitor.close()
@@ -266,7 +281,8 @@ class Download:
 
     mask = WRITE
 
-    def __init__(self, visitor, fd, begin, end):
+    def __init__(self, transfers, visitor, fd, begin, end):
+        self._transfers = transfers
         self._visitor = visitor
         self._fd = fd
         self._at = begin
@@ -274,7 +290,9 @@ class Download:
 
     def go_on(self, transport):
         """The transport takes something."""
-        most = min(PIECE, self._end - self._at)
+        most = min(self._transfers.allowed(), self._end - self._at)
+        if most <= 0:
+            return
         try:
             if isinstance(transport, Plain):
                 sent = os.sendfile(transport.fileno(), self._fd, self._at, most)
@@ -292,6 +310,7 @@ class Download:
             return
         self._at += sent
         if sent:
+            self._transfers.moved(sent)
             self._visitor.await_more()
         if self._at == self._end:
             self.close()

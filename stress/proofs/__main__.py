@@ -10,6 +10,7 @@ from stress.proofs import (
     cluster,
     cut,
     durable,
+    files,
     fuzz,
     hour,
     kills,
@@ -28,7 +29,8 @@ from stress.proofs import (
 
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour,
-          "rooms": rooms, "web": web, "cluster": cluster, "late": late}
+          "rooms": rooms, "web": web, "cluster": cluster, "late": late,
+          "files": files}
 
 
 @quiet_when_closed()

@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from parley.conformance import targets
+from stress.files import Sent, ask
 from stress.proofs import voices
 from stress.proofs.clients import Client
 from stress.proofs.processes import children, journal_of, wait_until
+from stress.web import WebClient
 
 PROTOCOLS = ("line", "padded", "delimited", "dollar")
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
@@ -210,6 +212,31 @@ def test_a_journal_that_dies_while_the_disk_is_full_is_back_once_there_is_room(d
         small.make_room()
         wait_until(lambda: company.speak() == {})
         assert company.history() == company.lobby
+
+
+def test_on_a_full_disk_no_file_is_taken_and_one_that_has_begun_goes_on_once_there_is_room(disk):
+    command = [*IN_A_MOUNT_OF_ITS_OWN, "sh", "-c", MOUNT + 'exec "$@"', disk, sys.executable, "-m", "server"]
+    config = dict(CONFIG, files={"disk_reserve_percent": 25})
+    with targets.launch(1, config, ("--storage", os.path.join(disk, "storage")), command=command,
+                        protocols=("line", targets.WEB)) as server:
+        address, small = server.address(targets.WEB), SmallDisk(server, disk)
+        with WebClient(address, "ann") as ann, Client(server.address(), "lina") as lina:
+            sent = Sent(ann, os.urandom(2 << 20))
+            assert sent.refusal is None
+            small.fill(1 << 20)
+            assert Sent(ann, b"x").refusal == "disk-full"
+            for _ in range(2):
+                status, headers, _ = sent.put(address, sent.at(address))
+                assert (status, int(headers["upload-offset"])) == (507, sent.at(address))
+            assert 0 < sent.at(address) < len(sent.data)
+            lina.say("MSG all is well")
+            assert ann.until(lambda told: told["on"] == "said")["text"] == "all is well"
+            small.make_room()
+            assert sent.put(address, sent.at(address))[0] == 201
+            assert sent.share()["on"] == "done"
+            assert ask(address, "GET", "/files/%s/x" % sent.file)[2] == sent.data
+        assert server.stop() == 0
+        assert "Traceback" not in server.stderr_text()
 
 
 def test_a_read_only_disk_is_refused_in_one_line(disk, tmp_path):

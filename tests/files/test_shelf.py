@@ -225,8 +225,14 @@ def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_
     kept.now += UNCLEAR + 1
     kept.shelf.sweep()
     assert (kept.state(said), kept.state(unsaid), kept.state(moved)) == ("said", None, "whole")
-    kept.now += ABANDONED
-    kept.shelf.sweep()
+    begun, untouched = kept.offer(size=100), kept.offer(size=100)
+    kept.send(begun, DATA[:10], 0, 100)
+    kept.shelf.pause(begun[0])
+    for came, left in ((kept.now + ABANDONED, ["offered", None]), (kept.now, [None, None])):
+        os.utime(str(kept.folder / (begun[0] + ".part")), (came, came))
+        kept.now += (ABANDONED + 1) * (left[0] is not None)
+        kept.shelf.sweep()
+        assert [kept.state(begun), kept.state(untouched)] == left
     assert kept.names() == [said[0]]
     assert text.endswith("/files/%s/a.bin" % unsaid[0])
 

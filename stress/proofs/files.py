@@ -1,0 +1,161 @@
+"""Files come about as fast as the disk takes them, in bounded memory of a worker, and the others talk on meanwhile."""
+import hashlib
+import multiprocessing
+import os
+import socket
+import tempfile
+import threading
+import time
+
+from parley.conformance.targets import WEB, launch
+from stress.files import Sent, ask
+from stress.proofs import demand
+from stress.proofs.clients import SECONDS, Client
+from stress.proofs.processes import cpu_seconds, keeper_of, resident, worker_of
+from stress.web import WebClient
+
+SIZE = 25 << 20  # bytes of each of many files
+WORDS = 400  # of the talk that is timed, each way of looking at it
+PAUSE = 0.01  # seconds between two
+MOST_TIMES, MOST_MORE = 2.0, 0.020  # that the 99th percentile may grow by: so many times, or so many seconds
+MOST_MEMORY = 64 << 20  # bytes that a worker may grow by
+CONFIG = {"limits": {"messages_per_second": 0},
+          "files": {"file_bytes": 1 << 32, "guest_bytes": 1 << 40, "all_bytes": 1 << 40, "offers_per_minute": 0,
+                    "disk_reserve_percent": 0}}
+
+
+def prove(say, megabytes=200, uploads=20):
+    """One large file is timed, then talk without and with so many others at once."""
+    with tempfile.TemporaryDirectory(prefix="files-") as folder:
+        say("the disk takes %.0f MB/s and keeps them; a SHA-256 of as much takes %.0f MB/s" % speeds(folder, megabytes))
+        config = dict(CONFIG, storage={"directory": os.path.join(folder, "storage")})
+        with launch(1, config, protocols=("line", WEB)) as server, WebClient(server.address(WEB), "ann") as ann:
+            pids = worker_of(server, 0), keeper_of(server)
+            used = [cpu_seconds(pid) for pid in pids]
+            took = alone(server.address(WEB), ann, megabytes << 20)
+            used = [(cpu_seconds(pid) - before) * 1000 / megabytes for pid, before in zip(pids, used)]
+            say("one upload of %d MiB: %.0f MB/s; a MiB costs the worker %.2f ms of CPU, the process that keeps files"
+                " %.2f ms" % (megabytes, megabytes * 1.048576 / took, *used))
+            together(server, ann, uploads, say)
+
+
+def speeds(folder, megabytes):
+    """(bytes to the disk and flushed, bytes hashed) in MB/s."""
+    block, path = os.urandom(1 << 20), os.path.join(folder, "speed")
+    began = time.monotonic()
+    with open(path, "wb", 0) as file:
+        for _ in range(megabytes):
+            file.write(block)
+        os.fsync(file.fileno())
+    written = time.monotonic() - began
+    os.unlink(path)
+    began, digest = time.monotonic(), hashlib.sha256()
+    for _ in range(megabytes):
+        digest.update(block)
+    return megabytes * 1.048576 / written, megabytes * 1.048576 / (time.monotonic() - began)
+
+
+def alone(address, client, size):
+    """Seconds from the first byte until it is whole."""
+    block = os.urandom(1 << 20)
+    sent = Sent(client, b"", size=size, sha256="")
+    began = time.monotonic()
+    status = put(address, sent.file, sent.token, block, size)
+    took = time.monotonic() - began
+    demand(status == b"201", "an upload was answered %r", status)
+    demand(sent.ask(address, "DELETE")[0] == 200, "it could not be deleted")
+    return took
+
+
+def put(address, file, token, block, size):
+    """Send so many bytes; the status."""
+    with socket.create_connection(address, SECONDS) as sock:
+        sock.sendall(b"PUT /files/%b HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %b\r\n"
+                     b"Content-Length: %d\r\n\r\n" % (file.encode(), token.encode(), size))
+        left = size
+        while left:
+            part = block[:left]
+            sock.sendall(part)
+            left -= len(part)
+        return sock.recv(4096).split(b" ")[1]
+
+
+def together(server, client, uploads, say):
+    """Talk is timed while nothing else happens, and while so many upload; four at once for each address and account."""
+    address, worker = server.address(WEB), worker_of(server, 0)
+    with Client(server.address(), "lina") as lina:
+        quiet = talk(client, lina, WORDS)
+        before = resident(worker), resident(keeper_of(server))
+        senders = [WebClient(address, "sender%d" % number, source="127.0.0.%d" % (2 + number // 4))
+                   for number in range(uploads)]
+        keys = [(sent.file, sent.token) for sent in (
+            Sent(sender, b"", size=SIZE, sha256="") for sender in senders for _ in range(20))]
+        demand(None not in [file for file, _ in keys], "an offer was refused")
+        over, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
+        crowd = multiprocessing.get_context("fork").Process(target=send_all, args=(address, keys, uploads, over, done))
+        crowd.start()
+        most, watching = [0, 0], threading.Event()
+        watcher = threading.Thread(target=watch, args=((worker, keeper_of(server)), most, watching))
+        watcher.start()
+        began = time.monotonic()
+        busy = talk(client, lina, WORDS)
+        seconds = time.monotonic() - began
+        came = done.value
+        over.set()
+        watching.set()
+        watcher.join()
+        crowd.join()
+        for sender in senders:
+            sender.close()
+    say("talk alone: p50 %.1f ms, p99 %.1f ms; while %d upload (%d whole files of 25 MiB in %.1f s, %.0f MB/s): p50"
+        " %.1f ms, p99 %.1f ms" % (*quiet, uploads, came, seconds, came * SIZE / seconds / 1e6, *busy))
+    grown = [high - low for high, low in zip(most, before)]
+    say("the worker grew by %.1f MB, the process that keeps files by %.1f MB" % tuple(one / 1e6 for one in grown))
+    demand(came > 0, "nothing came whole meanwhile")
+    demand(grown[0] < MOST_MEMORY, "the worker grew by %d bytes", grown[0])
+    demand(busy[1] <= max(quiet[1] * MOST_TIMES, quiet[1] + MOST_MORE * 1000), "others waited for %.1f ms", busy[1])
+
+
+def talk(speaker, hearer, words):
+    """(median, 99th percentile) of the milliseconds from a word to who hears it on the same worker."""
+    took = []
+    for number in range(words):
+        began = time.monotonic()
+        speaker.ask("say", text="word %d." % number)
+        hearer.until("MSG ann word %d." % number)
+        took.append((time.monotonic() - began) * 1000)
+        time.sleep(PAUSE)
+    took.sort()
+    return took[len(took) // 2], took[len(took) * 99 // 100]
+
+
+def send_all(address, keys, at_once, over, done):
+    """In a process of its own: that many threads send one file after the other, until it is over.
+
+    They would be on other machines, so here they come behind the server and those who talk.
+    """
+    os.nice(10)
+    block = os.urandom(1 << 20)
+
+    def work(own):
+        for file, token in own:
+            if over.is_set():
+                return
+            if put(address, file, token, block, SIZE) == b"201":
+                with done.get_lock():
+                    done.value += 1
+                ask(address, "DELETE", "/files/" + file, headers={"Authorization": "Bearer " + token})
+
+    per = len(keys) // at_once
+    threads = [threading.Thread(target=work, args=(keys[n * per:(n + 1) * per],)) for n in range(at_once)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def watch(pids, most, over):
+    """Note how much memory these have at the most."""
+    while not over.wait(0.05):
+        for number, pid in enumerate(pids):
+            most[number] = max(most[number], resident(pid))
