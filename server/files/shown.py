@@ -9,8 +9,11 @@ to a file system.
 import re
 import unicodedata
 import urllib.parse
+from typing import Tuple
 
-MOST_NAME = 100  # characters
+MOST_NAME = 100  # characters, and
+MOST_BYTES = 120  # bytes, so that the whole line fits into one of IRC's
+LONGEST_IN_ADDRESS = 120  # bytes of a name; a longer one is left out but for its ending
 MARK = "[file] "
 LINE = re.compile(
     r"\[file\] (?P<name>[^:/\n]{1,%d}), (?P<size>[0-9.]{1,6} [kMG]?B): (?P<url>https?://[^\s/]+(?:/[^\s/]+)*"
@@ -31,11 +34,23 @@ def clean(name: str) -> str:
     seen = "".join(character for character in unicodedata.normalize("NFC", last)
                    if unicodedata.category(character) not in _UNFIT)
     plain = " ".join(_SPECIAL.sub("_", seen).split()).strip(". ")
-    if len(plain) > MOST_NAME:
-        stem, dot, ending = plain.rpartition(".")
-        ending = dot + ending if stem and len(ending) <= 10 else ""
-        plain = plain[:MOST_NAME - len(ending)].rstrip(". ") + ending
-    return "_" + plain[:MOST_NAME - 1] if _DEVICE.match(plain) else plain or "file"
+    plain = "_" + plain if _DEVICE.match(plain) else plain
+    if _is_long(plain):
+        stem, ending = _parted(plain)
+        while _is_long(stem + ending):
+            stem = stem[:-1]
+        plain = stem.rstrip(". ") + ending
+    return plain or "file"
+
+
+def _is_long(name: str) -> bool:
+    return len(name) > MOST_NAME or len(name.encode()) > MOST_BYTES
+
+
+def _parted(name: str) -> Tuple[str, str]:
+    """(all but the ending, the ending with its dot), where that looks like one."""
+    stem, dot, ending = name.rpartition(".")
+    return (stem, dot + ending) if stem and ending.isalnum() and len(ending.encode()) <= 10 else (name, "")
 
 
 def size_of(size: float) -> str:
@@ -49,7 +64,10 @@ def size_of(size: float) -> str:
 
 def address(base: str, file: str, name: str) -> str:
     """Where it is; base: the address of the page, without a slash at its end."""
-    return "%s/files/%s/%s" % (base, file, urllib.parse.quote(name, safe="-._~"))
+    quoted = urllib.parse.quote(name, safe="-._~")
+    if len(quoted) > LONGEST_IN_ADDRESS:
+        quoted = urllib.parse.quote("file" + _parted(name)[1], safe="-._~")
+    return "%s/files/%s/%s" % (base, file, quoted)
 
 
 def line(base: str, file: str, name: str, size: int) -> str:
