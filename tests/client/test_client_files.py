@@ -12,13 +12,15 @@ from parley.client.session import Session
 from parley.conformance.targets import WEB, launch
 from stress.proofs.processes import keeper_of
 
+CERTIFICATE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "certificates", "first.pem")
 FILES = {"offers_per_minute": 0, "file_bytes": 8 << 20, "guest_bytes": 1 << 30, "scan": "grep -qv VIRUS"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     config = {"storage": {"directory": str(tmp_path_factory.mktemp("kept") / "storage")}, "files": FILES,
-              "limits": {"messages_per_second": 0}}
+              "limits": {"messages_per_second": 0}, "web": {"path": "/parley"},
+              "tls": {"certificate": CERTIFICATE, "key": CERTIFICATE.replace(".pem", ".key"), "listen": {"web": 0}}}
     with launch(1, config, protocols=("line", WEB)) as running:
         yield running
 
@@ -37,7 +39,7 @@ def join(door):
     chats = []
 
     def make(name):
-        chats.append(connect("web://%s:%d" % door.address, name))
+        chats.append(connect("web://%s:%d/parley" % door.address, name))
         return chats[-1]
 
     yield make
@@ -77,22 +79,26 @@ def test_a_file_is_sent_and_saved_whole_whatever_is_cut(server, door, join, tmp_
     ann, bob = join("f-ann"), join("f-bob")
     ann.send_file(str(tmp_path / "my plan.bin"))
     request = Request("send_file", None, "my plan.bin")
-    for number in range(3):
-        moved = hear(ann, moved_or_over)[-1]
-        assert (type(moved), moved.request) == (Moved, request)
-        if number == 1:
+    moved, cuts = hear(ann, moved_or_over)[-1], 0
+    while type(moved) is Moved and cuts < 3:  # a fast machine has sent all before the last
+        assert moved.request == request
+        cuts += 1
+        if cuts == 2:
             os.kill(keeper_of(server), signal.SIGKILL)
         else:
             door.shut()
             door.lead_to(server.address(WEB))
-    assert hear(ann, over)[-1] == Done(request)
+        moved = hear(ann, moved_or_over)[-1]
+    assert cuts
+    assert (moved if type(moved) is Done else hear(ann, over)[-1]) == Done(request)
     said = hear(bob, lambda event: type(event) in (Said, Recalled))[-1]
     assert (said.sender, told_in(said.text)[:2]) == ("f-ann", ("my plan.bin", "6.3 MB"))
     bob.save_file(said.text, str(tmp_path))
-    assert type(hear(bob, moved_or_over)[-1]) is Moved
+    heard = hear(bob, moved_or_over)
     door.shut()
     door.lead_to(server.address(WEB))
-    saved = next(event for event in hear(bob, over) if type(event) is Saved)
+    heard += [] if over(heard[-1]) else hear(bob, over)
+    saved = next(event for event in heard if type(event) is Saved)
     assert saved.path == str(tmp_path / "my plan (1).bin")
     assert (tmp_path / "my plan (1).bin").read_bytes() == data
     assert sorted(os.listdir(str(tmp_path))) == ["my plan (1).bin", "my plan.bin"]
@@ -132,7 +138,7 @@ def test_in_the_terminal_files_are_sent_and_saved_by_hand(server, door, tmp_path
     screens = [Screen(), Screen()]
     ann, bob = map(Session, screens)
     for session, name in ((ann, "h-ann"), (bob, "h-bob")):
-        session.connect("web://%s@%s:%d" % ((name,) + door.address))
+        session.connect("web://%s@%s:%d/parley" % ((name,) + door.address))
 
     def until(screen, words):
         for _ in range(600):
@@ -163,3 +169,21 @@ def test_in_the_terminal_files_are_sent_and_saved_by_hand(server, door, tmp_path
     assert ann.moving == bob.moving == []
     for session in (ann, bob):
         session.leave()
+
+
+def test_with_tls_files_are_encrypted_too(server, tmp_path):
+    port = next(line for line in server.stdout if "Serving web with TLS on" in line).rpartition(":")[2]
+    data = os.urandom(3 << 20)
+    (tmp_path / "a.bin").write_bytes(data)
+    with connect("web+tls://localhost:%s/parley" % port, "i-ann", trust=CERTIFICATE) as ann:
+        ann.send_file(str(tmp_path / "a.bin"), "#i")
+        assert hear(ann, over)[-1].why == "You are not in this room."
+        ann.join_room("#i")
+        ann.send_file(str(tmp_path / "a.bin"), "#i")
+        assert type(hear(ann, over)[-1]) is Done
+        ann.history("#i")
+        text = hear(ann, lambda event: type(event) is Recalled)[-1].text
+        assert "https://" in text and "/parley/files/" in text
+        ann.save_file(text, str(tmp_path))
+        assert type(hear(ann, over)[-1]) is Done
+    assert (tmp_path / "a (1).bin").read_bytes() == data
