@@ -134,7 +134,10 @@ class Session:
             front, _, last = typed.rpartition(" ")
             if front:
                 path, to = front.rstrip().strip('"'), last
-        self._connected().send_file(os.path.expanduser(path), None if to == LOBBY_ROOM else to)
+        chat = self._connected()
+        if chat.seals is not None and chat.seals.wants(to or LOBBY_ROOM):
+            raise Impossible("Files are not sealed: after /seal off it can be sent openly.")
+        chat.send_file(os.path.expanduser(path), None if to == LOBBY_ROOM else to)
 
     def _save_file(self, which="1"):
         told = list(reversed(self.places.open.files))

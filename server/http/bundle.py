@@ -3,6 +3,7 @@ import re
 from typing import Dict, List
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";$', re.MULTILINE)
+_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?(?:class|const|function\*?) ([\w$]+))", re.MULTILINE)
 
 
@@ -10,14 +11,16 @@ def joined(scripts: Dict[str, str], first: str) -> str:
     """One script that does what the ES module `first` does, with all that it imports.
 
     scripts: their texts, by name. They may only have `import {a, b} from "./name";`, each at a line's start, and
-    `export` in front of what they declare there. None may import itself by way of others.
+    `export` in front of what they declare there. None may import itself by way of others. Lines of comments are left
+    out, so no other line may begin with `//`, in a text either.
     """
     found: List[str] = []
     _find(scripts, first, found)
     parts = ['"use strict";\n']
     for name in found:
         text = _IMPORT.sub(
-            lambda match: "const {%s} = %s;" % (match.group(1), _variable(match.group(2))), scripts[name])
+            lambda match: "const {%s} = %s;" % (match.group(1), _variable(match.group(2))),
+            _COMMENT.sub("", scripts[name]))
         names = [match.group(2) for match in _EXPORT.finditer(text)]
         parts.append("const %s = (() => {\n%s\nreturn {%s};\n})();\n" % (
             _variable(name), _EXPORT.sub(r"\1", text), ", ".join(names)))

@@ -9,7 +9,7 @@ from parley.server.http.bundle import joined
 
 MODULES = {
     "app.js": 'import {twice} from "./sums.js";\nimport {$, ONE} from "./names.js";\n$(twice(ONE));',
-    "sums.js": 'import {ONE} from "./names.js";\nconst half = 0.5;\n'
+    "sums.js": '// Sums.\nimport {ONE} from "./names.js";\nconst half = 0.5;\n  // and\n'
                "export function twice(x) {}\nexport async function f() {}",
     "names.js": "export const ONE = 1;\nexport const $ = (x) => x;\nexport class Name {}",
     "unused.js": "export const NOTHING = 0;",

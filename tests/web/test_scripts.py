@@ -23,15 +23,15 @@ def node_or_skip():
     return node
 
 
-@pytest.mark.parametrize("name", ["text.test.mjs", "net.test.mjs"])
+@pytest.mark.parametrize("name", ["text.test.mjs", "net.test.mjs", "seal.test.mjs"])
 def test_the_scripts_tests_pass(name, tmp_path):
     node = node_or_skip()
     # Beside the modules, and where Node is told that they are modules: browsers are told by the page.
     (tmp_path / "package.json").write_text(json.dumps({"type": "module"}))
-    for path in [*PAGE.glob("*.js"), HERE / name]:
+    for path in [*PAGE.glob("*.js"), HERE / name, HERE.parent.parent / "docs" / "sealing-vectors.json"]:
         shutil.copy(str(path), str(tmp_path))
     done = subprocess.run([node, name], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=200, check=False)
     output = done.stdout.decode()
     assert done.returncode == 0, output
-    assert re.search(r"pass \d{2}", output), output
+    assert re.search(r"pass \d+", output), output

@@ -13,6 +13,7 @@ import {$, hashOf, nameNode} from "./nodes.js";
 import {Notices, announce} from "./notices.js";
 import {Panel} from "./panel.js";
 import {Past} from "./past.js";
+import {Seals} from "./seals.js";
 import {Side} from "./side.js";
 
 const TAB = "parley"; // in sessionStorage: what a reload of this tab has to find again
@@ -60,6 +61,14 @@ const net = new Net({
   saved
 });
 
+const seals = (net.seals = new Seals(net, {
+  tell(text) {
+    model.current.event(Math.floor(Date.now() / 1000), {quote: text});
+    announce(text);
+    draw();
+  },
+  changed: () => draw()
+}));
 const notices = new Notices(model, net, {wanted: () => preferences.notify, attentive, open});
 const log = new Log(model, net, {
   older: (one) => past.older(one),
@@ -127,6 +136,7 @@ const menus = new Menus(model, net, head, preferences, {
   },
   prefer,
   logOut,
+  trouble: tellTrouble,
   changed: draw
 });
 
@@ -134,6 +144,7 @@ const menus = new Menus(model, net, head, preferences, {
 
 function heard(frame) {
   model.heard(frame);
+  seals.heard(frame);
   if (frame.on === "welcome") welcomed();
   else if (frame.on === "stranger") stranger(frame);
   else if (frame.on === "room") {
@@ -450,6 +461,10 @@ $("latest").addEventListener("click", () => {
   composer.focus();
 });
 $("search-button").addEventListener("click", () => panel.toggle("search"));
+$("seal-button").addEventListener("click", () => {
+  const {name} = model.current;
+  seals.turn(name, !seals.isOn(name)).catch(tellTrouble);
+});
 $("about-button").addEventListener("click", () => {
   if (model.current.isRoom && model.current.inside) listMembers(model.open);
   panel.toggle("about");

@@ -68,10 +68,11 @@ export class Composer {
     const one = this.model.current;
     $("composer").hidden = !one.inside;
     if (this._focusWanted) this.focus();
-    const placeholder = `Message ${one.name}`;
+    const sealed = this.net.seals.isOn(one.name);
+    const placeholder = `${sealed ? "Sealed message to" : "Message"} ${one.name}`;
     if (this.text.placeholder !== placeholder) {
       this.text.placeholder = placeholder;
-      $("text-label").textContent = `Message to ${one.isRoom ? "room " + one.name : one.name}`;
+      $("text-label").textContent = `${sealed ? "Sealed message" : "Message"} to ${one.isRoom ? "room " + one.name : one.name}`;
     }
   }
 
@@ -133,7 +134,9 @@ export class Composer {
     if (!value.trim() || !this._grow()) return;
     const one = this.model.current;
     this.sent.push(value);
-    this.net.post({...(one.isRoom ? {do: "say", room: one.name} : {do: "whisper", to: one.name}), text: value.trimEnd()});
+    const where = one.isRoom ? {do: "say", room: one.name} : {do: "whisper", to: one.name};
+    const sealed = this.net.seals.isOn(one.name);
+    this.net.post({...where, text: value.trimEnd(), ...(sealed ? {sealed} : {})});
     this.text.value = "";
     this._recalled = 0;
     this.typed();

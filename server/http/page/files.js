@@ -80,6 +80,8 @@ export class Files {
   async _send(file, where) {
     const row = this._row(file);
     try {
+      if (this.net.seals.isOn(where.room || where.to))
+        throw new Error("files are not sealed; unlock the conversation to send it all the same");
       const sha256 = await hashOf(file);
       const offer = await this._offer({do: "offer", name: file.name, size: file.size, sha256}, row);
       await this._put(file, offer, row);

@@ -36,6 +36,9 @@ export class Head {
       one.isRoom ? `About this room: ${plural(one.count, "member")}` : "About this person"
     );
     $("about-button").title = one.isRoom ? "Members and more" : "About this person";
+    const {seals} = this.net;
+    $("seal-button").hidden = !seals.available || !model.account || !one.inside || one.name === model.me;
+    $("seal-button").setAttribute("aria-pressed", String(seals.isOn(one.name)));
     $("outside").hidden = one.inside;
     if (!one.inside) {
       const why = one.refusal || `You are not in ${one.name}.`;

@@ -25,6 +25,9 @@ function eventNodes(parts) {
   );
 }
 
+// Where no text can stand, so that none can look sealed.
+const sealMark = () => el("span", {className: "aside seal", textContent: "sealed", title: "Only the devices of those who talk can read this"});
+
 function comingParts(people) {
   const byWhat = new Map();
   for (const [name, how] of people) byWhat.set(how, [...(byWhat.get(how) || []), name]);
@@ -145,7 +148,7 @@ export class Log {
     if (end === one.items.length) {
       for (const entry of this.net.outbox) {
         if ((entry.room || entry.to) === one.name) wanted.push(this._row(entry, before));
-        before = {kind: "text", by: this.model.me, at: entry.at};
+        before = {kind: "text", by: this.model.me, at: entry.at, sealed: entry.sealed};
       }
     }
     const anchor = this.sticks ? null : this._anchor();
@@ -244,6 +247,7 @@ export class Log {
       !before ||
       before.kind !== "text" ||
       before.by !== (item.tag ? this.model.me : item.by) ||
+      Boolean(before.sealed) !== Boolean(item.sealed) ||
       item.at - before.at > TOGETHER;
     const signature = [item.version, item.state, item.why, first, this.model.me].join();
     let cached = this.cache.get(item);
@@ -257,7 +261,7 @@ export class Log {
     return cached.node;
   }
 
-  _text({by, at, text}, first) {
+  _text({by, at, text, sealed}, first) {
     const called = by !== this.model.me && mentions(text, this.model.me);
     const said = this._said(text);
     if (!first) {
@@ -265,7 +269,7 @@ export class Log {
         "div",
         {className: "message" + (called ? " called" : "")},
         timeNode(at),
-        el("div", {}, el("span", {className: "hidden"}, nameNode(by), ": "), said)
+        el("div", {}, el("span", {className: "hidden"}, nameNode(by), sealed ? " (sealed): " : ": "), said)
       );
     }
     const name = el(
@@ -278,7 +282,7 @@ export class Log {
       "div",
       {className: "message first" + (called ? " called" : "")},
       face(by),
-      el("div", {}, el("div", {className: "by"}, name, timeNode(at)), said)
+      el("div", {}, el("div", {className: "by"}, name, timeNode(at), sealed ? sealMark() : ""), said)
     );
   }
 
@@ -309,7 +313,7 @@ export class Log {
 
   // Something of mine that is not stored yet.
   _entry(entry, first) {
-    const node = this._text({by: this.model.me || this.net.name, at: entry.at, text: entry.text}, first);
+    const node = this._text({by: this.model.me || this.net.name, at: entry.at, text: entry.text, sealed: entry.sealed}, first);
     node.classList.add(entry.state === "refused" ? "refused" : "waiting");
     const fate = el("div", {className: "fate"});
     if (entry.state === "refused") {

@@ -53,6 +53,7 @@ export class Menus {
     menu(name, [
       name !== model.me && {text: "Talk in private", act: () => actions.open(name)},
       {text: "Mention", act: () => actions.mention(name)},
+      this.net.seals.knows(name) && {text: "Compare digits…", act: () => this._verify(name)},
       manages && "line",
       manages && !isLobby && role === "voice" && deed("devoice", "Take the voice"),
       manages && !isLobby && role === "" && deed("voice", "Give a voice"),
@@ -100,6 +101,7 @@ export class Menus {
               }))
             )
         },
+        net.seals.isDevice && {text: "My devices…", act: () => this._devices()},
         {text: "Keys", act: showKeys},
         "line",
         {text: "Log out", danger: true, act: actions.logOut}
@@ -108,9 +110,44 @@ export class Menus {
         ? ""
         : el("p", {
             className: "aside",
-            textContent: "This address is not https: no notifications, and what is said can be read on the way."
+            textContent:
+              "This address is not https: no notifications, nothing can be sealed, and what is said can be read on the way."
           })
     );
+  }
+
+  // The digits that two people compare, to know that the server has put nobody between them.
+  async _verify(name) {
+    const {seals} = this.net;
+    const text = seals.ring.isVerified(name) ? "You have said that these are the same. " : "";
+    form(
+      `Compare digits with ${name}`,
+      `${text}Ask ${name}, by voice or in another way, for the digits that are shown there: ${await seals.digits(name)}`,
+      [],
+      "They are the same",
+      () => seals.confirm(name)
+    );
+  }
+
+  // On which of my devices sealed messages can be read.
+  _devices() {
+    const {seals} = this.net;
+    menu(
+      "My devices",
+      seals.devices.map(({id, mine, vouched}) => ({
+        text: `${id.slice(0, 8)}${mine ? ", this one" : ""}${vouched ? "" : ", for which none vouches"}`,
+        act: () =>
+          mine ||
+          menu(id.slice(0, 8), [
+            !vouched && {text: "It is mine", act: () => this._own(id, true)},
+            {text: "Take it out", danger: true, act: () => this._own(id, false)}
+          ])
+      }))
+    );
+  }
+
+  _own(id, accepted) {
+    this.net.seals.changeOwn(id, accepted).catch((error) => this.actions.trouble(error));
   }
 
   _changePassword() {
@@ -137,6 +174,7 @@ export class Menus {
       async ({password}) => {
         await net.request({do: "register", name: model.me, password});
         model.account = net.account = true;
+        net.seals.welcomed(true);
         this.actions.changed();
       }
     );

@@ -1,7 +1,7 @@
 // What the page knows: conversations, who is here, and what has not been read. No page and no socket in here.
 //
 // A conversation is a room ("#dev") or a person ("bob"). Its `items` are sorted by `n`:
-//   {kind: "text", n, by, at, text}
+//   {kind: "text", n, by, at, text, sealed}
 //   {kind: "event", n, at, parts}       parts: strings and {name}; n: that of the message before it
 //   {kind: "comings", n, at, people}    people: Map from name to "joined", "left", …
 //   {kind: "gap", n}                    messages before this are missing
@@ -262,18 +262,18 @@ export class Model {
     }
   }
 
-  _said({room, n, by, at, text}) {
-    this._text(this.conversation(room), {n, by, at, text});
+  _said({room, n, by, at, text, sealed}) {
+    this._text(this.conversation(room), {n, by, at, text, sealed});
   }
 
-  _whispered({n, by, to, at, text}) {
-    this._text(this.conversation(this.partner({by, to: to || this.me})), {n, by, at, text});
+  _whispered({n, by, to, at, text, sealed}) {
+    this._text(this.conversation(this.partner({by, to: to || this.me})), {n, by, at, text, sealed});
   }
 
   _stored({entry, n, at}) {
     const where = entry.to === undefined ? entry.room : entry.to;
     const one = this.conversation(where);
-    one.add({kind: "text", n, by: this.me, at, text: entry.text});
+    one.add({kind: "text", n, by: this.me, at, text: entry.text, sealed: entry.sealed});
     one.newFrom = 0;
   }
 
@@ -305,10 +305,10 @@ export class Model {
   }
 
   // A message that was kept while I was away, and has no number: it is shown as the last until the history has it.
-  _kept({by, at, text}) {
+  _kept({by, at, text, sealed}) {
     const one = this.conversation(by);
     if (one.counted.has(at + " " + text) || one.items.some((item) => item.at === at && item.text === text)) return;
-    this._text(one, {n: Math.max(one.top, one.read) + 0.001, by, at, text, kept: true});
+    this._text(one, {n: Math.max(one.top, one.read) + 0.001, by, at, text, sealed, kept: true});
   }
 
   history(one, {messages, more}, {before = false} = {}) {

@@ -4,8 +4,9 @@
 // a name), "in" (with a name), "waiting" (for the next attempt, at `retryAt`), "ended" (for good, until `connect`).
 //
 // What is said waits in `outbox` until the server has stored it: {tag, do, room or to, text, state}, where state is
-// "waiting" (not sent on this connection), "sent", or "refused" (with `why`, a sentence). After a reconnect it is sent
-// again with its tag, by which the server knows it.
+// "waiting" (not sent on this connection), "sealing", "sent", or "refused" (with `why`, a sentence). After a reconnect it
+// is sent again with its tag, by which the server knows it. What is `sealed` has `envelopes`, {text, tag} of each, once
+// it is, which are sent instead.
 
 export const CLOSED = {SHUTDOWN: 1001, REFUSED: 1008, TOO_LONG: 1009, BUG: 1011, TOO_SLOW: 4000, REPLACED: 4001};
 
@@ -47,13 +48,18 @@ export class Net {
     this.session = saved.session || "";
     this.name = saved.name || "";
     this.account = saved.account || false;
-    this.outbox = (saved.outbox || []).map((entry) => (entry.state === "sent" ? {...entry, state: "waiting"} : entry));
+    this.seals = null; // see seals.js
+    this.outbox = (saved.outbox || []).map((entry) =>
+      entry.state === "sent" || entry.state === "sealing" ? {...entry, state: "waiting"} : entry
+    );
     this.run = saved.run || "";
     this.positions = saved.positions || {}; // by room that I am in, "me" for whispers: everything up to this was heard
     this._top = 0; // the greatest number heard of at all
     this._base = saved.base || 0; // everything up to this was heard in all rooms
     this._socket = null;
     this._requests = new Map();
+    this._urgent = new Set(); // ids of requests whose answers are wanted in front of what is being opened
+    this._opening = null; // a promise, while anything is
     this._lastId = 0;
     this._attempts = 0;
     this._timer = null; // of the phase
@@ -97,12 +103,13 @@ export class Net {
   }
 
   // Ask the server: the answer, or a Refusal.
-  request(frame) {
+  request(frame, urgent = false) {
     return new Promise((resolve, reject) => {
       if (this.phase !== "in" && this.phase !== "door")
         return reject(new Refusal({why: "offline", text: "No connection"}));
       const id = String(++this._lastId);
       this._requests.set(id, {resolve, reject});
+      if (urgent) this._urgent.add(id);
       this._send({...frame, id});
     });
   }
@@ -131,12 +138,40 @@ export class Net {
   flush() {
     if (this.phase === "in") {
       let room = IN_FLIGHT - this.outbox.filter((entry) => entry.state === "sent").length;
-      for (const entry of this.outbox) if (entry.state === "waiting" && room-- > 0) this._post(entry);
+      for (const entry of this.outbox) {
+        if (entry.state === "sealing") break; // what was said later comes later
+        if (entry.state !== "waiting" || room-- <= 0) continue;
+        if (entry.sealed && !entry.envelopes) {
+          this._seal(entry);
+          break;
+        }
+        this._post(entry);
+      }
     }
     this.changed();
   }
 
+  _seal(entry) {
+    entry.state = "sealing";
+    this.seals
+      .seal(entry)
+      .then(
+        (texts) => {
+          const last = texts.length - 1;
+          entry.envelopes = texts.map((text, at) => ({text, tag: at === last ? entry.tag : randomTag()}));
+          entry.state = "waiting";
+          this.flush();
+        },
+        (error) => {
+          if (error.why === "offline") entry.state = "waiting";
+          else Object.assign(entry, {state: "refused", why: error.message});
+          if (error.why !== "offline") this.flush();
+        }
+      );
+  }
+
   again(entry) {
+    delete entry.envelopes;
     entry.state = "waiting";
     this.flush();
   }
@@ -227,7 +262,22 @@ export class Net {
         if (tag) this._stored(tag);
       }
     }
-    this._settle(frame, () => this.heard(frame));
+    this._pass(frame);
+  }
+
+  // In the order in which it has come, also where something has to be opened first.
+  _pass(frame) {
+    const settle = () => this._settle(frame, () => this.heard(frame));
+    const isUrgent = frame.id !== undefined && this._urgent.delete(frame.id);
+    const isSealed = Boolean(this.seals && this.seals.isFor(frame));
+    if (isUrgent || (!this._opening && !isSealed)) return settle();
+    const mine = (this._opening = (this._opening || Promise.resolve())
+      .then(() => (isSealed ? this.seals.opened(frame) : null))
+      .catch(() => {})
+      .then(() => {
+        if (this._opening === mine) this._opening = null;
+        settle();
+      }));
   }
 
   // A request's answer is heard first, and then given to who asked.
@@ -261,14 +311,17 @@ export class Net {
       this._base = this._top = this.positions.me = frame.me || 0;
       this.entered("#lobby");
     }
+    if (this.seals) this.seals.welcomed(this.account);
     this._enter("in");
     this.flush();
   }
 
   _post(entry) {
     entry.state = "sent";
-    const {tag, text, file, token} = entry;
+    const {tag, file, token} = entry;
     const where = entry.to === undefined ? {room: entry.room} : {to: entry.to};
+    const [{text}, ...keys] = entry.envelopes ? [...entry.envelopes].reverse() : [entry];
+    for (const key of keys.reverse()) this.request({do: entry.do, ...where, ...key}).catch(() => {});
     const what = entry.do === "share" ? {file, token} : {text};
     this.request({do: entry.do, ...where, ...what, tag}).then(
       (done) => {
@@ -354,6 +407,7 @@ export class Net {
     if (socket) socket.close();
     const requests = [...this._requests.values()];
     this._requests.clear();
+    this._urgent.clear();
     for (const request of requests) request.reject(new Refusal({why: "offline", text: "The connection was lost"}));
   }
 

@@ -1,0 +1,246 @@
+// Seals what is said on this page, and opens what is heard: whose lists that takes is asked for meanwhile.
+
+import {NOTE, Ring, Stranger, Unsealable, Unopened, base64, canSeal, changedList, hex, isEnvelope, newKeys, unbase64} from "./seal.js";
+
+const MOST_MEMBERS = 100; // whose lists are asked for
+const LOBBY = "#lobby";
+const ROOM_CHANGES = ["joined", "left", "renamed", "managed"];
+
+// What a device keeps, in this browser: the private keys can be used here, and read nowhere.
+function stored(mode, act) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("parley-seal", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("rings");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const database = opening.result;
+      const transaction = database.transaction("rings", mode);
+      const asked = act(transaction.objectStore("rings"));
+      transaction.oncomplete = () => {
+        database.close();
+        resolve(asked.result);
+      };
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    };
+  });
+}
+
+const store = {
+  load: (name) => stored("readonly", (rings) => rings.get(name)),
+  save: (name, ring) => stored("readwrite", (rings) => rings.put(ring, name))
+};
+
+export class Seals {
+  // actions: tell(sentence), changed(): something is to be drawn.
+  constructor(net, actions) {
+    Object.assign(this, {net, actions});
+    this.ring = null; // of the account that I am logged in to
+    this.available = false;
+    this._begin();
+    this._can = canSeal().then((can) => {
+      this.available = can;
+      actions.changed();
+    });
+    this._ready = Promise.resolve();
+  }
+
+  _begin() {
+    this._fresh = new Set();
+    this._members = new Map();
+    this._trouble = "";
+  }
+
+  get isDevice() {
+    return Boolean(this.ring && this.ring.keys && this.ring.name === this.net.name);
+  }
+
+  isOn(place) {
+    return this.isDevice && this.ring.isSealed(place);
+  }
+
+  knows(name) {
+    return this.isDevice && name !== this.net.name && this.ring.knows(name);
+  }
+
+  // I am logged in: is this a device of the account?
+  welcomed(account) {
+    this._begin();
+    const {name} = this.net;
+    this._ready = this._can
+      .then(async () => {
+        if (!account || !this.available) this.ring = null;
+        else if (!this.ring || this.ring.name !== name) this.ring = await new Ring(name, store).load();
+        if (this.isDevice) await this._learnOwn();
+      })
+      .catch((error) => this._fail(error))
+      .then(() => this.actions.changed());
+  }
+
+  _fail(error) {
+    if (error.why === "offline") return;
+    this._trouble = error.message;
+    this.actions.tell(error.message);
+  }
+
+  _keys(frame) {
+    return this.net.request({do: "keys", ...frame}, true);
+  }
+
+  async _list(name) {
+    const {devices} = await this._keys({of: name});
+    return devices ? unbase64(devices) : null;
+  }
+
+  async _learnOwn() {
+    const {publish, told} = await this.ring.learnOwn(await this._list(this.ring.name));
+    told.forEach((sentence) => this.actions.tell(sentence));
+    await this._save(); // no key is published that could be lost
+    if (publish) await this._publish(publish);
+  }
+
+  async _publish(data) {
+    await this._keys({publish: base64(data)});
+    await this.ring.published(data);
+    await this._save();
+  }
+
+  async _learn(name) {
+    const told = await this.ring.learn(name, await this._list(name));
+    this._fresh.add(name);
+    told.forEach((sentence) => this.actions.tell(sentence));
+    await this._save();
+  }
+
+  async _save() {
+    await this.ring.save().catch((error) => this._fail(error));
+  }
+
+  // Somebody has another list, or it is a room in which others are now.
+  heard(frame) {
+    if (ROOM_CHANGES.includes(frame.on)) this._members.delete(frame.room || LOBBY);
+    if (frame.on !== "keys" || frame.number === undefined || !this.isDevice) return;
+    if (frame.name !== this.ring.name) {
+      this._fresh.delete(frame.name);
+      if (this.ring.knows(frame.name)) this._learn(frame.name).catch((error) => this._fail(error));
+    } else if (!this.ring.mine || frame.number > this.ring.mine.number)
+      this._ready = this._ready.then(() => this._learnOwn()).catch((error) => this._fail(error));
+  }
+
+  // ---- for the user; what cannot be is thrown
+
+  async turn(place, on) {
+    await this._ready;
+    if (on && !this.ring) throw new Unsealable("Sealing takes an account");
+    if (on && !this.isDevice) {
+      this.ring.keys = await newKeys(this.ring.now());
+      this._ready = this._learnOwn();
+      await this._ready;
+    }
+    this.ring.setSealed(place, on);
+    await this._save();
+    this.actions.changed();
+  }
+
+  // [{id, mine, vouched}] of the own devices.
+  get devices() {
+    const {mine, keys} = this.ring;
+    const me = hex(keys.identity.public);
+    return (mine ? mine.inUse : []).map((one) => ({id: one.id, mine: one.key === me, vouched: mine.vouched.has(one.key)}));
+  }
+
+  async changeOwn(id, accepted) {
+    const {mine, keys} = this.ring;
+    if (!mine.vouched.has(hex(keys.identity.public)))
+      throw new Unsealable("None of your other devices vouches for this one yet, so it cannot say that");
+    await this._publish(await changedList(mine, keys, accepted ? [id] : [], accepted ? [] : [id]));
+  }
+
+  async digits(name) {
+    await this._ready;
+    return this.ring.digits(name);
+  }
+
+  async confirm(name) {
+    await this.ring.confirm(name);
+    await this._save();
+    this.actions.changed();
+  }
+
+  // ---- in
+
+  // Is there anything in it that is sealed? What the server says of that itself is worth nothing.
+  isFor(frame) {
+    const messages = frame.on === "said" || frame.on === "whispered" ? [frame] : frame.messages || [];
+    for (const message of messages) delete message.sealed;
+    return messages.some(({text}) => isEnvelope(text || ""));
+  }
+
+  async opened(frame) {
+    const me = this.net.name;
+    if (frame.on === "said" || frame.on === "whispered") {
+      await this._open(frame, frame.room || frame.to || me);
+      if (frame.text === null) frame.on = "key";
+      return;
+    }
+    for (const one of frame.messages) {
+      const partner = frame.with && (one.by === me ? frame.with : me);
+      await this._open(one, frame.room || partner || one.to || me);
+    }
+    const texts = frame.messages.filter(({text}) => text !== null);
+    const [first] = frame.messages;
+    if (first && first.text === null && !texts.length) texts.push({...first, text: NOTE}); // or nothing was before it
+    frame.messages = texts;
+  }
+
+  // The message gets its text, or null if there is nothing to be shown.
+  async _open(message, place) {
+    if (!isEnvelope(message.text)) return;
+    const envelope = message.text;
+    message.text = NOTE;
+    await this._ready;
+    if (!this.isDevice || this._trouble) return;
+    try {
+      message.text = await this._opened(message.by, place, message.n, envelope);
+      message.sealed = message.text !== null;
+      if (place === this.net.name && message.by !== place) this.ring.setSealed(message.by, true); // or the answer is open
+      this._save();
+    } catch (error) {
+      message.text = `${NOTE}: ${error.message}`;
+    }
+  }
+
+  async _opened(by, place, n, envelope) {
+    try {
+      return await this.ring.open(by, place, n, envelope);
+    } catch (error) {
+      if (!(error instanceof Stranger)) throw error;
+      if (!this._fresh.has(by) && by !== this.ring.name) {
+        await this._learn(by);
+        return this._opened(by, place, n, envelope);
+      }
+      throw new Unopened(`it is from a device that ${by} is not known to have.`);
+    }
+  }
+
+  // ---- out
+
+  // The envelopes for something of the outbox, the last of which has the text.
+  async seal(entry) {
+    await this._ready;
+    if (!this.isDevice) throw new Unsealable("Sealing takes an account");
+    if (this._trouble) throw new Unsealable(this._trouble);
+    const isRoom = entry.do === "say";
+    const place = isRoom ? entry.room : entry.to;
+    if (isRoom && !this._members.has(place)) {
+      const {names} = await this.net.request({do: "who", room: place}, true);
+      this._members.set(place, names);
+    }
+    const members = isRoom ? this._members.get(place) || [] : null;
+    const names = members || [place];
+    if (names.length <= MOST_MEMBERS)
+      for (const name of names) if (name !== this.ring.name && !this._fresh.has(name)) await this._learn(name);
+    const found = await this.ring.seal(place, members, entry.text);
+    await this._save();
+    return found;
+  }
+}
