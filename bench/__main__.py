@@ -81,6 +81,7 @@ def _add_rooms(parser):
                         help="of ours and of the prototype (%(default)s)")
     parser.add_argument("--repetitions", metavar="COUNT", type=int, default=3, help="of all (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2, help="of each phase (%(default)s)")
+    _add_plots(parser)
     parser.set_defaults(measure=_compare_rooms)
 
 
@@ -139,6 +140,8 @@ def _compare_rooms(arguments):
     _print_head("a process in C", absent)
     _print_lines(["", *rooms.report(found, loads, servers), ""])
     _print_lines("- not measured: %s" % failure for failure in failures)
+    for what, plot in rooms.plots(found, loads, servers) if any(found.values()) else ():
+        _write(arguments.plots, "rooms-%s" % what, plot)
     return _judged(rooms.all_heard_all(found))
 
 

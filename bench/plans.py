@@ -18,6 +18,7 @@ Phase = collections.namedtuple("Phase", "how measure")
 Phase.__doc__ = """`measure`: how many messages a second; or, if SATURATED, how many of each speaker are in flight."""
 
 LOADS = [
+    Load("a", 10, 1, 1, 0, 10, [Phase(PACED, 4000), Phase(SATURATED, 10)]),
     Load("w", 1000, 100, 8, 2, 100, [Phase(PACED, 500), Phase(PACED, 2000), Phase(SATURATED, 1)]),
     Load("m", 2000, 200, 1, 0, 200, [Phase(PACED, 4000), Phase(SATURATED, 10)]),
     Load("l", 5000, 500, 4, 2, 100, [Phase(PACED, 1000)]),

@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import time
 from bench.compiled import compiled
 from bench.crowd import Broken
 from bench.plans import PACED, plan
+from bench.plot import bars
 from bench.servers import IRC_MEMBERS, OTHERS, PARLEY, WEB_MEMBERS, Other, Ours
 from bench.table import figure, ratio, table
 from bench.wires import WIRES
@@ -156,9 +158,28 @@ def report(found, loads, those):
                   "KB a membership", "runs"], rows)
 
 
+def plots(found, loads, those):
+    """(what, SVG of the phases of all loads, with a bar for each server)."""
+    yield "cpu", _plot("CPU of all server processes, by load and server; less is better",
+                       "microseconds a delivery", found, loads, those, _cost)
+    yield "p99", _plot("The 99th percentile of latency, by load and server; less is better",
+                       "milliseconds", found, loads, those, lambda outcome: max(outcome.p99, 1e-6) * 1e3)
+
+
+def _plot(title, axis, found, loads, those, measure):
+    groups = []
+    for load in loads:
+        for index, phase in enumerate(load.phases):
+            values = [(server.name, [measure(outcomes[index]) for _, outcomes in found[load.name, server.name]
+                                     if outcomes[index].deliveries]) for server in those]
+            groups.append(("%s, %s" % (load.name, "%d/s" % phase.measure if phase.how == PACED else "full"), [
+                (name, statistics.median(several), min(several), max(several)) for name, several in values if several]))
+    return bars(title, axis, [group for group in groups if group[1]])
+
+
 def all_heard_all(found):
     """Has our server lost, doubled or reordered nothing?"""
-    ours = [server.name for server in (PARLEY, WEB_MEMBERS)]
+    ours = [server.name for server in (PARLEY, WEB_MEMBERS, IRC_MEMBERS)]
     return not any(sum(outcome.faults.values()) for (_, server), measured in found.items() if server in ours
                    for _, outcomes in measured for outcome in outcomes)
 

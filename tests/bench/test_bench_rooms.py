@@ -55,7 +55,7 @@ def test_a_plan_is_the_same_each_time_and_keeps_to_the_load(load):
 
 
 def test_rooms_are_of_very_different_sizes_or_all_alike():
-    skewed, even = (sorted(members(plan(load, 0)).values()) for load in LOADS[:2])
+    skewed, even = (sorted(members(plan(load, 0)).values()) for load in LOADS[1:3])
     assert len(skewed) == 100 and skewed[0] < 20 and 30 < skewed[50] < 50 and skewed[-1] > 600
     assert even == [10] * 200
 
@@ -121,10 +121,13 @@ def test_a_server_that_refuses_is_named_with_what_it_says():
 
 
 @needs_compiler
-def test_the_command_prints_one_table(capsys, monkeypatch):
+def test_the_command_prints_one_table_and_draws_two_plots(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("bench.plans.LOADS", [SMALL])
-    assert main(["rooms", "--peers", "limit", "--repetitions", "1", "--seconds", "0.1"]) == 0
+    plots = ["--plots", str(tmp_path)]
+    assert main(["rooms", "--peers", "limit", "--repetitions", "1", "--seconds", "0.1", *plots]) == 0
     printed = capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rooms-cpu.svg", "rooms-p99.svg"]
+    assert all(">small, 200/s<" in path.read_text() and ">limit<" in path.read_text() for path in tmp_path.iterdir())
     assert printed.count("\n| --- |") == 1
     for row in ("200 messages/s", "saturated, 2 each"):
         assert "| small, %s | limit |" % row in printed
