@@ -172,7 +172,7 @@ def defaults():
             "keep_messages": 0,
         },
         operators=(),
-        pacing_ms=2,
+        pacing_ms=0.5,
         users_file=None,
         register=True,
         guests=True,

@@ -11,7 +11,8 @@ when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and 
     9       4     length   of the body
     13      4     count    of the talk's messages
     17      8     number   of its first message; 0 until the hub has given it
-    25      8     time     at which the hub gave it, milliseconds since the epoch; likewise
+    25      8     time     at which the hub gave it, milliseconds since the epoch; until then, for how many microseconds
+                           it may wait for more talk
     33      n     body     talk: records (see `record`); CONTROL: marshal of (entry, argument, ...)
 """
 import collections
@@ -65,13 +66,14 @@ def record(number: int, sender: bytes, text: bytes, time: int, serial: int = 0, 
     return RECORD.pack(number, time & 0xFFFFFFFF, serial, size, size + len(text), count) + sender + text
 
 
-def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK, count: Optional[int] = None) -> bytes:
+def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK, count: Optional[int] = None,
+         patience: int = 0) -> bytes:
     """The frame that carries what was said in `room` on one worker, in order.
 
-    count: of the messages, if any record has several.
+    count: of the messages, if any record has several. patience: microseconds for which it may wait for more talk.
     """
     body = b"".join(records)
-    return HEAD.pack(kind, room, worker, len(body), len(records) if count is None else count, 0, 0) + body
+    return HEAD.pack(kind, room, worker, len(body), len(records) if count is None else count, 0, patience) + body
 
 
 def talk_of(frame: bytes, records: Sequence[bytes]) -> bytes:

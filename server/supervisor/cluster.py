@@ -14,7 +14,7 @@ from parley.server.chat.members import holder_of, split
 from parley.server.chat.names import claims
 from parley.server.ipc.codec import Malformed
 from parley.server.ipc.messages import Noticed, Shared, ToEngine, ToWorker, entry, handlers
-from parley.server.ipc.queues import HEAD, words
+from parley.server.ipc.queues import words
 from parley.server.order.engine import Engine
 from parley.server.order.replicated import Replicated
 from parley.server.order.scripts import COUNT_BITS, OLDEST, VERSION
@@ -253,15 +253,6 @@ class ClusterHub(Hub):
         return self.nodes.get(worker >> WORKER_BITS) if slot is None else slot
 
     # ---- what is asked, and delivered
-
-    def _hear_worker(self, worker):
-        before = self._messages
-        super()._hear_worker(worker)
-        self._messages = before  # as they are not passed on yet
-
-    def _say(self, worker, frame):
-        super()._say(worker, frame)
-        self._messages += HEAD.unpack_from(frame)[4]
 
     def _deliver(self, worker, what):
         if not isinstance(what, bytes):

@@ -25,16 +25,14 @@ from parley.server.protocols.text import canonical, one_line
 from parley.server.supervisor.door import Door
 from parley.server.supervisor.figures import Figures
 from parley.server.supervisor.hashing import Verifier
-from parley.server.worker.beat import HUB_LATER, next_beat
+from parley.server.worker.beat import wait_for
 from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
-FEW = 4  # messages; a round that carried fewer was hardly worth its sends
-LONG_BEAT = 4  # beats until the next round after such a one
+GATHERING = 0.5  # of the worth of a round, which is how long one worker's talk waits for that of the others
+FEW = 4  # who enter rooms; so many may do so without making others wait
 # Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
-CROWD = 250  # members; to send to fewer takes no longer than a beat
-PATIENCE_A_MEMBER = 2e-6  # seconds that a crowd may be waited for, which is less than half of what telling it takes
 MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cannot be counted on
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
@@ -79,8 +77,7 @@ class Stream:
 class Hub(Post):
     """Names, order, and the queues of all workers, by worker number.
 
-    pacing: seconds between two rounds that carry talk (see `server.worker.beat`). More messages share a send then;
-    after a quiet time the first one does not wait.
+    pacing: seconds that it is worth not to have a round (see `server.worker.beat`); 0 if no talk waits for other talk.
     accounts: `server.chat.accounts.Accounts`. store: `server.storage.journal.Journal`, or InProcess.
     failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
 
@@ -119,8 +116,10 @@ class Hub(Post):
             for name, answer in Operators(self.register, accounts, store, self._asked.submit).requests().items()}
         self._changed = False  # has what is being done changed names or accounts already?
         self._arrivals = []  # (worker, request) of those who want to be in rooms
-        self._next_talk = self._next_look = self._next_arrivals = time.monotonic()
-        self._messages = self._messages_before = 0  # of talk, in this round and in the last that had any
+        self._next_look = self._next_arrivals = time.monotonic()
+        self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
+        self._talk_waits = 0.0  # for how many seconds may the talk of this round wait for more?
+        self._hurries = False  # has any worker said anything else in this round?
 
     def _make_order(self):
         return AtHand(self._deliver, time.time)
@@ -161,13 +160,12 @@ class Hub(Post):
     def turn(self, wait):
         """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""
         now = time.monotonic()
-        if now < self._next_talk:
-            time.sleep(self._next_talk - now)
         until = min(self._next_look, self.door.next_due)
         self._hear_all(max(0.0, min(wait, (min(until, self._next_arrivals) if self._arrivals else until) - now)))
-        if self._messages:
+        if self._talked:
             self._gather()
-            self._set_next_beat()
+            self._talked_before, self._talked, self._talk_waits = self._talked, set(), 0.0
+        self._hurries = False
         if self._arrivals and time.monotonic() >= self._next_arrivals:
             self._let_in()
         self.door.look_at_clock()
@@ -178,7 +176,7 @@ class Hub(Post):
         """Read what has come; from workers only if none of them is so far behind that it would have to be kept."""
         pressed = any(stream.is_pressed() for stream in self.streams.values())
         if pressed:
-            self._next_talk = time.monotonic() + PRESSED  # as the selector will not wait
+            time.sleep(PRESSED)
         for key, mask in self.selector.select(wait):
             if isinstance(key.data, int):
                 if mask & selectors.EVENT_READ and not (pressed and key.data in self.streams):
@@ -187,17 +185,17 @@ class Hub(Post):
                 key.data.on_ready()
 
     def _gather(self):
-        """There is talk. If it is lively, and to tell a crowd costs more than a short wait, wait for more."""
-        crowd = self.register.count()["names"]
-        if self._messages_before > 1 and crowd >= CROWD and self.pacing:
-            time.sleep(crowd * PATIENCE_A_MEMBER)
+        """There is talk. Wait for more: for as long as the workers would have it wait (see `server.worker.beat`), and a
+        moment for those workers that had some in the last round too. Who asks for anything does not wait for that.
+        """
+        expected, now = self._talked_before, time.monotonic()
+        soon, patient = now + self.pacing * GATHERING, now + self._talk_waits
+        while self.pacing and not self._hurries:
+            left = (patient if expected <= self._talked else max(soon, patient)) - time.monotonic()
+            if left <= 0:
+                break
+            wait_for(self.selector, left)
             self._hear_all(0)
-
-    def _set_next_beat(self):
-        """When the next round may carry talk; later where this one carried little."""
-        beats = LONG_BEAT if self._messages < FEW else 1
-        self._messages_before, self._messages = self._messages, 0
-        self._next_talk = next_beat(time.monotonic(), beats * self.pacing, HUB_LATER / beats)
 
     def _let_in(self):
         """Let all in together who want to be in rooms: what that costs is to tell a room who has come."""
@@ -225,15 +223,17 @@ class Hub(Post):
             self.failed[worker] = "is gone"
             return
         for frame in frames:
-            kind, _, _, _, messages, _, _ = HEAD.unpack_from(frame)
+            kind, _, _, _, _, _, patience = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 self._ask(worker, *called(frame))
             else:
-                self._messages += messages
+                self._talked.add(worker)
+                self._talk_waits = max(self._talk_waits, patience / 1e6)
                 self._order.submit(worker, frame)
 
     def _ask(self, worker, name, arguments):
         """A worker says something that is not talk."""
+        self._hurries = True
         if name == "enter":
             self._arrivals.append((worker, (name, arguments)))
         elif name in self._in_order:

@@ -14,7 +14,7 @@ from parley.server.ipc.queues import CONTROL, HEAD, called, records, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME, Reason
 from parley.server.worker.admission import Admission
-from parley.server.worker.beat import next_beat
+from parley.server.worker.beat import FD_SETSIZE, Beat
 from parley.server.worker.connection import READ, WRITE
 from parley.server.worker.deadlines import Deadlines
 from parley.server.worker.fanout import Audiences
@@ -34,7 +34,6 @@ SWEEP = 1.0  # seconds between two looks at the deadlines
 LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
 STANDSTILL = 5.0  # seconds; a look that comes later still means that the machine stood still
 LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
-FD_SETSIZE = 1024  # of select.h
 HEARTBEAT = 25.0  # seconds of silence after which a client is sent a heartbeat; proxies close what is silent for 60
 MOST_SILENCE = 3 * HEARTBEAT  # after two that were not answered
 _WITH_HEARTBEATS = [name for name, protocol in PROTOCOLS.items() if protocol.TRAITS.heartbeat]
@@ -68,6 +67,7 @@ class Worker:
         self._latest = {}  # source -> what it is ready for, in order: who has something new, and no turn yet
         self._postponed = {}  # likewise: who is to have another turn
         self._last_postponed = self.now  # when one of these had its turn, or there was none
+        self._has_told = False  # is there talk in this tick that clients are told?
         self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
         self._down = down
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
@@ -82,7 +82,9 @@ class Worker:
         self.admission = Admission(self, listening)
         self.stopping = self._done = self._ending = False
         self._last_heartbeats = self.now
-        self._next_sweep = self._next_idle_sweep = self._next_push = self._next_reading = self.now
+        self._next_sweep = self._next_idle_sweep = self._next_push = self.now
+        self._woke = time.process_time()
+        self._beat = Beat(self.now)
         self.configure(settings)
         self._replica = replica = Replica(number, self.admission.connections, self.rooms, self.uplink)
         self._said = replica.said
@@ -101,6 +103,8 @@ class Worker:
         while not self._ending or self.deadlines.parting:
             ready = self._select()
             self.now = time.monotonic()
+            self._woke = time.process_time()
+            self.uplink.patience = self._beat.patience(self.now)
             if any(key.data is None for key, _ in ready):
                 self._hear_hub()
             if not self.uplink.full:
@@ -108,9 +112,6 @@ class Worker:
                 self.admission.go_on()
             self._look_at_clock()
             self._speak()
-            if self.uplink.talked:
-                self.uplink.talked = False
-                self._next_reading = next_beat(self.now, self._settings["pacing"])
         self.strangers.close()
         log.info("worker done", {"connections_ended": self.stats.by_reason()})
 
@@ -122,7 +123,7 @@ class Worker:
         wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next_release() or self._next_sweep)
         wait = max(0.0, wake - time.monotonic())
         if not self.uplink.full:
-            pause = self._next_reading - time.monotonic()
+            pause = self._beat.next - time.monotonic()
             if pause > 0:
                 from_hub = self._between_beats.select(pause)
                 if from_hub:
@@ -193,10 +194,12 @@ class Worker:
         self.lookups.go_on(self.now)
         self.uplink.flush()
         began = time.monotonic()
+        spent = time.process_time()
         for hearers in self.audiences.everyone:
             hearers.flush()
         told = time.monotonic()
         self._telling = max(told - began, self._telling * FADES)
+        self._keep_beat(told, began, spent)
         turns, seconds = self.stats.turns, told - self.now
         if seconds > BOUNDS[0]:
             turns.note(seconds)
@@ -208,6 +211,14 @@ class Worker:
         if self.overfull or self.lost:
             self._part_with_the_hopeless()
         self.uplink.flush()  # their names are free now, not at the next tick
+
+    def _keep_beat(self, now, began, spent):
+        """How long may clients wait? began, spent: monotonic and CPU seconds at which this tick began to tell."""
+        if self._has_told:
+            self._beat.told(now, now - began)
+        if self.uplink.talked:
+            self._beat.read(now, self._settings["pacing"], spent - self._woke)
+        self._has_told = self.uplink.talked = False
 
     def _part_with_the_hopeless(self):
         overfull, self.overfull = self.overfull, []
@@ -228,7 +239,9 @@ class Worker:
             if kind == CONTROL:
                 name, arguments = called(frame)
                 self._handlers[name](*arguments)
-            elif kind > CONTROL:
+                continue
+            self._has_told = True
+            if kind > CONTROL:
                 self._said_with_extra(room, worker, number, said(frame), at)
             else:
                 self._said(room, worker, number, records(frame), at)

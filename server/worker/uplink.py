@@ -13,10 +13,12 @@ class Uplink:
     """Collects a tick's requests in order; consecutive talk in one room becomes one frame.
 
     talked: has anybody said anything since this was last cleared?
+    patience: seconds for which what is said may wait in the hub for more.
     """
 
     def __init__(self, queue, worker, clock=lambda: int(time.time())):
         self.talked = False
+        self.patience = 0.0
         self._queue = queue
         self._clock = clock
         self._worker = worker
@@ -115,7 +117,8 @@ class Uplink:
 
     def _close_talk(self):
         if self._records:
-            self._frames.append(talk(self._room, self._worker, self._records, self._kind, self._messages))
+            self._frames.append(talk(self._room, self._worker, self._records, self._kind, self._messages,
+                                     int(self.patience * 1e6)))
             self._records = []
             self._messages = 0
             self._kind = TALK

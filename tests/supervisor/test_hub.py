@@ -1,6 +1,7 @@
 """The hub: one order for everybody, and who has to be replaced."""
 import logging
 import os
+import types
 
 import pytest
 
@@ -10,8 +11,7 @@ from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import AWAITED, control, record, talk
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hub as hub_module
-from parley.server.supervisor.hub import CROWD, FEW, LONG_BEAT, PATIENCE_A_MEMBER, Torn
-from parley.server.worker.beat import HUB_LATER
+from parley.server.supervisor.hub import GATHERING, Torn
 from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 HOST = "192.0.2.1"
@@ -772,59 +772,86 @@ def test_a_connection_too_many_is_answered_to_its_worker_alone(hub, workers):
 # ---- pacing
 
 
-def test_talk_after_a_quiet_time_does_not_wait(make_hub, attach, clock):
-    hub = make_hub(pacing=0.002)
-    one = attach(hub, 1)
-    hub.turn(0)
-    clock.now += 1
+@pytest.fixture
+def house(make_hub, attach, clock, monkeypatch):
+    """A `hub` that paces, and two `workers` that both talked in the last round.
+
+    late: (worker, frame) of what is said while it waits. waits: the seconds of each wait, of which half pass.
+    """
+
+    def wait_for(selector, seconds):
+        house.waits.append(seconds)
+        clock.now += max(seconds / 2, 1e-6)
+        for worker, frame in house.late:
+            worker.say(frame)
+        house.late = []
+
+    monkeypatch.setattr(hub_module, "wait_for", wait_for)
+    house = types.SimpleNamespace(hub=make_hub(pacing=0.002), late=[], waits=[])
+    house.workers = [attach(house.hub, number) for number in (1, 2)]
+    for number, worker in enumerate(house.workers, 1):
+        worker.say(one_talk(number))
+    house.hub.turn(0)
+    for worker in house.workers:
+        worker.heard()
+    assert house.waits == []  # nobody had talked before
+    return house
+
+
+def test_the_talk_of_one_worker_waits_for_that_of_another_which_talked_in_the_last_round(house):
+    one, two = house.workers
     one.say(one_talk(1))
-    hub.turn(0)
-    assert clock.slept == []
-    assert one.heard()[-1] == one_talk(1)
+    house.late = [(two, one_talk(2))]
+    house.hub.turn(0)
+    assert house.waits == [pytest.approx(0.002 * GATHERING)]
+    assert one.heard() == two.heard() == [one_talk(1), one_talk(2)]
 
 
-@pytest.mark.parametrize("messages, beats", [(FEW, 1), (FEW - 1, LONG_BEAT)])
-def test_a_round_of_talk_that_follows_another_waits_for_the_beat_and_longer_if_that_was_hardly_worth_it(
-        make_hub, attach, clock, messages, beats):
-    hub = make_hub(pacing=0.002)
-    one, rounds = attach(hub, 1), []
+def test_if_that_has_nothing_to_say_it_is_passed_on_soon_and_not_waited_for_again(house, clock, monkeypatch):
+    one, two = house.workers
+    monkeypatch.setattr(hub_module, "wait_for", lambda selector, seconds: setattr(clock, "now", clock.now + seconds))
+    passed = []
+    for _ in range(2):
+        began = clock.now
+        one.say(one_talk(1))
+        house.hub.turn(0)
+        passed.append(clock.now - began)
+        assert two.heard() == [one_talk(1)]
+    assert passed == [pytest.approx(0.002 * GATHERING), 0]
+
+
+def test_talk_waits_for_as_long_as_its_worker_would_have_it_wait_whoever_else_talks(house, clock):
+    one, two = house.workers
+    two.say(one_talk(2))
+    one.say(talk(0, 1, [record(1, b"ann", b"hi", 7)], patience=3000))
+    began = clock.now
+    house.hub.turn(0)
+    assert house.waits[0] == pytest.approx(0.003)
+    assert clock.now - began == pytest.approx(0.003, rel=0.01)
+    assert len(one.heard()) == len(two.heard()) == 2
+
+
+def test_who_asks_for_anything_does_not_wait_for_talk(house):
+    one, two = house.workers
+    one.say(one_talk(1), control("ask_health"))
+    house.hub.turn(0)
+    assert house.waits == []
+    assert [one.heard()[0], two.heard()] == [one_talk(1), [one_talk(1)]]
+    one.say(one_talk(1))
+    two.say(one_talk(2))
+    house.hub.turn(0)
+    two.say(one_talk(2))
+    house.late = [(two, control("ask_health"))]
+    house.hub.turn(0)
+    assert len(house.waits) == 1
+
+
+def test_no_pacing_is_no_wait(house):
+    house.hub.pacing = 0
     for _ in range(5):
-        one.say(*[one_talk(1)] * messages)
-        hub.turn(0)
-        rounds.append(clock.now / 0.002 % beats)
-    assert rounds[1:] == [pytest.approx(HUB_LATER, abs=1e-3)] * 4
-    assert clock.slept[1:] == [pytest.approx(0.002 * beats)] * 3
-
-
-@pytest.mark.parametrize("members, messages_before, waits", [
-    (CROWD, 2, True),
-    (CROWD - 1, 2, False),
-    (CROWD, 1, False),
-])
-def test_where_many_hear_much_the_first_message_waits_for_others(
-        make_hub, attach, clock, members, messages_before, waits):
-    hub = make_hub(pacing=0.002)
-    one, two = attach(hub, 1), attach(hub, 2)
-    for number in range(members):
-        one.say(control("claim_unproven", number, b"n%d" % number, (b"n%d" % number,), "Login"))
-    hub.turn(0)
-    two.say(*[one_talk(1)] * messages_before)
-    hub.turn(0)
-    clock.now += 1
-    clock.slept.clear()
-    clock.sleep = lambda seconds: (clock.slept.append(seconds), two.say(one_talk(2)))
-    two.say(one_talk(1))
-    one.heard()
-    hub.turn(0)
-    assert clock.slept == [CROWD * PATIENCE_A_MEMBER] * waits
-    assert one.heard() == [one_talk(1)] + [one_talk(2)] * waits
-
-
-def test_no_pacing_is_no_wait(hub, workers, clock):
-    for _ in range(5):
-        workers[0].say(one_talk(1))
-        hub.turn(0)
-    assert clock.slept == []
+        house.workers[0].say(one_talk(1))
+        house.hub.turn(0)
+    assert house.waits == []
 
 
 def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make_hub, store, clock):

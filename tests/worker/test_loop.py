@@ -9,6 +9,7 @@ import pytest
 
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols import line
+from parley.server.supervisor import hub as hub_module
 from parley.server.worker import loop
 from parley.server.worker.listener import Listener
 
@@ -120,9 +121,43 @@ def test_who_talks_is_read_on_the_beat_while_the_hub_is_heard_at_any_time(open_h
     assert (bob.heard(), ann.counted.recvs, clock.now) == (b"MSG ann after a quiet time\n", read, 1010.0005)
     house.tick()  # nothing more from the hub
     house.tick()
-    assert (ann.counted.recvs, clock.now) == (read + 1, pytest.approx(1010.002))
+    assert (ann.counted.recvs, clock.now) == (read + 1, pytest.approx(1010.00390625, abs=1e-6))
     house.settle()
     assert bob.heard() == b"MSG ann soon after\n"
+
+
+def test_where_enough_is_said_at_once_clients_are_read_again_at_once(open_house, clock, monkeypatch):
+    house = open_house(pacing_ms=2)
+    ann, bob = house.member(b"ann"), house.member(b"bob")
+    moment = clock.now = 1010.0005
+    spent = iter(range(1000))
+    monkeypatch.setattr(clock, "process_time", lambda: next(spent), raising=False)
+    for _ in range(3):
+        read = ann.counted.recvs
+        ann.send(b"MSG hi\n" * 10)
+        house.settle(1)
+        assert (ann.counted.recvs, clock.now) == (read + 1, moment)
+    assert bob.heard() == b"MSG ann hi\n" * 20  # the hub is heard a tick later
+
+
+def test_talk_tells_the_hub_how_long_it_took_to_tell_the_last_if_that_was_just_now(open_house, clock, monkeypatch):
+    house = open_house(pacing_ms=2)
+    ann, bob = house.member(b"ann"), house.member(b"bob")
+    waited = []
+    monkeypatch.setattr(hub_module, "wait_for", lambda selector, seconds: (
+        waited.append(round(seconds, 4)), setattr(clock, "now", clock.now + seconds)))
+    send = bob.counted.send
+    monkeypatch.setattr(bob.counted, "send", lambda data: (setattr(clock, "now", clock.now + 0.004), send(data))[1])
+    for _ in range(2):
+        ann.send(b"MSG hi\n")
+        house.settle(1)
+        house.tick()
+    assert waited == [0.004]
+    clock.now += 1
+    ann.send(b"MSG hi\n")
+    house.settle(2)
+    assert waited == [0.004]
+    assert bob.heard() == b"MSG ann hi\n" * 3
 
 
 def test_a_descriptor_too_high_for_select_is_watched_between_beats_all_the_same(open_house, clock, monkeypatch):

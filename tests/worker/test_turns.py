@@ -23,6 +23,9 @@ class SteppingClock:
         self._clock = clock
         self.sleep = clock.sleep
 
+    def process_time(self):
+        return 0.0
+
     def monotonic(self):
         self._clock.now += 0.001
         return self._clock.now
