@@ -119,7 +119,7 @@ class Hub(Post):
         self._next_look = self._next_arrivals = time.monotonic()
         self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
         self._talk_waits = 0.0  # for how many seconds may the talk of this round wait for more?
-        self._hurries = False  # has any worker said anything else in this round?
+        self._hurries = False  # is there anything else in this round that should not wait?
 
     def _make_order(self):
         return AtHand(self._deliver, time.time)
@@ -183,10 +183,12 @@ class Hub(Post):
                     self._hear(key.data)
             elif key.data is not None:
                 key.data.on_ready()
+                self._hurries = True
 
     def _gather(self):
         """There is talk. Wait for more: for as long as the workers would have it wait (see `server.worker.beat`), and a
-        moment for those workers that had some in the last round too. Who asks for anything does not wait for that.
+        moment for those workers that had some in the last round too. Who asks for anything does not wait for that, nor
+        who is let in.
         """
         expected, now = self._talked_before, time.monotonic()
         soon, patient = now + self.pacing * GATHERING, now + self._talk_waits
@@ -331,6 +333,7 @@ class Hub(Post):
                         else ToWorker.Unsaid(words(frame), Reason.NOT_STORED))
 
     def _hear_aide(self, number):
+        self._hurries = self._hurries or self._aides[number] is self.verifier  # it lets somebody in
         try:
             self._aides[number].hear()
         except EOFError:

@@ -1,6 +1,8 @@
 """The hub: one order for everybody, and who has to be replaced."""
 import logging
 import os
+import selectors
+import socket
 import types
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import claims
 from parley.server.ipc.messages import ToWorker
-from parley.server.ipc.queues import AWAITED, control, record, talk
+from parley.server.ipc.queues import AWAITED, Queue, control, record, talk
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hub as hub_module
 from parley.server.supervisor.hub import GATHERING, Torn
@@ -844,6 +846,30 @@ def test_who_asks_for_anything_does_not_wait_for_talk(house):
     house.late = [(two, control("ask_health"))]
     house.hub.turn(0)
     assert len(house.waits) == 1
+
+
+def test_nor_does_an_operator_or_who_has_given_the_right_password(house):
+    one, two = house.workers
+    operator, ours = socket.socketpair()
+    with operator, ours:
+        house.hub.selector.register(ours, selectors.EVENT_READ, types.SimpleNamespace(on_ready=lambda: ours.recv(9)))
+        operator.send(b"kick")
+        one.say(one_talk(1))
+        house.hub.turn(0)
+        house.hub.selector.unregister(ours)
+    assert house.waits == [] and len(two.heard()) == 1
+    down, up = Queue(), Queue()
+    house.hub.attach_aide(7, house.hub.verifier, down, up)
+    house.hub.verifier.hear = up.get
+    house.hub.turn(0)
+    one.say(one_talk(1))
+    two.say(one_talk(2))
+    house.hub.turn(0)
+    one.say(one_talk(1))
+    up.put(control("verified"))
+    house.hub.turn(0)
+    assert house.waits == [] and len(two.heard()) == 3
+    house.hub.detach(7)
 
 
 def test_no_pacing_is_no_wait(house):
