@@ -464,9 +464,13 @@ class Gate:
             return Reason.LIST_FULL if self.is_full(getattr(room, _PUTS[act])) else None
         if act in _TAKES_OFF and about not in getattr(room, _TAKES_OFF[act]):
             return Reason.NOBODY
-        if act == "set" and (about.decode(errors="replace") not in (
-                _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS) or setting(about, text) is INVALID):
-            return Reason.INVALID_SETTING
+        return self._why_not_set(room, about, text) if act == "set" else None
+
+    def _why_not_set(self, room: Room, about: bytes, text: bytes) -> Optional[str]:
+        known = _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS
+        for name, value in settings_of(about, text):
+            if name.decode(errors="replace") not in known or setting(name, value) is INVALID:
+                return Reason.INVALID_SETTING
         return None
 
     def _why_no_such_name(self, room: Room, name: bytes) -> Optional[str]:
@@ -499,6 +503,13 @@ class Gate:
 
 INVALID = object()
 _SWITCHED = {b"on": True, b"off": False}
+
+
+def settings_of(about: bytes, text: bytes) -> List[Tuple[bytes, bytes]]:
+    """(setting, value) of each: one, or several that are on or off, with commas between them and their values."""
+    names, values = about.split(b","), text.split(b",")
+    are_switches = len(names) == len(values) and all(name.decode(errors="replace") in SWITCHES for name in names)
+    return [*zip(names, values)] if len(names) > 1 and are_switches else [(about, text)]
 
 
 def setting(about: bytes, text: bytes) -> Any:

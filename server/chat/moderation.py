@@ -4,7 +4,7 @@ from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequenc
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
-from parley.server.chat.gate import Gate, setting
+from parley.server.chat.gate import Gate, setting, settings_of
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import spelled
 from parley.server.chat.origins import network_of, written
@@ -750,7 +750,8 @@ class Moderation:
 
     def _set(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         was_open = room.is_open
-        setattr(room, about.decode(), setting(about, text))
+        for name, value in settings_of(about, text):
+            setattr(room, name.decode(), setting(name, value))
         if was_open and not room.is_open:
             for holder in room.members:  # they may have read all of the past
                 self._begin_past(room, holder, self._members.names[holder], 0)

@@ -51,7 +51,8 @@ ACTS = {
     "devoice": "about: a name",
     "op": "about: a name",
     "deop": "about: a name",
-    "set": "about: a setting (see `parley.server.chat.rooms`); text: its value",
+    "set": "about: a setting (see `parley.server.chat.rooms`), or several that are on or off, with commas between; "
+           "text: its value, or theirs",
     "drop": "",
 }
 

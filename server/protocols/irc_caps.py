@@ -95,6 +95,8 @@ def mode_of(managed: events.Managed) -> Optional[bytes]:
         return b"%bb m:%b" % (b"+" if managed.act == "mute" else b"-", mask(managed.about))
     if managed.act != "set":
         return None
+    if b"," in managed.about:
+        return _modes_of(managed)
     if managed.about in _OPEN:
         return (b"-" if managed.text == b"on" else b"+") + _OPEN[managed.about]
     if managed.about in _FLAGS:
@@ -105,6 +107,16 @@ def mode_of(managed: events.Managed) -> Optional[bytes]:
     if managed.about == b"key":
         return b"-k *" if managed.text == b"off" else b"+k *"
     return None
+
+
+def _modes_of(managed: events.Managed) -> bytes:
+    """The modes for several settings."""
+    modes, sign = b"", b""
+    for about, text in zip(managed.about.split(b","), managed.text.split(b",")):
+        mode = mode_of(managed._replace(about=about, text=text)) or b""
+        modes += mode[1:] if mode[:1] == sign else mode
+        sign = mode[:1]
+    return modes
 
 
 def lines_about(known: Any, managed: events.Managed) -> List[bytes]:

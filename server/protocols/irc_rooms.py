@@ -5,7 +5,7 @@ tells the client what can be said at once, and gives the commands that it asks o
 """
 import functools
 import re
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events, irc_history, irc_metadata, irc_services
 from parley.server.protocols.acts import is_room
@@ -19,6 +19,7 @@ Commands = Optional[Sequence[Any]]
 MOST_TARGETS = 4
 _NAMES_BYTES = 400  # in a line
 _FLAGS = {b"C": b"noctcp", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
+_OPEN = {b"t": b"open_topic", b"n": b"open_talk"}  # which are off where the letter is set
 # letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
 _MASKS = {
     b"b": ("ban", "bar", "unban", b"367", b"368"),
@@ -278,25 +279,26 @@ def mode(client: Any, params: List[bytes]) -> Commands:
         return [asks(functools.partial(_modes_told, target), events.Look(target))]
     commands: List[Any] = []
     sign, rest = b"+", params[2:]
+    switched: Dict[bytes, bytes] = {}  # what is set together, and told in one line
     for position in range(len(params[1])):
         letter = params[1][position:position + 1]
         if letter in b"+-":
             sign = letter
-            continue
-        command, rest = _change(client, target, sign, letter, rest)
-        commands += command if isinstance(command, list) else [command] if command else []
+        elif letter in _FLAGS:
+            switched[_FLAGS[letter]] = b"on" if sign == b"+" else b"off"
+        elif letter in _OPEN:
+            switched[_OPEN[letter]] = b"off" if sign == b"+" else b"on"
+        else:
+            command, rest = _change(client, target, sign, letter, rest)
+            commands += command if isinstance(command, list) else [command] if command else []
+    if switched:
+        commands.insert(0, _setting(target, b",".join(switched), b",".join(switched.values())))
     return commands
 
 
 def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[bytes]) -> Tuple[Any, List[bytes]]:
     """One change of a mode: the command for it, several, or None; and the parameters that are left."""
     is_on = sign == b"+"
-    if letter in _FLAGS:
-        return _setting(room, _FLAGS[letter], b"on" if is_on else b"off"), rest
-    if letter == b"t":
-        return _setting(room, b"open_topic", b"off" if is_on else b"on"), rest
-    if letter == b"n":
-        return _setting(room, b"open_talk", b"off" if is_on else b"on"), rest
     if letter in b"kl":
         name = b"key" if letter == b"k" else b"limit"
         if letter == b"l" and not is_on:

@@ -887,3 +887,16 @@ def test_who_is_outside_speaks_in_a_room_only_if_that_is_set_so_and_nothing_forb
     chat.go(b"cid")
     chat.register.say_outside(*left, b"#dev", b"hi")
     assert chat.spread() == []
+
+
+def test_several_switches_are_set_at_once_or_none():
+    chat = Roomed()
+    chat.make(b"ann", b"bob")
+    assert chat.do(b"ann", "set", b"invite,open_talk", b"on,on") == DONE
+    room = chat.rooms.by_name[b"#dev"]
+    assert room.invite and room.open_talk and not room.moderated
+    ((_, *told),) = [one for one in chat.drain() if one[1] == "managed"]
+    assert told[2:6] == ["set", b"ann", b"invite,open_talk", b"on,on"]
+    for about, text in ((b"invite,open_talk", b"off"), (b"invite,colour", b"off,off"), (b"invite,key", b"off,word"),
+                        (b"invite,moderated", b"off,maybe"), (b"invite,", b"off,"), (b"limit,slow", b"5,5")):
+        assert chat.do(b"ann", "set", about, text) == Reason.INVALID_SETTING

@@ -485,6 +485,15 @@ def test_who_is_watched_may_be_written_in_any_case():
     assert client.asked[-1] == events.Watch((b"bob",))
 
 
+def test_modes_that_are_on_or_off_are_set_and_told_together():
+    assert of(b"MODE #dev -in+st") == [
+        events.Manage(b"#dev", "set", b"invite,open_talk,private,open_topic", b"off,on,on,off")]
+    assert of(b"MODE #dev +ml 5") == [
+        events.Manage(b"#dev", "set", b"moderated", b"on"), events.Manage(b"#dev", "set", b"limit", b"5")]
+    managed = events.Managed(b"#dev", "set", b"ann", b"invite,open_talk,private,open_topic", b"off,on,on,off")
+    assert irc_caps.lines_about(Known(), managed) == [b":ann!ann@parley MODE #dev -in+st"]
+
+
 def test_that_a_room_was_closed_is_told_as_a_part_and_a_key_is_set_as_it_is_given():
     client = Client(b"ann")
     client.hear(events.Exited(b"#dev", b"ann"))
