@@ -40,7 +40,8 @@ class ParleyController(BaseServerController, DirectoryBasedController):
     optional_behaviors = frozenset([
         OptionalBehaviors.BAN_EXCEPTION_MODE, OptionalBehaviors.CAP_REQ_MINUS, OptionalBehaviors.ELIST_U,
         OptionalBehaviors.INVITE_EXCEPTION_MODE, OptionalBehaviors.MULTI_JOIN, OptionalBehaviors.MULTI_KICK,
-        OptionalBehaviors.MULTI_PRIVMSG, OptionalBehaviors.NO_CTCP, OptionalBehaviors.SASL_AFTER_REGISTRATION])
+        OptionalBehaviors.MULTI_PRIVMSG, OptionalBehaviors.NO_CTCP, OptionalBehaviors.SASL_AFTER_REGISTRATION,
+        OptionalBehaviors.SASL_REAUTHENTICATION])
     isupport = {
         "BOT": "B",
         "CASEMAPPING": "ascii",

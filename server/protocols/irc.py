@@ -663,6 +663,7 @@ COMMANDS: Dict[bytes, Command] = {
     b"INFO": Command(irc_people.info),
     b"ADMIN": Command(irc_people.admin),
     b"HELP": Command(irc_people.help_),
+    b"HELPOP": Command(irc_people.help_),
     b"LINKS": Command(irc_people.links),
 }
 

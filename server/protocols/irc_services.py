@@ -84,8 +84,6 @@ def _begin(client: Any, mechanism: bytes) -> None:
     elif mechanism.upper() not in mechanisms(client).split(b","):
         client.numeric(b"908", mechanisms(client), text=b"are the mechanisms")
         client.numeric(b"904", text=b"There is no such mechanism")
-    elif client.account:
-        client.numeric(b"907", text=b"You have authenticated already")
     else:
         client.sasl = Exchange(mechanism.upper())
         client.line(b"AUTHENTICATE +", bare=True)
