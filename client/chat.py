@@ -263,7 +263,10 @@ class Chat(RoomRequests):
         `finish` waits.
         """
         self.check("send_file")
-        self._files.send(path, None if to is None else place(to) if to.startswith("#") else _nfc(to))
+        where = None if to is None else place(to) if to.startswith("#") else _nfc(to)
+        if self.seals is not None and self.seals.wants(where or LOBBY_ROOM):
+            raise Impossible("What is said there is sealed, but a file would not be: /seal off sends it openly.")
+        self._files.send(path, where)
 
     def save_file(self, text: str, folder: str = ".") -> None:
         """Save the file that a message tells of, whose text this is, into a folder: `Moved`s, `Saved` and `Done`.

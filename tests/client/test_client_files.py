@@ -124,6 +124,18 @@ def test_what_cannot_be_sent_or_saved_is_told_in_a_sentence(server, join, tmp_pa
     ann.save_file("[file] a, 1 B: http://h/files/%s/a" % ("0" * 32), str(tmp_path))
     assert hear(ann, over)[-1].why == "There is no such file."
     assert sorted(os.listdir(str(tmp_path))) == ["big", "v"]
+    class Sealed:
+        is_busy = False
+
+        @staticmethod
+        def wants(place):
+            return place == "#lobby"
+
+    ann._position.seals = Sealed
+    with pytest.raises(Impossible) as error:
+        ann.send_file(str(tmp_path / "v"))
+    assert "/seal off" in str(error.value)
+    ann._position.seals = None
     with connect("line://%s:%d" % server.address(), "g-line") as lina:
         for action in (lina.send_file, lina.save_file):
             with pytest.raises(Impossible) as error:

@@ -1,0 +1,99 @@
+"""How workers ask the process that keeps files, also while there is none, and what the hub sees of it."""
+import selectors
+import threading
+import time
+
+import pytest
+from queue_ends import two_ends
+
+from parley.server.files.desk import PATIENCE, Desk
+from parley.server.files.keeper import MOST_UNANSWERED, Keeper
+from parley.server.storage.directory import Directory
+
+LIMITS = {"file_bytes": 1000, "account_bytes": 2500, "guest_bytes": 1500, "all_bytes": 4000, "offers_per_minute": 0,
+          "disk_reserve_percent": 0, "keep_days": 30, "scan": None}
+MANY = 700  # requests, more than the kernel keeps for a process that does not read
+
+
+class Worker:
+    """What a desk knows of one."""
+
+    def __init__(self):
+        self.selector = selectors.DefaultSelector()
+        self.now = 100.0
+
+    def forget_turn(self, source):
+        """There are no turns here."""
+
+    def hear_until(self, satisfied):
+        deadline = time.monotonic() + 30
+        while not satisfied():
+            assert time.monotonic() < deadline
+            for key, mask in self.selector.select(0.2):
+                key.data.on_ready(mask)
+
+
+@pytest.fixture
+def keeper(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.nice", lambda more: None)
+    directory = Directory(str(tmp_path / "storage"))
+    yield Keeper(directory, LIMITS, "http://h")
+    directory.let_go()
+
+
+class Process:
+    """The keeper's process, as a thread."""
+
+    def __init__(self, keeper):
+        self._hub_down, down = two_ends()
+        up, self._hub_up = two_ends()
+        keeper.attach(self._hub_down, self._hub_up)
+        door = keeper.door
+        keeper.door = door.dup()  # as a fork has it
+        self._thread = threading.Thread(target=keeper.process, args=(down, up), daemon=True)
+        self._thread.start()
+
+    def end(self):
+        self._hub_down.close()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+
+def test_requests_wait_for_a_process_and_are_answered_by_the_next_one_or_not_in_time(keeper):
+    worker, answers = Worker(), []
+    desk = Desk(worker, keeper.door.dup(), keeper.folder)
+    for _ in range(MANY):
+        desk.ask(answers.append, do="get", file="0" * 32)
+    worker.now += PATIENCE / 2
+    desk.sweep(worker.now)
+    assert answers == []
+    process = Process(keeper)
+    worker.hear_until(lambda: len(answers) == MANY)
+    assert answers == [{"no": "no-such-file"}] * MANY
+    for wrong in ({"do": "nothing"}, {"do": "get"}, {"do": "get", "file": 5}):
+        desk.ask(answers.append, **wrong)
+    worker.hear_until(lambda: len(answers) == MANY + 3)
+    assert answers[-3:] == [{"no": "bug"}] * 3
+    desk.ask(answers.append, do="offer", owner="guest 1", is_account=False, name="a", size=5, sha256="")
+    worker.hear_until(lambda: len(answers) == MANY + 4)
+    assert sorted(answers[-1]) == ["file", "text", "token"]
+    process.end()
+    desk.ask(answers.append, do="get", file="0" * 32)
+    worker.now += PATIENCE + 1
+    desk.sweep(worker.now)
+    assert answers[-1] == {"no": "try-again-later"}
+
+
+def test_the_hub_takes_it_for_stuck_if_it_does_not_answer_for_long(keeper):
+    down, _silent = two_ends()
+    _nothing, up = two_ends()
+    keeper.attach(down, up)
+    assert [keeper.is_stuck() for _ in range(MOST_UNANSWERED + 1)] == [False] * MOST_UNANSWERED + [True]
+    assert (keeper.detach(), keeper.detach()) == ([down, up], [])
+    process = Process(keeper)
+    assert not keeper.is_stuck()
+    deadline = time.monotonic() + 30
+    while keeper._unanswered and time.monotonic() < deadline:
+        keeper.hear()
+    assert not keeper._unanswered
+    process.end()
