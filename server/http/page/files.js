@@ -74,7 +74,11 @@ export class Files {
 
   send(files) {
     const one = this.actions.where();
-    for (const file of [...files]) this._send(file, one.isRoom ? {room: one.name} : {to: one.name});
+    const openly = !this.net.seals.isOn(one.name);
+    for (const file of [...files]) {
+      if (openly) this._send(file, one.isRoom ? {room: one.name} : {to: one.name});
+      else this._row(file).fail("what is said here is sealed, but a file would not be");
+    }
   }
 
   async _send(file, where) {
