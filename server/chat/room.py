@@ -48,11 +48,14 @@ class Room:
         first: the number of the first message. at: when it got that, milliseconds.
         find: gives this worker's session of a number; None if it has none.
         """
-        talk, others = None, records_shown(records)
+        talk = others = None
         for audience in self.audiences:
+            if not audience.rooms.get(self.number):
+                continue
+            if others is None and not audience.traits.sealed:
+                others = records_shown(records)
             heard = records if audience.traits.sealed else others
-            if audience.rooms.get(self.number) and not audience.hear_plainly(
-                    self.number, self.name, first, heard, find, at):
+            if not audience.hear_plainly(self.number, self.name, first, heard, find, at):
                 if talk is None or others is not records:
                     each = [(number, sender, one, time)
                             for number, sender, text, time, count in heard for one in texts(text, count)]
