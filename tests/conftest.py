@@ -16,6 +16,9 @@ from plain import plain
 from parley.conformance import engine, targets
 from parley.server.storage.memory import Store
 
+# What is imported and collected stays to the end: looking through it for garbage all the time costs a third more.
+gc.disable()
+
 # Who runs in the background of a shell ignores it, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,10 +32,14 @@ for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
         profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
-# Tests that take most of a minute, others that wait for servers of their own, and such that are over at once.
-SLOWEST = ("tests/conformance/test_conformance_combined", "tests/conformance/test_conformance_habits")
-SLOW = ("tests/bench/", "tests/cluster/", "tests/faults/", "tests/gui/", "tests/loadtest/", "tests/test_c",
-        "tests/web/test_page.py")
+# Tests that share a browser, such that take most of a minute, others that wait for servers of their own, and such that
+# are over at once.
+TOGETHER = "tests/web/test_page.py"
+SLOWEST = ("tests/cluster/test_nodes", "tests/conformance/test_conformance_catches_rooms",
+           "tests/conformance/test_conformance_charging", "tests/conformance/test_conformance_combined",
+           "tests/conformance/test_conformance_habits", "tests/irc/", "tests/loadtest/test_loadtest_run")
+SLOW = ("tests/bench/", "tests/cluster/", "tests/conformance/test_conformance_a", "tests/faults/", "tests/gui/",
+        "tests/loadtest/", "tests/test_c")
 FAST = ("tests/chat/", "tests/protocols/")
 
 NOW = 1600000000.75  # the store's clock
@@ -63,15 +70,19 @@ def modules_below(arguments):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Each process of `-n` is given hundreds of tests that follow each other: none shall get all of the slow ones."""
+    """Each process of `-n` is given many tests that follow each other: none shall get all of the slow ones.
+
+    But one gets all those of the page, as each process would start a browser of its own.
+    """
     if hasattr(config, "workerinput"):
-        items[:] = dealt(items, SLOWEST, SLOW, FAST)
+        together = [item for item in items if item.nodeid.startswith(TOGETHER)]
+        items[:] = together + dealt([item for item in items if item not in together], SLOWEST, SLOW, FAST)
 
 
 def pytest_collection_finish():
-    """The thousands of items stay to the end: Python need not look through them for garbage each time."""
-    gc.collect()
+    """From here on there is garbage again, but not among the thousands of items."""
     getattr(gc, "freeze", lambda: None)()  # since Python 3.7
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter):

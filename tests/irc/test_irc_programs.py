@@ -1,7 +1,8 @@
 """People with programs of others share a room with clients of the other protocols, and all hear the same.
 
-Whatever is installed takes part: clients from Debian (irssi, WeeChat, ii, HexChat), and libraries for bots, of Python
-and of Node. `tools/irc_programs.sh` installs them, in the versions that were tried.
+Whatever is installed takes part: clients from Debian (irssi, WeeChat, ii), and libraries for bots, of Python and of
+Node. `tools/irc_programs.sh` installs them, in the versions that were tried. HexChat, whose window is driven by blind
+keys on a screen of its own, joins them in `./dev long`.
 """
 import contextlib
 import itertools
@@ -27,6 +28,7 @@ LIBRARIES = os.path.join(CACHE, "python")
 ROOM = "#dev"
 CLIENTS = {"irssi": ["irssi"], "ii": ["ii"], "weechat": ["weechat-headless"],
            "hexchat": ["hexchat", "Xvfb", "xdotool"]}
+WINDOW = "hexchat"
 BOTS = {"irc": "irc", "irc3": "irc3", "pydle": "pydle", "sopel": "sopel", "limnoria": "supybot",
         "miniirc": "miniirc.py"}
 WORDS = {Said: "said", Whispered: "whispered", Joined: "entered", Left: "left", Renamed: "renamed"}
@@ -34,10 +36,11 @@ ACCOUNTS = {"dolla": "secret of dollar", "ann": "secret of ann"}
 OTHERS = ("line", "binary", "delimited", "dollar", "web")
 
 
-def installed():
-    """{name of a program: its command} of what can take part."""
+def installed(window=False):
+    """{name of a program: its command} of what can take part. window: also what has one."""
     commands = {name: [sys.executable, os.path.join(HERE, "client_{}.py".format(name))]
-                for name, needed in CLIENTS.items() if all(map(shutil.which, needed))}
+                for name, needed in CLIENTS.items()
+                if all(map(shutil.which, needed)) and (window or name != WINDOW)}
     if sys.version_info < (3, 10):
         return commands  # the libraries need that
     commands.update((name, [sys.executable, os.path.join(HERE, "bot_{}.py".format(name))])
@@ -193,8 +196,9 @@ def _port_of_room(server):
 
 
 @pytest.mark.skipif(not installed(), reason="no program for IRC is installed")
-def test_programs_of_others_share_a_room_with_all_protocols():
-    with room(installed()) as (theirs, ours, come_back):
+@pytest.mark.parametrize("window", [False, pytest.param(True, marks=pytest.mark.long)], ids=["without", "with-hexchat"])
+def test_programs_of_others_share_a_room_with_all_protocols(window):
+    with room(installed(window)) as (theirs, ours, come_back):
         _talk(theirs, ours)
         _whisper(theirs, ours["ann"])
         ours["ann"].ask("topic", ROOM, "of this and that")
