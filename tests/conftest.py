@@ -33,13 +33,16 @@ for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # Tests that share a browser, such that take most of a minute, others that wait for servers of their own, and such that
-# are over at once.
+# are over at once. Not those that share a server in their module: others between them would end it.
 TOGETHER = "tests/web/test_page.py"
 SLOWEST = ("tests/cluster/test_nodes", "tests/conformance/test_conformance_catches_rooms",
            "tests/conformance/test_conformance_charging", "tests/conformance/test_conformance_combined",
-           "tests/conformance/test_conformance_habits", "tests/irc/", "tests/loadtest/test_loadtest_run")
-SLOW = ("tests/bench/", "tests/cluster/", "tests/conformance/test_conformance_a", "tests/faults/", "tests/gui/",
-        "tests/loadtest/", "tests/test_c")
+           "tests/conformance/test_conformance_habits", "tests/irc/test_irc_programs",
+           "tests/loadtest/test_loadtest_run")
+SLOW = ("tests/bench/", "tests/cluster/", "tests/conformance/test_conformance_a",
+        "tests/conformance/test_conformance_ca", "tests/conformance/test_conformance_v",
+        "tests/conformance/test_conformance_wh", "tests/faults/", "tests/gui/test_gui_model",
+        "tests/gui/test_gui_window", "tests/loadtest/", "tests/test_c")
 FAST = ("tests/chat/", "tests/protocols/")
 
 NOW = 1600000000.75  # the store's clock
@@ -79,8 +82,10 @@ def pytest_collection_modifyitems(config, items):
         items[:] = together + dealt([item for item in items if item not in together], SLOWEST, SLOW, FAST)
 
 
-def pytest_collection_finish():
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
     """From here on there is garbage again, but not among the thousands of items."""
+    yield
     getattr(gc, "freeze", lambda: None)()  # since Python 3.7
     gc.enable()
 
