@@ -211,7 +211,7 @@ class Keeping:
             if sock is not None:
                 sock.setblocking(False)
                 channel = Channel(sock)
-                self._attempt(channel, self._ask, channel, json.loads(data.decode()))
+                self._attempt(channel, self._ask, channel, data)
 
     def _attempt(self, channel, action, *arguments):
         """Do it. What is refused is answered, and so is what the disk or a bug keeps from being done."""
@@ -231,7 +231,8 @@ class Keeping:
             if channel is not None:
                 self._answers.append((channel, {"no": Reason.BUG}, True))
 
-    def _ask(self, channel, request):
+    def _ask(self, channel, data):
+        request = json.loads(data.decode())
         what = request.pop("do")
         if what == "put":
             self._begin(channel, request)
