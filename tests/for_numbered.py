@@ -18,6 +18,7 @@ from parley.server.protocols.events import (
     Person,
     Presence,
     ReadTold,
+    Redacted,
     Say,
     ScramProven,
     ScramTold,
@@ -48,6 +49,7 @@ ONLY_FOR_NUMBERED = [
     PartnersTold([(b"bob", 5000)]),
     Offered("f", "t", b"[file] a.txt"),
     ReadTold(HOME, b"bob", 5000),
+    Redacted(b"ann", b"7", b""),
     ScramTold(b"salt", 4096, b"nonce"),
     ScramProven(b"signature"),
 ]

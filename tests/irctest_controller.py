@@ -7,6 +7,7 @@ In a checkout of irctest, with the packages that it needs:
 
 PARLEY_PYTHON names the Python that runs the server; the default is the one that runs irctest.
 """
+import collections
 import json
 import os
 import signal
@@ -22,6 +23,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OPERATOR, PASSWORD = "operuser", "operpassword"
 LONGEST_PASSWORD = 128  # bytes
 OTHERS = ("line", "binary", "padded", "delimited", "dollar", "web")
+
+
+def _wants_clients_that_stay(change):
+    """Does a test configure Ergo so? change: a function of the whole configuration, or None."""
+    config = collections.defaultdict(lambda: collections.defaultdict(dict))
+    if change is not None:
+        change(config)
+    return "always-on" in config["accounts"]["multiclient"]
 
 
 class ParleyController(BaseServerController, DirectoryBasedController):
@@ -43,6 +52,7 @@ class ParleyController(BaseServerController, DirectoryBasedController):
         OptionalBehaviors.MULTI_PRIVMSG, OptionalBehaviors.NO_CTCP, OptionalBehaviors.SASL_AFTER_REGISTRATION,
         OptionalBehaviors.SASL_REAUTHENTICATION])
     isupport = {
+        "ACCOUNTEXTBAN": patma.ANYSTR,
         "BOT": "B",
         "CASEMAPPING": "ascii",
         "ELIST": patma.StrRe(".*U.*"),
@@ -50,6 +60,7 @@ class ParleyController(BaseServerController, DirectoryBasedController):
         "MONITOR": patma.ANYSTR,
         "MSGREFTYPES": "msgid,timestamp",
         "PREFIX": "(ov)@+",
+        "STATUSMSG": "@+",
         "TARGMAX": patma.ANYSTR,
         "UTF8ONLY": None,
         "WHOX": None,
@@ -60,6 +71,8 @@ class ParleyController(BaseServerController, DirectoryBasedController):
         """Start the server."""
         if self.test_config.account_registration_requires_email:
             raise NotImplementedByController("accounts by mail")
+        if _wants_clients_that_stay(self.test_config.ergo_config):
+            raise NotImplementedByController("clients that stay when they have gone, and several of one name")
         if password is not None:
             raise NotImplementedByController("a password of the server")
         if websocket_port is not None:

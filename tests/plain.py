@@ -14,6 +14,8 @@ def plain(message):
     if type(message) in (ToWorker.Answer, ToWorker.Tell):
         whom, event, fields = message
         return (event, whom, *_given(BY_NAME[event](*fields)))
+    if type(message) is ToWorker.Managed:
+        message = message._replace(number=0, at=0)
     if type(message) in NOT_LOOKED_AT:
         field = NOT_LOOKED_AT[type(message)]
         message = message._replace(**{field: type(message)._field_defaults[field]})

@@ -3,16 +3,18 @@ from typing import Dict, List, Optional, Sequence
 
 from parley.server.chat.accounts import Accounts, Held
 from parley.server.chat.contract import Post
+from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.origins import network
 from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
-from parley.server.ipc.messages import Listed, ReadStore, ToStore, ToWorker
+from parley.server.ipc.messages import Listed, ReadStore, Settled, ToStore, ToWorker, entry
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Reason
+from parley.server.protocols.events import Reason, Redacted
 
 # How much of a box is sent at once to a client that takes a frame at a time, and needs a moment for each.
 FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500
+MOST_DIGITS = 18  # of the number of a message
 
 
 class DirectMessages:
@@ -20,13 +22,14 @@ class DirectMessages:
 
     def __init__(
             self, post: Post, members: Members, accounts: Accounts, store: AskedStore, numbers: Numbers,
-            sessions: Sessions) -> None:
+            sessions: Sessions, gate: Gate) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._store = store
         self._numbers = numbers
         self._sessions = sessions
+        self._gate = gate
         self._handed: Dict[int, int] = {}  # holder that is being sent what was kept for it -> the last message's id
         self._untold: Dict[int, Dict[int, Held]] = {}  # holder -> {mark: what is kept unless it is sent}
         self._last_mark = 0
@@ -101,6 +104,37 @@ class DirectMessages:
             self._accounts.forgo(marks.pop(mark))
             if not marks:
                 del self._untold[holder]
+
+    # ---- what is taken back
+
+    def redact(self, worker: int, session: int, to: bytes, number: bytes, text: bytes) -> None:
+        """Have removed what the member has said to one alone; that is told once it is done."""
+        asker = holder_of(worker, session)
+        if asker not in self._members:
+            return  # its name was taken over meanwhile
+        limit, by = self._gate.limits["topic_bytes"], self._members.names[asker]
+        if not number.isdigit() or len(number) > MOST_DIGITS:
+            self._post.refuse(asker, Reason.NO_SUCH_NUMBER)
+        elif limit and len(text) > limit:
+            self._post.refuse(asker, Reason.TEXT_TOO_LONG)
+        else:
+            self._post.change()
+            self._store.ask(
+                lambda stored: self._accounts.order.submit(0, entry(Settled.RedactedAlone(
+                    asker, by, to, number, text, stored))),
+                ToStore.RedactAlone(
+                    int(number), by, to, self._gate.since_of_messages(asker), b"(removed by %b)" % by))
+
+    def redacted_alone(self, worker: int, asker: int, by: bytes, to: bytes, message: bytes, why: bytes,
+                       stored: Optional[bool]) -> None:
+        """The store's answer about a message that is to be removed; False: there is none that may be."""
+        holder = self._members.called(to)
+        if stored and holder is not None and holder != asker:
+            self._post.tell(holder, Redacted(by, message, why))
+        if asker in self._members and stored:
+            self._post.confirm(asker, True)
+        elif asker in self._members:
+            self._post.refuse(asker, Reason.NOT_STORED if stored is None else Reason.NO_SUCH_NUMBER)
 
     # ---- what is kept
 

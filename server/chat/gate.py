@@ -491,10 +491,11 @@ class Gate:
         if self.role(room, holder) >= OP:
             return (), 0
         name = self._members.names[holder]
-        if self.is_protected(name):
-            return (name,), 0
-        since = self._members.since.get(holder)
-        return (self._members.names_of(holder), since) if since is not None else ((name,), _NO_NUMBER)
+        return ((name,) if self.is_protected(name) else self._members.names_of(holder)), self.since_of_messages(holder)
+
+    def since_of_messages(self, holder: int) -> int:
+        """Behind this number the holder has said what is said by its name: all, if the name is its account's."""
+        return 0 if self.is_protected(self._members.names[holder]) else self._members.since.get(holder, _NO_NUMBER)
 
     def is_full(self, entries: Collection[bytes]) -> bool:
         """Is a list of bans or of mutes as long as it may be?"""

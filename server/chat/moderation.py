@@ -1,6 +1,6 @@
 """What members do in rooms: enter, exit, look, speak, and keep order. Decided in the order of the requests."""
 import functools
-from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
@@ -26,9 +26,10 @@ from parley.server.chat.rooms import (
 )
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, Settled, ToStore, ToWorker, entry
-from parley.server.ipc.queues import AWAITED, record, said, speakers, talk, talk_of, words
+from parley.server.ipc.queues import AWAITED, EXTRA, placed, record, said, speakers, talk, talk_of, words
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import (
+    NOTED,
     Counted,
     Invited,
     Looked,
@@ -39,6 +40,7 @@ from parley.server.protocols.events import (
     RolesTold,
     RoomList,
     TopicTold,
+    noted,
 )
 
 DAY = 86400  # seconds
@@ -587,12 +589,12 @@ class Moderation:
             ToStore.Redact(room.number, number, list(names), since, removed))
 
     def redacted(self, worker: int, asker: int, token: int, number: int, by: bytes, message: int, why: bytes,
-                 stored: Optional[bool]) -> None:
-        """The store's answer about a message that is to be removed; False: there is none that may be."""
+                 stored: Union[bool, str, None]) -> None:
+        """The store's answer about a message that is to be removed; False: there is none; or why not."""
         room = self._rooms.by_number.get(number)
-        if stored and room is not None:
+        if stored is True and room is not None:
             self._do(room, by, asker, "redact", b"%d" % message, why)
-        trouble = None if stored else Reason.NOT_STORED if stored is None else Reason.NO_SUCH_NUMBER
+        trouble = stored if isinstance(stored, str) else _NOT_REMOVED[stored]
         if token:
             self._post.reply(token, trouble)
         elif asker in self._members and trouble:
@@ -650,21 +652,31 @@ class Moderation:
         self._post.audit(by, holder, act, room.name, about, told)
         interest = dict(room.interest)  # as those hear it who are in it now
         out = self._acts[act](room, by, about, text)
+        kept = self._note(room, act, by, about, told) if act in NOTED else ()
         if room.members:
             whom = self._members.called(about) if act in _ROLES else None
             for one in room.members if act in _CHANGES_WHO_IS_BARRED else [whom] if whom in room.members else []:
                 self._note_if_barred(room, one)
         if room is self._rooms.lobby:
-            self._post.everyone(ToWorker.Managed(room.number, act, by, about, told, []))
+            self._post.everyone(ToWorker.Managed(room.number, act, by, about, told, [], *kept))
             for holder in out:  # they are told why their connection ends
                 self._evict(holder, Reason.BANNED if act == "ban" else Reason.KICKED)
         else:
             self._post.some(interest, ToWorker.Managed(
-                room.number, act, by, about, told, [split(holder) for holder in out]))
+                room.number, act, by, about, told, [split(holder) for holder in out], *kept))
         if act in ("set", "ban"):
             self._turn_away()
         if room is self._rooms.lobby and act in ("ban", "unban") and network_of(about.decode(errors="replace")):
             self._post.everyone(ToWorker.Barred(self.barred()))
+
+    def _note(self, room: Room, act: str, by: bytes, about: bytes, text: bytes) -> Tuple[int, ...]:
+        """Keep an act among what was said in the room: (number, milliseconds), or nothing."""
+        number, now = self._numbers.take(), self._now
+        if number is None:
+            return ()
+        frame = talk(room.number, 0, [record(0, by, b"\0" + noted(act, about, text), self._seconds)], EXTRA)
+        self._store.talk(placed(frame, number, now), _ignore)
+        return number, now
 
     def _set_topic(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         room.topic = text, by, self._seconds
@@ -795,6 +807,9 @@ class Moderation:
                       or room.left_at >= self._seconds - days * DAY):
                 self._rooms.close(room)
                 self.keep(room)
+
+
+_NOT_REMOVED = {True: None, False: Reason.NO_SUCH_NUMBER, None: Reason.NOT_STORED}
 
 
 def _ignore(stored: Optional[bool]) -> None:

@@ -53,7 +53,7 @@ class Register:
             post, self.members, accounts, self.rooms, self.gate, store, numbers, self.claims.evict)
         self.sessions = Sessions(
             post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
-        self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions)
+        self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions, self.gate)
         self.devices = DeviceLists(post, self.members, accounts)
         self.people = People(post, self.members, accounts, self.rooms, self.gate, numbers)
         self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)

@@ -251,12 +251,12 @@ class Replica:
         if room:
             room.happen(Renamed(old, new, room.name), self._find(worker, session_number))
 
-    def managed(self, number, act, by, about, text, out):
+    def managed(self, number, act, by, about, text, out, noted=0, at=0):
         """Something was done to a room. Those who are put `out` hear that as the last."""
         room = self._rooms.by_number.get(number)
         if room is None:
             return
-        room.happen(Managed(room.name, act, by, about, text))
+        room.happen(Managed(room.name, act, by, about, text, noted, at))
         if act == "rename":
             self._rooms.rename(number, about)
         for worker, session_number in out:

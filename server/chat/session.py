@@ -66,6 +66,7 @@ from parley.server.protocols.events import (
     ReadMotd,
     Reason,
     Recall,
+    Redact,
     Refused,
     Rename,
     Roles,
@@ -461,6 +462,11 @@ class Session:
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
             one_line(canonical(about)), one_line(command.text)))
+
+    @_handles(Redact)
+    def _redact(self, command):
+        self._ask(command, ToHub.Redact(
+            self.client.number, self._whom(command.to), command.number, one_line(command.text)))
 
     @_handles(Masks)
     def _masks(self, command):

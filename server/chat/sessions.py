@@ -253,7 +253,7 @@ class Sessions:
         if trouble or room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
             self._post.refuse(holder, trouble or Reason.NOT_INSIDE)
             return
-        where = (room.number if room_name and room is not None else LOBBY), partner
+        where = LOBBY, partner or room_name  # a time means the same in a room that is made anew; nobody is called "#x"
         account = self._gate.account_of(holder)
 
         def tell(markers: Optional[List[Marker]]) -> None:

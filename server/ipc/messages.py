@@ -330,6 +330,14 @@ class ToHub:
         about: bytes
         text: bytes
 
+    class Redact(NamedTuple):
+        """A member removes what it has said to one alone: `parley.server.protocols.events.Redact`."""
+
+        session: int
+        to: bytes
+        number: bytes
+        text: bytes
+
     class Topic(NamedTuple):
         """A member asks for a room's topic."""
 
@@ -727,6 +735,8 @@ class ToWorker:
         about: bytes
         text: bytes
         out: Sequence[Tuple[int, int]]
+        number: int = 0
+        at: int = 0
 
     class Typing(NamedTuple):
         """A member of the room is typing. To the workers that have members there."""
@@ -1148,13 +1158,23 @@ class Settled:
         found: Optional[Tuple[List[Tuple[str, int, int]], Optional[int]]]
 
     class Redacted(NamedTuple):
-        """Is the message removed from the room? False: there is none that may be. by, why: who wants that, and why."""
+        """Is the message removed from the room? False: there is none; or why not. by, why: who wants that, and why."""
 
         asker: int
         token: int
         room: int
         by: bytes
         message: int
+        why: bytes
+        stored: Union[bool, str, None]
+
+    class RedactedAlone(NamedTuple):
+        """Likewise what one has said to another alone."""
+
+        asker: int
+        by: bytes
+        to: bytes
+        message: bytes
         why: bytes
         stored: Optional[bool]
 
@@ -1263,7 +1283,7 @@ class ToStore:
         state: str
 
     class Redact(NamedTuple):
-        """A message in a room is removed: only this text is left of it. False, if there is none that may be.
+        """A message in a room is removed: only this text is left of it. False, if there is none; or why not.
 
         names: only if it is by one of these; any, if there are none. since: only if its number is greater.
         """
@@ -1271,6 +1291,15 @@ class ToStore:
         room: int
         number: int
         names: List[bytes]
+        since: int
+        text: bytes
+
+    class RedactAlone(NamedTuple):
+        """Likewise what one has said to another alone."""
+
+        number: int
+        sender: bytes
+        to: bytes
         since: int
         text: bytes
 

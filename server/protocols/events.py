@@ -69,6 +69,21 @@ MORE_ACTS = {
     "redact": "about: the number of a message, which is removed; text: why",
 }
 REDACTED = b"\0"  # the extra of a message that was removed, instead of which its text tells so
+NOTED = ("topic",)  # acts that are kept among what was said, as messages without a text
+
+
+def noted(act: str, about: bytes, text: bytes) -> bytes:
+    """The extra by which an act is kept."""
+    return b"\0%b %b\n%b" % (act.encode(), about, text)
+
+
+def of_note(extra: bytes) -> Optional[Tuple[str, bytes, bytes]]:
+    """(act, about, text) of such an extra; None of all others."""
+    if extra[:1] != b"\0" or len(extra) < 2:
+        return None
+    head, _, text = extra[1:].partition(b"\n")
+    act, _, about = head.partition(b" ")
+    return act.decode(), about, text
 
 
 # ---- commands: what a client asks
@@ -309,6 +324,15 @@ class Manage(NamedTuple):
     room: bytes
     act: str
     about: bytes
+    text: bytes
+
+
+@event
+class Redact(NamedTuple):
+    """Remove the message of this number, which I have said to one alone. `text`: why."""
+
+    to: bytes
+    number: bytes
     text: bytes
 
 
@@ -612,8 +636,8 @@ class Hangup(NamedTuple):
 
 Command = Union[
     Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
-    History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Masks, Wallops,
-    Typing, Away, Introduce, SetName, SetFlag, SetMetadata, ReadMetadata, Follow, Identify, Oper, ScramBegin,
+    History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Redact, Masks,
+    Wallops, Typing, Away, Introduce, SetName, SetFlag, SetMetadata, ReadMetadata, Follow, Identify, Oper, ScramBegin,
     ScramFinish, Whois, WhoWas, Watch, MarkRead, Offer, Share, PublishDevices, DevicesOf,
     ReadMark, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Turn, Nothing, Malformed,
     Broken, Hangup,
@@ -1041,7 +1065,7 @@ class Managed(NamedTuple):
     """Somebody has done something to the room, or to somebody in it: see `Manage`.
 
     Whoever was in the room then hears it. So somebody who was kicked, and whoever was in a room that was dropped, hears
-    this of the room as the last.
+    this of the room as the last. number, at: of what is kept of it (see NOTED), as those of a message; or 0.
     """
 
     room: bytes
@@ -1049,6 +1073,8 @@ class Managed(NamedTuple):
     by: bytes
     about: bytes
     text: bytes
+    number: int = 0
+    at: int = 0
 
 
 @event
@@ -1057,6 +1083,15 @@ class Invited(NamedTuple):
 
     room: bytes
     by: bytes
+
+
+@event
+class Redacted(NamedTuple):
+    """`by` has removed the message of this number, which it had said to you alone. `text`: why."""
+
+    by: bytes
+    number: bytes
+    text: bytes
 
 
 @event
@@ -1167,8 +1202,8 @@ Answer = Union[
     ReadTold, DevicesTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, MetadataTold, Offered,
 ]  # fmt: skip
 Push = Union[
-    Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Notice,
-    IsTyping, Presence, Changed, MetadataChanged, DevicesChanged, Wallopped,
+    Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Redacted,
+    Notice, IsTyping, Presence, Changed, MetadataChanged, DevicesChanged, Wallopped,
 ]  # fmt: skip
 Happening = Union[Answer, Push]
 

@@ -9,13 +9,22 @@ that can be: see `irc_words.lines_of`.
 A client has its name when it has sent NICK and USER, in whichever order, and ended what it has to ask about
 capabilities (CAP). It is in no room before it JOINs one. Rooms are those of the house, "#lobby" among them; owners and
 ops are shown as @, who has a voice as +. Names that IRC cannot carry are shown by aliases (`irc_words.nick`). What the
-commands do is in `irc_rooms` and `irc_people`; how what many hear is written for whom, in `irc_caps`.
+commands do is in `irc_rooms`, `irc_talk` and `irc_people`; how what many hear is written for whom, in `irc_caps`.
 """
 import functools
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from parley import __version__
-from parley.server.protocols import events, irc_history, irc_metadata, irc_people, irc_rooms, irc_services
+from parley.server.protocols import (
+    events,
+    irc_history,
+    irc_metadata,
+    irc_multiline,
+    irc_people,
+    irc_rooms,
+    irc_services,
+    irc_talk,
+)
 from parley.server.protocols.contract import Frames, Limits
 from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import CAPABILITIES, Form, Forms, form, form_of
@@ -24,6 +33,7 @@ from parley.server.protocols.irc_words import (
     HOST,
     NUMERICS,
     OTHERWISE,
+    is_in_batch,
     is_nick,
     lines_of,
     middle,
@@ -107,7 +117,7 @@ class Decoder:
     """
 
     __slots__ = ("form", "caps", "me", "name", "server", "said_to", "fresh", "found", "tags", "watched", "known",
-                 "account", "sasl", "followed", "early", "made", "_limits",
+                 "account", "sasl", "draft", "followed", "early", "made", "_limits",
                  "_held", "_skipping", "_out", "_asked", "_nick", "_user", "_real_name", "_password", "_capping",
                  "_shows_values", "_form", "_label", "_collected", "_batches")
 
@@ -123,6 +133,7 @@ class Decoder:
         self.followed: Tuple[bytes, ...] = ()  # keys of metadata
         self.early: Mapping[bytes, bytes] = _NO_TAGS  # metadata that it has set before it had its name
         self.made: Optional[bytes] = None  # the account that it has made before its registration is complete
+        self.draft: Optional[irc_multiline.Draft] = None  # a text of several lines that is not complete
         self.said_to = b"*"  # the room in which it has spoken last
         self.fresh = b""  # the room that it has just entered
         self.found: Sequence[bytes] = ()  # rooms, for a command that first has to ask for them
@@ -181,7 +192,7 @@ class Decoder:
     def _line(self, line: bytes) -> events.Command:
         line = line.replace(b"\0", b"").rstrip(b"\r").lstrip(b" ")
         if line[:9] in _TALK and self.name is not None:
-            talk: Optional[events.Command] = irc_rooms.plain_talk(line[8:])
+            talk: Optional[events.Command] = irc_talk.plain_talk(line[8:])
             if talk is not None and len(line) <= self._limits["line_bytes"]:
                 self.said_to = line[8:].partition(b" ")[0]
                 return talk
@@ -237,6 +248,16 @@ class Decoder:
         """Is what answers a command collected, as it has a label?"""
         return bool(self._label)
 
+    def take_label(self) -> bytes:
+        """The label of the line, which the answer to a later one is going to bear."""
+        label, self._label = self._label, b""
+        return label
+
+    def give_label(self, label: bytes) -> None:
+        """What answers this line bears the label."""
+        if label:
+            self._label, self._collected = label, []
+
     def collect(self, frames: Frames) -> None:
         """These are a part of the answer."""
         self._collected += frames
@@ -258,7 +279,7 @@ class Decoder:
         self._batches += 1
         name, front = b"b%d" % self._batches, self._front()
         return [b"%b:%b BATCH +%b\r\n" % (front, self.server, b" ".join([name, kind, *params])),
-                *[with_tag(line, b"batch=" + name) for line in lines],
+                *[line if is_in_batch(line) else with_tag(line, b"batch=" + name) for line in lines],
                 b"%b:%b BATCH -%b\r\n" % (front, self.server, name)]
 
     def past(self, target: bytes, messages: Sequence[Any], lines: List[bytes]) -> None:
@@ -267,6 +288,10 @@ class Decoder:
         for number, sender, text, at in messages:
             text, _, extra = text.partition(b"\0")
             if not text and extra and b"draft/event-playback" not in self.caps:
+                continue
+            note = events.of_note(extra)
+            if note is not None:
+                lines += self._form.noted(self.known, sender, target, note, number, at)
                 continue
             to = target if not is_alone or sender == self.name else self.me
             lines += self._form.talk(self.known, sender, to, text, extra, number, at, False)
@@ -385,7 +410,7 @@ class Decoder:
         if alone is not None:
             alone(self, happening)
         elif kind is events.Refused and happening.asked is events.Say:
-            irc_rooms.not_said(self, happening)
+            irc_talk.not_said(self, happening)
         elif self._asked is not None:
             asked, self._asked = self._asked, None
             asked(self, happening)
@@ -393,8 +418,22 @@ class Decoder:
                 self._collected += self._told()
         return self._told()
 
+    def _renamed(self, managed: events.Managed) -> None:
+        irc_rooms.renamed(self, managed)
+        if self._label and managed.by == self.name:
+            self.collect(self._told())
+
+    def after_rename(self, managed: events.Managed) -> Sequence[Any]:
+        """What it asks when a room that it is in has another name, and it was told that."""
+        return irc_rooms.after_rename(self, managed)
+
     def _whispered(self, whispered: events.Whispered) -> None:
         self.talk(whispered.sender, self.me, whispered.text, whispered.extra, whispered.number or 0, whispered.at)
+
+    def redacted(self, by: bytes, target: bytes, number: bytes, why: bytes) -> None:
+        """Tell it that somebody has removed a message, if it wants to know of that."""
+        if b"draft/message-redaction" in self.caps:
+            self.line(self.source(by), b"REDACT", target, number, text=why or None)
 
     def _typing(self, typing: events.IsTyping) -> None:
         if b"message-tags" in self.caps:
@@ -582,11 +621,17 @@ class Decoder:
     # ---- other things that need nobody else
 
     def take_ping(self, params: List[bytes]) -> Optional[Commands]:
-        """PING."""
+        """PING, which is answered behind all that was done before it, here or elsewhere."""
         if not params or not params[0]:
             return self.numeric(b"409", text=b"No origin specified")
-        self.line(self.server, b"PONG", self.server, text=params[0])
-        return None
+
+        def pong(client: "Decoder", answer: Any) -> None:
+            client.line(client.server, b"PONG", client.server, text=params[0])
+
+        if self.name is None:
+            pong(self, None)
+            return None
+        return [events.Labelled(pong, events.Count())]
 
     def take_quit(self, params: List[bytes]) -> Optional[Commands]:
         """QUIT."""
@@ -608,6 +653,8 @@ _ALONE: Dict[type, Callable[[Decoder, Any], None]] = {
     events.Farewell: Decoder._farewell,
     events.Exited: Decoder._exited,
     events.Invited: Decoder._invited,
+    events.Managed: Decoder._renamed,
+    events.Redacted: lambda client, told: client.redacted(told.by, client.me, told.number, told.text),
     events.Wallopped: lambda client, told: client.line(client.source(told.by), b"WALLOPS", text=told.text),
     events.Changed: irc_people.changed,
     events.Waiting: lambda client, waiting: None,
@@ -633,9 +680,10 @@ COMMANDS: Dict[bytes, Command] = {
     b"INVITE": Command(irc_rooms.invite, 2),
     b"KICK": Command(irc_rooms.kick, 2),
     b"MODE": Command(irc_rooms.mode, 1),
-    b"PRIVMSG": Command(irc_rooms.privmsg),
-    b"NOTICE": Command(irc_rooms.notice),
-    b"TAGMSG": Command(irc_rooms.tagmsg),
+    b"PRIVMSG": Command(irc_talk.privmsg),
+    b"NOTICE": Command(irc_talk.notice),
+    b"TAGMSG": Command(irc_talk.tagmsg),
+    b"BATCH": Command(irc_talk.batch, 1),
     b"AWAY": Command(irc_people.away),
     b"MONITOR": Command(irc_people.monitor, 1),
     b"AUTHENTICATE": Command(irc_services.authenticate, 1, True),
@@ -645,6 +693,7 @@ COMMANDS: Dict[bytes, Command] = {
     b"OPER": Command(irc_people.oper, 2),
     b"CHATHISTORY": Command(irc_history.chathistory, 1),
     b"MARKREAD": Command(irc_history.markread),
+    b"RENAME": Command(irc_rooms.rename, 2),
     b"REDACT": Command(irc_history.redact, 2),
     b"METADATA": Command(irc_metadata.metadata, 2, True),
     b"WALLOPS": Command(irc_people.wallops, 1),

@@ -7,19 +7,22 @@ import functools
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
+from parley.server.protocols.irc_multiline import CONCAT, KIND, LIMITS
 from parley.server.protocols.irc_words import (
     HOST,
     LONGEST_LINE,
+    Part,
     account_of,
     farewell,
-    lines_of,
     next_time,
     nick,
+    parts_of,
     real_name_of,
     shown,
     source,
     stamp,
     unpacked_extra,
+    unpacked_parts,
     user_of,
     with_tag,
 )
@@ -37,10 +40,12 @@ CAPABILITIES: Dict[bytes, bytes] = {
     b"cap-notify": b"",
     b"chghost": b"",
     b"draft/account-registration": b"",
+    b"draft/channel-rename": b"",
     b"draft/chathistory": b"",
     b"draft/event-playback": b"",
     b"draft/message-redaction": b"",
     b"draft/metadata-3": b"",  # see `irc_metadata`
+    KIND: LIMITS,
     b"draft/read-marker": b"",
     b"echo-message": b"",
     b"extended-join": b"",
@@ -57,7 +62,7 @@ CAPABILITIES: Dict[bytes, bytes] = {
 }
 # Those that change what many hear, and so are part of a form.
 SHARED = frozenset([
-    b"account-notify", b"account-tag", b"away-notify", b"draft/message-redaction", b"echo-message",
+    KIND, b"account-notify", b"account-tag", b"away-notify", b"draft/message-redaction", b"echo-message",
     b"extended-join", b"invite-notify",
     b"message-tags", b"server-time", b"setname"])
 
@@ -72,7 +77,7 @@ _COUNTS = {b"limit": b"l"}
 
 def form_of(caps: FrozenSet[bytes]) -> str:
     """The form for who has asked for these."""
-    return b",".join(sorted(caps & SHARED)).decode()
+    return b",".join(sorted(caps & SHARED if b"batch" in caps else caps & SHARED - {KIND})).decode()
 
 
 def prefix_of(role: bytes) -> bytes:
@@ -82,7 +87,7 @@ def prefix_of(role: bytes) -> bytes:
 
 def mask(pattern: bytes) -> bytes:
     """A ban of the house as a mask."""
-    return pattern if b"!" in pattern or pattern[:1] == b"$" else nick(pattern) + b"!*@*" if (
+    return pattern if b"!" in pattern or pattern.startswith((b"$a:", b"account:")) else nick(pattern) + b"!*@*" if (
         b"*" not in pattern and b"?" not in pattern) else pattern + b"!*@*"
 
 
@@ -159,6 +164,9 @@ _DOER: Dict[type, Callable[[Any], bytes]] = {
 }
 
 
+_NOT_KEPT = events.Managed(b"", "", b"", b"", b"")
+
+
 class Form:
     """How what many hear is written for who has these capabilities."""
 
@@ -170,6 +178,7 @@ class Form:
         self._has_tags = b"message-tags" in caps
         self._redacts = b"draft/message-redaction" in caps
         self._invites = b"invite-notify" in caps
+        self._batches = KIND in caps
         self._is_plain = not (self._has_time or self._has_tags or self._accounts)
         self._encoders: Dict[type, Callable[[Any, Any], List[bytes]]] = {
             events.Joined: self._came,
@@ -193,7 +202,8 @@ class Form:
         lines = encode(known, happening) if encode else ()
         if not lines:
             return ()
-        front = self.front(known, _DOER.get(kind, _by_name)(happening), 0, 0)
+        managed: Any = happening if kind is events.Managed else _NOT_KEPT
+        front = self.front(known, _DOER.get(kind, _by_name)(happening), managed.number, managed.at)
         if kind is events.IsTyping:
             front = with_tag(front or b"", b"+typing=active")
         return tuple([b"%b%b\r\n" % (front, line) for line in lines])
@@ -263,17 +273,37 @@ class Form:
                 last.append(b"bot")
         return first, last
 
+    def noted(self, known: Any, sender: bytes, room: bytes, note: Tuple[str, bytes, bytes], number: int, at: int
+              ) -> List[bytes]:
+        """What somebody has once done to a room."""
+        act, about, text = note
+        front = self.front(known, sender, number, at, False)
+        return [b"%b%b\r\n" % (front, line)
+                for line in lines_about(known, events.Managed(room, act, sender, about, text))]
+
     def talk(self, known: Any, sender: bytes, target: bytes, text: bytes, extra: bytes, number: int, at: int,
              is_live: bool = True) -> List[bytes]:
         """What somebody has said to somebody, or in a room, in a line or several. is_live: or else it is the past."""
-        command, tags, whole = unpacked_extra(extra) if extra else (b"PRIVMSG", b"", b"")
+        command, tags, whole, meant = unpacked_extra(extra) if extra else (b"PRIVMSG", b"", b"", b"")
         if not command or command == b"TAGMSG" and not self._has_tags:
             return []
         front = b"" if self._is_plain else self.front(known, sender, number, at, is_live)
         if tags and self._has_tags:
             front = with_tag(front, tags)
-        start = b":%b %b %b" % (source(known, sender), command, target)
-        return [b"%b%b\r\n" % (front, start)] if command == b"TAGMSG" else lines_of(front, start + b" :", whole or text)
+        start = b":%b %b %b" % (source(known, sender), command, meant or target)
+        if command == b"TAGMSG":
+            return [b"%b%b\r\n" % (front, start)]
+        start += b" :"
+        parts = [(goes_on or position > 0, piece) for goes_on, part in unpacked_parts(whole)
+                 for position, (_, piece) in enumerate(parts_of(start, part) or [(False, part)])]
+        parts = parts or parts_of(start, whole or text)
+        if len(parts) < 2:
+            return [b"%b%b%b\r\n" % (front, start, part) for _, part in parts]
+        if self._batches:
+            return _batched(front, start, target, number, parts)
+        later = _without(b"msgid=%d" % number, front) if self._has_tags else front
+        lines = [part for _, part in parts if part]
+        return [b"%b%b%b\r\n" % (later if position else front, start, part) for position, part in enumerate(lines)]
 
     def encode_talk(self, known: Any, room: bytes, records: Sequence[Record], first: int, at: int = 0
                     ) -> Optional[List[bytes]]:
@@ -297,6 +327,22 @@ class Form:
                 frames.append(b"%b%b\r\n" % (start, (b"\r\n" + start).join(texts)))
                 frames += [b""] * (count - 1)
         return frames
+
+
+def _without(tag: bytes, front: bytes) -> bytes:
+    """Tags, with the "@" and the blank, without one of them."""
+    left = [one for one in front[1:-1].split(b";") if one != tag]
+    return b"@%b " % b";".join(left) if left else b""
+
+
+def _batched(front: bytes, start: bytes, target: bytes, number: int, parts: Sequence[Part]) -> List[bytes]:
+    """A text of several parts as one batch, which has the tags."""
+    name, who = b"m%d" % number, start.partition(b" ")[0]
+    concat = b"@batch=%b;%b " % (name, CONCAT)
+    return [b"%b%b BATCH +%b %b %b\r\n" % (front, who, name, KIND, target),
+            *[b"%b%b%b\r\n" % (concat if goes_on else b"@batch=%b " % name, start, part) for goes_on, part in parts],
+            b"%b BATCH -%b\r\n" % (who, name)]
+
 
 @functools.lru_cache(maxsize=256)
 def form(name: str) -> Form:

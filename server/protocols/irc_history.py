@@ -160,7 +160,11 @@ def redact(client: Any, params: List[bytes]) -> Commands:
             more = () if code == b"INVALID_TARGET" else (middle(number),)
             client.fail(b"REDACT", code, middle(target), *more, text=sentence(answer.reason))
 
+    def told_alone(client: Any, answer: Any) -> None:
+        told(client, answer)
+        if isinstance(answer, events.Done):
+            client.redacted(client.name, nick(name_of(target)), number, why)
+
     if not is_room(target):
-        client.fail(b"REDACT", b"INVALID_TARGET", middle(target), text=b"Only what was said in a room is taken back")
-        return None
+        return [Labelled(told_alone, events.Redact(name_of(target), number, why))]
     return [Labelled(told, events.Manage(target, "redact", number, why))]

@@ -7,16 +7,16 @@ import functools
 import re
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from parley.server.protocols import events, irc_history, irc_metadata, irc_services
+from parley.server.protocols import events, irc_history, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import OPS, mask, prefix_of
-from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, packed_extra, shown
+from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
+from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, sentence, shown
 from parley.server.protocols.text import canonical
 
 Commands = Optional[Sequence[Any]]
 
-MOST_TARGETS = 4
 _NAMES_BYTES = 400  # in a line
 _FLAGS = {b"C": b"noctcp", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
 _OPEN = {b"t": b"open_topic", b"n": b"open_talk"}  # which are off where the letter is set
@@ -26,6 +26,8 @@ _MASKS = {
     b"e": ("except", "except", "unexcept", b"348", b"349"),
     b"I": ("invex", "invex", "uninvex", b"346", b"347"),
 }
+_NO_RENAME = {Reason.NAME_TAKEN: b"CHANNEL_NAME_IN_USE", Reason.INVALID_ROOM: b"CANNOT_RENAME",
+              Reason.IS_LOBBY: b"CANNOT_RENAME"}
 _WILD = {"*": ".*", "?": "."}
 _ROLES = {b"+o": "op", b"-o": "deop", b"+v": "voice", b"-v": "devoice"}
 
@@ -38,10 +40,6 @@ def asks(teller: Callable[..., Any], command: Any) -> Any:
 def then(commands: Callable[[], Sequence[Any]]) -> events.Turn:
     """What is asked when what stands in front of it is answered."""
     return events.Turn(lambda name: ((), commands()))
-
-
-def _listed(param: bytes) -> List[bytes]:
-    return list(dict.fromkeys(filter(None, param.split(b","))))
 
 
 # ---- coming and going
@@ -110,7 +108,7 @@ def _looked_around(client: Any, looked: Any) -> None:
 def part(client: Any, params: List[bytes]) -> Commands:
     """PART."""
     why = params[1] if len(params) > 1 else b""
-    return [asks(functools.partial(_parted, room, why), events.Exit(room, why)) for room in _listed(params[0])]
+    return [asks(functools.partial(_parted, room, why), events.Exit(room, why)) for room in listed(params[0])]
 
 
 def _parted(room: bytes, why: bytes, client: Any, answer: Any) -> None:
@@ -154,7 +152,7 @@ def names(client: Any, params: List[bytes]) -> Commands:
     def end(name: Optional[bytes]) -> Tuple[Tuple[bytes, ...], Sequence[Any]]:
         return client.alone(b"366", middle(params[0]), text=b"End of /NAMES list"), ()
 
-    return [*[asks(_names_told, events.Look(room)) for room in _listed(params[0])], events.Turn(end)]
+    return [*[asks(_names_told, events.Look(room)) for room in listed(params[0])], events.Turn(end)]
 
 
 def _names_told(client: Any, answer: Any) -> None:
@@ -181,7 +179,7 @@ def tell_names(client: Any, looked: events.Looked) -> None:
 
 def list_rooms(client: Any, params: List[bytes]) -> Commands:
     """LIST."""
-    wanted = _listed(params[0]) if params else []
+    wanted = listed(params[0]) if params else []
     conditions = [one for one in wanted if not is_room(one) or b"*" in one or b"?" in one]
     exact = [one for one in wanted if one not in conditions]
 
@@ -239,13 +237,44 @@ def invite(client: Any, params: List[bytes]) -> Commands:
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Done):
             client.numeric(b"341", middle(whom), middle(room))
-            _tell_away(client, whom)
+            tell_away(client, whom)
         elif answer.reason in (Reason.NOBODY, Reason.NOT_THERE):
             client.refuse(Reason.NOBODY, middle(whom))
         else:
             client.refuse(answer.reason, middle(room))
 
     return [asks(looked, events.Look(room)), then(go_on)]
+
+
+def rename(client: Any, params: List[bytes]) -> Commands:
+    """RENAME."""
+    old, new = params[:2]
+    why = heard(params[2], b"").plain or b"" if len(params) > 2 else b""
+
+    def told(client: Any, answer: Any) -> None:
+        if isinstance(answer, events.Refused):
+            code = _NO_RENAME.get(answer.reason)
+            if code is None:
+                client.refuse(answer.reason, middle(old))
+            else:
+                client.fail(b"RENAME", code, middle(old), middle(new), text=sentence(answer.reason))
+
+    return [asks(told, events.Manage(old, "rename", new, why))]
+
+
+def renamed(client: Any, managed: events.Managed) -> None:
+    """Tell a member that the room has another name: who does not know of such leaves, and comes in again."""
+    if b"draft/channel-rename" in client.caps:
+        client.line(client.source(managed.by), b"RENAME", managed.room, managed.about, text=managed.text)
+    else:
+        client.line(client.source(client.name), b"PART", managed.room,
+                    text=managed.text or b"The room is now " + managed.about)
+        client.join(managed.about)
+
+
+def after_rename(client: Any, managed: events.Managed) -> Sequence[Any]:
+    """What is asked then: who comes in again has to be told who is there."""
+    return [] if b"draft/channel-rename" in client.caps else [asks(_looked_around, events.Look(managed.about))]
 
 
 def kick(client: Any, params: List[bytes]) -> Commands:
@@ -311,7 +340,9 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
     masks = _MASKS.get(letter)
     if masks is not None:
         if not rest:
-            return asks(functools.partial(_masks_told, room, letter), events.Masks(room, masks[0])), rest
+            kinds = [masks[0], "mute"] if letter == b"b" else [masks[0]]
+            return [asks(functools.partial(_masks_told, room, letter, kind == kinds[-1]), events.Masks(room, kind))
+                    for kind in kinds], rest
         given = rest[0]
         act = masks[1] if is_on else masks[2]
         if letter == b"b" and given[:2] == b"m:":
@@ -361,19 +392,25 @@ def _banned(room: bytes, client: Any, answer: Any) -> None:
 
 
 def pattern_of(given: bytes) -> bytes:
-    """The pattern of names that a mask means."""
+    """The pattern of names that a mask means; of accounts, if it begins with the extban for those."""
+    if given[:2] == b"a:":
+        return b"account:" + given[2:]
     name, _, rest = given.partition(b"!")
     return name_of(name) if rest in (b"", b"*@*", b"*") else given
 
 
-def _masks_told(room: bytes, letter: bytes, client: Any, answer: Any) -> None:
+def _masks_told(room: bytes, letter: bytes, is_last: bool, client: Any, answer: Any) -> None:
+    """Who is on a list; of several under one letter the last is told of with the end, or why there is nothing."""
     _, _, _, one, end = _MASKS[letter]
     if isinstance(answer, events.Refused):
-        client.refuse(answer.reason, middle(room))
+        if is_last:
+            client.refuse(answer.reason, middle(room))
         return
     for pattern, by, since in answer.masks:
-        client.numeric(one, shown(answer.room), mask(pattern), nick(by), b"%d" % since)
-    client.numeric(end, shown(answer.room), text=b"End of list")
+        shown_as = b"m:" + mask(pattern) if answer.kind == "mute" else mask(pattern)
+        client.numeric(one, shown(answer.room), shown_as, nick(by), b"%d" % since)
+    if is_last:
+        client.numeric(end, shown(answer.room), text=b"End of list")
 
 
 def _modes_told(room: bytes, client: Any, answer: Any) -> None:
@@ -423,144 +460,3 @@ def _mode_of_oneself(client: Any, params: List[bytes]) -> Commands:
 def _flag_set(sign: bytes, letter: bytes, client: Any, answer: Any) -> None:
     if isinstance(answer, events.Done):
         client.line(client.own_source(), b"MODE", client.me, sign + letter)
-
-
-# ---- talking
-
-def plain_talk(rest: bytes) -> Any:
-    """What `privmsg` gives for most of what is said in rooms, without looking at its client; None for all else.
-
-    rest: the line behind the command.
-    """
-    target, colon, text = rest.partition(b" :")
-    if not colon or not text or b" " in target or b"," in target:
-        return None
-    try:
-        return asks(_talked, events.Say(text, None, None, target)) if rest.decode().isprintable() else None
-    except UnicodeDecodeError:
-        return None
-
-
-def _talked(client: Any, answer: Any) -> None:
-    _said(answer.asked.room, b"PRIVMSG", client, answer)
-
-
-def privmsg(client: Any, params: List[bytes]) -> Commands:
-    """PRIVMSG."""
-    return _say(client, b"PRIVMSG", params)
-
-
-def notice(client: Any, params: List[bytes]) -> Commands:
-    """NOTICE, which is never answered by an error."""
-    return _say(client, b"NOTICE", params)
-
-
-def tagmsg(client: Any, params: List[bytes]) -> Commands:
-    """TAGMSG."""
-    if b"message-tags" not in client.caps:
-        client.numeric(b"421", b"TAGMSG", text=b"Unknown command")
-        return None
-    if not params or not params[0]:
-        client.numeric(b"461", b"TAGMSG", text=b"Not enough parameters")
-        return None
-    tags = _client_tags(client)
-    typing = [tag for tag in tags if tag.startswith((b"+typing=", b"+draft/typing="))]
-    commands: List[Any] = []
-    for target in _listed(params[0])[:MOST_TARGETS]:
-        if typing and len(typing) == len(tags):
-            if typing[0].endswith(b"=active"):
-                commands.append(events.Typing(target, b"") if is_room(target) else events.Typing(
-                    events.HOME, name_of(target)))
-        elif tags:
-            commands.append(_to(client, target, b"TAGMSG", b"", packed_extra(b"TAGMSG", tags, b"")))
-    return commands
-
-
-def _client_tags(client: Any) -> List[bytes]:
-    """The tags of the line that are for others."""
-    if b"message-tags" not in client.caps:
-        return []
-    return [b"%b=%b" % (key, value) if value else key for key, value in client.tags.items() if key[:1] == b"+"]
-
-
-def _to(client: Any, target: bytes, command: bytes, text: bytes, extra: bytes) -> Any:
-    """The command that says something to one target."""
-    told = functools.partial(_said, target, command)
-    if is_room(target):
-        client.said_to = target
-        return asks(told, events.Say(text, None, None, target, extra=extra))
-    return asks(told, events.Whisper(name_of(target), text, None, None, extra=extra))
-
-
-def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
-    if not params or not params[0]:
-        client.numeric(b"411", text=b"No recipient given (%b)" % command)
-        return None
-    if len(params) < 2 or not params[1]:
-        client.numeric(b"412", text=b"No text to send")
-        return None
-    targets = _listed(params[0])
-    if len(targets) > MOST_TARGETS:
-        client.numeric(b"407", middle(params[0]), text=b"Too many targets")
-        return None
-    text, whole = heard(params[1], client.me)
-    extra = packed_extra(command, _client_tags(client), whole)
-    commands: List[Any] = []
-    for target in targets:
-        if target.lower() == b"nickserv":
-            commands += irc_services.nickserv(client, params[1].split())
-        elif text is None and is_room(target):
-            commands += _to_programs(client, target, command, extra)
-        else:
-            commands.append(_to(client, target, command, text or b"", extra))
-    return commands
-
-
-def _to_programs(client: Any, target: bytes, command: bytes, extra: bytes) -> List[Any]:
-    """What says something to the programs in a room, if that is wanted there. Those of other protocols hear nothing."""
-    unwanted: List[bytes] = []
-
-    def looked(client: Any, answer: Any) -> None:
-        if isinstance(answer, events.Looked) and dict(answer.settings).get(b"noctcp"):
-            unwanted.append(shown(answer.room))
-
-    def go_on() -> Sequence[Any]:
-        if not unwanted:
-            return [_to(client, target, command, b"", extra)]
-        return () if command == b"NOTICE" else [events.Turn(lambda name: (client.alone(
-            b"404", unwanted[0], text=b"Messages for programs are not wanted here"), ()))]
-
-    return [asks(looked, events.Look(target)), then(go_on)]
-
-
-def _said(target: bytes, command: bytes, client: Any, answer: Any) -> None:
-    if isinstance(answer, events.Stored):
-        asked = answer.asked
-        client.talk(client.name, middle(target), asked.text, asked.extra, answer.number, answer.at)
-    elif isinstance(answer, events.Refused) and command != b"NOTICE":
-        refuse_talk(client, target, answer.reason)
-    if command == b"PRIVMSG" and not isinstance(answer, events.Refused) and not is_room(target):
-        _tell_away(client, target)
-
-
-def _tell_away(client: Any, target: bytes) -> None:
-    """301, if somebody to whom something was said is away."""
-    person = client.known.people.get(name_of(target))
-    if person is not None and person.away is not None:
-        client.numeric(b"301", middle(target), text=person.away)
-
-
-def refuse_talk(client: Any, target: bytes, reason: str) -> None:
-    """Why something is not said."""
-    if reason == Reason.BAD_FORM:
-        client.numeric(b"412", text=b"No text to send")
-    elif reason in (Reason.NOT_INSIDE, Reason.NO_ROOM):
-        client.refuse(reason, middle(target), code=b"404")
-    else:
-        client.refuse(reason, middle(target))
-
-
-def not_said(client: Any, refused: events.Refused) -> None:
-    """What it said a while ago in a room is not heard there."""
-    refuse_talk(client, client.said_to, refused.reason)
-

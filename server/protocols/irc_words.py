@@ -10,6 +10,7 @@ from parley.server.protocols.reasons import SENTENCES
 from parley.server.protocols.text import canonical, is_blank, pieces
 
 Frames = Tuple[bytes, ...]
+Part = Tuple[bool, bytes]  # of a text: does it go on in the line of the part before it? what it is
 
 HOST = b"parley"  # of all who are here: from where they come is told to nobody
 LOBBY = b"#lobby"
@@ -144,6 +145,11 @@ def with_tag(line: bytes, tag: bytes) -> bytes:
     return b"@%b;%b" % (tag, line[1:]) if line[:1] == b"@" else b"@%b %b" % (tag, line)
 
 
+def is_in_batch(line: bytes) -> bool:
+    """Is the line in a batch already, or the end of one? Such a one has the tag in front of all others."""
+    return line.startswith(b"@batch=") or line.startswith(b":") and line.split(b" ", 2)[1] == b"BATCH"
+
+
 # ---- times
 
 class _Stamps:
@@ -222,13 +228,18 @@ def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:
     What fits into a line as clients send it, without the source, is told in one; longer texts are cut so that each line
     has LONGEST_LINE bytes at most.
     """
+    return [b"%b%b%b\r\n" % (front, start, part) for _, part in parts_of(start, text)]
+
+
+def parts_of(start: bytes, text: bytes) -> List[Part]:
+    """The parts of which `lines_of` makes lines."""
     most_sent = LONGEST_LINE - 1 - len(start.partition(b" ")[2])  # without the source, and perhaps without the colon
     if len(text) <= most_sent and b"\n" not in text:
-        return [b"%b%b%b\r\n" % (front, start, text)]
+        return [(False, text)]
     most = max(LONGEST_LINE - 2 - len(start), 64)
-    return [b"%b%b%b\r\n" % (front, start, piece)
+    return [(number > 0, piece)
             for line in text.split(b"\n") if not is_blank(line)
-            for piece in ((line,) if len(line) <= most_sent else pieces(line, most))]
+            for number, piece in enumerate((line,) if len(line) <= most_sent else pieces(line, most))]
 
 
 # ---- what goes along with a text to those only who speak IRC: extras
@@ -236,21 +247,35 @@ def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:
 _COMMANDS = (b"PRIVMSG", b"NOTICE", b"TAGMSG")
 
 
-def packed_extra(command: bytes, tags: Sequence[bytes], whole: bytes) -> bytes:
+def packed_extra(command: bytes, tags: Sequence[bytes], whole: bytes, target: bytes = b"") -> bytes:
     """The extra of a message; empty if there is nothing to say beside its text.
 
     command: PRIVMSG, NOTICE or TAGMSG. tags: those of the client, as it has sent them. whole: see `Heard`.
+    target: whom the client has named, if that is neither a room nor a nick.
     """
     if command == b"PRIVMSG" and not tags and not whole:
         return b""
-    return b"%b %b\n%b" % (command, b";".join(tags), whole)
+    return b" ".join([command, b";".join(tags), *filter(None, [target])]) + b"\n" + whole
 
 
-def unpacked_extra(extra: bytes) -> Tuple[bytes, bytes, bytes]:
-    """(command, tags joined by ";", whole text or empty) of an extra. The command is empty of what was removed."""
+def unpacked_extra(extra: bytes) -> Tuple[bytes, bytes, bytes, bytes]:
+    """(command, tags joined by ";", whole text or empty, target or empty) of an extra.
+
+    The command is empty of what was removed.
+    """
     head, _, whole = extra.partition(b"\n")
-    command, _, tags = head.partition(b" ")
-    return command if command in _COMMANDS else b"", tags, whole
+    command, tags, target = (*head.split(b" "), b"", b"")[:3]
+    return command if command in _COMMANDS else b"", tags, whole, target
+
+
+def packed_parts(parts: Sequence[Part]) -> bytes:
+    """Parts of a text as `whole` in an extra; nothing else there begins with a line end."""
+    return b"".join([b"\n%b%b" % (b"+" if goes_on else b"-", part) for goes_on, part in parts])
+
+
+def unpacked_parts(whole: bytes) -> List[Part]:
+    """The same again; none if it is one line."""
+    return [(part[:1] == b"+", part[1:]) for part in whole[1:].split(b"\n")] if whole[:1] == b"\n" else []
 
 
 # ---- why not
@@ -305,10 +330,11 @@ def farewell(why: bytes) -> bytes:
 def supported(network: bytes, topic_bytes: int) -> Sequence[bytes]:
     """The tokens of 005."""
     return (
-        b"CASEMAPPING=ascii", b"CHANTYPES=#", b"PREFIX=(ov)@+", b"CHANMODES=beI,k,l,Cimnst",
+        b"CASEMAPPING=ascii", b"CHANTYPES=#", b"PREFIX=(ov)@+", b"STATUSMSG=@+", b"CHANMODES=beI,k,l,Cimnst",
         b"MODES=6", b"NICKLEN=%d" % LONGEST_NICK, b"CHANNELLEN=33", b"TOPICLEN=%d" % topic_bytes,
         b"AWAYLEN=%d" % topic_bytes, b"KICKLEN=%d" % topic_bytes, b"USERLEN=%d" % LONGEST_USER, b"NAMELEN=150",
-        b"MONITOR=100", b"WHOX", b"BOT=B", b"ELIST=MNU", b"EXCEPTS", b"INVEX", b"EXTBAN=,am", b"MAXLIST=beI:100",
+        b"MONITOR=100", b"WHOX", b"BOT=B", b"ELIST=MNU", b"EXCEPTS", b"INVEX", b"EXTBAN=,am",
+        b"ACCOUNTEXTBAN=account,a", b"MAXLIST=beI:100",
         b"TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,KICK:4,JOIN:,PART:,NAMES:,LIST:,WHOIS:1", b"UTF8ONLY", b"LINELEN=8192",
         b"CHATHISTORY=1000", b"MSGREFTYPES=msgid,timestamp",
         b"NETWORK=" + network)

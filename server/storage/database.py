@@ -17,10 +17,10 @@ from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import BY_TIME, MOST_TAGS, RESUMED_FOR, Stored
 from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
-from parley.server.protocols.events import REDACTED
+from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage.backup import Result, copied
 from parley.server.storage.memory import MOST_MARKERS, Pair, Row, Told, latest_between, whole, with_kept
-from parley.server.storage.pages import MOST_MESSAGES, Pages, page
+from parley.server.storage.pages import BEHIND_ALL, MOST_MESSAGES, Pages, page
 
 DAY = 86400  # seconds
 
@@ -466,18 +466,35 @@ class Database(Pages):
         self._note_room(room)
         return True
 
-    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> bool:
+    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> Result:
         talk = LOBBY if room == LOBBY else self._known(_room_pair(room))
+        return False if talk is None else self._redact(talk, number, names, since, text)
+
+    def _redact(self, talk: int, number: int, names: List[bytes], since: int, text: bytes) -> Result:
         found = self._row("SELECT sender, time, 1 FROM messages WHERE number = ?1 AND conversation = ?2 UNION ALL"
                           " SELECT sender, time, 0 FROM extras WHERE number = ?1 AND conversation = ?2", number, talk)
-        if talk is None or found is None or number <= since or names and found[0] not in names:
+        if found is None:
             return False
+        if number <= since or names and found[0] not in names:
+            return Reason.NOT_ALLOWED
         sender, when, has_text = found
         self._connection.execute("DELETE FROM extras WHERE number = ?", (number,))
         if has_text:
             self._connection.execute("UPDATE messages SET text = ?, checksum = ? WHERE number = ?", (
                 text.decode(), _checksum(when, sender, text), number))
             self._note_extra(number, talk, when, sender, REDACTED)
+        return True
+
+    def redact_alone(self, number: int, sender: bytes, to: bytes, since: int, text: bytes) -> bool:
+        talk = self._known(_pair(sender, to))
+        kept = self._row("SELECT time, text FROM messages WHERE number = ? AND conversation = ?", number, talk)
+        if talk is None or self._redact(talk, number, [sender], since, text) is not True:
+            return False
+        if kept is not None:
+            when, old = kept
+            self._connection.execute(
+                "UPDATE kept SET text = ?, checksum = ? WHERE receiver = ? AND sender = ? AND time = ? AND text = ?", (
+                    text.decode(), _checksum(when, sender, text), to.decode(), sender.decode(), when, old.decode()))
         return True
 
     def close_room(self, room: int) -> bool:
@@ -741,6 +758,10 @@ class Database(Pages):
             else:
                 high = middle
         return low
+
+    def _number_from(self, time: int) -> int:
+        found = self._row("SELECT min(number) FROM messages WHERE number >= ?", self._number_at(time))
+        return BEHIND_ALL if found is None or found[0] is None else int(found[0])
 
     def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
             Tuple[int, bytes, int]]:

@@ -33,7 +33,7 @@ from parley.server.storage.database import Database, StoreError
 from parley.server.storage.memory import Store
 
 READS = frozenset(messages(ReadStore)) | {"backup"}  # what changes nothing
-LATER = -1  # the result, which no other has, of a request that gets an answer of its own: `FromJournal.BackedUp`
+LATER = "later"  # the result, which no other has, of a request that gets an answer of its own: `FromJournal.BackedUp`
 MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
 # What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
 # functions and their variables.

@@ -13,7 +13,7 @@ from parley.server.chat.sessions import BY_TIME, Stored
 from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.messages import Listed, Marker, Missed
 from parley.server.ipc.queues import CONTROL, HEAD, place, placed, record, said, talk, without_extra
-from parley.server.protocols.events import REDACTED
+from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage.backup import Result
 from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pages, page
 
@@ -280,20 +280,39 @@ class Store(Pages):
         """A room that outlives its last member is as `state` has it: see `rooms`."""
         return True
 
-    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> bool:
-        """Of a message in a room only this text is left, and REDACTED; false if there is none that may be removed.
+    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> Result:
+        """Of a message in a room only this text is left, and REDACTED; false if there is none, or why not.
 
         names: only if it is by one of these; any, if there are none. since: only if its number is greater.
         """
         talk = self._lobby if room == LOBBY else self._rooms.get(room)
-        if talk is None or number <= since:
+        if talk is None:
             return False
         before = talk.size
-        done = talk.redact(number, names, text)
+        done = talk.redact(number, names, since, text)
         self._latest = None
         if room != LOBBY:
             self._rooms_size += talk.size - before
         return done
+
+    def redact_alone(self, number: int, sender: bytes, to: bytes, since: int, text: bytes) -> bool:
+        """Likewise of a message that one has said to another alone."""
+        conversation = self._conversations.get(_pair(sender, to))
+        if conversation is None or number <= since:
+            return False
+        self._take_out(conversation)
+        removed = conversation.redact(number, sender, text)
+        self._put_in(conversation, conversation.source.key)
+        if removed and removed[2]:
+            self._redact_kept(sender, to, removed, text)
+        return removed is not None
+
+    def _redact_kept(self, sender: bytes, to: bytes, removed: Listed, text: bytes) -> None:
+        """What was said is not kept any more for who has not taken it yet."""
+        _, _, old, when = removed
+        if to in self._kept:
+            self._kept[to] = [(kept[0], sender, text, *kept[3:]) if kept[1:4] == (sender, old, when // 1000) else kept
+                              for kept in self._kept[to]]
 
     def close_room(self, room: int) -> bool:
         """A room is gone, with all that was said in it. No other gets its number."""
@@ -572,18 +591,18 @@ class _Talk:
         self.size += EXTRA_SIZE + len(sender) + len(extra)
         return frame, count
 
-    def redact(self, number: int, names: List[bytes], text: bytes) -> bool:
+    def redact(self, number: int, names: List[bytes], since: int, text: bytes) -> Result:
         """See `Store.redact`."""
         extras = self.extras = {} if self.extras is None else self.extras
         when, sender, extra = extras.get(number, (0, b"", b""))
         if sender:
-            return (not names or sender in names) and self._drop_extra(number)
+            return self._drop_extra(number) if _may_remove(number, sender, names, since) else Reason.NOT_ALLOWED
         for index, (first, place_, frame) in enumerate(self.frames):
             messages = said(frame)
             if first <= number < first + len(messages):
                 session, sender, old, when = messages[number - first]
-                if names and sender not in names:
-                    return False
+                if not _may_remove(number, sender, names, since):
+                    return Reason.NOT_ALLOWED
                 messages[number - first] = session, sender, text, when
                 kind, room, worker = HEAD.unpack_from(frame)[:3]
                 records = [record(*message) for message in messages]
@@ -695,6 +714,10 @@ class _Account:
         self.used: Optional[int] = None
 
 
+def _may_remove(number: int, sender: bytes, names: List[bytes], since: int) -> bool:
+    return number > since and (not names or sender in names)
+
+
 class _Source:
     """The conversations of one address, the one that was silent longest first, and their size in memory."""
 
@@ -748,6 +771,28 @@ class _Conversation:
         extras = self.extras or {}
         while len(extras) > MOST_MESSAGES or self.size > MOST_OF_ONE and len(extras) > 1:
             self.size -= EXTRA_SIZE + len(extras.pop(next(iter(extras)))[2])
+
+    def redact(self, number: int, sender: bytes, text: bytes) -> Optional[Listed]:
+        """Of a message by this sender only this text is left, and REDACTED. Gives what it was; None if there is none.
+
+        What had no text is gone; nothing of what it was is given then but who said it.
+        """
+        extras = self.extras or {}
+        _, by, extra = extras.get(number, (0, b"", b""))
+        if by:
+            if by != sender:
+                return None
+            del extras[number]
+            self.size -= EXTRA_SIZE + len(extra)
+            return number, sender, b"", 0
+        for index, message in enumerate(self.messages):
+            _, said_by, old, when = message
+            if message[0] == number and said_by == sender:
+                self.messages[index] = number, said_by, text, when
+                self.extras = {**extras, number: (0, b"", REDACTED)}
+                self.size += len(text) - len(old) + len(REDACTED) - len(extra) + (0 if number in extras else EXTRA_SIZE)
+                return message
+        return None
 
     def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
         """See `_Talk.exactly`."""

@@ -110,6 +110,10 @@ class Pages:
         """A number: what has a smaller one was said before then. Where it costs little to look at all, 0 will do."""
         return 0
 
+    def _number_from(self, time: int) -> int:
+        """A number: what has this or a greater one was said then or later. Likewise BEHIND_ALL will do."""
+        return BEHIND_ALL
+
     def browse_exactly(self, room: int, name: bytes, partner: bytes, before: Optional[int], after: Optional[int],
                        most: int, since: int, before_time: Optional[int], after_time: Optional[int],
                        latest: bool) -> Tuple[List[Listed], bool, int]:
@@ -118,8 +122,8 @@ class Pages:
         start = since if after is None else max(after, since)
         if after_time is not None:
             start = max(start, self._number_at(after_time) - 1)
-        if before_time is not None and 0 < self._number_at(before_time) <= self._number:
-            end = min(end, self._number_at(before_time))
+        if before_time is not None:
+            end = min(end, self._number_from(before_time))
 
         def look(after: int, before: int, latest: bool) -> _Messages[Listed]:
             with contextlib.closing(self._look_exactly(room, name, partner, after, before, latest)) as messages:

@@ -46,7 +46,8 @@ _DROPPED = frozenset([
 _REFUSED = frozenset([
     "claim_unproven", "claim_guest", "claim_name", "open_account", "replace_password", "rename", "delete", "whisper",
     "enter", "exit", "manage", "resume", "describe", "log_out", "set_name", "set_flag", "identified", "whois",
-    "wallops", "read_mark", "publish_devices", "set_metadata", "say_outside"])
+    "wallops", "read_mark", "publish_devices", "set_metadata", "say_outside",
+    "redact"])
 _REPLIED = frozenset(["set_password", "remove_account", "empty_box", "manage_room", "announce"])
 
 log = logging.getLogger(__name__)

@@ -739,6 +739,9 @@ class Conversing(Audience):
     def hear(self, room, happening, origin=None):
         if type(happening) not in _OF_SOMEBODY or not getattr(happening, "gone", True):
             self._happened = None, ()
+            if type(happening) is Managed and happening.act == "rename":
+                self._tell_of_rename(room, happening)
+                return
             if self._collecting and type(happening) is Managed:
                 origin = self._collect(room, happening) or origin
             super().hear(room, happening, origin)
@@ -755,6 +758,13 @@ class Conversing(Audience):
             if session not in told and session is not origin:
                 told.add(session)
                 self._tell(session, frames)
+
+    def _tell_of_rename(self, room, managed):
+        """That a room has another name is told to each member alone: some have to come in again."""
+        for session in [*self.rooms.get(room, ())]:
+            self.tell(session, managed)
+            for command in session.decoder.after_rename(managed):
+                session.hub.hear_once_told(session, command)
 
     def _collect(self, room, managed):
         """What somebody has done to the room is a part of what answers it, if that is collected; gives who it is."""

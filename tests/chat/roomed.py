@@ -67,16 +67,20 @@ class Store:
     """Stores everything, or nothing if it is `broken`; at once, or if it is `late` only by `catch_up`.
 
     rooms: {number: (name, state)} of those that are kept. closed: the numbers of those that were. read: what was asked
-    for. past: what is found, see `ReadStore.Room`.
+    for. past: what is found, see `ReadStore.Room`. noted: acts, as they are kept.
     """
 
     last_number, reserved = 0, 1 << 40
 
     def __init__(self):
-        self.rooms, self.closed, self.read = {}, [], []
+        self.rooms, self.closed, self.read, self.noted = {}, [], [], []
         self.broken = self.late = False
         self._behind = []
         self.past = [], 0, False
+
+    def talk(self, frame, then):
+        self.noted.append(frame)
+        then(None if self.broken else True)
 
     def ask(self, then, request):
         if self.late:
@@ -90,8 +94,6 @@ class Store:
             self._keep(request)
             then(True)
 
-    def talk(self, frame, then):
-        then(None if self.broken else True)
 
     def catch_up(self):
         self.late, behind, self._behind = False, self._behind, []

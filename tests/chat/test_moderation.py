@@ -5,8 +5,8 @@ from roomed import BEGIN, DONE, Roomed, texts
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
 from parley.server.chat.rooms import MEMBER, OP, OWNER, VOICE
-from parley.server.ipc.queues import AWAITED, HEAD, TALK, record, talk
-from parley.server.protocols.events import Reason
+from parley.server.ipc.queues import AWAITED, HEAD, TALK, record, said, talk
+from parley.server.protocols.events import REDACTED, Reason, of_note
 
 DAY = 86400
 REPLACED = Reason.REPLACED.encode()
@@ -403,6 +403,16 @@ def test_an_operator_drops_a_room_in_which_nobody_is(spread):
     assert spread.do(b"boss", "drop") == DONE
     assert (spread.drain(), spread.store.closed) == ([], [1])
     assert list(spread.rooms.by_name) == [b"#lobby"]
+
+
+def test_a_topic_is_kept_among_what_was_said(roomed):
+    roomed.make(b"ann", b"bob")
+    roomed.do(b"ann", "topic", b"", b"news")
+    roomed.do(b"ann", "voice", b"bob")
+    (frame,) = roomed.store.noted
+    ((_, sender, text, _),) = said(frame)
+    assert sender == b"ann" and of_note(text.partition(b"\0")[2]) == ("topic", b"", b"news")
+    assert of_note(REDACTED) is of_note(b"PRIVMSG \nhi") is of_note(b"") is None
 
 
 def test_who_set_the_topic_and_when_is_told(spread):

@@ -86,6 +86,10 @@ def test_up_to_when_one_has_read_never_goes_back(asked):
         assert mark(session, 5000, partner=b"cid") == 5000
         assert mark(session, None, b"#lobby") == 0
         assert mark(session, 1, b"#none") == Reason.NO_ROOM
+    for session in (1, 2):
+        asked.register.exit(1, session, b"#dev", b"")
+    asked.register.enter(1, 2, b"#dev", tuple(claims(b"#dev")), None)
+    assert mark(2, None, b"#dev") == 8000, "also in a room that was made anew"
     assert asked.store._store.markers(b"ann") == []  # those are numbers
     for number in range(300):
         mark(2, number, partner=b"p%d" % number)

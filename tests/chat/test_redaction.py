@@ -58,10 +58,37 @@ def test_a_guest_who_has_introduced_itself_removes_what_it_has_said_since(chat):
 
 
 def test_what_cannot_be_removed_is_refused_and_told_to_nobody(chat):
-    for stored, reason in ((False, Reason.NO_SUCH_NUMBER), (None, Reason.NOT_STORED)):
+    for stored, reason in ((False, Reason.NO_SUCH_NUMBER), (None, Reason.NOT_STORED),
+                           (Reason.NOT_ALLOWED, Reason.NOT_ALLOWED)):
         chat.store.ask = lambda then, request, stored=stored: then(stored)
         assert redact(chat, b"ann") == (None, reason)
         assert managed(chat) == []
+
+
+def test_what_was_said_to_one_alone_its_sender_removes(chat):
+    asked, stored = [], [True]
+
+    def ask(then, request):
+        asked.append(request[:4])
+        then(stored[0])
+
+    chat.store.ask = ask
+
+    def take_back(name, to, number=b"7"):
+        return chat._ask("redact", chat.people[name], to, number, b"why")
+
+    assert take_back(b"acc", b"bob") == DONE and asked == [(7, b"acc", b"bob", 0)]
+    assert [told[1:] for told in chat.drain()] == [
+        ("Redacted", chat.people[b"bob"][1], b"acc", b"7", b"why")]
+    assert take_back(b"bob", b"away") == DONE and asked[-1][3] > 1 << 60  # another bob may have said it
+    stored[0] = False
+    assert take_back(b"acc", b"bob") == Reason.NO_SUCH_NUMBER
+    stored[0] = None
+    assert take_back(b"acc", b"bob") == Reason.NOT_STORED
+    del asked[:]
+    for number in (b"", b"x", b"-1", b"9" * 19):
+        assert take_back(b"acc", b"bob", number) == Reason.NO_SUCH_NUMBER
+    assert not asked and not chat.drain()
 
 
 def test_who_runs_the_server_may_remove_messages_too(chat):

@@ -67,6 +67,7 @@ from parley.server.protocols.events import (
     Reason,
     Recall,
     Recalled,
+    Redact,
     Refused,
     Rename,
     Roles,
@@ -127,6 +128,7 @@ PUBLISH, DEVICES_OF = PublishDevices(b"ann", 7, b"list"), DevicesOf(b"bob")
 SCRAM_BEGIN, SCRAM_FINISH = ScramBegin(b"cid"), ScramFinish(b"cid", b"message", b"proof")
 TELL, READ_METADATA = SetMetadata(HOME, b"ann", b"url", b"a\1b"), ReadMetadata(b"#dev", b"", (b"url",), True)
 MASKS = Masks(b"#dev", "ban")
+REDACT = Redact(b"bob", b"7", b"why")
 KICK = Manage(b"#dev", "kick", b"bob", b"why")
 DEV = b"#dev", tuple(claims(b"#dev"))
 HOST = "192.0.2.1"
@@ -143,8 +145,8 @@ ONE_OF_EACH = [
     HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
     Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
     ROLES, LOOK, Count(), ReadMotd(),
-    KICK, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), TELL, READ_METADATA,
-    Follow((b"url",)), IDENTIFY, OPER,
+    KICK, REDACT, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), TELL,
+    READ_METADATA, Follow((b"url",)), IDENTIFY, OPER,
     SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, OFFER, SHARE, PUBLISH,
     DEVICES_OF, READ_MARK,
     Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED, TURN,
@@ -212,6 +214,7 @@ TABLE = {
     (MEMBER, TOPIC): (WAITING, [("topic", 1, b"#dev")], []),
     (MEMBER, ROLES): (WAITING, [("roles", 1, b"#dev")], []),
     (MEMBER, KICK): (WAITING, [("manage", 1, b"#dev", "kick", b"bob", b"why")], []),
+    (MEMBER, REDACT): (WAITING, [("redact", 1, b"bob", b"7", b"why")], []),
     (MEMBER, MASKS): (WAITING, [("masks", 1, b"#dev", "ban")], []),
     (MEMBER, Wallops(b"hi")): (WAITING, [("wallops", 1, b"hi")], []),
     (MEMBER, TYPING): (MEMBER, [("typing", 1, LOBBY, b"")], []),

@@ -608,7 +608,7 @@ def test_every_kind_of_happening_with_a_name_in_it_is_told_or_says_nothing():
     fields = {"name", "names", "sender", "old", "new", "by"}
     with_names = {kind for kind in events.HAPPENINGS if fields & set(kind._fields)}
     silent = {events.Known, events.IsTyping, events.Presence, events.WhoisTold, events.Looked, events.Changed,
-              events.Wallopped, events.DevicesTold, events.DevicesChanged,
+              events.Wallopped, events.Redacted, events.DevicesTold, events.DevicesChanged,
               TopicTold}  # the last does not tell who set it
     assert with_names - set(NAMED) == silent
     assert told(Known([LONG_NAME])) == []

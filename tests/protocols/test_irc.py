@@ -158,7 +158,7 @@ def test_a_client_registers_in_any_order(lines):
     client = coming()
     told = codes(client.send(*lines))
     assert [code for code in told if code != "CAP"] == [
-        "001", "002", "003", "004", "005", "005", "251", "252", "254", "255", "265", "266", "422"]
+        "001", "002", "003", "004", "005", "005", "005", "251", "252", "254", "255", "265", "266", "422"]
     assert client.send(b"PING :a b") == [b":irc.test PONG irc.test :a b\r\n"]
 
 
@@ -319,10 +319,11 @@ def test_all_that_can_be_asked_for_is_listed_and_granted():
     (b"TOPIC #a", [events.Topic(b"#a")]), (b"TOPIC #a :t", [events.Manage(b"#a", "topic", b"", b"t")]),
     (b"NAMES #a", [events.Look(b"#a")]), (b"WHO #a", [events.Look(b"#a")]), (b"WHO a*", [events.Who()]),
     (b"KICK #a b,c :why", [events.Manage(b"#a", "kick", name, b"why") for name in (b"b", b"c")]),
-    (b"MODE #a", [events.Look(b"#a")]), (b"MODE #a b", [events.Masks(b"#a", "ban")]),
+    (b"MODE #a", [events.Look(b"#a")]), (b"MODE #a b", [events.Masks(b"#a", "ban"), events.Masks(b"#a", "mute")]),
     (b"MODE #a +v b", [events.Look(b"#a"), events.Manage(b"#a", "voice", b"b", b"")]),
     (b"MODE #a +o+b b d!*@*", [events.Manage(b"#a", act, name, b"") for act, name in (
         ("op", b"b"), ("bar", b"d"))]),
+    (b"MODE #a +b a:acc", [events.Manage(b"#a", "bar", b"account:acc", b"")]), (b"PING x", [events.Count()]),
     (b"MODE #a +ik-l x", [events.Manage(b"#a", "set", *one) for one in (
         (b"invite", b"on"), (b"key", b"x"), (b"limit", b"off"))]),
     (b"MODE #a -t", [events.Manage(b"#a", "set", b"open_topic", b"on")]),
@@ -374,6 +375,7 @@ def test_who_may_not_enter_hears_why_and_nothing_else(reason, code):
 
 def test_an_answer_bears_the_label_as_a_line_a_batch_or_an_acknowledgement():
     client = Client(b"ann", caps=b"labeled-response batch")
+    client.answers = {events.Count: events.Counted(1, 1, 0)}
     assert client.send(b"@label=a PING x") == [b"@label=a :irc.test PONG irc.test :x\r\n"]
     assert client.send(b"@label=b PONG x") == [b"@label=b :irc.test ACK\r\n"]
     first, *rest, last = client.send(b"@label=c INFO")
@@ -435,6 +437,43 @@ def test_talk_is_the_same_however_it_is_written():
     (events.Managed(b"#a", "set", b"ann", b"key", b"secret"), b":ann!ann@parley MODE #a +k *")])
 def test_what_happens_in_a_room_is_a_line(happening, line):
     assert form().encode(Known(), happening, None) == (line + b"\r\n",)
+
+
+def test_bans_and_mutes_are_one_list_of_masks():
+    client = Client(b"ann")
+    client.answers[events.Masks] = lambda asked: events.MasksTold(
+        b"#a", asked.kind, [(b"account:eve", b"ann", 7)] if asked.kind == "ban" else [(b"bob", b"ann", 8)])
+    assert client.send(b"MODE #a b") == [
+        b":irc.test 367 ann #a account:eve ann 7\r\n", b":irc.test 367 ann #a m:bob!*@* ann 8\r\n",
+        b":irc.test 368 ann #a :End of list\r\n"]
+    client.answers[events.Masks] = lambda asked: events.Refused(Reason.NO_ROOM, asked)
+    assert codes(client.send(b"MODE #a b")) == ["403"]
+
+
+def test_a_topic_is_played_back_to_who_asks_for_events():
+    messages = [(7, b"bob", b"\0" + events.noted("topic", b"", b"new"), AT), (8, b"bob", b"hi", AT)]
+    for caps, most in ((b"batch message-tags draft/event-playback", 2), (b"batch message-tags", 1)):
+        client = Client(b"ann", caps=caps)
+        client.answers[events.Browse] = events.Browsed(b"#a", None, messages, False)
+        told = client.send(b"CHATHISTORY LATEST #a * 9")[1:-1]
+        assert told == [b"@batch=b1;msgid=7 :bob!bob@parley TOPIC #a :new\r\n",
+                        b"@batch=b1;msgid=8 :bob!bob@parley PRIVMSG #a :hi\r\n"][-most:]
+    managed = events.Managed(b"#a", "topic", b"bob", b"", b"new", 7, AT)
+    live = irc_caps.form("message-tags").encode(Known(), managed, None)
+    assert live == (b"@msgid=7 :bob!bob@parley TOPIC #a :new\r\n",)
+
+
+def test_who_wants_to_know_is_told_what_was_removed_of_a_conversation():
+    told = events.Redacted(b"bob", b"7", b"why")
+    for caps, lines in ((b"draft/message-redaction", [b":bob!bob@parley REDACT ann 7 :why\r\n"]), (b"batch", [])):
+        client = Client(b"ann", caps=caps)
+        client.hear(told)
+        assert client.told == lines
+        client.answers[events.Redact] = lambda asked: events.Done(asked)
+        assert client.send(b"REDACT bob 8") == [b":ann!ann@parley REDACT bob 8\r\n"] * len(lines)
+        assert client.asked == [events.Redact(b"bob", b"8", b"")]
+        client.answers[events.Redact] = lambda asked: events.Refused(Reason.NO_SUCH_NUMBER, asked)
+        assert b" FAIL REDACT UNKNOWN_MSGID bob 8 :" in client.send(b"REDACT bob 8")[0]
 
 
 def test_tags_are_told_to_those_only_who_have_asked():
@@ -532,6 +571,77 @@ def test_a_long_text_is_cut_between_characters_and_a_short_one_is_whole():
     assert all(len(line) <= 512 + len(b"@t=1 ") for line in lines)
     assert b"".join(line[len(b"@t=1 ") + len(start):-2] for line in lines) == text
     assert irc_words.lines_of(b"", start, b"a\n \nb") == [start + b"a\r\n", start + b"b\r\n"]
+
+
+def test_what_is_said_to_those_of_a_role_reaches_each_of_them_and_says_where():
+    client = Client(b"ann", caps=b"echo-message message-tags")
+    roles = [(b"ann", b"op"), (b"bob", b"owner"), (b"eve", b""), (b"cid", b"voice")]
+    client.answers = {
+        events.Look: lambda look: events.Looked(b"#a", True, roles),
+        events.Whisper: lambda whisper: events.Stored(whisper, 7, 5, AT)}
+    for target, receivers in ((b"@#a", [b"bob"]), (b"+#a", [b"bob", b"cid"])):
+        client.asked.clear()
+        assert client.send(b"PRIVMSG %b :h\x02i" % target) == [
+            b"@msgid=7 :ann!ann@parley PRIVMSG %b :h\x02i\r\n" % target]
+        assert [(said.to, said.text) for said in client.asked[1:]] == [
+            (name, b"[%b] hi" % target) for name in receivers]
+    other = Client(b"bob")
+    other.hear(events.Whispered(b"ann", b"[+#a] hi", 5, 7, AT, client.asked[1].extra))
+    assert other.told == [b":ann!ann@parley PRIVMSG +#a :h\x02i\r\n"]
+    client.answers[events.Look] = lambda look: events.Looked(b"#a")
+    assert (codes(client.send(b"PRIVMSG @#a :hi")), client.send(b"NOTICE @#a :hi")) == (["404"], [])
+    client.answers[events.Look] = lambda look: events.Looked(b"#a", True, [(b"m%d" % one, b"op") for one in range(51)])
+    assert codes(client.send(b"PRIVMSG @#a :hi")) == ["407"]
+
+
+# ---- texts of several lines
+
+ALL = b"draft/multiline batch message-tags labeled-response echo-message"
+
+
+def drafted(*parts, command=b"PRIVMSG", target=b"#a"):
+    """The lines of a client that send a text in these parts; what goes on in the line before begins with "+"."""
+    tags = {True: b"@batch=r;draft/multiline-concat ", False: b"@batch=r "}
+    return [b"BATCH +r draft/multiline #a",
+            *[b"%b%b %b :%b" % (tags[part[:1] == b"+"], command, target, part.lstrip(b"+")) for part in parts],
+            b"BATCH -r"]
+
+
+def test_a_text_of_several_lines_is_one_message_in_whatever_form_it_is_told():
+    client = Client(b"ann", caps=ALL)
+    assert client.send(*drafted(b"one", b"+ and", b"", b"\x02two")) == []
+    (said,) = client.asked
+    assert said.text == b"one and\n\ntwo" and said.room == b"#a"
+    start = b":ann!ann@parley PRIVMSG #a :"
+
+    def told(caps):
+        return irc_caps.form(irc_caps.form_of(frozenset(caps.split()))).talk(
+            Known(), b"ann", b"#a", said.text, said.extra, 7, AT)
+
+    assert told(b"draft/multiline batch message-tags server-time") == [
+        b"@time=%b;msgid=7 :ann!ann@parley BATCH +m7 draft/multiline #a\r\n" % STAMP,
+        b"@batch=m7 %bone\r\n" % start, b"@batch=m7;draft/multiline-concat %b and\r\n" % start,
+        b"@batch=m7 %b\r\n" % start, b"@batch=m7 %b\x02two\r\n" % start, b":ann!ann@parley BATCH -m7\r\n"]
+    assert told(b"draft/multiline message-tags") == [
+        b"@msgid=7 %bone\r\n" % start, start + b" and\r\n", start + b"\x02two\r\n"]
+    assert told(b"") == [start + b"one\r\n", start + b" and\r\n", start + b"\x02two\r\n"]
+
+
+@for_each("lines, code", [
+    (drafted(b"a", b"+"), b"MULTILINE_INVALID "), (drafted(b"", b""), b"MULTILINE_INVALID "),
+    (drafted(b"a", b"\x01ACTION b\x01"), b"MULTILINE_INVALID "),
+    (drafted(b"a", target=b"#b"), b"MULTILINE_INVALID_TARGET"),
+    (drafted(*[b"a"] * 101), b"MULTILINE_MAX_LINES 100"), (drafted(*[b"a" * 500] * 9), b"MULTILINE_MAX_BYTES 4096"),
+    ([drafted(b"a")[0], b"@batch=r NOTICE #a :b", *drafted(b"a")[1:]], b"MULTILINE_INVALID "),
+    ([b"@batch=r PRIVMSG #a :a"], b"MULTILINE_INVALID "), ([b"BATCH -r"], b"INVALID_REFTAG"),
+    ([b"BATCH +r"], b"INVALID_TYPE"),
+    (drafted(b"a")[:2] + [b"BATCH +s other #a"] + drafted(b"a")[2:], b"MULTILINE_INVALID ")])
+def test_what_cannot_be_a_text_of_several_lines_is_refused_and_nothing_of_it_said(lines, code):
+    client = Client(b"ann", caps=ALL)
+    told = client.send(*lines)
+    assert told[0].startswith(b":irc.test FAIL BATCH " + code) and not client.asked
+    assert len(told) == 1 + any(b"other" in line for line in lines), told
+    assert codes(Client(b"ann").send(lines[0])) != ["FAIL"], "nobody knows of batches who has not asked for them"
 
 
 def test_times_do_not_go_back_unless_the_clock_was_set():

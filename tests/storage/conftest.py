@@ -19,7 +19,7 @@ class Transacted:
     """A database, each of whose writes is a transaction."""
 
     WRITES = ("talk", "whisper", "keep", "taken", "expire", "open_account", "protect", "use", "close_account",
-              "keep_room", "close_room", "redact")
+              "keep_room", "close_room", "redact", "redact_alone")
 
     def __init__(self, database):
         self._database = database

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from parley.server.chat.accounts import kept_size
 from parley.server.ipc.queues import EXTRA, record, talk
-from parley.server.protocols.events import REDACTED
+from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage import pages as pages_module
 from parley.server.storage.memory import MOST_MARKERS
 
@@ -636,6 +636,20 @@ def exactly(store, before=None, after=None, most=9, room=0, partner=b"", since=0
         room, name if partner else b"", partner, before, after, most, since, before_time, after_time, latest)[:2]
 
 
+def test_of_what_was_said_to_one_alone_its_sender_alone_removes_all_but_a_word(store):
+    for sender, to, text, extra in (
+            (b"ann", b"bob", b"1", b"more"), (b"bob", b"ann", b"2", b""), (b"ann", b"bob", b"3", b""),
+            (b"ann", b"bob", b"", b"only"), (b"ann", b"eve", b"5", b"")):
+        store.whisper(sender, to, text, to == b"bob" and bool(text), "", b"", b"", extra)
+    for number, sender, to, since, done in (
+            (1, b"bob", b"ann", 0, False), (1, b"ann", b"eve", 0, False), (1, b"ann", b"bob", 1, False),
+            (9, b"ann", b"bob", 0, False), (1, b"ann", b"dan", 0, False), (1, b"ann", b"bob", 0, True),
+            (4, b"bob", b"ann", 0, False), (4, b"ann", b"bob", 0, True), (4, b"ann", b"bob", 0, False)):
+        assert store.redact_alone(number, sender, to, since, b"(gone)") is done, (number, sender, to, since)
+    assert [message[2] for message in exactly(store, partner=b"bob")[0]] == [b"(gone)\0" + REDACTED, b"2", b"3"]
+    assert [message[2] for message in store.kept(b"bob")] == [b"(gone)", b"3"]
+
+
 def test_the_past_is_told_exactly_with_extras_and_milliseconds(store, spoken, clock, monkeypatch):
     monkeypatch.setattr(pages_module, "MOST_MESSAGES", 1000)
     monkeypatch.setattr(pages_module, "MOST_BYTES", 1 << 18)
@@ -699,18 +713,35 @@ def test_it_is_known_where_the_latest_was_said_between_two_times(store, spoken, 
     assert store.partners(b"ann", [], began - 1, began + 9000, 9) == []
 
 
+def test_what_has_no_text_is_found_by_its_time_too(store, spoken, clock, monkeypatch):
+    monkeypatch.setattr(pages_module, "MOST_MESSAGES", 1000)
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 1 << 18)
+    times = []
+    for text in (b"1", b"\0two", b"3", b"\0four"):
+        clock.now += 1
+        times.append(int(clock.now * 1000))
+        store.talk(talk(5, 1, [record(1, b"ann", text, 7)], EXTRA) if b"\0" in text else spoken(text, room=5))
+
+    def numbers(**asked):
+        return [message[0] for message in exactly(store, room=5, **asked)[0]]
+
+    assert numbers(before_time=times[2]) == [1, 2] and numbers(after_time=times[0], before_time=times[3]) == [2, 3]
+    assert numbers(before_time=times[3] + 1) == [1, 2, 3, 4] and numbers(after_time=times[2]) == [4]
+
+
 def test_of_a_message_that_is_removed_only_a_word_is_left(store, spoken, monkeypatch):
     monkeypatch.setattr(pages_module, "MOST_MESSAGES", 1000)
     monkeypatch.setattr(pages_module, "MOST_BYTES", 1 << 18)
+    no = Reason.NOT_ALLOWED
     for room, first in ((5, 0), (0, 5)):
         store.talk(spoken(b"1", b"2", b"3", room=room))
         store.talk(talk(room, 1, [record(1, b"ann", b"4\0more", 7)], EXTRA))
         store.talk(talk(room, 1, [record(1, b"ann", b"\0only", 7)], EXTRA))
         for number, names, since, done in (
-                (2, [b"bob"], 0, False), (2, [b"ann"], 2, False), (99, [], 0, False), (2, [b"bob", b"ann"], 1, True),
-                (4, [], 0, True), (5, [b"bob"], 0, False), (5, [b"ann"], 0, True), (5, [], 0, False)):
+                (2, [b"bob"], 0, no), (2, [b"ann"], 2, no), (99, [], 0, False), (2, [b"bob", b"ann"], 1, True),
+                (4, [], 0, True), (5, [b"bob"], 0, no), (5, [b"ann"], 0, True), (5, [], 0, False)):
             since += first if since else 0
-            assert store.redact(room, first + number, names, since, b"(gone)") is done, (room, number)
+            assert store.redact(room, first + number, names, since, b"(gone)") == done, (room, number)
         assert texts(store.room(room, 0, 9, 0)[0]) == [b"1", b"(gone)", b"3", b"(gone)"]
         assert [message[0::2][1] for message in exactly(store, room=room)[0]] == [
             b"1", b"(gone)\0" + REDACTED, b"3", b"(gone)\0" + REDACTED]

@@ -28,7 +28,7 @@ NOT_STORED = {
     "Moderation": {"_post", "_members", "_accounts", "_rooms", "_gate", "_store", "_numbers", "_evict", "_acts",
                    "on_enter"},
     "Sessions": {"_post", "_members", "_accounts", "_claims", "_rooms", "_gate", "_moderation", "_store", "_numbers"},
-    "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions"},
+    "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions", "_gate"},
     "People": {"_post", "_members", "_accounts", "_rooms", "_gate", "_numbers"},
     "Presence": {"_post", "_members", "_rooms", "_gate", "_people", "_watchers"},
     "Metadata": {"_post", "_members", "_accounts", "_rooms", "_gate", "_people", "_moderation", "_store"},

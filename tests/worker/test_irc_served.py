@@ -102,3 +102,28 @@ def test_who_joins_a_room_is_told_with_the_answer_who_is_there(pair, caps, told,
         assert {name.lstrip("@") for name in heard[-2].rpartition(":")[2].split(" ")} == {"ann", "bob"}
     pair.settle()
     assert lines(ann) == [] and len(lines(bob)) == 2
+
+
+def test_who_does_not_know_of_renames_leaves_and_comes_in_again(pair):
+    ann = come(pair, b"ann", b"#a", caps=b"draft/channel-rename labeled-response batch")
+    bob, cid = come(pair, b"bob", b"#a", b"#b", worker=2), come(pair, b"cid", b"#a", caps=b"server-time")
+    ann.send(b"TOPIC #a :new\r\n")
+    pair.settle()
+    for peer in (ann, bob, cid):
+        peer.heard()
+    ann.send(b"@label=x RENAME #a #c :why\r\n")
+    pair.settle()
+    assert lines(ann) == ["@label=x :ann!ann@parley RENAME #a #c :why"]
+    for peer, name in ((bob, "bob"), (cid, "cid")):
+        told = [line.partition("Z ")[2] or line for line in lines(peer)]
+        assert told[:3] == [":{0}!{0}@parley PART #a :why".format(name), ":{0}!{0}@parley JOIN #c".format(name),
+                            ":irc.parley 332 %s #c :new" % name]
+        assert told[4:] == [":irc.parley 353 %s = #c :@ann bob cid" % name,
+                            ":irc.parley 366 %s #c :End of /NAMES list" % name]
+    bob.send(b"PRIVMSG #c :hi\r\nPRIVMSG #a :hi\r\n")
+    pair.settle()
+    assert lines(ann) == [":bob!bob@parley PRIVMSG #c :hi"]
+    ann.send(b"RENAME #c #b\r\nRENAME #c x\r\nRENAME #nix #y\r\n")
+    pair.settle()
+    assert [line.split(" ")[1:4] for line in lines(ann)] == [
+        ["FAIL", "RENAME", "CHANNEL_NAME_IN_USE"], ["FAIL", "RENAME", "CANNOT_RENAME"], ["403", "ann", "#nix"]]
