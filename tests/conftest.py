@@ -26,10 +26,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 targets.SERVER[:] = preloaded.SERVER
 targets.subprocess = preloaded
 
-# How many examples Hypothesis tries; `./dev quick` and `./dev long` choose. A busy machine is not a failure.
+# How many examples Hypothesis tries; `./dev quick` and `./dev long` choose. Neither a busy machine is a failure, nor
+# that chance makes many examples too large.
 for profile, examples in (("quick", 20), ("usual", 50), ("thorough", 1000)):
     settings.register_profile(
-        profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        profile, max_examples=examples, deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # Tests that share a browser, such that take most of a minute, others that wait for servers of their own, and such that
