@@ -33,7 +33,7 @@ class Beat:
         self.next = next_round(now, pacing, reading)
 
     def told(self, now, seconds):
-        """Clients were told talk until now, which took so many seconds."""
+        """Clients were told talk until now, which took so many seconds of CPU time."""
         self._told_at, self._telling = now, seconds
 
     def patience(self, now):

@@ -199,7 +199,7 @@ class Worker:
             hearers.flush()
         told = time.monotonic()
         self._telling = max(told - began, self._telling * FADES)
-        self._keep_beat(told, began, spent)
+        self._keep_beat(told, spent)
         turns, seconds = self.stats.turns, told - self.now
         if seconds > BOUNDS[0]:
             turns.note(seconds)
@@ -212,10 +212,10 @@ class Worker:
             self._part_with_the_hopeless()
         self.uplink.flush()  # their names are free now, not at the next tick
 
-    def _keep_beat(self, now, began, spent):
-        """How long may clients wait? began, spent: monotonic and CPU seconds at which this tick began to tell."""
+    def _keep_beat(self, now, spent):
+        """How long may clients now wait? spent: CPU seconds at which this tick began to tell."""
         if self._has_told:
-            self._beat.told(now, now - began)
+            self._beat.told(now, time.process_time() - spent)
         if self.uplink.talked:
             self._beat.read(now, self._settings["pacing"], spent - self._woke)
         self._has_told = self.uplink.talked = False
