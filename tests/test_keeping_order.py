@@ -137,7 +137,7 @@ def is_there_again(server, topic):
         zoe.say("LOGIN zoe pw")
         zoe.until("OK")
         for said, heard in (("JOIN #dev", "OK"), ("#dev TOPIC", "#dev TOPIC " + topic),
-                            ("#dev HISTORY", "#dev END HISTORY 1 complete"), ("HISTORY", "END HISTORY 2 complete"),
+                            ("#dev HISTORY", "#dev END HISTORY 1 complete"), ("HISTORY", "END HISTORY 3 complete"),
                             ("#dev UNBAN eve", "OK"), ("#dev DROP", "OK")):
             zoe.say(said)
             zoe.until(heard)

@@ -58,7 +58,7 @@ def test_each_worker_tells_of_all_and_nothing_is_lost_with_one(tmp_path):
                 ("parley_http_requests_total", "/chat", "101"))] == [7, 8, 8])
         assert before["parley_journal_commit_seconds_count",] >= 1
         assert {name[1] for name in before if name[0] == "parley_process_resident_bytes"} in (
-            {"parent", "hashing", "journal", "worker 0", "worker 1"}, set())
+            {"parent", "hashing", "journal", "files", "worker 0", "worker 1"}, set())
         processes = control.ask(str(tmp_path / "storage" / "control.sock"), "status")["processes"]
         for name in ("worker 0", "worker 1"):
             os.kill(processes[name]["pid"], signal.SIGKILL)
