@@ -4,3 +4,8 @@
 instead of a text; `ring` is what a device keeps; `talk` ties it to a chat. All but the last know of no network. It
 takes `cryptography` (pip install "parley-chat[seal]").
 """
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that this Python will not be supported for ever, which is no news for a user
+    import cryptography  # noqa: F401 - it warns once, when it is first imported
