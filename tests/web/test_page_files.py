@@ -18,6 +18,13 @@ target.dispatchEvent(kind === "paste"
   ? new ClipboardEvent("paste", {clipboardData: carried, bubbles: true, cancelable: true})
   : new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
 """
+# How many pixels of the talk are out of sight at the end, once a picture in it has become large.
+_GROW = """
+document.querySelector("#rows .picture").style.cssText = "height: 200vh; max-height: none";
+const {scrollHeight, clientHeight} = document.getElementById("scroll");
+requestAnimationFrame(() => requestAnimationFrame(() => arguments[0](
+  scrollHeight - clientHeight - document.getElementById("scroll").scrollTop)));
+"""
 _FILES = "[...document.querySelectorAll('#rows .message:not(.waiting) .file')]"
 
 
@@ -46,6 +53,7 @@ def test_files_are_sent_over_a_line_that_is_cut_and_shown_as_what_they_are(open_
         bob.until("%s.length === 3" % _FILES)
         bob.run("for (const file of %s.slice(1)) file.querySelector('button').click()" % _FILES)
         bob.until("document.querySelector('#rows .picture')?.naturalWidth === 1")
+        assert bob.run_async(_GROW) < 2
         bob.until("%s[2].textContent.includes('this is no picture')" % _FILES)
         assert bob.run("return document.querySelectorAll('#rows img').length") == 1
         link = bob.run("return document.querySelector('#rows .file a').href")

@@ -58,7 +58,7 @@ export function form(title, text, fields, button, act, {danger = false} = {}) {
           }
         }
       },
-      text ? el("p", {textContent: text}) : "",
+      text ? el("p", {}, ...[text].flat()) : "",
       ...inputs.map((input) => el("label", {}, input.label, input.node)),
       error,
       el(

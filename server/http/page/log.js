@@ -62,6 +62,10 @@ export class Log {
     new ResizeObserver(() => {
       if (this.sticks) this.toBottom();
     }).observe(this.scroll);
+    // A picture that is opened at the end of the conversation is in sight.
+    new ResizeObserver(() => {
+      if (this.sticks) this.scroll.scrollTop = this.scroll.scrollHeight;
+    }).observe(this.rows);
   }
 
   // Is the end of the conversation in sight?

@@ -122,7 +122,10 @@ export class Menus {
     const text = seals.ring.isVerified(name) ? "You have said that these are the same. " : "";
     form(
       `Compare digits with ${name}`,
-      `${text}Ask ${name}, by voice or in another way, for the digits that are shown there: ${await seals.digits(name)}`,
+      [
+        `${text}Ask ${name}, by voice or in another way, for the digits that are shown there: `,
+        el("code", {className: "digits", textContent: await seals.digits(name)})
+      ],
       [],
       "They are the same",
       () => seals.confirm(name)
