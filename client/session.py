@@ -246,7 +246,7 @@ class Session:
         if chat.address.protocol != "web":
             raise Impossible("Messages can be sealed in `web` only.")
         if chat.seals is None:
-            raise Impossible("Sealing takes cryptography: pip install 'parley-chat[seal]'.")
+            raise Impossible("Sealing takes cryptography: pip install cryptography.")
         chat.check("say")
         return chat.seals
 

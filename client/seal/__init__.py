@@ -2,7 +2,7 @@
 
 `hpke` is RFC 9180; `devices` has keys, and the lists of them that the server hands out; `envelope` is what is said
 instead of a text; `ring` is what a device keeps; `talk` ties it to a chat. All but the last know of no network. It
-takes `cryptography` (pip install "parley-chat[seal]").
+takes `cryptography` (the extra `seal`).
 """
 import warnings
 
