@@ -193,7 +193,8 @@ class Keeping:
     def _close(self, channel):
         if channel.part is not None and self._channels.get(channel.part.file) is channel:
             del self._channels[channel.part.file]
-            self._shelf.pause(channel.part.file)
+            if self._shelf.is_current(channel.part):  # else it comes by another connection already
+                self._shelf.pause(channel.part.file)
         try:
             self._selector.unregister(channel.sock)
         except (KeyError, ValueError):

@@ -84,6 +84,32 @@ def test_requests_wait_for_a_process_and_are_answered_by_the_next_one_or_not_in_
     assert answers[-1] == {"no": "try-again-later"}
 
 
+def test_who_sends_a_file_once_more_sends_it_instead_of_the_connection_that_may_be_dead(keeper):
+    worker = Worker()
+    desk = Desk(worker, keeper.door.dup(), keeper.folder)
+    process = Process(keeper)
+
+    def asked(**request):
+        told = []
+        call = desk.ask(told.append, **request)
+        worker.hear_until(lambda: told)
+        return call, told
+
+    _, [offer] = asked(do="offer", owner="guest 1", is_account=False, name="a", size=1000, sha256="")
+    key = {"file": offer["file"], "token": offer["token"]}
+    first, told_first = asked(do="put", first=0, length=1000, total=1000, **key)
+    first.sock.send(b"x" * 100)
+    deadline = time.monotonic() + 30
+    while asked(do="state", **key)[1][0]["at"] < 100:
+        assert time.monotonic() < deadline
+    again, told_again = asked(do="put", first=100, length=900, total=1000, **key)
+    again.sock.send(b"y" * 900)
+    worker.hear_until(lambda: len(told_again) == 2 and len(told_first) == 2)
+    assert told_again == [{"go": True}, {"at": 1000, "size": 1000, "whole": True}]
+    assert told_first == [{"go": True}, {"no": "try-again-later"}]
+    process.end()
+
+
 def test_the_hub_takes_it_for_stuck_if_it_does_not_answer_for_long(keeper):
     down, _silent = two_ends()
     _nothing, up = two_ends()
