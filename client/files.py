@@ -11,6 +11,7 @@ import os
 import re
 import threading
 import time
+import urllib.parse
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from parley.client import events
@@ -47,8 +48,9 @@ def told_in(text: str) -> Optional[Told]:
     found = LINE.fullmatch(text)
     if found is None:
         return None
-    return Told(found.group("name"), found.group("size"),
-                "/files/%s/%s" % (found.group("file"), found.group("url").rpartition("/")[2]))
+    # Not the end of the address that was said: it may be anything, and the server takes any name.
+    return Told(found.group("name"), found.group("size"), "/files/%s/%s" % (
+        found.group("file"), urllib.parse.quote(clean(found.group("name")), safe="-._~")))
 
 
 class _Transfer:
@@ -146,6 +148,8 @@ class Files:
             except (OSError, Failed) as error:
                 why = "%s." % (error.strerror or str(error)).rstrip(".")
                 then = lambda: self._fail(transfer, why)  # noqa: E731
+            except ValueError:  # a number or a hash that is none
+                then = lambda: self._fail(transfer, "The server gives an answer that cannot be read.")  # noqa: E731
             if not transfer.stopped:
                 self._post(then)
 

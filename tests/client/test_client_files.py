@@ -1,13 +1,17 @@
 """Files in the client: sent and saved over connections that are cut, and what is not taken or not what was sent."""
 import os
+import queue
 import signal
+import socket
+import threading
 
 import pytest
 from doorway import Doorway
 from surroundings import hear
 
 from parley.client import Done, Impossible, Moved, Recalled, Refused, Request, Said, Saved, connect
-from parley.client.files import told_in
+from parley.client.address import Address
+from parley.client.files import Files, told_in
 from parley.client.session import Session
 from parley.conformance.targets import WEB, launch
 from stress.proofs.processes import keeper_of
@@ -141,6 +145,36 @@ def test_what_cannot_be_sent_or_saved_is_told_in_a_sentence(server, join, tmp_pa
             with pytest.raises(Impossible) as error:
                 action("x")
             assert "`line` carries no files" in str(error.value)
+
+
+def test_whatever_a_line_or_a_server_says_saving_a_file_comes_to_an_end(tmp_path):
+    line = "[file] \u00e4 b.txt, 1 B: https://h/files/%s/" % ("0" * 32)
+    for end in ("\u00e4", "..\\..\\x", "%2e%2e", "a\x1b[2J", "a?b#c"):
+        assert told_in(line + end).path == "/files/%s/%%C3%%A4%%20b.txt" % ("0" * 32)
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(5)
+
+        def answer_each(*answers):
+            for one in answers:
+                with listening.accept()[0] as visitor:
+                    visitor.recv(4096)
+                    visitor.sendall(head + one)
+
+        answers = b"Content-Length: x\r\n\r\n", b"Content-Length: 1\r\nRepr-Digest: sha-256=:A:\r\n\r\na"
+        server = threading.Thread(target=answer_each, args=answers, daemon=True)
+        server.start()
+        posted = queue.Queue()
+        files = Files(Address("web", "127.0.0.1", listening.getsockname()[1], False, ""), None, posted.put, None)
+        for _ in answers:
+            files.save(line + "a", str(tmp_path))
+            told = []
+            while not told or type(told[-1]) is Moved:
+                told += posted.get(timeout=30)()
+            assert (type(told[-1]), files.is_busy) == (Refused, False)
+        server.join(30)
+    assert os.listdir(str(tmp_path)) == []
 
 
 def test_in_the_terminal_files_are_sent_and_saved_by_hand(server, door, tmp_path, monkeypatch):

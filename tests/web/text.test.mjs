@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import {toldIn} from "./files.js";
 import {mentions, oneLine, parse, render} from "./text.js";
 
 const p = (...inline) => ({kind: "p", inline});
@@ -172,4 +173,13 @@ test("the tree becomes elements and texts", () => {
     "<div><p><strong>b</strong> <a https://a.example/ noopener noreferrer ugc>https://a.example/</a></p>" +
       "<blockquote><p>q</p></blockquote><pre><code><i></code></pre><ul><li><code>x</code></li></ul></div>"
   );
+});
+
+test("a file that is told of is got below its id, wherever its address leads", () => {
+  const id = "0".repeat(32);
+  const path = (name, end) => toldIn(`[file] ${name}, 1 B: http://h/files/${id}/${end}`).path;
+  for (const end of ["a b.txt".replace(" ", "%20"), "..\\..\\admin", "%2e%2e", "?x", "#x", "\u00e4"])
+    assert.equal(path("a b.txt", end), `files/${id}/a%20b.txt`);
+  assert.ok(new URL(path("..\\..\\admin", "x"), "http://h/chat/").pathname.startsWith(`/chat/files/${id}/`));
+  assert.equal(toldIn(`[file] a, 1 B: http://h/files/x/a`), null);
 });

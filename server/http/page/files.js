@@ -3,7 +3,7 @@
 
 import {$, el, grouped, icon} from "./nodes.js";
 
-const LINE = /^\[file\] ([^:/\n]{1,100}), ([0-9.]{1,6} [kMG]?B): https?:\/\/[^\s]+\/files\/([0-9a-f]{32})\/([^\s/]+)$/u;
+const LINE = /^\[file\] ([^:/\n]{1,100}), ([0-9.]{1,6} [kMG]?B): https?:\/\/[^\s]+\/files\/([0-9a-f]{32})\/[^\s/]+$/u;
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const LOOKS_LIKE_ONE = /\.(?:png|jpe?g|gif|webp)$/i;
 const LONGEST_HASHED = 64 << 20; // bytes, as the browser hashes only what it has in memory
@@ -11,10 +11,11 @@ const DELAYS = [300, 1000, 2000, 5000]; // milliseconds before each further atte
 const MOST_FAILURES = 60; // in a row, without a byte that got through
 const TRY_AGAIN = [0, 409, 429, 500, 502, 503, 504];
 
-// The file that a text tells of, at this server whatever address it names; or null.
+// The file that a text tells of, at this server whatever address it names; or null. The end of that address may be
+// anything, such as a path to elsewhere, and the server takes any name.
 export function toldIn(text) {
   const found = LINE.exec(text);
-  return found && {name: found[1], size: found[2], path: `files/${found[3]}/${found[4]}`};
+  return found && {name: found[1], size: found[2], path: `files/${found[3]}/${encodeURIComponent(found[1])}`};
 }
 
 const address = (path) => new URL(path, document.baseURI.replace(/[?#].*/, "")).href;
