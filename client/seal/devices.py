@@ -22,7 +22,7 @@ import hashlib
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from parley.client.seal.hpke import public_bytes
 
@@ -34,6 +34,7 @@ KEEP_FOR = 30 * 86400  # seconds for which it can still open what was sealed to 
 DEVICE_ID, KEY_ID = 16, 8  # bytes
 _KEY, _SIGNATURE = 32, 64
 _ENTRY = 2 * _KEY + 2 + _SIGNATURE
+_PROBE = X25519PrivateKey.generate()  # by which a key is told to which nothing can be sealed
 
 
 class BadList(ValueError):
@@ -195,6 +196,7 @@ def _read(data, name):
         if one.voucher > index:
             raise BadList
         _check(entries[one.voucher].identity, one.vouched, _statement(name, one.identity))
+        _PROBE.exchange(X25519PublicKey.from_public_bytes(one.sealing))  # ValueError where nothing would be secret
     _check(entries[author].identity, data[end:], b"parley devices 1\0" + data[:end])
     return Devices(number, name, author, entries, data)
 

@@ -132,6 +132,20 @@ def test_a_list_that_was_changed_is_none():
     assert devices.read(data, "ann").number == 2 and ann.own_devices()
 
 
+def test_a_key_to_which_nothing_can_be_sealed_makes_a_list_none():
+    server = Server()
+    ann, bob = server.ring("ann"), server.ring("bob")
+    signed = server.lists["bob"]
+    for weak in (bytes(32), b"\x01" + bytes(31), b"\xed" + b"\xff" * 30 + b"\x7f"):  # 0, 1, and 0 again
+        entry = bob.mine.entries[0]._replace(sealing=weak)
+        server.lists["bob"] = devices._signed(bob.keys, 2, "bob", [entry]).data
+        assert server.meet(ann) == ["This is no list of the devices of bob."]
+        with pytest.raises(Unsealable, match="bob has no device"):
+            ann.seal_in_room("#dev", ["ann", "bob"], "hi", NOW)
+    server.lists["bob"] = signed
+    assert server.meet(ann) == [] and ann.seal_whisper("bob", "hi", NOW)
+
+
 def test_a_verified_partner_notices_each_way_of_swapping_a_list():
     server, honest = Server(), Server()
     ann, bob = server.ring("ann"), server.ring("bob")

@@ -101,7 +101,7 @@ test("envelopes are opened as published", async () => {
 
 class Server {
   constructor() {
-    Object.assign(this, {lists: {}, stored: {}, time: 1795000000});
+    Object.assign(this, {lists: Object.create(null), stored: Object.create(null), time: 1795000000});
   }
   async ring(name, device = name) {
     const ring = new seal.Ring(
@@ -151,6 +151,25 @@ test("what is sealed is opened by those it is for, and by nobody else, and once"
   }
   await assert.rejects(ann.seal("eve", null, "hi"), /eve has no device/);
   await assert.rejects(ann.seal("bob", null, "x".repeat(8190)), /too long/);
+});
+
+test("whatever somebody is called, and only to keys that keep something secret, is sealed", async () => {
+  const server = new Server();
+  const names = ["ann", "constructor", "__proto__", "toString"];
+  const rings = [];
+  for (const name of names) rings.push(await server.ring(name));
+  await server.meet(...rings);
+  await rings[0].confirm("__proto__");
+  assert.deepEqual(names.map((name) => rings[0].isVerified(name)), [false, false, true, false]);
+  await rings[0].save();
+  const again = await server.ring("ann");
+  const [text] = (await again.seal("#dev", names, "hi")).slice(-1);
+  assert.ok(again.isVerified("__proto__") && !again.isVerified("toString") && text);
+  const own = rings[1];
+  own.mine.entries[0].sealing = new Uint8Array(32);
+  own.keys.sealing[0].public = new Uint8Array(32);
+  server.lists.constructor = await seal.changedList(own.mine, own.keys);
+  assert.match((await server.meet(again)).join(), /no list of the devices of constructor/);
 });
 
 test("a room has sender keys, and another when somebody leaves", async () => {

@@ -227,8 +227,12 @@ export async function changedList(old, keys, vouch = [], remove = []) {
   return signedList(keys, old.number + 1, old.name, entries);
 }
 
+let probe; // by which a key is told to which nothing can be sealed
+
 // A list: {number, name, author, entries, data, root, vouched: Set of hexadecimal identities, inUse}. Throws Unopened.
 export async function readList(data, name) {
+  probe = probe || newPair("X25519", ["deriveBits"]);
+  const {private: trial} = await probe;
   const bad = new Unopened(`This is no list of the devices of ${name}.`);
   const length = data[5];
   const [author, count] = [data[6 + length], data[7 + length]];
@@ -254,6 +258,9 @@ export async function readList(data, name) {
     known.add(entry.key);
     const voucher = entries[entry.voucher];
     if (!(await isSigned(voucher.identity, entry.vouched, statement(name, entry.identity)))) throw bad;
+    await exchange(trial, entry.sealing).catch(() => {
+      throw bad;
+    });
     if (index === 0 || (entry.voucher < index && vouched.has(voucher.key))) vouched.add(entry.key);
   }
   const signed = join(encode("parley devices 1\0"), data.slice(0, end));
@@ -433,13 +440,16 @@ const notVouched = (name) =>
 const another = (name) =>
   `The server shows other devices for ${name} than before. Either ${name} has begun anew, or somebody else wants to read along: compare digits by another way.`;
 
+// An object by names of people, one of whom may be called "constructor".
+const named = (object) => Object.assign(Object.create(null), object);
+
 export class Ring {
   // store: {load(name), save(name, kept)}, both async, of what can be cloned. See client/seal/ring.py, which has the
   // same rules. now(): seconds.
   constructor(name, store, now = () => Math.floor(Date.now() / 1000)) {
     Object.assign(this, {name, store, now});
     this.keys = this.mine = null;
-    this.kept = {pins: {}, sealed: [], seen: {}, chains: {}, last: 0};
+    this.kept = {pins: named({}), sealed: [], seen: {}, chains: {}, last: 0};
     this.lists = new Map();
     this.sending = new Map();
   }
@@ -448,7 +458,7 @@ export class Ring {
     const stored = await this.store.load(this.name);
     if (stored) {
       this.keys = stored.keys;
-      this.kept = stored.kept;
+      this.kept = {...stored.kept, pins: named(stored.kept.pins)};
       this.mine = stored.mine ? await readList(stored.mine, this.name) : null;
       for (const [name, pin] of Object.entries(this.kept.pins)) this.lists.set(name, await readList(pin.list, name));
     }
