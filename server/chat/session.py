@@ -107,6 +107,7 @@ LONGEST_GIVEN = 1024
 _MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
 LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away
 LONGEST_USER = 32  # bytes
+PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
 LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
 _NEVER = float("-inf")
 TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
@@ -639,14 +640,21 @@ class Session:
                 self._refuse(Reason.TEXT_TOO_LONG, command)
                 return
             value = one_line(value)
+        self._charge_for_all()
         self._ask(command, ToHub.SetMetadata(self.client.number, *self._target(command), command.key, value))
 
     def _target(self, command):
         """The name of the room that a command is about, or else of whom; the other one is empty."""
         return (b"", self._whom(command.name)) if command.name else (self._named(command.room), b"")
 
+    def _charge_for_all(self):
+        """Each of those who are here costs something, and others may not wait for who does this again and again."""
+        self.client.charge(len(self.client.rooms.roll) // PEOPLE_A_MESSAGE)
+
     @_handles(ReadMetadata)
     def _read_metadata(self, command):
+        if command.everybody:
+            self._charge_for_all()
         self._ask(command, ToHub.ReadMetadata(
             self.client.number, *self._target(command), command.keys, command.everybody))
 

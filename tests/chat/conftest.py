@@ -4,6 +4,7 @@ from plain import plain
 
 from parley.server.chat import contract
 from parley.server.chat.names import claims
+from parley.server.chat.roll import Roll
 from parley.server.chat.room import EVERYWHERE, LOBBY, Rooms
 from parley.server.chat.session import Session
 from parley.server.ipc.messages import ToWorker
@@ -175,6 +176,7 @@ class Client:
         self._waiting = []
         self.hub = hub
         self.rooms = Rooms([audience])
+        self.rooms.roll = Roll()
         self.session = Session(self)
 
     def __getattr__(self, name):

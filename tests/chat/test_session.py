@@ -6,7 +6,17 @@ from cases import for_each
 
 from parley.server.chat.names import claims
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session import GONE, HANDLERS, HANGUP, LONGEST_GIVEN, MEMBER, QUIT, STRANGER, WAITING
+from parley.server.chat.session import (
+    GONE,
+    HANDLERS,
+    HANGUP,
+    LONGEST_GIVEN,
+    MEMBER,
+    PEOPLE_A_MESSAGE,
+    QUIT,
+    STRANGER,
+    WAITING,
+)
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.events import (
     COMMANDS,
@@ -45,6 +55,7 @@ from parley.server.protocols.events import (
     Marked,
     MarkRead,
     Masks,
+    MetadataTold,
     Missed,
     News,
     Nothing,
@@ -1014,6 +1025,17 @@ def test_the_message_of_the_day_is_told_once_behind_the_login(make_client, hub):
 
 
 SAY_IN_DEV = Say(b"hi", None, 7, b"#dev")
+
+
+def test_metadata_that_all_are_told_or_asked_for_costs_more_the_more_there_are(make_member):
+    client = make_member()
+    for number in range(5 * PEOPLE_A_MESSAGE):
+        client.rooms.roll.enter(b"u%d" % number)
+    for command, cost in ((TELL, 5), (READ_METADATA, 5), (ReadMetadata(HOME, b"bob", None), 0)):
+        client.charged = 0
+        client.hear([command])
+        assert client.charged == cost
+        client.answer(MetadataTold(b"ann", []))
 
 
 @pytest.fixture
