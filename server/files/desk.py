@@ -27,7 +27,8 @@ class Call:
         self._then = then
         self._come = b""
         self._mask = 0
-        self.watch(READ)
+        if sock is not None:
+            self.watch(READ)
 
     def watch(self, mask):
         """What the selector is to tell of the socket; with WRITE `can_write` is called."""
@@ -100,7 +101,9 @@ class Desk:
         self._worker = worker
         self._door = door
         self._calls = set()
-        self._waiting = collections.deque()  # (data, the process's end of the pair) that the socket has not taken
+        # Call -> (data, the process's end of the pair), of what the socket has not taken.
+        self._waiting = collections.OrderedDict()
+        self._is_watched = False  # is the selector to tell when it takes more?
 
     def lose_one(self):
         """A bug."""
@@ -108,38 +111,53 @@ class Desk:
 
     def ask(self, then, kind=Call, **request):
         """Put a request, and call then(answer); gives its Call."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:  # there are no more descriptors
+            call = kind(self, None, then, None)
+            call.fail()
+            return call
         ours.setblocking(False)
         call = kind(self, ours, then, self._worker.now + PATIENCE)
         self._calls.add(call)
         if len(self._waiting) < MOST_WAITING:
-            self._waiting.append((json.dumps(request).encode(), theirs))
-            if len(self._waiting) == 1 and not self._put():
-                self.selector.register(self._door, WRITE, self)
+            self._waiting[call] = json.dumps(request).encode(), theirs
+            self._put()
         else:
             theirs.close()  # which the call sees as the end
         return call
 
     def _put(self):
-        """Send what waits; is nothing left?"""
+        """Send what waits, as far as it is taken."""
         while self._waiting:
-            data, theirs = self._waiting[0]
+            call = next(iter(self._waiting))
+            data, theirs = self._waiting[call]
             try:
                 fds = array.array("i", [theirs.fileno()])
                 self._door.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
             except BlockingIOError:
-                return False
+                break
             except OSError:
                 pass  # the call sees the end of its pair
+            self._take_back(call)
+        if bool(self._waiting) == self._is_watched:
+            return
+        self._is_watched = not self._is_watched
+        if self._is_watched:
+            self.selector.register(self._door, WRITE, self)
+        else:
+            self.selector.unregister(self._door)
+            self._worker.forget_turn(self)
+
+    def _take_back(self, call):
+        """Its request does not wait any more."""
+        if call in self._waiting:
+            _, theirs = self._waiting.pop(call)
             theirs.close()
-            self._waiting.popleft()
-        return True
 
     def on_ready(self, mask):
         """The door takes more."""
-        if self._put():
-            self.selector.unregister(self._door)
-            self._worker.forget_turn(self)
+        self._put()
 
     def crash(self):
         """Called in an exception handler."""
@@ -148,6 +166,7 @@ class Desk:
     def forget(self, call):
         """It has its answer."""
         self._calls.discard(call)
+        self._take_back(call)
         self._worker.forget_turn(call)
 
     def sweep(self, now):

@@ -1,4 +1,6 @@
 """How workers ask the process that keeps files, also while there is none, and what the hub sees of it."""
+import errno
+import os
 import selectors
 import threading
 import time
@@ -82,6 +84,34 @@ def test_requests_wait_for_a_process_and_are_answered_by_the_next_one_or_not_in_
     worker.now += PATIENCE + 1
     desk.sweep(worker.now)
     assert answers[-1] == {"no": "try-again-later"}
+
+
+def test_what_nobody_waits_for_any_more_takes_no_descriptors_and_where_there_are_none_one_is_refused(
+        keeper, monkeypatch):
+    worker, answers = Worker(), []
+    desk = Desk(worker, keeper.door.dup(), keeper.folder)
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(2):
+        del answers[:]
+        for _ in range(MANY):
+            desk.ask(answers.append, do="get", file="0" * 32)
+        worker.now += PATIENCE + 1
+        desk.sweep(worker.now)
+        assert answers == [{"no": "try-again-later"}] * MANY
+        assert len(os.listdir("/dev/fd")) <= before
+
+    def none():
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("socket.socketpair", none)
+        desk.ask(answers.append, do="get", file="0" * 32).close()
+    assert len(answers) == MANY + 1 and answers[-1] == answers[0]
+    process = Process(keeper)
+    desk.ask(answers.append, do="get", file="0" * 32)
+    worker.hear_until(lambda: len(answers) == MANY + 2)
+    assert answers[-1] == {"no": "no-such-file"}
+    process.end()
 
 
 def test_who_sends_a_file_once_more_sends_it_instead_of_the_connection_that_may_be_dead(keeper):
