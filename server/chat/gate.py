@@ -58,7 +58,7 @@ class _Act(NamedTuple):
     about_user, about_member: is it about somebody who has to be on the server, or in the room?
     outranks: may the role of whom it is about not be above one's own, nor that of an owner or operator equal to it?
     in_lobby: can it be done there?
-    gives_role: does it give a role, or take one? An owner stays one, or there were no limit to rooms that last.
+    gives_role: does it change the best role? An owner stays one, or there were no limit to rooms that last.
     """
 
     role: int
@@ -82,8 +82,8 @@ _ACTS: Dict[str, _Act] = {
     "uninvex": _Act(OP),
     "mute": _Act(OP, outranks=True, in_lobby=True),
     "unmute": _Act(OP, in_lobby=True),
-    "voice": _Act(OP, about_member=True, outranks=True, gives_role=True),
-    "devoice": _Act(OP, about_member=True, outranks=True, gives_role=True),
+    "voice": _Act(OP, about_member=True, outranks=True),
+    "devoice": _Act(OP, about_member=True, outranks=True),
     "op": _Act(OP, about_member=True, outranks=True, gives_role=True),
     "deop": _Act(OP, about_member=True, outranks=True, gives_role=True),
     "set": _Act(OP, in_lobby=True),

@@ -45,8 +45,8 @@ from parley.server.protocols.events import (
 
 DAY = 86400  # seconds
 MILLISECONDS = 1000
-# What an act makes of somebody whose role is below the other one: an op needs no voice, and stays one without.
-_ROLES = {"voice": (VOICE, OP), "devoice": (MEMBER, OP), "op": (OP, OPERATOR), "deop": (MEMBER, OPERATOR)}
+# By the act: how the room does it, and with which role.
+_ROLES = {"voice": (Room.give, VOICE), "devoice": (Room.take, VOICE), "op": (Room.give, OP), "deop": (Room.take, OP)}
 _PUTS = {"except": "excepted", "invex": "invex"}  # on which list
 _TAKES_OFF = {"unexcept": "excepted", "uninvex": "invex"}
 _CHANGES_WHO_IS_BARRED = frozenset([
@@ -370,6 +370,7 @@ class Moderation:
         for room in rooms:
             if self._gate.keeps_behind(room, holder, old):
                 room.members[holder] = MEMBER  # see `Gate.role_as_another`
+                room.voiced.discard(holder)
             if room.banned or room.muted:
                 self._note_if_barred(room, holder)
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
@@ -457,7 +458,8 @@ class Moderation:
 
     def _looked(self, room: Room, holder: int, members: Sequence[Tuple[bytes, bytes]]) -> Looked:
         is_inside = holder in room.members or room is self._rooms.lobby and self._gate.is_in_lobby(holder)
-        return Looked(room.name, is_inside, members, *room.topic, self._settings(room), room.made_at)
+        voiced = [self._members.names[one] for one in sorted(room.voiced)]
+        return Looked(room.name, is_inside, members, *room.topic, self._settings(room), room.made_at, voiced)
 
     def _show_around(self, room: Room, holder: int) -> None:
         """Let the holder, that the workers are told of next, see who is in the room, without another question."""
@@ -747,14 +749,14 @@ class Moderation:
         if reason:
             room.barred[holder] = reason
 
-    def _set_role(self, role: int, limit: int, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
+    def _set_role(self, change: Callable[[Room, int, int], None], given: int, room: Room, by: bytes, about: bytes,
+                  text: bytes) -> Sequence[int]:
         holder = self._members.called(about)
-        if holder is not None and room.members.get(holder, MEMBER) >= limit:
+        if holder not in room.members:
             return ()
-        if holder is not None:
-            room.members[holder] = role
-        account = about if holder is None else self._gate.account_of(holder)
-        if account is not None and self._gate.is_protected(account):
+        change(room, holder, given)
+        role, account = room.members[holder], self._gate.account_of(holder)
+        if account is not None:
             room.roles.pop(account, None)
             if role > MEMBER:
                 room.roles[account] = role

@@ -11,7 +11,7 @@ from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.person import packed, unpacked
 from parley.server.chat.room import LOBBY, LOBBY_NAME
-from parley.server.chat.rooms import ROLES, Rooms
+from parley.server.chat.rooms import ROLES, VOICE, Rooms
 from parley.server.ipc.messages import ToWorker
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Person, Reason, ScramProven, Wallopped, WhoisTold, WhoWasTold
@@ -104,7 +104,10 @@ class People:
         else:
             self._members.identities[holder] = name
             for room in self._rooms.joined(holder):
-                room.members[holder] = max(room.members[holder], self._gate.first_role(room, name))
+                role = self._gate.first_role(room, name)
+                if room.members[holder] == VOICE < role:
+                    room.voiced.add(holder)
+                room.members[holder] = max(room.members[holder], role)
         self._set(holder, "flags" if as_operator else "account")
         if signature:
             self._post.answer(worker, [session], ScramProven(signature))

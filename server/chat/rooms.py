@@ -35,6 +35,7 @@ class Room:
     number: never given again. name: with "#" in front. occupied: what the name occupies (see `names.claims`).
     lasts: does it outlive its last member, because an account with a password owns it?
     members: {holder: role} of who is in it, in the order in which they came.
+    voiced: the holders of members who have a voice beside a better role.
     listeners: {holder: address} of those who have come by its port, and hear what happens there without a name.
     interest: {worker: number of its members and listeners}, of the workers that have any.
     roles: {name: role} of accounts with passwords.
@@ -59,8 +60,8 @@ class Room:
     """
 
     __slots__ = (
-        "number", "name", "occupied", "lasts", "members", "listeners", "interest", "roles", "banned", "muted",
-        "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
+        "number", "name", "occupied", "lasts", "members", "voiced", "listeners", "interest", "roles", "banned",
+        "muted", "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
         "open_talk", "noctcp", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke", "source",
         "_bans")
 
@@ -70,6 +71,7 @@ class Room:
         self.occupied: Collection[bytes] = tuple(claims(name))
         self.lasts = False
         self.members: Dict[int, int] = {}
+        self.voiced: Set[int] = set()
         self.listeners: Dict[int, str] = {}
         self.interest: Dict[int, int] = {}
         self.roles: Dict[bytes, int] = {}
@@ -121,6 +123,23 @@ class Room:
         """Take something off one of its lists."""
         del entries[mask]
         self._bans.pop(mask, None)
+
+    # ---- roles
+
+    def give(self, holder: int, role: int) -> None:
+        """The member has this role, VOICE or OP, from now on; of OP and VOICE it has both."""
+        before = self.members[holder]
+        if (before == VOICE) if role == OP else before >= OP:
+            self.voiced.add(holder)
+        self.members[holder] = OP if role == OP else max(before, role)
+
+    def take(self, holder: int, role: int) -> None:
+        """The member has this role, VOICE or OP, no more, but what it has beside that."""
+        before = self.members[holder]
+        has_voice = before == VOICE or holder in self.voiced
+        self.voiced.discard(holder)
+        if role == OP or before == VOICE:
+            self.members[holder] = VOICE if role == OP and has_voice else MEMBER
 
     @property
     def is_restricted(self) -> bool:
@@ -251,6 +270,7 @@ class Rooms:
         rooms = self._joined[holder][1]
         rooms.remove(room)
         room.barred.pop(holder, None)
+        room.voiced.discard(holder)
         if not rooms:
             del self._joined[holder]
         del room.members[holder]

@@ -856,6 +856,7 @@ class Looked(NamedTuple):
     inside: is the asker in the room? members: (name, role) of each, in the order in which they came; a role is one of
         `RolesTold`, or empty.
     topic, by, time: as in `TopicTold`. settings: as in `RolesTold`. since: when it was made, seconds, or 0.
+    voiced: the names of members who have a voice beside their role.
     """
 
     room: bytes
@@ -866,6 +867,7 @@ class Looked(NamedTuple):
     time: int = 0
     settings: Sequence[Tuple[bytes, int]] = ()
     since: int = 0
+    voiced: Sequence[bytes] = ()
 
 
 @event

@@ -7,7 +7,7 @@ from parley.server.protocols import events, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import change_of, prefix_of
-from parley.server.protocols.irc_rooms import asks, matches, then
+from parley.server.protocols.irc_rooms import asks, matches, prefixes_of, then
 from parley.server.protocols.irc_words import (
     HOST,
     LOBBY,
@@ -51,8 +51,9 @@ def who(client: Any, params: List[bytes]) -> Commands:
 
 def _who_in_room(target: bytes, fields: bytes, token: bytes, client: Any, answer: Any) -> None:
     if isinstance(answer, events.Looked):
+        prefix = prefixes_of(client, answer)
         for name, role in answer.members:
-            _tell_one(client, fields, token, shown(answer.room), name, role)
+            _tell_one(client, fields, token, shown(answer.room), name, prefix(name, role))
     client.numeric(b"315", middle(target), text=b"End of WHO list")
 
 
@@ -95,11 +96,11 @@ def _who_by_mask(target: bytes, fields: bytes, token: bytes) -> Commands:
     return [asks(present, events.Who()), then(look_around)]
 
 
-def _tell_one(client: Any, fields: bytes, token: bytes, room: bytes, name: bytes, role: bytes) -> None:
+def _tell_one(client: Any, fields: bytes, token: bytes, room: bytes, name: bytes, prefix: bytes) -> None:
     known, shown_as = client.known, nick(name)
     person = known.people.get(name, _NOBODY)
     flags = b"%b%b%b%b" % (
-        b"H" if person.away is None else b"G", b"*" if b"o" in person.flags else b"", prefix_of(role),
+        b"H" if person.away is None else b"G", b"*" if b"o" in person.flags else b"", prefix,
         b"B" if b"B" in person.flags else b"")
     real_name = real_name_of(known, name)
     if not fields:

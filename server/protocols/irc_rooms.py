@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from parley.server.protocols import events, irc_history, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_caps import OPS, mask, prefix_of
+from parley.server.protocols.irc_caps import mask, prefix_of
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
 from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, sentence, shown
 from parley.server.protocols.text import canonical
@@ -165,7 +165,8 @@ def tell_names(client: Any, looked: events.Looked) -> None:
     room, names = shown(looked.room), [name for name, _ in looked.members]
     secret = b"@" if dict(looked.settings).get(b"private") else b"="
     shown_as = map(client.source, names) if b"userhost-in-names" in client.caps else nicks(names)
-    text = b" ".join([prefix_of(role) + one if role else one for one, (_, role) in zip(shown_as, looked.members)])
+    prefix = prefixes_of(client, looked)
+    text = b" ".join([prefix(*member) + one if member[1] else one for one, member in zip(shown_as, looked.members)])
     while len(text) > _NAMES_BYTES:
         end = text.rfind(b" ", 0, _NAMES_BYTES + 1)
         end = text.find(b" ") if end < 0 else end
@@ -175,6 +176,12 @@ def tell_names(client: Any, looked: events.Looked) -> None:
         text = text[end + 1:]
     if text:
         client.numeric(b"353", secret, room, text=text)
+
+
+def prefixes_of(client: Any, looked: events.Looked) -> Callable[[bytes, bytes], bytes]:
+    """A function (name, role) of what stands in front of a member's nick: the highest prefix, or if wanted all."""
+    both = frozenset(looked.voiced if b"multi-prefix" in client.caps else ())
+    return lambda name, role: prefix_of(role) + b"+" if name in both else prefix_of(role)
 
 
 def list_rooms(client: Any, params: List[bytes]) -> Commands:
@@ -355,23 +362,8 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
     if not rest:
         client.numeric(b"461", b"MODE", text=b"Not enough parameters")
         return None, rest
-    return (_give_voice if letter == b"v" else _give_role)(room, given_role, rest[0]), rest[1:]
-
-
-def _give_role(room: bytes, act: str, whom: bytes) -> List[Any]:
-    return [asks(functools.partial(_kicked, room, whom), events.Manage(room, act, name_of(whom), b""))]
-
-
-def _give_voice(room: bytes, act: str, whom: bytes) -> List[Any]:
-    """Nobody loses a higher role by that, as there is one role only where IRC knows several."""
-    higher: List[bytes] = []
-
-    def looked(client: Any, answer: Any) -> None:
-        wanted = name_of(whom).lower()
-        if isinstance(answer, events.Looked):
-            higher.extend([name for name, role in answer.members if name.lower() == wanted and role in OPS])
-
-    return [asks(looked, events.Look(room)), then(lambda: () if higher else _give_role(room, act, whom))]
+    whom = rest[0]
+    return asks(functools.partial(_kicked, room, whom), events.Manage(room, given_role, name_of(whom), b"")), rest[1:]
 
 
 def _setting(room: bytes, name: bytes, value: bytes) -> Any:

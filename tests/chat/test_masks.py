@@ -3,7 +3,7 @@ import pytest
 from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
-from parley.server.chat.rooms import MEMBER, OP, Room
+from parley.server.chat.rooms import MEMBER, OP, VOICE, Room
 from parley.server.protocols.events import MORE_ACTS, Managed, Reason
 from parley.server.protocols.happenings import sentence
 
@@ -162,3 +162,30 @@ def test_an_op_stays_one_whether_it_has_a_voice_or_not(chat):
         assert room.members[chat.holder(b"ann")] == OP
     assert chat.do(b"ann", "deop", b"ann") == DONE
     assert room.members[chat.holder(b"ann")] == MEMBER
+
+
+VOICES = [  # what is done to a member, its role then, and whether it has a voice beside that
+    (("voice", "op"), OP, True), (("op", "voice"), OP, True), (("voice", "op", "deop"), VOICE, False),
+    (("voice", "op", "devoice"), OP, False), (("op", "voice", "devoice", "deop"), MEMBER, False),
+    (("voice", "deop"), VOICE, False), (("op", "op", "deop"), MEMBER, False), (("voice", "op", "op"), OP, True),
+]
+
+
+@for_each("acts, role, is_voiced", VOICES)
+def test_a_voice_stays_beside_a_better_role(acts, role, is_voiced, chat):
+    room, bob = chat.rooms.by_name[b"#dev"], chat.holder(b"bob")
+    assert [chat.do(b"ann", act, b"bob") for act in acts] == [DONE] * len(acts)
+    assert (room.members[bob], room.voiced) == (role, {bob} if is_voiced else set())
+    chat.drain()
+    assert chat.tell(b"ann", "look", b"#dev")[-1] == ([b"bob"] if is_voiced else [])
+    chat.exit(b"bob")
+    assert (chat.enter(b"bob"), room.members[bob], room.voiced) == (None, MEMBER, set())
+
+
+def test_who_logs_in_to_an_account_with_a_role_keeps_the_voice_beside_it(chat):
+    room, bob = chat.rooms.by_name[b"#dev"], chat.holder(b"bob")
+    room.roles[b"acc"] = OP
+    chat.do(b"ann", "voice", b"bob")
+    chat._ask("identified", chat.people[b"bob"], b"acc", chat.accounts.accounts[b"acc"].serial, None, False)
+    assert (room.members[bob], room.voiced) == (OP, {bob})
+    assert (chat.do(b"ann", "deop", b"bob"), room.members[bob], room.roles) == (DONE, VOICE, {b"acc": VOICE})

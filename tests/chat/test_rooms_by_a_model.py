@@ -28,7 +28,6 @@ OF_ROOMS = ("entered", "exited", "renamed_in", "managed", "Invited")
 
 ABOUT_MEMBERS = {"kick", "voice", "devoice", "op", "deop"}
 OVER_OTHERS = ABOUT_MEMBERS | {"ban", "mute"}
-GIVEN = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}
 ACTS = ["topic", "invite", "kick", "ban", "unban", "mute", "unmute", "voice", "devoice", "op", "deop", "set", "set",
         "set", "ban", "mute", "unban", "unmute"]
 
@@ -39,7 +38,7 @@ class ModelRoom:
     def __init__(self, number, name, lasts):
         self.number, self.name, self.lasts = number, name, lasts
         self.members, self.roles, self.invited, self.spoke = {}, {}, {}, {}
-        self.banned, self.muted = set(), set()
+        self.banned, self.muted, self.voiced = set(), set(), set()
         self.settings = dict.fromkeys((b"private", b"invite", b"moderated"), False)
         self.settings.update({b"key": None, b"limit": 0, b"slow": 0})
         self.topic = b""
@@ -140,6 +139,7 @@ class Model:
 
     def _take_out(self, room, who):
         del room.members[who]
+        room.voiced.discard(who)
         if not room.members:
             room.left_at = self.now
             if not room.lasts:
@@ -171,6 +171,7 @@ class Model:
         for room in self.joined(who):
             if old in room.roles:
                 room.members[who] = MEMBER
+                room.voiced.discard(who)
             self.tell(room.workers(), "renamed_in", room.number, *who, old, new, None)
         return set(), None
 
@@ -228,14 +229,16 @@ class Model:
             room.muted.add(about)
         elif act == "unmute":
             room.muted.remove(about)
-        elif act in ("voice", "devoice") and room.members[whom] >= OP:
-            pass  # who needs no voice
-        elif act in GIVEN:
-            room.members[whom] = GIVEN[act]
+        elif act in ABOUT_MEMBERS:
+            best, has_voice = room.members[whom], whom in room.voiced or room.members[whom] == VOICE
+            has_voice = {"voice": True, "devoice": False}.get(act, has_voice)
+            best = OP if act == "op" else 0 if act == "deop" or best < OP else best
+            room.members[whom] = best or (VOICE if has_voice else MEMBER)
+            (room.voiced.add if best and has_voice else room.voiced.discard)(whom)
             if about in OWNERS + [BOSS]:
                 room.roles.pop(about, None)
-                if GIVEN[act] > MEMBER:
-                    room.roles[about] = GIVEN[act]
+                if room.members[whom] > MEMBER:
+                    room.roles[about] = room.members[whom]
         elif act == "set":
             room.settings[about] = (
                 {b"on": True, b"off": False}[text] if about in (b"private", b"invite", b"moderated") else
@@ -270,7 +273,7 @@ class Model:
             room.roles.get(about, MEMBER))
         if act in OVER_OTHERS and whom != who and (its > role or its == role >= OWNER):
             troubles.add(Reason.OUTRANKED)
-        if act in ABOUT_MEMBERS - {"kick"} and whom == who and role == OWNER:
+        if act in ("op", "deop") and whom == who and role == OWNER:
             troubles.add(Reason.OUTRANKED)
         if act == "topic" and len(text) > TOPIC_BYTES:
             troubles.add(Reason.TEXT_TOO_LONG)
@@ -400,14 +403,14 @@ class Run:
 
 def room_of(room):
     return (room.number, room.name, room.lasts, list(room.members.items()), room.roles, set(room.banned),
-            set(room.muted), room.topic[0], room.private, room.invite, room.moderated, room.key or None, room.limit,
-            room.slow)
+            set(room.muted), set(room.voiced), room.topic[0], room.private, room.invite, room.moderated,
+            room.key or None, room.limit, room.slow)
 
 
 def model_of(room):
     return (room.number, room.name, room.lasts, [(holder_of(*who), role) for who, role in room.members.items()],
-            room.roles, room.banned, room.muted, room.topic, room[b"private"], room[b"invite"], room[b"moderated"],
-            room[b"key"] or None, room[b"limit"], room[b"slow"])
+            room.roles, room.banned, room.muted, {holder_of(*who) for who in room.voiced}, room.topic, room[b"private"],
+            room[b"invite"], room[b"moderated"], room[b"key"] or None, room[b"limit"], room[b"slow"])
 
 
 @pytest.mark.slow

@@ -320,7 +320,7 @@ def test_all_that_can_be_asked_for_is_listed_and_granted():
     (b"NAMES #a", [events.Look(b"#a")]), (b"WHO #a", [events.Look(b"#a")]), (b"WHO a*", [events.Who()]),
     (b"KICK #a b,c :why", [events.Manage(b"#a", "kick", name, b"why") for name in (b"b", b"c")]),
     (b"MODE #a", [events.Look(b"#a")]), (b"MODE #a b", [events.Masks(b"#a", "ban"), events.Masks(b"#a", "mute")]),
-    (b"MODE #a +v b", [events.Look(b"#a"), events.Manage(b"#a", "voice", b"b", b"")]),
+    (b"MODE #a +v b", [events.Manage(b"#a", "voice", b"b", b"")]),
     (b"MODE #a +o+b b d!*@*", [events.Manage(b"#a", act, name, b"") for act, name in (
         ("op", b"b"), ("bar", b"d"))]),
     (b"MODE #a +b a:acc", [events.Manage(b"#a", "bar", b"account:acc", b"")]), (b"PING x", [events.Count()]),
@@ -359,6 +359,16 @@ def test_who_enters_hears_of_the_topic_and_of_who_is_there():
     assert client.send(b"JOIN #DEV") == [
         b":ann!ann@parley JOIN #dev\r\n", b":irc.test 332 ann #dev :t\r\n", b":irc.test 333 ann #dev bob 7\r\n",
         b":irc.test 353 ann = #dev :@bob +cid ann\r\n", b":irc.test 366 ann #dev :End of /NAMES list\r\n"]
+
+
+def test_who_wants_all_prefixes_is_told_of_a_voice_beside_a_better_role():
+    looked = events.Looked(b"#dev", True, ((b"bob", b"owner"), (b"cid", b"voice"), (b"ann", b"op")), voiced=(b"bob",))
+    for caps, prefix in ((b"", b"@"), (b"multi-prefix", b"@+")):
+        client = Client(b"ann", caps=caps)
+        client.answers = {events.Look: looked}
+        assert client.send(b"NAMES #dev")[0] == b":irc.test 353 ann = #dev :%bbob +cid @ann\r\n" % prefix
+        assert [line.split(b" :")[0].split()[-1] for line in client.send(b"WHO #dev")[:3]] == [
+            b"H" + prefix, b"H+", b"H@"]
 
 
 @for_each("reason, code", [
