@@ -106,6 +106,7 @@ class Gate:
     now: gives milliseconds since the epoch, those of the entry.
     keys: how many wrong keys of rooms are borne; it has the same clock.
     opered: {holder: account} of those who have given the password of an operator's account to act as one.
+    user_of: gives what the holder says to be called at home, or nothing.
     """
 
     def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int],
@@ -113,6 +114,7 @@ class Gate:
         self.operators: FrozenSet[bytes] = frozenset()
         self.limits: Mapping[str, int] = LIMITS
         self.opered: Dict[int, bytes] = {}
+        self.user_of: Callable[[int], bytes] = lambda holder: b""
         self._members = members
         self._accounts = accounts
         self._rooms = rooms
@@ -260,7 +262,7 @@ class Gate:
         """Why the member may not have this name instead of its own."""
         for room in self._rooms.joined(holder):
             if self.role_as_another(room, holder) < OP and room.bans(
-                    name, account=self._members.identities.get(holder, b"")):
+                    name, account=self._members.identities.get(holder, b""), user=self.user_of(holder)):
                 return Reason.BANNED
         return self.why_no_name(name, holder, self._members.hosts.get(holder, ""))
 
@@ -268,16 +270,25 @@ class Gate:
         """Has a member of the room, or in the lobby anybody, to leave it because of a ban?"""
         host, account = self._members.hosts.get(holder, ""), self.account_of(holder) or b""
         return self.role(room, holder) < OP and any(
-            room.bans(name, host, account) for name in self._members.names_of(holder))
+            room.bans(name, host, account, self.user_of(holder)) for name in self._members.names_of(holder))
 
     def why_barred(self, room: Room, holder: int) -> Optional[str]:
         """Why a member of the room may not speak there, whatever it says, because of a mask; or None."""
         if room.banned and self.is_banned(room, holder):
             return Reason.BANNED
-        masks = {mask: entry for mask, entry in room.muted.items() if is_mask(mask)}
+        masks = [*filter(is_mask, room.muted)]
+        return Reason.MUTED if self._is_muted(room, holder, masks) else None
+
+    def _is_muted(self, room: Room, holder: int, mutes: Collection[bytes]) -> bool:
+        """Does any of these mutes of the room hold for a name that a member has or had?"""
         account = self.account_of(holder) or b""
-        return Reason.MUTED if masks and any(
-            room.lists(masks, name, account=account) for name in self._members.names_of(holder)) else None
+        return bool(mutes) and any(
+            room.mutes(mutes, name, account, self.user_of(holder)) for name in self._members.names_of(holder))
+
+    def _is_muted_by_name(self, room: Room, holder: int) -> bool:
+        """Is a member muted by exactly a name that it has or had, beside what `why_barred` looks for?"""
+        return bool(room.muted) and self._is_muted(
+            room, holder, [name for name in self._members.names_of(holder) if name in room.muted])
 
     # ---- coming to a room
 
@@ -316,7 +327,7 @@ class Gate:
         invited = was_inside or room.invited.get(name, 0) >= self._now()
         trouble = None
         account = self._members.identities.get(holder) or (name if self.is_protected(name) else b"")
-        if room.banned and any(room.bans(one, account=account) for one in (
+        if room.banned and any(room.bans(one, account=account, user=self.user_of(holder)) for one in (
                 name, *self._members.former.get(holder, ()))):
             trouble = Reason.BANNED
         elif room.invite and not invited and not room.lists(room.invex, name, account=account):
@@ -369,7 +380,7 @@ class Gate:
         if self.is_operator(name) or (
                 (self.opered or self._members.identities) and self._is_operator_by_account(holder)):
             return None
-        if room.muted and name is not None and not room.muted.keys().isdisjoint(self._members.names_of(holder)):
+        if name is not None and self._is_muted_by_name(room, holder):
             return Reason.MUTED
         if holder in room.barred:
             return room.barred[holder]
@@ -384,9 +395,9 @@ class Gate:
         if not (room.open_talk and room.is_open) or room is self._rooms.lobby:
             return Reason.NOT_INSIDE
         names, account = self._members.names_of(holder), self.account_of(holder) or b""
-        if room.banned and any(room.bans(name, account=account) for name in names):
+        if room.banned and any(room.bans(name, account=account, user=self.user_of(holder)) for name in names):
             return Reason.BANNED
-        if room.muted and any(room.lists(room.muted, name, account=account) for name in names):
+        if self._is_muted(room, holder, room.muted):
             return Reason.MUTED
         if room.moderated:
             return Reason.MODERATED
@@ -407,8 +418,7 @@ class Gate:
             return False
         if not room.is_restricted or role >= VOICE or self.is_operator_here(holder):
             return True
-        return not (room.moderated or holder in room.barred) and room.muted.keys().isdisjoint(
-            self._members.names_of(holder))
+        return not (room.moderated or holder in room.barred or self._is_muted_by_name(room, holder))
 
     # ---- managing
 

@@ -56,6 +56,7 @@ class Register:
         self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions, self.gate)
         self.devices = DeviceLists(post, self.members, accounts)
         self.people = People(post, self.members, accounts, self.rooms, self.gate, numbers)
+        self.gate.user_of = lambda holder: self.people.person(holder).user
         self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)
         self.metadata = Metadata(
             post, self.members, accounts, self.rooms, self.gate, self.people, self.moderation, store)

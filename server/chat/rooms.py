@@ -24,6 +24,7 @@ _PATTERN_CHARACTERS = frozenset(b"*?[")
 LISTS = {"ban": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}  # as they are asked for
 HOST = "parley"  # of everybody without an account, in masks
 _ACCOUNT_MASKS = b"$a:", b"account:"
+_FROM_MUTES = b"mute:"  # in front of the mask of an exception: it is one from mutes, and not from bans
 
 # {what: (by whom, why, seconds since the epoch)}
 Entries = Dict[bytes, Tuple[bytes, bytes, int]]
@@ -41,7 +42,8 @@ class Room:
     roles: {name: role} of accounts with passwords.
     banned, muted: {what: (by whom, why, seconds since the epoch)}; a name or a mask (see `events.MORE_ACTS`), or for
         the lobby a network.
-    excepted, invex: likewise: those for whom no ban counts, and those who need no invitation.
+    excepted, invex: likewise: those for whom no ban counts, or with "mute:" in front of the mask no mute; and those who
+        need no invitation.
     barred: {holder: Reason} of members who may not speak because of a mask.
     invited: {name: milliseconds since the epoch, until which the invitation holds}.
     since: {name: number} of accounts with passwords that came while the room was not open: the message before, behind
@@ -97,12 +99,23 @@ class Room:
         """May everybody enter who is not banned, and know what was said before?"""
         return not (self.private or self.invite or self.key)
 
-    def bans(self, name: bytes, host: str = "", account: bytes = b"") -> bool:
-        """Is somebody of this name or account banned, or from the lobby somebody who comes from this address?"""
-        return (bool(self.banned) and self.lists(self.banned, name, host, account)
-                and not self.lists(self.excepted, name, host, account))
+    def bans(self, name: bytes, host: str = "", account: bytes = b"", user: bytes = b"") -> bool:
+        """Is somebody of this name or account banned, or from the lobby somebody who comes from this address?
 
-    def lists(self, entries: Entries, name: bytes, host: str = "", account: bytes = b"") -> bool:
+        user: what somebody says to be called at home. It counts in exceptions only, which an op makes knowingly.
+        """
+        return (bool(self.banned) and self.lists(self.banned, name, host, account)
+                and not self.lists([mask for mask in self.excepted if not mask.startswith(_FROM_MUTES)],
+                                   name, host, account, user))
+
+    def mutes(self, entries: Collection[bytes], name: bytes, account: bytes = b"", user: bytes = b"") -> bool:
+        """Is somebody of this name or account muted by any of these masks? user: as in `bans`."""
+        return (bool(entries) and self.lists(entries, name, "", account)
+                and not self.lists([mask[len(_FROM_MUTES):] for mask in self.excepted if mask.startswith(_FROM_MUTES)],
+                                   name, "", account, user))
+
+    def lists(self, entries: Collection[bytes], name: bytes, host: str = "", account: bytes = b"", user: bytes = b""
+              ) -> bool:
         """Is somebody of this name or account on one of its lists?"""
         if not entries:
             return False
@@ -111,7 +124,7 @@ class Room:
             known = self._bans.get(mask)
             if known is None:
                 known = self._bans[mask] = _matcher(mask, self.number == LOBBY)
-            if known(name, occupied, origin, account):
+            if known(name, occupied, origin, account, user):
                 return True
         return False
 
@@ -123,6 +136,7 @@ class Room:
         """Take something off one of its lists."""
         del entries[mask]
         self._bans.pop(mask, None)
+        self._bans.pop(mask[len(_FROM_MUTES):], None)
 
     # ---- roles
 
@@ -305,18 +319,18 @@ def is_mask(what: bytes) -> bool:
 
 
 def _matcher(ban: bytes, is_of_lobby: bool) -> Any:
-    """A function (name, what it occupies, address or None, account) that is true of who is meant."""
+    """A function (name, what it occupies, address or None, account, user) that is true of who is meant."""
     network = network_of(ban.decode(errors="replace")) if is_of_lobby else None
     if network is not None:
-        return lambda name, others, origin, account: origin is not None and origin in network
+        return lambda name, others, origin, account, user: origin is not None and origin in network
     for prefix in _ACCOUNT_MASKS:
         if ban.startswith(prefix):
             fits = _name_matcher(ban[len(prefix):])
-            return lambda name, others, origin, account: bool(account) and fits(account, claims(account))
+            return lambda name, others, origin, account, user: bool(account) and fits(account, claims(account))
     if b"!" in ban and b"@" in ban.rpartition(b"!")[2]:
         return _mask_matcher(ban)
     fits = _name_matcher(ban)
-    return lambda name, others, origin, account: fits(name, others)
+    return lambda name, others, origin, account, user: fits(name, others)
 
 
 def _name_matcher(ban: bytes) -> Any:
@@ -330,14 +344,15 @@ def _name_matcher(ban: bytes) -> Any:
 
 
 def _mask_matcher(mask: bytes) -> Any:
-    """Likewise of "name!user@host": everybody's user is the name, and the host that of the server, or the account's."""
+    """Likewise of "name!user@host": the user is the name, or `user`; the host that of the server, or the account's."""
     nick, _, where = mask.rpartition(b"!")
     fits = _name_matcher(nick)
-    user, _, host = where.decode(errors="replace").casefold().partition("@")
-    is_user, is_host = matcher(user), matcher(host)
+    at_home, _, host = where.decode(errors="replace").casefold().partition("@")
+    is_user, is_host = matcher(at_home), matcher(host)
 
-    def is_meant(name: bytes, others: Collection[bytes], origin: object, account: bytes) -> bool:
+    def is_meant(name: bytes, others: Collection[bytes], origin: object, account: bytes, user: bytes) -> bool:
         own = ("user/%s" % account.decode(errors="replace").casefold()) if account else HOST
-        return bool(fits(name, others) and is_user(name.decode(errors="replace").casefold()) and is_host(own))
+        return bool(fits(name, others) and is_host(own) and any(
+            is_user(one.decode(errors="replace").casefold()) for one in (name, user) if one))
 
     return is_meant

@@ -61,7 +61,7 @@ ACTS = {
 # them, or such a pattern with "!user@host" behind it.
 MORE_ACTS = {
     "bar": "a ban of those who are not here; those who are stay, and may not speak; about: a mask; text: why",
-    "except": "about: a mask of those for whom no ban counts",
+    "except": "about: a mask of those for whom no ban counts, or with \"mute:\" in front no mute",
     "unexcept": "about: as it was excepted",
     "invex": "about: a mask of those who need no invitation",
     "uninvex": "about: likewise",

@@ -91,11 +91,17 @@ def mask(pattern: bytes) -> bytes:
         b"*" not in pattern and b"?" not in pattern) else pattern + b"!*@*"
 
 
+def exception(pattern: bytes) -> bytes:
+    """An exception of the house as a mask: from a ban, or from a mute."""
+    return b"m:" + mask(pattern[len(b"mute:"):]) if pattern.startswith(b"mute:") else mask(pattern)
+
+
 def mode_of(managed: events.Managed) -> Optional[bytes]:
     """The modes, and their parameter, that say what was done to a room; None if none do."""
     mode = _MODES.get(managed.act)
     if mode is not None:
-        return b"%b %b" % (mode, nick(managed.about) if mode[1:] in (b"o", b"v") else mask(managed.about))
+        shown_as = nick if mode[1:] in (b"o", b"v") else exception if mode[1:] == b"e" else mask
+        return b"%b %b" % (mode, shown_as(managed.about))
     if managed.act == "mute" or managed.act == "unmute":
         return b"%bb m:%b" % (b"+" if managed.act == "mute" else b"-", mask(managed.about))
     if managed.act != "set":

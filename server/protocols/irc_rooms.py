@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from parley.server.protocols import events, irc_history, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_caps import mask, prefix_of
+from parley.server.protocols.irc_caps import exception, mask, prefix_of
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
 from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, sentence, shown
 from parley.server.protocols.text import canonical
@@ -354,7 +354,8 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
         act = masks[1] if is_on else masks[2]
         if letter == b"b" and given[:2] == b"m:":
             act, given = "mute" if is_on else "unmute", given[2:]
-        return asks(functools.partial(_banned, room), events.Manage(room, act, pattern_of(given), b"")), rest[1:]
+        pattern = b"mute:" + pattern_of(given[2:]) if letter == b"e" and given[:2] == b"m:" else pattern_of(given)
+        return asks(functools.partial(_banned, room), events.Manage(room, act, pattern, b"")), rest[1:]
     given_role = _ROLES.get(sign + letter)
     if given_role is None:
         client.numeric(b"472", middle(letter), text=b"is unknown mode char to me")
@@ -399,7 +400,8 @@ def _masks_told(room: bytes, letter: bytes, is_last: bool, client: Any, answer: 
             client.refuse(answer.reason, middle(room))
         return
     for pattern, by, since in answer.masks:
-        shown_as = b"m:" + mask(pattern) if answer.kind == "mute" else mask(pattern)
+        shown_as = exception(pattern) if answer.kind == "except" else mask(pattern)
+        shown_as = b"m:" + shown_as if answer.kind == "mute" else shown_as
         client.numeric(one, shown(answer.room), shown_as, nick(by), b"%d" % since)
     if is_last:
         client.numeric(end, shown(answer.room), text=b"End of list")

@@ -74,6 +74,38 @@ def test_who_is_muted_by_a_mask_may_not_speak_even_if_it_comes_later(chat):
     assert [chat.say(name)[0] for name in (b"bob", b"bea")] == [DONE, DONE]
 
 
+def test_an_exception_from_mutes_lets_one_speak_and_none_from_bans_does(chat):
+    for mute in (b"bob", b"b*!*@*"):
+        assert chat.do(b"ann", "mute", mute) == DONE
+        for mask, expected in (
+                (b"bo?", Reason.MUTED), (b"mute:cid", Reason.MUTED), (b"mute:bob", DONE), (b"mute:*!b*@*", DONE)):
+            assert chat.do(b"ann", "except", mask) == DONE
+            assert (chat.say(b"bob")[0], mask) == (expected, mask)
+            assert chat.do(b"ann", "unexcept", mask) == DONE
+            assert chat.say(b"bob")[0] == Reason.MUTED
+        assert chat.do(b"ann", "unmute", mute) == DONE
+    assert chat.do(b"ann", "bar", b"bob") == chat.do(b"ann", "except", b"mute:bob") == DONE
+    assert chat.say(b"bob")[0] == Reason.BANNED
+
+
+def test_what_somebody_says_to_be_called_at_home_counts_in_exceptions_alone(chat):
+    worker, session = chat.people[b"bob"]
+    chat.register.real_name(worker, session, b"Bob", b"Evan")
+    for act, mask in (("bar", b"*!evan@*"), ("mute", b"*!evan@*"), ("invex", b"*!evan@*")):
+        assert chat.do(b"ann", act, mask) == DONE
+    assert chat.say(b"bob")[0] == DONE
+    for act, pairs, reason in (("bar", (b"mute:*!evan@*", b"*!evan@*"), Reason.BANNED),
+                               ("mute", (b"*!evan@*", b"mute:*!ev*@*"), Reason.MUTED)):
+        assert chat.do(b"ann", act, b"bob") == chat.do(b"ann", "except", pairs[0]) == DONE
+        assert chat.say(b"bob")[0] == reason
+        assert chat.do(b"ann", "except", pairs[1]) == DONE
+        assert chat.say(b"bob")[0] == DONE
+        assert [chat.do(b"ann", "unexcept", mask) for mask in pairs] == [DONE, DONE]
+    chat.exit(b"bob")
+    assert chat.do(b"ann", "unban", b"bob") == chat.do(b"ann", "set", b"invite", b"on") == DONE
+    assert chat.enter(b"bob") == Reason.INVITE_ONLY
+
+
 def test_a_ban_of_an_account_is_of_whoever_has_it(chat):
     chat.is_watched = False
     chat._ask("identified", chat.people[b"dan"], b"acc", chat.accounts.accounts[b"acc"].serial, None, False)

@@ -323,6 +323,8 @@ def test_all_that_can_be_asked_for_is_listed_and_granted():
     (b"MODE #a +v b", [events.Manage(b"#a", "voice", b"b", b"")]),
     (b"MODE #a +o+b b d!*@*", [events.Manage(b"#a", act, name, b"") for act, name in (
         ("op", b"b"), ("bar", b"d"))]),
+    (b"MODE #a +e-e m:*!x@* m:b!*@*", [events.Manage(b"#a", act, mask, b"") for act, mask in (
+        ("except", b"mute:*!x@*"), ("unexcept", b"mute:b"))]),
     (b"MODE #a +b a:acc", [events.Manage(b"#a", "bar", b"account:acc", b"")]), (b"PING x", [events.Count()]),
     (b"MODE #a +ik-l x", [events.Manage(b"#a", "set", *one) for one in (
         (b"invite", b"on"), (b"key", b"x"), (b"limit", b"off"))]),
@@ -443,6 +445,7 @@ def test_talk_is_the_same_however_it_is_written():
     (events.Managed(b"#a", "op", b"ann", b"bob", b""), b":ann!ann@parley MODE #a +o bob"),
     (events.Managed(b"#a", "ban", b"ann", b"b*", b""), b":ann!ann@parley MODE #a +b b*!*@*"),
     (events.Managed(b"#a", "set", b"ann", b"private", b"on"), b":ann!ann@parley MODE #a +s"),
+    (events.Managed(b"#a", "except", b"ann", b"mute:b", b""), b":ann!ann@parley MODE #a +e m:b!*@*"),
     (events.Managed(b"#a", "set", b"ann", b"limit", b"7"), b":ann!ann@parley MODE #a +l 7"),
     (events.Managed(b"#a", "set", b"ann", b"key", b"secret"), b":ann!ann@parley MODE #a +k *")])
 def test_what_happens_in_a_room_is_a_line(happening, line):
@@ -456,6 +459,10 @@ def test_bans_and_mutes_are_one_list_of_masks():
     assert client.send(b"MODE #a b") == [
         b":irc.test 367 ann #a account:eve ann 7\r\n", b":irc.test 367 ann #a m:bob!*@* ann 8\r\n",
         b":irc.test 368 ann #a :End of list\r\n"]
+    client.answers[events.Masks] = lambda asked: events.MasksTold(
+        b"#a", asked.kind, [(b"mute:*!x@*", b"ann", 7), (b"bob", b"ann", 8)])
+    assert client.send(b"MODE #a e")[:2] == [
+        b":irc.test 348 ann #a m:*!x@* ann 7\r\n", b":irc.test 348 ann #a bob!*@* ann 8\r\n"]
     client.answers[events.Masks] = lambda asked: events.Refused(Reason.NO_ROOM, asked)
     assert codes(client.send(b"MODE #a b")) == ["403"]
 
