@@ -268,14 +268,15 @@ class Chat(RoomRequests):
             raise Impossible("What is said there is sealed, but a file would not be: /seal off sends it openly.")
         self._files.send(path, where)
 
-    def save_file(self, text: str, folder: str = ".") -> None:
+    def save_file(self, text: str, folder: str = ".", name: Optional[str] = None) -> None:
         """Save the file that a message tells of, whose text this is, into a folder: `Moved`s, `Saved` and `Done`.
 
-        No file is replaced: the name gets a number if there is one. `client.files.told_in` finds files in texts.
+        name: under which it is saved; None: its own. No file is replaced: the name gets a number if there is one.
+        `client.files.told_in` finds files in texts.
         """
         if not self.can("save_file"):
             self.check("save_file")
-        self._files.save(text, folder)
+        self._files.save(text, folder, name)
 
     def _post(self, function: Callable[[], List[Event]]) -> None:
         """Called in another thread: have this one call it."""

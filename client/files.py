@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import urllib.parse
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from parley.client import events
 from parley.client.address import Address
@@ -51,6 +51,31 @@ def told_in(text: str) -> Optional[Told]:
     # Not the end of the address that was said: it may be anything, and the server takes any name.
     return Told(found.group("name"), found.group("size"), "/files/%s/%s" % (
         found.group("file"), urllib.parse.quote(clean(found.group("name")), safe="-._~")))
+
+
+def meant_by(typed: str, to: Optional[str]) -> Tuple[str, Optional[str]]:
+    """(path, to whom) of what is typed behind /send: a path, with or without a name. to: where it goes without one.
+
+    The path may have blanks in it, and stand between quotes.
+    """
+    path = typed.strip('"')
+    if not os.path.exists(os.path.expanduser(path)):
+        front, _, last = typed.rpartition(" ")
+        if front:
+            path, to = front.rstrip().strip('"'), last
+    return os.path.expanduser(path), to
+
+
+def chosen(told: Sequence[str], which: str) -> str:
+    """Of texts that tell of files, the newest last, the one that a number or a name means; Impossible if none is."""
+    latest_first = list(reversed(told))
+    if which.isdecimal() and len(which) < 5:
+        found = latest_first[int(which) - 1:int(which)] if int(which) else []
+    else:
+        found = [text for text in latest_first for told_of in [told_in(text)] if told_of and told_of.name == which]
+    if not found:
+        raise Impossible("There is no such file here: 1 is the latest one, 2 the one before it.")
+    return found[0]
 
 
 class _Transfer:
@@ -291,8 +316,11 @@ class Files:
 
     # ---- saving
 
-    def save(self, text: str, folder: str) -> None:
-        """Begin to save the file that a message tells of into a folder; Impossible if it tells of none."""
+    def save(self, text: str, folder: str, name: Optional[str]) -> None:
+        """Begin to save the file that a message tells of into a folder; Impossible if it tells of none.
+
+        name: as which; None: as it is called there.
+        """
         told = told_in(text)
         if told is None:
             raise Impossible("This tells of no file: %s" % text)
@@ -300,10 +328,10 @@ class Files:
             raise Impossible("%s is no folder." % folder)
         saving = _Transfer(events.Request("save_file", None, told.name), 0)
         self._savings.append(saving)
-        self._in_thread(saving, lambda saving: self._save(saving, told, folder))
+        self._in_thread(saving, lambda saving: self._save(saving, told, folder, name or clean(told.name)))
 
-    def _save(self, saving: _Transfer, told: Told, folder: str) -> Callable[[], List[events.Event]]:
-        to, beside = _reserved(folder, clean(told.name))
+    def _save(self, saving: _Transfer, told: Told, folder: str, name: str) -> Callable[[], List[events.Event]]:
+        to, beside = _reserved(folder, name)
         try:
             with open(beside, "xb") as file:
                 self._fetch(saving, told, file)

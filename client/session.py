@@ -7,7 +7,7 @@ from urllib.parse import quote
 from parley.client import events, showing
 from parley.client.address import with_name
 from parley.client.chat import Chat
-from parley.client.files import told_in
+from parley.client.files import chosen, meant_by, told_in
 from parley.client.places import Places
 from parley.client.protocol import LOBBY_ROOM, Impossible
 from parley.client.settings import Settings
@@ -128,26 +128,11 @@ class Session:
     # ---- files
 
     def _send_file(self, typed):
-        """The path may have blanks in it; without a name behind it, it goes to the open place."""
-        path, to = typed.strip('"'), self.places.open.name
-        if not os.path.exists(os.path.expanduser(path)):
-            front, _, last = typed.rpartition(" ")
-            if front:
-                path, to = front.rstrip().strip('"'), last
-        chat = self._connected()
-        if chat.seals is not None and chat.seals.wants(to or LOBBY_ROOM):
-            raise Impossible("Files are not sealed: after /seal off it can be sent openly.")
-        chat.send_file(os.path.expanduser(path), None if to == LOBBY_ROOM else to)
+        path, to = meant_by(typed, self.places.open.name)
+        self._connected().send_file(path, to)
 
     def _save_file(self, which="1"):
-        told = list(reversed(self.places.open.files))
-        if which.isdecimal() and len(which) < 5:
-            found = told[int(which) - 1:int(which)] if int(which) else []
-        else:
-            found = [text for text in told if told_in(text).name == which]
-        if not found:
-            raise Impossible("There is no such file here: 1 is the latest one, 2 the one before it.")
-        self._connected().save_file(found[0])
+        self._connected().save_file(chosen(self.places.open.files, which))
 
     @property
     def moving(self):

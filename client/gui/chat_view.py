@@ -1,10 +1,14 @@
 """The conversations: rooms and users on the left, messages on the right, and the text entry below them."""
+import bisect
 import tkinter
-from tkinter import ttk
+from tkinter import filedialog, ttk
 
 from parley.client import showing
+from parley.client.files import told_in
 from parley.client.gui import theme
-from parley.client.gui.model import ROOM, SENDING
+from parley.client.gui.model import ROOM, SENDING, downloads
+from parley.client.protocol import LOBBY_ROOM
+from parley.server.files.shown import clean
 
 ROOM_NAME = "lobby"
 HELP = ("Enter  send   \u00b7   Shift+Enter  new line   \u00b7   Alt+\u2191 \u2193  other conversation   \u00b7   "
@@ -82,9 +86,16 @@ class ChatView:
         self.said.bind("<Configure>", lambda event: self._is_at_end and self.said.see("end"))
         self.entry = self._make_text(frame, font="TkTextFont", height=3, undo=True, maxundo=1000)
         self.entry.outside.grid(row=2, sticky="nsew", pady=("8p", "0p"))
-        self.send = ttk.Button(frame, text="Send", style="Send.TButton", width=6, command=self._say)
-        self.send.grid(row=2, column=1, sticky="nse", padx=("8p", "0p"), pady=("8p", "0p"))
+        buttons = ttk.Frame(frame)
+        buttons.grid(row=2, column=1, sticky="nse", padx=("8p", "0p"), pady=("8p", "0p"))
+        self.send = ttk.Button(buttons, text="Send", style="Send.TButton", width=6, command=self._say)
+        self.send.pack(side="top", fill="both", expand=True)
+        self.file = ttk.Button(buttons, text="File \u2026", width=6, command=self._choose_file)
+        if self.model.has_files:
+            self.file.pack(side="bottom", fill="x", pady=("4p", "0p"))
+        self.moving = ttk.Label(frame, style="Faint.TLabel")
         self.trouble = ttk.Label(frame, style="Trouble.TLabel")
+        _wrap(self.moving)
         _wrap(self.trouble)
         self._make_tags()
         return frame
@@ -121,6 +132,8 @@ class ChatView:
         tags.tag_configure("class:mention", background=theme.WARNING, font=self._fonts["bold"])
         for colour in theme.NAMES.values():
             tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
+        tags.tag_configure("file", foreground=theme.ACCENT, underline=True)
+        tags.tag_configure("size", font=self._fonts["small"], foreground=theme.FAINT)
         tags.tag_configure("sending", foreground=theme.FAINT)
         tags.tag_configure("state", font=self._fonts["small"], foreground=theme.TROUBLE)
         tags.tag_configure("empty", font="TkTextFont", foreground=theme.FAINT, justify="center", spacing1="20p")
@@ -135,7 +148,11 @@ class ChatView:
             self.entry.bind(keys, act)
         self.entry.bind("<Shift-Return>", lambda event: None)  # the default action: a new line
         self.said.bind("<Button-1>", lambda event: self.said.focus_set())
+        self.said.tag_bind("file", "<ButtonRelease-1>", self._save_clicked)
+        self.said.tag_bind("file", "<Enter>", lambda event: self.said.configure(cursor="hand2"))
+        self.said.tag_bind("file", "<Leave>", lambda event: self.said.configure(cursor="arrow"))
         self.send.bind("<Return>", self._say)
+        self.file.bind("<Return>", self._choose_file)
         for keys, act in (
                 ("<Alt-Up>", lambda event: self._step(-1)), ("<Alt-Down>", lambda event: self._step(1)),
                 ("<Control-Prior>", lambda event: self._step(-1)), ("<Control-Next>", lambda event: self._step(1)),
@@ -164,6 +181,28 @@ class ChatView:
         self.said.see("end")
         self.entry.focus_set()
         return "break"
+
+    def _choose_file(self, event=None):
+        # Now, as another one may be open when the dialog is done.
+        to = self.model.open and (self.model.open.partner or LOBBY_ROOM)
+        path = filedialog.askopenfilename(parent=self._root, title="Send a file")
+        if path:
+            self.model.send_file(str(path), to)
+            self._show()
+        return "break"
+
+    def _save_clicked(self, event):
+        at = bisect.bisect([_place(start) for start in self._starts], _place(self.said.index("@%d,%d" % (
+            event.x, event.y)))) - 1
+        if at < 0 or self.said.tag_ranges("sel"):  # a text was selected
+            return
+        text = self._drawn[at][0].text
+        path = filedialog.asksaveasfilename(
+            parent=self._root, title="Save the file", initialdir=downloads(), initialfile=clean(told_in(text).name),
+            confirmoverwrite=False)  # no file is replaced
+        if path:
+            self.model.save_file(text, str(path))
+            self._show()
 
     def _retry(self, event=None):
         self.model.retry()
@@ -277,7 +316,7 @@ class ChatView:
         model, conversation = self.model, self.model.open
         head = (conversation and (conversation.partner, self._is_online(conversation), conversation.topic),
                 model.connection,
-                model.why_given_up, model.trouble, model.unread)
+                model.why_given_up, model.trouble, model.moving, model.unread)
         if head == self._head:
             return
         self._head = head
@@ -291,11 +330,12 @@ class ChatView:
         else:
             self.heading.configure(text="%s, %s" % (self._called(conversation.partner),
                                                     "online" if self._is_online(conversation) else "offline"))
-        self.trouble.configure(text=self._shown(model.trouble))
-        if model.trouble:
-            self.trouble.grid(row=3, columnspan=2, sticky="ew", pady=("4p", "0p"))
-        else:
-            self.trouble.grid_remove()
+        for row, label, text in ((3, self.moving, model.moving), (4, self.trouble, model.trouble)):
+            label.configure(text=self._shown(text))
+            if text:
+                label.grid(row=row, columnspan=2, sticky="ew", pady=("4p", "0p"))
+            else:
+                label.grid_remove()
         self._root.title("%sParley \u2013 %s" % ("(%d) " % model.unread if model.unread else "", self._shown(model.me)))
         self._show_banner()
 
@@ -361,6 +401,11 @@ class ChatView:
             ("message", theme.colour(message.sender)) + own)
         first = self.said.index("end-1c")
         sending = ("sending",) if message.state == SENDING else ()
+        told = told_in(text) if self.model.has_files else None
+        if told:
+            put("end", self._shown(told.name), ("message", "file") + own)
+            put("end", "  %s" % told.size, ("message", "size") + own)
+            text = ""
         me = None if own else self.model.me
         for style, piece in showing.with_mentions(showing.marked_up(self._shown(text)), me):
             put("end", piece, ("message",) + tuple(style.split()) + own + sending)
@@ -368,6 +413,11 @@ class ChatView:
             put("end", "   (%s)" % message.state, ("message", "state") + own)
         put("end", "\n", ("message",) + own)
         self.said.tag_add("further", first + " +1line linestart", "end-1c")
+
+
+def _place(index):
+    """(line, column) of an index of a text."""
+    return tuple(map(int, index.split(".")))
 
 
 def _common_prefix(one, other):

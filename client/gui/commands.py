@@ -62,7 +62,8 @@ def _rooms(model, chat, pattern="#*"):
 
 
 def _help(model, chat):
-    usages = " \u00b7 ".join(("%s %s" % (word, command.usage)).rstrip() for word, command in COMMANDS.items())
+    usages = " \u00b7 ".join(("%s %s" % (word, command.usage)).rstrip() for word, command in COMMANDS.items()
+                            if model.has_files or word not in ONLY_IN_WEB)
     model.tell(usages + "\n[#ROOM] is the open one, if it is left out. // is a slash.")
 
 
@@ -95,6 +96,9 @@ COMMANDS = {
     "/deop": _managing("deop", "NAME", 1, 1),
     "/set": _managing("set", "SETTING VALUE", 2, 2),
     "/drop": _managing("drop", "", 0, 0),
+    "/send": Command("FILE [TO]", 1, 1, lambda model, chat, typed: model.send_typed(typed)),
+    "/save": Command("[NUMBER or NAME]", 0, 1, lambda model, chat, which="1": model.save_chosen(which)),
     "/ignore": Command("[NAME]", 0, 1, _ignore),
     "/help": Command("", 0, 0, _help),
 }
+ONLY_IN_WEB = ("/send", "/save")

@@ -1,9 +1,11 @@
 """The desktop client without its window: users, rooms, conversations, unread messages, and errors."""
 import collections
+import os
 import time
 
 from parley.client import address, events, showing
 from parley.client.chat import Chat
+from parley.client.files import chosen, meant_by, told_in
 from parley.client.gui import commands
 from parley.client.protocol import Impossible
 from parley.client.settings import Settings
@@ -30,6 +32,13 @@ def address_of(typed):
     if found.protocol not in ("dollar", "web"):
         raise ValueError("This window speaks only `dollar` and `web`; for %s there is the terminal client." % typed)
     return found
+
+
+def downloads():
+    """The folder into which files are saved where nobody says another one."""
+    home = os.path.expanduser("~")
+    usual = os.path.join(home, "Downloads")
+    return usual if os.path.isdir(usual) else home
 
 
 class NewAccount:
@@ -160,6 +169,7 @@ class Model:
         self.why_given_up = ""  # why there will be no further attempt, or ""
         self.has_focus = True
         self.rings = 0
+        self._moved = {}  # {request to send or save a file: the latest `Moved` of it}
         self.settings = settings or Settings()
         self._going = None  # the room that was entered by hand and will be open
         self._shown_topics = set()  # the rooms whose topics were asked for by hand
@@ -184,6 +194,11 @@ class Model:
     @property
     def is_online(self):
         return self._chat.me is not None
+
+    @property
+    def has_files(self):
+        """Does the server's protocol carry files?"""
+        return self._chat.can("send_file")
 
     @property
     def connection(self):
@@ -239,22 +254,14 @@ class Model:
         Returns whether it could be sent, else `trouble` says why not.
         """
         text = canonical(text.rstrip().encode("utf-8", "replace")).decode()
-        conversation = self.open
-        if not text:
-            return False
-        if not conversation:
-            self.trouble = "To whom? Choose somebody on the left first."
-            return False
-        try:
-            self.trouble = ""
-            if text.startswith("/") and not text.startswith("//"):
-                commands.run(self, self._chat, text)
-            else:
-                self.say_to(conversation, text[1:] if text.startswith("//") else text)
-        except Impossible as impossible:
-            self.trouble = str(impossible)
-            return False
-        return True
+        return bool(text) and self._attempt(self._do, text)
+
+    def _do(self, text):
+        conversation = self._opened()
+        if text.startswith("/") and not text.startswith("//"):
+            commands.run(self, self._chat, text)
+        else:
+            self.say_to(conversation, text[1:] if text.startswith("//") else text)
 
     def say_to(self, conversation, text):
         """Say `text` in a conversation; raises `Impossible`."""
@@ -294,6 +301,51 @@ class Model:
             conversation.add(Message(None, text, self._clock()))
         else:
             self.trouble = text
+
+    def send_file(self, path, to=None):
+        """Send the file at `path` to somebody, or to the open conversation; returns whether it begins."""
+        return self._attempt(self._send_file, path, to)
+
+    def _send_file(self, path, to=None):
+        if to is None:
+            to = self._opened().partner
+        self._chat.send_file(path, to)
+
+    def send_typed(self, typed):
+        """Do what is typed behind /send; raises `Impossible`."""
+        path, to = meant_by(typed, None)
+        self._send_file(path, to)
+
+    def save_file(self, text, path):
+        """Save the file that a message tells of under this path; returns whether it begins."""
+        folder, name = os.path.split(path)
+        return self._attempt(self._chat.save_file, text, folder or ".", name)
+
+    def save_chosen(self, which):
+        """Save the file of the open conversation that is meant by a number or a name; raises `Impossible`."""
+        self._chat.check("save_file")
+        told = [message.text for message in self._opened().messages if message.sender and told_in(message.text)]
+        self._chat.save_file(chosen(told, which), downloads())
+
+    def _opened(self):
+        if not self.open:
+            raise Impossible("To whom? Choose somebody on the left first.")
+        return self.open
+
+    def _attempt(self, action, *arguments):
+        try:
+            self.trouble = ""
+            action(*arguments)
+        except Impossible as impossible:
+            self.trouble = str(impossible)
+        return not self.trouble
+
+    @property
+    def moving(self):
+        """A sentence about the files that are on their way; empty if there are none."""
+        return " \u00b7 ".join(
+            "%s %s: %d %%" % ("Sending" if request.kind == "send_file" else "Saving", showing.visible(request.text),
+                             100 * moved.done // max(1, moved.total)) for request, moved in self._moved.items())
 
     def retry(self):
         """Log in again, after the last attempt."""
@@ -439,14 +491,20 @@ class Model:
             self._on_entered(about)
         elif kind == "leave_room":
             self._on_left_room(about)
+        elif kind == "send_file":
+            self.tell(showing.plain_text(showing.line(event)), self.conversation(about))
+        self._moved.pop(event.request, None)
 
     def _on_refused(self, event):
         kind, about, text = event.request
+        self._moved.pop(event.request, None)
         if kind == "login":
             self.why_given_up = LOGGED_IN_ELSEWHERE if self.is_welcome else event.why
         elif kind in ("say", "whisper"):
             self._return_draft(about, text, FAILED)
             self.trouble = event.why
+        elif kind in ("send_file", "save_file"):
+            self.trouble = "%s is not %s: %s" % (text, "sent" if kind == "send_file" else "saved", event.why)
         elif kind != "history":  # which is requested again
             self.trouble = event.why
             if kind == "users":
@@ -455,6 +513,9 @@ class Model:
     def _on_unsure(self, event):
         # The history that comes next may show that it has arrived.
         self.conversation(event.request.about).settle(self.me, event.request.text, UNSURE)
+
+    def _on_moved(self, event):
+        self._moved[event.request] = event
 
     def _on_notice(self, event):
         self.trouble = event.text
@@ -471,6 +532,8 @@ class Model:
         events.Done: _on_done,
         events.Refused: _on_refused,
         events.Unsure: _on_unsure,
+        events.Moved: _on_moved,
+        events.Saved: _on_answer,
         events.Notice: _on_notice,
         events.Joined: _on_joined,
         events.Left: _on_left,

@@ -1,10 +1,12 @@
 """The desktop client over `web`, without a window, beside one over `dollar` and people of other protocols."""
+import os
 import socket
 
 import pytest
 from gui_servers import SECONDS, USERS, wait_until
 
 from parley.client import connect
+from parley.client.files import told_in
 from parley.client.gui.model import ROOM, Model, NewAccount, address_of
 from parley.conformance.targets import launch
 
@@ -128,3 +130,62 @@ def test_an_account_is_made_at_the_port_of_the_page_and_what_was_kept_is_unread(
     wait_until(lambda: again.why_not, again.tick)
     assert "line" not in again.why_not
     again.close()
+
+
+@pytest.fixture(scope="module")
+def keeping(tmp_path_factory):
+    """Our server, with files."""
+    directory = str(tmp_path_factory.mktemp("kept") / "storage")
+    config = {"storage": {"directory": directory}, "files": {"file_bytes": 9 << 20}}
+    with launch(1, config, users=USERS, protocols=("dollar", "web")) as server:
+        yield server
+
+
+def test_files_are_sent_and_saved_and_who_cannot_is_told_why(keeping, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    data = os.urandom(3 << 20)
+    (tmp_path / "my plan.bin").write_bytes(data)
+    (tmp_path / "big").write_bytes(bytes((9 << 20) + 1))
+    ann, bea = (Model(url(keeping, "web"), name, "") for name in ("ann", "bea"))
+    dora = Model(url(keeping, "dollar"), "Alice", USERS["Alice"])
+    try:
+        for one in (ann, bea, dora):
+            until(one, lambda: one.has_room)
+            one.open_conversation(one.conversation(ROOM))
+            until(one, lambda: one.open.is_loaded)
+        assert (ann.has_files, dora.has_files) == (True, False)
+        assert ann.send_file(str(tmp_path / "my plan.bin"))
+        seen = set()
+        until(ann, lambda: seen.add(ann.moving) or ann.open.messages)
+        assert "Sending my plan.bin: 100 %" in seen and ann.moving == ""
+        assert ann.open.messages[-1].text == "my plan.bin is sent to the lobby."
+        until(bea, lambda: told(bea, ROOM))
+        until(dora, lambda: told(dora, ROOM))
+        (sender, text), = told(bea, ROOM)
+        assert (sender, told_in(text)[:2]) == ("ann", ("my plan.bin", "3.1 MB"))
+
+        assert bea.say("/save") and bea.say("/save my plan.bin")
+        until(bea, lambda: sum("is saved as" in one.text for one in bea.open.messages) == 2)
+        assert bea.save_file(text, str(tmp_path / "mine.bin"))  # as the dialog does
+        until(bea, lambda: bea.open.messages[-1].text == "my plan.bin is saved as %s." % (tmp_path / "mine.bin"))
+        for path in (home / "my plan.bin", home / "my plan (1).bin", tmp_path / "mine.bin"):
+            assert path.read_bytes() == data
+
+        assert ann.say("/send %s bea" % (tmp_path / "my plan.bin"))
+        until(ann, lambda: any("sent to bea" in one.text for one in ann.conversation("bea").messages))
+        until(bea, lambda: [who for who, _ in told(bea, "ann")] == ["ann"])
+        for typed, why in (("/send nothing", "no such file"), ("/save 7", "There is no such file here")):
+            assert not ann.say(typed) and why in ann.trouble
+        assert not ann.send_file(str(tmp_path)) and "is a directory" in ann.trouble
+        assert ann.send_file(str(tmp_path / "big"))
+        until(ann, lambda: ann.trouble)
+        assert ann.trouble == "big is not sent: The file is too big."
+        for typed in ("/send " + str(tmp_path / "big"), "/save"):
+            assert not dora.say(typed) and "`dollar` carries no files" in dora.trouble
+        for one, is_there in ((ann, True), (dora, False)):
+            assert one.say("/help") and ("/send" in one.open.messages[-1].text) == is_there
+    finally:
+        for one in (ann, bea, dora):
+            one.close(0)

@@ -13,7 +13,8 @@ import time
 import pytest
 from gui_servers import SECONDS, USERS, login_elsewhere, wait_until
 
-from parley.client import Failed, connect, showing
+from parley.client import Failed, Moved, Request, connect, showing
+from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -24,6 +25,7 @@ NASTY = [
     ("\U0001f600 grin", "grin"), ("\u2764\ufe0f heart", "heart"), ("\ue000", "\ue000"), ("\U0010ffff end", "end")]
 
 
+A_FILE = Request("send_file", None, "a.zip")
 typing = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed")
 
 
@@ -37,7 +39,7 @@ class Seen:
         self.root = tkinter.Tk()
         self.broken = []  # tracebacks that would go to the console
         self.root.report_callback_exception = lambda *raised: self.broken.append(raised)
-        self.window = Window(self.root, "%s:%d" % address, name, scale)
+        self.window = Window(self.root, address if type(address) is str else "%s:%d" % address, name, scale)
 
     @property
     def chat_view(self):
@@ -143,6 +145,7 @@ def test_one_talks_with_who_is_clicked(server, see, bob):
     alice.until(lambda: alice.rows() == lobby + [("\u25cf  Bob", ""), ("\u25cb  Charlie", "")])
     alice.click("Bob")
     assert str(alice.chat_view.heading.cget("text")) == "Bob, online"
+    assert not alice.chat_view.file.winfo_ismapped()  # as `dollar` carries none
     alice.type("with Enter", "<Return>")
     alice.type("with Send")
     alice.chat_view.send.invoke()
@@ -307,6 +310,32 @@ def test_the_keyboard_alone_suffices(server, see, bob):
     assert {chat_view.list, chat_view.said, chat_view.entry, chat_view.send} <= set(reached)
     alice.press(chat_view.entry, "<Shift-Return>")
     assert chat_view.entry.get("1.0", "end-1c") == "\n"
+
+
+def test_a_file_is_sent_by_a_button_and_saved_by_a_click(see, tmp_path, monkeypatch):
+    from tkinter import filedialog
+    (tmp_path / "plan.txt").write_bytes(b"to do")
+    monkeypatch.setattr(filedialog, "askopenfilename", lambda **options: str(tmp_path / "plan.txt"))
+    monkeypatch.setattr(filedialog, "asksaveasfilename",
+                        lambda initialfile, **options: str(tmp_path / ("my " + initialfile)))
+    with launch(1, {"storage": {"directory": str(tmp_path / "storage")}}, protocols=("web",)) as server:
+        ann, bea = (see("web://%s:%d" % server.address("web"), name) for name in ("ann", "bea"))
+        for one in (ann, bea):
+            one.log_in("")
+            one.until(lambda one=one: one.chat_view and one.chat_view.model.open.is_loaded)
+        ann.press(ann.chat_view.file, "<Return>")
+        ann.until(lambda: "plan.txt is sent to the lobby.\n" in ann.said)
+        bea.until(lambda: "ann  plan.txt  5 B\n" in bea.said)
+        said = bea.chat_view.said
+        assert said.get(*said.tag_ranges("file")) == "plan.txt"
+        x, y, width, height = said.bbox(said.tag_ranges("file")[0])
+        for event in ("<Motion>", "<ButtonPress-1>", "<ButtonRelease-1>"):
+            said.event_generate(event, x=x + width // 2, y=y + height // 2)
+        bea.until(lambda: "is saved as %s" % (tmp_path / "my plan.txt") in bea.said)
+        assert (tmp_path / "my plan.txt").read_bytes() == b"to do"
+        bea.chat_view.model._moved = {A_FILE: Moved(A_FILE, 1, 3)}
+        bea.until(bea.chat_view.moving.winfo_ismapped)
+        assert bea.chat_view.moving.cget("text") == "Sending a.zip: 33 %"
 
 
 def test_the_history_is_there_on_a_click(server, see, bob):
