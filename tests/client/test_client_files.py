@@ -168,7 +168,7 @@ def test_whatever_a_line_or_a_server_says_saving_a_file_comes_to_an_end(tmp_path
         posted = queue.Queue()
         files = Files(Address("web", "127.0.0.1", listening.getsockname()[1], False, ""), None, posted.put, None)
         for _ in answers:
-            files.save(line + "a", str(tmp_path))
+            files.save(line + "a", str(tmp_path), None)
             told = []
             while not told or type(told[-1]) is Moved:
                 told += posted.get(timeout=30)()
