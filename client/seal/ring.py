@@ -17,6 +17,7 @@ from parley.client.seal.envelope import NotForMe, Unopened
 MOST_MEMBERS = 100  # of a room in which one can seal
 CHAIN_AFTER = 86400  # seconds, after which a device takes another sender key
 KEEP_CHAINS = 30 * 86400  # seconds
+MOST_CHAINS = 1000  # sender keys of one device in one room that are kept
 MOST_SEEN = 256  # messages of one device in one place that are remembered one by one
 
 _NOT_VOUCHED = ("%s has a device that none of the others vouches for. Nothing is sealed for %s, and nothing of it is "
@@ -385,6 +386,10 @@ class Ring:
         chains, key = self._kept["chains"], self._chain_key(device, room, chain.id)
         for old in [one for one, (_, _, since) in chains.items() if now - since > KEEP_CHAINS]:
             del chains[old]
+        if key not in chains:
+            same = [one for one in chains if one.startswith(device.hex()) and one.split(" ", 2)[2] == room]
+            for old in same[:max(0, len(same) - MOST_CHAINS + 1)]:
+                del chains[old]
         if key not in chains or chains[key][0] > chain.index:
             chains[key] = [chain.index, chain.key.hex(), int(now)]
         self._is_changed = True

@@ -132,6 +132,21 @@ def test_a_list_that_was_changed_is_none():
     assert devices.read(data, "ann").number == 2 and ann.own_devices()
 
 
+def test_a_ring_does_not_grow_with_each_key_that_a_member_hands_out(monkeypatch):
+    monkeypatch.setattr("parley.client.seal.ring.MOST_CHAINS", 3)
+    server = Server()
+    ann, bob = server.ring("ann"), server.ring("bob")
+    server.meet(ann, bob)
+    names = []
+    for number in range(12):
+        chain = envelope.new_chain()
+        names.append(chain.id.hex())
+        letter = envelope.letter(bob.keys, "bob", "#ab"[:2 + number % 2], bob._next_at(NOW), [ann.keys.sealing_public],
+                                 envelope.CHAIN, envelope.chain_content(chain))
+        assert ann.open("bob", "#ab"[:2 + number % 2], number, letter, NOW) is None
+    assert [one.split(" ")[1] for one in ann._kept["chains"]] == names[-6:]  # three of each room
+
+
 def test_a_key_to_which_nothing_can_be_sealed_makes_a_list_none():
     server = Server()
     ann, bob = server.ring("ann"), server.ring("bob")

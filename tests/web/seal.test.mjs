@@ -172,6 +172,21 @@ test("whatever somebody is called, and only to keys that keep something secret, 
   assert.match((await server.meet(again)).join(), /no list of the devices of constructor/);
 });
 
+test("a ring does not grow with each key that a member hands out", async () => {
+  const server = new Server();
+  const [ann, bob] = [await server.ring("ann"), await server.ring("bob")];
+  await server.meet(ann, bob);
+  const chainOf = (count) => ({name: seal.unhex(String(1e15 + count)), index: 0, key: null});
+  for (let count = 0; count < 1010; count++) {
+    const room = count < 1000 ? "#dev" : "#ops";
+    ann.kept.chains[ann._chainKey(bob.keys.id, room, chainOf(count).name)] = {chain: chainOf(count), since: server.time};
+  }
+  for (const count of [2000, 2001, 2000, 2002]) ann._keepChain(bob.keys.id, "#dev", chainOf(count));
+  const kept = Object.keys(ann.kept.chains);
+  assert.equal(kept.length, 1010);
+  assert.ok(kept[0].includes(hex(chainOf(3).name)) && kept.at(-1).includes(hex(chainOf(2002).name)));
+});
+
 test("a room has sender keys, and another when somebody leaves", async () => {
   const server = new Server();
   const [ann, bob, carl] = [await server.ring("ann"), await server.ring("bob"), await server.ring("carl")];

@@ -17,6 +17,7 @@ const MOST_DEVICES = 32;
 const MOST_IN_USE = 16;
 const MOST_MEMBERS = 100;
 const MOST_SEEN = 256;
+const MOST_CHAINS = 1000; // sender keys of one device in one room that are kept
 const DAY = 86400; // seconds
 const RENEW_AFTER = 7 * DAY;
 const KEEP_FOR = 30 * DAY;
@@ -708,6 +709,8 @@ export class Ring {
     const {chains} = this.kept;
     for (const [key, {since}] of Object.entries(chains)) if (this.now() - since > KEEP_FOR) delete chains[key];
     const key = this._chainKey(device, room, chain.name);
+    const same = Object.keys(chains).filter((one) => one.startsWith(`${hex(device)} `) && one.split(" ").slice(2).join(" ") === room);
+    if (!chains[key]) for (const old of same.slice(0, Math.max(0, same.length - MOST_CHAINS + 1))) delete chains[old];
     if (!chains[key] || chains[key].chain.index > chain.index) chains[key] = {chain, since: this.now()};
   }
 }
