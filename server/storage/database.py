@@ -335,7 +335,9 @@ class Database(Pages):
         return True
 
     def keep_metadata(self, name: bytes, state: str) -> bool:
-        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_TOLD_BY + name.decode(), state))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO facts SELECT ?, ? WHERE EXISTS (SELECT 1 FROM accounts WHERE name = ?)",
+            (_TOLD_BY + name.decode(), state, name.decode()))
         return True
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",

@@ -135,7 +135,7 @@ class Store(Pages):
         return True
 
     def keep_metadata(self, name: bytes, state: str) -> bool:
-        """What the account tells is as `state` has it: see `parley.server.chat.metadata`."""
+        """What the account tells, if there still is one, is as `state` has it: see `parley.server.chat.metadata`."""
         return True
 
     def drop_sessions(self, keys: List[bytes]) -> bool:

@@ -757,4 +757,5 @@ def test_what_an_account_tells_is_kept_by_what_outlives_the_server_until_it_is_c
     assert sorted(store.metadata()) == (
         [(b"ann", '{"url": "x"}'), (b"b b", '{"url": "x"}')] if kind == "database" else [])
     store.close_account(b"ann")
+    assert store.keep_metadata(b"ann", '{"url": "late"}') is True  # it was told while that was on its way
     assert store.metadata() == ([(b"b b", '{"url": "x"}')] if kind == "database" else [])
