@@ -739,7 +739,8 @@ class Session:
         if not share.to and self._room_of(share) is None:
             self._refuse(Reason.NOT_INSIDE, share)
         else:
-            self._ask_keeper(share, do="share", file=share.file, token=share.token)
+            self._ask_keeper(share, do="share", file=share.file, token=share.token,
+                             teller=self.client.name.decode())
 
     def _ask_keeper(self, command, **request):
         """Put a request to those who keep files."""

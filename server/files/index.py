@@ -8,11 +8,11 @@ import sqlite3
 import urllib.parse
 
 OFFERED, WHOLE, SHARED, SAID = "offered", "whole", "shared", "said"
-_COLUMNS = "file token owner name size sha256 kind state since floor number"
+_COLUMNS = "file token owner name size sha256 kind state since floor number teller"
 _TABLE = """
     CREATE TABLE IF NOT EXISTS files (
         file TEXT PRIMARY KEY, token TEXT, owner TEXT, name TEXT, size INTEGER, sha256 TEXT, kind TEXT, state TEXT,
-        since INTEGER, floor INTEGER, number INTEGER) WITHOUT ROWID"""
+        since INTEGER, floor INTEGER, number INTEGER, teller TEXT) WITHOUT ROWID"""
 
 
 class File:
@@ -22,6 +22,7 @@ class File:
     owner: whose space it takes. size: in bytes, of all of it. sha256: what it has to be, or is; empty if nobody says.
     kind: its media type. since: of its state, seconds since 1970.
     floor: the latest message before it was SHARED. number: of the latest message that is known to tell of it, or None.
+    teller: who has wanted to tell of it last, as messages name their sender; others may repeat the words.
     """
 
     __slots__ = tuple(_COLUMNS.split())
@@ -126,8 +127,8 @@ class Messages:
         return self._rows("SELECT coalesce(max(number), 0) FROM messages")[0][0]
 
     def telling(self, mark, floor):
-        """(number, text) of those behind the number `floor` whose text begins with `mark`."""
-        return self._rows("SELECT number, text FROM messages WHERE number > ? AND substr(text, 1, ?) = ?",
+        """(number, sender, text) of those behind the number `floor` whose text begins with `mark`."""
+        return self._rows("SELECT number, sender, text FROM messages WHERE number > ? AND substr(text, 1, ?) = ?",
                           floor, len(mark), mark)
 
     def gone(self, numbers):

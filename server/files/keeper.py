@@ -8,7 +8,7 @@ outlives this process: what a process that died has not read is read by the next
     offer {owner, is_account, name, size, sha256}   file, token, text
     state {file, token}                             at, size, whole
     put {file, token, first, length, total}         go; then at, size, whole
-    share {file, token}                             text
+    share {file, token, teller}                     text
     drop {file, token}                              dropped
     get {file}                                      name, size, kind, sha256
     (what is not done)                              no, a Reason; perhaps at

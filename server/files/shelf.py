@@ -153,7 +153,7 @@ class Shelf:
         self._offers[owner] = [*latest, now]
         file, token = _random(), _random()
         name = shown.clean(name)
-        self.index.add(file, _digest(token), owner, name, size, sha256, "", OFFERED, int(now), 0, None)
+        self.index.add(file, _digest(token), owner, name, size, sha256, "", OFFERED, int(now), 0, None, "")
         return {"file": file, "token": token, "text": shown.line(self._base, file, name, size)}
 
     def _has_room(self, size):
@@ -182,8 +182,8 @@ class Shelf:
             raise Refused(Reason.NO_FILE)
         return {"name": found.name, "size": found.size, "kind": found.kind, "sha256": found.sha256}
 
-    def share(self, file, token):
-        """It is about to be said: in these words. From here on the file stays until that is clear."""
+    def share(self, file, token, teller):
+        """It is about to be said by this name: in these words. From here on the file stays until that is clear."""
         found = self._owned(file, token)
         if found.state == OFFERED:
             raise Refused(Reason.NOT_WHOLE)
@@ -193,7 +193,7 @@ class Shelf:
             raise Refused(Reason.NOT_STORED) from None
         if found.state == SHARED:
             floor = min(floor, found.floor)
-        self.index.update(file, state=SHARED, since=int(self._now()), floor=floor)
+        self.index.update(file, state=SHARED, since=int(self._now()), floor=floor, teller=teller)
         return {"text": shown.line(self._base, file, found.name, found.size)}
 
     def drop(self, file, token):
@@ -336,12 +336,12 @@ class Shelf:
         if not shared:
             return
         numbers = {}
-        for number, text in self._messages.telling(shown.MARK, min(found.floor for found in shared)):
+        for number, sender, text in self._messages.telling(shown.MARK, min(found.floor for found in shared)):
             told = shown.LINE.fullmatch(text)
             if told:
-                numbers[told.group("file")] = number
+                numbers[told.group("file"), sender] = number
         for found in shared:
-            number = numbers.get(found.file)
+            number = numbers.get((found.file, found.teller))
             if number is not None and number > found.floor:
                 self.index.update(found.file, state=SAID, since=int(now), number=number)
             elif found.since < now - UNCLEAR:

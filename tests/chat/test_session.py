@@ -964,7 +964,7 @@ def test_who_shares_a_file_says_what_those_tell_who_keep_it_once_they_have(membe
     member.hear([elsewhere, SHARE])
     assert member.audience.drain() == [Refused(Reason.NOT_INSIDE, elsewhere)]
     then, request = asked.pop()
-    assert (request, hub.drain()) == ({"do": "share", "file": "f", "token": "t"}, [])
+    assert (request, hub.drain()) == ({"do": "share", "file": "f", "token": "t", "teller": "ann"}, [])
     then({"text": "[file] a.txt"})
     assert hub.drain() == [("say_once", 1, LOBBY, b"[file] a.txt", b"tag")]
     member.hear([Share("f", "t", HOME, b"bob", b"")])

@@ -50,10 +50,13 @@ class Table:
     def __init__(self, path):
         self.path = str(path)
         self._rows = sqlite3.connect(self.path, isolation_level=None)
-        self._rows.execute("CREATE TABLE messages (number INTEGER PRIMARY KEY, text TEXT)")
+        self._rows.execute("CREATE TABLE messages (number INTEGER PRIMARY KEY, sender TEXT, text TEXT)")
 
-    def say(self, text):
-        self._rows.execute("INSERT INTO messages (text) VALUES (?)", (text,))
+    def say(self, text, sender="ann"):
+        self._rows.execute("INSERT INTO messages (sender, text) VALUES (?, ?)", (sender, text))
+
+    def delete(self, sender):
+        self._rows.execute("DELETE FROM messages WHERE sender = ?", (sender,))
 
     def delete_all(self):
         self._rows.execute("DELETE FROM messages")
@@ -176,7 +179,7 @@ def test_a_file_comes_in_parts_over_deaths_and_is_whole_only_as_it_was_offered(k
     kept.start()
     assert kept.shelf.state(*key) == {"at": 500, "size": 1000, "whole": False}
     assert refused(kept.shelf.get, key[0])[0] == "no-such-file"
-    assert refused(kept.shelf.share, *key)[0] == "not-whole"
+    assert refused(kept.shelf.share, *key, "ann")[0] == "not-whole"
     part = kept.send(key, DATA[500:], 500, 1000)
     assert kept.complete(part) == {"at": 1000, "size": 1000, "whole": True}
     assert kept.shelf.get(key[0]) == {"name": "a.bin", "size": 1000, "kind": "application/octet-stream",
@@ -209,7 +212,7 @@ def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_
     kept.put(lost)
     for key in (said, unsaid):
         kept.put(key)
-        text = kept.shelf.share(*key)["text"]
+        text = kept.shelf.share(*key, "ann")["text"]
     kept.messages.say("hello")
     kept.messages.say(shown.line(BASE, said[0], "a.bin", 1000))
     kept.shelf.index.commit()
@@ -242,16 +245,16 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
     old, deleted, twice = (kept.offer(size=1000, owner="guest %d" % number) for number in range(3))
     for key in (old, deleted, twice):
         kept.put(key)
-        kept.messages.say(kept.shelf.share(*key)["text"])
+        kept.messages.say(kept.shelf.share(*key, "ann")["text"])
         kept.shelf.sweep()
-    kept.shelf.share(*twice)  # again, and it is not said this time
+    kept.shelf.share(*twice, "ann")  # again, and it is not said this time
     kept.now += UNCLEAR + 1
     kept.shelf.sweep()
     assert kept.state(twice) == "said"
     kept.messages.delete_all()
     os.rename(kept.messages.path, kept.messages.path + "-away")
     kept.shelf.sweep()
-    assert refused(kept.shelf.share, *twice)[0] == "not-stored"
+    assert refused(kept.shelf.share, *twice, "ann")[0] == "not-stored"
     assert kept.state(deleted) == "said"
     os.rename(kept.messages.path + "-away", kept.messages.path)
     kept.messages.say(shown.line(BASE, old[0], "a.bin", 1000))
@@ -261,6 +264,31 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
     kept.now += 30 * 86400 + 1
     kept.shelf.sweep()
     assert kept.names() == []
+
+
+def test_a_file_does_not_go_with_the_message_of_somebody_who_has_repeated_the_words(kept):
+    key = kept.offer()
+    kept.put(key)
+    text = kept.shelf.share(*key, "ann")["text"]
+    kept.messages.say(text)
+    kept.messages.say(text, "eve")
+    kept.shelf.sweep()
+    kept.messages.delete("eve")
+    kept.shelf.sweep()
+    kept.shelf.share(*key, "bob")  # who was given the token
+    kept.messages.say(text, "eve")
+    kept.shelf.sweep()
+    assert kept.state(key) == "shared"
+    kept.messages.say(text, "bob")
+    kept.shelf.sweep()
+    kept.messages.delete("eve")
+    for _ in range(2):
+        kept.shelf.sweep()
+    assert kept.state(key) == "said"
+    kept.messages.delete("bob")
+    for _ in range(2):
+        kept.shelf.sweep()
+    assert kept.state(key) is None
 
 
 def test_what_the_disk_or_the_scanner_does_not_take_is_refused(kept, monkeypatch):
