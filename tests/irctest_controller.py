@@ -48,9 +48,9 @@ class ParleyController(BaseServerController, DirectoryBasedController):
         Capabilities.READ_MARKER, Capabilities.SERVER_TIME, Capabilities.SETNAME])
     optional_behaviors = frozenset([
         OptionalBehaviors.BAN_EXCEPTION_MODE, OptionalBehaviors.CAP_REQ_MINUS, OptionalBehaviors.ELIST_U,
-        OptionalBehaviors.INVITE_EXCEPTION_MODE, OptionalBehaviors.MULTI_JOIN, OptionalBehaviors.MULTI_KICK,
-        OptionalBehaviors.MULTI_PRIVMSG, OptionalBehaviors.NO_CTCP, OptionalBehaviors.SASL_AFTER_REGISTRATION,
-        OptionalBehaviors.SASL_REAUTHENTICATION])
+        OptionalBehaviors.INVITE_EXCEPTION_MODE, OptionalBehaviors.INVITE_LIST, OptionalBehaviors.MULTI_JOIN,
+        OptionalBehaviors.MULTI_KICK, OptionalBehaviors.MULTI_PRIVMSG, OptionalBehaviors.NO_CTCP,
+        OptionalBehaviors.SASL_AFTER_REGISTRATION, OptionalBehaviors.SASL_REAUTHENTICATION])
     isupport = {
         "ACCOUNTEXTBAN": patma.ANYSTR,
         "BOT": "B",

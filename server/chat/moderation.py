@@ -477,9 +477,13 @@ class Moderation:
                  if getattr(room, setting)]
         return [*found, (b"key", 1)] if room.key is not None else found
 
-    def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes], with_lobby: bool = False
-                   ) -> None:
-        """Which rooms are there that the sessions may know of?"""
+    def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes], with_lobby: bool = False,
+                   invited: bool = False) -> None:
+        """Which rooms are there that the sessions may know of, or to which they are invited?"""
+        if invited:
+            for session in sessions:
+                self._post.answer(worker, [session], RoomList(self._inviting(holder_of(worker, session))))
+            return
         fits = None if pattern is None else matcher(pattern.decode(errors="replace"))
         for session in sessions:
             holder = holder_of(worker, session)
@@ -495,6 +499,11 @@ class Moderation:
                 if inside:
                     rows.insert(0, (lobby.name, inside, lobby.topic[0], is_inside))
             self._post.answer(worker, [session], RoomList(rows))
+
+    def _inviting(self, holder: int) -> List[Tuple[bytes, int, bytes, bool]]:
+        name = self._members.names.get(holder, b"")
+        return [(room.name, 0, b"", False) for room in self._rooms.by_number.values()
+                if room.invited.get(name, 0) >= self._now and holder not in room.members]
 
     def topic(self, worker: int, session: int, room_name: bytes) -> None:
         """What is the room's topic?"""

@@ -502,7 +502,7 @@ class Session:
 
     @_handles(Rooms)
     def _rooms(self, command):
-        self._look_up(command, ToHub.ListRooms((), command.pattern, self._traits.converses))
+        self._look_up(command, ToHub.ListRooms((), command.pattern, self._traits.converses, command.invited))
 
     @_handles(Post, of=(STRANGER, MEMBER))
     def _post(self, post):

@@ -384,12 +384,13 @@ class ToHub:
     class ListRooms(NamedTuple):
         """Which rooms are there? With a shell pattern: of those that match. Without one: of those the session is in.
 
-        with_lobby: is the lobby one of them, if anybody is in it?
+        with_lobby: is the lobby one of them, if anybody is in it? invited: only of those the session is invited to.
         """
 
         sessions: Sequence[int]
         pattern: Optional[bytes]
         with_lobby: bool = False
+        invited: bool = False
 
     class Look(NamedTuple):
         """Who is in the room, and how is it set? Answered also to who may not see that."""

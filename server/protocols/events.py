@@ -278,11 +278,12 @@ class Exit(NamedTuple):
 class Rooms(NamedTuple):
     """Which rooms are there that I may know of, and whose names match a shell pattern? None: which am I in?
 
-    names_only: are their names all that is asked?
+    names_only: are their names all that is asked? invited: to which am I invited? Of these the names alone are told.
     """
 
     pattern: Optional[bytes]
     names_only: bool = False
+    invited: bool = False
 
 
 @event

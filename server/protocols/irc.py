@@ -677,7 +677,7 @@ COMMANDS: Dict[bytes, Command] = {
     b"TOPIC": Command(irc_rooms.topic, 1),
     b"NAMES": Command(irc_rooms.names),
     b"LIST": Command(irc_rooms.list_rooms),
-    b"INVITE": Command(irc_rooms.invite, 2),
+    b"INVITE": Command(irc_rooms.invite),
     b"KICK": Command(irc_rooms.kick, 2),
     b"MODE": Command(irc_rooms.mode, 1),
     b"PRIVMSG": Command(irc_talk.privmsg),

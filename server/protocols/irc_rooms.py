@@ -226,7 +226,12 @@ def _managed(room: bytes, client: Any, answer: Any) -> None:
 
 
 def invite(client: Any, params: List[bytes]) -> Commands:
-    """INVITE."""
+    """INVITE: somebody; or without parameters, to which rooms am I invited?"""
+    if not params:
+        return [asks(_invitations_told, events.Rooms(None, True, True))]
+    if len(params) < 2:
+        client.numeric(b"461", b"INVITE", text=b"Not enough parameters")
+        return None
     whom, room = params[:2]
     there: List[bytes] = []
 
@@ -251,6 +256,12 @@ def invite(client: Any, params: List[bytes]) -> Commands:
             client.refuse(answer.reason, middle(room))
 
     return [asks(looked, events.Look(room)), then(go_on)]
+
+
+def _invitations_told(client: Any, answer: Any) -> None:
+    for room, _, _, _ in answer.rooms if isinstance(answer, events.RoomList) else ():
+        client.numeric(b"336", room)
+    client.numeric(b"337", text=b"End of invitations")
 
 
 def rename(client: Any, params: List[bytes]) -> Commands:

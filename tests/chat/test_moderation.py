@@ -773,6 +773,15 @@ def test_rooms_are_listed_by_a_pattern_or_those_that_one_is_in(spread):
     assert spread.tell(b"bob", "list_rooms", b"x*") == ([],)
 
 
+def test_one_is_told_to_which_rooms_one_is_invited(spread):
+    assert spread.do(b"owner", "invite", b"dan") == DONE
+    spread.drain()
+    assert spread.tell(b"dan", "list_rooms", None, False, True) == ([(b"#dev", 0, b"", False)],)
+    assert spread.tell(b"bob", "list_rooms", None, False, True) == ([],)
+    spread.wait(3601)
+    assert spread.tell(b"dan", "list_rooms", None, False, True) == ([],)
+
+
 # ---- talk
 
 

@@ -325,6 +325,7 @@ def test_all_that_can_be_asked_for_is_listed_and_granted():
         ("op", b"b"), ("bar", b"d"))]),
     (b"MODE #a +e-e m:*!x@* m:b!*@*", [events.Manage(b"#a", act, mask, b"") for act, mask in (
         ("except", b"mute:*!x@*"), ("unexcept", b"mute:b"))]),
+    (b"INVITE", [events.Rooms(None, True, True)]), (b"INVITE bob", []),
     (b"MODE #a +b a:acc", [events.Manage(b"#a", "bar", b"account:acc", b"")]), (b"PING x", [events.Count()]),
     (b"MODE #a +ik-l x", [events.Manage(b"#a", "set", *one) for one in (
         (b"invite", b"on"), (b"key", b"x"), (b"limit", b"off"))]),
