@@ -1,11 +1,7 @@
 """A controller for irctest (https://github.com/progval/irctest), which judges servers of IRC.
 
-In a checkout of irctest, with the packages that it needs:
-
-    PYTHONPATH=PATH/TO/parley/tests pytest --controller irctest_controller \\
-        -m "not Ergo and not deprecated and not strict"
-
-PARLEY_PYTHON names the Python that runs the server; the default is the one that runs irctest.
+`tools/irctest.sh` runs it. PARLEY_PYTHON names the Python that runs the server; the default is the one that runs
+irctest.
 """
 import collections
 import json
