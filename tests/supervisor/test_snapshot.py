@@ -21,7 +21,7 @@ NOT_STORED = {
     "Accounts": {"register", "guests", "aliases", "order", "_store", "_most_of_boxes", "_keep_days", "_occupied"},
     "Members": {"last_words", "_accounts", "_aliases", "_occupied"},
     "Rooms": {"lobby", "slow", "_occupied"},
-    "Gate": {"operators", "limits", "_members", "_accounts", "_rooms", "_now", "_keys"},
+    "Gate": {"operators", "limits", "_members", "_accounts", "_rooms", "_now", "_keys", "user_of"},
     "Patience": {"_failed_logins_per_minute", "_every", "_accounts_per_address", "_clock"},
     "Claims": {"_post", "_members", "_accounts", "_gate", "deciders", "on_grant", "on_release", "on_rename"},
     "Questions": {"_post", "_members", "_store", "_numbers"},
