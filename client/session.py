@@ -1,21 +1,14 @@
 """The terminal client without its screen: typed lines to requests, events to lines of output."""
-import os
 import time
 from collections import namedtuple
-from urllib.parse import quote
 
-from parley.client import events, showing
+from parley.client import events, sealing, showing
 from parley.client.address import with_name
 from parley.client.chat import Chat
 from parley.client.files import chosen, meant_by, told_in
 from parley.client.places import Places
-from parley.client.protocol import LOBBY_ROOM, Impossible
+from parley.client.protocol import Impossible
 from parley.client.settings import Settings
-
-try:
-    from parley.client.seal.talk import Seals
-except ImportError:  # there is no cryptography
-    Seals = None
 
 SHOWN_AGAIN = 10  # lines of a place that one goes to, if not more are unread
 TYPING_EVERY = 3  # seconds after which others are told again that one is typing
@@ -226,46 +219,11 @@ class Session:
 
     # ---- sealing
 
-    def _seals(self):
-        chat = self._connected()
-        if chat.address.protocol != "web":
-            raise Impossible("Messages can be sealed in `web` only.")
-        if chat.seals is None:
-            raise Impossible("Sealing takes cryptography: pip install cryptography.")
-        chat.check("say")
-        return chat.seals
+    def _seal(self, *words):
+        self._screen.show(showing.aside(sealing.seal(self._connected(), self.places.open.name, *words)))
 
-    def _seal(self, what=None, short=None):
-        seals, place = self._seals(), self.places.open.name or LOBBY_ROOM
-        if what is None:
-            seals.turn_on(place)
-            self._screen.show(showing.aside("What is said in %s is sealed from now on." % showing.visible(place)))
-        elif what == "off":
-            seals.turn_off(place)
-            self._screen.show(showing.aside("What is said in %s is open from now on." % showing.visible(place)))
-        elif what == "devices":
-            self._screen.show(showing.aside("Your devices: %s." % "; ".join(seals.own_devices())))
-        elif what in ("accept", "remove") and short:
-            seals.change_own(short, what == "accept")
-            self._screen.show(showing.aside("%s is %s." % (short, "vouched for" if what == "accept" else "taken out")))
-        else:
-            raise Impossible("This is written /seal, /seal off, /seal devices, /seal accept ID or /seal remove ID.")
-        self.chat.flush()
-
-    def _verify(self, name, answer=None):
-        seals = self._seals()
-        try:
-            if answer is None:
-                self._screen.show(showing.aside(
-                    "Compare with %s, by voice or otherwise: %s. If these are the same there: /verify %s yes." % (
-                        name, seals.digits(name), name)))
-            elif answer == "yes":
-                seals.confirm(name)
-                self._screen.show(showing.aside("These are the devices of %s." % name))
-            else:
-                raise Impossible("This is written /verify NAME, and once you have compared: /verify NAME yes.")
-        finally:
-            self.chat.flush()
+    def _verify(self, *words):
+        self._screen.show(showing.aside(sealing.verify(self._connected(), *words)))
 
     # ---- servers and names
 
@@ -293,10 +251,7 @@ class Session:
 
     def _chat(self, url):
         chat = Chat(url, self._trust)
-        if Seals is not None and chat.address.protocol == "web":
-            folder = self._settings.folder
-            chat.seals = Seals(folder and os.path.join(
-                folder, "seal", quote(chat.address.host_port + chat.address.path, safe="")))
+        sealing.give_seals(chat, self._settings.folder)
         return chat
 
     def _go_to(self, chat):

@@ -77,7 +77,8 @@ class ChatView:
         frame.columnconfigure(0, weight=1)
         frame.rowconfigure(1, weight=1)
         self.heading = ttk.Label(frame, style="Heading.TLabel")
-        self.heading.grid(row=0, columnspan=2, sticky="ew", pady=("0p", "6p"))
+        self.heading.grid(row=0, sticky="ew", pady=("0p", "6p"))
+        self.lock = self._make_lock(frame)
         _wrap(self.heading)
         # Tiny, so that the empty line at the end takes no room; the tags have the fonts.
         self.said = self._make_text(frame, font=self._fonts["tiny"], height=1, takefocus=1, cursor="arrow",
@@ -98,6 +99,19 @@ class ChatView:
         _wrap(self.moving)
         _wrap(self.trouble)
         self._make_tags()
+        return frame
+
+    def _make_lock(self, parent):
+        """That of a sealed conversation; drawn, as not every Tk has the character."""
+        frame = ttk.Frame(parent)
+        points = self._root.winfo_pixels
+        drawn = tkinter.Canvas(frame, width=points("10p"), height=points("13p"), background=theme.GROUND,
+                               highlightthickness=0, borderwidth=0)
+        drawn.create_arc(points("2p"), points("1p"), points("8p"), points("11p"), extent=180, style="arc",
+                         outline=theme.SEALED, width=points("1.5p"))
+        drawn.create_rectangle(points("0p"), points("6p"), points("10p"), points("13p"), fill=theme.SEALED, width=0)
+        drawn.pack(side="left", padx=("8p", "4p"))
+        ttk.Label(frame, text="sealed", style="Sealed.TLabel").pack(side="left")
         return frame
 
     def _make_outside(self, parent):
@@ -134,6 +148,7 @@ class ChatView:
             tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
         tags.tag_configure("file", foreground=theme.ACCENT, underline=True)
         tags.tag_configure("size", font=self._fonts["small"], foreground=theme.FAINT)
+        tags.tag_configure("sealed", font=self._fonts["small"], foreground=theme.SEALED)
         tags.tag_configure("sending", foreground=theme.FAINT)
         tags.tag_configure("state", font=self._fonts["small"], foreground=theme.TROUBLE)
         tags.tag_configure("empty", font="TkTextFont", foreground=theme.FAINT, justify="center", spacing1="20p")
@@ -314,7 +329,8 @@ class ChatView:
 
     def _show_head(self):
         model, conversation = self.model, self.model.open
-        head = (conversation and (conversation.partner, self._is_online(conversation), conversation.topic),
+        is_sealed = conversation is not None and model.is_sealed(conversation)
+        head = (conversation and (conversation.partner, self._is_online(conversation), conversation.topic), is_sealed,
                 model.connection,
                 model.why_given_up, model.trouble, model.moving, model.unread)
         if head == self._head:
@@ -330,6 +346,10 @@ class ChatView:
         else:
             self.heading.configure(text="%s, %s" % (self._called(conversation.partner),
                                                     "online" if self._is_online(conversation) else "offline"))
+        if is_sealed:
+            self.lock.grid(row=0, column=1, sticky="e", pady=("0p", "6p"))
+        else:
+            self.lock.grid_remove()
         for row, label, text in ((3, self.moving, model.moving), (4, self.trouble, model.trouble)):
             label.configure(text=self._shown(text))
             if text:
@@ -393,6 +413,8 @@ class ChatView:
             put("end", self._shown(message.text) + "\n", ("message", "notice"))
             self.said.tag_add("further", first + " +1line linestart", "end-1c")
             return
+        if message.is_sealed:  # in front of the name, where no text can stand
+            put("end", "sealed  ", ("message", "sealed") + own)
         text, does = message.text, "* %s " % message.sender
         if text.startswith(does):
             put("end", "* ", ("message",) + own)

@@ -1,6 +1,7 @@
 """The slash commands of the desktop client: those of the terminal client that there is no other way for."""
 from collections import namedtuple
 
+from parley.client import sealing
 from parley.client.protocol import LOBBY_ROOM, Impossible
 
 
@@ -57,6 +58,10 @@ def _who(model, chat, room):
         chat.who(room)
 
 
+def _seal(model, chat, *words):
+    model.tell(sealing.seal(chat, model.open.partner, *words))
+
+
 def _rooms(model, chat, pattern="#*"):
     chat.rooms(pattern if pattern.startswith("#") else "#" + pattern)
 
@@ -98,7 +103,9 @@ COMMANDS = {
     "/drop": _managing("drop", "", 0, 0),
     "/send": Command("FILE [TO]", 1, 1, lambda model, chat, typed: model.send_typed(typed)),
     "/save": Command("[NUMBER or NAME]", 0, 1, lambda model, chat, which="1": model.save_chosen(which)),
+    "/seal": Command("[off, devices, accept ID or remove ID]", 0, 2, _seal),
+    "/verify": Command("NAME [yes]", 1, 2, lambda model, chat, *words: model.tell(sealing.verify(chat, *words))),
     "/ignore": Command("[NAME]", 0, 1, _ignore),
     "/help": Command("", 0, 0, _help),
 }
-ONLY_IN_WEB = ("/send", "/save")
+ONLY_IN_WEB = ("/send", "/save", "/seal", "/verify")

@@ -3,11 +3,12 @@ import collections
 import os
 import time
 
-from parley.client import address, events, showing
+from parley.client import address, events, sealing, showing
 from parley.client.chat import Chat
 from parley.client.files import chosen, meant_by, told_in
 from parley.client.gui import commands
 from parley.client.protocol import Impossible
+from parley.client.sealed import Opened
 from parley.client.settings import Settings
 from parley.server.protocols.text import canonical
 
@@ -80,13 +81,22 @@ class Message:
     """A message. `time` is in seconds since the epoch; without a `sender` it tells what has happened.
 
     `state` is SENDING, FAILED or UNSURE, or empty if the message has arrived.
-    from_history: is it in a history, and has not been received live?
+    from_history: is it in a history, and has not been received live? is_sealed: was it, or will it be?
     """
 
     __slots__ = ("sender", "text", "time", "state", "from_history")
 
     def __init__(self, sender, text, seconds, state="", from_history=False):
         self.sender, self.text, self.time, self.state, self.from_history = sender, text, seconds, state, from_history
+
+    @property
+    def is_sealed(self):
+        return isinstance(self.text, Opened)
+
+    @property
+    def said(self):
+        """What makes it the same as another one: who has said what, sealed or openly."""
+        return self.sender, self.text, self.is_sealed
 
 
 class Conversation:
@@ -112,7 +122,7 @@ class Conversation:
     def is_known(self, received):
         """Is this live message already here, from the history? True only once for each."""
         for message in self.messages[-MAX_IN_FLIGHT:]:
-            if message.from_history and (message.sender, message.text) == (received.sender, received.text) and (
+            if message.from_history and message.said == received.said and (
                     abs(message.time - received.time) <= MAX_CLOCK_SKEW):
                 message.from_history = False
                 return True
@@ -122,10 +132,10 @@ class Conversation:
         """Merge the messages of the server's history; returns those that are new."""
         present = {}
         for message in self.messages:
-            present.setdefault((message.sender, message.text), []).append(message)
+            present.setdefault(message.said, []).append(message)
         new, merged, found = [], [], set()
         for message in history:
-            known = present.get((message.sender, message.text))
+            known = present.get(message.said)
             if known:
                 message = known.pop(0)
                 message.state = ""
@@ -143,7 +153,7 @@ class Conversation:
         """Set the state of the message with this text that `me` is sending."""
         for message in self.messages:
             if message.state == SENDING and (message.sender, message.text) == (me, text):
-                message.state = state
+                message.state, message.text = state, text  # which tells whether it was sealed
                 return
 
 
@@ -182,6 +192,7 @@ class Model:
         self._lost_at = self._retry_at = None
         self._resumes = found.protocol == "web"  # which tells what was missed, and does not send the list of users
         self._chat = connect(str(found), trust)
+        sealing.give_seals(self._chat, self.settings.folder)
         self._chat.login(self.me, password)
 
     # ---- state
@@ -269,6 +280,8 @@ class Model:
             self._chat.say(text, conversation.partner)
         else:
             self._chat.whisper(conversation.partner, text)
+        if self.is_sealed(conversation):
+            text = Opened(text)
         conversation.add(Message(self.me, text, self._clock(), SENDING))
         conversation.first_unread = None
 
@@ -301,6 +314,10 @@ class Model:
             conversation.add(Message(None, text, self._clock()))
         else:
             self.trouble = text
+
+    def is_sealed(self, conversation):
+        """Is what is said there sealed?"""
+        return sealing.is_sealed(self._chat, conversation.partner)
 
     def send_file(self, path, to=None):
         """Send the file at `path` to somebody, or to the open conversation; returns whether it begins."""
@@ -518,7 +535,10 @@ class Model:
         self._moved[event.request] = event
 
     def _on_notice(self, event):
-        self.trouble = event.text
+        if self._resumes:  # it may be about devices, and stays until it is read
+            self.tell(event.text, self.open or self.conversation(ROOM))
+        else:
+            self.trouble = event.text
 
     _REACTIONS = {
         events.Connected: _on_connected,
@@ -595,4 +615,4 @@ class Model:
         """Put a text that was refused back into the entry."""
         conversation = self.conversation(about)
         conversation.settle(self.me, text, state)
-        conversation.draft = conversation.draft or text
+        conversation.draft = conversation.draft or str(text)

@@ -12,6 +12,7 @@ from parley.server.protocols.text import canonical
 
 PAPER, GROUND, LINE, INK, FAINT = "#ffffff", "#f2f4f7", "#cfd5de", "#1d2433", "#5f6b7d"
 ACCENT, OWN, CODE, TROUBLE, WARNING = "#1f5fbf", "#e9f1fd", "#0d6d70", "#b3261e", "#fdf1d3"
+SEALED = "#1c6b41"
 # The colours of the terminal client, darker, as the background is light.
 NAMES = {bright: "#%02x%02x%02x" % tuple(int(bright[at:at + 2], 16) * 3 // 4 for at in (1, 3, 5))
          for bright in showing.COLOURS}
@@ -67,6 +68,7 @@ def prepare(root, scale=None):
                     rowheight=font.nametofont("TkDefaultFont").metrics("linespace") + root.winfo_pixels("6p"))
     style.map("Treeview", background=[("selected", ACCENT)], foreground=[("selected", PAPER)])
     style.configure("Faint.TLabel", foreground=FAINT, font=made["small"])
+    style.configure("Sealed.TLabel", foreground=SEALED, font=made["small"])
     style.configure("Trouble.TLabel", foreground=TROUBLE)
     style.configure("Title.TLabel", font=made["title"])
     style.configure("Heading.TLabel", font=made["heading"])

@@ -1,13 +1,15 @@
 """The desktop client over `web`, without a window, beside one over `dollar` and people of other protocols."""
 import os
+import re
 import socket
 
 import pytest
 from gui_servers import SECONDS, USERS, wait_until
 
-from parley.client import connect
+from parley.client import connect, sealing
 from parley.client.files import told_in
 from parley.client.gui.model import ROOM, Model, NewAccount, address_of
+from parley.client.settings import Settings
 from parley.conformance.targets import launch
 
 
@@ -189,3 +191,121 @@ def test_files_are_sent_and_saved_and_who_cannot_is_told_why(keeping, tmp_path, 
     finally:
         for one in (ann, bea, dora):
             one.close(0)
+
+
+@pytest.fixture
+def account(server, tmp_path):
+    """account(name, device): the model of a window of an account, made if it is not there, on a device of its own."""
+    models, made = [], set()
+
+    def log_in(name, device="first"):
+        if name not in made:
+            made.add(name)
+            with connect(url(server, "web")) as chat:
+                chat.create(name, "s3cret")
+                assert chat.finish(SECONDS) and chat.me == name
+        settings = Settings(str(tmp_path / (name + device) / "settings.ini"))
+        model = Model(url(server, "web"), name, "s3cret", settings=settings)
+        models.append(model)
+        until(model, lambda: model.is_welcome)
+        return model
+
+    yield log_in
+    for model in models:
+        model.close(0)
+
+
+def settled(*models):
+    """Wait until all that was asked is answered."""
+    for model in models:
+        assert model._chat.finish(SECONDS)
+        model.tick()
+
+
+def talk_to(model, partner, *typed):
+    """Open the conversation, type there, and wait until all of it is answered."""
+    model.open_conversation(model.conversation(partner))
+    until(model, lambda: model.open.is_loaded)
+    for text in typed:
+        assert model.say(text), model.trouble
+    settled(model)
+
+
+def last(model, partner):
+    """(who, what, was it sealed?) of the latest message."""
+    return next(((one.sender, one.text, one.is_sealed) for one in reversed(model.conversation(partner).messages)
+                 if one.sender), None)
+
+
+def test_what_is_sealed_is_shown_opened_and_the_answer_is_sealed_too(server, account):
+    pytest.importorskip("cryptography")
+    uma, vic = account("uma"), account("vic")
+    talk_to(vic, ROOM, "/seal", "/seal off")
+    talk_to(uma, "vic", "openly")
+    assert last(uma, "vic") == ("uma", "openly", False) and not uma.is_sealed(uma.open)
+    talk_to(uma, "vic", "/seal", "for you")
+    assert last(uma, "vic") == ("uma", "for you", True) and uma.is_sealed(uma.open)
+    assert any(one.text == "What is said in vic is sealed from now on." for one in uma.open.messages)
+    until(vic, lambda: last(vic, "uma") == ("uma", "for you", True))
+    assert vic.is_sealed(vic.conversation("uma"))
+    talk_to(vic, "uma", "* vic nods")
+    until(uma, lambda: last(uma, "vic") == ("vic", "* vic nods", True))
+    assert not uma.send_file(__file__) and "/seal off" in uma.trouble
+    talk_to(uma, ROOM, "/seal")
+    with connect(url(server, "line"), "wes"):
+        assert uma.say("not for wes")
+        until(uma, lambda: "wes has no device" in uma.trouble)
+        assert uma.open.draft == "not for wes" and uma.open.messages[-1].state == "not sent"
+    uma.close()
+    again = account("uma")
+    talk_to(again, "vic", "and on")
+    assert [(one.text, one.is_sealed) for one in again.open.messages if one.sender] == [
+        ("openly", False), ("for you", True), ("* vic nods", True), ("and on", True)]
+    assert [one.text for one in again.open.messages if one.text == "and on"] == ["and on"]
+
+
+def news_of(model):
+    """What was told about own devices, wherever; it comes before or after a conversation is open."""
+    return [one.text for place in (ROOM, "xia") for one in model.conversation(place).messages
+            if one.sender is None and "You have a new device" in one.text]
+
+
+def test_a_new_device_is_told_of_once_and_stops_who_has_compared(account):
+    pytest.importorskip("cryptography")
+    xia, yan = account("xia"), account("yan")
+    talk_to(yan, "xia", "/seal")
+    talk_to(xia, "yan", "/seal", "first")
+    until(yan, lambda: last(yan, "xia") == ("xia", "first", True))
+    talk_to(xia, "yan", "/verify yan")
+    talk_to(yan, "xia", "/verify xia")
+    digits = [model.open.messages[-1].text.split(": ")[1].split(".")[0] for model in (xia, yan)]
+    assert digits[0] == digits[1] and len(digits[0].split()) == 12
+    talk_to(xia, "yan", "/verify yan yes")
+    yan.close()
+    phone = account("yan", "phone")
+    talk_to(phone, "xia", "/seal")
+    until(xia, lambda: any("none of the others vouches for" in one.text for one in xia.open.messages))
+    assert not xia.say("not for the phone") and "/verify yan" in xia.trouble
+    phone.close()
+    first = account("yan")
+    talk_to(first, "xia")
+    until(first, lambda: news_of(first))
+    (news,) = news_of(first)
+    talk_to(first, "xia", re.search(r"/seal accept \w+", news).group())
+    until(xia, lambda: xia.say("for both"))  # once it has heard of that
+    settled(xia)
+    until(first, lambda: last(first, "xia") == ("xia", "for both", True))
+    assert sum("none of the others vouches for" in one.text for one in xia.open.messages) == 1
+    with pytest.raises(AssertionError, match="written /seal"):
+        talk_to(first, "xia", "/seal what")
+
+
+def test_where_nothing_can_be_sealed_a_sentence_says_why(window, monkeypatch):
+    dora = window("dollar", "Charlie", USERS["Charlie"])
+    for typed in ("/seal", "/verify gina"):
+        assert not dora.say(typed) and dora.trouble == "Messages can be sealed in `web` only."
+    monkeypatch.setattr(sealing, "Seals", None)
+    zoe = window("web", "zoe")
+    for typed in ("/seal", "/seal off", "/verify gina"):
+        assert not zoe.say(typed) and "pip install cryptography" in zoe.trouble
+    assert not zoe.is_sealed(zoe.open)

@@ -312,30 +312,49 @@ def test_the_keyboard_alone_suffices(server, see, bob):
     assert chat_view.entry.get("1.0", "end-1c") == "\n"
 
 
-def test_a_file_is_sent_by_a_button_and_saved_by_a_click(see, tmp_path, monkeypatch):
+@pytest.fixture
+def web(tmp_path):
+    """The address of a server that speaks `web` and keeps files."""
+    with launch(1, {"storage": {"directory": str(tmp_path / "storage")}}, protocols=("web",), users=USERS) as server:
+        yield "web://%s:%d" % server.address("web")
+
+
+def test_over_web_files_go_by_a_button_and_a_click_and_what_is_sealed_has_a_lock(web, see, tmp_path, monkeypatch):
     from tkinter import filedialog
     (tmp_path / "plan.txt").write_bytes(b"to do")
     monkeypatch.setattr(filedialog, "askopenfilename", lambda **options: str(tmp_path / "plan.txt"))
     monkeypatch.setattr(filedialog, "asksaveasfilename",
                         lambda initialfile, **options: str(tmp_path / ("my " + initialfile)))
-    with launch(1, {"storage": {"directory": str(tmp_path / "storage")}}, protocols=("web",)) as server:
-        ann, bea = (see("web://%s:%d" % server.address("web"), name) for name in ("ann", "bea"))
-        for one in (ann, bea):
-            one.log_in("")
-            one.until(lambda one=one: one.chat_view and one.chat_view.model.open.is_loaded)
-        ann.press(ann.chat_view.file, "<Return>")
-        ann.until(lambda: "plan.txt is sent to the lobby.\n" in ann.said)
-        bea.until(lambda: "ann  plan.txt  5 B\n" in bea.said)
-        said = bea.chat_view.said
-        assert said.get(*said.tag_ranges("file")) == "plan.txt"
-        x, y, width, height = said.bbox(said.tag_ranges("file")[0])
-        for event in ("<Motion>", "<ButtonPress-1>", "<ButtonRelease-1>"):
-            said.event_generate(event, x=x + width // 2, y=y + height // 2)
-        bea.until(lambda: "is saved as %s" % (tmp_path / "my plan.txt") in bea.said)
-        assert (tmp_path / "my plan.txt").read_bytes() == b"to do"
-        bea.chat_view.model._moved = {A_FILE: Moved(A_FILE, 1, 3)}
-        bea.until(bea.chat_view.moving.winfo_ismapped)
-        assert bea.chat_view.moving.cget("text") == "Sending a.zip: 33 %"
+    alice = see(web, "Alice")
+    alice.log_in(USERS["Alice"])
+    with connect(web, "bea") as bea:
+        bea.send_file(str(tmp_path / "plan.txt"))
+        assert bea.finish(SECONDS)
+    alice.until(lambda: alice.chat_view and "bea  plan.txt  5 B\n" in alice.said)
+    said = alice.chat_view.said
+    assert said.get(*said.tag_ranges("file")) == "plan.txt"
+    x, y, width, height = said.bbox(said.tag_ranges("file")[0])
+    for event in ("<Motion>", "<ButtonPress-1>", "<ButtonRelease-1>"):
+        said.event_generate(event, x=x + width // 2, y=y + height // 2)
+    alice.until(lambda: "is saved as %s" % (tmp_path / "my plan.txt") in alice.said)
+    assert (tmp_path / "my plan.txt").read_bytes() == b"to do"
+    alice.press(alice.chat_view.file, "<Return>")
+    alice.until(lambda: "plan.txt is sent to the lobby.\n" in alice.said)
+    alice.chat_view.model._moved = {A_FILE: Moved(A_FILE, 1, 3)}
+    alice.until(alice.chat_view.moving.winfo_ismapped)
+    assert str(alice.chat_view.moving.cget("text")) == "Sending a.zip: 33 %"
+
+    pytest.importorskip("cryptography", reason="sealing takes cryptography")
+    alice.type("sealed  Bob  openly", "<Return>")
+    alice.until(lambda: "\tAlice  sealed  Bob  openly\n" in alice.said)
+    assert not alice.chat_view.lock.winfo_ismapped()
+    alice.type("/seal", "<Return>")
+    alice.until(alice.chat_view.lock.winfo_ismapped)
+    alice.type("for us alone", "<Return>")
+    alice.until(lambda: "\tsealed  Alice  for us alone\n" in alice.said
+                and not alice.chat_view.model.open.messages[-1].state)
+    alice.type("/seal off", "<Return>")
+    alice.until(lambda: not alice.chat_view.lock.winfo_ismapped())
 
 
 def test_the_history_is_there_on_a_click(server, see, bob):
