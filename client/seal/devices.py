@@ -34,6 +34,7 @@ KEEP_FOR = 30 * 86400  # seconds for which it can still open what was sealed to 
 DEVICE_ID, KEY_ID = 16, 8  # bytes
 _KEY, _SIGNATURE = 32, 64
 _ENTRY = 2 * _KEY + 2 + _SIGNATURE
+_LAST_NUMBER = 0xFFFFFFFF
 _PROBE = X25519PrivateKey.generate()  # by which a key is told to which nothing can be sealed
 
 
@@ -133,7 +134,9 @@ def _statement(name, identity):
 
 
 def _signed(keys, number, name, entries):
-    """The list with the signature of the device that has these keys."""
+    """The list, signed by the device that has these keys. ValueError, with a sentence, if it is one too many."""
+    if number > _LAST_NUMBER:
+        raise ValueError("There can be no further list of the devices of this account.")
     author = [one.identity for one in entries].index(keys.public)
     raw = name.encode()
     data = b"".join([
@@ -158,7 +161,7 @@ def with_device(old, name, keys):
 def changed(old, keys, vouch=(), remove=()):
     """The list as this device, which is in it, wants it: with its newest sealing key.
 
-    vouch, remove: ids of devices for which it vouches, and which are gone.
+    vouch, remove: ids of devices for which it vouches, and which are gone. ValueError as above.
     """
     me = [one.identity for one in old.entries].index(keys.public)
     entries = []

@@ -38,6 +38,14 @@ def _hex_private(key):
     return key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()).hex()
 
 
+def _made(make, *arguments):
+    """The bytes of the list that make(...) gives; raises `Unsealable` if there can be none."""
+    try:
+        return make(*arguments).data
+    except ValueError as error:
+        raise Unsealable(str(error)) from None
+
+
 def _text(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -118,14 +126,11 @@ class Ring:
         self._is_changed = True
         own = next((one for one in self.mine.entries if one.identity == self.keys.public), None) if self.mine else None
         if own is None:
-            try:
-                return devices.with_device(self.mine, self.name, self.keys).data, told
-            except ValueError as error:
-                raise Unsealable(str(error)) from None
+            return _made(devices.with_device, self.mine, self.name, self.keys), told
         if own.gone:
             raise Unsealable("This device was taken out of the list of your devices.")
         if shown is None or relation == devices.OLDER or is_renewed or own.sealing != self.keys.sealing_public:
-            return devices.changed(self.mine, self.keys).data, told
+            return _made(devices.changed, self.mine, self.keys), told
         return None, told
 
     def published(self, data):
@@ -165,7 +170,7 @@ class Ring:
             raise Unsealable("None of your other devices is %s." % short)
         if self.keys.public not in self.mine.vouched:
             raise Unsealable("None of your other devices vouches for this one yet, so it cannot say that.")
-        return devices.changed(self.mine, self.keys, *((found, ()) if is_accepted else ((), found))).data
+        return _made(devices.changed, self.mine, self.keys, *((found, ()) if is_accepted else ((), found)))
 
     # ---- others
 

@@ -170,10 +170,14 @@ class Accounts:
 
     def settle_published(self, name: bytes, serial: int, number: int, data: bytes, stored: Optional[bool]) -> bool:
         """From here on the account has another list of devices, if that is stored and it still exists. Is it so?"""
-        if not stored or not self._is_still(name, serial):
+        account = self.with_serial(name, serial)
+        if account is None:
             return False
-        self.accounts[name].devices = data
-        return True
+        if stored:
+            account.devices = data
+        elif account.list_number == number:  # so it can be published once more
+            account.list_number = read_list(account.devices)[1] if account.devices else 0
+        return bool(stored)
 
     def use(self, name: bytes) -> None:
         """Somebody comes under this name. If it is that of an account, the store is told, once a day."""

@@ -105,7 +105,13 @@ def test_an_account_has_the_latest_list_of_its_devices(memory):
     memory.know_devices(b"ann", list_of_ann)
     assert (memory.accounts[b"ann"].devices, memory.accounts[b"ann"].list_number) == (list_of_ann, 7)
     serial = memory.accounts[b"ann"].serial
+    for name, before in ((b"ann", 7), (b"bob", 0)):
+        memory.accounts[name].list_number = 8  # as `publish` has noted
+        assert not memory.settle_published(name, memory.accounts[name].serial, 8, b"not stored", None)
+        assert memory.accounts[name].list_number == before  # so it may be tried again
+    memory.accounts[b"ann"].list_number = 9  # another one is on its way
     assert not memory.settle_published(b"ann", serial, 8, b"not stored", None)
+    assert memory.accounts[b"ann"].list_number == 9
     assert not memory.settle_published(b"ann", serial + 5, 8, b"of another", True)
     assert memory.accounts[b"ann"].devices == list_of_ann
     assert memory.settle_published(b"ann", serial, 8, b"newer", True)

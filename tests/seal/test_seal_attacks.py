@@ -132,6 +132,18 @@ def test_a_list_that_was_changed_is_none():
     assert devices.read(data, "ann").number == 2 and ann.own_devices()
 
 
+def test_after_the_last_number_there_is_no_list_and_that_is_told():
+    server = Server()
+    bob, thief = server.ring("bob"), server.ring("bob")
+    last = devices._signed(thief.keys, 0xFFFFFFFF, "bob", thief.mine.entries).data
+    server.lists["bob"] = last
+    for log_in in (lambda: server.log_in(bob, NOW + 8 * 86400), lambda: server.ring("bob")):
+        with pytest.raises(Unsealable, match="no further list"):
+            log_in()
+    with pytest.raises(Unsealable, match="no further list"):
+        bob.change_own(thief.keys.id.hex()[:8], False)
+
+
 def test_a_ring_does_not_grow_with_each_key_that_a_member_hands_out(monkeypatch):
     monkeypatch.setattr("parley.client.seal.ring.MOST_CHAINS", 3)
     server = Server()
