@@ -28,6 +28,7 @@ LOGIN_ATTEMPTS = 5  # after a reconnect, while the server still considers the na
 # Requests that the chat makes for itself; their replies are not reported.
 _OWN = ("fence", "mark", "kept")
 _LOGINS = ("join", "login", "create")
+_WITH_PASSWORD = ("change_password", "protect")  # after which one logs in with another password
 _OF_FILES = ("offer", "share")  # which are asked again
 _UNREPORTED = _OWN + _LOGINS + _OF_FILES + ("missed", "quit")  # not reported if the connection is lost
 
@@ -182,8 +183,13 @@ class Chat(RoomRequests):
         self._enter("login", _nfc(name), password or "")
 
     def create(self, name: str, password: Optional[str] = None) -> None:
-        """Create the account `name`, and log in to it."""
-        self._enter("create", _nfc(name), password)
+        """Create the account `name`, and log in to it; or, in `line` and `web`, make one of the name that you have."""
+        name = _nfc(name)
+        if name == self.me and password and self.can("change_password"):
+            self._request("protect", password)
+            self._new_passwords.append(password)
+        else:
+            self._enter("create", name, password)
 
     def change_password(self, old: str, new: str) -> None:
         """Change the password of your account, which is `old` now."""
@@ -686,7 +692,7 @@ class Chat(RoomRequests):
         if kind == "create":  # it exists now, so log in next time
             method = "login" if self._login[1][1:] != (None,) else "join"
             self._login = method, self._login[1] if method == "login" else self._login[1][:1]
-        if kind == "change_password":
+        if kind in _WITH_PASSWORD:
             self._login = self._first = "login", (self.me, self._new_passwords.popleft())
         if kind == "join_room":
             self.inside[room] = self._keys.pop(room, None) or self.inside.get(room)
@@ -706,7 +712,7 @@ class Chat(RoomRequests):
             return self._files.refused(event)
         if kind == "ping":
             self._ping_times.popleft()
-        if kind == "change_password":
+        if kind in _WITH_PASSWORD:
             self._new_passwords.popleft()
         if kind in _LOGINS:
             self._refusals += 1

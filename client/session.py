@@ -277,6 +277,9 @@ class Session:
         if me is None:
             getattr(self.chat, method)(name, *password)
             return
+        if name == me and method == "create" and self.chat.can("change_password"):
+            self.chat.create(name, *password)
+            return
         if name == me and method != "create":
             raise Impossible("You are %s already." % me)
         chat = self._chat(str(self.chat.address))

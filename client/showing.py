@@ -183,6 +183,7 @@ _DONE = {
     "join_room": "You are in %s.",
     "leave_room": "You have left %s.",
     "create": "The account is made.",
+    "protect": "The account is made.",
     "change_password": "Your password is changed.",
     "delete": "Your account is deleted.",
     "deliver": "That is all that was kept for you.",

@@ -59,7 +59,7 @@ _WHY = {
 _KEPT = re.compile(r"[1-9][0-9]{0,8} messages? while you were away")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _ENDS = {"kicked": KICKED, "banned": BANNED}  # of the connection
-_CONFIRMED = ("join", "login", "create", "join_room", "leave_room", "manage", "change_password")  # by OK
+_CONFIRMED = ("join", "login", "create", "join_room", "leave_room", "manage", "change_password", "protect")  # by OK
 _PASTS = ("history", "mark", "missed")
 
 
@@ -100,6 +100,9 @@ class Line(ClientProtocol):
         if not password:
             raise Impossible("`line` makes accounts with a password only: /create NAME PASSWORD.")
         self._request(b"REGISTER %b %b\n" % (_word(name), _word(password)), "create", name)
+
+    def protect(self, password):
+        self._request(b"REGISTER %b %b\n" % (_word(self.me), _word(password)), "protect", self.me)
 
     def change_password(self, old, new):
         self._request(b"PASSWD %b %b\n" % (_word(old), _word(new)), "change_password")

@@ -148,6 +148,16 @@ class Web(ClientProtocol):
         self._brings_session = session is not None
         self._ask(_request("fence"), self._greeted, do="hello", session=session, resume=self.position.resume())
 
+    def protect(self, password):
+
+        def protected(request, fields):
+            self.position.password = password
+            if self.position.seals is not None:
+                self.position.seals.welcomed(self, True)
+            return self._done(request, fields)
+
+        self._ask(_request("protect", self.me), protected, do="register", name=self.me, password=password)
+
     def change_password(self, old, new):
 
         def changed(request, fields):

@@ -134,6 +134,19 @@ def test_binary_tells_who_comes_is_renamed_and_goes(server, join):
     assert answered(here, "describe")[-1].why == "Nobody here has that name."
 
 
+@pytest.mark.parametrize("protocol", ["line", "web"])
+def test_a_name_becomes_an_account_while_one_has_it(server, join, protocol):
+    name = "own" + protocol
+    chat = enter(join, server[protocol], name)
+    chat.create(name, "x" * 2000)
+    assert type(answered(chat, "protect")[-1]) is Refused
+    chat.create(name, "secret")
+    assert type(answered(chat, "protect")[-1]) is Done
+    chat.close()
+    with contextlib.closing(enter(join, server["dollar"], name, "secret")) as again:
+        assert again.me == name
+
+
 def test_accounts_are_made_used_and_deleted(server, join):
     with join(server["line"]) as chat:
         chat.create("rita", "secret")
