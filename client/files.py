@@ -74,7 +74,8 @@ def chosen(told: Sequence[str], which: str) -> str:
     else:
         found = [text for text in latest_first for told_of in [told_in(text)] if told_of and told_of.name == which]
     if not found:
-        raise Impossible("There is no such file here: 1 is the latest one, 2 the one before it.")
+        raise Impossible("There is no such file here: " + (
+            "1 is the latest one, 2 the one before it." if told else "nobody has sent any."))
     return found[0]
 
 

@@ -181,7 +181,7 @@ def read(data, name):
     try:
         return _read(data, name)
     except (IndexError, UnicodeDecodeError, InvalidSignature, ValueError):
-        raise BadList("This is no list of the devices of %s." % name) from None
+        raise BadList("This is not a valid list of the devices of %s." % name) from None
 
 
 def _read(data, name):

@@ -104,7 +104,7 @@ def _unpadded(body):
     length = int.from_bytes(body[:2], "big")
     inner = body[2:2 + length]
     if len(body) not in SIZES or not inner or len(inner) != length or body[2 + length:].strip(b"\0"):
-        raise Unopened("A sealed message is not as it should be.")
+        raise Unopened("A sealed message is malformed.")
     return inner[0], inner[1:]
 
 
@@ -140,8 +140,8 @@ def open_letter(keys, sender, place, parts):
                 key = hpke.open_(private, bound + data[:_HEAD], data[at + KEY_ID:at + _BLOCK])
                 return _unpadded(AESGCM(key).decrypt(_NONCE, data[end:-_SIGNATURE], data[:end]))
             except (InvalidTag, ValueError):
-                raise Unopened("A sealed message cannot be opened: it was not sealed like this.") from None
-    raise NotForMe("This was not sealed for this device, which may be newer, or for too old a key.")
+                raise Unopened("A sealed message cannot be opened: it was changed, or is from elsewhere.") from None
+    raise NotForMe("This was not sealed for this device, which may be newer, or the key is too old.")
 
 
 def next_of(chain):
@@ -166,7 +166,7 @@ def open_speech(chain, sender, place, parts):
     """The text of what was said with a sender key, and whose signature is right. chain: at that index, or before."""
     _, index = chain_of(parts)
     if not chain.index <= index < MOST_OF_CHAIN:
-        raise Unopened("A sealed message is older than what this device was given.")
+        raise Unopened("A sealed message is older than the key that this device was given.")
     while chain.index < index:
         chain = next_of(chain)
     start = _HEAD + _CHAIN + 1
@@ -174,9 +174,9 @@ def open_speech(chain, sender, place, parts):
         what, text = _unpadded(AESGCM(hpke.expand(chain.key, b"parley message 1", 32)).decrypt(
             _NONCE, parts.data[start:-_SIGNATURE], context(sender, place) + parts.data[:start]))
     except InvalidTag:
-        raise Unopened("A sealed message cannot be opened: it was not sealed like this.") from None
+        raise Unopened("A sealed message cannot be opened: it was changed, or is from elsewhere.") from None
     if what != TEXT:
-        raise Unopened("A sealed message is not as it should be.")
+        raise Unopened("A sealed message is malformed.")
     return text
 
 
@@ -197,7 +197,7 @@ def chain_content(chain):
 def read_chain(content):
     """The sender key that a letter tells."""
     if len(content) != _CHAIN + 1 + 32:
-        raise Unopened("A sealed message is not as it should be.")
+        raise Unopened("A sealed message is malformed.")
     return Chain(content[:_CHAIN], content[_CHAIN], content[_CHAIN + 1:])
 
 

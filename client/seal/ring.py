@@ -20,10 +20,10 @@ KEEP_CHAINS = 30 * 86400  # seconds
 MOST_CHAINS = 1000  # sender keys of one device in one room that are kept
 MOST_SEEN = 256  # messages of one device in one place that are remembered one by one
 
-_NOT_VOUCHED = ("%s has a device that none of the others vouches for. Nothing is sealed for %s, and nothing of it is "
-                "opened, until you have compared the digits: /verify %s.")
+_NOT_VOUCHED = ("%s has a device that none of the others vouches for. Until you have compared digits, nothing is "
+                "sealed for %s, and nothing from that device is opened: /verify %s.")
 _ANOTHER = ("The server shows other devices for %s than before. Either %s has begun anew, or somebody else wants to "
-            "read along: compare the digits by another way, /verify %s.")
+            "read along: compare digits, by voice or otherwise: /verify %s.")
 
 
 class Unsealable(Exception):
@@ -349,7 +349,7 @@ class Ring:
                     return None  # there is another for this device, or what is said with the key will tell
                 raise
             if (what == envelope.CHAIN) != place.startswith("#"):
-                raise Unopened("A sealed message is not as it should be.")
+                raise Unopened("A sealed message is malformed.")
             if what == envelope.CHAIN:
                 self._keep_chain(parts.device, place, envelope.read_chain(content), now)
                 content = None
@@ -357,7 +357,7 @@ class Ring:
         try:
             return content if content is None else content.decode()
         except UnicodeDecodeError:
-            raise Unopened("A sealed message is not as it should be.") from None
+            raise Unopened("A sealed message is malformed.") from None
 
     def _seen(self, parts, place, number):
         """What was seen of a device in a place; raises `Unopened` if this message was seen before as another one."""
@@ -367,9 +367,9 @@ class Ring:
             self._kept["seen"]["%s %s" % (parts.device.hex(), place)] = seen
         known = seen["known"].get(str(parts.at))
         if known is not None and known != 0 and known != number or known == 0 and number is None:
-            raise Unopened("The server has shown a sealed message once more, as if it were a new one.")
+            raise Unopened("The server has shown a sealed message a second time, as a new one.")
         if known is None and parts.at <= seen["floor"] and (number is None or number >= seen["first"]):
-            raise Unopened("The server has shown an old sealed message as if it were a new one.")
+            raise Unopened("The server has shown an old sealed message as a new one.")
         return seen
 
     def _note_seen(self, seen, at, number):

@@ -110,7 +110,7 @@ def test_an_old_message_is_not_shown_as_a_new_one_however_long_ago_it_was():
     for number in range(2, 300):
         bob.open("ann", "bob", number, ann.seal_whisper("bob", "and so on", NOW), NOW)
     for number in (1000, 299, None):
-        with pytest.raises(Unopened, match="as if it were a new one"):
+        with pytest.raises(Unopened, match="as a new one"):
             bob.open("ann", "bob", number, first, NOW)
     assert bob.open("ann", "bob", 1, first, NOW) == "come at six"  # in its history
 
@@ -166,7 +166,7 @@ def test_a_key_to_which_nothing_can_be_sealed_makes_a_list_none():
     for weak in (bytes(32), b"\x01" + bytes(31), b"\xed" + b"\xff" * 30 + b"\x7f"):  # 0, 1, and 0 again
         entry = bob.mine.entries[0]._replace(sealing=weak)
         server.lists["bob"] = devices._signed(bob.keys, 2, "bob", [entry]).data
-        assert server.meet(ann) == ["This is no list of the devices of bob."]
+        assert server.meet(ann) == ["This is not a valid list of the devices of bob."]
         with pytest.raises(Unsealable, match="bob has no device"):
             ann.seal_in_room("#dev", ["ann", "bob"], "hi", NOW)
     server.lists["bob"] = signed

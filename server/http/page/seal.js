@@ -104,7 +104,7 @@ async function isSigned(identity, signature, bytes) {
 async function exchange(key, publicBytes) {
   const other = await subtle.importKey("raw", publicBytes, "X25519", false, []);
   const bits = new Uint8Array(await subtle.deriveBits({name: "X25519", public: other}, key, 256));
-  if (bits.every((byte) => byte === 0)) throw new Unopened("A key is none.");
+  if (bits.every((byte) => byte === 0)) throw new Unopened("A key is not valid.");
   return bits;
 }
 
@@ -234,7 +234,7 @@ let probe; // by which a key is told to which nothing can be sealed
 export async function readList(data, name) {
   probe = probe || newPair("X25519", ["deriveBits"]);
   const {private: trial} = await probe;
-  const bad = new Unopened(`This is no list of the devices of ${name}.`);
+  const bad = new Unopened(`This is not a valid list of the devices of ${name}.`);
   const length = data[5];
   const [author, count] = [data[6 + length], data[7 + length]];
   const end = 8 + length + count * ENTRY;
@@ -340,7 +340,7 @@ function padded(what, content) {
 function unpadded(body) {
   const end = 2 + valueOf(body.slice(0, 2));
   if (!SIZES.includes(body.length) || end < 3 || end > body.length || body.slice(end).some((byte) => byte))
-    throw new Unopened("A sealed message is not as it should be.");
+    throw new Unopened("A sealed message is malformed.");
   return {what: body[2], content: body.slice(3, end)};
 }
 
@@ -364,7 +364,7 @@ export async function letter(keys, sender, place, at, receivers, what, content, 
   return signedEnvelope(keys, prefix, join(data, await aes("encrypt", key, padded(what, content), {data})));
 }
 
-const BROKEN = "A sealed message cannot be opened: it was not sealed like this.";
+const BROKEN = "A sealed message cannot be opened: it was changed, or is from elsewhere.";
 
 // {what, content} of a letter whose signature is right.
 export async function openLetter(keys, sender, place, {data}) {
@@ -382,7 +382,7 @@ export async function openLetter(keys, sender, place, {data}) {
     }
     return unpadded(body);
   }
-  throw new NotForMe("This was not sealed for this device, which may be newer, or for too old a key.");
+  throw new NotForMe("This was not sealed for this device, which may be newer, or the key is too old.");
 }
 
 const messageKey = (chain) => expand(chain.key, encode("parley message 1"), 32);
@@ -406,7 +406,7 @@ export const chainOf = ({data}) => ({name: data.slice(HEAD, HEAD + 8), index: da
 export async function openSpeech(chain, sender, place, {data}) {
   const index = data[HEAD + 8];
   if (index < chain.index || index >= MOST_OF_CHAIN)
-    throw new Unopened("A sealed message is older than what this device was given.");
+    throw new Unopened("A sealed message is older than the key that this device was given.");
   let now = chain;
   while (now.index < index) now = await nextOf(now);
   const start = HEAD + 9;
@@ -418,7 +418,7 @@ export async function openSpeech(chain, sender, place, {data}) {
     throw new Unopened(BROKEN);
   }
   const {what, content} = unpadded(body);
-  if (what !== TEXT) throw new Unopened("A sealed message is not as it should be.");
+  if (what !== TEXT) throw new Unopened("A sealed message is malformed.");
   return content;
 }
 
@@ -430,16 +430,16 @@ export async function check(identity, sender, place, {data}) {
 export const chainContent = (chain) => join(chain.name, [chain.index], chain.key);
 
 export function readChain(content) {
-  if (content.length !== 41) throw new Unopened("A sealed message is not as it should be.");
+  if (content.length !== 41) throw new Unopened("A sealed message is malformed.");
   return {name: content.slice(0, 8), index: content[8], key: content.slice(9)};
 }
 
 // ---- what a device keeps
 
 const notVouched = (name) =>
-  `${name} has a device that none of the others vouches for. Nothing is sealed for ${name}, and nothing of it is opened, until you have compared digits.`;
+  `${name} has a device that none of the others vouches for. Until you have compared digits, nothing is sealed for ${name}, and nothing from that device is opened.`;
 const another = (name) =>
-  `The server shows other devices for ${name} than before. Either ${name} has begun anew, or somebody else wants to read along: compare digits by another way.`;
+  `The server shows other devices for ${name} than before. Either ${name} has begun anew, or somebody else wants to read along: compare digits, by voice or otherwise.`;
 
 // An object by names of people, one of whom may be called "constructor".
 const named = (object) => Object.assign(Object.create(null), object);
@@ -667,7 +667,7 @@ export class Ring {
         if (isRoom && error instanceof NotForMe) return null;
         throw error;
       }
-      if ((opened.what === CHAIN) !== isRoom) throw new Unopened("A sealed message is not as it should be.");
+      if ((opened.what === CHAIN) !== isRoom) throw new Unopened("A sealed message is malformed.");
       if (isRoom) this._keepChain(parts.device, place, readChain(opened.content));
       content = isRoom ? null : opened.content;
     }
@@ -675,7 +675,7 @@ export class Ring {
     try {
       return content && decode(content);
     } catch {
-      throw new Unopened("A sealed message is not as it should be.");
+      throw new Unopened("A sealed message is malformed.");
     }
   }
 
@@ -684,9 +684,9 @@ export class Ring {
     const seen = (this.kept.seen[key] = this.kept.seen[key] || {floor: 0, first: 0, known: new Map()});
     const known = seen.known.get(at);
     if (known !== undefined && (known === 0 ? !n : known !== n))
-      throw new Unopened("The server has shown a sealed message once more, as if it were a new one.");
+      throw new Unopened("The server has shown a sealed message a second time, as a new one.");
     if (known === undefined && at <= seen.floor && (!n || n >= seen.first))
-      throw new Unopened("The server has shown an old sealed message as if it were a new one.");
+      throw new Unopened("The server has shown an old sealed message as a new one.");
     return seen;
   }
 
