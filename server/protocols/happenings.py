@@ -49,7 +49,10 @@ def _managed(managed: Any, shown: Callable[[bytes], bytes]) -> bytes:
         return by + b" changed the key" if about == b"key" else b"%b set %b: %b" % (by, about, text)
     if managed.act not in _ABOUT_MASKS:  # of which one has to know the whole to take it back; it may be a pattern
         about = shown(about)
-    done = b"%b %b" % (by, _DONE[managed.act].replace(b"<name>", about))
+    what = _DONE[managed.act]
+    if managed.act in ("except", "unexcept") and about.startswith(b"mute:"):
+        what, about = what.replace(b"bans", b"mutes"), about[len(b"mute:"):]
+    done = b"%b %b" % (by, what.replace(b"<name>", about))
     return b"%b: %b" % (done, text) if text and managed.act in _WITH_REASON else done
 
 

@@ -81,6 +81,9 @@ def test_names_are_shown_as_the_protocol_shows_them_but_for_bans():
     assert sentence(managed("kick", b"bob", b"why"), shown) == b"ANN kicked BOB: why"
     assert sentence(managed("set", b"limit", b"20"), shown) == b"ANN set limit: 20"
     assert sentence(managed("topic", b"", b"x"), shown) == b"ANN set the topic: x"
+    assert sentence(managed("except", b"b*"), shown) == b"ANN excepted b* from bans"
+    assert sentence(managed("except", b"mute:b*"), shown) == b"ANN excepted b* from mutes"
+    assert sentence(managed("unexcept", b"mute:b*"), shown) == b"ANN excepted b* from mutes no more"
     for act in ("ban", "unban"):  # where it may be a pattern, and has to be known as it is
         assert sentence(managed(act, b"bob*"), shown) == b"ANN %bned bob*" % act.encode()
 
