@@ -1,4 +1,6 @@
 """The window: the login, and then the conversations."""
+from tkinter import messagebox
+
 from parley.client.gui import theme
 from parley.client.gui.chat_view import ChatView
 from parley.client.gui.login import Login
@@ -27,9 +29,9 @@ class Window:
         self.login.pack(fill="both", expand=True)
         self._set_size()
         root.title("Parley")
-        root.protocol("WM_DELETE_WINDOW", self.leave)
+        root.protocol("WM_DELETE_WINDOW", self._ask_and_leave)
         for keys in ("<Control-q>", "<Control-Q>"):  # with Caps Lock, too
-            root.bind(keys, lambda event: self.leave())
+            root.bind(keys, lambda event: self._ask_and_leave())
         # Tk's defaults for X11 are those of Emacs.
         root.event_delete("<<LineStart>>", "<Control-a>", "<Control-A>")
         root.event_add("<<SelectAll>>", "<Control-a>", "<Control-A>")
@@ -83,6 +85,13 @@ class Window:
         for one in filter(None, (self._account, self.model)):
             one.close()
         self.root.destroy()
+
+    def _ask_and_leave(self):
+        """Leave, unless there are files on their way and the user wants to wait for them."""
+        moving = self.model.moving if self.model else ""
+        if not moving or messagebox.askokcancel(
+                "Parley", "%s\n\nIt comes to nothing if you leave now." % self.shown(moving), parent=self.root):
+            self.leave()
 
     def _tick(self):
         try:

@@ -320,7 +320,7 @@ def web(tmp_path):
 
 
 def test_over_web_files_go_by_a_button_and_a_click_and_what_is_sealed_has_a_lock(web, see, tmp_path, monkeypatch):
-    from tkinter import filedialog
+    from tkinter import filedialog, messagebox
     (tmp_path / "plan.txt").write_bytes(b"to do")
     monkeypatch.setattr(filedialog, "askopenfilename", lambda **options: str(tmp_path / "plan.txt"))
     monkeypatch.setattr(filedialog, "asksaveasfilename",
@@ -343,6 +343,10 @@ def test_over_web_files_go_by_a_button_and_a_click_and_what_is_sealed_has_a_lock
     alice.chat_view.model._moved = {A_FILE: Moved(A_FILE, 1, 3)}
     alice.until(alice.chat_view.moving.winfo_ismapped)
     assert str(alice.chat_view.moving.cget("text")) == "Sending a.zip: 33 %"
+    asked = []
+    monkeypatch.setattr(messagebox, "askokcancel", lambda title, text, **options: asked.append(text))
+    alice.press(alice.chat_view.entry, "<Control-q>")
+    assert "Sending a.zip: 33 %" in asked[0] and alice.root.winfo_exists()
 
     pytest.importorskip("cryptography", reason="sealing takes cryptography")
     alice.type("sealed  Bob  openly", "<Return>")
