@@ -21,7 +21,8 @@ class File:
     file: its id, 32 hexadecimal digits. token: the SHA-256 of what its owner shows, in hexadecimal digits.
     owner: whose space it takes. size: in bytes, of all of it. sha256: what it has to be, or is; empty if nobody says.
     kind: its media type. since: of its state, seconds since 1970.
-    floor: the latest message before it was SHARED. number: of the latest message that is known to tell of it, or None.
+    floor: the message behind which the one that tells of it is looked for.
+    number: of the latest message that is known to tell of it, or None.
     teller: who has wanted to tell of it last, as messages name their sender; others may repeat the words.
     """
 

@@ -335,7 +335,7 @@ class Shelf:
         shared = self.index.in_state(SHARED, now + 1)
         if not shared:
             return
-        numbers = {}
+        numbers, latest = {}, self._messages.latest()
         for number, sender, text in self._messages.telling(shown.MARK, min(found.floor for found in shared)):
             told = shown.LINE.fullmatch(text)
             if told:
@@ -349,6 +349,8 @@ class Shelf:
                     self._remove(found.file)
                 else:
                     self.index.update(found.file, state=SAID)
+            elif found.floor < latest:  # messages are stored in order, so those up to there need no other look
+                self.index.update(found.file, floor=latest)
 
     def _look_for_gone(self):
         """Some at a time: a file goes with the message that tells of it."""

@@ -291,6 +291,22 @@ def test_a_file_does_not_go_with_the_message_of_somebody_who_has_repeated_the_wo
     assert kept.state(key) is None
 
 
+def test_no_message_is_looked_at_twice_for_a_file_that_is_shared_and_not_said_again_and_again(kept):
+    key = kept.offer()
+    kept.put(key)
+    text = kept.shelf.share(*key, "ann")["text"]
+    for number in range(1, 8):
+        kept.messages.say("hello")
+        kept.shelf.sweep()
+        kept.shelf.share(*key, "ann")
+        assert (kept.state(key), kept.index.find(key[0]).floor) == ("shared", number)
+        kept.now += UNCLEAR - 1
+    kept.messages.say(text)
+    kept.messages.say("hello")
+    kept.shelf.sweep()
+    assert (kept.state(key), kept.index.find(key[0]).number) == ("said", 8)
+
+
 def test_what_the_disk_or_the_scanner_does_not_take_is_refused(kept, monkeypatch):
     key = kept.offer()
     part = kept.shelf.begin(*key, 0, 1000, 1000)
