@@ -172,7 +172,7 @@ def defaults():
             "keep_messages": 0,
         },
         operators=(),
-        pacing_ms=0.5,
+        pacing_ms=2,
         users_file=None,
         register=True,
         guests=True,
