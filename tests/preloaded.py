@@ -2,7 +2,7 @@
 
 A start of Python with all of the server's modules takes five times as long as what the server does until it serves, and
 the tests start hundreds. `targets.subprocess` may be this module. What else is started, or where that cannot be done,
-is started as ever: so is a server with variables that Python itself heeds.
+is started as ever: so is a server with variables that Python itself or the loader of programs heeds.
 """
 import array
 import atexit
@@ -25,7 +25,7 @@ def Popen(command, cwd, env, stderr, **options):
     words, variables = list(command), {}
     if words[0] == "env":
         del words[0]
-        while "=" in words[0] and not words[0].startswith("PYTHON"):
+        while "=" in words[0] and not words[0].startswith(("PYTHON", "LD_")):
             name, _, variables[name] = words.pop(0).partition("=")
     if CAN_FORK and words[:len(SERVER)] == SERVER:
         return _nursery.fork(words[len(SERVER):], cwd, dict(env, **variables), stderr)

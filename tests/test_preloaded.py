@@ -21,8 +21,8 @@ def parent(pid):
 
 
 def kinds_of_descriptors(pid):
-    """For each the beginning of what it refers to, in their order."""
-    return [os.readlink("/proc/%d/fd/%s" % (pid, number))[:8]
+    """For each the beginning of what it refers to, in their order, without the number of a pipe or socket."""
+    return [os.readlink("/proc/%d/fd/%s" % (pid, number)).partition("[")[0][:8]
             for number in sorted(os.listdir("/proc/%d/fd" % pid), key=int)]
 
 
@@ -39,6 +39,12 @@ def test_it_has_the_descriptors_that_one_has_that_is_started(monkeypatch):
     monkeypatch.setattr(preloaded, "CAN_FORK", False)
     with launch(workers=1) as server:
         assert kinds_of_descriptors(server.pid) == forked
+
+
+def test_one_with_a_variable_that_is_heeded_before_python_runs_is_started():
+    for variable, is_ours in (("LD_BIND_NOW=1", True), ("PYTHONHASHSEED=1", True), ("CHAT_X=1", False)):
+        with launch(workers=1, command=["env", variable, *preloaded.SERVER]) as server:
+            assert (parent(server.pid) == os.getpid()) == is_ours, variable
 
 
 def test_its_exit_code_is_told():
