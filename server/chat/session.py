@@ -352,7 +352,8 @@ class Session:
                 or client.state is not MEMBER and (client.state is not WAITING or type(self._question) is not dict)):
             return 0
         texts, others = [], (None, None, first.room, b"", b"")
-        for command in commands[start:]:
+        for position in range(start, len(commands)):  # a copy of all the rest, for each command, would cost its square
+            command = commands[position]
             say = command.command if type(command) is Labelled else command
             if type(say) is not Say or say[1:] != others or is_blank(say.text):
                 break
