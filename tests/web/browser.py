@@ -6,6 +6,7 @@ import shutil
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -63,6 +64,11 @@ def running():
     try:
         yield driver
     finally:
+        try:
+            # Itself, as Debian's headless shell is started by a script, and quit ends no more than that.
+            driver.execute_cdp_cmd("Browser.close", {})
+        except WebDriverException:
+            pass  # it is gone, and with it the answer
         driver.quit()
 
 
