@@ -99,7 +99,7 @@ class RoomRequests:
         self.manage(room, "deop", name)
 
     def set(self, room: str, setting: str, value: str) -> None:  # noqa: A003
-        """Set `setting` of `room`: private, invite or moderated to on or off; key, limit or slow to a value or off."""
+        """Set `setting` of `room`: private, invite, moderated, sealed: on or off; key, limit, slow: a value or off."""
         self.manage(room, "set", setting, value)
 
     def drop(self, room: str) -> None:

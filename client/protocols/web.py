@@ -37,7 +37,11 @@ _LOGINS = ("join", "login", "create")
 _UNHEARD = "keys"  # a kind of requests whose refusals are answers like others
 _POSTS = ("say", "whisper")  # they wait in the position until they are answered, and their tag is their id
 _FINAL = {Reason.REPLACED: REPLACED, Reason.KICKED: KICKED, Reason.BANNED: BANNED}
-_WHY = {Reason.PASSWORD_REQUIRED: "The name has a password: /login NAME PASSWORD."}
+_WHY = {
+    Reason.PASSWORD_REQUIRED: "The name has a password: /login NAME PASSWORD.",
+    Reason.SEALED_ROOM: "This room is sealed: it takes an account (/create NAME) with a device, which /seal devices "
+                        "makes of this one; then /join it again.",
+}
 _MORE = "More was said than is shown here."
 
 
@@ -267,7 +271,7 @@ class Web(ClientProtocol):
         self._ask(_request("delete"), self._deleted, do="delete")
 
     def join_room(self, room, key=None):
-        self._ask(_request("join_room", room), do="join", room=room, key=key)
+        self._ask(_request("join_room", room), self._inside, do="join", room=room, key=key)
 
     def leave_room(self, room):
         self._ask(_request("leave_room", room), do="part", room=room)
@@ -415,6 +419,16 @@ class Web(ClientProtocol):
         self.me = self.position.name = str(fields["name"])
         return [events.Welcomed(self.me), events.Done(request)]
 
+    def _inside(self, request, fields):
+        """One is in the room now; or was already, and is told no more than that it is done."""
+        self._note_sealed(fields["on"] == "room" and fields.get("sealed"), request.about)
+        return [events.Done(request)]
+
+    def _note_sealed(self, is_sealed, room):
+        """If the server takes sealed messages only in the room, they are sealed."""
+        if is_sealed and self.position.seals is not None:
+            self.position.seals.only_sealed(room)
+
     def _users(self, request, fields):
         users = tuple((name, True) for name in fields["names"] if fnmatch.fnmatchcase(name, request.about or "*"))
         return [events.Users(users), events.Done(request)]
@@ -460,6 +474,9 @@ class Web(ClientProtocol):
         room = _place(fields["room"])
         if room is None:
             return [events.Notice(words)]
+        if fields["act"] == "set":
+            switched = dict(zip(fields["name"].split(","), fields["text"].split(",")))
+            self._note_sealed(switched.get("sealed") == "on", room)
         is_put_out = fields["act"] == "drop" or fields["act"] in ("kick", "ban") and fields["name"] == self.me
         return [events.RoomNotice(room, words), *([events.Left(self.me, room)] if is_put_out else [])]
 
@@ -494,6 +511,7 @@ class Web(ClientProtocol):
         "left": lambda self, fields: [events.Left(fields["name"], _place(fields["room"]))],
         "renamed": lambda self, fields: [events.Renamed(fields["old"], fields["new"], _place(fields["room"]))],
         "managed": _managed,
+        "room": lambda self, fields: self._note_sealed(fields.get("sealed"), fields["room"]) or [],
         "invited": lambda self, fields: [events.Invited(fields["room"], fields["by"])],
         "notice": lambda self, fields: [events.Notice(fields["text"])],
         "waiting": _waiting,

@@ -98,6 +98,13 @@ class Seals:
         elif self.ring.mine is None or number > self.ring.mine.number:
             self._ask_own()
 
+    def only_sealed(self, room):
+        """The server takes sealed messages only in the room: so they are, until the user says otherwise."""
+        if self._is_device and not self.ring.is_sealed(room):
+            self.ring.set_sealed(room, True)
+            self._tell("What is said in %s is sealed from now on." % room)
+            self._save()
+
     def received(self, found):
         """The events, opened, that come now."""
         for event in found:

@@ -39,6 +39,7 @@ from parley.server.chat.rooms import (
     is_mask,
 )
 from parley.server.protocols.events import Reason
+from parley.server.protocols.sealed import is_envelope
 
 # The limits of a server whose configuration says nothing; 0 is no limit.
 LIMITS = {"most": 1000, "owned": 10, "joined": 50, "joins_per_second": 5, "topic_bytes": 390, "bans": 100,
@@ -49,6 +50,7 @@ _FIRST_WITHOUT_NAME = b"#&"  # of a name, with which those of rooms begin
 _MOST_COUNT = 10 ** 6
 _LONGEST_KEY = 64  # bytes
 _NO_NUMBER = (1 << 63) - 1  # of a message
+_MOST_SEALING = 100  # members of a sealed room, as their clients seal for each of them
 
 
 class _Act(NamedTuple):
@@ -214,7 +216,8 @@ class Gate:
 
     def may_listen(self, room: Room, host: str) -> bool:
         """May somebody from this address, who has no name yet, hear what happens in the room by whose port it came?"""
-        return room.is_open and not _is_reached(room.limit, len(room.members)) and not self._rooms.lobby.bans(b"", host)
+        return (room.is_open and not room.sealed and not _is_reached(room.limit, len(room.members))
+                and not self._rooms.lobby.bans(b"", host))
 
     def kicked(self, name: bytes, host: str) -> None:
         """Somebody was kicked from the lobby: for a while the name is not given to the same address again."""
@@ -264,7 +267,14 @@ class Gate:
             if self.role_as_another(room, holder) < OP and room.bans(
                     name, account=self._members.identities.get(holder, b""), user=self.user_of(holder)):
                 return Reason.BANNED
+            if room.sealed and not self._can_seal(holder, name):
+                return Reason.SEALED_ROOM
         return self.why_no_name(name, holder, self._members.hosts.get(holder, ""))
+
+    def _can_seal(self, holder: int, name: bytes) -> bool:
+        """Can the holder, who has this name or is to have it, seal what it says, and others for it?"""
+        account = self._accounts.accounts.get(name)
+        return holder in self._rooms.sealing and account is not None and bool(account.devices)
 
     def is_banned(self, room: Room, holder: int) -> bool:
         """Has a member of the room, or in the lobby anybody, to leave it because of a ban?"""
@@ -322,21 +332,29 @@ class Gate:
 
     def _why_kept_out(self, room: Room, holder: int, name: bytes, key: Optional[bytes],
                       was_inside: bool = False) -> Optional[str]:
+        trouble = self._why_not_sealing(room, holder, name) if room.sealed else None
         if self._standing(room, name) >= OP or self._members.identities and self.is_above(room, holder, name):
-            return None
+            return trouble
         invited = was_inside or room.invited.get(name, 0) >= self._now()
-        trouble = None
         account = self._members.identities.get(holder) or (name if self.is_protected(name) else b"")
         if room.banned and any(room.bans(one, account=account, user=self.user_of(holder)) for one in (
                 name, *self._members.former.get(holder, ()))):
             trouble = Reason.BANNED
         elif room.invite and not invited and not room.lists(room.invex, name, account=account):
             trouble = Reason.INVITE_ONLY
+        elif trouble and invited:
+            return trouble
         elif _is_reached(room.limit, len(room.members)):
             trouble = Reason.ROOM_FULL
-        elif room.key and not invited:
+        elif not trouble and room.key and not invited:
             trouble = self._why_not_with_key(room, holder, key)
         return Reason.INVITE_ONLY if trouble and room.private else trouble  # as the true one would tell more of it
+
+    def _why_not_sealing(self, room: Room, holder: int, name: bytes) -> Optional[str]:
+        """Why the holder, who is to have this name, may not be in a sealed room, whatever its role."""
+        if not self._can_seal(holder, name):
+            return Reason.SEALED_ROOM
+        return Reason.ROOM_FULL if len(room.members) >= _MOST_SEALING else None
 
     def is_above(self, room: Room, holder: int, name: bytes) -> bool:
         """Is the holder, who is to have this name, an op of the room by its account, or an operator?"""
@@ -369,11 +387,13 @@ class Gate:
 
     # ---- speaking
 
-    def why_not_say(self, room: Room, holder: int) -> Optional[str]:
-        """Why the holder may say nothing in the room; if it may, that counts where the room is slow."""
+    def why_not_say(self, room: Room, holder: int, text: bytes) -> Optional[str]:
+        """Why the holder may not say this in the room; if it may, that counts where the room is slow."""
         role = room.members.get(holder) if room is not self._rooms.lobby else MEMBER
         if role is None:
             return Reason.NOT_INSIDE
+        if room.sealed and not is_envelope(text):
+            return Reason.NOT_SEALED
         if not room.is_restricted or role >= VOICE:
             return None
         name = self._members.names.get(holder)
@@ -392,7 +412,7 @@ class Gate:
         """Why a member may say nothing in a room that it is not in; if it may, that counts where the room is slow."""
         if room is None or not self.knows(room, holder):
             return Reason.NO_ROOM
-        if not (room.open_talk and room.is_open) or room is self._rooms.lobby:
+        if not (room.open_talk and room.is_open) or room.sealed or room is self._rooms.lobby:
             return Reason.NOT_INSIDE
         names, account = self._members.names_of(holder), self.account_of(holder) or b""
         if room.banned and any(room.bans(name, account=account, user=self.user_of(holder)) for name in names):
@@ -481,7 +501,19 @@ class Gate:
         for name, value in settings_of(about, text):
             if name.decode(errors="replace") not in known or setting(name, value) is INVALID:
                 return Reason.INVALID_SETTING
+            if name == b"sealed" and setting(name, value):
+                trouble = self._why_not_seal(room)
+                if trouble:
+                    return trouble
         return None
+
+    def _why_not_seal(self, room: Room) -> Optional[str]:
+        """Why there cannot be sealed messages only; so that nobody is there by mistake who cannot read them."""
+        if room.name in self._rooms.with_ports:
+            return Reason.IS_LOBBY
+        if not all(self._can_seal(holder, self._members.names[holder]) for holder in room.members):
+            return Reason.CANNOT_SEAL
+        return Reason.ROOM_FULL if len(room.members) > _MOST_SEALING else None
 
     def _why_no_such_name(self, room: Room, name: bytes) -> Optional[str]:
         """Why the room cannot be called so."""

@@ -145,9 +145,11 @@ class Moderation:
             self._admit(self._rooms.by_name[home], holder, split(holder)[0], name, alias)
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
-              key: Optional[bytes], converses: bool = False) -> None:
+              key: Optional[bytes], converses: bool = False, seals: bool = False) -> None:
         """Let the member into the room, which is made if there is none of this name; one that lasts is stored first."""
         holder = holder_of(worker, session)
+        if seals and holder in self._members:
+            self._rooms.sealing.add(holder)
         if converses:
             room_name = self._rooms.meant(room_name, occupied)
         room = self._rooms.by_name.get(room_name)
@@ -263,7 +265,8 @@ class Moderation:
         if looks:
             self._show_around(room, holder)
         self._tell(room, ToWorker.Entered(
-            room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias, ROLES.get(role, b"")))
+            room.number, room.name, room.topic[0], worker, split(holder)[1], name, alias, ROLES.get(role, b""),
+            room.sealed))
         for follow in self.on_enter:
             follow(room, holder)
 
@@ -330,6 +333,7 @@ class Moderation:
     def forget(self, holder: int) -> None:
         """The session is gone, from all rooms."""
         self._gate.forget(holder)
+        self._rooms.sealing.discard(holder)
         self._opening.pop(holder, None)
         for room in self._rooms.slow:
             room.spoke.pop(holder, None)
@@ -408,7 +412,8 @@ class Moderation:
         refused: Dict[str, List[Tuple[int, int]]] = {}
         fit = []
         for (session, serial), message in zip(words(frame), said(frame)):
-            reason = Reason.NO_ROOM if room is None else self._gate.why_not_say(room, holder_of(worker, session))
+            reason = Reason.NO_ROOM if room is None else self._gate.why_not_say(
+                room, holder_of(worker, session), message[2])
             if reason is None:
                 fit.append(record(*message, serial))
             else:

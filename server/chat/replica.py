@@ -210,7 +210,7 @@ class Replica:
 
     # ---- rooms
 
-    def entered(self, number, room_name, topic, worker, session_number, name, alias=None, role=b""):
+    def entered(self, number, room_name, topic, worker, session_number, name, alias=None, role=b"", sealed=False):
         """A member is in a room now; the others there are told. `alias`: of one of whom `joined` tells next."""
         self._enter(name, alias)
         session = self._find(worker, session_number)
@@ -219,7 +219,7 @@ class Replica:
             room.happen(Entered(room_name, name, role) if room.name else Joined(name), session)
         around, self._around = self._around, ()
         if session:
-            session.heed("inside", room, topic, around)
+            session.heed("inside", room, topic, around, sealed)
             self._list_rooms(session)
 
     def around(self, fields):

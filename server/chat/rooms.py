@@ -17,7 +17,7 @@ INVITED_FOR = 3600 * 1000  # milliseconds
 
 # The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
 ROLES = {VOICE: b"voice", OP: b"op", OWNER: b"owner", OPERATOR: b"operator"}
-SWITCHES = ("private", "invite", "moderated", "open_topic", "open_talk", "noctcp")
+SWITCHES = ("private", "invite", "moderated", "open_topic", "open_talk", "noctcp", "sealed")
 COUNTS = ("limit", "slow")
 SETTINGS = (*SWITCHES, *COUNTS, "key")
 _PATTERN_CHARACTERS = frozenset(b"*?[")
@@ -52,6 +52,7 @@ class Room:
     moderated: does one need a voice to speak? open_topic: may every member set the topic?
     open_talk: may those speak who are not in the room?
     noctcp: are messages for programs unwanted?
+    sealed: is nothing said there but what is sealed?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
     metadata: {key: value}, see `parley.server.chat.metadata`.
@@ -64,8 +65,8 @@ class Room:
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "voiced", "listeners", "interest", "roles", "banned",
         "muted", "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
-        "open_talk", "noctcp", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke", "source",
-        "_bans")
+        "open_talk", "noctcp", "sealed", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke",
+        "source", "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -85,6 +86,7 @@ class Room:
         self.invited: Dict[bytes, int] = {}
         self.since: Dict[bytes, int] = {}
         self.private = self.invite = self.moderated = self.open_topic = self.open_talk = self.noctcp = False
+        self.sealed = False
         self.key: Optional[bytes] = None
         self.limit = self.slow = 0
         self.topic = b"", b"", 0
@@ -157,8 +159,8 @@ class Room:
 
     @property
     def is_restricted(self) -> bool:
-        """Is there anybody in the room who may not speak, or not at any time?"""
-        return bool(self.muted or self.moderated or self.slow or self.barred)
+        """Is there anything that may not be said in the room, by somebody or at some time?"""
+        return bool(self.muted or self.moderated or self.slow or self.barred or self.sealed)
 
     # ---- what is stored
 
@@ -202,6 +204,7 @@ class Rooms:
         those who were in no room at first: empty, or that of the lobby while they are there.
     since_of_guests: {holder: {number of a room: see `Room.since`}} of those who came without an account that has a
         password, as long as they are here.
+    sealing: the holders that have entered a room with a client that can seal what it says.
     last: the latest number that was given to a room.
     """
 
@@ -213,6 +216,7 @@ class Rooms:
         self.homes: Dict[int, bytes] = {}
         self.since_of_guests: Dict[int, Dict[int, int]] = {}
         self.slow: Set[Room] = set()
+        self.sealing: Set[int] = set()
         self.with_ports: FrozenSet[bytes] = frozenset()
         self._occupied = Occupied()
         self._occupied.add(LOBBY_NAME, self.lobby.occupied)

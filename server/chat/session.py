@@ -438,7 +438,7 @@ class Session:
             return None
         key = getattr(command, "key", None)
         return ToHub.Enter(self.client.number, name, occupied, None if key is None else one_line(canonical(key)),
-                           self._traits.converses)
+                           self._traits.converses, self._traits.sealed)
 
     def _enter_along(self, command):
         """Ask for one more room while such questions are open: whoever reconnects enters all its rooms at once."""
@@ -875,8 +875,8 @@ class Session:
         self._reply(Welcome(self.client.name, self._question, account, token, number, read))
         if self.client.audience.motd:
             self._reply(Notice(self.client.audience.motd))
-        for room, topic in entered:
-            self._reply(Inside(room, topic, Enter(room, None)))
+        for room, topic, sealed in entered:
+            self._reply(Inside(room, topic, Enter(room, None), sealed))
         for room, reason in refused:
             self._reply(Refused(reason, Enter(room, None)))
         if kept and b"" not in dict(marks):
@@ -895,7 +895,7 @@ class Session:
         self._answered()
         self._go_on()
 
-    def inside(self, room, topic, around=()):
+    def inside(self, room, topic, around=(), sealed=False):
         """It may be in the room, and hears from here on what happens there. around: a `Looked`, if it gets one."""
         if self.client.name is None:  # it has asked for that, and is welcomed next
             if self._coming:
@@ -907,7 +907,7 @@ class Session:
         if type(question) is Say:
             self._go_on(then=question)
         else:
-            self._go_on(Inside(room.name, topic, question), *around)
+            self._go_on(Inside(room.name, topic, question, sealed), *around)
 
     def listen(self, room, hears):
         """Without a name, it hears what happens in the room by whose port it has come, or does so no more."""

@@ -198,9 +198,10 @@ class Sessions:
                         ReadStore.Markers(_owner(session)))
 
     def _go_on_in_rooms(self, session: _Session, holder: int, marks: Marks) -> Tuple[
-            List[Tuple[bytes, bytes]], List[Tuple[bytes, str]]]:
-        """Let it into the rooms again: (name, topic) of those that it is in, (name, why not) of the others."""
+            List[Tuple[bytes, bytes, bool]], List[Tuple[bytes, str]]]:
+        """Let it into the rooms again: those that it is in as `ToWorker.Begun` has them, and (name, why not)."""
         entered, refused = [], []
+        self._rooms.sealing.add(holder)  # as can all clients that come back with a key
         _, alias, _ = self._members.introduction(session.name)
         for written, _ in marks[:MOST_ROOMS]:
             try:
@@ -220,11 +221,11 @@ class Sessions:
             if trouble:
                 refused.append((name, trouble))
             else:
-                entered.append((name, self._rooms.by_name[name].topic[0]))
+                entered.append((name, self._rooms.by_name[name].topic[0], self._rooms.by_name[name].sealed))
         return entered, refused
 
     def began(self, worker: int, holder: int, account: bool, number: int, kept: int,
-              entered: List[Tuple[bytes, bytes]], refused: List[Tuple[bytes, str]],
+              entered: List[Tuple[bytes, bytes, bool]], refused: List[Tuple[bytes, str]],
               markers: Optional[List[Marker]]) -> None:
         """The session is stored; if it could not be, it lasts as long as the server."""
         if holder in self._members:
@@ -374,7 +375,7 @@ class Sessions:
         name, where = self._members.names.get(holder), self._rooms.by_number.get(room)
         if name is None or self.was_said(holder, tag, serial):
             return  # its name was taken over meanwhile, or it is answered
-        trouble = Reason.NO_ROOM if where is None else self._gate.why_not_say(where, holder)
+        trouble = Reason.NO_ROOM if where is None else self._gate.why_not_say(where, holder, text)
         number = None if trouble else self._numbers.take()
         if number is None:
             self._post.worker(worker, ToWorker.Unsaid([(session, serial)], trouble or Reason.NOT_STORED))

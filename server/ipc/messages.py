@@ -306,6 +306,7 @@ class ToHub:
 
         converses: as its protocol's trait. Then a room whose name differs in case only is the one that is meant, and
             with the answer it may be told who is there (`ToWorker.Around`).
+        seals: can its client seal what it says?
         """
 
         session: int
@@ -313,6 +314,7 @@ class ToHub:
         occupied: Collection[bytes]
         key: Optional[bytes]
         converses: bool = False
+        seals: bool = False
 
     class Exit(NamedTuple):
         """A member wants to be in the room no more. `why`: in its words, or empty."""
@@ -687,6 +689,7 @@ class ToWorker:
         name: bytes
         alias: Optional[bytes] = None  # of who comes by the room's own port, of whom `joined` tells next
         role: bytes = b""
+        sealed: bool = False
 
     class Around(NamedTuple):
         """What the session sees that enters a room next (`Entered`): the fields of a `Looked`. To its worker."""
@@ -804,7 +807,7 @@ class ToWorker:
         """The session, which has its name, is one that may come back.
 
         account: has the name an account? number: of the latest message. kept: messages that are waiting.
-        entered: (room, topic) of each that it is in again. refused: (room, why not) of each that it is not.
+        entered: (room, topic, is it sealed?) of each that it is in again. refused: (room, why not) of the others.
         read: its read markers: `parley.server.protocols.events.Welcome`.
         """
 
@@ -812,7 +815,7 @@ class ToWorker:
         account: bool
         number: int
         kept: int
-        entered: List[Tuple[bytes, bytes]]
+        entered: List[Tuple[bytes, bytes, bool]]
         refused: List[Tuple[bytes, str]]
         read: List[Tuple[bytes, bytes, int]]
 
@@ -1146,7 +1149,7 @@ class Settled:
         account: bool
         number: int
         kept: int
-        entered: List[Tuple[bytes, bytes]]
+        entered: List[Tuple[bytes, bytes, bool]]
         refused: List[Tuple[bytes, str]]
         markers: Optional[List[Marker]]
 

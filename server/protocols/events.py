@@ -813,11 +813,15 @@ class Browsed(NamedTuple):
 
 @event
 class Inside(NamedTuple):
-    """The answer to `Enter`: you are in the room. `topic`: empty if there is none."""
+    """The answer to `Enter`: you are in the room. `topic`: empty if there is none.
+
+    sealed: is nothing said there but what is sealed?
+    """
 
     room: bytes
     topic: bytes
     asked: Any
+    sealed: bool = False
 
 
 @event
@@ -1273,6 +1277,9 @@ class Reason:
     NOT_ALLOWED = "not-allowed"  # it takes another role
     OUTRANKED = "outranked"  # whom it is about has a better role, or is an owner or operator, too
     LIST_FULL = "list-full"  # of bans or mutes
+    SEALED_ROOM = "sealed-room"  # which takes those only who can seal what they say
+    NOT_SEALED = "not-sealed"  # what was said in such a room
+    CANNOT_SEAL = "cannot-seal"  # not everybody in a room that is to be one
     IS_LOBBY = "is-lobby"  # with which this cannot be done
     # the store
     NOT_STORED = "not-stored"  # or it could not be read
@@ -1302,7 +1309,8 @@ class Reason:
 # Why something that has to do with rooms was refused.
 ROOM_REASONS = (
     Reason.INVALID_SETTING, Reason.INVALID_ROOM, Reason.NO_ROOM, Reason.NOT_INSIDE, Reason.NOT_THERE, Reason.BANNED,
-    Reason.INVITE_ONLY, Reason.WRONG_KEY, Reason.ROOM_FULL, Reason.TOO_MANY_ROOMS, Reason.TOO_MANY_OWNED,
+    Reason.INVITE_ONLY, Reason.WRONG_KEY, Reason.ROOM_FULL, Reason.SEALED_ROOM, Reason.NOT_SEALED, Reason.CANNOT_SEAL,
+    Reason.TOO_MANY_ROOMS, Reason.TOO_MANY_OWNED,
     Reason.TOO_MANY_JOINED, Reason.JOINS_TOO_FAST, Reason.MUTED, Reason.MODERATED, Reason.SLOW_MODE, Reason.NOT_ALLOWED,
     Reason.OUTRANKED, Reason.LIST_FULL, Reason.IS_LOBBY, Reason.TEXT_TOO_LONG)
 

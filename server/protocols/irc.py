@@ -557,7 +557,7 @@ class Decoder:
         self.numeric(b"001", text=b"Welcome to %b, %b" % (network, self.source(self.name)))
         self.numeric(b"002", text=b"Your host is %b, running %b" % (self.server, version))
         self.numeric(b"003", text=b"All its rooms are those of six other protocols")
-        self.numeric(b"004", self.server, version, b"Biow", b"Cbeiklmnostv", b"beIklov")
+        self.numeric(b"004", self.server, version, b"Biow", b"CEbeiklmnostv", b"beIklov")
         self.tell_supported()
 
     def tell_supported(self) -> None:

@@ -70,7 +70,7 @@ OPS = (b"op", b"owner", b"operator")  # the roles that IRC shows as @; as + it s
 _MODES = {"op": b"+o", "deop": b"-o", "voice": b"+v", "devoice": b"-v", "ban": b"+b", "unban": b"-b",
           "bar": b"+b", "except": b"+e", "unexcept": b"-e", "invex": b"+I", "uninvex": b"-I"}
 _CHANGES = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
-_FLAGS = {b"noctcp": b"C", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
+_FLAGS = {b"noctcp": b"C", b"sealed": b"E", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
 _OPEN = {b"open_topic": b"t", b"open_talk": b"n"}  # of which the letters say the contrary
 _COUNTS = {b"limit": b"l"}
 

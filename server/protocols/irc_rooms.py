@@ -18,7 +18,7 @@ from parley.server.protocols.text import canonical
 Commands = Optional[Sequence[Any]]
 
 _NAMES_BYTES = 400  # in a line
-_FLAGS = {b"C": b"noctcp", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
+_FLAGS = {b"C": b"noctcp", b"E": b"sealed", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
 _OPEN = {b"t": b"open_topic", b"n": b"open_talk"}  # which are off where the letter is set
 # letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
 _MASKS = {

@@ -309,6 +309,8 @@ NUMERICS = {
     Reason.OUTRANKED: b"482",
     Reason.IS_LOBBY: b"482",
     Reason.LIST_FULL: b"478",
+    Reason.SEALED_ROOM: b"489",  # ERR_SECUREONLYCHAN, of several servers
+    Reason.NOT_SEALED: b"404",
 }
 OTHERWISE = b"400"
 
@@ -330,7 +332,7 @@ def farewell(why: bytes) -> bytes:
 def supported(network: bytes, topic_bytes: int) -> Sequence[bytes]:
     """The tokens of 005."""
     return (
-        b"CASEMAPPING=ascii", b"CHANTYPES=#", b"PREFIX=(ov)@+", b"STATUSMSG=@+", b"CHANMODES=beI,k,l,Cimnst",
+        b"CASEMAPPING=ascii", b"CHANTYPES=#", b"PREFIX=(ov)@+", b"STATUSMSG=@+", b"CHANMODES=beI,k,l,CEimnst",
         b"MODES=6", b"NICKLEN=%d" % LONGEST_NICK, b"CHANNELLEN=33", b"TOPICLEN=%d" % topic_bytes,
         b"AWAYLEN=%d" % topic_bytes, b"KICKLEN=%d" % topic_bytes, b"USERLEN=%d" % LONGEST_USER, b"NAMELEN=150",
         b"MONITOR=100", b"WHOX", b"BOT=B", b"ELIST=MNU", b"EXCEPTS", b"INVEX", b"EXTBAN=,am",

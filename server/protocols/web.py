@@ -18,7 +18,7 @@ does not give it; `at` is in seconds since the epoch.
     history {[room] | with, [before | after], [most]}
                                         history {room | with, messages: [{n, by, at, text}], more}
     missed                              missed {messages: [{by, at, text}]}
-    join {room, [key]}                  room {room, topic}
+    join {room, [key]}                  room {room, topic, [sealed]}; sealed: true where only sealed messages are taken
     part {room}                         done
     rooms {[pattern]}                   rooms {rooms: [{room, members, topic, inside}]}
     topic {room, [text]}                topic {room, topic, by, at}; or, with a text, done
@@ -541,7 +541,9 @@ ENCODERS: Encoders = {
     events.Missed: _missed,
     events.Browsed: _browsed,
     events.Pong: lambda pong: (websocket.pong_frame(pong.token),),
-    events.Inside: lambda inside: _on(b"room", b'"room":%b,"topic":%b' % (quoted(inside.room), quoted(inside.topic))),
+    events.Inside: lambda inside: _on(
+        b"room", b'"room":%b,"topic":%b' % (quoted(inside.room), quoted(inside.topic)),
+        *[b'"sealed":true'] if inside.sealed else []),
     events.RoomList: _room_list,
     events.TopicTold: lambda told: _on(b"topic", b'"room":%b,"topic":%b,"by":%b,"at":%d' % (
         _shown(told.room), quoted(told.text), quoted(told.by), told.time)),

@@ -18,7 +18,7 @@ from parley.server.ipc.queues import PIPE_SIZE, SET_PIPE_SIZE
 from parley.server.protocols import events
 from parley.server.storage import memory
 
-VERSION = 3
+VERSION = 4
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ def parts(register, all_accounts, census, store, numbers, node):
         (all_accounts._occupied, occupied),
         (register.members, ("names", "former", "identities", "since", "hosts", "_held", "_reserved")),
         (register.members._occupied, occupied),
-        (register.rooms, ("by_name", "by_number", "last", "homes", "since_of_guests", "with_ports", "_joined")),
+        (register.rooms, ("by_name", "by_number", "last", "homes", "since_of_guests", "with_ports", "sealing",
+                          "_joined")),
         (register.rooms._occupied, occupied),
         (register.gate, ("opered", "_kicked", "_paid_until")),
         (register.gate._keys, ("_addresses", "_accounts", "_opened", "_openers")),

@@ -38,7 +38,7 @@ ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % nu
 BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
 VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
           b"key": [b"word", b"off"], b"limit": [b"3", b"off"], b"slow": [b"60", b"off"],
-          b"open_talk": [b"on", b"off"], b"colour": [b"red"]}
+          b"open_talk": [b"on", b"off"], b"sealed": [b"on", b"on", b"off"], b"colour": [b"red"]}
 OPERATORS = [b"ann", b"a7"]
 TAGS = [b"1", b"2", b"3"]
 LIMITS = {"most": 7, "owned": 2, "joined": 3, "joins_per_second": 5, "topic_bytes": 30, "bans": 3, "empty_room_days": 1,
@@ -179,7 +179,8 @@ class Run:
             self.register.say_once(worker, session, choose([0, *self.rooms.by_number]), b"text", choose(TAGS))
         elif action == "enter":
             room = choose(ROOMS)
-            self.register.enter(worker, session, room, tuple(claims(room)), choose([None, None, b"word"]))
+            self.register.enter(worker, session, room, tuple(claims(room)), choose([None, None, b"word"]), False,
+                                choose([False, True]))
         elif action == "exit":
             self.register.exit(worker, session, choose(ROOMS))
         elif action == "manage":

@@ -4,7 +4,10 @@ from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
 from parley.server.chat.gate import INVALID, LIMITS, setting
+from parley.server.chat.members import holder_of
 from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OWNER, VOICE
+from parley.server.ipc.queues import record, said, talk
+from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import ACTS, Reason
 
 ROLES = {"member": MEMBER, "voice": VOICE, "op": OP, "owner": OWNER}
@@ -544,3 +547,135 @@ def test_what_a_session_has_used_up_is_forgotten_with_it():
     roomed.register.lose(1)
     assert roomed.gate._paid_until == {}
     assert roomed.now == BEGIN
+
+
+# ---- sealed rooms
+
+
+ENVELOPE = b"parley:sealed:1:" + b"A" * 300
+
+
+def seal(roomed, *names):
+    """These have accounts with devices, and clients that seal, with which they are in the room or want to be."""
+    for name in names:
+        if name not in roomed.accounts.accounts:
+            roomed.account(name)
+        roomed.accounts.accounts[name].devices = b"a list"
+        roomed.rooms.sealing.add(roomed.holder(name))
+
+
+@pytest.fixture
+def sealed():
+    """A room with ann, its owner, and bob, who can seal, which takes nothing else; ida and others are outside."""
+    roomed = Roomed(operators=[b"root"])
+    for name in (b"ann", b"bob", b"ida"):
+        roomed.owner(name)
+    for name in (b"gus", b"lea"):
+        roomed.come(name)
+    roomed.owner(b"root", 2)
+    roomed.make(b"ann", b"bob")
+    seal(roomed, b"ann", b"bob")
+    assert roomed.do(b"ann", "set", b"sealed", b"on") == DONE
+    roomed.drain()
+    return roomed
+
+
+def test_a_sealed_room_takes_sealed_messages_only_from_whomever(sealed):
+    for name in (b"ann", b"bob"):
+        assert sealed.say(name, ENVELOPE)[0] == DONE
+        for text in (b"hi", b"", b"[file] plan.pdf, 1.2 MB: https://host/files/x", ENVELOPE + b" hi", ENVELOPE[:99],
+                     ENVELOPE + b"\0+react=x", b"\0" + ENVELOPE):
+            assert sealed.say(name, text) == (Reason.NOT_SEALED, [])
+    assert sealed.do(b"ann", "mute", b"bob") == DONE
+    assert sealed.say(b"bob", ENVELOPE) == (Reason.MUTED, [])
+    assert sealed.do(b"ann", "set", b"open_talk", b"on") == DONE
+    sealed.register.say_outside(*sealed.people[b"ida"], b"#dev", ENVELOPE)
+    assert sealed._answer(*sealed.people[b"ida"]) == Reason.NOT_INSIDE
+    assert sealed.do(b"ann", "unmute", b"bob") == DONE
+    assert sealed.do(b"ann", "set", b"sealed", b"off") == DONE
+    assert sealed.say(b"bob", b"hi")[0] == DONE
+
+
+def test_of_what_is_said_together_the_open_messages_are_refused(sealed):
+    worker, session = sealed.people[b"ann"]
+    room = sealed.rooms.by_name[b"#dev"]
+    records = [record(session, b"ann", text, 7, serial) for serial, text in enumerate((ENVELOPE, b"hi", ENVELOPE), 1)]
+    frame, workers = sealed.moderation.heard(worker, room.number, talk(room.number, worker, records))
+    assert [text for _, _, text, _ in said(frame)] == [ENVELOPE, ENVELOPE] and sorted(workers) == [worker]
+    assert sealed.drain() == [([worker], "unsaid", [(session, 2)], Reason.NOT_SEALED)]
+
+
+def test_only_who_can_seal_enters_a_sealed_room(sealed):
+    def enter(name, seals):
+        return sealed._ask("enter", sealed.people[name], b"#dev", (b"#dev",), None, False, seals)
+
+    assert enter(b"ida", True) == Reason.SEALED_ROOM  # no device
+    sealed.accounts.accounts[b"ida"].devices = b"a list"
+    sealed.rooms.sealing.clear()
+    assert enter(b"ida", False) == Reason.SEALED_ROOM  # a client of another protocol
+    assert enter(b"gus", True) == Reason.SEALED_ROOM  # no account
+    assert enter(b"root", True) == Reason.SEALED_ROOM  # an operator cannot either
+    assert sealed.do(b"ann", "invite", b"gus") == DONE
+    assert enter(b"gus", True) == Reason.SEALED_ROOM
+    for switch in (b"invite", b"private"):
+        assert sealed.do(b"ann", "set", switch, b"on") == DONE
+        assert enter(b"lea", True) == Reason.INVITE_ONLY
+        assert enter(b"gus", True) == Reason.SEALED_ROOM  # who is invited knows of it, and is told what it takes
+        assert sealed.do(b"ann", "set", switch, b"off") == DONE
+    sealed.drain()
+    assert enter(b"ida", True) is None
+    ((_, *told),) = sealed.drain()
+    assert told[0] == "entered" and told[-1] is True
+
+
+def test_a_sealed_room_has_at_most_as_many_members_as_clients_seal_for(sealed, monkeypatch):
+    monkeypatch.setattr("parley.server.chat.gate._MOST_SEALING", 2)
+    seal(sealed, b"ida")
+    assert sealed.enter(b"ida") == Reason.ROOM_FULL
+    assert sealed.do(b"ann", "set", b"sealed", b"off") == DONE
+    assert sealed.enter(b"ida") is None
+    assert sealed.do(b"ann", "set", b"sealed", b"on") == Reason.ROOM_FULL
+
+
+def test_a_room_is_sealed_only_if_everybody_there_can_seal(sealed):
+    assert sealed.do(b"ann", "set", b"sealed", b"off") == DONE
+    assert sealed.enter(b"gus") is None
+    assert sealed.do(b"ann", "set", b"sealed", b"on") == Reason.CANNOT_SEAL
+    assert sealed.do(b"ann", "set", b"private,sealed", b"on,on") == Reason.CANNOT_SEAL
+    assert sealed.do(b"bob", "set", b"sealed", b"on") == Reason.NOT_ALLOWED
+    assert sealed.do(b"root", "set", b"sealed", b"on", room=b"#lobby") == Reason.INVALID_SETTING
+    assert sealed.do(b"ann", "kick", b"gus") == DONE
+    assert sealed.do(b"ann", "set", b"sealed", b"on") == DONE
+
+
+def test_nobody_takes_a_name_in_a_sealed_room_that_has_no_device(sealed):
+    assert sealed.rename(b"bob", b"rob") == Reason.SEALED_ROOM
+    assert sealed.exit(b"bob") == DONE
+    assert sealed.rename(b"bob", b"rob") is None
+
+
+def test_a_room_with_a_port_is_not_sealed_and_a_sealed_one_is_not_entered_by_a_port(sealed):
+    room = sealed.rooms.by_name[b"#dev"]
+    sealed.moderation.found([b"#dev"])
+    assert not sealed.gate.may_listen(room, "192.0.2.9")
+    sealed.register.came_by(1, 77, b"#dev", None)
+    assert sealed.gate.why_not_come(holder_of(1, 77), b"new") == Reason.SEALED_ROOM
+    assert sealed.do(b"ann", "set", b"sealed", b"off") == DONE
+    assert sealed.do(b"ann", "set", b"sealed", b"on") == Reason.IS_LOBBY
+
+
+def test_a_room_stays_sealed_where_it_is_stored(sealed):
+    _, state = sealed.store.rooms[sealed.rooms.by_name[b"#dev"].number]
+    later = Roomed()
+    later.moderation.restore([(5, b"#dev", state)], 5)
+    assert later.rooms.by_name[b"#dev"].sealed
+    later.come(b"bob")
+    assert later.enter(b"bob") == Reason.SEALED_ROOM
+
+
+def test_who_is_gone_is_forgotten_and_a_session_that_goes_on_seals(sealed):
+    holder = sealed.holder(b"bob")
+    sealed.go(b"bob")
+    assert holder not in sealed.rooms.sealing
+    assert {name for name, protocol in PROTOCOLS.items() if protocol.TRAITS.resumes} == {
+        name for name, protocol in PROTOCOLS.items() if protocol.TRAITS.sealed}

@@ -203,6 +203,32 @@ def test_a_room_is_sealed_for_its_members_and_others_see_that_it_is(server, user
     assert "not given the key" in third.until(NOTE)  # what was said while it was away
 
 
+def test_in_a_sealed_room_nothing_is_said_openly_and_clients_seal_by_themselves(server, user, join):
+    uma, vic = user("uma"), user("vic")
+    uma.type("/join #vault").until("in #vault: ")
+    uma.type("/set sealed on")
+    assert "Not everybody in the room can seal" in uma.until("[ERROR]")
+    uma.type("/seal devices").settle()
+    uma.type("/set sealed on").until("uma set sealed")
+    uma.until("What is said in #vault is sealed from now on")
+    lina = join(server["line"], "lino")
+    lina.join_room("#vault")
+    assert lina.finish(SECONDS)
+    assert "can seal" in next(event.why for event in lina.poll() if type(event).__name__ == "Refused")
+    vic.type("/join #vault")
+    assert "/seal devices" in vic.until("[ERROR]")
+    vic.type("/seal devices").settle()
+    vic.type("/join #vault").until("What is said in #vault is sealed from now on")
+    uma.until("vic is here")
+    vic.type("hi").until("vic (sealed): hi")
+    assert uma.until("hi") == "vic (sealed): hi"
+    vic.type("/seal off", "openly")
+    assert "nly sealed messages" in vic.until("Not sent: openly")
+    uma.type("/set sealed off").until("uma set sealed")
+    uma.type("as before").until("uma (sealed): as before")
+    vic.type("openly").until("vic: openly")
+
+
 def test_without_an_account_and_in_other_protocols_it_is_said_why(server, user, tmp_path):
     guest = User(server["web"], "gus", tmp_path)
     guest.type("/nick gus").until("Nickname set to")

@@ -545,6 +545,9 @@ def test_who_is_watched_may_be_written_in_any_case():
 def test_modes_that_are_on_or_off_are_set_and_told_together():
     assert of(b"MODE #dev -in+st") == [
         events.Manage(b"#dev", "set", b"invite,open_talk,private,open_topic", b"off,on,on,off")]
+    assert of(b"MODE #dev -E") == [events.Manage(b"#dev", "set", b"sealed", b"off")]
+    assert irc_caps.lines_about(Known(), events.Managed(b"#dev", "set", b"ann", b"sealed", b"on")) == [
+        b":ann!ann@parley MODE #dev +E"]
     assert of(b"MODE #dev +ml 5") == [
         events.Manage(b"#dev", "set", b"moderated", b"on"), events.Manage(b"#dev", "set", b"limit", b"5")]
     managed = events.Managed(b"#dev", "set", b"ann", b"invite,open_talk,private,open_topic", b"off,on,on,off")

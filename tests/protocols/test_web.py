@@ -230,6 +230,7 @@ EVENT_OBJECTS = [
     (events.Present([], b"#dev"), {"on": "who", "room": "#dev", "names": []}),
     (events.Missed([(b"bob", b"hi", 7)]), {"on": "missed", "messages": [{"by": "bob", "at": 7, "text": "hi"}]}),
     (events.Inside(b"#dev", b"news", None), {"on": "room", "room": "#dev", "topic": "news"}),
+    (events.Inside(b"#dev", b"", None, True), {"on": "room", "room": "#dev", "topic": "", "sealed": True}),
     (events.RoomList([(b"#dev", 2, b"t", True)]),
      {"on": "rooms", "rooms": [{"room": "#dev", "members": 2, "topic": "t", "inside": True}]}),
     (events.TopicTold(b"#dev", b"t", b"bob", 7), {"on": "topic", "room": "#dev", "topic": "t", "by": "bob", "at": 7}),

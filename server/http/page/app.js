@@ -372,10 +372,21 @@ function followHash() {
   if (isNarrow()) $("title").focus({preventScroll: true});
 }
 
+// A sealed room takes those only who have a device: so this becomes one of the account.
+async function join(room, key) {
+  const wish = {do: "join", room, ...(key ? {key} : {})};
+  try {
+    await net.request(wish);
+  } catch (refusal) {
+    if (refusal.why !== "sealed-room" || !(await seals.becomeDevice())) throw refusal;
+    await net.request(wish);
+  }
+}
+
 async function enterRoom(one, key) {
   const before = enterRoom.before || LOBBY;
   try {
-    await net.request({do: "join", room: one.name, ...(key ? {key} : {})});
+    await join(one.name, key);
     one.refusal = "";
     model.look(one.name);
     show();
@@ -387,7 +398,7 @@ async function enterRoom(one, key) {
         `${one.name} can be entered with a word that its owner gives.`,
         [{id: "key", label: "Word"}],
         "Enter",
-        ({key: word}) => net.request({do: "join", room: one.name, key: word})
+        ({key: word}) => join(one.name, word)
       );
     } else if (refusal.why === "invalid-room") {
       model.conversations.delete(one.name);

@@ -231,7 +231,13 @@ export class Panel {
       return el("label", {className: "row pair"}, text, field);
     };
     const rules =
-      of === LOBBY ? [] : [check("private", "Hidden from who is not in it"), check("invite", "Only for the invited")];
+      of === LOBBY
+        ? []
+        : [
+            check("private", "Hidden from who is not in it"),
+            check("invite", "Only for the invited"),
+            check("sealed", "Only sealed messages")
+          ];
     rules.push(check("moderated", "Only who has a voice may speak"));
     if (of !== LOBBY) {
       rules.push(

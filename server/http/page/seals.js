@@ -115,8 +115,20 @@ export class Seals {
     await this.ring.save().catch((error) => this._fail(error));
   }
 
+  // In a room that takes sealed messages only, they are sealed, until I say otherwise.
+  async _noteSealed({on, room, sealed, act, name = "", text = ""}) {
+    const at = on === "managed" && act === "set" ? name.split(",").indexOf("sealed") : -1;
+    if (!(on === "room" && sealed) && text.split(",")[at] !== "on") return;
+    await this._ready;
+    if (!this.isDevice || this.ring.isSealed(room)) return;
+    this.ring.setSealed(room, true);
+    this.actions.tell(`What is said in ${room} is sealed from now on`);
+    this._save();
+  }
+
   // Somebody has another list, or it is a room in which others are now.
   heard(frame) {
+    this._noteSealed(frame);
     if (ROOM_CHANGES.includes(frame.on)) this._members.delete(frame.room || LOBBY);
     if (frame.on !== "keys" || frame.number === undefined || !this.isDevice) return;
     if (frame.name !== this.ring.name) {
@@ -131,14 +143,20 @@ export class Seals {
   async turn(place, on) {
     await this._ready;
     if (on && !this.ring) throw new Unsealable("Sealing takes an account");
-    if (on && !this.isDevice) {
-      this.ring.keys = await newKeys(this.ring.now());
-      this._ready = this._learnOwn();
-      await this._ready;
-    }
+    if (on) await this.becomeDevice();
     this.ring.setSealed(place, on);
     await this._save();
     this.actions.changed();
+  }
+
+  // Make this a device of the account, unless it is one, or cannot be; is it a new one now?
+  async becomeDevice() {
+    await this._ready;
+    if (!this.available || !this.ring || this.isDevice) return false;
+    this.ring.keys = await newKeys(this.ring.now());
+    this._ready = this._learnOwn();
+    await this._ready;
+    return true;
   }
 
   // [{id, mine, vouched}] of the own devices.
