@@ -1,5 +1,5 @@
 """What the parts of the register need of those around them, in the hub or in a test."""
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from parley.server.chat.accounts import Account
 from parley.server.chat.members import split
@@ -8,6 +8,13 @@ from parley.server.protocols.events import Reason
 
 # Called with (trouble, secret): a Reason or None; and a hashed password, or None. See `Passwords`.
 Looked = Callable[[Optional[str], Any], object]
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+def changes_nothing(handler: _Handler) -> _Handler:
+    """The handler of a question, which needs no place in the order: the hub that is asked answers it as it comes."""
+    handler.changes_nothing = True  # type: ignore[attr-defined]
+    return handler
 
 
 class Post:

@@ -6,10 +6,11 @@ older one. See docs/sealing.md.
 from typing import Optional
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.contract import Post
+from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.members import Members, holder_of
 from parley.server.ipc.messages import ToWorker
-from parley.server.protocols.events import DevicesTold, Reason
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 
 class DeviceLists:
@@ -44,7 +45,8 @@ class DeviceLists:
         if asker in self._members:
             self._post.confirm(asker, stored)
 
+    @changes_nothing
     def devices_of(self, worker: int, session: int, name: bytes) -> None:
         """Tell a member of an account's devices."""
         account = self._accounts.accounts.get(name)
-        self._post.answer(worker, [session], DevicesTold(name, account.devices if account else b""))
+        self._post.answer(worker, [session], events.DevicesTold(name, account.devices if account else b""))

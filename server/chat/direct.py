@@ -10,7 +10,8 @@ from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, ReadStore, Settled, ToStore, ToWorker, entry
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Reason, Redacted
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 # How much of a box is sent at once to a client that takes a frame at a time, and needs a moment for each.
 FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500
@@ -130,7 +131,7 @@ class DirectMessages:
         """The store's answer about a message that is to be removed; False: there is none that may be."""
         holder = self._members.called(to)
         if stored and holder is not None and holder != asker:
-            self._post.tell(holder, Redacted(by, message, why))
+            self._post.tell(holder, events.Redacted(by, message, why))
         if asker in self._members and stored:
             self._post.confirm(asker, True)
         elif asker in self._members:

@@ -8,7 +8,7 @@ import json
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.contract import Post
+from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.moderation import Moderation
@@ -16,7 +16,8 @@ from parley.server.chat.people import People
 from parley.server.chat.rooms import NOBODY, OP, Room, Rooms
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import ToStore
-from parley.server.protocols.events import MOST_FOLLOWED, MOST_KEYS, MetadataChanged, MetadataTold, Reason
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 MOST_TOLD = 1000  # values in one answer
 
@@ -58,7 +59,7 @@ class Metadata:
         whom = self._members.meant(name) if name else None
         trouble = self._why_not_set(room, whom, holder, bool(name))
         values: Mapping[bytes, bytes] = room.metadata if room is not None else {} if whom is None else self._of(whom)
-        if not trouble and value is not None and key not in values and len(values) >= MOST_KEYS:
+        if not trouble and value is not None and key not in values and len(values) >= events.MOST_KEYS:
             trouble = Reason.LIST_FULL
         if trouble:
             self._post.refuse(holder, trouble)
@@ -76,7 +77,7 @@ class Metadata:
             if not own:
                 del self._values[self._owner(holder)]
         self._tell(rows, room, holder)
-        told = functools.partial(self._stored, holder, MetadataTold(target, rows))
+        told = functools.partial(self._stored, holder, events.MetadataTold(target, rows))
         if room is not None:
             self._moderation.keep(room, told, worker, session)
         else:
@@ -114,7 +115,7 @@ class Metadata:
             if values and name in self._accounts.accounts:
                 self._values[name] = values
 
-    def _stored(self, holder: int, told: MetadataTold, stored: Optional[bool]) -> None:
+    def _stored(self, holder: int, told: events.MetadataTold, stored: Optional[bool]) -> None:
         if stored:
             worker, session = split(holder)
             self._post.answer(worker, [session], told)
@@ -131,7 +132,7 @@ class Metadata:
         self._post.change()
         self._followed.pop(holder, None)
         if keys:
-            self._followed[holder] = tuple(keys[:MOST_FOLLOWED])
+            self._followed[holder] = tuple(keys[:events.MOST_FOLLOWED])
 
     def _tell(self, rows: Sequence[Row], room: Optional[Room], holder: int) -> None:
         """Tell those who follow of the room, or (None) of the holder, who knows it already."""
@@ -140,7 +141,7 @@ class Metadata:
                     self._is_in(room, follower) if room is not None else self._sees(follower, holder)):
                 for row in rows:
                     if row[1] in keys:
-                        self._post.tell(follower, MetadataChanged(*row))
+                        self._post.tell(follower, events.MetadataChanged(*row))
 
     def _is_in(self, room: Room, holder: int) -> bool:
         return self._gate.is_in_lobby(holder) if room is self._rooms.lobby else holder in room.members
@@ -157,7 +158,7 @@ class Metadata:
         for follower, keys in self._followed.items() if values else ():
             if follower != holder and self._is_in(room, follower):
                 for row in self._rows(self._members.names[holder], values or {}, keys):
-                    self._post.tell(follower, MetadataChanged(*row))
+                    self._post.tell(follower, events.MetadataChanged(*row))
 
     @staticmethod
     def _rows(target: bytes, values: Mapping[bytes, bytes], keys: Optional[Sequence[bytes]]) -> List[Row]:
@@ -165,6 +166,7 @@ class Metadata:
 
     # ---- asking
 
+    @changes_nothing
     def read_metadata(self, worker: int, session: int, room_name: bytes, name: bytes,
                       keys: Optional[Sequence[bytes]], everybody: bool) -> None:
         """What is told of a room, or (if that is not empty) of somebody? None: by all keys.
@@ -185,10 +187,10 @@ class Metadata:
                 if len(rows) >= MOST_TOLD:
                     break
                 rows += self._rows(self._members.names[one], self._of(one), keys)
-            self._post.answer(worker, [session], MetadataTold(room.name, rows[:MOST_TOLD]))
+            self._post.answer(worker, [session], events.MetadataTold(room.name, rows[:MOST_TOLD]))
         elif whom is not None:
             target = self._members.names[whom]
-            self._post.answer(worker, [session], MetadataTold(target, self._rows(target, self._of(whom), keys)))
+            self._post.answer(worker, [session], events.MetadataTold(target, self._rows(target, self._of(whom), keys)))
 
     def _why_not_read(self, room: Optional[Room], holder: int, everybody: bool) -> Optional[str]:
         if room is None or not self._gate.knows(room, holder):

@@ -3,7 +3,7 @@ import functools
 from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.contract import Post
+from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.gate import Gate, setting, settings_of
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import spelled
@@ -28,20 +28,8 @@ from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, Settled, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, EXTRA, placed, record, said, speakers, talk, talk_of, words
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import (
-    NOTED,
-    Counted,
-    Invited,
-    Looked,
-    MasksTold,
-    Present,
-    Reason,
-    Recalled,
-    RolesTold,
-    RoomList,
-    TopicTold,
-    noted,
-)
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 DAY = 86400  # seconds
 MILLISECONDS = 1000
@@ -427,6 +415,7 @@ class Moderation:
 
     # ---- looking
 
+    @changes_nothing
     def within(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
         """Who is in the room?"""
         room = self._rooms.by_name.get(room_name)
@@ -439,15 +428,16 @@ class Moderation:
                 inside.append(session)
         if room is not None and inside:
             names = [self._members.names[holder] for holder in room.members]
-            self._post.answer(worker, inside, Present(names, room_name))
+            self._post.answer(worker, inside, events.Present(names, room_name))
 
+    @changes_nothing
     def look(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
         """Who is in the room, and how is it set? Who may not see that is told no more than its name."""
         room = self._rooms.by_name.get(room_name)
         seeing = []
         for session in sessions:
             if room is None or not self._gate.knows(room, holder_of(worker, session)):
-                self._post.answer(worker, [session], Looked(room_name))
+                self._post.answer(worker, [session], events.Looked(room_name))
             else:
                 seeing.append(session)
         if room is not None and seeing:
@@ -461,10 +451,10 @@ class Moderation:
             if room is self._rooms.lobby else self._gate.roles(room)
         return [(names[holder], ROLES.get(role, b"")) for holder, role in inside]
 
-    def _looked(self, room: Room, holder: int, members: Sequence[Tuple[bytes, bytes]]) -> Looked:
+    def _looked(self, room: Room, holder: int, members: Sequence[Tuple[bytes, bytes]]) -> events.Looked:
         is_inside = holder in room.members or room is self._rooms.lobby and self._gate.is_in_lobby(holder)
         voiced = [self._members.names[one] for one in sorted(room.voiced)]
-        return Looked(room.name, is_inside, members, *room.topic, self._settings(room), room.made_at, voiced)
+        return events.Looked(room.name, is_inside, members, *room.topic, self._settings(room), room.made_at, voiced)
 
     def _show_around(self, room: Room, holder: int) -> None:
         """Let the holder, that the workers are told of next, see who is in the room, without another question."""
@@ -472,9 +462,11 @@ class Moderation:
         self._post.worker(split(holder)[0], ToWorker.Around(tuple(looked)))
 
     def tally(self, worker: int, session: int) -> None:
-        """How many are here?"""
+        """How many are here? It has a place in the order, as PING of IRC is answered behind all that was done before.
+        """
         operators = sum(self._members.called(name) is not None for name in self._gate.operators)
-        self._post.answer(worker, [session], Counted(len(self._members.names), len(self._rooms.by_name), operators))
+        self._post.answer(
+            worker, [session], events.Counted(len(self._members.names), len(self._rooms.by_name), operators))
 
     @staticmethod
     def _settings(room: Room) -> List[Tuple[bytes, int]]:
@@ -482,12 +474,13 @@ class Moderation:
                  if getattr(room, setting)]
         return [*found, (b"key", 1)] if room.key is not None else found
 
+    @changes_nothing
     def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes], with_lobby: bool = False,
                    invited: bool = False) -> None:
         """Which rooms are there that the sessions may know of, or to which they are invited?"""
         if invited:
             for session in sessions:
-                self._post.answer(worker, [session], RoomList(self._inviting(holder_of(worker, session))))
+                self._post.answer(worker, [session], events.RoomList(self._inviting(holder_of(worker, session))))
             return
         fits = None if pattern is None else matcher(pattern.decode(errors="replace"))
         for session in sessions:
@@ -503,21 +496,23 @@ class Moderation:
                 inside = sum(map(self._gate.is_in_lobby, self._members.names))
                 if inside:
                     rows.insert(0, (lobby.name, inside, lobby.topic[0], is_inside))
-            self._post.answer(worker, [session], RoomList(rows))
+            self._post.answer(worker, [session], events.RoomList(rows))
 
     def _inviting(self, holder: int) -> List[Tuple[bytes, int, bytes, bool]]:
         name = self._members.names.get(holder, b"")
         return [(room.name, 0, b"", False) for room in self._rooms.by_number.values()
                 if room.invited.get(name, 0) >= self._now and holder not in room.members]
 
+    @changes_nothing
     def topic(self, worker: int, session: int, room_name: bytes) -> None:
         """What is the room's topic?"""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
         if room is None or not self._gate.knows(room, holder):
             self._post.refuse(holder, Reason.NO_ROOM)
         else:
-            self._post.answer(worker, [session], TopicTold(room_name, *room.topic))
+            self._post.answer(worker, [session], events.TopicTold(room_name, *room.topic))
 
+    @changes_nothing
     def masks(self, worker: int, session: int, room_name: bytes, kind: str) -> None:
         """Who is on a list of the room? Whom it lets in is for its ops to see."""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
@@ -529,9 +524,10 @@ class Moderation:
         elif kind in ("except", "invex") and self._gate.role(room, holder) < OP:
             self._post.refuse(holder, Reason.NOT_ALLOWED)
         else:
-            self._post.answer(worker, [session], MasksTold(room_name, kind, [
+            self._post.answer(worker, [session], events.MasksTold(room_name, kind, [
                 (mask, by, when) for mask, (by, _, when) in getattr(room, LISTS[kind]).items()]))
 
+    @changes_nothing
     def roles(self, worker: int, session: int, room_name: bytes) -> None:
         """Who has which role in the room, and how is it set?"""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
@@ -544,8 +540,9 @@ class Moderation:
             holders = map(self._members.called, sorted(self._gate.operators))
         found = [(self._members.names[one], ROLES[self._gate.role(room, one)])
                  for one in holders if one is not None and self._gate.role(room, one) in ROLES]
-        self._post.answer(worker, [session], RolesTold(room_name, found, self._settings(room)))
+        self._post.answer(worker, [session], events.RolesTold(room_name, found, self._settings(room)))
 
+    @changes_nothing
     def reread(
             self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:
         """What was said in the room; in one that is not open, since the member first came there."""
@@ -571,7 +568,7 @@ class Moderation:
             elif since is not None and since > found[1]:
                 self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
             else:
-                self._post.answer(worker, sessions, Recalled(*found, room.name))
+                self._post.answer(worker, sessions, events.Recalled(*found, room.name))
 
         self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Room(room.number, since, most, after))
 
@@ -668,7 +665,7 @@ class Moderation:
         self._post.audit(by, holder, act, room.name, about, told)
         interest = dict(room.interest)  # as those hear it who are in it now
         out = self._acts[act](room, by, about, text)
-        kept = self._note(room, act, by, about, told) if act in NOTED else ()
+        kept = self._note(room, act, by, about, told) if act in events.NOTED else ()
         if room.members:
             whom = self._members.called(about) if act in _ROLES else None
             for one in room.members if act in _CHANGES_WHO_IS_BARRED else [whom] if whom in room.members else []:
@@ -690,7 +687,7 @@ class Moderation:
         number, now = self._numbers.take(), self._now
         if number is None:
             return ()
-        frame = talk(room.number, 0, [record(0, by, b"\0" + noted(act, about, text), self._seconds)], EXTRA)
+        frame = talk(room.number, 0, [record(0, by, b"\0" + events.noted(act, about, text), self._seconds)], EXTRA)
         self._store.talk(placed(frame, number, now), _ignore)
         return number, now
 
@@ -703,7 +700,7 @@ class Moderation:
         room.invited[about] = self._now + INVITED_FOR
         whom = self._members.called(about)
         if whom is not None:
-            self._post.tell(whom, Invited(room.name, by))
+            self._post.tell(whom, events.Invited(room.name, by))
         return ()
 
     def _kick(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

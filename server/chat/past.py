@@ -10,7 +10,8 @@ from parley.server.chat.rooms import Rooms
 from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Marks, Message, Missed, ReadStore, ToWorker
-from parley.server.protocols.events import PartnersTold, Reason
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 
 class Past:
@@ -90,7 +91,7 @@ class Past:
             if found is None:
                 self._post.refuse(holder_of(worker, session), Reason.NOT_STORED)
             else:
-                self._post.answer(worker, [session], PartnersTold(
+                self._post.answer(worker, [session], events.PartnersTold(
                     [(partner or rooms[room], when) for room, partner, when in found]))
 
         return tell

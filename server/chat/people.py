@@ -6,7 +6,7 @@ import collections
 from typing import Deque, Dict, List, Optional, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.contract import Post
+from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.person import packed, unpacked
@@ -14,7 +14,8 @@ from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import ROLES, VOICE, Rooms
 from parley.server.ipc.messages import ToWorker
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Person, Reason, ScramProven, Wallopped, WhoisTold, WhoWasTold
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 from parley.server.protocols.text import folded
 
 MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
@@ -24,7 +25,7 @@ FLAGS = frozenset([b"B", HIDDEN_FLAG, WALLOPS_FLAG])
 
 # Name, account, what it is called in full, seconds since the epoch when it left, user; what is not known is empty.
 Gone = Tuple[bytes, bytes, bytes, int, bytes]
-_NOTHING = packed(Person())
+_NOTHING = packed(events.Person())
 
 
 class People:
@@ -82,7 +83,7 @@ class People:
         """Has the member said that it is away?"""
         return self.person(holder).away is not None
 
-    def person(self, holder: int) -> Person:
+    def person(self, holder: int) -> events.Person:
         """What is known of the holder."""
         return unpacked(self.people.get(holder, _NOTHING))
 
@@ -110,7 +111,7 @@ class People:
                 room.members[holder] = max(room.members[holder], role)
         self._set(holder, "flags" if as_operator else "account")
         if signature:
-            self._post.answer(worker, [session], ScramProven(signature))
+            self._post.answer(worker, [session], events.ScramProven(signature))
         else:
             self._post.confirm(holder, True)
 
@@ -125,7 +126,7 @@ class People:
         if holder in self._members:
             self._tell(holder, field)
 
-    def _completed(self, holder: int, person: Person) -> Person:
+    def _completed(self, holder: int, person: events.Person) -> events.Person:
         """With what follows from elsewhere: the account, and whether it is an operator."""
         flags = person.flags.replace(OPERATOR_FLAG, b"")
         if self._gate.is_operator_here(holder):
@@ -157,7 +158,7 @@ class People:
         for one, fields in self.people.items():
             person = unpacked(fields)
             if one in self._members and (WALLOPS_FLAG in person.flags or OPERATOR_FLAG in person.flags):
-                self._post.tell(one, Wallopped(self._members.names[holder], text))
+                self._post.tell(one, events.Wallopped(self._members.names[holder], text))
         self._post.confirm(holder, True)
 
     # ---- who comes, and goes
@@ -233,7 +234,7 @@ class People:
         there, its_session = split(asker)
         if asker != whom and not self._gate.is_operator_here(asker):
             host, port = "", 0
-        self._post.answer(there, [its_session], WhoisTold(
+        self._post.answer(there, [its_session], events.WhoisTold(
             self._members.names[whom], self._seen_rooms(whom, asker),
             self._accounts.order.now // 1000 - seconds, idle, self._gate.is_operator_here(whom), host, port))
 
@@ -253,12 +254,13 @@ class People:
         if self._timing.pop(asker, None) is not None:
             self._post.refuse(asker, Reason.NOBODY)
 
+    @changes_nothing
     def who_was(self, worker: int, session: int, name: bytes, most: int) -> None:
         """Who had this name, in capital letters or small ones? The latest first; at most `most`, and 0 is all."""
         wanted = name.lower()
         found = [gone for gone in reversed(self.gone) if gone[0].lower() == wanted]
         if found:
-            self._post.answer(worker, [session], WhoWasTold(found[:most or None]))
+            self._post.answer(worker, [session], events.WhoWasTold(found[:most or None]))
         else:
             self._post.refuse(holder_of(worker, session), Reason.NOBODY)
 

@@ -6,7 +6,8 @@ from parley.server.chat.members import Members, holder_of, split
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Message, ReadStore, ToWorker
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import Described, Reason, Recalled
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 
 class Questions:
@@ -42,7 +43,7 @@ class Questions:
 
         def tell(found: Tuple[List[Listed], int, bool]) -> None:
             messages, last, more = found
-            self._post.answer(worker, sessions, Recalled(messages, max(last, since or 0), more))
+            self._post.answer(worker, sessions, events.Recalled(messages, max(last, since or 0), more))
 
         if since is not None and since > self._numbers.last:
             self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
@@ -79,7 +80,7 @@ class Questions:
             self._locate_nobody(asker)
         elif self._locating.pop(asker, None) is not None:
             there, whom = split(asker)
-            self._post.answer(there, [whom], Described(name, host, port))
+            self._post.answer(there, [whom], events.Described(name, host, port))
 
     def _locate_nobody(self, asker: int) -> None:
         if self._locating.pop(asker, None) is not None:

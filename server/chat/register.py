@@ -85,7 +85,7 @@ class Register:
                     self.people, self.metadata, self.devices)
         of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
-                    if any(hasattr(part, name) for part in deciding)}
+                    if any(hasattr(part, name) for part in deciding) and not hasattr(method, "changes_nothing")}
         at_once = {name: method for name, method in of_workers.items() if name not in in_order}
         for direction in (Proven, Operated, Noticed, Settled):
             in_order.update(handlers(direction, *deciding, self))

@@ -6,34 +6,8 @@ method handles one kind of message in it, in the hub's order: see `ToWorker` in 
 from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
-from parley.server.protocols.events import (
-    BY_NAME,
-    Browsed,
-    Changed,
-    Deliver,
-    DevicesChanged,
-    Entered,
-    Exited,
-    IsTyping,
-    Joined,
-    Known,
-    Left,
-    Looked,
-    Managed,
-    Marked,
-    Missed,
-    News,
-    Past,
-    Person,
-    Present,
-    Reason,
-    Refused,
-    Renamed,
-    Say,
-    ScramTold,
-    Users,
-    Whispered,
-)
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users
@@ -98,7 +72,7 @@ class Replica:
             if session and session.audience.traits.acknowledges:
                 session.heed("refuse", reason, serial)
             elif session:
-                session.heed("tell", Refused(reason, Say))
+                session.heed("tell", events.Refused(reason, events.Say))
 
     def greeted(self, number, run):
         """The answer to Hello, or the first of two."""
@@ -117,7 +91,7 @@ class Replica:
 
     def browsed(self, numbers, room_name, partner, messages, more, last):
         """The answer to Browse. All that was kept from the partner up to the id `last` is in it, or before it."""
-        self._answer(numbers, Browsed(room_name or None, partner or None, messages, more))
+        self._answer(numbers, events.Browsed(room_name or None, partner or None, messages, more))
         for session in self._still_here(numbers) if last else ():
             self._hub.ask_once_told(session, ToHub.Read(session.number, session.name, partner, last))
 
@@ -127,7 +101,7 @@ class Replica:
         """Which accounts there were and who was here before this stream began; {name: alias} of those with one."""
         self._aliases.update(aliases)
         self._rooms.accounts.update(proven)
-        self._rooms.people.update((name, Person(*person)) for name, person in people)
+        self._rooms.people.update((name, events.Person(*person)) for name, person in people)
         for name in accounts:
             self._roll.open(name)
         for name in present:
@@ -141,7 +115,7 @@ class Replica:
 
     def devices_changed(self, name, number):
         """An account has another list of devices."""
-        self._rooms.everywhere.happen(DevicesChanged(name, number))
+        self._rooms.everywhere.happen(events.DevicesChanged(name, number))
 
     def account_opened(self, name):
         """There is a new account."""
@@ -159,7 +133,7 @@ class Replica:
             self._rooms.accounts.add(name)
         self._roll.enter(name)
         if in_lobby:
-            self._rooms.lobby.happen(Joined(name), session)
+            self._rooms.lobby.happen(events.Joined(name), session)
         if session:
             if kept:
                 session.audience.await_list(session)
@@ -176,7 +150,7 @@ class Replica:
             self._rooms.accounts.add(new)
         self._roll.rename(old, new)
         if in_lobby:
-            self._rooms.lobby.happen(Renamed(old, new), session)
+            self._rooms.lobby.happen(events.Renamed(old, new), session)
         if old != new:
             self._aliases.pop(old, None)
         if session:
@@ -186,19 +160,19 @@ class Replica:
         """A member is gone."""
         self._roll.leave(name)
         if in_lobby:
-            self._rooms.lobby.happen(Left(name, True, why))
+            self._rooms.lobby.happen(events.Left(name, True, why))
         self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
         self._rooms.people.pop(name, None)
         self._rooms.accounts.discard(name)
 
     def person(self, worker, number, name, account, real_name, away, flags, user, field, rooms, alone):
         """There is something to tell of a member; or (`field`) that is new, and those are told who want to know."""
-        person = self._rooms.people[name] = Person(account, real_name, away, flags, user)
+        person = self._rooms.people[name] = events.Person(account, real_name, away, flags, user)
         if account == name:
             self._rooms.accounts.add(name)
         if field:
             sessions = [self._find(*one) for one in alone]
-            self._rooms.tell_common(rooms, Changed(name, field, person), self._find(worker, number),
+            self._rooms.tell_common(rooms, events.Changed(name, field, person), self._find(worker, number),
                                     [session for session in sessions if session])
 
     def _enter(self, name, alias):
@@ -216,7 +190,7 @@ class Replica:
         session = self._find(worker, session_number)
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
         if room:
-            room.happen(Entered(room_name, name, role) if room.name else Joined(name), session)
+            room.happen(events.Entered(room_name, name, role) if room.name else events.Joined(name), session)
         around, self._around = self._around, ()
         if session:
             session.heed("inside", room, topic, around, sealed)
@@ -224,7 +198,7 @@ class Replica:
 
     def around(self, fields):
         """What one of this worker's sessions sees in the room that it enters next."""
-        self._around = (Looked(*fields),)
+        self._around = (events.Looked(*fields),)
 
     def listening(self, session_number, number, room_name, hears):
         """A session without a name hears what happens in the room by whose port it has come, or no more."""
@@ -241,7 +215,7 @@ class Replica:
         for session_number in sessions:
             self._put_out(room, worker, session_number)
         for name in names:
-            room.happen(Exited(room.name, name, gone, why) if room.name else Left(name, False, why))
+            room.happen(events.Exited(room.name, name, gone, why) if room.name else events.Left(name, False, why))
         self._rooms.drop_if_empty(number)
 
     def renamed_in(self, number, worker, session_number, old, new, alias):
@@ -249,21 +223,21 @@ class Replica:
         self._enter(new, alias)
         room = self._rooms.by_number.get(number)
         if room:
-            room.happen(Renamed(old, new, room.name), self._find(worker, session_number))
+            room.happen(events.Renamed(old, new, room.name), self._find(worker, session_number))
 
     def managed(self, number, act, by, about, text, out, noted=0, at=0):
         """Something was done to a room. Those who are put `out` hear that as the last."""
         room = self._rooms.by_number.get(number)
         if room is None:
             return
-        room.happen(Managed(room.name, act, by, about, text, noted, at))
+        room.happen(events.Managed(room.name, act, by, about, text, noted, at))
         if act == "rename":
             self._rooms.rename(number, about)
         for worker, session_number in out:
             self._put_out(room, worker, session_number, Reason.BANNED if act == "ban" else Reason.KICKED)
             session = self._find(worker, session_number) if act == "drop" else None
             if session and session.audience.traits.converses:
-                session.heed("tell", Exited(room.name, session.name))  # in its words nothing else says so
+                session.heed("tell", events.Exited(room.name, session.name))  # in its words nothing else says so
         self._rooms.drop_if_empty(number)
 
     def _put_out(self, room, worker, session_number, reason=None):
@@ -275,13 +249,13 @@ class Replica:
     def _list_rooms(self, session):
         """Where the list of users is pushed, it includes the rooms that its reader is in."""
         if session.audience.traits.wants_users and session.name:
-            session.heed("tell", Users(self._roll.users(), self._rooms.names(session)))
+            session.heed("tell", events.Users(self._roll.users(), self._rooms.names(session)))
 
     def typing(self, number, worker, session_number, name):
         """A member of a room is typing."""
         room = self._rooms.by_number.get(number)
         if room:
-            room.happen(IsTyping(name, room.name), self._find(worker, session_number))
+            room.happen(events.IsTyping(name, room.name), self._find(worker, session_number))
 
     # ---- for one session, if it has not just left
 
@@ -289,7 +263,7 @@ class Replica:
         """Somebody said something to it alone; `message` is its number."""
         session = self._sessions.get(number)
         if session and (text or session.audience.traits.extras):
-            session.heed("tell", Whispered(sender, text, time, message, at, extra))
+            session.heed("tell", events.Whispered(sender, text, time, message, at, extra))
 
     def probe(self, number, asker):
         """Who has a name depends on whether the client of this session is gone: that is noticed now."""
@@ -306,11 +280,11 @@ class Replica:
 
     def answer(self, numbers, event, fields):
         """The answer to what these have asked."""
-        self._answer(numbers, BY_NAME[event](*fields))
+        self._answer(numbers, events.BY_NAME[event](*fields))
 
     def tell(self, number, event, fields):
         """What happens to it alone."""
-        self._heed(number, "tell", BY_NAME[event](*fields))
+        self._heed(number, "tell", events.BY_NAME[event](*fields))
 
     def refused(self, number, reason):
         """The answer no."""
@@ -322,18 +296,18 @@ class Replica:
 
     def who(self, numbers):
         """The place in the order at which Who is answered."""
-        self._answer(numbers, self._while_unchanged(Present, self._roll.present))
+        self._answer(numbers, self._while_unchanged(events.Present, self._roll.present))
 
     def accounts(self, numbers, pattern):
         """The place in the order at which Accounts is answered; with a pattern all names have to be looked at."""
         if pattern is None:
-            self._answer(numbers, self._while_unchanged(Known, self._roll.known))
+            self._answer(numbers, self._while_unchanged(events.Known, self._roll.known))
         else:
-            self._answer(numbers, Known(self._roll.known(pattern)), len(self._roll) // NAMES_A_MESSAGE)
+            self._answer(numbers, events.Known(self._roll.known(pattern)), len(self._roll) // NAMES_A_MESSAGE)
 
     def news(self, numbers):
         """The place in the order at which Poll is answered."""
-        self._answer(numbers, self._while_unchanged(News, self._roll.users))
+        self._answer(numbers, self._while_unchanged(events.News, self._roll.users))
 
     def _while_unchanged(self, kind, look):
         """The list for everybody who asks until somebody comes or goes: the very same object, so rendered once."""
@@ -359,11 +333,11 @@ class Replica:
         """The answer to ScramBegin."""
         session = self._sessions.get(number)
         if session:
-            session.heed("answer", ScramTold(salt, rounds, session.new_token()))
+            session.heed("answer", events.ScramTold(salt, rounds, session.new_token()))
 
     def past(self, numbers, name, partner, messages, last):
         """The answer to History: (sender, text, time) of each. All that was kept up to the id `last` is in it."""
-        self._answer(numbers, Past(messages))
+        self._answer(numbers, events.Past(messages))
         for session in self._still_here(numbers) if last else ():
             self._hub.ask_once_told(session, ToHub.Read(session.number, name, partner, last))
 
@@ -372,16 +346,16 @@ class Replica:
 
         more: is there another portion? It is asked for when this one has been sent.
         """
-        self._answer(numbers, Missed([message[1:] for message in messages]))
+        self._answer(numbers, events.Missed([message[1:] for message in messages]))
         for session in self._still_here(numbers) if messages else ():
             self._hub.ask_once_told(session, ToHub.Taken(session.number, name, messages[-1][0]))
             if more:
-                self._hub.hear_once_told(session, Deliver())
+                self._hub.hear_once_told(session, events.Deliver())
 
     def unread(self, numbers, counts):
         """The answer to Unread: (sender, messages) of each, which are marked in its first list of users."""
         for session in self._still_here(numbers):
-            session.heed("list_users", Marked(self._roll.users(), dict(counts)))
+            session.heed("list_users", events.Marked(self._roll.users(), dict(counts)))
 
     def deleted(self, number):
         """The answer to Delete."""
@@ -412,6 +386,6 @@ class Replica:
             users = self._roll.users()
             self._next_push = now + max(USERS_EVERY, len(users) / USERS_A_SECOND)
             self._roll.changed = False
-            self._rooms.tell_users(Users(users))
+            self._rooms.tell_users(events.Users(users))
             return None
         return self._next_push

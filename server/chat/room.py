@@ -4,7 +4,7 @@ import collections.abc
 from parley.server.chat.origins import address
 from parley.server.chat.person import packed, unpacked
 from parley.server.ipc.queues import texts
-from parley.server.protocols.events import Said
+from parley.server.protocols import events
 from parley.server.protocols.sealed import records_shown
 from parley.server.protocols.text import folded
 
@@ -59,7 +59,7 @@ class Room:
                 if talk is None or others is not records:
                     each = [(number, sender, one, time)
                             for number, sender, text, time, count in heard for one in texts(text, count)]
-                    talk = [(Said(sender, text, time, message, self.name, at), find and find(number))
+                    talk = [(events.Said(sender, text, time, message, self.name, at), find and find(number))
                             for message, (number, sender, text, time) in enumerate(each, first)]
                 audience.hear_talk(self.number, talk)
 
@@ -74,7 +74,7 @@ class Room:
                 if not audience.traits.sealed:
                     heard = records_shown([heard])[0]
                 if not audience.hear_plainly(self.number, self.name, first, [heard], find, at):
-                    said = Said(sender, heard[2].partition(b"\0")[0], time, first, self.name, at, more)
+                    said = events.Said(sender, heard[2].partition(b"\0")[0], time, first, self.name, at, more)
                     audience.hear_talk(self.number, [(said, find and find(number))])
 
     def show_by(self, aliases):

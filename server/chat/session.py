@@ -9,93 +9,8 @@ from parley.server.chat.origins import origin
 from parley.server.chat.room import EVERYWHERE, LOBBY, LOBBY_NAME
 from parley.server.chat.sessions import key_of
 from parley.server.ipc.messages import ToHub
-from parley.server.protocols.events import (
-    COMMANDS,
-    HOME,
-    LONG_ANSWERS,
-    LONGEST_VALUE,
-    Accounts,
-    Away,
-    Broken,
-    Browse,
-    CaughtUp,
-    ChangePassword,
-    Count,
-    Create,
-    Delete,
-    Deliver,
-    Describe,
-    DevicesOf,
-    Done,
-    Enter,
-    Exit,
-    Farewell,
-    Follow,
-    Greeted,
-    Hangup,
-    Hello,
-    Help,
-    History,
-    Identify,
-    Inside,
-    Introduce,
-    Known,
-    Labelled,
-    Login,
-    LogOut,
-    Look,
-    Malformed,
-    Manage,
-    MarkRead,
-    Masks,
-    News,
-    Nothing,
-    Notice,
-    Offer,
-    Offered,
-    Oper,
-    Partners,
-    Ping,
-    Poll,
-    Pong,
-    Post,
-    PublishDevices,
-    Quit,
-    ReadMark,
-    ReadMetadata,
-    ReadMotd,
-    Reason,
-    Recall,
-    Redact,
-    Refused,
-    Rename,
-    Roles,
-    RoomList,
-    Rooms,
-    Say,
-    ScramBegin,
-    ScramFinish,
-    SetFlag,
-    SetMetadata,
-    SetName,
-    Share,
-    SignIn,
-    SignUp,
-    Stored,
-    TimingMark,
-    Topic,
-    Turn,
-    Typing,
-    Unread,
-    Waiting,
-    Wallops,
-    Watch,
-    Welcome,
-    Whisper,
-    Who,
-    Whois,
-    WhoWas,
-)
+from parley.server.protocols import events
+from parley.server.protocols.events import HOME, Reason
 from parley.server.protocols.text import canonical, canonical_within, is_blank, one_line
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
@@ -116,7 +31,7 @@ TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
 HANDLERS = {STRANGER: {}, MEMBER: {}, GONE: {}}
 _ABOUT_SOMEBODY = ("invite", "kick", "voice", "devoice", "op", "deop")  # acts that are about one name
-_LOGINS = (Hello, Login, SignIn, Create, SignUp, Post)
+_LOGINS = (events.Hello, events.Login, events.SignIn, events.Create, events.SignUp, events.Post)
 
 
 def _handles(*commands, of=(MEMBER,)):
@@ -215,7 +130,7 @@ class Session:
             command = commands[position]
             position += 1
             if self.client.state is WAITING:
-                if type(command) is Enter and self._enter_along(command):
+                if type(command) is events.Enter and self._enter_along(command):
                     continue
                 if type(self._question) is dict and self._say_along(command):
                     continue
@@ -236,13 +151,13 @@ class Session:
                 or self._is_known):
             self.client.hub.ask(ToHub.Release(self.client.number, why or (farewell or "").encode()))
         if farewell:
-            self.tell(Farewell(farewell))
+            self.tell(events.Farewell(farewell))
         self.client.state = GONE
         self.client.part(farewell or by)
 
     def _refuse(self, reason, asked):
         self.client.refused(reason)
-        self._reply(Refused(reason, asked))
+        self._reply(events.Refused(reason, asked))
 
     def _ask(self, command, request):
         """Put a request to the hub, a `ToHub`; nothing else is handled until it is answered."""
@@ -250,7 +165,7 @@ class Session:
         self._question = command
         self.client.hub.ask(request)
 
-    @_handles(Hello, of=(STRANGER,))
+    @_handles(events.Hello, of=(STRANGER,))
     def _hello(self, hello):
         client, marks = self.client, tuple([(room and self._named(room), number) for room, number in hello.marks])
         self._coming = hello.session or b"", hello.run, marks
@@ -260,7 +175,7 @@ class Session:
             client.hub.ask(ToHub.Hello(client.number))
             self._ask(hello, ToHub.Resume(client.number, key_of(hello.session), marks, client.address()[0]))
 
-    @_handles(Login, SignIn, of=(STRANGER,))
+    @_handles(events.Login, events.SignIn, of=(STRANGER,))
     def _log_in(self, command):
         password = getattr(command, "password", None)
         if password is None:
@@ -271,11 +186,11 @@ class Session:
         else:
             self._with_name(command, ToHub.Claim, type(command).__name__, password, self.client.address()[0])
 
-    @_handles(Create, of=(STRANGER,))
+    @_handles(events.Create, of=(STRANGER,))
     def _create(self, command):
         self._with_name(command, ToHub.Create, getattr(command, "password", None), self.client.address()[0])
 
-    @_handles(SignUp, of=(STRANGER, MEMBER))
+    @_handles(events.SignUp, of=(STRANGER, MEMBER))
     def _sign_up(self, sign_up):
         if not _can_be_a_password(sign_up.password):
             self._refuse(Reason.INVALID_PASSWORD, sign_up)
@@ -284,7 +199,7 @@ class Session:
         else:
             self._create(sign_up)
 
-    @_handles(ChangePassword)
+    @_handles(events.ChangePassword)
     def _change_password(self, change):
         if len(change.old) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, change)
@@ -295,7 +210,7 @@ class Session:
         else:
             self._refuse(Reason.INVALID_PASSWORD, change)
 
-    @_handles(Rename)
+    @_handles(events.Rename)
     def _rename(self, command):
         self._with_name(command, ToHub.Rename)
 
@@ -318,7 +233,7 @@ class Session:
         self._coming = token, _, marks = (self.client.new_token(), *others)
         self.client.hub.ask(ToHub.Bring(self.client.number, key_of(token), marks))
 
-    @_handles(Say)
+    @_handles(events.Say)
     def _say(self, say):
         if not self._is_fit(say):
             return
@@ -335,7 +250,8 @@ class Session:
     def _say_along(self, command):
         """Say one thing more while others are not stored yet, unless it would be answered at once, before those."""
         say = _unlabelled(command)
-        if type(say) is not Say or say.claimed is not None or is_blank(say.text) or len(say.extra) > LONGEST_EXTRA:
+        if (type(say) is not events.Say or say.claimed is not None or is_blank(say.text)
+                or len(say.extra) > LONGEST_EXTRA):
             return False
         room = self._room_of(say)
         if room is not None:
@@ -348,14 +264,14 @@ class Session:
         So what comes in one read costs the hub and the listeners little more than a single message.
         """
         client, traits, first = self.client, self._traits, _unlabelled(commands[start])
-        if (type(first) is not Say or traits.acknowledges and not traits.numbered
+        if (type(first) is not events.Say or traits.acknowledges and not traits.numbered
                 or client.state is not MEMBER and (client.state is not WAITING or type(self._question) is not dict)):
             return 0
         texts, others = [], (None, None, first.room, b"", b"")
         for position in range(start, len(commands)):  # a copy of all the rest, for each command, would cost its square
             command = commands[position]
-            say = command.command if type(command) is Labelled else command
-            if type(say) is not Say or say[1:] != others or is_blank(say.text):
+            say = command.command if type(command) is events.Labelled else command
+            if type(say) is not events.Say or say[1:] != others or is_blank(say.text):
                 break
             texts.append(say.text)
         count = len(texts)
@@ -422,7 +338,7 @@ class Session:
             room = self.client.rooms.by_name.get(name)
         return room.number if room and room.number in self.client.audience.members[self.client] else None
 
-    @_handles(Enter)
+    @_handles(events.Enter)
     def _enter(self, command):
         request = self._to_enter(command)
         if request is None:
@@ -442,7 +358,7 @@ class Session:
 
     def _enter_along(self, command):
         """Ask for one more room while such questions are open: whoever reconnects enters all its rooms at once."""
-        if type(self._question) is Enter:
+        if type(self._question) is events.Enter:
             self._question = [self._question]
         if type(self._question) is not list:
             return False
@@ -453,67 +369,67 @@ class Session:
         self.client.hub.ask(request)
         return True
 
-    @_handles(Exit)
+    @_handles(events.Exit)
     def _exit(self, command):
         why = one_line(canonical(command.why))
         self._ask(command, ToHub.Exit(self.client.number, self._named(command.room), why))
 
-    @_handles(Manage)
+    @_handles(events.Manage)
     def _manage(self, command):
         about = self._whom(command.about) if command.act in _ABOUT_SOMEBODY else spelled(command.about)
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
             one_line(canonical(about)), one_line(command.text)))
 
-    @_handles(Redact)
+    @_handles(events.Redact)
     def _redact(self, command):
         self._ask(command, ToHub.Redact(
             self.client.number, self._whom(command.to), command.number, one_line(command.text)))
 
-    @_handles(Masks)
+    @_handles(events.Masks)
     def _masks(self, command):
         self._ask(command, ToHub.Masks(self.client.number, self._named(command.room), command.kind))
 
-    @_handles(Wallops)
+    @_handles(events.Wallops)
     def _wallops(self, command):
         if is_blank(command.text):
             self._refuse(Reason.BAD_FORM, command)
         else:
             self._ask(command, ToHub.Wallops(self.client.number, command.text))
 
-    @_handles(Topic)
+    @_handles(events.Topic)
     def _topic(self, command):
         self._ask(command, ToHub.Topic(self.client.number, self._named(command.room)))
 
-    @_handles(Look)
+    @_handles(events.Look)
     def _look(self, command):
         self._look_up(command, ToHub.Look((), self._named(command.room)))
 
-    @_handles(Count)
+    @_handles(events.Count)
     def _count(self, command):
         self._ask(command, ToHub.Tally(self.client.number))
 
-    @_handles(ReadMotd)
+    @_handles(events.ReadMotd)
     def _read_motd(self, command):
-        self._reply(Notice(self.client.audience.motd))
+        self._reply(events.Notice(self.client.audience.motd))
 
-    @_handles(Roles)
+    @_handles(events.Roles)
     def _roles(self, command):
         self._ask(command, ToHub.Roles(self.client.number, self._named(command.room)))
 
-    @_handles(Rooms)
+    @_handles(events.Rooms)
     def _rooms(self, command):
         self._look_up(command, ToHub.ListRooms((), command.pattern, self._traits.converses, command.invited))
 
-    @_handles(Post, of=(STRANGER, MEMBER))
+    @_handles(events.Post, of=(STRANGER, MEMBER))
     def _post(self, post):
         """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
         if is_blank(post.text):
-            self._reply(Done(post))
+            self._reply(events.Done(post))
         elif post.name is None and self.client.name is None:
             self._ask(post, ToHub.ClaimGuest(self.client.number, self.client.address()[0]))
         elif post.name is None or spelled(post.name) == self.client.name:
-            self._say(Say(post.text, None, post.time))
+            self._say(events.Say(post.text, None, post.time))
         elif self.client.name is None:
             self._log_in(post)
         elif post.password is None:
@@ -521,7 +437,7 @@ class Session:
         else:
             self._already_in(post)  # a password is for the first name only
 
-    @_handles(Whisper)
+    @_handles(events.Whisper)
     def _whisper(self, whisper):
         if self._is_fit(whisper):
             client = self.client
@@ -547,27 +463,27 @@ class Session:
         """Put a request to the hub whose answer may be long; who asks is filled in when it is its turn."""
         self.client.state = WAITING
         self._question = command
-        is_shared = LONG_ANSWERS[type(command)] in self._traits.shared_answers
+        is_shared = events.LONG_ANSWERS[type(command)] in self._traits.shared_answers
         self.client.hub.look_up(self.client, is_shared, request)
 
-    @_handles(Who)
+    @_handles(events.Who)
     def _who(self, who):
         name = self._named(who.room)
         self._look_up(who, ToHub.Who(()) if name == LOBBY_NAME else ToHub.Within((), name))
 
-    @_handles(Accounts)
+    @_handles(events.Accounts)
     def _accounts(self, accounts):
         self._look_up(accounts, ToHub.Accounts((), accounts.pattern))
 
-    @_handles(Describe)
+    @_handles(events.Describe)
     def _describe(self, describe):
         self._ask(describe, ToHub.Describe(self.client.number, spelled(describe.name)))
 
-    @_handles(History)
+    @_handles(events.History)
     def _history(self, history):
         self._look_up(history, ToHub.History((), self.client.name, spelled(history.partner)))
 
-    @_handles(Recall)
+    @_handles(events.Recall)
     def _recall(self, recall):
         name = self._named(recall.room)
         if name == LOBBY_NAME and self.client.audience.home:
@@ -577,7 +493,7 @@ class Session:
         else:
             self._look_up(recall, ToHub.Reread((), name, recall.since, recall.most))
 
-    @_handles(Browse)
+    @_handles(events.Browse)
     def _browse(self, browse):
         room = b"" if browse.room is None else self._named(browse.room)
         partner = b"" if browse.partner is None else self._whom(browse.partner)
@@ -588,18 +504,18 @@ class Session:
         else:
             self._look_up(browse, ToHub.Browse((), *wanted))
 
-    @_handles(Partners)
+    @_handles(events.Partners)
     def _partners(self, partners):
         self._look_up(partners, ToHub.Partners((), *partners))
 
-    @_handles(Typing)
+    @_handles(events.Typing)
     def _typing(self, typing):
         room = LOBBY if typing.to else self._room(typing.room)
         if room is not None and self.client.heard_at - self._typed_at >= TYPING_EVERY:
             self._typed_at = self.client.heard_at
             self.client.hub.ask(ToHub.Typing(self.client.number, room, typing.to and spelled(typing.to)))
 
-    @_handles(Away)
+    @_handles(events.Away)
     def _away(self, away):
         text = canonical_within(away.text, LONGEST_PERSONAL) if away.text else b""
         if text is None:
@@ -607,7 +523,7 @@ class Session:
         else:
             self.client.hub.ask(ToHub.Away(self.client.number, away.away, one_line(text)))
 
-    @_handles(Introduce, of=(STRANGER, MEMBER))
+    @_handles(events.Introduce, of=(STRANGER, MEMBER))
     def _introduce(self, introduce):
         user = canonical_within(introduce.user, LONGEST_USER)
         if user is None:
@@ -616,7 +532,7 @@ class Session:
         self._with_real_name(introduce, lambda name: self.client.hub.ask(
             ToHub.RealName(self.client.number, name, one_line(user))))
 
-    @_handles(SetName)
+    @_handles(events.SetName)
     def _set_name(self, command):
         self._with_real_name(command, lambda name: self._ask(command, ToHub.SetName(self.client.number, name)))
 
@@ -628,15 +544,15 @@ class Session:
             self._is_known = True
             then(one_line(name))
 
-    @_handles(SetFlag)
+    @_handles(events.SetFlag)
     def _set_flag(self, command):
         self._ask(command, ToHub.SetFlag(self.client.number, command.flag, command.on))
 
-    @_handles(SetMetadata)
+    @_handles(events.SetMetadata)
     def _set_metadata(self, command):
         value = command.value
         if value is not None:
-            value = canonical_within(value, LONGEST_VALUE)
+            value = canonical_within(value, events.LONGEST_VALUE)
             if value is None:
                 self._refuse(Reason.TEXT_TOO_LONG, command)
                 return
@@ -652,52 +568,52 @@ class Session:
         """Each of those who are here costs something, and others may not wait for who does this again and again."""
         self.client.charge(len(self.client.rooms.roll) // PEOPLE_A_MESSAGE)
 
-    @_handles(ReadMetadata)
+    @_handles(events.ReadMetadata)
     def _read_metadata(self, command):
         if command.everybody:
             self._charge_for_all()
         self._ask(command, ToHub.ReadMetadata(
             self.client.number, *self._target(command), command.keys, command.everybody))
 
-    @_handles(Follow)
+    @_handles(events.Follow)
     def _follow(self, follow):
         self.client.hub.ask(ToHub.Follow(self.client.number, follow.keys))
 
-    @_handles(Identify, of=(STRANGER, MEMBER))
-    @_handles(Oper)
+    @_handles(events.Identify, of=(STRANGER, MEMBER))
+    @_handles(events.Oper)
     def _identify(self, command):
         if len(command.password) > LONGEST_GIVEN:
             self._refuse(Reason.WRONG_PASSWORD, command)
         else:
             self._is_known = True
             self._ask(command, ToHub.Identify(
-                self.client.number, spelled(command.account), command.password, type(command) is Oper,
+                self.client.number, spelled(command.account), command.password, type(command) is events.Oper,
                 self.client.address()[0]))
 
-    @_handles(ScramBegin, of=(STRANGER, MEMBER))
+    @_handles(events.ScramBegin, of=(STRANGER, MEMBER))
     def _scram_begin(self, command):
         self._ask(command, ToHub.ScramBegin(self.client.number, spelled(command.account)))
 
-    @_handles(ScramFinish, of=(STRANGER, MEMBER))
+    @_handles(events.ScramFinish, of=(STRANGER, MEMBER))
     def _scram_finish(self, command):
         self._is_known = True
         self._ask(command, ToHub.ScramFinish(
             self.client.number, spelled(command.account), command.message, command.proof, self.client.address()[0]))
 
-    @_handles(Whois)
+    @_handles(events.Whois)
     def _whois(self, whois):
         self._ask(whois, ToHub.Whois(self.client.number, spelled(whois.name)))
 
-    @_handles(WhoWas)
+    @_handles(events.WhoWas)
     def _who_was(self, who_was):
         self._ask(who_was, ToHub.WhoWas(self.client.number, spelled(who_was.name), who_was.most))
 
-    @_handles(Watch)
+    @_handles(events.Watch)
     def _watch(self, watch):
         self.client.hub.ask(ToHub.Watch(
             self.client.number, tuple(map(spelled, watch.names)), self._traits.converses))
 
-    @_handles(MarkRead)
+    @_handles(events.MarkRead)
     def _mark_read(self, mark):
         room, partner = LOBBY if mark.partner else self._room(mark.room), spelled(mark.partner)
         if room is None:
@@ -707,18 +623,18 @@ class Session:
         else:
             self.client.hub.ask(ToHub.MarkRead(self.client.number, room, partner, mark.number))
 
-    @_handles(PublishDevices)
+    @_handles(events.PublishDevices)
     def _publish_devices(self, publish):
         if spelled(publish.name) != self.client.name:
             self._refuse(Reason.NOT_YOU, publish)
         else:
             self._ask(publish, ToHub.PublishDevices(self.client.number, publish.number, publish.data))
 
-    @_handles(DevicesOf)
+    @_handles(events.DevicesOf)
     def _devices_of(self, asked):
         self._ask(asked, ToHub.DevicesOf(self.client.number, spelled(asked.name)))
 
-    @_handles(ReadMark)
+    @_handles(events.ReadMark)
     def _read_mark(self, mark):
         partner = spelled(mark.partner)
         if mark.partner and not partner:
@@ -727,7 +643,7 @@ class Session:
             room = b"" if partner else self._named(mark.room)
             self._ask(mark, ToHub.ReadMark(self.client.number, room, partner, mark.time))
 
-    @_handles(Offer)
+    @_handles(events.Offer)
     def _offer(self, offer):
         client = self.client
         is_account = client.name in client.rooms.accounts
@@ -735,7 +651,7 @@ class Session:
         self._ask_keeper(offer, do="offer", owner=owner, is_account=is_account,
                          name=offer.name.decode("utf-8", "replace"), size=offer.size, sha256=offer.sha256)
 
-    @_handles(Share)
+    @_handles(events.Share)
     def _share(self, share):
         if not share.to and self._room_of(share) is None:
             self._refuse(Reason.NOT_INSIDE, share)
@@ -753,41 +669,41 @@ class Session:
         self._question = command
         client.files.ask(lambda answer: client.heed("hear_of_file", answer), **request)
 
-    @_handles(Deliver)
+    @_handles(events.Deliver)
     def _deliver(self, deliver):
         self._look_up(deliver, ToHub.Deliver((), self.client.name, not self._traits.coalesces))
 
-    @_handles(Unread)
+    @_handles(events.Unread)
     def _unread(self, unread):
         self._look_up(unread, ToHub.Unread((), self.client.name))
 
-    @_handles(Delete)
+    @_handles(events.Delete)
     def _delete(self, delete):
         self._ask(delete, ToHub.Delete(self.client.number, self.client.name))
 
-    @_handles(Poll)
+    @_handles(events.Poll)
     def _poll(self, poll):
         self._look_up(poll, ToHub.News(()))
 
-    @_handles(Ping)
+    @_handles(events.Ping)
     def _ping(self, ping):
-        self._reply(Pong(ping.token))
+        self._reply(events.Pong(ping.token))
 
-    @_handles(Help)
-    @_handles(TimingMark, of=(STRANGER, MEMBER))
+    @_handles(events.Help)
+    @_handles(events.TimingMark, of=(STRANGER, MEMBER))
     def _done(self, command):
-        self._reply(Done(command))
+        self._reply(events.Done(command))
 
-    @_handles(LogOut)
+    @_handles(events.LogOut)
     def _log_out(self, log_out):
         self._ask(log_out, ToHub.LogOut(self.client.number))
 
-    @_handles(Quit)
+    @_handles(events.Quit)
     def _quit(self, quit_):
-        self._reply(Done(quit_))
-        self.leave(by=QUIT, why=one_line(canonical(quit_.why)) if type(quit_) is Quit else b"")
+        self._reply(events.Done(quit_))
+        self.leave(by=QUIT, why=one_line(canonical(quit_.why)) if type(quit_) is events.Quit else b"")
 
-    @_handles(Turn, of=(STRANGER, MEMBER))
+    @_handles(events.Turn, of=(STRANGER, MEMBER))
     def _take_turn(self, turn):
         frames, commands = turn.take(self.client.name)
         self.client.audience.tell_frames(self.client, frames)
@@ -800,35 +716,35 @@ class Session:
         else:
             self._refuse(Reason.MUST_LOGIN, command)
 
-    @_handles(Hello, Login, SignIn, Create)
+    @_handles(events.Hello, events.Login, events.SignIn, events.Create)
     def _already_in(self, command):
         self._refuse(Reason.ALREADY_IN, command)
 
-    @_handles(Malformed)
+    @_handles(events.Malformed)
     def _malformed(self, malformed):
         self._refuse(malformed.reason, malformed.asked)
 
-    @_handles(Malformed, of=(STRANGER,))
+    @_handles(events.Malformed, of=(STRANGER,))
     def _malformed_by_stranger(self, malformed):
         if malformed.asked in _LOGINS or malformed.asked in self._traits.open_to_strangers:
             self._malformed(malformed)
         else:
             self._refuse(Reason.MUST_LOGIN, malformed.asked)
 
-    @_handles(Labelled, of=(STRANGER, MEMBER))
+    @_handles(events.Labelled, of=(STRANGER, MEMBER))
     def _labelled(self, labelled):
         self.client.audience.label(self.client, labelled.label)
         return HANDLERS[self.client.state][type(labelled.command)](self, labelled.command)
 
-    @_handles(Broken, of=(STRANGER, MEMBER))
+    @_handles(events.Broken, of=(STRANGER, MEMBER))
     def _broken(self, broken):
         self.leave(broken.reason)
 
-    @_handles(Hangup, of=(STRANGER, MEMBER))
+    @_handles(events.Hangup, of=(STRANGER, MEMBER))
     def _hang_up(self, hangup):
         self.leave()
 
-    @_handles(Nothing, of=(STRANGER, MEMBER))
+    @_handles(events.Nothing, of=(STRANGER, MEMBER))
     def _ignore(self, command):
         pass
 
@@ -844,14 +760,15 @@ class Session:
                 self._traits.hears_at_once and LOBBY in self.client.audience.members.get(self.client, ())):
             self.client.audience.enter(self.client, LOBBY if self._traits.in_lobby else EVERYWHERE)
         question = self._answered()
-        answers = [Welcome(name, question)]
+        answers = [events.Welcome(name, question)]
         if was_stranger and self.client.audience.motd:
-            answers.append(Notice(self.client.audience.motd))
+            answers.append(events.Notice(self.client.audience.motd))
         if kept:
-            answers.append(Waiting(kept))
+            answers.append(events.Waiting(kept))
             if self._traits.if_missed is not None:
                 self.client.hear_first(self._traits.if_missed)
-        self._go_on(*answers, then=Say(question.text, None, question.time) if type(question) is Post else None)
+        is_post = type(question) is events.Post
+        self._go_on(*answers, then=events.Say(question.text, None, question.time) if is_post else None)
 
     def _come_back(self):
         """Somebody who may come back has its name. What it is told from here on is held back until it has caught up."""
@@ -862,7 +779,7 @@ class Session:
     def greeted(self, run):
         """The answer to Hello; or it wants its session, and has another answer to come."""
         audience = self.client.audience
-        greeted = Greeted(run, *audience.rules, audience.motd)
+        greeted = events.Greeted(run, *audience.rules, audience.motd)
         if self._question.session is None:
             self._answered()
             self._go_on(greeted)
@@ -872,15 +789,15 @@ class Session:
     def begun(self, account, number, kept, entered, refused, read):
         """Its session has begun, or goes on: it is in the rooms `entered`, and has to be told what it has missed."""
         token, run, marks = self._coming
-        self._reply(Welcome(self.client.name, self._question, account, token, number, read))
+        self._reply(events.Welcome(self.client.name, self._question, account, token, number, read))
         if self.client.audience.motd:
-            self._reply(Notice(self.client.audience.motd))
+            self._reply(events.Notice(self.client.audience.motd))
         for room, topic, sealed in entered:
-            self._reply(Inside(room, topic, Enter(room, None), sealed))
+            self._reply(events.Inside(room, topic, events.Enter(room, None), sealed))
         for room, reason in refused:
-            self._reply(Refused(reason, Enter(room, None)))
+            self._reply(events.Refused(reason, events.Enter(room, None)))
         if kept and b"" not in dict(marks):
-            self._reply(Waiting(kept))
+            self._reply(events.Waiting(kept))
         if marks:
             self.client.hub.look_up(self.client, False, ToHub.CatchUp((), run, marks, number))
         else:
@@ -890,7 +807,7 @@ class Session:
         """What it has missed: (room, messages, gap) of each. Behind that it is told what has happened since."""
         self._coming = None
         for part in parts:
-            self._reply(CaughtUp(*part))
+            self._reply(events.CaughtUp(*part))
         self.client.audience.let_go_on(self.client)
         self._answered()
         self._go_on()
@@ -904,10 +821,10 @@ class Session:
             return
         self.client.audience.enter(self.client, room.number)
         question = self._answered()
-        if type(question) is Say:
+        if type(question) is events.Say:
             self._go_on(then=question)
         else:
-            self._go_on(Inside(room.name, topic, question, sealed), *around)
+            self._go_on(events.Inside(room.name, topic, question, sealed), *around)
 
     def listen(self, room, hears):
         """Without a name, it hears what happens in the room by whose port it has come, or does so no more."""
@@ -931,16 +848,16 @@ class Session:
         """What was asked is not done. serial: see `confirm`."""
         self.client.refused(reason)
         if serial:
-            self._hear_of(serial, Refused(reason, self._word(serial)))
+            self._hear_of(serial, events.Refused(reason, self._word(serial)))
         else:
-            self._go_on(Refused(reason, self._answered()))
+            self._go_on(events.Refused(reason, self._answered()))
 
     def answer(self, happening):
         """What was asked to be told."""
         question, kind = self._answered(), type(happening)
-        if kind is RoomList:
+        if kind is events.RoomList:
             happening = happening._replace(asked=question)
-        elif kind is News or kind is Known and question.pattern is None:
+        elif kind is events.News or kind is events.Known and question.pattern is None:
             rooms = self.client.rooms.names(self.client)
             happening = happening._replace(rooms=rooms) if rooms else happening
         self._go_on(happening)
@@ -951,13 +868,14 @@ class Session:
         serial: which of the client's words it is, if several may be under way.
         """
         if serial:
-            self._hear_of(serial, Stored(self._word(serial), number, time, at))
+            self._hear_of(serial, events.Stored(self._word(serial), number, time, at))
             return
         question = self._answered()
-        if type(question) is LogOut:
+        if type(question) is events.LogOut:
             self._quit(question)
         else:
-            self._go_on(Stored(question, number, time, at) if number and self._traits.numbered else Done(question))
+            self._go_on(events.Stored(question, number, time, at) if number and self._traits.numbered
+                        else events.Done(question))
 
     def _word(self, serial):
         """The Say that is under way as this of its words."""
@@ -974,7 +892,7 @@ class Session:
             if answer is None:
                 return
             del words[first]
-            if type(command) is Labelled:
+            if type(command) is events.Labelled:
                 self.client.audience.label(self.client, command.label)
             self._reply(answer)
         self._question = None
@@ -987,13 +905,13 @@ class Session:
             return
         if "no" in answer:
             self.refuse(answer["no"])
-        elif type(question) is Offer:
-            self.answer(Offered(answer["file"], answer["token"], answer["text"].encode()))
+        elif type(question) is events.Offer:
+            self.answer(events.Offered(answer["file"], answer["token"], answer["text"].encode()))
         else:
             text = answer["text"].encode()
             self._answered()
-            self._go_on(then=Whisper(question.to, text, None, None, question.tag) if question.to
-                        else Say(text, None, None, question.room, question.tag))
+            self._go_on(then=events.Whisper(question.to, text, None, None, question.tag) if question.to
+                        else events.Say(text, None, None, question.room, question.tag))
 
     def list_users(self, marked):
         """The answer to Unread: its own list of users, a Marked."""
@@ -1002,7 +920,7 @@ class Session:
 
     def forget(self):
         """The account is deleted, and with it the name: as it has asked, or by an operator, who sends it away."""
-        if type(self._question) is not Delete:
+        if type(self._question) is not events.Delete:
             self.leave(Reason.ACCOUNT_DELETED)
             return
         self.client.rooms.leave_all(self.client)
@@ -1039,7 +957,7 @@ class Session:
 
 
 def _unlabelled(command):
-    return command.command if type(command) is Labelled else command
+    return command.command if type(command) is events.Labelled else command
 
 
 def _can_be_a_password(raw):
@@ -1051,6 +969,6 @@ def _can_be_a_password(raw):
     return 1 <= len(raw) <= LONGEST_PASSWORD
 
 
-for _command in COMMANDS:
+for _command in events.COMMANDS:
     HANDLERS[STRANGER].setdefault(_command, Session._stranger)
     HANDLERS[GONE][_command] = Session._ignore

@@ -14,7 +14,7 @@ from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.claims import Claims
-from parley.server.chat.contract import Post
+from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.moderation import Moderation
@@ -25,7 +25,8 @@ from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Marker, Marks, ReadStore, Settled, ToHub, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, placed, record, talk
 from parley.server.order.numbers import Numbers
-from parley.server.protocols.events import ReadTold, Reason
+from parley.server.protocols import events
+from parley.server.protocols.events import Reason
 
 RESUMED_FOR = 600  # seconds after the end of the connection
 MOST_ENDED = 16384  # sessions without a connection; with more, the one that ended first is over
@@ -129,6 +130,7 @@ class Sessions:
 
     # ---- coming
 
+    @changes_nothing
     def hello(self, worker: int, session: int) -> None:
         """Which run of numbers is this?"""
         self._post.worker(worker, ToWorker.Greeted(session, self._store.identity))
@@ -262,7 +264,7 @@ class Sessions:
                 self._post.refuse(holder, Reason.NOT_STORED)
             else:
                 last = max([last for *known, last in markers if tuple(known) == where], default=0)
-                self._post.answer(worker, [session], ReadTold(room_name, partner, last))
+                self._post.answer(worker, [session], events.ReadTold(room_name, partner, last))
 
         if account is None:
             tell(self._mark_of_guest(holder, where, time))

@@ -6,7 +6,7 @@ Names and texts are canonical UTF-8 bytes everywhere inside the server (`server.
 because they are passed between processes far more often than their characters are looked at. In commands, names and
 passwords are as received; texts are canonical already. Times are whole seconds since the epoch.
 """
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
 
 _T = TypeVar("_T")
 
@@ -31,9 +31,43 @@ def event(kind: Type[_T]) -> Type[_T]:
     return kind
 
 
-def _members(union: Any) -> Tuple[Type[Any], ...]:
-    members: Tuple[Type[Any], ...] = union.__args__
-    return members
+Command = Tuple[Any, ...]  # of one of COMMANDS
+Happening = Tuple[Any, ...]  # of one of HAPPENINGS
+
+_commands: List[Type[Any]] = []
+_answers: List[Type[Any]] = []
+_pushes: List[Type[Any]] = []
+
+# The answers that may be long, by the type of the request.
+LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {}
+
+
+def command(kind: Type[_T]) -> Type[_T]:
+    """What a client asks."""
+    _commands.append(kind)
+    return event(kind)
+
+
+def answer(kind: Type[_T]) -> Type[_T]:
+    """What a client is told because it has asked something."""
+    _answers.append(kind)
+    return event(kind)
+
+
+def long_answer(asked: Type[Any]) -> Callable[[Type[_T]], Type[_T]]:
+    """An answer to commands of the type `asked`, and one that may be long."""
+
+    def note(kind: Type[_T]) -> Type[_T]:
+        LONG_ANSWERS[asked] = kind
+        return answer(kind)
+
+    return note
+
+
+def push(kind: Type[_T]) -> Type[_T]:
+    """What a client is told without having asked."""
+    _pushes.append(kind)
+    return event(kind)
 
 
 HOME = b""  # the room that a client means if it names none, and in which it hears what is said unnamed: the lobby
@@ -88,7 +122,7 @@ def of_note(extra: bytes) -> Optional[Tuple[str, bytes, bytes]]:
 
 # ---- commands: what a client asks
 
-@event
+@command
 class Hello(NamedTuple):
     """The first words of a client that may come back: from where it wants to go on, once it is a member.
 
@@ -102,7 +136,7 @@ class Hello(NamedTuple):
     marks: Tuple[Tuple[bytes, int], ...]
 
 
-@event
+@command
 class Login(NamedTuple):
     """Be known as `name`; `password` is None if none was given."""
 
@@ -110,7 +144,7 @@ class Login(NamedTuple):
     password: Optional[bytes]
 
 
-@event
+@command
 class SignIn(NamedTuple):
     """Log in to the account `name`, which must exist."""
 
@@ -118,14 +152,14 @@ class SignIn(NamedTuple):
     password: Optional[bytes]
 
 
-@event
+@command
 class Create(NamedTuple):
     """Make the account `name`, and log in to it."""
 
     name: bytes
 
 
-@event
+@command
 class SignUp(NamedTuple):
     """Make the account `name` with a password, and log in to it. A member does so for its own name."""
 
@@ -133,7 +167,7 @@ class SignUp(NamedTuple):
     password: bytes
 
 
-@event
+@command
 class ChangePassword(NamedTuple):
     """Change the password of my account."""
 
@@ -141,14 +175,14 @@ class ChangePassword(NamedTuple):
     new: bytes
 
 
-@event
+@command
 class Rename(NamedTuple):
     """Be known as `name` from now on."""
 
     name: bytes
 
 
-@event
+@command
 class Say(NamedTuple):
     """Say `text` in a room. `claimed` and `time`: who and when, according to the client; None if it does not tell.
 
@@ -165,7 +199,7 @@ class Say(NamedTuple):
     extra: bytes = b""
 
 
-@event
+@command
 class Post(NamedTuple):
     """Be known as `name` (None: as now, or as a guest), then say `text`."""
 
@@ -175,7 +209,7 @@ class Post(NamedTuple):
     time: Optional[int]
 
 
-@event
+@command
 class Whisper(NamedTuple):
     """Say `text` to one user alone; the other fields as in `Say`."""
 
@@ -187,35 +221,35 @@ class Whisper(NamedTuple):
     extra: bytes = b""
 
 
-@event
+@command
 class Who(NamedTuple):
     """Who is here, or in a room?"""
 
     room: bytes = HOME
 
 
-@event
+@command
 class Accounts(NamedTuple):
     """Which names are known that match a shell pattern? None: all."""
 
     pattern: Optional[bytes]
 
 
-@event
+@command
 class Describe(NamedTuple):
     """From where is `name` connected?"""
 
     name: bytes
 
 
-@event
+@command
 class History(NamedTuple):
     """What have the two of us said to each other?"""
 
     partner: bytes
 
 
-@event
+@command
 class Recall(NamedTuple):
     """What was said in a room after message `since`? None: the latest. At most `most` messages.
 
@@ -227,7 +261,7 @@ class Recall(NamedTuple):
     room: bytes = HOME
 
 
-@event
+@command
 class Browse(NamedTuple):
     """What was said in a room, or by a partner and me to each other? The other one is None.
 
@@ -249,7 +283,7 @@ class Browse(NamedTuple):
     latest: bool = False
 
 
-@event
+@command
 class Partners(NamedTuple):
     """In which of my rooms, and with whom, was the latest said between these times, milliseconds since the epoch?"""
 
@@ -258,7 +292,7 @@ class Partners(NamedTuple):
     most: int
 
 
-@event
+@command
 class Enter(NamedTuple):
     """Be in a room, which is made if there is none of this name. `key`: what its owner may demand, or None."""
 
@@ -266,7 +300,7 @@ class Enter(NamedTuple):
     key: Optional[bytes]
 
 
-@event
+@command
 class Exit(NamedTuple):
     """Be in a room no more. `why`: in the client's words, or empty."""
 
@@ -274,7 +308,7 @@ class Exit(NamedTuple):
     why: bytes = b""
 
 
-@event
+@command
 class Rooms(NamedTuple):
     """Which rooms are there that I may know of, and whose names match a shell pattern? None: which am I in?
 
@@ -286,38 +320,38 @@ class Rooms(NamedTuple):
     invited: bool = False
 
 
-@event
+@command
 class Topic(NamedTuple):
     """What is a room's topic?"""
 
     room: bytes
 
 
-@event
+@command
 class Look(NamedTuple):
     """Who is in a room, what is its topic, and how is it set?"""
 
     room: bytes
 
 
-@event
+@command
 class Count(NamedTuple):
     """How many are here?"""
 
 
-@event
+@command
 class ReadMotd(NamedTuple):
     """What is the message of the day?"""
 
 
-@event
+@command
 class Roles(NamedTuple):
     """Who may do more in a room than others, and how is it set?"""
 
     room: bytes = HOME
 
 
-@event
+@command
 class Manage(NamedTuple):
     """Do something to a room or to somebody in it. `act`: of ACTS or MORE_ACTS, which say what `about` and `text` are.
     """
@@ -328,7 +362,7 @@ class Manage(NamedTuple):
     text: bytes
 
 
-@event
+@command
 class Redact(NamedTuple):
     """Remove the message of this number, which I have said to one alone. `text`: why."""
 
@@ -337,7 +371,7 @@ class Redact(NamedTuple):
     text: bytes
 
 
-@event
+@command
 class Masks(NamedTuple):
     """Who is on a list of a room? kind: "ban", "mute", "except" or "invex"."""
 
@@ -345,14 +379,14 @@ class Masks(NamedTuple):
     kind: str
 
 
-@event
+@command
 class Wallops(NamedTuple):
     """Tell all operators this, and whoever wants to hear it; for operators."""
 
     text: bytes
 
 
-@event
+@command
 class Typing(NamedTuple):
     """I am typing in a room, or (if `to` is not empty) to one user alone. Nothing answers this."""
 
@@ -360,7 +394,7 @@ class Typing(NamedTuple):
     to: bytes
 
 
-@event
+@command
 class Away(NamedTuple):
     """I am away, or here again. Nothing answers this. `text`: why, or empty."""
 
@@ -368,7 +402,7 @@ class Away(NamedTuple):
     text: bytes = b""
 
 
-@event
+@command
 class Introduce(NamedTuple):
     """This is what I am called in full, and what user I am at home. Nothing answers this."""
 
@@ -376,14 +410,14 @@ class Introduce(NamedTuple):
     user: bytes = b""
 
 
-@event
+@command
 class SetName(NamedTuple):
     """This is what I am called in full from now on."""
 
     real_name: bytes
 
 
-@event
+@command
 class SetFlag(NamedTuple):
     """I have a flag, or not any more: "B", I am a bot; "i", I am not to be found; "w", I hear operators (`Wallops`)."""
 
@@ -396,7 +430,7 @@ MOST_FOLLOWED = 50
 LONGEST_KEY, LONGEST_VALUE = 64, 300  # bytes
 
 
-@event
+@command
 class SetMetadata(NamedTuple):
     """Others are to be told this value by this key, of a room, or (if that is not empty) of somebody, who is me.
 
@@ -409,7 +443,7 @@ class SetMetadata(NamedTuple):
     value: Optional[bytes]
 
 
-@event
+@command
 class ReadMetadata(NamedTuple):
     """What is told by these keys (None: by all) of a room, or (if that is not empty) of somebody?
 
@@ -422,14 +456,14 @@ class ReadMetadata(NamedTuple):
     everybody: bool = False
 
 
-@event
+@command
 class Follow(NamedTuple):
     """Tell me of metadata by these keys when it changes, and by no others any more. Nothing answers this."""
 
     keys: Tuple[bytes, ...]
 
 
-@event
+@command
 class Identify(NamedTuple):
     """This account is mine, whatever I am called, or am going to be."""
 
@@ -437,7 +471,7 @@ class Identify(NamedTuple):
     password: bytes
 
 
-@event
+@command
 class Oper(NamedTuple):
     """I am an operator: I know the password of an operator's account."""
 
@@ -445,14 +479,14 @@ class Oper(NamedTuple):
     password: bytes
 
 
-@event
+@command
 class ScramBegin(NamedTuple):
     """I am going to prove by SCRAM-SHA-256 (RFC 7677) that this account is mine: with which salt, how many rounds?"""
 
     account: bytes
 
 
-@event
+@command
 class ScramFinish(NamedTuple):
     """The account is mine: see `Identify`. message: the AuthMessage of RFC 5802. proof: the ClientProof, 32 bytes."""
 
@@ -461,14 +495,14 @@ class ScramFinish(NamedTuple):
     proof: bytes
 
 
-@event
+@command
 class Whois(NamedTuple):
     """Who is called so, how long are they here, and in which rooms?"""
 
     name: bytes
 
 
-@event
+@command
 class WhoWas(NamedTuple):
     """Who was called so, lately? At most `most` of them; 0 is all."""
 
@@ -476,14 +510,14 @@ class WhoWas(NamedTuple):
     most: int
 
 
-@event
+@command
 class Watch(NamedTuple):
     """Tell me of these names who is here, away or gone, now and when it changes, and of no others any more."""
 
     names: Tuple[bytes, ...]
 
 
-@event
+@command
 class Offer(NamedTuple):
     """I want to send a file that is called so. `size`: in bytes. `sha256`: its hash in hexadecimal digits, or empty."""
 
@@ -492,7 +526,7 @@ class Offer(NamedTuple):
     sha256: str
 
 
-@event
+@command
 class Share(NamedTuple):
     """Say in a room, or (if `to` is not empty) to one user alone, that there is a file that I have offered and sent.
 
@@ -506,7 +540,7 @@ class Share(NamedTuple):
     tag: bytes
 
 
-@event
+@command
 class MarkRead(NamedTuple):
     """I have read up to this number, in a room or (if that is not empty) with a partner. Nothing answers this."""
 
@@ -515,7 +549,7 @@ class MarkRead(NamedTuple):
     number: int
 
 
-@event
+@command
 class PublishDevices(NamedTuple):
     """The devices of my account are these from now on: a signed list (docs/sealing.md), its name and its number."""
 
@@ -524,14 +558,14 @@ class PublishDevices(NamedTuple):
     data: bytes
 
 
-@event
+@command
 class DevicesOf(NamedTuple):
     """Which devices has this account?"""
 
     name: bytes
 
 
-@event
+@command
 class ReadMark(NamedTuple):
     """Up to when have I read, in a room or (if that is not empty) with a partner?
 
@@ -543,56 +577,56 @@ class ReadMark(NamedTuple):
     time: Optional[int]
 
 
-@event
+@command
 class Deliver(NamedTuple):
     """What was kept for me while I was away?"""
 
 
-@event
+@command
 class Unread(NamedTuple):
     """How many messages are kept for me, and from whom?"""
 
 
-@event
+@command
 class Delete(NamedTuple):
     """Delete my account."""
 
 
-@event
+@command
 class Poll(NamedTuple):
     """Is there anything new?"""
 
 
-@event
+@command
 class Ping(NamedTuple):
     """Are you there? The answer repeats the token."""
 
     token: bytes
 
 
-@event
+@command
 class Help(NamedTuple):
     """What can I ask?"""
 
 
-@event
+@command
 class LogOut(NamedTuple):
     """I am leaving, and will not come back to my session."""
 
 
-@event
+@command
 class Quit(NamedTuple):
     """I am leaving. `why`: what others are told, or empty."""
 
     why: bytes = b""
 
 
-@event
+@command
 class TimingMark(NamedTuple):
     """Tell me when you have processed everything before this."""
 
 
-@event
+@command
 class Labelled(NamedTuple):
     """A command whose answer is to bear the client's label for it, or what else the protocol puts there."""
 
@@ -600,7 +634,7 @@ class Labelled(NamedTuple):
     command: Any
 
 
-@event
+@command
 class Turn(NamedTuple):
     """What a client has sent, where the decoder says in its turn only what it means: that depends on what was before.
 
@@ -610,12 +644,12 @@ class Turn(NamedTuple):
     take: Callable[[Optional[bytes]], Tuple[Tuple[bytes, ...], Sequence[Any]]]
 
 
-@event
+@command
 class Nothing(NamedTuple):
     """Bytes that ask for nothing, such as a blank line."""
 
 
-@event
+@command
 class Malformed(NamedTuple):
     """Bytes that are no valid command. `asked` is the type of the command they begin, or None."""
 
@@ -623,27 +657,16 @@ class Malformed(NamedTuple):
     asked: Optional[Type[Any]]
 
 
-@event
+@command
 class Broken(NamedTuple):
     """The client broke the framing. Nothing after this can be read, so the session ends."""
 
     reason: str
 
 
-@event
+@command
 class Hangup(NamedTuple):
     """The client has closed the connection."""
-
-
-Command = Union[
-    Hello, Login, SignIn, Create, SignUp, ChangePassword, Rename, Say, Post, Whisper, Who, Accounts, Describe,
-    History, Recall, Browse, Partners, Enter, Exit, Rooms, Topic, Roles, Look, Count, ReadMotd, Manage, Redact, Masks,
-    Wallops, Typing, Away, Introduce, SetName, SetFlag, SetMetadata, ReadMetadata, Follow, Identify, Oper, ScramBegin,
-    ScramFinish, Whois, WhoWas, Watch, MarkRead, Offer, Share, PublishDevices, DevicesOf,
-    ReadMark, Deliver, Unread, Delete, Poll, Ping, Help, LogOut, Quit, TimingMark, Labelled, Turn, Nothing, Malformed,
-    Broken, Hangup,
-]  # fmt: skip
-COMMANDS = _members(Command)
 
 
 def kind_of(asked: Any) -> Type[Any]:
@@ -655,7 +678,7 @@ def kind_of(asked: Any) -> Type[Any]:
 
 # Answers. `asked` is the command that is answered. Where a refusal answers malformed bytes it is a type, or None.
 
-@event
+@answer
 class Greeted(NamedTuple):
     """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing.
 
@@ -670,7 +693,7 @@ class Greeted(NamedTuple):
     motd: bytes = b""
 
 
-@event
+@answer
 class Welcome(NamedTuple):
     """You are a member now, called `name`.
 
@@ -688,7 +711,7 @@ class Welcome(NamedTuple):
     read: Sequence[Tuple[bytes, bytes, int]] = ()
 
 
-@event
+@long_answer(Hello)
 class CaughtUp(NamedTuple):
     """Follows a `Welcome` that answers a `Hello`: what you have missed in a room, or (HOME) what was said to you alone.
 
@@ -702,21 +725,21 @@ class CaughtUp(NamedTuple):
     gap: bool
 
 
-@event
+@answer
 class Waiting(NamedTuple):
     """Follows a `Welcome`: `count` messages were kept for you while you were away."""
 
     count: int  # type: ignore[assignment]  # not tuple.count
 
 
-@event
+@long_answer(Unread)
 class Done(NamedTuple):
     """Your request was carried out."""
 
     asked: Any
 
 
-@event
+@answer
 class Stored(NamedTuple):
     """What you said is stored, and has this number. `time`: as history tells it. `at`: in milliseconds."""
 
@@ -726,7 +749,7 @@ class Stored(NamedTuple):
     at: int = 0
 
 
-@event
+@answer
 class Offered(NamedTuple):
     """The answer to `Offer`: by this id the file is known, and by this token who has offered it.
 
@@ -738,7 +761,7 @@ class Offered(NamedTuple):
     text: bytes
 
 
-@event
+@answer
 class Refused(NamedTuple):
     """Your request was not carried out."""
 
@@ -746,7 +769,7 @@ class Refused(NamedTuple):
     asked: Any
 
 
-@event
+@long_answer(Who)
 class Present(NamedTuple):
     """The answer to `Who`: the names of all members, in the order in which they logged in, or came to the room."""
 
@@ -754,7 +777,7 @@ class Present(NamedTuple):
     room: bytes = HOME
 
 
-@event
+@long_answer(Accounts)
 class Known(NamedTuple):
     """The answer to `Accounts`. `rooms`: those that you are in, if all names were asked for."""
 
@@ -762,7 +785,7 @@ class Known(NamedTuple):
     rooms: Sequence[bytes] = ()
 
 
-@event
+@answer
 class Described(NamedTuple):
     """The answer to `Describe`."""
 
@@ -771,21 +794,21 @@ class Described(NamedTuple):
     port: int
 
 
-@event
+@long_answer(History)
 class Past(NamedTuple):
     """The answer to `History`: (sender, text, time) of each message, oldest first."""
 
     messages: Sequence[Tuple[bytes, bytes, int]]
 
 
-@event
+@long_answer(Deliver)
 class Missed(NamedTuple):
     """The answer to `Deliver`: (sender, text, time) of each message, oldest first."""
 
     messages: Sequence[Tuple[bytes, bytes, int]]
 
 
-@event
+@long_answer(Recall)
 class Recalled(NamedTuple):
     """The answer to `Recall`: (number, sender, text, time) of each message, and the number to ask from next.
 
@@ -798,7 +821,7 @@ class Recalled(NamedTuple):
     room: bytes = HOME
 
 
-@event
+@long_answer(Browse)
 class Browsed(NamedTuple):
     """The answer to `Browse`: (number, sender, text, time) of each message, oldest first; are there more that way?
 
@@ -811,7 +834,7 @@ class Browsed(NamedTuple):
     more: bool
 
 
-@event
+@answer
 class Inside(NamedTuple):
     """The answer to `Enter`: you are in the room. `topic`: empty if there is none.
 
@@ -824,7 +847,7 @@ class Inside(NamedTuple):
     sealed: bool = False
 
 
-@event
+@long_answer(Rooms)
 class RoomList(NamedTuple):
     """The answer to `Rooms`: (name, number of members, topic, are you in it?) of each."""
 
@@ -832,7 +855,7 @@ class RoomList(NamedTuple):
     asked: Any = None
 
 
-@event
+@answer
 class TopicTold(NamedTuple):
     """The answer to `Topic`: the text, empty if there is none, who set it, and when."""
 
@@ -842,7 +865,7 @@ class TopicTold(NamedTuple):
     time: int
 
 
-@event
+@answer
 class RolesTold(NamedTuple):
     """The answer to `Roles`: (name, role) of the members that have one, and (setting, value) of what is set.
 
@@ -854,7 +877,7 @@ class RolesTold(NamedTuple):
     settings: Sequence[Tuple[bytes, int]]
 
 
-@event
+@long_answer(Look)
 class Looked(NamedTuple):
     """The answer to `Look`, also by who may not see into the room: then there is no more than its name.
 
@@ -875,7 +898,7 @@ class Looked(NamedTuple):
     voiced: Sequence[bytes] = ()
 
 
-@event
+@answer
 class Counted(NamedTuple):
     """The answer to `Count`: members, rooms, and operators among the members."""
 
@@ -884,7 +907,7 @@ class Counted(NamedTuple):
     operators: int
 
 
-@event
+@answer
 class MasksTold(NamedTuple):
     """The answer to `Masks`: (mask, by whom, seconds since the epoch or 0) of each, in the order in which they came."""
 
@@ -893,14 +916,14 @@ class MasksTold(NamedTuple):
     masks: Sequence[Tuple[bytes, bytes, int]]
 
 
-@event
+@long_answer(Partners)
 class PartnersTold(NamedTuple):
     """The answer to `Partners`: (name of a room or of somebody, milliseconds) of each, the earliest first."""
 
     partners: Sequence[Tuple[bytes, int]]
 
 
-@event
+@answer
 class ReadTold(NamedTuple):
     """The answer to `ReadMark`: milliseconds since the epoch; 0 if nothing was read."""
 
@@ -909,7 +932,7 @@ class ReadTold(NamedTuple):
     time: int
 
 
-@event
+@answer
 class DevicesTold(NamedTuple):
     """The answer to `DevicesOf`: the list of the account's devices; empty if there is none."""
 
@@ -917,7 +940,7 @@ class DevicesTold(NamedTuple):
     data: bytes
 
 
-@event
+@answer
 class ScramTold(NamedTuple):
     """The answer to `ScramBegin`. nonce: what the server adds to the client's, which nobody can guess."""
 
@@ -926,14 +949,14 @@ class ScramTold(NamedTuple):
     nonce: bytes
 
 
-@event
+@answer
 class ScramProven(NamedTuple):
     """The account is yours, and this is the server's. signature: the ServerSignature of RFC 5802."""
 
     signature: bytes
 
 
-@event
+@answer
 class WhoisTold(NamedTuple):
     """The answer to `Whois`.
 
@@ -951,7 +974,7 @@ class WhoisTold(NamedTuple):
     port: int = 0
 
 
-@event
+@answer
 class WhoWasTold(NamedTuple):
     """The answer to `WhoWas`, the latest first: (name, account, real name, when it left, user) of each.
 
@@ -961,7 +984,7 @@ class WhoWasTold(NamedTuple):
     people: Sequence[Tuple[bytes, bytes, bytes, int, bytes]]
 
 
-@event
+@answer
 class MetadataTold(NamedTuple):
     """The answer to `ReadMetadata`, and to `SetMetadata`, where it is what has changed.
 
@@ -972,7 +995,7 @@ class MetadataTold(NamedTuple):
     rows: Sequence[Tuple[bytes, bytes, Optional[bytes]]]
 
 
-@event
+@long_answer(Poll)
 class News(NamedTuple):
     """The answer to `Poll`: (name, online) for each known name, and the rooms that you are in."""
 
@@ -980,7 +1003,7 @@ class News(NamedTuple):
     rooms: Sequence[bytes] = ()
 
 
-@event
+@answer
 class Pong(NamedTuple):
     """The answer to `Ping`."""
 
@@ -989,7 +1012,7 @@ class Pong(NamedTuple):
 
 # Pushes.
 
-@event
+@push
 class Said(NamedTuple):
     """`sender` said `text` in a room. `number` is the message's, None where it is not known.
 
@@ -1005,7 +1028,7 @@ class Said(NamedTuple):
     extra: bytes = b""
 
 
-@event
+@push
 class Whispered(NamedTuple):
     """`sender` said `text` to you alone. The other fields: as in `Said`."""
 
@@ -1017,14 +1040,14 @@ class Whispered(NamedTuple):
     extra: bytes = b""
 
 
-@event
+@push
 class Joined(NamedTuple):
     """`name` is here now."""
 
     name: bytes
 
 
-@event
+@push
 class Left(NamedTuple):
     """`name` is no longer here.
 
@@ -1036,7 +1059,7 @@ class Left(NamedTuple):
     why: bytes = b""
 
 
-@event
+@push
 class Renamed(NamedTuple):
     """`old` is called `new` now, of which those are told who are in a room with it."""
 
@@ -1045,7 +1068,7 @@ class Renamed(NamedTuple):
     room: bytes = HOME
 
 
-@event
+@push
 class Entered(NamedTuple):
     """`name` is in the room now. `role`: empty, or as in `RolesTold`."""
 
@@ -1054,7 +1077,7 @@ class Entered(NamedTuple):
     role: bytes = b""
 
 
-@event
+@push
 class Exited(NamedTuple):
     """`name` is in the room no more, by its own will or because its connection has ended: then it is `gone`.
 
@@ -1067,7 +1090,7 @@ class Exited(NamedTuple):
     why: bytes = b""
 
 
-@event
+@push
 class Managed(NamedTuple):
     """Somebody has done something to the room, or to somebody in it: see `Manage`.
 
@@ -1084,7 +1107,7 @@ class Managed(NamedTuple):
     at: int = 0
 
 
-@event
+@push
 class Invited(NamedTuple):
     """`by` invites you to a room."""
 
@@ -1092,7 +1115,7 @@ class Invited(NamedTuple):
     by: bytes
 
 
-@event
+@push
 class Redacted(NamedTuple):
     """`by` has removed the message of this number, which it had said to you alone. `text`: why."""
 
@@ -1101,7 +1124,7 @@ class Redacted(NamedTuple):
     text: bytes
 
 
-@event
+@push
 class IsTyping(NamedTuple):
     """`name` is typing in a room, or to you alone."""
 
@@ -1110,7 +1133,7 @@ class IsTyping(NamedTuple):
     alone: bool = False
 
 
-@event
+@push
 class Presence(NamedTuple):
     """Somebody whom you watch is "here", "away" or "gone".
 
@@ -1135,7 +1158,7 @@ class Person(NamedTuple):
     user: bytes = b""
 
 
-@event
+@push
 class Changed(NamedTuple):
     """Something is new of somebody who is in a room with you, or whom you watch. `field`: of a `Person`."""
 
@@ -1144,7 +1167,7 @@ class Changed(NamedTuple):
     person: Person
 
 
-@event
+@push
 class DevicesChanged(NamedTuple):
     """An account has another list of devices, of this number."""
 
@@ -1152,7 +1175,7 @@ class DevicesChanged(NamedTuple):
     number: int
 
 
-@event
+@push
 class MetadataChanged(NamedTuple):
     """Something is told now of a room that you are in, or of somebody who is in one with you, or whom you watch.
 
@@ -1164,7 +1187,7 @@ class MetadataChanged(NamedTuple):
     value: Optional[bytes]
 
 
-@event
+@push
 class Wallopped(NamedTuple):
     """An operator says something to operators, and whoever wants to hear it."""
 
@@ -1172,14 +1195,14 @@ class Wallopped(NamedTuple):
     text: bytes
 
 
-@event
+@push
 class Notice(NamedTuple):
     """Something that the server says to you, such as its message of the day."""
 
     text: bytes
 
 
-@event
+@push
 class Users(NamedTuple):
     """(name, online) for each known name, and the rooms that you are in, sent when the list has changed."""
 
@@ -1187,7 +1210,7 @@ class Users(NamedTuple):
     rooms: Sequence[bytes] = ()
 
 
-@event
+@push
 class Marked(NamedTuple):
     """`Users`, and {sender: messages} for what is kept for you."""
 
@@ -1196,34 +1219,18 @@ class Marked(NamedTuple):
     rooms: Sequence[bytes] = ()
 
 
-@event
+@push
 class Farewell(NamedTuple):
     """The last thing you hear, and why the connection ends."""
 
     reason: str
 
 
-Answer = Union[
-    Greeted, Welcome, CaughtUp, Waiting, Done, Stored, Refused, Present, Known, Described, Past, Missed, Recalled,
-    Browsed, News, Pong, Inside, RoomList, TopicTold, RolesTold, Looked, Counted, MasksTold, PartnersTold,
-    ReadTold, DevicesTold, ScramTold, ScramProven, WhoisTold, WhoWasTold, MetadataTold, Offered,
-]  # fmt: skip
-Push = Union[
-    Said, Whispered, Joined, Left, Renamed, Users, Marked, Farewell, Entered, Exited, Managed, Invited, Redacted,
-    Notice, IsTyping, Presence, Changed, MetadataChanged, DevicesChanged, Wallopped,
-]  # fmt: skip
-Happening = Union[Answer, Push]
-
-ANSWERS = _members(Answer)
-PUSHES = _members(Push)
+COMMANDS = tuple(_commands)
+ANSWERS = tuple(_answers)
+PUSHES = tuple(_pushes)
 HAPPENINGS = ANSWERS + PUSHES
 BY_NAME: Dict[str, Type[Any]] = {kind.__name__: kind for kind in HAPPENINGS}
-
-# The answers that may be long, by the type of the request.
-LONG_ANSWERS: Dict[Type[Any], Type[Any]] = {
-    Who: Present, Accounts: Known, Recall: Recalled, Browse: Browsed, Hello: CaughtUp, Poll: News, History: Past,
-    Deliver: Missed, Unread: Done, Rooms: RoomList, Partners: PartnersTold,
-    Look: Looked}
 
 
 class Reason:

@@ -330,39 +330,7 @@ _BAD_EXIT = events.Malformed(Reason.INVALID_ROOM, events.Exit)
 _BAD_MANAGE = events.Malformed(Reason.UNKNOWN_COMMAND, events.Manage)
 _BAD_RECALL = events.Malformed(Reason.BAD_FORM, events.Recall)
 
-_COMMANDS: Dict[bytes, Callable[[bytes], events.Command]] = {
-    b"LOGIN": _login,
-    b"MSG": _msg,
-    b"DM": _dm,
-    b"HISTORY": _history,
-    b"WHO": _bare(events.Who()),
-    b"PING": _bare(events.Ping(b"")),
-    b"REGISTER": _register,
-    b"PASSWD": _passwd,
-    b"UNREAD": _bare(events.Deliver()),
-    b"JOIN": _join,
-    b"PART": _part,
-    b"ROOMS": _rooms,
-    b"HELP": _bare(events.Help()),
-    b"QUIT": _bare(events.Quit()),
-}
-
-_ACTS = {act.upper().encode(): act for act in events.ACTS if act != "topic"}
-
-_USAGES = (
-    b"LOGIN <username> [<password>]",
-    b"MSG <text>",
-    b"WHO",
-    b"DM <username> <text>",
-    b"PING",
-    b"HISTORY [<count>]",
-    b"HISTORY SINCE <number>",
-    b"REGISTER <username> <password>",
-    b"PASSWD <old password> <new password>",
-    b"UNREAD",
-    b"JOIN #<room> [<key>]",
-    b"PART #<room>",
-    b"ROOMS [<pattern>]",
+_IN_A_ROOM = (
     b"#<room> MSG <text>",
     b"#<room> WHO",
     b"#<room> HISTORY [<count>]",
@@ -372,10 +340,28 @@ _USAGES = (
     b"#<room> SET private|invite|moderated on|off",
     b"#<room> SET key|limit|slow <value>|off",
     b"#<room> DROP",
-    b"HELP",
-    b"QUIT",
 )
-_HELP = b"".join([b"HELP %b\n" % usage for usage in _USAGES]) + b"END HELP\n"
+# How each command reads what stands behind its word, and the usages by which HELP tells of it.
+_TABLE: Dict[bytes, Tuple[Callable[[bytes], events.Command], Sequence[bytes]]] = {
+    b"LOGIN": (_login, (b"LOGIN <username> [<password>]",)),
+    b"MSG": (_msg, (b"MSG <text>",)),
+    b"WHO": (_bare(events.Who()), (b"WHO",)),
+    b"DM": (_dm, (b"DM <username> <text>",)),
+    b"PING": (_bare(events.Ping(b"")), (b"PING",)),
+    b"HISTORY": (_history, (b"HISTORY [<count>]", b"HISTORY SINCE <number>")),
+    b"REGISTER": (_register, (b"REGISTER <username> <password>",)),
+    b"PASSWD": (_passwd, (b"PASSWD <old password> <new password>",)),
+    b"UNREAD": (_bare(events.Deliver()), (b"UNREAD",)),
+    b"JOIN": (_join, (b"JOIN #<room> [<key>]",)),
+    b"PART": (_part, (b"PART #<room>",)),
+    b"ROOMS": (_rooms, (b"ROOMS [<pattern>]", *_IN_A_ROOM)),
+    b"HELP": (_bare(events.Help()), (b"HELP",)),
+    b"QUIT": (_bare(events.Quit()), (b"QUIT",)),
+}
+_COMMANDS = {word: read for word, (read, _) in _TABLE.items()}
+_HELP = b"".join([b"HELP %b\n" % usage for _, usages in _TABLE.values() for usage in usages]) + b"END HELP\n"
+
+_ACTS = {act.upper().encode(): act for act in events.ACTS if act != "topic"}
 
 _ERRORS = {
     Reason.MUST_LOGIN: b"ERR must-login-first\n",

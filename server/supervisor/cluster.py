@@ -35,9 +35,6 @@ WORKER_BITS = 16  # of a worker's number: those above are the number of its node
 
 # What workers say of themselves, and ask of the server.
 _FOR_ITSELF = frozenset(["owes", "ready", "alive", "done", "ask_health", "ask_status"])
-# What each node answers by itself.
-_QUESTIONS = frozenset(["within", "list_rooms", "topic", "roles", "reread", "hello", "who_was", "masks", "devices_of",
-                        "read_metadata"])
 _ORDERED = frozenset(["describe", "located", "arrived", "departed"])  # are for all nodes
 # What comes too late may be dropped; whoever asks for one of the others waits for an answer.
 _DROPPED = frozenset([
@@ -138,8 +135,6 @@ class ClusterHub(Hub):
         ordered, at_once = self._in_order, self._at_once
         for name in _ORDERED:
             ordered[name] = at_once.pop(name)
-        for name in _QUESTIONS:
-            at_once[name] = ordered.pop(name)
         for name in at_once.keys() - _FOR_ITSELF:
             at_once[name] = functools.partial(self._answer_later, at_once[name])
         ordered["lost"] = self._apply_lost

@@ -269,16 +269,15 @@ class Run:
         self.digest.update(repr((frame, workers and list(workers))).encode())
 
     def _look(self, worker, session):
-        choose = self.random.choice
-        question = choose(["within", "list_rooms", "topic", "roles", "reread"])
-        if question == "list_rooms":
-            self.register.list_rooms(worker, [session], choose([None, b"#*", b"#r?"]))
-        elif question in ("topic", "roles"):
-            getattr(self.register, question)(worker, session, choose(ROOMS))
-        elif question == "within":
-            self.register.within(worker, [session], choose(ROOMS))
-        else:
-            self.register.reread(worker, [session], choose(ROOMS), None, 9)
+        choose, room = self.random.choice, self.random.choice(ROOMS)
+        question, *fields = choose([
+            ("within", [session], room), ("look", [session], room), ("reread", [session], room, None, 9),
+            ("list_rooms", [session], choose([None, b"#*", b"#r?"])), ("list_rooms", [session], None, False, True),
+            ("topic", session, room), ("roles", session, room), ("masks", session, room, "ban"),
+            ("devices_of", session, b"ann")])
+        before = self.remembered() if self.random.random() < 0.2 else None
+        self.register.at_once[question](worker, *fields)
+        assert before is None or before == self.remembered(), question  # it is no entry
 
     def _as_stranger(self, worker, session, name, host):
         choose, occupied, account = self.random.choice, tuple(claims(name)), self.accounts.accounts.get(name)

@@ -152,20 +152,6 @@ WHISPER_HI = ("whisper", 1, b"ann", b"bob", b"hi", 7, HOST)
 RENAME_TO_BEA = ("rename", 1, b"bea", (b"bea",))
 ENDED = [Farewell(Reason.TOO_LONG), ("part", Reason.TOO_LONG)]
 
-ONE_OF_EACH = [
-    HELLO, LOGIN, SIGN_IN, CREATE, SIGN_UP, ChangePassword(b"pw", b"new"), Rename(b"bea"), SAY, POST, WHISPER, Who(),
-    Accounts(b"a*"), Describe(b"bob"), History(b"bob"), Recall(5, 9), BROWSE, PARTNERS, ENTER, EXIT, ROOMS, TOPIC,
-    ROLES, LOOK, Count(), ReadMotd(),
-    KICK, REDACT, MASKS, Wallops(b"hi"), TYPING, Away(True), INTRODUCE, SET_NAME, SetFlag(b"B", True), TELL,
-    READ_METADATA, Follow((b"url",)), IDENTIFY, OPER,
-    SCRAM_BEGIN, SCRAM_FINISH, Whois(b"bob"), WHO_WAS, WATCH, MARK_READ, OFFER, SHARE, PUBLISH,
-    DEVICES_OF, READ_MARK,
-    Deliver(), Unread(), Delete(), Poll(), Ping(b"1"), Help(), LogOut(), Quit(), TimingMark(), LABELLED, TURN,
-    Nothing(), BAD_WHISPER,
-    TOO_LONG,
-    Hangup(),
-]  # fmt: skip
-
 
 def must_login(asked):
     return [Refused(Reason.MUST_LOGIN, asked)]
@@ -266,6 +252,7 @@ TABLE = {
     (MEMBER, TOO_LONG): (GONE, [("release", 1, b"too-long")], ENDED),
     (MEMBER, Hangup()): (GONE, [("release", 1)], [("part", HANGUP)]),
 }  # fmt: skip
+ONE_OF_EACH = [command for state, command in TABLE if state == MEMBER]
 TABLE.update({
     (STRANGER, command): (STRANGER, [], must_login(command))
     for command in ONE_OF_EACH if (STRANGER, command) not in TABLE})
@@ -376,7 +363,7 @@ def test_every_command_has_a_handler_in_every_state_that_handles_any():
 def test_the_table_of_these_tests_is_complete():
     assert {(state, type(command)) for state, command in TABLE} == {
         (state, kind) for state in HANDLERS for kind in HANDLERS[state]}
-    assert [type(command) for command in ONE_OF_EACH] == list(COMMANDS)
+    assert sorted(type(command).__name__ for command in ONE_OF_EACH) == sorted(kind.__name__ for kind in COMMANDS)
 
 
 def test_where_clients_converse_the_hub_decides_whether_one_may_speak_from_outside(in_state, hub):
