@@ -254,10 +254,17 @@ def _status_lines(status):
         yield "HTTP: %d connections open, %d requests answered" % (
             sum(worker["report"].get("visitors", 0) for worker in workers.values()),
             sum(sum(answers.values()) for answers in totals.get("requests", {}).values()))
+    files = status.get("files", {})
+    counters = files.get("counters", {})
+    if "files" in files:  # and their index can be read
+        yield "files: %d, %d bytes with what is promised, %d coming, %d bytes have come" % (
+            sum(files["files"].values()), files["bytes"], files["uploads"], counters["received"])
     ended = collections.Counter()
     for reasons in totals.get("ended", {}).values():
         ended.update(reasons)
     for title, counts in (("connections ended", ended), ("commands refused", totals.get("refused", {})),
+                          ("files refused", counters.get("refused", {})),
+                          ("files removed", counters.get("removed", {})),
                           ("workers replaced", status["restarts"])):
         told = ["%s %d" % pair for pair in collections.Counter(counts).most_common() if pair[1]]
         if told:

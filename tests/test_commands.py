@@ -472,13 +472,17 @@ def test_the_status_tells_of_the_web_and_of_what_workers_that_are_gone_have_coun
         "workers": {"0": {"queued_bytes": 0, "report": report}, "1": {"queued_bytes": 0, "report": {}}},
         "journal": {"waiting": 0, "bytes": 0, "seconds": 0.0, "failing": True},
         "restarts": {"died": 0, "stuck": 2, "behind": 0},
+        "files": {"files": {"offered": 1, "said": 2}, "bytes": 700, "uploads": 1,
+                  "counters": {"received": 900, "refused": {"quota-full": 2, "no-such-file": 4}, "removed": {}}},
         "totals": {"requests": {"/": {"200": 4, "304": 1}, "other": {"404": 2}}, "refused": {"muted": 3},
                    "ended": {"line": {"quit": 2, "idle": 1}, "web": {"quit": 2}}}}
     lines = list(commands._status_lines(status))
     assert lines[1].endswith("0.0 s ago; nothing can be stored")
     assert (lines[2].split()[:3], lines[3].split()[:3]) == (["worker", "pid", "web"], ["0", "5", "2"])
-    assert lines[5:] == ["HTTP: 3 connections open, 7 requests answered", "connections ended: quit 4, idle 1",
-                         "commands refused: muted 3", "workers replaced: stuck 2"]
+    assert lines[5:] == ["HTTP: 3 connections open, 7 requests answered",
+                         "files: 3, 700 bytes with what is promised, 1 coming, 900 bytes have come",
+                         "connections ended: quit 4, idle 1", "commands refused: muted 3",
+                         "files refused: no-such-file 4, quota-full 2", "workers replaced: stuck 2"]
 
 
 def test_a_server_without_storage_is_found_by_its_port(command, serve, tmp_path):

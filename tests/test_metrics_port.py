@@ -50,17 +50,20 @@ def test_each_worker_tells_of_all_and_nothing_is_lost_with_one(tmp_path):
         for number, client in enumerate(clients):
             client.answer("login", name="m%d" % number)
             assert client.answer("say", text="hi")["on"] == "done"
+        for size, on in ((10, "offer"), (1 << 40, "no")):
+            assert clients[1].answer("offer", name="a.bin", size=size)["on"] == on
         clients[0].close()
         # All at once only when both workers have reported: each does once a second.
         before = wait_for(address, lambda told: [told[name] for name in told if name[0] == CLOSED] == [1] and [
             told.get(name) for name in (
                 ("parley_connections", "no", "web"), ("parley_messages_total", "room", "web"),
-                ("parley_http_requests_total", "/chat", "101"))] == [7, 8, 8])
+                ("parley_http_requests_total", "/chat", "101"), ("parley_files", "offered"), ("parley_files_bytes",),
+                ("parley_files_refused_total", "file-too-big"))] == [7, 8, 8, 1, 10, 1])
         assert before["parley_journal_commit_seconds_count",] >= 1
         assert {name[1] for name in before if name[0] == "parley_process_resident_bytes"} in (
             {"parent", "hashing", "journal", "files", "worker 0", "worker 1"}, set())
         processes = control.ask(str(tmp_path / "storage" / "control.sock"), "status")["processes"]
-        for name in ("worker 0", "worker 1"):
+        for name in ("worker 0", "worker 1", "files"):
             os.kill(processes[name]["pid"], signal.SIGKILL)
         died = "parley_worker_restarts_total", "died"
         after = wait_for(address, lambda told: told[died] == 2 and told["parley_workers", "serving"] == 2)

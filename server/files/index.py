@@ -38,6 +38,7 @@ class Index:
 
     def __init__(self, path):
         self._connection = sqlite3.connect(path, isolation_level=None)
+        self._counted = None  # what `counted` gave last, while nothing has changed
         self._rows("PRAGMA journal_mode = WAL")
         self._rows(_TABLE)
         self._rows("CREATE INDEX IF NOT EXISTS owned_by ON files (owner)")
@@ -49,6 +50,7 @@ class Index:
     def _change(self, query, *values):
         if not self._connection.in_transaction:
             self._rows("BEGIN IMMEDIATE")
+        self._counted = None
         self._rows(query, *values)
 
     def commit(self):
@@ -58,6 +60,7 @@ class Index:
 
     def roll_back(self):
         """Forget what was changed since the last commit."""
+        self._counted = None
         if self._connection.in_transaction:
             self._rows("ROLLBACK")
 
@@ -92,6 +95,13 @@ class Index:
     def total(self):
         """What all take."""
         return self._rows("SELECT coalesce(sum(size), 0) FROM files")[0][0]
+
+    def counted(self):
+        """({state: how many files}, what all take)."""
+        if self._counted is None:
+            rows = self._rows("SELECT state, count(*), sum(size) FROM files GROUP BY state")
+            self._counted = {state: count for state, count, _ in rows}, sum(size for _, _, size in rows)
+        return self._counted
 
     def add(self, *values):
         """A new one; values: of its columns."""

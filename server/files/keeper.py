@@ -28,7 +28,9 @@ import time
 
 from parley.server.files.index import Index, Messages
 from parley.server.files.shelf import Refused, Shelf
+from parley.server.ipc.counts import total
 from parley.server.ipc.messages import FromKeeper, ToKeeper, packed
+from parley.server.ipc.queues import called
 from parley.server.protocols.events import Reason
 
 LONGEST_REQUEST = 8192  # bytes
@@ -63,6 +65,8 @@ class Keeper:
         self.down = self.up = None
         self.waiting = False
         self._unanswered = 0
+        self._figures = {}  # the latest of the process: see `FromKeeper.Seen`
+        self._past = {}  # the counters of those that are gone
 
     def attach(self, down, up):
         """A process has been forked."""
@@ -74,7 +78,13 @@ class Keeper:
         queues = [queue for queue in (self.down, self.up) if queue is not None]
         self.down = self.up = None
         self.waiting = False
+        self._past = total([self._past, self._figures.pop("counters", {})])
         return queues
+
+    def status(self):
+        """What operators want to know: the latest figures, with counters since the server began; or nothing yet."""
+        return self._figures and dict(self._figures, counters=total(
+            [self._past, self._figures.get("counters", {})]))
 
     def flush(self):
         """Send what did not fit into the queue before."""
@@ -95,7 +105,8 @@ class Keeper:
 
     def hear(self):
         """It is alive. EOFError if the process is gone."""
-        self.up.get()
+        for frame in self.up.get():
+            _, (self._figures,) = called(frame)
         self._unanswered = 0
 
     def let_go(self):
@@ -146,6 +157,8 @@ class Keeping:
         self._answers = []  # (Channel, answer, is it the last?) that wait for the commit
         self._channels = {}  # file -> the Channel over which it comes
         self._failed = None  # an error of the index, in this turn
+        self._refused = collections.Counter()  # requests, by why
+        self._received = 0  # bytes of files
         self._alive = True
 
     def run(self):
@@ -164,9 +177,19 @@ class Keeping:
     def _hear_hub(self):
         try:
             if self._down.get():
-                self._up.put(packed(FromKeeper.Seen()))
+                self._up.put(packed(FromKeeper.Seen(self._figures())))
         except (EOFError, BrokenPipeError):
             self._alive = False
+
+    def _figures(self):
+        """See `FromKeeper.Seen`."""
+        counters = {"refused": dict(self._refused), "removed": dict(self._shelf.removed), "received": self._received}
+        try:
+            files, size = self._shelf.index.counted()
+        except sqlite3.Error as error:
+            self._failed = error
+            return {"counters": counters}
+        return {"files": files, "bytes": size, "uploads": self._shelf.uploads, "counters": counters}
 
     def _commit(self):
         answers, self._answers = self._answers, []
@@ -219,6 +242,7 @@ class Keeping:
         try:
             action(*arguments)
         except Refused as refused:
+            self._refused[refused.reason] += 1
             answer = {"no": refused.reason}
             if refused.at is not None:
                 answer["at"] = refused.at
@@ -274,6 +298,7 @@ class Keeping:
         except OSError as error:
             raise Refused(self._shelf.trouble(error), part.at) from None
         channel.left -= len(data)
+        self._received += len(data)
         if not channel.left:
             self._selector.unregister(channel.sock)
             self._complete(channel)

@@ -22,6 +22,8 @@ from parley.server.protocols.events import Reason
 
 # Beside those of `Reason`: why a part of a file is not taken.
 WRONG_PLACE, WRONG_HASH, NOT_CLEAN, ALREADY_WHOLE = "wrong-place", "wrong-hash", "not-clean", "already-whole"
+# Why a file was deleted.
+EXPIRED, LEFT, DELETED, GONE, REJECTED = "expired", "abandoned", "deleted", "message-gone", "rejected"
 ID_BYTES = 16
 ABANDONED = 3600  # seconds after which nobody goes on with a file, or says it
 UNCLEAR = 600  # seconds after which a message that is not stored never will be
@@ -97,6 +99,8 @@ class Shelf:
 
     folder: of its own. index: `Index`. messages: `Messages`. limits: as `config.Files` has them, a dictionary.
     base: the address of the page, without a slash at its end. now: a function for seconds since 1970.
+    removed: how many files were deleted, by why: EXPIRED, LEFT alone, DELETED by their sender, GONE with their message,
+        or REJECTED, as their hash or the operator's scanner says.
     """
 
     def __init__(self, folder, index, messages, limits, base, now):
@@ -110,7 +114,13 @@ class Shelf:
         self._parts = {}  # file -> the Part that is being written
         self._known = collections.OrderedDict()  # file -> a closed Part, for its hash
         self._seen = ""  # the last file whose message was looked for
+        self.removed = collections.Counter()
         self._sweep_orphans()
+
+    @property
+    def uploads(self):
+        """How many files are coming."""
+        return len(self._parts)
 
     def _path(self, file, ending=""):
         return os.path.join(self._folder, file + ending)
@@ -201,7 +211,7 @@ class Shelf:
         self._owned(file, token)
         if file in self._parts and self._parts[file].settling:
             raise Refused(Reason.TRY_LATER)
-        self._remove(file)
+        self._remove(file, DELETED)
         return {"dropped": True}
 
     def _find(self, file):
@@ -273,7 +283,7 @@ class Shelf:
         """
         found = self.index.find(part.file)
         if found.sha256 and found.sha256 != part.hash.hexdigest():
-            self._remove(part.file)
+            self._remove(part.file, REJECTED)
             raise Refused(WRONG_HASH, 0)
         scan = self._limits["scan"]
         path, to = self._path(part.file, ".part"), self._path(part.file)
@@ -299,7 +309,7 @@ class Shelf:
         if self.pause(part.file) is not None:
             self._known.pop(part.file)
         if reason == NOT_CLEAN:
-            self._remove(part.file)
+            self._remove(part.file, REJECTED)
         if reason:
             raise Refused(reason, 0 if reason == NOT_CLEAN else part.size)
         self.index.update(part.file, state=WHOLE, since=int(self._now()), kind=kind, sha256=digest)
@@ -313,10 +323,10 @@ class Shelf:
         for state in (OFFERED, WHOLE):
             for found in self.index.in_state(state, now - ABANDONED):
                 if found.file not in self._parts and self._last_came(found) < now - ABANDONED:
-                    self._remove(found.file)
+                    self._remove(found.file, LEFT)
         keep_days = self._limits["keep_days"]
         for found in self.index.in_state(SAID, now - keep_days * 86400) if keep_days else ():
-            self._remove(found.file)
+            self._remove(found.file, EXPIRED)
         try:
             self._look_for_shared(now)
             self._look_for_gone()
@@ -346,7 +356,7 @@ class Shelf:
                 self.index.update(found.file, state=SAID, since=int(now), number=number)
             elif found.since < now - UNCLEAR:
                 if found.number is None:
-                    self._remove(found.file)
+                    self._remove(found.file, LEFT)
                 else:
                     self.index.update(found.file, state=SAID)
             elif found.floor < latest:  # messages are stored in order, so those up to there need no other look
@@ -359,10 +369,11 @@ class Shelf:
         gone = self._messages.gone([found.number for found in said]) if said else ()
         for found in said:
             if found.number in gone:
-                self._remove(found.file)
+                self._remove(found.file, GONE)
 
-    def _remove(self, file):
+    def _remove(self, file, why):
         """The index first: what is only in the folder is swept at the next start."""
+        self.removed[why] += 1
         if self.pause(file) is not None or file in self._known:
             self._known.pop(file, None)
         self.index.remove(file)

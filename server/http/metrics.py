@@ -97,6 +97,23 @@ def _journal(name: str) -> Callable[[Status], List[Sample]]:
     return lambda status: _one(status["journal"][name]) if "commits" in status["journal"] else []
 
 
+def _files(name: str) -> Callable[[Status], List[Sample]]:
+    """What is told of files, if any are kept."""
+    return lambda status: _one(status["files"][name]) if name in status["files"] else []
+
+
+def _file_states(files: Dict[str, int]) -> List[Sample]:
+    """SHARED files are about to be told of, or are already."""
+    return [(("offered",), files.get("offered", 0)), (("whole",), files.get("whole", 0)),
+            (("told",), files.get("shared", 0) + files.get("said", 0))]
+
+
+def _of_files(name: str) -> Callable[[Status], List[Sample]]:
+    """A counter of what was done with files, by why."""
+    return lambda status: sorted(
+        ((why,), count) for why, count in status["files"].get("counters", {}).get(name, {}).items())
+
+
 def _cluster(tell: Callable[[Dict[str, Any]], List[Sample]]) -> Callable[[Status], List[Sample]]:
     """What is told of a node among others, if this is one."""
     return lambda status: tell(status["cluster"]) if "cluster" in status else []
@@ -148,6 +165,22 @@ FAMILIES = (
     Family("parley_journal_failing", "gauge", (),
            "Whether the latest messages could not be stored, for example because the disk is full: 1 or 0. Only with"
            " storage.", _journal("failing")),
+    Family("parley_files", "gauge", ("state",),
+           "Files: offered, of which not all has come; whole, of which nobody has been told yet; or told. Only where"
+           " files are kept, as the next ones.",
+           lambda status: _file_states(status["files"].get("files", {})) if status["files"] else []),
+    Family("parley_files_bytes", "gauge", (), "Space that files take, with what is promised to those that come.",
+           _files("bytes")),
+    Family("parley_files_uploads", "gauge", (), "Files that are coming at the moment.", _files("uploads")),
+    Family("parley_files_received_bytes_total", "counter", (), "Bytes of files that have come.",
+           lambda status: _one(status["files"]["counters"]["received"]) if status["files"] else []),
+    Family("parley_files_refused_total", "counter", ("reason",),
+           "Offers and parts of files that were not taken, and questions about files that there are none.",
+           _of_files("refused")),
+    Family("parley_files_removed_total", "counter", ("reason",),
+           "Files that were deleted: expired; abandoned, as nobody went on with them or told of them; deleted by their"
+           " sender; message-gone, with the last message that told of them; rejected, for a wrong hash or by the"
+           " scanner.", _of_files("removed")),
     Family("parley_cluster_nodes", "gauge", (), "Nodes that are alive, as this one knows. Only in a cluster.",
            _cluster(lambda cluster: _one(len(cluster["nodes"])))),
     Family("parley_cluster_entries_total", "counter", (),

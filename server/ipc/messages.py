@@ -1538,7 +1538,13 @@ class FromKeeper:
     """What the process that keeps files says to the hub."""
 
     class Seen(NamedTuple):
-        """Here I am."""
+        """Here I am.
+
+        figures: {"files": {state: how many}, "bytes": that they take with what was promised, "uploads": how many come
+            now, "counters": since the process began, for `counts.total`}.
+        """
+
+        figures: Dict[str, Any]
 
 
 class ToEngine:

@@ -442,7 +442,7 @@ class Hub(Post):
         }
         told = self.figures.told([stream.report for stream in self.streams.values()])
         return dict(self.register.count(), workers=workers, workers_wanted=self.workers_wanted,
-                    journal=self.store.status(), **told)
+                    journal=self.store.status(), files=self.keeper.status() if self.keeper else {}, **told)
 
     # ---- workers come and go
 

@@ -333,3 +333,21 @@ def test_what_the_disk_or_the_scanner_does_not_take_is_refused(kept, monkeypatch
         else:
             assert refused(kept.put, key)[0] == NOT_CLEAN
             assert kept.state(key) is None
+
+
+def test_files_are_counted_by_their_state_and_those_that_are_deleted_by_why(kept):
+    assert kept.index.counted() == ({}, 0)
+    first, second, third = [kept.offer(data) for data in (DATA, b"xy", b"z")]
+    assert kept.index.counted() == ({"offered": 3}, 1003)
+    part = kept.send(first)
+    assert kept.shelf.uploads == 1
+    kept.complete(part)
+    assert kept.shelf.uploads == 0
+    kept.shelf.share(*first, "ann")
+    assert kept.index.counted() == ({"offered": 2, "shared": 1}, 1003)
+    kept.shelf.drop(*second)
+    assert refused(kept.put, third, b"?")[0] == WRONG_HASH
+    kept.now += max(ABANDONED, UNCLEAR) + 1
+    kept.shelf.sweep()
+    assert kept.index.counted() == ({}, 0)
+    assert kept.shelf.removed == {"deleted": 1, "rejected": 1, "abandoned": 1}

@@ -36,6 +36,8 @@ def status(**more):
         "processes": {"parent": {"pid": 1, "cpu_seconds": 1.5, "resident_bytes": 4096},
                       "worker 0": {"pid": 2, "cpu_seconds": None, "resident_bytes": None}},
         "journal": {"waiting": 3, "bytes": 9, "seconds": 0.1, "failing": True, "commits": durations(0.002)},
+        "files": {"files": {"offered": 1, "whole": 2, "shared": 3, "said": 4}, "bytes": 500, "uploads": 1,
+                  "counters": {"received": 900, "refused": {"quota-full": 2}, "removed": {"expired": 5}}},
         "workers": {
             0: {"ready": True, "silent": False, "queued_bytes": 7, "report": report()},
             1: {"ready": True, "silent": True, "queued_bytes": 0, "report": report()},
@@ -94,6 +96,9 @@ def test_each_metric_is_told_as_it_is_declared(accepted, read):
     ("journal_failing", {}, 1), ("journal_commit_seconds_bucket", {"le": "0.0025"}, 1),
     ("tick_seconds_bucket", {"le": "0.001"}, 1), ("tick_seconds_bucket", {"le": "0.005"}, 3),
     ("tick_seconds_bucket", {"le": "10.0"}, 3), ("tick_seconds_count", {}, 4), ("tick_seconds_sum", {}, 60.0075),
+    ("files", {"state": "offered"}, 1), ("files", {"state": "told"}, 7), ("files_bytes", {}, 500),
+    ("files_uploads", {}, 1), ("files_received_bytes_total", {}, 900),
+    ("files_refused_total", {"reason": "quota-full"}, 2), ("files_removed_total", {"reason": "expired"}, 5),
     ("http_connections", {}, 8), ("http_requests_total", {"path": "/", "status": "200"}, 3),
     ("process_cpu_seconds_total", {"process": "parent"}, 1.5)])
 def test_a_figure_is_where_it_belongs(samples, name, labels, value):
@@ -103,9 +108,11 @@ def test_a_figure_is_where_it_belongs(samples, name, labels, value):
 def test_what_a_server_does_not_have_is_not_told(samples):
     protocols = {labels["protocol"] for labels in (dict(labels) for _, labels in samples) if "protocol" in labels}
     assert protocols == {"line", "web"}  # those that are on
-    without = status(journal={"waiting": 0, "bytes": 0, "seconds": 0, "failing": False}, processes={}, totals={})
+    without = status(
+        journal={"waiting": 0, "bytes": 0, "seconds": 0, "failing": False}, processes={}, totals={}, files={})
     names = {metric.name for metric in Collector(without).collect()}
-    assert not [name for name in names if "journal" in name or "process" in name or name == "parley_tick_seconds"]
+    assert not [name for name in names if "journal" in name or "process" in name or name == "parley_tick_seconds"
+                or "files" in name]
     assert "parley_users" in names
 
 
