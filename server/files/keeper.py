@@ -28,9 +28,9 @@ import time
 
 from parley.server.files.index import Index, Messages
 from parley.server.files.shelf import Refused, Shelf
+from parley.server.ipc.aide import Aide
 from parley.server.ipc.counts import total
-from parley.server.ipc.messages import FromKeeper, ToKeeper, packed
-from parley.server.ipc.queues import called
+from parley.server.ipc.messages import FromKeeper, ToKeeper, handlers, packed
 from parley.server.protocols.events import Reason
 
 LONGEST_REQUEST = 8192  # bytes
@@ -46,7 +46,7 @@ READ = selectors.EVENT_READ
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class Keeper(Aide):
     """The hub's end: it only looks whether the process is alive.
 
     directory: `parley.server.storage.directory.Directory`. limits, base: see `Shelf`.
@@ -54,6 +54,8 @@ class Keeper:
     """
 
     def __init__(self, directory, limits, base):
+        super().__init__()
+        self._handlers = handlers(FromKeeper, self)
         self.folder = os.path.join(directory.path, "files")
         os.makedirs(self.folder, 0o700, exist_ok=True)
         self.door, self._requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -62,52 +64,29 @@ class Keeper:
         self._database = directory.database
         self._limits = limits
         self._base = base
-        self.down = self.up = None
-        self.waiting = False
-        self._unanswered = 0
         self._figures = {}  # the latest of the process: see `FromKeeper.Seen`
         self._past = {}  # the counters of those that are gone
 
-    def attach(self, down, up):
-        """A process has been forked."""
-        self.down, self.up = down, up
-        self._unanswered = 0
-
     def detach(self):
-        """The process is dead, or this is a child that does not own it; returns the queues to close."""
-        queues = [queue for queue in (self.down, self.up) if queue is not None]
-        self.down = self.up = None
-        self.waiting = False
+        """See `Aide.detach`; what the process has counted still counts."""
         self._past = total([self._past, self._figures.pop("counters", {})])
-        return queues
+        return super().detach()
 
     def status(self):
         """What operators want to know: the latest figures, with counters since the server began; or nothing yet."""
         return self._figures and dict(self._figures, counters=total(
             [self._past, self._figures.get("counters", {})]))
 
-    def flush(self):
-        """Send what did not fit into the queue before."""
-        try:
-            self.down.put()
-        except BrokenPipeError:
-            pass  # `hear` notices that the process is dead
-
     def is_stuck(self):
-        """Called at each look of the hub: has there been no answer for too many of them?"""
+        """It is asked at the first look, and has not answered since then."""
         self._unanswered += 1
-        if self._unanswered == 1 and self.down is not None:
-            try:
-                self.down.put(packed(ToKeeper.Look()))
-            except BrokenPipeError:
-                pass
+        if self._unanswered == 1:
+            self._put(packed(ToKeeper.Look()))
         return self._unanswered > MOST_UNANSWERED
 
-    def hear(self):
-        """It is alive. EOFError if the process is gone."""
-        for frame in self.up.get():
-            _, (self._figures,) = called(frame)
-        self._unanswered = 0
+    def seen(self, figures):
+        """It is alive, and this is how it is."""
+        self._figures = figures
 
     def let_go(self):
         """In a child that is not the process: it hears no requests."""

@@ -2,30 +2,25 @@
 import time
 from typing import Any, List
 
+from parley.server.ipc.aide import Aide
 from parley.server.ipc.messages import FromEngine, Message, ToEngine, handlers, packed
-from parley.server.ipc.queues import Queue, called
+from parley.server.ipc.queues import Queue
 from parley.server.order.place import Place
 from parley.server.order.replicated import AGAIN, Replicated
 
 MOST_UNANSWERED = 6  # looks of the hub without a sign of life, some nine seconds
 
 
-class Engine:
+class Engine(Aide):
     """Sends what the hub submits, and gives it what comes.
 
     node: has a method for each message of `FromEngine` but Accepted and Doubt, and `number`, `token` and `applied` as
         in `ToEngine.Begin`.
-    down, up: the queues to the process and from it, while there is one.
-    waiting: does `down` have no room, so that the hub waits for it?
     sent_again: how often a packet was sent again.
     """
 
-    down: Queue
-    up: Queue
-
     def __init__(self, place: Place, order: Replicated, node: Any) -> None:
-        self.down = self.up = None  # type: ignore[assignment]
-        self.waiting = False
+        super().__init__()
         self.sent_again = 0
         self._place = place
         self._order = order
@@ -33,7 +28,6 @@ class Engine:
         self._handlers = handlers(FromEngine, self, node)
         self._unsent: List[bytes] = []
         self._sent, self._sent_at = 0, 0.0  # which packet was sent last, and when; monotonic seconds
-        self._unanswered = 0
 
     def tell(self, message: Message) -> None:
         """Say something to the process, if there is one."""
@@ -41,18 +35,10 @@ class Engine:
             self._unsent.append(packed(message))
 
     def attach(self, down: Queue, up: Queue) -> None:
-        """A process has been forked, which reads from `down` and writes to `up`."""
-        self.down, self.up = down, up
-        self._unanswered = 0
+        """See `Aide`."""
+        super().attach(down, up)
         self._sent = 0
         self._unsent = [packed(ToEngine.Begin(self._node.number, self._node.token, self._node.applied))]
-
-    def detach(self) -> List[Queue]:
-        """Let go of the process, which is dead, dismissed, or another one's child. Returns the queues to close."""
-        queues = [queue for queue in (self.down, self.up) if queue is not None]
-        self.down = self.up = None  # type: ignore[assignment]
-        self.waiting = False
-        return queues
 
     def flush(self) -> None:
         """Send what there is to be sent: the next packet, or the one that is under way again."""
@@ -64,21 +50,10 @@ class Engine:
                 self._sent, self._sent_at = packet.serial, now
                 self.tell(ToEngine.Submit(packet.serial, packet.data))
         unsent, self._unsent = self._unsent, []
-        if self.down is not None:
-            try:
-                self.down.put(b"".join(unsent))
-            except BrokenPipeError:
-                pass  # its death is noticed by `hear`
-
-    def hear(self) -> None:
-        """Take what has come. EOFError if the process is gone."""
-        self._unanswered = 0
-        for frame in self.up.get():
-            name, arguments = called(frame)
-            self._handlers[name](*arguments)
+        self._put(b"".join(unsent))
 
     def is_stuck(self) -> bool:
-        """Called at each look of the hub: has there been no sign of life for more than MOST_UNANSWERED of them?"""
+        """It gives signs of life without being asked."""
         self._unanswered += 1
         return self._unanswered > MOST_UNANSWERED
 
@@ -90,6 +65,6 @@ class Engine:
         self._sent_at = time.monotonic() - AGAIN / 2
 
     def process(self, down: Queue, up: Queue) -> None:
-        """In the process: serve the hub until it is gone."""
+        """See `Aide`."""
         from parley.server.order.redis_log import process  # with the library, which nobody else needs
         process(self._place, down, up)

@@ -14,6 +14,7 @@ import time
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.sizes import BYTES, ITEM, tuple_of
+from parley.server.ipc.aide import Aide
 from parley.server.ipc.asked import AskedStore, Then
 from parley.server.ipc.counts import Durations
 from parley.server.ipc.messages import (
@@ -75,28 +76,22 @@ class InProcess(AskedStore):
         then(self._handlers[name_of(request)](*request))
 
 
-class Journal(AskedStore):
+class Journal(AskedStore, Aide):
     """Asks a database in another process.
 
     open_store: opens it; called in the process.
     last_number, reserved, identity: see `AskedStore`.
-    down, up: the queues to the process and from it, while there is one.
-    waiting: does `down` have no room, so that the hub waits for it?
     """
-
-    down: Queue
-    up: Queue
 
     def __init__(self, open_store: Callable[[], Database], last_number: int = 0, reserved: int = 0,
                  identity: bytes = b"") -> None:
+        super().__init__()
         self.last_number = last_number
         self.reserved = reserved
         self.identity = identity
         self._open_store = open_store
         self._handlers = handlers(FromJournal, self)
         self._run = os.urandom(8).hex()
-        self.down = self.up = None  # type: ignore[assignment]
-        self.waiting = False
         self._answered = 0  # requests of this run
         self._waiting: Deque[Tuple[bytes, Then]] = collections.deque()
         self._waiting_size = 0  # in memory
@@ -106,7 +101,6 @@ class Journal(AskedStore):
         self._fruitless = 0  # processes in a row that have done nothing
         self._mourned = False  # has the end of this process been noticed?
         self._heard_at = time.monotonic()
-        self._unanswered = 0  # looks since it was asked or has answered
         self._failing = False
         self._commits = Durations()
         self._backed_up: Optional[Then] = None  # what waits for a copy that is being made
@@ -131,29 +125,23 @@ class Journal(AskedStore):
         self.talk(packed(request), then)
 
     def flush(self) -> None:
-        """Send to the process what was asked since the last call, and what its queue had no room for then."""
+        """See `Aide`. What a dead process has not done its successor is asked again."""
         unsent, self._unsent = self._unsent, []
-        try:
-            self.down.put(b"".join(unsent))
-        except BrokenPipeError:
-            pass  # its death is noticed by `hear`; the successor is asked again
+        self._put(b"".join(unsent))
 
     # ---- the process and its queues
 
     def attach(self, down: Queue, up: Queue) -> None:
-        """A process has been forked, which reads from `down` and writes to `up`."""
-        self.down, self.up = down, up
+        """See `Aide`."""
+        super().attach(down, up)
         self._heard_at = time.monotonic()
-        self._unanswered = 0
         self._unsent = [packed(ToJournal.Begin(self._run, self._answered))]
         self._mourned = False
 
     def detach(self) -> List[Queue]:
-        """Let go of the process, which is dead, dismissed, or another one's child. Returns the queues to close."""
-        queues = [queue for queue in (self.down, self.up) if queue is not None]
-        self.down = self.up = None  # type: ignore[assignment]
-        self._ready = self.waiting = False
-        return queues
+        """See `Aide`."""
+        self._ready = False
+        return super().detach()
 
     @property
     def ready(self) -> bool:
@@ -177,25 +165,18 @@ class Journal(AskedStore):
                 "commits": self._commits.plain()}
 
     def is_stuck(self) -> bool:
-        """Called at each look of the hub: has there been no answer for more than MOST_UNANSWERED of them?
-
-        Looks are counted, not seconds, so that the process has time to answer after a standstill of the machine.
-        """
+        """See `Aide`: only while it has something to answer."""
         self._unanswered = self._unanswered + 1 if self._waiting or not self._ready else 0
         return self._unanswered > MOST_UNANSWERED
 
     def hear(self) -> None:
         """Take the answers that are there. EOFError if the process is gone."""
         try:
-            frames = self.up.get()
+            super().hear()
         except EOFError:
             self._mourn()
             raise
         self._heard_at = time.monotonic()
-        self._unanswered = 0
-        for frame in frames:
-            name, arguments = called(frame)
-            self._handlers[name](*arguments)
 
     def _mourn(self) -> None:
         if not self._mourned:

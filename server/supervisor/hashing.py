@@ -29,7 +29,8 @@ import unicodedata
 from typing import NamedTuple
 
 from parley.server.chat.session import LONGEST_GIVEN
-from parley.server.ipc.messages import FromHasher, ToHasher, packed
+from parley.server.ipc.aide import Aide
+from parley.server.ipc.messages import FromHasher, ToHasher, handlers, packed
 from parley.server.ipc.queues import called
 from parley.server.protocols.events import Reason
 
@@ -192,7 +193,7 @@ def _verify(password, secret, scram=False):
 _JOBS = {"verify": _verify, "hash": lambda password, scram: (None, hashed(password, scram))}
 
 
-class Verifier:
+class Verifier(Aide):
     """The hub's end: sends jobs to the process, and calls then(trouble, secret) for each result.
 
     Jobs outlive the process: its replacement gets those that are not done.
@@ -202,38 +203,25 @@ class Verifier:
     """
 
     def __init__(self):
+        super().__init__()
+        self._handlers = handlers(FromHasher, self)
         self.scram = False
-        self.down = self.up = None
-        self.waiting = False  # for room in the queue?
         self._jobs = {}  # the oldest, which is the one being done, first
         self._last_token = 0
         self._deaths = 0  # of processes since the last result
 
     def attach(self, down, up):
-        """A process has been forked. It gets the jobs that the one before left, but not one that ended MOST_DEATHS.
-
-        down, up: the `Queue`s to the process and from it.
-        """
+        """A process has been forked. It gets the jobs that the one before left, but not one that ended MOST_DEATHS."""
         if self._deaths >= MOST_DEATHS:
             self._give_up(next(iter(self._jobs)))
-        self.down, self.up = down, up
+        super().attach(down, up)
         for token in self._jobs:
             self._send(token)
 
     def detach(self):
-        """The process is dead, or this is a child that does not own it; returns the queues to close."""
-        queues = [queue for queue in (self.down, self.up) if queue is not None]
+        """See `Aide`: a process that dies over a job counts."""
         self._deaths = self._deaths + 1 if self._jobs else 0
-        self.down = self.up = None
-        self.waiting = False
-        return queues
-
-    def flush(self):
-        """Send what did not fit into the queue before."""
-        try:
-            self.down.put()
-        except BrokenPipeError:
-            pass  # `hear` notices that the process is dead
+        return super().detach()
 
     def is_stuck(self):
         """Never: hashing may take long."""
@@ -247,19 +235,15 @@ class Verifier:
         """Hash a new password (bytes); `then` gets its secret."""
         self._ask(then, ToHasher.Hash, password)
 
-    def hear(self):
-        """Read the results that have come, and pass them on. EOFError if the process is gone."""
-        for frame in self.up.get():
-            _, (token, trouble, secret) = called(frame)
-            _, then = self._jobs.pop(token)
-            self._deaths = 0
-            then(trouble, secret)
+    def done(self, token, trouble, secret):
+        """A result has come, and is passed on."""
+        _, then = self._jobs.pop(token)
+        self._deaths = 0
+        then(trouble, secret)
 
     def _give_up(self, token):
         log.error("a password is treated as one that cannot be verified: checking it ended several processes")
-        _, then = self._jobs.pop(token)
-        self._deaths = 0
-        then(Reason.UNVERIFIABLE, None)
+        self.done(token, Reason.UNVERIFIABLE, None)
 
     def _ask(self, then, job, *arguments):
         self._last_token += 1
@@ -267,12 +251,8 @@ class Verifier:
         self._send(self._last_token)
 
     def _send(self, token):
-        if self.down is not None:
-            (job, arguments), _ = self._jobs[token]
-            try:
-                self.down.put(packed(job(token, *arguments)))
-            except BrokenPipeError:
-                pass  # `hear` notices that the process is dead; the next one gets the job
+        (job, arguments), _ = self._jobs[token]
+        self._put(packed(job(token, *arguments)))  # if there is no process, or a dead one, the next one gets the job
 
     # ---- in the process
 

@@ -19,9 +19,12 @@ from parley.server.chat.questions import Questions
 from parley.server.chat.register import Register
 from parley.server.chat.replica import Replica
 from parley.server.chat.sessions import Sessions
+from parley.server.files.keeper import Keeper
 from parley.server.ipc import messages as module
 from parley.server.ipc.messages import (
+    FromHasher,
     FromJournal,
+    FromKeeper,
     Noticed,
     Operated,
     Proven,
@@ -39,6 +42,7 @@ from parley.server.ipc.queues import called
 from parley.server.storage.database import Database
 from parley.server.storage.journal import Journal
 from parley.server.storage.memory import Store
+from parley.server.supervisor.hashing import Verifier
 from parley.server.supervisor.hub import Hub
 from parley.server.worker.loop import Worker
 
@@ -47,6 +51,7 @@ DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type
 DECIDING = Claims, Enrollment, DirectMessages, Moderation, Sessions, Presence, People, Metadata, DeviceLists, Register
 HEARD = [(ToHub, 1, (Prover, Questions, Past, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
             Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
+         (FromHasher, 0, (Verifier,)), (FromKeeper, 0, (Keeper,)),
          (ToStore, 0, (Store,)), (ReadStore, 0, (Store,)), (ToStore, 0, (Database,)), (ReadStore, 0, (Database,))]
 CASES = [(kind, name, before, owners) for direction, before, owners in HEARD
          for name, kind in messages(direction).items()]

@@ -1,0 +1,65 @@
+"""The hub's end of a process that works for it."""
+from typing import Any, Callable, Dict, List
+
+from parley.server.ipc.queues import Queue, called
+
+
+class Aide:
+    """Says something to the process, and hears what it says. It may die; then another one is attached.
+
+    down, up: the queues to the process and from it, while there is one.
+    waiting: does `down` have no room, so that the hub waits for it?
+    """
+
+    down: Queue
+    up: Queue
+    _handlers: Dict[str, Callable[..., Any]]  # name of what the process says -> what is done: `handlers`
+
+    def __init__(self) -> None:
+        self.down = self.up = None  # type: ignore[assignment]
+        self.waiting = False
+        self._unanswered = 0  # looks of the hub since the last sign of life
+
+    def attach(self, down: Queue, up: Queue) -> None:
+        """A process has been forked, which reads from `down` and writes to `up`."""
+        self.down, self.up = down, up
+        self._unanswered = 0
+
+    def detach(self) -> List[Queue]:
+        """Let go of the process, which is dead, dismissed, or another one's child. Returns the queues to close."""
+        queues = [queue for queue in (self.down, self.up) if queue is not None]
+        self.down = self.up = None  # type: ignore[assignment]
+        self.waiting = False
+        return queues
+
+    def flush(self) -> None:
+        """Send what there is to be sent, and what the queue had no room for before."""
+        if self.down is not None and self.down.backlog_size:
+            self._put(b"")
+
+    def hear(self) -> None:
+        """Heed what has come. EOFError if the process is gone."""
+        frames = self.up.get()
+        self._unanswered = 0
+        for frame in frames:
+            name, arguments = called(frame)
+            self._handlers[name](*arguments)
+
+    def is_stuck(self) -> bool:
+        """Called at each look of the hub: has there been no answer for too many of them?
+
+        Looks are counted, not seconds, so that the process has time to answer after a standstill of the machine.
+        """
+        raise NotImplementedError
+
+    def process(self, down: Queue, up: Queue) -> None:
+        """In the process: serve the hub until it is gone."""
+        raise NotImplementedError
+
+    def _put(self, frames: bytes) -> None:
+        """Send this, if there is a process."""
+        if self.down is not None:
+            try:
+                self.down.put(frames)
+            except BrokenPipeError:
+                pass  # `hear` notices that the process is dead
