@@ -11,6 +11,7 @@ from parley.server.chat.sessions import key_of
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME, Reason
+from parley.server.protocols.sealed import digest
 from parley.server.protocols.text import canonical, canonical_within, is_blank, one_line
 
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
@@ -657,7 +658,7 @@ class Session:
             self._refuse(Reason.NOT_INSIDE, share)
         else:
             self._ask_keeper(share, do="share", file=share.file, token=share.token,
-                             teller=self.client.name.decode())
+                             teller=self.client.name.decode(), digest=digest(share.text) if share.text else "")
 
     def _ask_keeper(self, command, **request):
         """Put a request to those who keep files."""
@@ -908,7 +909,7 @@ class Session:
         elif type(question) is events.Offer:
             self.answer(events.Offered(answer["file"], answer["token"], answer["text"].encode()))
         else:
-            text = answer["text"].encode()
+            text = question.text or answer["text"].encode()
             self._answered()
             self._go_on(then=events.Whisper(question.to, text, None, None, question.tag) if question.to
                         else events.Say(text, None, None, question.room, question.tag))

@@ -8,11 +8,11 @@ import sqlite3
 import urllib.parse
 
 OFFERED, WHOLE, SHARED, SAID = "offered", "whole", "shared", "said"
-_COLUMNS = "file token owner name size sha256 kind state since floor number teller"
+_COLUMNS = "file token owner name size sha256 kind state since floor number teller sealed"
 _TABLE = """
     CREATE TABLE IF NOT EXISTS files (
         file TEXT PRIMARY KEY, token TEXT, owner TEXT, name TEXT, size INTEGER, sha256 TEXT, kind TEXT, state TEXT,
-        since INTEGER, floor INTEGER, number INTEGER, teller TEXT) WITHOUT ROWID"""
+        since INTEGER, floor INTEGER, number INTEGER, teller TEXT, sealed TEXT) WITHOUT ROWID"""
 
 
 class File:
@@ -24,6 +24,7 @@ class File:
     floor: the message behind which the one that tells of it is looked for.
     number: of the latest message that is known to tell of it, or None.
     teller: who has wanted to tell of it last, as messages name their sender; others may repeat the words.
+    sealed: the digest of the sealed message by which, while it is SHARED; empty: it is told openly.
     """
 
     __slots__ = tuple(_COLUMNS.split())

@@ -8,7 +8,7 @@ outlives this process: what a process that died has not read is read by the next
     offer {owner, is_account, name, size, sha256}   file, token, text
     state {file, token}                             at, size, whole
     put {file, token, first, length, total}         go; then at, size, whole
-    share {file, token, teller}                     text
+    share {file, token, teller, digest}             text
     drop {file, token}                              dropped
     get {file}                                      name, size, kind, sha256
     (what is not done)                              no, a Reason; perhaps at
@@ -50,12 +50,13 @@ class Keeper(Aide):
     """The hub's end: it only looks whether the process is alive.
 
     directory: `parley.server.storage.directory.Directory`. limits, base: see `Shelf`.
-    door: the socket that workers ask at. folder: where the files are.
+    door: the socket that workers ask at. folder: where the files are. file_bytes: how long one may be.
     """
 
     def __init__(self, directory, limits, base):
         super().__init__()
         self._handlers = handlers(FromKeeper, self)
+        self.file_bytes = limits["file_bytes"]
         self.folder = os.path.join(directory.path, "files")
         os.makedirs(self.folder, 0o700, exist_ok=True)
         self.door, self._requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -18,6 +18,7 @@ import subprocess
 from parley.server.files import shown
 from parley.server.files.index import OFFERED, SAID, SHARED, WHOLE
 from parley.server.files.kinds import ENOUGH, kind_of
+from parley.server.protocols import sealed
 from parley.server.protocols.events import Reason
 
 # Beside those of `Reason`: why a part of a file is not taken.
@@ -163,7 +164,7 @@ class Shelf:
         self._offers[owner] = [*latest, now]
         file, token = _random(), _random()
         name = shown.clean(name)
-        self.index.add(file, _digest(token), owner, name, size, sha256, "", OFFERED, int(now), 0, None, "")
+        self.index.add(file, _digest(token), owner, name, size, sha256, "", OFFERED, int(now), 0, None, "", "")
         return {"file": file, "token": token, "text": shown.line(self._base, file, name, size)}
 
     def _has_room(self, size):
@@ -192,8 +193,11 @@ class Shelf:
             raise Refused(Reason.NO_FILE)
         return {"name": found.name, "size": found.size, "kind": found.kind, "sha256": found.sha256}
 
-    def share(self, file, token, teller):
-        """It is about to be said by this name: in these words. From here on the file stays until that is clear."""
+    def share(self, file, token, teller, digest):
+        """It is about to be said by this name: in these words. From here on the file stays until that is clear.
+
+        digest: that of the sealed message that is said instead, or empty.
+        """
         found = self._owned(file, token)
         if found.state == OFFERED:
             raise Refused(Reason.NOT_WHOLE)
@@ -203,7 +207,7 @@ class Shelf:
             raise Refused(Reason.NOT_STORED) from None
         if found.state == SHARED:
             floor = min(floor, found.floor)
-        self.index.update(file, state=SHARED, since=int(self._now()), floor=floor, teller=teller)
+        self.index.update(file, state=SHARED, since=int(self._now()), floor=floor, teller=teller, sealed=digest)
         return {"text": shown.line(self._base, file, found.name, found.size)}
 
     def drop(self, file, token):
@@ -345,22 +349,30 @@ class Shelf:
         shared = self.index.in_state(SHARED, now + 1)
         if not shared:
             return
-        numbers, latest = {}, self._messages.latest()
-        for number, sender, text in self._messages.telling(shown.MARK, min(found.floor for found in shared)):
-            told = shown.LINE.fullmatch(text)
-            if told:
-                numbers[told.group("file"), sender] = number
+        latest = self._messages.latest()
+        numbers = self._told(min(found.floor for found in shared), any(found.sealed for found in shared))
         for found in shared:
-            number = numbers.get((found.file, found.teller))
+            number = numbers.get((found.sealed or found.file, found.teller))
             if number is not None and number > found.floor:
-                self.index.update(found.file, state=SAID, since=int(now), number=number)
+                self.index.update(found.file, state=SAID, since=int(now), number=number, sealed="")
             elif found.since < now - UNCLEAR:
                 if found.number is None:
                     self._remove(found.file, LEFT)
                 else:
-                    self.index.update(found.file, state=SAID)
+                    self.index.update(found.file, state=SAID, sealed="")
             elif found.floor < latest:  # messages are stored in order, so those up to there need no other look
                 self.index.update(found.file, floor=latest)
+
+    def _told(self, floor, also_sealed):
+        """The numbers of messages behind `floor` that may tell of files, by (file or digest of what is sealed, sender)."""
+        found = {}
+        for number, sender, text in self._messages.telling(shown.MARK, floor):
+            told = shown.LINE.fullmatch(text)
+            if told:
+                found[told.group("file"), sender] = number
+        for number, sender, text in self._messages.telling(sealed.BEGINNING, floor) if also_sealed else ():
+            found[sealed.digest(text.encode()), sender] = number
+        return found
 
     def _look_for_gone(self):
         """Some at a time: a file goes with the message that tells of it."""

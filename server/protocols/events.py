@@ -530,7 +530,8 @@ class Offer(NamedTuple):
 class Share(NamedTuple):
     """Say in a room, or (if `to` is not empty) to one user alone, that there is a file that I have offered and sent.
 
-    `file`, `token`: as `Offered` has told them. `tag`: as of `Say`.
+    `file`, `token`: as `Offered` has told them. `tag`: as of `Say`. `text`: the sealed message that tells of it, or
+    empty: then the server's own words do.
     """
 
     file: str
@@ -538,6 +539,7 @@ class Share(NamedTuple):
     room: bytes
     to: bytes
     tag: bytes
+    text: bytes
 
 
 @command
@@ -683,13 +685,14 @@ class Greeted(NamedTuple):
     """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing.
 
     text_bytes: how long a text may be. register: may clients make accounts? guests: may names without one be used?
-    motd: the message of the day, or empty.
+    file_bytes: how long a file may be; 0: none are kept. motd: the message of the day, or empty.
     """
 
     run: bytes
     text_bytes: int = 0
     register: bool = True
     guests: bool = True
+    file_bytes: int = 0
     motd: bytes = b""
 
 

@@ -5,6 +5,7 @@ other text does. Clients of protocols without the trait `sealed` are told NOTE i
 decided here. A list of devices (docs/sealing.md) begins with the number by which a newer one is known from it; whether
 its signatures are right is for clients to see.
 """
+import hashlib
 import re
 from typing import Any, Callable, Dict, Sequence, Tuple
 
@@ -14,7 +15,8 @@ NOTE = "\U0001f512 sealed message (open Parley's own client to read it)".encode(
 
 # The shortest has 171 bytes. An envelope of a suite to come is one, too.
 _ENVELOPE = re.compile(rb"parley:sealed:[1-9][0-9]?:[A-Za-z0-9_-]{228,}")
-_BEGINNING = b"parley:sealed:"
+BEGINNING = "parley:sealed:"
+_BEGINNING = BEGINNING.encode()
 
 _SUITE = 1
 _FIXED, _EACH = 8 + 64, 130  # bytes of a list beside the name, and of each device
@@ -22,6 +24,11 @@ MOST_DEVICES = 32
 
 _BETWEEN = b"\0"  # two texts of a record, see `server.ipc.queues`
 Record = Tuple[int, bytes, bytes, int, int]
+
+
+def digest(text: bytes) -> str:
+    """By which the process that keeps files finds the message that tells of one."""
+    return hashlib.sha256(text).hexdigest()
 
 
 def is_envelope(text: bytes) -> bool:

@@ -5,8 +5,8 @@ Unknown keys are ignored. What the server says is an object with what it is abou
 does not give it; `at` is in seconds since the epoch.
 
     do                                  answer, on
-    hello {[session], [resume]}         hello {server, run, limits: {text, register, guests}, motd}, and with a session
-                                        welcome or no
+    hello {[session], [resume]}         hello {server, run, limits: {text, register, guests, file}, motd}, and with a
+                                        session welcome or no
     login {name, [password]}            welcome {name, account, session, me, read}, and waiting {count} if messages were
                                         kept
     register {name, password}           welcome, or done if one has the name
@@ -30,8 +30,8 @@ does not give it; `at` is in seconds since the epoch.
     typing {[room] | to}, away {away}, watch {names}, read {[room] | with, n}
                                         nothing; what is watched is told by presence
     offer {name, size, [sha256]}        offer {file, token, url, text}: what is to be sent goes there by PUT, and then
-    share {file, token, [room] | to, [tag]}
-                                        done {n, at}: it is said, as everybody is told of a file
+    share {file, token, [room] | to, [tag], [text: a sealed message]}
+                                        done {n, at}: it is said, as everybody is told of a file, or by that text
     keys {publish: list}                done: from now on these are the devices of one's account
     keys {of}                           keys {name, devices: list or ""}
     logout                              done, and a close frame: the session is over, and the name free
@@ -72,7 +72,7 @@ from parley.server.protocols import events, websocket
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Malformed, Reason
 from parley.server.protocols.reasons import SENTENCES
-from parley.server.protocols.sealed import read_list
+from parley.server.protocols.sealed import is_envelope, read_list
 from parley.server.protocols.text import canonical, canonical_within
 from parley.server.protocols.traits import Traits
 from parley.server.protocols.websocket import close_frame, text_frame
@@ -308,8 +308,11 @@ def _share(fields: Fields, most: int) -> events.Command:
     to = _raw_or_none(fields, "to")
     if to is not None and ("room" in fields or not to):
         raise _Unfit
+    text = _text(fields, most) if "text" in fields else b""
+    if text and not is_envelope(text):
+        raise _Unfit
     return events.Share(_word(fields, "file", LONGEST_LABEL), _word(fields, "token", LONGEST_LABEL),
-                        _room(fields) if to is None else events.HOME, to or b"", _tag(fields))
+                        _room(fields) if to is None else events.HOME, to or b"", _tag(fields), text)
 
 
 def _keys(fields: Fields, most: int) -> events.Command:
@@ -481,9 +484,9 @@ def _caught_up(caught: events.CaughtUp) -> Frames:
 
 
 def _greeted(greeted: events.Greeted) -> Frames:
-    return _on(b"hello", b'"server":%b,"run":%b,"limits":{"text":%d,"register":%b,"guests":%b},"motd":%b' % (
+    return _on(b"hello", b'"server":%b,"run":%b,"limits":{"text":%d,"register":%b,"guests":%b,"file":%d},"motd":%b' % (
         quoted(b"Parley " + __version__.encode()), quoted(greeted.run), greeted.text_bytes, _bool(greeted.register),
-        _bool(greeted.guests), quoted(greeted.motd)))
+        _bool(greeted.guests), greeted.file_bytes, quoted(greeted.motd)))
 
 
 def _welcomed(welcome: events.Welcome) -> Frames:

@@ -196,7 +196,7 @@ class Audience:
         self.traits = traits
         self.echo = False
         self.motd = b""
-        self.rules = 0, True, True
+        self.rules = 0, True, True, 0
         self.deliveries = self.commands = self.said = self.whispered = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}

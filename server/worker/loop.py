@@ -58,6 +58,7 @@ class Worker:
         self.uplink = Uplink(up, number)
         self.lookups = self.uplink.lookups
         self.files = keeper and Desk(self, keeper.door, keeper.folder)
+        self._file_bytes = keeper.file_bytes if keeper else 0
         self.deadlines = Deadlines()
         self.throttle = Throttle()
         self.turns = Turns()
@@ -279,7 +280,8 @@ class Worker:
         hearers.echo = settings["echo"][hearers.protocol]
         hearers.motd = settings["motd"]
         hearers.rules = (
-            settings["limits"]["text_bytes"].get(hearers.protocol, 0), settings["register"], settings["guests"])
+            settings["limits"]["text_bytes"].get(hearers.protocol, 0), settings["register"], settings["guests"],
+            self._file_bytes)
 
     def stop(self):
         """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""

@@ -1,4 +1,5 @@
 """One client's way: stranger, member, gone."""
+import hashlib
 import unicodedata
 
 import pytest
@@ -128,7 +129,7 @@ TYPING, WATCH = Typing(HOME, b""), Watch((b"bob",))
 INTRODUCE, SET_NAME, WHO_WAS = Introduce(b"Ann Lee"), SetName(b"Ann Lee"), WhoWas(b"bob", 3)
 IDENTIFY, OPER = Identify(b"cid", b"pw"), Oper(b"op", b"pw")
 MARK_READ = MarkRead(HOME, b"", 7)
-OFFER, SHARE = Offer(b"a.txt", 5, ""), Share("f", "t", HOME, b"", b"tag")
+OFFER, SHARE = Offer(b"a.txt", 5, ""), Share("f", "t", HOME, b"", b"tag", b"")
 HELLO, BROWSE = Hello(None, b"", ()), Browse(b"#dev", None, 9, None, 50)
 LOGIN, SIGN_IN, CREATE, SIGN_UP = Login(b"ann", None), SignIn(b"ann", b"pw"), Create(b"ann"), SignUp(b"ann", b"pw")
 ENTER, EXIT, ROOMS, TOPIC = Enter(b"#dev", None), Exit(b"#dev"), Rooms(b"#*"), Topic(b"#dev")
@@ -947,18 +948,23 @@ def test_who_shares_a_file_says_what_those_tell_who_keep_it_once_they_have(membe
     assert (request["owner"], request["is_account"]) == ("account ann", True)
     then({"file": "f", "token": "t", "text": "[file] a.txt"})
     assert member.audience.drain() == [Offered("f", "t", b"[file] a.txt")]
-    elsewhere = Share("f", "t", b"#dev", b"", b"")
+    elsewhere = Share("f", "t", b"#dev", b"", b"", b"")
     member.hear([elsewhere, SHARE])
     assert member.audience.drain() == [Refused(Reason.NOT_INSIDE, elsewhere)]
     then, request = asked.pop()
-    assert (request, hub.drain()) == ({"do": "share", "file": "f", "token": "t", "teller": "ann"}, [])
+    assert (request, hub.drain()) == ({"do": "share", "file": "f", "token": "t", "teller": "ann", "digest": ""}, [])
     then({"text": "[file] a.txt"})
     assert hub.drain() == [("say_once", 1, LOBBY, b"[file] a.txt", b"tag")]
-    member.hear([Share("f", "t", HOME, b"bob", b"")])
+    member.hear([Share("f", "t", HOME, b"bob", b"", b"")])
     then, _ = asked.pop()
     then({"text": "[file] a.txt"})
     assert hub.drain() == [("whisper", 1, b"ann", b"bob", b"[file] a.txt", None, HOST)]
     member.confirm()
+    member.hear([SHARE._replace(text=b"sealed")])
+    then, request = asked.pop()
+    assert request["digest"] == hashlib.sha256(b"sealed").hexdigest()
+    then({"text": "[file] a.txt"})
+    assert hub.drain() == [("say_once", 1, LOBBY, b"sealed", b"tag")]
     member.hear([OFFER])
     then, _ = asked.pop()
     member.leave()

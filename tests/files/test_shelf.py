@@ -11,6 +11,7 @@ from parley.server.files import shown
 from parley.server.files.index import Index, Messages
 from parley.server.files.kinds import kind_of
 from parley.server.files.shelf import ABANDONED, NOT_CLEAN, UNCLEAR, WRONG_HASH, WRONG_PLACE, Refused, Shelf
+from parley.server.protocols.sealed import digest
 
 LIMITS = {"file_bytes": 1000, "account_bytes": 2500, "guest_bytes": 1500, "all_bytes": 4000, "offers_per_minute": 0,
           "disk_reserve_percent": 0, "keep_days": 30, "scan": None}
@@ -179,7 +180,7 @@ def test_a_file_comes_in_parts_over_deaths_and_is_whole_only_as_it_was_offered(k
     kept.start()
     assert kept.shelf.state(*key) == {"at": 500, "size": 1000, "whole": False}
     assert refused(kept.shelf.get, key[0])[0] == "no-such-file"
-    assert refused(kept.shelf.share, *key, "ann")[0] == "not-whole"
+    assert refused(kept.shelf.share, *key, "ann", "")[0] == "not-whole"
     part = kept.send(key, DATA[500:], 500, 1000)
     assert kept.complete(part) == {"at": 1000, "size": 1000, "whole": True}
     assert kept.shelf.get(key[0]) == {"name": "a.bin", "size": 1000, "kind": "application/octet-stream",
@@ -212,7 +213,7 @@ def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_
     kept.put(lost)
     for key in (said, unsaid):
         kept.put(key)
-        text = kept.shelf.share(*key, "ann")["text"]
+        text = kept.shelf.share(*key, "ann", "")["text"]
     kept.messages.say("hello")
     kept.messages.say(shown.line(BASE, said[0], "a.bin", 1000))
     kept.shelf.index.commit()
@@ -245,16 +246,16 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
     old, deleted, twice = (kept.offer(size=1000, owner="guest %d" % number) for number in range(3))
     for key in (old, deleted, twice):
         kept.put(key)
-        kept.messages.say(kept.shelf.share(*key, "ann")["text"])
+        kept.messages.say(kept.shelf.share(*key, "ann", "")["text"])
         kept.shelf.sweep()
-    kept.shelf.share(*twice, "ann")  # again, and it is not said this time
+    kept.shelf.share(*twice, "ann", "")  # again, and it is not said this time
     kept.now += UNCLEAR + 1
     kept.shelf.sweep()
     assert kept.state(twice) == "said"
     kept.messages.delete_all()
     os.rename(kept.messages.path, kept.messages.path + "-away")
     kept.shelf.sweep()
-    assert refused(kept.shelf.share, *twice, "ann")[0] == "not-stored"
+    assert refused(kept.shelf.share, *twice, "ann", "")[0] == "not-stored"
     assert kept.state(deleted) == "said"
     os.rename(kept.messages.path + "-away", kept.messages.path)
     kept.messages.say(shown.line(BASE, old[0], "a.bin", 1000))
@@ -269,13 +270,13 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
 def test_a_file_does_not_go_with_the_message_of_somebody_who_has_repeated_the_words(kept):
     key = kept.offer()
     kept.put(key)
-    text = kept.shelf.share(*key, "ann")["text"]
+    text = kept.shelf.share(*key, "ann", "")["text"]
     kept.messages.say(text)
     kept.messages.say(text, "eve")
     kept.shelf.sweep()
     kept.messages.delete("eve")
     kept.shelf.sweep()
-    kept.shelf.share(*key, "bob")  # who was given the token
+    kept.shelf.share(*key, "bob", "")  # who was given the token
     kept.messages.say(text, "eve")
     kept.shelf.sweep()
     assert kept.state(key) == "shared"
@@ -291,14 +292,39 @@ def test_a_file_does_not_go_with_the_message_of_somebody_who_has_repeated_the_wo
     assert kept.state(key) is None
 
 
+def test_a_sealed_file_goes_with_the_sealed_message_that_tells_of_it(kept):
+    envelope, other = ("parley:sealed:1:" + letter * 228 for letter in "AB")
+    key, unsaid = kept.offer(), kept.offer(DATA[:500])
+    kept.put(key)
+    kept.put(unsaid, DATA[:500])
+    kept.shelf.share(*key, "ann", digest(envelope.encode()))
+    kept.shelf.share(*unsaid, "ann", digest(other.encode()))
+    kept.messages.say(envelope, "eve")
+    kept.messages.say(shown.line(BASE, key[0], "a.bin", 1000))  # which knows the id, and tells of it otherwise
+    kept.messages.say(other + "A")
+    kept.shelf.sweep()
+    assert kept.state(key) == kept.state(unsaid) == "shared"
+    kept.messages.say(envelope, "bob")
+    kept.messages.say(envelope)
+    kept.shelf.sweep()
+    assert (kept.state(key), kept.index.find(key[0]).number) == ("said", 5)
+    kept.now += UNCLEAR + 1
+    kept.shelf.sweep()
+    assert (kept.state(key), kept.state(unsaid)) == ("said", None)
+    kept.messages.delete("ann")
+    for _ in range(2):
+        kept.shelf.sweep()
+    assert kept.state(key) is None
+
+
 def test_no_message_is_looked_at_twice_for_a_file_that_is_shared_and_not_said_again_and_again(kept):
     key = kept.offer()
     kept.put(key)
-    text = kept.shelf.share(*key, "ann")["text"]
+    text = kept.shelf.share(*key, "ann", "")["text"]
     for number in range(1, 8):
         kept.messages.say("hello")
         kept.shelf.sweep()
-        kept.shelf.share(*key, "ann")
+        kept.shelf.share(*key, "ann", "")
         assert (kept.state(key), kept.index.find(key[0]).floor) == ("shared", number)
         kept.now += UNCLEAR - 1
     kept.messages.say(text)

@@ -18,6 +18,7 @@ BAD = Malformed(Reason.BAD_FORM, None)
 
 LIST_BYTES = b"\1" + bytes([0, 0, 0, 7, 3]) + b"ann" + bytes([0, 1]) + bytes(130 + 64)
 LIST = base64.urlsafe_b64encode(LIST_BYTES).decode().rstrip("=")
+ENVELOPE = "parley:sealed:1:" + "A" * 228
 COMMANDS = [
     ({"do": "login", "name": "ann"}, events.Login(b"ann", None)),
     ({"do": "login", "name": "ann", "password": "x y"}, events.Login(b"ann", b"x y")),
@@ -75,9 +76,11 @@ COMMANDS = [
     ({"do": "offer", "name": "", "size": 5}, Malformed(Reason.BAD_FORM, events.Offer)),
     ({"do": "offer", "name": "a.txt", "size": -1}, Malformed(Reason.BAD_FORM, events.Offer)),
     ({"do": "offer", "name": "a.txt"}, Malformed(Reason.BAD_FORM, events.Offer)),
-    ({"do": "share", "file": "f", "token": "t"}, events.Share("f", "t", HOME, b"", b"")),
-    ({"do": "share", "file": "f", "token": "t", "room": "#r", "tag": "x"}, events.Share("f", "t", b"#r", b"", b"x")),
-    ({"do": "share", "file": "f", "token": "t", "to": "bob"}, events.Share("f", "t", HOME, b"bob", b"")),
+    ({"do": "share", "file": "f", "token": "t"}, events.Share("f", "t", HOME, b"", b"", b"")),
+    ({"do": "share", "file": "f", "token": "t", "room": "#r", "tag": "x"},
+     events.Share("f", "t", b"#r", b"", b"x", b"")),
+    ({"do": "share", "file": "f", "token": "t", "to": "bob"}, events.Share("f", "t", HOME, b"bob", b"", b"")),
+    ({"do": "share", "file": "f", "token": "t", "text": "[file] f"}, Malformed(Reason.BAD_FORM, events.Share)),
     ({"do": "share", "file": "f", "token": "t", "to": "bob", "room": "#r"}, Malformed(Reason.BAD_FORM, events.Share)),
     ({"do": "share", "file": "../f", "token": "t"}, Malformed(Reason.BAD_FORM, events.Share)),
     ({"do": "share", "file": "f", "token": ""}, Malformed(Reason.BAD_FORM, events.Share)),
@@ -194,6 +197,13 @@ def test_other_frames_are_commands_too(data, commands):
     assert fed(data) == commands
 
 
+def test_a_file_is_told_of_by_a_sealed_message_or_by_the_server_itself():
+    share = {"do": "share", "file": "f", "token": "t"}
+    decoder = web.Decoder({"text_bytes": 1000})
+    assert decoder.feed(said(**share, text=ENVELOPE) + said(**share, text="")) == [
+        events.Share("f", "t", HOME, b"", b"", ENVELOPE.encode()), events.Share("f", "t", HOME, b"", b"", b"")]
+
+
 def test_a_message_may_be_as_long_as_its_text():
     long = web.Decoder({"text_bytes": 100000})
     assert long.feed(said(do="say", text="\u00fc" * 50000)) == [events.Say("\u00fc".encode() * 50000, None, None)]
@@ -202,9 +212,9 @@ def test_a_message_may_be_as_long_as_its_text():
 # ---- what a client is told
 
 EVENT_OBJECTS = [
-    (events.Greeted(b"r", 9, False, True, b"hi"),
+    (events.Greeted(b"r", 9, False, True, 7, b"hi"),
      {"on": "hello", "server": "Parley " + __version__, "run": "r", "motd": "hi",
-      "limits": {"text": 9, "register": False, "guests": True}}),
+      "limits": {"text": 9, "register": False, "guests": True, "file": 7}}),
     (events.Welcome(b"ann", None), {"on": "welcome", "name": "ann", "account": False}),
     (events.Welcome(b"ann", None, True, b"s", 5),
      {"on": "welcome", "name": "ann", "account": True, "session": "s", "me": 5, "read": {}}),
