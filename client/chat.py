@@ -18,6 +18,7 @@ from parley.client.protocol import LOBBY_ROOM, NOT_INSIDE, ClientProtocol, Impos
 from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.client.reactions import Command, Reactions
 from parley.client.rooms import RoomRequests, place, room_name
+from parley.client.sealed import SealedFile, meant
 from parley.server.protocols.text import canonical, is_blank
 
 RECEIVE_BYTES = 65536  # in one call
@@ -136,6 +137,11 @@ class Chat(RoomRequests):
         """Does the protocol support this request, such as "whisper"? It is the name of the method."""
         return request not in self.protocol.UNSUPPORTED
 
+    @property
+    def keeps_files(self) -> bool:
+        """Does the server that you are connected to keep files?"""
+        return bool(self._protocol and self._protocol.longest_file)
+
     def check(self, request: str) -> None:
         """Raise `Impossible` if this request, the name of a method, cannot be made now."""
         if not self.can(request):
@@ -147,6 +153,8 @@ class Chat(RoomRequests):
             raise Impossible("You are not connected to a server.")
         elif self.me is None:
             raise Impossible("You have not set a nickname.")
+        elif request == "send_file" and not self.keeps_files:
+            raise Impossible("This server keeps no files.")
 
     def why_not(self) -> str:
         """A sentence that says why there is no connection, or no login."""
@@ -265,14 +273,15 @@ class Chat(RoomRequests):
     def send_file(self, path: str, to: Optional[str] = None) -> None:
         """Send the file at `path` to the lobby (None), a room, or one user alone: `Moved`s, and `Done` once it is said.
 
-        It goes on by itself after a lost connection. Who is told nothing hears of it before it is whole. Until then
-        `finish` waits.
+        It is sealed where talk is. It goes on by itself after a lost connection, and nobody hears of it before it is
+        whole. Until then `finish` waits.
         """
         self.check("send_file")
         where = None if to is None else place(to) if to.startswith("#") else _nfc(to)
-        if self.seals is not None and self.seals.wants(where or LOBBY_ROOM):
-            raise Impossible("What is said there is sealed, but a file would not be: /seal off sends it openly.")
-        self._files.send(path, where)
+        is_sealed = self.seals is not None and self.seals.wants(where or LOBBY_ROOM)
+        if is_sealed:
+            self.seals.check()
+        self._files.send(path, where, is_sealed)
 
     def save_file(self, text: str, folder: str = ".", name: Optional[str] = None) -> None:
         """Save the file that a message tells of, whose text this is, into a folder: `Moved`s, `Saved` and `Done`.
@@ -574,7 +583,8 @@ class Chat(RoomRequests):
 
     def _report_unconfirmed(self) -> None:
         """Report unconfirmed texts as `Unsure`, as there will be no log to tell."""
-        self._events.extend(map(events.Unsure, self._position.give_up()))
+        for unsure in map(events.Unsure, filter(None, map(meant, self._position.give_up()))):
+            self._events.extend(self._on_unsure(unsure))
 
     def _close_socket(self) -> None:
         if self._sock:
@@ -653,6 +663,11 @@ class Chat(RoomRequests):
     def _on_offered(self, event: events.Offered) -> List[Event]:
         return self._files.offered(event)
 
+    def _on_unsure(self, event: events.Unsure) -> List[Event]:
+        if isinstance(event.request.text, SealedFile):
+            return self._files.told(event.request.text, "The message that tells of it may not have arrived.")
+        return [event]
+
     def _on_renamed(self, event: events.Renamed) -> List[Event]:
         self.names.discard(event.old)
         self.names.add(event.new)
@@ -676,8 +691,7 @@ class Chat(RoomRequests):
         self._was_logged_in = True
         for room, key in self.inside.items():
             self._protocol.join_room(room, key)
-        self._files.come_back()
-        return [event, events.Notice(notice)] if notice else [event]
+        return [event, *([events.Notice(notice)] if notice else []), *self._files.come_back()]
 
     def _login_as(self, name: str) -> Any:
         """(method, arguments) to log in again as `name`, which may be the result of a rename."""
@@ -687,6 +701,8 @@ class Chat(RoomRequests):
         kind, room = event.request.kind, event.request.about or ""
         if kind in _OF_FILES:
             return self._files.done(event.request)
+        if isinstance(event.request.text, SealedFile):
+            return self._files.told(event.request.text)
         if kind == "ping":
             return [events.Pong(time.perf_counter() - self._ping_times.popleft()), event]
         if kind == "create":  # it exists now, so log in next time
@@ -710,6 +726,8 @@ class Chat(RoomRequests):
         kind = event.request.kind
         if kind in _OF_FILES:
             return self._files.refused(event)
+        if isinstance(event.request.text, SealedFile):
+            return self._files.told(event.request.text, event.why)
         if kind == "ping":
             self._ping_times.popleft()
         if kind in _WITH_PASSWORD:
@@ -742,6 +760,7 @@ class Chat(RoomRequests):
         events.Offered: _on_offered,
         events.Done: _on_done,
         events.Refused: _on_refused,
+        events.Unsure: _on_unsure,
     }
 
 

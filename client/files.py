@@ -2,6 +2,10 @@
 
 A file is read once for its hash, offered, sent, and shared. Whatever breaks meanwhile, the chat's connection or the
 file's, it goes on where it stopped. What is saved is the file only if its hash is the one that the server tells.
+
+Where talk is sealed, what is sent is a sealed copy, made once, in a file without a name. So nothing is sealed twice by
+one key, whatever becomes of the file meanwhile and wherever the server wants to go on. What is saved is opened as it
+comes, and is the file only if it is the one that the sealed message tells of.
 """
 import base64
 import binascii
@@ -9,6 +13,7 @@ import hashlib
 import http.client
 import os
 import re
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -18,7 +23,14 @@ from parley.client import events
 from parley.client.address import Address
 from parley.client.opening import SECONDS, Failed, tls_context
 from parley.client.protocol import Impossible
-from parley.server.files.shown import LINE, clean
+from parley.client.sealed import SealedFile
+from parley.server.files.shown import LINE, clean, size_of
+
+try:
+    from parley.client.seal import files as sealing
+    from parley.client.seal.envelope import Unopened
+except ImportError:  # there is no cryptography, and nobody can come to seal or to open a file
+    pass
 
 PIECE = 1 << 16  # bytes
 GIVE_UP = 600.0  # seconds in which nothing has got through
@@ -29,6 +41,7 @@ _SHARED = (200, 201)
 _TRY_AGAIN = (409, 429, 500, 502, 503, 504)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 _CHANGED = "The file has changed on the way."
+_SEALED_NAME = "sealed"  # for the server
 
 
 class Rejected(Exception):
@@ -45,6 +58,8 @@ class Told(NamedTuple):
 
 def told_in(text: str) -> Optional[Told]:
     """The file that a message tells of, or None."""
+    if isinstance(text, SealedFile):
+        return Told(text.name, size_of(text.size), "/files/%s/%s" % (text.file, _SEALED_NAME))
     found = LINE.fullmatch(text)
     if found is None:
         return None
@@ -108,16 +123,90 @@ class _Transfer:
 
 
 class _Sending(_Transfer):
-    """A file that is sent. wants: what the server has to be asked for it next. is_asked: is it?"""
+    """A file that is sent. wants: what the server has to be asked for it next. is_asked: is it?
 
-    def __init__(self, path: str, to: Optional[str], size: int) -> None:
+    is_sealed: is it to be? copy: then, once it is there, what is sent; told: what is
+    said of it, which lacks its id and its token until it is offered.
+    """
+
+    def __init__(self, path: str, to: Optional[str], size: int, is_sealed: bool) -> None:
         self.path = path
         self.to = to
+        self.is_sealed = is_sealed
+        self.copy: Any = None
+        self.told: Optional[SealedFile] = None
         super().__init__(events.Request("send_file", to, os.path.basename(path)), size)
         self.sha256 = self.file = self.token = ""
         self.tag = binascii.hexlify(os.urandom(12)).decode()
         self.wants: Optional[str] = None
         self.is_asked = False
+
+    def open(self) -> Any:  # noqa: A003
+        """A binary file with what is sent."""
+        return open(self.path, "rb") if self.copy is None else os.fdopen(os.dup(self.copy.fileno()), "rb")
+
+    def seal(self) -> None:
+        """Make the sealed copy."""
+        self.copy = tempfile.TemporaryFile()
+        key = os.urandom(32)
+        with open(self.path, "rb") as file:
+            size, digest = sealing.seal(file, self.copy, key)
+        self.copy.flush()
+        if not size:
+            raise Rejected("The file has become shorter.")
+        self.total = self.copy.tell()
+        name = clean(os.path.basename(self.path).encode("utf-8", "replace").decode())
+        self.told = SealedFile.of("", key, digest, size, name)
+
+    def close(self) -> None:
+        """Nothing more is sent of it."""
+        self.stopped = True
+        if self.copy is not None:
+            self.copy.close()
+
+
+class _Coming:
+    """A file that is saved. at: so many bytes have come. total: so many have to, or None. tag: the server's, of it."""
+
+    total: Optional[int] = None
+
+    def __init__(self, file: Any) -> None:
+        self.at, self.tag = 0, None
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def take(self, data: bytes) -> None:
+        """More has come."""
+        self._file.write(data)
+        self._digest.update(data)
+        self.at += len(data)
+
+    def end(self, digest: bytes) -> None:
+        """All has come; Rejected if it is not what the server says."""
+        if self._digest.digest() != digest:
+            raise Rejected(_CHANGED)
+
+
+class _Sealed(_Coming):
+    """A sealed one, which is opened. What the server says of it is worth nothing."""
+
+    def __init__(self, file: Any, opening: Any) -> None:
+        super().__init__(file)
+        self.total = opening.total
+        self._opening = opening
+
+    def take(self, data: bytes) -> None:
+        self.at += len(data)
+        try:
+            self._file.write(self._opening.open(data))
+        except Unopened as why:
+            raise Rejected(str(why)) from None
+
+    def end(self, digest: bytes) -> None:
+        try:
+            self._opening.end()
+        except Unopened as why:
+            raise Rejected(str(why)) from None
 
 
 class Files:
@@ -143,13 +232,15 @@ class Files:
 
     def stop(self) -> None:
         """The chat is closed."""
-        for transfer in (*self._sendings.values(), *self._savings):
-            transfer.stopped = True
+        for sending in self._sendings.values():
+            sending.close()
+        for saving in self._savings:
+            saving.stopped = True
 
     # ---- sending
 
-    def send(self, path: str, to: Optional[str]) -> None:
-        """Begin to send the file at `path`; Impossible if there is none."""
+    def send(self, path: str, to: Optional[str], is_sealed: bool) -> None:
+        """Begin to send the file at `path`, sealed or openly; Impossible if there is none."""
         try:
             size = os.stat(path).st_size
             with open(path, "rb"):
@@ -158,7 +249,7 @@ class Files:
             raise Impossible("%s cannot be read: %s." % (path, (error.strerror or str(error)).lower())) from None
         if not size:
             raise Impossible("%s is empty." % path)
-        sending = _Sending(path, to, size)
+        sending = _Sending(path, to, size, is_sealed)
         self._sendings[sending.tag] = sending
         self._in_thread(sending, self._hash)
 
@@ -188,45 +279,61 @@ class Files:
     def _forget(self, transfer: _Transfer) -> None:
         transfer.stopped = True
         if isinstance(transfer, _Sending):
+            transfer.close()
             self._sendings.pop(transfer.tag, None)
         elif transfer in self._savings:
             self._savings.remove(transfer)
 
     def _hash(self, sending: _Sending) -> Callable[[], List[events.Event]]:
         digest = hashlib.sha256()
-        with open(sending.path, "rb") as file:
+        if sending.is_sealed:
+            sending.seal()
+        with sending.open() as file:
+            file.seek(0)
             for data in iter(lambda: file.read(PIECE), b""):
                 digest.update(data)
 
         def then() -> List[events.Event]:
             sending.sha256, sending.wants = digest.hexdigest(), "offer"
-            self.go_on()
-            return []
+            return self._go_on()
 
         return then
 
-    def come_back(self) -> None:
+    def come_back(self) -> List[events.Event]:
         """There is another connection, on which nothing is asked yet."""
         for sending in self._sendings.values():
             sending.is_asked = False
-        self.go_on()
+        return self._go_on()
 
-    def go_on(self) -> None:
+    def _go_on(self) -> List[events.Event]:
         """Ask for what has to be asked for."""
-        for sending in self._sendings.values():
+        failed: List[events.Event] = []
+        for sending in list(self._sendings.values()):
             if sending.wants is None or sending.is_asked:
                 continue
-            if sending.wants == "offer":
-                name = os.path.basename(sending.path).encode("utf-8", "replace").decode()
-                sending.is_asked = self._ask("offer", sending.tag, name, sending.total, sending.sha256)
-            else:
-                sending.is_asked = self._ask("share", sending.tag, sending.file, sending.token, sending.to)
+            try:
+                self._ask_for(sending)
+            except Impossible as impossible:
+                failed += self._fail(sending, str(impossible))
+        return failed
+
+    def _ask_for(self, sending: _Sending) -> None:
+        if sending.wants == "offer":
+            name = os.path.basename(sending.path).encode("utf-8", "replace").decode()
+            sending.is_asked = self._ask("offer", sending.tag, _SEALED_NAME if sending.is_sealed else name,
+                                         sending.total, sending.sha256)
+        elif not sending.is_sealed:
+            sending.is_asked = self._ask("share", sending.tag, sending.file, sending.token, sending.to)
+        elif self._ask("say_file", sending.told, sending.to):
+            sending.wants = None  # it is on its way as any text is
 
     def offered(self, event: events.Offered) -> List[events.Event]:
         """The server takes it."""
         sending = self._sendings.get(event.request.about or "")
         if sending is not None:
             sending.file, sending.token, sending.wants, sending.is_asked = event.file, event.token, None, False
+            if sending.told is not None:
+                sending.told.file, sending.told.token = event.file, event.token
             self._in_thread(sending, self._send)
         return []
 
@@ -235,6 +342,16 @@ class Files:
         sending = self._sendings.get(request.about or "")
         if sending is None or request.kind != "share":
             return []
+        self._forget(sending)
+        return [events.Done(sending.request)]
+
+    def told(self, file: SealedFile, why_not: Optional[str] = None) -> List[events.Event]:
+        """A sealed message has arrived that tells of a file, or why it has not."""
+        sending = next((one for one in self._sendings.values() if one.file == file.file), None)
+        if sending is None:
+            return []
+        if why_not is not None:
+            return self._fail(sending, why_not)
         self._forget(sending)
         return [events.Done(sending.request)]
 
@@ -255,8 +372,7 @@ class Files:
 
         def then() -> List[events.Event]:
             sending.wants = "share"
-            self.go_on()
-            return []
+            return self._go_on()
 
         return then
 
@@ -293,7 +409,7 @@ class Files:
             connection.close()
 
     def _send_bytes(self, connection: http.client.HTTPConnection, sending: _Sending, at: int) -> None:
-        with open(sending.path, "rb") as file:
+        with sending.open() as file:
             file.seek(at)
             while at < sending.total:
                 data = file.read(min(PIECE, sending.total - at))
@@ -329,13 +445,15 @@ class Files:
             raise Impossible("%s is no folder." % folder)
         saving = _Transfer(events.Request("save_file", None, told.name), 0)
         self._savings.append(saving)
-        self._in_thread(saving, lambda saving: self._save(saving, told, folder, name or clean(told.name)))
+        opening = sealing.Opening(text) if isinstance(text, SealedFile) else None
+        self._in_thread(saving, lambda saving: self._save(saving, told, folder, name or clean(told.name), opening))
 
-    def _save(self, saving: _Transfer, told: Told, folder: str, name: str) -> Callable[[], List[events.Event]]:
+    def _save(self, saving: _Transfer, told: Told, folder: str, name: str,
+              opening: Any) -> Callable[[], List[events.Event]]:
         to, beside = _reserved(folder, name)
         try:
             with open(beside, "xb") as file:
-                self._fetch(saving, told, file)
+                self._fetch(saving, told, _Coming(file) if opening is None else _Sealed(file, opening))
             os.replace(beside, to)
         except BaseException:
             os.unlink(to)
@@ -349,11 +467,10 @@ class Files:
 
         return then
 
-    def _fetch(self, saving: _Transfer, told: Told, file: Any) -> None:
-        state: Dict[str, Any] = {"digest": hashlib.sha256(), "at": 0, "tag": None}
+    def _fetch(self, saving: _Transfer, told: Told, coming: Any) -> None:
         while not saving.stopped:
             try:
-                seconds = self._fetch_rest(saving, told, file, state)
+                seconds = self._fetch_rest(saving, told, coming)
             except (OSError, http.client.HTTPException) as error:
                 if getattr(error, "filename", None) or getattr(error, "errno", None) == 28:  # of our own disk
                     raise
@@ -363,9 +480,9 @@ class Files:
             saving.wait(seconds)
         raise Rejected("It was stopped.")
 
-    def _fetch_rest(self, saving: _Transfer, told: Told, file: Any, state: Dict[str, Any]) -> Optional[float]:
+    def _fetch_rest(self, saving: _Transfer, told: Told, coming: Any) -> Optional[float]:
         """Get what is not here yet. None if all is, or the seconds after which to go on."""
-        headers = {"Range": "bytes=%d-" % state["at"], "If-Range": state["tag"]} if state["at"] else {}
+        headers = {"Range": "bytes=%d-" % coming.at, "If-Range": coming.tag} if coming.at else {}
         connection = self._connection()
         try:
             connection.request("GET", self._address.path + told.path, headers=headers)
@@ -373,20 +490,19 @@ class Files:
             if answer.status not in (200, 206):
                 return _judged(answer, answer.read())
             tag, digest = answer.getheader("ETag"), _DIGEST.search(answer.getheader("Repr-Digest") or "")
-            if digest is None or state["at"] and (answer.status != 206 or tag != state["tag"]):
+            if digest is None or coming.at and (answer.status != 206 or tag != coming.tag):
                 raise Rejected(_CHANGED)
-            state["tag"] = tag
-            saving.total = state["at"] + int(answer.getheader("Content-Length") or 0)
-            while state["at"] < saving.total:
-                data = answer.read(min(PIECE, saving.total - state["at"]))
+            coming.tag = tag
+            saving.total = coming.at + int(answer.getheader("Content-Length") or 0)
+            if coming.total not in (None, saving.total):
+                raise Rejected(_CHANGED)
+            while coming.at < saving.total:
+                data = answer.read(min(PIECE, saving.total - coming.at))
                 if not data:
                     return 0.0
-                file.write(data)
-                state["digest"].update(data)
-                state["at"] += len(data)
-                self._tell(saving, state["at"])
-            if base64.b64decode(digest.group(1)) != state["digest"].digest():
-                raise Rejected(_CHANGED)
+                coming.take(data)
+                self._tell(saving, coming.at)
+            coming.end(base64.b64decode(digest.group(1)))
             return None
         finally:
             connection.close()

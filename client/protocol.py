@@ -40,7 +40,8 @@ class ClientProtocol:
     """The base class of all. UNSUPPORTED is {method: sentence} for what the protocol cannot do.
 
     `me` is the name under which the client is logged in, or None. `position` outlives the connection; POSITION is its
-    type. `retry_seconds`: so long the server wants to be left alone after the connection.
+    type. `retry_seconds`: so long the server wants to be left alone after the connection. `longest_file`: in bytes, of
+    those that it keeps; 0: it keeps none.
     """
 
     NAME = ""
@@ -53,6 +54,7 @@ class ClientProtocol:
     HAS_PASSWORDS = True  # do accounts have passwords?
     HAS_GUESTS = True  # is there a login without an account?
     retry_seconds: float = 0
+    longest_file = 0
     UNSUPPORTED: Dict[str, str] = {}
 
     def __init__(self, position: Any) -> None:

@@ -3,13 +3,16 @@
 All keys in it are made of words, so that it is the same each time; and known to everybody.
 """
 import hashlib
+import io
 import json
 import sys
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from parley.client.seal import devices, envelope
+from parley.client.seal import devices, envelope, files
+from parley.client.sealed import SealedFile
+from parley.server.files.shown import clean, size_of
 
 # RFC 9180, A.1.1, and of the same authors' test vectors the one for AES-256-GCM: mode 0, the first encryption.
 HPKE = [
@@ -25,6 +28,11 @@ HPKE = [
 for one in HPKE:
     one.update(info="4f6465206f6e2061204772656369616e2055726e", aad="436f756e742d30",
                text="4265617574792069732074727574682c20747275746820626561757479")
+NAMES = [
+    "plan.pdf", "/etc/passwd", "..\\..\\evil.exe", "..", "", ".bashrc", "con.txt", "a\nMSG bob hi",
+    "photo\u202egnp.exe", "x: https:evil", "a\u2028b\ud800d", "  a \t  b  ", "e\u0301", "n" * 300 + ".tar",
+    "\u540d" * 120 + ".pdf", "a." + "x" * 300, '<img src=x onerror="f()">.png']
+SIZES = [1, 999, 1000, 99949, 99950, 999499, 999500, 25 << 20, 5 << 30]
 AT = 1795000000000  # milliseconds since the epoch
 
 
@@ -37,6 +45,16 @@ def keys(word):
     """The keys of a device."""
     return devices.Keys(Ed25519PrivateKey.from_private_bytes(secret(word + " identity")),
                         [(X25519PrivateKey.from_private_bytes(secret(word + " sealing")), 0)])
+
+
+def sealed_file(size):
+    """(what the file has of a sealed one, and what a message says of it). Its bytes are 0 to 250, again and again."""
+    plain, sealed, key = (bytes(range(251)) * (size // 251 + 1))[:size], io.BytesIO(), secret("file %d" % size)
+    _, digest = files.seal(io.BytesIO(plain), sealed, key)
+    content = files.content_of(SealedFile.of(secret("id %d" % size)[:16].hex(), key, digest, size, "Plan ü.pdf"))
+    return {"size": size, "key": key.hex(), "hash": digest.hex(), "content": content.hex(),
+            "sealed_size": len(sealed.getvalue()), "sealed_sha256": hashlib.sha256(sealed.getvalue()).hexdigest(),
+            "sealed_begins": sealed.getvalue()[:64].hex()}, content
 
 
 def vectors():
@@ -58,14 +76,18 @@ def vectors():
     texts = ["hi", "Grüße, 世界 \U0001f512", "x" * 1500]
     letters = [{"place": "bob", "at": AT + at, "what": 0, "content": text.encode().hex(),
                 "envelope": letter("bob", AT + at, 0, text.encode())} for at, text in enumerate(texts)]
+    sealed_files = [sealed_file(size) for size in (1, 65536, 65537, 200000)]
+    letters.append({"place": "bob", "at": AT + 9, "what": 2, "content": sealed_files[0][1].hex(),
+                    "envelope": letter("bob", AT + 9, 2, sealed_files[0][1])})
     told = envelope.chain_content(chain)
     letters.append({"place": "#dev", "at": AT + 10, "what": 1, "content": told.hex(),
                     "envelope": letter("#dev", AT + 10, 1, told)})
     speeches, now = [], chain
-    for at, text in enumerate(texts, 11):
-        speeches.append({"place": "#dev", "at": AT + at, "chain": now.id.hex(), "index": now.index,
-                         "content": text.encode().hex(),
-                         "envelope": envelope.speech(ann, "ann", "#dev", AT + at, now, text.encode())})
+    said = [(0, text.encode()) for text in texts] + [(2, sealed_files[-1][1])]
+    for at, (what, content) in enumerate(said, 11):
+        speeches.append({"place": "#dev", "at": AT + at, "chain": now.id.hex(), "index": now.index, "what": what,
+                         "content": content.hex(),
+                         "envelope": envelope.speech(ann, "ann", "#dev", AT + at, now, what, content)})
         now = envelope.next_of(now)
     return {
         "about": "Test vectors of docs/sealing.md. Bytes are hexadecimal. All private keys are known to everybody.",
@@ -81,10 +103,11 @@ def vectors():
             (0, 0, (first, first)), (0, 1, (first, second)), (0, 2, (first, third)), (1, 2, (second, third)),
             (2, 3, (third, fourth)), (2, 1, (third, second)), (3, 2, (fourth, third)), (2, 5, (third, other)))],
         "digits": devices.digits("ann", ann.public, "bob", bob.public),
-        "letters": letters, "speeches": speeches,
+        "letters": letters, "speeches": speeches, "files": [one for one, _ in sealed_files],
+        "names": {name: clean(name) for name in NAMES}, "sizes": [[size, size_of(size)] for size in SIZES],
     }
 
 
 if __name__ == "__main__":
-    json.dump(vectors(), sys.stdout, indent=1, ensure_ascii=False)
+    json.dump(vectors(), sys.stdout, indent=1)
     sys.stdout.write("\n")

@@ -25,6 +25,7 @@ class ChatView:
         self.frame = ttk.Frame(root)
         self.model = model
         self._root, self._fonts, self._shown = root, fonts, shown
+        self._lock = theme.lock(root, root.winfo_pixels("8p"), theme.SEALED)
         self._rows = {}  # {partner: its row in the list}
         self._listed, self._head, self._selected = [], None, None  # as shown last
         self._drawn_conversation, self._drawn = None, []  # the conversation that is shown, and its messages
@@ -92,8 +93,6 @@ class ChatView:
         self.send = ttk.Button(buttons, text="Send", style="Send.TButton", width=6, command=self._say)
         self.send.pack(side="top", fill="both", expand=True)
         self.file = ttk.Button(buttons, text="File \u2026", width=6, command=self._choose_file)
-        if self.model.has_files:
-            self.file.pack(side="bottom", fill="x", pady=("4p", "0p"))
         self.moving = ttk.Label(frame, style="Faint.TLabel")
         self.trouble = ttk.Label(frame, style="Trouble.TLabel")
         _wrap(self.moving)
@@ -102,17 +101,8 @@ class ChatView:
         return frame
 
     def _make_lock(self, parent):
-        """That of a sealed conversation; drawn, as not every Tk has the character."""
-        frame = ttk.Frame(parent)
-        points = self._root.winfo_pixels
-        drawn = tkinter.Canvas(frame, width=points("10p"), height=points("13p"), background=theme.GROUND,
-                               highlightthickness=0, borderwidth=0)
-        drawn.create_arc(points("2p"), points("1p"), points("8p"), points("11p"), extent=180, style="arc",
-                         outline=theme.SEALED, width=points("1.5p"))
-        drawn.create_rectangle(points("0p"), points("6p"), points("10p"), points("13p"), fill=theme.SEALED, width=0)
-        drawn.pack(side="left", padx=("8p", "4p"))
-        ttk.Label(frame, text="sealed", style="Sealed.TLabel").pack(side="left")
-        return frame
+        """That of a sealed conversation; a picture, as not every Tk has the character."""
+        return ttk.Label(parent, text="sealed", image=self._lock, compound="left", style="Sealed.TLabel")
 
     def _make_outside(self, parent):
         """A frame that shows whether its content has the focus."""
@@ -286,8 +276,8 @@ class ChatView:
 
     def _show_list(self):
         width = self.list.column("#0", "width")
-        listed = [(one.partner, self._is_online(one), "%d!" % one.unread if one.mentions else one.unread, width)
-                  for one in self.model.listing()]
+        listed = [(one.partner, self._is_online(one), self.model.is_sealed(one),
+                   "%d!" % one.unread if one.mentions else one.unread, width) for one in self.model.listing()]
         if listed != self._listed:
             for changed in set(listed) - set(self._listed):
                 self._show_row(*changed)
@@ -303,12 +293,14 @@ class ChatView:
             self.list.see(row)
         self._selected = row
 
-    def _show_row(self, partner, is_online, unread, width):
+    def _show_row(self, partner, is_online, is_sealed, unread, width):
         if partner not in self._rows:
             self._rows[partner] = self.list.insert("", "end")
         mark = "#" if partner is ROOM or partner.startswith("#") else "\u25cf" if is_online else "\u25cb"
-        text = self._cut("%s  %s" % (mark, self._called(partner).lstrip("#")), width - self._root.winfo_pixels("9p"))
-        self.list.item(self._rows[partner], text=text, values=("(%s)" % unread if unread else "",),
+        taken = self._root.winfo_pixels("9p") + (self._lock.width() if is_sealed else 0)
+        text = self._cut("%s  %s" % (mark, self._called(partner).lstrip("#")), width - taken)
+        self.list.item(self._rows[partner], text=text, image=self._lock if is_sealed else "",
+                       values=("(%s)" % unread if unread else "",),
                        tags=(() if is_online else ("offline",)) + (("unread",) if unread else ()))
 
     def _cut(self, text, width):
@@ -331,8 +323,7 @@ class ChatView:
         model, conversation = self.model, self.model.open
         is_sealed = conversation is not None and model.is_sealed(conversation)
         head = (conversation and (conversation.partner, self._is_online(conversation), conversation.topic), is_sealed,
-                model.connection,
-                model.why_given_up, model.trouble, model.moving, model.unread)
+                model.keeps_files, model.connection, model.why_given_up, model.trouble, model.moving, model.unread)
         if head == self._head:
             return
         self._head = head
@@ -346,6 +337,10 @@ class ChatView:
         else:
             self.heading.configure(text="%s, %s" % (self._called(conversation.partner),
                                                     "online" if self._is_online(conversation) else "offline"))
+        if model.keeps_files:
+            self.file.pack(side="bottom", fill="x", pady=("4p", "0p"))
+        else:
+            self.file.pack_forget()
         if is_sealed:
             self.lock.grid(row=0, column=1, sticky="e", pady=("0p", "6p"))
         else:

@@ -163,7 +163,7 @@ class Model:
     me: the user's name. online: {name: is online}. open: the `Conversation` that is shown, or None. has_room: does the
     server have a lobby? is_welcome: has there been a login? trouble: a sentence about the latest error, or "".
     rings: how often one's own name was mentioned in what was heard.
-    settings: those of the terminal client, of which this one knows who is ignored.
+    keeps_files: does the server? settings: those of the terminal client, of which this one knows who is ignored.
     """
 
     def __init__(self, server, name, password, trust=None, clock=time.time, connect=Chat, settings=None):
@@ -174,7 +174,7 @@ class Model:
             raise ValueError("What is your name? Type that of your account.")
         self.online = {}
         self.open = None
-        self.has_room = self.is_welcome = False
+        self.has_room = self.is_welcome = self.keeps_files = False
         self.trouble = ""
         self.why_given_up = ""  # why there will be no further attempt, or ""
         self.has_focus = True
@@ -466,6 +466,7 @@ class Model:
 
     def _on_welcomed(self, event):
         is_back, self.is_welcome, self._why, self.trouble = self.is_welcome, True, "", ""
+        self.keeps_files = self._chat.keeps_files
         if self._resumes:
             self.me, self.has_room = event.name, True
             self._chat.users()

@@ -62,7 +62,7 @@ def prepare(root, scale=None):
                                for part in ("background", "lightcolor", "darkcolor")})
     style.layout("Treeview", [("Treeview.treearea", {"sticky": "nswe"})])  # without a frame
     style.layout("Treeview.Item", [("Treeitem.padding", {"sticky": "nswe", "children": [
-        ("Treeitem.text", {"sticky": "nswe"})]})])
+        ("Treeitem.image", {"side": "left", "sticky": ""}), ("Treeitem.text", {"sticky": "nswe"})]})])
     style.configure("Treeview.Item", padding=(root.winfo_pixels("6p"), 0, 0, 0))
     style.configure("Treeview", background=PAPER, fieldbackground=PAPER, foreground=INK, borderwidth=0,
                     rowheight=font.nametofont("TkDefaultFont").metrics("linespace") + root.winfo_pixels("6p"))
@@ -74,6 +74,19 @@ def prepare(root, scale=None):
     style.configure("Heading.TLabel", font=made["heading"])
     style.configure("Warning.TFrame", background=WARNING)
     style.configure("Warning.TLabel", background=WARNING)
+    return made
+
+
+def lock(root, width, ink):
+    """A picture of a lock, so many pixels wide."""
+    height, line = width * 5 // 4, max(1, width // 6)
+    body, middle, radius = height - width * 3 // 4, (width - 1) / 2, width / 2 - line / 2
+    made = tkinter.PhotoImage(master=root, width=width + line, height=height)
+    for y in range(height):
+        for x in range(width):
+            from_centre = ((x - middle) ** 2 + min(0, y - radius) ** 2) ** 0.5
+            if y >= body or radius - line - 0.5 <= from_centre <= radius - 0.5 + line / 4:
+                made.put(ink, (x, y))
     return made
 
 

@@ -24,7 +24,7 @@ from parley.client.protocol import (
     sentence_of,
 )
 from parley.client.resumption import ALONE, Post, Resumption
-from parley.client.sealed import heard, unopened
+from parley.client.sealed import Envelope, SealedFile, heard, unopened
 from parley.client.websocket import WebSocket
 from parley.server.protocols.events import Managed, Reason
 from parley.server.protocols.happenings import sentence
@@ -201,6 +201,9 @@ class Web(ClientProtocol):
         for post in self.position.take():
             kind, about, text = post.request
             where = {"to": about} if kind == "whisper" else {"room": about}
+            if isinstance(text, Envelope) and isinstance(text.plain, SealedFile):
+                where.update(file=text.plain.file, token=text.plain.token)
+                kind = "share"
             self._ask(post.request, self._stored, post.tag, do=kind, text=text, tag=post.tag, **where)
         if self._is_leaving and not self.position.unanswered and not self._is_sealing:
             self._is_leaving = False
@@ -220,6 +223,11 @@ class Web(ClientProtocol):
     def share(self, key, file, token, to):
         where = {"room": to} if to is None or to.startswith("#") else {"to": to}
         self._ask(_request("share", key), do="share", file=file, token=token, tag=key, **where)
+
+    def say_file(self, file, to):
+        """Say a `SealedFile`, as a text is said that is to be sealed; raises `Impossible`."""
+        is_room = to is None or to.startswith("#")
+        self.position.seals.say(_request("say" if is_room else "whisper", to, file))
 
     def users(self, pattern=None):
         self._ask(_request("users", pattern), self._users, do="who")
@@ -337,6 +345,7 @@ class Web(ClientProtocol):
 
     def _greeted(self, request, fields):
         self._longest = _number(fields["limits"]["text"])
+        self.longest_file = _number(fields["limits"].get("file", 0))
         self.position.greeted(str(fields["run"]))
         if not self._brings_session:
             self._ask_login()

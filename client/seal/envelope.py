@@ -23,9 +23,9 @@ The context is "parley seal 1" and, each with two bytes for its length, the name
 receiver's name, or the room's with its "#". So what is sealed is worth nothing anywhere else.
 
 In a body stand two bytes for a length, as many bytes, and zeros up to one of SIZES. The first byte says what follows: 0
-a text, 1 a sender key: chain, index, 32 bytes. A room's letters have nothing but sender keys, and all others nothing
-but texts. The next key of a chain is HKDF-Expand of one with "parley chain 1", and the body's key is that with "parley
-message 1".
+a text, 1 a sender key: chain, index, 32 bytes, 2 a file: see `client.seal.files`. A room's letters have nothing but
+sender keys, and nothing else has any. The next key of a chain is HKDF-Expand of one with "parley chain 1", and the
+body's key is that with "parley message 1".
 """
 import base64
 import binascii
@@ -41,7 +41,7 @@ from parley.client.seal.devices import DEVICE_ID, KEY_ID, SUITE, key_id
 
 PREFIX = "parley:sealed:1:"
 LETTER, SPEECH = 1, 2
-TEXT, CHAIN = 0, 1
+TEXT, CHAIN, FILE = 0, 1, 2
 SIZES = (64, 256, 1024, 4096, 8192)  # bytes of a body
 LONGEST = SIZES[-1] - 3  # bytes of a text
 MOST_KEYS = 100  # that one letter is sealed to
@@ -105,6 +105,8 @@ def _unpadded(body):
     inner = body[2:2 + length]
     if len(body) not in SIZES or not inner or len(inner) != length or body[2 + length:].strip(b"\0"):
         raise Unopened("A sealed message is malformed.")
+    if inner[0] > FILE:
+        raise Unopened("This is a sealed message of a newer kind.")
     return inner[0], inner[1:]
 
 
@@ -149,12 +151,12 @@ def next_of(chain):
     return chain._replace(index=chain.index + 1, key=hpke.expand(chain.key, b"parley chain 1", 32))
 
 
-def speech(keys, sender, place, at, chain, text):
-    """An envelope for all who have this sender key. text: bytes."""
+def speech(keys, sender, place, at, chain, what, content):
+    """An envelope for all who have this sender key. content: bytes."""
     bound = context(sender, place)
     data = _head(SPEECH, keys, at) + chain.id + bytes([chain.index])
     key = hpke.expand(chain.key, b"parley message 1", 32)
-    return _signed(keys, bound, data + AESGCM(key).encrypt(_NONCE, _padded(TEXT, text), bound + data))
+    return _signed(keys, bound, data + AESGCM(key).encrypt(_NONCE, _padded(what, content), bound + data))
 
 
 def chain_of(parts):
@@ -163,7 +165,7 @@ def chain_of(parts):
 
 
 def open_speech(chain, sender, place, parts):
-    """The text of what was said with a sender key, and whose signature is right. chain: at that index, or before."""
+    """(what, content) of what was said with a sender key, and is signed. chain: at that index, or before."""
     _, index = chain_of(parts)
     if not chain.index <= index < MOST_OF_CHAIN:
         raise Unopened("A sealed message is older than the key that this device was given.")
@@ -171,13 +173,13 @@ def open_speech(chain, sender, place, parts):
         chain = next_of(chain)
     start = _HEAD + _CHAIN + 1
     try:
-        what, text = _unpadded(AESGCM(hpke.expand(chain.key, b"parley message 1", 32)).decrypt(
+        what, content = _unpadded(AESGCM(hpke.expand(chain.key, b"parley message 1", 32)).decrypt(
             _NONCE, parts.data[start:-_SIGNATURE], context(sender, place) + parts.data[:start]))
     except InvalidTag:
         raise Unopened("A sealed message cannot be opened: it was changed, or is from elsewhere.") from None
-    if what != TEXT:
+    if what == CHAIN:
         raise Unopened("A sealed message is malformed.")
-    return text
+    return what, content
 
 
 def check(identity, sender, place, parts):

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from parley.client.seal import devices, envelope
+from parley.client.seal import devices, envelope, files
 from parley.client.seal.envelope import NotForMe, Unopened
+from parley.client.sealed import SealedFile
 
 MOST_MEMBERS = 100  # of a room in which one can seal
 CHAIN_AFTER = 86400  # seconds, after which a device takes another sender key
@@ -293,16 +294,16 @@ class Ring:
         return found
 
     def seal_whisper(self, to, text, now):
-        """The envelope for somebody, whose list is known. Raises `Unsealable`."""
+        """The envelope for somebody, whose list is known. text: or a `SealedFile`. Raises `Unsealable`."""
         receivers = self._receivers(dict.fromkeys([to, self.name]))
-        return envelope.letter(self.keys, self.name, to, self._next_at(now), receivers, envelope.TEXT, _fitting(text))
+        return envelope.letter(self.keys, self.name, to, self._next_at(now), receivers, *_content(text))
 
     def seal_in_room(self, room, members, text, now):
         """The envelopes for a room, the last of which has the text. members: names; their lists are known.
 
         Whenever anybody comes or leaves, or has another device or key, it is another sender key.
         """
-        raw = _fitting(text)
+        what, raw = _content(text)
         if len(members) > MOST_MEMBERS:
             raise Unsealable("There are more than %d in %s: nothing can be sealed there. /seal off talks openly."
                              % (MOST_MEMBERS, room))
@@ -318,14 +319,14 @@ class Ring:
                 found.append(envelope.letter(
                     self.keys, self.name, room, self._next_at(now), receivers[at:at + envelope.MOST_KEYS],
                     envelope.CHAIN, content))
-        found.append(envelope.speech(self.keys, self.name, room, self._next_at(now), chain, raw))
+        found.append(envelope.speech(self.keys, self.name, room, self._next_at(now), chain, what, raw))
         self._sending[room] = envelope.next_of(chain), made, set(receivers)
         return found
 
     # ---- in
 
     def open(self, by, place, number, text, now):  # noqa: A003
-        """The text in an envelope that `by` has said at a place; None if it is a sender key, which is kept.
+        """The text, or `SealedFile`, that `by` has said at a place; None if it is a sender key, which is kept.
 
         place: as it was sealed for: the receiver, or the room with its "#". number: of the message, or None if the
         server gives none. Raises `Unopened`, or `Stranger` if the list of `by` is needed first.
@@ -340,7 +341,7 @@ class Ring:
         envelope.check(entry.identity, by, place, parts)
         seen = self._seen(parts, place, number)
         if parts.kind == envelope.SPEECH:
-            content = self._open_speech(by, place, parts)
+            what, content = self._open_speech(by, place, parts)
         else:
             try:
                 what, content = envelope.open_letter(self.keys, by, place, parts)
@@ -355,7 +356,9 @@ class Ring:
                 content = None
         self._note_seen(seen, parts.at, number)
         try:
-            return content if content is None else content.decode()
+            if content is None:
+                return None
+            return files.read(content) if what == envelope.FILE else content.decode()
         except UnicodeDecodeError:
             raise Unopened("A sealed message is malformed.") from None
 
@@ -407,8 +410,11 @@ class Ring:
         return envelope.open_speech(envelope.Chain(name, kept[0], bytes.fromhex(kept[1])), by, room, parts)
 
 
-def _fitting(text):
+def _content(text):
+    """(what, bytes) of a text or a `SealedFile` in a body."""
+    if isinstance(text, SealedFile):
+        return envelope.FILE, files.content_of(text)
     raw = text.encode()
     if len(raw) > envelope.LONGEST:
         raise Unsealable("This is too long to be sealed: it has %d bytes of at most %d." % (len(raw), envelope.LONGEST))
-    return raw
+    return envelope.TEXT, raw

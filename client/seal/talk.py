@@ -13,7 +13,7 @@ from parley.client.protocol import LOBBY_ROOM, Impossible
 from parley.client.seal.devices import BadList
 from parley.client.seal.envelope import Unopened
 from parley.client.seal.ring import MOST_MEMBERS, Ring, Stranger, Unsealable
-from parley.client.sealed import NOTE, Envelope, Opened, is_to_open
+from parley.client.sealed import NOTE, Envelope, is_to_open, meant, opened
 
 KEYS = "keys"  # the kind of its requests, which is told of their refusals, too
 _CHANGES_A_ROOM = (events.Joined, events.Left, events.Renamed, events.RoomNotice)
@@ -75,11 +75,15 @@ class Seals:
         """Is what is said there to be sealed? place: a room, or to whom."""
         return self.ring is not None and self.ring.keys is not None and self.ring.is_sealed(place)
 
-    def say(self, request):
-        """Seal the text of a request, and post it. Raises `Impossible` if it is known that this cannot be."""
+    def check(self):
+        """Raise `Impossible` if nothing can be sealed in this chat at the moment."""
         if not self._is_device:
             raise Impossible("What is said here is sealed by the account %s only; /seal off talks openly."
                              % self.ring.name)
+
+    def say(self, request):
+        """Seal the text of a request, and post it. Raises `Impossible` if it is known that this cannot be."""
+        self.check()
         self._outgoing.append(request)
         for refused in self._seal_next():
             if refused.request is request:
@@ -113,11 +117,11 @@ class Seals:
         self._held.extend(found)
         told = []
         while self._held:
-            opened = self._opened(self._held[0])
-            if opened is None:
+            now = self._opened(self._held[0])
+            if now is None:
                 break
             self._held.popleft()
-            told += opened
+            told += now
         told += self._seal_next()
         self._save()
         news, self._news = self._news, []
@@ -263,8 +267,8 @@ class Seals:
         """The event as it is told, in a list, which is empty if there is nothing to tell; None: it has to wait."""
         if isinstance(event, (events.Done, events.Refused, events.Unsure)) and isinstance(
                 event.request.text, Envelope):
-            plain = event.request.text.plain
-            return [] if plain is None else [event._replace(request=event.request._replace(text=Opened(plain)))]
+            request = meant(event.request)
+            return [] if request is None else [event._replace(request=request)]
         if not is_to_open(event):
             return [event]
         if not self._is_device or self._trouble:
@@ -286,7 +290,7 @@ class Seals:
             return []
         if isinstance(event, events.Whispered):
             self.ring.set_sealed(envelope.by, True)  # or else the answer would be open
-        return [event._replace(text=Opened(text))]
+        return [event._replace(text=opened(text))]
 
     # ---- out
 

@@ -364,7 +364,7 @@ class Shelf:
                 self.index.update(found.file, floor=latest)
 
     def _told(self, floor, also_sealed):
-        """The numbers of messages behind `floor` that may tell of files, by (file or digest of what is sealed, sender)."""
+        """Numbers of messages behind `floor` that may tell of files, by (file, or digest of what is sealed; sender)."""
         found = {}
         for number, sender, text in self._messages.telling(shown.MARK, floor):
             told = shown.LINE.fullmatch(text)

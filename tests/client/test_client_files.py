@@ -1,4 +1,5 @@
 """Files in the client: sent and saved over connections that are cut, and what is not taken or not what was sent."""
+import http.client
 import os
 import queue
 import signal
@@ -9,13 +10,18 @@ import pytest
 from doorway import Doorway
 from surroundings import hear
 
-from parley.client import Done, Impossible, Moved, Recalled, Refused, Request, Said, Saved, connect
+from parley.client import Chat, Done, Impossible, Moved, Recalled, Refused, Request, Said, Saved, Welcomed, connect
 from parley.client.address import Address
 from parley.client.files import Files, told_in
+from parley.client.sealed import SealedFile
 from parley.client.session import Session
 from parley.conformance.targets import WEB, launch
 from stress.proofs.processes import keeper_of
 
+try:
+    from parley.client.seal import talk
+except ImportError:
+    talk = None
 CERTIFICATE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "certificates", "first.pem")
 FILES = {"offers_per_minute": 0, "file_bytes": 8 << 20, "guest_bytes": 1 << 30, "scan": "grep -qv VIRUS"}
 
@@ -128,18 +134,6 @@ def test_what_cannot_be_sent_or_saved_is_told_in_a_sentence(server, join, tmp_pa
     ann.save_file("[file] a, 1 B: http://h/files/%s/a" % ("0" * 32), str(tmp_path))
     assert hear(ann, over)[-1].why == "There is no such file."
     assert sorted(os.listdir(str(tmp_path))) == ["big", "v"]
-    class Sealed:
-        is_busy = False
-
-        @staticmethod
-        def wants(place):
-            return place == "#lobby"
-
-    ann._position.seals = Sealed
-    with pytest.raises(Impossible) as error:
-        ann.send_file(str(tmp_path / "v"))
-    assert "/seal off" in str(error.value)
-    ann._position.seals = None
     with connect("line://%s:%d" % server.address(), "g-line") as lina:
         for action in (lina.send_file, lina.save_file):
             with pytest.raises(Impossible) as error:
@@ -233,3 +227,94 @@ def test_with_tls_files_are_encrypted_too(server, tmp_path):
         ann.save_file(text, str(tmp_path))
         assert type(hear(ann, over)[-1]) is Done
     assert (tmp_path / "a (1).bin").read_bytes() == data
+
+
+class Sealer:
+    """An account that seals what it says to one place, on a device that keeps nothing."""
+
+    def __init__(self, door, name, place):
+        self.chat = Chat("web://%s:%d/parley" % door.address)
+        self.chat.seals = talk.Seals(None)
+        self.chat.create(name, "secret")
+        assert self.chat.finish(30)
+        self.chat.seals.turn_on(place)
+        self.chat.flush()
+        assert self.chat.finish(30)
+
+
+def kept_in(server, text):
+    """The bytes that the server has of a file, and what it says that they are."""
+    line = http.client.HTTPConnection(*server.address(WEB))
+    line.request("GET", "/parley" + told_in(text).path)
+    answer = line.getresponse()
+    data = answer.read()
+    line.close()
+    return data, answer.getheader("Content-Type"), answer.getheader("Content-Disposition")
+
+
+def test_a_file_is_sealed_where_talk_is_and_opened_by_those_it_is_for_whatever_is_cut(server, door, tmp_path):
+    if talk is None:
+        pytest.skip("cryptography is not installed")
+    data = b"GIF89a" + os.urandom(3 << 20)
+    (tmp_path / "my plan.gif").write_bytes(data)
+    ann, bob = Sealer(door, "s-ann", "s-bob").chat, Sealer(door, "s-bob", "#s").chat
+    cuts = 0
+
+    def cut():
+        door.shut()
+        door.lead_to(server.address(WEB))
+
+    def sent(place, most_cuts):
+        """The `SealedFile` that is told of at a place, of a line that is cut so often."""
+        nonlocal cuts
+        ann.send_file(str(tmp_path / "my plan.gif"), place)
+        event = hear(ann, moved_or_over)[-1]
+        while type(event) is Moved and most_cuts:
+            cuts, most_cuts = cuts + 1, most_cuts - 1
+            cut()
+            event = hear(ann, moved_or_over)[-1]
+        done = event if type(event) is Done else hear(ann, over)[-1]
+        assert done == Done(Request("send_file", place, "my plan.gif"))
+        said = hear(bob, lambda event: isinstance(getattr(event, "text", None), SealedFile))[-1]
+        assert (said.sender, said.text, told_in(said.text)[:2]) == (
+            "s-ann", "[file] my plan.gif, 3.1 MB", ("my plan.gif", "3.1 MB"))
+        return said.text
+
+    def save(file, is_cut):
+        bob.save_file(file, str(tmp_path))
+        heard = hear(bob, moved_or_over)
+        if is_cut:
+            cut()
+        heard += [] if over(heard[-1]) else hear(bob, over)
+        with open(next(event.path for event in heard if type(event) is Saved), "rb") as saved:
+            assert saved.read() == data
+        os.unlink(saved.name)
+
+    with connect("line://%s:%d" % server.address(), "s-lina") as lina:
+        for chat in (ann, bob):
+            chat.join_room("#s")
+            assert chat.finish(30)
+        ann.seals.turn_on("#s")
+        file = sent("#s", 0)
+        save(file, False)
+        save(sent("s-bob", 2), True)
+        assert cuts
+        kept, kind, name = kept_in(server, file)
+        assert len(kept) == len(data) + 16 * -(-len(data) // 65536) and data[1000:1016] not in kept
+        assert (kind, "plan" in name) == ("application/octet-stream", False)
+        wrong = SealedFile.of(file.file, b"k" * 32, file.hash, len(data), "a")
+        short = SealedFile.of(file.file, file.key, file.hash, len(data) - 1, "a")
+        missing = SealedFile.of("0" * 32, file.key, file.hash, len(data), "a")
+        for text, why in ((wrong, "not the one that was sealed"), (short, "changed"), (missing, "no such file")):
+            bob.save_file(text, str(tmp_path))
+            assert why in hear(bob, over)[-1].why
+        hear(ann, lambda event: type(event) is Welcomed)  # the last cut is mended
+        ann.seals.turn_on("s-lina")
+        ann.send_file(str(tmp_path / "my plan.gif"), "s-lina")
+        assert "s-lina has no device" in hear(ann, over)[-1].why
+        assert os.listdir(str(tmp_path)) == ["my plan.gif"]
+        lina.finish()
+        assert not any("[file]" in getattr(event, "text", "") for event in lina.poll())
+    for chat in (ann, bob):
+        assert chat.finish(30)
+        chat.close(0)

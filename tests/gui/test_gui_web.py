@@ -157,7 +157,7 @@ def test_files_are_sent_and_saved_and_who_cannot_is_told_why(keeping, tmp_path, 
             until(one, lambda: one.has_room)
             one.open_conversation(one.conversation(ROOM))
             until(one, lambda: one.open.is_loaded)
-        assert (ann.has_files, dora.has_files) == (True, False)
+        assert (ann.has_files, dora.has_files, ann.keeps_files, dora.keeps_files) == (True, False, True, False)
         assert ann.send_file(str(tmp_path / "my plan.bin"))
         seen = set()
         until(ann, lambda: seen.add(ann.moving) or ann.open.messages)
@@ -250,7 +250,7 @@ def test_what_is_sealed_is_shown_opened_and_the_answer_is_sealed_too(server, acc
     assert vic.is_sealed(vic.conversation("uma"))
     talk_to(vic, "uma", "* vic nods")
     until(uma, lambda: last(uma, "vic") == ("vic", "* vic nods", True))
-    assert not uma.send_file(__file__) and "/seal off" in uma.trouble
+    assert not uma.keeps_files and not uma.send_file(__file__) and uma.trouble == "This server keeps no files."
     talk_to(uma, ROOM, "/seal")
     with connect(url(server, "line"), "wes"):
         assert uma.say("not for wes")

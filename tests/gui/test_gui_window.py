@@ -14,6 +14,7 @@ import pytest
 from gui_servers import SECONDS, USERS, login_elsewhere, wait_until
 
 from parley.client import Failed, Moved, Request, connect, showing
+from parley.client.gui.model import ROOM
 from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -357,8 +358,19 @@ def test_over_web_files_go_by_a_button_and_a_click_and_what_is_sealed_has_a_lock
     alice.type("for us alone", "<Return>")
     alice.until(lambda: "\tsealed  Alice  for us alone\n" in alice.said
                 and not alice.chat_view.model.open.messages[-1].state)
+    assert lock_of(alice, ROOM)
+    alice.press(alice.chat_view.file, "<Return>")
+    alice.until(lambda: alice.said.count("plan.txt is sent to the lobby.\n") == 2)
     alice.type("/seal off", "<Return>")
     alice.until(lambda: not alice.chat_view.lock.winfo_ismapped())
+    assert not lock_of(alice, ROOM)
+    alice.chat_view.model.keeps_files = False  # as after a restart with other settings
+    alice.until(lambda: not alice.chat_view.file.winfo_ismapped())
+
+
+def lock_of(window, partner):
+    """The lock in front of a conversation in the list, or nothing."""
+    return window.chat_view.list.item(window.chat_view._rows[partner], "image")
 
 
 def test_the_history_is_there_on_a_click(server, see, bob):

@@ -1,14 +1,16 @@
 """Whoever carries envelopes and lists can change, move and repeat them: nothing of that is accepted."""
 import base64
+import io
 import os
 import random
 
 import pytest
 from surroundings_of_seal import NOW, Server
 
-from parley.client.seal import devices, envelope
+from parley.client.seal import devices, envelope, files
 from parley.client.seal.envelope import PREFIX, Unopened
 from parley.client.seal.ring import Ring, Stranger, Unsealable
+from parley.client.sealed import SealedFile
 
 
 def bytes_of(text):
@@ -113,6 +115,57 @@ def test_an_old_message_is_not_shown_as_a_new_one_however_long_ago_it_was():
         with pytest.raises(Unopened, match="as a new one"):
             bob.open("ann", "bob", number, first, NOW)
     assert bob.open("ann", "bob", 1, first, NOW) == "come at six"  # in its history
+
+
+def test_of_a_file_that_was_cut_or_changed_or_is_another_no_more_is_read_than_what_is_right():
+    plain = os.urandom(3 * files.CHUNK + 7)
+    key, kept, other = os.urandom(32), io.BytesIO(), io.BytesIO()
+    size, digest = files.seal(io.BytesIO(plain), kept, key)
+    files.seal(io.BytesIO(bytes(size)), other, key)  # by somebody who was told of the file, and so has its key
+    data = kept.getvalue()
+    chunk = files.CHUNK + 16
+    pieces = [data[at:at + chunk] for at in range(0, len(data), chunk)]
+    told = SealedFile.of("0" * 32, key, digest, size, "a")
+    changed = bytearray(data)
+    changed[chunk + 5] ^= 1
+    forged = {
+        "one that lacks its end": data[:-1], "its last chunk": b"".join(pieces[:-1]),
+        "chunks that changed places": pieces[1] + pieces[0] + b"".join(pieces[2:]),
+        "a chunk that is there twice": pieces[0] + pieces[0] + b"".join(pieces[2:]),
+        "a chunk that is left out": pieces[0] + b"".join(pieces[2:]), "a changed byte": bytes(changed),
+        "more behind its end": data + b"x", "another with the same key": other.getvalue(), "nothing": b""}
+    for name, given in forged.items():
+        opening, opened = files.Opening(told), b""
+        with pytest.raises(Unopened, match="not the one that was sealed"):
+            for at in range(0, len(given), 5000):
+                opened += opening.open(given[at:at + 5000])
+            opening.end()
+        assert plain.startswith(opened) or name == "another with the same key", name
+    content = files.content_of(told)
+    for wrong in (b"", content[:88], content[:-1] + b"\xff", content + b"x" * 120,
+                  files.content_of(SealedFile.of("0" * 32, key, digest, 0, "a"))):
+        with pytest.raises(Unopened, match="malformed"):
+            files.read(wrong)
+    assert files.read(files.content_of(SealedFile.of("0" * 32, key, digest, 5, "../\u202eb\nc"))).name == "bc"
+
+
+def test_a_file_is_told_of_to_a_person_and_to_a_room_as_a_text_is():
+    server = Server()
+    ann, bob = server.ring("ann"), server.ring("bob")
+    server.meet(ann, bob)
+    file = SealedFile.of("ab" * 16, b"k" * 32, b"h" * 32, 1200000, "plan.pdf")
+    for number, (place, text) in enumerate([
+            ("bob", ann.seal_whisper("bob", file, NOW)),
+            *(("#dev", one) for one in ann.seal_in_room("#dev", ["ann", "bob"], file, NOW))]):
+        opened = bob.open("ann", place, number, text, NOW)
+        if opened is not None:
+            assert opened == "[file] plan.pdf, 1.2 MB" and files.content_of(opened) == files.content_of(file)
+    assert opened is not None
+    plain = bob.open("ann", "bob", 9, ann.seal_whisper("bob", str(file), NOW), NOW)
+    assert plain == opened and not isinstance(plain, SealedFile)
+    newer = envelope.letter(ann.keys, "ann", "bob", ann._next_at(NOW), [bob.keys.sealing_public], 3, b"x")
+    with pytest.raises(Unopened, match="newer kind"):
+        bob.open("ann", "bob", 10, newer, NOW)
 
 
 def test_a_list_that_was_changed_is_none():

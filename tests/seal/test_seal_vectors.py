@@ -1,11 +1,13 @@
 """The published vectors: docs/sealing-vectors.json, which the page's code reads as well."""
+import hashlib
+import io
 import json
 import os
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from parley.client.seal import devices, envelope, hpke
+from parley.client.seal import devices, envelope, files, hpke
 
 PATH = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "sealing-vectors.json")
 with open(PATH, encoding="utf-8") as _file:
@@ -61,6 +63,26 @@ def test_envelopes_are_opened_as_published():
         parts = envelope.read(one["envelope"])
         envelope.check(identity, "ann", one["place"], parts)
         assert envelope.chain_of(parts) == (raw(one["chain"]), one["index"])
-        assert envelope.open_speech(chain, "ann", one["place"], parts) == raw(one["content"])
-        assert envelope.speech(keys("ann"), "ann", one["place"], one["at"], now, raw(one["content"])) == one["envelope"]
+        said = one["what"], raw(one["content"])
+        assert envelope.open_speech(chain, "ann", one["place"], parts) == said
+        assert envelope.speech(keys("ann"), "ann", one["place"], one["at"], now, *said) == one["envelope"]
         now = envelope.next_of(now)
+
+
+def test_files_are_sealed_and_opened_as_published():
+    for one in VECTORS["files"]:
+        plain = (bytes(range(251)) * (one["size"] // 251 + 1))[:one["size"]]
+        kept = io.BytesIO()
+        assert files.seal(io.BytesIO(plain), kept, raw(one["key"])) == (one["size"], raw(one["hash"]))
+        data = kept.getvalue()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (one["sealed_size"], one["sealed_sha256"])
+        assert data.hex().startswith(one["sealed_begins"])
+        assert files.sealed_size(one["size"]) == len(data)
+        told = files.read(raw(one["content"]))
+        assert (told.key, told.hash, told.size, told.name) == (
+            raw(one["key"]), raw(one["hash"]), one["size"], "Plan \u00fc.pdf")
+        assert files.content_of(told) == raw(one["content"])
+        for step in (1000, len(data)):
+            opening = files.Opening(told)
+            assert b"".join(opening.open(data[at:at + step]) for at in range(0, len(data), step)) == plain
+            opening.end()

@@ -4,6 +4,7 @@ import {readFileSync} from "node:fs";
 import test from "node:test";
 
 import * as seal from "./seal.js";
+import * as files from "./sealedfile.js";
 
 const {hex, unhex} = seal;
 const vectors = JSON.parse(readFileSync(new URL("./sealing-vectors.json", import.meta.url)));
@@ -90,11 +91,70 @@ test("envelopes are opened as published", async () => {
   for (const one of vectors.speeches) {
     const parts = seal.readEnvelope(one.envelope);
     await seal.check(identity, "ann", one.place, parts);
-    assert.equal(hex(await seal.openSpeech(first, "ann", one.place, parts)), one.content);
-    const again = await seal.speech(await keysOf("ann"), "ann", one.place, one.at, now, unhex(one.content));
+    const {what, content} = await seal.openSpeech(first, "ann", one.place, parts);
+    assert.deepEqual([what, hex(content)], [one.what, one.content]);
+    const again = await seal.speech(await keysOf("ann"), "ann", one.place, one.at, now, what, content);
     assert.equal(again, one.envelope);
     now = await seal.nextOf(now);
   }
+});
+
+// ---- files
+
+async function opened(told, bytes, step = bytes.length || 1) {
+  const opening = new files.Opening(told);
+  const parts = [];
+  for (let at = 0; at < bytes.length; at += step) parts.push(...(await opening.take(bytes.subarray(at, at + step))));
+  await opening.end();
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+test("files are sealed and opened as published, and names are cleaned", async () => {
+  for (const one of vectors.files) {
+    const plain = Uint8Array.from({length: one.size}, (_, at) => at % 251);
+    const {blob, told} = await files.sealFile(new Blob([plain]), "../Plan ü.pdf", unhex(one.key));
+    const kept = new Uint8Array(await blob.arrayBuffer());
+    assert.equal(hex(new Uint8Array(await subtle.digest("SHA-256", kept))), one.sealed_sha256);
+    assert.ok(hex(kept).startsWith(one.sealed_begins) && kept.length === files.sealedSize(one.size));
+    const read = seal.readFile(unhex(one.content));
+    assert.deepEqual(read, {file: read.file, ...told});
+    assert.equal(hex(seal.fileContent(read)), one.content);
+    assert.ok(told.hash === one.hash && told.size === one.size);
+    for (const step of [7001, kept.length]) assert.deepEqual(await opened(read, kept, step), plain);
+  }
+  for (const [given, name] of Object.entries(vectors.names)) assert.equal(files.cleanName(given), name);
+  assert.equal(files.textOf({name: "plan.pdf", size: 1200345}), "[file] plan.pdf, 1.2 MB");
+  for (const [size, text] of vectors.sizes) assert.equal(files.sizeOf(size), text);
+  for (const content of [unhex(vectors.files[0].content).slice(0, 88), new Uint8Array(90), new Uint8Array(220).fill(65)])
+    assert.throws(() => seal.readFile(content), seal.Unopened);
+});
+
+test("of a file that was cut or changed or is another nothing is taken", async () => {
+  const plain = crypto.getRandomValues(new Uint8Array(3 * 65536 + 7).subarray(0, 65536));
+  const blob = new Blob([plain, plain, plain, plain.subarray(0, 7)]);
+  const key = crypto.getRandomValues(new Uint8Array(32));
+  const {blob: sealed, told} = await files.sealFile(blob, "a", key);
+  const {blob: other} = await files.sealFile(new Blob([new Uint8Array(blob.size)]), "a", key);
+  const chunk = 65536 + 16;
+  const piece = (at, end = at + 1) => sealed.slice(at * chunk, end * chunk);
+  const forged = {
+    cut: [sealed.slice(0, -1)],
+    "without the last chunk": [piece(0, 3)],
+    swapped: [piece(1), piece(0), piece(2, 9)],
+    twice: [piece(0), piece(0), piece(2, 9)],
+    "left out": [piece(0), piece(2, 9)],
+    changed: [sealed.slice(0, 70000), "x", sealed.slice(70001)],
+    more: [sealed, "x"],
+    "another with the same key": [other],
+    nothing: []
+  };
+  for (const [name, parts] of Object.entries(forged)) {
+    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    await assert.rejects(opened(told, bytes, 5000), /not the one that was sealed/, name);
+  }
+  const kinds = {"\x89PNG\r\n\x1a\n": "image/png", "\xff\xd8\xff": "image/jpeg", GIF89a: "image/gif", RIFF1234WEBP: "image/webp"};
+  for (const [text, kind] of Object.entries({...kinds, "<svg>": null, RIFF1234WAVE: null, "": null}))
+    assert.equal(files.pictureKind(Uint8Array.from(text, (char) => char.charCodeAt(0))), kind);
 });
 
 // ---- rings
@@ -149,6 +209,9 @@ test("what is sealed is opened by those it is for, and by nobody else, and once"
     await assert.rejects(bob.open("ann", "bob", 10, text.slice(0, at) + other + text.slice(at + 1)));
     await assert.rejects(bob.open("ann", "bob", 10, text.slice(0, at)), seal.Unopened);
   }
+  const told = seal.readFile(unhex(vectors.files[0].content));
+  const [aFile] = await ann.seal("bob", null, told);
+  assert.deepEqual(await bob.open("ann", "bob", 11, aFile), told);
   await assert.rejects(ann.seal("eve", null, "hi"), /eve has no device/);
   await assert.rejects(ann.seal("bob", null, "x".repeat(8190)), /too long/);
 });

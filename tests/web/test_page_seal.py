@@ -1,14 +1,16 @@
 """Sealing in the page, in Chromium, with Python at the other end and the real server between."""
+import base64
+import hashlib
 import json
 import os
 import select
 import time
 
 import pytest
-from web_server import Line
+from web_server import Line, site
 
-from parley.client import Chat
-from parley.client.sealed import Opened
+from parley.client import Chat, Saved
+from parley.client.sealed import Opened, SealedFile
 from parley.server.http.bundle import joined
 
 talk = pytest.importorskip("parley.client.seal.talk")
@@ -78,6 +80,7 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
     page.say("for all to read")
     page.until("document.getElementById('rows').textContent.includes('nly sealed messages can be sent to this room')")
     page.go("bob")
+    assert not page.run("return document.getElementById('attach').checkVisibility()")  # this server keeps no files
     page.click("#seal-button")
     page.until("document.getElementById('seal-button').getAttribute('aria-pressed') === 'true'")
     page.say("hello from the page")
@@ -127,6 +130,69 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
     bob.chat.close()
 
 
+_ROWS = "[...document.querySelectorAll('#rows .message:not(.waiting)')].filter((row) => row.querySelector('.file'))"
+_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
+# What the browser is given to save: the name, the type, and the hash. The headless shell saves nothing itself.
+_SAVE = """
+const [done] = arguments;
+URL.createObjectURL = (blob) => (window.given = blob, "#");
+HTMLAnchorElement.prototype.click = async function () {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await window.given.arrayBuffer()));
+  done([this.download, window.given.type, Array.from(digest, (one) => one.toString(16).padStart(2, "0")).join("")]);
+};
+document.querySelector("#rows .file button").click();
+"""
+
+
+def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_reload(open_page, tmp_path):
+    config = {"storage": {"directory": str(tmp_path / "storage")}}
+    with site(**config) as server:
+        bob = Device(server, "bob")
+        bob.chat.seals.turn_on("ann")
+        bob.settle()
+        page = open_page()
+        page.open(server.url)
+        page.until("document.getElementById('enter')?.checkVisibility()")
+        make_account(page, "ann")
+        page.go("bob")
+        page.click("#seal-button")
+        page.until("document.getElementById('seal-button').getAttribute('aria-pressed') === 'true'")
+        (tmp_path / "plan.bin").write_bytes(os.urandom(200000))
+        page.choose(tmp_path / "plan.bin")
+        bob.until(lambda: any(isinstance(getattr(event, "text", None), SealedFile) for event in bob.heard))
+        file = next(event.text for event in bob.heard if isinstance(getattr(event, "text", None), SealedFile))
+        bob.chat.save_file(file, str(tmp_path))
+        bob.until(lambda: any(isinstance(event, Saved) for event in bob.heard))
+        assert (tmp_path / "plan (1).bin").read_bytes() == (tmp_path / "plan.bin").read_bytes()
+
+        for name, data in (("picture.png", _PNG), ("<b>.svg.png", b"<svg onload='f()'/>")):
+            (tmp_path / name).write_bytes(data)
+            bob.chat.send_file(str(tmp_path / name), "ann")
+            bob.settle()
+        page.until("%s.length === 3" % _ROWS)
+        shown_files = "return %s.map((row) => row.querySelector('.file bdi').textContent)" % _ROWS
+        assert page.run(shown_files) == ["plan.bin", "picture.png", "_b_.svg.png"]
+        page.reload()
+        page.until("document.getElementById('composer')?.checkVisibility() && %s.length === 3" % _ROWS)
+        page.run("for (const row of %s.slice(1)) row.querySelector('.file > button:last-child').click()" % _ROWS)
+        page.until("document.querySelector('#rows .picture')?.naturalWidth === 1")
+        page.until("%s[2].textContent.includes('this is no picture')" % _ROWS)
+        assert page.run_async(_SAVE) == [
+            "plan.bin", "application/octet-stream", hashlib.sha256((tmp_path / "plan.bin").read_bytes()).hexdigest()]
+        (kept,) = [name for name in os.listdir(str(tmp_path / "storage" / "files")) if name == file.file]
+        at = tmp_path / "storage" / "files" / kept
+        data = bytearray(at.read_bytes())
+        data[100000] ^= 1
+        at.write_bytes(bytes(data))
+        page.empty_cache()
+        page.run("%s[0].querySelector('.file button').click()" % _ROWS)
+        page.until("%s[0].textContent.includes('Not saved: the file is not the one that was sealed')" % _ROWS)
+        assert page.wrongs() == []
+        bob.chat.close()
+
+
 _CHECK = """
 const [vectors, done] = arguments;
 const {hex, unhex, ...seal} = window.sealing;
@@ -162,8 +228,21 @@ const run = async () => {
     if (what === seal.CHAIN) chain = seal.readChain(content);
   }
   for (const one of vectors.speeches) {
-    const content = await seal.openSpeech(chain, "ann", one.place, seal.readEnvelope(one.envelope));
-    found.push(hex(content) === one.content);
+    const {what, content} = await seal.openSpeech(chain, "ann", one.place, seal.readEnvelope(one.envelope));
+    found.push(what === one.what && hex(content) === one.content);
+  }
+  for (const one of vectors.files) {
+    const plain = Uint8Array.from({length: one.size}, (_, at) => at % 251);
+    const {blob, told} = await window.files.sealFile(new Blob([plain]), "Plan ü.pdf", unhex(one.key));
+    const kept = new Uint8Array(await blob.arrayBuffer());
+    const opening = new window.files.Opening(told);
+    const parts = await opening.take(kept);
+    await opening.end();
+    const sum = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", kept)));
+    const opened = new Uint8Array(await new Blob(parts).arrayBuffer());
+    const read = seal.readFile(unhex(one.content));
+    found.push(sum === one.sealed_sha256 && read.hash === told.hash && opened.every((byte, at) => byte === at % 251)
+      && opened.length === one.size);
   }
   return found;
 };
@@ -172,12 +251,16 @@ run().then(done, (error) => done(String(error.stack)));
 
 
 def test_the_published_vectors_hold_in_chromium(server, open_page):
-    with open(os.path.join(ROOT, "server", "http", "page", "seal.js"), encoding="utf-8") as file:
-        script = joined({"seal.js": file.read()}, "seal.js") + "window.sealing = module_seal_js;"
+    scripts = {}
+    for name in ("seal.js", "sealedfile.js"):
+        with open(os.path.join(ROOT, "server", "http", "page", name), encoding="utf-8") as file:
+            scripts[name] = file.read()
+    script = joined(scripts, "sealedfile.js") + "window.sealing = module_seal_js; window.files = module_sealedfile_js;"
     with open(os.path.join(ROOT, "docs", "sealing-vectors.json"), encoding="utf-8") as file:
         vectors = json.load(file)
     page = open_page(scripts=[script])
     page.open(server.url)
+    vectors.pop("names")  # which have half a pair of surrogates in them, and Node has read them
     found = page.run_async(_CHECK, vectors)
     assert found == [True] * (len(vectors["hpke"]) + len(vectors["lists"]) + len(vectors["letters"])
-                              + len(vectors["speeches"]))
+                              + len(vectors["speeches"]) + len(vectors["files"]))

@@ -67,6 +67,7 @@ export class Composer {
   draw() {
     const one = this.model.current;
     $("composer").hidden = !one.inside;
+    $("attach").hidden = !this.net.limits.file;
     if (this._focusWanted) this.focus();
     const sealed = this.net.seals.isOn(one.name);
     const placeholder = `${sealed ? "Sealed message to" : "Message"} ${one.name}`;

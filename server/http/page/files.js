@@ -1,19 +1,24 @@
 // Files: sent by button, drag or paste, beside the connection, and shown where they were said. A picture is fetched when
-// somebody asks for it, and shown only if the server has told its type from its first bytes.
+// somebody asks for it, and shown only if its first bytes say that it is one. Where talk is sealed, files are: the server
+// gets what nobody but the receivers can open, who do that here.
 
 import {$, el, grouped, icon} from "./nodes.js";
+import {Opening, pictureKind, sealFile, sealedSize, sizeOf, textOf} from "./sealedfile.js";
 
 const LINE = /^\[file\] ([^:/\n]{1,100}), ([0-9.]{1,6} [kMG]?B): https?:\/\/[^\s]+\/files\/([0-9a-f]{32})\/[^\s/]+$/u;
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const LOOKS_LIKE_ONE = /\.(?:png|jpe?g|gif|webp)$/i;
+const SEALED_NAME = "sealed"; // for the server
 const LONGEST_HASHED = 64 << 20; // bytes, as the browser hashes only what it has in memory
 const DELAYS = [300, 1000, 2000, 5000]; // milliseconds before each further attempt; the last one repeats
 const MOST_FAILURES = 60; // in a row, without a byte that got through
 const TRY_AGAIN = [0, 409, 429, 500, 502, 503, 504];
 
 // The file that a text tells of, at this server whatever address it names; or null. The end of that address may be
-// anything, such as a path to elsewhere, and the server takes any name.
-export function toldIn(text) {
+// anything, such as a path to elsewhere, and the server takes any name. sealed: of the message.
+export function toldIn(text, sealed) {
+  if (sealed && sealed !== true)
+    return {name: sealed.name, size: sizeOf(sealed.size), path: `files/${sealed.file}/${SEALED_NAME}`, sealed};
   const found = LINE.exec(text);
   return found && {name: found[1], size: found[2], path: `files/${found[3]}/${encodeURIComponent(found[1])}`};
 }
@@ -51,7 +56,8 @@ export class Files {
       input.value = "";
     });
     const middle = $("middle");
-    const carries = (event) => event.dataTransfer?.types.includes("Files") && !$("composer").hidden;
+    const carries = (event) =>
+      event.dataTransfer?.types.includes("Files") && !$("composer").hidden && Boolean(this.net.limits.file);
     middle.addEventListener("dragover", (event) => {
       if (!carries(event)) return;
       event.preventDefault();
@@ -67,7 +73,7 @@ export class Files {
       this.send(event.dataTransfer.files);
     });
     $("text").addEventListener("paste", (event) => {
-      if (!event.clipboardData?.files.length) return;
+      if (!event.clipboardData?.files.length || !this.net.limits.file) return;
       event.preventDefault();
       this.send(event.clipboardData.files);
     });
@@ -75,22 +81,15 @@ export class Files {
 
   send(files) {
     const one = this.actions.where();
-    const openly = !this.net.seals.isOn(one.name);
-    for (const file of [...files]) {
-      if (openly) this._send(file, one.isRoom ? {room: one.name} : {to: one.name});
-      else this._row(file).fail("what is said here is sealed, but a file would not be");
-    }
+    const isSealed = this.net.seals.isOn(one.name);
+    for (const file of [...files]) this._send(file, one.isRoom ? {room: one.name} : {to: one.name}, isSealed);
   }
 
-  async _send(file, where) {
+  async _send(file, where, isSealed) {
     const row = this._row(file);
     try {
-      if (this.net.seals.isOn(where.room || where.to))
-        throw new Error("files are not sealed; unlock the conversation to send it all the same");
-      const sha256 = await hashOf(file);
-      const offer = await this._offer({do: "offer", name: file.name, size: file.size, sha256}, row);
-      await this._put(file, offer, row);
-      this.net.post({do: "share", ...where, file: offer.file, token: offer.token, text: offer.text});
+      const {offer, ...said} = await (isSealed ? this._sendSealed(file, row) : this._sendOpenly(file, row));
+      this.net.post({do: "share", ...where, file: offer.file, token: offer.token, ...said});
       row.node.remove();
       this.actions.announce(`${file.name} is sent`);
     } catch (refusal) {
@@ -100,6 +99,20 @@ export class Files {
     } finally {
       $("files").hidden = !$("files").children.length;
     }
+  }
+
+  async _sendOpenly(file, row) {
+    const sha256 = await hashOf(file);
+    const offer = await this._offer({do: "offer", name: file.name, size: file.size, sha256}, row);
+    await this._put(file, offer, row);
+    return {offer, text: offer.text};
+  }
+
+  async _sendSealed(file, row) {
+    const offer = await this._offer({do: "offer", name: SEALED_NAME, size: sealedSize(file.size)}, row);
+    const {blob, told} = await sealFile(file, file.name);
+    await this._put(blob, offer, row);
+    return {offer, text: textOf(told), sealed: told};
   }
 
   // As soon as there is a connection.
@@ -162,7 +175,7 @@ export class Files {
       stop: () => {},
       move: (sent) => {
         bar.value = sent;
-        why.textContent = `${grouped(Math.floor((100 * sent) / file.size))} %`;
+        why.textContent = `${Math.min(100, Math.floor((100 * sent) / file.size))} %`;
       },
       fail: (text) => {
         bar.remove();
@@ -183,9 +196,14 @@ export class Files {
 }
 
 // What stands in the place of the text that tells of a file.
-export function fileNode({name, size, path}) {
-  const link = el("a", {href: address(path), download: name, rel: "noopener noreferrer"}, el("bdi", {textContent: name}));
-  const node = el("div", {className: "file"}, icon("file"), link, el("span", {className: "aside", textContent: size}));
+export function fileNode(told) {
+  const {name, size, path, sealed} = told;
+  const aside = el("span", {className: "aside", textContent: size});
+  const label = el("bdi", {textContent: name});
+  const link = sealed
+    ? el("button", {type: "button", className: "link", "aria-label": `Save ${name}`, onclick: () => save(told, link, aside)}, label)
+    : el("a", {href: address(path), download: name, rel: "noopener noreferrer"}, label);
+  const node = el("div", {className: "file"}, icon("file"), link, aside);
   if (!LOOKS_LIKE_ONE.test(name)) return node;
   const show = el("button", {
     type: "button",
@@ -194,7 +212,7 @@ export function fileNode({name, size, path}) {
     "aria-label": `Show ${name}`,
     onclick: async () => {
       show.disabled = true;
-      const picture = await pictureOf(path, name);
+      const picture = await pictureOf(told);
       show.replaceWith(picture ? "" : el("span", {className: "aside", textContent: "this is no picture"}));
       if (picture) node.after(picture);
     }
@@ -203,16 +221,57 @@ export function fileNode({name, size, path}) {
   return node;
 }
 
-async function pictureOf(path, name) {
+// The Blob of a sealed file, opened and found right; moved(part) is told how much has come.
+async function openedBlob({path, sealed}, moved = () => {}) {
+  const answer = await fetch(address(path), {credentials: "omit"});
+  if (!answer.ok) throw new Error("it is not there any more");
+  const opening = new Opening(sealed);
+  const reader = answer.body.getReader();
+  const parts = [];
+  let come = 0;
+  for (;;) {
+    const {done, value} = await reader.read();
+    if (done) break;
+    parts.push(...(await opening.take(value)));
+    moved((come += value.length) / opening.total);
+  }
+  await opening.end();
+  return new Blob(parts, {type: (parts.length && pictureKind(parts[0])) || "application/octet-stream"});
+}
+
+// Open a sealed file, and have the browser save it: nothing of it before all of it is found right.
+async function save(told, link, aside) {
+  link.disabled = true;
   try {
-    const answer = await fetch(address(path), {credentials: "omit"});
-    const kind = answer.headers.get("Content-Type");
-    if (!answer.ok || !PICTURES.includes(kind)) return null;
-    const picture = el("img", {alt: name, className: "picture"});
-    picture.src = URL.createObjectURL(new Blob([await answer.arrayBuffer()], {type: kind}));
+    const blob = await openedBlob(told, (part) => {
+      aside.textContent = `${told.size}, ${Math.floor(100 * part)} %`;
+    });
+    const url = URL.createObjectURL(blob.slice(0, blob.size, "application/octet-stream"));
+    el("a", {href: url, download: told.name}).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60000); // by then the browser has it
+    aside.textContent = told.size;
+  } catch (error) {
+    aside.textContent = `${told.size}. Not saved: ${error.message}`;
+  }
+  link.disabled = false;
+}
+
+async function pictureOf(told) {
+  try {
+    const blob = told.sealed ? await openedBlob(told) : await servedBlob(told.path);
+    if (!PICTURES.includes(blob.type)) return null;
+    const picture = el("img", {alt: told.name, className: "picture"});
+    picture.src = URL.createObjectURL(blob);
     await picture.decode();
     return picture;
   } catch {
     return null; // it is gone, or not what its first bytes say
   }
+}
+
+// What the server hands out, as what it says that it is.
+async function servedBlob(path) {
+  const answer = await fetch(address(path), {credentials: "omit"});
+  const type = answer.ok ? answer.headers.get("Content-Type") : "";
+  return new Blob([await answer.arrayBuffer()], {type});
 }

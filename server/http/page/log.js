@@ -267,7 +267,7 @@ export class Log {
 
   _text({by, at, text, sealed}, first) {
     const called = by !== this.model.me && mentions(text, this.model.me);
-    const said = this._said(text);
+    const said = this._said(text, sealed);
     if (!first) {
       return el(
         "div",
@@ -290,9 +290,9 @@ export class Log {
     );
   }
 
-  _said(text) {
+  _said(text, sealed) {
     const said = el("div", {className: "said", dir: "auto"});
-    const file = toldIn(text);
+    const file = toldIn(text, sealed);
     if (file) {
       said.append(fileNode(file));
       return said;
@@ -325,7 +325,7 @@ export class Log {
       fate.append(
         el("span", {textContent: `Not sent: ${entry.why}.`}),
         act("Try again", () => this.actions.again(entry)),
-        act("Edit", () => this.actions.edit(entry)),
+        entry.do === "share" ? "" : act("Edit", () => this.actions.edit(entry)),
         act("Discard", () => this.actions.forget(entry))
       );
     } else if (entry.state === "waiting") fate.textContent = "Will be sent when there is a connection";

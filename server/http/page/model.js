@@ -1,7 +1,7 @@
 // What the page knows: conversations, who is here, and what has not been read. No page and no socket in here.
 //
 // A conversation is a room ("#dev") or a person ("bob"). Its `items` are sorted by `n`:
-//   {kind: "text", n, by, at, text, sealed}
+//   {kind: "text", n, by, at, text, sealed}    sealed: was it? or, of a sealed file, what is told of it
 //   {kind: "event", n, at, parts}       parts: strings and {name}; n: that of the message before it
 //   {kind: "comings", n, at, people}    people: Map from name to "joined", "left", …
 //   {kind: "gap", n}                    messages before this are missing

@@ -5,8 +5,8 @@
 //
 // What is said waits in `outbox` until the server has stored it: {tag, do, room or to, text, state}, where state is
 // "waiting" (not sent on this connection), "sealing", "sent", or "refused" (with `why`, a sentence). After a reconnect it
-// is sent again with its tag, by which the server knows it. What is `sealed` has `envelopes`, {text, tag} of each, once
-// it is, which are sent instead.
+// is sent again with its tag, by which the server knows it. What is `sealed` (true, or what is told of a sealed file) has
+// `envelopes`, {text, tag} of each, once it is, which are sent instead.
 
 export const CLOSED = {SHUTDOWN: 1001, REFUSED: 1008, TOO_LONG: 1009, BUG: 1011, TOO_SLOW: 4000, REPLACED: 4001};
 
@@ -321,8 +321,9 @@ export class Net {
     const {tag, file, token} = entry;
     const where = entry.to === undefined ? {room: entry.room} : {to: entry.to};
     const [{text}, ...keys] = entry.envelopes ? [...entry.envelopes].reverse() : [entry];
-    for (const key of keys.reverse()) this.request({do: entry.do, ...where, ...key}).catch(() => {});
-    const what = entry.do === "share" ? {file, token} : {text};
+    const say = entry.to === undefined ? "say" : "whisper";
+    for (const key of keys.reverse()) this.request({do: say, ...where, ...key}).catch(() => {});
+    const what = entry.do === "share" ? {file, token, ...(entry.sealed ? {text} : {})} : {text};
     this.request({do: entry.do, ...where, ...what, tag}).then(
       (done) => {
         this._stored(tag);

@@ -7,6 +7,7 @@ const LETTER = 1;
 const SPEECH = 2;
 export const TEXT = 0;
 export const CHAIN = 1;
+export const FILE = 2;
 const SIZES = [64, 256, 1024, 4096, 8192]; // bytes of a body
 export const LONGEST = 8192 - 3; // bytes of a text
 const PREFIX = "parley:sealed:1:";
@@ -16,6 +17,7 @@ const MOST_OF_CHAIN = 100;
 const MOST_DEVICES = 32;
 const MOST_IN_USE = 16;
 const MOST_MEMBERS = 100;
+const MOST_NAME = 120; // bytes of a file's
 const MOST_SEEN = 256;
 const MOST_CHAINS = 1000; // sender keys of one device in one room that are kept
 const DAY = 86400; // seconds
@@ -26,6 +28,8 @@ const HEAD = 26;
 const BLOCK = 8 + 48 + 32;
 const NONCE = new Uint8Array(12); // as no key is used twice
 const EMPTY = new Uint8Array(32); // the salt of HKDF where there is none
+
+const MALFORMED = "A sealed message is malformed.";
 
 // What is not as it should be, with a sentence.
 export class Unopened extends Error {}
@@ -44,7 +48,7 @@ const randomBytes = (size) => crypto.getRandomValues(new Uint8Array(size));
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 export const unhex = (text) => Uint8Array.from(text.match(/../g) || [], (pair) => parseInt(pair, 16));
 
-function join(...parts) {
+export function join(...parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -340,7 +344,8 @@ function padded(what, content) {
 function unpadded(body) {
   const end = 2 + valueOf(body.slice(0, 2));
   if (!SIZES.includes(body.length) || end < 3 || end > body.length || body.slice(end).some((byte) => byte))
-    throw new Unopened("A sealed message is malformed.");
+    throw new Unopened(MALFORMED);
+  if (body[2] > FILE) throw new Unopened("This is a sealed message of a newer kind.");
   return {what: body[2], content: body.slice(3, end)};
 }
 
@@ -393,16 +398,16 @@ export const nextOf = async (chain) => ({
 });
 
 // An envelope for all who have this sender key: {name, index, key}.
-export async function speech(keys, sender, place, at, chain, content) {
+export async function speech(keys, sender, place, at, chain, what, content) {
   const prefix = bound(sender, place);
   const data = join(headOf(SPEECH, keys, at), chain.name, [chain.index]);
-  const body = await aes("encrypt", await messageKey(chain), padded(TEXT, content), {data: join(prefix, data)});
+  const body = await aes("encrypt", await messageKey(chain), padded(what, content), {data: join(prefix, data)});
   return signedEnvelope(keys, prefix, join(data, body));
 }
 
 export const chainOf = ({data}) => ({name: data.slice(HEAD, HEAD + 8), index: data[HEAD + 8]});
 
-// The text of what was said with a sender key. chain: at that index, or before.
+// {what, content} that was said with a sender key. chain: at that index, or before.
 export async function openSpeech(chain, sender, place, {data}) {
   const index = data[HEAD + 8];
   if (index < chain.index || index >= MOST_OF_CHAIN)
@@ -417,9 +422,9 @@ export async function openSpeech(chain, sender, place, {data}) {
   } catch {
     throw new Unopened(BROKEN);
   }
-  const {what, content} = unpadded(body);
-  if (what !== TEXT) throw new Unopened("A sealed message is malformed.");
-  return content;
+  const said = unpadded(body);
+  if (said.what === CHAIN) throw new Unopened(MALFORMED);
+  return said;
 }
 
 export async function check(identity, sender, place, {data}) {
@@ -430,8 +435,25 @@ export async function check(identity, sender, place, {data}) {
 export const chainContent = (chain) => join(chain.name, [chain.index], chain.key);
 
 export function readChain(content) {
-  if (content.length !== 41) throw new Unopened("A sealed message is malformed.");
+  if (content.length !== 41) throw new Unopened(MALFORMED);
   return {name: content.slice(0, 8), index: content[8], key: content.slice(9)};
+}
+
+// What is told of a file, {file, key, hash, size, name}: see sealedfile.js.
+export const fileContent = ({file, key, hash, size, name}) =>
+  join(unhex(file), unhex(key), unhex(hash), number(size, 8), encode(name));
+
+export function readFile(content) {
+  const told = {
+    file: hex(content.slice(0, 16)),
+    key: hex(content.slice(16, 48)),
+    hash: hex(content.slice(48, 80)),
+    size: valueOf(content.slice(80, 88)),
+    name: decode(content.slice(88))
+  };
+  const {length} = content.slice(88);
+  if (!length || length > MOST_NAME || !told.size || !Number.isSafeInteger(told.size)) throw new Unopened(MALFORMED);
+  return told;
 }
 
 // ---- what a device keeps
@@ -615,13 +637,15 @@ export class Ring {
     return found;
   }
 
-  // The envelopes for what is said at a place, the last of which has the text. members: of a room, or null.
-  async seal(place, members, text) {
-    const raw = encode(text);
+  // The envelopes for what is said at a place, the last of which has it. members: of a room, or null. said: a text, or
+  // what is told of a file.
+  async seal(place, members, said) {
+    const isText = typeof said === "string";
+    const [what, raw] = isText ? [TEXT, encode(said)] : [FILE, fileContent(said)];
     if (raw.length > LONGEST) throw new Unsealable(`This is too long to be sealed: ${LONGEST} bytes can be`);
     if (!members) {
       const receivers = this._receivers([place]);
-      return [await letter(this.keys, this.name, place, this._nextAt(), receivers, TEXT, raw)];
+      return [await letter(this.keys, this.name, place, this._nextAt(), receivers, what, raw)];
     }
     if (members.length > MOST_MEMBERS)
       throw new Unsealable(`There are more than ${MOST_MEMBERS} in ${place}: nothing can be sealed there`);
@@ -639,12 +663,13 @@ export class Ring {
         found.push(await letter(this.keys, this.name, place, this._nextAt(), some, CHAIN, chainContent(chain)));
       }
     }
-    found.push(await speech(this.keys, this.name, place, this._nextAt(), chain, raw));
+    found.push(await speech(this.keys, this.name, place, this._nextAt(), chain, what, raw));
     this.sending.set(place, {chain: await nextOf(chain), made, for: known});
     return found;
   }
 
-  // The text in an envelope that `by` has said at a place; null if it is a sender key. Throws Unopened, or Stranger.
+  // The text in an envelope that `by` has said at a place, or what is told of a file there; null if it is a sender key.
+  // Throws Unopened, or Stranger.
   async open(by, place, n, text) {
     const parts = readEnvelope(text);
     const list = by === this.name ? this.mine : this.lists.get(by);
@@ -654,11 +679,12 @@ export class Ring {
     await check(entry.identity, by, place, parts);
     const seen = this._seen(parts, place, n);
     const isRoom = place.startsWith("#");
+    let what;
     let content;
     if (parts.kind === SPEECH) {
       const kept = this.kept.chains[this._chainKey(parts.device, place, chainOf(parts).name)];
       if (!kept) throw new Unopened(`This device was not given the key for a sealed message of ${by}.`);
-      content = await openSpeech(kept.chain, by, place, parts);
+      ({what, content} = await openSpeech(kept.chain, by, place, parts));
     } else {
       let opened;
       try {
@@ -667,15 +693,16 @@ export class Ring {
         if (isRoom && error instanceof NotForMe) return null;
         throw error;
       }
-      if ((opened.what === CHAIN) !== isRoom) throw new Unopened("A sealed message is malformed.");
+      what = opened.what;
+      if ((what === CHAIN) !== isRoom) throw new Unopened(MALFORMED);
       if (isRoom) this._keepChain(parts.device, place, readChain(opened.content));
       content = isRoom ? null : opened.content;
     }
     this._noteSeen(seen, parts.at, n);
     try {
-      return content && decode(content);
+      return content && (what === FILE ? readFile(content) : decode(content));
     } catch {
-      throw new Unopened("A sealed message is malformed.");
+      throw new Unopened(MALFORMED);
     }
   }
 

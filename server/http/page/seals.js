@@ -1,6 +1,7 @@
 // Seals what is said on this page, and opens what is heard: whose lists that takes is asked for meanwhile.
 
 import {NOTE, Ring, Stranger, Unsealable, Unopened, base64, canSeal, changedList, hex, isEnvelope, newKeys, unbase64} from "./seal.js";
+import {cleanName, textOf} from "./sealedfile.js";
 
 const MOST_MEMBERS = 100; // whose lists are asked for
 const LOBBY = "#lobby";
@@ -218,8 +219,11 @@ export class Seals {
     await this._ready;
     if (!this.isDevice || this._trouble) return;
     try {
-      message.text = await this._opened(message.by, place, message.n, envelope);
-      message.sealed = message.text !== null;
+      const said = await this._opened(message.by, place, message.n, envelope);
+      const isFile = said !== null && typeof said === "object";
+      if (isFile) said.name = cleanName(said.name);
+      message.text = isFile ? textOf(said) : said;
+      message.sealed = isFile ? said : said !== null;
       if (place === this.net.name && message.by !== place) this.ring.setSealed(message.by, true); // or the answer is open
       this._save();
     } catch (error) {
@@ -247,7 +251,7 @@ export class Seals {
     await this._ready;
     if (!this.isDevice) throw new Unsealable("Sealing takes an account");
     if (this._trouble) throw new Unsealable(this._trouble);
-    const isRoom = entry.do === "say";
+    const isRoom = entry.to === undefined;
     const place = isRoom ? entry.room : entry.to;
     if (isRoom && !this._members.has(place)) {
       const {names} = await this.net.request({do: "who", room: place}, true);
@@ -257,7 +261,7 @@ export class Seals {
     const names = members || [place];
     if (names.length <= MOST_MEMBERS)
       for (const name of names) if (name !== this.ring.name && !this._fresh.has(name)) await this._learn(name);
-    const found = await this.ring.seal(place, members, entry.text);
+    const found = await this.ring.seal(place, members, entry.sealed === true ? entry.text : {...entry.sealed, file: entry.file});
     await this._save();
     return found;
   }

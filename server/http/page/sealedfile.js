@@ -1,0 +1,126 @@
+// Sealed files: client/seal/files.py has the same in Python, with the layout of every byte. No page and no socket in here.
+// What is told of a file is {file, key, hash, size, name}: its id at the server, hexadecimal digits, bytes, and a text.
+
+import {Unopened, hex, join, unhex} from "./seal.js";
+
+const subtle = globalThis.crypto?.subtle;
+const CHUNK = 65536; // bytes
+const TAG = 16;
+const TOGETHER = 64; // chunks, after which the browser takes them out of the script's memory
+const MOST_NAME = 100; // characters of a name, and
+const MOST_BYTES = 120;
+const UNITS = ["B", "kB", "MB", "GB"];
+const CHANGED = "the file is not the one that was sealed: somebody has changed it, or it was cut";
+
+export const sealedSize = (size) => size + Math.ceil(size / CHUNK) * TAG;
+
+// So many bytes as people write it, in thousands.
+export function sizeOf(size) {
+  let unit = 0;
+  for (; size >= 999.5 && unit < UNITS.length - 1; unit++) size /= 1000;
+  return `${size.toFixed(!unit || size >= 99.95 ? 0 : 1)} ${UNITS[unit]}`;
+}
+
+const isLong = (name) => [...name].length > MOST_NAME || new TextEncoder().encode(name).length > MOST_BYTES;
+
+// A name that is nothing but a name, whatever somebody calls a file: see server/files/shown.py.
+export function cleanName(name) {
+  const last = name.split(/[/\\]/).pop().normalize("NFC");
+  const seen = last.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}]/gu, "");
+  let plain = seen.replace(/[<>:"/\\|?*]/g, "_").replace(/\s+/g, " ").replace(/^[. ]+|[. ]+$/g, "");
+  if (/^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i.test(plain)) plain = `_${plain}`;
+  if (isLong(plain)) {
+    const [, front, ending] = /^(.+?)(\.[\p{L}\p{N}]{1,10})?$/u.exec(plain);
+    const stem = [...front];
+    while (isLong(stem.join("") + (ending || ""))) stem.pop();
+    plain = stem.join("").replace(/[. ]+$/, "") + (ending || "");
+  }
+  return plain || "file";
+}
+
+// As what a message tells of it is shown, and searched.
+export const textOf = ({name, size}) => `[file] ${name}, ${sizeOf(size)}`;
+
+const importKey = (key) => subtle.importKey("raw", key, "AES-GCM", false, ["encrypt", "decrypt"]);
+const sha = async (bytes) => new Uint8Array(await subtle.digest("SHA-256", bytes));
+
+function nonceOf(place, isLast) {
+  const nonce = new Uint8Array(12);
+  new DataView(nonce.buffer).setUint32(7, place);
+  nonce[11] = Number(isLast);
+  return nonce;
+}
+
+// {blob, told}: what the server is to keep of a file or blob, and what is told of it, but for its id. key: for test
+// vectors only.
+export async function sealFile(file, name, key = crypto.getRandomValues(new Uint8Array(32))) {
+  const imported = await importKey(key);
+  const digests = [];
+  const blobs = [];
+  let parts = [];
+  for (let at = 0; at < file.size; at += CHUNK) {
+    const isLast = at + CHUNK >= file.size;
+    const chunk = await file.slice(at, at + CHUNK).arrayBuffer();
+    const sealed = await subtle.encrypt({name: "AES-GCM", iv: nonceOf(at / CHUNK, isLast)}, imported, chunk);
+    digests.push(await sha(sealed));
+    parts.push(sealed);
+    if (parts.length < TOGETHER && !isLast) continue;
+    blobs.push(new Blob(parts));
+    parts = [];
+  }
+  const hash = hex(await sha(join(...digests)));
+  return {blob: new Blob(blobs), told: {key: hex(key), hash, size: file.size, name: cleanName(name)}};
+}
+
+// Opens a file as it comes, in order; at most one chunk is held. Throws Unopened at the first one that is not right.
+export class Opening {
+  constructor(told) {
+    this.told = told;
+    this.total = this._left = sealedSize(told.size);
+    this._key = importKey(unhex(told.key));
+    this._held = new Uint8Array(CHUNK + TAG);
+    this._length = this._place = 0;
+    this._digests = [];
+  }
+
+  // The pieces of the file that the next bytes of the server give.
+  async take(bytes) {
+    const opened = [];
+    for (let at = 0; at < bytes.length; ) {
+      const wanted = Math.min(CHUNK + TAG, this._left);
+      if (!wanted) throw new Unopened(CHANGED);
+      const some = bytes.subarray(at, at + wanted - this._length);
+      this._held.set(some, this._length);
+      this._length += some.length;
+      at += some.length;
+      if (this._length === wanted) opened.push(await this._open(this._held.slice(0, wanted)));
+    }
+    return opened;
+  }
+
+  async _open(sealed) {
+    this._left -= sealed.length;
+    this._length = 0;
+    this._digests.push(await sha(sealed));
+    try {
+      const iv = nonceOf(this._place++, !this._left);
+      return new Uint8Array(await subtle.decrypt({name: "AES-GCM", iv}, await this._key, sealed));
+    } catch {
+      throw new Unopened(CHANGED);
+    }
+  }
+
+  // All has come; is it right?
+  async end() {
+    if (this._left || hex(await sha(join(...this._digests))) !== this.told.hash) throw new Unopened(CHANGED);
+  }
+}
+
+// What the first bytes of a file say that it is, if that is a picture which can do no more than be seen; or null.
+export function pictureKind(bytes) {
+  const begins = (text, at = 0) => [...text].every((char, index) => bytes[at + index] === char.charCodeAt(0));
+  if (begins("\x89PNG\r\n\x1a\n")) return "image/png";
+  if (begins("\xff\xd8\xff")) return "image/jpeg";
+  if (begins("GIF87a") || begins("GIF89a")) return "image/gif";
+  return begins("RIFF") && begins("WEBP", 8) ? "image/webp" : null;
+}
