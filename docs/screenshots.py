@@ -1,6 +1,6 @@
 """Take the pictures of the desktop client in docs/images: python docs/screenshots.py.
 
-Needs Xvfb and ImageMagick (Debian: apt install xvfb imagemagick). It starts a server of its own, with accounts and a
+Needs Xvfb, ImageMagick (Debian: apt install xvfb imagemagick) and cryptography. It starts a server of its own, with accounts and a
 storage directory, and what is in the pictures is said while they are taken.
 """
 import os
@@ -13,7 +13,7 @@ import tkinter
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from parley.client import connect  # noqa: E402
+from parley.client import Chat, connect, sealing  # noqa: E402
 from parley.client.gui.window import Window  # noqa: E402
 from parley.conformance.targets import launch  # noqa: E402
 
@@ -69,9 +69,59 @@ class Seen:
         self.window.chat_view.entry.insert("1.0", text)
         self.window.chat_view.send.invoke()
 
-    def open(self, name):
+    def open(self, name):  # noqa: A003
         self.window.chat_view._open(self.window.model.conversation(name))
         self.until(lambda: self.window.model.open.is_loaded)
+
+
+class Device:
+    """Somebody who seals, and is not seen."""
+
+    def __init__(self, place, name):
+        self.chat = Chat(place)
+        sealing.give_seals(self.chat, None)
+        self.chat.login(name, USERS[name])
+        self.settle()
+
+    def settle(self):
+        self.chat.flush()
+        if not self.chat.finish(SECONDS):
+            sys.exit("It did not come to that.")
+
+    def whisper(self, to, text):
+        self.chat.whisper(to, text)
+        self.settle()
+
+
+def take_sealed(server, directory):
+    """Files and a sealed conversation, over `web`."""
+    place = "web://%s:%d" % server.address("web")
+    bob = Device(place, "Bob")
+    alice = Seen(place, 1)
+    alice.log_in()
+    bob.chat.seals.turn_on("Alice")
+    bob.settle()
+    alice.open("Bob")
+    alice.say("/seal")
+    alice.say("Is the offer here?")
+    alice.until(lambda: any(one.is_sealed and not one.state for one in alice.window.model.open.messages))
+    paths = [os.path.join(directory, name) for name in ("offer.pdf", "figures.ods")]
+    for path, size in zip(paths, (183000, 41200)):
+        with open(path, "wb") as file:
+            file.write(os.urandom(size))
+    bob.whisper("Alice", "It is. For your eyes only, until it is signed:")
+    bob.chat.send_file(paths[0], "Alice")
+    bob.settle()
+    alice.until(lambda: any("offer.pdf" in one.text for one in alice.window.model.open.messages))
+    alice.say("Got it. I compared it with *ours* from last year.")
+    alice.until(lambda: not alice.window.model.open.messages[-1].state)
+    alice.window.model.send_file(paths[1])
+    alice.until(lambda: any("is sent to" in one.text for one in alice.window.model.open.messages))
+    bob.whisper("Alice", "Opened. We should take it.")
+    alice.until(lambda: any("take it" in one.text for one in alice.window.model.open.messages))
+    alice.take("sealed")
+    alice.window.leave()
+    bob.chat.close(0)
 
 
 def take_all(server):
@@ -131,8 +181,10 @@ def main():
     try:
         with tempfile.TemporaryDirectory() as directory:
             storage = os.path.join(directory, "storage")
-            with launch(protocols=("dollar",), users=USERS, args=["--storage", storage]) as server:
+            with launch(protocols=("dollar", "web"), users=USERS, args=["--storage", storage]) as server:
                 take_all(server)
+            with launch(protocols=("web",), users=USERS, args=["--storage", storage]) as server:
+                take_sealed(server, directory)
     finally:
         xvfb.terminate()
         xvfb.wait()

@@ -25,7 +25,8 @@ class ChatView:
         self.frame = ttk.Frame(root)
         self.model = model
         self._root, self._fonts, self._shown = root, fonts, shown
-        self._lock = theme.lock(root, root.winfo_pixels("8p"), theme.SEALED)
+        # Where it is sealed; on paper, and in the row that is selected. A picture that nobody keeps is gone.
+        self._locks = [theme.lock(root, root.winfo_pixels("8p"), ink) for ink in (theme.SEALED, theme.PAPER)]
         self._rows = {}  # {partner: its row in the list}
         self._listed, self._head, self._selected = [], None, None  # as shown last
         self._drawn_conversation, self._drawn = None, []  # the conversation that is shown, and its messages
@@ -102,7 +103,7 @@ class ChatView:
 
     def _make_lock(self, parent):
         """That of a sealed conversation; a picture, as not every Tk has the character."""
-        return ttk.Label(parent, text="sealed", image=self._lock, compound="left", style="Sealed.TLabel")
+        return ttk.Label(parent, text="sealed", image=self._locks[0], compound="left", style="Sealed.TLabel")
 
     def _make_outside(self, parent):
         """A frame that shows whether its content has the focus."""
@@ -276,7 +277,7 @@ class ChatView:
 
     def _show_list(self):
         width = self.list.column("#0", "width")
-        listed = [(one.partner, self._is_online(one), self.model.is_sealed(one),
+        listed = [(one.partner, self._is_online(one), self.model.is_sealed(one), one is self.model.open,
                    "%d!" % one.unread if one.mentions else one.unread, width) for one in self.model.listing()]
         if listed != self._listed:
             for changed in set(listed) - set(self._listed):
@@ -293,14 +294,14 @@ class ChatView:
             self.list.see(row)
         self._selected = row
 
-    def _show_row(self, partner, is_online, is_sealed, unread, width):
+    def _show_row(self, partner, is_online, is_sealed, is_open, unread, width):
         if partner not in self._rows:
             self._rows[partner] = self.list.insert("", "end")
         mark = "#" if partner is ROOM or partner.startswith("#") else "\u25cf" if is_online else "\u25cb"
-        taken = self._root.winfo_pixels("9p") + (self._lock.width() if is_sealed else 0)
+        lock = self._locks[is_open] if is_sealed else ""
+        taken = self._root.winfo_pixels("9p") + (lock.width() if lock else 0)
         text = self._cut("%s  %s" % (mark, self._called(partner).lstrip("#")), width - taken)
-        self.list.item(self._rows[partner], text=text, image=self._lock if is_sealed else "",
-                       values=("(%s)" % unread if unread else "",),
+        self.list.item(self._rows[partner], text=text, image=lock, values=("(%s)" % unread if unread else "",),
                        tags=(() if is_online else ("offline",)) + (("unread",) if unread else ()))
 
     def _cut(self, text, width):

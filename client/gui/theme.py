@@ -78,14 +78,14 @@ def prepare(root, scale=None):
 
 
 def lock(root, width, ink):
-    """A picture of a lock, so many pixels wide."""
-    height, line = width * 5 // 4, max(1, width // 6)
-    body, middle, radius = height - width * 3 // 4, (width - 1) / 2, width / 2 - line / 2
-    made = tkinter.PhotoImage(master=root, width=width + line, height=height)
+    """A picture of a lock, so many pixels wide, and as much more as stands before what is behind it."""
+    height, line = width * 4 // 3, max(1, width // 6)
+    body, middle, radius = height - width * 3 // 4, (width - 1) / 2, width * 0.4
+    made = tkinter.PhotoImage(master=root, width=width + width // 2, height=height)
     for y in range(height):
         for x in range(width):
             from_centre = ((x - middle) ** 2 + min(0, y - radius) ** 2) ** 0.5
-            if y >= body or radius - line - 0.5 <= from_centre <= radius - 0.5 + line / 4:
+            if y >= body or radius - line - 0.2 <= from_centre <= radius:
                 made.put(ink, (x, y))
     return made
 
