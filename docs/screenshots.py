@@ -1,7 +1,7 @@
 """Take the pictures of the desktop client in docs/images: python docs/screenshots.py.
 
-Needs Xvfb, ImageMagick (Debian: apt install xvfb imagemagick) and cryptography. It starts a server of its own, with accounts and a
-storage directory, and what is in the pictures is said while they are taken.
+Needs Xvfb, ImageMagick (Debian: apt install xvfb imagemagick) and cryptography. It starts a server of its own, with
+accounts and a storage directory, and what is in the pictures is said while they are taken.
 """
 import os
 import subprocess

@@ -369,7 +369,7 @@ def test_files_are_counted_by_their_state_and_those_that_are_deleted_by_why(kept
     assert kept.shelf.uploads == 1
     kept.complete(part)
     assert kept.shelf.uploads == 0
-    kept.shelf.share(*first, "ann")
+    kept.shelf.share(*first, "ann", "")
     assert kept.index.counted() == ({"offered": 2, "shared": 1}, 1003)
     kept.shelf.drop(*second)
     assert refused(kept.put, third, b"?")[0] == WRONG_HASH
