@@ -37,7 +37,10 @@ LONGEST_REQUEST = 8192  # bytes
 MOST_IN_A_TURN = 64  # requests
 PIECE = 256 << 10  # bytes of one read
 SWEEP = 5.0  # seconds
-THREADS = 4  # that flush, scan and rename
+THREADS = 4  # that make files whole: flush, scan and rename
+# Bytes of a file that are written before they are flushed, of one file after the other. With less the disk idles; with
+# more, those who store messages wait behind it, on the same disk.
+FLUSHED_AT_ONCE = 2 << 20
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
 POLITENESS = 5  # of the process, to those that talk
 INDEX = "index.db"
@@ -133,7 +136,8 @@ class Keeping:
         os.set_blocking(self._woken, False)
         self._selector.register(self._woken, READ, self._settle)
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
-        self._finished = collections.deque()  # (Channel, Part, Reason or None), from the threads
+        self._flushing = concurrent.futures.ThreadPoolExecutor(1)
+        self._finished = collections.deque()  # (what is to be done now, its arguments), from the threads
         self._answers = []  # (Channel, answer, is it the last?) that wait for the commit
         self._channels = {}  # file -> the Channel over which it comes
         self._failed = None  # an error of the index, in this turn
@@ -152,6 +156,7 @@ class Keeping:
                 next_sweep = time.monotonic() + SWEEP
                 self._attempt(None, self._shelf.sweep)
             self._commit()
+        self._flushing.shutdown()
         self._threads.shutdown()
 
     def _hear_hub(self):
@@ -275,13 +280,37 @@ class Keeping:
             return
         try:
             part.append(data)
+            flush = part.flusher() if len(data) < channel.left and part.unflushed >= FLUSHED_AT_ONCE else None
         except OSError as error:
             raise Refused(self._shelf.trouble(error), part.at) from None
         channel.left -= len(data)
         self._received += len(data)
-        if not channel.left:
+        if flush or not channel.left:
             self._selector.unregister(channel.sock)
+        if flush:
+            self._flushing.submit(self._flush, channel, part, flush)
+        elif not channel.left:
             self._complete(channel)
+
+    def _flush(self, channel, part, flush):
+        """In a thread."""
+        trouble = None
+        try:
+            flush()
+        except OSError as error:
+            trouble = error
+        self._finish_by(self._go_on, channel, part, trouble)
+
+    def _go_on(self, channel, part, trouble):
+        """What had come is on the disk, or cannot be: no more was read meanwhile."""
+        if self._channels.get(part.file) is not channel:
+            return  # it comes by another connection already
+        if not self._shelf.is_current(part):
+            self._close(channel)  # it was deleted
+        elif trouble is not None:
+            raise Refused(self._shelf.trouble(trouble), self._shelf.cut_back(part))
+        else:
+            self._selector.register(channel.sock, READ, lambda: self._attempt(channel, self._read, channel))
 
     def _complete(self, channel):
         """What was to come over a channel is here."""
@@ -298,15 +327,19 @@ class Keeping:
         try:
             reason = finish()
         finally:
-            self._finished.append((channel, part, reason))
-            os.write(self._wake, b"\0")
+            self._finish_by(self._settle_one, channel, part, reason)
+
+    def _finish_by(self, action, *arguments):
+        """In a thread: the rest is to be done in the loop."""
+        self._finished.append((action, arguments))
+        os.write(self._wake, b"\0")
 
     def _settle(self):
-        """Threads have made files whole, or have not."""
+        """Threads have flushed, or made files whole, or have not."""
         os.read(self._woken, 4096)
         while self._finished:
-            channel, part, reason = self._finished.popleft()
-            self._attempt(channel, self._settle_one, channel, part, reason)
+            action, arguments = self._finished.popleft()
+            self._attempt(arguments[0], action, *arguments)
 
     def _settle_one(self, channel, part, reason):
         self._answers.append((channel, self._shelf.settled(part, reason), True))

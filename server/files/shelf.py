@@ -36,6 +36,7 @@ _KNOWN_PARTS = 64  # whose hash is remembered while nothing comes of them
 _HASH = re.compile("[0-9a-f]{64}")
 _ID = re.compile("[0-9a-f]{32}")
 _PIECE = 1 << 20
+_flush_data = getattr(os, "fdatasync", os.fsync)  # which macOS has not
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +53,19 @@ class Refused(Exception):
 class Part:
     """What has come of a file so far, while more is coming. at: how many bytes. size: of all of it.
 
-    settling: is all of it here, and being made whole?
+    settling: is all of it here, and being made whole? unflushed: how many bytes nobody has begun to flush to the disk.
+    flushed: so many are there, or were when more began to come.
     """
 
     settling = False
+    unflushed = 0
 
     def __init__(self, file, path, size, known=None):
         self.file = file
         self.size = size
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self.at = os.fstat(self._fd).st_size
+        self.at = self.flushed = os.fstat(self._fd).st_size
         self.hash = known.hash if known and known.at == self.at else self._hashed()
 
     def _hashed(self):
@@ -78,14 +81,32 @@ class Part:
             written = os.write(self._fd, data)
             self.hash.update(data[:written])
             self.at += written
+            self.unflushed += written
             data = data[written:]
 
     def beginning(self):
         """Its first bytes."""
         return os.pread(self._fd, ENOUGH, 0)
 
+    def flusher(self):
+        """A function that flushes to the disk what has come, for another thread, whatever is closed meanwhile.
+
+        OSError here and there.
+        """
+        fd, at = os.dup(self._fd), self.at
+        self.unflushed = 0
+
+        def flush():
+            try:
+                _flush_data(fd)
+                self.flushed = at
+            finally:
+                os.close(fd)
+
+        return flush
+
     def flush(self):
-        """To the disk."""
+        """To the disk, with all that is known of it."""
         os.fsync(self._fd)
 
     def close(self):
@@ -268,6 +289,16 @@ class Shelf:
                 self._known.popitem(last=False)
         return part
 
+    def cut_back(self, part):
+        """What could not be flushed has to come again, as nobody knows what is there of it; gives what is here."""
+        if self.pause(part.file) is not None:
+            self._known.pop(part.file)
+            try:
+                os.truncate(self._path(part.file, ".part"), part.flushed)
+            except OSError as error:
+                log.error("a file cannot be cut back: %(why)s", {"why": error.strerror})
+        return part.flushed
+
     def is_current(self, part):
         """Is this the one that is being written?"""
         return self._parts.get(part.file) is part
@@ -309,13 +340,14 @@ class Shelf:
 
     def settled(self, part, reason):
         """It is whole, or why it is not."""
+        if reason and reason != NOT_CLEAN:
+            raise Refused(reason, self.cut_back(part))
         kind, digest = kind_of(part.beginning()), part.hash.hexdigest()
         if self.pause(part.file) is not None:
             self._known.pop(part.file)
-        if reason == NOT_CLEAN:
-            self._remove(part.file, REJECTED)
         if reason:
-            raise Refused(reason, 0 if reason == NOT_CLEAN else part.size)
+            self._remove(part.file, REJECTED)
+            raise Refused(reason, 0)
         self.index.update(part.file, state=WHOLE, since=int(self._now()), kind=kind, sha256=digest)
         return {"at": part.size, "size": part.size, "whole": True}
 

@@ -1,4 +1,9 @@
-"""Files come about as fast as the disk takes them, in bounded memory of a worker, and the others talk on meanwhile."""
+"""Files come about as fast as the disk takes them, in bounded memory of a worker, and the others talk on meanwhile.
+
+The clients that send them are on the same machine, and take as much of it as the server does. So talk is also timed
+while they send the same to a program that throws it away.
+"""
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -8,6 +13,8 @@ import threading
 import time
 
 from parley.conformance.targets import WEB, launch
+from parley.server.files.keeper import POLITENESS
+from parley.server.supervisor import control
 from stress.files import Sent, ask
 from stress.proofs import demand
 from stress.proofs.clients import SECONDS, Client
@@ -25,7 +32,7 @@ CONFIG = {"limits": {"messages_per_second": 0},
 
 
 def prove(say, megabytes=200, uploads=20):
-    """One large file is timed, then talk without and with so many others at once."""
+    """One large file is timed, then talk: by itself, while so many others come at once, and while they go elsewhere."""
     with tempfile.TemporaryDirectory(prefix="files-") as folder:
         say("the disk takes %.0f MB/s and keeps them; a SHA-256 of as much takes %.0f MB/s" % speeds(folder, megabytes))
         config = dict(CONFIG, storage={"directory": os.path.join(folder, "storage")})
@@ -36,7 +43,7 @@ def prove(say, megabytes=200, uploads=20):
             used = [(cpu_seconds(pid) - before) * 1000 / megabytes for pid, before in zip(pids, used)]
             say("one upload of %d MiB: %.0f MB/s; a MiB costs the worker %.2f ms of CPU, the process that keeps files"
                 " %.2f ms" % (megabytes, megabytes * 1.048576 / took, *used))
-            together(server, ann, uploads, say)
+            together(server, ann, uploads, say, os.path.join(folder, "storage", "control.sock"))
 
 
 def speeds(folder, megabytes):
@@ -80,40 +87,105 @@ def put(address, file, token, block, size):
         return sock.recv(4096).split(b" ")[1]
 
 
-def together(server, client, uploads, say):
-    """Talk is timed while nothing else happens, and while so many upload; four at once for each address and account."""
+def together(server, client, uploads, say, path):
+    """Talk is timed while nothing else happens, and while so many upload; four at once for each address and account.
+
+    path: of the socket at which the server tells how it is.
+    """
     address, worker = server.address(WEB), worker_of(server, 0)
     with Client(server.address(), "lina") as lina:
         quiet = talk(client, lina, WORDS)
+        with sink() as elsewhere:
+            aside, came, seconds = beside(client, lina, elsewhere, [("", "")] * (uploads * 100), uploads)
+        say("talk alone: p50 %.1f ms, p99 %.1f ms; while %d send %.0f MB/s to a program that throws it away: p50 %.1f"
+            " ms, p99 %.1f ms" % (*quiet, uploads, came * SIZE / seconds / 1e6, *aside))
         before = resident(worker), resident(keeper_of(server))
         senders = [WebClient(address, "sender%d" % number, source="127.0.0.%d" % (2 + number // 4))
                    for number in range(uploads)]
         keys = [(sent.file, sent.token) for sent in (
             Sent(sender, b"", size=SIZE, sha256="") for sender in senders for _ in range(20))]
         demand(None not in [file for file, _ in keys], "an offer was refused")
-        over, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
-        crowd = multiprocessing.get_context("fork").Process(target=send_all, args=(address, keys, uploads, over, done))
-        crowd.start()
         most, watching = [0, 0], threading.Event()
         watcher = threading.Thread(target=watch, args=((worker, keeper_of(server)), most, watching))
         watcher.start()
-        began = time.monotonic()
-        busy = talk(client, lina, WORDS)
-        seconds = time.monotonic() - began
-        came = done.value
-        over.set()
+        earlier = taken(path)
+        busy, came, seconds = beside(client, lina, address, keys, uploads)
+        slow = [slower(*both) for both in zip(earlier, taken(path))]
         watching.set()
         watcher.join()
-        crowd.join()
         for sender in senders:
             sender.close()
-    say("talk alone: p50 %.1f ms, p99 %.1f ms; while %d upload (%d whole files of 25 MiB in %.1f s, %.0f MB/s): p50"
-        " %.1f ms, p99 %.1f ms" % (*quiet, uploads, came, seconds, came * SIZE / seconds / 1e6, *busy))
+    say("while %d upload (%d whole files of 25 MiB in %.1f s, %.0f MB/s): p50 %.1f ms, p99 %.1f ms" % (
+        uploads, came, seconds, came * SIZE / seconds / 1e6, *busy))
+    say("then storing took more than 5 ms in %.1f %% of all times, and a turn of the worker in %.2f %%" % (*slow,))
     grown = [high - low for high, low in zip(most, before)]
     say("the worker grew by %.1f MB, the process that keeps files by %.1f MB" % tuple(one / 1e6 for one in grown))
     demand(came > 0, "nothing came whole meanwhile")
     demand(grown[0] < MOST_MEMORY, "the worker grew by %d bytes", grown[0])
     demand(busy[1] <= max(quiet[1] * MOST_TIMES, quiet[1] + MOST_MORE * 1000), "others waited for %.1f ms", busy[1])
+
+
+def beside(speaker, hearer, address, keys, uploads):
+    """(figures of `talk`, files that came whole, seconds) while so many upload there."""
+    over, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
+    crowd = multiprocessing.get_context("fork").Process(target=send_all, args=(address, keys, uploads, over, done))
+    crowd.start()
+    began = time.monotonic()
+    figures = talk(speaker, hearer, WORDS)
+    seconds, came = time.monotonic() - began, done.value
+    over.set()
+    crowd.join()
+    return figures, came, seconds
+
+
+@contextlib.contextmanager
+def sink():
+    """The address of a process that takes what is sent as a file, and keeps nothing of it."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(100)
+    process = multiprocessing.get_context("fork").Process(target=throw_away, args=(listener,), daemon=True)
+    process.start()
+    try:
+        yield listener.getsockname()
+    finally:
+        process.terminate()
+        process.join()
+        listener.close()
+
+
+def throw_away(listener):
+    """In a process of its own, which is as polite as the one that keeps files."""
+    os.setsid()  # as servers are started: it is what Linux shares its processors out to
+    os.nice(POLITENESS)
+
+    def serve(sock):
+        with sock:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(1 << 12)
+            left = SIZE - len(head.partition(b"\r\n\r\n")[2])
+            while left:
+                data = sock.recv(min(left, 1 << 18))
+                if not data:
+                    return
+                left -= len(data)
+            sock.sendall(b"HTTP/1.1 201 Created\r\n\r\n")
+
+    while True:
+        threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+
+def taken(path):
+    """How long storing took the journal, and turns the worker: the counts of `counts.Durations`."""
+    status = control.ask(path, "status")
+    return status["journal"]["commits"]["counts"], status["totals"]["turns"]["counts"]
+
+
+def slower(earlier, later):
+    """The percentage of what is new in the counts that took more than 5 ms."""
+    new = {bound: later[bound] - earlier[bound] for bound in later}
+    return 100 * sum(count for bound, count in new.items() if float(bound) > 0.005) / max(1, sum(new.values()))
 
 
 def talk(speaker, hearer, words):
@@ -144,7 +216,8 @@ def send_all(address, keys, at_once, over, done):
             if put(address, file, token, block, SIZE) == b"201":
                 with done.get_lock():
                     done.value += 1
-                ask(address, "DELETE", "/files/" + file, headers={"Authorization": "Bearer " + token})
+                if file:  # somebody keeps it
+                    ask(address, "DELETE", "/files/" + file, headers={"Authorization": "Bearer " + token})
 
     per = len(keys) // at_once
     threads = [threading.Thread(target=work, args=(keys[n * per:(n + 1) * per],)) for n in range(at_once)]

@@ -114,6 +114,68 @@ def test_what_nobody_waits_for_any_more_takes_no_descriptors_and_where_there_are
     process.end()
 
 
+def test_what_comes_is_flushed_piece_by_piece_and_no_more_is_read_of_that_file_meanwhile(keeper, monkeypatch):
+    worker = Worker()
+    desk = Desk(worker, keeper.door.dup(), keeper.folder)
+    flushed, may_end, trouble = [], threading.Semaphore(0), []
+
+    def flush(fd):
+        flushed.append(os.fstat(fd).st_size)
+        assert may_end.acquire(timeout=30)
+        if trouble:
+            raise OSError(trouble.pop(), "")
+
+    monkeypatch.setattr("parley.server.files.keeper.FLUSHED_AT_ONCE", 300)
+    monkeypatch.setattr("parley.server.files.shelf._flush_data", flush)
+    process = Process(keeper)
+
+    def asked(**request):
+        told = []
+        call = desk.ask(told.append, **request)
+        worker.hear_until(lambda: told)
+        return call, told
+
+    def until_flushed(count):
+        deadline = time.monotonic() + 30
+        while len(flushed) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    def offer():
+        _, [told] = asked(do="offer", owner="guest 1", is_account=False, name="a", size=1000, sha256="")
+        return {"file": told["file"], "token": told["token"]}
+
+    key = offer()
+    call, told = asked(do="put", first=0, length=1000, total=1000, **key)
+    call.sock.send(b"x" * 400)
+    until_flushed(1)
+    call.sock.send(b"y" * 600)
+    assert asked(do="state", **key)[1] == [{"at": 400, "size": 1000, "whole": False}]  # others are answered meanwhile
+    may_end.release()
+    worker.hear_until(lambda: len(told) == 2)
+    assert told[1] == {"at": 1000, "size": 1000, "whole": True} and flushed == [400]  # the rest as it is made whole
+    assert asked(do="drop", **key)[1] == [{"dropped": True}]
+
+    key = offer()
+    call, told = asked(do="put", first=0, length=1000, total=1000, **key)
+    call.sock.send(b"x" * 400)
+    until_flushed(2)
+    trouble.append(errno.ENOSPC)
+    may_end.release()
+    worker.hear_until(lambda: len(told) == 2)
+    assert told[1] == {"no": "disk-full", "at": 0}  # of those bytes nobody knows what is there
+    assert asked(do="state", **key)[1] == [{"at": 0, "size": 1000, "whole": False}]
+
+    call, told = asked(do="put", first=0, length=1000, total=1000, **key)
+    call.sock.send(b"x" * 300)
+    until_flushed(3)
+    assert asked(do="drop", **key)[1] == [{"dropped": True}]
+    may_end.release()
+    worker.hear_until(lambda: len(told) == 2)
+    assert told[1] == {"no": "try-again-later"}  # it is deleted, which whoever asks again is told
+    process.end()
+
+
 def test_who_sends_a_file_once_more_sends_it_instead_of_the_connection_that_may_be_dead(keeper):
     worker = Worker()
     desk = Desk(worker, keeper.door.dup(), keeper.folder)
