@@ -300,6 +300,9 @@ def _open_files(settings, directory, listening):
     """The `Keeper`, or None where no files are kept: without a directory, or a port at which they can be got."""
     ports = [(with_tls, sock) for own in listening[:1] for protocol, sock, with_tls, _ in own
              if protocol != METRICS and PROTOCOLS[protocol].TRAITS.http]
+    if directory is None and settings.files not in (config.defaults().files, settings.files._replace(file_bytes=0)):
+        log.warning("nobody can send files, although `files` is in the configuration: they need storage in a directory,"
+                    " which one chat on several machines does not have")
     if directory is None or not settings.files.file_bytes or not ports:
         return None
     try:
@@ -315,6 +318,7 @@ def _serve_as_node(settings, arguments):
         settings.users_file, [], {}, Accounts(InProcess(Store()))).accounts.items()]
     listening, lines = _open_sockets(
         settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
+    _open_files(settings, None, listening)
     service, past, latest = ServiceManager(os.environ), collections.Counter(), [settings]
 
     def reread(accounts):

@@ -8,7 +8,7 @@ END_OF_WELCOME = ("376", "422")
 
 def command_of(line):
     """The command, or the numeric, of a line (bytes)."""
-    words = line.decode().split(" ")
+    words = line.decode().split(" ")[line.startswith(b"@"):]
     return words[1 if words[0].startswith(":") else 0]
 
 

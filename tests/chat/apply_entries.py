@@ -22,8 +22,8 @@ from parley.server.chat.names import claims  # noqa: E402
 from parley.server.chat.patience import Patience  # noqa: E402
 from parley.server.chat.rooms import OP, Room  # noqa: E402
 from parley.server.ipc.messages import ToWorker, name_of  # noqa: E402
-from parley.server.ipc.queues import AWAITED, TALK, record, talk  # noqa: E402
-from parley.server.protocols.events import ACTS  # noqa: E402
+from parley.server.ipc.queues import AWAITED, BETWEEN, TALK, record, talk  # noqa: E402
+from parley.server.protocols.events import ACTS, MORE_ACTS  # noqa: E402
 from parley.server.storage.journal import InProcess  # noqa: E402
 from parley.server.storage.memory import Store  # noqa: E402
 
@@ -33,9 +33,10 @@ HOSTS = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 ACTIONS = ["say"] * 6 + ["operate"] + 2 * [
     "rename", "leave", "delete", "deliver", "read", "password", "account", "answer"] + [
         "enter"] * 12 + ["once"] * 6 + ["exit"] * 2 + ["manage"] * 40 + ["talk"] * 6 + ["look"] * 3 + ["person"] * 6 + [
-            "tell"] * 6
+            "tell"] * 6 + ["more"] * 8
 ROOMS = [b"#dev", b"#DEV", b"#ops", b"#lobby", b"#torn", b"#tom", *(b"#r%d" % number for number in range(4))]
 BANS = [b"a*", b"?ob", b"[a-f]*", b"tom", b"B0B"]
+MASKS = [*BANS, b"$a:a*", b"b*!*@192.0.2.*"]
 VALUES = {b"private": [b"on", b"off"], b"invite": [b"on", b"off"], b"moderated": [b"on", b"off", b"maybe"],
           b"key": [b"word", b"off"], b"limit": [b"3", b"off"], b"slow": [b"60", b"off"],
           b"open_talk": [b"on", b"off"], b"sealed": [b"on", b"on", b"off"], b"colour": [b"red"]}
@@ -84,6 +85,11 @@ class Post(contract.Post):
         if type(message) is ToWorker.Managed:
             self.said[message.act] += 1
         self._digest.update(repr((whom, name, tuple(message))).encode())
+
+    def announce(self, frame, then):
+        self.said["announced"] += 1
+        self._digest.update(repr(frame).encode())
+        then(True)
 
     def spread(self, frame, workers):
         self.said["spread"] += 1
@@ -136,12 +142,22 @@ class Run:
         """What chance seldom leads to: each act once, by somebody who may."""
         room, whole = b"#court", self.register
         for session, name in ((SESSIONS, b"judge"), (SESSIONS + 1, b"clerk")):
+            whole.real_name(1, session, name)
             whole.claim_unproven(1, session, name, tuple(claims(name)), "Login")
             whole.enter(1, session, room, tuple(claims(room)), None)
         for act, about in (("voice", b"clerk"), ("devoice", b"clerk"), ("mute", b"clerk"), ("unmute", b"clerk"),
                            ("ban", b"a*"), ("unban", b"a*"), ("set", b"slow"), ("topic", b""), ("invite", b"clerk"),
                            ("op", b"clerk"), ("deop", b"judge")):
             whole.manage(1, SESSIONS, room, act, about, b"9")
+        for act, about in (("bar", b"x*"), ("except", b"mute:x*"), ("unexcept", b"mute:x*"), ("invex", b"x*"),
+                           ("uninvex", b"x*"), ("unban", b"x*")):
+            whole.manage(1, SESSIONS + 1, room, act, about, b"")
+        whole.say_once(1, SESSIONS, self.rooms.by_name.get(room, self.rooms.lobby).number, b"text", b"")
+        whole.manage(1, SESSIONS + 1, room, "redact", b"%d" % self.register.numbers.last, b"")
+        whole.whisper(1, SESSIONS, b"judge", b"clerk", b"a slip", None, HOSTS[0])
+        whole.redact(1, SESSIONS, b"clerk", b"%d" % self.register.numbers.last, b"")
+        whole.manage(1, SESSIONS + 1, room, "rename", b"#assizes", b"")
+        room = b"#assizes"
         whole.within(1, [SESSIONS], room)
         whole.reread(1, [SESSIONS], room, None, 9)
         whole.within(1, [SESSIONS], room)
@@ -193,6 +209,8 @@ class Run:
             self._be_somebody(worker, session, name)
         elif action == "tell":
             self._tell(worker, session)
+        elif action == "more":
+            self._do_more(worker, session, name)
         else:
             self._as_worker()
 
@@ -229,6 +247,20 @@ class Run:
         else:
             self.register.set_metadata(worker, session, *where, key, choose([b"x", b"y", None]) if key else None)
 
+    def _do_more(self, worker, session, name):
+        """What few do."""
+        choose, asked = self.random.choice, self.register
+        room = choose([*self.rooms.by_number])
+        latest = self.register.numbers.last - self.random.randrange(4)
+        what, arguments = choose([
+            ("publish_devices", (self.random.randrange(9), b"a list")), ("devices_of", (name,)),
+            ("redact", (name, b"%d" % latest, b"a slip")), ("mark_read", (room, choose([b"", name]), latest)),
+            ("read_mark", (*choose([(choose(ROOMS), b""), (b"", name)]), choose([None, 7, 8]))), ("wallops", (b"hi",)),
+            ("typing", (room, choose([b"", name]))), ("tally", ()), ("masks", (choose(ROOMS), "ban")), ("log_out", ())])
+        getattr(asked, what)(worker, session, *arguments)
+        if what == "log_out":
+            asked.release(worker, session)
+
     def _marks(self):
         rooms = [b"", b"#no,room", *ROOMS]
         return tuple((self.random.choice(rooms), self.random.randrange(99)) for _ in range(self.random.randrange(4)))
@@ -242,7 +274,8 @@ class Run:
         if ops and self.random.random() < 0.8:  # rather where it may succeed
             holder, known = choose(ops)
             (worker, session), room, whom = split(holder), known.name, known.members
-        act, about, text = choose([*ACTS, "set", "set"]), names[choose([*(whom if choose([1, 1, 0]) else names)])], b""
+        act, text = choose([*ACTS, *MORE_ACTS, "set", "set"]), b""
+        about = names[choose([*(whom if choose([1, 1, 0]) else names)])]
         if act == "set":
             about = choose(sorted(VALUES))
             text = choose(VALUES[about])
@@ -251,6 +284,12 @@ class Run:
         elif act in ("ban", "unban") and room != b"#lobby":
             about = choose(BANS if act == "ban" or room not in self.rooms.by_name else [
                 *self.rooms.by_name[room].banned, about])
+        elif act in ("bar", "except", "unexcept", "invex", "uninvex"):
+            about = choose([b"", b"mute:"] if "exc" in act else [b""]) + choose(MASKS)
+        elif act == "rename":
+            about = choose(ROOMS)
+        elif act == "redact":
+            about = b"%d" % (self.register.numbers.last - self.random.randrange(3))
         elif act == "unmute" and room in self.rooms.by_name:
             about = choose([*self.rooms.by_name[room].muted, about])
         elif act == "drop" and choose([True, True, False]):
@@ -261,10 +300,11 @@ class Run:
         """As the hub does, which asks in the order whether it may be said."""
         number, choose = self.random.choice([*self.rooms.by_number, 1]), self.random.choice
         here = [split(holder)[1] for holder in self.register.members.names if split(holder)[0] == worker]
-        records = [record(choose(here), b"somebody", b"text %d" % count, 7) for count in range(choose([1, 3]))]
+        records = [record(choose(here), b"somebody", BETWEEN.join([b"text"] * count), 7, 0, count)
+                   for count in choose([(1,), (1, 2, 1)])]
         self.register.order.now = int(self.now * 1000)
         frame, workers = self.register.whole.moderation.heard(
-            worker, number, talk(number, worker, records, choose([TALK, AWAITED])))
+            worker, number, talk(number, worker, records, choose([TALK, AWAITED]), len(records) + (len(records) > 1)))
         self.post.said["heard" if frame else "unheard"] += 1
         self.digest.update(repr((frame, workers and list(workers))).encode())
 
@@ -315,11 +355,16 @@ class Run:
             self.register.tidied(0)
 
     def _as_operator(self, name):
-        action = self.random.choice(["set", "remove", "empty"])
+        action = self.random.choice(["set", "remove", "empty", "say", "manage"])
         if action == "set":
             self.register.set_password(name, "chosen", self._answer)
         elif action == "remove":
             self.register.remove(name, self._answer)
+        elif action == "say":
+            self.register.operators.say(self._answer, "hi")
+        elif action == "manage":
+            room, act = self.random.choice(ROOMS).decode(), self.random.choice(["mute", "ban", "drop"])
+            self.register.operators.manage(self._answer, room, act, "zoe", "why")
         elif name in self.accounts.accounts:
             self.register.empty(name, self._answer)
 

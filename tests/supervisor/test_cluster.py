@@ -9,7 +9,7 @@ import pytest
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.gate import LIMITS
 from parley.server.chat.names import claims
-from parley.server.ipc.messages import ToEngine
+from parley.server.ipc.messages import Operated, Proven, ToEngine, ToHub, messages
 from parley.server.ipc.queues import AWAITED, control, record, talk
 from parley.server.order import engine as engine_module
 from parley.server.order import replicated
@@ -453,6 +453,21 @@ def test_a_member_of_another_node_is_described_by_it(both, run):
     run(both, 1)
     described, = [one for one in a.worker.heard() if one[0] == "Described"]
     assert described[1:] == ([1], b"bob", HOST, 77)
+
+
+# What a session asks and waits for nothing, and what changes something that must not be forgotten.
+ASKED_UNTIL_IT_IS_DONE = {
+    "bring", "came_by", "located", "probed", "read", "release", "taken", "timed", "told", "arrived", "departed"}
+
+
+def test_of_each_request_it_is_known_what_becomes_of_it_without_the_engine(both):
+    """A new one that is in no list would be neither answered nor refused while the engine is silent."""
+    cluster, ordered = cluster_module, both[0].hub._in_order
+    asked = {name for direction in (ToHub, Proven, Operated) for name in messages(direction) if name in ordered}
+    kinds = [cluster._DROPPED, cluster._REFUSED, cluster._REPLIED, {"say_once", "deliver"}, ASKED_UNTIL_IT_IS_DONE]
+    assert set().union(*kinds) - {"beat", "wrong_password", "right_password", "tidied"} == asked
+    assert sum(map(len, kinds)) == len(set().union(*kinds))
+    assert not cluster._QUESTIONS & set(ordered)
 
 
 def test_the_status_tells_of_all_nodes(both, run):

@@ -37,6 +37,10 @@ NOT_STORED = {
 }
 
 
+# What a register has that remembers nothing, or what its own node alone needs to know.
+STATELESS = {"DeviceLists", "Enrollment", "Past", "Prover"}
+
+
 class Nodes:
     """In the place of what a hub knows of the nodes."""
 
@@ -87,6 +91,8 @@ def test_all_that_the_parts_remember_is_stored_or_known_not_to_be():
         kind = type(part).__name__
         if kind in NOT_STORED:
             assert set(vars(part)) - {"order"} == (set(names) | NOT_STORED[kind]) - {"order"}, kind
+    known = {type(part).__name__ for part, _ in parts_of(run)} | STATELESS
+    assert {type(part).__name__ for name, part in vars(run.register.whole).items() if name != "post"} <= known
 
 
 def test_a_snapshot_of_another_version_is_refused():
