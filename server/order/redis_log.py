@@ -244,8 +244,15 @@ class Reader:
                 raise Lost("the replica has not come to what was read before")
         raise Foreign("its entry %s is not in the log any more" % self._applied)
 
+    def _check_version(self) -> None:
+        """Can what is there be read?"""
+        (version,), _ = self._way.read(("HGET", self._state, "v"))
+        if version is not None and not scripts.OLDEST <= int(version) <= scripts.VERSION:
+            raise _unreadable(version)
+
     def _restore(self) -> None:
         """Begin with the snapshot, if there is one."""
+        self._check_version()
         key = self._place.key("snap")
         for _ in range(MOST_TRIES):
             (header, length, first), _ = self._way.read(
@@ -286,8 +293,7 @@ class Reader:
         answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.OLDEST, scripts.VERSION,
                      token)
         if answer[0] == b"VERSION":
-            raise Unusable("version %s of Parley's log is in force there, and this server can write %d to %d" % (
-                answer[1].decode(), scripts.OLDEST, scripts.VERSION))
+            raise _unreadable(answer[1])
         if answer[0] == b"FULL":
             raise Unusable("65535 nodes are alive there")
         self._number = int(answer[1])
@@ -303,6 +309,12 @@ def run(client: Any, script: str, place: Place, *arguments: Any) -> Any:
 def keys(place: Place) -> List[str]:
     """What scripts need."""
     return [place.key("log"), place.key("st")]
+
+
+def _unreadable(version: bytes) -> Unusable:
+    return Unusable("version %s of Parley's log is in force there, and this server can read and write %d to %d; install"
+                    " another version of it, or begin another log (storage.redis.name)" % (
+                        version.decode(), scripts.OLDEST, scripts.VERSION))
 
 
 def _number(id_: bytes) -> int:

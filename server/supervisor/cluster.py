@@ -349,7 +349,7 @@ class ClusterHub(Hub):
     def _heed_version(self, version):
         """All nodes write and decide as this version says, from here on."""
         if not OLDEST <= version <= VERSION:
-            raise Unusable("version %d of Parley's log is in force, and this server can write %d to %d" % (
+            raise Unusable("version %d of Parley's log is in force, and this server can read and write %d to %d" % (
                 version, OLDEST, VERSION))
         self.version = version
 

@@ -153,8 +153,17 @@ def test_what_dies_is_told_and_mends(launch, come, engine, tmp_path):
 
 
 def test_what_cannot_work_is_told_before_clients_come(launch, engine):
+    redis = pytest.importorskip("redis")
     engine.kill()
     engine.start("--appendonly", "no")
     with pytest.raises(targets.DidNotStart, match="(?s)exit code: 69.*appendonly yes"):
+        with launch("a"):
+            pass
+    engine.kill()
+    engine.start()
+    client = redis.Redis.from_url(engine.url)
+    client.hset("{parley:parley}:st", "v", 99)
+    client.connection_pool.disconnect()
+    with pytest.raises(targets.DidNotStart, match="(?s)exit code: 69.*version 99 of Parley's log is in force there"):
         with launch("a"):
             pass

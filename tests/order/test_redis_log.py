@@ -55,8 +55,9 @@ def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
         for number, node in zip(numbers, ("a", "b")):
             packet = b"%d of %s" % (count, node.encode())
             assert ask(scripts.SUBMIT, number, node, "run", count, packet) == [b"ACCEPTED"]
+    version = b"%d" % scripts.VERSION
     assert entries(ask, place) == [
-        (1, 1, 0, {b"u": b"a", b"m": b"1", b"v": b"1"}), (2, 2, 0, {b"u": b"b", b"m": b"2", b"v": b"1"}),
+        (1, 1, 0, {b"u": b"a", b"m": b"1", b"v": version}), (2, 2, 0, {b"u": b"b", b"m": b"2", b"v": version}),
         (3, 1, 1, {b"f": b"1 of a"}), (4, 2, 1, {b"f": b"1 of b"}), (5, 1, 2, {b"f": b"2 of a"}),
         (6, 2, 2, {b"f": b"2 of b"})]
 
@@ -75,7 +76,8 @@ def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
     assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"FENCED"]
     assert ask(scripts.JOIN, "a", 1, scripts.VERSION, "other")[1:] == [2, b"run"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
-        {b"u": b"a", b"m": b"1", b"v": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2", b"v": b"1"}]
+        {b"u": b"a", b"m": b"1", b"v": b"%d" % scripts.VERSION}, {b"d": b"1"},
+        {b"u": b"a", b"m": b"2", b"v": b"%d" % scripts.VERSION}]
 
 
 def test_of_two_with_one_name_the_later_one_has_it(ask, place):
@@ -83,7 +85,8 @@ def test_of_two_with_one_name_the_later_one_has_it(ask, place):
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"REPLACED"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
-        {b"u": b"a", b"m": b"1", b"v": b"1"}, {b"d": b"1"}, {b"u": b"a", b"m": b"2", b"v": b"1"}]
+        {b"u": b"a", b"m": b"1", b"v": b"%d" % scripts.VERSION}, {b"d": b"1"},
+        {b"u": b"a", b"m": b"2", b"v": b"%d" % scripts.VERSION}]
 
 
 def test_who_has_got_a_number_again_is_told_from_who_had_it(ask):
@@ -203,6 +206,15 @@ def test_a_snapshot_comes_before_what_follows_it_and_lets_the_log_be_cut(join, a
 def test_a_damaged_snapshot_is_told_and_not_used(join, ask, place):
     ask.client.rpush(place.key("snap"), "5-0 1", b"something else")
     assert "damaged" in join().hear(FromEngine.Unusable).why
+
+
+@pytest.mark.parametrize("version", [scripts.OLDEST - 1, scripts.VERSION + 1])
+def test_what_another_version_has_written_is_not_read(version, join, ask, place):
+    """Neither its snapshot nor its entries, of which this one might understand something else."""
+    ask.client.hset(place.key("st"), "v", version)
+    ask.client.rpush(place.key("snap"), "5-0 1", b"of another layout")
+    assert "version %d of Parley's log is in force there, and this server can read and write %d to %d" % (
+        version, scripts.OLDEST, scripts.VERSION) in join().hear(FromEngine.Unusable).why
 
 
 def test_a_log_without_its_beginning_cannot_be_used_without_a_snapshot(join, ask, place):

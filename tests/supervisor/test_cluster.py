@@ -12,7 +12,7 @@ from parley.server.chat.names import claims
 from parley.server.ipc.messages import Operated, Proven, ToEngine, ToHub, messages
 from parley.server.ipc.queues import AWAITED, control, record, talk
 from parley.server.order import engine as engine_module
-from parley.server.order import replicated
+from parley.server.order import replicated, scripts
 from parley.server.order.place import Place
 from parley.server.order.scripts import COUNT_BITS
 from parley.server.protocols.events import Reason
@@ -229,9 +229,9 @@ def test_a_server_that_is_not_the_node_whose_arrival_is_told_joins_anew(both):
 
 def test_a_node_leaves_when_a_version_is_in_force_that_it_does_not_know(both):
     a, _ = both
-    assert a.hub.version == 1
-    with pytest.raises(Unusable, match="version 2 .* is in force"):
-        a.hub.entries([("%d-0" % (a.hub._at + 1), {b"t": b"1", b"v": b"2"})])
+    assert a.hub.version == scripts.OLDEST
+    with pytest.raises(Unusable, match="version %d .* is in force" % (scripts.VERSION + 1)):
+        a.hub.entries([("%d-0" % (a.hub._at + 1), {b"t": b"1", b"v": b"%d" % (scripts.VERSION + 1)})])
 
 
 def test_what_is_said_is_heard_on_all_nodes_in_one_order_with_the_same_numbers(both, run):
