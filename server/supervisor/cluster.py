@@ -535,11 +535,13 @@ class ClusterHub(Hub):
             if not self.has_served and now - self._began_at > STARTS_WITHIN and self._trouble:
                 raise Unusable("the engine at %s does not answer: %s" % (self._place.shown, self._trouble))
         elif self._settings == self.shared:
-            self._settled_at = now
-            self._tell_nodes(Shared.Serve())
-            for name, secret in self._introduced:
+            introduced, self._introduced = self._introduced, ()
+            for name, secret in introduced:
                 if name not in self.register._accounts.accounts:
                     self._tell_nodes(Shared.Introduce(name, secret))
+            if not self._order.depth:  # operators have to have accounts before anybody comes
+                self._settled_at = now
+                self._tell_nodes(Shared.Serve())
         elif not self.serving and self.number == min(self.nodes):
             if not self._order.depth:
                 self._tell_nodes(Shared.Configure(self._settings))

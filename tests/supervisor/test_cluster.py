@@ -410,6 +410,17 @@ def test_accounts_of_a_users_file_are_made_once(make_node, run):
         assert {name: account.secret for name, account in accounts.items()} == {b"Alice": "secret", b"Bob": "secret"}
 
 
+def test_a_node_serves_once_the_accounts_of_its_users_file_are_there(make_node, clock):
+    a = make_node("a", introduced=[(b"Alice", "secret")])
+    for _ in range(9):
+        clock.now += 0.25
+        a.hub.turn(0)
+        assert not a.hub.may_serve or b"Alice" in a.hub.register._accounts.accounts
+        a.say()
+        a.hear()
+    assert a.hub.may_serve
+
+
 def test_who_is_replaced_under_its_name_does_not_come_back(both):
     with pytest.raises(Unusable, match="name of its own"):
         both[0].hub.fenced(True)
