@@ -7,11 +7,12 @@ import statistics
 import sys
 import time
 
-from bench import grow, lobby, pairs, plans, rooms
+from bench import grow, lobby, nodes, pairs, plans, rooms
 from bench.compiled import NoCompiler
 from bench.crowd import crowd
 from bench.series import FULL, QUICK, Series, chosen_servers
 from bench.servers import IN_PAIRS, KNOWN, WORKERS
+from parley.conformance import engine
 from parley.conformance.stdout import quiet_when_closed
 from stress.usage import busy_seconds
 
@@ -46,6 +47,7 @@ def _parsed(argv):
     _add_grow(things.add_parser("grow", help="how the cost of a delivery grows with members, workers and speakers"))
     _add_rooms(things.add_parser("rooms", help="many rooms, on our server and on others"))
     _add_pairs(things.add_parser("pairs", help="the CPU that one server needs, of another's, measured in turn"))
+    _add_nodes(things.add_parser("nodes", help="two nodes of one chat beside a server alone, and what Redis needs"))
     is_named = argv and (argv[0] in things.choices or argv[0] in ("-h", "--help"))
     return parser.parse_args(argv if is_named else ["compare", *argv])
 
@@ -94,6 +96,12 @@ def _add_pairs(parser):
     parser.add_argument("--seconds", type=float, default=1.5, help="of each talk (%(default)s)")
     parser.add_argument("--most", metavar="RATIO", type=float, help="exit with 1 if the median of all is above it")
     parser.set_defaults(measure=_compare_pairs)
+
+
+def _add_nodes(parser):
+    parser.add_argument("--repetitions", metavar="COUNT", type=int, default=3, help="of all (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each talk (%(default)s)")
+    parser.set_defaults(measure=_compare_nodes)
 
 
 def _raise_limit():
@@ -155,6 +163,19 @@ def _compare_pairs(arguments):
     _print_lines("- not measured: %s" % failure for failure in failures)
     most = arguments.most
     return 1 if failures or most is not None and statistics.median(pairs.overall(ratios)) > most else 0
+
+
+def _compare_nodes(arguments):
+    if not engine.PROGRAMS:
+        print("bench: %s" % engine.MISSING, file=sys.stderr)
+        return 2
+    with crowd(PROCESSES) as everybody:
+        found, failures = nodes.compare(everybody, arguments.repetitions, arguments.seconds, _say)
+    of_engine = nodes.measure_engine(arguments.seconds, _say)
+    _print_head("%d processes" % PROCESSES)
+    _print_lines(["", *nodes.report(found), "", *nodes.report_engine(of_engine), ""])
+    _print_lines("- not measured: %s" % failure for failure in failures)
+    return _judged(nodes.all_heard_all(found))
 
 
 def _judged(all_heard_all):

@@ -8,9 +8,11 @@ A snapshot is a list: first "ID CHECKSUM", then pieces; with the entry ID a node
 stored piece by piece under another key, put in its place in one step, and the list is read whole or again.
 """
 import contextlib
+import functools
+import hashlib
 import logging
-import multiprocessing.connection
 import os
+import select
 import threading
 import time
 import zlib
@@ -22,7 +24,7 @@ from parley.server.ipc.messages import FromEngine, Message, ToEngine, handlers, 
 from parley.server.ipc.queues import Queue, called
 from parley.server.order import scripts
 from parley.server.order.place import Place
-from parley.server.order.ways import WAIT, Lost, way
+from parley.server.order.ways import WAIT, Lost, ask, way
 
 BEHIND_FOR = 40.0  # seconds for a replica to come to what has been read
 AT_ONCE = 200  # entries in one read
@@ -64,8 +66,10 @@ class Process:
 
     def run(self) -> None:
         """Hear the hub until it is gone."""
+        poll = select.poll()
+        poll.register(self._down, select.POLLIN)
         while True:
-            multiprocessing.connection.wait([self._down])  # type: ignore[list-item]  # has a fileno
+            poll.poll()
             try:
                 frames = self._down.get()
             except EOFError:
@@ -117,7 +121,7 @@ class Process:
     def execute(self, script: str, *arguments: Any) -> Any:
         """The answer of a script, by the thread that writes."""
         try:
-            return run(self._client(), script, self._place, *arguments)
+            return run(self._master(), script, self._place, *arguments)
         except redis.RedisError:
             self._writing = None
             raise
@@ -137,19 +141,17 @@ class Process:
         if self._pieces < 0:
             return
         try:
-            client = self._client()
             if not self._pieces:
-                client.delete(self._new)
-                client.rpush(self._new, "")
+                ask(self._master(), ("DEL", self._new), ("RPUSH", self._new, ""))
                 self._checksum = 0
-            client.rpush(self._new, piece)
+            ask(self._master(), ("RPUSH", self._new, piece))
         except redis.RedisError:
             self._writing, self._pieces = None, -1
         else:
             self._pieces += 1
             self._checksum = zlib.crc32(piece, self._checksum)
 
-    def _client(self) -> Any:
+    def _master(self) -> Any:
         if self._writing is None:
             self._writing = self._way.master()
         return self._writing
@@ -159,14 +161,13 @@ class Process:
         pieces, self._pieces = self._pieces, 0
         log, state = keys(self._place)
         try:
-            if pieces < 0 or self._client().llen(self._new) != pieces + 1:  # the master may be another one by now
+            if pieces < 0 or ask(self._master(), ("LLEN", self._new))[0] != pieces + 1:  # the master may be another one
                 raise Lost("pieces are missing")
-            client = self._client()
-            client.lset(self._new, 0, "%s %d" % (applied, self._checksum))
-            client.rename(self._new, self._place.key("snap"))
-            latest = int(client.hget(state, "n") or 0)
+            ask(self._master(), ("LSET", self._new, 0, "%s %d" % (applied, self._checksum)),
+                ("RENAME", self._new, self._place.key("snap")))
+            latest = int(ask(self._master(), ("HGET", state, "n"))[0] or 0)
             if latest > floor:
-                client.execute_command("XTRIM", log, "MAXLEN", "~", latest - floor)
+                ask(self._master(), ("XTRIM", log, "MAXLEN", "~", latest - floor))
         except redis.RedisError:
             self._writing = None
             applied = ""
@@ -222,7 +223,7 @@ class Reader:
         """After connecting: can it be used, and is its log the one that was read? From where was that read?"""
         where: str
         (persistence,), where = self._way.read(("INFO", "persistence"))
-        if str(persistence.get("aof_enabled")) != "1":
+        if b"aof_enabled:1" not in persistence.split():
             raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
         if self._applied:
             return self._check_log()
@@ -280,7 +281,7 @@ class Reader:
         if where != self._checked:
             self._checked = ""  # it is another server than before, and may not have the log that was read
         elif found:
-            entries = [(id_.decode(), fields) for id_, fields in found[0][1]]
+            entries = [(id_.decode(), dict(zip(fields[::2], fields[1::2]))) for id_, fields in found[0][1]]
             self._applied = entries[-1][0]
             self._process.tell(FromEngine.Entries(entries))
         elif not self._number:
@@ -301,9 +302,18 @@ class Reader:
         self._process.tell(FromEngine.Joined(self._number, token, answer[2]))
 
 
-def run(client: Any, script: str, place: Place, *arguments: Any) -> Any:
+def run(connection: Any, script: str, place: Place, *arguments: Any) -> Any:
     """The answer of a script."""
-    return client.register_script(script)(keys=keys(place), args=arguments)
+    given = (2, *keys(place), *arguments)
+    try:
+        return ask(connection, ("EVALSHA", _sha(script), *given))[0]
+    except redis.exceptions.NoScriptError:
+        return ask(connection, ("EVAL", script, *given))[0]
+
+
+@functools.lru_cache()
+def _sha(script: str) -> str:
+    return hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - as Redis names it
 
 
 def keys(place: Place) -> List[str]:

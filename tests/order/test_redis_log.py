@@ -251,12 +251,12 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
         def read(self, *commands):
             name = commands[0][0]
             if name == "INFO":
-                return [{"aof_enabled": "1"}], self.where
+                return [b"aof_enabled:1"], self.where
             if name == "XRANGE":
                 has_it = self.where == "the first"
                 return [[(b"5-7", {})] if has_it else [], [(b"8-1", {})]], self.where
             assert len(told) < 5
-            entry = (b"6-7", {}) if self.where == "the first" else (b"7-8", {})
+            entry = (b"6-7", []) if self.where == "the first" else (b"7-8", [])
             answer = [[[b"log", [entry]]]], self.where
             self.where = "another"
             return answer

@@ -15,19 +15,6 @@ def state(host, flags="slave", link="ok", priority="100"):
     return [text.encode() for pair in told.items() for text in pair]
 
 
-class Pipeline:
-    def __init__(self, server):
-        self._server, self._answers = server, []
-
-    def execute_command(self, *words):
-        self._answers.append(self._server.role if words == ("ROLE",) else words)
-        return self
-
-    def execute(self):
-        self._server.reads += 1
-        return self._answers
-
-
 class Server:
     """A server or a Sentinel, which says what a test wants."""
 
@@ -35,7 +22,7 @@ class Server:
         self.role = [b"slave", b"m", 6379, b"connected", 7]
         self.reads = 0
         self.master, self.replicas = state("m", "master"), [state("r")]
-        self.connection_pool = self
+        self._asked = []
 
     def execute_command(self, command, what, name):
         assert (command, name) == ("SENTINEL", "parley")
@@ -43,8 +30,16 @@ class Server:
             raise redis.ConnectionError("refused")
         return self.master if what == "MASTER" else self.replicas
 
-    def pipeline(self, transaction):
-        return Pipeline(self)
+    def pack_commands(self, commands):
+        return commands
+
+    def send_packed_command(self, commands):
+        self.reads += 1
+        self._asked += commands
+
+    def read_response(self):
+        words = self._asked.pop(0)
+        return self.role if words == ("ROLE",) else words
 
     def disconnect(self):
         pass
@@ -55,7 +50,8 @@ def servers(monkeypatch):
     """{host: Server}, of Sentinels s1 to s3, a master m and a replica r."""
     made = {host: Server() for host in ("s1", "s2", "s3", "m", "r", "q")}
     made["m"].role = [b"master", 7, []]
-    monkeypatch.setattr(ways, "client", lambda place, host, **more: made[host])
+    for name in ("client", "connection"):
+        monkeypatch.setattr(ways, name, lambda place, host, **more: made[host])
     return made
 
 
