@@ -214,8 +214,12 @@ def ison(client: Any, params: List[bytes]) -> Commands:
 def away(client: Any, params: List[bytes]) -> Commands:
     """AWAY."""
     why = params[0] if params else b""
-    client.numeric(*((b"306",) if why else (b"305",)), text=b"You are marked as away" if why else b"You are here again")
-    return [events.Away(bool(why), heard(why, b"").plain or b"")]
+
+    def told(client: Any, answer: Any) -> None:
+        client.numeric(b"306" if why else b"305", text=b"You are marked as away" if why else b"You are here again")
+
+    # Nothing answers the first. So the second is asked, which is answered once that is known everywhere.
+    return [events.Away(bool(why), heard(why, b"").plain or b""), asks(told, events.Count())]
 
 
 def setname(client: Any, params: List[bytes]) -> Commands:
