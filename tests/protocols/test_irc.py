@@ -337,7 +337,8 @@ def test_all_that_can_be_asked_for_is_listed_and_granted():
     (b"PRIVMSG #a :\x01ACTION waves\x01", [events.Say(
         b"* ann waves", None, None, b"#a", extra=b"PRIVMSG \n\x01ACTION waves\x01")]),
     (b"MONITOR + a,b", [events.Watch((b"a", b"b")), events.Count()]), (b"WHOIS x bob", [events.Whois(b"bob")]),
-    (b"AWAY :lunch", [events.Away(True, b"lunch"), events.Count()]), (b"AWAY", [events.Away(False, b""), events.Count()]),
+    (b"AWAY :lunch", [events.Away(True, b"lunch"), events.Count()]),
+    (b"AWAY", [events.Away(False, b""), events.Count()]),
     (b"NS REGISTER secret", [events.SignUp(b"ann", b"secret")]),
     (b"PRIVMSG NickServ :IDENTIFY bob secret", [events.Identify(b"bob", b"secret")]),
     (b"OPER boss pw", [events.Oper(b"boss", b"pw")]), (b"LIST", [events.Rooms(b"*")])])
