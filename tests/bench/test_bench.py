@@ -5,7 +5,7 @@ import xml.dom.minidom
 
 import pytest
 
-from bench import five, generator, grow, lobby, present
+from bench import five, generator, grow, lobby, nodes, present
 from bench.__main__ import main
 from bench.crowd import Broken, Outcome, crowd
 from bench.lobby import Load, Talk
@@ -13,6 +13,7 @@ from bench.plot import bars, lines
 from bench.series import Extent, Series, chosen_servers
 from bench.servers import OTHERS, PARLEY, WEB_LISTENERS, WEB_MEMBERS, Other
 from bench.table import figure, ratio, table
+from parley.conformance import engine
 from stress.usage import cpu_seconds, family, memory
 
 MEMBERS, SPEAKERS = 12, 2
@@ -151,6 +152,23 @@ def test_a_pair_that_cannot_be_measured_is_named(monkeypatch, capsys):
 
 
 # ---- a series
+
+
+@pytest.mark.slow
+def test_nodes_are_measured_and_each_has_as_many_who_listen_and_half_of_those_who_talk(everybody, monkeypatch):
+    pytest.importorskip("redis")
+    if not engine.PROGRAMS:
+        pytest.skip(engine.MISSING)
+    monkeypatch.setattr(nodes, "LOADS", [LOAD._replace(talks=LOAD.talks[:2])])
+    found, failures = nodes.compare(everybody, 1, 0.2, lambda text: None, sentinels=0)
+    assert not failures and nodes.all_heard_all(found)
+    paced = {name: those[0] for name, those in found["paced"].items()}
+    assert [paced[name].deliveries for name in ("alone", "1 node", "2 nodes")] == [
+        60 * (MEMBERS - 1), 60 * (MEMBERS - 1), 60 * (2 * MEMBERS - 1)]
+    assert len(nodes.report(found)) == 2 + 2 * 3
+    costs = nodes.measure_engine(0.1, lambda text: None, sentinels=0)
+    assert all(0 < cost < 0.01 for those in costs.values() for cost in those)
+    assert len(nodes.report_engine(costs)) == 2 + len(nodes.OF_PACKETS)
 
 
 def test_a_series_measures_compares_and_draws(everybody):
