@@ -461,6 +461,7 @@ class Moderation:
         looked = self._looked(room, holder, self._members_of(room))
         self._post.worker(split(holder)[0], ToWorker.Around(tuple(looked)))
 
+    @changes_nothing
     def tally(self, worker: int, session: int) -> None:
         """How many are here? It has a place in the order, as PING of IRC is answered behind all that was done before.
         """
