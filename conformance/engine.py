@@ -296,10 +296,14 @@ class Engine:
         self.wait_until_whole()
 
     def failover(self):
-        """A planned one, by Sentinel; waits for it."""
+        """A planned one, by Sentinel; waits for it. Sentinel gives up one that takes too long, and is asked again."""
         before = self.master()
-        wait_until(self._begins_failover, "no failover begins")
-        wait_until(lambda: self.master() is not before, "no failover ends")
+        for _ in range(_ATTEMPTS):
+            wait_until(lambda: self.master() is not before or self._begins_failover(), "no failover begins")
+            with contextlib.suppress(EngineError):
+                wait_until(lambda: self.master() is not before, "no failover ends", SECONDS / _ATTEMPTS)
+                return
+        raise EngineError("no failover ends, of %d" % _ATTEMPTS)
 
     def _begins_failover(self):
         try:

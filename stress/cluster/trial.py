@@ -11,18 +11,21 @@ from stress.proofs.durable import Speakers
 from stress.proofs.processes import wait_until
 from stress.proofs.voices import Delimited
 
+SAY_EVERY = 20  # failures
 PAUSES = (0.2, 0.8)  # seconds of talk between two failures
 SECONDS = 60.0  # for all that is waited for at the end; who has gone has to be gone on all nodes by then
 LAST = b"the-end"
 
 
-def hold(engine, nodes, cast, kinds, chance, rooms=(), seconds=SECONDS):
-    """Let the `cast` talk while the failures of these `kinds` are made; the `Record` of it."""
+def hold(engine, nodes, cast, kinds, chance, rooms=(), seconds=SECONDS, say=lambda text: None):
+    """Let the `cast` talk while the failures of these `kinds` are made; the `Record` of it. say: told how far it is."""
     record = Record()
     failures = Failures(engine, nodes, record, chance)
     with Speakers(nodes, record, cast) as speakers:
         speakers.flow()
-        for kind in kinds:
+        for number, kind in enumerate(kinds):
+            if number and number % SAY_EVERY == 0:
+                say("%d of %d failures after %.0f s" % (number, len(kinds), record.now()))
             time.sleep(chance.uniform(*PAUSES))  # no synchronisation: any moment is a good one
             failures.make(kind)
             speakers.flow()

@@ -26,6 +26,6 @@ def prove(say, failures=200, workers=2, seed=None, sentinels=3, without=(), pace
         kinds = [kind for kind in Failures(one, nodes, None, chance).kinds if kind not in without]
         chance.shuffle(kinds)
         chosen = [kinds[number % len(kinds)] for number in range(failures)]
-        record = trial.hold(one, nodes, cast(nodes, pace), chosen, chance, rooms=(ROOM,))
+        record = trial.hold(one, nodes, cast(nodes, pace), chosen, chance, rooms=(ROOM,), say=say)
         counts = trial.report(say, record)
     demand(not counts, "%d violations: %s", sum(counts.values()), dict(counts))
