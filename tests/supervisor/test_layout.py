@@ -23,7 +23,9 @@ def layout():
     """A line for each kind of thing that is written."""
     hub = _hub()
     yield "version %d, of the snapshot %d" % (scripts.VERSION, snapshot.VERSION)
-    yield "talk %s %s %r" % (queues.HEAD.format, queues.RECORD.format, queues.BETWEEN)
+    formats = [str(one.format, "ascii") if isinstance(one.format, bytes) else one.format  # as Python 3.6 has it
+               for one in (queues.HEAD, queues.RECORD)]
+    yield "talk %s %s %r" % (*formats, queues.BETWEEN)
     for direction in (ToHub, Proven, Operated, Noticed, Shared):
         for name, kind in messages(direction).items():
             if direction is Shared or name in hub._in_order:
