@@ -1,4 +1,5 @@
 """Who is here under which name, and what else is held: the state that the decisions about names are made from."""
+import functools
 from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
@@ -7,8 +8,12 @@ from parley.server.chat.names import Occupied, claims
 MOST_FORMER = 16  # names of a member that are remembered: whoever wants to have had none can come anew instead
 
 
+@functools.lru_cache(maxsize=256)
 def holder_of(worker: int, session: int) -> int:
-    """One number for a session of any worker: the worker's << 32 | that of the session. See `split`."""
+    """One number for a session of any worker: the worker's << 32 | that of the session. See `split`.
+
+    It is remembered for a while, so that all tables that it comes to be in have the same object.
+    """
     return worker << 32 | session
 
 

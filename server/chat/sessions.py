@@ -330,7 +330,9 @@ class Sessions:
                 self._note_rooms(holder, session)
 
     def _note_rooms(self, holder: int, session: _Session) -> None:
-        session.rooms |= {room.number for room in self._rooms.joined(holder)}
+        rooms = {room.number for room in self._rooms.joined(holder)}
+        if rooms:
+            session.rooms |= rooms
         session.since_in_rooms = self._rooms.since_of_guests.get(holder)
 
     def forget(self, holder: int) -> None:

@@ -47,6 +47,7 @@ from parley.server.protocols.irc_words import (
     user,
     with_tag,
 )
+from parley.server.protocols.seldom import NONE, Seldom
 from parley.server.protocols.text import PLAIN
 from parley.server.protocols.traits import Traits
 
@@ -112,46 +113,55 @@ class Command(NamedTuple):
 class Decoder:
     """One client: lines in, commands out; and what it is told, put into words.
 
-    me: its nick, or "*". name: in the house, or None. caps: what it has asked for. server: what that is called.
-    known: what is known of people, see `irc_words.source`.
+    me: its nick, or "*". name: in the house, or None. caps: what it has asked for. seldom: see `Seldom`.
     """
 
-    __slots__ = ("form", "caps", "me", "name", "server", "said_to", "fresh", "found", "tags", "watched", "known",
-                 "account", "sasl", "draft", "followed", "early", "made", "_limits",
-                 "_held", "_skipping", "_out", "_asked", "_nick", "_user", "_real_name", "_password", "_capping",
-                 "_shows_values", "_form", "_label", "_collected", "_batches")
+    __slots__ = ("form", "caps", "me", "name", "said_to", "tags", "seldom",
+                 "_limits", "_held", "_skipping", "_out", "_asked", "_form", "_label",
+                 "_collected")
+
+    account = Seldom(b"")  # that it is logged in to
+    sasl: "Seldom[Optional[irc_services.Exchange]]" = Seldom(None)  # while it authenticates itself
+    followed: "Seldom[Tuple[bytes, ...]]" = Seldom(())  # keys of metadata
+    early: "Seldom[Mapping[bytes, bytes]]" = Seldom({})  # metadata that it has set before it had its name
+    made: "Seldom[Optional[bytes]]" = Seldom(None)  # the account that it made before its registration was complete
+    draft: "Seldom[Optional[irc_multiline.Draft]]" = Seldom(None)  # a text of several lines that is not complete
+    fresh = Seldom(b"")  # the room that it has just entered
+    found: "Seldom[Sequence[bytes]]" = Seldom(())  # rooms, for a command that first has to ask for them
+    # What a name is folded to -> (the name, what it was told last) of who is watched.
+    watched: "Seldom[Optional[Dict[str, Tuple[bytes, str]]]]" = Seldom(None)
+    _nick, _user, _real_name = Seldom(b""), Seldom(b""), Seldom(b"")
+    _password: "Seldom[Optional[bytes]]" = Seldom(None)
+    _capping, _shows_values = Seldom(False), Seldom(False)
+    _batches = Seldom(0)
 
     def __init__(self, limits: Limits) -> None:
         self.form = ""
         self.caps = _NO_CAPS
         self.me = b"*"
         self.name: Optional[bytes] = None
-        self.server: bytes = limits["irc"]["name"]
-        self.known: Any = limits["known"]
-        self.account = b""  # that it is logged in to
-        self.sasl: Optional[irc_services.Exchange] = None  # while it authenticates itself
-        self.followed: Tuple[bytes, ...] = ()  # keys of metadata
-        self.early: Mapping[bytes, bytes] = _NO_TAGS  # metadata that it has set before it had its name
-        self.made: Optional[bytes] = None  # the account that it has made before its registration is complete
-        self.draft: Optional[irc_multiline.Draft] = None  # a text of several lines that is not complete
         self.said_to = b"*"  # the room in which it has spoken last
-        self.fresh = b""  # the room that it has just entered
-        self.found: Sequence[bytes] = ()  # rooms, for a command that first has to ask for them
+        self.seldom = NONE
         self._limits = limits
         self._held = b""
         self._skipping = False  # the rest of a line that is too long
         self._out: List[bytes] = _NOTHING
         self._asked: Optional[Teller] = None
-        self._nick = self._user = self._real_name = b""
-        self._password: Optional[bytes] = None
-        self._capping = self._shows_values = False
         self._form: Form = form("")
         self.tags: Mapping[bytes, bytes] = _NO_TAGS  # of the line that it is about
-        # What a name is folded to -> (the name, what it was told last) of who is watched.
-        self.watched: Optional[Dict[str, Tuple[bytes, str]]] = None
         self._label = b""  # of a command that is being answered
         self._collected: List[bytes] = _NOTHING  # what answers that
-        self._batches = 0
+
+    @property
+    def server(self) -> bytes:
+        """What that is called."""
+        name: bytes = self._limits["irc"]["name"]
+        return name
+
+    @property
+    def known(self) -> Any:
+        """What is known of people, see `irc_words.source`."""
+        return self._limits["known"]
 
     # ---- lines in
 

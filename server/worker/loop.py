@@ -23,6 +23,7 @@ from parley.server.worker.stats import Stats
 from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
 from parley.server.worker.uplink import Uplink
+from parley.server.worker.watching import Selector
 
 # Seconds for the clients in one tick, until the hub and the clock have their turn again: at least; for each second that
 # it takes to tell everybody what was said, as messages read together share their sends; and at most.
@@ -54,7 +55,7 @@ class Worker:
 
     def __init__(self, number, down, up, listening, settings, keeper=None):
         self.now = time.monotonic()
-        self.selector = selectors.DefaultSelector()
+        self.selector = Selector()
         self.uplink = Uplink(up, number)
         self.lookups = self.uplink.lookups
         self.files = keeper and Desk(self, keeper.door, keeper.folder)
@@ -106,7 +107,7 @@ class Worker:
             self.now = time.monotonic()
             self._woke = time.process_time()
             self.uplink.patience = self._beat.patience(self.now)
-            if any(key.data is None for key, _ in ready):
+            if any(source is None for source, _ in ready):
                 self._hear_hub()
             if not self.uplink.full:
                 self._serve_all(ready)
@@ -117,22 +118,21 @@ class Worker:
         log.info("worker done", {"connections_ended": self.stats.by_reason()})
 
     def _select(self):
-        """Who is ready. While the hub's queue is full no client is read: TCP pushes back on the senders.
+        """(source, mask) of who is ready; the hub is None.
 
-        Where clients talk, they are read only on the beat (`server.worker.beat`); the hub is heard at any time.
+        While the hub's queue is full no client is read: TCP pushes back on the senders. Where clients talk, they are
+        read only on the beat (`server.worker.beat`); the hub is heard at any time.
         """
         wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next_release() or self._next_sweep)
         wait = max(0.0, wake - time.monotonic())
         if not self.uplink.full:
             pause = self._beat.next - time.monotonic()
-            if pause > 0:
-                from_hub = self._between_beats.select(pause)
-                if from_hub:
-                    return from_hub
+            if pause > 0 and self._between_beats.select(pause):
+                return [(None, READ)]
             return self.selector.select(0 if self.admission.hurries or self._latest or self._postponed else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
-        return [(key, mask) for key, mask in ready if mask & READ]
+        return [(None, READ) for _, mask in ready if mask & READ]
 
     def _serve_all(self, ready):
         """The clients, and those at the door; not the hub. They have turns until all is done, or the time is over.
@@ -143,8 +143,7 @@ class Worker:
         latest, postponed = self._latest, self._postponed
         if not postponed:
             self._last_postponed = self.now
-        for key, mask in ready:
-            source = key.data
+        for source, mask in ready:
             if source in postponed:
                 postponed[source] |= mask
             elif source is not None:
@@ -289,7 +288,7 @@ class Worker:
         for _ in range(LAST_READS):
             ready = self.selector.select(0)
             self._serve_all(ready)
-            if all(key.data is None for key, _ in ready):
+            if all(source is None for source, _ in ready):
                 break
         self.stopping = True
         self._each(self.admission.connections.values(), "pause")

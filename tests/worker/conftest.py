@@ -118,11 +118,17 @@ class Driven:
     def _make(self, number, down, up, settings, listening):
         driven = self
 
-        class StandingSelector(selectors.DefaultSelector):
+        class Standing:
             def select(self, timeout=None):
                 driven._stand()
                 driven.found = super().select(0)
                 return driven.found
+
+        class StandingSelector(Standing, selectors.DefaultSelector):
+            pass
+
+        class StandingWatch(Standing, loop.Selector):
+            pass
 
         class TimelessSelector(selectors.SelectSelector):
             def select(self, timeout=None):
@@ -132,12 +138,13 @@ class Driven:
                     loop.time.sleep(timeout)
                 return driven.found
 
-        originals = selectors.DefaultSelector, selectors.SelectSelector
+        originals = selectors.DefaultSelector, selectors.SelectSelector, loop.Selector
         selectors.DefaultSelector, selectors.SelectSelector = StandingSelector, TimelessSelector
+        loop.Selector = StandingWatch
         try:
             return loop.Worker(number, down, up, listening, settings.of_workers())
         finally:
-            selectors.DefaultSelector, selectors.SelectSelector = originals
+            selectors.DefaultSelector, selectors.SelectSelector, loop.Selector = originals
 
     def _run(self):
         try:

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from parley.server.chat.members import holder_of
 from parley.server.chat.room import LOBBY, Rooms
 from parley.server.ipc.queues import PIECE
 from parley.server.protocols import PROTOCOLS
@@ -338,6 +339,7 @@ def cost_of_a_guest(house, ends):
     else:
         guest.send(b"LOGIN guest\n")
     house.tick()
+    holder_of.cache_clear()  # it may know a session of this number from another test
     hub, worker = turn_calls(house), function_calls(house.worker._hear_hub)
     told = function_calls(house.worker._speak)
     return hub, worker, told
