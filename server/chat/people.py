@@ -9,13 +9,13 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
-from parley.server.chat.person import packed, unpacked
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.rooms import ROLES, VOICE, Rooms
 from parley.server.ipc.messages import ToWorker
 from parley.server.order.numbers import Numbers
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
+from parley.server.protocols.person import packed, unpacked
 from parley.server.protocols.text import folded
 
 MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered

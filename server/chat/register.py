@@ -19,7 +19,6 @@ from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
 from parley.server.chat.patience import Patience
 from parley.server.chat.people import People
-from parley.server.chat.person import unpacked
 from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
@@ -28,6 +27,7 @@ from parley.server.chat.sessions import Sessions, Stored
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Noticed, Operated, Proven, Settled, ToHub, ToWorker, handlers
 from parley.server.order.numbers import Numbers
+from parley.server.protocols.person import unpacked
 
 Table = Dict[str, Callable[..., Any]]
 

@@ -2,9 +2,9 @@
 import collections.abc
 
 from parley.server.chat.origins import address
-from parley.server.chat.person import packed, unpacked
 from parley.server.ipc.queues import texts
 from parley.server.protocols import events
+from parley.server.protocols.person import packed, unpacked
 from parley.server.protocols.sealed import records_shown
 from parley.server.protocols.text import folded
 
@@ -89,10 +89,14 @@ class Room:
 
 
 class People(collections.abc.MutableMapping):
-    """{name: Person} of all of whom there is more to tell, here and elsewhere."""
+    """{name: Person} of all of whom there is more to tell, here and elsewhere.
+
+    fields: a function of a name that gives what is known, packed, or None; it is asked for each line of IRC.
+    """
 
     def __init__(self):
         self._packed = {}
+        self.fields = self._packed.get
 
     def __getitem__(self, name):
         return unpacked(self._packed[name])
@@ -113,8 +117,8 @@ class People(collections.abc.MutableMapping):
         return len(self._packed)
 
     def get(self, name, default=None):
-        """As of a dictionary; asked for each line of IRC."""
-        fields = self._packed.get(name)
+        """As of a dictionary, but faster than `MutableMapping` has it."""
+        fields = self.fields(name)
         return default if fields is None else unpacked(fields)
 
 

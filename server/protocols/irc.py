@@ -202,9 +202,9 @@ class Decoder:
     def _line(self, line: bytes) -> events.Command:
         line = line.replace(b"\0", b"").rstrip(b"\r").lstrip(b" ")
         if line[:9] in _TALK and self.name is not None:
-            talk: Optional[events.Command] = irc_talk.plain_talk(line[8:])
+            talk: Optional[events.Labelled] = irc_talk.plain_talk(line[8:])
             if talk is not None and len(line) <= self._limits["line_bytes"]:
-                self.said_to = line[8:].partition(b" ")[0]
+                self.said_to = talk.command.room
                 return talk
         return events.Turn(lambda name: self._take(line, name)) if line.strip() else events.Nothing()
 

@@ -20,6 +20,7 @@ from parley.server.protocols.irc_words import (
     real_name_of,
     shown,
     source,
+    source_of,
     stamp,
     unpacked_extra,
     unpacked_parts,
@@ -315,13 +316,13 @@ class Form:
                     ) -> Optional[List[bytes]]:
         """The lines of each record, see TALK in `parley.server.protocols`; None if a text takes several lines."""
         frames: List[bytes] = []
-        target = shown(room)
+        target, fields = shown(room), known.people.fields
         most = LONGEST_LINE - len(target) - 12
         for _, sender, text, _, count in records:
             texts = text.split(b"\0") if count > 1 else [text]
             if b"\n" in text or count == 1 and b"\0" in text or len(text) > most and max(map(len, texts)) > most:
                 return None
-            start = b":%b PRIVMSG %b :" % (source(known, sender), target)
+            start = b":%b PRIVMSG %b :" % (source_of(sender, fields(sender)), target)
             if self._has_tags:
                 first_tags, last_tags = self._tags(known, sender, at)
                 before = b"@" + b"".join([tag + b";" for tag in first_tags])
@@ -329,9 +330,11 @@ class Form:
                 frames += [b"%bmsgid=%d%b%b\r\n" % (before, number, start, one)
                            for number, one in enumerate(texts, first + len(frames))]
             else:
-                start = self.front(known, sender, 0, at) + start
-                frames.append(b"%b%b\r\n" % (start, (b"\r\n" + start).join(texts)))
-                frames += [b""] * (count - 1)
+                if not self._is_plain:
+                    start = self.front(known, sender, 0, at) + start
+                frames.append(b"%b%b\r\n" % (start, text if count == 1 else (b"\r\n" + start).join(texts)))
+                if count > 1:
+                    frames += [b""] * (count - 1)
         return frames
 
 

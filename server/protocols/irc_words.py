@@ -6,6 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from parley.server.protocols.aliases import candidates
 from parley.server.protocols.events import Reason
+from parley.server.protocols.person import unpacked
 from parley.server.protocols.reasons import SENTENCES
 from parley.server.protocols.text import canonical, is_blank, pieces
 
@@ -83,8 +84,10 @@ def user(raw: bytes) -> bytes:
 
 
 @functools.lru_cache(maxsize=_MOST_SOURCES)
-def _source(name: bytes, user_name: bytes) -> bytes:
+def source_of(name: bytes, fields: Optional[bytes]) -> bytes:
+    """`source`, of the name and what is known, packed; or None."""
     shown_as = nick(name)
+    user_name = unpacked(fields).user if fields is not None else b""
     return b"%b!%b@%b" % (shown_as, user_name or shown_as, HOST)
 
 
@@ -93,8 +96,7 @@ def source(known: Any, name: bytes) -> bytes:
 
     known: what is known of people, see `people` and `accounts` of `parley.server.chat.room.Rooms`.
     """
-    person = known.people.get(name)
-    return _source(name, person.user if person is not None else b"")
+    return source_of(name, known.people.fields(name))
 
 
 def user_of(known: Any, name: bytes) -> bytes:

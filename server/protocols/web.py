@@ -592,7 +592,8 @@ def encode_talk(
     """A frame for each message of the records; `first`: the number of the first message."""
     frames, number, shown, is_odd = [], first, _shown(room), _ODD.search
     for _, sender, text, time, count in records:
-        before_text = b',"room":%b,"by":%b,"at":%d,"text":' % (shown, quoted(sender), time)
+        by = quoted(sender) if is_odd(sender) else b'"%b"' % sender
+        before_text = b',"room":%b,"by":%b,"at":%d,"text":' % (shown, by, time)
         for one in text.split(b"\0") if count > 1 else (text,):
             said = b'{"on":"said","n":%d%b%b}' % (number, before_text, quoted(one)) if is_odd(one) else (
                 b'{"on":"said","n":%d%b"%b"}' % (number, before_text, one))

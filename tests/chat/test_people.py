@@ -8,11 +8,11 @@ from roomed import DONE, Roomed
 from parley.server.chat import people as people_module
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
-from parley.server.chat.person import packed, unpacked
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import LOBBY, Rooms
 from parley.server.chat.rooms import MEMBER, OP, OPERATOR, OWNER
 from parley.server.protocols.events import Changed, Person, Reason, WhoisTold, WhoWasTold
+from parley.server.protocols.person import packed, unpacked
 
 NEW, SECOND = 77, 1600000000
 

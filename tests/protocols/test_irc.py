@@ -6,6 +6,7 @@ from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.server.chat.room import People
 from parley.server.protocols import events, irc, irc_caps, irc_words
 from parley.server.protocols.events import Reason
 
@@ -19,7 +20,8 @@ class Known:
     def __init__(self, accounts=(), **people):
         self.accounts = set(accounts)
         self.most_members = 0
-        self.people = {name.encode(): person for name, person in people.items()}
+        self.people = People()
+        self.people.update((name.encode(), person) for name, person in people.items())
 
 
 def decoder(known=None, line_bytes=8192, guests=True):
