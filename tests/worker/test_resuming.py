@@ -192,7 +192,7 @@ class Client:
         if not self.marks:
             self.marks = {b"#lobby": number, b"": number}
 
-    def _hear_inside(self, room, topic, asked):
+    def _hear_inside(self, room, topic, asked, sealed):
         self.marks.setdefault(room, 0)
 
     def _hear_said(self, sender, text, time, number, room, at, extra):
@@ -346,7 +346,7 @@ def test_one_is_in_its_rooms_again_even_if_there_is_a_key_now(house, ann, bob):
     bob.heard()
     ann.connect()
     assert ann.drain()[2:] == [
-        ("Inside", b"#dev", b"", "Enter"), ("CaughtUp", b"#lobby", [], False),
+        ("Inside", b"#dev", b"", "Enter", False), ("CaughtUp", b"#lobby", [], False),
         ("CaughtUp", b"#dev", [(2, b"bob", b"", b"two", NOW)], False), ("CaughtUp", b"", [], False)]
     assert b"#dev INFO ann joined\n" in bob.heard()
 
