@@ -46,8 +46,8 @@ from parley.server.supervisor.hashing import Verifier
 from parley.server.supervisor.hub import Hub
 from parley.server.worker.loop import Worker
 
-DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ ==
-              module.__name__]
+DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and
+              value.__module__.startswith(module.__name__ + ".")]
 DECIDING = Claims, Enrollment, DirectMessages, Moderation, Sessions, Presence, People, Metadata, DeviceLists, Register
 HEARD = [(ToHub, 1, (Prover, Questions, Past, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
             Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),

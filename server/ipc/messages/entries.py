@@ -1,0 +1,269 @@
+"""What gets a place in the order beside what workers say."""
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from parley.server.ipc.messages.fields import Marker
+
+
+class Proven:
+    """What a session asked for, once its password has been looked at: this is what gets a place in the order."""
+
+    class ClaimName(NamedTuple):
+        """As `ToHub.Claim`, with the right password for the account of this serial.
+
+        renewed: the secret that is to replace the account's, or None.
+        """
+
+        session: int
+        name: bytes
+        command: str
+        serial: int
+        renewed: Optional[str]
+        host: str = ""
+
+    class OpenAccount(NamedTuple):
+        """As `ToHub.Create`. Unproven: there is a password, which is hashed once the name is known to be free."""
+
+        session: int
+        name: bytes
+        occupied: Collection[bytes]
+        secret: Optional[str]
+        unproven: bool
+        host: str
+
+    class ReplacePassword(NamedTuple):
+        """As `ToHub.ChangePassword`: the old one was right for the account with this serial."""
+
+        session: int
+        name: bytes
+        serial: int
+        secret: str
+
+    class Identified(NamedTuple):
+        """As `ToHub.Identify`, with the right password for the account of this serial. renewed: as in `ClaimName`.
+
+        signature: what the session is told, if it has proven it by SCRAM.
+        """
+
+        session: int
+        name: bytes
+        serial: int
+        renewed: Optional[str]
+        as_operator: bool
+        signature: bytes = b""
+
+
+class Operated:
+    """What an operator asks for; the token comes back with the answer. Asker: nobody, 0."""
+
+    class SetPassword(NamedTuple):
+        """The account, which may be a new one, has this secret."""
+
+        asker: int
+        token: int
+        name: bytes
+        secret: str
+
+    class RemoveAccount(NamedTuple):
+        """The account is deleted, and whoever is here under its name sent away."""
+
+        asker: int
+        token: int
+        name: bytes
+
+    class EmptyBox(NamedTuple):
+        """What is kept for the account is thrown away."""
+
+        asker: int
+        token: int
+        name: bytes
+
+    class ManageRoom(NamedTuple):
+        """As `ToHub.Manage`, by who runs the server."""
+
+        asker: int
+        token: int
+        room_name: bytes
+        act: str
+        about: bytes
+        text: bytes
+
+    class Announce(NamedTuple):
+        """Who runs the server says something in the lobby."""
+
+        asker: int
+        token: int
+        text: bytes
+
+
+class Noticed:
+    """What the hub itself has noticed."""
+
+    class Lost(NamedTuple):
+        """The worker is dead, and its sessions with it."""
+
+    class Tidied(NamedTuple):
+        """It is time to look for what has been kept for too long."""
+
+
+class Settled:
+    """What the store has answered, in the last field, to what was asked of it for a holder or an operator's token."""
+
+    class Opened(NamedTuple):
+        """Is the new account stored?"""
+
+        asker: int
+        token: int
+        name: bytes
+        stored: Optional[bool]
+
+    class Protected(NamedTuple):
+        """Is the account's new secret stored?"""
+
+        asker: int
+        token: int
+        name: bytes
+        serial: int
+        secret: str
+        stored: Optional[bool]
+
+    class Published(NamedTuple):
+        """Is the account's new list of devices stored?"""
+
+        asker: int
+        name: bytes
+        serial: int
+        number: int
+        data: bytes
+        stored: Optional[bool]
+
+    class Closed(NamedTuple):
+        """Is it stored that the account is deleted?"""
+
+        asker: int
+        token: int
+        name: bytes
+        serial: int
+        stored: Optional[bool]
+
+    class Emptied(NamedTuple):
+        """Is it stored that nothing is kept any more?"""
+
+        asker: int
+        token: int
+        stored: Optional[bool]
+
+    class Kept(NamedTuple):
+        """Is the message stored that room was held for?
+
+        number, time: its own, in seconds, if somebody waits for the answer. key, tag: as in `Said`, or empty.
+        """
+
+        asker: int
+        name: bytes
+        serial: int
+        source: str
+        size: int
+        number: int
+        time: int
+        key: bytes
+        tag: bytes
+        stored: Optional[bool]
+
+    class Said(NamedTuple):
+        """Is what was said by this tag, in the session of this key, stored?"""
+
+        asker: int
+        key: bytes
+        tag: bytes
+        stored: Optional[bool]
+
+    class Began(NamedTuple):
+        """The session that may come back is stored, or cannot be. The fields are those of `ToWorker.Begun`.
+
+        markers: of what its owner has read (`ReadStore.Markers`); None if they could not be told.
+        """
+
+        asker: int
+        account: bool
+        number: int
+        kept: int
+        entered: List[Tuple[bytes, bytes, bool]]
+        refused: List[Tuple[bytes, str]]
+        markers: Optional[List[Marker]]
+
+    class Boxed(NamedTuple):
+        """What is kept for the account: `ReadStore.Box`."""
+
+        asker: int
+        name: bytes
+        serial: int
+        found: Optional[Tuple[List[Tuple[str, int, int]], Optional[int]]]
+
+    class Redacted(NamedTuple):
+        """Is the message removed from the room? False: there is none; or why not. by, why: who wants that, and why."""
+
+        asker: int
+        token: int
+        room: int
+        by: bytes
+        message: int
+        why: bytes
+        stored: Union[bool, str, None]
+
+    class RedactedAlone(NamedTuple):
+        """Likewise what one has said to another alone."""
+
+        asker: int
+        by: bytes
+        to: bytes
+        message: bytes
+        why: bytes
+        stored: Optional[bool]
+
+    class RoomOpened(NamedTuple):
+        """Is the new room stored that the holder wants to be in?"""
+
+        asker: int
+        room: int
+        stored: Optional[bool]
+
+
+class Shared:
+    """What the nodes tell each other: entries of the order, for the hubs themselves."""
+
+    class Beat(NamedTuple):
+        """A node is alive. At the entry of number `place` the names and accounts had this checksum for it."""
+
+        place: int
+        checksum: int
+
+    class Configure(NamedTuple):
+        """The settings that decide are these from now on."""
+
+        settings: Dict[str, Any]
+
+    class Serve(NamedTuple):
+        """A node has clients from now on."""
+
+    class Snapshot(NamedTuple):
+        """What all have come to is stored, as of the entry of this number."""
+
+        place: int
+
+    class Introduce(NamedTuple):
+        """An account that somebody's file of users has, unless there is one."""
+
+        name: bytes
+        secret: str
+
+    class WrongPassword(NamedTuple):
+        """Somebody has tried one for the account."""
+
+        host: str
+        name: bytes
+
+    class RightPassword(NamedTuple):
+        """Likewise."""
+
+        host: str
+        name: bytes

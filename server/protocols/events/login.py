@@ -1,0 +1,224 @@
+"""Logging in and leaving, names and accounts."""
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
+
+from parley.server.protocols.events.registry import HOME, answer, command, long_answer, push
+
+# ---- what a client asks
+
+@command
+class Hello(NamedTuple):
+    """The first words of a client that may come back: from where it wants to go on, once it is a member.
+
+    session: what it was welcomed with, so that it has the same name without a password; or None.
+    run: of the server, as it was greeted with, or empty.
+    marks: (room, number) of the latest message that it has of a room; of what was said to it alone the room is HOME.
+    """
+
+    session: Optional[bytes]
+    run: bytes
+    marks: Tuple[Tuple[bytes, int], ...]
+
+
+@command
+class Login(NamedTuple):
+    """Be known as `name`; `password` is None if none was given."""
+
+    name: bytes
+    password: Optional[bytes]
+
+
+@command
+class SignIn(NamedTuple):
+    """Log in to the account `name`, which must exist."""
+
+    name: bytes
+    password: Optional[bytes]
+
+
+@command
+class Create(NamedTuple):
+    """Make the account `name`, and log in to it."""
+
+    name: bytes
+
+
+@command
+class SignUp(NamedTuple):
+    """Make the account `name` with a password, and log in to it. A member does so for its own name."""
+
+    name: bytes
+    password: bytes
+
+
+@command
+class ChangePassword(NamedTuple):
+    """Change the password of my account."""
+
+    old: bytes
+    new: bytes
+
+
+@command
+class Rename(NamedTuple):
+    """Be known as `name` from now on."""
+
+    name: bytes
+
+
+@command
+class Identify(NamedTuple):
+    """This account is mine, whatever I am called, or am going to be."""
+
+    account: bytes
+    password: bytes
+
+
+@command
+class Oper(NamedTuple):
+    """I am an operator: I know the password of an operator's account."""
+
+    account: bytes
+    password: bytes
+
+
+@command
+class ScramBegin(NamedTuple):
+    """I am going to prove by SCRAM-SHA-256 (RFC 7677) that this account is mine: with which salt, how many rounds?"""
+
+    account: bytes
+
+
+@command
+class ScramFinish(NamedTuple):
+    """The account is mine: see `Identify`. message: the AuthMessage of RFC 5802. proof: the ClientProof, 32 bytes."""
+
+    account: bytes
+    message: bytes
+    proof: bytes
+
+
+@command
+class Delete(NamedTuple):
+    """Delete my account."""
+
+
+@command
+class LogOut(NamedTuple):
+    """I am leaving, and will not come back to my session."""
+
+
+@command
+class Quit(NamedTuple):
+    """I am leaving. `why`: what others are told, or empty."""
+
+    why: bytes = b""
+
+
+# ---- what answers it
+
+@answer
+class Greeted(NamedTuple):
+    """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing.
+
+    text_bytes: how long a text may be. register: may clients make accounts? guests: may names without one be used?
+    file_bytes: how long a file may be; 0: none are kept. motd: the message of the day, or empty.
+    """
+
+    run: bytes
+    text_bytes: int = 0
+    register: bool = True
+    guests: bool = True
+    file_bytes: int = 0
+    motd: bytes = b""
+
+
+@answer
+class Welcome(NamedTuple):
+    """You are a member now, called `name`.
+
+    Whoever may come back (see `Hello`) is told besides: has the name an account? With which `session` to come back, and
+    the number of the latest message; what follows is told as it is said, or in a `CaughtUp`.
+
+    read: (room, partner, number) of each read marker; the room is empty, or the partner is.
+    """
+
+    name: bytes
+    asked: Any
+    account: bool = False
+    session: bytes = b""
+    number: int = 0
+    read: Sequence[Tuple[bytes, bytes, int]] = ()
+
+
+@long_answer(Hello)
+class CaughtUp(NamedTuple):
+    """Follows a `Welcome` that answers a `Hello`: what you have missed in a room, or (HOME) what was said to you alone.
+
+    messages: (number, sender, to whom, text, time) of each, oldest first; in a room the receiver is empty. The number
+        is 0 of what was kept for you and is too old to have one.
+    gap: are there so many that older ones are left out?
+    """
+
+    room: bytes
+    messages: Sequence[Tuple[int, bytes, bytes, bytes, int]]
+    gap: bool
+
+
+@answer
+class Waiting(NamedTuple):
+    """Follows a `Welcome`: `count` messages were kept for you while you were away."""
+
+    count: int  # type: ignore[assignment]  # not tuple.count
+
+
+@answer
+class ScramTold(NamedTuple):
+    """The answer to `ScramBegin`. nonce: what the server adds to the client's, which nobody can guess."""
+
+    salt: bytes
+    rounds: int
+    nonce: bytes
+
+
+@answer
+class ScramProven(NamedTuple):
+    """The account is yours, and this is the server's. signature: the ServerSignature of RFC 5802."""
+
+    signature: bytes
+
+
+# ---- what it is told besides
+
+@push
+class Joined(NamedTuple):
+    """`name` is here now."""
+
+    name: bytes
+
+
+@push
+class Left(NamedTuple):
+    """`name` is no longer here.
+
+    gone: or else it is only in the lobby no more. why: in its words, or a Reason; or empty.
+    """
+
+    name: bytes
+    gone: bool = True
+    why: bytes = b""
+
+
+@push
+class Renamed(NamedTuple):
+    """`old` is called `new` now, of which those are told who are in a room with it."""
+
+    old: bytes
+    new: bytes
+    room: bytes = HOME
+
+
+@push
+class Farewell(NamedTuple):
+    """The last thing you hear, and why the connection ends."""
+
+    reason: str
