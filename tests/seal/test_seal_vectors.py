@@ -3,11 +3,13 @@ import hashlib
 import io
 import json
 import os
+import tracemalloc
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from parley.client.seal import devices, envelope, files, hpke
+from parley.client.sealed import SealedFile
 
 PATH = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "sealing-vectors.json")
 with open(PATH, encoding="utf-8") as _file:
@@ -86,3 +88,21 @@ def test_files_are_sealed_and_opened_as_published():
             opening = files.Opening(told)
             assert b"".join(opening.open(data[at:at + step]) for at in range(0, len(data), step)) == plain
             opening.end()
+
+
+def test_of_a_file_a_few_chunks_are_held_at_a_time(tmp_path):
+    paths = [tmp_path / name for name in ("plain", "kept", "opened")]
+    paths[0].write_bytes(bytes(4 << 20))
+    tracemalloc.start()
+    try:
+        with paths[0].open("rb") as plain, paths[1].open("wb") as kept:
+            size, digest = files.seal(plain, kept, bytes(32))
+        opening = files.Opening(SealedFile.of("0" * 32, bytes(32), digest, size, "a"))
+        with paths[1].open("rb") as kept, paths[2].open("wb") as opened:
+            for data in iter(lambda: kept.read(5000), b""):
+                opened.write(opening.open(data))
+        opening.end()
+        assert tracemalloc.get_traced_memory()[1] < 8 * files.CHUNK
+    finally:
+        tracemalloc.stop()
+    assert paths[2].read_bytes() == bytes(4 << 20)

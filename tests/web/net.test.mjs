@@ -697,3 +697,32 @@ test("names are completed, whoever spoke last first", () => {
   assert.deepEqual(model.completions("b"), ["bob", "bea", "Bruno"]);
   assert.deepEqual(model.completions("br"), ["Bruno"]);
 });
+
+test("a sealed file is shared by its envelope, behind the keys for it, and the same again after a lost connection", async () => {
+  const one = page();
+  await enter(one);
+  let count = 0;
+  one.net.seals = {
+    isFor: () => false,
+    welcomed: () => {},
+    seal: async (entry) => [`key ${++count}`, `envelope of ${entry.sealed.name}`]
+  };
+  one.net.post({do: "share", room: "#dev", file: "f", token: "t", text: "[file] a, 1 B", sealed: {name: "a"}});
+  await settle();
+  const {tag} = one.net.outbox[0];
+  const told = () => one.socket.sent.slice(-2).map(({id, ...rest}) => rest);
+  const [key, share] = told();
+  assert.deepEqual(share, {do: "share", room: "#dev", file: "f", token: "t", text: "envelope of a", tag});
+  assert.deepEqual(key, {do: "say", room: "#dev", text: "key 1", tag: key.tag});
+  one.socket.end();
+  await settle();
+  one.clock.pass(1000);
+  const saved = JSON.parse(JSON.stringify(one.net.state)); // as a reload keeps it
+  assert.deepEqual(saved.outbox[0].sealed, {name: "a"});
+  greet(one);
+  one.socket.hear({on: "welcome", name: "ann", account: true, session: "s", me: 10, read: {}});
+  await settle();
+  assert.deepEqual(told(), [key, share]);
+  one.net.post({do: "share", to: "bob", file: "g", token: "t", text: "[file] b, 1 B"});
+  assert.deepEqual(told()[1].text, undefined);
+});

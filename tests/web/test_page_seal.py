@@ -119,6 +119,7 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
     assert any(NOTE in one for one in told) and not any("parley:sealed" in one for one in told)
     line.close()
 
+    assert page.wrongs() == []
     page.reload()
     page.until("document.getElementById('composer')?.checkVisibility()")
     shown(page, "in the room")

@@ -6,7 +6,7 @@ import {Unopened, hex, join, unhex} from "./seal.js";
 const subtle = globalThis.crypto?.subtle;
 const CHUNK = 65536; // bytes
 const TAG = 16;
-const TOGETHER = 64; // chunks, after which the browser takes them out of the script's memory
+const TOGETHER = 64; // chunks that are read at once, and then are in the browser's memory and not in the script's
 const MOST_NAME = 100; // characters of a name, and
 const MOST_BYTES = 120;
 const UNITS = ["B", "kB", "MB", "GB"];
@@ -57,16 +57,16 @@ export async function sealFile(file, name, key = crypto.getRandomValues(new Uint
   const imported = await importKey(key);
   const digests = [];
   const blobs = [];
-  let parts = [];
-  for (let at = 0; at < file.size; at += CHUNK) {
-    const isLast = at + CHUNK >= file.size;
-    const chunk = await file.slice(at, at + CHUNK).arrayBuffer();
-    const sealed = await subtle.encrypt({name: "AES-GCM", iv: nonceOf(at / CHUNK, isLast)}, imported, chunk);
-    digests.push(await sha(sealed));
-    parts.push(sealed);
-    if (parts.length < TOGETHER && !isLast) continue;
+  for (let start = 0; start < file.size; start += TOGETHER * CHUNK) {
+    const read = new Uint8Array(await file.slice(start, start + TOGETHER * CHUNK).arrayBuffer());
+    const parts = [];
+    for (let at = 0; at < read.length; at += CHUNK) {
+      const iv = nonceOf((start + at) / CHUNK, start + at + CHUNK >= file.size);
+      const sealed = await subtle.encrypt({name: "AES-GCM", iv}, imported, read.subarray(at, at + CHUNK));
+      digests.push(await sha(sealed));
+      parts.push(sealed);
+    }
     blobs.push(new Blob(parts));
-    parts = [];
   }
   const hash = hex(await sha(join(...digests)));
   return {blob: new Blob(blobs), told: {key: hex(key), hash, size: file.size, name: cleanName(name)}};

@@ -117,9 +117,9 @@ export class Seals {
   }
 
   // In a room that takes sealed messages only, they are sealed, until I say otherwise.
-  async _noteSealed({on, room, sealed, act, name = "", text = ""}) {
-    const at = on === "managed" && act === "set" ? name.split(",").indexOf("sealed") : -1;
-    if (!(on === "room" && sealed) && text.split(",")[at] !== "on") return;
+  async _noteSealed({on, room, sealed, act, name, text}) {
+    const isSet = () => text.split(",")[name.split(",").indexOf("sealed")] === "on";
+    if (!(on === "room" && sealed) && !(on === "managed" && act === "set" && isSet())) return;
     await this._ready;
     if (!this.isDevice || this.ring.isSealed(room)) return;
     this.ring.setSealed(room, true);
