@@ -14,6 +14,16 @@ from selenium.webdriver.common.action_chains import ActionChains
 SECONDS = 60  # a bound against hanging: a busy machine may take its time
 SIZES = {"phone": (390, 780), "tablet": (820, 1100), "desk": (1280, 800)}
 
+# What is given to the browser to save goes to the last argument instead: the name, the type, and the hash.
+_SAVE = """
+const done = arguments[0];
+URL.createObjectURL = (blob) => (window.given = blob, "#");
+HTMLAnchorElement.prototype.click = async function () {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await window.given.arrayBuffer()));
+  done([this.download, window.given.type, Array.from(digest, (one) => one.toString(16).padStart(2, "0")).join("")]);
+};
+"""
+
 # In front of all scripts of a page: what it does wrong is kept, for `Page.wrongs`.
 _WATCH = """
 window.wrongs = [];
@@ -173,6 +183,10 @@ class Page:
         self.until("document.querySelector(arguments[0])?.checkVisibility()", selector)
         self._driver.switch_to.window(self._handle)
         self._driver.find_element("css selector", selector).click()
+
+    def saved_by(self, script):
+        """[name, type, SHA-256] of what a script has the browser save; the headless shell would not save it."""
+        return self.run_async(_SAVE + script)
 
     def choose(self, path):
         """Send a file, as by the button."""

@@ -135,18 +135,6 @@ _ROWS = "[...document.querySelectorAll('#rows .message:not(.waiting)')].filter((
 _PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
-# What the browser is given to save: the name, the type, and the hash. The headless shell saves nothing itself.
-_SAVE = """
-const [done] = arguments;
-URL.createObjectURL = (blob) => (window.given = blob, "#");
-HTMLAnchorElement.prototype.click = async function () {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await window.given.arrayBuffer()));
-  done([this.download, window.given.type, Array.from(digest, (one) => one.toString(16).padStart(2, "0")).join("")]);
-};
-document.querySelector("#rows .file button").click();
-"""
-
-
 def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_reload(open_page, tmp_path):
     config = {"storage": {"directory": str(tmp_path / "storage")}}
     with site(**config) as server:
@@ -180,7 +168,7 @@ def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_rel
         page.run("for (const row of %s.slice(1)) row.querySelector('.file > button:last-child').click()" % _ROWS)
         page.until("document.querySelector('#rows .picture')?.naturalWidth === 1")
         page.until("%s[2].textContent.includes('this is no picture')" % _ROWS)
-        assert page.run_async(_SAVE) == [
+        assert page.saved_by("document.querySelector('#rows .file button').click()") == [
             "plan.bin", "application/octet-stream", hashlib.sha256((tmp_path / "plan.bin").read_bytes()).hexdigest()]
         (kept,) = [name for name in os.listdir(str(tmp_path / "storage" / "files")) if name == file.file]
         at = tmp_path / "storage" / "files" / kept

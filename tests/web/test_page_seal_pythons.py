@@ -1,4 +1,6 @@
 """The oldest Python, the newest one here and Chromium seal for each other, all pairs, over a real server."""
+import contextlib
+import hashlib
 import itertools
 import os
 import select
@@ -7,6 +9,7 @@ import time
 
 import pytest
 import pythons
+from web_server import site
 
 try:
     import browser
@@ -22,10 +25,12 @@ class Terminal:
     """Somebody at the terminal client, run by another Python as its users run it: lines in, lines out."""
 
     def __init__(self, python, url, name, folder):
-        self.name, self._shown, self._partial = name, [], b""
+        self.name, self._shown, self._partial, self._folder = name, [], b"", folder
+        folder.mkdir()
         self._process = subprocess.Popen(
-            [python, "-m", "client", url], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env={**os.environ, "XDG_CONFIG_HOME": str(folder), "PYTHONIOENCODING": "utf-8"})
+            [python, "-m", "parley.client", url], cwd=str(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env={**os.environ, "XDG_CONFIG_HOME": str(folder), "PYTHONIOENCODING": "utf-8",
+                                           "PYTHONPATH": ROOT})
         self._type("/create %s secret" % name)
         self._until("Nickname set to %s" % name)
 
@@ -58,6 +63,17 @@ class Terminal:
 
     def until_heard(self, place, by, text):
         self._until("%s (%s) (sealed): %s" % (by, ROOM if place == ROOM else "direct", text))
+
+    def send(self, path):
+        self._type("/go " + ROOM, "/send %s" % path)
+        self._until("%s is sent to %s" % (path.name, ROOM))
+
+    def opened(self, by, path):
+        """The SHA-256 of a file that somebody has sent to the room, as it is saved here."""
+        self._until("%s (%s) (sealed): [file] %s, 200 kB" % (by, ROOM, path.name))
+        self._type("/go " + ROOM, "/save %s" % path.name)
+        self._until("%s is saved as ./%s" % (path.name, path.name))
+        return hashlib.sha256((self._folder / path.name).read_bytes()).hexdigest()
 
     def close(self):
         self._process.stdin.close()
@@ -93,6 +109,21 @@ class Window:
             " row.querySelector('.said').textContent === arguments[0] && row.textContent.includes('sealed')"
             " && row.querySelector('bdi').textContent === arguments[1])", text, by)
 
+    def send(self, path):
+        self.page.go(ROOM)
+        self.page.choose(path)
+        self._until_shown(path)
+
+    def _until_shown(self, path):
+        self.page.until("[...document.querySelectorAll('#rows .message:not(.waiting) .file bdi')].some((name) =>"
+                        " name.textContent === arguments[0])", path.name)
+
+    def opened(self, by, path):
+        self.page.go(ROOM)
+        self._until_shown(path)
+        return self.page.saved_by("[...document.querySelectorAll('#rows .file')].find((file) => file.textContent"
+                                  ".startsWith('%s')).querySelector('button').click()" % path.name)[2]
+
     def close(self):
         assert self.page.wrongs() == []
 
@@ -118,15 +149,17 @@ def parties():
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_the_oldest_and_the_newest_python_and_chromium_seal_for_each_other(server, request, tmp_path):
+def test_the_oldest_and_the_newest_python_and_chromium_seal_for_each_other(request, tmp_path):
     found, missing = parties()
     people = []
-    try:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(site(storage={"directory": str(tmp_path / "storage")}))
         for name, python in found.items():
             if python:
                 people.append(Terminal(python, "web://%s:%d" % server.address("web"), name, tmp_path / name))
             else:
                 people.append(Window(request.getfixturevalue("open_page")(), server.url, name))
+            stack.callback(people[-1].close)
         for one in people:
             one.seal_here(ROOM)
         for one, other in itertools.permutations(people, 2):
@@ -141,8 +174,11 @@ def test_the_oldest_and_the_newest_python_and_chromium_seal_for_each_other(serve
             for other in people:
                 if other is not one:
                     other.until_heard(ROOM, one.name, text)
-    finally:
-        for one in people:
-            one.close()
+            path = tmp_path / ("of %s.bin" % one.name)
+            path.write_bytes(os.urandom(200000))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            one.send(path)
+            for other in people:
+                assert other is one or other.opened(one.name, path) == digest
     if missing:
         pytest.skip("these have sealed for each other: %s; left out: %s" % (", ".join(found), "; ".join(missing)))
