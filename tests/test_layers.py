@@ -29,10 +29,10 @@ WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded", "server.pro
 OF_THE_WALL_CLOCK = {"time", "localtime", "gmtime", "mktime"}
 
 # Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
-# session: the digest of its token. So have files, and sealed messages that tell of them.
+# session: the digest of its token. So have files, and sealed messages that tell of them. Redis names a script by one.
 BELONGS_TO = {
     "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions", "server.http.site",
-                "server.files.shelf", "server.protocols.sealed"},
+                "server.files.shelf", "server.protocols.sealed", "server.order.redis_log"},
     "hmac": {"server.supervisor.hashing"},
     "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config"},
