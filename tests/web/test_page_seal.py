@@ -150,6 +150,11 @@ def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_rel
         page.until("document.getElementById('seal-button').getAttribute('aria-pressed') === 'true'")
         (tmp_path / "plan.bin").write_bytes(os.urandom(200000))
         page.choose(tmp_path / "plan.bin")
+        page.until("%s.length === 1" % _ROWS)
+        save = "document.querySelector('#rows .file button').click()"
+        saved = ["plan.bin", "application/octet-stream",
+                 hashlib.sha256((tmp_path / "plan.bin").read_bytes()).hexdigest()]
+        assert page.saved_by(save) == saved  # one's own, as it was said, and below as it is told again
         bob.until(lambda: any(isinstance(getattr(event, "text", None), SealedFile) for event in bob.heard))
         file = next(event.text for event in bob.heard if isinstance(getattr(event, "text", None), SealedFile))
         bob.chat.save_file(file, str(tmp_path))
@@ -168,8 +173,7 @@ def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_rel
         page.run("for (const row of %s.slice(1)) row.querySelector('.file > button:last-child').click()" % _ROWS)
         page.until("document.querySelector('#rows .picture')?.naturalWidth === 1")
         page.until("%s[2].textContent.includes('this is no picture')" % _ROWS)
-        assert page.saved_by("document.querySelector('#rows .file button').click()") == [
-            "plan.bin", "application/octet-stream", hashlib.sha256((tmp_path / "plan.bin").read_bytes()).hexdigest()]
+        assert page.saved_by(save) == saved
         (kept,) = [name for name in os.listdir(str(tmp_path / "storage" / "files")) if name == file.file]
         at = tmp_path / "storage" / "files" / kept
         data = bytearray(at.read_bytes())

@@ -112,7 +112,7 @@ export class Files {
     const offer = await this._offer({do: "offer", name: SEALED_NAME, size: sealedSize(file.size)}, row);
     const {blob, told} = await sealFile(file, file.name);
     await this._put(blob, offer, row);
-    return {offer, text: textOf(told), sealed: told};
+    return {offer, text: textOf(told), sealed: {...told, file: offer.file}};
   }
 
   // As soon as there is a connection.

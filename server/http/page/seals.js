@@ -261,7 +261,7 @@ export class Seals {
     const names = members || [place];
     if (names.length <= MOST_MEMBERS)
       for (const name of names) if (name !== this.ring.name && !this._fresh.has(name)) await this._learn(name);
-    const found = await this.ring.seal(place, members, entry.sealed === true ? entry.text : {...entry.sealed, file: entry.file});
+    const found = await this.ring.seal(place, members, entry.sealed === true ? entry.text : entry.sealed);
     await this._save();
     return found;
   }
