@@ -264,6 +264,36 @@ def test_what_is_sealed_is_shown_opened_and_the_answer_is_sealed_too(server, acc
     assert [one.text for one in again.open.messages if one.text == "and on"] == ["and on"]
 
 
+def test_a_sealed_file_is_sent_and_saved_like_others_also_one_of_the_history(keeping, tmp_path):
+    pytest.importorskip("cryptography")
+    data = os.urandom(200000)
+    (tmp_path / "plan.bin").write_bytes(data)
+    alice, bob = models = [Model(url(keeping, "web"), name, USERS[name],
+                                 settings=Settings(str(tmp_path / name / "settings.ini"))) for name in ("Alice", "Bob")]
+    try:
+        for one, other in ((bob, "Alice"), (alice, "Bob")):
+            until(one, lambda one=one: one.is_welcome)
+            talk_to(one, other, "/seal")
+        talk_to(bob, "Alice", "here it comes")
+        assert bob.send_file(str(tmp_path / "plan.bin"))
+        until(bob, lambda: any("sent to Alice" in one.text for one in bob.open.messages) or bob.trouble)
+        until(alice, lambda: last(alice, "Bob") == ("Bob", "[file] plan.bin, 200 kB", True))
+        bob.close()
+        again = Model(url(keeping, "web"), "Bob", USERS["Bob"],
+                      settings=Settings(str(tmp_path / "Bob" / "settings.ini")))
+        models.append(again)
+        until(again, lambda: again.is_welcome)
+        talk_to(again, "Alice")
+        assert last(again, "Alice") == ("Bob", "[file] plan.bin, 200 kB", True)
+        for one, name in ((alice, "of alice"), (again, "of bob")):
+            assert one.save_file(one.open.messages[-1].text, str(tmp_path / name))
+            until(one, lambda one=one: "is saved as" in one.open.messages[-1].text or one.trouble)
+            assert (tmp_path / name).read_bytes() == data
+    finally:
+        for one in models:
+            one.close(0)
+
+
 def news_of(model):
     """What was told about own devices, wherever; it comes before or after a conversation is open."""
     return [one.text for place in (ROOM, "xia") for one in model.conversation(place).messages
