@@ -1,11 +1,12 @@
 """Nodes that are servers of ours, and people who talk to them in all protocols."""
 import contextlib
 
-from parley.conformance.targets import PROTOCOLS, WEB, launch
+from parley.conformance.targets import IRC, PROTOCOLS, WEB, launch
 from stress.cluster.nodes import SILENCE, Nodes
 from stress.cluster.people import (
     Browser,
     Changeling,
+    Chatter,
     Contender,
     Historian,
     Listener,
@@ -45,7 +46,7 @@ class ParleyNodes(Nodes):
         else:
             redis.update(url="redis://127.0.0.1:%d/0" % ports[self._engine.servers[0].port])
         self._servers[node] = self._stacks[node].enter_context(launch(
-            self._workers, dict(CONFIG, storage={"redis": redis}), protocols=(*PROTOCOLS, WEB)))
+            self._workers, dict(CONFIG, storage={"redis": redis}), protocols=(*PROTOCOLS, WEB, IRC)))
 
     def end(self, node):
         server, self._servers[node] = self._servers[node], None
@@ -86,7 +87,7 @@ def cast(nodes, pace=1.0):
             Stranger(Padded, "pad%d" % node, node), Speaker(Delimited, "del%d" % node, node),
             Speaker(Dollar, "dol%d" % node, node), Listener("line", "lin%d" % node, node, talks=True),
             Listener("binary", "bin%d" % node, node, talks=True), Changeling("chg%d" % node, node),
-            Browser("web%d" % node, node), Wanderer("wan%d" % node, node, ROOM),
+            Browser("web%d" % node, node), Chatter("irc%d" % node, node), Wanderer("wan%d" % node, node, ROOM),
             Historian("his%d" % node, node, (ROOM,))]
     everybody += [Listener("padded", "padear", 0), Listener("delimited", "delear", 1), Listener("dollar", "dolear", 0),
                   Postman("postman", 1)]

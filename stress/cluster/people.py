@@ -4,12 +4,14 @@ Who loses the connection to one node goes to the next one.
 """
 import collections
 import contextlib
+import re
 import selectors
 import socket
 import time
 
 from parley.conformance.wire import CODECS
 from stress.cluster.record import Told
+from stress.irc import END_OF_WELCOME, IrcClient, command_of
 from stress.padded import Decoder as PaddedDecoder
 from stress.proofs.clients import CHUNK, Closed, Silence
 from stress.proofs.durable import Role
@@ -19,6 +21,7 @@ from stress.proofs.voices import Delimited, Line
 from stress.web import WebClient
 
 RENAME, RENAMED = 202, {206: True, 204: False}  # the types in `binary`, of the request and of its answers
+TALK_OF_LOBBY = re.compile(rb"@(?:[^ ]*;)?msgid=(\d+)[^ ]* :([^!]+)![^ ]* PRIVMSG #lobby :(.*)")  # in IRC
 A_BOX = 50  # messages that are kept for one account
 LATER = 0.05  # seconds until a name that is not free yet is asked for again
 A_MOMENT = 0.05  # seconds in which a listener waits for something to hear
@@ -267,6 +270,61 @@ class Browser(Person):
             text = told["text"].encode()
             self._life.heard.append((b"", text))
             self.ledger.numbers[mark_of(text)].add(told["n"])
+
+
+class Chatter(Person):
+    """A client of IRC that says several things at once, which go through the server as one block, and hears all.
+
+    Each is acknowledged by its echo, or refused by a numeric, in order.
+    """
+
+    pause = 0.0
+    at_once = 3
+
+    def arrive(self, enter, node):
+        self._client = enter(IrcClient(self.house.address(node, "irc")))
+        self._client.say("CAP REQ :echo-message message-tags", "CAP END", "USER x 0 * :x")
+        deadline = time.monotonic() + self.seconds
+        while self._register() == "433":
+            if time.monotonic() > deadline:
+                raise Silence("%r is not let in" % self.name)
+            time.sleep(LATER)
+        self._life, self.tenure = self.ledger.live(self.name), self.ledger.grant(self.name)
+        self._client.say("JOIN #lobby")
+        self._client.told("366", seconds=self.seconds)
+        self._due = time.monotonic()
+
+    def _register(self):
+        self._client.say("NICK " + self.name.decode())
+        return command_of(self._client.told("433", *END_OF_WELCOME, seconds=self.seconds))
+
+    def act(self):
+        if time.monotonic() < self._due:
+            with contextlib.suppress(Silence):  # nobody says anything at the moment
+                self._hear(self._client.line(A_MOMENT))
+            return
+        self._due = time.monotonic() + self.every
+        texts, since = [self.next_text() for _ in range(self.at_once)], self.ledger.now()
+        waiting = collections.deque(self.ledger.say(self.tenure, b"", text) for text in texts)
+        self._client.say(*["PRIVMSG #lobby :" + text.decode() for text in texts])
+        while waiting:
+            line = self._client.line(self.seconds)
+            text, number = self._hear(line)
+            if text is not None and mark_of(text) == waiting[0]:
+                self.ledger.acknowledge(waiting.popleft(), since, number)
+            elif command_of(line).isdigit() or command_of(line) == "FAIL":
+                self.ledger.refused[waiting.popleft()] = line
+
+    def _hear(self, line):
+        """(text, number) of talk in the lobby, which is written down if others have said it; or (None, None)."""
+        found = TALK_OF_LOBBY.match(line)
+        if not found:
+            return None, None
+        number, by, text = int(found.group(1)), found.group(2), found.group(3)
+        if by != self.name:
+            self._life.heard.append((b"", text))
+            self.ledger.numbers[mark_of(text)].add(number)
+        return text, number
 
 
 class Changeling(Listener):

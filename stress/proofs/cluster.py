@@ -1,4 +1,4 @@
-"""Two nodes on one Redis, people in six protocols, and everything that fails: what is acknowledged stays, once.
+"""Two nodes on one Redis, people in seven protocols, and everything that fails: what is acknowledged stays, once.
 
 The engine has a master, a replica and three Sentinels. Failures are made one after the other, in turn and in an order
 that the seed decides: servers of the engine and processes of the nodes are killed or stopped, links are cut or hang,
