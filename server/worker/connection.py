@@ -10,7 +10,7 @@ import sys
 from parley.server.chat.origins import as_people_write_it
 from parley.server.chat.session import GONE, HANGUP, RESET, WAITING, Session
 from parley.server.protocols.events import Hangup, Nothing, Reason
-from parley.server.worker.outbox import Outbox
+from parley.server.worker.outbox import MOST_SENT, Outbox
 from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
 from parley.server.worker.watching import watch
@@ -307,7 +307,10 @@ class Connection:
     # ---- writing
 
     def send(self, pieces, in_turn=False):
-        """Send bytes-like pieces, now if the kernel takes them, else as it does. With a pace, in their turn."""
+        """Send bytes-like pieces, now if the kernel takes them and they are not too long for that, else in turns.
+
+        With a pace each of them has a turn of its own.
+        """
         if self.transport is None or not pieces:
             return
         if self.pace is not None and not in_turn:
@@ -318,10 +321,10 @@ class Connection:
             try:
                 if len(pieces) == 1:
                     size = len(pieces[0])
-                    sent = self.transport.send(pieces[0])
+                    sent = self.transport.send(pieces[0]) if size <= MOST_SENT else 0
                 else:
                     size = sum(map(len, pieces))
-                    sent = self.transport.write(pieces)
+                    sent = self.transport.write(pieces) if size <= MOST_SENT else 0
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -335,6 +338,8 @@ class Connection:
                     self.outbox.append(memoryview(piece)[sent:] if sent else piece)
                 sent = max(0, sent - len(piece))
             self._watch()
+            if size > MOST_SENT:
+                self._worker.postpone(self, WRITE)
         else:
             for piece in pieces:
                 self.outbox.append(piece)
@@ -361,6 +366,8 @@ class Connection:
             self._worker.deadlines.caught_up(self)
             self._watch()
             self.finish()
+        elif sent >= MOST_SENT:
+            self._worker.postpone(self, WRITE)  # the kernel may take more, also where it does not say so
 
     def described(self):
         """Who it is, for the log."""

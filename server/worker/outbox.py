@@ -1,8 +1,9 @@
-"""What one client is to be sent later, most often because the kernel would not take it yet."""
+"""What one client is to be sent later: because the kernel would not take it yet, or more than a turn allows."""
 import collections
+import itertools
 
 _AT_ONCE = 64  # pieces in one sendmsg
-_MOST_SENT = 1 << 20  # bytes in one turn: a quick reader far behind must not keep the others waiting
+MOST_SENT = 1 << 17  # bytes in one turn: eighty who get a history of 2 MB must not keep the others waiting
 
 
 class Outbox:
@@ -42,14 +43,24 @@ class Outbox:
     def send(self, transport):
         """Send what the transport takes, or some of it. Returns how many bytes; OSError if the connection is gone."""
         total = 0
-        while self._pieces and total < _MOST_SENT:
-            batch = [self._pieces[index] for index in range(min(_AT_ONCE, len(self._pieces)))]
+        while self._pieces and total < MOST_SENT:
+            batch = self._batch(MOST_SENT - total)
             sent = transport.write(batch)
             total += sent
             self._drop(sent)
             if sent < sum(map(len, batch)):
                 break
         return total
+
+    def _batch(self, most):
+        """The first pieces, of at most so many bytes together."""
+        batch = []
+        for piece in itertools.islice(self._pieces, _AT_ONCE):
+            batch.append(memoryview(piece)[:most] if len(piece) > most else piece)
+            most -= len(piece)
+            if most <= 0:
+                break
+        return batch
 
     def _drop(self, sent):
         self.size -= sent

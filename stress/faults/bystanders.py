@@ -1,6 +1,7 @@
 """People who do nothing wrong: they ping and talk a little, within the rate, and note how long everything took.
 
-They are a process of their own, so that nothing else that a check does is in the way of the measuring.
+They are a process of their own, so that nothing else that a check does is in the way of the measuring. They also ping
+an echo program, which does nothing but answer that: what this takes is what the machine needs at the moment.
 """
 import collections
 import contextlib
@@ -8,6 +9,7 @@ import multiprocessing
 import os
 import re
 import selectors
+import socket
 import struct
 import time
 
@@ -16,6 +18,7 @@ from stress import framed
 from stress.proofs.clients import Client
 
 PEOPLE = 100
+ECHO, ECHOES = "echo", 20  # what pings of the echo program are called, and how many connections it has
 PAUSE = 0.005  # seconds between two of what they do, in turn: each pings twice a second
 TALK_EVERY = 41  # of what they do is a word to all; no divisor of PEOPLE, so that everybody has his turn
 PATIENCE = 30.0  # seconds for what should come at once
@@ -30,13 +33,14 @@ PINGS = {
     "padded": (b"%-64d" % 0, b"Msg received"),
     "delimited": (b"", b"\0\6" + bytes(36)),
     "dollar": (b"$%-10d%b$" % (len(_UNKNOWN), _UNKNOWN), b"~ping"),
+    ECHO: (b"~ping\n", b"~ping\n"),
 }
 _SAID = re.compile(rb"said ([0-9]+)\.")
 
 Seen = collections.namedtuple("Seen", "pings talk ended lost")
 Seen.__doc__ = """What happened since they were asked last.
 
-pings: [(seconds, protocol)] of each round trip. talk: seconds until a word was heard. ended: who was, and how.
+pings: [(seconds, protocol or ECHO)] of each round trip. talk: seconds until a word was heard. ended: who was, and how.
 lost: how many pings and words had no answer, and nobody heard, within PATIENCE.
 """
 
@@ -47,24 +51,31 @@ _fork = multiprocessing.get_context("fork")
 def going_on(server):
     """They are there as long as the block lasts; gives a Crowd."""
     ours, theirs = _fork.Pipe()
-    process = _fork.Process(target=_run, args=(server, theirs))
-    process.start()
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(ECHOES)
+        echo = _fork.Process(target=_echo, args=(door,))
+        process = _fork.Process(target=_run, args=(server, door.getsockname(), theirs))
+        echo.start()
+        process.start()
     theirs.close()
     try:
         ours.recv()  # all are in
-        yield Crowd(process.pid, ours)
+        yield Crowd([process.pid, echo.pid], ours)
     finally:
         with contextlib.suppress(OSError):
             ours.send(False)
         process.join(PATIENCE)
         process.terminate()
+        echo.terminate()
+        echo.join()
 
 
 class Crowd:
-    """The people, seen from outside. pid: of their process."""
+    """The people, seen from outside. pids: of their process, and of the echo program."""
 
-    def __init__(self, pid, conductor):
-        self.pid = pid
+    def __init__(self, pids, conductor):
+        self.pids = pids
         self._conductor = conductor
 
     def told(self):
@@ -73,10 +84,27 @@ class Crowd:
         return Seen(*self._conductor.recv())
 
 
-def _run(server, conductor):
+def _echo(door):
+    """A server that sends back what it is sent, to as many as connect, until one of them leaves."""
+    os.setsid()  # as below
+    with selectors.DefaultSelector() as selector, contextlib.suppress(ConnectionError):
+        selector.register(door, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is door:
+                    sock, _ = door.accept()
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    selector.register(sock, selectors.EVENT_READ)
+                elif not key.fileobj.send(key.fileobj.recv(CHUNK)):
+                    return
+
+
+def _run(server, echo, conductor):
     os.setsid()  # what Linux shares its processors out to, if it has automatic groups
     with contextlib.ExitStack() as stack:
-        people = _People([_Bystander(stack.enter_context(_enter(server, number)), number) for number in range(PEOPLE)])
+        people = [_Bystander(stack.enter_context(_enter(server, number)), number) for number in range(PEOPLE)]
+        at_echo = [_Bystander(stack.enter_context(_Echoed(echo)), number) for number in range(ECHOES)]
+        people = _People(people, at_echo)
         conductor.send(True)
         while people.go_on_until_told(conductor):
             conductor.send(people.seen())
@@ -90,6 +118,23 @@ def _enter(server, number):
     client = Client(server.worker_address(slot), "by%d" % number)
     client.protocol = protocol
     return client
+
+
+class _Echoed:
+    """A connection to the echo program."""
+
+    protocol = name = ECHO
+    frame = None  # it says nothing but that
+
+    def __init__(self, address):
+        self.sock = socket.create_connection(address)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.sock.close()
 
 
 class _Bystander:
@@ -132,13 +177,14 @@ class _Bystander:
 
 
 class _People:
-    def __init__(self, people):
+    def __init__(self, people, at_echo):
         self._people = people
+        self._at_echo = at_echo
         self._ear = people[0]  # who never talks, and in whose stream all words are looked for
         self._overheard = b""
         self._said = {}  # number -> when
         self._number = 0
-        self._there = set(people)
+        self._there = {*people, *at_echo}
         self._forget()
 
     def _forget(self):
@@ -162,6 +208,7 @@ class _People:
             while not self._listen(selector, max(0.0, due - time.monotonic())):
                 while due <= time.monotonic():
                     self._do_next(due)
+                    self._ping(self._at_echo[self._number % ECHOES], due)
                     due += PAUSE
             if not conductor.recv():
                 return False
@@ -176,13 +223,19 @@ class _People:
         person = self._people[self._number % PEOPLE]
         if person not in self._there:
             return
+        if self._number % TALK_EVERY or person is self._ear:
+            self._ping(person, due)
+            return
+        self._said[self._number] = time.monotonic()
         try:
-            if self._number % TALK_EVERY == 0 and person is not self._ear:
-                self._said[self._number] = time.monotonic()
-                person.say("said %d." % self._number)
-            else:
-                # From when it was due, if the one before is not answered: or a wait would count once only.
-                person.ping(due if person.due else time.monotonic())
+            person.say("said %d." % self._number)
+        except OSError as error:
+            self._lose(person, error)
+
+    def _ping(self, person, due):
+        """From when it was due, if the one before is not answered: or a wait would count once only."""
+        try:
+            person.ping(due if person.due else time.monotonic())
         except OSError as error:
             self._lose(person, error)
 

@@ -9,6 +9,7 @@ from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
 from parley.server.worker import connection as connection_module
 from parley.server.worker import loop
+from parley.server.worker.outbox import MOST_SENT
 from parley.server.worker.strangers import MOST_LINES
 from parley.server.worker.throttle import BURST
 
@@ -147,6 +148,32 @@ def test_who_says_much_has_its_turns_although_others_always_have_something_new(h
         clock.now += loop.PASSED_OVER / 5
         heard += flooder.heard()
         assert clock.now - began < (900 / connection_module._SLICE + 3) * 2 * loop.PASSED_OVER
+
+
+def test_a_long_answer_goes_out_in_turns_and_others_are_answered_meanwhile(house, clock, monkeypatch):
+    """However much the kernel takes at once, and however many get it."""
+    ann, askers = house.member(b"ann"), [house.member(b"asker%d" % number) for number in range(8)]
+    for _ in range(60):
+        ann.send(b"MSG %b\n" % (b"x" * 4000))
+        house.settle(2)
+        for asker in askers:
+            asker.heard()
+    for asker in askers:
+        asker.send(b"HISTORY 60\n")
+    house.settle(1)
+    one_turn_a_tick(monkeypatch)
+    heard, answered = [b""] * len(askers), 0
+    for _ in range(100):
+        ann.send(b"PING\n")
+        house.hub.turn(0)
+        house.tick()
+        clock.now += loop.PASSED_OVER / 3
+        news = [asker.heard() for asker in askers]
+        assert all(len(new) <= MOST_SENT for new in news)
+        answered += ann.heard().count(b"PONG\n")
+        heard = [before + new for before, new in zip(heard, news)]
+    assert answered >= 95
+    assert all(len(one) > 1.5 * MOST_SENT and one.endswith(b"END HISTORY 60 complete\n") for one in heard)
 
 
 @pytest.mark.slow
