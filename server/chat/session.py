@@ -23,6 +23,8 @@ LONGEST_GIVEN = 1024
 _MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
 LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away
 LONGEST_USER = 32  # bytes
+LINES_A_MESSAGE = 16  # of one text: in IRC each is a line of its own, with its sender in front
+WATCHED_A_MESSAGE = 16  # people, of each of whom one is told how it is
 PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
 LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
 _NEVER = float("-inf")
@@ -284,15 +286,22 @@ class Session:
         serial = self._last_word + 1 if traits.numbered else 0
         for command in commands[start:start + count] if traits.numbered else ():
             self._remember(command)
-        client.hub.say(room, client.number, client.name, b"\0".join(texts), None, traits.acknowledges, serial, count)
+        text = b"\0".join(texts)
+        self._charge_for_lines(text)
+        client.hub.say(room, client.number, client.name, text, None, traits.acknowledges, serial, count)
         if traits.acknowledges:
             client.state = WAITING  # until they are stored
         return count
+
+    def _charge_for_lines(self, text):
+        if b"\n" in text:
+            self.client.charge(text.count(b"\n") // LINES_A_MESSAGE)
 
     def _put(self, command, say, room):
         """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
         client, traits = self.client, self._traits
         client.audience.said += 1
+        self._charge_for_lines(say.text)
         self.said_at = client.heard_at
         serial = self._remember(command) if traits.numbered else 0
         if say.tag:
@@ -443,6 +452,7 @@ class Session:
         if self._is_fit(whisper):
             client = self.client
             client.audience.whispered += 1
+            self._charge_for_lines(whisper.text)
             self.said_at = client.heard_at
             self._ask(whisper, ToHub.Whisper(
                 client.number, client.name, self._whom(whisper.to), whisper.text, whisper.time, client.address()[0],
@@ -470,6 +480,8 @@ class Session:
     @_handles(events.Who)
     def _who(self, who):
         name = self._named(who.room)
+        if self._traits.converses:
+            self._charge_for_all()  # as it is only told of those that it has asked for
         self._look_up(who, ToHub.Who(()) if name == LOBBY_NAME else ToHub.Within((), name))
 
     @_handles(events.Accounts)
@@ -611,6 +623,7 @@ class Session:
 
     @_handles(events.Watch)
     def _watch(self, watch):
+        self.client.charge(len(watch.names) // WATCHED_A_MESSAGE)
         self.client.hub.ask(ToHub.Watch(
             self.client.number, tuple(map(spelled, watch.names)), self._traits.converses))
 
@@ -707,6 +720,8 @@ class Session:
     @_handles(events.Turn, of=(STRANGER, MEMBER))
     def _take_turn(self, turn):
         frames, commands = turn.take(self.client.name)
+        if len(commands) > 1:  # each but one counts like a message, or a line that joins a hundred rooms would cost one
+            self.client.charge(max(0, sum(type(one) is not events.Turn for one in commands) - 1))
         self.client.audience.tell_frames(self.client, frames)
         self.client.heed_form()
         return self.hear(commands)

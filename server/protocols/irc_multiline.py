@@ -10,10 +10,10 @@ with the capability are told such a batch too, the others lines of which the fir
 """
 from typing import Any, List, NamedTuple, Optional
 
-from parley.server.protocols.irc_words import Part, heard, middle, packed_extra, packed_parts
+from parley.server.protocols.irc_words import MOST_LINES, Part, heard, middle, packed_extra, packed_parts
 
 KIND, CONCAT = b"draft/multiline", b"draft/multiline-concat"
-MOST_BYTES, MOST_LINES = 4096, 100
+MOST_BYTES = 4096
 LIMITS = b"max-bytes=%d,max-lines=%d" % (MOST_BYTES, MOST_LINES)
 
 

@@ -8,13 +8,14 @@ from parley.server.protocols.aliases import candidates
 from parley.server.protocols.events import Reason
 from parley.server.protocols.person import unpacked
 from parley.server.protocols.reasons import SENTENCES
-from parley.server.protocols.text import canonical, is_blank, pieces
+from parley.server.protocols.text import canonical, is_blank, one_line, pieces
 
 Frames = Tuple[bytes, ...]
 Part = Tuple[bool, bytes]  # of a text: does it go on in the line of the part before it? what it is
 
 HOST = b"parley"  # of all who are here: from where they come is told to nobody
 LOBBY = b"#lobby"
+MOST_LINES = 100  # in which one text is sent or told; of others each would be a line with its sender in front
 LONGEST_LINE = 512  # bytes with CR LF, which is what clients may rely on
 LONGEST_NICK = 32  # characters
 LONGEST_USER = 10
@@ -234,11 +235,13 @@ def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:
 
 
 def parts_of(start: bytes, text: bytes) -> List[Part]:
-    """The parts of which `lines_of` makes lines."""
+    """The parts of which `lines_of` makes lines. In a text of more than MOST_LINES, pictures stand for line ends."""
     most_sent = LONGEST_LINE - 1 - len(start.partition(b" ")[2])  # without the source, and perhaps without the colon
     if len(text) <= most_sent and b"\n" not in text:
         return [(False, text)]
     most = max(LONGEST_LINE - 2 - len(start), 64)
+    if text.count(b"\n") >= MOST_LINES:
+        text = one_line(text)
     return [(number > 0, piece)
             for line in text.split(b"\n") if not is_blank(line)
             for number, piece in enumerate((line,) if len(line) <= most_sent else pieces(line, most))]

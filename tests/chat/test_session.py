@@ -1020,11 +1020,29 @@ def test_the_message_of_the_day_is_told_once_behind_the_login(make_client, hub):
 SAY_IN_DEV = Say(b"hi", None, 7, b"#dev")
 
 
-def test_metadata_that_all_are_told_or_asked_for_costs_more_the_more_there_are(make_member):
+@pytest.mark.parametrize("command, cost", [
+    (Say(b"a\n" * 160 + b"a", None, None), 10), (Whisper(b"bob", b"a\n" * 320 + b"a", None, None), 20),
+    (Say(b"hi", None, None), 0), (Watch(tuple(b"u%d" % number for number in range(160))), 10),
+    (Turn(lambda name: ((), [Watch((b"bob",))] * 7)), 6),
+    (Turn(lambda name: ((), [Turn(lambda name: ((), ()))] * 5)), 0),
+    (Turn(lambda name: ((), [Watch((b"bob",))])), 0)])
+def test_one_command_that_is_as_dear_as_many_costs_as_much(make_member, command, cost):
     client = make_member()
+    client.hear([command])
+    assert client.charged == cost
+
+
+def test_what_is_said_together_costs_by_its_lines_too(make_member):
+    client = make_member()
+    client.hear([Say(b"a\nb", None, None)] * 48)
+    assert client.charged == 3
+
+
+def test_what_all_are_told_or_asked_for_or_looked_through_for_costs_more_the_more_there_are(make_member):
+    client = make_member(converses=True)
     for number in range(5 * PEOPLE_A_MESSAGE):
         client.rooms.roll.enter(b"u%d" % number)
-    for command, cost in ((TELL, 5), (READ_METADATA, 5), (ReadMetadata(HOME, b"bob", None), 0)):
+    for command, cost in ((TELL, 5), (READ_METADATA, 5), (ReadMetadata(HOME, b"bob", None), 0), (Who(), 5)):
         client.charged = 0
         client.hear([command])
         assert client.charged == cost

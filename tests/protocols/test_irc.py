@@ -597,6 +597,14 @@ def test_a_long_text_is_cut_between_characters_and_a_short_one_is_whole():
     assert irc_words.lines_of(b"", start, b"a\n \nb") == [start + b"a\r\n", start + b"b\r\n"]
 
 
+def test_a_text_of_more_lines_than_irc_has_for_one_is_told_in_few_and_whole():
+    start = b":ann!ann@parley PRIVMSG #dev :"
+    assert len(irc_words.lines_of(b"", start, b"a\n" * 99 + b"a")) == irc_words.MOST_LINES
+    lines = irc_words.lines_of(b"", start, b"a\n" * 8000 + b"a")
+    assert all(len(line) <= 512 for line in lines) and len(lines) < irc_words.MOST_LINES
+    assert b"".join(line[len(start):-2] for line in lines) == "a\u2424".encode() * 8000 + b"a"
+
+
 def test_what_is_said_to_those_of_a_role_reaches_each_of_them_and_says_where():
     client = Client(b"ann", caps=b"echo-message message-tags")
     roles = [(b"ann", b"op"), (b"bob", b"owner"), (b"eve", b""), (b"cid", b"voice")]
