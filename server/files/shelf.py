@@ -27,8 +27,10 @@ WRONG_PLACE, WRONG_HASH, NOT_CLEAN, ALREADY_WHOLE = "wrong-place", "wrong-hash",
 EXPIRED, LEFT, DELETED, GONE, REJECTED = "expired", "abandoned", "deleted", "message-gone", "rejected"
 ID_BYTES = 16
 ABANDONED = 3600  # seconds after which nobody goes on with a file, or says it
+UNBEGUN = 300  # seconds after which an offer is over of which no byte has come
 UNCLEAR = 600  # seconds after which a message that is not stored never will be
 MOST_AT_ONCE = 4  # uploads of one owner
+STALLED = 10  # seconds without a byte, after which an upload makes room for another of its owner, and goes on later
 MINUTE = 60.0
 SCAN_SECONDS = 120
 MOST_LOOKED_FOR = 500  # messages of files, at one sweep
@@ -55,13 +57,16 @@ class Part:
 
     settling: is all of it here, and being made whole? unflushed: how many bytes nobody has begun to flush to the disk.
     flushed: so many are there, or were when more began to come.
+    now: a function for the time. came_at: when the last byte came.
     """
 
     settling = False
     unflushed = 0
 
-    def __init__(self, file, path, size, known=None):
+    def __init__(self, file, path, size, now, known=None):
         self.file = file
+        self.came_at = now()
+        self._now = now
         self.size = size
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -77,6 +82,7 @@ class Part:
     def append(self, data):
         """Write it. OSError if the disk does not take all of it; what it has taken counts."""
         data = memoryview(data)
+        self.came_at = self._now()
         while len(data):
             written = os.write(self._fd, data)
             self.hash.update(data[:written])
@@ -268,16 +274,23 @@ class Shelf:
             raise Refused(Reason.FILE_TOO_BIG if total > found.size else Reason.BAD_FORM, at)
         if first is not None and first != at or first is None and at != total:
             raise Refused(WRONG_PLACE, at)
-        owner = found.owner
-        busy = sum(self.index.find(other).owner == owner for other in self._parts)
-        if busy >= MOST_AT_ONCE:
-            raise Refused(Reason.TRY_LATER, at)
+        self._make_room_for(found.owner, at)
         try:
-            part = Part(file, self._path(file, ".part"), found.size, self._known.pop(file, None))
+            part = Part(file, self._path(file, ".part"), found.size, self._now, self._known.pop(file, None))
         except OSError as error:
             raise Refused(self.trouble(error), at) from None
         self._parts[file] = part
         return part
+
+    def _make_room_for(self, owner, at):
+        """May it send another file? An upload of its own that has stalled goes on later."""
+        busy = [part for part in self._parts.values() if self.index.find(part.file).owner == owner]
+        if len(busy) < MOST_AT_ONCE:
+            return
+        silent = min(busy, key=lambda part: (part.settling, part.came_at))
+        if silent.settling or silent.came_at > self._now() - STALLED:
+            raise Refused(Reason.TRY_LATER, at)
+        self.pause(silent.file)
 
     def pause(self, file):
         """Nothing more comes of it for now. Gives the Part that was being written, if any."""
@@ -356,10 +369,12 @@ class Shelf:
     def sweep(self):
         """Look which messages are stored, and which are deleted, and forget what nobody wants any more."""
         now = self._now()
-        for state in (OFFERED, WHOLE):
-            for found in self.index.in_state(state, now - ABANDONED):
-                if found.file not in self._parts and self._last_came(found) < now - ABANDONED:
-                    self._remove(found.file, LEFT)
+        for found in self.index.in_state(OFFERED, now - UNBEGUN):
+            patience = ABANDONED if self._at(found) else UNBEGUN
+            if found.file not in self._parts and self._last_came(found) < now - patience:
+                self._remove(found.file, LEFT)
+        for found in self.index.in_state(WHOLE, now - ABANDONED):
+            self._remove(found.file, LEFT)
         keep_days = self._limits["keep_days"]
         for found in self.index.in_state(SAID, now - keep_days * 86400) if keep_days else ():
             self._remove(found.file, EXPIRED)

@@ -10,7 +10,17 @@ import pytest
 from parley.server.files import shown
 from parley.server.files.index import Index, Messages
 from parley.server.files.kinds import kind_of
-from parley.server.files.shelf import ABANDONED, NOT_CLEAN, UNCLEAR, WRONG_HASH, WRONG_PLACE, Refused, Shelf
+from parley.server.files.shelf import (
+    ABANDONED,
+    NOT_CLEAN,
+    STALLED,
+    UNBEGUN,
+    UNCLEAR,
+    WRONG_HASH,
+    WRONG_PLACE,
+    Refused,
+    Shelf,
+)
 from parley.server.protocols.sealed import digest
 
 LIMITS = {"file_bytes": 1000, "account_bytes": 2500, "guest_bytes": 1500, "all_bytes": 4000, "offers_per_minute": 0,
@@ -202,6 +212,33 @@ def test_one_owner_sends_four_at_once_and_the_last_who_sends_a_file_is_the_one(k
     assert kept.shelf.is_current(again)
     kept.shelf.pause(keys[0][0])
     kept.send(keys[4], DATA[:10], 0, 100)
+
+
+def test_an_upload_that_has_stalled_makes_room_for_another_of_its_owner_and_goes_on_later(kept):
+    keys = [kept.offer(size=100) for _ in range(6)]
+    parts = [kept.send(key, DATA[:10], 0, 100) for key in keys[:4]]
+    kept.now += STALLED
+    for part in (parts[0], *parts[2:]):
+        part.append(DATA[10:20])
+    kept.send(keys[4], DATA[:10], 0, 100)
+    assert [kept.shelf.is_current(part) for part in parts] == [True, False, True, True]
+    assert refused(kept.shelf.begin, *keys[1], 10, 10, 100)[0] == "try-again-later"
+    assert refused(kept.shelf.begin, *keys[5], 0, 10, 100)[0] == "try-again-later"
+    kept.now += STALLED
+    assert kept.shelf.begin(*keys[1], 10, 10, 100).at == 10
+
+
+def test_an_offer_of_which_no_byte_comes_gives_back_its_space_soon(kept):
+    untouched, opened, begun = (kept.offer(size=100) for _ in range(3))
+    kept.shelf.pause(kept.shelf.begin(*opened, 0, 100, 100).file)
+    kept.send(begun, DATA[:1], 0, 100)
+    for key in (opened, begun):
+        kept.shelf.pause(key[0])
+        os.utime(str(kept.folder / (key[0] + ".part")), (kept.now, kept.now))
+    kept.now += UNBEGUN + 1
+    kept.shelf.sweep()
+    assert [kept.state(key) for key in (untouched, opened, begun)] == [None, None, "offered"]
+    assert kept.names() == [begun[0] + ".part"]
 
 
 def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_is(kept, caplog):

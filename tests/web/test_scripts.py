@@ -23,7 +23,7 @@ def node_or_skip():
     return node
 
 
-@pytest.mark.parametrize("name", ["text.test.mjs", "net.test.mjs", "seal.test.mjs"])
+@pytest.mark.parametrize("name", ["text.test.mjs", "net.test.mjs", "model.test.mjs", "seal.test.mjs"])
 def test_the_scripts_tests_pass(name, tmp_path):
     node = node_or_skip()
     # Beside the modules, and where Node is told that they are modules: browsers are told by the page.

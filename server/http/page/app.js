@@ -50,7 +50,7 @@ const attentive = () =>
 const isNarrow = () => matchMedia("(max-width: 44rem)").matches;
 
 const model = new Model({attentive, alert: (...news) => notices.alert(...news)});
-model.drafts = saved.drafts || {};
+model.drafts = new Map(Object.entries(saved.drafts || {}));
 for (const [name, n] of Object.entries(saved.read || {})) model.mark(name, n);
 
 const net = new Net({
@@ -303,7 +303,7 @@ function prefer(changes) {
 
 // Somebody else's words and rooms are nothing for this one.
 function forgetAll() {
-  model.drafts = {};
+  model.drafts.clear();
   model.reset();
   composer.forget();
   preferences.rooms = [];

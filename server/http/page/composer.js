@@ -38,7 +38,7 @@ export class Composer {
   // What a reload of the page has to find again.
   get state() {
     this.keepDraft();
-    return {drafts: this.model.drafts, sent: this.sent.slice(-50)};
+    return {drafts: Object.fromEntries(this.model.drafts), sent: this.sent.slice(-50)};
   }
 
   forget() {
@@ -47,12 +47,12 @@ export class Composer {
   }
 
   keepDraft() {
-    if (this.text.dataset.of) this.model.drafts[this.text.dataset.of] = this.text.value;
+    if (this.text.dataset.of) this.model.drafts.set(this.text.dataset.of, this.text.value);
   }
 
   restoreDraft() {
     this.text.dataset.of = this.model.open;
-    this.text.value = this.model.drafts[this.model.open] || "";
+    this.text.value = this.model.drafts.get(this.model.open) || "";
     this._recalled = 0;
     this._grow();
     this._choose([]);

@@ -140,7 +140,7 @@ export class Model {
   // now(): seconds. attentive(): is the page before somebody's eyes? alert(conversation, item): something to be told of.
   constructor({now = () => Math.floor(Date.now() / 1000), attentive = () => true, alert = () => {}} = {}) {
     Object.assign(this, {now, attentive, alert});
-    this.drafts = {};
+    this.drafts = new Map(); // by conversation, whatever that is called
     this.reset();
     this.me = "";
     this.account = false;
@@ -401,7 +401,7 @@ export class Model {
     if (talk && !this.conversations.has(name)) {
       this.conversations.delete(old);
       this.conversations.set(name, Object.assign(talk, {name}));
-      this.drafts[name] = this.drafts[old];
+      this.drafts.set(name, this.drafts.get(old) || "").delete(old);
       if (this.open === old) this.open = name;
     }
   }
