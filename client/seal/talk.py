@@ -48,7 +48,8 @@ class Seals:
         if not is_account:
             self.ring = None
         elif self.ring is None or self.ring.name != protocol.me:
-            path = self._folder and os.path.join(self._folder, quote(protocol.me, safe=""))
+            # Without a dot, which names what is being written (see `Ring.save`) and folders.
+            path = self._folder and os.path.join(self._folder, quote(protocol.me, safe="").replace(".", "%2E"))
             try:
                 self.ring = Ring(path, protocol.me)
             except ValueError as error:

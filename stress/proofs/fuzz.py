@@ -1,17 +1,28 @@
 """A million random and mutated inputs for each decoder here: nothing but commands comes of them, and none costs much.
 
 An input is a few valid frames, of which pieces were changed, lost, doubled or swapped for noise. Some are repeated to
-64 KiB and timed.
+64 KiB and timed. Lines of IRC are done too, as far as that goes without answers.
 """
+import json
 import random
 import struct
 import time
 
 from parley.server.protocols import PROTOCOLS
-from parley.server.protocols.events import COMMANDS
+from parley.server.protocols.events import COMMANDS, Labelled, Turn
 from stress.proofs import demand
+from stress.web import BINARY, CLOSE, MASK, MORE, PING, TEXT, asked, frame
 
-LIMITS = {"line_bytes": 8192, "text_bytes": 16384}
+
+class _Nobody:
+    """What a worker knows of people."""
+
+    accounts = people = {}
+    most_members = 0
+
+
+LIMITS = {"line_bytes": 8192, "text_bytes": 16384, "known": _Nobody,
+          "irc": {"name": b"irc.test", "network": b"Test", "scram": True, "topic_bytes": 390, "guests": True}}
 CHUNK = 65536  # bytes, what a worker reads at once
 TIMED = 200  # one input in so many is made that long and timed
 
@@ -33,12 +44,28 @@ def prove(say, inputs=1000000, seed=1):
 def check(protocol, data, cut, where):
     """Commands come of it, and the same ones wherever it is cut."""
     whole, pieces = protocol.Decoder(LIMITS), protocol.Decoder(LIMITS)
-    commands = whole.feed(data)
-    demand(all(type(command) in COMMANDS for command in commands), "%s: %r gave %r", where, data, commands)
-    again = pieces.feed(data[:cut])
+    name = b"ann" if cut % 2 else None
+    commands = done(whole.feed(data), where, name)
+    again = done(pieces.feed(data[:cut]), where, name)
     if not again or type(again[-1]).__name__ != "Broken":
-        again += pieces.feed(data[cut:])
+        again += done(pieces.feed(data[cut:]), where, name)
     demand(known(commands) == known(again), "%s: %r cut at %d gave %r, whole %r", where, data, cut, again, commands)
+
+
+def done(commands, where, name):
+    """The commands of somebody who is called that, or is a stranger (None), without their labels.
+
+    Each turn is taken: what it tells and asks stands in its place.
+    """
+    found = []
+    for command in commands:
+        demand(type(command) in COMMANDS, "%s: a %r came of it", where, type(command))
+        if type(command) is Turn:
+            frames, more = command.take(name)
+            found += [*frames, *done(more, where, name)]
+        else:
+            found.append(command.command if type(command) is Labelled and callable(command.label) else command)
+    return found
 
 
 def known(commands):
@@ -51,7 +78,7 @@ def cost(protocol, data):
     """(seconds of CPU, input) for the input repeated to one chunk."""
     data = (data * (CHUNK // len(data) + 1))[:CHUNK]
     decoder, began = protocol.Decoder(LIMITS), time.process_time()
-    decoder.feed(data)
+    done(decoder.feed(data), "timed", b"ann")
     return time.process_time() - began, data
 
 
@@ -65,6 +92,10 @@ def mutated(chance, frames):
             b"", data[start:stop] * 2, bytes([chance.randrange(256)]), b"%d" % chance.getrandbits(40),
             chance.choice(NOISE), chance.choice(frames)))
     return bytes(data)
+
+
+def _caps(names):
+    return b"CAP REQ :%b\r\n" % names
 
 
 def _binary(kind, name, content):
@@ -104,4 +135,21 @@ FRAMES = {
         b"{'purpose': 'send_message', 'from_user': 'Alice', 'to_user': 'lobby', 'message': 'it\\'s \\u00e9'}",
         b"{'purpose': 'start_reload_message_list', 'target_user': 'Bob'}", b"{'purpose': 'exit'}", b"{}",
         b"{'purpose': [1, -2.5, True, None, {'a': []}]}"))),
+    "web": (
+        asked("hello", session=None, resume={"run": "a", "#lobby": 3}), asked("login", name="ann", password="b"),
+        asked("say", text="gr\u00fc\u00dfe \U0001f600\n", tag="t", id="1"), asked("whisper", to="bob", text="x"),
+        asked("history", before=9, most=5), asked("watch", names=["bob", "eve"]), asked("ping"),
+        asked("keys", publish="AAAA"), asked("offer", name="a.bin", size=3, sha256="0" * 64), asked("set", room="#a"),
+        frame(json.dumps({"do": "say", "text": "in parts"}).encode()[:9], is_last=False), frame(b'"}', MORE),
+        frame(b"beat", PING), frame(b"x" * 200, BINARY), frame(b"\x03\xe8bye", CLOSE), frame(b"[1, {}]", TEXT), MASK),
+    "irc": (
+        b"NICK ann\r\nUSER ann 0 * :Ann\r\n", b"JOIN #a,#b key\n", b"PRIVMSG #lobby :hi there\r\n",
+        b"PRIVMSG bob,eve :\x01ACTION waves\x01\r\n", b"@+typing=active;label=7 TAGMSG #a\r\n", b"PING :x\r\n",
+        _caps(b"draft/multiline batch message-tags labeled-response"), _caps(b"draft/metadata-3 sasl"),
+        b"CAP LS 302\r\n", b"BATCH +r draft/multiline #a\r\n@batch=r PRIVMSG #a :one\r\n", b"BATCH -r\r\n",
+        b"AUTHENTICATE PLAIN\r\n", b"AUTHENTICATE AGFubgBzZWNyZXQ=\r\n", b"METADATA * SET avatar :x\r\n",
+        b"METADATA #a SYNC\r\n", b"MONITOR + bob,eve\r\n", b"MARKREAD #a timestamp=2026-11-30T00:00:00.000Z\r\n",
+        b"CHATHISTORY LATEST #a timestamp=2026-11-30T00:00:00.000Z 50\r\n",
+        b"MODE #a +ob-v ann *!*@* bob\r\n", b"REDACT #a 5 :why\r\n", b"RENAME #a #b :why\r\n", b"WHO #a %tcuhn,7\r\n",
+        b"REGISTER * * secret\r\n", "TOPIC #a :gr\u00fc\u00dfe\r\n".encode()),
 }

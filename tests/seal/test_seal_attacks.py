@@ -10,6 +10,7 @@ from surroundings_of_seal import NOW, Server
 from parley.client.seal import devices, envelope, files
 from parley.client.seal.envelope import PREFIX, Unopened
 from parley.client.seal.ring import Ring, Stranger, Unsealable
+from parley.client.seal.talk import Seals
 from parley.client.sealed import SealedFile
 
 
@@ -344,3 +345,26 @@ def test_a_ring_is_a_file_of_its_owner_and_goes_on_after_a_week(tmp_path):
     (tmp_path / "broken").write_text("{")
     with pytest.raises(ValueError, match="cannot be read"):
         Ring(str(tmp_path / "broken"), "ann")
+
+
+def test_no_account_has_a_name_by_which_its_keys_are_written_over_anothers(tmp_path):
+    class Protocol:
+        def __init__(self, name):
+            self.me = name
+
+        def ask_keys(self, *request, of):
+            """Nobody answers."""
+
+    kept = {}
+    for name in ("bob", "bob.new", "bob new", "..", "a/b", "a%2Fb"):
+        seals = Seals(str(tmp_path / "rings"))
+        seals.welcomed(Protocol(name), True)
+        seals.ring.make_keys(NOW)
+        seals.ring.save()
+        kept[name] = seals.ring.keys.public
+    for name, key in kept.items():
+        seals = Seals(str(tmp_path / "rings"))
+        seals.welcomed(Protocol(name), True)
+        assert seals.ring.keys.public == key
+    assert len(list((tmp_path / "rings").iterdir())) == len(kept)
+    assert [path.name for path in tmp_path.iterdir()] == ["rings"]
