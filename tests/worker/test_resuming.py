@@ -228,7 +228,7 @@ def bob(house, ann):
 
 def test_who_logs_in_is_greeted_and_welcomed_with_a_session(house, ann):
     greeted, (kind, name, asked, account, session, number, read) = ann.welcomed
-    assert greeted == ("Greeted", house.store.identity, 16384, True, True, b"")
+    assert greeted == ("Greeted", house.store.identity, 16384, True, True, 0, b"")
     assert (kind, name, asked, account, number, read) == ("Welcome", b"ann", "Login", False, 0, [])
     assert len(session) == 32
 
@@ -263,7 +263,7 @@ def test_who_comes_back_has_the_name_and_hears_what_it_has_missed_before_anythin
     bob.send(b"MSG four\nDM ann psst\n")
     heard = ann.drain()
     assert heard == [
-        ("Greeted", house.store.identity, 16384, True, True, b""),
+        ("Greeted", house.store.identity, 16384, True, True, 0, b""),
         ("Welcome", b"ann", "Hello", False, ann.session, 3, []),
         ("CaughtUp", b"#lobby", [(2, b"bob", b"", b"two", NOW), (3, b"bob", b"", b"three", NOW)], False),
         ("CaughtUp", b"", [], False), ("Said", b"bob", b"four", heard[4][3], 4, b"", NOW * 1000, b""),
