@@ -7,6 +7,7 @@ import functools
 import json
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from parley.server.chat import sizes
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.gate import Gate
@@ -20,6 +21,7 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
 MOST_TOLD = 1000  # values in one answer
+MOST_OF_GUESTS = 256 << 10  # bytes of what all without an account at one address tell, who may be thousands
 
 Values = Dict[bytes, bytes]
 Row = Tuple[bytes, bytes, Optional[bytes]]  # of whom or which room, the key, the value
@@ -61,6 +63,9 @@ class Metadata:
         values: Mapping[bytes, bytes] = room.metadata if room is not None else {} if whom is None else self._of(whom)
         if not trouble and value is not None and key not in values and len(values) >= events.MOST_KEYS:
             trouble = Reason.LIST_FULL
+        if not trouble and value is not None and whom is not None and isinstance(self._owner(whom), int):
+            if self._told_at_address_of(whom) + _size(key, value) > MOST_OF_GUESTS:
+                trouble = Reason.LIST_FULL
         if trouble:
             self._post.refuse(holder, trouble)
             return
@@ -82,6 +87,13 @@ class Metadata:
             self._moderation.keep(room, told, worker, session)
         else:
             self._keep(self._owner(holder), self._post.guarded(worker, session, told))
+
+    def _told_at_address_of(self, holder: int) -> int:
+        """How many bytes it takes what those without an account tell there."""
+        source = self._gate.origin_of(holder)
+        return sum(_size(key, value) for owner, values in self._values.items()
+                   if isinstance(owner, int) and self._gate.origin_of(owner) == source
+                   for key, value in values.items())
 
     def _why_not_set(self, room: Optional[Room], whom: Optional[int], holder: int, is_of_somebody: bool
                      ) -> Optional[str]:
@@ -215,6 +227,10 @@ class Metadata:
     def account_closed(self, name: bytes) -> None:
         """The account is gone."""
         self._values.pop(name, None)
+
+
+def _size(key: bytes, value: bytes) -> int:
+    return 2 * sizes.BYTES + sizes.SLOT + len(key) + len(value)
 
 
 def _ignore(stored: Optional[bool]) -> None:

@@ -2,7 +2,7 @@
 import pytest
 from roomed import DONE, Roomed
 
-from parley.server.chat.metadata import MOST_TOLD
+from parley.server.chat.metadata import MOST_OF_GUESTS, MOST_TOLD
 from parley.server.chat.room import LOBBY_NAME
 from parley.server.protocols.events import MOST_KEYS, Reason
 
@@ -175,3 +175,22 @@ def test_who_has_left_follows_nothing_and_asks_nothing(chat):
     for question in (("set_metadata", b"", b"bob", b"url", b"x"), ("follow", [b"url"])):
         getattr(chat.register, question[0])(*left, *question[1:])
     assert chat.register.whole.metadata._followed == chat.register.whole.metadata._values == {}
+
+
+def test_what_many_without_an_account_at_one_address_tell_is_bounded(chat):
+    told = 0
+    for number in range(40):
+        name = b"guest%d" % number
+        chat.come(name, host="203.0.113.%d" % 9)
+        for key in range(MOST_KEYS):
+            answer, _ = put(chat, name, b"k%d" % key, b"x" * 300)
+            if answer == Reason.LIST_FULL:
+                break
+            told += 300
+    assert answer == Reason.LIST_FULL
+    assert MOST_OF_GUESTS / 2 < told < MOST_OF_GUESTS
+    for name in (b"bob", b"ann"):  # who comes from elsewhere, or has an account
+        assert put(chat, name, b"mood", b"good")[0] != Reason.LIST_FULL
+    assert put(chat, b"guest0", b"k0", None)[0] != Reason.LIST_FULL
+    chat.come(b"late", host="203.0.113.9")
+    assert put(chat, b"late", b"mood", b"good")[0] != Reason.LIST_FULL
