@@ -26,7 +26,10 @@ def _reference(raw: bytes) -> Optional[Reference]:
     if time is None:
         return None
     *parts, fraction = time.groups()
-    seconds = calendar.timegm((*map(int, parts), 0, 0, 0))
+    try:
+        seconds = calendar.timegm((*map(int, parts), 0, 0, 0))
+    except ValueError:  # there is no such month or year
+        return None
     return None, seconds * 1000 + int((fraction or b"0").ljust(3, b"0"))
 
 

@@ -597,6 +597,13 @@ def test_a_long_text_is_cut_between_characters_and_a_short_one_is_whole():
     assert irc_words.lines_of(b"", start, b"a\n \nb") == [start + b"a\r\n", start + b"b\r\n"]
 
 
+@for_each("when", [b"9999-99-99T99:99:99Z", b"2026-13-01T00:00:00Z", b"0000-01-01T00:00:00Z", b"2026-1-1T00:00:00Z"])
+def test_a_time_that_there_is_not_is_refused(when):
+    client = Client(b"ann")
+    (told,) = client.send(b"CHATHISTORY BEFORE #dev timestamp=%b 5" % when)
+    assert told.startswith(b":irc.test FAIL CHATHISTORY INVALID_PARAMS BEFORE #dev") and client.asked == []
+
+
 def test_a_text_of_more_lines_than_irc_has_for_one_is_told_in_few_and_whole():
     start = b":ann!ann@parley PRIVMSG #dev :"
     assert len(irc_words.lines_of(b"", start, b"a\n" * 99 + b"a")) == irc_words.MOST_LINES
