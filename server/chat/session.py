@@ -287,21 +287,22 @@ class Session:
         for command in commands[start:start + count] if traits.numbered else ():
             self._remember(command)
         text = b"\0".join(texts)
-        self._charge_for_lines(text)
+        if b"\n" in text:
+            self._charge_for_lines(text)
         client.hub.say(room, client.number, client.name, text, None, traits.acknowledges, serial, count)
         if traits.acknowledges:
             client.state = WAITING  # until they are stored
         return count
 
     def _charge_for_lines(self, text):
-        if b"\n" in text:
-            self.client.charge(text.count(b"\n") // LINES_A_MESSAGE)
+        self.client.charge(text.count(b"\n") // LINES_A_MESSAGE)
 
     def _put(self, command, say, room):
         """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
         client, traits = self.client, self._traits
         client.audience.said += 1
-        self._charge_for_lines(say.text)
+        if b"\n" in say.text:
+            self._charge_for_lines(say.text)
         self.said_at = client.heard_at
         serial = self._remember(command) if traits.numbered else 0
         if say.tag:
@@ -452,7 +453,8 @@ class Session:
         if self._is_fit(whisper):
             client = self.client
             client.audience.whispered += 1
-            self._charge_for_lines(whisper.text)
+            if b"\n" in whisper.text:
+                self._charge_for_lines(whisper.text)
             self.said_at = client.heard_at
             self._ask(whisper, ToHub.Whisper(
                 client.number, client.name, self._whom(whisper.to), whisper.text, whisper.time, client.address()[0],
