@@ -340,6 +340,7 @@ class Connection:
             self._watch()
             if size > MOST_SENT:
                 self._worker.postpone(self, WRITE)
+                return  # whether it is behind shows when the kernel does not take it
         else:
             for piece in pieces:
                 self.outbox.append(piece)
@@ -368,6 +369,8 @@ class Connection:
             self.finish()
         elif sent >= MOST_SENT:
             self._worker.postpone(self, WRITE)  # the kernel may take more, also where it does not say so
+        elif self.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
+            self._worker.overfull.append(self)
 
     def described(self):
         """Who it is, for the log."""
