@@ -10,9 +10,10 @@ import time
 
 from parley.conformance import profile as profiles
 from parley.conformance.actor import Selector
-from parley.conformance.fixture import random_name
+from parley.conformance.message import Message
+from parley.conformance.names import random_name
 from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
-from parley.conformance.unread import acknowledge_at_once, wait_until_read
+from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
 
 ANSWER_SECONDS = 1.0  # how long an answer is waited for that nothing proves to be missing
 QUIET_SECONDS = 0.15  # after which, where nothing better is known, no more is taken to come
@@ -135,6 +136,8 @@ class Guest:
             self.visit.selector.remove(self)
         if how == "rst":
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        else:
+            forget_what_came(self.socket)
         self.socket.close()
         self.socket = None
         self.visit.guests.remove(self)
@@ -240,7 +243,7 @@ class Visit:
 
 
 def _in_words(got):
-    if isinstance(got, (list, tuple)):
+    if isinstance(got, (list, tuple)) and not isinstance(got, Message):
         got = " / ".join(map(str, got))
     return visible(str(got)) if got else "(nothing)"
 

@@ -8,7 +8,7 @@ from collections import deque
 from parley.conformance import transcript
 from parley.conformance.message import as_text, hex_bytes
 from parley.conformance.profile import Reader
-from parley.conformance.unread import acknowledge_at_once, wait_until_read
+from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
@@ -221,6 +221,8 @@ class Actor:
             self.selector.remove(self)
         if how == "rst":
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            forget_what_came(self.socket)
         self.socket.close()
         self.socket = None
         self.record(self.ident, transcript.NOTE, "disconnects (%s)" % how)

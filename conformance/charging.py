@@ -8,13 +8,13 @@ from parley.conformance.probes import PROBES
 _NOTHING = "(nothing)"
 
 
-def charge(failed, run, known):
+def charge(failed, run, known, serves=True):
     """{requirement: verdict, or the id of the broken requirement that is in the way}, for a failed run.
 
     known: {id: Requirement} of those that the scenario may name. All requirements of the failed step are in it, and
-    others where what came breaks another one.
+    others where what came breaks another one. serves: the server lets somebody in after that.
     """
-    return _Case(failed, run, known).verdicts()
+    return _Case(failed, run, known).verdicts(serves)
 
 
 class _Case:
@@ -29,8 +29,10 @@ class _Case:
         self.broken = self.profile.failed if self.profile else {}
         self.passed = {one.ident for one in self.profile.findings if one.verdict == "pass"} if self.profile else set()
 
-    def verdicts(self):
+    def verdicts(self, serves):
         asked = list(self.failed.step.req)
+        if not serves and self._has_cut_off():
+            return {**dict.fromkeys(asked, self.probes.CUT_OFF), self.probes.CUT_OFF: report.FAIL}
         cause = self._known_cause()
         if cause:
             return {ident: report.FAIL if ident == cause else cause for ident in asked}
@@ -38,6 +40,15 @@ class _Case:
         found = {ident: blamed[0] for ident in asked}
         found.update((ident, report.FAIL) for ident in blamed)
         return found
+
+    def _has_cut_off(self):
+        """Whether the run has reset a connection by now, and a requirement says that it does no harm."""
+        return self.probes.CUT_OFF in self.known and any(
+            getattr(step, "disconnect", None) == "rst" for step in self._steps())
+
+    def _steps(self):
+        """The steps up to the failed one, which is the last."""
+        return model.every_step(self.run.played[:self.failed.played] + [self.failed.step])
 
     def _known_cause(self):
         """A requirement that the acquaintance has found broken and that explains the failure; None if there is none."""
@@ -80,7 +91,7 @@ class _Case:
     def _used(self):
         """The requirements that the scenario has relied on up to the failed step."""
         found = set(self.failed.step.req)
-        for step in model.every_step(self.run.played[:self.failed.played] + [self.failed.step]):
+        for step in self._steps():
             found.update(getattr(step, "req", ()))
             found.update(self.probes.relies_on(step, self.run.variant, self.run.renaming))
         return found

@@ -1,11 +1,11 @@
 """A running server with the suite's witnesses: one client on each worker, logged in as long as the server runs."""
 import contextlib
-import random
-import string
 import time
 
 from parley.conformance.actor import Actor, Selector
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, Barrier, BarrierFailed
+from parley.conformance.names import random_name, random_word
+from parley.conformance.probes import PROBES as MANNERS
 from parley.conformance.targets import Foreign
 
 REPLY_SECONDS = 10.0  # the default timeout for a reply; a busy machine may stall for some seconds
@@ -16,15 +16,6 @@ _SUFFIX_MARK = "zz"  # at the beginning of the suffix of names on a foreign serv
 
 class NotUsable(Exception):
     """The suite's own witness cannot log in to the server."""
-
-
-def random_word(length):
-    return "".join(random.choice(string.ascii_lowercase) for _ in range(length))
-
-
-def random_name():
-    """A name for one of the suite's own clients; short enough for every protocol."""
-    return "wtn" + random_word(6)
 
 
 def new_suffix():
@@ -80,7 +71,7 @@ class ServerFixture:
         return name in self.ignored_names
 
     def ignore_filter(self, suffix, text):
-        """`is_ignored` for the actors of one run, who have this suffix; `text` has all that the scenario says.
+        """`is_ignored` for the actors of one run, who have this suffix; `text` has what they say without it.
 
         On a foreign server it also ignores everybody else: other runs, which have other suffixes, and people.
         """
@@ -112,7 +103,8 @@ class ServerFixture:
         return self.profiles.get(codec.NAME)
 
     def own_actor(self, ident, codec):
-        return Actor(ident, codec, self.selector, no_record, self.is_ignored, profile=self.profile_of(codec))
+        return Actor(ident, codec, self.selector, no_record, self.is_ignored, profile=self.profile_of(codec),
+                     manner=MANNERS[codec.NAME].Manner)
 
     def _log_in(self, witness, worker):
         name = random_name()

@@ -6,7 +6,8 @@ import ssl
 import time
 
 from parley.conformance.actor import Actor, Selector
-from parley.conformance.fixture import NotUsable, no_record, random_name
+from parley.conformance.fixture import NotUsable, no_record
+from parley.conformance.names import random_name
 from parley.conformance.probes import PROBES
 from parley.conformance.transcript import visible
 from parley.conformance.wire import CODECS

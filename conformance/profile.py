@@ -11,6 +11,7 @@ from typing import NamedTuple, Tuple
 from parley.conformance.message import format_fields
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+MARK = "\ufeff"  # a byte order mark
 ME = "<me>"  # in a pattern, the name of the one who gets the message
 
 
@@ -31,20 +32,22 @@ class Finding(NamedTuple):
 class Profile(NamedTuple):
     """What is known of one server and protocol. Patterns are regular expressions for a whole message.
 
-    greeting: of the lines that greet a connection. prompt: what stands in front of lines. carriage_return: lines end in
-    CR LF. colours: they have some. small_names: names are told in small letters, however they were given. asides: of
-    lines that nobody asked for; to_members, to_strangers: the same, for those who are logged in or are not; unasked:
-    the same, for those who have not asked for the list of users. acknowledgements: of what speakers are told;
-    acknowledged: after which commands, where that is known. rewrites: (pattern, template) of lines in another form.
-    lists: (pattern with a group `names`, separator, template) of a list in one line. answers: (the document's answer,
-    patterns of those that stand for it). unanswered: the kinds of message that never come. repeats: (pattern, times) of
-    lines that come more than once. closing: of answers after which the server closes. manners: words for how messages
-    differ in form, which `Manner` and `alike` of `conformance.probes` understand. echoes: speakers hear themselves.
-    proof: the kind of barrier that works, or empty. pause: seconds between two writes, where one read is one message.
-    shared: there is room for several runs at the same time, which can tell each other's messages from their own.
+    greeting: of the lines that greet a connection. mark: a byte order mark stands in front of the first line. prompt:
+    what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. small_names: names are
+    told in small letters, however they were given. asides: of lines that nobody asked for; to_members, to_strangers:
+    the same, for those who are logged in or are not; unasked: the same, for those who have not asked for the list of
+    users. acknowledgements: of what speakers are told; acknowledged: after which commands, where that is known.
+    rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator, template)
+    of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered: the kinds
+    of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of answers after
+    which the server closes. manners: words for how messages differ in form, which `Manner` and `alike` of
+    `conformance.probes` understand. echoes: speakers hear themselves. proof: the kind of barrier that works, or empty.
+    pause: seconds between two writes, where one read is one message. shared: there is room for several runs at the same
+    time, which can tell each other's messages from their own.
     """
 
     greeting: Tuple[str, ...] = ()
+    mark: bool = False
     prompt: str = ""
     carriage_return: bool = False
     colours: bool = False
@@ -144,6 +147,7 @@ class Reader:
         self.profile = profile
         self.state = state
         self._greeting = list(profile.greeting)
+        self._is_first = True
         self._seen = Counter()
         self._acknowledged = Counter()
 
@@ -154,6 +158,9 @@ class Reader:
             found = self._manner.read(message, profile.manners) if self._manner else [message]
             return [one for one in found if not self._is_aside(told(one)) and not self._is_acknowledgement(told(one))]
         line = plain(message) if profile.colours else message
+        if profile.mark and self._is_first and line.startswith(MARK):
+            line = line[len(MARK):]
+        self._is_first = False
         if profile.carriage_return and line.endswith("\r"):
             line = line[:-1]
         line = self._without_prompts(line)

@@ -23,13 +23,14 @@ class Results:
         self.transcripts = {}  # requirement: the smallest transcript that shows that it is broken
         self.learnt = set()  # requirements of which the acquaintance has found that they are broken
         self.hinders = set()  # requirements that are in the way of others
+        self.lost = ""  # the scenario from which on the server let nobody in
 
     def add(self, properties):
         """Add the properties of one item: [(name, value)].
 
         `verdicts` is [[requirement, verdict, note], ...] as JSON, `evidence` the kind of barrier, such as relay,
-        `transcripts` {requirement: text} as JSON, `learnt` a requirement that the acquaintance has found broken, and
-        `hinders` one that is in the way of others.
+        `transcripts` {requirement: text} as JSON, `learnt` a requirement that the acquaintance has found broken,
+        `hinders` one that is in the way of others, and `lost` the scenario from which on the server let nobody in.
         """
         properties = dict(properties)
         for ident, verdict, note in json.loads(properties.get("verdicts", "[]")):
@@ -48,6 +49,7 @@ class Results:
             self.learnt.add(properties["learnt"])
         if properties.get("hinders"):
             self.hinders.add(properties["hinders"])
+        self.lost = self.lost or properties.get("lost", "")
 
     def __bool__(self):
         return bool(self._verdicts)

@@ -76,10 +76,15 @@ class Run:
 
     def _make_actor(self, ident, codec):
         ignore_echo = self.fixture.echoes and "echo" not in self.scenario.tags
-        said = str([step.sends for step in model.every_step(self.scenario.steps) if isinstance(step, model.Step)])
-        is_ignored = self.fixture.ignore_filter(self.renaming.suffix, said)
+        is_ignored = self.fixture.ignore_filter(self.renaming.suffix, self._said_as_it_is())
         return Actor(ident, codec, self.fixture.selector, self.transcript.add, is_ignored, ignore_echo,
                      self.fixture.profile_of(codec), self._manners[codec.NAME])
+
+    def _said_as_it_is(self):
+        """All that the scenario sends, but for the names that get a suffix in messages."""
+        sends = [send for step in model.every_step(self.scenario.steps) for send in getattr(step, "sends", ())]
+        names = self.renaming.without_names(str([send for send in sends if send.kind == "message"]))
+        return names + str([send for send in sends if send.kind != "message"])
 
     def _manner(self, codec):
         """How messages of a foreign server are read, for an `Actor`; None where they are as they are."""

@@ -7,6 +7,7 @@ _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _STEP_SECONDS = 0.002
+_MOST_READS = 100  # of what a server may send for ever
 
 
 def wait_until_read(sock, seconds, otherwise):
@@ -28,6 +29,17 @@ def acknowledge_at_once(sock):
     """Let a server that writes line by line, without TCP_NODELAY, not wait 40 ms for each acknowledgement."""
     if _QUICKACK is not None:
         sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+def forget_what_came(sock):
+    """Before closing, read what has come: the kernel resets a connection that is closed with something unread."""
+    try:
+        sock.setblocking(False)
+        for _ in range(_MOST_READS):
+            if not sock.recv(65536):
+                return
+    except OSError:
+        pass  # nothing more, or closed meanwhile
 
 
 def _unread(sock):

@@ -58,6 +58,10 @@ class Renaming:
     def text(self, text):
         return self._names.sub(self._renamed, text) if self.active else text
 
+    def without_names(self, text):
+        """The text without the names that get a suffix."""
+        return self._names.sub("", text) if self.active else text
+
     def _renamed(self, found):
         return (found.group().lower() if self._small else found.group()) + self.suffix
 

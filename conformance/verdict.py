@@ -78,6 +78,9 @@ def told(requirements, results, rerun):
     """Lines: the verdict, then the causes; `rerun` gives the command that repeats a requirement, from its id."""
     found = causes(requirements, results)
     lines = [sentence(requirements, results)]
+    if results.lost:
+        lines += ["", "When scenario %s was to begin, the server let nobody in any more: it has ended, or hangs." %
+                  results.lost, "Start it again, and judge what has not been reached with --req."]
     if found:
         lines += ["", "To mend, in this order:"]
     for number, cause in enumerate(found[:MOST_CAUSES], 1):

@@ -13,6 +13,7 @@ and what else the reading of messages and the charging of failures have to know;
                             which one stands; `kept` is what `kept_before` gave
     kept_before(fixture, scenario)      what the server has kept from before the scenario, which is not counted
 
+    CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
     CLOSED                  the requirements that are broken by closing behind an answer
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
     is_farewell(message)    may it come in front of a close that is expected, as no requirement minds?
@@ -30,6 +31,7 @@ from parley.conformance.wire import CODECS
 _DEFAULTS = {
     "Manner": None,
     "kept_before": lambda fixture, scenario: None,
+    "CUT_OFF": None,
     "CLOSED": (),
     "is_in": lambda lines: False,
     "is_farewell": lambda message: False,

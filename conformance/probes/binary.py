@@ -25,6 +25,7 @@ _NOBODY, _SPACES, _OWN_LIST, _WORDY, _TWICE = "nobody", "spaces", "own list", "w
 _KIND = re.compile(r"(?:.* )?type=(\d+)(?: .*)?", re.DOTALL)
 
 CUT = {"bytes": "BIN-FRAME-4", "joined": "BIN-FRAME-4"}
+CUT_OFF = "BIN-NET-2"
 
 _GROUNDS = {"100": "BIN-TALK-1", "204": "BIN-NAME-3", "206": "BIN-NAME-1", "207": "BIN-JOIN-1", "208": "BIN-QUIT-1",
             "209": "BIN-JOIN-2", "210": "BIN-USER-1", "212": "BIN-PING-1", "300": "BIN-JOIN-3", "301": "BIN-QUIT-3",
@@ -248,7 +249,8 @@ def leaving(visit):
     visit.start_transcript()
     answers = _answers(bob, {"type": _QUIT})
     found = [one for one in answers if one.fields["type"] == _LEFT_ALONE]
-    if not visit.find("BIN-QUIT-1", found and not found[0].fields["content"], "type=208", answers):
+    raw = [one for one in bob.raw if one.fields["type"] == _LEFT_ALONE]  # as a word beside 207 may be set aside
+    if not visit.find("BIN-QUIT-1", raw and not raw[0].fields["content"], "type=208 without content", raw or answers):
         visit.learn(**{"manners": (_WORDY,)} if found else {"unanswered": ("208",)})
     visit.read_until(lambda: bob.closed)
     if visit.find("BIN-QUIT-2", bob.closed, "(closed by the server)", "(still open)", hinders=True):

@@ -1,16 +1,21 @@
 """How a foreign server of `delimited` talks: how it reads, and what it answers to the first requests of everybody."""
+import re
+
 from parley.conformance.acquaintance import Refused
 from parley.conformance.barrier import SELF
 from parley.conformance.message import Message
 from parley.conformance.probes import common
+from parley.conformance.profile import pattern_of
 from parley.conformance.wire import delimited as codec
 
 _TEXT = "wtm some words"
 
 # Words for `Profile.manners`: what a sender gets in the place of his message.
 _NO_ECHO, _ACKNOWLEDGED = "no echo", "acknowledged"
+_DONE = "done: "  # and the pattern of a text in a RESPONSE that is none about an error
 
 CUT = {"bytes": "DELIMITED-FRAME-4", "joined": "DELIMITED-FRAME-4"}
+CUT_OFF = "DELIMITED-LEAVE-2"
 
 _GROUNDS = {"LISTRESPONSE": "DELIMITED-LIST-1", "SEND": "DELIMITED-SEND-1"}
 
@@ -23,6 +28,9 @@ class Manner:
 
     def read(self, message, manners):
         """The messages for which this one stands."""
+        texts = message.fields.get("RESPONSE")
+        if texts and any(one.startswith(_DONE) and re.fullmatch(one[len(_DONE):], texts[0]) for one in manners):
+            message = message._replace(fields={"RESPONSE": []})
         if _ACKNOWLEDGED in manners and message.fields.get("RESPONSE") == []:
             return self._sent(1) or [message]
         if _NO_ECHO in manners and "LISTRESPONSE" in message.fields:
@@ -40,7 +48,10 @@ def accounts(visit):
     answer = _answer(guest, {"CREATE": [guest.name]})
     if answer is None:
         raise Refused("DELIMITED-CREATE-1", None)
-    visit.find("DELIMITED-CREATE-1", answer.fields == {"RESPONSE": []}, "RESPONSE=[]", answer, hinders=True)
+    other = visit.newcomer("bob")
+    refusal = _answer(other, {"CREATE": [guest.name]}) if answer.fields.get("RESPONSE") else None
+    mended = _learn_success(visit, answer, refusal, guest.name)
+    visit.find("DELIMITED-CREATE-1", answer.fields == {"RESPONSE": []}, "RESPONSE=[]", answer, hinders=not mended)
     more = guest.hear_all()
     visit.find("DELIMITED-LOGIN-5", not more, "", more)
     answer = _answer(guest, codec.probe())
@@ -48,6 +59,15 @@ def accounts(visit):
                hinders=True)
     answer = _answer(guest, codec.list_users())
     visit.find("DELIMITED-LIST-1", answer and guest.name in codec.names_in(answer), guest.name, answer)
+
+
+def _learn_success(visit, answer, refusal, name):
+    """Whether the answer has a text that a refusal has not: then it is one of success, in the server's words."""
+    text, other = ((one.fields.get("RESPONSE") or [None])[0] if one is not None else None for one in (answer, refusal))
+    if text is None or other is None or text == other:
+        return False
+    visit.learn(manners=(_DONE + pattern_of(text, [name]),))
+    return True
 
 
 def talk(visit):
@@ -78,10 +98,31 @@ def coming_back(visit):
     again = visit.newcomer("ann")
     visit.start_transcript()
     answer = _answer(again, {"LOGIN": [guest.name]})
-    visit.find("DELIMITED-LOGIN-6", answer and answer.fields == {"RESPONSE": []}, "RESPONSE=[]", answer, hinders=True)
+    raw = again.raw[-1:]
     stranger = visit.newcomer("bob")
-    answer = _answer(stranger, {"LOGIN": [stranger.name]})
-    visit.find("DELIMITED-LOGIN-2", answer and answer.fields.get("RESPONSE"), "RESPONSE with a text", answer)
+    refusal = _answer(stranger, {"LOGIN": [stranger.name]})
+    mended = _learn_success(visit, answer, refusal, guest.name)
+    let_in = mended or answer and answer.fields == {"RESPONSE": []}
+    visit.find("DELIMITED-LOGIN-6", let_in, "RESPONSE=[]", answer, hinders=True)
+    if let_in:
+        visit.find("DELIMITED-LOGIN-1", raw[0].fields == {"RESPONSE": []}, "RESPONSE=[]", raw)
+    visit.find("DELIMITED-LOGIN-2", refusal and refusal.fields.get("RESPONSE"), "RESPONSE with a text", refusal)
+
+
+def kept(visit):
+    """What was kept for somebody waits until it is asked for."""
+    ann, bob = (visit.newcomer(ident) for ident in ("ann", "bob"))
+    for guest in (ann, bob):
+        _answer(guest, {"CREATE": [guest.name]})
+    name = bob.name
+    bob.leave()
+    visit.listen(0.1)  # in which the server notices
+    visit.start_transcript()
+    _answer(ann, codec.whisper(ann.name, name, _TEXT))
+    again = visit.newcomer("bob")
+    _answer(again, {"LOGIN": [name]})
+    more = again.hear_all()
+    visit.find("DELIMITED-LOGIN-5", not more, "", more)
 
 
 def proof(visit):
@@ -90,7 +131,7 @@ def proof(visit):
         visit.learn(proof=SELF)
 
 
-EXPERIMENTS = (common.greeting(None), accounts, common.segments("DELIMITED-FRAME-4"), talk, coming_back, proof)
+EXPERIMENTS = (common.greeting(None), accounts, common.segments("DELIMITED-FRAME-4"), talk, coming_back, kept, proof)
 
 
 def _answer(guest, request):
@@ -108,6 +149,11 @@ def ground(wanted):
     return _GROUNDS.get(kind(wanted))
 
 
+def blame(got, actor):
+    """The requirement that such a message breaks where nobody expects it; None if that depends."""
+    return "DELIMITED-LOGIN-5" if kind(got) == "SEND" else None
+
+
 def relies_on(step, variant, renaming):
     """The requirements that a step relies on without naming them."""
     found = set()
@@ -122,6 +168,12 @@ def relies_on(step, variant, renaming):
     if common.needs_framing(step, variant):
         found.add("DELIMITED-FRAME-4")
     return found
+
+
+def is_in(lines):
+    """Whether these are the reply to a request that was done, in whatever words."""
+    return any(re.fullmatch(r"RESPONSE=\['.*\b(?:success\w*|ok|done|created|welcome|logged in)\b.*'\]", line,
+                            re.IGNORECASE) for line in lines)
 
 
 def is_reply(message):

@@ -25,6 +25,7 @@ _DECORATIONS = {"bare": (_UNPADDED, "DOLLAR-PACKET-3"), "json": (_JSON, "DOLLAR-
 _KIND = re.compile(r"(?:.* )?purpose='?(\w+)'?(?:.* result=(True|False))?.*", re.DOTALL)
 
 CUT = {"bytes": "DOLLAR-PACKET-4", "joined": "DOLLAR-PACKET-4"}
+CUT_OFF = "DOLLAR-EXIT-3"
 
 _GROUNDS = {
     "login True": "DOLLAR-LOGIN-1", "login False": "DOLLAR-LOGIN-2", _LIST: "DOLLAR-LIST-2", _HEARD: "DOLLAR-SEND-1",

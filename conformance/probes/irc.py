@@ -14,6 +14,7 @@ _WELCOME_SECONDS = 10.0  # some let nobody in before they have asked for a name 
 _CASEMAPPINGS = ("ascii", "rfc1459", "rfc1459-strict", "strict-rfc1459")
 
 CUT = {"bytes": "IRC-LINE-2", "joined": "IRC-LINE-2"}
+CUT_OFF = "IRC-NET-2"
 
 
 class Manner:

@@ -3,13 +3,16 @@ import re
 
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
-from parley.conformance.fixture import random_word
-from parley.conformance.profile import pattern_of, plain
+from parley.conformance.names import random_word
+from parley.conformance.profile import MARK, pattern_of, plain
+from parley.conformance.transcript import shortened
 
 _TEXT = "wtm some words"
 _PEOPLE = 13  # the twelve of a scenario, and a witness
 _RACERS, _RACES = 4, 5
 _ORDERED = 20
+_LONG = 8000  # bytes, of which scenarios have lines
+_SHOWN = 40
 _PAUSE = PAUSE_SECONDS
 PULSE_SECONDS = 1.2
 # The likeliest first.
@@ -88,8 +91,17 @@ def greeting(visit):
     prompt = guest.decoder.unfinished.decode("utf-8", "replace")
     shown = [line.rstrip("\r") for line in lines]
     visit.find("LINE-LOGIN-5", not lines and not prompt, "", shown + [prompt] * bool(prompt))
+    shown = _without_mark(visit, shown)
     visit.learn(greeting=[pattern_of(plain(line)) for line in shown], prompt=plain(prompt),
                 carriage_return=shown != lines)
+
+
+def _without_mark(visit, lines):
+    """The first lines of a connection, without the byte order mark that .NET puts in front of what it writes."""
+    if not lines or not lines[0].startswith(MARK):
+        return lines
+    visit.learn(mark=True)
+    return [lines[0][len(MARK):]] + lines[1:]
 
 
 def pulse(visit):
@@ -124,6 +136,7 @@ def login(visit):
     lines.remove(answer)
     lines = _heard_by_all(visit, lines, guest)
     visit.find("LINE-LOGIN-1", answer == "OK", "OK", answer)
+    answer, = _without_mark(visit, [answer])
     lines = [plain(line) for line in lines]
     if plain(answer) != "OK":
         visit.learn(rewrites=((pattern_of(plain(answer), [guest.name]), "OK"),))
@@ -379,23 +392,17 @@ def _try_again(visit, guest):
 def leaving(visit):
     """Who leaves is announced to the others, once, however he leaves; his name is free again, and not on the list."""
     stranger = visit.newcomer("stranger")
-    _leave(visit, "fin")
+    _leave(visit)
     heard = stranger.hear_all(_PAUSE)
     visit.learn(to_strangers=[re.sub(r"wtn[a-z]{6}", r"\\S+", pattern_of(line)) for line in heard])
     stranger.leave()
 
 
-def cuts(visit):
-    """The same for whose connection is cut: last, as there are servers that do not survive it."""
-    _leave(visit, "rst")
-    _strangers_leave(visit, "rst")
-
-
-def _leave(visit, how):
+def _leave(visit):
     visit.start_transcript()
     ann, bob, cat = _enter(visit, "ann", "bob", "cat")
     name = bob.name
-    bob.leave(how)
+    bob.leave()
     wanted = "INFO %s disconnected" % name
     first = ann.hear()
     lines = ([first] if first is not None else []) + ann.hear_all(2 * _PAUSE) + _drained(visit, ann)
@@ -421,16 +428,6 @@ def _leave(visit, how):
     visit.find("LINE-LOGIN-6", _log_in(again), "OK", again.raw[-1:], hinders=True)
     for guest in (ann, cat, again):
         guest.leave()
-
-
-def _strangers_leave(visit, how):
-    visit.start_transcript()
-    ann, = _enter(visit, "ann")
-    visit.newcomer("stranger").leave(how)
-    ann.lines.clear()
-    heard = ann.hear_all(QUIET_SECONDS)
-    visit.find("LINE-LEAVE-3", not heard, "", heard)
-    visit.learn(to_members=[pattern_of(line) for line in heard])
 
 
 def _hinders(visit, ident):
@@ -472,6 +469,8 @@ def crowd(visit):
         try:
             guest = visit.newcomer("guest%d" % number)
         except OSError:
+            if not guests:
+                raise  # nobody is there any more
             break
         if not _log_in(guest):
             break
@@ -523,16 +522,36 @@ def proof(visit):
 
 def strangers(visit):
     """Nobody is told of the end of a connection that was never logged in."""
-    _strangers_leave(visit, "fin")
+    ann, = _enter(visit, "ann")
+    visit.newcomer("stranger").leave()
+    ann.lines.clear()
+    heard = ann.hear_all(QUIET_SECONDS)
+    visit.find("LINE-LEAVE-3", not heard, "", heard)
+    visit.learn(to_members=[pattern_of(line) for line in heard])
+
+
+def long_lines(visit):
+    """A line of a few thousand bytes is a line like others."""
+    if _hinders(visit, "LINE-MSG-1"):
+        return
+    ann, bob = _enter(visit, "ann", "bob")
+    ann.say("MSG " + _TEXT + " " + "a" * _LONG)
+    first = bob.hear()
+    told = [] if first is None else [first]
+    fits = not ann.closed and bool(told) and _TEXT in first and first.endswith("a" * _LONG)
+    came = told + ann.hear_all() + ["(closed by the server)"] * ann.closed
+    visit.find("LINE-FRAME-5", fits, "a text of %d letters" % (_LONG + len(_TEXT) + 1),
+               [shortened(line, _SHOWN) for line in came], hinders=True)
 
 
 EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, joins, talk, small_names, whispers,
-               proof, who, refusals, leaving, texts, names, crowd, cuts)
+               proof, who, refusals, leaving, texts, names, crowd, long_lines)
 
 
 # How scenarios are read
 
 CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
+CUT_OFF = "LINE-NET-3"
 CLOSED = ("LINE-ERR-2", "LINE-LOGIN-7")
 
 _KINDS = ((r"INFO .+ disconnected", "INFO disconnected"), (r"MSG \S+ .*", "MSG"), (r"DM \S+ .*", "DM"),
@@ -580,6 +599,8 @@ def relies_on(step, variant, renaming):
             found.add("LINE-FRAME-2")
         if send.kind == "message" and content.startswith("LOGIN "):
             found.add("LINE-LOGIN-1")
+        if len(content) > _LONG / 2:
+            found.add("LINE-FRAME-5")
     if len(getattr(step, "sends", ())) > 1:
         found.add("LINE-FRAME-2")  # they may come together
     for matcher in getattr(step, "expects", ()):

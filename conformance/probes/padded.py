@@ -18,6 +18,7 @@ _SPEAKING = "somebody says something"
 _OWN_TIME = "own time"
 
 CUT = {"bytes": "PAD-FRAME-2", "joined": "PAD-FRAME-2"}
+CUT_OFF = "PAD-LEAVE-2"
 
 _GROUNDS = {RECEIVED: "PAD-ACK-1", _SPEAKING: "PAD-RELAY-1"}
 
@@ -84,6 +85,22 @@ def relay(visit):
             (pattern_of(got, [ann.name], [_TEXT]), _ANY_TIME + r"\g<name>: \g<text>"),))
 
 
+def leaving(visit):
+    """The others hear nothing of it that somebody leaves."""
+    ann, bob = _both(visit)
+    visit.start_transcript()
+    bob.leave()
+    heard = ann.hear_all()
+    visit.find("PAD-LEAVE-1", not heard, "", heard)
+    visit.learn(asides=[pattern_of(one, [bob.name]) for one in heard])
+    ann.leave()
+    visit.start_transcript()
+    carol = visit.newcomer("carol")
+    carol.hear_all()
+    visit.newcomer("dan").leave()
+    visit.learn(asides=map(pattern_of, carol.hear_all()))
+
+
 def proof(visit):
     """How it is shown that no more comes."""
     if not (visit.has_failed("PAD-RELAY-1") or visit.has_failed("PAD-RELAY-2")):
@@ -93,7 +110,7 @@ def proof(visit):
 
 
 EXPERIMENTS = (common.greeting("PAD-ACK-4"), acknowledgements, nothing, common.segments("PAD-FRAME-2"), copies, relay,
-               proof)
+               leaving, proof)
 
 
 def _both(visit):

@@ -12,7 +12,7 @@ from grading import REQUIREMENTS, graded, started
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "habits")
 SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py", "clock.py", "pulse.py", "polite.py",
-           "lobby.js", "chunks.js", "terse.js", "palette.js")
+           "sharp.py", "looper.py", "lobby.js", "chunks.js", "terse.js", "palette.js", "pinger.js")
 IDLE_SECONDS = 3
 QUICK = ("greeter.py", "own_words.py", "lobby.js")  # the others take long together
 
