@@ -533,7 +533,7 @@ class ScenarioItem(pytest.Item):
         if failed or transcripts:
             suite.failed_scenarios.add(self.scenario.name)
         found = [(ident, verdict, note) for ident, (verdict, note) in verdicts.items()]
-        found += [one for one in _verdicts(run.passed) if one[0] not in transcripts]
+        found += [one for one in _verdicts(run.passed) if one[0] not in verdicts]
         self._record(found + self._not_reached(found), run.fixture.barrier.kind)
         if transcripts:
             self.user_properties.append(("transcripts", json.dumps(transcripts)))

@@ -21,7 +21,7 @@ BREAKS = {
     "info-twice": ("LEAVE-2", ""),
     "one-recv-is-one-line": ("FRAME-1 FRAME-2", "FRAME-4 FRAME-6 FRAME-7 FRAME-10 TEXT-5 TEXT-6 TEXT-8 TEXT-9"),
     "two-bobs": ("LOGIN-2 LOGIN-8 LOGIN-11", ""),
-    "forgets-crlf": ("FRAME-3", "MSG-6 FRAME-9 FRAME-10 TEXT-5 TEXT-7 TEXT-8 TEXT-9"),
+    "forgets-crlf": ("FRAME-3", "MSG-6 FRAME-4 FRAME-9 FRAME-10 TEXT-5 TEXT-7 TEXT-8 TEXT-9"),
     "who-lists-strangers": ("WHO-5", ""),
     "who-lacks-self": ("WHO-1", ""),
     "who-goes-to-all": ("WHO-3", ""),
