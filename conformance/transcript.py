@@ -18,8 +18,9 @@ class Line(NamedTuple):
 
 
 def visible(text):
-    """The text as one line that is safe to print: unprintable characters are escaped."""
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    """The text as one line that is safe to print: what is unprintable is escaped, and so are blanks at the end."""
+    seen = text.rstrip(" ")
+    return "".join(char if char.isprintable() else _escaped(char) for char in seen) + r"\x20" * (len(text) - len(seen))
 
 
 def _escaped(char):
