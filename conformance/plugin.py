@@ -533,7 +533,8 @@ class ScenarioItem(pytest.Item):
         if failed or transcripts:
             suite.failed_scenarios.add(self.scenario.name)
         found = [(ident, verdict, note) for ident, (verdict, note) in verdicts.items()]
-        found += [one for one in _verdicts(run.passed) if one[0] not in verdicts]
+        partly = set(failed.step.req) if failed else set()  # what is in the way hides the rest of these
+        found += [one for one in _verdicts(run.passed) if one[0] not in partly.union(transcripts)]
         self._record(found + self._not_reached(found), run.fixture.barrier.kind)
         if transcripts:
             self.user_properties.append(("transcripts", json.dumps(transcripts)))
