@@ -32,6 +32,7 @@ from parley.client.events import (
     Renamed,
     Request,
     RoomNotice,
+    RoomRenamed,
     Rooms,
     Said,
     Saved,
@@ -48,6 +49,6 @@ from parley.client.protocol import Impossible
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Invited", "Joined",
     "Kept", "Left", "Listed", "Moved", "Notice", "Pong", "Presence", "Progress", "Recalled", "Refused", "Renamed",
-    "Request", "RoomNotice", "Rooms", "Said", "Saved", "Topic", "Typing", "Unsure", "Users", "Welcomed", "Whispered",
-    "connect", "parse",
+    "Request", "RoomNotice", "RoomRenamed", "Rooms", "Said", "Saved", "Topic", "Typing", "Unsure", "Users", "Welcomed",
+    "Whispered", "connect", "parse",
 ]

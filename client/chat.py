@@ -655,6 +655,12 @@ class Chat(RoomRequests):
         for text in self._position.forget(room):
             self._events.append(events.Unsure(events.Request("say", room, text)))
 
+    def _on_room_renamed(self, event: events.RoomRenamed) -> List[Event]:
+        if event.room in self.inside:
+            self.inside[event.name] = self.inside.pop(event.room)
+        self._position.rename(event.room, event.name)
+        return [event]
+
     def _on_listed(self, event: events.Listed) -> List[Event]:
         for room in event.rooms:
             self.inside.setdefault(room, None)
@@ -755,6 +761,7 @@ class Chat(RoomRequests):
         events.Left: _on_left,
         events.Listed: _on_listed,
         events.Renamed: _on_renamed,
+        events.RoomRenamed: _on_room_renamed,
         events.Users: _on_users,
         events.Welcomed: _on_welcomed,
         events.Offered: _on_offered,

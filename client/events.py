@@ -217,6 +217,15 @@ class RoomNotice(NamedTuple):
 
 
 @event
+class RoomRenamed(NamedTuple):
+    """The room `room` is called `name` from now on; `text` says so in the server's words. Who was in it still is."""
+
+    room: str
+    name: str
+    text: str
+
+
+@event
 class Typing(NamedTuple):
     """`name` is typing: in the lobby (`place` is None), in the room `place`, or to you alone, and `place` is `name`."""
 
@@ -268,6 +277,6 @@ class Saved(NamedTuple):
 
 Event = Union[
     Connected, Disconnected, Notice, Welcomed, Done, Refused, Unsure, Users, Described, Pong, Recalled, Kept, Progress,
-    Said, Whispered, Joined, Left, Listed, Renamed, Rooms, Topic, RoomNotice, Invited, Typing,
+    Said, Whispered, Joined, Left, Listed, Renamed, Rooms, Topic, RoomNotice, RoomRenamed, Invited, Typing,
     Presence, Offered, Moved, Saved,
 ]  # fmt: skip

@@ -63,6 +63,16 @@ class Places:
         if self._others.pop(name, None) is self.open:
             self.open = self.lobby
 
+    def rename(self, room, name):
+        """A room is called `name` now: its place goes on under that name, instead of one that had it before."""
+        place = self._others.pop(room, None)
+        if place is None:
+            return
+        if self._others.get(name) is self.open:
+            self.open = place
+        place.name = name
+        self._others[name] = place
+
     def clear(self):
         """Only the lobby is left."""
         self._others.clear()

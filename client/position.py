@@ -36,6 +36,11 @@ class ResumePosition:
         left = self._rooms.pop(room, None)
         return left.unconfirmed if left else []
 
+    def rename(self, room: str, name: str) -> None:
+        """The room is called `name` now."""
+        if room in self._rooms:
+            self._rooms[name] = self._rooms.pop(room)
+
     @property
     def unanswered(self) -> int:
         """How many own messages are there, in all rooms, on which the log will tell?"""

@@ -24,6 +24,7 @@ KICKED, BANNED = "You were kicked.", "You are banned here."
 _FINAL = (REPLACED, KICKED, BANNED)  # sentences after which coming back by oneself would be wrong
 # What happens in a room, in the server's words. No name has a blank in it.
 _WENT = re.compile(r"(\S+) (joined|left)")
+_CALLED = re.compile(r"\S+ renamed the room to (#\S+)")
 _NAMED = re.compile(r"(\S+) is now (\S+)")
 _INVITED = re.compile(r"(\S+) invites you to (#\S+)")
 
@@ -200,11 +201,13 @@ class ClientProtocol:
 
     def _room_happening(self, room: str, words: str) -> List[Event]:
         """The event for what has happened in a room, in the server's words, such as "bob joined"."""
-        went, named = _WENT.fullmatch(words), _NAMED.fullmatch(words)
+        went, named, called = (form.fullmatch(words) for form in (_WENT, _NAMED, _CALLED))
         if went:
             return [(events.Joined if went.group(2) == "joined" else events.Left)(went.group(1), room)]
         if named:
             return [events.Renamed(named.group(1), named.group(2), room)]
+        if called:
+            return [events.RoomRenamed(room, called.group(1), words)]
         found: List[Event] = [events.RoomNotice(room, words)]
         if self._is_put_out_by(words):
             found.append(events.Left(self.me or "", room))

@@ -119,6 +119,12 @@ class Resumption:
         self._own.pop(room, None)
         return []
 
+    def rename(self, room: str, name: str) -> None:
+        """The room is called `name` now."""
+        for held in (self.marks, self._own):
+            if room in held:
+                held[name] = held.pop(room)  # type: ignore[attr-defined]
+
     # ---- own messages
 
     def post(self, post: Post) -> None:

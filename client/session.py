@@ -203,6 +203,13 @@ class Session:
         else:
             self._connected().who(room)
 
+    def _away(self, word="on"):
+        if word not in ("on", "off"):
+            raise Impossible("This is written /away, or /away off.")
+        self._connected().away(word == "on")
+        self._screen.show(showing.aside(
+            "You are away; /away off says that you are here again." if word == "on" else "You are here again."))
+
     def _topic(self, room, text=None):
         self._connected().topic(room, "" if text == "-" else text)
 
@@ -383,6 +390,8 @@ class Session:
             self._on_talk(event)
         elif kind in (events.Joined, events.Left, events.Renamed, events.RoomNotice) and event.room:
             self._on_room_notice(event)
+        elif kind is events.RoomRenamed:
+            self._on_room_renamed(event)
         else:
             self._note_rooms(event)
             self._show(event)
@@ -460,6 +469,13 @@ class Session:
             self.unread = unread
         else:
             self._screen.show(showing.in_room(event, event.room + ": "))
+
+    def _on_room_renamed(self, event):
+        """The place of the room, with its talk and what is unread, goes on under the new name."""
+        self.places.rename(event.room, event.name)
+        self.rooms.discard(event.room)
+        self.rooms.add(event.name)
+        self._on_room_notice(event if not self._screen.has_places else event._replace(room=event.name))
 
     def _on_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
@@ -582,6 +598,7 @@ COMMANDS = (
     Command("/part [PLACE]", 0, 1, None, Session._part, "leave a room, close a conversation"),
     Command("/rooms [PATTERN]", 0, 1, "rooms", Session._rooms, "which rooms there are, with their members and topics"),
     Command("/who [#ROOM]", 0, 0, "who", Session._who, "who is in the room"),
+    Command("/away [off]", 0, 1, "away", Session._away, "let others know that you are away; off: here again"),
     Command("/topic [#ROOM] [TEXT]", 0, 1, "topic", Session._topic, "the topic; change it; - takes it away"),
     _managing("invite", "NAME", 1, 1, "let NAME in"),
     _managing("kick", "NAME [WHY]", 1, 2, "put NAME out"),

@@ -158,8 +158,11 @@ def _topic(event):
 
 
 def in_room(event, front=""):
-    """The line for what has happened in a room: a `Joined`, `Left`, `Renamed` or `RoomNotice`; `front` comes first."""
-    if isinstance(event, events.RoomNotice):
+    """The line for what has happened in a room: a `Joined`, `Left`, `Renamed`, `RoomNotice` or `RoomRenamed`.
+
+    front: what comes first.
+    """
+    if isinstance(event, (events.RoomNotice, events.RoomRenamed)):
         return aside("%s%s." % (front, event.text.rstrip(".")))
     return aside(front + plain_text(line(event._replace(room=None))))
 
@@ -214,6 +217,7 @@ _LINES = {
     events.Rooms: _rooms,
     events.Topic: _topic,
     events.RoomNotice: lambda event: in_room(event, event.room + ": "),
+    events.RoomRenamed: lambda event: in_room(event, event.room + ": "),
     events.Invited: lambda event: notice("%s invites you to %s: /join %s" % (event.by, event.room, event.room)),
     events.Described: lambda event: aside("%s is at %s, port %s." % event),
     events.Pong: lambda event: aside("Round-trip time: %.2f ms" % (1000 * event.seconds)),

@@ -21,8 +21,8 @@ __version__ = "0.2.0"
 __all__ = [
     "Address", "Chat", "Connected", "Described", "Disconnected", "Done", "Failed", "Impossible", "Invited", "Joined",
     "Kept", "Left", "Listed", "Moved", "Notice", "Pong", "Presence", "Progress", "Recalled", "Refused", "Renamed",
-    "Request", "RoomNotice", "Rooms", "Said", "Saved", "Topic", "Typing", "Unsure", "Users", "Welcomed", "Whispered",
-    "connect", "parse",
+    "Request", "RoomNotice", "RoomRenamed", "Rooms", "Said", "Saved", "Topic", "Typing", "Unsure", "Users", "Welcomed",
+    "Whispered", "connect", "parse",
 ]
 
 _HERE = os.path.dirname(os.path.abspath(__file__))

@@ -429,6 +429,21 @@ class Model:
         if type(event) is events.RoomNotice and self.is_online and event.room in self.inside:
             self._chat.topic(event.room)  # which may be another now
 
+    def _on_room_renamed(self, event):
+        """The conversation goes on under the new name, with all that is in it."""
+        conversation = self._conversations.pop(event.room, None)
+        if conversation is not None:
+            if self._conversations.get(event.name) is self.open:
+                self.open = conversation
+            conversation.partner = event.name
+            self._conversations[event.name] = conversation
+        if self._going == event.room:
+            self._going = event.name
+        if event.room in self._shown_topics:
+            self._shown_topics.discard(event.room)
+            self._shown_topics.add(event.name)
+        self.tell(showing.plain_text(showing.in_room(event)), self.conversation(event.name))
+
     def _on_topic(self, event):
         self.conversation(event.room).topic = event.text
         if event.room in self._shown_topics:
@@ -560,6 +575,7 @@ class Model:
         events.Left: _on_left,
         events.Renamed: _on_renamed,
         events.RoomNotice: _on_room_notice,
+        events.RoomRenamed: _on_room_renamed,
         events.Invited: _on_answer,
         events.Topic: _on_topic,
         events.Rooms: _on_answer,

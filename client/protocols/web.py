@@ -483,6 +483,10 @@ class Web(ClientProtocol):
         room = _place(fields["room"])
         if room is None:
             return [events.Notice(words)]
+        if fields["act"] == "rename":
+            if self.position.seals is not None:
+                self.position.seals.room_renamed(room, fields["name"])
+            return [events.RoomRenamed(room, fields["name"], words)]
         if fields["act"] == "set":
             switched = dict(zip(fields["name"].split(","), fields["text"].split(",")))
             self._note_sealed(switched.get("sealed") == "on", room)

@@ -110,6 +110,13 @@ class Seals:
             self._tell("What is said in %s is sealed from now on." % room)
             self._save()
 
+    def room_renamed(self, room, name):
+        """What is sealed in a room is so when that is called otherwise."""
+        if self.ring is not None and self.ring.is_sealed(room):
+            self.ring.set_sealed(room, False)
+            self.ring.set_sealed(name, True)
+            self._save()
+
     def received(self, found):
         """The events, opened, that come now."""
         for event in found:

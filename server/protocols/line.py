@@ -338,6 +338,7 @@ _IN_A_ROOM = (
     b"#<room> TOPIC [<text>]",
     b"#<room> INVITE|KICK|BAN|UNBAN|MUTE|UNMUTE|VOICE|DEVOICE|OP|DEOP <username> [<why>]",
     b"#<room> SET private|invite|moderated on|off",
+    b"#<room> SET open_topic|open_talk|noctcp on|off",
     b"#<room> SET key|limit|slow <value>|off",
     b"#<room> DROP",
 )

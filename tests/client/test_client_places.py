@@ -127,7 +127,15 @@ def test_order_is_kept_in_the_open_room_or_the_one_that_is_named():
         ("rooms", "#*"), ("rooms", "#d*"), ("leave_room", "#dev"), ("join_room", "#new", "key")]
 
 
+def test_others_are_let_know_that_one_is_away():
+    screen = Screen()
+    assert screen.typed("/away", "/away off") == [
+        "You are away; /away off says that you are here again.", "You are here again."]
+    assert screen.session.chat.asked == [("away", True), ("away", False)]
+
+
 @pytest.mark.parametrize("typed, sentence", [
+    ("/away soon", "This is written /away"),
     ("/go #no", "You are not in #no: /join #no."), ("/part #no", "You are not in #no."),
     ("/part", "Everybody is in the lobby; /quit leaves the server."), ("/kick", "This is written /kick"),
     ("/drop #dev now", "This is written /drop"), ("/go bob\n/kick zoe", "bob is no room")])
@@ -154,6 +162,19 @@ def test_who_is_put_out_stays_there_so_that_nothing_is_said_elsewhere_by_mistake
     assert screen.session.places.open.name == "#dev"
     screen.session.chat.inside = {}
     assert screen.typed("/part") == ["--- lobby ---"]
+
+
+def test_a_room_goes_on_under_another_name_with_its_talk_and_what_is_unread():
+    screen = Screen()
+    renamed = events.RoomRenamed("#dev", "#new", "bob renamed the room to #new")
+    assert screen.told(said("there", "#dev"), renamed, said("ANN!", "#new")) == []
+    assert (unread(screen), screen.rang) == ([("lobby", 0, 0), ("#new", 2, 1)], 1)
+    assert screen.session.rooms == {"#new"}
+    assert screen.typed("/go #new") == [
+        "--- #new ---", "bob: there", "bob renamed the room to #new.", "bob: ANN!"]
+    assert screen.told(renamed._replace(room="#new", name="#last")) == ["bob renamed the room to #new."]
+    screen.typed("hi")
+    assert screen.session.chat.asked[-1] == ("say", "hi", "#last")
 
 
 def test_what_was_missed_is_unread_in_its_room():

@@ -24,6 +24,7 @@ from parley.client import (
     Renamed,
     Request,
     RoomNotice,
+    RoomRenamed,
     Rooms,
     Said,
     Topic,
@@ -266,6 +267,20 @@ def test_what_cannot_be_a_room_is_said_in_a_sentence(server, join, name):
     for ask in (chat.join_room, chat.who, lambda room: chat.say("hi", room or "x")):
         with pytest.raises(Impossible, match="begins with #"):
             ask(name)
+
+
+@pytest.mark.parametrize("protocol", [protocol for protocol in WITH_ROOMS if protocol != "web"])
+def test_a_room_that_is_called_otherwise_is_known_by_its_new_name(protocol):
+    words = "bob renamed the room to #new"
+    assert talking(protocol).feed(TELL[protocol](b"done", words.encode())) == [RoomRenamed("#dev", "#new", words)]
+
+
+def test_how_far_a_room_was_followed_goes_along_with_its_new_name():
+    position = ResumePosition()
+    position.of("#dev").set_mark(7)
+    position.rename("#dev", "#new")
+    position.rename("#dev", "#other")
+    assert (position.of("#new").mark, position.rooms) == (7, [None, "#new"])
 
 
 # ---- a chat

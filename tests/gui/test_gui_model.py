@@ -4,7 +4,7 @@ import socket
 import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
-from parley.client import Chat, connect
+from parley.client import Chat, RoomRenamed, connect
 from parley.client.gui.model import FAILED, ROOM, UNSURE, Conversation, Message, Model, NewAccount, address_of
 
 
@@ -401,6 +401,22 @@ def test_what_is_said_in_a_room_that_is_not_open_is_unread(alice_and_bob):
     model.open_conversation(model.conversation("#dev"))
     typed(model, "still?")
     wait_until(lambda: model.inside, model.tick)  # who speaks there enters
+
+
+def test_a_room_goes_on_under_another_name_with_its_talk_its_draft_and_what_is_unread(alice_and_bob):
+    model, bob = alice_and_bob
+    typed(model, "/join #dev")
+    wait_until(lambda: model.open.partner == "#dev", model.tick)
+    model.open.draft = "half a sentence"
+    room = model.open
+    model.open_conversation(model.conversation(ROOM))
+    bob.say("psst", "#dev")
+    wait_until(lambda: room.unread, model.tick)
+    model._on_room_renamed(RoomRenamed("#dev", "#new", "Bob renamed the room to #new"))
+    assert model.conversation("#new") is room and (room.partner, room.draft, room.unread) == (
+        "#new", "half a sentence", 1)
+    assert told(model, "#new")[-2:] == [("Bob", "psst"), (None, "Bob renamed the room to #new.")]
+    assert "#dev" not in model._conversations
 
 
 def test_an_invitation_and_a_refusal_are_told(alice_and_bob):

@@ -12,6 +12,7 @@ from web_server import Cable, Line, site
 
 from parley.client import connect
 from parley.client.opening import Failed
+from stress.irc import IrcClient
 from stress.proofs.processes import worker_of
 
 MOST_BYTES = 60 * 1024
@@ -331,6 +332,41 @@ def test_nothing_typed_is_lost_by_a_reload(server, open_page):
         page.reload()
         page.until_shown("half a sentence")
     assert page.wrongs() == []
+
+
+def test_a_room_goes_on_under_another_name_with_its_draft_and_what_is_unread(server, open_page):
+    page, other = open_page(), open_page()
+    with contextlib.closing(IrcClient(server.address("irc"), "ina")) as ina:
+        ina.say("JOIN #dev")
+        ina.told("366")
+        for one, name in ((page, "ann"), (other, "bob")):
+            one.enter(server.url, name)
+            one.go("#dev")
+            one.until("document.getElementById('text').placeholder.includes('#dev')")
+        ina.say("PRIVMSG #dev :before")
+        page.until_shown("before")
+        page.run("document.getElementById('text').focus()")
+        page.keys("half a sentence")
+        other.until_shown("before")
+        other.go("#lobby")
+        ina.say("PRIVMSG #dev :unread")
+        other.until("document.getElementById('rooms').textContent.includes('1 unread message')")
+        ina.say("RENAME #dev #new")
+        for one in (page, other):
+            one.until("document.getElementById('rooms').textContent.includes('new')")
+        assert page.run("return [location.hash, document.getElementById('title').textContent, "
+                        "document.getElementById('text').value]") == ["#new", "#new", "half a sentence"]
+        rooms = other.run("return document.getElementById('rooms').textContent")
+        assert "new, 1 unread message" in rooms and "dev" not in rooms
+        page.keys("!" + ENTER)
+        assert b"PRIVMSG #new :half a sentence!" in ina.told("PRIVMSG")
+        page.until_shown("before")
+        other.go("#new")
+        other.until_shown("unread")
+        other.until_shown("half a sentence!")
+        page.reload()
+        page.until_shown("half a sentence!")
+    assert page.wrongs() == other.wrongs() == []
 
 
 @pytest.mark.parametrize("cuts", [20, pytest.param(980, marks=pytest.mark.long)])

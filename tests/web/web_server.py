@@ -5,7 +5,7 @@ import threading
 
 from parley.conformance.targets import launch
 
-PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar", "web")
+PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar", "web", "irc")
 USERS = {"root": "secret", "<u>d</u>": "word"}
 
 

@@ -143,6 +143,7 @@ const menus = new Menus(model, net, head, preferences, {
 // ---- what the server says
 
 function heard(frame) {
+  const opened = model.open;
   model.heard(frame);
   seals.heard(frame);
   if (frame.on === "welcome") welcomed();
@@ -156,11 +157,21 @@ function heard(frame) {
   else if (frame.on === "waiting") net.request({do: "missed"}).catch(() => {});
   else if (frame.on === "invited") notices.notify(`${frame.by} invites you to ${frame.room}`, "", frame.room);
   else if (frame.on === "joined" && frame.name !== model.me && frame.room === LOBBY) watchSoon();
-  else if (frame.on === "renamed" && location.hash !== hashOf(model.open)) open(model.open);
+  if (["renamed", "managed"].includes(frame.on) && model.open !== opened) goOn();
   draw();
 }
 
-function managed({room, act}) {
+// What is open has another name now; what is typed there stays.
+function goOn() {
+  composer.renamed(model.open);
+  open(model.open);
+}
+
+function managed({room, act, name}) {
+  if (act === "rename") {
+    net.renamed(room, name);
+    return;
+  }
   const one = model.conversation(room);
   if (!one.inside) net.left(room);
   else if (["op", "deop", "voice", "devoice", "set"].includes(act)) listMembers(room);

@@ -50,6 +50,11 @@ export class Composer {
     if (this.text.dataset.of) this.model.drafts.set(this.text.dataset.of, this.text.value);
   }
 
+  // What is written here goes to the same place, which has another name now.
+  renamed(name) {
+    this.text.dataset.of = name;
+  }
+
   restoreDraft() {
     this.text.dataset.of = this.model.open;
     this.text.value = this.model.drafts.get(this.model.open) || "";

@@ -397,13 +397,19 @@ export class Model {
     }
     if (one.name === LOBBY && this.online.delete(old)) this.online.add(name);
     one.event(this.now(), {name: old}, " is now called ", {name});
+    if (!this.conversations.has(name)) this._move(old, name);
+  }
+
+  // A conversation goes on under another name, with its draft and all that is unread.
+  _move(old, name) {
     const talk = this.conversations.get(old);
-    if (talk && !this.conversations.has(name)) {
-      this.conversations.delete(old);
-      this.conversations.set(name, Object.assign(talk, {name}));
-      this.drafts.set(name, this.drafts.get(old) || "").delete(old);
-      if (this.open === old) this.open = name;
-    }
+    if (!talk) return;
+    this.conversations.delete(old);
+    this.conversations.set(name, Object.assign(talk, {name}));
+    this.drafts.set(name, this.drafts.get(old) || "").delete(old);
+    if (this.marks.has(old)) this.marks.set(name, this.marks.get(old));
+    this.marks.delete(old);
+    if (this.open === old) this.open = name;
   }
 
   _managed({room, act, by, name, text}) {
@@ -421,6 +427,9 @@ export class Model {
       const isOff = !text || text === "off";
       if (name === "key") one.event(this.now(), {name: by}, isOff ? " took the key away" : " set a key");
       else one.event(this.now(), {name: by}, ` set ${name}: ${text}`);
+    } else if (act === "rename") {
+      this._move(room, name);
+      one.event(this.now(), {name: by}, " renamed the room to ", {room: name});
     } else if (act === "drop") {
       one.event(this.now(), {name: by}, " closed the room for good");
       this._outside(one);

@@ -190,6 +190,11 @@ export class Net {
     delete this.positions[room];
   }
 
+  renamed(room, name) {
+    if (room in this.positions) this.positions[name] = this.positions[room];
+    this.left(room);
+  }
+
   // Message `n` of a room (or of whispers: "me") was heard, and with it everything before it.
   _reached(room, n) {
     this._top = Math.max(this._top, n);

@@ -117,13 +117,22 @@ export class Seals {
   }
 
   // In a room that takes sealed messages only, they are sealed, until I say otherwise.
-  async _noteSealed({on, room, sealed, act, name, text}) {
-    const isSet = () => text.split(",")[name.split(",").indexOf("sealed")] === "on";
-    if (!(on === "room" && sealed) && !(on === "managed" && act === "set" && isSet())) return;
+  async _noteSealed({on, room, sealed, act, name = "", text = ""}) {
+    if (on === "managed" && act === "rename") await this._roomRenamed(room, name);
+    const at = on === "managed" && act === "set" ? name.split(",").indexOf("sealed") : -1;
+    if (!(on === "room" && sealed) && text.split(",")[at] !== "on") return;
     await this._ready;
     if (!this.isDevice || this.ring.isSealed(room)) return;
     this.ring.setSealed(room, true);
     this.actions.tell(`What is said in ${room} is sealed from now on`);
+    this._save();
+  }
+
+  async _roomRenamed(room, name) {
+    await this._ready;
+    if (!this.isDevice || !this.ring.isSealed(room)) return;
+    this.ring.setSealed(room, false);
+    this.ring.setSealed(name, true);
     this._save();
   }
 
