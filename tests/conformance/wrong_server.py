@@ -96,6 +96,7 @@ HELP = ("HELP LOGIN <username> [<password>]", "HELP MSG <text>", "HELP WHO", "HE
         "HELP #<room> TOPIC [<text>]",
         "HELP #<room> INVITE|KICK|BAN|UNBAN|MUTE|UNMUTE|VOICE|DEVOICE|OP|DEOP <username> [<why>]",
         "HELP #<room> SET private|invite|moderated on|off",
+        "HELP #<room> SET open_topic|open_talk|noctcp on|off",
         "HELP #<room> SET key|limit|slow <value>|off",
         "HELP #<room> DROP",
         "HELP HELP", "HELP QUIT", "END HELP")

@@ -339,7 +339,7 @@ class WrongWebServer(OneThreadServer):
         if client.name:
             return self._no(client, "already-in")
         self._answer(client, on="hello", server="wrong", run="one",
-                     limits={"text": 16384, "register": True, "guests": True}, motd="")
+                     limits={"text": 16384, "register": True, "guests": True, "file": 0}, motd="")
         client.marks, client.label = {key: n for key, n in (resume or {}).items() if key != "run"}, None
         if resume and resume.get("run") != "one":
             client.marks = dict.fromkeys(client.marks, 0)

@@ -20,6 +20,7 @@ TEXT_LIMIT = 16384  # bytes, of a text that is sent
 LINE_LIMIT = 8192  # bytes of a line in either direction: of its text, towards a client
 BINARY_PIECE = 2048 - 27  # bytes of content in one frame to a client
 IRC_LINE = 512  # bytes of a line of IRC with its end
+IRC_LINES = 100  # of one text
 DIRECT = "[direct] "
 
 
@@ -190,12 +191,20 @@ def _padded(text, direct):
     return [re.sub(r"\[(?=(?:\d\d:\d\d [AP]M|ERROR|SERVER)\] )", "\uff3b", text, flags=re.ASCII)]
 
 
+def irc_lines(text):
+    """Those in which a text is told to a client of IRC, where none is too long."""
+    return text.split("\n") if text.count("\n") < IRC_LINES else [text.replace("\n", "\u2424")]
+
+
 def _irc(text, direct, names, room="#lobby"):
-    """A line each; whole where a client could have sent it, else so that no line has more than IRC allows."""
+    """A line each; whole where a client could have sent it, else so that no line has more than IRC allows.
+
+    More than a hundred would be too many: in such a text pictures stand for the ends of lines.
+    """
     front = "PRIVMSG %s :" % (names[1] if direct else room)
     source = ":%s!%s@parley " % (names[0], names[0][:10])
     found = []
-    for line in text.split("\n"):
+    for line in irc_lines(text):
         if not is_blank(line):
             fits = len((front + line).encode()) <= IRC_LINE - 2
             found += [line] if fits else pieces(line, IRC_LINE - 2 - len((source + front).encode()))

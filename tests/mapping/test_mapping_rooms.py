@@ -14,6 +14,7 @@ from reference import heard
 
 from parley.conformance.wire import irc
 from parley.server.chat.names import InvalidName, canonical_room
+from parley.server.chat.room import People
 from parley.server.protocols import PROTOCOLS, events, irc_words
 from parley.server.protocols.text import canonical, is_blank, pieces
 
@@ -286,7 +287,7 @@ def test_a_long_text_in_a_room_is_cut_between_characters():
 class Nobody:
     """What is known of people: nothing."""
 
-    people, accounts = {}, ()
+    people, accounts = People(), ()
 
 
 def told_by_irc(form, *happenings):
@@ -312,7 +313,7 @@ def test_what_is_said_in_a_room_is_read_there_in_irc_and_as_nothing_else(cases, 
             continue
         told = told_by_irc(form, said(name, text, room))
         assert {(by, what, args[0], len(args)) for by, what, args in told} == {(in_irc(name), "PRIVMSG", room, 2)}
-        wanted = [line for line in text.split("\n") if not is_blank(line.encode())]
+        wanted = [line for line in promise.irc_lines(text) if not is_blank(line.encode())]
         assert "".join(args[1] for _, _, args in told) == "".join(wanted)
 
 

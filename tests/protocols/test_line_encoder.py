@@ -121,6 +121,7 @@ ANSWERS = [
                     b"HELP #<room> HISTORY SINCE <place>\nHELP #<room> TOPIC [<text>]\n"
                     b"HELP #<room> INVITE|KICK|BAN|UNBAN|MUTE|UNMUTE|VOICE|DEVOICE|OP|DEOP <username> [<why>]\n"
                     b"HELP #<room> SET private|invite|moderated on|off\n"
+                    b"HELP #<room> SET open_topic|open_talk|noctcp on|off\n"
                     b"HELP #<room> SET key|limit|slow <value>|off\nHELP #<room> DROP\n"
                     b"HELP HELP\nHELP QUIT\nEND HELP\n"]),
     (Done(Quit()), [b"OK\n"]),

@@ -117,10 +117,10 @@ export class Seals {
   }
 
   // In a room that takes sealed messages only, they are sealed, until I say otherwise.
-  async _noteSealed({on, room, sealed, act, name = "", text = ""}) {
+  async _noteSealed({on, room, sealed, act, name, text}) {
     if (on === "managed" && act === "rename") await this._roomRenamed(room, name);
     const at = on === "managed" && act === "set" ? name.split(",").indexOf("sealed") : -1;
-    if (!(on === "room" && sealed) && text.split(",")[at] !== "on") return;
+    if (!(on === "room" && sealed) && !(at >= 0 && text.split(",")[at] === "on")) return;
     await this._ready;
     if (!this.isDevice || this.ring.isSealed(room)) return;
     this.ring.setSealed(room, true);
