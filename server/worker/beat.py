@@ -7,6 +7,9 @@ they are equal, waiting could save half of the cost at most. So:
 - Clients are read again no sooner than a round is worth, `pacing`, less what was said was worth. In a quiet server that
   time has long passed when somebody speaks; where rounds come closer together they get longer; and where enough is said
   at once, as where all wait for each other's answers, the next one comes at once.
+- Where all who talk wait for each other's answers, as programs do, nobody adds anything to a round after a moment. So a
+  worker now and then has a round of the other kind: one that does not wait, or, where that has become the rule, one that
+  does. For as long as as much is said in those that do not wait as in those that do, none waits.
 - In a crowd that talks, the hub waits with what a worker says for as long as that took to tell all the last time.
 
 Costs are CPU time, so that a process which others keep from running does not take itself for a busy one. Clients are
@@ -18,6 +21,10 @@ import select
 SAID = 8  # times what it takes a worker to read what was said, it takes all processes to handle it, about
 LIVELY = 2  # times as long as it took to tell all, until talk counts as talk after a quiet time again
 MOST_PATIENCE = 0.025  # seconds; more would be felt
+MOMENT = 0.125  # of the worth of a round: for so long clients may take to answer what they have been told
+OTHER_EVERY = 32  # rounds, of which one is of the other kind
+AS_MUCH = 0.98  # of what is said in a round that waits
+RECENT = {True: 0.125, False: 0.25}  # is the part of the latest round in the mean of those that wait, or do not
 FD_SETSIZE = 1024  # of select.h
 
 
@@ -27,14 +34,27 @@ class Beat:
     def __init__(self, now):
         self.next = self._told_at = now
         self._telling = 0.0
+        self._moment = 0.0  # for how long clients may answer what they are told, in a round that does not wait
+        self._waits = True  # does this round wait for more?
+        self._said = {True: 0.0, False: 0.0}  # messages in a round that waits, or does not: a mean of the latest ones
+        self._rounds = 0
 
-    def read(self, now, pacing, reading):
-        """Talk was read until now: see `next_round`."""
+    def read(self, now, pacing, reading, said):
+        """So many messages were read until now; the others: see `next_round`."""
+        self._said[self._waits] += RECENT[self._waits] * (said - self._said[self._waits])
+        self._rounds += 1
+        pays = self._said[False] <= AS_MUCH * self._said[True]
+        self._waits = pays != (self._rounds % OTHER_EVERY == 0)
+        self._moment = MOMENT * pacing
         self.next = next_round(now, pacing, reading)
+        if self.next > now and not self._waits:
+            self.next = now + pacing  # or a moment after all have been told
 
     def told(self, now, seconds):
         """Clients were told talk until now, which took so many seconds of CPU time."""
         self._told_at, self._telling = now, seconds
+        if self.next > now and not self._waits:
+            self.next = now + self._moment
 
     def patience(self, now):
         """For how many seconds what is said now may wait for more."""

@@ -216,9 +216,9 @@ class Worker:
         """How long may clients now wait? spent: CPU seconds at which this tick began to tell."""
         if self._has_told:
             self._beat.told(now, time.process_time() - spent)
-        if self.uplink.talked:
-            self._beat.read(now, self._settings["pacing"], spent - self._woke)
-        self._has_told = self.uplink.talked = False
+        if self.uplink.said:
+            self._beat.read(now, self._settings["pacing"], spent - self._woke, self.uplink.said)
+        self._has_told, self.uplink.said = False, 0
 
     def _part_with_the_hopeless(self):
         overfull, self.overfull = self.overfull, []

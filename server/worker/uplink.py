@@ -12,12 +12,12 @@ from parley.server.worker.lookups import Lookups
 class Uplink:
     """Collects a tick's requests in order; consecutive talk in one room becomes one frame.
 
-    talked: has anybody said anything since this was last cleared?
+    said: how many messages, since this was last cleared.
     patience: seconds for which what is said may wait in the hub for more.
     """
 
     def __init__(self, queue, worker, clock=lambda: int(time.time())):
-        self.talked = False
+        self.said = 0
         self.patience = 0.0
         self._queue = queue
         self._clock = clock
@@ -64,7 +64,7 @@ class Uplink:
             claimed_time = self._now
         self._records.append(record(number, sender, text, claimed_time, serial, count))
         self._messages += count
-        self.talked = True
+        self.said += count
         if awaited:
             self._kind = AWAITED
 
@@ -74,7 +74,7 @@ class Uplink:
         now = self._clock() if claimed_time is None else claimed_time
         whole = record(number, sender, b"%b\0%b" % (text, extra), now, serial)
         self._frames.append(talk(room, self._worker, [whole], EXTRA_AWAITED if awaited else EXTRA))
-        self.talked = True
+        self.said += 1
 
     def ask(self, message):
         """Anything but talk: a `ToHub` (see `parley.server.ipc.messages`)."""

@@ -21,7 +21,7 @@ def test_the_less_was_said_of_what_is_worth_a_round_the_longer_is_the_beat(said,
 def test_after_what_was_worth_a_round_or_if_nobody_is_to_wait_the_next_one_comes_at_once(pacing, reading):
     assert next_round(NOW, pacing, reading) == NOW
     one = Beat(NOW)
-    one.read(NOW + 1, pacing, reading)
+    one.read(NOW + 1, pacing, reading, 1)
     assert one.next == NOW + 1
 
 
@@ -33,6 +33,40 @@ def test_lively_talk_waits_for_as_long_as_the_last_took_to_be_told_and_what_foll
     assert one.patience(NOW + 1.01 * LIVELY * 0.004) == 0
     one.told(NOW, 9)
     assert one.patience(NOW) == MOST_PATIENCE
+
+
+def rounds(seconds, said_meanwhile):
+    """How many a worker has in so many seconds that tells each one 0.1 ms after it was read.
+
+    said_meanwhile: (seconds since it was told, seconds since the worker began) -> messages.
+    """
+    one, now, told_at, count = Beat(NOW), NOW, NOW, 0
+    while now < NOW + seconds:
+        one.read(now, 0.002, 0, said_meanwhile(now - told_at, now - NOW))
+        told_at = now + 0.0001
+        one.told(told_at, 0)
+        now = max(told_at, one.next)
+        count += 1
+    return count
+
+
+def by_programs(since_told, _):
+    """Who has heard everything says ten things, 0.2 ms later."""
+    return 10 if since_told > 0.0002 else 0
+
+
+def by_people(since_told, _):
+    """Somebody speaks 3000 times a second."""
+    return 3000 * since_told
+
+
+def test_rounds_wait_for_more_where_people_talk_and_not_where_all_wait_for_each_other():
+    each_second = 2 ** 8  # the beat that is at least 2 ms
+    assert rounds(2, by_people) < 1.04 * 2 * each_second
+    with_programs = rounds(2, by_programs)
+    assert rounds(3, by_programs) - with_programs > 8 * each_second
+    first_programs = rounds(4, lambda *times: (by_programs if times[1] < 2 else by_people)(*times))
+    assert first_programs < with_programs + 1.04 * 2 * each_second
 
 
 @pytest.mark.parametrize("is_high", [False, True])
