@@ -8,8 +8,8 @@ they are equal, waiting could save half of the cost at most. So:
   time has long passed when somebody speaks; where rounds come closer together they get longer; and where enough is said
   at once, as where all wait for each other's answers, the next one comes at once.
 - Where all who talk wait for each other's answers, as programs do, nobody adds anything to a round after a moment. So a
-  worker now and then has a round of the other kind: one that does not wait, or, where that has become the rule, one that
-  does. For as long as as much is said in those that do not wait as in those that do, none waits.
+  worker now and then has a round of the other kind: one that does not wait; or one that does, where the others do not.
+  For as long as as much is said in rounds that do not wait as in rounds that do, only those now and then wait.
 - In a crowd that talks, the hub waits with what a worker says for as long as that took to tell all the last time.
 
 Costs are CPU time, so that a process which others keep from running does not take itself for a busy one. Clients are

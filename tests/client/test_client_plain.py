@@ -55,7 +55,7 @@ REFUSED = [
 def run(url, typed, *arguments, settings=None):
     """(exit code, stdout, stderr) of the client with these lines piped in; settings: the folder of a file of them.
 
-    In this process, as a start takes ten times as long as what the client does. Others below have one of their own.
+    In this process, as a start takes longer than what the client does. Others below have one of their own.
     """
     lines, end = os.pipe()
     os.write(end, typed.encode())  # which a pipe takes
