@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from parley.client.seal import devices, envelope, files
 from parley.client.seal.envelope import NotForMe, Unopened
 from parley.client.sealed import SealedFile
+from parley.server.protocols.sealed import MOST_MEMBERS
 
-MOST_MEMBERS = 100  # of a room in which one can seal
 CHAIN_AFTER = 86400  # seconds, after which a device takes another sender key
 KEEP_CHAINS = 30 * 86400  # seconds
 MOST_CHAINS = 1000  # sender keys of one device in one room that are kept

@@ -12,8 +12,9 @@ from parley.client import events
 from parley.client.protocol import LOBBY_ROOM, Impossible
 from parley.client.seal.devices import BadList
 from parley.client.seal.envelope import Unopened
-from parley.client.seal.ring import MOST_MEMBERS, Ring, Stranger, Unsealable
+from parley.client.seal.ring import Ring, Stranger, Unsealable
 from parley.client.sealed import NOTE, Envelope, is_to_open, meant, opened
+from parley.server.protocols.sealed import MOST_MEMBERS
 
 KEYS = "keys"  # the kind of its requests, which is told of their refusals, too
 _CHANGES_A_ROOM = (events.Joined, events.Left, events.Renamed, events.RoomNotice)

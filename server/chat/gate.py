@@ -39,7 +39,7 @@ from parley.server.chat.rooms import (
     is_mask,
 )
 from parley.server.protocols.events import Reason
-from parley.server.protocols.sealed import is_envelope
+from parley.server.protocols.sealed import MOST_MEMBERS, is_envelope
 
 # The limits of a server whose configuration says nothing; 0 is no limit.
 LIMITS = {"most": 1000, "owned": 10, "joined": 50, "joins_per_second": 5, "topic_bytes": 390, "bans": 100,
@@ -50,7 +50,6 @@ _FIRST_WITHOUT_NAME = b"#&"  # of a name, with which those of rooms begin
 _MOST_COUNT = 10 ** 6
 _LONGEST_KEY = 64  # bytes
 _NO_NUMBER = (1 << 63) - 1  # of a message
-_MOST_SEALING = 100  # members of a sealed room, as their clients seal for each of them
 
 
 class _Act(NamedTuple):
@@ -354,7 +353,7 @@ class Gate:
         """Why the holder, who is to have this name, may not be in a sealed room, whatever its role."""
         if not self._can_seal(holder, name):
             return Reason.SEALED_ROOM
-        return Reason.ROOM_FULL if len(room.members) >= _MOST_SEALING else None
+        return Reason.ROOM_FULL if len(room.members) >= MOST_MEMBERS else None
 
     def is_above(self, room: Room, holder: int, name: bytes) -> bool:
         """Is the holder, who is to have this name, an op of the room by its account, or an operator?"""
@@ -513,7 +512,7 @@ class Gate:
             return Reason.IS_LOBBY
         if not all(self._can_seal(holder, self._members.names[holder]) for holder in room.members):
             return Reason.CANNOT_SEAL
-        return Reason.ROOM_FULL if len(room.members) > _MOST_SEALING else None
+        return Reason.ROOM_FULL if len(room.members) > MOST_MEMBERS else None
 
     def _why_no_such_name(self, room: Room, name: bytes) -> Optional[str]:
         """Why the room cannot be called so."""

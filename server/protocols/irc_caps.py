@@ -71,8 +71,9 @@ OPS = (b"op", b"owner", b"operator")  # the roles that IRC shows as @; as + it s
 _MODES = {"op": b"+o", "deop": b"-o", "voice": b"+v", "devoice": b"-v", "ban": b"+b", "unban": b"-b",
           "bar": b"+b", "except": b"+e", "unexcept": b"-e", "invex": b"+I", "uninvex": b"-I"}
 _CHANGES = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
-_FLAGS = {b"noctcp": b"C", b"sealed": b"E", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
-_OPEN = {b"open_topic": b"t", b"open_talk": b"n"}  # of which the letters say the contrary
+# The settings that are letters of a room's mode.
+FLAGS = {b"noctcp": b"C", b"sealed": b"E", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
+OPEN = {b"open_topic": b"t", b"open_talk": b"n"}  # of which the letters say the contrary
 _COUNTS = {b"limit": b"l"}
 
 
@@ -109,10 +110,10 @@ def mode_of(managed: events.Managed) -> Optional[bytes]:
         return None
     if b"," in managed.about:
         return _modes_of(managed)
-    if managed.about in _OPEN:
-        return (b"-" if managed.text == b"on" else b"+") + _OPEN[managed.about]
-    if managed.about in _FLAGS:
-        return (b"+" if managed.text == b"on" else b"-") + _FLAGS[managed.about]
+    if managed.about in OPEN:
+        return (b"-" if managed.text == b"on" else b"+") + OPEN[managed.about]
+    if managed.about in FLAGS:
+        return (b"+" if managed.text == b"on" else b"-") + FLAGS[managed.about]
     if managed.about in _COUNTS:
         return b"-" + _COUNTS[managed.about] if managed.text == b"off" else b"+%b %b" % (
             _COUNTS[managed.about], managed.text)

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from parley.server.protocols import events, irc_history, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_caps import exception, mask, prefix_of
+from parley.server.protocols.irc_caps import FLAGS, OPEN, exception, mask, prefix_of
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
 from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, sentence, shown
 from parley.server.protocols.text import canonical
@@ -18,8 +18,8 @@ from parley.server.protocols.text import canonical
 Commands = Optional[Sequence[Any]]
 
 _NAMES_BYTES = 400  # in a line
-_FLAGS = {b"C": b"noctcp", b"E": b"sealed", b"i": b"invite", b"m": b"moderated", b"s": b"private"}
-_OPEN = {b"t": b"open_topic", b"n": b"open_talk"}  # which are off where the letter is set
+# What the letters of a room's mode set; those of OPEN are off where the letter is set.
+_FLAGS, _OPEN = [{letter: setting for setting, letter in letters.items()} for letters in (FLAGS, OPEN)]
 # letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
 _MASKS = {
     b"b": ("ban", "bar", "unban", b"367", b"368"),

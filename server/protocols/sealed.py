@@ -21,6 +21,7 @@ _BEGINNING = BEGINNING.encode()
 _SUITE = 1
 _FIXED, _EACH = 8 + 64, 130  # bytes of a list beside the name, and of each device
 MOST_DEVICES = 32
+MOST_MEMBERS = 100  # of a room in which one can seal, as that is done for each of them
 
 _BETWEEN = b"\0"  # two texts of a record, see `server.ipc.queues`
 Record = Tuple[int, bytes, bytes, int, int]

@@ -629,7 +629,7 @@ def test_only_who_can_seal_enters_a_sealed_room(sealed):
 
 
 def test_a_sealed_room_has_at_most_as_many_members_as_clients_seal_for(sealed, monkeypatch):
-    monkeypatch.setattr("parley.server.chat.gate._MOST_SEALING", 2)
+    monkeypatch.setattr("parley.server.chat.gate.MOST_MEMBERS", 2)
     seal(sealed, b"ida")
     assert sealed.enter(b"ida") == Reason.ROOM_FULL
     assert sealed.do(b"ann", "set", b"sealed", b"off") == DONE
