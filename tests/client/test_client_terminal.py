@@ -403,7 +403,7 @@ def test_one_looks_back_and_searches(server, join, home, tmux):
     tmux("send-keys", "/join #past", "Enter")
     screen_with(tmux, "3 in #past: bygone, luca, luca2\n#past>")
     tmux("send-keys", "M-Up")
-    screen_with(tmux, "while away\n>")
+    screen_with(tmux, "while away\n>\n")  # where it stood above the command, a command followed
     other.say("luca!", "#past")
     screen_with(tmux, " #past 1!  line:")
     tmux("send-keys", "/search TALK 1", "Enter")
