@@ -26,10 +26,11 @@ from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME
 from parley.server.protocols.text import folded
 from parley.server.stdout import quiet_when_closed
-from parley.server.storage.database import Database, StoreError, TooNew
+from parley.server.storage.database import Database
 from parley.server.storage.directory import CannotUse, Directory
 from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import Store
+from parley.server.storage.tables.schema import StoreError, TooNew
 from parley.server.supervisor import places
 from parley.server.supervisor.cluster import ClusterHub, Rejoin, Unusable
 from parley.server.supervisor.control import Control

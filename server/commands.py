@@ -18,9 +18,10 @@ from parley.called import called
 from parley.server import certificates, config
 from parley.server.chat.names import InvalidName, canonical_name, canonical_room, claims, spelled
 from parley.server.protocols.text import canonical, folded
-from parley.server.storage.database import Database, StoreError
+from parley.server.storage.database import Database
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
 from parley.server.storage.memory import MOST_MESSAGES
+from parley.server.storage.tables.schema import StoreError
 from parley.server.supervisor import places
 from parley.server.supervisor.control import LONGEST_REQUEST, NoServer, ask
 from parley.server.supervisor.hashing import parse_secret, secret_for

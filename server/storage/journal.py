@@ -30,8 +30,9 @@ from parley.server.ipc.messages import (
 )
 from parley.server.ipc.queues import CONTROL, HEAD, NOT_AWAITED, Queue, called
 from parley.server.storage.backup import Copying, Result
-from parley.server.storage.database import Database, StoreError
+from parley.server.storage.database import Database
 from parley.server.storage.memory import Store
+from parley.server.storage.tables.schema import StoreError
 
 READS = frozenset(messages(ReadStore)) | {"backup"}  # what changes nothing
 LATER = "later"  # the result, which no other has, of a request that gets an answer of its own: `FromJournal.BackedUp`

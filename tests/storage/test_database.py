@@ -12,8 +12,11 @@ from numbered import Numbered
 
 from parley.server.chat.accounts import kept_size
 from parley.server.ipc.queues import EXTRA, placed, record, talk
-from parley.server.storage import database as database_module
-from parley.server.storage.database import DAY, MIGRATIONS, Database, StoreError, TooNew
+from parley.server.storage.database import Database
+from parley.server.storage.tables import pruning, schema
+from parley.server.storage.tables.checksums import checksum_of
+from parley.server.storage.tables.file import DAY
+from parley.server.storage.tables.schema import MIGRATIONS, StoreError, TooNew
 
 NOTHING = b""
 NO_DATABASES = {
@@ -156,7 +159,7 @@ class Hoarding(sqlite3.Connection):
 def test_no_statement_is_left_open_whenever_its_cursor_is_collected(database, spoken, monkeypatch):
     connect = sqlite3.connect
     monkeypatch.setattr(
-        database_module.sqlite3, "connect", lambda *args, **options: connect(*args, factory=Hoarding, **options))
+        sqlite3, "connect", lambda *args, **options: connect(*args, factory=Hoarding, **options))
     store = database(keep_messages=20)
     for _ in range(3):
         write(store, spoken(*[b"x" * 1000] * 20), ("open_account", b"bob", "x"),
@@ -358,7 +361,7 @@ def test_what_waits_for_its_receiver_is_not_forgotten(database, clock):
 
 
 def test_much_is_forgotten_in_steps_so_that_nobody_waits_long(database, spoken, monkeypatch):
-    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    monkeypatch.setattr(pruning, "_PRUNED_AT_ONCE", 10)
     store = database(keep_messages=5)
     write(store, spoken(*[b"x"] * 30), *[("whisper", b"ann", b"bob", b"x", False)] * 30)
     left = []
@@ -378,7 +381,7 @@ def count(store, table):
 
 
 def test_conversations_go_with_their_last_message(database, spoken, monkeypatch):
-    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    monkeypatch.setattr(pruning, "_PRUNED_AT_ONCE", 10)
     store = database(keep_messages=20)
     for number in range(100):
         write(store, spoken(b"x"), ("whisper", b"ann", b"b%d" % (number % 50), b"%d" % number, False))
@@ -397,7 +400,7 @@ def test_conversations_go_with_their_last_message(database, spoken, monkeypatch)
 
 
 def test_what_a_deleted_account_has_said_goes_in_steps_too_and_nobody_finds_it_meanwhile(database, monkeypatch):
-    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    monkeypatch.setattr(pruning, "_PRUNED_AT_ONCE", 10)
     store = database()
     for number in range(100):
         write(store, NOTHING, ("whisper", b"ann", b"b%d" % (number % 4), b"%d" % number, False),
@@ -488,7 +491,7 @@ def test_of_each_room_so_many_messages_are_kept(database, spoken):
 
 
 def test_rooms_are_pruned_in_steps_so_that_nobody_waits_long(database, spoken, monkeypatch):
-    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 5)
+    monkeypatch.setattr(pruning, "_PRUNED_AT_ONCE", 5)
     store = database(keep_room_messages=2)
     for room in range(1, 13):
         write(store, spoken(*[b"x"] * room, room=room), ("whisper", b"ann", b"b%d" % room, b"hi", False))
@@ -508,7 +511,7 @@ def test_rooms_are_pruned_in_steps_so_that_nobody_waits_long(database, spoken, m
 
 
 def test_what_was_said_in_a_closed_room_goes_in_steps_and_nobody_finds_it_meanwhile(database, spoken, monkeypatch):
-    monkeypatch.setattr(database_module, "_PRUNED_AT_ONCE", 10)
+    monkeypatch.setattr(pruning, "_PRUNED_AT_ONCE", 10)
     store = database()
     write(store, spoken(*[b"x"] * 95, room=1), ("close_room", 1))
     write(store, spoken(b"new", room=1))
@@ -752,7 +755,7 @@ def test_a_database_of_an_older_server_is_brought_up_to_date_and_kept_as_it_was_
     write(database(), spoken(b"one", b"two"), ("open_account", b"ann", "x"))
     version, before = len(MIGRATIONS), everything(database())
     step = "ALTER TABLE accounts ADD COLUMN colour TEXT DEFAULT 'blue';"
-    monkeypatch.setattr(database_module, "MIGRATIONS", MIGRATIONS + (step, "CREATE TABLE another (x);"))
+    monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS + (step, "CREATE TABLE another (x);"))
     store = database()
     assert everything(store) == before
     assert store._connection.execute("SELECT colour FROM accounts").fetchall() == [(b"blue",)]
@@ -780,7 +783,7 @@ COMMIT;
 
 
 def test_a_database_of_version_1_is_brought_up_to_date(database):
-    checksums = [database_module._checksum(*said) for said in (
+    checksums = [checksum_of(*said) for said in (
         (1500000000, b"ann", b"hi bob"), (1500000001, b"bob", b"hi all"),
         (1500000002, b"bob", b"kept"), (1500000003, b"bob", b"lost"))]
     connection = sqlite3.connect(database.path)
@@ -870,7 +873,7 @@ def test_a_database_of_version_4_is_brought_up_to_date(database, spoken):
 
 def test_a_database_of_version_5_is_brought_up_to_date(database, spoken, monkeypatch):
     with monkeypatch.context() as older:
-        older.setattr(database_module, "MIGRATIONS", MIGRATIONS[:5])
+        older.setattr(schema, "MIGRATIONS", MIGRATIONS[:5])
         write(database(), spoken(b"hi"))
     store = database()
     assert (texts(store.lobby(0, 9)[0]), store.markers(b"ann")) == ([b"hi"], [])
@@ -931,7 +934,7 @@ def test_what_the_log_of_an_older_database_still_holds_is_in_the_copy(database, 
     write(store, spoken(b"one"))
     for ending in ("", "-wal"):
         shutil.copy(database.path + ending, database.path + ".killed" + ending)
-    monkeypatch.setattr(database_module, "MIGRATIONS", MIGRATIONS + ("CREATE TABLE another (x);",))
+    monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS + ("CREATE TABLE another (x);",))
     Database(database.path + ".killed", "system").close()
     monkeypatch.undo()
     copy = Database("%s.killed.schema-%d" % (database.path, len(MIGRATIONS)), "system")
@@ -944,7 +947,7 @@ def test_a_step_that_fails_leaves_the_older_database_as_it_was(database, spoken,
     version = len(MIGRATIONS)
     database().close()
     monkeypatch.setattr(
-        database_module, "MIGRATIONS", MIGRATIONS + ("CREATE TABLE another (x); INSERT INTO nowhere VALUES (1);",))
+        schema, "MIGRATIONS", MIGRATIONS + ("CREATE TABLE another (x); INSERT INTO nowhere VALUES (1);",))
     with pytest.raises(StoreError):
         database()
     monkeypatch.undo()

@@ -1,0 +1,97 @@
+"""What was said, and what goes along with it: how it is written, and how it is removed."""
+from typing import Iterable, List, Optional
+
+from parley.server.chat.room import LOBBY
+from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
+from parley.server.protocols.events import REDACTED, Reason
+from parley.server.storage.backup import Result
+from parley.server.storage.memory import Told
+from parley.server.storage.tables.checksums import checksum_of
+from parley.server.storage.tables.conversations import Conversations, room_pair
+
+
+class Messages(Conversations):
+    """Messages of all conversations, by numbers that grow.
+
+    `gaps` has the numbers that no message has, and `days` with which number each day begins: by these it is found what
+    is not kept any longer.
+    """
+
+    def _load(self) -> None:
+        super()._load()
+        self._day: Optional[int] = None  # the last one that was noted
+
+    def last_given(self) -> int:
+        """The latest number that may have been given to a message, whether or not that is stored."""
+        reserved: int = self._fact("reserved")
+        return max(self._number, reserved)
+
+    def reserve(self, through: int) -> bool:
+        self._connection.execute("UPDATE facts SET value = max(value, ?) WHERE key = 'reserved'", (through,))
+        return True
+
+    def release(self, last: int) -> bool:
+        self._connection.execute("UPDATE facts SET value = ? WHERE key = 'reserved'", (last,))
+        return True
+
+    def talk(self, frame: bytes) -> bool:
+        kind, room = HEAD.unpack_from(frame)[:2]
+        first, now = place(frame)
+        talk = self._talk_of(room)
+        if kind > CONTROL:
+            ((_, sender, _, _),) = said(frame)
+            frame, extra = without_extra(frame)
+            self._note_extra(first, talk, now, sender, extra)
+        self._insert(talk, first, ((sender, text, now) for _, sender, text, _ in said(frame)))
+        return True
+
+    def add_conversation(self, one: bytes, other: bytes, messages: Iterable[Told]) -> None:
+        """Add what two have said to each other elsewhere: (sender, text, time) of each, in order; times in seconds."""
+        self._insert(self._conversation(one, other), self.last_given() + 1,
+                     [(sender, text, when * 1000) for sender, text, when in messages])
+        self.reserve(self._number)
+
+    def _insert(self, conversation: int, first: int, messages: Iterable[Told]) -> None:
+        """(sender, text, time) of each, in order; times in milliseconds. The first one has the number `first`."""
+        shift = self._place(conversation) + 1 - first
+        rows = [(conversation, number + shift, number, when, sender.decode(), text.decode(),
+                 checksum_of(when, sender, text)) for number, (sender, text, when) in enumerate(messages, first)]
+        if not rows:
+            return
+        if first > self._number + 1:
+            self._connection.execute("INSERT INTO gaps VALUES (?, ?)", (self._number, first))
+        if self._today() != self._day:
+            self._note_day(first)
+        self._connection.executemany(
+            "INSERT INTO messages (conversation, place, number, time, sender, text, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._number = first + len(rows) - 1
+        self._places[conversation] = self._number + shift
+
+    def _note_extra(self, number: int, conversation: int, time: int, sender: bytes, extra: bytes) -> None:
+        self._connection.execute("INSERT INTO extras VALUES (?, ?, ?, ?, ?, ?)", (
+            number, conversation, time, sender.decode(), extra, checksum_of(time, sender, extra)))
+
+    def _note_day(self, first: int) -> None:
+        """What is said from this number on is said today."""
+        self._day = self._today()
+        self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, first))
+
+    def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> Result:
+        talk = LOBBY if room == LOBBY else self._known(room_pair(room))
+        return False if talk is None else self._redact(talk, number, names, since, text)
+
+    def _redact(self, talk: int, number: int, names: List[bytes], since: int, text: bytes) -> Result:
+        found = self._row("SELECT sender, time, 1 FROM messages WHERE number = ?1 AND conversation = ?2 UNION ALL"
+                          " SELECT sender, time, 0 FROM extras WHERE number = ?1 AND conversation = ?2", number, talk)
+        if found is None:
+            return False
+        if number <= since or names and found[0] not in names:
+            return Reason.NOT_ALLOWED
+        sender, when, has_text = found
+        self._connection.execute("DELETE FROM extras WHERE number = ?", (number,))
+        if has_text:
+            self._connection.execute("UPDATE messages SET text = ?, checksum = ? WHERE number = ?", (
+                text.decode(), checksum_of(when, sender, text), number))
+            self._note_extra(number, talk, when, sender, REDACTED)
+        return True

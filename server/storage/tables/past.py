@@ -1,0 +1,177 @@
+"""What was said, read from the database: by numbers (`Pages`), by places, and by conversations."""
+import contextlib
+import heapq
+from typing import Generator, Iterable, Iterator, List, Optional, Tuple
+
+from parley.server.chat.room import LOBBY
+from parley.server.ipc.messages import Listed, Missed
+from parley.server.storage.memory import Pair, Told, latest_between
+from parley.server.storage.pages import BEHIND_ALL, MOST_MESSAGES, Pages, page
+from parley.server.storage.tables.checksums import sound, sound_exactly
+from parley.server.storage.tables.conversations import Conversations, pair_of, room_pair
+
+_LAST_NUMBER = (1 << 63) - 1  # or place, that SQLite can compare with
+
+
+class Past(Conversations, Pages):
+    """The past of rooms, and of each two since the one that asks has its account."""
+
+    _keep_room_messages: int  # how many of each room but the lobby may be told; 0 is no limit
+
+    def lobby(self, since: Optional[int], most: int) -> Tuple[List[Listed], int, bool]:
+        if since is None:
+            found, more = self._latest("number", LOBBY, 0, most), False
+        else:
+            found, more = self._page("number", "ASC", LOBBY, self._place_of(LOBBY, since), most)
+        return found, found[-1][0] if found else self._number, more
+
+    def room(self, room: int, since: Optional[int], most: int, after: int) -> Tuple[List[Listed], int, bool]:
+        talk = LOBBY if room == LOBBY else self._known(room_pair(room))
+        if talk is None:
+            return [], 0, False
+        last, start = self._last_place(talk), self._place_of(talk, after)
+        if self._keep_room_messages and room != LOBBY:
+            start = max(start, last - self._keep_room_messages)
+        if since is None:
+            found, more = self._latest("place", talk, start, most), False
+        else:
+            found, more = self._page("place", "ASC", talk, max(start, min(since, _LAST_NUMBER)), most)
+        return found, found[-1][0] if found else last, more
+
+    def conversation(self, one: bytes, other: bytes) -> List[Told]:
+        known = self._known(pair_of(one, other))
+        if known is None:
+            return []
+        found = self._latest("number", known, self._place_of(known, self._since(one)), MOST_MESSAGES)
+        return [message[1:] for message in found]
+
+    def conversations(self) -> Iterator[Tuple[Pair, List[Told]]]:
+        """((one, other), messages) for each two who have talked to each other: (sender, text, time) of each message."""
+        for conversation, one, other in self._rows(
+                "SELECT id, one, other FROM conversations WHERE one > '' ORDER BY id"):
+            messages = sound(self._rows(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? ORDER BY place",
+                conversation))
+            yield (one, other), [message[1:] for message in messages]
+
+    def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
+            Tuple[int, bytes, int]]:
+        found = []
+        for room in rooms:
+            talk = LOBBY if room == LOBBY else self._known(room_pair(room))
+            latest = None if talk is None else self._row(
+                "SELECT time FROM messages WHERE conversation = ? ORDER BY place DESC LIMIT 1", talk)
+            if latest:
+                found.append((room, b"", latest[0]))
+        for one, other, number, when in self._rows(
+                "SELECT one, other, number, time FROM (SELECT one, other, (SELECT number FROM messages WHERE"
+                " conversation = id ORDER BY place DESC LIMIT 1) AS latest FROM conversations"
+                " WHERE one = ?1 OR other = ?1 AND one > '') JOIN messages ON number = latest",
+                name.decode()) if name else ():
+            if number > self._since(name):
+                found.append((0, other if name == one else one, when))
+        return latest_between(found, after_time, before_time, most)
+
+    # ---- pages, see `Pages`
+
+    def _look(self, room: int, after: int, before: int, latest: bool) -> Generator[Listed, None, None]:
+        talk = LOBBY if room == LOBBY else self._known(room_pair(room))
+        if talk is None:
+            return
+        start = 0
+        if self._keep_room_messages and room != LOBBY:
+            start = self._last_place(talk) - self._keep_room_messages
+        yield from self._look_in(talk, start, after, before, latest)
+
+    def _look_in(self, conversation: int, start: int, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        """The messages behind the place `start` with numbers between two others."""
+        start, stop = max(start, self._place_of(conversation, after)), self._place_of(conversation, before - 1)
+        with self._cursor(
+                "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND place > ?"
+                " AND place <= ? ORDER BY place %s" % ("DESC" if latest else "ASC"), conversation, start, stop) as rows:
+            yield from sound(rows)
+
+    def _look_between(self, one: bytes, other: bytes, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        known = self._known(pair_of(one, other))
+        if known is not None:
+            yield from self._look_in(known, 0, max(after, self._since(one)), before, latest)
+
+    def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
+        after = max(after, self._since(name))
+        conversations = self._rows(
+            "SELECT id, one, other FROM (SELECT *, (SELECT number FROM messages WHERE conversation = id"
+            " ORDER BY place DESC LIMIT 1) AS latest FROM conversations WHERE one = ?1 OR other = ?1 AND one > '')"
+            " WHERE latest > ?2 ORDER BY latest DESC LIMIT ?3", name.decode(), after, MOST_MESSAGES + 1)
+        with contextlib.ExitStack() as stack:
+            found = []
+            for conversation, one, other in conversations:
+                messages = stack.enter_context(contextlib.closing(
+                    self._look_in(conversation, 0, after, before, latest)))
+                found.append(_with_receiver(messages, one, other))
+            yield from heapq.merge(*found, reverse=latest)
+
+    def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> Generator[
+            Listed, None, None]:
+        start = 0
+        if partner:
+            talk, after = self._known(pair_of(name, partner)), max(after, self._since(name))
+        else:
+            talk = LOBBY if room == LOBBY else self._known(room_pair(room))
+            if talk is not None and self._keep_room_messages and room != LOBBY:
+                start = self._last_place(talk) - self._keep_room_messages
+        if talk is None:
+            return
+        before = min(before, _LAST_NUMBER)
+        order = "DESC" if latest else "ASC"
+        start, stop = max(start, self._place_of(talk, after)), self._place_of(talk, before - 1)
+        with self._cursor(
+                "SELECT messages.number, messages.sender, text, messages.time, messages.checksum, extra FROM messages"
+                " LEFT JOIN extras ON extras.number = messages.number WHERE messages.conversation = ?"
+                " AND place > ? AND place <= ? ORDER BY place " + order, talk, start, stop) as texts, self._cursor(
+                "SELECT number, sender, '', time, checksum, extra FROM extras WHERE conversation = ? AND number > ?"
+                " AND number < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE number = extras.number)"
+                " ORDER BY number " + order, talk, after, before) as others:
+            yield from heapq.merge(sound_exactly(texts), sound_exactly(others), reverse=latest)
+
+    def _number_at(self, time: int) -> int:
+        """By halves: no message's time is earlier than that of one with a smaller number, unless the clock was set."""
+        low, high = 0, self._number + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self._row("SELECT number, time FROM messages WHERE number >= ? ORDER BY number LIMIT 1", middle)
+            if found and found[1] < time:
+                low = found[0] + 1
+            else:
+                high = middle
+        return low
+
+    def _number_from(self, time: int) -> int:
+        found = self._row("SELECT min(number) FROM messages WHERE number >= ?", self._number_at(time))
+        return BEHIND_ALL if found is None or found[0] is None else int(found[0])
+
+    # ---- by places
+
+    def _latest(self, key: str, conversation: int, start: int, most: int) -> List[Listed]:
+        return self._page(key, "DESC", conversation, start, most)[0][::-1]
+
+    def _page(self, key: str, order: str, conversation: int, start: int, most: int) -> Tuple[List[Listed], bool]:
+        """(messages, more): (number or place, which `key` says, sender, text, time) of those behind the place `start`.
+
+        At most `most`, and what may be told at once.
+        """
+        with self._cursor(
+                "SELECT %s, sender, text, time, checksum FROM messages WHERE conversation = ? AND place > ?"
+                " ORDER BY place %s" % (key, order), conversation, start) as rows:  # there may be millions
+            return page(sound(rows, key), most)
+
+    def _since(self, name: bytes) -> int:
+        """The number of the latest message when the account was made; 0 if it is none."""
+        since: Tuple[int] = self._row("SELECT since FROM accounts WHERE name = ?", name.decode()) or (0,)
+        return since[0]
+
+
+def _with_receiver(messages: Iterable[Listed], one: bytes, other: bytes) -> Iterator[Missed]:
+    for number, sender, text, when in messages:
+        yield number, sender, one if sender == other else other, text, when

@@ -1,0 +1,142 @@
+"""The tables of the database: how they are made, and how those of an older version become today's."""
+import collections
+import shutil
+import sqlite3
+from typing import Counter
+
+from parley.server.storage.tables.checksums import checksum_of
+
+# What leads from each version of the schema to the next; the database has as many behind it as its user_version says.
+MIGRATIONS = (
+    """
+    CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    INSERT INTO facts VALUES ('number', 0), ('run', ''), ('through', 0);
+    CREATE TABLE conversations (id INTEGER PRIMARY KEY, one TEXT, other TEXT, UNIQUE (one, other));
+    INSERT INTO conversations VALUES (0, '', '');
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
+    CREATE INDEX said_in ON messages (conversation);
+    CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER);
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, secret TEXT, since INTEGER);
+    CREATE TABLE kept (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT, time INTEGER, sender TEXT, text TEXT, checksum INTEGER);
+    CREATE INDEX kept_for ON kept (receiver, id);
+    """,
+    """
+    ALTER TABLE accounts ADD COLUMN made INTEGER;
+    ALTER TABLE accounts ADD COLUMN used INTEGER;
+    ALTER TABLE kept ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    DELETE FROM kept WHERE receiver NOT IN (SELECT name FROM accounts);
+    DELETE FROM conversations WHERE id > 0 AND id NOT IN (SELECT conversation FROM messages);
+    """,
+    # Times of messages are milliseconds from here on. What is damaged stays so.
+    """
+    CREATE TABLE gaps (last INTEGER PRIMARY KEY, first INTEGER);
+    INSERT INTO facts SELECT 'reserved', value FROM facts WHERE key = 'number';
+    UPDATE messages SET time = time * 1000,
+        checksum = in_milliseconds(checksum, time, CAST(sender AS BLOB), CAST(text AS BLOB));
+    UPDATE kept SET time = time * 1000,
+        checksum = in_milliseconds(checksum, time, CAST(sender AS BLOB), CAST(text AS BLOB));
+    """,
+    # The conversation of a room has the names '' and '#<number>', as no two people have; that of the lobby has '' and
+    # ''. Each message has its place in its conversation: 1, 2, 3 in the order of their numbers, in which a table is
+    # read without an index. `last_place` is the latest place in a room of which the message is deleted.
+    """
+    CREATE TABLE rooms (number INTEGER PRIMARY KEY, name TEXT, state TEXT);
+    INSERT INTO facts VALUES ('room', 0);
+    ALTER TABLE conversations ADD COLUMN last_place INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN place INTEGER;
+    UPDATE messages NOT INDEXED SET place = next_place(conversation);
+    DROP INDEX said_in;
+    CREATE UNIQUE INDEX placed_in ON messages (conversation, place);
+    """,
+    # The numbers of messages are those of this database, whose name `identity` no other has. Of what was said by a tag,
+    # `tags` has the latest (see `server.chat.sessions`).
+    """
+    INSERT INTO facts VALUES ('identity', lower(hex(randomblob(8))));
+    CREATE TABLE sessions (key BLOB PRIMARY KEY, name TEXT, account INTEGER, since INTEGER) WITHOUT ROWID;
+    CREATE TABLE tags (number INTEGER PRIMARY KEY, session BLOB, tag BLOB, time INTEGER);
+    CREATE INDEX with_other ON conversations (other);
+    """,
+    # Up to where somebody has read: what was said in a room, or (if not empty) by the partner and the owner.
+    """
+    CREATE TABLE markers (
+        owner TEXT, room INTEGER, partner TEXT, number INTEGER, PRIMARY KEY (owner, room, partner)) WITHOUT ROWID;
+    """,
+    # What goes along with messages; of those without a text there is nothing else.
+    """
+    CREATE TABLE extras (
+        number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, extra BLOB, checksum INTEGER);
+    CREATE INDEX extras_in ON extras (conversation, number);
+    """,
+    # The signed list of an account's devices (`server.chat.devices`).
+    """
+    ALTER TABLE accounts ADD COLUMN devices BLOB;
+    """,
+)
+
+
+class StoreError(Exception):
+    """The database is not fit for use; the text says which, why, and what to do."""
+
+
+class TooNew(StoreError):
+    """A newer server has written it."""
+
+
+def upgrade(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the schema up to date, if it is older or there is none. StoreError if that cannot be.
+
+    The older file is copied before, to a path that ends with its version.
+    """
+    version = _version_of(connection, path)
+    if not version and connection.execute("SELECT count(*) FROM sqlite_master").fetchall()[0][0]:
+        raise StoreError("%s: a database of another program; choose another directory" % path)
+    if 0 < version < len(MIGRATIONS):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        _back_up(path, "%s.schema-%d" % (path, version))
+    connection.create_function("in_milliseconds", 4, _in_milliseconds)
+    connection.create_function("next_place", 1, _Places().next)
+    for number in range(version, len(MIGRATIONS)):
+        connection.executescript(
+            "BEGIN; %s PRAGMA user_version = %d; COMMIT;" % (MIGRATIONS[number], number + 1))
+
+
+def check_version(connection: sqlite3.Connection, path: str) -> None:
+    """StoreError if the schema is not today's."""
+    if _version_of(connection, path) < len(MIGRATIONS):
+        raise StoreError("%s: written by an older version of this server; start this one, which upgrades it" % path)
+
+
+def _version_of(connection: sqlite3.Connection, path: str) -> int:
+    """0 if the database is empty."""
+    version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]
+    if version > len(MIGRATIONS):
+        raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
+                     % (path, version, len(MIGRATIONS)))
+    return version
+
+
+def _back_up(database: str, path: str) -> None:
+    try:
+        shutil.copy2(database, path)
+    except OSError as error:
+        raise StoreError("%s: no copy can be made before the schema changes: %s" % (path, error.strerror)) from None
+
+
+class _Places:
+    """Gives places to messages, whose conversations it is told in the order of their numbers."""
+
+    def __init__(self) -> None:
+        self._last: Counter[int] = collections.Counter()
+
+    def next(self, conversation: int) -> int:
+        """The place of the next one."""
+        self._last[conversation] += 1
+        return self._last[conversation]
+
+
+def _in_milliseconds(checksum: int, seconds: int, sender: bytes, text: bytes) -> int:
+    """The checksum of a message whose time was in seconds; none that fits if it did not before."""
+    return checksum_of(seconds * 1000, sender, text) if checksum == checksum_of(seconds, sender, text) else -1
