@@ -20,7 +20,7 @@ from parley.server.chat.names import InvalidName, canonical_name, canonical_room
 from parley.server.protocols.text import canonical, folded
 from parley.server.storage.database import Database
 from parley.server.storage.directory import CONTROL, DATABASE, CannotUse, Directory
-from parley.server.storage.memory import MOST_MESSAGES
+from parley.server.storage.pages import MOST_MESSAGES
 from parley.server.storage.tables.schema import StoreError
 from parley.server.supervisor import places
 from parley.server.supervisor.control import LONGEST_REQUEST, NoServer, ask

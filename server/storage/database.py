@@ -4,7 +4,7 @@ from typing import Callable, List, Optional, Tuple
 
 from parley.server.chat.sessions import BY_TIME
 from parley.server.ipc.queues import place
-from parley.server.storage.memory import Told, with_kept
+from parley.server.storage.pages import Told, with_kept
 from parley.server.storage.tables.accounts import TOLD_BY, Accounts
 from parley.server.storage.tables.boxes import Boxes
 from parley.server.storage.tables.checksums import checksum_of

@@ -1,47 +1,45 @@
 """The store of a server that keeps nothing: all of it in memory, and within bounds."""
 import binascii
-import bisect
 import collections
 import heapq
-import itertools
 import time
-from typing import Callable, Deque, Dict, Generator, Iterator, List, MutableMapping, Optional, Tuple
+from typing import Callable, Dict, Generator, List, Optional, Tuple
 
 from parley.server.chat.accounts import Box, kept_size
 from parley.server.chat.room import LOBBY
 from parley.server.chat.sessions import BY_TIME, Stored
-from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, LIST, OBJECT, ORDERED_SLOT, SLOT, tuple_of
+from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, OBJECT, ORDERED_SLOT, SLOT, tuple_of
 from parley.server.ipc.messages import Listed, Marker, Missed
-from parley.server.ipc.queues import CONTROL, HEAD, place, placed, record, said, talk, without_extra
-from parley.server.protocols.events import REDACTED, Reason
+from parley.server.ipc.queues import HEAD, place
 from parley.server.storage.backup import Result
-from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pages, page
+from parley.server.storage.conversations import Conversation, Source
+from parley.server.storage.pages import (
+    MOST_MARKERS,
+    MOST_MESSAGES,
+    Pages,
+    Pair,
+    Row,
+    Told,
+    latest_between,
+    page,
+    whole,
+    with_kept,
+)
+from parley.server.storage.talk import Talk
 
 # Bytes of memory. The lobby's oldest talk is forgotten first, and that of the room which has most of it, so that nobody
 # talks that of others away. Of conversations, the address that has most of them loses the one that was silent longest.
 MOST_OF_LOBBY = 6 << 20
 MOST_OF_ROOMS = 6 << 20  # beside the lobby
 MOST_OF_CONVERSATIONS = 6 << 20
-MOST_OF_ONE = 2 * MOST_BYTES  # conversation
 # Of read markers the owner loses its own that has not moved any for the longest time.
 MOST_OF_MARKERS = 4 << 20
-MOST_MARKERS = 200  # of one owner
 
-EXTRA_SIZE = SLOT + tuple_of(3) + 2 * INT + 2 * BYTES + DICT // 4  # beside the sender's name and the extra
-TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM  # beside the frame
 ROOM_SIZE = SLOT + OBJECT + ITEM + 3 * INT + 640  # beside its talk; most of it is for an empty deque
-SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
-CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
 MARKER_SIZE = tuple_of(2) + 2 * INT + BYTES + SLOT + 32  # with a partner's name
 OWNER_SIZE = SLOT + ORDERED_SLOT + DICT + 2 * BYTES + 64  # beside its markers; a session's key is its name
-SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
 
-Told = Tuple[bytes, bytes, int]  # sender, text, time
-Pair = Tuple[bytes, bytes]  # two names, sorted
-# Name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used; see `listed`.
-Row = Tuple[bytes, bool, int, int, Optional[int], Optional[int]]
 _Kept = Tuple[int, bytes, bytes, int, str]  # id, sender, text, time, source
-_Said = Tuple[int, int, bytes, bytes, int]  # place, number, sender, text, time
 
 
 class Store(Pages):
@@ -62,12 +60,12 @@ class Store(Pages):
         self._accounts: Dict[bytes, _Account] = {}  # by name, in the order of creation
         self._kept: Dict[bytes, List[_Kept]] = {}  # by name
         self._last_kept = 0  # the latest id
-        self._conversations: Dict[Pair, _Conversation] = {}
-        self._sources: Dict[str, _Source] = {}  # address -> the conversations in which it has said the latest
+        self._conversations: Dict[Pair, Conversation] = {}
+        self._sources: Dict[str, Source] = {}  # address -> the conversations in which it has said the latest
         self._size = 0  # of all that, in memory
-        self._lobby = _Talk()
+        self._lobby = Talk()
         self._latest: Optional[List[Listed]] = None  # what was last told of the lobby, as long as it is all there is
-        self._rooms: Dict[int, _Talk] = {}  # by number, without the lobby
+        self._rooms: Dict[int, Talk] = {}  # by number, without the lobby
         self._rooms_size = 0  # in memory
         # Read markers by owner, the one that changed first in front: {(room, partner): number}.
         self._markers: Dict[bytes, Dict[Tuple[int, bytes], int]] = collections.OrderedDict()
@@ -94,7 +92,7 @@ class Store(Pages):
     def _talk_in(self, room: int, kind: int, frame: bytes, first: int, count: int) -> None:
         talk = self._rooms.get(room)
         if talk is None:
-            talk = self._rooms[room] = _Talk()
+            talk = self._rooms[room] = Talk()
             self._rooms_size += ROOM_SIZE
         before = talk.size
         talk.add(kind, frame, first, count)
@@ -184,7 +182,7 @@ class Store(Pages):
         pair = _pair(sender, to)
         conversation = self._conversations.get(pair)
         if conversation is None:
-            conversation = self._conversations[pair] = _Conversation(pair)
+            conversation = self._conversations[pair] = Conversation(pair)
         else:
             self._take_out(conversation)
         conversation.add(number, sender, text, time, extra)
@@ -194,17 +192,17 @@ class Store(Pages):
             self._forget(next(iter(largest.conversations.values())))
         return True
 
-    def _put_in(self, conversation: "_Conversation", key: str) -> None:
+    def _put_in(self, conversation: Conversation, key: str) -> None:
         source = self._sources.get(key)
         if source is None:
-            source = self._sources[key] = _Source(key)
+            source = self._sources[key] = Source(key)
             self._size += source.size
         source.conversations[conversation.names] = conversation
         source.size += conversation.size
         self._size += conversation.size
         conversation.source = source
 
-    def _take_out(self, conversation: "_Conversation") -> None:
+    def _take_out(self, conversation: Conversation) -> None:
         source = conversation.source
         del source.conversations[conversation.names]
         source.size -= conversation.size
@@ -213,7 +211,7 @@ class Store(Pages):
             del self._sources[source.key]
             self._size -= source.size
 
-    def _forget(self, conversation: "_Conversation") -> None:
+    def _forget(self, conversation: Conversation) -> None:
         self._take_out(conversation)
         del self._conversations[conversation.names]
 
@@ -423,7 +421,7 @@ class Store(Pages):
             Listed, None, None]:
         conversation = self._conversations.get(_pair(one, other))
         if conversation is not None:
-            yield from _in_seconds(_between(conversation.messages, max(after, self._since(one)), before, latest))
+            yield from conversation.between(max(after, self._since(one)), before, latest)
 
     def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> Generator[
             Listed, None, None]:
@@ -461,8 +459,7 @@ class Store(Pages):
         for (one, other), conversation in self._conversations.items():
             if name in (one, other):
                 found += [(number, sender, one if sender == other else other, text, when)
-                          for number, sender, text, when in _in_seconds(
-                              _between(conversation.messages, after, before, False))]
+                          for number, sender, text, when in conversation.between(after, before, False)]
         yield from sorted(found, reverse=latest)
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
@@ -509,197 +506,8 @@ class Store(Pages):
         return listed, found[-1][0] if found else talk.last, more
 
 
-def with_kept(messages: List[Told], sender: bytes, kept: List[Listed]) -> Tuple[List[Told], int]:
-    """(messages, last): those of a conversation, with what is kept from the sender and no longer in it, by time.
-
-    last: the latest id of what is kept from the sender, or 0.
-    """
-    kept = [message for message in kept if message[1] == sender]
-    told = {text for name, text, _ in messages if name == sender}
-    forgotten = [message[1:] for message in kept if message[2] not in told]
-    return sorted(messages + forgotten, key=lambda message: message[2]), kept[-1][0] if kept else 0
-
-
-def whole(clock: float) -> int:
-    """A time in whole seconds since the epoch, and never before it."""
-    return max(0, int(clock))
-
-
-def _between(messages: List[Listed], after: int, before: int, latest: bool) -> List[Listed]:
-    found = [message for message in messages if after < message[0] < before]
-    return found[::-1] if latest else found
-
-
-def _in_seconds(messages: List[Listed]) -> Iterator[Listed]:
-    for number, sender, text, when in messages:
-        yield number, sender, text, when // 1000
-
-
-def _whole(text: bytes, extra: Optional[bytes]) -> bytes:
-    """The text, and NUL and the extra if there is one."""
-    return text if extra is None else b"%b\0%b" % (text, extra)
-
-
-def latest_between(found: List[Tuple[int, bytes, int]], after_time: int, before_time: int, most: int) -> List[
-        Tuple[int, bytes, int]]:
-    """Those of which the last item is between two times, at most `most`, ordered by that."""
-    fit = [one for one in found if after_time < one[2] < before_time]
-    return sorted(fit, key=lambda one: (one[2], one))[:max(0, min(most, MOST_MESSAGES))]
-
-
 def _pair(one: bytes, other: bytes) -> Pair:
     return (one, other) if one <= other else (other, one)
-
-
-class _Talk:
-    """What was said in a room.
-
-    frames: (number of the first message, its place, talk frame) of each, oldest first.
-    last: the place of the latest message. size: of all that, in memory.
-    extras: {number: (milliseconds, sender, extra)} of messages that have one, oldest first. Time and sender are 0 and
-        empty but of those without a text, of which there is nothing else. None if there are none.
-    """
-
-    __slots__ = ("frames", "last", "size", "extras")
-
-    def __init__(self) -> None:
-        self.frames: Deque[Tuple[int, int, bytes]] = collections.deque()
-        self.last = self.size = 0
-        self.extras: Optional[Dict[int, Tuple[int, bytes, bytes]]] = None
-
-    def __bool__(self) -> bool:
-        return bool(self.frames or self.extras)
-
-    def add(self, kind: int, frame: bytes, first: int, count: int) -> None:
-        """More is said: so many messages, the first of which has this number."""
-        if kind > CONTROL:
-            frame, count = self._add_extra(frame, first)
-            if not count:
-                return
-        self.frames.append((first, self.last + 1, frame))
-        self.last += count
-        self.size += TALK_SIZE + len(frame)
-
-    def _add_extra(self, frame: bytes, number: int) -> Tuple[bytes, int]:
-        """What is left of the frame then, and how many messages that are."""
-        ((_, sender, _, _),) = said(frame)
-        frame, extra = without_extra(frame)
-        count: int = HEAD.unpack_from(frame)[4]
-        if self.extras is None:
-            self.extras = {}
-        self.extras[number] = when, sender, _ = (0, b"", extra) if count else (place(frame)[1], sender, extra)
-        self.size += EXTRA_SIZE + len(sender) + len(extra)
-        return frame, count
-
-    def redact(self, number: int, names: List[bytes], since: int, text: bytes) -> Result:
-        """See `Store.redact`."""
-        extras = self.extras = {} if self.extras is None else self.extras
-        when, sender, extra = extras.get(number, (0, b"", b""))
-        if sender:
-            return self._drop_extra(number) if _may_remove(number, sender, names, since) else Reason.NOT_ALLOWED
-        for index, (first, place_, frame) in enumerate(self.frames):
-            messages = said(frame)
-            if first <= number < first + len(messages):
-                session, sender, old, when = messages[number - first]
-                if not _may_remove(number, sender, names, since):
-                    return Reason.NOT_ALLOWED
-                messages[number - first] = session, sender, text, when
-                kind, room, worker = HEAD.unpack_from(frame)[:3]
-                records = [record(*message) for message in messages]
-                self.frames[index] = first, place_, placed(talk(room, worker, records, kind), *place(frame))
-                self.size += len(text) - len(old)
-                if number in extras:
-                    self._drop_extra(number)
-                extras[number] = 0, b"", REDACTED
-                self.extras = dict(sorted(extras.items()))
-                self.size += EXTRA_SIZE + len(REDACTED)
-                return True
-        return False
-
-    def _drop_extra(self, number: int) -> bool:
-        _, sender, extra = (self.extras or {}).pop(number)
-        self.size -= EXTRA_SIZE + len(sender) + len(extra)
-        return True
-
-    def forget(self) -> None:
-        """The oldest frame is gone, or the oldest extra if that is older."""
-        if self.extras and (not self.frames or next(iter(self.extras)) < self.frames[0][0]):
-            _, sender, extra = self.extras.pop(next(iter(self.extras)))
-            self.size -= EXTRA_SIZE + len(sender) + len(extra)
-        else:
-            self.size -= TALK_SIZE + len(self.frames.popleft()[2])
-
-    def forget_all_but(self, most: int) -> None:
-        """Frames that have none of the latest `most` messages are gone."""
-        while len(self.frames) > 1 and self.frames[1][1] <= self.last - most + 1:
-            self.forget()
-
-    def latest(self, most: int, start: int = 0, after: int = 0) -> List[_Said]:
-        """At most `most` of the messages behind the place `start` and the number `after`: the latest, in order."""
-        wanted = itertools.takewhile(lambda message: message[0] > start and message[1] > after, self._backwards())
-        return page(wanted, most)[0][::-1]
-
-    def following(self, start: int, after: int, most: int) -> Tuple[List[_Said], bool]:
-        """(messages, more): at most `most` of those behind the place `start` and the number `after`: the first."""
-        skipped = max(bisect.bisect([place_ for _, place_, _ in self.frames], start),
-                      bisect.bisect([number for number, _, _ in self.frames], after)) - 1
-        frames = itertools.islice(self.frames, max(skipped, 0), None)
-        messages = itertools.chain.from_iterable(map(_told, frames))
-        return page((message for message in messages if message[0] > start and message[1] > after), most)
-
-    def number_at(self, place: int) -> int:
-        """The number of the message at a place, or a smaller one if that is forgotten."""
-        for first, first_place, _ in reversed(self.frames):
-            if first_place <= place:
-                return first + place - first_place
-        return 0
-
-    def between(self, after: int, before: int, latest: bool) -> Iterator[_Said]:
-        """The messages that have numbers between two others, from the first on or from the latest."""
-        if latest:
-            messages = itertools.dropwhile(lambda message: message[1] >= before, self._backwards())
-            return itertools.takewhile(lambda message: message[1] > after, messages)
-        skipped = max(0, bisect.bisect([number for number, _, _ in self.frames], after) - 1)
-        later = itertools.chain.from_iterable(map(_told, itertools.islice(self.frames, skipped, None)))
-        return itertools.takewhile(lambda message: message[1] < before,
-                                   itertools.dropwhile(lambda message: message[1] <= after, later))
-
-    def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
-        """What `between` gives, with extras, also of messages without a text, and with times in milliseconds."""
-        extras = self.extras or {}
-        without_text = _without_text(extras, after, before)
-        return heapq.merge(self._with_text(after, before, latest, extras),
-                           reversed(without_text) if latest else iter(without_text), reverse=latest)
-
-    def _with_text(self, after: int, before: int, latest: bool,
-                   extras: Dict[int, Tuple[int, bytes, bytes]]) -> Iterator[Listed]:
-        for first, _, frame in reversed(self.frames) if latest else self.frames:
-            if first >= before or first + HEAD.unpack_from(frame)[4] - 1 <= after:
-                if (first >= before) != latest:
-                    return  # what is behind is further away
-                continue
-            _, when = place(frame)
-            found = [(number, sender, _whole(text, extras[number][2] if number in extras else None), when)
-                     for number, (_, sender, text, _) in enumerate(said(frame), first) if after < number < before]
-            yield from reversed(found) if latest else found
-
-    def _backwards(self) -> Iterator[_Said]:
-        for frame in reversed(self.frames):
-            yield from reversed(_told(frame))
-
-
-def _without_text(extras: Dict[int, Tuple[int, bytes, bytes]], after: int, before: int) -> List[Listed]:
-    """What there is but an extra of, with numbers between two others."""
-    return [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
-            if sender and after < number < before]
-
-
-def _told(talk: Tuple[int, int, bytes]) -> List[_Said]:
-    """The messages of a talk frame that comes with the number and the place of the first one."""
-    number, first, frame = talk
-    _, now = place(frame)
-    return [(first + index, number + index, sender, text, now // 1000)
-            for index, (_, sender, text, _) in enumerate(said(frame))]
 
 
 class _Account:
@@ -712,91 +520,3 @@ class _Account:
         self.since = since
         self.made = made
         self.used: Optional[int] = None
-
-
-def _may_remove(number: int, sender: bytes, names: List[bytes], since: int) -> bool:
-    return number > since and (not names or sender in names)
-
-
-class _Source:
-    """The conversations of one address, the one that was silent longest first, and their size in memory."""
-
-    __slots__ = ("key", "size", "conversations")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.size = SOURCE_SIZE
-        self.conversations: MutableMapping[Pair, _Conversation] = collections.OrderedDict()
-
-
-class _Conversation:
-    """The latest messages between two, of a bounded number and size in memory. Times are in milliseconds.
-
-    source: of the latest one. extras: as those of `_Talk`.
-    """
-
-    __slots__ = ("names", "size", "messages", "source", "extras")
-
-    source: _Source
-
-    def __init__(self, names: Pair) -> None:
-        self.names = names
-        self.size = CONVERSATION_SIZE + sum(map(len, names))
-        self.messages: List[Listed] = []
-        self.extras: Optional[Dict[int, Tuple[int, bytes, bytes]]] = None
-
-    def add(self, number: int, sender: bytes, text: bytes, when: int, extra: bytes = b"") -> None:
-        """One more, and perhaps fewer of the oldest."""
-        own_copy = self.names[sender == self.names[1]]  # of the name, of which one is enough
-        if extra:
-            self.extras = self.extras or {}
-            self.extras[number] = (0, b"", extra) if text else (when, own_copy, extra)
-            self.size += EXTRA_SIZE + len(extra)
-            self._forget_extras()
-        if not text:
-            return
-        self.messages.append((number, own_copy, text, when))
-        self.size += SAID_SIZE + len(text)
-        forgotten = 0
-        while len(self.messages) - forgotten > MOST_MESSAGES or (
-                self.size > MOST_OF_ONE and len(self.messages) - forgotten > 1):
-            self.size -= SAID_SIZE + len(self.messages[forgotten][2])
-            if self.extras and self.messages[forgotten][0] in self.extras:
-                self.size -= EXTRA_SIZE + len(self.extras.pop(self.messages[forgotten][0])[2])
-            forgotten += 1
-        del self.messages[:forgotten]
-
-    def _forget_extras(self) -> None:
-        """The oldest extras are gone, if there are too many."""
-        extras = self.extras or {}
-        while len(extras) > MOST_MESSAGES or self.size > MOST_OF_ONE and len(extras) > 1:
-            self.size -= EXTRA_SIZE + len(extras.pop(next(iter(extras)))[2])
-
-    def redact(self, number: int, sender: bytes, text: bytes) -> Optional[Listed]:
-        """Of a message by this sender only this text is left, and REDACTED. Gives what it was; None if there is none.
-
-        What had no text is gone; nothing of what it was is given then but who said it.
-        """
-        extras = self.extras or {}
-        _, by, extra = extras.get(number, (0, b"", b""))
-        if by:
-            if by != sender:
-                return None
-            del extras[number]
-            self.size -= EXTRA_SIZE + len(extra)
-            return number, sender, b"", 0
-        for index, message in enumerate(self.messages):
-            _, said_by, old, when = message
-            if message[0] == number and said_by == sender:
-                self.messages[index] = number, said_by, text, when
-                self.extras = {**extras, number: (0, b"", REDACTED)}
-                self.size += len(text) - len(old) + len(REDACTED) - len(extra) + (0 if number in extras else EXTRA_SIZE)
-                return message
-        return None
-
-    def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
-        """See `_Talk.exactly`."""
-        extras = self.extras or {}
-        with_text = [(number, sender, _whole(text, extras[number][2] if number in extras else None), when)
-                     for number, sender, text, when in _between(self.messages, after, before, False)]
-        return iter(sorted(with_text + _without_text(extras, after, before), reverse=latest))

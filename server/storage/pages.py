@@ -1,4 +1,4 @@
-"""Pages of what was said, by numbers: the same for every store, which only has to look from one number to another."""
+"""What is the same for every store, which only has to look from one number to another: pages of what was said."""
 import contextlib
 from typing import Any, Callable, Generator, Iterable, List, Optional, Tuple, TypeVar
 
@@ -11,7 +11,13 @@ MOST_MISSED = 1000  # messages of one room that are told to who comes back; of m
 MOST_BEHIND_GAP = 200
 MOST_MISSED_BYTES = 2 * MOST_BYTES  # of all rooms, where a message counts as its text and FRAME bytes
 FRAME = 100
+MOST_MARKERS = 200  # of one owner, who has read up to there
 BEHIND_ALL = 1 << 63  # a number behind all others
+
+Told = Tuple[bytes, bytes, int]  # sender, text, time
+Pair = Tuple[bytes, bytes]  # two names, sorted
+# Name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used; see `listed`.
+Row = Tuple[bytes, bool, int, int, Optional[int], Optional[int]]
 
 _Message = TypeVar("_Message", bound=Tuple[Any, ...])
 _Messages = Generator[_Message, None, None]
@@ -72,7 +78,7 @@ class Pages:
         """Likewise, of all that was said to or by one alone."""
         raise NotImplementedError
 
-    def conversation(self, one: bytes, other: bytes) -> List[Tuple[bytes, bytes, int]]:
+    def conversation(self, one: bytes, other: bytes) -> List[Told]:
         raise NotImplementedError
 
     def kept(self, name: bytes) -> List[Listed]:
@@ -173,3 +179,24 @@ class Pages:
         return [(0, sender, name, text, time) for _, sender, text, time in left if (sender, text) not in numbered]
 
 
+def with_kept(messages: List[Told], sender: bytes, kept: List[Listed]) -> Tuple[List[Told], int]:
+    """(messages, last): those of a conversation, with what is kept from the sender and no longer in it, by time.
+
+    last: the latest id of what is kept from the sender, or 0.
+    """
+    kept = [message for message in kept if message[1] == sender]
+    told = {text for name, text, _ in messages if name == sender}
+    forgotten = [message[1:] for message in kept if message[2] not in told]
+    return sorted(messages + forgotten, key=lambda message: message[2]), kept[-1][0] if kept else 0
+
+
+def latest_between(found: List[Tuple[int, bytes, int]], after_time: int, before_time: int, most: int) -> List[
+        Tuple[int, bytes, int]]:
+    """Those of which the last item is between two times, at most `most`, ordered by that."""
+    fit = [one for one in found if after_time < one[2] < before_time]
+    return sorted(fit, key=lambda one: (one[2], one))[:max(0, min(most, MOST_MESSAGES))]
+
+
+def whole(clock: float) -> int:
+    """A time in whole seconds since the epoch, and never before it."""
+    return max(0, int(clock))

@@ -17,25 +17,26 @@ from parley.server.ipc.codec import Malformed, dumps, loads
 from parley.server.ipc.queues import PIPE_SIZE, SET_PIPE_SIZE
 from parley.server.protocols import events
 from parley.server.storage import memory
+from parley.server.storage.conversations import Conversation, Source
+from parley.server.storage.talk import Talk
 
 VERSION = 4
 
 log = logging.getLogger(__name__)
 
-# By the class of an object: the attributes that are stored, and those that begin anew.
+# By the name of a class in snapshots: the class, its attributes that are stored, and those that begin anew.
 KINDS = {
-    accounts.Account: (accounts.Account.__slots__, {}),
-    accounts._Share: (accounts._Share.__slots__, {}),
-    rooms.Room: ([slot for slot in rooms.Room.__slots__ if slot != "_bans"], {"_bans": dict}),
-    sessions._Session: (sessions._Session.__slots__, {}),
-    sessions._Said: (sessions._Said.__slots__, {}),
-    memory._Talk: (memory._Talk.__slots__, {}),
-    memory._Account: (memory._Account.__slots__, {}),
-    memory._Source: (memory._Source.__slots__, {}),
-    memory._Conversation: ([slot for slot in memory._Conversation.__slots__ if slot != "source"], {}),
+    "accounts.Account": (accounts.Account, accounts.Account.__slots__, {}),
+    "accounts._Share": (accounts._Share, accounts._Share.__slots__, {}),
+    "rooms.Room": (rooms.Room, [slot for slot in rooms.Room.__slots__ if slot != "_bans"], {"_bans": dict}),
+    "sessions._Session": (sessions._Session, sessions._Session.__slots__, {}),
+    "sessions._Said": (sessions._Said, sessions._Said.__slots__, {}),
+    "memory._Talk": (Talk, Talk.__slots__, {}),
+    "memory._Account": (memory._Account, memory._Account.__slots__, {}),
+    "memory._Source": (Source, Source.__slots__, {}),
+    "memory._Conversation": (Conversation, [slot for slot in Conversation.__slots__ if slot != "source"], {}),
 }
-_BY_NAME = {"%s.%s" % (kind.__module__.rpartition(".")[2], kind.__name__): kind for kind in KINDS}
-_NAMES = {kind: name for name, kind in _BY_NAME.items()}
+_NAMES = {kind: name for name, (kind, _, _) in KINDS.items()}
 _TUPLES = {"%s.%s" % (direction.__name__, kind.__name__): kind
            for direction in (messages.ToHub, messages.Proven) for kind in messages.messages(direction).values()}
 _TUPLES["_Failures"] = patience._Failures
@@ -86,7 +87,7 @@ def taken(parts):
             if id(value) in numbers:
                 return numbers[id(value)]
             number = numbers[id(value)] = len(numbers)
-            return _NAMES[kind], number, [getattr(value, name) for name in KINDS[kind][0]]
+            return _NAMES[kind], number, [getattr(value, name) for name in KINDS[_NAMES[kind]][1]]
         if isinstance(value, collections.deque):
             return "deque", list(value)
         raise TypeError("%s is not part of a snapshot" % kind.__name__)
@@ -171,9 +172,8 @@ def restore(parts, data):
             return collections.deque(*more)
         if name in _TUPLES:
             return _TUPLES[name](*more[0])
-        kind, (number, values) = _BY_NAME[name], more
+        (kind, stored, anew), (number, values) = KINDS[name], more
         made = known[number] = kind.__new__(kind)
-        stored, anew = KINDS[kind]
         for attribute, one in zip(stored, values):
             setattr(made, attribute, one)
         for attribute, make in anew.items():

@@ -18,19 +18,13 @@ from parley.server.chat.names import claims
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.order.numbers import BLOCK, Numbers
+from parley.server.storage import conversations as conversations_module
 from parley.server.storage import journal as journal_module
 from parley.server.storage import memory as memory_module
+from parley.server.storage.conversations import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE
 from parley.server.storage.journal import InProcess, Journal
-from parley.server.storage.memory import (
-    CONVERSATION_SIZE,
-    MARKER_SIZE,
-    OWNER_SIZE,
-    ROOM_SIZE,
-    SAID_SIZE,
-    SOURCE_SIZE,
-    TALK_SIZE,
-    Store,
-)
+from parley.server.storage.memory import MARKER_SIZE, OWNER_SIZE, ROOM_SIZE, Store
+from parley.server.storage.talk import TALK_SIZE
 
 measured = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy does not tell sizes")
 
@@ -151,7 +145,7 @@ def test_what_one_conversation_forgets_makes_room_too(memory, monkeypatch):
     monkeypatch.setattr(
         memory_module, "MOST_OF_CONVERSATIONS",
         SOURCE_SIZE + conversation_size(b"x") + conversation_size(*[b"x"] * 3))
-    monkeypatch.setattr(memory_module, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(conversations_module, "MOST_MESSAGES", 3)
     memory.whisper(b"bob", b"cid", b"x", False)
     for _ in range(10):
         memory.whisper(b"ann", b"bob", b"x", False)
@@ -161,8 +155,8 @@ def test_what_one_conversation_forgets_makes_room_too(memory, monkeypatch):
 def test_of_one_conversation_no_more_is_remembered_than_can_be_told(memory):
     for _ in range(100):
         memory.whisper(b"ann", b"bob", b"x" * 16384, False)
-    assert memory._size <= memory_module.MOST_OF_ONE
-    assert len(memory.conversation(b"ann", b"bob")) == memory_module.MOST_BYTES // 16384
+    assert memory._size <= conversations_module.MOST_OF_ONE
+    assert len(memory.conversation(b"ann", b"bob")) == conversations_module.MOST_BYTES // 16384
 
 
 def test_of_what_is_gone_nothing_is_left(memory):

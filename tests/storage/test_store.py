@@ -7,7 +7,7 @@ from parley.server.chat.accounts import kept_size
 from parley.server.ipc.queues import EXTRA, record, talk
 from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage import pages as pages_module
-from parley.server.storage.memory import MOST_MARKERS
+from parley.server.storage.pages import MOST_MARKERS
 
 SECOND = 1600000000
 NAMES = [b"ann", b"ANN", b"an", b"ann'", "\u00e4nn".encode(), "\U0001f600".encode()]

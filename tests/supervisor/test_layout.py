@@ -30,8 +30,8 @@ def layout():
         for name, kind in messages(direction).items():
             if direction is Shared or name in hub._in_order:
                 yield " ".join(("%s.%s" % (direction.__name__, kind.__name__), *kind._fields))
-    for kind, (stored, anew) in snapshot.KINDS.items():
-        yield " ".join((kind.__name__, *stored, *anew))
+    for name, (_, stored, anew) in snapshot.KINDS.items():
+        yield " ".join((name.rpartition(".")[2], *stored, *anew))
     for part, names in hub._parts:
         yield " ".join((type(part).__name__, *names))
 

@@ -1,7 +1,7 @@
 """Accounts, and what they tell of themselves."""
 from typing import Dict, List, Optional, Tuple
 
-from parley.server.storage.memory import Row
+from parley.server.storage.pages import Row
 from parley.server.storage.tables.file import DatabaseFile
 
 TOLD_BY = "metadata "  # the key, in `facts`, of what an account tells is this and its name

@@ -6,7 +6,7 @@ from typing import Any, Callable, ContextManager, Iterator, List
 from urllib.parse import quote
 
 from parley.server.storage.backup import Result, copied
-from parley.server.storage.memory import whole
+from parley.server.storage.pages import whole
 from parley.server.storage.tables.schema import StoreError, check_version, upgrade
 
 DAY = 86400  # seconds

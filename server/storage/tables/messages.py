@@ -5,7 +5,7 @@ from parley.server.chat.room import LOBBY
 from parley.server.ipc.queues import CONTROL, HEAD, place, said, without_extra
 from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage.backup import Result
-from parley.server.storage.memory import Told
+from parley.server.storage.pages import Told
 from parley.server.storage.tables.checksums import checksum_of
 from parley.server.storage.tables.conversations import Conversations, room_pair
 

@@ -5,8 +5,7 @@ from typing import Generator, Iterable, Iterator, List, Optional, Tuple
 
 from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import Listed, Missed
-from parley.server.storage.memory import Pair, Told, latest_between
-from parley.server.storage.pages import BEHIND_ALL, MOST_MESSAGES, Pages, page
+from parley.server.storage.pages import BEHIND_ALL, MOST_MESSAGES, Pages, Pair, Told, latest_between, page
 from parley.server.storage.tables.checksums import sound, sound_exactly
 from parley.server.storage.tables.conversations import Conversations, pair_of, room_pair
 

@@ -4,7 +4,7 @@ from typing import Dict, List, Tuple
 
 from parley.server.chat.sessions import MOST_TAGS, Stored
 from parley.server.ipc.messages import Marker
-from parley.server.storage.memory import MOST_MARKERS
+from parley.server.storage.pages import MOST_MARKERS
 from parley.server.storage.tables.file import DatabaseFile
 
 

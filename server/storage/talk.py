@@ -1,0 +1,180 @@
+"""What was said in one room, in memory: as the talk frames that have carried it, and within bounds."""
+import bisect
+import collections
+import heapq
+import itertools
+from typing import Deque, Dict, Iterator, List, Optional, Tuple
+
+from parley.server.chat.sizes import BYTES, DICT, INT, ITEM, SLOT, tuple_of
+from parley.server.ipc.messages import Listed
+from parley.server.ipc.queues import CONTROL, HEAD, place, placed, record, said, talk, without_extra
+from parley.server.protocols.events import REDACTED, Reason
+from parley.server.storage.backup import Result
+from parley.server.storage.pages import page
+
+# In memory; beside the sender's name and the extra, and beside the frame.
+EXTRA_SIZE = SLOT + tuple_of(3) + 2 * INT + 2 * BYTES + DICT // 4
+TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM
+
+Extras = Dict[int, Tuple[int, bytes, bytes]]  # see `Talk`
+_Said = Tuple[int, int, bytes, bytes, int]  # place, number, sender, text, time
+
+
+class Talk:
+    """What was said in a room.
+
+    frames: (number of the first message, its place, talk frame) of each, oldest first.
+    last: the place of the latest message. size: of all that, in memory.
+    extras: {number: (milliseconds, sender, extra)} of messages that have one, oldest first. Time and sender are 0 and
+        empty but of those without a text, of which there is nothing else. None if there are none.
+    """
+
+    __slots__ = ("frames", "last", "size", "extras")
+
+    def __init__(self) -> None:
+        self.frames: Deque[Tuple[int, int, bytes]] = collections.deque()
+        self.last = self.size = 0
+        self.extras: Optional[Extras] = None
+
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.extras)
+
+    def add(self, kind: int, frame: bytes, first: int, count: int) -> None:
+        """More is said: so many messages, the first of which has this number."""
+        if kind > CONTROL:
+            frame, count = self._add_extra(frame, first)
+            if not count:
+                return
+        self.frames.append((first, self.last + 1, frame))
+        self.last += count
+        self.size += TALK_SIZE + len(frame)
+
+    def _add_extra(self, frame: bytes, number: int) -> Tuple[bytes, int]:
+        """What is left of the frame then, and how many messages that are."""
+        ((_, sender, _, _),) = said(frame)
+        frame, extra = without_extra(frame)
+        count: int = HEAD.unpack_from(frame)[4]
+        if self.extras is None:
+            self.extras = {}
+        self.extras[number] = when, sender, _ = (0, b"", extra) if count else (place(frame)[1], sender, extra)
+        self.size += EXTRA_SIZE + len(sender) + len(extra)
+        return frame, count
+
+    def redact(self, number: int, names: List[bytes], since: int, text: bytes) -> Result:
+        """See `Store.redact`."""
+        extras = self.extras = {} if self.extras is None else self.extras
+        when, sender, extra = extras.get(number, (0, b"", b""))
+        if sender:
+            return self._drop_extra(number) if _may_remove(number, sender, names, since) else Reason.NOT_ALLOWED
+        for index, (first, place_, frame) in enumerate(self.frames):
+            messages = said(frame)
+            if first <= number < first + len(messages):
+                session, sender, old, when = messages[number - first]
+                if not _may_remove(number, sender, names, since):
+                    return Reason.NOT_ALLOWED
+                messages[number - first] = session, sender, text, when
+                kind, room, worker = HEAD.unpack_from(frame)[:3]
+                records = [record(*message) for message in messages]
+                self.frames[index] = first, place_, placed(talk(room, worker, records, kind), *place(frame))
+                self.size += len(text) - len(old)
+                if number in extras:
+                    self._drop_extra(number)
+                extras[number] = 0, b"", REDACTED
+                self.extras = dict(sorted(extras.items()))
+                self.size += EXTRA_SIZE + len(REDACTED)
+                return True
+        return False
+
+    def _drop_extra(self, number: int) -> bool:
+        _, sender, extra = (self.extras or {}).pop(number)
+        self.size -= EXTRA_SIZE + len(sender) + len(extra)
+        return True
+
+    def forget(self) -> None:
+        """The oldest frame is gone, or the oldest extra if that is older."""
+        if self.extras and (not self.frames or next(iter(self.extras)) < self.frames[0][0]):
+            _, sender, extra = self.extras.pop(next(iter(self.extras)))
+            self.size -= EXTRA_SIZE + len(sender) + len(extra)
+        else:
+            self.size -= TALK_SIZE + len(self.frames.popleft()[2])
+
+    def forget_all_but(self, most: int) -> None:
+        """Frames that have none of the latest `most` messages are gone."""
+        while len(self.frames) > 1 and self.frames[1][1] <= self.last - most + 1:
+            self.forget()
+
+    def latest(self, most: int, start: int = 0, after: int = 0) -> List[_Said]:
+        """At most `most` of the messages behind the place `start` and the number `after`: the latest, in order."""
+        wanted = itertools.takewhile(lambda message: message[0] > start and message[1] > after, self._backwards())
+        return page(wanted, most)[0][::-1]
+
+    def following(self, start: int, after: int, most: int) -> Tuple[List[_Said], bool]:
+        """(messages, more): at most `most` of those behind the place `start` and the number `after`: the first."""
+        skipped = max(bisect.bisect([place_ for _, place_, _ in self.frames], start),
+                      bisect.bisect([number for number, _, _ in self.frames], after)) - 1
+        frames = itertools.islice(self.frames, max(skipped, 0), None)
+        messages = itertools.chain.from_iterable(map(_told, frames))
+        return page((message for message in messages if message[0] > start and message[1] > after), most)
+
+    def number_at(self, place: int) -> int:
+        """The number of the message at a place, or a smaller one if that is forgotten."""
+        for first, first_place, _ in reversed(self.frames):
+            if first_place <= place:
+                return first + place - first_place
+        return 0
+
+    def between(self, after: int, before: int, latest: bool) -> Iterator[_Said]:
+        """The messages that have numbers between two others, from the first on or from the latest."""
+        if latest:
+            messages = itertools.dropwhile(lambda message: message[1] >= before, self._backwards())
+            return itertools.takewhile(lambda message: message[1] > after, messages)
+        skipped = max(0, bisect.bisect([number for number, _, _ in self.frames], after) - 1)
+        later = itertools.chain.from_iterable(map(_told, itertools.islice(self.frames, skipped, None)))
+        return itertools.takewhile(lambda message: message[1] < before,
+                                   itertools.dropwhile(lambda message: message[1] <= after, later))
+
+    def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
+        """What `between` gives, with extras, also of messages without a text, and with times in milliseconds."""
+        extras = self.extras or {}
+        others = without_text(extras, after, before)
+        return heapq.merge(self._with_text(after, before, latest, extras),
+                           reversed(others) if latest else iter(others), reverse=latest)
+
+    def _with_text(self, after: int, before: int, latest: bool,
+                   extras: Extras) -> Iterator[Listed]:
+        for first, _, frame in reversed(self.frames) if latest else self.frames:
+            if first >= before or first + HEAD.unpack_from(frame)[4] - 1 <= after:
+                if (first >= before) != latest:
+                    return  # what is behind is further away
+                continue
+            _, when = place(frame)
+            found = [(number, sender, whole_of(text, extras[number][2] if number in extras else None), when)
+                     for number, (_, sender, text, _) in enumerate(said(frame), first) if after < number < before]
+            yield from reversed(found) if latest else found
+
+    def _backwards(self) -> Iterator[_Said]:
+        for frame in reversed(self.frames):
+            yield from reversed(_told(frame))
+
+
+def without_text(extras: Extras, after: int, before: int) -> List[Listed]:
+    """What there is but an extra of, with numbers between two others."""
+    return [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
+            if sender and after < number < before]
+
+
+def whole_of(text: bytes, extra: Optional[bytes]) -> bytes:
+    """The text, and NUL and the extra if there is one."""
+    return text if extra is None else b"%b\0%b" % (text, extra)
+
+
+def _told(talk: Tuple[int, int, bytes]) -> List[_Said]:
+    """The messages of a talk frame that comes with the number and the place of the first one."""
+    number, first, frame = talk
+    _, now = place(frame)
+    return [(first + index, number + index, sender, text, now // 1000)
+            for index, (_, sender, text, _) in enumerate(said(frame))]
+
+
+def _may_remove(number: int, sender: bytes, names: List[bytes], since: int) -> bool:
+    return number > since and (not names or sender in names)
