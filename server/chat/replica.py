@@ -30,10 +30,9 @@ class Replica:
         self._rooms = rooms
         self._roll = rooms.roll = Roll()
         self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
-        self._aliases = {}  # name -> alias, of those who are here and have one
+        self._aliases = rooms.aliases
         self._next_push = 0.0
         self._around = ()  # a Looked for who enters a room next
-        rooms.everywhere.show_by(self._aliases)
 
     def said(self, room, worker, first, records, at=0):
         """Records of talk (`parley.server.ipc.queues`) from one worker, in order; `first`: the first message's number.

@@ -77,12 +77,6 @@ class Room:
                     said = events.Said(sender, heard[2].partition(b"\0")[0], time, first, self.name, at, more)
                     audience.hear_talk(self.number, [(said, find and find(number))])
 
-    def show_by(self, aliases):
-        """Show names that are too long for a protocol by {name: alias}, which changes as people come and go."""
-        for audience in self.audiences:
-            if audience.traits.longest_name:
-                audience.show_by(aliases)
-
     def wants_users(self):
         """Is anybody here in whose protocol the list of users is pushed?"""
         return any(audience.traits.wants_users and audience.rooms.get(self.number) for audience in self.audiences)
@@ -130,6 +124,7 @@ class Rooms:
     barred: networks from which nobody hears the lobby without a name.
     accounts: the names of members, here and elsewhere, who have given the password of the account of their name.
     people: `People`.
+    aliases: name -> alias, of those who are here and have one; by these a protocol shows names too long for it.
     """
 
     def __init__(self, audiences):
@@ -141,6 +136,7 @@ class Rooms:
         self.most_members = 0
         self.accounts = set()
         self.people = People()
+        self.aliases = {}
 
     @property
     def lobby(self):

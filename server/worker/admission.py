@@ -191,6 +191,7 @@ class Admission:
         connection = Connection(
             worker.stats.accepted, transport, worker, worker.audiences[protocol, decoder.form, home], decoder)
         connection.paid_until = worker.throttle.debt(origin(connection.address()[0]), worker.now)
+        connection.audience.clients += 1
         self.connections[connection.number] = connection
         worker.stats.arrivals[protocol] += 1
         worker.stats.present[protocol] += 1
@@ -217,6 +218,7 @@ class Admission:
         protocol = connection.audience.protocol
         worker.stats.endings[protocol, reason] += 1
         worker.stats.present[protocol] -= 1
+        connection.audience.clients -= 1
         if connection.number in self._encrypted:
             self._encrypted.remove(connection.number)
             worker.stats.encrypted[protocol] -= 1

@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 def audience(protocol, form, strangers, home=HOME, known=None):
     """The audience for a form of a protocol module, of the kind that its traits call for.
 
-    known: what is known of people, where the protocol tells of them.
+    known: `server.chat.room.Rooms`: what is known of people, where the protocol tells of them; and their aliases,
+        where names may be too long for it.
     home: the name of the room that stands in the lobby's place for its members; empty where that is the lobby.
     strangers: `server.worker.strangers.Strangers`, as a bug in an encoder may show again and again.
     """
@@ -61,31 +62,34 @@ def audience(protocol, form, strangers, home=HOME, known=None):
     encode, encode_talk = protocol.FORMS[form], getattr(protocol, "TALK", {}).get(form)
     if protocol.TRAITS.people:
         encode, encode_talk = functools.partial(encode, known), functools.partial(encode_talk, known)
+    if protocol.TRAITS.longest_name and known is not None:
+        encode = _with_aliases(encode, known.aliases)
     traits = protocol.traits_of(form) if protocol.TRAITS.converses else protocol.TRAITS
     return kind(protocol.NAME, traits, _at_home(encode, home) if home else encode, strangers, home, form, encode_talk)
+
+
+def _with_aliases(encode, aliases):
+    """An encoder that shows names that are too long for its protocol by their aliases, {name: alias}."""
+    return lambda happening, me: encode(happening, me, aliases)
 
 
 class Audiences(dict):
     """All audiences of a worker: {(name of the protocol, form, home): audience}.
 
-    Those of protocols that `converse` are made when there is somebody to hear them, and dropped when there is nobody,
-    if there are many.
+    They are made when there is somebody to hear them, so that a protocol that nobody uses costs the others nothing;
+    and dropped when there is nobody, if there are many.
 
     everyone: a list of them all. prepare: called with each new one.
-    known: what is known of people (`server.chat.room.Rooms`), for those protocols; set before anybody comes.
+    known: see `audience`; set before anybody comes.
     """
 
-    def __init__(self, protocols, homes, strangers, prepare):
+    def __init__(self, protocols, strangers, prepare):
         super().__init__()
         self.everyone = []
         self.known = None
         self._protocols = protocols
         self._strangers = strangers
         self._prepare = prepare
-        for name, home in homes:
-            if not protocols[name].TRAITS.converses:
-                for form in protocols[name].FORMS:
-                    self._make((name, form, home))
 
     def __missing__(self, key):
         if len(self) > MANY:
@@ -182,6 +186,7 @@ class Audience:
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
     home, form: see `audience`. encode_talk: see TALK in `server.protocols`; or None.
     echo: do speakers hear themselves? motd: the message of the day, or empty. rules: what a `Greeted` tells of them.
+    clients: how many connections belong to it, of members and strangers.
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
     rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
     deliveries: how many of the frames that are for all who are in a room were sent, each counted for each receiver.
@@ -198,6 +203,7 @@ class Audience:
         self.motd = b""
         self.rules = 0, True, True, 0
         self.deliveries = self.commands = self.said = self.whispered = 0
+        self.clients = 0
         self.members = {}
         self.rooms = {EVERYWHERE: self.members}
         self._tuples = {}  # {rooms: the same}: the short values of `members`, and some that were
@@ -224,17 +230,12 @@ class Audience:
 
     def is_empty(self):
         """Is nobody in it, who could hear anything?"""
-        return not (self.members or self._cuts or self._held or self._frames)
+        return not (self.clients or self.members or self._cuts or self._held or self._frames)
 
     def take_counts(self, other):
         """Add up what another audience, which ends, has counted."""
         for count in ("deliveries", "commands", "said", "whispered"):
             setattr(self, count, getattr(self, count) + getattr(other, count))
-
-    def show_by(self, aliases):
-        """Long names are shown by these, {name: alias}; only where the protocol has a `longest_name`."""
-        encode = self._encode
-        self._encode = lambda happening, me: encode(happening, me, aliases)
 
     # ---- who hears
 
@@ -285,6 +286,8 @@ class Audience:
         rooms, unlisted = self.members.get(session, NOWHERE), session in self._unlisted
         self.leave(session)
         session.audience = other
+        self.clients -= 1
+        other.clients += 1
         if rooms:
             other._join(session, rooms)
         if unlisted:

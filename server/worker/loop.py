@@ -12,7 +12,7 @@ from parley.server.ipc.counts import BOUNDS
 from parley.server.ipc.messages import ToHub, ToWorker, handlers
 from parley.server.ipc.queues import CONTROL, HEAD, called, records, said
 from parley.server.protocols import PROTOCOLS
-from parley.server.protocols.events import HOME, Reason
+from parley.server.protocols.events import Reason
 from parley.server.worker.admission import Admission
 from parley.server.worker.beat import FD_SETSIZE, Beat
 from parley.server.worker.connection import READ, WRITE
@@ -75,10 +75,8 @@ class Worker:
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # Watched until the next beat: epoll waits whole milliseconds only, select takes no higher descriptors.
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
-        homes = {*((name, HOME) for name in PROTOCOLS),
-                 *((name, home) for name, _, _, home in listening if name in PROTOCOLS)}
         self._settings = settings
-        self.audiences = Audiences(PROTOCOLS, sorted(homes), self.strangers, self._configure_audience)
+        self.audiences = Audiences(PROTOCOLS, self.strangers, self._configure_audience)
         self.rooms = self.audiences.known = Rooms(self.audiences.everyone)
         self.stats = Stats(self.now)
         self.admission = Admission(self, listening)

@@ -3,6 +3,7 @@ import collections
 import os
 
 from parley.server.ipc.counts import Durations
+from parley.server.protocols import PROTOCOLS
 
 
 class Stats:
@@ -41,10 +42,11 @@ class Stats:
 
         audiences: `server.worker.fanout.Audience`. counters: see `server.ipc.counts`.
         """
-        messages, deliveries = {}, collections.Counter()
+        messages = {name: dict.fromkeys(("room", "direct", "command"), 0) for name in PROTOCOLS}
+        deliveries = dict.fromkeys(PROTOCOLS, 0)
         for hearers in audiences:
             deliveries[hearers.protocol] += hearers.deliveries
-            kinds = messages.setdefault(hearers.protocol, collections.Counter())
+            kinds = messages[hearers.protocol]
             kinds["room"] += hearers.said
             kinds["direct"] += hearers.whispered
             kinds["command"] += hearers.commands - hearers.said - hearers.whispered
@@ -54,8 +56,8 @@ class Stats:
             "accepted": dict(self.arrivals),
             "ended": _nested(self.endings),
             "refused": dict(self.refusals),
-            "messages": {protocol: dict(kinds) for protocol, kinds in messages.items()},
-            "deliveries": dict(deliveries),
+            "messages": messages,
+            "deliveries": deliveries,
             "requests": _nested(self.requests),
             "turns": self.turns.plain(),
         }

@@ -99,12 +99,7 @@ class Listeners:
         self.home = HOME
         self.members = {}
         self.rooms = {EVERYWHERE: {"somebody": None}, LOBBY: {"somebody": None}}
-        self.aliases = None
         self.heard = []
-
-    def show_by(self, aliases):
-        assert self.aliases is None, "an encoder would be given them twice"
-        self.aliases = aliases
 
     def hear(self, room, happening, origin):
         self.heard.append((happening, origin))
@@ -292,7 +287,9 @@ def short():
 
 @pytest.fixture
 def short_replica(sessions, listeners, short, hub):
-    return Replica(HERE, sessions, rooms_of(listeners, short), hub)
+    rooms = rooms_of(listeners, short)
+    short.aliases = rooms.aliases
+    return Replica(HERE, sessions, rooms, hub)
 
 
 def test_an_alias_is_known_from_the_first_to_the_last_that_is_heard_of_its_member(short_replica, short):

@@ -249,15 +249,12 @@ def test_no_guest_and_no_new_account_has_a_name_that_looks_like_that_of_a_room(r
 
 
 class Short:
-    """Listeners in whose protocol names are short, with the aliases that they knew when they were told something."""
+    """Listeners in whose protocol names are short, with the aliases that were known when they were told something."""
 
     def __init__(self):
         self.traits = Traits(longest_name=10)
         self.rooms = {number: {"somebody": None} for number in (EVERYWHERE, LOBBY, 1)}
         self.told = []
-
-    def show_by(self, aliases):
-        self.aliases = aliases
 
     def hear(self, room, happening, origin):
         self.told.append((happening, set(self.aliases)))
@@ -267,7 +264,7 @@ class Short:
 def test_a_rename_in_a_room_is_told_with_the_aliases_of_both_names(roomed, hub, old, new):
     short = Short()
     here = RoomsHere([short])
-    replica = Replica(7, {}, here, hub)
+    replica, short.aliases = Replica(7, {}, here, hub), here.aliases
     here.open(1, b"#dev")
     roomed.come(old)
     roomed.enter(old)
@@ -294,7 +291,7 @@ def test_with_a_worker_all_are_forgotten_who_came_there_by_the_port_of_a_room(ro
 def test_who_comes_by_the_port_of_a_room_is_told_there_with_its_alias(roomed, hub):
     short = Short()
     here = RoomsHere([short])
-    replica = Replica(7, {}, here, hub)
+    replica, short.aliases = Replica(7, {}, here, hub), here.aliases
     here.open(1, b"#dev")
     roomed.register.came_by(3, 90, b"#dev")
     roomed.register.claim_unproven(3, 90, LONG, tuple(claims(LONG)), "Login", False, "192.0.2.1")

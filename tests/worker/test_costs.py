@@ -7,14 +7,17 @@ import gc
 import os
 import platform
 import sys
+import threading
 
 import pytest
 
 from parley.server.chat.members import holder_of
-from parley.server.chat.room import LOBBY, Rooms
-from parley.server.ipc.queues import PIECE
+from parley.server.chat.room import LOBBY
+from parley.server.http.metrics import METRICS
+from parley.server.ipc.queues import PIECE, Queue
 from parley.server.protocols import PROTOCOLS
-from parley.server.protocols.events import Said
+from parley.server.protocols.events import HOME, Said
+from parley.server.worker import admission, fanout, loop, stats
 from parley.server.worker.connection import READ
 from parley.server.worker.fanout import MOST_ALONE, audience
 from parley.server.worker.strangers import Strangers
@@ -355,30 +358,110 @@ def test_to_go_costs_no_more_than_telling_those_who_are_here(crowd):
     assert many[2] - few[2] <= (MANY - 10) * CALLS_A_RECEIVER
 
 
-def calls_of_talk(names, members, messages=2):
-    """How many calls it takes to tell `members` of line what two have said, where these protocols are served."""
-    audiences = [audience(PROTOCOLS[name], form, Strangers()) for name in names for form in PROTOCOLS[name].FORMS]
-    rooms, calls = Rooms(audiences), []
-    for number in range(members):
-        audiences[0].enter(Ear(number), LOBBY)
-    audiences[0].flush()
-    records = [(1, b"ann", b"hi", 7, 1), (2, b"bob", b"ho", 7, 1)] * (messages // 2)
-    sys.setprofile(lambda frame, event, argument: calls.append(event) if event in ("call", "c_call") else None)
-    try:
-        rooms.lobby.hear_talk(1, records, None)
-        for hearers in audiences:
-            hearers.flush()
-    finally:
-        sys.setprofile(None)
-    return len(calls)
+# ---- what is served and not used
+
+
+SERVER = os.path.dirname(os.path.dirname(fanout.__file__))
+
+
+class CallsOfServer:
+    """Counts the calls that the server's functions make or are, in all threads that begin later, while `counted` is on.
+
+    So whatever a worker and the hub do in a tick is counted, and nothing of what drives them here.
+    """
+
+    def __init__(self):
+        self.counted = None  # the calls by file and function while they are counted
+        threading.setprofile(self._profile)
+
+    def _profile(self, frame, event, argument):
+        if self.counted is None or event not in ("call", "c_call"):
+            return
+        own = frame.f_code.co_filename
+        caller = frame.f_back.f_code.co_filename if event == "call" and frame.f_back else ""
+        if own.startswith(SERVER) or caller.startswith(SERVER):
+            name = frame.f_code.co_name if event == "call" else argument.__name__
+            self.counted[os.path.basename(own), name] += 1
+
+    def during(self, action):
+        """The calls of these threads and of this one."""
+        self.counted = collections.Counter()
+        sys.setprofile(self._profile)
+        gc.disable()  # a collection may call what has nothing to do with the server's work
+        try:
+            action()
+        finally:
+            sys.setprofile(None)
+            gc.enable()
+            counted, self.counted = self.counted, None
+        return counted
+
+
+@pytest.fixture
+def all_calls():
+    """A `CallsOfServer` for the workers that are made from now on."""
+    before = sys.getprofile()
+    yield CallsOfServer()
+    threading.setprofile(None)
+    sys.setprofile(before)
+
+
+@pytest.fixture
+def queue_frames(monkeypatch):
+    """How many frames came out of all queues: [count]."""
+    frames, real = [0], Queue.get
+
+    def counting(queue):
+        found = real(queue)
+        frames[0] += len(found)
+        return found
+
+    monkeypatch.setattr(Queue, "get", counting)
+    return frames
+
+
+TALKED = [  # (which of four members, what it says); three are in #dev
+    (0, TALK), (1, TALK * 30), (2, b"#dev MSG hi\n"), (0, b"#dev MSG hi\nMSG hi\n" * 3), (3, b"DM m0 psst\n"),
+    (1, b"WHO\nNOPE\n#dev TOPIC new\n"), (2, b"PART #dev\n"), (2, b"JOIN #dev\n"), (0, b"#dev KICK m2\n"),
+    (3, b"QUIT\n")]
+
+
+def cost_of_talk(house, all_calls, queue_frames, monkeypatch):
+    """(calls of functions, system calls, frames of the queues) for the same talk among four members of line."""
+    members = [house.member(b"m%d" % number, number % 2 + 1) for number in range(4)]
+    for peer in members[:3]:
+        peer.send(b"JOIN #dev\n")
+        house.settle()
+
+    def talk():
+        for number, said in TALKED:
+            members[number].send(said)
+            house.settle()
+
+    queue_frames[0] = 0
+    with monkeypatch.context() as patch:
+        counted = Counted(house, patch)
+        calls = all_calls.during(lambda: counted.during(talk))
+        system = dict(counted.calls, send=sum(peer.counted.sends for peer in members),
+                      recv=sum(peer.counted.recvs for peer in members))
+    heard = members[1].heard()
+    assert heard.count(b"hi\n") == 1 + 1 + 6 and b"#dev INFO m0 kicked m2" in heard and b"m3 disconnected" in heard
+    return calls, system, queue_frames[0]
 
 
 @pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="its calls are not those of CPython")
-@pytest.mark.parametrize("unused", ["web", "irc"])
-def test_a_delivery_costs_the_same_whatever_else_is_served(unused):
-    with_it, without = list(PROTOCOLS), [name for name in PROTOCOLS if name != unused]
-    each = calls_of_talk(without, 31) - calls_of_talk(without, 1)
-    assert calls_of_talk(with_it, 31) - calls_of_talk(with_it, 1) == each > 0
-    added = {calls_of_talk(with_it, members, messages) - calls_of_talk(without, members, messages)
-             for members in (1, 31) for messages in (2, 300)}
-    assert len(added) == 1 and max(added) < 5, "in each tick a look whether there is anything for anybody"
+def test_what_is_served_and_not_used_costs_nothing(open_house, all_calls, queue_frames, monkeypatch):
+    def cost(ports, known=PROTOCOLS):
+        with monkeypatch.context() as patch:
+            for module in (loop, admission, stats):
+                patch.setattr(module, "PROTOCOLS", known)
+            house = open_house(workers=2, ports=[(protocol, HOME) for protocol in ports])
+            return cost_of_talk(house, all_calls, queue_frames, monkeypatch)
+
+    only_line = {"line": PROTOCOLS["line"]}
+    cost(["line"], only_line)  # whatever is done once in a process is done
+    calls, system, frames = cost(["line"], only_line)
+    assert min(calls["fanout.py", "flush"], calls["hub.py", "turn"], frames, *system.values()) > 0, "all is counted"
+    for others in ([], ["irc"], ["web"], [*PROTOCOLS, METRICS]):
+        more_calls, *rest = cost(["line", *others])
+        assert (more_calls - calls, calls - more_calls, rest) == ({}, {}, [system, frames]), others

@@ -2,6 +2,7 @@
 import pytest
 
 from parley.server.protocols.events import HOME
+from parley.server.worker import fanout
 
 
 def come(house, name, *rooms, worker=1, caps=b""):
@@ -81,9 +82,28 @@ def test_what_one_does_to_a_room_answers_the_label(pair):
 
 def test_each_form_is_made_when_there_is_somebody_to_hear_it(pair):
     worker = pair.driven[0].worker
-    assert not [key for key in worker.audiences if key[0] == "irc"]
+    assert not worker.audiences
     come(pair, b"ann", b"#a", caps=b"server-time")
     assert ("irc", "server-time", HOME) in worker.audiences
+
+
+def test_a_form_without_members_is_dropped_where_there_are_many_unless_somebody_is_about_to_log_in_there(
+        pair, monkeypatch):
+    monkeypatch.setattr(fanout, "MANY", 0)
+    forms = pair.driven[0].worker.audiences
+    come(pair, b"bob", caps=b"batch").send(b"QUIT\r\n")
+    slow = [pair.connect(1, protocol="irc") for _ in range(3)]
+    for peer, caps in zip(slow, (b"server-time", b"message-tags", b"away-notify")):
+        peer.send(b"CAP REQ :%b\r\n" % caps)
+        pair.settle()
+    cid = come(pair, b"cid", b"#a", caps=b"setname")
+    for number, peer in enumerate(slow):
+        peer.send(b"NICK m%d\r\nUSER m 0 * :m\r\nCAP END\r\nJOIN #a\r\n" % number)
+    pair.settle()
+    cid.send(b"PRIVMSG #a :hi\r\n")
+    pair.settle()
+    assert all(lines(peer)[-1].endswith(" PRIVMSG #a :hi") for peer in slow)
+    assert sorted(form for _, form, _ in forms) == ["", "away-notify", "message-tags", "server-time", "setname"]
 
 
 @pytest.mark.parametrize("caps, told, rounds", [
