@@ -1,6 +1,7 @@
 """The configuration and the command line: what is read, which wins, and what is said about a mistake."""
 import errno
 import hashlib
+import importlib.util
 import json
 import marshal
 import os
@@ -481,7 +482,7 @@ def test_where_the_order_of_several_machines_is(monkeypatch, tmp_path):
         "storage: {redis: {sentinels: ['10.0.0.5:26379', '[::1]:2'], master: m, node: a, user: u,"
         " sentinel_password_file: password}}")
     (tmp_path / "both.yaml").write_text("storage: {directory: kept, redis: {url: redis://h}}")
-    monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     settings = config.read(str(tmp_path / "file.yaml"), DEFAULTS)
     assert settings.storage is None
     assert settings.cluster == config.Redis(
@@ -492,7 +493,7 @@ def test_where_the_order_of_several_machines_is(monkeypatch, tmp_path):
         "", (("10.0.0.5", 26379), ("::1", 2)), "m", "preferred", None, "parley", "a", 6, 256 << 20, "u", "secret", None)
     with pytest.raises(config.ConfigError, match="in the memory of the nodes, and directory cannot be used"):
         config.read(str(tmp_path / "both.yaml"), DEFAULTS)
-    monkeypatch.setattr(config.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(config.ConfigError, match="pip install 'parley-chat.cluster.'"):
         config.read(str(tmp_path / "file.yaml"), DEFAULTS)
 

@@ -35,7 +35,7 @@ BELONGS_TO = {
                 "server.files.shelf", "server.protocols.sealed", "server.order.redis_log"},
     "hmac": {"server.supervisor.hashing"},
     "ssl": {"server.worker.transports.tls"},
-    "yaml": {"server.config"},
+    "yaml": {"server.config.file", "server.config.reader"},
     "h11": {"server.http.head"},
     "prometheus_client": {"server.http.metrics"},
     "redis": {"server.order.redis_log", "server.order.ways"},
@@ -98,7 +98,7 @@ def rank(name):
 def test_all_modules_are_looked_at():
     assert {"server.protocols.line", "server.protocols.aliases", "server.protocols.traits", "server.protocols.literal",
             "server.chat.session", "server.chat.register", "server.worker.loop", "server.supervisor.hub",
-            "server.supervisor.hashing", "server.cli", "server.config"} <= set(NAMES)
+            "server.supervisor.hashing", "server.cli", "server.config.file"} <= set(NAMES)
 
 
 def test_imports_point_to_the_left_only():
@@ -110,13 +110,18 @@ def test_imports_point_to_the_left_only():
 
 def test_only_the_command_line_knows_the_configuration():
     for name in NAMES:
-        if name not in MAY_IMPORT_CONFIG:
-            assert not [other for other in imported(name) if other.startswith("server.config")], name
+        if name not in MAY_IMPORT_CONFIG and not is_of_the_configuration(name):
+            assert not any(map(is_of_the_configuration, imported(name))), name
 
 
 def test_the_configuration_knows_only_the_protocols_and_what_a_name_is():
-    known = ("server.protocols.", "server.protocols", "server.chat.names.")
-    assert all(other.startswith(known) for other in imported("server.config") if other.startswith("server."))
+    known = ("server.config.", "server.protocols.", "server.protocols", "server.chat.names.")
+    for name in filter(is_of_the_configuration, NAMES):
+        assert all(other.startswith(known) for other in imported(name) if other.startswith("server.")), name
+
+
+def is_of_the_configuration(name):
+    return name.split(".")[:2] == ["server", "config"]
 
 
 def test_the_server_knows_nothing_of_its_tests():
