@@ -8,6 +8,7 @@ from parley.server.ipc.queues import Queue
 from parley.server.order.place import Place
 from parley.server.order.replicated import AGAIN, Replicated
 
+SOON = 0.2  # seconds until a packet is sent again that could not be put into the log
 MOST_UNANSWERED = 6  # looks of the hub without a sign of life, some nine seconds
 
 
@@ -62,7 +63,7 @@ class Engine(Aide):
 
     def doubt(self) -> None:
         """It is said again, though not at once."""
-        self._sent_at = time.monotonic() - AGAIN / 2
+        self._sent_at = time.monotonic() - AGAIN + SOON
 
     def process(self, down: Queue, up: Queue) -> None:
         """See `Aide`."""

@@ -28,7 +28,7 @@ from parley.server.order.ways import WAIT, Lost, ask, way
 
 BEHIND_FOR = 40.0  # seconds for a replica to come to what has been read
 AT_ONCE = 200  # entries in one read
-BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.5  # seconds after an error
+BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.2  # seconds after an error
 MOST_TRIES = 20  # to read a snapshot while others are put in its place
 log = logging.getLogger(__name__)
 

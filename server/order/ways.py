@@ -7,10 +7,14 @@ from the master only while most of the Sentinels say that no replica is there: w
 replica may be the master of others by now.
 
 There must be no more than one replica that Sentinels may promote; others have the priority 0.
+
+Once a lost master has a successor, Sentinels list it as a replica of that one, and need as long as before to find it
+dead. So a node remembers that most of them have said so already, and reads from the successor until the lost one
+follows it. Whether a replica follows its master is asked of itself, as Sentinels ask it every ten seconds only.
 """
 import collections
 import time
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import redis
 from redis.backoff import NoBackoff
@@ -24,6 +28,7 @@ SENTINEL_WITHIN = 0.5  # seconds for a Sentinel's answer
 ASK_AGAIN = 0.5  # seconds, while there is no replica
 
 State = Dict[str, str]  # of a server, as a Sentinel has it
+Address = Tuple[str, str]  # of a server: host and port
 Told = Tuple[List[Any], str]  # answers, and from where they are
 
 
@@ -111,6 +116,7 @@ class Watched:
         self._is_replica = True
         self._where = ""
         self._asked_at = 0.0
+        self._fallen: Optional[Address] = None  # the master that most Sentinels took for dead
 
     def _server(self, state: State) -> Any:
         return connection(self._place, host=state["ip"], port=int(state["port"]), username=self._place.user,
@@ -132,45 +138,72 @@ class Watched:
 
     def master(self) -> Any:
         """See `OneServer`."""
-        for view in self._views():
-            if not _is_down(view.master):
-                return self._server(view.master)
-        raise Lost("all Sentinels say that the master is down")
+        views = self._views()
+        up = [view.master for view in views if not _is_down(view.master)]
+        if 2 * len(up) < len(views):  # those who say so late would have us wait for one that is frozen
+            raise Lost("most Sentinels say that the master is down")
+        return self._server(up[0])
 
     def read(self, *commands: Tuple[Any, ...]) -> Told:
         """See `OneServer`."""
         if self._reading is None or not self._is_replica and time.monotonic() - self._asked_at > ASK_AGAIN:
             self._find()
         *answers, role = ask(self._reading, *commands, ("ROLE",))
-        is_as_wanted = role[0] == b"master" if not self._is_replica else role[0] == b"slave" and role[3] == b"connected"
-        if not is_as_wanted:
+        if self._is_replica and role[0] == b"slave" and not _is_following(role):
             self.forget()
-            raise Lost("the server at %s changes its role" % self._where)
+            raise Lost("%s has lost its master" % self._where)
+        if role[0] != (b"slave" if self._is_replica else b"master"):
+            self.forget()
+            raise Lost("%s changes its role" % self._where)
         return answers, self._where
 
     def _find(self) -> None:
         """Which server is to be read from?"""
         views = self._views()
-        replicas = {(one["ip"], one["port"]): one for view in views for one in view.replicas if not _is_down(one)}
-        if replicas:
-            state, self._is_replica = replicas[min(replicas)], True
-            if state["master-link-status"] != "ok" or "disconnected" in state["flags"]:
-                raise Lost("the replica at %s:%s has lost its master, or the Sentinels" % (state["ip"], state["port"]))
-        else:
-            state, self._is_replica = self._lonely_master(views), False
+        self._note_fallen(views)
+        replicas = {_address(one): one for view in views for one in view.replicas if not _is_down(one)}
+        self._is_replica = bool(replicas) and (min(replicas) != self._fallen or self._is_back(views))
+        state = replicas[min(replicas)] if self._is_replica else self._lonely_master(views)
         self.forget()
         self._reading = self._server(state)
         self._where = "the %s at %s:%s" % ("replica" if self._is_replica else "master", state["ip"], state["port"])
         self._asked_at = time.monotonic()
 
+    def _note_fallen(self, views: List[_View]) -> None:
+        """Do most Sentinels say that the master is down? That is forgotten once any of them says that it is up."""
+        up = {_address(view.master) for view in views if not _is_down(view.master)}
+        if self._fallen in up:
+            self._fallen = None
+        down = collections.Counter(_address(view.master) for view in views if _is_down(view.master))
+        for address, count in down.items():
+            if count > len(self._sentinels) // 2:
+                self._fallen = address
+
+    def _is_back(self, views: List[_View]) -> bool:
+        """Does the fallen master follow its successor? It is asked once any Sentinel has heard of it as a replica."""
+        heard_of = [one for view in views for one in view.replicas
+                    if _address(one) == self._fallen and one["info-refresh"] != "0"]
+        if not heard_of:
+            return False
+        server = self._server(heard_of[0])
+        try:
+            role, = ask(server, ("ROLE",))
+        except redis.RedisError:
+            return False
+        server.disconnect()
+        if not _is_following(role):
+            return False
+        self._fallen = None
+        return True
+
     def _lonely_master(self, views: List[_View]) -> State:
         """The master of which most Sentinels say that it is alone; Lost if they do not, or if it must not be read."""
         if self._place.replica == "required":
             raise Lost("no replica is there")
-        agreeing: Dict[Tuple[str, str], int] = collections.Counter()
+        agreeing: Dict[Address, int] = collections.Counter()
         for view in views:
             is_certain = not _is_down(view.master) and "failover_in_progress" not in view.master["flags"]
-            agreeing[view.master["ip"], view.master["port"]] += is_certain
+            agreeing[_address(view.master)] += is_certain
         if len(agreeing) == 1 and max(agreeing.values()) > len(self._sentinels) // 2:
             return views[0].master
         raise Lost("no replica is there, and most Sentinels do not say so")
@@ -190,6 +223,15 @@ def way(place: Place) -> Any:
 def _state(told: List[bytes]) -> State:
     texts = [text.decode() for text in told]
     return dict(zip(texts[::2], texts[1::2]))
+
+
+def _address(state: State) -> Address:
+    return state["ip"], state["port"]
+
+
+def _is_following(role: List[Any]) -> bool:
+    """Is it a replica that has all that its master had when the link was made, and hears what comes?"""
+    return bool(role[0] == b"slave" and role[3] == b"connected")
 
 
 def _is_down(state: State) -> bool:

@@ -10,8 +10,12 @@ SENTINELS = (("s1", 1), ("s2", 2), ("s3", 3))
 PLACE = Place("", SENTINELS, "parley", "preferred", "secret", "log", "a", 6, 1 << 20)
 
 
-def state(host, flags="slave", link="ok", priority="100"):
-    told = {"ip": host, "port": "6379", "flags": flags, "master-link-status": link, "slave-priority": priority}
+FOLLOWING = [b"slave", b"m", 6379, b"connected", 7]
+
+
+def state(host, flags="slave", heard="250", priority="100"):
+    """heard: milliseconds since the Sentinel has heard of it last; "0" if it never has."""
+    told = {"ip": host, "port": "6379", "flags": flags, "info-refresh": heard, "slave-priority": priority}
     return [text.encode() for pair in told.items() for text in pair]
 
 
@@ -19,7 +23,7 @@ class Server:
     """A server or a Sentinel, which says what a test wants."""
 
     def __init__(self):
-        self.role = [b"slave", b"m", 6379, b"connected", 7]
+        self.role = FOLLOWING
         self.reads = 0
         self.master, self.replicas = state("m", "master"), [state("r")]
         self._asked = []
@@ -73,28 +77,77 @@ def test_one_reads_from_the_replica_and_writes_to_the_master(servers, way):
 
 
 def test_what_a_server_says_that_is_no_such_replica_any_more_does_not_count(servers, way):
-    for role in ([b"master", 9, []], [b"slave", b"m", 6379, b"sync", 0], [b"slave", b"m", 6379, b"connect", 0]):
+    for role, why in (([b"master", 9, []], "changes its role"), (FOLLOWING, None),
+                      ([b"slave", b"m", 6379, b"sync", 0], "has lost its master"),
+                      ([b"slave", b"m", 6379, b"connect", 0], "has lost its master"), (FOLLOWING, None)):
         servers["r"].role = role
-        with pytest.raises(ways.Lost, match="changes its role"):
+        if why is None:
             way.read(("XREAD",))
-
-
-def test_a_replica_that_has_lost_its_master_is_waited_for(servers, way):
-    told_by_all(servers, replicas=[state("r", link="err")])
-    with pytest.raises(ways.Lost, match="has lost its master"):
-        way.read(("XREAD",))
+            continue
+        with pytest.raises(ways.Lost, match=why):
+            way.read(("XREAD",))
     assert not servers["m"].reads
 
 
 def test_a_replica_that_is_being_promoted_is_not_taken_for_one_that_is_down(servers, way):
     """It ends the connections of all Sentinels, and for a moment these name the old master still."""
+    servers["r"].role = [b"master", 9, []]
     told_by_all(servers, replicas=[state("r", "slave,disconnected")])
-    with pytest.raises(ways.Lost, match="or the Sentinels"):
+    with pytest.raises(ways.Lost, match="changes its role"):
         way.read(("XREAD",))
     told_by_all(servers, replicas=[], master=state("m", "master,failover_in_progress"))
     with pytest.raises(ways.Lost, match="most Sentinels"):
         way.read(("XREAD",))
     assert not servers["m"].reads
+
+
+def lose_master(servers, way, saying=3):
+    """The master is down by the word of so many Sentinels; then its replica has taken its place."""
+    for number, (host, _) in enumerate(SENTINELS):
+        servers[host].master = state("m", "master,s_down" if number < saying else "master")
+    servers["r"].role = [b"slave", b"m", 6379, b"connect", -1]
+    with pytest.raises(ways.Lost, match="has lost its master"):
+        way.read(("XREAD",))
+    servers["r"].role, servers["m"].role = [b"master", 9, []], [b"master", 7, []]
+    told_by_all(servers, master=state("r", "master"), replicas=[state("m", "slave,disconnected", heard="0")])
+    for host in "rm":
+        servers[host].reads = 0
+
+
+def test_the_successor_of_a_lost_master_is_read_from_until_that_follows_it(servers, way, monkeypatch):
+    """The Sentinels need as long again to find it dead as a replica, and ten seconds to hear that it follows."""
+    clock = [100.0]
+    monkeypatch.setattr(ways.time, "monotonic", lambda: clock[0])
+    lose_master(servers, way)
+    assert way.read(("XREAD",))[1] == "the master at r:6379"
+    assert not servers["m"].reads, "it may be frozen, and is not asked while nobody has heard of it"
+    for role in (servers["m"].role, [b"slave", b"r", 6379, b"sync", 0]):
+        servers["m"].role = role
+        told_by_all(servers, replicas=[state("m")])
+        clock[0] += ways.ASK_AGAIN + 0.1
+        assert way.read(("XREAD",))[1] == "the master at r:6379"
+    servers["m"].role = FOLLOWING
+    clock[0] += ways.ASK_AGAIN + 0.1
+    assert way.read(("XREAD",))[1] == "the replica at m:6379"
+    servers["m"].role = [b"slave", b"r", 6379, b"connect", -1]
+    for _ in range(2):  # it is a replica like any other from now on
+        with pytest.raises(ways.Lost, match="has lost its master"):
+            way.read(("XREAD",))
+
+
+@pytest.mark.parametrize("what", ["too few say that it is lost", "it was up again", "a replica is required"])
+def test_a_master_that_was_not_lost_is_waited_for_as_a_replica(servers, way, what):
+    """It may have been changed on purpose, and take what nobody hears."""
+    if what == "a replica is required":
+        way = ways.way(PLACE._replace(replica="required"))
+    lose_master(servers, way, saying=1 if what.startswith("too few") else 3)
+    if what == "it was up again":
+        told_by_all(servers, master=state("m", "master"), replicas=[state("r")])
+        with pytest.raises(ways.Lost):
+            way.read(("XREAD",))
+        told_by_all(servers, master=state("r", "master"), replicas=[state("m", heard="0")])
+    with pytest.raises(ways.Lost, match="no replica" if what == "a replica is required" else "changes its role"):
+        way.read(("XREAD",))
 
 
 def test_only_a_replica_that_may_be_promoted_is_read_from(servers, way):
@@ -140,6 +193,18 @@ def test_without_any_sentinel_nothing_is_known(servers, way):
     for ask in (way.master, lambda: way.read(("XREAD",))):
         with pytest.raises(ways.Lost, match="no Sentinel"):
             ask()
-    told_by_all(servers, master=state("m", "master,o_down"))
-    with pytest.raises(ways.Lost, match="down"):
-        way.master()
+
+
+def test_a_master_that_most_sentinels_take_for_dead_is_not_written_to(servers, way):
+    """One who says so late would have the node wait for a server that is frozen."""
+    for down in range(4):
+        for number, (host, _) in enumerate(SENTINELS):
+            servers[host].master = state("m", "master,s_down" if number < down else "master")
+        if down < 2:
+            assert way.master() is servers["m"]
+        else:
+            with pytest.raises(ways.Lost, match="most Sentinels say that the master is down"):
+                way.master()
+    servers["s1"].master = None
+    servers["s3"].master = state("m", "master")
+    assert way.master() is servers["m"], "of two that answer one says so"
