@@ -65,7 +65,8 @@ class Roll:
         self.version = 0
         self.changed = False
         self._spellings, self._spellings_of = {}, -1  # {folded: name} of who is here; the version of that
-        self._known = None  # all names, bytes and str, as long as nothing changes
+        self._texts = None  # {name: the same as str} of everybody known, as long as nothing changes
+        self._away = None  # {account: False}, as long as there are no others
         self._present = Names()  # by login
         self._accounts = Names()  # by creation
 
@@ -98,17 +99,21 @@ class Roll:
     def open(self, name):
         """There is an account `name` now."""
         self._accounts.add(name)
-        self._change()
+        self._change_accounts()
 
     def close(self, name):
         """The account `name` is deleted."""
         self._accounts.remove(name)
-        self._change()
+        self._change_accounts()
 
     def _change(self):
         self.version += 1
         self.changed = True
-        self._known = None
+        self._texts = None
+
+    def _change_accounts(self):
+        self._away = None
+        self._change()
 
     def present(self):
         """The names of all members in the order of their logins."""
@@ -116,16 +121,20 @@ class Roll:
 
     def known(self, pattern=None):
         """Accounts in the order of their creation, then the members without one; those that match, if given bytes."""
-        if self._known is None:
-            names = list(dict.fromkeys([*self._accounts, *self._present]))
-            self._known = names, [name.decode() for name in names]
-        names, texts = self._known
         if pattern is None:
-            return names
+            return list(self._everybody())
+        if self._texts is None:
+            self._texts = {name: name.decode() for name in self._everybody()}
         matches = matcher(pattern.decode(errors="replace"))
-        return [name for name, text in zip(names, texts) if matches(text)]
+        return [name for name, text in self._texts.items() if matches(text)]
+
+    def _everybody(self):
+        return dict.fromkeys([*self._accounts, *self._present])
 
     def users(self):
         """(name, is it here?) of everybody known."""
-        present = set(self._present)
-        return [(name, name in present) for name in self.known()]
+        if self._away is None:
+            self._away = dict.fromkeys(self._accounts, False)
+        users = dict(self._away)
+        users.update(dict.fromkeys(self._present, True))
+        return list(users.items())

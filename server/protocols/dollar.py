@@ -266,17 +266,15 @@ def _in_room(room: bytes, sender: bytes, text: bytes) -> str:
     return (spoken(sender, text) if room else b"%b: %b" % (sender, text)).decode()
 
 
-def _with_users(dictionary: Fields, users: Iterable[Tuple[bytes, bool]], rooms: Sequence[bytes] = ()) -> Fields:
+def _with_users(dictionary: Fields, users: List[Tuple[bytes, bool]], rooms: Sequence[bytes] = ()) -> Fields:
     """`dictionary` with (name, online) of each user as its last value; `_written` turns these into dictionaries."""
-    here = [(LOBBY, True)] + [(room.decode(), True) for room in rooms]
-    return dict(dictionary, users=here + [(name.decode(), online) for name, online in users])
+    return dict(dictionary, users=[(name, True) for name in (LOBBY.encode(), *rooms)] + users)
 
 
 def _marked(marked: events.Marked, me: bytes) -> Tuple[Fields, ...]:
     """The list of users, including those whose messages were kept but who have left and have no account."""
     strangers = sorted(marked.unread.keys() - {name for name, _ in marked.users})
-    unread = {name.decode(): count for name, count in marked.unread.items()}
-    return (_with_users({"purpose": "reload_user_list", "unread": unread},
+    return (_with_users({"purpose": "reload_user_list", "unread": marked.unread},
                         marked.users + [(name, False) for name in strangers], marked.rooms),)
 
 
@@ -307,7 +305,7 @@ def _room_list(listed: events.RoomList, me: bytes) -> Tuple[Fields, ...]:
 def _present(present: events.Present, me: bytes) -> Tuple[Fields, ...]:
     if present.room == HOME:
         return ()
-    return (dict(_result("room", True), users=[(name.decode(), True) for name in present.names]),)
+    return (dict(_result("room", True), users=[(name, True) for name in present.names]),)
 
 
 def _refused(refused: events.Refused, me: bytes) -> Tuple[Fields, ...]:
@@ -387,21 +385,41 @@ def _packet(text: str) -> bytes:
 def _written(dictionary: Fields, write: Callable[[Any], str], write_text: Callable[[str], str]) -> str:
     """`dictionary` as `write` writes it.
 
-    There may be thousands of users, so the dictionary of a user is written once for each status, without a name, and
-    each name is inserted there.
+    There may be thousands of users, so what is the same for all of a status is written once, and joined to the names.
     """
-    if "users" not in dictionary:
+    users = dictionary.get("users")
+    if not users:
         return write(dictionary)
-    shapes = [write({"username": "", "status": status}).split(write_text("")) for status in ("offline", "online")]
-    (beginning, offline), (_, online) = shapes
-    rest, users = dict(dictionary, users=[]), dictionary["users"]
-    listed = [beginning + write_text(name) + (online if is_online else offline) for name, is_online in users]
-    unread = rest.pop("unread", ())
+    rest = dict(dictionary, users=[])
+    unread = rest.pop("unread", None)
+    (front, offline), (_, online) = [
+        write({"username": "", "status": status}).split(write_text("")) for status in ("offline", "online")]
+    statuses = [online if is_online else offline for _, is_online in users]
     if unread:
         mark = ", %s: %%d}" % write_text("unread")
-        listed = [text[:-1] + mark % unread[name] if name in unread else text
-                  for text, (name, _) in zip(listed, users)]
-    return write(rest)[:-len("]}")] + ", ".join(listed) + "]}"
+        statuses = [status[:-1] + mark % unread[name] if name in unread else status
+                    for status, (name, _) in zip(statuses, users)]
+    names = _quoted([name for name, _ in users], write_text)
+    listed = (", " + front).join([name + status for name, status in zip(names, statuses)])
+    return "%s%s%s]}" % (write(rest)[:-len("]}")], front, listed)
+
+
+def _quoted(names: List[bytes], write_text: Callable[[str], str]) -> List[str]:
+    """Each name as `write_text` writes it.
+
+    All are written at once, with blanks between them; but those alone that have an apostrophe, which decides how Python
+    quotes a text, and all if there is a blank in any, which the server has no names with.
+    """
+    text = b" ".join(names).decode()
+    if text.count(" ") >= len(names):
+        return [write_text(name.decode()) for name in names]
+    written = write_text(text.replace("'", ""))
+    quoted = written.replace(" ", "%s %s" % (written[-1], written[0])).split(" ")
+    if "'" in text:
+        for number, name in enumerate(text.split(" ")):
+            if "'" in name:
+                quoted[number] = write_text(name)
+    return quoted
 
 
 def _packets(happening: events.Happening, me: Optional[bytes],

@@ -653,6 +653,14 @@ def test_every_refusal_is_one_answer_whatever_was_asked(reason):
     assert dollar.encode(Farewell(reason), None) == ()  # a client that logs in would take it for the answer
 
 
+@for_each("form", sorted(dollar.FORMS))
+def test_each_user_is_listed_by_the_name_that_it_has(form):
+    for names in (["o'brien", "ann"], ["ann", "o'b\"r\\n", "z\"oe"], ["'", "''", "a\\'"], ["\u00e4nn", "\U0001f600'"]):
+        (told_of,) = told(Users([(name.encode(), name == "ann") for name in names]), form)
+        assert told_of["users"][1:] == [
+            {"username": name, "status": "online" if name == "ann" else "offline"} for name in names]
+
+
 @pytest.mark.parametrize("form", sorted(dollar.FORMS))
 @given(sender=TEXTS, text=TEXTS)
 def test_whatever_is_said_is_read_as_it_was(form, sender, text):

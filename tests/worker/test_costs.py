@@ -12,11 +12,12 @@ import threading
 import pytest
 
 from parley.server.chat.members import holder_of
+from parley.server.chat.roll import Roll
 from parley.server.chat.room import LOBBY
 from parley.server.http.metrics import METRICS
 from parley.server.ipc.queues import PIECE, Queue
-from parley.server.protocols import PROTOCOLS
-from parley.server.protocols.events import HOME, Said
+from parley.server.protocols import PROTOCOLS, dollar
+from parley.server.protocols.events import HOME, Said, Users
 from parley.server.worker import admission, fanout, loop, stats
 from parley.server.worker.connection import READ
 from parley.server.worker.fanout import MOST_ALONE, audience
@@ -184,6 +185,19 @@ def test_all_are_sent_the_same_bytes_of_which_there_is_one_copy(hearers, protoco
     kept = {id(piece.obj if isinstance(piece, memoryview) else piece)
             for ear in ears for pieces in ear.sends for piece in pieces}
     assert len(kept) == (1 if protocol.TRAITS.coalesces else 3)
+
+
+@pytest.mark.parametrize("form", sorted(dollar.FORMS))
+def test_the_list_of_users_takes_as_many_calls_however_many_accounts_there_are(form):
+    """It is written again whenever somebody comes or goes, and nobody is served meanwhile."""
+
+    def calls(accounts):
+        roll = Roll()
+        for number in range(accounts):
+            roll.open(b"account%d" % number)
+        return function_calls(lambda: dollar.FORMS[form](Users(roll.users()), None))
+
+    assert calls(50) == calls(1000)
 
 
 def talk_in(those, *rooms):
