@@ -38,9 +38,14 @@ MOST_IN_A_TURN = 64  # requests
 PIECE = 256 << 10  # bytes of one read
 SWEEP = 5.0  # seconds
 THREADS = 4  # that make files whole: flush, scan and rename
-# Bytes of a file that are written before they are flushed, of one file after the other. With less the disk idles; with
-# more, those who store messages wait behind it, on the same disk.
-FLUSHED_AT_ONCE = 2 << 20
+# Bytes of a file that are written before they are flushed, of one file after the other. With less the disk has more to
+# do for the same; with more, those who store messages wait longer behind it, on the same disk.
+FLUSHED_AT_ONCE = 1 << 20
+# The process reads uploads for one part in so many of a processor's time: after each piece it reads none for SHARE - 1
+# times as long as that one took, to hash and to write. TCP pushes back on the workers' clients. So however many upload,
+# and however fast, most of the machine is left to those who talk.
+SHARE = 5
+MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
 POLITENESS = 5  # of the process, to those that talk
 INDEX = "index.db"
@@ -140,6 +145,8 @@ class Keeping:
         self._finished = collections.deque()  # (what is to be done now, its arguments), from the threads
         self._answers = []  # (Channel, answer, is it the last?) that wait for the commit
         self._channels = {}  # file -> the Channel over which it comes
+        self._line = collections.deque()  # Channels that may have more of a file, and wait for their turn
+        self._next_piece = 0.0  # when the first of them has it, monotonic seconds
         self._failed = None  # an error of the index, in this turn
         self._refused = collections.Counter()  # requests, by why
         self._received = 0  # bytes of files
@@ -149,9 +156,10 @@ class Keeping:
         """Until the hub is gone."""
         next_sweep = time.monotonic()
         while self._alive:
-            wait = max(0.0, next_sweep - time.monotonic())
-            for key, _ in self._selector.select(wait):
+            wake = min(next_sweep, self._next_piece) if self._line else next_sweep
+            for key, _ in self._selector.select(max(0.0, wake - time.monotonic())):
                 key.data()
+            self._take_piece()
             if time.monotonic() >= next_sweep:
                 next_sweep = time.monotonic() + SWEEP
                 self._attempt(None, self._shelf.sweep)
@@ -206,7 +214,9 @@ class Keeping:
         try:
             self._selector.unregister(channel.sock)
         except (KeyError, ValueError):
-            pass  # nothing more was to come
+            pass  # it is its turn, or nothing more was to come
+        if channel in self._line:
+            self._line.remove(channel)
         channel.sock.close()
 
     # ---- requests
@@ -260,14 +270,34 @@ class Keeping:
         self._channels[part.file] = channel
         self._answers.append((channel, {"go": True}, False))
         if channel.left:
-            self._selector.register(channel.sock, READ, lambda: self._attempt(channel, self._read, channel))
+            self._await(channel)
         else:
             self._complete(channel)
+
+    def _await(self, channel):
+        """It comes into the line when there is something of it."""
+
+        def has_come():
+            self._selector.unregister(channel.sock)
+            self._line.append(channel)
+
+        self._selector.register(channel.sock, READ, has_come)
+
+    def _take_piece(self):
+        """Of the first in the line, unless this is a pause: see SHARE."""
+        began = time.monotonic()
+        if not self._line or began < self._next_piece:
+            return
+        channel, before = self._line.popleft(), time.process_time()
+        self._attempt(channel, self._read, channel)
+        took = time.process_time() - before
+        self._next_piece = max(self._next_piece, began - MADE_UP) + SHARE * took
 
     def _read(self, channel):
         try:
             data = channel.sock.recv(min(PIECE, channel.left))
         except BlockingIOError:
+            self._await(channel)
             return
         except OSError:
             data = b""
@@ -285,11 +315,11 @@ class Keeping:
             raise Refused(self._shelf.trouble(error), part.at) from None
         channel.left -= len(data)
         self._received += len(data)
-        if flush or not channel.left:
-            self._selector.unregister(channel.sock)
         if flush:
             self._flushing.submit(self._flush, channel, part, flush)
-        elif not channel.left:
+        elif channel.left:
+            self._line.append(channel)
+        else:
             self._complete(channel)
 
     def _flush(self, channel, part, flush):
@@ -310,7 +340,7 @@ class Keeping:
         elif trouble is not None:
             raise Refused(self._shelf.trouble(trouble), self._shelf.cut_back(part))
         else:
-            self._selector.register(channel.sock, READ, lambda: self._attempt(channel, self._read, channel))
+            self._line.append(channel)
 
     def _complete(self, channel):
         """What was to come over a channel is here."""

@@ -64,6 +64,12 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def written(pid):
+    """Bytes that it has written to files, those for pipes and the terminal included; not to sockets."""
+    with open("/proc/%d/io" % pid) as file:
+        return int(dict(line.split(": ") for line in file)["wchar"])
+
+
 def resident(pid):
     """Bytes of memory of its own that are in use, files left out.
 
