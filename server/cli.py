@@ -17,6 +17,7 @@ from parley.called import called
 from parley.server import commands, config, logs
 from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
 from parley.server.chat.names import InvalidName, canonical_name, claims
+from parley.server.commands.arguments import Parser
 from parley.server.files.keeper import Keeper
 from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
@@ -98,7 +99,7 @@ def _fail(code, error):
 
 
 def _parser():
-    parser = commands.Parser(
+    parser = Parser(
         prog=called("parley"), description="Parley, a chat server: one room for several wire protocols.",
         epilog="Other commands: %s; each has --help." % ", ".join(commands.COMMANDS))
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,

@@ -16,7 +16,7 @@ from in_process import run_main
 from numbered import Numbered
 
 from parley.conformance.targets import launch
-from parley.server import commands
+from parley.server.commands.status import status_lines
 from parley.server.storage import directory
 from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
@@ -476,7 +476,7 @@ def test_the_status_tells_of_the_web_and_of_what_workers_that_are_gone_have_coun
                   "counters": {"received": 900, "refused": {"quota-full": 2, "no-such-file": 4}, "removed": {}}},
         "totals": {"requests": {"/": {"200": 4, "304": 1}, "other": {"404": 2}}, "refused": {"muted": 3},
                    "ended": {"line": {"quit": 2, "idle": 1}, "web": {"quit": 2}}}}
-    lines = list(commands._status_lines(status))
+    lines = list(status_lines(status))
     assert lines[1].endswith("0.0 s ago; nothing can be stored")
     assert (lines[2].split()[:3], lines[3].split()[:3]) == (["worker", "pid", "web"], ["0", "5", "2"])
     assert lines[5:] == ["HTTP: 3 connections open, 7 requests answered",
