@@ -35,6 +35,7 @@ DAY = 86400  # seconds
 MILLISECONDS = 1000
 # By the act: how the room does it, and with which role.
 _ROLES = {"voice": (Room.give, VOICE), "devoice": (Room.take, VOICE), "op": (Room.give, OP), "deop": (Room.take, OP)}
+_SAYS = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}  # the role that one has then, as a rule
 _PUTS = {"except": "excepted", "invex": "invex"}  # on which list
 _TAKES_OFF = {"unexcept": "excepted", "uninvex": "invex"}
 _CHANGES_WHO_IS_BARRED = frozenset([
@@ -667,8 +668,11 @@ class Moderation:
         interest = dict(room.interest)  # as those hear it who are in it now
         out = self._acts[act](room, by, about, text)
         kept = self._note(room, act, by, about, told) if act in events.NOTED else ()
+        whom = self._members.called(about) if act in _ROLES else None
+        if act in _ROLES:
+            left = _SAYS[act] if whom is None else room.members.get(whom, _SAYS[act])
+            told = b"" if left == _SAYS[act] else ROLES.get(left, b"")
         if room.members:
-            whom = self._members.called(about) if act in _ROLES else None
             for one in room.members if act in _CHANGES_WHO_IS_BARRED else [whom] if whom in room.members else []:
                 self._note_if_barred(room, one)
         if room is self._rooms.lobby:

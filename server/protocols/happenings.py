@@ -6,7 +6,8 @@
     ann kicked bob      ann made bob an ordinary member     ann changed the key
     ann banned bob      ann invited bob                     ann closed the room
     ann unbanned bob    ann muted bob                       ann invites you to #dev
-    ann excepted bob from bans                              ann let bob in without an invitation
+    ann made bob an ordinary member with a voice            ann let bob in without an invitation
+    ann excepted bob from bans
     ann renamed the room to #new                            ann removed message 7
     ann unmuted bob     (a notice)                          (its own words)
 
@@ -53,6 +54,8 @@ def _managed(managed: Any, shown: Callable[[bytes], bytes]) -> bytes:
     if managed.act in ("except", "unexcept") and about.startswith(b"mute:"):
         what, about = what.replace(b"bans", b"mutes"), about[len(b"mute:"):]
     done = b"%b %b" % (by, what.replace(b"<name>", about))
+    if managed.act == "deop" and text == b"voice":
+        return done + b" with a voice"
     return b"%b: %b" % (done, text) if text and managed.act in _WITH_REASON else done
 
 

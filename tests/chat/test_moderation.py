@@ -496,6 +496,17 @@ def test_roles_of_accounts_with_a_password_stay_and_others_end(spread):
     assert dev(spread).roles == {b"owner": OWNER}
 
 
+def test_of_two_roles_it_is_told_which_is_left(spread):
+    told = []
+    for act in ("voice", "op", "deop", "op", "devoice", "voice", "deop", "devoice", "op", "deop"):
+        spread.drain()
+        assert spread.do(b"owner", act, b"ann", b"owner") == DONE
+        told += [(entry[3], entry[6]) for entry in spread.drain()]
+    assert told == [
+        ("voice", b""), ("op", b""), ("deop", b"voice"), ("op", b""), ("devoice", b"op"), ("voice", b"op"),
+        ("deop", b"voice"), ("devoice", b""), ("op", b""), ("deop", b"")]
+
+
 def test_a_guests_role_goes_with_it_to_another_name(spread):
     spread.do(b"owner", "op", b"ann")
     spread.drain()

@@ -9,7 +9,7 @@ import pytest
 from roomed import DONE, Roomed
 
 from parley.server.chat.members import holder_of
-from parley.server.chat.rooms import MEMBER, NOBODY, OP, OPERATOR, OWNER, VOICE
+from parley.server.chat.rooms import MEMBER, NOBODY, OP, OPERATOR, OWNER, ROLES, VOICE
 from parley.server.protocols.events import Reason
 
 STEPS = 10000
@@ -26,6 +26,7 @@ MOST, OWNED, JOINED, MOST_BANS, TOPIC_BYTES, DAYS = 3, 2, 2, 3, 20, 1
 HOUR, DAY = 3600, 86400
 OF_ROOMS = ("entered", "exited", "renamed_in", "managed", "Invited")
 
+ROLE_OF = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}
 ABOUT_MEMBERS = {"kick", "voice", "devoice", "op", "deop"}
 OVER_OTHERS = ABOUT_MEMBERS | {"ban", "mute"}
 ACTS = ["topic", "invite", "kick", "ban", "unban", "mute", "unmute", "voice", "devoice", "op", "deop", "set", "set",
@@ -250,6 +251,9 @@ class Model:
             if not out:
                 del self.rooms[name]
         told = b"" if act == "set" and about == b"key" else text
+        if act in ROLE_OF:
+            role = room.members[whom]
+            told = b"" if role == ROLE_OF[act] else ROLES[role]
         self.tell(workers, "managed", room.number, act, self.names[who], about, told, out)
         for one in out:
             self._take_out(room, one)

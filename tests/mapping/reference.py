@@ -473,8 +473,8 @@ class Web(Reader):
     def _managed(self, fields):
         act, by, name, text = (fields.pop(key) for key in ("act", "by", "name", "text"))
         if act in self._ACTS:
-            must(name and (not text or act in ("kick", "ban", "mute")), act)
-            done = self._ACTS[act] % name + (": " + text if text else "")
+            must(name and (not text or act in ("kick", "ban", "mute") or (act, text) == ("deop", "voice")), act)
+            done = self._ACTS[act] % name + (" with a voice" if act == "deop" and text else ": " + text if text else "")
         elif act == "set":
             done = "set %s: %s" % (name, text) if name != "key" else "changed the key" + text
         else:

@@ -134,6 +134,7 @@ def sentences(room, text, one, other):
                       ("devoice", "took %s's voice"), ("op", "made %s an op"),
                       ("deop", "made %s an ordinary member"), ("invite", "invited %s")):
         yield managed(act), one + " " + done % other
+    yield managed("deop", about, b"voice"), "%s made %s an ordinary member with a voice" % (one, other)
     yield managed("set", b"limit", b"20"), one + " set limit: 20"
     yield managed("set", b"key", why), one + " changed the key"
     yield managed("drop", b""), one + " closed the room"

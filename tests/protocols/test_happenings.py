@@ -47,6 +47,8 @@ SENTENCES = [
     (managed("op", b"bob"), b"ann made bob an op"),
     (managed("op", b"bob", b"not told"), b"ann made bob an op"),
     (managed("deop", b"bob"), b"ann made bob an ordinary member"),
+    (managed("deop", b"bob", b"voice"), b"ann made bob an ordinary member with a voice"),
+    (managed("devoice", b"bob", b"op"), b"ann took bob's voice"),
     (managed("invite", b"bob"), b"ann invited bob"),
     (managed("topic", b"", b"the topic"), b"ann set the topic: the topic"),
     (managed("topic"), b"ann took the topic away"),

@@ -690,6 +690,24 @@ test("whoever has the role for it keeps order", () => {
   assert.ok(!one.isMine);
 });
 
+test("of two roles the one that is told is left", () => {
+  const {model} = known();
+  const one = model.conversation("#dev");
+  model.heard({on: "room", room: "#dev", topic: ""});
+  const hear = (act, text) => model.heard({on: "managed", room: "#dev", act, by: "bob", name: "ann", text});
+  const words = () => one.items.at(-1).parts.map((part) => part.name ?? part).join("");
+  hear("op", "");
+  hear("voice", "op");
+  assert.deepEqual([one.isMine, one.roles.get("ann"), words()], [true, "op", "bob gave ann a voice"]);
+  hear("devoice", "op");
+  assert.deepEqual([one.isMine, words()], [true, "bob took the voice of ann"]);
+  hear("deop", "voice");
+  const told = "bob made ann a moderator no more, who may still speak";
+  assert.deepEqual([one.isMine, one.role, words()], [false, "voice", told]);
+  hear("devoice", "");
+  assert.equal(one.role, "");
+});
+
 test("names are completed, whoever spoke last first", () => {
   const {model} = known();
   model.heard({on: "who", room: "#lobby", names: ["ann", "bea", "bob", "Bruno"]});

@@ -136,6 +136,9 @@ const DEEDS = {
   deop: ["made", "a moderator no more"]
 };
 
+// The role that one has then, if nothing else is told.
+const ROLE_OF = {voice: "voice", op: "op", devoice: "", deop: ""};
+
 export class Model {
   // now(): seconds. attentive(): is the page before somebody's eyes? alert(conversation, item): something to be told of.
   constructor({now = () => Math.floor(Date.now() / 1000), attentive = () => true, alert = () => {}} = {}) {
@@ -435,13 +438,14 @@ export class Model {
       this._outside(one);
     } else if (DEEDS[act]) {
       const [verb, behind] = DEEDS[act];
-      one.event(this.now(), {name: by}, ` ${verb} `, {name}, behind && " " + behind, ...why);
-      this._role(one, act, name);
+      const reason = ROLE_OF[act] === undefined ? why : text === "voice" ? [", who may still speak"] : [];
+      one.event(this.now(), {name: by}, ` ${verb} `, {name}, behind && " " + behind, ...reason);
+      this._role(one, act, name, text);
     }
   }
 
-  _role(one, act, name) {
-    const role = {voice: "voice", op: "op", devoice: "", deop: ""}[act];
+  _role(one, act, name, text) {
+    const role = ROLE_OF[act] === undefined ? undefined : text || ROLE_OF[act];
     if (role !== undefined) one.roles.set(name, role);
     if (role !== undefined && name === this.me) one.role = role;
     if (act === "kick" || act === "ban") {
