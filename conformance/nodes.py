@@ -15,6 +15,7 @@ class Cluster:
     def __init__(self, servers):
         self._servers = servers
         self._next = itertools.cycle(servers)
+        self.nodes = len(servers)
         self.workers = sum(server.workers for server in servers)
 
     def address(self, protocol="line"):

@@ -69,16 +69,26 @@ def needs_all():
         pytest.skip(engine.MISSING)
 
 
-def test_scenarios_of_one_room_pass_on_two_nodes(needs_all):
+def play(*names):
+    """Let these scenarios judge two nodes, with their actors on both."""
     pool = Pool(2, 4.0, nodes=2)
     try:
-        for name in ONE_ROOM:
+        for name in names:
             path = os.path.join(SCENARIOS, *name.split("/")) + loader.SUFFIX
             scenario = loader.load(path, requirements.available_to)
             with pool.fixture_for(scenario) as fixture:
                 Run(scenario, Variant("split", "whole"), fixture).play()
     finally:
         pool.close()
+
+
+def test_scenarios_of_one_room_pass_on_two_nodes(needs_all):
+    play(*ONE_ROOM)
+
+
+def test_who_is_on_the_node_that_ends_last_may_hear_of_those_on_the_first(needs_all, monkeypatch):
+    monkeypatch.setattr(Cluster, "terminate", lambda both: [one.stop() for one in both._servers])
+    play("line/start-and-stop", "irc/stop")
 
 
 def test_ten_failures_take_nothing_back(needs_all):
