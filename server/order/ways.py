@@ -200,6 +200,8 @@ class Watched:
         """The master of which most Sentinels say that it is alone; Lost if they do not, or if it must not be read."""
         if self._place.replica == "required":
             raise Lost("no replica is there")
+        if all(_is_down(view.master) for view in views):
+            raise Lost("the Sentinels say that the master is down, and no replica is there")
         agreeing: Dict[Address, int] = collections.Counter()
         for view in views:
             is_certain = not _is_down(view.master) and "failover_in_progress" not in view.master["flags"]

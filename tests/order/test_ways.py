@@ -182,6 +182,12 @@ def test_a_replica_that_is_back_is_read_from_again(servers, way, monkeypatch):
     assert way.read(("XREAD",))[1] == "the replica at r:6379"
 
 
+def test_where_all_are_down_that_is_what_is_said(servers, way):
+    told_by_all(servers, master=state("m", "master,s_down"), replicas=[state("r", "slave,s_down")])
+    with pytest.raises(ways.Lost, match="the master is down, and no replica is there"):
+        way.read(("XREAD",))
+
+
 def test_where_a_replica_is_required_nobody_reads_from_the_master(servers):
     told_by_all(servers, replicas=[])
     with pytest.raises(ways.Lost, match="no replica"):
