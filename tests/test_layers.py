@@ -97,7 +97,7 @@ def rank(name):
 
 def test_all_modules_are_looked_at():
     assert {"server.protocols.line", "server.protocols.aliases", "server.protocols.traits", "server.protocols.literal",
-            "server.chat.session", "server.chat.register", "server.worker.loop", "server.supervisor.hub",
+            "server.chat.session.talk", "server.chat.register", "server.worker.loop", "server.supervisor.hub",
             "server.supervisor.hashing", "server.cli", "server.config.file"} <= set(NAMES)
 
 

@@ -20,7 +20,7 @@ class Replica:
     worker: this worker's number, which no other worker of this server ever has, had, or will have.
     sessions: this worker's sessions, as their connections, by number; those that are gone are not in it.
     rooms: `server.chat.room.Rooms`.
-    hub: see `server.chat.session.Session`.
+    hub: see `server.chat.session.base.Base`.
     """
 
     def __init__(self, worker, sessions, rooms, hub):

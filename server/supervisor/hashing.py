@@ -28,7 +28,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from parley.server.chat.session import LONGEST_GIVEN
+from parley.server.chat.session.logins import LONGEST_GIVEN
 from parley.server.ipc.aide import Aide
 from parley.server.ipc.messages import FromHasher, ToHasher, handlers, packed
 from parley.server.ipc.queues import called

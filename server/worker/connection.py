@@ -8,7 +8,8 @@ import socket
 import sys
 
 from parley.server.chat.origins import as_people_write_it
-from parley.server.chat.session import GONE, HANGUP, RESET, WAITING, Session
+from parley.server.chat.session import Session
+from parley.server.chat.session.states import GONE, HANGUP, RESET, WAITING
 from parley.server.protocols.events import Hangup, Nothing, Reason
 from parley.server.worker.outbox import MOST_SENT, Outbox
 from parley.server.worker.paced import Pace

@@ -18,7 +18,7 @@ import logging
 import time
 
 from parley.server.chat.room import EVERYWHERE, LOBBY
-from parley.server.chat.session import GONE, WAITING
+from parley.server.chat.session.states import GONE, WAITING
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Managed, Renamed, Said, Users
 from parley.server.protocols.sealed import shown

@@ -6,7 +6,7 @@ and reads none. Neither may fill the memory of the hub, the journal or this work
 import collections
 
 from parley.server.chat.origins import origin
-from parley.server.chat.session import GONE
+from parley.server.chat.session.states import GONE
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 

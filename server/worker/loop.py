@@ -6,7 +6,7 @@ import time
 from parley.server.chat.origins import origin
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import Rooms
-from parley.server.chat.session import RESET, WAITING
+from parley.server.chat.session.states import RESET, WAITING
 from parley.server.files.desk import Desk
 from parley.server.ipc.counts import BOUNDS
 from parley.server.ipc.messages import ToHub, ToWorker, handlers

@@ -3,7 +3,7 @@ import functools
 import time
 
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session import GONE
+from parley.server.chat.session.states import GONE
 from parley.server.ipc.messages import packed
 from parley.server.ipc.queues import AWAITED, EXTRA, EXTRA_AWAITED, TALK, record, talk
 from parley.server.worker.lookups import Lookups

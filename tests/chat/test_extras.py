@@ -4,7 +4,7 @@ from queue_ends import two_ends
 
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import LOBBY, Rooms
-from parley.server.chat.session import LONGEST_EXTRA
+from parley.server.chat.session.talk import LONGEST_EXTRA
 from parley.server.ipc.queues import EXTRA, EXTRA_AWAITED, HEAD, placed, record, said, talk, without_extra
 from parley.server.protocols.events import Reason, Refused, Said, Say, Whisper, Whispered
 from parley.server.worker.uplink import Uplink

@@ -4,7 +4,7 @@ import pytest
 from parley.server.chat import replica as replica_module
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import EVERYWHERE, LOBBY, Rooms
-from parley.server.chat.session import MEMBER, STRANGER, WAITING
+from parley.server.chat.session.states import MEMBER, STRANGER, WAITING
 from parley.server.protocols.events import (
     HOME,
     Accounts,

@@ -3,7 +3,7 @@ import pytest
 
 from parley.server.chat.replica import Replica
 from parley.server.chat.room import EVERYWHERE, LOBBY, Rooms
-from parley.server.chat.session import MEMBER, WAITING
+from parley.server.chat.session.states import MEMBER, WAITING
 from parley.server.protocols.events import (
     Done,
     Enter,

@@ -7,17 +7,9 @@ from cases import for_each
 
 from parley.server.chat.names import claims
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session import (
-    GONE,
-    HANDLERS,
-    HANGUP,
-    LONGEST_GIVEN,
-    MEMBER,
-    PEOPLE_A_MESSAGE,
-    QUIT,
-    STRANGER,
-    WAITING,
-)
+from parley.server.chat.session.base import PEOPLE_A_MESSAGE
+from parley.server.chat.session.logins import LONGEST_GIVEN
+from parley.server.chat.session.states import GONE, HANDLERS, HANGUP, MEMBER, QUIT, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.events import (
     COMMANDS,

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from parley.server.chat.session import HANDLERS, MEMBER, STRANGER
+from parley.server.chat.session.states import HANDLERS, MEMBER, STRANGER
 from parley.server.protocols.events import Ping
 from parley.server.worker.deadlines import LINGER
 from parley.server.worker.strangers import MINUTE, MOST_LINES

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session import GONE, MEMBER, STRANGER, WAITING
+from parley.server.chat.session.states import GONE, MEMBER, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Joined, Left, Renamed, Said
 from parley.server.protocols.traits import Traits

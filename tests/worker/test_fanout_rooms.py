@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parley.server.chat.room import EVERYWHERE, LOBBY, Room, Rooms
-from parley.server.chat.session import MEMBER, WAITING
+from parley.server.chat.session.states import MEMBER, WAITING
 from parley.server.ipc.queues import texts
 from parley.server.protocols.events import HOME, Said, Users
 from parley.server.protocols.traits import Traits

@@ -3,7 +3,7 @@ import pytest
 from plain import plain
 
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.session import GONE, MEMBER
+from parley.server.chat.session.states import GONE, MEMBER
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason

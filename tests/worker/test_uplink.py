@@ -2,7 +2,7 @@
 import pytest
 
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session import GONE, MEMBER
+from parley.server.chat.session.states import GONE, MEMBER
 from parley.server.ipc.messages import ToHub
 from parley.server.ipc.queues import AWAITED, CONTROL, HEAD, TALK, called, said
 from parley.server.worker.uplink import Uplink
