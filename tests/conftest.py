@@ -10,6 +10,7 @@ import sys
 import preloaded
 import pytest
 from hypothesis import HealthCheck, settings
+from leftovers import Leftovers
 from numbered import Numbered
 from plain import plain
 
@@ -49,6 +50,11 @@ FAST = ("tests/chat/", "tests/protocols/")
 
 LEFT_OUT = "left out: "  # what a test says that has tried only a part of what it is for
 NOW = 1600000000.75  # the store's clock
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Leftovers(str(config.rootdir)))
 
 
 def pytest_sessionstart(session):
