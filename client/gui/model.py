@@ -81,13 +81,15 @@ class Message:
     """A message. `time` is in seconds since the epoch; without a `sender` it tells what has happened.
 
     `state` is SENDING, FAILED or UNSURE, or empty if the message has arrived.
-    from_history: is it in a history, and has not been received live? is_sealed: was it, or will it be?
+    from_history: is it in a history, and has not been received live? is_counted: has it been among the unread ones, or
+    could have been? is_sealed: was it, or will it be?
     """
 
-    __slots__ = ("sender", "text", "time", "state", "from_history")
+    __slots__ = ("sender", "text", "time", "state", "from_history", "is_counted")
 
     def __init__(self, sender, text, seconds, state="", from_history=False):
         self.sender, self.text, self.time, self.state, self.from_history = sender, text, seconds, state, from_history
+        self.is_counted = False
 
     @property
     def is_sealed(self):
@@ -119,14 +121,14 @@ class Conversation:
         if len(self.messages) > MAX_MESSAGES * 5 // 4:  # many at once, as the window then redraws everything
             del self.messages[:-MAX_MESSAGES]
 
-    def is_known(self, received):
-        """Is this live message already here, from the history? True only once for each."""
+    def known(self, received):
+        """The message of the history that this live one is, or None. It is found only once."""
         for message in self.messages[-MAX_IN_FLIGHT:]:
             if message.from_history and message.said == received.said and (
                     abs(message.time - received.time) <= MAX_CLOCK_SKEW):
                 message.from_history = False
-                return True
-        return False
+                return message
+        return None
 
     def merge(self, history):
         """Merge the messages of the server's history; returns those that are new."""
@@ -394,10 +396,11 @@ class Model:
             return
         self.rings += showing.mentions(event.text, self.me)  # also if a history has told it just before
         message = Message(event.sender, event.text, event.time)
-        if conversation.is_known(message):
-            return
-        conversation.add(message)
-        self._mark_unread(conversation, [message])
+        known = conversation.known(message)
+        if known is None:
+            conversation.add(message)
+        if known is None or not known.is_counted:
+            self._mark_unread(conversation, [known or message])
 
     def _on_joined(self, event):
         if event.room is None and self._resumes:
@@ -612,6 +615,8 @@ class Model:
         conversation.kept = 0
 
     def _mark_unread(self, conversation, messages):
+        for message in messages:
+            message.is_counted = True
         messages = [message for message in messages if message.sender != self.me]
         if messages and not self._is_seen(conversation):
             if not conversation.unread:

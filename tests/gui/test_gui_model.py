@@ -4,7 +4,7 @@ import socket
 import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
-from parley.client import Chat, RoomRenamed, connect
+from parley.client import Chat, Done, Recalled, Request, RoomRenamed, Said, connect
 from parley.client.gui.model import FAILED, ROOM, UNSURE, Conversation, Message, Model, NewAccount, address_of
 
 
@@ -58,8 +58,8 @@ def test_what_crosses_the_history_is_there_once(seconds_ago, times):
     conversation = Conversation("Bob")
     conversation.merge([Message("Bob", "hi", 1000 - seconds_ago, from_history=True)])
     heard = Message("Bob", "hi", 1000)
-    assert conversation.is_known(heard) == (times == 1)
-    assert not conversation.is_known(heard)
+    assert (conversation.known(heard) is conversation.messages[0]) == (times == 1)
+    assert conversation.known(heard) is None
 
 
 class Somebody:
@@ -401,6 +401,18 @@ def test_what_is_said_in_a_room_that_is_not_open_is_unread(alice_and_bob):
     model.open_conversation(model.conversation("#dev"))
     typed(model, "still?")
     wait_until(lambda: model.inside, model.tick)  # who speaks there enters
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_what_a_history_tells_just_before_it_is_heard_is_unread_once(is_loaded):
+    model, told = Model("localhost", "Alice", "x"), Request("history", "#dev", None)
+    if is_loaded:
+        model._on_done(Done(told))
+    model._on_recalled(Recalled("#dev", "Bob", "psst", 1000))
+    model._on_done(Done(told))
+    model._on_said(Said("Bob", "psst", 1000, "#dev"))
+    room = model.conversation("#dev")
+    assert (texts(room), room.unread, room.first_unread) == (["psst"], 1, room.messages[0])
 
 
 def test_a_room_goes_on_under_another_name_with_its_talk_its_draft_and_what_is_unread(alice_and_bob):
