@@ -102,7 +102,7 @@ def test_of_a_file_a_few_chunks_are_held_at_a_time(tmp_path):
             for data in iter(lambda: kept.read(5000), b""):
                 opened.write(opening.open(data))
         opening.end()
-        assert tracemalloc.get_traced_memory()[1] < 8 * files.CHUNK
+        assert tracemalloc.get_traced_memory()[1] < 16 * files.CHUNK  # of 64; since 3.14 each open file has two itself
     finally:
         tracemalloc.stop()
     assert paths[2].read_bytes() == bytes(4 << 20)
