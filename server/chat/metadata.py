@@ -10,9 +10,9 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, 
 from parley.server.chat import sizes
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post, changes_nothing
+from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
-from parley.server.chat.moderation import Moderation
 from parley.server.chat.people import People
 from parley.server.chat.rooms import NOBODY, OP, Room, Rooms
 from parley.server.ipc.asked import AskedStore
@@ -31,7 +31,7 @@ class Metadata:
     """Metadata of people and rooms. The methods handle messages: see `parley.server.ipc.messages`."""
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate, people: People,
-                 moderation: Moderation, store: AskedStore) -> None:
+                 entering: Entering, store: AskedStore) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
@@ -39,7 +39,7 @@ class Metadata:
         self._rooms = rooms
         self._gate = gate
         self._people = people
-        self._moderation = moderation
+        self._entering = entering
         self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> what it tells
         self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys of which it wants to know
 
@@ -84,7 +84,7 @@ class Metadata:
         self._tell(rows, room, holder)
         told = functools.partial(self._stored, holder, events.MetadataTold(target, rows))
         if room is not None:
-            self._moderation.keep(room, told, worker, session)
+            self._entering.keep(room, told, worker, session)
         else:
             self._keep(self._owner(holder), self._post.guarded(worker, session, told))
 

@@ -2,11 +2,11 @@
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post
+from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of
-from parley.server.chat.moderation import Moderation
 from parley.server.chat.room import LOBBY, LOBBY_NAME
-from parley.server.chat.rooms import Rooms
+from parley.server.chat.rooms import Room, Rooms
 from parley.server.chat.sessions import Sessions
 from parley.server.ipc.asked import AskedStore
 from parley.server.ipc.messages import Listed, Marks, Message, Missed, ReadStore, ToWorker
@@ -17,15 +17,44 @@ from parley.server.protocols.events import Reason
 class Past:
     """Pages of the past, for members. The methods handle messages: see `parley.server.ipc.messages`."""
 
-    def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate, moderation: Moderation,
+    def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate, entering: Entering,
                  sessions: Sessions, store: AskedStore) -> None:
         self._post = post
         self._members = members
         self._rooms = rooms
         self._gate = gate
-        self._moderation = moderation
+        self._entering = entering
         self._sessions = sessions
         self._store = store
+
+    def reread(
+            self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:
+        """What was said in the room; in one that is not open, since the member first came there."""
+        room = self._rooms.by_name.get(room_name)
+        asking: Dict[int, List[int]] = {}  # the message behind which the past begins for them -> sessions
+        for session in sessions:
+            holder = holder_of(worker, session)
+            trouble = self._gate.why_not_look(room, holder)
+            if room is None or trouble:
+                self._post.refuse(holder, trouble or Reason.NO_ROOM)
+            else:
+                asking.setdefault(self._entering.past_of(room, holder), []).append(session)
+        for after, those in asking.items():
+            if room is not None:
+                self._tell_past(room, worker, those, since, most, after)
+
+    def _tell_past(self, room: Room, worker: int, sessions: List[int], since: Optional[int], most: int,
+                   after: int) -> None:
+
+        def tell(found: Optional[Tuple[List[Listed], int, bool]]) -> None:
+            if found is None:
+                self._post.refuse_all(worker, sessions, Reason.NOT_STORED)
+            elif since is not None and since > found[1]:
+                self._post.refuse_all(worker, sessions, Reason.NO_SUCH_NUMBER)
+            else:
+                self._post.answer(worker, sessions, events.Recalled(*found, room.name))
+
+        self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Room(room.number, since, most, after))
 
     def browse(self, worker: int, sessions: Sequence[int], room_name: bytes, partner: bytes, before: Optional[int],
                after: Optional[int], most: int) -> None:
@@ -41,7 +70,7 @@ class Past:
                 if room is None or trouble:
                     self._post.refuse(holder, trouble or Reason.NO_ROOM)
                     continue
-                request = ReadStore.Browse(room.number, before, after, most, self._moderation.past_of(room, holder))
+                request = ReadStore.Browse(room.number, before, after, most, self._entering.past_of(room, holder))
             else:
                 request = ReadStore.BrowseDirect(
                     self._members.names[holder], partner, before, after, most, self._sessions.since(holder))
@@ -63,7 +92,7 @@ class Past:
                 continue
             name = self._members.names[holder]
             if room is not None:
-                since = self._moderation.past_of(room, holder)
+                since = self._entering.past_of(room, holder)
             elif not self._gate.is_protected(name):
                 since = self._members.since.get(holder, self._sessions.since(holder))
             tell = self._teller(worker, session, room_name, partner)
@@ -78,7 +107,7 @@ class Past:
             if holder not in self._members:
                 continue
             name, joined = self._members.names[holder], self._rooms.joined(holder)
-            rooms = {room.number: room.name for room in joined if not self._moderation.past_of(room, holder)}
+            rooms = {room.number: room.name for room in joined if not self._entering.past_of(room, holder)}
             if self._gate.is_in_lobby(holder):
                 rooms[LOBBY] = LOBBY_NAME
             self._store.ask(
@@ -127,7 +156,7 @@ class Past:
                 alone = begin
             elif room is not None and not self._why_not_read(room_name, holder) and room_name not in names:
                 names.append(room_name)
-                rooms.append((room.number, max(begin, self._moderation.past_of(room, holder))))
+                rooms.append((room.number, max(begin, self._entering.past_of(room, holder))))
 
         def tell(found: Optional[Tuple[List[Tuple[List[Missed], bool]], int]]) -> None:
             told = [*names, b""] if alone is not None else names

@@ -12,6 +12,7 @@ from parley.server.chat.contract import Passwords, Post
 from parley.server.chat.devices import DeviceLists
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members
 from parley.server.chat.metadata import Metadata
@@ -22,6 +23,7 @@ from parley.server.chat.people import People
 from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
+from parley.server.chat.room_questions import RoomQuestions
 from parley.server.chat.rooms import Rooms
 from parley.server.chat.sessions import Sessions, Stored
 from parley.server.ipc.asked import AskedStore
@@ -49,41 +51,45 @@ class Register:
         self.claims = Claims(post, self.members, accounts, self.gate)
         self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience, self.gate)
         self.questions = Questions(post, self.members, store, numbers)
+        self.room_questions = RoomQuestions(
+            post, self.members, self.rooms, self.gate, lambda: accounts.order.now)
+        self.entering = Entering(
+            post, self.members, accounts, self.rooms, self.gate, self.room_questions, store, numbers)
         self.moderation = Moderation(
-            post, self.members, accounts, self.rooms, self.gate, store, numbers, self.claims.evict)
+            post, self.members, accounts, self.rooms, self.gate, self.entering, store, numbers, self.claims.evict)
         self.sessions = Sessions(
-            post, self.members, accounts, self.claims, self.rooms, self.gate, self.moderation, store, numbers)
+            post, self.members, accounts, self.claims, self.rooms, self.gate, self.entering, store, numbers)
         self.direct = DirectMessages(post, self.members, accounts, store, numbers, self.sessions, self.gate)
         self.devices = DeviceLists(post, self.members, accounts)
         self.people = People(post, self.members, accounts, self.rooms, self.gate, numbers)
         self.gate.user_of = lambda holder: self.people.person(holder).user
         self.presence = Presence(post, self.members, self.rooms, self.gate, self.people)
         self.metadata = Metadata(
-            post, self.members, accounts, self.rooms, self.gate, self.people, self.moderation, store)
-        self.past = Past(post, self.members, self.rooms, self.gate, self.moderation, self.sessions, store)
+            post, self.members, accounts, self.rooms, self.gate, self.people, self.entering, store)
+        self.past = Past(post, self.members, self.rooms, self.gate, self.entering, self.sessions, store)
         self.prover = Prover(post, accounts, door)
         self.enrollment.on_close += [
-            self.moderation.account_closed, self.sessions.account_changed, self.people.account_closed,
+            self.entering.account_closed, self.sessions.account_changed, self.people.account_closed,
             self.metadata.account_closed]
         self.enrollment.on_open += [
             self.sessions.account_opened, self.people.account_opened, self.metadata.account_opened]
         self.enrollment.on_protect += [self.sessions.account_changed]
-        self.claims.on_grant += [self.moderation.come_home, self.sessions.begin, self.presence.came]
+        self.claims.on_grant += [self.entering.come_home, self.sessions.begin, self.presence.came]
         self.claims.on_release += [
             self.prover.forget, self.questions.forget, self.direct.forget, self.sessions.forget, self.presence.forget,
-            self.moderation.forget, self.metadata.forget]
-        self.moderation.on_enter += [self.metadata.entered]
+            self.entering.forget, self.metadata.forget]
+        self.entering.on_enter += [self.metadata.entered]
         self.claims.on_rename += [
-            self.direct.begin_anew, self.moderation.renamed, self.sessions.renamed, self.presence.renamed]
+            self.direct.begin_anew, self.entering.renamed, self.sessions.renamed, self.presence.renamed]
 
     def tables(self, *others: object) -> Tuple[Table, Table]:
         """Two times {name of a message: its method}: what is handled as it comes, and what is decided in order.
 
         The first is of messages from workers only. others: those who handle further ones of these.
         """
-        deciding = (self.claims, self.enrollment, self.direct, self.moderation, self.sessions, self.presence,
-                    self.people, self.metadata, self.devices)
-        of_workers = handlers(ToHub, self.prover, self.questions, self.past, *deciding, *others)
+        deciding = (self.claims, self.enrollment, self.direct, self.entering, self.moderation, self.sessions,
+                    self.presence, self.people, self.metadata, self.devices)
+        of_workers = handlers(ToHub, self.prover, self.questions, self.room_questions, self.past, *deciding, *others)
         in_order = {name: method for name, method in of_workers.items()
                     if any(hasattr(part, name) for part in deciding) and not hasattr(method, "changes_nothing")}
         at_once = {name: method for name, method in of_workers.items() if name not in in_order}
@@ -94,21 +100,21 @@ class Register:
     def restore(self, rooms: Tuple[Iterable[Tuple[int, bytes, str]], int], sessions: Iterable[Stored],
                 metadata: Iterable[Tuple[bytes, str]]) -> None:
         """What is stored, as `parley.server.storage.memory.Store` gives it. The accounts are known already."""
-        self.moderation.restore(*rooms)
+        self.entering.restore(*rooms)
         self.sessions.restore(sessions)
         self.metadata.restore(metadata)
 
     def tidied(self, worker: int) -> None:
         """It is time to look for what has been kept for too long."""
         self._accounts.tidy()
-        self.moderation.tidy()
+        self.entering.tidy()
         self.sessions.tidy()
 
     def lost(self, worker: int) -> None:
         """A worker died, and its clients with it."""
         self.prover.lose(worker)
         self.sessions.leave_rooms(worker)
-        self.moderation.lose(worker)
+        self.entering.lose(worker)
         self.claims.lose(worker)
         self.people.lose(worker)
         self.questions.lose(worker)
@@ -125,6 +131,6 @@ class Register:
             *self.members.known(), tuple([name for name in names.values() if self.gate.is_protected(name)]),
             tuple([(names[holder], tuple(unpacked(fields))) for holder, fields in self.people.people.items()
                    if holder in names])))
-        barred = self.moderation.barred()
+        barred = self.entering.barred()
         if barred:
             self.post.worker(worker, ToWorker.Barred(barred))

@@ -15,9 +15,9 @@ from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.claims import Claims
 from parley.server.chat.contract import Post, changes_nothing
+from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
-from parley.server.chat.moderation import Moderation
 from parley.server.chat.names import InvalidName, claims, room_and_claims
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
@@ -93,14 +93,14 @@ class Sessions:
     """The sessions that one may come back to. The methods handle messages: see `parley.server.ipc.messages`."""
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, claims: Claims, rooms: Rooms, gate: Gate,
-                 moderation: Moderation, store: AskedStore, numbers: Numbers) -> None:
+                 entering: Entering, store: AskedStore, numbers: Numbers) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._claims = claims
         self._rooms = rooms
         self._gate = gate
-        self._moderation = moderation
+        self._entering = entering
         self._store = store
         self._numbers = numbers
         self._sessions: Dict[bytes, _Session] = {}  # by key
@@ -219,7 +219,7 @@ class Sessions:
             if room is None and self._gate.is_protected(session.name):  # it would make one that lasts
                 refused.append((name, Reason.NO_ROOM))
                 continue
-            trouble = self._moderation.let_in(holder, name, occupied, None, alias, was_inside)
+            trouble = self._entering.let_in(holder, name, occupied, None, alias, was_inside)
             if trouble:
                 refused.append((name, trouble))
             else:

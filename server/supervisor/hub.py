@@ -155,7 +155,7 @@ class Hub(Post):
 
     def found(self, rooms):
         """These rooms have ports of their own."""
-        self.register.moderation.found(rooms)
+        self.register.entering.found(rooms)
 
     def turn(self, wait):
         """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""
@@ -202,11 +202,11 @@ class Hub(Post):
     def _let_in(self):
         """Let all in together who want to be in rooms: what that costs is to tell a room who has come."""
         arrivals, self._arrivals = self._arrivals, []
-        told = self.register.moderation.told_of_newcomers
+        told = self.register.entering.told_of_newcomers
         for worker, request in arrivals:
             self._order.submit(worker, request)
         if len(arrivals) > FEW:
-            told = self.register.moderation.told_of_newcomers - told
+            told = self.register.entering.told_of_newcomers - told
             self._next_arrivals = time.monotonic() + min(ARRIVALS_EVERY, told * TELLING)
 
     def _hear(self, number):

@@ -62,7 +62,7 @@ def parts(register, all_accounts, census, store, numbers, node):
         (register.enrollment._patience, ("_addresses", "_accounts", "_opened", "_openers")),
         (register.claims, ("_probing", "_guests")),
         (register.questions, ("_locating",)),
-        (register.moderation, ("told_of_newcomers", "_tidied_at", "_opening")),
+        (register.entering, ("told_of_newcomers", "_tidied_at", "_opening")),
         (register.sessions, ("_sessions", "_of_holders", "_brought", "_ended", "_of_guests")),
         (register.direct, ("_handed", "_untold", "_last_mark")),
         (register.people, ("people", "gone", "watchers", "_timing")),

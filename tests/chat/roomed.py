@@ -125,7 +125,8 @@ class Roomed:
         self.register = Registered(
             self.post, self.accounts, Door(), Patience(failures, 1000, lambda: 0.0), self.store, lambda: self.now)
         whole = self.register.whole
-        self.rooms, self.gate, self.moderation, self.members = whole.rooms, whole.gate, whole.moderation, whole.members
+        self.rooms, self.gate, self.members = whole.rooms, whole.gate, whole.members
+        self.entering, self.room_questions, self.moderation = whole.entering, whole.room_questions, whole.moderation
         self.gate.limits = dict(LIMITS, **dict({"joins_per_second": 0}, **limits))
         self.gate.operators = frozenset(operators)
         self.people = {}

@@ -656,7 +656,7 @@ def test_nobody_takes_a_name_in_a_sealed_room_that_has_no_device(sealed):
 
 def test_a_room_with_a_port_is_not_sealed_and_a_sealed_one_is_not_entered_by_a_port(sealed):
     room = sealed.rooms.by_name[b"#dev"]
-    sealed.moderation.found([b"#dev"])
+    sealed.entering.found([b"#dev"])
     assert not sealed.gate.may_listen(room, "192.0.2.9")
     sealed.register.came_by(1, 77, b"#dev", None)
     assert sealed.gate.why_not_come(holder_of(1, 77), b"new") == Reason.SEALED_ROOM
@@ -667,7 +667,7 @@ def test_a_room_with_a_port_is_not_sealed_and_a_sealed_one_is_not_entered_by_a_p
 def test_a_room_stays_sealed_where_it_is_stored(sealed):
     _, state = sealed.store.rooms[sealed.rooms.by_name[b"#dev"].number]
     later = Roomed()
-    later.moderation.restore([(5, b"#dev", state)], 5)
+    later.entering.restore([(5, b"#dev", state)], 5)
     assert later.rooms.by_name[b"#dev"].sealed
     later.come(b"bob")
     assert later.enter(b"bob") == Reason.SEALED_ROOM

@@ -130,7 +130,7 @@ def test_of_accounts_that_were_deleted_just_before_the_end_nothing_is_left_in_th
     kept = [(number, name, state) for number, (name, state) in spread.store.rooms.items()]
     again = Roomed()
     again.account(b"owner")
-    again.moderation.restore(kept, 1)
+    again.entering.restore(kept, 1)
     assert dev(again).roles == {b"owner": OWNER}
     assert list(dev(again).since) == [b"owner"]
 
@@ -877,13 +877,13 @@ def test_the_lobby_is_listed_where_it_is_a_room_like_others():
             b"ann": [b"#dev"]}), (None, {b"ann": [b"#lobby", b"#dev"], b"bob": [b"#dev"]})):
         for name, wanted in rooms.items():
             worker, session = chat.people[name]
-            chat.moderation.list_rooms(worker, [session], pattern, True)
+            chat.room_questions.list_rooms(worker, [session], pattern, True)
             ((*_, found),) = chat.drain()
             assert [room for room, _, _, _ in found] == wanted
             assert all(row == (b"#lobby", 1, b"", name == b"ann") for row in found if row[0] == b"#lobby")
     chat.go(b"ann")
     chat.drain()
-    chat.moderation.list_rooms(*chat.people[b"bob"][:1], [chat.people[b"bob"][1]], b"#*", True)
+    chat.room_questions.list_rooms(*chat.people[b"bob"][:1], [chat.people[b"bob"][1]], b"#*", True)
     assert [row[0] for row in chat.drain()[0][-1]] == [b"#dev"]  # nobody is in the lobby
 
 

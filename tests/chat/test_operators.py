@@ -254,7 +254,7 @@ def test_without_a_room_it_is_about_the_lobby(order, roomed):
 ])  # fmt: skip
 def test_what_cannot_be_done_is_said_in_words_and_changes_nothing(order, roomed, act, about, room, words):
     roomed.come(b"boss")
-    roomed.moderation.found([b"#help"])
+    roomed.entering.found([b"#help"])
     managed(order, "ban", "eve", "#lobby")
     managed(order, "ban", "192.0.2.9", "#lobby")
     roomed.drain()

@@ -9,6 +9,7 @@ from parley.server.chat.claims import Claims
 from parley.server.chat.devices import DeviceLists
 from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
+from parley.server.chat.entering import Entering
 from parley.server.chat.metadata import Metadata
 from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
@@ -18,6 +19,7 @@ from parley.server.chat.prover import Prover
 from parley.server.chat.questions import Questions
 from parley.server.chat.register import Register
 from parley.server.chat.replica import Replica
+from parley.server.chat.room_questions import RoomQuestions
 from parley.server.chat.sessions import Sessions
 from parley.server.files.keeper import Keeper
 from parley.server.ipc import messages as module
@@ -48,10 +50,12 @@ from parley.server.worker.loop import Worker
 
 DIRECTIONS = [value for value in vars(module).values() if isinstance(value, type) and
               value.__module__.startswith(module.__name__ + ".")]
-DECIDING = Claims, Enrollment, DirectMessages, Moderation, Sessions, Presence, People, Metadata, DeviceLists, Register
-HEARD = [(ToHub, 1, (Prover, Questions, Past, Census, Hub, *DECIDING)), *((kind, 1, DECIDING) for kind in (
-            Proven, Operated, Noticed, Settled)), (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)),
-         (FromHasher, 0, (Verifier,)), (FromKeeper, 0, (Keeper,)),
+DECIDING = (Claims, Enrollment, DirectMessages, Entering, Moderation, Sessions, Presence, People, Metadata, DeviceLists,
+            Register)
+HEARD = [(ToHub, 1, (Prover, Questions, RoomQuestions, Past, Census, Hub, *DECIDING)),
+         *((kind, 1, DECIDING) for kind in (Proven, Operated, Noticed, Settled)),
+         (ToWorker, 0, (Replica, Worker)), (FromJournal, 0, (Journal,)), (FromHasher, 0, (Verifier,)),
+         (FromKeeper, 0, (Keeper,)),
          (ToStore, 0, (Store,)), (ReadStore, 0, (Store,)), (ToStore, 0, (Database,)), (ReadStore, 0, (Database,))]
 CASES = [(kind, name, before, owners) for direction, before, owners in HEARD
          for name, kind in messages(direction).items()]

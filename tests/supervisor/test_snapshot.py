@@ -25,20 +25,19 @@ NOT_STORED = {
     "Patience": {"_failed_logins_per_minute", "_every", "_accounts_per_address", "_clock"},
     "Claims": {"_post", "_members", "_accounts", "_gate", "deciders", "on_grant", "on_release", "on_rename"},
     "Questions": {"_post", "_members", "_store", "_numbers"},
-    "Moderation": {"_post", "_members", "_accounts", "_rooms", "_gate", "_store", "_numbers", "_evict", "_acts",
-                   "on_enter"},
-    "Sessions": {"_post", "_members", "_accounts", "_claims", "_rooms", "_gate", "_moderation", "_store", "_numbers"},
+    "Entering": {"_post", "_members", "_accounts", "_rooms", "_gate", "_questions", "_store", "_numbers", "on_enter"},
+    "Sessions": {"_post", "_members", "_accounts", "_claims", "_rooms", "_gate", "_entering", "_store", "_numbers"},
     "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions", "_gate"},
     "People": {"_post", "_members", "_accounts", "_rooms", "_gate", "_numbers"},
     "Presence": {"_post", "_members", "_rooms", "_gate", "_people", "_watchers"},
-    "Metadata": {"_post", "_members", "_accounts", "_rooms", "_gate", "_people", "_moderation", "_store"},
+    "Metadata": {"_post", "_members", "_accounts", "_rooms", "_gate", "_people", "_entering", "_store"},
     "Census": {"most", "_post"},
     "Store": {"_clock", "_keep_room_messages", "_latest"},
 }
 
 
 # What a register has that remembers nothing, or what its own node alone needs to know.
-STATELESS = {"DeviceLists", "Enrollment", "Past", "Prover"}
+STATELESS = {"DeviceLists", "Enrollment", "Moderation", "Past", "Prover", "RoomQuestions"}
 
 
 class Nodes:

@@ -191,7 +191,7 @@ class House:
         self.hub.census.most = settings.limits["connections_per_address"]
         self._ports = ports
         self._doors = []
-        self.hub.register.moderation.found({room for _, room in ports if room})
+        self.hub.register.entering.found({room for _, room in ports if room})
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._last_number = workers
         self._peers = []

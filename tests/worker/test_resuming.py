@@ -542,7 +542,7 @@ class Village:
         accounts.begin_with(b"ann", tuple(claims(b"ann")))
         self._store.work()
         self.house = self._open_house(workers=2, memory=accounts, store=self._store, messages_per_second=0)
-        self.house.hub.register.moderation.found([b"#dev"])
+        self.house.hub.register.entering.found([b"#dev"])
 
     def settle(self):
         """Until everybody has everything, and has said everything."""
