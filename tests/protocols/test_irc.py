@@ -1,4 +1,5 @@
 """IRC without a server: lines in, commands out, and what a client is told."""
+import os
 import re
 
 import pytest
@@ -733,3 +734,11 @@ def test_lines_that_come_together_ask_for_what_each_asks_for_alone(lines):
     for line in lines:
         apart._do(apart.decoder.feed(b"".join(line)))
     assert (together.asked, together.told) == (apart.asked, apart.told)
+
+
+def test_the_page_for_users_lists_what_can_be_asked_for():
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(os.path.join(folder, "docs", "irc.md"), encoding="utf-8") as file:
+        listed = file.read().partition("## Capabilities\n")[2].partition("; and")[0]
+    listed = re.sub(r"\([^)]*\)", "", listed)
+    assert sorted(name.strip() for name in listed.split(",")) == sorted(map(bytes.decode, irc_caps.CAPABILITIES))
