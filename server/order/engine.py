@@ -10,6 +10,7 @@ from parley.server.order.replicated import AGAIN, Replicated
 
 SOON = 0.2  # seconds until a packet is sent again that could not be put into the log
 MOST_UNANSWERED = 6  # looks of the hub without a sign of life, some nine seconds
+MOST_AT_START = 40  # before the first one, as the process has to import its library, on a busy machine too
 
 
 class Engine(Aide):
@@ -28,6 +29,7 @@ class Engine(Aide):
         self._node = node
         self._handlers = handlers(FromEngine, self, node)
         self._unsent: List[bytes] = []
+        self._most_unanswered = MOST_AT_START
         self._sent, self._sent_at = 0, 0.0  # which packet was sent last, and when; monotonic seconds
 
     def tell(self, message: Message) -> None:
@@ -39,6 +41,7 @@ class Engine(Aide):
         """See `Aide`."""
         super().attach(down, up)
         self._sent = 0
+        self._most_unanswered = MOST_AT_START
         self._unsent = [packed(ToEngine.Begin(self._node.number, self._node.token, self._node.applied))]
 
     def flush(self) -> None:
@@ -53,10 +56,15 @@ class Engine(Aide):
         unsent, self._unsent = self._unsent, []
         self._put(b"".join(unsent))
 
+    def hear(self) -> None:
+        """See `Aide`."""
+        super().hear()
+        self._most_unanswered = MOST_UNANSWERED
+
     def is_stuck(self) -> bool:
         """It gives signs of life without being asked."""
         self._unanswered += 1
-        return self._unanswered > MOST_UNANSWERED
+        return self._unanswered > self._most_unanswered
 
     def accepted(self, serial: int) -> None:
         """The packet is in the log; what counts is that it is heard."""

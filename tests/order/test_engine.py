@@ -1,4 +1,6 @@
-"""When a packet is sent again that is not heard."""
+"""The hub's end of the process that talks to the engine."""
+import pytest
+
 from parley.server.ipc.messages import FromEngine, messages
 from parley.server.order import engine
 from parley.server.order.replicated import AGAIN, Replicated
@@ -15,8 +17,8 @@ class Node:
         raise AttributeError(name)
 
 
-class Down:
-    """The queue to the process: what was put into it."""
+class Ends:
+    """The queues to the process and from it: what was put into them."""
 
     backlog_size = 0
 
@@ -27,13 +29,36 @@ class Down:
         if frames:
             self.packets.append(frames)
 
+    def get(self):
+        return []
 
-def test_a_packet_is_sent_again_soon_after_a_doubt_and_else_once_it_is_not_heard_for_long(monkeypatch):
+
+@pytest.fixture
+def order():
+    return Replicated(lambda worker, entry: None, lambda worker, entry: True)
+
+
+@pytest.fixture
+def one(order):
+    made = engine.Engine(None, order, Node())
+    made.attach(Ends(), Ends())
+    made.flush()
+    made.down.packets.clear()
+    return made
+
+
+def test_a_process_has_longer_for_its_first_sign_of_life(one):
+    for most in (engine.MOST_AT_START, engine.MOST_UNANSWERED, engine.MOST_UNANSWERED):
+        assert [one.is_stuck() for _ in range(most + 1)] == [False] * most + [True]
+        one.hear()
+    one.attach(Ends(), Ends())
+    assert [one.is_stuck() for _ in range(engine.MOST_AT_START + 1)].count(True) == 1
+
+
+def test_a_packet_is_sent_again_soon_after_a_doubt_and_else_once_it_is_not_heard_for_long(one, order, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(engine.time, "monotonic", lambda: clock[0])
-    order = Replicated(lambda worker, entry: None, lambda worker, entry: True)
-    one = engine.Engine(None, order, Node())
-    one.down = down = Down()
+    down = one.down
     order.submit(0, b"talk")
     sent = []
     for passed, doubts in ((0, False), (0.1, False), (0, True), (engine.SOON / 2, False), (engine.SOON, False),
