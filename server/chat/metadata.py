@@ -13,6 +13,7 @@ from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
+from parley.server.chat.origins import Origin
 from parley.server.chat.people import People
 from parley.server.chat.rooms import NOBODY, OP, Room, Rooms
 from parley.server.ipc.asked import AskedStore
@@ -41,6 +42,9 @@ class Metadata:
         self._people = people
         self._entering = entering
         self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> what it tells
+        # Of holders without an account: how much what each tells takes, and where it is from; and of all from there.
+        self._shares: Dict[int, Tuple[Origin, int]] = {}
+        self._told_from: Dict[Origin, int] = {}
         self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys of which it wants to know
 
     def _owner(self, holder: int) -> Union[bytes, int]:
@@ -64,7 +68,7 @@ class Metadata:
         if not trouble and value is not None and key not in values and len(values) >= events.MOST_KEYS:
             trouble = Reason.LIST_FULL
         if not trouble and value is not None and whom is not None and isinstance(self._owner(whom), int):
-            if self._told_at_address_of(whom) + _size(key, value) > MOST_OF_GUESTS:
+            if self._told_from.get(self._gate.origin_of(whom), 0) + _size(key, value) > MOST_OF_GUESTS:
                 trouble = Reason.LIST_FULL
         if trouble:
             self._post.refuse(holder, trouble)
@@ -81,6 +85,8 @@ class Metadata:
             self._put(own, rows)
             if not own:
                 del self._values[self._owner(holder)]
+            if self._owner(holder) == holder:
+                self._count(holder)
         self._tell(rows, room, holder)
         told = functools.partial(self._stored, holder, events.MetadataTold(target, rows))
         if room is not None:
@@ -88,12 +94,17 @@ class Metadata:
         else:
             self._keep(self._owner(holder), self._post.guarded(worker, session, told))
 
-    def _told_at_address_of(self, holder: int) -> int:
-        """How many bytes it takes what those without an account tell there."""
-        source = self._gate.origin_of(holder)
-        return sum(_size(key, value) for owner, values in self._values.items()
-                   if isinstance(owner, int) and self._gate.origin_of(owner) == source
-                   for key, value in values.items())
+    def _count(self, holder: int) -> None:
+        """What somebody without an account tells has changed, or is not told any more."""
+        source, before = self._shares.pop(holder, (None, 0))
+        if source is None:
+            source = self._gate.origin_of(holder)
+        size = sum(_size(key, value) for key, value in self._values.get(holder, {}).items())
+        if size:
+            self._shares[holder] = source, size
+        self._told_from[source] = self._told_from.get(source, 0) + size - before
+        if not self._told_from[source]:
+            del self._told_from[source]
 
     def _why_not_set(self, room: Optional[Room], whom: Optional[int], holder: int, is_of_somebody: bool
                      ) -> Optional[str]:
@@ -215,13 +226,15 @@ class Metadata:
     def forget(self, holder: int) -> None:
         """The session is gone."""
         self._followed.pop(holder, None)
-        self._values.pop(holder, None)
+        if self._values.pop(holder, None):
+            self._count(holder)
 
     def account_opened(self, name: bytes) -> None:
         """There is a new account: what was told by whoever is here under its name is the account's from now on."""
         holder = self._members.called(name)
         if holder in self._values and self._gate.is_protected(name):
             self._values[name] = self._values.pop(holder)
+            self._count(holder)
             self._keep(name, _ignore)
 
     def account_closed(self, name: bytes) -> None:

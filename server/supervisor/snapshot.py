@@ -67,7 +67,7 @@ def parts(register, all_accounts, census, store, numbers, node):
         (register.direct, ("_handed", "_untold", "_last_mark")),
         (register.people, ("people", "gone", "watchers", "_timing")),
         (register.presence, ("_watched",)),
-        (register.metadata, ("_values", "_followed")),
+        (register.metadata, ("_values", "_followed", "_shares", "_told_from")),
         (census, ("_homes", "_crowds")),
         (store, ("_number", "_accounts", "_kept", "_last_kept", "_conversations", "_sources", "_size", "_lobby",
                  "_rooms", "_rooms_size", "_markers", "_markers_size")),

@@ -194,3 +194,30 @@ def test_what_many_without_an_account_at_one_address_tell_is_bounded(chat):
     assert put(chat, b"guest0", b"k0", None)[0] != Reason.LIST_FULL
     chat.come(b"late", host="203.0.113.9")
     assert put(chat, b"late", b"mood", b"good")[0] != Reason.LIST_FULL
+
+
+def test_what_one_tells_is_not_reckoned_anew_with_what_all_others_tell(chat, monkeypatch):
+    asked, metadata, origin_of = [], chat.register.whole.metadata, chat.gate.origin_of
+    monkeypatch.setattr(chat.gate, "origin_of", lambda holder: asked.append(holder) or origin_of(holder))
+    for number in range(40):
+        chat.come(b"guest%d" % number, host="203.0.113.%d" % (number % 2))
+        put(chat, b"guest%d" % number, b"mood", b"x" * number)
+    del asked[:]
+    put(chat, b"guest0", b"mood", b"good")
+    assert asked in ([], [chat.holder(b"guest0")])
+    assert sum(metadata._told_from.values()) == sum(size for _, size in metadata._shares.values())
+    assert [sum(size for source, size in metadata._shares.values() if source == one)
+            for one in ("203.0.113.0", "203.0.113.1")] == [*metadata._told_from.values()]
+    put(chat, b"guest1", b"mood", None)
+    for number in range(40):
+        chat.go(b"guest%d" % number)
+    assert metadata._values == metadata._shares == metadata._told_from == {}
+
+
+def test_what_a_guest_tells_counts_no_more_for_its_address_once_the_name_is_an_account(chat):
+    metadata = chat.register.whole.metadata
+    put(chat, b"bob", b"url", b"x")
+    assert len(metadata._shares) == len(metadata._told_from) == 1
+    chat.account(b"bob")
+    metadata.account_opened(b"bob")
+    assert b"bob" in metadata._values and metadata._shares == metadata._told_from == {}
