@@ -6,32 +6,24 @@ import selectors
 import socket
 import ssl
 import time
-import unicodedata
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Type, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, Union
 
 from parley.client import address as addresses
 from parley.client import events
 from parley.client.events import Event
 from parley.client.files import Files
+from parley.client.following import FILE_REQUESTS, OWN_REQUESTS, Following
 from parley.client.opening import Failed, open_in_thread
-from parley.client.protocol import LOBBY_ROOM, NOT_INSIDE, ClientProtocol, Impossible, ProtocolError
-from parley.client.protocols import CLIENT_PROTOCOLS
+from parley.client.protocol import LOBBY_ROOM, Impossible, ProtocolError
 from parley.client.reactions import Command, Reactions
-from parley.client.rooms import RoomRequests, place, room_name
-from parley.client.sealed import SealedFile, meant
-from parley.server.protocols.text import canonical, is_blank
+from parley.client.requests import LOGINS, nfc
+from parley.client.rooms import place
 
 RECEIVE_BYTES = 65536  # in one call
 MAX_RECEIVES = 16  # calls in a row, so that other work gets its turn
 PONG_SECONDS = 30  # the timeout for the reply to a keepalive ping
-LOGIN_ATTEMPTS = 5  # after a reconnect, while the server still considers the name in use
 
-# Requests that the chat makes for itself; their replies are not reported.
-_OWN = ("fence", "mark", "kept")
-_LOGINS = ("join", "login", "create")
-_WITH_PASSWORD = ("change_password", "protect")  # after which one logs in with another password
-_OF_FILES = ("offer", "share")  # which are asked again
-_UNREPORTED = _OWN + _LOGINS + _OF_FILES + ("missed", "quit")  # not reported if the connection is lost
+_UNREPORTED = OWN_REQUESTS + LOGINS + FILE_REQUESTS + ("missed", "quit")  # not reported if the connection is lost
 
 
 def connect(
@@ -55,11 +47,11 @@ def connect(
     return chat
 
 
-class Chat(RoomRequests):
+class Chat(Following):
     """A connection to one server. It is made in the background; the function `connect` waits for it.
 
-    Requests are methods; they return at once, and raise `Impossible` with a sentence if they cannot be made. Their
-    results, and everything else that happens, are events (`client.events`):
+    Requests are methods (`Requests`); they return at once, and raise `Impossible` with a sentence if they cannot be
+    made. Their results, and everything else that happens, are events (`client.events`):
 
         for event in chat                   waits for each event, until the chat is closed
         chat.poll(timeout)                  the events that have come; waits for the first if there are none
@@ -74,28 +66,16 @@ class Chat(RoomRequests):
     DELAYS = (0.5, 1, 2, 4, 8, 15, 30)  # seconds before each attempt to reconnect; the last one repeats
 
     def __init__(self, url: str, trust: Optional[str] = None) -> None:
-        self.address = addresses.parse(url)
-        self.names: Set[str] = set()  # of the users known to be online
-        self.inside: Dict[str, Optional[str]] = {}  # {room that you are in, beside the lobby: its key or None}
-        self._keys: Dict[str, Optional[str]] = {}  # the same for those that are being entered
+        super().__init__(addresses.parse(url))
         self._trust = trust
         self._position: Any = self.protocol.POSITION()
         self._reactions = Reactions()
         self._posted: "queue.Queue[Callable[[], List[Event]]]" = queue.Queue()  # of other threads
         self._files = Files(self.address, trust, self._post, self._ask_if_here)
-        self._events: Deque[Event] = collections.deque()
         self._sock: Any = None
-        self._protocol: Any = None  # of the current connection
-        self._login: Any = None  # (method, arguments) by which to log in again
-        self._first: Any = None  # the last login that was requested; its password is for its name only
-        self._granted = False  # has a login succeeded?
-        self._was_logged_in = False  # at any time before?
         self._is_leaving = False  # was `close` called?
         self._is_opening = self._is_closed = False
         self._unsent = b""
-        self._failures = self._refusals = 0
-        self._ping_times: Deque[float] = collections.deque()
-        self._new_passwords: Deque[str] = collections.deque()  # that are requested
         self._retry_at: Optional[float] = None
         self._settle_at: Optional[float] = None
         self._ping_at: Optional[float] = None
@@ -118,43 +98,9 @@ class Chat(RoomRequests):
         return "closed" if self._retry_at is None else "waiting"
 
     @property
-    def me(self) -> Optional[str]:
-        """The name under which you are logged in, or None."""
-        me: Optional[str] = self._protocol.me if self._protocol else None
-        return me
-
-    @property
     def unconfirmed(self) -> int:
         """The number of messages that were sent and may not have arrived yet."""
         return int(self._position.unanswered + (self._protocol.unconfirmed if self._protocol else 0))
-
-    @property
-    def protocol(self) -> Type[ClientProtocol]:
-        """The protocol: its class has what is the same for all of its connections, such as MAX_TEXT_BYTES."""
-        return CLIENT_PROTOCOLS[self.address.protocol]
-
-    def can(self, request: str) -> bool:
-        """Does the protocol support this request, such as "whisper"? It is the name of the method."""
-        return request not in self.protocol.UNSUPPORTED
-
-    @property
-    def keeps_files(self) -> bool:
-        """Does the server that you are connected to keep files?"""
-        return bool(self._protocol and self._protocol.longest_file)
-
-    def check(self, request: str) -> None:
-        """Raise `Impossible` if this request, the name of a method, cannot be made now."""
-        if not self.can(request):
-            raise Impossible(self.protocol.UNSUPPORTED[request])
-        if request in _LOGINS:
-            if self.me is not None:
-                raise Impossible("You are %s already." % self.me)
-        elif not self._protocol:
-            raise Impossible("You are not connected to a server.")
-        elif self.me is None:
-            raise Impossible("You have not set a nickname.")
-        elif request == "send_file" and not self.keeps_files:
-            raise Impossible("This server keeps no files.")
 
     def why_not(self) -> str:
         """A sentence that says why there is no connection, or no login."""
@@ -170,104 +116,6 @@ class Chat(RoomRequests):
     def seals(self, seals: Any) -> None:
         self._position.seals = seals
 
-    # ---- requests
-
-    def enter(self, name: str, password: Optional[str] = None) -> None:
-        """`login` if there is a password, else `join`."""
-        if password is None:
-            self.join(name)
-        else:
-            self.login(name, password)
-
-    def join(self, name: str) -> None:
-        """Log in as `name`, without a password. In `delimited` this creates the account if there is none."""
-        if self.me is None:
-            self._enter("join", _nfc(name))
-        else:
-            self.rename(name)
-
-    def login(self, name: str, password: Optional[str]) -> None:
-        """Log in to the account `name`."""
-        self._enter("login", _nfc(name), password or "")
-
-    def create(self, name: str, password: Optional[str] = None) -> None:
-        """Create the account `name`, and log in to it; or, in `line` and `web`, make one of the name that you have."""
-        name = _nfc(name)
-        if name == self.me and password and self.can("change_password"):
-            self._request("protect", password)
-            self._new_passwords.append(password)
-        else:
-            self._enter("create", name, password)
-
-    def change_password(self, old: str, new: str) -> None:
-        """Change the password of your account, which is `old` now."""
-        self._request("change_password", old, new)
-        self._new_passwords.append(new)
-
-    def rename(self, name: str) -> None:
-        """Change the name to `name`."""
-        self._request("rename", _nfc(name))
-
-    def join_room(self, room: str, key: Optional[str] = None) -> None:
-        """Enter `room`, which is made if there is none of this name; `key`: the word that its owner may demand.
-
-        The chat enters it again when it has reconnected.
-        """
-        super().join_room(room, key)
-        self._keys[room_name(room)] = key
-
-    def say(self, text: str, room: Optional[str] = None) -> None:
-        """Say `text` in `room`, None: in the lobby."""
-        text, room = _canonical(text), place(room)
-        if room:
-            self.check("join_room")
-        if not is_blank(text.encode()):
-            self._request("say", text, *filter(None, [room]))
-
-    def whisper(self, to: str, text: str) -> None:
-        """Say `text` to one user alone."""
-        text = _canonical(text)
-        if not is_blank(text.encode()):
-            self._request("whisper", _nfc(to), text)
-
-    def users(self, pattern: Optional[str] = None) -> None:
-        """The users whose names match a shell pattern, or all: `Users`."""
-        self._request("users", pattern)
-
-    def describe(self, name: str) -> None:
-        """The address from which a user is connected: `Described`."""
-        self._request("describe", _nfc(name))
-
-    def ping(self) -> None:
-        """The round-trip time: `Pong`."""
-        start = time.perf_counter()
-        self._request("ping")
-        self._ping_times.append(start)
-
-    def history(self, partner: Optional[str] = None, most: Optional[int] = None) -> None:
-        """The latest messages in the lobby, or in the room or with the user `partner`, at most `most`: `Recalled`s."""
-        self._request("history", None if partner == LOBBY_ROOM else partner and _nfc(partner), most)
-
-    def deliver(self) -> None:
-        """The direct messages that were kept while you were away: `Whispered` for each, in `delimited` `Said`."""
-        self._request("deliver")
-
-    def delete(self) -> None:
-        """Delete your account."""
-        self._request("delete")
-
-    def typing(self, to: Optional[str] = None) -> None:
-        """Let others know that you are typing: in the lobby, or in the room or to the user `to`. Nothing answers."""
-        self._request("typing", None if to == LOBBY_ROOM else to and _nfc(to))
-
-    def away(self, is_away: bool = True) -> None:
-        """Let those who watch you know that you are away, or here again. Nothing answers."""
-        self._request("away", is_away)
-
-    def watch(self, names: Iterable[str]) -> None:
-        """Be told who of these is here, away or gone, now and when it changes: `Presence`. Of nobody else any more."""
-        self._request("watch", [_nfc(name) for name in names])
-
     # ---- files
 
     def send_file(self, path: str, to: Optional[str] = None) -> None:
@@ -277,7 +125,7 @@ class Chat(RoomRequests):
         whole. Until then `finish` waits.
         """
         self.check("send_file")
-        where = None if to is None else place(to) if to.startswith("#") else _nfc(to)
+        where = None if to is None else place(to) if to.startswith("#") else nfc(to)
         is_sealed = self.seals is not None and self.seals.wants(where or LOBBY_ROOM)
         if is_sealed:
             self.seals.check()
@@ -509,6 +357,15 @@ class Chat(RoomRequests):
         if self._login:
             self._log_in_again(*self._login)
 
+    def _enter(self, method: str, name: str, *arguments: Optional[str]) -> None:
+        self.check(method)
+        if self._protocol:
+            self._request(method, name, *arguments)
+        self._login, self._granted = (method, (name,) + arguments), False
+        self._first = self._login
+        if self.state == "closed" and not self._is_closed:
+            self._open()
+
     def _log_in_again(self, method: str, arguments: Tuple[Any, ...]) -> None:
         try:
             self._request(method, *arguments)
@@ -581,11 +438,6 @@ class Chat(RoomRequests):
         """Is it reported that this request had no answer when the connection was lost?"""
         return request.kind not in _UNREPORTED and not (request.kind == "join_room" and request.about in self.inside)
 
-    def _report_unconfirmed(self) -> None:
-        """Report unconfirmed texts as `Unsure`, as there will be no log to tell."""
-        for unsure in map(events.Unsure, filter(None, map(meant, self._position.give_up()))):
-            self._events.extend(self._on_unsure(unsure))
-
     def _close_socket(self) -> None:
         if self._sock:
             self._selector.unregister(self._sock)
@@ -596,184 +448,3 @@ class Chat(RoomRequests):
         self._ping_times.clear()
         self._new_passwords.clear()
         self.names.clear()
-
-    # ---- requests and events
-
-    def _enter(self, method: str, name: str, *arguments: Optional[str]) -> None:
-        self.check(method)
-        if self._protocol:
-            self._request(method, name, *arguments)
-        self._login, self._granted = (method, (name,) + arguments), False
-        self._first = self._login
-        if self.state == "closed" and not self._is_closed:
-            self._open()
-
-    def _request(self, method: str, *arguments: Any) -> None:
-        self.check(method)
-        getattr(self._protocol, method)(*arguments)
-        self._flush()
-
-    def _handle(self, found: Iterable[Event]) -> None:
-        for event in found:
-            protocol = self._protocol
-            self._events.extend(self._REACTIONS.get(type(event), Chat._pass_on)(self, event))
-            if self._protocol is not protocol:
-                return
-        if self._protocol:
-            self._protocol.renew_marks()
-            self._flush()
-
-    def _pass_on(self, event: Event) -> List[Event]:
-        return [event]
-
-    def _on_disconnected(self, event: events.Disconnected) -> List[Event]:
-        """Somebody has logged in under the name elsewhere: do not reconnect, as that would end their connection."""
-        self._login, self._granted = None, False
-        self._lost(event.why)
-        return []
-
-    def _on_talk(self, event: Union[events.Said, events.Whispered]) -> List[Event]:
-        self.names.add(event.sender)
-        if isinstance(event, events.Said) and event.room:
-            self.inside.setdefault(event.room, None)
-        return [event if event.time is not None else event._replace(time=int(time.time()))]
-
-    def _on_joined(self, event: events.Joined) -> List[Event]:
-        self.names.add(event.name)
-        return [event]
-
-    def _on_left(self, event: events.Left) -> List[Event]:
-        if event.room is None:
-            self.names.discard(event.name)
-        elif event.name == self.me:
-            self._put_out(event.room)
-        return [event]
-
-    def _put_out(self, room: str) -> None:
-        """We are no more in this room."""
-        self.inside.pop(room, None)
-        for text in self._position.forget(room):
-            self._events.append(events.Unsure(events.Request("say", room, text)))
-
-    def _on_room_renamed(self, event: events.RoomRenamed) -> List[Event]:
-        if event.room in self.inside:
-            self.inside[event.name] = self.inside.pop(event.room)
-        self._position.rename(event.room, event.name)
-        return [event]
-
-    def _on_listed(self, event: events.Listed) -> List[Event]:
-        for room in event.rooms:
-            self.inside.setdefault(room, None)
-        return [event]
-
-    def _on_offered(self, event: events.Offered) -> List[Event]:
-        return self._files.offered(event)
-
-    def _on_unsure(self, event: events.Unsure) -> List[Event]:
-        if isinstance(event.request.text, SealedFile):
-            return self._files.told(event.request.text, "The message that tells of it may not have arrived.")
-        return [event]
-
-    def _on_renamed(self, event: events.Renamed) -> List[Event]:
-        self.names.discard(event.old)
-        self.names.add(event.new)
-        return [event]
-
-    def _on_users(self, event: events.Users) -> List[Event]:
-        self.names.update(name for name, _ in event.users)
-        return [event]
-
-    def _on_welcomed(self, event: events.Welcomed) -> List[Event]:
-        if self._granted and self._failures == 0:  # a rename
-            self._login = self._login_as(event.name)
-            return [event]
-        self._granted, self._failures, self._refusals = True, 0, 0
-        self.names.add(event.name)
-        notice = None
-        if self._was_logged_in:
-            notice = self._protocol.catch_up()
-        else:
-            self._protocol.arrive()
-        self._was_logged_in = True
-        for room, key in self.inside.items():
-            self._protocol.join_room(room, key)
-        return [event, *([events.Notice(notice)] if notice else []), *self._files.come_back()]
-
-    def _login_as(self, name: str) -> Any:
-        """(method, arguments) to log in again as `name`, which may be the result of a rename."""
-        return self._first if name == self._first[1][0] else ("join", (name,))
-
-    def _on_done(self, event: events.Done) -> List[Event]:
-        kind, room = event.request.kind, event.request.about or ""
-        if kind in _OF_FILES:
-            return self._files.done(event.request)
-        if isinstance(event.request.text, SealedFile):
-            return self._files.told(event.request.text)
-        if kind == "ping":
-            return [events.Pong(time.perf_counter() - self._ping_times.popleft()), event]
-        if kind == "create":  # it exists now, so log in next time
-            method = "login" if self._login[1][1:] != (None,) else "join"
-            self._login = method, self._login[1] if method == "login" else self._login[1][:1]
-        if kind in _WITH_PASSWORD:
-            self._login = self._first = "login", (self.me, self._new_passwords.popleft())
-        if kind == "join_room":
-            self.inside[room] = self._keys.pop(room, None) or self.inside.get(room)
-            self._protocol.catch_up_in(room)
-        if kind == "say" and room:  # in some protocols that enters it
-            self.inside.setdefault(room, None)
-        if kind == "leave_room":
-            self._put_out(room)
-        if kind == "delete":
-            self._login, self._granted, self._was_logged_in = None, False, False
-            self._protocol.me = None
-        return [] if kind in _OWN else [event]
-
-    def _on_refused(self, event: events.Refused) -> List[Event]:
-        kind = event.request.kind
-        if kind in _OF_FILES:
-            return self._files.refused(event)
-        if isinstance(event.request.text, SealedFile):
-            return self._files.told(event.request.text, event.why)
-        if kind == "ping":
-            self._ping_times.popleft()
-        if kind in _WITH_PASSWORD:
-            self._new_passwords.popleft()
-        if kind in _LOGINS:
-            self._refusals += 1
-            if self._granted and self._refusals <= LOGIN_ATTEMPTS:
-                self._lost(event.why)
-                return []
-            self._login, self._granted, self._refusals = None, False, 0
-            self._report_unconfirmed()
-        elif kind == "join_room":
-            self._put_out(event.request.about or "")
-        elif kind == "say" and self.me is None:  # the name was not valid after all
-            self._login, self._granted = None, False
-        elif event.why == NOT_INSIDE and event.request.about in self.inside:  # put out in words that do not name us
-            self._put_out(event.request.about or "")
-        return [] if kind in _OWN else [event]
-
-    _REACTIONS: Dict[type, Callable[["Chat", Any], List[Event]]] = {
-        events.Disconnected: _on_disconnected,
-        events.Said: _on_talk,
-        events.Whispered: _on_talk,
-        events.Joined: _on_joined,
-        events.Left: _on_left,
-        events.Listed: _on_listed,
-        events.Renamed: _on_renamed,
-        events.RoomRenamed: _on_room_renamed,
-        events.Users: _on_users,
-        events.Welcomed: _on_welcomed,
-        events.Offered: _on_offered,
-        events.Done: _on_done,
-        events.Refused: _on_refused,
-        events.Unsure: _on_unsure,
-    }
-
-
-def _nfc(name: str) -> str:
-    return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
-
-
-def _canonical(text: str) -> str:
-    return canonical(text.encode("utf-8", "replace")).decode()

@@ -17,7 +17,8 @@ for _module in (
         "moderation", "names", "operators", "origins", "patience", "patterns", "prover", "questions", "register",
         "room_questions", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
-for _module in ("address", "chat", "events", "files", "reactions", "rooms", "opening", "position", "protocol"):
+for _module in ("address", "chat", "events", "files", "following", "opening", "position", "protocol", "reactions",
+                "requests", "rooms"):
     CHECKED += ["-m", "parley.client." + _module]
 
 
