@@ -378,8 +378,10 @@ class Replica:
 
     def push_users(self, now):
         """Tell of a changed list: at once after a quiet time, else a few times a second. Gives when to look again."""
-        everywhere = self._rooms.everywhere
-        if not self._roll.changed or not everywhere.wants_users():
+        if not self._roll.changed:
+            return None
+        if not self._rooms.everywhere.wants_users():
+            self._roll.changed = False  # until somebody comes, perhaps in such a protocol
             return None
         if now >= self._next_push:
             users = self._roll.users()

@@ -50,7 +50,7 @@ class Room:
         """
         talk = others = None
         for audience in self.audiences:
-            if not audience.rooms.get(self.number):
+            if self.number not in audience.rooms:
                 continue
             if others is None and not audience.traits.sealed:
                 others = records_shown(records)
@@ -69,7 +69,7 @@ class Room:
         text, _, extra = text.partition(b"\0")
         whole, plain = ((*record, 1), extra), ((number, sender, text, time, 1), b"")
         for audience in self.audiences:
-            if audience.rooms.get(self.number) and (text or audience.traits.extras):
+            if self.number in audience.rooms and (text or audience.traits.extras):
                 heard, more = whole if audience.traits.extras else plain
                 if not audience.traits.sealed:
                     heard = records_shown([heard])[0]

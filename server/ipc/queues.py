@@ -30,6 +30,7 @@ DRAIN = 16  # pieces in one `get`, so that a busy writer does not keep its reade
 TALK, AWAITED, CONTROL, EXTRA, EXTRA_AWAITED = 1, 2, 3, 4, 5
 NOT_AWAITED = (TALK, EXTRA)
 HEAD = struct.Struct("!BIIIIQQ")
+KIND_AT = 0  # its place in the head
 # Session number, time, which of the session's words (0 if it has only one under way), bytes of the sender's name, bytes
 # of name and texts, how many texts.
 RECORD = struct.Struct("!IIIHIH")
@@ -85,6 +86,12 @@ def talk_of(frame: bytes, records: Sequence[bytes]) -> bytes:
 def placed(frame: bytes, number: int, time: int) -> bytes:
     """The same talk with its place in the order: its first message's number, and the time in milliseconds."""
     return frame[:_PLACE_AT] + _PLACE.pack(number, time) + frame[HEAD.size:]
+
+
+def patience(frame: bytes) -> float:
+    """For how many seconds talk that the hub has not placed yet may wait for more."""
+    microseconds: int = _PLACE.unpack_from(frame, _PLACE_AT)[1]
+    return microseconds / 1e6
 
 
 def place(frame: bytes) -> Tuple[int, int]:

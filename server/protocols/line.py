@@ -512,7 +512,7 @@ def encode_talk(
         room: bytes, records: Sequence[Tuple[int, bytes, bytes, int, int]], first: int, at: int = 0
 ) -> Optional[List[bytes]]:
     """The lines of each record: see TALK in `parley.server.protocols`. None if a text takes several lines."""
-    word = _front(room) + b"MSG "
+    word = room + b" MSG " if room else b"MSG "
     frames = []
     for _, sender, text, _, count in records:
         if b"\n" in text or len(text) > LONGEST_TEXT:

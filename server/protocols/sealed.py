@@ -48,7 +48,7 @@ def _shown(text: bytes) -> bytes:
 def records_shown(records: Sequence[Record]) -> Sequence[Record]:
     """Talk, as the workers have it, as it is told to those who cannot open it; the same object if that is no other."""
     for record in records:
-        if record[2].startswith(_BEGINNING) or record[4] > 1 and _BEGINNING in record[2]:
+        if _BEGINNING in record[2]:
             return [(number, sender, _shown(text) if count == 1 else _BETWEEN.join(map(_shown, text.split(_BETWEEN))),
                      time, count) for number, sender, text, time, count in records]
     return records

@@ -17,7 +17,7 @@ from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, ToWorker, entry, packed
-from parley.server.ipc.queues import CONTROL, HEAD, NOT_AWAITED, called, place, placed, words
+from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, patience, place, placed, words
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -174,7 +174,7 @@ class Hub(Post):
 
     def _hear_all(self, wait):
         """Read what has come; from workers only if none of them is so far behind that it would have to be kept."""
-        pressed = any(stream.is_pressed() for stream in self.streams.values())
+        pressed = any(stream.waiting and stream.is_pressed() for stream in self.streams.values())
         if pressed:
             time.sleep(PRESSED)
         for key, mask in self.selector.select(wait):
@@ -224,14 +224,16 @@ class Hub(Post):
             self.selector.unregister(stream.up)
             self.failed[worker] = "is gone"
             return
+        talk = None
         for frame in frames:
-            kind, _, _, _, _, _, patience = HEAD.unpack_from(frame)
-            if kind == CONTROL:
+            if frame[KIND_AT] == CONTROL:
                 self._ask(worker, *called(frame))
             else:
-                self._talked.add(worker)
-                self._talk_waits = max(self._talk_waits, patience / 1e6)
+                talk = frame
                 self._order.submit(worker, frame)
+        if talk is not None:  # all that is said in a tick may wait as long
+            self._talked.add(worker)
+            self._talk_waits = max(self._talk_waits, patience(talk))
 
     def _ask(self, worker, name, arguments):
         """A worker says something that is not talk."""

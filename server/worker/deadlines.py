@@ -37,8 +37,10 @@ class Deadlines:
 
     def completed(self, connection):
         """A command has come."""
-        self._command.pop(connection, None)
-        self._unfinished.pop(connection, None)
+        if connection in self._command:
+            del self._command[connection]
+        if connection in self._unfinished:
+            del self._unfinished[connection]
 
     def began(self, connection, now, typing_seconds=None):
         """Bytes of a command have come, whose end must come within `frame_seconds` from its first byte.

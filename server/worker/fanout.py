@@ -103,6 +103,12 @@ class Audiences(dict):
         self._prepare(made)
         return made
 
+    def flush(self):
+        """The end of a tick: each sends what it has."""
+        for hearers in self.everyone:
+            if hearers._frames or hearers._cuts:
+                hearers.flush()
+
     def _drop_empty(self, protocol):
         """Only one of the protocol's audiences that nobody is in is left, which gets the counts of the others."""
         empty = [(key, one) for key, one in self.items() if key[0] == protocol and one.is_empty()]
@@ -222,7 +228,7 @@ class Audience:
     def _clear(self):
         self._frames = []
         self._cuts = {}  # session -> its cuts, in order
-        self._own = {}  # session that has no cuts -> (start, stop) of its own words, which it does not hear, in order
+        self._own = {}  # session that has no cuts -> (start of the run, start, stop) of own words it does not hear
         self._groups = {}  # active rooms, sorted -> Group of `_all`'s frames; made when somebody is first sent any
         self._all = _NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
@@ -366,7 +372,7 @@ class Audience:
             if speaker in self._cuts:
                 self._cuts[speaker].append((start, stop, (), self.members[speaker]))
             else:
-                self._own.setdefault(speaker, []).append((start, stop))
+                self._own.setdefault(speaker, []).append((self._runs[-1][0], start, stop))
 
     def hear_talk(self, room, talk):
         """All who are in the room hear what was said there: (Said, the session it comes from, or None) each, in order.
@@ -459,7 +465,7 @@ class Audience:
     def _cut_out_own(self, session):
         """What it is not to hear of its own words becomes cuts like any others."""
         rooms = self.members[session]
-        self._cuts[session] = [(start, stop, (), rooms) for start, stop in self._own.pop(session)]
+        self._cuts[session] = [(start, stop, (), rooms) for _, start, stop in self._own.pop(session)]
 
     def _cut_out_all_own(self):
         for session in list(self._own):
@@ -540,7 +546,7 @@ class Audience:
         There are so many sets of rooms that hardly any two hear just the same, so texts are joined for each member,
         unless they are those of the member before.
         """
-        hearing = collections.defaultdict(list)  # member -> texts, in order
+        hearing = {}  # member -> texts, in order
         of_several = {}  # text -> of how many frames, by its identity
         own = self._own_by_stretch()
         for start, stop, room in self._stretches:
@@ -552,11 +558,17 @@ class Audience:
                 of_several[id(text)] = stop - start
             self.deliveries += (stop - start) * len(members)
             for member in members:
-                hearing[member].append(text)
-            for member, spans in own.get(start, ()):
-                texts = hearing[member]
-                texts.pop()
-                self._add_others(texts, start, spans, stop)
+                if member in hearing:
+                    hearing[member].append(text)
+                else:
+                    hearing[member] = [text]
+            if start in own:
+                for member, spans in own[start].items():
+                    texts = hearing[member]
+                    texts.pop()
+                    self._add_others(texts, start, spans, stop)
+                    if not texts:
+                        del hearing[member]
         for member in self._cuts:
             self.deliveries -= sum([of_several.get(id(text), 1) for text in hearing.pop(member, ())])
         last = whole = None
@@ -569,12 +581,11 @@ class Audience:
                 failed[member] = error
 
     def _own_by_stretch(self):
-        """start of a stretch -> (member, spans) of those who spoke in it."""
+        """start of a stretch -> {member: spans} of those who spoke in it."""
         found = {}
-        starts = [start for start, _, _ in self._stretches]
         for member, own in self._own.items():
-            for start, spans in itertools.groupby(own, lambda span: starts[bisect.bisect(starts, span[0]) - 1]):
-                found.setdefault(start, []).append((member, list(spans)))
+            for run, start, stop in own:
+                found.setdefault(run, {}).setdefault(member, []).append((start, stop))
         return found
 
     def _add_others(self, texts, position, spans, stop):
@@ -895,11 +906,8 @@ class AnswersFirst(Separate):
 
     def answer(self, session, happening):
         self._answers.setdefault(session, []).extend(self._answer_frames(session, happening))
-
-    def flush(self):
-        for session in self._answers.keys() - self._cuts.keys():
+        if session not in self._cuts:
             self._cut(session, len(self._frames), ())
-        super().flush()
 
     def _send(self, session, pieces):
         answers = self._answers.pop(session, ())

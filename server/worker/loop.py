@@ -37,6 +37,7 @@ STANDSTILL = 5.0  # seconds; a look that comes later still means that the machin
 LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
 HEARTBEAT = 25.0  # seconds of silence after which a client is sent a heartbeat; proxies close what is silent for 60
 MOST_SILENCE = 3 * HEARTBEAT  # after two that were not answered
+_FROM_HUB = (None, READ)  # what a selector says when the hub has said something
 _WITH_HEARTBEATS = [name for name, protocol in PROTOCOLS.items() if protocol.TRAITS.heartbeat]
 IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
 
@@ -105,11 +106,12 @@ class Worker:
             self.now = time.monotonic()
             self._woke = time.process_time()
             self.uplink.patience = self._beat.patience(self.now)
-            if any(source is None for source, _ in ready):
+            if _FROM_HUB in ready:
                 self._hear_hub()
             if not self.uplink.full:
                 self._serve_all(ready)
-                self.admission.go_on()
+                if self.admission.hurries:
+                    self.admission.go_on()
             self._look_at_clock()
             self._speak()
         self.strangers.close()
@@ -121,16 +123,17 @@ class Worker:
         While the hub's queue is full no client is read: TCP pushes back on the senders. Where clients talk, they are
         read only on the beat (`server.worker.beat`); the hub is heard at any time.
         """
-        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next_release() or self._next_sweep)
-        wait = max(0.0, wake - time.monotonic())
+        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next)
+        now = time.monotonic()
+        wait = max(0.0, wake - now)
         if not self.uplink.full:
-            pause = self._beat.next - time.monotonic()
+            pause = self._beat.next - now
             if pause > 0 and self._between_beats.select(pause):
-                return [(None, READ)]
+                return [_FROM_HUB]
             return self.selector.select(0 if self.admission.hurries or self._latest or self._postponed else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
-        return [(None, READ) for _, mask in ready if mask & READ]
+        return [_FROM_HUB for _, mask in ready if mask & READ]
 
     def _serve_all(self, ready):
         """The clients, and those at the door; not the hub. They have turns until all is done, or the time is over.
@@ -146,6 +149,8 @@ class Worker:
                 postponed[source] |= mask
             elif source is not None:
                 latest[source] = latest.get(source, 0) | mask
+        if not latest and not postponed:
+            return
         lines = [latest, postponed]
         if self.now - self._last_postponed > PASSED_OVER:
             lines.reverse()
@@ -193,8 +198,7 @@ class Worker:
         self.uplink.flush()
         began = time.monotonic()
         spent = time.process_time()
-        for hearers in self.audiences.everyone:
-            hearers.flush()
+        self.audiences.flush()
         told = time.monotonic()
         self._telling = max(told - began, self._telling * FADES)
         self._keep_beat(told, spent)
@@ -374,8 +378,10 @@ class Worker:
                 and not any(s.state is WAITING for s in self.admission.connections.values()):
             self._done = True
             self.uplink.ask(ToHub.Done())
-        self._each(self.throttle.release(self.now), "catch_up")
-        self.turns.give(self.now)
+        if self.now >= self.throttle.next:
+            self._each(self.throttle.release(self.now), "catch_up")
+        if self.now >= self.turns.next:
+            self.turns.give(self.now)
         if self.now - self._next_sweep > STANDSTILL:
             self._next_sweep = self.now  # at the end of the next tick, when what was said meanwhile has been heard
         elif self.now >= self._next_sweep:

@@ -13,12 +13,15 @@ class Throttle:
     A connection's `paid_until` is the moment at which all its messages so far would have come at that rate. It is in
     credit while that is less than BURST ahead. In credit, its next message is handled whatever it costs: an expensive
     one makes those after it wait.
+
+    next: when to look for those who may be read again, monotonic seconds; endless if none is held.
     """
 
     def __init__(self):
         self.rate = 0
+        self.next = float("inf")
         self._held = {}  # connection -> when it may be read again
-        self._first = self._looked = 0.0  # when the first of them may; when they were last looked at
+        self._looked = 0.0  # when they were last looked at
         self._debts = collections.OrderedDict()  # address -> when the debt of those who left there is paid
 
     def charge(self, connection, cost, now):
@@ -29,7 +32,7 @@ class Throttle:
     def affords(self, connection, messages, now):
         """Charge `messages` if the connection is in credit for all of them; was it?"""
         if self.rate:
-            until = max(connection.paid_until, now) + messages / self.rate
+            until = (connection.paid_until if connection.paid_until > now else now) + messages / self.rate
             if until - now > BURST:
                 return False
             connection.paid_until = until
@@ -47,7 +50,7 @@ class Throttle:
     def hold(self, connection):
         """Keep a connection waiting until it is in credit."""
         until = self._held[connection] = connection.paid_until - BURST
-        self._first = min(self._first, until) if len(self._held) > 1 else until
+        self.next = min(self.next, max(until, self._looked + STEP))
 
     def held(self):
         """Those that are held back."""
@@ -60,20 +63,18 @@ class Throttle:
     def forget(self, connection):
         """It is gone."""
         self._held.pop(connection, None)
-
-    def next_release(self):
-        """When to look for those who may be read again; None if none is held."""
-        return max(self._first, self._looked + STEP) if self._held else None
+        if not self._held:
+            self.next = float("inf")
 
     def release(self, now):
         """Those that may be read again."""
-        if not self._held or now < self.next_release():
+        if now < self.next:
             return []
         due = [connection for connection, until in self._held.items() if until <= now]
         for connection in due:
             del self._held[connection]
         self._looked = now
-        self._first = min(self._held.values(), default=now)
+        self.next = max(min(self._held.values()), now + STEP) if self._held else float("inf")
         return due
 
     # ---- who comes back

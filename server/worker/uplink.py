@@ -95,6 +95,8 @@ class Uplink:
 
     def told(self):
         """The tick's words have been sent, as far as the kernel takes them."""
+        if not self._once_told:
+            return
         for session in [session for session in self._once_told if session.state is GONE or not session.is_behind]:
             for then in self._once_told.pop(session):
                 if session.state is not GONE:
@@ -102,9 +104,9 @@ class Uplink:
 
     def flush(self):
         """Send what the tick has collected."""
-        self._close_talk()
-        self._now = None
-        if self._frames:
+        if self._records or self._frames:
+            self._close_talk()
+            self._now = None
             self._put(b"".join(self._frames))
             self._frames = []
 

@@ -535,6 +535,7 @@ def test_without_anybody_who_wants_it_no_list_is_pushed_and_whoever_comes_then_h
     rooms, listeners.rooms = listeners.rooms, {EVERYWHERE: {}}
     assert replica.push_users(1000.0) is None
     listeners.rooms = rooms
+    replica.joined(ELSEWHERE, 1, b"bob")
     replica.push_users(1000.0)
     assert len(pushed(listeners)) == 1
 

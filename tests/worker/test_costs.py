@@ -28,6 +28,8 @@ CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers
 MESSAGES = [1, 2, 300]
 MANY = 120  # members
 CALLS_A_RECEIVER = 12  # of Python and C functions, from the tick's text to the kernel
+CALLS_A_TICK = 215  # of two workers and the hub in a round, whatever is said
+CALLS_IN_A_SMALL_ROOM = 210  # of all for one message, from the bytes that are read to those that nine others are sent
 CALLS_A_MESSAGE = 7  # from the bytes of one read to the hub, where there are several
 TALK = b"MSG hi\n"
 
@@ -343,6 +345,51 @@ def test_what_one_says_at_once_is_heard_at_the_cost_of_one_message(crowd):
     house = crowd(10)
     few, many = (sum(cost_of_hearing(house, messages)) for messages in (2, 52))
     assert abs(many - few) <= FINALIZERS
+
+
+def cost_of_a_round(house, rooms):
+    """Of two workers and the hub in a tick in which somebody says something in each of these rooms."""
+    speakers = [house.members[10 * room] for room in rooms]
+    ready = [[], []]
+    for room, peer in zip(rooms, speakers):
+        peer.send(b"#%d MSG hi\n" % room)
+        worker = house.driven[peer.worker].worker
+        ready[peer.worker] += [(one, READ) for one in worker.admission.connections.values() if one.name == peer.name]
+
+    def make_a_round():
+        for driven, sources in zip(house.driven, ready):
+            driven.worker._serve_all(sources)
+            driven.worker._look_at_clock()
+            driven.worker._speak()
+        house.hub.turn(0)
+        for driven in house.driven:
+            driven.worker._hear_hub()
+            driven.worker._serve_all([])
+            driven.worker._look_at_clock()
+            driven.worker._speak()
+
+    calls = function_calls(make_a_round)
+    assert sum(peer.heard().count(b"\n") for peer in house.members) == 9 * len(rooms)
+    return calls
+
+
+@pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="its calls are not those of CPython")
+def test_a_message_alone_in_a_small_room_costs_few_calls(open_house):
+    house = open_house(workers=2)
+    house.members = []
+    for number in range(80):
+        peer = house.connect(number % 2 + 1)
+        peer.name, peer.worker = b"m%d" % number, number % 2
+        house.members.append(peer)
+        peer.send(b"LOGIN m%d\nJOIN #%d\n" % (number, number // 10))
+        house.wait(0.1, 0.1)
+    house.wait(2)
+    assert all(peer.heard() for peer in house.members)
+    cost_of_a_round(house, range(8))
+    one, few, many = (cost_of_a_round(house, range(count)) for count in (1, 4, 8))
+    each = (many - few) / 4
+    assert each <= CALLS_IN_A_SMALL_ROOM
+    assert one - each <= CALLS_A_TICK
 
 
 def cost_of_a_guest(house, ends):

@@ -48,7 +48,7 @@ def test_the_average_of_a_flood_is_the_rate(throttle):
         passed += allowed
         if not allowed:
             throttle.hold(ann)
-            now = throttle.next_release()
+            now = throttle.next
             assert throttle.release(now) == [ann]
     assert RATE * 100 <= passed <= RATE * 100 + AT_ONCE + 14
 
@@ -84,21 +84,21 @@ def test_the_held_are_released_when_their_time_has_come(throttle):
     ann, bob = Somebody(), Somebody()
     hold(throttle, ann, AT_ONCE + 2 * RATE)
     hold(throttle, bob, AT_ONCE + 1 * RATE)
-    assert throttle.next_release() == 1001.0
+    assert throttle.next == 1001.0
     assert throttle.release(1000.9) == []
     assert throttle.release(1001.0) == [bob]
     assert throttle.holds(ann) and not throttle.holds(bob)
-    assert throttle.next_release() == 1002.0
+    assert throttle.next == 1002.0
     assert throttle.release(1005.0) == [ann]
-    assert throttle.next_release() is None
+    assert throttle.next == float("inf")
 
 
 def test_a_crowd_of_the_held_is_looked_at_a_few_times_a_second(throttle):
     crowd, now, looks, released = [Somebody() for _ in range(1000)], 1000.0, 0, []
     for number, somebody in enumerate(crowd):
         hold(throttle, somebody, AT_ONCE + RATE * number / 1000)
-    while throttle.next_release() is not None:
-        now = throttle.next_release()
+    while throttle.next < float("inf"):
+        now = throttle.next
         looks += 1
         released += throttle.release(now)
     assert released == crowd
@@ -117,7 +117,7 @@ def test_who_is_gone_is_forgotten(throttle):
     hold(throttle, ann, 10 * AT_ONCE)
     throttle.forget(ann)
     throttle.forget(ann)
-    assert throttle.next_release() is None
+    assert throttle.next == float("inf")
 
 
 def test_rate_0_is_no_limit():
