@@ -4,6 +4,7 @@ It reads what the workers sent, puts it into the order (`server.order`), decides
 (`server.chat.register`), and writes the same stream to every worker, the origin's too. Talk passes verbatim: the hub
 reads the heads of its frames and gives them their numbers, and never reads its messages.
 """
+import collections
 import contextlib
 import functools
 import logging
@@ -16,7 +17,7 @@ from parley.server.chat.members import split
 from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
-from parley.server.ipc.messages import Noticed, ToWorker, entry, packed
+from parley.server.ipc.messages import Noticed, ToHub, ToWorker, entry, messages, packed
 from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, patience, place, placed, words
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
@@ -33,6 +34,7 @@ GATHERING = 0.5  # of the worth of a round, which is how long one worker's talk 
 FEW = 4  # who enter rooms; so many may do so without making others wait
 # Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
+LONG_ANSWERS = 1 << 18  # bytes of answers in a round; with more, further questions wait for the next
 MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cannot be counted on
 MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
@@ -43,6 +45,8 @@ PRESSED = 0.002  # seconds between two rounds while a worker that is far behind 
 ENOUGH_PENDING = 8 << 20  # bytes kept for a worker that is behind; with more, no worker is heard until it catches up
 MOST_PENDING = 32 << 20  # bytes kept for one that gives no sign of life either
 
+# Questions whose answers may be long, as `server.worker.lookups` asks them.
+_QUESTIONS = frozenset(name for name, kind in messages(ToHub).items() if kind._fields[:1] == ("sessions",))
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +120,8 @@ class Hub(Post):
             for name, answer in Operators(self.register, accounts, store, self._asked.submit).requests().items()}
         self._changed = False  # has what is being done changed names or accounts already?
         self._arrivals = []  # (worker, request) of those who want to be in rooms
+        self._questions = collections.deque()  # (worker, name, arguments) of those that wait for another round
+        self._answer_bytes = 0  # told to single workers in this round
         self._next_look = self._next_arrivals = time.monotonic()
         self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
         self._talk_waits = 0.0  # for how many seconds may the talk of this round wait for more?
@@ -161,16 +167,28 @@ class Hub(Post):
         """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""
         now = time.monotonic()
         until = min(self._next_look, self.door.next_due)
+        if self._questions:
+            wait = 0.0
         self._hear_all(max(0.0, min(wait, (min(until, self._next_arrivals) if self._arrivals else until) - now)))
         if self._talked:
             self._gather()
             self._talked_before, self._talked, self._talk_waits = self._talked, set(), 0.0
-        self._hurries = False
         if self._arrivals and time.monotonic() >= self._next_arrivals:
             self._let_in()
         self.door.look_at_clock()
         self._look_around()
+        if self._questions:
+            self.speak()
+            self._answer_questions()
+        self._hurries, self._answer_bytes = bool(self._questions), 0
         self.speak()
+
+    def _answer_questions(self):
+        """Those that have waited, one after the other. What has been said meanwhile is on its way already."""
+        while self._questions and self._answer_bytes < LONG_ANSWERS:
+            worker, name, arguments = self._questions.popleft()
+            if worker in self.streams:
+                self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
 
     def _hear_all(self, wait):
         """Read what has come; from workers only if none of them is so far behind that it would have to be kept."""
@@ -242,6 +260,8 @@ class Hub(Post):
             self._arrivals.append((worker, (name, arguments)))
         elif name in self._in_order:
             self._order.submit(worker, (name, arguments))
+        elif name in _QUESTIONS and (self._questions or self._answer_bytes >= LONG_ANSWERS):
+            self._questions.append((worker, name, arguments))
         else:
             self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
 
@@ -410,7 +430,9 @@ class Hub(Post):
     def worker(self, worker, message):
         """Put a message into one worker's stream, unless it has just died."""
         if worker in self.streams:
-            self.streams[worker].frames.append(packed(message))
+            frame = packed(message)
+            self.streams[worker].frames.append(frame)
+            self._answer_bytes += len(frame)
 
     def prove(self, holder, trouble):
         """An account may be made, or may not: see `server.chat.prover.Prover.prove`."""

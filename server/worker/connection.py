@@ -86,10 +86,10 @@ class Connection:
     # ---- reading
 
     def on_ready(self, mask):
-        """The selector found the socket ready, or it is its turn to go on with what it has read."""
-        if mask & WRITE:
+        """The selector found the socket ready; or it is its turn to be sent more (WRITE), or heard on."""
+        if mask == WRITE:
             self._flush()
-        if self._later or self._undecoded:
+        elif self._later or self._undecoded:
             self._go_through_backlog()
         elif mask & READ and self.transport is not None:
             self._read()

@@ -28,6 +28,7 @@ from parley.server.worker.watching import Selector
 # Seconds for the clients in one tick, until the hub and the clock have their turn again: at least; for each second that
 # it takes to tell everybody what was said, as messages read together share their sends; and at most.
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
+SENDING_TIME = 0.002  # seconds in one tick for those who are to be sent more than goes out at once
 FADES = 0.9  # to this part of itself falls the estimate of that time, at most, in each tick
 PASSED_OVER = 0.05  # seconds that those who have had a turn may have to wait for others
 DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are told again
@@ -69,6 +70,7 @@ class Worker:
         self.overfull = []  # connections whose outbox grew too large in this tick
         self._latest = {}  # source -> what it is ready for, in order: who has something new, and no turn yet
         self._postponed = {}  # likewise: who is to have another turn
+        self._sending = {}  # likewise: who is to be sent more of what is kept for it
         self._last_postponed = self.now  # when one of these had its turn, or there was none
         self._has_told = False  # is there talk in this tick that clients are told?
         self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
@@ -130,7 +132,8 @@ class Worker:
             pause = self._beat.next - now
             if pause > 0 and self._between_beats.select(pause):
                 return [_FROM_HUB]
-            return self.selector.select(0 if self.admission.hurries or self._latest or self._postponed else wait)
+            hurries = self.admission.hurries or self._latest or self._postponed or self._sending
+            return self.selector.select(0 if hurries else wait)
         ready = self._hub_alone.select(wait)
         self.uplink.retry()
         return [_FROM_HUB for _, mask in ready if mask & READ]
@@ -139,26 +142,33 @@ class Worker:
         """The clients, and those at the door; not the hub. They have turns until all is done, or the time is over.
 
         Whoever has something new comes before those who have had a turn, so that one message does not wait for all of
-        those who send many; unless these have been passed over for PASSED_OVER.
+        those who send many; unless these have been passed over for PASSED_OVER. Last come those who are to be sent more
+        than goes out at once, with a time of their own: a history for each of many must not keep the others waiting.
         """
         latest, postponed = self._latest, self._postponed
         if not postponed:
             self._last_postponed = self.now
         for source, mask in ready:
+            if source is None:
+                continue
+            if mask & WRITE:
+                self._sending[source] = WRITE
+                mask &= ~WRITE
             if source in postponed:
                 postponed[source] |= mask
-            elif source is not None:
+            elif mask:
                 latest[source] = latest.get(source, 0) | mask
-        if not latest and not postponed:
+        if not (latest or postponed or self._sending):
             return
         lines = [latest, postponed]
         if self.now - self._last_postponed > PASSED_OVER:
             lines.reverse()
         until = time.monotonic() + max(CLIENTS_TIME, min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME))
-        while latest or postponed:
-            for line in lines:
-                if line and not self._serve_line(line, until):
-                    return
+        while (latest or postponed) and all(self._serve_line(line, until) for line in lines if line):
+            pass
+        until = time.monotonic() + SENDING_TIME
+        while self._sending and self._serve_line(self._sending, until):
+            pass
 
     def _serve_line(self, line, until):
         """A turn for each who is in it now; false if the time is over."""
@@ -180,17 +190,21 @@ class Worker:
 
     def postpone(self, connection, mask=0):
         """Give a connection another turn, once the others have had theirs."""
-        line = self._latest if connection in self._latest else self._postponed
+        if mask == WRITE:
+            line = self._sending
+        else:
+            line = self._latest if connection in self._latest else self._postponed
         line[connection] = line.get(connection, 0) | mask
 
     def forget_turn(self, source):
         """It is closed, or not watched any more."""
         self._latest.pop(source, None)
         self._postponed.pop(source, None)
+        self._sending.pop(source, None)
 
     def _has_turn(self, source):
         """Is it about to be served?"""
-        return source in self._latest or source in self._postponed
+        return source in self._latest or source in self._postponed or source in self._sending
 
     def _speak(self):
         """The end of a tick: what was asked goes to the hub, what was heard to the clients."""

@@ -13,7 +13,7 @@ from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import AWAITED, Queue, control, record, talk
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hub as hub_module
-from parley.server.supervisor.hub import GATHERING, Torn
+from parley.server.supervisor.hub import GATHERING, LONG_ANSWERS, Torn
 from parley.server.worker.strangers import MINUTE, MOST_LINES
 
 HOST = "192.0.2.1"
@@ -207,6 +207,24 @@ def test_what_was_said_in_the_lobby_is_its_history(hub, workers, clock):
     one.say(one_talk(1, b"one"), control("recall", [5], None, 9), one_talk(1, b"two"))
     hub.turn(0)
     assert ("Recalled", [5], [(1, b"ann", b"one", now)], 1, False) in one.heard()
+
+
+def test_long_answers_come_one_in_a_round_and_nothing_else_waits_for_them(hub, workers):
+    one, two = workers
+    for _ in range(5):
+        one.say(one_talk(1, LONG_ANSWERS // 4 * b"x"))
+        hub.turn(0)
+    one.came(), two.came()
+    for number, worker in enumerate(workers):
+        worker.say(control("recall", [5], None, 9), claim(7, b"ann%d" % number), control("who", [6]))
+    rounds = []
+    for wait in (0, 60, 60):  # seconds, if there is nothing to do
+        hub.turn(wait)
+        rounds.append([[message[0] for message in worker.heard()] for worker in workers])
+    assert rounds == [
+        [["Recalled", "joined", "joined"], ["joined", "joined"]],
+        [["who"], ["Recalled"]],
+        [[], ["who"]]]
 
 
 # ---- passwords

@@ -51,6 +51,7 @@ def one_turn_a_tick(monkeypatch):
     """The time of a tick is always over."""
     monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
     monkeypatch.setattr(loop, "MOST_TIME", -1)
+    monkeypatch.setattr(loop, "SENDING_TIME", -1)
 
 
 # ---- turns
@@ -174,6 +175,28 @@ def test_a_long_answer_goes_out_in_turns_and_others_are_answered_meanwhile(house
         heard = [before + new for before, new in zip(heard, news)]
     assert answered >= 95
     assert all(len(one) > 1.5 * MOST_SENT and one.endswith(b"END HISTORY 60 complete\n") for one in heard)
+
+
+def test_those_who_are_sent_much_have_a_short_time_of_their_own(house, clock, monkeypatch):
+    """However much time there is to hear what clients say."""
+    calm, readers = house.member(b"calm"), [house.member(b"reader%d" % number) for number in range(20)]
+    house.settle()
+    calm.heard()
+    for connection in house.worker.admission.connections.values():
+        if connection.name != b"calm":
+            connection.send([bytes(4 * MOST_SENT)])
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    monkeypatch.setattr(loop, "CLIENTS_TIME", 1.0)
+    left, ticks = 4 * MOST_SENT * len(readers), 0
+    while left > 0:
+        calm.send(b"PING\n")
+        before = [reader.counted.sends for reader in readers]
+        house.tick()
+        assert calm.heard().endswith(b"PONG\n")
+        assert sum(reader.counted.sends for reader in readers) - sum(before) <= 1000 * loop.SENDING_TIME + 1
+        left -= sum(reader.heard().count(0) for reader in readers)
+        ticks += 1
+        assert ticks < 1000
 
 
 @pytest.mark.slow
