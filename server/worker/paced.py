@@ -10,25 +10,32 @@ import time
 GAP = 0.05  # seconds between two frames: a busy machine wakes a program late
 LAG = 4 * GAP  # seconds that a frame may wait, so that an answer behind it is no later; many that wait are sent closer
 FLOOD = 16 * GAP  # what would wait longer is sent at once: nobody could read it, and talk must not lag behind
+HURRY = GAP / (FLOOD / GAP)  # seconds between two frames before an answer, so that it comes within a GAP
 CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
 
 
 class Pace:
     """Keeps one connection's frames apart. A client that has spoken since the last one is awake, and needs no gap.
 
+    Where frames wait, what it is told within a GAP after it has spoken, which may be its answer, comes in a HURRY, and
+    so does all that waits before that.
+
     kept: the frames that wait for their turn, a deque; None if none does.
     """
 
-    __slots__ = ("kept", "_told_at", "_load_until", "_all_sent_by")
+    __slots__ = ("kept", "_hurried", "_told_at", "_load_until", "_all_sent_by")
 
     def __init__(self):
         self.kept = None
+        self._hurried = 0  # so many of these, the first ones, are in a hurry
         self._told_at = self._load_until = float("-inf")
         self._all_sent_by = 0.0  # when the last of them is to have gone out, monotonic seconds
 
     @property
     def turn(self):
         """When the next frame may go out, monotonic seconds."""
+        if self._hurried:
+            return self._told_at + HURRY
         share = (self._all_sent_by - self._told_at) / len(self.kept) if self.kept else GAP
         return self._told_at + min(GAP, share)
 
@@ -43,8 +50,10 @@ class Pace:
                 connection.send(earlier, True)
         elif self.kept is not None or (now < self._told_at + GAP and connection.heard_at <= self._told_at):
             if self.kept is None:
-                self.kept = collections.deque()
+                self.kept, self._hurried = collections.deque(), 0
             self.kept.append(pieces)
+            if connection.heard_at > min(self._told_at, now - GAP):
+                self._hurried = len(self.kept)
             self._all_sent_by = now + LAG
             return True
         self._told_at = now
@@ -57,6 +66,7 @@ class Pace:
             return False
         self._told_at = time.monotonic()
         pieces = self.kept.popleft()
+        self._hurried = max(0, self._hurried - 1)
         more = bool(self.kept)
         if not more:
             self.kept = None

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from parley.server.worker.paced import CALM, FLOOD, GAP, LAG
+from parley.server.worker.paced import CALM, FLOOD, GAP, HURRY, LAG
 
 FLOODED = int(FLOOD / GAP) + 1  # more messages than wait
 LONGEST_QUEUE = FLOODED - 2  # frames that wait at once
@@ -185,6 +185,39 @@ def test_where_many_wait_they_are_closer_so_that_none_waits_long(house, ben, lea
         pass_on(house)
         assert contents(ben.heard()) == [word]
     assert house.clock.now - began <= LAG + 0.001
+
+
+def test_who_asks_something_is_awake_and_gets_soon_what_waits_and_then_the_answer(house, ben, lea):
+    words = [b"%d" % number for number in range(LONGEST_QUEUE - 1)]
+    lea.send(b"".join(b"MSG %b\n" % word for word in words))
+    pass_on(house)
+    assert contents(ben.heard()) == words[:1]
+    house.clock.now += HURRY
+    ben.send(binary(211, b"7.25"))
+    began = house.clock.now
+    pass_on(house)
+    heard = contents(ben.heard())
+    while b"7.25" not in heard:
+        assert len(heard) < len(words) and house.worker.turns.next > house.clock.now
+        house.clock.now = house.worker.turns.next
+        pass_on(house)
+        frames = contents(ben.heard())
+        assert len(frames) == 1
+        heard += frames
+    assert house.clock.now - began <= GAP
+    assert heard[:-1] == words[1:]
+
+
+def test_an_answer_that_comes_together_with_what_somebody_has_said_is_not_late_either(house, ben, lea):
+    lea.send(b"MSG hi\n")
+    house.tick()
+    house.hub.turn(0)
+    ben.send(binary(211, b"7.25"))
+    house.tick()  # in which he hears both
+    assert contents(ben.heard()) == [b"hi"]
+    house.clock.now += HURRY
+    house.tick()
+    assert contents(ben.heard()) == [b"7.25"]
 
 
 def test_an_answer_is_not_late_however_much_was_said_before(house, ben, lea):
