@@ -3,9 +3,10 @@
 A file is read once for its hash, offered, sent, and shared. Whatever breaks meanwhile, the chat's connection or the
 file's, it goes on where it stopped. What is saved is the file only if its hash is the one that the server tells.
 
-Where talk is sealed, what is sent is a sealed copy, made once, in a file without a name. So nothing is sealed twice by
-one key, whatever becomes of the file meanwhile and wherever the server wants to go on. What is saved is opened as it
-comes, and is the file only if it is the one that the sealed message tells of.
+Where talk is sealed, what is sent is a sealed copy, made once, in a file without a name, and only if a message could be
+sealed for all who are there. So nothing is sealed twice by one key, whatever becomes of the file meanwhile and wherever
+the server wants to go on. What is saved is opened as it comes, and is the file only if it is the one that the sealed
+message tells of.
 """
 import base64
 import binascii
@@ -145,18 +146,19 @@ class _Sending(_Transfer):
         """A binary file with what is sent."""
         return open(self.path, "rb") if self.copy is None else os.fdopen(os.dup(self.copy.fileno()), "rb")
 
-    def seal(self) -> None:
-        """Make the sealed copy."""
+    def seal(self) -> str:
+        """Make the sealed copy: its SHA-256."""
         self.copy = tempfile.TemporaryFile()
-        key = os.urandom(32)
+        key, target = os.urandom(32), _Hashed(self.copy)
         with open(self.path, "rb") as file:
-            size, digest = sealing.seal(file, self.copy, key)
+            size, digest = sealing.seal(file, target, key)
         self.copy.flush()
         if not size:
             raise Rejected("The file has become shorter.")
-        self.total = self.copy.tell()
+        self.total = target.at
         name = clean(os.path.basename(self.path).encode("utf-8", "replace").decode())
         self.told = SealedFile.of("", key, digest, size, name)
+        return target.sha256.hex()
 
     def close(self) -> None:
         """Nothing more is sent of it."""
@@ -165,25 +167,35 @@ class _Sending(_Transfer):
             self.copy.close()
 
 
-class _Coming:
-    """A file that is saved. at: so many bytes have come. total: so many have to, or None. tag: the server's, of it."""
-
-    total: Optional[int] = None
+class _Hashed:
+    """A file that is hashed as it is written. at: so many bytes are."""
 
     def __init__(self, file: Any) -> None:
-        self.at, self.tag = 0, None
+        self.at = 0
         self._file = file
         self._digest = hashlib.sha256()
 
-    def take(self, data: bytes) -> None:
-        """More has come."""
+    def write(self, data: bytes) -> None:
+        """Likewise."""
         self._file.write(data)
         self._digest.update(data)
         self.at += len(data)
 
+    @property
+    def sha256(self) -> bytes:
+        """Of what has been written."""
+        return self._digest.digest()
+
+
+class _Coming(_Hashed):
+    """A file that is saved. at: so many bytes have come. total: so many have to, or None. tag: the server's, of it."""
+
+    total: Optional[int] = None
+    tag: Optional[str] = None
+
     def end(self, digest: bytes) -> None:
         """All has come; Rejected if it is not what the server says."""
-        if self._digest.digest() != digest:
+        if self.sha256 != digest:
             raise Rejected(_CHANGED)
 
 
@@ -195,7 +207,8 @@ class _Sealed(_Coming):
         self.total = opening.total
         self._opening = opening
 
-    def take(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """What has come of the sealed one."""
         self.at += len(data)
         try:
             self._file.write(self._opening.open(data))
@@ -240,7 +253,7 @@ class Files:
     # ---- sending
 
     def send(self, path: str, to: Optional[str], is_sealed: bool) -> None:
-        """Begin to send the file at `path`, sealed or openly; Impossible if there is none."""
+        """Begin to send the file at `path`, sealed or openly; Impossible if there is none, or nothing can be sealed."""
         try:
             size = os.stat(path).st_size
             with open(path, "rb"):
@@ -250,8 +263,18 @@ class Files:
         if not size:
             raise Impossible("%s is empty." % path)
         sending = _Sending(path, to, size, is_sealed)
+        if is_sealed:
+            self._ask("can_seal", to, lambda why_not: self._post(lambda: self._looked(sending, why_not)))
         self._sendings[sending.tag] = sending
+        if not is_sealed:
+            self._in_thread(sending, self._hash)
+
+    def _looked(self, sending: _Sending, why_not: Optional[str]) -> List[events.Event]:
+        """Whether something can be sealed where this is to go is known now."""
+        if why_not is not None:
+            return self._fail(sending, why_not)
         self._in_thread(sending, self._hash)
+        return []
 
     def _in_thread(self, transfer: Any, action: Callable[[Any], Callable[[], List[events.Event]]]) -> None:
         """Call action(transfer) in a thread, and what that returns in the chat's own."""
@@ -285,16 +308,10 @@ class Files:
             self._savings.remove(transfer)
 
     def _hash(self, sending: _Sending) -> Callable[[], List[events.Event]]:
-        digest = hashlib.sha256()
-        if sending.is_sealed:
-            sending.seal()
-        with sending.open() as file:
-            file.seek(0)
-            for data in iter(lambda: file.read(PIECE), b""):
-                digest.update(data)
+        sha256 = sending.seal() if sending.is_sealed else _sha256_of(sending.path)
 
         def then() -> List[events.Event]:
-            sending.sha256, sending.wants = digest.hexdigest(), "offer"
+            sending.sha256, sending.wants = sha256, "offer"
             return self._go_on()
 
         return then
@@ -500,12 +517,20 @@ class Files:
                 data = answer.read(min(PIECE, saving.total - coming.at))
                 if not data:
                     return 0.0
-                coming.take(data)
+                coming.write(data)
                 self._tell(saving, coming.at)
             coming.end(base64.b64decode(digest.group(1)))
             return None
         finally:
             connection.close()
+
+
+def _sha256_of(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for data in iter(lambda: file.read(PIECE), b""):
+            digest.update(data)
+    return digest.hexdigest()
 
 
 def _judged(answer: http.client.HTTPResponse, text: bytes) -> float:

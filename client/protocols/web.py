@@ -224,6 +224,10 @@ class Web(ClientProtocol):
         where = {"room": to} if to is None or to.startswith("#") else {"to": to}
         self._ask(_request("share", key), do="share", file=file, token=token, tag=key, **where)
 
+    def can_seal(self, to, then):
+        """Could a file be sealed for a room, or somebody? then(None) is called if it could, or then(why not)."""
+        self.position.seals.look(to or LOBBY_ROOM, then)
+
     def say_file(self, file, to):
         """Say a `SealedFile`, as a text is said that is to be sealed; raises `Impossible`."""
         is_room = to is None or to.startswith("#")

@@ -18,7 +18,7 @@ The message is signed, and the hash binds the file to it: whoever hears of a fil
 another one in its place, together with the server.
 """
 import hashlib
-from typing import BinaryIO, Tuple
+from typing import Any, BinaryIO, Tuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -42,8 +42,8 @@ def _nonce(place, is_last):
     return place.to_bytes(11, "big") + bytes([is_last])
 
 
-def seal(source: BinaryIO, target: BinaryIO, key: bytes) -> Tuple[int, bytes]:
-    """Write what is read from one binary file into another, sealed: its size in bytes, and its hash."""
+def seal(source: BinaryIO, target: Any, key: bytes) -> Tuple[int, bytes]:
+    """Write what is read from one binary file into another, sealed: the size in bytes of the first, and the hash."""
     cipher, digest = AESGCM(key), hashlib.sha256()
     size = place = 0
     chunk = source.read(CHUNK)

@@ -281,9 +281,16 @@ class Ring:
         self._is_changed = True
         return self._kept["last"]
 
-    def _receivers(self, names):
+    def receivers(self, place, names):
+        """The public keys to which what is said at a place is sealed now, if it can be; raises `Unsealable`.
+
+        names: of those who are to open it; their lists are known.
+        """
+        if len(names) > MOST_MEMBERS:
+            raise Unsealable("There are more than %d in %s: nothing can be sealed there. /seal off talks openly."
+                             % (MOST_MEMBERS, place))
         found = []
-        for name in names:
+        for name in dict.fromkeys([*sorted(names), self.name]):
             if not self.knows(name):
                 raise Unsealable("%s has no device that could open sealed messages. /seal off talks openly here."
                                  % name)
@@ -295,7 +302,7 @@ class Ring:
 
     def seal_whisper(self, to, text, now):
         """The envelope for somebody, whose list is known. text: or a `SealedFile`. Raises `Unsealable`."""
-        receivers = self._receivers(dict.fromkeys([to, self.name]))
+        receivers = self.receivers(to, [to])
         return envelope.letter(self.keys, self.name, to, self._next_at(now), receivers, *_content(text))
 
     def seal_in_room(self, room, members, text, now):
@@ -304,10 +311,7 @@ class Ring:
         Whenever anybody comes or leaves, or has another device or key, it is another sender key.
         """
         what, raw = _content(text)
-        if len(members) > MOST_MEMBERS:
-            raise Unsealable("There are more than %d in %s: nothing can be sealed there. /seal off talks openly."
-                             % (MOST_MEMBERS, room))
-        receivers = self._receivers(dict.fromkeys([*sorted(members), self.name]))
+        receivers = self.receivers(room, members)
         chain, made, known = self._sending.get(room, (None, 0, None))
         found = []
         if (chain is None or known != set(receivers) or chain.index >= envelope.MOST_OF_CHAIN

@@ -20,6 +20,10 @@ KEYS = "keys"  # the kind of its requests, which is told of their refusals, too
 _CHANGES_A_ROOM = (events.Joined, events.Left, events.Renamed, events.RoomNotice)
 
 
+Look = collections.namedtuple("Look", "place then")
+Look.__doc__ = "Something waits to be sealed for a place: then(None) is called if it could be, or then(why not)."
+
+
 class Seals:
     """folder: of the rings of one server; None: nothing is kept.
 
@@ -30,7 +34,7 @@ class Seals:
         self._folder = folder
         self.ring = self._protocol = None
         self._held = collections.deque()  # events, the first of which waits to be opened
-        self._outgoing = collections.deque()  # requests whose texts wait to be sealed
+        self._outgoing = collections.deque()  # requests whose texts wait to be sealed, and `Look`s
         self._news = []  # events that come next
         self._begin()
 
@@ -91,6 +95,13 @@ class Seals:
             if refused.request is request:
                 raise Impossible(refused.why)
             self._news.append(refused)
+        self._save()
+
+    def look(self, place, then):
+        """Find out whether something could be sealed for a place: see `Look`. Raises `Impossible` as `check`."""
+        self.check()
+        self._outgoing.append(Look(place, then))
+        self._news += self._seal_next()
         self._save()
 
     def changed(self, name, number):
@@ -307,29 +318,34 @@ class Seals:
         """Post what can be sealed now; gives a `Refused` for each that cannot be."""
         refused = []
         while self._outgoing and self._is_device:
-            request = self._outgoing[0]
+            first, why_not = self._outgoing[0], None
+            place = first.place if isinstance(first, Look) else first.about or LOBBY_ROOM
             try:
-                envelopes = self._sealed(request)
-                if envelopes is None:
+                names = self._names_at(place)
+                if names is None:
                     break
-                for envelope, plain in envelopes:
-                    envelope.plain = plain
-                    self._protocol.post(request._replace(text=envelope))
+                if isinstance(first, Look):
+                    self.ring.receivers(place, names)
+                else:
+                    self._post(first, place, names)
             except (Unsealable, Impossible) as why:
-                refused.append(events.Refused(request, str(why)))
+                why_not = str(why)
             self._outgoing.popleft()
+            if isinstance(first, Look):
+                first.then(why_not)
+            elif why_not is not None:
+                refused.append(events.Refused(first, why_not))
         if self._protocol is not None:
             self._protocol.send_posts()
         return refused
 
-    def _sealed(self, request):
-        """(Envelope, its text or None) of each that this takes; None: it has to wait. Raises `Unsealable`."""
+    def _names_at(self, place):
+        """For whom something is sealed there, once their lists are known; None until then. Raises `Unsealable`."""
         if self._trouble:
             raise Unsealable(self._trouble)
         if not self._is_ready:
             return None
-        place = request.about or LOBBY_ROOM
-        if request.kind == "whisper":
+        if not place.startswith("#"):
             names = [place]
         else:
             names = self._members.get(place)
@@ -344,11 +360,18 @@ class Seals:
             for name in missing:
                 self._ask_for(name)
             return None
-        if request.kind == "whisper":
-            found = [self.ring.seal_whisper(place, request.text, time.time())]
-        else:
+        return names
+
+    def _post(self, request, place, names):
+        """Seal the text of a request for these, and post it. Raises `Unsealable`, or `Impossible`."""
+        if place.startswith("#"):
             found = self.ring.seal_in_room(place, names, request.text, time.time())
-        return [(Envelope(one), request.text if one is found[-1] else None) for one in found]
+        else:
+            found = [self.ring.seal_whisper(place, request.text, time.time())]
+        for one in found:
+            envelope = Envelope(one)
+            envelope.plain = request.text if one is found[-1] else None
+            self._protocol.post(request._replace(text=envelope))
 
 
 def _bytes(text):

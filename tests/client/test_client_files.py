@@ -311,10 +311,38 @@ def test_a_file_is_sealed_where_talk_is_and_opened_by_those_it_is_for_whatever_i
         hear(ann, lambda event: type(event) is Welcomed)  # the last cut is mended
         ann.seals.turn_on("s-lina")
         ann.send_file(str(tmp_path / "my plan.gif"), "s-lina")
+        heard = hear(ann, over)
+        assert "s-lina has no device" in heard[-1].why
+        assert not any(type(event) is Moved for event in heard)  # it is not even sent
+        ann.send_file(str(tmp_path / "my plan.gif"), "s-lina")  # as is known at once now
         assert "s-lina has no device" in hear(ann, over)[-1].why
         assert os.listdir(str(tmp_path)) == ["my plan.gif"]
         lina.finish()
         assert not any("[file]" in getattr(event, "text", "") for event in lina.poll())
     for chat in (ann, bob):
         assert chat.finish(30)
+        chat.close(0)
+
+
+def test_a_sealed_room_takes_a_sealed_file_and_no_open_one(server, door, tmp_path):
+    if talk is None:
+        pytest.skip("cryptography is not installed")
+    (tmp_path / "plan").write_bytes(b"a plan")
+    ann, bob = Sealer(door, "t-ann", "#t").chat, Sealer(door, "t-bob", "#t").chat
+    for chat in (ann, bob):
+        chat.join_room("#t")
+        assert chat.finish(30)
+    ann.set("#t", "sealed", "on")
+    assert ann.finish(30)
+    ann.send_file(str(tmp_path / "plan"), "#t")
+    assert hear(ann, over)[-1] == Done(Request("send_file", "#t", "plan"))
+    told = hear(bob, lambda event: isinstance(getattr(event, "text", None), SealedFile))[-1].text
+    bob.save_file(told, str(tmp_path))
+    assert hear(bob, lambda event: type(event) is Saved)[-1].path == str(tmp_path / "plan (1)")
+    ann.seals.turn_off("#t")
+    ann.send_file(str(tmp_path / "plan"), "#t")
+    assert "nly sealed messages" in hear(ann, over)[-1].why
+    assert ann.finish(30)
+    assert not any("[file]" in getattr(event, "text", "") for event in bob.poll())
+    for chat in (ann, bob):
         chat.close(0)

@@ -1,5 +1,6 @@
 """Sealing in the page, in Chromium, with Python at the other end and the real server between."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -78,7 +79,7 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
     page.click("#seal-button")
     page.until("document.getElementById('seal-button').getAttribute('aria-pressed') === 'false'")
     page.say("for all to read")
-    page.until("document.getElementById('rows').textContent.includes('nly sealed messages can be sent to this room')")
+    page.until(_NOT_SEALED)
     page.go("bob")
     assert not page.run("return document.getElementById('attach').checkVisibility()")  # this server keeps no files
     page.click("#seal-button")
@@ -132,6 +133,22 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
 
 
 _ROWS = "[...document.querySelectorAll('#rows .message:not(.waiting)')].filter((row) => row.querySelector('.file'))"
+_NOT_SEALED = "document.getElementById('rows').textContent.includes('nly sealed messages can be sent to this room')"
+_WITHOUT_LOCK = "document.getElementById('seal-button').getAttribute('aria-pressed') === 'false'"
+_WITH_LOCK = _WITHOUT_LOCK.replace("false", "true")
+# Have the first thing that is fetched from now on break off in its middle; `asked` are the ranges that were.
+_BREAK = """
+const {fetch} = window;
+window.asked = [];
+window.fetch = async (url, options) => {
+  window.asked.push(options.headers.Range || "all");
+  const answer = await fetch(url, options);
+  if (window.asked.length > 1) return answer;
+  const some = new Uint8Array(await answer.arrayBuffer(), 0, 100000);
+  const body = {start: (stream) => stream.enqueue(some), pull: (stream) => stream.error(new TypeError("broken"))};
+  return new Response(new ReadableStream(body), {status: answer.status});
+};
+"""
 _PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
@@ -173,7 +190,8 @@ def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_rel
         page.run("for (const row of %s.slice(1)) row.querySelector('.file > button:last-child').click()" % _ROWS)
         page.until("document.querySelector('#rows .picture')?.naturalWidth === 1")
         page.until("%s[2].textContent.includes('this is no picture')" % _ROWS)
-        assert page.saved_by(save) == saved
+        assert page.saved_by(_BREAK + save) == saved
+        assert page.run("return window.asked") == ["all", "bytes=100000-"]
         (kept,) = [name for name in os.listdir(str(tmp_path / "storage" / "files")) if name == file.file]
         at = tmp_path / "storage" / "files" / kept
         data = bytearray(at.read_bytes())
@@ -182,6 +200,40 @@ def test_files_are_sealed_between_a_page_and_python_and_opened_again_after_a_rel
         page.empty_cache()
         page.run("%s[0].querySelector('.file button').click()" % _ROWS)
         page.until("%s[0].textContent.includes('Not saved: the file is not the one that was sealed')" % _ROWS)
+        assert page.wrongs() == []
+        bob.chat.close()
+
+
+def test_a_file_is_sealed_in_a_sealed_room_and_not_even_sent_where_it_cannot_be(open_page, tmp_path):
+    config = {"storage": {"directory": str(tmp_path / "storage")}}
+    with site(**config) as server, contextlib.closing(Line(server.address("line"), "lea")):
+        bob = Device(server, "bob")
+        bob.chat.seals.turn_on("#vault")
+        bob.chat.join_room("#vault")
+        bob.settle()
+        bob.chat.set("#vault", "sealed", "on")
+        bob.settle()
+        page = open_page()
+        page.open(server.url)
+        page.until("document.getElementById('enter')?.checkVisibility()")
+        make_account(page, "ann")
+        page.go("#vault")
+        page.until(_WITH_LOCK)
+        (tmp_path / "plan.bin").write_bytes(b"a plan")
+        page.choose(tmp_path / "plan.bin")
+        bob.until(lambda: any(isinstance(getattr(event, "text", None), SealedFile) for event in bob.heard))
+        page.until("%s.length === 1" % _ROWS)
+        page.click("#seal-button")
+        page.until(_WITHOUT_LOCK)
+        page.choose(tmp_path / "plan.bin")
+        page.until(_NOT_SEALED)
+        sent = sorted(os.listdir(str(tmp_path / "storage" / "files")))
+        page.go("lea")
+        page.click("#seal-button")
+        page.until(_WITH_LOCK)
+        page.choose(tmp_path / "plan.bin")
+        page.until("document.querySelector('.sending.refused')?.textContent.includes('lea has no device')")
+        assert sorted(os.listdir(str(tmp_path / "storage" / "files"))) == sent
         assert page.wrongs() == []
         bob.chat.close()
 

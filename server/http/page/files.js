@@ -88,7 +88,7 @@ export class Files {
   async _send(file, where, isSealed) {
     const row = this._row(file);
     try {
-      const {offer, ...said} = await (isSealed ? this._sendSealed(file, row) : this._sendOpenly(file, row));
+      const {offer, ...said} = await (isSealed ? this._sendSealed(file, where, row) : this._sendOpenly(file, row));
       this.net.post({do: "share", ...where, file: offer.file, token: offer.token, ...said});
       row.node.remove();
       this.actions.announce(`${file.name} is sent`);
@@ -108,18 +108,23 @@ export class Files {
     return {offer, text: offer.text};
   }
 
-  async _sendSealed(file, row) {
+  async _sendSealed(file, where, row) {
+    await this._connected(() => this.net.seals.check(where), row);
     const offer = await this._offer({do: "offer", name: SEALED_NAME, size: sealedSize(file.size)}, row);
     const {blob, told} = await sealFile(file, file.name);
     await this._put(blob, offer, row);
     return {offer, text: textOf(told), sealed: {...told, file: offer.file}};
   }
 
-  // As soon as there is a connection.
-  async _offer(frame, row) {
+  _offer(frame, row) {
+    return this._connected(() => this.net.request(frame), row);
+  }
+
+  // As soon as there is a connection, and again if that is lost.
+  async _connected(act, row) {
     for (;;) {
       try {
-        return await this.net.request(frame);
+        return await act();
       } catch (refusal) {
         if (refusal.why !== "offline" || row.cancelled) throw refusal;
         await pause(1000);
@@ -221,22 +226,40 @@ export function fileNode(told) {
   return node;
 }
 
-// The Blob of a sealed file, opened and found right; moved(part) is told how much has come.
+// The Blob of a sealed file, opened and found right; moved(part) is told how much has come. Where the connection breaks,
+// it goes on from there.
 async function openedBlob({path, sealed}, moved = () => {}) {
-  const answer = await fetch(address(path), {credentials: "omit"});
-  if (!answer.ok) throw new Error("it is not there any more");
   const opening = new Opening(sealed);
-  const reader = answer.body.getReader();
   const parts = [];
   let come = 0;
-  for (;;) {
-    const {done, value} = await reader.read();
-    if (done) break;
-    parts.push(...(await opening.take(value)));
-    moved((come += value.length) / opening.total);
+  const take = async (bytes) => {
+    parts.push(...(await opening.take(bytes)));
+    moved((come += bytes.length) / opening.total);
+  };
+  for (let failures = 0; ; ) {
+    const before = come;
+    await fetchFrom(address(path), come, take);
+    if (come === opening.total) break;
+    if (come > before) failures = 0;
+    if (++failures > MOST_FAILURES) throw new Error("the server cannot be reached");
+    await pause(DELAYS[Math.min(failures, DELAYS.length) - 1]);
   }
   await opening.end();
   return new Blob(parts, {type: (parts.length && pictureKind(parts[0])) || "application/octet-stream"});
+}
+
+// Call take(bytes) with all that follows in a file, or as much as comes until the connection breaks.
+async function fetchFrom(url, place, take) {
+  const headers = place ? {Range: `bytes=${place}-`} : {};
+  const answer = await fetch(url, {credentials: "omit", headers}).catch(() => null);
+  if (!answer || TRY_AGAIN.includes(answer.status)) return;
+  if (answer.status !== (place ? 206 : 200)) throw new Error("it is not there any more");
+  const reader = answer.body.getReader();
+  for (;;) {
+    const {done, value} = await reader.read().catch(() => ({done: true}));
+    if (done) return;
+    await take(value);
+  }
 }
 
 // Open a sealed file, and have the browser save it: nothing of it before all of it is found right.

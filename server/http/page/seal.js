@@ -626,9 +626,12 @@ export class Ring {
     return this.kept.last;
   }
 
-  _receivers(names) {
+  // The public keys to which what is said at a place is sealed now. names: of those who are to open it. Throws Unsealable.
+  receivers(place, names) {
+    if (names.length > MOST_MEMBERS)
+      throw new Unsealable(`There are more than ${MOST_MEMBERS} in ${place}: nothing can be sealed there`);
     const found = [];
-    for (const name of new Set([...names, this.name])) {
+    for (const name of new Set([...[...names].sort(), this.name])) {
       if (!this.knows(name)) throw new Unsealable(`${name} has no device that could open sealed messages`);
       const why = this.whyBlocked(name);
       if (why) throw new Unsealable(why.replace(/\.$/, ""));
@@ -644,12 +647,10 @@ export class Ring {
     const [what, raw] = isText ? [TEXT, encode(said)] : [FILE, fileContent(said)];
     if (raw.length > LONGEST) throw new Unsealable(`This is too long to be sealed: ${LONGEST} bytes can be`);
     if (!members) {
-      const receivers = this._receivers([place]);
+      const receivers = this.receivers(place, [place]);
       return [await letter(this.keys, this.name, place, this._nextAt(), receivers, what, raw)];
     }
-    if (members.length > MOST_MEMBERS)
-      throw new Unsealable(`There are more than ${MOST_MEMBERS} in ${place}: nothing can be sealed there`);
-    const receivers = this._receivers([...members].sort());
+    const receivers = this.receivers(place, members);
     const known = receivers.map(hex).join();
     let {chain, made, for: before} = this.sending.get(place) || {};
     const found = [];

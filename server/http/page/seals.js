@@ -255,23 +255,34 @@ export class Seals {
 
   // ---- out
 
+  // Throws why nothing can be sealed now for a room, or for somebody.
+  async check({room, to}) {
+    const members = await this._membersOf(room, to);
+    this.ring.receivers(room || to, members || [to]);
+  }
+
   // The envelopes for something of the outbox, the last of which has the text.
-  async seal(entry) {
+  async seal({room, to, text, sealed}) {
+    const members = await this._membersOf(room, to);
+    const found = await this.ring.seal(to === undefined ? room : to, members, sealed === true ? text : sealed);
+    await this._save();
+    return found;
+  }
+
+  // Of a room, or null; whose lists are known then, as far as they are needed.
+  async _membersOf(room, to) {
     await this._ready;
     if (!this.isDevice) throw new Unsealable("Sealing takes an account");
     if (this._trouble) throw new Unsealable(this._trouble);
-    const isRoom = entry.to === undefined;
-    const place = isRoom ? entry.room : entry.to;
-    if (isRoom && !this._members.has(place)) {
-      const {names} = await this.net.request({do: "who", room: place}, true);
-      this._members.set(place, names);
+    const isRoom = to === undefined;
+    if (isRoom && !this._members.has(room)) {
+      const {names} = await this.net.request({do: "who", room}, true);
+      this._members.set(room, names);
     }
-    const members = isRoom ? this._members.get(place) || [] : null;
-    const names = members || [place];
+    const members = isRoom ? this._members.get(room) || [] : null;
+    const names = members || [to];
     if (names.length <= MOST_MEMBERS)
       for (const name of names) if (name !== this.ring.name && !this._fresh.has(name)) await this._learn(name);
-    const found = await this.ring.seal(place, members, entry.sealed === true ? entry.text : entry.sealed);
-    await this._save();
-    return found;
+    return members;
   }
 }
