@@ -489,7 +489,7 @@ class Web(ClientProtocol):
             return [events.Notice(words)]
         if fields["act"] == "rename":
             if self.position.seals is not None:
-                self.position.seals.room_renamed(room, fields["name"])
+                self.position.seals.room_renamed(room, fields["name"], self.position.marks.get(room, 0))
             return [events.RoomRenamed(room, fields["name"], words)]
         if fields["act"] == "set":
             switched = dict(zip(fields["name"].split(","), fields["text"].split(",")))

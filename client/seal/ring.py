@@ -20,6 +20,7 @@ CHAIN_AFTER = 86400  # seconds, after which a device takes another sender key
 KEEP_CHAINS = 30 * 86400  # seconds
 MOST_CHAINS = 1000  # sender keys of one device in one room that are kept
 MOST_SEEN = 256  # messages of one device in one place that are remembered one by one
+MOST_EARLIER = 16  # names that a room had before, which are remembered
 
 _NOT_VOUCHED = ("%s has a device that none of the others vouches for. Until you have compared digits, nothing is "
                 "sealed for %s, and nothing from that device is opened: /verify %s.")
@@ -65,7 +66,7 @@ class Ring:
     def __init__(self, path, name):
         self._path, self.name = path, name
         self.keys = self.mine = None
-        self._kept = {"pins": {}, "sealed": [], "seen": {}, "chains": {}, "last": 0}
+        self._kept = {"pins": {}, "sealed": [], "seen": {}, "chains": {}, "last": 0, "earlier": {}}
         self._lists = {}  # name -> Devices, of what is pinned
         self._sending = {}  # room -> (Chain for the next message, when it was made, the keys it was sealed to)
         self._is_changed = False
@@ -81,7 +82,7 @@ class Ring:
             Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept["identity"])),
             [(X25519PrivateKey.from_private_bytes(bytes.fromhex(key)), made) for key, made in kept["sealing"]])
         self.mine = devices.read(_data(kept["mine"]), self.name) if kept["mine"] else None
-        self._kept = {key: kept[key] for key in self._kept}
+        self._kept = {key: kept[key] if key != "earlier" else kept.get(key, {}) for key in self._kept}
         for name, pin in self._kept["pins"].items():
             self._lists[name] = devices.read(_data(pin["list"]), name)
 
@@ -273,6 +274,18 @@ class Ring:
             (self._kept["sealed"].append if is_sealed else self._kept["sealed"].remove)(place)
             self._is_changed = True
 
+    def room_renamed(self, room, name, number):
+        """A room is called `name` from now on; the last message that was heard there has this number.
+
+        What was sealed for the room until then is bound to the name that it had, and is opened under the new one, too.
+        """
+        if self.is_sealed(room):
+            self.set_sealed(room, False)
+            self.set_sealed(name, True)
+        earlier = self._kept["earlier"]
+        earlier[name] = [*earlier.pop(room, []), [room, number]][-MOST_EARLIER:]
+        self._is_changed = True
+
     # ---- out
 
     def _next_at(self, now):
@@ -342,7 +355,7 @@ class Ring:
             raise Stranger(by)
         if entry not in self._trusted(by):
             raise Unopened(_NOT_VOUCHED % (by, by, by))
-        envelope.check(entry.identity, by, place, parts)
+        place = self._check(entry.identity, by, place, number, parts)
         seen = self._seen(parts, place, number)
         if parts.kind == envelope.SPEECH:
             what, content = self._open_speech(by, place, parts)
@@ -365,6 +378,18 @@ class Ring:
             return files.read(content) if what == envelope.FILE else content.decode()
         except UnicodeDecodeError:
             raise Unopened("A sealed message is malformed.") from None
+
+    def _check(self, identity, by, place, number, parts):
+        """For which place a device has sealed it: this, or a room as it was called then; raises `Unopened`."""
+        for earlier, last in self._kept["earlier"].get(place, ()):
+            if number is not None and number <= last:
+                try:
+                    envelope.check(identity, by, earlier, parts)
+                    return earlier
+                except Unopened:
+                    pass  # it had yet another name, or none other
+        envelope.check(identity, by, place, parts)
+        return place
 
     def _seen(self, parts, place, number):
         """What was seen of a device in a place; raises `Unopened` if this message was seen before as another one."""

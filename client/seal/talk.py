@@ -122,11 +122,10 @@ class Seals:
             self._tell("What is said in %s is sealed from now on." % room)
             self._save()
 
-    def room_renamed(self, room, name):
-        """What is sealed in a room is so when that is called otherwise."""
-        if self.ring is not None and self.ring.is_sealed(room):
-            self.ring.set_sealed(room, False)
-            self.ring.set_sealed(name, True)
+    def room_renamed(self, room, name, number):
+        """What is sealed in a room is so when that is called otherwise: see `Ring.room_renamed`."""
+        if self.ring is not None:
+            self.ring.room_renamed(room, name, number)
             self._save()
 
     def received(self, found):

@@ -1,4 +1,5 @@
 """Sealing in the terminal client, over a real server: what users type and what they are shown."""
+import contextlib
 import os
 import re
 import select
@@ -10,6 +11,8 @@ from surroundings import SECONDS
 from parley.client import connect, showing
 from parley.client.session import Session
 from parley.client.settings import Settings
+from parley.conformance.targets import launch
+from stress.irc import IrcClient
 
 pytest.importorskip("cryptography")
 NOTE = "\U0001f512 sealed message (open Parley's own client to read it)"
@@ -247,3 +250,30 @@ def test_without_an_account_and_in_other_protocols_it_is_said_why(server, user, 
             if texts:
                 break
         assert texts == [NOTE]
+
+
+def test_what_was_sealed_before_a_room_was_renamed_is_opened_after_it(tmp_path):
+    with launch(1, protocols=("web", "irc")) as server:
+        people = [User("web://%s:%d" % server.address("web"), name, tmp_path / name) for name in ("ann", "bob")]
+        for one in people:
+            one.type("/create %s secret" % one.name).until("Nickname set to")
+            one.type("/join #old").until("in #old: ")
+            one.type("/seal").settle()
+        ann, bob = people
+        ann.type("before").until("ann (sealed): before")
+        bob.until("ann (sealed): before")
+        with contextlib.closing(IrcClient(server.address("irc"), "ina")) as ina:
+            ina.say("JOIN #old")
+            ann.until("ina is here")
+            ann.type("/op ina").settle()
+            ina.say("RENAME #old #new")
+            for one in people:
+                one.until("#new")
+            ina.say("PART #new")
+            ann.until("ina has left")
+        ann.type("after").until("ann (sealed): after")
+        bob.until("ann (sealed): after")
+        bob.type("/history #new").until("ann (sealed): before")
+        bob.until("ann (sealed): after")
+        for one in people:
+            one.session.leave()

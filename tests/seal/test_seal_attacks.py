@@ -169,6 +169,41 @@ def test_a_file_is_told_of_to_a_person_and_to_a_room_as_a_text_is():
         bob.open("ann", "bob", 10, newer, NOW)
 
 
+def test_what_was_sealed_before_a_room_was_renamed_is_opened_after_it_and_nothing_else(tmp_path):
+    server, path = Server(), str(tmp_path / "bob")
+    ann, bob = server.ring("ann"), server.ring("bob", path)
+    server.meet(ann, bob)
+
+    def said(room, text):
+        return ann.seal_in_room(room, ["ann", "bob"], text, NOW)
+
+    key, first = said("#old", "first")
+    (second,) = said("#old", "second")
+    assert bob.open("ann", "#old", 1, key, NOW) is None
+    assert bob.open("ann", "#old", 2, first, NOW) == "first"
+    with pytest.raises(Unopened, match="moved"):
+        bob.open("ann", "#new", 2, first, NOW)
+    bob.set_sealed("#old", True)
+    bob.room_renamed("#old", "#between", 3)
+    bob.room_renamed("#between", "#new", 5)
+    bob.save()
+    bob = Ring(path, "bob")
+    assert bob.is_sealed("#new") and not bob.is_sealed("#old")
+    assert bob.open("ann", "#new", 2, first, NOW) == "first"
+    assert bob.open("ann", "#new", 3, second, NOW) == "second"
+    (late,) = said("#old", "late")
+    for place, number, text in (("#new", 6, late), ("#new", 4, late), ("#new", None, late), ("#between", 2, first)):
+        with pytest.raises(Unopened, match="moved"):
+            bob.open("ann", place, number, text, NOW)
+    with pytest.raises(Unopened, match="a second time"):
+        bob.open("ann", "#new", 1, first, NOW)
+    key, now = said("#new", "now")
+    assert [bob.open("ann", "#new", number, one, NOW) for number, one in ((6, key), (7, now))] == [None, "now"]
+    for number in range(30):
+        bob.room_renamed("#new" + "x" * number, "#new" + "x" * (number + 1), number)
+    assert len(bob._kept["earlier"]["#new" + "x" * 30]) == 16
+
+
 def test_a_list_that_was_changed_is_none():
     server = Server()
     ann = server.ring("ann")

@@ -271,6 +271,28 @@ test("a room has sender keys, and another when somebody leaves", async () => {
   assert.equal((await ann.seal("#dev", ["ann", "bob"], "a day later")).length, 2);
 });
 
+test("what was sealed before a room was renamed is opened after it, and nothing else", async () => {
+  const server = new Server();
+  const ann = await server.ring("ann");
+  let bob = await server.ring("bob");
+  await server.meet(ann, bob);
+  const said = (room, text) => ann.seal(room, ["ann", "bob"], text);
+  const [key, first] = await said("#old", "first");
+  assert.equal(await bob.open("ann", "#old", 1, key), null);
+  assert.equal(await bob.open("ann", "#old", 2, first), "first");
+  await assert.rejects(bob.open("ann", "#new", 2, first), /moved/);
+  bob.setSealed("#old", true);
+  bob.roomRenamed("#old", "#between", 3);
+  bob.roomRenamed("#between", "#new", 5);
+  await bob.save();
+  bob = await server.ring("bob");
+  assert.ok(bob.isSealed("#new") && !bob.isSealed("#old"));
+  assert.equal(await bob.open("ann", "#new", 2, first), "first");
+  const [late] = await said("#old", "late");
+  for (const n of [4, 6, undefined]) await assert.rejects(bob.open("ann", "#new", n, late), /moved/);
+  await assert.rejects(bob.open("ann", "#new", 1, first), /a second time/);
+});
+
 test("a verified partner notices a new device and another list", async () => {
   const server = new Server();
   const [ann, bob] = [await server.ring("ann"), await server.ring("bob")];

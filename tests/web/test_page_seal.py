@@ -13,6 +13,7 @@ from web_server import Line, site
 from parley.client import Chat, Saved
 from parley.client.sealed import Opened, SealedFile
 from parley.server.http.bundle import joined
+from stress.irc import IrcClient
 
 talk = pytest.importorskip("parley.client.seal.talk")
 NOTE = "\U0001f512 sealed message (open Parley's own client to read it)"
@@ -99,10 +100,10 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
     page.run("document.querySelector('#dialog button.primary').click()")
     page.until("!document.getElementById('dialog').open")
 
-    page.run("location.hash = '#team'")
-    page.until("document.getElementById('title').textContent === '#team'")
     bob.chat.join_room("#team")
     bob.settle()
+    page.run("location.hash = '#team'")
+    page.until("document.getElementById('title').textContent === '#team'")
     page.until("document.getElementById('about-count').textContent === '2'")
     page.click("#seal-button")
     page.until("document.getElementById('seal-button').getAttribute('aria-pressed') === 'true'")
@@ -119,6 +120,13 @@ def test_a_page_and_python_seal_for_each_other_whispers_and_rooms(server, open_p
     told = line.until("PONG")
     assert any(NOTE in one for one in told) and not any("parley:sealed" in one for one in told)
     line.close()
+    with contextlib.closing(IrcClient(server.address("irc"), "ina")) as ina:
+        ina.say("JOIN #team")
+        ina.told("366")
+        bob.chat.op("#team", "ina")
+        bob.settle()
+        ina.say("RENAME #team #crew")
+        page.until("document.getElementById('title').textContent === '#crew'")
 
     assert page.wrongs() == []
     page.reload()

@@ -17,6 +17,7 @@ const MOST_OF_CHAIN = 100;
 const MOST_DEVICES = 32;
 const MOST_IN_USE = 16;
 const MOST_MEMBERS = 100;
+const MOST_EARLIER = 16; // names that a room had before, which are remembered
 const MOST_NAME = 120; // bytes of a file's
 const MOST_SEEN = 256;
 const MOST_CHAINS = 1000; // sender keys of one device in one room that are kept
@@ -472,7 +473,7 @@ export class Ring {
   constructor(name, store, now = () => Math.floor(Date.now() / 1000)) {
     Object.assign(this, {name, store, now});
     this.keys = this.mine = null;
-    this.kept = {pins: named({}), sealed: [], seen: {}, chains: {}, last: 0};
+    this.kept = {pins: named({}), sealed: [], seen: {}, chains: {}, last: 0, earlier: named({})};
     this.lists = new Map();
     this.sending = new Map();
   }
@@ -481,7 +482,8 @@ export class Ring {
     const stored = await this.store.load(this.name);
     if (stored) {
       this.keys = stored.keys;
-      this.kept = {...stored.kept, pins: named(stored.kept.pins)};
+      const {pins, earlier} = stored.kept;
+      this.kept = {...stored.kept, pins: named(pins), earlier: named(earlier || {})};
       this.mine = stored.mine ? await readList(stored.mine, this.name) : null;
       for (const [name, pin] of Object.entries(this.kept.pins)) this.lists.set(name, await readList(pin.list, name));
     }
@@ -621,6 +623,28 @@ export class Ring {
     this.kept.sealed = [...this.kept.sealed.filter((one) => one !== place), ...(sealed ? [place] : [])];
   }
 
+  // A room is called `name` from now on; the last message that was heard there has the number n. What was sealed for the
+  // room until then is bound to the name that it had, and is opened under the new one, too.
+  roomRenamed(room, name, n) {
+    if (this.isSealed(room)) {
+      this.setSealed(room, false);
+      this.setSealed(name, true);
+    }
+    const {earlier} = this.kept;
+    const before = earlier[room] || [];
+    delete earlier[room];
+    earlier[name] = [...before, [room, n]].slice(-MOST_EARLIER);
+  }
+
+  // For which place a device has sealed it: this, or a room as it was called then. Throws Unopened.
+  async _check(identity, by, place, n, parts) {
+    for (const [earlier, last] of this.kept.earlier[place] || []) {
+      if (n && n <= last && (await check(identity, by, earlier, parts).then(() => true, () => false))) return earlier;
+    }
+    await check(identity, by, place, parts);
+    return place;
+  }
+
   _nextAt() {
     this.kept.last = Math.max(this.kept.last + 1, this.now() * 1000);
     return this.kept.last;
@@ -671,13 +695,13 @@ export class Ring {
 
   // The text in an envelope that `by` has said at a place, or what is told of a file there; null if it is a sender key.
   // Throws Unopened, or Stranger.
-  async open(by, place, n, text) {
+  async open(by, shownAt, n, text) {
     const parts = readEnvelope(text);
     const list = by === this.name ? this.mine : this.lists.get(by);
     const entry = list && list.inUse.find((one) => one.id === hex(parts.device));
     if (!entry) throw new Stranger(by);
     if (!this._trusted(by).includes(entry)) throw new Unopened(notVouched(by));
-    await check(entry.identity, by, place, parts);
+    const place = await this._check(entry.identity, by, shownAt, n, parts);
     const seen = this._seen(parts, place, n);
     const isRoom = place.startsWith("#");
     let what;

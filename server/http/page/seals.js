@@ -129,10 +129,11 @@ export class Seals {
   }
 
   async _roomRenamed(room, name) {
+    const {positions} = this.net;
+    const n = positions[name] || positions[room] || 0; // the room may have its new name there already
     await this._ready;
-    if (!this.isDevice || !this.ring.isSealed(room)) return;
-    this.ring.setSealed(room, false);
-    this.ring.setSealed(name, true);
+    if (!this.isDevice) return;
+    this.ring.roomRenamed(room, name, n);
     this._save();
   }
 
