@@ -18,6 +18,13 @@ target.dispatchEvent(kind === "paste"
   ? new ClipboardEvent("paste", {clipboardData: carried, bubbles: true, cancelable: true})
   : new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
 """
+# Drop a file somewhere: does the browser leave it to the page?
+_DROP_AT = """
+const carried = new DataTransfer();
+carried.items.add(new File(["a"], "a.txt"));
+return !document.getElementById(arguments[0]).dispatchEvent(
+  new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
+"""
 # How many pixels of the talk are out of sight at the end, once a picture in it has become large.
 _GROW = """
 document.querySelector("#rows .picture").style.cssText = "height: 200vh; max-height: none";
@@ -68,3 +75,14 @@ def test_files_are_sent_over_a_line_that_is_cut_and_shown_as_what_they_are(open_
         ann.until("document.getElementById('files').hidden")
         lea.close()
         assert bob.wrongs() == []
+
+
+def test_a_file_that_is_dropped_never_replaces_the_page(server, open_page):
+    page = open_page()
+    page.open(server.url)
+    page.until("document.getElementById('enter')?.checkVisibility()")
+    assert page.run(_DROP_AT, "enter")
+    page.enter(server.url, "dora")
+    assert page.run(_DROP_AT, "rooms") and page.run(_DROP_AT, "scroll")
+    page.until("document.getElementById('rows').textContent.includes('This server keeps no files.')")
+    assert page.wrongs() == []

@@ -94,7 +94,7 @@ const past = new Past(model, net, {
   trouble: tellTrouble
 });
 const composer = new Composer(model, net, log, {announce, changed: saveSoon, sent: () => log.toBottom()}, saved);
-new Files(net, {where: () => model.current, announce});
+new Files(net, {where: () => model.current, announce, trouble: tellTrouble});
 const head = new Head(model, net, draw);
 const side = new Side(model);
 const panel = new Panel(model, {

@@ -46,7 +46,7 @@ async function hashOf(file) {
 }
 
 export class Files {
-  // actions: where(): the open conversation, announce(text)
+  // actions: where(): the open conversation, announce(text), trouble(error): say why something is not done.
   constructor(net, actions) {
     Object.assign(this, {net, actions});
     const input = $("file");
@@ -56,21 +56,22 @@ export class Files {
       input.value = "";
     });
     const middle = $("middle");
-    const carries = (event) =>
-      event.dataTransfer?.types.includes("Files") && !$("composer").hidden && Boolean(this.net.limits.file);
+    const carries = (event) => event.dataTransfer?.types.includes("Files");
+    for (const happens of ["dragover", "drop"])
+      window.addEventListener(happens, (event) => {
+        if (carries(event)) event.preventDefault(); // or the browser would leave the page for the file
+      });
     middle.addEventListener("dragover", (event) => {
-      if (!carries(event)) return;
-      event.preventDefault();
-      middle.classList.add("dropping");
+      if (carries(event) && !$("composer").hidden && this.net.limits.file) middle.classList.add("dropping");
     });
     middle.addEventListener("dragleave", (event) => {
       if (!middle.contains(event.relatedTarget)) middle.classList.remove("dropping");
     });
     middle.addEventListener("drop", (event) => {
       middle.classList.remove("dropping");
-      if (!carries(event)) return;
-      event.preventDefault();
-      this.send(event.dataTransfer.files);
+      if (!carries(event) || $("composer").hidden) return;
+      if (this.net.limits.file) this.send(event.dataTransfer.files);
+      else this.actions.trouble(new Error("this server keeps no files"));
     });
     $("text").addEventListener("paste", (event) => {
       if (!event.clipboardData?.files.length || !this.net.limits.file) return;
