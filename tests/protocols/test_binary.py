@@ -4,6 +4,7 @@ import collections
 
 import pytest
 from cases import for_each
+from fed import check_cuts, copied_in_tiny_pieces
 from for_numbered import ONLY_FOR_NUMBERED
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -277,35 +278,14 @@ STREAM = st.one_of(st.binary(max_size=80), st.lists(FRAMES, max_size=5).map(b"".
 
 @given(STREAM, st.lists(st.integers(0, 200)))
 def test_any_bytes_raise_nothing_and_cuts_do_not_matter(stream, cuts):
-    whole = decoder().feed(stream)
-    one, commands, last = decoder(), [], 0
-    for cut in sorted(cuts) + [len(stream)]:
-        commands += one.feed(stream[last:cut])
-        last = max(last, cut)
-        assert len(one._held) < 27 + LIMIT
-    assert commands == whole
-    assert all(isinstance(command, events.COMMANDS) for command in commands)
-    assert not any(isinstance(command, Broken) for command in commands[:-1])
-
-
-class CountingBuffer(bytearray):
-    """Counts the bytes that are copied out of it."""
-
-    copied = 0
-
-    def __getitem__(self, key):
-        got = super().__getitem__(key)
-        self.copied += len(got) if isinstance(key, slice) else 1
-        return got
+    check_cuts(decoder, stream, cuts, 27 + LIMIT)
 
 
 def test_a_large_frame_in_tiny_pieces_is_copied_once():
-    one = binary.Decoder({"text_bytes": 1 << 20})
-    held = one._held = CountingBuffer()
     stream = frame(100, b"x" * 30000)
-    commands = [command for position in range(len(stream)) for command in one.feed(stream[position:position + 1])]
+    commands, copied = copied_in_tiny_pieces(binary.Decoder({"text_bytes": 1 << 20}), stream)
     assert commands == [Say(b"x" * 30000, None, TIME)]
-    assert held.copied < 3 * len(stream)
+    assert copied < 3 * len(stream)
 
 
 # ---- what clients are told

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from cases import for_each
+from fed import check_cuts, copied_in_tiny_pieces
 from for_numbered import ONLY_FOR_NUMBERED
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -244,35 +245,14 @@ STREAM = st.one_of(
 
 @given(STREAM, st.lists(st.integers(0, 400)))
 def test_any_bytes_raise_nothing_and_cuts_do_not_matter(stream, cuts):
-    whole = decoder().feed(stream)
-    one, commands, last = decoder(), [], 0
-    for cut in sorted(cuts) + [len(stream)]:
-        commands += one.feed(stream[last:cut])
-        last = max(last, cut)
-        assert len(one._held) < 64 + MOST
-    assert commands == whole
-    assert all(isinstance(command, events.COMMANDS) for command in commands)
-    assert not any(isinstance(command, Broken) for command in commands[:-1])
-
-
-class CountingBuffer(bytearray):
-    """Counts the bytes that are copied out of it."""
-
-    copied = 0
-
-    def __getitem__(self, key):
-        got = super().__getitem__(key)
-        self.copied += len(got)
-        return got
+    check_cuts(decoder, stream, cuts, 64 + MOST)
 
 
 def test_a_large_frame_in_tiny_pieces_is_copied_once():
-    one = padded.Decoder({"text_bytes": 1 << 20})
-    held = one._held = CountingBuffer()
     stream = frame(b"x" * 30000)
-    commands = [command for position in range(len(stream)) for command in one.feed(stream[position:position + 1])]
+    commands, copied = copied_in_tiny_pieces(padded.Decoder({"text_bytes": 1 << 20}), stream)
     assert commands == said(b"x" * 30000)
-    assert held.copied < (64 + 2) * len(stream)  # a header a piece
+    assert copied < (64 + 2) * len(stream)  # a header a piece
 
 
 def test_no_body_costs_more_than_its_length_to_take_apart():
