@@ -114,7 +114,9 @@ class Accounts:
         self._of_sources: Dict[str, int] = {}  # address -> the size of all its shares
         self._next_tidy = 0.0  # seconds since the epoch
 
-    def _now(self) -> int:
+    @property
+    def seconds(self) -> int:
+        """The time of the entry that is being decided, in whole seconds; `order.now` has its milliseconds."""
         return self.order.now // 1000
 
     def _ask(self, request: Message, settled: Callable[..., Message], *fields: Any) -> None:
@@ -181,7 +183,7 @@ class Accounts:
 
     def use(self, name: bytes) -> None:
         """Somebody comes under this name. If it is that of an account, the store is told, once a day."""
-        account, today = self.accounts.get(name), self._now() // DAY
+        account, today = self.accounts.get(name), self.seconds // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
             self._store.ask(_ignore, ToStore.Use(name))
@@ -254,7 +256,7 @@ class Accounts:
         """
         serial = self._hold(name, sender, text, source)
         self._ask(ToStore.Whisper(number, self.order.now, sender, name, text, True, source, key, tag, extra),
-                  Settled.Kept, asker, name, serial, source, kept_size(sender, text), number, self._now(),
+                  Settled.Kept, asker, name, serial, source, kept_size(sender, text), number, self.seconds,
                   key, tag)
 
     def reserve(self, name: bytes, sender: bytes, text: bytes, source: str) -> Optional[Held]:
@@ -289,7 +291,7 @@ class Accounts:
         share.pending_messages += 1
         share.pending_size += size
         if account.oldest is None:
-            account.oldest = self._now()
+            account.oldest = self.seconds
         return account.serial
 
     def settle_kept(self, name: bytes, serial: int, source: str, size: int, stored: Optional[bool]) -> None:
@@ -382,7 +384,7 @@ class Accounts:
             if messages or size:
                 self._count(account, source, messages, size)
         if account.shares:
-            account.oldest = self._now() if oldest is None else oldest
+            account.oldest = self.seconds if oldest is None else oldest
 
 
 _NOTHING = _Share()

@@ -41,14 +41,6 @@ class Entering:
         # Holder whose new room is being stored -> its requests to enter others, which are answered behind that one.
         self._opening: Dict[int, List[Tuple[bytes, Collection[bytes], Optional[bytes]]]] = {}
 
-    @property
-    def _now(self) -> int:
-        return self._accounts.order.now
-
-    @property
-    def _seconds(self) -> int:
-        return self._now // MILLISECONDS
-
     # ---- which rooms there are
 
     def restore(self, kept: Iterable[Tuple[int, bytes, str]], last: int) -> None:
@@ -64,7 +56,7 @@ class Entering:
         self._rooms.with_ports = frozenset(names)
         for name in sorted(self._rooms.with_ports - self._rooms.by_name.keys()):
             room = self._rooms.open(name)
-            room.lasts, room.made_at = True, self._seconds
+            room.lasts, room.made_at = True, self._accounts.seconds
             self.keep(room)
 
     def keep(self, room: Room, then: Optional[Callable[[Optional[bool]], None]] = None, worker: int = 0,
@@ -72,7 +64,7 @@ class Entering:
         """Store the room if it lasts, or that there is none any more; then answer."""
         answer = ignore if then is None else self._post.guarded(worker, session or (), then)
         if room.members:
-            room.left_at = self._seconds  # if the server should end now
+            room.left_at = self._accounts.seconds  # if the server should end now
         if room.number not in self._rooms.by_number:
             self._store.ask(answer, ToStore.CloseRoom(room.number))
         elif room.lasts or room is self._rooms.lobby:
@@ -83,15 +75,15 @@ class Entering:
     def tidy(self) -> None:
         """Once a day, close rooms that nobody has visited for too long; one in which somebody is was visited today."""
         days = self._gate.limits["empty_room_days"]
-        if not days or self._now - self._tidied_at < DAY * MILLISECONDS:
+        if not days or self._accounts.order.now - self._tidied_at < DAY * MILLISECONDS:
             return
-        self._tidied_at = self._now
+        self._tidied_at = self._accounts.order.now
         self._post.change()
         for room in [*self._rooms.by_number.values()]:
             if room.members:
                 self.keep(room)
             elif not (room is self._rooms.lobby or room.name in self._rooms.with_ports
-                      or room.left_at >= self._seconds - days * DAY):
+                      or room.left_at >= self._accounts.seconds - days * DAY):
                 self._rooms.close(room)
                 self.keep(room)
 
@@ -213,7 +205,7 @@ class Entering:
 
     def _open(self, room_name: bytes, owner: bytes) -> Room:
         room = self._rooms.open(room_name)
-        room.left_at = room.made_at = self._seconds
+        room.left_at = room.made_at = self._accounts.seconds
         room.lasts = self._gate.is_protected(owner)
         if room.lasts:
             room.roles[owner] = OWNER
@@ -256,7 +248,7 @@ class Entering:
         if room.banned or room.muted:
             self.note_if_barred(room, holder)
         self.told_of_newcomers += len(room.members)
-        if is_new or room.left_at < self._seconds - DAY:
+        if is_new or room.left_at < self._accounts.seconds - DAY:
             self.keep(room)
         if looks:
             self._questions.show_around(room, holder)
@@ -324,7 +316,7 @@ class Entering:
         """The holder is in the room no more. If nobody is, that has to be stored."""
         self._rooms.leave(room, holder, split(holder)[0])
         if not room.members:
-            room.left_at = self._seconds
+            room.left_at = self._accounts.seconds
             if not room.lasts:
                 self._rooms.close(room)
 

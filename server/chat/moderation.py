@@ -4,7 +4,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
-from parley.server.chat.entering import MILLISECONDS, Entering, ignore
+from parley.server.chat.entering import Entering, ignore
 from parley.server.chat.gate import Gate, setting, settings_of
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import spelled
@@ -53,14 +53,6 @@ class Moderation:
             **{act: functools.partial(self._put, entries) for act, entries in _PUTS.items()},
             **{act: functools.partial(self._take_off, entries) for act, entries in _TAKES_OFF.items()},
             **{act: functools.partial(self._set_role, *roles) for act, roles in _ROLES.items()}}
-
-    @property
-    def _now(self) -> int:
-        return self._accounts.order.now
-
-    @property
-    def _seconds(self) -> int:
-        return self._now // MILLISECONDS
 
     # ---- speaking
 
@@ -132,7 +124,7 @@ class Moderation:
     def announce(self, worker: int, asker: int, token: int, text: bytes) -> None:
         """Who runs the server says something in the lobby."""
         self._post.change()
-        frame = talk(LOBBY, 0, [record(0, SERVER, text, self._seconds)], AWAITED)
+        frame = talk(LOBBY, 0, [record(0, SERVER, text, self._accounts.seconds)], AWAITED)
         self._post.announce(frame, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def _meant(self, room: Optional[Room], act: str, about: bytes) -> bytes:
@@ -212,20 +204,21 @@ class Moderation:
 
     def _note(self, room: Room, act: str, by: bytes, about: bytes, text: bytes) -> Tuple[int, ...]:
         """Keep an act among what was said in the room: (number, milliseconds), or nothing."""
-        number, now = self._numbers.take(), self._now
+        number, now = self._numbers.take(), self._accounts.order.now
         if number is None:
             return ()
-        frame = talk(room.number, 0, [record(0, by, b"\0" + events.noted(act, about, text), self._seconds)], EXTRA)
+        noted = record(0, by, b"\0" + events.noted(act, about, text), self._accounts.seconds)
+        frame = talk(room.number, 0, [noted], EXTRA)
         self._store.talk(placed(frame, number, now), ignore)
         return number, now
 
     def _set_topic(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.topic = text, by, self._seconds
+        room.topic = text, by, self._accounts.seconds
         return ()
 
     def _invite(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.invited = {name: until for name, until in room.invited.items() if until >= self._now}
-        room.invited[about] = self._now + INVITED_FOR
+        room.invited = {name: until for name, until in room.invited.items() if until >= self._accounts.order.now}
+        room.invited[about] = self._accounts.order.now + INVITED_FOR
         whom = self._members.called(about)
         if whom is not None:
             self._post.tell(whom, events.Invited(room.name, by))
@@ -238,7 +231,7 @@ class Moderation:
         return self._put_out(room, [whom])
 
     def _ban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.banned[about] = by, text, self._seconds
+        room.banned[about] = by, text, self._accounts.seconds
         inside = self._members.names if room is self._rooms.lobby else room.members
         return self._put_out(room, [
             holder for holder in inside if self._gate.is_banned(room, holder)])
@@ -255,7 +248,7 @@ class Moderation:
         return ()
 
     def _mute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.muted[about] = by, text, self._seconds
+        room.muted[about] = by, text, self._accounts.seconds
         return ()
 
     def _unmute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
@@ -263,11 +256,11 @@ class Moderation:
         return ()
 
     def _bar(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.banned[about] = by, text, self._seconds
+        room.banned[about] = by, text, self._accounts.seconds
         return ()
 
     def _put(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        getattr(room, entries)[about] = by, text, self._seconds
+        getattr(room, entries)[about] = by, text, self._accounts.seconds
         return ()
 
     def _take_off(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

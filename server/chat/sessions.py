@@ -112,10 +112,6 @@ class Sessions:
         self._of_guests: Dict[int, Dict[Tuple[int, bytes], int]] = {}
         claims.deciders["resume"] = self.resume
 
-    @property
-    def _now(self) -> int:
-        return self._accounts.order.now // 1000
-
     def restore(self, stored: Iterable[Stored]) -> None:
         """The sessions that were stored before the server started; for all of them it ended just now."""
         for key, name, is_account, since, tags in stored:
@@ -343,11 +339,11 @@ class Sessions:
         if session is not None:
             self._note_rooms(holder, session)
             session.holder = None
-            self._ended[session.key] = self._now
+            self._ended[session.key] = self._accounts.seconds
 
     def tidy(self) -> None:
         """Sessions are over whose connections ended long ago, or too many of them."""
-        now, over = self._now, []
+        now, over = self._accounts.seconds, []
         if not next(iter(self._ended.values()), now):
             for key, ended in self._ended.items():
                 self._ended[key] = ended or now
@@ -385,7 +381,7 @@ class Sessions:
             self._post.worker(worker, ToWorker.Unsaid([(session, serial)], trouble or Reason.NOT_STORED))
             return
         self._post.change()
-        frame = placed(talk(room, worker, [record(session, name, text, self._now)], AWAITED), number,
+        frame = placed(talk(room, worker, [record(session, name, text, self._accounts.seconds)], AWAITED), number,
                        self._accounts.order.now)
         key = self.note(holder, tag, number, serial)
         self._post.spread(frame, None if where is None or room == LOBBY else where.interest)
@@ -411,7 +407,7 @@ class Sessions:
         self._post.change()
         at = self._accounts.order.now
         # Of no worker, as among its members there is nobody who has said it.
-        frame = placed(talk(where.number, 0, [record(0, name, text, self._now)], AWAITED), number, at)
+        frame = placed(talk(where.number, 0, [record(0, name, text, self._accounts.seconds)], AWAITED), number, at)
         self._post.spread(frame, where.interest)
         self._store.talk(frame, self._post.guarded(
             worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, at // 1000, 0, at)))
@@ -421,7 +417,7 @@ class Sessions:
         """
         session = self._of_holders.get(holder)
         known = session.tagged(tag) if session else None
-        if known is None or known.time // 1000 + RESUMED_FOR <= self._now:
+        if known is None or known.time // 1000 + RESUMED_FOR <= self._accounts.seconds:
             return False
         if known.stored:
             self._post.confirm(holder, True, known.number, known.time // 1000, serial, known.time)
