@@ -171,9 +171,13 @@ class Decoder:
             if self._accept is not None:
                 self._check(fields)
             return len(head) + 4, fields
-        size = int(fields.get("content-length", "0"))
-        fields["body"] = rest[:size].decode("utf-8", "backslashreplace")
-        return (len(head) + 4 + size, fields) if len(rest) >= size else (0, None)
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            size, body = _chunked(rest)
+        else:
+            size = int(fields.get("content-length", "0"))
+            body = rest[:size]
+        fields["body"] = body.decode("utf-8", "backslashreplace")
+        return (len(head) + 4 + size, fields) if size is not None and len(rest) >= size else (0, None)
 
     def _check(self, fields):
         wanted = {"upgrade": "websocket", "connection": "upgrade"}
@@ -206,6 +210,25 @@ class Decoder:
             return None
         whole, self._parts = b"".join(self._parts), None
         return _object(whole)
+
+
+def _chunked(data):
+    """(size, body) of what comes in chunks, with the last one; the size is None if that is not there."""
+    body, at = b"", 0
+    while True:
+        line, end, _ = data[at:].partition(b"\r\n")
+        if not end:
+            return None, body
+        size = re.fullmatch(rb"([0-9A-Fa-f]{1,7})(?:;.*)?", line)
+        if not size:
+            raise Broken("not the length of a chunk: %s" % line[:20].decode("latin-1"))
+        start, count = at + len(line) + 2, int(size.group(1), 16)
+        at = start + count + 2
+        body += data[start:start + count]
+        if len(data) < at:
+            return None, body
+        if not count:
+            return at, body
 
 
 def _closing(content):

@@ -187,6 +187,12 @@ def test_a_refusal_has_a_status_headers_and_a_body():
     assert fed_in_all_ways(data + data, opened=False) == ([fields, fields], b"")
 
 
+def test_a_body_may_come_in_chunks():
+    data = b"HTTP/1.1 426 Upgrade\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nno\n\r\n1\r\n!\r\n0\r\n\r\n"
+    fields = {"status": 426, "transfer-encoding": "chunked", "body": "no\n!"}
+    assert fed_in_all_ways(data + data, opened=False) == ([fields, fields], b"")
+
+
 @for_each("data", [b"OK\n", b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nx\r\n\r\n"])
 def test_what_is_no_answer_of_http_is_told_apart(data):
     decoder, careful = web.Decoder(), web.Decoder()
