@@ -13,7 +13,9 @@ LONG = (SILENCE + 1.0, SILENCE + 3.0)
 # Behind a cut link a promoted replica has less than its master acknowledged: only these show what a log loses.
 # In the last one the old master is made a replica that follows nobody: it still has what only it has acknowledged.
 BEHIND_A_CUT = ("cut, failover", "cut, kill master", "cut, freeze master", "cut, failover, cut")
-OF_THE_ENGINE = (*BEHIND_A_CUT, "kill master", "freeze master", "failover", "kill replica", "freeze replica",
+# While the old master is away, nodes read from its successor; when it is back it has less than they have heard.
+AWAY = ("kill master for a while", "freeze master for a while")
+OF_THE_ENGINE = (*BEHIND_A_CUT, *AWAY, "kill master", "freeze master", "failover", "kill replica", "freeze replica",
                  "cut", "drop connections")
 OF_ONE_SERVER = ("restart engine", "freeze engine", "drop connections")  # where it has no replica
 OF_A_NODE = ("kill node", "freeze node", "cut off node", "hang node's network")
@@ -51,9 +53,11 @@ class Failures:
         if kind.startswith("cut"):
             engine.cut_replication()
             self._last(WHILE_CUT)
-        if kind.endswith(("kill master", "freeze master")):
+        if "kill master" in kind or "freeze master" in kind:
             master.kill() if "kill" in kind else master.freeze()
             wait_until(lambda: engine.master() is not master, "the replica is not promoted")
+            if kind in AWAY:
+                self._last(SHORT)
         elif "failover" in kind:
             engine.failover()
             if kind.endswith("cut"):
