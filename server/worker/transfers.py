@@ -6,9 +6,11 @@
     GET /files/<id>/<name>    it is handed out to whoever knows the id, whatever name is asked for
 """
 import base64
+import collections
 import os
 import re
 import selectors
+import time
 import urllib.parse
 
 from parley.server.files.desk import Call
@@ -19,7 +21,11 @@ from parley.server.protocols.events import Reason
 from parley.server.protocols.reasons import SENTENCES
 from parley.server.worker.transports.plain import Plain
 
-PIECE = 256 << 10  # bytes of all files in one tick, so that talk does not wait; and at most in memory of what one sends
+PIECE = 256 << 10  # bytes that are moved at once; and at most in memory of what one sends
+# A worker moves files for one part in so many of its time: after each piece it moves none for SHARE - 1 times as long
+# as that one took. So however much is wanted, most of its time is left to those who talk.
+SHARE = 5
+MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 METHODS = b"GET, HEAD, PUT, DELETE"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -48,24 +54,56 @@ _WORDS = {
 
 
 class Transfers:
-    """Those of one worker. site: `server.http.site.Site`, in whose form refusals are."""
+    """Those of one worker. site: `server.http.site.Site`, in whose form refusals are.
+
+    turn: when the next piece may be moved, monotonic seconds. Those who wait for it are one to `Worker.turns`, which is
+    what pace, transport, take_turn and crash are for.
+    """
+
+    transport = None
 
     def __init__(self, worker):
         self.site = None
+        self.turn = 0.0
         self._worker = worker
         self._desk = worker.files
-        self._tick = worker.now
-        self._left = PIECE  # of this tick's
+        self._line = collections.OrderedDict()  # bodies that wait for their turn; the values mean nothing
 
-    def allowed(self):
-        """How many bytes may be moved yet in this tick; the selector tells again of who gets none."""
-        if self._tick != self._worker.now:
-            self._tick, self._left = self._worker.now, PIECE
-        return self._left
+    @property
+    def pace(self):
+        """See `server.worker.paced.Turns`."""
+        return self
 
-    def moved(self, count):
-        """So many bytes were."""
-        self._left -= count
+    def move(self, body, transport):
+        """Move a piece of a body, now or in its turn; while it waits for that, its `waits` is true."""
+        if self._line or time.monotonic() < self.turn:
+            body.waits = True
+            self._line[body] = None
+            self._worker.turns.wait(self)
+            body.visitor.watch_body()
+        else:
+            self._move(body, transport)
+
+    def _move(self, body, transport):
+        began, before = time.monotonic(), time.process_time()
+        body.move(transport)
+        self.turn = max(self.turn, began - MADE_UP) + SHARE * (time.process_time() - before)
+
+    def take_turn(self, _):
+        """Who has waited for longest has its turn; does anybody else wait?"""
+        if self._line:
+            body, _ = self._line.popitem(last=False)
+            body.waits = False
+            body.visitor.serve_body(lambda transport: self._move(body, transport))
+        return bool(self._line)
+
+    def forget(self, body):
+        """It is over."""
+        self._line.pop(body, None)
+
+    def crash(self):
+        """Called in an exception handler."""
+        self._worker.admission.lose_one()
 
     def begin(self, visitor, request, path):
         """A visitor asks for something below /files/; `path`: what stands behind that, as a list."""
@@ -152,6 +190,7 @@ class Transfers:
 
     def taken(self, upload, answer):
         """What has become of it."""
+        self.forget(upload)
         whole = answer.get("whole")
         self._tell(upload.visitor, upload.request, 201 if whole else 202, answer, upload.left)
 
@@ -202,10 +241,12 @@ class Bytes(Call):
 
 
 class Upload:
-    """What one visitor sends. left: bytes that have not come yet.
+    """What one visitor sends. left: bytes that have not come yet. waits: for its turn?
 
     It holds at most PIECE bytes, and while it does no more is read: TCP pushes back on the client.
     """
+
+    waits = False
 
     def __init__(self, transfers, visitor, request):
         self.visitor = visitor
@@ -218,7 +259,7 @@ class Upload:
     @property
     def mask(self):
         """What the visitor's transport is to be watched for."""
-        return READ if self.left and not self._held else 0
+        return READ if self.left and not self._held and not self.waits else 0
 
     def hear(self, answer):
         """Of those who keep files: it may come, or what has become of it."""
@@ -234,17 +275,18 @@ class Upload:
 
     def go_on(self, transport):
         """The transport has something."""
-        allowed = min(self._transfers.allowed(), self.left)
-        if self._held or allowed <= 0:
-            return
+        if self.left and not self._held and not self.waits:
+            self._transfers.move(self, transport)
+
+    def move(self, transport):
+        """Take a piece."""
         try:
-            data = transport.recv(allowed)
+            data = transport.recv(min(PIECE, self.left))
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if data:
-            self._transfers.moved(len(data))
             self._take(data)
         else:
             self.visitor.close()
@@ -273,26 +315,35 @@ class Upload:
 
     def close(self):
         """The visitor is gone."""
+        self._transfers.forget(self)
         self.call.close()
 
 
 class Download:
-    """What one visitor is sent: the bytes of a file from `begin` to `end`."""
+    """What one visitor is sent: the bytes of a file from `begin` to `end`. waits: for its turn?"""
 
-    mask = WRITE
+    waits = False
 
     def __init__(self, transfers, visitor, fd, begin, end):
+        self.visitor = visitor
         self._transfers = transfers
-        self._visitor = visitor
         self._fd = fd
         self._at = begin
         self._end = end
 
+    @property
+    def mask(self):
+        """What the visitor's transport is to be watched for."""
+        return 0 if self.waits else WRITE
+
     def go_on(self, transport):
         """The transport takes something."""
-        most = min(self._transfers.allowed(), self._end - self._at)
-        if most <= 0:
-            return
+        if not self.waits:
+            self._transfers.move(self, transport)
+
+    def move(self, transport):
+        """Send a piece."""
+        most = min(PIECE, self._end - self._at)
         try:
             if isinstance(transport, Plain):
                 sent = os.sendfile(transport.fileno(), self._fd, self._at, most)
@@ -306,18 +357,18 @@ class Download:
         except OSError:
             is_over, sent = True, 0
         if is_over:
-            self._visitor.close()  # it, or the file
+            self.visitor.close()  # it, or the file
             return
         self._at += sent
         if sent:
-            self._transfers.moved(sent)
-            self._visitor.await_more()
+            self.visitor.await_more()
         if self._at == self._end:
             self.close()
-            self._visitor.answered()
+            self.visitor.answered()
 
     def close(self):
         """No more of it."""
+        self._transfers.forget(self)
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -4,6 +4,7 @@ The clients that send them are on the same machine, and take as much of it as th
 while they send the same to a program that throws it away.
 """
 import contextlib
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -22,12 +23,12 @@ from stress.proofs.processes import cpu_seconds, keeper_of, resident, worker_of,
 from stress.web import WebClient
 
 SIZE = 25 << 20  # bytes of each of many files
-WORDS = 800  # of the talk that is timed, each way of looking at it
+WORDS = 400  # of the talk that is timed, each way of looking at it
 PAUSE = 0.01  # seconds between two
 MOST_TIMES, MOST_MORE = 2.0, 0.020  # that the 99th percentile may grow by: so many times, and so many seconds
 LEAST_SPEED = 100.0  # MB/s of all uploads together, where the disk takes as much
 MOST_MEMORY = 64 << 20  # bytes that a worker may grow by
-CONFIG = {"limits": {"messages_per_second": 0},
+CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0,
           "files": {"file_bytes": 1 << 32, "guest_bytes": 1 << 40, "all_bytes": 1 << 40, "offers_per_minute": 0,
                     "disk_reserve_percent": 0}}
 
@@ -120,8 +121,13 @@ def together(server, client, uploads, say, path, disk):
         watcher.join()
         for sender in senders:
             sender.close()
+        file = Sent(client, os.urandom(SIZE))
+        demand(file.put(address)[0] == 201, "a file did not come")
+        fetched, whole, lasted = beside(client, lina, address, file.file, uploads, work=fetch_all)
     say("while %d upload files of 25 MiB, at %.0f MB/s: p50 %.1f ms, p99 %.1f ms" % (uploads, speed, *busy))
-    say("then storing took more than 5 ms in %.1f %% of all times, and a turn of the worker in %.2f %%" % (*slow,))
+    say("while %d download one, at %.0f MB/s: p50 %.1f ms, p99 %.1f ms" % (
+        uploads, whole * SIZE / lasted / 1e6, *fetched))
+    say("with uploads storing took more than 5 ms in %.1f %% of all times, a turn of the worker in %.2f %%" % (*slow,))
     grown = [high - low for high, low in zip(most, before)]
     say("the worker grew by %.1f MB, the process that keeps files by %.1f MB" % tuple(one / 1e6 for one in grown))
     demand(speed > min(LEAST_SPEED, disk), "only %.0f MB/s came", speed)
@@ -129,10 +135,11 @@ def together(server, client, uploads, say, path, disk):
     demand(busy[1] <= min(quiet[1] * MOST_TIMES, quiet[1] + MOST_MORE * 1000), "others waited for %.1f ms", busy[1])
 
 
-def beside(speaker, hearer, address, keys, uploads, count=None):
-    """(figures of `talk`, count() at its end, or of files that came whole; seconds) while so many upload there."""
+def beside(speaker, hearer, address, keys, at_once, count=None, work=None):
+    """(figures of `talk`, count() at its end, or of whole files; seconds) while so many upload there, or do `work`."""
     over, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
-    crowd = multiprocessing.get_context("fork").Process(target=send_all, args=(address, keys, uploads, over, done))
+    crowd = multiprocessing.get_context("fork").Process(
+        target=work or send_all, args=(address, keys, at_once, over, done))
     crowd.start()
     began = time.monotonic()
     figures = talk(speaker, hearer, WORDS)
@@ -224,7 +231,26 @@ def send_all(address, keys, at_once, over, done):
                     ask(address, "DELETE", "/files/" + file, headers={"Authorization": "Bearer " + token})
 
     per = len(keys) // at_once
-    threads = [threading.Thread(target=work, args=(keys[n * per:(n + 1) * per],)) for n in range(at_once)]
+    together_in_threads([functools.partial(work, keys[n * per:(n + 1) * per]) for n in range(at_once)])
+
+
+def fetch_all(address, file, at_once, over, done):
+    """Likewise: that many threads get a file again and again."""
+    os.nice(10)
+
+    def work():
+        while not over.is_set():
+            status, _, body = ask(address, "GET", "/files/%s/a" % file)
+            demand(status == 200 and len(body) == SIZE, "a download was answered %d", status)
+            with done.get_lock():
+                done.value += 1
+
+    together_in_threads([work] * at_once)
+
+
+def together_in_threads(functions):
+    """Call each in a thread of its own, until all are done."""
+    threads = [threading.Thread(target=function) for function in functions]
     for thread in threads:
         thread.start()
     for thread in threads:
