@@ -41,7 +41,7 @@ stand why. "-" as a topic takes it away. The words of 409 are those of `server.p
 never sends any of 400 to 408 never gets any of 401 to 410.
 
 Existing clients read a frame with one recv(2048), and stop if it returns two. So each frame is a send of its own, with
-time to read it before the next, except in a flood (see `server.worker.fanout.OneByOne` and `server.worker.paced`),
+time to read it before the next, except in a flood (see `audience_kinds.OneByOne` and `paced` in `server.worker`),
 and no frame is longer than 2048 bytes except 303, 210, 407 and 410, which cannot be split.
 
 What becomes of the texts of others:

@@ -25,7 +25,7 @@ Programs of this family say good-bye with a message: !DISCONNECT, !DISCONNECT!, 
 other.
 
 Messages to a client have no end mark, so each is a send of its own, with time to read it before the next, except in a
-flood (see `server.worker.fanout.OneByOne` and `server.worker.paced`). A text must not look like the beginning of
+flood (see `audience_kinds.OneByOne` and `paced` in `server.worker`). A text must not look like the beginning of
 another message either, as two may be read at once. What becomes of the texts of others:
 
     carried   all other characters of a text, in one message however long it is, and its time in hours and minutes

@@ -9,188 +9,35 @@ Whoever hears less (not its own words, or only what follows its login) or more (
 cuts. A cut is (start, stop, instead, rooms): the frames `instead` take the place of the frames from
 start to stop, and those before are heard as far as they are of `rooms`, in which the session was until then. The
 indices are into the one list, whichever rooms a session is in.
+
+`groups.py` has who hears the same; `audience_kinds.py` what is different for some protocols; `audiences.py` which
+audiences there are.
 """
-import bisect
-import collections
-import functools
 import itertools
 import logging
 import time
 
 from parley.server.chat.room import EVERYWHERE, LOBBY
-from parley.server.chat.session.states import GONE, WAITING
 from parley.server.protocols import events
-from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left, Managed, Renamed, Said, Users
+from parley.server.protocols.events import HOME, Users
 from parley.server.protocols.sealed import shown
-from parley.server.worker.outbox import Outbox
+from parley.server.worker.groups import NO_FRAMES, Group
 from parley.server.worker.throttle import KIB_SHIFT
 
-MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as much as a message
 
-MANY = 64  # audiences; with more, those that nobody is in are dropped
 NOWHERE = ()  # the rooms of who is no member
 MOST_SHARED = 3  # rooms in a tuple of which there is one for all who are in them; of more, few are in the same
-
-_AS_IN_LOBBY = {Entered: Joined, Exited: Left}
-_OF_SOMEBODY = frozenset([Renamed, Exited, Left])  # what happens to somebody; if it is gone
-_LONG = frozenset(events.LONG_ANSWERS.values())
+LONG = frozenset(events.LONG_ANSWERS.values())
 
 log = logging.getLogger(__name__)
-
-
-def audience(protocol, form, strangers, home=HOME, known=None):
-    """The audience for a form of a protocol module, of the kind that its traits call for.
-
-    known: `server.chat.room.Rooms`: what is known of people, where the protocol tells of them; and their aliases,
-        where names may be too long for it.
-    home: the name of the room that stands in the lobby's place for its members; empty where that is the lobby.
-    strangers: `server.worker.strangers.Strangers`, as a bug in an encoder may show again and again.
-    """
-    if protocol.TRAITS.personal:
-        kind = Personal
-    elif protocol.TRAITS.answers_first:
-        kind = AnswersFirst
-    elif protocol.TRAITS.converses:
-        kind = Conversing
-    elif protocol.TRAITS.labels:
-        kind = functools.partial(Labelling, protocol.with_label)
-    elif protocol.TRAITS.resumes:
-        kind = Resuming
-    else:
-        kind = Audience if protocol.TRAITS.coalesces else OneByOne
-    encode, encode_talk = protocol.FORMS[form], getattr(protocol, "TALK", {}).get(form)
-    if protocol.TRAITS.people:
-        encode, encode_talk = functools.partial(encode, known), functools.partial(encode_talk, known)
-    if protocol.TRAITS.longest_name and known is not None:
-        encode = _with_aliases(encode, known.aliases)
-    traits = protocol.traits_of(form) if protocol.TRAITS.converses else protocol.TRAITS
-    return kind(protocol.NAME, traits, _at_home(encode, home) if home else encode, strangers, home, form, encode_talk)
-
-
-def _with_aliases(encode, aliases):
-    """An encoder that shows names that are too long for its protocol by their aliases, {name: alias}."""
-    return lambda happening, me: encode(happening, me, aliases)
-
-
-class Audiences(dict):
-    """All audiences of a worker: {(name of the protocol, form, home): audience}.
-
-    They are made when there is somebody to hear them, so that a protocol that nobody uses costs the others nothing;
-    and dropped when there is nobody, if there are many.
-
-    everyone: a list of them all. prepare: called with each new one.
-    known: see `audience`; set before anybody comes.
-    """
-
-    def __init__(self, protocols, strangers, prepare):
-        super().__init__()
-        self.everyone = []
-        self.known = None
-        self._protocols = protocols
-        self._strangers = strangers
-        self._prepare = prepare
-
-    def __missing__(self, key):
-        if len(self) > MANY:
-            self._drop_empty(key[0])
-        return self._make(key)
-
-    def _make(self, key):
-        name, form, home = key
-        made = self[key] = audience(self._protocols[name], form, self._strangers, home, self.known)
-        self.everyone.append(made)
-        self._prepare(made)
-        return made
-
-    def flush(self):
-        """The end of a tick: each sends what it has."""
-        for hearers in self.everyone:
-            if hearers._frames or hearers._cuts:
-                hearers.flush()
-
-    def _drop_empty(self, protocol):
-        """Only one of the protocol's audiences that nobody is in is left, which gets the counts of the others."""
-        empty = [(key, one) for key, one in self.items() if key[0] == protocol and one.is_empty()]
-        for key, one in empty[1:]:
-            empty[0][1].take_counts(one)
-            self.everyone.remove(one)
-            del self[key]
-
-
-def _at_home(encode, home):
-    """An encoder to which what happens in the room `home` is what happens in the lobby to others."""
-
-    def encode_at_home(happening, *others):
-        if getattr(happening, "room", None) == home:
-            kind = type(happening)
-            if kind in _AS_IN_LOBBY:
-                happening = _AS_IN_LOBBY[kind](happening.name)
-            else:
-                happening = happening._replace(room=HOME)
-        return encode(happening, *others)
-
-    return encode_at_home
-
-
-def _without_room(happening):
-    """What has happened, to be compared with what is told of other rooms."""
-    if type(happening) is Renamed:
-        return happening.old, happening.new
-    return happening.name
-
-
-def _charge(session, frames, shift):
-    """What these frames cost, in messages: one for each 1 << shift bytes."""
-    session.charge(sum(map(len, frames)) >> shift)
-
-
-class Group:
-    """Those of the tick's frames that are heard by all who are in the same of its active rooms.
-
-    everything: the list of all frames. indices: of those in it that are heard; None if they all are.
-    size: how many are heard. When the list of all grows, it takes another group.
-    text: these joined; offsets: where each of them begins in it. Both are None until they are wanted.
-    """
-
-    __slots__ = ("everything", "indices", "size", "text", "offsets")
-
-    def __init__(self, everything, indices=None):
-        self.everything = everything
-        self.indices = indices
-        self.size = len(everything if indices is None else indices)
-        self.text = self.offsets = None
-
-    @property
-    def frames(self):
-        """Those that are heard."""
-        return self.everything if self.indices is None else [*map(self.everything.__getitem__, self.indices)]
-
-    def join(self):
-        """The one text that all who are in the group are sent, or parts of it."""
-        if self.text is None:
-            self.text = memoryview(b"".join(self.frames))
-        return self.text
-
-    def measure(self):
-        """The offsets."""
-        self.join()
-        self.offsets = [0, *itertools.accumulate(map(len, self.frames))]
-        return self.offsets
-
-    def place(self, index):
-        """How many of the group's frames come before the one of this index in the list of all?"""
-        return index if self.indices is None else bisect.bisect_left(self.indices, index)
-
-
-_NO_FRAMES = Group([], [])
 
 
 class Audience:
     """The members that hear in one form on this worker, and the tick's frames for them.
 
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
-    home, form: see `audience`. encode_talk: see TALK in `server.protocols`; or None.
+    home, form: see `server.worker.audiences.audience`. encode_talk: see TALK in `server.protocols`; or None.
     echo: do speakers hear themselves? motd: the message of the day, or empty. rules: what a `Greeted` tells of them.
     clients: how many connections belong to it, of members and strangers.
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
@@ -230,7 +77,7 @@ class Audience:
         self._cuts = {}  # session -> its cuts, in order
         self._own = {}  # session that has no cuts -> (start of the run, start, stop) of own words it does not hear
         self._groups = {}  # active rooms, sorted -> Group of `_all`'s frames; made when somebody is first sent any
-        self._all = _NO_FRAMES  # the group that hears all of these frames
+        self._all = NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
             self._runs = [(0, self._room)]
 
@@ -308,7 +155,7 @@ class Audience:
         """Its own list of users, a Marked, which is charged for. From here on it gets the same as everybody."""
         self._unlisted.discard(session)
         frames = self._encode(marked, session.name)
-        _charge(session, frames, KIB_SHIFT)
+        charge_for(session, frames, KIB_SHIFT)
         self._tell(session, frames)
 
     # ---- what they hear
@@ -434,7 +281,7 @@ class Audience:
     def _answer_frames(self, session, happening):
         """The frames of an answer; those that are the same for all who ask are made once. Long ones are charged for."""
         happening, kind = self._to_tell(happening), type(happening)
-        if kind not in _LONG:
+        if kind not in LONG:
             return self._encode(happening, session.name)
         known, frames = self._shared.get(kind, (None, None))
         is_new = known is not happening
@@ -442,7 +289,7 @@ class Audience:
             frames = self._encode(happening, session.name)
         if kind in self.traits.shared_answers:
             self._shared[kind] = happening, frames
-        _charge(session, frames, KIB_SHIFT if is_new else SHARED_SHIFT)
+        charge_for(session, frames, KIB_SHIFT if is_new else SHARED_SHIFT)
         return frames
 
     def hold(self, session):
@@ -492,7 +339,7 @@ class Audience:
         active = self._active
         if len(active) == 1:
             (room,) = active
-            return self._all if room in rooms else _NO_FRAMES
+            return self._all if room in rooms else NO_FRAMES
         rooms = tuple([room for room in rooms if room in active])
         if len(rooms) == len(active):
             return self._all
@@ -645,275 +492,6 @@ class Audience:
         session.send(pieces)
 
 
-class Resuming(Audience):
-    """Whoever comes back is told what it has missed before all that happens meanwhile, which is held back for it."""
-
-    def hold_back(self, session):
-        """Of what it is told from here on, only the answers are sent, until `let_go_on`."""
-        if session not in self._held:
-            self._send_so_far(session)
-            self._held[session] = Outbox()
-
-    def let_go_on(self, session):
-        """It is sent what was held back, and hears on."""
-        if session in self._held:
-            self._send_so_far(session)
-            session.send([b"".join(self._held.pop(session))])
-
-    def answer(self, session, happening):
-        if session in self._held:
-            session.send(self._answer_frames(session, happening))
-        else:
-            super().answer(session, happening)
-
-    def flush(self):
-        if self._held:
-            for session in self._held.keys() - self._cuts.keys():
-                self._cut(session, len(self._frames), ())
-        super().flush()
-
-    def _send(self, session, pieces):
-        if session in self._held:
-            self._held[session].extend(pieces)
-        else:
-            session.send(pieces)
-
-
-class Labelling(Resuming):
-    """The answer to what has a label bears it, too.
-
-    with_label: (frame, label) to the frame with it.
-    """
-
-    def __init__(self, with_label, *arguments):
-        super().__init__(*arguments)
-        self._with_label = with_label
-        self._labels = {}  # session -> label of what it has asked and is not answered
-
-    def label(self, session, label):
-        """The next answer bears this."""
-        self._labels[session] = label
-
-    def _answer_frames(self, session, happening):
-        frames = super()._answer_frames(session, happening)
-        label = self._labels.pop(session, None)
-        return (self._with_label(frames[0], label), *frames[1:]) if frames and label is not None else frames
-
-    def leave(self, session, room=EVERYWHERE):
-        if room == EVERYWHERE and session.state is GONE:  # or else it has deleted its account, and is answered next
-            self._labels.pop(session, None)
-        super().leave(session, room)
-
-
-class Conversing(Audience):
-    """What is told to a session alone is put into words by its decoder, which knows what it has asked.
-
-    Where talk is acknowledged, whoever says something is told that it is stored in its place: what follows it waits.
-    What happens to somebody, and not to a room, is told once to each who is in any of its rooms.
-    """
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self._happened = None, ()  # the last of these, without its room; who was told of it
-        self._later = {}  # session -> Outboxes of what follows its second word that has no answer, its third ...
-        self._collecting = set()  # sessions whose decoders collect what answers a command
-
-    @staticmethod
-    def label(session, label):
-        """The next answer is to what has this label."""
-        session.decoder.label(label)
-
-    def tell(self, session, happening):
-        self._tell(session, session.decoder.tell(self._to_tell(happening), session.name))
-
-    def tell_frames(self, session, frames):
-        (self._collecting.add if session.decoder.collects else self._collecting.discard)(session)
-        self._tell(session, frames)
-
-    def leave(self, session, room=EVERYWHERE):
-        if room == EVERYWHERE:
-            self._collecting.discard(session)
-            for held in self._later.pop(session, ()):
-                self._held[session].extend(held)
-        super().leave(session, room)
-
-    def answer(self, session, happening):
-        frames = session.decoder.tell(self._to_tell(happening), session.name)
-        if type(happening) in _LONG:
-            _charge(session, frames, KIB_SHIFT)
-        if session not in self._held:
-            self._tell(session, frames)
-            return
-        session.send([*frames, *self._held.pop(session)])
-        if session in self._later:
-            self._held[session] = self._later[session].pop(0)
-            if not self._later[session]:
-                del self._later[session]
-
-    def hear(self, room, happening, origin=None):
-        if type(happening) not in _OF_SOMEBODY or not getattr(happening, "gone", True):
-            self._happened = None, ()
-            if type(happening) is Managed and happening.act == "rename":
-                self._tell_of_rename(room, happening)
-                return
-            if self._collecting and type(happening) is Managed:
-                origin = self._collect(room, happening) or origin
-            super().hear(room, happening, origin)
-            return
-        event = _without_room(happening)
-        known, told = self._happened
-        if event != known:
-            told = set(self.rooms.get(room, ()))
-            self._happened = event, told
-            super().hear(room, happening, origin)
-            return
-        frames = self._render(happening)
-        for session in self.rooms.get(room, ()):
-            if session not in told and session is not origin:
-                told.add(session)
-                self._tell(session, frames)
-
-    def _tell_of_rename(self, room, managed):
-        """That a room has another name is told to each member alone: some have to come in again."""
-        for session in [*self.rooms.get(room, ())]:
-            self.tell(session, managed)
-            for command in session.decoder.after_rename(managed):
-                session.hub.hear_once_told(session, command)
-
-    def _collect(self, room, managed):
-        """What somebody has done to the room is a part of what answers it, if that is collected; gives who it is."""
-        members = self.rooms.get(room, ())
-        for session in self._collecting:
-            if session in members and session.name == managed.by:
-                session.decoder.collect(self._encode(managed, None))
-                return session
-        return None
-
-    def hear_plainly(self, room, name, first, records, find, at=0):
-        if find is not None and self.traits.acknowledges and any(
-                find(record[0]) in self.rooms[room] for record in records):
-            return False
-        return super().hear_plainly(room, name, first, records, find, at)
-
-    def hold(self, session):
-        self._send_so_far(session)
-        if session in self._held:
-            self._later.setdefault(session, []).append(Outbox())
-        else:
-            self._held[session] = Outbox()
-
-    def _send(self, session, pieces):
-        if session in self._later:
-            self._later[session][-1].extend(pieces)
-        elif session in self._held:
-            self._held[session].extend(pieces)
-        else:
-            session.send(pieces)
-
-
-class Separate(Audience):
-    """There is more to do for a member than to send it its frames."""
-
-    def _send_by_rooms(self, failed):
-        self._cut_out_all_own()
-        by_rooms = collections.defaultdict(list)
-        for room in self._active:
-            for member in self.rooms.get(room, ()):
-                by_rooms[self.members[member]].append(member)
-        for rooms, members in by_rooms.items():
-            group = self._group(rooms)
-            members = dict.fromkeys(members)  # each once, however many of the rooms it is in
-            self.deliveries += group.size * self._count_uncut(members)
-            self._send_to_group(group, members, failed)
-
-    def _send_to_group(self, group, members, failed):
-        whole = self._span(None, group, 0, group.size)
-        for member in members:
-            if member not in self._cuts:
-                try:
-                    self._send(member, whole)
-                except Exception as error:
-                    failed[member] = error
-
-
-class OneByOne(Separate):
-    """Each frame is a send of its own, for clients that take one recv for one frame.
-
-    In a flood they are sent together: the kernel joins what such a client has not read yet, so it loses them anyway.
-    """
-
-    def _span(self, session, group, first, behind):
-        if group.size > MOST_ALONE:
-            return super()._span(session, group, first, behind)
-        return group.frames[first:behind]
-
-    def _send(self, session, pieces):
-        for piece in pieces:
-            session.send([piece])
-
-
-class Personal(Separate):
-    """Frames name their receiver: what is kept is what happened, rendered for each.
-
-    Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
-    """
-
-    def hold(self, session):
-        self._send_so_far(session)
-        self._held[session] = Outbox()
-
-    def answer(self, session, happening):
-        frames = self._answer_frames(session, happening)
-        if session in self._held:
-            session.send([*frames, *self._held.pop(session)])
-        else:
-            self._tell(session, frames)
-
-    def _send(self, session, pieces):
-        if session in self._held:
-            self._held[session].extend(pieces)
-        else:
-            session.send(pieces)
-
-    def _render(self, happening):
-        """Talk is kept; anything else only if the protocol has frames for it, as for most it has none."""
-        return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
-
-    def _span(self, session, group, first, behind):
-        return self._written(session, group.frames[first:behind])
-
-    def _written(self, session, happenings):
-        encode, name = self._encode, session.name
-        text = b"".join([frame for happening in happenings for frame in encode(happening, name)])
-        return [text] if text else []
-
-    def _send_to_group(self, group, members, failed):
-        happenings = group.frames
-        for member in members:
-            if member not in self._cuts:
-                try:
-                    self._send(member, self._written(member, happenings))
-                except Exception as error:
-                    failed[member] = error
-
-
-class AnswersFirst(Separate):
-    """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self._answers = {}  # session -> frames
-
-    def answer(self, session, happening):
-        self._answers.setdefault(session, []).extend(self._answer_frames(session, happening))
-        if session not in self._cuts:
-            self._cut(session, len(self._frames), ())
-
-    def _send(self, session, pieces):
-        answers = self._answers.pop(session, ())
-        if session.state is WAITING:
-            if pieces:
-                self._held.setdefault(session, Outbox()).extend(pieces)
-            session.send(answers)
-        else:
-            session.send([*answers, *self._held.pop(session, ()), *pieces])
+def charge_for(session, frames, shift):
+    """What these frames cost, in messages: one for each 1 << shift bytes."""
+    session.charge(sum(map(len, frames)) >> shift)

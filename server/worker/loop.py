@@ -14,10 +14,10 @@ from parley.server.ipc.queues import CONTROL, HEAD, called, records, said
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
 from parley.server.worker.admission import Admission
+from parley.server.worker.audiences import Audiences
 from parley.server.worker.beat import FD_SETSIZE, Beat
 from parley.server.worker.connection import READ, WRITE
 from parley.server.worker.deadlines import Deadlines
-from parley.server.worker.fanout import Audiences
 from parley.server.worker.paced import Turns
 from parley.server.worker.stats import Stats
 from parley.server.worker.strangers import Strangers

@@ -19,8 +19,9 @@ from parley.server.ipc.queues import PIECE, Queue
 from parley.server.protocols import PROTOCOLS, dollar
 from parley.server.protocols.events import HOME, Said, Users
 from parley.server.worker import admission, fanout, loop, stats
+from parley.server.worker.audience_kinds import MOST_ALONE
+from parley.server.worker.audiences import audience
 from parley.server.worker.connection import READ
-from parley.server.worker.fanout import MOST_ALONE, audience
 from parley.server.worker.strangers import Strangers
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]

@@ -10,7 +10,9 @@ from parley.server.chat.session.states import GONE, MEMBER, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Joined, Left, Renamed, Said
 from parley.server.protocols.traits import Traits
-from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, Labelling, OneByOne, Personal, audience
+from parley.server.worker.audience_kinds import MOST_ALONE, AnswersFirst, Labelling, OneByOne, Personal
+from parley.server.worker.audiences import audience
+from parley.server.worker.fanout import Audience
 from parley.server.worker.strangers import Strangers
 
 SESSIONS = 4

@@ -10,7 +10,8 @@ from parley.server.chat.session.states import MEMBER, WAITING
 from parley.server.ipc.queues import texts
 from parley.server.protocols.events import HOME, Said, Users
 from parley.server.protocols.traits import Traits
-from parley.server.worker.fanout import MOST_ALONE, AnswersFirst, Audience, OneByOne, Personal
+from parley.server.worker.audience_kinds import MOST_ALONE, AnswersFirst, OneByOne, Personal
+from parley.server.worker.fanout import Audience
 from parley.server.worker.strangers import Strangers
 
 DEV, OPS = 5, 6

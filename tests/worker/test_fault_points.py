@@ -15,7 +15,7 @@ from parley import server
 ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")
 PACED = os.path.join(ROOT, "worker", "paced.py")
-FANOUT = os.path.join(ROOT, "worker", "fanout.py")
+FANOUT = [os.path.join(ROOT, "worker", name) for name in ("fanout.py", "audience_kinds.py")]
 # Whatever is run below these is run for one client: methods of a connection, of its pace, and of an audience for it.
 ENTRANCES = ("on_ready", "heed", "send", "catch_up", "take_turn", "pause", "notice_reset")
 SENDS = ("_send", "_pieces")
@@ -99,7 +99,7 @@ class Fault:
                 within = within or frame.f_locals["self"] is self.victim
             elif code.co_filename == PACED and code.co_name in ENTRANCES:
                 within = within or frame.f_locals["connection"] is self.victim
-            elif code.co_filename == FANOUT and code.co_name in SENDS:
+            elif code.co_filename in FANOUT and code.co_name in SENDS:
                 within = within or frame.f_locals["session"] is self.victim
             frame = frame.f_back
         return within

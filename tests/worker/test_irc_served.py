@@ -2,7 +2,7 @@
 import pytest
 
 from parley.server.protocols.events import HOME
-from parley.server.worker import fanout
+from parley.server.worker import audiences
 
 
 def come(house, name, *rooms, worker=1, caps=b""):
@@ -89,7 +89,7 @@ def test_each_form_is_made_when_there_is_somebody_to_hear_it(pair):
 
 def test_a_form_without_members_is_dropped_where_there_are_many_unless_somebody_is_about_to_log_in_there(
         pair, monkeypatch):
-    monkeypatch.setattr(fanout, "MANY", 0)
+    monkeypatch.setattr(audiences, "MANY", 0)
     forms = pair.driven[0].worker.audiences
     come(pair, b"bob", caps=b"batch").send(b"QUIT\r\n")
     slow = [pair.connect(1, protocol="irc") for _ in range(3)]

@@ -1,0 +1,294 @@
+"""The kinds of audience: what is different where a protocol's traits say so. `Audience` is that of all others."""
+import collections
+
+from parley.server.chat.room import EVERYWHERE
+from parley.server.chat.session.states import GONE, WAITING
+from parley.server.protocols.events import Exited, Left, Managed, Renamed, Said
+from parley.server.worker.fanout import LONG, Audience, charge_for
+from parley.server.worker.outbox import Outbox
+from parley.server.worker.throttle import KIB_SHIFT
+
+MOST_ALONE = 16  # frames of one tick that go out in sends of their own
+
+_OF_SOMEBODY = frozenset([Renamed, Exited, Left])  # what happens to somebody; if it is gone
+
+
+class Resuming(Audience):
+    """Whoever comes back is told what it has missed before all that happens meanwhile, which is held back for it."""
+
+    def hold_back(self, session):
+        """Of what it is told from here on, only the answers are sent, until `let_go_on`."""
+        if session not in self._held:
+            self._send_so_far(session)
+            self._held[session] = Outbox()
+
+    def let_go_on(self, session):
+        """It is sent what was held back, and hears on."""
+        if session in self._held:
+            self._send_so_far(session)
+            session.send([b"".join(self._held.pop(session))])
+
+    def answer(self, session, happening):
+        if session in self._held:
+            session.send(self._answer_frames(session, happening))
+        else:
+            super().answer(session, happening)
+
+    def flush(self):
+        if self._held:
+            for session in self._held.keys() - self._cuts.keys():
+                self._cut(session, len(self._frames), ())
+        super().flush()
+
+    def _send(self, session, pieces):
+        if session in self._held:
+            self._held[session].extend(pieces)
+        else:
+            session.send(pieces)
+
+
+class Labelling(Resuming):
+    """The answer to what has a label bears it, too.
+
+    with_label: (frame, label) to the frame with it.
+    """
+
+    def __init__(self, with_label, *arguments):
+        super().__init__(*arguments)
+        self._with_label = with_label
+        self._labels = {}  # session -> label of what it has asked and is not answered
+
+    def label(self, session, label):
+        """The next answer bears this."""
+        self._labels[session] = label
+
+    def _answer_frames(self, session, happening):
+        frames = super()._answer_frames(session, happening)
+        label = self._labels.pop(session, None)
+        return (self._with_label(frames[0], label), *frames[1:]) if frames and label is not None else frames
+
+    def leave(self, session, room=EVERYWHERE):
+        if room == EVERYWHERE and session.state is GONE:  # or else it has deleted its account, and is answered next
+            self._labels.pop(session, None)
+        super().leave(session, room)
+
+
+class Conversing(Audience):
+    """What is told to a session alone is put into words by its decoder, which knows what it has asked.
+
+    Where talk is acknowledged, whoever says something is told that it is stored in its place: what follows it waits.
+    What happens to somebody, and not to a room, is told once to each who is in any of its rooms.
+    """
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._happened = None, ()  # the last of these, without its room; who was told of it
+        self._later = {}  # session -> Outboxes of what follows its second word that has no answer, its third ...
+        self._collecting = set()  # sessions whose decoders collect what answers a command
+
+    @staticmethod
+    def label(session, label):
+        """The next answer is to what has this label."""
+        session.decoder.label(label)
+
+    def tell(self, session, happening):
+        self._tell(session, session.decoder.tell(self._to_tell(happening), session.name))
+
+    def tell_frames(self, session, frames):
+        (self._collecting.add if session.decoder.collects else self._collecting.discard)(session)
+        self._tell(session, frames)
+
+    def leave(self, session, room=EVERYWHERE):
+        if room == EVERYWHERE:
+            self._collecting.discard(session)
+            for held in self._later.pop(session, ()):
+                self._held[session].extend(held)
+        super().leave(session, room)
+
+    def answer(self, session, happening):
+        frames = session.decoder.tell(self._to_tell(happening), session.name)
+        if type(happening) in LONG:
+            charge_for(session, frames, KIB_SHIFT)
+        if session not in self._held:
+            self._tell(session, frames)
+            return
+        session.send([*frames, *self._held.pop(session)])
+        if session in self._later:
+            self._held[session] = self._later[session].pop(0)
+            if not self._later[session]:
+                del self._later[session]
+
+    def hear(self, room, happening, origin=None):
+        if type(happening) not in _OF_SOMEBODY or not getattr(happening, "gone", True):
+            self._happened = None, ()
+            if type(happening) is Managed and happening.act == "rename":
+                self._tell_of_rename(room, happening)
+                return
+            if self._collecting and type(happening) is Managed:
+                origin = self._collect(room, happening) or origin
+            super().hear(room, happening, origin)
+            return
+        event = _without_room(happening)
+        known, told = self._happened
+        if event != known:
+            told = set(self.rooms.get(room, ()))
+            self._happened = event, told
+            super().hear(room, happening, origin)
+            return
+        frames = self._render(happening)
+        for session in self.rooms.get(room, ()):
+            if session not in told and session is not origin:
+                told.add(session)
+                self._tell(session, frames)
+
+    def _tell_of_rename(self, room, managed):
+        """That a room has another name is told to each member alone: some have to come in again."""
+        for session in [*self.rooms.get(room, ())]:
+            self.tell(session, managed)
+            for command in session.decoder.after_rename(managed):
+                session.hub.hear_once_told(session, command)
+
+    def _collect(self, room, managed):
+        """What somebody has done to the room is a part of what answers it, if that is collected; gives who it is."""
+        members = self.rooms.get(room, ())
+        for session in self._collecting:
+            if session in members and session.name == managed.by:
+                session.decoder.collect(self._encode(managed, None))
+                return session
+        return None
+
+    def hear_plainly(self, room, name, first, records, find, at=0):
+        if find is not None and self.traits.acknowledges and any(
+                find(record[0]) in self.rooms[room] for record in records):
+            return False
+        return super().hear_plainly(room, name, first, records, find, at)
+
+    def hold(self, session):
+        self._send_so_far(session)
+        if session in self._held:
+            self._later.setdefault(session, []).append(Outbox())
+        else:
+            self._held[session] = Outbox()
+
+    def _send(self, session, pieces):
+        if session in self._later:
+            self._later[session][-1].extend(pieces)
+        elif session in self._held:
+            self._held[session].extend(pieces)
+        else:
+            session.send(pieces)
+
+
+class Separate(Audience):
+    """There is more to do for a member than to send it its frames."""
+
+    def _send_by_rooms(self, failed):
+        self._cut_out_all_own()
+        by_rooms = collections.defaultdict(list)
+        for room in self._active:
+            for member in self.rooms.get(room, ()):
+                by_rooms[self.members[member]].append(member)
+        for rooms, members in by_rooms.items():
+            group = self._group(rooms)
+            members = dict.fromkeys(members)  # each once, however many of the rooms it is in
+            self.deliveries += group.size * self._count_uncut(members)
+            self._send_to_group(group, members, failed)
+
+    def _send_to_group(self, group, members, failed):
+        whole = self._span(None, group, 0, group.size)
+        for member in members:
+            if member not in self._cuts:
+                try:
+                    self._send(member, whole)
+                except Exception as error:
+                    failed[member] = error
+
+
+class OneByOne(Separate):
+    """Each frame is a send of its own, for clients that take one recv for one frame.
+
+    In a flood they are sent together: the kernel joins what such a client has not read yet, so it loses them anyway.
+    """
+
+    def _span(self, session, group, first, behind):
+        if group.size > MOST_ALONE:
+            return super()._span(session, group, first, behind)
+        return group.frames[first:behind]
+
+    def _send(self, session, pieces):
+        for piece in pieces:
+            session.send([piece])
+
+
+class Personal(Separate):
+    """Frames name their receiver: what is kept is what happened, rendered for each.
+
+    Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
+    """
+
+    def hold(self, session):
+        self._send_so_far(session)
+        self._held[session] = Outbox()
+
+    def answer(self, session, happening):
+        frames = self._answer_frames(session, happening)
+        if session in self._held:
+            session.send([*frames, *self._held.pop(session)])
+        else:
+            self._tell(session, frames)
+
+    def _send(self, session, pieces):
+        if session in self._held:
+            self._held[session].extend(pieces)
+        else:
+            session.send(pieces)
+
+    def _render(self, happening):
+        """Talk is kept; anything else only if the protocol has frames for it, as for most it has none."""
+        return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
+
+    def _span(self, session, group, first, behind):
+        return self._written(session, group.frames[first:behind])
+
+    def _written(self, session, happenings):
+        encode, name = self._encode, session.name
+        text = b"".join([frame for happening in happenings for frame in encode(happening, name)])
+        return [text] if text else []
+
+    def _send_to_group(self, group, members, failed):
+        happenings = group.frames
+        for member in members:
+            if member not in self._cuts:
+                try:
+                    self._send(member, self._written(member, happenings))
+                except Exception as error:
+                    failed[member] = error
+
+
+class AnswersFirst(Separate):
+    """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._answers = {}  # session -> frames
+
+    def answer(self, session, happening):
+        self._answers.setdefault(session, []).extend(self._answer_frames(session, happening))
+        if session not in self._cuts:
+            self._cut(session, len(self._frames), ())
+
+    def _send(self, session, pieces):
+        answers = self._answers.pop(session, ())
+        if session.state is WAITING:
+            if pieces:
+                self._held.setdefault(session, Outbox()).extend(pieces)
+            session.send(answers)
+        else:
+            session.send([*answers, *self._held.pop(session, ()), *pieces])
+
+
+def _without_room(happening):
+    """What has happened, to be compared with what is told of other rooms."""
+    if type(happening) is Renamed:
+        return happening.old, happening.new
+    return happening.name
