@@ -15,12 +15,13 @@ from parley.conformance.yamlnodes import FileErrors
 
 _DESCRIPTION = "Tests a chat server, ours or anybody's, against the documents of its protocols."
 _OPTIONS = """without a command the scenarios are run, with these options and those of pytest:
-  --target PROTOCOL=HOST:PORT      test the server at this address; without it, ours is started
+  --target PROTOCOL=HOST:PORT      test the server at this address; without it, ours is started. A first run:
+                                   parley-conformance --target line=localhost:4000
   --idle-limit PROTOCOL=SECONDS    the idle limit of the target; without it the idle scenarios are skipped
   --server-command=COMMAND         start this instead of our server; it must have the same options and output
   --workers N                      worker processes of our server (2)
   --req ID                         only scenarios with this requirement
-  --all-levels                     let every level fail, not only `must`
+  --all-levels                     a broken requirement of any level fails the run, not only of level `must`
   --table                          print the whole table of requirements
   --report FILE                    write the table of requirements to a Markdown file
   --json FILE                      write the verdicts to a JSON file; --junitxml FILE is pytest's
@@ -45,9 +46,11 @@ def _run_command(argv):
         epilog=_OPTIONS, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version="parley-conformance " + __version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=called("parley-conformance"))
-    command = commands.add_parser("coverage", help="check that all statements have requirements, and these scenarios")
+    command = commands.add_parser(
+        "coverage", help="check that each statement has a requirement, and each requirement a scenario")
     command.add_argument("--list", action="store_true", help="also print each requirement with its scenarios")
-    command = commands.add_parser("diff", help="compare two files of --json: exit code 1 if anything has become worse")
+    command = commands.add_parser("diff", help="say in what two files of --json differ; exit code 1 if a requirement "
+                                  "is broken that was not")
     command.add_argument("old", metavar="OLD.json")
     command.add_argument("new", metavar="NEW.json")
     command = commands.add_parser("badge", help="print the text of a badge for each protocol in a file of --json")

@@ -10,7 +10,7 @@ import time
 
 from parley.conformance import profile as profiles
 from parley.conformance.actor import Selector
-from parley.conformance.message import Message
+from parley.conformance.message import Message, in_short
 from parley.conformance.names import random_name
 from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
 from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
@@ -88,7 +88,7 @@ class Guest:
             else:
                 found.append(one)
         self.lines.extend(found)
-        self.visit.note(self, RECEIVED if found else OWN_RECEIVED, str(message))
+        self.visit.note(self, RECEIVED if found else OWN_RECEIVED, in_short(message, self.visit.codec))
 
     def say(self, message, own=False):
         """Send one message."""

@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from parley.conformance import transcript
-from parley.conformance.message import as_text, hex_bytes
+from parley.conformance.message import as_text, hex_bytes, in_short
 from parley.conformance.profile import Reader
 from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
 
@@ -63,6 +63,7 @@ class Actor:
         self.socket = None
         self.closed_by_peer = None  # "fin" or "rst"
         self.half_closed = False
+        self.is_bare = False  # without what the protocol opens a connection with
         self.markers = []  # (sender, nonce) of each marker that has arrived
         self.replies = 0  # to the suite's own requests
         self.echoed = False
@@ -89,6 +90,7 @@ class Actor:
         self.socket.settimeout(_SEND_SECONDS)
         # Each write becomes a segment of its own as far as the kernel allows.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.is_bare = bare
         self.closed_by_peer = None
         self.half_closed = False
         self.inbox.clear()
@@ -182,9 +184,7 @@ class Actor:
             self.latest = message
 
     def _shown(self, message):
-        """The message in the short form for a transcript's column."""
-        summary = getattr(self.codec, "summary", None)
-        return as_text(summary(message)) if summary else str(message)
+        return in_short(message, self.codec)
 
     def _is_background(self, message):
         is_echo = self.state.is_echo(message)

@@ -14,6 +14,8 @@ import time
 RELAY, SELF, QUIET = "relay", "self", "quiet"
 STRANGERS, PROBES = "a probe before the login", "a probe"  # in `Profile.unanswered`
 _QUIET_SECONDS = 0.2
+_FOREIGN_SECONDS = 3.0  # for the answer to a probe, of somebody else's server
+_DISAPPOINTED_SECONDS = 0.3  # where the last one was in vain
 _ATTEMPTS = 3
 
 
@@ -161,10 +163,19 @@ class Barrier:
                 self.wait_quietly()
                 continue
             expected = actor.replies + 1
-            actor.send_own(actor.codec.probe())
-            if not self.fixture.selector.read_until(
-                    lambda: actor.replies >= expected or actor.closed_by_peer, deadline):
-                raise BarrierFailed(actor, "no reply to the suite's probe")
+            self._await_probe(actor, PROBES, lambda: actor.replies >= expected or actor.closed_by_peer, deadline)
+
+    def _await_probe(self, actor, what, satisfied, deadline):
+        """Send a probe, and read until `satisfied()`. A foreign server is not waited for long after one in vain."""
+        in_vain = self.fixture.in_vain
+        actor.send_own(actor.codec.probe())
+        if actor.profile:
+            seconds = _DISAPPOINTED_SECONDS if what in in_vain else _FOREIGN_SECONDS
+            deadline = min(deadline, time.monotonic() + seconds * self.fixture.time_scale)
+        if not self.fixture.selector.read_until(satisfied, deadline):
+            in_vain.add(what)
+            raise BarrierFailed(actor, "no reply to the suite's probe")
+        in_vain.discard(what)
 
     def wait_quietly(self):
         self.fixture.selector.read_until(lambda: False, time.monotonic() + _QUIET_SECONDS)
@@ -181,10 +192,8 @@ class Barrier:
                 self.wait_quietly()
                 continue
             expected = actor.replies + 1
-            actor.send_own(actor.codec.probe())
-            if not self.fixture.selector.read_until(
-                    lambda: actor.inbox or actor.replies >= expected or actor.closed_by_peer, deadline):
-                raise BarrierFailed(actor, "no reply to the suite's probe")
+            self._await_probe(
+                actor, STRANGERS, lambda: actor.inbox or actor.replies >= expected or actor.closed_by_peer, deadline)
             if actor.inbox and actor.codec.is_probe_reply(actor.answer(actor.inbox[0])):
                 actor.discard_reply()
 

@@ -8,13 +8,16 @@ from parley.conformance.probes import PROBES
 _NOTHING = "(nothing)"
 
 
-def charge(failed, run, known, serves=True):
+def charge(failed, run, known, serves=True, earlier=None):
     """{requirement: verdict, or the id of the broken requirement that is in the way}, for a failed run.
+
+    earlier: the requirement that has failed before in this run, which went on; None if there is none.
 
     known: {id: Requirement} of those that the scenario may name. All requirements of the failed step are in it, and
     others where what came breaks another one. serves: the server lets somebody in after that.
     """
-    return _Case(failed, run, known).verdicts(serves)
+    case = _Case(failed, run, known)
+    return case.verdicts(serves) if earlier is None else case.verdicts_after(earlier)
 
 
 class _Case:
@@ -33,6 +36,9 @@ class _Case:
         asked = list(self.failed.step.req)
         if not serves and self._has_cut_off():
             return {**dict.fromkeys(asked, self.probes.CUT_OFF), self.probes.CUT_OFF: report.FAIL}
+        absent = self._absent()
+        if absent:
+            return {**dict.fromkeys(asked, absent), absent: report.FAIL}
         cause = self._known_cause()
         if cause:
             return {ident: report.FAIL if ident == cause else cause for ident in asked}
@@ -40,6 +46,17 @@ class _Case:
         found = {ident: blamed[0] for ident in asked}
         found.update((ident, report.FAIL) for ident in blamed)
         return found
+
+    def verdicts_after(self, earlier):
+        """What fails behind another failure may be a consequence, unless the server says what there is not."""
+        asked = list(self.failed.step.req)
+        found = self.verdicts(True) if self._absent() or self._known_cause() in asked else {}
+        return found or dict.fromkeys(asked, earlier)
+
+    def _absent(self):
+        """The requirement that is broken because the server has not what was asked for, as it says itself."""
+        found = [self.probes.absent(one, self.failed.step) for one in self.failed.messages[:1]]
+        return next((ident for ident in found if ident in self.known), None)
 
     def _has_cut_off(self):
         """Whether the run has reset a connection by now, and a requirement says that it does no harm."""
@@ -105,10 +122,14 @@ class _Case:
         cut = self._cut()
         if cut:
             return [cut]
+        grounds = [self.probes.ground(wanted) for wanted in self.failed.wanted]
         if asked:
             # What was seen to be kept elsewhere is not the likeliest to be broken here.
-            return [ident for ident in asked if ident not in self.passed] or asked[:1]
-        grounds = [self.probes.ground(wanted) for wanted in self.failed.wanted]
+            likely = [ident for ident in asked if ident not in self.passed] or asked[:1]
+            if self.probes.GROUNDS_FIRST and not self.failed.messages:  # what has come before came for the others
+                met = {ident for ident, _ in self.run.passed}
+                likely = [ident for ident in likely if ident not in met] or likely
+            return [ident for ident in likely if self.probes.GROUNDS_FIRST and ident in grounds] or likely
         return [ident for ident in grounds if ident] or model.requirement_ids(self.run.scenario)[:1]
 
     def _cut(self):

@@ -1,6 +1,7 @@
 """The report of a failed scenario: a transcript, the lines that differ, the requirements, how to run it again."""
 import os
 
+from parley.conformance.message import in_short
 from parley.conformance.transcript import shortened, visible
 
 _WIDTH = 150
@@ -28,14 +29,19 @@ def format_failure(failed, run, requirements, rerun_command):
 
 
 def evidence(failed, run):
-    """The transcript, and the lines that differ."""
+    """The transcript up to the failure, without the suite's own traffic, and the lines that differ."""
+    codec = run.actors[failed.actor].codec if failed.actor in run.actors else None
+    shown = {str(one): in_short(one, codec) for one in failed.messages}
     who = "  %s, line %d of %s" % (failed.actor or "server", failed.step.location.line, run.scenario.name)
-    return "\n".join([run.transcript.render(run.scenario.actors), who] + _difference(failed))
+    until = len(run.transcript.lines) if failed.lines is None else failed.lines
+    told = run.transcript.render(run.scenario.actors, until, with_own=False)
+    return "\n".join([told, who] + _difference(failed, shown))
 
 
-def _difference(failed):
+def _difference(failed, shown=None):
+    """Lines of what was wanted and what came; shown: {a text of what came: its short form}."""
     wanted = [("- ", one) for one in failed.wanted]
-    got = [("+ ", one) for one in failed.got]
+    got = [("+ ", (shown or {}).get(one, one)) for one in failed.got]
     return (["  " + sign + shortened(visible(text), _WIDTH) for sign, text in wanted + got] +
             ["  " + line for line in failed.dumps])
 

@@ -32,13 +32,14 @@ class ServerFixture:
 
     target: a `targets.Launched` or `targets.Foreign`. codec: the codec of the witnesses. time_scale: a factor for all
     timeouts. reply_seconds: the timeout for a reply where the scenario has none, before scaling. profiles: {protocol:
-    `Profile`} of a foreign server.
+    `Profile`} of a foreign one. in_vain: the kinds of probes that had no answer when they were sent last, and are not
+    waited for as long again; the set may be that of an earlier fixture.
 
     `ignored_names` are users whose messages no scenario expects: the witnesses and, on a foreign server, whoever was
     there before. Raises NotUsable if a witness cannot log in, and OSError if there is no connection.
     """
 
-    def __init__(self, target, codec, time_scale=1.0, reply_seconds=REPLY_SECONDS, profiles=None):
+    def __init__(self, target, codec, time_scale=1.0, reply_seconds=REPLY_SECONDS, profiles=None, in_vain=None):
         self.target = target
         self.codec = codec
         self.time_scale = time_scale
@@ -48,6 +49,7 @@ class ServerFixture:
         self.ignored_names = set()
         self.echoes = False
         self.disappointed = set()  # what was waited for in vain, and is not waited for as long again
+        self.in_vain = set() if in_vain is None else in_vain
         self.witnesses = []
         self.barrier = Barrier(self)
         with contextlib.ExitStack() as undo:

@@ -23,6 +23,12 @@ def format_fields(fields):
     return " ".join("%s=%s" % (name, shortened(_value(value), _SHOWN_VALUE)) for name, value in fields.items())
 
 
+def in_short(message, codec):
+    """A message as a transcript shows it: in the short form that its codec has, if any."""
+    summary = getattr(codec, "summary", None)
+    return as_text(summary(message)) if summary and isinstance(message, Message) else str(message)
+
+
 def as_text(message):
     """A message, as a text or by its fields, as one line."""
     return message if isinstance(message, str) else format_fields(message)

@@ -142,14 +142,16 @@ def pytest_collection_modifyitems(config, items):
 def _danger(item):
     """How likely the item is to end a server that is not made for the worst; the higher, the likelier.
 
-    Connections that are reset end more servers than bad input does.
+    Connections that are reset end more servers than bad input does, and what is about nothing else than bad input more
+    than what has some among others.
     """
     if not isinstance(item, ScenarioItem):
         return 0
     if any(getattr(step, "disconnect", None) == "rst" for step in model.every_step(item.scenario.steps)):
-        return 2
+        return 3
     known = requirements.available_to(item.scenario.protocol)
-    return int(any(known[ident].level == "survive" for ident in model.requirement_ids(item.scenario)))
+    survive = [known[ident].level == "survive" for ident in model.requirement_ids(item.scenario)]
+    return 2 if all(survive) else int(any(survive))
 
 
 def pytest_report_header(config):
@@ -511,9 +513,10 @@ class ScenarioItem(pytest.Item):
         """
         suite, known = self.suite, requirements.available_to(self.scenario.protocol)
         serves = run.fixture.still_serves()
-        verdicts, transcripts = {}, {}
+        verdicts, transcripts, earlier = {}, {}, None
         for one in run.other_words + [failed] * bool(failed):
-            charged = charge(one, run, known, serves)
+            charged = charge(one, run, known, serves, earlier)
+            earlier = earlier or self._in_the_way(charged, one)
             if one is failed or not set(charged) <= set(verdicts):
                 self._described(one, run)
             for ident, outcome in charged.items():
@@ -534,6 +537,7 @@ class ScenarioItem(pytest.Item):
             suite.failed_scenarios.add(self.scenario.name)
         found = [(ident, verdict, note) for ident, (verdict, note) in verdicts.items()]
         partly = set(failed.step.req) if failed else set()  # what is in the way hides the rest of these
+        partly.update(*(one.hides for one in run.other_words))
         found += [one for one in _verdicts(run.passed) if one[0] not in partly.union(transcripts)]
         self._record(found + self._not_reached(found), run.fixture.barrier.kind)
         if transcripts:
@@ -545,6 +549,14 @@ class ScenarioItem(pytest.Item):
             raise Broken("%s: %s" % (", ".join(sorted(news)), verdicts[min(news)][1]))
         if failed or transcripts:
             pytest.xfail(", ".join(transcripts) or "explained by what is known")
+
+    def _in_the_way(self, charged, failed):
+        """The requirement that may be behind what fails later, of a run that went on; None if nothing depends on it."""
+        if failed.step is None or not PROBES[self.scenario.protocols[0]].GOES_ON:
+            return None
+        profile = self.suite.profiles.get(self.scenario.protocols[0])
+        return next((ident for ident, outcome in charged.items() if outcome == report.FAIL and not (
+            profile and ident in profile.failed and not profile.failed[ident].hinders)), None)
 
     def _not_reached(self, verdicts):
         reached = {ident for ident, _, _ in verdicts}

@@ -33,6 +33,7 @@ class Pool:
         self.foreign = foreign
         self.profiles = {} if profiles is None else profiles
         self._open = OrderedDict()
+        self._in_vain = set()  # of all fixtures of a foreign server
         self._engine = None
         self._undo = contextlib.ExitStack()
         self._logs = map("suite-{}".format, itertools.count())
@@ -86,7 +87,8 @@ class Pool:
             witnesses = witness_protocol(scenario, self.foreign)
             try:
                 factor = _SLOW_LOGINS if json.loads(scenario.needs.users) else 1
-                fixture = ServerFixture(target, CODECS[witnesses], self.time_scale * factor, profiles=self.profiles)
+                fixture = ServerFixture(target, CODECS[witnesses], self.time_scale * factor, profiles=self.profiles,
+                                        in_vain=self._in_vain if self.foreign else None)
             except OSError as error:
                 host, port = target.address(witnesses)
                 raise NotUsable("no connection to %s:%d: %s" % (host, port, error)) from error

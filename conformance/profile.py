@@ -138,8 +138,8 @@ def told(message):
 class Reader:
     """Reads what comes on one connection as the document would have it; `state` is the codec's `ClientState`.
 
-    manner: reads messages with fields; called with the state, it gives what has read(message, manners), as the
-    `Manner` of `conformance.probes`. None if nothing is to be read otherwise.
+    manner: reads messages in forms of the server's own; called with the state, it gives what has
+    read(message, manners), as the `Manner` of `conformance.probes`. None if nothing is to be read otherwise.
     """
 
     def __init__(self, profile, state, manner=None):
@@ -153,10 +153,14 @@ class Reader:
 
     def read(self, message):
         """The messages for which this one stands: none if it is set aside."""
-        profile = self.profile
+        found = self._manner.read(message, self.profile.manners) if self._manner else [message]
         if not isinstance(message, str):
-            found = self._manner.read(message, profile.manners) if self._manner else [message]
-            return [one for one in found if not self._is_aside(told(one)) and not self._is_acknowledgement(told(one))]
+            return [one for one in found if not any(
+                is_none(told(one)) for is_none in (self._is_greeting, self._is_aside, self._is_acknowledgement))]
+        return [one for line in found for one in self._read_line(line)]
+
+    def _read_line(self, message):
+        profile = self.profile
         line = plain(message) if profile.colours else message
         if profile.mark and self._is_first and line.startswith(MARK):
             line = line[len(MARK):]

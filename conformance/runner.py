@@ -33,7 +33,10 @@ class StepFailed(Exception):
         self.dumps = list(dumps)
         self.step = step
         self.actor = actor
+        self.lines = None  # how many of the transcript's lines came before
         self.played = None  # how many steps of the run came before, if it went on
+        self.hides = set()  # requirements for which what comes later in the run is no evidence
+        self.messages = [one for one in got if isinstance(one, Message)]
         self.what = what
         self.wanted = wanted
         self.got = [str(one) for one in got]
@@ -62,6 +65,8 @@ class Run:
         self.values = {"start": int(time.time()), "path": fixture.path}
         self.passed = []
         self.passed_over = {}  # requirement: {what would be evidence for it, and never comes from this server}
+        self._dropped = {}  # strangers whose connections a server has closed where it should not: were they bare?
+        self._left_out = set()  # (the id of a step, a requirement for which it is no evidence)
         self.unproved = []  # the steps whose evidence has not come
         self.other_words = []  # a StepFailed for each answer in other words than the scenario's
         self.played = []
@@ -124,9 +129,54 @@ class Run:
                 raise StepFailed(step, error.actor.ident, "barrier: %s" % error, [], list(error.actor.inbox)) from error
             except OSError as error:
                 raise StepFailed(step, getattr(step, "actor", None), "connection: %s" % error, [], []) from error
+            except StepFailed as failed:
+                failed.lines = len(self.transcript.lines)
+                if not self._can_go_on_without(step, failed):
+                    raise
+                failed.played = len(self.played)
+                failed.hides = self._hidden_by(step, failed)
+                self.unproved.append(step)
+                self.other_words.append(failed)
             if step not in self.unproved:
-                self.passed.extend((ident, "ok") for ident in step.req)
+                self.passed.extend((ident, "ok") for ident in step.req if not self._proves_nothing(step, ident))
             self.played.append(step)
+
+    def _hidden_by(self, step, failed):
+        """The requirements of a failed step for which what comes later is no evidence: something else came."""
+        probes = PROBES[self.actors[step.actor].codec.NAME]
+        if not failed.messages or probes.absent(failed.messages[0], step):
+            return set()
+        return set(step.req) - {ident for ident, _ in self.passed}
+
+    def _proves_nothing(self, step, ident):
+        """Whether the evidence was passed over, or nothing comes as this has failed before in a run that went on."""
+        if (id(step), ident) in self._left_out:
+            return True
+        return not getattr(step, "expects", True) and any(
+            ident in one.step.req for one in self.other_words if PROBES[self.scenario.protocols[0]].GOES_ON)
+
+    def _can_go_on_without(self, step, failed):
+        """Whether the run can go on behind a step that a foreign server has not met, with what came because of it gone.
+
+        So it is where each command has an answer of its own. What fails later may be a consequence.
+        """
+        actor = self.actors.get(getattr(step, "actor", None))
+        if not (actor and actor.profile and PROBES[actor.codec.NAME].GOES_ON):
+            return False
+        if step.expect_close or step.disconnect or actor.closed_by_peer:
+            if actor.name is None and not (step.expect_close or step.disconnect):
+                self._dropped[actor.ident] = actor.is_bare  # nothing is lost: the run goes on with another connection
+            actor.disconnect()
+        there = [one for one in self.actors.values() if one.connected and not one.closed_by_peer]
+        if actor.connected and actor.name is None and not failed.messages:
+            return False
+        try:
+            self._await_barrier(there, time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale)
+        except (BarrierFailed, OSError):
+            return False
+        for one in there:
+            one.inbox.clear()
+        return True
 
     # One actor's step
 
@@ -137,6 +187,8 @@ class Run:
             self._connect(actor, step.connect == model.BARE)
         elif self._was_shown_the_door(actor):
             self._connect(actor)
+        elif step.actor in self._dropped:
+            self._connect(actor, self._dropped.pop(step.actor))
         self._require_connection(step, actor)
         if step.cut:
             self._send_cut(actor, step)
@@ -298,8 +350,11 @@ class Run:
         if self._never_comes(actor, matcher):
             return self._pass_over(step, actor, matcher, later)
         message = self._next_message(actor, step.within, matcher)
+        if message is None and actor.profile and actor.closed_by_peer and self._is_farewell(step, actor, matcher):
+            return None
         result = matching.NO_MATCH if message is None else self._match(actor, matcher, message)
         if result.matches:
+            self._note_ground(step, actor, matcher)
             return self._accept(step, result)
         try:
             self._fail(step, actor, "expect", [matcher], message)
@@ -309,6 +364,18 @@ class Run:
             failed.played = len(self.played)
             self.unproved.append(step)
             self.other_words.append(failed)
+
+    def _note_ground(self, step, actor, matcher):
+        """A message that has come is evidence for the requirement that asks for it, whatever comes of the step."""
+        ground = actor.profile and PROBES[actor.codec.NAME].GOES_ON and PROBES[actor.codec.NAME].ground(
+            matcher.describe(self.values))
+        if ground in step.req:
+            self.passed.append((ground, "ok"))
+
+    def _is_farewell(self, step, actor, matcher):
+        """Whether only a server that says why it closes would say this, and the step wants the close."""
+        wanted = matcher.literal(self.values) if isinstance(matcher, matching.Fields) else None
+        return bool(step.expect_close and wanted and PROBES[actor.codec.NAME].is_farewell(Message(wanted)))
 
     def _may_go_on(self, actor, matcher, message):
         """Whether a foreign server has said something else of the same kind, so that the scenario can go on."""
@@ -348,9 +415,19 @@ class Run:
         elif message is not None and PROBES[actor.codec.NAME].is_answer(message) and not any(
                 self._match(actor, self.renaming.matcher(one), message).matches for one in later):
             self._fail(step, actor, "expect", [matcher], actor.inbox.popleft())
-        self.unproved.append(step)
-        for ident in step.req:
+        for ident in self._unproved_by(step, actor, matcher):
             self.passed_over.setdefault(ident, set()).add(matcher.describe({}))
+
+    def _unproved_by(self, step, actor, matcher):
+        """The requirements of the step for which there is no evidence without this message."""
+        probes = PROBES[actor.codec.NAME]
+        others = [one for one in step.expects if not self._never_comes(actor, one)]
+        ground = probes.ground(matcher.describe({}))
+        if probes.GROUNDS_FIRST and others and ground in actor.profile.failed:
+            self._left_out.add((id(step), ground))
+            return set(step.req) & {ground}
+        self.unproved.append(step)
+        return step.req
 
     def _accept(self, step, result):
         self.values.update(result.groups)

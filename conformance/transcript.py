@@ -50,13 +50,17 @@ class Transcript:
             self._start = now
         self.lines.append(Line(now - self._start, actor, direction, text))
 
-    def render(self, actors):
-        """The transcript as text: the time, then a column for each of these actors."""
+    def render(self, actors, until=None, with_own=True):
+        """The transcript as text: the time, then a column for each of these actors.
+
+        until: so many lines of it; all if None. with_own: also what the suite says and hears for itself.
+        """
         widths = [self._column_width(actor, len(actors)) for actor in actors]
         starts = [sum(widths[:index]) + 2 * index for index in range(len(widths))]
         head = "".join(actor.ljust(width + 2) for actor, width in zip(actors, widths))
         rows = [self._row(line, starts[actors.index(line.actor)], widths[actors.index(line.actor)])
-                for line in self.lines if line.actor in actors]
+                for line in self.lines[:until]
+                if line.actor in actors and (with_own or line.direction not in (OWN_SENT, OWN_RECEIVED))]
         return "\n".join([("  time  " + head).rstrip()] + rows)
 
     def _column_width(self, actor, columns):

@@ -9,11 +9,13 @@ A module has
 
 and what else the reading of messages and the charging of failures have to know; the default is nothing:
 
-    Manner(state, kept)     how messages with fields are read: has read(message, manners), which gives the messages for
-                            which one stands; `kept` is what `kept_before` gave
+    Manner(state, kept)     how messages in forms of the server's own are read: has read(message, manners), which gives
+                            the messages for which one stands; `kept` is what `kept_before` gave
     kept_before(fixture, scenario)      what the server has kept from before the scenario, which is not counted
 
     CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
+    GOES_ON                 has each command an answer of its own, so that a scenario can go on behind a wrong one?
+    GROUNDS_FIRST           of several requirements, is what `ground` says of a missing message the one that is broken?
     CLOSED                  the requirements that are broken by closing behind an answer
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
     is_farewell(message)    may it come in front of a close that is expected, as no requirement minds?
@@ -21,6 +23,7 @@ and what else the reading of messages and the charging of failures have to know;
     alike(wanted, message, manners)     does the message stand for the one that is wanted?
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
+    absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says
     blame(text, actor)      the requirement that it breaks if nobody expects it, or None
     relies_on(step, variant, renaming)      the requirements that a step relies on without naming them
 """
@@ -32,6 +35,8 @@ _DEFAULTS = {
     "Manner": None,
     "kept_before": lambda fixture, scenario: None,
     "CUT_OFF": None,
+    "GOES_ON": False,
+    "GROUNDS_FIRST": False,
     "CLOSED": (),
     "is_in": lambda lines: False,
     "is_farewell": lambda message: False,
@@ -39,6 +44,7 @@ _DEFAULTS = {
     "alike": lambda wanted, message, manners: False,
     "kind": lambda text: text,
     "ground": lambda text: None,
+    "absent": lambda message, step: None,
     "blame": lambda text, actor: None,
     "relies_on": lambda step, variant, renaming: set(),
 }

@@ -42,7 +42,7 @@ def greeting(ident):
         messages = guest.hear_all(2 * QUIET_SECONDS)
         if ident:
             visit.find(ident, not messages, "", messages)
-        visit.learn(asides=[pattern_of(told(one)) for one in messages])
+        visit.learn(greeting=[pattern_of(told(one)) for one in messages])
     return experiment
 
 

@@ -12,6 +12,7 @@ _TEXT = "wtm some words"
 
 # Words for `Profile.manners`: what a sender gets in the place of his message.
 _NO_ECHO, _ACKNOWLEDGED = "no echo", "acknowledged"
+_ANSWERED = "answered: "  # and a command that has an empty RESPONSE where the document has none
 _DONE = "done: "  # and the pattern of a text in a RESPONSE that is none about an error
 
 CUT = {"bytes": "DELIMITED-FRAME-4", "joined": "DELIMITED-FRAME-4"}
@@ -31,11 +32,23 @@ class Manner:
         texts = message.fields.get("RESPONSE")
         if texts and any(one.startswith(_DONE) and re.fullmatch(one[len(_DONE):], texts[0]) for one in manners):
             message = message._replace(fields={"RESPONSE": []})
+        if self._is_needless(message, manners):
+            return []
         if _ACKNOWLEDGED in manners and message.fields.get("RESPONSE") == []:
             return self._sent(1) or [message]
         if _NO_ECHO in manners and "LISTRESPONSE" in message.fields:
             return self._sent() + [message]
         return [message]
+
+    def _is_needless(self, message, manners):
+        """Whether it answers a request that succeeds without an answer."""
+        skipped = self._state.skipped
+        if "SEND" in message.fields and "DELIVER" in skipped:
+            skipped.remove("DELIVER")  # what was kept is its answer
+        if message.fields != {"RESPONSE": []} or not skipped or _ANSWERED + skipped[0] not in manners:
+            return False
+        skipped.popleft()
+        return True
 
     def _sent(self, most=None):
         """What the client has sent last, and has no answer yet."""
@@ -125,13 +138,27 @@ def kept(visit):
     visit.find("DELIMITED-LOGIN-5", not more, "", more)
 
 
+def unanswered(visit):
+    """Neither DELIVER, where nothing is kept, nor DELETE is answered."""
+    for command, ident in (("DELIVER", "DELIMITED-DELIVER-4"), ("DELETE", "DELIMITED-DELETE-3")):
+        guest = visit.newcomer("ann")
+        _answer(guest, {"CREATE": [guest.name]})
+        visit.start_transcript()
+        guest.say({command: []})
+        answers = guest.hear_all()
+        visit.find(ident, not answers, "", answers)
+        if [one.fields for one in answers] == [{"RESPONSE": []}]:
+            visit.learn(manners=(_ANSWERED + command,))
+
+
 def proof(visit):
     """A client learns by a probe that no more comes."""
     if not visit.has_failed("DELIMITED-LIST-4"):
         visit.learn(proof=SELF)
 
 
-EXPERIMENTS = (common.greeting(None), accounts, common.segments("DELIMITED-FRAME-4"), talk, coming_back, kept, proof)
+EXPERIMENTS = (common.greeting(None), accounts, common.segments("DELIMITED-FRAME-4"), talk, coming_back, kept,
+               unanswered, proof)
 
 
 def _answer(guest, request):

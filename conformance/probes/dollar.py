@@ -16,14 +16,17 @@ _TEXT = "wtm some words"
 _TEXTS = (("DOLLAR-TEXT-3", "wtm it's \"so\" {1: [2]}"), ("DOLLAR-TEXT-3", "wtm \u00e9\u20ac"),
           ("DOLLAR-PACKET-10", "wtm $1 and $17        {}$"))
 _LIST, _HEARD, _SEND, _EXIT = "reload_user_list", "receive_message", "send_message", "exit"
+_PURPOSES = ("login", "poll", _LIST, _HEARD, _SEND, _EXIT, histories.START, histories.CONTINUE)
 _LOBBY = {"username": "lobby", "status": "online"}
 
 # Words for `Profile.manners`
 _UNPADDED, _JSON, _LIST_FIRST, _NO_LOBBY = "unpadded", "json", "list first", "no lobby"
+_OTHERWISE = "unknown: "  # and the pattern of an answer to an unknown purpose, as `told` tells it
 _DECORATIONS = {"bare": (_UNPADDED, "DOLLAR-PACKET-3"), "json": (_JSON, "DOLLAR-TEXT-1")}
 
 _KIND = re.compile(r"(?:.* )?purpose='?(\w+)'?(?:.* result=(True|False))?.*", re.DOTALL)
 
+GOES_ON = GROUNDS_FIRST = True
 CUT = {"bytes": "DOLLAR-PACKET-4", "joined": "DOLLAR-PACKET-4"}
 CUT_OFF = "DOLLAR-EXIT-3"
 
@@ -51,7 +54,17 @@ class Manner:
             fields["form"] = " ".join(left)
         if _NO_LOBBY in manners and isinstance(fields.get("users"), list):
             fields["users"] = [dict(_LOBBY)] + fields["users"]
-        return self._without_the_old(message._replace(fields=fields), manners)
+        return self._without_the_old(self._refusal(message._replace(fields=fields), manners), manners)
+
+    def _refusal(self, message, manners):
+        """The document's refusal, where the server has another one for what it does not understand."""
+        pending = self._state.pending
+        if not pending or not any(one.startswith(_OTHERWISE) and re.fullmatch(
+                one[len(_OTHERWISE):], told(message), re.DOTALL) for one in manners):
+            self._state.answered(message.fields.get("purpose"))
+            return message
+        purpose = pending.popleft()
+        return message._replace(fields=dict({} if purpose is None else {"purpose": purpose}, result=False))
 
     def _without_the_old(self, message, manners):
         purpose = message.fields.get("purpose")
@@ -83,11 +96,30 @@ def kept_before(fixture, scenario):
 
 def strangers(visit):
     """Who is not logged in has an answer to whatever he asks."""
-    guest = visit.newcomer("ann")
-    _take_form(visit, _exchange(visit, guest, codec.probe()))
-    if not guest.raw:
-        visit.find("DOLLAR-OTHER-1", False, "purpose=%s result=False" % codec.probe()["purpose"], "")
-        visit.learn(unanswered=(STRANGERS, PROBES))
+    _ask_the_unknown(visit, visit.newcomer("ann"), (STRANGERS, PROBES))
+
+
+def _ask_the_unknown(visit, guest, unanswered):
+    """Learn what is answered to an unknown purpose; `unanswered` are the probes that never are, if it is nothing."""
+    visit.start_transcript()
+    before = guest.replies
+    messages = _exchange(visit, guest, codec.probe())
+    _take_form(visit, guest.raw[-1:])
+    is_answered = guest.replies > before
+    visit.find("DOLLAR-OTHER-1", is_answered and not guest.closed,
+               format_fields(dict(codec.probe(), result=False)), messages + ["(closed)"] * guest.closed)
+    if guest.closed or not is_answered and not messages:
+        visit.learn(unanswered=unanswered)
+    elif not is_answered:
+        visit.learn(manners=(_OTHERWISE + _shape_of(messages[0]),))
+
+
+def _shape_of(message):
+    """A pattern of such refusals: of all that have its purpose, if that says nothing else."""
+    purpose = message.fields.get("purpose")
+    if not isinstance(purpose, str) or purpose in _PURPOSES:
+        return pattern_of(told(message))
+    return "(?:.* )?%s(?: .*)?" % re.escape(format_fields({"purpose": purpose}))
 
 
 def accounts(visit):
@@ -118,6 +150,8 @@ def login(visit):
         return
     if not visit.find("DOLLAR-LOGIN-10", purposes.index("login") < purposes.index(_LIST), "the answer first", purposes):
         visit.learn(manners=(_LIST_FIRST,))
+    _ask_the_unknown(visit, guest, (PROBES,))
+    visit.start_transcript()
     names = codec.names_in(lists[0])
     if not visit.find("DOLLAR-LOBBY-1", codec.LOBBY in names, "a user %s in the list" % codec.LOBBY, names):
         visit.learn(manners=(_NO_LOBBY,))
@@ -286,6 +320,11 @@ def _texts_in(text):
 
 def is_reply(message):
     return message.fields.get("purpose") not in (_LIST, _HEARD)
+
+
+def is_farewell(message):
+    """Whether it is from the server itself, which may say why it closes the connection."""
+    return message.fields.get("purpose") == _HEARD and message.fields.get("from_user") == codec.LOBBY
 
 
 is_answer = is_reply

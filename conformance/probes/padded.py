@@ -15,12 +15,40 @@ _ANY_TIME = "[12:00 AM] "
 _SPEAKING = "somebody says something"
 
 # Words for `Profile.manners`
-_OWN_TIME = "own time"
+_OWN_TIME, _FRAMED = "own time", "framed"  # servers' messages have a length in front, as clients'
+_WORDS = "acknowledged by: "  # and the words
+
+_LENGTH = re.compile("(?=[0-9]+ )[0-9 ]{64}")
+_IN_WORDS = re.compile(r"(?:\[SERVER\] )?[\w :,'.!-]*\b(?:rec(?:ei|ie)ved|delivered|sent|ok|ack\w*|got it|done)\b"
+                       r"[\w :,'.!-]*\s*", re.IGNORECASE)
 
 CUT = {"bytes": "PAD-FRAME-2", "joined": "PAD-FRAME-2"}
 CUT_OFF = "PAD-LEAVE-2"
 
 _GROUNDS = {RECEIVED: "PAD-ACK-1", _SPEAKING: "PAD-RELAY-1"}
+
+
+class Manner:
+    """Reads acknowledgements in words of the server's own, and messages with a length in front."""
+
+    def __init__(self, state, kept=None):
+        self._state = state
+
+    def read(self, message, manners):
+        """The messages for which this one stands."""
+        if _FRAMED in manners:
+            message = _LENGTH.sub("", message)
+        words = next((one[len(_WORDS):] for one in manners if one.startswith(_WORDS)), None)
+        before, after = [], []
+        while words and len(before) + len(after) < self._state.awaited and words in (
+                message[:len(words)], message[-len(words):]):
+            if message.startswith(words):
+                before.append(RECEIVED)
+                message = message[len(words):]
+            else:
+                after.append(RECEIVED)
+                message = message[:-len(words)]
+        return before + [message] * bool(message) + after
 
 
 def nothing(visit):
@@ -38,13 +66,24 @@ def acknowledgements(visit):
     visit.start_transcript()
     ann.say(codec.say(ann.name, _TEXT))
     told = ann.hear_all()
+    if RECEIVED not in told:
+        told = _learn_words(visit, told)
     count = told.count(RECEIVED)
-    if not count:
-        raise Refused("PAD-ACK-1", " / ".join(told) or None)
     if not visit.find("PAD-ACK-2", count == 1, RECEIVED, told):
         visit.learn(repeats=((re.escape(RECEIVED), count),))
     heard = bob.hear_all()
     visit.find("PAD-ACK-1", RECEIVED not in heard, "nothing but the message at bob's", heard, hinders=True)
+
+
+def _learn_words(visit, told):
+    """Learn how the server acknowledges, if not by the document's words; returns what was told, in these."""
+    visit.find("PAD-ACK-1", False, RECEIVED, told)
+    is_framed = any(_LENGTH.match(one) for one in told)
+    words = [one for one in (_LENGTH.sub("", one) for one in told) if one and _TEXT not in one]
+    if not words:
+        raise Refused("PAD-ACK-1", " / ".join(told) or None)
+    visit.learn(manners=(_FRAMED,) * is_framed + (_WORDS + words[0],) * (words[0] != RECEIVED))
+    return [RECEIVED if one == words[0] else one for one in words]
 
 
 def copies(visit):
@@ -63,6 +102,7 @@ def relay(visit):
     """A message goes to all others, as it was sent, whether or not they have said anything."""
     ann, bob = _both(visit)
     carol = visit.newcomer("carol")
+    carol.hear_all()  # in which the server notices
     visit.start_transcript()
     sent = "[05:55 AM] %s: %s" % (ann.name, _TEXT)
     ann.say(sent)
@@ -152,6 +192,11 @@ def relies_on(step, variant, renaming):
     if common.needs_framing(step, variant):
         found.add("PAD-FRAME-2")
     return found
+
+
+def is_in(lines):
+    """Whether there is an acknowledgement, in whatever words."""
+    return any(_IN_WORDS.fullmatch(_LENGTH.sub("", one)) for one in lines)
 
 
 def is_reply(message):

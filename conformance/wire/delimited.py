@@ -114,6 +114,7 @@ class ClientState:
         self.name = None
         self._frames = Decoder()
         self._asked = deque()  # (fields, own) of the requests without a reply yet
+        self.skipped = deque()  # the commands of those that succeed without one
 
     @property
     def at_message_boundary(self):
@@ -146,6 +147,7 @@ class ClientState:
         while self._asked and self.name is not None and self._asked[0][0] in ({"DELETE": []}, {"DELIVER": []}):
             asked, _ = self._asked.popleft()
             self.name = None if "DELETE" in asked else self.name
+            self.skipped.extend(asked)
 
     def sent_texts(self):
         """The items of each SEND at the head of the requests that have no reply yet."""

@@ -251,6 +251,7 @@ class ClientState:
         self._frames = _SentDecoder()
         self._logins = deque()
         self._messages = deque()
+        self.pending = deque()  # the purposes of the requests that have no answer, None where they have none
         self.histories = deque()  # the users whose histories were asked for, and have not come
         self.form = PYTHON  # of what was sent last
 
@@ -271,6 +272,8 @@ class ClientState:
                 self._messages.append(own)
             elif message.fields.get("purpose") == "start_reload_message_list":
                 self.histories.append(message.fields.get("target_user"))
+            purpose = message.fields.get("purpose")
+            self.pending.append(purpose if isinstance(purpose, str) else None)
 
     def received(self, message):
         purpose, result = message.fields.get("purpose"), message.fields.get("result")
@@ -280,6 +283,11 @@ class ClientState:
         elif purpose == "send_message" and self._messages:
             return self._messages.popleft()
         return purpose == _PROBE
+
+    def answered(self, purpose):
+        """The request of this purpose has its answer, and those before it will have none."""
+        while purpose in self.pending and self.pending.popleft() != purpose:
+            pass
 
     def is_echo(self, message):
         return False

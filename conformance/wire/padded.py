@@ -55,11 +55,16 @@ class ClientState:
     def at_message_boundary(self):
         return not self._half_sent
 
+    @property
+    def awaited(self):
+        """How many messages have no reply yet."""
+        return len(self._awaiting)
+
     def sent(self, data, own=False):
         self._half_sent += data
         while len(self._half_sent) >= _HEADER_BYTES:
             count = self._half_sent[:_HEADER_BYTES].strip(b" ")
-            end = _HEADER_BYTES + (int(count) if re.fullmatch(rb"[0-9]{1,9}", count) else 1 << 30)
+            end = _HEADER_BYTES + (int(count) if re.fullmatch(rb"0*[0-9]{1,9}", count) else 1 << 30)
             if len(self._half_sent) < end:
                 break
             body, self._half_sent = self._half_sent[_HEADER_BYTES:end], self._half_sent[end:]

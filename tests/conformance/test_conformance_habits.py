@@ -10,9 +10,13 @@ import pytest
 import yaml
 from grading import REQUIREMENTS, graded, started
 
+from parley.conformance import requirements
+
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "habits")
 SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py", "clock.py", "pulse.py", "polite.py",
            "sharp.py", "looper.py", "lobby.js", "chunks.js", "terse.js", "palette.js", "pinger.js")
+# Of other protocols; what their tables do not list is kept, and rooms are not looked at.
+OTHERS = {"poller.py": "dollar", "courier.py": "padded", "ircette.py": "irc", "websy.js": "web"}
 IDLE_SECONDS = 3
 QUICK = ("greeter.py", "own_words.py", "lobby.js")  # the others take long together
 
@@ -64,8 +68,9 @@ def differences(server, verdicts, left_out):
 
 def test_there_is_a_table_for_each_server():
     files = sorted(name for name in os.listdir(HERE) if not name.startswith("__"))
-    tables = [os.path.splitext(server)[0] + ".yaml" for server in SERVERS]
-    assert files == sorted(list(SERVERS) + tables + ["common.yaml", "small_letters.py"])
+    servers = SERVERS + tuple(OTHERS)
+    tables = [os.path.splitext(server)[0] + ".yaml" for server in servers]
+    assert files == sorted(list(servers) + tables + ["common.yaml", "small_letters.py"])
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -102,6 +107,26 @@ def test_the_suite_finds_who_minds_the_idle(server, tmp_path):
         _, verdicts, output = graded(port, tmp_path, "--idle-limit", "line=%d" % IDLE_SECONDS, *options)
     others = set(REQUIREMENTS) - set(COMMON["idle"])
     assert not differences(server, verdicts, others), output
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("server, protocol", OTHERS.items())
+def test_so_it_is_in_other_protocols(server, protocol, tmp_path):
+    known, table = requirements.load(protocol), table_of(server)
+    assert set(table) <= {"fail", "either", "absent"} and set().union(*table.values()) <= set(known)
+    with started(command_of(server)) as port:
+        _, verdicts, output = graded(port, tmp_path, protocol=protocol)
+    wrong = []
+    for ident, requirement in known.items():
+        expected = {word for word in ("fail", "pass", "not reached") if word in table["either"].get(
+            ident, ["fail"] if ident in table["fail"] else ["fail", "not reached"] if ident in table.get("absent", ())
+            else ["pass"])}
+        if requirement.level in ("may", "survive"):
+            expected = {"differs" if word == "fail" else word for word in expected}
+        if "-ROOM-" not in ident and verdicts[ident] not in expected | {"skipped", "not testable", "not covered"}:
+            wrong.append("%s: %s, the table says %s" % (ident, verdicts[ident], " or ".join(sorted(expected))))
+    assert not wrong, output
 
 
 def test_who_cannot_log_in_is_told_so(tmp_path):
