@@ -390,6 +390,8 @@ class Session:
             self._on_talk(event)
         elif kind in (events.Joined, events.Left, events.Renamed, events.RoomNotice) and event.room:
             self._on_room_notice(event)
+        elif kind in (events.Joined, events.Left, events.Renamed):
+            self._on_coming(event)
         elif kind is events.RoomRenamed:
             self._on_room_renamed(event)
         else:
@@ -461,12 +463,23 @@ class Session:
             place.unread += 1
             place.mentions += is_mention
 
+    def _put_uncounted(self, place, line):
+        """Show what nobody has said where it belongs."""
+        unread = self.unread
+        self._put(place, line)
+        self.unread = unread
+
+    def _on_coming(self, event):
+        """Somebody comes to the server, goes, or is renamed: told in the lobby, and in the conversation with them."""
+        line, name = showing.line(event), event.old if type(event) is events.Renamed else event.name
+        self._put_uncounted(self.places.lobby, line)
+        if self._screen.has_places and name in self.places:
+            self._put_uncounted(self.places[name], line)
+
     def _on_room_notice(self, event):
         line = showing.in_room(event, "" if self._screen.has_places else event.room + ": ")
         if event.room in self.places or event.room in self._inside:
-            unread = self.unread
-            self._put(self.places[event.room], line)
-            self.unread = unread
+            self._put_uncounted(self.places[event.room], line)
         else:
             self._screen.show(showing.in_room(event, event.room + ": "))
 
@@ -497,17 +510,12 @@ class Session:
             return
         place = self.places[event.partner]
         if not self._recalled:
-            self._put_aside(place, "What was said meanwhile:")
+            self._put_uncounted(place, showing.aside("What was said meanwhile:"))
         self._recalled += 1
         unread = self.unread
         self._put(place, line)
         self.unread = unread + (self.unread > unread and event.sender != self._name)
         self._count(place, showing.mentions(event.text, self._name))
-
-    def _put_aside(self, place, text):
-        unread = self.unread
-        self._put(place, showing.aside(text))
-        self.unread = unread
 
     def _on_done(self, event):
         kind, about, text = event.request
@@ -547,7 +555,7 @@ class Session:
         if self._recalled and was_requested:
             self._screen.show(showing.aside("End of what was said before."))
         elif self._recalled:
-            self._put_aside(self.places[about], "End of what was said meanwhile.")
+            self._put_uncounted(self.places[about], showing.aside("End of what was said meanwhile."))
         elif was_requested:
             self._screen.show(showing.aside("Nothing has been said yet."))
         self._recalled = 0

@@ -162,9 +162,13 @@ def in_room(event, front=""):
 
     front: what comes first.
     """
-    if isinstance(event, (events.RoomNotice, events.RoomRenamed)):
-        return aside("%s%s." % (front, event.text.rstrip(".")))
-    return aside(front + plain_text(line(event._replace(room=None))))
+    if isinstance(event, events.Renamed):
+        words = "%s is called %s now" % event[:2]
+    elif isinstance(event, (events.Joined, events.Left)):  # as the server words it where it tells all in sentences
+        words = "%s %s" % (event.name, "joined" if isinstance(event, events.Joined) else "left")
+    else:
+        words = event.text.rstrip(".")
+    return aside("%s%s." % (front, words))
 
 
 def not_sent(why, to, text):

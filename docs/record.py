@@ -148,7 +148,7 @@ def record(screen, server):
         screen.type("/ping", "Round-trip time: ")
         screen.type("/join #dev", "--- #dev ---")
         bea.type("/join #dev")
-        screen.wait("bea is here now")
+        screen.wait("bea joined")
         bea.type("Here we are among ourselves, ann.")
         screen.wait("among ourselves")
         screen.take("bea says something there")

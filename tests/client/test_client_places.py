@@ -102,6 +102,25 @@ def test_a_direct_message_is_shown_at_once_and_in_its_conversation():
     assert unread(screen) == [("lobby", 0, 0)]
 
 
+def test_who_comes_and_goes_is_told_once_in_the_lobby_in_the_room_and_in_the_conversation():
+    screen = Screen()
+    screen.typed("/go #dev", "/go bob", "/go #dev")
+    came = events.Joined("bob"), events.Joined("bob", "#dev"), events.Renamed("ann2", "bea"), events.Left("bob")
+    assert screen.told(*came) == ["bob joined."]
+    assert unread(screen) == [("lobby", 0, 0), ("#dev", 0, 0), ("bob", 0, 0)]
+    assert screen.typed("/go lobby") == [
+        "--- lobby ---", "bob is here now.", "ann2 is called bea now.", "bob has left."]
+    assert screen.typed("/go bob") == ["--- bob ---", "bob is here now.", "bob has left."]
+    assert screen.told(*came) == ["bob is here now.", "bob has left."]
+
+
+def test_where_all_places_are_shown_at_once_who_comes_is_told_once():
+    screen = Screen()
+    screen.has_places = False
+    screen.session.places["bob"]
+    assert screen.told(events.Joined("bob"), events.Joined("bob", "#dev")) == ["bob is here now.", "#dev: bob joined."]
+
+
 def test_who_answers_has_read():
     screen = Screen(events.Whispered("bob", "psst", 5))
     screen.typed("/dm bob what?")
@@ -158,7 +177,7 @@ def test_who_is_put_out_stays_there_so_that_nothing_is_said_elsewhere_by_mistake
     screen = Screen()
     screen.typed("/go #dev")
     assert screen.told(events.RoomNotice("#dev", "bob kicked ann: why"), events.Left("ann", "#dev")) == [
-        "bob kicked ann: why.", "ann has left."]
+        "bob kicked ann: why.", "ann left."]
     assert screen.session.places.open.name == "#dev"
     screen.session.chat.inside = {}
     assert screen.typed("/part") == ["--- lobby ---"]

@@ -180,14 +180,14 @@ def test_a_room_is_sealed_for_its_members_and_others_see_that_it_is(server, user
         one.type("/join #sealed").until("in #sealed: ")
         one.type("/seal").settle()
     first, second, third = people
-    first.until("room3 is here")
+    first.until("room3 joined")
     first.type("one").until("room1 (sealed): one")
     for one in (second, third):
         assert one.until("(sealed): one") == "room1 (sealed): one"
     second.type("two").settle()
     assert first.until("two") == third.until("two") == "room2 (sealed): two"
     third.type("/part #sealed").settle()
-    first.until("room3 has left")
+    first.until("room3 left")
     first.type("three", "four").settle()
     assert [second.until(text) for text in ("three", "four")] == ["room1 (sealed): three", "room1 (sealed): four"]
     lina = join(server["line"], "lini")
@@ -197,7 +197,7 @@ def test_a_room_is_sealed_for_its_members_and_others_see_that_it_is(server, user
     assert lina.finish(SECONDS)
     texts = [event.text for event in lina.poll() if type(event).__name__ == "Recalled"]
     assert texts and set(texts) == {NOTE}
-    first.until("lini is here")
+    first.until("lini joined")
     first.type("five")
     assert "lini has no device" in first.until("Not sent: five")
     third.type("/join #sealed")
@@ -222,7 +222,7 @@ def test_in_a_sealed_room_nothing_is_said_openly_and_clients_seal_by_themselves(
     assert "/seal devices" in vic.until("[ERROR]")
     vic.type("/seal devices").settle()
     vic.type("/join #vault").until("What is said in #vault is sealed from now on")
-    uma.until("vic is here")
+    uma.until("vic joined")
     vic.type("hi").until("vic (sealed): hi")
     assert uma.until("hi") == "vic (sealed): hi"
     vic.type("/seal off", "openly")
@@ -264,13 +264,13 @@ def test_what_was_sealed_before_a_room_was_renamed_is_opened_after_it(tmp_path):
         bob.until("ann (sealed): before")
         with contextlib.closing(IrcClient(server.address("irc"), "ina")) as ina:
             ina.say("JOIN #old")
-            ann.until("ina is here")
+            ann.until("ina joined")
             ann.type("/op ina").settle()
             ina.say("RENAME #old #new")
             for one in people:
                 one.until("#new")
             ina.say("PART #new")
-            ann.until("ina has left")
+            ann.until("ina left")
         ann.type("after").until("ann (sealed): after")
         bob.until("ann (sealed): after")
         bob.type("/history #new").until("ann (sealed): before")

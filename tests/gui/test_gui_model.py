@@ -397,7 +397,7 @@ def test_what_is_said_in_a_room_that_is_not_open_is_unread(alice_and_bob):
     bob.kick("#dev", "Alice", "too quiet")
     wait_until(lambda: not model.inside, model.tick)
     assert (model.conversation("#dev").unread, model.conversation(ROOM).unread) == (1, 0)
-    assert told(model, "#dev")[-2:] == [(None, "Bob kicked Alice: too quiet."), (None, "Alice has left.")]
+    assert told(model, "#dev")[-2:] == [(None, "Bob kicked Alice: too quiet."), (None, "Alice left.")]
     model.open_conversation(model.conversation("#dev"))
     typed(model, "still?")
     wait_until(lambda: model.inside, model.tick)  # who speaks there enters
