@@ -4,16 +4,16 @@ A list is these bytes. Signatures are Ed25519, integers big-endian; a name is UT
 
     size  field
     1     suite: 1, for X25519, HKDF-SHA256, AES-256-GCM and Ed25519
-    4     number of the list; each has a greater one than that before it
+    4     number of the list, greater than that of the list before it
     1, n  the account's name: its length, and the name
     1     author: which of the devices has signed the list
-    1     count of devices, 1 to 32. Of each, in the order in which they came:
-    32      identity: a public key of Ed25519, for ever
-    32      sealing: a public key of X25519, for a week
+    1     count of devices, 1 to 32. For each, in the order in which they came:
+    32      identity: a public key of Ed25519, which never changes
+    32      sealing: a public key of X25519, which the device replaces every week
     1       voucher: which device has vouched for it; itself, if none has
-    1       gone: 1 if it is not to be used any more, else 0
+    1       gone: 1 if the device was removed, else 0
     64      the voucher's signature over "parley device 1", 0, the name, 0, the identity
-    64    the author's signature over "parley devices 1", 0, all that stands before it
+    64    the author's signature over "parley devices 1", 0, all bytes before it
 
 The first device is the account's root. A device is vouched for if a chain of vouchers leads to the first one.
 """
@@ -35,7 +35,7 @@ DEVICE_ID, KEY_ID = 16, 8  # bytes
 _KEY, _SIGNATURE = 32, 64
 _ENTRY = 2 * _KEY + 2 + _SIGNATURE
 _LAST_NUMBER = 0xFFFFFFFF
-_PROBE = X25519PrivateKey.generate()  # by which a key is told to which nothing can be sealed
+_PROBE = X25519PrivateKey.generate()  # to find keys with which no secret can be agreed on
 
 
 class BadList(ValueError):
@@ -49,17 +49,17 @@ class Entry(collections.namedtuple("Entry", "identity sealing voucher gone vouch
 
     @property
     def id(self):  # noqa: A003
-        """By which messages name the device."""
+        """The id by which messages name the device."""
         return device_id(self.identity)
 
 
 def device_id(identity):
-    """The first bytes of the identity's SHA-256."""
+    """The id of the device with this identity: the first bytes of its SHA-256."""
     return hashlib.sha256(identity).digest()[:DEVICE_ID]
 
 
 def key_id(sealing):
-    """By which a message names the key that a copy of its key is sealed to."""
+    """The id of a public sealing key, by which a letter says which copy of its body's key is for whom."""
     return hashlib.sha256(sealing).digest()[:KEY_ID]
 
 
@@ -77,12 +77,12 @@ class Keys:
 
     @classmethod
     def new(cls, now):
-        """Those of a new device."""
+        """The keys of a new device, made `now`: seconds since the epoch."""
         return cls(Ed25519PrivateKey.generate(), [(X25519PrivateKey.generate(), now)])
 
     @property
     def sealing_public(self):
-        """The key that others are to seal to."""
+        """The newest public sealing key, to which others seal: 32 bytes."""
         return public_bytes(self.sealing[-1][0].public_key())
 
     def with_id(self, wanted):
@@ -90,7 +90,7 @@ class Keys:
         return next((key for key, _ in self.sealing if key_id(public_bytes(key.public_key())) == wanted), None)
 
     def renew(self, now):
-        """Make another sealing key if it is time for that, and delete those that are too old; is there another?"""
+        """Make a new sealing key if the newest is old enough, and delete those that are too old. Was one made?"""
         is_due = now - self.sealing[-1][1] >= RENEW_AFTER
         if is_due:
             self.sealing.append((X25519PrivateKey.generate(), now))
@@ -112,7 +112,7 @@ class Devices:
 
     @property
     def vouched(self):
-        """The identities of all for whom a chain of vouchers leads to the first."""
+        """The identities of all devices from which a chain of vouchers leads to the first one."""
         found = set()
         for index, entry in enumerate(self.entries):
             if index == 0 or entry.voucher < index and self.entries[entry.voucher].identity in found:
@@ -134,7 +134,7 @@ def _statement(name, identity):
 
 
 def _signed(keys, number, name, entries):
-    """The list, signed by the device that has these keys. ValueError, with a sentence, if it is one too many."""
+    """The list, signed by the device with these keys. ValueError, with a sentence, if there can be no further one."""
     if number > _LAST_NUMBER:
         raise ValueError("There can be no further list of the devices of this account.")
     author = [one.identity for one in entries].index(keys.public)
@@ -159,9 +159,10 @@ def with_device(old, name, keys):
 
 
 def changed(old, keys, vouch=(), remove=()):
-    """The list as this device, which is in it, wants it: with its newest sealing key.
+    """The list that follows on `old`, signed by a device that is in it, with that device's newest sealing key.
 
-    vouch, remove: ids of devices for which it vouches, and which are gone. ValueError as above.
+    vouch: ids of the devices for which it vouches from now on. remove: ids of those that it removes. Raises ValueError,
+    with a sentence, if there can be no further list.
     """
     me = [one.identity for one in old.entries].index(keys.public)
     entries = []
@@ -218,10 +219,11 @@ SAME, FOLLOWS, OLDER, ANOTHER = "same", "follows", "older", "another"
 
 
 def judge(old, new):
-    """What a list is to the one that was known before, of the same account.
+    """How a list relates to the one that was known before, of the same account.
 
-    SAME; FOLLOWS: all who were in it are, and only those have changed anything about them who may; OLDER: that the
-    server has shown a newer one before; ANOTHER: it does not follow, so somebody else's devices may be in it.
+    SAME: it is the same. FOLLOWS: it is newer, has all the old devices, and has only changes by devices that may make
+    them. OLDER: the server has shown a newer one before. ANOTHER: it does not follow, so it may have devices of
+    somebody else.
     """
     if new.data == old.data:
         return SAME

@@ -4,28 +4,29 @@
     1     suite: 1, as in `client.seal.devices`
     1     kind: 1 is a letter, 2 is said with a sender key
     16    device of the sender: see `device_id`
-    8     at: milliseconds since the epoch by the sender's clock, of each message of a device another, and ever greater
+    8     at: milliseconds since the epoch by the sender's clock; each message of a device has more than the one before
 
     of a letter
-    1     count of keys that it is sealed to, 1 to 100; of each:
+    1     count of keys that it is sealed to, 1 to 100. For each:
     8       key id: see `key_id`
-    48, 32  the body's key, sealed to that by HPKE, with the context and the 26 bytes above as its `info`
-    n     body: AES-256-GCM with a nonce of zeros, as no key has two bodies; what stands before it is its `aad`
+    80      the body's key, 32 bytes, sealed to this key by HPKE; `info`: the context and the 26 bytes above
+    n     body: encrypted by AES-256-GCM with a nonce of zeros, as no key has two bodies; `aad`: all bytes before it
 
     of what is said with a sender key
     8     chain: a random name of the sender key
     1     index in it, 0 to 99
-    n     body, likewise; the `aad` is the context and what stands before it
+    n     body, encrypted likewise; `aad`: the context, and all bytes before it
 
-    64    the sender's signature, Ed25519, over the context and all that stands before it
+    64    the sender's signature, Ed25519, over the context and all bytes before it
 
-The context is "parley seal 1" and, each with two bytes for its length, the name of the sender and the place: the
-receiver's name, or the room's with its "#". So what is sealed is worth nothing anywhere else.
+The context is "parley seal 1", then the name of the sender and the place, each behind two bytes with its length. The
+place is the receiver's name, or that of the room with its "#". So an envelope cannot be passed off as said by somebody
+else, or elsewhere.
 
-In a body stand two bytes for a length, as many bytes, and zeros up to one of SIZES. The first byte says what follows: 0
-a text, 1 a sender key: chain, index, 32 bytes, 2 a file: see `client.seal.files`. A room's letters have nothing but
-sender keys, and nothing else has any. The next key of a chain is HKDF-Expand of one with "parley chain 1", and the
-body's key is that with "parley message 1".
+A body is two bytes with a length, as many bytes, and zeros up to one of SIZES. The first of those bytes says what
+follows: 0 is a text, 1 a sender key (chain, index, 32 bytes), 2 a file (see `client.seal.files`). Letters to a room
+contain sender keys only, and nothing else contains any. A sender key is a chain of keys, one for each index. The next
+one is HKDF-Expand(key, "parley chain 1"); the key of a body is HKDF-Expand(key, "parley message 1").
 """
 import base64
 import binascii
@@ -53,11 +54,11 @@ _NONCE = bytes(12)  # as no key is used twice
 
 
 class Unopened(Exception):
-    """This is not a message that was sealed for here by whom it is said to come from. A sentence says why."""
+    """It cannot be opened, or was not sealed by this sender for this place. The text is a sentence that says why."""
 
 
 class NotForMe(Unopened):
-    """It is right, but for other devices."""
+    """It is valid, but sealed for other devices."""
 
 
 Parts = collections.namedtuple("Parts", "kind device at data")
@@ -73,7 +74,7 @@ def context(sender, place):
 
 
 def is_envelope(text):
-    """Does it look like one?"""
+    """Does a text look like an envelope?"""
     return text.startswith(PREFIX)
 
 
@@ -119,9 +120,9 @@ def _signed(keys, bound, data):
 
 
 def letter(keys, sender, place, at, receivers, what, content, key=None, ephemerals=None):
-    """An envelope for all who have one of the public sealing keys `receivers`. content: bytes.
+    """An envelope for the devices whose public sealing keys are `receivers`.
 
-    key, ephemerals: for test vectors only.
+    at: milliseconds since the epoch. what: TEXT, CHAIN or FILE. content: bytes. key, ephemerals: for test vectors only.
     """
     bound, head = context(sender, place), _head(LETTER, keys, at)
     key = key or os.urandom(32)
@@ -132,7 +133,7 @@ def letter(keys, sender, place, at, receivers, what, content, key=None, ephemera
 
 
 def open_letter(keys, sender, place, parts):
-    """(what, content) of a letter whose signature is right."""
+    """(what, content) of a letter whose signature was checked. Raises `Unopened`, or `NotForMe`."""
     data, bound = parts.data, context(sender, place)
     end = _HEAD + 1 + data[_HEAD] * _BLOCK
     for at in range(_HEAD + 1, end, _BLOCK):
@@ -152,7 +153,7 @@ def next_of(chain):
 
 
 def speech(keys, sender, place, at, chain, what, content):
-    """An envelope for all who have this sender key. content: bytes."""
+    """An envelope for all who have this sender key. at, what, content: as of `letter`."""
     bound = context(sender, place)
     data = _head(SPEECH, keys, at) + chain.id + bytes([chain.index])
     key = hpke.expand(chain.key, b"parley message 1", 32)
@@ -165,7 +166,10 @@ def chain_of(parts):
 
 
 def open_speech(chain, sender, place, parts):
-    """(what, content) of what was said with a sender key, and is signed. chain: at that index, or before."""
+    """(what, content) of what was said with a sender key; its signature was checked. chain: of its index, or before.
+
+    Raises `Unopened`.
+    """
     _, index = chain_of(parts)
     if not chain.index <= index < MOST_OF_CHAIN:
         raise Unopened("A sealed message is older than the key that this device was given.")
@@ -192,12 +196,12 @@ def check(identity, sender, place, parts):
 
 
 def chain_content(chain):
-    """A sender key as a letter tells it."""
+    """A sender key as the content of a letter."""
     return chain.id + bytes([chain.index]) + chain.key
 
 
 def read_chain(content):
-    """The sender key that a letter tells."""
+    """The sender key that is the content of a letter. Raises `Unopened`."""
     if len(content) != _CHAIN + 1 + 32:
         raise Unopened("A sealed message is malformed.")
     return Chain(content[:_CHAIN], content[_CHAIN], content[_CHAIN + 1:])

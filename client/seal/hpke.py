@@ -1,6 +1,7 @@
-"""HPKE in base mode (RFC 9180, section 5.1.1): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-GCM. One message a key.
+"""HPKE in base mode (RFC 9180, section 5.1.1): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-GCM.
 
-All is bytes. Raises ValueError or `cryptography.exceptions.InvalidTag` for what was not sealed so.
+Each key seals one message. Arguments and results are bytes. What was not sealed so raises ValueError or
+`cryptography.exceptions.InvalidTag`.
 """
 import hashlib
 import hmac
@@ -59,7 +60,7 @@ def _context(secret, info, aead):
 
 
 def seal(receiver, info, text, aad=b"", ephemeral=None, aead=2):
-    """`text` for the owner of the public key `receiver`: the encapsulated key, and what is sealed.
+    """`text`, sealed for the owner of the public key `receiver`: the encapsulated key, then the ciphertext.
 
     ephemeral: an X25519PrivateKey that is used for nothing else; only for test vectors.
     """
@@ -71,7 +72,7 @@ def seal(receiver, info, text, aad=b"", ephemeral=None, aead=2):
 
 
 def open_(private, info, sealed, aad=b"", aead=2):
-    """What `seal` was given. private: the X25519PrivateKey."""
+    """The text that was given to `seal`. private: the receiver's X25519PrivateKey."""
     enc = sealed[:ENC]
     exchanged = private.exchange(X25519PublicKey.from_public_bytes(enc))
     key, nonce = _context(_shared_secret(exchanged, enc, public_bytes(private.public_key())), info, aead)
