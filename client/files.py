@@ -50,7 +50,7 @@ class Rejected(Exception):
 
 
 class Told(NamedTuple):
-    """A file of which a message tells. size: as people write it. path: of its address, behind that of the page."""
+    """A file of which a message tells. size: as people write it, "1.2 MB". path: of its URL, relative to the page's."""
 
     name: str
     size: str
@@ -70,9 +70,9 @@ def told_in(text: str) -> Optional[Told]:
 
 
 def meant_by(typed: str, to: Optional[str]) -> Tuple[str, Optional[str]]:
-    """(path, to whom) of what is typed behind /send: a path, with or without a name. to: where it goes without one.
+    """(path, receiver) that somebody means who types this behind /send: a path, and perhaps a receiver behind it.
 
-    The path may have blanks in it, and stand between quotes.
+    to: the receiver if none is typed; None is the lobby. The path may have blanks in it, and stand between quotes.
     """
     path = typed.strip('"')
     if not os.path.exists(os.path.expanduser(path)):
@@ -83,7 +83,10 @@ def meant_by(typed: str, to: Optional[str]) -> Tuple[str, Optional[str]]:
 
 
 def chosen(told: Sequence[str], which: str) -> str:
-    """Of texts that tell of files, the newest last, the one that a number or a name means; Impossible if none is."""
+    """The one of these texts that is meant by `which`: a number, of which 1 is the latest text, or the name of a file.
+
+    told: texts that tell of files, the latest one last. Raises `Impossible` if none is meant.
+    """
     latest_first = list(reversed(told))
     if which.isdecimal() and len(which) < 5:
         found = latest_first[int(which) - 1:int(which)] if int(which) else []
@@ -96,7 +99,7 @@ def chosen(told: Sequence[str], which: str) -> str:
 
 
 class _Transfer:
-    """One file on its way. request: as events name it. total: bytes, 0 if that is not known yet."""
+    """One file on its way. request: by which events name it. total: its bytes, 0 if that is not known yet."""
 
     def __init__(self, request: events.Request, total: int) -> None:
         self.request = request
@@ -107,7 +110,7 @@ class _Transfer:
         self._failures = 0
 
     def moved(self, done: int) -> Optional[events.Moved]:
-        """So many bytes are through: what is to be told of it, if it is time."""
+        """`done` bytes have got through: the event that tells so, or None if the last one was just told."""
         now = self._moved_at = time.monotonic()
         self._failures = 0
         if now - self._told_at < TELL_EVERY and done < self.total:
@@ -116,7 +119,7 @@ class _Transfer:
         return events.Moved(self.request, done, self.total)
 
     def wait(self, seconds: float = 0.0) -> None:
-        """After a failure; Rejected if there were too many."""
+        """Wait between a failure and the next attempt. Raises `Rejected` after GIVE_UP seconds without progress."""
         if time.monotonic() - self._moved_at > GIVE_UP:
             raise Rejected("The server cannot be reached.")
         time.sleep(max(seconds, DELAYS[min(self._failures, len(DELAYS) - 1)]))
@@ -124,10 +127,11 @@ class _Transfer:
 
 
 class _Sending(_Transfer):
-    """A file that is sent. wants: what the server has to be asked for it next. is_asked: is it?
+    """A file that is sent.
 
-    is_sealed: is it to be? copy: then, once it is there, what is sent; told: what is
-    said of it, which lacks its id and its token until it is offered.
+    wants: the request that comes next, "offer" or "share", or None; is_asked: was it made on this connection?
+    is_sealed: is it sent sealed? Then `copy` is the sealed copy, once there is one, and `told` what is said of the
+    file, which has its id and token once the server has taken the offer.
     """
 
     def __init__(self, path: str, to: Optional[str], size: int, is_sealed: bool) -> None:
@@ -147,7 +151,7 @@ class _Sending(_Transfer):
         return open(self.path, "rb") if self.copy is None else os.fdopen(os.dup(self.copy.fileno()), "rb")
 
     def seal(self) -> str:
-        """Make the sealed copy: its SHA-256."""
+        """Make the sealed copy; gives its SHA-256 as hexadecimal digits."""
         self.copy = tempfile.TemporaryFile()
         key, target = os.urandom(32), _Hashed(self.copy)
         with open(self.path, "rb") as file:
@@ -161,14 +165,14 @@ class _Sending(_Transfer):
         return target.sha256.hex()
 
     def close(self) -> None:
-        """Nothing more is sent of it."""
+        """Stop sending it, and delete the sealed copy."""
         self.stopped = True
         if self.copy is not None:
             self.copy.close()
 
 
 class _Hashed:
-    """A file that is hashed as it is written. at: so many bytes are."""
+    """A file that is hashed as it is written. at: how many bytes have been written."""
 
     def __init__(self, file: Any) -> None:
         self.at = 0
@@ -176,31 +180,35 @@ class _Hashed:
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
-        """Likewise."""
+        """Write these bytes, and hash them."""
         self._file.write(data)
         self._digest.update(data)
         self.at += len(data)
 
     @property
     def sha256(self) -> bytes:
-        """Of what has been written."""
+        """The SHA-256 of what has been written: 32 bytes."""
         return self._digest.digest()
 
 
 class _Coming(_Hashed):
-    """A file that is saved. at: so many bytes have come. total: so many have to, or None. tag: the server's, of it."""
+    """A file that is saved. at: how many bytes have come. total: how many are expected; None if that is not known.
+
+    tag: its ETag, or None before the first answer.
+    """
 
     total: Optional[int] = None
     tag: Optional[str] = None
 
     def end(self, digest: bytes) -> None:
-        """All has come; Rejected if it is not what the server says."""
+        """All has come. Raises `Rejected` if its SHA-256 is not the one that the server tells."""
         if self.sha256 != digest:
             raise Rejected(_CHANGED)
 
 
 class _Sealed(_Coming):
-    """A sealed one, which is opened. What the server says of it is worth nothing."""
+    """A sealed file, which is opened as it comes. The message says what it has to be; what the server says is ignored.
+    """
 
     def __init__(self, file: Any, opening: Any) -> None:
         super().__init__(file)
@@ -208,7 +216,7 @@ class _Sealed(_Coming):
         self._opening = opening
 
     def write(self, data: bytes) -> None:
-        """What has come of the sealed one."""
+        """Open these bytes of the sealed file, and write what is in them. Raises `Rejected` if they are not right."""
         self.at += len(data)
         try:
             self._file.write(self._opening.open(data))
@@ -223,10 +231,10 @@ class _Sealed(_Coming):
 
 
 class Files:
-    """Those of one chat.
+    """The files of one chat that are on their way.
 
-    post: post(function) has the chat's own thread call function(), which returns events. ask: ask(method, arguments)
-    makes a request of the protocol, if one is logged in; is one?
+    post: post(function) has the chat's own thread call function(), which returns events. ask: ask(method, *arguments)
+    makes a request of the protocol and returns True; False if nobody is logged in, so that it cannot be made.
     """
 
     def __init__(self, address: Address, trust: Optional[str], post: Callable[[Callable[[], List[events.Event]]], None],
@@ -270,14 +278,14 @@ class Files:
             self._in_thread(sending, self._hash)
 
     def _looked(self, sending: _Sending, why_not: Optional[str]) -> List[events.Event]:
-        """Whether something can be sealed where this is to go is known now."""
+        """It is known now whether a message could be sealed for its receivers; `why_not`: a sentence, or None."""
         if why_not is not None:
             return self._fail(sending, why_not)
         self._in_thread(sending, self._hash)
         return []
 
     def _in_thread(self, transfer: Any, action: Callable[[Any], Callable[[], List[events.Event]]]) -> None:
-        """Call action(transfer) in a thread, and what that returns in the chat's own."""
+        """Call action(transfer) in a thread of its own, and the function that it returns in the chat's thread."""
 
         def run() -> None:
             try:
@@ -317,13 +325,13 @@ class Files:
         return then
 
     def come_back(self) -> List[events.Event]:
-        """There is another connection, on which nothing is asked yet."""
+        """There is a new connection, so what was asked and has no answer is asked again."""
         for sending in self._sendings.values():
             sending.is_asked = False
         return self._go_on()
 
     def _go_on(self) -> List[events.Event]:
-        """Ask for what has to be asked for."""
+        """Make the requests that are due."""
         failed: List[events.Event] = []
         for sending in list(self._sendings.values()):
             if sending.wants is None or sending.is_asked:
@@ -345,7 +353,7 @@ class Files:
             sending.wants = None  # it is on its way as any text is
 
     def offered(self, event: events.Offered) -> List[events.Event]:
-        """The server takes it."""
+        """The server takes the file: send its bytes."""
         sending = self._sendings.get(event.request.about or "")
         if sending is not None:
             sending.file, sending.token, sending.wants, sending.is_asked = event.file, event.token, None, False
@@ -355,7 +363,7 @@ class Files:
         return []
 
     def done(self, request: events.Request) -> List[events.Event]:
-        """It is said."""
+        """A request was done; if that was to share a file, everybody has been told of it."""
         sending = self._sendings.get(request.about or "")
         if sending is None or request.kind != "share":
             return []
@@ -363,7 +371,7 @@ class Files:
         return [events.Done(sending.request)]
 
     def told(self, file: SealedFile, why_not: Optional[str] = None) -> List[events.Event]:
-        """A sealed message has arrived that tells of a file, or why it has not."""
+        """The sealed message that tells of a file has arrived; or it has not, and `why_not` says why."""
         sending = next((one for one in self._sendings.values() if one.file == file.file), None)
         if sending is None:
             return []
@@ -373,7 +381,7 @@ class Files:
         return [events.Done(sending.request)]
 
     def refused(self, event: events.Refused) -> List[events.Event]:
-        """The server does not take it, or nobody is told of it."""
+        """A request was refused: the server does not take the file, or nobody is told of it."""
         sending = self._sendings.get(event.request.about or "")
         return [] if sending is None else self._fail(sending, event.why)
 
@@ -451,9 +459,9 @@ class Files:
     # ---- saving
 
     def save(self, text: str, folder: str, name: Optional[str]) -> None:
-        """Begin to save the file that a message tells of into a folder; Impossible if it tells of none.
+        """Begin to save the file that a message tells of into `folder`. Raises `Impossible` if it tells of none.
 
-        name: as which; None: as it is called there.
+        name: the name to save it under; None for its own.
         """
         told = told_in(text)
         if told is None:
@@ -543,7 +551,7 @@ def _judged(answer: http.client.HTTPResponse, text: bytes) -> float:
 
 
 def _reserved(folder: str, name: str) -> Any:
-    """(path, a path beside it) of a file of this name in the folder that was not there; it is now, and empty."""
+    """(path of a new file, path of a temporary one beside it). The first is made, empty, under a name that was free."""
     stem, dot, ending = name.rpartition(".")
     for number in range(MOST_NUMBERED):
         numbered = name if not number else "%s (%d)%s" % (stem or ending, number, dot + ending if stem else "")

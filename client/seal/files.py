@@ -34,7 +34,7 @@ _CHANGED = "The file is not the one that was sealed: somebody has changed it, or
 
 
 def sealed_size(size):
-    """How many bytes the server keeps of a file of so many, at least one."""
+    """How many bytes a file of `size` bytes, at least one, has when it is sealed."""
     return size + -(-size // CHUNK) * _TAG
 
 
@@ -43,7 +43,7 @@ def _nonce(place, is_last):
 
 
 def seal(source: BinaryIO, target: Any, key: bytes) -> Tuple[int, bytes]:
-    """Write what is read from one binary file into another, sealed: the size in bytes of the first, and the hash."""
+    """Read one binary file, and write it sealed into another. Gives its size in bytes, unsealed, and the hash."""
     cipher, digest = AESGCM(key), hashlib.sha256()
     size = place = 0
     chunk = source.read(CHUNK)
@@ -59,7 +59,7 @@ def seal(source: BinaryIO, target: Any, key: bytes) -> Tuple[int, bytes]:
 class Opening:
     """Opens a `SealedFile` as it comes, and holds at most one chunk; raises `Unopened` at the first that is not right.
 
-    total: the bytes that are to come.
+    total: how many sealed bytes there are.
     """
 
     def __init__(self, file: SealedFile) -> None:
@@ -68,7 +68,7 @@ class Opening:
         self._come, self._place, self._left = b"", 0, self.total
 
     def open(self, data):  # noqa: A003
-        """The bytes of the file that the next ones of the server give."""
+        """The bytes of the file in all chunks that these, the next ones from the server, complete."""
         self._come += data
         opened = []
         while self._left and len(self._come) >= min(CHUNK + _TAG, self._left):
@@ -85,18 +85,18 @@ class Opening:
         return b"".join(opened)
 
     def end(self):
-        """All has come; is it right?"""
+        """All has come: raises `Unopened` if it is not the whole file."""
         if self._left or self._digest.digest() != self._hash:
             raise Unopened(_CHANGED)
 
 
 def content_of(file):
-    """What a sealed message says of a `SealedFile`."""
+    """What a sealed message says of a `SealedFile`: the bytes of an envelope's content."""
     return bytes.fromhex(file.file) + file.key + file.hash + file.size.to_bytes(8, "big") + file.name.encode()
 
 
 def read(content):
-    """The `SealedFile` of which a sealed message says this; raises `Unopened`."""
+    """The `SealedFile` of which a sealed message has this content; raises `Unopened`."""
     file, key, digest, size = content[:16], content[16:48], content[48:80], int.from_bytes(content[80:_FIXED], "big")
     try:
         name = content[_FIXED:].decode()
