@@ -245,7 +245,7 @@ def post():
 def make_client(hub):
     """Makes strangers, numbered from 1, with traits that differ; `client.audience.drain()` is what one has heard."""
     numbers = iter(range(1, 1000))
-    return lambda **differences: Client(next(numbers), hub, Audience(**differences))
+    return lambda number=None, **differences: Client(number or next(numbers), hub, Audience(**differences))
 
 
 @pytest.fixture

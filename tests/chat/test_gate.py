@@ -49,8 +49,7 @@ PLACES = {
 CASES = [(place, act, line.split()) for place, (table, _) in PLACES.items() for act, line in table.items()]
 
 
-@pytest.fixture
-def roomed():
+def with_all_roles():
     """Rooms with somebody of each role, `target` being a plain member, and an operator who is not in the room."""
     roomed = Roomed(operators=[b"operator", b"operator-outside"])
     roomed.owner(b"owner")
@@ -66,6 +65,11 @@ def roomed():
         one.banned = {b"eve": (b"owner", b"", 0)}
         one.muted = {b"mel": (b"owner", b"", 0)}
     return roomed
+
+
+@pytest.fixture
+def roomed():
+    return with_all_roles()
 
 
 def target_of(act):
@@ -87,8 +91,9 @@ def test_the_tables_have_every_act():
     assert all(len(line) == len(WHO) for _, _, line in CASES)
 
 
-@pytest.mark.parametrize("place, act, line", CASES)
-def test_what_is_managed_where_by_whom(roomed, place, act, line):
+@for_each("place, act, line", CASES)
+def test_what_is_managed_where_by_whom(place, act, line):
+    roomed = with_all_roles()
     room = b"#lobby" if place == "lobby" else b"#dev"
     for name, value in PLACES[place][1].items():
         setattr(roomed.rooms.by_name[room], name, value)
@@ -97,10 +102,11 @@ def test_what_is_managed_where_by_whom(roomed, place, act, line):
     assert roomed.state() == before, "it was only asked"
 
 
-@pytest.mark.parametrize("place, act, who, reason", [
+@for_each("place, act, who, reason", [
     (place, act, who, reason) for place, act, line in CASES for who, reason in zip(WHO, line)
     if place in ("open", "private", "lobby") and who not in ROLES])
-def test_whoever_asks_the_register_is_answered_by_the_table(roomed, place, act, who, reason):
+def test_whoever_asks_the_register_is_answered_by_the_table(place, act, who, reason):
+    roomed = with_all_roles()
     room = b"#lobby" if place == "lobby" else b"#dev"
     for name, value in PLACES[place][1].items():
         setattr(roomed.rooms.by_name[room], name, value)
@@ -229,9 +235,10 @@ OBSTACLES = [
 ]
 
 
-@pytest.mark.parametrize("role", [MEMBER, VOICE, OP, OWNER, "operator"])
-@pytest.mark.parametrize("hinder, reason", OBSTACLES)
-def test_ops_owners_and_operators_are_never_kept_out(roomed, hinder, reason, role):
+@for_each("role", [MEMBER, VOICE, OP, OWNER, "operator"])
+@for_each("hinder, reason", OBSTACLES)
+def test_ops_owners_and_operators_are_never_kept_out(hinder, reason, role):
+    roomed = with_all_roles()
     roomed.owner(b"newcomer")
     room = roomed.rooms.by_name[b"#dev"]
     if role == "operator":

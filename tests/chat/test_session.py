@@ -325,10 +325,10 @@ ANSWERS = [
 
 @pytest.fixture
 def in_state(make_client, make_member, hub):
-    """Makes a client in a state, of which nobody remembers anything."""
+    """Makes a client in a state, with the number 1, of which nobody remembers anything."""
 
     def make(state, **differences):
-        client = make_client(**differences) if state is STRANGER else make_member(**differences)
+        client = (make_client if state is STRANGER else make_member)(number=1, **differences)
         if state is WAITING:
             client.hear([Who()])
         if state is GONE:
@@ -370,7 +370,7 @@ def test_where_clients_converse_the_hub_decides_whether_one_may_speak_from_outsi
         Reason.NOT_INSIDE, said._replace(text=b"", extra=b"TAGMSG +a\n"))]
 
 
-@pytest.mark.parametrize("state, command", sorted(TABLE, key=repr), ids=repr)
+@for_each("state, command", sorted(TABLE, key=repr))
 def test_a_command_does_what_the_table_says(in_state, hub, state, command):
     client = in_state(state)
     client.hear([command])
@@ -381,7 +381,7 @@ def test_a_command_does_what_the_table_says(in_state, hub, state, command):
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
-@pytest.mark.parametrize("command", ONE_OF_EACH, ids=repr)
+@for_each("command", ONE_OF_EACH)
 def test_a_stranger_of_each_protocol_may_do_what_its_document_lets_it(speaking, hub, protocol, command):
     if type(command) in OPEN[protocol]:
         client, member = speaking(protocol, STRANGER), speaking(protocol, MEMBER)
@@ -537,7 +537,7 @@ def test_who_goes_is_not_told_whether_its_words_are_stored(make_member, hub):
 # ---- names
 
 
-@pytest.mark.parametrize("name", INVALID_NAMES, ids=repr)
+@for_each("name", INVALID_NAMES)
 @pytest.mark.parametrize("state, command", [
     (STRANGER, lambda name: Login(name, None)), (STRANGER, lambda name: SignIn(name, b"pw")), (STRANGER, Create),
     (STRANGER, lambda name: SignUp(name, b"pw")),
@@ -721,7 +721,7 @@ def test_a_post_whose_name_is_refused_is_not_said(in_state, hub, state, post):
 
 @pytest.mark.parametrize("state", [STRANGER, MEMBER])
 @pytest.mark.parametrize("name", [None, b"bea", b"a b"])
-@pytest.mark.parametrize("text", [b"", *BLANK], ids=ascii)
+@for_each("text", [b"", *BLANK])
 def test_a_post_without_a_text_is_only_acknowledged(in_state, hub, state, name, text):
     client = in_state(state)
     client.hear([Post(name, None, text, None)])
@@ -764,7 +764,7 @@ def test_what_is_behind_a_post_waits_until_its_text_is_stored(make_client, hub, 
 # ---- questions
 
 
-@pytest.mark.parametrize("question, answer, state, heard", ANSWERS)
+@for_each("question, answer, state, heard", ANSWERS)
 def test_an_answer_is_told_and_ends_the_question(in_state, question, answer, state, heard):
     client = in_state(STRANGER if isinstance(question, LOGINS) else MEMBER)
     client.hear([question])
@@ -774,7 +774,7 @@ def test_an_answer_is_told_and_ends_the_question(in_state, question, answer, sta
     assert (client.state, client.audience.drain()) == (state, heard)
 
 
-@pytest.mark.parametrize("question, answer, state, heard", ANSWERS)
+@for_each("question, answer, state, heard", ANSWERS)
 def test_commands_behind_a_question_wait_for_its_answer(in_state, hub, question, answer, state, heard):
     client = in_state(STRANGER if isinstance(question, LOGINS) else MEMBER)
     client.hear([question, Ping(b"1")])
@@ -786,7 +786,7 @@ def test_commands_behind_a_question_wait_for_its_answer(in_state, hub, question,
     assert client.audience.drain() == heard + behind
 
 
-@pytest.mark.parametrize("question, answer, state, heard", ANSWERS)
+@for_each("question, answer, state, heard", ANSWERS)
 def test_an_answer_is_heard_through_the_door_for_answers(in_state, question, answer, state, heard):
     client, answers = in_state(STRANGER if isinstance(question, LOGINS) else MEMBER), []
     client.audience.answer = lambda session, happening: answers.append(happening)

@@ -3,6 +3,7 @@ import base64
 import json
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from web_frames import BINARY, CLOSE, MORE, PING, PONG, contents, frame, objects, said
@@ -128,13 +129,12 @@ def fed(data):
     return web.Decoder(LIMITS).feed(data)
 
 
-@pytest.mark.parametrize("fields, command", COMMANDS, ids=str)
+@for_each("fields, command", COMMANDS)
 def test_an_object_is_a_command(fields, command):
     assert fed(frame(json.dumps(fields).encode())) == [command]
 
 
-@pytest.mark.parametrize(
-    "fields, command", [one for one in COMMANDS if isinstance(one[0], dict) and "id" not in one[0]], ids=str)
+@for_each("fields, command", [one for one in COMMANDS if isinstance(one[0], dict) and "id" not in one[0]])
 def test_an_id_is_the_label_of_the_answer(fields, command):
     for label in ("7", "x" * 64, 'a"\\\n\u00fc\U0001f600'):
         unanswered = isinstance(command, (events.Typing, events.Away, events.Watch, events.MarkRead))
@@ -269,7 +269,7 @@ EVENT_OBJECTS = [
 ]
 
 
-@pytest.mark.parametrize("happening, fields", EVENT_OBJECTS, ids=str)
+@for_each("happening, fields", EVENT_OBJECTS)
 def test_a_happening_is_an_object(happening, fields):
     frames = web.encode(happening, b"me")
     assert objects(b"".join(frames)) == ([] if fields is None else [fields])
@@ -298,7 +298,7 @@ def test_any_canonical_text_is_read_as_it_is(text):
     assert (fields["by"], fields["text"], fields["room"]) == (text.decode(), text.decode(), "#" + text.decode())
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@for_each("reason", REASONS)
 def test_every_reason_has_its_word_and_a_sentence(reason):
     (no,) = objects(web.encode(events.Refused(reason, None), None)[0])
     assert (no["on"], no["why"]) == ("no", reason)
