@@ -65,7 +65,7 @@ def use(address):
     heard = run("parley-client", "line://" + address, given="/nick ann\n/users\n/quit\n")
     assert "ann" in heard, heard
     run("python", "-c", FROM_A_PROGRAM, "line://" + address)
-    told = run("parley-conformance", "--target", "line=" + address, "-k", "ping or who", "-n", "2")
+    told = run("parley-conformance", "--target", "line=" + address, "--time-scale", "6", "-k", "ping or WHO", "-n", "2")
     print(played(told), "by a server that runs")
 
 

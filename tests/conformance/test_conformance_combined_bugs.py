@@ -1,6 +1,6 @@
 """The suite is tried on servers with five bugs at a time, whose requirements are known: each is charged, and no other.
 
-`long` tries two hundred random combinations, of which the first three are always tried.
+`long` tries two hundred random combinations, of which the first is always tried.
 """
 import itertools
 import os
@@ -12,7 +12,7 @@ from grading import REQUIREMENTS, graded, started
 from wrong_server import BUGS
 
 WRONG_SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrong_server.py")
-SEEDS, QUICK_SEEDS, AT_A_TIME = 200, 3, 5
+SEEDS, QUICK_SEEDS, AT_A_TIME = 200, 1, 5
 
 # What each bug breaks, and what it may break beside that, as the requirements overlap.
 BREAKS = {
