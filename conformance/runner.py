@@ -312,7 +312,12 @@ class Run:
             self._read_with_patience(actor, PROBES[actor.codec.NAME].kind(wanted.describe({})), deadline)
         else:
             self._read(actor, deadline)
+        self._note_now()
         return actor.inbox.popleft() if actor.inbox else None
+
+    def _note_now(self):
+        """What has come by now was sent before the end of this second."""
+        self.values["now"] = int(time.time()) + 1
 
     def _read_with_patience(self, actor, what, deadline):
         """Wait for a message of a foreign server until there is a proof that it does not come.
@@ -344,7 +349,7 @@ class Run:
     def _expect(self, step, actor, matcher, later):
         """Check the next message; `later` are the step's expectations of those that follow."""
         matcher = self.renaming.matcher(matcher)
-        self.values["now"] = int(time.time()) + 1
+        self._note_now()
         if isinstance(matcher, matching.Maybe):
             return self._expect_maybe(step, actor, matcher)
         if self._never_comes(actor, matcher):
@@ -436,6 +441,7 @@ class Run:
 
     def _expect_maybe(self, step, actor, matcher):
         self._await_barrier([actor])
+        self._note_now()
         if actor.inbox:
             result = matcher.match(actor.inbox[0], self.values)
             if result.matches:

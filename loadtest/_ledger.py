@@ -12,7 +12,7 @@ The ledger is told of every message before it is sent and of every message when 
 A message that was sent while its receiver was still arriving may be heard or not. A receiver who left may miss the tail
 of what each sender said, because nobody can know what was under way; a hole before something later was heard is a loss.
 """
-import os
+import itertools
 import re
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 
@@ -93,7 +93,7 @@ class Ledger:
         member = self._members[name]
         member.owed.discard(message.number)
         if (kind or _kind(message), sender, body) != (_kind(message), message.sender, message.body):
-            same = len(os.path.commonprefix([body, message.body]))
+            same = _same_characters(body, message.body)
             where = "" if body == message.body else ", another text from character %d on" % same
             return self._note("altered", message, "%s heard %s of %s: %s%s" % (
                 name, kind or "it", sender, quoted(body), where))
@@ -219,6 +219,11 @@ def _contradicting_pair(chains):
 
 def _is_for(message, name):
     return name != message.sender if message.target is LOBBY else name == message.target
+
+
+def _same_characters(one, other):
+    """With how many characters both texts begin."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))
 
 
 def _kind(message):
