@@ -17,16 +17,17 @@ CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
 class Pace:
     """Keeps one connection's frames apart. A client that has spoken since the last one is awake, and needs no gap.
 
-    Where frames wait, what it is told within a GAP after it has spoken, which may be its answer, comes in a HURRY, and
-    so does all that waits before that.
+    If it speaks while frames wait, these come in a HURRY, and so does what it is told within a GAP after that, which may
+    be its answer. What comes after it has spoken, such as the messages kept for who logs in, does not.
 
     kept: the frames that wait for their turn, a deque; None if none does.
     """
 
-    __slots__ = ("kept", "_hurried", "_told_at", "_load_until", "_all_sent_by")
+    __slots__ = ("kept", "_since", "_hurried", "_told_at", "_load_until", "_all_sent_by")
 
     def __init__(self):
         self.kept = None
+        self._since = 0.0  # when the first of these was kept, monotonic seconds
         self._hurried = 0  # so many of these, the first ones, are in a hurry
         self._told_at = self._load_until = float("-inf")
         self._all_sent_by = 0.0  # when the last of them is to have gone out, monotonic seconds
@@ -50,9 +51,9 @@ class Pace:
                 connection.send(earlier, True)
         elif self.kept is not None or (now < self._told_at + GAP and connection.heard_at <= self._told_at):
             if self.kept is None:
-                self.kept, self._hurried = collections.deque(), 0
+                self.kept, self._since, self._hurried = collections.deque(), now, 0
             self.kept.append(pieces)
-            if connection.heard_at > min(self._told_at, now - GAP):
+            if connection.heard_at > max(self._since, min(self._told_at, now - GAP)):
                 self._hurried = len(self.kept)
             self._all_sent_by = now + LAG
             return True

@@ -208,16 +208,20 @@ def test_who_asks_something_is_awake_and_gets_soon_what_waits_and_then_the_answe
     assert heard[:-1] == words[1:]
 
 
-def test_an_answer_that_comes_together_with_what_somebody_has_said_is_not_late_either(house, ben, lea):
-    lea.send(b"MSG hi\n")
+def test_what_comes_after_it_has_spoken_keeps_its_gaps(house, ben, lea):
+    lea.send(b"MSG 0\nMSG 1\nMSG 2\n")
     house.tick()
     house.hub.turn(0)
     ben.send(binary(211, b"7.25"))
-    house.tick()  # in which he hears both
-    assert contents(ben.heard()) == [b"hi"]
+    house.tick()  # in which it hears these, and has its answer
+    assert contents(ben.heard()) == [b"0"]
     house.clock.now += HURRY
     house.tick()
-    assert contents(ben.heard()) == [b"7.25"]
+    assert contents(ben.heard()) == []
+    for word in (b"1", b"2", b"7.25"):
+        house.clock.now += GAP
+        house.tick()
+        assert contents(ben.heard()) == [word]
 
 
 def test_an_answer_is_not_late_however_much_was_said_before(house, ben, lea):
