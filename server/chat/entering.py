@@ -139,7 +139,7 @@ class Entering:
         if seals and holder in self._members:
             self._rooms.sealing.add(holder)
         if converses:
-            room_name = self._rooms.led_to(self._rooms.meant(room_name, occupied), self._accounts.order.now)
+            room_name = self._rooms.meant(room_name, occupied)
         room = self._rooms.by_name.get(room_name)
         if holder not in self._members:
             return  # its name was taken over meanwhile

@@ -268,7 +268,7 @@ class Moderation:
         return ()
 
     def _rename(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        self._rooms.rename(room, about, self._accounts.order.now)
+        self._rooms.rename(room, about)
         return ()
 
     def _note_redacted(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

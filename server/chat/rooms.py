@@ -14,8 +14,6 @@ from parley.server.protocols.text import folded
 
 NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
 INVITED_FOR = 3600 * 1000  # milliseconds
-LEADS_FOR = 30 * 86400 * 1000  # milliseconds that a former name of a room leads there
-MOST_FORMER = 3  # of these names for each room, as each keeps others from making a room of this name
 
 # The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
 ROLES = {VOICE: b"voice", OP: b"op", OWNER: b"owner", OPERATOR: b"operator"}
@@ -57,7 +55,6 @@ class Room:
     sealed: is nothing said there but what is sealed?
     key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
-    former: {folded name that it had before: milliseconds since the epoch, until which that leads here}, the last ones.
     metadata: {key: value}, see `parley.server.chat.metadata`.
     made_at: seconds since the epoch; 0 if that is not known.
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
@@ -68,8 +65,8 @@ class Room:
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "voiced", "listeners", "interest", "roles", "banned",
         "muted", "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
-        "open_talk", "noctcp", "sealed", "key", "limit", "slow", "topic", "former", "metadata", "made_at", "left_at",
-        "spoke", "source", "_bans")
+        "open_talk", "noctcp", "sealed", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke",
+        "source", "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -93,7 +90,6 @@ class Room:
         self.key: Optional[bytes] = None
         self.limit = self.slow = 0
         self.topic = b"", b"", 0
-        self.former: Dict[str, int] = {}
         self.metadata: Dict[bytes, bytes] = {}
         self.made_at = self.left_at = 0
         self.spoke: Dict[int, int] = {}
@@ -178,7 +174,6 @@ class Room:
         for entries in LISTS.values():
             kept[entries] = {name.decode(): [by.decode(), why.decode(), when]
                              for name, (by, why, when) in getattr(self, entries).items()}
-        kept["former"] = self.former
         kept["metadata"] = {key.decode(): value.decode() for key, value in self.metadata.items()}
         kept["left_at"], kept["made_at"] = self.left_at, self.made_at
         return json.dumps(kept, sort_keys=True)
@@ -196,7 +191,6 @@ class Room:
         for entries in LISTS.values():
             setattr(self, entries, {name.encode(): (by.encode(), why.encode(), *(when or [0]))
                                     for name, (by, why, *when) in kept.get(entries, {}).items()})
-        self.former = kept.get("former", {})
         self.metadata = {key.encode(): value.encode() for key, value in kept.get("metadata", {}).items()}
         self.lasts = True
 
@@ -211,7 +205,6 @@ class Rooms:
     since_of_guests: {holder: {number of a room: see `Room.since`}} of those who came without an account that has a
         password, as long as they are here.
     sealing: the holders that have entered a room with a client that can seal what it says.
-    former: {folded former name of a room: the number of the last one that had it}; see `Room.former`.
     last: the latest number that was given to a room.
     """
 
@@ -220,7 +213,6 @@ class Rooms:
         self.by_name: Dict[bytes, Room] = {LOBBY_NAME: self.lobby}
         self.by_number: Dict[int, Room] = {LOBBY: self.lobby}
         self.last = 0
-        self.former: Dict[str, int] = {}
         self.homes: Dict[int, bytes] = {}
         self.since_of_guests: Dict[int, Dict[int, int]] = {}
         self.slow: Set[Room] = set()
@@ -235,7 +227,6 @@ class Rooms:
         for number, name, state in kept:
             room = self.lobby if number == LOBBY else self.open(name, number)
             room.restore(state)
-            self.former.update(dict.fromkeys(room.former, number))
             self.note_slow(room)
         self.last = max(last, self.last)
 
@@ -248,29 +239,13 @@ class Rooms:
         self._occupied.add(name, room.occupied)
         return room
 
-    def rename(self, room: Room, name: bytes, now: int) -> None:
-        """The room is called otherwise from now on, which is in milliseconds since the epoch; see `led_to`."""
+    def rename(self, room: Room, name: bytes) -> None:
+        """The room is called otherwise from now on."""
         del self.by_name[room.name]
-        room.former[folded(room.name)] = now + LEADS_FOR
-        self.former[folded(room.name)] = room.number
-        if folded(name) in room.former:
-            self._forget_former(room, folded(name))
-        elif len(room.former) > MOST_FORMER:
-            self._forget_former(room, min(room.former, key=room.former.__getitem__))
         self._occupied.remove(room.name, room.occupied)
         room.name, room.occupied = name, tuple(claims(name))
         self.by_name[name] = room
         self._occupied.add(name, room.occupied)
-
-    def led_to(self, name: bytes, now: int) -> bytes:
-        """The name of the room that was called this not long ago; the same if there is none, or a room of this name."""
-        room = None if name in self.by_name else self.by_number.get(self.former.get(folded(name), LOBBY))
-        return name if room is None or room.former.get(folded(name), 0) < now else room.name
-
-    def _forget_former(self, room: Room, name: str) -> None:
-        del room.former[name]
-        if self.former.get(name) == room.number:
-            del self.former[name]
 
     def is_like_another(self, room: Room, occupied: Collection[bytes]) -> bool:
         """Does a name that occupies this look like that of another room?"""
@@ -279,8 +254,6 @@ class Rooms:
     def close(self, room: Room) -> None:
         """There is no such room any more. Nobody may be in it."""
         del self.by_name[room.name], self.by_number[room.number]
-        for name in list(room.former):
-            self._forget_former(room, name)
         self.slow.discard(room)
         self._occupied.remove(room.name, room.occupied)
 

@@ -212,9 +212,7 @@ class Sessions:
             if room is self._rooms.lobby:
                 continue
             was_inside = room is not None and room.number in session.rooms
-            # It would make one that lasts; or it is called otherwise now.
-            if room is None and (self._gate.is_protected(session.name)
-                                 or self._rooms.led_to(name, self._accounts.order.now) != name):
+            if room is None and self._gate.is_protected(session.name):  # it would make one that lasts
                 refused.append((name, Reason.NO_ROOM))
                 continue
             trouble = self._entering.let_in(holder, name, occupied, None, alias, was_inside)

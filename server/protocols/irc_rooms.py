@@ -13,7 +13,7 @@ from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import FLAGS, OPEN, exception, mask, prefix_of
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
 from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, sentence, shown
-from parley.server.protocols.text import canonical, folded
+from parley.server.protocols.text import canonical
 
 Commands = Optional[Sequence[Any]]
 
@@ -75,8 +75,6 @@ def _joined(room: bytes, client: Any, answer: Any) -> None:
     client.fresh = b""
     if isinstance(answer, events.Inside):
         client.fresh = answer.room or LOBBY
-        if folded(client.fresh) != folded(room):  # which has another name now
-            client.numeric(b"470", middle(room), shown(client.fresh), text=b"Forwarding to another channel")
         client.join(client.fresh)
         if not _asks_itself(client):
             client.label(_looked_around)  # which may come at once, without a question

@@ -55,7 +55,7 @@ def parts(register, all_accounts, census, store, numbers, node):
         (register.members, ("names", "former", "identities", "since", "hosts", "_held", "_reserved")),
         (register.members._occupied, occupied),
         (register.rooms, ("by_name", "by_number", "last", "homes", "since_of_guests", "with_ports", "sealing",
-                          "former", "_joined")),
+                          "_joined")),
         (register.rooms._occupied, occupied),
         (register.gate, ("opered", "_kicked", "_paid_until")),
         (register.gate._keys, ("_addresses", "_accounts", "_opened", "_openers")),

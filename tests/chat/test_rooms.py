@@ -5,7 +5,7 @@ import pytest
 
 from parley.server.chat.names import claims
 from parley.server.chat.room import LOBBY
-from parley.server.chat.rooms import LEADS_FOR, LOBBY_NAME, MEMBER, OP, OWNER, SETTINGS, VOICE, Room, Rooms
+from parley.server.chat.rooms import LOBBY_NAME, MEMBER, OP, OWNER, SETTINGS, VOICE, Room, Rooms
 
 DEV, OPS = b"#dev", b"#ops"
 ANN, BOB, CID = 1 << 32 | 5, 1 << 32 | 6, 2 << 32 | 5
@@ -32,7 +32,7 @@ def set_all(room):
     room.banned = {b"eve": (b"ann", b"why", 7), b"bot*": (b"ann", b"", 8)}
     room.muted = {b"mel": (b"ann", b"loud", 9), b"ned": (b"bob", b"", 0)}
     room.excepted, room.invex = {b"$a:eva": (b"ann", b"", 9)}, {b"bob!*@*": (b"ann", b"", 10)}
-    room.since, room.former = {b"cid": 17}, {"#d\u00f6v": 1700000000000}
+    room.since = {b"cid": 17}
     room.made_at, room.left_at = 1600000000, 1600000001
 
 
@@ -225,32 +225,3 @@ def test_how_many_rooms_somebody_owns_is_counted_by_its_name(rooms, dev):
     dev.roles = {b"ann": OWNER, b"bob": OP}
     ops.roles = {b"ann": OWNER}
     assert [rooms.owned(name) for name in (b"ann", b"bob", b"cid")] == [2, 0, 0]
-
-
-# ---- former names
-
-
-def test_a_former_name_leads_to_the_room_for_a_while_unless_there_is_another_room_of_that_name(rooms, dev):
-    rooms.rename(dev, b"#new", 1000)
-    assert [rooms.led_to(name, 1000 + LEADS_FOR) for name in (b"#dev", b"#DEV", b"#new", b"#nix", b"#lobby")] == [
-        b"#new", b"#new", b"#new", b"#nix", b"#lobby"]
-    assert rooms.led_to(b"#dev", 1001 + LEADS_FOR) == b"#dev"
-    other = rooms.open(b"#dev")
-    assert rooms.led_to(b"#dev", 1000) == b"#dev"
-    rooms.close(other)
-    assert rooms.led_to(b"#dev", 1000) == b"#new"
-    rooms.rename(dev, b"#Dev", 2000)
-    assert (dev.former, rooms.former) == ({"#new": 2000 + LEADS_FOR}, {"#new": dev.number})
-
-
-def test_the_last_names_of_a_room_are_known_until_it_is_closed(rooms, dev):
-    for number in range(5):
-        rooms.rename(dev, b"#d%d" % number, number)
-    assert list(dev.former) == list(rooms.former) == ["#d1", "#d2", "#d3"]
-    again = Rooms()
-    again.restore([(dev.number, dev.name, dev.state())], dev.number)
-    assert again.led_to(b"#d1", 7) == b"#d4"
-    other = rooms.open(b"#d1")
-    rooms.rename(other, b"#other", 9)
-    rooms.close(dev)
-    assert rooms.former == {"#d1": other.number} and rooms.led_to(b"#d1", 9) == b"#other"

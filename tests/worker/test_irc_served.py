@@ -147,21 +147,3 @@ def test_who_does_not_know_of_renames_leaves_and_comes_in_again(pair):
     pair.settle()
     assert [line.split(" ")[1:4] for line in lines(ann)] == [
         ["FAIL", "RENAME", "CHANNEL_NAME_IN_USE"], ["FAIL", "RENAME", "CANNOT_RENAME"], ["403", "ann", "#nix"]]
-
-
-def test_whoever_comes_by_a_former_name_of_a_room_is_let_into_it(pair):
-    ann, bob = come(pair, b"ann", b"#a", caps=b"draft/channel-rename"), come(pair, b"bob", worker=2)
-    ann.send(b"RENAME #a #b\r\n")
-    pair.settle()
-    bob.send(b"JOIN #A\r\n")
-    pair.settle()
-    assert lines(bob) == [
-        ":irc.parley 470 bob #A #b :Forwarding to another channel", ":bob!bob@parley JOIN #b",
-        ":irc.parley 353 bob = #b :@ann bob", ":irc.parley 366 bob #b :End of /NAMES list"]
-    bob.send(b"JOIN #B\r\nPART #b\r\n")
-    line = pair.member(b"cid")
-    line.send(b"JOIN #a\n")  # in whose protocol the answer does not say where one is
-    pair.settle()
-    bob.send(b"JOIN #a\r\n")
-    pair.settle()
-    assert lines(bob)[-2] == ":irc.parley 353 bob = #a :@cid bob"

@@ -366,20 +366,6 @@ def test_into_a_room_that_bans_one_meanwhile_one_does_not_come_back(house, ann, 
     assert [room for kind, room, *_ in heard if kind == "CaughtUp"] == [b"#lobby", b""]
 
 
-def test_who_comes_back_by_a_former_name_of_a_room_makes_no_new_one(house, ann, bob):
-    ann.ask("Enter", b"#dev", None)
-    bob.send(b"JOIN #dev\n")
-    house.settle()
-    ann.drain()
-    ann.cut()
-    house.settle()
-    rooms = house.hub.register.rooms
-    rooms.rename(rooms.by_name[b"#dev"], b"#new", NOW * 1000)
-    ann.connect()
-    assert ("Refused", Reason.NO_ROOM, "Enter") in ann.drain()
-    assert sorted(rooms.by_name) == [b"#lobby", b"#new"]
-
-
 def test_what_cannot_be_the_name_of_a_room_is_refused_and_the_rest_is_caught_up(house, ann):
     ann.cut()
     ann.marks[b"#a,b"] = 0
