@@ -43,8 +43,10 @@ THREADS = 4  # that make files whole: flush, scan and rename
 FLUSHED_AT_ONCE = 1 << 20
 # The process reads uploads for one part in so many of a processor's time: after each piece it reads none for SHARE - 1
 # times as long as that one took, to hash and to write. TCP pushes back on the workers' clients. So however many upload,
-# and however fast, most of the machine is left to those who talk.
+# and however fast, most of the machine is left to those who talk. On a slow machine ENOUGH bytes a second come all the
+# same, as far as it can.
 SHARE = 5
+ENOUGH = 128 << 20
 MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
 POLITENESS = 5  # of the process, to those that talk
@@ -289,9 +291,11 @@ class Keeping:
         if not self._line or began < self._next_piece:
             return
         channel, before = self._line.popleft(), time.process_time()
+        left = channel.left
         self._attempt(channel, self._read, channel)
         took = time.process_time() - before
-        self._next_piece = max(self._next_piece, began - MADE_UP) + SHARE * took
+        pause = min(SHARE * took, (left - channel.left) / ENOUGH)
+        self._next_piece = max(self._next_piece, began - MADE_UP) + pause
 
     def _read(self, channel):
         try:

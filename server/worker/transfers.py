@@ -23,8 +23,10 @@ from parley.server.worker.transports.plain import Plain
 
 PIECE = 256 << 10  # bytes that are moved at once; and at most in memory of what one sends
 # A worker moves files for one part in so many of its time: after each piece it moves none for SHARE - 1 times as long
-# as that one took. So however much is wanted, most of its time is left to those who talk.
+# as that one took. So however much is wanted, most of its time is left to those who talk. Where that is slow, as with TLS
+# on a slow machine, ENOUGH bytes a second are moved all the same, as far as it can.
 SHARE = 5
+ENOUGH = 128 << 20
 MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 METHODS = b"GET, HEAD, PUT, DELETE"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -86,8 +88,9 @@ class Transfers:
 
     def _move(self, body, transport):
         began, before = time.monotonic(), time.process_time()
-        body.move(transport)
-        self.turn = max(self.turn, began - MADE_UP) + SHARE * (time.process_time() - before)
+        count = body.move(transport)
+        pause = min(SHARE * (time.process_time() - before), count / ENOUGH)
+        self.turn = max(self.turn, began - MADE_UP) + pause
 
     def take_turn(self, _):
         """Who has waited for longest has its turn; does anybody else wait?"""
@@ -279,17 +282,18 @@ class Upload:
             self._transfers.move(self, transport)
 
     def move(self, transport):
-        """Take a piece."""
+        """Take a piece: of how many bytes?"""
         try:
             data = transport.recv(min(PIECE, self.left))
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             data = b""
         if data:
             self._take(data)
         else:
             self.visitor.close()
+        return len(data)
 
     def _take(self, data):
         if len(data) > self.left:
@@ -342,7 +346,7 @@ class Download:
             self._transfers.move(self, transport)
 
     def move(self, transport):
-        """Send a piece."""
+        """Send a piece: of how many bytes?"""
         most = min(PIECE, self._end - self._at)
         try:
             if isinstance(transport, Plain):
@@ -353,18 +357,19 @@ class Download:
                 sent = transport.write([data]) if data else 0
                 is_over = not data
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             is_over, sent = True, 0
         if is_over:
             self.visitor.close()  # it, or the file
-            return
+            return 0
         self._at += sent
         if sent:
             self.visitor.await_more()
         if self._at == self._end:
             self.close()
             self.visitor.answered()
+        return sent
 
     def close(self):
         """No more of it."""

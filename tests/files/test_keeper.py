@@ -73,6 +73,7 @@ class Clock:
 
 def test_uploads_get_a_share_of_the_processors_time(keeper, monkeypatch):
     monkeypatch.setattr(keeping, "time", Clock(PIECE_SECONDS))
+    monkeypatch.setattr(keeping, "ENOUGH", 1)
     worker, process = Asker(keeper), Process(keeper)
     data = bytes(SIZE)
     told, began = worker.offer(data), time.monotonic()
@@ -85,6 +86,7 @@ def test_uploads_get_a_share_of_the_processors_time(keeper, monkeypatch):
 
 def test_whoever_asks_is_answered_while_uploads_have_to_wait(keeper, monkeypatch):
     monkeypatch.setattr(keeping, "time", Clock(1000.0))
+    monkeypatch.setattr(keeping, "ENOUGH", 1)
     worker, process = Asker(keeper), Process(keeper)
     data = bytes(SIZE)
     told = worker.offer(data)
@@ -94,4 +96,14 @@ def test_whoever_asks_is_answered_while_uploads_have_to_wait(keeper, monkeypatch
     assert at() <= keeping.PIECE
     assert worker.ask(do="drop", file=told["file"], token=told["token"])[0] == [{"dropped": True}]
     assert answers == [{"go": True}]
+    process.end()
+
+
+def test_where_a_piece_takes_long_so_many_bytes_a_second_come_all_the_same(keeper, monkeypatch):
+    monkeypatch.setattr(keeping, "time", Clock(1000.0))
+    worker, process = Asker(keeper), Process(keeper)
+    data = bytes(SIZE)
+    answers = worker.begin(worker.offer(data), data)
+    worker.hear_until(lambda: len(answers) == 2)
+    assert answers[1]["whole"]
     process.end()

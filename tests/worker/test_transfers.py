@@ -59,13 +59,14 @@ class Visitor:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time, of which nothing passes by itself; each piece takes PIECE_SECONDS of the processor's."""
+    """The time, of which nothing passes by itself; each piece takes PIECE_SECONDS of the processor's, which is enough."""
     now = types.SimpleNamespace(time=100.0, spent=0.0)
 
     def process_time():
         now.spent += PIECE_SECONDS
         return now.spent
 
+    monkeypatch.setattr(moving, "ENOUGH", 1)
     monkeypatch.setattr(moving, "time", types.SimpleNamespace(monotonic=lambda: now.time, process_time=process_time))
     return now
 
@@ -107,3 +108,17 @@ def test_files_get_a_share_of_the_time_and_turns_in_order(clock, tmp_path):
     assert turns.next == float("inf")
     for one in visitors:
         one.close()
+
+
+def test_where_a_piece_takes_long_so_many_bytes_a_second_are_moved_all_the_same(clock, tmp_path, monkeypatch):
+    monkeypatch.setattr(moving, "ENOUGH", 4 * PIECE)
+    path = tmp_path / "a"
+    path.write_bytes(bytes(2 * PIECE))
+    transfers = Transfers(types.SimpleNamespace(files=None, turns=Turns()))
+    visitor = Visitor()
+    visitor.begin(transfers, str(path))
+    visitor.body.go_on(visitor.transport)
+    assert visitor.read() == PIECE
+    assert clock.time + 0.25 - MADE_UP <= transfers.turn <= clock.time + 0.25 < clock.time + SHARE * PIECE_SECONDS
+    visitor.body.close()
+    visitor.close()
