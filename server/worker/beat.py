@@ -19,7 +19,7 @@ import math
 import select
 
 SAID = 8  # times what it takes a worker to read what was said, it takes all processes to handle it, about
-LIVELY = 2  # times as long as it took to tell all, until talk counts as talk after a quiet time again
+LIVELY = 4  # times as long as it took to tell all, until talk counts as talk after a quiet time again
 MOST_PATIENCE = 0.025  # seconds; more would be felt
 MOMENT = 0.125  # of the worth of a round: for so long clients may take to answer what they have been told
 OTHER_EVERY = 32  # rounds, of which one is of the other kind
