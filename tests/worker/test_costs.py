@@ -10,6 +10,7 @@ import sys
 import threading
 
 import pytest
+from web_frames import objects, said
 
 from parley.server.chat.members import holder_of
 from parley.server.chat.roll import Roll
@@ -527,3 +528,35 @@ def test_what_is_served_and_not_used_costs_nothing(open_house, all_calls, queue_
     for others in ([], ["irc"], ["web"], [*PROTOCOLS, METRICS]):
         more_calls, *rest = cost(["line", *others])
         assert (more_calls - calls, calls - more_calls, rest) == ({}, {}, [system, frames]), others
+
+
+def cost_of_pages(house, all_calls, text, listener):
+    """Calls for the same text, said ten times by one of eight who speak web, with one more who listens, perhaps."""
+    pages = [house.connect(number % 2 + 1, protocol="web") for number in range(8)]
+    for number, page in enumerate(pages):
+        page.send(said(do="hello") + said(do="login", name="m%d" % number))
+        house.settle()
+    if listener:
+        house.member(b"lea", 1)
+    pages[1].heard()
+
+    def talk():
+        for _ in range(10):
+            pages[0].send(said(do="say", text=text))
+            house.settle()
+
+    calls = all_calls.during(talk)
+    assert [one.get("text") for one in objects(pages[1].heard()) if one["on"] == "said"] == [text] * 10
+    return sum(calls.values())
+
+
+@pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="its calls are not those of CPython")
+def test_sealed_talk_costs_no_more_than_open_talk_and_hardly_more_where_somebody_is_told_that_it_is_sealed(
+        open_house, all_calls):
+    sealed = "parley:sealed:1:" + "A" * 300
+    for listener, most in ((False, 1.0), (True, 1.05)):
+        def cost(text):
+            return cost_of_pages(open_house(workers=2), all_calls, text, listener)
+
+        cost(sealed)  # whatever is done once in a process is done
+        assert cost(sealed) <= most * cost("x" * len(sealed)), listener
