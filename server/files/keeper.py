@@ -46,7 +46,7 @@ FLUSHED_AT_ONCE = 1 << 20
 # and however fast, most of the machine is left to those who talk. On a slow machine ENOUGH bytes a second come all the
 # same, as far as it can.
 SHARE = 5
-ENOUGH = 128 << 20
+ENOUGH = 128 << 20  # bytes
 MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
 POLITENESS = 5  # of the process, to those that talk

@@ -17,8 +17,8 @@ CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
 class Pace:
     """Keeps one connection's frames apart. A client that has spoken since the last one is awake, and needs no gap.
 
-    If it speaks while frames wait, these come in a HURRY, and so does what it is told within a GAP after that, which may
-    be its answer. What comes after it has spoken, such as the messages kept for who logs in, does not.
+    If it speaks while frames wait, these come in a HURRY, and so does what it is told within a GAP after that, which
+    may be its answer. If none waits, what comes then does not, such as the messages kept for who logs in.
 
     kept: the frames that wait for their turn, a deque; None if none does.
     """

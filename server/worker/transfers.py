@@ -23,10 +23,10 @@ from parley.server.worker.transports.plain import Plain
 
 PIECE = 256 << 10  # bytes that are moved at once; and at most in memory of what one sends
 # A worker moves files for one part in so many of its time: after each piece it moves none for SHARE - 1 times as long
-# as that one took. So however much is wanted, most of its time is left to those who talk. Where that is slow, as with TLS
-# on a slow machine, ENOUGH bytes a second are moved all the same, as far as it can.
+# as that one took. So however much is wanted, most of its time is left to those who talk. Where that is slow, as with
+# TLS on a slow machine, ENOUGH bytes a second are moved all the same, as far as it can.
 SHARE = 5
-ENOUGH = 128 << 20
+ENOUGH = 128 << 20  # bytes
 MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 METHODS = b"GET, HEAD, PUT, DELETE"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE

@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from web_frames import objects, said
+import web_frames
 
 from parley.server.chat.members import holder_of
 from parley.server.chat.roll import Roll
@@ -534,7 +534,7 @@ def cost_of_pages(house, all_calls, text, listener):
     """Calls for the same text, said ten times by one of eight who speak web, with one more who listens, perhaps."""
     pages = [house.connect(number % 2 + 1, protocol="web") for number in range(8)]
     for number, page in enumerate(pages):
-        page.send(said(do="hello") + said(do="login", name="m%d" % number))
+        page.send(web_frames.said(do="hello") + web_frames.said(do="login", name="m%d" % number))
         house.settle()
     if listener:
         house.member(b"lea", 1)
@@ -542,11 +542,11 @@ def cost_of_pages(house, all_calls, text, listener):
 
     def talk():
         for _ in range(10):
-            pages[0].send(said(do="say", text=text))
+            pages[0].send(web_frames.said(do="say", text=text))
             house.settle()
 
     calls = all_calls.during(talk)
-    assert [one.get("text") for one in objects(pages[1].heard()) if one["on"] == "said"] == [text] * 10
+    assert [one.get("text") for one in web_frames.objects(pages[1].heard()) if one["on"] == "said"] == [text] * 10
     return sum(calls.values())
 
 

@@ -59,7 +59,7 @@ class Visitor:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time, of which nothing passes by itself; each piece takes PIECE_SECONDS of the processor's, which is enough."""
+    """The time, of which nothing passes by itself; each piece takes PIECE_SECONDS of the processor's."""
     now = types.SimpleNamespace(time=100.0, spent=0.0)
 
     def process_time():
