@@ -34,8 +34,8 @@ async def handle(reader, writer):
 async def main():
     server = await asyncio.start_server(handle, "127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 5050)
     print("[LISTENING] on port %d" % server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
 
 
-asyncio.run(main())
+loop = asyncio.new_event_loop()
+loop.run_until_complete(main())
+loop.run_forever()
