@@ -26,6 +26,7 @@ import socket
 import sqlite3
 import time
 
+from parley.server.files.budget import Budget
 from parley.server.files.index import Index, Messages
 from parley.server.files.shelf import Refused, Shelf
 from parley.server.ipc.aide import Aide
@@ -41,13 +42,6 @@ THREADS = 4  # that make files whole: flush, scan and rename
 # Bytes of a file that are written before they are flushed, of one file after the other. With less the disk has more to
 # do for the same; with more, those who store messages wait longer behind it, on the same disk.
 FLUSHED_AT_ONCE = 1 << 20
-# The process reads uploads for one part in so many of a processor's time: after each piece it reads none for SHARE - 1
-# times as long as that one took, to hash and to write. TCP pushes back on the workers' clients. So however many upload,
-# and however fast, most of the machine is left to those who talk. On a slow machine ENOUGH bytes a second come all the
-# same, as far as it can.
-SHARE = 5
-ENOUGH = 128 << 20  # bytes
-MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
 POLITENESS = 5  # of the process, to those that talk
 INDEX = "index.db"
@@ -148,7 +142,7 @@ class Keeping:
         self._answers = []  # (Channel, answer, is it the last?) that wait for the commit
         self._channels = {}  # file -> the Channel over which it comes
         self._line = collections.deque()  # Channels that may have more of a file, and wait for their turn
-        self._next_piece = 0.0  # when the first of them has it, monotonic seconds
+        self._budget = Budget()
         self._failed = None  # an error of the index, in this turn
         self._refused = collections.Counter()  # requests, by why
         self._received = 0  # bytes of files
@@ -158,7 +152,7 @@ class Keeping:
         """Until the hub is gone."""
         next_sweep = time.monotonic()
         while self._alive:
-            wake = min(next_sweep, self._next_piece) if self._line else next_sweep
+            wake = min(next_sweep, self._budget.next) if self._line else next_sweep
             for key, _ in self._selector.select(max(0.0, wake - time.monotonic())):
                 key.data()
             self._take_piece()
@@ -286,16 +280,14 @@ class Keeping:
         self._selector.register(channel.sock, READ, has_come)
 
     def _take_piece(self):
-        """Of the first in the line, unless this is a pause: see SHARE."""
-        began = time.monotonic()
-        if not self._line or began < self._next_piece:
-            return
-        channel, before = self._line.popleft(), time.process_time()
+        """Of the first in the line, if the budget has time for it. TCP pushes back on the clients of the others."""
+        if self._line and time.monotonic() >= self._budget.next:
+            self._budget.spend(self._take_of, self._line.popleft())
+
+    def _take_of(self, channel):
         left = channel.left
         self._attempt(channel, self._read, channel)
-        took = time.process_time() - before
-        pause = min(SHARE * took, (left - channel.left) / ENOUGH)
-        self._next_piece = max(self._next_piece, began - MADE_UP) + pause
+        return left - channel.left
 
     def _read(self, channel):
         try:

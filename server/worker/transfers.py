@@ -13,6 +13,7 @@ import selectors
 import time
 import urllib.parse
 
+from parley.server.files.budget import Budget
 from parley.server.files.desk import Call
 from parley.server.files.kinds import PICTURES
 from parley.server.files.shelf import ALREADY_WHOLE, NOT_CLEAN, WRONG_HASH, WRONG_PLACE
@@ -22,12 +23,6 @@ from parley.server.protocols.reasons import SENTENCES
 from parley.server.worker.transports.plain import Plain
 
 PIECE = 256 << 10  # bytes that are moved at once; and at most in memory of what one sends
-# A worker moves files for one part in so many of its time: after each piece it moves none for SHARE - 1 times as long
-# as that one took. So however much is wanted, most of its time is left to those who talk. Where that is slow, as with
-# TLS on a slow machine, ENOUGH bytes a second are moved all the same, as far as it can.
-SHARE = 5
-ENOUGH = 128 << 20  # bytes
-MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
 METHODS = b"GET, HEAD, PUT, DELETE"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -59,14 +54,14 @@ class Transfers:
     """Those of one worker. site: `server.http.site.Site`, in whose form refusals are.
 
     turn: when the next piece may be moved, monotonic seconds. Those who wait for it are one to `Worker.turns`, which is
-    what pace, transport, take_turn and crash are for.
+    what this, pace, transport, take_turn and crash are for.
     """
 
     transport = None
 
     def __init__(self, worker):
         self.site = None
-        self.turn = 0.0
+        self._budget = Budget()
         self._worker = worker
         self._desk = worker.files
         self._line = collections.OrderedDict()  # bodies that wait for their turn; the values mean nothing
@@ -76,6 +71,11 @@ class Transfers:
         """See `server.worker.paced.Turns`."""
         return self
 
+    @property
+    def turn(self):
+        """See the class."""
+        return self._budget.next
+
     def move(self, body, transport):
         """Move a piece of a body, now or in its turn; while it waits for that, its `waits` is true."""
         if self._line or time.monotonic() < self.turn:
@@ -84,20 +84,14 @@ class Transfers:
             self._worker.turns.wait(self)
             body.visitor.watch_body()
         else:
-            self._move(body, transport)
-
-    def _move(self, body, transport):
-        began, before = time.monotonic(), time.process_time()
-        count = body.move(transport)
-        pause = min(SHARE * (time.process_time() - before), count / ENOUGH)
-        self.turn = max(self.turn, began - MADE_UP) + pause
+            self._budget.spend(body.move, transport)
 
     def take_turn(self, _):
         """Who has waited for longest has its turn; does anybody else wait?"""
         if self._line:
             body, _ = self._line.popitem(last=False)
             body.waits = False
-            body.visitor.serve_body(lambda transport: self._move(body, transport))
+            body.visitor.serve_body(lambda transport: self._budget.spend(body.move, transport))
         return bool(self._line)
 
     def forget(self, body):

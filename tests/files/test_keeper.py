@@ -8,9 +8,11 @@ import time
 import pytest
 from test_desk import LIMITS, Process, Worker
 
+from parley.server.files import budget
 from parley.server.files import keeper as keeping
+from parley.server.files.budget import MADE_UP, SHARE
 from parley.server.files.desk import Desk
-from parley.server.files.keeper import SHARE, Keeper
+from parley.server.files.keeper import Keeper
 from parley.server.storage.directory import Directory
 
 SIZE = 4 * keeping.PIECE
@@ -72,21 +74,21 @@ class Clock:
 
 
 def test_uploads_get_a_share_of_the_processors_time(keeper, monkeypatch):
-    monkeypatch.setattr(keeping, "time", Clock(PIECE_SECONDS))
-    monkeypatch.setattr(keeping, "ENOUGH", 1)
+    monkeypatch.setattr(budget, "time", Clock(PIECE_SECONDS))
+    monkeypatch.setattr(budget, "ENOUGH", 1)
     worker, process = Asker(keeper), Process(keeper)
     data = bytes(SIZE)
     told, began = worker.offer(data), time.monotonic()
     answers = worker.begin(told, data)
     worker.hear_until(lambda: len(answers) == 2)
     assert answers[1] == {"at": SIZE, "size": SIZE, "whole": True}
-    assert time.monotonic() - began > (SIZE / keeping.PIECE - 1) * SHARE * PIECE_SECONDS - keeping.MADE_UP
+    assert time.monotonic() - began > (SIZE / keeping.PIECE - 1) * SHARE * PIECE_SECONDS - MADE_UP
     process.end()
 
 
 def test_whoever_asks_is_answered_while_uploads_have_to_wait(keeper, monkeypatch):
-    monkeypatch.setattr(keeping, "time", Clock(1000.0))
-    monkeypatch.setattr(keeping, "ENOUGH", 1)
+    monkeypatch.setattr(budget, "time", Clock(1000.0))
+    monkeypatch.setattr(budget, "ENOUGH", 1)
     worker, process = Asker(keeper), Process(keeper)
     data = bytes(SIZE)
     told = worker.offer(data)
@@ -100,7 +102,7 @@ def test_whoever_asks_is_answered_while_uploads_have_to_wait(keeper, monkeypatch
 
 
 def test_where_a_piece_takes_long_so_many_bytes_a_second_come_all_the_same(keeper, monkeypatch):
-    monkeypatch.setattr(keeping, "time", Clock(1000.0))
+    monkeypatch.setattr(budget, "time", Clock(1000.0))
     worker, process = Asker(keeper), Process(keeper)
     data = bytes(SIZE)
     answers = worker.begin(worker.offer(data), data)

@@ -5,9 +5,11 @@ import types
 
 import pytest
 
+from parley.server.files import budget
+from parley.server.files.budget import MADE_UP, SHARE
 from parley.server.worker import transfers as moving
 from parley.server.worker.paced import Turns
-from parley.server.worker.transfers import MADE_UP, PIECE, SHARE, WRITE, Download, Transfers
+from parley.server.worker.transfers import PIECE, WRITE, Download, Transfers
 from parley.server.worker.transports.plain import Plain
 
 PIECE_SECONDS = 0.5
@@ -66,8 +68,10 @@ def clock(monkeypatch):
         now.spent += PIECE_SECONDS
         return now.spent
 
-    monkeypatch.setattr(moving, "ENOUGH", 1)
-    monkeypatch.setattr(moving, "time", types.SimpleNamespace(monotonic=lambda: now.time, process_time=process_time))
+    monkeypatch.setattr(budget, "ENOUGH", 1)
+    for module in (budget, moving):
+        monkeypatch.setattr(
+            module, "time", types.SimpleNamespace(monotonic=lambda: now.time, process_time=process_time))
     return now
 
 
@@ -111,7 +115,7 @@ def test_files_get_a_share_of_the_time_and_turns_in_order(clock, tmp_path):
 
 
 def test_where_a_piece_takes_long_so_many_bytes_a_second_are_moved_all_the_same(clock, tmp_path, monkeypatch):
-    monkeypatch.setattr(moving, "ENOUGH", 4 * PIECE)
+    monkeypatch.setattr(budget, "ENOUGH", 4 * PIECE)
     path = tmp_path / "a"
     path.write_bytes(bytes(2 * PIECE))
     transfers = Transfers(types.SimpleNamespace(files=None, turns=Turns()))
